@@ -1,0 +1,92 @@
+/** A neighbour of the routing protocol (RFC 8966, 3.2.4): a router that we hear on an interface. */
+export interface Neighbour {
+  /** Its link-local address. */
+  readonly address: string
+  readonly iface: string
+  /** Cost of receiving from it, as we tell it (RFC 8966, 3.4.3). 65535 is infinity. */
+  readonly rxcost: number
+  /** Cost of sending to it, as it tells us. */
+  readonly txcost: number
+  /** Cost of the link. 65535 is infinity. */
+  readonly cost: number
+  /** Round-trip time (RFC 9616), if known. */
+  readonly rttMs: number | undefined
+}
+
+/** An entry of the route table (RFC 8966, 3.2.6). */
+export interface Route {
+  /** Destination in CIDR notation. */
+  readonly prefix: string
+  /** Source prefix (RFC 9079) in CIDR notation; `::/0` for any. */
+  readonly from: string
+  readonly installed: boolean
+  /** Total metric. 65535 is infinity: retracted. */
+  readonly metric: number
+  /** Metric as the neighbour announced it; 0: the neighbour itself originates it. */
+  readonly refmetric: number
+  /** Link-local address of the next hop. */
+  readonly via: string
+  readonly iface: string
+  /** Router-id of the originator. */
+  readonly routerId: string
+}
+
+/** Cost or metric that means "unreachable" (RFC 8966, 4). */
+export const INFINITY_METRIC = 0xffff
+
+/** A neighbour or route that came, changed or went. */
+export type RoutingChange =
+  | {
+      readonly kind: 'neighbour'
+      readonly change: 'added' | 'changed' | 'flushed'
+      readonly neighbour: Neighbour
+    }
+  | { readonly kind: 'route'; readonly change: 'added' | 'changed' | 'flushed'; readonly route: Route }
+  /** The routing daemon was restarted: the tables are empty for now. */
+  | { readonly kind: 'restarted' }
+
+/** MAC keys (RFC 8967), 16 bytes each for blake2s128. */
+export interface RouterKeys {
+  /** Signs what is sent. Undefined: no authentication. */
+  readonly sign: Uint8Array | undefined
+  /** Also accepted; 'anything' while a network turns authentication on. */
+  readonly accept: Uint8Array | 'anything' | undefined
+}
+
+/** What the router is started with and cannot change without losing its routes. */
+export interface RouterSettings {
+  /** Node address in CIDR notation (/128 or the length of the subnet), announced. */
+  readonly nodeCidr: string
+  /** Network in CIDR notation. */
+  readonly networkCidr: string
+  readonly nodeAddress: string
+  readonly helloIntervalMs: number
+  /** Interface defaults of the network configuration (`babel_default`). */
+  readonly interfaceDefaults: string
+  readonly keys: RouterKeys
+  /** Whether the kernel has source-specific routes. */
+  readonly sourceSpecific: boolean
+  /** Interfaces that may come and go: tunnels and servers by name, LANs. */
+  readonly tunnelIfaces: readonly string[]
+  readonly lanIfaces: readonly string[]
+}
+
+/** Finds the way of packets. babeld is one router; another may stand beside it. */
+export interface Router {
+  /** Live tables, kept up to date. */
+  readonly neighbours: readonly Neighbour[]
+  readonly routes: readonly Route[]
+  /** Calls `listener` for each change, in order, until disposed of. */
+  watch(listener: (change: RoutingChange) => void): Disposable
+  /** @throws Re6stError `DAEMON` when the daemon is missing, too old, or does not start */
+  start(settings: RouterSettings, signal: AbortSignal): Promise<void>
+  addInterface(iface: string, kind: 'tunnel' | 'lan'): Promise<void>
+  /** Its routes are gone from our kernel when this resolves. */
+  removeInterface(iface: string): Promise<void>
+  /** Changes keys without losing a route, where the daemon can. */
+  setKeys(keys: RouterKeys): Promise<void>
+  /** Changes what `RouterSettings` fixed, by the least disruption that the daemon allows. */
+  reconfigure(settings: RouterSettings): Promise<void>
+  /** Retracts our routes and ends. */
+  stop(): Promise<void>
+}

@@ -1,0 +1,57 @@
+import { type DestinationStream, destination, type Level, type Logger as PinoLogger, pino } from 'pino'
+
+/** The one logger. Fields go first (`log.info({ peer: '5/16' }, 'tunnel up')`); the names are listed in docs/logging.md. */
+export type Logger = Pick<PinoLogger, 'error' | 'warn' | 'info' | 'debug' | 'trace'> & {
+  child(fields: Record<string, unknown>): Logger
+}
+
+/** Where log lines go and what can be done with it. */
+export interface LogOutput {
+  readonly logger: Logger
+  /** Opens the file anew (logrotate moved it): for SIGUSR1. */
+  reopen(): void
+}
+
+/** `-v LEVEL`: 0 none, 1 warning, 2 info, 3 debug, 4 trace. */
+const LEVELS: readonly (Level | 'silent')[] = ['silent', 'warn', 'info', 'debug', 'trace']
+
+/** A log of one line per message, for people: `2026-11-23 18:05:01.123 INFO  tunnel up peer=5/16`. */
+export function openLog({ file, verbosity }: { file?: string; verbosity: number }): LogOutput {
+  // Synchronous: nothing is lost in a crash, and a node logs little.
+  const target = destination({
+    ...(file === undefined ? { dest: 2 } : { dest: file, mkdir: true }),
+    sync: true,
+  })
+  const stream: DestinationStream = { write: (line) => void target.write(humanLine(line)) }
+  const level = LEVELS[Math.max(0, Math.min(verbosity, LEVELS.length - 1))] ?? 'info'
+  const logger = pino({ level, base: null, timestamp: () => `,"time":${Date.now()}` }, stream)
+  return { logger, reopen: () => target.reopen() }
+}
+
+/** A log that keeps nothing. */
+export const silentLog: Logger = pino({ level: 'silent' })
+
+const NAMES: Readonly<Record<number, string>> = {
+  10: 'TRACE',
+  20: 'DEBUG',
+  30: 'INFO ',
+  40: 'WARN ',
+  50: 'ERROR',
+  60: 'FATAL',
+}
+
+function humanLine(json: string): string {
+  const { level, time, msg, err, ...fields } = JSON.parse(json) as Record<string, unknown>
+  const when = new Date(Number(time)).toISOString().replace('T', ' ').slice(0, 23)
+  const rest = Object.entries(fields).map(([name, value]) => `${name}=${fieldText(value)}`)
+  if (err !== undefined) {
+    const { message, stack } = err as { message?: string; stack?: string }
+    rest.push(`error=${fieldText(Number(level) >= 50 ? (stack ?? message) : message)}`)
+  }
+  return `${[when, NAMES[Number(level)] ?? level, msg ?? '', ...rest].join(' ')}\n`
+}
+
+function fieldText(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return typeof value === 'string' && /[\s"=\p{Cc}]/u.test(text) ? JSON.stringify(text) : (text ?? '-')
+}

@@ -1,0 +1,142 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { Re6stError } from '../core/errors.ts'
+
+/** How a process ended: with a status, or by a signal. */
+export type ProcessEnd =
+  | { readonly kind: 'exited'; readonly status: number }
+  | { readonly kind: 'killed'; readonly signal: NodeJS.Signals }
+  | { readonly kind: 'not-started'; readonly error: Error }
+
+/** A child that runs until it ends or is ended. */
+export interface RunningProcess {
+  readonly pid: number | undefined
+  /** Resolves, never rejects, when the process is gone and its output has been read. */
+  readonly ended: Promise<ProcessEnd>
+  /** Sends TERM, and KILL if it has not ended after `graceMs`; resolves with its end. */
+  stop(graceMs?: number): Promise<ProcessEnd>
+  signal(signal: NodeJS.Signals): void
+}
+
+/** What a child is started with. */
+export interface ProcessOptions {
+  /** Called for each line that the child writes, on either stream. */
+  readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void
+  readonly environment?: Readonly<Record<string, string>>
+  readonly directory?: string
+  /** The kernel sends the child TERM when we die, even by kill -9. */
+  readonly dieWithParent?: boolean
+}
+
+/** What a short command printed. */
+export interface CommandOutput {
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** The one way to run other programs. */
+export interface Processes {
+  /** Starts a child to be watched. A program that is missing shows as `not-started`. */
+  start(command: string, args: readonly string[], options?: ProcessOptions): RunningProcess
+  /** Runs a short command to its end. @throws Re6stError `DAEMON` if it is missing, fails, or takes too long */
+  run(
+    command: string,
+    args: readonly string[],
+    options?: { readonly input?: string; readonly timeoutMs?: number; readonly signal?: AbortSignal },
+  ): Promise<CommandOutput>
+}
+
+/** How long a child may take to end after TERM. */
+const STOP_GRACE_MS = 5_000
+/** How long a short command may take: `ip` answers in milliseconds. */
+const COMMAND_TIMEOUT_MS = 30_000
+
+/** How a process ended, for a message. */
+export function describeEnd(end: ProcessEnd): string {
+  switch (end.kind) {
+    case 'exited':
+      return `exit status ${end.status}`
+    case 'killed':
+      return `signal ${end.signal}`
+    case 'not-started':
+      return end.error.message
+  }
+}
+
+/** Runs real processes. */
+export const systemProcesses: Processes = {
+  start(command, args, options = {}) {
+    // Node cannot set PR_SET_PDEATHSIG itself; setpriv (util-linux) can, and then becomes the command.
+    const [file, argv] = options.dieWithParent
+      ? ['setpriv', ['--pdeathsig', 'TERM', '--', command, ...args]]
+      : [command, [...args]]
+    const child = spawn(file, argv, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(options.directory === undefined ? {} : { cwd: options.directory }),
+      env: { ...process.env, ...options.environment },
+    })
+    watchLines(child.stdout, (line) => options.onLine?.(line, 'stdout'))
+    watchLines(child.stderr, (line) => options.onLine?.(line, 'stderr'))
+    const ended = endOf(child)
+    const signal = (name: NodeJS.Signals) => void child.kill(name)
+    return {
+      pid: child.pid,
+      ended,
+      signal,
+      async stop(graceMs = STOP_GRACE_MS) {
+        signal('SIGTERM')
+        const timer = setTimeout(() => signal('SIGKILL'), graceMs)
+        try {
+          return await ended
+        } finally {
+          clearTimeout(timer)
+        }
+      },
+    }
+  },
+
+  async run(command, args, { input, timeoutMs = COMMAND_TIMEOUT_MS, signal } = {}) {
+    const limit = AbortSignal.timeout(timeoutMs)
+    const child = spawn(command, [...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      killSignal: 'SIGKILL',
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    })
+    const [out, err] = [textOf(child.stdout), textOf(child.stderr)]
+    child.stdin.on('error', () => {}) // it ended without reading all: its status says why
+    child.stdin.end(input ?? '')
+    const end = await endOf(child)
+    const [stdout, stderr] = await Promise.all([out, err])
+    signal?.throwIfAborted()
+    if (end.kind === 'exited' && end.status === 0) return { stdout, stderr }
+    const why = limit.aborted ? `no end after ${timeoutMs} ms` : describeEnd(end)
+    const said = stderr.trim().split('\n').at(-1) ?? ''
+    throw new Re6stError(
+      'DAEMON',
+      `${[command, ...args].join(' ')}: ${said === '' ? why : `${said} (${why})`}`,
+    )
+  },
+}
+
+function endOf(child: ChildProcess): Promise<ProcessEnd> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => {
+      if (child.pid === undefined) resolve({ kind: 'not-started', error })
+    })
+    // `close`, not `exit`: what it printed last has been read then.
+    child.once('close', (status, signal) =>
+      resolve(signal === null ? { kind: 'exited', status: status ?? 1 } : { kind: 'killed', signal }),
+    )
+  })
+}
+
+function watchLines(stream: Readable, onLine: (line: string) => void): void {
+  createInterface({ input: stream }).on('line', onLine)
+}
+
+async function textOf(stream: Readable): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of stream) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString()
+}

@@ -1,0 +1,16 @@
+import type { Reporter, TestModule } from 'vitest/node'
+
+/** Ends the output with one line that a script can read: `N passed, N failed, N skipped`. */
+export default class SummaryReporter implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[]): void {
+    const count = { passed: 0, failed: 0, skipped: 0, pending: 0 }
+    for (const module of modules) {
+      if (module.errors().length > 0) count.failed += 1
+      for (const test of module.children.allTests()) count[test.result().state] += 1
+    }
+    // After the default reporter has printed its own summary.
+    process.once('exit', () => {
+      console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped + count.pending} skipped`)
+    })
+  }
+}
