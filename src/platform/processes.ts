@@ -27,6 +27,8 @@ export interface ProcessOptions {
   readonly directory?: string
   /** The kernel sends the child TERM when we die, even by kill -9. */
   readonly dieWithParent?: boolean
+  /** Signals reach the child's own children too: for what a shell starts. */
+  readonly ownGroup?: boolean
 }
 
 /** What a short command printed. */
@@ -75,11 +77,19 @@ export const systemProcesses: Processes = {
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(options.directory === undefined ? {} : { cwd: options.directory }),
       env: { ...process.env, ...options.environment },
+      detached: options.ownGroup === true,
     })
     watchLines(child.stdout, (line) => options.onLine?.(line, 'stdout'))
     watchLines(child.stderr, (line) => options.onLine?.(line, 'stderr'))
     const ended = endOf(child)
-    const signal = (name: NodeJS.Signals) => void child.kill(name)
+    const signal = (name: NodeJS.Signals) => {
+      if (!options.ownGroup || child.pid === undefined) return void child.kill(name)
+      try {
+        process.kill(-child.pid, name)
+      } catch {
+        // The group is gone already.
+      }
+    }
     return {
       pid: child.pid,
       ended,

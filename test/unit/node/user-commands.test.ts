@@ -1,0 +1,51 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { runUpCommand, UserDaemons } from '../../../src/node/user-commands.ts'
+import { silentLog } from '../../../src/platform/log.ts'
+import { systemProcesses } from '../../../src/platform/processes.ts'
+
+const components = { processes: systemProcesses, log: silentLog }
+const environment = {
+  re6stnet_iface: 'lo',
+  re6stnet_ip: '2001:db8:42:5::1',
+  re6stnet_subnet: '2001:db8:42:5::/64',
+  re6stnet_network: '2001:db8:42::/48',
+}
+
+/** A process that ended but has not been waited for has no command line left. */
+const isAlive = (pid: number) =>
+  existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`).length > 0
+
+test('--up sees the address, the subnet and the network', async () => {
+  const file = join(await mkdtemp(join(tmpdir(), 're6st-')), 'seen')
+  await runUpCommand(
+    components,
+    `echo $re6stnet_iface $re6stnet_ip $re6stnet_subnet $re6stnet_network >${file}`,
+    environment,
+  )
+  expect(await readFile(file, 'utf8')).toBe('lo 2001:db8:42:5::1 2001:db8:42:5::/64 2001:db8:42::/48\n')
+})
+
+test('a failing --up is an error that carries its status', async () => {
+  await expect(runUpCommand(components, 'exit 7', environment)).rejects.toMatchObject({
+    message: '--up exit 7: exit status 7',
+    status: 7,
+  })
+})
+
+test('the daemons end with the node, their children too', async () => {
+  const file = join(await mkdtemp(join(tmpdir(), 're6st-')), 'pid')
+  const daemons = new UserDaemons()
+  daemons.start(components, [`sleep 1000 & echo $! >${file}; wait`], environment)
+  const pid = await vi.waitFor(async () => {
+    const text = await readFile(file, 'utf8')
+    expect(text).toMatch(/^\d+\n$/)
+    return Number(text)
+  })
+  expect(isAlive(pid)).toBe(true)
+  await daemons[Symbol.asyncDispose]()
+  await vi.waitFor(() => expect(isAlive(pid)).toBe(false))
+})
