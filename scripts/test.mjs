@@ -1,0 +1,28 @@
+// `npm test`: installs what is missing, then runs every test that this machine can run.
+// `--long` adds the tests that take minutes; other arguments go to vitest.
+import process from 'node:process'
+import { becomeProgram, PAGE_TEST_PACKAGES, setUp } from './setup.mjs'
+
+const args = process.argv.slice(2)
+const { networkObstacles, extraObstacles } = setUp({ extras: PAGE_TEST_PACKAGES })
+const sayWhatIsNotRun = () => {
+  const parts = { 'network scenarios (test/network)': networkObstacles, 'test of the page': extraObstacles }
+  for (const [what, obstacles] of Object.entries(parts)) {
+    if (obstacles.length === 0) continue
+    console.error(`NOT RUN: the ${what}. What is missing:`)
+    for (const obstacle of obstacles) console.error(`  - ${obstacle}`)
+  }
+}
+
+sayWhatIsNotRun()
+await becomeProgram(
+  'node_modules/.bin/vitest',
+  [
+    'run',
+    ...(networkObstacles.length === 0 ? [] : ['--project', 'unit']),
+    ...args.filter((arg) => arg !== '--long'),
+  ],
+  args.includes('--long') ? { RE6ST_LONG_TESTS: '1' } : {},
+)
+// Again, because by now the first time has scrolled away.
+sayWhatIsNotRun()
