@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, chown, open, rename, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/**
+ * Writes a file so that at any moment, also after a power cut, either the old or the new content is there, never half
+ * of it. An existing file keeps its owner and mode; a new one gets `mode`.
+ * @throws what the file system says: the old file is untouched then
+ */
+export async function replaceFile(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
+  const old = await stat(path).catch(() => undefined)
+  const temporary = `${path}.${randomBytes(4).toString('hex')}.new`
+  try {
+    // Made with the final mode, so that a private key is never readable by others for a moment.
+    const file = await open(temporary, 'wx', (old?.mode ?? mode) & 0o777)
+    try {
+      await file.writeFile(content)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await chmod(temporary, (old?.mode ?? mode) & 0o7777)
+    if (old && process.getuid?.() === 0) await chown(temporary, old.uid, old.gid)
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+  await syncDirectory(dirname(path))
+}
+
+/** The rename itself survives a power cut only when the directory has been written. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
