@@ -1,0 +1,82 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import {
+  type Authority,
+  keyMatches,
+  type NodeCertificate,
+  readAuthority,
+  readNodeCertificate,
+  verifyCertificate,
+} from '../core/crypto/certificate.ts'
+import { Re6stError } from '../core/errors.ts'
+import { nodeAddress } from '../core/values/prefix.ts'
+
+/** Who this node is: its authority, certificate and key, and the address that follows from them. */
+export interface Identity {
+  readonly authority: Authority
+  readonly certificate: NodeCertificate
+  readonly privateKey: KeyObject
+  /** The node's own address in the network. */
+  readonly address: string
+}
+
+/** Paths of the three files. */
+export interface IdentityFiles {
+  readonly ca: string
+  readonly cert: string
+  readonly key: string
+}
+
+/**
+ * Reads and checks the node's files. Dates are not checked: an expired node must be able to start, to renew.
+ * @throws Re6stError `FILE` or `CERTIFICATE`, saying which file is wrong and how to mend it
+ */
+export async function readIdentity(files: IdentityFiles, nowMs: number): Promise<Identity> {
+  const [ca, cert, key] = await Promise.all([
+    readOption('--ca', files.ca),
+    readOption('--cert', files.cert),
+    readOption('--key', files.key),
+  ])
+  const authority = readAuthority(ca)
+  if (!authority.ok) throw unusable('--ca', files.ca, authority.reason)
+  const certificate = readNodeCertificate(cert)
+  if (!certificate.ok) throw unusable('--cert', files.cert, certificate.reason)
+  const privateKey = readKey(files.key, key)
+  if (!keyMatches(certificate.value, privateKey))
+    throw unusable('--key', files.key, `it is not the key of the certificate ${files.cert}`)
+  const verified = verifyCertificate(authority.value, certificate.value, { dates: 'lenient', nowMs })
+  if (!verified.ok) throw unusable('--cert', files.cert, `${verified.reason} (CA: ${files.ca})`)
+  return {
+    authority: authority.value,
+    certificate: certificate.value,
+    privateKey,
+    address: nodeAddress(authority.value.network, certificate.value.prefix),
+  }
+}
+
+async function readOption(option: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw new Re6stError(
+      'FILE',
+      `${option} ${path}: cannot be read (${(error as NodeJS.ErrnoException).code}); re6st-conf makes it`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+function readKey(path: string, pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem)
+  } catch (error) {
+    throw new Re6stError('FILE', `--key ${path}: not a private key without password, in PEM`, {
+      cause: error,
+    })
+  }
+}
+
+const unusable = (option: string, path: string, reason: string) =>
+  new Re6stError('CERTIFICATE', `${option} ${path}: ${reason}`)
