@@ -1,0 +1,113 @@
+import 'reflect-metadata'
+import { createPublicKey, generateKeyPair, type KeyObject, webcrypto, X509Certificate } from 'node:crypto'
+import { promisify } from 'node:util'
+import { type JsonName, Pkcs10CertificateRequestGenerator } from '@peculiar/x509'
+import { Re6stError } from '../core/errors.ts'
+
+/** Fields of a subject, in order: X.509 attribute (short name, long name or OID) and value. */
+export type SubjectFields = readonly (readonly [attribute: string, value: string])[]
+
+/** The two fields of the subject that the registry sets. */
+const RESERVED = new Set(['2.5.4.3', '2.5.4.5'])
+
+/** OpenSSL's names for the attributes that people put into subjects, by OID. */
+const ATTRIBUTES: Readonly<Record<string, readonly string[]>> = {
+  '2.5.4.3': ['CN', 'commonName'],
+  '2.5.4.4': ['SN', 'surname'],
+  '2.5.4.5': ['serialNumber'],
+  '2.5.4.6': ['C', 'countryName'],
+  '2.5.4.7': ['L', 'localityName'],
+  '2.5.4.8': ['ST', 'stateOrProvinceName'],
+  '2.5.4.9': ['street', 'streetAddress'],
+  '2.5.4.10': ['O', 'organizationName'],
+  '2.5.4.11': ['OU', 'organizationalUnitName'],
+  '2.5.4.12': ['title'],
+  '2.5.4.13': ['description'],
+  '2.5.4.17': ['postalCode'],
+  '2.5.4.41': ['name'],
+  '2.5.4.42': ['GN', 'givenName'],
+  '2.5.4.43': ['initials'],
+  '1.2.840.113549.1.9.1': ['emailAddress'],
+  '0.9.2342.19200300.100.1.1': ['UID', 'userId'],
+  '0.9.2342.19200300.100.1.25': ['DC', 'domainComponent'],
+}
+
+/**
+ * The OID of a subject attribute that the user may set.
+ * @throws Re6stError `OPTION` for an unknown or a reserved attribute
+ */
+export function attributeOid(attribute: string): string {
+  const oid = oidOf(attribute)
+  if (oid === undefined) {
+    const known = Object.values(ATTRIBUTES).map(([name]) => name)
+    throw new Re6stError(
+      'OPTION',
+      `--req ${attribute}: unknown attribute; known are an OID or one of ${known.join(', ')}`,
+    )
+  }
+  if (RESERVED.has(oid))
+    throw new Re6stError('OPTION', `--req ${attribute}: this attribute is set by the registry`)
+  return oid
+}
+
+/** The OID that an attribute's name (or OID) stands for. */
+const oidOf = (attribute: string): string | undefined =>
+  /^\d+(\.\d+)+$/.test(attribute)
+    ? attribute
+    : Object.keys(ATTRIBUTES).find((oid) => ATTRIBUTES[oid]?.includes(attribute))
+
+/**
+ * The fields of an existing certificate that a new request carries over.
+ * @throws Re6stError `CERTIFICATE` if it cannot be parsed
+ */
+export function subjectFieldsOf(pem: string): SubjectFields {
+  let subject: Record<string, string | readonly string[]>
+  try {
+    subject = { ...new X509Certificate(pem).toLegacyObject().subject } as Record<
+      string,
+      string | readonly string[]
+    >
+  } catch (error) {
+    throw new Re6stError('CERTIFICATE', 'the certificate cannot be parsed', { cause: error })
+  }
+  return Object.entries(subject)
+    .flatMap(([name, values]) => [values].flat().map((value) => [oidOf(name) ?? name, value] as const))
+    .filter(([oid]) => /^[\d.]+$/.test(oid) && !RESERVED.has(oid))
+}
+
+/** `old` with the fields of `given` added; a field given again replaces the old one, where that stood. */
+export function mergeSubjectFields(old: SubjectFields, given: SubjectFields): SubjectFields {
+  const merged = new Map(old)
+  for (const [attribute, value] of given) merged.set(attributeOid(attribute), value)
+  return [...merged]
+}
+
+/** A new RSA key in PEM (PKCS #8). Takes a fraction of a second, in the thread pool. */
+export async function generateKey(modulusLength: number): Promise<string> {
+  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength })
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+}
+
+/** A PKCS #10 request in PEM, signed with SHA-512. The registry adds serialNumber and CN to the subject. */
+export async function makeCertificateRequest(key: KeyObject, subject: SubjectFields): Promise<string> {
+  const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-512' }
+  const [privateKey, publicKey] = await Promise.all([
+    webcrypto.subtle.importKey('pkcs8', key.export({ type: 'pkcs8', format: 'der' }), algorithm, true, [
+      'sign',
+    ]),
+    webcrypto.subtle.importKey(
+      'spki',
+      createPublicKey(key).export({ type: 'spki', format: 'der' }),
+      algorithm,
+      true,
+      ['verify'],
+    ),
+  ])
+  const name: JsonName = subject.map(([oid, value]) => ({ [oid]: [value] }))
+  const request = await Pkcs10CertificateRequestGenerator.create({
+    name,
+    keys: { privateKey, publicKey },
+    signingAlgorithm: algorithm,
+  })
+  return `${request.toString('pem')}\n`
+}

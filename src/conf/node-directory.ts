@@ -1,0 +1,99 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { access, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { messageOf, Re6stError } from '../core/errors.ts'
+import { replaceFile } from '../platform/files.ts'
+
+/** Space that all files together need, with room to spare: keys and certificates have a few kilobytes. */
+const NEEDED_BYTES = 64 * 1024
+
+/** The directory in which a node's files are made. */
+export class NodeDirectory {
+  readonly path: string
+
+  constructor(path: string) {
+    this.path = path
+  }
+
+  file(name: 'ca.crt' | 'cert.crt' | 'cert.key' | 're6stnet.conf'): string {
+    return join(this.path, name)
+  }
+
+  /**
+   * Makes sure that files can be written here, before anything is asked for that cannot be asked for twice.
+   * @throws Re6stError `FILE`, with what to do
+   */
+  async ensureWritable(): Promise<void> {
+    const probe = join(this.path, `.re6st-conf.${process.pid}`)
+    try {
+      await mkdir(this.path, { recursive: true })
+      // Written out, not only opened: a full disk shows when the data goes there.
+      const file = await open(probe, 'wx', 0o600)
+      try {
+        await file.writeFile(Buffer.alloc(NEEDED_BYTES))
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+    } catch (error) {
+      throw this.#unwritable(error)
+    } finally {
+      await rm(probe, { force: true }).catch(() => {})
+    }
+  }
+
+  /** The content of a file, or undefined if there is none. @throws Re6stError `FILE` if it cannot be read */
+  async read(name: Parameters<NodeDirectory['file']>[0]): Promise<string | undefined> {
+    try {
+      return await readFile(this.file(name), 'utf8')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw new Re6stError('FILE', `${this.file(name)} cannot be read: ${messageOf(error)}`, { cause: error })
+    }
+  }
+
+  /** The key that is there, if any. @throws Re6stError `FILE` if it is not one */
+  async readKey(): Promise<KeyObject | undefined> {
+    const pem = await this.read('cert.key')
+    if (pem === undefined) return undefined
+    try {
+      return createPrivateKey(pem)
+    } catch (error) {
+      throw new Re6stError(
+        'FILE',
+        `${this.file('cert.key')} is not a private key: move it away, and run again`,
+        {
+          cause: error,
+        },
+      )
+    }
+  }
+
+  /** Writes a file as a whole or not at all. @throws Re6stError `FILE` */
+  async write(name: Parameters<NodeDirectory['file']>[0], content: string, mode = 0o644): Promise<void> {
+    try {
+      await replaceFile(this.file(name), content, mode)
+    } catch (error) {
+      throw this.#unwritable(error)
+    }
+  }
+
+  /** Writes a file unless there is one. Says whether it did. */
+  async writeNew(name: Parameters<NodeDirectory['file']>[0], content: string): Promise<boolean> {
+    const exists = await access(this.file(name)).then(
+      () => true,
+      () => false,
+    )
+    if (!exists) await writeFile(this.file(name), content, { flag: 'wx' })
+    return !exists
+  }
+
+  #unwritable(error: unknown): Re6stError {
+    const code = (error as NodeJS.ErrnoException).code
+    const remedy =
+      code === 'ENOSPC' || code === 'EDQUOT'
+        ? 'the disk is full: free some space, and run again'
+        : `cannot write there (${code ?? messageOf(error)}): run as its owner, or give another directory by --dir`
+    return new Re6stError('FILE', `${this.path}: ${remedy}`, { cause: error })
+  }
+}

@@ -1,0 +1,33 @@
+import { createInterface } from 'node:readline/promises'
+import { Re6stError } from '../core/errors.ts'
+
+/** Asks the person at the terminal, if there is one. */
+export interface Questions {
+  /**
+   * @param question what is asked for, e.g. `Your e-mail address`
+   * @param option the option that answers it without a terminal
+   * @throws Re6stError `OPTION` without a terminal, or when the terminal is closed instead of answered
+   */
+  ask(question: string, option: string): Promise<string>
+}
+
+/** Asks on standard output, reads standard input; repeats a question that was answered by an empty line. */
+export const terminalQuestions: Questions = {
+  async ask(question, option) {
+    if (!process.stdin.isTTY)
+      throw new Re6stError('OPTION', `no terminal to ask for ${question}: give ${option}`)
+    const terminal = createInterface({ input: process.stdin, output: process.stdout })
+    const closed = new AbortController()
+    terminal.once('close', () => closed.abort())
+    try {
+      for (;;) {
+        const answer = (await terminal.question(`${question}: `, { signal: closed.signal })).trim()
+        if (answer !== '') return answer
+      }
+    } catch (error) {
+      throw new Re6stError('OPTION', `no answer for ${question}: give ${option}`, { cause: error })
+    } finally {
+      terminal.close()
+    }
+  },
+}
