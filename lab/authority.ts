@@ -1,0 +1,45 @@
+import 'reflect-metadata'
+import { webcrypto } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import * as x509 from '@peculiar/x509'
+import { caSerialOf, type Network, networkCidr } from '../src/core/values/prefix.ts'
+
+/** Files of a certification authority. */
+export interface Authority {
+  readonly caFile: string
+  readonly keyFile: string
+}
+
+const ALGORITHM = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-512' } as const
+/** The least that OpenSSL's default security level takes; keys of nodes get as many bits. */
+const KEY_BITS = 2048
+const YEAR_MS = 365 * 86_400_000
+
+/** Makes the key and the certificate (serial number: the network) of a new authority. */
+export async function makeAuthority(directory: string, network: Network): Promise<Authority> {
+  const keys = await webcrypto.subtle.generateKey(
+    { ...ALGORITHM, modulusLength: KEY_BITS, publicExponent: new Uint8Array([1, 0, 1]) },
+    true,
+    ['sign', 'verify'],
+  )
+  const serial = caSerialOf(network).toString(16)
+  const now = Date.now()
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: serial.padStart(serial.length + (serial.length % 2), '0'),
+    name: `CN=Lab ${networkCidr(network).replace('/', ' ')}, E=registry@lab.example`,
+    notBefore: new Date(now - YEAR_MS),
+    notAfter: new Date(now + 10 * YEAR_MS),
+    signingAlgorithm: ALGORITHM,
+    keys,
+    extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
+  })
+  const authority: Authority = {
+    caFile: path.join(directory, 'ca.crt'),
+    keyFile: path.join(directory, 'ca.key'),
+  }
+  writeFileSync(authority.caFile, certificate.toString('pem'))
+  const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)
+  writeFileSync(authority.keyFile, x509.PemConverter.encode(key, 'PRIVATE KEY'), { mode: 0o600 })
+  return authority
+}
