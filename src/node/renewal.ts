@@ -114,6 +114,7 @@ function acceptable(
   old: NodeCertificate,
   key: KeyObject,
   pem: string,
+  nowMs: number,
 ): NodeCertificate {
   const renewed = readNodeCertificate(pem)
   if (!renewed.ok)

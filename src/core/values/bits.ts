@@ -25,6 +25,11 @@ export function addressOfBits(bits: string): string {
     while (groups[start + length] === 0) length++
     if (length > best.length) best = { start, length }
   }
+  // As the C library writes them: IPv4-mapped and IPv4-compatible addresses end in a dotted quad.
+  if (best.start === 0 && (best.length === 6 || (best.length === 5 && groups[5] === 0xffff))) {
+    const quad = groups.slice(6).flatMap((group) => [group >> 8, group & 0xff])
+    return `::${best.length === 5 ? 'ffff:' : ''}${quad.join('.')}`
+  }
   const text = (part: number[]) => part.map((group) => group.toString(16)).join(':')
   if (best.start < 0) return text(groups)
   return `${text(groups.slice(0, best.start))}::${text(groups.slice(best.start + best.length))}`

@@ -44,8 +44,8 @@ export function prefixOfSubnetName(name: string): Result<Prefix> {
   if (!match) return refuse(`not a subnet name (like 5/16): ${JSON.stringify(name)}`)
   const length = Number(match[2])
   const bits = bitsOfNumber(BigInt(match[1] ?? ''), length)
-  if (length > ADDRESS_BITS || bits.length !== length)
-    return refuse(`not a subnet name, the number is too large: ${JSON.stringify(name)}`)
+  if (length < 1 || length > ADDRESS_BITS || bits.length !== length)
+    return refuse(`not a subnet name, the number does not fit the length: ${JSON.stringify(name)}`)
   return ok(bits as Prefix)
 }
 

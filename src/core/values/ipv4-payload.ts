@@ -1,0 +1,56 @@
+import { isIPv4 } from 'node:net'
+import { ok, type Result, refuse } from '../result.ts'
+
+/** The IPv4 subnet of one node, inside a network that carries IPv4, too. */
+export interface Ipv4Payload {
+  /** The range of the whole network, e.g. `10.42.0.0/16`. */
+  readonly range: string
+  /** The node's subnet, e.g. `10.42.5.0/24`. */
+  readonly subnet: string
+  /** The node's address: the first of its subnet that is one, e.g. `10.42.5.1`. */
+  readonly address: string
+  /** Length of the subnet's prefix. */
+  readonly length: number
+}
+
+/** With more bits for the subnet number than this, the other implementation gives up: so do we. */
+const MAX_SUBNET_BITS = 16
+
+/**
+ * The IPv4 subnet of the node with this subject serial.
+ * @param range `ipv4` of the network configuration, e.g. `10.42.0.0/16`
+ * @param subnetBits `ipv4_sublen`: how many bits number the subnets
+ */
+export function ipv4Payload(
+  range: string,
+  subnetBits: number,
+  subjectSerial: number | undefined,
+): Result<Ipv4Payload> {
+  const [network = '', lengthText = ''] = range.split('/')
+  const rangeLength = Number(lengthText)
+  if (!isIPv4(network) || !/^\d{1,2}$/.test(lengthText) || rangeLength > 32)
+    return refuse(`${JSON.stringify(range)} is not an IPv4 network`)
+  if (numberOfIpv4(network) % 2 ** (32 - rangeLength) !== 0)
+    return refuse(`${range} has bits behind its prefix: subnets of different nodes would be the same`)
+  if (!Number.isInteger(subnetBits) || subnetBits < 0 || subnetBits > MAX_SUBNET_BITS)
+    return refuse(`a subnet number of ${subnetBits} bits is not supported (at most ${MAX_SUBNET_BITS})`)
+  const length = rangeLength + subnetBits
+  if (length > 32) return refuse(`${range} has no room for a subnet number of ${subnetBits} bits`)
+  if (subjectSerial === undefined) return refuse('the certificate has no serial number in its subject')
+  if (subjectSerial >= 2 ** subnetBits)
+    return refuse(`the serial number ${subjectSerial} of this node does not fit into ${subnetBits} bits`)
+  const start = numberOfIpv4(network) + subjectSerial * 2 ** (32 - length)
+  return ok({
+    range,
+    subnet: `${ipv4OfNumber(start)}/${length}`,
+    // A /31 or /32 has no network address that could not be used (RFC 3021).
+    address: ipv4OfNumber(length >= 31 ? start : start + 1),
+    length,
+  })
+}
+
+const numberOfIpv4 = (address: string): number =>
+  address.split('.').reduce((number, byte) => number * 256 + Number(byte), 0)
+
+const ipv4OfNumber = (number: number): string =>
+  [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join('.')
