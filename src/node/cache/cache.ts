@@ -1,0 +1,203 @@
+import { renameSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import type { ConfigValue, ConfigValues } from '../../core/config/network-config.ts'
+import { messageOf, Re6stError } from '../../core/errors.ts'
+import { formatAddressList, type PeerAddress, parseAddressList } from '../../core/values/address-list.ts'
+import { isBits } from '../../core/values/bits.ts'
+import { type Prefix, prefixOfBits } from '../../core/values/prefix.ts'
+import type { Logger } from '../../platform/log.ts'
+
+/** The text of these definitions is compared by the Python implementation, which refuses any other. */
+const SCHEMA = {
+  peer: 'CREATE TABLE peer (\n  prefix TEXT PRIMARY KEY NOT NULL,\n  address TEXT NOT NULL)',
+  config: 'CREATE TABLE config (\n  name TEXT PRIMARY KEY NOT NULL,\n  value)',
+} as const
+
+/** How many peers are kept. */
+const MAX_PEERS = 200
+
+/** Where the node's own addresses are kept. */
+const OWN = ''
+
+/** Name of the value that was kept without the `:json` ending once. */
+const OLD_JSON_NAMES: Readonly<Record<string, string>> = { crl: 'crl:json' }
+
+/**
+ * What a node remembers between runs (`cache.db`): the network's configuration and where peers are. It is a help, not
+ * a need: when the file cannot be written, the node goes on with what it has in memory.
+ */
+export class Cache implements Disposable {
+  readonly #database: Database.Database
+  readonly #log: Logger
+  readonly #peers = new Map<string, readonly PeerAddress[]>()
+  #isWritable = true
+
+  constructor(database: Database.Database, log: Logger) {
+    this.#database = database
+    this.#log = log
+    for (const row of database
+      .prepare<[], { prefix: string; address: string }>('SELECT prefix, address FROM peer')
+      .iterate())
+      if (isBits(row.prefix)) this.#peers.set(row.prefix, parseAddressList(row.address).addresses)
+  }
+
+  /** The values of the network's configuration; empty if there is none yet. */
+  readConfig(): ConfigValues {
+    const values = new Map<string, ConfigValue>()
+    const rows = this.#database.prepare<[], { name: string; value: ConfigValue }>(
+      'SELECT name, value FROM config',
+    )
+    for (const row of rows.iterate()) {
+      const name = OLD_JSON_NAMES[row.name] ?? row.name
+      try {
+        if (name.endsWith(':json')) values.set(name.slice(0, -':json'.length), JSON.parse(String(row.value)))
+        else values.set(name, row.value)
+      } catch (error) {
+        this.#log.warn({ reason: messageOf(error) }, `cached value of ${row.name} is not JSON, ignored`)
+      }
+    }
+    return values
+  }
+
+  /** Replaces the values of the network's configuration: names that are not in `values` go. */
+  writeConfig(values: ConfigValues): void {
+    this.#write('the network configuration', () => {
+      this.#database.prepare('DELETE FROM config').run()
+      const insert = this.#database.prepare('INSERT INTO config VALUES (?, ?)')
+      for (const [name, value] of values) insert.run(...rowOf(name, value))
+    })
+  }
+
+  /** Known addresses of a peer, in the order in which to try them. */
+  addressesOf(peer: Prefix): readonly PeerAddress[] {
+    return this.#peers.get(peer) ?? []
+  }
+
+  /** All peers with known addresses, ourselves excepted. */
+  peers(): Prefix[] {
+    return [...this.#peers.keys()].filter((prefix) => prefix !== OWN).map(prefixOfBits)
+  }
+
+  /**
+   * Remembers a peer's addresses. When there are too many peers, one that `isFailing` goes first, else the one that
+   * was known longest.
+   */
+  store(
+    peer: Prefix,
+    addresses: readonly PeerAddress[],
+    isFailing: (peer: Prefix) => boolean = () => false,
+  ): void {
+    const isNew = !this.#peers.has(peer)
+    const known = this.peers()
+    const goes = isNew && known.length >= MAX_PEERS ? (known.find(isFailing) ?? known[0]) : undefined
+    if (goes !== undefined) this.forget(goes)
+    this.#set(peer, addresses)
+  }
+
+  /** Forgets a peer: its certificate was revoked, or its addresses are of no use. */
+  forget(peer: Prefix): void {
+    if (!this.#peers.delete(peer)) return
+    this.#write('peers', () => this.#database.prepare('DELETE FROM peer WHERE prefix = ?').run(peer))
+  }
+
+  /** Our own addresses when we last knew them. */
+  get ownAddresses(): readonly PeerAddress[] {
+    return this.#peers.get(OWN) ?? []
+  }
+
+  set ownAddresses(addresses: readonly PeerAddress[]) {
+    this.#set(OWN, addresses)
+  }
+
+  #set(prefix: string, addresses: readonly PeerAddress[]): void {
+    const text = formatAddressList(addresses, { withCountry: true })
+    const before = this.#peers.get(prefix)
+    if (before && formatAddressList(before, { withCountry: true }) === text) return
+    this.#peers.set(prefix, addresses)
+    this.#write('peers', () =>
+      this.#database.prepare('INSERT OR REPLACE INTO peer VALUES (?, ?)').run(prefix, text),
+    )
+  }
+
+  #write(what: string, action: () => void): void {
+    try {
+      this.#database.transaction(action).immediate()
+      this.#isWritable = true
+    } catch (error) {
+      // Once, not for each write: a full disk lasts.
+      if (this.#isWritable)
+        this.#log.warn({ reason: messageOf(error) }, `the cache cannot be written: ${what} is only in memory`)
+      this.#isWritable = false
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close()
+  }
+}
+
+/**
+ * Opens the cache, and begins a new one when the file is damaged or has other tables: the old one is set aside as
+ * `.bak`.
+ * @throws Re6stError `FILE` when no file can be made there
+ */
+export function openCache(path: string, log: Logger): Cache {
+  try {
+    return new Cache(openDatabase(path), log)
+  } catch (error) {
+    if (!isDamage(error)) throw unusable(path, error)
+    log.warn({ reason: messageOf(error) }, `${path} is damaged: set aside as ${path}.bak, a new one is begun`)
+  }
+  try {
+    renameSync(path, `${path}.bak`)
+    return new Cache(openDatabase(path), log)
+  } catch (error) {
+    throw unusable(path, error)
+  }
+}
+
+const unusable = (path: string, error: unknown) =>
+  new Re6stError(
+    'FILE',
+    `${path} cannot be used: ${messageOf(error)}; is --state right, and the disk not full?`,
+    { cause: error },
+  )
+
+class OtherSchema extends Error {}
+
+const isDamage = (error: unknown): boolean =>
+  error instanceof OtherSchema ||
+  ['SQLITE_NOTADB', 'SQLITE_CORRUPT', 'SQLITE_CANTOPEN_ISDIR'].includes(
+    (error as { code?: string }).code ?? '',
+  )
+
+function openDatabase(path: string): Database.Database {
+  const database = new Database(path)
+  try {
+    // Two nodes with one state directory is a mistake; a waiting sqlite3 shell is not.
+    database.pragma('busy_timeout = 2000')
+    database.pragma('synchronous = NORMAL')
+    const tables = database
+      .prepare<[], { name: string; sql: string }>("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+      .all()
+    for (const [name, sql] of Object.entries(SCHEMA)) {
+      const table = tables.find((one) => one.name === name)
+      if (table === undefined) database.exec(sql)
+      else if (table.sql !== sql) throw new OtherSchema(`the table ${name} is not what it should be`)
+    }
+    if (database.pragma('quick_check(1)', { simple: true }) !== 'ok')
+      throw new OtherSchema('the file is corrupt')
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/** A value as SQLite keeps it. */
+function rowOf(name: string, value: ConfigValue): [name: string, value: null | number | string | Buffer] {
+  if (typeof value === 'boolean') return [name, value ? 1 : 0]
+  if (value === null || typeof value === 'number' || typeof value === 'string' || Buffer.isBuffer(value))
+    return [name, value]
+  return [`${name}:json`, JSON.stringify(value)]
+}

@@ -1,0 +1,136 @@
+import { X509Certificate } from 'node:crypto'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { configOfValues } from '../../../../src/core/config/network-config.ts'
+import { parseAddressList } from '../../../../src/core/values/address-list.ts'
+import { bitsOfNumber } from '../../../../src/core/values/bits.ts'
+import { prefixOfBits } from '../../../../src/core/values/prefix.ts'
+import { openCache } from '../../../../src/node/cache/cache.ts'
+import { silentLog } from '../../../../src/platform/log.ts'
+import { vectors } from '../../../support/vectors.ts'
+
+const expected = vectors<{ peers: Record<string, string>; schema: string[] }>('cache-db/expected.json')
+const pki = vectors<{ ca: string }>('pki.json')
+const list = (text: string) => parseAddressList(text).addresses
+const peer = (n: number) => prefixOfBits(bitsOfNumber(BigInt(n), 16))
+
+let path: string
+beforeEach(() => {
+  path = join(mkdtempSync(join(tmpdir(), 're6st-cache-')), 'cache.db')
+})
+
+describe('a cache of the Python implementation', () => {
+  beforeEach(() => copyFileSync(new URL('../../../vectors/cache-db/cache.db', import.meta.url), path))
+
+  it('is read', () => {
+    using cache = openCache(path, silentLog)
+    const config = configOfValues(cache.readConfig(), new X509Certificate(pki.ca).publicKey)
+    expect(config).toMatchObject({
+      ok: true,
+      value: { helloIntervalMs: 15_000, crl: new Set([3n, 4n]), encrypt: false },
+    })
+    for (const [prefix, addresses] of Object.entries(expected.peers)) {
+      const known = prefix === '' ? cache.ownAddresses : cache.addressesOf(prefixOfBits(prefix))
+      expect(known).toEqual(list(addresses))
+    }
+    expect(cache.peers().sort()).toEqual(
+      Object.keys(expected.peers)
+        .filter((prefix) => prefix !== '')
+        .sort(),
+    )
+  })
+
+  it('holds the same after it was written back', () => {
+    const rows = () => {
+      const database = new Database(path)
+      const all = database.prepare('SELECT name, value FROM config ORDER BY name').all()
+      const schema = database.prepare('SELECT sql FROM sqlite_master').pluck().all()
+      database.close()
+      return { all, schema }
+    }
+    const before = rows()
+    {
+      using cache = openCache(path, silentLog)
+      cache.writeConfig(cache.readConfig())
+    }
+    expect(rows()).toEqual({ ...before, all: before.all.map((row) => normalised(row as { value: unknown })) })
+  })
+})
+
+/** JSON may be spaced differently. */
+const normalised = (row: { value: unknown }) =>
+  typeof row.value === 'string' && row.value.startsWith('[')
+    ? { ...row, value: JSON.stringify(JSON.parse(row.value)) }
+    : row
+
+it('makes the tables that the Python implementation expects', () => {
+  openCache(path, silentLog)[Symbol.dispose]()
+  const schema = new Database(path)
+    .prepare("SELECT sql FROM sqlite_master WHERE type = 'table'")
+    .pluck()
+    .all()
+  expect(schema.sort()).toEqual([...expected.schema].sort())
+})
+
+it('remembers peers and our own addresses', () => {
+  {
+    using cache = openCache(path, silentLog)
+    cache.store(peer(1), list('192.0.2.1,1,tcp'))
+    cache.store(peer(1), list('192.0.2.1,1,tcp;192.0.2.1,1,udp,FR'))
+    cache.ownAddresses = list('192.0.2.9,9,tcp')
+    cache.store(peer(2), list('192.0.2.2,1,tcp'))
+    cache.forget(peer(2))
+  }
+  using cache = openCache(path, silentLog)
+  expect(cache.addressesOf(peer(1))).toEqual(list('192.0.2.1,1,tcp;192.0.2.1,1,udp,FR'))
+  expect(cache.ownAddresses).toEqual(list('192.0.2.9,9,tcp'))
+  expect(cache.peers()).toEqual([peer(1)])
+})
+
+it('keeps at most 200 peers; the failing ones go first', () => {
+  using cache = openCache(path, silentLog)
+  cache.ownAddresses = list('192.0.2.9,9,tcp')
+  for (let n = 0; n < 203; n++)
+    cache.store(peer(n), list(`192.0.2.1,${n + 1},tcp`), (prefix) => prefix === peer(150))
+  expect(cache.peers()).toHaveLength(200)
+  expect(cache.addressesOf(peer(150))).toEqual([])
+  expect(cache.ownAddresses).toHaveLength(1)
+})
+
+describe('a file that is no good', () => {
+  const spoil: Record<string, () => void> = {
+    'text in its place': () => writeFileSync(path, 'not a database, but long enough to be one '.repeat(100)),
+    'another table in its place': () => new Database(path).exec('CREATE TABLE peer (x)'),
+    'a table with one more column': () =>
+      new Database(path).exec(
+        `CREATE TABLE peer (\n  prefix TEXT PRIMARY KEY NOT NULL,\n  address TEXT NOT NULL, x)`,
+      ),
+  }
+  it.each(Object.keys(spoil))('%s is set aside, and a new one is begun', (name) => {
+    spoil[name]?.()
+    using cache = openCache(path, silentLog)
+    expect(existsSync(`${path}.bak`)).toBe(true)
+    expect(cache.readConfig().size).toBe(0)
+    cache.store(peer(1), list('192.0.2.1,1,tcp'))
+    expect(cache.peers()).toEqual([peer(1)])
+  })
+
+  it('an empty one is begun, without a copy', () => {
+    writeFileSync(path, '')
+    using cache = openCache(path, silentLog)
+    expect(cache.peers()).toEqual([])
+    expect(existsSync(`${path}.bak`)).toBe(false)
+  })
+
+  it('a missing folder is a clear error', () => {
+    expect(() => openCache('/nonexistent/cache.db', silentLog)).toThrow(/cache\.db cannot be used: .*--state/)
+  })
+
+  it('a folder in its place is a clear error or set aside', () => {
+    mkdirSync(path)
+    expect(() => openCache(path, silentLog)).toThrow(/cache\.db cannot be used/)
+  })
+})
