@@ -1,0 +1,128 @@
+import { type JSX, render } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { type Picture, reachability } from '../model.ts'
+import { PictureView } from './picture-view.tsx'
+import { MachinesTable, MatrixTable, WaysTable } from './tables.tsx'
+
+type Connection = 'connecting' | 'live' | 'ended'
+
+function App(): JSX.Element {
+  const [picture, connection] = usePicture()
+  const [wanted, choose] = useState(location.hash.slice(1))
+  useEffect(() => {
+    if (wanted !== '') history.replaceState(null, '', `#${wanted}`)
+  }, [wanted])
+  if (picture === undefined)
+    return <p class="step">{connection === 'ended' ? 'The demo does not run.' : 'Connecting…'}</p>
+  const names = picture.machines.map(({ name }) => name)
+  const chosen = names.includes(wanted) ? wanted : (names[0] ?? '')
+  return (
+    <>
+      <header>
+        <h1>re6stnet demo</h1>
+        <Counters picture={picture} />
+        <p class="step" role="status">
+          {connection === 'ended' ? 'The demo has ended; this is what it saw last.' : picture.step}
+        </p>
+      </header>
+      <main>
+        <figure>
+          <PictureView picture={picture} chosen={chosen} choose={choose} />
+          <figcaption>
+            <span class="key way-key" /> way of packets from <strong>{chosen}</strong>
+            <span class="key link-key" /> other tunnels
+            <span class="key cut-key" /> cut
+          </figcaption>
+        </figure>
+        <div class="words">
+          <Outages picture={picture} />
+          <WaysTable picture={picture} chosen={chosen} />
+          <Story picture={picture} />
+        </div>
+        <div class="wide">
+          <MatrixTable picture={picture} />
+          <MachinesTable picture={picture} chosen={chosen} choose={choose} />
+        </div>
+      </main>
+    </>
+  )
+}
+
+function Counters({ picture }: { picture: Picture }): JSX.Element {
+  const { answered, wanted } = reachability(picture)
+  const running = picture.machines.filter(({ stage }) => stage === 'running').length
+  return (
+    <dl class="counters">
+      <div>
+        <dt>machines</dt>
+        <dd>
+          {running}/{picture.machines.length}
+        </dd>
+      </div>
+      <div>
+        <dt>pairs that ping</dt>
+        <dd>
+          {answered}/{wanted}
+        </dd>
+      </div>
+      <div>
+        <dt>time</dt>
+        <dd>{(picture.elapsedMs / 1000).toFixed(0)} s</dd>
+      </div>
+    </dl>
+  )
+}
+
+function Outages({ picture }: { picture: Picture }): JSX.Element | null {
+  if (picture.outages.length === 0) return null
+  return (
+    <ul class="outages">
+      {picture.outages.map(({ what, from, to, seconds }) => (
+        <li key={what}>
+          {what}:{' '}
+          <strong>
+            {seconds === undefined
+              ? 'packets do not flow'
+              : `packets flow again after ${seconds.toFixed(1)} s`}
+          </strong>{' '}
+          ({from} → {to})
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function Story({ picture }: { picture: Picture }): JSX.Element {
+  return (
+    <section aria-label="What happened">
+      <h2>What happened</h2>
+      <ol class="story">
+        {picture.story.map(({ atMs, kind, text }) => (
+          <li key={`${atMs} ${text}`} class={kind}>
+            <time>{(atMs / 1000).toFixed(1)} s</time> {text}
+          </li>
+        ))}
+      </ol>
+    </section>
+  )
+}
+
+/** The picture, as the demo sends it. */
+function usePicture(): [Picture | undefined, Connection] {
+  const [picture, setPicture] = useState<Picture>()
+  const [connection, setConnection] = useState<Connection>('connecting')
+  useEffect(() => {
+    const source = new EventSource('events')
+    source.onmessage = ({ data }) => {
+      setConnection('live')
+      setPicture(JSON.parse(data) as Picture)
+    }
+    // The browser tries again by itself: a demo that is started again is shown.
+    source.onerror = () => setConnection('ended')
+    return () => source.close()
+  }, [])
+  return [picture, connection]
+}
+
+const root = document.getElementById('app')
+if (root !== null) render(<App />, root)
