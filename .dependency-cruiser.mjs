@@ -8,7 +8,7 @@ export default {
     only(
       'core-does-no-io',
       '^src/core/',
-      { dependencyTypes: ['core'], pathNot: '^(node:)?(crypto|buffer|zlib|net|util)$' },
+      { dependencyTypes: ['core'], pathNot: '^(node:)?(crypto|buffer|zlib|net|util|querystring)$' },
       'The core may compute (crypto, zlib, net.isIP), never read, write, wait or spawn.',
     ),
     only('platform-knows-no-shell', '^src/platform/', { path: '^src/(node|registry|conf|ctl|bin)/' }, 'The platform serves all shells.'),

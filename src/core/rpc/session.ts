@@ -1,0 +1,71 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+
+/*
+ * Authentication of calls (protocol, section 4). Both sides hold a secret K, from `hello`:
+ *
+ *   request   HMAC-SHA1(K, request target)
+ *   answer    HMAC-SHA1(SHA1(K), body)
+ *   next call K' = SHA1(SHA1(K))
+ *
+ * So each HMAC is used once, and none can be replayed.
+ */
+
+/** Bytes of a secret, and of an HMAC. */
+export const HMAC_LENGTH = 20
+
+const sha1 = (data: Uint8Array): Buffer => createHash('sha1').update(data).digest()
+const hmac = (key: Uint8Array, data: Uint8Array | string): Buffer =>
+  createHmac('sha1', key).update(data).digest()
+
+const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.length === other.length && timingSafeEqual(one, other)
+
+/** The secret after this one. */
+export const nextSecret = (secret: Uint8Array): Buffer => sha1(sha1(secret))
+
+/** The HMAC of a request. */
+export const requestHmac = (secret: Uint8Array, target: string): Buffer => hmac(secret, target)
+
+/** The HMAC of an answer. */
+export const answerHmac = (secret: Uint8Array, body: Uint8Array): Buffer => hmac(sha1(secret), body)
+
+/** Whether an answer comes from who knows the secret. Takes the same time whatever is wrong. */
+export const isAnswerAuthentic = (secret: Uint8Array, body: Uint8Array, given: Uint8Array): boolean =>
+  isSame(answerHmac(secret, body), given)
+
+/** What the registry finds when a node calls: the secret for the answer, or what is wrong. */
+export type Authentication =
+  | { readonly kind: 'authentic'; readonly secret: Buffer }
+  | { readonly kind: 'no-session' }
+  | { readonly kind: 'wrong-hmac' }
+
+/**
+ * The registry's sessions. For each node it keeps the secret that was last really used, and the one of the last
+ * `hello`: so one who says `hello` in the node's name does not break the node's session.
+ */
+export class RegistrySessions {
+  readonly #secrets = new Map<string, readonly Buffer[]>()
+
+  /** A node's certificate was asked for a session: `secret` was sent to it. */
+  begin(prefix: string, secret: Buffer): void {
+    const [used] = this.#secrets.get(prefix) ?? []
+    // The first is the one in use; while none was used yet, the newest two are kept.
+    this.#secrets.set(prefix, used ? [used, secret] : [secret])
+  }
+
+  /** Checks a call; a match keeps only its successor. */
+  authenticate(prefix: string, target: string, given: Uint8Array): Authentication {
+    const secrets = this.#secrets.get(prefix)
+    if (!secrets) return { kind: 'no-session' }
+    const matching = secrets.filter((secret) => isSame(requestHmac(secret, target), given))
+    const [secret] = matching
+    if (secret === undefined) return { kind: 'wrong-hmac' }
+    this.#secrets.set(prefix, [nextSecret(secret)])
+    return { kind: 'authentic', secret }
+  }
+
+  /** The node is gone: its certificate was revoked or has expired. */
+  end(prefix: string): void {
+    this.#secrets.delete(prefix)
+  }
+}
