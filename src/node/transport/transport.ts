@@ -62,12 +62,12 @@ export interface ClientSpec {
   readonly iface: string
   /** Whom to reach: its certificate must name this prefix. Undefined: anyone of this network (`--client`). */
   readonly prefix: Prefix | undefined
-  /** Tried in this order, three attempts each. */
+  /** Tried in this order, in turns, three attempts each. */
   readonly remotes: readonly PeerAddress[]
   readonly onEvent: (event: ClientEvent) => void
 }
 
-/** What a client tunnel reports. After `down` nothing follows: a new attempt is a new tunnel. */
+/** What a client tunnel reports. `down` always comes, also after `stop()`, and then nothing: a new attempt is a new tunnel. */
 export type ClientEvent =
   | { readonly kind: 'trying'; readonly remote: UnderlayAddress }
   | {
@@ -86,7 +86,7 @@ export interface ClientTunnel {
   stop(): Promise<void>
 }
 
-/** Payload bytes so far. */
+/** Bytes on the underlay so far, the transport's own overhead included. Brought up to date every few seconds. */
 export interface Traffic {
   readonly receivedBytes: number
   readonly sentBytes: number

@@ -1,0 +1,121 @@
+import { ok, type Result, refuse } from '../result.ts'
+
+/** One line that OpenVPN wrote to its management interface. `cid` numbers a client, `kid` one negotiation of its keys. */
+export type ManagementLine =
+  /** The answer to the oldest command that has none yet. */
+  | { readonly kind: 'answer'; readonly success: boolean; readonly text: string }
+  /** It waits for `hold release` before it begins, or begins anew. */
+  | { readonly kind: 'hold' }
+  /** `CONNECTED`, `RECONNECTING`, `EXITING`, …, and why. */
+  | { readonly kind: 'state'; readonly state: string; readonly detail: string }
+  | { readonly kind: 'log'; readonly flags: string; readonly text: string }
+  /** The last words before it ends with an error. */
+  | { readonly kind: 'fatal'; readonly text: string }
+  | { readonly kind: 'traffic'; readonly receivedBytes: number; readonly sentBytes: number }
+  | {
+      readonly kind: 'client-traffic'
+      readonly cid: number
+      readonly receivedBytes: number
+      readonly sentBytes: number
+    }
+  /** The beginning of a block of environment lines. */
+  | BlockHead
+  | { readonly kind: 'environment'; readonly name: string; readonly value: string }
+  | { readonly kind: 'environment-end' }
+  /** A notification that we have no use for. */
+  | { readonly kind: 'other'; readonly text: string }
+
+/** What a block of environment lines is about. */
+export type BlockHead =
+  | { readonly kind: 'client-connect' | 'client-reauth'; readonly cid: number; readonly kid: number }
+  | { readonly kind: 'client-established' | 'client-disconnect'; readonly cid: number }
+  | { readonly kind: 'up' | 'down' }
+
+/** Reads one line, without its end. Refuses only a line of a known kind whose numbers are none. */
+export function parseManagementLine(line: string): Result<ManagementLine> {
+  if (!line.startsWith('>')) return parseAnswer(line)
+  const [, type = '', rest = ''] = /^>([^:]*):?(.*)$/s.exec(line) ?? []
+  switch (type) {
+    case 'HOLD':
+      return ok({ kind: 'hold' })
+    case 'STATE': {
+      const [, state = '', detail = ''] = rest.split(',')
+      return ok({ kind: 'state', state, detail })
+    }
+    case 'LOG': {
+      const [, flags = '', text = ''] = /^\d*,(\w*),(.*)$/s.exec(rest) ?? ['', '', rest]
+      return ok({ kind: 'log', flags, text })
+    }
+    case 'FATAL':
+      return ok({ kind: 'fatal', text: rest })
+    case 'BYTECOUNT':
+      return withNumbers(line, rest.split(','), ([receivedBytes, sentBytes]) => ({
+        kind: 'traffic',
+        receivedBytes,
+        sentBytes,
+      }))
+    case 'BYTECOUNT_CLI':
+      return withNumbers(line, rest.split(','), ([cid, receivedBytes, sentBytes]) => ({
+        kind: 'client-traffic',
+        cid,
+        receivedBytes,
+        sentBytes,
+      }))
+    case 'CLIENT':
+    case 'UPDOWN':
+      return parseBlockLine(line, rest)
+    default:
+      return ok({ kind: 'other', text: line })
+  }
+}
+
+function parseAnswer(line: string): Result<ManagementLine> {
+  const [, word, text = ''] = /^(SUCCESS|ERROR): ?(.*)$/s.exec(line) ?? []
+  if (word === undefined) return refuse(`not a line of the management interface: ${JSON.stringify(line)}`)
+  return ok({ kind: 'answer', success: word === 'SUCCESS', text })
+}
+
+function parseBlockLine(line: string, rest: string): Result<ManagementLine> {
+  const [word = '', ...parts] = rest.split(',')
+  switch (word) {
+    case 'ENV': {
+      const text = rest.slice('ENV,'.length)
+      if (text === 'END') return ok({ kind: 'environment-end' })
+      const equals = text.indexOf('=')
+      return ok(
+        equals < 0
+          ? { kind: 'environment', name: text, value: '' }
+          : { kind: 'environment', name: text.slice(0, equals), value: text.slice(equals + 1) },
+      )
+    }
+    case 'CONNECT':
+      return withNumbers(line, parts.slice(0, 2), ([cid, kid]) => ({ kind: 'client-connect', cid, kid }))
+    case 'REAUTH':
+      return withNumbers(line, parts.slice(0, 2), ([cid, kid]) => ({ kind: 'client-reauth', cid, kid }))
+    case 'ESTABLISHED':
+      return withNumbers(line, parts.slice(0, 1), ([cid]) => ({ kind: 'client-established', cid }))
+    case 'DISCONNECT':
+      return withNumbers(line, parts.slice(0, 1), ([cid]) => ({ kind: 'client-disconnect', cid }))
+    case 'UP':
+      return ok({ kind: 'up' })
+    case 'DOWN':
+      return ok({ kind: 'down' })
+    default:
+      return ok({ kind: 'other', text: line })
+  }
+}
+
+/** Up to three numbers; the tuple type spares the callers checks that `texts` has made unnecessary. */
+function withNumbers(
+  line: string,
+  texts: readonly string[],
+  make: (numbers: readonly [number, number, number]) => ManagementLine,
+): Result<ManagementLine> {
+  const numbers = texts.map((text) => (/^\d{1,15}$/.test(text) ? Number(text) : Number.NaN))
+  if (numbers.some(Number.isNaN)) return refuse(`not a number in ${JSON.stringify(line)}`)
+  const [first = Number.NaN, second = Number.NaN, third = Number.NaN] = numbers
+  const made = make([first, second, third])
+  if (Object.values(made).some((value) => Number.isNaN(value)))
+    return refuse(`a number is missing in ${JSON.stringify(line)}`)
+  return ok(made)
+}

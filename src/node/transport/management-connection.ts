@@ -1,0 +1,75 @@
+import type { Socket } from 'node:net'
+import { type ManagementMessage, ManagementReader } from '../../core/openvpn/management-reader.ts'
+import { type Result, refuse } from '../../core/result.ts'
+import type { Clock } from '../../platform/clock.ts'
+
+/** A conversation with one OpenVPN process. */
+export interface ManagementConnection {
+  /**
+   * Sends a command and waits for its answer. Refused when OpenVPN says no, and when the conversation ends before the
+   * answer; never rejects.
+   */
+  command(text: string): Promise<Result<string>>
+  /** Ends the conversation; OpenVPN then ends by itself. */
+  close(): void
+}
+
+interface ConnectionInit {
+  readonly socket: Socket
+  readonly clock: Clock
+  /** All that is no answer, in order. */
+  readonly onMessage: (message: Exclude<ManagementMessage, { kind: 'answer' }>) => void
+  /** Called once. With a reason if OpenVPN does not keep to the protocol; without when either side hung up. */
+  readonly onEnd: (fault: string | undefined) => void
+}
+
+/** OpenVPN answers in less than a millisecond, and does nothing that blocks once it is connected. */
+const ANSWER_TIMEOUT_MS = 10_000
+
+/** Begins the conversation over a socket that OpenVPN has connected to. */
+export function openManagementConnection(init: ConnectionInit): ManagementConnection {
+  const { socket, clock } = init
+  const reader = new ManagementReader()
+  const pending: { answer: (result: Result<string>) => void; timer: Disposable }[] = []
+  let open = true
+
+  const end = (fault?: string) => {
+    if (!open) return
+    open = false
+    socket.destroy()
+    for (const { answer, timer } of pending.splice(0)) {
+      timer[Symbol.dispose]()
+      answer(refuse(fault ?? 'the management connection was closed'))
+    }
+    init.onEnd(fault)
+  }
+
+  const take = (message: ManagementMessage) => {
+    if (message.kind !== 'answer') return init.onMessage(message)
+    const oldest = pending.shift()
+    if (!oldest) return end(`openvpn answers without being asked: ${message.text}`)
+    oldest.timer[Symbol.dispose]()
+    oldest.answer(message.success ? { ok: true, value: message.text } : refuse(message.text))
+  }
+
+  socket.on('data', (chunk: Buffer) => {
+    const messages = reader.push(chunk)
+    if (!messages.ok) return end(`openvpn cannot be understood: ${messages.reason}`)
+    for (const message of messages.value) if (open) take(message)
+  })
+  socket.on('error', () => end())
+  socket.on('close', () => end())
+
+  return {
+    command(text) {
+      if (!open) return Promise.resolve(refuse('the management connection is closed'))
+      return new Promise((answer) => {
+        const word = text.split(/\s/, 1)[0]
+        const timer = clock.after(ANSWER_TIMEOUT_MS, () => end(`openvpn does not answer "${word}"`))
+        pending.push({ answer, timer })
+        socket.write(text)
+      })
+    },
+    close: () => end(),
+  }
+}

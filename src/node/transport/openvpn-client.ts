@@ -1,0 +1,157 @@
+import { messageOf } from '../../core/errors.ts'
+import { externalAddressOf, remoteEndOf } from '../../core/openvpn/environment.ts'
+import { type LinkRemote, linkRemoteOf } from '../../core/openvpn/link-remote.ts'
+import { managementCommand } from '../../core/openvpn/management-command.ts'
+import type { Environment } from '../../core/openvpn/management-reader.ts'
+import { type OpenvpnContext, type OpenvpnMessage, OpenvpnProcess } from './openvpn-process.ts'
+import { createTap, type Tap } from './tap.ts'
+import type { ClientSpec, ClientTunnel, Traffic } from './transport.ts'
+
+/** Each remote is tried so often, in turns with the others. */
+const ATTEMPTS = 3
+/** Pause after all remotes have failed once. */
+const RETRY_MS = 1_000
+
+/**
+ * A client tunnel: up at most once, then down for good. OpenVPN asks (`>HOLD`) before each attempt, so it is we who
+ * count them, and who see to it that a tunnel that was up is not silently replaced by another.
+ *
+ *     hold ─► trying ─► up ─► down
+ *      ▲        │
+ *      └─failed─┴─ too often ─► down
+ */
+export class OpenvpnClient implements ClientTunnel {
+  readonly spec: ClientSpec
+  readonly #context: OpenvpnContext
+  readonly #process: OpenvpnProcess
+  readonly #tap: Tap
+  #traffic: Traffic = { receivedBytes: 0, sentBytes: 0 }
+  #attempts = 0
+  #remote: LinkRemote | undefined
+  #wasUp = false
+  #ended = false
+  /** Why each remote failed at last. */
+  readonly #failures = new Map<string, string>()
+  #downReason: string | undefined
+
+  /** Starts it. @param argumentsFor the command line, given the path of the management socket */
+  constructor(
+    context: OpenvpnContext,
+    spec: ClientSpec,
+    argumentsFor: (managementSocket: string) => readonly string[],
+  ) {
+    this.#context = context
+    this.spec = spec
+    this.#tap = createTap(context.processes, spec.iface)
+    this.#process = new OpenvpnProcess(context, {
+      iface: spec.iface,
+      argumentsFor,
+      onMessage: (message) => this.#onMessage(message),
+      onLog: (text) => this.#onLog(text),
+    })
+    void this.#process.ended.then((reason) => {
+      this.#ended = true
+      spec.onEvent({ kind: 'down', reason: this.#downReason ?? this.#summary(reason) })
+    })
+  }
+
+  get traffic(): Traffic {
+    return this.#traffic
+  }
+
+  /** Resolves when it is down, and that was reported. */
+  get ended(): Promise<unknown> {
+    return this.#process.ended
+  }
+
+  stop(): Promise<void> {
+    this.#downReason ??= 'stopped'
+    return this.#process.stop()
+  }
+
+  #onLog(text: string): void {
+    const remote = linkRemoteOf(text)
+    if (!remote || this.#wasUp) return
+    this.#remote = remote
+    this.spec.onEvent({ kind: 'trying', remote: { address: remote.address, port: remote.port } })
+  }
+
+  #onMessage(message: OpenvpnMessage): void {
+    switch (message.kind) {
+      case 'hold':
+        this.#onHold()
+        break
+      case 'up':
+        void this.#onUp(message.environment)
+        break
+      case 'traffic':
+        this.#traffic = { receivedBytes: message.receivedBytes, sentBytes: message.sentBytes }
+        break
+      case 'state':
+      case 'down':
+      case 'client-connect':
+      case 'client-reauth':
+      case 'client-established':
+      case 'client-disconnect':
+      case 'client-traffic':
+        break
+    }
+  }
+
+  #onHold(): void {
+    let reason = this.#process.takeReason() ?? 'the connection ended'
+    // In TLS 1.3 a server that does not accept a certificate has no way to say so: it hangs up.
+    if (!this.#wasUp && reason.startsWith('connection reset')) reason += ' (does it accept our certificate?)'
+    const remotes = this.spec.remotes.length
+    if (!this.#wasUp && this.#attempts > 0) this.#failures.set(remoteName(this.#remote), reason)
+    if (this.#wasUp || this.#attempts >= ATTEMPTS * remotes) {
+      this.#downReason ??= this.#summary(reason)
+      void this.#process.stop()
+      return
+    }
+    const allFailed = this.#attempts > 0 && this.#attempts % remotes === 0
+    this.#attempts++
+    this.#remote = undefined
+    const release = () => void this.#process.command(managementCommand.holdRelease)
+    if (allFailed) this.#context.clock.after(RETRY_MS, release)
+    else release()
+  }
+
+  async #onUp(environment: Environment): Promise<void> {
+    const end = remoteEndOf(environment)
+    if (!end.ok) return this.#process.fail(end.reason)
+    const protocol = this.#remote?.protocol
+    if (protocol === undefined) return this.#process.fail('openvpn does not tell which remote it reached')
+    this.#wasUp = true
+    this.#process.takeReason() // of attempts that do not matter any more
+    this.#process.expectAnswers()
+    try {
+      await this.#tap.raise(protocol)
+    } catch (error) {
+      return this.#process.fail(messageOf(error))
+    }
+    if (this.#ended || this.#downReason !== undefined) return
+    const { peer, underlay } = end.value
+    this.spec.onEvent({
+      kind: 'up',
+      peer,
+      remote: { ...underlay, protocol },
+      externalAddress: externalAddressOf(environment),
+    })
+  }
+
+  /** One reason if it is the same for all, else one for each remote. */
+  #summary(last: string): string {
+    if (this.#wasUp) return last
+    if (this.#attempts > 0 && this.#remote) this.#failures.set(remoteName(this.#remote), last)
+    const reasons = new Set(this.#failures.values())
+    if (reasons.size <= 1) return last
+    return [...this.#failures]
+      .map(([remote, reason]) => (remote === '' ? reason : `${remote}: ${reason}`))
+      .join('; ')
+  }
+}
+
+/** Empty for an attempt that did not get as far as an address. */
+const remoteName = (remote: LinkRemote | undefined): string =>
+  remote ? `${remote.address},${remote.port},${remote.protocol}` : ''

@@ -1,0 +1,145 @@
+import { Re6stError } from '../../core/errors.ts'
+import {
+  type CertificateFiles,
+  clientArguments,
+  isRemoteHost,
+  serverArguments,
+  type TunnelArguments,
+} from '../../core/openvpn/arguments.ts'
+import { checkOpenvpnVersion } from '../../core/openvpn/version.ts'
+import { type Result, refuse } from '../../core/result.ts'
+import { subnetNameOf } from '../../core/values/prefix.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/log.ts'
+import type { Processes } from '../../platform/processes.ts'
+import { OpenvpnClient } from './openvpn-client.ts'
+import type { OpenvpnContext } from './openvpn-process.ts'
+import { OpenvpnServer } from './openvpn-server.ts'
+import type { ClientSpec, ClientTunnel, Transport, TransportSettings } from './transport.ts'
+
+/** What tunnels are made with. */
+export interface OpenvpnTransportOptions {
+  readonly processes: Processes
+  readonly clock: Clock
+  readonly log: Logger
+  /** Holds the socket of each process while that is being started. Must exist and be ours alone. */
+  readonly runDirectory: string
+  readonly logDirectory: string
+  readonly files: CertificateFiles
+  /** The user's arguments for every OpenVPN process. */
+  readonly extraArguments: readonly string[]
+  /** Whether each process gets a log of its own. */
+  readonly ovpnlog: boolean
+  /** How often, at most, traffic counters are brought up to date. @default 10000 */
+  readonly trafficIntervalMs?: number
+}
+
+/** Until the network's are known. Encrypted tunnels connect to those that would rather not be, too. */
+const SETTINGS_BEFORE_CONFIGURE: TransportSettings = {
+  encrypt: true,
+  helloIntervalMs: 15_000,
+  dhFile: undefined,
+}
+/** A compromise between the counters of `re6st tunnels` and a node that sleeps when nothing happens. */
+const TRAFFIC_INTERVAL_MS = 10_000
+
+/** Tunnels made by OpenVPN: one process for each server and for each client tunnel. */
+export function createOpenvpnTransport(options: OpenvpnTransportOptions): Transport {
+  const { processes, clock, log, runDirectory } = options
+  const running = new Set<OpenvpnServer | OpenvpnClient>()
+  let settings = SETTINGS_BEFORE_CONFIGURE
+  let stopped = false
+  let version: Promise<Result<string>> | undefined
+
+  const context: OpenvpnContext = {
+    processes,
+    clock,
+    log,
+    runDirectory,
+    logDirectory: options.ovpnlog ? options.logDirectory : undefined,
+    trafficIntervalMs: options.trafficIntervalMs ?? TRAFFIC_INTERVAL_MS,
+    checkVersion() {
+      // One that was missing or too old may be installed meanwhile: only a good answer is kept.
+      version ??= askVersion(processes).then((result) => {
+        if (!result.ok) version = undefined
+        return result
+      })
+      return version
+    },
+  }
+
+  const argumentsOf = (iface: string, managementSocket: string): TunnelArguments => ({
+    iface,
+    managementSocket,
+    files: options.files,
+    encrypt: settings.encrypt,
+    helloIntervalMs: settings.helloIntervalMs,
+    extraArguments: options.extraArguments,
+  })
+
+  return {
+    async listen(spec, signal) {
+      signal.throwIfAborted()
+      if (stopped) throw new Re6stError('DAEMON', 'the transport was stopped')
+      const { iface, protocol, port } = spec
+      const { dhFile } = settings
+      const common = argumentsOf(iface, '')
+      const server = new OpenvpnServer(context, spec, (managementSocket) =>
+        serverArguments({ ...common, managementSocket, protocol, port, dhFile }),
+      )
+      running.add(server)
+      const abort = () => void server.stop()
+      signal.addEventListener('abort', abort, { once: true })
+      try {
+        await server.listening()
+      } catch (error) {
+        await server.stop()
+        running.delete(server)
+        signal.throwIfAborted()
+        throw error
+      } finally {
+        signal.removeEventListener('abort', abort)
+      }
+      return server
+    },
+
+    connect(spec) {
+      const remotes = spec.remotes.filter(({ host }) => isRemoteHost(host))
+      if (stopped) return downAtOnce(spec, 'the transport was stopped')
+      if (remotes.length === 0) return downAtOnce(spec, 'no usable address')
+      const common = argumentsOf(spec.iface, '')
+      const peerName = spec.prefix === undefined ? undefined : subnetNameOf(spec.prefix)
+      const client = new OpenvpnClient(context, { ...spec, remotes }, (managementSocket) =>
+        clientArguments({ ...common, managementSocket, peerName, remotes }),
+      )
+      running.add(client)
+      void client.ended.then(() => running.delete(client))
+      return client
+    },
+
+    configure(next) {
+      settings = next
+    },
+
+    async stop() {
+      stopped = true
+      await Promise.all([...running].map((one) => one.stop()))
+      running.clear()
+    },
+  }
+}
+
+/** A tunnel that cannot even be tried. It is reported later, as everything else is. */
+function downAtOnce(spec: ClientSpec, reason: string): ClientTunnel {
+  queueMicrotask(() => spec.onEvent({ kind: 'down', reason }))
+  return { spec, traffic: { receivedBytes: 0, sentBytes: 0 }, stop: async () => {} }
+}
+
+async function askVersion(processes: Processes): Promise<Result<string>> {
+  const printed: string[] = []
+  const { ended } = processes.start('openvpn', ['--version'], { onLine: (line) => printed.push(line) })
+  // Its status does not matter: some versions exit with 1 after printing it.
+  const end = await ended
+  if (end.kind === 'not-started') return refuse('openvpn is not installed (Debian package: openvpn)')
+  return checkOpenvpnVersion(printed.join('\n'))
+}

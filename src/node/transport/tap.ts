@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto'
+import { isDatagram } from '../../core/openvpn/arguments.ts'
+import type { TunnelProtocol } from '../../core/values/address-list.ts'
+import type { Processes } from '../../platform/processes.ts'
+
+/**
+ * MTU of a tap whose packets travel in UDP. A full packet of it is at most 1430 bytes on an IPv4 underlay (1360 + 14
+ * Ethernet + 28 OpenVPN + 8 UDP + 20) and 1450 over IPv6: no fragments, which some NATs lose, on paths of PPPoE, of
+ * clouds (1460) and of most mobile networks, and less than the 1432 bytes of payload that Python nodes take. Senders
+ * learn it by path MTU discovery, ours and those behind us. What comes out of the tunnel may be larger (the tap of a
+ * Python node has 1500): OpenVPN and the kernel take that, only `--tun-mtu` would not.
+ */
+const DATAGRAM_TAP_MTU = 1360
+/** Over TCP a packet is a piece of a stream: its size does not matter. */
+const STREAM_TAP_MTU = 1500
+
+/** Sets up the tap of one OpenVPN process. */
+export interface Tap {
+  /** Makes it usable, link-local address included. May be repeated. @throws Re6stError `DAEMON` if `ip` fails */
+  raise(protocol: TunnelProtocol): Promise<void>
+}
+
+/**
+ * OpenVPN leaves a tap down that has no address. The link-local address is ours and not the kernel's, because then it
+ * needs no duplicate address detection, which would take 1 to 2 s: 64 random bits (RFC 7217 allows it) have no
+ * duplicate. It is there before the interface is up: the routing daemon finds it at the event that tells of the link.
+ */
+export function createTap(processes: Processes, iface: string): Tap {
+  const address = `fe80::${[...randomBytes(8).toString('hex').matchAll(/.{4}/g)].join(':')}`
+  return {
+    async raise(protocol) {
+      const mtu = isDatagram(protocol) ? DATAGRAM_TAP_MTU : STREAM_TAP_MTU
+      const commands = [
+        `link set dev ${iface} addrgenmode none mtu ${mtu}`,
+        `addr replace ${address}/64 dev ${iface} nodad`,
+        `link set dev ${iface} up`,
+      ]
+      await processes.run('ip', ['-batch', '-'], { input: `${commands.join('\n')}\n` })
+    },
+  }
+}
