@@ -1,0 +1,282 @@
+import { linkSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createOpenvpnTransport } from '../../../../src/node/transport/openvpn-transport.ts'
+import type { ClientEvent, ServerEvent, Transport } from '../../../../src/node/transport/transport.ts'
+import { type Clock, systemClock } from '../../../../src/platform/clock.ts'
+import { silentLog } from '../../../../src/platform/log.ts'
+import type { ProcessEnd, Processes } from '../../../../src/platform/processes.ts'
+
+/** A clock on which seconds pass in 10 ms. */
+const fastClock: Clock = {
+  ...systemClock,
+  sleep: (ms, signal) => systemClock.sleep(ms / 100, signal),
+  after: (ms, action) => systemClock.after(ms / 100, action),
+  every: (ms, action) => systemClock.every(ms / 100, action),
+}
+
+/** What an OpenVPN that misbehaves does once it is connected. The real one cannot be brought to it. */
+type Script = (socket: Socket) => void
+
+let directory: string
+let transport: Transport | undefined
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'ovu-'))
+})
+afterEach(async () => {
+  await transport?.stop()
+  expect(readdirSync(directory)).toEqual([])
+  rmSync(directory, { recursive: true })
+})
+
+/** Runs scripts instead of OpenVPN, one after another; the last one again and again. */
+function transportOver(scripts: readonly (Script | 'does not connect')[], version = 'OpenVPN 2.6.14 x86_64') {
+  const commands: string[] = []
+  const started: string[] = []
+  let count = 0
+  const processes: Processes = {
+    run: async (command, args) => {
+      commands.push([command, ...args].join(' '))
+      return { stdout: '', stderr: '' }
+    },
+    start(command, args, options) {
+      started.push([command, ...args].join(' '))
+      let finish: (end: ProcessEnd) => void = () => {}
+      const ended = new Promise<ProcessEnd>((resolve) => {
+        finish = resolve
+      })
+      let socket: Socket | undefined
+      const end = () => {
+        socket?.destroy()
+        finish({ kind: 'exited', status: 0 })
+      }
+      const stop = () => {
+        end()
+        return ended
+      }
+      if (args[0] === '--version') {
+        if (version === '') finish({ kind: 'not-started', error: new Error('spawn openvpn ENOENT') })
+        else options?.onLine?.(version, 'stdout')
+        finish({ kind: 'exited', status: 1 })
+      } else {
+        const script = scripts[Math.min(count++, scripts.length - 1)]
+        if (script && script !== 'does not connect') {
+          socket = connect(args[args.indexOf('--management') + 1] ?? '')
+          socket.on('error', () => {}).on('close', end)
+          script(socket)
+        }
+      }
+      return { pid: 1, ended, signal: end, stop }
+    },
+  }
+  transport = createOpenvpnTransport({
+    processes,
+    clock: fastClock,
+    log: silentLog,
+    runDirectory: directory,
+    logDirectory: directory,
+    files: { ca: 'ca', cert: 'cert', key: 'key' },
+    extraArguments: ['--x-extra'],
+    ovpnlog: false,
+  })
+  return { transport, commands, started }
+}
+
+/** Answers everything, and says these lines when it is released. */
+const behaves =
+  (...lines: readonly string[]): Script =>
+  (socket) => {
+    socket.write('>INFO:OpenVPN Management Interface Version 5\n>HOLD:Waiting for hold release:0\n')
+    let inBlock = false
+    socket.on('data', (chunk: Buffer) => {
+      for (const line of String(chunk).split('\n').filter(Boolean)) {
+        if (line.startsWith('client-auth ')) inBlock = true
+        if (line === 'END') inBlock = false
+        if (!inBlock) socket.write(`SUCCESS: ${line}\n`)
+        if (line === 'hold release') socket.write(`${lines.join('\n')}\n`)
+      }
+    })
+  }
+
+const CONNECTED = '>STATE:1,CONNECTED,SUCCESS,,,,,'
+
+async function listen(transport: Transport) {
+  const events: ServerEvent[] = []
+  const server = await transport.listen(
+    {
+      iface: 're6stnet-udp',
+      protocol: 'udp',
+      port: 1194,
+      admit: () => ({ admit: true }),
+      onEvent: (event) => events.push(event),
+    },
+    AbortSignal.timeout(5_000),
+  )
+  return { server, events }
+}
+
+const reasonsOf = (events: readonly ServerEvent[]) =>
+  events.flatMap((event) => (event.kind === 'failed' ? [event.reason] : []))
+
+const failed = (events: readonly ServerEvent[]) => expect.poll(() => reasonsOf(events)[0]).toBeDefined()
+
+describe('an OpenVPN', () => {
+  it('that is not there is named, with the package that it comes with', async () => {
+    const { transport } = transportOver([], '')
+    await expect(listen(transport)).rejects.toMatchObject({
+      code: 'DAEMON',
+      message: expect.stringContaining('openvpn is not installed (Debian package: openvpn)'),
+    })
+  })
+
+  it('that is too old is refused', async () => {
+    const { transport } = transportOver([], 'OpenVPN 2.4.7 x86_64')
+    await expect(listen(transport)).rejects.toThrow('openvpn 2.4.7 is too old: 2.6 or later is needed')
+  })
+
+  it('that does not connect is ended', async () => {
+    const { transport } = transportOver(['does not connect'])
+    await expect(listen(transport)).rejects.toThrow('openvpn does not connect to its management socket')
+  })
+
+  it('whose interface is raised before the server counts as listening', async () => {
+    const { transport, commands, started } = transportOver([behaves(CONNECTED)])
+    const { events } = await listen(transport)
+    expect(events).toEqual([{ kind: 'listening' }])
+    expect(commands).toEqual(['ip -batch -'])
+    expect(started.at(-1)).toMatch(/--x-extra$/)
+  })
+
+  it('that answers without being asked is ended and restarted', async () => {
+    const { transport } = transportOver([
+      behaves(CONNECTED, 'SUCCESS: pid=1', 'SUCCESS: pid=1'),
+      behaves(CONNECTED),
+    ])
+    const { events } = await listen(transport)
+    await failed(events)
+    expect(reasonsOf(events)).toEqual(['openvpn answers without being asked: pid=1'])
+    await expect.poll(() => events.at(-1)).toEqual({ kind: 'listening' })
+  })
+
+  it('that cannot be understood is ended and restarted', async () => {
+    const { transport } = transportOver([later(behaves(CONNECTED), 'garbage\n'), behaves(CONNECTED)])
+    const { events } = await listen(transport)
+    await failed(events)
+    expect(reasonsOf(events)[0]).toMatch(/^openvpn cannot be understood: /)
+  })
+
+  it('that hangs is ended and restarted', async () => {
+    const hangs: Script = (socket) => {
+      socket.write(`>HOLD:x\nSUCCESS: 1\nSUCCESS: 2\nSUCCESS: 3\nSUCCESS: 4\n${CONNECTED}\n`)
+    }
+    // Its answers come too early for what is asked, so the first to be missing is that to the heartbeat.
+    const { transport } = transportOver([slowly(hangs), behaves(CONNECTED)])
+    const { events } = await listen(transport)
+    await failed(events)
+    expect(reasonsOf(events)).toEqual(['openvpn does not answer "pid"'])
+  })
+
+  it('that hangs up is ended and restarted, and its clients are gone', async () => {
+    const client = [
+      ...['>CLIENT:CONNECT,0,1', '>CLIENT:ENV,common_name=1/16', '>CLIENT:ENV,tls_serial_0=2'],
+      ...['>CLIENT:ENV,untrusted_ip=192.0.2.2', '>CLIENT:ENV,untrusted_port=40000', '>CLIENT:ENV,END'],
+      ...['>CLIENT:ESTABLISHED,0', '>CLIENT:ENV,END'],
+    ]
+    const { transport } = transportOver([later(behaves(CONNECTED, ...client), 'end'), behaves(CONNECTED)])
+    const { events, server } = await listen(transport)
+    await failed(events)
+    const kinds = events.map(({ kind }) => kind)
+    expect(kinds.filter((kind) => kind !== 'listening')).toEqual(['client-up', 'client-down', 'failed'])
+    expect(server.traffic.size).toBe(0)
+  })
+
+  it('does not get a client in whose certificate names no node', async () => {
+    const said: string[] = []
+    const { transport } = transportOver([
+      (socket) => {
+        behaves(
+          CONNECTED,
+          '>CLIENT:CONNECT,0,1',
+          '>CLIENT:ENV,common_name=mallory',
+          '>CLIENT:ENV,END',
+        )(socket)
+        socket.on('data', (chunk) => said.push(...String(chunk).split('\n')))
+      },
+    ])
+    const { events } = await listen(transport)
+    await expect
+      .poll(() => said.find((line) => line.startsWith('client-deny 0 1 "not a subnet name')))
+      .toBeDefined()
+    expect(events).toEqual([{ kind: 'listening' }])
+  })
+
+  it('of a client that says nonsense ends that tunnel', async () => {
+    const { transport } = transportOver([behaves('nonsense')])
+    const events: ClientEvent[] = []
+    const remotes = [{ host: '192.0.2.1', port: 1194, protocol: 'tcp', country: undefined } as const]
+    transport.connect({
+      iface: 're6stnet1',
+      prefix: undefined,
+      remotes,
+      onEvent: (event) => events.push(event),
+    })
+    await expect.poll(() => events.length).toBe(1)
+    expect(events[0]).toMatchObject({ kind: 'down', reason: expect.stringContaining('cannot be understood') })
+  })
+})
+
+describe('the socket of a process', () => {
+  it('that a killed node left is removed', async () => {
+    const stale = createServer().listen(join(directory, 'x'))
+    await new Promise((resolve) => stale.once('listening', resolve))
+    // What kill -9 leaves: a file on which nobody listens.
+    linkSync(join(directory, 'x'), join(directory, 're6stnet-udp.sock'))
+    await new Promise((resolve) => stale.close(resolve))
+    await listen(transportOver([behaves(CONNECTED)]).transport)
+  })
+
+  it('that is in use is left alone, and said to be', async () => {
+    const path = join(directory, 're6stnet-udp.sock')
+    const living = createServer().listen(path)
+    await new Promise((resolve) => living.once('listening', resolve))
+    await expect(listen(transportOver([behaves(CONNECTED)]).transport)).rejects.toThrow(
+      `${path} is in use: does another re6stnet run with the same --run directory?`,
+    )
+    await new Promise((resolve) => living.close(resolve))
+  })
+
+  it('that cannot be made is an error that names it', async () => {
+    writeFileSync(join(directory, 'file'), '')
+    const { transport } = transportOver([behaves(CONNECTED)])
+    rmSync(directory, { recursive: true })
+    await expect(listen(transport)).rejects.toThrow(/cannot listen at .*re6stnet-udp\.sock/)
+    directory = mkdtempSync(join(tmpdir(), 'ovu-'))
+  })
+})
+
+describe('a transport that was stopped', () => {
+  it('makes no more tunnels', async () => {
+    const { transport } = transportOver([behaves(CONNECTED)])
+    await transport.stop()
+    await expect(listen(transport)).rejects.toThrow('the transport was stopped')
+    const events: ClientEvent[] = []
+    transport.connect({ iface: 'x', prefix: undefined, remotes: [], onEvent: (event) => events.push(event) })
+    await expect.poll(() => events).toEqual([{ kind: 'down', reason: 'the transport was stopped' }])
+  })
+})
+
+/** Runs a script, and says something, or hangs up, when all that follows from it is done. */
+const later =
+  (script: Script, text: string): Script =>
+  (socket) => {
+    script(socket)
+    setTimeout(() => (text === 'end' ? socket.destroy() : socket.write(text)), 50)
+  }
+
+/** Runs a script when the first commands have been sent. */
+const slowly =
+  (script: Script): Script =>
+  (socket) =>
+    void socket.once('data', () => script(socket))
