@@ -65,17 +65,22 @@ export class PingMonitor {
   #lost = 0
   #lastAnswerMs = this.#startedMs
   #longestGapMs = 0
+  #steadySinceMs = Number.POSITIVE_INFINITY
+  /** A pause longer than this is a gap. */
+  readonly #pauseMs: number
 
   constructor(from: Machine, address: string, intervalMs = 50) {
+    this.#pauseMs = intervalMs * 4
     this.#process = from.start(
       ['fping', '-l', `-p${intervalMs}`, `-t${Math.max(intervalMs, 1_000)}`, address],
       { name: `fping ${address}`, onLine: (line) => this.#read(line) },
     )
   }
 
-  /** When the last answer came, on the clock of `performance.now()`. */
-  get lastAnswerMs(): number {
-    return this.#lastAnswerMs
+  /** How long answers have been coming without a gap; 0 while there is one. */
+  get steadyMs(): number {
+    const now = performance.now()
+    return now - this.#lastAnswerMs > this.#pauseMs ? 0 : Math.max(0, now - this.#steadySinceMs)
   }
 
   /** So far. */
@@ -103,7 +108,9 @@ export class PingMonitor {
   #read(line: string): void {
     if (/ : \[\d+\], \d+ bytes/.test(line)) {
       const now = performance.now()
-      this.#longestGapMs = Math.max(this.#longestGapMs, now - this.#lastAnswerMs)
+      const gapMs = now - this.#lastAnswerMs
+      if (gapMs > this.#pauseMs || this.#received === 0) this.#steadySinceMs = now
+      this.#longestGapMs = Math.max(this.#longestGapMs, gapMs)
       this.#lastAnswerMs = now
       this.#received++
     } else if (/ : \[\d+\], (timed out|error)/.test(line)) this.#lost++

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { differences, footprintOf } from '../../lab/footprint.ts'
 import { type Gateway, Lab, withLab } from '../../lab/lab.ts'
 import type { Machine } from '../../lab/machine.ts'
 import { missingPairs, PingMonitor, pingAllPairs, pingFrom } from '../../lab/pings.ts'
@@ -197,3 +198,18 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
     })
   },
 )
+
+test('a footprint shows what was left behind, and nothing else', async () => {
+  await withLab({ name: 'lab-footprint' }, async (lab) => {
+    const machine = await lab.host('a')
+    const before = await footprintOf(machine)
+    expect(differences(before, await footprintOf(machine))).toEqual([])
+    await machine.run('ip', '-6', 'route', 'add', 'unreachable', '2001:db8:42::/48')
+    const daemon = machine.start(['sleep', '1000'])
+    const after = differences(before, await footprintOf(machine))
+    expect(after).toHaveLength(2)
+    expect(after[0]).toMatch(/^routes: \+ unreachable 2001:db8:42::\/48/)
+    expect(after[1]).toBe('processes: + sleep 1000')
+    await daemon.stop()
+  })
+})
