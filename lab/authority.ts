@@ -1,6 +1,6 @@
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import * as x509 from '@peculiar/x509'
 import { caSerialOf, type Network, networkCidr } from '../src/core/values/prefix.ts'
@@ -14,7 +14,8 @@ export interface Authority {
 const ALGORITHM = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-512' } as const
 /** The least that OpenSSL's default security level takes; keys of nodes get as many bits. */
 const KEY_BITS = 2048
-const YEAR_MS = 365 * 86_400_000
+const DAY_MS = 86_400_000
+const YEAR_MS = 365 * DAY_MS
 
 /** Makes the key and the certificate (serial number: the network) of a new authority. */
 export async function makeAuthority(directory: string, network: Network): Promise<Authority> {
@@ -42,4 +43,22 @@ export async function makeAuthority(directory: string, network: Network): Promis
   const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)
   writeFileSync(authority.keyFile, x509.PemConverter.encode(key, 'PRIVATE KEY'), { mode: 0o600 })
   return authority
+}
+
+/** The same certificate, signed anew, but expired for a day: what a machine has that was off for too long. */
+export async function expiredCopy(authority: Authority, certificatePem: string): Promise<string> {
+  const certificate = new x509.X509Certificate(certificatePem)
+  const key = x509.PemConverter.decodeFirst(readFileSync(authority.keyFile, 'utf8'))
+  const now = Date.now()
+  const copy = await x509.X509CertificateGenerator.create({
+    serialNumber: certificate.serialNumber,
+    subject: certificate.subjectName,
+    issuer: certificate.issuerName,
+    notBefore: new Date(now - YEAR_MS),
+    notAfter: new Date(now - DAY_MS),
+    publicKey: certificate.publicKey,
+    signingAlgorithm: ALGORITHM,
+    signingKey: await webcrypto.subtle.importKey('pkcs8', key, ALGORITHM, false, ['sign']),
+  })
+  return `${copy.toString('pem')}\n`
 }

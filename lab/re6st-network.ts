@@ -1,9 +1,10 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import Database from 'better-sqlite3'
 import { Re6stError } from '../src/core/errors.ts'
 import { bitsOfAddress } from '../src/core/values/bits.ts'
 import { type Network, networkCidr, networkOfBits } from '../src/core/values/prefix.ts'
-import { type Authority, makeAuthority } from './authority.ts'
+import { type Authority, expiredCopy, makeAuthority } from './authority.ts'
 import type { Lab } from './lab.ts'
 import type { LabProcess } from './lab-process.ts'
 import type { Machine } from './machine.ts'
@@ -148,6 +149,20 @@ export class Re6stNetwork {
     }
     this.#nodes.push(node)
     return node
+  }
+
+  /**
+   * Makes the certificate of a node that does not run look as if it had expired yesterday, on its machine and in the
+   * registry's database. The registry is stopped meanwhile.
+   */
+  async expireCertificate(node: Re6stNode): Promise<void> {
+    await this.stopRegistry()
+    const expired = await expiredCopy(this.authority, readFileSync(node.certificateFile, 'utf8'))
+    writeFileSync(node.certificateFile, expired)
+    const database = new Database(this.registryFile('registry.db'))
+    database.prepare('UPDATE cert SET cert = ? WHERE prefix = ?').run(expired, node.prefix)
+    database.close()
+    await this.startRegistry()
   }
 
   /** Enrols a machine and starts its node. */

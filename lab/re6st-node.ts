@@ -20,6 +20,8 @@ export class Re6stNode {
   readonly #network: Network
   readonly #registryUrl: string
   #daemon: LabProcess | undefined
+  /** Read once: a renewed certificate has the same. */
+  #subnetName: string | undefined
   #options: readonly string[] = []
 
   constructor(network: Network, machine: Machine, registryUrl: string) {
@@ -37,10 +39,19 @@ export class Re6stNode {
     return path.join(this.machine.directory, 'etc')
   }
 
+  get certificateFile(): string {
+    return path.join(this.configurationDirectory, 'cert.crt')
+  }
+
+  /** Its certificate, as it is now. */
+  get certificate(): X509Certificate {
+    return new X509Certificate(readFileSync(this.certificateFile))
+  }
+
   /** Name of its subnet (`5/16`), as its certificate says. */
   get subnetName(): string {
-    const certificate = new X509Certificate(readFileSync(path.join(this.configurationDirectory, 'cert.crt')))
-    return /^CN=(.*)$/m.exec(certificate.subject)?.[1] ?? ''
+    this.#subnetName ??= /^CN=(.*)$/m.exec(this.certificate.subject)?.[1] ?? ''
+    return this.#subnetName
   }
 
   get prefix(): Prefix {
