@@ -121,7 +121,12 @@ export const systemProcesses: Processes = {
     signal?.throwIfAborted()
     if (end.kind === 'exited' && end.status === 0) return { stdout, stderr }
     const why = limit.aborted ? `no end after ${timeoutMs} ms` : describeEnd(end)
-    const said = stderr.trim().split('\n').at(-1) ?? ''
+    // `ip -batch` says what is wrong, and after that in which line of its input.
+    const said =
+      stderr
+        .trim()
+        .split('\n')
+        .findLast((line) => !line.startsWith('Command failed')) ?? ''
     throw new Re6stError(
       'DAEMON',
       `${[command, ...args].join(' ')}: ${said === '' ? why : `${said} (${why})`}`,

@@ -128,7 +128,7 @@ export class OpenvpnClient implements ClientTunnel {
     try {
       await this.#tap.raise(protocol)
     } catch (error) {
-      return this.#process.fail(messageOf(error))
+      return this.#process.failToRaise(messageOf(error))
     }
     if (this.#ended || this.#downReason !== undefined) return
     const { peer, underlay } = end.value

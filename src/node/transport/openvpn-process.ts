@@ -47,6 +47,8 @@ const START_TIMEOUT_MS = 20_000
 const HEARTBEAT_MS = 60_000
 /** Time for a goodbye to be sent before the second TERM ends a process at once instead of after a second or more. */
 const FAREWELL_MS = 100
+/** Between an interface that goes and the word of OpenVPN why lie some milliseconds, 20 when it exits. */
+const SETTLE_MS = 300
 /** A process that hangs does not react to TERM; one that does is gone in 20 ms. */
 const KILL_AFTER_MS = 2_000
 /** Log lines that are kept to explain a failure: one attempt writes about twenty. */
@@ -106,6 +108,15 @@ export class OpenvpnProcess {
   fail(reason: string): void {
     this.#failure ??= reason
     void this.stop()
+  }
+
+  /**
+   * Ends the process because its interface could not be set up, unless the interface went because the process is ending
+   * or the connection just broke: then that is the reason to be told, and it is about to come.
+   */
+  async failToRaise(reason: string): Promise<void> {
+    await Promise.race([this.ended, this.#context.clock.sleep(SETTLE_MS)])
+    this.fail(reason)
   }
 
   /** Ends the process, with a goodbye to the other side if it has one to say. Idempotent. */

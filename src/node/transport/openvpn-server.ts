@@ -160,7 +160,7 @@ export class OpenvpnServer implements TunnelServer {
     try {
       await tap.raise(this.spec.protocol)
     } catch (error) {
-      process.fail(messageOf(error))
+      await process.failToRaise(messageOf(error))
       return
     }
     if (process !== this.#process || this.#stopping.signal.aborted) return

@@ -32,13 +32,17 @@ afterEach(async () => {
 })
 
 /** Runs scripts instead of OpenVPN, one after another; the last one again and again. */
-function transportOver(scripts: readonly (Script | 'does not connect')[], version = 'OpenVPN 2.6.14 x86_64') {
+function transportOver(
+  scripts: readonly (Script | 'does not connect')[],
+  { version = 'OpenVPN 2.6.14 x86_64', ipFails = false } = {},
+) {
   const commands: string[] = []
   const started: string[] = []
   let count = 0
   const processes: Processes = {
     run: async (command, args) => {
       commands.push([command, ...args].join(' '))
+      if (ipFails) throw new Error('no IPv6 here')
       return { stdout: '', stderr: '' }
     },
     start(command, args, options) {
@@ -124,7 +128,7 @@ const failed = (events: readonly ServerEvent[]) => expect.poll(() => reasonsOf(e
 
 describe('an OpenVPN', () => {
   it('that is not there is named, with the package that it comes with', async () => {
-    const { transport } = transportOver([], '')
+    const { transport } = transportOver([], { version: '' })
     await expect(listen(transport)).rejects.toMatchObject({
       code: 'DAEMON',
       message: expect.stringContaining('openvpn is not installed (Debian package: openvpn)'),
@@ -132,7 +136,7 @@ describe('an OpenVPN', () => {
   })
 
   it('that is too old is refused', async () => {
-    const { transport } = transportOver([], 'OpenVPN 2.4.7 x86_64')
+    const { transport } = transportOver([], { version: 'OpenVPN 2.4.7 x86_64' })
     await expect(listen(transport)).rejects.toThrow('openvpn 2.4.7 is too old: 2.6 or later is needed')
   })
 
@@ -147,6 +151,11 @@ describe('an OpenVPN', () => {
     expect(events).toEqual([{ kind: 'listening' }])
     expect(commands).toEqual(['ip -batch -'])
     expect(started.at(-1)).toMatch(/--x-extra$/)
+  })
+
+  it('whose interface cannot be raised is ended, and the reason is told', async () => {
+    const { transport } = transportOver([behaves(CONNECTED)], { ipFails: true })
+    await expect(listen(transport)).rejects.toThrow('the server re6stnet-udp cannot be started: no IPv6 here')
   })
 
   it('that answers without being asked is ended and restarted', async () => {
