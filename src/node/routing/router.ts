@@ -66,10 +66,15 @@ export interface RouterSettings {
   readonly keys: RouterKeys
   /** Whether the kernel has source-specific routes. */
   readonly sourceSpecific: boolean
-  /** Interfaces that may come and go: tunnels and servers by name, LANs. */
+  /** Servers' interfaces, with many neighbours; they may come and go. Client tunnels are added one by one. */
   readonly tunnelIfaces: readonly string[]
   readonly lanIfaces: readonly string[]
+  /** About how many nodes the network has, if known: how often all routes are announced depends on it. */
+  readonly expectedRoutes?: number
 }
+
+/** What an interface is: a server's tap, a client tunnel (one neighbour, ours alone), or a LAN. */
+export type InterfaceKind = 'server' | 'tunnel' | 'lan'
 
 /** Finds the way of packets. babeld is one router; another may stand beside it. */
 export interface Router {
@@ -80,7 +85,11 @@ export interface Router {
   watch(listener: (change: RoutingChange) => void): Disposable
   /** @throws Re6stError `DAEMON` when the daemon is missing, too old, or does not start */
   start(settings: RouterSettings, signal: AbortSignal): Promise<void>
-  addInterface(iface: string, kind: 'tunnel' | 'lan'): Promise<void>
+  /**
+   * A client tunnel is best added when it is connected and up. Its link may be set down and up a few times in its
+   * first seconds, to bring it into use sooner.
+   */
+  addInterface(iface: string, kind: InterfaceKind): Promise<void>
   /** Its routes are gone from our kernel when this resolves. */
   removeInterface(iface: string): Promise<void>
   /** Changes keys without losing a route, where the daemon can. */

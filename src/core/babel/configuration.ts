@@ -1,0 +1,111 @@
+/** What babeld is started with: the part that it reads only at its start. */
+export interface BabeldConfiguration {
+  /** Node address in CIDR notation: the only IPv6 route that we announce. */
+  readonly nodeCidr: string
+  readonly networkCidr: string
+  readonly nodeAddress: string
+  /** Whether the kernel has source-specific routes (RFC 9079). */
+  readonly sourceSpecific: boolean
+  readonly sign: Uint8Array | undefined
+  /** Interfaces with what is to hold on each. */
+  readonly interfaces: ReadonlyMap<string, InterfaceConfiguration>
+}
+
+/** What babeld reads when an interface comes up. */
+export interface InterfaceConfiguration {
+  /** `babel_default` of the network configuration. */
+  readonly defaults: string
+  readonly helloIntervalMs: number
+  readonly updateIntervalMs: number
+  /** Whether its packets are signed with our key and those of others are checked (RFC 8967). */
+  readonly signed: boolean
+  /** Whether packets with a wrong signature, or none, are accepted: while a network turns authentication on. */
+  readonly acceptsAnything: boolean
+}
+
+/** The name by which interfaces refer to our one key. */
+const KEY = 'sign'
+
+/** babeld ends at once when it has no interface. This one never comes up. */
+const NO_INTERFACE = 're6stnet-none'
+
+/** The `key` line: in the configuration file, and on the control socket, where it takes effect at once. */
+export const keyLine = (key: Uint8Array): string =>
+  `key type blake2s128 id ${KEY} value ${Buffer.from(key).toString('hex')}`
+
+/**
+ * The `interface` line. It says everything each time: interfaces that are added on the control socket do not get the
+ * values of `default`.
+ */
+export function interfaceLine(iface: string, configuration: InterfaceConfiguration): string {
+  const { defaults, helloIntervalMs, updateIntervalMs, signed, acceptsAnything } = configuration
+  return [
+    `interface ${iface}`,
+    ...(defaults === '' ? [] : [defaults]),
+    `hello-interval ${seconds(helloIntervalMs)}`,
+    `update-interval ${seconds(updateIntervalMs)}`,
+    ...(signed ? [`key ${KEY}`] : []),
+    ...(signed && acceptsAnything ? ['accept-bad-signatures true'] : []),
+  ].join(' ')
+}
+
+/** Ends Babel on an interface; its routes leave our kernel at once. */
+export const flushLine = (iface: string): string => `flush interface ${iface}`
+
+/**
+ * The configuration file. It holds the key, which would be for every user to see on the command line. Filters apply in
+ * order, the first that matches decides.
+ */
+export function configurationFile(configuration: BabeldConfiguration): string {
+  const { nodeCidr, networkCidr, nodeAddress, sourceSpecific, sign, interfaces } = configuration
+  const nodeLength = nodeCidr.split('/')[1] ?? '128'
+  const networkLength = networkCidr.split('/')[1] ?? '0'
+  return [
+    'redistribute local deny',
+    `redistribute ip ${nodeCidr} eq ${nodeLength}`,
+    'redistribute deny',
+    // A default route is for packets of this network only: another network, or a native connection, may have its own.
+    ...(sourceSpecific
+      ? [`install ip ::/0 eq 0 src-ip ::/0 src-eq 0 src-prefix ${networkCidr}`]
+      : [
+          'ipv6-subtrees false',
+          `in ip ::/0 eq 0 src-ip ${networkCidr} src-eq ${networkLength}`,
+          'in ip ::/0 eq 0 src-ip ::/0 src-ge 1 deny',
+          'out ip ::/0 eq 0 deny',
+        ]),
+    `install pref-src ${nodeAddress}`,
+    ...(sign ? [keyLine(sign)] : []),
+    ...[...interfaces].map(([iface, each]) => interfaceLine(iface, each)),
+    ...(interfaces.size === 0 ? [`interface ${NO_INTERFACE}`] : []),
+    '',
+  ].join('\n')
+}
+
+/** Where babeld finds and leaves what. */
+export interface BabeldPaths {
+  readonly configuration: string
+  readonly state: string
+  readonly socket: string
+}
+
+/** The command line; it tells nothing secret. */
+export function babeldArguments(
+  paths: BabeldPaths,
+  helloIntervalMs: number,
+  extraArguments: readonly string[],
+): readonly string[] {
+  const hello = seconds(helloIntervalMs)
+  return [
+    ...['-h', hello, '-H', hello],
+    ...['-S', paths.state],
+    // No process id file: babeld refuses to start when one is left over.
+    ...['-I', ''],
+    // No split horizon: on a server's interface, clients hear of each other through us.
+    '-s',
+    ...['-G', paths.socket, '-c', paths.configuration],
+    ...extraArguments,
+  ]
+}
+
+/** babeld takes at most three digits after the point. */
+const seconds = (ms: number): string => String(Math.round(ms) / 1000)

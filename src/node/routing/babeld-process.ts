@@ -1,0 +1,169 @@
+import { appendFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type BabeldPaths, babeldArguments } from '../../core/babel/configuration.ts'
+import { BabelTables, type TableChange } from '../../core/babel/tables.ts'
+import { Re6stError } from '../../core/errors.ts'
+import type { Result } from '../../core/result.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { replaceFile } from '../../platform/files.ts'
+import type { Logger } from '../../platform/log.ts'
+import { describeEnd, type Processes, type RunningProcess } from '../../platform/processes.ts'
+import { type ControlSocket, openControlSocket } from './control-socket.ts'
+
+/** What every babeld of a node has in common. */
+export interface BabeldContext {
+  readonly processes: Processes
+  readonly clock: Clock
+  readonly log: Logger
+  readonly runDirectory: string
+  /** Where `babeld.log` is written; undefined: nowhere. */
+  readonly logDirectory: string | undefined
+  /** Where babeld keeps its sequence number. */
+  readonly stateDirectory: string
+  /** `-B` of the command line. */
+  readonly extraArguments: readonly string[]
+}
+
+/** From its start to the answer to `monitor` babeld takes 50 ms; a machine that starts everything at once takes longer. */
+const START_TIMEOUT_MS = 20_000
+/** How often it is asked whether it still answers: it routes on when it does not, but we see nothing any more. */
+const HEARTBEAT_MS = 30_000
+/** Retracting its routes takes babeld half a second. */
+const STOP_GRACE_MS = 5_000
+/** From the end of its socket to the news of its death. */
+const LAST_WORDS_MS = 200
+
+/** One babeld, from its start to its end, with its tables. */
+export class BabeldProcess {
+  readonly tables = new BabelTables()
+  /** Resolves with the reason when it is gone. Never rejects. */
+  readonly ended: Promise<string>
+  readonly #context: BabeldContext
+  readonly #onChange: (change: TableChange) => void
+  readonly #running: RunningProcess
+  readonly #paths: BabeldPaths
+  #control: ControlSocket | undefined
+  #heartbeat: Disposable | undefined
+  #failure: string | undefined
+  #lastLine: string | undefined
+
+  /**
+   * Starts babeld with the content of its configuration file and reads its tables.
+   * @throws Re6stError `DAEMON` when it does not start; the signal's reason when that is aborted
+   */
+  static async start(
+    context: BabeldContext,
+    init: {
+      readonly configuration: string
+      readonly helloIntervalMs: number
+      /** Called before the first change. */
+      readonly onTables: (tables: BabelTables) => void
+      readonly onChange: (change: TableChange) => void
+      readonly signal: AbortSignal
+    },
+  ): Promise<BabeldProcess> {
+    const paths = pathsOf(context)
+    // The file has a key in it: never with the mode of an older one.
+    await Promise.all([rm(paths.socket, { force: true }), rm(paths.configuration, { force: true })])
+    await replaceFile(paths.configuration, init.configuration, 0o600)
+    init.signal.throwIfAborted()
+    const babeld = new BabeldProcess(context, paths, init.helloIntervalMs, init.onChange)
+    init.onTables(babeld.tables)
+    try {
+      await babeld.#converse(init.signal)
+    } catch (error) {
+      await babeld.stop()
+      init.signal.throwIfAborted()
+      throw error
+    }
+    return babeld
+  }
+
+  private constructor(
+    context: BabeldContext,
+    paths: BabeldPaths,
+    helloIntervalMs: number,
+    onChange: (change: TableChange) => void,
+  ) {
+    this.#context = context
+    this.#paths = paths
+    this.#onChange = onChange
+    this.#running = context.processes.start(
+      'babeld',
+      babeldArguments(paths, helloIntervalMs, context.extraArguments),
+      { dieWithParent: true, onLine: (line) => this.#onOutput(line) },
+    )
+    this.ended = this.#running.ended.then((end) => {
+      const why = end.kind === 'exited' && this.#lastLine ? this.#lastLine : describeEnd(end)
+      this.#failure ??= `babeld ended: ${why}`
+      this.#heartbeat?.[Symbol.dispose]()
+      this.#control?.close()
+      return this.#failure
+    })
+  }
+
+  /** Sends a command. Refused when babeld says no or is gone. */
+  async command(text: string): Promise<Result<string>> {
+    return this.#control?.command(text) ?? { ok: false, reason: 'babeld is not connected' }
+  }
+
+  /** Lets babeld retract its routes and end; removes what it left. Idempotent. */
+  async stop(): Promise<void> {
+    this.#failure ??= 'stopped'
+    await this.#running.stop(STOP_GRACE_MS)
+    await this.ended
+    const { socket, configuration } = this.#paths
+    await Promise.all([rm(socket, { force: true }), rm(configuration, { force: true })])
+  }
+
+  async #converse(signal: AbortSignal): Promise<void> {
+    const ended = new AbortController()
+    void this.ended.then(() => ended.abort())
+    const patience = AbortSignal.any([signal, ended.signal, AbortSignal.timeout(START_TIMEOUT_MS)])
+    const control = await openControlSocket({
+      path: this.#paths.socket,
+      clock: this.#context.clock,
+      signal: patience,
+      onLine: (line) => {
+        const change = this.tables.apply(line)
+        if (change) this.#onChange(change)
+      },
+      onEnd: (reason) => void this.#onHangUp(reason),
+    })
+    if (control.ok) this.#control = control.value
+    const monitor = control.ok ? await control.value.command('monitor') : control
+    signal.throwIfAborted()
+    if (ended.signal.aborted) throw new Re6stError('DAEMON', await this.ended)
+    if (!monitor.ok) throw new Re6stError('DAEMON', `babeld does not start: ${monitor.reason}`)
+    this.#heartbeat = this.#context.clock.every(HEARTBEAT_MS, () => void this.command(''))
+  }
+
+  /** Without a conversation there are no tables: babeld is ended, and its owner starts another. */
+  async #onHangUp(reason: string): Promise<void> {
+    // One that dies hangs up too, a moment before we learn how it ended: that is the better reason.
+    await Promise.race([this.ended, this.#context.clock.sleep(LAST_WORDS_MS)])
+    if (this.#failure !== undefined) return
+    this.#failure = reason
+    await this.#running.stop(STOP_GRACE_MS)
+  }
+
+  #onOutput(line: string): void {
+    this.#lastLine = line
+    this.#context.log.trace({ text: line }, 'babeld')
+    const { logDirectory } = this.#context
+    if (logDirectory === undefined) return
+    try {
+      // Opened for each of its few lines: a file that logrotate moved needs no signal to be begun anew.
+      appendFileSync(join(logDirectory, 'babeld.log'), `${line}\n`)
+    } catch (error) {
+      this.#context.log.debug({ err: error }, 'cannot write the log of babeld')
+    }
+  }
+}
+
+const pathsOf = ({ runDirectory, stateDirectory }: BabeldContext): BabeldPaths => ({
+  configuration: join(runDirectory, 'babeld.conf'),
+  socket: join(runDirectory, 'babeld.sock'),
+  state: join(stateDirectory, 'babeld.state'),
+})

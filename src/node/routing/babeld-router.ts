@@ -1,0 +1,399 @@
+import {
+  type BabeldConfiguration,
+  configurationFile,
+  flushLine,
+  type InterfaceConfiguration,
+  interfaceLine,
+  keyLine,
+} from '../../core/babel/configuration.ts'
+import { GREETING_HELLO_MS, GREETING_UPDATE_MS } from '../../core/babel/greeting.ts'
+import { updateIntervalMs } from '../../core/babel/intervals.ts'
+import type { NeighbourEntry, RouteEntry } from '../../core/babel/socket-line.ts'
+import { BabelTables, type TableChange } from '../../core/babel/tables.ts'
+import { checkBabeldVersion } from '../../core/babel/version.ts'
+import { messageOf, Re6stError } from '../../core/errors.ts'
+import { type BabeldContext, BabeldProcess } from './babeld-process.ts'
+import { Greeter } from './greeter.ts'
+import { linkDown, linkUp } from './link.ts'
+import {
+  INFINITY_METRIC,
+  type InterfaceKind,
+  type Neighbour,
+  type Route,
+  type Router,
+  type RouterKeys,
+  type RouterSettings,
+  type RoutingChange,
+} from './router.ts'
+import { removeStaleRoutes } from './stale-routes.ts'
+
+/** A `Router` that runs babeld, speaks with it over its control socket, and starts it anew when it dies. */
+export const createBabeldRouter = (context: BabeldContext): Router => new BabeldRouter(context)
+
+/** Pauses before babeld is started again; the last one repeats. One that ran for a while begins at the first. */
+const RESTART_PAUSES_MS = [0, 500, 1_000, 2_000, 5_000, 10_000, 30_000] as const
+const RAN_WELL_MS = 60_000
+/** babeld sees that a link went down by a kernel event, in some milliseconds. */
+const LINK_EVENT_MS = 2_000
+/** Neighbours that are to be back come within one hello, give or take a quarter and the delay of sending. */
+const BACK_HELLOS = 1.5
+const BACK_MS = 2_000
+
+/** What babeld reads of an interface when it comes up, and only then. */
+type Renewal =
+  /** Its link goes down and up: babeld keeps its neighbours, and adds what the line says to what it knew. */
+  | 'link'
+  /** babeld forgets the interface with its neighbours, and what it is told no more. */
+  | 'interface'
+
+class BabeldRouter implements Router {
+  readonly #context: BabeldContext
+  readonly #listeners = new Set<(change: RoutingChange) => void>()
+  /** Conditions that someone waits for, looked at after each change. */
+  readonly #looks = new Set<() => void>()
+  readonly #ifaces = new Map<string, InterfaceKind>()
+  readonly #greeters = new Map<string, Greeter>()
+  readonly #stopped = new AbortController()
+  #settings: RouterSettings | undefined
+  #babeld: BabeldProcess | undefined
+  #tables = new BabelTables()
+  #supervision: Promise<void> | undefined
+  #replacing = false
+
+  constructor(context: BabeldContext) {
+    this.#context = context
+  }
+
+  get neighbours(): readonly Neighbour[] {
+    return this.#tables.neighbours.map(neighbourOf)
+  }
+
+  get routes(): readonly Route[] {
+    return this.#tables.routes.map(routeOf)
+  }
+
+  watch(listener: (change: RoutingChange) => void): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+  }
+
+  async start(settings: RouterSettings, signal: AbortSignal): Promise<void> {
+    await this.#checkVersion(signal)
+    this.#settings = settings
+    for (const iface of settings.tunnelIfaces) this.#ifaces.set(iface, 'server')
+    for (const iface of settings.lanIfaces) this.#ifaces.set(iface, 'lan')
+    await this.#launch(signal)
+    this.#supervision = this.#supervise()
+  }
+
+  async addInterface(iface: string, kind: InterfaceKind): Promise<void> {
+    const known = this.#ifaces.get(iface)
+    if (known === kind && kind !== 'tunnel') return
+    this.#ifaces.set(iface, kind)
+    // A tunnel of a name that was there before is another tunnel.
+    if (known !== undefined) await this.#flush(iface)
+    await this.#command(interfaceLine(iface, this.#configurationOf(kind)))
+    if (kind === 'tunnel') this.#greet(iface)
+  }
+
+  async removeInterface(iface: string): Promise<void> {
+    this.#ifaces.delete(iface)
+    await this.#flush(iface)
+  }
+
+  async setKeys(keys: RouterKeys): Promise<void> {
+    if (this.#settings) await this.reconfigure({ ...this.#settings, keys })
+  }
+
+  async reconfigure(settings: RouterSettings): Promise<void> {
+    const before = this.#settings
+    if (!before) throw new Error('the router was not started')
+    this.#settings = settings
+    if (fixedPart(before) !== fixedPart(settings)) {
+      this.#context.log.warn('babeld is restarted: what it announces or installs has changed')
+      await this.#replace()
+      return
+    }
+    const { sign } = settings.keys
+    if (sign && !equalBytes(sign, before.keys.sign)) await this.#command(keyLine(sign))
+    await this.#changeInterfaces(before, settings)
+    const renewal = renewalFor(before, settings)
+    if (renewal === undefined) return
+    // One after the other, so that traffic can take another way meanwhile.
+    for (const [iface, kind] of [...this.#ifaces]) {
+      if (this.#stopped.signal.aborted) return
+      if (this.#ifaces.get(iface) === kind) await this.#renewPatiently(iface, kind, renewal)
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped.signal.aborted) return await this.#supervision
+    this.#stopped.abort(new Error('the router is stopped'))
+    this.#endGreetings()
+    await this.#babeld?.stop()
+    await this.#supervision
+  }
+
+  // --- babeld's life
+
+  async #checkVersion(signal: AbortSignal): Promise<void> {
+    let printed: string
+    try {
+      const { stdout, stderr } = await this.#context.processes.run('babeld', ['-V'], { signal })
+      printed = stdout + stderr
+    } catch (error) {
+      signal.throwIfAborted()
+      throw new Re6stError('DAEMON', `babeld cannot be run, is it installed? ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+    const version = checkBabeldVersion(printed)
+    if (!version.ok) throw new Re6stError('DAEMON', version.reason)
+  }
+
+  async #launch(signal: AbortSignal): Promise<void> {
+    const { processes } = this.#context
+    await removeStaleRoutes(processes, new Set(this.#ifaces.keys()))
+    const settings = this.#required()
+    const babeld = await BabeldProcess.start(this.#context, {
+      configuration: configurationFile(this.#configuration()),
+      helloIntervalMs: settings.helloIntervalMs,
+      onTables: (tables) => {
+        this.#tables = tables
+      },
+      onChange: (change) => this.#onChange(change),
+      signal: AbortSignal.any([signal, this.#stopped.signal]),
+    })
+    this.#babeld = babeld
+    this.#look()
+    // Interfaces may have come and gone while it started.
+    for (const { iface } of babeld.tables.interfaces)
+      if (!this.#ifaces.has(iface)) void babeld.command(flushLine(iface))
+    for (const [iface, kind] of this.#ifaces) {
+      if (!babeld.tables.interface(iface))
+        void this.#command(interfaceLine(iface, this.#configurationOf(kind)))
+      if (kind === 'tunnel') this.#greet(iface)
+    }
+  }
+
+  /** Starts babeld again whenever it ends, until the router is stopped. */
+  async #supervise(): Promise<void> {
+    const { clock, log } = this.#context
+    const { signal } = this.#stopped
+    let failures = 0
+    let startedMs = clock.monotonicMs()
+    for (;;) {
+      const reason = await this.#babeld?.ended
+      this.#babeld = undefined
+      this.#endGreetings()
+      if (signal.aborted) return
+      this.#tables = new BabelTables()
+      this.#tell({ kind: 'restarted' })
+      if (this.#replacing || clock.monotonicMs() - startedMs > RAN_WELL_MS) failures = 0
+      if (!this.#replacing) log.warn({ reason }, 'babeld is gone and is started again')
+      this.#replacing = false
+      try {
+        await clock.sleep(RESTART_PAUSES_MS[Math.min(failures++, RESTART_PAUSES_MS.length - 1)] ?? 0, signal)
+        startedMs = clock.monotonicMs()
+        await this.#launch(signal)
+      } catch (error) {
+        if (signal.aborted) return
+        log.error({ reason: messageOf(error) }, 'babeld does not start')
+      }
+    }
+  }
+
+  /** Ends babeld and waits for the next one: all routes are lost for a while. */
+  async #replace(): Promise<void> {
+    const old = this.#babeld
+    if (!old) return // the next one, which is about to be started, has the new settings
+    this.#replacing = true
+    await old.stop()
+    await this.#until(() => this.#babeld !== undefined && this.#babeld !== old, Number.POSITIVE_INFINITY)
+  }
+
+  // --- interfaces
+
+  #configuration(): BabeldConfiguration {
+    const { nodeCidr, networkCidr, nodeAddress, sourceSpecific, keys } = this.#required()
+    const interfaces = new Map([...this.#ifaces].map(([iface, kind]) => [iface, this.#configurationOf(kind)]))
+    return { nodeCidr, networkCidr, nodeAddress, sourceSpecific, sign: keys.sign, interfaces }
+  }
+
+  #configurationOf(kind: InterfaceKind, greeting = kind === 'tunnel'): InterfaceConfiguration {
+    const { helloIntervalMs, interfaceDefaults, keys, expectedRoutes = 0 } = this.#required()
+    const routes = Math.max(expectedRoutes, this.#tables.routes.length)
+    return {
+      defaults: interfaceDefaults,
+      helloIntervalMs: greeting ? Math.min(GREETING_HELLO_MS, helloIntervalMs) : helloIntervalMs,
+      updateIntervalMs: greeting
+        ? Math.min(GREETING_UPDATE_MS, 4 * helloIntervalMs)
+        : updateIntervalMs(helloIntervalMs, routes),
+      signed: keys.sign !== undefined,
+      acceptsAnything: keys.accept === 'anything',
+    }
+  }
+
+  #greet(iface: string): void {
+    const babeld = this.#babeld
+    if (!babeld) return // greeted when the next one has started
+    this.#greeters.get(iface)?.[Symbol.dispose]()
+    const greeter = new Greeter({
+      iface,
+      clock: this.#context.clock,
+      log: this.#context.log,
+      tables: babeld.tables,
+      helloIntervalMs: this.#required().helloIntervalMs,
+      renew: (intervals) => this.#renewLink(iface, this.#configurationOf('tunnel', intervals === 'greeting')),
+    })
+    this.#greeters.set(iface, greeter)
+    greeter.look()
+  }
+
+  async #flush(iface: string): Promise<void> {
+    this.#greeters.get(iface)?.[Symbol.dispose]()
+    this.#greeters.delete(iface)
+    // babeld may not know it: it was added while none was running.
+    await this.#babeld?.command(flushLine(iface))
+  }
+
+  /** The interfaces that the settings name. */
+  async #changeInterfaces(before: RouterSettings, after: RouterSettings): Promise<void> {
+    const named = ({ tunnelIfaces, lanIfaces }: RouterSettings) =>
+      new Map<string, InterfaceKind>([
+        ...tunnelIfaces.map((iface) => [iface, 'server'] as const),
+        ...lanIfaces.map((iface) => [iface, 'lan'] as const),
+      ])
+    const wanted = named(after)
+    for (const iface of named(before).keys()) if (!wanted.has(iface)) await this.removeInterface(iface)
+    for (const [iface, kind] of wanted) if (!this.#ifaces.has(iface)) await this.addInterface(iface, kind)
+  }
+
+  /** Lets an interface come up again with another configuration, and waits until its neighbours are back. */
+  async #renewPatiently(iface: string, kind: InterfaceKind, renewal: Renewal): Promise<void> {
+    const neighbours = this.#usableNeighbours(iface)
+    const configuration = this.#configurationOf(kind, false)
+    // A LAN is not ours to set down.
+    if (renewal === 'link' && kind !== 'lan') {
+      await this.#renewLink(iface, configuration)
+    } else {
+      await this.#flush(iface)
+      await this.#command(interfaceLine(iface, this.#configurationOf(kind)))
+      if (kind === 'tunnel') this.#greet(iface)
+    }
+    const backMs = BACK_HELLOS * configuration.helloIntervalMs + BACK_MS
+    await this.#until(() => {
+      const now = this.#usableNeighbours(iface)
+      return [...neighbours].every((address) => now.has(address))
+    }, backMs)
+  }
+
+  async #renewLink(iface: string, configuration: InterfaceConfiguration): Promise<void> {
+    const { processes } = this.#context
+    await this.#command(interfaceLine(iface, configuration))
+    const entry = this.#tables.interface(iface)
+    if (!entry?.up || entry.address === undefined) return // it is read when it comes up
+    await linkDown(processes, iface)
+    // Faster than babeld looks, nothing would have happened.
+    await this.#until(() => !this.#tables.interface(iface)?.up, LINK_EVENT_MS)
+    await linkUp(processes, iface, entry.address)
+  }
+
+  #usableNeighbours(iface: string): ReadonlySet<string> {
+    const usable = this.#tables.neighbours.filter(
+      (each) => each.iface === iface && each.cost < INFINITY_METRIC,
+    )
+    return new Set(usable.map(({ address }) => address))
+  }
+
+  // --- small things
+
+  /** Sends a command that must succeed. While no babeld runs nothing is lost: the next one gets it all at its start. */
+  async #command(text: string): Promise<void> {
+    const babeld = this.#babeld
+    const answer = await babeld?.command(text)
+    if (answer && !answer.ok && this.#babeld === babeld) {
+      const what = text.split(' ', 2).join(' ')
+      this.#context.log.warn({ command: what, reason: answer.reason }, 'babeld refuses a command')
+    }
+  }
+
+  #onChange(change: TableChange): void {
+    this.#look()
+    this.#greeters.get(change.entry.iface)?.look()
+    if (change.kind === 'neighbour')
+      this.#tell({ kind: 'neighbour', change: change.change, neighbour: neighbourOf(change.entry) })
+    else if (change.kind === 'route')
+      this.#tell({ kind: 'route', change: change.change, route: routeOf(change.entry) })
+  }
+
+  #look(): void {
+    for (const look of [...this.#looks]) look()
+  }
+
+  #tell(change: RoutingChange): void {
+    for (const listener of [...this.#listeners]) listener(change)
+  }
+
+  #endGreetings(): void {
+    for (const greeter of this.#greeters.values()) greeter[Symbol.dispose]()
+    this.#greeters.clear()
+  }
+
+  /** Resolves when the condition holds, after the limit, or when the router is stopped. */
+  async #until(condition: () => boolean, limitMs: number): Promise<void> {
+    if (condition() || this.#stopped.signal.aborted) return
+    await new Promise<void>((resolve) => {
+      const timer = Number.isFinite(limitMs) ? this.#context.clock.after(limitMs, () => done()) : undefined
+      const look = () => void (condition() && done())
+      const done = () => {
+        timer?.[Symbol.dispose]()
+        this.#looks.delete(look)
+        this.#stopped.signal.removeEventListener('abort', done)
+        resolve()
+      }
+      this.#looks.add(look)
+      this.#stopped.signal.addEventListener('abort', done, { once: true })
+    })
+  }
+
+  #required(): RouterSettings {
+    if (!this.#settings) throw new Error('the router was not started')
+    return this.#settings
+  }
+}
+
+/** What only another babeld can change. */
+const fixedPart = ({ nodeCidr, networkCidr, nodeAddress, sourceSpecific }: RouterSettings): string =>
+  JSON.stringify([nodeCidr, networkCidr, nodeAddress, sourceSpecific])
+
+/** What the interfaces need so that they follow the change. */
+function renewalFor(before: RouterSettings, after: RouterSettings): Renewal | undefined {
+  const signed = ({ keys }: RouterSettings) => keys.sign !== undefined
+  const lenient = ({ keys }: RouterSettings) => keys.accept === 'anything'
+  const forgets =
+    before.interfaceDefaults !== after.interfaceDefaults ||
+    (signed(before) && !signed(after)) ||
+    // babeld never takes back that it accepts bad signatures on an interface.
+    (lenient(before) && !lenient(after))
+  if (forgets) return 'interface'
+  const learns =
+    before.helloIntervalMs !== after.helloIntervalMs ||
+    signed(before) !== signed(after) ||
+    lenient(before) !== lenient(after)
+  return learns ? 'link' : undefined
+}
+
+const equalBytes = (one: Uint8Array, other: Uint8Array | undefined): boolean =>
+  other !== undefined && Buffer.compare(one, other) === 0
+
+const neighbourOf = ({ address, iface, rxcost, txcost, cost, rttMs }: NeighbourEntry): Neighbour => ({
+  address,
+  iface,
+  rxcost,
+  txcost,
+  cost,
+  rttMs,
+})
+
+const routeOf = ({ id: _, ...route }: RouteEntry): Route => route

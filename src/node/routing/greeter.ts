@@ -1,0 +1,66 @@
+import { type GreetingStep, greet, NEW_GREETING } from '../../core/babel/greeting.ts'
+import type { BabelTables } from '../../core/babel/tables.ts'
+import { messageOf } from '../../core/errors.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/log.ts'
+
+interface GreeterInit {
+  readonly iface: string
+  readonly clock: Clock
+  readonly log: Logger
+  readonly tables: BabelTables
+  readonly helloIntervalMs: number
+  /** Makes babeld ask its neighbour for everything, with the intervals of a greeting or the configured ones. */
+  readonly renew: (intervals: 'greeting' | 'configured') => Promise<void>
+}
+
+/** Brings one new tunnel into use: does what `greet` decides. */
+export class Greeter implements Disposable {
+  readonly #init: GreeterInit
+  #greeting = NEW_GREETING
+  #timer: Disposable | undefined
+  #busy = false
+  #over = false
+
+  constructor(init: GreeterInit) {
+    this.#init = init
+  }
+
+  /** To be called when something about the interface or its neighbours changed. */
+  look(): void {
+    if (this.#busy || this.#over) return
+    const { clock, tables, iface, helloIntervalMs } = this.#init
+    const view = {
+      up: tables.interface(iface)?.up === true,
+      neighbours: tables.neighbours.filter((neighbour) => neighbour.iface === iface),
+    }
+    const nowMs = clock.monotonicMs()
+    const { greeting, step } = greet(this.#greeting, view, nowMs, helloIntervalMs)
+    this.#greeting = greeting
+    this.#timer?.[Symbol.dispose]()
+    this.#timer = undefined
+    if (step.kind !== 'wait') void this.#take(step.kind)
+    else if (step.untilMs !== undefined)
+      this.#timer = clock.after(Math.max(1, step.untilMs - nowMs), () => this.look())
+  }
+
+  async #take(step: Exclude<GreetingStep['kind'], 'wait'>): Promise<void> {
+    const { iface, log, renew } = this.#init
+    this.#busy = true
+    log.trace({ iface, step }, 'greeting')
+    try {
+      await renew(step === 'ask' ? 'greeting' : 'configured')
+    } catch (error) {
+      // The interface went away: whoever took it away says so to the router too.
+      log.debug({ iface, reason: messageOf(error) }, 'cannot greet on this link')
+    }
+    this.#busy = false
+    if (step === 'settle') this[Symbol.dispose]()
+    this.look()
+  }
+
+  [Symbol.dispose](): void {
+    this.#over = true
+    this.#timer?.[Symbol.dispose]()
+  }
+}

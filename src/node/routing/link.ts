@@ -1,0 +1,15 @@
+import type { Processes } from '../../platform/processes.ts'
+
+/** Sets a tunnel's interface down. Its link-local address, and the kernel's routes through it, are gone then. */
+export async function linkDown(processes: Processes, iface: string): Promise<void> {
+  await batch(processes, [`link set dev ${iface} down`])
+}
+
+/** Sets it up again with the link-local address that it had: to its neighbours it is the same. */
+export async function linkUp(processes: Processes, iface: string, address: string): Promise<void> {
+  await batch(processes, [`addr replace ${address}/64 dev ${iface} nodad`, `link set dev ${iface} up`])
+}
+
+async function batch(processes: Processes, commands: readonly string[]): Promise<void> {
+  await processes.run('ip', ['-batch', '-'], { input: `${commands.join('\n')}\n` })
+}
