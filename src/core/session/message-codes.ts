@@ -1,0 +1,16 @@
+/** First byte of a message between nodes, without the flag (protocol, section 6). */
+export const MESSAGE_CODE = {
+  networkVersion: 0,
+  addresses: 1,
+  closeTunnel: 2,
+  tunnelDrained: 3,
+  nodeInformation: 4,
+  topology: 5,
+  log: 7,
+} as const
+
+/** This exchange is forwarded for the registry. */
+export const FORWARDED_FLAG = 0x80
+
+/** UDP port of the nodes. */
+export const NODE_PORT = 326

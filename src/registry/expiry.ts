@@ -1,0 +1,39 @@
+import { Re6stError } from '../core/errors.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Store } from './database/store.ts'
+import type { Ledger } from './ledger.ts'
+
+/**
+ * Frees the prefixes of certificates that ended longer ago than the grace period, merges what is free, and deletes
+ * tokens as old, and entries of the CRL that have ended.
+ * @returns the prefixes that are free now
+ * @throws Re6stError `FILE` when the registry's own certificate would go: the clock or the database is wrong
+ */
+export function cleanUpExpired(
+  {
+    store,
+    ledger,
+    clock,
+    log,
+  }: { readonly store: Store; readonly ledger: Ledger; readonly clock: Clock; readonly log: Logger },
+  gracePeriodMs: number,
+  registryPrefix: string | undefined,
+): string[] {
+  const nowMs = clock.now()
+  const expired = [...ledger.holders()].filter(({ notAfterMs }) => notAfterMs < nowMs - gracePeriodMs)
+  if (expired.some(({ prefix }) => prefix === registryPrefix))
+    throw new Re6stError(
+      'FILE',
+      "the certificate of the registry's own node has expired: set the clock, or restore the database",
+    )
+  for (const { prefix } of expired) ledger.release(prefix)
+  ledger.merge()
+  store.writeNow((writable) => {
+    ledger.saveTo(writable)
+    writable.deleteTokensBefore(Math.floor((nowMs - gracePeriodMs) / 1000))
+    writable.deleteCrlBefore(Math.floor(nowMs / 1000))
+  })
+  if (expired.length > 0) log.info({ count: expired.length }, 'expired certificates were removed')
+  return expired.map(({ prefix }) => prefix)
+}

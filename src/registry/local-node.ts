@@ -1,0 +1,75 @@
+import { createSocket, type Socket } from 'node:dgram'
+import { MESSAGE_CODE, NODE_PORT } from '../core/session/message-codes.ts'
+import { decodeRegistryDatagram, encodeRegistryDatagram } from '../core/session/registry-link.ts'
+import type { Prefix } from '../core/values/prefix.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+
+/** How long a node may take to answer: it may first have to make a session with our node. */
+const ANSWER_TIMEOUT_MS = 3_000
+
+type Waiting = (answer: Buffer | undefined) => void
+
+/**
+ * The node on the registry's own machine, through which the registry talks to the network. Any number of questions
+ * may be under way: answers are told apart by node and code, so that one who does not answer holds up nobody else.
+ */
+export class LocalNode implements Disposable {
+  readonly #socket: Socket
+  readonly #port: number
+  readonly #clock: Clock
+  readonly #waiting = new Map<string, Set<Waiting>>()
+
+  constructor({ clock, log }: { readonly clock: Clock; readonly log: Logger }, port = NODE_PORT) {
+    this.#clock = clock
+    this.#port = port
+    this.#socket = createSocket({ type: 'udp6', ipv6Only: true })
+    this.#socket.on('error', (error) => log.debug({ err: error }, 'the local node cannot be asked'))
+    this.#socket.on('message', (datagram, { address }) => {
+      if (address === '::1') this.#receive(datagram)
+    })
+    this.#socket.bind(0, '::1')
+    this.#socket.unref()
+  }
+
+  /** Asks a node of the network. Undefined if it does not answer in time. */
+  ask(prefix: Prefix, code: number): Promise<Buffer | undefined> {
+    const key = `${prefix}/${code}`
+    return new Promise((resolve) => {
+      const waiting = this.#waiting.get(key) ?? new Set()
+      this.#waiting.set(key, waiting)
+      const answered: Waiting = (answer) => {
+        timer[Symbol.dispose]()
+        waiting.delete(answered)
+        if (waiting.size === 0) this.#waiting.delete(key)
+        resolve(answer)
+      }
+      const timer = this.#clock.after(ANSWER_TIMEOUT_MS, () => answered(undefined))
+      waiting.add(answered)
+      this.#send(prefix, code)
+    })
+  }
+
+  /** Tells our node that there is a new network version: it asks for it, and tells the others. */
+  announceVersion(registryPrefix: Prefix): void {
+    this.#send(registryPrefix, MESSAGE_CODE.networkVersion)
+  }
+
+  #send(prefix: Prefix, code: number): void {
+    const datagram = encodeRegistryDatagram({ prefix, code, argument: new Uint8Array() })
+    // Where no node is running, the datagram is refused: the same as no answer.
+    this.#socket.send(datagram, this.#port, '::1', () => {})
+  }
+
+  #receive(datagram: Buffer): void {
+    const answer = decodeRegistryDatagram(datagram)
+    if (!answer.ok) return
+    const { prefix, code, argument } = answer.value
+    for (const answered of [...(this.#waiting.get(`${prefix}/${code}`) ?? [])])
+      answered(Buffer.from(argument))
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.close()
+  }
+}

@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs'
+import { appendFile } from 'node:fs/promises'
+import { isAbsolute } from 'node:path'
+import { createTransport } from 'nodemailer'
+import { messageOf, Re6stError } from '../core/errors.ts'
+
+/** A mail to be sent: plain text. */
+export interface Mail {
+  readonly from: string
+  readonly to: string
+  readonly subject: string
+  readonly text: string
+}
+
+/** Sends mails. */
+export interface Mailer {
+  /** @throws Re6stError `SYSTEM` when it cannot be handed over */
+  send(mail: Mail): Promise<void>
+}
+
+/** Options of the command. */
+export interface MailSettings {
+  /** An SMTP server as `HOST[:PORT]`, or the path of an mbox file. */
+  readonly mailhost: string
+  readonly user: string | undefined
+  readonly password: string | undefined
+  readonly startTls: boolean
+}
+
+/** How long the SMTP server may take. */
+const SMTP_TIMEOUT_MS = 20_000
+
+/** A path that exists, or an absolute one, is an mbox file; anything else an SMTP server. */
+export function openMailer(settings: MailSettings): Mailer {
+  const { mailhost } = settings
+  return isAbsolute(mailhost) || existsSync(mailhost) ? mboxMailer(mailhost) : smtpMailer(settings)
+}
+
+function smtpMailer({ mailhost, user, password, startTls }: MailSettings): Mailer {
+  const [, host = mailhost, port] = /^(.*):(\d+)$/.exec(mailhost) ?? []
+  const transport = createTransport({
+    host,
+    port: port === undefined ? 25 : Number(port),
+    ...(startTls ? { requireTLS: true } : { ignoreTLS: true }),
+    ...(user === undefined ? {} : { auth: { user, pass: password ?? '' } }),
+    connectionTimeout: SMTP_TIMEOUT_MS,
+    greetingTimeout: SMTP_TIMEOUT_MS,
+    socketTimeout: SMTP_TIMEOUT_MS,
+  })
+  return {
+    async send(mail) {
+      try {
+        await transport.sendMail(mail)
+      } catch (error) {
+        throw new Re6stError(
+          'SYSTEM',
+          `the mail to ${mail.to} was not taken by ${mailhost}: ${messageOf(error)}`,
+          { cause: error },
+        )
+      }
+    },
+  }
+}
+
+/** Appends to a file in mbox format (RFC 4155; `From ` at the beginning of a line is quoted, mboxrd). */
+function mboxMailer(path: string): Mailer {
+  const composer = createTransport({ streamTransport: true, buffer: true, newline: 'unix' })
+  return {
+    async send(mail) {
+      try {
+        const { message } = await composer.sendMail(mail)
+        const text = (message as Buffer).toString('utf8').replace(/^(>*From )/gm, '>$1')
+        await appendFile(path, `From MAILER-DAEMON ${new Date().toUTCString()}\n${text.trimEnd()}\n\n`)
+      } catch (error) {
+        throw new Re6stError(
+          'SYSTEM',
+          `the mail to ${mail.to} was not written to ${path}: ${messageOf(error)}`,
+          { cause: error },
+        )
+      }
+    },
+  }
+}

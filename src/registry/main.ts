@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises'
+import { ONE_COMMUNITY, parseCommunities } from '../core/allocation/community.ts'
+import { messageOf, Re6stError } from '../core/errors.ts'
+import type { RegistryOptions } from '../core/options/registry-options.ts'
+import { systemClock } from '../platform/clock.ts'
+import { openLog } from '../platform/log.ts'
+import { systemProcesses } from '../platform/processes.ts'
+import { openGeoIp } from './geoip.ts'
+import { openMailer } from './mail.ts'
+import { kernelReachableNodes } from './reachable-nodes.ts'
+import { startRegistry } from './registry.ts'
+
+/**
+ * Runs a registry until TERM or INT.
+ * @returns the exit status
+ * @throws Re6stError when it cannot start, or cannot go on
+ */
+export async function runRegistry(options: RegistryOptions): Promise<number> {
+  const log = openLog({ file: options.logFile, verbosity: options.verbosity })
+  process.on('SIGUSR1', () => log.reopen())
+  const stopped = new Promise<undefined>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(undefined))
+  })
+  const geoipPath = process.env['GEOIP2_MMDB']
+  const geoip = geoipPath ? await openGeoIp(geoipPath) : undefined
+  if (options.communityFile !== undefined && geoip === undefined)
+    log.logger.warn(
+      '--community without GEOIP2_MMDB: only machines that say where they are get another than the default community',
+    )
+  const mailer =
+    options.mailHost === undefined
+      ? undefined
+      : openMailer({
+          mailhost: options.mailHost,
+          user: options.smtpUser,
+          password: options.smtpPassword,
+          startTls: options.smtpStartTls,
+        })
+  await using registry = await startRegistry(
+    {
+      caPem: await readOption('--ca', options.ca),
+      caKeyPem: await readOption('--key', options.key),
+      dhPem: options.dh === undefined ? undefined : await readOption('--dh', options.dh),
+      databasePath: options.database,
+      listen: options.listenAddresses.map((address) => ({ address, port: options.port })),
+      authorizedOrigins: options.authorizedOrigins,
+      registration: {
+        mailPrefixLength: options.prefixLength,
+        anonymousPrefixLength: options.anonymousPrefixLength,
+      },
+      communities:
+        options.communityFile === undefined
+          ? ONE_COMMUNITY
+          : parseCommunities(await readOption('--community', options.communityFile)),
+      gracePeriodMs: options.gracePeriodSeconds * 1000,
+      network: { ...options },
+    },
+    {
+      clock: systemClock,
+      log: log.logger,
+      mailer,
+      geoip,
+      reachable: ({ network }) => kernelReachableNodes(systemProcesses, network),
+    },
+  )
+  const failure = await Promise.race([stopped, registry.failed])
+  if (failure) throw failure
+  log.logger.info('registry stops')
+  return 0
+}
+
+async function readOption(option: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw new Re6stError('FILE', `${option} ${path}: cannot be read: ${messageOf(error)}`, { cause: error })
+  }
+}

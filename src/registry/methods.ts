@@ -1,0 +1,205 @@
+import { randomBytes } from 'node:crypto'
+import { MAC_KEY_LENGTH } from '../core/config/network-config.ts'
+import { pick } from '../core/random.ts'
+import type { MethodName } from '../core/rpc/methods.ts'
+import type { RegistrySessions } from '../core/rpc/session.ts'
+import { MESSAGE_CODE } from '../core/session/message-codes.ts'
+import {
+  COUNTRY_MIN_PROTOCOL,
+  formatAddressList,
+  isIpv6Protocol,
+  parseAddressList,
+} from '../core/values/address-list.ts'
+import { firstAddress, type Network, type Prefix, prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { NetworkConfiguration } from './configuration.ts'
+import type { CryptoPool } from './crypto/pool.ts'
+import type { Store } from './database/store.ts'
+import type { Enrolment } from './enrolment.ts'
+import type { GeoIp } from './geoip.ts'
+import type { Holder, Ledger } from './ledger.ts'
+import type { LocalNode } from './local-node.ts'
+import type { ReachableNodes } from './reachable-nodes.ts'
+import { Refusal } from './refusal.ts'
+import { revoke } from './revocation.ts'
+import { collectVersions, walkTopology } from './topology.ts'
+
+/** Where a call comes from. */
+export interface Caller {
+  /** The peer's address, or the first that a proxy names. */
+  readonly address: string
+}
+
+/** What the methods need. */
+export interface MethodComponents {
+  readonly store: Store
+  readonly ledger: Ledger
+  readonly pool: CryptoPool
+  readonly sessions: RegistrySessions
+  readonly configuration: NetworkConfiguration
+  readonly enrolment: Enrolment
+  readonly localNode: Pick<LocalNode, 'ask' | 'announceVersion'>
+  readonly reachable: ReachableNodes
+  readonly geoip: GeoIp | undefined
+  readonly clock: Clock
+  readonly network: Network
+  readonly caPem: string
+  readonly dhPem: string | undefined
+}
+
+/** Result of a method; nothing, or empty, is answered by status 204. */
+type Answer = Buffer | string | undefined
+type Handler = (parameters: Readonly<Record<string, string>>, caller: Caller) => Promise<Answer> | Answer
+/** A handler for each method: one cannot be forgotten. */
+export type Handlers = Readonly<Record<MethodName, Handler>>
+
+/** The methods of protocol section 4. */
+export function registryMethods(components: MethodComponents): Handlers {
+  const {
+    store,
+    ledger,
+    pool,
+    sessions,
+    configuration,
+    enrolment,
+    localNode,
+    reachable,
+    geoip,
+    clock,
+    network,
+  } = components
+  /** Protocol of each node, as it said in its hello. */
+  const protocols = new Map<string, number>()
+
+  const certificateOf = (prefix: string): string => {
+    const pem = ledger.holder(prefix) && store.certificate(prefix)?.cert
+    if (!pem) throw new Refusal(404, 'there is no certificate for this prefix')
+    return pem
+  }
+
+  const holderOfEmail = (email: string): Holder | undefined => ledger.holderOfEmail(email)
+
+  const publish = async () => {
+    await configuration.publish()
+    announce()
+  }
+  const announce = () => {
+    const prefix = configuration.registryPrefix
+    if (prefix !== undefined) localNode.announceVersion(prefixOfBits(prefix))
+  }
+
+  const ownNode = (): Prefix | undefined => {
+    const prefix = configuration.registryPrefix
+    return prefix === undefined ? undefined : prefixOfBits(prefix)
+  }
+
+  /** Nodes that can be asked, our own included. */
+  const nodes = async (): Promise<Prefix[]> => {
+    const own = ownNode()
+    return own === undefined ? [] : [own, ...(await reachable.list()).filter((prefix) => prefix !== own)]
+  }
+
+  return {
+    async hello({ client_prefix: prefix = '', protocol = '' }) {
+      if (!/^\d{1,5}$/.test(protocol)) throw new Refusal(400, 'protocol is not a number')
+      const { secret, answer } = await pool.hello(certificateOf(prefix))
+      sessions.begin(prefix, secret)
+      protocols.set(prefix, Number(protocol))
+      return answer
+    },
+
+    getCa: () => components.caPem,
+
+    async requestToken({ email = '' }) {
+      await enrolment.requestToken(email)
+      return undefined
+    },
+
+    requestCertificate: ({ token = '', req = '', location = '', ip = '' }, caller) =>
+      enrolment.requestCertificate(token, req, () =>
+        enrolment.locationOf(location, ip === '' ? caller.address : ip),
+      ),
+
+    renewCertificate: ({ cn = '' }) => enrolment.renewCertificate(cn),
+
+    getDh: () => components.dhPem,
+
+    getNetworkConfig: ({ cn = '' }) => configuration.encode(certificateOf(cn)),
+
+    getCountry({ address = '' }) {
+      if (!geoip) throw new Refusal(400, 'there is no GeoIP database (GEOIP2_MMDB)')
+      return geoip.locate(address)?.country
+    },
+
+    async getBootstrapPeer({ cn = '' }) {
+      const peer = pick(
+        { next: Math.random },
+        (await nodes()).filter((prefix) => prefix !== cn),
+      )
+      const answer = peer === undefined ? undefined : await localNode.ask(peer, MESSAGE_CODE.addresses)
+      if (peer === undefined || answer === undefined) return undefined
+      const { addresses } = parseAddressList(answer.toString('utf8'))
+      const withCountry = (protocols.get(cn) ?? 0) >= COUNTRY_MIN_PROTOCOL
+      const text = `${peer} ${formatAddressList(addresses, { withCountry })}`
+      const [encrypted] = await pool.encryptTo(certificateOf(cn), [Buffer.from(text)])
+      return encrypted
+    },
+
+    isToken: ({ token = '' }) => (store.token(token) ? '1' : undefined),
+
+    async addToken({ email = '', token: given = '' }) {
+      const token = await enrolment.addToken(email, given)
+      return given === '' ? token : undefined
+    },
+
+    async deleteToken({ token = '' }) {
+      await store.write((writable) => writable.deleteToken(token))
+      return undefined
+    },
+
+    async revoke({ cn_or_serial: nameOrSerial = '' }) {
+      const prefix = await revoke({ store, ledger, clock }, nameOrSerial)
+      if (prefix !== undefined) sessions.end(prefix)
+      await publish()
+      return undefined
+    },
+
+    async updateHMAC() {
+      await configuration.rotateKeys(randomBytes(MAC_KEY_LENGTH), clock.now())
+      announce()
+      return undefined
+    },
+
+    getNodePrefix({ email = '' }) {
+      const holder = holderOfEmail(email)
+      return holder && subnetNameOf(prefixOfBits(holder.prefix))
+    },
+
+    getIPv6Address({ email = '' }) {
+      const holder = holderOfEmail(email)
+      return holder && firstAddress(network, prefixOfBits(holder.prefix))
+    },
+
+    async getIPv4Information({ email = '' }) {
+      const holder = holderOfEmail(email)
+      const answer = holder && (await localNode.ask(prefixOfBits(holder.prefix), MESSAGE_CODE.addresses))
+      const { addresses } = parseAddressList(answer?.toString('utf8') ?? '')
+      return addresses.find(({ protocol }) => !isIpv6Protocol(protocol))?.host
+    },
+
+    async versions() {
+      return JSON.stringify(
+        await collectVersions((prefix, code) => localNode.ask(prefix, code), await nodes()),
+      )
+    },
+
+    async topology() {
+      const start = ownNode()
+      return JSON.stringify(
+        start === undefined
+          ? { '': [] }
+          : await walkTopology((prefix, code) => localNode.ask(prefix, code), start),
+      )
+    },
+  }
+}

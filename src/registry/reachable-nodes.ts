@@ -1,0 +1,23 @@
+import { type Network, type Prefix, prefixOfCidr } from '../core/values/prefix.ts'
+import type { Processes } from '../platform/processes.ts'
+
+/** Which nodes the network reaches from here: what the routing daemon of our node has put into the kernel. */
+export interface ReachableNodes {
+  list(): Promise<Prefix[]>
+}
+
+/** Number of babeld's routes in the kernel (`/etc/iproute2/rt_protos`). */
+const PROTOCOL_BABEL = '42'
+
+/** Reads the kernel's routes. Empty where there is no node. */
+export const kernelReachableNodes = (processes: Processes, network: Network): ReachableNodes => ({
+  async list() {
+    const { stdout } = await processes.run('ip', ['-6', '-j', 'route', 'show', 'proto', PROTOCOL_BABEL])
+    const routes = JSON.parse(stdout || '[]') as { dst?: string }[]
+    return routes.flatMap(({ dst = '' }) => {
+      // A host route is written without its length.
+      const prefix = prefixOfCidr(network, dst.includes('/') ? dst : `${dst}/128`)
+      return prefix.ok && prefix.value !== '' ? [prefix.value] : []
+    })
+  },
+})

@@ -1,0 +1,190 @@
+import { createPrivateKey, getDiffieHellman, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import { type Communities, checkCommunities } from '../core/allocation/community.ts'
+import { MAC_KEY_LENGTH } from '../core/config/network-config.ts'
+import { type Authority, readAuthority } from '../core/crypto/certificate.ts'
+import { messageOf, Re6stError } from '../core/errors.ts'
+import { RegistrySessions } from '../core/rpc/session.ts'
+import { prefixOfBits } from '../core/values/prefix.ts'
+import { CleanUp } from '../platform/clean-up.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import { NetworkConfiguration, type NetworkSettings } from './configuration.ts'
+import { CryptoPool } from './crypto/pool.ts'
+import { openDatabase } from './database/database.ts'
+import { Store } from './database/store.ts'
+import { dhParameters } from './dh-parameters.ts'
+import { Enrolment, type RegistrationSettings } from './enrolment.ts'
+import { cleanUpExpired } from './expiry.ts'
+import type { GeoIp } from './geoip.ts'
+import { Ledger } from './ledger.ts'
+import { LocalNode } from './local-node.ts'
+import type { Mailer } from './mail.ts'
+import { registryMethods } from './methods.ts'
+import type { ReachableNodes } from './reachable-nodes.ts'
+import { createRegistryServer, LISTEN_BACKLOG } from './server/http-server.ts'
+
+/** What a registry is started with: the contents of the files, and what the options say. */
+export interface RegistrySettings {
+  readonly caPem: string
+  readonly caKeyPem: string
+  /** DH parameters for nodes that still ask; a standard group if there are none. */
+  readonly dhPem: string | undefined
+  readonly databasePath: string
+  /** Addresses to listen on; port 0 takes a free one. */
+  readonly listen: readonly { readonly address: string; readonly port: number }[]
+  readonly authorizedOrigins: readonly string[]
+  readonly registration: Omit<RegistrationSettings, 'mailSender'>
+  readonly communities: Communities
+  readonly gracePeriodMs: number
+  readonly network: NetworkSettings
+}
+
+/** What a registry uses of its surroundings. */
+export interface RegistryComponents {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly mailer: Mailer | undefined
+  readonly geoip: GeoIp | undefined
+  readonly reachable: (authority: Authority) => ReachableNodes
+}
+
+/** A registry that answers. */
+export interface RunningRegistry extends AsyncDisposable {
+  /** Where it listens, in the order of the settings. */
+  readonly addresses: readonly { readonly address: string; readonly port: number }[]
+  /** Resolves with an error when it cannot go on. */
+  readonly failed: Promise<Error>
+}
+
+/** How often expired certificates are looked for. */
+const CLEAN_UP_INTERVAL_MS = 24 * 3600 * 1000
+const LOOPBACK = ['127.0.0.1', '::1']
+
+/**
+ * Starts a registry: opens the database, cleans up, publishes the configuration if it changed, and listens.
+ * @throws Re6stError when a file or option is no good, or an address cannot be listened on: nothing runs then
+ */
+export async function startRegistry(
+  settings: RegistrySettings,
+  components: RegistryComponents,
+): Promise<RunningRegistry> {
+  const { clock, log } = components
+  const authority = readKeys(settings)
+  await using stack = new CleanUp()
+  const store = stack.use(new Store(openDatabase(settings.databasePath)))
+  const ledger = new Ledger(store, authority.network.length)
+  checkCommunities(settings.communities, (prefix) => ledger.isUsed(prefix))
+  const pool = stack.use(new CryptoPool({ caPem: settings.caPem, caKeyPem: settings.caKeyPem }))
+  const configuration = new NetworkConfiguration(store, pool, settings.network)
+  const sessions = new RegistrySessions()
+  const cleanUp = () => {
+    const gone = cleanUpExpired(
+      { store, ledger, clock, log },
+      settings.gracePeriodMs,
+      configuration.registryPrefix,
+    )
+    for (const prefix of gone) sessions.end(prefix)
+  }
+  cleanUp()
+  if (store.config('version') === undefined) await configuration.beginKeys(randomBytes(MAC_KEY_LENGTH))
+  const isNewVersion = await configuration.publish()
+  const localNode = stack.use(new LocalNode({ clock, log }))
+  const enrolment = new Enrolment(
+    { ...components, store, ledger, pool, configuration, communities: settings.communities },
+    { ...settings.registration, mailSender: authority.email ?? 're6st@localhost' },
+  )
+  const handlers = registryMethods({
+    store,
+    ledger,
+    pool,
+    sessions,
+    configuration,
+    enrolment,
+    localNode,
+    reachable: components.reachable(authority),
+    geoip: components.geoip,
+    clock,
+    network: authority.network,
+    caPem: settings.caPem,
+    dhPem: settings.dhPem ?? dhParameters(getDiffieHellman('modp14').getPrime()),
+  })
+  const authorizedOrigins = new Set([...LOOPBACK, ...settings.authorizedOrigins])
+  const addresses: { address: string; port: number }[] = []
+  for (const { address, port } of settings.listen) {
+    const server = createRegistryServer({ handlers, sessions, log, authorizedOrigins })
+    stack.defer(() => closeServer(server))
+    addresses.push({ address, port: await listen(server, address, port) })
+  }
+  let fail: (error: Error) => void = () => {}
+  const failed = new Promise<Error>((resolve) => {
+    fail = resolve
+  })
+  stack.use(
+    clock.every(CLEAN_UP_INTERVAL_MS, () => {
+      try {
+        cleanUp()
+        configuration
+          .publish()
+          .catch((error: unknown) => log.error({ err: error }, 'the configuration cannot be published'))
+      } catch (error) {
+        fail(error as Error)
+      }
+    }),
+  )
+  const registryPrefix = configuration.registryPrefix
+  if (isNewVersion && registryPrefix !== undefined) localNode.announceVersion(prefixOfBits(registryPrefix))
+  log.info(
+    {
+      certificates: ledger.size,
+      listen: addresses.map(({ address, port }) => `[${address}]:${port}`).join(' '),
+    },
+    'registry is running',
+  )
+  const running = stack.move()
+  return { addresses, failed, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() }
+}
+
+function readKeys({ caPem, caKeyPem }: RegistrySettings): Authority {
+  const authority = readAuthority(caPem)
+  if (!authority.ok) throw new Re6stError('CERTIFICATE', `--ca: ${authority.reason}`)
+  let matches: boolean
+  try {
+    matches = authority.value.x509.checkPrivateKey(createPrivateKey(caKeyPem))
+  } catch (error) {
+    throw new Re6stError(
+      'CERTIFICATE',
+      `--key: not a private key without password, in PEM (${messageOf(error)})`,
+      { cause: error },
+    )
+  }
+  if (!matches)
+    throw new Re6stError('CERTIFICATE', '--key: it is not the key of the CA certificate given by --ca')
+  return authority.value
+}
+
+async function listen(server: Server, address: string, port: number): Promise<number> {
+  server.listen({ host: address, port, ipv6Only: true, backlog: LISTEN_BACKLOG })
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    const remedy =
+      code === 'EADDRINUSE' ? 'another program listens there: give another --port' : messageOf(error)
+    throw new Re6stError('SYSTEM', `cannot listen on [${address}]:${port}: ${remedy}`, { cause: error })
+  }
+  const bound = server.address()
+  return typeof bound === 'object' && bound ? bound.port : port
+}
+
+/** Answers that are under way are finished; idle connections are closed. */
+async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return
+  const closed = once(server, 'close')
+  server.close()
+  server.closeIdleConnections()
+  const timer = setTimeout(() => server.closeAllConnections(), 2_000)
+  await closed
+  clearTimeout(timer)
+}

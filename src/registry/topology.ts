@@ -1,0 +1,50 @@
+import { MESSAGE_CODE } from '../core/session/message-codes.ts'
+import { type Prefix, prefixOfSubnetName, subnetNameOf } from '../core/values/prefix.ts'
+
+/** Asks a node of the network; undefined if it does not answer. */
+type Ask = (prefix: Prefix, code: number) => Promise<Buffer | undefined>
+
+/**
+ * Walks the network breadth first, from the registry's node on: who has client tunnels to whom. All nodes of one
+ * distance are asked at the same time.
+ * @returns by subnet name, the subnet names it has client tunnels to; under `""` the nodes that answered
+ */
+export async function walkTopology(ask: Ask, start: Prefix): Promise<Record<string, string[]>> {
+  const clientsOf: Record<string, string[]> = {}
+  const answered: string[] = []
+  const seen = new Set<Prefix>([start])
+  let level: Prefix[] = [start]
+  while (level.length > 0) {
+    const answers = await Promise.all(
+      level.map(async (prefix) => ({ prefix, answer: await ask(prefix, MESSAGE_CODE.topology) })),
+    )
+    level = []
+    for (const { prefix, answer } of answers) {
+      if (!answer) continue
+      answered.push(subnetNameOf(prefix))
+      const [count = '', ...names] = answer.toString('latin1').split(' ')
+      clientsOf[subnetNameOf(prefix)] = names.slice(0, Number(count))
+      for (const name of names) {
+        const next = prefixOfSubnetName(name)
+        if (!next.ok || seen.has(next.value)) continue
+        seen.add(next.value)
+        level.push(next.value)
+      }
+    }
+  }
+  return { ...clientsOf, '': answered }
+}
+
+/** Asks every node for its version: by prefix, `version, platform`, or null if it did not answer. */
+export async function collectVersions(
+  ask: Ask,
+  nodes: readonly Prefix[],
+): Promise<Record<string, string | null>> {
+  const answers = await Promise.all(
+    nodes.map(
+      async (prefix) =>
+        [prefix, (await ask(prefix, MESSAGE_CODE.nodeInformation))?.toString('utf8') ?? null] as const,
+    ),
+  )
+  return Object.fromEntries(answers)
+}

@@ -1,0 +1,64 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ONE_COMMUNITY } from '../../src/core/allocation/community.ts'
+import type { Clock } from '../../src/platform/clock.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { silentLog } from '../../src/platform/log.ts'
+import {
+  type RegistryComponents,
+  type RegistrySettings,
+  type RunningRegistry,
+  startRegistry,
+} from '../../src/registry/registry.ts'
+import { vectors } from './vectors.ts'
+
+const pki = vectors<{ ca: string; keys: Record<string, string> }>('pki.json')
+
+/** A temporary directory with a name that says who made it. */
+export const temporaryDirectory = (): string => mkdtempSync(join(tmpdir(), 're6st-test-'))
+
+/** A registry on loopback, with the recorded CA, and what a test wants to be different. */
+export async function testRegistry(
+  settings: Partial<RegistrySettings> = {},
+  components: Partial<RegistryComponents> & { readonly clock?: Clock } = {},
+): Promise<RunningRegistry & { readonly url: string }> {
+  const registry = await startRegistry(
+    {
+      caPem: pki.ca,
+      caKeyPem: pki.keys['ca'] ?? '',
+      dhPem: undefined,
+      databasePath: join(temporaryDirectory(), 'registry.db'),
+      listen: [{ address: '127.0.0.1', port: 0 }],
+      authorizedOrigins: [],
+      registration: { mailPrefixLength: 16, anonymousPrefixLength: 32 },
+      communities: ONE_COMMUNITY,
+      gracePeriodMs: 100 * 24 * 3600 * 1000,
+      ...settings,
+      network: {
+        minProtocol: 1,
+        helloSeconds: 15,
+        encrypt: false,
+        clientCount: 10,
+        maxClients: 20,
+        tunnelRefreshSeconds: 300,
+        sameCountry: [],
+        ipv4: undefined,
+        ...settings.network,
+      },
+    },
+    {
+      clock: systemClock,
+      log: silentLog,
+      mailer: undefined,
+      geoip: undefined,
+      reachable: () => ({ list: async () => [] }),
+      ...components,
+    },
+  )
+  return {
+    ...registry,
+    url: `http://127.0.0.1:${registry.addresses[0]?.port}/`,
+    [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
+  }
+}
