@@ -1,0 +1,232 @@
+import { OLDEST_PROTOCOL, PROTOCOL } from '../config/protocol-number.ts'
+import { ok, type Result, refuse } from '../result.ts'
+import { type Command, optionValues, type ParsedWords } from './command-line.ts'
+import { flag, type OptionsOf, optional, repeated, required, withDefault } from './option-table.ts'
+import { countryCode, integer, ipAddress, ipv4Range, listenAddress, nonEmpty, text } from './value-types.ts'
+
+const AUTHORITY = 'Authority'
+const SERVICE = 'Service'
+const CERTIFICATES = 'Certificates'
+const MAIL = 'Mail'
+const NETWORK = 'Configuration of the network'
+const since = '0.1.0'
+
+/** Three hundred years: more is a mistake. */
+const MAX_SECONDS = 300 * 365 * 24 * 3600
+
+/** Babel counts intervals in hundredths of a second, in 16 bits (RFC 8966, 4.6.5). */
+const MAX_HELLO_SECONDS = 655
+
+/** The options of `re6st-registry`. */
+export const REGISTRY_OPTIONS = {
+  ca: required(nonEmpty('FILE'), {
+    names: ['--ca'],
+    group: AUTHORITY,
+    help: 'certificate of the authority, in PEM; its serial number carries the network',
+    since,
+  }),
+  key: required(nonEmpty('FILE'), {
+    names: ['--key'],
+    group: AUTHORITY,
+    help: 'private key of the authority, in PEM',
+    since,
+  }),
+  dh: optional(nonEmpty('FILE'), {
+    names: ['--dh'],
+    group: AUTHORITY,
+    help: 'Diffie-Hellman parameters in PEM, for old nodes that ask for them',
+    since,
+  }),
+  port: withDefault(integer('N', 0, 0xffff), 80, {
+    names: ['--port'],
+    group: SERVICE,
+    help: 'TCP port to listen on; 0: any free one',
+    since,
+  }),
+  ipv4ListenAddress: withDefault(listenAddress(4), '0.0.0.0', {
+    names: ['-4'],
+    testName: 'bind4',
+    group: SERVICE,
+    help: 'IPv4 address to listen on; empty: none',
+    since,
+  }),
+  ipv6ListenAddress: withDefault(listenAddress(6), '::', {
+    names: ['-6'],
+    testName: 'bind6',
+    group: SERVICE,
+    help: 'IPv6 address to listen on; empty: none',
+    since,
+  }),
+  authorizedOrigins: repeated(ipAddress, {
+    names: ['--authorized-origin'],
+    group: SERVICE,
+    help: 'address from which private methods may be called, too',
+    always: [['127.0.0.1'], ['::1']],
+    since,
+  }),
+  database: withDefault(nonEmpty('PATH'), '/var/lib/re6stnet/registry.db', {
+    names: ['--db'],
+    group: SERVICE,
+    help: 'SQLite database',
+    notYet: /^postgres(ql)?:\/\//,
+    since,
+  }),
+  logFile: withDefault(nonEmpty('FILE'), '/var/log/re6stnet/registry.log', {
+    names: ['-l', '--logfile'],
+    group: SERVICE,
+    help: 'log file',
+    since,
+  }),
+  runDirectory: withDefault(nonEmpty('DIR'), '/var/run/re6stnet', {
+    names: ['-r', '--run'],
+    group: SERVICE,
+    help: 'directory of sockets',
+    since,
+  }),
+  verbosity: withDefault(integer('LEVEL', 0, 4), 1, {
+    names: ['-v', '--verbose'],
+    group: SERVICE,
+    help: 'detail of the log: 0 none, 1 warnings, 2 information, 3 debug, 4 trace',
+    since,
+  }),
+  mailHost: optional(nonEmpty('HOST'), {
+    names: ['--mailhost'],
+    group: MAIL,
+    help: 'SMTP server (HOST or HOST:PORT) for the mails with tokens, or the path of an mbox file',
+    otherwise: 'default: no registration by mail',
+    since,
+  }),
+  smtpUser: optional(nonEmpty('USER'), {
+    names: ['--smtp-user'],
+    group: MAIL,
+    help: 'user name at the SMTP server',
+    since,
+  }),
+  smtpPassword: optional(text('PWD'), {
+    names: ['--smtp-pwd'],
+    group: MAIL,
+    help: 'password at the SMTP server',
+    since,
+  }),
+  smtpStartTls: flag({
+    names: ['--smtp-starttls'],
+    group: MAIL,
+    help: 'encrypt the connection to the SMTP server',
+    since,
+  }),
+  prefixLength: withDefault(integer('N', 0, 128), 16, {
+    names: ['--prefix-length'],
+    group: CERTIFICATES,
+    help: 'bits of the prefix of a node that registers by mail; 0: no registration by mail',
+    since,
+  }),
+  anonymousPrefixLength: optional(integer('N', 0, 128), {
+    names: ['--anonymous-prefix-length'],
+    group: CERTIFICATES,
+    help: 'bits of the prefix of an anonymous node; 0: no anonymous registration',
+    otherwise: 'default: 0',
+    since,
+  }),
+  communityFile: optional(nonEmpty('FILE'), {
+    names: ['--community'],
+    group: CERTIFICATES,
+    help: 'which part of the network nodes of which countries get; needs a MaxMind country database, named by the environment variable GEOIP2_MMDB',
+    since,
+  }),
+  gracePeriodSeconds: withDefault(integer('S', 0, MAX_SECONDS), 8_640_000, {
+    names: ['--grace-period'],
+    group: CERTIFICATES,
+    help: 'seconds after its end during which a certificate can still be renewed',
+    since,
+  }),
+  minProtocol: withDefault(integer('N', OLDEST_PROTOCOL, PROTOCOL), OLDEST_PROTOCOL, {
+    names: ['--min-protocol'],
+    group: NETWORK,
+    help: 'oldest protocol of nodes that may run',
+    since,
+  }),
+  ipv4: optional(ipv4Range, {
+    names: ['--ipv4'],
+    group: NETWORK,
+    help: 'give each node an IPv4 subnet of N + PLEN bits in this range, e.g. 10.42.0.0/16 8',
+    since,
+  }),
+  helloSeconds: withDefault(integer('S', 1, MAX_HELLO_SECONDS), 15, {
+    names: ['--hello'],
+    group: NETWORK,
+    help: 'seconds between two Babel hellos; a link is dead after three to four',
+    since,
+  }),
+  encrypt: flag({
+    names: ['--encrypt'],
+    group: NETWORK,
+    help: 'encrypt tunnels (authenticated they always are)',
+    since,
+  }),
+  clientCount: withDefault(integer('N', 0, 0xffff), 10, {
+    names: ['--client-count'],
+    group: NETWORK,
+    help: 'number of client tunnels that each node makes',
+    since,
+  }),
+  maxClients: optional(integer('N', 0, 0xffff), {
+    names: ['--max-clients'],
+    group: NETWORK,
+    help: 'number of clients that each node accepts',
+    otherwise: 'default: twice --client-count',
+    since,
+  }),
+  tunnelRefreshSeconds: withDefault(integer('S', 1, MAX_SECONDS), 300, {
+    names: ['--tunnel-refresh'],
+    group: NETWORK,
+    help: 'seconds after which each node replaces its least useful tunnel',
+    since,
+  }),
+  sameCountry: repeated(countryCode, {
+    names: ['--same-country'],
+    group: NETWORK,
+    help: 'no tunnels across the borders of this country',
+    since,
+  }),
+} as const
+
+/** The command `re6st-registry`. */
+export const REGISTRY_COMMAND: Command<typeof REGISTRY_OPTIONS> = {
+  name: 're6st-registry',
+  description: 'The registry of a re6st network: gives certificates and configuration to its nodes.',
+  options: REGISTRY_OPTIONS,
+  takesOptionFiles: true,
+  epilogue:
+    'Options may also be in a file, one per line without leading dashes, named as @FILE. SIGUSR1 opens the log file anew.',
+}
+
+/** What a registry runs with. */
+export interface RegistryOptions
+  extends Omit<
+    OptionsOf<typeof REGISTRY_OPTIONS>,
+    'maxClients' | 'anonymousPrefixLength' | 'ipv4ListenAddress' | 'ipv6ListenAddress'
+  > {
+  readonly maxClients: number
+  /** 0: no anonymous registration. */
+  readonly anonymousPrefixLength: number
+  /** Addresses to listen on, at most one of each family, at least one. */
+  readonly listenAddresses: readonly string[]
+}
+
+/** Checks all options of a registry, together. */
+export function registryOptions(words: ParsedWords): Result<RegistryOptions> {
+  const values = optionValues(REGISTRY_COMMAND, words)
+  if (!values.ok) return values
+  const { ipv4ListenAddress, ipv6ListenAddress, ...rest } = values.value
+  const listenAddresses = [ipv4ListenAddress, ipv6ListenAddress].filter((address) => address !== '')
+  if (listenAddresses.length === 0)
+    return refuse('-4, -6: both are empty, the registry must listen on at least one address')
+  if (rest.smtpUser !== undefined && rest.smtpPassword === undefined)
+    return refuse('--smtp-user: needs a password, see --smtp-pwd')
+  return ok({
+    ...rest,
+    listenAddresses,
+    maxClients: rest.maxClients ?? 2 * rest.clientCount,
+    anonymousPrefixLength: rest.anonymousPrefixLength ?? 0,
+  })
+}

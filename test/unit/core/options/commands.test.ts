@@ -1,0 +1,317 @@
+import { describe, expect, it } from 'vitest'
+import {
+  type Command,
+  helpOf,
+  type ParsedWords,
+  parseCommandLine,
+  plainValues,
+  readCommandLine,
+} from '../../../../src/core/options/command-line.ts'
+import { CONF_COMMAND, confOptions } from '../../../../src/core/options/conf-options.ts'
+import { NODE_COMMAND, type NodeOptions, nodeOptions } from '../../../../src/core/options/node-options.ts'
+import type { ReadFile } from '../../../../src/core/options/option-files.ts'
+import { RE6ST_COMMAND, readRe6stCommandLine } from '../../../../src/core/options/re6st-options.ts'
+import {
+  REGISTRY_COMMAND,
+  type RegistryOptions,
+  registryOptions,
+} from '../../../../src/core/options/registry-options.ts'
+import type { PlainValue } from '../../../../src/core/options/value-types.ts'
+import { ok, type Result, refuse } from '../../../../src/core/result.ts'
+import { fc, test } from '../../../support/property.ts'
+import { vectors } from '../../../support/vectors.ts'
+
+interface Recorded {
+  name: string
+  command: 're6stnet' | 're6st-registry' | 're6st-conf'
+  argv: string[]
+  files: Record<string, string>
+  options: Record<string, PlainValue> | 'parsed' | null
+  exit?: number
+  error?: string | null
+}
+const recorded = vectors<{ commands: Recorded[] }>('option-files.json').commands
+
+const COMMANDS: Record<Recorded['command'], [Command, (words: ParsedWords) => Result<unknown>]> = {
+  re6stnet: [NODE_COMMAND, nodeOptions],
+  're6st-registry': [REGISTRY_COMMAND, registryOptions],
+  're6st-conf': [CONF_COMMAND, confOptions],
+}
+
+const noFiles: ReadFile = () => refuse('no such file')
+const filesOf =
+  (files: Readonly<Record<string, string>>): ReadFile =>
+  (path) =>
+    Object.hasOwn(files, path) ? ok(files[path] ?? '') : refuse('no such file')
+
+/** Refused when recorded, and allowed since: what a later version may add without hurting anyone. */
+const ALLOWED_SINCE = new Set([
+  'two dashes end the options: nothing may follow',
+  'two dashes, nothing follows',
+  'dh missing',
+  'version: the registry has no such option',
+])
+
+/** Accepted when recorded, until the value was used: refused at once now. */
+const REFUSED_SINCE = new Set([
+  'everything', // --default with --gateway
+  'negative number',
+  'pp: port and protocol are not checked here',
+  'ipv4 10.42/16 8',
+  'ipv4 10.42.3.4/16 8',
+  'ipv4 10.42.0.0/99 99',
+  'ipv4 010.1.2.3/8 8',
+  'ipv4 1/8 8',
+])
+
+describe('recorded command lines', () => {
+  it.each(recorded)('$command: $name', ({ name, command: commandName, argv, files, options, exit }) => {
+    const [command, read] = COMMANDS[commandName]
+    const parsed = parseCommandLine(command, argv, filesOf(files))
+    if (options === null && exit !== 0) {
+      const all = readCommandLine(command, read, argv, filesOf(files))
+      expect(all.ok).toBe(ALLOWED_SINCE.has(name))
+      return
+    }
+    if (!parsed.ok) throw new Error(parsed.reason)
+    if (exit === 0) return expect(parsed.value.kind).toBe('version')
+    if (parsed.value.kind !== 'run') throw new Error(parsed.value.kind)
+    const values = plainValues(command, parsed.value)
+    if (!values.ok) throw new Error(values.reason)
+    const expected = { ...(options as Record<string, PlainValue>) }
+    const plain = Object.fromEntries(values.value)
+    if (commandName === 're6st-registry') {
+      // A default that depends on another option is not a plain value.
+      plain['max_clients'] ??= 2 * Number(plain['client_count'])
+      expect(plain).toEqual(expected)
+    } else if (commandName === 're6stnet') expect(plain).toEqual(expected)
+    expect(read(parsed.value).ok).toBe(
+      !REFUSED_SINCE.has(name) || (commandName === 're6st-registry' && name === 'everything'),
+    )
+  })
+})
+
+const LEAST = ['--registry', 'http://r/', '--ca', 'ca', '--cert', 'cert', '--key', 'key']
+const node = (...args: string[]) => readCommandLine(NODE_COMMAND, nodeOptions, [...LEAST, ...args], noFiles)
+const reasonOf = (result: Result<unknown>) => (result.ok ? 'accepted' : result.reason)
+const nodeRun = (...args: string[]): NodeOptions => {
+  const request = node(...args)
+  if (!request.ok || request.value.kind !== 'run') throw new Error(reasonOf(request))
+  return request.value.options
+}
+
+describe('re6stnet', () => {
+  it('has typed values', () => {
+    expect(nodeRun()).toMatchObject({
+      registry: new URL('http://r/'),
+      ownAddresses: [],
+      ipv4Source: 'peers',
+      listeners: [{ port: 1194, protocol: 'tcp' }],
+      disabledProtocols: new Set(['udp', 'udp6']),
+      controlSocket: '/var/run/re6stnet/control.sock',
+      verbosity: 2,
+      client: undefined,
+    })
+    expect(
+      nodeRun(
+        '--ip',
+        '2001:db8::1',
+        '--ip',
+        '192.0.2.1',
+        '-r',
+        '/r',
+        '--neighbour',
+        '5/16',
+        '--',
+        '--mute',
+        '3',
+      ),
+    ).toMatchObject({
+      ownAddresses: ['2001:db8::1', '192.0.2.1'],
+      ipv4Source: 'given',
+      controlSocket: '/r/control.sock',
+      neighbours: ['0000000000000101'],
+      openvpnArguments: ['--mute', '3'],
+    })
+  })
+
+  it('has one server for each protocol, the first port wins', () => {
+    const pp = (...words: string[]) => words.flatMap((one) => ['--pp', ...one.split(' ')])
+    expect(
+      nodeRun('--disable-proto', 'none', ...pp('1194 udp', '443 tcp', '444 tcp', '443 tcp6')).listeners,
+    ).toEqual([
+      { port: 1194, protocol: 'udp' },
+      { port: 443, protocol: 'tcp' },
+      { port: 443, protocol: 'tcp6' },
+    ])
+    expect(nodeRun('--max-clients', '0').listeners).toEqual([])
+  })
+
+  it('as a client has no server, and only remotes that are not disabled', () => {
+    const { client, listeners } = nodeRun('--client', 'a,1,udp;b,2,tcp')
+    expect(listeners).toEqual([])
+    expect(client).toEqual([{ host: 'b', port: 2, protocol: 'tcp', country: undefined }])
+  })
+
+  it.each<[string, string]>([
+    ['--pp 1194 udp', '--pp 1194 udp: this protocol is disabled; allowed are tcp, tcp6, see --disable-proto'],
+    ['--pp 1194 --ip any', '--pp: 2 values are missing, it is used as: --pp PORT PROTO'],
+    ['--pp x tcp', '--pp: PORT "x" must be a whole number from 1 to 65535'],
+    ['--pp 1194', '--pp: 2 values are missing, it is used as: --pp PORT PROTO'],
+    ['--pp 1194 icmp', '--pp: PROTO "icmp" must be one of udp, tcp, udp6, tcp6'],
+    [
+      '--client a,1,udp',
+      '--client: all its protocols are disabled; allowed are tcp, tcp6, see --disable-proto',
+    ],
+    ['--client a,1', '--client: "a,1" must be HOST,PORT,PROTO with PROTO udp, tcp, udp6 or tcp6'],
+    [
+      '--ip any --ip 192.0.2.1',
+      '--ip: any cannot be combined with 192.0.2.1: it must be the only one for IPv4',
+    ],
+    ['--ip any --ip upnp', '--ip: any cannot be combined with upnp: it must be the only one for IPv4'],
+    ['--ip 192.0.2', '--ip: "192.0.2" must be an IPv4 or IPv6 address, any, or upnp'],
+    [
+      '--gateway -D',
+      '--gateway: cannot be combined with --default: a gateway has its own way to the Internet',
+    ],
+    ['-v 9', '-v/--verbose: 9 must be a whole number from 0 to 4'],
+    ['-v', '-v/--verbose: a value is missing, it is used as: --verbose LEVEL'],
+    ['--registry ftp://x/', '--registry: "ftp://x/" must be a URL like http://re6st.example.com/'],
+    ['--neighbour 5', '--neighbour: not a subnet name (like 5/16): "5"'],
+    ['-i eth/0', '-i/--interface: "eth/0" must be the name of a network interface, like eth0'],
+    ['--disable-proto udp4', '--disable-proto: "udp4" must be one of none, udp, tcp, udp6, tcp6'],
+    ['--table 1', '--table: 1 must be a whole number from 0 to 0'],
+    ['--frob', '--frob: no such option, or too many values; see re6stnet --help'],
+    [
+      '--c x',
+      'ambiguous option: --c could match --ca, --cert, --country, --console, --client-count, --client',
+    ],
+    ['@nowhere', '@nowhere: no such file'],
+  ])('%s: %s', (args, reason) => {
+    expect(reasonOf(node(...args.split(' ')))).toBe(reason)
+  })
+
+  it.each(['--ip upnp', '-m', '-D', '--gateway', '--remote-gateway 192.0.2.1'])(
+    '%s is refused as long as it does nothing',
+    (args) => {
+      expect(reasonOf(node(...args.split(' ')))).toMatch(/^-.*: not available yet in this version$/)
+    },
+  )
+
+  it('warns of what is ignored', () => {
+    expect(nodeRun('--table', '0').warnings).toEqual(['--table is obsolete and ignored: remove it'])
+  })
+
+  it.each<[string, number, string?]>([
+    ["main_interface != 'eth0'", 1],
+    ["main_interface != 'lo'", 0],
+    ['verbose', 2],
+    ['country', 0],
+    ['registry', 1, 'http://r/'],
+  ])('--test %j ends with %i', (expression, status, message) => {
+    expect(node('--test', expression)).toEqual(ok({ kind: 'test', status, message }))
+  })
+
+  it('--test with a mistake says so', () => {
+    expect(reasonOf(node('--test', 'verbose <'))).toBe('--test: the expression ends too early')
+  })
+})
+
+describe('re6st-registry', () => {
+  const registry = (...args: string[]) =>
+    readCommandLine(REGISTRY_COMMAND, registryOptions, ['--ca', 'a', '--key', 'k', ...args], noFiles)
+
+  it('has typed values', () => {
+    const request = registry('-6', '', '--ipv4', '10.42.0.0/16', '8', '--authorized-origin', '192.0.2.1')
+    const options: Partial<RegistryOptions> = {
+      listenAddresses: ['0.0.0.0'],
+      ipv4: { range: '10.42.0.0/16', subnetBits: 8 },
+      authorizedOrigins: ['127.0.0.1', '::1', '192.0.2.1'],
+      maxClients: 20,
+      anonymousPrefixLength: 0,
+      gracePeriodSeconds: 8_640_000,
+    }
+    expect(request).toMatchObject({ value: { kind: 'run', options } })
+  })
+
+  it.each<[string[], string]>([
+    [['-4', '', '-6', ''], '-4, -6: both are empty, the registry must listen on at least one address'],
+    [['--smtp-user', 'u'], '--smtp-user: needs a password, see --smtp-pwd'],
+    [['--db', 'postgres://h/d'], '--db postgres://h/d: not available yet in this version'],
+    [
+      ['--ipv4', '10.42.3.4/16', '8'],
+      '--ipv4: 10.42.3.4/16 has bits behind its prefix: all after the first 16 must be 0',
+    ],
+    [['--ipv4', '10.42.0.0/16', '17'], '--ipv4: 10.42.0.0/16 17: N + PLEN must be at most 32'],
+    [['--hello', '0'], '--hello: 0 must be a whole number from 1 to 655'],
+    [['--', 'x'], 'x: nothing may follow --'],
+  ])('%j: %s', (args, reason) => {
+    expect(reasonOf(registry(...args))).toBe(reason)
+  })
+})
+
+describe('re6st-conf', () => {
+  const conf = (...args: string[]) =>
+    readCommandLine(CONF_COMMAND, confOptions, ['--registry', 'http://r/', ...args], noFiles)
+
+  it('takes a fingerprint as openssl prints it', () => {
+    const digest = '0123456789abcdef0123456789abcdef01234567'
+    const expected = { algorithm: 'sha1', digest: Buffer.from(digest, 'hex') }
+    for (const hex of [digest, digest.toUpperCase().replace(/..(?=.)/g, '$&:')])
+      expect(conf('--fingerprint', `SHA1:${hex}`)).toMatchObject({
+        value: { options: { fingerprint: expected } },
+      })
+    expect(reasonOf(conf('--fingerprint', 'sha256:12'))).toContain('must have 64 hexadecimal digits')
+    expect(reasonOf(conf('--fingerprint', '12'))).toContain('must be ALG:HEX')
+  })
+
+  it('refuses what contradicts itself', () => {
+    expect(reasonOf(conf('--anonymous', '--token', 'x'))).toMatch(/^--anonymous: cannot be combined/)
+  })
+})
+
+describe('re6st', () => {
+  it.each<[string[], unknown]>([
+    [['status'], { command: 'status', json: false, controlSocket: '/var/run/re6stnet/control.sock' }],
+    [['routes', '--json', '--console', '/c'], { command: 'routes', json: true, controlSocket: '/c' }],
+  ])('%j', (args, options) => {
+    expect(readRe6stCommandLine(args, noFiles)).toEqual(ok({ kind: 'run', options }))
+  })
+
+  it.each<[string[], string]>([
+    [[], 'a command is missing; there are status, tunnels, routes'],
+    [['frob'], 'frob: no such command; there are status, tunnels, routes'],
+    [['--frob'], '--frob: no such option, or too many values; see re6st --help'],
+  ])('%j: %s', (args, reason) => {
+    expect(reasonOf(readRe6stCommandLine(args, noFiles))).toBe(reason)
+  })
+
+  it('has help for all and for each', () => {
+    expect(readRe6stCommandLine(['--help'], noFiles)).toMatchObject({ value: { kind: 'help' } })
+    expect(helpOf(RE6ST_COMMAND, 100)).toMatch(/Commands:\n {2}status {3}addresses/)
+  })
+})
+
+describe('help', () => {
+  it.each(Object.values(COMMANDS).map(([command]) => command))('of $name tells every option', (command) => {
+    const help = helpOf(command, 100)
+    for (const option of Object.values(command.options))
+      for (const name of option.names) expect(help).toContain(` ${name}`)
+    expect(help).not.toMatch(/undefined|\[object/)
+    expect(Math.max(...help.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)
+  })
+})
+
+test(
+  'any values are accepted or refused, in one line',
+  fc.array(
+    fc.tuple(
+      fc.constantFrom(...Object.values(NODE_COMMAND.options).flatMap(({ names }) => names)),
+      fc.oneof(fc.string(), fc.constantFrom('0', 'any', 'tcp', '1194', '::1', 'a,1,tcp')),
+    ),
+    { maxLength: 5 },
+  ),
+  (pairs) => {
+    expect(reasonOf(node(...pairs.flat()))).toMatch(/^.+$/)
+  },
+)
