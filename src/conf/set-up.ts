@@ -1,0 +1,251 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { networkInterfaces } from 'node:os'
+import {
+  type Authority,
+  fingerprint,
+  keyMatches,
+  type NodeCertificate,
+  readAuthority,
+  readNodeCertificate,
+  renewalDueMs,
+  verifyCertificate,
+} from '../core/crypto/certificate.ts'
+import { messageOf, Re6stError } from '../core/errors.ts'
+import type { ConfOptions } from '../core/options/conf-options.ts'
+import { bitsInside, networkCidr, nodeAddress, subnetCidr } from '../core/values/prefix.ts'
+import type { RegistryClient } from '../platform/registry-client.ts'
+import {
+  generateKey,
+  makeCertificateRequest,
+  mergeSubjectFields,
+  type SubjectFields,
+  subjectFieldsOf,
+} from './certificate-request.ts'
+import type { NodeDirectory } from './node-directory.ts'
+import type { Questions } from './questions.ts'
+import { sampleConfiguration } from './sample-configuration.ts'
+
+/** What setting up a node needs of its surroundings. */
+export interface SetUpComponents {
+  readonly registry: Pick<RegistryClient, 'getCa' | 'requestToken' | 'requestCertificate'>
+  readonly directory: NodeDirectory
+  readonly questions: Questions
+  /** One line for the user. */
+  readonly print: (line: string) => void
+  /** One line that the user must not miss. */
+  readonly warn: (line: string) => void
+  readonly now: () => number
+}
+
+/**
+ * Sets up a node: its directory ends with everything that `re6stnet` needs, or as it was.
+ * @returns the exit status: not 0 only for `--is-needed` on a machine that is in the network already
+ * @throws Re6stError what is wrong and what to do
+ */
+export async function setUp(options: ConfOptions, components: SetUpComponents): Promise<number> {
+  const { directory, print } = components
+  if (options.isNeeded) return isInside(await fetchAuthority(options, components)) ? 1 : 0
+  // A mistake in --req must not show after a token was mailed.
+  mergeSubjectFields([], options.subject)
+  await directory.ensureWritable()
+  const authority = await fetchAuthority(options, components)
+  await keepAuthority(authority, components)
+  if (options.caOnly) return 0
+
+  const old = await readOldCertificate(authority, components)
+  const oldKey = await directory.readKey()
+  const isAsked = options.anonymous || options.email !== undefined || options.token !== undefined
+  if (old && oldKey && !isAsked && isInUse(old.certificate, oldKey, components)) {
+    print(`${directory.file('cert.crt')} is a certificate of this network already, and kept.`)
+    print('To get another one, give --email, --token or --anonymous.')
+    await finish(options, authority, old.certificate, components)
+    return 0
+  }
+  const key = oldKey ?? (await makeKey(authority, components))
+  const subject = mergeSubjectFields(old?.subject ?? [], options.subject)
+  const csr = await makeCertificateRequest(key, subject)
+  const token = await obtainToken(options, components)
+  const { pem, certificate } = await obtainCertificate(options, authority, key, csr, token, components)
+  await keepCertificate(pem, components)
+  await finish(options, authority, certificate, components)
+  return 0
+}
+
+/** The CA's certificate, as the registry gives it, and as the user expects it. */
+async function fetchAuthority(
+  { fingerprint: expected }: ConfOptions,
+  { registry, directory, warn }: SetUpComponents,
+): Promise<Authority> {
+  const authority = readAuthority(await registry.getCa())
+  if (!authority.ok)
+    throw new Re6stError('REGISTRY', `the registry sent no usable CA certificate: ${authority.reason}`)
+  if (expected) {
+    const actual = fingerprint(expected.algorithm, authority.value.der)
+    if (!actual.equals(expected.digest))
+      throw new Re6stError(
+        'CERTIFICATE',
+        `--fingerprint: the registry's CA certificate has another one, ${expected.algorithm}:${actual.toString('hex')}: either it is mistyped, or this is not the registry that you think`,
+      )
+  } else if ((await directory.read('ca.crt')) !== authority.value.pem) {
+    warn(
+      `WARNING: the CA certificate was not checked. Ask the operator of the network whether this is its fingerprint, or give it by --fingerprint: sha256:${fingerprint('sha256', authority.value.der).toString('hex')}`,
+    )
+  }
+  return authority.value
+}
+
+/** Whether this machine has an address in the network: it runs re6stnet, or a router in front of it does. */
+const isInside = ({ network }: Authority): boolean =>
+  Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .some(({ address, family }) => family === 'IPv6' && bitsInside(network, address).ok)
+
+async function keepAuthority(authority: Authority, { directory, print }: SetUpComponents): Promise<void> {
+  const path = directory.file('ca.crt')
+  const pem = await directory.read('ca.crt')
+  if (pem !== undefined) {
+    const old = readAuthority(pem)
+    if (!old.ok || !old.value.publicKey.equals(authority.publicKey))
+      throw new Re6stError(
+        'CERTIFICATE',
+        `${path} is not the CA certificate of this registry: give another directory by --dir, or move it away to leave the other network`,
+      )
+    if (old.value.der.equals(authority.der)) return
+  }
+  await directory.write('ca.crt', authority.pem)
+  print(`${path}: certificate of the authority of network ${networkCidr(authority.network)}`)
+}
+
+interface OldCertificate {
+  readonly certificate: NodeCertificate
+  readonly subject: SubjectFields
+}
+
+/** The certificate that is there, if any. @throws Re6stError if it is not of this network */
+async function readOldCertificate(
+  authority: Authority,
+  { directory, now }: SetUpComponents,
+): Promise<OldCertificate | undefined> {
+  const pem = await directory.read('cert.crt')
+  if (pem === undefined) return undefined
+  const certificate = readNodeCertificate(pem)
+  const verified = certificate.ok
+    ? verifyCertificate(authority, certificate.value, { dates: 'lenient', nowMs: now() })
+    : certificate
+  if (!certificate.ok || !verified.ok)
+    throw new Re6stError(
+      'CERTIFICATE',
+      `${directory.file('cert.crt')} is not a certificate of this network (${verified.ok ? '' : verified.reason}): give another directory by --dir, or move it away`,
+    )
+  return { certificate: certificate.value, subject: subjectFieldsOf(pem) }
+}
+
+/** Whether a node can run with this certificate; one that has ended is replaced without being asked. */
+function isInUse(
+  certificate: NodeCertificate,
+  key: KeyObject,
+  { directory, now, warn }: SetUpComponents,
+): boolean {
+  if (!keyMatches(certificate, key)) {
+    warn(`${directory.file('cert.crt')} is not for ${directory.file('cert.key')}: it will be replaced.`)
+    return false
+  }
+  return certificate.notAfterMs > now()
+}
+
+async function makeKey({ keyBits }: Authority, { directory, print }: SetUpComponents): Promise<KeyObject> {
+  const pem = await generateKey(keyBits)
+  // Written before a token is used: a certificate without its key is of no use.
+  await directory.write('cert.key', pem, 0o600)
+  print(`${directory.file('cert.key')}: new private key of ${keyBits} bits`)
+  return createPrivateKey(pem)
+}
+
+/** The token that pays for the certificate; the empty one for an anonymous node. */
+async function obtainToken(
+  { anonymous, token, email: givenEmail }: ConfOptions,
+  { registry, questions, print }: SetUpComponents,
+): Promise<string> {
+  if (anonymous) return ''
+  if (token !== undefined) return token
+  const email = givenEmail ?? (await questions.ask('your e-mail address', '--email, --token or --anonymous'))
+  try {
+    await registry.requestToken(email)
+  } catch (error) {
+    throw withHint(error, 'try --anonymous, or ask the operator of the network for a token')
+  }
+  print(`A token was mailed to ${email}.`)
+  return questions.ask('the token', '--token')
+}
+
+async function obtainCertificate(
+  { location = '' }: ConfOptions,
+  authority: Authority,
+  key: KeyObject,
+  csr: string,
+  token: string,
+  { registry, now }: SetUpComponents,
+): Promise<{ readonly pem: string; readonly certificate: NodeCertificate }> {
+  let pem: string | undefined
+  try {
+    pem = await registry.requestCertificate({ token, csr, location })
+  } catch (error) {
+    throw withHint(
+      error,
+      token === ''
+        ? 'give --email to register by mail'
+        : `if the token was not used up, run again with --token ${token}`,
+    )
+  }
+  if (pem === undefined)
+    throw new Re6stError(
+      'REFUSED',
+      `--token: the registry does not know ${token === '' ? 'anonymous nodes' : token}: it is mistyped, was used already, or is too old; give --email to get another`,
+    )
+  const certificate = readNodeCertificate(pem)
+  const verified = certificate.ok
+    ? verifyCertificate(authority, certificate.value, { dates: 'lenient', nowMs: now() })
+    : certificate
+  if (!certificate.ok || !verified.ok)
+    throw new Re6stError(
+      'REGISTRY',
+      `the registry sent a certificate that is not usable: ${verified.ok ? '' : verified.reason}`,
+    )
+  if (!keyMatches(certificate.value, key))
+    throw new Re6stError('REGISTRY', 'the registry sent a certificate for another key')
+  return { pem, certificate: certificate.value }
+}
+
+async function keepCertificate(pem: string, { directory, print, warn }: SetUpComponents): Promise<void> {
+  const path = directory.file('cert.crt')
+  try {
+    await directory.write('cert.crt', pem)
+  } catch (error) {
+    // The token is used up: the certificate must not be lost.
+    warn(`${path} could not be written. Save this certificate there:\n${pem.trimEnd()}`)
+    throw error
+  }
+  print(`${path}: certificate of this node`)
+}
+
+async function finish(
+  { registry }: ConfOptions,
+  { network }: Authority,
+  certificate: NodeCertificate,
+  { directory, print }: SetUpComponents,
+): Promise<void> {
+  if (await directory.writeNew('re6stnet.conf', sampleConfiguration(registry.href)))
+    print(`${directory.file('re6stnet.conf')}: sample configuration, to be adapted`)
+  const renewal = new Date(renewalDueMs(certificate)).toISOString().slice(0, 10)
+  const end = new Date(certificate.notAfterMs).toISOString().slice(0, 10)
+  print(
+    `Subnet ${subnetCidr(network, certificate.prefix)}, address of this node ${nodeAddress(network, certificate.prefix)}.`,
+  )
+  print(`The certificate is valid until ${end}; a running node renews it from ${renewal} on.`)
+}
+
+/** The same failure, with what else can be done; a registry that refuses says too little. */
+function withHint(error: unknown, hint: string): Re6stError {
+  const code = error instanceof Re6stError ? error.code : 'REGISTRY'
+  return new Re6stError(code, `${messageOf(error)}; ${hint}`, { cause: error })
+}

@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs'
+import { exitStatusOf, messageOf, Re6stError } from '../core/errors.ts'
+import { helpOf, type Request } from '../core/options/command-line.ts'
+import type { ReadFile } from '../core/options/option-files.ts'
+import { ok, type Result, refuse } from '../core/result.ts'
+import type { LogOutput } from './log.ts'
+import { VERSION } from './version.ts'
+
+/** A command, as `src/bin` puts it together. */
+export interface Program<Options> {
+  readonly name: string
+  /** Reads its command line. */
+  read(args: readonly string[], readFile: ReadFile): Result<Request<Options>>
+  /** Runs it to its end. @returns the exit status @throws Re6stError what the user should read */
+  run(options: Options): Promise<number>
+}
+
+/** Width of the help where there is no terminal. */
+const DEFAULT_COLUMNS = 100
+
+const openLogs = new Set<LogOutput>()
+
+// Without a handler, Node.js would open its debugger on this signal.
+process.on('SIGUSR1', () => {
+  for (const log of openLogs) log.reopen()
+})
+
+/** Opens this log's file anew on SIGUSR1 (logrotate moved it), until disposed of. */
+export function reopenOnSignal(log: LogOutput): Disposable {
+  openLogs.add(log)
+  return { [Symbol.dispose]: () => void openLogs.delete(log) }
+}
+
+/** Runs a command, and ends the process with its status. A mistake or a failure is one line on standard error. */
+export async function main<Options>(program: Program<Options>): Promise<never> {
+  // Whoever reads our output may leave before its end (`re6st routes | head`).
+  process.stdout.on('error', () => process.exit(0))
+  process.exit(await statusOf(program, process.argv.slice(2)))
+}
+
+async function statusOf<Options>(program: Program<Options>, args: readonly string[]): Promise<number> {
+  try {
+    const request = program.read(args, readOptionFile)
+    if (!request.ok) throw new Re6stError('OPTION', request.reason)
+    switch (request.value.kind) {
+      case 'help':
+        process.stdout.write(helpOf(request.value.command, process.stdout.columns ?? DEFAULT_COLUMNS))
+        return 0
+      case 'version':
+        process.stdout.write(`${program.name} ${VERSION}\n`)
+        return 0
+      case 'test':
+        if (request.value.message !== undefined) process.stderr.write(`${request.value.message}\n`)
+        return request.value.status
+      case 'run':
+        return await program.run(request.value.options)
+    }
+  } catch (error) {
+    process.stderr.write(`${program.name}: ${isExpected(error) ? messageOf(error) : unexpected(error)}\n`)
+    return exitStatusOf(error)
+  }
+}
+
+/** What the operating system says (a port in use, a full disk) is no mistake of ours, and needs no stack. */
+const isExpected = (error: unknown): boolean =>
+  error instanceof Re6stError || (error instanceof Error && 'syscall' in error)
+
+const unexpected = (error: unknown): string =>
+  `unexpected error, please report it: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
+
+const readOptionFile: ReadFile = (path) => {
+  try {
+    return ok(readFileSync(path, 'utf8'))
+  } catch (error) {
+    return refuse(REASONS[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error))
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  EACCES: 'no permission to read it',
+  EISDIR: 'it is a directory',
+}
