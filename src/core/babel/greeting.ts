@@ -1,88 +1,110 @@
-import type { NeighbourEntry } from './socket-line.ts'
+import { INFINITY, type NeighbourEntry } from './socket-line.ts'
 
 /**
  * How a new tunnel is brought into use. babeld at a long hello interval leaves a new link unused for a minute: the
  * first packets of both sides are spent on the challenges of their MAC keys (RFC 8967), each side then waits for two
- * hellos of the other, and for its periodic full update. What we can change is what our own end sends:
+ * hellos of the other and for its periodic full update. What we can change is what our own end sends:
  *
- *     added ─► up: short hellos and updates ─► heard: ask once ─► usable: settle ─► done
- *                                                └─ nothing heard for long ────────►┘
+ *     added ─► up: short intervals ─► heard: ask ─► usable: settle ─► done
+ *                                       └─ not usable for long ─────────►┘
  *
- * - Short hellos: the peer has its two within a second, and our routes, before it can use them.
+ * - Short intervals: the peer has its two hellos within a second, and our routes, before it can use them.
  * - Asking is setting the link down and up: babeld then sends a wildcard request, which a peer answers with an
- *   unscheduled hello, its IHU and, if it has sent none for long, a full update. Its neighbours survive that, unlike
- *   with `flush interface`, so the one scheduled hello that we need comes when the peer's own timer says so.
+ *   unscheduled hello, its IHU and, if it sent none for long, a full update. babeld keeps its neighbours meanwhile,
+ *   unlike with `flush interface`. Beside that hello a scheduled one is needed, which comes when the peer's timer says.
  * - Settling is the same once more, with the configured intervals: babeld reads them when an interface comes up.
  */
 export interface Greeting {
   /** When the interface came up. */
   readonly upAtMs: number | undefined
-  /** When a neighbour was first heard; the interface has just one. */
-  readonly heardAtMs: number | undefined
+  /** The neighbour that was heard, and when first. A tunnel has just one. */
+  readonly heard: { readonly id: string; readonly atMs: number } | undefined
+  /** When it was asked. */
   readonly askedAtMs: number | undefined
+  /** Since when it can be used. */
   readonly usableAtMs: number | undefined
 }
 
-/** What to do with the link now, or to look again at a time (or at the next event of the interface). */
+/** What to do with the link now; or to look again at a time, and at each event of the interface. */
 export type GreetingStep =
   | { readonly kind: 'wait'; readonly untilMs: number | undefined }
   | { readonly kind: 'ask' }
   | { readonly kind: 'settle' }
 
-/** Intervals of a link that is being greeted. A hello is 200 bytes on the wire. */
-export const GREETING_HELLO_MS = 200
-export const GREETING_UPDATE_MS = 1_000
+/** Intervals of a link from its first hello. */
+export const FIRST_INTERVALS = { helloIntervalMs: 200, updateIntervalMs: 400 } as const
+/**
+ * Intervals from asking until it settles, which is as long as the peer's hello interval: 6 kB at 15 s. Not shorter: the
+ * first hello of a settled link is sent up to 1.3 s late, and the peer takes two that are missing for a dead link.
+ */
+export const ASKING_INTERVALS = { helloIntervalMs: 1_000, updateIntervalMs: 2_000 } as const
 
 /** The peer must have heard two of our hellos when we ask, so that its answer says so: challenge and three hellos. */
 const HELLOS_BEFORE_ASKING_MS = 600
 /** The answer takes 1.3 s at most: the delay by which the peer's babeld gathers what it sends. */
 const ASK_AGAIN_MS = 3_000
-/** Our next two hellos carry the IHU that lets the peer send to us. */
-const LAST_HELLOS_MS = 400
+/** Our next hello carries the IHU that lets the peer send to us; it may be late by half. */
+const LAST_HELLO_MS = 1.5 * ASKING_INTERVALS.helloIntervalMs + 300
 /** A peer that is heard sends a hello within one interval, give or take a quarter and the delay of sending. */
 const PATIENCE_HELLOS = 1.5
 const PATIENCE_MS = 5_000
 
+/** At the beginning. */
 export const NEW_GREETING: Greeting = {
   upAtMs: undefined,
-  heardAtMs: undefined,
+  heard: undefined,
   askedAtMs: undefined,
   usableAtMs: undefined,
 }
 
-/** The next step, given what babeld tells of the interface and its neighbours. */
+/** What the greeting looks at: the interface and its neighbours. */
+export interface GreetingView {
+  readonly up: boolean
+  readonly neighbours: readonly NeighbourEntry[]
+  /** Whether the neighbour has told of any routes, even if they cannot be used yet. */
+  readonly routes: boolean
+}
+
+/** The next step, and what to remember. */
 export function greet(
-  greeting: Greeting,
-  view: { readonly up: boolean; readonly neighbours: readonly NeighbourEntry[] },
+  before: Greeting,
+  view: GreetingView,
   nowMs: number,
   helloIntervalMs: number,
 ): { readonly greeting: Greeting; readonly step: GreetingStep } {
-  const usable = view.neighbours.some(({ cost }) => cost < 0xffff)
-  const next: Greeting = {
-    upAtMs: greeting.upAtMs ?? (view.up ? nowMs : undefined),
-    heardAtMs: greeting.heardAtMs ?? (view.neighbours.length > 0 ? nowMs : undefined),
-    askedAtMs: greeting.askedAtMs,
-    usableAtMs: usable ? (greeting.usableAtMs ?? nowMs) : undefined,
-  }
-  const wait = (untilMs: number | undefined) => ({ greeting: next, step: { kind: 'wait', untilMs } }) as const
-  if (next.upAtMs === undefined) return wait(undefined)
+  const greeting = remember(before, view, nowMs)
+  const wait = (untilMs?: number) => ({ greeting, step: { kind: 'wait', untilMs } }) as const
+  const { upAtMs, heard, askedAtMs, usableAtMs } = greeting
+  if (upAtMs === undefined) return wait()
 
   const settleAtMs =
-    next.usableAtMs === undefined
-      ? (next.heardAtMs ?? next.upAtMs) + PATIENCE_HELLOS * helloIntervalMs + PATIENCE_MS
-      : next.usableAtMs + LAST_HELLOS_MS
-  if (nowMs >= settleAtMs) return { greeting: next, step: { kind: 'settle' } }
-  // The answer to a request may hold all routes of the peer, and asking anew forgets them: only while nothing came.
-  if (usable || view.neighbours.some(({ reach }) => reach > 0 && next.askedAtMs !== undefined))
-    return wait(settleAtMs)
+    usableAtMs === undefined
+      ? (heard?.atMs ?? upAtMs) + PATIENCE_HELLOS * helloIntervalMs + PATIENCE_MS
+      : usableAtMs + LAST_HELLO_MS
+  if (nowMs >= settleAtMs) return { greeting, step: { kind: 'settle' } }
 
-  const askAtMs = askTime(next)
+  // Asking would forget the routes that we know, and the peer does not tell them again soon.
+  const answered = askedAtMs !== undefined && view.neighbours.some(({ reach }) => reach > 0)
+  if (usableAtMs !== undefined || answered || view.routes) return wait(settleAtMs)
+  const askAtMs = nextAskMs(upAtMs, heard?.atMs, askedAtMs)
   if (nowMs < askAtMs) return wait(Math.min(askAtMs, settleAtMs))
-  return { greeting: { ...next, askedAtMs: nowMs }, step: { kind: 'ask' } }
+  return { greeting: { ...greeting, askedAtMs: nowMs }, step: { kind: 'ask' } }
 }
 
-function askTime({ upAtMs = 0, heardAtMs, askedAtMs }: Greeting): number {
+function remember(before: Greeting, { up, neighbours }: GreetingView, nowMs: number): Greeting {
+  const upAtMs = before.upAtMs ?? (up ? nowMs : undefined)
+  const [neighbour] = neighbours
+  // babeld forgets a neighbour without hellos when it happens to look: what it sent next was lost to a new challenge.
+  const known = neighbour === undefined || neighbour.id === before.heard?.id
+  const { heard, askedAtMs } = known
+    ? before
+    : { heard: { id: neighbour.id, atMs: nowMs }, askedAtMs: undefined }
+  const usable = neighbours.some(({ cost }) => cost < INFINITY)
+  return { upAtMs, heard, askedAtMs, usableAtMs: usable ? (before.usableAtMs ?? nowMs) : undefined }
+}
+
+function nextAskMs(upAtMs: number, heardAtMs: number | undefined, askedAtMs: number | undefined): number {
   if (askedAtMs !== undefined) return askedAtMs + ASK_AGAIN_MS
-  // Coming up is a first request: it is lost when it meets a challenge, or the other end is not there yet.
+  // Coming up was a first request: it is lost when it meets a challenge, or when the other end is not there yet.
   return heardAtMs === undefined ? upAtMs + ASK_AGAIN_MS : heardAtMs + HELLOS_BEFORE_ASKING_MS
 }

@@ -51,7 +51,8 @@ export type SocketLine =
   | { readonly kind: 'other'; readonly text: string }
 
 const CHANGES: Readonly<Record<string, Change>> = { add: 'added', change: 'changed', flush: 'flushed' }
-const INFINITY = 0xffff
+/** The cost or metric that means "unreachable" (RFC 8966, 4). */
+export const INFINITY = 0xffff
 
 /** Reads one line, without its end. */
 export function parseSocketLine(line: string): Result<SocketLine> {

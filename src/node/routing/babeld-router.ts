@@ -6,24 +6,24 @@ import {
   interfaceLine,
   keyLine,
 } from '../../core/babel/configuration.ts'
-import { GREETING_HELLO_MS, GREETING_UPDATE_MS } from '../../core/babel/greeting.ts'
+import { ASKING_INTERVALS, FIRST_INTERVALS } from '../../core/babel/greeting.ts'
 import { updateIntervalMs } from '../../core/babel/intervals.ts'
-import type { NeighbourEntry, RouteEntry } from '../../core/babel/socket-line.ts'
+import { type Change, INFINITY, type NeighbourEntry, type RouteEntry } from '../../core/babel/socket-line.ts'
 import { BabelTables, type TableChange } from '../../core/babel/tables.ts'
 import { checkBabeldVersion } from '../../core/babel/version.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { type BabeldContext, BabeldProcess } from './babeld-process.ts'
 import { Greeter } from './greeter.ts'
+import { canBeHeld, HeldRoutes } from './held-routes.ts'
 import { linkDown, linkUp } from './link.ts'
-import {
-  INFINITY_METRIC,
-  type InterfaceKind,
-  type Neighbour,
-  type Route,
-  type Router,
-  type RouterKeys,
-  type RouterSettings,
-  type RoutingChange,
+import type {
+  InterfaceKind,
+  Neighbour,
+  Route,
+  Router,
+  RouterKeys,
+  RouterSettings,
+  RoutingChange,
 } from './router.ts'
 import { removeStaleRoutes } from './stale-routes.ts'
 
@@ -46,6 +46,11 @@ type Renewal =
   /** babeld forgets the interface with its neighbours, and what it is told no more. */
   | 'interface'
 
+interface Intervals {
+  readonly helloIntervalMs: number
+  readonly updateIntervalMs: number
+}
+
 class BabeldRouter implements Router {
   readonly #context: BabeldContext
   readonly #listeners = new Set<(change: RoutingChange) => void>()
@@ -53,6 +58,7 @@ class BabeldRouter implements Router {
   readonly #looks = new Set<() => void>()
   readonly #ifaces = new Map<string, InterfaceKind>()
   readonly #greeters = new Map<string, Greeter>()
+  readonly #held: HeldRoutes
   readonly #stopped = new AbortController()
   #settings: RouterSettings | undefined
   #babeld: BabeldProcess | undefined
@@ -62,6 +68,10 @@ class BabeldRouter implements Router {
 
   constructor(context: BabeldContext) {
     this.#context = context
+    this.#held = new HeldRoutes({
+      ...context,
+      onExpired: (route) => this.#tell({ kind: 'route', change: 'flushed', route }),
+    })
   }
 
   get neighbours(): readonly Neighbour[] {
@@ -69,7 +79,10 @@ class BabeldRouter implements Router {
   }
 
   get routes(): readonly Route[] {
-    return this.#tables.routes.map(routeOf)
+    return [
+      ...this.#tables.routes.map(routeOf).filter((route) => !this.#held.has(route)),
+      ...this.#held.routes,
+    ]
   }
 
   watch(listener: (change: RoutingChange) => void): Disposable {
@@ -187,6 +200,7 @@ class BabeldRouter implements Router {
       this.#babeld = undefined
       this.#endGreetings()
       if (signal.aborted) return
+      for (const iface of this.#ifaces.keys()) this.#held.forget(iface)
       this.#tables = new BabelTables()
       this.#tell({ kind: 'restarted' })
       if (this.#replacing || clock.monotonicMs() - startedMs > RAN_WELL_MS) failures = 0
@@ -220,18 +234,23 @@ class BabeldRouter implements Router {
     return { nodeCidr, networkCidr, nodeAddress, sourceSpecific, sign: keys.sign, interfaces }
   }
 
-  #configurationOf(kind: InterfaceKind, greeting = kind === 'tunnel'): InterfaceConfiguration {
-    const { helloIntervalMs, interfaceDefaults, keys, expectedRoutes = 0 } = this.#required()
-    const routes = Math.max(expectedRoutes, this.#tables.routes.length)
+  #configurationOf(kind: InterfaceKind, intervals?: Intervals): InterfaceConfiguration {
+    const { interfaceDefaults, keys } = this.#required()
+    const configured = this.#configuredIntervals()
+    const short = intervals ?? (kind === 'tunnel' ? FIRST_INTERVALS : configured)
     return {
       defaults: interfaceDefaults,
-      helloIntervalMs: greeting ? Math.min(GREETING_HELLO_MS, helloIntervalMs) : helloIntervalMs,
-      updateIntervalMs: greeting
-        ? Math.min(GREETING_UPDATE_MS, 4 * helloIntervalMs)
-        : updateIntervalMs(helloIntervalMs, routes),
+      helloIntervalMs: Math.min(short.helloIntervalMs, configured.helloIntervalMs),
+      updateIntervalMs: Math.min(short.updateIntervalMs, configured.updateIntervalMs),
       signed: keys.sign !== undefined,
       acceptsAnything: keys.accept === 'anything',
     }
+  }
+
+  #configuredIntervals(): Intervals {
+    const { helloIntervalMs, expectedRoutes = 0 } = this.#required()
+    const routes = Math.max(expectedRoutes, this.#tables.routes.length)
+    return { helloIntervalMs, updateIntervalMs: updateIntervalMs(helloIntervalMs, routes) }
   }
 
   #greet(iface: string): void {
@@ -244,7 +263,10 @@ class BabeldRouter implements Router {
       log: this.#context.log,
       tables: babeld.tables,
       helloIntervalMs: this.#required().helloIntervalMs,
-      renew: (intervals) => this.#renewLink(iface, this.#configurationOf('tunnel', intervals === 'greeting')),
+      renew: (step) => {
+        const intervals = step === 'ask' ? ASKING_INTERVALS : this.#configuredIntervals()
+        return this.#renewLink(iface, this.#configurationOf('tunnel', intervals))
+      },
     })
     this.#greeters.set(iface, greeter)
     greeter.look()
@@ -253,6 +275,7 @@ class BabeldRouter implements Router {
   async #flush(iface: string): Promise<void> {
     this.#greeters.get(iface)?.[Symbol.dispose]()
     this.#greeters.delete(iface)
+    for (const route of this.#held.forget(iface)) this.#tell({ kind: 'route', change: 'flushed', route })
     // babeld may not know it: it was added while none was running.
     await this.#babeld?.command(flushLine(iface))
   }
@@ -272,7 +295,7 @@ class BabeldRouter implements Router {
   /** Lets an interface come up again with another configuration, and waits until its neighbours are back. */
   async #renewPatiently(iface: string, kind: InterfaceKind, renewal: Renewal): Promise<void> {
     const neighbours = this.#usableNeighbours(iface)
-    const configuration = this.#configurationOf(kind, false)
+    const configuration = this.#configurationOf(kind, this.#configuredIntervals())
     // A LAN is not ours to set down.
     if (renewal === 'link' && kind !== 'lan') {
       await this.#renewLink(iface, configuration)
@@ -293,16 +316,17 @@ class BabeldRouter implements Router {
     await this.#command(interfaceLine(iface, configuration))
     const entry = this.#tables.interface(iface)
     if (!entry?.up || entry.address === undefined) return // it is read when it comes up
+    const held = this.routes.filter((route) => route.iface === iface && canBeHeld(route))
+    // The neighbour's next full update comes within its interval, which is ours, give or take a quarter.
+    this.#held.hold(held, 1.5 * this.#configuredIntervals().updateIntervalMs + BACK_MS)
     await linkDown(processes, iface)
     // Faster than babeld looks, nothing would have happened.
     await this.#until(() => !this.#tables.interface(iface)?.up, LINK_EVENT_MS)
-    await linkUp(processes, iface, entry.address)
+    await linkUp(processes, iface, entry.address, this.#held.commands(iface, this.#required().nodeAddress))
   }
 
   #usableNeighbours(iface: string): ReadonlySet<string> {
-    const usable = this.#tables.neighbours.filter(
-      (each) => each.iface === iface && each.cost < INFINITY_METRIC,
-    )
+    const usable = this.#tables.neighbours.filter((each) => each.iface === iface && each.cost < INFINITY)
     return new Set(usable.map(({ address }) => address))
   }
 
@@ -323,8 +347,18 @@ class BabeldRouter implements Router {
     this.#greeters.get(change.entry.iface)?.look()
     if (change.kind === 'neighbour')
       this.#tell({ kind: 'neighbour', change: change.change, neighbour: neighbourOf(change.entry) })
-    else if (change.kind === 'route')
-      this.#tell({ kind: 'route', change: change.change, route: routeOf(change.entry) })
+    else if (change.kind === 'route') this.#onRoute(change.change, routeOf(change.entry))
+  }
+
+  /** While a route is held, nobody needs to know that babeld has forgotten it. */
+  #onRoute(change: Change, route: Route): void {
+    const isHeld = this.#held.has(route)
+    const found = change !== 'flushed' && route.installed
+    if (isHeld && !found) return
+    this.#tell({ kind: 'route', change: isHeld ? 'changed' : change, route })
+    if (!found) return
+    for (const other of this.#held.release(route))
+      if (other.iface !== route.iface) this.#tell({ kind: 'route', change: 'flushed', route: other })
   }
 
   #look(): void {

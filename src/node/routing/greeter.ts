@@ -10,8 +10,8 @@ interface GreeterInit {
   readonly log: Logger
   readonly tables: BabelTables
   readonly helloIntervalMs: number
-  /** Makes babeld ask its neighbour for everything, with the intervals of a greeting or the configured ones. */
-  readonly renew: (intervals: 'greeting' | 'configured') => Promise<void>
+  /** Lets the link come up again, with intervals for the time of asking or the configured ones. */
+  readonly renew: (step: 'ask' | 'settle') => Promise<void>
 }
 
 /** Brings one new tunnel into use: does what `greet` decides. */
@@ -33,6 +33,7 @@ export class Greeter implements Disposable {
     const view = {
       up: tables.interface(iface)?.up === true,
       neighbours: tables.neighbours.filter((neighbour) => neighbour.iface === iface),
+      routes: tables.routes.some((route) => route.iface === iface),
     }
     const nowMs = clock.monotonicMs()
     const { greeting, step } = greet(this.#greeting, view, nowMs, helloIntervalMs)
@@ -49,7 +50,7 @@ export class Greeter implements Disposable {
     this.#busy = true
     log.trace({ iface, step }, 'greeting')
     try {
-      await renew(step === 'ask' ? 'greeting' : 'configured')
+      await renew(step)
     } catch (error) {
       // The interface went away: whoever took it away says so to the router too.
       log.debug({ iface, reason: messageOf(error) }, 'cannot greet on this link')
