@@ -102,8 +102,8 @@ export function readNetworkConfig(
   }
   for (const name of ENCRYPTED) {
     const ciphertext = values.get(name) as Buffer | undefined
-    // An empty value is not encrypted: it means "accept anything for now".
-    if (ciphertext && ciphertext.length > 0) values.set(name, decrypt(ciphertext))
+    // An empty value is not encrypted: it means "accept anything for now". It is kept as a text, as others keep it.
+    if (ciphertext) values.set(name, ciphertext.length > 0 ? decrypt(ciphertext) : '')
   }
   const config = configOfValues(values, caPublicKey)
   return config.ok ? ok({ config: config.value, delayRestartMs: delayRestart * 1000 }) : config
@@ -140,7 +140,7 @@ export function configOfValues(values: ConfigValues, caPublicKey: KeyObject): Re
     protocol: count('protocol'),
     minProtocol: count('min_protocol'),
     version,
-    crl: get('crl', 'a list of serial numbers', serialsOf),
+    crl: get('crl', 'a list of serial numbers', serialsOf, new Set()),
     clientCount: count('client_count'),
     maxClients: count('max_clients'),
     helloIntervalMs: seconds('hello'),
@@ -214,8 +214,8 @@ const serialsOf = (value: ConfigValue): ReadonlySet<bigint> | undefined =>
     : undefined
 
 function macKeyOf(value: ConfigValue): Buffer | 'anything' | undefined {
+  if (value === '') return 'anything'
   if (!Buffer.isBuffer(value)) return undefined
-  if (value.length === 0) return 'anything'
   // What another's key decrypts to is of any length (implicit rejection).
   return value.length === MAC_KEY_LENGTH ? value : undefined
 }

@@ -1,4 +1,5 @@
-import { renameSync } from 'node:fs'
+import { closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
 import Database from 'better-sqlite3'
 import type { ConfigValue, ConfigValues } from '../../core/config/network-config.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
@@ -61,6 +62,7 @@ export class Cache implements Disposable {
 
   /** Replaces the values of the network's configuration: names that are not in `values` go. */
   writeConfig(values: ConfigValues): void {
+    if (isDeepStrictEqual(storable(this.readConfig()), storable(values))) return
     this.#write('the network configuration', () => {
       this.#database.prepare('DELETE FROM config').run()
       const insert = this.#database.prepare('INSERT INTO config VALUES (?, ?)')
@@ -138,44 +140,59 @@ export class Cache implements Disposable {
 
 /**
  * Opens the cache, and begins a new one when the file is damaged or has other tables: the old one is set aside as
- * `.bak`.
- * @throws Re6stError `FILE` when no file can be made there
+ * `.bak`. On a disk that is full or read-only there is one in memory instead: the node must run.
+ * @throws Re6stError `FILE` when there can be no file at this path
  */
 export function openCache(path: string, log: Logger): Cache {
   try {
-    return new Cache(openDatabase(path), log)
+    return openOrBegin(path, log)
   } catch (error) {
-    if (!isDamage(error)) throw unusable(path, error)
-    log.warn({ reason: messageOf(error) }, `${path} is damaged: set aside as ${path}.bak, a new one is begun`)
-  }
-  try {
-    renameSync(path, `${path}.bak`)
-    return new Cache(openDatabase(path), log)
-  } catch (error) {
-    throw unusable(path, error)
+    if (!NO_SPACE.has(codeOf(error)))
+      throw new Re6stError('FILE', `${path} cannot be used: ${messageOf(error)}; is --state right?`, {
+        cause: error,
+      })
+    log.warn(
+      { reason: messageOf(error) },
+      `${path} cannot be written: what is learnt is lost at the next start`,
+    )
+    return new Cache(openDatabase(':memory:'), log)
   }
 }
 
-const unusable = (path: string, error: unknown) =>
-  new Re6stError(
-    'FILE',
-    `${path} cannot be used: ${messageOf(error)}; is --state right, and the disk not full?`,
-    { cause: error },
-  )
+function openOrBegin(path: string, log: Logger): Cache {
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new Unusable('it is a directory')
+    return new Cache(openDatabase(path), log)
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    log.warn({ reason: messageOf(error) }, `${path} is damaged: set aside as ${path}.bak, a new one is begun`)
+  }
+  // A journal left behind belongs to the old file: SQLite would apply it to the new one.
+  for (const ending of ['', '-journal', '-wal', '-shm'])
+    if (existsSync(path + ending)) renameSync(path + ending, `${path}.bak${ending}`)
+  return new Cache(openDatabase(path), log)
+}
 
-class OtherSchema extends Error {}
+class Unusable extends Error {}
+
+/** Error codes of SQLite and of the file system for a disk that takes nothing (more). */
+const NO_SPACE: ReadonlySet<string> = new Set([
+  ...['SQLITE_FULL', 'SQLITE_READONLY', 'SQLITE_READONLY_DIRECTORY', 'SQLITE_IOERR_WRITE'],
+  ...['ENOSPC', 'EDQUOT', 'EROFS'],
+])
+
+const codeOf = (error: unknown): string => (error as { code?: string }).code ?? ''
 
 const isDamage = (error: unknown): boolean =>
-  error instanceof OtherSchema ||
-  ['SQLITE_NOTADB', 'SQLITE_CORRUPT', 'SQLITE_CANTOPEN_ISDIR'].includes(
-    (error as { code?: string }).code ?? '',
-  )
+  error instanceof Unusable || ['SQLITE_NOTADB', 'SQLITE_CORRUPT'].includes(codeOf(error))
 
 function openDatabase(path: string): Database.Database {
+  // It holds the MAC keys of the network: nobody else's business.
+  if (path !== ':memory:' && !existsSync(path)) closeSync(openSync(path, 'a', 0o600))
   const database = new Database(path)
   try {
     // Two nodes with one state directory is a mistake; a waiting sqlite3 shell is not.
-    database.pragma('busy_timeout = 2000')
+    database.pragma('busy_timeout = 500')
     database.pragma('synchronous = NORMAL')
     const tables = database
       .prepare<[], { name: string; sql: string }>("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
@@ -183,10 +200,9 @@ function openDatabase(path: string): Database.Database {
     for (const [name, sql] of Object.entries(SCHEMA)) {
       const table = tables.find((one) => one.name === name)
       if (table === undefined) database.exec(sql)
-      else if (table.sql !== sql) throw new OtherSchema(`the table ${name} is not what it should be`)
+      else if (table.sql !== sql) throw new Unusable(`the table ${name} is not what it should be`)
     }
-    if (database.pragma('quick_check(1)', { simple: true }) !== 'ok')
-      throw new OtherSchema('the file is corrupt')
+    if (database.pragma('quick_check(1)', { simple: true }) !== 'ok') throw new Unusable('it is corrupt')
     return database
   } catch (error) {
     database.close()
@@ -194,10 +210,18 @@ function openDatabase(path: string): Database.Database {
   }
 }
 
+/** Values as they come back from the cache, where true is 1. */
+const storable = (values: ConfigValues): ConfigValues =>
+  new Map([...values].map(([name, value]) => [name, typeof value === 'boolean' ? Number(value) : value]))
+
 /** A value as SQLite keeps it. */
-function rowOf(name: string, value: ConfigValue): [name: string, value: null | number | string | Buffer] {
-  if (typeof value === 'boolean') return [name, value ? 1 : 0]
-  if (value === null || typeof value === 'number' || typeof value === 'string' || Buffer.isBuffer(value))
-    return [name, value]
+function rowOf(
+  name: string,
+  value: ConfigValue,
+): [name: string, value: null | bigint | number | string | Buffer] {
+  if (typeof value === 'boolean') return [name, value ? 1n : 0n]
+  // A number would become a floating-point one, which others would read as 15.0.
+  if (typeof value === 'number') return [name, Number.isSafeInteger(value) ? BigInt(value) : value]
+  if (value === null || typeof value === 'string' || Buffer.isBuffer(value)) return [name, value]
   return [`${name}:json`, JSON.stringify(value)]
 }

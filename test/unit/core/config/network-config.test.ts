@@ -1,26 +1,33 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { networkChanges } from '../../../../src/core/config/changes.ts'
+import { changedNames, networkChanges } from '../../../../src/core/config/changes.ts'
+import { checkProtocol, firstConfig } from '../../../../src/core/config/first-config.ts'
 import { activeKeys, type KeySlots, rotate } from '../../../../src/core/config/key-rotation.ts'
 import {
   type ConfigValue,
+  configOfValues,
   encodeNetworkConfig,
   type NetworkConfig,
   readNetworkConfig,
 } from '../../../../src/core/config/network-config.ts'
 import { makeDecryptor } from '../../../../src/core/crypto/rsa.ts'
 import { makeVersion } from '../../../../src/core/values/network-version.ts'
+import { prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { fc, test } from '../../../support/property.ts'
 import { hex, vectors } from '../../../support/vectors.ts'
 
 interface Configuration {
   name: string
-  answer: string | null
+  /** Absent where only the effect was recorded. */
+  answer?: string | null
   changed: string[] | null
   version_verifies: boolean
   in_memory: Record<string, unknown>
 }
-const recorded = vectors<{ configurations: Configuration[] }>('cache-db/expected.json')
+const recorded = vectors<{
+  configurations: Configuration[]
+  updates: { answer: string; changed: string[] | null }[]
+}>('cache-db/expected.json')
 const pki = vectors<{ ca: string; keys: Record<string, string> }>('pki.json')
 const keys = {
   caPublicKey: new X509Certificate(pki.ca).publicKey,
@@ -46,19 +53,22 @@ const base: Record<string, ConfigValue> = {
 }
 
 describe('answers of getNetworkConfig', () => {
-  it.each(recorded.configurations.filter(({ answer }) => answer !== null))('$name', (configuration) => {
-    const config = read(hex(configuration.answer ?? ''))
-    // Recorded: what cannot be read changes nothing. Ours also refuses what the CA did not sign.
-    const isUsable =
-      configuration.changed !== null &&
-      configuration.version_verifies &&
-      configuration.name !== 'large numbers'
-    expect(typeof config, String(config)).toBe(isUsable ? 'object' : 'string')
-    if (typeof config === 'string') return
-    expect(config.helloIntervalMs).toBe(1000 * Number(configuration.in_memory['hello']))
-    expect([...config.crl].map(Number).sort()).toEqual((configuration.in_memory['crl'] as number[]).sort())
-    expect(config.sameCountry).toEqual(configuration.in_memory['same_country'])
-  })
+  it.each(recorded.configurations.filter(({ answer }) => typeof answer === 'string'))(
+    '$name',
+    (configuration) => {
+      const config = read(hex(configuration.answer ?? ''))
+      // Recorded: what cannot be read changes nothing. Ours also refuses what the CA did not sign.
+      const isUsable =
+        configuration.changed !== null &&
+        configuration.version_verifies &&
+        configuration.name !== 'large numbers'
+      expect(typeof config, String(config)).toBe(isUsable ? 'object' : 'string')
+      if (typeof config === 'string') return
+      expect(config.helloIntervalMs).toBe(1000 * Number(configuration.in_memory['hello']))
+      expect([...config.crl].map(Number).sort()).toEqual((configuration.in_memory['crl'] as number[]).sort())
+      expect(config.sameCountry).toEqual(configuration.in_memory['same_country'])
+    },
+  )
 
   it('what the registry encodes is read back', () => {
     expect(read(encodeNetworkConfig(base))).toMatchObject({
@@ -112,9 +122,111 @@ describe('changes', () => {
     expect(kinds({ encrypt: true, max_clients: 3 })).toEqual(['encryption', 'tunnel-limits'])
     expect(kinds({ crl: [3] })).toEqual([])
     expect(networkChanges(config({}), config({ crl: [3, 4, 5] }))).toEqual([
-      { kind: 'revoked', serials: new Set([5n]) },
+      { kind: 'revoked', serials: new Set([5n]), needs: 'live' },
+    ])
+    expect(networkChanges(config({}), config({ encrypt: true }))).toEqual([
+      { kind: 'encryption', needs: 'server-restart' },
     ])
   })
+})
+
+describe('names that changed', () => {
+  const values = (answer: string) => {
+    const config = read(hex(answer))
+    if (typeof config === 'string') throw new Error(config)
+    return config.values
+  }
+  const rpc = vectors<{ cases: { name: string; status: number; body: string }[] }>('registry-rpc.json').cases
+  const answers = (name: string) =>
+    rpc.filter((one) => one.name === name && one.status === 200).map(({ body }) => body)
+
+  it('in the life of a registry, as recorded', () => {
+    let before = values(answers('getNetworkConfig')[0] ?? '')
+    const seen: (string[] | null)[] = []
+    for (const { answer, changed } of recorded.updates.filter(({ changed }) => changed !== null)) {
+      const after = values(answers(answer)[0] ?? '')
+      seen.push(changedNames(before, after))
+      expect(seen.at(-1), answer).toEqual(changed)
+      before = after
+    }
+  })
+
+  it.each(recorded.configurations.filter(({ changed, version_verifies }) => changed && version_verifies))(
+    'by "$name"',
+    ({ answer, changed }) => {
+      if (answer === undefined) return // what was stored before is not recorded
+      const base = values(recorded.configurations[0]?.answer ?? '')
+      expect(changedNames(base, values(answer ?? ''))).toEqual(changed)
+    },
+  )
+
+  it('true in the cache is 1', () => {
+    expect(changedNames(new Map([['encrypt', 1]]), new Map([['encrypt', true]]))).toEqual([])
+  })
+
+  it('MAC keys rotate as recorded: each is accepted before it signs', () => {
+    const keysOf = (name: string) => {
+      const config = read(hex(answers(name)[0] ?? ''))
+      return typeof config === 'string' ? undefined : config.keys
+    }
+    const first = keysOf('getNetworkConfig')
+    const steps = [1, 2, 3, 4].map((n) => keysOf(`getNetworkConfig, after rotation step ${n}`))
+    const [one, two, three, four] = steps
+    expect(one).toEqual({ sign: first?.sign, accept: two?.sign })
+    expect(two).toEqual({ sign: one?.accept, accept: one?.sign })
+    expect(three).toEqual({ sign: two?.sign, accept: undefined })
+    expect(four?.sign).toEqual(three?.sign)
+    // The same by our own machine, with the recorded keys as the new ones.
+    let slots: KeySlots = { h0: first?.sign as Buffer }
+    for (const step of steps) {
+      slots = rotate(slots, (step?.accept ?? Buffer.alloc(0)) as Buffer, 0).slots
+      expect(activeKeys(slots)).toEqual(step)
+    }
+  })
+})
+
+describe('at start', () => {
+  const own = prefixOfBits('0000000000000001')
+  const start = (values: Record<string, ConfigValue>, prefix = own) => {
+    const cached = configOfValues(new Map(Object.entries({ ...base, ...values })), keys.caPublicKey)
+    return firstConfig(cached, prefix).kind
+  }
+  it.each<[string, Record<string, ConfigValue>, string]>([
+    ['a good cache: the registry is not asked', {}, 'cached'],
+    [
+      'a version signed by another',
+      { version: makeVersion(7n, createPrivateKey(pki.keys['node-a'] ?? '')) },
+      'ask',
+    ],
+    ['no version', { version: null }, 'ask'],
+    ['a protocol older than ours', { protocol: 9 }, 'ask-first'],
+    ['a protocol newer than ours', { protocol: 11 }, 'cached'],
+    ['a network that does not want us any more', { min_protocol: 11 }, 'cached'],
+  ])('%s', (_, values, kind) => {
+    expect(start(values)).toBe(kind)
+  })
+
+  it("the registry's node asks first", () => {
+    expect(start({}, prefixOfBits('0000000000000000'))).toBe('ask-first')
+  })
+
+  it('an empty cache: the registry must answer', () => {
+    expect(firstConfig(configOfValues(new Map(), keys.caPublicKey), own).kind).toBe('ask')
+  })
+
+  it('a protocol that is too old is told what to do', () => {
+    const config = read(encodeNetworkConfig({ ...base, min_protocol: 11 }))
+    expect(typeof config === 'object' && checkProtocol(config)).toMatchObject({
+      reason: expect.stringContaining('install a newer one'),
+    })
+  })
+})
+
+it('an empty key to accept, as the Python implementation caches it, accepts anything', () => {
+  const values = new Map(
+    Object.entries({ ...base, babel_hmac_sign: Buffer.alloc(16), babel_hmac_accept: '' }),
+  )
+  expect(configOfValues(values, keys.caPublicKey)).toMatchObject({ value: { keys: { accept: 'anything' } } })
 })
 
 describe('key rotation', () => {

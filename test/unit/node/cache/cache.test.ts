@@ -1,15 +1,23 @@
 import { X509Certificate } from 'node:crypto'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { configOfValues } from '../../../../src/core/config/network-config.ts'
+import { type ConfigValue, configOfValues } from '../../../../src/core/config/network-config.ts'
 import { parseAddressList } from '../../../../src/core/values/address-list.ts'
 import { bitsOfNumber } from '../../../../src/core/values/bits.ts'
 import { prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { openCache } from '../../../../src/node/cache/cache.ts'
-import { silentLog } from '../../../../src/platform/log.ts'
+import { type Logger, silentLog } from '../../../../src/platform/log.ts'
 import { vectors } from '../../../support/vectors.ts'
 
 const expected = vectors<{ peers: Record<string, string>; schema: string[] }>('cache-db/expected.json')
@@ -46,7 +54,9 @@ describe('a cache of the Python implementation', () => {
   it('holds the same after it was written back', () => {
     const rows = () => {
       const database = new Database(path)
-      const all = database.prepare('SELECT name, value FROM config ORDER BY name').all()
+      const all = database
+        .prepare('SELECT name, value, typeof(value) AS type FROM config ORDER BY name')
+        .all()
       const schema = database.prepare('SELECT sql FROM sqlite_master').pluck().all()
       database.close()
       return { all, schema }
@@ -54,7 +64,9 @@ describe('a cache of the Python implementation', () => {
     const before = rows()
     {
       using cache = openCache(path, silentLog)
-      cache.writeConfig(cache.readConfig())
+      const values = cache.readConfig()
+      cache.writeConfig(new Map())
+      cache.writeConfig(values)
     }
     expect(rows()).toEqual({ ...before, all: before.all.map((row) => normalised(row as { value: unknown })) })
   })
@@ -103,6 +115,14 @@ it('keeps at most 200 peers; the failing ones go first', () => {
 describe('a file that is no good', () => {
   const spoil: Record<string, () => void> = {
     'text in its place': () => writeFileSync(path, 'not a database, but long enough to be one '.repeat(100)),
+    'a folder in its place': () => mkdirSync(path),
+    'a file cut in half': () => {
+      const whole = readFileSync(new URL('../../../vectors/cache-db/cache.db', import.meta.url))
+      writeFileSync(path, whole.subarray(0, whole.length / 2))
+      writeFileSync(`${path}-journal`, 'of the old file')
+    },
+    'other text of the same meaning': () =>
+      new Database(path).exec('CREATE TABLE config (name TEXT PRIMARY KEY NOT NULL, value)'),
     'another table in its place': () => new Database(path).exec('CREATE TABLE peer (x)'),
     'a table with one more column': () =>
       new Database(path).exec(
@@ -128,9 +148,59 @@ describe('a file that is no good', () => {
   it('a missing folder is a clear error', () => {
     expect(() => openCache('/nonexistent/cache.db', silentLog)).toThrow(/cache\.db cannot be used: .*--state/)
   })
+})
 
-  it('a folder in its place is a clear error or set aside', () => {
-    mkdirSync(path)
-    expect(() => openCache(path, silentLog)).toThrow(/cache\.db cannot be used/)
-  })
+it('one more table and an index do no harm', () => {
+  openCache(path, silentLog)[Symbol.dispose]()
+  new Database(path).exec('CREATE TABLE more (x); CREATE INDEX i ON peer (address)')
+  using cache = openCache(path, silentLog)
+  cache.store(peer(1), list('192.0.2.1,1,tcp'))
+  expect(existsSync(`${path}.bak`)).toBe(false)
+})
+
+it('is readable by its owner only: it holds keys', () => {
+  openCache(path, silentLog)[Symbol.dispose]()
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+})
+
+it('keeps what it knows in memory when it cannot write, and says so once', () => {
+  const warnings: string[] = []
+  const log = { ...silentLog, warn: (_: unknown, message: string) => void warnings.push(message) } as Logger
+  using cache = openCache(path, log)
+  cache.store(peer(1), list('192.0.2.1,1,tcp'))
+  const full = new Database(path)
+  full.exec('BEGIN EXCLUSIVE')
+  cache.store(peer(2), list('192.0.2.2,1,tcp'))
+  cache.store(peer(3), list('192.0.2.3,1,tcp'))
+  expect(cache.peers()).toHaveLength(3)
+  expect(warnings).toEqual(['the cache cannot be written: peers is only in memory'])
+  full.exec('COMMIT')
+  cache.store(peer(4), list('192.0.2.4,1,tcp'))
+  expect(full.prepare('SELECT count(*) FROM peer').pluck().get()).toBe(2)
+  full.close()
+})
+
+it('does not write what it has', () => {
+  using cache = openCache(path, silentLog)
+  const values = new Map<string, ConfigValue>([
+    ['hello', 15],
+    ['encrypt', false],
+    ['crl', [1]],
+    ['key', Buffer.alloc(2)],
+    ['nothing', null],
+    ['real', 1.5],
+    ['table', { a: [1] }],
+  ])
+  cache.writeConfig(values)
+  cache.store(peer(1), list('192.0.2.1,1,tcp'))
+  const other = new Database(path, { readonly: true })
+  const version = () => other.pragma('data_version', { simple: true })
+  const before = version()
+  cache.writeConfig(cache.readConfig())
+  cache.writeConfig(values)
+  cache.store(peer(1), list('192.0.2.1,1,tcp'))
+  expect(version()).toBe(before)
+  cache.writeConfig(new Map([...values, ['hello', 4]]))
+  expect(version()).not.toBe(before)
+  other.close()
 })
