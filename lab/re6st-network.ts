@@ -103,7 +103,8 @@ export class Re6stNetwork {
     await this.lab.waitFor(
       async () => {
         if (registry.end !== undefined) return true
-        return (await this.registryMachine.capture(process.execPath, '-e', connects)).end
+        const { end } = await this.registryMachine.capture(process.execPath, '-e', connects)
+        return end.kind === 'exited' && end.status === 0
       },
       { what: 'the registry to listen', deadlineMs: REGISTRY_START_MS },
     )
@@ -126,8 +127,12 @@ export class Re6stNetwork {
     const url = `http://127.0.0.1/${method}?${new URLSearchParams(parameters)}`
     const script = `fetch(${JSON.stringify(url)}).then(async (answer) => {
       const text = await answer.text()
-      if (!answer.ok) { console.error(answer.status + ' ' + text); process.exit(1) }
-      process.stdout.write(text)
+      if (answer.ok) return process.stdout.write(text)
+      console.error(answer.status + ' ' + text)
+      process.exitCode = 1
+    }).catch((error) => {
+      console.error(String(error.cause ?? error))
+      process.exitCode = 1
     })`
     return (await this.registryMachine.run(process.execPath, '-e', script)).stdout
   }
@@ -201,7 +206,7 @@ export class Re6stNetwork {
       () => {
         const mails = readFileSync(this.registryFile('mbox'), 'utf8').split(/^From /m)
         const mail = mails.filter((text) => text.includes(email)).at(-1) ?? ''
-        return /^(?:.*token[^:]*: *)?([A-Z]{8}|[0-9A-Za-z]{6,})$/im.exec(mail)?.[1]
+        return /^Token: (\S+)$/m.exec(mail)?.[1]
       },
       { what: `a token mailed to ${email}`, deadlineMs: 10_000 },
     )
