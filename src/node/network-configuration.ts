@@ -1,0 +1,168 @@
+import type { KeyObject } from 'node:crypto'
+import { type NetworkChange, networkChanges } from '../core/config/changes.ts'
+import { configOfValues, type NetworkConfig, readNetworkConfig } from '../core/config/network-config.ts'
+import { PROTOCOL } from '../core/config/protocol-number.ts'
+import type { Decryptor } from '../core/crypto/rsa.ts'
+import { messageOf, Re6stError } from '../core/errors.ts'
+import { compareVersions } from '../core/values/network-version.ts'
+import type { Prefix } from '../core/values/prefix.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Cache } from './cache/cache.ts'
+
+/** What the keeper needs. */
+export interface ConfigurationComponents {
+  readonly registry: { getNetworkConfig(signal?: AbortSignal): Promise<Uint8Array> }
+  readonly cache: Pick<Cache, 'readConfig' | 'writeConfig'>
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** Keys to read a configuration with. */
+export interface ConfigurationKeys {
+  readonly caPublicKey: KeyObject
+  readonly decrypt: Decryptor
+}
+
+/** Called with each new configuration, and what it changes. */
+export type ConfigurationListener = (config: NetworkConfig, changes: readonly NetworkChange[]) => void
+
+/** Delays of asking the registry again. */
+const RETRY_MIN_MS = 1_000
+const RETRY_MAX_MS = 60_000
+/** News of a version comes from many at once: wait a moment, then ask (protocol, section 6). */
+const NEWS_DELAY_MS = 1_000
+/** After so long without news, while the registry's node is not reachable, ask. */
+const SILENCE_MS = 3600 * 1000
+
+/** Keeps the network's configuration: from the cache at start, from the registry when it changes. */
+export class NetworkConfiguration {
+  readonly #components: ConfigurationComponents
+  readonly #keys: () => ConfigurationKeys
+  #config: NetworkConfig | undefined
+  #listener: ConfigurationListener = () => {}
+  #fetching: Promise<void> | undefined
+  #lastNewsMs: number
+
+  /** @param keys asked each time: the certificate, and so the key's use, may be renewed */
+  constructor(components: ConfigurationComponents, keys: () => ConfigurationKeys) {
+    this.#components = components
+    this.#keys = keys
+    this.#lastNewsMs = components.clock.monotonicMs()
+  }
+
+  /** The present configuration. Only after `start`. */
+  get config(): NetworkConfig {
+    if (!this.#config) throw new Error('the network configuration is not known yet')
+    return this.#config
+  }
+
+  /** Calls `listener` with each configuration after the first. */
+  onChange(listener: ConfigurationListener): void {
+    this.#listener = listener
+  }
+
+  /**
+   * Gets a first configuration: from the cache if that is good, else from the registry, as long as it takes. The
+   * registry is asked anyway when we speak a newer protocol than the cache knows, or are the registry's node.
+   * @throws Re6stError `PROTOCOL` when this node is too old for the network
+   */
+  async start(own: Prefix, signal: AbortSignal): Promise<NetworkConfig> {
+    const { cache, log } = this.#components
+    const values = cache.readConfig()
+    const cached = values.size > 0 ? configOfValues(values, this.#keys().caPublicKey) : undefined
+    if (cached && !cached.ok) log.warn({ reason: cached.reason }, 'the cached configuration is not used')
+    const fromCache = cached?.ok ? cached.value : undefined
+    if (fromCache && fromCache.protocol >= PROTOCOL && fromCache.registryPrefix !== own)
+      return this.#begin(fromCache)
+    for (let delayMs = RETRY_MIN_MS; ; delayMs = Math.min(2 * delayMs, RETRY_MAX_MS)) {
+      try {
+        const fetched = await this.#fetch(signal)
+        cache.writeConfig(fetched.values)
+        return this.#begin(fetched)
+      } catch (error) {
+        signal.throwIfAborted()
+        if (error instanceof Re6stError && error.code === 'PROTOCOL') throw error
+        if (fromCache) {
+          log.warn(
+            { reason: messageOf(error) },
+            'the registry gives no configuration: the cached one is used',
+          )
+          return this.#begin(fromCache)
+        }
+        log.warn({ reason: messageOf(error), retryMs: delayMs }, 'the registry gives no configuration')
+        await this.#components.clock.sleep(delayMs, signal)
+      }
+    }
+  }
+
+  /** A signed version was seen that is newer than ours: asks the registry for it, until it has it. */
+  newerVersionSeen(signal: AbortSignal): void {
+    this.#lastNewsMs = this.#components.clock.monotonicMs()
+    this.#fetching ??= this.#refetch(NEWS_DELAY_MS, signal).finally(() => {
+      this.#fetching = undefined
+    })
+  }
+
+  /** The registry itself says that there is a new version. */
+  announced(signal: AbortSignal): void {
+    this.newerVersionSeen(signal)
+  }
+
+  /** Asks when what we know has run out, or nothing was heard for long. Call it now and then. */
+  checkAge(isRegistryReachable: boolean, signal: AbortSignal): void {
+    const { clock } = this.#components
+    const { validUntilMs } = this.config
+    const isOver = validUntilMs !== undefined && clock.now() > validUntilMs
+    const isSilent = !isRegistryReachable && clock.monotonicMs() - this.#lastNewsMs > SILENCE_MS
+    if (isOver || isSilent) this.newerVersionSeen(signal)
+  }
+
+  #begin(config: NetworkConfig): NetworkConfig {
+    this.#checkProtocol(config)
+    this.#config = config
+    return config
+  }
+
+  async #fetch(signal: AbortSignal): Promise<NetworkConfig> {
+    const received = readNetworkConfig(await this.#components.registry.getNetworkConfig(signal), this.#keys())
+    if (!received.ok) throw new Re6stError('REGISTRY', received.reason)
+    this.#checkProtocol(received.value.config)
+    return received.value.config
+  }
+
+  async #refetch(firstDelayMs: number, signal: AbortSignal): Promise<void> {
+    const { clock, cache, log } = this.#components
+    for (let delayMs = firstDelayMs; !signal.aborted; delayMs = Math.min(2 * delayMs, RETRY_MAX_MS)) {
+      await clock.sleep(delayMs, signal).catch(() => {})
+      if (signal.aborted) return
+      try {
+        const config = await this.#fetch(signal)
+        this.#lastNewsMs = clock.monotonicMs()
+        const before = this.config
+        if (compareVersions(config.version, before.version) === 0) return
+        cache.writeConfig(config.values)
+        this.#config = config
+        const changes = networkChanges(before, config)
+        log.info({ changes: changes.map(({ kind }) => kind).join(',') }, 'new network configuration')
+        this.#listener(config, changes)
+        return
+      } catch (error) {
+        if (!signal.aborted)
+          log.warn({ reason: messageOf(error), retryMs: 2 * delayMs }, 'the new configuration cannot be had')
+      }
+    }
+  }
+
+  #checkProtocol({ protocol, minProtocol }: NetworkConfig): void {
+    if (minProtocol > PROTOCOL)
+      throw new Re6stError(
+        'PROTOCOL',
+        `the network demands protocol ${minProtocol}, this re6stnet speaks ${PROTOCOL}: install a newer one`,
+      )
+    if (protocol > PROTOCOL)
+      this.#components.log.warn(
+        `the network speaks protocol ${protocol}, this re6stnet ${PROTOCOL}: there is a newer one`,
+      )
+  }
+}
