@@ -1,9 +1,11 @@
 import type { KeyObject } from 'node:crypto'
 import { type NetworkChange, networkChanges } from '../core/config/changes.ts'
+import { checkProtocol, firstConfig } from '../core/config/first-config.ts'
 import { configOfValues, type NetworkConfig, readNetworkConfig } from '../core/config/network-config.ts'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
 import type { Decryptor } from '../core/crypto/rsa.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
+import { refuse } from '../core/result.ts'
 import { compareVersions } from '../core/values/network-version.ts'
 import type { Prefix } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -70,11 +72,12 @@ export class NetworkConfiguration {
   async start(own: Prefix, signal: AbortSignal): Promise<NetworkConfig> {
     const { cache, log } = this.#components
     const values = cache.readConfig()
-    const cached = values.size > 0 ? configOfValues(values, this.#keys().caPublicKey) : undefined
-    if (cached && !cached.ok) log.warn({ reason: cached.reason }, 'the cached configuration is not used')
-    const fromCache = cached?.ok ? cached.value : undefined
-    if (fromCache && fromCache.protocol >= PROTOCOL && fromCache.registryPrefix !== own)
-      return this.#begin(fromCache)
+    const cached =
+      values.size > 0 ? configOfValues(values, this.#keys().caPublicKey) : refuse('the cache is empty')
+    const first = firstConfig(cached, own)
+    if (first.kind === 'cached') return this.#begin(first.config)
+    if (first.kind === 'ask')
+      log.info({ reason: first.reason }, 'asking the registry for the network configuration')
     for (let delayMs = RETRY_MIN_MS; ; delayMs = Math.min(2 * delayMs, RETRY_MAX_MS)) {
       try {
         const fetched = await this.#fetch(signal)
@@ -83,12 +86,12 @@ export class NetworkConfiguration {
       } catch (error) {
         signal.throwIfAborted()
         if (error instanceof Re6stError && error.code === 'PROTOCOL') throw error
-        if (fromCache) {
+        if (first.kind === 'ask-first') {
           log.warn(
             { reason: messageOf(error) },
             'the registry gives no configuration: the cached one is used',
           )
-          return this.#begin(fromCache)
+          return this.#begin(first.fallback)
         }
         log.warn({ reason: messageOf(error), retryMs: delayMs }, 'the registry gives no configuration')
         await this.#components.clock.sleep(delayMs, signal)
@@ -102,11 +105,6 @@ export class NetworkConfiguration {
     this.#fetching ??= this.#refetch(NEWS_DELAY_MS, signal).finally(() => {
       this.#fetching = undefined
     })
-  }
-
-  /** The registry itself says that there is a new version. */
-  announced(signal: AbortSignal): void {
-    this.newerVersionSeen(signal)
   }
 
   /** Asks when what we know has run out, or nothing was heard for long. Call it now and then. */
@@ -154,15 +152,12 @@ export class NetworkConfiguration {
     }
   }
 
-  #checkProtocol({ protocol, minProtocol }: NetworkConfig): void {
-    if (minProtocol > PROTOCOL)
-      throw new Re6stError(
-        'PROTOCOL',
-        `the network demands protocol ${minProtocol}, this re6stnet speaks ${PROTOCOL}: install a newer one`,
-      )
-    if (protocol > PROTOCOL)
+  #checkProtocol(config: NetworkConfig): void {
+    const mayRun = checkProtocol(config)
+    if (!mayRun.ok) throw new Re6stError('PROTOCOL', mayRun.reason)
+    if (config.protocol > PROTOCOL)
       this.#components.log.warn(
-        `the network speaks protocol ${protocol}, this re6stnet ${PROTOCOL}: there is a newer one`,
+        `the network speaks protocol ${config.protocol}, this re6stnet ${PROTOCOL}: there is a newer one`,
       )
   }
 }

@@ -400,8 +400,7 @@ export class Tunnels implements AsyncDisposable {
         const { client, peer, underlay } = event
         // One that was restarted comes back before its old tunnel was missed.
         for (const old of this.#clients.values())
-          if (old.peer.prefix === peer.prefix)
-            old.server.dropClient(old.client, 'the peer has connected again')
+          if (old.peer.prefix === peer.prefix) this.#drop(old, 'the peer has connected again')
         this.#clients.set(`${iface}/${client}`, {
           iface,
           protocol,

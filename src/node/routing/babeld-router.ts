@@ -6,8 +6,13 @@ import {
   interfaceLine,
   keyLine,
 } from '../../core/babel/configuration.ts'
-import { ASKING_INTERVALS, FIRST_INTERVALS } from '../../core/babel/greeting.ts'
-import { updateIntervalMs } from '../../core/babel/intervals.ts'
+import {
+  askingIntervals,
+  configuredIntervals,
+  firstIntervals,
+  type Intervals,
+  latestHelloMs,
+} from '../../core/babel/intervals.ts'
 import { type Change, INFINITY, type NeighbourEntry, type RouteEntry } from '../../core/babel/socket-line.ts'
 import { BabelTables, type TableChange } from '../../core/babel/tables.ts'
 import { checkBabeldVersion } from '../../core/babel/version.ts'
@@ -35,8 +40,7 @@ const RESTART_PAUSES_MS = [0, 500, 1_000, 2_000, 5_000, 10_000, 30_000] as const
 const RAN_WELL_MS = 60_000
 /** babeld sees that a link went down by a kernel event, in some milliseconds. */
 const LINK_EVENT_MS = 2_000
-/** Neighbours that are to be back come within one hello, give or take a quarter and the delay of sending. */
-const BACK_HELLOS = 1.5
+/** For a neighbour that answers late. */
 const BACK_MS = 2_000
 
 /** What babeld reads of an interface when it comes up, and only then. */
@@ -45,11 +49,6 @@ type Renewal =
   | 'link'
   /** babeld forgets the interface with its neighbours, and what it is told no more. */
   | 'interface'
-
-interface Intervals {
-  readonly helloIntervalMs: number
-  readonly updateIntervalMs: number
-}
 
 class BabeldRouter implements Router {
   readonly #context: BabeldContext
@@ -237,11 +236,9 @@ class BabeldRouter implements Router {
   #configurationOf(kind: InterfaceKind, intervals?: Intervals): InterfaceConfiguration {
     const { interfaceDefaults, keys } = this.#required()
     const configured = this.#configuredIntervals()
-    const short = intervals ?? (kind === 'tunnel' ? FIRST_INTERVALS : configured)
     return {
+      ...(intervals ?? (kind === 'tunnel' ? firstIntervals(configured) : configured)),
       defaults: interfaceDefaults,
-      helloIntervalMs: Math.min(short.helloIntervalMs, configured.helloIntervalMs),
-      updateIntervalMs: Math.min(short.updateIntervalMs, configured.updateIntervalMs),
       signed: keys.sign !== undefined,
       acceptsAnything: keys.accept === 'anything',
     }
@@ -249,24 +246,26 @@ class BabeldRouter implements Router {
 
   #configuredIntervals(): Intervals {
     const { helloIntervalMs, expectedRoutes = 0 } = this.#required()
-    const routes = Math.max(expectedRoutes, this.#tables.routes.length)
-    return { helloIntervalMs, updateIntervalMs: updateIntervalMs(helloIntervalMs, routes) }
+    return configuredIntervals(helloIntervalMs, Math.max(expectedRoutes, this.#tables.routes.length))
   }
 
   #greet(iface: string): void {
     const babeld = this.#babeld
     if (!babeld) return // greeted when the next one has started
     this.#greeters.get(iface)?.[Symbol.dispose]()
+    // The size of the network, and with it the intervals, may change meanwhile.
+    const configured = this.#configuredIntervals()
     const greeter = new Greeter({
       iface,
       clock: this.#context.clock,
       log: this.#context.log,
       tables: babeld.tables,
-      helloIntervalMs: this.#required().helloIntervalMs,
-      renew: (step) => {
-        const intervals = step === 'ask' ? ASKING_INTERVALS : this.#configuredIntervals()
-        return this.#renewLink(iface, this.#configurationOf('tunnel', intervals))
-      },
+      configured,
+      renew: (step) =>
+        this.#renewLink(
+          iface,
+          this.#configurationOf('tunnel', step === 'ask' ? askingIntervals(configured) : configured),
+        ),
     })
     this.#greeters.set(iface, greeter)
     greeter.look()
@@ -304,11 +303,10 @@ class BabeldRouter implements Router {
       await this.#command(interfaceLine(iface, this.#configurationOf(kind)))
       if (kind === 'tunnel') this.#greet(iface)
     }
-    const backMs = BACK_HELLOS * configuration.helloIntervalMs + BACK_MS
     await this.#until(() => {
       const now = this.#usableNeighbours(iface)
       return [...neighbours].every((address) => now.has(address))
-    }, backMs)
+    }, latestHelloMs(configuration) + BACK_MS)
   }
 
   async #renewLink(iface: string, configuration: InterfaceConfiguration): Promise<void> {

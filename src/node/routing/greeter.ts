@@ -1,4 +1,5 @@
 import { type GreetingStep, greet, NEW_GREETING } from '../../core/babel/greeting.ts'
+import type { Intervals } from '../../core/babel/intervals.ts'
 import type { BabelTables } from '../../core/babel/tables.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -9,7 +10,7 @@ interface GreeterInit {
   readonly clock: Clock
   readonly log: Logger
   readonly tables: BabelTables
-  readonly helloIntervalMs: number
+  readonly configured: Intervals
   /** Lets the link come up again, with intervals for the time of asking or the configured ones. */
   readonly renew: (step: 'ask' | 'settle') => Promise<void>
 }
@@ -29,14 +30,14 @@ export class Greeter implements Disposable {
   /** To be called when something about the interface or its neighbours changed. */
   look(): void {
     if (this.#busy || this.#over) return
-    const { clock, tables, iface, helloIntervalMs } = this.#init
+    const { clock, tables, iface, configured } = this.#init
     const view = {
       up: tables.interface(iface)?.up === true,
       neighbours: tables.neighbours.filter((neighbour) => neighbour.iface === iface),
       routes: tables.routes.some((route) => route.iface === iface),
     }
     const nowMs = clock.monotonicMs()
-    const { greeting, step } = greet(this.#greeting, view, nowMs, helloIntervalMs)
+    const { greeting, step } = greet(this.#greeting, view, nowMs, configured)
     this.#greeting = greeting
     this.#timer?.[Symbol.dispose]()
     this.#timer = undefined
