@@ -54,7 +54,8 @@ export async function setUp(options: ConfOptions, components: SetUpComponents): 
 
   const old = await readOldCertificate(authority, components)
   const oldKey = await directory.readKey()
-  const isAsked = options.anonymous || options.email !== undefined || options.token !== undefined
+  const { anonymous, email, token: givenToken, subject: givenSubject } = options
+  const isAsked = anonymous || email !== undefined || givenToken !== undefined || givenSubject.length > 0
   if (old && oldKey && !isAsked && isInUse(old.certificate, oldKey, components)) {
     print(`${directory.file('cert.crt')} is a certificate of this network already, and kept.`)
     print('To get another one, give --email, --token or --anonymous.')
@@ -62,7 +63,7 @@ export async function setUp(options: ConfOptions, components: SetUpComponents): 
     return 0
   }
   const key = oldKey ?? (await makeKey(authority, components))
-  const subject = mergeSubjectFields(old?.subject ?? [], options.subject)
+  const subject = mergeSubjectFields(old?.subject ?? [], givenSubject)
   const csr = await makeCertificateRequest(key, subject)
   const token = await obtainToken(options, components)
   const { pem, certificate } = await obtainCertificate(options, authority, key, csr, token, components)
@@ -73,10 +74,15 @@ export async function setUp(options: ConfOptions, components: SetUpComponents): 
 
 /** The CA's certificate, as the registry gives it, and as the user expects it. */
 async function fetchAuthority(
-  { fingerprint: expected }: ConfOptions,
+  { fingerprint: expected, registry: { href } }: ConfOptions,
   { registry, directory, warn }: SetUpComponents,
 ): Promise<Authority> {
-  const authority = readAuthority(await registry.getCa())
+  const pem = await registry.getCa().catch((error: unknown) => {
+    // Every registry has a CA: what does not know it is a web server of another kind.
+    if (!(error instanceof Re6stError) || error.code !== 'NOT_FOUND') throw error
+    throw new Re6stError('REGISTRY', `${href}: this is not a re6st registry: is --registry right?`)
+  })
+  const authority = readAuthority(pem)
   if (!authority.ok)
     throw new Re6stError('REGISTRY', `the registry sent no usable CA certificate: ${authority.reason}`)
   if (expected) {
@@ -200,7 +206,7 @@ async function obtainCertificate(
   if (pem === undefined)
     throw new Re6stError(
       'REFUSED',
-      `--token: the registry does not know ${token === '' ? 'anonymous nodes' : token}: it is mistyped, was used already, or is too old; give --email to get another`,
+      `--token: the registry does not know ${token}: it is mistyped, was used already, or is too old; give --email to get another`,
     )
   const certificate = readNodeCertificate(pem)
   const verified = certificate.ok
