@@ -1,3 +1,5 @@
+import type { Intervals } from './intervals.ts'
+
 /** What babeld is started with: the part that it reads only at its start. */
 export interface BabeldConfiguration {
   /** Node address in CIDR notation: the only IPv6 route that we announce. */
@@ -12,11 +14,9 @@ export interface BabeldConfiguration {
 }
 
 /** What babeld reads when an interface comes up. */
-export interface InterfaceConfiguration {
+export interface InterfaceConfiguration extends Intervals {
   /** `babel_default` of the network configuration. */
   readonly defaults: string
-  readonly helloIntervalMs: number
-  readonly updateIntervalMs: number
   /** Whether its packets are signed with our key and those of others are checked (RFC 8967). */
   readonly signed: boolean
   /** Whether packets with a wrong signature, or none, are accepted: while a network turns authentication on. */
@@ -61,6 +61,8 @@ export function configurationFile(configuration: BabeldConfiguration): string {
   const nodeLength = nodeCidr.split('/')[1] ?? '128'
   const networkLength = networkCidr.split('/')[1] ?? '0'
   return [
+    // Forwarding is ours to switch on, and off again: a babeld that is killed would leave it as it is.
+    'skip-kernel-setup true',
     'redistribute local deny',
     `redistribute ip ${nodeCidr} eq ${nodeLength}`,
     'redistribute deny',

@@ -1,3 +1,4 @@
+import { askingIntervals, type Intervals, latestHelloMs } from './intervals.ts'
 import { INFINITY, type NeighbourEntry } from './socket-line.ts'
 
 /**
@@ -31,22 +32,11 @@ export type GreetingStep =
   | { readonly kind: 'ask' }
   | { readonly kind: 'settle' }
 
-/** Intervals of a link from its first hello. */
-export const FIRST_INTERVALS = { helloIntervalMs: 200, updateIntervalMs: 400 } as const
-/**
- * Intervals from asking until it settles, which is as long as the peer's hello interval: 6 kB at 15 s. Not shorter: the
- * first hello of a settled link is sent up to 1.3 s late, and the peer takes two that are missing for a dead link.
- */
-export const ASKING_INTERVALS = { helloIntervalMs: 1_000, updateIntervalMs: 2_000 } as const
-
-/** The peer must have heard two of our hellos when we ask, so that its answer says so: challenge and three hellos. */
-const HELLOS_BEFORE_ASKING_MS = 600
+/** The peer must have heard two of our hellos when we ask, so that its answer says so, and our routes. */
+const BEFORE_ASKING_MS = 1_000
 /** The answer takes 1.3 s at most: the delay by which the peer's babeld gathers what it sends. */
 const ASK_AGAIN_MS = 3_000
-/** Our next hello carries the IHU that lets the peer send to us; it may be late by half. */
-const LAST_HELLO_MS = 1.5 * ASKING_INTERVALS.helloIntervalMs + 300
-/** A peer that is heard sends a hello within one interval, give or take a quarter and the delay of sending. */
-const PATIENCE_HELLOS = 1.5
+/** For a peer that begins its own greeting late, or answers late. */
 const PATIENCE_MS = 5_000
 
 /** At the beginning. */
@@ -70,7 +60,7 @@ export function greet(
   before: Greeting,
   view: GreetingView,
   nowMs: number,
-  helloIntervalMs: number,
+  configured: Intervals,
 ): { readonly greeting: Greeting; readonly step: GreetingStep } {
   const greeting = remember(before, view, nowMs)
   const wait = (untilMs?: number) => ({ greeting, step: { kind: 'wait', untilMs } }) as const
@@ -79,8 +69,9 @@ export function greet(
 
   const settleAtMs =
     usableAtMs === undefined
-      ? (heard?.atMs ?? upAtMs) + PATIENCE_HELLOS * helloIntervalMs + PATIENCE_MS
-      : usableAtMs + LAST_HELLO_MS
+      ? (heard?.atMs ?? upAtMs) + latestHelloMs(configured) + PATIENCE_MS
+      : // Our next hello carries the IHU that lets the peer send to us.
+        usableAtMs + latestHelloMs(askingIntervals(configured))
   if (nowMs >= settleAtMs) return { greeting, step: { kind: 'settle' } }
 
   // Asking would forget the routes that we know, and the peer does not tell them again soon.
@@ -106,5 +97,5 @@ function remember(before: Greeting, { up, neighbours }: GreetingView, nowMs: num
 function nextAskMs(upAtMs: number, heardAtMs: number | undefined, askedAtMs: number | undefined): number {
   if (askedAtMs !== undefined) return askedAtMs + ASK_AGAIN_MS
   // Coming up was a first request: it is lost when it meets a challenge, or when the other end is not there yet.
-  return heardAtMs === undefined ? upAtMs + ASK_AGAIN_MS : heardAtMs + HELLOS_BEFORE_ASKING_MS
+  return heardAtMs === undefined ? upAtMs + ASK_AGAIN_MS : heardAtMs + BEFORE_ASKING_MS
 }

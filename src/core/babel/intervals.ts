@@ -1,16 +1,56 @@
+/** How often babeld sends what on an interface. */
+export interface Intervals {
+  readonly helloIntervalMs: number
+  /** Between two announcements of all routes. A neighbour forgets what is not announced for 3.5 times that. */
+  readonly updateIntervalMs: number
+}
+
 /** babeld's own choice: a full update for every four hellos. */
 const HELLOS_PER_UPDATE = 4
-/** Bytes that an update of one route takes in a packet: its prefix, and its router-id. */
+/** Bytes that the update of a route takes in a packet: its prefix, and its router-id. */
 const BYTES_PER_ROUTE = 30
-/** What more frequent updates than babeld's own choice may cost on a tunnel. As much as a hello of each second does. */
+/** What more frequent updates may cost on a tunnel: as much as if there were a hello each second. */
 const BUDGET_BYTES_PER_SECOND = 200
+/** babeld keeps a route at least 15 s; an interval that is not longer can be changed without a route expiring. */
+const SHORT_UPDATE_MS = 15_000
+
+/** Hellos of a link that has just come up: the neighbour hears two within a second. */
+const FIRST_HELLO_MS = 200
+const FIRST_UPDATE_MS = 300
+/**
+ * Hellos until a link settles, which takes as long as the peer's hello interval: 6 kB at 15 s. Not more often: the
+ * first hello of a settled link is sent up to 1.3 s late, and two that are missing are taken for a dead link.
+ */
+const ASKING_HELLO_MS = 1_000
+/** What is announced before a change of the interval must outlive the time until it is announced after it. */
+const BEFORE_LONGER = 0.6
 
 /**
- * How often an interface announces all routes. A neighbour that comes up learns our routes only by this: babeld answers
- * a request for all of them only if it has sent none for ten hello intervals. So small networks, where it costs less
- * than the hellos, announce with each hello; large ones as babeld does by itself.
+ * The intervals of an interface. A neighbour that comes up learns our routes only by a full update: babeld answers a
+ * request for all of them only if it has sent none for ten hello intervals. So small networks, where that costs little,
+ * announce as often as with each hello; large ones as babeld does by itself.
  */
-export function updateIntervalMs(helloIntervalMs: number, routes: number): number {
-  const affordableMs = ((routes * BYTES_PER_ROUTE) / BUDGET_BYTES_PER_SECOND) * 1000
-  return Math.min(HELLOS_PER_UPDATE * helloIntervalMs, Math.max(helloIntervalMs, affordableMs))
+export function configuredIntervals(helloIntervalMs: number, routes: number): Intervals {
+  const longest = HELLOS_PER_UPDATE * helloIntervalMs
+  const wanted = Math.max(helloIntervalMs, ((routes * BYTES_PER_ROUTE) / BUDGET_BYTES_PER_SECOND) * 1000)
+  return { helloIntervalMs, updateIntervalMs: wanted > SHORT_UPDATE_MS ? longest : Math.min(longest, wanted) }
 }
+
+/** The intervals of a tunnel that has just come up. */
+export const firstIntervals = (configured: Intervals): Intervals => ({
+  helloIntervalMs: Math.min(FIRST_HELLO_MS, configured.helloIntervalMs),
+  updateIntervalMs:
+    configured.updateIntervalMs > SHORT_UPDATE_MS
+      ? BEFORE_LONGER * configured.updateIntervalMs
+      : Math.min(FIRST_UPDATE_MS, configured.updateIntervalMs),
+})
+
+/** The intervals of a tunnel that has asked its neighbour and waits for the answer. */
+export const askingIntervals = (configured: Intervals): Intervals => ({
+  helloIntervalMs: Math.min(ASKING_HELLO_MS, configured.helloIntervalMs),
+  updateIntervalMs: BEFORE_LONGER * configured.updateIntervalMs,
+})
+
+/** From one hello to the next, at most: babeld varies by a quarter, and delays by as much what is not urgent. */
+export const latestHelloMs = ({ helloIntervalMs }: Intervals): number =>
+  1.25 * helloIntervalMs + Math.min(1_250, 0.3 * helloIntervalMs)
