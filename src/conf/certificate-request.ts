@@ -36,7 +36,7 @@ const ATTRIBUTES: Readonly<Record<string, readonly string[]>> = {
  * The OID of a subject attribute that the user may set.
  * @throws Re6stError `OPTION` for an unknown or a reserved attribute
  */
-export function attributeOid(attribute: string): string {
+function attributeOid(attribute: string): string {
   const oid = oidOf(attribute)
   if (oid === undefined) {
     const known = Object.values(ATTRIBUTES).map(([name]) => name)

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { ConfigValue, ConfigValues, NetworkConfig } from './network-config.ts'
 
 /** What must be done for a change to have its effect, from nothing that anyone notices to what drops packets. */
-export type ChangeNeeds =
+type ChangeNeeds =
   /** Applied to what is running. */
   | 'live'
   /** Servers must be started again, one after another; new client tunnels have it at once. */

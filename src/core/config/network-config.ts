@@ -20,7 +20,7 @@ export type ConfigValue =
 export type ConfigValues = ReadonlyMap<string, ConfigValue>
 
 /** MAC keys of the routing protocol: what is signed with, and what else is accepted. */
-export interface MacKeys {
+interface MacKeys {
   readonly sign: Buffer | undefined
   readonly accept: Buffer | 'anything' | undefined
 }

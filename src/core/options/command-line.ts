@@ -167,7 +167,7 @@ function all<Value>(results: readonly Result<Value>[]): Result<readonly Value[]>
 }
 
 /** Refuses what was given although its behaviour is still missing: it must not be ignored in silence. */
-export function refuseNotYet({ options }: Command, { given }: ParsedWords): Result<void> {
+function refuseNotYet({ options }: Command, { given }: ParsedWords): Result<void> {
   for (const [name, option] of Object.entries(options)) {
     const { notYet } = option
     const times = notYet ? (given.get(name) ?? []) : []

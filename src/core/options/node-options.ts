@@ -269,7 +269,7 @@ export const NODE_COMMAND: Command<typeof NODE_OPTIONS> = {
 }
 
 /** How IPv4 addresses of our own are found. */
-export type Ipv4Source =
+type Ipv4Source =
   /** Those that were given. */
   | 'given'
   /** Servers tell us how they see us. */

@@ -112,7 +112,7 @@ export const usageOf = (option: Option): string => [longNameOf(option), ...metav
 export const labelOf = (option: Option): string => option.names.join('/')
 
 /** The long name, or the only one. */
-export const longNameOf = (option: Option): string =>
+const longNameOf = (option: Option): string =>
   option.names.find((name) => name.startsWith('--')) ?? option.names[0]
 
 /** The name that --test expressions use. */

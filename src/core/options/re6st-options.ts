@@ -14,7 +14,7 @@ import { nonEmpty } from './value-types.ts'
 const since = '0.1.0'
 
 /** The options of every subcommand that asks a running node. */
-export const NODE_QUERY_OPTIONS = {
+const NODE_QUERY_OPTIONS = {
   json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }),
   runDirectory: withDefault(nonEmpty('DIR'), '/var/run/re6stnet', {
     names: ['-r', '--run'],
@@ -60,7 +60,7 @@ export const RE6ST_COMMAND: Command = {
 }
 
 /** The command `re6st status` and so on. */
-export const subcommand = (name: Re6stSubcommand): Command<typeof NODE_QUERY_OPTIONS> => ({
+const subcommand = (name: Re6stSubcommand): Command<typeof NODE_QUERY_OPTIONS> => ({
   name: `re6st ${name}`,
   description: `Prints ${SUBCOMMANDS[name]}.`,
   options: NODE_QUERY_OPTIONS,

@@ -1,0 +1,25 @@
+import { readFileSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it, vi } from 'vitest'
+import { openLog } from '../../../src/platform/log.ts'
+import { reopenOnSignal } from '../../../src/platform/main.ts'
+import { temporaryDirectory } from '../../support/registry.ts'
+
+it('SIGUSR1 opens log files anew after logrotate has moved them, until they are closed', async () => {
+  const file = join(temporaryDirectory(), 'x.log')
+  const log = openLog({ file, verbosity: 2 })
+  const reopen = vi.spyOn(log, 'reopen')
+  {
+    using _ = reopenOnSignal(log)
+    log.logger.info('before')
+    renameSync(file, `${file}.1`)
+    process.kill(process.pid, 'SIGUSR1')
+    await vi.waitFor(() => expect(reopen).toHaveBeenCalledOnce())
+    log.logger.info('after')
+  }
+  await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toMatch(/ INFO {2}after\n$/))
+  expect(readFileSync(`${file}.1`, 'utf8')).toMatch(/ INFO {2}before\n$/)
+  process.kill(process.pid, 'SIGUSR1')
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(reopen).toHaveBeenCalledOnce()
+})
