@@ -1,0 +1,432 @@
+import type { KeyObject } from 'node:crypto'
+import { PROTOCOL } from '../config/protocol-number.ts'
+import type { Authority, NodeCertificate } from '../crypto/certificate.ts'
+import { type Decryptor, encrypt, makeDecryptor, sign, verifySignature } from '../crypto/rsa.ts'
+import { newSecret, SECRET_LENGTH } from '../crypto/secret.ts'
+import { bitsInside, firstAddress, type Prefix } from '../values/prefix.ts'
+import { CertificateCheck } from './certificate-check.ts'
+import {
+  type Datagram,
+  decodeDatagram,
+  encodeFingerprintHello0,
+  encodeHello,
+  encodeHello0,
+  encodeMessage,
+  isMessageAuthentic,
+  LAST_HELLO,
+  LAST_SEQUENCE,
+} from './datagram.ts'
+import { TokenBucket } from './token-bucket.ts'
+
+/*
+ * Sessions between nodes (protocol, section 6), as a machine without input or output. For each peer:
+ *
+ *              send, or its hello0 ┌──────────────┐ its certificate verifies
+ *   (nothing) ───────────────────▶ │ hello0 sent  │ ─────────────────────────┐
+ *                                  └──────────────┘                          ▼
+ *       a hello0 with our fingerprint: we make a secret ┌──────────┐   ┌───────────┐
+ *       ┌────────────────────────────────────────────── │  known   │ ◀─┤ certificate│
+ *       ▼                                               └──────────┘   └───────────┘
+ *   ┌─────────┐  an authentic message     ┌─────────┐        │ a hello with a greater secret: we answer a message
+ *   │ offered │ ────────────────────────▶ │ session │ ◀──────┘
+ *   └─────────┘                           └─────────┘ ── 60 s without an answer: hello0 again, when something is to be sent
+ *
+ * An offered secret does not replace the session in use until the peer has shown that it has it: one who replays the
+ * peer's hello0 cannot end the session.
+ *
+ * Errors: whatever comes from outside is at most ignored, with a reason; no input leaves the machine unusable.
+ */
+
+/** Who we are. */
+export interface SessionIdentity {
+  readonly authority: Authority
+  readonly certificate: NodeCertificate
+  readonly privateKey: KeyObject
+}
+
+/** A message that came in. */
+export interface IncomingMessage {
+  readonly prefix: Prefix
+  /** The protocol that the peer speaks; 0 for very old ones. */
+  readonly protocol: number
+  /** Not empty: code byte and argument. */
+  readonly body: Uint8Array
+}
+
+/** What the machine's owner does. */
+export interface SessionHandlers {
+  /** Sends a datagram to port 326 of an address, or of the given port when it answers one. */
+  send(datagram: Uint8Array, to: Destination): void
+  /** Says what to answer; empty: only an acknowledgement. */
+  answer(message: IncomingMessage): Uint8Array
+  /** A session is there: the peer has shown that it has the secret, or made it itself. */
+  established(prefix: Prefix): void
+  /** A datagram was ignored. */
+  ignored(reason: string, source: string): void
+}
+
+/** Where a datagram goes. */
+export interface Destination {
+  readonly address: string
+  /** Undefined: the nodes' port. */
+  readonly port?: number
+}
+
+/** Cryptographic randomness. */
+export type RandomBytes = (length: number) => Uint8Array
+
+interface Session {
+  readonly secret: Buffer
+  sent: number
+  received: number
+  /** Since when what we sent has not been answered. */
+  unansweredMs: number | undefined
+}
+
+interface Peer {
+  readonly prefix: Prefix
+  certificate: NodeCertificate | undefined
+  protocol: number
+  session: Session | undefined
+  /** A secret that we made and the peer has not used yet. */
+  offered: Session | undefined
+  /** The greatest secret that was used with this peer, by either side. */
+  greatestSecret: Buffer
+  /** When we sent a hello0 of our own accord, and as an answer. */
+  hello0Ms: number | undefined
+  answeredHello0Ms: number | undefined
+  /** Limits signatures that the peer's hellos cost us. */
+  readonly signatures: TokenBucket
+  /** Bodies that wait for the session, until its handshake is given up. */
+  waiting: { readonly body: Uint8Array; readonly sinceMs: number }[]
+}
+
+/** How long a session without an answer is alive, and how often a hello0 is sent to a peer. */
+const SESSION_TIMEOUT_MS = 60_000
+/** A hello0 that may be lost is sent again after this, within the handshake's time. */
+const HELLO0_RETRY_MS = 2_000
+/** How long a message waits for a session. */
+const HANDSHAKE_TIMEOUT_MS = 10_000
+/** How many messages wait for one session. */
+const MAX_WAITING = 8
+/** A hello costs us a signature, to make or to verify: half a millisecond. */
+const SIGNATURES_PER_SECOND = 1
+const SIGNATURES_BURST = 5
+/** All peers together: 5 % of a core. */
+const ALL_SIGNATURES_PER_SECOND = 100
+/** More peers than a node ever speaks to; a bound on memory. */
+const MAX_PEERS = 5_000
+/** Secrets begin with a time in microseconds: this much is far beyond any clock that is about right (year 2112). */
+const MAX_SECRET_TIME = 1n << 52n
+
+/** All sessions of a node. */
+export class Sessions {
+  #identity: SessionIdentity
+  #decrypt: Decryptor
+  #check: CertificateCheck
+  #revoked: ReadonlySet<bigint> = new Set()
+  readonly #handlers: SessionHandlers
+  readonly #random: RandomBytes
+  readonly #peers = new Map<Prefix, Peer>()
+  readonly #signatures = new TokenBucket(ALL_SIGNATURES_PER_SECOND, ALL_SIGNATURES_PER_SECOND)
+  /** Secrets from before we started may be replayed: they are too small. */
+  readonly #firstSecret: Buffer
+  #lastTimeUs = 0n
+
+  constructor(identity: SessionIdentity, handlers: SessionHandlers, random: RandomBytes, nowMs: number) {
+    this.#identity = identity
+    this.#handlers = handlers
+    this.#random = random
+    this.#decrypt = makeDecryptor(identity.privateKey)
+    this.#check = new CertificateCheck(identity.authority)
+    this.#firstSecret = newSecret(BigInt(Math.floor(nowMs)) * 1000n, new Uint8Array(SECRET_LENGTH))
+  }
+
+  /** Our certificate was renewed: peers notice by its fingerprint. */
+  setIdentity(identity: SessionIdentity): void {
+    this.#identity = identity
+    this.#decrypt = makeDecryptor(identity.privateKey)
+    this.#check = new CertificateCheck(identity.authority)
+    this.#check.setRevoked(this.#revoked)
+  }
+
+  /** Certificates that count no more: their sessions end. */
+  setRevoked(serials: ReadonlySet<bigint>): void {
+    this.#revoked = serials
+    this.#check.setRevoked(serials)
+    for (const peer of this.#peers.values())
+      if (peer.certificate && serials.has(peer.certificate.serial)) this.#peers.delete(peer.prefix)
+  }
+
+  /** Whether there is a session in use. */
+  isConnected(prefix: Prefix, nowMs: number): boolean {
+    const session = this.#peers.get(prefix)?.session
+    return session !== undefined && isAlive(session, nowMs)
+  }
+
+  /** Protocol of a peer, if a handshake has told. */
+  protocolOf(prefix: Prefix): number | undefined {
+    return this.#peers.get(prefix)?.protocol
+  }
+
+  /** Says something to a peer: now if there is a session, else as soon as its handshake is done. */
+  send(prefix: Prefix, body: Uint8Array, nowMs: number): void {
+    const peer = this.#peer(prefix)
+    if (peer.session && isAlive(peer.session, nowMs)) {
+      this.#sendMessage(peer.session, body, this.#addressOf(prefix), nowMs)
+      return
+    }
+    peer.waiting = [...peer.waiting.slice(1 - MAX_WAITING), { body, sinceMs: nowMs }]
+    if (peer.hello0Ms === undefined || nowMs - peer.hello0Ms >= SESSION_TIMEOUT_MS)
+      this.#sendHello0(peer, nowMs)
+  }
+
+  /** Takes care of what time brings: hello0s that may be lost, messages that waited too long. Call it every second. */
+  tick(nowMs: number): void {
+    for (const peer of this.#peers.values()) {
+      if (peer.waiting.length === 0) continue
+      peer.waiting = peer.waiting.filter(({ sinceMs }) => nowMs - sinceMs < HANDSHAKE_TIMEOUT_MS)
+      if (peer.waiting.length > 0 && peer.hello0Ms !== undefined && nowMs - peer.hello0Ms >= HELLO0_RETRY_MS)
+        this.#sendHello0(peer, nowMs)
+    }
+  }
+
+  /** Takes a datagram. */
+  receive(datagram: Uint8Array, source: Destination, nowMs: number): void {
+    const reason = this.#receive(datagram, source, nowMs)
+    if (reason !== undefined) this.#handlers.ignored(reason, source.address)
+  }
+
+  /** @returns why the datagram is ignored */
+  #receive(datagram: Uint8Array, source: Destination, nowMs: number): string | undefined {
+    const sourceBits = bitsInside(this.#identity.authority.network, source.address)
+    if (!sourceBits.ok) return sourceBits.reason
+    const decoded = decodeDatagram(datagram)
+    if (!decoded.ok) return decoded.reason
+    const peer = this.#knownPeer(sourceBits.value)
+    switch (decoded.value.kind) {
+      case 'hello0':
+        return this.#receiveHello0(
+          [{ protocol: undefined, fingerprint: undefined, certificate: decoded.value.certificate }],
+          sourceBits.value,
+          source,
+          nowMs,
+        )
+      case 'hello0-fingerprint':
+        return this.#receiveHello0(decoded.value.readings, sourceBits.value, source, nowMs)
+      case 'hello':
+        return peer
+          ? this.#receiveHello(peer, decoded.value, source, nowMs)
+          : 'hello of a peer whose certificate is not known'
+      case 'message':
+        return peer
+          ? this.#receiveMessage(peer, decoded.value, datagram, source, nowMs)
+          : 'message of a peer whose certificate is not known'
+    }
+  }
+
+  #receiveHello0(
+    readings: readonly {
+      protocol: number | undefined
+      fingerprint: Uint8Array | undefined
+      certificate: Uint8Array
+    }[],
+    sourceBits: string,
+    source: Destination,
+    nowMs: number,
+  ): string | undefined {
+    let refusal = ''
+    for (const { protocol, fingerprint, certificate: der } of readings) {
+      const isKnown = this.#knownPeer(sourceBits) !== undefined
+      const certificate = this.#check.check(der, sourceBits, isKnown, nowMs)
+      if (!certificate.ok) {
+        refusal ||= certificate.reason
+        continue
+      }
+      if (certificate.value.prefix === this.#identity.certificate.prefix) return 'our own certificate'
+      const peer = this.#peer(certificate.value.prefix)
+      if (peer.certificate && !peer.certificate.fingerprintSha1.equals(certificate.value.fingerprintSha1)) {
+        peer.session = undefined
+        peer.offered = undefined
+      }
+      peer.certificate = certificate.value
+      if (protocol !== undefined) peer.protocol = protocol
+      const knowsOurs =
+        fingerprint !== undefined && this.#identity.certificate.fingerprintSha1.equals(fingerprint)
+      return knowsOurs
+        ? this.#offerSession(peer, certificate.value, source, nowMs)
+        : this.#answerHello0(peer, certificate.value, source, nowMs)
+    }
+    return refusal
+  }
+
+  #answerHello0(
+    peer: Peer,
+    certificate: NodeCertificate,
+    source: Destination,
+    nowMs: number,
+  ): string | undefined {
+    if (peer.answeredHello0Ms !== undefined && nowMs - peer.answeredHello0Ms < SESSION_TIMEOUT_MS)
+      return 'hello0 answered within the last minute'
+    peer.answeredHello0Ms = nowMs
+    this.#handlers.send(
+      encodeFingerprintHello0(PROTOCOL, certificate.fingerprintSha1, this.#identity.certificate.der),
+      source,
+    )
+    return undefined
+  }
+
+  #offerSession(
+    peer: Peer,
+    certificate: NodeCertificate,
+    source: Destination,
+    nowMs: number,
+  ): string | undefined {
+    if (!this.#maySign(peer, nowMs)) return 'too many hellos at the moment'
+    const secret = newSecret(this.#timeUs(nowMs), this.#random(SECRET_LENGTH))
+    const encrypted = encrypt(certificate.publicKey, secret)
+    peer.greatestSecret = secret
+    peer.offered = newSession(secret)
+    // Very old nodes do not expect a protocol number.
+    const protocol = peer.protocol === 0 ? undefined : PROTOCOL
+    this.#handlers.send(encodeHello(protocol, encrypted, sign(this.#identity.privateKey, encrypted)), source)
+    return undefined
+  }
+
+  #receiveHello(
+    peer: Peer,
+    { protocol, encrypted, signature }: Extract<Datagram, { kind: 'hello' }>,
+    source: Destination,
+    nowMs: number,
+  ): string | undefined {
+    if (!peer.certificate || this.#check.isRevoked(peer.certificate))
+      return 'hello of a peer whose certificate is not known'
+    if (!this.#maySign(peer, nowMs)) return 'too many hellos at the moment'
+    if (!verifySignature(peer.certificate.publicKey, encrypted, signature))
+      return 'the signature of a hello is wrong'
+    const secret = this.#decrypt(encrypted)
+    if (secret.length !== SECRET_LENGTH || secret.readBigUInt64BE() > MAX_SECRET_TIME)
+      return 'a hello that is not for us'
+    if (Buffer.compare(secret, peer.greatestSecret) <= 0)
+      return 'a hello with an old secret: a replay, or a clock that is wrong'
+    peer.greatestSecret = secret
+    peer.protocol = protocol
+    peer.offered = undefined
+    peer.session = newSession(secret)
+    this.#handlers.established(peer.prefix)
+    this.#sendWaiting(peer, peer.session, source, nowMs)
+    return undefined
+  }
+
+  #receiveMessage(
+    peer: Peer,
+    { sequence, body }: Extract<Datagram, { kind: 'message' }>,
+    datagram: Uint8Array,
+    source: Destination,
+    nowMs: number,
+  ): string | undefined {
+    if (peer.offered && isMessageAuthentic(datagram, peer.offered.secret)) {
+      peer.session = peer.offered
+      peer.offered = undefined
+      this.#handlers.established(peer.prefix)
+      this.#sendWaiting(peer, peer.session, undefined, nowMs)
+    }
+    const { session } = peer
+    if (!session || !isMessageAuthentic(datagram, session.secret)) return 'a message with a wrong HMAC'
+    if (sequence <= session.received) return 'a message that came already, or too late'
+    session.received = sequence
+    session.unansweredMs = undefined
+    if (body.length === 0) return undefined // an acknowledgement
+    const answer = this.#handlers.answer({ prefix: peer.prefix, protocol: peer.protocol, body })
+    this.#sendMessage(session, answer, source, nowMs)
+    return undefined
+  }
+
+  /** What waited; at least an acknowledgement, if the peer waits for one at `source`. */
+  #sendWaiting(peer: Peer, session: Session, source: Destination | undefined, nowMs: number): void {
+    const waiting = peer.waiting
+    peer.waiting = []
+    peer.hello0Ms = undefined
+    if (waiting.length === 0 && source) this.#sendMessage(session, new Uint8Array(), source, nowMs)
+    for (const { body } of waiting)
+      this.#sendMessage(session, body, source ?? this.#addressOf(peer.prefix), nowMs)
+  }
+
+  #sendMessage(session: Session, body: Uint8Array, to: Destination, nowMs: number): void {
+    if (session.sent >= LAST_SEQUENCE) return
+    session.sent += 1
+    if (body.length > 0) session.unansweredMs ??= nowMs
+    this.#handlers.send(encodeMessage(session.sent, body, session.secret), to)
+  }
+
+  #sendHello0(peer: Peer, nowMs: number): void {
+    peer.hello0Ms = nowMs
+    const { der } = this.#identity.certificate
+    const datagram = peer.certificate
+      ? encodeFingerprintHello0(PROTOCOL, peer.certificate.fingerprintSha1, der)
+      : encodeHello0(der)
+    this.#handlers.send(datagram, this.#addressOf(peer.prefix))
+  }
+
+  #maySign(peer: Peer, nowMs: number): boolean {
+    return peer.signatures.take(nowMs) && this.#signatures.take(nowMs)
+  }
+
+  /** Strictly increasing, also within a microsecond. */
+  #timeUs(nowMs: number): bigint {
+    const time = BigInt(Math.floor(nowMs * 1000))
+    this.#lastTimeUs = time > this.#lastTimeUs ? time : this.#lastTimeUs + 1n
+    return this.#lastTimeUs
+  }
+
+  #addressOf(prefix: Prefix): Destination {
+    return { address: firstAddress(this.#identity.authority.network, prefix) }
+  }
+
+  /** The peer with a known certificate in whose subnet an address lies. */
+  #knownPeer(sourceBits: string): Peer | undefined {
+    for (let length = sourceBits.length; length > 0; length--) {
+      const peer = this.#peers.get(sourceBits.slice(0, length) as Prefix)
+      if (peer?.certificate) return peer
+    }
+    return undefined
+  }
+
+  #peer(prefix: Prefix): Peer {
+    const known = this.#peers.get(prefix)
+    if (known) return known
+    if (this.#peers.size >= MAX_PEERS) this.#forgetOne()
+    const peer: Peer = {
+      prefix,
+      certificate: undefined,
+      protocol: 0,
+      session: undefined,
+      offered: undefined,
+      greatestSecret: this.#firstSecret,
+      hello0Ms: undefined,
+      answeredHello0Ms: undefined,
+      signatures: new TokenBucket(SIGNATURES_PER_SECOND, SIGNATURES_BURST),
+      waiting: [],
+    }
+    this.#peers.set(prefix, peer)
+    return peer
+  }
+
+  /** One without a session goes first, the one that is known longest among equals. */
+  #forgetOne(): void {
+    const [oldest] = this.#peers.values()
+    const goes = [...this.#peers.values()].find(({ session }) => !session) ?? oldest
+    if (goes) this.#peers.delete(goes.prefix)
+  }
+}
+
+const newSession = (secret: Buffer): Session => ({
+  secret,
+  sent: LAST_HELLO,
+  received: LAST_HELLO,
+  unansweredMs: undefined,
+})
+
+const isAlive = (session: Session, nowMs: number): boolean =>
+  session.sent < LAST_SEQUENCE &&
+  (session.unansweredMs === undefined || nowMs - session.unansweredMs < SESSION_TIMEOUT_MS)
