@@ -1,11 +1,82 @@
-import { Re6stError } from '../core/errors.ts'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { messageOf, Re6stError } from '../core/errors.ts'
 import type { NodeOptions } from '../core/options/node-options.ts'
+import { systemClock } from '../platform/clock.ts'
+import { type Logger, openLog } from '../platform/log.ts'
+import { reopenOnSignal } from '../platform/main.ts'
+import { systemProcesses } from '../platform/processes.ts'
+import { startNode } from './node.ts'
+import { UserCommandFailure } from './user-commands.ts'
+
+/** Why a node ends. */
+type Ending = 'stop' | 'restart' | Error
 
 /**
- * Runs a node until it is stopped.
+ * Runs a node until it is stopped: TERM and INT stop it, HUP and USR2 start it anew.
  * @returns the exit status
  * @throws Re6stError when it cannot start, or cannot go on
  */
-export async function runNode({ registry }: NodeOptions): Promise<number> {
-  throw new Re6stError('SYSTEM', `the node of ${registry.href} cannot be started yet in this version`)
+export async function runNode(options: NodeOptions): Promise<number> {
+  await Promise.all(
+    [
+      ['--log', options.logDirectory],
+      ['--run', options.runDirectory],
+      ['--state', options.stateDirectory],
+    ].map(([option = '', path = '']) => makeDirectory(option, path)),
+  )
+  const output = openLog({ file: join(options.logDirectory, 're6stnet.log'), verbosity: options.verbosity })
+  using _ = reopenOnSignal(output)
+  for (const warning of options.warnings) output.logger.warn(warning)
+  for (;;) {
+    const ending = await runOnce(options, output.logger)
+    if (ending === 'stop') return 0
+    if (ending === 'restart') {
+      output.logger.info('starting anew')
+      continue
+    }
+    output.logger.error({ err: ending }, 'the node stops with an error')
+    if (ending instanceof UserCommandFailure) {
+      process.stderr.write(`re6stnet: ${ending.message}\n`)
+      return ending.status
+    }
+    throw ending
+  }
+}
+
+async function runOnce(options: NodeOptions, log: Logger): Promise<Ending> {
+  const stopping = new AbortController()
+  let signalled: (ending: Ending) => void = () => {}
+  const signal = new Promise<Ending>((resolve) => {
+    signalled = resolve
+  })
+  const onSignal = (name: NodeJS.Signals) => {
+    log.info({ signal: name }, 'signal')
+    signalled(name === 'SIGHUP' || name === 'SIGUSR2' ? 'restart' : 'stop')
+    stopping.abort(new Error(`signal ${name}`))
+  }
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const
+  for (const name of signals) process.on(name, onSignal)
+  try {
+    const random = { next: Math.random }
+    await using node = await startNode(
+      options,
+      { processes: systemProcesses, clock: systemClock, random, log },
+      stopping.signal,
+    )
+    return await Promise.race([signal, node.ended])
+  } catch (error) {
+    if (stopping.signal.aborted) return await signal
+    return error instanceof Error ? error : new Error(messageOf(error))
+  } finally {
+    for (const name of signals) process.off(name, onSignal)
+  }
+}
+
+async function makeDirectory(option: string, path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (error) {
+    throw new Re6stError('FILE', `${option} ${path}: cannot be made: ${messageOf(error)}`, { cause: error })
+  }
 }

@@ -1,0 +1,184 @@
+import type { NetworkConfig } from '../core/config/network-config.ts'
+import { messageOf } from '../core/errors.ts'
+import { MESSAGE_CODE } from '../core/session/message-codes.ts'
+import { decodeMessageBody, encodeMessageBody, type Message } from '../core/session/messages.ts'
+import type { IncomingMessage, RandomBytes } from '../core/session/sessions.ts'
+import { addressAnswer, type PeerAddress, parseAddressList } from '../core/values/address-list.ts'
+import { compareVersions, verifyVersion } from '../core/values/network-version.ts'
+import { type Prefix, subnetNameOf } from '../core/values/prefix.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import { VERSION } from '../platform/version.ts'
+import type { Cache } from './cache/cache.ts'
+import type { Identity } from './identity.ts'
+import type { NetworkConfiguration } from './network-configuration.ts'
+import { UdpEndpoint } from './sessions/udp-endpoint.ts'
+import type { Tunnels } from './tunnels.ts'
+
+/** What the node's messages need. */
+export interface MessageComponents {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly random: RandomBytes
+  readonly identity: () => Identity
+  readonly configuration: NetworkConfiguration
+  readonly cache: Pick<Cache, 'store'>
+  readonly tunnels: Pick<Tunnels, 'peers' | 'clientTunnelPeers' | 'servedPeers' | 'addressesLearnt'>
+  /** Our own addresses, as others may use them. */
+  readonly advertised: () => readonly PeerAddress[]
+  /** Name of the operating system. */
+  readonly platform: string
+  readonly signal: AbortSignal
+}
+
+const NOTHING = new Uint8Array()
+
+/** What a node tells other nodes, and the registry, by UDP. */
+export class NodeMessages implements AsyncDisposable {
+  readonly #components: MessageComponents
+  readonly #endpoint: UdpEndpoint
+
+  constructor(components: MessageComponents) {
+    this.#components = components
+    this.#endpoint = new UdpEndpoint(
+      components,
+      {
+        answer: (message) => this.#answer(message),
+        established: () => {},
+        answerRegistry: (code, argument) => this.#answerRegistry(code, argument),
+        versionAnnounced: () => components.configuration.newerVersionSeen(components.signal),
+      },
+      components.identity(),
+    )
+  }
+
+  /** Binds the port. @throws Re6stError `SYSTEM` when it is in use */
+  start(): Promise<void> {
+    return this.#endpoint.start()
+  }
+
+  /** Our certificate was renewed. */
+  setIdentity(): void {
+    this.#endpoint.setIdentity(this.#components.identity())
+  }
+
+  setRevoked(serials: NetworkConfig['crl']): void {
+    this.#endpoint.setRevoked(serials)
+  }
+
+  /** Asks a peer for its addresses; its answer goes to the tunnels. */
+  askAddresses(prefix: Prefix): void {
+    this.#send(prefix, { kind: 'addresses', addresses: '' })
+  }
+
+  /** Tells a peer which network version we have; it answers if it has another. */
+  sendVersion(prefix: Prefix): void {
+    this.#send(prefix, { kind: 'network-version', version: this.#components.configuration.config.version })
+  }
+
+  /** Tells all neighbours. */
+  spreadVersion(): void {
+    for (const prefix of this.#components.tunnels.peers()) this.sendVersion(prefix)
+  }
+
+  #send(prefix: Prefix, message: Message): void {
+    this.#endpoint.send(prefix, encodeMessageBody(message))
+  }
+
+  #answer({ prefix, protocol, body }: IncomingMessage): Uint8Array {
+    const decoded = decodeMessageBody(body)
+    if (!decoded.ok) {
+      this.#components.log.debug(
+        { peer: subnetNameOf(prefix), reason: decoded.reason },
+        'message not understood',
+      )
+      return NOTHING
+    }
+    const { message, isForwarded } = decoded.value
+    const answer = this.#answerTo(message, prefix, protocol)
+    return answer ? encodeMessageBody(answer, isForwarded) : NOTHING
+  }
+
+  #answerTo(message: Message, prefix: Prefix, protocol: number): Message | undefined {
+    const { log, cache, tunnels, advertised } = this.#components
+    switch (message.kind) {
+      case 'network-version':
+        return this.#compareVersion(message.version, prefix)
+      case 'addresses': {
+        if (message.addresses === '') {
+          const addresses = addressAnswer(advertised(), protocol)
+          return addresses === '' ? undefined : { kind: 'addresses', addresses }
+        }
+        const { addresses, skipped } = parseAddressList(message.addresses)
+        if (skipped.length > 0)
+          log.warn({ peer: subnetNameOf(prefix), entries: skipped.join(' ') }, 'addresses not understood')
+        cache.store(prefix, addresses)
+        tunnels.addressesLearnt(prefix, addresses)
+        return undefined
+      }
+      case 'node-information':
+        return { kind: 'node-information', information: this.#information() }
+      case 'topology':
+        return this.#isRegistryNode(prefix) ? { kind: 'topology', topology: this.#topology() } : undefined
+      case 'log':
+        log.info({ peer: subnetNameOf(prefix), text: message.text }, 'a node reports')
+        return undefined
+      case 'close-tunnel':
+      case 'tunnel-drained':
+        // An acknowledgement alone: the peer keeps its tunnel, or closes it after its time-out.
+        return undefined
+    }
+  }
+
+  /** The registry, on this machine, asks this node itself. */
+  #answerRegistry(code: number, argument: Uint8Array): Uint8Array | undefined {
+    const { advertised } = this.#components
+    switch (code) {
+      case MESSAGE_CODE.addresses:
+        return Buffer.from(addressAnswer(advertised(), undefined))
+      case MESSAGE_CODE.nodeInformation:
+        return Buffer.from(this.#information())
+      case MESSAGE_CODE.topology:
+        return Buffer.from(this.#topology())
+      case MESSAGE_CODE.log:
+        this.#components.log.info({ text: Buffer.from(argument).toString('utf8') }, 'the registry reports')
+        return NOTHING
+      default:
+        return undefined
+    }
+  }
+
+  #compareVersion(version: Uint8Array, prefix: Prefix): Message | undefined {
+    const { configuration, identity, log, signal } = this.#components
+    const own = configuration.config.version
+    const order = compareVersions(version, own)
+    if (order === 0) return undefined
+    const verified = verifyVersion(version, identity().authority.publicKey)
+    if (!verified.ok) {
+      log.debug({ peer: subnetNameOf(prefix), reason: messageOf(verified.reason) }, 'network version ignored')
+      return undefined
+    }
+    if (order < 0) return { kind: 'network-version', version: own }
+    configuration.newerVersionSeen(signal)
+    return undefined
+  }
+
+  #isRegistryNode(prefix: Prefix): boolean {
+    return prefix === this.#components.configuration.config.registryPrefix
+  }
+
+  #information(): string {
+    return `${VERSION}, ${this.#components.platform}`
+  }
+
+  /** The first n names are nodes that we have client tunnels to, the others have one to us. */
+  #topology(): string {
+    const { tunnels } = this.#components
+    const own = tunnels.clientTunnelPeers().map(subnetNameOf)
+    return [String(own.length), ...own, ...tunnels.servedPeers().map(subnetNameOf)].join(' ')
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#endpoint[Symbol.asyncDispose]()
+  }
+}

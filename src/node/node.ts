@@ -1,0 +1,286 @@
+import { randomBytes } from 'node:crypto'
+import { arch, release } from 'node:os'
+import { join } from 'node:path'
+import type { NetworkChange } from '../core/config/changes.ts'
+import type { NetworkConfig } from '../core/config/network-config.ts'
+import { makeDecryptor, selfTestDecryption } from '../core/crypto/rsa.ts'
+import type { NodeOptions } from '../core/options/node-options.ts'
+import type { Random } from '../core/random.ts'
+import { OwnAddresses } from '../core/tunnels/own-addresses.ts'
+import type { TunnelSettings } from '../core/tunnels/policy.ts'
+import { networkCidr, subnetCidr, subnetNameOf } from '../core/values/prefix.ts'
+import { CleanUp } from '../platform/clean-up.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Processes } from '../platform/processes.ts'
+import { RegistryClient } from '../platform/registry-client.ts'
+import { openCache } from './cache/cache.ts'
+import { type Identity, type IdentityFiles, readIdentity } from './identity.ts'
+import { createKernel } from './kernel/kernel.ts'
+import { NetworkConfiguration } from './network-configuration.ts'
+import { RoutedNodes } from './network-view.ts'
+import { NodeMessages } from './node-messages.ts'
+import { keepRenewed, renewCertificate } from './renewal.ts'
+import { createBabeldRouter } from './routing/babeld-router.ts'
+import type { RouterSettings } from './routing/router.ts'
+import { createOpenvpnTransport } from './transport/openvpn-transport.ts'
+import { Tunnels } from './tunnels.ts'
+import { runUpCommand, UserDaemons } from './user-commands.ts'
+
+/** What a node uses of its surroundings. */
+export interface NodeComponents {
+  readonly processes: Processes
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+}
+
+/** A node that runs. */
+export interface RunningNode extends AsyncDisposable {
+  /** Resolves when it cannot go on as it is: with an error, or because it must start again. */
+  readonly ended: Promise<Error | 'restart'>
+}
+
+/** How often the age of what we know is looked at. */
+const AGE_CHECK_MS = 60_000
+
+/**
+ * Starts a node. What does not need each other starts side by side: a registry that does not answer holds up nothing
+ * that a cache can give.
+ * @throws Re6stError when it cannot start: everything is undone then
+ */
+export async function startNode(
+  options: NodeOptions,
+  components: NodeComponents,
+  signal: AbortSignal,
+): Promise<RunningNode> {
+  const { processes, clock, random, log } = components
+  await using cleanUp = new CleanUp()
+  const stopping = new AbortController()
+  const untilStopped = AbortSignal.any([signal, stopping.signal])
+  let end: (reason: Error | 'restart') => void = () => {}
+  const ended = new Promise<Error | 'restart'>((resolve) => {
+    end = resolve
+  })
+
+  const files: IdentityFiles = { ca: options.ca, cert: options.cert, key: options.key }
+  let identity: Identity = await readIdentity(files, clock.now())
+  selfTestDecryption(identity.privateKey, identity.certificate.publicKey)
+  const { network } = identity.authority
+  const own = identity.certificate.prefix
+  const decrypt = makeDecryptor(identity.privateKey)
+  const keys = () => ({ caPublicKey: identity.authority.publicKey, decrypt })
+
+  const kernel = createKernel({ processes, log, stateFile: join(options.stateDirectory, 'kernel.json') })
+  cleanUp.defer(() => kernel.stop())
+  const cache = cleanUp.use(openCache(join(options.stateDirectory, 'cache.db'), log))
+  const registry = new RegistryClient(options.registry.href, { prefix: own, ...keys() })
+  const configuration = new NetworkConfiguration({ registry, cache, clock, log }, keys)
+
+  const [config, { sourceSpecificRoutes: sourceSpecific }] = await Promise.all([
+    configuration.start(own, untilStopped),
+    kernel.prepare(options.interfaces),
+  ])
+  if (!sourceSpecific) log.warn('the kernel has no source-specific routes: no tunnels over IPv6')
+
+  const addressed = kernel.assign({
+    mainInterface: options.mainInterface,
+    address: identity.address,
+    length: network.length + own.length,
+    network: networkCidr(network),
+  })
+
+  const router = createBabeldRouter({
+    processes,
+    clock,
+    log,
+    runDirectory: options.runDirectory,
+    logDirectory: options.logDirectory,
+    stateDirectory: options.stateDirectory,
+    extraArguments: options.babelArguments,
+  })
+  cleanUp.defer(() => router.stop())
+  const nodes = new RoutedNodes(router, network, own)
+
+  const transport = createOpenvpnTransport({
+    processes,
+    clock,
+    log,
+    runDirectory: options.runDirectory,
+    logDirectory: options.logDirectory,
+    files,
+    extraArguments: options.openvpnArguments,
+    ovpnlog: options.openvpnLogs,
+  })
+  cleanUp.defer(() => transport.stop())
+
+  const ownAddresses = new OwnAddresses(options.ownAddresses)
+  for (const { host } of cache.ownAddresses) ownAddresses.learn(host)
+  const advertised = () => ownAddresses.advertised(options.listeners, options.country)
+  const maxClients = () => options.maxClients ?? configuration.config.maxClients
+  const settings = (): TunnelSettings => ({
+    clientCount: options.clientCount ?? configuration.config.clientCount,
+    refreshMs: configuration.config.tunnelRefreshMs,
+    neighbours: new Set(options.neighbours),
+    disabledProtocols: options.disabledProtocols,
+    allowsIpv6: sourceSpecific,
+    hasServers: options.listeners.length > 0 && maxClients() > 0,
+    registryPrefix: configuration.config.registryPrefix,
+    sameCountry: configuration.config.sameCountry,
+    ownCountry: options.country,
+  })
+
+  const tunnels: Tunnels = new Tunnels(
+    {
+      transport,
+      router,
+      nodes,
+      cache,
+      clock,
+      random,
+      log,
+      askAddresses: (prefix) => messages.askAddresses(prefix),
+      getBootstrapPeer: (bootstrapSignal) => registry.getBootstrapPeer(bootstrapSignal),
+      onPeer: (prefix) => messages.sendVersion(prefix),
+      onExternalAddress: (seen) => {
+        if (!ownAddresses.learn(seen)) return
+        cache.ownAddresses = advertised()
+        log.info({ underlay: seen }, 'others see us at this address')
+      },
+    },
+    { own, maxClients, isRevoked: (serial) => configuration.config.crl.has(serial) },
+    settings(),
+  )
+  cleanUp.use(tunnels)
+
+  const messages: NodeMessages = new NodeMessages({
+    clock,
+    log,
+    identity: () => identity,
+    random: randomBytes,
+    configuration,
+    cache,
+    tunnels,
+    advertised,
+    platform: `Linux-${release()}-${arch()}`,
+    signal: untilStopped,
+  })
+  await messages.start()
+  cleanUp.use(messages)
+
+  const routerSettings = ({
+    helloIntervalMs,
+    babelDefault,
+    keys: macKeys,
+  }: NetworkConfig): RouterSettings => ({
+    nodeCidr: subnetCidr(network, own),
+    networkCidr: networkCidr(network),
+    nodeAddress: identity.address,
+    helloIntervalMs,
+    interfaceDefaults: babelDefault,
+    keys: macKeys,
+    sourceSpecific,
+    tunnelIfaces: options.listeners.map(({ protocol }) => `re6stnet-${protocol}`),
+    lanIfaces: options.interfaces,
+  })
+  const configureTransport = ({ encrypt, helloIntervalMs }: NetworkConfig) =>
+    transport.configure({ encrypt, helloIntervalMs, dhFile: options.dh })
+  configureTransport(config)
+
+  cleanUp.use(
+    router.watch(() => {
+      nodes.invalidate()
+      tunnels.changed()
+    }),
+  )
+  const servers = maxClients() > 0 ? options.listeners : []
+  // The address must be there before anything is routed to it; servers need not wait for that.
+  await Promise.all([
+    addressed.then(() => router.start(routerSettings(config), untilStopped)),
+    ...servers.map(({ protocol, port }) => tunnels.listen({ iface: `re6stnet-${protocol}`, protocol, port })),
+  ])
+
+  const background = (what: string, work: Promise<unknown>) => {
+    work.catch((error: unknown) => {
+      if (!untilStopped.aborted) log.error({ err: error }, `${what} failed`)
+    })
+  }
+  configuration.onChange((changed, changes) => {
+    configureTransport(changed)
+    for (const change of changes) background(`applying ${change.kind}`, apply(change, changed))
+    messages.spreadVersion()
+  })
+
+  const apply = async (change: NetworkChange, changed: NetworkConfig): Promise<void> => {
+    switch (change.kind) {
+      case 'mac-keys':
+        return await router.setKeys(changed.keys)
+      case 'revoked':
+        messages.setRevoked(changed.crl)
+        tunnels.endRevoked()
+        if (changed.crl.has(identity.certificate.serial)) await renewNow()
+        return
+      case 'routing-timers':
+        return await router.reconfigure(routerSettings(changed))
+      case 'encryption':
+        return await tunnels.restartServers()
+      case 'tunnel-limits':
+      case 'registry-node':
+        return tunnels.configure(settings())
+      case 'ipv4-payload':
+      case 'protocol':
+        return
+    }
+  }
+
+  const useIdentity = (next: Identity) => {
+    identity = next
+    registry.setIdentity({ prefix: own, ...keys() })
+    messages.setIdentity()
+    // Tunnels that are up go on with the certificate they began with; new ones read the file.
+    background('starting servers with the new certificate', tunnels.restartServers())
+  }
+  const renewNow = async () => {
+    const certificate = await renewCertificate({ registry, clock, log }, files, identity, untilStopped)
+    if (certificate) useIdentity({ ...identity, certificate })
+  }
+  messages.setRevoked(config.crl)
+  if (config.crl.has(identity.certificate.serial)) background('renewing our revoked certificate', renewNow())
+  background(
+    'renewal',
+    keepRenewed(
+      { registry, clock, log },
+      files,
+      () => identity,
+      (renewed) => {
+        log.info({ kind: renewed.kind }, 'renewed')
+        if (renewed.kind === 'certificate') useIdentity({ ...identity, certificate: renewed.certificate })
+        // The serial of the CA is the network: with another one, everything begins anew.
+        else if (renewed.authority.network !== network) end('restart')
+        else useIdentity({ ...identity, authority: renewed.authority })
+      },
+      untilStopped,
+    ),
+  )
+  cleanUp.use(
+    clock.every(AGE_CHECK_MS, () =>
+      configuration.checkAge(nodes.isReachable(configuration.config.registryPrefix), untilStopped),
+    ),
+  )
+
+  const environment = {
+    re6stnet_iface: options.mainInterface,
+    re6stnet_ip: identity.address,
+    re6stnet_subnet: subnetCidr(network, own),
+    re6stnet_network: networkCidr(network),
+  }
+  if (options.up !== undefined) await runUpCommand({ processes, log }, options.up, environment)
+  const daemons = cleanUp.use(new UserDaemons())
+  daemons.start({ processes, log }, options.daemons, environment)
+
+  tunnels.start()
+  log.info({ address: identity.address, peer: subnetNameOf(own) }, 'the node runs')
+  cleanUp.defer(() => stopping.abort(new Error('the node stops')))
+  const running = cleanUp.move()
+  return { ended, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() }
+}

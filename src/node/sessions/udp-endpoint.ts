@@ -1,0 +1,170 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { messageOf, Re6stError } from '../../core/errors.ts'
+import { FORWARDED_FLAG, NODE_PORT } from '../../core/session/message-codes.ts'
+import { decodeRegistryDatagram, encodeRegistryDatagram } from '../../core/session/registry-link.ts'
+import {
+  type Destination,
+  type IncomingMessage,
+  type RandomBytes,
+  type SessionIdentity,
+  Sessions,
+} from '../../core/session/sessions.ts'
+import type { Prefix } from '../../core/values/prefix.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/log.ts'
+
+/** Who decides what is answered. */
+export interface EndpointHandlers {
+  /** Answers a message of a peer; empty: only an acknowledgement. */
+  answer(message: IncomingMessage): Uint8Array
+  /** A session with a peer is there. */
+  established(prefix: Prefix): void
+  /** Answers the registry's question to this node itself; undefined: not at all. */
+  answerRegistry(code: number, argument: Uint8Array): Uint8Array | undefined
+  /** The registry says that there is a new network version. */
+  versionAnnounced(): void
+}
+
+/** What the endpoint needs. */
+export interface EndpointComponents {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly random: RandomBytes
+}
+
+const TICK_MS = 1_000
+/** Ignored datagrams are counted by reason, and logged no more often than this. */
+const REPORT_MS = 60_000
+/** From here the registry on this machine speaks to us. */
+const LOOPBACK = '::1'
+
+/** The node's UDP port: runs the sessions with other nodes, and forwards for the registry. */
+export class UdpEndpoint implements AsyncDisposable {
+  readonly #components: EndpointComponents
+  readonly #handlers: EndpointHandlers
+  readonly #sessions: Sessions
+  readonly #own: () => Prefix
+  readonly #socket = createSocket({ type: 'udp6', ipv6Only: true, reuseAddr: false })
+  readonly #ignored = new Map<string, number>()
+  readonly #timers: Disposable[] = []
+  /** Where the last request of the registry for each node came from. */
+  readonly #askers = new Map<Prefix, Destination>()
+
+  constructor(components: EndpointComponents, handlers: EndpointHandlers, identity: SessionIdentity) {
+    const { clock, random } = components
+    this.#components = components
+    this.#handlers = handlers
+    let current = identity
+    this.#own = () => current.certificate.prefix
+    this.#sessions = new Sessions(
+      identity,
+      {
+        send: (datagram, to) => this.#send(datagram, to),
+        answer: (message) => this.#answer(message),
+        established: (prefix) => handlers.established(prefix),
+        ignored: (reason) => void this.#ignored.set(reason, (this.#ignored.get(reason) ?? 0) + 1),
+      },
+      random,
+      clock.now(),
+    )
+    this.setIdentity = (next) => {
+      current = next
+      this.#sessions.setIdentity(next)
+    }
+  }
+
+  /** Our certificate, or the CA, was renewed. */
+  readonly setIdentity: (identity: SessionIdentity) => void
+
+  /** Binds the port. @throws Re6stError `SYSTEM` when it is in use */
+  async start(port = NODE_PORT): Promise<void> {
+    const { clock, log } = this.#components
+    this.#socket.bind({ port, address: '::' })
+    try {
+      await once(this.#socket, 'listening')
+    } catch (error) {
+      const isUsed = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+      throw new Re6stError(
+        'SYSTEM',
+        `UDP port ${port} ${isUsed ? 'is in use: is another re6stnet running?' : `cannot be bound: ${messageOf(error)}`}`,
+        { cause: error },
+      )
+    }
+    this.#socket.on('error', (error) => log.warn({ reason: messageOf(error) }, 'UDP socket'))
+    this.#socket.on('message', (datagram, { address, port: from }) =>
+      this.#receive(datagram, { address, port: from }),
+    )
+    this.#timers.push(
+      clock.every(TICK_MS, () => this.#sessions.tick(clock.now())),
+      clock.every(REPORT_MS, () => this.#report()),
+    )
+  }
+
+  /** Certificates that count no more. */
+  setRevoked(serials: ReadonlySet<bigint>): void {
+    this.#sessions.setRevoked(serials)
+  }
+
+  /** Says something to a peer: as soon as there is a session. */
+  send(prefix: Prefix, body: Uint8Array): void {
+    this.#sessions.send(prefix, body, this.#components.clock.now())
+  }
+
+  #receive(datagram: Buffer, source: Destination): void {
+    if (source.address === LOOPBACK) return this.#receiveFromRegistry(datagram, source)
+    this.#sessions.receive(datagram, source, this.#components.clock.now())
+  }
+
+  #receiveFromRegistry(datagram: Buffer, source: Destination): void {
+    const request = decodeRegistryDatagram(datagram)
+    if (!request.ok)
+      return void this.#ignored.set(request.reason, (this.#ignored.get(request.reason) ?? 0) + 1)
+    const { prefix, code, argument } = request.value
+    if (prefix !== this.#own()) {
+      this.#askers.set(prefix, source)
+      return this.send(prefix, Buffer.concat([Buffer.of(code | FORWARDED_FLAG), argument]))
+    }
+    if (code === 0) return this.#handlers.versionAnnounced()
+    const answer = this.#handlers.answerRegistry(code, argument)
+    if (answer) this.#send(encodeRegistryDatagram({ prefix, code, argument: answer }), source)
+  }
+
+  #answer(message: IncomingMessage): Uint8Array {
+    const [first = 0] = message.body
+    const asker = this.#askers.get(message.prefix)
+    if ((first & FORWARDED_FLAG) === 0 || !asker) return this.#handlers.answer(message)
+    // The answer to what we asked for the registry.
+    const argument = message.body.subarray(1)
+    this.#send(
+      encodeRegistryDatagram({ prefix: message.prefix, code: first & ~FORWARDED_FLAG, argument }),
+      asker,
+    )
+    return new Uint8Array()
+  }
+
+  #send(datagram: Uint8Array, { address, port = NODE_PORT }: Destination): void {
+    this.#socket.send(datagram, port, address, (error) => {
+      if (!error) return
+      const reason = `cannot be sent: ${(error as NodeJS.ErrnoException).code ?? error.message}`
+      this.#ignored.set(reason, (this.#ignored.get(reason) ?? 0) + 1)
+    })
+  }
+
+  #report(): void {
+    for (const [reason, count] of this.#ignored)
+      this.#components.log.debug({ reason, count }, 'datagrams ignored')
+    this.#ignored.clear()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const timer of this.#timers.splice(0)) timer[Symbol.dispose]()
+    await new Promise<void>((resolve) => {
+      try {
+        this.#socket.close(() => resolve())
+      } catch {
+        resolve() // it was never bound
+      }
+    })
+  }
+}
