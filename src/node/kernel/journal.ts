@@ -1,0 +1,81 @@
+import { readFile, rm } from 'node:fs/promises'
+import { replaceFile } from '../../platform/files.ts'
+import type { Logger } from '../../platform/log.ts'
+
+/** One thing that was done to the kernel, as what undoes it. */
+export type Deed =
+  /** Undone by `ip <arguments>`. */
+  | { readonly kind: 'ip'; readonly undo: readonly string[] }
+  /** Undone by writing `before`, if it is still what we wrote. */
+  | { readonly kind: 'sysctl'; readonly path: string; readonly before: string; readonly written: string }
+
+interface Content {
+  /** Deeds do not outlive the boot in which they were done. */
+  readonly boot: string
+  readonly deeds: readonly Deed[]
+}
+
+/**
+ * What was done to the kernel and is to be undone, in a file: after kill -9 the next start finds it. A deed is written
+ * down before it is done, so that no moment to be killed at leaves one that nobody knows of.
+ */
+export class Journal {
+  readonly #file: string
+  readonly #boot: string
+  #deeds: readonly Deed[] = []
+
+  private constructor(file: string, boot: string) {
+    this.#file = file
+    this.#boot = boot
+  }
+
+  /** Opens the journal and reads what a predecessor left in it. A file that makes no sense is taken for an empty one. */
+  static async open(file: string, boot: string, log: Logger): Promise<Journal> {
+    const journal = new Journal(file, boot)
+    const text = await readFile(file, 'utf8').catch(() => undefined)
+    if (text === undefined) return journal
+    const content = contentOf(text)
+    if (content === undefined) log.warn({ file }, 'the journal of the kernel cannot be read')
+    else if (content.boot === boot) journal.#deeds = content.deeds
+    return journal
+  }
+
+  /** What is to be undone, the oldest first. */
+  get deeds(): readonly Deed[] {
+    return this.#deeds
+  }
+
+  /** To be called before it is done. */
+  async add(deed: Deed): Promise<void> {
+    await this.#write([...this.#deeds, deed])
+  }
+
+  /** To be called after it was undone, or when it could not be done. */
+  async remove(deed: Deed): Promise<void> {
+    await this.#write(this.#deeds.filter((each) => each !== deed))
+  }
+
+  async #write(deeds: readonly Deed[]): Promise<void> {
+    this.#deeds = deeds
+    if (deeds.length === 0) return rm(this.#file, { force: true })
+    const content: Content = { boot: this.#boot, deeds }
+    await replaceFile(this.#file, `${JSON.stringify(content)}\n`, 0o600)
+  }
+}
+
+function contentOf(text: string): Content | undefined {
+  try {
+    const { boot, deeds } = JSON.parse(text) as Partial<Content>
+    return typeof boot === 'string' && Array.isArray(deeds) && deeds.every(isDeed)
+      ? { boot, deeds }
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isDeed(value: unknown): value is Deed {
+  const { kind, undo, path, before, written } = (value ?? {}) as Record<string, unknown>
+  if (kind === 'ip') return Array.isArray(undo) && undo.every((word) => typeof word === 'string')
+  return kind === 'sysctl' && [path, before, written].every((text) => typeof text === 'string')
+}
