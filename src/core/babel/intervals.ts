@@ -11,28 +11,35 @@ const HELLOS_PER_UPDATE = 4
 const BYTES_PER_ROUTE = 30
 /** What more frequent updates may cost on a tunnel: as much as if there were a hello each second. */
 const BUDGET_BYTES_PER_SECOND = 200
-/** babeld keeps a route at least 15 s; an interval that is not longer can be changed without a route expiring. */
-const SHORT_UPDATE_MS = 15_000
+/**
+ * babeld keeps a route at least 15 s, whatever the interval that it was announced with: the longest interval that can
+ * follow a very short one, with all that babeld varies and delays, without that the route is forgotten in between.
+ */
+const SHORT_UPDATE_MS = 12_000
 
 /** Hellos of a link that has just come up: the neighbour hears two within a second. */
 const FIRST_HELLO_MS = 200
 const FIRST_UPDATE_MS = 300
 /**
- * Hellos until a link settles, which takes as long as the peer's hello interval: 6 kB at 15 s. Not more often: the
- * first hello of a settled link is sent up to 1.3 s late, and two that are missing are taken for a dead link.
+ * Hellos until a link settles, which takes as long as the peer's hello interval: 4 kB at 15 s. Not more often: the last
+ * hello may be lost when the link goes down, the next is sent up to 1.3 s late, and after 2.7 intervals without one the
+ * neighbour takes the link for dead.
  */
-const ASKING_HELLO_MS = 1_000
+const ASKING_HELLO_MS = 1_500
 /** What is announced before a change of the interval must outlive the time until it is announced after it. */
-const BEFORE_LONGER = 0.6
+const BEFORE_LONGER = 0.8
 
 /**
  * The intervals of an interface. A neighbour that comes up learns our routes only by a full update: babeld answers a
  * request for all of them only if it has sent none for ten hello intervals. So small networks, where that costs little,
- * announce as often as with each hello; large ones as babeld does by itself.
+ * announce about as often as they say hello; large ones as babeld does by itself.
  */
 export function configuredIntervals(helloIntervalMs: number, routes: number): Intervals {
   const longest = HELLOS_PER_UPDATE * helloIntervalMs
-  const wanted = Math.max(helloIntervalMs, ((routes * BYTES_PER_ROUTE) / BUDGET_BYTES_PER_SECOND) * 1000)
+  const wanted = Math.max(
+    Math.min(helloIntervalMs, SHORT_UPDATE_MS),
+    ((routes * BYTES_PER_ROUTE) / BUDGET_BYTES_PER_SECOND) * 1000,
+  )
   return { helloIntervalMs, updateIntervalMs: wanted > SHORT_UPDATE_MS ? longest : Math.min(longest, wanted) }
 }
 

@@ -119,7 +119,7 @@ class LinuxKernel implements Kernel {
         await this.#ip(['-6', 'route', 'del', ...LINK_LOCAL_ON_LO])
     }
     const route = ['unreachable', network]
-    if ((await this.#show([option, 'route', 'show', ...route])).length > 0) return
+    if ((await this.#show([option, 'route', 'show', 'type', ...route])).length > 0) return
     await this.#do([option, 'route', 'add', ...route], {
       kind: 'ip',
       undo: [option, 'route', 'del', ...route],

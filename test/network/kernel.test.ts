@@ -1,0 +1,189 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Re6stError } from '../../src/core/errors.ts'
+import { createKernel, type Kernel } from '../../src/node/kernel/kernel.ts'
+import { silentLog } from '../../src/platform/log.ts'
+import { joinNamespaces, makeNamespace, type Namespace } from '../support/namespace.ts'
+
+const NODE = {
+  mainInterface: 'lo',
+  address: '2001:db8:42:1::1',
+  length: 64,
+  network: '2001:db8:42::/48',
+} as const
+const IPV4 = { mainInterface: 'lo', address: '10.42.1.1', length: 24, network: '10.42.0.0/16' } as const
+
+let namespace: Namespace
+let other: Namespace
+let directory: string
+
+beforeEach(() => {
+  namespace = makeNamespace('kernel')
+  other = makeNamespace('kernel')
+  joinNamespaces(namespace, 'eth0', other, 'eth0')
+  directory = mkdtempSync(join(tmpdir(), 're6st-kernel-'))
+})
+
+afterEach(() => {
+  namespace[Symbol.dispose]()
+  other[Symbol.dispose]()
+  rmSync(directory, { recursive: true })
+})
+
+const kernel = (): Kernel =>
+  createKernel({
+    processes: namespace.processes,
+    log: silentLog,
+    stateFile: join(directory, 'kernel.json'),
+    sysctls: namespace.sysctls,
+  })
+
+/** All that a node may change. */
+const picture = () => ({
+  addresses: namespace.ip('addr show'),
+  routes: namespace.ip('-6 route show table all') + namespace.ip('-4 route show table all'),
+  rules: namespace.ip('-6 rule show') + namespace.ip('-4 rule show'),
+  settings: namespace.run(
+    'sh',
+    '-c',
+    'cd /proc/sys/net && grep -r . ipv4/conf ipv6/conf ipv4/ip_forward 2>/dev/null | grep -v stable_secret | sort',
+  ),
+})
+
+describe('what a kernel is given', () => {
+  test('is there, and all of it is gone after the stop', async () => {
+    const before = picture()
+    const it = kernel()
+    expect(await it.prepare([])).toEqual({ sourceSpecificRoutes: true })
+    await it.assign(NODE)
+    await it.assignIpv4(IPV4)
+    expect(namespace.ip('addr show dev lo')).toContain('2001:db8:42:1::1/64')
+    expect(namespace.ip('addr show dev lo')).toContain('10.42.1.1/24')
+    expect(namespace.ip('-6 route show type unreachable')).toContain('2001:db8:42::/48')
+    expect(namespace.ip('-4 route show type unreachable')).toContain('10.42.0.0/16')
+    for (const path of ['ipv6/conf/all', 'ipv6/conf/default', 'ipv6/conf/eth0', 'ipv4/conf/all'])
+      expect(await namespace.sysctls.read(`net/${path}/forwarding`), path).toBe('1')
+    await it.stop()
+    await it.stop()
+    expect(picture()).toEqual(before)
+    expect(readdirSync(directory)).toEqual([])
+  })
+
+  test('is on the main interface that was asked for', async () => {
+    const before = picture()
+    const it = kernel()
+    await it.prepare([])
+    await it.assign({ ...NODE, mainInterface: 'eth0' })
+    expect(namespace.ip('addr show dev eth0')).toContain('2001:db8:42:1::1/64')
+    await it.stop()
+    expect(picture()).toEqual(before)
+  })
+
+  test('is removed by the next start after kill -9', async () => {
+    const before = picture()
+    const killed = kernel()
+    await killed.prepare([])
+    await killed.assign(NODE)
+    await killed.assignIpv4(IPV4)
+    const next = kernel()
+    await next.prepare([])
+    expect(namespace.ip('addr show dev lo')).not.toContain('2001:db8')
+    await next.assign(NODE)
+    await next.stop()
+    expect(picture()).toEqual(before)
+    expect(readdirSync(directory)).toEqual([])
+  })
+
+  test('is removed by the next start wherever the killed one was killed', async () => {
+    const before = picture()
+    let left = 0
+    const killedAfter = (commands: number): Kernel => {
+      left = commands
+      return createKernel({
+        processes: {
+          ...namespace.processes,
+          run: async (command, args, options) => {
+            if (!args.includes('show') && left-- <= 0) await new Promise(() => {})
+            return await namespace.processes.run(command, args, options)
+          },
+        },
+        log: silentLog,
+        stateFile: join(directory, 'kernel.json'),
+        sysctls: namespace.sysctls,
+      })
+    }
+    for (let commands = 0; commands < 6; commands++) {
+      const killed = killedAfter(commands)
+      const life = (async () => {
+        await killed.prepare([])
+        await killed.assign(NODE)
+        await killed.assignIpv4(IPV4)
+      })()
+      while (left >= 0) {
+        const done = await Promise.race([
+          life.then(() => true),
+          new Promise((resolve) => setTimeout(resolve, 5)),
+        ])
+        if (done) break
+      }
+      const next = kernel()
+      await next.prepare([])
+      await next.stop()
+      expect(picture(), `${commands} commands`).toEqual(before)
+    }
+  })
+})
+
+describe('what was there before', () => {
+  test('is not touched: an address, a route, forwarding', async () => {
+    namespace.ip('addr add 2001:db8:42:1::1/64 dev lo')
+    namespace.ip('-6 route add unreachable 2001:db8:42::/48')
+    await namespace.sysctls.write('net/ipv6/conf/all/forwarding', '1')
+    const before = picture()
+    const it = kernel()
+    await it.prepare([])
+    await it.assign(NODE)
+    await it.stop()
+    expect(picture()).toEqual(before)
+  })
+
+  test('is set back: one interface that forwarded, one that took router advertisements', async () => {
+    await namespace.sysctls.write('net/ipv6/conf/eth0/forwarding', '1')
+    await namespace.sysctls.write('net/ipv6/conf/eth0/accept_ra', '1')
+    const before = picture()
+    const it = kernel()
+    await it.prepare(['eth0'])
+    expect(await namespace.sysctls.read('net/ipv6/conf/eth0/accept_ra')).toBe('2')
+    await it.stop()
+    expect(picture()).toEqual(before)
+  })
+
+  test('stays as another program changed it meanwhile', async () => {
+    const it = kernel()
+    await it.prepare(['eth0'])
+    await namespace.sysctls.write('net/ipv6/conf/eth0/accept_ra', '0')
+    namespace.ip('addr add 2001:db8:9::1/64 dev lo')
+    await it.stop()
+    expect(await namespace.sysctls.read('net/ipv6/conf/eth0/accept_ra')).toBe('0')
+    expect(namespace.ip('addr show dev lo')).toContain('2001:db8:9::1/64')
+  })
+})
+
+test('a main interface that does not exist is an error that names it', async () => {
+  const it = kernel()
+  await it.prepare([])
+  await expect(it.assign({ ...NODE, mainInterface: 'eth7' })).rejects.toThrow(
+    new Re6stError('SYSTEM', 'there is no interface eth7'),
+  )
+  await it.stop()
+})
+
+test('an interface is set up with a link-local address that can be used at once', async () => {
+  namespace.ip('link add tunnel type veth peer name end')
+  namespace.ip('link set end up')
+  await namespace.sysctls.write('net/ipv6/conf/tunnel/accept_dad', '1')
+  await kernel().linkUp('tunnel')
+  expect(namespace.ip('-6 addr show dev tunnel')).toMatch(/inet6 fe80::\S+ scope link *\n/)
+})

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest'
+import {
+  type BabeldConfiguration,
+  babeldArguments,
+  configurationFile,
+  flushLine,
+  interfaceLine,
+  keyLine,
+} from '../../../../src/core/babel/configuration.ts'
+
+const KEY = Uint8Array.from({ length: 16 }, (_, at) => at)
+const TUNNEL = {
+  defaults: 'type tunnel max-rtt-penalty 5000',
+  helloIntervalMs: 15_000,
+  updateIntervalMs: 15_000,
+  signed: true,
+  acceptsAnything: false,
+}
+const CONFIGURATION: BabeldConfiguration = {
+  nodeCidr: '2001:db8:42:1::1/64',
+  networkCidr: '2001:db8:42::/48',
+  nodeAddress: '2001:db8:42:1::1',
+  sourceSpecific: true,
+  sign: KEY,
+  interfaces: new Map([['re6stnet-tcp', TUNNEL]]),
+}
+
+describe('the configuration file', () => {
+  it('announces the node alone, signs, and has each interface', () => {
+    expect(configurationFile(CONFIGURATION).split('\n')).toEqual([
+      'skip-kernel-setup true',
+      'redistribute local deny',
+      'redistribute ip 2001:db8:42:1::1/64 eq 64',
+      'redistribute deny',
+      'install ip ::/0 eq 0 src-ip ::/0 src-eq 0 src-prefix 2001:db8:42::/48',
+      'install pref-src 2001:db8:42:1::1',
+      'key type blake2s128 id sign value 000102030405060708090a0b0c0d0e0f',
+      'interface re6stnet-tcp type tunnel max-rtt-penalty 5000 hello-interval 15 update-interval 15 key sign',
+      '',
+    ])
+  })
+
+  it('keeps default routes out where the kernel cannot tell whom they are for', () => {
+    const file = configurationFile({ ...CONFIGURATION, sourceSpecific: false })
+    expect(file).toContain(
+      [
+        'ipv6-subtrees false',
+        'in ip ::/0 eq 0 src-ip 2001:db8:42::/48 src-eq 48',
+        'in ip ::/0 eq 0 src-ip ::/0 src-ge 1 deny',
+        'out ip ::/0 eq 0 deny',
+      ].join('\n'),
+    )
+    expect(file).not.toContain('install ip ')
+  })
+
+  it('has an interface even when there is none, without which babeld would end', () => {
+    const file = configurationFile({ ...CONFIGURATION, sign: undefined, interfaces: new Map() })
+    expect(file).toMatch(/^interface re6stnet-none$/m)
+    expect(file).not.toContain('key')
+  })
+})
+
+describe('a line of the control socket', () => {
+  it('gives an interface all its values, in seconds', () => {
+    expect(interfaceLine('re6stnet1', { ...TUNNEL, helloIntervalMs: 200, acceptsAnything: true })).toBe(
+      'interface re6stnet1 type tunnel max-rtt-penalty 5000 hello-interval 0.2 update-interval 15 key sign accept-bad-signatures true',
+    )
+    expect(interfaceLine('eth0', { ...TUNNEL, defaults: '', signed: false, acceptsAnything: true })).toBe(
+      'interface eth0 hello-interval 15 update-interval 15',
+    )
+  })
+
+  it('changes the key, and forgets an interface', () => {
+    expect(keyLine(KEY)).toBe('key type blake2s128 id sign value 000102030405060708090a0b0c0d0e0f')
+    expect(flushLine('re6stnet1')).toBe('flush interface re6stnet1')
+  })
+})
+
+it('the command line, which every user can read, has no key and ends with the extra arguments', () => {
+  const paths = { configuration: '/run/babeld.conf', state: '/lib/babeld.state', socket: '/run/babeld.sock' }
+  expect(babeldArguments(paths, 1_500, ['-d', '1'])).toEqual([
+    ...['-h', '1.5', '-H', '1.5', '-S', '/lib/babeld.state', '-I', '', '-s'],
+    ...['-G', '/run/babeld.sock', '-c', '/run/babeld.conf', '-d', '1'],
+  ])
+})

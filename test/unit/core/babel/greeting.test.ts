@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest'
+import { type GreetingView, greet, NEW_GREETING } from '../../../../src/core/babel/greeting.ts'
+import type { NeighbourEntry } from '../../../../src/core/babel/socket-line.ts'
+
+const CONFIGURED = { helloIntervalMs: 15_000, updateIntervalMs: 15_000 }
+const DOWN: GreetingView = { up: false, neighbours: [], routes: false }
+const ALONE: GreetingView = { up: true, neighbours: [], routes: false }
+
+const neighbour = (reach: number, cost = 65535, id = 'n1'): NeighbourEntry => ({
+  id,
+  address: 'fe80::1',
+  iface: 're6stnet1',
+  reach,
+  rxcost: cost,
+  txcost: cost,
+  rttMs: undefined,
+  cost,
+})
+const withNeighbour = (...entry: Parameters<typeof neighbour>): GreetingView => ({
+  up: true,
+  neighbours: [neighbour(...entry)],
+  routes: false,
+})
+
+/** A greeting, seen at one moment after the other: the steps that it took. */
+function greeting() {
+  let state = NEW_GREETING
+  return (atMs: number, view: GreetingView) => {
+    const { greeting: next, step } = greet(state, view, atMs, CONFIGURED)
+    state = next
+    return step.kind === 'wait' ? `wait ${step.untilMs ?? '-'}` : step.kind
+  }
+}
+
+describe('a greeting', () => {
+  it('waits for the interface to come up', () => {
+    expect(greeting()(0, DOWN)).toBe('wait -')
+  })
+
+  it('asks when the neighbour was heard for a second, then settles when it is usable and was told so', () => {
+    const look = greeting()
+    expect(look(0, ALONE)).toBe('wait 3000')
+    expect(look(100, withNeighbour(0))).toBe('wait 1100')
+    expect(look(1_100, withNeighbour(0))).toBe('ask')
+    expect(look(1_150, withNeighbour(0))).toBe('wait 4100')
+    // Its answer came: now its own next hello is needed.
+    expect(look(2_000, withNeighbour(0x8000))).toBe('wait 25100')
+    expect(look(9_000, withNeighbour(0xc000, 96))).toBe('wait 11325')
+    expect(look(11_325, withNeighbour(0xc000, 96))).toBe('settle')
+  })
+
+  it('asks again while nothing is heard', () => {
+    const look = greeting()
+    look(0, ALONE)
+    expect(look(3_000, ALONE)).toBe('ask')
+    expect(look(5_999, ALONE)).toBe('wait 6000')
+    expect(look(6_000, ALONE)).toBe('ask')
+  })
+
+  it('asks anew when babeld forgot the neighbour, and what it answered was lost', () => {
+    const look = greeting()
+    look(0, withNeighbour(0))
+    expect(look(1_000, withNeighbour(0))).toBe('ask')
+    look(1_100, ALONE)
+    expect(look(2_000, withNeighbour(0, 65535, 'n2'))).toBe('wait 3000')
+    expect(look(3_000, withNeighbour(0, 65535, 'n2'))).toBe('ask')
+  })
+
+  it('does not ask when routes are known already: it would forget them', () => {
+    const look = greeting()
+    expect(look(0, { ...withNeighbour(0x8000), routes: true })).toBe('wait 25000')
+    expect(look(5_000, { ...withNeighbour(0x8000), routes: true })).toBe('wait 25000')
+  })
+
+  it('does not settle on a neighbour that was usable for a moment only', () => {
+    const look = greeting()
+    look(0, withNeighbour(0xc000, 96))
+    expect(look(1_000, withNeighbour(0x3000, 65535))).toBe('ask')
+    expect(look(5_000, withNeighbour(0xc000, 96))).toBe('wait 7325')
+  })
+
+  it('settles on a neighbour that does not become usable', () => {
+    const look = greeting()
+    look(0, withNeighbour(0))
+    expect(look(25_000, withNeighbour(0))).toBe('settle')
+  })
+})
