@@ -6,8 +6,8 @@ import { INFINITY, type NeighbourEntry } from './socket-line.ts'
  * first packets of both sides are spent on the challenges of their MAC keys (RFC 8967), each side then waits for two
  * hellos of the other and for its periodic full update. What we can change is what our own end sends:
  *
- *     added ─► up: short intervals ─► heard: ask ─► usable: settle ─► done
- *                                       └─ not usable for long ─────────►┘
+ *     added ─► up: very short intervals ─► heard: ask, short intervals ─► usable: settle ─► done
+ *                                                  └─ not usable for long ─────────────────►┘
  *
  * - Short intervals: the peer has its two hellos within a second, and our routes, before it can use them.
  * - Asking is setting the link down and up: babeld then sends a wildcard request, which a peer answers with an
@@ -33,7 +33,7 @@ export type GreetingStep =
   | { readonly kind: 'settle' }
 
 /** The peer must have heard two of our hellos when we ask, so that its answer says so, and our routes. */
-const BEFORE_ASKING_MS = 1_000
+const BEFORE_ASKING_MS = 1_500
 /** The answer takes 1.3 s at most: the delay by which the peer's babeld gathers what it sends. */
 const ASK_AGAIN_MS = 3_000
 /** For a peer that begins its own greeting late, or answers late. */
@@ -72,12 +72,15 @@ export function greet(
       ? (heard?.atMs ?? upAtMs) + latestHelloMs(configured) + PATIENCE_MS
       : // Our next hello carries the IHU that lets the peer send to us.
         usableAtMs + latestHelloMs(askingIntervals(configured))
-  if (nowMs >= settleAtMs) return { greeting, step: { kind: 'settle' } }
+  if (nowMs >= settleAtMs && (usableAtMs === undefined || askedAtMs !== undefined))
+    return { greeting, step: { kind: 'settle' } }
 
-  // Asking would forget the routes that we know, and the peer does not tell them again soon.
+  // From the intervals of the beginning it goes to the configured ones by those of asking, so that the peer misses no
+  // hello. Asking would forget routes that cannot be used yet, and the peer does not tell them again soon.
   const answered = askedAtMs !== undefined && view.neighbours.some(({ reach }) => reach > 0)
-  if (usableAtMs !== undefined || answered || view.routes) return wait(settleAtMs)
-  const askAtMs = nextAskMs(upAtMs, heard?.atMs, askedAtMs)
+  const askAtMs = usableAtMs ?? nextAskMs(upAtMs, heard?.atMs, askedAtMs)
+  const needsNoAsking = usableAtMs === undefined ? answered || view.routes : askedAtMs !== undefined
+  if (needsNoAsking) return wait(settleAtMs)
   if (nowMs < askAtMs) return wait(Math.min(askAtMs, settleAtMs))
   return { greeting: { ...greeting, askedAtMs: nowMs }, step: { kind: 'ask' } }
 }

@@ -17,13 +17,13 @@ const BUDGET_BYTES_PER_SECOND = 200
  */
 const SHORT_UPDATE_MS = 12_000
 
-/** Hellos of a link that has just come up: the neighbour hears two within a second. */
-const FIRST_HELLO_MS = 200
-const FIRST_UPDATE_MS = 300
+/** Hellos of a link that has just come up: the neighbour hears two within 1.5 s. */
+const FIRST_HELLO_MS = 500
+const FIRST_UPDATE_MS = 500
 /**
- * Hellos until a link settles, which takes as long as the peer's hello interval: 4 kB at 15 s. Not more often: the last
- * hello may be lost when the link goes down, the next is sent up to 1.3 s late, and after 2.7 intervals without one the
- * neighbour takes the link for dead.
+ * Hellos until a link settles, which takes as long as the peer's hello interval: 4 kB at 15 s. Each step to a longer
+ * interval is a small one: the last hello may be lost when the link goes down, the next is sent up to 1.3 s late, and
+ * after 2.7 intervals without one the neighbour takes the link for dead.
  */
 const ASKING_HELLO_MS = 1_500
 /** What is announced before a change of the interval must outlive the time until it is announced after it. */

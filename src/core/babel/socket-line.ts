@@ -38,6 +38,9 @@ export interface RouteEntry {
   readonly iface: string
 }
 
+/** The bit of `reach` for the newest hello. */
+export const NEWEST_HELLO = 0x8000
+
 /** A line of babeld's control socket. */
 export type SocketLine =
   /** `ok`: a command was done; `no`: it was not, for this reason; `bad`: it was not understood. */

@@ -43,13 +43,6 @@ const LINK_EVENT_MS = 2_000
 /** For a neighbour that answers late. */
 const BACK_MS = 2_000
 
-/** What babeld reads of an interface when it comes up, and only then. */
-type Renewal =
-  /** Its link goes down and up: babeld keeps its neighbours, and adds what the line says to what it knew. */
-  | 'link'
-  /** babeld forgets the interface with its neighbours, and what it is told no more. */
-  | 'interface'
-
 class BabeldRouter implements Router {
   readonly #context: BabeldContext
   readonly #listeners = new Set<(change: RoutingChange) => void>()
@@ -58,6 +51,8 @@ class BabeldRouter implements Router {
   readonly #ifaces = new Map<string, InterfaceKind>()
   readonly #greeters = new Map<string, Greeter>()
   readonly #held: HeldRoutes
+  /** What babeld was told of interfaces that it takes back only with them. */
+  readonly #told = new Map<string, string>()
   readonly #stopped = new AbortController()
   #settings: RouterSettings | undefined
   #babeld: BabeldProcess | undefined
@@ -74,7 +69,10 @@ class BabeldRouter implements Router {
   }
 
   get neighbours(): readonly Neighbour[] {
-    return this.#tables.neighbours.map(neighbourOf)
+    // babeld keeps neighbours of interfaces that are down, or that it was told to forget, until it misses their hellos.
+    return this.#tables.neighbours
+      .filter(({ iface }) => this.#ifaces.has(iface) && this.#tables.interface(iface)?.up)
+      .map(neighbourOf)
   }
 
   get routes(): readonly Route[] {
@@ -99,18 +97,22 @@ class BabeldRouter implements Router {
   }
 
   async addInterface(iface: string, kind: InterfaceKind): Promise<void> {
-    const known = this.#ifaces.get(iface)
-    if (known === kind && kind !== 'tunnel') return
+    if (this.#ifaces.get(iface) === kind && kind !== 'tunnel') return
     this.#ifaces.set(iface, kind)
-    // A tunnel of a name that was there before is another tunnel.
-    if (known !== undefined) await this.#flush(iface)
-    await this.#command(interfaceLine(iface, this.#configurationOf(kind)))
+    if (!this.#babeld) return // the next one has it in its configuration
+    await this.#renew(iface, kind, this.#configurationOf(kind))
     if (kind === 'tunnel') this.#greet(iface)
   }
 
   async removeInterface(iface: string): Promise<void> {
+    const kind = this.#ifaces.get(iface)
     this.#ifaces.delete(iface)
-    await this.#flush(iface)
+    this.#endGreeting(iface)
+    for (const route of this.#held.forget(iface)) this.#tell({ kind: 'route', change: 'flushed', route })
+    // babeld 1.12 goes on using what it frees of an interface that it is told to forget: a tunnel, which comes back
+    // under the same name, it had better know as one that is down.
+    if (kind === 'lan') await this.#forget(iface)
+    else if (this.#tables.interface(iface)?.up) await this.#linkDown(iface).catch(() => {}) // it has gone by itself
   }
 
   async setKeys(keys: RouterKeys): Promise<void> {
@@ -129,12 +131,11 @@ class BabeldRouter implements Router {
     const { sign } = settings.keys
     if (sign && !equalBytes(sign, before.keys.sign)) await this.#command(keyLine(sign))
     await this.#changeInterfaces(before, settings)
-    const renewal = renewalFor(before, settings)
-    if (renewal === undefined) return
+    if (readWhenUp(before) === readWhenUp(settings)) return
     // One after the other, so that traffic can take another way meanwhile.
     for (const [iface, kind] of [...this.#ifaces]) {
       if (this.#stopped.signal.aborted) return
-      if (this.#ifaces.get(iface) === kind) await this.#renewPatiently(iface, kind, renewal)
+      if (this.#ifaces.get(iface) === kind) await this.#renewPatiently(iface, kind)
     }
   }
 
@@ -166,10 +167,10 @@ class BabeldRouter implements Router {
   async #launch(signal: AbortSignal): Promise<void> {
     const { processes } = this.#context
     await removeStaleRoutes(processes, new Set(this.#ifaces.keys()))
-    const settings = this.#required()
+    const configuration = this.#configuration()
     const babeld = await BabeldProcess.start(this.#context, {
-      configuration: configurationFile(this.#configuration()),
-      helloIntervalMs: settings.helloIntervalMs,
+      configuration: configurationFile(configuration),
+      helloIntervalMs: this.#required().helloIntervalMs,
       onTables: (tables) => {
         this.#tables = tables
       },
@@ -177,13 +178,14 @@ class BabeldRouter implements Router {
       signal: AbortSignal.any([signal, this.#stopped.signal]),
     })
     this.#babeld = babeld
+    this.#told.clear()
+    for (const [iface, each] of configuration.interfaces) this.#told.set(iface, permanentPart(each))
     this.#look()
     // Interfaces may have come and gone while it started.
-    for (const { iface } of babeld.tables.interfaces)
-      if (!this.#ifaces.has(iface)) void babeld.command(flushLine(iface))
+    for (const iface of configuration.interfaces.keys())
+      if (!this.#ifaces.has(iface)) await this.#forget(iface)
     for (const [iface, kind] of this.#ifaces) {
-      if (!babeld.tables.interface(iface))
-        void this.#command(interfaceLine(iface, this.#configurationOf(kind)))
+      if (!configuration.interfaces.has(iface)) await this.#renew(iface, kind, this.#configurationOf(kind))
       if (kind === 'tunnel') this.#greet(iface)
     }
   }
@@ -252,7 +254,7 @@ class BabeldRouter implements Router {
   #greet(iface: string): void {
     const babeld = this.#babeld
     if (!babeld) return // greeted when the next one has started
-    this.#greeters.get(iface)?.[Symbol.dispose]()
+    this.#endGreeting(iface)
     // The size of the network, and with it the intervals, may change meanwhile.
     const configured = this.#configuredIntervals()
     const greeter = new Greeter({
@@ -262,8 +264,9 @@ class BabeldRouter implements Router {
       tables: babeld.tables,
       configured,
       renew: (step) =>
-        this.#renewLink(
+        this.#renew(
           iface,
+          'tunnel',
           this.#configurationOf('tunnel', step === 'ask' ? askingIntervals(configured) : configured),
         ),
     })
@@ -271,12 +274,32 @@ class BabeldRouter implements Router {
     greeter.look()
   }
 
-  async #flush(iface: string): Promise<void> {
-    this.#greeters.get(iface)?.[Symbol.dispose]()
-    this.#greeters.delete(iface)
-    for (const route of this.#held.forget(iface)) this.#tell({ kind: 'route', change: 'flushed', route })
-    // babeld may not know it: it was added while none was running.
-    await this.#babeld?.command(flushLine(iface))
+  /** Lets babeld read the configuration of an interface, which it does when that comes up. */
+  async #renew(iface: string, kind: InterfaceKind, configuration: InterfaceConfiguration): Promise<void> {
+    const told = this.#told.get(iface)
+    // What babeld was told it takes back only with the interface. A LAN is not ours to set down.
+    const mustForget = told !== undefined && (kind === 'lan' || told !== permanentPart(configuration))
+    if (mustForget) await this.#forget(iface)
+    this.#told.set(iface, permanentPart(configuration))
+    await this.#command(interfaceLine(iface, configuration))
+    const entry = this.#tables.interface(iface)
+    if (told === undefined || mustForget || !entry?.up || entry.address === undefined) return
+    const held = this.routes.filter((route) => route.iface === iface && canBeHeld(route))
+    // The neighbour's next full update comes within its interval, which is ours, give or take a quarter.
+    this.#held.hold(held, 1.5 * this.#configuredIntervals().updateIntervalMs + BACK_MS)
+    await this.#linkDown(iface)
+    const commands = this.#held.commands(iface, this.#required().nodeAddress)
+    await linkUp(this.#context.processes, iface, entry.address, commands)
+  }
+
+  async #linkDown(iface: string): Promise<void> {
+    await linkDown(this.#context.processes, iface)
+    // If it came up again before babeld looks, nothing would have happened.
+    await this.#until(() => !this.#tables.interface(iface)?.up, LINK_EVENT_MS)
+  }
+
+  async #forget(iface: string): Promise<void> {
+    if (this.#told.delete(iface)) await this.#command(flushLine(iface))
   }
 
   /** The interfaces that the settings name. */
@@ -291,36 +314,17 @@ class BabeldRouter implements Router {
     for (const [iface, kind] of wanted) if (!this.#ifaces.has(iface)) await this.addInterface(iface, kind)
   }
 
-  /** Lets an interface come up again with another configuration, and waits until its neighbours are back. */
-  async #renewPatiently(iface: string, kind: InterfaceKind, renewal: Renewal): Promise<void> {
+  /** Lets an interface come up with another configuration, and waits until its neighbours are back. */
+  async #renewPatiently(iface: string, kind: InterfaceKind): Promise<void> {
     const neighbours = this.#usableNeighbours(iface)
+    this.#endGreeting(iface)
     const configuration = this.#configurationOf(kind, this.#configuredIntervals())
-    // A LAN is not ours to set down.
-    if (renewal === 'link' && kind !== 'lan') {
-      await this.#renewLink(iface, configuration)
-    } else {
-      await this.#flush(iface)
-      await this.#command(interfaceLine(iface, this.#configurationOf(kind)))
-      if (kind === 'tunnel') this.#greet(iface)
-    }
+    await this.#renew(iface, kind, configuration)
+    const limitMs = latestHelloMs(configuration) + BACK_MS
     await this.#until(() => {
       const now = this.#usableNeighbours(iface)
       return [...neighbours].every((address) => now.has(address))
-    }, latestHelloMs(configuration) + BACK_MS)
-  }
-
-  async #renewLink(iface: string, configuration: InterfaceConfiguration): Promise<void> {
-    const { processes } = this.#context
-    await this.#command(interfaceLine(iface, configuration))
-    const entry = this.#tables.interface(iface)
-    if (!entry?.up || entry.address === undefined) return // it is read when it comes up
-    const held = this.routes.filter((route) => route.iface === iface && canBeHeld(route))
-    // The neighbour's next full update comes within its interval, which is ours, give or take a quarter.
-    this.#held.hold(held, 1.5 * this.#configuredIntervals().updateIntervalMs + BACK_MS)
-    await linkDown(processes, iface)
-    // Faster than babeld looks, nothing would have happened.
-    await this.#until(() => !this.#tables.interface(iface)?.up, LINK_EVENT_MS)
-    await linkUp(processes, iface, entry.address, this.#held.commands(iface, this.#required().nodeAddress))
+    }, limitMs)
   }
 
   #usableNeighbours(iface: string): ReadonlySet<string> {
@@ -367,9 +371,13 @@ class BabeldRouter implements Router {
     for (const listener of [...this.#listeners]) listener(change)
   }
 
+  #endGreeting(iface: string): void {
+    this.#greeters.get(iface)?.[Symbol.dispose]()
+    this.#greeters.delete(iface)
+  }
+
   #endGreetings(): void {
-    for (const greeter of this.#greeters.values()) greeter[Symbol.dispose]()
-    this.#greeters.clear()
+    for (const iface of [...this.#greeters.keys()]) this.#endGreeting(iface)
   }
 
   /** Resolves when the condition holds, after the limit, or when the router is stopped. */
@@ -399,22 +407,13 @@ class BabeldRouter implements Router {
 const fixedPart = ({ nodeCidr, networkCidr, nodeAddress, sourceSpecific }: RouterSettings): string =>
   JSON.stringify([nodeCidr, networkCidr, nodeAddress, sourceSpecific])
 
-/** What the interfaces need so that they follow the change. */
-function renewalFor(before: RouterSettings, after: RouterSettings): Renewal | undefined {
-  const signed = ({ keys }: RouterSettings) => keys.sign !== undefined
-  const lenient = ({ keys }: RouterSettings) => keys.accept === 'anything'
-  const forgets =
-    before.interfaceDefaults !== after.interfaceDefaults ||
-    (signed(before) && !signed(after)) ||
-    // babeld never takes back that it accepts bad signatures on an interface.
-    (lenient(before) && !lenient(after))
-  if (forgets) return 'interface'
-  const learns =
-    before.helloIntervalMs !== after.helloIntervalMs ||
-    signed(before) !== signed(after) ||
-    lenient(before) !== lenient(after)
-  return learns ? 'link' : undefined
-}
+/** What an interface reads when it comes up. */
+const readWhenUp = ({ helloIntervalMs, interfaceDefaults, keys }: RouterSettings): string =>
+  JSON.stringify([helloIntervalMs, interfaceDefaults, keys.sign !== undefined, keys.accept === 'anything'])
+
+/** What babeld only adds to what it knows of an interface; intervals it replaces. */
+const permanentPart = ({ defaults, signed, acceptsAnything }: InterfaceConfiguration): string =>
+  JSON.stringify([defaults, signed, acceptsAnything])
 
 const equalBytes = (one: Uint8Array, other: Uint8Array | undefined): boolean =>
   other !== undefined && Buffer.compare(one, other) === 0

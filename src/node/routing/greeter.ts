@@ -1,5 +1,6 @@
 import { type GreetingStep, greet, NEW_GREETING } from '../../core/babel/greeting.ts'
 import type { Intervals } from '../../core/babel/intervals.ts'
+import { NEWEST_HELLO, type NeighbourEntry } from '../../core/babel/socket-line.ts'
 import type { BabelTables } from '../../core/babel/tables.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -18,6 +19,8 @@ interface GreeterInit {
 /** Brings one new tunnel into use: does what `greet` decides. */
 export class Greeter implements Disposable {
   readonly #init: GreeterInit
+  /** Neighbours of an earlier tunnel of the same name, as they were: babeld keeps them until it misses their hellos. */
+  readonly #earlier: ReadonlyMap<string, NeighbourEntry>
   #greeting = NEW_GREETING
   #timer: Disposable | undefined
   #busy = false
@@ -25,6 +28,7 @@ export class Greeter implements Disposable {
 
   constructor(init: GreeterInit) {
     this.#init = init
+    this.#earlier = new Map(neighboursOf(init).map((neighbour) => [neighbour.id, neighbour]))
   }
 
   /** To be called when something about the interface or its neighbours changed. */
@@ -33,7 +37,7 @@ export class Greeter implements Disposable {
     const { clock, tables, iface, configured } = this.#init
     const view = {
       up: tables.interface(iface)?.up === true,
-      neighbours: tables.neighbours.filter((neighbour) => neighbour.iface === iface),
+      neighbours: neighboursOf(this.#init).filter((neighbour) => isHeard(neighbour, this.#earlier)),
       routes: tables.routes.some((route) => route.iface === iface),
     }
     const nowMs = clock.monotonicMs()
@@ -65,4 +69,15 @@ export class Greeter implements Disposable {
     this.#over = true
     this.#timer?.[Symbol.dispose]()
   }
+}
+
+const neighboursOf = ({ tables, iface }: GreeterInit): readonly NeighbourEntry[] =>
+  tables.neighbours.filter((neighbour) => neighbour.iface === iface)
+
+/** Whether a neighbour was heard in this greeting: it is new, or its newest hello came since. */
+function isHeard(neighbour: NeighbourEntry, earlier: ReadonlyMap<string, NeighbourEntry>): boolean {
+  const before = earlier.get(neighbour.id)
+  if (before === undefined) return true
+  const changed = before.reach !== neighbour.reach || before.rttMs !== neighbour.rttMs
+  return changed && (neighbour.reach & NEWEST_HELLO) !== 0
 }

@@ -37,14 +37,14 @@ describe('a greeting', () => {
     expect(greeting()(0, DOWN)).toBe('wait -')
   })
 
-  it('asks when the neighbour was heard for a second, then settles when it is usable and was told so', () => {
+  it('asks when the neighbour was heard for a while, then settles when it is usable and was told so', () => {
     const look = greeting()
     expect(look(0, ALONE)).toBe('wait 3000')
-    expect(look(100, withNeighbour(0))).toBe('wait 1100')
-    expect(look(1_100, withNeighbour(0))).toBe('ask')
-    expect(look(1_150, withNeighbour(0))).toBe('wait 4100')
+    expect(look(100, withNeighbour(0))).toBe('wait 1600')
+    expect(look(1_600, withNeighbour(0))).toBe('ask')
+    expect(look(1_650, withNeighbour(0))).toBe('wait 4600')
     // Its answer came: now its own next hello is needed.
-    expect(look(2_000, withNeighbour(0x8000))).toBe('wait 25100')
+    expect(look(2_500, withNeighbour(0x8000))).toBe('wait 25100')
     expect(look(9_000, withNeighbour(0xc000, 96))).toBe('wait 11325')
     expect(look(11_325, withNeighbour(0xc000, 96))).toBe('settle')
   })
@@ -60,22 +60,30 @@ describe('a greeting', () => {
   it('asks anew when babeld forgot the neighbour, and what it answered was lost', () => {
     const look = greeting()
     look(0, withNeighbour(0))
-    expect(look(1_000, withNeighbour(0))).toBe('ask')
-    look(1_100, ALONE)
-    expect(look(2_000, withNeighbour(0, 65535, 'n2'))).toBe('wait 3000')
-    expect(look(3_000, withNeighbour(0, 65535, 'n2'))).toBe('ask')
+    expect(look(1_500, withNeighbour(0))).toBe('ask')
+    look(1_600, ALONE)
+    expect(look(2_000, withNeighbour(0, 65535, 'n2'))).toBe('wait 3500')
+    expect(look(3_500, withNeighbour(0, 65535, 'n2'))).toBe('ask')
   })
 
-  it('does not ask when routes are known already: it would forget them', () => {
+  it('does not ask while routes are known that cannot be used: it would forget them', () => {
     const look = greeting()
     expect(look(0, { ...withNeighbour(0x8000), routes: true })).toBe('wait 25000')
     expect(look(5_000, { ...withNeighbour(0x8000), routes: true })).toBe('wait 25000')
   })
 
+  it('takes the step of asking also when the neighbour is usable without', () => {
+    const look = greeting()
+    const usable = { ...withNeighbour(0xc000, 96), routes: true }
+    expect(look(1_000, usable)).toBe('ask')
+    expect(look(1_100, usable)).toBe('wait 3325')
+    expect(look(3_325, usable)).toBe('settle')
+  })
+
   it('does not settle on a neighbour that was usable for a moment only', () => {
     const look = greeting()
-    look(0, withNeighbour(0xc000, 96))
-    expect(look(1_000, withNeighbour(0x3000, 65535))).toBe('ask')
+    expect(look(0, withNeighbour(0xc000, 96))).toBe('ask')
+    expect(look(1_000, withNeighbour(0x3000, 65535))).toBe('wait 25000')
     expect(look(5_000, withNeighbour(0xc000, 96))).toBe('wait 7325')
   })
 

@@ -58,10 +58,17 @@ test(
   },
 )
 
-test('no neighbour is given up while a link settles', ...anyIntervals, (hello, routes) => {
+test('no neighbour is given up at a step to longer intervals', ...anyIntervals, (hello, routes) => {
   const configured = configuredIntervals(hello, routes)
+  const first = firstIntervals(configured)
   const asking = askingIntervals(configured)
-  // The last hello is lost, the next one waits as long as it may at the new interval.
-  const silence = latestHelloMs(asking) + Math.min(1_250, 0.3125 * configured.helloIntervalMs)
-  expect(silence).toBeLessThan(2.7 * asking.helloIntervalMs)
+  const steps = [
+    [first, asking],
+    [asking, configured],
+  ] as const
+  for (const [from, to] of steps) {
+    // The last hello is lost, the next one waits as long as it may at the new interval.
+    const silence = latestHelloMs(from) + Math.min(1_250, 0.3125 * to.helloIntervalMs)
+    expect(silence).toBeLessThan(2.7 * from.helloIntervalMs)
+  }
 })
