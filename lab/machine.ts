@@ -116,6 +116,9 @@ export class Machine {
     await this.unplug()
     this.#running = false
     await killAll(this.namespace)
+    const { router, routerPort } = this.#pluggable()
+    // The kernel removes what is in a namespace some time after the namespace: too late for the next boot.
+    await runScript(router.namespace, [`ip link delete dev ${routerPort}`])
     await systemProcesses.run('ip', ['netns', 'delete', this.namespace])
     await Promise.all(this.#processes.map((process) => process.ended))
   }

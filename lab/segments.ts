@@ -24,11 +24,16 @@ const BOTH: readonly Family[] = ['ipv4', 'ipv6']
 /** The router itself has number 1. */
 const FIRST_NUMBER = 2
 
+/** Everything that has an address on the Internet. */
+const BLACKHOLES = ['203.0.113.0/24', '3fff::/20']
+
 /** What makes a machine the Internet: it forwards, and answers as everybody's gateway. */
 export const INTERNET_BOOT_COMMANDS: readonly string[] = [
   'echo 1 >/proc/sys/net/ipv4/ip_forward',
   'echo 1 >/proc/sys/net/ipv6/conf/all/forwarding',
   `ip addr add ${INTERNET_GATEWAY}/32 dev lo`,
+  // What is sent to a machine that is gone is lost; nobody hears that it is unreachable.
+  ...BLACKHOLES.map((prefix) => `ip route add blackhole ${prefix}`),
 ]
 
 /**
