@@ -14,6 +14,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Processes } from '../platform/processes.ts'
 import { RegistryClient } from '../platform/registry-client.ts'
+import { assumedAddresses } from './assumed-addresses.ts'
 import { openCache } from './cache/cache.ts'
 import { type Identity, type IdentityFiles, readIdentity } from './identity.ts'
 import { createKernel } from './kernel/kernel.ts'
@@ -114,7 +115,10 @@ export async function startNode(
   })
   cleanUp.defer(() => transport.stop())
 
-  const ownAddresses = new OwnAddresses(options.ownAddresses)
+  const ownAddresses = new OwnAddresses(
+    options.ownAddresses,
+    await assumedAddresses(options, config.registryPrefix === own),
+  )
   for (const { host } of cache.ownAddresses) ownAddresses.learn(host)
   const advertised = () => ownAddresses.advertised(options.listeners, options.country)
   const maxClients = () => options.maxClients ?? configuration.config.maxClients

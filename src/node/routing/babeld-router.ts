@@ -53,6 +53,8 @@ class BabeldRouter implements Router {
   readonly #held: HeldRoutes
   /** What babeld was told of interfaces that it takes back only with them. */
   readonly #told = new Map<string, string>()
+  /** Those that are under way. */
+  readonly #renewals = new Set<Promise<void>>()
   readonly #stopped = new AbortController()
   #settings: RouterSettings | undefined
   #babeld: BabeldProcess | undefined
@@ -145,6 +147,9 @@ class BabeldRouter implements Router {
     this.#endGreetings()
     await this.#babeld?.stop()
     await this.#supervision
+    // A link that is down for a moment is set up again first.
+    await Promise.allSettled(this.#renewals)
+    await this.#held.clear()
   }
 
   // --- babeld's life
@@ -276,6 +281,16 @@ class BabeldRouter implements Router {
 
   /** Lets babeld read the configuration of an interface, which it does when that comes up. */
   async #renew(iface: string, kind: InterfaceKind, configuration: InterfaceConfiguration): Promise<void> {
+    const renewal = this.#doRenew(iface, kind, configuration)
+    this.#renewals.add(renewal)
+    try {
+      await renewal
+    } finally {
+      this.#renewals.delete(renewal)
+    }
+  }
+
+  async #doRenew(iface: string, kind: InterfaceKind, configuration: InterfaceConfiguration): Promise<void> {
     const told = this.#told.get(iface)
     // What babeld was told it takes back only with the interface. A LAN is not ours to set down.
     const mustForget = told !== undefined && (kind === 'lan' || told !== permanentPart(configuration))

@@ -37,7 +37,7 @@ export class HeldRoutes {
     for (const route of routes) {
       this.#drop(route)
       const timer = this.#init.clock.after(forMs, () => {
-        this.#remove(route)
+        void this.#remove(route)
         this.#init.onExpired(route)
       })
       this.#held.set(keyOf(route), { route, timer })
@@ -58,8 +58,13 @@ export class HeldRoutes {
   /** babeld has the same route again, or another one to the same place: the held ones that it replaces. */
   release({ prefix, from }: Route): readonly Route[] {
     const released = this.routes.filter((held) => held.prefix === prefix && held.from === from)
-    for (const route of released) this.#remove(route)
+    for (const route of released) void this.#remove(route)
     return released
+  }
+
+  /** Removes them all. */
+  async clear(): Promise<void> {
+    await Promise.all(this.routes.map((route) => this.#remove(route)))
   }
 
   /** The interface is gone, and its routes with it: these. */
@@ -67,10 +72,10 @@ export class HeldRoutes {
     return this.routes.filter((route) => route.iface === iface && this.#drop(route))
   }
 
-  #remove(route: Route): void {
+  async #remove(route: Route): Promise<void> {
     if (!this.#drop(route)) return
     const { processes, log } = this.#init
-    processes
+    await processes
       .run('ip', ['-6', 'route', 'del', ...kernelRoute(route).split(' ')])
       // It went with its interface.
       .catch((error: unknown) => log.trace({ err: error }, 'a held route is gone'))

@@ -1,0 +1,35 @@
+import { lookup } from 'node:dns/promises'
+import { networkInterfaces } from 'node:os'
+import type { NodeOptions } from '../core/options/node-options.ts'
+
+/** The registry's name may take long to resolve; the node does not wait for it. */
+const LOOKUP_TIMEOUT_MS = 2_000
+
+/**
+ * Addresses at which others can probably reach this machine, as long as no server has told us better: those of its
+ * interfaces, and, for the node beside the registry, where everybody finds the registry. The first node of a network
+ * has nobody who could tell.
+ */
+export async function assumedAddresses(
+  { registry, mainInterface }: NodeOptions,
+  isRegistryNode: boolean,
+): Promise<string[]> {
+  const own = Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
+    // The tunnels' own, and the address in the network itself, are no way to reach us from outside.
+    name === 'lo' || name === mainInterface || name.startsWith('re6stnet')
+      ? []
+      : addresses.map(({ address }) => address),
+  )
+  return isRegistryNode ? [...(await addressesOf(registry.hostname.replace(/^\[|\]$/g, ''))), ...own] : own
+}
+
+async function addressesOf(host: string): Promise<string[]> {
+  const found = lookup(host, { all: true }).then(
+    (addresses) => addresses.map(({ address }) => address),
+    () => [],
+  )
+  return await Promise.race([
+    found,
+    new Promise<string[]>((resolve) => setTimeout(resolve, LOOKUP_TIMEOUT_MS, []).unref()),
+  ])
+}
