@@ -55,7 +55,7 @@ export async function renewCertificate(
  * the network, may be another.
  * @throws Re6stError when the registry cannot be asked or its answer is not our CA
  */
-export async function renewAuthority(
+async function renewAuthority(
   { registry }: RenewalComponents,
   files: IdentityFiles,
   { authority }: Identity,

@@ -244,7 +244,7 @@ export class RegistryClient {
 }
 
 /** A registry's URL. @throws Re6stError `OPTION` */
-export function registryUrl(text: string): URL {
+function registryUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:')
     throw new Re6stError('OPTION', `--registry ${text}: not a URL like http://re6st.example.com/`)

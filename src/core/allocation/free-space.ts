@@ -4,7 +4,7 @@
  */
 
 /** Bits of a prefix's brother: the other half of the prefix above. */
-export const siblingOf = (prefix: string): string => prefix.slice(0, -1) + (prefix.endsWith('0') ? '1' : '0')
+const siblingOf = (prefix: string): string => prefix.slice(0, -1) + (prefix.endsWith('0') ? '1' : '0')
 
 /** What an allocation takes and leaves. */
 export interface Allocation {

@@ -1,4 +1,4 @@
-import { unescape } from 'node:querystring'
+import { unescape as unescapeLeniently } from 'node:querystring'
 import { ok, type Result, refuse } from '../result.ts'
 import { METHODS, type MethodName } from './methods.ts'
 
@@ -59,4 +59,4 @@ function parseQuery(query: string): Result<ReadonlyMap<string, string>> {
 }
 
 /** Lenient as the recorded registry: a `%` that begins no byte stays, bytes that are no UTF-8 are replaced. */
-const decodeForm = (text: string): string => unescape(text.replaceAll('+', ' '))
+const decodeForm = (text: string): string => unescapeLeniently(text.replaceAll('+', ' '))

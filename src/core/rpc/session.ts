@@ -10,9 +10,6 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
  * So each HMAC is used once, and none can be replayed.
  */
 
-/** Bytes of a secret, and of an HMAC. */
-export const HMAC_LENGTH = 20
-
 const sha1 = (data: Uint8Array): Buffer => createHash('sha1').update(data).digest()
 const hmac = (key: Uint8Array, data: Uint8Array | string): Buffer =>
   createHmac('sha1', key).update(data).digest()
