@@ -1,4 +1,4 @@
-import { askingIntervals, type Intervals, latestHelloMs } from './intervals.ts'
+import { askingIntervals, type Intervals, latestHelloMs, latestUpdateMs } from './intervals.ts'
 import { INFINITY, type NeighbourEntry } from './socket-line.ts'
 
 /**
@@ -67,13 +67,13 @@ export function greet(
   const { upAtMs, heard, askedAtMs, usableAtMs } = greeting
   if (upAtMs === undefined) return wait()
 
+  const asking = askingIntervals(configured)
   const settleAtMs =
     usableAtMs === undefined
       ? (heard?.atMs ?? upAtMs) + latestHelloMs(configured) + PATIENCE_MS
-      : // Our next hello carries the IHU that lets the peer send to us.
-        usableAtMs + latestHelloMs(askingIntervals(configured))
-  if (nowMs >= settleAtMs && (usableAtMs === undefined || askedAtMs !== undefined))
-    return { greeting, step: { kind: 'settle' } }
+      : // Our next hello carries the IHU that lets the peer send to us, our next update lasts until the one after it.
+        Math.max(usableAtMs + latestHelloMs(asking), (askedAtMs ?? nowMs) + latestUpdateMs(asking))
+  if (nowMs >= settleAtMs) return { greeting, step: { kind: 'settle' } }
 
   // From the intervals of the beginning it goes to the configured ones by those of asking, so that the peer misses no
   // hello. Asking would forget routes that cannot be used yet, and the peer does not tell them again soon.

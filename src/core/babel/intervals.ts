@@ -16,6 +16,11 @@ const BUDGET_BYTES_PER_SECOND = 200
  * follow a very short one, with all that babeld varies and delays, without that the route is forgotten in between.
  */
 const SHORT_UPDATE_MS = 12_000
+/**
+ * Between these two, the 15 s are too short for a step to longer intervals, and 3.5 of them are not long enough yet:
+ * such an interval is made longer.
+ */
+const AWKWARD_UPDATE_MS = { from: 4_400, to: 10_000 } as const
 
 /** Hellos of a link that has just come up: the neighbour hears two within 1.5 s. */
 const FIRST_HELLO_MS = 500
@@ -40,7 +45,12 @@ export function configuredIntervals(helloIntervalMs: number, routes: number): In
     Math.min(helloIntervalMs, SHORT_UPDATE_MS),
     ((routes * BYTES_PER_ROUTE) / BUDGET_BYTES_PER_SECOND) * 1000,
   )
-  return { helloIntervalMs, updateIntervalMs: wanted > SHORT_UPDATE_MS ? longest : Math.min(longest, wanted) }
+  const isAwkward = wanted > AWKWARD_UPDATE_MS.from && wanted < AWKWARD_UPDATE_MS.to
+  const possible = isAwkward ? AWKWARD_UPDATE_MS.to : wanted
+  return {
+    helloIntervalMs,
+    updateIntervalMs: wanted > SHORT_UPDATE_MS ? longest : Math.min(longest, possible),
+  }
 }
 
 /** The intervals of a tunnel that has just come up. */
@@ -61,3 +71,9 @@ export const askingIntervals = (configured: Intervals): Intervals => ({
 /** From one hello to the next, at most: babeld varies by a quarter, and delays by as much what is not urgent. */
 export const latestHelloMs = ({ helloIntervalMs }: Intervals): number =>
   1.25 * helloIntervalMs + Math.min(1_250, 0.3 * helloIntervalMs)
+
+/** From one full update to the next, at most: it is gathered for up to a hello interval before it is sent. */
+export const latestUpdateMs = (intervals: Intervals): number =>
+  1.25 * intervals.updateIntervalMs +
+  1.25 * Math.min(4_000, intervals.helloIntervalMs) +
+  Math.min(1_250, 0.3 * intervals.helloIntervalMs)

@@ -52,7 +52,7 @@ const RENEWAL_PERIOD_MS = 30 * 24 * 3600 * 1000
 export function readNodeCertificate(derOrPem: Uint8Array | string): Result<NodeCertificate> {
   const read = readX509(derOrPem)
   if (!read.ok) return read
-  const { x509, publicKey, ...validity } = read.value
+  const { x509, publicKey, serial, ...validity } = read.value
   const subject = subjectOf(x509)
   const subnetName = subject('CN')
   if (subnetName === undefined) return refuse('the certificate has no common name')
@@ -64,7 +64,7 @@ export function readNodeCertificate(derOrPem: Uint8Array | string): Result<NodeC
     der: x509.raw,
     prefix: prefix.value,
     subnetName,
-    serial: BigInt(`0x${x509.serialNumber}`),
+    serial,
     subjectSerial:
       subjectSerial !== undefined && /^\d{1,15}$/.test(subjectSerial) ? Number(subjectSerial) : undefined,
     publicKey,
@@ -77,8 +77,8 @@ export function readNodeCertificate(derOrPem: Uint8Array | string): Result<NodeC
 export function readAuthority(derOrPem: Uint8Array | string): Result<Authority> {
   const read = readX509(derOrPem)
   if (!read.ok) return read
-  const { x509, publicKey, ...validity } = read.value
-  const network = networkOfCaSerial(BigInt(`0x${x509.serialNumber}`))
+  const { x509, publicKey, serial, ...validity } = read.value
+  const network = networkOfCaSerial(serial)
   if (!network.ok) return network
   return ok({
     x509,
@@ -143,7 +143,7 @@ export const fingerprint = (algorithm: FingerprintAlgorithm, der: Uint8Array): B
 /** An X.509 certificate of any subject, with an RSA key. */
 export function readX509(
   derOrPem: Uint8Array | string,
-): Result<{ x509: X509Certificate; publicKey: KeyObject } & Validity> {
+): Result<{ x509: X509Certificate; publicKey: KeyObject; serial: bigint } & Validity> {
   try {
     const x509 = new X509Certificate(derOrPem)
     const publicKey = x509.publicKey
@@ -152,7 +152,10 @@ export function readX509(
     if (publicKey.asymmetricKeyType !== 'rsa') return refuse('the certificate has no RSA key')
     if (Number.isNaN(notBeforeMs) || Number.isNaN(notAfterMs))
       return refuse('the certificate has no valid dates')
-    return ok({ x509, publicKey, notBeforeMs, notAfterMs })
+    // RFC 5280, 4.1.2.2: positive. Node writes a negative one as -7E.
+    if (!/^[0-9A-F]+$/i.test(x509.serialNumber)) return refuse('the certificate has no valid serial number')
+    const serial = BigInt(`0x${x509.serialNumber}`)
+    return ok({ x509, publicKey, serial, notBeforeMs, notAfterMs })
   } catch {
     return refuse('not a certificate')
   }
