@@ -15,7 +15,7 @@ const BUDGET_BYTES_PER_SECOND = 200
  * babeld keeps a route at least 15 s, whatever the interval that it was announced with: the longest interval that can
  * follow a very short one, with all that babeld varies and delays, without that the route is forgotten in between.
  */
-const SHORT_UPDATE_MS = 12_000
+const SHORT_UPDATE_MS = 11_000
 /**
  * Between these two, the 15 s are too short for a step to longer intervals, and 3.5 of them are not long enough yet:
  * such an interval is made longer.
@@ -32,7 +32,7 @@ const FIRST_UPDATE_MS = 500
  */
 const ASKING_HELLO_MS = 1_500
 /** What is announced before a change of the interval must outlive the time until it is announced after it. */
-const BEFORE_LONGER = 0.8
+const BEFORE_LONGER = 0.85
 
 /**
  * The intervals of an interface. A neighbour that comes up learns our routes only by a full update: babeld answers a

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { type GreetingView, greet, NEW_GREETING } from '../../../../src/core/babel/greeting.ts'
 import type { NeighbourEntry } from '../../../../src/core/babel/socket-line.ts'
 
-const CONFIGURED = { helloIntervalMs: 15_000, updateIntervalMs: 15_000 }
+const CONFIGURED = { helloIntervalMs: 15_000, updateIntervalMs: 11_000 }
 const DOWN: GreetingView = { up: false, neighbours: [], routes: false }
 const ALONE: GreetingView = { up: true, neighbours: [], routes: false }
 
@@ -45,8 +45,8 @@ describe('a greeting', () => {
     expect(look(1_650, withNeighbour(0))).toBe('wait 4600')
     // Its answer came: now its own next hello is needed.
     expect(look(2_500, withNeighbour(0x8000))).toBe('wait 25100')
-    expect(look(9_000, withNeighbour(0xc000, 96))).toBe('wait 11325')
-    expect(look(11_325, withNeighbour(0xc000, 96))).toBe('settle')
+    expect(look(9_000, withNeighbour(0xc000, 96))).toBe('wait 15612.5')
+    expect(look(15_613, withNeighbour(0xc000, 96))).toBe('settle')
   })
 
   it('asks again while nothing is heard', () => {
@@ -76,15 +76,15 @@ describe('a greeting', () => {
     const look = greeting()
     const usable = { ...withNeighbour(0xc000, 96), routes: true }
     expect(look(1_000, usable)).toBe('ask')
-    expect(look(1_100, usable)).toBe('wait 3325')
-    expect(look(3_325, usable)).toBe('settle')
+    expect(look(1_100, usable)).toBe('wait 15012.5')
+    expect(look(15_013, usable)).toBe('settle')
   })
 
   it('does not settle on a neighbour that was usable for a moment only', () => {
     const look = greeting()
     expect(look(0, withNeighbour(0xc000, 96))).toBe('ask')
     expect(look(1_000, withNeighbour(0x3000, 65535))).toBe('wait 25000')
-    expect(look(5_000, withNeighbour(0xc000, 96))).toBe('wait 7325')
+    expect(look(5_000, withNeighbour(0xc000, 96))).toBe('wait 14012.5')
   })
 
   it('settles on a neighbour that does not become usable', () => {
