@@ -100,7 +100,6 @@ export async function startNode(
     stateDirectory: options.stateDirectory,
     extraArguments: options.babelArguments,
   })
-  cleanUp.defer(() => router.stop())
   const nodes = new RoutedNodes(router, network, own)
 
   const transport = createOpenvpnTransport({
@@ -114,6 +113,8 @@ export async function startNode(
     ovpnlog: options.openvpnLogs,
   })
   cleanUp.defer(() => transport.stop())
+  // Before the tunnels: so that it can retract its routes.
+  cleanUp.defer(() => router.stop())
 
   const ownAddresses = new OwnAddresses(
     options.ownAddresses,

@@ -81,6 +81,10 @@ interface Session {
   received: number
   /** Since when what we sent has not been answered. */
   unansweredMs: number | undefined
+  /** What we said last of our own accord, until anything comes back: a datagram may be lost. */
+  unacknowledged:
+    | { readonly body: Uint8Array; readonly attempts: number; readonly retryMs: number }
+    | undefined
 }
 
 interface Peer {
@@ -105,6 +109,9 @@ interface Peer {
 const SESSION_TIMEOUT_MS = 60_000
 /** A hello0 that may be lost is sent again after this, within the handshake's time. */
 const HELLO0_RETRY_MS = 2_000
+/** A message is said again after this, twice that, four times that: all of them can be said twice without harm. */
+const MESSAGE_RETRY_MS = 1_000
+const MESSAGE_ATTEMPTS = 5
 /** How long a message waits for a session. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
 /** How many messages wait for one session. */
@@ -173,7 +180,7 @@ export class Sessions {
   send(prefix: Prefix, body: Uint8Array, nowMs: number): void {
     const peer = this.#peer(prefix)
     if (peer.session && isAlive(peer.session, nowMs)) {
-      this.#sendMessage(peer.session, body, this.#addressOf(prefix), nowMs)
+      this.#say(peer.session, body, this.#addressOf(prefix), nowMs)
       return
     }
     peer.waiting = [...peer.waiting.slice(1 - MAX_WAITING), { body, sinceMs: nowMs }]
@@ -184,6 +191,15 @@ export class Sessions {
   /** Takes care of what time brings: hello0s that may be lost, messages that waited too long. Call it every second. */
   tick(nowMs: number): void {
     for (const peer of this.#peers.values()) {
+      const { session } = peer
+      if (session?.unacknowledged && nowMs >= session.unacknowledged.retryMs)
+        this.#say(
+          session,
+          session.unacknowledged.body,
+          this.#addressOf(peer.prefix),
+          nowMs,
+          session.unacknowledged.attempts + 1,
+        )
       if (peer.waiting.length === 0) continue
       peer.waiting = peer.waiting.filter(({ sinceMs }) => nowMs - sinceMs < HANDSHAKE_TIMEOUT_MS)
       if (peer.waiting.length > 0 && peer.hello0Ms !== undefined && nowMs - peer.hello0Ms >= HELLO0_RETRY_MS)
@@ -336,6 +352,7 @@ export class Sessions {
     if (sequence <= session.received) return 'a message that came already, or too late'
     session.received = sequence
     session.unansweredMs = undefined
+    session.unacknowledged = undefined
     if (body.length === 0) return undefined // an acknowledgement
     const answer = this.#handlers.answer({ prefix: peer.prefix, protocol: peer.protocol, body })
     this.#sendMessage(session, answer, source, nowMs)
@@ -348,8 +365,14 @@ export class Sessions {
     peer.waiting = []
     peer.hello0Ms = undefined
     if (waiting.length === 0 && source) this.#sendMessage(session, new Uint8Array(), source, nowMs)
-    for (const { body } of waiting)
-      this.#sendMessage(session, body, source ?? this.#addressOf(peer.prefix), nowMs)
+    for (const { body } of waiting) this.#say(session, body, source ?? this.#addressOf(peer.prefix), nowMs)
+  }
+
+  /** Sends something of our own accord; it is said again if nothing comes back. */
+  #say(session: Session, body: Uint8Array, to: Destination, nowMs: number, attempts = 1): void {
+    const retryMs = nowMs + MESSAGE_RETRY_MS * 2 ** (attempts - 1)
+    session.unacknowledged = attempts < MESSAGE_ATTEMPTS ? { body, attempts, retryMs } : undefined
+    this.#sendMessage(session, body, to, nowMs)
   }
 
   #sendMessage(session: Session, body: Uint8Array, to: Destination, nowMs: number): void {
@@ -425,6 +448,7 @@ const newSession = (secret: Buffer): Session => ({
   sent: LAST_HELLO,
   received: LAST_HELLO,
   unansweredMs: undefined,
+  unacknowledged: undefined,
 })
 
 const isAlive = (session: Session, nowMs: number): boolean =>

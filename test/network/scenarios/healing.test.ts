@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest'
+import { PingMonitor } from '../../../lab/pings.ts'
+import { DEADLINE_MS, nextHop, withNetwork } from '../../support/networks.ts'
+
+describe('a network heals', () => {
+  test('a node joins later', () =>
+    withNetwork('join', { nodeCount: 2 }, async ({ lab, network }) => {
+      const late = await network.join(await lab.host('late'))
+      await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+      expect(network.nodes).toContain(late)
+    }))
+
+  test('the path between two tunnelled nodes is cut both ways: packets go around, and none of their way uses it', () =>
+    withNetwork('cut', { nodeCount: 3 }, async ({ lab, network, nodes }) => {
+      const [, one, other] = nodes
+      if (!one || !other) throw new Error('the network has too few nodes')
+      await lab.waitFor(async () => (await nextHop(one, other, nodes)) === other, {
+        what: 'packets to go directly',
+        deadlineMs: DEADLINE_MS,
+      })
+      await lab.cut(one.machine, other.machine)
+      await lab.waitFor(
+        async () => {
+          const hop = await nextHop(one, other, nodes)
+          return hop !== undefined && hop !== other
+        },
+        { what: 'packets to go around', deadlineMs: DEADLINE_MS },
+      )
+      await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+    }))
+
+  test('the machine on the path loses its power: packets go around it', () =>
+    withNetwork('on-path', { nodeCount: 4 }, async ({ lab, network, nodes }) => {
+      const [, one, other] = nodes
+      if (!one || !other) throw new Error('the network has too few nodes')
+      // Never directly: somebody is on the path.
+      await lab.cut(one.machine, other.machine)
+      const victim = await lab.waitFor(
+        async () => {
+          const hop = await nextHop(one, other, nodes)
+          return hop === other ? undefined : hop
+        },
+        { what: 'packets to go through another', deadlineMs: DEADLINE_MS },
+      )
+      const pings = new PingMonitor(one.machine, other.address)
+      await lab.waitFor(() => pings.steadyMs > 500, { what: 'steady pings', deadlineMs: DEADLINE_MS })
+      await victim.machine.powerOff()
+      await lab.waitFor(async () => (await nextHop(one, other, nodes)) !== victim && pings.steadyMs > 500, {
+        what: `pings around ${victim.name}`,
+        deadlineMs: DEADLINE_MS,
+      })
+      await pings.stop()
+      await network.allPairsPing({ nodes: nodes.filter((node) => node !== victim), deadlineMs: DEADLINE_MS })
+    }))
+
+  test('the registry is down while all nodes restart: the network forms again from their caches', () =>
+    withNetwork('caches', { nodeCount: 3 }, async ({ network, nodes }) => {
+      await network.stopRegistry()
+      for (const node of nodes) await node.stop()
+      for (const node of nodes) node.start()
+      await network.allPairsPing({ deadlineMs: 2 * DEADLINE_MS })
+    }))
+})

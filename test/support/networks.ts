@@ -1,0 +1,63 @@
+import { type Lab, withLab } from '../../lab/lab.ts'
+import type { Machine } from '../../lab/machine.ts'
+import { type NetworkOptions, Re6stNetwork } from '../../lab/re6st-network.ts'
+import type { Re6stNode } from '../../lab/re6st-node.ts'
+
+/** Long enough for a machine that runs other tests beside this one. */
+export const DEADLINE_MS = 60_000
+
+/** A network on public addresses whose nodes all ping each other, and the lab it is in. */
+export interface TestNetwork {
+  readonly lab: Lab
+  readonly network: Re6stNetwork
+  /** The registry's own node first. */
+  readonly nodes: readonly [Re6stNode, ...Re6stNode[]]
+}
+
+/** What a test wants of its network. */
+export interface TestNetworkOptions extends Omit<NetworkOptions, 'registryOn'> {
+  /** Besides the registry's own node. */
+  readonly nodeCount: number
+  /** More options of each node. */
+  readonly nodeOptions?: readonly string[]
+  /** Where the machines are; on the Internet with both IP versions by default. */
+  readonly hosts?: (lab: Lab) => Promise<readonly Machine[]>
+}
+
+/** Runs a scenario in a network of its own. What every daemon logged is printed if it fails. */
+export function withNetwork(
+  name: string,
+  { nodeCount, nodeOptions = [], hosts, ...options }: TestNetworkOptions,
+  scenario: (network: TestNetwork) => Promise<void>,
+): Promise<void> {
+  return withLab({ name }, async (lab) => {
+    const registryOn = await lab.host('registry')
+    const machines = hosts
+      ? await hosts(lab)
+      : await Promise.all(Array.from({ length: nodeCount }, (_, index) => lab.host(`n${index + 1}`)))
+    const network = await Re6stNetwork.create(lab, { registryOn, ...options })
+    const own = await network.join(registryOn, { nodeOptions })
+    const others: Re6stNode[] = []
+    for (const machine of machines) others.push(await network.join(machine, { nodeOptions }))
+    await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+    await scenario({ lab, network, nodes: [own, ...others] })
+  })
+}
+
+/** The node that packets from one node to another go to first. Undefined: there is no way, or it cannot be told. */
+export async function nextHop(
+  from: Re6stNode,
+  to: Re6stNode,
+  nodes: readonly Re6stNode[],
+): Promise<Re6stNode | undefined> {
+  const [route] = await from.machine.ip('-6', 'route', 'get', to.address)
+  const gateway = route?.['gateway']
+  for (const node of nodes) {
+    const interfaces = node.machine.running ? await node.machine.ip('-6', 'addr', 'show') : []
+    const addresses = interfaces.flatMap(({ addr_info: info }) =>
+      (info as { local?: string }[]).map(({ local }) => local),
+    )
+    if (gateway !== undefined && addresses.includes(gateway as string)) return node
+  }
+  return undefined
+}
