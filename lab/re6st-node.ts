@@ -17,7 +17,7 @@ import { programOf } from './programs.ts'
 /** A machine with a certificate, and the `re6stnet` that runs there. */
 export class Re6stNode {
   readonly machine: Machine
-  readonly #network: Network
+  readonly network: Network
   readonly #registryUrl: string
   #daemon: LabProcess | undefined
   /** Read once: a renewed certificate has the same. */
@@ -26,7 +26,7 @@ export class Re6stNode {
 
   constructor(network: Network, machine: Machine, registryUrl: string) {
     this.machine = machine
-    this.#network = network
+    this.network = network
     this.#registryUrl = registryUrl
   }
 
@@ -61,12 +61,12 @@ export class Re6stNode {
   }
 
   get subnetCidr(): string {
-    return subnetCidr(this.#network, this.prefix)
+    return subnetCidr(this.network, this.prefix)
   }
 
   /** Its address in the network. */
   get address(): string {
-    return nodeAddress(this.#network, this.prefix)
+    return nodeAddress(this.network, this.prefix)
   }
 
   get runDirectory(): string {

@@ -7,7 +7,7 @@ export interface Point {
 }
 
 /** The box around the machines of one site. */
-export interface SiteBox {
+interface SiteBox {
   readonly site: string
   readonly x: number
   readonly y: number

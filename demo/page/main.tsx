@@ -29,9 +29,15 @@ function App(): JSX.Element {
         <figure>
           <PictureView picture={picture} chosen={chosen} choose={choose} />
           <figcaption>
-            <span class="key way-key" /> way of packets from <strong>{chosen}</strong>
-            <span class="key link-key" /> other tunnels
-            <span class="key cut-key" /> cut
+            <span>
+              <span class="key way-key" /> way of packets from <strong>{chosen}</strong>
+            </span>
+            <span>
+              <span class="key link-key" /> other tunnels
+            </span>
+            <span>
+              <span class="key cut-key" /> cut
+            </span>
           </figcaption>
         </figure>
         <div class="words">

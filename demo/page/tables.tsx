@@ -28,7 +28,7 @@ export function WaysTable({ picture, chosen }: { picture: Picture; chosen: strin
           {waysFrom(chosen, picture).map(({ to, hops, complete }) => (
             <tr key={to} class={complete ? '' : 'broken'}>
               <th scope="row">{to}</th>
-              <td>{complete ? hops.join(' → ') : `${hops.join(' → ')} → no route`}</td>
+              <td class="way-text">{complete ? hops.join(' → ') : `${hops.join(' → ')} → no route`}</td>
               <td class="number">{milliseconds(picture.roundTrips[chosen]?.[to])}</td>
             </tr>
           ))}

@@ -1,0 +1,91 @@
+import { Lab } from '../lab/lab.ts'
+import { exitStatusOf, messageOf } from '../src/core/errors.ts'
+import { Board } from './board.ts'
+import { type Display, jsonDisplay, liveDisplay, plainDisplay } from './displays.ts'
+import { type DemoOptions, HELP, parseDemoOptions, USUAL_PORT } from './options.ts'
+import { type PageServer, startPage } from './page-server.ts'
+import { machinesBefore, planNodes } from './plan.ts'
+import { Story } from './story.ts'
+
+/** The page shows changes at least this often. */
+const PAGE_INTERVAL_MS = 250
+
+/** @returns the exit status */
+async function main(args: readonly string[]): Promise<number> {
+  const options = parseDemoOptions(args)
+  if (options === undefined) {
+    process.stdout.write(HELP)
+    return 0
+  }
+  const interrupted = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => interrupted.abort(new Error(`ended by ${signal}`)))
+
+  const planned = planNodes(options.nodes)
+  const board = new Board(machinesBefore(planned))
+  const page = await startPageSomewhere(options.port, board)
+  const sending = setInterval(() => page.show(board.picture), PAGE_INTERVAL_MS)
+  const lab = await Lab.create({ name: 'demo', signal: interrupted.signal })
+  const display = displayFor(options, board, page.url)
+  const story = new Story(lab, board, display, options)
+  try {
+    const summary = await story.tell(planned)
+    display.finish(summary)
+    if (!summary.ok) process.stderr.write(`\nWhat the daemons logged:\n${lab.report(15)}\n`)
+    if (options.keep) await keepRunning(lab, page, interrupted.signal)
+    return summary.ok ? 0 : 1
+  } catch (error) {
+    if (!interrupted.signal.aborted) throw error
+    display.finish({
+      ok: false,
+      problem: messageOf(error),
+      nodes: 0,
+      convergedSeconds: undefined,
+      outages: [],
+    })
+    return 130
+  } finally {
+    story.stop()
+    clearInterval(sending)
+    await Promise.all([page.stop(), lab.dispose()])
+  }
+}
+
+async function startPageSomewhere(port: number | undefined, board: Board): Promise<PageServer> {
+  try {
+    return await startPage(port ?? USUAL_PORT, board.picture)
+  } catch (error) {
+    if (port !== undefined || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    return await startPage(0, board.picture)
+  }
+}
+
+function displayFor({ json }: DemoOptions, board: Board, pageUrl: string): Display {
+  if (json) return jsonDisplay(board, process.stdout, pageUrl)
+  return process.stdout.isTTY
+    ? liveDisplay(board, process.stdout, pageUrl)
+    : plainDisplay(board, process.stdout, pageUrl)
+}
+
+/** Until Ctrl-C; the page stays live. */
+async function keepRunning(lab: Lab, page: PageServer, interrupted: AbortSignal): Promise<void> {
+  const example = lab.machines.at(-1)
+  process.stderr.write(`
+The network keeps running.
+  see it:           ${page.url}
+  enter a machine:  nsenter --net=/run/netns/${example?.namespace} bash     (all: ip netns list)
+  its files:        ${example?.directory}
+  stop everything:  Ctrl-C here, or: kill ${process.pid}
+`)
+  if (!interrupted.aborted)
+    await new Promise<void>((resolve) =>
+      interrupted.addEventListener('abort', () => resolve(), { once: true }),
+    )
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  process.stderr.write(`demo: ${messageOf(error)}\n`)
+  process.exitCode = exitStatusOf(error)
+}

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { parseDemoOptions } from '../../../demo/options.ts'
+
+test('without options: eight nodes, hello 1, any port', () => {
+  expect(parseDemoOptions([])).toEqual({ nodes: 8, keep: false, json: false, port: undefined, hello: 1 })
+})
+
+test('options are read', () => {
+  expect(parseDemoOptions(['--nodes', '12', '--keep', '--json', '--port', '0', '--hello=4'])).toEqual({
+    nodes: 12,
+    keep: true,
+    json: true,
+    port: 0,
+    hello: 4,
+  })
+  expect(parseDemoOptions(['--help'])).toBeUndefined()
+})
+
+test.each([['--nodes', '3'], ['--nodes', 'many'], ['--port', '70000'], ['--colour'], ['something']])(
+  'a mistake is refused: %s %s',
+  (...args) => {
+    expect(() => parseDemoOptions(args)).toThrow(expect.objectContaining({ code: 'OPTION' }))
+  },
+)
