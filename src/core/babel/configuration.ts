@@ -15,6 +15,11 @@ export interface BabeldConfiguration {
 
 /** What babeld reads when an interface comes up. */
 export interface InterfaceConfiguration extends Intervals {
+  /**
+   * A tunnel of ours: several neighbours of one server hear the server, and not each other (no split horizon), and the
+   * round-trip time counts. babeld would take a tap for something wireless.
+   */
+  readonly isTunnel: boolean
   /** `babel_default` of the network configuration. */
   readonly defaults: string
   /** Whether its packets are signed with our key and those of others are checked (RFC 8967). */
@@ -38,9 +43,10 @@ export const keyLine = (key: Uint8Array): string =>
  * values of `default`.
  */
 export function interfaceLine(iface: string, configuration: InterfaceConfiguration): string {
-  const { defaults, helloIntervalMs, updateIntervalMs, signed, acceptsAnything } = configuration
+  const { isTunnel, defaults, helloIntervalMs, updateIntervalMs, signed, acceptsAnything } = configuration
   return [
     `interface ${iface}`,
+    ...(isTunnel ? ['type tunnel'] : []),
     ...(defaults === '' ? [] : [defaults]),
     `hello-interval ${seconds(helloIntervalMs)}`,
     `update-interval ${seconds(updateIntervalMs)}`,

@@ -246,6 +246,7 @@ class BabeldRouter implements Router {
     return {
       ...(intervals ?? (kind === 'tunnel' ? firstIntervals(configured) : configured)),
       defaults: interfaceDefaults,
+      isTunnel: kind !== 'lan',
       signed: keys.sign !== undefined,
       acceptsAnything: keys.accept === 'anything',
     }
@@ -355,7 +356,7 @@ class BabeldRouter implements Router {
     const answer = await babeld?.command(text)
     if (answer && !answer.ok && this.#babeld === babeld) {
       const what = text.split(' ', 2).join(' ')
-      this.#context.log.warn({ command: what, reason: answer.reason }, 'babeld refuses a command')
+      this.#context.log.warn({ reason: answer.reason }, `babeld refuses "${what}"`)
     }
   }
 

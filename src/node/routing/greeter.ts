@@ -53,7 +53,7 @@ export class Greeter implements Disposable {
   async #take(step: Exclude<GreetingStep['kind'], 'wait'>): Promise<void> {
     const { iface, log, renew } = this.#init
     this.#busy = true
-    log.trace({ iface, step }, 'greeting')
+    log.trace({ iface }, `greeting: ${step}`)
     try {
       await renew(step)
     } catch (error) {

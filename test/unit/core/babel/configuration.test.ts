@@ -10,7 +10,8 @@ import {
 
 const KEY = Uint8Array.from({ length: 16 }, (_, at) => at)
 const TUNNEL = {
-  defaults: 'type tunnel max-rtt-penalty 5000',
+  isTunnel: true,
+  defaults: 'max-rtt-penalty 5000',
   helloIntervalMs: 15_000,
   updateIntervalMs: 15_000,
   signed: true,
@@ -65,9 +66,15 @@ describe('a line of the control socket', () => {
     expect(interfaceLine('re6stnet1', { ...TUNNEL, helloIntervalMs: 200, acceptsAnything: true })).toBe(
       'interface re6stnet1 type tunnel max-rtt-penalty 5000 hello-interval 0.2 update-interval 15 key sign accept-bad-signatures true',
     )
-    expect(interfaceLine('eth0', { ...TUNNEL, defaults: '', signed: false, acceptsAnything: true })).toBe(
-      'interface eth0 hello-interval 15 update-interval 15',
-    )
+    expect(
+      interfaceLine('eth0', {
+        ...TUNNEL,
+        isTunnel: false,
+        defaults: '',
+        signed: false,
+        acceptsAnything: true,
+      }),
+    ).toBe('interface eth0 hello-interval 15 update-interval 15')
   })
 
   it('changes the key, and forgets an interface', () => {
