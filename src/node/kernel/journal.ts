@@ -35,7 +35,8 @@ export class Journal {
     const text = await readFile(file, 'utf8').catch(() => undefined)
     if (text === undefined) return journal
     const content = contentOf(text)
-    if (content === undefined) log.warn({ file }, 'the journal of the kernel cannot be read')
+    if (content === undefined)
+      log.warn(`${file} cannot be read: what a killed node left in the kernel is not known`)
     else if (content.boot === boot) journal.#deeds = content.deeds
     return journal
   }

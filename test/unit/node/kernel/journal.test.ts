@@ -1,0 +1,63 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Deed, Journal } from '../../../../src/node/kernel/journal.ts'
+import { silentLog } from '../../../../src/platform/log.ts'
+import { fc, test } from '../../../support/property.ts'
+
+const ADDRESS: Deed = { kind: 'ip', undo: ['addr', 'del', '2001:db8::1/64', 'dev', 'lo'] }
+const FORWARDING: Deed = { kind: 'sysctl', path: 'net/ipv6/conf/all/forwarding', before: '0', written: '1' }
+
+let directory: string
+let file: string
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 're6st-journal-'))
+  file = join(directory, 'kernel.json')
+})
+afterEach(() => rmSync(directory, { recursive: true }))
+
+const open = (boot = 'this boot') => Journal.open(file, boot, silentLog)
+
+describe('the journal', () => {
+  it('tells the next start what is to be undone, the oldest first', async () => {
+    const journal = await open()
+    await journal.add(FORWARDING)
+    await journal.add(ADDRESS)
+    expect((await open()).deeds).toEqual([FORWARDING, ADDRESS])
+  })
+
+  it('is no file when there is nothing to undo', async () => {
+    const journal = await open()
+    await journal.add(ADDRESS)
+    expect(readdirSync(directory)).toEqual(['kernel.json'])
+    await journal.remove(ADDRESS)
+    expect(readdirSync(directory)).toEqual([])
+  })
+
+  it('means nothing after a reboot, which undoes all', async () => {
+    await (await open()).add(ADDRESS)
+    expect((await open('the next boot')).deeds).toEqual([])
+  })
+
+  it('that was cut off is taken for an empty one', async () => {
+    await (await open()).add(ADDRESS)
+    writeFileSync(file, readFileSync(file).subarray(0, 20))
+    expect((await open()).deeds).toEqual([])
+  })
+
+  test(
+    'is read or taken for an empty one, whatever it holds',
+    fc.oneof(fc.string(), fc.json()),
+    async (text) => {
+      writeFileSync(file, text)
+      expect((await open()).deeds).toEqual([])
+    },
+  )
+
+  test('never brings back a deed that is none', fc.array(fc.object()), async (deeds) => {
+    writeFileSync(file, JSON.stringify({ boot: 'this boot', deeds }))
+    for (const deed of (await open()).deeds) expect(['ip', 'sysctl']).toContain(deed.kind)
+  })
+})
