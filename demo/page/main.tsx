@@ -15,7 +15,11 @@ function App(): JSX.Element {
   if (picture === undefined)
     return <p class="step">{connection === 'ended' ? 'The demo does not run.' : 'Connecting…'}</p>
   const names = picture.machines.map(({ name }) => name)
-  const chosen = names.includes(wanted) ? wanted : (names[0] ?? '')
+  const existing = (name: string) => (names.includes(name) ? name : (names[0] ?? ''))
+  const chosen = existing(wanted)
+  // From the latest choice: a second key may come before the first one is drawn.
+  const move = (step: 1 | -1) =>
+    choose((latest) => names.at((names.indexOf(existing(latest)) + step) % names.length) ?? latest)
   return (
     <>
       <header>
@@ -27,7 +31,7 @@ function App(): JSX.Element {
       </header>
       <main>
         <figure>
-          <PictureView picture={picture} chosen={chosen} choose={choose} />
+          <PictureView picture={picture} chosen={chosen} choose={choose} move={move} />
           <figcaption>
             <span>
               <span class="key way-key" /> way of packets from <strong>{chosen}</strong>

@@ -7,10 +7,12 @@ interface PictureViewProps {
   readonly picture: Picture
   readonly chosen: string
   readonly choose: (name: string) => void
+  /** Chooses the next or the previous machine. */
+  readonly move: (step: 1 | -1) => void
 }
 
 /** The drawing: machines, links, and the ways of packets from the chosen machine. */
-export function PictureView({ picture, chosen, choose }: PictureViewProps): JSX.Element {
+export function PictureView({ picture, chosen, choose, move }: PictureViewProps): JSX.Element {
   const [frame, width] = useWidth()
   const layout = layoutOf(picture.machines, width)
   const onWay = new Set(
@@ -77,7 +79,7 @@ export function PictureView({ picture, chosen, choose }: PictureViewProps): JSX.
             layout={layout}
             chosen={machine.name === chosen}
             choose={choose}
-            move={(step) => choose(neighbourInList(picture.machines, machine.name, step))}
+            move={move}
           />
         ))}
       </svg>
@@ -147,11 +149,6 @@ function MachineMark({ machine, layout, chosen, choose, move }: MachineMarkProps
 }
 
 const STEPS: Readonly<Record<string, 1 | -1>> = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }
-
-function neighbourInList(machines: readonly MachineView[], name: string, step: 1 | -1): string {
-  const at = machines.findIndex((machine) => machine.name === name)
-  return machines[(at + step + machines.length) % machines.length]?.name ?? name
-}
 
 /** A machine in words. */
 function describe({ name, site, stage, address, tunnels }: MachineView): string {
