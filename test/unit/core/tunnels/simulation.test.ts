@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest'
+import { Simulation } from '../../../../lab/simulation/simulator.ts'
+import { shuffled } from '../../../../src/core/random.ts'
+import { seededRandom } from '../../../support/random.ts'
+
+const MINUTE_MS = 60_000
+const NODES = 1_000
+
+describe('1,000 nodes with the registry’s defaults, a third of them behind NATs', () => {
+  const random = seededRandom(20261123)
+  const network = new Simulation({
+    nodes: NODES,
+    natShare: 1 / 3,
+    clientCount: 10,
+    maxClients: 20,
+    refreshMs: 5 * MINUTE_MS,
+    startWithinMs: MINUTE_MS,
+    random,
+  })
+  const tunnelsOfReachable = () =>
+    network.alive.filter(({ isReachable }) => isReachable).map(({ tunnels }) => tunnels.size)
+
+  test('get connected', () => {
+    network.run(10 * MINUTE_MS)
+    expect(network.partSizes()).toEqual([NODES])
+    const [first] = network.alive
+    expect(first && network.eccentricity(first)).toBeLessThanOrEqual(8)
+  })
+
+  test('make their tunnels: ten, or two where nobody can connect', () => {
+    network.run(20 * MINUTE_MS)
+    const full = tunnelsOfReachable().filter((count) => count >= 8).length
+    expect(full).toBeGreaterThan(0.9 * tunnelsOfReachable().length)
+    for (const node of network.alive) if (!node.isReachable) expect(node.tunnels.size).toBeLessThanOrEqual(2)
+    for (const node of network.alive) expect(node.clients.size).toBeLessThanOrEqual(20)
+  })
+
+  test('never have two tunnels with one peer', () => {
+    const twice = () =>
+      network.alive.flatMap((node) => [...node.tunnels].filter((peer) => peer.tunnels.has(node)))
+    // Two that connect to each other at the same moment have two, until one of them gives up its own.
+    const before = twice()
+    network.run(network.nowMs + 1_000)
+    expect(twice().filter((node) => before.includes(node))).toEqual([])
+  })
+
+  test('stay connected when a random 30 % die at once, and fill their tunnels again', () => {
+    const victims = shuffled(random, network.alive.slice(1)).slice(0, 0.3 * NODES)
+    network.kill(victims)
+    const [largest = 0] = network.partSizes()
+    // At once, before anyone has noticed: those whose two tunnels both ended are alone for a minute.
+    expect(largest).toBeGreaterThan(0.9 * network.alive.length)
+    network.run(network.nowMs + 15 * MINUTE_MS)
+    expect(network.partSizes()).toEqual([0.7 * NODES])
+    const full = tunnelsOfReachable().filter((count) => count >= 8).length
+    expect(full).toBeGreaterThan(0.9 * tunnelsOfReachable().length)
+  })
+})
