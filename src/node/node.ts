@@ -16,11 +16,13 @@ import type { Processes } from '../platform/processes.ts'
 import { RegistryClient } from '../platform/registry-client.ts'
 import { assumedAddresses } from './assumed-addresses.ts'
 import { openCache } from './cache/cache.ts'
+import { ControlServer } from './control/control-server.ts'
 import { type Identity, type IdentityFiles, readIdentity } from './identity.ts'
 import { createKernel } from './kernel/kernel.ts'
 import { NetworkConfiguration } from './network-configuration.ts'
 import { RoutedNodes } from './network-view.ts'
 import { NodeMessages } from './node-messages.ts'
+import { nodeAnswers } from './node-view.ts'
 import { keepRenewed, renewCertificate } from './renewal.ts'
 import { createBabeldRouter } from './routing/babeld-router.ts'
 import type { RouterSettings } from './routing/router.ts'
@@ -72,6 +74,10 @@ export async function startNode(
   const decrypt = makeDecryptor(identity.privateKey)
   const keys = () => ({ caPublicKey: identity.authority.publicKey, decrypt })
 
+  // First of all: a second node with the same run directory changes nothing.
+  const control = cleanUp.use(new ControlServer(options.controlSocket, log))
+  await control.start()
+  const startedMs = clock.monotonicMs()
   const kernel = createKernel({ processes, log, stateFile: join(options.stateDirectory, 'kernel.json') })
   cleanUp.defer(() => kernel.stop())
   const cache = cleanUp.use(openCache(join(options.stateDirectory, 'cache.db'), log))
@@ -283,6 +289,20 @@ export async function startNode(
   const daemons = cleanUp.use(new UserDaemons())
   daemons.start({ processes, log }, options.daemons, environment)
 
+  control.serve(
+    nodeAnswers({
+      identity: () => identity,
+      config: () => configuration.config,
+      router,
+      nodes,
+      tunnels,
+      advertised,
+      registry,
+      registryUrl: options.registry.href,
+      sourceSpecificRoutes: sourceSpecific,
+      uptimeMs: () => clock.monotonicMs() - startedMs,
+    }),
+  )
   tunnels.start()
   log.info({ address: identity.address, peer: subnetNameOf(own) }, 'the node runs')
   cleanUp.defer(() => stopping.abort(new Error('the node stops')))

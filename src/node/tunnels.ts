@@ -68,6 +68,7 @@ interface OwnTunnel {
   readonly prefix: Prefix
   readonly tunnel: ClientTunnel
   state: 'connecting' | 'up'
+  isGivenUp: boolean
   sinceMs: number
   peer: TunnelPeer | undefined
   remote: (UnderlayAddress & { readonly protocol: TunnelProtocol }) | undefined
@@ -289,6 +290,7 @@ export class Tunnels implements AsyncDisposable {
       prefix,
       tunnel,
       state: 'connecting',
+      isGivenUp: false,
       sinceMs: clock.now(),
       peer: undefined,
       remote: undefined,
@@ -339,7 +341,8 @@ export class Tunnels implements AsyncDisposable {
       { peer: subnetNameOf(prefix), iface, reason },
       wasUp ? 'tunnel down' : 'tunnel failed',
     )
-    if (!wasUp) this.#rememberFailure({ prefix, iface, reason, atMs: clock.now() })
+    // One that we gave up ourselves has not failed.
+    if (!wasUp && !own.isGivenUp) this.#rememberFailure({ prefix, iface, reason, atMs: clock.now() })
     this.#policy.tunnelDown(prefix, nodes.isReachable(prefix))
     const removed = wasUp ? router.removeInterface(iface) : Promise.resolve()
     this.#background(
@@ -355,6 +358,7 @@ export class Tunnels implements AsyncDisposable {
   #close(prefix: Prefix, reason: string): void {
     const own = this.#tunnels.get(prefix)
     if (!own) return
+    own.isGivenUp = true
     this.#components.log.info({ peer: subnetNameOf(prefix), iface: own.iface, reason }, 'closing tunnel')
     const left = own.state === 'up' ? this.#components.router.removeInterface(own.iface) : Promise.resolve()
     this.#background(

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
 import { type Decryptor, verifySignature } from '../core/crypto/rsa.ts'
 import { SECRET_LENGTH } from '../core/crypto/secret.ts'
-import { Re6stError } from '../core/errors.ts'
+import { messageOf, Re6stError } from '../core/errors.ts'
 import { HMAC_HEADER, type MethodName } from '../core/rpc/methods.ts'
 import { formatTarget } from '../core/rpc/request-target.ts'
 import { isAnswerAuthentic, nextSecret, requestHmac } from '../core/rpc/session.ts'
@@ -16,6 +16,13 @@ export interface RegistryIdentity {
   readonly prefix: Prefix
   readonly caPublicKey: KeyObject
   readonly decrypt: Decryptor
+}
+
+/** When the registry last answered, and what went wrong since. */
+export interface RegistryContact {
+  /** Milliseconds since the Unix epoch. */
+  readonly lastAnswerMs: number | undefined
+  readonly lastError: string | undefined
 }
 
 /** A node that the registry proposes to connect to. */
@@ -38,13 +45,21 @@ export class RegistryClient {
   readonly #timeoutMs: number
   #identity: RegistryIdentity | undefined
   #secret: Buffer | undefined
+  #contact: RegistryContact = { lastAnswerMs: undefined, lastError: undefined }
+  readonly #now: () => number
   #last: Promise<unknown> = Promise.resolve()
 
   /** @throws Re6stError `OPTION` for a URL that is not http or https */
-  constructor(url: string, identity?: RegistryIdentity, timeoutMs = TIMEOUT_MS) {
+  constructor(url: string, identity?: RegistryIdentity, timeoutMs = TIMEOUT_MS, now = Date.now) {
+    this.#now = now
     this.#url = registryUrl(url)
     this.#identity = identity
     this.#timeoutMs = timeoutMs
+  }
+
+  /** How the registry was when we last asked it. */
+  get contact(): RegistryContact {
+    return this.#contact
   }
 
   /** Goes on as somebody else: the certificate, or the CA, was renewed. */
@@ -187,7 +202,18 @@ export class RegistryClient {
     return secret
   }
 
-  #get(target: string, headers: Record<string, string>, signal?: AbortSignal): Promise<HttpAnswer> {
+  async #get(target: string, headers: Record<string, string>, signal?: AbortSignal): Promise<HttpAnswer> {
+    try {
+      const answer = await this.#httpGet(target, headers, signal)
+      this.#contact = { lastAnswerMs: this.#now(), lastError: undefined }
+      return answer
+    } catch (error) {
+      this.#contact = { ...this.#contact, lastError: messageOf(error) }
+      throw error
+    }
+  }
+
+  #httpGet(target: string, headers: Record<string, string>, signal?: AbortSignal): Promise<HttpAnswer> {
     return httpGet(this.#url, target, {
       headers,
       timeoutMs: this.#timeoutMs,

@@ -42,6 +42,9 @@ const CONNECT_TIMEOUT_S = 10
 /** A peer that began to answer, and then does not finish: the default of 60 s is long for a path with others to try. */
 const HANDSHAKE_TIMEOUT_S = 30
 
+/** Without it, a packet may wait for the acknowledgement of the one before: up to 100 ms at rest, 2 ms with it. */
+const NO_DELAY = ['--socket-flags', 'TCP_NODELAY']
+
 const SERVER_PROTOCOLS: Readonly<Record<TunnelProtocol, readonly string[]>> = {
   udp: ['udp4'],
   tcp: ['tcp4-server'],
@@ -67,6 +70,7 @@ export const serverArguments = (server: ServerArguments): string[] => [
   ...['--dh', server.dhFile ?? 'none', '--max-clients', String(MOST_CLIENTS)],
   // Python clients send no user name; without the second option they would not get as far as our answer.
   ...['--management-client-auth', '--auth-user-pass-optional'],
+  ...(isDatagram(server.protocol) ? [] : NO_DELAY),
   ...commonArguments(server),
 ]
 
@@ -82,6 +86,7 @@ export const clientArguments = (client: ClientArguments): string[] => [
   ...['--hand-window', String(HANDSHAKE_TIMEOUT_S)],
   // Says goodbye, so that the server need not wait for silence. Passed over for the TCP remotes of a mixed list.
   ...(client.remotes.some(({ protocol }) => isDatagram(protocol)) ? ['--explicit-exit-notify', '1'] : []),
+  ...(client.remotes.some(({ protocol }) => !isDatagram(protocol)) ? NO_DELAY : []),
   ...commonArguments(client),
 ]
 

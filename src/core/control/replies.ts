@@ -1,0 +1,142 @@
+import { ok, type Result, refuse } from '../result.ts'
+
+/*
+ * What a node says over its control socket, one line of JSON for each request: docs/control-socket.md. Fields may be
+ * added; none is removed, or gets another meaning. Times are ISO 8601 in UTC, or null.
+ */
+
+/** What can be asked. */
+export type ControlRequest = 'list' | 'status' | 'tunnels' | 'routes'
+
+/** The node at a glance. */
+export interface StatusReply {
+  readonly version: string
+  readonly protocol: number
+  /** Whether there is a way to the registry's node, or we are it. */
+  readonly connected: boolean
+  readonly uptimeSeconds: number
+  /** Subnet name, e.g. `5/16`. */
+  readonly name: string
+  readonly address: string
+  readonly subnet: string
+  readonly network: string
+  /** `host,port,protocol` each, in order of preference: where others can reach us. */
+  readonly advertised: readonly string[]
+  /** Nodes to which there is a route. */
+  readonly reachableNodes: number
+  readonly registry: {
+    readonly url: string
+    /** Subnet name of its node. */
+    readonly node: string
+    readonly nodeReachable: boolean
+    readonly lastAnswer: string | null
+    readonly lastError: string | null
+  }
+  readonly certificate: {
+    readonly serial: string
+    readonly notBefore: string
+    readonly notAfter: string
+    /** From when on it is renewed. */
+    readonly renewal: string
+    readonly authorityNotAfter: string
+    readonly revoked: boolean
+  }
+  readonly configuration: {
+    readonly version: string
+    readonly helloSeconds: number
+    readonly encrypt: boolean
+    readonly clientCount: number
+    readonly maxClients: number
+    readonly authenticatedRouting: boolean
+  }
+  readonly sourceSpecificRoutes: boolean
+}
+
+/** A tunnel, or the last one to a peer that failed. */
+export interface TunnelReply {
+  readonly direction: 'client' | 'server'
+  readonly state: 'connecting' | 'up' | 'failed'
+  /** Subnet name; null: not known yet. */
+  readonly peer: string | null
+  readonly iface: string
+  readonly protocol: string | null
+  /** Address and port of the other end outside the network. */
+  readonly underlay: string | null
+  readonly since: string
+  readonly receivedBytes: number
+  readonly sentBytes: number
+  /** Milliseconds, as the routing protocol measures it. */
+  readonly roundTripMs: number | null
+  /** Cost of the link; null: routing does not use it. */
+  readonly cost: number | null
+  /** Why it failed. */
+  readonly reason: string | null
+}
+
+/** A route to a node. */
+export interface RouteReply {
+  readonly prefix: string
+  /** Subnet name of the node. */
+  readonly node: string
+  /** Link-local address, interface and subnet name of the next hop. */
+  readonly via: string
+  readonly iface: string
+  readonly nextHop: string | null
+  readonly metric: number
+  readonly installed: boolean
+}
+
+/** The answer to each request. */
+export interface ControlReplies {
+  readonly list: readonly { readonly request: string; readonly description: string }[]
+  readonly status: StatusReply
+  readonly tunnels: readonly TunnelReply[]
+  readonly routes: readonly RouteReply[]
+}
+
+/** A line of the socket may be so long; a network of 100,000 nodes fits. */
+export const MAX_REPLY_LENGTH = 64 << 20
+
+/** Reads a reply, on the side of who asked. */
+export function decodeReply<Request extends ControlRequest>(
+  request: Request,
+  line: string,
+): Result<ControlReplies[Request]> {
+  let reply: unknown
+  try {
+    reply = JSON.parse(line)
+  } catch {
+    return refuse('what answers there is no re6stnet: it does not speak JSON')
+  }
+  if (!isObject(reply)) return refuse('what answers there is no re6stnet')
+  if (reply['status'] === 'error') {
+    const { error } = reply
+    return refuse(isObject(error) ? `the node refuses: ${String(error['message'])}` : 'the node refuses')
+  }
+  const { response } = reply
+  const isExpected =
+    request === 'status'
+      ? isObject(response) && typeof response['address'] === 'string'
+      : Array.isArray(response) && response.every(isObject)
+  return isExpected
+    ? ok(response as ControlReplies[Request])
+    : refuse('the node answers something else: is it of another version?')
+}
+
+/** Reads a request, on the side of the node. */
+export function decodeRequest(line: string): Result<ControlRequest> {
+  let request: unknown
+  try {
+    request = JSON.parse(line)
+  } catch {
+    return refuse('not JSON: send {"request":"status"}')
+  }
+  const name = isObject(request) ? request['request'] : undefined
+  const known: readonly string[] = ['list', 'status', 'tunnels', 'routes'] satisfies ControlRequest[]
+  return typeof name === 'string' && known.includes(name)
+    ? ok(name as ControlRequest)
+    : refuse(`unknown request; there are ${known.join(', ')}`)
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,0 +1,56 @@
+import { connect } from 'node:net'
+import {
+  type ControlReplies,
+  type ControlRequest,
+  decodeReply,
+  MAX_REPLY_LENGTH,
+} from '../core/control/replies.ts'
+import { Re6stError } from '../core/errors.ts'
+
+const ANSWER_TIMEOUT_MS = 5_000
+
+/**
+ * Asks the node that runs here.
+ * @throws Re6stError `SYSTEM`, saying why there is no answer and what to do
+ */
+export function askNode<Request extends ControlRequest>(
+  path: string,
+  request: Request,
+): Promise<ControlReplies[Request]> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path)
+    const fail = (reason: string) => {
+      socket.destroy()
+      reject(new Re6stError('SYSTEM', `${path}: ${reason}`))
+    }
+    let text = ''
+    socket.setEncoding('utf8').setTimeout(ANSWER_TIMEOUT_MS, () => fail('the node does not answer'))
+    socket.on('connect', () => socket.write(`${JSON.stringify({ request })}\n`))
+    socket.on('error', (error) => fail(reasonOf(error)))
+    socket.on('close', () => fail('the connection was closed without an answer'))
+    socket.on('data', (part) => {
+      text += String(part)
+      if (text.length > MAX_REPLY_LENGTH) return fail('the answer is too long')
+      if (!text.endsWith('\n')) return
+      const reply = decodeReply(request, text)
+      if (!reply.ok) return fail(reply.reason)
+      resolve(reply.value)
+      socket.end()
+    })
+  })
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'ENOENT':
+      return 'no re6stnet runs with this run directory; start it, or give its --run or --console'
+    case 'ECONNREFUSED':
+      return 'the re6stnet that made this socket has ended without cleaning up; start it again'
+    case 'EACCES':
+      return 'no permission: run as root'
+    case 'ENOTSOCK':
+      return 'not a socket: give the control socket of a node'
+    default:
+      return error.message
+  }
+}

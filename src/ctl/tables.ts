@@ -1,0 +1,146 @@
+import { styleText } from 'node:util'
+import type { RouteReply, StatusReply, TunnelReply } from '../core/control/replies.ts'
+
+/** How text is shown: colours only for a person at a terminal. */
+export interface Look {
+  readonly colours: boolean
+  /** For "3 min ago". */
+  readonly nowMs: number
+}
+
+type Style = Parameters<typeof styleText>[0]
+
+const painter =
+  ({ colours }: Look) =>
+  (style: Style, text: string) =>
+    colours ? styleText(style, text) : text
+
+/** What `re6st status` prints. */
+export function statusText(status: StatusReply, look: Look): string {
+  const paint = painter(look)
+  const { registry, certificate, configuration } = status
+  const headline = status.connected
+    ? paint('green', `connected: ${status.reachableNodes} nodes reachable`)
+    : paint('red', 'NOT connected: the node of the registry is out of reach')
+  const lastAnswer =
+    registry.lastAnswer === null ? 'not yet asked' : `answered ${ago(registry.lastAnswer, look)} ago`
+  const rows: [string, string][] = [
+    ['address', `${paint('bold', status.address)}  subnet ${status.subnet}  network ${status.network}`],
+    ['advertised', status.advertised.join('  ') || paint('yellow', 'none: others cannot connect to us')],
+    ['registry', `${registry.url}  ${lastAnswer}`],
+    ...(registry.lastError === null
+      ? []
+      : [['', paint('yellow', registry.lastError)] satisfies [string, string]]),
+    [
+      '',
+      `its node ${registry.node} is ${registry.nodeReachable ? 'reachable' : paint('yellow', 'not reachable')}`,
+    ],
+    [
+      'certificate',
+      `serial ${certificate.serial}  until ${day(certificate.notAfter)}  renewal from ${day(certificate.renewal)}${certificate.revoked ? paint('red', '  REVOKED') : ''}`,
+    ],
+    [
+      'network',
+      `version ${configuration.version}  hello ${configuration.helloSeconds} s  tunnels ${configuration.clientCount} out, ${configuration.maxClients} in  ${configuration.encrypt ? 'encrypted' : 'not encrypted'}  routing ${configuration.authenticatedRouting ? 'authenticated' : 'not authenticated'}`,
+    ],
+    [
+      're6stnet',
+      `${status.version}  protocol ${status.protocol}  up ${duration(status.uptimeSeconds)}${status.sourceSpecificRoutes ? '' : paint('yellow', '  no source-specific routes')}`,
+    ],
+  ]
+  return [
+    `${paint('bold', status.name)}  ${headline}`,
+    ...rows.map(([name, value]) => `  ${name.padEnd(12)}${value}`),
+  ].join('\n')
+}
+
+/** What `re6st tunnels` prints. */
+export function tunnelsText(tunnels: readonly TunnelReply[], look: Look): string {
+  if (tunnels.length === 0) return 'no tunnels'
+  const paint = painter(look)
+  const rows = tunnels.map((tunnel) => [
+    tunnel.peer ?? '?',
+    tunnel.direction === 'client' ? '→' : '←',
+    tunnel.state,
+    tunnel.iface,
+    tunnel.protocol ?? '-',
+    tunnel.underlay ?? '-',
+    ago(tunnel.since, look),
+    tunnel.state === 'failed' ? '-' : `${bytes(tunnel.receivedBytes)}/${bytes(tunnel.sentBytes)}`,
+    tunnel.roundTripMs === null ? '-' : `${tunnel.roundTripMs.toFixed(1)} ms`,
+    tunnel.cost === null ? '-' : String(tunnel.cost),
+    tunnel.reason ?? '',
+  ])
+  const header = [
+    'PEER',
+    '',
+    'STATE',
+    'IFACE',
+    'PROTO',
+    'UNDERLAY',
+    'SINCE',
+    'IN/OUT',
+    'RTT',
+    'COST',
+    'REASON',
+  ]
+  return aligned([header, ...rows], (line, row) =>
+    row === 0 ? paint('dim', line) : tunnels[row - 1]?.state === 'failed' ? paint('yellow', line) : line,
+  )
+}
+
+/** What `re6st routes` prints. */
+export function routesText(routes: readonly RouteReply[], look: Look): string {
+  if (routes.length === 0) return 'no routes: this node reaches nobody'
+  const paint = painter(look)
+  const rows = routes.map(({ node, prefix, nextHop, via, iface, metric, installed }) => [
+    installed ? '*' : '',
+    node,
+    prefix,
+    nextHop ?? via,
+    iface,
+    String(metric),
+  ])
+  return aligned([['', 'NODE', 'SUBNET', 'NEXT HOP', 'IFACE', 'METRIC'], ...rows], (line, row) =>
+    row === 0 || !routes[row - 1]?.installed ? paint('dim', line) : line,
+  )
+}
+
+function aligned(rows: readonly (readonly string[])[], paint: (line: string, row: number) => string): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  return rows
+    .map((row, index) =>
+      paint(
+        row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd(),
+        index,
+      ),
+    )
+    .join('\n')
+}
+
+const day = (time: string): string => time.slice(0, 10)
+const ago = (time: string, { nowMs }: Look): string =>
+  duration(Math.max(0, (nowMs - Date.parse(time)) / 1000))
+
+/** `42 s`, `3 min`, `5 h`, `12 d`. */
+export function duration(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)} s`
+  if (seconds < 2 * 3600) return `${Math.round(seconds / 60)} min`
+  if (seconds < 48 * 3600) return `${Math.round(seconds / 3600)} h`
+  return `${Math.round(seconds / 86_400)} d`
+}
+
+/** `512`, `1.2k`, `34M`. */
+export function bytes(count: number): string {
+  const units = ['', 'k', 'M', 'G', 'T', 'P']
+  let unit = 0
+  let value = count
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000
+    unit += 1
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)}${units[unit]}`
+}

@@ -1,0 +1,129 @@
+import { once } from 'node:events'
+import { chmod, rm } from 'node:fs/promises'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { type ControlReplies, type ControlRequest, decodeRequest } from '../../core/control/replies.ts'
+import { messageOf, Re6stError } from '../../core/errors.ts'
+import type { Logger } from '../../platform/log.ts'
+
+/** Says what is asked. */
+export type ControlAnswers = {
+  readonly [Request in Exclude<ControlRequest, 'list'>]: () => ControlReplies[Request]
+}
+
+/** A request is a few bytes. */
+const MAX_REQUEST_LENGTH = 64 << 10
+/** A client that is silent for so long is cut off. */
+const IDLE_TIMEOUT_MS = 30_000
+const MAX_CLIENTS = 64
+/** The kernel's limit for the path of a Unix socket, with its ending zero. */
+const MAX_PATH_LENGTH = 107
+const PROBE_TIMEOUT_MS = 1_000
+
+const DESCRIPTIONS: ControlReplies['list'] = [
+  { request: 'list', description: 'what can be asked' },
+  { request: 'status', description: 'addresses, registry, certificate, configuration' },
+  { request: 'tunnels', description: 'each tunnel, and the last ones that failed' },
+  { request: 'routes', description: 'routes to nodes' },
+]
+
+/** The socket that `re6st` talks to: one JSON line for each request, and one for its answer. */
+export class ControlServer implements AsyncDisposable {
+  readonly #path: string
+  readonly #log: Logger
+  readonly #server: Server
+  readonly #clients = new Set<Socket>()
+  #answers: ControlAnswers | undefined
+
+  constructor(path: string, log: Logger) {
+    this.#path = path
+    this.#log = log
+    this.#server = createServer((client) => this.#serve(client))
+    this.#server.maxConnections = MAX_CLIENTS
+  }
+
+  /**
+   * Takes the socket: first of all, so that a second node with the same run directory changes nothing.
+   * @throws Re6stError `SYSTEM` when another node answers there, or it cannot be made
+   */
+  async start(): Promise<void> {
+    if (Buffer.byteLength(this.#path) > MAX_PATH_LENGTH)
+      throw new Re6stError(
+        'SYSTEM',
+        `--console ${this.#path}: longer than ${MAX_PATH_LENGTH} bytes; give a shorter path, or a shorter --run`,
+      )
+    if (await isAnswered(this.#path))
+      throw new Re6stError(
+        'SYSTEM',
+        `another re6stnet runs: it answers at ${this.#path}; stop it, or give another --run and --console`,
+      )
+    await rm(this.#path, { force: true })
+    try {
+      this.#server.listen(this.#path)
+      await once(this.#server, 'listening')
+      await chmod(this.#path, 0o600)
+    } catch (error) {
+      throw new Re6stError('SYSTEM', `the control socket ${this.#path} cannot be made: ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+    this.#server.on('error', (error) => this.#log.warn({ reason: messageOf(error) }, 'control socket'))
+  }
+
+  /** From now on, requests are answered. */
+  serve(answers: ControlAnswers): void {
+    this.#answers = answers
+  }
+
+  #serve(client: Socket): void {
+    this.#clients.add(client)
+    client.setEncoding('utf8').setTimeout(IDLE_TIMEOUT_MS, () => client.destroy())
+    client.on('error', () => {}) // it left: nobody is there to be told
+    client.on('close', () => this.#clients.delete(client))
+    let pending = ''
+    client.on('data', (text) => {
+      const lines = (pending + String(text)).split('\n')
+      pending = lines.pop() ?? ''
+      for (const line of lines) client.write(`${this.#answer(line)}\n`)
+      if (pending.length > MAX_REQUEST_LENGTH) client.end(`${failure('OPTION', 'the request is too long')}\n`)
+    })
+  }
+
+  #answer(line: string): string {
+    const request = decodeRequest(line)
+    if (!request.ok) return failure('OPTION', request.reason)
+    if (request.value === 'list') return success(DESCRIPTIONS)
+    if (!this.#answers) return failure('SYSTEM', 'the node is starting: ask again in a moment')
+    try {
+      return success(this.#answers[request.value]())
+    } catch (error) {
+      this.#log.warn({ err: error }, 'a control request failed')
+      return failure('SYSTEM', messageOf(error))
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients) client.destroy()
+    if (!this.#server.listening) return
+    const closed = once(this.#server, 'close')
+    this.#server.close()
+    await closed
+  }
+}
+
+const success = (response: unknown): string => JSON.stringify({ status: 'ok', response })
+const failure = (code: string, message: string): string =>
+  JSON.stringify({ status: 'error', error: { code, message } })
+
+/** Whether somebody listens: a socket that was left by a killed node refuses. */
+async function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path)
+    const end = (answered: boolean) => {
+      probe.destroy()
+      resolve(answered)
+    }
+    probe.setTimeout(PROBE_TIMEOUT_MS, () => end(true))
+    probe.on('connect', () => end(true))
+    probe.on('error', () => end(false))
+  })
+}

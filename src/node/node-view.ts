@@ -1,0 +1,149 @@
+import type { NetworkConfig } from '../core/config/network-config.ts'
+import { PROTOCOL } from '../core/config/protocol-number.ts'
+import type { RouteReply, StatusReply, TunnelReply } from '../core/control/replies.ts'
+import { renewalDueMs } from '../core/crypto/certificate.ts'
+import { formatAddressList, type PeerAddress } from '../core/values/address-list.ts'
+import { numberOfVersion } from '../core/values/network-version.ts'
+import { networkCidr, prefixOfCidr, subnetCidr, subnetNameOf } from '../core/values/prefix.ts'
+import type { RegistryClient } from '../platform/registry-client.ts'
+import { VERSION } from '../platform/version.ts'
+import type { ControlAnswers } from './control/control-server.ts'
+import type { Identity } from './identity.ts'
+import type { RoutedNodes } from './network-view.ts'
+import { INFINITY_METRIC, type Neighbour, type Route, type Router } from './routing/router.ts'
+import type { TunnelInfo, Tunnels } from './tunnels.ts'
+
+/** Where the answers come from. */
+export interface NodeViewSources {
+  readonly identity: () => Identity
+  readonly config: () => NetworkConfig
+  readonly router: Pick<Router, 'neighbours' | 'routes'>
+  readonly nodes: RoutedNodes
+  readonly tunnels: Pick<Tunnels, 'list' | 'peers'>
+  readonly advertised: () => readonly PeerAddress[]
+  readonly registry: Pick<RegistryClient, 'contact'>
+  readonly registryUrl: string
+  readonly sourceSpecificRoutes: boolean
+  readonly uptimeMs: () => number
+}
+
+/** What `re6st` shows of a node. */
+export const nodeAnswers = (sources: NodeViewSources): ControlAnswers => ({
+  status: () => statusOf(sources),
+  tunnels: () => sources.tunnels.list().map((tunnel) => tunnelOf(tunnel, sources)),
+  routes: () => routesOf(sources),
+})
+
+function statusOf({
+  identity,
+  config,
+  nodes,
+  tunnels,
+  advertised,
+  registry,
+  ...rest
+}: NodeViewSources): StatusReply {
+  const { authority, certificate, address } = identity()
+  const { network } = authority
+  const { registryPrefix, ...settings } = config()
+  const own = certificate.prefix
+  const nodeReachable = registryPrefix === own || nodes.isReachable(registryPrefix)
+  const number = numberOfVersion(settings.version)
+  return {
+    version: VERSION,
+    protocol: PROTOCOL,
+    connected: nodeReachable || tunnels.peers().includes(registryPrefix),
+    uptimeSeconds: Math.floor(rest.uptimeMs() / 1000),
+    name: certificate.subnetName,
+    address,
+    subnet: subnetCidr(network, own),
+    network: networkCidr(network),
+    advertised: advertised().map((one) => formatAddressList([one], { withCountry: true })),
+    reachableNodes: nodes.size,
+    registry: {
+      url: rest.registryUrl,
+      node: subnetNameOf(registryPrefix),
+      nodeReachable,
+      lastAnswer: registry.contact.lastAnswerMs === undefined ? null : time(registry.contact.lastAnswerMs),
+      lastError: registry.contact.lastError ?? null,
+    },
+    certificate: {
+      serial: String(certificate.serial),
+      notBefore: time(certificate.notBeforeMs),
+      notAfter: time(certificate.notAfterMs),
+      renewal: time(renewalDueMs(certificate)),
+      authorityNotAfter: time(authority.notAfterMs),
+      revoked: settings.crl.has(certificate.serial),
+    },
+    configuration: {
+      version: number.ok ? String(number.value) : '?',
+      helloSeconds: settings.helloIntervalMs / 1000,
+      encrypt: settings.encrypt,
+      clientCount: settings.clientCount,
+      maxClients: settings.maxClients,
+      authenticatedRouting: settings.keys.sign !== undefined,
+    },
+    sourceSpecificRoutes: rest.sourceSpecificRoutes,
+  }
+}
+
+function tunnelOf(tunnel: TunnelInfo, { identity, router }: NodeViewSources): TunnelReply {
+  const neighbour = neighbourOf(tunnel, identity().authority.network, router)
+  return {
+    direction: tunnel.direction,
+    state: tunnel.state,
+    peer: tunnel.prefix === undefined ? null : subnetNameOf(tunnel.prefix),
+    iface: tunnel.iface,
+    protocol: tunnel.protocol ?? null,
+    underlay: tunnel.underlay ? `${bracketed(tunnel.underlay.address)}:${tunnel.underlay.port}` : null,
+    since: time(tunnel.sinceMs),
+    receivedBytes: tunnel.receivedBytes,
+    sentBytes: tunnel.sentBytes,
+    roundTripMs: neighbour?.rttMs ?? null,
+    cost: neighbour && neighbour.cost < INFINITY_METRIC ? neighbour.cost : null,
+    reason: tunnel.reason ?? null,
+  }
+}
+
+/** A server has many neighbours on one interface: the one that announces the peer's own subnet is it. */
+function neighbourOf(
+  { iface, prefix, state }: TunnelInfo,
+  network: Identity['authority']['network'],
+  { neighbours, routes }: Pick<Router, 'neighbours' | 'routes'>,
+): Neighbour | undefined {
+  if (state !== 'up' || prefix === undefined) return undefined
+  const subnet = subnetCidr(network, prefix)
+  const own = routes.find(
+    (route) => route.iface === iface && route.refmetric === 0 && route.prefix === subnet,
+  )
+  return own && neighbours.find((one) => one.iface === iface && one.address === own.via)
+}
+
+function routesOf({ identity, router }: NodeViewSources): RouteReply[] {
+  const { network } = identity().authority
+  const nodeOf = (route: Route) => {
+    const prefix = prefixOfCidr(network, route.prefix)
+    return prefix.ok && prefix.value !== '' ? subnetNameOf(prefix.value) : undefined
+  }
+  const hopNames = new Map(
+    router.routes
+      .filter(({ refmetric, metric }) => refmetric === 0 && metric < INFINITY_METRIC)
+      .map((route) => [`${route.via}%${route.iface}`, nodeOf(route)] as const),
+  )
+  return router.routes
+    .flatMap((route) => {
+      const node = nodeOf(route)
+      if (node === undefined || route.metric >= INFINITY_METRIC) return []
+      const { prefix, via, iface, metric, installed } = route
+      return [
+        { prefix, node, via, iface, nextHop: hopNames.get(`${via}%${iface}`) ?? null, metric, installed },
+      ]
+    })
+    .sort(
+      (one, other) =>
+        Number.parseInt(one.node, 10) - Number.parseInt(other.node, 10) || one.metric - other.metric,
+    )
+}
+
+const time = (ms: number): string => new Date(ms).toISOString()
+const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address)

@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest'
+import { bytes, duration, routesText, statusText, tunnelsText } from '../../../src/ctl/tables.ts'
+import { examplesOfDocument } from '../../support/control-examples.ts'
+
+const { status, tunnels, routes } = examplesOfDocument()
+const look = { colours: false, nowMs: Date.parse('2026-11-23T21:40:00Z') }
+
+describe('what a person sees', () => {
+  it('status tells first whether we are connected', () => {
+    expect(statusText(status, look).split('\n')[0]).toBe('1/16  connected: 3 nodes reachable')
+    expect(statusText({ ...status, connected: false }, look)).toMatch(/^1\/16 {2}NOT connected/)
+    expect(statusText({ ...status, advertised: [] }, look)).toContain('others cannot connect to us')
+  })
+
+  it('tunnels are aligned, and say why one failed', () => {
+    expect(tunnelsText(tunnels, look).split('\n')).toEqual([
+      'PEER     STATE   IFACE      PROTO  UNDERLAY          SINCE  IN/OUT     RTT     COST  REASON',
+      '0/16  →  up      re6stnet1  tcp    203.0.113.2:1194  3 min  2.8k/2.9k  4.3 ms  96',
+      '3/16  →  failed  re6stnet2  -      -                 3 min  -          -       -     connection refused',
+    ])
+    expect(tunnelsText([], look)).toBe('no tunnels')
+  })
+
+  it('routes name the next hop', () => {
+    expect(routesText(routes, look).split('\n')[1]).toBe('*  0/16  2001:db8:42::/64  0/16      re6stnet1  96')
+  })
+
+  it('numbers are short', () => {
+    expect([0, 999, 1500, 150_000, 2_500_000_000].map(bytes)).toEqual(['0', '999', '1.5k', '150k', '2.5G'])
+    expect([5, 150, 9000, 200_000].map(duration)).toEqual(['5 s', '3 min', '3 h', '2 d'])
+  })
+})

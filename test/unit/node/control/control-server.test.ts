@@ -1,0 +1,110 @@
+import { mkdtempSync, statSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { decodeReply, decodeRequest } from '../../../../src/core/control/replies.ts'
+import { askNode } from '../../../../src/ctl/ask.ts'
+import { type ControlAnswers, ControlServer } from '../../../../src/node/control/control-server.ts'
+import { silentLog } from '../../../../src/platform/log.ts'
+import { examplesOfDocument } from '../../../support/control-examples.ts'
+import { fc, test } from '../../../support/property.ts'
+
+const examples = examplesOfDocument()
+const answers: ControlAnswers = {
+  status: () => examples.status,
+  tunnels: () => examples.tunnels,
+  routes: () => examples.routes,
+}
+
+let path: string
+beforeEach(() => {
+  path = join(mkdtempSync(join(tmpdir(), 're6st-control-')), 'control.sock')
+})
+
+async function started(): Promise<ControlServer> {
+  const server = new ControlServer(path, silentLog)
+  await server.start()
+  server.serve(answers)
+  return server
+}
+
+/** What comes back for raw text, until the connection is closed or a line is complete. */
+const exchange = (text: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const client = connect(path, () => client.write(text))
+    let received = ''
+    client.setEncoding('utf8').on('data', (part) => {
+      received += String(part)
+      if (received.endsWith('\n')) client.end()
+    })
+    client.on('close', () => resolve(received))
+    client.on('error', reject)
+  })
+
+describe('the control socket', () => {
+  it('answers what is asked, and says what can be asked', async () => {
+    await using _ = await started()
+    expect(await askNode(path, 'status')).toEqual(examples.status)
+    expect(await askNode(path, 'tunnels')).toEqual(examples.tunnels)
+    expect(await askNode(path, 'routes')).toEqual(examples.routes)
+    expect((await askNode(path, 'list')).map(({ request }) => request)).toEqual([
+      'list',
+      'status',
+      'tunnels',
+      'routes',
+    ])
+  })
+
+  it('is for its owner alone', async () => {
+    await using _ = await started()
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+  })
+
+  it('refuses to start where another answers, and takes over what a killed one left', async () => {
+    {
+      await using _ = await started()
+      await expect(new ControlServer(path, silentLog).start()).rejects.toThrow(/another re6stnet runs/)
+    }
+    await using again = await started()
+    expect(again).toBeInstanceOf(ControlServer)
+  })
+
+  it('refuses a path that the kernel would cut', async () => {
+    await expect(new ControlServer(`/tmp/${'x'.repeat(120)}`, silentLog).start()).rejects.toThrow(
+      /longer than 107 bytes/,
+    )
+  })
+
+  it('refuses garbage and endless lines, and goes on', async () => {
+    await using _ = await started()
+    expect(await exchange('garbage\n')).toContain('not JSON')
+    expect(await exchange('{"request":"everything"}\n')).toContain('unknown request')
+    expect(await exchange('x'.repeat(70_000))).toContain('too long')
+    expect(await askNode(path, 'status')).toEqual(examples.status)
+  })
+
+  it('answers many at once, also beside one that never asks', async () => {
+    await using _ = await started()
+    const silent = connect(path)
+    const replies = await Promise.all(Array.from({ length: 20 }, () => askNode(path, 'tunnels')))
+    expect(replies).toHaveLength(20)
+    silent.destroy()
+  })
+})
+
+describe('who asks', () => {
+  it('is told why there is no answer', async () => {
+    await expect(askNode(path, 'status')).rejects.toThrow(/no re6stnet runs with this run directory/)
+  })
+
+  test('arbitrary text is no reply, and no request', fc.string({ maxLength: 200 }), (text) => {
+    expect(decodeReply('status', text).ok).toBe(false)
+    expect(decodeRequest(text).ok).toBe(false)
+  })
+
+  test('arbitrary JSON is a reply, or refused', fc.jsonValue(), (value) => {
+    expect(decodeReply('tunnels', JSON.stringify({ status: 'ok', response: value }))).toHaveProperty('ok')
+    expect(decodeRequest(JSON.stringify(value))).toHaveProperty('ok')
+  })
+})
