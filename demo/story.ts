@@ -149,6 +149,7 @@ export class Story {
         deadlineMs: SLOW_MACHINE_MS,
       })
     }
+    await this.#allPairs(CONVERGENCE_HELLOS)
     this.#display.converged()
   }
 
