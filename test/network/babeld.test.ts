@@ -192,7 +192,7 @@ describe('while it runs', () => {
       await client.router.setKeys(next)
       await systemClock.sleep(300)
       await server.router.setKeys(next)
-      await systemClock.sleep(5_000)
+      await systemClock.sleep(3_500)
     })
     expect(sent).toBeGreaterThan(50)
     expect(lost).toBe(0)
