@@ -23,7 +23,9 @@ export interface MessageComponents {
   readonly identity: () => Identity
   readonly configuration: NetworkConfiguration
   readonly cache: Pick<Cache, 'store'>
-  readonly tunnels: Pick<Tunnels, 'peers' | 'clientTunnelPeers' | 'servedPeers' | 'addressesLearnt'>
+  readonly tunnels: Pick<Tunnels, 'clientTunnelPeers' | 'servedPeers' | 'addressesLearnt'>
+  /** Nodes with a tunnel to or from us. */
+  readonly peers: () => readonly Prefix[]
   /** Our own addresses, as others may use them. */
   readonly advertised: () => readonly PeerAddress[]
   /** Name of the operating system. */
@@ -78,7 +80,7 @@ export class NodeMessages implements AsyncDisposable {
 
   /** Tells all neighbours. */
   spreadVersion(): void {
-    for (const prefix of this.#components.tunnels.peers()) this.sendVersion(prefix)
+    for (const prefix of this.#components.peers()) this.sendVersion(prefix)
   }
 
   #send(prefix: Prefix, message: Message): void {

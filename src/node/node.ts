@@ -26,8 +26,9 @@ import { nodeAnswers } from './node-view.ts'
 import { keepRenewed, renewCertificate } from './renewal.ts'
 import { createBabeldRouter } from './routing/babeld-router.ts'
 import type { RouterSettings } from './routing/router.ts'
+import { SingleClient } from './single-client.ts'
 import { createOpenvpnTransport } from './transport/openvpn-transport.ts'
-import { Tunnels } from './tunnels.ts'
+import { type TunnelComponents, type TunnelLimits, Tunnels } from './tunnels.ts'
 import { runUpCommand, UserDaemons } from './user-commands.ts'
 
 /** What a node uses of its surroundings. */
@@ -141,28 +142,32 @@ export async function startNode(
     ownCountry: options.country,
   })
 
-  const tunnels: Tunnels = new Tunnels(
-    {
-      transport,
-      router,
-      nodes,
-      cache,
-      clock,
-      random,
-      log,
-      askAddresses: (prefix) => messages.askAddresses(prefix),
-      getBootstrapPeer: (bootstrapSignal) => registry.getBootstrapPeer(bootstrapSignal),
-      onPeer: (prefix) => messages.sendVersion(prefix),
-      onExternalAddress: (seen) => {
-        if (!ownAddresses.learn(seen)) return
-        cache.ownAddresses = advertised()
-        log.info({ underlay: seen }, 'others see us at this address')
-      },
+  const tunnelComponents: TunnelComponents = {
+    transport,
+    router,
+    nodes,
+    cache,
+    clock,
+    random,
+    log,
+    askAddresses: (prefix) => messages.askAddresses(prefix),
+    getBootstrapPeer: (bootstrapSignal) => registry.getBootstrapPeer(bootstrapSignal),
+    onPeer: (prefix) => messages.sendVersion(prefix),
+    onExternalAddress: (seen) => {
+      if (!ownAddresses.learn(seen)) return
+      cache.ownAddresses = advertised()
+      log.info({ underlay: seen }, 'others see us at this address')
     },
-    { own, maxClients, isRevoked: (serial) => configuration.config.crl.has(serial) },
-    settings(),
-  )
+  }
+  const limits: TunnelLimits = {
+    own,
+    maxClients,
+    isRevoked: (serial) => configuration.config.crl.has(serial),
+  }
+  const tunnels = new Tunnels(tunnelComponents, limits, settings())
   cleanUp.use(tunnels)
+  const single = options.client && cleanUp.use(new SingleClient(tunnelComponents, limits, options.client))
+  const peers = () => [...tunnels.peers(), ...(single?.peers() ?? [])]
 
   const messages: NodeMessages = new NodeMessages({
     clock,
@@ -172,6 +177,7 @@ export async function startNode(
     configuration,
     cache,
     tunnels,
+    peers,
     advertised,
     platform: `Linux-${release()}-${arch()}`,
     signal: untilStopped,
@@ -193,6 +199,7 @@ export async function startNode(
     sourceSpecific,
     tunnelIfaces: options.listeners.map(({ protocol }) => `re6stnet-${protocol}`),
     lanIfaces: options.interfaces,
+    expectedRoutes: cache.peers().length,
   })
   const configureTransport = ({ encrypt, helloIntervalMs }: NetworkConfig) =>
     transport.configure({ encrypt, helloIntervalMs, dhFile: options.dh })
@@ -201,7 +208,7 @@ export async function startNode(
   cleanUp.use(
     router.watch(() => {
       nodes.invalidate()
-      tunnels.changed()
+      if (!single) tunnels.changed()
     }),
   )
   const servers = maxClients() > 0 ? options.listeners : []
@@ -229,6 +236,7 @@ export async function startNode(
       case 'revoked':
         messages.setRevoked(changed.crl)
         tunnels.endRevoked()
+        single?.endRevoked()
         if (changed.crl.has(identity.certificate.serial)) await renewNow()
         return
       case 'routing-timers':
@@ -237,7 +245,8 @@ export async function startNode(
         return await tunnels.restartServers()
       case 'tunnel-limits':
       case 'registry-node':
-        return tunnels.configure(settings())
+        if (!single) tunnels.configure(settings())
+        return
       case 'ipv4-payload':
       case 'protocol':
         return
@@ -295,7 +304,7 @@ export async function startNode(
       config: () => configuration.config,
       router,
       nodes,
-      tunnels,
+      tunnels: { peers, list: () => [...tunnels.list(), ...(single?.list() ?? [])] },
       advertised,
       registry,
       registryUrl: options.registry.href,
@@ -303,7 +312,8 @@ export async function startNode(
       uptimeMs: () => clock.monotonicMs() - startedMs,
     }),
   )
-  tunnels.start()
+  if (single) single.start()
+  else tunnels.start()
   log.info({ address: identity.address, peer: subnetNameOf(own) }, 'the node runs')
   cleanUp.defer(() => stopping.abort(new Error('the node stops')))
   const running = cleanUp.move()

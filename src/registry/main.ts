@@ -4,6 +4,7 @@ import { messageOf, Re6stError } from '../core/errors.ts'
 import type { RegistryOptions } from '../core/options/registry-options.ts'
 import { systemClock } from '../platform/clock.ts'
 import { openLog } from '../platform/log.ts'
+import { reopenOnSignal } from '../platform/main.ts'
 import { systemProcesses } from '../platform/processes.ts'
 import { openGeoIp } from './geoip.ts'
 import { openMailer } from './mail.ts'
@@ -17,7 +18,7 @@ import { startRegistry } from './registry.ts'
  */
 export async function runRegistry(options: RegistryOptions): Promise<number> {
   const log = openLog({ file: options.logFile, verbosity: options.verbosity })
-  process.on('SIGUSR1', () => log.reopen())
+  using _ = reopenOnSignal(log)
   const stopped = new Promise<undefined>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(undefined))
   })

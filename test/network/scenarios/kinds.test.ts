@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { programOf } from '../../../lab/programs.ts'
+import type { RouteReply, TunnelReply } from '../../../src/core/control/replies.ts'
 import { DEADLINE_MS, nextHop, withNetwork } from '../../support/networks.ts'
 
 describe('kinds of network', () => {
@@ -42,6 +44,24 @@ describe('kinds of network', () => {
       },
     ))
 
+  test('re6st shows the node, its tunnels and its routes', () =>
+    withNetwork('re6st', { nodeCount: 1 }, async ({ nodes: [own, one] }) => {
+      if (!one) throw new Error('the network has too few nodes')
+      const ask = async (request: string) =>
+        (await one.machine.run(...programOf('re6st'), request, '--json', '--run', one.runDirectory)).stdout
+      expect(JSON.parse(await ask('status'))).toMatchObject({
+        connected: true,
+        name: one.subnetName,
+        address: one.address,
+      })
+      const tunnels = JSON.parse(await ask('tunnels')) as TunnelReply[]
+      expect(tunnels.filter(({ state, peer }) => state === 'up' && peer === own.subnetName)).toHaveLength(1)
+      const routes = JSON.parse(await ask('routes')) as RouteReply[]
+      expect(routes.find(({ node, installed }) => node === own.subnetName && installed)?.nextHop).toBe(
+        own.subnetName,
+      )
+    }))
+
   test('an underlay of IPv6 only', () =>
     withNetwork(
       'ipv6',
@@ -64,6 +84,22 @@ describe('kinds of network', () => {
         expect(interfaces.map(({ ifname }) => ifname)).toContain('re6stnet-tcp6')
       },
     ))
+
+  test('a node with --client has one tunnel and no server; it is made again when it ends', () =>
+    withNetwork('client', { nodeCount: 1 }, async ({ lab, network, nodes }) => {
+      const [own, one] = nodes
+      if (!one) throw new Error('the network has too few nodes')
+      const remotes = `192.0.2.1,1194,tcp;${own.machine.addresses.ipv4},1194,tcp`
+      const client = await network.join(await lab.host('client'), { nodeOptions: ['--client', remotes] })
+      await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+      const taps = (await client.machine.ip('link', 'show'))
+        .map(({ ifname }) => ifname)
+        .filter((name) => /^re6st/.test(String(name)))
+      expect(taps).toEqual(['re6stnet'])
+      await own.stop()
+      own.start()
+      await network.allPairsPing({ deadlineMs: 2 * DEADLINE_MS })
+    }))
 
   test('two nodes behind one NAT find each other over their LAN', () =>
     withNetwork(

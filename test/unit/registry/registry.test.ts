@@ -20,12 +20,22 @@ describe('a new registry', () => {
     expect(await anyone.getCa()).toBe(pki.ca)
     const pem = await anyone.requestCertificate({ token: '', csr: csr('node-a') })
     const certificate = readNodeCertificate(pem ?? '')
-    expect(certificate).toMatchObject({ ok: true, value: { serial: 1n, subjectSerial: 0, subnetName: '0/32' } })
+    expect(certificate).toMatchObject({
+      ok: true,
+      value: { serial: 1n, subjectSerial: 0, subnetName: '0/32' },
+    })
 
     const decrypt = makeDecryptor(keyOf('node-a'))
-    const node = new RegistryClient(registry.url, { prefix: prefixOfBits('0'.repeat(32)), caPublicKey, decrypt })
+    const node = new RegistryClient(registry.url, {
+      prefix: prefixOfBits('0'.repeat(32)),
+      caPublicKey,
+      decrypt,
+    })
     const config = readNetworkConfig(await node.getNetworkConfig(), { caPublicKey, decrypt })
-    expect(config).toMatchObject({ ok: true, value: { config: { registryPrefix: '0'.repeat(32), helloIntervalMs: 15_000 } } })
+    expect(config).toMatchObject({
+      ok: true,
+      value: { config: { registryPrefix: '0'.repeat(32), helloIntervalMs: 15_000 } },
+    })
     expect(await node.renewCertificate()).toBe(pem)
     expect(await node.getDh()).toMatch(/^-----BEGIN DH PARAMETERS-----\n/)
     expect(await node.getBootstrapPeer()).toBeUndefined()
