@@ -1,0 +1,73 @@
+import { createPrivateKey } from 'node:crypto'
+import {
+  type Authority,
+  type NodeCertificate,
+  readAuthority,
+  readNodeCertificate,
+} from '../../src/core/crypto/certificate.ts'
+import { type Destination, type IncomingMessage, Sessions } from '../../src/core/session/sessions.ts'
+import { nodeAddress, type Prefix } from '../../src/core/values/prefix.ts'
+import { vectors } from './vectors.ts'
+
+interface Pki {
+  ca: string
+  keys: Record<string, string>
+  cases: { name: string; pem: string }[]
+}
+const pki = vectors<Pki>('pki.json')
+
+/** Which key and certificate the recorded nodes use. */
+const NODES: Readonly<Record<string, readonly [key: string, certificate: string]>> = {
+  'node-a': ['node-a', 'node-a'],
+  'node-b': ['node-b', 'node-b2'],
+  'registry-node': ['registry-node', 'registry-node'],
+}
+
+/** A time before all recorded secrets, at which the recorded certificates are valid. */
+export const RECORDED_MS = Date.parse('2026-11-23T17:00:00Z')
+
+export const recordedAuthority = valueOf<Authority>(readAuthority(pki.ca))
+export const recordedCertificate = (name: string): NodeCertificate =>
+  valueOf(readNodeCertificate(pki.cases.find((one) => one.name === name)?.pem ?? ''))
+
+/** A machine with a recorded identity, and what it did. */
+export class SessionNode {
+  readonly certificate: NodeCertificate
+  readonly address: string
+  readonly sessions: Sessions
+  readonly sent: { readonly datagram: Buffer; readonly to: Destination }[] = []
+  readonly ignored: string[] = []
+  readonly received: IncomingMessage[] = []
+  readonly established: Prefix[] = []
+  /** Answers what comes in. */
+  answer: (message: IncomingMessage) => Uint8Array = () => new Uint8Array()
+
+  constructor(name: string, nowMs: number, seed = 1) {
+    const [key = '', certificate = ''] = NODES[name] ?? []
+    this.certificate = recordedCertificate(certificate)
+    this.address = nodeAddress(recordedAuthority.network, this.certificate.prefix)
+    this.sessions = new Sessions(
+      {
+        authority: recordedAuthority,
+        certificate: this.certificate,
+        privateKey: createPrivateKey(pki.keys[key] ?? ''),
+      },
+      {
+        send: (datagram, to) => this.sent.push({ datagram: Buffer.from(datagram), to }),
+        answer: (message) => {
+          this.received.push(message)
+          return this.answer(message)
+        },
+        established: (prefix) => this.established.push(prefix),
+        ignored: (reason) => this.ignored.push(reason),
+      },
+      (length) => Buffer.alloc(length, seed),
+      nowMs,
+    )
+  }
+}
+
+function valueOf<T>(result: { ok: true; value: T } | { ok: false; reason: string }): T {
+  if (!result.ok) throw new Error(result.reason)
+  return result.value
+}

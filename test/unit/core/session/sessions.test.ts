@@ -1,0 +1,159 @@
+import { describe, expect, it } from 'vitest'
+import { decodeMessageBody, encodeMessageBody, type Message } from '../../../../src/core/session/messages.ts'
+import { decodeRegistryDatagram, encodeRegistryDatagram } from '../../../../src/core/session/registry-link.ts'
+import { prefixOfBits } from '../../../../src/core/values/prefix.ts'
+import { fc, test } from '../../../support/property.ts'
+import { RECORDED_MS, SessionNode } from '../../../support/sessions.ts'
+
+const HELLO = Buffer.from('\x04hello')
+
+/** Delivers what was sent, until nothing is left; `fate` says how often each datagram arrives. */
+function deliver(nodes: readonly SessionNode[], nowMs: number, fate: () => number = () => 1): void {
+  for (let round = 0; round < 50; round++) {
+    const under = nodes.flatMap((from) => from.sent.splice(0).map((sent) => ({ from, ...sent })))
+    if (under.length === 0) return
+    for (const { from, datagram, to } of under) {
+      const receiver = nodes.find(
+        (node) => node !== from && to.address.startsWith(node.address.replace(/1$/, '')),
+      )
+      for (let copies = fate(); copies > 0; copies--)
+        receiver?.sessions.receive(datagram, { address: from.address }, nowMs)
+    }
+  }
+}
+
+const pair = () => {
+  const [a, b] = [new SessionNode('node-a', RECORDED_MS, 1), new SessionNode('node-b', RECORDED_MS, 2)]
+  return { a, b, both: [a, b] as const }
+}
+
+describe('two nodes that know nothing of each other', () => {
+  it('make a session, and what waited is delivered, answered and acknowledged', () => {
+    const { a, b, both } = pair()
+    b.answer = () => Buffer.from('\x04here')
+    a.sessions.send(b.certificate.prefix, HELLO, RECORDED_MS + 1_000)
+    deliver(both, RECORDED_MS + 1_000)
+    expect(b.received.map(({ body }) => Buffer.from(body))).toEqual([HELLO])
+    expect(a.received.map(({ body }) => Buffer.from(body).toString())).toEqual(['\x04here'])
+    expect(b.received[0]).toMatchObject({ prefix: a.certificate.prefix, protocol: 10 })
+    expect([a.ignored, b.ignored]).toEqual([[], []])
+    expect(a.sessions.isConnected(b.certificate.prefix, RECORDED_MS + 100_000)).toBe(true)
+  })
+
+  it('make one session when both begin at the same moment', () => {
+    const { a, b, both } = pair()
+    a.sessions.send(b.certificate.prefix, HELLO, RECORDED_MS + 1_000)
+    b.sessions.send(a.certificate.prefix, HELLO, RECORDED_MS + 1_000)
+    deliver(both, RECORDED_MS + 1_000)
+    expect([a.received.length, b.received.length]).toEqual([1, 1])
+  })
+})
+
+describe('a session', () => {
+  const connected = () => {
+    const nodes = pair()
+    nodes.a.sessions.send(nodes.b.certificate.prefix, HELLO, RECORDED_MS + 1_000)
+    deliver(nodes.both, RECORDED_MS + 1_000)
+    nodes.b.received.length = 0
+    return nodes
+  }
+
+  it('takes a message once, and none that comes after a later one', () => {
+    const { a, b } = connected()
+    a.sessions.send(b.certificate.prefix, HELLO, RECORDED_MS + 2_000)
+    a.sessions.send(b.certificate.prefix, HELLO, RECORDED_MS + 2_000)
+    const [first, second] = a.sent.splice(0)
+    for (const one of [second, second, first])
+      b.sessions.receive(one?.datagram ?? Buffer.alloc(0), { address: a.address }, RECORDED_MS + 2_000)
+    expect(b.received).toHaveLength(1)
+    expect(b.ignored).toEqual([
+      'a message that came already, or too late',
+      'a message that came already, or too late',
+    ])
+  })
+
+  it('is made anew when the peer was restarted, within the time of a retry', () => {
+    const { a } = connected()
+    const again = new SessionNode('node-b', RECORDED_MS + 30_000, 3)
+    a.sessions.send(again.certificate.prefix, HELLO, RECORDED_MS + 31_000)
+    deliver([a, again], RECORDED_MS + 31_000)
+    expect(again.received).toHaveLength(0)
+    // Unanswered for a minute: the handshake begins again.
+    a.sessions.send(again.certificate.prefix, HELLO, RECORDED_MS + 92_000)
+    deliver([a, again], RECORDED_MS + 92_000)
+    expect(again.received).toHaveLength(1)
+  })
+
+  it('ends with the certificate: a revoked peer is not heard any more', () => {
+    const { a, b, both } = connected()
+    b.sessions.setRevoked(new Set([a.certificate.serial]))
+    a.sessions.send(b.certificate.prefix, HELLO, RECORDED_MS + 2_000)
+    deliver(both, RECORDED_MS + 2_000)
+    expect(b.received).toEqual([])
+  })
+
+  test(
+    'goes on whatever comes: arbitrary bytes, and damaged datagrams',
+    fc.uint8Array({ maxLength: 400 }),
+    fc.nat(),
+    fc.integer({ min: 1, max: 255 }),
+    (bytes, at, flip) => {
+      const { a, b, both } = connected()
+      a.sessions.send(b.certificate.prefix, HELLO, RECORDED_MS + 2_000)
+      const damaged = Buffer.from(a.sent[0]?.datagram ?? [])
+      damaged[at % damaged.length] = (damaged[at % damaged.length] ?? 0) ^ flip
+      for (const datagram of [bytes, damaged])
+        b.sessions.receive(datagram, { address: a.address }, RECORDED_MS + 2_000)
+      expect(b.received).toEqual([])
+      deliver(both, RECORDED_MS + 2_000)
+      expect(b.received).toHaveLength(1)
+    },
+  )
+})
+
+test(
+  'over a network that loses and doubles datagrams, what is said arrives',
+  fc.array(fc.constantFrom(0, 1, 1, 1, 2), { minLength: 5, maxLength: 40 }),
+  (fates) => {
+    const { a, b, both } = pair()
+    const fate = () => fates.shift() ?? 1
+    for (let second = 1; second <= 200 && b.received.length === 0; second++) {
+      const nowMs = RECORDED_MS + 1000 * second
+      // Whoever wants to say something says it again, as the node does.
+      if (second % 10 === 1) a.sessions.send(b.certificate.prefix, HELLO, nowMs)
+      for (const { sessions } of both) sessions.tick(nowMs)
+      deliver(both, nowMs, fate)
+    }
+    expect(b.received.length).toBeGreaterThan(0)
+  },
+)
+
+describe('message bodies and registry datagrams', () => {
+  const messages: Message[] = [
+    { kind: 'network-version', version: Buffer.from([1, 2]) },
+    { kind: 'addresses', addresses: '192.0.2.1,1194,tcp' },
+    { kind: 'close-tunnel' },
+    { kind: 'tunnel-drained' },
+    { kind: 'node-information', information: '1, Linux' },
+    { kind: 'topology', topology: '1 2/16 3/16' },
+    { kind: 'log', text: 'x' },
+  ]
+  it.each(messages)('$kind is read back', (message) => {
+    for (const isForwarded of [false, true])
+      expect(decodeMessageBody(encodeMessageBody(message, isForwarded))).toEqual({
+        ok: true,
+        value: { message, isForwarded },
+      })
+  })
+
+  test('arbitrary bytes are a message, or refused', fc.uint8Array({ maxLength: 50 }), (bytes) => {
+    expect(decodeMessageBody(bytes)).toHaveProperty('ok')
+    const read = decodeRegistryDatagram(bytes)
+    if (read.ok) expect(encodeRegistryDatagram(read.value)).toEqual(Buffer.from(bytes))
+  })
+
+  it('a registry datagram is read back', () => {
+    const request = { prefix: prefixOfBits('0101'), code: 4, argument: Buffer.from('x') }
+    expect(decodeRegistryDatagram(encodeRegistryDatagram(request))).toEqual({ ok: true, value: request })
+  })
+})
