@@ -26,9 +26,9 @@ const NODES: Readonly<Record<string, readonly [key: string, certificate: string]
 /** A time before all recorded secrets, at which the recorded certificates are valid. */
 export const RECORDED_MS = Date.parse('2026-11-23T17:00:00Z')
 
-export const recordedAuthority = valueOf<Authority>(readAuthority(pki.ca))
+const recordedAuthority = mustBe<Authority>(readAuthority(pki.ca))
 export const recordedCertificate = (name: string): NodeCertificate =>
-  valueOf(readNodeCertificate(pki.cases.find((one) => one.name === name)?.pem ?? ''))
+  mustBe(readNodeCertificate(pki.cases.find((one) => one.name === name)?.pem ?? ''))
 
 /** A machine with a recorded identity, and what it did. */
 export class SessionNode {
@@ -67,7 +67,7 @@ export class SessionNode {
   }
 }
 
-function valueOf<T>(result: { ok: true; value: T } | { ok: false; reason: string }): T {
+function mustBe<T>(result: { ok: true; value: T } | { ok: false; reason: string }): T {
   if (!result.ok) throw new Error(result.reason)
   return result.value
 }
