@@ -53,8 +53,8 @@ class BabeldRouter implements Router {
   readonly #held: HeldRoutes
   /** What babeld was told of interfaces that it takes back only with them. */
   readonly #told = new Map<string, string>()
-  /** Those that are under way. */
-  readonly #renewals = new Set<Promise<void>>()
+  /** The last change of each link: one follows the other. */
+  readonly #turns = new Map<string, Promise<unknown>>()
   readonly #stopped = new AbortController()
   #settings: RouterSettings | undefined
   #babeld: BabeldProcess | undefined
@@ -78,8 +78,11 @@ class BabeldRouter implements Router {
   }
 
   get routes(): readonly Route[] {
+    // babeld tells of the routes of an interface that went down a moment after the interface itself.
     return [
-      ...this.#tables.routes.map(routeOf).filter((route) => !this.#held.has(route)),
+      ...this.#tables.routes
+        .map(routeOf)
+        .filter((route) => this.#ifaces.has(route.iface) && !this.#held.has(route)),
       ...this.#held.routes,
     ]
   }
@@ -113,8 +116,10 @@ class BabeldRouter implements Router {
     for (const route of this.#held.forget(iface)) this.#tell({ kind: 'route', change: 'flushed', route })
     // babeld 1.12 goes on using what it frees of an interface that it is told to forget: a tunnel, which comes back
     // under the same name, it had better know as one that is down.
-    if (kind === 'lan') await this.#forget(iface)
-    else if (this.#tables.interface(iface)?.up) await this.#linkDown(iface).catch(() => {}) // it has gone by itself
+    await this.#inTurn(iface, async () => {
+      if (kind === 'lan') await this.#forget(iface)
+      else if (this.#tables.interface(iface)?.up) await this.#linkDown(iface).catch(() => {}) // it has gone by itself
+    })
   }
 
   async setKeys(keys: RouterKeys): Promise<void> {
@@ -148,7 +153,7 @@ class BabeldRouter implements Router {
     await this.#babeld?.stop()
     await this.#supervision
     // A link that is down for a moment is set up again first.
-    await Promise.allSettled(this.#renewals)
+    await Promise.allSettled(this.#turns.values())
     await this.#held.clear()
   }
 
@@ -282,16 +287,22 @@ class BabeldRouter implements Router {
 
   /** Lets babeld read the configuration of an interface, which it does when that comes up. */
   async #renew(iface: string, kind: InterfaceKind, configuration: InterfaceConfiguration): Promise<void> {
-    const renewal = this.#doRenew(iface, kind, configuration)
-    this.#renewals.add(renewal)
+    await this.#inTurn(iface, () => this.#doRenew(iface, kind, configuration))
+  }
+
+  /** Changes a link when the changes that were begun before are done. */
+  async #inTurn(iface: string, change: () => Promise<void>): Promise<void> {
+    const turn = (this.#turns.get(iface) ?? Promise.resolve()).catch(() => {}).then(change)
+    this.#turns.set(iface, turn)
     try {
-      await renewal
+      await turn
     } finally {
-      this.#renewals.delete(renewal)
+      if (this.#turns.get(iface) === turn) this.#turns.delete(iface)
     }
   }
 
   async #doRenew(iface: string, kind: InterfaceKind, configuration: InterfaceConfiguration): Promise<void> {
+    if (!this.#ifaces.has(iface)) return // removed before its turn came
     const told = this.#told.get(iface)
     // What babeld was told it takes back only with the interface. A LAN is not ours to set down.
     const mustForget = told !== undefined && (kind === 'lan' || told !== permanentPart(configuration))
@@ -304,6 +315,7 @@ class BabeldRouter implements Router {
     // The neighbour's next full update comes within its interval, which is ours, give or take a quarter.
     this.#held.hold(held, 1.5 * this.#configuredIntervals().updateIntervalMs + BACK_MS)
     await this.#linkDown(iface)
+    if (!this.#ifaces.has(iface)) return // removed meanwhile: down is what it is to be
     const commands = this.#held.commands(iface, this.#required().nodeAddress)
     await linkUp(this.#context.processes, iface, entry.address, commands)
   }
