@@ -69,6 +69,9 @@ export function configurationFile(configuration: BabeldConfiguration): string {
   return [
     // Forwarding is ours to switch on, and off again: a babeld that is killed would leave it as it is.
     'skip-kernel-setup true',
+    // An interface counts only while it is operational (RFC 2863): a cable may be unplugged, and we let a link be
+    // dormant for a moment to have its configuration read again.
+    'link-detect true',
     'redistribute local deny',
     `redistribute ip ${nodeCidr} eq ${nodeLength}`,
     'redistribute deny',

@@ -20,7 +20,7 @@ import { messageOf, Re6stError } from '../../core/errors.ts'
 import { type BabeldContext, BabeldProcess } from './babeld-process.ts'
 import { Greeter } from './greeter.ts'
 import { canBeHeld, HeldRoutes } from './held-routes.ts'
-import { linkDown, linkUp } from './link.ts'
+import { ipBatch, linkDown, setOperational } from './link.ts'
 import type {
   InterfaceKind,
   Neighbour,
@@ -118,7 +118,7 @@ class BabeldRouter implements Router {
     // under the same name, it had better know as one that is down.
     await this.#inTurn(iface, async () => {
       if (kind === 'lan') await this.#forget(iface)
-      else if (this.#tables.interface(iface)?.up) await this.#linkDown(iface).catch(() => {}) // it has gone by itself
+      else await this.#setDown(iface).catch(() => {}) // it has gone by itself
     })
   }
 
@@ -152,7 +152,7 @@ class BabeldRouter implements Router {
     this.#endGreetings()
     await this.#babeld?.stop()
     await this.#supervision
-    // A link that is down for a moment is set up again first.
+    // A link that is dormant for a moment is made operational again first.
     await Promise.allSettled(this.#turns.values())
     await this.#held.clear()
   }
@@ -309,21 +309,26 @@ class BabeldRouter implements Router {
     if (mustForget) await this.#forget(iface)
     this.#told.set(iface, permanentPart(configuration))
     await this.#command(interfaceLine(iface, configuration))
-    const entry = this.#tables.interface(iface)
-    if (told === undefined || mustForget || !entry?.up || entry.address === undefined) return
+    if (told === undefined || mustForget || !this.#tables.interface(iface)?.up) return
+    const { processes } = this.#context
     const held = this.routes.filter((route) => route.iface === iface && canBeHeld(route))
     // The neighbour's next full update comes within its interval, which is ours, give or take a quarter.
     this.#held.hold(held, 1.5 * this.#configuredIntervals().updateIntervalMs + BACK_MS)
-    await this.#linkDown(iface)
-    if (!this.#ifaces.has(iface)) return // removed meanwhile: down is what it is to be
-    const commands = this.#held.commands(iface, this.#required().nodeAddress)
-    await linkUp(this.#context.processes, iface, entry.address, commands)
+    await ipBatch(processes, this.#held.commands(iface, this.#required().nodeAddress))
+    await setOperational(processes, iface, false)
+    await this.#untilDown(iface)
+    // Removed meanwhile: dormant will do, until its turn to be set down.
+    if (this.#ifaces.has(iface)) await setOperational(processes, iface, true)
   }
 
-  async #linkDown(iface: string): Promise<void> {
+  async #setDown(iface: string): Promise<void> {
     await linkDown(this.#context.processes, iface)
-    // If it came up again before babeld looks, nothing would have happened.
-    await this.#until(() => !this.#tables.interface(iface)?.up, LINK_EVENT_MS)
+    await this.#untilDown(iface)
+  }
+
+  /** If a link came up again before babeld looks, nothing would have happened. */
+  #untilDown(iface: string): Promise<void> {
+    return this.#until(() => !this.#tables.interface(iface)?.up, LINK_EVENT_MS)
   }
 
   async #forget(iface: string): Promise<void> {

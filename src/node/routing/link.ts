@@ -1,27 +1,24 @@
 import type { Processes } from '../../platform/processes.ts'
 
-/** Sets a tunnel's interface down. Its link-local address, and the kernel's routes through it, are gone then. */
+/** Sets an interface down. Its link-local address, and the kernel's routes through it, are gone then. */
 export async function linkDown(processes: Processes, iface: string): Promise<void> {
-  await batch(processes, [`link set dev ${iface} down`])
+  await processes.run('ip', ['link', 'set', 'dev', iface, 'down'])
 }
 
 /**
- * Sets it up again with the link-local address that it had: to its neighbours it is the same. The commands are for what
- * has to be there as soon as it is up.
+ * Makes babeld, which heeds the operational state (RFC 2863), take a link for one that is down, or up again, while the
+ * kernel goes on forwarding over it: a dormant interface keeps its carrier, addresses, neighbours and routes.
  */
-export async function linkUp(
+export async function setOperational(
   processes: Processes,
   iface: string,
-  address: string,
-  commands: readonly string[],
+  operational: boolean,
 ): Promise<void> {
-  await batch(processes, [
-    `addr replace ${address}/64 dev ${iface} nodad`,
-    `link set dev ${iface} up`,
-    ...commands,
-  ])
+  await processes.run('ip', ['link', 'set', 'dev', iface, 'state', operational ? 'up' : 'dormant'])
 }
 
-async function batch(processes: Processes, commands: readonly string[]): Promise<void> {
+/** Runs commands of `ip` for IPv6, one after the other. */
+export async function ipBatch(processes: Processes, commands: readonly string[]): Promise<void> {
+  if (commands.length === 0) return
   await processes.run('ip', ['-6', '-batch', '-'], { input: `${commands.join('\n')}\n` })
 }

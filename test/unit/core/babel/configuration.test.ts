@@ -30,6 +30,7 @@ describe('the configuration file', () => {
   it('announces the node alone, signs, and has each interface', () => {
     expect(configurationFile(CONFIGURATION).split('\n')).toEqual([
       'skip-kernel-setup true',
+      'link-detect true',
       'redistribute local deny',
       'redistribute ip 2001:db8:42:1::1/64 eq 64',
       'redistribute deny',
