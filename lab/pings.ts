@@ -66,6 +66,10 @@ export class PingMonitor {
   #lastAnswerMs = this.#startedMs
   #longestGapMs = 0
   #steadySinceMs = Number.POSITIVE_INFINITY
+  /** Number of the newest ping that was answered. */
+  #newest = -1
+  /** Pings with smaller numbers do not count: that one was lost is known only after its time-out. */
+  #firstCounted = 0
   /** A pause longer than this is a gap. */
   readonly #pauseMs: number
 
@@ -97,6 +101,7 @@ export class PingMonitor {
     this.#received = 0
     this.#lost = 0
     this.#longestGapMs = 0
+    this.#firstCounted = this.#newest + 1
   }
 
   async stop(): Promise<PingSeries> {
@@ -106,13 +111,15 @@ export class PingMonitor {
   }
 
   #read(line: string): void {
-    if (/ : \[\d+\], \d+ bytes/.test(line)) {
+    const [, number = '', what = ''] = / : \[(\d+)\], (.*)$/.exec(line) ?? []
+    if (/^\d+ bytes/.test(what)) {
       const now = performance.now()
       const gapMs = now - this.#lastAnswerMs
       if (gapMs > this.#pauseMs || this.#received === 0) this.#steadySinceMs = now
       this.#longestGapMs = Math.max(this.#longestGapMs, gapMs)
       this.#lastAnswerMs = now
+      this.#newest = Math.max(this.#newest, Number(number))
       this.#received++
-    } else if (/ : \[\d+\], (timed out|error)/.test(line)) this.#lost++
+    } else if (/^(timed out|error)/.test(what) && Number(number) >= this.#firstCounted) this.#lost++
   }
 }
