@@ -17,29 +17,37 @@ export interface Ipv4Payload {
 const MAX_SUBNET_BITS = 16
 
 /**
- * The IPv4 subnet of the node with this subject serial.
+ * Checks the range of the network and says its length. It holds for every node, also for one that gets no subnet of it.
  * @param range `ipv4` of the network configuration, e.g. `10.42.0.0/16`
  * @param subnetBits `ipv4_sublen`: how many bits number the subnets
  */
+export function ipv4RangeLength(range: string, subnetBits: number): Result<number> {
+  const [network = '', lengthText = ''] = range.split('/')
+  const length = Number(lengthText)
+  if (!isIPv4(network) || !/^\d{1,2}$/.test(lengthText) || length > 32)
+    return refuse(`${JSON.stringify(range)} is not an IPv4 network`)
+  if (numberOfIpv4(network) % 2 ** (32 - length) !== 0)
+    return refuse(`${range} has bits behind its prefix: subnets of different nodes would be the same`)
+  if (!Number.isInteger(subnetBits) || subnetBits < 0 || subnetBits > MAX_SUBNET_BITS)
+    return refuse(`a subnet number of ${subnetBits} bits is not supported (at most ${MAX_SUBNET_BITS})`)
+  if (length + subnetBits > 32)
+    return refuse(`${range} has no room for a subnet number of ${subnetBits} bits`)
+  return ok(length)
+}
+
+/** The IPv4 subnet of the node with this subject serial; refused also when the range itself is. */
 export function ipv4Payload(
   range: string,
   subnetBits: number,
   subjectSerial: number | undefined,
 ): Result<Ipv4Payload> {
-  const [network = '', lengthText = ''] = range.split('/')
-  const rangeLength = Number(lengthText)
-  if (!isIPv4(network) || !/^\d{1,2}$/.test(lengthText) || rangeLength > 32)
-    return refuse(`${JSON.stringify(range)} is not an IPv4 network`)
-  if (numberOfIpv4(network) % 2 ** (32 - rangeLength) !== 0)
-    return refuse(`${range} has bits behind its prefix: subnets of different nodes would be the same`)
-  if (!Number.isInteger(subnetBits) || subnetBits < 0 || subnetBits > MAX_SUBNET_BITS)
-    return refuse(`a subnet number of ${subnetBits} bits is not supported (at most ${MAX_SUBNET_BITS})`)
-  const length = rangeLength + subnetBits
-  if (length > 32) return refuse(`${range} has no room for a subnet number of ${subnetBits} bits`)
+  const rangeLength = ipv4RangeLength(range, subnetBits)
+  if (!rangeLength.ok) return rangeLength
   if (subjectSerial === undefined) return refuse('the certificate has no serial number in its subject')
   if (subjectSerial >= 2 ** subnetBits)
     return refuse(`the serial number ${subjectSerial} of this node does not fit into ${subnetBits} bits`)
-  const start = numberOfIpv4(network) + subjectSerial * 2 ** (32 - length)
+  const length = rangeLength.value + subnetBits
+  const start = numberOfIpv4(range.split('/')[0] ?? '') + subjectSerial * 2 ** (32 - length)
   return ok({
     range,
     subnet: `${ipv4OfNumber(start)}/${length}`,
