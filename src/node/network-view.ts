@@ -34,6 +34,12 @@ export class RoutedNodes {
     return pick(random, this.#current().prefixes)
   }
 
+  /** Whether a route's destination is the subnet of a node. */
+  isSubnetOf(cidr: string, prefix: Prefix): boolean {
+    const subnet = prefixOfCidr(this.#network, cidr)
+    return subnet.ok && subnet.value === prefix
+  }
+
   /** How many nodes are routed over an interface. */
   countOver(iface: string): number {
     return this.#current().countByIface.get(iface) ?? 0

@@ -23,7 +23,7 @@ export interface MessageComponents {
   readonly identity: () => Identity
   readonly configuration: NetworkConfiguration
   readonly cache: Pick<Cache, 'store'>
-  readonly tunnels: Pick<Tunnels, 'clientTunnelPeers' | 'servedPeers' | 'addressesLearnt'>
+  readonly tunnels: Pick<Tunnels, 'clientTunnelPeers' | 'servedPeers' | 'addressesLearnt' | 'closing'>
   /** Nodes with a tunnel to or from us. */
   readonly peers: () => readonly Prefix[]
   /** Our own addresses, as others may use them. */
@@ -78,6 +78,11 @@ export class NodeMessages implements AsyncDisposable {
     this.#send(prefix, { kind: 'network-version', version: this.#components.configuration.config.version })
   }
 
+  /** Asks the server of a tunnel of ours to send us nothing over it, or tells a client that it does not. */
+  sendClosing(prefix: Prefix, what: 'close-tunnel' | 'tunnel-drained'): void {
+    this.#send(prefix, { kind: what })
+  }
+
   /** Tells all neighbours. */
   spreadVersion(): void {
     for (const prefix of this.#components.peers()) this.sendVersion(prefix)
@@ -126,8 +131,10 @@ export class NodeMessages implements AsyncDisposable {
         log.info({ peer: subnetNameOf(prefix), text: message.text }, 'a node reports')
         return undefined
       case 'close-tunnel':
+        tunnels.closing.peerAsks(prefix)
+        return undefined
       case 'tunnel-drained':
-        // An acknowledgement alone: the peer keeps its tunnel, or closes it after its time-out.
+        tunnels.closing.peerDrained(prefix)
         return undefined
     }
   }

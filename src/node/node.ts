@@ -152,6 +152,7 @@ export async function startNode(
     log,
     askAddresses: (prefix) => messages.askAddresses(prefix),
     getBootstrapPeer: (bootstrapSignal) => registry.getBootstrapPeer(bootstrapSignal),
+    sendClosing: (prefix, what) => messages.sendClosing(prefix, what),
     onPeer: (prefix) => messages.sendVersion(prefix),
     onExternalAddress: (seen) => {
       if (!ownAddresses.learn(seen)) return
@@ -162,6 +163,7 @@ export async function startNode(
   const limits: TunnelLimits = {
     own,
     maxClients,
+    helloIntervalMs: () => configuration.config.helloIntervalMs,
     isRevoked: (serial) => configuration.config.crl.has(serial),
   }
   const tunnels = new Tunnels(tunnelComponents, limits, settings())

@@ -8,6 +8,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { BootstrapPeer } from '../platform/registry-client.ts'
 import type { Cache } from './cache/cache.ts'
+import { GracefulClosing } from './graceful-closing.ts'
 import type { RoutedNodes } from './network-view.ts'
 import type { Router } from './routing/router.ts'
 import type {
@@ -25,7 +26,10 @@ import type {
 /** What tunnels need. */
 export interface TunnelComponents {
   readonly transport: Pick<Transport, 'connect' | 'listen'>
-  readonly router: Pick<Router, 'addInterface' | 'removeInterface'>
+  readonly router: Pick<
+    Router,
+    'addInterface' | 'removeInterface' | 'setCost' | 'leaveInterface' | 'neighbours' | 'routes' | 'watch'
+  >
   readonly nodes: RoutedNodes
   readonly cache: Pick<Cache, 'addressesOf' | 'peers' | 'store'>
   readonly clock: Clock
@@ -35,6 +39,8 @@ export interface TunnelComponents {
   readonly askAddresses: (prefix: Prefix) => void
   /** Asks the registry for a peer. */
   readonly getBootstrapPeer: (signal: AbortSignal) => Promise<BootstrapPeer | undefined>
+  /** Says to a peer where we are in closing a tunnel with it. */
+  readonly sendClosing: (prefix: Prefix, what: 'close-tunnel' | 'tunnel-drained') => void
   /** A tunnel with a peer is up, in either direction. */
   readonly onPeer: (prefix: Prefix) => void
   /** A server told us at which address it sees us. */
@@ -45,6 +51,7 @@ export interface TunnelComponents {
 export interface TunnelLimits {
   readonly own: Prefix
   maxClients(): number
+  helloIntervalMs(): number
   isRevoked(serial: bigint): boolean
 }
 
@@ -67,6 +74,8 @@ interface OwnTunnel {
   readonly iface: string
   readonly prefix: Prefix
   readonly tunnel: ClientTunnel
+  /** Aborted when it is down. */
+  readonly down: AbortController
   state: 'connecting' | 'up'
   isGivenUp: boolean
   sinceMs: number
@@ -109,11 +118,20 @@ export class Tunnels implements AsyncDisposable {
   readonly #failures = new Map<Prefix, Failure>()
   readonly #ifaces = new Set<string>()
   readonly #stopping = new AbortController()
+  /** Of tunnels that carry routes. */
+  readonly closing: GracefulClosing
   #decision: { readonly atMs: number; readonly timer: Disposable } | undefined
 
   constructor(components: TunnelComponents, limits: TunnelLimits, settings: TunnelSettings) {
     this.#components = components
     this.#limits = limits
+    this.closing = new GracefulClosing({
+      ...components,
+      send: components.sendClosing,
+      helloIntervalMs: () => limits.helloIntervalMs(),
+      isServer: (iface) => this.#servers.has(iface),
+      signal: this.#stopping.signal,
+    })
     this.#policy = new TunnelPolicy(limits.own, settings, components.random, components.clock.monotonicMs())
   }
 
@@ -267,7 +285,10 @@ export class Tunnels implements AsyncDisposable {
       case 'connect':
         return this.#connect(decision.prefix, decision.addresses)
       case 'close':
-        return this.#close(decision.prefix, decision.reason)
+        return this.#background(
+          this.#closeGracefully(decision.prefix, decision.reason),
+          `closing the tunnel to ${subnetNameOf(decision.prefix)}`,
+        )
       case 'ask-addresses':
         return this.#components.askAddresses(decision.prefix)
       case 'ask-registry':
@@ -289,6 +310,7 @@ export class Tunnels implements AsyncDisposable {
       iface,
       prefix,
       tunnel,
+      down: new AbortController(),
       state: 'connecting',
       isGivenUp: false,
       sinceMs: clock.now(),
@@ -337,6 +359,7 @@ export class Tunnels implements AsyncDisposable {
     const { prefix, iface } = own
     const wasUp = own.state === 'up'
     this.#tunnels.delete(prefix)
+    own.down.abort(new Error('the tunnel is down'))
     log[wasUp ? 'info' : 'debug'](
       { peer: subnetNameOf(prefix), iface, reason },
       wasUp ? 'tunnel down' : 'tunnel failed',
@@ -352,6 +375,21 @@ export class Tunnels implements AsyncDisposable {
       }),
       `removing ${iface} from routing`,
     )
+  }
+
+  /** Closes a tunnel when nothing uses it any more. If something goes on using it, it stays. */
+  async #closeGracefully(prefix: Prefix, reason: string): Promise<void> {
+    const own = this.#tunnels.get(prefix)
+    if (own?.state !== 'up') return this.#close(prefix, reason)
+    const { log } = this.#components
+    const peer = subnetNameOf(prefix)
+    log.debug({ peer, iface: own.iface, reason }, 'draining tunnel')
+    const outcome = await this.closing.drain(prefix, own.iface, own.down.signal)
+    if (this.#tunnels.get(prefix) !== own) return
+    if (outcome === 'drained') return this.#close(prefix, reason)
+    log.info({ peer, iface: own.iface }, 'the tunnel is still in use and stays')
+    this.#policy.tunnelKept(prefix)
+    this.changed()
   }
 
   /** Routing leaves the interface before the tunnel ends, so that our own packets take another way at once. */

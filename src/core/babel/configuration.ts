@@ -20,6 +20,8 @@ export interface InterfaceConfiguration extends Intervals {
    * round-trip time counts. babeld would take a tap for something wireless.
    */
   readonly isTunnel: boolean
+  /** Whether neighbours are to send to us over it only when there is no other way. */
+  readonly isExpensive: boolean
   /** `babel_default` of the network configuration. */
   readonly defaults: string
   /** Whether its packets are signed with our key and those of others are checked (RFC 8967). */
@@ -27,6 +29,14 @@ export interface InterfaceConfiguration extends Intervals {
   /** Whether packets with a wrong signature, or none, are accepted: while a network turns authentication on. */
   readonly acceptsAnything: boolean
 }
+
+/** babeld's own for a tunnel. */
+const TUNNEL_RXCOST = 96
+/**
+ * More than any other way in a network whose links cost 96, and up to 5,000 for their round-trip time (`babel_default`);
+ * far enough from infinity (65,535) that what goes on beyond can be added.
+ */
+const EXPENSIVE_RXCOST = 30_000
 
 /** The name by which interfaces refer to our one key. */
 const KEY = 'sign'
@@ -43,11 +53,14 @@ export const keyLine = (key: Uint8Array): string =>
  * values of `default`.
  */
 export function interfaceLine(iface: string, configuration: InterfaceConfiguration): string {
-  const { isTunnel, defaults, helloIntervalMs, updateIntervalMs, signed, acceptsAnything } = configuration
+  const { isTunnel, isExpensive, defaults, helloIntervalMs, updateIntervalMs, signed, acceptsAnything } =
+    configuration
   return [
     `interface ${iface}`,
-    ...(isTunnel ? ['type tunnel'] : []),
+    ...(isTunnel ? ['type tunnel', `rxcost ${TUNNEL_RXCOST}`] : []),
     ...(defaults === '' ? [] : [defaults]),
+    // The last one counts.
+    ...(isExpensive ? [`rxcost ${EXPENSIVE_RXCOST}`] : []),
     `hello-interval ${seconds(helloIntervalMs)}`,
     `update-interval ${seconds(updateIntervalMs)}`,
     ...(signed ? [`key ${KEY}`] : []),

@@ -50,7 +50,7 @@ export interface NetworkView {
 export type TunnelDecision =
   /** Make a client tunnel. Its outcome: `tunnelUp`, or `tunnelDown`. */
   | { readonly kind: 'connect'; readonly prefix: Prefix; readonly addresses: readonly PeerAddress[] }
-  /** End a client tunnel. Its outcome: `tunnelDown`. */
+  /** End a client tunnel when nothing uses it any more. Its outcome: `tunnelDown`, or `tunnelKept`. */
   | { readonly kind: 'close'; readonly prefix: Prefix; readonly reason: string }
   /** Ask a peer for its addresses. Its outcome, if any: `addressesLearnt`. */
   | { readonly kind: 'ask-addresses'; readonly prefix: Prefix }
@@ -89,6 +89,8 @@ export class TunnelPolicy {
   readonly #failed = new Set<Prefix>()
   /** Peers whose cached addresses failed: to be asked for new ones. */
   readonly #outdated = new Set<Prefix>()
+  /** Peers whose tunnels could not be closed: not again before the next refresh. */
+  readonly #kept = new Set<Prefix>()
   /** Peers that have just said their addresses, or that the registry proposed. */
   readonly #proposed = new Map<Prefix, readonly PeerAddress[]>()
   #refreshMs: number
@@ -125,10 +127,19 @@ export class TunnelPolicy {
     const tunnel = this.#tunnels.get(prefix)
     if (!tunnel) return
     this.#tunnels.delete(prefix)
+    this.#kept.delete(prefix)
     if (tunnel.state !== 'connecting') return
     // Old addresses may be wrong by now: ask before giving up.
     if (tunnel.fromCache && isReachable) this.#outdated.add(prefix)
     else this.#failed.add(prefix)
+  }
+
+  /** A client tunnel that was to be closed is still in use: it stays, at least until the next refresh. */
+  tunnelKept(prefix: Prefix): void {
+    const tunnel = this.#tunnels.get(prefix)
+    if (tunnel?.state !== 'closing') return
+    tunnel.state = 'up'
+    this.#kept.add(prefix)
   }
 
   /** A peer made a tunnel to one of our servers. */
@@ -189,6 +200,7 @@ export class TunnelPolicy {
   *#closeDuplicates(): Generator<TunnelDecision> {
     for (const [prefix, tunnel] of this.#tunnels) {
       if (tunnel.state === 'closing' || !this.#clients.has(prefix) || this.#own > prefix) continue
+      if (this.#kept.has(prefix)) continue
       tunnel.state = 'closing'
       yield { kind: 'close', prefix, reason: 'the peer has a tunnel to us' }
     }
@@ -198,6 +210,7 @@ export class TunnelPolicy {
   *#refresh(view: NetworkView, nowMs: number): Generator<TunnelDecision> {
     this.#refreshMs = nowMs + this.#settings.refreshMs
     this.#failed.clear()
+    this.#kept.clear()
     const up = [...this.#tunnels].filter(([, { state }]) => state === 'up').map(([prefix]) => prefix)
     if (up.length < this.#clientCount() || this.#distant(view) === undefined) return
     const wanted = up.filter((prefix) => !this.#settings.neighbours.has(prefix))

@@ -49,6 +49,8 @@ class BabeldRouter implements Router {
   /** Conditions that someone waits for, looked at after each change. */
   readonly #looks = new Set<() => void>()
   readonly #ifaces = new Map<string, InterfaceKind>()
+  /** Those over which we want to receive only what has no other way. */
+  readonly #expensive = new Set<string>()
   readonly #greeters = new Map<string, Greeter>()
   readonly #held: HeldRoutes
   /** What babeld was told of interfaces that it takes back only with them. */
@@ -105,13 +107,14 @@ class BabeldRouter implements Router {
     if (this.#ifaces.get(iface) === kind && kind !== 'tunnel') return
     this.#ifaces.set(iface, kind)
     if (!this.#babeld) return // the next one has it in its configuration
-    await this.#renew(iface, kind, this.#configurationOf(kind))
+    await this.#renew(iface, kind, this.#configurationOf(iface, kind))
     if (kind === 'tunnel') this.#greet(iface)
   }
 
   async removeInterface(iface: string): Promise<void> {
     const kind = this.#ifaces.get(iface)
     this.#ifaces.delete(iface)
+    this.#expensive.delete(iface)
     this.#endGreeting(iface)
     for (const route of this.#held.forget(iface)) this.#tell({ kind: 'route', change: 'flushed', route })
     // babeld 1.12 goes on using what it frees of an interface that it is told to forget: a tunnel, which comes back
@@ -120,6 +123,26 @@ class BabeldRouter implements Router {
       if (kind === 'lan') await this.#forget(iface)
       else await this.#setDown(iface).catch(() => {}) // it has gone by itself
     })
+  }
+
+  async setCost(iface: string, cost: 'normal' | 'high'): Promise<void> {
+    const kind = this.#ifaces.get(iface)
+    if (kind === undefined) return
+    if (cost === 'high') this.#expensive.add(iface)
+    else this.#expensive.delete(iface)
+    this.#endGreeting(iface)
+    if (this.#babeld)
+      await this.#renew(iface, kind, this.#configurationOf(iface, kind, this.#configuredIntervals()))
+  }
+
+  async leaveInterface(iface: string, limitMs: number): Promise<void> {
+    this.#endGreeting(iface)
+    await this.#inTurn(iface, async () => {
+      if (!this.#tables.interface(iface)?.up) return
+      await this.#makeDormant(iface, limitMs)
+      await this.#until(() => !this.#held.routes.some((route) => route.iface === iface), limitMs)
+    })
+    await this.removeInterface(iface)
   }
 
   async setKeys(keys: RouterKeys): Promise<void> {
@@ -195,7 +218,8 @@ class BabeldRouter implements Router {
     for (const iface of configuration.interfaces.keys())
       if (!this.#ifaces.has(iface)) await this.#forget(iface)
     for (const [iface, kind] of this.#ifaces) {
-      if (!configuration.interfaces.has(iface)) await this.#renew(iface, kind, this.#configurationOf(kind))
+      if (!configuration.interfaces.has(iface))
+        await this.#renew(iface, kind, this.#configurationOf(iface, kind))
       if (kind === 'tunnel') this.#greet(iface)
     }
   }
@@ -241,17 +265,20 @@ class BabeldRouter implements Router {
 
   #configuration(): BabeldConfiguration {
     const { nodeCidr, networkCidr, nodeAddress, sourceSpecific, keys } = this.#required()
-    const interfaces = new Map([...this.#ifaces].map(([iface, kind]) => [iface, this.#configurationOf(kind)]))
+    const interfaces = new Map(
+      [...this.#ifaces].map(([iface, kind]) => [iface, this.#configurationOf(iface, kind)]),
+    )
     return { nodeCidr, networkCidr, nodeAddress, sourceSpecific, sign: keys.sign, interfaces }
   }
 
-  #configurationOf(kind: InterfaceKind, intervals?: Intervals): InterfaceConfiguration {
+  #configurationOf(iface: string, kind: InterfaceKind, intervals?: Intervals): InterfaceConfiguration {
     const { interfaceDefaults, keys } = this.#required()
     const configured = this.#configuredIntervals()
     return {
       ...(intervals ?? (kind === 'tunnel' ? firstIntervals(configured) : configured)),
       defaults: interfaceDefaults,
       isTunnel: kind !== 'lan',
+      isExpensive: this.#expensive.has(iface),
       signed: keys.sign !== undefined,
       acceptsAnything: keys.accept === 'anything',
     }
@@ -278,7 +305,7 @@ class BabeldRouter implements Router {
         this.#renew(
           iface,
           'tunnel',
-          this.#configurationOf('tunnel', step === 'ask' ? askingIntervals(configured) : configured),
+          this.#configurationOf(iface, 'tunnel', step === 'ask' ? askingIntervals(configured) : configured),
         ),
     })
     this.#greeters.set(iface, greeter)
@@ -310,15 +337,20 @@ class BabeldRouter implements Router {
     this.#told.set(iface, permanentPart(configuration))
     await this.#command(interfaceLine(iface, configuration))
     if (told === undefined || mustForget || !this.#tables.interface(iface)?.up) return
+    // The neighbour's next full update comes within its interval, which is ours, give or take a quarter.
+    await this.#makeDormant(iface, 1.5 * this.#configuredIntervals().updateIntervalMs + BACK_MS)
+    // Removed meanwhile: dormant will do, until its turn to be set down.
+    if (this.#ifaces.has(iface)) await setOperational(this.#context.processes, iface, true)
+  }
+
+  /** Takes a link out of babeld's sight, while the kernel goes on using its routes. */
+  async #makeDormant(iface: string, holdMs: number): Promise<void> {
     const { processes } = this.#context
     const held = this.routes.filter((route) => route.iface === iface && canBeHeld(route))
-    // The neighbour's next full update comes within its interval, which is ours, give or take a quarter.
-    this.#held.hold(held, 1.5 * this.#configuredIntervals().updateIntervalMs + BACK_MS)
+    this.#held.hold(held, holdMs)
     await ipBatch(processes, this.#held.commands(iface, this.#required().nodeAddress))
     await setOperational(processes, iface, false)
     await this.#untilDown(iface)
-    // Removed meanwhile: dormant will do, until its turn to be set down.
-    if (this.#ifaces.has(iface)) await setOperational(processes, iface, true)
   }
 
   async #setDown(iface: string): Promise<void> {
@@ -351,7 +383,7 @@ class BabeldRouter implements Router {
   async #renewPatiently(iface: string, kind: InterfaceKind): Promise<void> {
     const neighbours = this.#usableNeighbours(iface)
     this.#endGreeting(iface)
-    const configuration = this.#configurationOf(kind, this.#configuredIntervals())
+    const configuration = this.#configurationOf(iface, kind, this.#configuredIntervals())
     await this.#renew(iface, kind, configuration)
     const limitMs = latestHelloMs(configuration) + BACK_MS
     await this.#until(() => {

@@ -86,12 +86,18 @@ export interface Router {
   /** @throws Re6stError `DAEMON` when the daemon is missing, too old, or does not start */
   start(settings: RouterSettings, signal: AbortSignal): Promise<void>
   /**
-   * A client tunnel is best added when it is connected and up. Its link may be set down and up a few times in its
-   * first seconds, to bring it into use sooner.
+   * A client tunnel is best added when it is connected and up.
    */
   addInterface(iface: string, kind: InterfaceKind): Promise<void>
   /** Its routes are gone from our kernel when this resolves. */
   removeInterface(iface: string): Promise<void>
+  /** Lets neighbours send to us over an interface like over any other, or only what has no other way. */
+  setCost(iface: string, cost: 'normal' | 'high'): Promise<void>
+  /**
+   * Removes an interface over which nobody sends to us any more: first our own packets take other ways, as soon as there
+   * are some; those that have none within the limit are lost.
+   */
+  leaveInterface(iface: string, limitMs: number): Promise<void>
   /** Changes keys without losing a route, where the daemon can. */
   setKeys(keys: RouterKeys): Promise<void>
   /** Changes what `RouterSettings` fixed, by the least disruption that the daemon allows. */

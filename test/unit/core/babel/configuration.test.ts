@@ -11,6 +11,7 @@ import {
 const KEY = Uint8Array.from({ length: 16 }, (_, at) => at)
 const TUNNEL = {
   isTunnel: true,
+  isExpensive: false,
   defaults: 'max-rtt-penalty 5000',
   helloIntervalMs: 15_000,
   updateIntervalMs: 15_000,
@@ -37,7 +38,7 @@ describe('the configuration file', () => {
       'install ip ::/0 eq 0 src-ip ::/0 src-eq 0 src-prefix 2001:db8:42::/48',
       'install pref-src 2001:db8:42:1::1',
       'key type blake2s128 id sign value 000102030405060708090a0b0c0d0e0f',
-      'interface re6stnet-tcp type tunnel max-rtt-penalty 5000 hello-interval 15 update-interval 15 key sign',
+      'interface re6stnet-tcp type tunnel rxcost 96 max-rtt-penalty 5000 hello-interval 15 update-interval 15 key sign',
       '',
     ])
   })
@@ -65,7 +66,7 @@ describe('the configuration file', () => {
 describe('a line of the control socket', () => {
   it('gives an interface all its values, in seconds', () => {
     expect(interfaceLine('re6stnet1', { ...TUNNEL, helloIntervalMs: 200, acceptsAnything: true })).toBe(
-      'interface re6stnet1 type tunnel max-rtt-penalty 5000 hello-interval 0.2 update-interval 15 key sign accept-bad-signatures true',
+      'interface re6stnet1 type tunnel rxcost 96 max-rtt-penalty 5000 hello-interval 0.2 update-interval 15 key sign accept-bad-signatures true',
     )
     expect(
       interfaceLine('eth0', {
@@ -76,6 +77,12 @@ describe('a line of the control socket', () => {
         acceptsAnything: true,
       }),
     ).toBe('interface eth0 hello-interval 15 update-interval 15')
+  })
+
+  it('asks neighbours to send something else another way, below infinity', () => {
+    expect(interfaceLine('re6stnet1', { ...TUNNEL, isExpensive: true })).toMatch(
+      / rxcost 96 max-rtt-penalty 5000 rxcost 30000 hello/,
+    )
   })
 
   it('changes the key, and forgets an interface', () => {

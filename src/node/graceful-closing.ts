@@ -1,0 +1,115 @@
+import type { Prefix } from '../core/values/prefix.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { RoutedNodes } from './network-view.ts'
+import { INFINITY_METRIC, type Route, type Router } from './routing/router.ts'
+
+interface GracefulClosingInit {
+  readonly router: Pick<Router, 'setCost' | 'leaveInterface' | 'neighbours' | 'routes' | 'watch'>
+  readonly nodes: Pick<RoutedNodes, 'isSubnetOf'>
+  readonly clock: Clock
+  readonly send: (prefix: Prefix, what: 'close-tunnel' | 'tunnel-drained') => void
+  readonly helloIntervalMs: () => number
+  /** Whether an interface is that of a server of ours. */
+  readonly isServer: (iface: string) => boolean
+  readonly signal: AbortSignal
+}
+
+/** Each side has this many times four hello intervals to find other ways. */
+const PATIENCE = 2
+/** For our own packets: babeld asks for other ways within a second, and the answers come from a few hops away. */
+const LEAVE_MS = 3_000
+
+/**
+ * Ends tunnels that carry routes without losing a packet. The client makes its end expensive, so that the server sends
+ * it nothing for which there is another way, and asks to be told (2); the server says when it sends nothing any more
+ * (3); the client then lets its own packets take other ways, and closes.
+ */
+export class GracefulClosing {
+  readonly #init: GracefulClosingInit
+  /** Servers that were asked. */
+  readonly #asked = new Map<Prefix, () => void>()
+  /** Clients that have asked. */
+  readonly #asking = new Map<Prefix, AbortController>()
+
+  constructor(init: GracefulClosingInit) {
+    this.#init = init
+  }
+
+  /**
+   * Takes a client tunnel out of use.
+   * @param signal ends the attempt: the tunnel is down
+   * @returns 'kept' when the peer goes on using it: then everything is as it was
+   */
+  async drain(prefix: Prefix, iface: string, signal: AbortSignal): Promise<'drained' | 'kept'> {
+    const { router, send } = this.#init
+    const isUsable = router.neighbours.some((each) => each.iface === iface && each.cost < INFINITY_METRIC)
+    if (!isUsable) return 'drained'
+    await router.setCost(iface, 'high')
+    const answered = new Promise<void>((resolve) => this.#asked.set(prefix, resolve))
+    send(prefix, 'close-tunnel')
+    const drained = await this.#within(signal, answered)
+    this.#asked.delete(prefix)
+    if (drained) await router.leaveInterface(iface, LEAVE_MS)
+    else if (!signal.aborted) await router.setCost(iface, 'normal')
+    return drained ? 'drained' : 'kept'
+  }
+
+  /** A server that we have asked sends nothing any more. */
+  peerDrained(prefix: Prefix): void {
+    this.#asked.get(prefix)?.()
+  }
+
+  /** A client wants to close its tunnel: it is told when we send nothing over it any more. */
+  peerAsks(prefix: Prefix): void {
+    this.#asking.get(prefix)?.abort()
+    const over = new AbortController()
+    this.#asking.set(prefix, over)
+    void this.#answerWhenDrained(prefix, over)
+  }
+
+  async #answerWhenDrained(prefix: Prefix, over: AbortController): Promise<void> {
+    const { router, send } = this.#init
+    let look = () => {}
+    const unused = new Promise<void>((resolve) => {
+      look = () => void (!this.#sendsOver(prefix) && resolve())
+    })
+    using _ = router.watch(() => look())
+    look()
+    const drained = await this.#within(over.signal, unused)
+    if (this.#asking.get(prefix) === over) this.#asking.delete(prefix)
+    if (drained) send(prefix, 'tunnel-drained')
+  }
+
+  /** Whether we send to a client over its tunnel: its address there is that of the neighbour that originates its subnet. */
+  #sendsOver(prefix: Prefix): boolean {
+    const { router, nodes, isServer } = this.#init
+    const { routes } = router
+    const linkOf = ({ iface, via }: Route) => `${iface} ${via}`
+    const links = new Set(
+      routes
+        .filter(
+          ({ iface, refmetric, prefix: cidr }) =>
+            refmetric === 0 && isServer(iface) && nodes.isSubnetOf(cidr, prefix),
+        )
+        .map(linkOf),
+    )
+    return routes.some((route) => route.installed && links.has(linkOf(route)))
+  }
+
+  /** Whether it comes to pass in time. */
+  async #within(signal: AbortSignal, event: Promise<void>): Promise<boolean> {
+    const { clock, helloIntervalMs, signal: stopped } = this.#init
+    const over = new AbortController()
+    const limit = clock.sleep(
+      PATIENCE * 4 * helloIntervalMs(),
+      AbortSignal.any([signal, stopped, over.signal]),
+    )
+    try {
+      return await Promise.race([event.then(() => true), limit.then(() => false)])
+    } catch {
+      return false // aborted
+    } finally {
+      over.abort()
+    }
+  }
+}
