@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'vitest'
+import { PingMonitor } from '../../../lab/pings.ts'
+import type { Re6stNode } from '../../../lab/re6st-node.ts'
+import { DEADLINE_MS, withNetwork } from '../../support/networks.ts'
+
+const HELLO_SECONDS = 1
+const REPLACED = 6
+
+const countInLog = async (node: Re6stNode, text: string): Promise<number> => {
+  const { stdout } = await node.machine.capture('grep', '-c', text, `${node.logDirectory}/re6stnet.log`)
+  return Number(stdout.trim())
+}
+
+describe('tunnels that are replaced', () => {
+  test('lose no packet of those that use them', () =>
+    withNetwork(
+      'closing',
+      {
+        nodeCount: 4,
+        helloSeconds: HELLO_SECONDS,
+        registryOptions: ['--tunnel-refresh', '8', '--client-count', '2'],
+      },
+      async ({ lab, network, nodes }) => {
+        const monitors = nodes.flatMap((from, index) => {
+          const to = nodes[(index + 1) % nodes.length]
+          return to ? [new PingMonitor(from.machine, to.address)] : []
+        })
+        await lab.waitFor(() => monitors.every(({ steadyMs }) => steadyMs > 2_000), {
+          what: 'steady pings',
+          deadlineMs: DEADLINE_MS,
+        })
+        for (const monitor of monitors) monitor.reset()
+        const closed = async () => {
+          const counts = await Promise.all(nodes.map((node) => countInLog(node, 'closing tunnel')))
+          return counts.reduce((sum, count) => sum + count, 0)
+        }
+        const before = await closed()
+        await lab.waitFor(async () => (await closed()) - before >= REPLACED, {
+          what: `${REPLACED} tunnels to be replaced`,
+          deadlineMs: 2 * DEADLINE_MS,
+        })
+        const lost = await Promise.all(
+          monitors.map(async (monitor) => {
+            const { sent, received } = await monitor.stop()
+            expect(sent).toBeGreaterThan(20)
+            return sent - received
+          }),
+        )
+        expect(lost).toEqual(nodes.map(() => 0))
+        await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+      },
+    ))
+})
