@@ -25,7 +25,7 @@ export interface RegistrationSettings {
 export interface EnrolmentComponents {
   readonly store: Store
   readonly ledger: Ledger
-  readonly pool: CryptoPool
+  readonly pool: Pick<CryptoPool, 'checkRequest' | 'issue'>
   readonly configuration: NetworkConfiguration
   readonly communities: Communities
   readonly mailer: Mailer | undefined

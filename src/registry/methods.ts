@@ -10,6 +10,7 @@ import {
   isIpv6Protocol,
   parseAddressList,
 } from '../core/values/address-list.ts'
+import { isBits } from '../core/values/bits.ts'
 import { firstAddress, type Network, type Prefix, prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { NetworkConfiguration } from './configuration.ts'
@@ -34,7 +35,7 @@ export interface Caller {
 export interface MethodComponents {
   readonly store: Store
   readonly ledger: Ledger
-  readonly pool: CryptoPool
+  readonly pool: Pick<CryptoPool, 'hello' | 'encryptTo'>
   readonly sessions: RegistrySessions
   readonly configuration: NetworkConfiguration
   readonly enrolment: Enrolment
@@ -102,6 +103,7 @@ export function registryMethods(components: MethodComponents): Handlers {
   return {
     async hello({ client_prefix: prefix = '', protocol = '' }) {
       if (!/^\d{1,5}$/.test(protocol)) throw new Refusal(400, 'protocol is not a number')
+      if (!isBits(prefix)) throw new Refusal(400, 'client_prefix is not a prefix in bits')
       const { secret, answer } = await pool.hello(certificateOf(prefix))
       sessions.begin(prefix, secret)
       protocols.set(prefix, Number(protocol))

@@ -11,7 +11,8 @@ import { CleanUp } from '../platform/clean-up.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { NetworkConfiguration, type NetworkSettings } from './configuration.ts'
-import { CryptoPool } from './crypto/pool.ts'
+import { type Cryptography, CryptoPool } from './crypto/pool.ts'
+import type { WorkerKeys } from './crypto/worker.ts'
 import { openDatabase } from './database/database.ts'
 import { Store } from './database/store.ts'
 import { dhParameters } from './dh-parameters.ts'
@@ -23,7 +24,7 @@ import { LocalNode } from './local-node.ts'
 import type { Mailer } from './mail.ts'
 import { registryMethods } from './methods.ts'
 import type { ReachableNodes } from './reachable-nodes.ts'
-import { createRegistryServer, LISTEN_BACKLOG } from './server/http-server.ts'
+import { createRegistryServer, LISTEN_BACKLOG, type ServerLimits } from './server/http-server.ts'
 
 /** What a registry is started with: the contents of the files, and what the options say. */
 export interface RegistrySettings {
@@ -48,6 +49,12 @@ export interface RegistryComponents {
   readonly mailer: Mailer | undefined
   readonly geoip: GeoIp | undefined
   readonly reachable: (authority: Authority) => ReachableNodes
+  /** A thread pool, unless it is a test's. */
+  readonly cryptography?: (keys: WorkerKeys) => Cryptography
+  /** UDP port of our node; 326 unless it is a test's. */
+  readonly nodePort?: number
+  /** Where a test must not wait for the real ones. */
+  readonly serverLimits?: Partial<ServerLimits>
 }
 
 /** A registry that answers. */
@@ -76,7 +83,8 @@ export async function startRegistry(
   const store = stack.use(new Store(openDatabase(settings.databasePath)))
   const ledger = new Ledger(store, authority.network.length)
   checkCommunities(settings.communities, (prefix) => ledger.isUsed(prefix))
-  const pool = stack.use(new CryptoPool({ caPem: settings.caPem, caKeyPem: settings.caKeyPem }))
+  const { cryptography = (keys) => new CryptoPool(keys) } = components
+  const pool = stack.use(cryptography({ caPem: settings.caPem, caKeyPem: settings.caKeyPem }))
   const configuration = new NetworkConfiguration(store, pool, settings.network)
   const sessions = new RegistrySessions()
   const cleanUp = () => {
@@ -90,7 +98,7 @@ export async function startRegistry(
   cleanUp()
   if (store.config('version') === undefined) await configuration.beginKeys(randomBytes(MAC_KEY_LENGTH))
   const isNewVersion = await configuration.publish()
-  const localNode = stack.use(new LocalNode({ clock, log }))
+  const localNode = stack.use(new LocalNode({ clock, log }, components.nodePort))
   const enrolment = new Enrolment(
     { ...components, store, ledger, pool, configuration, communities: settings.communities },
     { ...settings.registration, mailSender: authority.email ?? 're6st@localhost' },
@@ -113,7 +121,13 @@ export async function startRegistry(
   const authorizedOrigins = new Set([...LOOPBACK, ...settings.authorizedOrigins])
   const addresses: { address: string; port: number }[] = []
   for (const { address, port } of settings.listen) {
-    const server = createRegistryServer({ handlers, sessions, log, authorizedOrigins })
+    const server = createRegistryServer({
+      handlers,
+      sessions,
+      log,
+      authorizedOrigins,
+      limits: components.serverLimits ?? {},
+    })
     stack.defer(() => closeServer(server))
     addresses.push({ address, port: await listen(server, address, port) })
   }

@@ -1,4 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { ok, type Result, refuse } from '../result.ts'
+import { HMAC_HEADER } from './methods.ts'
 
 /*
  * Authentication of calls (protocol, section 4). Both sides hold a secret K, from `hello`:
@@ -25,6 +27,14 @@ export const requestHmac = (secret: Uint8Array, target: string): Buffer => hmac(
 
 /** The HMAC of an answer. */
 export const answerHmac = (secret: Uint8Array, body: Uint8Array): Buffer => hmac(sha1(secret), body)
+
+/** Reads the header's base64 as the recorded registry does: other characters are skipped, padding must be there. */
+export function decodeHmac(header: string): Result<Buffer> {
+  const text = header.replace(/[^A-Za-z0-9+/=]/g, '')
+  return text.length % 4 === 0
+    ? ok(Buffer.from(text, 'base64'))
+    : refuse(`the header ${HMAC_HEADER} is not base64`)
+}
 
 /** Whether an answer comes from who knows the secret. Takes the same time whatever is wrong. */
 export const isAnswerAuthentic = (secret: Uint8Array, body: Uint8Array, given: Uint8Array): boolean =>

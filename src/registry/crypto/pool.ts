@@ -3,6 +3,10 @@ import { Piscina } from 'piscina'
 import type * as worker from './worker.ts'
 import type { IssueTask, WorkerKeys } from './worker.ts'
 
+/** What the registry needs of cryptography. */
+export type Cryptography = Pick<CryptoPool, 'checkRequest' | 'issue' | 'hello' | 'encryptTo' | 'sign'> &
+  AsyncDisposable
+
 /** The registry's cryptography: in a thread pool, so that no signature ever holds up the event loop. */
 export class CryptoPool implements AsyncDisposable {
   readonly #pool: Piscina

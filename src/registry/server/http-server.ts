@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { messageOf } from '../../core/errors.ts'
 import { HMAC_HEADER, METHODS } from '../../core/rpc/methods.ts'
 import { MAX_TARGET_LENGTH, parseTarget } from '../../core/rpc/request-target.ts'
-import { answerHmac, type RegistrySessions } from '../../core/rpc/session.ts'
+import { answerHmac, decodeHmac, type RegistrySessions } from '../../core/rpc/session.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Caller, Handlers } from '../methods.ts'
 import { Refusal } from '../refusal.ts'
@@ -14,35 +14,51 @@ export interface ServerComponents {
   readonly log: Logger
   /** Addresses from which private methods may be called. */
   readonly authorizedOrigins: ReadonlySet<string>
+  /** Where a test must not wait for the real ones. */
+  readonly limits?: Partial<ServerLimits>
 }
 
-/** A request line and headers must come within this: a client that sends a byte a minute is cut off. */
-const REQUEST_TIMEOUT_MS = 15_000
-/** How often connections that are too slow are looked for. */
-const CONNECTION_CHECK_MS = 5_000
-const KEEP_ALIVE_MS = 5_000
-/** The target and some room for the headers of proxies. */
-const MAX_HEADER_LENGTH = MAX_TARGET_LENGTH + 16 * 1024
-/** Each connection costs a file descriptor and a few kilobytes. */
-const MAX_CONNECTIONS = 4_000
+/** What a client may take. */
+export interface ServerLimits {
+  /** A whole request must come within this: a client that sends a byte a minute is cut off. */
+  readonly requestTimeoutMs: number
+  /** How often connections that are too slow are looked for. */
+  readonly connectionCheckMs: number
+  /** How long a connection may stay open without a request. */
+  readonly keepAliveMs: number
+  /** Length of a request line and all headers. */
+  readonly maxHeaderLength: number
+  readonly maxConnections: number
+}
+
+const LIMITS: ServerLimits = {
+  requestTimeoutMs: 15_000,
+  connectionCheckMs: 5_000,
+  keepAliveMs: 5_000,
+  // The target and some room for the headers of proxies.
+  maxHeaderLength: MAX_TARGET_LENGTH + 16 * 1024,
+  // Each connection costs a file descriptor and a few kilobytes.
+  maxConnections: 4_000,
+}
 /** Python's listen queue of 5 made clients wait a second. */
 export const LISTEN_BACKLOG = 1_000
 
 /** An HTTP server for the registry's methods; not listening yet. */
 export function createRegistryServer(components: ServerComponents): Server {
+  const limits = { ...LIMITS, ...components.limits }
   const server = createServer(
     {
-      maxHeaderSize: MAX_HEADER_LENGTH,
-      headersTimeout: REQUEST_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      connectionsCheckingInterval: CONNECTION_CHECK_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
+      maxHeaderSize: limits.maxHeaderLength,
+      headersTimeout: limits.requestTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      connectionsCheckingInterval: limits.connectionCheckMs,
+      keepAliveTimeout: limits.keepAliveMs,
       // HTTP/1.1 without Host is answered, too: other implementations' clients may not send one.
       requireHostHeader: false,
     },
     (request, response) => void handle(components, request, response),
   )
-  server.maxConnections = MAX_CONNECTIONS
+  server.maxConnections = limits.maxConnections
   return server
 }
 
@@ -79,11 +95,9 @@ async function call(
 ): Promise<{ body: Buffer | string | undefined; hmacSecret?: Buffer }> {
   const peer = plainAddress(request.socket.remoteAddress ?? '')
   const forwarded = String(request.headers['x-forwarded-for'] ?? '')
-  const origins = forwarded.split(',').map((address) => address.trim())
-  const caller: Caller = { address: origins[0] || peer }
-  const isAuthorised = [peer, ...origins.filter((address) => address !== '')].every((address) =>
-    authorizedOrigins.has(address),
-  )
+  const caller: Caller = { address: forwarded.split(',')[0]?.trim() || peer }
+  // A chain of proxies is no authorised origin, as with the Python implementation: who wrote its first entry?
+  const isAuthorised = authorizedOrigins.has(peer) && (forwarded === '' || authorizedOrigins.has(forwarded))
 
   // The origin is checked first: others learn nothing about a private method.
   const name = target.split('?')[0]?.replace(/^\/+/, '') ?? ''
@@ -99,7 +113,9 @@ async function call(
 
   const given = request.headers[HMAC_HEADER.toLowerCase()]
   if (typeof given !== 'string') throw new Refusal(400, `the header ${HMAC_HEADER} is missing`)
-  const authentication = sessions.authenticate(parameters['cn'] ?? '', target, Buffer.from(given, 'base64'))
+  const hmac = decodeHmac(given)
+  if (!hmac.ok) throw new Refusal(400, hmac.reason)
+  const authentication = sessions.authenticate(parameters['cn'] ?? '', target, hmac.value)
   switch (authentication.kind) {
     case 'no-session':
       throw new Refusal(401, 'the node has no session')
