@@ -6,6 +6,7 @@ import { systemClock } from '../platform/clock.ts'
 import { type Logger, openLog } from '../platform/log.ts'
 import { reopenOnSignal } from '../platform/main.ts'
 import { systemProcesses } from '../platform/processes.ts'
+import { ServiceManager } from '../platform/service-manager.ts'
 import { startNode } from './node.ts'
 import { UserCommandFailure } from './user-commands.ts'
 
@@ -27,9 +28,10 @@ export async function runNode(options: NodeOptions): Promise<number> {
   )
   const output = openLog({ file: join(options.logDirectory, 're6stnet.log'), verbosity: options.verbosity })
   using _ = reopenOnSignal(output)
+  using manager = new ServiceManager({ processes: systemProcesses, clock: systemClock, log: output.logger })
   for (const warning of options.warnings) output.logger.warn(warning)
   for (;;) {
-    const ending = await runOnce(options, output.logger)
+    const ending = await runOnce(options, output.logger, manager)
     if (ending === 'stop') return 0
     if (ending === 'restart') {
       output.logger.info('starting anew')
@@ -44,7 +46,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
   }
 }
 
-async function runOnce(options: NodeOptions, log: Logger): Promise<Ending> {
+async function runOnce(options: NodeOptions, log: Logger, manager: ServiceManager): Promise<Ending> {
   const stopping = new AbortController()
   let signalled: (ending: Ending) => void = () => {}
   const signal = new Promise<Ending>((resolve) => {
@@ -64,7 +66,11 @@ async function runOnce(options: NodeOptions, log: Logger): Promise<Ending> {
       { processes: systemProcesses, clock: systemClock, random, log },
       stopping.signal,
     )
-    return await Promise.race([signal, node.ended])
+    manager.ready(() => node.status())
+    const ending = await Promise.race([signal, node.ended])
+    if (ending === 'restart') manager.reloading()
+    else manager.stopping()
+    return ending
   } catch (error) {
     if (stopping.signal.aborted) return await signal
     return error instanceof Error ? error : new Error(messageOf(error))

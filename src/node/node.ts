@@ -43,6 +43,8 @@ export interface NodeComponents {
 export interface RunningNode extends AsyncDisposable {
   /** Resolves when it cannot go on as it is: with an error, or because it must start again. */
   readonly ended: Promise<Error | 'restart'>
+  /** One line for people: who we are and how well we are connected. */
+  status(): string
 }
 
 /** How often the age of what we know is looked at. */
@@ -319,5 +321,9 @@ export async function startNode(
   log.info({ address: identity.address, peer: subnetNameOf(own) }, 'the node runs')
   cleanUp.defer(() => stopping.abort(new Error('the node stops')))
   const running = cleanUp.move()
-  return { ended, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() }
+  return {
+    ended,
+    status: () => `${identity.address}: ${peers().length} tunnels, ${nodes.size} nodes reachable`,
+    [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
+  }
 }

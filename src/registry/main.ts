@@ -6,6 +6,7 @@ import { systemClock } from '../platform/clock.ts'
 import { openLog } from '../platform/log.ts'
 import { reopenOnSignal } from '../platform/main.ts'
 import { systemProcesses } from '../platform/processes.ts'
+import { ServiceManager } from '../platform/service-manager.ts'
 import { openGeoIp } from './geoip.ts'
 import { openMailer } from './mail.ts'
 import { kernelReachableNodes } from './reachable-nodes.ts'
@@ -19,6 +20,7 @@ import { startRegistry } from './registry.ts'
 export async function runRegistry(options: RegistryOptions): Promise<number> {
   const log = openLog({ file: options.logFile, verbosity: options.verbosity })
   using _ = reopenOnSignal(log)
+  using manager = new ServiceManager({ processes: systemProcesses, clock: systemClock, log: log.logger })
   const stopped = new Promise<undefined>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(undefined))
   })
@@ -64,7 +66,9 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
       reachable: ({ network }) => kernelReachableNodes(systemProcesses, network),
     },
   )
+  manager.ready(() => `serving on port ${options.port}`)
   const failure = await Promise.race([stopped, registry.failed])
+  manager.stopping()
   if (failure) throw failure
   log.logger.info('registry stops')
   return 0
