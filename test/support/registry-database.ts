@@ -1,0 +1,73 @@
+import { join } from 'node:path'
+import { numberOfBits } from '../../src/core/values/bits.ts'
+import { CryptoPool } from '../../src/registry/crypto/pool.ts'
+import { openDatabase } from '../../src/registry/database/database.ts'
+import { Store } from '../../src/registry/database/store.ts'
+import { temporaryDirectory } from './registry.ts'
+import { RECORDED_MS } from './sessions.ts'
+import { vectors } from './vectors.ts'
+
+const pki = vectors<{ ca: string; keys: Record<string, string>; csr: Record<string, string> }>('pki.json')
+const DAY_MS = 24 * 3600 * 1000
+
+/** A certificate in a database of a test: its end counts from the time of the recording. */
+export interface TestCertificate {
+  readonly serial: number
+  readonly endsInDays: number
+  readonly subjectSerial: number
+}
+
+/** What a database of a test holds. */
+export interface TestDatabase {
+  /** Null: free. */
+  readonly rows: readonly (readonly [
+    prefix: string,
+    email: string | null,
+    state: null | 'reserved' | TestCertificate,
+  ])[]
+  /** Dates count from the time of the recording. */
+  readonly tokens?: readonly (readonly [token: string, days: number])[]
+  readonly registryPrefix?: string
+  readonly lastSerial: number
+  readonly revoked?: readonly number[]
+}
+
+/** Makes a database of the recorded CA, and says where it is. */
+export async function makeDatabase(wanted: TestDatabase): Promise<string> {
+  const path = join(temporaryDirectory(), 'registry.db')
+  await using pool = new CryptoPool({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
+  const endOf = ({ endsInDays }: TestCertificate) => RECORDED_MS + endsInDays * DAY_MS
+  const rows = await Promise.all(
+    wanted.rows.map(async ([prefix, email, state]) => ({
+      prefix,
+      email,
+      cert:
+        typeof state === 'object' && state !== null
+          ? await pool.issue({
+              source: { kind: 'request', pem: pki.csr['node-a'] ?? '' },
+              ...state,
+              subnetName: `${numberOfBits(prefix)}/${prefix.length}`,
+              notBeforeMs: RECORDED_MS - 400 * DAY_MS,
+              notAfterMs: endOf(state),
+            })
+          : state,
+    })),
+  )
+  using store = new Store(openDatabase(path))
+  store.writeNow((writable) => {
+    writable.deletePrefix('')
+    for (const row of rows) writable.setCertificate(row)
+    for (const [token, days] of wanted.tokens ?? [])
+      writable.addToken({
+        token,
+        email: `${token}@example.com`,
+        prefix_len: 4,
+        date: Math.floor((RECORDED_MS + days * DAY_MS) / 1000),
+      })
+    for (const serial of wanted.revoked ?? [])
+      writable.addToCrl(serial, Math.floor((RECORDED_MS + 365 * DAY_MS) / 1000))
+    writable.setConfig('serial', wanted.lastSerial)
+    writable.setConfig('prefix', wanted.registryPrefix)
+  })
+  return path
+}
