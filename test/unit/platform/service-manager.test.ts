@@ -25,13 +25,14 @@ let service: ServiceManager | undefined
 
 beforeEach(async () => {
   socket = join(temporaryDirectory(), 'notify')
-  messages = []
+  const received: string[] = []
+  messages = received
   listener = spawn('python3', ['-c', LISTENER, socket], { stdio: ['ignore', 'pipe', 'inherit'] })
   if (!listener.stdout) throw new Error('no output')
   createInterface({ input: listener.stdout }).on('line', (line) => {
     const message = String(JSON.parse(line))
     // systemd-notify waits until what it said has been read.
-    if (message !== 'BARRIER=1') messages.push(message)
+    if (message !== 'BARRIER=1') received.push(message)
   })
   await vi.waitFor(() => expect(existsSync(socket)).toBe(true), 20_000)
 })
