@@ -22,6 +22,8 @@ const NETWORK_PACKAGES = {
   fping: 'fping',
   pgrep: 'procps',
   setpriv: 'util-linux',
+  // The daemon alone: the package miniupnpd is its service, which the lab has no use for.
+  miniupnpd: 'miniupnpd-nftables',
 }
 /** For the test that looks at the demo's page. */
 export const PAGE_TEST_PACKAGES = { chromium: 'chromium' }

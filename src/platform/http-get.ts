@@ -10,6 +10,21 @@ export interface HttpAnswer {
   readonly body: Buffer
 }
 
+/** One request, exactly as it is to be sent. */
+export interface HttpRequest {
+  readonly method?: 'GET' | 'POST'
+  /** Path and query. */
+  readonly target: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+  /** Address of this machine to ask from. */
+  readonly localAddress?: string
+  /** A longer answer is an error. */
+  readonly maxBodyLength: number
+  /** What ends the whole exchange: a server may send a byte a minute. */
+  readonly signal: AbortSignal
+}
+
 /** Limits of one request. */
 export interface HttpGetOptions {
   readonly headers?: Readonly<Record<string, string>>
@@ -30,7 +45,12 @@ export async function httpGet(base: URL, target: string, options: HttpGetOptions
   const limit = AbortSignal.timeout(options.timeoutMs)
   const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit
   try {
-    return await exchange(base, target, options, signal)
+    return await httpExchange(base, {
+      target: base.pathname.replace(/\/$/, '') + target,
+      headers: { ...options.headers },
+      maxBodyLength: options.maxBodyLength,
+      signal,
+    })
   } catch (error) {
     options.signal?.throwIfAborted()
     if (error instanceof Re6stError) throw error
@@ -39,24 +59,26 @@ export async function httpGet(base: URL, target: string, options: HttpGetOptions
   }
 }
 
-function exchange(
-  base: URL,
-  target: string,
-  options: HttpGetOptions,
-  signal: AbortSignal,
-): Promise<HttpAnswer> {
-  const request = base.protocol === 'https:' ? httpsRequest : httpRequest
+/**
+ * Sends a request and reads the whole answer.
+ * @throws Error when there is none, or it is too long; the signal's reason when that is aborted
+ */
+export function httpExchange(server: URL, request: HttpRequest): Promise<HttpAnswer> {
+  const { method, target, headers, body, localAddress, maxBodyLength, signal } = request
+  const send = server.protocol === 'https:' ? httpsRequest : httpRequest
   return new Promise((resolve, reject) => {
-    const outgoing = request(
-      base,
+    const outgoing = send(
+      server,
       {
-        path: base.pathname.replace(/\/$/, '') + target,
-        headers: { ...options.headers },
+        path: target,
         agent: false,
         signal,
+        ...(method === undefined ? {} : { method }),
+        ...(headers === undefined ? {} : { headers }),
+        ...(localAddress === undefined ? {} : { localAddress }),
       },
       (answer) => {
-        readBody(answer, options.maxBodyLength).then(
+        readBody(answer, maxBodyLength).then(
           (body) => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body }),
           (error: unknown) => {
             outgoing.destroy()
@@ -66,7 +88,7 @@ function exchange(
       },
     )
     outgoing.on('error', reject)
-    outgoing.end()
+    outgoing.end(body)
   })
 }
 

@@ -79,5 +79,5 @@ for (const [network, length] of [
   PRIVATE.addSubnet(network, length, 'ipv6')
 
 /** Whether an address means something only on its own network (RFC 1918, 4193, 6598), or is none. */
-const isPrivate = (address: string): boolean =>
+export const isPrivate = (address: string): boolean =>
   isIPv4(address) ? PRIVATE.check(address, 'ipv4') : !isIPv6(address) || PRIVATE.check(address, 'ipv6')

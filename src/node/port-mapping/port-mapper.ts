@@ -1,0 +1,379 @@
+import { messageOf } from '../../core/errors.ts'
+import { reachableAddress } from '../../core/port-mapping/external-address.ts'
+import {
+  externalPortsToTry,
+  isInRandomRange,
+  type MappedPort,
+  type MappedProtocol,
+  type MappingMethodName,
+} from '../../core/port-mapping/mapping.ts'
+import {
+  describeTroubles,
+  type GatewayAnswer,
+  granted,
+  type MethodTrouble,
+  troubled,
+} from '../../core/port-mapping/trouble.ts'
+import type { Random } from '../../core/random.ts'
+import { isPrivate } from '../../core/tunnels/own-addresses.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/log.ts'
+import type { Processes } from '../../platform/processes.ts'
+import { hearAnnouncements } from './announcements.ts'
+import { defaultGateway, type Gateway, isSameGateway } from './gateway.ts'
+import { isSamePort, MappingJournal } from './mapping-journal.ts'
+import type { MappingMethod, MappingSession } from './mapping-method.ts'
+import { natPmpMethod } from './nat-pmp-method.ts'
+import { openSideBySide } from './open-side-by-side.ts'
+import { pcpMethod } from './pcp-method.ts'
+import { upnpMethod } from './upnp-method.ts'
+
+/** A port of ours that others are to reach. */
+export interface PortToMap {
+  readonly protocol: MappedProtocol
+  readonly port: number
+}
+
+/** What the gateway does for us now. */
+export interface PortMappingState {
+  /** Its address on the Internet. */
+  readonly externalAddress: string
+  readonly gateway: string
+  readonly method: MappingMethodName
+  /** One for each port that it was asked for. */
+  readonly ports: readonly MappedPort[]
+}
+
+/**
+ * Has the gateway forward our ports, for as long as it is not disposed of: that removes the mappings, or gives up
+ * after 3 s.
+ */
+export interface PortMapper extends AsyncDisposable {
+  /** Undefined while the gateway does not forward. */
+  readonly state: PortMappingState | undefined
+  /** Calls the listener whenever the state changes, until disposed of. */
+  watch(listener: (state: PortMappingState | undefined) => void): Disposable
+}
+
+/** What a mapper is made of. */
+export interface PortMapperInit {
+  readonly listeners: readonly PortToMap[]
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly processes: Processes
+  /** Where it is written down what is to be removed after kill -9. */
+  readonly stateFile: string
+  /**
+   * The user counts on it: a gateway that does not forward is worth a warning. Otherwise a machine with a public
+   * address asks for nothing.
+   */
+  readonly isExpected: boolean
+  /** In order of preference. */
+  readonly methods?: readonly MappingMethod[]
+}
+
+/**
+ * Starts to have the gateway of the IPv4 default route forward these ports. Returns at once, and never throws: what
+ * goes wrong is logged, once, and tried again.
+ */
+export const createPortMapper = (init: PortMapperInit): PortMapper => new GatewayPortMapper(init)
+
+/** Short: what a node that is killed leaves behind is gone soon. */
+const LEASE_SECONDS = 600
+/** How often mappings, the external address and the default route are looked at. */
+const CHECK_MS = 30_000
+const FIRST_RETRY_MS = 5_000
+const MAX_RETRY_MS = 300_000
+/** A gateway that did forward most likely restarts: it is asked more often. */
+const MAX_RETRY_MAPPED_MS = 30_000
+/** Announcements are not authentic: they make us ask no more often than this. */
+const MIN_ASK_MS = 2_000
+/** At exit. */
+const REMOVAL_MS = 2_500
+
+interface OpenGateway {
+  readonly gateway: Gateway
+  readonly method: MappingMethodName
+  readonly session: MappingSession
+}
+
+class GatewayPortMapper implements PortMapper {
+  readonly #init: PortMapperInit
+  readonly #methods: readonly MappingMethod[]
+  readonly #watchers = new Set<(state: PortMappingState | undefined) => void>()
+  readonly #stopping = new AbortController()
+  readonly #running: Promise<void>
+  #disposed: Promise<void> | undefined
+  #state: PortMappingState | undefined
+  /** When the mappings end if the gateway stays silent. */
+  #stateEndMs = 0
+  #open: OpenGateway | undefined
+  #journal: MappingJournal | undefined
+  #reported: string | undefined
+  #wake: () => void = () => {}
+
+  constructor(init: PortMapperInit) {
+    this.#init = init
+    this.#methods = init.methods ?? [pcpMethod(init.clock), natPmpMethod(init.clock), upnpMethod(init.clock)]
+    this.#running = this.#run().catch((error: unknown) => {
+      if (!this.#signal.aborted) init.log.error({ err: error }, 'port forwarding failed')
+    })
+  }
+
+  get state(): PortMappingState | undefined {
+    return this.#state
+  }
+
+  watch(listener: (state: PortMappingState | undefined) => void): Disposable {
+    this.#watchers.add(listener)
+    return { [Symbol.dispose]: () => void this.#watchers.delete(listener) }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed ??= this.#stop()
+    return this.#disposed
+  }
+
+  get #signal(): AbortSignal {
+    return this.#stopping.signal
+  }
+
+  async #run(): Promise<void> {
+    const { clock, processes, stateFile, log } = this.#init
+    this.#journal = await MappingJournal.open(stateFile, log)
+    let gateway: Gateway | undefined
+    let retryMs = FIRST_RETRY_MS
+    let nextMs = 0
+    using _ = hearAnnouncements((from) => {
+      if (from !== gateway?.address) return
+      nextMs = 0
+      this.#wake()
+    })
+    while (!this.#signal.aborted) {
+      const now = await this.#currentGateway(processes)
+      if (!isSameGateway(now, gateway)) {
+        // Whatever the old one did, we are no longer behind it.
+        this.#open = undefined
+        this.#setState(undefined)
+        nextMs = 0
+        retryMs = FIRST_RETRY_MS
+      }
+      gateway = now
+      if (clock.monotonicMs() >= nextMs) {
+        const troubles = await this.#keepMapped(this.#journal, gateway)
+        if (troubles === undefined) {
+          nextMs = 0
+          retryMs = FIRST_RETRY_MS
+        } else {
+          this.#fail(troubles)
+          nextMs = clock.monotonicMs() + retryMs
+          retryMs = Math.min(2 * retryMs, this.#state ? MAX_RETRY_MAPPED_MS : MAX_RETRY_MS)
+        }
+      }
+      const retryInMs = nextMs === 0 ? CHECK_MS : nextMs - clock.monotonicMs()
+      await this.#pause(Math.max(0, Math.min(CHECK_MS, retryInMs)))
+    }
+  }
+
+  /** What is the matter; undefined: all ports are mapped. */
+  async #keepMapped(
+    journal: MappingJournal,
+    gateway: Gateway | undefined,
+  ): Promise<readonly MethodTrouble[] | undefined> {
+    if (gateway === undefined) return []
+    // Nothing between us and the Internet needs to forward.
+    if (!this.#init.isExpected && !isPrivate(gateway.localAddress)) return undefined
+    const open = this.#open
+    if (open && (await this.#mapAll(journal, open)).ok) return undefined
+    // It restarted (UPnP may be at another port then), or changed its mind: from the beginning.
+    this.#open = undefined
+    const troubles: MethodTrouble[] = []
+    const { clock } = this.#init
+    // After kill -9 only the method that made the mappings can be sure to take them over.
+    const last = journal.methodAt(gateway)
+    const methods = this.#methods.toSorted(
+      (one, other) => Number(other.name === last) - Number(one.name === last),
+    )
+    for await (const { method, session } of openSideBySide(
+      methods,
+      gateway,
+      journal.nonce,
+      clock,
+      this.#signal,
+    )) {
+      if (!session.ok) {
+        troubles.push({ method, trouble: session.trouble })
+        continue
+      }
+      this.#open = { gateway, method, session: session.value }
+      await this.#removeForeign(journal, this.#open)
+      const mapped = await this.#mapAll(journal, this.#open)
+      if (mapped.ok) return undefined
+      this.#open = undefined
+      troubles.push({ method, trouble: mapped.trouble })
+    }
+    return troubles
+  }
+
+  /** Makes or renews all mappings; none of them stays if that does not work. */
+  async #mapAll(journal: MappingJournal, open: OpenGateway): Promise<GatewayAnswer<undefined>> {
+    const ports: MappedPort[] = []
+    let leaseSeconds = LEASE_SECONDS
+    for (const { protocol, port } of this.#init.listeners) {
+      const mapped = await this.#map(journal, open, protocol, port)
+      if (!mapped.ok) return this.#giveUp(journal, open, mapped)
+      ports.push(mapped.value)
+      if (mapped.value.leaseSeconds > 0) leaseSeconds = Math.min(leaseSeconds, mapped.value.leaseSeconds)
+    }
+    const external = await open.session.externalAddress(this.#signal)
+    const reachable = external.ok ? reachableAddress(external.value) : external
+    if (!reachable.ok) return this.#giveUp(journal, open, reachable)
+    this.#stateEndMs = this.#init.clock.monotonicMs() + leaseSeconds * 1000
+    this.#setState({
+      externalAddress: reachable.value,
+      gateway: open.gateway.address,
+      method: open.method,
+      ports: ports.map(({ protocol, internalPort, externalPort }) => ({
+        protocol,
+        internalPort,
+        externalPort,
+      })),
+    })
+    return granted(undefined)
+  }
+
+  /** Maps one port of ours: to the same port of the gateway, or to another one that is free. */
+  async #map(
+    journal: MappingJournal,
+    { gateway, method, session }: OpenGateway,
+    protocol: MappedProtocol,
+    internalPort: number,
+  ): Promise<GatewayAnswer<MappedPort & { readonly leaseSeconds: number }>> {
+    const port = { protocol, internalPort }
+    const before = journal.portsAt(gateway).filter((one) => isSamePort(one, port))
+    const candidates = externalPortsToTry(
+      internalPort,
+      before.map(({ externalPort }) => externalPort),
+      this.#init.random,
+    )
+    let refused: number | undefined
+    for (const externalPort of candidates) {
+      const wish = { ...port, externalPort }
+      await journal.note(gateway, method, wish)
+      const answer = await session.map({ ...wish, leaseSeconds: LEASE_SECONDS }, this.#signal)
+      if (!answer.ok) {
+        if (answer.trouble.kind !== 'taken') return answer
+        continue
+      }
+      const given = answer.value.externalPort
+      // One that only counts up from our own port gives the same again: then that is what there is.
+      if (given === externalPort || isInRandomRange(given) || given === refused) {
+        const mapped = { ...port, externalPort: given }
+        await journal.note(gateway, method, mapped)
+        return granted({ ...mapped, leaseSeconds: answer.value.leaseSeconds })
+      }
+      refused = given
+      await session.unmap({ ...port, externalPort: given }, this.#signal)
+    }
+    return troubled({ kind: 'taken' })
+  }
+
+  /** Removes what a node with other ports, that was killed, left at this gateway. */
+  async #removeForeign(journal: MappingJournal, { gateway, session }: OpenGateway): Promise<void> {
+    for (const left of journal.portsAt(gateway)) {
+      if (
+        this.#init.listeners.some(({ protocol, port }) => isSamePort(left, { protocol, internalPort: port }))
+      )
+        continue
+      if ((await session.unmap(left, this.#signal)).ok) await journal.forget(left)
+    }
+  }
+
+  async #giveUp<Answer extends GatewayAnswer<unknown> & { ok: false }>(
+    journal: MappingJournal,
+    open: OpenGateway,
+    answer: Answer,
+  ): Promise<Answer> {
+    // A gateway that is silent is not bothered: it may have restarted, and get them anew.
+    if (answer.trouble.kind !== 'silent') await this.#removeAll(journal, open, this.#signal)
+    return answer
+  }
+
+  async #removeAll(
+    journal: MappingJournal,
+    { gateway, session }: OpenGateway,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const removals = journal.portsAt(gateway).map(async (port) => {
+      if ((await session.unmap(port, signal)).ok) return port
+      return undefined
+    })
+    for (const port of await Promise.all(removals)) if (port) await journal.forget(port)
+  }
+
+  #fail(troubles: readonly MethodTrouble[]): void {
+    // A silent gateway may restart: others go on trying until it would have forgotten us.
+    const isSilent = troubles.length > 0 && troubles.every(({ trouble }) => trouble.kind === 'silent')
+    if (!isSilent || this.#init.clock.monotonicMs() >= this.#stateEndMs) this.#setState(undefined)
+    const ports = this.#init.listeners.map(({ protocol, port }) => ({ protocol, internalPort: port }))
+    const text = describeTroubles(troubles, ports)
+    if (text === this.#reported) return
+    this.#reported = text
+    const unexpected = troubles.length > 0 ? 'info' : 'debug'
+    this.#init.log[this.#init.isExpected ? 'warn' : unexpected](text)
+  }
+
+  #setState(state: PortMappingState | undefined): void {
+    const isNews = JSON.stringify(state) !== JSON.stringify(this.#state)
+    if (state && (isNews || this.#reported !== undefined)) {
+      const ports = state.ports.map(
+        ({ protocol, internalPort, externalPort }) => `${protocol} ${externalPort} to ${internalPort}`,
+      )
+      this.#reported = undefined
+      const { gateway, method, externalAddress } = state
+      this.#init.log.info(
+        { gateway, method, underlay: externalAddress },
+        `the gateway forwards ${ports.join(', ')}`,
+      )
+    }
+    if (!isNews) return
+    this.#state = state
+    for (const watcher of [...this.#watchers]) watcher(state)
+  }
+
+  async #currentGateway(processes: Processes): Promise<Gateway | undefined> {
+    try {
+      return await defaultGateway(processes, this.#signal)
+    } catch (error) {
+      this.#signal.throwIfAborted()
+      this.#init.log.debug({ reason: messageOf(error) }, 'the default route cannot be read')
+      return undefined
+    }
+  }
+
+  /** Sleeps until it is time, or an announcement comes. */
+  async #pause(ms: number): Promise<void> {
+    const { clock } = this.#init
+    const woken = new AbortController()
+    this.#wake = () => woken.abort()
+    await clock.sleep(Math.min(ms, MIN_ASK_MS), this.#signal).catch(() => {})
+    if (ms <= MIN_ASK_MS || this.#signal.aborted) return
+    await clock.sleep(ms - MIN_ASK_MS, AbortSignal.any([this.#signal, woken.signal])).catch(() => {})
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping.abort(new Error('the node stops'))
+    await this.#running
+    const [open, journal] = [this.#open, this.#journal]
+    if (!open || !journal) return
+    const limit = new AbortController()
+    using _ = this.#init.clock.after(REMOVAL_MS, () => limit.abort(new Error('the gateway is too slow')))
+    try {
+      await this.#removeAll(journal, open, limit.signal)
+    } catch (error) {
+      // Its file names them: the next start removes them, or their lease ends.
+      this.#init.log.debug({ reason: messageOf(error) }, 'mappings at the gateway were not removed')
+    }
+  }
+}
