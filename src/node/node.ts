@@ -23,6 +23,7 @@ import { NetworkConfiguration } from './network-configuration.ts'
 import { RoutedNodes } from './network-view.ts'
 import { NodeMessages } from './node-messages.ts'
 import { nodeAnswers } from './node-view.ts'
+import { forwardPorts } from './port-mapping/forward-ports.ts'
 import { keepRenewed, renewCertificate } from './renewal.ts'
 import { createBabeldRouter } from './routing/babeld-router.ts'
 import type { RouterSettings } from './routing/router.ts'
@@ -128,6 +129,7 @@ export async function startNode(
   const ownAddresses = new OwnAddresses(
     options.ownAddresses,
     await assumedAddresses(options, config.registryPrefix === own),
+    options.ipv4Source === 'gateway',
   )
   for (const { host } of cache.ownAddresses) ownAddresses.learn(host)
   const advertised = () => ownAddresses.advertised(options.listeners, options.country)
@@ -216,6 +218,10 @@ export async function startNode(
     }),
   )
   const servers = maxClients() > 0 ? options.listeners : []
+  const forwarding = forwardPorts(options, servers, components, (forwarded) => {
+    if (ownAddresses.setForwarded(forwarded)) cache.ownAddresses = advertised()
+  })
+  if (forwarding) cleanUp.use(forwarding)
   // The address must be there before anything is routed to it; servers need not wait for that.
   await Promise.all([
     addressed.then(() => router.start(routerSettings(config), untilStopped)),

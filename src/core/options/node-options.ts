@@ -70,9 +70,8 @@ export const NODE_OPTIONS = {
     names: ['--ip'],
     group: NETWORK,
     help: 'address at which others can reach this node; for IPv4 also "any": ask other nodes, or "upnp": forward ports at the gateway. IPv6 addresses are asked for, too, if none is given',
-    otherwise: 'default: any',
+    otherwise: 'default: upnp if a gateway answers, else any',
     unsetInTest: [],
-    notYet: /^upnp$/,
     since,
   }),
   country: optional(countryCode, {
@@ -274,8 +273,10 @@ type Ipv4Source =
   | 'given'
   /** Servers tell us how they see us. */
   | 'peers'
-  /** The gateway forwards ports to us. */
+  /** The gateway forwards ports to us; where it does not, nobody reaches us over IPv4. */
   | 'gateway'
+  /** The gateway if it forwards ports, otherwise the servers. */
+  | 'gateway-or-peers'
 
 /** What a node runs with: every value checked, and all of them together. */
 export interface NodeOptions
@@ -339,7 +340,7 @@ export function nodeOptions(words: ParsedWords): Result<NodeOptions> {
 function ipv4SourceOf(ip: readonly string[]): Result<Ipv4Source> {
   const ways = ip.filter((address) => address === 'any' || address === 'upnp')
   const [way] = ways
-  if (way === undefined) return ok(ip.some((address) => isIPv4(address)) ? 'given' : 'peers')
+  if (way === undefined) return ok(ip.some((address) => isIPv4(address)) ? 'given' : 'gateway-or-peers')
   if (ways.length > 1 || ip.some((address) => !isIPv6(address) && address !== way))
     return refuse(
       `--ip: ${way} cannot be combined with ${otherThan(ip, way)}: it must be the only one for IPv4`,

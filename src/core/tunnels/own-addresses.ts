@@ -1,4 +1,5 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
+import type { MappedPort } from '../port-mapping/mapping.ts'
 import { isIpv6Protocol, type PeerAddress, type TunnelProtocol } from '../values/address-list.ts'
 
 /** A server of ours. */
@@ -7,21 +8,32 @@ export interface Listener {
   readonly port: number
 }
 
+/** What the gateway forwards to us, and from where. */
+export interface ForwardedPorts {
+  readonly externalAddress: string
+  readonly ports: readonly MappedPort[]
+}
+
 /**
- * What we know of our own addresses: given by the user, or told by the servers that we connect to. Different servers
+ * What we know of our own addresses: given by the user, by the gateway that forwards ports to
+ * us, or told by the servers that we connect to. Different servers
  * may see us at different addresses (two uplinks, a NAT with several); the one that most of the last ones saw counts.
  */
 export class OwnAddresses {
   readonly #given: readonly string[]
   readonly #seen = new Map<'IPv4' | 'IPv6', string[]>()
   readonly #assumed: readonly string[]
+  readonly #onlyForwarded: boolean
+  #forwarded: ForwardedPorts | undefined
 
   /**
    * @param given by `--ip`: a family that has one is not learnt
    * @param assumed addresses of this machine that others can probably reach: as long as nobody has told better
+   * @param onlyForwarded over IPv4, others reach us by the gateway or not at all
    */
-  constructor(given: readonly string[], assumed: readonly string[] = []) {
+  constructor(given: readonly string[], assumed: readonly string[] = [], onlyForwarded = false) {
     this.#given = given
+    this.#onlyForwarded = onlyForwarded
     this.#assumed = assumed.filter((address) => !isPrivate(address))
   }
 
@@ -34,13 +46,28 @@ export class OwnAddresses {
     return this.#host(family) !== before
   }
 
+  /** The gateway forwards our ports, or does not any more. Says whether what we advertise changes. */
+  setForwarded(forwarded: ForwardedPorts | undefined): boolean {
+    const before = JSON.stringify(this.#forwarded)
+    this.#forwarded = forwarded
+    return JSON.stringify(forwarded) !== before
+  }
+
   /** What to advertise: for each server, in the order of the user's preference. */
   advertised(listeners: readonly Listener[], country: string | undefined): PeerAddress[] {
     return listeners.flatMap(({ protocol, port }) => {
       const family = isIpv6Protocol(protocol) ? 'IPv6' : 'IPv4'
       const given = this.#given.filter((address) => (isIPv6(address) ? 'IPv6' : 'IPv4') === family)
-      const hosts = given.length > 0 ? given : [this.#host(family)].filter((host) => host !== undefined)
-      return hosts.map((host) => ({ host, port, protocol, country }))
+      const at = (host: string, reachedPort = port) => ({ host, port: reachedPort, protocol, country })
+      if (given.length > 0) return given.map((host) => at(host))
+      if (family === 'IPv4' && this.#forwarded) {
+        const mapped = this.#forwarded.ports.find(
+          (one) => one.protocol === protocol && one.internalPort === port,
+        )
+        return mapped ? [at(this.#forwarded.externalAddress, mapped.externalPort)] : []
+      }
+      const host = family === 'IPv4' && this.#onlyForwarded ? undefined : this.#host(family)
+      return host === undefined ? [] : [at(host)]
     })
   }
 

@@ -105,7 +105,7 @@ describe('re6stnet', () => {
     expect(nodeRun()).toMatchObject({
       registry: new URL('http://r/'),
       ownAddresses: [],
-      ipv4Source: 'peers',
+      ipv4Source: 'gateway-or-peers',
       listeners: [{ port: 1194, protocol: 'tcp' }],
       disabledProtocols: new Set(['udp', 'udp6']),
       controlSocket: '/var/run/re6stnet/control.sock',
@@ -191,7 +191,7 @@ describe('re6stnet', () => {
     expect(reasonOf(node(...args.split(' ')))).toBe(reason)
   })
 
-  it.each(['--ip upnp', '-m', '-D', '--gateway', '--remote-gateway 192.0.2.1'])(
+  it.each(['-m', '-D', '--gateway', '--remote-gateway 192.0.2.1'])(
     '%s is refused as long as it does nothing',
     (args) => {
       expect(reasonOf(node(...args.split(' ')))).toMatch(/^-.*: not available yet in this version$/)
