@@ -43,7 +43,7 @@ export class Re6stNetwork {
   readonly network: Network
   readonly authority: Authority
   readonly registryMachine: Machine
-  readonly #registryArguments: readonly string[]
+  #registryArguments: readonly string[]
   readonly #nodes: Re6stNode[] = []
   #registry: LabProcess | undefined
 
@@ -90,8 +90,9 @@ export class Re6stNetwork {
     return path.join(this.registryMachine.directory, 'registry', name)
   }
 
-  /** Starts the registry, and waits until it answers. */
-  async startRegistry(): Promise<void> {
+  /** Starts the registry, from now on with these options more, and waits until it answers. */
+  async startRegistry(...options: string[]): Promise<void> {
+    this.#registryArguments = [...this.#registryArguments, ...options]
     const registry = this.registryMachine.start(
       [...programOf('re6st-registry'), ...this.#registryArguments],
       {

@@ -19,11 +19,14 @@ import { openCache } from './cache/cache.ts'
 import { ControlServer } from './control/control-server.ts'
 import { type Identity, type IdentityFiles, readIdentity } from './identity.ts'
 import { createKernel } from './kernel/kernel.ts'
+import { OtherDefaultRoutes } from './kernel/other-default-routes.ts'
 import { NetworkConfiguration } from './network-configuration.ts'
 import { RoutedNodes } from './network-view.ts'
+import { NodeIpv4 } from './node-ipv4.ts'
 import { NodeMessages } from './node-messages.ts'
 import { nodeAnswers } from './node-view.ts'
 import { forwardPorts } from './port-mapping/forward-ports.ts'
+import { RemoteGateways, throughGateways } from './remote-gateways.ts'
 import { keepRenewed, renewCertificate } from './renewal.ts'
 import { createBabeldRouter } from './routing/babeld-router.ts'
 import type { RouterSettings } from './routing/router.ts'
@@ -88,18 +91,31 @@ export async function startNode(
   const registry = new RegistryClient(options.registry.href, { prefix: own, ...keys() })
   const configuration = new NetworkConfiguration({ registry, cache, clock, log }, keys)
 
+  if (options.defaultRoute)
+    cleanUp.use(await OtherDefaultRoutes.start({ processes, clock, log, onFound: end }))
   const [config, { sourceSpecificRoutes: sourceSpecific }] = await Promise.all([
     configuration.start(own, untilStopped),
     kernel.prepare(options.interfaces),
   ])
   if (!sourceSpecific) log.warn('the kernel has no source-specific routes: no tunnels over IPv6')
 
-  const addressed = kernel.assign({
+  const nodeIpv4 = new NodeIpv4({
+    kernel,
+    log,
     mainInterface: options.mainInterface,
-    address: identity.address,
-    length: network.length + own.length,
-    network: networkCidr(network),
+    subjectSerial: () => identity.certificate.subjectSerial,
   })
+  const addressed = Promise.all([
+    kernel.assign({
+      mainInterface: options.mainInterface,
+      address: identity.address,
+      length: network.length + own.length,
+      network: networkCidr(network),
+    }),
+    // A gateway's native connection is what the network's packets leave by.
+    sourceSpecific && !options.gateway ? kernel.keepInside(networkCidr(network)) : undefined,
+    nodeIpv4.apply(config.ipv4),
+  ])
 
   const router = createBabeldRouter({
     processes,
@@ -112,7 +128,7 @@ export async function startNode(
   })
   const nodes = new RoutedNodes(router, network, own)
 
-  const transport = createOpenvpnTransport({
+  const openvpn = createOpenvpnTransport({
     processes,
     clock,
     log,
@@ -122,7 +138,12 @@ export async function startNode(
     extraArguments: options.openvpnArguments,
     ovpnlog: options.openvpnLogs,
   })
-  cleanUp.defer(() => transport.stop())
+  cleanUp.defer(() => openvpn.stop())
+  const gateways = options.remoteGateways
+  const transport =
+    gateways.length === 0
+      ? openvpn
+      : throughGateways(openvpn, new RemoteGateways({ kernel, log, gateways }), log)
   // Before the tunnels: so that it can retract its routes.
   cleanUp.defer(() => router.stop())
 
@@ -139,7 +160,8 @@ export async function startNode(
     refreshMs: configuration.config.tunnelRefreshMs,
     neighbours: new Set(options.neighbours),
     disabledProtocols: options.disabledProtocols,
-    allowsIpv6: sourceSpecific,
+    // With --default, the way to an IPv6 address is the network itself.
+    allowsIpv6: sourceSpecific && !options.defaultRoute,
     hasServers: options.listeners.length > 0 && maxClients() > 0,
     registryPrefix: configuration.config.registryPrefix,
     sameCountry: configuration.config.sameCountry,
@@ -199,6 +221,12 @@ export async function startNode(
     nodeCidr: subnetCidr(network, own),
     networkCidr: networkCidr(network),
     nodeAddress: identity.address,
+    ipv4: nodeIpv4.own,
+    defaultRoute: options.gateway
+      ? 'announce'
+      : options.defaultRoute
+        ? 'take-as-announced'
+        : 'take-for-network',
     helloIntervalMs,
     interfaceDefaults: babelDefault,
     keys: macKeys,
@@ -258,6 +286,8 @@ export async function startNode(
         if (!single) tunnels.configure(settings())
         return
       case 'ipv4-payload':
+        await nodeIpv4.apply(changed.ipv4)
+        return await router.reconfigure(routerSettings(changed))
       case 'protocol':
         return
     }

@@ -73,6 +73,8 @@ const settingsOf = (number: number, more: Partial<RouterSettings> = {}): RouterS
   nodeCidr: `${addressOf(number)}/64`,
   networkCidr: '2001:db8:42::/48',
   nodeAddress: addressOf(number),
+  ipv4: undefined,
+  defaultRoute: 'take-for-network',
   helloIntervalMs: HELLO_MS,
   interfaceDefaults: 'type tunnel max-rtt-penalty 5000 rtt-max 500 rtt-decay 125',
   keys: KEYS,

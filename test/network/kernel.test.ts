@@ -13,7 +13,11 @@ const NODE = {
   length: 64,
   network: '2001:db8:42::/48',
 } as const
-const IPV4 = { mainInterface: 'lo', address: '10.42.1.1', length: 24, network: '10.42.0.0/16' } as const
+const IPV4 = {
+  mainInterface: 'lo',
+  range: '10.42.0.0/16',
+  own: { address: '10.42.1.1', length: 24, subnet: '10.42.1.0/24' },
+} as const
 
 let namespace: Namespace
 let other: Namespace
@@ -178,12 +182,4 @@ test('a main interface that does not exist is an error that names it', async () 
     new Re6stError('SYSTEM', 'there is no interface eth7'),
   )
   await it.stop()
-})
-
-test('an interface is set up with a link-local address that can be used at once', async () => {
-  namespace.ip('link add tunnel type veth peer name end')
-  namespace.ip('link set end up')
-  await namespace.sysctls.write('net/ipv6/conf/tunnel/accept_dad', '1')
-  await kernel().linkUp('tunnel')
-  expect(namespace.ip('-6 addr show dev tunnel')).toMatch(/inet6 fe80::\S+ scope link *\n/)
 })

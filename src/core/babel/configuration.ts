@@ -6,12 +6,32 @@ export interface BabeldConfiguration {
   readonly nodeCidr: string
   readonly networkCidr: string
   readonly nodeAddress: string
+  /** The node's part of the IPv4 payload. */
+  readonly ipv4: Ipv4Announcement | undefined
+  readonly defaultRoute: DefaultRoute
   /** Whether the kernel has source-specific routes (RFC 9079). */
   readonly sourceSpecific: boolean
   readonly sign: Uint8Array | undefined
   /** Interfaces with what is to hold on each. */
   readonly interfaces: ReadonlyMap<string, InterfaceConfiguration>
 }
+
+/** What a node announces of the IPv4 payload. */
+export interface Ipv4Announcement {
+  /** Its subnet in CIDR notation. */
+  readonly subnet: string
+  /** The source of packets of its own that have no other. */
+  readonly address: string
+}
+
+/** What a node does with ways to the Internet that others offer, or itself. */
+export type DefaultRoute =
+  /** Takes them for packets from the network alone: another network, or a native connection, has its own. */
+  | 'take-for-network'
+  /** Takes them as they are announced: there is no other (`--default`). */
+  | 'take-as-announced'
+  /** Announces its own, for packets from the network (`--gateway`). */
+  | 'announce'
 
 /** What babeld reads when an interface comes up. */
 export interface InterfaceConfiguration extends Intervals {
@@ -40,6 +60,9 @@ const EXPENSIVE_RXCOST = 30_000
 
 /** The name by which interfaces refer to our one key. */
 const KEY = 'sign'
+
+/** Protocol number of routes that nobody said a protocol of. */
+const RTPROT_BOOT = 3
 
 /** babeld ends at once when it has no interface. This one never comes up. */
 const NO_INTERFACE = 're6stnet-none'
@@ -76,9 +99,7 @@ export const flushLine = (iface: string): string => `flush interface ${iface}`
  * order, the first that matches decides.
  */
 export function configurationFile(configuration: BabeldConfiguration): string {
-  const { nodeCidr, networkCidr, nodeAddress, sourceSpecific, sign, interfaces } = configuration
-  const nodeLength = nodeCidr.split('/')[1] ?? '128'
-  const networkLength = networkCidr.split('/')[1] ?? '0'
+  const { nodeCidr, nodeAddress, ipv4, defaultRoute, networkCidr, sign, interfaces } = configuration
   return [
     // Forwarding is ours to switch on, and off again: a babeld that is killed would leave it as it is.
     'skip-kernel-setup true',
@@ -86,24 +107,52 @@ export function configurationFile(configuration: BabeldConfiguration): string {
     // dormant for a moment to have its configuration read again.
     'link-detect true',
     'redistribute local deny',
-    `redistribute ip ${nodeCidr} eq ${nodeLength}`,
+    `redistribute ip ${nodeCidr} eq ${lengthOf(nodeCidr)}`,
+    ...(ipv4 ? [`redistribute ip ${ipv4.subnet} eq ${lengthOf(ipv4.subnet)}`] : []),
+    ...(defaultRoute === 'announce' ? announcedDefaultRoute(networkCidr) : []),
     'redistribute deny',
-    // A default route is for packets of this network only: another network, or a native connection, may have its own.
-    ...(sourceSpecific
-      ? [`install ip ::/0 eq 0 src-ip ::/0 src-eq 0 src-prefix ${networkCidr}`]
-      : [
-          'ipv6-subtrees false',
-          `in ip ::/0 eq 0 src-ip ${networkCidr} src-eq ${networkLength}`,
-          'in ip ::/0 eq 0 src-ip ::/0 src-ge 1 deny',
-          'out ip ::/0 eq 0 deny',
-        ]),
-    `install pref-src ${nodeAddress}`,
+    ...acceptedDefaultRoute(configuration),
+    ...(ipv4 ? [`install ip 0.0.0.0/0 pref-src ${ipv4.address}`] : []),
+    `install ip ::/0 pref-src ${nodeAddress}`,
     ...(sign ? [keyLine(sign)] : []),
     ...[...interfaces].map(([iface, each]) => interfaceLine(iface, each)),
     ...(interfaces.size === 0 ? [`interface ${NO_INTERFACE}`] : []),
     '',
   ].join('\n')
 }
+
+/** The kernel's way to the Internet, for packets from the network. Not one that holds for other sources only. */
+function announcedDefaultRoute(networkCidr: string): readonly string[] {
+  const route = 'redistribute ip ::/0 eq 0 src-ip ::/0 src-eq 0'
+  return [
+    `${route} src-prefix ${networkCidr}`,
+    // Routes that were set by hand, or by ifupdown: babeld leaves them out unless told.
+    `${route} proto ${RTPROT_BOOT} src-prefix ${networkCidr}`,
+  ]
+}
+
+/** Which default routes of others are taken, and for whom they are put into the kernel. */
+function acceptedDefaultRoute({
+  networkCidr,
+  nodeAddress,
+  defaultRoute,
+  sourceSpecific,
+}: BabeldConfiguration): readonly string[] {
+  const ofNetwork = `src-ip ${networkCidr} src-eq ${lengthOf(networkCidr)}`
+  if (!sourceSpecific)
+    return [
+      'ipv6-subtrees false',
+      `in ip ::/0 eq 0 ${ofNetwork}`,
+      'in ip ::/0 eq 0 src-ip ::/0 src-ge 1 deny',
+      ...(defaultRoute === 'announce' ? [`out ip ::/0 eq 0 ${ofNetwork}`] : []),
+      'out ip ::/0 eq 0 deny',
+    ]
+  // Gateways announce theirs for packets from the network. This is about one that is announced for all.
+  if (defaultRoute === 'take-as-announced') return []
+  return [`install ip ::/0 eq 0 src-ip ::/0 src-eq 0 src-prefix ${networkCidr} pref-src ${nodeAddress}`]
+}
+
+const lengthOf = (cidr: string): string => cidr.split('/')[1] ?? ''
 
 /** Where babeld finds and leaves what. */
 export interface BabeldPaths {

@@ -145,7 +145,6 @@ export const NODE_OPTIONS = {
     names: ['-D', '--default'],
     group: ROUTING,
     help: 'route all IPv6 traffic through the network; refused while there is another default route',
-    notYet: true,
     since,
   }),
   table: optional(
@@ -160,7 +159,6 @@ export const NODE_OPTIONS = {
     names: ['--gateway'],
     group: ROUTING,
     help: 'offer the way to the Internet to the whole network',
-    notYet: true,
     since,
   }),
   openvpnArguments: repeated(text('ARG'), {
@@ -210,7 +208,6 @@ export const NODE_OPTIONS = {
     testName: 'gw_list',
     group: TUNNELS,
     help: 'make each tunnel through one of these IPv4 gateways, in turn',
-    notYet: true,
     since,
   }),
   disabled: repeated(oneOf('PROTO', ['none', ...TUNNEL_PROTOCOLS]), {

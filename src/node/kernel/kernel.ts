@@ -20,6 +20,15 @@ export interface NodeAddresses {
   readonly network: string
 }
 
+/** What a node has of the IPv4 payload of its network. */
+export interface Ipv4Assignment {
+  /** The range of the whole network in CIDR notation. */
+  readonly range: string
+  readonly mainInterface: string
+  /** The node's own part of it; undefined: none, it only forwards. */
+  readonly own: { readonly address: string; readonly subnet: string; readonly length: number } | undefined
+}
+
 /** Changes the kernel for a node and undoes all of it. */
 export interface Kernel {
   /**
@@ -30,10 +39,15 @@ export interface Kernel {
   prepare(lanInterfaces: readonly string[]): Promise<KernelAbilities>
   /** Gives the main interface the node address and makes the rest of the network unreachable. */
   assign(addresses: NodeAddresses): Promise<void>
-  /** The same with the address of IPv4 payload; forwards IPv4 too. */
-  assignIpv4(addresses: NodeAddresses): Promise<void>
-  /** Sets an interface up, with a link-local address that is there at once. */
-  linkUp(iface: string): Promise<void>
+  /** Packets from the network do not leave by another default route than the network's own, which goes first. */
+  keepInside(networkCidr: string): Promise<void>
+  /** Forwards IPv4, gives the node its address, and makes the rest of the range unreachable: until disposed of. */
+  assignIpv4(assignment: Ipv4Assignment): Promise<AsyncDisposable>
+  /**
+   * Reaches an IPv4 address through a gateway: until disposed of. A route that is there already is left as it is.
+   * @throws Re6stError `SYSTEM` when the gateway cannot be reached
+   */
+  routeVia(address: string, gateway: string): Promise<AsyncDisposable>
   /** Undoes everything. Idempotent. */
   stop(): Promise<void>
 }
@@ -51,8 +65,21 @@ export const createKernel = (init: KernelInit): Kernel => new LinuxKernel(init)
 
 type Family = 'ipv4' | 'ipv6'
 
+/** A route of the main table. */
+interface KernelRoute {
+  readonly type?: 'unreachable'
+  readonly to: string
+  /** Holds for this source prefix only. */
+  readonly from?: string
+  /** More words of `ip route`: the way, and attributes. */
+  readonly more?: readonly string[]
+}
+
 /** Option of `ip`, by family. */
 const OPTION: Readonly<Record<Family, string>> = { ipv4: '-4', ipv6: '-6' }
+
+/** Routes of ours with this metric count only where there is no other: babeld's have 1024, held ones 4096. */
+const LAST_METRIC = '8192'
 
 const LINK_LOCAL_ON_LO = ['fe80::/64', 'dev', 'lo'] as const
 
@@ -62,6 +89,9 @@ class LinuxKernel implements Kernel {
   readonly #stateFile: string
   readonly #sysctls: Sysctls
   #journal: Journal | undefined
+  #lanInterfaces: readonly string[] = []
+  /** The last thing that was begun: one follows the other, as the journal has them. */
+  #turn: Promise<unknown> = Promise.resolve()
 
   constructor({ processes, log, stateFile, sysctls = procSysctls }: KernelInit) {
     this.#processes = processes
@@ -70,36 +100,78 @@ class LinuxKernel implements Kernel {
     this.#sysctls = sysctls
   }
 
-  async prepare(lanInterfaces: readonly string[]): Promise<KernelAbilities> {
-    const boot = (await this.#sysctls.read('kernel/random/boot_id')) ?? ''
-    this.#journal = await Journal.open(this.#stateFile, boot, this.#log)
-    if (this.#journal.deeds.length > 0) {
-      this.#log.warn('a killed node left changes in the kernel: they are undone')
-      await this.#undo(this.#journal)
-    }
-    await this.#keepRouterAdvertisements(lanInterfaces)
-    await this.#forward('ipv6')
-    return { sourceSpecificRoutes: await this.#hasSourceSpecificRoutes() }
+  prepare(lanInterfaces: readonly string[]): Promise<KernelAbilities> {
+    return this.#inTurn(async () => {
+      const boot = (await this.#sysctls.read('kernel/random/boot_id')) ?? ''
+      this.#journal = await Journal.open(this.#stateFile, boot, this.#log)
+      if (this.#journal.deeds.length > 0) {
+        this.#log.warn('a killed node left changes in the kernel: they are undone')
+        await this.#undo(this.#journal.deeds)
+      }
+      this.#lanInterfaces = lanInterfaces
+      await this.#keepRouterAdvertisements(lanInterfaces)
+      await this.#forward('ipv6')
+      return { sourceSpecificRoutes: await this.#hasSourceSpecificRoutes() }
+    })
   }
 
-  async assign(addresses: NodeAddresses): Promise<void> {
-    await this.#assign('ipv6', addresses)
+  assign(addresses: NodeAddresses): Promise<void> {
+    return this.#inTurn(() => this.#assign('ipv6', addresses))
   }
 
-  async assignIpv4(addresses: NodeAddresses): Promise<void> {
-    await this.#forward('ipv4')
-    await this.#assign('ipv4', addresses)
+  keepInside(networkCidr: string): Promise<void> {
+    const more = ['metric', LAST_METRIC]
+    return this.#inTurn(() =>
+      this.#addRoute('ipv6', { type: 'unreachable', to: 'default', from: networkCidr, more }),
+    )
   }
 
-  async linkUp(iface: string): Promise<void> {
-    // Duplicate address detection would keep the link-local address from use for 1 to 2 s. The setting goes with the
-    // interface, which is a tunnel's.
-    await this.#sysctls.write(`net/ipv6/conf/${iface}/accept_dad`, '0').catch(() => {})
-    await this.#ip(['link', 'set', 'dev', iface, 'up'])
+  assignIpv4({ range, mainInterface, own }: Ipv4Assignment): Promise<AsyncDisposable> {
+    return this.#undoable(async () => {
+      await this.#forward('ipv4')
+      if (!own) return this.#addRoute('ipv4', { type: 'unreachable', to: range })
+      const { address, length, subnet } = own
+      await this.#assign('ipv4', { mainInterface, address, length, network: range })
+      // The routing daemon announces what has a route, which a subnet on lo has not: all of it is our own.
+      if (mainInterface === 'lo')
+        await this.#addRoute('ipv4', { to: subnet, more: ['dev', 'lo', 'proto', 'static'] })
+    })
   }
 
-  async stop(): Promise<void> {
-    if (this.#journal) await this.#undo(this.#journal)
+  routeVia(address: string, gateway: string): Promise<AsyncDisposable> {
+    return this.#undoable(() =>
+      this.#addRoute('ipv4', { to: `${address}/32`, more: ['via', gateway, 'proto', 'static'] }),
+    )
+  }
+
+  stop(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#journal) await this.#undo(this.#journal.deeds)
+      this.#journal = undefined
+    })
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.catch(() => {}).then(work)
+    this.#turn = turn
+    return turn
+  }
+
+  /** Does something that can be undone without the rest. */
+  #undoable(work: () => Promise<void>): Promise<AsyncDisposable> {
+    return this.#inTurn(async () => {
+      const journal = this.#opened()
+      const before = journal.deeds.length
+      const done = () => journal.deeds.slice(before)
+      try {
+        await work()
+      } catch (error) {
+        await this.#undo(done())
+        throw error
+      }
+      const deeds = done()
+      return { [Symbol.asyncDispose]: () => this.#inTurn(() => this.#undo(deeds)) }
+    })
   }
 
   async #assign(family: Family, { mainInterface, address, length, network }: NodeAddresses): Promise<void> {
@@ -118,8 +190,16 @@ class LinuxKernel implements Kernel {
       if (linkLocal?.length === 0 && (await this.#linkLocalRoutes()).length > 0)
         await this.#ip(['-6', 'route', 'del', ...LINK_LOCAL_ON_LO])
     }
-    const route = ['unreachable', network]
-    if ((await this.#show([option, 'route', 'show', 'type', ...route])).length > 0) return
+    await this.#addRoute(family, { type: 'unreachable', to: network })
+  }
+
+  /** Adds a route to the main table, unless one is there. */
+  async #addRoute(family: Family, { type, to, from, more = [] }: KernelRoute): Promise<void> {
+    const option = OPTION[family]
+    const source = from === undefined ? [] : ['from', from]
+    const found = await this.#show([option, 'route', 'show', ...(type ? ['type', type] : []), to, ...source])
+    if (found.length > 0) return
+    const route = [...(type ? [type] : []), to, ...source, ...more]
     await this.#do([option, 'route', 'add', ...route], {
       kind: 'ip',
       undo: [option, 'route', 'del', ...route],
@@ -160,9 +240,7 @@ class LinuxKernel implements Kernel {
   /** Forwarding for all interfaces, also those to come. Setting `all` sets each of them, and so does setting it back. */
   async #forward(family: Family): Promise<void> {
     const path = (name: string) => `net/${family}/conf/${name}/forwarding`
-    if (family === 'ipv4' && (await this.#strictestPathFilter()) === 1)
-      // Loose: in a mesh, the way back is often another one.
-      await this.#set('net/ipv4/conf/default/rp_filter', '2')
+    if (family === 'ipv4') await this.#filterPathsByInterface()
     if ((await this.#sysctls.read(path('all'))) !== '1') {
       for (const name of ['default', ...(await this.#interfaces())])
         if ((await this.#sysctls.read(path(name))) === '1')
@@ -172,9 +250,21 @@ class LinuxKernel implements Kernel {
     if ((await this.#sysctls.read(path('default'))) !== '1') await this.#set(path('default'), '1')
   }
 
-  async #strictestPathFilter(): Promise<number> {
-    const names = ['all', 'default'].map((name) => this.#sysctls.read(`net/ipv4/conf/${name}/rp_filter`))
-    return Math.max(...(await Promise.all(names)).map(Number))
+  /**
+   * Packets come by other ways than they go back, which a strict filter drops (RFC 3704), and from tunnels without an
+   * IPv4 address a loose one, too. What the setting for all interfaces does is left to each of those that are there.
+   */
+  async #filterPathsByInterface(): Promise<void> {
+    const path = (name: string) => `net/ipv4/conf/${name}/rp_filter`
+    const all = (await this.#sysctls.read(path('all'))) ?? '0'
+    for (const name of ['default', ...(await this.#interfaces())]) {
+      const own = await this.#sysctls.read(path(name))
+      if (own === undefined) continue
+      const effective = String(Math.max(Number(own), Number(all)))
+      const wanted = effective === '1' && this.#lanInterfaces.includes(name) ? '2' : effective
+      if (wanted !== own) await this.#set(path(name), wanted)
+    }
+    if (all !== '0') await this.#set(path('all'), '0')
   }
 
   async #interfaces(): Promise<readonly string[]> {
@@ -189,7 +279,7 @@ class LinuxKernel implements Kernel {
     } catch {
       return false
     }
-    await this.#undoLast(this.#opened())
+    await this.#undo(this.#opened().deeds.slice(-1))
     return true
   }
 
@@ -225,13 +315,13 @@ class LinuxKernel implements Kernel {
     await this.#opened().add(deed)
   }
 
-  async #undo(journal: Journal): Promise<void> {
-    while (journal.deeds.length > 0) await this.#undoLast(journal)
+  /** The last one first. What is not in the journal was undone before. */
+  async #undo(deeds: readonly Deed[]): Promise<void> {
+    for (const deed of [...deeds].reverse())
+      if (this.#journal?.deeds.includes(deed)) await this.#undoOne(this.#journal, deed)
   }
 
-  async #undoLast(journal: Journal): Promise<void> {
-    const deed = journal.deeds.at(-1)
-    if (!deed) return
+  async #undoOne(journal: Journal, deed: Deed): Promise<void> {
     try {
       if (deed.kind === 'ip') await this.#ip(deed.undo)
       else if ((await this.#sysctls.read(deed.path)) === deed.written)

@@ -264,11 +264,11 @@ class BabeldRouter implements Router {
   // --- interfaces
 
   #configuration(): BabeldConfiguration {
-    const { nodeCidr, networkCidr, nodeAddress, sourceSpecific, keys } = this.#required()
+    const { keys, ...settings } = this.#required()
     const interfaces = new Map(
       [...this.#ifaces].map(([iface, kind]) => [iface, this.#configurationOf(iface, kind)]),
     )
-    return { nodeCidr, networkCidr, nodeAddress, sourceSpecific, sign: keys.sign, interfaces }
+    return { ...settings, sign: keys.sign, interfaces }
   }
 
   #configurationOf(iface: string, kind: InterfaceKind, intervals?: Intervals): InterfaceConfiguration {
@@ -469,8 +469,10 @@ class BabeldRouter implements Router {
 }
 
 /** What only another babeld can change. */
-const fixedPart = ({ nodeCidr, networkCidr, nodeAddress, sourceSpecific }: RouterSettings): string =>
-  JSON.stringify([nodeCidr, networkCidr, nodeAddress, sourceSpecific])
+const fixedPart = (settings: RouterSettings): string => {
+  const { nodeCidr, networkCidr, nodeAddress, ipv4, defaultRoute, sourceSpecific } = settings
+  return JSON.stringify([nodeCidr, networkCidr, nodeAddress, ipv4, defaultRoute, sourceSpecific])
+}
 
 /** What an interface reads when it comes up. */
 const readWhenUp = ({ helloIntervalMs, interfaceDefaults, keys }: RouterSettings): string =>

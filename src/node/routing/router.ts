@@ -1,3 +1,5 @@
+import type { DefaultRoute, Ipv4Announcement } from '../../core/babel/configuration.ts'
+
 /** A neighbour of the routing protocol (RFC 8966, 3.2.4): a router that we hear on an interface. */
 export interface Neighbour {
   /** Its link-local address. */
@@ -60,6 +62,9 @@ export interface RouterSettings {
   /** Network in CIDR notation. */
   readonly networkCidr: string
   readonly nodeAddress: string
+  /** What of the IPv4 payload is this node's, if anything. */
+  readonly ipv4: Ipv4Announcement | undefined
+  readonly defaultRoute: DefaultRoute
   readonly helloIntervalMs: number
   /** Interface defaults of the network configuration (`babel_default`). */
   readonly interfaceDefaults: string

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { isDatagram } from '../../core/openvpn/arguments.ts'
 import type { TunnelProtocol } from '../../core/values/address-list.ts'
 import type { Processes } from '../../platform/processes.ts'
+import { procSysctls } from '../kernel/sysctls.ts'
 
 /**
  * MTU of a tap whose packets travel in UDP. A full packet of it is at most 1430 bytes on an IPv4 underlay (1360 + 14
@@ -29,6 +30,8 @@ export function createTap(processes: Processes, iface: string): Tap {
   const address = `fe80::${[...randomBytes(8).toString('hex').matchAll(/.{4}/g)].join(':')}`
   return {
     async raise(protocol) {
+      // A tap has no IPv4 address: the kernel would drop all IPv4 that comes from there and goes back another way.
+      void procSysctls.write(`net/ipv4/conf/${iface}/rp_filter`, '0').catch(() => {})
       const mtu = isDatagram(protocol) ? DATAGRAM_TAP_MTU : STREAM_TAP_MTU
       const commands = [
         `link set dev ${iface} addrgenmode none mtu ${mtu}`,

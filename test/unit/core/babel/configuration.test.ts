@@ -22,6 +22,8 @@ const CONFIGURATION: BabeldConfiguration = {
   nodeCidr: '2001:db8:42:1::1/64',
   networkCidr: '2001:db8:42::/48',
   nodeAddress: '2001:db8:42:1::1',
+  ipv4: undefined,
+  defaultRoute: 'take-for-network',
   sourceSpecific: true,
   sign: KEY,
   interfaces: new Map([['re6stnet-tcp', TUNNEL]]),
@@ -35,8 +37,8 @@ describe('the configuration file', () => {
       'redistribute local deny',
       'redistribute ip 2001:db8:42:1::1/64 eq 64',
       'redistribute deny',
-      'install ip ::/0 eq 0 src-ip ::/0 src-eq 0 src-prefix 2001:db8:42::/48',
-      'install pref-src 2001:db8:42:1::1',
+      'install ip ::/0 eq 0 src-ip ::/0 src-eq 0 src-prefix 2001:db8:42::/48 pref-src 2001:db8:42:1::1',
+      'install ip ::/0 pref-src 2001:db8:42:1::1',
       'key type blake2s128 id sign value 000102030405060708090a0b0c0d0e0f',
       'interface re6stnet-tcp type tunnel rxcost 96 max-rtt-penalty 5000 hello-interval 15 update-interval 15 key sign',
       '',
@@ -53,7 +55,30 @@ describe('the configuration file', () => {
         'out ip ::/0 eq 0 deny',
       ].join('\n'),
     )
-    expect(file).not.toContain('install ip ')
+    expect(file).not.toContain('src-prefix')
+  })
+
+  it('lets a gateway announce its default route for packets from the network, also without such routes in its kernel', () => {
+    const announced = configurationFile({ ...CONFIGURATION, defaultRoute: 'announce' }).split('\n')
+    expect(announced.slice(4, 7)).toEqual([
+      'redistribute ip ::/0 eq 0 src-ip ::/0 src-eq 0 src-prefix 2001:db8:42::/48',
+      'redistribute ip ::/0 eq 0 src-ip ::/0 src-eq 0 proto 3 src-prefix 2001:db8:42::/48',
+      'redistribute deny',
+    ])
+    const without = configurationFile({ ...CONFIGURATION, defaultRoute: 'announce', sourceSpecific: false })
+    expect(without).toContain('out ip ::/0 eq 0 src-ip 2001:db8:42::/48 src-eq 48\nout ip ::/0 eq 0 deny\n')
+  })
+
+  it('takes default routes as they are announced when there is no other', () => {
+    const file = configurationFile({ ...CONFIGURATION, defaultRoute: 'take-as-announced' })
+    expect(file.match(/^install .*$/gm)).toEqual(['install ip ::/0 pref-src 2001:db8:42:1::1'])
+  })
+
+  it("announces the node's part of the IPv4 payload, and sends from there", () => {
+    const ipv4 = { subnet: '10.42.5.0/24', address: '10.42.5.1' }
+    const lines = configurationFile({ ...CONFIGURATION, ipv4 }).split('\n')
+    expect(lines).toContain('redistribute ip 10.42.5.0/24 eq 24')
+    expect(lines).toContain('install ip 0.0.0.0/0 pref-src 10.42.5.1')
   })
 
   it('has an interface even when there is none, without which babeld would end', () => {

@@ -1,0 +1,105 @@
+import { messageOf, Re6stError } from '../../core/errors.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/log.ts'
+import { describeEnd, type Processes, type RunningProcess } from '../../platform/processes.ts'
+
+/** What looking needs. */
+interface OtherDefaultRoutesInit {
+  readonly processes: Processes
+  readonly clock: Clock
+  readonly log: Logger
+  /** Called once, when a default route appears that is not the network's. */
+  readonly onFound: (error: Re6stError) => void
+}
+
+/** How often it is looked also without news from the kernel, and a monitor that ended is started again. */
+const LOOK_MS = 60_000
+
+/** Routes of babeld, by name or (without a table of names) number. */
+const BABEL: ReadonlySet<string> = new Set(['babel', '42'])
+
+/** A default route as `ip -details -j route` writes it. */
+interface DefaultRoute {
+  readonly type: string
+  readonly protocol: string
+  readonly gateway?: string
+  readonly dev?: string
+}
+
+/** With `--default`, the network's default route must be the only one: looks whether another one appears. */
+export class OtherDefaultRoutes implements AsyncDisposable {
+  readonly #init: OtherDefaultRoutesInit
+  #monitor: RunningProcess | undefined
+  #timer: Disposable | undefined
+  #isStopped = false
+
+  /** @throws Re6stError `CONFLICT` when there is one already */
+  static async start(init: OtherDefaultRoutesInit): Promise<OtherDefaultRoutes> {
+    const guard = new OtherDefaultRoutes(init)
+    guard.#startMonitor()
+    const found = await otherDefaultRoute(init.processes)
+    if (found !== undefined) {
+      await guard[Symbol.asyncDispose]()
+      throw conflict(found)
+    }
+    guard.#timer = init.clock.every(LOOK_MS, () => {
+      if (!guard.#monitor) guard.#startMonitor()
+      void guard.#look()
+    })
+    return guard
+  }
+
+  private constructor(init: OtherDefaultRoutesInit) {
+    this.#init = init
+  }
+
+  #startMonitor(): void {
+    const { processes, log } = this.#init
+    const monitor = processes.start('ip', ['-6', 'monitor', 'route'], {
+      dieWithParent: true,
+      onLine: (line) => {
+        if (/\bdefault\b/.test(line)) void this.#look()
+      },
+    })
+    this.#monitor = monitor
+    void monitor.ended.then((end) => {
+      this.#monitor = undefined
+      if (!this.#isStopped) log.warn({ end: describeEnd(end) }, 'ip monitor ended, it is started again')
+    })
+  }
+
+  async #look(): Promise<void> {
+    const { processes, log, onFound } = this.#init
+    try {
+      const found = await otherDefaultRoute(processes)
+      if (found === undefined || this.#isStopped) return
+      this.#isStopped = true
+      onFound(conflict(found))
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'cannot look for other default routes')
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isStopped = true
+    this.#timer?.[Symbol.dispose]()
+    await this.#monitor?.stop()
+  }
+}
+
+async function otherDefaultRoute(processes: Processes): Promise<string | undefined> {
+  const { stdout } = await processes.run('ip', ['-6', '-details', '-j', 'route', 'show', 'default'])
+  const routes = (stdout.trim() === '' ? [] : JSON.parse(stdout)) as DefaultRoute[]
+  // Those of another re6st network are for packets from there alone.
+  const other = routes.find(({ type, protocol }) => type === 'unicast' && !BABEL.has(protocol))
+  return other && nameOf(other)
+}
+
+const nameOf = ({ gateway, dev }: DefaultRoute): string =>
+  ['default', ...(gateway ? ['via', gateway] : []), ...(dev ? ['dev', dev] : [])].join(' ')
+
+const conflict = (route: string): Re6stError =>
+  new Re6stError(
+    'CONFLICT',
+    `--default: there is another default route (${route}): remove it, or start without --default`,
+  )

@@ -1,0 +1,58 @@
+import type { Ipv4Announcement } from '../core/babel/configuration.ts'
+import type { NetworkConfig } from '../core/config/network-config.ts'
+import { messageOf } from '../core/errors.ts'
+import { ipv4Payload, ipv4RangeLength } from '../core/values/ipv4-payload.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Kernel } from './kernel/kernel.ts'
+
+/** What it needs. */
+interface NodeIpv4Init {
+  readonly kernel: Pick<Kernel, 'assignIpv4'>
+  readonly log: Logger
+  readonly mainInterface: string
+  /** The subject's serial number in the node's certificate. */
+  readonly subjectSerial: () => number | undefined
+}
+
+/** The node's part of the IPv4 payload, as the network's configuration says. Whatever is wrong with it, we go on without. */
+export class NodeIpv4 {
+  readonly #init: NodeIpv4Init
+  #own: Ipv4Announcement | undefined
+  #assigned: AsyncDisposable | undefined
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(init: NodeIpv4Init) {
+    this.#init = init
+  }
+
+  /** What is to be announced, when the last change is done. */
+  get own(): Ipv4Announcement | undefined {
+    return this.#own
+  }
+
+  /** Takes the configuration into effect. Never throws: what does not work is a warning. */
+  apply(ipv4: NetworkConfig['ipv4']): Promise<void> {
+    const done = this.#last.then(() => this.#apply(ipv4))
+    this.#last = done
+    return done
+  }
+
+  async #apply(ipv4: NetworkConfig['ipv4']): Promise<void> {
+    const { kernel, log, mainInterface, subjectSerial } = this.#init
+    try {
+      this.#own = undefined
+      await this.#assigned?.[Symbol.asyncDispose]()
+      this.#assigned = undefined
+      if (!ipv4) return
+      const { range, subnetBits } = ipv4
+      const length = ipv4RangeLength(range, subnetBits)
+      if (!length.ok) return log.warn({ reason: length.reason }, 'no IPv4 payload')
+      const own = ipv4Payload(range, subnetBits, subjectSerial())
+      if (!own.ok) log.warn({ reason: own.reason }, 'no IPv4 address: IPv4 is forwarded for others')
+      this.#assigned = await kernel.assignIpv4({ range, mainInterface, own: own.ok ? own.value : undefined })
+      this.#own = own.ok ? own.value : undefined
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'no IPv4 payload')
+    }
+  }
+}

@@ -1,0 +1,162 @@
+import { lookup } from 'node:dns/promises'
+import { isIP, isIPv4 } from 'node:net'
+import { messageOf } from '../core/errors.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Kernel } from './kernel/kernel.ts'
+import type { ClientSpec, ClientTunnel, Traffic, Transport } from './transport/transport.ts'
+
+/** What the pool needs. */
+interface RemoteGatewaysInit {
+  readonly kernel: Pick<Kernel, 'routeVia'>
+  readonly log: Logger
+  /** IPv4 addresses of `--remote-gateway`, at least one. */
+  readonly gateways: readonly string[]
+}
+
+interface HostRoute {
+  users: number
+  readonly route: Promise<AsyncDisposable | undefined>
+}
+
+/** Remotes of which it is remembered through which gateway they were reached last. */
+const MAX_REMEMBERED = 10_000
+
+/**
+ * Host routes to the remote ends of tunnels through several gateways, in turn (`--remote-gateway`). A route is there
+ * while somebody uses it. Who comes again goes through the next gateway: the last one may be the reason.
+ */
+export class RemoteGateways {
+  readonly #init: RemoteGatewaysInit
+  readonly #routes = new Map<string, HostRoute>()
+  /** Routes that are being removed. */
+  readonly #leaving = new Map<string, Promise<void>>()
+  readonly #last = new Map<string, string>()
+  #turn = 0
+
+  constructor(init: RemoteGatewaysInit) {
+    this.#init = init
+  }
+
+  /** Makes a route to an IPv4 address, or uses the one that is there. Without a usable gateway it goes the usual way. */
+  async acquire(remote: string): Promise<AsyncDisposable> {
+    const known = this.#routes.get(remote)
+    const route = known ?? { users: 0, route: this.#make(remote) }
+    route.users++
+    this.#routes.set(remote, route)
+    await route.route
+    let isReleased = false
+    return {
+      [Symbol.asyncDispose]: async () => {
+        if (isReleased) return
+        isReleased = true
+        if (--route.users > 0) return
+        this.#routes.delete(remote)
+        const leaving = this.#remove(route).finally(() => {
+          if (this.#leaving.get(remote) === leaving) this.#leaving.delete(remote)
+        })
+        this.#leaving.set(remote, leaving)
+        await leaving
+      },
+    }
+  }
+
+  async #remove({ route }: HostRoute): Promise<void> {
+    await (await route)?.[Symbol.asyncDispose]()
+  }
+
+  async #make(remote: string): Promise<AsyncDisposable | undefined> {
+    const { kernel, log, gateways } = this.#init
+    await this.#leaving.get(remote)?.catch(() => {})
+    for (const gateway of this.#inTurn(remote)) {
+      try {
+        const route = await kernel.routeVia(remote, gateway)
+        this.#remember(remote, gateway)
+        log.debug({ underlay: remote, gateway }, 'route through a remote gateway')
+        return route
+      } catch (error) {
+        log.debug({ underlay: remote, gateway, reason: messageOf(error) }, 'a remote gateway cannot be used')
+      }
+    }
+    log.warn({ underlay: remote }, `no route through ${gateways.join(' or ')}: the usual way is taken`)
+    return undefined
+  }
+
+  /** All gateways, beginning with the one whose turn it is; the one that was taken for this remote last, at the end. */
+  #inTurn(remote: string): readonly string[] {
+    const { gateways } = this.#init
+    const first = this.#turn++ % gateways.length
+    const turn = [...gateways.slice(first), ...gateways.slice(0, first)]
+    const last = this.#last.get(remote)
+    return [...turn.filter((gateway) => gateway !== last), ...turn.filter((gateway) => gateway === last)]
+  }
+
+  #remember(remote: string, gateway: string): void {
+    this.#last.delete(remote)
+    this.#last.set(remote, gateway)
+    const [oldest] = this.#last.keys()
+    if (this.#last.size > MAX_REMEMBERED && oldest !== undefined) this.#last.delete(oldest)
+  }
+}
+
+/** A transport whose client tunnels go through the pool's gateways. */
+export const throughGateways = (
+  transport: Transport,
+  pool: Pick<RemoteGateways, 'acquire'>,
+  log: Logger,
+): Transport => ({
+  listen: (spec, signal) => transport.listen(spec, signal),
+  connect: (spec) => new RoutedTunnel(transport, pool, log, spec),
+  configure: (settings) => transport.configure(settings),
+  stop: () => transport.stop(),
+})
+
+/** A client tunnel that begins when the routes to its remotes are there. */
+class RoutedTunnel implements ClientTunnel {
+  readonly spec: ClientSpec
+  readonly #started: Promise<void>
+  readonly #log: Logger
+  #tunnel: ClientTunnel | undefined
+  #isStopped = false
+  #routes: AsyncDisposable[] = []
+
+  constructor(transport: Transport, pool: Pick<RemoteGateways, 'acquire'>, log: Logger, spec: ClientSpec) {
+    this.spec = spec
+    this.#log = log
+    this.#started = this.#start(transport, pool)
+  }
+
+  get traffic(): Traffic {
+    return this.#tunnel?.traffic ?? { receivedBytes: 0, sentBytes: 0 }
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await this.#started
+    await this.#tunnel?.stop()
+  }
+
+  async #start(transport: Transport, pool: Pick<RemoteGateways, 'acquire'>): Promise<void> {
+    const addresses = await Promise.all(this.spec.remotes.map(({ host }) => ipv4AddressesOf(host)))
+    this.#routes = await Promise.all([...new Set(addresses.flat())].map((address) => pool.acquire(address)))
+    if (this.#isStopped) return this.#down('stopped')
+    this.#tunnel = transport.connect({
+      ...this.spec,
+      onEvent: (event) => (event.kind === 'down' ? this.#down(event.reason) : this.spec.onEvent(event)),
+    })
+  }
+
+  #down(reason: string): void {
+    const routes = this.#routes.splice(0)
+    void Promise.all(routes.map((route) => route[Symbol.asyncDispose]())).catch((error: unknown) =>
+      this.#log.warn({ reason: messageOf(error) }, 'a route through a remote gateway stays'),
+    )
+    this.spec.onEvent({ kind: 'down', reason })
+  }
+}
+
+/** A name that cannot be resolved is left to the tunnel, which says so. */
+async function ipv4AddressesOf(host: string): Promise<readonly string[]> {
+  if (isIP(host) !== 0) return isIPv4(host) ? [host] : []
+  const found = await lookup(host, { all: true, family: 4 }).catch(() => [])
+  return found.map(({ address }) => address)
+}
