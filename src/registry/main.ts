@@ -26,6 +26,11 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
   })
   const geoipPath = process.env['GEOIP2_MMDB']
   const geoip = geoipPath ? await openGeoIp(geoipPath) : undefined
+  if (options.sameCountry.length > 0 && geoip === undefined)
+    throw new Re6stError(
+      'OPTION',
+      '--same-country needs a MaxMind country database: name it by the environment variable GEOIP2_MMDB',
+    )
   if (options.communityFile !== undefined && geoip === undefined)
     log.logger.warn(
       '--community without GEOIP2_MMDB: only machines that say where they are get another than the default community',

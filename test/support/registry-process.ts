@@ -1,0 +1,81 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { programOf } from '../../lab/programs.ts'
+import { waitFor } from '../../lab/wait-for.ts'
+import { temporaryDirectory } from './registry.ts'
+import { vectors } from './vectors.ts'
+
+const pki = vectors<{ ca: string; keys: Record<string, string> }>('pki.json')
+const DEADLINE_MS = 30_000
+
+/** `re6st-registry` as a process, on a free port of loopback. */
+export interface RegistryProcess extends AsyncDisposable {
+  readonly url: string
+  readonly log: () => string
+  /** Ends it. */
+  stop(signal?: NodeJS.Signals): Promise<void>
+}
+
+/** What it is started with: the recorded CA, and what a test wants. */
+function prepare(args: readonly string[], env: Readonly<Record<string, string>>) {
+  const directory = temporaryDirectory()
+  const path = (name: string) => join(directory, name)
+  writeFileSync(path('ca.crt'), pki.ca)
+  writeFileSync(path('ca.key'), pki.keys['ca'] ?? '')
+  const [program, ...more] = programOf('re6st-registry')
+  const process = execa(
+    program,
+    [
+      ...more,
+      ...['--ca', path('ca.crt'), '--key', path('ca.key'), '--db', path('registry.db')],
+      ...['--port', '0', '-4', '127.0.0.1', '-6', '', '--logfile', path('log'), '-v', '2'],
+      ...args,
+    ],
+    { env, reject: false, stdin: 'ignore', timeout: 2 * DEADLINE_MS },
+  )
+  return { process, logFile: path('log') }
+}
+
+/** Starts it, and waits until it listens. */
+export async function registryProcess(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<RegistryProcess> {
+  const { process, logFile } = prepare(args, env)
+  const log = () => {
+    try {
+      return readFileSync(logFile, 'utf8')
+    } catch {
+      return ''
+    }
+  }
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
+    process.kill(signal)
+    await process
+  }
+  let port = ''
+  const isRunning = waitFor(
+    () => {
+      port = /registry is running.*\[127\.0\.0\.1\]:(\d+)/.exec(log())?.[1] ?? ''
+      return port !== ''
+    },
+    { what: 'the registry', deadlineMs: DEADLINE_MS, intervalMs: 20 },
+  )
+  try {
+    await isRunning
+  } catch (error) {
+    await stop('SIGKILL')
+    throw error
+  }
+  return { url: `http://127.0.0.1:${port}/`, log, stop, [Symbol.asyncDispose]: () => stop() }
+}
+
+/** Starts it where it must not come up: its exit status, and what it says. */
+export async function failedStart(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ readonly exitCode: number | undefined; readonly stderr: string }> {
+  const { exitCode, stderr } = await prepare(args, env).process
+  return { exitCode, stderr }
+}
