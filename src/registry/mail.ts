@@ -70,7 +70,7 @@ function mboxMailer(path: string): Mailer {
       try {
         const { message } = await composer.sendMail(mail)
         const text = (message as Buffer).toString('utf8').replace(/^(>*From )/gm, '>$1')
-        await appendFile(path, `From MAILER-DAEMON ${new Date().toUTCString()}\n${text.trimEnd()}\n\n`)
+        await appendFile(path, `From MAILER-DAEMON ${asctime(new Date())}\n${text.trimEnd()}\n\n`)
       } catch (error) {
         throw new Re6stError(
           'SYSTEM',
@@ -80,4 +80,13 @@ function mboxMailer(path: string): Mailer {
       }
     },
   }
+}
+
+/** `Mon Nov  9 16:38:05 2026`, in UTC: what RFC 4155 asks for, and readers of mbox files look for. */
+function asctime(date: Date): string {
+  const [weekday = '', day = '', month = '', year = '', time = ''] = date
+    .toUTCString()
+    .replace(',', '')
+    .split(' ')
+  return `${weekday} ${month} ${String(Number(day)).padStart(2)} ${time} ${year}`
 }

@@ -6,6 +6,9 @@ import { SMTPServer } from 'smtp-server'
 interface ReceivedMail {
   readonly to: readonly string[]
   readonly text: string
+  /** Who logged in, if somebody did. */
+  readonly user: string | undefined
+  readonly isEncrypted: boolean
 }
 
 /** A real SMTP server on loopback that keeps what it gets. */
@@ -14,17 +17,32 @@ export interface Mailbox extends AsyncDisposable {
   readonly received: readonly ReceivedMail[]
 }
 
-export async function mailbox(): Promise<Mailbox> {
+/** What an SMTP server wants of its clients; nothing by default. */
+export interface MailboxOptions {
+  /** STARTTLS is offered, with this key and certificate. */
+  readonly tls?: { readonly key: string; readonly cert: string }
+  /** Only who knows these may send. */
+  readonly login?: { readonly user: string; readonly password: string }
+}
+
+export async function mailbox({ tls, login }: MailboxOptions = {}): Promise<Mailbox> {
   const received: ReceivedMail[] = []
   const server = new SMTPServer({
-    authOptional: true,
-    disabledCommands: ['STARTTLS'],
-    onData(stream, { envelope }, done) {
+    authOptional: login === undefined,
+    allowInsecureAuth: tls === undefined,
+    ...(tls ?? { disabledCommands: ['STARTTLS'] }),
+    onAuth: ({ username, password }, _, done) =>
+      username === login?.user && password === login?.password
+        ? done(null, { user: username })
+        : done(new Error('who are you?')),
+    onData(stream, { envelope, user, secure }, done) {
       const chunks: Buffer[] = []
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
       stream.on('end', () => {
         received.push({
           to: envelope.rcptTo.map(({ address }) => address),
+          user: typeof user === 'string' ? user : undefined,
+          isEncrypted: secure === true,
           text: Buffer.concat(chunks).toString('utf8').replaceAll('\r\n', '\n'),
         })
         done()
