@@ -29,24 +29,32 @@ const NETWORK_PACKAGES = {
 export const PAGE_TEST_PACKAGES = { chromium: 'chromium' }
 /** For the throughput that `npm run bench` measures. */
 export const BENCH_PACKAGES = { iperf3: 'iperf3' }
+/** For `npm run deb`. */
+export const PACKAGING_PACKAGES = {
+  'dpkg-buildpackage': 'dpkg-dev',
+  dh: 'debhelper',
+  fakeroot: 'fakeroot',
+  lintian: 'lintian',
+}
 /** For a native addon of which no ready-made build can be fetched. */
 const COMPILER_PACKAGES = { python3: 'python3', make: 'make', 'g++': 'g++' }
 
 /**
  * Installs and builds what is missing. Ends the process when Node.js or an npm package cannot be had; what keeps this
  * machine from more than that is the caller's to judge.
- * @param {{ extras?: Record<string, string>, clean?: boolean }} [wanted] more Debian packages, by a command of each;
- *   `clean` installs the npm packages anew
+ * @param {{ extras?: Record<string, string>, clean?: boolean, network?: boolean }} [wanted] more Debian packages, by a
+ *   command of each; `clean` installs the npm packages anew; without `network`, nothing is run in a network
  * @returns {{ networkObstacles: string[], extraObstacles: string[] }} what keeps it from running a network, and from
  *   what the extras are for, each with what to do; empty: nothing does
  */
-export function setUp({ extras = {}, clean = false } = {}) {
+export function setUp({ extras = {}, clean = false, network = true } = {}) {
   process.chdir(projectDirectory)
   checkNode()
-  const networkObstacles = installDebianPackages(NETWORK_PACKAGES)
+  const networkObstacles = network ? installDebianPackages(NETWORK_PACKAGES) : []
   const extraObstacles = installDebianPackages(extras)
   installNpmPackages(clean)
   build()
+  if (!network) return { networkObstacles, extraObstacles }
   if (process.getuid() !== 0)
     networkObstacles.unshift('root is needed for network namespaces: run this again as root (sudo)')
   const tun = tunObstacle()
