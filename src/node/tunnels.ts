@@ -28,7 +28,14 @@ export interface TunnelComponents {
   readonly transport: Pick<Transport, 'connect' | 'listen'>
   readonly router: Pick<
     Router,
-    'addInterface' | 'removeInterface' | 'setCost' | 'leaveInterface' | 'neighbours' | 'routes' | 'watch'
+    | 'addInterface'
+    | 'removeInterface'
+    | 'remembers'
+    | 'setCost'
+    | 'leaveInterface'
+    | 'neighbours'
+    | 'routes'
+    | 'watch'
   >
   readonly nodes: RoutedNodes
   readonly cache: Pick<Cache, 'addressesOf' | 'peers' | 'store'>
@@ -478,9 +485,11 @@ export class Tunnels implements AsyncDisposable {
   }
 
   #freeIface(): string {
+    const { router } = this.#components
     let number = 1
-    while (this.#ifaces.has(`re6stnet${number}`)) number++
-    const iface = `re6stnet${number}`
+    const name = () => `re6stnet${number}`
+    while (this.#ifaces.has(name()) || router.remembers(name())) number++
+    const iface = name()
     this.#ifaces.add(iface)
     return iface
   }

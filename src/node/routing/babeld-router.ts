@@ -145,6 +145,14 @@ class BabeldRouter implements Router {
     await this.removeInterface(iface)
   }
 
+  /**
+   * babeld keeps the neighbours of an interface that is gone until it misses sixteen of their hellos. What it sends to
+   * such a one alone, when it is met again on a new interface of the same name, goes to the old interface.
+   */
+  remembers(iface: string): boolean {
+    return !this.#ifaces.has(iface) && this.#tables.neighbours.some((neighbour) => neighbour.iface === iface)
+  }
+
   async setKeys(keys: RouterKeys): Promise<void> {
     if (this.#settings) await this.reconfigure({ ...this.#settings, keys })
   }

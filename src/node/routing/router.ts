@@ -103,6 +103,8 @@ export interface Router {
    * are some; those that have none within the limit are lost.
    */
   leaveInterface(iface: string, limitMs: number): Promise<void>
+  /** Whether neighbours on an interface that was removed are still remembered: then its name is not to be used again. */
+  remembers(iface: string): boolean
   /** Changes keys without losing a route, where the daemon can. */
   setKeys(keys: RouterKeys): Promise<void>
   /** Changes what `RouterSettings` fixed, by the least disruption that the daemon allows. */
