@@ -40,6 +40,8 @@ const LIMITS: ServerLimits = {
   // Each connection costs a file descriptor and a few kilobytes.
   maxConnections: 4_000,
 }
+/** No method has a body; the small one of an odd client is ignored. */
+const MAX_BODY_LENGTH = 16 * 1024
 /** Python's listen queue of 5 made clients wait a second. */
 export const LISTEN_BACKLOG = 1_000
 
@@ -72,6 +74,10 @@ async function handle(
   const target = request.url ?? ''
   try {
     if (request.method !== 'GET') return end(response, 501)
+    if (isBodyTooLong(request)) {
+      response.shouldKeepAlive = false
+      return end(response, 413)
+    }
     const { body, hmacSecret } = await call(components, request, target)
     const bytes = body === undefined ? Buffer.alloc(0) : Buffer.from(body)
     if (hmacSecret) response.setHeader(HMAC_HEADER, answerHmac(hmacSecret, bytes).toString('base64'))
@@ -125,6 +131,10 @@ async function call(
       return { body: await handler(parameters, caller), hmacSecret: authentication.secret }
   }
 }
+
+/** Also one whose length is not said: it may never end. */
+const isBodyTooLong = ({ headers }: IncomingMessage): boolean =>
+  'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > MAX_BODY_LENGTH
 
 /** An IPv4 address that came over an IPv6 socket, without what the kernel puts in front. */
 const plainAddress = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/, '')
