@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest'
+import {
+  answerHmac,
+  decodeHmac,
+  isAnswerAuthentic,
+  nextSecret,
+  RegistrySessions,
+  requestHmac,
+} from '../../../../src/core/rpc/session.ts'
+import { fc, test } from '../../../support/property.ts'
+import { hex, vectors } from '../../../support/vectors.ts'
+
+interface Case {
+  name: string
+  target: string
+  headers: { Re6stHMAC?: string }
+  response_headers: { Re6stHMAC?: string }
+  body: string | null
+  secret_before?: string
+  secret_after?: string
+}
+interface Exchange {
+  name: string
+  request: string
+  answer: { headers: [string, string][]; body: string } | null
+  secret?: string
+  next_secret?: string
+}
+const recorded = vectors<{
+  cases: Case[]
+  sessions: Exchange[]
+  communities: Exchange[]
+  renewal: Exchange[]
+}>('registry-rpc.json')
+
+/** All recorded calls with a secret, in one form. */
+const calls = [
+  ...recorded.cases.map(({ name, target, headers, response_headers, body, secret_before, secret_after }) => ({
+    name,
+    target,
+    hmac: headers.Re6stHMAC,
+    answerHmac: response_headers.Re6stHMAC,
+    body,
+    secret: secret_before,
+    next: secret_after,
+  })),
+  ...[...recorded.sessions, ...recorded.communities, ...recorded.renewal].map(
+    ({ name, request, answer, secret, next_secret }) => ({
+      name,
+      target: typeof request === 'string' ? (request.split(' ')[1] ?? '') : '',
+      hmac: typeof request === 'string' ? /^Re6stHMAC: (.*)\r$/m.exec(request)?.[1] : undefined,
+      answerHmac: answer?.headers.find(([header]) => header === 'Re6stHMAC')?.[1],
+      body: answer?.body ?? null,
+      secret,
+      next: next_secret,
+    }),
+  ),
+].flatMap((call) => (call.secret === undefined ? [] : [{ ...call, secret: hex(call.secret) }]))
+
+describe('recorded calls', () => {
+  const authentic = calls.filter((call) => call.next !== undefined)
+
+  it.each(authentic)('$name', ({ target, hmac, answerHmac: expected, body, secret, next }) => {
+    const given = decodeHmac(hmac ?? '')
+    expect(given).toEqual({ ok: true, value: requestHmac(secret, target) })
+    expect(nextSecret(secret).toString('hex')).toBe(next)
+    if (expected === undefined) return
+    const answer = hex(body ?? '')
+    expect(answerHmac(secret, answer).toString('base64')).toBe(expected)
+    expect(isAnswerAuthentic(secret, answer, Buffer.from(expected, 'base64'))).toBe(true)
+    expect(isAnswerAuthentic(nextSecret(secret), answer, Buffer.from(expected, 'base64'))).toBe(false)
+    expect(
+      isAnswerAuthentic(secret, Buffer.concat([answer, Buffer.of(0)]), Buffer.from(expected, 'base64')),
+    ).toBe(false)
+  })
+
+  it('are many', () => {
+    expect(authentic.length).toBeGreaterThan(35)
+  })
+})
+
+const PREFIX = '0101'
+const TARGET = '/getDh?cn=0101'
+const secret = (n: number) => Buffer.alloc(20, n)
+const call = (sessions: RegistrySessions, key: Buffer, target = TARGET) =>
+  sessions.authenticate(PREFIX, target, requestHmac(key, target)).kind
+
+describe('sessions of the registry', () => {
+  it('begin with hello, and each secret counts once', () => {
+    const sessions = new RegistrySessions()
+    expect(call(sessions, secret(1))).toBe('no-session')
+    sessions.begin(PREFIX, secret(1))
+    expect(sessions.authenticate(PREFIX, TARGET, requestHmac(secret(1), TARGET))).toEqual({
+      kind: 'authentic',
+      secret: secret(1),
+    })
+    expect(call(sessions, secret(1))).toBe('wrong-hmac')
+    expect(call(sessions, nextSecret(secret(1)))).toBe('authentic')
+  })
+
+  it('are of one node, and one target', () => {
+    const sessions = new RegistrySessions()
+    sessions.begin(PREFIX, secret(1))
+    expect(sessions.authenticate('0110', TARGET, requestHmac(secret(1), TARGET)).kind).toBe('no-session')
+    const another = requestHmac(secret(1), '/renewCertificate?cn=0101')
+    expect(sessions.authenticate(PREFIX, TARGET, another).kind).toBe('wrong-hmac')
+    expect(call(sessions, secret(1))).toBe('authentic')
+  })
+
+  it('outlive a hello of somebody else; a new secret counts once it is used', () => {
+    const sessions = new RegistrySessions()
+    sessions.begin(PREFIX, secret(1))
+    sessions.begin(PREFIX, secret(2))
+    sessions.begin(PREFIX, secret(3))
+    // Of those never used, the first and the last are kept.
+    expect(call(sessions, secret(2))).toBe('wrong-hmac')
+    expect(call(sessions, secret(3))).toBe('authentic')
+    expect(call(sessions, secret(1))).toBe('wrong-hmac')
+  })
+
+  it('end with the certificate', () => {
+    const sessions = new RegistrySessions()
+    sessions.begin(PREFIX, secret(1))
+    sessions.end(PREFIX)
+    expect(call(sessions, secret(1))).toBe('no-session')
+  })
+
+  test(
+    'of a node go on whatever others do in its name',
+    fc.array(fc.constantFrom('call', 'hello of another', 'guess', 'replay'), { maxLength: 40 }),
+    fc.uint8Array({ minLength: 0, maxLength: 40 }),
+    (events, guess) => {
+      const sessions = new RegistrySessions()
+      let key: Buffer = secret(1)
+      let heard = requestHmac(secret(0), TARGET)
+      sessions.begin(PREFIX, key)
+      for (const [index, event] of events.entries()) {
+        if (event === 'hello of another') sessions.begin(PREFIX, secret(100 + (index % 100)))
+        else if (event === 'guess')
+          expect(sessions.authenticate(PREFIX, TARGET, guess).kind).toBe('wrong-hmac')
+        else if (event === 'replay')
+          expect(sessions.authenticate(PREFIX, TARGET, heard).kind).toBe('wrong-hmac')
+        else {
+          heard = requestHmac(key, TARGET)
+          expect(sessions.authenticate(PREFIX, TARGET, heard)).toEqual({ kind: 'authentic', secret: key })
+          key = nextSecret(key)
+        }
+      }
+    },
+  )
+})
+
+describe('the header', () => {
+  test('carries any bytes, blanks in between', fc.uint8Array({ maxLength: 30 }), (bytes) => {
+    const header = Buffer.from(bytes).toString('base64').replace(/./g, '$& ')
+    expect(decodeHmac(header)).toEqual({ ok: true, value: Buffer.from(bytes) })
+  })
+
+  test('of arbitrary text gives bytes or a reason', fc.string(), (text) => {
+    expect(decodeHmac(text)).toHaveProperty('ok')
+  })
+})
