@@ -107,6 +107,15 @@ export class NetworkConfiguration {
     })
   }
 
+  /** The version that the registry has now, so that others can be told before it is used. Undefined: it does not answer. */
+  async peekVersion(signal: AbortSignal): Promise<Uint8Array | undefined> {
+    try {
+      return (await this.#fetch(signal)).version
+    } catch {
+      return undefined // whoever fetches the configuration says why
+    }
+  }
+
   /** Asks when what we know has run out, or nothing was heard for long. Call it now and then. */
   checkAge(isRegistryReachable: boolean, signal: AbortSignal): void {
     const { clock } = this.#components

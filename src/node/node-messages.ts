@@ -39,6 +39,8 @@ const NOTHING = new Uint8Array()
 export class NodeMessages implements AsyncDisposable {
   readonly #components: MessageComponents
   readonly #endpoint: UdpEndpoint
+  /** The newest version that was seen, with a signature; its configuration is fetched. */
+  #newestSeen: Uint8Array | undefined
 
   constructor(components: MessageComponents) {
     this.#components = components
@@ -48,7 +50,7 @@ export class NodeMessages implements AsyncDisposable {
         answer: (message) => this.#answer(message),
         established: () => {},
         answerRegistry: (code, argument) => this.#answerRegistry(code, argument),
-        versionAnnounced: () => components.configuration.newerVersionSeen(components.signal),
+        versionAnnounced: () => void this.#versionAnnounced(),
       },
       components.identity(),
     )
@@ -75,7 +77,7 @@ export class NodeMessages implements AsyncDisposable {
 
   /** Tells a peer which network version we have; it answers if it has another. */
   sendVersion(prefix: Prefix): void {
-    this.#send(prefix, { kind: 'network-version', version: this.#components.configuration.config.version })
+    this.#send(prefix, { kind: 'network-version', version: this.#newestVersion() })
   }
 
   /** Asks the server of a tunnel of ours to send us nothing over it, or tells a client that it does not. */
@@ -158,18 +160,43 @@ export class NodeMessages implements AsyncDisposable {
   }
 
   #compareVersion(version: Uint8Array, prefix: Prefix): Message | undefined {
-    const { configuration, identity, log, signal } = this.#components
-    const own = configuration.config.version
-    const order = compareVersions(version, own)
+    const { identity, log } = this.#components
+    const newest = this.#newestVersion()
+    const order = compareVersions(version, newest)
     if (order === 0) return undefined
     const verified = verifyVersion(version, identity().authority.publicKey)
     if (!verified.ok) {
       log.debug({ peer: subnetNameOf(prefix), reason: messageOf(verified.reason) }, 'network version ignored')
       return undefined
     }
-    if (order < 0) return { kind: 'network-version', version: own }
-    configuration.newerVersionSeen(signal)
+    if (order < 0) return { kind: 'network-version', version: newest }
+    this.#newerVersionSeen(version, prefix)
     return undefined
+  }
+
+  /** The registry, on this machine, has made another version, and does not say which. */
+  async #versionAnnounced(): Promise<void> {
+    const { configuration, signal } = this.#components
+    configuration.newerVersionSeen(signal)
+    const version = await configuration.peekVersion(signal)
+    if (version && compareVersions(version, this.#newestVersion()) > 0) this.#newerVersionSeen(version)
+  }
+
+  /**
+   * Passes the news on before it fetches the configuration itself: so all nodes change their MAC keys at about the same
+   * time, within the hello or two that babeld may miss.
+   */
+  #newerVersionSeen(version: Uint8Array, from?: Prefix): void {
+    const { configuration, peers, signal } = this.#components
+    this.#newestSeen = version
+    configuration.newerVersionSeen(signal)
+    for (const prefix of peers()) if (prefix !== from) this.sendVersion(prefix)
+  }
+
+  #newestVersion(): Uint8Array {
+    const { version } = this.#components.configuration.config
+    const seen = this.#newestSeen
+    return seen && compareVersions(seen, version) > 0 ? seen : version
   }
 
   #isRegistryNode(prefix: Prefix): boolean {
