@@ -26,7 +26,8 @@ describe('kinds of network', () => {
         const { stdout } = await own.machine.capture(
           'sh',
           '-c',
-          "ps -eo args= | grep -o 'data-ciphers [^ ]*' | sort -u",
+          // Not those of other labs: all machines see the same processes.
+          `ip netns pids ${own.machine.namespace} | xargs ps -o args= -p | grep -o 'data-ciphers [^ ]*' | sort -u`,
         )
         expect(stdout).toMatch(/AES-256-GCM/)
         expect(stdout).not.toMatch(/none/)
