@@ -32,6 +32,7 @@ export const recordedCertificate = (name: string): NodeCertificate =>
 
 /** A machine with a recorded identity, and what it did. */
 export class SessionNode {
+  readonly authority = recordedAuthority
   readonly certificate: NodeCertificate
   readonly address: string
   readonly sessions: Sessions
@@ -39,11 +40,14 @@ export class SessionNode {
   readonly ignored: string[] = []
   readonly received: IncomingMessage[] = []
   readonly established: Prefix[] = []
+  /** Randomness of the secrets that it makes. */
+  random: (length: number) => Buffer
   /** Answers what comes in. */
   answer: (message: IncomingMessage) => Uint8Array = () => new Uint8Array()
 
   constructor(name: string, nowMs: number, seed = 1) {
     const [key = '', certificate = ''] = NODES[name] ?? []
+    this.random = (length) => Buffer.alloc(length, seed)
     this.certificate = recordedCertificate(certificate)
     this.address = nodeAddress(recordedAuthority.network, this.certificate.prefix)
     this.sessions = new Sessions(
@@ -61,7 +65,7 @@ export class SessionNode {
         established: (prefix) => this.established.push(prefix),
         ignored: (reason) => this.ignored.push(reason),
       },
-      (length) => Buffer.alloc(length, seed),
+      (length) => this.random(length),
       nowMs,
     )
   }
