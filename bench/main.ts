@@ -1,0 +1,135 @@
+import { writeFileSync } from 'node:fs'
+import { cpus, release, totalmem } from 'node:os'
+import { measureNetwork, type NetworkResult } from './network.ts'
+import { measureOutages, type OutageResult } from './outage.ts'
+import { measureRegistry } from './registry.ts'
+import { measureThroughput, median } from './throughput.ts'
+
+/** Measured with the other implementation on a machine of the same kind, for comparison. */
+const OTHER: {
+  readonly start: Readonly<Record<number, number>>
+  readonly join: Readonly<Record<number, number>>
+  readonly cut: Readonly<Record<number, number>>
+  readonly killed: Readonly<Record<number, number>>
+  readonly memoryMb: number
+  readonly idleCpuSeconds: number
+  readonly calls: Readonly<Record<string, number>>
+} = {
+  start: { 15: 76, 4: 38 },
+  join: { 15: 70, 4: 21 },
+  cut: { 15: 54, 4: 16 },
+  killed: { 15: 50, 4: 10 },
+  memoryMb: 27,
+  idleCpuSeconds: 0.03,
+  calls: {
+    'requestCertificate 0': 23,
+    'requestCertificate 20000': 0.17,
+    'hello 0': 400,
+    'getNetworkConfig in a session 0': 1100,
+  },
+}
+
+const measured = <T>(result: T): T => {
+  console.log(result)
+  return result
+}
+
+const registry = measured(await measureRegistry())
+const throughput = measured(await measureThroughput())
+const outages: OutageResult[] = []
+for (const hello of [4, 1]) outages.push(measured(await measureOutages(hello)))
+const networks: NetworkResult[] = []
+for (const hello of [15, 4, 1]) networks.push(measured(await measureNetwork(hello)))
+writeFileSync('docs/benchmarks.md', report())
+
+function report(): string {
+  const other = (of: Readonly<Record<number | string, number>>, key: number | string) =>
+    key in of ? ` (${of[key]})` : ''
+  const seconds = (values: readonly number[]) =>
+    `${median(values).toFixed(1)} [${Math.min(...values).toFixed(1)} – ${Math.max(...values).toFixed(1)}]`
+  return `# Benchmarks
+
+Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB,
+Linux ${release()}, Node.js ${process.version}. The machine is shared and noisy. In round brackets: the Python
+implementation, measured on a machine of the same kind, not in the same run.
+
+## A network of eight nodes
+
+Seconds from the start of all nodes (with certificates, without caches) until all pairs ping, and from the start of a
+ninth until it is among them; one run of each.
+
+${table(
+  ['hello', 'start', 'join of a ninth'],
+  networks.map(({ helloSeconds: hello, startSeconds, joinSeconds }) => [
+    `${hello} s`,
+    `${startSeconds.toFixed(1)}${other(OTHER.start, hello)}`,
+    `${joinSeconds.toFixed(1)}${other(OTHER.join, hello)}`,
+  ]),
+)}
+
+Seconds without packets between two of eight nodes (a ping each 20 ms), when the path over which they have their tunnel
+is cut, and when the node on their path loses its power; median [least – most] of three.
+
+${table(
+  ['hello', 'path cut', 'next hop killed'],
+  outages.map(({ helloSeconds: hello, pathCut, nextHopKilled }) => [
+    `${hello} s`,
+    `${seconds(pathCut)}${other(OTHER.cut, hello)}`,
+    `${seconds(nextHopKilled)}${other(OTHER.killed, hello)}`,
+  ]),
+)}
+
+## One steady node
+
+${table(
+  ['hello', 'node process, PSS', 'of it anonymous', 'with openvpn and babeld', 'CPU seconds a minute, all'],
+  networks.map(({ helloSeconds, nodeMb, nodeAnonymousMb, allMb, idleCpuSecondsPerMinute }) => [
+    `${helloSeconds} s`,
+    `${nodeMb.toFixed(0)} MB`,
+    `${nodeAnonymousMb.toFixed(0)} MB`,
+    `${allMb.toFixed(0)} MB (${OTHER.memoryMb})`,
+    `${idleCpuSecondsPerMinute.toFixed(2)} (${OTHER.idleCpuSeconds})`,
+  ]),
+)}
+
+PSS divides the pages of the executable among all Node.js processes of this machine. A single Node.js process that does
+nothing has 41 MB, 33 MB of it clean pages of its executable, which the kernel can drop: that is what stands in the way
+of 30 MB in all.
+
+## The registry
+
+${table(
+  ['call', 'certificates', 'clients', 'a second', 'p50', 'p99'],
+  registry.map(({ what, certificates, clients, perSecond, p50Ms, p99Ms }) => [
+    what,
+    String(certificates),
+    String(clients),
+    `${perSecond.toFixed(0)}${clients === 1 ? other(OTHER.calls, `${what} ${certificates}`) : ''}`,
+    `${p50Ms.toFixed(1)} ms`,
+    `${p99Ms.toFixed(1)} ms`,
+  ]),
+)}
+
+The client runs on the same two processors.
+
+## Streams
+
+One TCP stream between two neighbours through a tunnel of ours, and through a tunnel of the same OpenVPN with the same
+options and nothing else, by turns; Mbit/s, median of five of each.
+
+${table(
+  ['tunnel', 'ours', 'bare OpenVPN', 'ratio'],
+  throughput.map(({ what, tunnel, bareTunnel }) => [
+    what,
+    tunnel.toFixed(0),
+    bareTunnel.toFixed(0),
+    `${((100 * tunnel) / bareTunnel).toFixed(0)} %`,
+  ]),
+)}
+`
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
