@@ -1,4 +1,5 @@
 import { type DestinationStream, destination, type Level, type Logger as PinoLogger, pino } from 'pino'
+import { messageOf, Re6stError } from '../core/errors.ts'
 
 /** The one logger. Fields go first (`log.info({ peer: '5/16' }, 'tunnel up')`); the names are listed in docs/logging.md. */
 export type Logger = Pick<PinoLogger, 'error' | 'warn' | 'info' | 'debug' | 'trace'> & {
@@ -15,17 +16,29 @@ export interface LogOutput {
 /** `-v LEVEL`: 0 none, 1 warning, 2 info, 3 debug, 4 trace. */
 const LEVELS: readonly (Level | 'silent')[] = ['silent', 'warn', 'info', 'debug', 'trace']
 
-/** A log of one line per message, for people: `2026-11-23 18:05:01.123 INFO  tunnel up peer=5/16`. */
+/**
+ * A log of one line per message, for people: `2026-11-23 18:05:01.123 INFO  tunnel up peer=5/16`.
+ * @throws Re6stError `FILE` when it cannot be written
+ */
 export function openLog({ file, verbosity }: { file?: string; verbosity: number }): LogOutput {
-  // Synchronous: nothing is lost in a crash, and a node logs little.
-  const target = destination({
-    ...(file === undefined ? { dest: 2 } : { dest: file, mkdir: true }),
-    sync: true,
-  })
+  const target = openTarget(file)
   const stream: DestinationStream = { write: (line) => void target.write(humanLine(line)) }
   const level = LEVELS[Math.max(0, Math.min(verbosity, LEVELS.length - 1))] ?? 'info'
   const logger = pino({ level, base: null, timestamp: () => `,"time":${Date.now()}` }, stream)
   return { logger, reopen: () => target.reopen() }
+}
+
+function openTarget(file: string | undefined): ReturnType<typeof destination> {
+  try {
+    // Synchronous: nothing is lost in a crash, and a node logs little.
+    return destination({ ...(file === undefined ? { dest: 2 } : { dest: file, mkdir: true }), sync: true })
+  } catch (error) {
+    throw new Re6stError(
+      'FILE',
+      `the log file ${file} cannot be written: ${messageOf(error)}; run as a user who may, or name another (--help)`,
+      { cause: error },
+    )
+  }
 }
 
 /** A log that keeps nothing. */

@@ -89,21 +89,6 @@ describe('a tunnel', () => {
     })
   }
 
-  it('is up in less than half a second, of which OpenVPN takes most', async () => {
-    await listen(bench.transport('a', 'registry-node'))
-    const clients = bench.transport('b', 'node-a')
-    const tookMs: number[] = []
-    for (let round = 0; round < 5; round++) {
-      const start = performance.now()
-      const { tunnel, events } = connect(clients, [remoteA('tcp')])
-      await events.next('up')
-      tookMs.push(Math.round(performance.now() - start))
-      await tunnel.stop()
-    }
-    // 30 to 45 ms on an idle machine; without waking the server's OpenVPN, one in three takes more than a second.
-    expect(tookMs.sort((a, b) => a - b)[2]).toBeLessThan(500)
-  })
-
   it('over UDP sends no fragments, and lets senders find out what fits', async () => {
     await listen(bench.transport('a', 'registry-node'), { protocol: 'udp' })
     const { events } = connect(bench.transport('b', 'node-a'), [remoteA('udp')])
@@ -337,9 +322,7 @@ describe('a server', () => {
       const { events } = connect(bench.transport('b', 'node-a'), [remoteA(protocol)])
       await events.next('up')
       await atServer.next('client-up')
-      const start = performance.now()
       await server.stop()
-      expect(performance.now() - start).toBeLessThan(1_000)
       expect((await events.next('down')).reason).toMatch(/closed by the peer|connection reset by the peer/)
       expect(atServer.all.at(-1)).toMatchObject({ kind: 'client-down', reason: 'the server was stopped' })
     })

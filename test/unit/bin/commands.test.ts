@@ -65,11 +65,23 @@ describe('re6st-registry', () => {
   it('ends with 1 and one line when a file is missing', async () => {
     const { exitCode, stderr } = await run(
       're6st-registry',
-      ['--ca', 'none', '--key', 'none'],
+      ['--ca', 'none', '--key', 'none', '--logfile', 'registry.log'],
       temporaryDirectory(),
     )
     expect(exitCode).toBe(1)
     expect(stderr).toMatch(/^re6st-registry: .*none: cannot be read.*$/)
+  })
+
+  it('ends with 1 and one line when its log cannot be written', async () => {
+    const directory = temporaryDirectory()
+    writeFileSync(join(directory, 'file'), '')
+    const { exitCode, stderr } = await run(
+      're6st-registry',
+      ['--ca', 'none', '--key', 'none', '--logfile', 'file/registry.log'],
+      directory,
+    )
+    expect(exitCode).toBe(1)
+    expect(stderr).toMatch(/^re6st-registry: the log file file\/registry\.log cannot be written: .+$/)
   })
 })
 
