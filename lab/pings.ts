@@ -57,34 +57,41 @@ export interface PingSeries {
   readonly longestGapMs: number
 }
 
-/** A ping every few milliseconds, to see how long packets do not flow. */
+/**
+ * A ping every few milliseconds, to see how long packets do not flow. There is a gap only where pings were lost, and it
+ * is as long as `fping` says: how busy this process, or the machine, is at the moment is not taken for an outage.
+ */
 export class PingMonitor {
   readonly #process: LabProcess
-  readonly #startedMs = performance.now()
   #received = 0
   #lost = 0
-  #lastAnswerMs = this.#startedMs
   #longestGapMs = 0
-  #steadySinceMs = Number.POSITIVE_INFINITY
+  /** When the last answer came, by the clock of this process. */
+  #lastSeenMs = performance.now()
+  /** When the newest ping was answered, and since when there is no gap, by the clock of `fping`. */
+  #newestMs = Number.NaN
+  #steadySinceMs = Number.NaN
   /** Number of the newest ping that was answered. */
   #newest = -1
   /** Pings with smaller numbers do not count: that one was lost is known only after its time-out. */
   #firstCounted = 0
-  /** A pause longer than this is a gap. */
+  /** So many pings without an answer are a gap. */
+  readonly #gap = 4
   readonly #pauseMs: number
 
   constructor(from: Machine, address: string, intervalMs = 50) {
-    this.#pauseMs = intervalMs * 4
+    this.#pauseMs = intervalMs * this.#gap
     this.#process = from.start(
-      ['fping', '-l', `-p${intervalMs}`, `-t${Math.max(intervalMs, 1_000)}`, address],
+      ['fping', '-D', '-l', `-p${intervalMs}`, `-t${Math.max(intervalMs, 1_000)}`, address],
       { name: `fping ${address}`, onLine: (line) => this.#read(line) },
     )
   }
 
   /** How long answers have been coming without a gap; 0 while there is one. */
   get steadyMs(): number {
-    const now = performance.now()
-    return now - this.#lastAnswerMs > this.#pauseMs ? 0 : Math.max(0, now - this.#steadySinceMs)
+    return performance.now() - this.#lastSeenMs > this.#pauseMs
+      ? 0
+      : this.#newestMs - this.#steadySinceMs || 0
   }
 
   /** So far. */
@@ -92,7 +99,7 @@ export class PingMonitor {
     return {
       sent: this.#received + this.#lost,
       received: this.#received,
-      longestGapMs: Math.max(this.#longestGapMs, performance.now() - this.#lastAnswerMs),
+      longestGapMs: Math.max(this.#longestGapMs, performance.now() - this.#lastSeenMs),
     }
   }
 
@@ -111,15 +118,21 @@ export class PingMonitor {
   }
 
   #read(line: string): void {
-    const [, number = '', what = ''] = / : \[(\d+)\], (.*)$/.exec(line) ?? []
+    const [, seconds = '', digits = '', what = ''] = /^\[([\d.]+)\] .* : \[(\d+)\], (.*)$/.exec(line) ?? []
+    const number = Number(digits)
     if (/^\d+ bytes/.test(what)) {
-      const now = performance.now()
-      const gapMs = now - this.#lastAnswerMs
-      if (gapMs > this.#pauseMs || this.#received === 0) this.#steadySinceMs = now
-      this.#longestGapMs = Math.max(this.#longestGapMs, gapMs)
-      this.#lastAnswerMs = now
-      this.#newest = Math.max(this.#newest, Number(number))
+      this.#lastSeenMs = performance.now()
       this.#received++
-    } else if (/^(timed out|error)/.test(what) && Number(number) >= this.#firstCounted) this.#lost++
+      if (number > this.#newest) this.#answered(number, Number(seconds) * 1000)
+    } else if (/^(timed out|error)/.test(what) && number >= this.#firstCounted) this.#lost++
+  }
+
+  #answered(number: number, atMs: number): void {
+    const isFirst = this.#newest < 0
+    if (!isFirst && number > this.#newest + 1)
+      this.#longestGapMs = Math.max(this.#longestGapMs, atMs - this.#newestMs)
+    if (isFirst || number > this.#newest + this.#gap) this.#steadySinceMs = atMs
+    this.#newest = number
+    this.#newestMs = atMs
   }
 }

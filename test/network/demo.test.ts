@@ -50,7 +50,7 @@ describe('npm run demo', () => {
     })
     pictureWhileRunning = (await (await fetch(`${demo.last('page')?.['url']}picture.json`)).json()) as Picture
     status = await demo.ended
-    if (status !== 0) console.error(demo.errors.join('\n'))
+    if (status !== 0) console.error(demo.last('summary'), demo.errors.join('\n'))
   }, 300_000)
   afterAll(() => void demo.child.kill('SIGKILL'))
 
