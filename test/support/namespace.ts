@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import type { Sysctls } from '../../src/node/kernel/sysctls.ts'
 import { type Processes, systemProcesses } from '../../src/platform/processes.ts'
+import type { Sysctls } from '../../src/platform/sysctls.ts'
 
 /** A network namespace of a test, with what runs programs and reads settings inside it. */
 export interface Namespace extends Disposable {

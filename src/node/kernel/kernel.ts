@@ -1,8 +1,8 @@
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Processes } from '../../platform/processes.ts'
+import { procSysctls, type Sysctls } from '../../platform/sysctls.ts'
 import { type Deed, Journal } from './journal.ts'
-import { procSysctls, type Sysctls } from './sysctls.ts'
 
 /** What the kernel can do. */
 export interface KernelAbilities {

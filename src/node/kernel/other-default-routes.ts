@@ -1,5 +1,6 @@
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { otherDefaultRoute } from '../../platform/default-routes.ts'
 import type { Logger } from '../../platform/log.ts'
 import { describeEnd, type Processes, type RunningProcess } from '../../platform/processes.ts'
 
@@ -14,17 +15,6 @@ interface OtherDefaultRoutesInit {
 
 /** How often it is looked also without news from the kernel, and a monitor that ended is started again. */
 const LOOK_MS = 60_000
-
-/** Routes of babeld, by name or (without a table of names) number. */
-const BABEL: ReadonlySet<string> = new Set(['babel', '42'])
-
-/** A default route as `ip -details -j route` writes it. */
-interface DefaultRoute {
-  readonly type: string
-  readonly protocol: string
-  readonly gateway?: string
-  readonly dev?: string
-}
 
 /** With `--default`, the network's default route must be the only one: looks whether another one appears. */
 export class OtherDefaultRoutes implements AsyncDisposable {
@@ -86,17 +76,6 @@ export class OtherDefaultRoutes implements AsyncDisposable {
     await this.#monitor?.stop()
   }
 }
-
-async function otherDefaultRoute(processes: Processes): Promise<string | undefined> {
-  const { stdout } = await processes.run('ip', ['-6', '-details', '-j', 'route', 'show', 'default'])
-  const routes = (stdout.trim() === '' ? [] : JSON.parse(stdout)) as DefaultRoute[]
-  // Those of another re6st network are for packets from there alone.
-  const other = routes.find(({ type, protocol }) => type === 'unicast' && !BABEL.has(protocol))
-  return other && nameOf(other)
-}
-
-const nameOf = ({ gateway, dev }: DefaultRoute): string =>
-  ['default', ...(gateway ? ['via', gateway] : []), ...(dev ? ['dev', dev] : [])].join(' ')
 
 const conflict = (route: string): Re6stError =>
   new Re6stError(

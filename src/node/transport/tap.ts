@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { isDatagram } from '../../core/openvpn/arguments.ts'
 import type { TunnelProtocol } from '../../core/values/address-list.ts'
 import type { Processes } from '../../platform/processes.ts'
-import { procSysctls } from '../kernel/sysctls.ts'
+import { procSysctls } from '../../platform/sysctls.ts'
 
 /**
  * MTU of a tap whose packets travel in UDP. A full packet of it is at most 1430 bytes on an IPv4 underlay (1360 + 14
