@@ -11,22 +11,23 @@ const ANSWER_TIMEOUT_MS = 5_000
 
 /**
  * Asks the node that runs here.
- * @throws Re6stError `SYSTEM`, saying why there is no answer and what to do
+ * @throws Re6stError `SYSTEM`, saying why there is no answer and what to do; its cause is what the system said
  */
 export function askNode<Request extends ControlRequest>(
   path: string,
   request: Request,
+  timeoutMs = ANSWER_TIMEOUT_MS,
 ): Promise<ControlReplies[Request]> {
   return new Promise((resolve, reject) => {
     const socket = connect(path)
-    const fail = (reason: string) => {
+    const fail = (reason: string, cause?: Error) => {
       socket.destroy()
-      reject(new Re6stError('SYSTEM', `${path}: ${reason}`))
+      reject(new Re6stError('SYSTEM', `${path}: ${reason}`, { cause }))
     }
     let text = ''
-    socket.setEncoding('utf8').setTimeout(ANSWER_TIMEOUT_MS, () => fail('the node does not answer'))
+    socket.setEncoding('utf8').setTimeout(timeoutMs, () => fail('the node does not answer'))
     socket.on('connect', () => socket.write(`${JSON.stringify({ request })}\n`))
-    socket.on('error', (error) => fail(reasonOf(error)))
+    socket.on('error', (error) => fail(reasonOf(error), error))
     socket.on('close', () => fail('the connection was closed without an answer'))
     socket.on('data', (part) => {
       text += String(part)

@@ -10,7 +10,8 @@ export interface Look {
 
 type Style = Parameters<typeof styleText>[0]
 
-const painter =
+/** Styles text, where it is shown in colours. */
+export const painter =
   ({ colours }: Look) =>
   (style: Style, text: string) =>
     colours ? styleText(style, text) : text

@@ -1,16 +1,27 @@
+import { isIP } from 'node:net'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import { messageOf } from '../core/errors.ts'
+import { formatDialResults, MAX_DIALLED, parseDialResults } from '../core/session/dial.ts'
 import { MESSAGE_CODE } from '../core/session/message-codes.ts'
 import { decodeMessageBody, encodeMessageBody, type Message } from '../core/session/messages.ts'
 import type { IncomingMessage, RandomBytes } from '../core/session/sessions.ts'
-import { addressAnswer, type PeerAddress, parseAddressList } from '../core/values/address-list.ts'
+import { TokenBucket } from '../core/session/token-bucket.ts'
+import { isPrivate } from '../core/tunnels/own-addresses.ts'
+import {
+  addressAnswer,
+  formatAddressList,
+  type PeerAddress,
+  parseAddressList,
+} from '../core/values/address-list.ts'
 import { compareVersions, verifyVersion } from '../core/values/network-version.ts'
 import { type Prefix, subnetNameOf } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Cache } from './cache/cache.ts'
+import { dialAll } from './dialler.ts'
 import type { Identity } from './identity.ts'
+import type { NeighbourProbe } from './neighbour-probe.ts'
 import type { NetworkConfiguration } from './network-configuration.ts'
 import { UdpEndpoint } from './sessions/udp-endpoint.ts'
 import type { Tunnels } from './tunnels.ts'
@@ -26,6 +37,7 @@ export interface MessageComponents {
   readonly tunnels: Pick<Tunnels, 'clientTunnelPeers' | 'servedPeers' | 'addressesLearnt' | 'closing'>
   /** Nodes with a tunnel to or from us. */
   readonly peers: () => readonly Prefix[]
+  readonly probe: Pick<NeighbourProbe, 'answered' | 'dialled'>
   /** Our own addresses, as others may use them. */
   readonly advertised: () => readonly PeerAddress[]
   /** Name of the operating system. */
@@ -34,6 +46,9 @@ export interface MessageComponents {
 }
 
 const NOTHING = new Uint8Array()
+/** Nobody is to scan the Internet through us: so many questions of others we try to answer at once, and in a second. */
+const DIALS_BURST = 6
+const DIALS_PER_SECOND = 0.1
 
 /** What a node tells other nodes, and the registry, by UDP. */
 export class NodeMessages implements AsyncDisposable {
@@ -41,6 +56,7 @@ export class NodeMessages implements AsyncDisposable {
   readonly #endpoint: UdpEndpoint
   /** The newest version that was seen, with a signature; its configuration is fetched. */
   #newestSeen: Uint8Array | undefined
+  readonly #dials = new TokenBucket(DIALS_PER_SECOND, DIALS_BURST)
 
   constructor(components: MessageComponents) {
     this.#components = components
@@ -73,6 +89,17 @@ export class NodeMessages implements AsyncDisposable {
   /** Asks a peer for its addresses; its answer goes to the tunnels. */
   askAddresses(prefix: Prefix): void {
     this.#send(prefix, { kind: 'addresses', addresses: '' })
+  }
+
+  /** Asks a peer who it is: whether it hears us, and we it. */
+  askInformation(prefix: Prefix): void {
+    this.#send(prefix, { kind: 'node-information', information: '' })
+  }
+
+  /** Asks a peer to try our addresses from where it is. */
+  askDial(prefix: Prefix): void {
+    const addresses = formatAddressList(this.#components.advertised(), { withCountry: false })
+    if (addresses !== '') this.#send(prefix, { kind: 'dial-request', addresses })
   }
 
   /** Tells a peer which network version we have; it answers if it has another. */
@@ -109,7 +136,7 @@ export class NodeMessages implements AsyncDisposable {
   }
 
   #answerTo(message: Message, prefix: Prefix, protocol: number): Message | undefined {
-    const { log, cache, tunnels, advertised } = this.#components
+    const { log, cache, tunnels, advertised, probe } = this.#components
     switch (message.kind) {
       case 'network-version':
         return this.#compareVersion(message.version, prefix)
@@ -126,6 +153,8 @@ export class NodeMessages implements AsyncDisposable {
         return undefined
       }
       case 'node-information':
+        // With something in it, it is the answer to our question.
+        if (message.information !== '') return void probe.answered(prefix)
         return { kind: 'node-information', information: this.#information() }
       case 'topology':
         return this.#isRegistryNode(prefix) ? { kind: 'topology', topology: this.#topology() } : undefined
@@ -138,7 +167,24 @@ export class NodeMessages implements AsyncDisposable {
       case 'tunnel-drained':
         tunnels.closing.peerDrained(prefix)
         return undefined
+      case 'dial-request':
+        void this.#dial(prefix, message.addresses)
+        return undefined
+      case 'dial-result':
+        probe.dialled(prefix, parseDialResults(message.results))
+        return undefined
     }
+  }
+
+  /** A peer wants to know whether its servers can be reached. What is on our own LAN is not its business. */
+  async #dial(prefix: Prefix, list: string): Promise<void> {
+    if (!this.#dials.take(this.#components.clock.monotonicMs())) return
+    const addresses = parseAddressList(list).addresses.filter(
+      ({ host }) => isIP(host) !== 0 && !isPrivate(host),
+    )
+    const results = await dialAll(addresses.slice(0, MAX_DIALLED))
+    if (results.length > 0 && !this.#components.signal.aborted)
+      this.#send(prefix, { kind: 'dial-result', results: formatDialResults(results) })
   }
 
   /** The registry, on this machine, asks this node itself. */

@@ -9,6 +9,7 @@ import type { RegistryClient } from '../platform/registry-client.ts'
 import { VERSION } from '../platform/version.ts'
 import type { ControlAnswers } from './control/control-server.ts'
 import type { Identity } from './identity.ts'
+import type { NeighbourProbe } from './neighbour-probe.ts'
 import type { RoutedNodes } from './network-view.ts'
 import { INFINITY_METRIC, type Neighbour, type Route, type Router } from './routing/router.ts'
 import type { TunnelInfo, Tunnels } from './tunnels.ts'
@@ -22,6 +23,8 @@ export interface NodeViewSources {
   readonly tunnels: Pick<Tunnels, 'list' | 'peers'>
   readonly advertised: () => readonly PeerAddress[]
   readonly registry: Pick<RegistryClient, 'contact'>
+  readonly probe: Pick<NeighbourProbe, 'run'>
+  readonly isForwarded: () => boolean
   readonly registryUrl: string
   readonly sourceSpecificRoutes: boolean
   readonly uptimeMs: () => number
@@ -32,6 +35,7 @@ export const nodeAnswers = (sources: NodeViewSources): ControlAnswers => ({
   status: () => statusOf(sources),
   tunnels: () => sources.tunnels.list().map((tunnel) => tunnelOf(tunnel, sources)),
   routes: () => routesOf(sources),
+  probe: async () => ({ ...(await sources.probe.run()), forwarded: sources.isForwarded() }),
 })
 
 function statusOf({

@@ -20,6 +20,7 @@ import { ControlServer } from './control/control-server.ts'
 import { type Identity, type IdentityFiles, readIdentity } from './identity.ts'
 import { createKernel } from './kernel/kernel.ts'
 import { OtherDefaultRoutes } from './kernel/other-default-routes.ts'
+import { NeighbourProbe } from './neighbour-probe.ts'
 import { NetworkConfiguration } from './network-configuration.ts'
 import { RoutedNodes } from './network-view.ts'
 import { NodeIpv4 } from './node-ipv4.ts'
@@ -197,6 +198,14 @@ export async function startNode(
   const single = options.client && cleanUp.use(new SingleClient(tunnelComponents, limits, options.client))
   const peers = () => [...tunnels.peers(), ...(single?.peers() ?? [])]
 
+  const probe = new NeighbourProbe({
+    clock,
+    network: () => identity.authority.network,
+    peers,
+    hasServers: () => options.listeners.length > 0 && maxClients() > 0,
+    askInformation: (prefix) => messages.askInformation(prefix),
+    askDial: (prefix) => messages.askDial(prefix),
+  })
   const messages: NodeMessages = new NodeMessages({
     clock,
     log,
@@ -206,6 +215,7 @@ export async function startNode(
     cache,
     tunnels,
     peers,
+    probe,
     advertised,
     platform: `Linux-${release()}-${arch()}`,
     signal: untilStopped,
@@ -347,6 +357,8 @@ export async function startNode(
       tunnels: { peers, list: () => [...tunnels.list(), ...(single?.list() ?? [])] },
       advertised,
       registry,
+      probe,
+      isForwarded: () => ownAddresses.isForwarded,
       registryUrl: options.registry.href,
       sourceSpecificRoutes: sourceSpecific,
       uptimeMs: () => clock.monotonicMs() - startedMs,

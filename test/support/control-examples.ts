@@ -16,5 +16,6 @@ export function examplesOfDocument(): { [Request in ControlRequest]: ControlRepl
     status: example('status'),
     tunnels: example('tunnels'),
     routes: example('routes'),
+    probe: example('probe'),
   }
 }

@@ -6,7 +6,7 @@ import { ok, type Result, refuse } from '../result.ts'
  */
 
 /** What can be asked. */
-export type ControlRequest = 'list' | 'status' | 'tunnels' | 'routes'
+export type ControlRequest = 'list' | 'status' | 'tunnels' | 'routes' | 'probe'
 
 /** The node at a glance. */
 export interface StatusReply {
@@ -86,12 +86,38 @@ export interface RouteReply {
   readonly installed: boolean
 }
 
+/** What was tried with the neighbours, for the moment in which it is asked. */
+export interface ProbeReply {
+  /** Each node with a tunnel to or from us. */
+  readonly neighbours: readonly {
+    /** Subnet name. */
+    readonly peer: string
+    /** Address of the node. */
+    readonly address: string
+    /** Milliseconds until it answered a message on the UDP port of nodes; null: it did not. */
+    readonly answerMs: number | null
+  }[]
+  /** Whether neighbours that can try it reached our servers from where they are. */
+  readonly dialled: readonly {
+    /** As it is advertised. */
+    readonly address: string
+    /** Subnet name of who tried. */
+    readonly by: string
+    readonly reached: boolean
+    /** Why not. */
+    readonly reason: string | null
+  }[]
+  /** Whether a gateway forwards our ports because we asked it to. */
+  readonly forwarded: boolean
+}
+
 /** The answer to each request. */
 export interface ControlReplies {
   readonly list: readonly { readonly request: string; readonly description: string }[]
   readonly status: StatusReply
   readonly tunnels: readonly TunnelReply[]
   readonly routes: readonly RouteReply[]
+  readonly probe: ProbeReply
 }
 
 /** A line of the socket may be so long; a network of 100,000 nodes fits. */
@@ -114,13 +140,24 @@ export function decodeReply<Request extends ControlRequest>(
     return refuse(isObject(error) ? `the node refuses: ${String(error['message'])}` : 'the node refuses')
   }
   const { response } = reply
-  const isExpected =
-    request === 'status'
-      ? isObject(response) && typeof response['address'] === 'string'
-      : Array.isArray(response) && response.every(isObject)
-  return isExpected
+  return isExpected(request, response)
     ? ok(response as ControlReplies[Request])
     : refuse('the node answers something else: is it of another version?')
+}
+
+function isExpected(request: ControlRequest, response: unknown): boolean {
+  switch (request) {
+    case 'status':
+      return isObject(response) && typeof response['address'] === 'string'
+    case 'probe':
+      return (
+        isObject(response) && isListOfObjects(response['neighbours']) && isListOfObjects(response['dialled'])
+      )
+    case 'list':
+    case 'tunnels':
+    case 'routes':
+      return isListOfObjects(response)
+  }
 }
 
 /** Reads a request, on the side of the node. */
@@ -132,11 +169,12 @@ export function decodeRequest(line: string): Result<ControlRequest> {
     return refuse('not JSON: send {"request":"status"}')
   }
   const name = isObject(request) ? request['request'] : undefined
-  const known: readonly string[] = ['list', 'status', 'tunnels', 'routes'] satisfies ControlRequest[]
+  const known: readonly string[] = ['list', 'status', 'tunnels', 'routes', 'probe'] satisfies ControlRequest[]
   return typeof name === 'string' && known.includes(name)
     ? ok(name as ControlRequest)
     : refuse(`unknown request; there are ${known.join(', ')}`)
 }
 
+const isListOfObjects = (value: unknown): boolean => Array.isArray(value) && value.every(isObject)
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

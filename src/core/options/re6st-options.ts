@@ -6,6 +6,7 @@ import {
   type Request,
   readCommandLine,
 } from './command-line.ts'
+import { type NodeFileOptions, nodeFileCommand, readNodeFileCommandLine } from './node-file-command.ts'
 import { controlSocketIn } from './node-options.ts'
 import type { ReadFile } from './option-files.ts'
 import { flag, optional, withDefault } from './option-table.ts'
@@ -13,9 +14,11 @@ import { nonEmpty } from './value-types.ts'
 
 const since = '0.1.0'
 
+const JSON_OPTION = { json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }) } as const
+
 /** The options of every subcommand that asks a running node. */
 const NODE_QUERY_OPTIONS = {
-  json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }),
+  ...JSON_OPTION,
   runDirectory: withDefault(nonEmpty('DIR'), '/var/run/re6stnet', {
     names: ['-r', '--run'],
     group: 'Node',
@@ -32,27 +35,36 @@ const NODE_QUERY_OPTIONS = {
 } as const
 
 /** What can be asked, and what the answer is. */
-const SUBCOMMANDS = {
+const QUERIES = {
   status: 'addresses, registry, certificate and tunnels at a glance',
   tunnels: 'each tunnel: peer, direction, protocol, since when, bytes, round-trip time, and why one failed',
   routes: 'each route: next hop and metric',
 } as const
 
-/** Name of a subcommand. */
-export type Re6stSubcommand = keyof typeof SUBCOMMANDS
+/** What looks at this machine with the options of its node, running or not. */
+const EXAMINATIONS = {
+  doctor: 'finds what is wrong with this node, its machine and its network, and says what to do',
+} as const
+
+const SUBCOMMANDS = { ...QUERIES, ...EXAMINATIONS }
+
+/** Name of a subcommand that asks a running node. */
+export type Re6stQuery = keyof typeof QUERIES
 
 /** What `re6st` is to do. */
-export interface Re6stOptions {
-  readonly command: Re6stSubcommand
-  /** Path of the node's control socket. */
-  readonly controlSocket: string
-  readonly json: boolean
-}
+export type Re6stOptions =
+  | {
+      readonly command: Re6stQuery
+      /** Path of the node's control socket. */
+      readonly controlSocket: string
+      readonly json: boolean
+    }
+  | ({ readonly command: 'doctor'; readonly json: boolean } & NodeFileOptions)
 
 /** The command `re6st` without a subcommand: has but its help. */
 export const RE6ST_COMMAND: Command = {
   name: 're6st',
-  description: 'Looks at a running node.',
+  description: 'Looks at the node of this machine.',
   options: {},
   takesOptionFiles: false,
   subcommands: SUBCOMMANDS,
@@ -60,12 +72,18 @@ export const RE6ST_COMMAND: Command = {
 }
 
 /** The command `re6st status` and so on. */
-const subcommand = (name: Re6stSubcommand): Command<typeof NODE_QUERY_OPTIONS> => ({
+const query = (name: Re6stQuery): Command<typeof NODE_QUERY_OPTIONS> => ({
   name: `re6st ${name}`,
-  description: `Prints ${SUBCOMMANDS[name]}.`,
+  description: `Prints ${QUERIES[name]}.`,
   options: NODE_QUERY_OPTIONS,
   takesOptionFiles: false,
 })
+
+const DOCTOR = nodeFileCommand(
+  're6st doctor',
+  'Finds what is wrong, whether the node runs or not, and says what to do. Ends with status 0 if all is well, 1 if not. Takes the options of the node.',
+  JSON_OPTION,
+)
 
 /** Reads the command line of `re6st`. */
 export function readRe6stCommandLine(
@@ -81,16 +99,21 @@ export function readRe6stCommandLine(
       args,
       readFile,
     )
-  const name = (Object.keys(SUBCOMMANDS) as Re6stSubcommand[]).find((one) => one === first)
+  if (first === 'doctor')
+    return readNodeFileCommandLine(DOCTOR, (words) => commandAndJson(first, words), rest, readFile)
+  const name = (Object.keys(QUERIES) as Re6stQuery[]).find((one) => one === first)
   if (name === undefined)
     return refuse(
       `${first === '' ? 'a command is missing' : `${first}: no such command`}; there are ${allowed}`,
     )
-  return readCommandLine(subcommand(name), (words) => optionsOf(name, words), rest, readFile)
+  return readCommandLine(query(name), (words) => queryOptions(name, words), rest, readFile)
 }
 
-function optionsOf(command: Re6stSubcommand, words: ParsedWords): Result<Re6stOptions> {
-  const values = optionValues(subcommand(command), words)
+const commandAndJson = <Name extends keyof typeof EXAMINATIONS>(command: Name, { given }: ParsedWords) =>
+  ok({ command, json: given.has('json') } as const)
+
+function queryOptions(command: Re6stQuery, words: ParsedWords): Result<Re6stOptions> {
+  const values = optionValues(query(command), words)
   if (!values.ok) return values
   const { json, runDirectory, console } = values.value
   return ok({ command, json, controlSocket: console ?? controlSocketIn(runDirectory) })

@@ -7,6 +7,9 @@ export const MESSAGE_CODE = {
   nodeInformation: 4,
   topology: 5,
   log: 7,
+  // Not of the protocol that all nodes speak: others acknowledge them and do nothing.
+  dialRequest: 96,
+  dialResult: 97,
 } as const
 
 /** This exchange is forwarded for the registry. */

@@ -10,6 +10,9 @@ export type Message =
   | { readonly kind: 'node-information'; readonly information: string }
   | { readonly kind: 'topology'; readonly topology: string }
   | { readonly kind: 'log'; readonly text: string }
+  /** Asks to try whether these addresses of the sender can be reached: dial.ts. */
+  | { readonly kind: 'dial-request'; readonly addresses: string }
+  | { readonly kind: 'dial-result'; readonly results: string }
 
 /** A message, and whether its exchange is forwarded for the registry. */
 export interface AddressedMessage {
@@ -45,6 +48,10 @@ export function decodeMessageBody(body: Uint8Array): Result<AddressedMessage> {
         return { kind: 'topology', topology: text() }
       case MESSAGE_CODE.log:
         return { kind: 'log', text: text() }
+      case MESSAGE_CODE.dialRequest:
+        return { kind: 'dial-request', addresses: text() }
+      case MESSAGE_CODE.dialResult:
+        return { kind: 'dial-result', results: text() }
       default:
         return undefined
     }
@@ -70,5 +77,9 @@ function codeAndArgument(message: Message): [number, Uint8Array] {
       return [MESSAGE_CODE.topology, Buffer.from(message.topology)]
     case 'log':
       return [MESSAGE_CODE.log, Buffer.from(message.text)]
+    case 'dial-request':
+      return [MESSAGE_CODE.dialRequest, Buffer.from(message.addresses)]
+    case 'dial-result':
+      return [MESSAGE_CODE.dialResult, Buffer.from(message.results)]
   }
 }

@@ -53,6 +53,11 @@ export class OwnAddresses {
     return JSON.stringify(forwarded) !== before
   }
 
+  /** Whether a gateway forwards ports to us. */
+  get isForwarded(): boolean {
+    return this.#forwarded !== undefined
+  }
+
   /** What to advertise: for each server, in the order of the user's preference. */
   advertised(listeners: readonly Listener[], country: string | undefined): PeerAddress[] {
     return listeners.flatMap(({ protocol, port }) => {

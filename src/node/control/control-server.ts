@@ -7,7 +7,9 @@ import type { Logger } from '../../platform/log.ts'
 
 /** Says what is asked. */
 export type ControlAnswers = {
-  readonly [Request in Exclude<ControlRequest, 'list'>]: () => ControlReplies[Request]
+  readonly [Request in Exclude<ControlRequest, 'list'>]: () =>
+    | ControlReplies[Request]
+    | Promise<ControlReplies[Request]>
 }
 
 /** A request is a few bytes. */
@@ -24,6 +26,10 @@ const DESCRIPTIONS: ControlReplies['list'] = [
   { request: 'status', description: 'addresses, registry, certificate, configuration' },
   { request: 'tunnels', description: 'each tunnel, and the last ones that failed' },
   { request: 'routes', description: 'routes to nodes' },
+  {
+    request: 'probe',
+    description: 'asks the neighbours whether they hear us and can reach us: takes seconds',
+  },
 ]
 
 /** The socket that `re6st` talks to: one JSON line for each request, and one for its answer. */
@@ -80,21 +86,26 @@ export class ControlServer implements AsyncDisposable {
     client.on('error', () => {}) // it left: nobody is there to be told
     client.on('close', () => this.#clients.delete(client))
     let pending = ''
+    let last: Promise<unknown> = Promise.resolve()
     client.on('data', (text) => {
       const lines = (pending + String(text)).split('\n')
       pending = lines.pop() ?? ''
-      for (const line of lines) client.write(`${this.#answer(line)}\n`)
+      // Answers have no number: they come in the order of the requests.
+      for (const line of lines)
+        last = last.then(async () => {
+          if (client.writable) client.write(`${await this.#answer(line)}\n`)
+        })
       if (pending.length > MAX_REQUEST_LENGTH) client.end(`${failure('OPTION', 'the request is too long')}\n`)
     })
   }
 
-  #answer(line: string): string {
+  async #answer(line: string): Promise<string> {
     const request = decodeRequest(line)
     if (!request.ok) return failure('OPTION', request.reason)
     if (request.value === 'list') return success(DESCRIPTIONS)
     if (!this.#answers) return failure('SYSTEM', 'the node is starting: ask again in a moment')
     try {
-      return success(this.#answers[request.value]())
+      return success(await this.#answers[request.value]())
     } catch (error) {
       this.#log.warn({ err: error }, 'a control request failed')
       return failure('SYSTEM', messageOf(error))

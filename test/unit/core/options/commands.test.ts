@@ -276,8 +276,8 @@ describe('re6st', () => {
   })
 
   it.each<[string[], string]>([
-    [[], 'a command is missing; there are status, tunnels, routes'],
-    [['frob'], 'frob: no such command; there are status, tunnels, routes'],
+    [[], 'a command is missing; there are status, tunnels, routes, doctor'],
+    [['frob'], 'frob: no such command; there are status, tunnels, routes, doctor'],
     [['--frob'], '--frob: no such option, or too many values; see re6st --help'],
   ])('%j: %s', (args, reason) => {
     expect(reasonOf(readRe6stCommandLine(args, noFiles))).toBe(reason)
@@ -286,6 +286,43 @@ describe('re6st', () => {
   it('has help for all and for each', () => {
     expect(readRe6stCommandLine(['--help'], noFiles)).toMatchObject({ value: { kind: 'help' } })
     expect(helpOf(RE6ST_COMMAND, 100)).toMatch(/Commands:\n {2}status {3}addresses/)
+  })
+
+  describe('doctor', () => {
+    const readFile = filesOf({
+      '/etc/re6stnet/re6stnet.conf': '@more.conf\nca ca.crt\ncert cert.crt\nkey cert.key\n',
+      '/etc/re6stnet/more.conf': 'registry http://r/\n',
+      'other.conf': 'registry http://o/\nca c\ncert c\nkey k\nrun here\n',
+    })
+
+    it('reads the options of the service unless it is given others', () => {
+      expect(readRe6stCommandLine(['doctor', '--json'], readFile)).toMatchObject({
+        value: {
+          options: {
+            command: 'doctor',
+            json: true,
+            directory: '/etc/re6stnet',
+            node: { ca: 'ca.crt', registry: new URL('http://r/') },
+          },
+        },
+      })
+    })
+
+    it('reads options as the node does', () => {
+      expect(readRe6stCommandLine(['doctor', '@other.conf', '-D', '--', '--mlock'], readFile)).toMatchObject({
+        value: {
+          options: {
+            json: false,
+            directory: undefined,
+            node: { controlSocket: 'here/control.sock', defaultRoute: true, openvpnArguments: ['--mlock'] },
+          },
+        },
+      })
+      expect(reasonOf(readRe6stCommandLine(['doctor', '@none'], readFile))).toBe('@none: no such file')
+      expect(reasonOf(readRe6stCommandLine(['doctor', '--ca', 'x'], readFile))).toMatch(
+        /^missing, but required/,
+      )
+    })
   })
 })
 

@@ -15,6 +15,7 @@ const answers: ControlAnswers = {
   status: () => examples.status,
   tunnels: () => examples.tunnels,
   routes: () => examples.routes,
+  probe: async () => examples.probe,
 }
 
 let path: string
@@ -48,11 +49,13 @@ describe('the control socket', () => {
     expect(await askNode(path, 'status')).toEqual(examples.status)
     expect(await askNode(path, 'tunnels')).toEqual(examples.tunnels)
     expect(await askNode(path, 'routes')).toEqual(examples.routes)
+    expect(await askNode(path, 'probe')).toEqual(examples.probe)
     expect((await askNode(path, 'list')).map(({ request }) => request)).toEqual([
       'list',
       'status',
       'tunnels',
       'routes',
+      'probe',
     ])
   })
 

@@ -1,0 +1,81 @@
+import { type ClockFacts, judgeClock, rightTimeMs } from './clock.ts'
+import { type DirectoryFacts, judgeDirectories } from './directories.ts'
+import { type Diagnosis, type Finding, inOrder } from './finding.ts'
+import { type IdentityFacts, judgeIdentity, type ReadFacts } from './identity.ts'
+import { judgeMachine, type MachineFacts } from './machine.ts'
+import { type ConnectionFacts, judgeConnection } from './neighbours.ts'
+import { type ConnectionProfile, judgeNetworkManager } from './network-manager.ts'
+import { judgeReachability, type ReachabilityFacts } from './reachability.ts'
+import { judgeRegistry, type RegistryFacts } from './registry.ts'
+
+/** How the node is. */
+export type NodeFacts =
+  | {
+      readonly kind: 'running'
+      readonly connection: ConnectionFacts
+      readonly reachability: ReachabilityFacts
+    }
+  | { readonly kind: 'not-running' }
+  /** Something answers on its control socket, or does not, but not as a node does. */
+  | { readonly kind: 'silent'; readonly reason: string }
+
+/** All that was found out. */
+export interface Facts {
+  readonly identity: IdentityFacts
+  readonly read: ReadFacts
+  readonly clock: ClockFacts
+  readonly registry: RegistryFacts
+  readonly machine: MachineFacts
+  readonly directories: readonly DirectoryFacts[]
+  readonly profiles: readonly ConnectionProfile[]
+  /** `--interface` and `--main-interface`. */
+  readonly interfaces: readonly string[]
+  readonly node: NodeFacts
+  readonly notExamined: readonly string[]
+}
+
+/** Judges all of it. */
+export function diagnose(facts: Facts): Diagnosis {
+  const { identity, read, clock, registry, machine, directories, profiles, interfaces, node } = facts
+  const { authority, certificate } = read
+  return {
+    findings: inOrder([
+      ...judgeMachine(machine),
+      ...judgeDirectories(directories),
+      ...judgeClock(clock),
+      ...judgeIdentity(identity, read, rightTimeMs(clock)),
+      ...judgeRegistry(
+        registry,
+        authority.ok ? authority.value : undefined,
+        certificate.ok ? certificate.value : undefined,
+      ),
+      ...judgeNetworkManager(profiles, interfaces),
+      ...judgeNode(node),
+    ]),
+    notExamined: facts.notExamined,
+  }
+}
+
+function judgeNode(node: NodeFacts): Finding[] {
+  switch (node.kind) {
+    case 'running':
+      return [...judgeConnection(node.connection), ...judgeReachability(node.reachability)]
+    case 'not-running':
+      return [
+        {
+          code: 'node-not-running',
+          what: 'the node does not run',
+          remedy:
+            'start it: systemctl start re6stnet, or re6stnet with its option file; if it ends at once, re6stnet.log in its log directory says why',
+        },
+      ]
+    case 'silent':
+      return [
+        {
+          code: 'node-silent',
+          what: `the node does not answer on its control socket: ${node.reason}`,
+          remedy: 'start it again (systemctl restart re6stnet), and report it with re6stnet.log',
+        },
+      ]
+  }
+}

@@ -1,0 +1,94 @@
+import { checkBabeldVersion } from '../babel/version.ts'
+import { checkOpenvpnVersion } from '../openvpn/version.ts'
+import type { Finding, FindingCode } from './finding.ts'
+
+/** What the machine has. */
+export interface MachineFacts {
+  /** What each program printed of its version; undefined: it is not there. */
+  readonly openvpn: string | undefined
+  readonly babeld: string | undefined
+  /** Other programs of a node that are not there, with their Debian packages. */
+  readonly missing: readonly { readonly program: string; readonly package: string }[]
+  /** Why /dev/net/tun cannot be opened; undefined: it can. */
+  readonly tunObstacle: string | undefined
+  /** Undefined: it could not be tried. */
+  readonly sourceSpecificRoutes: boolean | undefined
+  /** Where IPv6 is switched off: `all`, `default`, or interfaces that the node uses. */
+  readonly ipv6Disabled: readonly string[]
+  /** With --default, another default route. */
+  readonly otherDefaultRoute: string | undefined
+  /** Settings of the kernel that a running node needs, and that are off. */
+  readonly forwardingOff: readonly string[]
+}
+
+/** Judges the machine. */
+export function judgeMachine(facts: MachineFacts): Finding[] {
+  const { missing, tunObstacle, ipv6Disabled, otherDefaultRoute, forwardingOff } = facts
+  const findings = [
+    ...missing.map(
+      ({ program, package: name }): Finding => ({
+        code: 'program-missing',
+        what: `the program ${program} is not there, or not in PATH`,
+        remedy: `apt-get install ${name}`,
+      }),
+    ),
+    ...program('openvpn', facts.openvpn, checkOpenvpnVersion),
+    ...program('babeld', facts.babeld, checkBabeldVersion),
+  ]
+  const add = (code: FindingCode, what: string, remedy: string) => findings.push({ code, what, remedy })
+  if (tunObstacle !== undefined)
+    add(
+      'no-tun-device',
+      `/dev/net/tun cannot be opened (${tunObstacle}): no tunnel can be made`,
+      'modprobe tun; in a container, its host must give it the device /dev/net/tun; a kernel may also lack CONFIG_TUN',
+    )
+  if (facts.sourceSpecificRoutes === false)
+    add(
+      'no-source-specific-routes',
+      'the kernel has no source-specific IPv6 routes: no tunnels over IPv6, and no default route beside another',
+      'use a kernel with CONFIG_IPV6_SUBTREES, as those of Debian are',
+    )
+  if (ipv6Disabled.length > 0)
+    add(
+      'ipv6-disabled',
+      `IPv6 is switched off (${ipv6Disabled.map((name) => `net.ipv6.conf.${name}.disable_ipv6 = 1`).join(', ')})`,
+      `${ipv6Disabled.map((name) => `sysctl -w net.ipv6.conf.${name}.disable_ipv6=0`).join('; ')}; and find out who sets it: /etc/sysctl.d, NetworkManager, ipv6.disable=1 on the kernel's command line`,
+    )
+  if (otherDefaultRoute !== undefined)
+    add(
+      'other-default-route',
+      `with --default, the network must have the only IPv6 default route, but there is another (${otherDefaultRoute})`,
+      'remove that route and what makes it (router advertisements: sysctl -w net.ipv6.conf.IFACE.accept_ra=0), or start without --default',
+    )
+  if (forwardingOff.length > 0)
+    add(
+      'forwarding-off',
+      `${forwardingOff.map((path) => `${path} is 0`).join(', ')}: this node drops the packets of others, and does not answer them all`,
+      `${forwardingOff.map((path) => `sysctl -w ${path}=1`).join('; ')}; the node had switched it on: find out who switched it off (/etc/sysctl.d, a firewall script, NetworkManager)`,
+    )
+  return findings
+}
+
+function program(
+  name: 'openvpn' | 'babeld',
+  printed: string | undefined,
+  check: typeof checkOpenvpnVersion,
+): Finding[] {
+  if (printed === undefined)
+    return [
+      {
+        code: `${name}-missing`,
+        what: `the program ${name} is not there, or not in PATH`,
+        remedy: `apt-get install ${name}`,
+      },
+    ]
+  const version = check(printed)
+  if (version.ok) return []
+  return [
+    {
+      code: `${name}-too-old`,
+      what: version.reason,
+      remedy: `upgrade ${name}: Debian 12 and later have one that is new enough; an older one may be earlier in PATH`,
+    },
+  ]
+}

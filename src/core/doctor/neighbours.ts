@@ -1,0 +1,112 @@
+import type { Finding } from './finding.ts'
+
+/** A tunnel of a running node, and what passes through it. Undefined: it was not tried. */
+export interface NeighbourFacts {
+  /** Subnet name of the other node. */
+  readonly peer: string
+  readonly iface: string
+  readonly protocol: string
+  /** For how long it is up. */
+  readonly ageMs: number
+  /** Whether the routing protocol uses it. */
+  readonly isRouted: boolean
+  /** Whether the other node answers a small ping. */
+  readonly pings: boolean | undefined
+  /** Size of a full packet, and whether a ping of that size is answered. */
+  readonly mtu: number | undefined
+  readonly pingsFull: boolean | undefined
+  /** Whether it answers a message on the UDP port of nodes. */
+  readonly answers: boolean | undefined
+}
+
+/** How a running node is connected. */
+export interface ConnectionFacts {
+  readonly uptimeMs: number
+  readonly helloMs: number
+  /** Whether there is a way to the registry's node. */
+  readonly isConnected: boolean
+  readonly reachableNodes: number
+  /** Why tunnels failed, the last first: peer and reason. */
+  readonly failures: readonly string[]
+  readonly neighbours: readonly NeighbourFacts[]
+}
+
+/** A new tunnel is in use within a second or two; after so many hellos also where the peer is a Python node. */
+const PATIENCE_HELLOS = 5
+const LEAST_PATIENCE_MS = 5_000
+/** Failures that are told. */
+const MOST_FAILURES = 3
+
+/** Judges how a running node is connected, and what passes through its tunnels. */
+export function judgeConnection(facts: ConnectionFacts): Finding[] {
+  const { neighbours } = facts
+  const patienceMs = Math.max(LEAST_PATIENCE_MS, PATIENCE_HELLOS * facts.helloMs)
+  const unrouted = neighbours.filter(({ isRouted, ageMs }) => !isRouted && ageMs > patienceMs)
+  const silent = neighbours.filter(({ pings }) => pings === false)
+  // Without neighbour discovery nothing passes: only where pings pass, something else means anything.
+  const pinged = neighbours.filter(({ pings }) => pings === true)
+  const mute = pinged.filter(({ answers }) => answers === false)
+  const narrow = pinged.filter(({ pingsFull }) => pingsFull === false)
+  return [
+    ...cutOff(facts, patienceMs),
+    ...about(unrouted, neighbours, (whom) => ({
+      code: 'babel-filtered',
+      what: `${whom}: the tunnel is up, but the routing protocol Babel hears nothing, so no packet uses it`,
+      remedy:
+        'let UDP port 6696 in and out on re6stnet* (and the LAN interfaces), from and to fe80::/10, on both machines: nft list ruleset shows what drops it. If it is open, look into babeld.log',
+    })),
+    ...about(silent, neighbours, (whom) => ({
+      code: 'icmpv6-filtered',
+      what: `${whom}: packets are routed there, but pings are not answered`,
+      remedy:
+        'let ICMPv6 in and out on re6stnet* on both machines: without it there is no neighbour discovery, and no sender learns what fits through a path (meta l4proto ipv6-icmp accept)',
+    })),
+    ...about(mute, neighbours, (whom) => ({
+      code: 'node-port-filtered',
+      what: `${whom}: pings are answered, messages between nodes are not, so this node learns neither addresses nor changes of the network`,
+      remedy:
+        'let UDP port 326 in and out on re6stnet*, and where packets for the network are forwarded, on both machines (udp dport 326 accept; udp sport 326 accept)',
+    })),
+    ...about(narrow, neighbours, (whom) => ({
+      code: 'mtu-trouble',
+      what: `${whom}: small packets pass, full ones (${sizes(narrow)} bytes) are lost: connections are made and then hang`,
+      remedy:
+        'the path between the two machines loses large packets without saying so: let ICMP "fragmentation needed" and ICMPv6 "packet too big" pass on both sides, or make the packets of the tunnel smaller (-O--mssfix -O1200 for UDP; for TCP a smaller MTU on the interface to the Internet, or sysctl -w net.ipv4.tcp_mtu_probing=1)',
+    })),
+  ]
+}
+
+function cutOff(
+  { uptimeMs, isConnected, reachableNodes, failures }: ConnectionFacts,
+  patienceMs: number,
+): Finding[] {
+  if (isConnected || uptimeMs < patienceMs) return []
+  const reasons =
+    failures.length === 0 ? '' : `; tunnels failed: ${failures.slice(0, MOST_FAILURES).join(', ')}`
+  return [
+    {
+      code: 'cut-off',
+      what:
+        reachableNodes === 0
+          ? `this node reaches no other node${reasons}`
+          : `this node reaches ${reachableNodes} others, but not the node of the registry: a part of the network is cut off${reasons}`,
+      remedy:
+        'first mend what else is found here; a firewall must let the node connect to the ports of others (TCP 1194 as a rule); re6st tunnels says why each tunnel failed',
+    },
+  ]
+}
+
+const sizes = (neighbours: readonly NeighbourFacts[]): string =>
+  [...new Set(neighbours.flatMap(({ mtu }) => (mtu === undefined ? [] : [mtu])))].join(' and ')
+
+/** One finding for all tunnels that have it, with a hint on which side to look. */
+function about(
+  concerned: readonly NeighbourFacts[],
+  all: readonly NeighbourFacts[],
+  finding: (whom: string) => Finding,
+): Finding[] {
+  if (concerned.length === 0) return []
+  const names = concerned.map(({ peer, iface }) => `${peer} (${iface})`).join(', ')
+  const isEverywhere = concerned.length === all.length && all.length > 1
+  return [finding(isEverywhere ? `all neighbours, ${names}, so the cause is probably here` : names)]
+}

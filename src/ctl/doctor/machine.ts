@@ -1,0 +1,96 @@
+import { open } from 'node:fs/promises'
+import type { MachineFacts } from '../../core/doctor/machine.ts'
+import { messageOf } from '../../core/errors.ts'
+import type { NodeOptions } from '../../core/options/node-options.ts'
+import { otherDefaultRoute } from '../../platform/default-routes.ts'
+import { systemProcesses } from '../../platform/processes.ts'
+import { procSysctls } from '../../platform/sysctls.ts'
+
+/** Programs besides the two daemons, with their Debian packages. */
+const PROGRAMS = { ip: 'iproute2', setpriv: 'util-linux' } as const
+
+/** A running node has found out some of it. */
+export interface KnownOfMachine {
+  readonly isRunning: boolean
+  readonly sourceSpecificRoutes: boolean | undefined
+}
+
+/** Looks at the machine. */
+export async function machineFacts(
+  { mainInterface, interfaces, defaultRoute }: NodeOptions,
+  { isRunning, sourceSpecificRoutes }: KnownOfMachine,
+): Promise<MachineFacts> {
+  const [openvpn, babeld, present, tunObstacle, sourceSpecific, ipv6Disabled, otherRoute, forwardingOff] =
+    await Promise.all([
+      printedBy('openvpn', '--version'),
+      printedBy('babeld', '-V'),
+      Promise.all(Object.keys(PROGRAMS).map((program) => printedBy(program, '--version'))),
+      tunDeviceObstacle(),
+      sourceSpecificRoutes ?? hasSourceSpecificRoutes(),
+      ipv6DisabledOn(['all', 'default', 'lo', mainInterface, ...interfaces]),
+      defaultRoute ? otherDefaultRoute(systemProcesses).catch(() => undefined) : undefined,
+      isRunning ? forwardingThatIsOff() : [],
+    ])
+  return {
+    openvpn,
+    babeld,
+    missing: Object.entries(PROGRAMS).flatMap(([program, name], at) =>
+      present[at] === undefined ? [{ program, package: name }] : [],
+    ),
+    tunObstacle,
+    sourceSpecificRoutes: sourceSpecific,
+    ipv6Disabled,
+    otherDefaultRoute: otherRoute,
+    forwardingOff,
+  }
+}
+
+/** What a program prints, whatever its status is; undefined: it is not there. */
+export async function printedBy(command: string, ...args: string[]): Promise<string | undefined> {
+  const lines: string[] = []
+  const end = await systemProcesses.start(command, args, { onLine: (line) => void lines.push(line) }).ended
+  return end.kind === 'not-started' ? undefined : lines.join('\n')
+}
+
+async function tunDeviceObstacle(): Promise<string | undefined> {
+  try {
+    const device = await open('/dev/net/tun', 'r+')
+    await device.close()
+    return undefined
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+/** Tries it, as the node does; undefined: it cannot be tried. */
+async function hasSourceSpecificRoutes(): Promise<boolean | undefined> {
+  const route = ['unreachable', '::/128', 'from', '::/128']
+  try {
+    await systemProcesses.run('ip', ['-6', 'route', 'add', ...route])
+  } catch (error) {
+    const reason = messageOf(error)
+    // There already: a node that starts at this moment tries it, too.
+    if (/File exists/.test(reason)) return true
+    return /not permitted|ENOENT/.test(reason) ? undefined : false
+  }
+  await systemProcesses.run('ip', ['-6', 'route', 'del', ...route]).catch(() => {})
+  return true
+}
+
+async function ipv6DisabledOn(names: readonly string[]): Promise<string[]> {
+  const values = await Promise.all(
+    [...new Set(names)].map(async (name) => ({
+      name,
+      value: await procSysctls.read(`net/ipv6/conf/${name}/disable_ipv6`),
+    })),
+  )
+  // A kernel without IPv6 has none of these settings.
+  if (values.every(({ value }) => value === undefined)) return ['all']
+  const disabled = values.flatMap(({ name, value }) => (value === '1' ? [name] : []))
+  return disabled.includes('all') ? ['all'] : disabled
+}
+
+async function forwardingThatIsOff(): Promise<string[]> {
+  const value = await procSysctls.read('net/ipv6/conf/all/forwarding')
+  return value === '0' ? ['net.ipv6.conf.all.forwarding'] : []
+}

@@ -1,0 +1,92 @@
+import { chdir } from 'node:process'
+import { diagnose, type Facts } from '../../core/doctor/diagnosis.ts'
+import { readIdentityFacts } from '../../core/doctor/identity.ts'
+import { messageOf, Re6stError } from '../../core/errors.ts'
+import type { NodeFileOptions } from '../../core/options/node-file-command.ts'
+import type { NodeOptions } from '../../core/options/node-options.ts'
+import type { Look } from '../tables.ts'
+import { connectionProfiles, directoryFacts, identityFacts } from './files.ts'
+import { machineFacts } from './machine.ts'
+import { findNode, nodeFacts } from './node.ts'
+import { askRegistry, disownedBy } from './registry.ts'
+import { diagnosisText } from './report.ts'
+
+/**
+ * Runs `re6st doctor`: examines this machine, its node and its network, and prints what is wrong.
+ * @returns 0: nothing is; 1: something is
+ * @throws Re6stError when it cannot look at all
+ */
+export async function runDoctor(
+  { node, directory, json }: NodeFileOptions & { readonly json: boolean },
+  look: Look,
+): Promise<number> {
+  if (process.getuid?.() !== 0)
+    throw new Re6stError(
+      'SYSTEM',
+      'the key and the kernel are for root alone to look at: run it as root (sudo)',
+    )
+  if (directory !== undefined) chdir(directory)
+  const diagnosis = diagnose(await gatherFacts(node))
+  const healthy = diagnosis.findings.length === 0
+  process.stdout.write(
+    `${json ? JSON.stringify({ healthy, ...diagnosis }, undefined, 2) : diagnosisText(diagnosis, look)}\n`,
+  )
+  return healthy ? 0 : 1
+}
+
+async function gatherFacts(options: NodeOptions): Promise<Facts> {
+  const notExamined: string[] = []
+  const [found, identity, { aheadMs, ...registry }, directories, profiles] = await Promise.all([
+    findNode(options),
+    identityFacts(options),
+    askRegistry(options.registry),
+    directoryFacts(options),
+    connectionProfiles(),
+  ])
+  const read = readIdentityFacts(identity)
+  const isRunning = found.kind === 'running'
+  const status = isRunning ? found.replies.status : undefined
+  if (!isRunning)
+    notExamined.push('tunnels, neighbours, and whether others can connect: the node does not run')
+  const [machine, node, disowned] = await Promise.all([
+    machineFacts(options, { isRunning, sourceSpecificRoutes: status?.sourceSpecificRoutes }),
+    isRunning ? examine(options, found.replies, notExamined) : found,
+    status
+      ? status.certificate.revoked
+        ? 'it is revoked'
+        : undefined
+      : registry.answer.ok
+        ? disownedBy(options.registry, read)
+        : undefined,
+  ])
+  const { authority, certificate } = read
+  if (machine.sourceSpecificRoutes === undefined)
+    notExamined.push('source-specific routes: they cannot be tried without the program ip and its privileges')
+  return {
+    identity,
+    read,
+    clock: {
+      nowMs: Date.now(),
+      registryAheadMs: aheadMs,
+      certificates: [authority, certificate].flatMap((one) => (one.ok ? [one.value] : [])),
+    },
+    registry: { ...registry, disowned },
+    machine,
+    directories,
+    profiles,
+    interfaces: [options.mainInterface, ...options.interfaces],
+    node,
+    notExamined,
+  }
+}
+
+/** Without `ip` and the like, the rest of the diagnosis is still worth having. */
+async function examine(
+  ...[options, replies, notExamined]: Parameters<typeof nodeFacts>
+): Promise<Facts['node']> {
+  try {
+    return await nodeFacts(options, replies, notExamined)
+  } catch (error) {
+    return { kind: 'silent', reason: messageOf(error) }
+  }
+}

@@ -1,0 +1,191 @@
+import { networkInterfaces } from 'node:os'
+import type { ProbeReply, RouteReply, StatusReply, TunnelReply } from '../../core/control/replies.ts'
+import type { NodeFacts } from '../../core/doctor/diagnosis.ts'
+import type { ConnectionFacts, NeighbourFacts } from '../../core/doctor/neighbours.ts'
+import type { ReachabilityFacts } from '../../core/doctor/reachability.ts'
+import { messageOf } from '../../core/errors.ts'
+import type { NodeOptions } from '../../core/options/node-options.ts'
+import { parseAddressList } from '../../core/values/address-list.ts'
+import { systemProcesses } from '../../platform/processes.ts'
+import { askNode } from '../ask.ts'
+import { printedBy } from './machine.ts'
+
+/** What a running node says of itself. */
+export interface NodeReplies {
+  readonly status: StatusReply
+  readonly tunnels: readonly TunnelReply[]
+  readonly routes: readonly RouteReply[]
+}
+
+/** A node that runs, or why there is none. */
+export type FoundNode =
+  | { readonly kind: 'running'; readonly replies: NodeReplies }
+  | Exclude<NodeFacts, { kind: 'running' }>
+
+/** The node takes up to 6 s to hear its neighbours. */
+const PROBE_TIMEOUT_MS = 20_000
+/** IPv6 and ICMPv6 headers. */
+const PING_HEADERS = 48
+
+/** Asks the node that runs with these options. */
+export async function findNode({ controlSocket }: Pick<NodeOptions, 'controlSocket'>): Promise<FoundNode> {
+  try {
+    const [status, tunnels, routes] = await Promise.all([
+      askNode(controlSocket, 'status'),
+      askNode(controlSocket, 'tunnels'),
+      askNode(controlSocket, 'routes'),
+    ])
+    return { kind: 'running', replies: { status, tunnels, routes } }
+  } catch (error) {
+    const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException
+    return code === 'ENOENT' || code === 'ECONNREFUSED'
+      ? { kind: 'not-running' }
+      : { kind: 'silent', reason: messageOf(error) }
+  }
+}
+
+/**
+ * Finds out what passes between a running node and its neighbours, and whether it can be reached.
+ * @param notExamined takes what could not be found out, and why
+ */
+export async function nodeFacts(
+  options: NodeOptions,
+  replies: NodeReplies,
+  notExamined: string[],
+): Promise<NodeFacts> {
+  const { status, tunnels, routes } = replies
+  const probe = await askNode(options.controlSocket, 'probe', PROBE_TIMEOUT_MS).catch((error: unknown) => {
+    notExamined.push(
+      `messages between nodes, and whether others can connect to this one: ${messageOf(error)}`,
+    )
+    return undefined
+  })
+  const canPing = (await printedBy('ping', '-V')) !== undefined
+  if (!canPing)
+    notExamined.push('pings, ICMPv6 and MTU: the program ping is not there (apt-get install iputils-ping)')
+  const mtus = await interfaceMtus()
+  const now = Date.now()
+  const neighbours = await Promise.all(
+    tunnels
+      .filter(({ state }) => state === 'up')
+      .map((tunnel) => neighbourFacts(tunnel, { routes, probe, mtus, canPing, now })),
+  )
+  const connection: ConnectionFacts = {
+    uptimeMs: status.uptimeSeconds * 1000,
+    helloMs: status.configuration.helloSeconds * 1000,
+    isConnected: status.connected,
+    reachableNodes: status.reachableNodes,
+    failures: tunnels
+      .filter(({ state }) => state === 'failed')
+      .sort((one, other) => Date.parse(other.since) - Date.parse(one.since))
+      .map(({ peer, reason }) => `${peer ?? '?'}: ${reason ?? 'no reason known'}`),
+    neighbours,
+  }
+  return {
+    kind: 'running',
+    connection,
+    reachability: reachabilityFacts(options, replies, probe, notExamined),
+  }
+}
+
+async function neighbourFacts(
+  tunnel: TunnelReply,
+  known: {
+    readonly routes: readonly RouteReply[]
+    readonly probe: ProbeReply | undefined
+    readonly mtus: ReadonlyMap<string, number>
+    readonly canPing: boolean
+    readonly now: number
+  },
+): Promise<NeighbourFacts> {
+  const { iface } = tunnel
+  const peer = tunnel.peer ?? '?'
+  const mtu = known.mtus.get(iface)
+  const linkLocal = known.routes.find(
+    (route) => route.node === peer && route.nextHop === peer && route.iface === iface,
+  )?.via
+  const probed = known.probe?.neighbours.find((one) => one.peer === peer)
+  const target = linkLocal && `${linkLocal}%${iface}`
+  let pings: boolean | undefined
+  let pingsFull: boolean | undefined
+  if (known.canPing && target !== undefined && tunnel.cost !== null) {
+    const both = await Promise.all([isAnswered(target), probed ? isAnswered(probed.address) : true])
+    pings = both.every(Boolean)
+    // Last of all: where large packets are lost, they may stop a TCP tunnel for a while.
+    if (pings && mtu !== undefined)
+      pingsFull = await isAnswered(target, '-M', 'do', '-s', String(mtu - PING_HEADERS))
+  }
+  return {
+    peer,
+    iface,
+    protocol: tunnel.protocol ?? '?',
+    ageMs: known.now - Date.parse(tunnel.since),
+    isRouted: tunnel.cost !== null,
+    pings,
+    mtu,
+    pingsFull,
+    answers: probed && probed.answerMs !== null,
+  }
+}
+
+/** One of three is enough: some packets are lost on any way. */
+async function isAnswered(address: string, ...options: string[]): Promise<boolean> {
+  try {
+    await systemProcesses.run('ping', [
+      '-6',
+      '-n',
+      '-q',
+      '-c',
+      '3',
+      '-i',
+      '0.3',
+      '-W',
+      '2',
+      ...options,
+      address,
+    ])
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function interfaceMtus(): Promise<ReadonlyMap<string, number>> {
+  const { stdout } = await systemProcesses.run('ip', ['-j', 'link', 'show'])
+  const links = JSON.parse(stdout) as { ifname: string; mtu: number }[]
+  return new Map(links.map(({ ifname, mtu }) => [ifname, mtu]))
+}
+
+function reachabilityFacts(
+  { listeners, maxClients, ownAddresses }: NodeOptions,
+  { status, tunnels }: NodeReplies,
+  probe: ProbeReply | undefined,
+  notExamined: string[],
+): ReachabilityFacts {
+  const hasServers = listeners.length > 0 && (maxClients ?? status.configuration.maxClients) > 0
+  if (hasServers && probe && probe.dialled.length === 0)
+    notExamined.push(
+      'whether others can connect to this node: no neighbour tried (only nodes of this implementation do, with public addresses)',
+    )
+  return {
+    uptimeMs: status.uptimeSeconds * 1000,
+    listeners: hasServers ? listeners : [],
+    advertised: status.advertised.flatMap((text) =>
+      parseAddressList(text).addresses.map((address) => ({
+        ...address,
+        text: text.split(',').slice(0, 3).join(','),
+      })),
+    ),
+    interfaceAddresses: Object.values(networkInterfaces())
+      .flat()
+      .flatMap((one) => (one ? [one.address] : [])),
+    given: ownAddresses,
+    isForwarded: probe?.forwarded ?? false,
+    served: new Set(
+      tunnels
+        .filter(({ direction, state }) => direction === 'server' && state === 'up')
+        .flatMap(({ protocol }) => (protocol === null ? [] : [protocol])),
+    ),
+    dialled: (probe?.dialled ?? []).map((one) => ({ ...one, reason: one.reason ?? undefined })),
+  }
+}
