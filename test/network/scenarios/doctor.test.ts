@@ -1,0 +1,195 @@
+import { chmodSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { Re6stNetwork } from '../../../lab/re6st-network.ts'
+import { consult, finds, pathWith, withRules } from '../../support/doctor.ts'
+import { withNetwork } from '../../support/networks.ts'
+
+const TIMEOUT_MS = 400_000
+const INPUT = 'type filter hook input priority 0'
+const FORWARD = 'type filter hook forward priority -5'
+
+/** A profile of NetworkManager that takes IPv6 from eth0. */
+const PROFILE = '[connection]\nid=cable\ntype=ethernet\ninterface-name=eth0\n\n[ipv6]\nmethod=disabled\n'
+
+describe('the doctor', () => {
+  test('names what is wrong with the machine, the files and the registry', { timeout: TIMEOUT_MS }, () =>
+    withNetwork('ill-machine', { nodeCount: 1 }, async ({ lab, network, nodes }) => {
+      const [, node] = nodes
+      if (!node) throw new Error('the network has no second node')
+      const { machine } = node
+      const foreignOn = await lab.host('foreign')
+      const foreign = await Re6stNetwork.create(lab, { registryOn: foreignOn, network: '2001:db8:43::/48' })
+      const stranger = await foreign.enrol(foreignOn)
+      const keyFile = path.join(node.configurationDirectory, 'cert.key')
+      const healthy = await finds(lab, node, [])
+      expect(healthy).toMatchObject({ status: 0, notExamined: [] })
+
+      // What only a mount, a search path or a clock of its own can have, goes with the call.
+      chmodSync(keyFile, 0o644)
+      const programs = pathWith(machine.directory, {
+        ip: '/usr/sbin/ip',
+        ping: '/usr/bin/ping',
+        setpriv: '/usr/bin/setpriv',
+        babeld: 'echo babeld-1.9.2 >&2',
+      })
+      await finds(
+        lab,
+        node,
+        [
+          'openvpn-missing',
+          'babeld-too-old',
+          'no-tun-device',
+          'no-space',
+          'directory-not-usable',
+          'key-exposed',
+          'network-manager',
+          'clock-wrong',
+        ],
+        {
+          options: ['--interface', 'eth0'],
+          before: [
+            'mount -t tmpfs none /dev/net',
+            `mount -t tmpfs -o size=8k none ${node.stateDirectory}`,
+            `head -c 8192 /dev/zero >${node.stateDirectory}/full`,
+            `mount --bind ${node.logDirectory} ${node.logDirectory}`,
+            `mount -o remount,bind,ro ${node.logDirectory}`,
+            'mount -t tmpfs none /etc',
+            'mkdir -p /etc/NetworkManager/system-connections',
+            `printf '${PROFILE.replaceAll('\n', '\\n')}' >/etc/NetworkManager/system-connections/cable.nmconnection`,
+            `PATH=${programs}`,
+          ],
+          under: ['/usr/bin/faketime', '-f', '+2d'],
+        },
+      )
+      chmodSync(keyFile, 0o600)
+
+      await finds(
+        lab,
+        node,
+        [
+          'openvpn-too-old',
+          'babeld-missing',
+          'program-missing',
+          'certificate-foreign',
+          'key-mismatch',
+          'registry-foreign',
+          'other-default-route',
+        ],
+        {
+          options: ['--cert', stranger.certificateFile, '--registry', foreign.registryUrl, '--default'],
+          before: [
+            `PATH=${pathWith(machine.directory, {
+              ip: '/usr/sbin/ip',
+              ping: '/usr/bin/ping',
+              openvpn: 'echo OpenVPN 2.4.7 x86_64-pc-linux-gnu; exit 1',
+            })}`,
+          ],
+        },
+      )
+      await finds(lab, node, ['file-not-usable', 'registry-wrong'], {
+        options: ['--registry', `${network.registryUrl}no/registry/`, '--ca', `${machine.directory}/none`],
+      })
+      await finds(lab, node, [])
+
+      if (node.daemon?.pid === undefined) throw new Error('the node does not run')
+      process.kill(node.daemon.pid, 'SIGSTOP')
+      await finds(lab, node, ['node-silent'])
+      process.kill(node.daemon.pid, 'SIGCONT')
+
+      await node.stop()
+      await network.expireCertificate(node)
+      await finds(lab, node, ['node-not-running', 'certificate-expired', 'no-source-specific-routes'], {
+        before: [
+          `PATH=${pathWith(machine.directory, {
+            ip: `case "$*" in *from*) echo Invalid argument >&2; exit 2;; esac\nexec /usr/sbin/ip "$@"`,
+            openvpn: '/usr/sbin/openvpn',
+            babeld: '/usr/sbin/babeld',
+            setpriv: '/usr/bin/setpriv',
+          })}`,
+        ],
+      })
+      // It renews its certificate.
+      node.start()
+      await finds(lab, node, [])
+
+      await node.stop()
+      await network.callRegistry('revoke', { cn_or_serial: node.subnetName })
+      const revoked = await finds(lab, node, ['node-not-running', 'certificate-revoked'])
+      expect(revoked.status).toBe(1)
+      // A machine whose clock was reset, and no registry to tell.
+      await network.stopRegistry()
+      await finds(lab, node, ['node-not-running', 'registry-unreachable', 'clock-wrong'], {
+        under: ['/usr/bin/faketime', '-f', '-5000d'],
+      })
+    }),
+  )
+
+  test('names what is filtered, lost and not forwarded', { timeout: TIMEOUT_MS }, () =>
+    withNetwork('ill-network', { nodeCount: 1 }, async ({ lab, network, nodes }) => {
+      const [, node] = nodes
+      if (!node) throw new Error('the network has no second node')
+      const { machine } = node
+      const home = await lab.nat('home')
+      const inside = await network.join(await lab.host('inside', { on: home.lan }))
+      await finds(lab, node, [])
+
+      // Others tell it so; nobody has forwarded a port.
+      await finds(lab, inside, ['nat-without-forwarding'])
+      const forward = `tcp dport 1194 dnat ip to ${inside.machine.addresses.ipv4}`
+      await home.machine.run('nft', 'insert rule inet gateway inwards tcp dport 1194 accept')
+      {
+        await using _ = await withRules(
+          home.machine,
+          `chain a { type nat hook prerouting priority -100; ${forward}; }`,
+        )
+        await finds(lab, inside, [])
+      }
+
+      {
+        await using _ = await withRules(machine, `chain a { ${INPUT}; udp dport 326 drop; }`)
+        const set = (value: string) =>
+          machine.run('sh', '-c', `echo ${value} >/proc/sys/net/ipv6/conf/all/forwarding`)
+        await set('0')
+        await machine.run('sh', '-c', 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6')
+        await finds(lab, node, ['node-port-filtered', 'forwarding-off', 'ipv6-disabled'])
+        await machine.run('sh', '-c', 'echo 0 >/proc/sys/net/ipv6/conf/default/disable_ipv6')
+        await set('1')
+      }
+      {
+        await using _ = await withRules(
+          machine,
+          `chain a { ${INPUT}; icmpv6 type echo-reply drop; tcp dport 1194 ct state new drop; }`,
+        )
+        await finds(lab, node, ['icmpv6-filtered', 'port-unreachable'])
+      }
+      {
+        await using _ = await withRules(machine, `chain a { ${INPUT}; udp dport 6696 drop; }`)
+        await finds(lab, node, ['babel-filtered'])
+      }
+      await finds(lab, node, [])
+
+      {
+        // What a path does that loses large packets and says nothing.
+        await using _ = await withRules(
+          lab.internet.router,
+          `chain a { ${FORWARD}; meta length > 1400 drop; }`,
+        )
+        await lab.waitFor(async () => (await consult(node)).codes.includes('mtu-trouble'), {
+          what: 'the doctor to find mtu-trouble',
+          deadlineMs: 60_000,
+        })
+      }
+      {
+        await network.stopRegistry()
+        await using _ = await withRules(
+          machine,
+          `chain a { ${INPUT}; tcp dport 1194 drop; tcp sport 1194 drop; }`,
+        )
+        await finds(lab, node, ['cut-off', 'registry-unreachable'])
+        await network.startRegistry()
+      }
+      await finds(lab, node, [])
+    }),
+  )
+})

@@ -1,0 +1,285 @@
+import { describe, expect, it } from 'vitest'
+import { judgeClock, rightTimeMs } from '../../../../src/core/doctor/clock.ts'
+import { type DirectoryFacts, judgeDirectories } from '../../../../src/core/doctor/directories.ts'
+import { dateText, durationText } from '../../../../src/core/doctor/duration-text.ts'
+import { FINDING_CODES, type Finding, inOrder } from '../../../../src/core/doctor/finding.ts'
+import { type IdentityFacts, judgeIdentity, readIdentityFacts } from '../../../../src/core/doctor/identity.ts'
+import { judgeMachine, type MachineFacts } from '../../../../src/core/doctor/machine.ts'
+import {
+  type ConnectionFacts,
+  judgeConnection,
+  type NeighbourFacts,
+} from '../../../../src/core/doctor/neighbours.ts'
+import { judgeReachability, type ReachabilityFacts } from '../../../../src/core/doctor/reachability.ts'
+import { judgeRegistry } from '../../../../src/core/doctor/registry.ts'
+import { ok, refuse } from '../../../../src/core/result.ts'
+import { vectors } from '../../../support/vectors.ts'
+
+interface Pki {
+  readonly ca: string
+  readonly other_ca: string
+  readonly ca_new_prefix: string
+  readonly keys: Readonly<Record<string, string>>
+  readonly cases: readonly { readonly name: string; readonly pem: string }[]
+}
+
+const pki = vectors<Pki>('pki.json')
+const NOW_MS = Date.parse('2027-01-01')
+const DAY_MS = 86_400_000
+const pemOf = (name: string) => pki.cases.find((one) => one.name === name)?.pem ?? ''
+const codesOf = (findings: readonly Finding[]) => findings.map(({ code }) => code)
+
+const identity = ({
+  ca = pki.ca,
+  cert = pemOf('node-a'),
+  key = pki.keys['node-a'] ?? '',
+  mode = 0o600,
+} = {}) => {
+  const file = (option: string, text: string) => ({ option, path: option, content: ok(text), mode })
+  return { ca: file('--ca', ca), cert: file('--cert', cert), key: file('--key', key) } satisfies IdentityFacts
+}
+const identityCodes = (files: IdentityFacts, nowMs = NOW_MS) =>
+  codesOf(judgeIdentity(files, readIdentityFacts(files), nowMs))
+
+describe('files of the identity', () => {
+  it('are good', () => expect(identityCodes(identity())).toEqual([]))
+
+  it.each([
+    ['a key that others can read', identity({ mode: 0o640 }), ['key-exposed']],
+    ['a key of another', identity({ key: pki.keys['node-b'] }), ['key-mismatch']],
+    ['a certificate of another authority', identity({ ca: pki.other_ca }), ['certificate-foreign']],
+    ['an expired certificate', identity({ cert: pemOf('expired') }), ['key-mismatch', 'certificate-expired']],
+    ['no certificate at all', identity({ cert: 'nonsense' }), ['file-not-usable']],
+    ['no key at all', identity({ key: '' }), ['file-not-usable']],
+  ])('%s', (_, files, codes) => {
+    expect(identityCodes(files)).toEqual(codes)
+  })
+
+  it('cannot be read', () => {
+    const files = {
+      ...identity(),
+      key: { ...identity().key, content: refuse('it does not exist'), mode: undefined },
+    }
+    expect(judgeIdentity(files, readIdentityFacts(files), NOW_MS)).toMatchObject([
+      { code: 'file-not-usable', what: '--key --key: it does not exist' },
+    ])
+  })
+
+  it('expire with their authority', () => {
+    expect(new Set(identityCodes(identity(), Date.parse('2099-01-01')))).toEqual(
+      new Set(['certificate-expired']),
+    )
+  })
+})
+
+describe('the clock', () => {
+  const certificates = [{ notBeforeMs: NOW_MS - DAY_MS, notAfterMs: NOW_MS + DAY_MS }]
+  const judge = (nowMs: number, registryAheadMs: number | undefined) =>
+    judgeClock({ nowMs, registryAheadMs, certificates })
+
+  it('is right within a minute', () => {
+    expect(judge(NOW_MS, 30_000)).toEqual([])
+    expect(judge(NOW_MS, undefined)).toEqual([])
+  })
+
+  it('is wrong by what the registry says, whichever way', () => {
+    expect(judge(NOW_MS, 3 * DAY_MS)[0]?.what).toContain('is 3 days behind that of the registry')
+    expect(judge(NOW_MS, -90_000)[0]?.what).toContain('is 90 seconds ahead of that of the registry')
+    expect(rightTimeMs({ nowMs: NOW_MS, registryAheadMs: DAY_MS, certificates })).toBe(NOW_MS + DAY_MS)
+  })
+
+  it('is wrong when the certificate is from the future', () => {
+    expect(codesOf(judge(NOW_MS - 2 * DAY_MS, undefined))).toEqual(['clock-wrong'])
+    expect(judgeClock({ nowMs: 0, registryAheadMs: undefined, certificates: [] })).toEqual([])
+  })
+})
+
+describe('the registry', () => {
+  const { authority, certificate } = readIdentityFacts(identity())
+  if (!authority.ok || !certificate.ok) throw new Error('the vectors cannot be read')
+  const judge = (answer: Parameters<typeof judgeRegistry>[0]['answer'], disowned?: string) =>
+    codesOf(judgeRegistry({ url: 'http://r/', answer, disowned }, authority.value, certificate.value))
+
+  it.each([
+    ['does not answer', refuse('no way'), ['registry-unreachable']],
+    ['is something else', ok({ status: 404, body: '' }), ['registry-wrong']],
+    ['is a portal', ok({ status: 200, body: '<html>' }), ['registry-wrong']],
+    ['has another authority', ok({ status: 200, body: pki.other_ca }), ['registry-foreign']],
+    ['has another network', ok({ status: 200, body: pki.ca_new_prefix }), ['registry-foreign']],
+    ['is ours', ok({ status: 200, body: pki.ca }), []],
+  ])('%s', (_, answer, codes) => expect(judge(answer)).toEqual(codes))
+
+  it('does not accept us', () =>
+    expect(judge(ok({ status: 200, body: pki.ca }), 'it is revoked')).toEqual(['certificate-revoked']))
+})
+
+describe('directories', () => {
+  const good: DirectoryFacts = {
+    option: '--state',
+    path: '/s',
+    obstacle: undefined,
+    freeBytes: 1e9,
+    freeFiles: 1e6,
+  }
+  it.each<[Partial<DirectoryFacts>, string[]]>([
+    [{}, []],
+    [{ freeBytes: undefined, freeFiles: undefined }, []],
+    [{ freeBytes: 4096 }, ['no-space']],
+    [{ freeFiles: 0 }, ['no-space']],
+    [{ obstacle: 'read-only', freeBytes: 0 }, ['directory-not-usable']],
+  ])('%j: %j', (changed, codes) =>
+    expect(codesOf(judgeDirectories([{ ...good, ...changed }]))).toEqual(codes),
+  )
+})
+
+describe('the machine', () => {
+  const good: MachineFacts = {
+    openvpn: 'OpenVPN 2.6.14 x86_64-pc-linux-gnu',
+    babeld: 'babeld-1.12.1',
+    missing: [],
+    tunObstacle: undefined,
+    sourceSpecificRoutes: true,
+    ipv6Disabled: [],
+    otherDefaultRoute: undefined,
+    forwardingOff: [],
+  }
+  it.each<[Partial<MachineFacts>, string[]]>([
+    [{}, []],
+    [{ sourceSpecificRoutes: undefined }, []],
+    [{ openvpn: undefined, babeld: undefined }, ['openvpn-missing', 'babeld-missing']],
+    [{ openvpn: 'OpenVPN 2.5.1', babeld: 'babeld-1.9.2' }, ['openvpn-too-old', 'babeld-too-old']],
+    [{ openvpn: 'Segmentation fault' }, ['openvpn-too-old']],
+    [{ missing: [{ program: 'ip', package: 'iproute2' }] }, ['program-missing']],
+    [{ tunObstacle: 'ENOENT' }, ['no-tun-device']],
+    [{ sourceSpecificRoutes: false }, ['no-source-specific-routes']],
+    [{ ipv6Disabled: ['default'] }, ['ipv6-disabled']],
+    [{ otherDefaultRoute: 'default dev eth0' }, ['other-default-route']],
+    [{ forwardingOff: ['net.ipv6.conf.all.forwarding'] }, ['forwarding-off']],
+  ])('%j: %j', (changed, codes) => expect(codesOf(judgeMachine({ ...good, ...changed }))).toEqual(codes))
+})
+
+describe('tunnels', () => {
+  const tunnel: NeighbourFacts = {
+    peer: '5/16',
+    iface: 're6stnet1',
+    protocol: 'tcp',
+    ageMs: 3_600_000,
+    isRouted: true,
+    pings: true,
+    mtu: 1500,
+    pingsFull: true,
+    answers: true,
+  }
+  const connection: ConnectionFacts = {
+    uptimeMs: 3_600_000,
+    helloMs: 15_000,
+    isConnected: true,
+    reachableNodes: 9,
+    failures: [],
+    neighbours: [tunnel],
+  }
+  it.each<[Partial<NeighbourFacts>, string[]]>([
+    [{}, []],
+    [{ isRouted: false, pings: undefined, pingsFull: undefined }, ['babel-filtered']],
+    [{ isRouted: false, ageMs: 10_000, pings: undefined }, []],
+    [{ pings: false, pingsFull: undefined, answers: false }, ['icmpv6-filtered']],
+    [{ answers: false }, ['node-port-filtered']],
+    [{ answers: undefined, pings: undefined, pingsFull: undefined }, []],
+    [{ pingsFull: false }, ['mtu-trouble']],
+  ])('%j: %j', (changed, codes) =>
+    expect(codesOf(judgeConnection({ ...connection, neighbours: [{ ...tunnel, ...changed }] }))).toEqual(
+      codes,
+    ),
+  )
+
+  it('have the cause here when all have it', () => {
+    const both = { ...connection, neighbours: [tunnel, { ...tunnel, peer: '6/16' }] }
+    const [one, all] = [
+      [false, true],
+      [false, false],
+    ].map((answers) =>
+      judgeConnection({
+        ...both,
+        neighbours: both.neighbours.map((each, at) => ({ ...each, answers: answers[at] })),
+      }),
+    )
+    expect(one?.[0]?.what).toMatch(/^5\/16 \(re6stnet1\): /)
+    expect(all?.[0]?.what).toMatch(/^all neighbours/)
+  })
+
+  it('are missing', () => {
+    const alone = { ...connection, isConnected: false, reachableNodes: 0, neighbours: [] }
+    expect(judgeConnection({ ...alone, failures: ['5/16: refused'] })[0]?.what).toBe(
+      'this node reaches no other node; tunnels failed: 5/16: refused',
+    )
+    expect(judgeConnection({ ...alone, reachableNodes: 2 })[0]?.what).toContain(
+      'a part of the network is cut off',
+    )
+    expect(judgeConnection({ ...alone, uptimeMs: 1_000 })).toEqual([])
+  })
+})
+
+describe('reachability', () => {
+  const tcp = {
+    host: '203.0.113.3',
+    port: 1194,
+    protocol: 'tcp',
+    country: undefined,
+    text: '203.0.113.3,1194,tcp',
+  } as const
+  const public_: ReachabilityFacts = {
+    uptimeMs: 3_600_000,
+    listeners: [{ port: 1194, protocol: 'tcp' }],
+    advertised: [tcp],
+    interfaceAddresses: ['127.0.0.1', '203.0.113.3'],
+    given: [],
+    isForwarded: false,
+    served: new Set(),
+    dialled: [],
+  }
+  const behindNat = { ...public_, interfaceAddresses: ['192.168.1.2'] }
+  const failed = [{ address: tcp.text, by: '5/16', reached: false, reason: 'no answer' }]
+  const reached = [...failed, { address: tcp.text, by: '6/16', reached: true, reason: undefined }]
+
+  it.each<[string, ReachabilityFacts, string[]]>([
+    ['a public address that nobody tried', public_, []],
+    ['one that nobody reaches', { ...public_, dialled: failed }, ['port-unreachable']],
+    ['one that somebody reaches', { ...public_, dialled: reached }, []],
+    [
+      'a NAT without forwarding, as others say',
+      { ...behindNat, dialled: failed },
+      ['nat-without-forwarding'],
+    ],
+    ['a NAT without forwarding, as far as we know', behindNat, ['nat-without-forwarding']],
+    ['a NAT that forwards', { ...behindNat, dialled: reached }, []],
+    ['a gateway that says it forwards', { ...behindNat, isForwarded: true }, []],
+    [
+      'one that says so and does not',
+      { ...behindNat, isForwarded: true, dialled: failed },
+      ['port-unreachable'],
+    ],
+    ['a NAT with an address by hand', { ...behindNat, given: [tcp.host] }, []],
+    ['a NAT through which somebody came', { ...behindNat, served: new Set(['tcp']) }, []],
+    ['no address at all', { ...public_, advertised: [] }, ['nat-without-forwarding']],
+    ['no address yet', { ...public_, advertised: [], uptimeMs: 1_000 }, []],
+    ['no server', { ...behindNat, listeners: [], dialled: failed }, []],
+  ])('%s', (_, facts, codes) => expect(codesOf(judgeReachability(facts))).toEqual(codes))
+})
+
+describe('texts', () => {
+  it('durations and dates are for people', () => {
+    expect([1_000, 119_000, 600_000, 3 * 3_600_000, 50 * 3_600_000].map(durationText)).toEqual([
+      '1 second',
+      '119 seconds',
+      '10 minutes',
+      '3 hours',
+      '2 days',
+    ])
+    expect(dateText(NOW_MS)).toBe('2027-01-01 00:00 UTC')
+  })
+
+  it('what is to be mended first comes first', () => {
+    const findings = FINDING_CODES.map((code) => ({ code, what: '', remedy: '' }))
+    expect(inOrder([...findings].reverse())).toEqual(findings)
+  })
+})
