@@ -24,6 +24,8 @@ const NETWORK_PACKAGES = {
   setpriv: 'util-linux',
   // The daemon alone: the package miniupnpd is its service, which the lab has no use for.
   miniupnpd: 'miniupnpd-nftables',
+  // For a test on a machine whose clock is wrong.
+  faketime: 'faketime',
 }
 /** For the test that looks at the demo's page. */
 export const PAGE_TEST_PACKAGES = { chromium: 'chromium' }
