@@ -7,7 +7,7 @@ export default {
     only(
       'core-is-pure',
       '^src/core/',
-      { path: '^(src|lab|demo|bench|test)/', pathNot: '^src/core/' },
+      { path: '^(src|lab|demo|bench|manual|test)/', pathNot: '^src/core/' },
       'The core imports only itself.',
     ),
     only(
@@ -49,7 +49,7 @@ export default {
     only(
       'product-knows-no-lab',
       '^src/',
-      { path: '^(lab|demo|bench|test)/' },
+      { path: '^(lab|demo|bench|manual|test)/' },
       'What is shipped does not know how it is tested.',
     ),
     only('no-unresolved', '', { couldNotResolve: true }, 'An import that does not resolve.'),

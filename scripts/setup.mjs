@@ -29,6 +29,8 @@ const NETWORK_PACKAGES = {
 }
 /** For the test that looks at the demo's page. */
 export const PAGE_TEST_PACKAGES = { chromium: 'chromium' }
+/** For the tests of manual pages and shell completion. */
+export const MANUAL_TEST_PACKAGES = { man: 'man-db', mandoc: 'mandoc', zsh: 'zsh', fish: 'fish' }
 /** For the throughput that `npm run bench` measures. */
 export const BENCH_PACKAGES = { iperf3: 'iperf3' }
 /** For `npm run deb`. */

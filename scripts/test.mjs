@@ -1,12 +1,17 @@
 // `npm test`: installs what is missing, then runs every test that this machine can run.
 // `--long` adds the tests that take minutes; other arguments go to vitest.
 import process from 'node:process'
-import { becomeProgram, PAGE_TEST_PACKAGES, setUp } from './setup.mjs'
+import { becomeProgram, MANUAL_TEST_PACKAGES, PAGE_TEST_PACKAGES, setUp } from './setup.mjs'
 
 const args = process.argv.slice(2)
-const { networkObstacles, extraObstacles } = setUp({ extras: PAGE_TEST_PACKAGES })
+const { networkObstacles, extraObstacles } = setUp({
+  extras: { ...PAGE_TEST_PACKAGES, ...MANUAL_TEST_PACKAGES },
+})
 const sayWhatIsNotRun = () => {
-  const parts = { 'network scenarios (test/network)': networkObstacles, 'test of the page': extraObstacles }
+  const parts = {
+    'network scenarios (test/network)': networkObstacles,
+    'tests of the page and of the manual': extraObstacles,
+  }
   for (const [what, obstacles] of Object.entries(parts)) {
     if (obstacles.length === 0) continue
     console.error(`NOT RUN: the ${what}. What is missing:`)

@@ -8,7 +8,8 @@ import {
 import { ok, type Result, refuse } from '../result.ts'
 import { expandOptionFiles, type ReadFile } from './option-files.ts'
 import {
-  defaultTextOf,
+  descriptionOf,
+  flag,
   labelOf,
   metavarOf,
   type Option,
@@ -49,14 +50,17 @@ export type ParsedCommandLine =
   | { readonly kind: 'version' }
   | ({ readonly kind: 'run' } & ParsedWords)
 
-/** The group of --help and --version. */
-const OTHER_GROUP = 'Other'
-
 /** Name of the option --test, in the table of a command that has it. */
 const TEST = 'test'
 
 /** Names under which the parser itself is asked something; no option has them. */
 const [HELP, VERSION] = [' help', ' version']
+
+/** Options that every command has, below its own. */
+export const COMMON_OPTIONS = {
+  [HELP]: flag({ names: ['-h', '--help'], group: 'Other', help: 'print this text', since: '0.1.0' }),
+  [VERSION]: flag({ names: ['-V', '--version'], group: 'Other', help: 'print the version', since: '0.1.0' }),
+} satisfies OptionTable
 
 /**
  * Sorts the words of a command line by option. Neither numbers nor combinations are checked yet. Long names may be
@@ -239,14 +243,11 @@ function parserOf(command: Command, width = 80): ArgumentParser {
     groups.set(title, group)
     return group
   }
-  for (const [dest, option] of Object.entries(command.options)) {
+  for (const [dest, option] of Object.entries({ ...command.options, ...COMMON_OPTIONS })) {
     const metavar = metavarOf(option)
-    const help = [option.help, ...[defaultTextOf(option)].flatMap((text) => (text ? [`(${text})`] : []))]
     groupOf(option.group).add_argument(...option.names, {
       dest,
-      help: (option.notYet === true ? [...help, '(not available yet)'] : help)
-        .join(' ')
-        .replaceAll('%', '%%'),
+      help: descriptionOf(option).replaceAll('%', '%%'),
       ...(option.kind === 'flag'
         ? { action: 'store_true' }
         : metavar.length === 1
@@ -254,9 +255,6 @@ function parserOf(command: Command, width = 80): ArgumentParser {
           : { action: 'append', nargs: metavar.length, metavar: [...metavar] }),
     })
   }
-  const others = groupOf(OTHER_GROUP)
-  others.add_argument('-h', '--help', { dest: HELP, action: 'store_true', help: 'print this text' })
-  others.add_argument('-V', '--version', { dest: VERSION, action: 'store_true', help: 'print the version' })
   return parser
 }
 
@@ -270,7 +268,8 @@ const formatterOf = (width: number): HelpFormatterClass =>
     }
   }
 
-const usageLineOf = ({ name, subcommands, takesOptionFiles, rest }: Command): string =>
+/** How a command is used, on one line. */
+export const usageLineOf = ({ name, subcommands, takesOptionFiles, rest }: Command): string =>
   [
     name,
     ...(subcommands ? ['COMMAND'] : []),

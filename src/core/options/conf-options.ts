@@ -2,7 +2,14 @@ import type { FingerprintAlgorithm } from '../crypto/certificate.ts'
 import { type Result, refuse } from '../result.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
 import { flag, type OptionsOf, optional, repeated, required, withDefault } from './option-table.ts'
-import { certificateFingerprint, httpUrl, location, nonEmpty, subjectField } from './value-types.ts'
+import {
+  certificateFingerprint,
+  directoryPath,
+  httpUrl,
+  location,
+  nonEmpty,
+  subjectField,
+} from './value-types.ts'
 
 const NETWORK = 'Network'
 const NODE = 'This node'
@@ -44,7 +51,7 @@ export const CONF_OPTIONS = {
     help: "fetch and check the authority's certificate, nothing else",
     since,
   }),
-  directory: withDefault(nonEmpty('DIR'), '.', {
+  directory: withDefault(directoryPath('DIR'), '.', {
     names: ['-d', '--dir'],
     group: NODE,
     help: 'where the files are made',

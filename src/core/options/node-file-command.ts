@@ -28,7 +28,7 @@ export const nodeFileCommand = <Table extends OptionTable>(
   options: { ...LOOKED_AT, ...options },
   takesOptionFiles: true,
   epilogue: `Without options of a node: those of the service, @${SERVICE_DIRECTORY}/re6stnet.conf.`,
-  rest: 'OPENVPN OPTIONS',
+  rest: 'OPENVPN-ARGUMENTS',
 })
 
 /**

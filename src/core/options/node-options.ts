@@ -6,6 +6,8 @@ import { flag, type OptionsOf, optional, repeated, required, withDefault } from 
 import {
   addressList,
   countryCode,
+  directoryPath,
+  filePath,
   httpUrl,
   integer,
   interfaceName,
@@ -13,7 +15,6 @@ import {
   ipv4Address,
   type Listener,
   listener,
-  nonEmpty,
   oneOf,
   subnetName,
   text,
@@ -33,6 +34,7 @@ const MAX_TUNNELS = 0xffff
 /** `--ip`: an address, or a way to learn it. */
 const ownAddress: ValueType<string> = {
   ...ipAddress,
+  offers: [['any', 'upnp']],
   read: ([word = '']) => {
     if (word === 'any' || word === 'upnp') return ok(word)
     const address = ipAddress.read([word])
@@ -48,19 +50,19 @@ export const NODE_OPTIONS = {
     help: "URL of the network's registry",
     since,
   }),
-  ca: required(nonEmpty('FILE'), {
+  ca: required(filePath('FILE'), {
     names: ['--ca'],
     group: NETWORK,
     help: 'certificate of the authority, in PEM',
     since,
   }),
-  cert: required(nonEmpty('FILE'), {
+  cert: required(filePath('FILE'), {
     names: ['--cert'],
     group: NETWORK,
     help: 'certificate of this node, in PEM',
     since,
   }),
-  key: required(nonEmpty('FILE'), {
+  key: required(filePath('FILE'), {
     names: ['--key'],
     group: NETWORK,
     help: 'private key of this node, in PEM',
@@ -81,19 +83,19 @@ export const NODE_OPTIONS = {
     otherwise: 'default: asked from the registry',
     since,
   }),
-  logDirectory: withDefault(nonEmpty('DIR'), '/var/log/re6stnet', {
+  logDirectory: withDefault(directoryPath('DIR'), '/var/log/re6stnet', {
     names: ['-l', '--log'],
     group: FILES,
     help: 'directory of the log files',
     since,
   }),
-  runDirectory: withDefault(nonEmpty('DIR'), '/var/run/re6stnet', {
+  runDirectory: withDefault(directoryPath('DIR'), '/var/run/re6stnet', {
     names: ['-r', '--run'],
     group: FILES,
     help: 'directory of sockets',
     since,
   }),
-  stateDirectory: withDefault(nonEmpty('DIR'), '/var/lib/re6stnet', {
+  stateDirectory: withDefault(directoryPath('DIR'), '/var/lib/re6stnet', {
     names: ['-s', '--state'],
     group: FILES,
     help: 'directory of what is kept between runs: known peers, network configuration',
@@ -105,7 +107,7 @@ export const NODE_OPTIONS = {
     help: 'detail of the log: 0 none, 1 warnings, 2 information, 3 debug, 4 trace',
     since,
   }),
-  console: optional(nonEmpty('SOCK'), {
+  console: optional(filePath('SOCK'), {
     names: ['--console'],
     group: FILES,
     help: 'path of the control socket, for re6st',
@@ -182,7 +184,7 @@ export const NODE_OPTIONS = {
     otherwise: 'default: 1194 udp and 1194 tcp, unless disabled',
     since,
   }),
-  dh: optional(nonEmpty('FILE'), {
+  dh: optional(filePath('FILE'), {
     names: ['--dh'],
     group: TUNNELS,
     help: 'Diffie-Hellman parameters for the servers, in PEM',

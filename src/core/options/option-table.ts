@@ -119,8 +119,17 @@ const longNameOf = (option: Option): string =>
 export const testNameOf = (option: Option): string =>
   option.testName ?? longNameOf(option).replace(/^-+/, '').replaceAll('-', '_')
 
-/** What is true without the option, as the help says it; undefined when there is nothing to say. */
-export function defaultTextOf(option: Option): string | undefined {
+/** What the help says of an option: what it does; in brackets, what is true without it, and how it may be used. */
+export function descriptionOf(option: Option): string {
+  const notes = [
+    defaultTextOf(option),
+    option.kind === 'repeated' ? 'may be given several times' : undefined,
+    option.notYet === true ? 'not available yet' : undefined,
+  ].filter((note) => note !== undefined)
+  return notes.length > 0 ? `${option.help} (${notes.join('; ')})` : option.help
+}
+
+function defaultTextOf(option: Option): string | undefined {
   switch (option.kind) {
     case 'flag':
       return undefined

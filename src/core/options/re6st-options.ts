@@ -10,7 +10,7 @@ import { type NodeFileOptions, nodeFileCommand, readNodeFileCommandLine } from '
 import { controlSocketIn } from './node-options.ts'
 import type { ReadFile } from './option-files.ts'
 import { flag, optional, withDefault } from './option-table.ts'
-import { nonEmpty } from './value-types.ts'
+import { directoryPath, filePath } from './value-types.ts'
 
 const since = '0.1.0'
 
@@ -19,13 +19,13 @@ const JSON_OPTION = { json: flag({ names: ['--json'], group: 'Output', help: 'pr
 /** The options of every subcommand that asks a running node. */
 const NODE_QUERY_OPTIONS = {
   ...JSON_OPTION,
-  runDirectory: withDefault(nonEmpty('DIR'), '/var/run/re6stnet', {
+  runDirectory: withDefault(directoryPath('DIR'), '/var/run/re6stnet', {
     names: ['-r', '--run'],
     group: 'Node',
     help: 'run directory of the node',
     since,
   }),
-  console: optional(nonEmpty('SOCK'), {
+  console: optional(filePath('SOCK'), {
     names: ['--console'],
     group: 'Node',
     help: 'control socket of the node',

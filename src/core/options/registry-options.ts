@@ -2,7 +2,17 @@ import { OLDEST_PROTOCOL, PROTOCOL } from '../config/protocol-number.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
 import { flag, type OptionsOf, optional, repeated, required, withDefault } from './option-table.ts'
-import { countryCode, integer, ipAddress, ipv4Range, listenAddress, nonEmpty, text } from './value-types.ts'
+import {
+  countryCode,
+  directoryPath,
+  filePath,
+  integer,
+  ipAddress,
+  ipv4Range,
+  listenAddress,
+  nonEmpty,
+  text,
+} from './value-types.ts'
 
 const AUTHORITY = 'Authority'
 const SERVICE = 'Service'
@@ -19,19 +29,19 @@ const MAX_HELLO_SECONDS = 655
 
 /** The options of `re6st-registry`. */
 export const REGISTRY_OPTIONS = {
-  ca: required(nonEmpty('FILE'), {
+  ca: required(filePath('FILE'), {
     names: ['--ca'],
     group: AUTHORITY,
     help: 'certificate of the authority, in PEM; its serial number carries the network',
     since,
   }),
-  key: required(nonEmpty('FILE'), {
+  key: required(filePath('FILE'), {
     names: ['--key'],
     group: AUTHORITY,
     help: 'private key of the authority, in PEM',
     since,
   }),
-  dh: optional(nonEmpty('FILE'), {
+  dh: optional(filePath('FILE'), {
     names: ['--dh'],
     group: AUTHORITY,
     help: 'Diffie-Hellman parameters in PEM, for old nodes that ask for them',
@@ -64,23 +74,23 @@ export const REGISTRY_OPTIONS = {
     always: [['127.0.0.1'], ['::1']],
     since,
   }),
-  database: withDefault(nonEmpty('PATH'), '/var/lib/re6stnet/registry.db', {
+  database: withDefault(filePath('PATH'), '/var/lib/re6stnet/registry.db', {
     names: ['--db'],
     group: SERVICE,
     help: 'SQLite database',
     notYet: /^postgres(ql)?:\/\//,
     since,
   }),
-  logFile: withDefault(nonEmpty('FILE'), '/var/log/re6stnet/registry.log', {
+  logFile: withDefault(filePath('FILE'), '/var/log/re6stnet/registry.log', {
     names: ['-l', '--logfile'],
     group: SERVICE,
     help: 'log file',
     since,
   }),
-  runDirectory: withDefault(nonEmpty('DIR'), '/var/run/re6stnet', {
+  runDirectory: withDefault(directoryPath('DIR'), '/var/run/re6stnet', {
     names: ['-r', '--run'],
     group: SERVICE,
-    help: 'directory of sockets',
+    help: 'obsolete, ignored: the registry has no sockets there',
     since,
   }),
   verbosity: withDefault(integer('LEVEL', 0, 4), 1, {
@@ -127,7 +137,7 @@ export const REGISTRY_OPTIONS = {
     otherwise: 'default: 0',
     since,
   }),
-  communityFile: optional(nonEmpty('FILE'), {
+  communityFile: optional(filePath('FILE'), {
     names: ['--community'],
     group: CERTIFICATES,
     help: 'which part of the network nodes of which countries get; needs a MaxMind country database, named by the environment variable GEOIP2_MMDB',

@@ -11,10 +11,15 @@ import { type Prefix, prefixOfSubnetName } from '../values/prefix.ts'
 /** A value as --test expressions see it: what the words stand for, before anyone asks whether it makes sense. */
 export type PlainValue = null | boolean | number | string | readonly PlainValue[]
 
+/** What a shell may offer for a word: names of what there is on this machine, or one of a few words. */
+export type Offer = 'files' | 'directories' | 'interfaces' | readonly string[]
+
 /** How the words after an option become its value. Reasons say what is allowed. */
 export interface ValueType<Value> {
   /** What the help calls the words. */
   readonly metavar: readonly string[]
+  /** What shells offer for each word; nothing where it is undefined. */
+  readonly offers?: readonly (Offer | undefined)[]
   /** The words as --test sees them. */
   plain(words: readonly string[]): Result<PlainValue>
   read(words: readonly string[]): Result<Value>
@@ -39,6 +44,15 @@ export const text = (metavar: string): ValueType<string> => oneWord<string>(meta
 /** A path or a name that must not be empty. */
 export const nonEmpty = (metavar: string): ValueType<string> =>
   oneWord<string>(metavar, (word) => (word === '' ? refuse('must not be empty') : ok(word)))
+
+/** The path of a file. */
+export const filePath = (metavar: string): ValueType<string> => ({ ...nonEmpty(metavar), offers: ['files'] })
+
+/** The path of a directory. */
+export const directoryPath = (metavar: string): ValueType<string> => ({
+  ...nonEmpty(metavar),
+  offers: ['directories'],
+})
 
 /** A whole number between two others, both included. */
 export const integer = (metavar: string, least: number, most: number): ValueType<number> => {
@@ -68,7 +82,7 @@ export const oneOf = <const Choice extends string>(
       ? refuse(`${JSON.stringify(word)} must be one of ${choices.join(', ')}`)
       : ok(choice)
   }
-  return oneWord<Choice>(metavar, read, read)
+  return { ...oneWord<Choice>(metavar, read, read), offers: [choices] }
 }
 
 /** The URL of a registry. */
@@ -114,11 +128,14 @@ export const location: ValueType<string> = oneWord('COUNTRY,CONTINENT', (word) =
 )
 
 /** Name of a network interface (Linux: at most 15 bytes). */
-export const interfaceName: ValueType<string> = oneWord('IFACE', (word) =>
-  /^[^\s/:]{1,15}$/.test(word) && word !== '.' && word !== '..'
-    ? ok(word)
-    : refuse(`${JSON.stringify(word)} must be the name of a network interface, like eth0`),
-)
+export const interfaceName: ValueType<string> = {
+  ...oneWord('IFACE', (word) =>
+    /^[^\s/:]{1,15}$/.test(word) && word !== '.' && word !== '..'
+      ? ok(word)
+      : refuse(`${JSON.stringify(word)} must be the name of a network interface, like eth0`),
+  ),
+  offers: ['interfaces'],
+}
 
 /** A port to listen on, and a protocol. */
 export interface Listener {
@@ -132,6 +149,7 @@ const protocol = oneOf('PROTO', TUNNEL_PROTOCOLS)
 /** `--pp PORT PROTO`. */
 export const listener: ValueType<Listener> = {
   metavar: [...port.metavar, ...protocol.metavar],
+  offers: [undefined, TUNNEL_PROTOCOLS],
   plain: ok,
   read: ([portWord = '', protocolWord = '']) => {
     const [readPort, readProtocol] = [port.read([portWord]), protocol.read([protocolWord])]
