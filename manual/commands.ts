@@ -28,6 +28,15 @@ export const COMMANDS: readonly DocumentedCommand[] = [
 export const optionsOf = ({ options }: Command): readonly Option[] =>
   Object.values<Option>({ ...options, ...(COMMON_OPTIONS satisfies OptionTable) })
 
+/**
+ * The options of a command that are its own: not what every command has; and not those of the node, where another command
+ * takes them as well, as its page says.
+ */
+export const ownOptions = ({ name, options }: Command): readonly Option[] =>
+  Object.values(options).filter(
+    (option) => name === NODE_COMMAND.name || !Object.values<Option>(NODE_COMMAND.options).includes(option),
+  )
+
 /** What `re6st NAME --help` describes. */
 function re6st(name: string): Command {
   const request = readRe6stCommandLine([name, '--help'], () => refuse('no such file'))

@@ -1,7 +1,6 @@
 import { type Command, usageLineOf } from '../src/core/options/command-line.ts'
-import { NODE_COMMAND } from '../src/core/options/node-options.ts'
 import { descriptionOf, metavarOf, type Option } from '../src/core/options/option-table.ts'
-import { type DocumentedCommand, optionsOf } from './commands.ts'
+import { type DocumentedCommand, optionsOf, ownOptions } from './commands.ts'
 
 /** What a page has between `<!-- begin NAME -->` and `<!-- end NAME -->`, by that name. */
 const SECTIONS: Readonly<Record<string, (documented: DocumentedCommand) => string>> = {
@@ -29,9 +28,7 @@ export function withGeneratedSections(page: string, documented: DocumentedComman
 /** What must be given, then the rest. */
 function synopsisLines(command: Command): string[] {
   if (command.subcommands) return []
-  const needed = Object.values(command.options).filter(
-    (option) => option.kind === 'single' && option.required,
-  )
+  const needed = ownOptions(command).filter((option) => option.kind === 'single' && option.required)
   const words = needed.map((option) => ` ${[option.names.at(-1), ...metavarOf(option)].join(' ')}`).join('')
   return [usageLineOf(command).replace(command.name, `${command.name}${words}`)]
 }
@@ -48,12 +45,6 @@ function optionGroups(command: Command, heading: string): string {
 
 /** Without those that every command has. */
 const optionList = (command: Command): string => ownOptions(command).map(optionItem).join('\n')
-
-/** Without those of the node, for another command that takes them as well: its page says so. */
-const ownOptions = ({ name, options }: Command): readonly Option[] =>
-  Object.values(options).filter(
-    (option) => name === NODE_COMMAND.name || !Object.values<Option>(NODE_COMMAND.options).includes(option),
-  )
 
 /** A list item: the names, a hard line break, the description. */
 function optionItem(option: Option): string {

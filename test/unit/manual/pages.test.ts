@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { describe, expect, it } from 'vitest'
-import { COMMANDS, optionsOf } from '../../../manual/commands.ts'
+import { COMMANDS, optionsOf, ownOptions } from '../../../manual/commands.ts'
 import { withGeneratedSections } from '../../../manual/generated-sections.ts'
 import { PAGES, readPage } from '../../../manual/pages.ts'
 import { roffOf } from '../../../manual/roff.ts'
@@ -31,8 +31,11 @@ describe.each(written)('$name($section)', ({ name, section, file, markdown, docu
     })
     expect(stderr).toBe('')
     expect(stdout).toContain(`${name.toUpperCase()}(${section})`)
-    for (const command of [documented.command, ...documented.subcommands.values()])
-      for (const option of optionsOf(command)) for (const one of option.names) expect(stdout).toContain(one)
+    const options = [
+      ...optionsOf(documented.command),
+      ...[...documented.subcommands.values()].flatMap(ownOptions),
+    ]
+    for (const option of options) for (const one of option.names) expect(stdout).toContain(one)
   })
 
   it.skipIf(man.missing)(`is found by apropos${man.note}`, async () => {
