@@ -6,8 +6,11 @@ import type { LabProcess } from './lab-process.ts'
 /** How a gateway forwards ports. */
 export interface MiniupnpdOptions {
   readonly upnp?: boolean
-  /** NAT-PMP and PCP, which share a port. */
+  /** The daemon has both of these or none: what is asked in the one that is off is lost on its way. */
   readonly natPmp?: boolean
+  readonly pcp?: boolean
+  /** Without one, as behind another NAT, it says so and forwards nothing. */
+  readonly hasPublicAddress?: boolean
   /** Pretends to know only the first version of the UPnP standard. */
   readonly onlyIgd1?: boolean
   /** Who may have which ports, as in its configuration: `allow 1024-65535 192.168.1.0/24 1-65535`. Others may not. */
@@ -67,13 +70,16 @@ export class Miniupnpd {
     this.#options = options
     await this.#process?.killHard()
     await this.flush()
+    await this.#gateway.machine.run('nft', deafTable(options))
     const file = path.join(this.#gateway.machine.directory, 'miniupnpd.conf')
     writeFileSync(file, this.#configuration(options))
     const pidFile = path.join(this.#gateway.machine.directory, 'miniupnpd.pid')
     this.#process = this.#gateway.machine.start(['miniupnpd', '-d', '-f', file, '-P', pidFile], {
       name: 'miniupnpd',
     })
-    await this.#process.line(/HTTP listening on|Listening for NAT-PMP/)
+    const { upnp = true, natPmp = true, pcp = true } = options
+    if (upnp) await this.#process.line(/HTTP listening on/)
+    if (natPmp || pcp) await this.#process.line(/Listening for NAT-PMP/)
   }
 
   /** Ends it: nobody answers any more. What was forwarded stays so. */
@@ -135,15 +141,22 @@ export class Miniupnpd {
     await this.#gateway.machine.run('nft', script)
   }
 
-  #configuration({ upnp = true, natPmp = true, onlyIgd1 = false, rules = [] }: MiniupnpdOptions): string {
+  #configuration({
+    upnp = true,
+    natPmp = true,
+    pcp = true,
+    hasPublicAddress = true,
+    onlyIgd1 = false,
+    rules = [],
+  }: MiniupnpdOptions): string {
     const yes = (value: boolean) => (value ? 'yes' : 'no')
     return [
       'ext_ifname=eth0',
-      `ext_ip=${this.#externalAddress}`,
+      ...(hasPublicAddress ? [`ext_ip=${this.#externalAddress}`] : []),
       'listening_ip=lan',
       'ipv6_disable=yes',
       `enable_upnp=${yes(upnp)}`,
-      `enable_natpmp=${yes(natPmp)}`,
+      `enable_natpmp=${yes(natPmp || pcp)}`,
       `force_igd_desc_v1=${yes(onlyIgd1)}`,
       'secure_mode=yes',
       'system_uptime=no',
@@ -158,4 +171,16 @@ export class Miniupnpd {
       '',
     ].join('\n')
   }
+}
+
+/** Drops the requests of one version of the protocol: the first byte after the UDP header. */
+function deafTable({ natPmp = true, pcp = true }: MiniupnpdOptions): string {
+  const versions = [...(natPmp ? [] : [0]), ...(pcp ? [] : [2])]
+  const rules = natPmp || pcp ? versions.map((version) => `udp dport 5351 @th,64,8 ${version} drop`) : []
+  return `
+    table inet deaf
+    delete table inet deaf
+    table inet deaf {
+      chain input { type filter hook input priority filter; ${rules.map((rule) => `${rule}; `).join('')}}
+    }`
 }

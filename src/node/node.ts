@@ -256,10 +256,11 @@ export async function startNode(
     }),
   )
   const servers = maxClients() > 0 ? options.listeners : []
-  const forwarding = forwardPorts(options, servers, components, (forwarded) => {
-    if (ownAddresses.setForwarded(forwarded)) cache.ownAddresses = advertised()
-  })
-  if (forwarding) cleanUp.use(forwarding)
+  cleanUp.use(
+    forwardPorts(options, servers, components, (forwarded) => {
+      if (ownAddresses.setForwarded(forwarded)) cache.ownAddresses = advertised()
+    }),
+  )
   // The address must be there before anything is routed to it; servers need not wait for that.
   await Promise.all([
     addressed.then(() => router.start(routerSettings(config), untilStopped)),

@@ -95,10 +95,16 @@ export function httpExchange(server: URL, request: HttpRequest): Promise<HttpAns
 async function readBody(answer: IncomingMessage, maxLength: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let length = 0
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    length += chunk.length
-    if (length > maxLength) throw new Error(`the answer is longer than ${maxLength} bytes`)
-    chunks.push(chunk)
+  try {
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      length += chunk.length
+      if (length > maxLength) throw new Error(`the answer is longer than ${maxLength} bytes`)
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    // Not to be taken for a server that never began to answer.
+    if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') throw new Error('the answer was cut off')
+    throw error
   }
   if (!answer.complete) throw new Error('the answer was cut off')
   return Buffer.concat(chunks)

@@ -26,6 +26,9 @@ export interface Grant {
   readonly leaseSeconds: number
 }
 
+/** Short: what a node that is killed leaves behind is gone soon. */
+export const LEASE_SECONDS = 600
+
 /** From here we take an external port when our own is taken: what neither IANA nor Linux gives to anybody else. */
 const FIRST_RANDOM_PORT = 32768
 const LAST_RANDOM_PORT = 49151

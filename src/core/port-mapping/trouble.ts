@@ -44,14 +44,29 @@ const TELLING: readonly GatewayTrouble['kind'][] = [
   'silent',
 ]
 
-/** What the user should know of all that went wrong, and what to do, as one line. */
+/** What is to be said about troubles. */
+export interface TroubleReport {
+  /** The same for what the user would take for the same. */
+  readonly what: string
+  /** What the user should know, and do, as one line. */
+  readonly text: string
+}
+
+/** What the user should know of all that went wrong. */
 export function describeTroubles(
   troubles: readonly MethodTrouble[],
   listeners: readonly Pick<MappedPort, 'protocol' | 'internalPort'>[],
-): string {
+): TroubleReport {
   const [first] = troubles.toSorted(
     (one, other) => TELLING.indexOf(one.trouble.kind) - TELLING.indexOf(other.trouble.kind),
   )
+  return { what: first?.trouble.kind ?? 'no gateway', text: textOf(first, listeners) }
+}
+
+function textOf(
+  first: MethodTrouble | undefined,
+  listeners: readonly Pick<MappedPort, 'protocol' | 'internalPort'>[],
+): string {
   const byHand = `forward ${listeners.map(({ protocol, internalPort }) => `${protocol} port ${internalPort}`).join(' and ')} to this machine in its settings, and use --ip any`
   if (first === undefined) return 'there is no IPv4 gateway that could forward ports'
   const name = METHOD_NAMES[first.method]

@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import type { NodeOptions } from '../../core/options/node-options.ts'
 import type { ForwardedPorts } from '../../core/tunnels/own-addresses.ts'
+import { removeLeftMappings } from './left-mappings.ts'
 import { createPortMapper, type PortMapperInit, type PortToMap } from './port-mapper.ts'
 
 /**
- * Has the gateway forward the ports of the servers that listen on IPv4, if the options want that. Returns at once.
+ * Has the gateway forward the ports of the servers that listen on IPv4, if the options want that; otherwise removes
+ * what an earlier start left there. Returns at once.
  * @param onChange what it forwards now; undefined: nothing any more
  */
 export function forwardPorts(
@@ -12,16 +14,17 @@ export function forwardPorts(
   servers: NodeOptions['listeners'],
   components: Pick<PortMapperInit, 'clock' | 'random' | 'log' | 'processes'>,
   onChange: (forwarded: ForwardedPorts | undefined) => void,
-): AsyncDisposable | undefined {
-  if (ipv4Source !== 'gateway' && ipv4Source !== 'gateway-or-peers') return undefined
+): AsyncDisposable {
+  const stateFile = join(stateDirectory, 'port-mappings.json')
+  const isWanted = ipv4Source === 'gateway' || ipv4Source === 'gateway-or-peers'
   const listeners = servers.flatMap(({ protocol, port }): PortToMap[] =>
     protocol === 'tcp' || protocol === 'udp' ? [{ protocol, port }] : [],
   )
-  if (listeners.length === 0) return undefined
+  if (!isWanted || listeners.length === 0) return removeLeftMappings({ ...components, stateFile })
   const mapper = createPortMapper({
     ...components,
     listeners,
-    stateFile: join(stateDirectory, 'port-mappings.json'),
+    stateFile,
     isExpected: ipv4Source === 'gateway',
   })
   mapper.watch(onChange)

@@ -47,6 +47,11 @@ export class MappingJournal {
     return this.#nonce
   }
 
+  /** Nothing is written down, for no gateway. */
+  get isEmpty(): boolean {
+    return this.#entry === undefined
+  }
+
   /** Method of the mappings at this gateway. */
   methodAt(gateway: Gateway): MappingMethodName | undefined {
     return this.#entryAt(gateway)?.method

@@ -1,8 +1,7 @@
 import { messageOf } from '../../core/errors.ts'
 import { reachableAddress } from '../../core/port-mapping/external-address.ts'
 import {
-  externalPortsToTry,
-  isInRandomRange,
+  LEASE_SECONDS,
   type MappedPort,
   type MappedProtocol,
   type MappingMethodName,
@@ -12,7 +11,6 @@ import {
   type GatewayAnswer,
   granted,
   type MethodTrouble,
-  troubled,
 } from '../../core/port-mapping/trouble.ts'
 import type { Random } from '../../core/random.ts'
 import { isPrivate } from '../../core/tunnels/own-addresses.ts'
@@ -21,12 +19,11 @@ import type { Logger } from '../../platform/log.ts'
 import type { Processes } from '../../platform/processes.ts'
 import { hearAnnouncements } from './announcements.ts'
 import { defaultGateway, type Gateway, isSameGateway } from './gateway.ts'
+import { makeMapping, type OpenGateway, removeMappings } from './gateway-mappings.ts'
 import { isSamePort, MappingJournal } from './mapping-journal.ts'
-import type { MappingMethod, MappingSession } from './mapping-method.ts'
-import { natPmpMethod } from './nat-pmp-method.ts'
+import type { MappingMethod } from './mapping-method.ts'
+import { mappingMethods } from './mapping-methods.ts'
 import { openSideBySide } from './open-side-by-side.ts'
-import { pcpMethod } from './pcp-method.ts'
-import { upnpMethod } from './upnp-method.ts'
 
 /** A port of ours that others are to reach. */
 export interface PortToMap {
@@ -79,9 +76,7 @@ export interface PortMapperInit {
  */
 export const createPortMapper = (init: PortMapperInit): PortMapper => new GatewayPortMapper(init)
 
-/** Short: what a node that is killed leaves behind is gone soon. */
-const LEASE_SECONDS = 600
-/** How often mappings, the external address and the default route are looked at. */
+/** How often mappings, the external address and the default route are looked at; leases that are short, more often. */
 const CHECK_MS = 30_000
 const FIRST_RETRY_MS = 5_000
 const MAX_RETRY_MS = 300_000
@@ -92,11 +87,7 @@ const MIN_ASK_MS = 2_000
 /** At exit. */
 const REMOVAL_MS = 2_500
 
-interface OpenGateway {
-  readonly gateway: Gateway
-  readonly method: MappingMethodName
-  readonly session: MappingSession
-}
+type Refusal = Extract<GatewayAnswer<unknown>, { ok: false }>
 
 class GatewayPortMapper implements PortMapper {
   readonly #init: PortMapperInit
@@ -108,14 +99,17 @@ class GatewayPortMapper implements PortMapper {
   #state: PortMappingState | undefined
   /** When the mappings end if the gateway stays silent. */
   #stateEndMs = 0
+  /** How long they may be left alone: half a lease. */
+  #renewMs = CHECK_MS
   #open: OpenGateway | undefined
   #journal: MappingJournal | undefined
-  #reported: string | undefined
+  /** What was said about troubles since it last worked. */
+  readonly #reported = new Set<string>()
   #wake: () => void = () => {}
 
   constructor(init: PortMapperInit) {
     this.#init = init
-    this.#methods = init.methods ?? [pcpMethod(init.clock), natPmpMethod(init.clock), upnpMethod(init.clock)]
+    this.#methods = init.methods ?? mappingMethods(init.clock)
     this.#running = this.#run().catch((error: unknown) => {
       if (!this.#signal.aborted) init.log.error({ err: error }, 'port forwarding failed')
     })
@@ -171,8 +165,8 @@ class GatewayPortMapper implements PortMapper {
           retryMs = Math.min(2 * retryMs, this.#state ? MAX_RETRY_MAPPED_MS : MAX_RETRY_MS)
         }
       }
-      const retryInMs = nextMs === 0 ? CHECK_MS : nextMs - clock.monotonicMs()
-      await this.#pause(Math.max(0, Math.min(CHECK_MS, retryInMs)))
+      const inMs = nextMs === 0 ? this.#renewMs : nextMs - clock.monotonicMs()
+      await this.#pause(Math.max(0, Math.min(CHECK_MS, inMs)))
     }
   }
 
@@ -207,7 +201,7 @@ class GatewayPortMapper implements PortMapper {
         continue
       }
       this.#open = { gateway, method, session: session.value }
-      await this.#removeForeign(journal, this.#open)
+      await removeMappings(journal, this.#open, this.#foreignPorts(journal, gateway), this.#signal)
       const mapped = await this.#mapAll(journal, this.#open)
       if (mapped.ok) return undefined
       this.#open = undefined
@@ -221,8 +215,14 @@ class GatewayPortMapper implements PortMapper {
     const ports: MappedPort[] = []
     let leaseSeconds = LEASE_SECONDS
     for (const { protocol, port } of this.#init.listeners) {
-      const mapped = await this.#map(journal, open, protocol, port)
-      if (!mapped.ok) return this.#giveUp(journal, open, mapped)
+      const mapped = await makeMapping(
+        journal,
+        open,
+        { protocol, internalPort: port },
+        this.#init.random,
+        this.#signal,
+      )
+      if (!mapped.ok) return this.#giveUp(journal, open, await this.#explained(open, mapped))
       ports.push(mapped.value)
       if (mapped.value.leaseSeconds > 0) leaseSeconds = Math.min(leaseSeconds, mapped.value.leaseSeconds)
     }
@@ -230,6 +230,7 @@ class GatewayPortMapper implements PortMapper {
     const reachable = external.ok ? reachableAddress(external.value) : external
     if (!reachable.ok) return this.#giveUp(journal, open, reachable)
     this.#stateEndMs = this.#init.clock.monotonicMs() + leaseSeconds * 1000
+    this.#renewMs = Math.max(MIN_ASK_MS, (leaseSeconds * 1000) / 2)
     this.#setState({
       externalAddress: reachable.value,
       gateway: open.gateway.address,
@@ -243,73 +244,33 @@ class GatewayPortMapper implements PortMapper {
     return granted(undefined)
   }
 
-  /** Maps one port of ours: to the same port of the gateway, or to another one that is free. */
-  async #map(
-    journal: MappingJournal,
-    { gateway, method, session }: OpenGateway,
-    protocol: MappedProtocol,
-    internalPort: number,
-  ): Promise<GatewayAnswer<MappedPort & { readonly leaseSeconds: number }>> {
-    const port = { protocol, internalPort }
-    const before = journal.portsAt(gateway).filter((one) => isSamePort(one, port))
-    const candidates = externalPortsToTry(
-      internalPort,
-      before.map(({ externalPort }) => externalPort),
-      this.#init.random,
-    )
-    let refused: number | undefined
-    for (const externalPort of candidates) {
-      const wish = { ...port, externalPort }
-      await journal.note(gateway, method, wish)
-      const answer = await session.map({ ...wish, leaseSeconds: LEASE_SECONDS }, this.#signal)
-      if (!answer.ok) {
-        if (answer.trouble.kind !== 'taken') return answer
-        continue
-      }
-      const given = answer.value.externalPort
-      // One that only counts up from our own port gives the same again: then that is what there is.
-      if (given === externalPort || isInRandomRange(given) || given === refused) {
-        const mapped = { ...port, externalPort: given }
-        await journal.note(gateway, method, mapped)
-        return granted({ ...mapped, leaseSeconds: answer.value.leaseSeconds })
-      }
-      refused = given
-      await session.unmap({ ...port, externalPort: given }, this.#signal)
-    }
-    return troubled({ kind: 'taken' })
-  }
-
-  /** Removes what a node with other ports, that was killed, left at this gateway. */
-  async #removeForeign(journal: MappingJournal, { gateway, session }: OpenGateway): Promise<void> {
-    for (const left of journal.portsAt(gateway)) {
-      if (
-        this.#init.listeners.some(({ protocol, port }) => isSamePort(left, { protocol, internalPort: port }))
+  /** What a node with other ports, that was killed, left at this gateway. */
+  #foreignPorts(journal: MappingJournal, gateway: Gateway): MappedPort[] {
+    return journal
+      .portsAt(gateway)
+      .filter(
+        (left) =>
+          !this.#init.listeners.some(({ protocol, port }) =>
+            isSamePort(left, { protocol, internalPort: port }),
+          ),
       )
-        continue
-      if ((await session.unmap(left, this.#signal)).ok) await journal.forget(left)
-    }
   }
 
-  async #giveUp<Answer extends GatewayAnswer<unknown> & { ok: false }>(
-    journal: MappingJournal,
-    open: OpenGateway,
-    answer: Answer,
-  ): Promise<Answer> {
+  async #giveUp(journal: MappingJournal, open: OpenGateway, answer: Refusal): Promise<Refusal> {
     // A gateway that is silent is not bothered: it may have restarted, and get them anew.
-    if (answer.trouble.kind !== 'silent') await this.#removeAll(journal, open, this.#signal)
+    if (answer.trouble.kind !== 'silent')
+      await removeMappings(journal, open, journal.portsAt(open.gateway), this.#signal)
     return answer
   }
 
-  async #removeAll(
-    journal: MappingJournal,
-    { gateway, session }: OpenGateway,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const removals = journal.portsAt(gateway).map(async (port) => {
-      if ((await session.unmap(port, signal)).ok) return port
-      return undefined
-    })
-    for (const port of await Promise.all(removals)) if (port) await journal.forget(port)
+  /** Many gateways that are behind NAT themselves do not forward, and only their address tells why. */
+  async #explained({ session }: OpenGateway, answer: Refusal): Promise<Refusal> {
+    if (answer.trouble.kind !== 'refused' && answer.trouble.kind !== 'unable') return answer
+    const external = await session.externalAddress(this.#signal)
+    const reachable = external.ok ? reachableAddress(external.value) : external
+    const isPrivateOutside =
+      !reachable.ok && reachable.trouble.kind === 'behind-nat' && reachable.trouble.address
+    return isPrivateOutside ? reachable : answer
   }
 
   #fail(troubles: readonly MethodTrouble[]): void {
@@ -317,20 +278,23 @@ class GatewayPortMapper implements PortMapper {
     const isSilent = troubles.length > 0 && troubles.every(({ trouble }) => trouble.kind === 'silent')
     if (!isSilent || this.#init.clock.monotonicMs() >= this.#stateEndMs) this.#setState(undefined)
     const ports = this.#init.listeners.map(({ protocol, port }) => ({ protocol, internalPort: port }))
-    const text = describeTroubles(troubles, ports)
-    if (text === this.#reported) return
-    this.#reported = text
+    const { what, text } = describeTroubles(troubles, ports)
+    // The same in other words is no news: a gateway that answers at random must not fill the log.
+    // Nor is a gateway that restarts: what it forwards is still ours.
+    if (this.#state !== undefined) return
+    const isNews = !this.#reported.has(what)
+    this.#reported.add(what)
     const unexpected = troubles.length > 0 ? 'info' : 'debug'
-    this.#init.log[this.#init.isExpected ? 'warn' : unexpected](text)
+    this.#init.log[!isNews ? 'debug' : this.#init.isExpected ? 'warn' : unexpected](text)
   }
 
   #setState(state: PortMappingState | undefined): void {
     const isNews = JSON.stringify(state) !== JSON.stringify(this.#state)
-    if (state && (isNews || this.#reported !== undefined)) {
+    if (state && (isNews || this.#reported.size > 0)) {
       const ports = state.ports.map(
         ({ protocol, internalPort, externalPort }) => `${protocol} ${externalPort} to ${internalPort}`,
       )
-      this.#reported = undefined
+      this.#reported.clear()
       const { gateway, method, externalAddress } = state
       this.#init.log.info(
         { gateway, method, underlay: externalAddress },
@@ -370,7 +334,7 @@ class GatewayPortMapper implements PortMapper {
     const limit = new AbortController()
     using _ = this.#init.clock.after(REMOVAL_MS, () => limit.abort(new Error('the gateway is too slow')))
     try {
-      await this.#removeAll(journal, open, limit.signal)
+      await removeMappings(journal, open, journal.portsAt(open.gateway), limit.signal)
     } catch (error) {
       // Its file names them: the next start removes them, or their lease ends.
       this.#init.log.debug({ reason: messageOf(error) }, 'mappings at the gateway were not removed')

@@ -67,17 +67,23 @@ class UpnpSession implements MappingSession {
     if (entry && !this.#isOurs(entry, wish)) return troubled({ kind: 'taken' })
     if (entry && (entry.leaseSeconds === 0 || entry.leaseSeconds > wish.leaseSeconds / 2))
       return granted({ externalPort: wish.externalPort, leaseSeconds: entry.leaseSeconds })
-    const added = await this.#add(wish, signal)
+    const added = await this.#addAndLook(wish, signal)
     if (!added.ok || !entry) return added
-    const after = await this.#entry(wish, signal)
-    const hasGrown =
-      after.ok &&
-      after.value &&
-      (after.value.leaseSeconds === 0 || after.value.leaseSeconds > entry.leaseSeconds)
-    if (hasGrown) return added
+    const { leaseSeconds } = added.value
+    if (leaseSeconds === 0 || leaseSeconds > entry.leaseSeconds) return added
     // Some gateways say yes and let the old lease run out (miniupnp #131, #199).
     await this.unmap(wish, signal)
-    return this.#add(wish, signal)
+    return this.#addAndLook(wish, signal)
+  }
+
+  /** The answer does not tell the lease, and some gateways give shorter ones than they are asked for. */
+  async #addAndLook(wish: MappingWish, signal: AbortSignal): Promise<GatewayAnswer<Grant>> {
+    const added = await this.#add(wish, signal)
+    if (!added.ok) return added
+    const made = await this.#entry(wish, signal)
+    if (!made.ok || !made.value) return added
+    if (!this.#isOurs(made.value, wish)) return troubled({ kind: 'taken' })
+    return granted({ ...added.value, leaseSeconds: made.value.leaseSeconds })
   }
 
   async unmap(port: MappedPort, signal: AbortSignal): Promise<GatewayAnswer<undefined>> {

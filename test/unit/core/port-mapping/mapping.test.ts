@@ -1,7 +1,9 @@
+import { isIPv4 } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { reachableAddress } from '../../../../src/core/port-mapping/external-address.ts'
 import { externalPortsToTry, isInRandomRange } from '../../../../src/core/port-mapping/mapping.ts'
 import { describeTroubles } from '../../../../src/core/port-mapping/trouble.ts'
+import { isPrivate } from '../../../../src/core/tunnels/own-addresses.ts'
 import { fc, test } from '../../../support/property.ts'
 import { seededRandom } from '../../../support/random.ts'
 
@@ -44,6 +46,15 @@ describe('the address of a gateway', () => {
   })
 })
 
+test('the address of a gateway is an IPv4 address or none', fc.oneof(fc.ipV4(), fc.string()), (text) => {
+  const answer = reachableAddress(text)
+  if (answer.ok) {
+    expect([answer.value, isIPv4(text) && !isPrivate(text)]).toEqual([text, true])
+    return
+  }
+  expect(answer.trouble.kind).toBe('behind-nat')
+})
+
 describe('what the user reads', () => {
   const listeners = [
     { protocol: 'tcp', internalPort: 1194 },
@@ -58,7 +69,7 @@ describe('what the user reads', () => {
           { method: 'upnp', trouble: { kind: 'refused', reason: 'not authorized, error 606' } },
         ],
         listeners,
-      ),
+      ).text,
     ).toBe(
       'the gateway refuses to forward ports (UPnP: not authorized, error 606): allow it there, or forward tcp port 1194 and udp port 1195 to this machine in its settings, and use --ip any',
     )
@@ -66,12 +77,12 @@ describe('what the user reads', () => {
 
   it('says when nobody can help but the provider', () => {
     const trouble = { kind: 'behind-nat', address: '100.64.1.2' } as const
-    expect(describeTroubles([{ method: 'pcp', trouble }], listeners)).toMatch(
+    expect(describeTroubles([{ method: 'pcp', trouble }], listeners).text).toMatch(
       /^the gateway is itself behind NAT \(its address outside is 100\.64\.1\.2\): .*provider/,
     )
   })
 
   it('says when there is no gateway', () => {
-    expect(describeTroubles([], listeners)).toBe('there is no IPv4 gateway that could forward ports')
+    expect(describeTroubles([], listeners).text).toBe('there is no IPv4 gateway that could forward ports')
   })
 })

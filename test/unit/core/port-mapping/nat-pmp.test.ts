@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import {
   decodeNatPmp,
@@ -5,6 +6,13 @@ import {
   encodeNatPmpMapping,
 } from '../../../../src/core/port-mapping/nat-pmp.ts'
 import { fc, test } from '../../../support/property.ts'
+
+const PORT = fc.nat(0xffff)
+/** Bytes that begin as an answer does. */
+const answerLike = (rest: fc.Arbitrary<Uint8Array>) =>
+  fc
+    .tuple(fc.constantFrom(0, 1, 2), fc.constantFrom(0, 1, 99), rest)
+    .map(([opcode, result, bytes]) => Uint8Array.of(0, 0x80 | opcode, 0, result, ...bytes))
 
 const hex = (text: string) => Buffer.from(text, 'hex')
 
@@ -43,8 +51,32 @@ describe('NAT-PMP', () => {
     },
   )
 
-  test('refuses any other bytes', fc.uint8Array({ maxLength: 40 }), (bytes) => {
-    const answer = decodeNatPmp(bytes)
-    if (!answer.ok) expect(answer.reason).not.toBe('')
+  test('reads every mapping that there can be', PORT, PORT, fc.nat(0xffffffff), fc.boolean(), (...values) => {
+    const [internalPort, externalPort, leaseSeconds, isTcp] = values
+    const protocol = isTcp ? 'tcp' : 'udp'
+    const asked = encodeNatPmpMapping({ protocol, internalPort, externalPort, leaseSeconds })
+    const answer = Buffer.concat([asked.subarray(0, 4), Buffer.alloc(4), asked.subarray(4)])
+    answer.writeUInt8((asked[1] ?? 0) | 0x80, 1)
+    expect(decodeNatPmp(answer)).toEqual({
+      ok: true,
+      value: { kind: 'mapped', protocol, internalPort, externalPort, leaseSeconds },
+    })
+    const cut = decodeNatPmp(answer.subarray(0, internalPort % answer.length))
+    expect(cut.ok, 'cut off').toBe(false)
   })
+
+  test(
+    'takes bytes for an answer only when they are one, and then in full',
+    fc.oneof(fc.uint8Array({ maxLength: 40 }), answerLike(fc.uint8Array({ maxLength: 20 }))),
+    (bytes) => {
+      const answer = decodeNatPmp(bytes)
+      if (!answer.ok) {
+        expect(answer.reason).not.toBe('')
+        return
+      }
+      expect([bytes[0], (bytes[1] ?? 0) & 0x80]).toEqual([0, 0x80])
+      if (answer.value.kind === 'address') expect(isIPv4(answer.value.externalAddress)).toBe(true)
+      expect(answer.value.kind === 'trouble').toBe(bytes[2] !== 0 || bytes[3] !== 0)
+    },
+  )
 })

@@ -102,16 +102,41 @@ describe('PCP', () => {
     expect(answersPcpMap(answer.value, { ...REQUEST, nonce: Buffer.alloc(12) })).toBe(false)
   })
 
-  test('refuses any other bytes', fc.uint8Array({ maxLength: 1200 }), (bytes) => {
+  test('takes bytes for an answer only when they are one', fc.uint8Array({ maxLength: 1200 }), (bytes) => {
     const answer = decodePcpMap(bytes)
-    if (!answer.ok) expect(answer.reason).not.toBe('')
-    speaksPcp(bytes)
+    if (!answer.ok) {
+      expect(answer.reason).not.toBe('')
+      return
+    }
+    expect(speaksPcp(bytes)).toBe(answer.value !== 'other-version')
+    expect(bytes.length >= (answer.value === 'other-version' ? 4 : 60)).toBe(true)
   })
 
-  test('reads or refuses an answer with some bits flipped', fc.nat(59), fc.nat(255), (at, value) => {
-    const bytes = answerTo(REQUEST)
-    bytes[at] = value
-    expect(() => decodePcpMap(bytes.subarray(0, 20 + at))).not.toThrow()
-    expect(() => decodePcpMap(bytes)).not.toThrow()
+  test('reads every mapping that there can be', fc.nat(0xffff), fc.nat(0xffffffff), (port, leaseSeconds) => {
+    const answer = decodePcpMap(answerTo({ ...REQUEST, leaseSeconds }, { externalPort: port }))
+    if (!answer.ok || answer.value === 'other-version') throw new Error('no answer')
+    expect(answer.value.outcome).toEqual({
+      kind: 'mapped',
+      externalPort: port,
+      externalAddress: '203.0.113.7',
+      leaseSeconds,
+    })
   })
+
+  test(
+    'does not take what was changed for the answer to our request',
+    fc.nat(59),
+    fc.nat(255),
+    (at, value) => {
+      const bytes = answerTo(REQUEST)
+      const isChanged = bytes[at] !== value
+      bytes[at] = value
+      expect(decodePcpMap(bytes.subarray(0, at)).ok && at >= 4, 'cut off').toBe(false)
+      const answer = decodePcpMap(bytes)
+      if (!answer.ok || answer.value === 'other-version' || !isChanged) return
+      // Of version, opcode, nonce, protocol and port, each makes it an answer to something else.
+      const isOurs = (at >= 2 && at < 24) || (at >= 37 && at < 40) || at >= 42
+      expect(answersPcpMap(answer.value, REQUEST)).toBe(isOurs)
+    },
+  )
 })

@@ -149,6 +149,28 @@ describe('a SOAP call', () => {
     expect(readPortEntry(new Map([['NewInternalPort', 'x']])).ok).toBe(false)
   })
 
+  test(
+    'is believed about a mapping only as far as it makes sense',
+    fc.dictionary(
+      fc.constantFrom('NewInternalClient', 'NewInternalPort', 'NewLeaseDuration', 'NewEnabled'),
+      fc.oneof(
+        fc.nat(70000).map(String),
+        fc.string(),
+        fc.constantFrom('', '-1', '1e3', '0x10', '9'.repeat(400)),
+      ),
+    ),
+    (values) => {
+      const entry = readPortEntry(new Map(Object.entries(values)))
+      if (!entry.ok) {
+        expect(entry.reason).not.toBe('')
+        return
+      }
+      expect(entry.value.internalClient).not.toBe('')
+      for (const number of [entry.value.internalPort, entry.value.leaseSeconds])
+        expect(Number.isSafeInteger(number) && number >= 0, `${number}`).toBe(true)
+    },
+  )
+
   const fault = (
     code: string,
     description = '',
@@ -177,6 +199,44 @@ describe('a SOAP call', () => {
 })
 
 describe('XML', () => {
+  const PIECE = fc.oneof(
+    fc.constantFrom(
+      '<',
+      '>',
+      '</',
+      '/>',
+      '<!--',
+      '-->',
+      '<![CDATA[',
+      ']]>',
+      '<?',
+      '?>',
+      '<!',
+      '&amp;',
+      '&',
+      ' ',
+    ),
+    fc.string({ unit: 'binary', maxLength: 5 }),
+  )
+  test(
+    'is read to its end whatever it is, in no more pieces than it has characters',
+    fc.array(PIECE),
+    (pieces) => {
+      const xml = pieces.join('')
+      const tokens = [...xmlTokens(xml)]
+      expect(tokens.length).toBeLessThanOrEqual(xml.length)
+      for (const token of tokens) if (token.kind !== 'text') expect(token.name).toMatch(/^[^\s/>:]+$/)
+    },
+  )
+
+  // Were it not linear, the test would not end in time.
+  it('is read to its end also when it is the longest that we take', () => {
+    for (const piece of ['<', '<a', '<!--', '<![CDATA[', '&', '<a>', '</a>', '<a:', '<?', '<service>']) {
+      const xml = piece.repeat(Math.floor(65_536 / piece.length))
+      expect([...xmlTokens(xml)].length).toBeLessThanOrEqual(xml.length)
+    }
+  })
+
   test('gives back the text that was escaped', fc.string({ maxLength: 50 }), (text) => {
     fc.pre(text.trim() === text && text !== '')
     expect([...xmlTokens(`<a>${escapeXml(text)}</a>`)]).toEqual([
