@@ -28,6 +28,7 @@ export class NeighbourProbe {
   /** When each node answered last, by the clock that never jumps. */
   readonly #answeredMs = new Map<Prefix, number>()
   readonly #dialled = new Map<Prefix, readonly DialResult[]>()
+  #running: Promise<Omit<ProbeReply, 'forwarded'>> | undefined
 
   constructor(components: ProbeComponents) {
     this.#components = components
@@ -43,8 +44,15 @@ export class NeighbourProbe {
     this.#dialled.set(prefix, results)
   }
 
-  /** Asks all neighbours, and waits some seconds for those that answer. */
-  async run(): Promise<Omit<ProbeReply, 'forwarded'>> {
+  /** Asks all neighbours, and waits some seconds for those that answer. Who asks meanwhile, gets the same. */
+  run(): Promise<Omit<ProbeReply, 'forwarded'>> {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined
+    })
+    return this.#running
+  }
+
+  async #run(): Promise<Omit<ProbeReply, 'forwarded'>> {
     const { clock, network, peers, hasServers, askInformation, askDial } = this.#components
     const asked = [...new Set(peers())]
     const diallers = hasServers() ? asked.slice(0, DIALLERS) : []

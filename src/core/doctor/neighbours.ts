@@ -108,5 +108,5 @@ function about(
   if (concerned.length === 0) return []
   const names = concerned.map(({ peer, iface }) => `${peer} (${iface})`).join(', ')
   const isEverywhere = concerned.length === all.length && all.length > 1
-  return [finding(isEverywhere ? `all neighbours, ${names}, so the cause is probably here` : names)]
+  return [finding(isEverywhere ? `all neighbours (${names}), so the cause is probably here` : names)]
 }

@@ -41,34 +41,56 @@ export function judgeReachability(facts: ReachabilityFacts): Finding[] {
     return facts.uptimeMs < PATIENCE_MS
       ? []
       : [behindNat('no address is known at which others could reach this node')]
-  return advertised.flatMap((address) => judgeAddress(address, facts))
+  const judged = advertised.flatMap((address) => judgeAddress(address, facts))
+  const unforwarded = judged.filter(({ kind }) => kind === 'not-forwarded')
+  return [
+    ...judged.filter(({ kind }) => kind === 'closed').map(closed),
+    ...(unforwarded.length === 0 ? [] : [notForwarded(unforwarded)]),
+  ]
 }
 
-function judgeAddress(address: ReachabilityFacts['advertised'][number], facts: ReachabilityFacts): Finding[] {
-  const { host, port, protocol, text } = address
+/** An address that others cannot reach. */
+interface Unreachable {
+  readonly kind: 'closed' | 'not-forwarded'
+  readonly host: string
+  readonly port: string
+  /** What others said who tried it. */
+  readonly tried: readonly string[]
+}
+
+function judgeAddress(
+  { host, port, protocol, text }: ReachabilityFacts['advertised'][number],
+  facts: ReachabilityFacts,
+): Unreachable[] {
   const tried = facts.dialled.filter((one) => one.address === text)
   if (tried.some(({ reached }) => reached)) return []
   const isBehindNat = isIPv4(host) && !facts.interfaceAddresses.includes(host) && !facts.isForwarded
-  const how = tried.map(({ by, reason }) => `${by} tried: ${reason ?? 'no answer'}`).join('; ')
-  if (tried.length > 0)
-    return [
-      isBehindNat
-        ? behindNat(
-            `this machine is behind a NAT, and ${host} does not forward ${portText(port, protocol)} to it (${how})`,
-          )
-        : {
-            code: 'port-unreachable',
-            what: `others cannot connect to ${host}, ${portText(port, protocol)} (${how})`,
-            remedy: `let ${portText(port, protocol)} in on this machine (nft list ruleset) and at firewalls and security groups in front of it; if the address is wrong, give the right one with --ip`,
-          },
-    ]
-  // Nobody could try: what we know ourselves must do.
-  if (!isBehindNat || facts.served.has(protocol) || facts.given.includes(host)) return []
+  // Where nobody could try, what we know ourselves must do.
+  if (tried.length === 0 && (!isBehindNat || facts.served.has(protocol) || facts.given.includes(host)))
+    return []
   return [
-    behindNat(
-      `this machine is behind a NAT: others see it at ${host}, which none of its interfaces has, and no gateway forwards ${portText(port, protocol)}`,
-    ),
+    {
+      kind: isBehindNat ? 'not-forwarded' : 'closed',
+      host,
+      port: portText(port, protocol),
+      tried: tried.map(({ by, reason }) => `${by} tried: ${reason ?? 'no answer'}`),
+    },
   ]
+}
+
+const closed = ({ host, port, tried }: Unreachable): Finding => ({
+  code: 'port-unreachable',
+  what: `others cannot connect to ${host}, ${port} (${tried.join('; ')})`,
+  remedy: `let ${port} in on this machine (nft list ruleset) and at firewalls and security groups in front of it; if the address is wrong, give the right one with --ip`,
+})
+
+function notForwarded(addresses: readonly Unreachable[]): Finding {
+  const hosts = [...new Set(addresses.map(({ host }) => host))].join(' and ')
+  const ports = addresses.map(({ port }) => port).join(' and ')
+  const tried = [...new Set(addresses.flatMap((address) => address.tried))].join('; ')
+  return behindNat(
+    `this machine is behind a NAT: others see it at ${hosts}, which none of its interfaces has, and no gateway forwards ${ports}${tried === '' ? '' : ` (${tried})`}`,
+  )
 }
 
 const behindNat = (what: string): Finding => ({

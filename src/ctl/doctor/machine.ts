@@ -9,6 +9,8 @@ import { procSysctls } from '../../platform/sysctls.ts'
 /** Programs besides the two daemons, with their Debian packages. */
 const PROGRAMS = { ip: 'iproute2', setpriv: 'util-linux' } as const
 
+const TRIAL_TABLE = '326326'
+
 /** A running node has found out some of it. */
 export interface KnownOfMachine {
   readonly isRunning: boolean
@@ -64,12 +66,13 @@ async function tunDeviceObstacle(): Promise<string | undefined> {
 
 /** Tries it, as the node does; undefined: it cannot be tried. */
 async function hasSourceSpecificRoutes(): Promise<boolean | undefined> {
-  const route = ['unreachable', '::/128', 'from', '::/128']
+  // In a table that nobody looks at, and that is not the one in which a node which starts just now tries it, too.
+  const route = ['unreachable', '::/128', 'from', '::/128', 'table', TRIAL_TABLE]
   try {
     await systemProcesses.run('ip', ['-6', 'route', 'add', ...route])
   } catch (error) {
     const reason = messageOf(error)
-    // There already: a node that starts at this moment tries it, too.
+    // There already: another doctor is at work.
     if (/File exists/.test(reason)) return true
     return /not permitted|ENOENT/.test(reason) ? undefined : false
   }

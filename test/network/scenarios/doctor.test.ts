@@ -131,13 +131,16 @@ describe('the doctor', () => {
       if (!node) throw new Error('the network has no second node')
       const { machine } = node
       const home = await lab.nat('home')
-      const inside = await network.join(await lab.host('inside', { on: home.lan }))
+      const inside = await network.join(await lab.host('inside', { on: home.lan }), {
+        nodeOptions: ['--disable-proto', 'none'],
+      })
       await finds(lab, node, [])
 
       // Others tell it so; nobody has forwarded a port.
       await finds(lab, inside, ['nat-without-forwarding'])
-      const forward = `tcp dport 1194 dnat ip to ${inside.machine.addresses.ipv4}`
-      await home.machine.run('nft', 'insert rule inet gateway inwards tcp dport 1194 accept')
+      const ports = 'meta l4proto { tcp, udp } th dport 1194'
+      const forward = `${ports} dnat ip to ${inside.machine.addresses.ipv4}`
+      await home.machine.run('nft', `insert rule inet gateway inwards ${ports} accept`)
       {
         await using _ = await withRules(
           home.machine,
