@@ -67,6 +67,7 @@ export class BabeldProcess {
     // The file has a key in it: never with the mode of an older one.
     await Promise.all([rm(paths.socket, { force: true }), rm(paths.configuration, { force: true })])
     await replaceFile(paths.configuration, init.configuration, 0o600)
+    if (init.signal.aborted) await rm(paths.configuration, { force: true })
     init.signal.throwIfAborted()
     const babeld = new BabeldProcess(context, paths, init.helloIntervalMs, init.onChange)
     init.onTables(babeld.tables)

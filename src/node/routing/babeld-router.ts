@@ -239,9 +239,12 @@ class BabeldRouter implements Router {
     let failures = 0
     let startedMs = clock.monotonicMs()
     for (;;) {
-      const reason = await this.#babeld?.ended
+      const ended = this.#babeld
+      const reason = await ended?.ended
       this.#babeld = undefined
       this.#endGreetings()
+      // One that died by itself has left its files.
+      await ended?.stop()
       if (signal.aborted) return
       for (const iface of this.#ifaces.keys()) this.#held.forget(iface)
       this.#tables = new BabelTables()

@@ -50,6 +50,7 @@ export class UdpEndpoint implements AsyncDisposable {
   readonly #timers: Disposable[] = []
   /** Where the last request of the registry for each node came from. */
   readonly #askers = new Map<Prefix, Destination>()
+  #isClosed = false
 
   constructor(components: EndpointComponents, handlers: EndpointHandlers, identity: SessionIdentity) {
     const { clock, random } = components
@@ -144,6 +145,8 @@ export class UdpEndpoint implements AsyncDisposable {
   }
 
   #send(datagram: Uint8Array, { address, port = NODE_PORT }: Destination): void {
+    // While the node stops, tunnels still come and go.
+    if (this.#isClosed) return
     this.#socket.send(datagram, port, address, (error) => {
       if (!error) return
       const reason = `cannot be sent: ${(error as NodeJS.ErrnoException).code ?? error.message}`
@@ -158,6 +161,7 @@ export class UdpEndpoint implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
     for (const timer of this.#timers.splice(0)) timer[Symbol.dispose]()
     await new Promise<void>((resolve) => {
       try {
