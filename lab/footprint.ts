@@ -9,6 +9,8 @@ export interface Footprint {
   readonly rules: readonly string[]
   readonly neighbours: readonly string[]
   readonly firewall: readonly string[]
+  /** Interfaces that take part in multicast routing. */
+  readonly multicast: readonly string[]
   readonly settings: readonly string[]
   readonly processes: readonly string[]
   readonly files: readonly string[]
@@ -45,6 +47,7 @@ export async function footprintOf(machine: Machine): Promise<Footprint> {
     ipv6Rules,
     neighbours,
     firewall,
+    multicast,
     settings,
   ] = await Promise.all([
     lines('ip', '-br', 'link'),
@@ -55,6 +58,7 @@ export async function footprintOf(machine: Machine): Promise<Footprint> {
     lines('ip', '-6', 'rule'),
     lines('ip', 'neigh', 'show', 'proxy'),
     lines('nft', 'list', 'ruleset'),
+    lines('sh', '-c', 'tail -qn +2 /proc/net/ip_mr_vif /proc/net/ip6_mr_vif'),
     lines('sh', '-c', SETTINGS.map((name) => `echo ${name} $(cat /proc/sys/${name})`).join(';')),
   ])
   return {
@@ -64,6 +68,7 @@ export async function footprintOf(machine: Machine): Promise<Footprint> {
     rules: [...ipv4Rules, ...ipv6Rules],
     neighbours,
     firewall,
+    multicast,
     settings,
     processes: await processesOf(machine),
     files: readdirSync(machine.directory, { recursive: true, encoding: 'utf8' }).sort(),

@@ -22,6 +22,7 @@ const NETWORK_PACKAGES = {
   fping: 'fping',
   pgrep: 'procps',
   setpriv: 'util-linux',
+  smcrouted: 'smcroute',
   // The daemon alone: the package miniupnpd is its service, which the lab has no use for.
   miniupnpd: 'miniupnpd-nftables',
   // For a test on a machine whose clock is wrong.

@@ -40,6 +40,8 @@ export interface MessageComponents {
   readonly probe: Pick<NeighbourProbe, 'answered' | 'dialled'>
   /** Our own addresses, as others may use them. */
   readonly advertised: () => readonly PeerAddress[]
+  /** A neighbour says what multicast it wants and knows of; nobody cares without `--multicast`. */
+  readonly multicastTold: (prefix: Prefix, state: Uint8Array) => void
   /** Name of the operating system. */
   readonly platform: string
   readonly signal: AbortSignal
@@ -112,6 +114,11 @@ export class NodeMessages implements AsyncDisposable {
     this.#send(prefix, { kind: what })
   }
 
+  /** Tells a neighbour what multicast we want and know of. */
+  sendMulticast(prefix: Prefix, state: Uint8Array): void {
+    this.#send(prefix, { kind: 'multicast', state })
+  }
+
   /** Tells all neighbours. */
   spreadVersion(): void {
     for (const prefix of this.#components.peers()) this.sendVersion(prefix)
@@ -172,6 +179,9 @@ export class NodeMessages implements AsyncDisposable {
         return undefined
       case 'dial-result':
         probe.dialled(prefix, parseDialResults(message.results))
+        return undefined
+      case 'multicast':
+        this.#components.multicastTold(prefix, message.state)
         return undefined
     }
   }

@@ -20,6 +20,8 @@ import { ControlServer } from './control/control-server.ts'
 import { type Identity, type IdentityFiles, readIdentity } from './identity.ts'
 import { createKernel } from './kernel/kernel.ts'
 import { OtherDefaultRoutes } from './kernel/other-default-routes.ts'
+import type { MulticastRouter } from './multicast/multicast-router.ts'
+import { startMulticast } from './multicast/start-multicast.ts'
 import { NeighbourProbe } from './neighbour-probe.ts'
 import { NetworkConfiguration } from './network-configuration.ts'
 import { RoutedNodes } from './network-view.ts'
@@ -206,6 +208,7 @@ export async function startNode(
     askInformation: (prefix) => messages.askInformation(prefix),
     askDial: (prefix) => messages.askDial(prefix),
   })
+  let multicast: MulticastRouter | undefined
   const messages: NodeMessages = new NodeMessages({
     clock,
     log,
@@ -217,6 +220,7 @@ export async function startNode(
     peers,
     probe,
     advertised,
+    multicastTold: (prefix, state) => multicast?.receive(prefix, state),
     platform: `Linux-${release()}-${arch()}`,
     signal: untilStopped,
   })
@@ -266,6 +270,18 @@ export async function startNode(
     addressed.then(() => router.start(routerSettings(config), untilStopped)),
     ...servers.map(({ protocol, port }) => tunnels.listen({ iface: `re6stnet-${protocol}`, protocol, port })),
   ])
+
+  if (options.multicast)
+    multicast = await startMulticast({
+      ...{ processes, clock, log, kernel, router, network, own },
+      runDirectory: options.runDirectory,
+      mainInterface: options.mainInterface,
+      lanIfaces: options.interfaces,
+      serverIfaces: servers.map(({ protocol }) => `re6stnet-${protocol}`),
+      address: identity.address,
+      send: (peer, state) => messages.sendMulticast(peer, state),
+    })
+  if (multicast) cleanUp.use(multicast)
 
   const background = (what: string, work: Promise<unknown>) => {
     work.catch((error: unknown) => {

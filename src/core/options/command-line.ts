@@ -175,7 +175,7 @@ function refuseNotYet({ options }: Command, { given }: ParsedWords): Result<void
   for (const [name, option] of Object.entries(options)) {
     const { notYet } = option
     const times = notYet ? (given.get(name) ?? []) : []
-    const early = times.find((words) => notYet === true || words.some((word) => notYet?.test(word)))
+    const early = times.find((words) => words.some((word) => notYet?.test(word)))
     if (early) return refuse(`${[labelOf(option), ...early].join(' ')}: not available yet in this version`)
   }
   return ok(undefined)

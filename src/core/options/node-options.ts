@@ -131,8 +131,7 @@ export const NODE_OPTIONS = {
   multicast: flag({
     names: ['-m', '--multicast'],
     group: ROUTING,
-    help: 'route multicast packets',
-    notYet: true,
+    help: 'route IPv6 multicast; needs smcrouted (Debian package smcroute)',
     since,
   }),
   babelArguments: repeated(text('ARG'), {

@@ -14,8 +14,8 @@ interface Common {
   readonly help: string
   /** Version that brought it. */
   readonly since: string
-  /** Its behaviour is still missing, for all values or for these: to use it is an error. */
-  readonly notYet?: true | RegExp
+  /** Its behaviour is still missing for these values: to use them is an error. */
+  readonly notYet?: RegExp
   /** Name in --test expressions, where it is not the long name. */
   readonly testName?: string
 }
@@ -124,7 +124,6 @@ export function descriptionOf(option: Option): string {
   const notes = [
     defaultTextOf(option),
     option.kind === 'repeated' ? 'may be given several times' : undefined,
-    option.notYet === true ? 'not available yet' : undefined,
   ].filter((note) => note !== undefined)
   return notes.length > 0 ? `${option.help} (${notes.join('; ')})` : option.help
 }

@@ -10,6 +10,7 @@ export const MESSAGE_CODE = {
   // Not of the protocol that all nodes speak: others acknowledge them and do nothing.
   dialRequest: 96,
   dialResult: 97,
+  multicast: 98,
 } as const
 
 /** This exchange is forwarded for the registry. */

@@ -13,6 +13,7 @@ export type Message =
   /** Asks to try whether these addresses of the sender can be reached: dial.ts. */
   | { readonly kind: 'dial-request'; readonly addresses: string }
   | { readonly kind: 'dial-result'; readonly results: string }
+  | { readonly kind: 'multicast'; readonly state: Uint8Array }
 
 /** A message, and whether its exchange is forwarded for the registry. */
 export interface AddressedMessage {
@@ -52,6 +53,8 @@ export function decodeMessageBody(body: Uint8Array): Result<AddressedMessage> {
         return { kind: 'dial-request', addresses: text() }
       case MESSAGE_CODE.dialResult:
         return { kind: 'dial-result', results: text() }
+      case MESSAGE_CODE.multicast:
+        return { kind: 'multicast', state: argument }
       default:
         return undefined
     }
@@ -81,5 +84,7 @@ function codeAndArgument(message: Message): [number, Uint8Array] {
       return [MESSAGE_CODE.dialRequest, Buffer.from(message.addresses)]
     case 'dial-result':
       return [MESSAGE_CODE.dialResult, Buffer.from(message.results)]
+    case 'multicast':
+      return [MESSAGE_CODE.multicast, message.state]
   }
 }

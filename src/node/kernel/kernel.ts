@@ -48,6 +48,12 @@ export interface Kernel {
    * @throws Re6stError `SYSTEM` when the gateway cannot be reached
    */
   routeVia(address: string, gateway: string): Promise<AsyncDisposable>
+  /**
+   * Makes an interface on which programs of this machine send and receive multicast, with the node address: until
+   * disposed of.
+   * @throws Re6stError `SYSTEM` when there is one of that name
+   */
+  makeHostInterface(iface: string, address: string): Promise<AsyncDisposable>
   /** Undoes everything. Idempotent. */
   stop(): Promise<void>
 }
@@ -142,6 +148,20 @@ class LinuxKernel implements Kernel {
     return this.#undoable(() =>
       this.#addRoute('ipv4', { to: `${address}/32`, more: ['via', gateway, 'proto', 'static'] }),
     )
+  }
+
+  makeHostInterface(iface: string, address: string): Promise<AsyncDisposable> {
+    // A pair of which the other end is nobody's: the kernel of some machines has no dummy interfaces.
+    const other = `${iface}0`
+    return this.#undoable(async () => {
+      await this.#do(['link', 'add', 'name', iface, 'type', 'veth', 'peer', 'name', other], {
+        kind: 'ip',
+        undo: ['link', 'del', 'dev', iface],
+      })
+      await this.#sysctls.write(`net/ipv6/conf/${other}/disable_ipv6`, '1')
+      for (const each of [other, iface]) await this.#ip(['link', 'set', 'dev', each, 'up'])
+      await this.#ip(['-6', 'addr', 'add', `${address}/128`, 'dev', iface, 'nodad'])
+    })
   }
 
   stop(): Promise<void> {

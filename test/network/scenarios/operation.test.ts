@@ -79,9 +79,12 @@ describe('the network in operation', () => {
         expect(end).toEqual({ kind: 'exited', status: 0 })
         return differences(before, await footprintOf(machine)).filter((line) => !isMeantToStay(line))
       }
-      node.start()
+      node.start('--multicast')
       await network.allPairsPing({ deadlineMs: DEADLINE_MS })
-      expect(differences(before, await footprintOf(machine)).length).toBeGreaterThan(0)
+      await lab.waitFor(async () => (await footprintOf(machine)).multicast.length > 0, {
+        what: 'multicast routing',
+        deadlineMs: DEADLINE_MS,
+      })
       expect(await leftAfterStop()).toEqual([])
       node.start()
       await network.allPairsPing({ deadlineMs: DEADLINE_MS })

@@ -191,10 +191,6 @@ describe('re6stnet', () => {
     expect(reasonOf(node(...args.split(' ')))).toBe(reason)
   })
 
-  it.each(['-m'])('%s is refused as long as it does nothing', (args) => {
-    expect(reasonOf(node(...args.split(' ')))).toMatch(/^-.*: not available yet in this version$/)
-  })
-
   it('warns of what is ignored', () => {
     expect(nodeRun('--table', '0').warnings).toEqual(['--table is obsolete and ignored: remove it'])
   })

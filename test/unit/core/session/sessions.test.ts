@@ -137,6 +137,7 @@ describe('message bodies and registry datagrams', () => {
     { kind: 'node-information', information: '1, Linux' },
     { kind: 'topology', topology: '1 2/16 3/16' },
     { kind: 'log', text: 'x' },
+    { kind: 'multicast', state: Buffer.from([1, 0, 0, 0, 0]) },
   ]
   it.each(messages)('$kind is read back', (message) => {
     for (const isForwarded of [false, true])
