@@ -70,13 +70,13 @@ function faultOfLink(file: string, href: string): string | undefined {
     : `${href}: ${linked} has no such heading`
 }
 
-/** The commands of a shell script, without what is none of ours to check. */
+/** The commands of a shell script, without comments and redirections, and without those that leave something out. */
 const commandsOf = (script: string): string[] =>
   script
     .replaceAll('\\\n', ' ')
     .split(/\n|&&|[|;&](?=(?:[^"]*"[^"]*")*[^"]*$)/)
-    .map((command) => command.replace(/(^|\s)#.*$/, '').trim())
-    .filter((command) => command !== '')
+    .map((command) => command.replace(/(^|\s)#.*$|\s\d?>>?\s*\S+/g, '').trim())
+    .filter((command) => command !== '' && !command.includes('…'))
 
 /** Why a command is not one; undefined: it is, or is not ours. */
 function faultOfCommand(command: string): string | undefined {
