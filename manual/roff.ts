@@ -122,16 +122,12 @@ function link({ href, text, tokens }: Tokens.Link): string {
   return text === href ? literal(href) : `${inline(tokens)} (${literal(href)})`
 }
 
-/** Columns of the source; of the page, the reader's terminal decides. */
-const LINE_LENGTH = 78
-
 /** Each sentence begins a line: roff then spaces them as its user likes. */
 const filled = (text: string): string[] =>
   text
     .replace(/\s+/g, ' ')
     .trim()
     .replace(/([a-z)\]\d”](?:\\fR)?[.?!:]\)?) (?=(?:\\f[BI])?["“(]*[A-Z])/g, '$1\n')
-    .replace(new RegExp(`(?=.{${LINE_LENGTH}})(.{1,${LINE_LENGTH}}) `, 'g'), '$1\n')
     .split('\n')
     .map(atLineStart)
 
