@@ -5,13 +5,14 @@ import type { Processes } from '../../platform/processes.ts'
 import { procSysctls } from '../../platform/sysctls.ts'
 
 /**
- * MTU of a tap whose packets travel in UDP. A full packet of it is at most 1430 bytes on an IPv4 underlay (1360 + 14
- * Ethernet + 28 OpenVPN + 8 UDP + 20) and 1450 over IPv6: no fragments, which some NATs lose, on paths of PPPoE, of
- * clouds (1460) and of most mobile networks, and less than the 1432 bytes of payload that Python nodes take. Senders
- * learn it by path MTU discovery, ours and those behind us. What comes out of the tunnel may be larger (the tap of a
- * Python node has 1500): OpenVPN and the kernel take that, only `--tun-mtu` would not.
+ * MTU of a tap whose packets travel in UDP: the least that IPv6 takes (RFC 8200, section 5). A full packet of it is at
+ * most 1350 bytes on an IPv4 underlay (1280 + 14 Ethernet + 28 OpenVPN + 8 UDP + 20) and 1370 over IPv6: no fragments,
+ * which some NATs and firewalls lose, nor any need to hear that a packet is too large, which others keep from us, on
+ * paths of PPPoE, of tunnels, of clouds and of mobile networks. Senders learn it by path MTU discovery, ours and those
+ * behind us. What comes out of the tunnel may be larger (the tap of a Python node has 1500): OpenVPN and the kernel
+ * take that, only `--tun-mtu` would not.
  */
-const DATAGRAM_TAP_MTU = 1360
+const DATAGRAM_TAP_MTU = 1280
 /** Over TCP a packet is a piece of a stream: its size does not matter. */
 const STREAM_TAP_MTU = 1500
 

@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { type Lab, withLab } from '../../../lab/lab.ts'
+import { Re6stNetwork } from '../../../lab/re6st-network.ts'
+import type { Re6stNode } from '../../../lab/re6st-node.ts'
+import { DEADLINE_MS } from '../../support/networks.ts'
+
+const PROTOCOLS = ['tcp', 'udp', 'tcp6', 'udp6'] as const
+type Protocol = (typeof PROTOCOLS)[number]
+
+/** What every IPv6 link takes, and what our taps take over TCP. */
+const [SMALL, FULL] = [1280, 1500]
+/** IPv6 and ICMPv6 headers of a ping. */
+const HEADERS = 48
+
+/** Size of the underlay's packets that arrive; larger ones are lost without a word, and so are fragments. */
+const PATH_MTU = 1400
+const NARROW_PATH = `
+  table inet narrow {
+    chain forward {
+      type filter hook forward priority filter
+      meta l4proto udp meta length > ${PATH_MTU} counter name large drop
+      ip frag-off & 0x3fff != 0 counter name large drop
+      exthdr frag exists counter name large drop
+      icmp type destination-unreachable icmp code frag-needed drop
+      icmpv6 type packet-too-big drop
+    }
+    counter large { }
+  }`
+
+/** A ping of this size that nobody may fragment. */
+async function ping(
+  from: Re6stNode,
+  to: Re6stNode,
+  size: number,
+): Promise<{ arrived: boolean; said: string }> {
+  const options = ['-6', '-c1', '-W2', '-M', 'do', '-s', String(size - HEADERS)]
+  const { stdout, stderr } = await from.machine.capture('ping', ...options, to.address)
+  return { arrived: stdout.includes(' 1 received'), said: stdout + stderr }
+}
+
+const arrives = (lab: Lab, from: Re6stNode, to: Re6stNode, size: number): Promise<unknown> =>
+  lab.waitFor(async () => (await ping(from, to, size)).arrived, {
+    what: `${size} bytes from ${from.name} to ${to.name}`,
+    deadlineMs: DEADLINE_MS,
+  })
+
+/** The last cipher that a node's OpenVPN said to use: the log of its one tunnel is in the node's own. */
+function cipher(node: Re6stNode): string | undefined {
+  const log = readFileSync(join(node.logDirectory, 're6stnet.log'), 'utf8')
+  return [...log.matchAll(/Data Channel: cipher '([^']+)'/g)].at(-1)?.[1]
+}
+
+test('every protocol, encrypted or not, carries packets of every size, or says that they are too large', () =>
+  withLab({ name: 'underlays' }, async (lab) => {
+    const registryOn = await lab.host('server')
+    const network = await Re6stNetwork.create(lab, { registryOn })
+    await lab.internet.router.run('nft', NARROW_PATH)
+    const everywhere = PROTOCOLS.flatMap((protocol) => ['--pp', '1194', protocol])
+    const server = await network.join(registryOn, {
+      nodeOptions: [...everywhere, '--disable-proto', 'none', '--client-count', '0'],
+    })
+    const join = async (protocol: Protocol): Promise<[Protocol, Re6stNode]> => {
+      const { ipv4, ipv6 } = registryOn.addresses
+      const remote = `${protocol.endsWith('6') ? ipv6 : ipv4},1194,${protocol}`
+      const nodeOptions = ['--client', remote, '--disable-proto', 'none', '--ovpnlog']
+      return [protocol, await network.join(await lab.host(protocol), { nodeOptions })]
+    }
+    const clients = new Map(await Promise.all(PROTOCOLS.map(join)))
+    const client = (protocol: Protocol) => clients.get(protocol) ?? server
+
+    for (const expected of ['[null-cipher]', 'AES-256-GCM']) {
+      if (expected === 'AES-256-GCM') {
+        await network.stopRegistry()
+        await network.startRegistry('--encrypt')
+      }
+      await lab.waitFor(() => PROTOCOLS.every((protocol) => cipher(client(protocol)) === expected), {
+        what: `all tunnels to use ${expected}`,
+        deadlineMs: 2 * DEADLINE_MS,
+      })
+      await network.allPairsPing({ deadlineMs: 2 * DEADLINE_MS })
+      await Promise.all(
+        PROTOCOLS.map(async (protocol) => {
+          const node = client(protocol)
+          const full = protocol.startsWith('udp') ? SMALL : FULL
+          for (const size of new Set([SMALL, full])) {
+            await arrives(lab, node, server, size)
+            await arrives(lab, server, node, size)
+          }
+        }),
+      )
+      // What does not fit is refused by who would have to send it on, for whoever began it.
+      for (const [from, to] of [
+        [client('udp'), server],
+        [server, client('udp6')],
+        [client('tcp'), client('udp')],
+        [client('udp6'), client('tcp6')],
+      ] as const) {
+        const { arrived, said } = await ping(from, to, FULL)
+        expect(arrived, `${FULL} bytes from ${from.name} to ${to.name}`).toBe(false)
+        expect(said).toMatch(/(too big|too long)[:,] ?mtu[=:] ?1280/i)
+      }
+    }
+    const { stdout } = await lab.internet.router.run('nft', 'list', 'counter', 'inet', 'narrow', 'large')
+    expect(stdout, 'nothing was too large for the path').toMatch(/packets 0 /)
+  }))
