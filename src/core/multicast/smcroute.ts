@@ -19,6 +19,9 @@ export const isReadyLine = (line: string): boolean => line.includes('Ready, wait
 /** What it writes when the kernel has another multicast router: there can be one. */
 export const isOccupiedLine = (line: string): boolean => line.includes('already in use')
 
+/** What it writes when it cannot route on an interface of its configuration. */
+export const isRefusalLine = (line: string): boolean => line.includes('Parse error in')
+
 /** The interfaces that take part: the kernel has room for 32, so only those that are in use. */
 export const ifacesOf = (routes: readonly MulticastRoute[], always: readonly string[]): readonly string[] => [
   ...new Set([...always, ...routes.flatMap(({ from, to }) => [from, ...to])]),

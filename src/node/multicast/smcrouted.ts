@@ -4,6 +4,7 @@ import { messageOf } from '../../core/errors.ts'
 import {
   isOccupiedLine,
   isReadyLine,
+  isRefusalLine,
   type SmcroutePaths,
   smcrouteArguments,
 } from '../../core/multicast/smcroute.ts'
@@ -118,8 +119,9 @@ export class Smcrouted implements AsyncDisposable {
       dieWithParent: true,
       onLine: (line) => {
         log.debug({ text: line }, 'smcrouted')
-        // Of IPv4 or IPv6: it goes on with the other.
+        // It goes on all the same, and would seem to route on what the other one does.
         if (isOccupiedLine(line)) this.#isOccupied = true
+        if (isRefusalLine(line) && this.#isOccupied) this.#complain('error', OCCUPIED)
         if (!isReadyLine(line)) return
         isReady = true
         this.#wake()
