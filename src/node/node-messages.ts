@@ -1,12 +1,10 @@
-import { isIP } from 'node:net'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import { messageOf } from '../core/errors.ts'
-import { formatDialResults, MAX_DIALLED, parseDialResults } from '../core/session/dial.ts'
+import { dialableAddresses, formatDialResults, parseDialResults } from '../core/session/dial.ts'
 import { MESSAGE_CODE } from '../core/session/message-codes.ts'
 import { decodeMessageBody, encodeMessageBody, type Message } from '../core/session/messages.ts'
 import type { IncomingMessage, RandomBytes } from '../core/session/sessions.ts'
 import { TokenBucket } from '../core/session/token-bucket.ts'
-import { isPrivate } from '../core/tunnels/own-addresses.ts'
 import {
   addressAnswer,
   formatAddressList,
@@ -186,13 +184,10 @@ export class NodeMessages implements AsyncDisposable {
     }
   }
 
-  /** A peer wants to know whether its servers can be reached. What is on our own LAN is not its business. */
+  /** A peer wants to know whether its servers can be reached. */
   async #dial(prefix: Prefix, list: string): Promise<void> {
     if (!this.#dials.take(this.#components.clock.monotonicMs())) return
-    const addresses = parseAddressList(list).addresses.filter(
-      ({ host }) => isIP(host) !== 0 && !isPrivate(host),
-    )
-    const results = await dialAll(addresses.slice(0, MAX_DIALLED))
+    const results = await dialAll(dialableAddresses(list))
     if (results.length > 0 && !this.#components.signal.aborted)
       this.#send(prefix, { kind: 'dial-result', results: formatDialResults(results) })
   }

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { type DialResult, formatDialResults, parseDialResults } from '../../../../src/core/session/dial.ts'
+import {
+  type DialResult,
+  dialableAddresses,
+  formatDialResults,
+  parseDialResults,
+} from '../../../../src/core/session/dial.ts'
 import { fc, test } from '../../../support/property.ts'
 
 const address = fc
@@ -11,6 +16,38 @@ const result: fc.Arbitrary<DialResult> = fc.oneof(
     .tuple(address, fc.constantFrom('no answer', 'connection refused', 'EHOSTUNREACH'))
     .map(([one, reason]) => ({ address: one, reached: false, reason })),
 )
+
+describe('addresses that are tried for another node', () => {
+  it.each([
+    ['203.0.113.3', true],
+    ['2001:db8::1', true],
+    ['re6st.example.com', false],
+    ['127.0.0.1', false],
+    ['0.0.0.0', false],
+    ['10.0.0.1', false],
+    ['192.168.1.1', false],
+    ['169.254.1.1', false],
+    ['224.0.0.1', false],
+    ['255.255.255.255', false],
+    ['::', false],
+    ['::1', false],
+    ['fe80::1', false],
+    ['fd00::1', false],
+    ['ff02::1', false],
+    ['::ffff:127.0.0.1', false],
+    ['::ffff:10.0.0.1', false],
+    ['::ffff:0.0.0.0', false],
+  ])('%s: %s', (host, isTried) => {
+    expect(dialableAddresses(`${host},1194,${host.includes(':') ? 'tcp6' : 'tcp'}`)).toHaveLength(
+      isTried ? 1 : 0,
+    )
+  })
+
+  it('are few', () => {
+    const list = Array.from({ length: 20 }, (_, index) => `203.0.113.${index + 1},1194,tcp`).join(';')
+    expect(dialableAddresses(list)).toHaveLength(4)
+  })
+})
 
 describe('results of trying addresses', () => {
   test('are read as they were written', fc.array(result, { maxLength: 5 }), (results) => {
