@@ -60,8 +60,8 @@ export class ServiceManager implements Disposable {
   /** The daemon starts anew, by HUP; {@link ready} ends it. */
   reloading(): void {
     this.#status = () => 'starting anew'
-    const now = Math.floor(this.#components.clock.monotonicMs())
-    this.#say('RELOADING=1', `MONOTONIC_USEC=${now}000`)
+    const nowUs = Math.floor(this.#components.clock.monotonicMs() * 1000)
+    this.#say('RELOADING=1', `MONOTONIC_USEC=${nowUs}`)
     this.#expectReady()
   }
 

@@ -54,7 +54,9 @@ function connect(
 test('says ready, reloading, ready and stopping, in this order', async () => {
   const manager = connect({ NOTIFY_SOCKET: socket })
   manager.ready(() => '2 tunnels')
+  const before = process.hrtime.bigint()
   manager.reloading()
+  const after = process.hrtime.bigint()
   manager.ready(() => '3 tunnels')
   manager.stopping()
   await vi.waitFor(() => expect(messages).toHaveLength(4), 20_000)
@@ -64,6 +66,10 @@ test('says ready, reloading, ready and stopping, in this order', async () => {
     'READY=1\nSTATUS=3 tunnels',
     'STOPPING=1',
   ])
+  // In the machine's own time: the service manager compares it with the time of its request.
+  const reloadedUs = Number(/MONOTONIC_USEC=(\d+)/.exec(messages[1] ?? '')?.[1])
+  expect(reloadedUs).toBeGreaterThanOrEqual(Number(before / 1000n))
+  expect(reloadedUs).toBeLessThanOrEqual(Number(after / 1000n))
 })
 
 test('gives signs of life, with the present status, from ready until stopping', async () => {
