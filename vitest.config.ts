@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-/** `unit` runs anywhere; `network` needs root, /dev/net/tun and the daemons, and runs its files one after another. */
+/** `unit` runs anywhere; `network` needs root, /dev/net/tun and the daemons, and runs its files one after another. `long` takes minutes. */
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/summary-reporter.ts'],
@@ -16,6 +16,15 @@ export default defineConfig({
           // A machine shared with others may stand still for longer than any deadline. Who works on the code wants to know at once.
           retry: process.env['CI'] ? 1 : 0,
           hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          name: 'long',
+          include: ['test/long/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 1_800_000,
         },
       },
     ],

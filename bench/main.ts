@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
 import { measureNetwork, type NetworkResult } from './network.ts'
 import { measureOutages, type OutageResult } from './outage.ts'
+import { measurePackage, packageReport } from './package.ts'
 import { measureRegistry } from './registry.ts'
 import { measureThroughput, median } from './throughput.ts'
 
@@ -40,6 +41,7 @@ const outages: OutageResult[] = []
 for (const hello of [4, 1]) outages.push(measured(await measureOutages(hello)))
 const networks: NetworkResult[] = []
 for (const hello of [15, 4, 1]) networks.push(measured(await measureNetwork(hello)))
+const packageSize = measured(await measurePackage())
 writeFileSync('docs/benchmarks.md', report())
 
 function report(): string {
@@ -126,6 +128,10 @@ ${table(
     `${((100 * tunnel) / bareTunnel).toFixed(0)} %`,
   ]),
 )}
+
+## The Debian package
+
+${packageReport(packageSize)}
 `
 }
 

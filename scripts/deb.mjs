@@ -20,6 +20,8 @@ import { insistOn, PACKAGING_PACKAGES, setUp } from './setup.mjs'
 const OUTPUT = 'dist-deb'
 /** Versions of the Python implementation's packages begin with 0.5, or with 0-; without an epoch ours were older. */
 const EPOCH = 1
+/** The Node.js that comes with Debian. */
+const DEBIAN_NODE = { debian: 'Debian 13', major: 20 }
 /** Not bundled: npm packages that load a file of theirs, with what of them is needed to run. */
 const WHOLE_PACKAGES = {
   'better-sqlite3': ['package.json', 'lib', 'build/Release/better_sqlite3.node'],
@@ -75,6 +77,7 @@ const lintian = spawnSync(
 )
 const name = readdirSync(workshop).find((file) => file.endsWith('.deb'))
 renameSync(path.join(workshop, name), path.join(OUTPUT, name))
+sayWhereItFits(path.join(OUTPUT, name))
 console.log(path.join(OUTPUT, name))
 process.exitCode = lintian.status
 
@@ -129,6 +132,20 @@ function writeLists() {
     return `completions/${shell}/* ${target}\n`
   })
   if (lines.length > 0) writeFileSync(path.join(debian, 're6stnet.install'), lines.join(''))
+}
+
+/** The addon is built by and for the Node.js that runs here, with the C library that is here. */
+function sayWhereItFits(deb) {
+  const field = (name) => output('dpkg-deb', '--field', deb, name)
+  const needs = field('Depends')
+    .split(', ')
+    .filter((dependency) => /^(libc6|nodejs) /.test(dependency))
+  console.log(`for machines of architecture ${field('Architecture')} with ${needs.join(', ')}`)
+  const major = Number(process.versions.node.split('.')[0])
+  if (major !== DEBIAN_NODE.major)
+    console.error(
+      `not for ${DEBIAN_NODE.debian}: that has Node.js ${DEBIAN_NODE.major}, and this was built with ${major}. Build it with Node.js ${DEBIAN_NODE.major}, on that Debian or an older one.`,
+    )
 }
 
 /** As Debian's own tools find it: DEBFULLNAME and DEBEMAIL; else who git says we are. */

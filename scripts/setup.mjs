@@ -41,6 +41,8 @@ export const PACKAGING_PACKAGES = {
   fakeroot: 'fakeroot',
   lintian: 'lintian',
 }
+/** For what is done in a Debian of its own. */
+export const MACHINE_PACKAGES = { debootstrap: 'debootstrap' }
 /** For a native addon of which no ready-made build can be fetched. */
 const COMPILER_PACKAGES = { python3: 'python3', make: 'make', 'g++': 'g++' }
 

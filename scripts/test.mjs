@@ -1,16 +1,29 @@
 // `npm test`: installs what is missing, then runs every test that this machine can run.
 // `--long` adds the tests that take minutes; other arguments go to vitest.
 import process from 'node:process'
-import { becomeProgram, MANUAL_TEST_PACKAGES, PAGE_TEST_PACKAGES, setUp } from './setup.mjs'
+import {
+  becomeProgram,
+  MACHINE_PACKAGES,
+  MANUAL_TEST_PACKAGES,
+  PACKAGING_PACKAGES,
+  PAGE_TEST_PACKAGES,
+  setUp,
+} from './setup.mjs'
 
 const args = process.argv.slice(2)
+const isLong = args.includes('--long')
 const { networkObstacles, extraObstacles } = setUp({
-  extras: { ...PAGE_TEST_PACKAGES, ...MANUAL_TEST_PACKAGES },
+  extras: {
+    ...PAGE_TEST_PACKAGES,
+    ...MANUAL_TEST_PACKAGES,
+    ...(isLong ? { ...PACKAGING_PACKAGES, ...MACHINE_PACKAGES } : {}),
+  },
 })
+const projects = ['unit', ...(networkObstacles.length > 0 ? [] : isLong ? ['network', 'long'] : ['network'])]
 const sayWhatIsNotRun = () => {
   const parts = {
     'network scenarios (test/network)': networkObstacles,
-    'tests of the page and of the manual': extraObstacles,
+    [`tests of the page${isLong ? ', of packages' : ''} and of the manual`]: extraObstacles,
   }
   for (const [what, obstacles] of Object.entries(parts)) {
     if (obstacles.length === 0) continue
@@ -20,14 +33,10 @@ const sayWhatIsNotRun = () => {
 }
 
 sayWhatIsNotRun()
-await becomeProgram(
-  'node_modules/.bin/vitest',
-  [
-    'run',
-    ...(networkObstacles.length === 0 ? [] : ['--project', 'unit']),
-    ...args.filter((arg) => arg !== '--long'),
-  ],
-  args.includes('--long') ? { RE6ST_LONG_TESTS: '1' } : {},
-)
+await becomeProgram('node_modules/.bin/vitest', [
+  'run',
+  ...projects.flatMap((project) => ['--project', project]),
+  ...args.filter((arg) => arg !== '--long'),
+])
 // Again, because by now the first time has scrolled away.
 sayWhatIsNotRun()
