@@ -24,6 +24,7 @@ mount -t tmpfs -o mode=1777 tmpfs dev/shm
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts dev/pts
 ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
+ip link set lo up
 # Where sysvinit notes its runlevel.
 touch run/utmp
 # Not chroot alone: systemd gives its services views of the file system, which needs a root that is a mount.
