@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { programOf } from '../../lab/programs.ts'
 import { waitFor } from '../../lab/wait-for.ts'
@@ -146,7 +147,7 @@ describe('a machine of the Python implementation', () => {
 
   it('carries packets with the few privileges that it has', async () => {
     const directory = temporaryDirectory()
-    const options = ['log', 'run', 'state'].map((name) => `${name} ${name}\n`).join('')
+    const options = ['log', 'run', 'state'].map((name) => `${name} ${join(directory, name)}\n`).join('')
     writeRecordedNode(
       directory,
       'registry-node',
