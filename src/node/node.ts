@@ -324,8 +324,7 @@ export async function startNode(
     identity = next
     registry.setIdentity({ prefix: own, ...keys() })
     messages.setIdentity()
-    // Tunnels that are up go on with the certificate they began with; new ones read the file.
-    background('starting servers with the new certificate', tunnels.restartServers())
+    background('starting servers with the new certificate', tunnels.identityRenewed())
   }
   const renewNow = async () => {
     const certificate = await renewCertificate({ registry, clock, log }, files, identity, untilStopped)

@@ -180,6 +180,15 @@ export class Tunnels implements AsyncDisposable {
     }
   }
 
+  /** We have another certificate. Tunnels that are up go on with the one they began with; new ones read the file. */
+  async identityRenewed(): Promise<void> {
+    this.#policy.identityRenewed()
+    for (const { prefix, state } of [...this.#tunnels.values()])
+      if (state === 'connecting') this.#close(prefix, 'made again with the new certificate')
+    this.changed()
+    await this.restartServers()
+  }
+
   /** A peer said its addresses. */
   addressesLearnt(prefix: Prefix, addresses: readonly PeerAddress[]): void {
     this.#policy.addressesLearnt(prefix, addresses)

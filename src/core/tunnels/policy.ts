@@ -62,6 +62,8 @@ interface Tunnel {
   state: 'connecting' | 'up' | 'closing'
   /** Whether its addresses were old ones: then the peer is asked when they fail. */
   readonly fromCache: boolean
+  /** Begun with a certificate that we have no more: that it fails says nothing of the peer. */
+  isOutdated: boolean
 }
 
 /** How many client tunnels a node makes to which nobody connects: it only takes from the network. */
@@ -111,6 +113,12 @@ export class TunnelPolicy {
     this.#settings = settings
   }
 
+  /** We have another certificate: who refused the one before may take this one. */
+  identityRenewed(): void {
+    this.#failed.clear()
+    for (const tunnel of this.#tunnels.values()) tunnel.isOutdated = true
+  }
+
   /** Peers to which there is, or is being made, a client tunnel. */
   tunnelPeers(): Prefix[] {
     return [...this.#tunnels.keys()]
@@ -128,7 +136,7 @@ export class TunnelPolicy {
     if (!tunnel) return
     this.#tunnels.delete(prefix)
     this.#kept.delete(prefix)
-    if (tunnel.state !== 'connecting') return
+    if (tunnel.state !== 'connecting' || tunnel.isOutdated) return
     // Old addresses may be wrong by now: ask before giving up.
     if (tunnel.fromCache && isReachable) this.#outdated.add(prefix)
     else this.#failed.add(prefix)
@@ -235,7 +243,11 @@ export class TunnelPolicy {
         proposed ?? (this.#outdated.delete(prefix) ? [] : view.addressesOf(prefix)),
       )
       if (addresses.length > 0) {
-        this.#tunnels.set(prefix, { state: 'connecting', fromCache: proposed === undefined })
+        this.#tunnels.set(prefix, {
+          state: 'connecting',
+          fromCache: proposed === undefined,
+          isOutdated: false,
+        })
         this.#asked.delete(prefix)
         yield { kind: 'connect', prefix, addresses }
         missing -= 1
