@@ -18,6 +18,7 @@ const NETWORK_PACKAGES = {
   babeld: 'babeld',
   ip: 'iproute2',
   nft: 'nftables',
+  iptables: 'iptables',
   ping: 'iputils-ping',
   fping: 'fping',
   pgrep: 'procps',

@@ -11,6 +11,8 @@ import { type Look, routesText, statusText, tunnelsText } from './tables.ts'
 export async function runRe6st(options: Re6stOptions): Promise<number> {
   const look: Look = { colours: process.stdout.isTTY && !process.env['NO_COLOR'], nowMs: Date.now() }
   if (options.command === 'doctor') return runDoctor(options, look)
+  // It reads a database, which nothing else here does.
+  if (options.command === 'firewall') return (await import('./firewall/firewall.ts')).runFirewall(options)
   const { command, controlSocket, json } = options
   process.stdout.write(`${await printed(command, controlSocket, json, look)}\n`)
   return 0

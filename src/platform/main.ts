@@ -68,7 +68,8 @@ const isExpected = (error: unknown): boolean =>
 const unexpected = (error: unknown): string =>
   `unexpected error, please report it: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
 
-const readOptionFile: ReadFile = (path) => {
+/** Reads an option file. */
+export const readOptionFile: ReadFile = (path) => {
   try {
     return ok(readFileSync(path, 'utf8'))
   } catch (error) {

@@ -2,10 +2,10 @@ import { ok, type Result } from '../result.ts'
 import { type Command, type ParsedWords, type Request, readCommandLine } from './command-line.ts'
 import { NODE_OPTIONS, type NodeOptions, nodeOptions } from './node-options.ts'
 import type { ReadFile } from './option-files.ts'
-import type { OptionTable } from './option-table.ts'
+import { metavarOf, type Option, type OptionTable } from './option-table.ts'
 
 /** Where the service runs: relative paths of its option file begin there. */
-const SERVICE_DIRECTORY = '/etc/re6stnet'
+export const SERVICE_DIRECTORY = '/etc/re6stnet'
 
 /** Options of a node, as its own command line or the option file of the service gives them. */
 export interface NodeFileOptions {
@@ -31,6 +31,12 @@ export const nodeFileCommand = <Table extends OptionTable>(
   rest: 'OPENVPN-ARGUMENTS',
 })
 
+/** Reads files as the services do, which run in that directory. */
+export const readAsService =
+  (readFile: ReadFile): ReadFile =>
+  (path) =>
+    readFile(path.startsWith('/') ? path : `${SERVICE_DIRECTORY}/${path}`)
+
 /**
  * Reads the command line of such a command. If it has none but options of the command itself, the option file of the
  * service is read, as the service does.
@@ -42,15 +48,11 @@ export function readNodeFileCommandLine<Own>(
   args: readonly string[],
   readFile: ReadFile,
 ): Result<Request<NodeFileOptions & Own>> {
-  const ownNames = new Set(
-    Object.entries(command.options)
-      .filter(([key]) => !(key in NODE_OPTIONS))
-      .flatMap(([, { names }]) => names),
+  const ownOptions = Object.entries(command.options).flatMap(([key, option]) =>
+    key in NODE_OPTIONS ? [] : [option],
   )
-  const isOwn = args.every((arg) => ownNames.has(arg))
+  const isOwn = consistsOf(args, ownOptions)
   const directory = isOwn ? SERVICE_DIRECTORY : undefined
-  const inDirectory: ReadFile = (path) =>
-    readFile(directory === undefined || path.startsWith('/') ? path : `${directory}/${path}`)
   return readCommandLine(
     command,
     (words) => {
@@ -60,6 +62,17 @@ export function readNodeFileCommandLine<Own>(
       return values.ok ? ok({ ...values.value, node: node.value, directory }) : values
     },
     isOwn ? [`@${SERVICE_DIRECTORY}/re6stnet.conf`, ...args] : args,
-    inDirectory,
+    isOwn ? readAsService(readFile) : readFile,
   )
+}
+
+/** Whether the words are these options and their values, and nothing else. */
+function consistsOf(args: readonly string[], options: readonly Option[]): boolean {
+  for (let at = 0; at < args.length; at++) {
+    const [name = '', value] = (args[at] ?? '').split('=', 2)
+    const option = options.find(({ names }) => names.includes(name))
+    if (option === undefined) return false
+    if (value === undefined) at += metavarOf(option).length
+  }
+  return true
 }

@@ -6,6 +6,7 @@ import {
   type Request,
   readCommandLine,
 } from './command-line.ts'
+import { type FirewallOptions, readFirewallCommandLine } from './firewall-options.ts'
 import { type NodeFileOptions, nodeFileCommand, readNodeFileCommandLine } from './node-file-command.ts'
 import { controlSocketIn } from './node-options.ts'
 import type { ReadFile } from './option-files.ts'
@@ -44,6 +45,7 @@ const QUERIES = {
 /** What looks at this machine with the options of its node, running or not. */
 const EXAMINATIONS = {
   doctor: 'finds what is wrong with this node, its machine and its network, and says what to do',
+  firewall: 'prints the rules that a firewall must have for this node, or checks whether it has them',
 } as const
 
 const SUBCOMMANDS = { ...QUERIES, ...EXAMINATIONS }
@@ -60,6 +62,7 @@ export type Re6stOptions =
       readonly json: boolean
     }
   | ({ readonly command: 'doctor'; readonly json: boolean } & NodeFileOptions)
+  | FirewallOptions
 
 /** The command `re6st` without a subcommand: has but its help. */
 export const RE6ST_COMMAND: Command = {
@@ -101,6 +104,7 @@ export function readRe6stCommandLine(
     )
   if (first === 'doctor')
     return readNodeFileCommandLine(DOCTOR, (words) => commandAndJson(first, words), rest, readFile)
+  if (first === 'firewall') return readFirewallCommandLine(rest, readFile)
   const name = (Object.keys(QUERIES) as Re6stQuery[]).find((one) => one === first)
   if (name === undefined)
     return refuse(

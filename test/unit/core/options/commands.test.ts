@@ -272,8 +272,8 @@ describe('re6st', () => {
   })
 
   it.each<[string[], string]>([
-    [[], 'a command is missing; there are status, tunnels, routes, doctor'],
-    [['frob'], 'frob: no such command; there are status, tunnels, routes, doctor'],
+    [[], 'a command is missing; there are status, tunnels, routes, doctor, firewall'],
+    [['frob'], 'frob: no such command; there are status, tunnels, routes, doctor, firewall'],
     [['--frob'], '--frob: no such option, or too many values; see re6st --help'],
   ])('%j: %s', (args, reason) => {
     expect(reasonOf(readRe6stCommandLine(args, noFiles))).toBe(reason)
@@ -281,7 +281,7 @@ describe('re6st', () => {
 
   it('has help for all and for each', () => {
     expect(readRe6stCommandLine(['--help'], noFiles)).toMatchObject({ value: { kind: 'help' } })
-    expect(helpOf(RE6ST_COMMAND, 100)).toMatch(/Commands:\n {2}status {3}addresses/)
+    expect(helpOf(RE6ST_COMMAND, 100)).toMatch(/Commands:\n {2}status {4}addresses/)
   })
 
   describe('doctor', () => {
@@ -317,6 +317,42 @@ describe('re6st', () => {
       expect(reasonOf(readRe6stCommandLine(['doctor', '@none'], readFile))).toBe('@none: no such file')
       expect(reasonOf(readRe6stCommandLine(['doctor', '--ca', 'x'], readFile))).toMatch(
         /^missing, but required/,
+      )
+    })
+  })
+
+  describe('firewall', () => {
+    const readFile = filesOf({
+      '/etc/re6stnet/re6stnet.conf': 'registry http://r/\nca ca.crt\ncert cert.crt\nkey key\npp 80 tcp\n',
+      'other.conf': 'registry http://o/\nca c\ncert c\nkey k\n',
+    })
+
+    it('reads the options of the service with nothing but options of its own', () => {
+      for (const registry of [['--registry-conf', 'r.conf'], ['--registry-conf=r.conf']])
+        expect(readRe6stCommandLine(['firewall', '--check', ...registry], readFile)).toMatchObject({
+          value: {
+            options: {
+              ...{ command: 'firewall', check: true, iptables: false, json: false, registryFile: 'r.conf' },
+              directory: '/etc/re6stnet',
+              node: { listeners: [{ port: 80, protocol: 'tcp' }] },
+            },
+          },
+        })
+    })
+
+    it('reads options as the node does', () => {
+      const args = ['firewall', '--iptables', '@other.conf', '-i', 'eth0']
+      expect(readRe6stCommandLine(args, readFile)).toMatchObject({
+        value: {
+          options: {
+            ...{ iptables: true, directory: undefined, registryFile: undefined },
+            commandLine: 're6st firewall --iptables @other.conf -i eth0',
+            node: { interfaces: ['eth0'] },
+          },
+        },
+      })
+      expect(reasonOf(readRe6stCommandLine(['firewall', '--registry-conf'], readFile))).toMatch(
+        /a value is missing/,
       )
     })
   })

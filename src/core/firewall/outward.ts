@@ -1,0 +1,284 @@
+import { GATEWAY_PORT } from '../port-mapping/pcp.ts'
+import { SSDP_GROUP, SSDP_PORT } from '../port-mapping/ssdp.ts'
+import { NODE_PORT } from '../session/message-codes.ts'
+import { isIpv6Protocol, TUNNEL_PROTOCOLS } from '../values/address-list.ts'
+import { type Family, type Need, needOf, type Packet, STRANGER } from './permission.ts'
+import {
+  ANY_TUNNEL,
+  bareHost,
+  familiesOfHost,
+  insideOf,
+  isLoopback,
+  lansOf,
+  type Surroundings,
+  tunnelsOf,
+  uplinksOf,
+  usesPortMapping,
+} from './surroundings.ts'
+import {
+  BABEL_GROUP,
+  BABEL_PORT,
+  DNS_PORT,
+  EPHEMERAL_PORT,
+  ICMP,
+  ICMPV6,
+  LINK_LOCAL,
+  NEIGHBOUR,
+  OWN_LINK_LOCAL,
+  onLink,
+  placeOf,
+  toItself,
+} from './traffic.ts'
+
+const SMTP_PORT = 25
+/** Ports of other nodes' servers: OpenVPN's own, and one that a gateway chose (32768–49151). */
+const SERVER_PORTS = [1194, 40_321]
+/** A gateway chooses the port of its UPnP service. */
+const UPNP_PORT = 49_152
+
+/** What must go out. */
+export const outwardNeeds = (surroundings: Surroundings): readonly Need[] => [
+  answers(surroundings),
+  loopback(),
+  ...tunnels(surroundings),
+  ...registry(surroundings),
+  ...gateway(surroundings),
+  ...babel(surroundings),
+  discovery(surroundings),
+  ...toNodes(surroundings),
+]
+
+const answers = (surroundings: Surroundings): Need =>
+  needOf(
+    'output',
+    { states: ['established', 'related'] },
+    {
+      title: 'answers of this machine',
+      why: 'servers answer to those who connect, and connections that were let through go on',
+    },
+    (['ipv4', 'ipv6'] as const).flatMap((family) =>
+      uplinksOf(surroundings, family).flatMap((oif): Partial<Packet>[] => {
+        const out = { family, oif, daddr: STRANGER }
+        return [
+          { ...out, state: 'established', sport: SERVER_PORTS[0] ?? 0, dport: EPHEMERAL_PORT },
+          family === 'ipv4'
+            ? { ...out, state: 'related', protocol: 'icmp', icmpType: ICMP.destinationUnreachable }
+            : { ...out, state: 'related', protocol: 'ipv6-icmp', icmpType: ICMPV6.packetTooBig },
+        ]
+      }),
+    ),
+  )
+
+const loopback = (): Need =>
+  needOf(
+    'output',
+    { oif: 'lo' },
+    {
+      title: 'programs of this machine to each other',
+      why: 'a registry talks to the node beside it, and the resolver of names may run here',
+    },
+    toItself({ oif: 'lo' }),
+  )
+
+function tunnels(surroundings: Surroundings): readonly Need[] {
+  const { client, clientCount, disabledProtocols } = surroundings.options
+  if (client !== undefined)
+    return client.flatMap(({ host, port, protocol }) => [
+      ...toHost(surroundings, host, {
+        port,
+        protocol: protocol.startsWith('udp') ? 'udp' : 'tcp',
+        families: [isIpv6Protocol(protocol) ? 'ipv6' : 'ipv4'],
+        title: `the tunnel of this node (${protocol})`,
+        why: `--client: ${host}, port ${port}`,
+      }),
+    ])
+  if (clientCount === 0) return []
+  return TUNNEL_PROTOCOLS.filter((protocol) => !disabledProtocols.has(protocol)).map((protocol) => {
+    const family = isIpv6Protocol(protocol) ? 'ipv6' : 'ipv4'
+    return needOf(
+      'output',
+      { family, protocol: protocol.startsWith('udp') ? 'udp' : 'tcp' },
+      {
+        title: `tunnels of this node to others (${protocol})`,
+        why: 'each of them chooses the port on which it listens; those that are not to be used: --disable-proto',
+      },
+      uplinksOf(surroundings, family).flatMap((oif) =>
+        SERVER_PORTS.map((dport) => ({ oif, daddr: STRANGER, sport: EPHEMERAL_PORT, dport })),
+      ),
+    )
+  })
+}
+
+/** A host outside, and the way to learn its address. */
+function toHost(
+  surroundings: Surroundings,
+  host: string,
+  what: {
+    readonly port: number
+    readonly protocol: 'tcp' | 'udp'
+    readonly title: string
+    readonly why: string
+    readonly families?: readonly Family[]
+  },
+): readonly Need[] {
+  if (isLoopback(bareHost(host))) return []
+  const { port, protocol, title, why } = what
+  const families = familiesOfHost(host)
+  const isName = families.length > 1
+  const out = { daddr: isName ? STRANGER : bareHost(host), sport: EPHEMERAL_PORT }
+  return [
+    ...families
+      .filter((family) => what.families?.includes(family) ?? true)
+      .map((family) =>
+        needOf(
+          'output',
+          { family, ...(isName ? {} : { daddr: bareHost(host) }), protocol, dport: port },
+          { title, why },
+          uplinksOf(surroundings, family).map((oif) => ({ ...out, oif })),
+        ),
+      ),
+    ...(isName ? names(surroundings) : []),
+  ]
+}
+
+const names = (surroundings: Surroundings): readonly Need[] =>
+  (['ipv4', 'ipv6'] as const).map((family) =>
+    needOf(
+      'output',
+      { family, protocol: 'udp', dport: DNS_PORT },
+      {
+        title: `names of hosts (DNS over ${family === 'ipv4' ? 'IPv4' : 'IPv6'})`,
+        why: 'the options name a host: its address must be learnt',
+      },
+      uplinksOf(surroundings, family).map((oif) => ({ oif, daddr: STRANGER, sport: EPHEMERAL_PORT })),
+    ),
+  )
+
+function registry(surroundings: Surroundings): readonly Need[] {
+  const { hostname, port, protocol } = surroundings.options.registry
+  const mail = mailServerOf(surroundings.registry?.mailHost)
+  return [
+    ...toHost(surroundings, hostname, {
+      port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
+      protocol: 'tcp',
+      title: 'the registry',
+      why: 'this node asks it for the configuration of the network, for other nodes, and for a new certificate before its own ends',
+    }),
+    ...(mail === undefined
+      ? []
+      : toHost(surroundings, mail.host, {
+          port: mail.port,
+          protocol: 'tcp',
+          title: 'mails of the registry on this machine',
+          why: 'it sends tokens to those who want to enrol (--mailhost)',
+        })),
+  ]
+}
+
+/** The SMTP server of a registry; undefined for an mbox file. */
+function mailServerOf(mailHost: string | undefined) {
+  if (mailHost === undefined || mailHost.includes('/')) return undefined
+  const [, host = mailHost, port] = /^(.*):(\d+)$/.exec(mailHost) ?? []
+  return { host, port: port === undefined ? SMTP_PORT : Number(port) }
+}
+
+function gateway(surroundings: Surroundings): readonly Need[] {
+  if (!usesPortMapping(surroundings)) return []
+  const purpose = {
+    title: 'the gateway is asked to forward ports',
+    why: 'by UPnP, NAT-PMP or PCP, so that other nodes can connect to this one behind it',
+  }
+  const oifs = uplinksOf(surroundings, 'ipv4')
+  const sport = EPHEMERAL_PORT
+  return [
+    needOf('output', { family: 'ipv4', protocol: 'udp', dport: SSDP_PORT }, purpose, [
+      ...oifs.flatMap((oif) => [SSDP_GROUP, STRANGER].map((daddr) => ({ oif, daddr, sport }))),
+    ]),
+    needOf('output', { family: 'ipv4', protocol: 'udp', dport: GATEWAY_PORT }, purpose, [
+      ...oifs.map((oif) => ({ oif, daddr: STRANGER, sport })),
+    ]),
+    needOf(
+      'output',
+      { family: 'ipv4', protocol: 'tcp' },
+      { ...purpose, why: `${purpose.why}; it chooses the TCP port for that` },
+      [...oifs.map((oif) => ({ oif, daddr: STRANGER, sport, dport: UPNP_PORT }))],
+    ),
+  ]
+}
+
+const babel = (surroundings: Surroundings): readonly Need[] =>
+  [ANY_TUNNEL, ...surroundings.options.interfaces].map((oif) =>
+    needOf(
+      'output',
+      { oif, family: 'ipv6', saddr: LINK_LOCAL, protocol: 'udp', dport: BABEL_PORT },
+      {
+        title: `routing: Babel to ${placeOf(oif)}`,
+        why: 'the neighbours there learn from this node which ways it has',
+      },
+      (oif === ANY_TUNNEL ? tunnelsOf(surroundings) : [oif]).flatMap((one) =>
+        [BABEL_GROUP, NEIGHBOUR].map((daddr) => ({
+          oif: one,
+          saddr: OWN_LINK_LOCAL,
+          daddr,
+          sport: BABEL_PORT,
+        })),
+      ),
+    ),
+  )
+
+function discovery(surroundings: Surroundings): Need {
+  const neighbours = [ICMPV6.neighbourSolicitation, ICMPV6.neighbourAdvertisement]
+  const everything = [ICMPV6.routerSolicitation, ...neighbours, ICMPV6.multicastReport]
+  const way = { saddr: OWN_LINK_LOCAL, daddr: NEIGHBOUR }
+  return needOf(
+    'output',
+    { family: 'ipv6', protocol: 'ipv6-icmp', icmpTypes: everything },
+    {
+      title: 'this machine finds IPv6 neighbours and routers',
+      why: 'before that, nothing passes over a tunnel or a LAN, nor by IPv6 over the Internet; and it says which multicast it listens to (RFC 4861, RFC 3810)',
+    },
+    [
+      ...[...tunnelsOf(surroundings), ...lansOf(surroundings)].flatMap((oif) =>
+        onLink(neighbours, { ...way, oif }),
+      ),
+      ...uplinksOf(surroundings, 'ipv6').flatMap((oif) => onLink(everything, { ...way, oif })),
+      ...surroundings.options.interfaces.flatMap((oif) => onLink([ICMPV6.multicastReport], { ...way, oif })),
+    ],
+  )
+}
+
+function toNodes(surroundings: Surroundings): readonly Need[] {
+  const inside = insideOf(surroundings)
+  if (inside === undefined) return []
+  const ifaces = [...tunnelsOf(surroundings), ...lansOf(surroundings)]
+  const { ipv4Range } = surroundings
+  const way = { saddr: inside.node, daddr: inside.peer }
+  const messages = needOf(
+    'output',
+    { family: 'ipv6', daddr: inside.network, protocol: 'udp', dport: NODE_PORT },
+    {
+      title: 'this node talks to others',
+      why: 'it asks for their addresses, and tells them when the configuration of the network is a new one',
+    },
+    ifaces.map((oif) => ({ ...way, oif, sport: NODE_PORT })),
+  )
+  const pings = needOf(
+    'output',
+    { family: 'ipv6', daddr: inside.network, protocol: 'ipv6-icmp' },
+    {
+      title: 'ping and errors to nodes of the network',
+      why: 'you see whether they are reachable, and they hear what is too big for a tunnel',
+    },
+    ifaces.flatMap((oif) =>
+      [ICMPV6.echoRequest, ICMPV6.echoReply].map((icmpType) => ({ ...way, oif, icmpType })),
+    ),
+  )
+  if (ipv4Range === undefined) return [messages, pings]
+  const pings4 = needOf(
+    'output',
+    { family: 'ipv4', daddr: ipv4Range, protocol: 'icmp' },
+    { title: 'ping and errors to nodes of the network (IPv4)', why: 'this network carries IPv4, too' },
+    ifaces.map((oif) => ({ oif, daddr: ipv4Range.split('/')[0], icmpType: ICMP.echoRequest })),
+  )
+  return [messages, pings, pings4]
+}

@@ -1,0 +1,53 @@
+import { NODE_PORT } from '../session/message-codes.ts'
+import type { Packet } from './permission.ts'
+import { ANY_TUNNEL } from './surroundings.ts'
+
+/** UDP port of Babel (RFC 8966, 4). */
+export const BABEL_PORT = 6696
+/** Babel's multicast group. */
+export const BABEL_GROUP = 'ff02::1:6'
+/** All link-local addresses. */
+export const LINK_LOCAL = 'fe80::/10'
+/** Link-local addresses that stand for this node's and a neighbour's. */
+export const [OWN_LINK_LOCAL, NEIGHBOUR] = ['fe80::200:ff:fe00:1', 'fe80::200:ff:fe00:2']
+/** Some port that a system chose for a connection of its own. */
+export const EPHEMERAL_PORT = 49_321
+
+/** Port of the resolvers of names. */
+export const DNS_PORT = 53
+
+/** ICMPv6 types (RFC 4443, 2710, 3810, 4861). */
+export const ICMPV6 = {
+  packetTooBig: 2,
+  echoRequest: 128,
+  echoReply: 129,
+  multicastQuery: 130,
+  routerSolicitation: 133,
+  routerAdvertisement: 134,
+  neighbourSolicitation: 135,
+  neighbourAdvertisement: 136,
+  multicastReport: 143,
+} as const
+
+/** ICMP types (RFC 792). */
+export const ICMP = { echoReply: 0, destinationUnreachable: 3, echoRequest: 8 } as const
+
+/** Neighbour discovery and the like, between two addresses of one link. */
+export const onLink = (types: readonly number[], way: Partial<Packet>): readonly Partial<Packet>[] =>
+  types.map((icmpType) => ({ ...way, state: 'untracked', icmpType }))
+
+/** What programs of this machine say to each other, and the kernel to them. */
+export const toItself = (way: Partial<Packet>): readonly Partial<Packet>[] => {
+  const over6 = { ...way, saddr: '::1', daddr: '::1' }
+  const over4 = { ...way, family: 'ipv4', saddr: '127.0.0.1', daddr: '127.0.0.1' } as const
+  return [
+    { ...over6, protocol: 'udp', dport: NODE_PORT },
+    { ...over6, protocol: 'ipv6-icmp', icmpType: ICMPV6.echoRequest },
+    { ...over4, protocol: 'udp', dport: DNS_PORT },
+    { ...over4, protocol: 'icmp', icmpType: ICMP.echoRequest },
+  ]
+}
+
+/** Names an interface in a sentence. */
+export const placeOf = (iface: string): string =>
+  iface === ANY_TUNNEL ? 'the tunnels' : `the LAN at ${iface}`

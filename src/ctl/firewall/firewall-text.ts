@@ -1,0 +1,81 @@
+import { iptablesCommands } from '../../core/firewall/iptables-script.ts'
+import type { Judgement } from '../../core/firewall/judgement.ts'
+import { nftablesRule } from '../../core/firewall/nftables-script.ts'
+import type { FirewallOptions } from '../../core/options/firewall-options.ts'
+import { networkCidr } from '../../core/values/prefix.ts'
+import type { FoundSurroundings } from './surroundings.ts'
+
+/** What stands above the rules. */
+export const headingOf = (
+  { commandLine, iptables }: FirewallOptions,
+  found: FoundSurroundings,
+): readonly string[] => [
+  `What a firewall must let through for the re6st node of this machine, and why. Written by: ${commandLine.replace(/\s+/g, ' ')}`,
+  ...networkLines(found),
+  'What your own services need, and the commands of --up and --daemon, is not in here.',
+  '',
+  ...(iptables
+    ? [
+        'It adds to the chains INPUT, FORWARD and OUTPUT: at their ends, so what is left is to be dropped by their policy, or by rules that come later. Run it once: each time adds the rules again.',
+      ]
+    : [
+        'It adds to the chains of the table "inet filter", those of /etc/nftables.conf: at their ends, so what is left is to be dropped by their policy. Save it as a file and include it there, below the table; or load it once: nft -f FILE.',
+      ]),
+  '"re6st firewall --check" tells whether everything is let through.',
+]
+
+function networkLines({
+  surroundings: { own, ipv4Range },
+  isConfigurationKnown,
+}: FoundSurroundings): string[] {
+  if (own === undefined)
+    return [
+      'This machine is not enrolled yet (--ca, --cert): what passes inside the network is not in here. Run it again after re6st-conf.',
+    ]
+  const network = `The network is ${networkCidr(own.network)}`
+  if (isConfigurationKnown)
+    return [ipv4Range === undefined ? `${network}.` : `${network}, and ${ipv4Range} for IPv4.`]
+  return [
+    `${network}. Whether it carries IPv4, too, is not known before the node has run: run it again then.`,
+  ]
+}
+
+/** What `re6st firewall --check` found. */
+interface CheckResult {
+  readonly judgements: readonly Judgement[]
+  /** Whether there is any rule. */
+  readonly isFiltered: boolean
+  readonly unread: readonly string[]
+  readonly iptables: boolean
+}
+
+/** What `re6st firewall --check` prints. */
+export function checkText(result: CheckResult, found: FoundSurroundings): string {
+  const { judgements, isFiltered, unread, iptables } = result
+  const those = (wanted: Judgement['state']) => judgements.filter(({ state }) => state === wanted)
+  const [missing, unknown, unused] = [those('missing'), those('unknown'), those('unused')]
+  const rules = ({ permission }: Judgement) => [
+    ...(iptables ? iptablesCommands(permission) : [`${permission.hook}: ${nftablesRule(permission)}`]).map(
+      (rule) => `    rule: ${rule}`,
+    ),
+  ]
+  const lines = (name: string) => (judgement: Judgement) => [
+    ...judgement.permission.purposes.map(
+      ({ title, why }) => `${name}  ${judgement.permission.hook}: ${title}: ${why}`,
+    ),
+    ...judgement.details.map((detail) => `    ${detail}`),
+    ...rules(judgement),
+  ]
+  return [
+    ...missing.flatMap(lines('MISSING')),
+    ...unknown.flatMap(lines('CANNOT TELL')),
+    ...unread.map((reason) => `CANNOT TELL  ${reason}`),
+    ...unused.flatMap(({ permission: { hook, purposes } }) =>
+      purposes.map(({ title }) => `not needed now  ${hook}: ${title}: no such way to the Internet`),
+    ),
+    ...(found.surroundings.own === undefined ? networkLines(found) : []),
+    ...(isFiltered ? [] : ['No firewall is loaded: everything passes.']),
+    `${judgements.length} permissions: ${those('present').length} present, ${missing.length} missing, ${unknown.length} cannot be judged, ${unused.length} not needed now`,
+    '',
+  ].join('\n')
+}
