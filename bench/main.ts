@@ -1,8 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
+import { measureForwarding } from './forwarding.ts'
 import { measureNetwork, type NetworkResult } from './network.ts'
 import { measureOutages, type OutageResult } from './outage.ts'
 import { measurePackage, packageReport } from './package.ts'
+import { measurePortMapping } from './port-mapping.ts'
 import { measureRegistry } from './registry.ts'
 import { measureThroughput, median } from './throughput.ts'
 
@@ -36,7 +38,9 @@ const measured = <T>(result: T): T => {
 }
 
 const registry = measured(await measureRegistry())
+const portMapping = measured(await measurePortMapping())
 const throughput = measured(await measureThroughput())
+const forwarding = measured(await measureForwarding())
 const outages: OutageResult[] = []
 for (const hello of [4, 1]) outages.push(measured(await measureOutages(hello)))
 const networks: NetworkResult[] = []
@@ -116,17 +120,39 @@ The client runs on the same two processors.
 
 ## Streams
 
-One TCP stream between two neighbours through a tunnel of ours, and through a tunnel of the same OpenVPN with the same
-options and nothing else, by turns; Mbit/s, median of five of each.
+One stream between two neighbours through a tunnel of ours, and through a tunnel of the same OpenVPN with the same
+options and nothing else, by turns; Mbit/s, median of five of each. Of UDP, as much is sent as can be, in packets of 1280
+bytes, and what arrives is counted.
 
 ${table(
-  ['tunnel', 'ours', 'bare OpenVPN', 'ratio'],
-  throughput.map(({ what, tunnel, bareTunnel }) => [
+  ['tunnel', 'TCP, ours', 'bare OpenVPN', 'ratio', 'UDP, ours', 'bare OpenVPN', 'ratio'],
+  throughput.map(({ what, tunnel, bareTunnel, datagrams, bareDatagrams }) => [
     what,
     tunnel.toFixed(0),
     bareTunnel.toFixed(0),
     `${((100 * tunnel) / bareTunnel).toFixed(0)} %`,
+    datagrams.toFixed(0),
+    bareDatagrams.toFixed(0),
+    `${((100 * datagrams) / bareDatagrams).toFixed(0)} %`,
   ]),
+)}
+
+Small packets (64 bytes of UDP) from one node to another through a third, as many as can be; those that arrive, median of
+five.
+
+${table(
+  ['tunnels', 'packets a second'],
+  forwarding.map(({ what, packetsPerSecond }) => [what, packetsPerSecond.toFixed(0)]),
+)}
+
+## Port forwarding
+
+Seconds from the start of a node, that has a cache, until a gateway (miniupnpd) that speaks only one protocol forwards
+its port; median of three.
+
+${table(
+  ['protocol', 'seconds'],
+  portMapping.map(({ method, seconds: took }) => [method, took.toFixed(2)]),
 )}
 
 ## The Debian package

@@ -8,9 +8,18 @@ import type { ProcessEnd } from '../src/platform/processes.ts'
 /** A stream through a tunnel of ours, and through a tunnel of the same OpenVPN without us, by turns. */
 export interface ThroughputResult {
   readonly what: string
-  /** Mbit/s, median. */
+  /** Mbit/s of a TCP stream, median. */
   readonly tunnel: number
   readonly bareTunnel: number
+  /** Mbit/s of UDP that arrive, however much is sent; median. */
+  readonly datagrams: number
+  readonly bareDatagrams: number
+}
+
+/** What arrives of a UDP stream. */
+export interface UdpStream {
+  readonly mbits: number
+  readonly packetsPerSecond: number
 }
 
 const ROUNDS = 5
@@ -19,7 +28,10 @@ const DEADLINE_MS = 60_000
 const BARE_PORT = 1999
 const BARE = { server: 'fd00:b::1', client: 'fd00:b::2' } as const
 
-/** TCP streams over each kind of tunnel. */
+/** With the headers of UDP and IPv6, what every tunnel takes. */
+const FULL_DATAGRAM_BYTES = 1280 - 48
+
+/** TCP and UDP streams over each kind of tunnel. */
 export async function measureThroughput(): Promise<ThroughputResult[]> {
   const results: ThroughputResult[] = []
   for (const protocol of ['tcp', 'udp'] as const)
@@ -38,15 +50,24 @@ function measureTunnel(protocol: 'tcp' | 'udp', encrypt: boolean): Promise<Throu
     const client = await network.join(await lab.host('client'), { nodeOptions })
     await network.allPairsPing({ deadlineMs: DEADLINE_MS })
     await startBareTunnel(lab, server, client, protocol, encrypt)
-    server.machine.start(['iperf3', '--server', '--forceflush'], { name: 'iperf3' })
-    const ours: number[] = []
-    const bare: number[] = []
-    for (let round = 0; round < ROUNDS; round++) {
-      ours.push(await streamMbits(client.machine, server.address))
-      bare.push(await streamMbits(client.machine, BARE.server))
+    startIperfServer(server.machine)
+    const streams = { ours: [] as number[], bare: [] as number[] }
+    const datagrams = { ours: [] as number[], bare: [] as number[] }
+    for (let round = 0; round < ROUNDS; round++)
+      for (const [which, address] of [
+        ['ours', server.address],
+        ['bare', BARE.server],
+      ] as const) {
+        streams[which].push(await streamMbits(client.machine, address))
+        datagrams[which].push((await udpStream(client.machine, address, FULL_DATAGRAM_BYTES)).mbits)
+      }
+    return {
+      what: `${protocol}, ${encrypt ? 'encrypted' : 'not encrypted'}`,
+      tunnel: median(streams.ours),
+      bareTunnel: median(streams.bare),
+      datagrams: median(datagrams.ours),
+      bareDatagrams: median(datagrams.bare),
     }
-    const what = `${protocol}, ${encrypt ? 'encrypted' : 'not encrypted'}`
-    return { what, tunnel: median(ours), bareTunnel: median(bare) }
   })
 }
 
@@ -100,16 +121,42 @@ async function startBareTunnel(
   )
 }
 
-async function streamMbits(from: Machine, to: string): Promise<number> {
-  const stdout = await waitFor(
+/** Waits for streams on a machine. */
+export const startIperfServer = (machine: Machine): void =>
+  void machine.start(['iperf3', '--server', '--forceflush'], { name: 'iperf3' })
+
+interface IperfReport {
+  readonly end: {
+    readonly sum_received: { readonly bits_per_second: number }
+    /** Of UDP: what was sent, and how much of it the server missed. */
+    readonly sum: { readonly packets: number; readonly lost_packets: number; readonly seconds: number }
+  }
+}
+
+function iperf(from: Machine, to: string, ...options: string[]): Promise<IperfReport> {
+  return waitFor(
     async () => {
-      const outcome = await from.capture('iperf3', '-6', '-J', '-t', String(SECONDS), '-c', to)
-      return succeeded(outcome) && outcome.stdout // the server is busy for a moment after each stream
+      const { stdout } = await from.capture('iperf3', '-6', '-J', '-t', String(SECONDS), '-c', to, ...options)
+      const report = JSON.parse(stdout) as IperfReport & { readonly error?: string }
+      if (report.error !== undefined) throw new Error(report.error) // it is busy for a moment after each stream
+      return report
     },
     { what: `a stream to ${to}`, deadlineMs: DEADLINE_MS },
   )
-  const report = JSON.parse(stdout) as { end: { sum_received: { bits_per_second: number } } }
-  return report.end.sum_received.bits_per_second / 1e6
+}
+
+const streamMbits = async (from: Machine, to: string): Promise<number> =>
+  (await iperf(from, to)).end.sum_received.bits_per_second / 1e6
+
+/** Sends as many UDP packets as it can. @param bytes of payload of each */
+export async function udpStream(from: Machine, to: string, bytes: number): Promise<UdpStream> {
+  const {
+    packets,
+    lost_packets: lost,
+    seconds,
+  } = (await iperf(from, to, '-u', '-b', '0', '-l', String(bytes))).end.sum
+  const packetsPerSecond = (packets - lost) / seconds
+  return { packetsPerSecond, mbits: (packetsPerSecond * bytes * 8) / 1e6 }
 }
 
 export const median = (values: readonly number[]): number =>
