@@ -28,6 +28,7 @@ const NETWORK_PACKAGES = {
   miniupnpd: 'miniupnpd-nftables',
   // For a test on a machine whose clock is wrong.
   faketime: 'faketime',
+  radvd: 'radvd',
 }
 /** For the test that looks at the demo's page. */
 export const PAGE_TEST_PACKAGES = { chromium: 'chromium' }

@@ -1,7 +1,10 @@
 import { type Lab, withLab } from '../../lab/lab.ts'
 import type { Machine } from '../../lab/machine.ts'
+import { pingFrom } from '../../lab/pings.ts'
+import { programOf } from '../../lab/programs.ts'
 import { type NetworkOptions, Re6stNetwork } from '../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../lab/re6st-node.ts'
+import type { StatusReply, TunnelReply } from '../../src/core/control/replies.ts'
 
 /** Long enough for a machine that runs other tests beside this one. */
 export const DEADLINE_MS = 60_000
@@ -61,3 +64,31 @@ export async function nextHop(
   }
   return undefined
 }
+
+/** What the node says of itself: `re6st status`. */
+export const statusOf = (node: Re6stNode): Promise<StatusReply> => ask(node, 'status')
+
+/** Its tunnels that are up, in both directions: `re6st tunnels`. */
+export const tunnelsOf = async (node: Re6stNode): Promise<readonly TunnelReply[]> =>
+  (await ask<TunnelReply[]>(node, 'tunnels')).filter(({ state }) => state === 'up')
+
+async function ask<Reply>(node: Re6stNode, request: string): Promise<Reply> {
+  const { stdout } = await node.machine.run(
+    ...programOf('re6st'),
+    ...[request, '--json', '--run', node.runDirectory],
+  )
+  return JSON.parse(stdout) as Reply
+}
+
+/** Waits until an address answers a machine; its packets have this source, if one is given. */
+export const pings = (lab: Lab, from: Machine, to: string, source?: string): Promise<unknown> =>
+  lab.waitFor(
+    async () =>
+      source === undefined
+        ? (await pingFrom(from, [to])).get(to) !== undefined
+        : isSuccess(await from.capture('ping', '-c1', '-W1', '-I', source, to)),
+    { what: `${to} to answer ${from.name}${source ? ` (${source})` : ''}`, deadlineMs: DEADLINE_MS },
+  )
+
+const isSuccess = ({ end }: Awaited<ReturnType<Machine['capture']>>): boolean =>
+  end.kind === 'exited' && end.status === 0

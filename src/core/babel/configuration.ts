@@ -52,6 +52,8 @@ export interface InterfaceConfiguration extends Intervals {
 
 /** babeld's own for a tunnel. */
 const TUNNEL_RXCOST = 96
+/** Less than a tunnel, which takes the same LAN or a longer way. */
+const LAN_RXCOST = 64
 /**
  * More than any other way in a network whose links cost 96, and up to 5,000 for their round-trip time (`babel_default`);
  * far enough from infinity (65,535) that what goes on beyond can be added.
@@ -80,7 +82,7 @@ export function interfaceLine(iface: string, configuration: InterfaceConfigurati
     configuration
   return [
     `interface ${iface}`,
-    ...(isTunnel ? ['type tunnel', `rxcost ${TUNNEL_RXCOST}`] : []),
+    ...(isTunnel ? ['type tunnel', `rxcost ${TUNNEL_RXCOST}`] : [`rxcost ${LAN_RXCOST}`]),
     ...(defaults === '' ? [] : [defaults]),
     // The last one counts.
     ...(isExpensive ? [`rxcost ${EXPENSIVE_RXCOST}`] : []),
@@ -131,25 +133,29 @@ function announcedDefaultRoute(networkCidr: string): readonly string[] {
   ]
 }
 
-/** Which default routes of others are taken, and for whom they are put into the kernel. */
+/**
+ * Which default routes of others are taken. babeld puts each into the kernel as it was announced: `src-prefix` of an
+ * install filter changes nothing. One that is announced for all would carry away what is not the network's.
+ */
 function acceptedDefaultRoute({
   networkCidr,
-  nodeAddress,
   defaultRoute,
   sourceSpecific,
 }: BabeldConfiguration): readonly string[] {
   const ofNetwork = `src-ip ${networkCidr} src-eq ${lengthOf(networkCidr)}`
-  if (!sourceSpecific)
-    return [
-      'ipv6-subtrees false',
-      `in ip ::/0 eq 0 ${ofNetwork}`,
-      'in ip ::/0 eq 0 src-ip ::/0 src-ge 1 deny',
-      ...(defaultRoute === 'announce' ? [`out ip ::/0 eq 0 ${ofNetwork}`] : []),
-      'out ip ::/0 eq 0 deny',
-    ]
-  // Gateways announce theirs for packets from the network. This is about one that is announced for all.
-  if (defaultRoute === 'take-as-announced') return []
-  return [`install ip ::/0 eq 0 src-ip ::/0 src-eq 0 src-prefix ${networkCidr} pref-src ${nodeAddress}`]
+  if (sourceSpecific)
+    return defaultRoute === 'take-as-announced'
+      ? []
+      : [`in ip ::/0 eq 0 ${ofNetwork}`, 'in ip ::/0 eq 0 deny']
+  return [
+    'ipv6-subtrees false',
+    // Those for packets from the network cannot be put into this kernel.
+    defaultRoute === 'take-as-announced'
+      ? 'in ip ::/0 eq 0 src-ip ::/0 src-ge 1 deny'
+      : 'in ip ::/0 eq 0 deny',
+    ...(defaultRoute === 'announce' ? [`out ip ::/0 eq 0 ${ofNetwork}`] : []),
+    'out ip ::/0 eq 0 deny',
+  ]
 }
 
 const lengthOf = (cidr: string): string => cidr.split('/')[1] ?? ''

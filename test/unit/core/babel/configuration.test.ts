@@ -37,7 +37,8 @@ describe('the configuration file', () => {
       'redistribute local deny',
       'redistribute ip 2001:db8:42:1::1/64 eq 64',
       'redistribute deny',
-      'install ip ::/0 eq 0 src-ip ::/0 src-eq 0 src-prefix 2001:db8:42::/48 pref-src 2001:db8:42:1::1',
+      'in ip ::/0 eq 0 src-ip 2001:db8:42::/48 src-eq 48',
+      'in ip ::/0 eq 0 deny',
       'install ip ::/0 pref-src 2001:db8:42:1::1',
       'key type blake2s128 id sign value 000102030405060708090a0b0c0d0e0f',
       'interface re6stnet-tcp type tunnel rxcost 96 max-rtt-penalty 5000 hello-interval 15 update-interval 15 key sign',
@@ -47,15 +48,12 @@ describe('the configuration file', () => {
 
   it('keeps default routes out where the kernel cannot tell whom they are for', () => {
     const file = configurationFile({ ...CONFIGURATION, sourceSpecific: false })
-    expect(file).toContain(
-      [
-        'ipv6-subtrees false',
-        'in ip ::/0 eq 0 src-ip 2001:db8:42::/48 src-eq 48',
-        'in ip ::/0 eq 0 src-ip ::/0 src-ge 1 deny',
-        'out ip ::/0 eq 0 deny',
-      ].join('\n'),
+    expect(file).toContain('ipv6-subtrees false\nin ip ::/0 eq 0 deny\nout ip ::/0 eq 0 deny\n')
+    expect(file).not.toContain('src-')
+    const byDefault = { ...CONFIGURATION, sourceSpecific: false, defaultRoute: 'take-as-announced' } as const
+    expect(configurationFile(byDefault)).toContain(
+      'ipv6-subtrees false\nin ip ::/0 eq 0 src-ip ::/0 src-ge 1 deny\nout ip ::/0 eq 0 deny\n',
     )
-    expect(file).not.toContain('src-prefix')
   })
 
   it('lets a gateway announce its default route for packets from the network, also without such routes in its kernel', () => {
@@ -71,7 +69,7 @@ describe('the configuration file', () => {
 
   it('takes default routes as they are announced when there is no other', () => {
     const file = configurationFile({ ...CONFIGURATION, defaultRoute: 'take-as-announced' })
-    expect(file.match(/^install .*$/gm)).toEqual(['install ip ::/0 pref-src 2001:db8:42:1::1'])
+    expect(file.match(/^(in|install) .*$/gm)).toEqual(['install ip ::/0 pref-src 2001:db8:42:1::1'])
   })
 
   it("announces the node's part of the IPv4 payload, and sends from there", () => {
@@ -101,7 +99,7 @@ describe('a line of the control socket', () => {
         signed: false,
         acceptsAnything: true,
       }),
-    ).toBe('interface eth0 hello-interval 15 update-interval 15')
+    ).toBe('interface eth0 rxcost 64 hello-interval 15 update-interval 15')
   })
 
   it('asks neighbours to send something else another way, below infinity', () => {
