@@ -10,6 +10,7 @@ import { compareVersions } from '../core/values/network-version.ts'
 import type { Prefix } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { LogLimit } from '../platform/log-limit.ts'
 import type { Cache } from './cache/cache.ts'
 
 /** What the keeper needs. */
@@ -34,6 +35,8 @@ const RETRY_MIN_MS = 1_000
 const RETRY_MAX_MS = 60_000
 /** News of a version comes from many at once: wait a moment, then ask (protocol, section 6). */
 const NEWS_DELAY_MS = 1_000
+/** What has run out and is not replaced is asked for again after this. */
+const RECHECK_MS = 600 * 1000
 /** After so long without news, while the registry's node is not reachable, ask. */
 const SILENCE_MS = 3600 * 1000
 
@@ -45,12 +48,15 @@ export class NetworkConfiguration {
   #listener: ConfigurationListener = () => {}
   #fetching: Promise<void> | undefined
   #lastNewsMs: number
+  #lastAnswerMs = Number.NEGATIVE_INFINITY
+  readonly #logLimit: LogLimit
 
   /** @param keys asked each time: the certificate, and so the key's use, may be renewed */
   constructor(components: ConfigurationComponents, keys: () => ConfigurationKeys) {
     this.#components = components
     this.#keys = keys
     this.#lastNewsMs = components.clock.monotonicMs()
+    this.#logLimit = new LogLimit(components.clock)
   }
 
   /** The present configuration. Only after `start`. */
@@ -120,7 +126,10 @@ export class NetworkConfiguration {
   checkAge(isRegistryReachable: boolean, signal: AbortSignal): void {
     const { clock } = this.#components
     const { validUntilMs } = this.config
-    const isOver = validUntilMs !== undefined && clock.now() > validUntilMs
+    const isOver =
+      validUntilMs !== undefined &&
+      clock.now() > validUntilMs &&
+      clock.monotonicMs() - this.#lastAnswerMs > RECHECK_MS
     const isSilent = !isRegistryReachable && clock.monotonicMs() - this.#lastNewsMs > SILENCE_MS
     if (isOver || isSilent) this.newerVersionSeen(signal)
   }
@@ -146,6 +155,7 @@ export class NetworkConfiguration {
       try {
         const config = await this.#fetch(signal)
         this.#lastNewsMs = clock.monotonicMs()
+        this.#lastAnswerMs = this.#lastNewsMs
         const before = this.config
         if (compareVersions(config.version, before.version) === 0) return
         cache.writeConfig(config.values)
@@ -155,8 +165,13 @@ export class NetworkConfiguration {
         this.#listener(config, changes)
         return
       } catch (error) {
-        if (!signal.aborted)
-          log.warn({ reason: messageOf(error), retryMs: 2 * delayMs }, 'the new configuration cannot be had')
+        if (signal.aborted) return
+        this.#logLimit.write(messageOf(error), (omitted) =>
+          log.warn(
+            { reason: messageOf(error), retryMs: Math.min(2 * delayMs, RETRY_MAX_MS), ...omitted },
+            'the new configuration cannot be had',
+          ),
+        )
       }
     }
   }

@@ -1,10 +1,9 @@
 import type { NetworkConfig } from '../core/config/network-config.ts'
-import { messageOf } from '../core/errors.ts'
 import { dialableAddresses, formatDialResults, parseDialResults } from '../core/session/dial.ts'
 import { MESSAGE_CODE } from '../core/session/message-codes.ts'
 import { decodeMessageBody, encodeMessageBody, type Message } from '../core/session/messages.ts'
 import type { IncomingMessage, RandomBytes } from '../core/session/sessions.ts'
-import { TokenBucket } from '../core/session/token-bucket.ts'
+import { TokenBucket } from '../core/token-bucket.ts'
 import {
   addressAnswer,
   formatAddressList,
@@ -15,6 +14,7 @@ import { compareVersions, verifyVersion } from '../core/values/network-version.t
 import { type Prefix, subnetNameOf } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { LogLimit } from '../platform/log-limit.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Cache } from './cache/cache.ts'
 import { dialAll } from './dialler.ts'
@@ -49,17 +49,21 @@ const NOTHING = new Uint8Array()
 /** Nobody is to scan the Internet through us: so many questions of others we try to answer at once, and in a second. */
 const DIALS_BURST = 6
 const DIALS_PER_SECOND = 0.1
+/** Of what a peer says, so much goes into the log. */
+const LONGEST_QUOTE = 500
 
 /** What a node tells other nodes, and the registry, by UDP. */
 export class NodeMessages implements AsyncDisposable {
   readonly #components: MessageComponents
   readonly #endpoint: UdpEndpoint
+  readonly #logLimit: LogLimit
   /** The newest version that was seen, with a signature; its configuration is fetched. */
   #newestSeen: Uint8Array | undefined
   readonly #dials = new TokenBucket(DIALS_PER_SECOND, DIALS_BURST)
 
   constructor(components: MessageComponents) {
     this.#components = components
+    this.#logLimit = new LogLimit(components.clock)
     this.#endpoint = new UdpEndpoint(
       components,
       {
@@ -129,10 +133,7 @@ export class NodeMessages implements AsyncDisposable {
   #answer({ prefix, protocol, body }: IncomingMessage): Uint8Array {
     const decoded = decodeMessageBody(body)
     if (!decoded.ok) {
-      this.#components.log.debug(
-        { peer: subnetNameOf(prefix), reason: decoded.reason },
-        'message not understood',
-      )
+      this.#logOf(prefix, 'debug', { reason: decoded.reason }, 'message not understood')
       return NOTHING
     }
     const { message, isForwarded } = decoded.value
@@ -141,7 +142,7 @@ export class NodeMessages implements AsyncDisposable {
   }
 
   #answerTo(message: Message, prefix: Prefix, protocol: number): Message | undefined {
-    const { log, cache, tunnels, advertised, probe } = this.#components
+    const { cache, tunnels, advertised, probe } = this.#components
     switch (message.kind) {
       case 'network-version':
         return this.#compareVersion(message.version, prefix)
@@ -152,7 +153,7 @@ export class NodeMessages implements AsyncDisposable {
         }
         const { addresses, skipped } = parseAddressList(message.addresses)
         if (skipped.length > 0)
-          log.warn({ peer: subnetNameOf(prefix), entries: skipped.join(' ') }, 'addresses not understood')
+          this.#logOf(prefix, 'warn', { entries: quote(skipped.join(' ')) }, 'addresses not understood')
         cache.store(prefix, addresses)
         tunnels.addressesLearnt(prefix, addresses)
         return undefined
@@ -164,7 +165,7 @@ export class NodeMessages implements AsyncDisposable {
       case 'topology':
         return this.#isRegistryNode(prefix) ? { kind: 'topology', topology: this.#topology() } : undefined
       case 'log':
-        log.info({ peer: subnetNameOf(prefix), text: message.text }, 'a node reports')
+        this.#logOf(prefix, 'info', { text: quote(message.text) }, 'a node reports')
         return undefined
       case 'close-tunnel':
         tunnels.closing.peerAsks(prefix)
@@ -192,6 +193,19 @@ export class NodeMessages implements AsyncDisposable {
       this.#send(prefix, { kind: 'dial-result', results: formatDialResults(results) })
   }
 
+  /** Logs something that a peer can bring about as often as it likes. */
+  #logOf(
+    prefix: Prefix,
+    level: 'debug' | 'info' | 'warn',
+    fields: Readonly<Record<string, unknown>>,
+    text: string,
+  ): void {
+    const peer = subnetNameOf(prefix)
+    this.#logLimit.write(`${peer} ${text}`, (omitted) =>
+      this.#components.log[level]({ peer, ...fields, ...omitted }, text),
+    )
+  }
+
   /** The registry, on this machine, asks this node itself. */
   #answerRegistry(code: number, argument: Uint8Array): Uint8Array | undefined {
     const { advertised } = this.#components
@@ -211,13 +225,13 @@ export class NodeMessages implements AsyncDisposable {
   }
 
   #compareVersion(version: Uint8Array, prefix: Prefix): Message | undefined {
-    const { identity, log } = this.#components
+    const { identity } = this.#components
     const newest = this.#newestVersion()
     const order = compareVersions(version, newest)
     if (order === 0) return undefined
     const verified = verifyVersion(version, identity().authority.publicKey)
     if (!verified.ok) {
-      log.debug({ peer: subnetNameOf(prefix), reason: messageOf(verified.reason) }, 'network version ignored')
+      this.#logOf(prefix, 'debug', { reason: verified.reason }, 'network version ignored')
       return undefined
     }
     if (order < 0) return { kind: 'network-version', version: newest }
@@ -269,3 +283,6 @@ export class NodeMessages implements AsyncDisposable {
     return this.#endpoint[Symbol.asyncDispose]()
   }
 }
+
+const quote = (text: string): string =>
+  text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text

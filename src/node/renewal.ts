@@ -52,7 +52,8 @@ export async function renewCertificate(
 
 /**
  * Fetches the CA certificate anew and writes it over the old file: the key must be the same; the serial number, and so
- * the network, may be another.
+ * the network, may be another. This call has no HMAC, so whoever answers in the registry's place must not be able to
+ * make such a certificate, nor to bring back an older one.
  * @throws Re6stError when the registry cannot be asked or its answer is not our CA
  */
 async function renewAuthority(
@@ -68,6 +69,10 @@ async function renewAuthority(
   if (!renewed.value.publicKey.equals(authority.publicKey))
     throw new Re6stError('REGISTRY', 'the registry sent the certificate of another CA: is --registry right?')
   if (renewed.value.x509.fingerprint512 === authority.x509.fingerprint512) return undefined
+  if (!isSignedBy(renewed.value, authority))
+    throw new Re6stError('REGISTRY', 'the registry sent a CA certificate that our CA has not signed')
+  if (renewed.value.notAfterMs < authority.notAfterMs)
+    throw new Re6stError('REGISTRY', 'the registry sent a CA certificate that ends earlier than ours')
   await replaceFile(files.ca, pem)
   return renewed.value
 }
@@ -106,6 +111,14 @@ export async function keepRenewed(
     }
     // Due and not renewed: the registry has nothing newer, or failed. Either way, not again before a day is over.
     if (wait <= 0 && renewed === 0) await clock.sleep(RETRY_MS, signal).catch(() => {})
+  }
+}
+
+function isSignedBy(renewed: Authority, { publicKey }: Authority): boolean {
+  try {
+    return renewed.x509.verify(publicKey)
+  } catch {
+    return false
   }
 }
 

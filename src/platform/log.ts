@@ -1,5 +1,6 @@
-import { type DestinationStream, destination, type Level, type Logger as PinoLogger, pino } from 'pino'
+import { type DestinationStream, type Level, type Logger as PinoLogger, pino } from 'pino'
 import { messageOf, Re6stError } from '../core/errors.ts'
+import { LogFile } from './log-file.ts'
 
 /** The one logger. Fields go first (`log.info({ peer: '5/16' }, 'tunnel up')`); the names are listed in docs/logging.md. */
 export type Logger = Pick<PinoLogger, 'error' | 'warn' | 'info' | 'debug' | 'trace'> & {
@@ -22,16 +23,27 @@ const LEVELS: readonly (Level | 'silent')[] = ['silent', 'warn', 'info', 'debug'
  */
 export function openLog({ file, verbosity }: { file?: string; verbosity: number }): LogOutput {
   const target = openTarget(file)
-  const stream: DestinationStream = { write: (line) => void target.write(humanLine(line)) }
+  const stream: DestinationStream = {
+    write(line) {
+      const omitted = target.append(humanLine(line))
+      if (omitted > 0) logger.warn({ omitted }, 'log lines were lost: they could not be written')
+    },
+  }
   const level = LEVELS[Math.max(0, Math.min(verbosity, LEVELS.length - 1))] ?? 'info'
   const logger = pino({ level, base: null, timestamp: () => `,"time":${Date.now()}` }, stream)
-  return { logger, reopen: () => target.reopen() }
+  const reopen = () => {
+    try {
+      target.reopen()
+    } catch (error) {
+      logger.warn({ err: error }, 'the log cannot be opened anew and goes on where it was')
+    }
+  }
+  return { logger, reopen }
 }
 
-function openTarget(file: string | undefined): ReturnType<typeof destination> {
+function openTarget(file: string | undefined): LogFile {
   try {
-    // Synchronous: nothing is lost in a crash, and a node logs little.
-    return destination({ ...(file === undefined ? { dest: 2 } : { dest: file, mkdir: true }), sync: true })
+    return new LogFile(file)
   } catch (error) {
     throw new Re6stError(
       'FILE',

@@ -44,8 +44,11 @@ export class SessionNode {
   random: (length: number) => Buffer
   /** Answers what comes in. */
   answer: (message: IncomingMessage) => Uint8Array = () => new Uint8Array()
+  /** How far its wall clock is from the other one. */
+  wallOffsetMs = 0
 
-  constructor(name: string, nowMs: number, seed = 1) {
+  constructor(name: string, nowMs: number, seed = 1, wallOffsetMs = 0) {
+    this.wallOffsetMs = wallOffsetMs
     const [key = '', certificate = ''] = NODES[name] ?? []
     this.random = (length) => Buffer.alloc(length, seed)
     this.certificate = recordedCertificate(certificate)
@@ -67,7 +70,23 @@ export class SessionNode {
       },
       (length) => this.random(length),
       nowMs,
+      (sameMs) => sameMs + this.wallOffsetMs,
     )
+  }
+}
+
+/** Delivers what was sent, until nothing is left; `fate` says how often each datagram arrives. */
+export function deliver(nodes: readonly SessionNode[], nowMs: number, fate: () => number = () => 1): void {
+  for (let round = 0; round < 50; round++) {
+    const under = nodes.flatMap((from) => from.sent.splice(0).map((sent) => ({ from, ...sent })))
+    if (under.length === 0) return
+    for (const { from, datagram, to } of under) {
+      const receiver = nodes.find(
+        (node) => node !== from && to.address.startsWith(node.address.replace(/1$/, '')),
+      )
+      for (let copies = fate(); copies > 0; copies--)
+        receiver?.sessions.receive(datagram, { address: from.address }, nowMs)
+    }
   }
 }
 

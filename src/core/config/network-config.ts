@@ -158,7 +158,7 @@ export function configOfValues(values: ConfigValues, caPublicKey: KeyObject): Re
       range === undefined || range === null
         ? undefined
         : { range: get('ipv4', 'a text', textOf), subnetBits: count('ipv4_sublen') },
-    babelDefault: get('babel_default', 'a text', textOf, ''),
+    babelDefault: get('babel_default', 'a list of interface options of babeld', babelDefaultOf, ''),
     keys: { sign: sign === 'anything' ? undefined : sign, accept: mac('babel_hmac_accept') },
     validUntilMs: values.has('valid_until') ? seconds('valid_until') : undefined,
     values,
@@ -194,6 +194,23 @@ function bytesOfBase64(value: ConfigValue | undefined): Buffer | undefined {
 }
 
 const textOf = (value: ConfigValue): string | undefined => (typeof value === 'string' ? value : undefined)
+
+/** What babeld's manual page lists for interfaces; each has one value. */
+const BABEL_OPTIONS = new Set([
+  ...['type', 'wired', 'link-quality', 'split-horizon', 'rxcost', 'channel', 'faraway', 'unicast'],
+  ...['hello-interval', 'update-interval', 'enable-timestamps', 'rfc6126-compatible'],
+  ...['rtt-decay', 'rtt-min', 'rtt-max', 'max-rtt-penalty'],
+])
+
+/** With one word that it does not know, babeld would not start, on any node; with a line end, it would obey. */
+function babelDefaultOf(value: ConfigValue): string | undefined {
+  if (typeof value !== 'string') return undefined
+  const words = value.split(/[ \t]+/).filter((word) => word !== '')
+  const isGood = words.every((word, at) =>
+    at % 2 === 0 ? BABEL_OPTIONS.has(word) : /^(\d{1,6}(\.\d{1,3})?|[a-z]{2,10})$/.test(word),
+  )
+  return isGood && words.length % 2 === 0 ? words.join(' ') : undefined
+}
 
 const countOf = (value: ConfigValue): number | undefined =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0xffff ? value : undefined

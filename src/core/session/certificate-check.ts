@@ -4,14 +4,14 @@ import {
   readNodeCertificate,
   verifyCertificate,
 } from '../crypto/certificate.ts'
-import { type Result, refuse } from '../result.ts'
-import { TokenBucket } from './token-bucket.ts'
+import { ok, type Result, refuse } from '../result.ts'
+import { TokenBucket } from '../token-bucket.ts'
 
 /*
  * Anyone inside the network can send us certificates, and each costs a signature to verify (about 0.2 ms). So:
- * a certificate that verified before costs nothing; strangers share a bucket, and each of them has a small one of
- * their own, so that one who floods us does not lock out the others; and whoever speaks from the subnet of a node
- * that we know has another bucket, which a flood of strangers does not empty.
+ * the certificate that a peer had before costs nothing; strangers share a bucket, and each of them has a small one of
+ * their own, so that one who floods us does not lock out the others; and whoever speaks from the subnet of a peer that
+ * we know, or have spoken to, has the bucket of that peer, which a flood of strangers does not empty.
  */
 
 /** Verifications a second for strangers, in all: 2 % of a core. */
@@ -19,20 +19,39 @@ const STRANGERS_PER_SECOND = 100
 /** For each stranger (by /64 of its address). */
 const STRANGER_PER_SECOND = 1
 const STRANGER_BURST = 5
-/** For the known, whose certificate has changed. */
-const KNOWN_PER_SECOND = 20
-/** How many verified certificates, and how many strangers, are remembered. */
-const MAX_REMEMBERED = 2_000
+/** For all peers whose certificate is new or has changed. */
+const PEERS_PER_SECOND = 100
+/** How many strangers have a bucket of their own. */
+const MAX_STRANGERS = 2_000
+/** How often, at most, those that were calm for a while are looked for when there are too many. */
+const FORGET_MS = 1_000
+/** A certificate with a key of 16,384 bits, signed by such a key, has half of it. */
+const MAX_CERTIFICATE_LENGTH = 8_192
+
+/** A peer in whose subnet the sender lies. */
+export interface CheckedPeer {
+  /** The one that was verified last. */
+  readonly certificate: NodeCertificate | undefined
+  /** Limits what others cost us in its name. */
+  readonly verifications: TokenBucket
+}
+
+/** When a certificate came. */
+export interface CheckTime {
+  /** For the rate. */
+  readonly monotonicMs: number
+  /** For the dates. */
+  readonly wallMs: number
+}
 
 /** Verifies certificates of peers, at a bounded cost. */
 export class CertificateCheck {
   readonly #authority: Authority
   #revoked: ReadonlySet<bigint> = new Set()
-  /** By DER, the one used last at the end. */
-  readonly #verified = new Map<string, NodeCertificate>()
   readonly #strangers = new TokenBucket(STRANGERS_PER_SECOND, STRANGERS_PER_SECOND)
-  readonly #known = new TokenBucket(KNOWN_PER_SECOND, 2 * KNOWN_PER_SECOND)
+  readonly #peers = new TokenBucket(PEERS_PER_SECOND, PEERS_PER_SECOND)
   readonly #bySource = new Map<string, TokenBucket>()
+  #forgottenMs = Number.NEGATIVE_INFINITY
 
   constructor(authority: Authority) {
     this.#authority = authority
@@ -50,52 +69,53 @@ export class CertificateCheck {
   /**
    * Reads and verifies a certificate, strictly.
    * @param sourceBits the bits of the sender's address after the network
-   * @param isKnownSource whether they lie in the subnet of a node whose certificate we have
+   * @param peer whom we know, or have spoken to, at this address
    */
-  check(der: Uint8Array, sourceBits: string, isKnownSource: boolean, nowMs: number): Result<NodeCertificate> {
-    const key = Buffer.from(der).toString('latin1')
-    const before = this.#verified.get(key)
-    if (before === undefined && !this.#mayVerify(sourceBits, isKnownSource, nowMs))
+  check(
+    der: Uint8Array,
+    sourceBits: string,
+    peer: CheckedPeer | undefined,
+    time: CheckTime,
+  ): Result<NodeCertificate> {
+    const before = peer?.certificate
+    if (before?.der.equals(der)) return this.#checkAgain(before, time.wallMs)
+    if (der.length > MAX_CERTIFICATE_LENGTH) return refuse('too long for a certificate')
+    if (!this.#mayVerify(sourceBits, peer, time.monotonicMs))
       return refuse('too many certificates to verify at the moment')
-    const read = before ? { ok: true as const, value: before } : readNodeCertificate(der)
+    const read = readNodeCertificate(der)
     if (!read.ok) return read
     const certificate = read.value
     // More bytes behind the certificate would make many datagrams of one.
     if (certificate.der.length !== der.length) return refuse('bytes behind the certificate')
     if (!sourceBits.startsWith(certificate.prefix)) return refuse('the certificate of another subnet')
     if (this.isRevoked(certificate)) return refuse('the certificate is revoked')
-    if (before) {
-      if (nowMs > Math.min(before.notAfterMs, this.#authority.notAfterMs))
-        return refuse('the certificate has expired')
-    } else {
-      const verified = verifyCertificate(this.#authority, certificate, { dates: 'strict', nowMs })
-      if (!verified.ok) return verified
-    }
-    this.#remember(key, certificate)
-    return { ok: true, value: certificate }
+    const verified = verifyCertificate(this.#authority, certificate, { dates: 'strict', nowMs: time.wallMs })
+    return verified.ok ? ok(certificate) : verified
   }
 
-  #mayVerify(sourceBits: string, isKnownSource: boolean, nowMs: number): boolean {
-    if (isKnownSource) return this.#known.take(nowMs)
+  #checkAgain(certificate: NodeCertificate, wallMs: number): Result<NodeCertificate> {
+    if (this.isRevoked(certificate)) return refuse('the certificate is revoked')
+    if (wallMs > Math.min(certificate.notAfterMs, this.#authority.notAfterMs))
+      return refuse('the certificate has expired')
+    return ok(certificate)
+  }
+
+  #mayVerify(sourceBits: string, peer: CheckedPeer | undefined, nowMs: number): boolean {
+    if (peer) return peer.verifications.take(nowMs) && this.#peers.take(nowMs)
     const subnet = sourceBits.slice(0, Math.max(16, 64 - this.#authority.network.length))
     let own = this.#bySource.get(subnet)
     if (!own) {
-      if (this.#bySource.size >= MAX_REMEMBERED) this.#forgetIdle(nowMs)
+      if (this.#bySource.size >= MAX_STRANGERS) this.#forgetCalm(nowMs)
       // As many strangers as that at once are a flood: no memory for each, the common bucket alone decides.
       own = new TokenBucket(STRANGER_PER_SECOND, STRANGER_BURST)
-      if (this.#bySource.size < MAX_REMEMBERED) this.#bySource.set(subnet, own)
+      if (this.#bySource.size < MAX_STRANGERS) this.#bySource.set(subnet, own)
     }
     return own.take(nowMs) && this.#strangers.take(nowMs)
   }
 
-  #forgetIdle(nowMs: number): void {
+  #forgetCalm(nowMs: number): void {
+    if (nowMs - this.#forgottenMs < FORGET_MS) return
+    this.#forgottenMs = nowMs
     for (const [source, bucket] of this.#bySource) if (bucket.isFull(nowMs)) this.#bySource.delete(source)
-  }
-
-  #remember(key: string, certificate: NodeCertificate): void {
-    this.#verified.delete(key)
-    this.#verified.set(key, certificate)
-    const [oldest] = this.#verified.keys()
-    if (this.#verified.size > MAX_REMEMBERED && oldest !== undefined) this.#verified.delete(oldest)
   }
 }

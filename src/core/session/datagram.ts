@@ -43,12 +43,19 @@ export const LAST_HELLO = 2
 /** After it nothing can be sent. */
 export const LAST_SEQUENCE = 0xffffffff
 
+/**
+ * More is no datagram of a node: the longest that one has to say is a topology, 10 bytes for each of its tunnels. What
+ * is longer is not worth the hash over it.
+ */
+export const LONGEST_DATAGRAM = 16 << 10
+
 const SEQUENCE_LENGTH = 4
 const SHA1_LENGTH = 20
 
 /** Reads a datagram. */
 export function decodeDatagram(datagram: Uint8Array): Result<Datagram> {
   if (datagram.length < SEQUENCE_LENGTH) return refuse('shorter than a sequence number')
+  if (datagram.length > LONGEST_DATAGRAM) return refuse('longer than anything that a node says')
   const sequence = Buffer.from(datagram.buffer, datagram.byteOffset, SEQUENCE_LENGTH).readUInt32BE()
   const rest = datagram.subarray(SEQUENCE_LENGTH)
   switch (sequence) {

@@ -3,6 +3,9 @@ import { PROTOCOL } from '../config/protocol-number.ts'
 import type { Authority, NodeCertificate } from '../crypto/certificate.ts'
 import { type Decryptor, encrypt, makeDecryptor, sign, verifySignature } from '../crypto/rsa.ts'
 import { newSecret, SECRET_LENGTH } from '../crypto/secret.ts'
+import { ok, type Result, refuse } from '../result.ts'
+import { TokenBucket } from '../token-bucket.ts'
+import { ADDRESS_BITS } from '../values/bits.ts'
 import { bitsInside, firstAddress, type Prefix } from '../values/prefix.ts'
 import { CertificateCheck } from './certificate-check.ts'
 import {
@@ -16,7 +19,6 @@ import {
   LAST_HELLO,
   LAST_SEQUENCE,
 } from './datagram.ts'
-import { TokenBucket } from './token-bucket.ts'
 
 /*
  * Sessions between nodes (protocol, section 6), as a machine without input or output. For each peer:
@@ -30,6 +32,9 @@ import { TokenBucket } from './token-bucket.ts'
  *   ┌─────────┐  an authentic message     ┌─────────┐        │ a hello with a greater secret: we answer a message
  *   │ offered │ ────────────────────────▶ │ session │ ◀──────┘
  *   └─────────┘                           └─────────┘ ── 60 s without an answer: hello0 again, when something is to be sent
+ *
+ * Intervals are of a clock that nobody sets; the wall clock counts for certificates and for the secrets that we make,
+ * which are greater than any that was used with the peer, however wrong its clock was, or ours.
  *
  * An offered secret does not replace the session in use until the peer has shown that it has it: one who replays the
  * peer's hello0 cannot end the session.
@@ -72,6 +77,9 @@ export interface Destination {
   readonly port?: number
 }
 
+/** Wall-clock time (milliseconds since the Unix epoch) at a moment that the caller names by another clock. */
+export type WallClock = (nowMs: number) => number
+
 /** Cryptographic randomness. */
 export type RandomBytes = (length: number) => Uint8Array
 
@@ -96,11 +104,16 @@ interface Peer {
   offered: Session | undefined
   /** The greatest secret that was used with this peer, by either side. */
   greatestSecret: Buffer
+  /** The last secret that it made was not greater: it is our turn to make one. */
+  makesOldSecrets: boolean
   /** When we sent a hello0 of our own accord, and as an answer. */
   hello0Ms: number | undefined
   answeredHello0Ms: number | undefined
-  /** Limits signatures that the peer's hellos cost us. */
+  /** Limits signatures that the peer's hellos cost us, and those of the certificates that come from its subnet. */
   readonly signatures: TokenBucket
+  readonly verifications: TokenBucket
+  /** Limits what one that has a session can make us do. */
+  readonly messages: TokenBucket
   /** Bodies that wait for the session, until its handshake is given up. */
   waiting: { readonly body: Uint8Array; readonly sinceMs: number }[]
 }
@@ -121,8 +134,16 @@ const SIGNATURES_PER_SECOND = 1
 const SIGNATURES_BURST = 5
 /** All peers together: 5 % of a core. */
 const ALL_SIGNATURES_PER_SECOND = 100
+/** Certificates of one peer, or of others in its name. */
+const VERIFICATIONS_PER_SECOND = 1
+const VERIFICATIONS_BURST = 5
+/** A peer says a few words when a tunnel is made and when the network changes; each can make us answer, log, or write. */
+const MESSAGES_PER_SECOND = 10
+const MESSAGES_BURST = 50
 /** More peers than a node ever speaks to; a bound on memory. */
 const MAX_PEERS = 5_000
+/** Sources whose addresses are remembered as bits. */
+const MAX_SOURCES = 1_000
 /** Secrets begin with a time in microseconds: this much is far beyond any clock that is about right (year 2112). */
 const MAX_SECRET_TIME = 1n << 52n
 
@@ -135,23 +156,36 @@ export class Sessions {
   readonly #handlers: SessionHandlers
   readonly #random: RandomBytes
   readonly #peers = new Map<Prefix, Peer>()
+  /** Lengths that prefixes of peers have, or had: in most networks there is one. */
+  readonly #lengths = new Set<number>()
+  /** The bits of addresses after the network, or that they are outside. */
+  readonly #sources = new Map<string, Result<string>>()
   readonly #signatures = new TokenBucket(ALL_SIGNATURES_PER_SECOND, ALL_SIGNATURES_PER_SECOND)
   /** Secrets from before we started may be replayed: they are too small. */
   readonly #firstSecret: Buffer
-  #lastTimeUs = 0n
+  readonly #wallMs: WallClock
 
-  constructor(identity: SessionIdentity, handlers: SessionHandlers, random: RandomBytes, nowMs: number) {
+  /** @param nowMs as in all methods: of a clock that never jumps */
+  constructor(
+    identity: SessionIdentity,
+    handlers: SessionHandlers,
+    random: RandomBytes,
+    nowMs: number,
+    wallMs: WallClock = (sameMs) => sameMs,
+  ) {
     this.#identity = identity
     this.#handlers = handlers
     this.#random = random
+    this.#wallMs = wallMs
     this.#decrypt = makeDecryptor(identity.privateKey)
     this.#check = new CertificateCheck(identity.authority)
-    this.#firstSecret = newSecret(BigInt(Math.floor(nowMs)) * 1000n, new Uint8Array(SECRET_LENGTH))
+    this.#firstSecret = newSecret(BigInt(Math.floor(wallMs(nowMs))) * 1000n, new Uint8Array(SECRET_LENGTH))
   }
 
   /** Our certificate was renewed: peers notice by its fingerprint. */
   setIdentity(identity: SessionIdentity): void {
     this.#identity = identity
+    this.#sources.clear()
     this.#decrypt = makeDecryptor(identity.privateKey)
     this.#check = new CertificateCheck(identity.authority)
     this.#check.setRevoked(this.#revoked)
@@ -178,6 +212,7 @@ export class Sessions {
 
   /** Says something to a peer: now if there is a session, else as soon as its handshake is done. */
   send(prefix: Prefix, body: Uint8Array, nowMs: number): void {
+    if (!this.#isNode(prefix)) return this.#handlers.ignored('there can be no such node', '')
     const peer = this.#peer(prefix)
     if (peer.session && isAlive(peer.session, nowMs)) {
       this.#say(peer.session, body, this.#addressOf(prefix), nowMs)
@@ -215,11 +250,11 @@ export class Sessions {
 
   /** @returns why the datagram is ignored */
   #receive(datagram: Uint8Array, source: Destination, nowMs: number): string | undefined {
-    const sourceBits = bitsInside(this.#identity.authority.network, source.address)
+    const sourceBits = this.#bitsOf(source.address)
     if (!sourceBits.ok) return sourceBits.reason
     const decoded = decodeDatagram(datagram)
     if (!decoded.ok) return decoded.reason
-    const peer = this.#knownPeer(sourceBits.value)
+    const peer = this.#peerAt(sourceBits.value, ({ certificate }) => certificate !== undefined)
     switch (decoded.value.kind) {
       case 'hello0':
         return this.#receiveHello0(
@@ -252,9 +287,9 @@ export class Sessions {
     nowMs: number,
   ): string | undefined {
     let refusal = ''
+    const time = { monotonicMs: nowMs, wallMs: this.#wallMs(nowMs) }
     for (const { protocol, fingerprint, certificate: der } of readings) {
-      const isKnown = this.#knownPeer(sourceBits) !== undefined
-      const certificate = this.#check.check(der, sourceBits, isKnown, nowMs)
+      const certificate = this.#check.check(der, sourceBits, this.#peerAt(sourceBits), time)
       if (!certificate.ok) {
         refusal ||= certificate.reason
         continue
@@ -299,8 +334,13 @@ export class Sessions {
     nowMs: number,
   ): string | undefined {
     if (!this.#maySign(peer, nowMs)) return 'too many hellos at the moment'
-    const secret = newSecret(this.#timeUs(nowMs), this.#random(SECRET_LENGTH))
-    const encrypted = encrypt(certificate.publicKey, secret)
+    const secret = newSecret(this.#timeUs(peer, nowMs), this.#random(SECRET_LENGTH))
+    let encrypted: Buffer
+    try {
+      encrypted = encrypt(certificate.publicKey, secret)
+    } catch {
+      return 'a certificate whose key cannot be used'
+    }
     peer.greatestSecret = secret
     peer.offered = newSession(secret)
     // Very old nodes do not expect a protocol number.
@@ -323,8 +363,10 @@ export class Sessions {
     const secret = this.#decrypt(encrypted)
     if (secret.length !== SECRET_LENGTH || secret.readBigUInt64BE() > MAX_SECRET_TIME)
       return 'a hello that is not for us'
-    if (Buffer.compare(secret, peer.greatestSecret) <= 0)
+    if (Buffer.compare(secret, peer.greatestSecret) <= 0) {
+      peer.makesOldSecrets = true
       return 'a hello with an old secret: a replay, or a clock that is wrong'
+    }
     peer.greatestSecret = secret
     peer.protocol = protocol
     peer.offered = undefined
@@ -354,6 +396,7 @@ export class Sessions {
     session.unansweredMs = undefined
     session.unacknowledged = undefined
     if (body.length === 0) return undefined // an acknowledgement
+    if (!peer.messages.take(nowMs)) return 'too many messages of one peer at the moment'
     const answer = this.#handlers.answer({ prefix: peer.prefix, protocol: peer.protocol, body })
     this.#sendMessage(session, answer, source, nowMs)
     return undefined
@@ -364,6 +407,7 @@ export class Sessions {
     const waiting = peer.waiting
     peer.waiting = []
     peer.hello0Ms = undefined
+    peer.makesOldSecrets = false
     if (waiting.length === 0 && source) this.#sendMessage(session, new Uint8Array(), source, nowMs)
     for (const { body } of waiting) this.#say(session, body, source ?? this.#addressOf(peer.prefix), nowMs)
   }
@@ -385,9 +429,11 @@ export class Sessions {
   #sendHello0(peer: Peer, nowMs: number): void {
     peer.hello0Ms = nowMs
     const { der } = this.#identity.certificate
-    const datagram = peer.certificate
-      ? encodeFingerprintHello0(PROTOCOL, peer.certificate.fingerprintSha1, der)
-      : encodeHello0(der)
+    // As if we did not know its certificate: then it shows that it knows ours, and the secret is ours to make.
+    const datagram =
+      peer.certificate && !peer.makesOldSecrets
+        ? encodeFingerprintHello0(PROTOCOL, peer.certificate.fingerprintSha1, der)
+        : encodeHello0(der)
     this.#handlers.send(datagram, this.#addressOf(peer.prefix))
   }
 
@@ -395,24 +441,42 @@ export class Sessions {
     return peer.signatures.take(nowMs) && this.#signatures.take(nowMs)
   }
 
-  /** Strictly increasing, also within a microsecond. */
-  #timeUs(nowMs: number): bigint {
-    const time = BigInt(Math.floor(nowMs * 1000))
-    this.#lastTimeUs = time > this.#lastTimeUs ? time : this.#lastTimeUs + 1n
-    return this.#lastTimeUs
+  /** Now, or later than any secret that was used with this peer: clocks are set back. */
+  #timeUs({ greatestSecret }: Peer, nowMs: number): bigint {
+    const time = BigInt(Math.floor(this.#wallMs(nowMs) * 1000))
+    const last = greatestSecret.readBigUInt64BE()
+    return time > last ? time : last + 1n
+  }
+
+  /** What the registry names, or somebody in its place, may be too long for an address. */
+  #isNode(prefix: Prefix): boolean {
+    const { network } = this.#identity.authority
+    return prefix.length > 0 && network.length + prefix.length <= ADDRESS_BITS
   }
 
   #addressOf(prefix: Prefix): Destination {
     return { address: firstAddress(this.#identity.authority.network, prefix) }
   }
 
-  /** The peer with a known certificate in whose subnet an address lies. */
-  #knownPeer(sourceBits: string): Peer | undefined {
-    for (let length = sourceBits.length; length > 0; length--) {
+  /** The peer in whose subnet an address lies, the one with the longest prefix that `isMeant`. */
+  #peerAt(sourceBits: string, isMeant: (peer: Peer) => boolean = () => true): Peer | undefined {
+    let found: Peer | undefined
+    for (const length of this.#lengths) {
+      if (found && found.prefix.length > length) continue
       const peer = this.#peers.get(sourceBits.slice(0, length) as Prefix)
-      if (peer?.certificate) return peer
+      if (peer && isMeant(peer)) found = peer
     }
-    return undefined
+    return found
+  }
+
+  #bitsOf(address: string): Result<string> {
+    const known = this.#sources.get(address)
+    if (known) return known
+    const bits = bitsInside(this.#identity.authority.network, address)
+    const result = bits.ok ? ok(bits.value) : refuse('its source address is not in the network')
+    if (this.#sources.size >= MAX_SOURCES) this.#sources.clear()
+    this.#sources.set(address, result)
+    return result
   }
 
   #peer(prefix: Prefix): Peer {
@@ -426,12 +490,16 @@ export class Sessions {
       session: undefined,
       offered: undefined,
       greatestSecret: this.#firstSecret,
+      makesOldSecrets: false,
       hello0Ms: undefined,
       answeredHello0Ms: undefined,
       signatures: new TokenBucket(SIGNATURES_PER_SECOND, SIGNATURES_BURST),
+      verifications: new TokenBucket(VERIFICATIONS_PER_SECOND, VERIFICATIONS_BURST),
+      messages: new TokenBucket(MESSAGES_PER_SECOND, MESSAGES_BURST),
       waiting: [],
     }
     this.#peers.set(prefix, peer)
+    this.#lengths.add(prefix.length)
     return peer
   }
 

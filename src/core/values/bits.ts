@@ -45,8 +45,9 @@ export function bitsOfAddress(address: string): Result<string> {
   )
   const [head = '', tail] = text.split('::')
   const groupsOf = (part: string) => (part === '' ? [] : part.split(':'))
+  const bitsOfGroup = (group: string) => Number.parseInt(group, 16).toString(2).padStart(16, '0')
   const before = groupsOf(head)
   const after = tail === undefined ? [] : groupsOf(tail)
   const zeros = Array<string>(8 - before.length - after.length).fill('0')
-  return ok([...before, ...zeros, ...after].map((group) => bitsOfNumber(BigInt(`0x${group}`), 16)).join(''))
+  return ok([...before, ...zeros, ...after].map(bitsOfGroup).join(''))
 }

@@ -1,4 +1,5 @@
 import { readFile, rm } from 'node:fs/promises'
+import { messageOf } from '../../core/errors.ts'
 import { replaceFile } from '../../platform/files.ts'
 import type { Logger } from '../../platform/log.ts'
 
@@ -17,21 +18,25 @@ interface Content {
 
 /**
  * What was done to the kernel and is to be undone, in a file: after kill -9 the next start finds it. A deed is written
- * down before it is done, so that no moment to be killed at leaves one that nobody knows of.
+ * down before it is done, so that no moment to be killed at leaves one that nobody knows of. On a full disk it is only
+ * in memory: a node that did not start then could not be reached to make space.
  */
 export class Journal {
   readonly #file: string
   readonly #boot: string
+  readonly #log: Logger
   #deeds: readonly Deed[] = []
+  #isWritable = true
 
-  private constructor(file: string, boot: string) {
+  private constructor(file: string, boot: string, log: Logger) {
     this.#file = file
     this.#boot = boot
+    this.#log = log
   }
 
   /** Opens the journal and reads what a predecessor left in it. A file that makes no sense is taken for an empty one. */
   static async open(file: string, boot: string, log: Logger): Promise<Journal> {
-    const journal = new Journal(file, boot)
+    const journal = new Journal(file, boot, log)
     const text = await readFile(file, 'utf8').catch(() => undefined)
     if (text === undefined) return journal
     const content = contentOf(text)
@@ -58,9 +63,19 @@ export class Journal {
 
   async #write(deeds: readonly Deed[]): Promise<void> {
     this.#deeds = deeds
-    if (deeds.length === 0) return rm(this.#file, { force: true })
     const content: Content = { boot: this.#boot, deeds }
-    await replaceFile(this.#file, `${JSON.stringify(content)}\n`, 0o600)
+    try {
+      if (deeds.length === 0) await rm(this.#file, { force: true })
+      else await replaceFile(this.#file, `${JSON.stringify(content)}\n`, 0o600)
+      this.#isWritable = true
+    } catch (error) {
+      if (this.#isWritable)
+        this.#log.warn(
+          { reason: messageOf(error) },
+          `${this.#file} cannot be written: if this node is killed now, its changes in the kernel stay`,
+        )
+      this.#isWritable = false
+    }
   }
 }
 

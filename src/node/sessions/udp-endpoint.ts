@@ -13,6 +13,8 @@ import {
 import type { Prefix } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
+import { LogLimit } from '../../platform/log-limit.ts'
+import { IgnoredDatagrams } from './ignored-datagrams.ts'
 
 /** Who decides what is answered. */
 export interface EndpointHandlers {
@@ -34,10 +36,12 @@ export interface EndpointComponents {
 }
 
 const TICK_MS = 1_000
-/** Ignored datagrams are counted by reason, and logged no more often than this. */
+/** How often what was ignored is reported. */
 const REPORT_MS = 60_000
 /** From here the registry on this machine speaks to us. */
 const LOOPBACK = '::1'
+/** The registry asks all nodes at once, and whoever runs on this machine may speak in its place. */
+const MAX_ASKERS = 10_000
 
 /** The node's UDP port: runs the sessions with other nodes, and forwards for the registry. */
 export class UdpEndpoint implements AsyncDisposable {
@@ -46,15 +50,18 @@ export class UdpEndpoint implements AsyncDisposable {
   readonly #sessions: Sessions
   readonly #own: () => Prefix
   readonly #socket = createSocket({ type: 'udp6', ipv6Only: true, reuseAddr: false })
-  readonly #ignored = new Map<string, number>()
+  readonly #ignored: IgnoredDatagrams
+  readonly #logLimit: LogLimit
   readonly #timers: Disposable[] = []
   /** Where the last request of the registry for each node came from. */
   readonly #askers = new Map<Prefix, Destination>()
   #isClosed = false
 
   constructor(components: EndpointComponents, handlers: EndpointHandlers, identity: SessionIdentity) {
-    const { clock, random } = components
+    const { clock, log, random } = components
     this.#components = components
+    this.#ignored = new IgnoredDatagrams(log, clock)
+    this.#logLimit = new LogLimit(clock)
     this.#handlers = handlers
     let current = identity
     this.#own = () => current.certificate.prefix
@@ -64,10 +71,11 @@ export class UdpEndpoint implements AsyncDisposable {
         send: (datagram, to) => this.#send(datagram, to),
         answer: (message) => this.#answer(message),
         established: (prefix) => handlers.established(prefix),
-        ignored: (reason) => void this.#ignored.set(reason, (this.#ignored.get(reason) ?? 0) + 1),
+        ignored: (reason, source) => this.#ignored.count(reason, source),
       },
       random,
-      clock.now(),
+      clock.monotonicMs(),
+      () => clock.now(),
     )
     this.setIdentity = (next) => {
       current = next
@@ -94,11 +102,11 @@ export class UdpEndpoint implements AsyncDisposable {
     }
     this.#socket.on('error', (error) => log.warn({ reason: messageOf(error) }, 'UDP socket'))
     this.#socket.on('message', (datagram, { address, port: from }) =>
-      this.#receive(datagram, { address, port: from }),
+      this.#receiveSafely(datagram, { address, port: from }),
     )
     this.#timers.push(
-      clock.every(TICK_MS, () => this.#sessions.tick(clock.now())),
-      clock.every(REPORT_MS, () => this.#report()),
+      clock.every(TICK_MS, () => this.#sessions.tick(clock.monotonicMs())),
+      clock.every(REPORT_MS, () => this.#ignored.report()),
     )
   }
 
@@ -109,26 +117,46 @@ export class UdpEndpoint implements AsyncDisposable {
 
   /** Says something to a peer: as soon as there is a session. */
   send(prefix: Prefix, body: Uint8Array): void {
-    this.#sessions.send(prefix, body, this.#components.clock.now())
+    this.#sessions.send(prefix, body, this.#components.clock.monotonicMs())
+  }
+
+  /** Whatever goes wrong with one datagram: a node that ends takes all its tunnels along. */
+  #receiveSafely(datagram: Buffer, source: Destination): void {
+    try {
+      this.#receive(datagram, source)
+    } catch (error) {
+      this.#logLimit.write('failure', (omitted) =>
+        this.#components.log.error(
+          { err: error, source: source.address, ...omitted },
+          'a datagram cannot be handled',
+        ),
+      )
+    }
   }
 
   #receive(datagram: Buffer, source: Destination): void {
     if (source.address === LOOPBACK) return this.#receiveFromRegistry(datagram, source)
-    this.#sessions.receive(datagram, source, this.#components.clock.now())
+    this.#sessions.receive(datagram, source, this.#components.clock.monotonicMs())
   }
 
   #receiveFromRegistry(datagram: Buffer, source: Destination): void {
     const request = decodeRegistryDatagram(datagram)
-    if (!request.ok)
-      return void this.#ignored.set(request.reason, (this.#ignored.get(request.reason) ?? 0) + 1)
+    if (!request.ok) return this.#ignored.count(request.reason, source.address)
     const { prefix, code, argument } = request.value
     if (prefix !== this.#own()) {
-      this.#askers.set(prefix, source)
+      this.#remember(prefix, source)
       return this.send(prefix, Buffer.concat([Buffer.of(code | FORWARDED_FLAG), argument]))
     }
     if (code === 0) return this.#handlers.versionAnnounced()
     const answer = this.#handlers.answerRegistry(code, argument)
     if (answer) this.#send(encodeRegistryDatagram({ prefix, code, argument: answer }), source)
+  }
+
+  #remember(prefix: Prefix, asker: Destination): void {
+    this.#askers.delete(prefix)
+    const [oldest] = this.#askers.keys()
+    if (this.#askers.size >= MAX_ASKERS && oldest !== undefined) this.#askers.delete(oldest)
+    this.#askers.set(prefix, asker)
   }
 
   #answer(message: IncomingMessage): Uint8Array {
@@ -149,15 +177,8 @@ export class UdpEndpoint implements AsyncDisposable {
     if (this.#isClosed) return
     this.#socket.send(datagram, port, address, (error) => {
       if (!error) return
-      const reason = `cannot be sent: ${(error as NodeJS.ErrnoException).code ?? error.message}`
-      this.#ignored.set(reason, (this.#ignored.get(reason) ?? 0) + 1)
+      this.#ignored.count(`cannot be sent: ${(error as NodeJS.ErrnoException).code ?? error.message}`)
     })
-  }
-
-  #report(): void {
-    for (const [reason, count] of this.#ignored)
-      this.#components.log.debug({ reason, count }, 'datagrams ignored')
-    this.#ignored.clear()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,6 +5,7 @@ import { managementCommand } from '../../core/openvpn/management-command.ts'
 import type { Environment } from '../../core/openvpn/management-reader.ts'
 import { subnetNameOf } from '../../core/values/prefix.ts'
 import type { Logger } from '../../platform/log.ts'
+import { LogLimit } from '../../platform/log-limit.ts'
 import { type OpenvpnContext, type OpenvpnMessage, OpenvpnProcess } from './openvpn-process.ts'
 import { createTap, type Tap } from './tap.ts'
 import type { Admission, ServerSpec, Traffic, TunnelServer } from './transport.ts'
@@ -31,6 +32,7 @@ export class OpenvpnServer implements TunnelServer {
   readonly #context: OpenvpnContext
   readonly #argumentsFor: (managementSocket: string) => readonly string[]
   readonly #log: Logger
+  readonly #logLimit: LogLimit
   readonly #stopping = new AbortController()
   readonly #supervision: Promise<void>
   readonly #listening = deferred()
@@ -51,6 +53,7 @@ export class OpenvpnServer implements TunnelServer {
     this.spec = spec
     this.#argumentsFor = argumentsFor
     this.#log = context.log.child({ iface: spec.iface })
+    this.#logLimit = new LogLimit(context.clock)
     this.#listening.promise.catch(() => {}) // whoever is interested awaits listening()
     this.#process = this.#start()
     this.#supervision = this.#supervise()
@@ -173,7 +176,7 @@ export class OpenvpnServer implements TunnelServer {
     const end = remoteEndOf(environment)
     if (!end.ok) return [this.#denial(cid, kid, end.reason)]
     const admission = this.#admit(end.value)
-    if (!admission.admit) return [this.#denial(cid, kid, admission.reason)]
+    if (!admission.admit) return [this.#denial(cid, kid, admission.reason, end.value)]
     this.#clients.set(cid, { number: this.#nextNumber++, up: false, ...end.value })
     const pushed = [
       externalAddressOption(end.value.underlay.address),
@@ -191,7 +194,7 @@ export class OpenvpnServer implements TunnelServer {
     const admission = this.#admit(client)
     if (admission.admit) return managementCommand.readmitClient(cid, kid)
     client.dropReason ??= admission.reason
-    return this.#denial(cid, kid, admission.reason)
+    return this.#denial(cid, kid, admission.reason, client)
   }
 
   #onEstablished(cid: number): void {
@@ -210,8 +213,12 @@ export class OpenvpnServer implements TunnelServer {
     this.#forget(cid, client, process.reasonAbout(about) ?? 'the connection ended')
   }
 
-  #denial(cid: number, kid: number, reason: string): string {
-    this.#log.info({ reason }, 'client refused')
+  /** One that is refused dials again, every second or so. */
+  #denial(cid: number, kid: number, reason: string, end?: RemoteEnd): string {
+    const peer = end && subnetNameOf(end.peer.prefix)
+    this.#logLimit.write(`${peer} ${reason}`, (omitted) =>
+      this.#log.info({ peer, underlay: end?.underlay.address, reason, ...omitted }, 'client refused'),
+    )
     return managementCommand.denyClient(cid, kid, reason)
   }
 

@@ -88,6 +88,11 @@ describe('answers of getNetworkConfig', () => {
     ['registry_prefix', '012', 'registry_prefix is not a prefix'],
     ['babel_hmac_sign', '%%%', 'babel_hmac_sign is not base64'],
     ['encrypt', 'yes', 'encrypt is not a boolean'],
+    ['babel_default', 'rtt-max 500\nredistribute deny', 'babel_default is not a list of interface options'],
+    ['babel_default', 'rtt-max', 'babel_default is not a list of interface options'],
+    ['babel_default', 'faster true', 'babel_default is not a list of interface options'],
+    ['babel_default', 500, 'babel_default is not a list of interface options'],
+    ['version', Buffer.from([1, 2, 3]), 'the network version is not signed by the CA'],
   ])('refuses %s = %j, and says so', (name, value, reason) => {
     expect(read(encodeNetworkConfig({ ...base, [name]: value }))).toContain(reason)
   })

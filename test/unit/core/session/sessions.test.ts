@@ -3,24 +3,9 @@ import { decodeMessageBody, encodeMessageBody, type Message } from '../../../../
 import { decodeRegistryDatagram, encodeRegistryDatagram } from '../../../../src/core/session/registry-link.ts'
 import { prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { fc, test } from '../../../support/property.ts'
-import { RECORDED_MS, SessionNode } from '../../../support/sessions.ts'
+import { deliver, RECORDED_MS, SessionNode } from '../../../support/sessions.ts'
 
 const HELLO = Buffer.from('\x04hello')
-
-/** Delivers what was sent, until nothing is left; `fate` says how often each datagram arrives. */
-function deliver(nodes: readonly SessionNode[], nowMs: number, fate: () => number = () => 1): void {
-  for (let round = 0; round < 50; round++) {
-    const under = nodes.flatMap((from) => from.sent.splice(0).map((sent) => ({ from, ...sent })))
-    if (under.length === 0) return
-    for (const { from, datagram, to } of under) {
-      const receiver = nodes.find(
-        (node) => node !== from && to.address.startsWith(node.address.replace(/1$/, '')),
-      )
-      for (let copies = fate(); copies > 0; copies--)
-        receiver?.sessions.receive(datagram, { address: from.address }, nowMs)
-    }
-  }
-}
 
 const pair = () => {
   const [a, b] = [new SessionNode('node-a', RECORDED_MS, 1), new SessionNode('node-b', RECORDED_MS, 2)]

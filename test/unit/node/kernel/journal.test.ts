@@ -21,6 +21,18 @@ afterEach(() => rmSync(directory, { recursive: true }))
 const open = (boot = 'this boot') => Journal.open(file, boot, silentLog)
 
 describe('the journal', () => {
+  it('on a disk that takes nothing is only in memory, and says so once', async () => {
+    const warnings: string[] = []
+    const log = { ...silentLog, warn: (_: unknown, text: string) => warnings.push(text) }
+    const journal = await Journal.open(join(directory, 'missing', 'kernel.json'), 'this boot', log as never)
+    await journal.add(FORWARDING)
+    await journal.add(ADDRESS)
+    expect(journal.deeds).toEqual([FORWARDING, ADDRESS])
+    await journal.remove(FORWARDING)
+    expect(journal.deeds).toEqual([ADDRESS])
+    expect(warnings).toEqual([expect.stringContaining('cannot be written')])
+  })
+
   it('tells the next start what is to be undone, the oldest first', async () => {
     const journal = await open()
     await journal.add(FORWARDING)

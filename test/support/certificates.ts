@@ -1,0 +1,27 @@
+import 'reflect-metadata'
+import { createPrivateKey, webcrypto } from 'node:crypto'
+import * as x509 from '@peculiar/x509'
+import { type NodeCertificate, readNodeCertificate } from '../../src/core/crypto/certificate.ts'
+import { vectors } from './vectors.ts'
+
+const ALGORITHM = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-512' } as const
+const pki = vectors<{ keys: Record<string, string> }>('pki.json')
+
+/** A copy of a certificate that another of the recorded CAs' keys has signed. */
+export async function copySignedBy(certificate: NodeCertificate, keyName: string): Promise<NodeCertificate> {
+  const original = new x509.X509Certificate(certificate.der)
+  const key = createPrivateKey(pki.keys[keyName] ?? '').export({ format: 'der', type: 'pkcs8' })
+  const copy = await x509.X509CertificateGenerator.create({
+    serialNumber: original.serialNumber,
+    subject: original.subjectName,
+    issuer: original.issuerName,
+    notBefore: original.notBefore,
+    notAfter: original.notAfter,
+    publicKey: original.publicKey,
+    signingAlgorithm: ALGORITHM,
+    signingKey: await webcrypto.subtle.importKey('pkcs8', key, ALGORITHM, false, ['sign']),
+  })
+  const read = readNodeCertificate(Buffer.from(copy.rawData))
+  if (!read.ok) throw new Error(read.reason)
+  return read.value
+}
