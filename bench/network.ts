@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { withLab } from '../lab/lab.ts'
 import type { Machine } from '../lab/machine.ts'
+import { commandOf, cpuSeconds, memoryMb, pidsOf } from '../lab/process-cost.ts'
 import { Re6stNetwork } from '../lab/re6st-network.ts'
 import type { Re6stNode } from '../lab/re6st-node.ts'
 import { systemClock } from '../src/platform/clock.ts'
@@ -37,7 +37,7 @@ export function measureNetwork(helloSeconds: number): Promise<NetworkResult> {
     const joinMs = await network.allPairsPing({ deadlineMs: DEADLINE_MS })
 
     const observed = nodes[1] ?? ninth
-    const pids = await pidsOf(observed.machine)
+    const pids = await pidsOf(observed.machine, /re6stnet|openvpn|babeld/)
     const cpuBefore = cpuSeconds(pids)
     await systemClock.sleep(IDLE_MS)
     const own = observed.daemon?.pid ?? 0
@@ -53,41 +53,3 @@ export function measureNetwork(helloSeconds: number): Promise<NetworkResult> {
     }
   })
 }
-
-async function pidsOf(machine: Machine): Promise<number[]> {
-  const { stdout } = await machine.capture('ip', 'netns', 'pids', machine.namespace)
-  return stdout
-    .split('\n')
-    .map(Number)
-    .filter((pid) => pid > 0 && /re6stnet|openvpn|babeld/.test(commandOf(pid)))
-}
-
-const commandOf = (pid: number): string => {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-  } catch {
-    return ''
-  }
-}
-
-function memoryMb(pid: number, what: 'Pss' | 'Anonymous'): number {
-  try {
-    const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
-    return Number(new RegExp(`^${what}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0) / 1024
-  } catch {
-    return 0
-  }
-}
-
-/** Clock ticks of Linux are hundredths of a second. */
-const cpuSeconds = (pids: readonly number[]): number =>
-  pids.reduce((sum, pid) => {
-    try {
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-        .replace(/^.*\) /, '')
-        .split(' ')
-      return sum + (Number(fields[11]) + Number(fields[12])) / 100
-    } catch {
-      return sum
-    }
-  }, 0)

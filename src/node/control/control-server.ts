@@ -86,17 +86,32 @@ export class ControlServer implements AsyncDisposable {
     client.on('error', () => {}) // it left: nobody is there to be told
     client.on('close', () => this.#clients.delete(client))
     let pending = ''
-    let last: Promise<unknown> = Promise.resolve()
     client.on('data', (text) => {
       const lines = (pending + String(text)).split('\n')
       pending = lines.pop() ?? ''
-      // Answers have no number: they come in the order of the requests.
-      for (const line of lines)
-        last = last.then(async () => {
-          if (client.writable) client.write(`${await this.#answer(line)}\n`)
-        })
-      if (pending.length > MAX_REQUEST_LENGTH) client.end(`${failure('OPTION', 'the request is too long')}\n`)
+      // Answers have no number: they come in the order of the requests. Whoever does not read them is not heard.
+      client.pause()
+      void this.#answerAll(client, lines).then(() => {
+        if (pending.length > MAX_REQUEST_LENGTH)
+          client.end(`${failure('OPTION', 'the request is too long')}\n`)
+        client.resume()
+      })
     })
+  }
+
+  async #answerAll(client: Socket, lines: readonly string[]): Promise<void> {
+    for (const line of lines) {
+      const answer = await this.#answer(line)
+      if (!client.writable) return
+      if (client.write(`${answer}\n`)) continue
+      const over = new AbortController()
+      await Promise.race(
+        ['drain', 'close'].map((event) => once(client, event, { signal: over.signal })),
+      ).catch(
+        () => {}, // it left with an error
+      )
+      over.abort()
+    }
   }
 
   async #answer(line: string): Promise<string> {

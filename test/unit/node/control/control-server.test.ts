@@ -8,6 +8,7 @@ import { askNode } from '../../../../src/ctl/ask.ts'
 import { type ControlAnswers, ControlServer } from '../../../../src/node/control/control-server.ts'
 import { silentLog } from '../../../../src/platform/log.ts'
 import { examplesOfDocument } from '../../../support/control-examples.ts'
+import { memoryInUse } from '../../../support/memory.ts'
 import { fc, test } from '../../../support/property.ts'
 
 const examples = examplesOfDocument()
@@ -85,6 +86,16 @@ describe('the control socket', () => {
     expect(await exchange('{"request":"everything"}\n')).toContain('unknown request')
     expect(await exchange('x'.repeat(70_000))).toContain('too long')
     expect(await askNode(path, 'status')).toEqual(examples.status)
+  })
+
+  it('does not go on answering one that does not read', async () => {
+    await using _ = await started()
+    const client = connect(path)
+    const before = memoryInUse()
+    client.write('{"request":"tunnels"}\n'.repeat(200_000))
+    expect(await askNode(path, 'status')).toEqual(examples.status)
+    expect(memoryInUse() - before).toBeLessThan(32 << 20)
+    client.destroy()
   })
 
   it('answers many at once, also beside one that never asks', async () => {
