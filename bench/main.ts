@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
 import { measureForwarding } from './forwarding.ts'
+import { measureFlood } from './flood.ts'
 import { measureNetwork, type NetworkResult } from './network.ts'
 import { measureOutages, type OutageResult } from './outage.ts'
 import { measurePackage, packageReport } from './package.ts'
@@ -41,6 +42,7 @@ const registry = measured(await measureRegistry())
 const portMapping = measured(await measurePortMapping())
 const throughput = measured(await measureThroughput())
 const forwarding = measured(await measureForwarding())
+const floods = measured(await measureFlood())
 const outages: OutageResult[] = []
 for (const hello of [4, 1]) outages.push(measured(await measureOutages(hello)))
 const networks: NetworkResult[] = []
@@ -101,6 +103,25 @@ ${table(
 PSS divides the pages of the executable among all Node.js processes of this machine. A single Node.js process that does
 nothing has 41 MB, 33 MB of it clean pages of its executable, which the kernel can drop: that is what stands in the way
 of 30 MB in all.
+
+## Hostile datagrams
+
+One node of three sends to UDP port 326 of another, through the tunnels between them, from addresses of its own and of
+others; meanwhile an honest node asks the other one a question, again and again, and waits three seconds for each answer.
+Memory is the node process's own (anonymous), before and after; CPU is that of the node process, in percent of one
+processor. The sender is on the same two processors.
+
+${table(
+  ['what is sent', 'sent a second', 'CPU', 'memory before', 'after', 'questions answered'],
+  floods.map(({ what, sentPerSecond, cpuShare, memoryBeforeMb, memoryAfterMb, asked, answered }) => [
+    what,
+    String(sentPerSecond),
+    `${(100 * cpuShare).toFixed(1)} %`,
+    `${memoryBeforeMb.toFixed(1)} MB`,
+    `${memoryAfterMb.toFixed(1)} MB`,
+    `${answered} of ${asked}`,
+  ]),
+)}
 
 ## The registry
 

@@ -47,7 +47,7 @@ export const LAST_SEQUENCE = 0xffffffff
  * More is no datagram of a node: the longest that one has to say is a topology, 10 bytes for each of its tunnels. What
  * is longer is not worth the hash over it.
  */
-export const LONGEST_DATAGRAM = 16 << 10
+const LONGEST_DATAGRAM = 16 << 10
 
 const SEQUENCE_LENGTH = 4
 const SHA1_LENGTH = 20

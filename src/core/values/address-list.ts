@@ -18,6 +18,9 @@ export interface ParsedAddressList {
   readonly skipped: readonly string[]
 }
 
+/** More than a node with every protocol and several addresses has; each that does not answer costs half a minute. */
+export const MAX_ADDRESSES = 32
+
 /** The first protocol that knows the country of an address; older peers fail on a fourth field. */
 export const COUNTRY_MIN_PROTOCOL = 7
 
@@ -36,12 +39,13 @@ const PROTOCOLS: Readonly<Record<string, TunnelProtocol>> = {
 /** Whether a protocol runs over IPv6. */
 export const isIpv6Protocol = (protocol: TunnelProtocol): boolean => protocol.endsWith('6')
 
-/** Reads `host,port,proto[,country]` joined by `;`. Never throws. */
+/** Reads `host,port,proto[,country]` joined by `;`: the first {@link MAX_ADDRESSES} of them. Never throws. */
 export function parseAddressList(text: string): ParsedAddressList {
   const addresses: PeerAddress[] = []
   const skipped: string[] = []
   for (const entry of text.split(';')) {
     const address = parseAddress(entry)
+    if (addresses.length >= MAX_ADDRESSES) break
     if (address) addresses.push(address)
     else if (entry.trim() !== '') skipped.push(entry)
   }

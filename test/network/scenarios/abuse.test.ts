@@ -40,7 +40,9 @@ describe('UDP port 326 of a node', () => {
           { kind: 'large', count: 50 },
         ],
       }
-      const sender = machine.start([process.execPath, '--import', 'tsx', SENDER, JSON.stringify(order)])
+      const sender = machine.start([process.execPath, '--import', 'tsx', SENDER, JSON.stringify(order)], {
+        directory: process.cwd(),
+      })
       await sender.line(/^hello0 1000 /, DEADLINE_MS)
       const pid = victim.daemon?.pid ?? 0
       const memoryBefore = memoryMb(pid, 'Anonymous')

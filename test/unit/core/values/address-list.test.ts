@@ -79,6 +79,11 @@ describe('as recorded', () => {
   })
 })
 
+it('of an endless list the first 32 addresses are taken', () => {
+  const { addresses, skipped } = parseAddressList('192.0.2.1,1194,udp;'.repeat(10_000))
+  expect([addresses.length, skipped.length]).toEqual([32, 0])
+})
+
 describe('properties', () => {
   test(
     'what is written is read back',
