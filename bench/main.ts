@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
-import { measureForwarding } from './forwarding.ts'
 import { measureFlood } from './flood.ts'
+import { measureForwarding } from './forwarding.ts'
 import { measureNetwork, type NetworkResult } from './network.ts'
 import { measureOutages, type OutageResult } from './outage.ts'
 import { measurePackage, packageReport } from './package.ts'

@@ -19,7 +19,7 @@ export interface ParsedAddressList {
 }
 
 /** More than a node with every protocol and several addresses has; each that does not answer costs half a minute. */
-export const MAX_ADDRESSES = 32
+const MAX_ADDRESSES = 32
 
 /** The first protocol that knows the country of an address; older peers fail on a fourth field. */
 export const COUNTRY_MIN_PROTOCOL = 7
