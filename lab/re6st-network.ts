@@ -20,6 +20,8 @@ export interface NetworkOptions {
   readonly helloSeconds?: number
   /** More options of `re6st-registry`. */
   readonly registryOptions?: readonly string[]
+  /** Environment of `re6st-registry`: where its GeoIP database is. */
+  readonly registryEnvironment?: Readonly<Record<string, string>>
   /** CIDR notation. */
   readonly network?: string
 }
@@ -44,6 +46,7 @@ export class Re6stNetwork {
   readonly authority: Authority
   readonly registryMachine: Machine
   #registryArguments: readonly string[]
+  readonly #registryEnvironment: Readonly<Record<string, string>>
   readonly #nodes: Re6stNode[] = []
   #registry: LabProcess | undefined
 
@@ -52,6 +55,7 @@ export class Re6stNetwork {
     this.network = network
     this.authority = authority
     this.registryMachine = options.registryOn
+    this.#registryEnvironment = options.registryEnvironment ?? {}
     this.#registryArguments = [
       ...['--ca', authority.caFile, '--key', authority.keyFile, '--db', this.registryFile('registry.db')],
       ...['--mailhost', this.registryFile('mbox'), '--logfile', this.registryFile('registry.log')],
@@ -95,9 +99,7 @@ export class Re6stNetwork {
     this.#registryArguments = [...this.#registryArguments, ...options]
     const registry = this.registryMachine.start(
       [...programOf('re6st-registry'), ...this.#registryArguments],
-      {
-        name: 're6st-registry',
-      },
+      { name: 're6st-registry', environment: this.#registryEnvironment },
     )
     this.#registry = registry
     const connects = `require('net').connect(80, '127.0.0.1').on('connect', () => process.exit(0)).on('error', () => process.exit(1))`

@@ -87,6 +87,7 @@ export class Simulation {
       registryPrefix,
       sameCountry: [],
       ownCountry: undefined,
+      countryOf: ({ country }) => country,
     }
     this.nodes = Array.from({ length: options.nodes }, (_, index) => {
       const isReachable = index === 0 || options.random.next() >= options.natShare

@@ -6,12 +6,12 @@ import type { NodeOptions } from '../core/options/node-options.ts'
 const LOOKUP_TIMEOUT_MS = 2_000
 
 /**
- * Addresses at which others can probably reach this machine, as long as no server has told us better: those of its
+ * Addresses at which others can probably reach this machine now, as long as no server has told us better: those of its
  * interfaces, and, for the node beside the registry, where everybody finds the registry. The first node of a network
  * has nobody who could tell.
  */
 export async function assumedAddresses(
-  { registry, mainInterface }: NodeOptions,
+  { registry, mainInterface }: Pick<NodeOptions, 'registry' | 'mainInterface'>,
   isRegistryNode: boolean,
 ): Promise<string[]> {
   const own = Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>

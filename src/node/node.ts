@@ -6,7 +6,6 @@ import type { NetworkConfig } from '../core/config/network-config.ts'
 import { makeDecryptor, selfTestDecryption } from '../core/crypto/rsa.ts'
 import type { NodeOptions } from '../core/options/node-options.ts'
 import type { Random } from '../core/random.ts'
-import { OwnAddresses } from '../core/tunnels/own-addresses.ts'
 import type { TunnelSettings } from '../core/tunnels/policy.ts'
 import { networkCidr, subnetCidr, subnetNameOf } from '../core/values/prefix.ts'
 import { CleanUp } from '../platform/clean-up.ts'
@@ -14,7 +13,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Processes } from '../platform/processes.ts'
 import { RegistryClient } from '../platform/registry-client.ts'
-import { assumedAddresses } from './assumed-addresses.ts'
+import { Advertisement } from './advertisement.ts'
 import { openCache } from './cache/cache.ts'
 import { ControlServer } from './control/control-server.ts'
 import { type Identity, type IdentityFiles, readIdentity } from './identity.ts'
@@ -33,7 +32,7 @@ import { RemoteGateways, throughGateways } from './remote-gateways.ts'
 import { keepRenewed, renewCertificate } from './renewal.ts'
 import { createBabeldRouter } from './routing/babeld-router.ts'
 import type { RouterSettings } from './routing/router.ts'
-import { SingleClient } from './single-client.ts'
+import { SingleClient, usableRemotes } from './single-client.ts'
 import { createOpenvpnTransport } from './transport/openvpn-transport.ts'
 import { type TunnelComponents, type TunnelLimits, Tunnels } from './tunnels.ts'
 import { runUpCommand, UserDaemons } from './user-commands.ts'
@@ -100,7 +99,10 @@ export async function startNode(
     configuration.start(own, untilStopped),
     kernel.prepare(options.interfaces),
   ])
-  if (!sourceSpecific) log.warn('the kernel has no source-specific routes: no tunnels over IPv6')
+  if (!sourceSpecific)
+    log.warn(
+      'the kernel has no source-specific routes (CONFIG_IPV6_SUBTREES): no tunnels over IPv6, no way to the Internet through the network',
+    )
 
   const nodeIpv4 = new NodeIpv4({
     kernel,
@@ -150,25 +152,36 @@ export async function startNode(
   // Before the tunnels: so that it can retract its routes.
   cleanUp.defer(() => router.stop())
 
-  const ownAddresses = new OwnAddresses(
-    options.ownAddresses,
-    await assumedAddresses(options, config.registryPrefix === own),
-    options.ipv4Source === 'gateway',
+  const advertisement = cleanUp.use(
+    new Advertisement({
+      options,
+      config: () => configuration.config,
+      isRegistryNode: config.registryPrefix === own,
+      cache,
+      getCountry: (address, countrySignal) => registry.getCountry(address, countrySignal),
+      clock,
+      log,
+      signal: untilStopped,
+      onCountries: () => {
+        if (!options.client) tunnels.configure(settings())
+      },
+    }),
   )
-  for (const { host } of cache.ownAddresses) ownAddresses.learn(host)
-  const advertised = () => ownAddresses.advertised(options.listeners, options.country)
+  const advertised = () => advertisement.addresses
+  // With --default, the way to an IPv6 address is the network itself.
+  const allowsIpv6 = sourceSpecific && !options.defaultRoute
   const maxClients = () => options.maxClients ?? configuration.config.maxClients
   const settings = (): TunnelSettings => ({
     clientCount: options.clientCount ?? configuration.config.clientCount,
     refreshMs: configuration.config.tunnelRefreshMs,
     neighbours: new Set(options.neighbours),
     disabledProtocols: options.disabledProtocols,
-    // With --default, the way to an IPv6 address is the network itself.
-    allowsIpv6: sourceSpecific && !options.defaultRoute,
+    allowsIpv6,
     hasServers: options.listeners.length > 0 && maxClients() > 0,
     registryPrefix: configuration.config.registryPrefix,
     sameCountry: configuration.config.sameCountry,
-    ownCountry: options.country,
+    ownCountry: advertisement.country,
+    countryOf: (address) => advertisement.countryOf(address),
   })
 
   const tunnelComponents: TunnelComponents = {
@@ -183,11 +196,7 @@ export async function startNode(
     getBootstrapPeer: (bootstrapSignal) => registry.getBootstrapPeer(bootstrapSignal),
     sendClosing: (prefix, what) => messages.sendClosing(prefix, what),
     onPeer: (prefix) => messages.sendVersion(prefix),
-    onExternalAddress: (seen) => {
-      if (!ownAddresses.learn(seen)) return
-      cache.ownAddresses = advertised()
-      log.info({ underlay: seen }, 'others see us at this address')
-    },
+    onExternalAddress: (iface, address) => advertisement.seen(iface, address),
   }
   const limits: TunnelLimits = {
     own,
@@ -197,7 +206,9 @@ export async function startNode(
   }
   const tunnels = new Tunnels(tunnelComponents, limits, settings())
   cleanUp.use(tunnels)
-  const single = options.client && cleanUp.use(new SingleClient(tunnelComponents, limits, options.client))
+  const single =
+    options.client &&
+    cleanUp.use(new SingleClient(tunnelComponents, limits, usableRemotes(options.client, allowsIpv6)))
   const peers = () => [...tunnels.peers(), ...(single?.peers() ?? [])]
 
   const probe = new NeighbourProbe({
@@ -224,6 +235,7 @@ export async function startNode(
     platform: `Linux-${release()}-${arch()}`,
     signal: untilStopped,
   })
+  await advertisement.start()
   await messages.start()
   cleanUp.use(messages)
 
@@ -261,9 +273,7 @@ export async function startNode(
   )
   const servers = maxClients() > 0 ? options.listeners : []
   cleanUp.use(
-    forwardPorts(options, servers, components, (forwarded) => {
-      if (ownAddresses.setForwarded(forwarded)) cache.ownAddresses = advertised()
-    }),
+    forwardPorts(options, servers, components, (forwarded) => advertisement.setForwarded(forwarded)),
   )
   // The address must be there before anything is routed to it; servers need not wait for that.
   await Promise.all([
@@ -374,14 +384,14 @@ export async function startNode(
       advertised,
       registry,
       probe,
-      isForwarded: () => ownAddresses.isForwarded,
+      isForwarded: () => advertisement.isForwarded,
       registryUrl: options.registry.href,
       sourceSpecificRoutes: sourceSpecific,
       uptimeMs: () => clock.monotonicMs() - startedMs,
     }),
   )
   if (single) single.start()
-  else tunnels.start()
+  else void advertisement.located().then(() => tunnels.start())
   log.info({ address: identity.address, peer: subnetNameOf(own) }, 'the node runs')
   cleanUp.defer(() => stopping.abort(new Error('the node stops')))
   const running = cleanUp.move()

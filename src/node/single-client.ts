@@ -1,5 +1,5 @@
-import { messageOf } from '../core/errors.ts'
-import type { PeerAddress } from '../core/values/address-list.ts'
+import { messageOf, Re6stError } from '../core/errors.ts'
+import { isIpv6Protocol, type PeerAddress } from '../core/values/address-list.ts'
 import { type Prefix, subnetNameOf } from '../core/values/prefix.ts'
 import type { ClientEvent, ClientTunnel } from './transport/transport.ts'
 import type { TunnelComponents, TunnelInfo, TunnelLimits } from './tunnels.ts'
@@ -15,6 +15,19 @@ type SingleClientComponents = Pick<
   TunnelComponents,
   'transport' | 'router' | 'clock' | 'log' | 'onPeer' | 'onExternalAddress'
 >
+
+/**
+ * The remotes of `--client` that can be used.
+ * @throws Re6stError `CONFLICT` when there are none
+ */
+export function usableRemotes(remotes: readonly PeerAddress[], allowsIpv6: boolean): readonly PeerAddress[] {
+  const usable = remotes.filter(({ protocol }) => allowsIpv6 || !isIpv6Protocol(protocol))
+  if (usable.length > 0) return usable
+  throw new Re6stError(
+    'CONFLICT',
+    '--client: there are no tunnels over IPv6 with --default, or in a kernel without source-specific routes: add a remote with tcp or udp',
+  )
+}
 
 /** `--client`: no server, and one tunnel to whichever of these remotes answers, made again whenever it ends. */
 export class SingleClient implements AsyncDisposable {
@@ -94,12 +107,13 @@ export class SingleClient implements AsyncDisposable {
           'tunnel up',
         )
         this.#background(router.addInterface(IFACE, 'tunnel'))
-        if (event.externalAddress !== undefined) this.#components.onExternalAddress(event.externalAddress)
+        this.#components.onExternalAddress(IFACE, event.externalAddress)
         return this.#components.onPeer(peer.prefix)
       }
       case 'down': {
         log.info({ iface: IFACE, reason: event.reason, retryMs: this.#delayMs }, 'tunnel down')
         if (this.#info.state === 'up') this.#background(router.removeInterface(IFACE))
+        this.#components.onExternalAddress(IFACE, undefined)
         this.#info = { ...this.#notUp('failed'), reason: event.reason }
         if (this.#isStopping) return
         this.#retry = clock.after(this.#delayMs, () => this.start())

@@ -50,8 +50,8 @@ export interface TunnelComponents {
   readonly sendClosing: (prefix: Prefix, what: 'close-tunnel' | 'tunnel-drained') => void
   /** A tunnel with a peer is up, in either direction. */
   readonly onPeer: (prefix: Prefix) => void
-  /** A server told us at which address it sees us. */
-  readonly onExternalAddress: (address: string) => void
+  /** The server of a tunnel told us at which address it sees us; undefined: the tunnel is down. */
+  readonly onExternalAddress: (iface: string, address: string | undefined) => void
 }
 
 /** What is fixed while the node runs. */
@@ -305,6 +305,8 @@ export class Tunnels implements AsyncDisposable {
           this.#closeGracefully(decision.prefix, decision.reason),
           `closing the tunnel to ${subnetNameOf(decision.prefix)}`,
         )
+      case 'close-now':
+        return this.#close(decision.prefix, decision.reason)
       case 'ask-addresses':
         return this.#components.askAddresses(decision.prefix)
       case 'ask-registry':
@@ -361,7 +363,7 @@ export class Tunnels implements AsyncDisposable {
           this.#failures.has(other),
         )
         this.#background(router.addInterface(own.iface, 'tunnel'), `adding ${own.iface} to routing`)
-        if (event.externalAddress !== undefined) this.#components.onExternalAddress(event.externalAddress)
+        this.#components.onExternalAddress(own.iface, event.externalAddress)
         this.#components.onPeer(prefix)
         return this.changed()
       }
@@ -375,6 +377,7 @@ export class Tunnels implements AsyncDisposable {
     const { prefix, iface } = own
     const wasUp = own.state === 'up'
     this.#tunnels.delete(prefix)
+    this.#components.onExternalAddress(iface, undefined)
     own.down.abort(new Error('the tunnel is down'))
     log[wasUp ? 'info' : 'debug'](
       { peer: subnetNameOf(prefix), iface, reason },

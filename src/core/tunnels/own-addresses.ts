@@ -14,39 +14,78 @@ export interface ForwardedPorts {
   readonly ports: readonly MappedPort[]
 }
 
+/** IP version of an address. */
+type Family = 'IPv4' | 'IPv6'
+
+/** Enough for a machine with two uplinks; behind some NATs every server sees another one. */
+const MAX_SEEN = 2
+
 /**
- * What we know of our own addresses: given by the user, by the gateway that forwards ports to
- * us, or told by the servers that we connect to. Different servers
- * may see us at different addresses (two uplinks, a NAT with several); the one that most of the last ones saw counts.
+ * What we know of our own addresses: given by the user; by the gateway that forwards ports to us; or told by the servers
+ * that we connect to, each for as long as its tunnel is up, so that an address that has changed is soon forgotten.
+ * Different servers may see us at different addresses (two uplinks, a NAT with several): those that most of them see.
  */
 export class OwnAddresses {
   readonly #given: readonly string[]
-  readonly #seen = new Map<'IPv4' | 'IPv6', string[]>()
-  readonly #assumed: readonly string[]
   readonly #onlyForwarded: boolean
+  /** By tunnel, in the order in which they came up. */
+  readonly #seen = new Map<string, string>()
+  /** Where we were seen last, for families of which no tunnel is up. */
+  #last: readonly string[] = []
+  #assumed: readonly string[] = []
+  #remembered: readonly string[] = []
   #forwarded: ForwardedPorts | undefined
 
   /**
    * @param given by `--ip`: a family that has one is not learnt
-   * @param assumed addresses of this machine that others can probably reach: as long as nobody has told better
    * @param onlyForwarded over IPv4, others reach us by the gateway or not at all
    */
-  constructor(given: readonly string[], assumed: readonly string[] = [], onlyForwarded = false) {
+  constructor(given: readonly string[], onlyForwarded = false) {
     this.#given = given
     this.#onlyForwarded = onlyForwarded
-    this.#assumed = assumed.filter((address) => !isPrivate(address))
   }
 
-  /** A server told us at which address it sees us. Says whether what we advertise changes. */
-  learn(address: string): boolean {
-    const family = isIPv4(address) ? 'IPv4' : isIPv6(address) && !isPrivate(address) ? 'IPv6' : undefined
-    if (family === undefined) return false
-    const before = this.#host(family)
-    this.#seen.set(family, [...(this.#seen.get(family) ?? []).slice(1 - MEMORY), address])
-    return this.#host(family) !== before
+  /** What we advertised when we ran before: better than nothing. */
+  remember(addresses: readonly string[]): void {
+    this.#remembered = addresses
   }
 
-  /** The gateway forwards our ports, or does not any more. Says whether what we advertise changes. */
+  /**
+   * Addresses of this machine that others can probably reach: they count as long as nobody has told better. One that was
+   * among them and is no more is not ours any longer, whoever saw us there. Says whether what we know changes.
+   */
+  assume(addresses: readonly string[]): boolean {
+    return this.#changes(() => {
+      const gone = new Set(this.#assumed.filter((address) => !addresses.includes(address)))
+      this.#assumed = addresses.filter((address) => !isPrivate(address))
+      this.#last = this.#last.filter((address) => !gone.has(address))
+      for (const [tunnel, address] of this.#seen) if (gone.has(address)) this.#seen.delete(tunnel)
+    })
+  }
+
+  /** The server of a tunnel told us at which address it sees us. Says whether what we know changes. */
+  seen(tunnel: string, address: string): boolean {
+    const family = familyOf(address)
+    if (family === undefined || (family === 'IPv6' && isPrivate(address))) return false
+    return this.#changes(() => {
+      this.#seen.delete(tunnel)
+      this.#seen.set(tunnel, address)
+    })
+  }
+
+  /** The tunnel is down: what its server saw counts no more, unless nobody else sees us. */
+  tunnelDown(tunnel: string): boolean {
+    const address = this.#seen.get(tunnel)
+    if (address === undefined) return false
+    return this.#changes(() => {
+      this.#seen.delete(tunnel)
+      const family = familyOf(address)
+      if (![...this.#seen.values()].some((other) => familyOf(other) === family))
+        this.#last = [...this.#last.filter((other) => familyOf(other) !== family), address]
+    })
+  }
+
+  /** The gateway forwards our ports, or does not any more. Says whether what we know changes. */
   setForwarded(forwarded: ForwardedPorts | undefined): boolean {
     const before = JSON.stringify(this.#forwarded)
     this.#forwarded = forwarded
@@ -58,12 +97,23 @@ export class OwnAddresses {
     return this.#forwarded !== undefined
   }
 
+  /** All addresses that are known, without ports: also of a node that has no servers. */
+  get hosts(): readonly string[] {
+    const forwarded = this.#forwarded ? [this.#forwarded.externalAddress] : []
+    return [...new Set([...this.#given, ...forwarded, ...this.#hosts('IPv4'), ...this.#hosts('IPv6')])]
+  }
+
   /** What to advertise: for each server, in the order of the user's preference. */
-  advertised(listeners: readonly Listener[], country: string | undefined): PeerAddress[] {
+  advertised(listeners: readonly Listener[], countryOf: (host: string) => string | undefined): PeerAddress[] {
     return listeners.flatMap(({ protocol, port }) => {
       const family = isIpv6Protocol(protocol) ? 'IPv6' : 'IPv4'
-      const given = this.#given.filter((address) => (isIPv6(address) ? 'IPv6' : 'IPv4') === family)
-      const at = (host: string, reachedPort = port) => ({ host, port: reachedPort, protocol, country })
+      const given = this.#given.filter((address) => familyOf(address) === family)
+      const at = (host: string, reachedPort = port) => ({
+        host,
+        port: reachedPort,
+        protocol,
+        country: countryOf(host),
+      })
       if (given.length > 0) return given.map((host) => at(host))
       if (family === 'IPv4' && this.#forwarded) {
         const mapped = this.#forwarded.ports.find(
@@ -71,27 +121,40 @@ export class OwnAddresses {
         )
         return mapped ? [at(this.#forwarded.externalAddress, mapped.externalPort)] : []
       }
-      const host = family === 'IPv4' && this.#onlyForwarded ? undefined : this.#host(family)
-      return host === undefined ? [] : [at(host)]
+      return family === 'IPv4' && this.#onlyForwarded ? [] : this.#hosts(family).map((host) => at(host))
     })
   }
 
-  /** The address that most of the last servers saw; among equals, the last. */
-  #host(family: 'IPv4' | 'IPv6'): string | undefined {
-    const seen = this.#seen.get(family) ?? []
-    const count = (address: string) => seen.filter((other) => other === address).length
-    const assumed = this.#assumed.find((address) => isIPv4(address) === (family === 'IPv4'))
-    return (
-      seen.reduceRight<string | undefined>(
-        (best, address) => (best === undefined || count(address) > count(best) ? address : best),
-        undefined,
-      ) ?? assumed
-    )
+  #hosts(family: Family): readonly string[] {
+    const ofFamily = (addresses: Iterable<string>) =>
+      [...addresses].filter((address) => familyOf(address) === family)
+    const seen = ofFamily(this.#seen.values())
+    // A server on our own network sees us at an address that means nothing elsewhere.
+    const everywhere = seen.filter((address) => !isPrivate(address))
+    const now = mostFrequent(everywhere.length > 0 ? everywhere : seen)
+    if (now.length > 0) return now.slice(0, MAX_SEEN)
+    const [known = []] = [this.#last, this.#assumed, this.#remembered]
+      .map(ofFamily)
+      .filter(({ length }) => length > 0)
+    return known.slice(0, 1)
+  }
+
+  #changes(change: () => void): boolean {
+    const before = this.hosts.join()
+    change()
+    return this.hosts.join() !== before
   }
 }
 
-/** How many servers' words are remembered, per family. */
-const MEMORY = 5
+const familyOf = (address: string): Family | undefined =>
+  isIPv4(address) ? 'IPv4' : isIPv6(address) ? 'IPv6' : undefined
+
+/** Each once, those that are there most often first; among equals, the last. */
+function mostFrequent(addresses: readonly string[]): readonly string[] {
+  const counts = new Map<string, number>()
+  for (const address of [...addresses].reverse()) counts.set(address, (counts.get(address) ?? 0) + 1)
+  return [...counts].sort(([, one], [, other]) => other - one).map(([address]) => address)
+}
 
 const PRIVATE = new BlockList()
 for (const [network, length] of [

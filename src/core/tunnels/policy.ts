@@ -27,7 +27,10 @@ export interface TunnelSettings {
   readonly registryPrefix: Prefix
   /** No tunnel between one of these countries and any other. */
   readonly sameCountry: readonly string[]
+  /** Undefined: not known yet. Then there are no borders; what crosses one is closed when it is. */
   readonly ownCountry: string | undefined
+  /** Where an address is, if that is known. */
+  countryOf(address: PeerAddress): string | undefined
 }
 
 /** What is seen of the network. */
@@ -52,6 +55,8 @@ export type TunnelDecision =
   | { readonly kind: 'connect'; readonly prefix: Prefix; readonly addresses: readonly PeerAddress[] }
   /** End a client tunnel when nothing uses it any more. Its outcome: `tunnelDown`, or `tunnelKept`. */
   | { readonly kind: 'close'; readonly prefix: Prefix; readonly reason: string }
+  /** End a client tunnel that must not be, whoever uses it. Its outcome: `tunnelDown`. */
+  | { readonly kind: 'close-now'; readonly prefix: Prefix; readonly reason: string }
   /** Ask a peer for its addresses. Its outcome, if any: `addressesLearnt`. */
   | { readonly kind: 'ask-addresses'; readonly prefix: Prefix }
   /** Ask the registry for a peer. Its outcome: `bootstrapAnswered`. */
@@ -64,6 +69,7 @@ interface Tunnel {
   readonly fromCache: boolean
   /** Begun with a certificate that we have no more: that it fails says nothing of the peer. */
   isOutdated: boolean
+  readonly addresses: readonly PeerAddress[]
 }
 
 /** How many client tunnels a node makes to which nobody connects: it only takes from the network. */
@@ -137,8 +143,8 @@ export class TunnelPolicy {
     this.#tunnels.delete(prefix)
     this.#kept.delete(prefix)
     if (tunnel.state !== 'connecting' || tunnel.isOutdated) return
-    // Old addresses may be wrong by now: ask before giving up.
-    if (tunnel.fromCache && isReachable) this.#outdated.add(prefix)
+    // Old addresses may be wrong by now: ask before giving up, those that must be neighbours as soon as they are seen.
+    if (tunnel.fromCache && (isReachable || this.#settings.neighbours.has(prefix))) this.#outdated.add(prefix)
     else this.#failed.add(prefix)
   }
 
@@ -177,13 +183,16 @@ export class TunnelPolicy {
     this.#bootstrapMs = nowMs + this.#bootstrapDelayMs * (0.5 + this.#random.next())
     this.#bootstrapDelayMs = Math.min(2 * this.#bootstrapDelayMs, BOOTSTRAP_RETRY_MAX_MS)
     // Nobody else can help: what failed before may work now.
-    if (peer === undefined) this.#failed.clear()
-    else if (peer.prefix !== this.#own) this.#proposed.set(peer.prefix, peer.addresses)
+    if (peer === undefined) return this.#failed.clear()
+    if (peer.prefix === this.#own) return
+    // It has just answered the registry: also one that failed when our own connection was down.
+    this.#failed.delete(peer.prefix)
+    this.#proposed.set(peer.prefix, peer.addresses)
   }
 
   /** What to do now. Call it whenever something has happened, and at `nextWakeMs`. */
   decide(view: NetworkView, nowMs: number): TunnelDecision[] {
-    const decisions = [...this.#closeDuplicates()]
+    const decisions = [...this.#closeAcrossBorders(), ...this.#closeDuplicates()]
     if (nowMs >= this.#refreshMs) decisions.push(...this.#refresh(view, nowMs))
     for (const [prefix, untilMs] of this.#asked)
       if (nowMs >= untilMs + ADDRESS_TIMEOUT_MS) {
@@ -214,10 +223,26 @@ export class TunnelPolicy {
     }
   }
 
+  /** Tunnels that were made before it was known where we are, or before the network had borders. */
+  *#closeAcrossBorders(): Generator<TunnelDecision> {
+    const { sameCountry, countryOf } = this.#settings
+    if (sameCountry.length === 0) return
+    const crosses = (address: PeerAddress) => {
+      const country = countryOf(address)
+      return country !== undefined && !this.#isCountryAllowed(country)
+    }
+    for (const [prefix, tunnel] of this.#tunnels) {
+      if (tunnel.state !== 'up' || !tunnel.addresses.every(crosses)) continue
+      tunnel.state = 'closing'
+      yield { kind: 'close-now', prefix, reason: 'the peer is in another country' }
+    }
+  }
+
   /** Replaces the tunnel over which the fewest nodes are routed, if there is somebody else to connect to. */
   *#refresh(view: NetworkView, nowMs: number): Generator<TunnelDecision> {
     this.#refreshMs = nowMs + this.#settings.refreshMs
     this.#failed.clear()
+    this.#outdated.clear()
     this.#kept.clear()
     const up = [...this.#tunnels].filter(([, { state }]) => state === 'up').map(([prefix]) => prefix)
     if (up.length < this.#clientCount() || this.#distant(view) === undefined) return
@@ -236,7 +261,8 @@ export class TunnelPolicy {
     let missing =
       this.#clientCount() - [...this.#tunnels.values()].filter(({ state }) => state !== 'closing').length
     for (const prefix of this.#candidates(view, missing)) {
-      if (missing <= 0) return
+      // Those that must be neighbours have their tunnel even if it is one too many.
+      if (missing <= 0 && !this.#settings.neighbours.has(prefix)) return
       const proposed = this.#proposed.get(prefix)
       this.#proposed.delete(prefix)
       const addresses = this.#usable(
@@ -247,6 +273,7 @@ export class TunnelPolicy {
           state: 'connecting',
           fromCache: proposed === undefined,
           isOutdated: false,
+          addresses,
         })
         this.#asked.delete(prefix)
         yield { kind: 'connect', prefix, addresses }
@@ -264,13 +291,19 @@ export class TunnelPolicy {
 
   /** Whom to connect to, the first ones first. */
   *#candidates(view: NetworkView, missing: number): Generator<Prefix> {
-    for (const prefix of this.#settings.neighbours) if (this.#isFree(prefix, view)) yield prefix
+    const { neighbours } = this.#settings
+    for (const prefix of neighbours) {
+      const isKnown = !this.#outdated.has(prefix) && view.addressesOf(prefix).length > 0
+      const canBeTried = isKnown || this.#proposed.has(prefix) || view.isReachable(prefix)
+      if (canBeTried && this.#isFree(prefix, view)) yield prefix
+    }
     for (const prefix of [...this.#proposed.keys()]) {
       // What the registry proposes helps only if we do not see it; who answered was asked because it is wanted.
       if (this.#isFree(prefix, view)) yield prefix
       else this.#proposed.delete(prefix)
     }
     for (const prefix of [...this.#outdated]) {
+      if (neighbours.has(prefix)) continue
       if (this.#isFree(prefix, view) && view.isReachable(prefix)) yield prefix
       else this.#outdated.delete(prefix)
     }
@@ -344,18 +377,18 @@ export class TunnelPolicy {
   }
 
   #usable(addresses: readonly PeerAddress[]): PeerAddress[] {
-    const { disabledProtocols, allowsIpv6 } = this.#settings
+    const { disabledProtocols, allowsIpv6, sameCountry, countryOf } = this.#settings
     return addresses.filter(
       (address) =>
         !disabledProtocols.has(address.protocol) &&
         (allowsIpv6 || !isIpv6Protocol(address.protocol)) &&
-        this.#isCountryAllowed(address.country),
+        (sameCountry.length === 0 || this.#isCountryAllowed(countryOf(address))),
     )
   }
 
   #isCountryAllowed(country: string | undefined): boolean {
     const { sameCountry, ownCountry } = this.#settings
-    if (country === ownCountry) return true
+    if (ownCountry === undefined || country === ownCountry) return true
     const isListed = (code: string | undefined) => code !== undefined && sameCountry.includes(code)
     return !isListed(country) && !isListed(ownCountry)
   }

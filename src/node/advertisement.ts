@@ -1,0 +1,127 @@
+import type { NetworkConfig } from '../core/config/network-config.ts'
+import type { NodeOptions } from '../core/options/node-options.ts'
+import { type ForwardedPorts, OwnAddresses } from '../core/tunnels/own-addresses.ts'
+import type { PeerAddress } from '../core/values/address-list.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import { assumedAddresses } from './assumed-addresses.ts'
+import type { Cache } from './cache/cache.ts'
+import { Countries } from './countries.ts'
+
+/** What an advertisement needs. */
+interface AdvertisementInit {
+  readonly options: Pick<
+    NodeOptions,
+    'ownAddresses' | 'ipv4Source' | 'listeners' | 'country' | 'registry' | 'mainInterface'
+  >
+  readonly config: () => Pick<NetworkConfig, 'sameCountry'>
+  readonly isRegistryNode: boolean
+  readonly cache: Pick<Cache, 'ownAddresses'>
+  readonly getCountry: (address: string, signal: AbortSignal) => Promise<string | undefined>
+  readonly clock: Clock
+  readonly log: Logger
+  readonly signal: AbortSignal
+  /** Called when more is known of the countries of addresses, our own or others'. */
+  readonly onCountries: () => void
+}
+
+/** How often it is looked whether the addresses of this machine have changed. */
+const LOOK_MS = 10_000
+/** Tunnels need not wait longer for a registry that does not say where we are. */
+const LOCATE_MS = 3_000
+
+/** What this node tells others of where it is: its addresses as they are now, and the countries they are in. */
+export class Advertisement implements Disposable {
+  readonly #init: AdvertisementInit
+  readonly #addresses: OwnAddresses
+  readonly #countries: Countries
+  #timer: Disposable | undefined
+
+  constructor(init: AdvertisementInit) {
+    const { options, cache } = init
+    this.#init = init
+    this.#addresses = new OwnAddresses(options.ownAddresses, options.ipv4Source === 'gateway')
+    this.#countries = new Countries({ ...init, onFound: () => this.#located() })
+    this.#addresses.remember(cache.ownAddresses.map(({ host }) => host))
+    for (const { host, country } of cache.ownAddresses)
+      if (country !== undefined) this.#countries.remember(host, country)
+  }
+
+  /** Looks at the addresses of this machine, now and then again. */
+  async start(): Promise<void> {
+    await this.#look()
+    this.#timer = this.#init.clock.every(LOOK_MS, () => void this.#look())
+  }
+
+  /** Resolves when it is known in which country we are, if that matters; or cannot be known soon. */
+  async located(): Promise<void> {
+    if (this.#isCountryAsked())
+      await Promise.race([
+        this.#countries.ready(this.#addresses.hosts),
+        this.#init.clock.sleep(LOCATE_MS, this.#init.signal).catch(() => {}),
+      ])
+  }
+
+  /** For each server of ours, in order of preference. */
+  get addresses(): PeerAddress[] {
+    return this.#addresses.advertised(this.#init.options.listeners, (host) => this.#ownCountryAt(host))
+  }
+
+  /** Whether a gateway forwards ports to us. */
+  get isForwarded(): boolean {
+    return this.#addresses.isForwarded
+  }
+
+  /** Where we are, if that matters and is known. */
+  get country(): string | undefined {
+    const { country } = this.#init.options
+    if (country !== undefined) return country
+    return this.#addresses.hosts.map((host) => this.#ownCountryAt(host)).find((found) => found !== undefined)
+  }
+
+  /** Where an address of a node is: what the node says, else the registry. */
+  countryOf({ host, country }: PeerAddress): string | undefined {
+    return country ?? this.#countries.of(host)
+  }
+
+  /** The server of a tunnel sees us at this address; undefined: the tunnel is down. */
+  seen(tunnel: string, address: string | undefined): void {
+    const isNew =
+      address === undefined ? this.#addresses.tunnelDown(tunnel) : this.#addresses.seen(tunnel, address)
+    if (!isNew) return
+    if (address !== undefined) this.#init.log.info({ underlay: address }, 'others see us at this address')
+    this.#changed()
+  }
+
+  /** What the gateway forwards to us now. */
+  setForwarded(forwarded: ForwardedPorts | undefined): void {
+    if (this.#addresses.setForwarded(forwarded)) this.#changed()
+  }
+
+  async #look(): Promise<void> {
+    const { options, isRegistryNode } = this.#init
+    if (this.#addresses.assume(await assumedAddresses(options, isRegistryNode))) this.#changed()
+  }
+
+  #changed(): void {
+    this.#init.cache.ownAddresses = this.addresses
+    if (this.#isCountryAsked()) this.#init.onCountries()
+  }
+
+  #located(): void {
+    this.#init.cache.ownAddresses = this.addresses
+    this.#init.onCountries()
+  }
+
+  #ownCountryAt(host: string): string | undefined {
+    return this.#isCountryAsked() ? this.#countries.of(host) : this.#init.options.country
+  }
+
+  #isCountryAsked(): boolean {
+    return this.#init.options.country === undefined && this.#init.config().sameCountry.length > 0
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]()
+  }
+}

@@ -1,0 +1,83 @@
+import { messageOf } from '../core/errors.ts'
+import { isPrivate } from '../core/tunnels/own-addresses.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+
+/** What looking needs. */
+interface CountriesInit {
+  /** Asks the registry. */
+  readonly getCountry: (address: string, signal: AbortSignal) => Promise<string | undefined>
+  readonly clock: Clock
+  readonly log: Logger
+  readonly signal: AbortSignal
+  /** Called when a country has become known. */
+  readonly onFound: () => void
+}
+
+/** Addresses of which the country is remembered. */
+const MAX_REMEMBERED = 1_000
+/** A registry that did not answer, or did not know, is asked again after this. */
+const RETRY_MS = 10 * 60_000
+
+interface Answer {
+  country: string | undefined
+  readonly askedMs: number
+  readonly arrived: Promise<void>
+}
+
+/** Where addresses are, as the registry's GeoIP database says: asked when somebody wants to know, then remembered. */
+export class Countries {
+  readonly #init: CountriesInit
+  readonly #answers = new Map<string, Answer>()
+
+  constructor(init: CountriesInit) {
+    this.#init = init
+  }
+
+  /** The country of an address, if it is known already; otherwise the registry is asked. */
+  of(host: string): string | undefined {
+    return this.#answer(host)?.country
+  }
+
+  /** What was known when we ran before. */
+  remember(host: string, country: string): void {
+    this.#keep(host, { country, askedMs: this.#init.clock.monotonicMs(), arrived: Promise.resolve() })
+  }
+
+  /** Resolves when the registry has answered for these, or has failed to. */
+  async ready(hosts: readonly string[]): Promise<void> {
+    await Promise.all(hosts.map((host) => this.#answer(host)?.arrived))
+  }
+
+  #answer(host: string): Answer | undefined {
+    if (isPrivate(host)) return undefined // also a name
+    const { clock } = this.#init
+    const known = this.#answers.get(host)
+    if (known && (known.country !== undefined || clock.monotonicMs() - known.askedMs < RETRY_MS)) return known
+    const answer: Answer = {
+      country: undefined,
+      askedMs: clock.monotonicMs(),
+      arrived: Promise.resolve().then(() => this.#ask(host, answer)),
+    }
+    this.#keep(host, answer)
+    return answer
+  }
+
+  async #ask(host: string, answer: Answer): Promise<void> {
+    const { getCountry, log, signal, onFound } = this.#init
+    try {
+      answer.country = await getCountry(host, signal)
+      log.debug({ underlay: host, country: answer.country }, 'the registry says where an address is')
+    } catch (error) {
+      if (!signal.aborted)
+        log.info({ underlay: host, reason: messageOf(error) }, 'the country of an address is not known')
+    }
+    if (answer.country !== undefined) onFound()
+  }
+
+  #keep(host: string, answer: Answer): void {
+    this.#answers.set(host, answer)
+    const [oldest] = this.#answers.keys()
+    if (this.#answers.size > MAX_REMEMBERED && oldest !== undefined) this.#answers.delete(oldest)
+  }
+}

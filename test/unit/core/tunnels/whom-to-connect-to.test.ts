@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest'
+import {
+  type NetworkView,
+  type TunnelDecision,
+  TunnelPolicy,
+  type TunnelSettings,
+} from '../../../../src/core/tunnels/policy.ts'
+import type { PeerAddress, TunnelProtocol } from '../../../../src/core/values/address-list.ts'
+import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
+import { seededRandom } from '../../../support/random.ts'
+
+const [REGISTRY, OWN, FRENCH, GERMAN, NOWHERE] = ['000', '001', '010', '011', '100'].map(prefixOfBits) as [
+  ...[Prefix, Prefix, Prefix, Prefix, Prefix],
+]
+
+const address = (country: string | undefined, protocol: TunnelProtocol = 'tcp'): PeerAddress => ({
+  host: `${country ?? 'x'}.example.com`,
+  port: 1194,
+  protocol,
+  country,
+})
+
+const SETTINGS: TunnelSettings = {
+  clientCount: 10,
+  refreshMs: 300_000,
+  neighbours: new Set(),
+  disabledProtocols: new Set(),
+  allowsIpv6: true,
+  hasServers: false,
+  registryPrefix: REGISTRY,
+  sameCountry: ['FR'],
+  ownCountry: undefined,
+  countryOf: ({ country }) => country,
+}
+
+/** A network in which everybody is known and reachable, and nobody is a neighbour. */
+const view = (addresses: ReadonlyMap<Prefix, readonly PeerAddress[]>): NetworkView => ({
+  isReachable: () => true,
+  isNeighbour: () => false,
+  sampleReachable: (random) => [...addresses.keys()][Math.floor(random.next() * addresses.size)],
+  nodesOver: () => 0,
+  addressesOf: (prefix) => addresses.get(prefix) ?? [],
+  cachedPeers: () => [...addresses.keys()],
+})
+
+const ALL = new Map([
+  [FRENCH, [address('FR')]],
+  [GERMAN, [address('DE')]],
+  [NOWHERE, [address(undefined)]],
+])
+
+const policy = (settings: Partial<TunnelSettings> = {}) =>
+  new TunnelPolicy(OWN, { ...SETTINGS, ...settings }, seededRandom(1), 0)
+
+const peersOf = (decisions: readonly TunnelDecision[], kind: TunnelDecision['kind']): Prefix[] =>
+  decisions
+    .flatMap((decision) => (decision.kind === kind && 'prefix' in decision ? [decision.prefix] : []))
+    .sort()
+
+describe('with a country that stays among itself', () => {
+  it.each([
+    ['FR', [FRENCH]],
+    ['DE', [GERMAN, NOWHERE]],
+    ['JP', [GERMAN, NOWHERE]],
+    [undefined, [FRENCH, GERMAN, NOWHERE]],
+  ])('a node in %s connects to its own side of the border', (ownCountry, expected) => {
+    expect(peersOf(policy({ ownCountry }).decide(view(ALL), 0), 'connect')).toEqual(expected)
+  })
+
+  it('nodes of a network without borders do not care', () => {
+    const decisions = policy({ ownCountry: 'FR', sameCountry: [] }).decide(view(ALL), 0)
+    expect(peersOf(decisions, 'connect')).toEqual([FRENCH, GERMAN, NOWHERE])
+  })
+
+  it('a node takes the word of others for where an address is that does not say so', () => {
+    const decisions = policy({ ownCountry: 'FR', countryOf: () => 'FR' }).decide(view(ALL), 0)
+    expect(peersOf(decisions, 'connect')).toEqual([FRENCH, GERMAN, NOWHERE])
+  })
+
+  it('a node that learns where it is closes what crosses the border, once', () => {
+    const it = policy()
+    it.decide(view(ALL), 0)
+    for (const prefix of ALL.keys()) it.tunnelUp(prefix)
+    it.configure({ ...SETTINGS, ownCountry: 'FR' })
+    expect(peersOf(it.decide(view(ALL), 1), 'close-now')).toEqual([GERMAN])
+    const after = it.decide(view(ALL), 2)
+    expect(peersOf(after, 'close-now')).toEqual([])
+    it.tunnelDown(GERMAN, true)
+    expect(peersOf(it.decide(view(ALL), 3), 'connect')).toEqual([])
+  })
+})
+
+describe('a peer that must be a neighbour', () => {
+  it('gets its tunnel even if there are enough', () => {
+    const it = policy({ sameCountry: [], clientCount: 1 })
+    const [first] = peersOf(it.decide(view(ALL), 0), 'connect')
+    expect(first).toBeDefined()
+    if (first) it.tunnelUp(first)
+    const missing = [...ALL.keys()].find((prefix) => prefix !== first) as Prefix
+    it.configure({ ...SETTINGS, sameCountry: [], clientCount: 1, neighbours: new Set([missing]) })
+    expect(peersOf(it.decide(view(ALL), 1), 'connect')).toEqual([missing])
+  })
+
+  it('gets it as soon as it is seen, whatever was tried before', () => {
+    const it = policy({ sameCountry: [], clientCount: 1, neighbours: new Set([FRENCH]) })
+    const unseen = { ...view(ALL), isReachable: (prefix: Prefix) => prefix === REGISTRY }
+    const nowhere = { ...unseen, addressesOf: () => [], sampleReachable: () => undefined }
+    expect(peersOf(it.decide(nowhere, 0), 'connect')).toEqual([])
+    // An old address, of no use.
+    expect(peersOf(it.decide(unseen, 1), 'connect')).toEqual([FRENCH])
+    it.tunnelDown(FRENCH, false)
+    expect(peersOf(it.decide({ ...unseen, sampleReachable: () => undefined }, 2), 'connect')).toEqual([])
+    expect(peersOf(it.decide(view(ALL), 3), 'ask-addresses')).toEqual([FRENCH])
+    it.addressesLearnt(FRENCH, [address('FR')])
+    expect(peersOf(it.decide(view(ALL), 4), 'connect')).toEqual([FRENCH])
+  })
+
+  it('keeps it at a refresh', () => {
+    const neighbours = new Set([FRENCH, GERMAN])
+    const it = policy({ sameCountry: [], clientCount: 2, neighbours })
+    expect(peersOf(it.decide(view(ALL), 0), 'connect')).toEqual([FRENCH, GERMAN])
+    const more = policy({ sameCountry: [], clientCount: 3, neighbours })
+    more.decide(view(ALL), 0)
+    for (const prefix of ALL.keys()) more.tunnelUp(prefix)
+    const other = prefixOfBits('101')
+    const network = view(new Map([...ALL, [other, [address('FR')]]]))
+    expect(peersOf(more.decide(network, 300_000), 'close')).toEqual([NOWHERE])
+  })
+})
+
+it('a peer that failed is tried again when the registry proposes it', () => {
+  const it = policy({ sameCountry: [] })
+  const alone = { ...view(ALL), isReachable: () => false, sampleReachable: () => undefined }
+  expect(peersOf(it.decide(alone, 0), 'connect')).toEqual([FRENCH, GERMAN, NOWHERE])
+  for (const prefix of ALL.keys()) it.tunnelDown(prefix, false)
+  expect(peersOf(it.decide(alone, 1), 'connect')).toEqual([])
+  it.bootstrapAnswered({ prefix: GERMAN, addresses: [address('DE')] }, 2)
+  expect(peersOf(it.decide(alone, 2), 'connect')).toEqual([GERMAN])
+})
+
+describe('the protocols', () => {
+  const both = new Map([[FRENCH, [address('FR', 'udp'), address('FR', 'tcp6'), address('FR', 'tcp')]]])
+  it.each([
+    ['none of them disabled', new Set<TunnelProtocol>(), true, ['udp', 'tcp6', 'tcp']],
+    ['the default', new Set<TunnelProtocol>(['udp', 'udp6']), true, ['tcp6', 'tcp']],
+    ['no IPv6 below', new Set<TunnelProtocol>(), false, ['udp', 'tcp']],
+    ['all but one disabled', new Set<TunnelProtocol>(['udp', 'udp6', 'tcp']), true, ['tcp6']],
+  ])('with %s', (_, disabledProtocols, allowsIpv6, expected) => {
+    const [connect] = policy({ disabledProtocols, allowsIpv6 }).decide(view(both), 0)
+    expect(connect).toMatchObject({ kind: 'connect', addresses: expected.map((protocol) => ({ protocol })) })
+  })
+})

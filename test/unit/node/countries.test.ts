@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest'
+import { Countries } from '../../../src/node/countries.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
+import { silentLog } from '../../../src/platform/log.ts'
+
+const MINUTE_MS = 60_000
+
+function countries(getCountry: (address: string) => Promise<string | undefined>) {
+  let nowMs = 0
+  const asked: string[] = []
+  let found = 0
+  const it = new Countries({
+    getCountry: (address) => {
+      asked.push(address)
+      return getCountry(address)
+    },
+    clock: { ...systemClock, monotonicMs: () => nowMs },
+    log: silentLog,
+    signal: new AbortController().signal,
+    onFound: () => found++,
+  })
+  return { it, asked, found: () => found, pass: (ms: number) => (nowMs += ms) }
+}
+
+it('the registry is asked once for each address, and never for one that is private or a name', async () => {
+  const { it, asked, found } = countries(async () => 'FR')
+  expect(it.of('203.0.113.1')).toBeUndefined()
+  expect(it.of('203.0.113.1')).toBeUndefined()
+  await it.ready(['203.0.113.1', '192.168.1.1', 'fd00::1', 're6st.example.com'])
+  expect(it.of('203.0.113.1')).toBe('FR')
+  expect(asked).toEqual(['203.0.113.1'])
+  expect(found()).toBe(1)
+})
+
+it('a registry that fails or does not know is asked again, but not soon', async () => {
+  const answers = [Promise.reject(new Error('no answer')), Promise.resolve(undefined), Promise.resolve('DE')]
+  const { it, asked, pass } = countries(() => answers.shift() ?? Promise.resolve('XX'))
+  for (const count of [1, 2, 3]) {
+    await it.ready(['203.0.113.1'])
+    await it.ready(['203.0.113.1'])
+    expect(asked).toHaveLength(count)
+    pass(11 * MINUTE_MS)
+  }
+  expect(it.of('203.0.113.1')).toBe('DE')
+})
+
+it('what was known before needs no registry', () => {
+  const { it, asked } = countries(async () => 'DE')
+  it.remember('203.0.113.1', 'FR')
+  expect(it.of('203.0.113.1')).toBe('FR')
+  expect(asked).toEqual([])
+})
