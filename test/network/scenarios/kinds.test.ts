@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
+import { withLab } from '../../../lab/lab.ts'
 import { missingPairs, pingAllPairs } from '../../../lab/pings.ts'
 import { programOf } from '../../../lab/programs.ts'
+import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import type { RouteReply, TunnelReply } from '../../../src/core/control/replies.ts'
-import { DEADLINE_MS, nextHop, withNetwork } from '../../support/networks.ts'
+import { DEADLINE_MS, tunnelsOf, withNetwork } from '../../support/networks.ts'
 
 describe('kinds of network', () => {
   test('MAC keys authenticate the routing: a node with another key is not heard until it has the right one', () =>
@@ -89,42 +91,71 @@ describe('kinds of network', () => {
       },
     ))
 
-  test('a node with --client has one tunnel and no server; it is made again when it ends', () =>
+  test('a node with --client has one tunnel and no server; when it ends, it goes on with another remote', () =>
     withNetwork('client', { nodeCount: 1 }, async ({ lab, network, nodes }) => {
       const [own, one] = nodes
       if (!one) throw new Error('the network has too few nodes')
-      const remotes = `192.0.2.1,1194,tcp;${own.machine.addresses.ipv4},1194,tcp`
-      const client = await network.join(await lab.host('client'), { nodeOptions: ['--client', remotes] })
+      const remotes = ['192.0.2.1', own.machine.addresses.ipv4, one.machine.addresses.ipv4]
+      const client = await network.join(await lab.host('client'), {
+        nodeOptions: ['--client', remotes.map((host) => `${host},1194,tcp`).join(';')],
+      })
       await network.allPairsPing({ deadlineMs: DEADLINE_MS })
       const taps = (await client.machine.ip('link', 'show'))
         .map(({ ifname }) => ifname)
         .filter((name) => /^re6st/.test(String(name)))
       expect(taps).toEqual(['re6stnet'])
+      expect(await tunnelsOf(client)).toMatchObject([{ direction: 'client', peer: own.subnetName }])
       await own.stop()
+      await network.allPairsPing({ nodes: [one, client], deadlineMs: 2 * DEADLINE_MS })
+      expect(await tunnelsOf(client)).toMatchObject([{ direction: 'client', peer: one.subnetName }])
       own.start()
-      await network.allPairsPing({ deadlineMs: 2 * DEADLINE_MS })
+      await network.allPairsPing({ deadlineMs: DEADLINE_MS })
     }))
 
-  test('two nodes behind one NAT find each other over their LAN', () =>
-    withNetwork(
-      'lan',
-      {
-        nodeCount: 2,
-        nodeOptions: ['--interface', 'eth0'],
-        hosts: async (lab) => {
-          const { lan } = await lab.nat('home')
-          return Promise.all([lab.host('n1', { on: lan }), lab.host('n2', { on: lan })])
+  test('nodes on one LAN find each other, prefer it to tunnels, and need nothing else', () =>
+    withLab({ name: 'lan' }, async (lab) => {
+      const gateway = await lab.nat('home')
+      const network = await Re6stNetwork.create(lab, { registryOn: await lab.host('registry') })
+      await network.join(network.registryMachine)
+      const onLan = ['--interface', 'eth0']
+      const machine = await lab.host('n1', { on: gateway.lan })
+      const one = await network.join(machine, { nodeOptions: onLan })
+      const other = await network.join(await lab.host('n2', { on: gateway.lan }), { nodeOptions: onLan })
+      // It has a tunnel, and no tunnel but that to a node which it also meets on the LAN.
+      const both = await network.join(await lab.host('n3', { on: gateway.lan }), {
+        nodeOptions: [...onLan, '--client', `${machine.addresses.ipv4},1194,tcp`],
+      })
+      await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+      const ways = async () =>
+        Promise.all(
+          (
+            [
+              [one, other],
+              [other, both],
+              [both, one],
+            ] as const
+          ).map(async ([from, to]) => {
+            const [route] = await from.machine.ip('-6', 'route', 'get', to.address)
+            return route?.['dev']
+          }),
+        )
+      await lab.waitFor(
+        async () => {
+          const [tunnel] = await tunnelsOf(both)
+          return tunnel?.cost != null && (await ways()).every((dev) => dev === 'eth0')
         },
-      },
-      async ({ lab, nodes }) => {
-        const [, one, other] = nodes
-        if (!one || !other) throw new Error('the network has too few nodes')
-        await lab.waitFor(async () => (await nextHop(one, other, nodes)) === other, {
-          what: 'packets to stay on the LAN',
-          deadlineMs: DEADLINE_MS,
-        })
-        const [route] = await one.machine.ip('-6', 'route', 'get', other.address)
-        expect(route?.['dev']).toBe('eth0')
-      },
-    ))
+        { what: 'packets to stay on the LAN, beside a tunnel', deadlineMs: DEADLINE_MS },
+      )
+      await gateway.machine.unplug()
+      await network.stopRegistry()
+      const inside = [one, other, both]
+      // Restarted, too: with what is in its cache it needs nobody outside.
+      await other.stop()
+      other.start()
+      await network.allPairsPing({ nodes: inside, deadlineMs: DEADLINE_MS })
+      await lab.waitFor(async () => (await ways()).every((dev) => dev === 'eth0'), {
+        what: 'packets to be on the LAN again',
+        deadlineMs: DEADLINE_MS,
+      })
+    }))
 })
