@@ -16,8 +16,10 @@ interface CountriesInit {
 
 /** Addresses of which the country is remembered. */
 const MAX_REMEMBERED = 1_000
-/** A registry that did not answer, or did not know, is asked again after this. */
+/** A registry that does not know an address is asked again after this. */
 const RETRY_MS = 10 * 60_000
+/** One that does not answer is left alone for so long: questions that matter more wait behind ours. */
+const PAUSE_MS = 60_000
 
 interface Answer {
   country: string | undefined
@@ -29,6 +31,9 @@ interface Answer {
 export class Countries {
   readonly #init: CountriesInit
   readonly #answers = new Map<string, Answer>()
+  /** One question at a time. */
+  #last: Promise<void> = Promise.resolve()
+  #pausedUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(init: CountriesInit) {
     this.#init = init
@@ -54,21 +59,22 @@ export class Countries {
     const { clock } = this.#init
     const known = this.#answers.get(host)
     if (known && (known.country !== undefined || clock.monotonicMs() - known.askedMs < RETRY_MS)) return known
-    const answer: Answer = {
-      country: undefined,
-      askedMs: clock.monotonicMs(),
-      arrived: Promise.resolve().then(() => this.#ask(host, answer)),
-    }
+    const arrived = this.#last.then(() => this.#ask(host, answer))
+    const answer: Answer = { country: undefined, askedMs: clock.monotonicMs(), arrived }
+    this.#last = arrived
     this.#keep(host, answer)
     return answer
   }
 
   async #ask(host: string, answer: Answer): Promise<void> {
-    const { getCountry, log, signal, onFound } = this.#init
+    const { getCountry, clock, log, signal, onFound } = this.#init
+    if (clock.monotonicMs() < this.#pausedUntilMs) return void this.#answers.delete(host)
     try {
       answer.country = await getCountry(host, signal)
       log.debug({ underlay: host, country: answer.country }, 'the registry says where an address is')
     } catch (error) {
+      this.#pausedUntilMs = clock.monotonicMs() + PAUSE_MS
+      this.#answers.delete(host)
       if (!signal.aborted)
         log.info({ underlay: host, reason: messageOf(error) }, 'the country of an address is not known')
     }

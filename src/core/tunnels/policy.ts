@@ -265,9 +265,10 @@ export class TunnelPolicy {
       if (missing <= 0 && !this.#settings.neighbours.has(prefix)) return
       const proposed = this.#proposed.get(prefix)
       this.#proposed.delete(prefix)
-      const addresses = this.#usable(
-        proposed ?? (this.#outdated.delete(prefix) ? [] : view.addressesOf(prefix)),
-      )
+      const known = proposed ?? (this.#outdated.delete(prefix) ? [] : view.addressesOf(prefix))
+      const addresses = this.#usable(known)
+      // Whoever knows where it is has been asked; the peer itself could not say more.
+      if (addresses.length === 0 && known.some((address) => this.#isWaitingForCountry(address))) continue
       if (addresses.length > 0) {
         this.#tunnels.set(prefix, {
           state: 'connecting',
@@ -384,6 +385,11 @@ export class TunnelPolicy {
         (allowsIpv6 || !isIpv6Protocol(address.protocol)) &&
         (sameCountry.length === 0 || this.#isCountryAllowed(countryOf(address))),
     )
+  }
+
+  #isWaitingForCountry(address: PeerAddress): boolean {
+    const { sameCountry, countryOf } = this.#settings
+    return sameCountry.length > 0 && countryOf(address) === undefined && !this.#isCountryAllowed(undefined)
   }
 
   #isCountryAllowed(country: string | undefined): boolean {

@@ -9,7 +9,8 @@ import { DEADLINE_MS, statusOf, tunnelsOf } from '../../support/networks.ts'
 
 const logOf = (node: Re6stNode): string => readFileSync(path.join(node.logDirectory, 're6stnet.log'), 'utf8')
 
-describe('whom a node makes tunnels with', () => {
+// Nodes are started one after the other: long where other tests run beside.
+describe('whom a node makes tunnels with', { timeout: 300_000 }, () => {
   test('is nobody across the border of a country that is to stay among itself; and whoever must be its neighbour', () =>
     withLab({ name: 'borders' }, async (lab) => {
       const ipv4 = { families: ['ipv4'] } as const

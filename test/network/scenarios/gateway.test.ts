@@ -55,7 +55,8 @@ PATH=\${PATH#*:} exec ip "$@"
   return directory
 }
 
-describe('a gateway to the Internet', () => {
+// Nodes are started one after the other: long where other tests run beside.
+describe('a gateway to the Internet', { timeout: 300_000 }, () => {
   test('serves nodes, machines behind a node, --default; old kernels keep away from it', () =>
     withLab({ name: 'gateway' }, async (lab) => {
       const registryOn = await lab.host('registry', { families: ['ipv4'] })

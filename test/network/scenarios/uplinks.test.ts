@@ -28,7 +28,8 @@ async function renumber(lab: Lab, machine: Machine, address: string): Promise<vo
   await lab.internet.router.run('ip', 'route', 'del', `${ipv4}/32`)
 }
 
-describe('uplinks', () => {
+// Nodes are started one after the other: long where other tests run beside.
+describe('uplinks', { timeout: 300_000 }, () => {
   test('tunnels go through each of two, and through the other when one dies; addresses are advertised as they change', () =>
     withLab({ name: 'uplinks' }, async (lab) => {
       const first = await lab.nat('first')

@@ -32,9 +32,9 @@ it('the registry is asked once for each address, and never for one that is priva
   expect(found()).toBe(1)
 })
 
-it('a registry that fails or does not know is asked again, but not soon', async () => {
-  const answers = [Promise.reject(new Error('no answer')), Promise.resolve(undefined), Promise.resolve('DE')]
-  const { it, asked, pass } = countries(() => answers.shift() ?? Promise.resolve('XX'))
+it('a registry that does not know is asked again, but not soon', async () => {
+  const answers = [undefined, undefined, 'DE']
+  const { it, asked, pass } = countries(async () => answers.shift())
   for (const count of [1, 2, 3]) {
     await it.ready(['203.0.113.1'])
     await it.ready(['203.0.113.1'])
@@ -42,6 +42,19 @@ it('a registry that fails or does not know is asked again, but not soon', async 
     pass(11 * MINUTE_MS)
   }
   expect(it.of('203.0.113.1')).toBe('DE')
+})
+
+it('a registry that does not answer is asked once in a minute, however many countries are wanted', async () => {
+  const answers = [Promise.reject(new Error('no answer'))]
+  const { it, asked, pass } = countries(() => answers.shift() ?? Promise.resolve('FR'))
+  const hosts = ['203.0.113.1', '203.0.113.2', '203.0.113.3']
+  await it.ready(hosts)
+  await it.ready(hosts)
+  expect(asked).toHaveLength(1)
+  pass(MINUTE_MS)
+  await it.ready(hosts)
+  expect(hosts.map((host) => it.of(host))).toEqual(['FR', 'FR', 'FR'])
+  expect(asked).toHaveLength(4)
 })
 
 it('what was known before needs no registry', () => {

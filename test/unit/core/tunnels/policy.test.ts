@@ -15,6 +15,7 @@ const SETTINGS: TunnelSettings = {
   registryPrefix: '0000' as Prefix,
   sameCountry: [],
   ownCountry: undefined,
+  countryOf: () => undefined,
 }
 /** Cut off: one peer is known from before. */
 const VIEW: NetworkView = {

@@ -77,6 +77,14 @@ describe('with a country that stays among itself', () => {
     expect(peersOf(decisions, 'connect')).toEqual([FRENCH, GERMAN, NOWHERE])
   })
 
+  it('a peer of which nobody knows yet where it is gets its tunnel as soon as somebody does', () => {
+    const unlocated = new Map([[NOWHERE, [address(undefined)]]])
+    const it = policy({ ownCountry: 'FR' })
+    expect(it.decide(view(unlocated), 0)).toEqual([])
+    it.configure({ ...SETTINGS, ownCountry: 'FR', countryOf: () => 'FR' })
+    expect(peersOf(it.decide(view(unlocated), 1), 'connect')).toEqual([NOWHERE])
+  })
+
   it('a node that learns where it is closes what crosses the border, once', () => {
     const it = policy()
     it.decide(view(ALL), 0)
