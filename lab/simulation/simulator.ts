@@ -175,7 +175,8 @@ export class Simulation {
         this.#queue.after(works ? CONNECT_MS : REFUSED_MS, () => this.#connected(node, decision.prefix, peer))
         return
       }
-      case 'close': {
+      case 'close':
+      case 'close-now': {
         const peer = this.#byPrefix.get(decision.prefix)
         this.#queue.after(50, () => {
           if (node.connecting.delete(decision.prefix)) node.policy.tunnelDown(decision.prefix, false)
