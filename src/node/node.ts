@@ -397,7 +397,10 @@ export async function startNode(
   const running = cleanUp.move()
   return {
     ended,
-    status: () => `${identity.address}: ${peers().length} tunnels, ${nodes.size} nodes reachable`,
+    status: () =>
+      `${identity.address}: ${counted(peers().length, 'tunnel')}, ${counted(nodes.size, 'node')} reachable`,
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   }
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`

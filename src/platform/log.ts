@@ -70,8 +70,10 @@ function humanLine(json: string): string {
   const when = new Date(Number(time)).toISOString().replace('T', ' ').slice(0, 23)
   const rest = Object.entries(fields).map(([name, value]) => `${name}=${fieldText(value)}`)
   if (err !== undefined) {
-    const { message, stack } = err as { message?: string; stack?: string }
-    rest.push(`error=${fieldText(Number(level) >= 50 ? (stack ?? message) : message)}`)
+    const { message, stack, name } = err as { message?: string; stack?: string; name?: string }
+    // An error that was foreseen says all in its message.
+    const isForeseen = name === 'Re6stError' || Number(level) < 50
+    rest.push(`error=${fieldText(isForeseen ? message : (stack ?? message))}`)
   }
   return `${[when, NAMES[Number(level)] ?? level, msg ?? '', ...rest].join(' ')}\n`
 }

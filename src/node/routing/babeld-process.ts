@@ -1,6 +1,6 @@
 import { appendFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { type BabeldPaths, babeldArguments } from '../../core/babel/configuration.ts'
 import { BabelTables, type TableChange } from '../../core/babel/tables.ts'
 import { Re6stError } from '../../core/errors.ts'
@@ -165,6 +165,7 @@ export class BabeldProcess {
 
 const pathsOf = ({ runDirectory, stateDirectory }: BabeldContext): BabeldPaths => ({
   configuration: join(runDirectory, 'babeld.conf'),
-  socket: join(runDirectory, 'babeld.sock'),
+  // babeld takes a path that is not absolute for a port.
+  socket: resolve(runDirectory, 'babeld.sock'),
   state: join(stateDirectory, 'babeld.state'),
 })

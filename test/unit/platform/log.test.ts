@@ -3,8 +3,10 @@ import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Re6stError } from '../../../src/core/errors.ts'
 import { openLog } from '../../../src/platform/log.ts'
 import { LogLimit } from '../../../src/platform/log-limit.ts'
+import { temporaryDirectory } from '../../support/registry.ts'
 
 /** What the next writes do instead of writing. */
 const disk = vi.hoisted(() => ({ room: Number.POSITIVE_INFINITY }))
@@ -75,6 +77,16 @@ describe('a log that is opened anew', () => {
     logger.info('still here')
     expect(readFileSync(join(directory, 'moved', 're6stnet.log'), 'utf8')).toMatch(/goes on[\s\S]*still here/)
   })
+})
+
+it('an error that was foreseen is told without its stack', () => {
+  const file = join(temporaryDirectory(), 're6stnet.log')
+  const { logger } = openLog({ file, verbosity: 1 })
+  logger.error({ err: new Re6stError('FILE', 'a file is missing') }, 'the node stops')
+  logger.error({ err: new Error('odd') }, 'the node stops')
+  const [foreseen, odd] = readFileSync(file, 'utf8').split('\n')
+  expect(foreseen).toMatch(/ERROR the node stops error="a file is missing"$/)
+  expect(odd).toMatch(/error="Error: odd\\n +at /)
 })
 
 it('of lines that others can bring about, a few are written, then one in ten minutes with the number of the others', () => {
