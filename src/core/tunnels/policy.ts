@@ -197,7 +197,8 @@ export class TunnelPolicy {
     for (const [prefix, untilMs] of this.#asked)
       if (nowMs >= untilMs + ADDRESS_TIMEOUT_MS) {
         this.#asked.delete(prefix)
-        this.#failed.add(prefix)
+        // A question is lost easily where a route has just come: those that must be neighbours are asked again.
+        if (!this.#settings.neighbours.has(prefix)) this.#failed.add(prefix)
       }
     decisions.push(...this.#connect(view, nowMs), ...this.#bootstrap(view, nowMs))
     return decisions

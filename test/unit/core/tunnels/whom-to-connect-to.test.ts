@@ -123,6 +123,13 @@ describe('a peer that must be a neighbour', () => {
     expect(peersOf(it.decide(view(ALL), 4), 'connect')).toEqual([FRENCH])
   })
 
+  it('is asked again when it did not say where it is; another one has to wait', () => {
+    const it = policy({ sameCountry: [], neighbours: new Set([FRENCH]) })
+    const unknown = { ...view(ALL), addressesOf: () => [] }
+    expect(peersOf(it.decide(unknown, 0), 'ask-addresses')).toEqual([FRENCH, GERMAN, NOWHERE])
+    expect(peersOf(it.decide(unknown, 10_000), 'ask-addresses')).toEqual([FRENCH])
+  })
+
   it('keeps it at a refresh', () => {
     const neighbours = new Set([FRENCH, GERMAN])
     const it = policy({ sameCountry: [], clientCount: 2, neighbours })
