@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config'
 
-/** `unit` runs anywhere; `network` needs root, /dev/net/tun and the daemons, and runs its files one after another. `long` takes minutes. */
+/**
+ * `unit` runs anywhere; `network` needs root, /dev/net/tun and the daemons, and runs its files one after another (those in
+ * test/network/slow are left out of the usual `npm test`); `long` takes many minutes.
+ */
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/summary-reporter.ts'],

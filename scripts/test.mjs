@@ -1,5 +1,6 @@
 // `npm test`: installs what is missing, then runs every test that this machine can run.
-// `--long` adds the tests that take minutes; other arguments go to vitest.
+// `--slow`, or CI=true, adds the scenarios in test/network/slow; `--long` adds them and the tests that take many minutes.
+// Other arguments go to vitest.
 import process from 'node:process'
 import {
   becomeProgram,
@@ -12,6 +13,7 @@ import {
 
 const args = process.argv.slice(2)
 const isLong = args.includes('--long')
+const isSlow = isLong || args.includes('--slow') || Boolean(process.env.CI)
 const { networkObstacles, extraObstacles } = setUp({
   extras: {
     ...PAGE_TEST_PACKAGES,
@@ -36,7 +38,10 @@ sayWhatIsNotRun()
 await becomeProgram('node_modules/.bin/vitest', [
   'run',
   ...projects.flatMap((project) => ['--project', project]),
-  ...args.filter((arg) => arg !== '--long'),
+  ...(isSlow ? [] : ['--exclude', 'test/network/slow/**']),
+  ...args.filter((arg) => !['--long', '--slow'].includes(arg)),
 ])
+if (!isSlow)
+  console.error('NOT RUN: the slow scenarios (test/network/slow): npm test -- --slow runs them, too')
 // Again, because by now the first time has scrolled away.
 sayWhatIsNotRun()
