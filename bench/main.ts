@@ -1,188 +1,35 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
-import { measureFlood } from './flood.ts'
-import { measureForwarding } from './forwarding.ts'
-import { measureNetwork, type NetworkResult } from './network.ts'
-import { measureOutages, type OutageResult } from './outage.ts'
-import { measurePackage, packageReport } from './package.ts'
-import { measurePortMapping } from './port-mapping.ts'
-import { measureRegistry } from './registry.ts'
-import { measureThroughput, median } from './throughput.ts'
+import { report } from './report.ts'
+import { MEASURE, type Results, type SectionName } from './sections.ts'
 
-/** Measured with the other implementation on a machine of the same kind, for comparison. */
-const OTHER: {
-  readonly start: Readonly<Record<number, number>>
-  readonly join: Readonly<Record<number, number>>
-  readonly cut: Readonly<Record<number, number>>
-  readonly killed: Readonly<Record<number, number>>
-  readonly memoryMb: number
-  readonly idleCpuSeconds: number
-  readonly calls: Readonly<Record<string, number>>
-} = {
-  start: { 15: 76, 4: 38 },
-  join: { 15: 70, 4: 21 },
-  cut: { 15: 54, 4: 16 },
-  killed: { 15: 50, 4: 10 },
-  memoryMb: 27,
-  idleCpuSeconds: 0.03,
-  calls: {
-    'requestCertificate 0': 23,
-    'requestCertificate 20000': 0.17,
-    'hello 0': 400,
-    'getNetworkConfig in a session 0': 1100,
-  },
+/*
+ * Measures the sections that are named, or all of them, and writes the report. Results of the others stay as they were:
+ * what is compared with each other is measured in one run of one section.
+ */
+
+const RESULTS = 'docs/benchmarks.json'
+const REPORT = 'docs/benchmarks.md'
+
+const names = Object.keys(MEASURE) as SectionName[]
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((name) => !(names as readonly string[]).includes(name))
+if (unknown.length > 0) {
+  console.error(`${unknown.join(', ')}: no such section; there are ${names.join(', ')}`)
+  process.exit(2)
 }
 
-const measured = <T>(result: T): T => {
+const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node.js ${process.version}`
+let results: Results = existsSync(RESULTS) ? (JSON.parse(readFileSync(RESULTS, 'utf8')) as Results) : {}
+
+for (const name of names) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue
+  console.log(`${name} …`)
+  const result = await MEASURE[name]()
   console.log(result)
-  return result
-}
-
-const registry = measured(await measureRegistry())
-const portMapping = measured(await measurePortMapping())
-const throughput = measured(await measureThroughput())
-const forwarding = measured(await measureForwarding())
-const floods = measured(await measureFlood())
-const outages: OutageResult[] = []
-for (const hello of [4, 1]) outages.push(measured(await measureOutages(hello)))
-const networks: NetworkResult[] = []
-for (const hello of [15, 4, 1]) networks.push(measured(await measureNetwork(hello)))
-const packageSize = measured(await measurePackage())
-writeFileSync('docs/benchmarks.md', report())
-
-function report(): string {
-  const other = (of: Readonly<Record<number | string, number>>, key: number | string) =>
-    key in of ? ` (${of[key]})` : ''
-  const seconds = (values: readonly number[]) =>
-    `${median(values).toFixed(1)} [${Math.min(...values).toFixed(1)} – ${Math.max(...values).toFixed(1)}]`
-  return `# Benchmarks
-
-Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB,
-Linux ${release()}, Node.js ${process.version}. The machine is shared and noisy. In round brackets: the Python
-implementation, measured on a machine of the same kind, not in the same run.
-
-## A network of eight nodes
-
-Seconds from the start of all nodes (with certificates, without caches) until all pairs ping, and from the start of a
-ninth until it is among them; one run of each.
-
-${table(
-  ['hello', 'start', 'join of a ninth'],
-  networks.map(({ helloSeconds: hello, startSeconds, joinSeconds }) => [
-    `${hello} s`,
-    `${startSeconds.toFixed(1)}${other(OTHER.start, hello)}`,
-    `${joinSeconds.toFixed(1)}${other(OTHER.join, hello)}`,
-  ]),
-)}
-
-Seconds without packets between two of eight nodes (a ping each 20 ms), when the path over which they have their tunnel
-is cut, and when the node on their path loses its power; median [least – most] of three.
-
-${table(
-  ['hello', 'path cut', 'next hop killed'],
-  outages.map(({ helloSeconds: hello, pathCut, nextHopKilled }) => [
-    `${hello} s`,
-    `${seconds(pathCut)}${other(OTHER.cut, hello)}`,
-    `${seconds(nextHopKilled)}${other(OTHER.killed, hello)}`,
-  ]),
-)}
-
-## One steady node
-
-${table(
-  ['hello', 'node process, PSS', 'of it anonymous', 'with openvpn and babeld', 'CPU seconds a minute, all'],
-  networks.map(({ helloSeconds, nodeMb, nodeAnonymousMb, allMb, idleCpuSecondsPerMinute }) => [
-    `${helloSeconds} s`,
-    `${nodeMb.toFixed(0)} MB`,
-    `${nodeAnonymousMb.toFixed(0)} MB`,
-    `${allMb.toFixed(0)} MB (${OTHER.memoryMb})`,
-    `${idleCpuSecondsPerMinute.toFixed(2)} (${OTHER.idleCpuSeconds})`,
-  ]),
-)}
-
-PSS divides the pages of the executable among all Node.js processes of this machine. A single Node.js process that does
-nothing has 41 MB, 33 MB of it clean pages of its executable, which the kernel can drop: that is what stands in the way
-of 30 MB in all.
-
-## Hostile datagrams
-
-One node of three sends to UDP port 326 of another, through the tunnels between them, from addresses of its own and of
-others; meanwhile an honest node asks the other one a question, again and again, and waits three seconds for each answer.
-Memory is the node process's own (anonymous), before and after; CPU is that of the node process, in percent of one
-processor. The sender is on the same two processors.
-
-${table(
-  ['what is sent', 'sent a second', 'CPU', 'memory before', 'after', 'questions answered'],
-  floods.map(({ what, sentPerSecond, cpuShare, memoryBeforeMb, memoryAfterMb, asked, answered }) => [
-    what,
-    String(sentPerSecond),
-    `${(100 * cpuShare).toFixed(1)} %`,
-    `${memoryBeforeMb.toFixed(1)} MB`,
-    `${memoryAfterMb.toFixed(1)} MB`,
-    `${answered} of ${asked}`,
-  ]),
-)}
-
-## The registry
-
-${table(
-  ['call', 'certificates', 'clients', 'a second', 'p50', 'p99'],
-  registry.map(({ what, certificates, clients, perSecond, p50Ms, p99Ms }) => [
-    what,
-    String(certificates),
-    String(clients),
-    `${perSecond.toFixed(0)}${clients === 1 ? other(OTHER.calls, `${what} ${certificates}`) : ''}`,
-    `${p50Ms.toFixed(1)} ms`,
-    `${p99Ms.toFixed(1)} ms`,
-  ]),
-)}
-
-The client runs on the same two processors.
-
-## Streams
-
-One stream between two neighbours through a tunnel of ours, and through a tunnel of the same OpenVPN with the same
-options and nothing else, by turns; Mbit/s, median of five of each. Of UDP, as much is sent as can be, in packets of 1280
-bytes, and what arrives is counted.
-
-${table(
-  ['tunnel', 'TCP, ours', 'bare OpenVPN', 'ratio', 'UDP, ours', 'bare OpenVPN', 'ratio'],
-  throughput.map(({ what, tunnel, bareTunnel, datagrams, bareDatagrams }) => [
-    what,
-    tunnel.toFixed(0),
-    bareTunnel.toFixed(0),
-    `${((100 * tunnel) / bareTunnel).toFixed(0)} %`,
-    datagrams.toFixed(0),
-    bareDatagrams.toFixed(0),
-    `${((100 * datagrams) / bareDatagrams).toFixed(0)} %`,
-  ]),
-)}
-
-Small packets (64 bytes of UDP) from one node to another through a third, as many as can be; those that arrive, median of
-five.
-
-${table(
-  ['tunnels', 'packets a second'],
-  forwarding.map(({ what, packetsPerSecond }) => [what, packetsPerSecond.toFixed(0)]),
-)}
-
-## Port forwarding
-
-Seconds from the start of a node, that has a cache, until a gateway (miniupnpd) that speaks only one protocol forwards
-its port; median of three.
-
-${table(
-  ['protocol', 'seconds'],
-  portMapping.map(({ method, seconds: took }) => [method, took.toFixed(2)]),
-)}
-
-## The Debian package
-
-${packageReport(packageSize)}
-`
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+  const measuredOn = `${new Date().toISOString().slice(0, 10)}, ${machine}`
+  results = { ...results, [name]: { measuredOn, result } }
+  // After each: what was measured is not lost when a later section fails.
+  writeFileSync(RESULTS, `${JSON.stringify(results, undefined, 2)}\n`)
+  writeFileSync(REPORT, report(results))
 }

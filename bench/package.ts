@@ -3,7 +3,7 @@ import { DebianMachine } from '../test/support/debian-machine.ts'
 import { buildPackage } from '../test/support/debian-package.ts'
 
 /** What the Debian package takes. Kilobytes are what dpkg calls installed size. */
-interface PackageSize {
+export interface PackageSize {
   readonly downloadKb: number
   readonly installedKb: number
   /** What a minimal Debian with systemd does not have yet, largest first. */

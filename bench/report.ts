@@ -1,0 +1,210 @@
+import type { FloodResult } from './flood.ts'
+import type { ForwardingResult } from './forwarding.ts'
+import type { NetworkResult } from './network.ts'
+import type { OutageResult } from './outage.ts'
+import { packageReport } from './package.ts'
+import type { PortMappingResult } from './port-mapping.ts'
+import type { RateResult } from './registry.ts'
+import type { Measured, Results } from './sections.ts'
+import { median, type ThroughputResult } from './throughput.ts'
+
+/** Measured with the other implementation on a machine of the same kind, for comparison. */
+const OTHER: {
+  readonly start: Readonly<Record<number, number>>
+  readonly join: Readonly<Record<number, number>>
+  readonly cut: Readonly<Record<number, number>>
+  readonly killed: Readonly<Record<number, number>>
+  readonly memoryMb: number
+  readonly idleCpuSeconds: number
+  readonly calls: Readonly<Record<string, number>>
+} = {
+  start: { 15: 76, 4: 38 },
+  join: { 15: 70, 4: 21 },
+  cut: { 15: 54, 4: 16 },
+  killed: { 15: 50, 4: 10 },
+  memoryMb: 27,
+  idleCpuSeconds: 0.03,
+  calls: {
+    'requestCertificate 0': 23,
+    'requestCertificate 20000': 0.17,
+    'hello 0': 400,
+    'getNetworkConfig in a session 0': 1100,
+  },
+}
+
+/** The report, as Markdown. */
+export const report = (results: Results): string => `# Benchmarks
+
+Written by \`npm run bench\`; \`npm run bench -- SECTION …\` measures a part of it anew. The machines are shared and noisy. In
+round brackets: the Python implementation, measured on a machine of the same kind, not in the same run.
+
+## A network of eight nodes
+
+${section('network', results.network, startReport)}
+
+${section('outage', results.outage, outageReport)}
+
+## One steady node
+
+${section('network', results.network, steadyReport)}
+
+## Hostile datagrams
+
+${section('flood', results.flood, floodReport)}
+
+## The registry
+
+${section('registry', results.registry, registryReport)}
+
+## Streams
+
+${section('streams', results.streams, streamsReport)}
+
+${section('forwarding', results.forwarding, forwardingReport)}
+
+## Port forwarding
+
+${section('port-mapping', results['port-mapping'], portMappingReport)}
+
+## The Debian package
+
+${section('package', results.package, packageReport)}
+`
+
+const section = <Result>(
+  name: string,
+  measured: Measured<Result> | undefined,
+  write: (result: Result) => string,
+): string =>
+  measured === undefined
+    ? `Not measured yet (\`npm run bench -- ${name}\`).`
+    : `${write(measured.result)}\n\nMeasured on ${measured.measuredOn}.`
+
+const other = (of: Readonly<Record<number | string, number>>, key: number | string): string =>
+  key in of ? ` (${of[key]})` : ''
+const seconds = (values: readonly number[]): string =>
+  `${median(values).toFixed(1)} [${Math.min(...values).toFixed(1)} – ${Math.max(...values).toFixed(1)}]`
+
+function startReport(networks: readonly NetworkResult[]): string {
+  return `Seconds from the start of all nodes (with certificates, without caches) until all pairs ping, and from the start of a
+ninth until it is among them; one run of each.
+
+${table(
+  ['hello', 'start', 'join of a ninth'],
+  networks.map(({ helloSeconds: hello, startSeconds, joinSeconds }) => [
+    `${hello} s`,
+    `${startSeconds.toFixed(1)}${other(OTHER.start, hello)}`,
+    `${joinSeconds.toFixed(1)}${other(OTHER.join, hello)}`,
+  ]),
+)}`
+}
+
+function outageReport(outages: readonly OutageResult[]): string {
+  return `Seconds without packets between two of eight nodes (a ping each 20 ms), when the path over which they have their tunnel
+is cut, and when the node on their path loses its power; median [least – most] of three.
+
+${table(
+  ['hello', 'path cut', 'next hop killed'],
+  outages.map(({ helloSeconds: hello, pathCut, nextHopKilled }) => [
+    `${hello} s`,
+    `${seconds(pathCut)}${other(OTHER.cut, hello)}`,
+    `${seconds(nextHopKilled)}${other(OTHER.killed, hello)}`,
+  ]),
+)}`
+}
+
+function steadyReport(networks: readonly NetworkResult[]): string {
+  return `${table(
+    ['hello', 'node process, PSS', 'of it anonymous', 'with openvpn and babeld', 'CPU seconds a minute, all'],
+    networks.map(({ helloSeconds, nodeMb, nodeAnonymousMb, allMb, idleCpuSecondsPerMinute }) => [
+      `${helloSeconds} s`,
+      `${nodeMb.toFixed(0)} MB`,
+      `${nodeAnonymousMb.toFixed(0)} MB`,
+      `${allMb.toFixed(0)} MB (${OTHER.memoryMb})`,
+      `${idleCpuSecondsPerMinute.toFixed(2)} (${OTHER.idleCpuSeconds})`,
+    ]),
+  )}
+
+PSS divides the pages of the executable among all Node.js processes of this machine. A single Node.js process that does
+nothing has 41 MB, 33 MB of it clean pages of its executable, which the kernel can drop: that is what stands in the way
+of 30 MB in all.`
+}
+
+function floodReport(floods: readonly FloodResult[]): string {
+  return `One node of three sends to UDP port 326 of another, through the tunnels between them, from addresses of its own and of
+others; meanwhile an honest node asks the other one a question, again and again, and waits three seconds for each answer.
+Memory is the node process's own (anonymous), before and after; CPU is that of the node process, in percent of one
+processor. The sender is on the same two processors.
+
+${table(
+  ['what is sent', 'sent a second', 'CPU', 'memory before', 'after', 'questions answered'],
+  floods.map(({ what, sentPerSecond, cpuShare, memoryBeforeMb, memoryAfterMb, asked, answered }) => [
+    what,
+    String(sentPerSecond),
+    `${(100 * cpuShare).toFixed(1)} %`,
+    `${memoryBeforeMb.toFixed(1)} MB`,
+    `${memoryAfterMb.toFixed(1)} MB`,
+    `${answered} of ${asked}`,
+  ]),
+)}`
+}
+
+function registryReport(registry: readonly RateResult[]): string {
+  return `${table(
+    ['call', 'certificates', 'clients', 'a second', 'p50', 'p99'],
+    registry.map(({ what, certificates, clients, perSecond, p50Ms, p99Ms }) => [
+      what,
+      String(certificates),
+      String(clients),
+      `${perSecond.toFixed(0)}${clients === 1 ? other(OTHER.calls, `${what} ${certificates}`) : ''}`,
+      `${p50Ms.toFixed(1)} ms`,
+      `${p99Ms.toFixed(1)} ms`,
+    ]),
+  )}
+
+The client runs on the same two processors.`
+}
+
+function streamsReport(throughput: readonly ThroughputResult[]): string {
+  return `One stream between two neighbours through a tunnel of ours, and through a tunnel of the same OpenVPN with the same
+options and nothing else, by turns; Mbit/s, median of five of each. Of UDP, as much is sent as can be, in packets of 1280
+bytes, and what arrives is counted.
+
+${table(
+  ['tunnel', 'TCP, ours', 'bare OpenVPN', 'ratio', 'UDP, ours', 'bare OpenVPN', 'ratio'],
+  throughput.map(({ what, tunnel, bareTunnel, datagrams, bareDatagrams }) => [
+    what,
+    tunnel.toFixed(0),
+    bareTunnel.toFixed(0),
+    `${((100 * tunnel) / bareTunnel).toFixed(0)} %`,
+    datagrams.toFixed(0),
+    bareDatagrams.toFixed(0),
+    `${((100 * datagrams) / bareDatagrams).toFixed(0)} %`,
+  ]),
+)}`
+}
+
+function forwardingReport(forwarding: readonly ForwardingResult[]): string {
+  return `Small packets (64 bytes of UDP) from one node to another through a third, as many as can be; those that arrive, median of
+five.
+
+${table(
+  ['tunnels', 'packets a second'],
+  forwarding.map(({ what, packetsPerSecond }) => [what, packetsPerSecond.toFixed(0)]),
+)}`
+}
+
+function portMappingReport(portMapping: readonly PortMappingResult[]): string {
+  return `Seconds from the start of a node, that has a cache, until a gateway (miniupnpd) that speaks only one protocol forwards
+its port; median of three.
+
+${table(
+  ['protocol', 'seconds'],
+  portMapping.map(({ method, seconds: took }) => [method, took.toFixed(2)]),
+)}`
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}

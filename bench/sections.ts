@@ -1,0 +1,53 @@
+import { type FloodResult, measureFlood } from './flood.ts'
+import { type ForwardingResult, measureForwarding } from './forwarding.ts'
+import { measureNetwork, type NetworkResult } from './network.ts'
+import { measureOutages, type OutageResult } from './outage.ts'
+import { measurePackage, type PackageSize } from './package.ts'
+import { measurePortMapping, type PortMappingResult } from './port-mapping.ts'
+import { measureRegistry, type RateResult } from './registry.ts'
+import { measureThroughput, type ThroughputResult } from './throughput.ts'
+
+/** What each section of the report is made of. */
+export interface SectionResults {
+  readonly network: readonly NetworkResult[]
+  readonly outage: readonly OutageResult[]
+  readonly registry: readonly RateResult[]
+  readonly streams: readonly ThroughputResult[]
+  readonly forwarding: readonly ForwardingResult[]
+  readonly flood: readonly FloodResult[]
+  readonly 'port-mapping': readonly PortMappingResult[]
+  readonly package: PackageSize
+}
+
+/** Name of a section. */
+export type SectionName = keyof SectionResults
+
+/** A result, and where and when it was measured. */
+export interface Measured<Result> {
+  readonly measuredOn: string
+  readonly result: Result
+}
+
+/** What was measured so far, by section. */
+export type Results = { readonly [Name in SectionName]?: Measured<SectionResults[Name]> }
+
+async function oneByOne<Result>(
+  helloSeconds: readonly number[],
+  measure: (hello: number) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = []
+  for (const hello of helloSeconds) results.push(await measure(hello))
+  return results
+}
+
+/** Measures each section. */
+export const MEASURE: { readonly [Name in SectionName]: () => Promise<SectionResults[Name]> } = {
+  network: () => oneByOne([15, 4, 1], measureNetwork),
+  outage: () => oneByOne([4, 1], measureOutages),
+  registry: measureRegistry,
+  streams: measureThroughput,
+  forwarding: measureForwarding,
+  flood: measureFlood,
+  'port-mapping': measurePortMapping,
+  package: measurePackage,
+}
