@@ -19,7 +19,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 180_000,
           // A machine shared with others may stand still for longer than any deadline. Who works on the code wants to know at once.
-          retry: process.env['CI'] ? 1 : 0,
+          retry: process.env['CI'] ? 2 : 0,
           hookTimeout: 180_000,
         },
       },
