@@ -21,8 +21,9 @@ describe('a network heals', () => {
     }))
 
   test('the path between two tunnelled nodes is cut both ways: packets go around, and none of their way uses it', () =>
-    withNetwork('cut', { nodeCount: 3 }, async ({ lab, network, nodes }) => {
-      // Which nodes have a tunnel with each other is chance.
+    // Which nodes have a tunnel with each other is chance; those that could not be asked are asked again soon.
+    withNetwork('cut', { nodeCount: 3, registryOptions: ['--tunnel-refresh', '10'] }, async (made) => {
+      const { lab, network, nodes } = made
       const [one, other] = await lab.waitFor(() => directPair(nodes), {
         what: 'two nodes whose packets go directly',
         deadlineMs: DEADLINE_MS,
