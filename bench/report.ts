@@ -164,6 +164,7 @@ function registryReport(registry: readonly RateResult[]): string {
     ]),
   )}
 
+Five seconds of requests for certificates come first, so that “0” are some hundreds in fact: the code is compiled by then.
 The client runs on the same two processors.`
 }
 
