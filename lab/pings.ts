@@ -57,6 +57,9 @@ export interface PingSeries {
   readonly longestGapMs: number
 }
 
+/** So many pings without an answer are a gap. */
+const GAP_PINGS = 4
+
 /**
  * A ping every few milliseconds, to see how long packets do not flow. There is a gap only where pings were lost, and it
  * is as long as `fping` says: how busy this process, or the machine, is at the moment is not taken for an outage.
@@ -75,12 +78,10 @@ export class PingMonitor {
   #newest = -1
   /** Pings with smaller numbers do not count: that one was lost is known only after its time-out. */
   #firstCounted = 0
-  /** So many pings without an answer are a gap. */
-  readonly #gap = 4
   readonly #pauseMs: number
 
   constructor(from: Machine, address: string, intervalMs = 50) {
-    this.#pauseMs = intervalMs * this.#gap
+    this.#pauseMs = intervalMs * GAP_PINGS
     this.#process = from.start(
       ['fping', '-D', '-l', `-p${intervalMs}`, `-t${Math.max(intervalMs, 1_000)}`, address],
       { name: `fping ${address}`, onLine: (line) => this.#read(line) },
@@ -131,7 +132,7 @@ export class PingMonitor {
     const isFirst = this.#newest < 0
     if (!isFirst && number > this.#newest + 1)
       this.#longestGapMs = Math.max(this.#longestGapMs, atMs - this.#newestMs)
-    if (isFirst || number > this.#newest + this.#gap) this.#steadySinceMs = atMs
+    if (isFirst || number > this.#newest + GAP_PINGS) this.#steadySinceMs = atMs
     this.#newest = number
     this.#newestMs = atMs
   }
