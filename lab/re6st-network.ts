@@ -59,7 +59,7 @@ export class Re6stNetwork {
     this.#registryArguments = [
       ...['--ca', authority.caFile, '--key', authority.keyFile, '--db', this.registryFile('registry.db')],
       ...['--mailhost', this.registryFile('mbox'), '--logfile', this.registryFile('registry.log')],
-      ...['--run', this.registryFile('run'), '--hello', `${options.helloSeconds ?? DEFAULT_HELLO_SECONDS}`],
+      ...['--hello', `${options.helloSeconds ?? DEFAULT_HELLO_SECONDS}`],
       ...['--verbose', '3', ...(options.registryOptions ?? [])],
     ]
   }

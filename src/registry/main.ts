@@ -20,6 +20,7 @@ import { startRegistry } from './registry.ts'
 export async function runRegistry(options: RegistryOptions): Promise<number> {
   const log = openLog({ file: options.logFile, verbosity: options.verbosity })
   using _ = reopenOnSignal(log)
+  for (const warning of options.warnings) log.logger.warn(warning)
   using manager = new ServiceManager({ processes: systemProcesses, clock: systemClock, log: log.logger })
   const stopped = new Promise<undefined>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(undefined))

@@ -87,7 +87,7 @@ export const REGISTRY_OPTIONS = {
     help: 'log file',
     since,
   }),
-  runDirectory: withDefault(directoryPath('DIR'), '/var/run/re6stnet', {
+  runDirectory: optional(directoryPath('DIR'), {
     names: ['-r', '--run'],
     group: SERVICE,
     help: 'obsolete, ignored: the registry has no sockets there',
@@ -214,20 +214,22 @@ export const REGISTRY_COMMAND: Command<typeof REGISTRY_OPTIONS> = {
 export interface RegistryOptions
   extends Omit<
     OptionsOf<typeof REGISTRY_OPTIONS>,
-    'maxClients' | 'anonymousPrefixLength' | 'ipv4ListenAddress' | 'ipv6ListenAddress'
+    'maxClients' | 'anonymousPrefixLength' | 'ipv4ListenAddress' | 'ipv6ListenAddress' | 'runDirectory'
   > {
   readonly maxClients: number
   /** 0: no anonymous registration. */
   readonly anonymousPrefixLength: number
   /** Addresses to listen on, at most one of each family, at least one. */
   readonly listenAddresses: readonly string[]
+  /** For the operator, at start: options that are ignored. */
+  readonly warnings: readonly string[]
 }
 
 /** Checks all options of a registry, together. */
 export function registryOptions(words: ParsedWords): Result<RegistryOptions> {
   const values = optionValues(REGISTRY_COMMAND, words)
   if (!values.ok) return values
-  const { ipv4ListenAddress, ipv6ListenAddress, ...rest } = values.value
+  const { ipv4ListenAddress, ipv6ListenAddress, runDirectory, ...rest } = values.value
   const listenAddresses = [ipv4ListenAddress, ipv6ListenAddress].filter((address) => address !== '')
   if (listenAddresses.length === 0)
     return refuse('-4, -6: both are empty, the registry must listen on at least one address')
@@ -238,5 +240,11 @@ export function registryOptions(words: ParsedWords): Result<RegistryOptions> {
     listenAddresses,
     maxClients: rest.maxClients ?? 2 * rest.clientCount,
     anonymousPrefixLength: rest.anonymousPrefixLength ?? 0,
+    warnings: [
+      ...(runDirectory === undefined ? [] : ['--run is obsolete and ignored: remove it']),
+      ...(rest.mailHost === undefined && (rest.smtpStartTls || rest.smtpPassword !== undefined)
+        ? ['--smtp-user, --smtp-pwd and --smtp-starttls are ignored without --mailhost']
+        : []),
+    ],
   })
 }

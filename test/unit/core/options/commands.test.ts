@@ -83,6 +83,8 @@ describe('recorded command lines', () => {
     if (commandName === 're6st-registry') {
       // A default that depends on another option is not a plain value.
       plain['max_clients'] ??= 2 * Number(plain['client_count'])
+      // There is nothing any more that it would be the default of.
+      plain['run'] ??= '/var/run/re6stnet'
       expect(plain).toEqual(expected)
     } else if (commandName === 're6stnet') expect(plain).toEqual(expected)
     expect(read(parsed.value).ok).toBe(
@@ -225,6 +227,15 @@ describe('re6st-registry', () => {
       gracePeriodSeconds: 8_640_000,
     }
     expect(request).toMatchObject({ value: { kind: 'run', options } })
+  })
+
+  it.each<[string[], string[]]>([
+    [[], []],
+    [['--run', '/r'], ['--run is obsolete and ignored: remove it']],
+    [['--smtp-starttls'], ['--smtp-user, --smtp-pwd and --smtp-starttls are ignored without --mailhost']],
+    [['--smtp-starttls', '--mailhost', 'localhost'], []],
+  ])('%j warns of what is ignored', (args, warnings) => {
+    expect(registry(...args)).toMatchObject({ value: { kind: 'run', options: { warnings } } })
   })
 
   it.each<[string[], string]>([
