@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
-import { access, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, Re6stError } from '../core/errors.ts'
 import { replaceFile } from '../platform/files.ts'
@@ -52,21 +52,26 @@ export class NodeDirectory {
     }
   }
 
-  /** The key that is there, if any. @throws Re6stError `FILE` if it is not one */
-  async readKey(): Promise<KeyObject | undefined> {
+  /**
+   * The key that is there, if any.
+   * @param bits what it must have: sessions with the registry need keys as long as its own
+   * @throws Re6stError `FILE` if it is not one
+   */
+  async readKey(bits: number): Promise<KeyObject | undefined> {
     const pem = await this.read('cert.key')
     if (pem === undefined) return undefined
+    const unusable = (why: string, cause?: unknown) =>
+      new Re6stError('FILE', `${this.file('cert.key')} ${why}: move it away, and run again`, { cause })
+    let key: KeyObject
     try {
-      return createPrivateKey(pem)
+      key = createPrivateKey(pem)
     } catch (error) {
-      throw new Re6stError(
-        'FILE',
-        `${this.file('cert.key')} is not a private key: move it away, and run again`,
-        {
-          cause: error,
-        },
-      )
+      throw unusable('is not a private key without password, in PEM', error)
     }
+    if (key.asymmetricKeyType !== 'rsa') throw unusable('is not an RSA key')
+    const { modulusLength } = key.asymmetricKeyDetails ?? {}
+    if (modulusLength !== bits) throw unusable(`has ${modulusLength} bits, and the CA's key ${bits}`)
+    return key
   }
 
   /** Writes a file as a whole or not at all. @throws Re6stError `FILE` */
@@ -78,22 +83,31 @@ export class NodeDirectory {
     }
   }
 
-  /** Writes a file unless there is one. Says whether it did. */
+  /** Writes a file unless there is one. Says whether it did. @throws Re6stError `FILE` */
   async writeNew(name: Parameters<NodeDirectory['file']>[0], content: string): Promise<boolean> {
     const exists = await access(this.file(name)).then(
       () => true,
       () => false,
     )
-    if (!exists) await writeFile(this.file(name), content, { flag: 'wx' })
+    if (!exists) await this.write(name, content)
     return !exists
   }
 
   #unwritable(error: unknown): Re6stError {
     const code = (error as NodeJS.ErrnoException).code
-    const remedy =
-      code === 'ENOSPC' || code === 'EDQUOT'
-        ? 'the disk is full: free some space, and run again'
-        : `cannot write there (${code ?? messageOf(error)}): run as its owner, or give another directory by --dir`
-    return new Re6stError('FILE', `${this.path}: ${remedy}`, { cause: error })
+    return new Re6stError('FILE', `${this.path}: ${remedyFor(code ?? messageOf(error))}`, { cause: error })
+  }
+}
+
+function remedyFor(trouble: string): string {
+  switch (trouble) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'the disk is full: free some space, and run again'
+    case 'EEXIST':
+    case 'ENOTDIR':
+      return 'it is not a directory: give another by --dir'
+    default:
+      return `cannot write there (${trouble}): run as its owner, or give another directory by --dir`
   }
 }

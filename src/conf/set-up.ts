@@ -12,6 +12,7 @@ import {
 } from '../core/crypto/certificate.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
 import type { ConfOptions } from '../core/options/conf-options.ts'
+import { isEmailAddress } from '../core/values/email-address.ts'
 import { bitsInside, networkCidr, nodeAddress, subnetCidr } from '../core/values/prefix.ts'
 import type { RegistryClient } from '../platform/registry-client.ts'
 import {
@@ -53,7 +54,7 @@ export async function setUp(options: ConfOptions, components: SetUpComponents): 
   if (options.caOnly) return 0
 
   const old = await readOldCertificate(authority, components)
-  const oldKey = await directory.readKey()
+  const oldKey = await directory.readKey(authority.keyBits)
   const { anonymous, email, token: givenToken, subject: givenSubject } = options
   const isAsked = anonymous || email !== undefined || givenToken !== undefined || givenSubject.length > 0
   if (old && oldKey && !isAsked && isInUse(old.certificate, oldKey, components)) {
@@ -74,15 +75,10 @@ export async function setUp(options: ConfOptions, components: SetUpComponents): 
 
 /** The CA's certificate, as the registry gives it, and as the user expects it. */
 async function fetchAuthority(
-  { fingerprint: expected, registry: { href } }: ConfOptions,
+  { fingerprint: expected }: ConfOptions,
   { registry, directory, warn }: SetUpComponents,
 ): Promise<Authority> {
-  const pem = await registry.getCa().catch((error: unknown) => {
-    // Every registry has a CA: what does not know it is a web server of another kind.
-    if (!(error instanceof Re6stError) || error.code !== 'NOT_FOUND') throw error
-    throw new Re6stError('REGISTRY', `${href}: this is not a re6st registry: is --registry right?`)
-  })
-  const authority = readAuthority(pem)
+  const authority = readAuthority(await registry.getCa())
   if (!authority.ok)
     throw new Re6stError('REGISTRY', `the registry sent no usable CA certificate: ${authority.reason}`)
   if (expected) {
@@ -175,6 +171,7 @@ async function obtainToken(
   if (anonymous) return ''
   if (token !== undefined) return token
   const email = givenEmail ?? (await questions.ask('your e-mail address', '--email, --token or --anonymous'))
+  if (!isEmailAddress(email)) throw new Re6stError('OPTION', `--email ${email}: not an e-mail address`)
   try {
     await registry.requestToken(email)
   } catch (error) {

@@ -123,6 +123,8 @@ function reasonOf(error: unknown): string {
     case 'ENETUNREACH':
     case 'EHOSTUNREACH':
       return 'no route to the registry: is the machine connected?'
+    case 'EPROTO':
+      return 'what answers there does not speak TLS: is --registry right, with http or https?'
     case 'HPE_INVALID_CONSTANT':
       return 'what answers there does not speak HTTP: is --registry right?'
     default:

@@ -70,8 +70,10 @@ export class RegistryClient {
 
   /** The CA's certificate in PEM. */
   async getCa(signal?: AbortSignal): Promise<string> {
-    const body = await this.#public('getCa', {}, signal)
-    const pem = body.toString('utf8')
+    const answer = await this.#get(formatTarget('getCa', {}), {}, signal)
+    // Every registry has a CA: what does not know it is a web server of another kind.
+    if (answer.status >= 400 && answer.status < 500) throw this.#notARegistry(`status ${answer.status}`)
+    const pem = this.#result(answer).toString('utf8')
     if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw this.#notARegistry('it sent no CA certificate')
     return pem
   }

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import type { Communities, Location } from '../core/allocation/community.ts'
 import { parseLocation } from '../core/allocation/community.ts'
 import { Re6stError } from '../core/errors.ts'
+import { isEmailAddress } from '../core/values/email-address.ts'
 import { prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -57,7 +58,7 @@ export class Enrolment {
   async requestToken(email: string): Promise<void> {
     const { mailer, store } = this.#components
     if (!mailer) throw new Refusal(403, 'there is no --mailhost')
-    if (!/^[^\s@]+@[^\s@]+$/.test(email)) throw new Refusal(400, 'not an e-mail address')
+    if (!isEmailAddress(email)) throw new Refusal(400, 'not an e-mail address')
     const token = await this.addToken(email, '')
     try {
       await mailer.send({

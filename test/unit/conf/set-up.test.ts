@@ -1,4 +1,10 @@
-import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
+import {
+  createHash,
+  createPrivateKey,
+  generateKeyPairSync,
+  type KeyObject,
+  X509Certificate,
+} from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
@@ -34,6 +40,8 @@ beforeEach(() => {
 const file = (name: string) => join(directory, name)
 const content = (name: string) => readFileSync(file(name), 'utf8')
 const certificate = () => new X509Certificate(content('cert.crt'))
+
+const pem = ({ privateKey }: { privateKey: KeyObject }) => privateKey.export({ type: 'pkcs8', format: 'pem' })
 
 /** Something on loopback that speaks HTTP and is no registry. */
 async function webServer(
@@ -212,9 +220,43 @@ describe('what goes wrong leaves no half-made node', () => {
     await fetch(`${registry.url}addToken?email=a@example.com&token=kept`)
     directory = '/dev/null/re6st'
     expect((await conf(registry.url, ['--token', 'kept'])).failure).toMatch(
-      /^\/dev\/null\/re6st: cannot write there .*--dir/,
+      /^\/dev\/null\/re6st: it is not a directory: give another by --dir$/,
     )
     expect(await (await fetch(`${registry.url}isToken?token=kept`)).text()).toBe('1')
+  })
+
+  it.each<[what: string, key: () => string | Buffer, failure: RegExp]>([
+    ['garbage', () => 'garbage', /cert\.key is not a private key without password, in PEM: move it away/],
+    [
+      'of another kind',
+      () => pem(generateKeyPairSync('ec', { namedCurve: 'P-256' })),
+      /cert\.key is not an RSA key: move it away/,
+    ],
+    [
+      'shorter than that of the CA',
+      () => pem(generateKeyPairSync('rsa', { modulusLength: 1024 })),
+      /cert\.key has 1024 bits, and the CA's key 2048: move it away/,
+    ],
+  ])('a key that is there, and %s: no token is used', async (_, key, failure) => {
+    await using registry = await testRegistry()
+    await fetch(`${registry.url}addToken?email=a@example.com&token=kept`)
+    writeFileSync(file('cert.key'), key())
+    expect((await conf(registry.url, ['--token', 'kept'])).failure).toMatch(failure)
+    expect(await (await fetch(`${registry.url}isToken?token=kept`)).text()).toBe('1')
+  })
+
+  it('what is no e-mail address', async () => {
+    await using registry = await testRegistry()
+    expect((await conf(registry.url, ['--email', 'someone'])).failure).toBe(
+      '--email someone: not an e-mail address',
+    )
+    expect(left()).toEqual([])
+  })
+
+  it('a registry that does not speak TLS', async () => {
+    await using registry = await testRegistry()
+    const { failure } = await conf(registry.url.replace('http:', 'https:'), ['--anonymous'])
+    expect(failure).toMatch(/does not speak TLS: is --registry right, with http or https\?$/)
   })
 
   it('a registry that is down', async () => {
@@ -233,6 +275,8 @@ describe('what goes wrong leaves no half-made node', () => {
   it.each([
     ['<html>hello</html>', 200],
     ['not here', 404],
+    ['not for you', 403],
+    ['what is that', 400],
     ['-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n', 200],
   ])('not a registry: %j, status %i', async (body, status) => {
     await using other = await webServer(() => [status, body])
