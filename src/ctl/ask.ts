@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { connect } from 'node:net'
 import {
   type ControlReplies,
@@ -27,7 +28,7 @@ export function askNode<Request extends ControlRequest>(
     let text = ''
     socket.setEncoding('utf8').setTimeout(timeoutMs, () => fail('the node does not answer'))
     socket.on('connect', () => socket.write(`${JSON.stringify({ request })}\n`))
-    socket.on('error', (error) => fail(reasonOf(error), error))
+    socket.on('error', (error) => fail(reasonOf(error, path), error))
     socket.on('close', () => fail('the connection was closed without an answer'))
     socket.on('data', (part) => {
       text += String(part)
@@ -41,17 +42,21 @@ export function askNode<Request extends ControlRequest>(
   })
 }
 
-function reasonOf(error: NodeJS.ErrnoException): string {
+function reasonOf(error: NodeJS.ErrnoException, path: string): string {
   switch (error.code) {
     case 'ENOENT':
+    case 'ENOTDIR':
       return 'no re6stnet runs with this run directory; start it, or give its --run or --console'
     case 'ECONNREFUSED':
-      return 'the re6stnet that made this socket has ended without cleaning up; start it again'
+      // Linux says it of any file.
+      return isSocket(path)
+        ? 'the re6stnet that made this socket has ended without cleaning up; start it again'
+        : 'not a socket: give the control socket of a node'
     case 'EACCES':
       return 'no permission: run as root'
-    case 'ENOTSOCK':
-      return 'not a socket: give the control socket of a node'
     default:
       return error.message
   }
 }
+
+const isSocket = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isSocket() === true

@@ -1,10 +1,10 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Re6stError } from '../../src/core/errors.ts'
 import { createKernel, type Kernel } from '../../src/node/kernel/kernel.ts'
-import { silentLog } from '../../src/platform/log.ts'
+import { type Logger, openLog, silentLog } from '../../src/platform/log.ts'
 import { joinNamespaces, makeNamespace, type Namespace } from '../support/namespace.ts'
 
 const NODE = {
@@ -36,10 +36,10 @@ afterEach(() => {
   rmSync(directory, { recursive: true })
 })
 
-const kernel = (): Kernel =>
+const kernel = (log: Logger = silentLog): Kernel =>
   createKernel({
     processes: namespace.processes,
-    log: silentLog,
+    log,
     stateFile: join(directory, 'kernel.json'),
     sysctls: namespace.sysctls,
   })
@@ -179,7 +179,17 @@ test('a main interface that does not exist is an error that names it', async () 
   const it = kernel()
   await it.prepare([])
   await expect(it.assign({ ...NODE, mainInterface: 'eth7' })).rejects.toThrow(
-    new Re6stError('SYSTEM', 'there is no interface eth7'),
+    new Re6stError('SYSTEM', '--main-interface eth7: there is no such interface'),
   )
   await it.stop()
+})
+
+test('a LAN interface that does not exist is told of: it may come', async () => {
+  const file = join(directory, 'log')
+  const it = kernel(openLog({ file, verbosity: 1 }).logger)
+  await it.prepare(['eth0', 'eth7'])
+  await it.stop()
+  expect(readFileSync(file, 'utf8')).toMatch(
+    /^\S+ \S+ WARN {2}--interface: there is no such interface; it is used once it is there iface=eth7\n$/,
+  )
 })

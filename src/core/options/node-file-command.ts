@@ -1,4 +1,4 @@
-import { ok, type Result } from '../result.ts'
+import { ok, type Result, refuse } from '../result.ts'
 import { type Command, type ParsedWords, type Request, readCommandLine } from './command-line.ts'
 import { NODE_OPTIONS, type NodeOptions, nodeOptions } from './node-options.ts'
 import type { ReadFile } from './option-files.ts'
@@ -6,6 +6,8 @@ import { metavarOf, type Option, type OptionTable } from './option-table.ts'
 
 /** Where the service runs: relative paths of its option file begin there. */
 export const SERVICE_DIRECTORY = '/etc/re6stnet'
+
+const NODE_FILE = `${SERVICE_DIRECTORY}/re6stnet.conf`
 
 /** Options of a node, as its own command line or the option file of the service gives them. */
 export interface NodeFileOptions {
@@ -27,7 +29,7 @@ export const nodeFileCommand = <Table extends OptionTable>(
   description,
   options: { ...LOOKED_AT, ...options },
   takesOptionFiles: true,
-  epilogue: `Without options of a node: those of the service, @${SERVICE_DIRECTORY}/re6stnet.conf.`,
+  epilogue: `Without options of a node: those of the service, @${NODE_FILE}.`,
   rest: 'OPENVPN-ARGUMENTS',
 })
 
@@ -61,10 +63,20 @@ export function readNodeFileCommandLine<Own>(
       const values = own(words)
       return values.ok ? ok({ ...values.value, node: node.value, directory }) : values
     },
-    isOwn ? [`@${SERVICE_DIRECTORY}/re6stnet.conf`, ...args] : args,
-    isOwn ? readAsService(readFile) : readFile,
+    isOwn ? [`@${NODE_FILE}`, ...args] : args,
+    isOwn ? readAsService(readNodeFile(readFile)) : readFile,
   )
 }
+
+/** Whoever did not name the file must not wonder who did. */
+const readNodeFile =
+  (readFile: ReadFile): ReadFile =>
+  (path) => {
+    const content = readFile(path)
+    return content.ok || path !== NODE_FILE
+      ? content
+      : refuse(`${content.reason}; if the node has another option file, name it, e.g. @re6stnet.conf`)
+  }
 
 /** Whether the words are these options and their values, and nothing else. */
 function consistsOf(args: readonly string[], options: readonly Option[]): boolean {

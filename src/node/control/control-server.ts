@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmod, rm } from 'node:fs/promises'
+import { chmod, lstat, rm } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { type ControlReplies, type ControlRequest, decodeRequest } from '../../core/control/replies.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
@@ -62,7 +62,7 @@ export class ControlServer implements AsyncDisposable {
         'SYSTEM',
         `another re6stnet runs: it answers at ${this.#path}; stop it, or give another --run and --console`,
       )
-    await rm(this.#path, { force: true })
+    await this.#removeLeft()
     try {
       this.#server.listen(this.#path)
       await once(this.#server, 'listening')
@@ -73,6 +73,17 @@ export class ControlServer implements AsyncDisposable {
       })
     }
     this.#server.on('error', (error) => this.#log.warn({ reason: messageOf(error) }, 'control socket'))
+  }
+
+  /** A mistake in an option must not cost a file. */
+  async #removeLeft(): Promise<void> {
+    const left = await lstat(this.#path).catch(() => undefined)
+    if (left !== undefined && !left.isSocket())
+      throw new Re6stError(
+        'SYSTEM',
+        `--console ${this.#path}: it exists and is not a socket; give another path`,
+      )
+    await rm(this.#path, { force: true })
   }
 
   /** From now on, requests are answered. */

@@ -115,6 +115,10 @@ class LinuxKernel implements Kernel {
         await this.#undo(this.#journal.deeds)
       }
       this.#lanInterfaces = lanInterfaces
+      const interfaces = await this.#interfaces()
+      for (const iface of lanInterfaces)
+        if (!interfaces.includes(iface))
+          this.#log.warn({ iface }, '--interface: there is no such interface; it is used once it is there')
       await this.#keepRouterAdvertisements(lanInterfaces)
       await this.#forward('ipv6')
       return { sourceSpecificRoutes: await this.#hasSourceSpecificRoutes() }
@@ -196,7 +200,7 @@ class LinuxKernel implements Kernel {
 
   async #assign(family: Family, { mainInterface, address, length, network }: NodeAddresses): Promise<void> {
     const option = OPTION[family]
-    await this.#expectInterface(mainInterface)
+    await this.#expectMainInterface(mainInterface)
     if (!(await this.#hasAddress(mainInterface, address))) {
       const linkLocal = mainInterface === 'lo' ? await this.#linkLocalRoutes() : undefined
       const words = [`${address}/${length}`, 'dev', mainInterface]
@@ -226,11 +230,13 @@ class LinuxKernel implements Kernel {
     })
   }
 
-  async #expectInterface(iface: string): Promise<void> {
+  async #expectMainInterface(iface: string): Promise<void> {
     try {
       await this.#show(['link', 'show', 'dev', iface])
     } catch (error) {
-      throw new Re6stError('SYSTEM', `there is no interface ${iface}`, { cause: error })
+      throw new Re6stError('SYSTEM', `--main-interface ${iface}: there is no such interface`, {
+        cause: error,
+      })
     }
   }
 

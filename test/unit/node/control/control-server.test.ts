@@ -1,4 +1,4 @@
-import { mkdtempSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -74,6 +74,14 @@ describe('the control socket', () => {
     expect(again).toBeInstanceOf(ControlServer)
   })
 
+  it('removes nothing but a socket', async () => {
+    writeFileSync(path, 'precious')
+    await expect(new ControlServer(path, silentLog).start()).rejects.toThrow(
+      `--console ${path}: it exists and is not a socket; give another path`,
+    )
+    expect(readFileSync(path, 'utf8')).toBe('precious')
+  })
+
   it('refuses a path that the kernel would cut', async () => {
     await expect(new ControlServer(`/tmp/${'x'.repeat(120)}`, silentLog).start()).rejects.toThrow(
       /longer than 107 bytes/,
@@ -110,6 +118,9 @@ describe('the control socket', () => {
 describe('who asks', () => {
   it('is told why there is no answer', async () => {
     await expect(askNode(path, 'status')).rejects.toThrow(/no re6stnet runs with this run directory/)
+    writeFileSync(path, '')
+    await expect(askNode(path, 'status')).rejects.toThrow(/not a socket: give the control socket of a node/)
+    await expect(askNode(`${path}/x`, 'status')).rejects.toThrow(/no re6stnet runs with this run directory/)
   })
 
   test('arbitrary text is no reply, and no request', fc.string({ maxLength: 200 }), (text) => {
