@@ -18,7 +18,9 @@ export interface NetworkResult {
 
 const NODES = 8
 const DEADLINE_MS = 180_000
-const IDLE_MS = 20_000
+/** From the join of the last node: tunnels are made and settled until then. */
+const SETTLE_MS = 30_000
+const IDLE_MS = 60_000
 
 /** Starts a registry and eight nodes, lets a ninth join, and looks at one of them when all is calm. */
 export function measureNetwork(helloSeconds: number): Promise<NetworkResult> {
@@ -38,6 +40,7 @@ export function measureNetwork(helloSeconds: number): Promise<NetworkResult> {
 
     const observed = nodes[1] ?? ninth
     const pids = await pidsOf(observed.machine, /re6stnet|openvpn|babeld/)
+    await systemClock.sleep(SETTLE_MS)
     const cpuBefore = cpuSeconds(pids)
     await systemClock.sleep(IDLE_MS)
     const own = observed.daemon?.pid ?? 0

@@ -125,11 +125,10 @@ function steadyReport(networks: readonly NetworkResult[]): string {
     ]),
   )}
 
-PSS divides the pages of the executable among all Node.js processes of this machine; what is anonymous is a node's own.
-The 30 MB of the Python node, in all, are not reached. A Node.js process that does nothing has 41 MB, 33 MB of it clean
-pages of its executable, which the kernel can drop; what comes on top is V8's heap, which grows with each burst of work
-before it is collected, and compiled code. CPU is measured for 20 s from the moment when the ninth node is reached by all:
-tunnels are still being made and settled then.`
+PSS divides the pages of the executable among all Node.js processes of this machine (here some ten); what is anonymous is
+a node's own. A node that is the only one on its machine has up to 33 MB of clean pages of the executable to itself, which
+the kernel can drop. A Node.js process that does nothing has 6 MB of its own. CPU is measured for a minute, half a minute
+after the ninth node is reached by all.`
 }
 
 function floodReport(floods: readonly FloodResult[]): string {
