@@ -84,7 +84,7 @@ async function startBareTunnel(
 ): Promise<void> {
   const ciphers = encrypt
     ? ['--data-ciphers', 'AES-256-GCM', '--data-ciphers-fallback', 'AES-256-GCM']
-    : ['--data-ciphers', 'none', '--data-ciphers-fallback', 'none']
+    : ['--data-ciphers', 'none', '--data-ciphers-fallback', 'none', '--reneg-bytes', '0']
   const common = (node: Re6stNode) => [
     ...['openvpn', '--dev-type', 'tap', '--dev', 'bare', '--dh', 'none', '--ping', '1', ...ciphers],
     ...['--ca', `${node.configurationDirectory}/ca.crt`, '--cert', node.certificateFile],
@@ -93,12 +93,15 @@ async function startBareTunnel(
   ]
   const proto = protocol === 'tcp' ? { server: 'tcp4-server', client: 'tcp4-client' } : undefined
   server.machine.start(
-    [...common(server), '--tls-server', '--proto', proto?.server ?? 'udp4', '--port', String(BARE_PORT)],
+    [
+      ...[...common(server), '--mode', 'server', '--tls-server'],
+      ...['--proto', proto?.server ?? 'udp4', '--port', String(BARE_PORT)],
+    ],
     { name: 'bare openvpn' },
   )
   client.machine.start(
     [
-      ...[...common(client), '--tls-client', '--proto', proto?.client ?? 'udp4', '--nobind'],
+      ...[...common(client), '--client', '--proto', proto?.client ?? 'udp4', '--nobind'],
       ...['--remote', server.machine.addresses.ipv4 ?? '', String(BARE_PORT)],
     ],
     { name: 'bare openvpn' },

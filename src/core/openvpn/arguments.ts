@@ -115,4 +115,9 @@ const cipherArguments = (encrypt: boolean): string[] =>
         ...['--data-ciphers', 'AES-256-GCM:AES-128-GCM:CHACHA20-POLY1305'],
         ...['--data-ciphers-fallback', 'AES-256-GCM'],
       ]
-    : ['--data-ciphers', 'none:AES-256-GCM:AES-128-GCM', '--data-ciphers-fallback', 'none']
+    : [
+        ...['--data-ciphers', 'none:AES-256-GCM:AES-128-GCM', '--data-ciphers-fallback', 'none'],
+        // OpenVPN takes `none` for a cipher with small blocks, and negotiates a new key each 64 MB: there is nothing to
+        // protect from too much of one key, and each time costs both sides an RSA signature. For AES it is the default.
+        ...['--reneg-bytes', '0'],
+      ]

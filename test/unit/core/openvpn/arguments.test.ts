@@ -60,6 +60,12 @@ describe('the command line', () => {
     expect(server('tcp', { encrypt: true })).not.toContain('none:')
   })
 
+  it('never negotiates another key for nothing', () => {
+    expect(server('udp')).toContain('--reneg-bytes 0')
+    expect(client(['udp'])).toContain('--reneg-bytes 0')
+    expect(client(['udp'], { encrypt: true })).not.toContain('--reneg-bytes')
+  })
+
   it('never takes a host for an option', () => {
     for (const host of ['192.0.2.1', '2001:db8::1', 'fe80::1%eth0', 'node.example.com', '::1'])
       expect(isRemoteHost(host), host).toBe(true)
