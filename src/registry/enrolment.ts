@@ -147,8 +147,9 @@ export class Enrolment {
     const subnetName = subnetNameOf(prefixOfBits(prefix))
     let pem: string
     const isFirst = configuration.registryPrefix === undefined
+    const nowMs = clock.now()
+    const notAfterMs = nowMs + VALIDITY_MS
     try {
-      const nowMs = clock.now()
       const source = { kind: 'request', pem: csr } as const
       pem = await pool.issue({
         source,
@@ -156,7 +157,7 @@ export class Enrolment {
         subjectSerial,
         subnetName,
         notBeforeMs: nowMs,
-        notAfterMs: nowMs + VALIDITY_MS,
+        notAfterMs,
       })
     } catch (error) {
       ledger.giveBack(reservation)
@@ -164,7 +165,7 @@ export class Enrolment {
     }
     try {
       await store.write((writable) => {
-        ledger.settle(reservation, email, pem)
+        ledger.settle(reservation, email, { pem, notAfterMs })
         ledger.saveTo(writable)
         if (token !== undefined) writable.deleteToken(token)
         if (writable.config('prefix') === undefined) writable.setConfig('prefix', prefix)

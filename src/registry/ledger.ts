@@ -22,6 +22,12 @@ export interface Reservation {
   readonly subjectSerial: number
 }
 
+/** A certificate that was just made; its end in milliseconds since the Unix epoch. */
+export interface IssuedCertificate {
+  readonly pem: string
+  readonly notAfterMs: number
+}
+
 type Used = { readonly kind: 'used'; readonly row: CertificateRow }
 /** What the database must hold for a prefix; a reservation stands there as free, so that a crash leaves no half of it. */
 type Place = { readonly kind: 'free' } | { readonly kind: 'pending' } | Used
@@ -138,9 +144,15 @@ export class Ledger {
     this.#dirty.set(prefix, { kind: 'free' })
   }
 
-  /** The certificate was made: `saveTo` will write it. Call it in the same transaction. */
-  settle(reservation: Reservation, email: string | null, pem: string): void {
-    this.#settle({ prefix: reservation.prefix, email, cert: pem })
+  /** The certificate was made, with what was reserved: `saveTo` will write it. Call it in the same transaction. */
+  settle(reservation: Reservation, email: string | null, certificate: IssuedCertificate): void {
+    const { pem, notAfterMs } = certificate
+    // The certificate says it in seconds.
+    this.#hold({ ...reservation, email, notAfterMs: notAfterMs - (notAfterMs % 1000) })
+    this.#dirty.set(reservation.prefix, {
+      kind: 'used',
+      row: { prefix: reservation.prefix, email, cert: pem },
+    })
   }
 
   /** A certificate takes the place of the one before, with the same prefix. */

@@ -27,8 +27,11 @@ const impatientRegistry = (limits: Parameters<typeof testRegistry>[1] = {}) =>
     { serverLimits: { requestTimeoutMs: 400, connectionCheckMs: 50, keepAliveMs: 400 }, ...limits },
   )
 const portOf = ({ addresses }: Awaited<ReturnType<typeof testRegistry>>) => addresses[0]?.port ?? 0
+/** It answers others. On a machine that stands still for a moment, an honest client is too slow for it, too. */
+const answer = <T>(ask: () => Promise<T>): Promise<T> =>
+  waitFor(ask, { what: 'an answer of the registry', deadlineMs: DEADLINE_MS, intervalMs: 20 })
 const isServing = async ({ url }: { readonly url: string }) =>
-  (await new RegistryClient(url).getCa()).includes('BEGIN CERTIFICATE')
+  (await answer(() => new RegistryClient(url).getCa())).includes('BEGIN CERTIFICATE')
 
 /** A connection that collects what comes. */
 class Client {
@@ -79,7 +82,7 @@ describe('a slow client', () => {
     await using registry = await impatientRegistry()
     const clients = Array.from({ length: 200 }, () => new Client(portOf(registry)))
     await Promise.all(clients.map(({ socket }) => once(socket, 'connect')))
-    const pem = await new RegistryClient(registry.url).requestCertificate({ token: '', csr })
+    const pem = await answer(() => new RegistryClient(registry.url).requestCertificate({ token: '', csr }))
     expect(pem).toContain('BEGIN CERTIFICATE')
     await waitFor(() => clients.every(({ isClosed }) => isClosed), {
       what: 'the server to close',
@@ -185,9 +188,9 @@ describe('many clients at once', () => {
         intervalMs: 5,
       })
     }
-    await expect(isServing(registry)).rejects.toThrow(/closed without an answer/)
+    await expect(new RegistryClient(registry.url).getCa()).rejects.toThrow(/closed without an answer/)
     for (const { socket } of clients) socket.destroy()
-    await waitFor(() => isServing(registry), { what: 'an answer', deadlineMs: DEADLINE_MS, intervalMs: 20 })
+    expect(await isServing(registry)).toBe(true)
   })
 })
 
