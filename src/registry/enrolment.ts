@@ -27,7 +27,7 @@ export interface EnrolmentComponents {
   readonly store: Store
   readonly ledger: Ledger
   readonly pool: Pick<CryptoPool, 'checkRequest' | 'issue'>
-  readonly configuration: NetworkConfiguration
+  readonly configuration: Pick<NetworkConfiguration, 'registryPrefix' | 'publish'>
   readonly communities: Communities
   readonly mailer: Mailer | undefined
   readonly geoip: GeoIp | undefined
@@ -171,7 +171,9 @@ export class Enrolment {
         if (writable.config('prefix') === undefined) writable.setConfig('prefix', prefix)
       })
     } catch (error) {
-      ledger.release(prefix)
+      // A transaction that did not even begin has not settled it.
+      if (ledger.holder(prefix)) ledger.release(prefix)
+      else ledger.giveBack(reservation)
       throw error
     }
     log.info({ peer: subnetName, serial }, 'certificate issued')
@@ -210,10 +212,16 @@ export class Enrolment {
       notBeforeMs: nowMs,
       notAfterMs: isDue ? nowMs + VALIDITY_MS : holder.notAfterMs,
     })
+    let isReplaced = false
     await store.write((writable) => {
+      // Time has passed: another call may have renewed it, or the machine may be revoked, and its prefix another's.
+      const { serial: presentSerial } = ledger.holder(prefix) ?? {}
+      isReplaced = presentSerial === holder.serial || presentSerial === serial
+      if (!isReplaced) return
       ledger.replace(prefix, pem)
       ledger.saveTo(writable)
     })
+    if (!isReplaced) return this.renewCertificate(prefix)
     log.info({ peer: subnetNameOf(prefixOfBits(prefix)), serial }, 'certificate renewed')
     return pem
   }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 
@@ -73,7 +73,7 @@ function takeOver(database: Database.Database, path: string): void {
       )
   const isOurs = database.pragma('user_version', { simple: true }) === OUR_VERSION
   const copy = `${path}.before-takeover`
-  if (tables.has('cert') && !isOurs && !existsSync(copy)) database.prepare('VACUUM INTO ?').run(copy)
+  if (tables.has('cert') && !isOurs && !existsSync(copy)) copyTo(database, copy)
   database
     .transaction(() => {
       for (const [name, sql] of Object.entries(SCHEMA)) if (!tables.has(name)) database.exec(sql)
@@ -81,4 +81,18 @@ function takeOver(database: Database.Database, path: string): void {
       database.pragma(`user_version = ${OUR_VERSION}`)
     })
     .immediate()
+}
+
+/** Copies a database as a whole or not at all: a copy that a crash cut off would be taken for one. */
+function copyTo(database: Database.Database, copy: string): void {
+  const temporary = `${copy}.new`
+  rmSync(temporary, { force: true })
+  database.prepare('VACUUM INTO ?').run(temporary)
+  const file = openSync(temporary, 'r')
+  try {
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  renameSync(temporary, copy)
 }

@@ -1,11 +1,21 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { ONE_COMMUNITY } from '../../../src/core/allocation/community.ts'
 import { readNetworkConfig } from '../../../src/core/config/network-config.ts'
 import { type NodeCertificate, readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
 import type { Prefix } from '../../../src/core/values/prefix.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
+import { silentLog } from '../../../src/platform/log.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
-import { testRegistry } from '../../support/registry.ts'
+import { CryptoPool } from '../../../src/registry/crypto/pool.ts'
+import type { IssueTask } from '../../../src/registry/crypto/worker.ts'
+import { openDatabase } from '../../../src/registry/database/database.ts'
+import { Store, type Write } from '../../../src/registry/database/store.ts'
+import { Enrolment } from '../../../src/registry/enrolment.ts'
+import { Ledger } from '../../../src/registry/ledger.ts'
+import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { vectors } from '../../support/vectors.ts'
 
 const pki = vectors<{ ca: string; keys: Record<string, string>; csr: Record<string, string> }>('pki.json')
@@ -67,6 +77,34 @@ describe('a token', () => {
     expect((await operate(registry.url, 'isToken', { token: 'kept' })).text).toBe('1')
   })
 
+  it('is not used up by a database that is locked, nor is a prefix', async () => {
+    let isLocked = true
+    class LockedStore extends Store {
+      override async write(write: Write): Promise<void> {
+        if (isLocked) throw new Error('database is locked')
+        await super.write(write)
+      }
+    }
+    using store = new LockedStore(openDatabase(join(temporaryDirectory(), 'registry.db')))
+    await using pool = new CryptoPool({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
+    const enrolment = new Enrolment(
+      {
+        ...{ store, pool, clock: systemClock, log: silentLog, communities: ONE_COMMUNITY },
+        ledger: new Ledger(store, 48),
+        configuration: { registryPrefix: '0', publish: async () => true },
+        ...{ mailer: undefined, geoip: undefined },
+      },
+      { mailPrefixLength: 1, anonymousPrefixLength: 1, mailSender: 'ca@example.com' },
+    )
+    store.addToken({ token: 'kept', email: 'a@example.com', prefix_len: 1, date: 0 })
+    const request = async (token: string) =>
+      certificateOf(await enrolment.requestCertificate(token, csr, () => undefined))
+    for (const token of ['kept', '', '']) await expect(request(token)).rejects.toThrow('database is locked')
+    isLocked = false
+    expect((await request('kept')).prefix).toBe('0')
+    expect((await request('')).prefix).toBe('1')
+  })
+
   it('is made, given, refused and deleted', async () => {
     await using registry = await testRegistry()
     expect((await operate(registry.url, 'addToken', { email: 'a@example.com', token: '' })).text).toMatch(
@@ -119,6 +157,42 @@ describe('revocation and rotation', () => {
       ['abc', 400],
     ] as const)
       expect((await operate(registry.url, 'revoke', { cn_or_serial: nameOrSerial })).status).toBe(status)
+  })
+
+  it('by name, while the certificate is being renewed: it stays gone, and the prefix is given once', async () => {
+    let begun = () => {}
+    let goOn = () => {}
+    const isBegun = new Promise<void>((resolve) => {
+      begun = resolve
+    })
+    const mayGoOn = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    class SlowRenewals extends CryptoPool {
+      override async issue(task: IssueTask): Promise<string> {
+        if (task.source.kind === 'certificate') {
+          begun()
+          await mayGoOn
+        }
+        return await super.issue(task)
+      }
+    }
+    await using registry = await testRegistry({}, { cryptography: (keys) => new SlowRenewals(keys) })
+    const anyone = new RegistryClient(registry.url)
+    await anyone.requestCertificate({ token: '', csr })
+    const before = certificateOf(await anyone.requestCertificate({ token: '', csr }))
+    await operate(registry.url, 'revoke', { cn_or_serial: '2' })
+    const renewal = nodeClient(registry.url, before.prefix).renewCertificate()
+    await isBegun
+    await operate(registry.url, 'revoke', { cn_or_serial: before.subnetName })
+    goOn()
+    await expect(renewal).rejects.toThrow(/knows no certificate/)
+    const next = [
+      await anyone.requestCertificate({ token: '', csr }),
+      await anyone.requestCertificate({ token: '', csr }),
+    ].map(certificateOf)
+    expect(next[0]?.prefix).toBe(before.prefix)
+    expect(next[1]?.prefix).not.toBe(before.prefix)
   })
 
   it('keys go round in three steps, each with a new network version', async () => {

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
@@ -38,6 +38,8 @@ describe('a database of the Python implementation', () => {
       return all
     }
     const before = rows(databasePath)
+    // What a crash during the copy would leave.
+    writeFileSync(`${databasePath}.before-takeover.new`, 'half of a copy')
     {
       await using registry = await testRegistry({
         databasePath,
@@ -66,6 +68,7 @@ describe('a database of the Python implementation', () => {
     expect(after.cert).toHaveLength(before.cert.length + 1)
     for (const row of before.cert) expect(after.cert).toContainEqual(row)
     expect(rows(`${databasePath}.before-takeover`).cert).toEqual(before.cert)
+    expect(existsSync(`${databasePath}.before-takeover.new`)).toBe(false)
   })
 
   it('is refused when its tables were changed', async () => {
