@@ -6,6 +6,7 @@ import { MAC_KEY_LENGTH } from '../core/config/network-config.ts'
 import { type Authority, readAuthority } from '../core/crypto/certificate.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
 import { RegistrySessions } from '../core/rpc/session.ts'
+import { ADDRESS_BITS } from '../core/values/bits.ts'
 import { prefixOfBits } from '../core/values/prefix.ts'
 import { CleanUp } from '../platform/clean-up.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -79,6 +80,9 @@ export async function startRegistry(
 ): Promise<RunningRegistry> {
   const { clock, log } = components
   const authority = readKeys(settings)
+  if (settings.dhPem?.includes('-----BEGIN DH PARAMETERS-----') === false)
+    throw new Re6stError('FILE', '--dh: no Diffie-Hellman parameters in PEM: openssl dhparam makes some')
+  warnOfLengths(settings, authority, log)
   await using stack = new CleanUp()
   const store = stack.use(new Store(openDatabase(settings.databasePath)))
   const ledger = new Ledger(store, authority.network.length)
@@ -176,6 +180,24 @@ function readKeys({ caPem, caKeyPem }: RegistrySettings): Authority {
   if (!matches)
     throw new Re6stError('CERTIFICATE', '--key: it is not the key of the CA certificate given by --ca')
   return authority.value
+}
+
+/** A length that does not fit would show only when a certificate is asked for. */
+function warnOfLengths(
+  { registration, communities }: RegistrySettings,
+  { network }: Authority,
+  log: Logger,
+): void {
+  const longest = Math.max(...communities.all.map((community) => community.length))
+  const room = ADDRESS_BITS - network.length - longest
+  for (const [option, length] of [
+    ['--prefix-length', registration.mailPrefixLength],
+    ['--anonymous-prefix-length', registration.anonymousPrefixLength],
+  ] as const)
+    if (length > room)
+      log.warn(
+        `${option} ${length}: only ${room} bits are left behind the network's: not all can get a prefix`,
+      )
 }
 
 async function listen(server: Server, address: string, port: number): Promise<number> {

@@ -8,7 +8,7 @@ import { temporaryDirectory } from '../../support/registry.ts'
 import { failedStart, registryProcess } from '../../support/registry-process.ts'
 import { vectors } from '../../support/vectors.ts'
 
-const pki = vectors<{ csr: Record<string, string> }>('pki.json')
+const pki = vectors<{ ca: string; csr: Record<string, string> }>('pki.json')
 
 /** A file with this content, and its path. */
 function fileWith(name: string, content: string | Buffer): string {
@@ -59,6 +59,15 @@ describe('communities with a GeoIP database', () => {
   })
 })
 
+it('tells of prefixes that do not fit into the network', async () => {
+  await using registry = await registryProcess([
+    ...['--prefix-length', '81', '--anonymous-prefix-length', '80'],
+  ])
+  expect(registry.log().match(/--.*length.*/g)).toEqual([
+    "--prefix-length 81: only 80 bits are left behind the network's: not all can get a prefix",
+  ])
+})
+
 describe('a registry that cannot start says what is wrong, in one line', () => {
   const good = () => ({ GEOIP2_MMDB: fileWith('country.mmdb', database) })
   it.each<[what: string, () => [string[], Record<string, string>], line: RegExp]>([
@@ -101,6 +110,11 @@ describe('a registry that cannot start says what is wrong, in one line', () => {
       'countries without a GeoIP database',
       () => [['--same-country', 'FR'], {}],
       /--same-country needs a MaxMind country database/,
+    ],
+    [
+      'a certificate in place of DH parameters',
+      () => [['--dh', fileWith('dh.pem', pki.ca)], {}],
+      /--dh: no Diffie-Hellman parameters in PEM/,
     ],
     ['a key of another CA', () => [['--key', fileWith('ca.key', 'x')], {}], /--key: not a private key/],
     [
