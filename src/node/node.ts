@@ -29,7 +29,7 @@ import { NodeMessages } from './node-messages.ts'
 import { nodeAnswers } from './node-view.ts'
 import { forwardPorts } from './port-mapping/forward-ports.ts'
 import { RemoteGateways, throughGateways } from './remote-gateways.ts'
-import { keepRenewed, renewCertificate } from './renewal.ts'
+import { Renewal } from './renewal.ts'
 import { createBabeldRouter } from './routing/babeld-router.ts'
 import type { RouterSettings } from './routing/router.ts'
 import { SingleClient, usableRemotes } from './single-client.ts'
@@ -312,7 +312,7 @@ export async function startNode(
         messages.setRevoked(changed.crl)
         tunnels.endRevoked()
         single?.endRevoked()
-        if (changed.crl.has(identity.certificate.serial)) await renewNow()
+        if (changed.crl.has(identity.certificate.serial)) renewal.lookNow()
         return
       case 'routing-timers':
         return await router.reconfigure(routerSettings(changed))
@@ -336,28 +336,21 @@ export async function startNode(
     messages.setIdentity()
     background('starting servers with the new certificate', tunnels.identityRenewed())
   }
-  const renewNow = async () => {
-    const certificate = await renewCertificate({ registry, clock, log }, files, identity, untilStopped)
-    if (certificate) useIdentity({ ...identity, certificate })
-  }
-  messages.setRevoked(config.crl)
-  if (config.crl.has(identity.certificate.serial)) background('renewing our revoked certificate', renewNow())
-  background(
-    'renewal',
-    keepRenewed(
-      { registry, clock, log },
-      files,
-      () => identity,
-      (renewed) => {
-        log.info({ kind: renewed.kind }, 'renewed')
-        if (renewed.kind === 'certificate') useIdentity({ ...identity, certificate: renewed.certificate })
-        // The serial of the CA is the network: with another one, everything begins anew.
-        else if (renewed.authority.network !== network) end('restart')
-        else useIdentity({ ...identity, authority: renewed.authority })
-      },
-      untilStopped,
-    ),
+  const isRevoked = ({ serial }: Identity['certificate']) => configuration.config.crl.has(serial)
+  const renewal = new Renewal(
+    { registry, clock, log, isRevoked },
+    files,
+    () => identity,
+    (renewed) => {
+      log.info({ kind: renewed.kind }, 'renewed')
+      if (renewed.kind === 'certificate') useIdentity({ ...identity, certificate: renewed.certificate })
+      // The serial of the CA is the network: with another one, everything begins anew.
+      else if (renewed.authority.network !== network) end('restart')
+      else useIdentity({ ...identity, authority: renewed.authority })
+    },
   )
+  messages.setRevoked(config.crl)
+  background('renewal', renewal.run(untilStopped))
   cleanUp.use(
     clock.every(AGE_CHECK_MS, () =>
       configuration.checkAge(nodes.isReachable(configuration.config.registryPrefix), untilStopped),

@@ -6,6 +6,7 @@ import {
   readAuthority,
   readNodeCertificate,
   renewalDueMs,
+  type Validity,
   verifyCertificate,
 } from '../core/crypto/certificate.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
@@ -22,10 +23,15 @@ export interface RenewalComponents {
   }
   readonly clock: Clock
   readonly log: Logger
+  /** Whether the network's CRL names it. */
+  readonly isRevoked: (certificate: NodeCertificate) => boolean
 }
 
 /** After a failure, and at the latest to look again: also notices when the machine slept or its clock was set. */
 const RETRY_MS = 24 * 3600 * 1000
+/** After a failure when others refuse our certificate: there is no network for us until it is renewed. */
+const SHUT_OUT_RETRY_MIN_MS = 60_000
+const SHUT_OUT_RETRY_MAX_MS = 3600_000
 
 /** What was renewed. */
 export type Renewed =
@@ -37,8 +43,8 @@ export type Renewed =
  * registry answers with the present one when it is not due: then nothing changes.
  * @throws Re6stError when the registry cannot be asked or its answer is not a certificate for us
  */
-export async function renewCertificate(
-  { registry, clock }: RenewalComponents,
+async function renewCertificate(
+  { registry, clock }: Pick<RenewalComponents, 'registry' | 'clock'>,
   files: IdentityFiles,
   { authority, certificate, privateKey }: Identity,
   signal: AbortSignal,
@@ -57,7 +63,7 @@ export async function renewCertificate(
  * @throws Re6stError when the registry cannot be asked or its answer is not our CA
  */
 async function renewAuthority(
-  { registry }: RenewalComponents,
+  { registry }: Pick<RenewalComponents, 'registry'>,
   files: IdentityFiles,
   { authority }: Identity,
   signal: AbortSignal,
@@ -77,40 +83,87 @@ async function renewAuthority(
   return renewed.value
 }
 
-/**
- * Renews whatever is due, for as long as the node runs. `identity` is asked each time: it changes.
- * @returns when `signal` is aborted
- */
-export async function keepRenewed(
-  components: RenewalComponents,
-  files: IdentityFiles,
-  identity: () => Identity,
-  onRenewed: (renewed: Renewed) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const { clock, log } = components
-  while (!signal.aborted) {
-    const wait =
-      Math.min(renewalDueMs(identity().certificate), renewalDueMs(identity().authority)) - clock.now()
-    await clock.sleep(Math.min(Math.max(wait, 0), RETRY_MS), signal).catch(() => {})
-    if (signal.aborted) return
-    let renewed = 0
+/** Renews whatever is due, for as long as the node runs. */
+export class Renewal {
+  readonly #components: RenewalComponents
+  readonly #files: IdentityFiles
+  readonly #identity: () => Identity
+  readonly #onRenewed: (renewed: Renewed) => void
+  #look = new AbortController()
+  #retryMs = SHUT_OUT_RETRY_MIN_MS
+
+  /** @param identity asked each time: it changes */
+  constructor(
+    components: RenewalComponents,
+    files: IdentityFiles,
+    identity: () => Identity,
+    onRenewed: (renewed: Renewed) => void,
+  ) {
+    this.#components = components
+    this.#files = files
+    this.#identity = identity
+    this.#onRenewed = onRenewed
+  }
+
+  /** Does not wait for the next time: our certificate was revoked. */
+  lookNow(): void {
+    this.#look.abort()
+  }
+
+  /** @returns when `signal` is aborted */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#sleep(Math.min(Math.max(this.#dueInMs(), 0), RETRY_MS), signal)
+      if (signal.aborted || this.#dueInMs() > 0) continue
+      const isRenewed = await this.#renew(signal)
+      if (isRenewed) this.#retryMs = SHUT_OUT_RETRY_MIN_MS
+      // The registry has nothing newer, or failed.
+      else await this.#sleep(this.#nextRetryMs(), signal)
+    }
+  }
+
+  #dueInMs(): number {
+    const { certificate, authority } = this.#identity()
+    if (this.#components.isRevoked(certificate)) return 0
+    return Math.min(renewalDueMs(certificate), renewalDueMs(authority)) - this.#components.clock.now()
+  }
+
+  #nextRetryMs(): number {
+    const { clock, isRevoked } = this.#components
+    const { certificate, authority } = this.#identity()
+    const isShutOut =
+      isRevoked(certificate) || Math.min(certificate.notAfterMs, authority.notAfterMs) < clock.now()
+    if (!isShutOut) return RETRY_MS
+    const retryMs = this.#retryMs
+    this.#retryMs = Math.min(2 * retryMs, SHUT_OUT_RETRY_MAX_MS)
+    return retryMs
+  }
+
+  async #renew(signal: AbortSignal): Promise<boolean> {
+    const { clock, log, isRevoked } = this.#components
+    const isDue = (validity: Validity) => renewalDueMs(validity) <= clock.now()
+    let isRenewed = false
     try {
-      if (renewalDueMs(identity().authority) <= clock.now()) {
-        const authority = await renewAuthority(components, files, identity(), signal)
-        if (authority) onRenewed({ kind: 'authority', authority })
-        renewed += authority ? 1 : 0
+      if (isDue(this.#identity().authority)) {
+        const authority = await renewAuthority(this.#components, this.#files, this.#identity(), signal)
+        if (authority) this.#onRenewed({ kind: 'authority', authority })
+        isRenewed = authority !== undefined
       }
-      if (renewalDueMs(identity().certificate) <= clock.now()) {
-        const certificate = await renewCertificate(components, files, identity(), signal)
-        if (certificate) onRenewed({ kind: 'certificate', certificate })
-        renewed += certificate ? 1 : 0
+      const { certificate: present } = this.#identity()
+      if (isDue(present) || isRevoked(present)) {
+        const certificate = await renewCertificate(this.#components, this.#files, this.#identity(), signal)
+        if (certificate) this.#onRenewed({ kind: 'certificate', certificate })
+        isRenewed ||= certificate !== undefined
       }
     } catch (error) {
-      if (!signal.aborted) log.warn({ reason: messageOf(error), retryMs: RETRY_MS }, 'renewal failed')
+      if (!signal.aborted) log.warn({ reason: messageOf(error) }, 'renewal failed')
     }
-    // Due and not renewed: the registry has nothing newer, or failed. Either way, not again before a day is over.
-    if (wait <= 0 && renewed === 0) await clock.sleep(RETRY_MS, signal).catch(() => {})
+    return isRenewed
+  }
+
+  async #sleep(ms: number, signal: AbortSignal): Promise<void> {
+    await this.#components.clock.sleep(ms, AbortSignal.any([signal, this.#look.signal])).catch(() => {})
+    if (this.#look.signal.aborted) this.#look = new AbortController()
   }
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import * as x509 from '@peculiar/x509'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Authority, readAuthority } from '../../../src/core/crypto/certificate.ts'
-import { keepRenewed, type Renewed } from '../../../src/node/renewal.ts'
+import { Renewal, type Renewed } from '../../../src/node/renewal.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { silentLog } from '../../../src/platform/log.ts'
 import { recordedCertificate } from '../../support/sessions.ts'
@@ -31,32 +31,49 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(directory, { recursive: true }))
 
-/** What comes of it when the registry, or somebody in its place, sends this when the CA is due. */
-async function renewed(pem: string): Promise<{ renewed: Renewed[]; reasons: string[] }> {
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
+
+interface Situation {
+  /** What the registry, or somebody in its place, sends; throws when it cannot be asked. */
+  readonly getCa: () => Promise<string>
+  readonly renewCertificate: () => Promise<string>
+  readonly isRevoked: boolean
+  readonly nowMs: number
+  /** Called when it would sleep; false: that was enough. */
+  readonly onSleep: (ms: number) => boolean
+}
+
+/** What comes of it. */
+async function renewIn(situation: Partial<Situation>): Promise<{ renewed: Renewed[]; reasons: string[] }> {
   const stopping = new AbortController()
   const seen: Renewed[] = []
   const reasons: string[] = []
-  const authority = authorityOf(pki.ca)
   const certificate = recordedCertificate('node-a')
   const identity = {
-    authority,
+    authority: authorityOf(pki.ca),
     certificate,
     privateKey: createPrivateKey(pki.keys['node-a'] ?? ''),
     address: '',
   }
-  let sleeps = 0
-  await keepRenewed(
+  const {
+    getCa = async () => pki.ca,
+    renewCertificate = async () => certificate.x509.toString(),
+    isRevoked = false,
+    nowMs = certificate.notBeforeMs,
+    onSleep = () => false,
+  } = situation
+  const renewal = new Renewal(
     {
-      registry: {
-        getCa: async () => pem,
-        renewCertificate: async () => certificate.x509.toString(),
-      },
+      registry: { getCa, renewCertificate },
       clock: {
         ...systemClock,
-        now: () => authority.notAfterMs - 1_000,
-        sleep: async () => void (++sleeps > 1 && stopping.abort()),
+        now: () => nowMs,
+        sleep: async (ms) => void (onSleep(ms) || stopping.abort()),
       },
       log: { ...silentLog, warn: (fields: { reason: string }) => reasons.push(fields.reason) } as never,
+      isRevoked: () => isRevoked,
     },
     files,
     () => identity,
@@ -64,14 +81,60 @@ async function renewed(pem: string): Promise<{ renewed: Renewed[]; reasons: stri
       seen.push(what)
       stopping.abort()
     },
-    stopping.signal,
   )
+  await renewal.run(stopping.signal)
   return { renewed: seen, reasons }
 }
 
+/** How long it waits before each of the first attempts that fail. */
+async function waits(situation: Pick<Partial<Situation>, 'isRevoked' | 'nowMs'>): Promise<number[]> {
+  const slept: number[] = []
+  await renewIn({
+    ...situation,
+    getCa: () => Promise.reject(new Error('unreachable')),
+    renewCertificate: () => Promise.reject(new Error('unreachable')),
+    onSleep: (ms) => slept.push(ms) < 20,
+  })
+  return slept.filter((ms) => ms > 0)
+}
+
+describe('a renewal that fails', () => {
+  const notAfterMs = Math.min(recordedCertificate('node-a').notAfterMs, authorityOf(pki.ca).notAfterMs)
+
+  it('is tried again after a day, as long as others accept the certificate', async () => {
+    const [first, second] = await waits({ nowMs: notAfterMs - DAY_MS })
+    expect([first, second]).toEqual([DAY_MS, DAY_MS])
+  })
+
+  it.each([
+    ['has expired', { nowMs: notAfterMs + DAY_MS }],
+    ['was revoked', { nowMs: notAfterMs - 90 * DAY_MS, isRevoked: true }],
+  ])('is tried again after minutes, at most an hour, when the certificate %s', async (_, situation) => {
+    const slept = await waits(situation)
+    expect(slept.slice(0, 3)).toEqual([MINUTE_MS, 2 * MINUTE_MS, 4 * MINUTE_MS])
+    expect(slept.slice(-2)).toEqual([HOUR_MS, HOUR_MS])
+  })
+
+  it('says why', async () => {
+    const { reasons } = await renewIn({
+      isRevoked: true,
+      renewCertificate: () => Promise.reject(new Error('no route to host')),
+      onSleep: (ms) => ms === 0,
+    })
+    expect(reasons).toEqual(['no route to host'])
+  })
+})
+
 describe('a CA certificate that is due', () => {
+  const renewAuthority = (pem: string) =>
+    renewIn({
+      getCa: async () => pem,
+      nowMs: authorityOf(pki.ca).notAfterMs - 1_000,
+      onSleep: (ms) => ms === 0,
+    })
+
   it('is replaced by one that the CA has signed', async () => {
-    const { renewed: seen } = await renewed(newCa ?? '')
+    const { renewed: seen } = await renewAuthority(newCa ?? '')
     expect(seen.map(({ kind }) => kind)).toEqual(['authority'])
     expect(authorityOf(readFileSync(files.ca, 'utf8')).network).not.toBe(authorityOf(pki.ca).network)
   })
@@ -90,7 +153,7 @@ describe('a CA certificate that is due', () => {
       signingAlgorithm: algorithm,
       signingKey: await webcrypto.subtle.importKey('pkcs8', otherKey, algorithm, false, ['sign']),
     })
-    const { renewed: seen, reasons } = await renewed(forged.toString('pem'))
+    const { renewed: seen, reasons } = await renewAuthority(forged.toString('pem'))
     expect(seen).toEqual([])
     expect(reasons).toEqual(['the registry sent a CA certificate that our CA has not signed'])
     expect(readFileSync(files.ca, 'utf8')).toBe(pki.ca)
@@ -99,7 +162,7 @@ describe('a CA certificate that is due', () => {
   it.each(['', 'garbage', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'])(
     'is not replaced by %j',
     async (pem) => {
-      const { renewed: seen, reasons } = await renewed(pem)
+      const { renewed: seen, reasons } = await renewAuthority(pem)
       expect(seen).toEqual([])
       expect(reasons).toEqual([expect.stringContaining('no usable CA certificate')])
       expect(readFileSync(files.ca, 'utf8')).toBe(pki.ca)
