@@ -1,5 +1,5 @@
 import { Lab } from '../lab/lab.ts'
-import { exitStatusOf, messageOf } from '../src/core/errors.ts'
+import { exitStatusOf, messageOf, Re6stError } from '../src/core/errors.ts'
 import { Board } from './board.ts'
 import { type Display, jsonDisplay, liveDisplay, plainDisplay } from './displays.ts'
 import { type DemoOptions, HELP, parseDemoOptions, USUAL_PORT } from './options.ts'
@@ -21,21 +21,36 @@ async function main(args: readonly string[]): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => interrupted.abort(new Error(`ended by ${signal}`)))
 
-  const planned = planNodes(options.nodes)
-  const board = new Board(machinesBefore(planned))
+  const board = new Board(machinesBefore(planNodes(options.nodes)))
   const page = await startPageSomewhere(options.port, board)
   const sending = setInterval(() => page.show(board.picture), PAGE_INTERVAL_MS)
-  const lab = await Lab.create({ name: 'demo', signal: interrupted.signal })
+  try {
+    await using lab = await Lab.create({ name: 'demo', signal: interrupted.signal })
+    return await show(lab, board, page, options, interrupted.signal)
+  } finally {
+    clearInterval(sending)
+    await page.stop()
+  }
+}
+
+/** @returns the exit status */
+async function show(
+  lab: Lab,
+  board: Board,
+  page: PageServer,
+  options: DemoOptions,
+  interrupted: AbortSignal,
+): Promise<number> {
   const display = displayFor(options, board, page.url)
   const story = new Story(lab, board, display, options)
   try {
-    const summary = await story.tell(planned)
+    const summary = await story.tell(planNodes(options.nodes))
     display.finish(summary)
     if (!summary.ok) process.stderr.write(`\nWhat the daemons logged:\n${lab.report(15)}\n`)
-    if (options.keep) await keepRunning(lab, page, interrupted.signal)
+    if (options.keep) await keepRunning(lab, page, interrupted)
     return summary.ok ? 0 : 1
   } catch (error) {
-    if (!interrupted.signal.aborted) throw error
+    if (!interrupted.aborted) throw error
     display.finish({
       ok: false,
       problem: messageOf(error),
@@ -46,8 +61,6 @@ async function main(args: readonly string[]): Promise<number> {
     return 130
   } finally {
     story.stop()
-    clearInterval(sending)
-    await Promise.all([page.stop(), lab.dispose()])
   }
 }
 
@@ -55,7 +68,9 @@ async function startPageSomewhere(port: number | undefined, board: Board): Promi
   try {
     return await startPage(port ?? USUAL_PORT, board.picture)
   } catch (error) {
-    if (port !== undefined || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    if (port !== undefined)
+      throw new Re6stError('SYSTEM', `--port ${port}: another program listens there; give another, or none`)
     return await startPage(0, board.picture)
   }
 }

@@ -2,5 +2,8 @@
 import process from 'node:process'
 import { becomeProgram, insistOn, setUp } from './setup.mjs'
 
-insistOn('The demo', setUp().networkObstacles)
-await becomeProgram(process.execPath, ['--import', 'tsx', 'demo/main.ts', ...process.argv.slice(2)])
+const args = process.argv.slice(2)
+// Anybody may ask what it can do.
+const network = !args.includes('--help') && !args.includes('-h')
+insistOn('The demo', setUp({ network }).networkObstacles)
+await becomeProgram(process.execPath, ['--import', 'tsx', 'demo/main.ts', ...args])

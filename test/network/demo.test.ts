@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
+import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Picture } from '../../demo/model.ts'
 import { waitFor } from '../../lab/wait-for.ts'
@@ -88,4 +91,45 @@ test('Ctrl-C ends the demo at any moment, and nothing is left', async () => {
   expect(await demo.ended).toBe(130)
   expect(demo.last('summary')).toMatchObject({ ok: false, problem: 'ended by SIGINT' })
   expect(demoLabs()).toEqual([])
+})
+
+describe('without root', () => {
+  /** May still read the project, wherever it is. */
+  const asNobody = (...command: string[]) =>
+    execa(
+      'setpriv',
+      [
+        ...['--reuid', '65534', '--clear-groups'],
+        ...['--inh-caps', '+dac_read_search', '--ambient-caps', '+dac_read_search'],
+        ...[process.execPath, ...command],
+      ],
+      { reject: false, timeout: 60_000, killSignal: 'SIGKILL' },
+    )
+
+  test('the demo says what is missing, and ends', async () => {
+    const { exitCode, stderr } = await asNobody('--import', 'tsx', 'demo/main.ts', '--port', '0')
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 1,
+      stderr: 'demo: network namespaces need root: run this again as root (sudo)',
+    })
+    const script = await asNobody('scripts/demo.mjs')
+    expect(script.exitCode).toBe(1)
+    expect(script.stderr).toMatch(/^The demo cannot run on this machine:\n {2}- root is needed/m)
+  })
+
+  test('the demo says what it can do', async () => {
+    const { exitCode, stdout } = await asNobody('scripts/demo.mjs', '--help')
+    expect(exitCode).toBe(0)
+    expect(stdout).toMatch(/^Usage: npm run demo/)
+  })
+})
+
+test('a port that is taken is told of', async () => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const { port } = taken.address() as AddressInfo
+  const demo = startDemo('--port', String(port))
+  expect(await demo.ended).toBe(1)
+  expect(demo.errors).toEqual([`demo: --port ${port}: another program listens there; give another, or none`])
+  taken.close()
 })
