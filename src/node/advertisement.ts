@@ -100,7 +100,8 @@ export class Advertisement implements Disposable {
 
   async #look(): Promise<void> {
     const { options, isRegistryNode } = this.#init
-    if (this.#addresses.assume(await assumedAddresses(options, isRegistryNode))) this.#changed()
+    const { own, ofRegistry } = await assumedAddresses(options, isRegistryNode)
+    if (this.#addresses.assume(own, ofRegistry)) this.#changed()
   }
 
   #changed(): void {

@@ -53,11 +53,14 @@ export class OwnAddresses {
   /**
    * Addresses of this machine that others can probably reach: they count as long as nobody has told better. One that was
    * among them and is no more is not ours any longer, whoever saw us there. Says whether what we know changes.
+   * @param own those of its interfaces
+   * @param shared those that everybody uses to reach it: also private ones, for all of the network may be behind one NAT
    */
-  assume(addresses: readonly string[]): boolean {
+  assume(own: readonly string[], shared: readonly string[] = []): boolean {
+    const addresses = [...shared, ...own]
     return this.#changes(() => {
       const gone = new Set(this.#assumed.filter((address) => !addresses.includes(address)))
-      this.#assumed = addresses.filter((address) => !isPrivate(address))
+      this.#assumed = [...addresses.filter((address) => !isPrivate(address)), ...shared.filter(isOnLan)]
       this.#last = this.#last.filter((address) => !gone.has(address))
       for (const [tunnel, address] of this.#seen) if (gone.has(address)) this.#seen.delete(tunnel)
     })
@@ -176,3 +179,11 @@ for (const [network, length] of [
 /** Whether an address means something only on its own network (RFC 1918, 4193, 6598), or is none. */
 export const isPrivate = (address: string): boolean =>
   isIPv4(address) ? PRIVATE.check(address, 'ipv4') : !isIPv6(address) || PRIVATE.check(address, 'ipv6')
+
+const ONE_MACHINE = new BlockList()
+ONE_MACHINE.addSubnet('127.0.0.0', 8, 'ipv4')
+ONE_MACHINE.addSubnet('169.254.0.0', 16, 'ipv4')
+
+/** Whether it is a private IPv4 address by which other machines may be able to reach one. */
+const isOnLan = (address: string): boolean =>
+  isIPv4(address) && isPrivate(address) && !ONE_MACHINE.check(address, 'ipv4')

@@ -112,6 +112,15 @@ describe('kinds of network', () => {
       await network.allPairsPing({ deadlineMs: DEADLINE_MS })
     }))
 
+  test('a network of private addresses only forms without being told them', () =>
+    withLab({ name: 'private' }, async (lab) => {
+      const { lan } = await lab.nat('office')
+      const network = await Re6stNetwork.create(lab, { registryOn: await lab.host('registry', { on: lan }) })
+      await network.join(network.registryMachine)
+      for (const name of ['n1', 'n2']) await network.join(await lab.host(name, { on: lan }))
+      await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+    }))
+
   test('nodes on one LAN find each other, prefer it to tunnels, and need nothing else', () =>
     withLab({ name: 'lan' }, async (lab) => {
       const gateway = await lab.nat('home')

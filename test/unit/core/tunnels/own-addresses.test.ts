@@ -62,6 +62,16 @@ describe('own addresses', () => {
     expect(addresses.assume(['203.0.113.8', '2001:db8::7'])).toBe(false)
   })
 
+  it('of the registry count also when they are private: all of the network may be there', () => {
+    const addresses = new OwnAddresses([])
+    expect(addresses.assume(['192.168.1.2'], ['127.0.1.1', '192.168.1.2', 'fd00::1'])).toBe(true)
+    expect(advertised(addresses)).toBe('192.168.1.2,1194,tcp')
+    expect(addresses.assume(['192.168.1.2', '203.0.113.7'], ['192.168.1.2'])).toBe(true)
+    expect(advertised(addresses)).toBe('203.0.113.7,1194,tcp')
+    expect(addresses.assume(['192.168.1.2'], ['127.0.1.1'])).toBe(true)
+    expect(advertised(addresses)).toBe('')
+  })
+
   it('that mean nothing elsewhere count only where there is no other', () => {
     const addresses = new OwnAddresses([])
     addresses.seen('1', '192.168.1.2')
