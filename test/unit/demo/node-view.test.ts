@@ -1,44 +1,63 @@
 import { expect, test } from 'vitest'
-import { viewOfRoutes } from '../../../demo/node-view.ts'
-import type { RouteEntry } from '../../../src/core/babel/socket-line.ts'
-import { networkOfBits } from '../../../src/core/values/prefix.ts'
+import { viewOfReplies } from '../../../demo/node-view.ts'
+import type { RouteReply, TunnelReply } from '../../../src/core/control/replies.ts'
 
-const network = networkOfBits('001000000000000100001101101110000000000001000010')
-
-const entry = (subnet: number, via: string, iface: string, more: Partial<RouteEntry> = {}): RouteEntry => ({
-  id: `${subnet}${via}`,
-  prefix: `2001:db8:42:${subnet}::/64`,
-  from: '::/0',
-  installed: true,
-  routerId: '02:00:00:00:00:00:00:01',
-  metric: 96,
-  refmetric: 0,
-  via,
-  iface,
+const tunnel = (more: Partial<TunnelReply>): TunnelReply => ({
+  direction: 'client',
+  state: 'up',
+  peer: '1/16',
+  iface: 're6stnet1',
+  protocol: 'tcp',
+  underlay: '203.0.113.1:1194',
+  since: '2026-11-26T05:00:00.000Z',
+  receivedBytes: 0,
+  sentBytes: 0,
+  roundTripMs: null,
+  cost: 96,
+  reason: null,
   ...more,
 })
 
-test('tunnels and next hops are those of the neighbours that announce themselves', () => {
-  const view = viewOfRoutes(network, [
-    entry(1, 'fe80::1', 're6stnet1'),
-    entry(2, 'fe80::2', 're6stnet-tcp'),
-    entry(3, 'fe80::3', 'eth0'),
-    entry(4, 'fe80::2', 're6stnet-tcp', { refmetric: 96 }),
-    entry(4, 'fe80::1', 're6stnet1', { refmetric: 200, installed: false }),
-    { ...entry(0, 'fe80::1', 're6stnet1'), prefix: '::/0' },
-  ])
-  expect(view.tunnels.map(({ peer, role, protocol }) => [peer, role, protocol])).toEqual([
-    ['1/16', 'client', 'tunnel'],
+const route = (more: Partial<RouteReply>): RouteReply => ({
+  prefix: '2001:db8:42:1::/64',
+  node: '1/16',
+  via: 'fe80::1',
+  iface: 're6stnet1',
+  nextHop: '1/16',
+  metric: 96,
+  installed: true,
+  ...more,
+})
+
+test('tunnels are those that are up, whoever made them', () => {
+  const { tunnels } = viewOfReplies(
+    [
+      tunnel({}),
+      tunnel({ peer: '2/16', direction: 'server', iface: 're6stnet-tcp' }),
+      tunnel({ peer: '3/16', state: 'connecting' }),
+      tunnel({ peer: '4/16', state: 'failed' }),
+      tunnel({ peer: null }),
+    ],
+    [],
+  )
+  expect(tunnels.map(({ peer, role, protocol }) => [peer, role, protocol])).toEqual([
+    ['1/16', 'client', 'tcp'],
     ['2/16', 'server', 'tcp'],
-  ])
-  expect(view.routes.map(({ to, next, iface }) => [to, next, iface])).toEqual([
-    ['1/16', '1/16', 're6stnet1'],
-    ['2/16', '2/16', 're6stnet-tcp'],
-    ['3/16', '3/16', 'eth0'],
-    ['4/16', '2/16', 're6stnet-tcp'],
   ])
 })
 
-test('a route over a neighbour that is not known yet is left out', () => {
-  expect(viewOfRoutes(network, [entry(4, 'fe80::9', 're6stnet1', { refmetric: 96 })]).routes).toEqual([])
+test('routes are those in use, by the neighbour that packets go to', () => {
+  const { routes } = viewOfReplies(
+    [],
+    [
+      route({}),
+      route({ node: '4/16' }),
+      route({ node: '4/16', iface: 're6stnet2', nextHop: '2/16', installed: false }),
+      route({ node: '5/16', nextHop: null }),
+    ],
+  )
+  expect(routes.map(({ to, next, iface }) => [to, next, iface])).toEqual([
+    ['1/16', '1/16', 're6stnet1'],
+    ['4/16', '1/16', 're6stnet1'],
+  ])
 })
