@@ -58,14 +58,19 @@ async function readOption(option: string, path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const remedy = REMEDIES[code ?? '']
     throw new Re6stError(
       'FILE',
-      `${option} ${path}: cannot be read (${(error as NodeJS.ErrnoException).code}); re6st-conf makes it`,
-      {
-        cause: error,
-      },
+      `${option} ${path}: cannot be read (${code})${remedy === undefined ? '' : `; ${remedy}`}`,
+      { cause: error },
     )
   }
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOENT: 're6st-conf makes it',
+  EACCES: 'run as root, or as its owner',
 }
 
 function readKey(path: string, pem: string): KeyObject {

@@ -83,6 +83,13 @@ async function makeDirectory(option: string, path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true })
   } catch (error) {
-    throw new Re6stError('FILE', `${option} ${path}: cannot be made: ${messageOf(error)}`, { cause: error })
+    const isForbidden = (error as NodeJS.ErrnoException).code === 'EACCES'
+    throw new Re6stError(
+      'FILE',
+      isForbidden
+        ? `${option} ${path}: no permission to make it: run as root`
+        : `${option} ${path}: cannot be made: ${messageOf(error)}`,
+      { cause: error },
+    )
   }
 }

@@ -289,7 +289,11 @@ function mistake(command: Command, message: string): string {
 
 function valuesMissing(option: Option): string {
   const count = metavarOf(option).length
-  return `${count === 1 ? 'a value is' : `${count} values are`} missing, it is used as: ${usageOf(option)}`
+  const missing = `${count === 1 ? 'a value is' : `${count} values are`} missing, it is used as: ${usageOf(option)}`
+  const [name] = option.names
+  return metavarOf(option)[0] === 'ARG'
+    ? `${missing}; what begins with a dash follows without a blank: ${name}--example`
+    : missing
 }
 
 /** argparse takes such a word for one of several values, never for the only one: we never do. */

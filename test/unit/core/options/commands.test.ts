@@ -178,6 +178,10 @@ describe('re6stnet', () => {
     ],
     ['-v 9', '-v/--verbose: 9 must be a whole number from 0 to 4'],
     ['-v', '-v/--verbose: a value is missing, it is used as: --verbose LEVEL'],
+    [
+      '-O --fast-io',
+      '-O: a value is missing, it is used as: -O ARG; what begins with a dash follows without a blank: -O--example',
+    ],
     ['--registry ftp://x/', '--registry: "ftp://x/" must be a URL like http://re6st.example.com/'],
     ['--neighbour 5', '--neighbour: not a subnet name (like 5/16): "5"'],
     ['-i eth/0', '-i/--interface: "eth/0" must be the name of a network interface, like eth0'],
