@@ -12,12 +12,15 @@ mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t tmpfs -o mode=755 tmpfs run
 mount -t tmpfs -o mode=1777 tmpfs tmp
 mount -t tmpfs -o mode=755 tmpfs dev
-for device in null zero full random urandom tty; do
-  touch dev/$device
-  mount --bind /dev/$device dev/$device
-done
-touch dev/console
-mount --bind /dev/null dev/console
+# Nodes of its own, not those of the real machine: an init gives its console to root alone.
+device() { mknod -m 666 "dev/$1" c "$2" "$3"; }
+device null 1 3
+device zero 1 5
+device full 1 7
+device random 1 8
+device urandom 1 9
+device tty 5 0
+device console 1 3
 mkdir dev/net dev/pts dev/shm dev/mqueue dev/hugepages
 mknod dev/net/tun c 10 200
 mount -t tmpfs -o mode=1777 tmpfs dev/shm

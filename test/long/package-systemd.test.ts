@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { programOf } from '../../lab/programs.ts'
@@ -57,6 +57,12 @@ afterAll(async () => {
 })
 
 describe('a fresh machine', () => {
+  it('has devices of its own: what its init does to them, nobody else notices', async () => {
+    expect(await machine.run('stat -c %t:%T /dev/null /dev/console')).toBe('1:3\n1:3')
+    for (const device of ['null', 'zero', 'full', 'random', 'urandom', 'tty'])
+      expect([device, (statSync(`/dev/${device}`).mode & 0o777).toString(8)]).toEqual([device, '666'])
+  })
+
   it('gets the package without a network, and nothing runs or fails before it is configured', async () => {
     await machine.install(packages.ours)
     for (const unit of ['re6stnet', 're6st-registry']) {
