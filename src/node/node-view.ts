@@ -132,7 +132,11 @@ function routesOf({ identity, router }: NodeViewSources): RouteReply[] {
   const hopNames = new Map(
     router.routes
       .filter(({ refmetric, metric }) => refmetric === 0 && metric < INFINITY_METRIC)
-      .map((route) => [`${route.via}%${route.iface}`, nodeOf(route)] as const),
+      .flatMap((route) => {
+        // A neighbour also announces its IPv4 addresses, or a way to the Internet: they do not tell who it is.
+        const node = nodeOf(route)
+        return node === undefined ? [] : [[`${route.via}%${route.iface}`, node] as const]
+      }),
   )
   return router.routes
     .flatMap((route) => {
