@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import type { RouteReply, StatusReply, TunnelReply } from '../core/control/replies.ts'
+import type { MulticastReply, RouteReply, StatusReply, TunnelReply } from '../core/control/replies.ts'
 
 /** How text is shown: colours only for a person at a terminal. */
 export interface Look {
@@ -10,6 +10,8 @@ export interface Look {
 
 type Style = Parameters<typeof styleText>[0]
 
+type Painter = ReturnType<typeof painter>
+
 /** Styles text, where it is shown in colours. */
 export const painter =
   ({ colours }: Look) =>
@@ -19,7 +21,7 @@ export const painter =
 /** What `re6st status` prints. */
 export function statusText(status: StatusReply, look: Look): string {
   const paint = painter(look)
-  const { registry, certificate, configuration } = status
+  const { registry, certificate, configuration, multicast } = status
   const headline = status.connected
     ? paint('green', `connected: ${status.reachableNodes} nodes reachable`)
     : paint('red', 'NOT connected: the node of the registry is out of reach')
@@ -42,8 +44,9 @@ export function statusText(status: StatusReply, look: Look): string {
     ],
     [
       'network',
-      `version ${configuration.version}  hello ${configuration.helloSeconds} s  tunnels ${configuration.clientCount} out, ${configuration.maxClients} in  ${configuration.encrypt ? 'encrypted' : 'not encrypted'}  routing ${configuration.authenticatedRouting ? 'authenticated' : 'not authenticated'}`,
+      `version ${configuration.version}  hello ${configuration.helloSeconds} s  tunnels ${configuration.clientCount} out, ${configuration.maxClients} in  ${configuration.encrypt ? 'encrypted' : 'not encrypted'}  routing ${configuration.authenticatedRouting ? 'authenticated' : 'not authenticated'}${configuration.ipv4 ? `  IPv4 ${configuration.ipv4}` : ''}`,
     ],
+    ...(multicast ? [['multicast', multicastText(multicast, paint)] satisfies [string, string]] : []),
     [
       're6stnet',
       `${status.version}  protocol ${status.protocol}  up ${duration(status.uptimeSeconds)}${status.sourceSpecificRoutes ? '' : paint('yellow', '  no source-specific routes')}`,
@@ -54,6 +57,9 @@ export function statusText(status: StatusReply, look: Look): string {
     ...rows.map(([name, value]) => `  ${name.padEnd(12)}${value}`),
   ].join('\n')
 }
+
+const multicastText = ({ routing, reason, streams, groups }: MulticastReply, paint: Painter): string =>
+  routing ? `${streams} streams to ${groups} groups forwarded` : paint('red', `NOT routed: ${reason}`)
 
 /** What `re6st tunnels` prints. */
 export function tunnelsText(tunnels: readonly TunnelReply[], look: Look): string {

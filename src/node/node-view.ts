@@ -1,8 +1,9 @@
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
-import type { RouteReply, StatusReply, TunnelReply } from '../core/control/replies.ts'
+import type { MulticastReply, RouteReply, StatusReply, TunnelReply } from '../core/control/replies.ts'
 import { renewalDueMs } from '../core/crypto/certificate.ts'
 import { formatAddressList, type PeerAddress } from '../core/values/address-list.ts'
+import { ipv4RangeLength } from '../core/values/ipv4-payload.ts'
 import { numberOfVersion } from '../core/values/network-version.ts'
 import { networkCidr, prefixOfCidr, subnetCidr, subnetNameOf } from '../core/values/prefix.ts'
 import type { RegistryClient } from '../platform/registry-client.ts'
@@ -27,6 +28,8 @@ export interface NodeViewSources {
   readonly isForwarded: () => boolean
   readonly registryUrl: string
   readonly sourceSpecificRoutes: boolean
+  /** Undefined: without `--multicast`. */
+  readonly multicast: () => MulticastReply | undefined
   readonly uptimeMs: () => number
 }
 
@@ -86,10 +89,16 @@ function statusOf({
       clientCount: settings.clientCount,
       maxClients: settings.maxClients,
       authenticatedRouting: settings.keys.sign !== undefined,
+      ipv4: ipv4RangeOf(settings),
     },
     sourceSpecificRoutes: rest.sourceSpecificRoutes,
+    multicast: rest.multicast() ?? null,
   }
 }
+
+/** Parameters that cannot work are as none: the node goes on without. */
+const ipv4RangeOf = ({ ipv4 }: Pick<NetworkConfig, 'ipv4'>): string | null =>
+  ipv4 && ipv4RangeLength(ipv4.range, ipv4.subnetBits).ok ? ipv4.range : null
 
 function tunnelOf(tunnel: TunnelInfo, { identity, router }: NodeViewSources): TunnelReply {
   const neighbour = neighbourOf(tunnel, identity().authority.network, router)

@@ -20,7 +20,7 @@ import { type Identity, type IdentityFiles, readIdentity } from './identity.ts'
 import { createKernel } from './kernel/kernel.ts'
 import { OtherDefaultRoutes } from './kernel/other-default-routes.ts'
 import type { MulticastRouter } from './multicast/multicast-router.ts'
-import { startMulticast } from './multicast/start-multicast.ts'
+import { NOT_STARTED, startMulticast } from './multicast/start-multicast.ts'
 import { NeighbourProbe } from './neighbour-probe.ts'
 import { NetworkConfiguration } from './network-configuration.ts'
 import { RoutedNodes } from './network-view.ts'
@@ -380,6 +380,7 @@ export async function startNode(
       isForwarded: () => advertisement.isForwarded,
       registryUrl: options.registry.href,
       sourceSpecificRoutes: sourceSpecific,
+      multicast: () => (options.multicast ? (multicast?.status ?? NOT_STARTED) : undefined),
       uptimeMs: () => clock.monotonicMs() - startedMs,
     }),
   )

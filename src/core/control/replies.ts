@@ -48,8 +48,24 @@ export interface StatusReply {
     readonly clientCount: number
     readonly maxClients: number
     readonly authenticatedRouting: boolean
+    /** Range of the IPv4 addresses of the network; null: it carries no IPv4. */
+    readonly ipv4: string | null
   }
   readonly sourceSpecificRoutes: boolean
+  /** Null: the node runs without `--multicast`. */
+  readonly multicast: MulticastReply | null
+}
+
+/** How multicast is routed. */
+export interface MulticastReply {
+  /** Whether streams are forwarded as far as somebody wants them. */
+  readonly routing: boolean
+  /** Why not. */
+  readonly reason: string | null
+  /** Streams, of one sender to one group each, that pass here or end here now. */
+  readonly streams: number
+  /** Groups that they go to. */
+  readonly groups: number
 }
 
 /** A tunnel, or the last one to a peer that failed. */

@@ -7,10 +7,25 @@ export interface SmcroutePaths {
   readonly pidFile: string
 }
 
+/** In the run directory of the node. */
+export const smcroutePaths = (runDirectory: string): SmcroutePaths => ({
+  configuration: `${runDirectory}/smcroute.conf`,
+  socket: `${runDirectory}/smcroute.sock`,
+  pidFile: `${runDirectory}/smcroute.pid`,
+})
+
 /** The command line: in the foreground, routing on no interface but those of the configuration. */
 export const smcrouteArguments = ({ configuration, socket, pidFile }: SmcroutePaths): readonly string[] => [
   ...['-n', '-N', '-i', 're6stnet'],
   ...['-f', configuration, '-u', socket, '-P', pidFile],
+]
+
+/** The command line of smcroutectl that asks it for what it does. */
+export const smcroutectlArguments = ({ socket }: SmcroutePaths): readonly string[] => [
+  '-p',
+  '-u',
+  socket,
+  'show',
 ]
 
 /** What smcrouted writes when it has done what its configuration says, at its start and after each HUP. */

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
+import type { MulticastReply } from '../../core/control/replies.ts'
 import { messageOf } from '../../core/errors.ts'
 import { type KernelTables, readKernelTables } from '../../core/multicast/kernel-tables.ts'
 import { type LocalSource, LocalSources } from '../../core/multicast/local-sources.ts'
-import { planMulticast } from '../../core/multicast/plan.ts'
+import { type MulticastRoute, planMulticast } from '../../core/multicast/plan.ts'
 import { ifacesOf, smcrouteConfiguration } from '../../core/multicast/smcroute.ts'
 import {
   decodeMulticastState,
@@ -67,6 +68,7 @@ export class MulticastRouter implements AsyncDisposable {
   #isLooking = false
   #isStopped = false
   #ifaces: readonly string[] = []
+  #routes: readonly MulticastRoute[] = []
 
   constructor(init: MulticastInit) {
     const { clock, router } = init
@@ -82,6 +84,18 @@ export class MulticastRouter implements AsyncDisposable {
       }),
     )
     this.#changed()
+  }
+
+  /** What `re6st status` shows. */
+  get status(): MulticastReply {
+    const { trouble } = this.#smcrouted
+    const routes = trouble === undefined ? this.#routes : []
+    return {
+      routing: trouble === undefined,
+      reason: trouble ?? null,
+      streams: routes.length,
+      groups: new Set(routes.map(({ group }) => group)).size,
+    }
   }
 
   /** A neighbour says what it wants and knows. */
@@ -173,6 +187,7 @@ export class MulticastRouter implements AsyncDisposable {
       this.#tables.memberships.length === 0 &&
       this.#localSources.length === 0 &&
       [...this.#heard.values()].every(({ state }) => state.joins.length + state.sources.length === 0)
+    this.#routes = plan.routes
     this.#ifaces = ifacesOf(plan.routes, memberIfaces)
     this.#smcrouted.configure(smcrouteConfiguration(this.#present(this.#ifaces), plan.routes))
     for (const peer of [...this.#told.keys()]) if (!neighbours.has(peer)) this.#told.delete(peer)

@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { messageOf } from '../../core/errors.ts'
 import {
   isOccupiedLine,
@@ -7,6 +6,7 @@ import {
   isRefusalLine,
   type SmcroutePaths,
   smcrouteArguments,
+  smcroutePaths,
 } from '../../core/multicast/smcroute.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { replaceFile } from '../../platform/files.ts'
@@ -42,18 +42,14 @@ export class Smcrouted implements AsyncDisposable {
   #wake: () => void = () => {}
   #appliedMs: number | undefined
   #isOccupied = false
+  #trouble: string | undefined = 'smcrouted is being started'
   /** Said once, until it has run well. */
   readonly #complaints = new Set<string>()
 
   /** Starts it with the content of its configuration file. */
   constructor(context: SmcroutedContext, configuration: string) {
-    const path = (name: string) => join(context.runDirectory, name)
     this.#context = context
-    this.#paths = {
-      configuration: path('smcroute.conf'),
-      socket: path('smcroute.sock'),
-      pidFile: path('smcroute.pid'),
-    }
+    this.#paths = smcroutePaths(context.runDirectory)
     this.#wanted = configuration
     this.#supervision = this.#supervise()
   }
@@ -68,6 +64,11 @@ export class Smcrouted implements AsyncDisposable {
   /** Since when it does what it was told last, as monotonic time; undefined: it does not, yet. */
   get settledSinceMs(): number | undefined {
     return this.#applied === this.#wanted ? this.#appliedMs : undefined
+  }
+
+  /** Why nothing is routed; undefined: what the configuration says is done. */
+  get trouble(): string | undefined {
+    return this.#trouble
   }
 
   /** Ends it, to be started again. */
@@ -95,7 +96,8 @@ export class Smcrouted implements AsyncDisposable {
         await this.#run()
       } catch (error) {
         if (signal.aborted) return
-        this.#complain('error', smcroutedFailure(messageOf(error)))
+        this.#trouble = smcroutedFailure(messageOf(error))
+        this.#complain('error', this.#trouble)
       }
       this.#applied = undefined
       if (clock.monotonicMs() - startedMs > RAN_WELL_MS) {
@@ -113,6 +115,7 @@ export class Smcrouted implements AsyncDisposable {
     await this.#removeFiles()
     this.#isOccupied = false
     let isReady = false
+    let isRefused = false
     let end: string | undefined
     await this.#write()
     const running = processes.start('smcrouted', smcrouteArguments(this.#paths), {
@@ -121,9 +124,13 @@ export class Smcrouted implements AsyncDisposable {
         log.debug({ text: line }, 'smcrouted')
         // It goes on all the same, and would seem to route on what the other one does.
         if (isOccupiedLine(line)) this.#isOccupied = true
-        if (isRefusalLine(line) && this.#isOccupied) this.#complain('error', OCCUPIED)
+        if (isRefusalLine(line) && this.#isOccupied) {
+          isRefused = true
+          this.#complain('error', OCCUPIED)
+        }
         if (!isReadyLine(line)) return
         isReady = true
+        this.#trouble = isRefused ? OCCUPIED : undefined
         this.#wake()
       },
     })
@@ -141,12 +148,14 @@ export class Smcrouted implements AsyncDisposable {
       await this.#until(() => end !== undefined || signal.aborted || this.#wanted !== inFile)
       if (end !== undefined || signal.aborted) break
       isReady = false
+      isRefused = false
       await this.#write()
       running.signal('SIGHUP')
     }
     const why = end ?? 'it did not answer'
     this.#running = undefined
     await running.stop()
+    this.#trouble = isRefused ? OCCUPIED : `smcrouted ended (${why}) and is started again`
     if (!signal.aborted) this.#complain('warn', `smcrouted ended (${why}) and is started again`)
   }
 

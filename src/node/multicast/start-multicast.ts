@@ -1,9 +1,18 @@
+import type { MulticastReply } from '../../core/control/replies.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { type MulticastInit, MulticastRouter } from './multicast-router.ts'
 
 /** Where programs of a node send and receive multicast. */
 const HOST_IFACE = 're6stnet-mc'
+
+/** What `re6st status` shows where it could not be started. */
+export const NOT_STARTED: MulticastReply = {
+  routing: false,
+  reason: `${HOST_IFACE} cannot be made: the log says why`,
+  streams: 0,
+  groups: 0,
+}
 
 /** What a node's multicast needs. */
 interface StartInit extends Omit<MulticastInit, 'memberIfaces'> {

@@ -12,6 +12,19 @@ describe('what a person sees', () => {
     expect(statusText({ ...status, advertised: [] }, look)).toContain('others cannot connect to us')
   })
 
+  it('status tells of multicast only where it is wanted, and of IPv4 only where there is some', () => {
+    expect(statusText(status, look)).toMatch(/^ {2}multicast +3 streams to 2 groups forwarded$/m)
+    expect(statusText(status, look)).toMatch(/ {2}IPv4 10\.42\.0\.0\/16$/m)
+    const dead = { routing: false, reason: 'no smcrouted', streams: 0, groups: 0 }
+    expect(statusText({ ...status, multicast: dead }, look)).toContain('NOT routed: no smcrouted')
+    const without = {
+      ...status,
+      multicast: null,
+      configuration: { ...status.configuration, ipv4: null },
+    }
+    expect(statusText(without, look)).not.toMatch(/multicast|IPv4/)
+  })
+
   it('tunnels are aligned, and say why one failed', () => {
     expect(tunnelsText(tunnels, look).split('\n')).toEqual([
       'PEER     STATE   IFACE      PROTO  UNDERLAY          SINCE  IN/OUT     RTT     COST  REASON',

@@ -85,8 +85,10 @@ describe('smcrouted', () => {
   it('is given its configuration, and each new one', async () => {
     const fake = new FakeSmcrouted()
     const smcrouted = start(fake)
+    expect(smcrouted.trouble).toBe('smcrouted is being started')
     await until('the first', () => smcrouted.settledSinceMs !== undefined)
     smcrouted.configure('two\n')
+    expect(smcrouted.trouble).toBeUndefined()
     expect(smcrouted.settledSinceMs).toBeUndefined()
     smcrouted.configure('three\n')
     await until('the last', () => smcrouted.settledSinceMs !== undefined)
@@ -109,6 +111,7 @@ describe('smcrouted', () => {
     fake.answers = false
     const smcrouted = start(fake)
     await until('the second', () => fake.read.length > 1)
+    expect(smcrouted.trouble).toMatch(/did not answer/)
     fake.answers = true
     await until('an answer', () => smcrouted.settledSinceMs !== undefined)
     expect(said.join()).toMatch(/did not answer/)
@@ -120,6 +123,7 @@ describe('smcrouted', () => {
     const smcrouted = start(fake)
     await until('a word', () => said.length > 0)
     await until('some more starts', () => fake.looks > 2)
+    expect(smcrouted.trouble).toMatch(/apt-get install smcroute/)
     fake.isMissing = false
     await until('the first', () => smcrouted.settledSinceMs !== undefined)
     expect(said).toEqual([expect.stringMatching(/apt-get install smcroute/)])
@@ -133,6 +137,8 @@ describe('smcrouted', () => {
     expect(said).toEqual([])
     fake.running?.line(`re6stnet[1]: Parse error in ${directory}/smcroute.conf`)
     expect(said).toEqual([expect.stringMatching(/systemctl disable --now smcroute/)])
+    fake.running?.line('re6stnet[1]: Ready, waiting for client request or kernel event.')
+    expect(smcrouted.trouble).toMatch(/systemctl disable --now smcroute/)
   })
 
   it('leaves nothing, also what a killed one left', async () => {
