@@ -3,8 +3,10 @@ import { type DirectoryFacts, judgeDirectories } from './directories.ts'
 import { type Diagnosis, type Finding, inOrder } from './finding.ts'
 import { type IdentityFacts, judgeIdentity, type ReadFacts } from './identity.ts'
 import { judgeMachine, type MachineFacts } from './machine.ts'
+import { judgeMulticast, type MulticastFacts } from './multicast.ts'
 import { type ConnectionFacts, judgeConnection } from './neighbours.ts'
 import { type ConnectionProfile, judgeNetworkManager } from './network-manager.ts'
+import { judgePorts, type TakenPort } from './ports.ts'
 import { judgeReachability, type ReachabilityFacts } from './reachability.ts'
 import { judgeRegistry, type RegistryFacts } from './registry.ts'
 
@@ -14,8 +16,10 @@ export type NodeFacts =
       readonly kind: 'running'
       readonly connection: ConnectionFacts
       readonly reachability: ReachabilityFacts
+      /** Undefined: it runs without `--multicast`. */
+      readonly multicast: MulticastFacts | undefined
     }
-  | { readonly kind: 'not-running' }
+  | { readonly kind: 'not-running'; readonly takenPorts: readonly TakenPort[] }
   /** Something answers on its control socket, or does not, but not as a node does. */
   | { readonly kind: 'silent'; readonly reason: string }
 
@@ -50,18 +54,26 @@ export function diagnose(facts: Facts): Diagnosis {
         certificate.ok ? certificate.value : undefined,
       ),
       ...judgeNetworkManager(profiles, interfaces),
-      ...judgeNode(node),
+      ...judgeNode(node, machine),
     ]),
     notExamined: facts.notExamined,
   }
 }
 
-function judgeNode(node: NodeFacts): Finding[] {
+function judgeNode(node: NodeFacts, { missing }: MachineFacts): Finding[] {
   switch (node.kind) {
     case 'running':
-      return [...judgeConnection(node.connection), ...judgeReachability(node.reachability)]
+      return [
+        ...judgeConnection(node.connection),
+        ...judgeReachability(node.reachability),
+        // A program that is missing is a finding already.
+        ...(node.multicast && !missing.some(({ option }) => option === '--multicast')
+          ? judgeMulticast(node.multicast)
+          : []),
+      ]
     case 'not-running':
       return [
+        ...judgePorts(node.takenPorts),
         {
           code: 'node-not-running',
           what: 'the node does not run',

@@ -8,7 +8,12 @@ export interface MachineFacts {
   readonly openvpn: string | undefined
   readonly babeld: string | undefined
   /** Other programs of a node that are not there, with their Debian packages. */
-  readonly missing: readonly { readonly program: string; readonly package: string }[]
+  readonly missing: readonly {
+    readonly program: string
+    readonly package: string
+    /** The option without which it is not needed. */
+    readonly option?: string
+  }[]
   /** Why /dev/net/tun cannot be opened; undefined: it can. */
   readonly tunObstacle: string | undefined
   /** Undefined: it could not be tried. */
@@ -26,9 +31,9 @@ export function judgeMachine(facts: MachineFacts): Finding[] {
   const { missing, tunObstacle, ipv6Disabled, otherDefaultRoute, forwardingOff } = facts
   const findings = [
     ...missing.map(
-      ({ program, package: name }): Finding => ({
+      ({ program, package: name, option }): Finding => ({
         code: 'program-missing',
-        what: `the program ${program} is not there, or not in PATH`,
+        what: `the program ${program}${option === undefined ? '' : `, which ${option} needs,`} is not there, or not in PATH`,
         remedy: `apt-get install ${name}`,
       }),
     ),

@@ -53,19 +53,19 @@ export function judgeConnection(facts: ConnectionFacts): Finding[] {
       code: 'babel-filtered',
       what: `${whom}: the tunnel is up, but the routing protocol Babel hears nothing, so no packet uses it`,
       remedy:
-        'let UDP port 6696 in and out on re6stnet* (and the LAN interfaces), from and to fe80::/10, on both machines: nft list ruleset shows what drops it. If it is open, look into babeld.log',
+        'let UDP port 6696 in and out on re6stnet* (and the LAN interfaces), from and to fe80::/10, on both machines: re6st firewall --check names what drops it. If it is open, look into babeld.log',
     })),
     ...about(silent, neighbours, (whom) => ({
       code: 'icmpv6-filtered',
       what: `${whom}: packets are routed there, but pings are not answered`,
       remedy:
-        'let ICMPv6 in and out on re6stnet* on both machines: without it there is no neighbour discovery, and no sender learns what fits through a path (meta l4proto ipv6-icmp accept)',
+        'let ICMPv6 in and out on re6stnet* on both machines: without it there is no neighbour discovery, and no sender learns what fits through a path (meta l4proto ipv6-icmp accept); re6st firewall --check names what drops it',
     })),
     ...about(mute, neighbours, (whom) => ({
       code: 'node-port-filtered',
       what: `${whom}: pings are answered, messages between nodes are not, so this node learns neither addresses nor changes of the network`,
       remedy:
-        'let UDP port 326 in and out on re6stnet*, and where packets for the network are forwarded, on both machines (udp dport 326 accept; udp sport 326 accept)',
+        'let UDP port 326 in and out on re6stnet*, and where packets for the network are forwarded, on both machines (udp dport 326 accept; udp sport 326 accept); re6st firewall --check names what drops it',
     })),
     ...about(narrow, neighbours, (whom) => ({
       code: 'mtu-trouble',
@@ -91,7 +91,7 @@ function cutOff(
           ? `this node reaches no other node${reasons}`
           : `this node reaches ${reachableNodes} others, but not the node of the registry: a part of the network is cut off${reasons}`,
       remedy:
-        'first mend what else is found here; a firewall must let the node connect to the ports of others (TCP 1194 as a rule); re6st tunnels says why each tunnel failed',
+        'first mend what else is found here; a firewall must let the node connect to the ports of others (TCP 1194 as a rule; re6st firewall --check names what it drops); re6st tunnels says why each tunnel failed',
     },
   ]
 }

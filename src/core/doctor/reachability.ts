@@ -81,7 +81,7 @@ function judgeAddress(
 const closed = ({ host, port, tried }: Unreachable): Finding => ({
   code: 'port-unreachable',
   what: `others cannot connect to ${host}, ${port} (${tried.join('; ')})`,
-  remedy: `let ${port} in on this machine (nft list ruleset) and at firewalls and security groups in front of it; if the address is wrong, give the right one with --ip`,
+  remedy: `let ${port} in on this machine (re6st firewall --check names what drops it) and at firewalls and security groups in front of it; if the address is wrong, give the right one with --ip`,
 })
 
 function notForwarded(addresses: readonly Unreachable[]): Finding {

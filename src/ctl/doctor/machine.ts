@@ -7,7 +7,11 @@ import { systemProcesses } from '../../platform/processes.ts'
 import { procSysctls } from '../../platform/sysctls.ts'
 
 /** Programs besides the two daemons, with their Debian packages. */
-const PROGRAMS = { ip: 'iproute2', setpriv: 'util-linux' } as const
+const PROGRAMS = [
+  { program: 'ip', package: 'iproute2', version: '--version' },
+  { program: 'setpriv', package: 'util-linux', version: '--version' },
+] as const
+const SMCROUTED = { program: 'smcrouted', package: 'smcroute', version: '-v', option: '--multicast' } as const
 
 const TRIAL_TABLE = '326326'
 
@@ -15,30 +19,31 @@ const TRIAL_TABLE = '326326'
 export interface KnownOfMachine {
   readonly isRunning: boolean
   readonly sourceSpecificRoutes: boolean | undefined
+  /** Whether the network carries IPv4. */
+  readonly carriesIpv4: boolean
 }
 
 /** Looks at the machine. */
 export async function machineFacts(
-  { mainInterface, interfaces, defaultRoute }: NodeOptions,
-  { isRunning, sourceSpecificRoutes }: KnownOfMachine,
+  { mainInterface, interfaces, defaultRoute, multicast }: NodeOptions,
+  { isRunning, sourceSpecificRoutes, carriesIpv4 }: KnownOfMachine,
 ): Promise<MachineFacts> {
+  const programs = [...PROGRAMS, ...(multicast ? [SMCROUTED] : [])]
   const [openvpn, babeld, present, tunObstacle, sourceSpecific, ipv6Disabled, otherRoute, forwardingOff] =
     await Promise.all([
       printedBy('openvpn', '--version'),
       printedBy('babeld', '-V'),
-      Promise.all(Object.keys(PROGRAMS).map((program) => printedBy(program, '--version'))),
+      Promise.all(programs.map(({ program, version }) => printedBy(program, version))),
       tunDeviceObstacle(),
       sourceSpecificRoutes ?? hasSourceSpecificRoutes(),
       ipv6DisabledOn(['all', 'default', 'lo', mainInterface, ...interfaces]),
       defaultRoute ? otherDefaultRoute(systemProcesses).catch(() => undefined) : undefined,
-      isRunning ? forwardingThatIsOff() : [],
+      isRunning ? forwardingThatIsOff(carriesIpv4 ? ['ipv6', 'ipv4'] : ['ipv6']) : [],
     ])
   return {
     openvpn,
     babeld,
-    missing: Object.entries(PROGRAMS).flatMap(([program, name], at) =>
-      present[at] === undefined ? [{ program, package: name }] : [],
-    ),
+    missing: programs.filter((_, at) => present[at] === undefined),
     tunObstacle,
     sourceSpecificRoutes: sourceSpecific,
     ipv6Disabled,
@@ -93,7 +98,8 @@ async function ipv6DisabledOn(names: readonly string[]): Promise<string[]> {
   return disabled.includes('all') ? ['all'] : disabled
 }
 
-async function forwardingThatIsOff(): Promise<string[]> {
-  const value = await procSysctls.read('net/ipv6/conf/all/forwarding')
-  return value === '0' ? ['net.ipv6.conf.all.forwarding'] : []
+async function forwardingThatIsOff(families: readonly ('ipv4' | 'ipv6')[]): Promise<string[]> {
+  const paths = families.map((family) => `net/${family}/conf/all/forwarding`)
+  const values = await Promise.all(paths.map((path) => procSysctls.read(path)))
+  return paths.filter((_, at) => values[at] === '0').map((path) => path.replaceAll('/', '.'))
 }

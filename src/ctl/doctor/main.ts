@@ -1,5 +1,5 @@
 import { chdir } from 'node:process'
-import { diagnose, type Facts } from '../../core/doctor/diagnosis.ts'
+import { diagnose, type Facts, type NodeFacts } from '../../core/doctor/diagnosis.ts'
 import { readIdentityFacts } from '../../core/doctor/identity.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import type { NodeFileOptions } from '../../core/options/node-file-command.ts'
@@ -7,7 +7,8 @@ import type { NodeOptions } from '../../core/options/node-options.ts'
 import type { Look } from '../tables.ts'
 import { connectionProfiles, directoryFacts, identityFacts } from './files.ts'
 import { machineFacts } from './machine.ts'
-import { findNode, nodeFacts } from './node.ts'
+import { type FoundNode, findNode, nodeFacts } from './node.ts'
+import { takenPorts } from './ports.ts'
 import { askRegistry, disownedBy } from './registry.ts'
 import { diagnosisText } from './report.ts'
 
@@ -49,8 +50,13 @@ async function gatherFacts(options: NodeOptions): Promise<Facts> {
   if (!isRunning)
     notExamined.push('tunnels, neighbours, and whether others can connect: the node does not run')
   const [machine, node, disowned] = await Promise.all([
-    machineFacts(options, { isRunning, sourceSpecificRoutes: status?.sourceSpecificRoutes }),
-    isRunning ? examine(options, found.replies, notExamined) : found,
+    machineFacts(options, {
+      isRunning,
+      sourceSpecificRoutes: status?.sourceSpecificRoutes,
+      // A node of another version may not say it.
+      carriesIpv4: typeof status?.configuration.ipv4 === 'string',
+    }),
+    nodeOf(options, found, notExamined),
     status
       ? status.certificate.revoked
         ? 'it is revoked'
@@ -80,13 +86,18 @@ async function gatherFacts(options: NodeOptions): Promise<Facts> {
   }
 }
 
-/** Without `ip` and the like, the rest of the diagnosis is still worth having. */
-async function examine(
-  ...[options, replies, notExamined]: Parameters<typeof nodeFacts>
-): Promise<Facts['node']> {
-  try {
-    return await nodeFacts(options, replies, notExamined)
-  } catch (error) {
-    return { kind: 'silent', reason: messageOf(error) }
+async function nodeOf(options: NodeOptions, found: FoundNode, notExamined: string[]): Promise<NodeFacts> {
+  switch (found.kind) {
+    case 'running':
+      try {
+        return await nodeFacts(options, found.replies, notExamined)
+      } catch (error) {
+        // Without `ip` and the like, the rest of the diagnosis is still worth having.
+        return { kind: 'silent', reason: messageOf(error) }
+      }
+    case 'not-running':
+      return { ...found, takenPorts: await takenPorts(options) }
+    case 'silent':
+      return found
   }
 }

@@ -1,9 +1,11 @@
 import { networkInterfaces } from 'node:os'
 import type { ProbeReply, RouteReply, StatusReply, TunnelReply } from '../../core/control/replies.ts'
 import type { NodeFacts } from '../../core/doctor/diagnosis.ts'
+import type { MulticastFacts } from '../../core/doctor/multicast.ts'
 import type { ConnectionFacts, NeighbourFacts } from '../../core/doctor/neighbours.ts'
 import type { ReachabilityFacts } from '../../core/doctor/reachability.ts'
 import { messageOf } from '../../core/errors.ts'
+import { smcroutectlArguments, smcroutePaths } from '../../core/multicast/smcroute.ts'
 import type { NodeOptions } from '../../core/options/node-options.ts'
 import { parseAddressList } from '../../core/values/address-list.ts'
 import { systemProcesses } from '../../platform/processes.ts'
@@ -20,10 +22,13 @@ export interface NodeReplies {
 /** A node that runs, or why there is none. */
 export type FoundNode =
   | { readonly kind: 'running'; readonly replies: NodeReplies }
-  | Exclude<NodeFacts, { kind: 'running' }>
+  | { readonly kind: 'not-running' }
+  | Extract<NodeFacts, { kind: 'silent' }>
 
 /** The node takes up to 6 s to hear its neighbours. */
 const PROBE_TIMEOUT_MS = 20_000
+/** It answers in milliseconds. */
+const SMCROUTED_TIMEOUT_MS = 5_000
 /** IPv6 and ICMPv6 headers. */
 const PING_HEADERS = 48
 
@@ -63,7 +68,7 @@ export async function nodeFacts(
   const canPing = (await printedBy('ping', '-V')) !== undefined
   if (!canPing)
     notExamined.push('pings, ICMPv6 and MTU: the program ping is not there (apt-get install iputils-ping)')
-  const mtus = await interfaceMtus()
+  const [mtus, multicast] = await Promise.all([interfaceMtus(), multicastFacts(options, status)])
   const now = Date.now()
   const neighbours = await Promise.all(
     tunnels
@@ -85,6 +90,31 @@ export async function nodeFacts(
     kind: 'running',
     connection,
     reachability: reachabilityFacts(options, replies, probe, notExamined),
+    multicast,
+  }
+}
+
+/** Undefined: the node runs without multicast, or is of a version that does not tell. */
+async function multicastFacts(
+  { runDirectory }: Pick<NodeOptions, 'runDirectory'>,
+  { multicast, uptimeSeconds }: StatusReply,
+): Promise<MulticastFacts | undefined> {
+  if (!multicast) return undefined
+  return {
+    uptimeMs: uptimeSeconds * 1000,
+    reason: multicast.routing ? undefined : (multicast.reason ?? 'no reason known'),
+    answers: multicast.routing ? await smcroutedAnswers(runDirectory) : undefined,
+  }
+}
+
+async function smcroutedAnswers(runDirectory: string): Promise<boolean | undefined> {
+  try {
+    await systemProcesses.run('smcroutectl', smcroutectlArguments(smcroutePaths(runDirectory)), {
+      timeoutMs: SMCROUTED_TIMEOUT_MS,
+    })
+    return true
+  } catch (error) {
+    return messageOf(error).includes('ENOENT') ? undefined : false
   }
 }
 

@@ -3,11 +3,17 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import { consult, finds, pathWith, withRules } from '../../support/doctor.ts'
-import { withNetwork } from '../../support/networks.ts'
+import { type TestNetworkOptions, withNetwork } from '../../support/networks.ts'
 
 const TIMEOUT_MS = 400_000
 const INPUT = 'type filter hook input priority 0'
 const FORWARD = 'type filter hook forward priority -5'
+
+const ILL_NETWORK: TestNetworkOptions = {
+  nodeCount: 1,
+  nodeOptions: ['--multicast'],
+  registryOptions: ['--ipv4', '10.42.0.0/16', '8'],
+}
 
 /** A profile of NetworkManager that takes IPv6 from eth0. */
 const PROFILE = '[connection]\nid=cable\ntype=ethernet\ninterface-name=eth0\n\n[ipv6]\nmethod=disabled\n'
@@ -37,6 +43,7 @@ describe('the doctor', () => {
         lab,
         node,
         [
+          'program-missing',
           'openvpn-missing',
           'babeld-too-old',
           'no-tun-device',
@@ -47,7 +54,7 @@ describe('the doctor', () => {
           'clock-wrong',
         ],
         {
-          options: ['--interface', 'eth0'],
+          options: ['--interface', 'eth0', '--multicast'],
           before: [
             'mount -t tmpfs none /dev/net',
             `mount -t tmpfs -o size=8k none ${node.stateDirectory}`,
@@ -115,8 +122,17 @@ describe('the doctor', () => {
 
       await node.stop()
       await network.callRegistry('revoke', { cn_or_serial: node.subnetName })
-      const revoked = await finds(lab, node, ['node-not-running', 'certificate-revoked'])
+      const thief = machine.start([
+        process.execPath,
+        '-e',
+        "require('node:net').createServer().listen(1194, '0.0.0.0')",
+      ])
+      const revoked = await finds(lab, node, ['node-not-running', 'certificate-revoked', 'port-taken'])
       expect(revoked.status).toBe(1)
+      expect(revoked.findings.map(({ what }) => what).join('\n')).toMatch(
+        /^TCP port 1194, .*\(--pp 1194 tcp\), is taken by \w+ \(process \d+\)/m,
+      )
+      await thief.stop()
       // A machine whose clock was reset, and no registry to tell.
       await network.stopRegistry()
       await finds(lab, node, ['node-not-running', 'registry-unreachable', 'clock-wrong'], {
@@ -126,7 +142,7 @@ describe('the doctor', () => {
   )
 
   test('names what is filtered, lost and not forwarded', { timeout: TIMEOUT_MS }, () =>
-    withNetwork('ill-network', { nodeCount: 1 }, async ({ lab, network, nodes }) => {
+    withNetwork('ill-network', ILL_NETWORK, async ({ lab, network, nodes }) => {
       const [, node] = nodes
       if (!node) throw new Error('the network has no second node')
       const { machine } = node
@@ -152,10 +168,26 @@ describe('the doctor', () => {
       {
         await using _ = await withRules(machine, `chain a { ${INPUT}; udp dport 326 drop; }`)
         const set = (value: string) =>
-          machine.run('sh', '-c', `echo ${value} >/proc/sys/net/ipv6/conf/all/forwarding`)
+          machine.run(
+            'sh',
+            '-c',
+            `for f in ipv4 ipv6; do echo ${value} >/proc/sys/net/$f/conf/all/forwarding; done`,
+          )
+        const smcrouted = (signal: string) =>
+          machine.run('sh', '-c', `kill -${signal} $(cat ${node.runDirectory}/smcroute.pid)`)
         await set('0')
+        await smcrouted('STOP')
         await machine.run('sh', '-c', 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6')
-        await finds(lab, node, ['node-port-filtered', 'forwarding-off', 'ipv6-disabled'])
+        const { findings } = await finds(lab, node, [
+          'node-port-filtered',
+          'forwarding-off',
+          'ipv6-disabled',
+          'multicast-stopped',
+        ])
+        expect(findings.find(({ code }) => code === 'forwarding-off')?.what).toContain(
+          'net.ipv6.conf.all.forwarding is 0, net.ipv4.conf.all.forwarding is 0',
+        )
+        await smcrouted('CONT')
         await machine.run('sh', '-c', 'echo 0 >/proc/sys/net/ipv6/conf/default/disable_ipv6')
         await set('1')
       }

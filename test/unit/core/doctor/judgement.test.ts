@@ -5,11 +5,13 @@ import { dateText, durationText } from '../../../../src/core/doctor/duration-tex
 import { FINDING_CODES, type Finding, inOrder } from '../../../../src/core/doctor/finding.ts'
 import { type IdentityFacts, judgeIdentity, readIdentityFacts } from '../../../../src/core/doctor/identity.ts'
 import { judgeMachine, type MachineFacts } from '../../../../src/core/doctor/machine.ts'
+import { judgeMulticast, type MulticastFacts } from '../../../../src/core/doctor/multicast.ts'
 import {
   type ConnectionFacts,
   judgeConnection,
   type NeighbourFacts,
 } from '../../../../src/core/doctor/neighbours.ts'
+import { holdersOf, judgePorts } from '../../../../src/core/doctor/ports.ts'
 import { judgeReachability, type ReachabilityFacts } from '../../../../src/core/doctor/reachability.ts'
 import { judgeRegistry } from '../../../../src/core/doctor/registry.ts'
 import { ok, refuse } from '../../../../src/core/result.ts'
@@ -150,12 +152,60 @@ describe('the machine', () => {
     [{ openvpn: 'OpenVPN 2.5.1', babeld: 'babeld-1.9.2' }, ['openvpn-too-old', 'babeld-too-old']],
     [{ openvpn: 'Segmentation fault' }, ['openvpn-too-old']],
     [{ missing: [{ program: 'ip', package: 'iproute2' }] }, ['program-missing']],
+    [{ missing: [{ program: 's', package: 's', option: '--multicast' }] }, ['program-missing']],
     [{ tunObstacle: 'ENOENT' }, ['no-tun-device']],
     [{ sourceSpecificRoutes: false }, ['no-source-specific-routes']],
     [{ ipv6Disabled: ['default'] }, ['ipv6-disabled']],
     [{ otherDefaultRoute: 'default dev eth0' }, ['other-default-route']],
     [{ forwardingOff: ['net.ipv6.conf.all.forwarding'] }, ['forwarding-off']],
   ])('%j: %j', (changed, codes) => expect(codesOf(judgeMachine({ ...good, ...changed }))).toEqual(codes))
+})
+
+describe('ports of a node that does not run', () => {
+  const listing = [
+    'tcp   LISTEN 0 511 0.0.0.0:1194 0.0.0.0:* users:(("nginx",pid=7,fd=5),("nginx",pid=8,fd=5))',
+    'tcp   LISTEN 0 511 127.0.0.1:11194 0.0.0.0:* users:(("other",pid=9,fd=5))',
+    'udp   UNCONN 0 0 *:1194 *:* users:(("openvpn",pid=10,fd=6))',
+    'udp   UNCONN 0 0 [::]:326 [::]:*',
+    '',
+  ].join('\n')
+
+  it.each([
+    ['TCP', 1194, ['nginx (process 8)']],
+    ['UDP', 1194, ['openvpn (process 10)']],
+    ['UDP', 326, []],
+  ] as const)('%s %i: %j', (transport, port, holders) =>
+    expect(holdersOf(listing, { transport, port })).toEqual(holders),
+  )
+
+  it('are taken by others', () => {
+    const chosen = {
+      transport: 'TCP',
+      port: 1194,
+      option: '--pp 1194 tcp',
+      holders: ['nginx (process 8)'],
+    } as const
+    const fixed = { transport: 'UDP', port: 326, option: undefined, holders: [] } as const
+    const [one, other] = judgePorts([chosen, fixed])
+    expect(one).toMatchObject({
+      code: 'port-taken',
+      what: 'TCP port 1194, which the node needs (--pp 1194 tcp), is taken by nginx (process 8): the node cannot start',
+    })
+    expect(other?.what).toContain('is taken by another program')
+    expect(other?.remedy).not.toContain('--pp')
+    expect(judgePorts([])).toEqual([])
+  })
+})
+
+describe('multicast', () => {
+  const good = { uptimeMs: 60_000, reason: undefined, answers: true }
+  it.each<[Partial<MulticastFacts>, string[]]>([
+    [{}, []],
+    [{ answers: undefined }, []],
+    [{ answers: false }, ['multicast-stopped']],
+    [{ reason: 'it ended', answers: undefined }, ['multicast-stopped']],
+    [{ reason: 'it is being started', answers: undefined, uptimeMs: 1_000 }, []],
+  ])('%j: %j', (changed, codes) => expect(codesOf(judgeMulticast({ ...good, ...changed }))).toEqual(codes))
 })
 
 describe('tunnels', () => {
