@@ -1,20 +1,30 @@
 import type { LabProcess } from '../../lab/lab-process.ts'
-import type { Re6stNode } from '../../lab/re6st-node.ts'
+import type { Machine } from '../../lab/machine.ts'
+
+/** Where a stream begins or ends: a node, or another machine. */
+interface Place {
+  readonly name: string
+  readonly machine: Machine
+}
 
 /** Where programs of a node send and receive multicast. */
 const HOST_IFACE = 're6stnet-mc'
 const PORT = 5_000
 const INTERVAL_MS = 50
 
-/** A program on a node that sends a numbered packet to a group each 50 ms. */
-export const sendStream = (node: Re6stNode, group: string): LabProcess =>
-  node.machine.start(
+/** A program that sends a numbered packet to a group each 50 ms. @param iface that of a node's programs by default */
+export const sendStream = (
+  { machine }: Pick<Place, 'machine'>,
+  group: string,
+  iface = HOST_IFACE,
+): LabProcess =>
+  machine.start(
     [
       process.execPath,
       '-e',
       `const socket = require('node:dgram').createSocket('udp6')
        socket.bind(0, () => {
-         socket.setMulticastInterface('::%${HOST_IFACE}')
+         socket.setMulticastInterface('::%${iface}')
          socket.setMulticastTTL(16)
          let number = 0
          setInterval(() => socket.send(String(number++), ${PORT}, '${group}'), ${INTERVAL_MS})
@@ -23,24 +33,32 @@ export const sendStream = (node: Re6stNode, group: string): LabProcess =>
     { name: `sender to ${group}` },
   )
 
-/** A program on a node that receives a group. */
+/** A program that receives a group. */
 export class StreamReceiver {
   readonly name: string
   readonly #process: LabProcess
   readonly #numbers: number[] = []
   readonly #sources = new Set<string>()
 
-  /** @param from the only source wanted; any by default */
-  constructor(node: Re6stNode, group: string, from?: Re6stNode) {
-    this.name = node.name
+  /**
+   * @param from the only source wanted; any by default
+   * @param iface that of a node's programs by default
+   */
+  constructor(
+    { name, machine }: Place,
+    group: string,
+    from?: { readonly address: string },
+    iface = HOST_IFACE,
+  ) {
+    this.name = name
     const join = from
-      ? `addSourceSpecificMembership('${from.address}', '${group}', '::%${HOST_IFACE}')`
-      : `addMembership('${group}', '::%${HOST_IFACE}')`
-    this.#process = node.machine.start(
+      ? `addSourceSpecificMembership('${from.address}', '${group}', '::%${iface}')`
+      : `addMembership('${group}', '::%${iface}')`
+    this.#process = machine.start(
       [
         process.execPath,
         '-e',
-        `const socket = require('node:dgram').createSocket('udp6')
+        `const socket = require('node:dgram').createSocket({ type: 'udp6', reuseAddr: true })
          socket.on('message', (text, from) => console.log(String(text), from.address))
          socket.bind(${PORT}, '::', () => socket.${join})`,
       ],

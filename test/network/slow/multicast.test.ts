@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { Lab } from '../../../lab/lab.ts'
+import { type Lab, withLab } from '../../../lab/lab.ts'
+import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
-import { nextHop, withNetwork } from '../../support/networks.ts'
+import { nextHop, statusOf, withNetwork } from '../../support/networks.ts'
 import { StreamReceiver, sendStream } from '../../support/streams.ts'
 
 const DEADLINE_MS = 90_000
@@ -91,5 +92,63 @@ describe('multicast', () => {
         for (const each of streams) await each.stop()
       }),
     TIMEOUT_MS,
+  )
+
+  test(
+    'over a LAN: of and to a node that has no other way, and machines that know nothing of re6st',
+    { timeout: TIMEOUT_MS },
+    () =>
+      withLab({ name: 'multicast-lan' }, async (lab) => {
+        const registryOn = await lab.host('registry')
+        const home = await lab.nat('home')
+        const network = await Re6stNetwork.create(lab, { registryOn })
+        const own = await network.join(registryOn, { nodeOptions: ['--multicast'] })
+        const nodeOptions = ['--multicast', '--interface', 'eth0']
+        const gate = await network.join(await lab.host('gate', { on: home.lan }), { nodeOptions })
+        const inner = await network.join(await lab.host('inner', { on: home.lan }), { nodeOptions })
+        const laptop = { name: 'laptop', machine: await lab.host('laptop', { on: home.lan }) }
+        const address = gate.address.replace(/1$/, '5')
+        await laptop.machine.run('ip', '-6', 'addr', 'add', `${address}/64`, 'dev', 'eth0', 'nodad')
+        await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+        await lab.cut(inner.machine, registryOn)
+        await lab.waitFor(async () => (await nextHop(inner, own, [own, gate])) === gate, {
+          what: 'the way over the LAN',
+          deadlineMs: DEADLINE_MS,
+        })
+
+        const streams = [
+          sendStream(own, SSM_GROUP),
+          sendStream(inner, SSM_GROUP),
+          sendStream(laptop, SSM_GROUP, 'eth0'),
+          sendStream(own, ANY_SOURCE_GROUP),
+        ]
+        const receivers = [
+          new StreamReceiver(inner, SSM_GROUP, own),
+          new StreamReceiver(own, SSM_GROUP, inner),
+          new StreamReceiver(own, SSM_GROUP, { address }),
+          // To both nodes on the LAN, one of which must not send it there once more.
+          new StreamReceiver(inner, SSM_GROUP, { address }),
+          // The node does not hear what the laptop wants: a program on it must want the same there.
+          new StreamReceiver(gate, ANY_SOURCE_GROUP, undefined, 'eth0'),
+          new StreamReceiver(laptop, ANY_SOURCE_GROUP, undefined, 'eth0'),
+        ]
+        await receiveOn(lab, 'streams over the LAN', ...receivers)
+        expect(receivers.map(({ sources }) => sources)).toEqual([
+          [own.address],
+          [inner.address],
+          [address],
+          [address],
+          [own.address],
+          [own.address],
+        ])
+        expect(receivers.map(({ duplicates }) => duplicates)).toEqual(receivers.map(() => 0))
+        expect((await statusOf(gate)).multicast).toEqual({
+          routing: true,
+          reason: null,
+          streams: 4,
+          groups: 2,
+        })
+        for (const each of streams) await each.stop()
+      }),
   )
 })
