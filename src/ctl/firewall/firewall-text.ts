@@ -1,3 +1,4 @@
+import { unfollowedArguments } from '../../core/firewall/extra-arguments.ts'
 import { iptablesCommands } from '../../core/firewall/iptables-script.ts'
 import type { Judgement } from '../../core/firewall/judgement.ts'
 import { nftablesRule } from '../../core/firewall/nftables-script.ts'
@@ -7,11 +8,12 @@ import type { FoundSurroundings } from './surroundings.ts'
 
 /** What stands above the rules. */
 export const headingOf = (
-  { commandLine, iptables }: FirewallOptions,
+  { commandLine, iptables, node }: FirewallOptions,
   found: FoundSurroundings,
 ): readonly string[] => [
   `What a firewall must let through for the re6st node of this machine, and why. Written by: ${commandLine.replace(/\s+/g, ' ')}`,
   ...networkLines(found),
+  ...unfollowedLines(unfollowedArguments(node)),
   'What your own services need, and the commands of --up and --daemon, is not in here.',
   '',
   ...(iptables
@@ -23,6 +25,13 @@ export const headingOf = (
       ]),
   '"re6st firewall --check" tells whether everything is let through.',
 ]
+
+const unfollowedLines = (unfollowed: readonly string[]): readonly string[] =>
+  unfollowed.length === 0
+    ? []
+    : [
+        `NOT FOLLOWED: ${unfollowed.join(', ')}. ${unfollowed.length === 1 ? 'This extra argument' : 'These extra arguments'} may change the ports, protocols, addresses or interfaces that OpenVPN or babeld uses. The rules are those without: change them by hand, or use options of re6stnet instead (--pp, -i).`,
+      ]
 
 function networkLines({
   surroundings: { own, ipv4Range },
@@ -47,11 +56,13 @@ interface CheckResult {
   readonly isFiltered: boolean
   readonly unread: readonly string[]
   readonly iptables: boolean
+  /** Extra arguments that the rules do not follow. */
+  readonly unfollowed: readonly string[]
 }
 
 /** What `re6st firewall --check` prints. */
 export function checkText(result: CheckResult, found: FoundSurroundings): string {
-  const { judgements, isFiltered, unread, iptables } = result
+  const { judgements, isFiltered, unread, iptables, unfollowed } = result
   const those = (wanted: Judgement['state']) => judgements.filter(({ state }) => state === wanted)
   const [missing, unknown, unused] = [those('missing'), those('unknown'), those('unused')]
   const rules = ({ permission }: Judgement) => [
@@ -70,6 +81,7 @@ export function checkText(result: CheckResult, found: FoundSurroundings): string
     ...missing.flatMap(lines('MISSING')),
     ...unknown.flatMap(lines('CANNOT TELL')),
     ...unread.map((reason) => `CANNOT TELL  ${reason}`),
+    ...unfollowedLines(unfollowed),
     ...unused.flatMap(({ permission: { hook, purposes } }) =>
       purposes.map(({ title }) => `not needed now  ${hook}: ${title}: no such way to the Internet`),
     ),

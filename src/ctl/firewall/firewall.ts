@@ -1,3 +1,4 @@
+import { unfollowedArguments } from '../../core/firewall/extra-arguments.ts'
 import { iptablesCommands, iptablesScript } from '../../core/firewall/iptables-script.ts'
 import { filtersAnything, type Judgement, judge } from '../../core/firewall/judgement.ts'
 import { nftablesRule, nftablesScript } from '../../core/firewall/nftables-script.ts'
@@ -19,11 +20,14 @@ const [ALL_PRESENT, SOMETHING_MISSING, NOT_CERTAIN] = [0, 1, 3]
 export async function runFirewall(options: FirewallOptions): Promise<number> {
   const found = await findSurroundings(options, systemProcesses)
   const permissions = permissionsOf(found.surroundings)
+  const unfollowed = unfollowedArguments(options.node)
   if (!options.check) {
     const heading = headingOf(options, found)
     const script = options.iptables ? iptablesScript : nftablesScript
     print(
-      options.json ? json({ permissions: permissions.map(permissionJson) }) : script(permissions, heading),
+      options.json
+        ? json({ unfollowed, permissions: permissions.map(permissionJson) })
+        : script(permissions, heading),
     )
     return ALL_PRESENT
   }
@@ -32,11 +36,13 @@ export async function runFirewall(options: FirewallOptions): Promise<number> {
   const isFiltered = filtersAnything(ruleset) || unread.length > 0
   print(
     options.json
-      ? json({ filtered: isFiltered, unread, permissions: judgements.map(judgementJson) })
-      : checkText({ judgements, isFiltered, unread, iptables: options.iptables }, found),
+      ? json({ filtered: isFiltered, unread, unfollowed, permissions: judgements.map(judgementJson) })
+      : checkText({ judgements, isFiltered, unread, unfollowed, iptables: options.iptables }, found),
   )
   if (judgements.some(({ state }) => state === 'missing')) return SOMETHING_MISSING
-  return unread.length > 0 || judgements.some(({ state }) => state === 'unknown') ? NOT_CERTAIN : ALL_PRESENT
+  // Where nothing is filtered, nothing can be missing.
+  const isUncertain = unread.length > 0 || (isFiltered && unfollowed.length > 0)
+  return isUncertain || judgements.some(({ state }) => state === 'unknown') ? NOT_CERTAIN : ALL_PRESENT
 }
 
 const print = (text: string) => process.stdout.write(text)
