@@ -65,6 +65,13 @@ export async function nextHop(
   return undefined
 }
 
+/** Packets to the network arrive on the Internet at the gateway: its provider has given it the prefix. */
+export const routeTo = (lab: Lab, network: Re6stNetwork, gateway: Machine) =>
+  lab.internet.router.run(
+    ...(['ip', '-6', 'route', 'add', network.networkCidr, 'via', gateway.addresses.ipv6 ?? ''] as const),
+    ...['dev', gateway.cable?.routerPort ?? ''],
+  )
+
 /** What the node says of itself: `re6st status`. */
 export const statusOf = (node: Re6stNode): Promise<StatusReply> => ask(node, 'status')
 

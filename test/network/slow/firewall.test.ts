@@ -18,7 +18,8 @@ import { loadedRules } from '../../../src/ctl/firewall/loaded-rules.ts'
 import { findSurroundings } from '../../../src/ctl/firewall/surroundings.ts'
 import { readOptionFile } from '../../../src/platform/main.ts'
 import { type Processes, systemProcesses } from '../../../src/platform/processes.ts'
-import { DEADLINE_MS } from '../../support/networks.ts'
+import { DEADLINE_MS, pings, routeTo } from '../../support/networks.ts'
+import { StreamReceiver, sendStream } from '../../support/streams.ts'
 
 /** A firewall that lets nothing through. */
 const STRICT = `flush ruleset
@@ -123,10 +124,11 @@ const optionFile = (words: readonly string[]): string =>
 
 describe('a firewall that drops everything but what re6st firewall prints', () => {
   test(
-    'lets a network live: enrolment, tunnels, a LAN, ports forwarded by the gateway, IPv4',
+    'lets a network live: enrolment, tunnels, a LAN, ports forwarded by the gateway, IPv4, the Internet, multicast',
     () =>
       withLab({ name: 'firewall' }, async (lab) => {
         const registryOn = await lab.host('registry')
+        const web = await lab.host('web', { families: ['ipv6'] })
         const gateway = await lab.nat('home')
         const [far, one, other] = [
           await lab.host('far'),
@@ -157,7 +159,11 @@ describe('a firewall that drops everything but what re6st firewall prints', () =
         const optionsOf = new Map<Machine, readonly string[]>()
         for (const machine of [registryOn, far, one, other]) {
           const onLan = machine === one || machine === other
-          const nodeOptions = onLan ? ['--interface', 'eth0'] : []
+          const nodeOptions = [
+            '--multicast',
+            ...(onLan ? ['--interface', 'eth0'] : []),
+            ...(machine === registryOn ? ['--gateway'] : []),
+          ]
           const node = await network.enrol(machine)
           const file = path.join(machine.directory, 'node.conf')
           writeFileSync(file, optionFile(node.commandLine(nodeOptions).slice(programOf('re6stnet').length)))
@@ -212,6 +218,27 @@ describe('a firewall that drops everything but what re6st firewall prints', () =
           },
           { what: 'all pairs to ping over IPv4', deadlineMs: DEADLINE_MS },
         )
+
+        // Programs on a node need more: these are the administrator's own rules.
+        const allow = (machine: Machine, rule: string) => machine.run('nft', `add rule inet filter ${rule}`)
+        const [, farNode, oneNode, otherNode] = nodes
+        if (!farNode || !oneNode || !otherNode) throw new Error('the network has too few nodes')
+        await routeTo(lab, network, registryOn)
+        for (const chain of ['input', 'output']) await allow(far, `${chain} icmpv6 type echo-request accept`)
+        await pings(lab, far, web.addresses.ipv6 ?? '', farNode.address)
+        await pings(lab, web, farNode.address)
+
+        for (const { machine } of [farNode, otherNode])
+          await allow(machine, 'output oifname "re6stnet-mc" udp dport 5000 accept')
+        await allow(one, 'input iifname "re6stnet-mc" udp dport 5000 accept')
+        const senders = [farNode, otherNode]
+        const streams = senders.map((sender) => sendStream(sender, 'ff3e::4321'))
+        const receivers = senders.map((sender) => new StreamReceiver(oneNode, 'ff3e::4321', sender))
+        await lab.waitFor(() => receivers.every(({ count }) => count > 20), {
+          what: 'streams through tunnels and over the LAN',
+          deadlineMs: DEADLINE_MS,
+        })
+        for (const each of [...streams, ...receivers]) await each.stop()
       }),
     BUSY_MACHINE_MS,
   )
@@ -243,6 +270,9 @@ describe('a firewall that drops everything but what re6st firewall prints', () =
         const words = options
         const script = await fortify(machine, ...words)
         expect(await check(machine, ...words)).toEqual({ status: 0, missing: [], unknown: [] })
+        const unfollowed = await firewall(machine, '--check', ...words, '-O--port', '-O443')
+        expect(unfollowed.end).toEqual({ kind: 'exited', status: 3 })
+        expect(unfollowed.stdout).toMatch(/^NOT FOLLOWED: -O--port -O443\. /m)
         const lines = script.split('\n')
         const rules = lines.filter((line) => line.includes(' accept comment "re6stnet: '))
         expect(rules.length).toBeGreaterThan(20)

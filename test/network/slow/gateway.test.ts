@@ -6,16 +6,9 @@ import { type Lab, withLab } from '../../../lab/lab.ts'
 import type { Machine } from '../../../lab/machine.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
-import { DEADLINE_MS, pings, statusOf } from '../../support/networks.ts'
+import { DEADLINE_MS, pings, routeTo, statusOf } from '../../support/networks.ts'
 
 const NATIVE = ['default', 'via', 'fe80::1', 'dev', 'eth0'] as const
-
-/** Packets to the network arrive on the Internet at the gateway: its provider has given it the prefix. */
-const routeTo = (lab: Lab, network: Re6stNetwork, gateway: Machine) =>
-  lab.internet.router.run(
-    ...(['ip', '-6', 'route', 'add', network.networkCidr, 'via', gateway.addresses.ipv6 ?? ''] as const),
-    ...['dev', gateway.cable?.routerPort ?? ''],
-  )
 
 /** Gives the machines on a LAN addresses in the node's subnet, as an administrator would with `--daemon`. */
 const advertiseSubnet = (machine: Machine, more = ''): string => {
