@@ -26,6 +26,7 @@ export const FINDING_CODES = [
   'node-not-running',
   'node-silent',
   'forwarding-off',
+  'ipv4-path-filter',
   'multicast-stopped',
   'cut-off',
   'babel-filtered',

@@ -24,11 +24,13 @@ export interface MachineFacts {
   readonly otherDefaultRoute: string | undefined
   /** Settings of the kernel that a running node needs, and that are off. */
   readonly forwardingOff: readonly string[]
+  /** Where IPv4 packets are dropped that come by another way than answers go: the setting that a running node needs to be 0. */
+  readonly pathFilter: string | undefined
 }
 
 /** Judges the machine. */
 export function judgeMachine(facts: MachineFacts): Finding[] {
-  const { missing, tunObstacle, ipv6Disabled, otherDefaultRoute, forwardingOff } = facts
+  const { missing, tunObstacle, ipv6Disabled, otherDefaultRoute, forwardingOff, pathFilter } = facts
   const findings = [
     ...missing.map(
       ({ program, package: name, option }): Finding => ({
@@ -70,6 +72,12 @@ export function judgeMachine(facts: MachineFacts): Finding[] {
       'forwarding-off',
       `${forwardingOff.map((path) => `${path} is 0`).join(', ')}: this node drops the packets of others, and does not answer them all`,
       `${forwardingOff.map((path) => `sysctl -w ${path}=1`).join('; ')}; the node had switched it on: find out who switched it off (/etc/sysctl.d, a firewall script, NetworkManager)`,
+    )
+  if (pathFilter !== undefined)
+    add(
+      'ipv4-path-filter',
+      `${pathFilter} is not 0: this node drops IPv4 packets of the network, which come by other ways than answers go`,
+      `sysctl -w ${pathFilter}=0 (it is still possible for single interfaces); the node had set it: find out who changed it (/etc/sysctl.d, a firewall script)`,
     )
   return findings
 }

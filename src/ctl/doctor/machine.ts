@@ -29,17 +29,27 @@ export async function machineFacts(
   { isRunning, sourceSpecificRoutes, carriesIpv4 }: KnownOfMachine,
 ): Promise<MachineFacts> {
   const programs = [...PROGRAMS, ...(multicast ? [SMCROUTED] : [])]
-  const [openvpn, babeld, present, tunObstacle, sourceSpecific, ipv6Disabled, otherRoute, forwardingOff] =
-    await Promise.all([
-      printedBy('openvpn', '--version'),
-      printedBy('babeld', '-V'),
-      Promise.all(programs.map(({ program, version }) => printedBy(program, version))),
-      tunDeviceObstacle(),
-      sourceSpecificRoutes ?? hasSourceSpecificRoutes(),
-      ipv6DisabledOn(['all', 'default', 'lo', mainInterface, ...interfaces]),
-      defaultRoute ? otherDefaultRoute(systemProcesses).catch(() => undefined) : undefined,
-      isRunning ? forwardingThatIsOff(carriesIpv4 ? ['ipv6', 'ipv4'] : ['ipv6']) : [],
-    ])
+  const [
+    openvpn,
+    babeld,
+    present,
+    tunObstacle,
+    sourceSpecific,
+    ipv6Disabled,
+    otherRoute,
+    forwardingOff,
+    pathFilter,
+  ] = await Promise.all([
+    printedBy('openvpn', '--version'),
+    printedBy('babeld', '-V'),
+    Promise.all(programs.map(({ program, version }) => printedBy(program, version))),
+    tunDeviceObstacle(),
+    sourceSpecificRoutes ?? hasSourceSpecificRoutes(),
+    ipv6DisabledOn(['all', 'default', 'lo', mainInterface, ...interfaces]),
+    defaultRoute ? otherDefaultRoute(systemProcesses).catch(() => undefined) : undefined,
+    isRunning ? forwardingThatIsOff(carriesIpv4 ? ['ipv6', 'ipv4'] : ['ipv6']) : [],
+    carriesIpv4 ? pathFilterThatIsOn() : undefined,
+  ])
   return {
     openvpn,
     babeld,
@@ -49,6 +59,7 @@ export async function machineFacts(
     ipv6Disabled,
     otherDefaultRoute: otherRoute,
     forwardingOff,
+    pathFilter,
   }
 }
 
@@ -96,6 +107,13 @@ async function ipv6DisabledOn(names: readonly string[]): Promise<string[]> {
   if (values.every(({ value }) => value === undefined)) return ['all']
   const disabled = values.flatMap(({ name, value }) => (value === '1' ? [name] : []))
   return disabled.includes('all') ? ['all'] : disabled
+}
+
+/** It holds for all interfaces, whatever they have themselves. */
+async function pathFilterThatIsOn(): Promise<string | undefined> {
+  const path = 'net/ipv4/conf/all/rp_filter'
+  const value = await procSysctls.read(path)
+  return value === undefined || value === '0' ? undefined : path.replaceAll('/', '.')
 }
 
 async function forwardingThatIsOff(families: readonly ('ipv4' | 'ipv6')[]): Promise<string[]> {

@@ -167,29 +167,28 @@ describe('the doctor', () => {
 
       {
         await using _ = await withRules(machine, `chain a { ${INPUT}; udp dport 326 drop; }`)
-        const set = (value: string) =>
-          machine.run(
-            'sh',
-            '-c',
-            `for f in ipv4 ipv6; do echo ${value} >/proc/sys/net/$f/conf/all/forwarding; done`,
-          )
+        const sysctl = (name: string, value: string) =>
+          machine.run('sh', '-c', `echo ${value} >/proc/sys/net/${name}`)
         const smcrouted = (signal: string) =>
           machine.run('sh', '-c', `kill -${signal} $(cat ${node.runDirectory}/smcroute.pid)`)
-        await set('0')
+        for (const family of ['ipv4', 'ipv6']) await sysctl(`${family}/conf/all/forwarding`, '0')
+        await sysctl('ipv4/conf/all/rp_filter', '1')
+        await sysctl('ipv6/conf/default/disable_ipv6', '1')
         await smcrouted('STOP')
-        await machine.run('sh', '-c', 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6')
         const { findings } = await finds(lab, node, [
           'node-port-filtered',
           'forwarding-off',
           'ipv6-disabled',
+          'ipv4-path-filter',
           'multicast-stopped',
         ])
         expect(findings.find(({ code }) => code === 'forwarding-off')?.what).toContain(
           'net.ipv6.conf.all.forwarding is 0, net.ipv4.conf.all.forwarding is 0',
         )
         await smcrouted('CONT')
-        await machine.run('sh', '-c', 'echo 0 >/proc/sys/net/ipv6/conf/default/disable_ipv6')
-        await set('1')
+        await sysctl('ipv6/conf/default/disable_ipv6', '0')
+        await sysctl('ipv4/conf/all/rp_filter', '0')
+        for (const family of ['ipv4', 'ipv6']) await sysctl(`${family}/conf/all/forwarding`, '1')
       }
       {
         await using _ = await withRules(

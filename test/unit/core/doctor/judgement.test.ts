@@ -144,6 +144,7 @@ describe('the machine', () => {
     ipv6Disabled: [],
     otherDefaultRoute: undefined,
     forwardingOff: [],
+    pathFilter: undefined,
   }
   it.each<[Partial<MachineFacts>, string[]]>([
     [{}, []],
@@ -158,6 +159,7 @@ describe('the machine', () => {
     [{ ipv6Disabled: ['default'] }, ['ipv6-disabled']],
     [{ otherDefaultRoute: 'default dev eth0' }, ['other-default-route']],
     [{ forwardingOff: ['net.ipv6.conf.all.forwarding'] }, ['forwarding-off']],
+    [{ pathFilter: 'net.ipv4.conf.all.rp_filter' }, ['ipv4-path-filter']],
   ])('%j: %j', (changed, codes) => expect(codesOf(judgeMachine({ ...good, ...changed }))).toEqual(codes))
 })
 
