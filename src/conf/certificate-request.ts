@@ -10,6 +10,8 @@ export type SubjectFields = readonly (readonly [attribute: string, value: string
 /** The two fields of the subject that the registry sets. */
 const RESERVED = new Set(['2.5.4.3', '2.5.4.5'])
 
+const COUNTRY = '2.5.4.6'
+
 /** OpenSSL's names for the attributes that people put into subjects, by OID. */
 const ATTRIBUTES: Readonly<Record<string, readonly string[]>> = {
   '2.5.4.3': ['CN', 'commonName'],
@@ -75,10 +77,19 @@ export function subjectFieldsOf(pem: string): SubjectFields {
     .filter(([oid]) => /^[\d.]+$/.test(oid) && !RESERVED.has(oid))
 }
 
-/** `old` with the fields of `given` added; a field given again replaces the old one, where that stood. */
+/**
+ * `old` with the fields of `given` added; a field given again replaces the old one, where that stood.
+ * @throws Re6stError `OPTION` for an attribute that cannot be set, or has no such value
+ */
 export function mergeSubjectFields(old: SubjectFields, given: SubjectFields): SubjectFields {
   const merged = new Map(old)
-  for (const [attribute, value] of given) merged.set(attributeOid(attribute), value)
+  for (const [attribute, value] of given) {
+    const oid = attributeOid(attribute)
+    // RFC 5280, appendix A.1.
+    if (oid === COUNTRY && !/^[A-Za-z]{2}$/.test(value))
+      throw new Re6stError('OPTION', `--req ${attribute} ${value}: a country is two letters, as FR or JP`)
+    merged.set(oid, value)
+  }
   return [...merged]
 }
 

@@ -1,8 +1,8 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
-import { access, mkdir, open, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { access, open, readFile, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { messageOf, Re6stError } from '../core/errors.ts'
-import { replaceFile } from '../platform/files.ts'
+import { makeDirectories, replaceFile } from '../platform/files.ts'
 
 /** Space that all files together need, with room to spare: keys and certificates have a few kilobytes. */
 const NEEDED_BYTES = 64 * 1024
@@ -26,7 +26,7 @@ export class NodeDirectory {
   async ensureWritable(): Promise<void> {
     const probe = join(this.path, `.re6st-conf.${process.pid}`)
     try {
-      await mkdir(this.path, { recursive: true })
+      await makeDirectories(resolve(this.path))
       // Written out, not only opened: a full disk shows when the data goes there.
       const file = await open(probe, 'wx', 0o600)
       try {

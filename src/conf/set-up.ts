@@ -168,7 +168,10 @@ async function obtainToken(
   { anonymous, token, email: givenEmail }: ConfOptions,
   { registry, questions, print }: SetUpComponents,
 ): Promise<string> {
-  if (anonymous) return ''
+  if (anonymous) {
+    if (givenEmail !== undefined) print('An anonymous node has no e-mail address: --email is not used.')
+    return ''
+  }
   if (token !== undefined) return token
   const email = givenEmail ?? (await questions.ask('your e-mail address', '--email, --token or --anonymous'))
   if (!isEmailAddress(email)) throw new Re6stError('OPTION', `--email ${email}: not an e-mail address`)

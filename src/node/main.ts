@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { messageOf, Re6stError } from '../core/errors.ts'
 import type { NodeOptions } from '../core/options/node-options.ts'
 import { systemClock } from '../platform/clock.ts'
+import { makeDirectories } from '../platform/files.ts'
 import { type Logger, openLog } from '../platform/log.ts'
 import { reopenOnSignal } from '../platform/main.ts'
 import { systemProcesses } from '../platform/processes.ts'
@@ -81,7 +81,7 @@ async function runOnce(options: NodeOptions, log: Logger, manager: ServiceManage
 
 async function makeDirectory(option: string, path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true })
+    await makeDirectories(resolve(path))
   } catch (error) {
     const isForbidden = (error as NodeJS.ErrnoException).code === 'EACCES'
     throw new Re6stError(

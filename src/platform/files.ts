@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, chown, open, rename, rm, stat } from 'node:fs/promises'
+import { chmod, chown, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
@@ -38,3 +38,26 @@ async function syncDirectory(path: string): Promise<void> {
     await directory.close()
   }
 }
+
+/**
+ * Makes a directory, and those above it. Not by `mkdir` with `recursive`: where a file system has no room for
+ * directories (`/proc/x`), that one tries for ever.
+ * @throws what the file system says
+ */
+export async function makeDirectories(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    if (await isDirectory(path)) return
+    const above = dirname(path)
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || (await isDirectory(above))) throw error
+    await makeDirectories(above)
+    await mkdir(path)
+  }
+}
+
+const isDirectory = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (status) => status.isDirectory(),
+    () => false,
+  )

@@ -8,7 +8,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { NetworkConfiguration } from './configuration.ts'
 import type { CryptoPool } from './crypto/pool.ts'
-import type { Store } from './database/store.ts'
+import type { Store, Write } from './database/store.ts'
 import type { GeoIp } from './geoip.ts'
 import type { Ledger } from './ledger.ts'
 import type { Mailer } from './mail.ts'
@@ -213,14 +213,20 @@ export class Enrolment {
       notAfterMs: isDue ? nowMs + VALIDITY_MS : holder.notAfterMs,
     })
     let isReplaced = false
-    await store.write((writable) => {
+    const write: Write = (writable) => {
       // Time has passed: another call may have renewed it, or the machine may be revoked, and its prefix another's.
       const { serial: presentSerial } = ledger.holder(prefix) ?? {}
       isReplaced = presentSerial === holder.serial || presentSerial === serial
       if (!isReplaced) return
       ledger.replace(prefix, pem)
       ledger.saveTo(writable)
-    })
+    }
+    try {
+      await store.write(write)
+    } catch (error) {
+      if (ledger.holder(prefix)?.serial === serial) ledger.replace(prefix, present)
+      throw error
+    }
     if (!isReplaced) return this.renewCertificate(prefix)
     log.info({ peer: subnetNameOf(prefixOfBits(prefix)), serial }, 'certificate renewed')
     return pem

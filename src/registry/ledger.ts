@@ -173,6 +173,16 @@ export class Ledger {
     this.#dirty.set(prefix, { kind: 'free' })
   }
 
+  /** Undoes `release`: it could not be written. The prefix is still free: no time has passed. */
+  keep(holder: Holder, pem: string): void {
+    this.#free.delete(holder.prefix)
+    this.#hold(holder)
+    this.#dirty.set(holder.prefix, {
+      kind: 'used',
+      row: { prefix: holder.prefix, email: holder.email, cert: pem },
+    })
+  }
+
   /** Merges free siblings. */
   merge(): void {
     const { removed, added } = this.#free.merge()

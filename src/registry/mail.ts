@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
 import { createTransport } from 'nodemailer'
@@ -30,7 +30,10 @@ export interface MailSettings {
 /** How long the SMTP server may take. */
 const SMTP_TIMEOUT_MS = 20_000
 
-/** A path that exists, or an absolute one, is an mbox file; anything else an SMTP server. */
+/**
+ * A path that exists, or an absolute one, is an mbox file; anything else an SMTP server.
+ * @throws Re6stError `FILE` when an mbox file cannot be written
+ */
 export function openMailer(settings: MailSettings): Mailer {
   const { mailhost } = settings
   return isAbsolute(mailhost) || existsSync(mailhost) ? mboxMailer(mailhost) : smtpMailer(settings)
@@ -64,6 +67,15 @@ function smtpMailer({ mailhost, user, password, startTls }: MailSettings): Maile
 
 /** Appends to a file in mbox format (RFC 4155; `From ` at the beginning of a line is quoted, mboxrd). */
 function mboxMailer(path: string): Mailer {
+  try {
+    closeSync(openSync(path, 'a', 0o600))
+  } catch (error) {
+    throw new Re6stError(
+      'FILE',
+      `--mailhost ${path}: no mail can be written there: ${messageOf(error)}; give another file, or an SMTP server`,
+      { cause: error },
+    )
+  }
   const composer = createTransport({ streamTransport: true, buffer: true, newline: 'unix' })
   return {
     async send(mail) {

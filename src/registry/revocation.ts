@@ -19,14 +19,21 @@ export async function revoke(
   const holder = isName ? holderOfName(ledger, text) : holderOfSerial(ledger, text)
   if (!holder)
     throw new Refusal(404, `there is no certificate with this ${isName ? 'subnet name' : 'serial'}`)
-  await store.write((writable) => {
-    if (isName) {
-      ledger.release(holder.prefix)
-      ledger.saveTo(writable)
-    }
-    if (!writable.isRevoked(holder.serial) && holder.notAfterMs > clock.now())
-      writable.addToCrl(holder.serial, Math.floor(holder.notAfterMs / 1000))
-  })
+  const pem = store.certificate(holder.prefix)?.cert ?? ''
+  try {
+    await store.write((writable) => {
+      if (isName) {
+        ledger.release(holder.prefix)
+        ledger.saveTo(writable)
+      }
+      if (!writable.isRevoked(holder.serial) && holder.notAfterMs > clock.now())
+        writable.addToCrl(holder.serial, Math.floor(holder.notAfterMs / 1000))
+    })
+  } catch (error) {
+    // Nobody else may get the prefix while its certificate is still accepted.
+    if (isName && !ledger.holder(holder.prefix)) ledger.keep(holder, pem)
+    throw error
+  }
   return isName ? holder.prefix : undefined
 }
 

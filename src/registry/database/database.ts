@@ -44,7 +44,8 @@ export function openDatabase(path: string): Database.Database {
   let database: Database.Database | undefined
   try {
     database = new Database(path)
-    database.pragma('busy_timeout = 5000')
+    // Nobody is answered meanwhile. Whoever reads locks nothing.
+    database.pragma('busy_timeout = 1000')
     takeOver(database, path)
     // Readers and the one writer do not wait for each other; what was acknowledged survives a power cut.
     database.pragma('journal_mode = WAL')

@@ -326,4 +326,9 @@ describe('what goes wrong leaves no half-made node', () => {
     const { failure } = await conf('http://127.0.0.1:9/', ['--anonymous', '-r', 'CN', 'x'])
     expect(failure).toBe('--req CN: this attribute is set by the registry')
   })
+
+  it('a country that is none, before anything was asked for', async () => {
+    const { failure } = await conf('http://127.0.0.1:9/', ['--anonymous', '-r', 'C', 'France'])
+    expect(failure).toBe('--req C France: a country is two letters, as FR or JP')
+  })
 })

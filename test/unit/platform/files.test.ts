@@ -2,7 +2,7 @@ import { chmod, chown, mkdtemp, readdir, readFile, stat, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { replaceFile } from '../../../src/platform/files.ts'
+import { makeDirectories, replaceFile } from '../../../src/platform/files.ts'
 
 let directory: string
 beforeEach(async () => {
@@ -33,4 +33,20 @@ test('a failure leaves the old file and nothing else', async () => {
   await expect(replaceFile(directory, 'new')).rejects.toThrow()
   expect(await readdir(directory)).toEqual(['file'])
   expect((await readdir(join(directory, '..'))).filter((name) => name.endsWith('.new'))).toEqual([])
+})
+
+test('directories are made with those above them, and may be there already', async () => {
+  const path = join(directory, 'a', 'b', 'c')
+  await makeDirectories(path)
+  await makeDirectories(path)
+  expect((await stat(path)).isDirectory()).toBe(true)
+})
+
+test.each([
+  ['a file', () => join(directory, 'file'), 'EEXIST'],
+  ['below a file', () => join(directory, 'file', 'x'), 'ENOTDIR'],
+  ['where the kernel has no directories', () => '/proc/x/y', 'ENOENT'],
+])('a directory cannot be made of %s: an error, not an attempt for ever', async (_, path, code) => {
+  await writeFile(join(directory, 'file'), '')
+  await expect(makeDirectories(path())).rejects.toMatchObject({ code })
 })

@@ -15,6 +15,7 @@ import { openDatabase } from '../../../src/registry/database/database.ts'
 import { Store, type Write } from '../../../src/registry/database/store.ts'
 import { Enrolment } from '../../../src/registry/enrolment.ts'
 import { Ledger } from '../../../src/registry/ledger.ts'
+import { revoke } from '../../../src/registry/revocation.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { vectors } from '../../support/vectors.ts'
 
@@ -103,6 +104,50 @@ describe('a token', () => {
     isLocked = false
     expect((await request('kept')).prefix).toBe('0')
     expect((await request('')).prefix).toBe('1')
+  })
+
+  it('that cannot be revoked keeps its prefix; one whose renewal cannot be written stays as it is', async () => {
+    let isFull = false
+    const full = () => {
+      if (isFull) throw new Error('the disk is full')
+    }
+    class FullStore extends Store {
+      override addToCrl(...row: Parameters<Store['addToCrl']>): void {
+        full()
+        super.addToCrl(...row)
+      }
+      override setConfig(...row: Parameters<Store['setConfig']>): void {
+        full()
+        super.setConfig(...row)
+      }
+    }
+    using store = new FullStore(openDatabase(join(temporaryDirectory(), 'registry.db')))
+    await using pool = new CryptoPool({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
+    const ledger = new Ledger(store, 48)
+    const enrolment = new Enrolment(
+      {
+        ...{ store, pool, ledger, clock: systemClock, log: silentLog, communities: ONE_COMMUNITY },
+        configuration: { registryPrefix: '0', publish: async () => true },
+        ...{ mailer: undefined, geoip: undefined },
+      },
+      { mailPrefixLength: 1, anonymousPrefixLength: 1, mailSender: 'ca@example.com' },
+    )
+    const request = async () => certificateOf(await enrolment.requestCertificate('', csr, () => undefined))
+    const { prefix, serial } = await request()
+    const operator = { store, ledger, clock: systemClock }
+    isFull = true
+    await expect(revoke(operator, '0/1')).rejects.toThrow('the disk is full')
+    isFull = false
+    // Nobody else got its prefix.
+    expect((await request()).prefix).not.toBe(prefix)
+    await revoke(operator, String(serial))
+    isFull = true
+    await expect(enrolment.renewCertificate(prefix)).rejects.toThrow('the disk is full')
+    isFull = false
+    const renewed = certificateOf(await enrolment.renewCertificate(prefix))
+    expect([renewed.prefix, renewed.serial > serial]).toEqual([prefix, true])
+    await revoke(operator, '0/1')
+    expect((await request()).prefix).toBe(prefix)
   })
 
   it('is made, given, refused and deleted', async () => {

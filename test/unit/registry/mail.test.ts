@@ -1,6 +1,6 @@
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { PemConverter, SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509'
@@ -122,13 +122,9 @@ describe('a token by SMTP', () => {
       /was not taken by .*self-signed certificate/,
     ],
     [
-      'the mbox file cannot be written',
-      async () => {
-        const directory = join(temporaryDirectory(), 'a directory')
-        mkdirSync(directory)
-        return { settings: ['--mailhost', directory] }
-      },
-      /the mail to a@example\.com was not written to .*EISDIR/,
+      'the disk of the mbox file is full',
+      async () => ({ settings: ['--mailhost', '/dev/full'] }),
+      /the mail to a@example\.com was not written to .*ENOSPC/,
     ],
   ])(
     'where %s, the caller hears of it, the operator reads why, and no token is left',
@@ -198,6 +194,15 @@ describe('mails in an mbox file', () => {
       ] as const
     })
     expect(new Map(read)).toEqual(new Map(texts.map((text, index) => [index, text.trimEnd()])))
+  })
+
+  it.each([
+    ['a directory', () => temporaryDirectory(), 'EISDIR'],
+    ['where there is no directory', () => join(temporaryDirectory(), 'none', 'mbox'), 'ENOENT'],
+  ])('are refused at the start if it is %s', (_, path, why) => {
+    expect(() =>
+      openMailer({ mailhost: path(), user: undefined, password: undefined, startTls: false }),
+    ).toThrow(new RegExp(`^--mailhost .*: no mail can be written there: ${why}.*; give another file`))
   })
 
   it('carry a token that works once', async () => {
