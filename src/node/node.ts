@@ -53,7 +53,7 @@ export interface RunningNode extends AsyncDisposable {
   status(): string
 }
 
-/** How often the age of what we know is looked at. */
+/** How often the age of what we know is looked at, and what could not be written is written. */
 const AGE_CHECK_MS = 60_000
 
 /**
@@ -352,9 +352,10 @@ export async function startNode(
   messages.setRevoked(config.crl)
   background('renewal', renewal.run(untilStopped))
   cleanUp.use(
-    clock.every(AGE_CHECK_MS, () =>
-      configuration.checkAge(nodes.isReachable(configuration.config.registryPrefix), untilStopped),
-    ),
+    clock.every(AGE_CHECK_MS, () => {
+      configuration.checkAge(nodes.isReachable(configuration.config.registryPrefix), untilStopped)
+      cache.writeAgain()
+    }),
   )
 
   const environment = {

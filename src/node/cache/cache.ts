@@ -31,6 +31,8 @@ export class Cache implements Disposable {
   readonly #database: Database.Database
   readonly #log: Logger
   readonly #peers = new Map<string, readonly PeerAddress[]>()
+  /** What is only in memory, by what it writes: the last of each counts. */
+  readonly #unwritten = new Map<string, () => void>()
   #isWritable = true
 
   constructor(database: Database.Database, log: Logger) {
@@ -62,12 +64,20 @@ export class Cache implements Disposable {
 
   /** Replaces the values of the network's configuration: names that are not in `values` go. */
   writeConfig(values: ConfigValues): void {
-    if (isDeepStrictEqual(storable(this.readConfig()), storable(values))) return
-    this.#write('the network configuration', () => {
+    if (this.#isInFile(values)) return void this.#unwritten.delete('config')
+    this.#write('config', () => {
       this.#database.prepare('DELETE FROM config').run()
       const insert = this.#database.prepare('INSERT INTO config VALUES (?, ?)')
       for (const [name, value] of values) insert.run(...rowOf(name, value))
     })
+  }
+
+  #isInFile(values: ConfigValues): boolean {
+    try {
+      return isDeepStrictEqual(storable(this.readConfig()), storable(values))
+    } catch {
+      return false // it cannot even be read at the moment
+    }
   }
 
   /** Known addresses of a peer, in the order in which to try them. */
@@ -99,7 +109,7 @@ export class Cache implements Disposable {
   /** Forgets a peer: its certificate was revoked, or its addresses are of no use. */
   forget(peer: Prefix): void {
     if (!this.#peers.delete(peer)) return
-    this.#write('peers', () => this.#database.prepare('DELETE FROM peer WHERE prefix = ?').run(peer))
+    this.#write(`peer ${peer}`, () => this.#database.prepare('DELETE FROM peer WHERE prefix = ?').run(peer))
   }
 
   /** Our own addresses when we last knew them. */
@@ -116,19 +126,38 @@ export class Cache implements Disposable {
     const before = this.#peers.get(prefix)
     if (before && formatAddressList(before, { withCountry: true }) === text) return
     this.#peers.set(prefix, addresses)
-    this.#write('peers', () =>
+    this.#write(`peer ${prefix}`, () =>
       this.#database.prepare('INSERT OR REPLACE INTO peer VALUES (?, ?)').run(prefix, text),
     )
   }
 
+  /** Writes what could not be written before. To be called now and then: a full disk has space again some day. */
+  writeAgain(): void {
+    if (this.#unwritten.size > 0) this.#writeAll()
+  }
+
   #write(what: string, action: () => void): void {
+    this.#unwritten.set(what, action)
+    this.#writeAll()
+  }
+
+  #writeAll(): void {
     try {
-      this.#database.transaction(action).immediate()
+      this.#database
+        .transaction(() => {
+          for (const action of this.#unwritten.values()) action()
+        })
+        .immediate()
+      this.#unwritten.clear()
+      if (!this.#isWritable) this.#log.info('the cache can be written again')
       this.#isWritable = true
     } catch (error) {
       // Once, not for each write: a full disk lasts.
       if (this.#isWritable)
-        this.#log.warn({ reason: messageOf(error) }, `the cache cannot be written: ${what} is only in memory`)
+        this.#log.warn(
+          { reason: messageOf(error) },
+          'the cache cannot be written: what is new in it is only in memory',
+        )
       this.#isWritable = false
     }
   }

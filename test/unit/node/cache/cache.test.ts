@@ -163,21 +163,59 @@ it('is readable by its owner only: it holds keys', () => {
   expect(statSync(path).mode & 0o777).toBe(0o600)
 })
 
-it('keeps what it knows in memory when it cannot write, and says so once', () => {
-  const warnings: string[] = []
-  const log = { ...silentLog, warn: (_: unknown, message: string) => void warnings.push(message) } as Logger
-  using cache = openCache(path, log)
-  cache.store(peer(1), list('192.0.2.1,1,tcp'))
-  const full = new Database(path)
-  full.exec('BEGIN EXCLUSIVE')
-  cache.store(peer(2), list('192.0.2.2,1,tcp'))
-  cache.store(peer(3), list('192.0.2.3,1,tcp'))
-  expect(cache.peers()).toHaveLength(3)
-  expect(warnings).toEqual(['the cache cannot be written: peers is only in memory'])
-  full.exec('COMMIT')
-  cache.store(peer(4), list('192.0.2.4,1,tcp'))
-  expect(full.prepare('SELECT count(*) FROM peer').pluck().get()).toBe(2)
-  full.close()
+describe('when it cannot write', () => {
+  /** A cache with one peer, and another program that keeps it from writing more. */
+  function locked() {
+    const lines: string[] = []
+    const log = {
+      ...silentLog,
+      warn: (_: unknown, message: string) => void lines.push(message),
+      info: (message: string) => void lines.push(message),
+    } as unknown as Logger
+    const cache = openCache(path, log)
+    cache.store(peer(1), list('192.0.2.1,1,tcp'))
+    const other = new Database(path)
+    other.exec('BEGIN EXCLUSIVE')
+    return { cache, other, lines, peersOf: () => other.prepare('SELECT prefix FROM peer').pluck().all() }
+  }
+
+  it('it keeps what it knows in memory, and says so once', () => {
+    const { cache, lines } = locked()
+    cache.store(peer(2), list('192.0.2.2,1,tcp'))
+    cache.store(peer(3), list('192.0.2.3,1,tcp'))
+    expect(cache.peers()).toHaveLength(3)
+    expect(lines).toEqual(['the cache cannot be written: what is new in it is only in memory'])
+  })
+
+  it.each(['something is to be written', 'it is asked to'])(
+    'it writes all of it when it can and %s',
+    (why) => {
+      const { cache, other, lines, peersOf } = locked()
+      cache.store(peer(2), list('192.0.2.2,1,tcp'))
+      cache.store(peer(3), list('192.0.2.3,1,tcp'))
+      cache.writeConfig(new Map([['hello', 15]]))
+      cache.forget(peer(1))
+      cache.forget(peer(2))
+      other.exec('COMMIT')
+      if (why === 'it is asked to') cache.writeAgain()
+      else cache.store(peer(3), list('192.0.2.3,3,tcp'))
+      expect(peersOf()).toEqual([peer(3)])
+      expect(cache.readConfig()).toEqual(new Map([['hello', 15]]))
+      expect(lines.slice(1)).toEqual(['the cache can be written again'])
+    },
+  )
+
+  it('a configuration that is the written one again does not become the one that could not be written', () => {
+    const { cache, other } = locked()
+    other.exec('COMMIT')
+    cache.writeConfig(new Map([['hello', 15]]))
+    other.exec('BEGIN IMMEDIATE')
+    cache.writeConfig(new Map([['hello', 4]]))
+    cache.writeConfig(new Map([['hello', 15]]))
+    other.exec('COMMIT')
+    cache.writeAgain()
+    expect(cache.readConfig()).toEqual(new Map([['hello', 15]]))
+  })
 })
 
 it('does not write what it has', () => {
