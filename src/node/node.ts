@@ -15,6 +15,7 @@ import type { Processes } from '../platform/processes.ts'
 import { RegistryClient } from '../platform/registry-client.ts'
 import { Advertisement } from './advertisement.ts'
 import { openCache } from './cache/cache.ts'
+import { watchClock } from './clock-watch.ts'
 import { ControlServer } from './control/control-server.ts'
 import { type Identity, type IdentityFiles, readIdentity } from './identity.ts'
 import { createKernel } from './kernel/kernel.ts'
@@ -206,6 +207,7 @@ export async function startNode(
   }
   const tunnels = new Tunnels(tunnelComponents, limits, settings())
   cleanUp.use(tunnels)
+  cleanUp.use(watchClock({ clock, log, onSet: () => tunnels.clockSet() }))
   const single =
     options.client &&
     cleanUp.use(new SingleClient(tunnelComponents, limits, usableRemotes(options.client, allowsIpv6)))

@@ -189,6 +189,12 @@ export class Tunnels implements AsyncDisposable {
     await this.restartServers()
   }
 
+  /** The wall clock was set: what was not valid may be now. */
+  clockSet(): void {
+    this.#policy.clockSet()
+    this.changed()
+  }
+
   /** A peer said its addresses. */
   addressesLearnt(prefix: Prefix, addresses: readonly PeerAddress[]): void {
     this.#policy.addressesLearnt(prefix, addresses)

@@ -13,7 +13,7 @@ export interface ClockFacts {
 }
 
 /** Handshakes tell replays by the time: a minute is more than NTP ever leaves, and less than what does harm. */
-const TOLERANCE_MS = 60_000
+export const CLOCK_TOLERANCE_MS = 60_000
 
 const REMEDY =
   'set the clock and keep it right (timedatectl set-ntp true, or the package chrony), then start the node again'
@@ -24,14 +24,14 @@ export const rightTimeMs = ({ nowMs, registryAheadMs = 0 }: ClockFacts): number 
 /** Judges the clock of this machine. */
 export function judgeClock(facts: ClockFacts): Finding[] {
   const { nowMs, registryAheadMs, certificates } = facts
-  if (registryAheadMs !== undefined && Math.abs(registryAheadMs) > TOLERANCE_MS) {
+  if (registryAheadMs !== undefined && Math.abs(registryAheadMs) > CLOCK_TOLERANCE_MS) {
     const direction = registryAheadMs > 0 ? 'behind' : 'ahead of'
     const what = `the clock of this machine (${dateText(nowMs)}) is ${durationText(Math.abs(registryAheadMs))} ${direction} that of the registry (${dateText(rightTimeMs(facts))})`
     return [{ code: 'clock-wrong', what, remedy: REMEDY }]
   }
   // Certificates were made in the past, by the registry's clock.
   const latestMs = Math.max(...certificates.map(({ notBeforeMs }) => notBeforeMs))
-  if (rightTimeMs(facts) >= latestMs - TOLERANCE_MS) return []
+  if (rightTimeMs(facts) >= latestMs - CLOCK_TOLERANCE_MS) return []
   const what = `the clock of this machine says ${dateText(nowMs)}, but its certificate was made later (valid from ${dateText(latestMs)})`
   return [{ code: 'clock-wrong', what, remedy: REMEDY }]
 }

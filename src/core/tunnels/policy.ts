@@ -125,6 +125,11 @@ export class TunnelPolicy {
     for (const tunnel of this.#tunnels.values()) tunnel.isOutdated = true
   }
 
+  /** Our clock was set: certificates that were not valid may be now. */
+  clockSet(): void {
+    this.#failed.clear()
+  }
+
   /** Peers to which there is, or is being made, a client tunnel. */
   tunnelPeers(): Prefix[] {
     return [...this.#tunnels.keys()]

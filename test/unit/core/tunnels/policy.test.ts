@@ -49,3 +49,11 @@ test.each(['before', 'after'])(
     expect(isConnecting(policy, 1_000)).toBe(true)
   },
 )
+
+test('when our clock was set it is', () => {
+  const policy = new TunnelPolicy(OWN, SETTINGS, seededRandom(1), 0)
+  expect(isConnecting(policy, 0)).toBe(true)
+  policy.tunnelDown(PEER, false)
+  policy.clockSet()
+  expect(isConnecting(policy, 1_000)).toBe(true)
+})
