@@ -289,6 +289,15 @@ test('the end retracts the routes and leaves nothing behind', async () => {
   await until(() => !hasRoute(server, 2), 'the retraction', 2_000)
 })
 
+test('the end of one that hangs leaves no routes behind', async () => {
+  await start()
+  await routed()
+  for (const babeld of babeldsOf(client)) process.kill(babeld, 'SIGSTOP')
+  await client.router.stop()
+  expect(babeldsOf(client)).toEqual([])
+  expect(client.namespace.ip('-6 route show table all proto babel')).toBe('')
+})
+
 describe('at the start', () => {
   const failing = (processes: Partial<Processes>) =>
     makeRouter({ ...client.namespace.processes, ...processes }, client.directory).start(settingsOf(2), SIGNAL)

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type BabeldPaths, babeldArguments } from '../../core/babel/configuration.ts'
 import { BabelTables, type TableChange } from '../../core/babel/tables.ts'
-import { Re6stError } from '../../core/errors.ts'
+import { messageOf, Re6stError } from '../../core/errors.ts'
 import type { Result } from '../../core/result.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { replaceFile } from '../../platform/files.ts'
@@ -50,7 +50,7 @@ export class BabeldProcess {
 
   /**
    * Starts babeld with the content of its configuration file and reads its tables.
-   * @throws Re6stError `DAEMON` when it does not start; the signal's reason when that is aborted
+   * @throws Re6stError `DAEMON` when it does not start, `FILE` when there is no space for its configuration; the signal's reason when that is aborted
    */
   static async start(
     context: BabeldContext,
@@ -66,7 +66,13 @@ export class BabeldProcess {
     const paths = pathsOf(context)
     // The file has a key in it: never with the mode of an older one.
     await Promise.all([rm(paths.socket, { force: true }), rm(paths.configuration, { force: true })])
-    await replaceFile(paths.configuration, init.configuration, 0o600)
+    await replaceFile(paths.configuration, init.configuration, 0o600).catch((error: unknown) => {
+      throw new Re6stError(
+        'FILE',
+        `${paths.configuration} cannot be written: ${messageOf(error)}; is there space in the directory of --run?`,
+        { cause: error },
+      )
+    })
     if (init.signal.aborted) await rm(paths.configuration, { force: true })
     init.signal.throwIfAborted()
     const babeld = new BabeldProcess(context, paths, init.helloIntervalMs, init.onChange)

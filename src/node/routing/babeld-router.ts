@@ -183,6 +183,11 @@ class BabeldRouter implements Router {
     this.#endGreetings()
     await this.#babeld?.stop()
     await this.#supervision
+    // One that hung, or was killed, has not retracted its routes.
+    if (this.#settings)
+      await this.#removeStaleRoutes().catch((error: unknown) =>
+        this.#context.log.warn({ reason: messageOf(error) }, 'routes of babeld may be left in the kernel'),
+      )
     // A link that is dormant for a moment is made operational again first.
     await Promise.allSettled(this.#turns.values())
     await this.#held.clear()
@@ -206,8 +211,7 @@ class BabeldRouter implements Router {
   }
 
   async #launch(signal: AbortSignal): Promise<void> {
-    const { processes } = this.#context
-    await removeStaleRoutes(processes, new Set(this.#ifaces.keys()))
+    await this.#removeStaleRoutes()
     const configuration = this.#configuration()
     const babeld = await BabeldProcess.start(this.#context, {
       configuration: configurationFile(configuration),
@@ -230,6 +234,10 @@ class BabeldRouter implements Router {
         await this.#renew(iface, kind, this.#configurationOf(iface, kind))
       if (kind === 'tunnel') this.#greet(iface)
     }
+  }
+
+  #removeStaleRoutes(): Promise<void> {
+    return removeStaleRoutes(this.#context.processes, new Set(this.#ifaces.keys()))
   }
 
   /** Starts babeld again whenever it ends, until the router is stopped. */
