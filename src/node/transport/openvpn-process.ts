@@ -71,6 +71,7 @@ export class OpenvpnProcess {
   #connection: ManagementConnection | undefined
   #heartbeat: Disposable | undefined
   #lines: string[] = []
+  #lastLine: string | undefined
   #failure: string | undefined
   #lastWords: string | undefined
   #stopping = false
@@ -89,6 +90,7 @@ export class OpenvpnProcess {
 
   /** Why the last attempt failed, as the log lines since the last call of this say. */
   takeReason(): string | undefined {
+    this.#lastLine = undefined
     return failureReason(this.#lines.splice(0))
   }
 
@@ -201,6 +203,9 @@ export class OpenvpnProcess {
   }
 
   #remember(text: string, flags: string): void {
+    // One that stood still says for each packet that waited for it that it cannot be sent any more.
+    if (text === this.#lastLine) return
+    this.#lastLine = text
     this.#lines.push(text)
     if (this.#lines.length > REMEMBERED_LINES) this.#lines.shift()
     this.#log[/[FNW]/.test(flags) ? 'debug' : 'trace']({ text }, 'openvpn')

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createOpenvpnTransport } from '../../../../src/node/transport/openvpn-transport.ts'
 import type { ClientEvent, ServerEvent, Transport } from '../../../../src/node/transport/transport.ts'
 import { type Clock, systemClock } from '../../../../src/platform/clock.ts'
-import { silentLog } from '../../../../src/platform/log.ts'
+import { type Logger, silentLog } from '../../../../src/platform/log.ts'
 import type { ProcessEnd, Processes } from '../../../../src/platform/processes.ts'
 
 /** A clock on which seconds pass in 10 ms. */
@@ -34,7 +34,7 @@ afterEach(async () => {
 /** Runs scripts instead of OpenVPN, one after another; the last one again and again. */
 function transportOver(
   scripts: readonly (Script | 'does not connect')[],
-  { version = 'OpenVPN 2.6.14 x86_64', ipFails = false } = {},
+  { version = 'OpenVPN 2.6.14 x86_64', ipFails = false, log = silentLog } = {},
 ) {
   const commands: string[] = []
   const started: string[] = []
@@ -78,7 +78,7 @@ function transportOver(
   transport = createOpenvpnTransport({
     processes,
     clock: fastClock,
-    log: silentLog,
+    log,
     runDirectory: directory,
     logDirectory: directory,
     files: { ca: 'ca', cert: 'cert', key: 'key' },
@@ -156,6 +156,17 @@ describe('an OpenVPN', () => {
   it('whose interface cannot be raised is ended, and the reason is told', async () => {
     const { transport } = transportOver([behaves(CONNECTED)], { ipFails: true })
     await expect(listen(transport)).rejects.toThrow('the server re6stnet-udp cannot be started: no IPv6 here')
+  })
+
+  it('that says the same again and again is heard once', async () => {
+    const logged: string[] = []
+    const log = { ...silentLog, debug: ({ text }: { text?: string }) => logged.push(text ?? '') } as Logger
+    log.child = () => log
+    const says = (text: string) => `>LOG:1,N,${text}`
+    const again = Array.from({ length: 100 }, () => says('write TCPv4_SERVER: Broken pipe'))
+    const { transport } = transportOver([behaves(...again, says('other'), ...again, CONNECTED)], { log })
+    await listen(transport)
+    expect(logged).toEqual(['write TCPv4_SERVER: Broken pipe', 'other', 'write TCPv4_SERVER: Broken pipe'])
   })
 
   it('that answers without being asked is ended and restarted', async () => {
