@@ -23,6 +23,11 @@ export class Re6stNode {
   /** Read once: a renewed certificate has the same. */
   #subnetName: string | undefined
   #options: readonly string[] = []
+  /**
+   * Programs that become the daemon, e.g. `nsenter` of a mount namespace, and with it all that it starts: from its next
+   * start on. Whoever looks at it from inside runs under them, too.
+   */
+  under: readonly string[] = []
 
   constructor(network: Network, machine: Machine, registryUrl: string) {
     this.machine = machine
@@ -103,7 +108,7 @@ export class Re6stNode {
     if (options.length > 0) this.#options = options
     for (const directory of [this.logDirectory, this.runDirectory, this.stateDirectory])
       mkdirSync(directory, { recursive: true })
-    this.#daemon = this.machine.start(this.commandLine(), { name: 're6stnet' })
+    this.#daemon = this.machine.start([...this.under, ...this.commandLine()], { name: 're6stnet' })
     return this.#daemon
   }
 

@@ -6,6 +6,10 @@ import { type NetworkOptions, Re6stNetwork } from '../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../lab/re6st-node.ts'
 import type { StatusReply, TunnelReply } from '../../src/core/control/replies.ts'
 
+/** What is left by a node that stopped, and should be: logs, and what makes the next start a fast one. */
+export const isMeantToStay = (line: string): boolean =>
+  /^files: \+ (lib|log|run|lib\/(cache\.db|babeld\.state)|log\/(babeld|re6stnet)\.log)$/.test(line)
+
 /** Long enough for a machine that runs other tests beside this one. */
 export const DEADLINE_MS = 60_000
 
@@ -80,10 +84,8 @@ export const tunnelsOf = async (node: Re6stNode): Promise<readonly TunnelReply[]
   (await ask<TunnelReply[]>(node, 'tunnels')).filter(({ state }) => state === 'up')
 
 async function ask<Reply>(node: Re6stNode, request: string): Promise<Reply> {
-  const { stdout } = await node.machine.run(
-    ...programOf('re6st'),
-    ...[request, '--json', '--run', node.runDirectory],
-  )
+  const command = [...programOf('re6st'), request, '--json', '--run', node.runDirectory]
+  const { stdout } = await node.machine.run('env', ...node.under, ...command)
   return JSON.parse(stdout) as Reply
 }
 

@@ -3,11 +3,7 @@ import { differences, footprintOf } from '../../../lab/footprint.ts'
 import { withLab } from '../../../lab/lab.ts'
 import { missingPairs, PingMonitor, pingAllPairs } from '../../../lab/pings.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
-import { DEADLINE_MS, withNetwork } from '../../support/networks.ts'
-
-/** Logs, and what makes the next start a fast one. */
-const isMeantToStay = (line: string): boolean =>
-  /^files: \+ (lib|log|run|lib\/(cache\.db|babeld\.state)|log\/(babeld|re6stnet)\.log)$/.test(line)
+import { DEADLINE_MS, isMeantToStay, withNetwork } from '../../support/networks.ts'
 
 describe('the network in operation', () => {
   test('a revoked node is shut out, and only that one', () =>

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { cpuSeconds, memoryMb, pidsOf } from '../../../lab/process-cost.ts'
+import { cpuSeconds, memoryMb } from '../../../lab/process-cost.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
 import { firstAddress } from '../../../src/core/values/prefix.ts'
 import type { HostileOrder } from '../../support/hostile-sender.ts'
@@ -12,10 +12,6 @@ const HELLO_SECONDS = 1
 
 const linesOf = (node: Re6stNode): string[] =>
   readFileSync(`${node.logDirectory}/re6stnet.log`, 'utf8').split('\n')
-
-const SERVER = /openvpn .*--mode server/
-const CLIENT = /openvpn .*--client /
-const BABELD = /babeld /
 
 describe('UDP port 326 of a node', () => {
   test('takes whatever comes: the node lives, keeps its memory, fills no log, and the network goes on', () =>
@@ -66,46 +62,3 @@ describe('UDP port 326 of a node', () => {
 
 /** An address in the subnet of the registry's node that nobody has. */
 const spoofed = (nodes: TestNetwork['nodes']): string => nodes[0].address.replace(/1$/, 'f00d')
-
-describe('the daemons of a node', () => {
-  test('are killed in any order, and the node itself is killed: the network goes on', () =>
-    withNetwork('killed', { nodeCount: 2, helloSeconds: HELLO_SECONDS }, async ({ lab, network, nodes }) => {
-      const [, one] = nodes
-      if (!one) throw new Error('the network has too few nodes')
-      const kill = async (pattern: RegExp, signal: NodeJS.Signals) => {
-        for (const pid of await pidsOf(one.machine, pattern)) process.kill(pid, signal)
-      }
-      const isComplete = async () =>
-        (await pidsOf(one.machine, BABELD)).length === 1 &&
-        (await pidsOf(one.machine, SERVER)).length > 0 &&
-        (await pidsOf(one.machine, CLIENT)).length > 0
-      const recovers = async (what: string) => {
-        await lab.waitFor(isComplete, { what: `all daemons after ${what}`, deadlineMs: 2 * DEADLINE_MS })
-        await network.allPairsPing({ deadlineMs: 2 * DEADLINE_MS })
-      }
-      for (const order of [
-        [BABELD, SERVER, CLIENT],
-        [CLIENT, BABELD, SERVER],
-        [SERVER, CLIENT, BABELD],
-      ]) {
-        for (const pattern of order) await kill(pattern, 'SIGKILL')
-        await recovers('being killed')
-      }
-      if (process.env['RE6ST_LONG_TESTS']) {
-        // Whether it answers is looked at twice a minute.
-        const hanging = await pidsOf(one.machine, BABELD)
-        await kill(BABELD, 'SIGSTOP')
-        await lab.waitFor(
-          async () => (await pidsOf(one.machine, BABELD)).some((pid) => !hanging.includes(pid)),
-          { what: 'another babeld', deadlineMs: 2 * DEADLINE_MS },
-        )
-        expect(linesOf(one).join('\n')).toMatch(/is started again reason="babeld does not answer/)
-        await recovers('hanging')
-      }
-      expect(one.daemon?.end).toBeUndefined()
-
-      await one.killHard()
-      one.start()
-      await recovers('the end of the node')
-    }))
-})

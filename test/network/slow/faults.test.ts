@@ -1,0 +1,349 @@
+import { readFileSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import { describe, expect, test } from 'vitest'
+import { differences, type Footprint, footprintOf } from '../../../lab/footprint.ts'
+import { type Lab, withLab } from '../../../lab/lab.ts'
+import { missingPairs, PingMonitor, pingAllPairs } from '../../../lab/pings.ts'
+import { commandOf, pidsOf } from '../../../lab/process-cost.ts'
+import { Re6stNetwork } from '../../../lab/re6st-network.ts'
+import type { Re6stNode } from '../../../lab/re6st-node.ts'
+import type { Random } from '../../../src/core/random.ts'
+import { fakeClock } from '../../support/fake-clock.ts'
+import { DEADLINE_MS, isMeantToStay, nextHop, tunnelsOf } from '../../support/networks.ts'
+import { seededRandom } from '../../support/random.ts'
+import { type SmallDisk, smallDisk } from '../../support/small-disk.ts'
+
+/** Several restarts in each. */
+const TIMEOUT_MS = 400_000
+/** A peer that is silent for four of them is gone: long enough for a machine that has more to do. */
+const HELLO_SECONDS = 2
+
+const SERVER = /^openvpn .*--mode server/
+const CLIENT = /^openvpn .*--client /
+const BABELD = /^babeld /
+const DAEMONS = [BABELD, SERVER, CLIENT] as const
+
+/** Whom a fault befalls, and two who see it: each pair has a tunnel of its own, and nobody makes more. */
+interface Triangle {
+  readonly lab: Lab
+  readonly network: Re6stNetwork
+  /** The registry's node; it makes no tunnels. */
+  readonly own: Re6stNode
+  /** Makes a tunnel to `own`, and serves `two`. */
+  readonly one: Re6stNode
+  /** Has no servers. */
+  readonly two: Re6stNode
+  /** What was on the machine of `one` before it was started. */
+  readonly before: Footprint
+  /** Waits until all have the tunnels that they should, and ping each other. */
+  isComplete(after: string): Promise<void>
+  /** Waits until what `own` and `two` send each other does not go through `one`. */
+  isDirect(): Promise<void>
+  /** Waits for a line in the log of `one`, after those that it had before. */
+  logs(pattern: RegExp): Promise<string>
+  /** All that the log of `one` has. */
+  log(): string[]
+}
+
+/** Runs a scenario in such a network. @param prepare given `one` before it is started; how its log is read then */
+function withTriangle(
+  name: string,
+  prepare: (one: Re6stNode) => Promise<(file: string) => Buffer>,
+  scenario: (triangle: Triangle) => Promise<void>,
+): Promise<void> {
+  return withLab({ name }, async (lab) => {
+    const registryOn = await lab.host('registry')
+    const network = await Re6stNetwork.create(lab, { registryOn, helloSeconds: HELLO_SECONDS })
+    const own = await network.join(registryOn, { nodeOptions: ['--client-count', '0'] })
+    const one = await network.enrol(await lab.host('one'))
+    const read = await prepare(one)
+    const before = await footprintOf(one.machine)
+    one.start()
+    const neighbours = [own, one].flatMap(({ subnetName }) => ['--neighbour', subnetName])
+    const two = await network.join(await lab.host('two'), {
+      nodeOptions: ['--max-clients', '0', ...neighbours],
+    })
+    const log = () => read(`${one.logDirectory}/re6stnet.log`).toString().split('\n').filter(Boolean)
+    let seen = 0
+    const peersOf = async (node: Re6stNode) =>
+      (await tunnelsOf(node)).map(({ direction, peer }) => `${direction} ${peer}`).sort()
+    const wanted = new Map([
+      [own, [`server ${one.subnetName}`, `server ${two.subnetName}`]],
+      [one, [`client ${own.subnetName}`, `server ${two.subnetName}`]],
+      [two, [`client ${own.subnetName}`, `client ${one.subnetName}`]],
+    ])
+    const triangle: Triangle = {
+      ...{ lab, network, own, one, two, before, log },
+      async isComplete(after) {
+        for (const [node, peers] of wanted)
+          await lab.waitFor(
+            async () => {
+              const found = await peersOf(node)
+              if (found.join() === peers.join()) return true
+              throw new Error(`it has ${found.join(', ')}`)
+            },
+            { what: `all tunnels of ${node.name} after ${after}`, deadlineMs: 2 * DEADLINE_MS },
+          )
+        await network.allPairsPing({ deadlineMs: 2 * DEADLINE_MS })
+      },
+      async isDirect() {
+        for (const [from, to] of [
+          [own, two],
+          [two, own],
+        ] as const)
+          await lab.waitFor(async () => (await nextHop(from, to, network.nodes)) === to, {
+            what: `${from.name} to send straight to ${to.name}`,
+            deadlineMs: 2 * DEADLINE_MS,
+          })
+      },
+      async logs(pattern) {
+        return await lab.waitFor(
+          () => {
+            const lines = log()
+            const index = lines.findIndex((line, number) => number >= seen && pattern.test(line))
+            if (index < 0) throw new Error(`its last lines are\n${lines.slice(-20).join('\n')}`)
+            seen = index + 1
+            return lines[index]
+          },
+          { what: `${one.name} to log ${pattern}`, deadlineMs: 2 * DEADLINE_MS },
+        )
+      },
+    }
+    await triangle.isComplete('the start')
+    await scenario(triangle)
+  })
+}
+
+const ordinary = async () => readFileSync
+
+const signalAll = async (node: Re6stNode, pattern: RegExp, signal: NodeJS.Signals): Promise<number[]> => {
+  const pids = await pidsOf(node.machine, pattern)
+  for (const pid of pids) process.kill(pid, signal)
+  return pids
+}
+
+/** Pings that went on all the time. */
+async function steadyPings(lab: Lab, from: Re6stNode, to: Re6stNode): Promise<PingMonitor> {
+  const pings = new PingMonitor(from.machine, to.address)
+  await lab.waitFor(() => pings.steadyMs > 1_000, { what: 'steady pings', deadlineMs: DEADLINE_MS })
+  pings.reset()
+  return pings
+}
+
+/**
+ * Waits until `one` has all daemons, and all ping each other. Not all tunnels need be there: who finds a server closed
+ * for seconds tries it again only when tunnels are refreshed.
+ */
+async function hasDaemons({ lab, network, one }: Triangle, after: string): Promise<void> {
+  await lab.waitFor(
+    async () =>
+      (await Promise.all(DAEMONS.map((pattern) => pidsOf(one.machine, pattern)))).every(
+        (pids) => pids.length === 1,
+      ),
+    { what: `all daemons after ${after}`, deadlineMs: 2 * DEADLINE_MS },
+  )
+  await network.allPairsPing({ deadlineMs: 2 * DEADLINE_MS })
+}
+
+describe('a running node', { timeout: TIMEOUT_MS }, () => {
+  test('goes on when its clock is set back and forward by a day', () => {
+    let setClock: (offset: string) => void = () => {}
+    const prepare = async (one: Re6stNode) => {
+      const clock = fakeClock(one.machine)
+      one.under = clock.under
+      setClock = clock.set
+      return readFileSync
+    }
+    return withTriangle('clock', prepare, async ({ lab, network, own, one, two, isComplete, logs, log }) => {
+      const answersRegistry = () =>
+        lab.waitFor(async () => JSON.parse(await network.callRegistry('versions'))[one.prefix] !== null, {
+          what: `${one.name} to answer the registry`,
+          deadlineMs: 2 * DEADLINE_MS,
+        })
+      const sinces = async () => (await tunnelsOf(one)).map(({ iface, since }) => `${iface} ${since}`)
+      const pings = [await steadyPings(lab, own, one), await steadyPings(lab, two, one)]
+      const before = await sinces()
+
+      setClock('-1d')
+      await logs(/WARN .*the clock was set back by 24 hours/)
+      await answersRegistry()
+      expect(await sinces()).toEqual(before)
+      for (const { series } of pings) expect(series.longestGapMs).toBeLessThan(1_000)
+
+      // A new tunnel cannot be: the certificates are from the future. The other one is enough.
+      await signalAll(one, CLIENT, 'SIGKILL')
+      await logs(/tunnel failed .*not yet valid/)
+      await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+
+      setClock('+0')
+      await logs(/WARN .*the clock was set forward by 24 hours/)
+      await isComplete('the clock was right again')
+
+      setClock('+1d')
+      await logs(/WARN .*the clock was set forward by 24 hours/)
+      await network.callRegistry('updateHMAC')
+      await logs(/new network configuration changes=.*mac-keys/)
+      await isComplete('the clock was set forward')
+      await answersRegistry()
+      const ahead = await sinces()
+
+      setClock('+0')
+      await logs(/WARN .*the clock was set back by 24 hours/)
+      expect(await sinces()).toEqual(ahead)
+      await network.callRegistry('updateHMAC')
+      await logs(/new network configuration changes=.*mac-keys/)
+      await isComplete('the clock was right once more')
+      await answersRegistry()
+
+      expect(one.daemon?.end).toBeUndefined()
+      expect(log().filter((line) => / (INFO |WARN|ERROR) /.test(line)).length).toBeLessThan(80)
+      expect(log().filter((line) => line.includes('the clock was set'))).toHaveLength(4)
+    })
+  })
+
+  test('goes on when its disk is full, and loses nothing but lines of its log', () => {
+    let disk: SmallDisk | undefined
+    const prepare = async (one: Re6stNode) => {
+      const made = await smallDisk(one.machine)
+      disk = made
+      one.under = made.under
+      return made.read
+    }
+    return withTriangle(
+      'disk-full',
+      prepare,
+      async ({ lab, network, own, one, two, isComplete, logs, log }) => {
+        if (!disk) throw new Error('there is no disk')
+        const { fill, clear, read } = disk
+        const cached = () => {
+          const database = new Database(read(`${one.stateDirectory}/cache.db`))
+          const values = database.prepare('SELECT value FROM config ORDER BY name').pluck().all()
+          const peers = database.prepare('SELECT prefix FROM peer').pluck().all()
+          database.close()
+          return { version: String(values), peers }
+        }
+        const certificate = read(one.certificateFile)
+        const before = cached()
+        expect(before.peers).toContain(own.prefix)
+
+        const pings = await steadyPings(lab, two, one)
+        await fill()
+        await network.callRegistry('updateHMAC')
+        await lab.waitFor(
+          () => readFileSync(`${two.logDirectory}/re6stnet.log`, 'utf8').includes('mac-keys'),
+          { what: 'the news of the network', deadlineMs: DEADLINE_MS },
+        )
+        expect((await pings.stop()).longestGapMs).toBeLessThan(1_000)
+        await signalAll(two, CLIENT, 'SIGKILL')
+        await isComplete('its disk was full')
+        expect(cached()).toEqual(before)
+
+        // What is killed comes back when there is space, at the latest.
+        for (const pattern of DAEMONS) await signalAll(one, pattern, 'SIGKILL')
+        await clear()
+        await logs(/WARN .*log lines were lost.* omitted=\d+/)
+        await logs(/INFO .*the cache can be written again/)
+        await isComplete('its disk had space again')
+        expect(cached().version).not.toBe(before.version)
+        expect(one.daemon?.end).toBeUndefined()
+        expect(log().filter((line) => line.includes('log lines were lost')).length).toBeLessThan(3)
+
+        // A new start says what it lacks, and works when it has that.
+        await fill()
+        expect(await one.stop()).toEqual({ kind: 'exited', status: 0 })
+        await fill()
+        const refused = one.start()
+        expect(await refused.ended).toMatchObject({ kind: 'exited' })
+        expect(refused.lastLines().at(-1)).toMatch(/^re6stnet: \S.*no space left/)
+        await clear()
+        one.start()
+        await isComplete('it was started again')
+        expect(read(one.certificateFile)).toEqual(certificate)
+        expect(log().length).toBeLessThan(500)
+      },
+    )
+  })
+
+  test('has its daemons back in whatever order they are killed, and the others notice nothing', () =>
+    withTriangle('killed', ordinary, async (triangle) => {
+      const { lab, own, one, two, isDirect, log } = triangle
+      const random = seededRandom(1)
+      const { processes, interfaces } = await footprintOf(one.machine)
+      await isDirect()
+      const pings = await steadyPings(lab, two, own)
+      for (let round = 1; round <= 4; round++) {
+        const order = shuffled(DAEMONS, random)
+        for (const pattern of order) await signalAll(one, pattern, 'SIGKILL')
+        await hasDaemons(triangle, `round ${round}: ${order.map(String).join(', ')}`)
+      }
+      expect((await pings.stop()).longestGapMs).toBeLessThan(1_000)
+      expect(one.daemon?.end).toBeUndefined()
+      expect(log().filter((line) => / (INFO |WARN|ERROR) /.test(line)).length).toBeLessThan(100)
+      // Clients may have another interface, and with it another command line.
+      const after = await footprintOf(one.machine)
+      expect(after.processes).toHaveLength(processes.length)
+      expect(after.interfaces).toHaveLength(interfaces.length)
+
+      await one.killHard()
+      one.start()
+      await hasDaemons(triangle, 'the end of the node')
+    }))
+
+  test('has its daemons back when they stood still for a while', () =>
+    withTriangle('standstill', ordinary, async ({ lab, own, one, two, isComplete, isDirect, log }) => {
+      const isCutOff = async () => missingPairs(await pingAllPairs([own, one], 500)).length === 2
+      const hasNoTunnel = (node: Re6stNode) => async () =>
+        !(await tunnelsOf(node)).some(({ peer }) => peer === one.subnetName)
+      await isDirect()
+      const pings = await steadyPings(lab, two, own)
+      for (const [pattern, isNoticed] of [
+        [SERVER, hasNoTunnel(two)],
+        [CLIENT, hasNoTunnel(own)],
+        [BABELD, isCutOff],
+      ] as const) {
+        const pids = await signalAll(one, pattern, 'SIGSTOP')
+        expect(pids).not.toEqual([])
+        await lab.waitFor(isNoticed, {
+          what: `the others to notice that ${pattern} stands still`,
+          deadlineMs: 2 * DEADLINE_MS,
+        })
+        for (const pid of pids) process.kill(pid, 'SIGCONT')
+        await isComplete(`${pattern} stood still`)
+      }
+      expect((await pings.stop()).longestGapMs).toBeLessThan(1_000)
+      expect(one.daemon?.end).toBeUndefined()
+      expect(log().filter((line) => / (INFO |WARN|ERROR) /.test(line)).length).toBeLessThan(60)
+    }))
+
+  test('ends daemons that hang, has others in their place, and can be stopped while they hang', () =>
+    withTriangle('hanging', ordinary, async ({ lab, own, one, two, before, isComplete, isDirect, log }) => {
+      await isDirect()
+      const pings = await steadyPings(lab, two, own)
+      const hang = async () =>
+        (await Promise.all(DAEMONS.map((pattern) => signalAll(one, pattern, 'SIGSTOP')))).flat()
+      const hanging = await hang()
+      expect(hanging).toHaveLength(DAEMONS.length)
+      // Whether they answer is looked at once or twice a minute.
+      await lab.waitFor(() => hanging.every((pid) => commandOf(pid) === ''), {
+        what: 'the daemons that hang to be ended',
+        deadlineMs: 3 * DEADLINE_MS,
+      })
+      await isComplete('daemons hung')
+      expect(log().join('\n')).toMatch(/is started again reason="babeld does not answer/)
+      expect(log().join('\n')).toMatch(/server ended, .*reason="openvpn does not answer/)
+      expect(log().join('\n')).toMatch(/tunnel down .*reason="openvpn does not answer/)
+      expect(log().filter((line) => / (INFO |WARN|ERROR) /.test(line)).length).toBeLessThan(60)
+
+      await hang()
+      expect(await one.stop(30_000)).toEqual({ kind: 'exited', status: 0 })
+      expect((await pings.stop()).longestGapMs).toBeLessThan(1_000)
+      const left = differences(before, await footprintOf(one.machine))
+      expect(left.filter((line) => !isMeantToStay(line))).toEqual([])
+    }))
+})
+
+const shuffled = <T>(all: readonly T[], random: Random): T[] =>
+  all
+    .map((one) => ({ one, place: random.next() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ one }) => one)
