@@ -242,6 +242,13 @@ export class Sessions {
     }
   }
 
+  /** There was no way to this address for what we sent: if it was the answer to a hello0, the next one is answered. */
+  unsent(address: string): void {
+    const bits = this.#bitsOf(address)
+    const peer = bits.ok ? this.#peerAt(bits.value) : undefined
+    if (peer) peer.answeredHello0Ms = undefined
+  }
+
   /** Takes a datagram. */
   receive(datagram: Uint8Array, source: Destination, nowMs: number): void {
     const reason = this.#receive(datagram, source, nowMs)

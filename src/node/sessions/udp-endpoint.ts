@@ -177,6 +177,7 @@ export class UdpEndpoint implements AsyncDisposable {
     if (this.#isClosed) return
     this.#socket.send(datagram, port, address, (error) => {
       if (!error) return
+      this.#sessions.unsent(address)
       this.#ignored.count(`cannot be sent: ${(error as NodeJS.ErrnoException).code ?? error.message}`)
     })
   }

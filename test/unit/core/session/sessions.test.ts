@@ -34,6 +34,21 @@ describe('two nodes that know nothing of each other', () => {
   })
 })
 
+it('a hello0 is answered once a minute, unless there was no way for the answer', () => {
+  const { a, b } = pair()
+  const askedAt = (nowMs: number) => {
+    a.sessions.send(b.certificate.prefix, HELLO, nowMs)
+    a.sessions.tick(nowMs)
+    for (const { datagram } of a.sent.splice(0)) b.sessions.receive(datagram, { address: a.address }, nowMs)
+    return b.sent.splice(0).length
+  }
+  expect(askedAt(RECORDED_MS + 1_000)).toBe(1)
+  expect(askedAt(RECORDED_MS + 3_500)).toBe(0)
+  b.sessions.unsent(a.address)
+  b.sessions.unsent('192.0.2.1')
+  expect(askedAt(RECORDED_MS + 6_000)).toBe(1)
+})
+
 describe('a session', () => {
   const connected = () => {
     const nodes = pair()
