@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
 import type * as worker from './worker.ts'
@@ -18,6 +19,8 @@ export class CryptoPool implements AsyncDisposable {
       filename: fileURLToPath(new URL(worker, import.meta.url)),
       workerData: keys,
       minThreads: 1,
+      // More would only take turns: they never wait for anything.
+      maxThreads: availableParallelism(),
       // Threads that nobody needs for a minute end.
       idleTimeout: 60_000,
     })
