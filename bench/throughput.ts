@@ -8,12 +8,17 @@ import type { ProcessEnd } from '../src/platform/processes.ts'
 /** A stream through a tunnel of ours, and through a tunnel of the same OpenVPN without us, by turns. */
 export interface ThroughputResult {
   readonly what: string
-  /** Mbit/s of a TCP stream, median. */
-  readonly tunnel: number
-  readonly bareTunnel: number
-  /** Mbit/s of UDP that arrive, however much is sent; median. */
-  readonly datagrams: number
-  readonly bareDatagrams: number
+  /** A TCP stream. */
+  readonly stream: Comparison
+  /** UDP that arrives, however much is sent. */
+  readonly datagrams: Comparison
+}
+
+/** Mbit/s, medians; the ratio is the median of the ratios of two that were measured one after the other. */
+export interface Comparison {
+  readonly ours: number
+  readonly bare: number
+  readonly ratio: number
 }
 
 /** What arrives of a UDP stream. */
@@ -22,8 +27,8 @@ export interface UdpStream {
   readonly packetsPerSecond: number
 }
 
-const ROUNDS = 5
-const SECONDS = 3
+const ROUNDS = 9
+const SECONDS = 2
 const DEADLINE_MS = 60_000
 const BARE_PORT = 1999
 const BARE = { server: 'fd00:b::1', client: 'fd00:b::2' } as const
@@ -51,25 +56,43 @@ function measureTunnel(protocol: 'tcp' | 'udp', encrypt: boolean): Promise<Throu
     await network.allPairsPing({ deadlineMs: DEADLINE_MS })
     await startBareTunnel(lab, server, client, protocol, encrypt)
     startIperfServer(server.machine)
-    const streams = { ours: [] as number[], bare: [] as number[] }
-    const datagrams = { ours: [] as number[], bare: [] as number[] }
-    for (let round = 0; round < ROUNDS; round++)
-      for (const [which, address] of [
-        ['ours', server.address],
-        ['bare', BARE.server],
-      ] as const) {
-        streams[which].push(await streamMbits(client.machine, address))
-        datagrams[which].push((await udpStream(client.machine, address, FULL_DATAGRAM_BYTES)).mbits)
+    const tunnels = [
+      { which: 'ours', address: server.address },
+      { which: 'bare', address: BARE.server },
+    ] as const
+    const streams: Pair[] = []
+    const datagrams: Pair[] = []
+    for (let round = 0; round < ROUNDS; round++) {
+      const [stream, datagram]: [Pair, Pair] = [
+        { ours: 0, bare: 0 },
+        { ours: 0, bare: 0 },
+      ]
+      // Whatever comes second has an advantage, or not: by turns.
+      for (const { which, address } of round % 2 === 0 ? tunnels : tunnels.toReversed()) {
+        stream[which] = await streamMbits(client.machine, address)
+        datagram[which] = (await udpStream(client.machine, address, FULL_DATAGRAM_BYTES)).mbits
       }
+      streams.push(stream)
+      datagrams.push(datagram)
+    }
     return {
       what: `${protocol}, ${encrypt ? 'encrypted' : 'not encrypted'}`,
-      tunnel: median(streams.ours),
-      bareTunnel: median(streams.bare),
-      datagrams: median(datagrams.ours),
-      bareDatagrams: median(datagrams.bare),
+      stream: comparison(streams),
+      datagrams: comparison(datagrams),
     }
   })
 }
+
+interface Pair {
+  ours: number
+  bare: number
+}
+
+const comparison = (pairs: readonly Pair[]): Comparison => ({
+  ours: median(pairs.map(({ ours }) => ours)),
+  bare: median(pairs.map(({ bare }) => bare)),
+  ratio: median(pairs.map(({ ours, bare }) => ours / bare)),
+})
 
 const succeeded = ({ end }: { readonly end: ProcessEnd }): boolean =>
   end.kind === 'exited' && end.status === 0
