@@ -88,6 +88,7 @@ export class Simulation {
       sameCountry: [],
       ownCountry: undefined,
       countryOf: ({ country }) => country,
+      isInside: () => false,
     }
     this.nodes = Array.from({ length: options.nodes }, (_, index) => {
       const isReachable = index === 0 || options.random.next() >= options.natShare

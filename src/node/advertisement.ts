@@ -2,6 +2,7 @@ import type { NetworkConfig } from '../core/config/network-config.ts'
 import type { NodeOptions } from '../core/options/node-options.ts'
 import { type ForwardedPorts, OwnAddresses } from '../core/tunnels/own-addresses.ts'
 import type { PeerAddress } from '../core/values/address-list.ts'
+import { isInside, type Network } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { assumedAddresses } from './assumed-addresses.ts'
@@ -14,6 +15,7 @@ interface AdvertisementInit {
     NodeOptions,
     'ownAddresses' | 'ipv4Source' | 'listeners' | 'country' | 'registry' | 'mainInterface'
   >
+  readonly network: Network
   readonly config: () => Pick<NetworkConfig, 'sameCountry'>
   readonly isRegistryNode: boolean
   readonly cache: Pick<Cache, 'ownAddresses'>
@@ -86,6 +88,7 @@ export class Advertisement implements Disposable {
 
   /** The server of a tunnel sees us at this address; undefined: the tunnel is down. */
   seen(tunnel: string, address: string | undefined): void {
+    if (address !== undefined && isInside(this.#init.network, address)) return
     const isNew =
       address === undefined ? this.#addresses.tunnelDown(tunnel) : this.#addresses.seen(tunnel, address)
     if (!isNew) return
@@ -99,9 +102,11 @@ export class Advertisement implements Disposable {
   }
 
   async #look(): Promise<void> {
-    const { options, isRegistryNode } = this.#init
+    const { options, isRegistryNode, network } = this.#init
     const { own, ofRegistry } = await assumedAddresses(options, isRegistryNode)
-    if (this.#addresses.assume(own, ofRegistry)) this.#changed()
+    // On a LAN of machines behind a node, this one has an address of the network from that node, too.
+    const outside = own.filter((address) => !isInside(network, address))
+    if (this.#addresses.assume(outside, ofRegistry)) this.#changed()
   }
 
   #changed(): void {

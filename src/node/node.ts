@@ -7,7 +7,7 @@ import { makeDecryptor, selfTestDecryption } from '../core/crypto/rsa.ts'
 import type { NodeOptions } from '../core/options/node-options.ts'
 import type { Random } from '../core/random.ts'
 import type { TunnelSettings } from '../core/tunnels/policy.ts'
-import { networkCidr, subnetCidr, subnetNameOf } from '../core/values/prefix.ts'
+import { isInside, networkCidr, subnetCidr, subnetNameOf } from '../core/values/prefix.ts'
 import { CleanUp } from '../platform/clean-up.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -156,6 +156,7 @@ export async function startNode(
   const advertisement = cleanUp.use(
     new Advertisement({
       options,
+      network,
       config: () => configuration.config,
       isRegistryNode: config.registryPrefix === own,
       cache,
@@ -183,6 +184,7 @@ export async function startNode(
     sameCountry: configuration.config.sameCountry,
     ownCountry: advertisement.country,
     countryOf: (address) => advertisement.countryOf(address),
+    isInside: (host) => isInside(network, host),
   })
 
   const tunnelComponents: TunnelComponents = {

@@ -32,7 +32,7 @@ const OPTIONS = {
   registryFile: optional(filePath('FILE'), {
     names: ['--registry-conf'],
     group: 'Registry on this machine',
-    help: 'its option file',
+    help: 'option file of the registry on this machine',
     otherwise: `default: ${REGISTRY_FILE}, if it is there`,
     since,
   }),

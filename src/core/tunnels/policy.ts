@@ -31,6 +31,8 @@ export interface TunnelSettings {
   readonly ownCountry: string | undefined
   /** Where an address is, if that is known. */
   countryOf(address: PeerAddress): string | undefined
+  /** Whether a host is an address of the network itself: a tunnel to it would go through others. */
+  isInside(host: string): boolean
 }
 
 /** What is seen of the network. */
@@ -384,11 +386,12 @@ export class TunnelPolicy {
   }
 
   #usable(addresses: readonly PeerAddress[]): PeerAddress[] {
-    const { disabledProtocols, allowsIpv6, sameCountry, countryOf } = this.#settings
+    const { disabledProtocols, allowsIpv6, sameCountry, countryOf, isInside } = this.#settings
     return addresses.filter(
       (address) =>
         !disabledProtocols.has(address.protocol) &&
         (allowsIpv6 || !isIpv6Protocol(address.protocol)) &&
+        !isInside(address.host) &&
         (sameCountry.length === 0 || this.#isCountryAllowed(countryOf(address))),
     )
   }

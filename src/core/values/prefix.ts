@@ -74,6 +74,9 @@ export function bitsInside(network: Network, address: string): Result<string> {
   return ok(bits.value.slice(network.length))
 }
 
+/** Whether an address is one of the network: no way to reach a machine from outside, nor to make a tunnel to it. */
+export const isInside = (network: Network, address: string): boolean => bitsInside(network, address).ok
+
 /** The prefix of a subnet in CIDR notation (as the routing daemon writes it), if it lies inside the network. */
 export function prefixOfCidr(network: Network, cidr: string): Result<Prefix> {
   const [address = '', length = ''] = cidr.split('/')

@@ -16,6 +16,7 @@ const SETTINGS: TunnelSettings = {
   sameCountry: [],
   ownCountry: undefined,
   countryOf: () => undefined,
+  isInside: () => false,
 }
 /** Cut off: one peer is known from before. */
 const VIEW: NetworkView = {

@@ -31,6 +31,7 @@ const SETTINGS: TunnelSettings = {
   sameCountry: ['FR'],
   ownCountry: undefined,
   countryOf: ({ country }) => country,
+  isInside: (host) => host.startsWith('2001:db8:42:'),
 }
 
 /** A network in which everybody is known and reachable, and nobody is a neighbour. */
@@ -151,6 +152,22 @@ it('a peer that failed is tried again when the registry proposes it', () => {
   expect(peersOf(it.decide(alone, 1), 'connect')).toEqual([])
   it.bootstrapAnswered({ prefix: GERMAN, addresses: [address('DE')] }, 2)
   expect(peersOf(it.decide(alone, 2), 'connect')).toEqual([GERMAN])
+})
+
+describe('an address of the network itself', () => {
+  const inside = { host: '2001:db8:42:7::1', port: 1194, protocol: 'tcp6', country: 'FR' } as const
+
+  it('is passed over', () => {
+    const addresses = new Map([[FRENCH, [inside, address('FR')]]])
+    const [connect] = policy({}).decide(view(addresses), 0)
+    expect(connect).toMatchObject({ kind: 'connect', addresses: [address('FR')] })
+  })
+
+  it('is none if there is no other: the peer is asked', () => {
+    expect(policy({}).decide(view(new Map([[FRENCH, [inside]]])), 0)).toMatchObject([
+      { kind: 'ask-addresses', prefix: FRENCH },
+    ])
+  })
 })
 
 describe('the protocols', () => {
