@@ -164,9 +164,9 @@ function registryReport(registry: readonly RateResult[]): string {
   )}
 
 Five seconds of requests for certificates come first, so that “0” are some hundreds in fact: the code is compiled by then.
-The client runs on the same two processors. Ten times the Python registry's certificates (230 a second) are about what two
-processors give to twenty clients, when nobody else slows the machine down (see the yardstick); a single client, which waits
-for each one, gets four or five times as many.`
+The client runs on the same two processors. Ten times the Python registry's certificates, 230 a second, are the aim: runs of
+the same day gave twenty clients from 180 to 240, as fast as the machine was (see the yardstick); a single client, which
+waits for each certificate, gets four or five times as many as there.`
 }
 
 function streamsReport(throughput: readonly ThroughputResult[]): string {
