@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { access, open, readFile, rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { messageOf, Re6stError } from '../core/errors.ts'
 import { makeDirectories, replaceFile } from '../platform/files.ts'
 
@@ -26,7 +26,7 @@ export class NodeDirectory {
   async ensureWritable(): Promise<void> {
     const probe = join(this.path, `.re6st-conf.${process.pid}`)
     try {
-      await makeDirectories(resolve(this.path))
+      await makeDirectories(this.path)
       // Written out, not only opened: a full disk shows when the data goes there.
       const file = await open(probe, 'wx', 0o600)
       try {

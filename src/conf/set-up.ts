@@ -13,7 +13,7 @@ import {
 import { messageOf, Re6stError } from '../core/errors.ts'
 import type { ConfOptions } from '../core/options/conf-options.ts'
 import { isEmailAddress } from '../core/values/email-address.ts'
-import { bitsInside, networkCidr, nodeAddress, subnetCidr } from '../core/values/prefix.ts'
+import { isInside, networkCidr, nodeAddress, subnetCidr } from '../core/values/prefix.ts'
 import type { RegistryClient } from '../platform/registry-client.ts'
 import {
   generateKey,
@@ -45,7 +45,7 @@ export interface SetUpComponents {
  */
 export async function setUp(options: ConfOptions, components: SetUpComponents): Promise<number> {
   const { directory, print } = components
-  if (options.isNeeded) return isInside(await fetchAuthority(options, components)) ? 1 : 0
+  if (options.isNeeded) return isMachineInside(await fetchAuthority(options, components)) ? 1 : 0
   // A mistake in --req must not show after a token was mailed.
   mergeSubjectFields([], options.subject)
   await directory.ensureWritable()
@@ -97,10 +97,10 @@ async function fetchAuthority(
 }
 
 /** Whether this machine has an address in the network: it runs re6stnet, or a router in front of it does. */
-const isInside = ({ network }: Authority): boolean =>
+const isMachineInside = ({ network }: Authority): boolean =>
   Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
-    .some(({ address, family }) => family === 'IPv6' && bitsInside(network, address).ok)
+    .some(({ address, family }) => family === 'IPv6' && isInside(network, address))
 
 async function keepAuthority(authority: Authority, { directory, print }: SetUpComponents): Promise<void> {
   const path = directory.file('ca.crt')

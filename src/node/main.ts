@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { messageOf, Re6stError } from '../core/errors.ts'
 import type { NodeOptions } from '../core/options/node-options.ts'
 import { systemClock } from '../platform/clock.ts'
@@ -81,7 +81,7 @@ async function runOnce(options: NodeOptions, log: Logger, manager: ServiceManage
 
 async function makeDirectory(option: string, path: string): Promise<void> {
   try {
-    await makeDirectories(resolve(path))
+    await makeDirectories(path)
   } catch (error) {
     const isForbidden = (error as NodeJS.ErrnoException).code === 'EACCES'
     throw new Re6stError(

@@ -340,9 +340,8 @@ export async function startNode(
     messages.setIdentity()
     background('starting servers with the new certificate', tunnels.identityRenewed())
   }
-  const isRevoked = ({ serial }: Identity['certificate']) => configuration.config.crl.has(serial)
   const renewal = new Renewal(
-    { registry, clock, log, isRevoked },
+    { registry, clock, log, isRevoked: ({ serial }) => limits.isRevoked(serial) },
     files,
     () => identity,
     (renewed) => {

@@ -90,7 +90,7 @@ export class Renewal {
   readonly #identity: () => Identity
   readonly #onRenewed: (renewed: Renewed) => void
   #look = new AbortController()
-  #retryMs = SHUT_OUT_RETRY_MIN_MS
+  #shutOutRetryMs = SHUT_OUT_RETRY_MIN_MS
 
   /** @param identity asked each time: it changes */
   constructor(
@@ -116,9 +116,12 @@ export class Renewal {
       await this.#sleep(Math.min(Math.max(this.#dueInMs(), 0), RETRY_MS), signal)
       if (signal.aborted || this.#dueInMs() > 0) continue
       const isRenewed = await this.#renew(signal)
-      if (isRenewed) this.#retryMs = SHUT_OUT_RETRY_MIN_MS
-      // The registry has nothing newer, or failed.
-      else await this.#sleep(this.#nextRetryMs(), signal)
+      // If not, the registry has nothing newer, or failed.
+      if (!isRenewed) await this.#sleep(this.#retryMs, signal)
+      this.#shutOutRetryMs =
+        isRenewed || !this.#isShutOut
+          ? SHUT_OUT_RETRY_MIN_MS
+          : Math.min(2 * this.#shutOutRetryMs, SHUT_OUT_RETRY_MAX_MS)
     }
   }
 
@@ -128,15 +131,14 @@ export class Renewal {
     return Math.min(renewalDueMs(certificate), renewalDueMs(authority)) - this.#components.clock.now()
   }
 
-  #nextRetryMs(): number {
+  get #isShutOut(): boolean {
     const { clock, isRevoked } = this.#components
     const { certificate, authority } = this.#identity()
-    const isShutOut =
-      isRevoked(certificate) || Math.min(certificate.notAfterMs, authority.notAfterMs) < clock.now()
-    if (!isShutOut) return RETRY_MS
-    const retryMs = this.#retryMs
-    this.#retryMs = Math.min(2 * retryMs, SHUT_OUT_RETRY_MAX_MS)
-    return retryMs
+    return isRevoked(certificate) || Math.min(certificate.notAfterMs, authority.notAfterMs) < clock.now()
+  }
+
+  get #retryMs(): number {
+    return this.#isShutOut ? this.#shutOutRetryMs : RETRY_MS
   }
 
   async #renew(signal: AbortSignal): Promise<boolean> {
@@ -156,7 +158,7 @@ export class Renewal {
         isRenewed ||= certificate !== undefined
       }
     } catch (error) {
-      if (!signal.aborted) log.warn({ reason: messageOf(error) }, 'renewal failed')
+      if (!signal.aborted) log.warn({ reason: messageOf(error), retryMs: this.#retryMs }, 'renewal failed')
     }
     return isRenewed
   }

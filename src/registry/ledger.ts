@@ -148,18 +148,14 @@ export class Ledger {
   settle(reservation: Reservation, email: string | null, certificate: IssuedCertificate): void {
     const { pem, notAfterMs } = certificate
     // The certificate says it in seconds.
-    this.#hold({ ...reservation, email, notAfterMs: notAfterMs - (notAfterMs % 1000) })
-    this.#dirty.set(reservation.prefix, {
-      kind: 'used',
-      row: { prefix: reservation.prefix, email, cert: pem },
-    })
+    this.#settle({ ...reservation, email, notAfterMs: notAfterMs - (notAfterMs % 1000) }, pem)
   }
 
   /** A certificate takes the place of the one before, with the same prefix. */
   replace(prefix: string, pem: string): void {
     const before = this.#holders.get(prefix)
     if (before) this.#forget(before)
-    this.#settle({ prefix, email: before?.email ?? null, cert: pem })
+    this.#settle(holderOf({ prefix, email: before?.email ?? null, cert: pem }), pem)
     // The subject serial is the same: the one before gave it back.
     this.#subjectSerials.takeThis(this.#holders.get(prefix)?.subjectSerial ?? 0)
   }
@@ -176,11 +172,7 @@ export class Ledger {
   /** Undoes `release`: it could not be written. The prefix is still free: no time has passed. */
   keep(holder: Holder, pem: string): void {
     this.#free.delete(holder.prefix)
-    this.#hold(holder)
-    this.#dirty.set(holder.prefix, {
-      kind: 'used',
-      row: { prefix: holder.prefix, email: holder.email, cert: pem },
-    })
+    this.#settle(holder, pem)
   }
 
   /** Merges free siblings. */
@@ -202,9 +194,10 @@ export class Ledger {
     this.#dirty.clear()
   }
 
-  #settle(row: CertificateRow): void {
-    this.#hold(holderOf(row))
-    this.#dirty.set(row.prefix, { kind: 'used', row })
+  #settle(holder: Holder, pem: string): void {
+    const { prefix, email } = holder
+    this.#hold(holder)
+    this.#dirty.set(prefix, { kind: 'used', row: { prefix, email, cert: pem } })
   }
 
   #takeSerial(): number {

@@ -115,10 +115,7 @@ class LinuxKernel implements Kernel {
         await this.#undo(this.#journal.deeds)
       }
       this.#lanInterfaces = lanInterfaces
-      const interfaces = await this.#interfaces()
-      for (const iface of lanInterfaces)
-        if (!interfaces.includes(iface))
-          this.#log.warn({ iface }, '--interface: there is no such interface; it is used once it is there')
+      if (lanInterfaces.length > 0) await this.#warnOfMissing(lanInterfaces)
       await this.#keepRouterAdvertisements(lanInterfaces)
       await this.#forward('ipv6')
       return { sourceSpecificRoutes: await this.#hasSourceSpecificRoutes() }
@@ -249,6 +246,13 @@ class LinuxKernel implements Kernel {
 
   #linkLocalRoutes(): Promise<readonly unknown[]> {
     return this.#show(['-6', 'route', 'show', ...LINK_LOCAL_ON_LO])
+  }
+
+  async #warnOfMissing(lanInterfaces: readonly string[]): Promise<void> {
+    const interfaces = await this.#interfaces()
+    for (const iface of lanInterfaces)
+      if (!interfaces.includes(iface))
+        this.#log.warn({ iface }, '--interface: there is no such interface; it is used once it is there')
   }
 
   /** Where the kernel takes its default route from advertisements, it would lose it with forwarding, unless told. */

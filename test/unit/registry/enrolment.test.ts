@@ -36,6 +36,17 @@ async function operate(url: string, method: string, parameters: Record<string, s
   return { status: answer.status, text: await answer.text() }
 }
 
+/** An enrolment with prefixes of one bit, on a store that may fail. */
+const enrolmentOn = (store: Store, ledger: Ledger, pool: CryptoPool): Enrolment =>
+  new Enrolment(
+    {
+      ...{ store, ledger, pool, clock: systemClock, log: silentLog, communities: ONE_COMMUNITY },
+      configuration: { registryPrefix: '0', publish: async () => true },
+      ...{ mailer: undefined, geoip: undefined },
+    },
+    { mailPrefixLength: 1, anonymousPrefixLength: 1, mailSender: 'ca@example.com' },
+  )
+
 const nodeClient = (url: string, prefix: Prefix) => new RegistryClient(url, { prefix, caPublicKey, decrypt })
 
 describe('many at once', () => {
@@ -88,15 +99,7 @@ describe('a token', () => {
     }
     using store = new LockedStore(openDatabase(join(temporaryDirectory(), 'registry.db')))
     await using pool = new CryptoPool({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
-    const enrolment = new Enrolment(
-      {
-        ...{ store, pool, clock: systemClock, log: silentLog, communities: ONE_COMMUNITY },
-        ledger: new Ledger(store, 48),
-        configuration: { registryPrefix: '0', publish: async () => true },
-        ...{ mailer: undefined, geoip: undefined },
-      },
-      { mailPrefixLength: 1, anonymousPrefixLength: 1, mailSender: 'ca@example.com' },
-    )
+    const enrolment = enrolmentOn(store, new Ledger(store, 48), pool)
     store.addToken({ token: 'kept', email: 'a@example.com', prefix_len: 1, date: 0 })
     const request = async (token: string) =>
       certificateOf(await enrolment.requestCertificate(token, csr, () => undefined))
@@ -124,14 +127,7 @@ describe('a token', () => {
     using store = new FullStore(openDatabase(join(temporaryDirectory(), 'registry.db')))
     await using pool = new CryptoPool({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
     const ledger = new Ledger(store, 48)
-    const enrolment = new Enrolment(
-      {
-        ...{ store, pool, ledger, clock: systemClock, log: silentLog, communities: ONE_COMMUNITY },
-        configuration: { registryPrefix: '0', publish: async () => true },
-        ...{ mailer: undefined, geoip: undefined },
-      },
-      { mailPrefixLength: 1, anonymousPrefixLength: 1, mailSender: 'ca@example.com' },
-    )
+    const enrolment = enrolmentOn(store, ledger, pool)
     const request = async () => certificateOf(await enrolment.requestCertificate('', csr, () => undefined))
     const { prefix, serial } = await request()
     const operator = { store, ledger, clock: systemClock }
