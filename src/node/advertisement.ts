@@ -25,6 +25,8 @@ interface AdvertisementInit {
   readonly signal: AbortSignal
   /** Called when more is known of the countries of addresses, our own or others'. */
   readonly onCountries: () => void
+  /** Called when this machine has another address than before: what was begun at the old one may have ended. */
+  readonly onMoved: () => void
 }
 
 /** How often it is looked whether the addresses of this machine have changed. */
@@ -38,6 +40,8 @@ export class Advertisement implements Disposable {
   readonly #addresses: OwnAddresses
   readonly #countries: Countries
   #timer: Disposable | undefined
+  /** Addresses of this machine's interfaces, when it was looked last. */
+  #own: readonly string[] = []
 
   constructor(init: AdvertisementInit) {
     const { options, cache } = init
@@ -107,6 +111,9 @@ export class Advertisement implements Disposable {
     // On a LAN of machines behind a node, this one has an address of the network from that node, too.
     const outside = own.filter((address) => !isInside(network, address))
     if (this.#addresses.assume(outside, ofRegistry)) this.#changed()
+    const isGone = this.#own.some((address) => !outside.includes(address))
+    this.#own = outside
+    if (isGone) this.#init.onMoved()
   }
 
   #changed(): void {

@@ -19,6 +19,7 @@ import { watchClock } from './clock-watch.ts'
 import { ControlServer } from './control/control-server.ts'
 import { type Identity, type IdentityFiles, readIdentity } from './identity.ts'
 import { createKernel } from './kernel/kernel.ts'
+import { isNeighbourThere } from './kernel/neighbour-check.ts'
 import { OtherDefaultRoutes } from './kernel/other-default-routes.ts'
 import type { MulticastRouter } from './multicast/multicast-router.ts'
 import { NOT_STARTED, startMulticast } from './multicast/start-multicast.ts'
@@ -167,6 +168,10 @@ export async function startNode(
       onCountries: () => {
         if (!options.client) tunnels.configure(settings())
       },
+      onMoved: () => {
+        tunnels.checkAll()
+        if (single) void single.check()
+      },
     }),
   )
   const advertised = () => advertisement.addresses
@@ -200,6 +205,7 @@ export async function startNode(
     sendClosing: (prefix, what) => messages.sendClosing(prefix, what),
     onPeer: (prefix) => messages.sendVersion(prefix),
     onExternalAddress: (iface, address) => advertisement.seen(iface, address),
+    isNeighbourThere: (iface, address) => isNeighbourThere({ processes, clock, log }, iface, address),
   }
   const limits: TunnelLimits = {
     own,

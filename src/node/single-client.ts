@@ -2,7 +2,7 @@ import { messageOf, Re6stError } from '../core/errors.ts'
 import { isIpv6Protocol, type PeerAddress } from '../core/values/address-list.ts'
 import { type Prefix, subnetNameOf } from '../core/values/prefix.ts'
 import type { ClientEvent, ClientTunnel } from './transport/transport.ts'
-import type { TunnelComponents, TunnelInfo, TunnelLimits } from './tunnels.ts'
+import { NO_ANSWER, type TunnelComponents, type TunnelInfo, type TunnelLimits } from './tunnels.ts'
 
 /** Interface of the only tunnel. */
 const IFACE = 're6stnet'
@@ -13,7 +13,7 @@ const RETRY_MAX_MS = 60_000
 /** What the single tunnel needs. */
 type SingleClientComponents = Pick<
   TunnelComponents,
-  'transport' | 'router' | 'clock' | 'log' | 'onPeer' | 'onExternalAddress'
+  'transport' | 'router' | 'clock' | 'log' | 'onPeer' | 'onExternalAddress' | 'isNeighbourThere'
 >
 
 /**
@@ -39,6 +39,7 @@ export class SingleClient implements AsyncDisposable {
   #retry: Disposable | undefined
   #delayMs = RETRY_MIN_MS
   #isStopping = false
+  #isChecked = false
 
   constructor(
     components: SingleClientComponents,
@@ -80,6 +81,20 @@ export class SingleClient implements AsyncDisposable {
       void this.#tunnel?.stop()
   }
 
+  /** Ends the tunnel if its peer does not answer. */
+  async check(): Promise<void> {
+    const { router, log, isNeighbourThere } = this.#components
+    const tunnel = this.#tunnel
+    const neighbour = router.neighbours.find(({ iface }) => iface === IFACE)
+    if (this.#isChecked || !neighbour) return
+    this.#isChecked = true
+    const isThere = await isNeighbourThere(IFACE, neighbour.address)
+    this.#isChecked = false
+    if (isThere || this.#tunnel !== tunnel || this.#info.state !== 'up') return
+    log.info({ iface: IFACE, reason: NO_ANSWER }, 'closing tunnel')
+    await tunnel?.stop()
+  }
+
   #event(event: ClientEvent): void {
     const { clock, log, router } = this.#components
     switch (event.kind) {
@@ -110,6 +125,8 @@ export class SingleClient implements AsyncDisposable {
         this.#components.onExternalAddress(IFACE, event.externalAddress)
         return this.#components.onPeer(peer.prefix)
       }
+      case 'silent':
+        return void this.check()
       case 'down': {
         log.info({ iface: IFACE, reason: event.reason, retryMs: this.#delayMs }, 'tunnel down')
         if (this.#info.state === 'up') this.#background(router.removeInterface(IFACE))

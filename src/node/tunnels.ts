@@ -52,6 +52,8 @@ export interface TunnelComponents {
   readonly onPeer: (prefix: Prefix) => void
   /** The server of a tunnel told us at which address it sees us; undefined: the tunnel is down. */
   readonly onExternalAddress: (iface: string, address: string | undefined) => void
+  /** Asks a neighbour on a link whether it is there. True also where that cannot be told. */
+  readonly isNeighbourThere: (iface: string, address: string) => Promise<boolean>
 }
 
 /** What is fixed while the node runs. */
@@ -85,6 +87,8 @@ interface OwnTunnel {
   readonly down: AbortController
   state: 'connecting' | 'up'
   isGivenUp: boolean
+  /** Its peer is being asked whether it is there. */
+  isChecked: boolean
   sinceMs: number
   peer: TunnelPeer | undefined
   remote: (UnderlayAddress & { readonly protocol: TunnelProtocol }) | undefined
@@ -108,6 +112,8 @@ interface Failure {
 
 /** Several things happen at once: decide a moment after the first. */
 const DECISION_DELAY_MS = 20
+/** Why a tunnel ends whose peer is gone, or cannot be reached from where we are now. */
+export const NO_ANSWER = 'the peer does not answer any more'
 /** Failed tunnels that are shown. */
 const MAX_FAILURES = 20
 /** A node's timers are looked at no later than this: also notices when the machine slept. */
@@ -337,6 +343,7 @@ export class Tunnels implements AsyncDisposable {
       down: new AbortController(),
       state: 'connecting',
       isGivenUp: false,
+      isChecked: false,
       sinceMs: clock.now(),
       peer: undefined,
       remote: undefined,
@@ -373,9 +380,30 @@ export class Tunnels implements AsyncDisposable {
         this.#components.onPeer(prefix)
         return this.changed()
       }
+      case 'silent':
+        return void this.#check(own)
       case 'down':
         return this.#clientDown(own, event.reason)
     }
+  }
+
+  /** Ends a client tunnel whose peer does not answer: long before OpenVPN would, or routing notices. */
+  async #check(own: OwnTunnel): Promise<void> {
+    const { router, isNeighbourThere } = this.#components
+    const neighbour = router.neighbours.find(({ iface }) => iface === own.iface)
+    if (own.state !== 'up' || own.isChecked || own.isGivenUp || !neighbour) return
+    own.isChecked = true
+    const isThere = await isNeighbourThere(own.iface, neighbour.address)
+    own.isChecked = false
+    if (isThere || own.isGivenUp || this.#tunnels.get(own.prefix) !== own) return
+    this.#close(own.prefix, NO_ANSWER)
+    // What ended this one (our address at the gateway has changed, say) may have ended others.
+    this.checkAll()
+  }
+
+  /** Something happened that may have ended tunnels without a word. Those whose peers answer stay. */
+  checkAll(): void {
+    for (const own of this.#tunnels.values()) void this.#check(own)
   }
 
   #clientDown(own: OwnTunnel, reason: string): void {

@@ -101,6 +101,29 @@ describe('a tunnel', () => {
     expect(await fragmentsMade('a')).toBe(0)
     expect(await fragmentsMade('b')).toBe(0)
   })
+
+  it('whose peer cannot be heard any more says so long before it ends, and not while the peer is there', async () => {
+    const settings = { encrypt: false, helloIntervalMs: 5_000, dhFile: undefined }
+    const [a, b] = [bench.transport('a', 'registry-node'), bench.transport('b', 'node-a')]
+    for (const { transport } of [a, b]) transport.configure(settings)
+    await listen(a)
+    const { tunnel, events } = connect(b, [remoteA('tcp')])
+    await events.next('up')
+    const before = tunnel.traffic.receivedBytes
+    // Two pings of OpenVPN, with nothing else to hear.
+    await waitFor(() => tunnel.traffic.receivedBytes > before + 100, {
+      what: 'pings of OpenVPN',
+      deadlineMs: 30_000,
+    })
+    expect(events.all.map(({ kind }) => kind)).not.toContain('silent')
+    await bench.run('a', 'ip', 'link', 'set', 'up0', 'down')
+    try {
+      await events.next('silent', { deadlineMs: 20_000 })
+      expect(events.all.map(({ kind }) => kind)).not.toContain('down')
+    } finally {
+      await bench.run('a', 'ip', 'link', 'set', 'up0', 'up')
+    }
+  })
 })
 
 /** IPv4 packets that a namespace had to fragment. */

@@ -76,6 +76,16 @@ export const routeTo = (lab: Lab, network: Re6stNetwork, gateway: Machine) =>
     ...['dev', gateway.cable?.routerPort ?? ''],
   )
 
+/** The provider of a machine on the Internet gives it another IPv4 address. */
+export async function renumber(lab: Lab, machine: Machine, address: string): Promise<void> {
+  const port = machine.cable?.routerPort ?? ''
+  const { ipv4 = '' } = machine.addresses
+  await lab.internet.router.run('ip', 'route', 'add', `${address}/32`, 'dev', port)
+  await machine.run('ip', 'addr', 'add', `${address}/32`, 'dev', 'eth0')
+  await machine.run('ip', 'addr', 'del', `${ipv4}/32`, 'dev', 'eth0')
+  await lab.internet.router.run('ip', 'route', 'del', `${ipv4}/32`)
+}
+
 /** What the node says of itself: `re6st status`. */
 export const statusOf = (node: Re6stNode): Promise<StatusReply> => ask(node, 'status')
 

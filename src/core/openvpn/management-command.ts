@@ -6,6 +6,8 @@ export const managementCommand = {
   holdRelease: 'hold release\n',
   /** Answered at once: whoever does not answer hangs. */
   processId: 'pid\n',
+  /** Totals of the process, as they are now: the counters below are told only when something passes. */
+  loadStats: 'load-stats\n',
 
   /** Traffic counters, at most once in so many seconds. */
   byteCount: (intervalS: number) => `bytecount ${intervalS}\n`,

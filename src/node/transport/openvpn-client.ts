@@ -3,6 +3,7 @@ import { externalAddressOf, remoteEndOf } from '../../core/openvpn/environment.t
 import { type LinkRemote, linkRemoteOf } from '../../core/openvpn/link-remote.ts'
 import { managementCommand } from '../../core/openvpn/management-command.ts'
 import type { Environment } from '../../core/openvpn/management-reader.ts'
+import { receivedBytesIn, Silence, silenceLookMs } from '../../core/openvpn/silence.ts'
 import { type OpenvpnContext, type OpenvpnMessage, OpenvpnProcess } from './openvpn-process.ts'
 import { createTap, type Tap } from './tap.ts'
 import type { ClientSpec, ClientTunnel, Traffic } from './transport.ts'
@@ -29,6 +30,8 @@ export class OpenvpnClient implements ClientTunnel {
   #attempts = 0
   #remote: LinkRemote | undefined
   #wasUp = false
+  readonly #helloIntervalMs: number
+  #silenceLook: Disposable | undefined
   #ended = false
   /** Why each remote failed at last. */
   readonly #failures = new Map<string, string>()
@@ -38,9 +41,11 @@ export class OpenvpnClient implements ClientTunnel {
   constructor(
     context: OpenvpnContext,
     spec: ClientSpec,
+    helloIntervalMs: number,
     argumentsFor: (managementSocket: string) => readonly string[],
   ) {
     this.#context = context
+    this.#helloIntervalMs = helloIntervalMs
     this.spec = spec
     this.#tap = createTap(context.processes, spec.iface)
     this.#process = new OpenvpnProcess(context, {
@@ -51,6 +56,7 @@ export class OpenvpnClient implements ClientTunnel {
     })
     void this.#process.ended.then((reason) => {
       this.#ended = true
+      this.#silenceLook?.[Symbol.dispose]()
       spec.onEvent({ kind: 'down', reason: this.#downReason ?? this.#summary(reason) })
     })
   }
@@ -138,6 +144,19 @@ export class OpenvpnClient implements ClientTunnel {
       remote: { ...underlay, protocol },
       externalAddress: externalAddressOf(environment),
     })
+    const silence = new Silence(this.#helloIntervalMs)
+    this.#silenceLook = this.#context.clock.every(
+      silenceLookMs(this.#helloIntervalMs),
+      () => void this.#lookForSilence(silence),
+    )
+  }
+
+  async #lookForSilence(silence: Silence): Promise<void> {
+    const answer = await this.#process.command(managementCommand.loadStats)
+    const receivedBytes = answer.ok ? receivedBytesIn(answer.value) : answer
+    if (this.#ended || !receivedBytes.ok) return
+    if (silence.isSuspicious(receivedBytes.value, this.#context.clock.monotonicMs()))
+      this.spec.onEvent({ kind: 'silent' })
   }
 
   /** One reason if it is the same for all, else one for each remote. */

@@ -109,8 +109,11 @@ export function createOpenvpnTransport(options: OpenvpnTransportOptions): Transp
       if (remotes.length === 0) return downAtOnce(spec, 'no usable address')
       const common = argumentsOf(spec.iface, '')
       const peerName = spec.prefix === undefined ? undefined : subnetNameOf(spec.prefix)
-      const client = new OpenvpnClient(context, { ...spec, remotes }, (managementSocket) =>
-        clientArguments({ ...common, managementSocket, peerName, remotes }),
+      const client = new OpenvpnClient(
+        context,
+        { ...spec, remotes },
+        common.helloIntervalMs,
+        (managementSocket) => clientArguments({ ...common, managementSocket, peerName, remotes }),
       )
       running.add(client)
       void client.ended.then(() => running.delete(client))

@@ -77,6 +77,8 @@ export type ClientEvent =
       /** Our own address as the server sees it. */
       readonly externalAddress: string | undefined
     }
+  /** Up, but nothing has come from the peer for longer than a peer that is there would be silent. Said again and again. */
+  | { readonly kind: 'silent' }
   | { readonly kind: 'down'; readonly reason: string }
 
 /** A client tunnel: one interface, one peer. */

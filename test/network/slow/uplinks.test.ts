@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type Gateway, type Lab, withLab } from '../../../lab/lab.ts'
-import type { Machine } from '../../../lab/machine.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
-import { DEADLINE_MS, statusOf, tunnelsOf } from '../../support/networks.ts'
+import { DEADLINE_MS, renumber, statusOf, tunnelsOf } from '../../support/networks.ts'
 
 /** What the issue allows for an address that has changed. */
 const READVERTISED_MS = 60_000
@@ -16,16 +15,6 @@ async function addUplink(lab: Lab, { machine }: Gateway, address: string): Promi
     await end.run('ip', 'link', 'set', 'uplink', 'master', 'lan', 'up')
   await uplink.machine.run('ip', 'addr', 'add', `${address}/24`, 'dev', 'lan')
   return uplink
-}
-
-/** Its provider gives a machine on the Internet another address. */
-async function renumber(lab: Lab, machine: Machine, address: string): Promise<void> {
-  const port = machine.cable?.routerPort ?? ''
-  const { ipv4 = '' } = machine.addresses
-  await lab.internet.router.run('ip', 'route', 'add', `${address}/32`, 'dev', port)
-  await machine.run('ip', 'addr', 'add', `${address}/32`, 'dev', 'eth0')
-  await machine.run('ip', 'addr', 'del', `${ipv4}/32`, 'dev', 'eth0')
-  await lab.internet.router.run('ip', 'route', 'del', `${ipv4}/32`)
 }
 
 // Nodes are started one after the other: long where other tests run beside.

@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { type Lab, withLab } from '../../../lab/lab.ts'
+import type { Machine } from '../../../lab/machine.ts'
+import { Re6stNetwork } from '../../../lab/re6st-network.ts'
+import type { Re6stNode } from '../../../lab/re6st-node.ts'
+import { DEADLINE_MS, renumber, statusOf, tunnelsOf } from '../../support/networks.ts'
+
+/** Less than the minute in which OpenVPN, at the default hello interval, would miss its peer. */
+const READVERTISED_MS = 50_000
+const DEFAULT_HELLO_SECONDS = 15
+
+/** As most gateways are, and Linux is not unless told: packets of connections that it does not know are lost without a word. */
+async function dropUnknownConnections(gateway: Machine): Promise<void> {
+  await gateway.run('sh', '-c', 'echo 0 >/proc/sys/net/netfilter/nf_conntrack_tcp_loose')
+  await gateway.run('nft', 'insert rule inet gateway inwards ct state invalid drop')
+}
+
+/** The hosts that a node advertises for a protocol. */
+const advertised = async (node: Re6stNode, protocol: string): Promise<readonly string[]> =>
+  (await statusOf(node)).advertised
+    .map((address) => address.split(','))
+    .filter(([, , each]) => each === protocol)
+    .map(([host = '']) => host)
+
+const isAdvertised = (lab: Lab, node: Re6stNode, protocol: string, address: string) =>
+  lab.waitFor(async () => (await advertised(node, protocol)).includes(address), {
+    what: `${node.name} to advertise ${address} (${protocol})`,
+    deadlineMs: READVERTISED_MS,
+  })
+
+/** The server at the other end of a tunnel sees the node there. */
+const isSeen = (lab: Lab, node: Re6stNode, server: Re6stNode, address: string) =>
+  lab.waitFor(
+    async () =>
+      (await tunnelsOf(server)).some(
+        ({ peer, underlay }) => peer === node.subnetName && underlay?.includes(address),
+      ),
+    { what: `${server.name} to see ${node.name} at ${address}`, deadlineMs: READVERTISED_MS },
+  )
+
+test('a new address is advertised within a minute at the default hello interval, also where only servers can tell', () =>
+  withLab({ name: 'renumbering' }, async (lab) => {
+    const network = await Re6stNetwork.create(lab, {
+      registryOn: await lab.host('registry'),
+      helloSeconds: DEFAULT_HELLO_SECONDS,
+    })
+    // IPv6 is preferred by whoever has it.
+    const servers = ['--pp', '1194', 'tcp6', '--pp', '1194', 'tcp']
+    const own = await network.join(network.registryMachine, {
+      nodeOptions: [...servers, '--client-count', '0'],
+    })
+    const home = await lab.nat('home')
+    await dropUnknownConnections(home.machine)
+    const behind = await network.join(await lab.host('behind', { on: home.lan }), {
+      nodeOptions: ['--ip', 'any'],
+    })
+    const open = await network.join(await lab.host('open'), { nodeOptions: servers })
+    await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+    await isAdvertised(lab, behind, 'tcp', home.machine.addresses.ipv4 ?? '')
+    await isAdvertised(lab, open, 'tcp6', open.machine.addresses.ipv6 ?? '')
+
+    await isSeen(lab, open, own, open.machine.addresses.ipv6 ?? '')
+
+    const newIpv6 = (open.machine.addresses.ipv6 ?? '').replace(/1$/, '201')
+    await open.machine.run('ip', '-6', 'addr', 'add', `${newIpv6}/64`, 'dev', 'eth0', 'nodad')
+    await open.machine.run('ip', '-6', 'addr', 'del', `${open.machine.addresses.ipv6}/64`, 'dev', 'eth0')
+    await renumber(lab, home.machine, '203.0.113.201')
+    await renumber(lab, open.machine, '203.0.113.202')
+    await Promise.all([
+      isAdvertised(lab, behind, 'tcp', '203.0.113.201'),
+      isAdvertised(lab, open, 'tcp', '203.0.113.202'),
+      isAdvertised(lab, open, 'tcp6', newIpv6),
+      isSeen(lab, open, own, newIpv6),
+    ])
+    await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+    // And nobody is told the old ones.
+    expect(await advertised(open, 'tcp6')).toEqual([newIpv6])
+    expect(await advertised(open, 'tcp')).toEqual(['203.0.113.202'])
+    expect(readFileSync(join(behind.logDirectory, 're6stnet.log'), 'utf8')).toContain(
+      'the peer does not answer any more',
+    )
+  }))

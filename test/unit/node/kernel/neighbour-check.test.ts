@@ -1,0 +1,49 @@
+import { expect, it } from 'vitest'
+import { isNeighbourThere } from '../../../../src/node/kernel/neighbour-check.ts'
+import { silentLog } from '../../../../src/platform/log.ts'
+import type { Processes } from '../../../../src/platform/processes.ts'
+import { fastClock } from '../../../support/fast-clock.ts'
+
+const ADDRESS = 'fe80::b'
+const entry = (state: string) =>
+  JSON.stringify([{ dst: ADDRESS, ...(state === 'FAILED' ? {} : { lladdr: '02::1' }), state: [state] }])
+
+/** What the kernel says, one after another; the last again and again. */
+async function check(...states: readonly string[]): Promise<{ isThere: boolean; asked: string | undefined }> {
+  let looks = 0
+  let asked: string | undefined
+  const processes: Pick<Processes, 'run'> = {
+    run: async (_, args) => {
+      if (args.includes('show'))
+        return { stdout: states[Math.min(looks++, states.length - 1)] ?? '', stderr: '' }
+      asked = args.join(' ')
+      if (states.length === 0) throw new Error('no such device')
+      return { stdout: '', stderr: '' }
+    },
+  }
+  const init = { processes: processes as Processes, clock: fastClock(20), log: silentLog }
+  return { isThere: await isNeighbourThere(init, 're6stnet1', ADDRESS), asked }
+}
+
+it('a neighbour that answers when the kernel asks it is there', async () => {
+  expect(await check(entry('STALE'), entry('PROBE'), entry('REACHABLE'))).toEqual({
+    isThere: true,
+    asked: `-6 neigh replace ${ADDRESS} dev re6stnet1 nud probe`,
+  })
+})
+
+it('one that does not answer is not', async () => {
+  expect(await check(entry('REACHABLE'), entry('PROBE'), entry('FAILED'))).toMatchObject({ isThere: false })
+})
+
+it('one of which the kernel knows nothing is looked for', async () => {
+  expect(await check('[]', entry('FAILED'))).toEqual({
+    isThere: false,
+    asked: `-6 neigh replace ${ADDRESS} dev re6stnet1 use`,
+  })
+})
+
+it('where it cannot be asked, or the kernel does not decide, it counts as there', async () => {
+  expect(await check()).toMatchObject({ isThere: true })
+  expect(await check(entry('PROBE'))).toMatchObject({ isThere: true })
+})
