@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { mkdirSync, statSync } from 'node:fs'
 import { chmod, chown, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
@@ -53,6 +54,20 @@ export async function makeDirectories(path: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || (await isDirectory(above))) throw error
     await makeDirectories(above)
     await mkdir(path)
+  }
+}
+
+/** As `makeDirectories`, for the log, which is written before anything can be waited for. @throws what the file system says */
+export function makeDirectoriesSync(path: string): void {
+  const exists = (one: string) => statSync(one, { throwIfNoEntry: false })?.isDirectory() === true
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    if (exists(path)) return
+    const above = dirname(path)
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || exists(above)) throw error
+    makeDirectoriesSync(above)
+    mkdirSync(path)
   }
 }
 

@@ -1,5 +1,6 @@
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { makeDirectoriesSync } from './files.ts'
 
 const STANDARD_ERROR = 2
 
@@ -48,6 +49,6 @@ export class LogFile {
 
 function openAt(path: string | undefined): number {
   if (path === undefined) return STANDARD_ERROR
-  mkdirSync(dirname(path), { recursive: true })
+  makeDirectoriesSync(dirname(path))
   return openSync(path, 'a')
 }

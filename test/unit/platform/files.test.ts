@@ -2,7 +2,7 @@ import { chmod, chown, mkdtemp, readdir, readFile, stat, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { makeDirectories, replaceFile } from '../../../src/platform/files.ts'
+import { makeDirectories, makeDirectoriesSync, replaceFile } from '../../../src/platform/files.ts'
 
 let directory: string
 beforeEach(async () => {
@@ -40,6 +40,10 @@ test('directories are made with those above them, and may be there already', asy
   await makeDirectories(path)
   await makeDirectories(path)
   expect((await stat(path)).isDirectory()).toBe(true)
+  const other = join(directory, 'd', 'e', 'f')
+  makeDirectoriesSync(other)
+  makeDirectoriesSync(other)
+  expect((await stat(other)).isDirectory()).toBe(true)
 })
 
 test.each([
@@ -49,4 +53,5 @@ test.each([
 ])('a directory cannot be made of %s: an error, not an attempt for ever', async (_, path, code) => {
   await writeFile(join(directory, 'file'), '')
   await expect(makeDirectories(path())).rejects.toMatchObject({ code })
+  expect(() => makeDirectoriesSync(path())).toThrow(expect.objectContaining({ code }))
 })
