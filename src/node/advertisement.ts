@@ -13,8 +13,10 @@ import { Countries } from './countries.ts'
 interface AdvertisementInit {
   readonly options: Pick<
     NodeOptions,
-    'ownAddresses' | 'ipv4Source' | 'listeners' | 'country' | 'registry' | 'mainInterface'
+    'ownAddresses' | 'ipv4Source' | 'country' | 'registry' | 'mainInterface'
   >
+  /** Servers that others may connect to now. */
+  readonly servers: () => NodeOptions['listeners']
   readonly network: Network
   readonly config: () => Pick<NetworkConfig, 'sameCountry'>
   readonly isRegistryNode: boolean
@@ -70,7 +72,7 @@ export class Advertisement implements Disposable {
 
   /** For each server of ours, in order of preference. */
   get addresses(): PeerAddress[] {
-    return this.#addresses.advertised(this.#init.options.listeners, (host) => this.#ownCountryAt(host))
+    return this.#addresses.advertised(this.#init.servers(), (host) => this.#ownCountryAt(host))
   }
 
   /** Whether a gateway forwards ports to us. */
@@ -103,6 +105,11 @@ export class Advertisement implements Disposable {
   /** What the gateway forwards to us now. */
   setForwarded(forwarded: ForwardedPorts | undefined): void {
     if (this.#addresses.setForwarded(forwarded)) this.#changed()
+  }
+
+  /** We have other servers. */
+  serversChanged(): void {
+    this.#changed()
   }
 
   async #look(): Promise<void> {

@@ -6,6 +6,7 @@ import type { NetworkConfig } from '../core/config/network-config.ts'
 import { makeDecryptor, selfTestDecryption } from '../core/crypto/rsa.ts'
 import type { NodeOptions } from '../core/options/node-options.ts'
 import type { Random } from '../core/random.ts'
+import type { Listener } from '../core/tunnels/own-addresses.ts'
 import type { TunnelSettings } from '../core/tunnels/policy.ts'
 import { isInside, networkCidr, subnetCidr, subnetNameOf } from '../core/values/prefix.ts'
 import { CleanUp } from '../platform/clean-up.ts'
@@ -29,7 +30,7 @@ import { RoutedNodes } from './network-view.ts'
 import { NodeIpv4 } from './node-ipv4.ts'
 import { NodeMessages } from './node-messages.ts'
 import { nodeAnswers } from './node-view.ts'
-import { forwardPorts } from './port-mapping/forward-ports.ts'
+import { PortForwarding } from './port-mapping/forward-ports.ts'
 import { RemoteGateways, throughGateways } from './remote-gateways.ts'
 import { Renewal } from './renewal.ts'
 import { createBabeldRouter } from './routing/babeld-router.ts'
@@ -154,9 +155,14 @@ export async function startNode(
   // Before the tunnels: so that it can retract its routes.
   cleanUp.defer(() => router.stop())
 
+  const maxClients = () => options.maxClients ?? configuration.config.maxClients
+  /** Those that others may connect to, as the network has it now. */
+  const servers = () => (maxClients() > 0 ? options.listeners : [])
+  const ifaceOf = ({ protocol }: Listener) => `re6stnet-${protocol}`
   const advertisement = cleanUp.use(
     new Advertisement({
       options,
+      servers,
       network,
       config: () => configuration.config,
       isRegistryNode: config.registryPrefix === own,
@@ -177,14 +183,13 @@ export async function startNode(
   const advertised = () => advertisement.addresses
   // With --default, the way to an IPv6 address is the network itself.
   const allowsIpv6 = sourceSpecific && !options.defaultRoute
-  const maxClients = () => options.maxClients ?? configuration.config.maxClients
   const settings = (): TunnelSettings => ({
     clientCount: options.clientCount ?? configuration.config.clientCount,
     refreshMs: configuration.config.tunnelRefreshMs,
     neighbours: new Set(options.neighbours),
     disabledProtocols: options.disabledProtocols,
     allowsIpv6,
-    hasServers: options.listeners.length > 0 && maxClients() > 0,
+    hasServers: servers().length > 0,
     registryPrefix: configuration.config.registryPrefix,
     sameCountry: configuration.config.sameCountry,
     ownCountry: advertisement.country,
@@ -225,7 +230,7 @@ export async function startNode(
     clock,
     network: () => identity.authority.network,
     peers,
-    hasServers: () => options.listeners.length > 0 && maxClients() > 0,
+    hasServers: () => servers().length > 0,
     askInformation: (prefix) => messages.askInformation(prefix),
     askDial: (prefix) => messages.askDial(prefix),
   })
@@ -267,7 +272,7 @@ export async function startNode(
     interfaceDefaults: babelDefault,
     keys: macKeys,
     sourceSpecific,
-    tunnelIfaces: options.listeners.map(({ protocol }) => `re6stnet-${protocol}`),
+    tunnelIfaces: options.listeners.map(ifaceOf),
     lanIfaces: options.interfaces,
     expectedRoutes: cache.peers().length,
   })
@@ -281,14 +286,14 @@ export async function startNode(
       if (!single) tunnels.changed()
     }),
   )
-  const servers = maxClients() > 0 ? options.listeners : []
-  cleanUp.use(
-    forwardPorts(options, servers, components, (forwarded) => advertisement.setForwarded(forwarded)),
+  const forwarding = cleanUp.use(
+    new PortForwarding(options, servers(), components, (forwarded) => advertisement.setForwarded(forwarded)),
   )
+  const places = () => servers().map((listener) => ({ ...listener, iface: ifaceOf(listener) }))
   // The address must be there before anything is routed to it; servers need not wait for that.
   await Promise.all([
     addressed.then(() => router.start(routerSettings(config), untilStopped)),
-    ...servers.map(({ protocol, port }) => tunnels.listen({ iface: `re6stnet-${protocol}`, protocol, port })),
+    tunnels.servers.start(places()),
   ])
 
   if (options.multicast)
@@ -297,7 +302,7 @@ export async function startNode(
       runDirectory: options.runDirectory,
       mainInterface: options.mainInterface,
       lanIfaces: options.interfaces,
-      serverIfaces: servers.map(({ protocol }) => `re6stnet-${protocol}`),
+      serverIfaces: options.listeners.map(ifaceOf),
       address: identity.address,
       send: (peer, state) => messages.sendMulticast(peer, state),
     })
@@ -327,8 +332,12 @@ export async function startNode(
       case 'routing-timers':
         return await router.reconfigure(routerSettings(changed))
       case 'encryption':
-        return await tunnels.restartServers()
+        return await tunnels.servers.restart()
       case 'tunnel-limits':
+        if (!single) tunnels.configure(settings())
+        advertisement.serversChanged()
+        forwarding.setServers(servers())
+        return await tunnels.servers.provide(places())
       case 'registry-node':
         if (!single) tunnels.configure(settings())
         return

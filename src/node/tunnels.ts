@@ -16,12 +16,11 @@ import type {
   ClientEvent,
   ClientTunnel,
   ServerEvent,
-  ServerSpec,
   Transport,
   TunnelPeer,
-  TunnelServer,
   UnderlayAddress,
 } from './transport/transport.ts'
+import { type ServerPlace, TunnelServers } from './tunnel-servers.ts'
 
 /** What tunnels need. */
 export interface TunnelComponents {
@@ -125,12 +124,12 @@ export class Tunnels implements AsyncDisposable {
   readonly #limits: TunnelLimits
   readonly #policy: TunnelPolicy
   readonly #tunnels = new Map<Prefix, OwnTunnel>()
-  /** By interface. */
-  readonly #servers = new Map<string, TunnelServer>()
   readonly #clients = new Map<string, ServedClient>()
   readonly #failures = new Map<Prefix, Failure>()
   readonly #ifaces = new Set<string>()
   readonly #stopping = new AbortController()
+  /** Others connect to these. */
+  readonly servers: TunnelServers
   /** Of tunnels that carry routes. */
   readonly closing: GracefulClosing
   #decision: { readonly atMs: number; readonly timer: Disposable } | undefined
@@ -142,7 +141,16 @@ export class Tunnels implements AsyncDisposable {
       ...components,
       send: components.sendClosing,
       helloIntervalMs: () => limits.helloIntervalMs(),
-      isServer: (iface) => this.#servers.has(iface),
+      isServer: (iface) => this.servers.get(iface) !== undefined,
+      signal: this.#stopping.signal,
+    })
+    this.servers = new TunnelServers({
+      ...components,
+      specOf: (place) => ({
+        ...place,
+        admit: (peer) => this.#admit(peer),
+        onEvent: (event) => this.#serverEvent(place, event),
+      }),
       signal: this.#stopping.signal,
     })
     this.#policy = new TunnelPolicy(limits.own, settings, components.random, components.clock.monotonicMs())
@@ -163,36 +171,13 @@ export class Tunnels implements AsyncDisposable {
     this.changed()
   }
 
-  /** Starts a server. @throws Re6stError when it cannot listen */
-  async listen(spec: Pick<ServerSpec, 'iface' | 'protocol' | 'port'>): Promise<void> {
-    const server = await this.#components.transport.listen(
-      {
-        ...spec,
-        admit: (peer) => this.#admit(peer),
-        onEvent: (event) => this.#serverEvent(spec, event),
-      },
-      this.#stopping.signal,
-    )
-    this.#servers.set(spec.iface, server)
-  }
-
-  /** Starts all servers again, one after another: with another encryption, or certificate. */
-  async restartServers(): Promise<void> {
-    for (const server of [...this.#servers.values()]) {
-      await server.stop()
-      if (this.#stopping.signal.aborted) return
-      const { iface, protocol, port } = server.spec
-      await this.listen({ iface, protocol, port })
-    }
-  }
-
   /** We have another certificate. Tunnels that are up go on with the one they began with; new ones read the file. */
   async identityRenewed(): Promise<void> {
     this.#policy.identityRenewed()
     for (const { prefix, state } of [...this.#tunnels.values()])
       if (state === 'connecting') this.#close(prefix, 'made again with the new certificate')
     this.changed()
-    await this.restartServers()
+    await this.servers.restart()
   }
 
   /** The wall clock was set: what was not valid may be now. */
@@ -250,7 +235,7 @@ export class Tunnels implements AsyncDisposable {
     )
     const served = [...this.#clients.values()].map(
       ({ iface, protocol, client, peer, underlay, sinceMs }): TunnelInfo => {
-        const traffic = this.#servers.get(iface)?.traffic.get(client)
+        const traffic = this.servers.get(iface)?.traffic.get(client)
         return {
           direction: 'server',
           state: 'up',
@@ -484,7 +469,7 @@ export class Tunnels implements AsyncDisposable {
     return reason === undefined ? { admit: true } : { admit: false, reason }
   }
 
-  #serverEvent({ iface, protocol }: Pick<ServerSpec, 'iface' | 'protocol'>, event: ServerEvent): void {
+  #serverEvent({ iface, protocol }: ServerPlace, event: ServerEvent): void {
     const { log, clock } = this.#components
     switch (event.kind) {
       case 'listening':
@@ -520,7 +505,7 @@ export class Tunnels implements AsyncDisposable {
   }
 
   #drop({ iface, client }: ServedClient, reason: string): void {
-    this.#servers.get(iface)?.dropClient(client, reason)
+    this.servers.get(iface)?.dropClient(client, reason)
   }
 
   #rememberFailure(failure: Failure): void {

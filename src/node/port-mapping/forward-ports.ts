@@ -1,18 +1,62 @@
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type { NodeOptions } from '../../core/options/node-options.ts'
 import type { ForwardedPorts } from '../../core/tunnels/own-addresses.ts'
 import { removeLeftMappings } from './left-mappings.ts'
 import { createPortMapper, type PortMapperInit, type PortToMap } from './port-mapper.ts'
 
+type Components = Pick<PortMapperInit, 'clock' | 'random' | 'log' | 'processes' | 'methods'>
+type Options = Pick<NodeOptions, 'ipv4Source' | 'stateDirectory'>
+type Servers = NodeOptions['listeners']
+
 /**
  * Has the gateway forward the ports of the servers that listen on IPv4, if the options want that; otherwise removes
- * what an earlier start left there. Returns at once.
- * @param onChange what it forwards now; undefined: nothing any more
+ * what was left there. Nobody waits for a gateway.
  */
-export function forwardPorts(
-  { ipv4Source, stateDirectory }: Pick<NodeOptions, 'ipv4Source' | 'stateDirectory'>,
-  servers: NodeOptions['listeners'],
-  components: Pick<PortMapperInit, 'clock' | 'random' | 'log' | 'processes'>,
+export class PortForwarding implements AsyncDisposable {
+  readonly #start: (servers: Servers) => AsyncDisposable
+  readonly #onChange: (forwarded: ForwardedPorts | undefined) => void
+  #servers: Servers
+  #running: AsyncDisposable
+  #turn: Promise<void> = Promise.resolve()
+  #isStopped = false
+
+  /** @param onChange what it forwards now; undefined: nothing any more */
+  constructor(
+    options: Options,
+    servers: Servers,
+    components: Components,
+    onChange: (forwarded: ForwardedPorts | undefined) => void,
+  ) {
+    this.#start = (some) => forwardPorts(options, some, components, onChange)
+    this.#onChange = onChange
+    this.#servers = servers
+    this.#running = this.#start(servers)
+  }
+
+  /** Other servers are to be reached from now on. */
+  setServers(servers: Servers): void {
+    if (isDeepStrictEqual(servers, this.#servers)) return
+    this.#servers = servers
+    this.#turn = this.#turn.then(async () => {
+      await this.#running[Symbol.asyncDispose]()
+      if (this.#isStopped) return
+      this.#onChange(undefined)
+      this.#running = this.#start(this.#servers)
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isStopped = true
+    await this.#turn
+    await this.#running[Symbol.asyncDispose]()
+  }
+}
+
+function forwardPorts(
+  { ipv4Source, stateDirectory }: Options,
+  servers: Servers,
+  components: Components,
   onChange: (forwarded: ForwardedPorts | undefined) => void,
 ): AsyncDisposable {
   const stateFile = join(stateDirectory, 'port-mappings.json')

@@ -1,0 +1,97 @@
+import { messageOf } from '../core/errors.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import type { ServerSpec, Transport, TunnelServer } from './transport/transport.ts'
+
+/** Where a server listens. */
+export type ServerPlace = Pick<ServerSpec, 'iface' | 'protocol' | 'port'>
+
+interface TunnelServersInit {
+  readonly transport: Pick<Transport, 'listen'>
+  readonly clock: Clock
+  readonly log: Logger
+  /** The rest of what a server is started with. */
+  readonly specOf: (place: ServerPlace) => ServerSpec
+  readonly signal: AbortSignal
+}
+
+/** A port that another program has taken may be free again. */
+const RETRY_MS = 60_000
+
+/** The servers of this node, which change while it runs: one thing is done at a time, whoever wants it. */
+export class TunnelServers {
+  readonly #init: TunnelServersInit
+  /** By interface. */
+  readonly #servers = new Map<string, TunnelServer>()
+  #wanted: readonly ServerPlace[] = []
+  #turn: Promise<void> = Promise.resolve()
+  #retry: Disposable | undefined
+
+  constructor(init: TunnelServersInit) {
+    this.#init = init
+    init.signal.addEventListener('abort', () => this.#retry?.[Symbol.dispose](), { once: true })
+  }
+
+  /** The server of an interface. */
+  get(iface: string): TunnelServer | undefined {
+    return this.#servers.get(iface)
+  }
+
+  /** Starts the first ones, side by side. @throws Re6stError when one cannot listen */
+  async start(places: readonly ServerPlace[]): Promise<void> {
+    this.#wanted = places
+    await Promise.all(places.map((place) => this.#listen(place)))
+  }
+
+  /** Has these servers from now on. Those that stay notice nothing; one that cannot listen is tried again. */
+  provide(places: readonly ServerPlace[]): Promise<void> {
+    this.#wanted = places
+    return this.#inTurn(() => this.#settle())
+  }
+
+  /** Starts all again, one after another: with another encryption, or certificate. */
+  restart(): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const iface of [...this.#servers.keys()]) {
+        await this.#stop(iface)
+        await this.#settle()
+      }
+    })
+  }
+
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    this.#turn = this.#turn.then(change)
+    return this.#turn
+  }
+
+  async #settle(): Promise<void> {
+    const { signal, clock, log } = this.#init
+    const isWanted = (iface: string) => this.#wanted.some((place) => place.iface === iface)
+    for (const iface of [...this.#servers.keys()]) if (!isWanted(iface)) await this.#stop(iface)
+    for (const place of this.#wanted) {
+      if (signal.aborted) return
+      if (this.#servers.has(place.iface)) continue
+      try {
+        await this.#listen(place)
+      } catch (error) {
+        if (signal.aborted) return
+        log.error(
+          { iface: place.iface, reason: messageOf(error), retryMs: RETRY_MS },
+          'the server does not start',
+        )
+        this.#retry?.[Symbol.dispose]()
+        this.#retry = clock.after(RETRY_MS, () => void this.#inTurn(() => this.#settle()))
+      }
+    }
+  }
+
+  async #listen(place: ServerPlace): Promise<void> {
+    const { transport, specOf, signal } = this.#init
+    this.#servers.set(place.iface, await transport.listen(specOf(place), signal))
+  }
+
+  async #stop(iface: string): Promise<void> {
+    await this.#servers.get(iface)?.stop()
+    this.#servers.delete(iface)
+  }
+}
