@@ -13,6 +13,8 @@ export interface MiniupnpdOptions {
   readonly hasPublicAddress?: boolean
   /** Pretends to know only the first version of the UPnP standard. */
   readonly onlyIgd1?: boolean
+  /** By PCP, nobody gets a port for longer than this without asking again. */
+  readonly maxLeaseSeconds?: number
   /** Who may have which ports, as in its configuration: `allow 1024-65535 192.168.1.0/24 1-65535`. Others may not. */
   readonly rules?: readonly string[]
 }
@@ -147,6 +149,7 @@ export class Miniupnpd {
     pcp = true,
     hasPublicAddress = true,
     onlyIgd1 = false,
+    maxLeaseSeconds,
     rules = [],
   }: MiniupnpdOptions): string {
     const yes = (value: boolean) => (value ? 'yes' : 'no')
@@ -158,6 +161,7 @@ export class Miniupnpd {
       `enable_upnp=${yes(upnp)}`,
       `enable_natpmp=${yes(natPmp || pcp)}`,
       `force_igd_desc_v1=${yes(onlyIgd1)}`,
+      ...(maxLeaseSeconds === undefined ? [] : ['min_lifetime=1', `max_lifetime=${maxLeaseSeconds}`]),
       'secure_mode=yes',
       'system_uptime=no',
       'uuid=7d0e6d0e-0000-4000-8000-000000000001',
