@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { withLab } from '../../../lab/lab.ts'
+import { Re6stNetwork } from '../../../lab/re6st-network.ts'
+import type { Re6stNode } from '../../../lab/re6st-node.ts'
+import { DEADLINE_MS } from '../../support/networks.ts'
+
+/** A gateway that answers whatever it is asked by PCP, NAT-PMP or UPnP, and nothing that means anything. */
+const NONSENSE = `
+  for (const port of [5351, 1900]) {
+    const socket = require('dgram').createSocket({ type: 'udp4', reuseAddr: true })
+    socket.on('message', (_, { port: from, address }) => {
+      socket.send(require('crypto').randomBytes(60), from, address)
+      socket.send('HTTP/1.1 200 OK\\r\\nLOCATION: gopher://[::\\r\\n\\r\\n', from, address)
+    })
+    socket.bind(port, () => port === 1900 && socket.addMembership('239.255.255.250', '192.168.2.1'))
+  }
+  console.log('ready')`
+
+const logOf = (node: Re6stNode): string[] =>
+  readFileSync(join(node.logDirectory, 're6stnet.log'), 'utf8').split('\n')
+
+test('a gateway that is silent, or answers nonsense, delays no tunnel, and is told of in one line', () =>
+  withLab({ name: 'bad-gateways' }, async (lab) => {
+    const network = await Re6stNetwork.create(lab, { registryOn: await lab.host('registry') })
+    await network.join(network.registryMachine)
+    const silent = await lab.nat('silent')
+    await silent.machine.run(
+      'nft',
+      'add chain inet gateway deaf { type filter hook input priority filter; iifname "lan" udp dport { 5351, 1900 } drop; }',
+    )
+    const nonsense = await lab.nat('nonsense')
+    const answering = nonsense.machine.start([process.execPath, '-e', NONSENSE], { name: 'nonsense' })
+    await answering.line(/ready/)
+    const behind: Re6stNode[] = []
+    for (const { machine, lan } of [silent, nonsense])
+      behind.push(
+        await network.join(await lab.host(`behind-${machine.name}`, { on: lan }), {
+          nodeOptions: ['--ip', 'upnp'],
+        }),
+      )
+    const isWarning = (line: string) => line.includes(' WARN ') && line.includes('the gateway')
+    await lab.waitFor(() => behind.every((node) => logOf(node).some(isWarning)), {
+      what: 'both to say what is wrong with their gateway',
+      deadlineMs: DEADLINE_MS,
+    })
+    for (const node of behind) {
+      const lines = logOf(node)
+      const warnedAt = lines.findIndex(isWarning)
+      expect(lines.slice(0, warnedAt).join('\n'), node.name).toContain(' tunnel up ')
+      expect(lines[warnedAt]).toMatch(/the gateway (answers neither|cannot be understood)/)
+    }
+    await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+    // Asked again, and again for nothing: that is no news.
+    await lab.waitFor(
+      () =>
+        behind.every(
+          (node) => logOf(node).filter((line) => / (DEBUG|WARN) +the gateway /.test(line)).length > 1,
+        ),
+      { what: 'both to be asked again', deadlineMs: DEADLINE_MS },
+    )
+    for (const node of behind) expect(logOf(node).filter(isWarning)).toHaveLength(1)
+  }))
