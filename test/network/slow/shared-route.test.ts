@@ -47,15 +47,22 @@ test('--remote-gateway: the route to an address that two nodes share stays until
         deadlineMs: 2 * DEADLINE_MS,
       })
     await untilUsers(2)
+    const deleted: string[] = []
+    multi.machine.start(['ip', '-4', 'monitor', 'route'], {
+      onLine: (line) => void (line.startsWith(`Deleted ${shared}`) && deleted.push(line)),
+    })
     expect(await routes()).toEqual([gateway])
     const [first, second] = inside
     await first?.stop()
     await untilUsers(1)
     expect(await routes()).toEqual([gateway])
+    // Not for a moment: an attempt to reach the one that is gone would have made it anew.
+    expect(deleted).toEqual([])
     await second?.stop()
     await untilUsers(0)
     await lab.waitFor(async () => (await routes()).length === 0, {
       what: 'the route to be removed',
       deadlineMs: DEADLINE_MS,
     })
+    expect(deleted).not.toEqual([])
   }))
