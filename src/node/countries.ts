@@ -2,6 +2,7 @@ import { messageOf } from '../core/errors.ts'
 import { isPrivate } from '../core/tunnels/own-addresses.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { LogLimit } from '../platform/log-limit.ts'
 
 /** What looking needs. */
 interface CountriesInit {
@@ -34,9 +35,11 @@ export class Countries {
   /** One question at a time. */
   #last: Promise<void> = Promise.resolve()
   #pausedUntilMs = Number.NEGATIVE_INFINITY
+  readonly #logLimit: LogLimit
 
   constructor(init: CountriesInit) {
     this.#init = init
+    this.#logLimit = new LogLimit(init.clock, { burst: 1 })
   }
 
   /** The country of an address, if it is known already; otherwise the registry is asked. */
@@ -71,12 +74,18 @@ export class Countries {
     if (clock.monotonicMs() < this.#pausedUntilMs) return void this.#answers.delete(host)
     try {
       answer.country = await getCountry(host, signal)
+      this.#logLimit.forget()
       log.debug({ underlay: host, country: answer.country }, 'the registry says where an address is')
     } catch (error) {
       this.#pausedUntilMs = clock.monotonicMs() + PAUSE_MS
       this.#answers.delete(host)
       if (!signal.aborted)
-        log.info({ underlay: host, reason: messageOf(error) }, 'the country of an address is not known')
+        this.#logLimit.write(messageOf(error), (omitted) =>
+          log.info(
+            { underlay: host, reason: messageOf(error), ...omitted },
+            'the country of an address is not known',
+          ),
+        )
     }
     if (answer.country !== undefined) onFound()
   }

@@ -49,6 +49,7 @@ export class NetworkConfiguration {
   #fetching: Promise<void> | undefined
   #lastNewsMs: number
   #lastAnswerMs = Number.NEGATIVE_INFINITY
+  /** One line for each reason, not one for each try. */
   readonly #logLimit: LogLimit
 
   /** @param keys asked each time: the certificate, and so the key's use, may be renewed */
@@ -56,7 +57,7 @@ export class NetworkConfiguration {
     this.#components = components
     this.#keys = keys
     this.#lastNewsMs = components.clock.monotonicMs()
-    this.#logLimit = new LogLimit(components.clock)
+    this.#logLimit = new LogLimit(components.clock, { burst: 1 })
   }
 
   /** The present configuration. Only after `start`. */
@@ -88,6 +89,7 @@ export class NetworkConfiguration {
       try {
         const fetched = await this.#fetch(signal)
         cache.writeConfig(fetched.values)
+        this.#logLimit.forget()
         return this.#begin(fetched)
       } catch (error) {
         signal.throwIfAborted()
@@ -99,7 +101,12 @@ export class NetworkConfiguration {
           )
           return this.#begin(first.fallback)
         }
-        log.warn({ reason: messageOf(error), retryMs: delayMs }, 'the registry gives no configuration')
+        this.#logLimit.write(messageOf(error), (omitted) =>
+          log.warn(
+            { reason: messageOf(error), retryMs: delayMs, ...omitted },
+            'the registry gives no configuration',
+          ),
+        )
         await this.#components.clock.sleep(delayMs, signal)
       }
     }
@@ -156,6 +163,7 @@ export class NetworkConfiguration {
         const config = await this.#fetch(signal)
         this.#lastNewsMs = clock.monotonicMs()
         this.#lastAnswerMs = this.#lastNewsMs
+        this.#logLimit.forget()
         const before = this.config
         if (compareVersions(config.version, before.version) === 0) return
         cache.writeConfig(config.values)

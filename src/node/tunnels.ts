@@ -6,6 +6,7 @@ import { type PeerAddress, preferWorking, type TunnelProtocol } from '../core/va
 import { type Prefix, subnetNameOf } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { LogLimit } from '../platform/log-limit.ts'
 import type { BootstrapPeer } from '../platform/registry-client.ts'
 import type { Cache } from './cache/cache.ts'
 import { GracefulClosing } from './graceful-closing.ts'
@@ -132,11 +133,14 @@ export class Tunnels implements AsyncDisposable {
   readonly servers: TunnelServers
   /** Of tunnels that carry routes. */
   readonly closing: GracefulClosing
+  /** One line for each reason, not one for each try. */
+  readonly #bootstrapLog: LogLimit
   #decision: { readonly atMs: number; readonly timer: Disposable } | undefined
 
   constructor(components: TunnelComponents, limits: TunnelLimits, settings: TunnelSettings) {
     this.#components = components
     this.#limits = limits
+    this.#bootstrapLog = new LogLimit(components.clock, { burst: 1 })
     this.closing = new GracefulClosing({
       ...components,
       send: components.sendClosing,
@@ -448,10 +452,13 @@ export class Tunnels implements AsyncDisposable {
     let peer: BootstrapPeer | undefined
     try {
       peer = await getBootstrapPeer(this.#stopping.signal)
+      this.#bootstrapLog.forget()
       log.debug({ peer: peer && subnetNameOf(peer.prefix) }, 'the registry proposes a peer')
     } catch (error) {
       if (this.#stopping.signal.aborted) return
-      log.info({ reason: messageOf(error) }, 'the registry proposes no peer')
+      this.#bootstrapLog.write(messageOf(error), (omitted) =>
+        log.info({ reason: messageOf(error), ...omitted }, 'the registry proposes no peer'),
+      )
     }
     this.#policy.bootstrapAnswered(peer, clock.monotonicMs())
     this.changed()

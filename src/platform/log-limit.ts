@@ -16,10 +16,13 @@ interface Kind {
  * minutes. */
 export class LogLimit {
   readonly #clock: Pick<Clock, 'monotonicMs'>
+  readonly #burst: number
   readonly #kinds = new Map<string, Kind>()
 
-  constructor(clock: Pick<Clock, 'monotonicMs'>) {
+  /** @param burst how many are written at once: 1 for what is tried again until it succeeds */
+  constructor(clock: Pick<Clock, 'monotonicMs'>, { burst = BURST }: { readonly burst?: number } = {}) {
     this.#clock = clock
+    this.#burst = burst
   }
 
   /**
@@ -34,10 +37,15 @@ export class LogLimit {
     write(omitted > 0 ? { omitted } : {})
   }
 
+  /** What went wrong is right again: should it go wrong once more, that is news. */
+  forget(): void {
+    this.#kinds.clear()
+  }
+
   #begin(kind: string): Kind {
     const [oldest] = this.#kinds.keys()
     if (this.#kinds.size >= MAX_KINDS && oldest !== undefined) this.#kinds.delete(oldest)
-    const begun = { bucket: new TokenBucket(PER_SECOND, BURST), omitted: 0 }
+    const begun = { bucket: new TokenBucket(PER_SECOND, this.#burst), omitted: 0 }
     this.#kinds.set(kind, begun)
     return begun
   }

@@ -18,10 +18,11 @@ export interface RegistryIdentity {
   readonly decrypt: Decryptor
 }
 
-/** When the registry last answered, and what went wrong since. */
+/** How the registry was. */
 export interface RegistryContact {
-  /** Milliseconds since the Unix epoch. */
+  /** When it last answered, whatever that was. Milliseconds since the Unix epoch. */
   readonly lastAnswerMs: number | undefined
+  /** Why the last call failed; undefined: it did not. */
   readonly lastError: string | undefined
 }
 
@@ -69,7 +70,11 @@ export class RegistryClient {
   }
 
   /** The CA's certificate in PEM. */
-  async getCa(signal?: AbortSignal): Promise<string> {
+  getCa(signal?: AbortSignal): Promise<string> {
+    return this.#noted(this.#askCa(signal))
+  }
+
+  async #askCa(signal?: AbortSignal): Promise<string> {
     const answer = await this.#get(formatTarget('getCa', {}), {}, signal)
     // Every registry has a CA: what does not know it is a web server of another kind.
     if (answer.status >= 400 && answer.status < 500) throw this.#notARegistry(`status ${answer.status}`)
@@ -125,12 +130,10 @@ export class RegistryClient {
     return { prefix: prefixOfBits(prefix), addresses: parseAddressList(addresses).addresses }
   }
 
-  async #public(
-    method: MethodName,
-    parameters: Record<string, string>,
-    signal?: AbortSignal,
-  ): Promise<Buffer> {
-    return this.#result(await this.#get(formatTarget(method, parameters), {}, signal))
+  #public(method: MethodName, parameters: Record<string, string>, signal?: AbortSignal): Promise<Buffer> {
+    return this.#noted(
+      this.#get(formatTarget(method, parameters), {}, signal).then((answer) => this.#result(answer)),
+    )
   }
 
   /** Calls are made one after another: each secret is used once. */
@@ -139,7 +142,7 @@ export class RegistryClient {
     parameters: Record<string, string>,
     signal?: AbortSignal,
   ): Promise<Buffer> {
-    const call = this.#last.then(() => this.#callWithRetry(method, parameters, signal))
+    const call = this.#noted(this.#last.then(() => this.#callWithRetry(method, parameters, signal)))
     this.#last = call.catch(() => {})
     return call
   }
@@ -205,23 +208,26 @@ export class RegistryClient {
   }
 
   async #get(target: string, headers: Record<string, string>, signal?: AbortSignal): Promise<HttpAnswer> {
-    try {
-      const answer = await this.#httpGet(target, headers, signal)
-      this.#contact = { lastAnswerMs: this.#now(), lastError: undefined }
-      return answer
-    } catch (error) {
-      this.#contact = { ...this.#contact, lastError: messageOf(error) }
-      throw error
-    }
-  }
-
-  #httpGet(target: string, headers: Record<string, string>, signal?: AbortSignal): Promise<HttpAnswer> {
-    return httpGet(this.#url, target, {
+    const answer = await httpGet(this.#url, target, {
       headers,
       timeoutMs: this.#timeoutMs,
       maxBodyLength: MAX_BODY_LENGTH,
       signal,
     })
+    this.#contact = { ...this.#contact, lastAnswerMs: this.#now() }
+    return answer
+  }
+
+  /** Remembers how a call ended: whoever answers need not be a registry. */
+  async #noted<T>(call: Promise<T>): Promise<T> {
+    try {
+      const result = await call
+      this.#contact = { ...this.#contact, lastError: undefined }
+      return result
+    } catch (error) {
+      this.#contact = { ...this.#contact, lastError: messageOf(error) }
+      throw error
+    }
   }
 
   /** The body of a good answer. @throws Re6stError for any other */

@@ -34,6 +34,7 @@ export const inwardNeeds = (surroundings: Surroundings): readonly Need[] => [
   ...registry(surroundings),
   ...babel(surroundings),
   discovery(surroundings),
+  ...neighbourPings(surroundings),
   ...fromNodes(surroundings),
   ...gateway(surroundings),
 ]
@@ -150,6 +151,24 @@ function discovery(surroundings: Surroundings): Need {
     ],
   )
 }
+
+const neighbourPings = (surroundings: Surroundings): readonly Need[] =>
+  [ANY_TUNNEL, ...surroundings.options.interfaces].map((iif) =>
+    needOf(
+      'input',
+      { iif, family: 'ipv6', saddr: LINK_LOCAL, protocol: 'ipv6-icmp', icmpTypes: [ICMPV6.echoRequest] },
+      {
+        title: `neighbours ping this node over ${placeOf(iif)}`,
+        why: 're6st doctor, there, asks so whether what it sends arrives here',
+      },
+      (iif === ANY_TUNNEL ? tunnelsOf(surroundings) : [iif]).map((one) => ({
+        iif: one,
+        saddr: NEIGHBOUR,
+        daddr: OWN_LINK_LOCAL,
+        icmpType: ICMPV6.echoRequest,
+      })),
+    ),
+  )
 
 function fromNodes(surroundings: Surroundings): readonly Need[] {
   const inside = insideOf(surroundings)

@@ -45,6 +45,7 @@ export const outwardNeeds = (surroundings: Surroundings): readonly Need[] => [
   ...gateway(surroundings),
   ...babel(surroundings),
   discovery(surroundings),
+  ...neighbourPings(surroundings),
   ...toNodes(surroundings),
 ]
 
@@ -246,6 +247,24 @@ function discovery(surroundings: Surroundings): Need {
     ],
   )
 }
+
+const neighbourPings = (surroundings: Surroundings): readonly Need[] =>
+  [ANY_TUNNEL, ...surroundings.options.interfaces].map((oif) =>
+    needOf(
+      'output',
+      { oif, family: 'ipv6', daddr: LINK_LOCAL, protocol: 'ipv6-icmp', icmpTypes: [ICMPV6.echoRequest] },
+      {
+        title: `this node pings its neighbours over ${placeOf(oif)}`,
+        why: 're6st doctor asks so whether what it sends arrives there',
+      },
+      (oif === ANY_TUNNEL ? tunnelsOf(surroundings) : [oif]).map((one) => ({
+        oif: one,
+        saddr: OWN_LINK_LOCAL,
+        daddr: NEIGHBOUR,
+        icmpType: ICMPV6.echoRequest,
+      })),
+    ),
+  )
 
 function toNodes(surroundings: Surroundings): readonly Need[] {
   const inside = insideOf(surroundings)

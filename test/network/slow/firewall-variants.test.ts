@@ -3,6 +3,7 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import { programOf } from '../../../lab/programs.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
+import { finds } from '../../support/doctor.ts'
 import { pings, tunnelsOf, withNetwork } from '../../support/networks.ts'
 
 const TIMEOUT_MS = 400_000
@@ -34,7 +35,7 @@ async function fortify({ machine }: Re6stNode, words: readonly string[], kind: k
 }
 
 test(
-  'behind a firewall of exactly the printed rules, for iptables too, tunnels over UDP and IPv6 and --client carry packets',
+  'behind a firewall of exactly the printed rules, for iptables too, tunnels over UDP and IPv6 and --client carry packets, and the doctor finds nothing',
   { timeout: TIMEOUT_MS },
   () =>
     withNetwork(
@@ -72,6 +73,7 @@ test(
           await pings(lab, peer.machine, node.address)
           const protocols = new Set((await tunnelsOf(node)).map((tunnel) => tunnel.protocol))
           expect([...protocols]).toEqual([protocol])
+          await finds(lab, node, [])
         }
       },
     ),

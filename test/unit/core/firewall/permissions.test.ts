@@ -22,6 +22,7 @@ describe('what a node needs', () => {
       'meta nfproto ipv4 tcp dport 1194',
       'iifname "re6stnet*" ip6 saddr fe80::/10 udp dport 6696',
       'icmpv6 type { mld-listener-query, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }',
+      'iifname "re6stnet*" ip6 saddr fe80::/10 icmpv6 type { echo-request }',
       'ip6 saddr 2001:db8:42::/48 udp dport 326',
       'ip6 saddr 2001:db8:42::/48 meta l4proto ipv6-icmp',
       'ip daddr 224.0.0.1 udp dport 5350',
@@ -38,6 +39,7 @@ describe('what a node needs', () => {
       'meta nfproto ipv4 udp dport 5351',
       'oifname "re6stnet*" ip6 saddr fe80::/10 udp dport 6696',
       'icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld2-listener-report }',
+      'oifname "re6stnet*" ip6 daddr fe80::/10 icmpv6 type { echo-request }',
       'ip6 daddr 2001:db8:42::/48 udp dport 326',
       'ip6 daddr 2001:db8:42::/48 meta l4proto ipv6-icmp',
     ])

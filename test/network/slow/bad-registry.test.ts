@@ -1,0 +1,134 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { type Lab, withLab } from '../../../lab/lab.ts'
+import { PingMonitor } from '../../../lab/pings.ts'
+import { memoryMb } from '../../../lab/process-cost.ts'
+import { Re6stNetwork } from '../../../lab/re6st-network.ts'
+import type { Re6stNode } from '../../../lab/re6st-node.ts'
+import { DEADLINE_MS, statusOf, tunnelsOf } from '../../support/networks.ts'
+import { type RogueRegistry, rogueRegistry } from '../../support/rogue-registry.ts'
+import type { RogueBehaviour } from '../../support/rogue-registry-process.ts'
+
+const TIMEOUT_MS = 400_000
+/** More than a time-out of the registry. */
+const SILENCE_MS = 60_000 + DEADLINE_MS
+
+/** What a node says to each kind of bad registry. */
+const FAULTS: readonly (readonly [RogueBehaviour, RegExp])[] = [
+  ['garbage', /what answers there does not speak HTTP: is --registry right\?/],
+  ['garbage-in-http', /its hello is not signed by our CA: is --registry right\?/],
+  ['half-body', /the answer was cut off/],
+  ['endless-body', /the answer is longer than \d+ bytes/],
+  ['wrong-hmac', /the answer is not from our registry \(its HMAC is wrong\)/],
+  ['status-500', /it failed \(status 500\)/],
+  ['redirect', /this is not a re6st registry \(status 302\)/],
+  ['wrong-types', /the network configuration cannot be used: .*client_count is not a number that makes sense/],
+  ['wrong-signature', /the network configuration cannot be used: .*signature/],
+]
+
+/** A node whose registry may do what it likes. */
+interface Victim {
+  readonly node: Re6stNode
+  readonly registry: RogueRegistry
+}
+
+async function victim(lab: Lab, network: Re6stNetwork, name: string): Promise<Victim> {
+  const node = await network.enrol(await lab.host(name))
+  const keyFile = path.join(node.configurationDirectory, 'cert.key')
+  return { node, registry: await rogueRegistry(node.machine, network.registryUrl, keyFile) }
+}
+
+const start = ({ node, registry }: Victim) => node.start('--registry', registry.url)
+
+const linesOf = ({ node }: Victim): string[] =>
+  readFileSync(`${node.logDirectory}/re6stnet.log`, 'utf8').split('\n')
+
+const complaints = (lines: readonly string[]): string[] => lines.filter((line) => / (WARN|ERROR) /.test(line))
+
+/** Waits for a line in its log, after the first `from`. */
+const logs = (lab: Lab, one: Victim, pattern: RegExp, from: number, deadlineMs = DEADLINE_MS) =>
+  lab.waitFor(
+    () =>
+      linesOf(one)
+        .slice(from)
+        .some((line) => pattern.test(line)),
+    {
+      what: `${one.node.name} to log ${pattern}`,
+      deadlineMs,
+    },
+  )
+
+describe('a node that runs', { timeout: TIMEOUT_MS }, () => {
+  test('goes on whatever its registry answers, says once what is wrong, and takes the news when it can', () =>
+    withLab({ name: 'bad-registry' }, async (lab) => {
+      const registryOn = await lab.host('registry')
+      const network = await Re6stNetwork.create(lab, { registryOn, helloSeconds: 2 })
+      const own = await network.join(registryOn)
+      const silenced = await victim(lab, network, 'silenced')
+      const misled = [await victim(lab, network, 'one'), await victim(lab, network, 'two')]
+      const victims = [silenced, ...misled]
+      for (const each of victims) start(each)
+      await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+
+      const pids = victims.map(({ node }) => node.daemon?.pid ?? 0)
+      const memory = () => pids.map((pid) => memoryMb(pid, 'Anonymous'))
+      const memoryBefore = memory()
+      const pings = victims.map(({ node }) => new PingMonitor(own.machine, node.address))
+      for (const each of pings)
+        await lab.waitFor(() => each.steadyMs > 1_000, { what: 'steady pings', deadlineMs: DEADLINE_MS })
+      for (const each of pings) each.reset()
+      let versions = 0
+      /** The registry has another configuration, and all hear of that. */
+      const makeNews = async () => {
+        await network.stopRegistry()
+        await network.startRegistry('--tunnel-refresh', `${300 + ++versions}`)
+      }
+
+      // This one waits for an answer all the while.
+      const silencedFrom = linesOf(silenced).length
+      silenced.registry.behave('silence')
+      for (let round = 0; round < FAULTS.length; round += misled.length) {
+        const cases = misled.flatMap((each, index) => {
+          const fault = FAULTS[round + index]
+          return fault ? [{ each, fault, from: linesOf(each).length }] : []
+        })
+        for (const { each, fault } of cases) each.registry.behave(fault[0])
+        const before = cases.map(({ each }) => each.registry.requests.length)
+        await makeNews()
+        for (const [index, { each, fault, from }] of cases.entries()) {
+          await logs(lab, each, fault[1], from)
+          // Each try says hello, and some of them more.
+          const tries = () =>
+            each.registry.requests.slice(before[index]).filter((line) => line.includes('/hello')).length
+          await lab.waitFor(() => tries() >= 2, { what: 'another try', deadlineMs: DEADLINE_MS })
+        }
+        for (const { each } of cases) each.registry.behave('good')
+        for (const { each, fault, from } of cases) {
+          await logs(lab, each, /INFO new network configuration changes=tunnel-limits/, from)
+          const said = complaints(linesOf(each).slice(from))
+          expect(said, fault[0]).toHaveLength(1)
+          expect(said[0]).toMatch(fault[1])
+          expect((await statusOf(each.node)).registry.lastError).toBeNull()
+        }
+      }
+      expect((await statusOf(silenced.node)).connected).toBe(true)
+      await logs(lab, silenced, /no whole answer within 60 s/, silencedFrom, SILENCE_MS)
+      expect((await statusOf(silenced.node)).registry.lastError).toMatch(/no whole answer within 60 s/)
+      silenced.registry.behave('good')
+      await logs(lab, silenced, /INFO new network configuration/, silencedFrom, SILENCE_MS)
+      expect(complaints(linesOf(silenced).slice(silencedFrom))).toHaveLength(1)
+
+      for (const each of pings) expect((await each.stop()).longestGapMs).toBeLessThan(1_000)
+      for (const [index, after] of memory().entries())
+        expect(after - (memoryBefore[index] ?? 0)).toBeLessThan(40)
+      const marks = victims.map((each) => linesOf(each).length)
+      await network.callRegistry('updateHMAC')
+      for (const [index, each] of victims.entries()) {
+        await logs(lab, each, /INFO new network configuration changes=.*mac-keys/, marks[index] ?? 0)
+        expect(each.node.daemon?.end).toBeUndefined()
+        expect(await tunnelsOf(each.node)).not.toEqual([])
+      }
+      await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+    }))
+})
