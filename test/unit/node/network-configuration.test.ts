@@ -83,21 +83,24 @@ describe('a registry that answers with what cannot be used', () => {
     ['values of wrong types', good(2n, { hello: 'soon', crl: 'none', encrypt: 7 })],
     ['a wrong signature', good(2n, { version: Buffer.concat([makeVersion(2n, caKey), Buffer.of(1)]) })],
     ['an error', new Error('no whole answer within 60 s')],
-  ])('%s changes nothing, is logged once and then now and then, and asked for again and again', async (_, bad) => {
-    const { configuration, warnings, seen, controller } = await started(good(1n))
-    seen.answer = bad
-    configuration.newerVersionSeen(controller.signal)
-    await expect.poll(() => seen.asked, PATIENCE).toBeGreaterThan(60)
-    expect(configuration.config.helloIntervalMs).toBe(15_000)
-    expect(seen.changes).toBe(0)
-    // Once at once, and then once in ten minutes, which are ten tries.
-    expect(warnings.length).toBeGreaterThanOrEqual(5)
-    expect(warnings.length).toBeLessThan(seen.asked / 8)
-    expect(Math.max(...seen.sleptMs)).toBe(60_000)
-    seen.answer = good(3n, { hello: 4 })
-    await expect.poll(() => configuration.config.helloIntervalMs, PATIENCE).toBe(4_000)
-    expect(seen.changes).toBe(1)
-  })
+  ])(
+    '%s changes nothing, is logged once and then now and then, and asked for again and again',
+    async (_, bad) => {
+      const { configuration, warnings, seen, controller } = await started(good(1n))
+      seen.answer = bad
+      configuration.newerVersionSeen(controller.signal)
+      await expect.poll(() => seen.asked, PATIENCE).toBeGreaterThan(60)
+      expect(configuration.config.helloIntervalMs).toBe(15_000)
+      expect(seen.changes).toBe(0)
+      // Once at once, and then once in ten minutes, which are ten tries.
+      expect(warnings.length).toBeGreaterThanOrEqual(5)
+      expect(warnings.length).toBeLessThan(seen.asked / 8)
+      expect(Math.max(...seen.sleptMs)).toBe(60_000)
+      seen.answer = good(3n, { hello: 4 })
+      await expect.poll(() => configuration.config.helloIntervalMs, PATIENCE).toBe(4_000)
+      expect(seen.changes).toBe(1)
+    },
+  )
 })
 
 it('a configuration that has run out, or a clock that is wrong, makes a node ask every ten minutes at most', async () => {
