@@ -60,8 +60,10 @@ export class TunnelServers {
   }
 
   #inTurn(change: () => Promise<void>): Promise<void> {
-    this.#turn = this.#turn.then(change)
-    return this.#turn
+    const done = this.#turn.then(change)
+    // What fails is for its caller to hear, and no reason not to do what is asked next.
+    this.#turn = done.catch(() => {})
+    return done
   }
 
   async #settle(): Promise<void> {

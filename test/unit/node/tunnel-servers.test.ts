@@ -10,6 +10,7 @@ const UDP: ServerPlace = { iface: 're6stnet-udp', protocol: 'udp', port: 1194 }
 function rig() {
   const events: string[] = []
   const taken = new Set<string>()
+  const stuck = new Set<string>()
   const retries: (() => void)[] = []
   const stopping = new AbortController()
   const moment = () => new Promise<void>((resolve) => setImmediate(resolve))
@@ -25,6 +26,7 @@ function rig() {
           dropClient() {},
           async stop() {
             await moment()
+            if (stuck.has(spec.iface)) throw new Error('it cannot be stopped')
             events.push(`-${spec.protocol}`)
           },
         }
@@ -41,7 +43,7 @@ function rig() {
     specOf: (place) => ({ ...place, admit: () => ({ admit: true }), onEvent: () => {} }),
     signal: stopping.signal,
   })
-  return { servers, events, taken, retries, stopping, moment }
+  return { servers, events, taken, stuck, retries, stopping, moment }
 }
 
 describe('the servers of a node', () => {
@@ -93,6 +95,16 @@ describe('the servers of a node', () => {
     retries.pop()?.()
     for (let turns = 0; turns < 10; turns++) await moment()
     expect(events).toEqual(['+udp', '+tcp'])
+  })
+
+  it('go on to change after a change that failed', async () => {
+    const { servers, events, stuck } = rig()
+    await servers.start([TCP])
+    stuck.add('re6stnet-tcp')
+    await expect(servers.provide([UDP])).rejects.toThrow('it cannot be stopped')
+    stuck.clear()
+    await servers.provide([UDP])
+    expect(events).toEqual(['+tcp', '-tcp', '+udp'])
   })
 
   it('are not tried again when the node stops', async () => {
