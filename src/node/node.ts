@@ -176,7 +176,7 @@ export async function startNode(
       },
       onMoved: () => {
         tunnels.checkAll()
-        if (single) void single.check()
+        single?.check()
       },
     }),
   )

@@ -82,7 +82,11 @@ export class SingleClient implements AsyncDisposable {
   }
 
   /** Ends the tunnel if its peer does not answer. */
-  async check(): Promise<void> {
+  check(): void {
+    this.#background(this.#check())
+  }
+
+  async #check(): Promise<void> {
     const { router, log, isNeighbourThere } = this.#components
     const tunnel = this.#tunnel
     const neighbour = router.neighbours.find(({ iface }) => iface === IFACE)
@@ -126,7 +130,7 @@ export class SingleClient implements AsyncDisposable {
         return this.#components.onPeer(peer.prefix)
       }
       case 'silent':
-        return void this.check()
+        return this.check()
       case 'down': {
         log.info({ iface: IFACE, reason: event.reason, retryMs: this.#delayMs }, 'tunnel down')
         if (this.#info.state === 'up') this.#background(router.removeInterface(IFACE))

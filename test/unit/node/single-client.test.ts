@@ -1,6 +1,73 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parseAddressList } from '../../../src/core/values/address-list.ts'
-import { usableRemotes } from '../../../src/node/single-client.ts'
+import { prefixOfBits } from '../../../src/core/values/prefix.ts'
+import { SingleClient, usableRemotes } from '../../../src/node/single-client.ts'
+import type { ClientSpec } from '../../../src/node/transport/transport.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
+import { silentLog } from '../../../src/platform/log.ts'
+
+const { addresses: REMOTES } = parseAddressList('203.0.113.1,1194,tcp')
+const LINK = { rxcost: 96, txcost: 96, cost: 96, rttMs: undefined }
+const NEIGHBOUR = { ...LINK, address: 'fe80::1', iface: 're6stnet' }
+
+/** A client whose tunnel is up, and whose peer answers or not. */
+function rig({ isNeighbour = true } = {}) {
+  const asked: ((isThere: boolean) => void)[] = []
+  const specs: ClientSpec[] = []
+  const retries: (() => void)[] = []
+  let stops = 0
+  const refuse = () => Promise.reject(new Error('not for a client'))
+  const client = new SingleClient(
+    {
+      transport: {
+        listen: refuse,
+        connect(spec) {
+          specs.push(spec)
+          const stop = async () => {
+            stops++
+            spec.onEvent({ kind: 'down', reason: 'stopped' })
+          }
+          return { spec, traffic: { receivedBytes: 0, sentBytes: 0 }, stop }
+        },
+      },
+      router: {
+        neighbours: isNeighbour ? [NEIGHBOUR] : [],
+        routes: [],
+        addInterface: async () => {},
+        removeInterface: async () => {},
+        leaveInterface: refuse,
+        setCost: refuse,
+        remembers: () => false,
+        watch: () => ({ [Symbol.dispose]() {} }),
+      },
+      clock: {
+        ...systemClock,
+        after: (_, action) => {
+          retries.push(action)
+          return { [Symbol.dispose]() {} }
+        },
+      },
+      log: silentLog,
+      onPeer() {},
+      onExternalAddress() {},
+      isNeighbourThere: () => new Promise((resolve) => asked.push(resolve)),
+    },
+    { isRevoked: () => false },
+    REMOTES,
+  )
+  client.start()
+  const remote = { address: '203.0.113.1', port: 1194, protocol: 'tcp' } as const
+  const up = () =>
+    specs.at(-1)?.onEvent({
+      kind: 'up',
+      peer: { prefix: prefixOfBits('0000000000000001'), serial: 2n },
+      remote,
+      externalAddress: undefined,
+    })
+  up()
+  const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
+  return { client, asked, specs, retries, up, settled, stops: () => stops }
+}
 
 it('--client leaves out remotes over IPv6 where there are no tunnels over it, and says so if none is left', () => {
   const { addresses } = parseAddressList('2001:db8::1,1194,tcp6;203.0.113.1,1194,tcp')
@@ -9,4 +76,47 @@ it('--client leaves out remotes over IPv6 where there are no tunnels over it, an
   expect(() => usableRemotes(addresses.slice(0, 1), false)).toThrow(
     /^--client: .*add a remote with tcp or udp$/,
   )
+})
+
+describe('the tunnel of --client whose peer is silent', () => {
+  it('stays when the peer answers, who is asked once at a time', async () => {
+    const { client, asked, specs, settled, stops } = rig()
+    specs[0]?.onEvent({ kind: 'silent' })
+    client.check()
+    expect(asked).toHaveLength(1)
+    asked.pop()?.(true)
+    await settled()
+    expect(stops()).toBe(0)
+    client.check()
+    expect(asked).toHaveLength(1)
+  })
+
+  it('is made anew when nobody answers', async () => {
+    const { client, asked, specs, retries, settled, stops } = rig()
+    specs[0]?.onEvent({ kind: 'silent' })
+    asked.pop()?.(false)
+    await settled()
+    expect(stops()).toBe(1)
+    expect(client.list()[0]?.state).toBe('failed')
+    retries.pop()?.()
+    expect(specs).toHaveLength(2)
+  })
+
+  it('is not the next one: what was asked of an earlier tunnel ends none', async () => {
+    const { client, asked, specs, retries, up, settled, stops } = rig()
+    client.check()
+    specs[0]?.onEvent({ kind: 'down', reason: 'connection reset by the peer' })
+    retries.pop()?.()
+    up()
+    asked.pop()?.(false)
+    await settled()
+    expect(stops()).toBe(0)
+    expect(client.list()[0]?.state).toBe('up')
+  })
+
+  it('waits for OpenVPN where routing knows nobody to ask', () => {
+    const { asked, specs } = rig({ isNeighbour: false })
+    specs[0]?.onEvent({ kind: 'silent' })
+    expect(asked).toEqual([])
+  })
 })
