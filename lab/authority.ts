@@ -46,16 +46,22 @@ export async function makeAuthority(directory: string, network: Network): Promis
 }
 
 /** The same certificate, signed anew, but expired for a day: what a machine has that was off for too long. */
-export async function expiredCopy(authority: Authority, certificatePem: string): Promise<string> {
+export const expiredCopy = (authority: Authority, certificatePem: string): Promise<string> =>
+  copySigned(authority, certificatePem, Date.now() - DAY_MS)
+
+/** The same certificate, signed by somebody else: what a stranger makes who would like to be that machine. */
+export const forgedCopy = (stranger: Authority, certificatePem: string): Promise<string> =>
+  copySigned(stranger, certificatePem, Date.now() + DAY_MS)
+
+async function copySigned(authority: Authority, certificatePem: string, notAfterMs: number): Promise<string> {
   const certificate = new x509.X509Certificate(certificatePem)
   const key = x509.PemConverter.decodeFirst(readFileSync(authority.keyFile, 'utf8'))
-  const now = Date.now()
   const copy = await x509.X509CertificateGenerator.create({
     serialNumber: certificate.serialNumber,
     subject: certificate.subjectName,
     issuer: certificate.issuerName,
-    notBefore: new Date(now - YEAR_MS),
-    notAfter: new Date(now - DAY_MS),
+    notBefore: new Date(Date.now() - YEAR_MS),
+    notAfter: new Date(notAfterMs),
     publicKey: certificate.publicKey,
     signingAlgorithm: ALGORITHM,
     signingKey: await webcrypto.subtle.importKey('pkcs8', key, ALGORITHM, false, ['sign']),

@@ -1,7 +1,7 @@
 // Sends hostile datagrams from the namespace where it is started, as the order in its only argument says. Prints a line
 // for each kind when all of it was sent.
 import { randomBytes } from 'node:crypto'
-import { createSocket } from 'node:dgram'
+import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -19,8 +19,18 @@ export interface HostileOrder {
   readonly certificateFile: string
   readonly perSecond: number
   /** One after the other. */
-  readonly rounds: readonly { readonly kind: HostileKind; readonly count: number }[]
+  readonly rounds: readonly HostileRound[]
 }
+
+/** So many datagrams of a kind; or the certificate that a file has, as whoever has it would send it, from one address. */
+export type HostileRound =
+  | { readonly kind: HostileKind; readonly count: number }
+  | {
+      readonly kind: 'certificate'
+      readonly count: number
+      readonly certificateFile: string
+      readonly from: string
+    }
 
 /** Random bytes; forged certificates; damaged real datagrams; the longest that there are. */
 export type HostileKind = 'random' | 'hello0' | 'damaged' | 'large'
@@ -28,10 +38,14 @@ export type HostileKind = 'random' | 'hello0' | 'damaged' | 'large'
 /** Datagrams between two looks at the clock. */
 const BATCH = 20
 
+function hello0With(certificateFile: string): Buffer {
+  const certificate = readNodeCertificate(readFileSync(certificateFile, 'utf8'))
+  if (!certificate.ok) throw new Error(certificate.reason)
+  return encodeHello0(certificate.value.der)
+}
+
 const order = JSON.parse(process.argv[2] ?? '') as HostileOrder
-const certificate = readNodeCertificate(readFileSync(order.certificateFile, 'utf8'))
-if (!certificate.ok) throw new Error(certificate.reason)
-const hello0 = encodeHello0(certificate.value.der)
+const hello0 = hello0With(order.certificateFile)
 /** The same but for its signature: somebody has to verify it to know. */
 const forged = Buffer.from(hello0)
 forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1
@@ -52,21 +66,30 @@ function next(kind: HostileKind, number: number): Buffer {
   }
 }
 
-const sockets = await Promise.all(
-  order.from.map(async (address) => {
-    const socket = createSocket({ type: 'udp6', ipv6Only: true })
-    socket.on('error', () => {})
-    socket.bind({ address, port: 0 })
-    await once(socket, 'listening')
-    return socket
-  }),
-)
-for (const { kind, count } of order.rounds) {
+async function socketAt(address: string): Promise<Socket> {
+  const socket = createSocket({ type: 'udp6', ipv6Only: true })
+  socket.on('error', () => {})
+  socket.bind({ address, port: 0 })
+  await once(socket, 'listening')
+  return socket
+}
+
+const sockets = await Promise.all(order.from.map(socketAt))
+for (const round of order.rounds) {
+  const { kind, count } = round
+  if (round.kind === 'certificate') {
+    const socket = await socketAt(round.from)
+    const hello = hello0With(round.certificateFile)
+    for (let sent = 0; sent < count; sent++)
+      await new Promise((done) => socket.send(hello, NODE_PORT, order.to, done))
+    socket.close()
+    continue
+  }
   const startMs = performance.now()
   let sent = 0
   while (sent < count) {
     for (let batch = 0; batch < BATCH && sent < count; batch++, sent++)
-      sockets[sent % sockets.length]?.send(next(kind, sent), NODE_PORT, order.to)
+      sockets[sent % sockets.length]?.send(next(round.kind, sent), NODE_PORT, order.to)
     const aheadMs = (sent / order.perSecond) * 1_000 - (performance.now() - startMs)
     await (aheadMs > 1 ? sleep(aheadMs) : new Promise((resolve) => setImmediate(resolve)))
   }

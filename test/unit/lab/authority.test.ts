@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Authority, expiredCopy, makeAuthority } from '../../../lab/authority.ts'
+import { type Authority, expiredCopy, forgedCopy, makeAuthority } from '../../../lab/authority.ts'
 import { networkOfBits, networkOfCaSerial } from '../../../src/core/values/prefix.ts'
 
 describe('an authority of the lab', () => {
@@ -32,5 +32,17 @@ describe('an authority of the lab', () => {
     expect(copy.serialNumber).toBe(certificate.serialNumber)
     expect(copy.verify(certificate.publicKey)).toBe(true)
     expect(Date.parse(copy.validTo)).toBeLessThan(Date.now())
+  })
+
+  test('a forged copy of a certificate differs in its dates and in who signed it', async () => {
+    const original = readFileSync(authority.caFile, 'utf8')
+    const strangersDirectory = mkdtempSync(path.join(directory, 'stranger-'))
+    const stranger = await makeAuthority(strangersDirectory, network)
+    const copy = new X509Certificate(await forgedCopy(stranger, original))
+    const certificate = new X509Certificate(original)
+    expect(copy.subject).toBe(certificate.subject)
+    expect(copy.issuer).toBe(certificate.issuer)
+    expect(copy.verify(certificate.publicKey)).toBe(false)
+    expect(copy.verify(new X509Certificate(readFileSync(stranger.caFile)).publicKey)).toBe(true)
   })
 })
