@@ -40,13 +40,25 @@ test('a gateway that is silent, or answers nonsense, delays no tunnel, and is to
           nodeOptions: ['--ip', 'upnp'],
         }),
       )
+    // With a cache, a start depends neither on whom the registry proposes nor on whom it can ask.
+    const before = new Map<Re6stNode, number>()
+    for (const node of behind) {
+      await lab.waitFor(() => logOf(node).some((line) => line.includes(' tunnel up ')), {
+        what: `the first tunnel of ${node.name}`,
+        deadlineMs: DEADLINE_MS,
+      })
+      await node.stop()
+      before.set(node, logOf(node).length - 1)
+      node.start('--ip', 'upnp')
+    }
+    const sinceStart = (node: Re6stNode) => logOf(node).slice(before.get(node))
     const isWarning = (line: string) => line.includes(' WARN ') && line.includes('the gateway')
-    await lab.waitFor(() => behind.every((node) => logOf(node).some(isWarning)), {
+    await lab.waitFor(() => behind.every((node) => sinceStart(node).some(isWarning)), {
       what: 'both to say what is wrong with their gateway',
       deadlineMs: DEADLINE_MS,
     })
     for (const node of behind) {
-      const lines = logOf(node)
+      const lines = sinceStart(node)
       const warnedAt = lines.findIndex(isWarning)
       expect(lines.slice(0, warnedAt).join('\n'), node.name).toContain(' tunnel up ')
       expect(lines[warnedAt]).toMatch(/the gateway (answers neither|cannot be understood)/)
@@ -56,9 +68,9 @@ test('a gateway that is silent, or answers nonsense, delays no tunnel, and is to
     await lab.waitFor(
       () =>
         behind.every(
-          (node) => logOf(node).filter((line) => / (DEBUG|WARN) +the gateway /.test(line)).length > 1,
+          (node) => sinceStart(node).filter((line) => / (DEBUG|WARN) +the gateway /.test(line)).length > 1,
         ),
       { what: 'both to be asked again', deadlineMs: DEADLINE_MS },
     )
-    for (const node of behind) expect(logOf(node).filter(isWarning)).toHaveLength(1)
+    for (const node of behind) expect(sinceStart(node).filter(isWarning)).toHaveLength(1)
   }))
