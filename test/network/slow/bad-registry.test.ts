@@ -6,7 +6,7 @@ import { PingMonitor } from '../../../lab/pings.ts'
 import { memoryMb } from '../../../lab/process-cost.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
-import { DEADLINE_MS, statusOf, tunnelsOf } from '../../support/networks.ts'
+import { DEADLINE_MS, pings, statusOf, tunnelsOf } from '../../support/networks.ts'
 import { type RogueRegistry, rogueRegistry } from '../../support/rogue-registry.ts'
 import type { RogueBehaviour } from '../../support/rogue-registry-process.ts'
 
@@ -80,10 +80,10 @@ describe('a node that runs', { timeout: TIMEOUT_MS }, () => {
       const pids = victims.map(({ node }) => node.daemon?.pid ?? 0)
       const memory = () => pids.map((pid) => memoryMb(pid, 'Anonymous'))
       const memoryBefore = memory()
-      const pings = victims.map(({ node }) => new PingMonitor(own.machine, node.address))
-      for (const each of pings)
+      const monitors = victims.map(({ node }) => new PingMonitor(own.machine, node.address))
+      for (const each of monitors)
         await lab.waitFor(() => each.steadyMs > 1_000, { what: 'steady pings', deadlineMs: DEADLINE_MS })
-      for (const each of pings) each.reset()
+      for (const each of monitors) each.reset()
       let versions = 0
       /** The registry has another configuration, and all hear of that. */
       const makeNews = async () => {
@@ -125,7 +125,7 @@ describe('a node that runs', { timeout: TIMEOUT_MS }, () => {
       await logs(lab, silenced, /INFO +new network configuration/, silencedFrom, SILENCE_MS)
       expect(complaints(linesOf(silenced).slice(silencedFrom))).toHaveLength(1)
 
-      for (const each of pings) expect((await each.stop()).longestGapMs).toBeLessThan(1_000)
+      for (const each of monitors) expect((await each.stop()).longestGapMs).toBeLessThan(1_000)
       for (const [index, after] of memory().entries())
         expect(after - (memoryBefore[index] ?? 0)).toBeLessThan(40)
       const marks = victims.map((each) => linesOf(each).length)
@@ -136,5 +136,56 @@ describe('a node that runs', { timeout: TIMEOUT_MS }, () => {
         expect(await tunnelsOf(each.node)).not.toEqual([])
       }
       await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+    }))
+})
+
+describe('a node that starts', { timeout: TIMEOUT_MS }, () => {
+  test('waits for its registry without a cache and says why, does without it with one; re6st-conf says what is wrong', () =>
+    withLab({ name: 'bad-registry-start' }, async (lab) => {
+      const registryOn = await lab.host('registry')
+      const network = await Re6stNetwork.create(lab, { registryOn, helloSeconds: 2 })
+      const own = await network.join(registryOn)
+
+      const machine = await lab.host('new')
+      const rogue = await rogueRegistry(machine, network.registryUrl, path.join(machine.directory, 'none'))
+      const enrol = () => network.enrol(machine, { options: ['--registry', rogue.url] })
+      for (const [behaviour, complaint] of [
+        ['garbage', /does not speak HTTP/],
+        ['half-body', /the answer was cut off/],
+        ['endless-body', /the answer is longer than/],
+        ['status-500', /it failed \(status 500\)/],
+        ['redirect', /this is not a re6st registry/],
+      ] as const) {
+        rogue.behave(behaviour)
+        await expect(enrol(), behaviour).rejects.toThrow(complaint)
+      }
+      rogue.behave('good')
+      await enrol()
+
+      const one = await victim(lab, network, 'one')
+      one.registry.behave('garbage-in-http')
+      start(one)
+      await logs(
+        lab,
+        one,
+        /WARN .*the registry gives no configuration .*its hello is not signed by our CA/,
+        0,
+      )
+      const said = one.registry.requests.length
+      await lab.waitFor(() => one.registry.requests.length > said, {
+        what: 'another try',
+        deadlineMs: DEADLINE_MS,
+      })
+      expect(complaints(linesOf(one))).toHaveLength(1)
+      one.registry.behave('good')
+      await pings(lab, one.node.machine, own.address)
+
+      // It knows the network, and whom to connect to.
+      for (const behaviour of ['garbage', 'endless-body', 'silence'] as const) {
+        await one.node.stop()
+        one.registry.behave(behaviour)
+        start(one)
+        await pings(lab, one.node.machine, own.address)
+      }
     }))
 })
