@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import path from 'node:path'
 import { withLab } from '../lab/lab.ts'
 import { Miniupnpd, type MiniupnpdOptions } from '../lab/miniupnpd.ts'
 import { Re6stNetwork } from '../lab/re6st-network.ts'
@@ -31,9 +29,7 @@ export function measurePortMapping(): Promise<PortMappingResult[]> {
     const node = await network.enrol(await lab.host('node', { on: gateway.lan }))
     const daemon = await Miniupnpd.start(lab, gateway)
     const results: PortMappingResult[] = []
-    const forwards = () =>
-      readFileSync(path.join(node.logDirectory, 're6stnet.log'), 'utf8').match(/the gateway forwards/g)
-        ?.length ?? 0
+    const forwards = () => node.log().match(/the gateway forwards/g)?.length ?? 0
     let expected = 0
     for (const { method, ...options } of GATEWAYS) {
       await daemon.restart(options)

@@ -86,6 +86,20 @@ export class Re6stNode {
     return path.join(this.machine.directory, 'log')
   }
 
+  get logFile(): string {
+    return path.join(this.logDirectory, 're6stnet.log')
+  }
+
+  /** All that it has logged. */
+  log(): string {
+    return readFileSync(this.logFile, 'utf8')
+  }
+
+  /** The same, line by line. */
+  logLines(): readonly string[] {
+    return this.log().split('\n').filter(Boolean)
+  }
+
   /** The running daemon, or the last one. */
   get daemon(): LabProcess | undefined {
     return this.#daemon

@@ -3,6 +3,7 @@ import { isPrivate } from '../core/tunnels/own-addresses.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { LogLimit } from '../platform/log-limit.ts'
+import { Turns } from '../platform/turns.ts'
 
 /** What looking needs. */
 interface CountriesInit {
@@ -33,7 +34,7 @@ export class Countries {
   readonly #init: CountriesInit
   readonly #answers = new Map<string, Answer>()
   /** One question at a time. */
-  #last: Promise<void> = Promise.resolve()
+  readonly #turns = new Turns()
   #pausedUntilMs = Number.NEGATIVE_INFINITY
   readonly #logLimit: LogLimit
 
@@ -62,9 +63,8 @@ export class Countries {
     const { clock } = this.#init
     const known = this.#answers.get(host)
     if (known && (known.country !== undefined || clock.monotonicMs() - known.askedMs < RETRY_MS)) return known
-    const arrived = this.#last.then(() => this.#ask(host, answer))
+    const arrived = this.#turns.take(() => this.#ask(host, answer))
     const answer: Answer = { country: undefined, askedMs: clock.monotonicMs(), arrived }
-    this.#last = arrived
     this.#keep(host, answer)
     return answer
   }

@@ -3,6 +3,7 @@ import type { NetworkConfig } from '../core/config/network-config.ts'
 import { messageOf } from '../core/errors.ts'
 import { ipv4Payload, ipv4RangeLength } from '../core/values/ipv4-payload.ts'
 import type { Logger } from '../platform/log.ts'
+import { Turns } from '../platform/turns.ts'
 import type { Kernel } from './kernel/kernel.ts'
 
 /** What it needs. */
@@ -19,7 +20,7 @@ export class NodeIpv4 {
   readonly #init: NodeIpv4Init
   #own: Ipv4Announcement | undefined
   #assigned: AsyncDisposable | undefined
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #turns = new Turns()
 
   constructor(init: NodeIpv4Init) {
     this.#init = init
@@ -32,9 +33,7 @@ export class NodeIpv4 {
 
   /** Takes the configuration into effect. Never throws: what does not work is a warning. */
   apply(ipv4: NetworkConfig['ipv4']): Promise<void> {
-    const done = this.#last.then(() => this.#apply(ipv4))
-    this.#last = done
-    return done
+    return this.#turns.take(() => this.#apply(ipv4))
   }
 
   async #apply(ipv4: NetworkConfig['ipv4']): Promise<void> {

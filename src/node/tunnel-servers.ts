@@ -1,6 +1,7 @@
 import { messageOf } from '../core/errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { Turns } from '../platform/turns.ts'
 import type { ServerSpec, Transport, TunnelServer } from './transport/transport.ts'
 
 /** Where a server listens. */
@@ -24,7 +25,7 @@ export class TunnelServers {
   /** By interface. */
   readonly #servers = new Map<string, TunnelServer>()
   #wanted: readonly ServerPlace[] = []
-  #turn: Promise<void> = Promise.resolve()
+  readonly #turns = new Turns()
   #retry: Disposable | undefined
 
   constructor(init: TunnelServersInit) {
@@ -46,24 +47,17 @@ export class TunnelServers {
   /** Has these servers from now on. Those that stay notice nothing; one that cannot listen is tried again. */
   provide(places: readonly ServerPlace[]): Promise<void> {
     this.#wanted = places
-    return this.#inTurn(() => this.#settle())
+    return this.#turns.take(() => this.#settle())
   }
 
   /** Starts all again, one after another: with another encryption, or certificate. */
   restart(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       for (const iface of [...this.#servers.keys()]) {
         await this.#stop(iface)
         await this.#settle()
       }
     })
-  }
-
-  #inTurn(change: () => Promise<void>): Promise<void> {
-    const done = this.#turn.then(change)
-    // What fails is for its caller to hear, and no reason not to do what is asked next.
-    this.#turn = done.catch(() => {})
-    return done
   }
 
   async #settle(): Promise<void> {
@@ -82,7 +76,7 @@ export class TunnelServers {
           'the server does not start',
         )
         this.#retry?.[Symbol.dispose]()
-        this.#retry = clock.after(RETRY_MS, () => void this.#inTurn(() => this.#settle()))
+        this.#retry = clock.after(RETRY_MS, () => void this.#turns.take(() => this.#settle()))
       }
     }
   }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
-import { chmod, chown, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { chmod, chown, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
@@ -40,24 +40,14 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+/** As `makeDirectoriesSync`. @throws what the file system says */
+export const makeDirectories = async (path: string): Promise<void> => makeDirectoriesSync(path)
+
 /**
  * Makes a directory, and those above it. Not by `mkdir` with `recursive`: where a file system has no room for
  * directories (`/proc/x`), that one tries for ever.
  * @throws what the file system says
  */
-export async function makeDirectories(path: string): Promise<void> {
-  try {
-    await mkdir(path)
-  } catch (error) {
-    if (await isDirectory(path)) return
-    const above = dirname(path)
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || (await isDirectory(above))) throw error
-    await makeDirectories(above)
-    await mkdir(path)
-  }
-}
-
-/** As `makeDirectories`, for the log, which is written before anything can be waited for. @throws what the file system says */
 export function makeDirectoriesSync(path: string): void {
   const exists = (one: string) => statSync(one, { throwIfNoEntry: false })?.isDirectory() === true
   try {
@@ -70,9 +60,3 @@ export function makeDirectoriesSync(path: string): void {
     mkdirSync(path)
   }
 }
-
-const isDirectory = (path: string): Promise<boolean> =>
-  stat(path).then(
-    (status) => status.isDirectory(),
-    () => false,
-  )

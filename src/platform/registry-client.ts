@@ -10,6 +10,7 @@ import { type PeerAddress, parseAddressList } from '../core/values/address-list.
 import { isBits } from '../core/values/bits.ts'
 import { type Prefix, prefixOfBits } from '../core/values/prefix.ts'
 import { type HttpAnswer, httpGet } from './http-get.ts'
+import { Turns } from './turns.ts'
 
 /** Who calls: needed for the methods of a node. */
 export interface RegistryIdentity {
@@ -48,7 +49,8 @@ export class RegistryClient {
   #secret: Buffer | undefined
   #contact: RegistryContact = { lastAnswerMs: undefined, lastError: undefined }
   readonly #now: () => number
-  #last: Promise<unknown> = Promise.resolve()
+  /** Calls are made one after another: each secret is used once. */
+  readonly #turns = new Turns()
 
   /** @throws Re6stError `OPTION` for a URL that is not http or https */
   constructor(url: string, identity?: RegistryIdentity, timeoutMs = TIMEOUT_MS, now = Date.now) {
@@ -136,15 +138,12 @@ export class RegistryClient {
     )
   }
 
-  /** Calls are made one after another: each secret is used once. */
   #authenticated(
     method: MethodName,
     parameters: Record<string, string>,
     signal?: AbortSignal,
   ): Promise<Buffer> {
-    const call = this.#noted(this.#last.then(() => this.#callWithRetry(method, parameters, signal)))
-    this.#last = call.catch(() => {})
-    return call
+    return this.#noted(this.#turns.take(() => this.#callWithRetry(method, parameters, signal)))
   }
 
   async #callWithRetry(

@@ -3,10 +3,10 @@ import { NODE_PORT } from '../session/message-codes.ts'
 import { isIpv6Protocol } from '../values/address-list.ts'
 import { familyOf, type Need, needOf, STRANGER } from './permission.ts'
 import {
-  ANY_TUNNEL,
   insideOf,
   isLoopback,
   lansOf,
+  linksOf,
   type Surroundings,
   tunnelsOf,
   uplinksOf,
@@ -112,7 +112,7 @@ function registry(surroundings: Surroundings): readonly Need[] {
 }
 
 const babel = (surroundings: Surroundings): readonly Need[] =>
-  [ANY_TUNNEL, ...surroundings.options.interfaces].map((iif) =>
+  linksOf(surroundings).map(({ name: iif, ifaces }) =>
     needOf(
       'input',
       { iif, family: 'ipv6', saddr: LINK_LOCAL, protocol: 'udp', dport: BABEL_PORT },
@@ -120,7 +120,7 @@ const babel = (surroundings: Surroundings): readonly Need[] =>
         title: `routing: Babel from ${placeOf(iif)}`,
         why: 'the neighbours there tell which ways they have; without it, no route is learnt from them',
       },
-      (iif === ANY_TUNNEL ? tunnelsOf(surroundings) : [iif]).flatMap((one) =>
+      ifaces.flatMap((one) =>
         [BABEL_GROUP, OWN_LINK_LOCAL].map((daddr) => ({
           iif: one,
           saddr: NEIGHBOUR,
@@ -153,7 +153,7 @@ function discovery(surroundings: Surroundings): Need {
 }
 
 const neighbourPings = (surroundings: Surroundings): readonly Need[] =>
-  [ANY_TUNNEL, ...surroundings.options.interfaces].map((iif) =>
+  linksOf(surroundings).map(({ name: iif, ifaces }) =>
     needOf(
       'input',
       { iif, family: 'ipv6', saddr: LINK_LOCAL, protocol: 'ipv6-icmp', icmpTypes: [ICMPV6.echoRequest] },
@@ -161,7 +161,7 @@ const neighbourPings = (surroundings: Surroundings): readonly Need[] =>
         title: `neighbours ping this node over ${placeOf(iif)}`,
         why: 're6st doctor, there, asks so whether what it sends arrives here',
       },
-      (iif === ANY_TUNNEL ? tunnelsOf(surroundings) : [iif]).map((one) => ({
+      ifaces.map((one) => ({
         iif: one,
         saddr: NEIGHBOUR,
         daddr: OWN_LINK_LOCAL,

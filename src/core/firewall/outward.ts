@@ -4,12 +4,12 @@ import { NODE_PORT } from '../session/message-codes.ts'
 import { isIpv6Protocol, TUNNEL_PROTOCOLS } from '../values/address-list.ts'
 import { type Family, type Need, needOf, type Packet, STRANGER } from './permission.ts'
 import {
-  ANY_TUNNEL,
   bareHost,
   familiesOfHost,
   insideOf,
   isLoopback,
   lansOf,
+  linksOf,
   type Surroundings,
   tunnelsOf,
   uplinksOf,
@@ -208,7 +208,7 @@ function gateway(surroundings: Surroundings): readonly Need[] {
 }
 
 const babel = (surroundings: Surroundings): readonly Need[] =>
-  [ANY_TUNNEL, ...surroundings.options.interfaces].map((oif) =>
+  linksOf(surroundings).map(({ name: oif, ifaces }) =>
     needOf(
       'output',
       { oif, family: 'ipv6', saddr: LINK_LOCAL, protocol: 'udp', dport: BABEL_PORT },
@@ -216,7 +216,7 @@ const babel = (surroundings: Surroundings): readonly Need[] =>
         title: `routing: Babel to ${placeOf(oif)}`,
         why: 'the neighbours there learn from this node which ways it has',
       },
-      (oif === ANY_TUNNEL ? tunnelsOf(surroundings) : [oif]).flatMap((one) =>
+      ifaces.flatMap((one) =>
         [BABEL_GROUP, NEIGHBOUR].map((daddr) => ({
           oif: one,
           saddr: OWN_LINK_LOCAL,
@@ -249,7 +249,7 @@ function discovery(surroundings: Surroundings): Need {
 }
 
 const neighbourPings = (surroundings: Surroundings): readonly Need[] =>
-  [ANY_TUNNEL, ...surroundings.options.interfaces].map((oif) =>
+  linksOf(surroundings).map(({ name: oif, ifaces }) =>
     needOf(
       'output',
       { oif, family: 'ipv6', daddr: LINK_LOCAL, protocol: 'ipv6-icmp', icmpTypes: [ICMPV6.echoRequest] },
@@ -257,7 +257,7 @@ const neighbourPings = (surroundings: Surroundings): readonly Need[] =>
         title: `this node pings its neighbours over ${placeOf(oif)}`,
         why: 're6st doctor asks so whether what it sends arrives there',
       },
-      (oif === ANY_TUNNEL ? tunnelsOf(surroundings) : [oif]).map((one) => ({
+      ifaces.map((one) => ({
         oif: one,
         saddr: OWN_LINK_LOCAL,
         daddr: NEIGHBOUR,

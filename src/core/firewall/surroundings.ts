@@ -26,6 +26,14 @@ export const tunnelsOf = ({ options }: Surroundings): readonly string[] =>
     ? ['re6stnet1', ...options.listeners.map(({ protocol }) => `re6stnet-${protocol}`)]
     : ['re6stnet']
 
+/** Links between neighbours: each as a rule names it, and interfaces that stand for all that this means. */
+export const linksOf = (
+  surroundings: Surroundings,
+): readonly { name: string; ifaces: readonly string[] }[] => [
+  { name: ANY_TUNNEL, ifaces: tunnelsOf(surroundings) },
+  ...surroundings.options.interfaces.map((lan) => ({ name: lan, ifaces: [lan] })),
+]
+
 /** Interfaces with machines behind them that are part of the network: LANs, and the one with the node's subnet. */
 export const lansOf = ({ options: { interfaces, mainInterface } }: Surroundings): readonly string[] => [
   ...new Set([...interfaces, ...(mainInterface === 'lo' ? [] : [mainInterface])]),

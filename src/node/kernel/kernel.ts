@@ -2,6 +2,7 @@ import { messageOf, Re6stError } from '../../core/errors.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Processes } from '../../platform/processes.ts'
 import { procSysctls, type Sysctls } from '../../platform/sysctls.ts'
+import { Turns } from '../../platform/turns.ts'
 import { type Deed, Journal } from './journal.ts'
 
 /** What the kernel can do. */
@@ -96,8 +97,8 @@ class LinuxKernel implements Kernel {
   readonly #sysctls: Sysctls
   #journal: Journal | undefined
   #lanInterfaces: readonly string[] = []
-  /** The last thing that was begun: one follows the other, as the journal has them. */
-  #turn: Promise<unknown> = Promise.resolve()
+  /** One thing follows the other, as the journal has them. */
+  readonly #turns = new Turns()
 
   constructor({ processes, log, stateFile, sysctls = procSysctls }: KernelInit) {
     this.#processes = processes
@@ -107,7 +108,7 @@ class LinuxKernel implements Kernel {
   }
 
   prepare(lanInterfaces: readonly string[]): Promise<KernelAbilities> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const boot = (await this.#sysctls.read('kernel/random/boot_id')) ?? ''
       this.#journal = await Journal.open(this.#stateFile, boot, this.#log)
       if (this.#journal.deeds.length > 0) {
@@ -123,12 +124,12 @@ class LinuxKernel implements Kernel {
   }
 
   assign(addresses: NodeAddresses): Promise<void> {
-    return this.#inTurn(() => this.#assign('ipv6', addresses))
+    return this.#turns.take(() => this.#assign('ipv6', addresses))
   }
 
   keepInside(networkCidr: string): Promise<void> {
     const more = ['metric', LAST_METRIC]
-    return this.#inTurn(() =>
+    return this.#turns.take(() =>
       this.#addRoute('ipv6', { type: 'unreachable', to: 'default', from: networkCidr, more }),
     )
   }
@@ -166,21 +167,15 @@ class LinuxKernel implements Kernel {
   }
 
   stop(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       if (this.#journal) await this.#undo(this.#journal.deeds)
       this.#journal = undefined
     })
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.catch(() => {}).then(work)
-    this.#turn = turn
-    return turn
-  }
-
   /** Does something that can be undone without the rest. */
   #undoable(work: () => Promise<void>): Promise<AsyncDisposable> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const journal = this.#opened()
       const before = journal.deeds.length
       const done = () => journal.deeds.slice(before)
@@ -191,7 +186,7 @@ class LinuxKernel implements Kernel {
         throw error
       }
       const deeds = done()
-      return { [Symbol.asyncDispose]: () => this.#inTurn(() => this.#undo(deeds)) }
+      return { [Symbol.asyncDispose]: () => this.#turns.take(() => this.#undo(deeds)) }
     })
   }
 

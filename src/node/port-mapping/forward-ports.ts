@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { NodeOptions } from '../../core/options/node-options.ts'
 import type { ForwardedPorts } from '../../core/tunnels/own-addresses.ts'
+import { Turns } from '../../platform/turns.ts'
 import { removeLeftMappings } from './left-mappings.ts'
 import { createPortMapper, type PortMapperInit, type PortToMap } from './port-mapper.ts'
 
@@ -18,7 +19,7 @@ export class PortForwarding implements AsyncDisposable {
   readonly #onChange: (forwarded: ForwardedPorts | undefined) => void
   #servers: Servers
   #running: AsyncDisposable
-  #turn: Promise<void> = Promise.resolve()
+  readonly #turns = new Turns()
   #isStopped = false
 
   /** @param onChange what it forwards now; undefined: nothing any more */
@@ -38,7 +39,7 @@ export class PortForwarding implements AsyncDisposable {
   setServers(servers: Servers): void {
     if (isDeepStrictEqual(servers, this.#servers)) return
     this.#servers = servers
-    this.#turn = this.#turn.then(async () => {
+    void this.#turns.take(async () => {
       await this.#running[Symbol.asyncDispose]()
       if (this.#isStopped) return
       this.#onChange(undefined)
@@ -48,8 +49,7 @@ export class PortForwarding implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopped = true
-    await this.#turn
-    await this.#running[Symbol.asyncDispose]()
+    await this.#turns.take(async () => await this.#running[Symbol.asyncDispose]())
   }
 }
 

@@ -34,7 +34,8 @@ export class OpenvpnServer implements TunnelServer {
   readonly #log: Logger
   readonly #logLimit: LogLimit
   readonly #stopping = new AbortController()
-  readonly #supervision: Promise<void>
+  /** Resolves when it has ended for good. */
+  readonly ended: Promise<void>
   readonly #listening = deferred()
   /** By the number that OpenVPN gave them. */
   readonly #clients = new Map<number, ServedClient>()
@@ -56,7 +57,7 @@ export class OpenvpnServer implements TunnelServer {
     this.#logLimit = new LogLimit(context.clock)
     this.#listening.promise.catch(() => {}) // whoever is interested awaits listening()
     this.#process = this.#start()
-    this.#supervision = this.#supervise()
+    this.ended = this.#supervise()
   }
 
   /** Resolves when it listens for the first time. @throws Re6stError if it cannot */
@@ -86,7 +87,7 @@ export class OpenvpnServer implements TunnelServer {
       await this.#context.clock.sleep(FAREWELL_MS)
     }
     await this.#process.stop()
-    await this.#supervision
+    await this.ended
   }
 
   #start(): OpenvpnProcess {

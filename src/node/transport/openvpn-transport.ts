@@ -88,13 +88,13 @@ export function createOpenvpnTransport(options: OpenvpnTransportOptions): Transp
         serverArguments({ ...common, managementSocket, protocol, port, dhFile }),
       )
       running.add(server)
+      void server.ended.then(() => running.delete(server))
       const abort = () => void server.stop()
       signal.addEventListener('abort', abort, { once: true })
       try {
         await server.listening()
       } catch (error) {
         await server.stop()
-        running.delete(server)
         signal.throwIfAborted()
         throw error
       } finally {

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { withLab } from '../../../lab/lab.ts'
 import { type ForwardedPort, Miniupnpd } from '../../../lab/miniupnpd.ts'
@@ -83,13 +81,10 @@ describe('two nodes behind one gateway that forwards ports', () => {
       const [one, other] = inside
       await one.killHard()
       one.start()
-      await lab.waitFor(
-        () => {
-          const log = readFileSync(path.join(one.logDirectory, 're6stnet.log'), 'utf8')
-          return log.match(/the gateway forwards/g)?.length === 2
-        },
-        { what: 'the killed node to have its port again', deadlineMs: DEADLINE_MS },
-      )
+      await lab.waitFor(() => one.log().match(/the gateway forwards/g)?.length === 2, {
+        what: 'the killed node to have its port again',
+        deadlineMs: DEADLINE_MS,
+      })
       expect(portsOf(await daemon.forwardedPorts())).toEqual(forwarded)
 
       await one.stop()

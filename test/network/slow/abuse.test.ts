@@ -4,16 +4,12 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { expiredCopy, forgedCopy, makeAuthority } from '../../../lab/authority.ts'
 import { cpuSeconds, memoryMb } from '../../../lab/process-cost.ts'
-import type { Re6stNode } from '../../../lab/re6st-node.ts'
 import { firstAddress } from '../../../src/core/values/prefix.ts'
 import type { HostileOrder } from '../../support/hostile-sender.ts'
 import { DEADLINE_MS, type TestNetwork, withNetwork } from '../../support/networks.ts'
 
 const SENDER = fileURLToPath(new URL('../../support/hostile-sender.ts', import.meta.url))
 const HELLO_SECONDS = 1
-
-const linesOf = (node: Re6stNode): string[] =>
-  readFileSync(`${node.logDirectory}/re6stnet.log`, 'utf8').split('\n')
 
 describe('UDP port 326 of a node', () => {
   test('takes 100,000 datagrams of whatever kind: the node lives, answers, keeps its memory, fills no log, and the network goes on', () =>
@@ -22,7 +18,7 @@ describe('UDP port 326 of a node', () => {
       if (!victim || !attacker || !revoked) throw new Error('the network has too few nodes')
       const { machine } = attacker
       await network.callRegistry('revoke', { cn_or_serial: revoked.subnetName })
-      await lab.waitFor(() => linesOf(victim).some((line) => /changes=.*revoked/.test(line)), {
+      await lab.waitFor(() => victim.logLines().some((line) => /changes=.*revoked/.test(line)), {
         what: 'the victim to hear of the revocation',
         deadlineMs: DEADLINE_MS,
       })
@@ -59,7 +55,7 @@ describe('UDP port 326 of a node', () => {
           { kind: 'large', count: 50 },
         ],
       }
-      const linesBefore = linesOf(victim).length
+      const linesBefore = victim.logLines().length
       const sender = machine.start([process.execPath, '--import', 'tsx', SENDER, JSON.stringify(order)], {
         directory: process.cwd(),
       })
@@ -81,7 +77,7 @@ describe('UDP port 326 of a node', () => {
       await network.allPairsPing({ nodes: [own, victim, attacker], deadlineMs: DEADLINE_MS })
       expect(victim.daemon?.end).toBeUndefined()
       expect(memoryMb(pid, 'Anonymous') - memoryBefore).toBeLessThan(40)
-      const said = () => linesOf(victim).slice(linesBefore - 1)
+      const said = () => victim.logLines().slice(linesBefore)
       for (const reason of [...bad.map((each) => each.reason), 'many datagrams were ignored'])
         await lab.waitFor(() => said().some((line) => line.includes(reason)), {
           what: `the victim to say "${reason}"`,

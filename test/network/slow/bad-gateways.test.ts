@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { withLab } from '../../../lab/lab.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
@@ -17,9 +15,6 @@ const NONSENSE = `
     socket.bind(port, () => port === 1900 && socket.addMembership('239.255.255.250', '192.168.2.1'))
   }
   console.log('ready')`
-
-const logOf = (node: Re6stNode): string[] =>
-  readFileSync(join(node.logDirectory, 're6stnet.log'), 'utf8').split('\n')
 
 test('a gateway that is silent, or answers nonsense, delays no tunnel, and is told of in one line', () =>
   withLab({ name: 'bad-gateways' }, async (lab) => {
@@ -43,15 +38,15 @@ test('a gateway that is silent, or answers nonsense, delays no tunnel, and is to
     // With a cache, a start depends neither on whom the registry proposes nor on whom it can ask.
     const before = new Map<Re6stNode, number>()
     for (const node of behind) {
-      await lab.waitFor(() => logOf(node).some((line) => line.includes(' tunnel up ')), {
+      await lab.waitFor(() => node.logLines().some((line) => line.includes(' tunnel up ')), {
         what: `the first tunnel of ${node.name}`,
         deadlineMs: DEADLINE_MS,
       })
       await node.stop()
-      before.set(node, logOf(node).length - 1)
+      before.set(node, node.logLines().length)
       node.start('--ip', 'upnp')
     }
-    const sinceStart = (node: Re6stNode) => logOf(node).slice(before.get(node))
+    const sinceStart = (node: Re6stNode) => node.logLines().slice(before.get(node))
     const isWarning = (line: string) => line.includes(' WARN ') && line.includes('the gateway')
     await lab.waitFor(() => behind.every((node) => sinceStart(node).some(isWarning)), {
       what: 'both to say what is wrong with their gateway',

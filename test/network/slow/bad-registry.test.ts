@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Lab, withLab } from '../../../lab/lab.ts'
@@ -47,8 +46,7 @@ async function victim(lab: Lab, network: Re6stNetwork, name: string): Promise<Vi
 
 const start = ({ node, registry }: Victim) => node.start('--registry', registry.url)
 
-const linesOf = ({ node }: Victim): string[] =>
-  readFileSync(`${node.logDirectory}/re6stnet.log`, 'utf8').split('\n').filter(Boolean)
+const linesOf = ({ node }: Victim): readonly string[] => node.logLines()
 
 const complaints = (lines: readonly string[]): string[] => lines.filter((line) => / (WARN|ERROR) /.test(line))
 
@@ -64,6 +62,14 @@ const logs = (lab: Lab, one: Victim, pattern: RegExp, from: number, deadlineMs =
       deadlineMs,
     },
   )
+
+async function triesAgain(lab: Lab, { registry }: Victim): Promise<void> {
+  const before = registry.requests.length
+  await lab.waitFor(() => registry.requests.length > before, {
+    what: 'another try',
+    deadlineMs: DEADLINE_MS,
+  })
+}
 
 describe('a node that runs', { timeout: TIMEOUT_MS }, () => {
   test('goes on whatever its registry answers, says once what is wrong, and takes the news when it can', () =>
@@ -103,11 +109,7 @@ describe('a node that runs', { timeout: TIMEOUT_MS }, () => {
         await makeNews()
         for (const { each, fault, from } of cases) {
           await logs(lab, each, fault[1], from)
-          const said = each.registry.requests.length
-          await lab.waitFor(() => each.registry.requests.length > said, {
-            what: 'another try',
-            deadlineMs: DEADLINE_MS,
-          })
+          await triesAgain(lab, each)
         }
         for (const { each } of cases) each.registry.behave('good')
         for (const { each, fault, from } of cases) {
@@ -171,11 +173,7 @@ describe('a node that starts', { timeout: TIMEOUT_MS }, () => {
         /WARN .*the registry gives no configuration .*its hello is not signed by our CA/,
         0,
       )
-      const said = one.registry.requests.length
-      await lab.waitFor(() => one.registry.requests.length > said, {
-        what: 'another try',
-        deadlineMs: DEADLINE_MS,
-      })
+      await triesAgain(lab, one)
       expect(complaints(linesOf(one))).toHaveLength(1)
       one.registry.behave('good')
       await pings(lab, one.node.machine, own.address)

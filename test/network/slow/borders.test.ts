@@ -1,13 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { withLab } from '../../../lab/lab.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
-import type { Re6stNode } from '../../../lab/re6st-node.ts'
 import { countryDatabase } from '../../support/mmdb.ts'
 import { DEADLINE_MS, statusOf, tunnelsOf } from '../../support/networks.ts'
-
-const logOf = (node: Re6stNode): string => readFileSync(path.join(node.logDirectory, 're6stnet.log'), 'utf8')
 
 // Nodes are started one after the other: long where other tests run beside.
 describe('whom a node makes tunnels with', { timeout: 300_000 }, () => {
@@ -62,13 +59,13 @@ describe('whom a node makes tunnels with', { timeout: 300_000 }, () => {
           { what: `${node.name} to say that it is in ${country}`, deadlineMs: DEADLINE_MS },
         )
       await lab.waitFor(
-        () => (logOf(outside).match(/the registry proposes a peer peer=/g)?.length ?? 0) >= 3,
+        () => (outside.log().match(/the registry proposes a peer peer=/g)?.length ?? 0) >= 3,
         {
           what: 'three peers to be proposed',
           deadlineMs: DEADLINE_MS,
         },
       )
-      expect(logOf(outside)).not.toMatch(/tunnel up|client up/)
+      expect(outside.log()).not.toMatch(/tunnel up|client up/)
       for (const node of inside)
         expect((await tunnelsOf(node)).map(({ peer }) => peer)).not.toContain(outside.subnetName)
     }))

@@ -63,7 +63,7 @@ function withTriangle(
     const two = await network.join(await lab.host('two'), {
       nodeOptions: ['--max-clients', '0', ...neighbours],
     })
-    const log = () => read(`${one.logDirectory}/re6stnet.log`).toString().split('\n').filter(Boolean)
+    const log = () => read(one.logFile).toString().split('\n').filter(Boolean)
     let seen = 0
     const peersOf = async (node: Re6stNode) =>
       (await tunnelsOf(node)).map(({ direction, peer }) => `${direction} ${peer}`).sort()
@@ -229,10 +229,10 @@ describe('a running node', { timeout: TIMEOUT_MS }, () => {
         const pings = await steadyPings(lab, two, one)
         await fill()
         await network.callRegistry('updateHMAC')
-        await lab.waitFor(
-          () => readFileSync(`${two.logDirectory}/re6stnet.log`, 'utf8').includes('mac-keys'),
-          { what: 'the news of the network', deadlineMs: DEADLINE_MS },
-        )
+        await lab.waitFor(() => two.logLines().some((line) => line.includes('mac-keys')), {
+          what: 'the news of the network',
+          deadlineMs: DEADLINE_MS,
+        })
         expect((await pings.stop()).longestGapMs).toBeLessThan(1_000)
         await signalAll(two, CLIENT, 'SIGKILL')
         await isComplete('its disk was full')

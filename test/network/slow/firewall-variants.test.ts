@@ -1,37 +1,19 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
 import { expect, test } from 'vitest'
 import { programOf } from '../../../lab/programs.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
 import { finds } from '../../support/doctor.ts'
 import { pings, tunnelsOf, withNetwork } from '../../support/networks.ts'
+import { loadStrict, type RulesetKind } from '../../support/strict-firewall.ts'
 
 const TIMEOUT_MS = 400_000
 
 const disabled = (...protocols: string[]) => protocols.flatMap((protocol) => ['--disable-proto', protocol])
-const CHAINS = ['input', 'forward', 'output'] as const
-
-/** Commands that load a firewall which lets nothing through. */
-const DROP_ALL = {
-  nftables: CHAINS.map(
-    (hook) => `add chain inet filter ${hook} { type filter hook ${hook} priority filter; policy drop; }`,
-  ),
-  iptables: CHAINS.flatMap((hook) =>
-    ['iptables', 'ip6tables'].map((command) => `${command} -P ${hook.toUpperCase()} DROP`),
-  ),
-} as const
 
 /** Lets through what `re6st firewall` prints for the options of the node, and nothing else. */
-async function fortify({ machine }: Re6stNode, words: readonly string[], kind: keyof typeof DROP_ALL) {
-  await machine.run('nft', 'flush ruleset')
+async function fortify({ machine }: Re6stNode, words: readonly string[], kind: RulesetKind) {
   const option = kind === 'iptables' ? ['--iptables'] : []
   const { stdout } = await machine.run(...programOf('re6st'), 'firewall', ...option, ...words)
-  mkdirSync(machine.directory, { recursive: true })
-  const file = path.join(machine.directory, `firewall.${kind}`)
-  const table = kind === 'nftables' ? ['add table inet filter'] : []
-  writeFileSync(file, [...table, ...DROP_ALL[kind], stdout].join('\n'))
-  const [command, flag] = kind === 'iptables' ? (['sh', '-e'] as const) : (['nft', '-f'] as const)
-  await machine.run(command, flag, file)
+  await loadStrict(machine, stdout, kind)
 }
 
 test(

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { withLab } from '../../../lab/lab.ts'
@@ -20,15 +20,7 @@ import { readOptionFile } from '../../../src/platform/main.ts'
 import { type Processes, systemProcesses } from '../../../src/platform/processes.ts'
 import { DEADLINE_MS, pings, routeTo } from '../../support/networks.ts'
 import { StreamReceiver, sendStream } from '../../support/streams.ts'
-
-/** A firewall that lets nothing through. */
-const STRICT = `flush ruleset
-table inet filter {
-${['input', 'forward', 'output']
-  .map((hook) => `  chain ${hook} { type filter hook ${hook} priority filter; policy drop; }`)
-  .join('\n')}
-}
-`
+import { loadStrict, strictScript } from '../../support/strict-firewall.ts'
 
 /** Many processes are started, one after the other. */
 const BUSY_MACHINE_MS = 400_000
@@ -40,15 +32,8 @@ const firewall = (machine: Machine, ...args: string[]) =>
 async function fortify(machine: Machine, ...args: string[]): Promise<string> {
   const { stdout, stderr, end } = await firewall(machine, ...args)
   if (end.kind !== 'exited' || end.status !== 0) throw new Error(stderr)
-  await load(machine, stdout)
+  await loadStrict(machine, stdout)
   return stdout
-}
-
-async function load(machine: Machine, rules: string): Promise<void> {
-  mkdirSync(machine.directory, { recursive: true })
-  const file = path.join(machine.directory, 'firewall.nft')
-  writeFileSync(file, `${STRICT}${rules}`)
-  await machine.run('nft', '-f', file)
 }
 
 interface Check {
@@ -149,7 +134,7 @@ describe('a firewall that drops everything but what re6st firewall prints', () =
           registryOn,
           registryOptions: ['--ipv4', '10.42.0.0/16', '8', '--tunnel-refresh', '10'],
         })
-        await load(far, '')
+        await loadStrict(far, '')
         expect([...(await pingFrom(far, [registryOn.addresses.ipv4 ?? ''], 500)).values()]).toEqual([
           undefined,
         ])
@@ -278,7 +263,7 @@ describe('a firewall that drops everything but what re6st firewall prints', () =
         expect(rules.length).toBeGreaterThan(20)
         const without = rules.map((rule, at) => {
           const file = path.join(machine.directory, `without-${at}.nft`)
-          writeFileSync(file, `${STRICT}${lines.filter((line) => line !== rule).join('\n')}`)
+          writeFileSync(file, strictScript(lines.filter((line) => line !== rule).join('\n')))
           return { change: `nft -f ${file}`, undo: '' }
         })
         expect(await missingAfter(machine, words, without)).toEqual(
@@ -290,7 +275,7 @@ describe('a firewall that drops everything but what re6st firewall prints', () =
         expect(lacking.stdout).toMatch(/: dropped by policy of inet filter output$/m)
         expect(lacking.stdout).toContain(`rule: output: ${rules.at(-1)?.trim()}`)
 
-        await load(machine, script)
+        await loadStrict(machine, script)
         await machine.run('nft', 'insert rule inet filter input limit rate 5/second drop')
         const limited = await firewall(machine, '--check', ...words)
         expect(limited.end).toEqual({ kind: 'exited', status: 3 })
@@ -302,12 +287,7 @@ describe('a firewall that drops everything but what re6st firewall prints', () =
         expect(open.end).toEqual({ kind: 'exited', status: 0 })
         expect(open.stdout).toMatch(/^No firewall is loaded: everything passes\.$/m)
         const commands = (await firewall(machine, '--iptables', ...words)).stdout
-        const policies = ['iptables', 'ip6tables'].flatMap((command) =>
-          ['INPUT', 'FORWARD', 'OUTPUT'].map((chain) => `${command} -P ${chain} DROP`),
-        )
-        const file = path.join(machine.directory, 'iptables.sh')
-        writeFileSync(file, `${policies.join('\n')}\n${commands}`)
-        await machine.run('sh', '-e', file)
+        await loadStrict(machine, commands, 'iptables')
         expect(await check(machine, ...words)).toEqual({ status: 0, missing: [], unknown: [] })
         const added = commands.split('\n').filter((line) => / -A (INPUT|FORWARD|OUTPUT) /.test(line))
         const removed = added.map((command) => ({ change: command.replace(' -A ', ' -D '), undo: command }))

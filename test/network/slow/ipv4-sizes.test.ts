@@ -2,23 +2,13 @@ import { expect, test } from 'vitest'
 import { type Lab, withLab } from '../../../lab/lab.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
+import { NARROW_PATH } from '../../support/narrow-path.ts'
 import { DEADLINE_MS } from '../../support/networks.ts'
 
 /** What every IPv6 link takes, and so our taps over UDP; what our taps take over TCP. */
 const [SMALL, FULL] = [1280, 1500]
 /** IPv4 and ICMP headers of a ping. */
 const HEADERS = 28
-
-/** No packet larger than this passes, and fragments of the underlay do not: as on many paths, nobody hears of it. */
-const NARROW_PATH = `
-  table inet narrow {
-    chain forward {
-      type filter hook forward priority filter
-      meta l4proto udp meta length > 1400 counter name large drop
-      ip frag-off & 0x3fff != 0 counter name large drop
-    }
-    counter large { }
-  }`
 
 /** A ping of this size; what it said. Nobody may fragment it, or everybody. */
 async function ping(from: Re6stNode, to: string, size: number, fragments: 'do' | 'dont'): Promise<string> {

@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type Lab, withLab } from '../../../lab/lab.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
+import { NARROW_PATH } from '../../support/narrow-path.ts'
 import { DEADLINE_MS } from '../../support/networks.ts'
 
 const PROTOCOLS = ['tcp', 'udp', 'tcp6', 'udp6'] as const
@@ -13,21 +12,6 @@ type Protocol = (typeof PROTOCOLS)[number]
 const [SMALL, FULL] = [1280, 1500]
 /** IPv6 and ICMPv6 headers of a ping. */
 const HEADERS = 48
-
-/** Size of the underlay's packets that arrive; larger ones are lost without a word, and so are fragments. */
-const PATH_MTU = 1400
-const NARROW_PATH = `
-  table inet narrow {
-    chain forward {
-      type filter hook forward priority filter
-      meta l4proto udp meta length > ${PATH_MTU} counter name large drop
-      ip frag-off & 0x3fff != 0 counter name large drop
-      exthdr frag exists counter name large drop
-      icmp type destination-unreachable icmp code frag-needed drop
-      icmpv6 type packet-too-big drop
-    }
-    counter large { }
-  }`
 
 /** A ping of this size that nobody may fragment. */
 async function ping(
@@ -48,8 +32,7 @@ const arrives = (lab: Lab, from: Re6stNode, to: Re6stNode, size: number): Promis
 
 /** The last cipher that a node's OpenVPN said to use: the log of its one tunnel is in the node's own. */
 function cipher(node: Re6stNode): string | undefined {
-  const log = readFileSync(join(node.logDirectory, 're6stnet.log'), 'utf8')
-  return [...log.matchAll(/Data Channel: cipher '([^']+)'/g)].at(-1)?.[1]
+  return [...node.log().matchAll(/Data Channel: cipher '([^']+)'/g)].at(-1)?.[1]
 }
 
 test('every protocol, encrypted or not, carries packets of every size, or says that they are too large', () =>
