@@ -22,7 +22,7 @@ import type { Identity } from './identity.ts'
 import type { NeighbourProbe } from './neighbour-probe.ts'
 import type { NetworkConfiguration } from './network-configuration.ts'
 import { UdpEndpoint } from './sessions/udp-endpoint.ts'
-import type { Tunnels } from './tunnels.ts'
+import type { Tunnels } from './tunnels/tunnels.ts'
 
 /** What the node's messages need. */
 export interface MessageComponents {

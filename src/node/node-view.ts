@@ -13,7 +13,8 @@ import type { Identity } from './identity.ts'
 import type { NeighbourProbe } from './neighbour-probe.ts'
 import type { RoutedNodes } from './network-view.ts'
 import { INFINITY_METRIC, type Neighbour, type Route, type Router } from './routing/router.ts'
-import type { TunnelInfo, Tunnels } from './tunnels.ts'
+import type { TunnelInfo } from './tunnels/tunnel-info.ts'
+import type { Tunnels } from './tunnels/tunnels.ts'
 
 /** Where the answers come from. */
 export interface NodeViewSources {

@@ -35,9 +35,10 @@ import { RemoteGateways, throughGateways } from './remote-gateways.ts'
 import { Renewal } from './renewal.ts'
 import { createBabeldRouter } from './routing/babeld-router.ts'
 import type { RouterSettings } from './routing/router.ts'
-import { SingleClient, usableRemotes } from './single-client.ts'
 import { createOpenvpnTransport } from './transport/openvpn-transport.ts'
-import { type TunnelComponents, type TunnelLimits, Tunnels } from './tunnels.ts'
+import type { TunnelComponents, TunnelLimits } from './tunnels/components.ts'
+import { SingleClient, usableRemotes } from './tunnels/single-client.ts'
+import { Tunnels } from './tunnels/tunnels.ts'
 import { runUpCommand, UserDaemons } from './user-commands.ts'
 
 /** What a node uses of its surroundings. */

@@ -1,7 +1,7 @@
-import type { Prefix } from '../core/values/prefix.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { RoutedNodes } from './network-view.ts'
-import { INFINITY_METRIC, type Route, type Router } from './routing/router.ts'
+import type { Prefix } from '../../core/values/prefix.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { RoutedNodes } from '../network-view.ts'
+import { INFINITY_METRIC, type Route, type Router } from '../routing/router.ts'
 
 interface GracefulClosingInit {
   readonly router: Pick<Router, 'setCost' | 'leaveInterface' | 'neighbours' | 'routes' | 'watch'>

@@ -1,8 +1,8 @@
-import { messageOf } from '../core/errors.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { Logger } from '../platform/log.ts'
-import { Turns } from '../platform/turns.ts'
-import type { ServerSpec, Transport, TunnelServer } from './transport/transport.ts'
+import { messageOf } from '../../core/errors.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/log.ts'
+import { Turns } from '../../platform/turns.ts'
+import type { ServerSpec, Transport, TunnelServer } from '../transport/transport.ts'
 
 /** Where a server listens. */
 export type ServerPlace = Pick<ServerSpec, 'iface' | 'protocol' | 'port'>

@@ -1,52 +1,23 @@
 import { describe, expect, it } from 'vitest'
-import { parseAddressList } from '../../../src/core/values/address-list.ts'
-import { prefixOfBits } from '../../../src/core/values/prefix.ts'
-import { SingleClient, usableRemotes } from '../../../src/node/single-client.ts'
-import type { ClientSpec } from '../../../src/node/transport/transport.ts'
-import { systemClock } from '../../../src/platform/clock.ts'
-import { silentLog } from '../../../src/platform/log.ts'
+import { parseAddressList } from '../../../../src/core/values/address-list.ts'
+import { prefixOfBits } from '../../../../src/core/values/prefix.ts'
+import { SingleClient, usableRemotes } from '../../../../src/node/tunnels/single-client.ts'
+import { silentLog } from '../../../../src/platform/log.ts'
+import { heldClock, neighboursOn, recordingTransport, routerWith } from '../../../support/tunnels.ts'
 
 const { addresses: REMOTES } = parseAddressList('203.0.113.1,1194,tcp')
-const LINK = { rxcost: 96, txcost: 96, cost: 96, rttMs: undefined }
-const NEIGHBOUR = { ...LINK, address: 'fe80::1', iface: 're6stnet' }
 
 /** A client whose tunnel is up, and whose peer answers or not. */
 function rig({ isNeighbour = true } = {}) {
   const asked: ((isThere: boolean) => void)[] = []
-  const specs: ClientSpec[] = []
-  const retries: (() => void)[] = []
-  let stops = 0
-  const refuse = () => Promise.reject(new Error('not for a client'))
+  const transport = recordingTransport()
+  const clock = heldClock()
+  const { specs, stopped } = transport
   const client = new SingleClient(
     {
-      transport: {
-        listen: refuse,
-        connect(spec) {
-          specs.push(spec)
-          const stop = async () => {
-            stops++
-            spec.onEvent({ kind: 'down', reason: 'stopped' })
-          }
-          return { spec, traffic: { receivedBytes: 0, sentBytes: 0 }, stop }
-        },
-      },
-      router: {
-        neighbours: isNeighbour ? [NEIGHBOUR] : [],
-        routes: [],
-        addInterface: async () => {},
-        removeInterface: async () => {},
-        leaveInterface: refuse,
-        setCost: refuse,
-        remembers: () => false,
-        watch: () => ({ [Symbol.dispose]() {} }),
-      },
-      clock: {
-        ...systemClock,
-        after: (_, action) => {
-          retries.push(action)
-          return { [Symbol.dispose]() {} }
-        },
-      },
+      transport,
+      router: routerWith(isNeighbour ? neighboursOn('re6stnet') : []),
+      clock,
       log: silentLog,
       onPeer() {},
       onExternalAddress() {},
@@ -66,7 +37,7 @@ function rig({ isNeighbour = true } = {}) {
     })
   up()
   const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
-  return { client, asked, specs, retries, up, settled, stops: () => stops }
+  return { client, asked, specs, retries: clock.timers, up, settled, stops: () => stopped.length }
 }
 
 it('--client leaves out remotes over IPv6 where there are no tunnels over it, and says so if none is left', () => {

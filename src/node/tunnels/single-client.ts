@@ -1,8 +1,10 @@
-import { messageOf, Re6stError } from '../core/errors.ts'
-import { isIpv6Protocol, type PeerAddress } from '../core/values/address-list.ts'
-import { type Prefix, subnetNameOf } from '../core/values/prefix.ts'
-import type { ClientEvent, ClientTunnel } from './transport/transport.ts'
-import { NO_ANSWER, type TunnelComponents, type TunnelInfo, type TunnelLimits } from './tunnels.ts'
+import { messageOf, Re6stError } from '../../core/errors.ts'
+import { isIpv6Protocol, type PeerAddress } from '../../core/values/address-list.ts'
+import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
+import type { ClientEvent, ClientTunnel } from '../transport/transport.ts'
+import { NO_ANSWER } from './client-tunnels.ts'
+import type { TunnelComponents, TunnelLimits } from './components.ts'
+import type { TunnelInfo } from './tunnel-info.ts'
 
 /** Interface of the only tunnel. */
 const IFACE = 're6stnet'

@@ -1,0 +1,50 @@
+import type { Random } from '../../core/random.ts'
+import type { Prefix } from '../../core/values/prefix.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/log.ts'
+import type { BootstrapPeer } from '../../platform/registry-client.ts'
+import type { Cache } from '../cache/cache.ts'
+import type { RoutedNodes } from '../network-view.ts'
+import type { Router } from '../routing/router.ts'
+import type { Transport } from '../transport/transport.ts'
+
+/** What tunnels need. */
+export interface TunnelComponents {
+  readonly transport: Pick<Transport, 'connect' | 'listen'>
+  readonly router: Pick<
+    Router,
+    | 'addInterface'
+    | 'removeInterface'
+    | 'remembers'
+    | 'setCost'
+    | 'leaveInterface'
+    | 'neighbours'
+    | 'routes'
+    | 'watch'
+  >
+  readonly nodes: Pick<RoutedNodes, 'isReachable' | 'isNeighbour' | 'sample' | 'countOver' | 'isSubnetOf'>
+  readonly cache: Pick<Cache, 'addressesOf' | 'peers' | 'store'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  /** Asks a peer for its addresses; the answer comes by `addressesLearnt`. */
+  readonly askAddresses: (prefix: Prefix) => void
+  /** Asks the registry for a peer. */
+  readonly getBootstrapPeer: (signal: AbortSignal) => Promise<BootstrapPeer | undefined>
+  /** Says to a peer where we are in closing a tunnel with it. */
+  readonly sendClosing: (prefix: Prefix, what: 'close-tunnel' | 'tunnel-drained') => void
+  /** A tunnel with a peer is up, in either direction. */
+  readonly onPeer: (prefix: Prefix) => void
+  /** The server of a tunnel told us at which address it sees us; undefined: the tunnel is down. */
+  readonly onExternalAddress: (iface: string, address: string | undefined) => void
+  /** Asks a neighbour on a link whether it is there. True also where that cannot be told. */
+  readonly isNeighbourThere: (iface: string, address: string) => Promise<boolean>
+}
+
+/** What is fixed while the node runs. */
+export interface TunnelLimits {
+  readonly own: Prefix
+  maxClients(): number
+  helloIntervalMs(): number
+  isRevoked(serial: bigint): boolean
+}

@@ -1,0 +1,121 @@
+import { refusalOfClient } from '../../core/tunnels/admission.ts'
+import type { TunnelPolicy } from '../../core/tunnels/policy.ts'
+import type { TunnelProtocol } from '../../core/values/address-list.ts'
+import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
+import type { Admission, ServerEvent, TunnelPeer, UnderlayAddress } from '../transport/transport.ts'
+import type { TunnelComponents, TunnelLimits } from './components.ts'
+import type { TunnelInfo } from './tunnel-info.ts'
+import { type ServerPlace, TunnelServers } from './tunnel-servers.ts'
+
+interface ServedClientsInit extends Pick<TunnelComponents, 'transport' | 'clock' | 'log' | 'onPeer'> {
+  readonly limits: TunnelLimits
+  readonly policy: Pick<TunnelPolicy, 'clientUp' | 'clientDown'>
+  /** The policy has been told something. */
+  readonly onChange: () => void
+  readonly signal: AbortSignal
+}
+
+interface ServedClient {
+  readonly iface: string
+  readonly protocol: TunnelProtocol
+  /** Its number at its server. */
+  readonly client: number
+  readonly peer: TunnelPeer
+  readonly underlay: UnderlayAddress
+  readonly sinceMs: number
+}
+
+/** The tunnels that others have made to our servers. */
+export class ServedClients {
+  readonly #init: ServedClientsInit
+  /** By interface and number. */
+  readonly #clients = new Map<string, ServedClient>()
+  readonly servers: TunnelServers
+
+  constructor(init: ServedClientsInit) {
+    this.#init = init
+    this.servers = new TunnelServers({
+      ...init,
+      specOf: (place) => ({
+        ...place,
+        admit: (peer) => this.#admit(peer),
+        onEvent: (event) => this.#event(place, event),
+      }),
+    })
+  }
+
+  /** Peers that have made a tunnel to us. */
+  peers(): Prefix[] {
+    return [...new Set([...this.#clients.values()].map(({ peer }) => peer.prefix))]
+  }
+
+  /** The tunnels, as the user sees them. */
+  list(): TunnelInfo[] {
+    return [...this.#clients.values()].map(({ iface, protocol, client, peer, underlay, sinceMs }) => {
+      const { receivedBytes = 0, sentBytes = 0 } = this.servers.get(iface)?.traffic.get(client) ?? {}
+      return {
+        direction: 'server',
+        state: 'up',
+        iface,
+        ...peer,
+        protocol,
+        underlay,
+        sinceMs,
+        receivedBytes,
+        sentBytes,
+        reason: undefined,
+      }
+    })
+  }
+
+  /** Ends the tunnels of certificates that were revoked. */
+  endRevoked(): void {
+    for (const client of this.#clients.values())
+      if (this.#init.limits.isRevoked(client.peer.serial)) this.#drop(client, 'the certificate was revoked')
+  }
+
+  #admit(peer: TunnelPeer): Admission {
+    const { limits } = this.#init
+    const reason = refusalOfClient({
+      own: limits.own,
+      peer: peer.prefix,
+      isRevoked: limits.isRevoked(peer.serial),
+      otherClients: this.peers().filter((prefix) => prefix !== peer.prefix).length,
+      maxClients: limits.maxClients(),
+    })
+    return reason === undefined ? { admit: true } : { admit: false, reason }
+  }
+
+  #event({ iface, protocol }: ServerPlace, event: ServerEvent): void {
+    const { log, clock, policy, onPeer, onChange } = this.#init
+    switch (event.kind) {
+      case 'listening':
+        return log.info({ iface, protocol }, 'server listens')
+      case 'failed':
+        return log.warn({ iface, protocol, reason: event.reason }, 'server ended, it is started again')
+      case 'client-up': {
+        const { client, peer, underlay } = event
+        // One that was restarted comes back before its old tunnel was missed.
+        for (const old of this.#clients.values())
+          if (old.peer.prefix === peer.prefix) this.#drop(old, 'the peer has connected again')
+        const sinceMs = clock.now()
+        this.#clients.set(`${iface}/${client}`, { iface, protocol, client, peer, underlay, sinceMs })
+        log.info({ peer: subnetNameOf(peer.prefix), iface, underlay: underlay.address }, 'client up')
+        policy.clientUp(peer.prefix)
+        onPeer(peer.prefix)
+        return onChange()
+      }
+      case 'client-down': {
+        const { client, peer, reason } = event
+        if (!this.#clients.delete(`${iface}/${client}`)) return
+        log.info({ peer: subnetNameOf(peer.prefix), iface, reason }, 'client down')
+        policy.clientDown(peer.prefix)
+        return onChange()
+      }
+    }
+  }
+
+  #drop({ iface, client }: ServedClient, reason: string): void {
+    this.servers.get(iface)?.dropClient(client, reason)
+  }
+}

@@ -1,0 +1,188 @@
+import { messageOf } from '../../core/errors.ts'
+import type { Random } from '../../core/random.ts'
+import {
+  type NetworkView,
+  type TunnelDecision,
+  TunnelPolicy,
+  type TunnelSettings,
+} from '../../core/tunnels/policy.ts'
+import type { PeerAddress } from '../../core/values/address-list.ts'
+import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
+import { LogLimit } from '../../platform/log-limit.ts'
+import type { BootstrapPeer } from '../../platform/registry-client.ts'
+import { ClientTunnels } from './client-tunnels.ts'
+import type { TunnelComponents, TunnelLimits } from './components.ts'
+import { GracefulClosing } from './graceful-closing.ts'
+import { ServedClients } from './served-clients.ts'
+import type { TunnelInfo } from './tunnel-info.ts'
+import type { TunnelServers } from './tunnel-servers.ts'
+
+/** Several things happen at once: decide a moment after the first. */
+const DECISION_DELAY_MS = 20
+/** A node's timers are looked at no later than this: also notices when the machine slept. */
+const MAX_WAKE_MS = 30_000
+
+/** Runs the tunnel policy: does what it decides, tells it what happened. */
+export class Tunnels implements AsyncDisposable {
+  readonly #components: TunnelComponents
+  readonly #policy: TunnelPolicy
+  readonly #own: ClientTunnels
+  readonly #served: ServedClients
+  readonly #stopping = new AbortController()
+  /** Of tunnels that carry routes. */
+  readonly closing: GracefulClosing
+  /** One line for each reason, not one for each try. */
+  readonly #bootstrapLog: LogLimit
+  #decision: { readonly atMs: number; readonly timer: Disposable } | undefined
+
+  constructor(components: TunnelComponents, limits: TunnelLimits, settings: TunnelSettings) {
+    this.#components = components
+    const { clock, random } = components
+    const { signal } = this.#stopping
+    this.#bootstrapLog = new LogLimit(clock, { burst: 1 })
+    this.#policy = new TunnelPolicy(limits.own, settings, random, clock.monotonicMs())
+    const shared = { ...components, limits, policy: this.#policy, onChange: () => this.changed(), signal }
+    this.#served = new ServedClients(shared)
+    this.closing = new GracefulClosing({
+      ...components,
+      send: components.sendClosing,
+      helloIntervalMs: () => limits.helloIntervalMs(),
+      isServer: (iface) => this.servers.get(iface) !== undefined,
+      signal,
+    })
+    this.#own = new ClientTunnels({ ...shared, closing: this.closing })
+  }
+
+  /** Others connect to these. */
+  get servers(): TunnelServers {
+    return this.#served.servers
+  }
+
+  /** Begins to make tunnels. */
+  start(): void {
+    this.#decideAfter(0)
+  }
+
+  /** Something has changed that may call for another decision. */
+  changed(): void {
+    this.#decideAfter(DECISION_DELAY_MS)
+  }
+
+  configure(settings: TunnelSettings): void {
+    this.#policy.configure(settings)
+    this.changed()
+  }
+
+  /** We have another certificate. Tunnels that are up go on with the one they began with; new ones read the file. */
+  async identityRenewed(): Promise<void> {
+    this.#policy.identityRenewed()
+    this.#own.closeConnecting('made again with the new certificate')
+    this.changed()
+    await this.servers.restart()
+  }
+
+  /** The wall clock was set: what was not valid may be now. */
+  clockSet(): void {
+    this.#policy.clockSet()
+    this.changed()
+  }
+
+  /** A peer said its addresses. */
+  addressesLearnt(prefix: Prefix, addresses: readonly PeerAddress[]): void {
+    this.#policy.addressesLearnt(prefix, addresses)
+    this.changed()
+  }
+
+  /** Ends the tunnels of certificates that were revoked, in both directions. */
+  endRevoked(): void {
+    this.#own.endRevoked()
+    this.#served.endRevoked()
+  }
+
+  /** Something happened that may have ended client tunnels without a word. Those whose peers answer stay. */
+  checkAll(): void {
+    this.#own.checkAll()
+  }
+
+  /** Peers with a tunnel that is up, in either direction. */
+  peers(): Prefix[] {
+    return [...new Set([...this.clientTunnelPeers(), ...this.servedPeers()])]
+  }
+
+  /** Peers to which we have made a tunnel. */
+  clientTunnelPeers(): Prefix[] {
+    return this.#own.peers()
+  }
+
+  /** Peers that have made a tunnel to us. */
+  servedPeers(): Prefix[] {
+    return this.#served.peers()
+  }
+
+  /** All tunnels, and the last ones that failed. */
+  list(): TunnelInfo[] {
+    return [...this.#own.list(), ...this.#served.list()]
+  }
+
+  #decideAfter(delayMs: number): void {
+    const { clock } = this.#components
+    const atMs = clock.monotonicMs() + delayMs
+    if (this.#stopping.signal.aborted || (this.#decision && this.#decision.atMs <= atMs)) return
+    this.#decision?.timer[Symbol.dispose]()
+    this.#decision = { atMs, timer: clock.after(delayMs, () => this.#decide()) }
+  }
+
+  #decide(): void {
+    this.#decision = undefined
+    const { clock, nodes, cache } = this.#components
+    const nowMs = clock.monotonicMs()
+    const view: NetworkView = {
+      isReachable: (prefix) => nodes.isReachable(prefix),
+      isNeighbour: (prefix) => nodes.isNeighbour(prefix),
+      sampleReachable: (random: Random) => nodes.sample(random),
+      nodesOver: (prefix) => nodes.countOver(this.#own.ifaceOf(prefix) ?? ''),
+      addressesOf: (prefix) => cache.addressesOf(prefix),
+      cachedPeers: () => cache.peers(),
+    }
+    for (const decision of this.#policy.decide(view, nowMs)) this.#execute(decision)
+    this.#decideAfter(Math.min(MAX_WAKE_MS, Math.max(DECISION_DELAY_MS, this.#policy.nextWakeMs - nowMs)))
+  }
+
+  #execute(decision: TunnelDecision): void {
+    switch (decision.kind) {
+      case 'connect':
+        return this.#own.connect(decision.prefix, decision.addresses)
+      case 'close':
+        return this.#own.closeGracefully(decision.prefix, decision.reason)
+      case 'close-now':
+        return this.#own.close(decision.prefix, decision.reason)
+      case 'ask-addresses':
+        return this.#components.askAddresses(decision.prefix)
+      case 'ask-registry':
+        return void this.#askRegistry()
+    }
+  }
+
+  async #askRegistry(): Promise<void> {
+    const { clock, getBootstrapPeer, log } = this.#components
+    let peer: BootstrapPeer | undefined
+    try {
+      peer = await getBootstrapPeer(this.#stopping.signal)
+      this.#bootstrapLog.forget()
+      log.debug({ peer: peer && subnetNameOf(peer.prefix) }, 'the registry proposes a peer')
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return
+      this.#bootstrapLog.write(messageOf(error), (omitted) =>
+        log.info({ reason: messageOf(error), ...omitted }, 'the registry proposes no peer'),
+      )
+    }
+    this.#policy.bootstrapAnswered(peer, clock.monotonicMs())
+    this.changed()
+  }
+
+  /** No more decisions; the transport ends the tunnels. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort(new Error('the node stops'))
+    this.#decision?.timer[Symbol.dispose]()
+  }
+}

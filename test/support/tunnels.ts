@@ -1,0 +1,72 @@
+import type { Neighbour } from '../../src/node/routing/router.ts'
+import type { ClientSpec } from '../../src/node/transport/transport.ts'
+import type { TunnelComponents } from '../../src/node/tunnels/components.ts'
+import { type Clock, systemClock } from '../../src/platform/clock.ts'
+
+/** A transport whose client tunnels do what the test says. */
+export interface RecordingTransport {
+  readonly connect: TunnelComponents['transport']['connect']
+  readonly listen: TunnelComponents['transport']['listen']
+  /** What tunnels were begun with, the first one first. */
+  readonly specs: readonly ClientSpec[]
+  /** Interfaces of those that were stopped. */
+  readonly stopped: readonly string[]
+}
+
+/** A transport that makes client tunnels which say nothing by themselves but that they were stopped, and no servers. */
+export function recordingTransport(): RecordingTransport {
+  const specs: ClientSpec[] = []
+  const stopped: string[] = []
+  return {
+    specs,
+    stopped,
+    listen: () => Promise.reject(new Error('no servers here')),
+    connect(spec) {
+      specs.push(spec)
+      const stop = async () => {
+        stopped.push(spec.iface)
+        spec.onEvent({ kind: 'down', reason: 'stopped' })
+      }
+      return { spec, traffic: { receivedBytes: 0, sentBytes: 0 }, stop }
+    },
+  }
+}
+
+/** A neighbour on each of these interfaces. */
+export const neighboursOn = (...ifaces: string[]): Neighbour[] =>
+  ifaces.map((iface) => ({ iface, address: 'fe80::1', rxcost: 96, txcost: 96, cost: 96, rttMs: undefined }))
+
+/** A router that takes every interface. */
+export const routerWith = (neighbours: readonly Neighbour[]): TunnelComponents['router'] => ({
+  neighbours,
+  routes: [],
+  addInterface: async () => {},
+  removeInterface: async () => {},
+  leaveInterface: async () => {},
+  setCost: async () => {},
+  remembers: () => false,
+  watch: () => ({ [Symbol.dispose]() {} }),
+})
+
+/** A clock whose timers end when the test says. */
+export interface HeldClock extends Clock {
+  /** Timers that have not ended, the last begun last. */
+  readonly timers: (() => void)[]
+}
+
+/** @returns a clock that begins now, and whose timers the test ends */
+export function heldClock(): HeldClock {
+  const timers: (() => void)[] = []
+  return {
+    ...systemClock,
+    timers,
+    after(_, action) {
+      timers.push(action)
+      return {
+        [Symbol.dispose]() {
+          if (timers.includes(action)) timers.splice(timers.indexOf(action), 1)
+        },
+      }
+    },
+  }
+}
