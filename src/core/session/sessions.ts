@@ -3,10 +3,9 @@ import { PROTOCOL } from '../config/protocol-number.ts'
 import type { Authority, NodeCertificate } from '../crypto/certificate.ts'
 import { type Decryptor, encrypt, makeDecryptor, sign, verifySignature } from '../crypto/rsa.ts'
 import { newSecret, SECRET_LENGTH } from '../crypto/secret.ts'
-import { ok, type Result, refuse } from '../result.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import { ADDRESS_BITS } from '../values/bits.ts'
-import { bitsInside, firstAddress, type Prefix } from '../values/prefix.ts'
+import { firstAddress, type Prefix } from '../values/prefix.ts'
 import { CertificateCheck } from './certificate-check.ts'
 import {
   type Datagram,
@@ -16,9 +15,10 @@ import {
   encodeHello0,
   encodeMessage,
   isMessageAuthentic,
-  LAST_HELLO,
   LAST_SEQUENCE,
 } from './datagram.ts'
+import { isAlive, newSession, type Peer, SESSION_TIMEOUT_MS, type Session } from './peer.ts'
+import { PeerTable } from './peer-table.ts'
 
 /*
  * Sessions between nodes (protocol, section 6), as a machine without input or output. For each peer:
@@ -83,43 +83,6 @@ export type WallClock = (nowMs: number) => number
 /** Cryptographic randomness. */
 export type RandomBytes = (length: number) => Uint8Array
 
-interface Session {
-  readonly secret: Buffer
-  sent: number
-  received: number
-  /** Since when what we sent has not been answered. */
-  unansweredMs: number | undefined
-  /** What we said last of our own accord, until anything comes back: a datagram may be lost. */
-  unacknowledged:
-    | { readonly body: Uint8Array; readonly attempts: number; readonly retryMs: number }
-    | undefined
-}
-
-interface Peer {
-  readonly prefix: Prefix
-  certificate: NodeCertificate | undefined
-  protocol: number
-  session: Session | undefined
-  /** A secret that we made and the peer has not used yet. */
-  offered: Session | undefined
-  /** The greatest secret that was used with this peer, by either side. */
-  greatestSecret: Buffer
-  /** The last secret that it made was not greater: it is our turn to make one. */
-  makesOldSecrets: boolean
-  /** When we sent a hello0 of our own accord, and as an answer. */
-  hello0Ms: number | undefined
-  answeredHello0Ms: number | undefined
-  /** Limits signatures that the peer's hellos cost us, and those of the certificates that come from its subnet. */
-  readonly signatures: TokenBucket
-  readonly verifications: TokenBucket
-  /** Limits what one that has a session can make us do. */
-  readonly messages: TokenBucket
-  /** Bodies that wait for the session, until its handshake is given up. */
-  waiting: { readonly body: Uint8Array; readonly sinceMs: number }[]
-}
-
-/** How long a session without an answer is alive, and how often a hello0 is sent to a peer. */
-const SESSION_TIMEOUT_MS = 60_000
 /** A hello0 that may be lost is sent again after this, within the handshake's time. */
 const HELLO0_RETRY_MS = 2_000
 /** A message is said again after this, twice that, four times that: all of them can be said twice without harm. */
@@ -129,21 +92,8 @@ const MESSAGE_ATTEMPTS = 5
 const HANDSHAKE_TIMEOUT_MS = 10_000
 /** How many messages wait for one session. */
 const MAX_WAITING = 8
-/** A hello costs us a signature, to make or to verify: half a millisecond. */
-const SIGNATURES_PER_SECOND = 1
-const SIGNATURES_BURST = 5
 /** All peers together: 5 % of a core. */
 const ALL_SIGNATURES_PER_SECOND = 100
-/** Certificates of one peer, or of others in its name. */
-const VERIFICATIONS_PER_SECOND = 1
-const VERIFICATIONS_BURST = 5
-/** A peer says a few words when a tunnel is made and when the network changes; each can make us answer, log, or write. */
-const MESSAGES_PER_SECOND = 10
-const MESSAGES_BURST = 50
-/** More peers than a node ever speaks to; a bound on memory. */
-const MAX_PEERS = 5_000
-/** Sources whose addresses are remembered as bits. */
-const MAX_SOURCES = 1_000
 /** Secrets begin with a time in microseconds: this much is far beyond any clock that is about right (year 2112). */
 const MAX_SECRET_TIME = 1n << 52n
 
@@ -155,14 +105,8 @@ export class Sessions {
   #revoked: ReadonlySet<bigint> = new Set()
   readonly #handlers: SessionHandlers
   readonly #random: RandomBytes
-  readonly #peers = new Map<Prefix, Peer>()
-  /** Lengths that prefixes of peers have, or had: in most networks there is one. */
-  readonly #lengths = new Set<number>()
-  /** The bits of addresses after the network, or that they are outside. */
-  readonly #sources = new Map<string, Result<string>>()
+  readonly #peers: PeerTable
   readonly #signatures = new TokenBucket(ALL_SIGNATURES_PER_SECOND, ALL_SIGNATURES_PER_SECOND)
-  /** Secrets from before we started may be replayed: they are too small. */
-  readonly #firstSecret: Buffer
   readonly #wallMs: WallClock
 
   /** @param nowMs as in all methods: of a clock that never jumps */
@@ -179,13 +123,15 @@ export class Sessions {
     this.#wallMs = wallMs
     this.#decrypt = makeDecryptor(identity.privateKey)
     this.#check = new CertificateCheck(identity.authority)
-    this.#firstSecret = newSecret(BigInt(Math.floor(wallMs(nowMs))) * 1000n, new Uint8Array(SECRET_LENGTH))
+    // Secrets from before we started may be replayed: they are too small.
+    const firstSecret = newSecret(BigInt(Math.floor(wallMs(nowMs))) * 1000n, new Uint8Array(SECRET_LENGTH))
+    this.#peers = new PeerTable(identity.authority.network, firstSecret)
   }
 
   /** Our certificate was renewed: peers notice by its fingerprint. */
   setIdentity(identity: SessionIdentity): void {
     this.#identity = identity
-    this.#sources.clear()
+    this.#peers.setNetwork(identity.authority.network)
     this.#decrypt = makeDecryptor(identity.privateKey)
     this.#check = new CertificateCheck(identity.authority)
     this.#check.setRevoked(this.#revoked)
@@ -213,7 +159,7 @@ export class Sessions {
   /** Says something to a peer: now if there is a session, else as soon as its handshake is done. */
   send(prefix: Prefix, body: Uint8Array, nowMs: number): void {
     if (!this.#isNode(prefix)) return this.#handlers.ignored('there can be no such node', '')
-    const peer = this.#peer(prefix)
+    const peer = this.#peers.getOrAdd(prefix)
     if (peer.session && isAlive(peer.session, nowMs)) {
       this.#say(peer.session, body, this.#addressOf(prefix), nowMs)
       return
@@ -244,8 +190,8 @@ export class Sessions {
 
   /** There was no way to this address for what we sent: if it was the answer to a hello0, the next one is answered. */
   unsent(address: string): void {
-    const bits = this.#bitsOf(address)
-    const peer = bits.ok ? this.#peerAt(bits.value) : undefined
+    const bits = this.#peers.bitsOf(address)
+    const peer = bits.ok ? this.#peers.at(bits.value) : undefined
     if (peer) peer.answeredHello0Ms = undefined
   }
 
@@ -257,11 +203,11 @@ export class Sessions {
 
   /** @returns why the datagram is ignored */
   #receive(datagram: Uint8Array, source: Destination, nowMs: number): string | undefined {
-    const sourceBits = this.#bitsOf(source.address)
+    const sourceBits = this.#peers.bitsOf(source.address)
     if (!sourceBits.ok) return sourceBits.reason
     const decoded = decodeDatagram(datagram)
     if (!decoded.ok) return decoded.reason
-    const peer = this.#peerAt(sourceBits.value, ({ certificate }) => certificate !== undefined)
+    const peer = this.#peers.at(sourceBits.value, ({ certificate }) => certificate !== undefined)
     switch (decoded.value.kind) {
       case 'hello0':
         return this.#receiveHello0(
@@ -296,13 +242,13 @@ export class Sessions {
     let refusal = ''
     const time = { monotonicMs: nowMs, wallMs: this.#wallMs(nowMs) }
     for (const { protocol, fingerprint, certificate: der } of readings) {
-      const certificate = this.#check.check(der, sourceBits, this.#peerAt(sourceBits), time)
+      const certificate = this.#check.check(der, sourceBits, this.#peers.at(sourceBits), time)
       if (!certificate.ok) {
         refusal ||= certificate.reason
         continue
       }
       if (certificate.value.prefix === this.#identity.certificate.prefix) return 'our own certificate'
-      const peer = this.#peer(certificate.value.prefix)
+      const peer = this.#peers.getOrAdd(certificate.value.prefix)
       if (peer.certificate && !peer.certificate.fingerprintSha1.equals(certificate.value.fingerprintSha1)) {
         peer.session = undefined
         peer.offered = undefined
@@ -464,68 +410,4 @@ export class Sessions {
   #addressOf(prefix: Prefix): Destination {
     return { address: firstAddress(this.#identity.authority.network, prefix) }
   }
-
-  /** The peer in whose subnet an address lies, the one with the longest prefix that `isMeant`. */
-  #peerAt(sourceBits: string, isMeant: (peer: Peer) => boolean = () => true): Peer | undefined {
-    let found: Peer | undefined
-    for (const length of this.#lengths) {
-      if (found && found.prefix.length > length) continue
-      const peer = this.#peers.get(sourceBits.slice(0, length) as Prefix)
-      if (peer && isMeant(peer)) found = peer
-    }
-    return found
-  }
-
-  #bitsOf(address: string): Result<string> {
-    const known = this.#sources.get(address)
-    if (known) return known
-    const bits = bitsInside(this.#identity.authority.network, address)
-    const result = bits.ok ? ok(bits.value) : refuse('its source address is not in the network')
-    if (this.#sources.size >= MAX_SOURCES) this.#sources.clear()
-    this.#sources.set(address, result)
-    return result
-  }
-
-  #peer(prefix: Prefix): Peer {
-    const known = this.#peers.get(prefix)
-    if (known) return known
-    if (this.#peers.size >= MAX_PEERS) this.#forgetOne()
-    const peer: Peer = {
-      prefix,
-      certificate: undefined,
-      protocol: 0,
-      session: undefined,
-      offered: undefined,
-      greatestSecret: this.#firstSecret,
-      makesOldSecrets: false,
-      hello0Ms: undefined,
-      answeredHello0Ms: undefined,
-      signatures: new TokenBucket(SIGNATURES_PER_SECOND, SIGNATURES_BURST),
-      verifications: new TokenBucket(VERIFICATIONS_PER_SECOND, VERIFICATIONS_BURST),
-      messages: new TokenBucket(MESSAGES_PER_SECOND, MESSAGES_BURST),
-      waiting: [],
-    }
-    this.#peers.set(prefix, peer)
-    this.#lengths.add(prefix.length)
-    return peer
-  }
-
-  /** One without a session goes first, the one that is known longest among equals. */
-  #forgetOne(): void {
-    const [oldest] = this.#peers.values()
-    const goes = [...this.#peers.values()].find(({ session }) => !session) ?? oldest
-    if (goes) this.#peers.delete(goes.prefix)
-  }
 }
-
-const newSession = (secret: Buffer): Session => ({
-  secret,
-  sent: LAST_HELLO,
-  received: LAST_HELLO,
-  unansweredMs: undefined,
-  unacknowledged: undefined,
-})
-
-const isAlive = (session: Session, nowMs: number): boolean =>
-  session.sent < LAST_SEQUENCE &&
-  (session.unansweredMs === undefined || nowMs - session.unansweredMs < SESSION_TIMEOUT_MS)

@@ -1,0 +1,82 @@
+import { ok, type Result, refuse } from '../result.ts'
+import { bitsInside, type Network, type Prefix } from '../values/prefix.ts'
+import { newPeer, type Peer } from './peer.ts'
+
+/** More peers than a node ever speaks to; a bound on memory. */
+const MAX_PEERS = 5_000
+/** Sources whose addresses are remembered as bits. */
+const MAX_SOURCES = 1_000
+
+/** The peers of a node, found by their prefix or by an address in their subnet. */
+export class PeerTable {
+  readonly #peers = new Map<Prefix, Peer>()
+  /** Lengths that prefixes of peers have, or had: in most networks there is one. */
+  readonly #lengths = new Set<number>()
+  /** The bits of addresses after the network, or that they are outside. */
+  readonly #sources = new Map<string, Result<string>>()
+  readonly #firstSecret: Buffer
+  #network: Network
+
+  /** @param firstSecret peers must have greater ones */
+  constructor(network: Network, firstSecret: Buffer) {
+    this.#network = network
+    this.#firstSecret = firstSecret
+  }
+
+  setNetwork(network: Network): void {
+    this.#network = network
+    this.#sources.clear()
+  }
+
+  get(prefix: Prefix): Peer | undefined {
+    return this.#peers.get(prefix)
+  }
+
+  values(): Iterable<Peer> {
+    return this.#peers.values()
+  }
+
+  delete(prefix: Prefix): void {
+    this.#peers.delete(prefix)
+  }
+
+  /** A peer, which is new if it was not known; another one is forgotten when there are too many. */
+  getOrAdd(prefix: Prefix): Peer {
+    const known = this.#peers.get(prefix)
+    if (known) return known
+    if (this.#peers.size >= MAX_PEERS) this.#forgetOne()
+    const peer = newPeer(prefix, this.#firstSecret)
+    this.#peers.set(prefix, peer)
+    this.#lengths.add(prefix.length)
+    return peer
+  }
+
+  /** The peer in whose subnet an address lies, the one with the longest prefix that `isMeant`. */
+  at(sourceBits: string, isMeant: (peer: Peer) => boolean = () => true): Peer | undefined {
+    let found: Peer | undefined
+    for (const length of this.#lengths) {
+      if (found && found.prefix.length > length) continue
+      const peer = this.#peers.get(sourceBits.slice(0, length) as Prefix)
+      if (peer && isMeant(peer)) found = peer
+    }
+    return found
+  }
+
+  /** The bits of an address after those of the network. */
+  bitsOf(address: string): Result<string> {
+    const known = this.#sources.get(address)
+    if (known) return known
+    const bits = bitsInside(this.#network, address)
+    const result = bits.ok ? ok(bits.value) : refuse('its source address is not in the network')
+    if (this.#sources.size >= MAX_SOURCES) this.#sources.clear()
+    this.#sources.set(address, result)
+    return result
+  }
+
+  /** One without a session goes first, the one that is known longest among equals. */
+  #forgetOne(): void {
+    const [oldest] = this.#peers.values()
+    const goes = [...this.#peers.values()].find(({ session }) => !session) ?? oldest
+    if (goes) this.#peers.delete(goes.prefix)
+  }
+}

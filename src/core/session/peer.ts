@@ -1,0 +1,84 @@
+import type { NodeCertificate } from '../crypto/certificate.ts'
+import { TokenBucket } from '../token-bucket.ts'
+import type { Prefix } from '../values/prefix.ts'
+import { LAST_HELLO, LAST_SEQUENCE } from './datagram.ts'
+
+/** A secret that both sides have, or soon will, and how far its messages have come. */
+export interface Session {
+  readonly secret: Buffer
+  sent: number
+  received: number
+  /** Since when what we sent has not been answered. */
+  unansweredMs: number | undefined
+  /** What we said last of our own accord, until anything comes back: a datagram may be lost. */
+  unacknowledged:
+    | { readonly body: Uint8Array; readonly attempts: number; readonly retryMs: number }
+    | undefined
+}
+
+/** What is known of a peer, and what it may still cost us. */
+export interface Peer {
+  readonly prefix: Prefix
+  certificate: NodeCertificate | undefined
+  protocol: number
+  session: Session | undefined
+  /** A secret that we made and the peer has not used yet. */
+  offered: Session | undefined
+  /** The greatest secret that was used with this peer, by either side. */
+  greatestSecret: Buffer
+  /** The last secret that it made was not greater: it is our turn to make one. */
+  makesOldSecrets: boolean
+  /** When we sent a hello0 of our own accord, and as an answer. */
+  hello0Ms: number | undefined
+  answeredHello0Ms: number | undefined
+  /** Limits signatures that the peer's hellos cost us, and those of the certificates that come from its subnet. */
+  readonly signatures: TokenBucket
+  readonly verifications: TokenBucket
+  /** Limits what one that has a session can make us do. */
+  readonly messages: TokenBucket
+  /** Bodies that wait for the session, until its handshake is given up. */
+  waiting: { readonly body: Uint8Array; readonly sinceMs: number }[]
+}
+
+/** How long a session without an answer is alive, and how often a hello0 is sent to a peer. */
+export const SESSION_TIMEOUT_MS = 60_000
+/** A hello costs us a signature, to make or to verify: half a millisecond. */
+const SIGNATURES_PER_SECOND = 1
+const SIGNATURES_BURST = 5
+/** Certificates of one peer, or of others in its name. */
+const VERIFICATIONS_PER_SECOND = 1
+const VERIFICATIONS_BURST = 5
+/** A peer says a few words when a tunnel is made and when the network changes; each can make us answer, log, or write. */
+const MESSAGES_PER_SECOND = 10
+const MESSAGES_BURST = 50
+
+/** One of which nothing is known. @param firstSecret smaller ones are refused */
+export const newPeer = (prefix: Prefix, firstSecret: Buffer): Peer => ({
+  prefix,
+  certificate: undefined,
+  protocol: 0,
+  session: undefined,
+  offered: undefined,
+  greatestSecret: firstSecret,
+  makesOldSecrets: false,
+  hello0Ms: undefined,
+  answeredHello0Ms: undefined,
+  signatures: new TokenBucket(SIGNATURES_PER_SECOND, SIGNATURES_BURST),
+  verifications: new TokenBucket(VERIFICATIONS_PER_SECOND, VERIFICATIONS_BURST),
+  messages: new TokenBucket(MESSAGES_PER_SECOND, MESSAGES_BURST),
+  waiting: [],
+})
+
+/** One of which no message was sent. */
+export const newSession = (secret: Buffer): Session => ({
+  secret,
+  sent: LAST_HELLO,
+  received: LAST_HELLO,
+  unansweredMs: undefined,
+  unacknowledged: undefined,
+})
+
+/** Whether what is sent in it is likely to arrive. */
+export const isAlive = (session: Session, nowMs: number): boolean =>
+  session.sent < LAST_SEQUENCE &&
+  (session.unansweredMs === undefined || nowMs - session.unansweredMs < SESSION_TIMEOUT_MS)
