@@ -1,6 +1,7 @@
 import { withLab } from '../lab/lab.ts'
 import { Re6stNetwork } from '../lab/re6st-network.ts'
-import { median, startIperfServer, udpStream } from './throughput.ts'
+import { startIperfServer, udpStream } from './iperf.ts'
+import { median } from './statistics.ts'
 
 /** What a node carries between two others. */
 export interface ForwardingResult {
@@ -10,6 +11,7 @@ export interface ForwardingResult {
 }
 
 const ROUNDS = 5
+const SECONDS = 2
 /** Of UDP payload: the cost is of the packet, not of its bytes. */
 const SMALL_PACKET_BYTES = 64
 const DEADLINE_MS = 60_000
@@ -41,7 +43,10 @@ function packetsThrough(protocol: 'tcp' | 'udp', encrypt: boolean): Promise<numb
     startIperfServer(to.machine)
     const rates: number[] = []
     for (let round = 0; round < ROUNDS; round++)
-      rates.push((await udpStream(from.machine, to.address, SMALL_PACKET_BYTES)).packetsPerSecond)
+      rates.push(
+        (await udpStream(from.machine, { address: to.address, seconds: SECONDS }, SMALL_PACKET_BYTES))
+          .packetsPerSecond,
+      )
     return median(rates)
   })
 }

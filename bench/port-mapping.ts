@@ -1,7 +1,7 @@
 import { withLab } from '../lab/lab.ts'
 import { Miniupnpd, type MiniupnpdOptions } from '../lab/miniupnpd.ts'
 import { Re6stNetwork } from '../lab/re6st-network.ts'
-import { median } from './throughput.ts'
+import { median } from './statistics.ts'
 
 /** From the start of a node until the gateway forwards its ports, seconds. */
 export interface PortMappingResult {

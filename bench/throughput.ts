@@ -1,11 +1,11 @@
 import { type Lab, withLab } from '../lab/lab.ts'
 import type { Machine } from '../lab/machine.ts'
 import { Re6stNetwork } from '../lab/re6st-network.ts'
-import type { Re6stNode } from '../lab/re6st-node.ts'
-import { waitFor } from '../lab/wait-for.ts'
-import type { ProcessEnd } from '../src/platform/processes.ts'
+import { startBareTunnel } from './bare-tunnel.ts'
+import { startIperfServer, tcpStreamMbits, udpStream } from './iperf.ts'
+import { type MedianWithBounds, median, medianWithBounds } from './statistics.ts'
 
-/** A stream through a tunnel of ours, and through a tunnel of the same OpenVPN without us, by turns. */
+/** Streams through a tunnel of ours, and through two of the same OpenVPN without us, by turns. */
 export interface ThroughputResult {
   readonly what: string
   /** A TCP stream. */
@@ -14,27 +14,31 @@ export interface ThroughputResult {
   readonly datagrams: Comparison
 }
 
-/** Mbit/s, medians; the ratio is the median of the ratios of two that were measured one after the other. */
+/** Medians, and ratios of what was measured one after the other. */
 export interface Comparison {
+  /** Mbit/s. */
   readonly ours: number
+  /** Mbit/s. */
   readonly bare: number
-  readonly ratio: number
+  readonly oursToBare: MedianWithBounds
+  /** How much two tunnels without us differ from each other: what the method can tell. */
+  readonly bareToBare: MedianWithBounds
 }
 
-/** What arrives of a UDP stream. */
-export interface UdpStream {
-  readonly mbits: number
-  readonly packetsPerSecond: number
-}
+type Tunnel = 'ours' | 'bare' | 'control'
+type Rates = Record<Tunnel, number>
 
-const ROUNDS = 9
-const SECONDS = 2
+const ROUNDS = 30
+const SECONDS = 1
 const DEADLINE_MS = 60_000
 const BARE_PORT = 1999
-const BARE = { server: 'fd00:b::1', client: 'fd00:b::2' } as const
+const CONTROL_PORT = 1998
 
 /** With the headers of UDP and IPv6, what every tunnel takes. */
 const FULL_DATAGRAM_BYTES = 1280 - 48
+
+/** One for each machine: where the scheduler puts four processes makes more difference than anything else. */
+const PROCESSOR = { server: 0, client: 1 } as const
 
 /** TCP and UDP streams over each kind of tunnel. */
 export async function measureThroughput(): Promise<ThroughputResult[]> {
@@ -45,32 +49,34 @@ export async function measureThroughput(): Promise<ThroughputResult[]> {
 }
 
 function measureTunnel(protocol: 'tcp' | 'udp', encrypt: boolean): Promise<ThroughputResult> {
-  return withLab({ name: 'throughput' }, async (lab) => {
+  return withLab({ name: 'throughput' }, async (lab: Lab) => {
     const registryOn = await lab.host('server')
     const registryOptions = encrypt ? ['--encrypt'] : []
-    const network = await Re6stNetwork.create(lab, { registryOn, helloSeconds: 1, registryOptions })
+    const network = await Re6stNetwork.create(lab, { registryOn, registryOptions })
     const other = protocol === 'tcp' ? 'udp' : 'tcp'
     const nodeOptions = ['--disable-proto', other, '--pp', '1194', protocol]
     const server = await network.join(registryOn, { nodeOptions })
     const client = await network.join(await lab.host('client'), { nodeOptions })
     await network.allPairsPing({ deadlineMs: DEADLINE_MS })
-    await startBareTunnel(lab, server, client, protocol, encrypt)
+    const bareTunnel = (iface: string, port: number) =>
+      startBareTunnel(lab, server, client, { protocol, encrypt, iface, port })
+    const addresses: Record<Tunnel, string> = {
+      ours: server.address,
+      bare: await bareTunnel('bare', BARE_PORT),
+      control: await bareTunnel('control', CONTROL_PORT),
+    }
     startIperfServer(server.machine)
-    const tunnels = [
-      { which: 'ours', address: server.address },
-      { which: 'bare', address: BARE.server },
-    ] as const
-    const streams: Pair[] = []
-    const datagrams: Pair[] = []
+    await pin(server.machine, PROCESSOR.server)
+    await pin(client.machine, PROCESSOR.client)
+    const streams: Rates[] = []
+    const datagrams: Rates[] = []
     for (let round = 0; round < ROUNDS; round++) {
-      const [stream, datagram]: [Pair, Pair] = [
-        { ours: 0, bare: 0 },
-        { ours: 0, bare: 0 },
-      ]
-      // Whatever comes second has an advantage, or not: by turns.
-      for (const { which, address } of round % 2 === 0 ? tunnels : tunnels.toReversed()) {
-        stream[which] = await streamMbits(client.machine, address)
-        datagram[which] = (await udpStream(client.machine, address, FULL_DATAGRAM_BYTES)).mbits
+      const stream: Rates = { ours: 0, bare: 0, control: 0 }
+      const datagram: Rates = { ...stream }
+      for (const tunnel of orderOf(round)) {
+        const to = { address: addresses[tunnel], seconds: SECONDS, processor: PROCESSOR.client }
+        stream[tunnel] = await tcpStreamMbits(client.machine, to)
+        datagram[tunnel] = (await udpStream(client.machine, to, FULL_DATAGRAM_BYTES)).mbits
       }
       streams.push(stream)
       datagrams.push(datagram)
@@ -83,107 +89,24 @@ function measureTunnel(protocol: 'tcp' | 'udp', encrypt: boolean): Promise<Throu
   })
 }
 
-interface Pair {
-  ours: number
-  bare: number
+/** Every order of the three as often as any other: whatever comes first has an advantage, or not. */
+function orderOf(round: number): Tunnel[] {
+  const tunnels: Tunnel[] = ['ours', 'bare', 'control']
+  const turned = [...tunnels.slice(round % 3), ...tunnels.slice(0, round % 3)]
+  return Math.floor(round / 3) % 2 === 0 ? turned : turned.reverse()
 }
 
-const comparison = (pairs: readonly Pair[]): Comparison => ({
-  ours: median(pairs.map(({ ours }) => ours)),
-  bare: median(pairs.map(({ bare }) => bare)),
-  ratio: median(pairs.map(({ ours, bare }) => ours / bare)),
+const comparison = (rates: readonly Rates[]): Comparison => ({
+  ours: median(rates.map(({ ours }) => ours)),
+  bare: median(rates.map(({ bare }) => bare)),
+  oursToBare: medianWithBounds(rates.map(({ ours, bare }) => ours / bare)),
+  bareToBare: medianWithBounds(rates.map(({ control, bare }) => control / bare)),
 })
 
-const succeeded = ({ end }: { readonly end: ProcessEnd }): boolean =>
-  end.kind === 'exited' && end.status === 0
-
-/** The same options as ours, as far as they touch a packet; no management, no routing. */
-async function startBareTunnel(
-  lab: Lab,
-  server: Re6stNode,
-  client: Re6stNode,
-  protocol: 'tcp' | 'udp',
-  encrypt: boolean,
-): Promise<void> {
-  const ciphers = encrypt
-    ? ['--data-ciphers', 'AES-256-GCM', '--data-ciphers-fallback', 'AES-256-GCM']
-    : ['--data-ciphers', 'none', '--data-ciphers-fallback', 'none', '--reneg-bytes', '0']
-  const common = (node: Re6stNode) => [
-    ...['openvpn', '--dev-type', 'tap', '--dev', 'bare', '--dh', 'none', '--ping', '1', ...ciphers],
-    ...['--ca', `${node.configurationDirectory}/ca.crt`, '--cert', node.certificateFile],
-    ...['--key', `${node.configurationDirectory}/cert.key`],
-    ...(protocol === 'tcp' ? ['--socket-flags', 'TCP_NODELAY'] : []),
-  ]
-  const proto = protocol === 'tcp' ? { server: 'tcp4-server', client: 'tcp4-client' } : undefined
-  server.machine.start(
-    [
-      ...[...common(server), '--mode', 'server', '--tls-server'],
-      ...['--proto', proto?.server ?? 'udp4', '--port', String(BARE_PORT)],
-    ],
-    { name: 'bare openvpn' },
+/** Keeps all processes of a machine on one processor. */
+const pin = (machine: Machine, processor: number) =>
+  machine.run(
+    'sh',
+    '-c',
+    `for pid in $(ip netns pids ${machine.namespace}); do taskset -a -p -c ${processor} $pid || [ ! -e /proc/$pid ]; done`,
   )
-  client.machine.start(
-    [
-      ...[...common(client), '--client', '--proto', proto?.client ?? 'udp4', '--nobind'],
-      ...['--remote', server.machine.addresses.ipv4 ?? '', String(BARE_PORT)],
-    ],
-    { name: 'bare openvpn' },
-  )
-  for (const [machine, address, own] of [
-    [server.machine, BARE.server, `re6stnet-${protocol}`],
-    [client.machine, BARE.client, 're6stnet1'],
-  ] as const) {
-    const [link] = await machine.ip('link', 'show', own)
-    await lab.waitFor(async () => succeeded(await machine.capture('ip', 'link', 'set', 'bare', 'up')), {
-      what: 'the bare tunnel',
-      deadlineMs: DEADLINE_MS,
-    })
-    await machine.run('ip', 'link', 'set', 'bare', 'mtu', String(link?.['mtu'] ?? 1500))
-    await machine.run('ip', '-6', 'addr', 'add', `${address}/64`, 'dev', 'bare', 'nodad')
-  }
-  await lab.waitFor(
-    async () => succeeded(await client.machine.capture('ping', '-6', '-c1', '-W1', BARE.server)),
-    { what: 'packets through the bare tunnel', deadlineMs: DEADLINE_MS },
-  )
-}
-
-/** Waits for streams on a machine. */
-export const startIperfServer = (machine: Machine): void =>
-  void machine.start(['iperf3', '--server', '--forceflush'], { name: 'iperf3' })
-
-interface IperfReport {
-  readonly end: {
-    readonly sum_received: { readonly bits_per_second: number }
-    /** Of UDP: what was sent, and how much of it the server missed. */
-    readonly sum: { readonly packets: number; readonly lost_packets: number; readonly seconds: number }
-  }
-}
-
-function iperf(from: Machine, to: string, ...options: string[]): Promise<IperfReport> {
-  return waitFor(
-    async () => {
-      const { stdout } = await from.capture('iperf3', '-6', '-J', '-t', String(SECONDS), '-c', to, ...options)
-      const report = JSON.parse(stdout) as IperfReport & { readonly error?: string }
-      if (report.error !== undefined) throw new Error(report.error) // it is busy for a moment after each stream
-      return report
-    },
-    { what: `a stream to ${to}`, deadlineMs: DEADLINE_MS },
-  )
-}
-
-const streamMbits = async (from: Machine, to: string): Promise<number> =>
-  (await iperf(from, to)).end.sum_received.bits_per_second / 1e6
-
-/** Sends as many UDP packets as it can. @param bytes of payload of each */
-export async function udpStream(from: Machine, to: string, bytes: number): Promise<UdpStream> {
-  const {
-    packets,
-    lost_packets: lost,
-    seconds,
-  } = (await iperf(from, to, '-u', '-b', '0', '-l', String(bytes))).end.sum
-  const packetsPerSecond = (packets - lost) / seconds
-  return { packetsPerSecond, mbits: (packetsPerSecond * bytes * 8) / 1e6 }
-}
-
-export const median = (values: readonly number[]): number =>
-  [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN
