@@ -43,8 +43,8 @@ interface ProcessInit {
 
 /** From its start to its connection OpenVPN takes 10 ms; a machine that starts everything at once takes longer. */
 const START_TIMEOUT_MS = 20_000
-/** How often a process is asked whether it still answers. */
-const HEARTBEAT_MS = 60_000
+/** How often a process is asked whether it still answers: peers of a server that hung try it for half a minute. */
+const HEARTBEAT_MS = 15_000
 /** Time for a goodbye to be sent before the second TERM ends a process at once instead of after a second or more. */
 const FAREWELL_MS = 100
 /** Between an interface that goes and the word of OpenVPN why lie some milliseconds, 20 when it exits. */
