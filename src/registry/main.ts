@@ -26,7 +26,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(undefined))
   })
   const geoipPath = process.env['GEOIP2_MMDB']
-  const geoip = geoipPath ? await openGeoIp(geoipPath) : undefined
+  const geoip = geoipPath ? await openGeoIp(geoipPath, log.logger) : undefined
   if (options.sameCountry.length > 0 && geoip === undefined)
     throw new Re6stError(
       'OPTION',

@@ -1,10 +1,18 @@
-import { writeFileSync } from 'node:fs'
-import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { withLab } from '../../../lab/lab.ts'
+import type { Machine } from '../../../lab/machine.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
-import { countryDatabase } from '../../support/mmdb.ts'
 import { DEADLINE_MS, statusOf, tunnelsOf } from '../../support/networks.ts'
+
+/** MaxMind's: it says that 81.2.69.160/27 is in Great Britain, and 89.160.20.112/28 in Sweden. */
+const COUNTRIES = fileURLToPath(new URL('../../vectors/maxmind/GeoIP2-Country-Test.mmdb', import.meta.url))
+
+/** Gives a machine another address of the Internet. */
+async function giveAddress(machine: Machine, address: string): Promise<void> {
+  await machine.run('ip', 'addr', 'add', `${address}/32`, 'dev', 'eth0')
+  await machine.cable?.router.run('ip', 'route', 'add', address, 'via', machine.addresses.ipv4 ?? '')
+}
 
 // Nodes are started one after the other: long where other tests run beside.
 describe('whom a node makes tunnels with', { timeout: 300_000 }, () => {
@@ -12,32 +20,31 @@ describe('whom a node makes tunnels with', { timeout: 300_000 }, () => {
     withLab({ name: 'borders' }, async (lab) => {
       const ipv4 = { families: ['ipv4'] } as const
       const registryOn = await lab.host('registry', ipv4)
-      const french = [await lab.host('f1', ipv4), await lab.host('f2', ipv4)] as const
-      const german = [await lab.host('d1', ipv4), await lab.host('d2', ipv4)] as const
-      const database = path.join(registryOn.directory, 'countries.mmdb')
-      const of = (country: string, continent: string) => [country, continent] as const
-      writeFileSync(
-        database,
-        countryDatabase(
-          Object.fromEntries([
-            ...[registryOn, ...french].map(({ addresses }) => [addresses.ipv4 ?? '', of('FR', 'EU')]),
-            ...german.map(({ addresses }) => [addresses.ipv4 ?? '', of('DE', 'EU')]),
-          ]),
-        ),
-      )
+      const british = [await lab.host('b1', ipv4), await lab.host('b2', ipv4)] as const
+      const swedish = [await lab.host('s1', ipv4), await lab.host('s2', ipv4)] as const
+      const addresses = new Map<Machine, string>()
+      for (const [index, machine] of [registryOn, ...british].entries())
+        addresses.set(machine, `81.2.69.${160 + index}`)
+      for (const [index, machine] of swedish.entries()) addresses.set(machine, `89.160.20.${112 + index}`)
+      for (const [machine, address] of addresses) await giveAddress(machine, address)
+      const ip = (machine: Machine) => ['--ip', addresses.get(machine) ?? '']
       const network = await Re6stNetwork.create(lab, {
         registryOn,
-        registryOptions: ['--same-country', 'FR'],
-        registryEnvironment: { GEOIP2_MMDB: database },
+        registryOptions: ['--same-country', 'GB'],
+        registryEnvironment: { GEOIP2_MMDB: COUNTRIES },
       })
-      const own = await network.join(registryOn)
-      const one = await network.join(french[0], { nodeOptions: ['--client-count', '1'] })
+      const own = await network.join(registryOn, { nodeOptions: ip(registryOn) })
+      const one = await network.join(british[0], { nodeOptions: [...ip(british[0]), '--client-count', '1'] })
       // A country that is said counts more than the address.
-      const said = await network.join(german[1], { nodeOptions: ['--client-count', '1', '--country', 'FR'] })
+      const said = await network.join(swedish[1], {
+        nodeOptions: [...ip(swedish[1]), '--client-count', '1', '--country', 'GB'],
+      })
       const inside = [own, one, said]
       await network.allPairsPing({ nodes: inside, deadlineMs: DEADLINE_MS })
       const neighbours = [one, said].flatMap(({ subnetName }) => ['--neighbour', subnetName])
-      const other = await network.join(french[1], { nodeOptions: ['--client-count', '1', ...neighbours] })
+      const other = await network.join(british[1], {
+        nodeOptions: [...ip(british[1]), '--client-count', '1', ...neighbours],
+      })
       inside.push(other)
       await network.allPairsPing({ nodes: inside, deadlineMs: DEADLINE_MS })
       await lab.waitFor(
@@ -47,15 +54,15 @@ describe('whom a node makes tunnels with', { timeout: 300_000 }, () => {
         },
         { what: 'a tunnel with each neighbour', deadlineMs: DEADLINE_MS },
       )
-      const outside = await network.join(german[0])
+      const outside = await network.join(swedish[0], { nodeOptions: ip(swedish[0]) })
       for (const [node, country] of [
-        [one, 'FR'],
-        [said, 'FR'],
-        [outside, 'DE'],
+        [one, 'GB'],
+        [said, 'GB'],
+        [outside, 'SE'],
       ] as const)
         await lab.waitFor(
           async () =>
-            (await statusOf(node)).advertised.join() === `${node.machine.addresses.ipv4},1194,tcp,${country}`,
+            (await statusOf(node)).advertised.join() === `${addresses.get(node.machine)},1194,tcp,${country}`,
           { what: `${node.name} to say that it is in ${country}`, deadlineMs: DEADLINE_MS },
         )
       await lab.waitFor(

@@ -10,6 +10,7 @@ import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import type { MethodName } from '../../../src/core/rpc/methods.ts'
 import { formatTarget } from '../../../src/core/rpc/request-target.ts'
 import { answerHmac } from '../../../src/core/rpc/session.ts'
+import { silentLog } from '../../../src/platform/log.ts'
 import { type Cryptography, CryptoPool } from '../../../src/registry/crypto/pool.ts'
 import type { WorkerKeys } from '../../../src/registry/crypto/worker.ts'
 import { openGeoIp } from '../../../src/registry/geoip.ts'
@@ -191,7 +192,7 @@ describe('communities, as recorded', () => {
         '192.0.2.5': [null, 'EU'],
       }),
     )
-    return await openGeoIp(path)
+    return await openGeoIp(path, silentLog)
   }
   const registration = { mailPrefixLength: 16, anonymousPrefixLength: 8 }
   /** Community of a subnet name, where 8 bits come behind it. */

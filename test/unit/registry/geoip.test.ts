@@ -1,0 +1,69 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { openLog } from '../../../src/platform/log.ts'
+import { openGeoIp } from '../../../src/registry/geoip.ts'
+import { fc, test } from '../../support/property.ts'
+import { temporaryDirectory } from '../../support/registry.ts'
+
+const DATABASES = fileURLToPath(new URL('../../vectors/maxmind/', import.meta.url))
+const pathOf = (name: string) => join(DATABASES, `${name}.mmdb`)
+const names = readdirSync(DATABASES).filter((name) => name.endsWith('.mmdb'))
+
+/** Opens a database, and keeps what is said of it. */
+async function opened(path: string) {
+  const file = join(temporaryDirectory(), 'registry.log')
+  const log = openLog({ file, verbosity: 2 }).logger
+  return { geoip: await openGeoIp(path, log), said: () => readFileSync(file, 'utf8') }
+}
+
+describe("MaxMind's databases of", () => {
+  it.each(['GeoIP2-Country-Test', 'GeoIP2-City-Test'])('%s say where addresses are', async (name) => {
+    const { geoip, said } = await opened(pathOf(name))
+    expect(geoip.locate('81.2.69.160')).toEqual({ country: 'GB', continent: 'EU' })
+    expect(geoip.locate('89.160.20.112')).toEqual({ country: 'SE', continent: 'EU' })
+    expect(geoip.locate('216.160.83.56')).toEqual({ country: 'US', continent: 'NA' })
+    expect(geoip.locate('2001:218::1')).toEqual({ country: 'JP', continent: 'AS' })
+    expect(geoip.locate('192.0.2.1')).toBeUndefined()
+    expect(geoip.locate('no address')).toBeUndefined()
+    expect(said()).toBe('')
+  })
+
+  it('another kind are taken with a warning', async () => {
+    const { said } = await opened(pathOf('GeoLite2-ASN-Test'))
+    expect(said()).toMatch(/GeoLite2-ASN: does it say countries\?/)
+  })
+
+  it('a damaged one: what cannot be read is not known, and that is said once', async () => {
+    const { geoip, said } = await opened(pathOf('GeoIP2-City-Test-Invalid-Node-Count'))
+    for (const address of ['81.2.69.160', '216.160.83.56', '2001:218::1'])
+      expect(geoip.locate(address)).toBeUndefined()
+    expect(said().trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/ERROR.*damaged: .* get a new copy reason=/),
+    ])
+  })
+})
+
+test(
+  'no database, as it is or with a byte changed or cut off, does more than be refused or know nothing',
+  fc.constantFrom(...names),
+  fc.nat(),
+  fc.nat(255),
+  fc.boolean(),
+  fc.oneof(fc.ipV4(), fc.ipV6(), fc.constantFrom('81.2.69.160', '1.1.1.16', '2001:218::1'), fc.string()),
+  async (name, place, byte, isCut, address) => {
+    const bytes = readFileSync(join(DATABASES, name))
+    const at = place % bytes.length
+    bytes[at] = byte
+    const path = join(temporaryDirectory(), name)
+    writeFileSync(path, isCut ? bytes.subarray(0, at) : bytes)
+    const result = await opened(path).catch((error: unknown) => error)
+    if (result instanceof Error) {
+      expect(result).toMatchObject({ code: 'FILE' })
+      return
+    }
+    const found = (result as Awaited<ReturnType<typeof opened>>).geoip.locate(address)
+    if (found) expect([typeof found.country, typeof found.continent]).toEqual(['string', 'string'])
+  },
+)
