@@ -1,116 +1,45 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createBabeldRouter } from '../../src/node/routing/babeld-router.ts'
-import type { Router, RouterKeys, RouterSettings, RoutingChange } from '../../src/node/routing/router.ts'
+import type { RouterKeys } from '../../src/node/routing/router.ts'
 import { systemClock } from '../../src/platform/clock.ts'
-import { silentLog } from '../../src/platform/log.ts'
 import type { Processes } from '../../src/platform/processes.ts'
-import { joinNamespaces, makeNamespace, type Namespace } from '../support/namespace.ts'
+import { DamagedConversation } from '../support/damaged-conversation.ts'
+import { seededRandom } from '../support/random.ts'
+import {
+  addressOf,
+  babeldsOf,
+  hasRoute,
+  KEYS,
+  kernelRoute,
+  makeRouter,
+  prefixOf,
+  type RoutingNode,
+  type RoutingPair,
+  routed,
+  routingPair,
+  SIGNAL,
+  settingsOf,
+  startPair,
+  until,
+} from '../support/routing-pair.ts'
 
-/** Two nodes and a cable: for `server` it is a server's interface, for `client` a tunnel of its own. */
-const HELLO_MS = 1_000
-const DEADLINE_MS = 30_000
-const KEYS: RouterKeys = { sign: new Uint8Array(16).fill(1), accept: undefined }
 const NO_KEYS: RouterKeys = { sign: undefined, accept: undefined }
-const SIGNAL = new AbortController().signal
 
-interface Node {
-  readonly number: number
-  readonly namespace: Namespace
-  readonly directory: string
-  readonly router: Router
-  readonly changes: RoutingChange[]
-}
-
-let root: string
-let server: Node
-let client: Node
+let pair: RoutingPair
+let server: RoutingNode
+let client: RoutingNode
 
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 're6st-babeld-'))
-  server = makeNode(1)
-  client = makeNode(2)
-  joinNamespaces(server.namespace, 'taps', client.namespace, 'tap')
+  pair = routingPair()
+  server = pair.server
+  client = pair.client
 })
-
-afterEach(async () => {
-  await Promise.all([server, client].map(({ router }) => router.stop()))
-  for (const { namespace } of [server, client]) namespace[Symbol.dispose]()
-  rmSync(root, { recursive: true })
-})
-
-function makeNode(number: number, processes?: Processes): Node {
-  const namespace = makeNamespace('babeld')
-  namespace.run('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1')
-  namespace.ip(`addr add ${addressOf(number)}/64 dev lo`)
-  namespace.ip('-6 route add unreachable 2001:db8:42::/48')
-  const directory = join(root, String(number))
-  mkdirSync(directory)
-  const router = makeRouter(processes ?? namespace.processes, directory)
-  const changes: RoutingChange[] = []
-  router.watch((change) => changes.push(change))
-  return { number, namespace, directory, router, changes }
-}
-
-const makeRouter = (processes: Processes, directory: string): Router =>
-  createBabeldRouter({
-    processes,
-    clock: systemClock,
-    log: silentLog,
-    runDirectory: directory,
-    logDirectory: directory,
-    stateDirectory: directory,
-    extraArguments: [],
-  })
-
-const addressOf = (number: number) => `2001:db8:42:${number}::1`
-const prefixOf = (number: number) => `2001:db8:42:${number}::/64`
-
-const settingsOf = (number: number, more: Partial<RouterSettings> = {}): RouterSettings => ({
-  nodeCidr: `${addressOf(number)}/64`,
-  networkCidr: '2001:db8:42::/48',
-  nodeAddress: addressOf(number),
-  ipv4: undefined,
-  defaultRoute: 'take-for-network',
-  helloIntervalMs: HELLO_MS,
-  interfaceDefaults: 'type tunnel max-rtt-penalty 5000 rtt-max 500 rtt-decay 125',
-  keys: KEYS,
-  sourceSpecific: true,
-  tunnelIfaces: [],
-  lanIfaces: [],
-  ...more,
-})
-
-async function start(more: Partial<RouterSettings> = {}): Promise<void> {
-  await server.router.start(settingsOf(1, { ...more, tunnelIfaces: ['taps'] }), SIGNAL)
-  await client.router.start(settingsOf(2, more), SIGNAL)
-  await client.router.addInterface('tap', 'tunnel')
-}
-
-const hasRoute = ({ router }: Node, number: number): boolean =>
-  router.routes.some(
-    ({ prefix, installed, refmetric }) => prefix === prefixOf(number) && installed && refmetric === 0,
-  )
-
-const kernelRoute = ({ namespace }: Node, number: number): string =>
-  namespace.ip(`-6 route show ${prefixOf(number)}`)
-
-async function until(condition: () => boolean, what: string, deadlineMs = DEADLINE_MS): Promise<void> {
-  const end = Date.now() + deadlineMs
-  while (!condition()) {
-    if (Date.now() > end) throw new Error(`not in ${deadlineMs} ms: ${what}`)
-    await systemClock.sleep(20)
-  }
-}
-
-const routed = () => until(() => hasRoute(client, 1) && hasRoute(server, 2), 'routes on both sides')
+afterEach(() => pair[Symbol.asyncDispose]())
 
 /** Sends a packet each 50 ms while something happens; how many were sent and how many answered. */
 async function pinging(
-  from: Node,
+  from: RoutingNode,
   to: number,
   happens: () => Promise<void>,
 ): Promise<{ sent: number; lost: number }> {
@@ -128,16 +57,10 @@ async function pinging(
   return { sent: Number(sent), lost: Number(sent) - Number(received) }
 }
 
-const babeldsOf = ({ namespace }: Node): readonly number[] =>
-  execFileSync('ip', ['netns', 'pids', namespace.name], { encoding: 'utf8' })
-    .split('\n')
-    .filter((pid) => pid !== '' && readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'babeld')
-    .map(Number)
-
 describe('two nodes', () => {
   test('find each other, and packets flow', async () => {
-    await start()
-    await routed()
+    await startPair(pair)
+    await routed(pair)
     await until(() => kernelRoute(client, 1).includes('dev tap proto babel'), 'the route in the kernel')
     expect(client.router.neighbours).toMatchObject([{ iface: 'tap', rxcost: 96 }])
     client.namespace.run('ping', '-6', '-c', '1', '-W', '2', addressOf(1))
@@ -149,8 +72,8 @@ describe('two nodes', () => {
   })
 
   test('lose no packet, and no route, after they have found each other', async () => {
-    await start({ helloIntervalMs: 4_000 })
-    await routed()
+    await startPair(pair, { helloIntervalMs: 4_000 })
+    await routed(pair)
     const { sent, lost } = await pinging(client, 1, async () => {
       const end = Date.now() + 10_000
       while (Date.now() < end) {
@@ -163,7 +86,7 @@ describe('two nodes', () => {
   })
 
   test('keep the key from the eyes of other users', async () => {
-    await start()
+    await startPair(pair)
     const [babeld] = babeldsOf(client)
     expect(readFileSync(`/proc/${babeld}/cmdline`, 'utf8')).not.toContain('0101')
     expect(readFileSync(join(client.directory, 'babeld.conf'), 'utf8')).toContain('0101')
@@ -185,8 +108,8 @@ describe('two nodes', () => {
 
 describe('while it runs', () => {
   test('a key changes on both sides without a lost packet', async () => {
-    await start()
-    await routed()
+    await startPair(pair)
+    await routed(pair)
     await systemClock.sleep(4_000) // the new link has settled
     const next: RouterKeys = { sign: new Uint8Array(16).fill(9), accept: KEYS.sign }
     const { sent, lost } = await pinging(client, 1, async () => {
@@ -200,26 +123,26 @@ describe('while it runs', () => {
   })
 
   test('an interface that is removed takes its routes along at once', async () => {
-    await start()
-    await routed()
+    await startPair(pair)
+    await routed(pair)
     await client.router.removeInterface('tap')
     expect(kernelRoute(client, 1)).toBe('')
     expect(client.router.neighbours).toEqual([])
     expect(client.router.routes).toEqual([])
     client.namespace.ip('link set tap up')
     await client.router.addInterface('tap', 'tunnel')
-    await routed()
+    await routed(pair)
   })
 
   test('authentication and the hello interval change one interface after the other', async () => {
-    await start({ keys: NO_KEYS })
-    await routed()
+    await startPair(pair, { keys: NO_KEYS })
+    await routed(pair)
     const settings = { keys: KEYS, helloIntervalMs: 500 }
     await Promise.all([
       server.router.reconfigure(settingsOf(1, { ...settings, tunnelIfaces: ['taps'] })),
       client.router.reconfigure(settingsOf(2, settings)),
     ])
-    await routed()
+    await routed(pair)
     expect(babeldsOf(client)).toHaveLength(1)
     // A babeld that signs hears nothing of one that does not.
     await server.router.reconfigure(settingsOf(1, { keys: NO_KEYS, tunnelIfaces: ['taps'] }))
@@ -227,8 +150,8 @@ describe('while it runs', () => {
   })
 
   test('another node address needs another babeld', async () => {
-    await start()
-    await routed()
+    await startPair(pair)
+    await routed(pair)
     const [before] = babeldsOf(client)
     client.namespace.ip(`addr add ${addressOf(3)}/64 dev lo`)
     await client.router.reconfigure(settingsOf(3))
@@ -237,28 +160,77 @@ describe('while it runs', () => {
   })
 })
 
+describe('a babeld that lives, but whose conversation', () => {
+  let conversation: DamagedConversation
+  beforeEach(async () => {
+    conversation = new DamagedConversation()
+    await pair[Symbol.asyncDispose]()
+    pair = routingPair((own) => conversation.between(own))
+    server = pair.server
+    client = pair.client
+    await startPair(pair)
+    await routed(pair)
+  })
+  afterEach(() => conversation[Symbol.dispose]())
+
+  const restarts = () => client.changes.filter(({ kind }) => kind === 'restarted').length
+
+  test.each<[what: string, damage: () => void]>([
+    ['is broken off', () => conversation.hangUp()],
+    ['has an answer that nobody asked for', () => conversation.say('ok\n')],
+    ['has a line without an end', () => conversation.say('x'.repeat(100_000))],
+  ])('%s is ended, and another takes its place', async (_, damage) => {
+    const [before] = babeldsOf(client)
+    damage()
+    await until(() => restarts() === 1, 'the news of its end')
+    await routed(pair)
+    expect(babeldsOf(client)).toHaveLength(1)
+    expect(babeldsOf(client)).not.toContain(before)
+  })
+
+  test('has no answers is ended, and another takes its place', async () => {
+    conversation.mute()
+    await client.router.setCost('tap', 'high')
+    await until(() => restarts() === 1, 'the news of its end')
+    await routed(pair)
+    expect(babeldsOf(client)).toHaveLength(1)
+  })
+
+  test('has lines without a sense goes on', async () => {
+    const [before] = babeldsOf(client)
+    const random = seededRandom(1)
+    for (let count = 0; count < 100; count++)
+      conversation.say(`${Buffer.from(Array.from({ length: 100 }, () => 128 + random.next() * 128))}\n`)
+    conversation.say('add route\nchange neighbour if\nflush interface\nadd interface x up maybe\n')
+    await client.router.setCost('tap', 'high')
+    await until(() => hasRoute(client, 1), 'the route')
+    expect(restarts()).toBe(0)
+    expect(babeldsOf(client)).toEqual([before])
+  })
+})
+
 describe('a babeld that dies', () => {
   test('is started again, with its routes and tunnels', async () => {
-    await start()
-    await routed()
+    await startPair(pair)
+    await routed(pair)
     const [babeld = 0] = babeldsOf(client)
     process.kill(babeld, 'SIGKILL')
     await until(() => client.changes.some(({ kind }) => kind === 'restarted'), 'the news of its death')
-    await routed()
+    await routed(pair)
     const kernelRoutes = () => kernelRoute(client, 1).trim().split('\n')
     await until(() => kernelRoutes().length === 1, 'nothing but the route of the new babeld')
   })
 
   test('knows what was added and removed while it was away', async () => {
-    await start()
-    await routed()
+    await startPair(pair)
+    await routed(pair)
     const [babeld = 0] = babeldsOf(client)
     process.kill(babeld, 'SIGKILL')
     await until(() => client.changes.some(({ kind }) => kind === 'restarted'), 'the news of its death')
     await client.router.removeInterface('tap')
     client.namespace.ip('link set tap up')
     await client.router.addInterface('tap', 'tunnel')
-    await routed()
+    await routed(pair)
   })
 
   test('has its old routes removed from the kernel', async () => {
@@ -277,8 +249,8 @@ test('the end retracts the routes and leaves nothing behind', async () => {
   client.namespace.ip('link set tap up')
   await until(() => client.namespace.ip('-6 addr show dev tap').includes('fe80::'), 'a link-local address')
   const before = picture()
-  await start()
-  await routed()
+  await startPair(pair)
+  await routed(pair)
   await client.router.stop()
   await client.router.stop()
   expect(picture()).toBe(before)
@@ -290,8 +262,8 @@ test('the end retracts the routes and leaves nothing behind', async () => {
 })
 
 test('the end of one that hangs leaves no routes behind', async () => {
-  await start()
-  await routed()
+  await startPair(pair)
+  await routed(pair)
   for (const babeld of babeldsOf(client)) process.kill(babeld, 'SIGSTOP')
   await client.router.stop()
   expect(babeldsOf(client)).toEqual([])

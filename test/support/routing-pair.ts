@@ -1,0 +1,133 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createBabeldRouter } from '../../src/node/routing/babeld-router.ts'
+import type { Router, RouterKeys, RouterSettings, RoutingChange } from '../../src/node/routing/router.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { silentLog } from '../../src/platform/log.ts'
+import type { Processes } from '../../src/platform/processes.ts'
+import { joinNamespaces, makeNamespace, type Namespace } from './namespace.ts'
+
+const HELLO_MS = 1_000
+const DEADLINE_MS = 30_000
+export const KEYS: RouterKeys = { sign: new Uint8Array(16).fill(1), accept: undefined }
+export const SIGNAL = new AbortController().signal
+
+/** A node of which there is only the routing. */
+export interface RoutingNode {
+  readonly number: number
+  readonly namespace: Namespace
+  readonly directory: string
+  readonly router: Router
+  readonly changes: RoutingChange[]
+}
+
+/** Two nodes and a cable: for `server` it is a server's interface (`taps`), for `client` a tunnel of its own (`tap`). */
+export interface RoutingPair extends AsyncDisposable {
+  readonly server: RoutingNode
+  readonly client: RoutingNode
+}
+
+/** Makes both; nothing runs yet. @param clientProcesses what runs the client's babeld, given what runs programs there */
+export function routingPair(clientProcesses: (own: Processes) => Processes = (own) => own): RoutingPair {
+  const root = mkdtempSync(join(tmpdir(), 're6st-babeld-'))
+  const server = makeNode(root, 1)
+  const client = makeNode(root, 2, clientProcesses)
+  joinNamespaces(server.namespace, 'taps', client.namespace, 'tap')
+  return {
+    server,
+    client,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([server, client].map(({ router }) => router.stop()))
+      for (const { namespace } of [server, client]) namespace[Symbol.dispose]()
+      rmSync(root, { recursive: true })
+    },
+  }
+}
+
+function makeNode(root: string, number: number, processesOf = (own: Processes) => own): RoutingNode {
+  const namespace = makeNamespace('babeld')
+  namespace.run('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1')
+  namespace.ip(`addr add ${addressOf(number)}/64 dev lo`)
+  namespace.ip('-6 route add unreachable 2001:db8:42::/48')
+  const directory = join(root, String(number))
+  mkdirSync(directory)
+  const router = makeRouter(processesOf(namespace.processes), directory)
+  const changes: RoutingChange[] = []
+  router.watch((change) => changes.push(change))
+  return { number, namespace, directory, router, changes }
+}
+
+/** A router whose babeld runs like this. */
+export const makeRouter = (processes: Processes, directory: string): Router =>
+  createBabeldRouter({
+    processes,
+    clock: systemClock,
+    log: silentLog,
+    runDirectory: directory,
+    logDirectory: directory,
+    stateDirectory: directory,
+    extraArguments: [],
+  })
+
+/** Address of the node with this number. */
+export const addressOf = (number: number) => `2001:db8:42:${number}::1`
+/** Subnet of the node with this number. */
+export const prefixOf = (number: number) => `2001:db8:42:${number}::/64`
+
+/** What its router is started with. */
+export const settingsOf = (number: number, more: Partial<RouterSettings> = {}): RouterSettings => ({
+  nodeCidr: `${addressOf(number)}/64`,
+  networkCidr: '2001:db8:42::/48',
+  nodeAddress: addressOf(number),
+  ipv4: undefined,
+  defaultRoute: 'take-for-network',
+  helloIntervalMs: HELLO_MS,
+  interfaceDefaults: 'type tunnel max-rtt-penalty 5000 rtt-max 500 rtt-decay 125',
+  keys: KEYS,
+  sourceSpecific: true,
+  tunnelIfaces: [],
+  lanIfaces: [],
+  ...more,
+})
+
+/** Starts both, with the client's tunnel. */
+export async function startPair(
+  { server, client }: RoutingPair,
+  more: Partial<RouterSettings> = {},
+): Promise<void> {
+  await server.router.start(settingsOf(1, { ...more, tunnelIfaces: ['taps'] }), SIGNAL)
+  await client.router.start(settingsOf(2, more), SIGNAL)
+  await client.router.addInterface('tap', 'tunnel')
+}
+
+/** Whether a node has a direct route to the subnet of another. */
+export const hasRoute = ({ router }: RoutingNode, number: number): boolean =>
+  router.routes.some(
+    ({ prefix, installed, refmetric }) => prefix === prefixOf(number) && installed && refmetric === 0,
+  )
+
+/** What the kernel has for the subnet of a node. */
+export const kernelRoute = ({ namespace }: RoutingNode, number: number): string =>
+  namespace.ip(`-6 route show ${prefixOf(number)}`)
+
+/** Waits for a condition. */
+export async function until(condition: () => boolean, what: string, deadlineMs = DEADLINE_MS): Promise<void> {
+  const end = Date.now() + deadlineMs
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`not in ${deadlineMs} ms: ${what}`)
+    await systemClock.sleep(20)
+  }
+}
+
+/** Waits until each has a route to the other. */
+export const routed = ({ server, client }: RoutingPair): Promise<void> =>
+  until(() => hasRoute(client, 1) && hasRoute(server, 2), 'routes on both sides')
+
+/** Process ids of the babelds of a node. */
+export const babeldsOf = ({ namespace }: RoutingNode): readonly number[] =>
+  execFileSync('ip', ['netns', 'pids', namespace.name], { encoding: 'utf8' })
+    .split('\n')
+    .filter((pid) => pid !== '' && readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'babeld')
+    .map(Number)
