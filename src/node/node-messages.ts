@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import { dialableAddresses, formatDialResults, parseDialResults } from '../core/session/dial.ts'
 import { MESSAGE_CODE } from '../core/session/message-codes.ts'
@@ -32,7 +33,10 @@ export interface MessageComponents {
   readonly identity: () => Identity
   readonly configuration: NetworkConfiguration
   readonly cache: Pick<Cache, 'store'>
-  readonly tunnels: Pick<Tunnels, 'clientTunnelPeers' | 'servedPeers' | 'addressesLearnt' | 'closing'>
+  readonly tunnels: Pick<
+    Tunnels,
+    'clientTunnelPeers' | 'servedPeers' | 'addressesLearnt' | 'seenAt' | 'closing'
+  >
   /** Nodes with a tunnel to or from us. */
   readonly peers: () => readonly Prefix[]
   readonly probe: Pick<NeighbourProbe, 'answered' | 'dialled'>
@@ -121,6 +125,11 @@ export class NodeMessages implements AsyncDisposable {
     this.#send(prefix, { kind: 'multicast', state })
   }
 
+  /** Tells a client of ours at which address we see it. */
+  sendSeen(prefix: Prefix, address: string): void {
+    this.#send(prefix, { kind: 'seen-at', address })
+  }
+
   /** Tells all neighbours. */
   spreadVersion(): void {
     for (const prefix of this.#components.peers()) this.sendVersion(prefix)
@@ -181,6 +190,9 @@ export class NodeMessages implements AsyncDisposable {
         return undefined
       case 'multicast':
         this.#components.multicastTold(prefix, message.state)
+        return undefined
+      case 'seen-at':
+        if (isIP(message.address) !== 0) tunnels.seenAt(prefix, message.address)
         return undefined
     }
   }

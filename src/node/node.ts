@@ -209,6 +209,7 @@ export async function startNode(
     askAddresses: (prefix) => messages.askAddresses(prefix),
     getBootstrapPeer: (bootstrapSignal) => registry.getBootstrapPeer(bootstrapSignal),
     sendClosing: (prefix, what) => messages.sendClosing(prefix, what),
+    sendSeen: (prefix, address) => messages.sendSeen(prefix, address),
     onPeer: (prefix) => messages.sendVersion(prefix),
     onExternalAddress: (iface, address) => advertisement.seen(iface, address),
     isNeighbourThere: (iface, address) => isNeighbourThere({ processes, clock, log }, iface, address),

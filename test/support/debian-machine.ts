@@ -83,10 +83,13 @@ export class DebianMachine implements AsyncDisposable {
     return join(this.root, path)
   }
 
-  /** Puts a package where apt finds it, and all that it depends on: then nothing has to be downloaded any more. */
-  async fetch(deb: string): Promise<void> {
+  /**
+   * Puts a package where apt finds it, others of Debian, and all that they depend on: then nothing has to be downloaded
+   * any more.
+   */
+  async fetch(deb: string, ...others: readonly string[]): Promise<void> {
     copyFileSync(deb, this.file('var/tmp/package.deb'))
-    await download(this.root, '/var/tmp/package.deb')
+    await download(this.root, '/var/tmp/package.deb', ...others)
   }
 
   /** Starts it. */

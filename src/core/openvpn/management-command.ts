@@ -6,6 +6,8 @@ export const managementCommand = {
   holdRelease: 'hold release\n',
   /** Answered at once: whoever does not answer hangs. */
   processId: 'pid\n',
+  /** Where each client is, in lines of their own (`client-address`) before the answer. */
+  clientAddresses: 'status 3\n',
   /** Totals of the process, as they are now: the counters below are told only when something passes. */
   loadStats: 'load-stats\n',
 

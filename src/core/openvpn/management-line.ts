@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { ok, type Result, refuse } from '../result.ts'
 
 /** One line that OpenVPN wrote to its management interface. `cid` numbers a client, `kid` one negotiation of its keys. */
@@ -18,6 +19,12 @@ export type ManagementLine =
       readonly receivedBytes: number
       readonly sentBytes: number
     }
+  /** Where the packets of a client come from at the moment: of the answer to `status`. */
+  | {
+      readonly kind: 'client-address'
+      readonly cid: number
+      readonly underlay: { readonly address: string; readonly port: number }
+    }
   /** The beginning of a block of environment lines. */
   | BlockHead
   | { readonly kind: 'environment'; readonly name: string; readonly value: string }
@@ -30,6 +37,9 @@ export type BlockHead =
   | { readonly kind: 'client-connect' | 'client-reauth'; readonly cid: number; readonly kid: number }
   | { readonly kind: 'client-established' | 'client-disconnect'; readonly cid: number }
   | { readonly kind: 'up' | 'down' }
+
+const STATUS_TABLES = new Set(['TITLE', 'TIME', 'HEADER', 'ROUTING_TABLE', 'GLOBAL_STATS'])
+const CLIENT_CELLS = 12
 
 /** Reads one line, without its end. Refuses only a line of a known kind whose numbers are none. */
 export function parseManagementLine(line: string): Result<ManagementLine> {
@@ -69,10 +79,29 @@ export function parseManagementLine(line: string): Result<ManagementLine> {
   }
 }
 
+/** Answers are one line, but for that to `status 3`: a table with tabs, and `END`. */
 function parseAnswer(line: string): Result<ManagementLine> {
+  if (line === 'END') return ok({ kind: 'answer', success: true, text: '' })
+  const [first = '', ...cells] = line.split('\t')
+  if (first === 'CLIENT_LIST') return ok(parseClient(cells) ?? { kind: 'other', text: line })
+  if (STATUS_TABLES.has(first)) return ok({ kind: 'other', text: line })
   const [, word, text = ''] = /^(SUCCESS|ERROR): ?(.*)$/s.exec(line) ?? []
   if (word === undefined) return refuse(`not a line of the management interface: ${JSON.stringify(line)}`)
   return ok({ kind: 'answer', success: word === 'SUCCESS', text })
+}
+
+/**
+ * Common name, real address, two virtual ones, bytes received and sent, time twice, user name, client number, peer id,
+ * cipher (OpenVPN 2.6). One that has just connected has no address for a moment.
+ */
+function parseClient(cells: readonly string[]): ManagementLine | undefined {
+  const [, real = ''] = cells
+  const cid = cells[9] ?? ''
+  const [, bracketed, plain, port] =
+    /^(?:(?:udp|tcp)[46]?(?:-server)?:)?(?:\[([^\]]+)\]|([0-9a-f:.]+)):(\d{1,5})$/i.exec(real) ?? []
+  const address = bracketed ?? plain ?? ''
+  if (cells.length !== CLIENT_CELLS || isIP(address) === 0 || !/^\d{1,15}$/.test(cid)) return undefined
+  return { kind: 'client-address', cid: Number(cid), underlay: { address, port: Number(port) } }
 }
 
 function parseBlockLine(line: string, rest: string): Result<ManagementLine> {

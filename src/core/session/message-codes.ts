@@ -11,6 +11,7 @@ export const MESSAGE_CODE = {
   dialRequest: 96,
   dialResult: 97,
   multicast: 98,
+  seenAt: 99,
 } as const
 
 /** This exchange is forwarded for the registry. */

@@ -14,6 +14,8 @@ export type Message =
   | { readonly kind: 'dial-request'; readonly addresses: string }
   | { readonly kind: 'dial-result'; readonly results: string }
   | { readonly kind: 'multicast'; readonly state: Uint8Array }
+  /** A server tells a client at which address it sees it. */
+  | { readonly kind: 'seen-at'; readonly address: string }
 
 /** A message, and whether its exchange is forwarded for the registry. */
 export interface AddressedMessage {
@@ -55,6 +57,8 @@ export function decodeMessageBody(body: Uint8Array): Result<AddressedMessage> {
         return { kind: 'dial-result', results: text() }
       case MESSAGE_CODE.multicast:
         return { kind: 'multicast', state: argument }
+      case MESSAGE_CODE.seenAt:
+        return { kind: 'seen-at', address: text() }
       default:
         return undefined
     }
@@ -86,5 +90,7 @@ function codeAndArgument(message: Message): [number, Uint8Array] {
       return [MESSAGE_CODE.dialResult, Buffer.from(message.results)]
     case 'multicast':
       return [MESSAGE_CODE.multicast, message.state]
+    case 'seen-at':
+      return [MESSAGE_CODE.seenAt, Buffer.from(message.address)]
   }
 }

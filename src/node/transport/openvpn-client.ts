@@ -100,6 +100,7 @@ export class OpenvpnClient implements ClientTunnel {
       case 'client-established':
       case 'client-disconnect':
       case 'client-traffic':
+      case 'client-address':
         break
     }
   }

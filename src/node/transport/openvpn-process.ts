@@ -99,11 +99,12 @@ export class OpenvpnProcess {
     return failureReason(this.#lines.filter((line) => line.startsWith(client)))
   }
 
-  /** From now on a process that does not answer is ended. To be called when it does nothing any more that may block. */
-  expectAnswers(): void {
-    this.#heartbeat ??= this.#context.clock.every(HEARTBEAT_MS, () => {
-      void this.command(managementCommand.processId)
-    })
+  /**
+   * From now on a process that does not answer is ended. To be called when it does nothing any more that may block.
+   * @param question what it is asked
+   */
+  expectAnswers(question: string = managementCommand.processId): void {
+    this.#heartbeat ??= this.#context.clock.every(HEARTBEAT_MS, () => void this.command(question))
   }
 
   /** Ends the process because of something that it cannot know itself; `ended` then gives this reason. */

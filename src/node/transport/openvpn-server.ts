@@ -8,7 +8,7 @@ import type { Logger } from '../../platform/log.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
 import { type OpenvpnContext, type OpenvpnMessage, OpenvpnProcess } from './openvpn-process.ts'
 import { createTap, type Tap } from './tap.ts'
-import type { Admission, ServerSpec, Traffic, TunnelServer } from './transport.ts'
+import type { Admission, ServerSpec, Traffic, TunnelServer, UnderlayAddress } from './transport.ts'
 
 interface ServedClient extends RemoteEnd {
   /** Its number for our users: OpenVPN begins to count anew when it is restarted. */
@@ -152,6 +152,9 @@ export class OpenvpnServer implements TunnelServer {
         if (client?.up) this.traffic.set(client.number, { receivedBytes, sentBytes })
         break
       }
+      case 'client-address':
+        this.#onAddress(message.cid, message.underlay)
+        break
       case 'traffic':
       case 'up':
       case 'down':
@@ -160,7 +163,8 @@ export class OpenvpnServer implements TunnelServer {
   }
 
   async #becomeReady(process: OpenvpnProcess, tap: Tap): Promise<void> {
-    process.expectAnswers()
+    // Over TCP, another address is another connection.
+    process.expectAnswers(isDatagram(this.spec.protocol) ? managementCommand.clientAddresses : undefined)
     try {
       await tap.raise(this.spec.protocol)
     } catch (error) {
@@ -205,6 +209,17 @@ export class OpenvpnServer implements TunnelServer {
     const { number, peer, underlay } = client
     this.traffic.set(number, { receivedBytes: 0, sentBytes: 0 })
     this.spec.onEvent({ kind: 'client-up', client: number, peer, underlay })
+  }
+
+  /** OpenVPN follows a client over UDP whose address changes, behind a NAT say, without a word to either side. */
+  #onAddress(cid: number, underlay: UnderlayAddress): void {
+    const client = this.#clients.get(cid)
+    if (!client || (client.underlay.address === underlay.address && client.underlay.port === underlay.port))
+      return
+    const moved = { ...client, underlay }
+    this.#clients.set(cid, moved)
+    if (client.up)
+      this.spec.onEvent({ kind: 'client-moved', client: client.number, peer: client.peer, underlay })
   }
 
   #onDisconnect(process: OpenvpnProcess, cid: number): void {

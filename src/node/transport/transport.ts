@@ -38,6 +38,13 @@ export type ServerEvent =
       readonly peer: TunnelPeer
       readonly underlay: UnderlayAddress
     }
+  /** Its packets come from another address now; its tunnel goes on. */
+  | {
+      readonly kind: 'client-moved'
+      readonly client: number
+      readonly peer: TunnelPeer
+      readonly underlay: UnderlayAddress
+    }
   | {
       readonly kind: 'client-down'
       readonly client: number

@@ -159,6 +159,12 @@ export class ClientTunnels {
       if (peer && this.#init.limits.isRevoked(peer.serial)) this.close(prefix, 'the certificate was revoked')
   }
 
+  /** The server of a tunnel tells us at which address it sees us now. */
+  seenAt(prefix: Prefix, address: string): void {
+    const own = this.#tunnels.get(prefix)
+    if (own?.state === 'up') this.#init.onExternalAddress(own.iface, address)
+  }
+
   /** Something happened that may have ended tunnels without a word. Those whose peers answer stay. */
   checkAll(): void {
     for (const own of this.#tunnels.values())

@@ -33,6 +33,8 @@ export interface TunnelComponents {
   readonly getBootstrapPeer: (signal: AbortSignal) => Promise<BootstrapPeer | undefined>
   /** Says to a peer where we are in closing a tunnel with it. */
   readonly sendClosing: (prefix: Prefix, what: 'close-tunnel' | 'tunnel-drained') => void
+  /** Tells a client of ours at which address we see it. */
+  readonly sendSeen: (prefix: Prefix, address: string) => void
   /** A tunnel with a peer is up, in either direction. */
   readonly onPeer: (prefix: Prefix) => void
   /** The server of a tunnel told us at which address it sees us; undefined: the tunnel is down. */

@@ -7,7 +7,8 @@ import type { TunnelComponents, TunnelLimits } from './components.ts'
 import type { TunnelInfo } from './tunnel-info.ts'
 import { type ServerPlace, TunnelServers } from './tunnel-servers.ts'
 
-interface ServedClientsInit extends Pick<TunnelComponents, 'transport' | 'clock' | 'log' | 'onPeer'> {
+interface ServedClientsInit
+  extends Pick<TunnelComponents, 'transport' | 'clock' | 'log' | 'onPeer' | 'sendSeen'> {
   readonly limits: TunnelLimits
   readonly policy: Pick<TunnelPolicy, 'clientUp' | 'clientDown'>
   /** The policy has been told something. */
@@ -87,7 +88,7 @@ export class ServedClients {
   }
 
   #event({ iface, protocol }: ServerPlace, event: ServerEvent): void {
-    const { log, clock, policy, onPeer, onChange } = this.#init
+    const { log, clock, policy, onPeer, onChange, sendSeen } = this.#init
     switch (event.kind) {
       case 'listening':
         return log.info({ iface, protocol }, 'server listens')
@@ -104,6 +105,16 @@ export class ServedClients {
         policy.clientUp(peer.prefix)
         onPeer(peer.prefix)
         return onChange()
+      }
+      case 'client-moved': {
+        const { client, peer, underlay } = event
+        const served = this.#clients.get(`${iface}/${client}`)
+        if (!served) return
+        this.#clients.set(`${iface}/${client}`, { ...served, underlay })
+        log.info({ peer: subnetNameOf(peer.prefix), iface, underlay: underlay.address }, 'client moved')
+        // It may know nothing of it; with the next tunnel it would have been told.
+        if (underlay.address !== served.underlay.address) sendSeen(peer.prefix, underlay.address)
+        return
       }
       case 'client-down': {
         const { client, peer, reason } = event

@@ -93,6 +93,11 @@ export class Tunnels implements AsyncDisposable {
     this.changed()
   }
 
+  /** A peer tells us at which address it sees us: it counts if we have a tunnel to it. */
+  seenAt(prefix: Prefix, address: string): void {
+    this.#own.seenAt(prefix, address)
+  }
+
   /** Ends the tunnels of certificates that were revoked, in both directions. */
   endRevoked(): void {
     this.#own.endRevoked()

@@ -46,19 +46,26 @@ test('a new address is advertised within a minute at the default hello interval,
     })
     // IPv6 is preferred by whoever has it.
     const servers = ['--pp', '1194', 'tcp6', '--pp', '1194', 'tcp']
+    const udp = ['--pp', '1194', 'udp']
     const own = await network.join(network.registryMachine, {
-      nodeOptions: [...servers, '--client-count', '0'],
+      nodeOptions: [...servers, ...udp, '--disable-proto', 'none', '--client-count', '0'],
     })
     const home = await lab.nat('home')
     await dropUnknownConnections(home.machine)
     const behind = await network.join(await lab.host('behind', { on: home.lan }), {
       nodeOptions: ['--ip', 'any'],
     })
+    // Over UDP, OpenVPN follows it: its tunnel goes on, and only the server could notice.
+    const flat = await lab.nat('flat')
+    const floating = await network.join(await lab.host('floating', { on: flat.lan }), {
+      nodeOptions: ['--ip', 'any', ...udp, '--disable-proto', 'tcp', '--disable-proto', 'tcp6'],
+    })
     const open = await network.join(await lab.host('open'), { nodeOptions: servers })
     await network.allPairsPing({ deadlineMs: DEADLINE_MS })
     await isAdvertised(lab, behind, 'tcp', home.machine.addresses.ipv4 ?? '')
     await isAdvertised(lab, open, 'tcp6', open.machine.addresses.ipv6 ?? '')
 
+    await isAdvertised(lab, floating, 'udp', flat.machine.addresses.ipv4 ?? '')
     await isSeen(lab, open, own, open.machine.addresses.ipv6 ?? '')
 
     const newIpv6 = (open.machine.addresses.ipv6 ?? '').replace(/1$/, '201')
@@ -66,15 +73,20 @@ test('a new address is advertised within a minute at the default hello interval,
     await open.machine.run('ip', '-6', 'addr', 'del', `${open.machine.addresses.ipv6}/64`, 'dev', 'eth0')
     await renumber(lab, home.machine, '203.0.113.201')
     await renumber(lab, open.machine, '203.0.113.202')
+    await renumber(lab, flat.machine, '203.0.113.203')
     await Promise.all([
       isAdvertised(lab, behind, 'tcp', '203.0.113.201'),
       isAdvertised(lab, open, 'tcp', '203.0.113.202'),
       isAdvertised(lab, open, 'tcp6', newIpv6),
       isSeen(lab, open, own, newIpv6),
+      isAdvertised(lab, floating, 'udp', '203.0.113.203'),
+      isSeen(lab, floating, own, '203.0.113.203'),
     ])
     await network.allPairsPing({ deadlineMs: DEADLINE_MS })
     // And nobody is told the old ones.
     expect(await advertised(open, 'tcp6')).toEqual([newIpv6])
     expect(await advertised(open, 'tcp')).toEqual(['203.0.113.202'])
+    expect(await advertised(floating, 'udp')).toEqual(['203.0.113.203'])
+    expect(floating.log()).not.toContain('tunnel down')
     expect(behind.log()).toContain('the peer does not answer any more')
   }))

@@ -75,6 +75,27 @@ describe('a management connection', () => {
     ])
   })
 
+  it('lists where clients are', () => {
+    const status = `TITLE\tOpenVPN 2.6.14
+TIME\t2026-11-26 16:22:53\t1795710173
+HEADER\tCLIENT_LIST\tCommon Name\tReal Address
+CLIENT_LIST\t1/16\t203.0.113.201:36756\t\t\t8775\t5924\t2026-11-26 16:22:53\t1795710173\tUNDEF\t7\t0\tnone
+CLIENT_LIST\t2/16\t[2001:db8::1]:40000\t\t\t8775\t5924\t2026-11-26 16:22:53\t1795710173\tUNDEF\t8\t1\tnone
+CLIENT_LIST\t3/16\t2001:db8::2:40000\t\t\t8775\t5924\t2026-11-26 16:22:53\t1795710173\tUNDEF\t9\t2\tnone
+CLIENT_LIST\tUNDEF\tno address\t\t\t0\t0\t2026-11-26 16:22:53\t1795710173\tUNDEF\t10\t3\tnone
+CLIENT_LIST\tmore\tor\tfewer
+ROUTING_TABLE\t02:00:00:00:00:01\t1/16\t203.0.113.201:36756
+GLOBAL_STATS\tMax bcast/mcast queue length\t3
+END
+`
+    expect(messagesOf(status).filter(({ kind }) => kind !== 'other')).toEqual([
+      { kind: 'client-address', cid: 7, underlay: { address: '203.0.113.201', port: 36_756 } },
+      { kind: 'client-address', cid: 8, underlay: { address: '2001:db8::1', port: 40_000 } },
+      { kind: 'client-address', cid: 9, underlay: { address: '2001:db8::2', port: 40_000 } },
+      { kind: 'answer', success: true, text: '' },
+    ])
+  })
+
   it('of a client is understood', () => {
     expect(messagesOf(CLIENT)).toEqual([
       { kind: 'up', environment: new Map([['OPENVPN_external_ip', '192.0.2.7']]) },
@@ -93,7 +114,6 @@ describe('a management connection', () => {
   it('is refused when it makes no sense', () => {
     for (const text of [
       'hello\n',
-      'END\n',
       '>CLIENT:CONNECT,0\n',
       '>CLIENT:CONNECT,0,x\n',
       '>CLIENT:ESTABLISHED\n',

@@ -195,7 +195,7 @@ describe('an OpenVPN', () => {
     const { transport } = transportOver([slowly(hangs), behaves(CONNECTED)])
     const { events } = await listen(transport)
     await failed(events)
-    expect(reasonsOf(events)).toEqual(['openvpn does not answer "pid"'])
+    expect(reasonsOf(events)).toEqual(['openvpn does not answer "status"'])
   })
 
   it('that hangs up is ended and restarted, and its clients are gone', async () => {

@@ -55,6 +55,7 @@ function rig({ revoked = 0n } = {}) {
       askAddresses() {},
       getBootstrapPeer: () => new Promise(() => {}),
       sendClosing() {},
+      sendSeen() {},
       onPeer() {},
       onExternalAddress: (iface, address) => void external.push([iface, address]),
       isNeighbourThere: (iface) => new Promise((resolve) => asked.set(iface, resolve)),
@@ -98,6 +99,19 @@ describe('a client tunnel', () => {
     expect(shown).toMatchObject({ state: 'up', serial: 2n, protocol: 'tcp', iface: 're6stnet1' })
     expect(stored.get(shown?.prefix ?? OWN)?.[0]).toMatchObject({ protocol: 'tcp' })
     expect(external).toEqual([['re6stnet1', '198.51.100.7']])
+  })
+
+  it('says at which address its server sees us, also when that changes; others cannot say it', () => {
+    const { tunnels, transport, external, up } = rig()
+    up(0)
+    const [server = OWN, other = OWN] = transport.specs.map(({ prefix }) => prefix)
+    tunnels.seenAt(other, '192.0.2.66')
+    tunnels.seenAt(OWN, '192.0.2.66')
+    tunnels.seenAt(server, '198.51.100.8')
+    expect(external).toEqual([
+      ['re6stnet1', '198.51.100.7'],
+      ['re6stnet1', '198.51.100.8'],
+    ])
   })
 
   it('to a peer whose certificate is revoked ends at once, or as soon as that is known', async () => {
