@@ -94,6 +94,11 @@ export class Re6stNetwork {
     return path.join(this.registryMachine.directory, 'registry', name)
   }
 
+  /** From its next start on, the registry is without this option. */
+  dropRegistryOption(option: string): void {
+    this.#registryArguments = this.#registryArguments.filter((argument) => argument !== option)
+  }
+
   /** Starts the registry, from now on with these options more, and waits until it answers. */
   async startRegistry(...options: string[]): Promise<void> {
     this.#registryArguments = [...this.#registryArguments, ...options]

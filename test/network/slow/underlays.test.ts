@@ -1,9 +1,12 @@
+import path from 'node:path'
 import { expect, test } from 'vitest'
 import { type Lab, withLab } from '../../../lab/lab.ts'
+import type { Machine } from '../../../lab/machine.ts'
+import { commandOf, pidsOf } from '../../../lab/process-cost.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
 import { NARROW_PATH } from '../../support/narrow-path.ts'
-import { DEADLINE_MS } from '../../support/networks.ts'
+import { DEADLINE_MS, statusOf } from '../../support/networks.ts'
 
 const PROTOCOLS = ['tcp', 'udp', 'tcp6', 'udp6'] as const
 type Protocol = (typeof PROTOCOLS)[number]
@@ -30,6 +33,10 @@ const arrives = (lab: Lab, from: Re6stNode, to: Re6stNode, size: number): Promis
     deadlineMs: DEADLINE_MS,
   })
 
+/** How programs of a machine were started. */
+const commandLines = async (machine: Machine, pattern: RegExp): Promise<readonly string[]> =>
+  (await pidsOf(machine, pattern)).map(commandOf)
+
 /** The last cipher that a node's OpenVPN said to use: the log of its one tunnel is in the node's own. */
 function cipher(node: Re6stNode): string | undefined {
   return [...node.log().matchAll(/Data Channel: cipher '([^']+)'/g)].at(-1)?.[1]
@@ -41,11 +48,14 @@ test('every protocol, encrypted or not, carries packets of every size, or says t
     const network = await Re6stNetwork.create(lab, { registryOn })
     await lab.internet.router.run('nft', NARROW_PATH)
     const everywhere = PROTOCOLS.flatMap((protocol) => ['--pp', '1194', protocol])
+    const dh = path.join(registryOn.directory, 'dh.pem')
+    await registryOn.run('openssl', 'dhparam', '-dsaparam', '-out', dh, '2048')
+    const { ipv4 = '', ipv6 = '' } = registryOn.addresses
+    const extra = ['--ip', ipv4, '--ip', ipv6, '--dh', dh, '-O--sndbuf', '-O200000', '-B-d', '-B1']
     const server = await network.join(registryOn, {
-      nodeOptions: [...everywhere, '--disable-proto', 'none', '--client-count', '0'],
+      nodeOptions: [...everywhere, ...extra, '--disable-proto', 'none', '--client-count', '0'],
     })
     const join = async (protocol: Protocol): Promise<[Protocol, Re6stNode]> => {
-      const { ipv4, ipv6 } = registryOn.addresses
       const remote = `${protocol.endsWith('6') ? ipv6 : ipv4},1194,${protocol}`
       const nodeOptions = ['--client', remote, '--disable-proto', 'none', '--ovpnlog']
       return [protocol, await network.join(await lab.host(protocol), { nodeOptions })]
@@ -53,11 +63,28 @@ test('every protocol, encrypted or not, carries packets of every size, or says t
     const clients = new Map(await Promise.all(PROTOCOLS.map(join)))
     const client = (protocol: Protocol) => clients.get(protocol) ?? server
 
-    for (const expected of ['[null-cipher]', 'AES-256-GCM']) {
-      if (expected === 'AES-256-GCM') {
-        await network.stopRegistry()
-        await network.startRegistry('--encrypt')
-      }
+    expect([...(await statusOf(server)).advertised].sort()).toEqual(
+      PROTOCOLS.map((protocol) => `${protocol.endsWith('6') ? ipv6 : ipv4},1194,${protocol}`).sort(),
+    )
+    expect(await commandLines(registryOn, /^openvpn .*--mode server/)).toEqual(
+      PROTOCOLS.map(() => expect.stringMatching(new RegExp(`--dh ${dh} .*--sndbuf 200000`))),
+    )
+    expect(await commandLines(registryOn, /^babeld /)).toEqual([expect.stringMatching(/ -d 1 ?$/)])
+
+    const restart: Record<string, (() => Promise<void>) | undefined> = {
+      'switched on': () => network.startRegistry('--encrypt'),
+      'switched off': () => {
+        network.dropRegistryOption('--encrypt')
+        return network.startRegistry()
+      },
+    }
+    for (const [when, expected] of [
+      ['at first', '[null-cipher]'],
+      ['switched on', 'AES-256-GCM'],
+      ['switched off', '[null-cipher]'],
+    ] as const) {
+      if (restart[when]) await network.stopRegistry()
+      await restart[when]?.()
       await lab.waitFor(() => PROTOCOLS.every((protocol) => cipher(client(protocol)) === expected), {
         what: `all tunnels to use ${expected}`,
         deadlineMs: 2 * DEADLINE_MS,
