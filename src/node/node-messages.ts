@@ -37,8 +37,8 @@ export interface MessageComponents {
     Tunnels,
     'clientTunnelPeers' | 'servedPeers' | 'addressesLearnt' | 'seenAt' | 'closing'
   >
-  /** Nodes with a tunnel to or from us. */
-  readonly peers: () => readonly Prefix[]
+  /** Nodes that are one hop away, over a tunnel or a LAN. */
+  readonly neighbours: () => readonly Prefix[]
   readonly probe: Pick<NeighbourProbe, 'answered' | 'dialled'>
   /** Our own addresses, as others may use them. */
   readonly advertised: () => readonly PeerAddress[]
@@ -132,7 +132,7 @@ export class NodeMessages implements AsyncDisposable {
 
   /** Tells all neighbours. */
   spreadVersion(): void {
-    for (const prefix of this.#components.peers()) this.sendVersion(prefix)
+    for (const prefix of this.#components.neighbours()) this.sendVersion(prefix)
   }
 
   #send(prefix: Prefix, message: Message): void {
@@ -264,10 +264,10 @@ export class NodeMessages implements AsyncDisposable {
    * time, within the hello or two that babeld may miss.
    */
   #newerVersionSeen(version: Uint8Array, from?: Prefix): void {
-    const { configuration, peers, signal } = this.#components
+    const { configuration, neighbours, signal } = this.#components
     this.#newestSeen = version
     configuration.newerVersionSeen(signal)
-    for (const prefix of peers()) if (prefix !== from) this.sendVersion(prefix)
+    for (const prefix of neighbours()) if (prefix !== from) this.sendVersion(prefix)
   }
 
   #newestVersion(): Uint8Array {

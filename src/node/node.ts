@@ -34,6 +34,7 @@ import { PortForwarding } from './port-mapping/forward-ports.ts'
 import { RemoteGateways, throughGateways } from './remote-gateways.ts'
 import { Renewal } from './renewal.ts'
 import { createBabeldRouter } from './routing/babeld-router.ts'
+import { NeighbourNodes } from './routing/neighbour-nodes.ts'
 import type { RouterSettings } from './routing/router.ts'
 import { createOpenvpnTransport } from './transport/openvpn-transport.ts'
 import type { TunnelComponents, TunnelLimits } from './tunnels/components.ts'
@@ -210,7 +211,6 @@ export async function startNode(
     getBootstrapPeer: (bootstrapSignal) => registry.getBootstrapPeer(bootstrapSignal),
     sendClosing: (prefix, what) => messages.sendClosing(prefix, what),
     sendSeen: (prefix, address) => messages.sendSeen(prefix, address),
-    onPeer: (prefix) => messages.sendVersion(prefix),
     onExternalAddress: (iface, address) => advertisement.seen(iface, address),
     isNeighbourThere: (iface, address) => isNeighbourThere({ processes, clock, log }, iface, address),
   }
@@ -245,7 +245,7 @@ export async function startNode(
     configuration,
     cache,
     tunnels,
-    peers,
+    neighbours: () => neighbours.prefixes(),
     probe,
     advertised,
     multicastTold: (prefix, state) => multicast?.receive(prefix, state),
@@ -255,6 +255,10 @@ export async function startNode(
   await advertisement.start()
   await messages.start()
   cleanUp.use(messages)
+  // Earlier, there is no way for a message: a tunnel that is up leads nowhere until its ends have heard each other.
+  const neighbours = cleanUp.use(
+    new NeighbourNodes(router, network, own, (prefix) => messages.sendVersion(prefix)),
+  )
 
   const routerSettings = ({
     helloIntervalMs,

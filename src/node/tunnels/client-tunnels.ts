@@ -10,7 +10,7 @@ import type { TunnelInfo } from './tunnel-info.ts'
 interface ClientTunnelsInit
   extends Pick<
     TunnelComponents,
-    'transport' | 'router' | 'nodes' | 'cache' | 'clock' | 'log' | 'onPeer' | 'onExternalAddress'
+    'transport' | 'router' | 'nodes' | 'cache' | 'clock' | 'log' | 'onExternalAddress'
   > {
   readonly isNeighbourThere: TunnelComponents['isNeighbourThere']
   readonly limits: Pick<TunnelLimits, 'isRevoked'>
@@ -190,7 +190,7 @@ export class ClientTunnels {
   }
 
   #up(own: OwnTunnel, remotes: readonly PeerAddress[], event: Extract<ClientEvent, { kind: 'up' }>): void {
-    const { limits, policy, clock, cache, log, router, onExternalAddress, onPeer, onChange } = this.#init
+    const { limits, policy, clock, cache, log, router, onExternalAddress, onChange } = this.#init
     const { prefix, iface } = own
     const { address, port, protocol } = event.remote
     if (limits.isRevoked(event.peer.serial)) return this.close(prefix, 'its certificate is revoked')
@@ -206,7 +206,6 @@ export class ClientTunnels {
     )
     this.#background(router.addInterface(iface, 'tunnel'), `adding ${iface} to routing`)
     onExternalAddress(iface, event.externalAddress)
-    onPeer(prefix)
     onChange()
   }
 

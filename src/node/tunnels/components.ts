@@ -35,8 +35,6 @@ export interface TunnelComponents {
   readonly sendClosing: (prefix: Prefix, what: 'close-tunnel' | 'tunnel-drained') => void
   /** Tells a client of ours at which address we see it. */
   readonly sendSeen: (prefix: Prefix, address: string) => void
-  /** A tunnel with a peer is up, in either direction. */
-  readonly onPeer: (prefix: Prefix) => void
   /** The server of a tunnel told us at which address it sees us; undefined: the tunnel is down. */
   readonly onExternalAddress: (iface: string, address: string | undefined) => void
   /** Asks a neighbour on a link whether it is there. True also where that cannot be told. */

@@ -7,8 +7,7 @@ import type { TunnelComponents, TunnelLimits } from './components.ts'
 import type { TunnelInfo } from './tunnel-info.ts'
 import { type ServerPlace, TunnelServers } from './tunnel-servers.ts'
 
-interface ServedClientsInit
-  extends Pick<TunnelComponents, 'transport' | 'clock' | 'log' | 'onPeer' | 'sendSeen'> {
+interface ServedClientsInit extends Pick<TunnelComponents, 'transport' | 'clock' | 'log' | 'sendSeen'> {
   readonly limits: TunnelLimits
   readonly policy: Pick<TunnelPolicy, 'clientUp' | 'clientDown'>
   /** The policy has been told something. */
@@ -88,7 +87,7 @@ export class ServedClients {
   }
 
   #event({ iface, protocol }: ServerPlace, event: ServerEvent): void {
-    const { log, clock, policy, onPeer, onChange, sendSeen } = this.#init
+    const { log, clock, policy, onChange, sendSeen } = this.#init
     switch (event.kind) {
       case 'listening':
         return log.info({ iface, protocol }, 'server listens')
@@ -103,7 +102,6 @@ export class ServedClients {
         this.#clients.set(`${iface}/${client}`, { iface, protocol, client, peer, underlay, sinceMs })
         log.info({ peer: subnetNameOf(peer.prefix), iface, underlay: underlay.address }, 'client up')
         policy.clientUp(peer.prefix)
-        onPeer(peer.prefix)
         return onChange()
       }
       case 'client-moved': {

@@ -15,7 +15,7 @@ const RETRY_MAX_MS = 60_000
 /** What the single tunnel needs. */
 type SingleClientComponents = Pick<
   TunnelComponents,
-  'transport' | 'router' | 'clock' | 'log' | 'onPeer' | 'onExternalAddress' | 'isNeighbourThere'
+  'transport' | 'router' | 'clock' | 'log' | 'onExternalAddress' | 'isNeighbourThere'
 >
 
 /**
@@ -128,8 +128,7 @@ export class SingleClient implements AsyncDisposable {
           'tunnel up',
         )
         this.#background(router.addInterface(IFACE, 'tunnel'))
-        this.#components.onExternalAddress(IFACE, event.externalAddress)
-        return this.#components.onPeer(peer.prefix)
+        return this.#components.onExternalAddress(IFACE, event.externalAddress)
       }
       case 'silent':
         return this.check()

@@ -19,7 +19,6 @@ function rig({ isNeighbour = true } = {}) {
       router: routerWith(isNeighbour ? neighboursOn('re6stnet') : []),
       clock,
       log: silentLog,
-      onPeer() {},
       onExternalAddress() {},
       isNeighbourThere: () => new Promise((resolve) => asked.push(resolve)),
     },

@@ -56,7 +56,6 @@ function rig({ revoked = 0n } = {}) {
       getBootstrapPeer: () => new Promise(() => {}),
       sendClosing() {},
       sendSeen() {},
-      onPeer() {},
       onExternalAddress: (iface, address) => void external.push([iface, address]),
       isNeighbourThere: (iface) => new Promise((resolve) => asked.set(iface, resolve)),
     },

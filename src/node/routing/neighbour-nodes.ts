@@ -1,0 +1,54 @@
+import { type Network, type Prefix, prefixOfCidr } from '../../core/values/prefix.ts'
+import { INFINITY_METRIC, type Route, type Router, type RoutingChange } from './router.ts'
+
+/**
+ * The nodes that are one hop away, over a tunnel or a LAN, kept up to date route by route: there may be very many
+ * routes, and few of them are a neighbour's own.
+ */
+export class NeighbourNodes implements Disposable {
+  readonly #network: Network
+  readonly #own: Prefix
+  readonly #onNew: (prefix: Prefix) => void
+  /** By next hop and destination. */
+  readonly #routes = new Map<string, Prefix>()
+  readonly #watching: Disposable
+
+  /** @param onNew called when a node becomes a neighbour: by then, packets reach it */
+  constructor(router: Pick<Router, 'watch'>, network: Network, own: Prefix, onNew: (prefix: Prefix) => void) {
+    this.#network = network
+    this.#own = own
+    this.#onNew = onNew
+    this.#watching = router.watch((change) => this.#changed(change))
+  }
+
+  /** The neighbours, each once. */
+  prefixes(): readonly Prefix[] {
+    return [...new Set(this.#routes.values())]
+  }
+
+  #changed(change: RoutingChange): void {
+    if (change.kind === 'restarted') return this.#routes.clear()
+    if (change.kind !== 'route') return
+    const { route } = change
+    const key = `${route.via}%${route.iface} ${route.prefix}`
+    const known = this.#routes.get(key)
+    const neighbour = change.change === 'flushed' ? undefined : this.#originatorOf(route)
+    if (neighbour === known) return
+    this.#routes.delete(key)
+    if (neighbour === undefined) return
+    const isNew = !this.prefixes().includes(neighbour)
+    this.#routes.set(key, neighbour)
+    if (isNew) this.#onNew(neighbour)
+  }
+
+  /** The neighbour that the route leads to. A neighbour announces its own subnet with metric 0 (RFC 8966, 3.5.2). */
+  #originatorOf({ prefix, metric, refmetric }: Route): Prefix | undefined {
+    if (refmetric !== 0 || metric >= INFINITY_METRIC) return undefined
+    const node = prefixOfCidr(this.#network, prefix)
+    return node.ok && node.value !== '' && node.value !== this.#own ? node.value : undefined
+  }
+
+  [Symbol.dispose](): void {
+    this.#watching[Symbol.dispose]()
+  }
+}
