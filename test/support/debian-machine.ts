@@ -121,6 +121,11 @@ export class DebianMachine implements AsyncDisposable {
 
   /** Joins it to a namespace by a cable: an interface `eth0` with an address in each. */
   async join(neighbour: Namespace, ownAddress: string, neighbourAddress: string): Promise<void> {
+    // The cable of a machine whose power was cut is gone with its network, a moment later.
+    await waitFor(() => !neighbour.ip('-o link').includes(' eth0@'), {
+      what: 'the old cable to be gone',
+      deadlineMs: BOOT_DEADLINE_MS,
+    })
     await execa('ip', [
       ...['link', 'add', 'eth0', 'netns', String(this.#firstProcess), 'type', 'veth'],
       ...['peer', 'name', 'eth0', 'netns', neighbour.name],
