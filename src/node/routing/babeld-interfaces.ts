@@ -1,0 +1,302 @@
+import {
+  type BabeldConfiguration,
+  flushLine,
+  type InterfaceConfiguration,
+  interfaceLine,
+} from '../../core/babel/configuration.ts'
+import {
+  askingIntervals,
+  configuredIntervals,
+  firstIntervals,
+  type Intervals,
+  latestHelloMs,
+} from '../../core/babel/intervals.ts'
+import { INFINITY } from '../../core/babel/socket-line.ts'
+import type { BabelTables } from '../../core/babel/tables.ts'
+import type { BabeldContext } from './babeld-process.ts'
+import type { BabeldSupervisor } from './babeld-supervisor.ts'
+import type { ConditionWatch } from './condition-watch.ts'
+import { Greeter } from './greeter.ts'
+import { canBeHeld, type HeldRoutes } from './held-routes.ts'
+import { ipBatch, linkDown, setOperational } from './link.ts'
+import type { InterfaceKind, Route, RouterSettings } from './router.ts'
+
+interface InterfacesInit {
+  readonly context: Pick<BabeldContext, 'processes' | 'clock' | 'log'>
+  readonly babeld: Pick<BabeldSupervisor, 'tables' | 'command'>
+  readonly conditions: ConditionWatch
+  readonly held: HeldRoutes
+  /** Aborted when nothing is to be changed any more. */
+  readonly signal: AbortSignal
+  /** Throws before they are known. */
+  readonly settings: () => RouterSettings
+  /** What is known of babeld's tables, also when it has just ended. */
+  readonly tables: () => BabelTables
+  /** The routes that count. */
+  readonly routes: () => readonly Route[]
+  /** A held route is gone with its interface. */
+  readonly onFlushed: (route: Route) => void
+}
+
+/** For a neighbour that answers late. */
+const BACK_MS = 2_000
+/** babeld sees that a link went down by a kernel event, in some milliseconds. */
+const LINK_EVENT_MS = 2_000
+
+/** The interfaces that babeld routes on: what it is told of each, and how what it was told is changed. */
+export class BabeldInterfaces {
+  readonly #init: InterfacesInit
+  readonly #kinds = new Map<string, InterfaceKind>()
+  /** Those over which we want to receive only what has no other way. */
+  readonly #expensive = new Set<string>()
+  readonly #greeters = new Map<string, Greeter>()
+  /** What babeld was told of interfaces that it takes back only with them. */
+  readonly #told = new Map<string, string>()
+  /** The last change of each link: one follows the other. */
+  readonly #turns = new Map<string, Promise<unknown>>()
+
+  constructor(init: InterfacesInit) {
+    this.#init = init
+  }
+
+  has(iface: string): boolean {
+    return this.#kinds.has(iface)
+  }
+
+  names(): readonly string[] {
+    return [...this.#kinds.keys()]
+  }
+
+  /** What a babeld has to know that is started now. */
+  configurations(): BabeldConfiguration['interfaces'] {
+    return new Map([...this.#kinds].map(([iface, kind]) => [iface, this.#configurationOf(iface, kind)]))
+  }
+
+  /** The interfaces that the settings name, before babeld is started. */
+  name(settings: RouterSettings): void {
+    for (const [iface, kind] of named(settings)) this.#kinds.set(iface, kind)
+  }
+
+  /** A babeld has begun with these; they may have come and gone while it started. */
+  async begin(configured: BabeldConfiguration['interfaces']): Promise<void> {
+    this.#told.clear()
+    for (const [iface, each] of configured) this.#told.set(iface, permanentPart(each))
+    for (const iface of configured.keys()) if (!this.#kinds.has(iface)) await this.#forget(iface)
+    for (const [iface, kind] of this.#kinds) {
+      if (!configured.has(iface)) await this.#renew(iface, kind, this.#configurationOf(iface, kind))
+      if (kind === 'tunnel') this.#greet(iface)
+    }
+  }
+
+  async add(iface: string, kind: InterfaceKind): Promise<void> {
+    if (this.#kinds.get(iface) === kind && kind !== 'tunnel') return
+    this.#kinds.set(iface, kind)
+    if (!this.#init.babeld.tables) return // the next one has it in its configuration
+    await this.#renew(iface, kind, this.#configurationOf(iface, kind))
+    if (kind === 'tunnel') this.#greet(iface)
+  }
+
+  async remove(iface: string): Promise<void> {
+    const kind = this.#kinds.get(iface)
+    this.#kinds.delete(iface)
+    this.#expensive.delete(iface)
+    this.#endGreeting(iface)
+    for (const route of this.#init.held.forget(iface)) this.#init.onFlushed(route)
+    // babeld 1.12 goes on using what it frees of an interface that it is told to forget: a tunnel, which comes back
+    // under the same name, it had better know as one that is down.
+    await this.#inTurn(iface, async () => {
+      if (kind === 'lan') await this.#forget(iface)
+      else await this.#setDown(iface).catch(() => {}) // it has gone by itself
+    })
+  }
+
+  async setCost(iface: string, cost: 'normal' | 'high'): Promise<void> {
+    const kind = this.#kinds.get(iface)
+    if (kind === undefined) return
+    if (cost === 'high') this.#expensive.add(iface)
+    else this.#expensive.delete(iface)
+    this.#endGreeting(iface)
+    if (this.#init.babeld.tables)
+      await this.#renew(iface, kind, this.#configurationOf(iface, kind, this.#configuredIntervals()))
+  }
+
+  async leave(iface: string, limitMs: number): Promise<void> {
+    const { conditions, held } = this.#init
+    this.#endGreeting(iface)
+    await this.#inTurn(iface, async () => {
+      if (!this.#isUp(iface)) return
+      await this.#makeDormant(iface, limitMs)
+      await conditions.until(() => !held.routes.some((route) => route.iface === iface), limitMs)
+    })
+    await this.remove(iface)
+  }
+
+  /** Takes what the settings name now, instead of what they named before. */
+  async rename(before: RouterSettings, after: RouterSettings): Promise<void> {
+    const wanted = named(after)
+    for (const iface of named(before).keys()) if (!wanted.has(iface)) await this.remove(iface)
+    for (const [iface, kind] of wanted) if (!this.#kinds.has(iface)) await this.add(iface, kind)
+  }
+
+  /** Lets all come up with the settings as they are now: one after the other, so that traffic can take another way. */
+  async renewAll(): Promise<void> {
+    for (const [iface, kind] of [...this.#kinds]) {
+      if (this.#init.signal.aborted) return
+      if (this.#kinds.get(iface) === kind) await this.#renewPatiently(iface, kind)
+    }
+  }
+
+  /** Something about an interface or its neighbours changed. */
+  look(iface: string): void {
+    this.#greeters.get(iface)?.look()
+  }
+
+  endGreetings(): void {
+    for (const iface of [...this.#greeters.keys()]) this.#endGreeting(iface)
+  }
+
+  /** Resolves when the changes that were begun are done. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#turns.values())
+  }
+
+  #isUp(iface: string): boolean {
+    return this.#init.tables().interface(iface)?.up === true
+  }
+
+  #configurationOf(iface: string, kind: InterfaceKind, intervals?: Intervals): InterfaceConfiguration {
+    const { interfaceDefaults, keys } = this.#init.settings()
+    const configured = this.#configuredIntervals()
+    return {
+      ...(intervals ?? (kind === 'tunnel' ? firstIntervals(configured) : configured)),
+      defaults: interfaceDefaults,
+      isTunnel: kind !== 'lan',
+      isExpensive: this.#expensive.has(iface),
+      signed: keys.sign !== undefined,
+      acceptsAnything: keys.accept === 'anything',
+    }
+  }
+
+  #configuredIntervals(): Intervals {
+    const { helloIntervalMs, expectedRoutes = 0 } = this.#init.settings()
+    return configuredIntervals(helloIntervalMs, Math.max(expectedRoutes, this.#init.tables().routes.length))
+  }
+
+  #greet(iface: string): void {
+    const { context, babeld } = this.#init
+    const { tables } = babeld
+    if (!tables) return // greeted when the next one has started
+    this.#endGreeting(iface)
+    // The size of the network, and with it the intervals, may change meanwhile.
+    const configured = this.#configuredIntervals()
+    const greeter = new Greeter({
+      iface,
+      clock: context.clock,
+      log: context.log,
+      tables,
+      configured,
+      renew: (step) =>
+        this.#renew(
+          iface,
+          'tunnel',
+          this.#configurationOf(iface, 'tunnel', step === 'ask' ? askingIntervals(configured) : configured),
+        ),
+    })
+    this.#greeters.set(iface, greeter)
+    greeter.look()
+  }
+
+  #endGreeting(iface: string): void {
+    this.#greeters.get(iface)?.[Symbol.dispose]()
+    this.#greeters.delete(iface)
+  }
+
+  /** Lets babeld read the configuration of an interface, which it does when that comes up. */
+  async #renew(iface: string, kind: InterfaceKind, configuration: InterfaceConfiguration): Promise<void> {
+    await this.#inTurn(iface, () => this.#doRenew(iface, kind, configuration))
+  }
+
+  /** Changes a link when the changes that were begun before are done. */
+  async #inTurn(iface: string, change: () => Promise<void>): Promise<void> {
+    const turn = (this.#turns.get(iface) ?? Promise.resolve()).catch(() => {}).then(change)
+    this.#turns.set(iface, turn)
+    try {
+      await turn
+    } finally {
+      if (this.#turns.get(iface) === turn) this.#turns.delete(iface)
+    }
+  }
+
+  async #doRenew(iface: string, kind: InterfaceKind, configuration: InterfaceConfiguration): Promise<void> {
+    const { context, babeld } = this.#init
+    if (!this.#kinds.has(iface)) return // removed before its turn came
+    const told = this.#told.get(iface)
+    // What babeld was told it takes back only with the interface. A LAN is not ours to set down.
+    const mustForget = told !== undefined && (kind === 'lan' || told !== permanentPart(configuration))
+    if (mustForget) await this.#forget(iface)
+    this.#told.set(iface, permanentPart(configuration))
+    await babeld.command(interfaceLine(iface, configuration))
+    if (told === undefined || mustForget || !this.#isUp(iface)) return
+    // The neighbour's next full update comes within its interval, which is ours, give or take a quarter.
+    await this.#makeDormant(iface, 1.5 * this.#configuredIntervals().updateIntervalMs + BACK_MS)
+    // Removed meanwhile: dormant will do, until its turn to be set down.
+    if (this.#kinds.has(iface)) await setOperational(context.processes, iface, true)
+  }
+
+  /** Takes a link out of babeld's sight, while the kernel goes on using its routes. */
+  async #makeDormant(iface: string, holdMs: number): Promise<void> {
+    const { context, held, routes, settings } = this.#init
+    held.hold(
+      routes().filter((route) => route.iface === iface && canBeHeld(route)),
+      holdMs,
+    )
+    await ipBatch(context.processes, held.commands(iface, settings().nodeAddress))
+    await setOperational(context.processes, iface, false)
+    await this.#untilDown(iface)
+  }
+
+  async #setDown(iface: string): Promise<void> {
+    await linkDown(this.#init.context.processes, iface)
+    await this.#untilDown(iface)
+  }
+
+  /** If a link came up again before babeld looks, nothing would have happened. */
+  #untilDown(iface: string): Promise<void> {
+    return this.#init.conditions.until(() => !this.#isUp(iface), LINK_EVENT_MS)
+  }
+
+  async #forget(iface: string): Promise<void> {
+    if (this.#told.delete(iface)) await this.#init.babeld.command(flushLine(iface))
+  }
+
+  /** Lets an interface come up with another configuration, and waits until its neighbours are back. */
+  async #renewPatiently(iface: string, kind: InterfaceKind): Promise<void> {
+    const neighbours = this.#usableNeighbours(iface)
+    this.#endGreeting(iface)
+    const configuration = this.#configurationOf(iface, kind, this.#configuredIntervals())
+    await this.#renew(iface, kind, configuration)
+    const limitMs = latestHelloMs(configuration) + BACK_MS
+    await this.#init.conditions.until(() => {
+      const now = this.#usableNeighbours(iface)
+      return [...neighbours].every((address) => now.has(address))
+    }, limitMs)
+  }
+
+  #usableNeighbours(iface: string): ReadonlySet<string> {
+    const usable = this.#init
+      .tables()
+      .neighbours.filter((each) => each.iface === iface && each.cost < INFINITY)
+    return new Set(usable.map(({ address }) => address))
+  }
+}
+
+/** The interfaces that settings name. */
+const named = ({ tunnelIfaces, lanIfaces }: RouterSettings): ReadonlyMap<string, InterfaceKind> =>
+  new Map<string, InterfaceKind>([
+    ...tunnelIfaces.map((iface) => [iface, 'server'] as const),
+    ...lanIfaces.map((iface) => [iface, 'lan'] as const),
+  ])
+
+/** What babeld only adds to what it knows of an interface; intervals it replaces. */
+const permanentPart = ({ defaults, signed, acceptsAnything }: InterfaceConfiguration): string =>
+  JSON.stringify([defaults, signed, acceptsAnything])
