@@ -1,11 +1,12 @@
 import { type Lab, withLab } from '../lab/lab.ts'
 import type { Machine } from '../lab/machine.ts'
+import { fineCpuSeconds, pidsOf } from '../lab/process-cost.ts'
 import { Re6stNetwork } from '../lab/re6st-network.ts'
 import { startBareTunnel } from './bare-tunnel.ts'
-import { startIperfServer, tcpStreamMbits, udpStream } from './iperf.ts'
+import { type Stream, startIperfServer, tcpStream, udpStream } from './iperf.ts'
 import { type MedianWithBounds, median, medianWithBounds } from './statistics.ts'
 
-/** Streams through a tunnel of ours, and through two of the same OpenVPN without us, by turns. */
+/** Streams through a tunnel of ours, and at the same time through one of the same OpenVPN without us. */
 export interface ThroughputResult {
   readonly what: string
   /** A TCP stream. */
@@ -14,25 +15,41 @@ export interface ThroughputResult {
   readonly datagrams: Comparison
 }
 
-/** Medians, and ratios of what was measured one after the other. */
+/** Medians of Mbit/s while two share the processors, and ratios of what was measured at the same time. */
 export interface Comparison {
-  /** Mbit/s. */
   readonly ours: number
-  /** Mbit/s. */
   readonly bare: number
+  readonly speed: Ratios
+  /** Of the bits for a second of processor time, of both OpenVPNs and both ends of the stream together. */
+  readonly economy: Ratios
+}
+
+export interface Ratios {
   readonly oursToBare: MedianWithBounds
   /** How much two tunnels without us differ from each other: what the method can tell. */
   readonly bareToBare: MedianWithBounds
 }
 
 type Tunnel = 'ours' | 'bare' | 'control'
-type Rates = Record<Tunnel, number>
+
+/** Of one stream: Mbit in a second, and for a second of processor time. */
+interface Rate {
+  readonly speed: number
+  readonly economy: number
+}
+/** Two streams at the same time. */
+interface Pair {
+  readonly other: Rate
+  readonly bare: Rate
+}
+type Pairs = Record<'ours' | 'control', Pair[]>
 
 const ROUNDS = 30
 const SECONDS = 1
 const DEADLINE_MS = 60_000
 const BARE_PORT = 1999
 const CONTROL_PORT = 1998
+const IPERF_PORTS = [5201, 5202] as const
 
 /** With the headers of UDP and IPv6, what every tunnel takes. */
 const FULL_DATAGRAM_BYTES = 1280 - 48
@@ -65,21 +82,37 @@ function measureTunnel(protocol: 'tcp' | 'udp', encrypt: boolean): Promise<Throu
       bare: await bareTunnel('bare', BARE_PORT),
       control: await bareTunnel('control', CONTROL_PORT),
     }
-    startIperfServer(server.machine)
+    const ends = (ifaces: { server: string; client: string }) =>
+      Promise.all([openvpnOf(server.machine, ifaces.server), openvpnOf(client.machine, ifaces.client)])
+    const openvpns: Record<Tunnel, readonly number[]> = {
+      ours: await ends({ server: `re6stnet-${protocol}`, client: 're6stnet1' }),
+      bare: await ends({ server: 'bare', client: 'bare' }),
+      control: await ends({ server: 'control', client: 'control' }),
+    }
+    for (const port of IPERF_PORTS) startIperfServer(server.machine, port)
     await pin(server.machine, PROCESSOR.server)
     await pin(client.machine, PROCESSOR.client)
-    const streams: Rates[] = []
-    const datagrams: Rates[] = []
+    const streams: Pairs = { ours: [], control: [] }
+    const datagrams: Pairs = { ours: [], control: [] }
     for (let round = 0; round < ROUNDS; round++) {
-      const stream: Rates = { ours: 0, bare: 0, control: 0 }
-      const datagram: Rates = { ...stream }
-      for (const tunnel of orderOf(round)) {
-        const to = { address: addresses[tunnel], seconds: SECONDS, processor: PROCESSOR.client }
-        stream[tunnel] = await tcpStreamMbits(client.machine, to)
-        datagram[tunnel] = (await udpStream(client.machine, to, FULL_DATAGRAM_BYTES)).mbits
+      /** Through a bare tunnel, and at the same time through this one: whichever begins first, by turns. */
+      const together = async (pairs: Pairs, other: keyof Pairs, stream: typeof tcpStream) => {
+        const rates: Partial<Record<Tunnel, Rate>> = {}
+        const both: Tunnel[] = round % 2 === 0 ? [other, 'bare'] : ['bare', other]
+        await Promise.all(
+          both.map(async (tunnel, index) => {
+            const [address, port] = [addresses[tunnel], IPERF_PORTS[index]]
+            const to = { address, port, seconds: SECONDS, processor: PROCESSOR.client }
+            rates[tunnel] = await rateOf(openvpns[tunnel], () => stream(client.machine, to))
+          }),
+        )
+        const { bare, [other]: others } = rates
+        if (bare && others) pairs[other].push({ other: others, bare })
       }
-      streams.push(stream)
-      datagrams.push(datagram)
+      for (const other of ['ours', 'control'] as const) {
+        await together(streams, other, tcpStream)
+        await together(datagrams, other, (from, to) => udpStream(from, to, FULL_DATAGRAM_BYTES))
+      }
     }
     return {
       what: `${protocol}, ${encrypt ? 'encrypted' : 'not encrypted'}`,
@@ -89,19 +122,34 @@ function measureTunnel(protocol: 'tcp' | 'udp', encrypt: boolean): Promise<Throu
   })
 }
 
-/** Every order of the three as often as any other: whatever comes first has an advantage, or not. */
-function orderOf(round: number): Tunnel[] {
-  const tunnels: Tunnel[] = ['ours', 'bare', 'control']
-  const turned = [...tunnels.slice(round % 3), ...tunnels.slice(0, round % 3)]
-  return Math.floor(round / 3) % 2 === 0 ? turned : turned.reverse()
+async function openvpnOf(machine: Machine, iface: string): Promise<number> {
+  const [pid, ...others] = await pidsOf(machine, new RegExp(`^openvpn .*--dev ${iface} `))
+  if (pid === undefined || others.length > 0)
+    throw new Error(`${machine.name} has not one OpenVPN for ${iface}`)
+  return pid
 }
 
-const comparison = (rates: readonly Rates[]): Comparison => ({
-  ours: median(rates.map(({ ours }) => ours)),
-  bare: median(rates.map(({ bare }) => bare)),
-  oursToBare: medianWithBounds(rates.map(({ ours, bare }) => ours / bare)),
-  bareToBare: medianWithBounds(rates.map(({ control, bare }) => control / bare)),
-})
+/** What a stream brings, and costs together with the OpenVPNs of its tunnel. */
+async function rateOf(openvpns: readonly number[], measure: () => Promise<Stream>): Promise<Rate> {
+  const before = fineCpuSeconds(openvpns)
+  const { mbits, seconds, cpuSeconds } = await measure()
+  const cost = fineCpuSeconds(openvpns) - before + cpuSeconds
+  return { speed: mbits, economy: (mbits * seconds) / cost }
+}
+
+const comparison = ({ ours, control }: Pairs): Comparison => {
+  const ratios = (what: keyof Rate): Ratios => {
+    const of = (pairs: readonly Pair[]) =>
+      medianWithBounds(pairs.map(({ other, bare }) => other[what] / bare[what]))
+    return { oursToBare: of(ours), bareToBare: of(control) }
+  }
+  return {
+    ours: median(ours.map(({ other }) => other.speed)),
+    bare: median(ours.map(({ bare }) => bare.speed)),
+    speed: ratios('speed'),
+    economy: ratios('economy'),
+  }
+}
 
 /** Keeps all processes of a machine on one processor. */
 const pin = (machine: Machine, processor: number) =>

@@ -32,6 +32,13 @@ export function memoryMb(pid: number, what: 'Pss' | 'Anonymous'): number {
   }
 }
 
+/** CPU seconds that the first threads of processes have used so far, to a microsecond or so. */
+export const fineCpuSeconds = (pids: readonly number[]): number =>
+  pids.reduce(
+    (sum, pid) => sum + Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9,
+    0,
+  )
+
 /** CPU seconds that processes have used so far. */
 export const cpuSeconds = (pids: readonly number[]): number =>
   pids.reduce((sum, pid) => {
