@@ -1,13 +1,16 @@
 // Sends hostile datagrams from the namespace where it is started, as the order in its only argument says. Prints a line
 // for each kind when all of it was sent.
-import { randomBytes } from 'node:crypto'
+import { createPrivateKey, randomBytes } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readNodeCertificate } from '../../src/core/crypto/certificate.ts'
+import { readAuthority, readNodeCertificate } from '../../src/core/crypto/certificate.ts'
+import type { Result } from '../../src/core/result.ts'
 import { encodeHello0 } from '../../src/core/session/datagram.ts'
 import { NODE_PORT } from '../../src/core/session/message-codes.ts'
+import { encodeMessageBody } from '../../src/core/session/messages.ts'
+import { Sessions } from '../../src/core/session/sessions.ts'
 
 /** What to send. */
 export interface HostileOrder {
@@ -17,6 +20,12 @@ export interface HostileOrder {
   readonly from: readonly string[]
   /** The certificate that is sent, in PEM. */
   readonly certificateFile: string
+  /** With these (PEM), it first makes a session and asks something: more real datagrams to damage and to repeat. */
+  readonly conversation?: {
+    readonly caFile: string
+    readonly keyFile: string
+    readonly victimCertificateFile: string
+  }
   readonly perSecond: number
   /** One after the other. */
   readonly rounds: readonly HostileRound[]
@@ -32,17 +41,20 @@ export type HostileRound =
       readonly from: string
     }
 
-/** Random bytes; forged certificates; damaged real datagrams; the longest that there are. */
-export type HostileKind = 'random' | 'hello0' | 'damaged' | 'large'
+/** Random bytes; forged certificates; real datagrams, damaged or once more; the longest that there are. */
+export type HostileKind = 'random' | 'hello0' | 'damaged' | 'replay' | 'large'
 
 /** Datagrams between two looks at the clock. */
 const BATCH = 20
+const CONVERSATION_DEADLINE_MS = 30_000
 
-function hello0With(certificateFile: string): Buffer {
-  const certificate = readNodeCertificate(readFileSync(certificateFile, 'utf8'))
-  if (!certificate.ok) throw new Error(certificate.reason)
-  return encodeHello0(certificate.value.der)
+const read = <T>(reader: (pem: string) => Result<T>, file: string): T => {
+  const result = reader(readFileSync(file, 'utf8'))
+  if (!result.ok) throw new Error(result.reason)
+  return result.value
 }
+const hello0With = (certificateFile: string): Buffer =>
+  encodeHello0(read(readNodeCertificate, certificateFile).der)
 
 const order = JSON.parse(process.argv[2] ?? '') as HostileOrder
 const hello0 = hello0With(order.certificateFile)
@@ -57,10 +69,13 @@ function next(kind: HostileKind, number: number): Buffer {
     case 'hello0':
       return forged
     case 'damaged': {
-      const damaged = Buffer.from(hello0.subarray(0, hello0.length - (number % 40)))
+      const real = realOnes[number % realOnes.length] ?? hello0
+      const damaged = Buffer.from(real.subarray(0, real.length - (number % 40)))
       damaged[number % damaged.length] = number & 0xff
       return damaged
     }
+    case 'replay':
+      return realOnes[number % realOnes.length] ?? hello0
     case 'large':
       return Buffer.concat([hello0, Buffer.alloc(65_000 - hello0.length)])
   }
@@ -74,6 +89,47 @@ async function socketAt(address: string): Promise<Socket> {
   return socket
 }
 
+/** Makes a session with the victim, asks it something, and returns every datagram that this took. */
+async function converse(files: NonNullable<HostileOrder['conversation']>): Promise<readonly Buffer[]> {
+  const socket = await socketAt(order.from[0] ?? '')
+  const sent: Buffer[] = []
+  const authority = read(readAuthority, files.caFile)
+  const certificate = read(readNodeCertificate, order.certificateFile)
+  const victim = read(readNodeCertificate, files.victimCertificateFile)
+  const answered = new EventEmitter()
+  const answer = once(answered, 'answer', { signal: AbortSignal.timeout(CONVERSATION_DEADLINE_MS) })
+  const sessions = new Sessions(
+    { authority, certificate, privateKey: createPrivateKey(readFileSync(files.keyFile, 'utf8')) },
+    {
+      send(datagram, { address, port = NODE_PORT }) {
+        sent.push(Buffer.from(datagram))
+        socket.send(datagram, port, address)
+      },
+      answer() {
+        answered.emit('answer')
+        return new Uint8Array()
+      },
+      established() {},
+      ignored() {},
+    },
+    randomBytes,
+    performance.now(),
+    () => Date.now(),
+  )
+  socket.on('message', (datagram, source) => sessions.receive(datagram, source, performance.now()))
+  const ticking = setInterval(() => sessions.tick(performance.now()), 1_000)
+  const question = encodeMessageBody({ kind: 'node-information', information: '' })
+  sessions.send(victim.prefix, question, performance.now())
+  // The victim answers the hello0 of a peer once a minute; who knows its certificate needs no such answer.
+  sessions.receive(encodeHello0(victim.der), { address: order.to }, performance.now())
+  await answer
+  clearInterval(ticking)
+  socket.close()
+  return sent
+}
+
+const realOnes = order.conversation ? await converse(order.conversation) : [hello0]
+console.log(`conversed with ${realOnes.length} datagrams`)
 const sockets = await Promise.all(order.from.map(socketAt))
 for (const round of order.rounds) {
   const { kind, count } = round
