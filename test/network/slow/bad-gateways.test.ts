@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { withLab } from '../../../lab/lab.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
-import { DEADLINE_MS } from '../../support/networks.ts'
+import { natPmpGateway } from '../../support/nat-pmp-gateway.ts'
+import { DEADLINE_MS, statusOf } from '../../support/networks.ts'
 
 /** A gateway that answers whatever it is asked by PCP, NAT-PMP or UPnP, and nothing that means anything. */
 const NONSENSE = `
@@ -16,7 +17,10 @@ const NONSENSE = `
   }
   console.log('ready')`
 
-test('a gateway that is silent, or answers nonsense, delays no tunnel, and is told of in one line', () =>
+const SLOW_ADDRESS = '20.0.113.77'
+const SLOW = natPmpGateway(SLOW_ADDRESS, { delayMs: 2_000 })
+
+test('a gateway that is silent, or answers nonsense, delays no tunnel, and is told of in one line; a slow one delays none, and is used', () =>
   withLab({ name: 'bad-gateways' }, async (lab) => {
     const network = await Re6stNetwork.create(lab, { registryOn: await lab.host('registry') })
     await network.join(network.registryMachine)
@@ -28,16 +32,20 @@ test('a gateway that is silent, or answers nonsense, delays no tunnel, and is to
     const nonsense = await lab.nat('nonsense')
     const answering = nonsense.machine.start([process.execPath, '-e', NONSENSE], { name: 'nonsense' })
     await answering.line(/ready/)
-    const behind: Re6stNode[] = []
-    for (const { machine, lan } of [silent, nonsense])
-      behind.push(
+    const slow = await lab.nat('slow')
+    await slow.machine.start([process.execPath, '-e', SLOW], { name: 'slow' }).line(/ready/)
+    const all: Re6stNode[] = []
+    for (const { machine, lan } of [silent, nonsense, slow])
+      all.push(
         await network.join(await lab.host(`behind-${machine.name}`, { on: lan }), {
           nodeOptions: ['--ip', 'upnp'],
         }),
       )
+    const [behindSilent, behindNonsense, behindSlow] = all as [Re6stNode, Re6stNode, Re6stNode]
+    const behind = [behindSilent, behindNonsense]
     // With a cache, a start depends neither on whom the registry proposes nor on whom it can ask.
     const before = new Map<Re6stNode, number>()
-    for (const node of behind) {
+    for (const node of all) {
       await lab.waitFor(() => node.logLines().some((line) => line.includes(' tunnel up ')), {
         what: `the first tunnel of ${node.name}`,
         deadlineMs: DEADLINE_MS,
@@ -58,6 +66,15 @@ test('a gateway that is silent, or answers nonsense, delays no tunnel, and is to
       expect(lines.slice(0, warnedAt).join('\n'), node.name).toContain(' tunnel up ')
       expect(lines[warnedAt]).toMatch(/the gateway (answers neither|cannot be understood)/)
     }
+    await lab.waitFor(
+      async () => (await statusOf(behindSlow)).advertised.join().startsWith(`${SLOW_ADDRESS},`),
+      { what: 'the port of the slow gateway to be advertised', deadlineMs: DEADLINE_MS },
+    )
+    const said = sinceStart(behindSlow)
+    const upAt = said.findIndex((line) => line.includes(' tunnel up '))
+    expect(upAt).toBeGreaterThanOrEqual(0)
+    expect(upAt).toBeLessThan(said.findIndex((line) => line.includes(SLOW_ADDRESS)))
+    expect(said.filter(isWarning)).toEqual([])
     await network.allPairsPing({ deadlineMs: DEADLINE_MS })
     // Asked again, and again for nothing: that is no news.
     await lab.waitFor(
