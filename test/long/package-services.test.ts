@@ -1,13 +1,15 @@
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { programOf } from '../../lab/programs.ts'
 import { waitFor } from '../../lab/wait-for.ts'
+import type { StatusReply } from '../../src/core/control/replies.ts'
 import type { RunningProcess } from '../../src/platform/processes.ts'
 import { DebianMachine } from '../support/debian-machine.ts'
 import { buildPackage } from '../support/debian-package.ts'
 import { makeNamespace, type Namespace } from '../support/namespace.ts'
+import { natPmpGateway } from '../support/nat-pmp-gateway.ts'
 import { writeRecordedNode, writeRecordedState } from '../support/python-machine.ts'
 import { temporaryDirectory } from '../support/registry.ts'
 
@@ -19,7 +21,8 @@ const GROUP = 'ff3e::4321'
 const STREAM_PORT = 5_000
 const NODE = '2001:db8:42:1::1'
 const COUNTRIES = fileURLToPath(new URL('../vectors/maxmind/GeoIP2-Country-Test.mmdb', import.meta.url))
-const BASE = 'registry http://127.0.0.1/\nca ca.crt\ncert cert.crt\nkey cert.key\nip 192.0.2.1\nverbose 2\n'
+const BASE = 'registry http://127.0.0.1/\nca ca.crt\ncert cert.crt\nkey cert.key\nverbose 2\n'
+const OWN_ADDRESS = 'ip 192.0.2.1\n'
 
 let machine: DebianMachine
 let neighbour: Namespace
@@ -37,8 +40,8 @@ const refusals = (name: string) =>
     .filter((line) => /EPERM|EACCES|EROFS|not permitted|denied|read-only/i.test(line))
 
 /** Has the node run with these options from now on. */
-async function configure(options: string): Promise<void> {
-  writeFileSync(machine.file('etc/re6stnet/re6stnet.conf'), `${BASE}${options}`)
+async function configure(options: string, address = OWN_ADDRESS): Promise<void> {
+  writeFileSync(machine.file('etc/re6stnet/re6stnet.conf'), `${BASE}${address}${options}`)
   await machine.run('systemctl restart re6stnet')
   await waitFor(async () => (await show('re6stnet', 'StatusText')).startsWith(`${NODE}:`), {
     what: 'the node',
@@ -70,7 +73,7 @@ beforeAll(async () => {
   neighbour = makeNamespace('re6st-services-')
   await machine.join(neighbour, '192.0.2.1/24', '192.0.2.2/24')
   await machine.run('apt-get install -y --no-install-recommends smcroute && systemctl disable --now smcroute')
-  writeRecordedNode(machine.file('etc/re6stnet'), 'node-a', BASE)
+  writeRecordedNode(machine.file('etc/re6stnet'), 'node-a', `${BASE}${OWN_ADDRESS}`)
   writeRecordedState(machine.root)
   const registry = machine.file('etc/re6stnet/re6st-registry.conf')
   const more = `ipv4 10.42.0.0/16 8\nprefix-length 16\nmailhost 192.0.2.2:${MAIL_PORT}\n`
@@ -129,6 +132,24 @@ describe('the node as a service', () => {
     await waitFor(() => packets.length > 20, { what: 'a stream', ...SOON })
     await machine.run('systemctl stop sender')
     expect(refusals('re6stnet')).toEqual([])
+  })
+
+  it('has the gateway forward its port, and gives it back', async () => {
+    await machine.run('ip route add default via 192.0.2.2')
+    const external = '20.0.113.77'
+    running.push(neighbour.processes.start(process.execPath, ['-e', natPmpGateway(external)]))
+    await configure('pp 1194 udp\ndisable-proto none\n', 'ip upnp\n')
+    const advertised = async () =>
+      (JSON.parse(await machine.run('re6st status --json')) as StatusReply).advertised
+    await waitFor(async () => (await advertised()).join() === `${external},1194,udp`, {
+      what: 'the port to be advertised',
+      ...SOON,
+    })
+    expect(readFileSync(machine.file('var/lib/re6stnet/port-mappings.json'), 'utf8')).toContain('1194')
+    await machine.run('systemctl stop re6stnet')
+    expect(existsSync(machine.file('var/lib/re6stnet/port-mappings.json'))).toBe(false)
+    expect(refusals('re6stnet')).toEqual([])
+    await machine.run('ip route del default')
   })
 
   it('has neighbours on its LAN', async () => {

@@ -84,6 +84,29 @@ describe('a fresh machine', () => {
     })
   })
 
+  it('has pages and completion of each command, needs little, and has nothing of the lab', async () => {
+    const files = (await machine.run('dpkg -L re6stnet')).split('\n')
+    const pages = ['man8/re6stnet.8', 'man8/re6st-registry.8', 'man1/re6st-conf.1', 'man1/re6st.1']
+    expect(files).toEqual(
+      expect.arrayContaining([
+        ...pages.map((page) => `/usr/share/man/${page}.gz`),
+        ...COMMANDS.flatMap((command) => [
+          `/usr/share/bash-completion/completions/${command}`,
+          `/usr/share/fish/vendor_completions.d/${command}.fish`,
+          `/usr/share/zsh/vendor-completions/_${command}`,
+        ]),
+        ...['re6stnet', 're6st-registry'].map((service) => `/etc/init.d/${service}`),
+      ]),
+    )
+    expect(files.filter((path) => /lab|demo|bench|test|\.map$|\.ts$/.test(path))).toEqual([])
+    const depends = await machine.run('dpkg --status re6stnet | sed -n "s/^Depends: //p"')
+    expect(new Set(depends.split(/ *[,|] */).map((each) => each.split(' ')[0]))).toEqual(
+      new Set([
+        ...['babeld', 'iproute2', 'libc6', 'libstdc++6', 'lsb-base', 'nodejs', 'openvpn', 'sysvinit-utils'],
+      ]),
+    )
+  })
+
   it('has units without a mistake, that are well confined', async () => {
     expect(await machine.try(`systemd-analyze verify --man=no ${UNITS}`)).toEqual({
       exitCode: 0,
