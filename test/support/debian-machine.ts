@@ -17,10 +17,9 @@ import { execa } from 'execa'
 import { waitFor } from '../../lab/wait-for.ts'
 import type { Namespace } from './namespace.ts'
 
-const SUITE = 'trixie'
 const BOOT = fileURLToPath(new URL('../long/boot.sh', import.meta.url))
 /** Kept between runs: making it takes longer than everything else. */
-const CACHE = join(tmpdir(), `re6st-debian-${SUITE}`)
+const cacheOf = (suite: Suite): string => join(tmpdir(), `re6st-debian-${suite}`)
 const CACHE_AGE_MS = 7 * 24 * 3600 * 1000
 const BOOT_DEADLINE_MS = 120_000
 /** Only what was started here is of interest; the scripts for a real machine's boot and end set its clock and disks. */
@@ -48,6 +47,8 @@ const INITS = {
 
 /** What process 1 of a machine is. */
 export type Init = keyof typeof INITS
+/** Debian 12, Debian 13. */
+export type Suite = 'bookworm' | 'trixie'
 
 /** What a command did. */
 export interface Outcome {
@@ -58,24 +59,26 @@ export interface Outcome {
 
 type Boot = ReturnType<typeof startBoot>
 
-/** A Debian 13 of its own: files, processes, network. It has no way to the Internet once it runs. */
+/** A Debian of its own: files, processes, network. It has no way to the Internet once it runs. */
 export class DebianMachine implements AsyncDisposable {
   /** Its file system, as seen from outside. */
   readonly root: string
   readonly #init: Init
+  readonly #suite: Suite
   #boot: Boot | undefined
   #firstProcess = 0
 
-  private constructor(root: string, init: Init) {
+  private constructor(root: string, init: Init, suite: Suite) {
     this.root = root
     this.#init = init
+    this.#suite = suite
   }
 
   /** Makes one. It does not run yet. */
-  static async make(init: Init): Promise<DebianMachine> {
+  static async make(init: Init, suite: Suite = 'trixie'): Promise<DebianMachine> {
     const root = mkdtempSync(join(tmpdir(), 're6st-machine-'))
-    await execa('tar', ['-C', root, '-xf', await tarballOf(init)])
-    return new DebianMachine(root, init)
+    await execa('tar', ['-C', root, '-xf', await tarballOf(init, suite)])
+    return new DebianMachine(root, init, suite)
   }
 
   /** Where a file of it is, as seen from outside. */
@@ -89,7 +92,7 @@ export class DebianMachine implements AsyncDisposable {
    */
   async fetch(deb: string, ...others: readonly string[]): Promise<void> {
     copyFileSync(deb, this.file('var/tmp/package.deb'))
-    await download(this.root, '/var/tmp/package.deb', ...others)
+    await download(this.root, this.#suite, '/var/tmp/package.deb', ...others)
   }
 
   /** Starts it. */
@@ -188,11 +191,11 @@ const startBoot = (root: string, command: string) =>
     { reject: false },
   )
 
-async function tarballOf(init: Init): Promise<string> {
-  return await cached(init, async (root) => {
+async function tarballOf(init: Init, suite: Suite): Promise<string> {
+  return await cached(suite, init, async (root) => {
     const packages = [...INITS[init].packages, ...COMMON_PACKAGES]
-    await execa('tar', ['-C', root, '-xf', await smallestTarball()])
-    await download(root, ...packages)
+    await execa('tar', ['-C', root, '-xf', await smallestTarball(suite)])
+    await download(root, suite, ...packages)
     await execa('chroot', [root, 'apt-get', '-y', '--no-install-recommends', 'install', ...packages], {
       env: { DEBIAN_FRONTEND: 'noninteractive' },
     })
@@ -201,18 +204,19 @@ async function tarballOf(init: Init): Promise<string> {
   })
 }
 
-const smallestTarball = () =>
-  cached('smallest', async (root) => {
-    await execa('debootstrap', ['--variant=minbase', SUITE, root, await mirror()])
+const smallestTarball = (suite: Suite) =>
+  cached(suite, 'smallest', async (root) => {
+    await execa('debootstrap', ['--variant=minbase', suite, root, await mirror()])
     // Its files are thrown away soon: they need not reach the disk.
     writeFileSync(join(root, 'etc/dpkg/dpkg.cfg.d/unsafe-io'), 'force-unsafe-io\n')
   })
 
-async function cached(name: string, fill: (root: string) => Promise<void>): Promise<string> {
-  const tarball = join(CACHE, `${name}.tar`)
+async function cached(suite: Suite, name: string, fill: (root: string) => Promise<void>): Promise<string> {
+  const cache = cacheOf(suite)
+  const tarball = join(cache, `${name}.tar`)
   if (existsSync(tarball) && Date.now() - statSync(tarball).mtimeMs < CACHE_AGE_MS) return tarball
-  mkdirSync(CACHE, { recursive: true })
-  const root = mkdtempSync(join(CACHE, `${name}-`))
+  mkdirSync(cache, { recursive: true })
+  const root = mkdtempSync(join(cache, `${name}-`))
   try {
     await fill(root)
     await execa('tar', ['-C', root, '-cf', `${root}.tar`, '.'])
@@ -224,8 +228,8 @@ async function cached(name: string, fill: (root: string) => Promise<void>): Prom
 }
 
 /** Downloads packages, and what they depend on, into a machine that does not run. */
-async function download(root: string, ...packages: readonly string[]): Promise<void> {
-  const archives = join(CACHE, 'archives')
+async function download(root: string, suite: Suite, ...packages: readonly string[]): Promise<void> {
+  const archives = join(cacheOf(suite), 'archives')
   const own = join(root, 'var/cache/apt/archives')
   const isPackage = (file: string) => !/\/(lock|partial)$/.test(file)
   mkdirSync(archives, { recursive: true })
