@@ -71,6 +71,8 @@ export function registryMethods(components: MethodComponents): Handlers {
   } = components
   /** Protocol of each node, as it said in its hello. */
   const protocols = new Map<string, number>()
+  /** Which peer each node was told of last. */
+  const lastProposed = new Map<string, Prefix>()
 
   const certificateOf = (prefix: string): string => {
     const pem = ledger.holder(prefix) && store.certificate(prefix)?.cert
@@ -134,10 +136,11 @@ export function registryMethods(components: MethodComponents): Handlers {
     },
 
     async getBootstrapPeer({ cn = '' }) {
-      const peer = pick(
-        { next: Math.random },
-        (await nodes()).filter((prefix) => prefix !== cn),
-      )
+      const others = (await nodes()).filter((prefix) => prefix !== cn)
+      // Who asks again was not helped by the last one: in a small network it may be the one that nobody can connect to.
+      const another = others.filter((prefix) => prefix !== lastProposed.get(cn))
+      const peer = pick({ next: Math.random }, another.length > 0 ? another : others)
+      if (peer !== undefined) lastProposed.set(cn, peer)
       const answer = peer === undefined ? undefined : await localNode.ask(peer, MESSAGE_CODE.addresses)
       if (peer === undefined || answer === undefined) return undefined
       const { addresses } = parseAddressList(answer.toString('utf8'))

@@ -13,8 +13,10 @@ const PROTOCOL_BABEL = '42'
 export const kernelReachableNodes = (processes: Processes, network: Network): ReachableNodes => ({
   async list() {
     const { stdout } = await processes.run('ip', ['-6', '-j', 'route', 'show', 'proto', PROTOCOL_BABEL])
-    const routes = JSON.parse(stdout || '[]') as { dst?: string }[]
-    return routes.flatMap(({ dst = '' }) => {
+    const routes = JSON.parse(stdout || '[]') as { dst?: string; type?: string }[]
+    return routes.flatMap(({ dst = '', type }) => {
+      // Where a route was and is no more, babeld leaves an unreachable one for minutes (RFC 8966, 2.8).
+      if (type === 'unreachable') return []
       // A host route is written without its length.
       const prefix = prefixOfCidr(network, dst.includes('/') ? dst : `${dst}/128`)
       return prefix.ok && prefix.value !== '' ? [prefix.value] : []
