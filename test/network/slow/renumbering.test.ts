@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Lab, withLab } from '../../../lab/lab.ts'
+import { type Gateway, type Lab, withLab } from '../../../lab/lab.ts'
 import type { Machine } from '../../../lab/machine.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
@@ -13,6 +13,26 @@ const DEFAULT_HELLO_SECONDS = 15
 async function dropUnknownConnections(gateway: Machine): Promise<void> {
   await gateway.run('sh', '-c', 'echo 0 >/proc/sys/net/netfilter/nf_conntrack_tcp_loose')
   await gateway.run('nft', 'insert rule inet gateway inwards ct state invalid drop')
+}
+
+/** A machine behind a gateway that translates IPv6, too, and has a unique local address (RFC 4193) of it only. */
+async function behindNat66(lab: Lab, gateway: Gateway): Promise<Machine> {
+  const { machine, lan } = gateway
+  await machine.run('nft', 'add rule inet gateway outwards meta nfproto ipv6 oifname "eth0" masquerade')
+  await machine.run('ip', '-6', 'addr', 'add', 'fd00:6::1/64', 'dev', 'lan', 'nodad')
+  const inside = await lab.host('inside', { on: lan })
+  await inside.run('ip', '-6', 'addr', 'del', `${inside.addresses.ipv6}/64`, 'dev', 'eth0')
+  await inside.run('ip', '-6', 'addr', 'add', 'fd00:6::2/64', 'dev', 'eth0', 'nodad')
+  return inside
+}
+
+/** Gives a machine another IPv6 address, and takes away the one that it had. @returns the new one */
+async function renumberIpv6(machine: Machine): Promise<string> {
+  const old = machine.addresses.ipv6 ?? ''
+  const other = old.replace(/1$/, '201')
+  await machine.run('ip', '-6', 'addr', 'add', `${other}/64`, 'dev', 'eth0', 'nodad')
+  await machine.run('ip', '-6', 'addr', 'del', `${old}/64`, 'dev', 'eth0')
+  return other
 }
 
 /** The hosts that a node advertises for a protocol. */
@@ -60,6 +80,11 @@ test('a new address is advertised within a minute at the default hello interval,
     const floating = await network.join(await lab.host('floating', { on: flat.lan }), {
       nodeOptions: ['--ip', 'any', ...udp, '--disable-proto', 'tcp', '--disable-proto', 'tcp6'],
     })
+    const six = await lab.nat('six', { families: ['ipv4', 'ipv6'] })
+    await dropUnknownConnections(six.machine)
+    const inside = await network.join(await behindNat66(lab, six), {
+      nodeOptions: ['--ip', 'any', '--pp', '1194', 'tcp6'],
+    })
     const open = await network.join(await lab.host('open'), { nodeOptions: servers })
     await network.allPairsPing({ deadlineMs: DEADLINE_MS })
     await isAdvertised(lab, behind, 'tcp', home.machine.addresses.ipv4 ?? '')
@@ -68,9 +93,10 @@ test('a new address is advertised within a minute at the default hello interval,
     await isAdvertised(lab, floating, 'udp', flat.machine.addresses.ipv4 ?? '')
     await isSeen(lab, open, own, open.machine.addresses.ipv6 ?? '')
 
-    const newIpv6 = (open.machine.addresses.ipv6 ?? '').replace(/1$/, '201')
-    await open.machine.run('ip', '-6', 'addr', 'add', `${newIpv6}/64`, 'dev', 'eth0', 'nodad')
-    await open.machine.run('ip', '-6', 'addr', 'del', `${open.machine.addresses.ipv6}/64`, 'dev', 'eth0')
+    await isAdvertised(lab, inside, 'tcp6', six.machine.addresses.ipv6 ?? '')
+
+    const newIpv6 = await renumberIpv6(open.machine)
+    const newOutside = await renumberIpv6(six.machine)
     await renumber(lab, home.machine, '203.0.113.201')
     await renumber(lab, open.machine, '203.0.113.202')
     await renumber(lab, flat.machine, '203.0.113.203')
@@ -80,6 +106,7 @@ test('a new address is advertised within a minute at the default hello interval,
       isAdvertised(lab, open, 'tcp6', newIpv6),
       isSeen(lab, open, own, newIpv6),
       isAdvertised(lab, floating, 'udp', '203.0.113.203'),
+      isAdvertised(lab, inside, 'tcp6', newOutside),
       isSeen(lab, floating, own, '203.0.113.203'),
     ])
     await network.allPairsPing({ deadlineMs: DEADLINE_MS })
@@ -88,5 +115,9 @@ test('a new address is advertised within a minute at the default hello interval,
     expect(await advertised(open, 'tcp')).toEqual(['203.0.113.202'])
     expect(await advertised(floating, 'udp')).toEqual(['203.0.113.203'])
     expect(floating.log()).not.toContain('tunnel down')
+    await lab.waitFor(async () => (await advertised(inside, 'tcp6')).join() === newOutside, {
+      what: 'each of its tunnels to be made anew',
+      deadlineMs: DEADLINE_MS,
+    })
     expect(behind.log()).toContain('the peer does not answer any more')
   }))
