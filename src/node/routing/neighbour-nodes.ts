@@ -1,6 +1,9 @@
 import { type Network, type Prefix, prefixOfCidr } from '../../core/values/prefix.ts'
 import { INFINITY_METRIC, type Route, type Router, type RoutingChange } from './router.ts'
 
+/** Who is in the network can announce as many subnets as it likes. */
+const MAX_ROUTES = 2_000
+
 /**
  * The nodes that are one hop away, over a tunnel or a LAN, kept up to date route by route: there may be very many
  * routes, and few of them are a neighbour's own.
@@ -13,7 +16,7 @@ export class NeighbourNodes implements Disposable {
   readonly #routes = new Map<string, Prefix>()
   readonly #watching: Disposable
 
-  /** @param onNew called when a node becomes a neighbour: by then, packets reach it */
+  /** @param onNew called when a node becomes a neighbour: a moment later, packets reach it */
   constructor(router: Pick<Router, 'watch'>, network: Network, own: Prefix, onNew: (prefix: Prefix) => void) {
     this.#network = network
     this.#own = own
@@ -35,7 +38,7 @@ export class NeighbourNodes implements Disposable {
     const neighbour = change.change === 'flushed' ? undefined : this.#originatorOf(route)
     if (neighbour === known) return
     this.#routes.delete(key)
-    if (neighbour === undefined) return
+    if (neighbour === undefined || this.#routes.size >= MAX_ROUTES) return
     const isNew = !this.prefixes().includes(neighbour)
     this.#routes.set(key, neighbour)
     if (isNew) this.#onNew(neighbour)

@@ -75,3 +75,10 @@ it('all are told of again after the routing daemon was restarted, and nobody aft
   neighbours[Symbol.dispose]()
   expect(listeners.size).toBe(0)
 })
+
+it('one that announces very many subnets is not told of all of them', () => {
+  for (let number = 0; number < 5_000; number++)
+    route('added', prefixOfBits(`1${number.toString(2).padStart(15, '0')}`))
+  expect(told.length).toBe(2_000)
+  expect(neighbours.prefixes().length).toBe(2_000)
+})
