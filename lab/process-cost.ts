@@ -32,7 +32,7 @@ export function memoryMb(pid: number, what: 'Pss' | 'Anonymous'): number {
   }
 }
 
-/** CPU seconds that the first threads of processes have used so far, to a microsecond or so. */
+/** CPU seconds that the first threads of processes have used so far; of one that runs at the moment, to a tick of the kernel. */
 export const fineCpuSeconds = (pids: readonly number[]): number =>
   pids.reduce(
     (sum, pid) => sum + Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9,

@@ -74,7 +74,7 @@ it('whose tunnels carry packets', async () => {
   })
 })
 
-it('is left clean by a purge', async () => {
+it('of which nothing runs after a purge', async () => {
   await machine.run('apt-get purge -y re6stnet')
   expect((await machine.programs()).filter((program) => /re6st|openvpn|babeld/.test(program))).toEqual([])
 })

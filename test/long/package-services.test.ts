@@ -132,6 +132,7 @@ describe('the node as a service', () => {
     await waitFor(() => packets.length > 20, { what: 'a stream', ...SOON })
     await machine.run('systemctl stop sender')
     expect(refusals('re6stnet')).toEqual([])
+    await machine.run('ip -6 route del default via fe80::1')
   })
 
   it('has the gateway forward its port, and gives it back', async () => {
@@ -174,7 +175,7 @@ describe('the node as a service', () => {
 })
 
 describe('the registry as a service', () => {
-  it('mails tokens, and knows countries', async () => {
+  it('mails tokens, and takes the database of countries', async () => {
     const mails: string[] = []
     const program = fileURLToPath(new URL('../support/mailbox-process.ts', import.meta.url))
     running.push(
@@ -193,6 +194,9 @@ describe('the registry as a service', () => {
       to: ['new@example.com'],
       text: expect.stringContaining('Token: '),
     })
+    const environment = await machine.run(`cat /proc/${await show('re6st-registry', 'MainPID')}/environ`)
+    expect(environment).toContain('GEOIP2_MMDB=')
+    // It would say that the database cannot be used.
     expect(logOf('registry')).not.toContain('GEOIP2_MMDB')
     expect(refusals('registry')).toEqual([])
   })

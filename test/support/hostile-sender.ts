@@ -1,6 +1,6 @@
 // Sends hostile datagrams from the namespace where it is started, as the order in its only argument says. Prints a line
 // for each kind when all of it was sent.
-import { createPrivateKey, randomBytes } from 'node:crypto'
+import { createPrivateKey, randomBytes, randomInt } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { EventEmitter, once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -70,8 +70,11 @@ function next(kind: HostileKind, number: number): Buffer {
       return forged
     case 'damaged': {
       const real = realOnes[number % realOnes.length] ?? hello0
-      const damaged = Buffer.from(real.subarray(0, real.length - (number % 40)))
-      damaged[number % damaged.length] = number & 0xff
+      // Half of them cut off, all with a byte changed.
+      const cut = Math.max(0, (Math.floor(number / realOnes.length) % 80) - 40)
+      const damaged = Buffer.from(real.subarray(0, Math.max(1, real.length - cut)))
+      const at = randomInt(damaged.length)
+      damaged[at] = (damaged[at] ?? 0) ^ (1 + (number % 255))
       return damaged
     }
     case 'replay':
