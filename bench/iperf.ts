@@ -18,7 +18,7 @@ export interface UdpStream extends Stream {
 export interface StreamTarget {
   readonly address: string
   /** Of the server; iperf3's own when it is not said. */
-  readonly port?: number | undefined
+  readonly port?: number
   readonly seconds: number
   /** The processor that sends; any when it is not said. */
   readonly processor?: number

@@ -92,28 +92,26 @@ function measureTunnel(protocol: 'tcp' | 'udp', encrypt: boolean): Promise<Throu
     for (const port of IPERF_PORTS) startIperfServer(server.machine, port)
     await pin(server.machine, PROCESSOR.server)
     await pin(client.machine, PROCESSOR.client)
+    const begin = (tunnel: Tunnel, port: number, stream: typeof tcpStream): Promise<Rate> => {
+      const to = { address: addresses[tunnel], port, seconds: SECONDS, processor: PROCESSOR.client }
+      return rateOf(openvpns[tunnel], () => stream(client.machine, to))
+    }
+    /** Through a bare tunnel, and at the same time through the other: one of them begins first. */
+    const together = async (other: Tunnel, isFirst: boolean, stream: typeof tcpStream): Promise<Pair> => {
+      const [first, second] = await Promise.all([
+        begin(isFirst ? other : 'bare', IPERF_PORTS[0], stream),
+        begin(isFirst ? 'bare' : other, IPERF_PORTS[1], stream),
+      ])
+      return isFirst ? { other: first, bare: second } : { other: second, bare: first }
+    }
+    const fullDatagrams: typeof tcpStream = (from, to) => udpStream(from, to, FULL_DATAGRAM_BYTES)
     const streams: Pairs = { ours: [], control: [] }
     const datagrams: Pairs = { ours: [], control: [] }
-    for (let round = 0; round < ROUNDS; round++) {
-      /** Through a bare tunnel, and at the same time through this one: whichever begins first, by turns. */
-      const together = async (pairs: Pairs, other: keyof Pairs, stream: typeof tcpStream) => {
-        const rates: Partial<Record<Tunnel, Rate>> = {}
-        const both: Tunnel[] = round % 2 === 0 ? [other, 'bare'] : ['bare', other]
-        await Promise.all(
-          both.map(async (tunnel, index) => {
-            const [address, port] = [addresses[tunnel], IPERF_PORTS[index]]
-            const to = { address, port, seconds: SECONDS, processor: PROCESSOR.client }
-            rates[tunnel] = await rateOf(openvpns[tunnel], () => stream(client.machine, to))
-          }),
-        )
-        const { bare, [other]: others } = rates
-        if (bare && others) pairs[other].push({ other: others, bare })
-      }
+    for (let round = 0; round < ROUNDS; round++)
       for (const other of ['ours', 'control'] as const) {
-        await together(streams, other, tcpStream)
-        await together(datagrams, other, (from, to) => udpStream(from, to, FULL_DATAGRAM_BYTES))
+        streams[other].push(await together(other, round % 2 === 0, tcpStream))
+        datagrams[other].push(await together(other, round % 2 === 0, fullDatagrams))
       }
-    }
     return {
       what: `${protocol}, ${encrypt ? 'encrypted' : 'not encrypted'}`,
       stream: comparison(streams),

@@ -140,9 +140,10 @@ export function registryMethods(components: MethodComponents): Handlers {
       // Who asks again was not helped by the last one: in a small network it may be the one that nobody can connect to.
       const another = others.filter((prefix) => prefix !== lastProposed.get(cn))
       const peer = pick({ next: Math.random }, another.length > 0 ? another : others)
-      if (peer !== undefined) lastProposed.set(cn, peer)
-      const answer = peer === undefined ? undefined : await localNode.ask(peer, MESSAGE_CODE.addresses)
-      if (peer === undefined || answer === undefined) return undefined
+      if (peer === undefined) return undefined
+      lastProposed.set(cn, peer)
+      const answer = await localNode.ask(peer, MESSAGE_CODE.addresses)
+      if (answer === undefined) return undefined
       const { addresses } = parseAddressList(answer.toString('utf8'))
       const withCountry = (protocols.get(cn) ?? 0) >= COUNTRY_MIN_PROTOCOL
       const text = `${peer} ${formatAddressList(addresses, { withCountry })}`

@@ -1,14 +1,16 @@
 import { copyFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { programOf } from '../../lab/programs.ts'
 import { waitFor } from '../../lab/wait-for.ts'
 import type { RunningProcess } from '../../src/platform/processes.ts'
 import { DebianMachine } from '../support/debian-machine.ts'
 import { buildPackage, packThisNode } from '../support/debian-package.ts'
 import { makeNamespace, type Namespace } from '../support/namespace.ts'
-import { NODE_OPTIONS, writeRecordedNode, writeRecordedState } from '../support/python-machine.ts'
-import { temporaryDirectory } from '../support/registry.ts'
+import {
+  NODE_OPTIONS,
+  startRecordedNode,
+  writeRecordedNode,
+  writeRecordedState,
+} from '../support/python-machine.ts'
 
 /** The package in a Debian 12. Its own Node.js is too old; it has the one that runs this test. */
 
@@ -20,7 +22,7 @@ let neighbour: Namespace
 let deb = ''
 let running: RunningProcess | undefined
 
-const statusOf = (unit: string) => machine.run(`systemctl show --value --property=StatusText ${unit}`)
+const statusOf = (unit: string) => machine.show(unit, 'StatusText')
 
 beforeAll(async () => {
   deb = await buildPackage()
@@ -62,12 +64,7 @@ it('with a newer one it is, and has a node and a registry run', async () => {
 })
 
 it('whose tunnels carry packets', async () => {
-  const directory = temporaryDirectory()
-  const places = ['log', 'run', 'state'].map((name) => `${name} ${join(directory, name)}\n`).join('')
-  const options = `registry http://192.0.2.1/\nca ca.crt\ncert cert.crt\nkey cert.key\nclient 192.0.2.1,1194,tcp\n`
-  writeRecordedNode(directory, 'registry-node', `${options}${places}`)
-  const [node, ...program] = programOf('re6stnet')
-  running = neighbour.processes.start(node, [...program, '@re6stnet.conf'], { directory })
+  running = startRecordedNode(neighbour, 'client 192.0.2.1,1194,tcp\n')
   await waitFor(() => neighbour.processes.run('ping', ['-c', '1', '-W', '1', '2001:db8:42:1::1']), {
     what: 'a ping',
     ...SOON,

@@ -1,8 +1,6 @@
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { programOf } from '../../lab/programs.ts'
 import { waitFor } from '../../lab/wait-for.ts'
 import type { StatusReply } from '../../src/core/control/replies.ts'
 import type { RunningProcess } from '../../src/platform/processes.ts'
@@ -10,8 +8,7 @@ import { DebianMachine } from '../support/debian-machine.ts'
 import { buildPackage } from '../support/debian-package.ts'
 import { makeNamespace, type Namespace } from '../support/namespace.ts'
 import { natPmpGateway } from '../support/nat-pmp-gateway.ts'
-import { writeRecordedNode, writeRecordedState } from '../support/python-machine.ts'
-import { temporaryDirectory } from '../support/registry.ts'
+import { startRecordedNode, writeRecordedNode, writeRecordedState } from '../support/python-machine.ts'
 
 /** What a node and a registry do as services of a Debian 13, with the few privileges that their units leave them. */
 
@@ -28,8 +25,7 @@ let machine: DebianMachine
 let neighbour: Namespace
 const running: RunningProcess[] = []
 
-const show = (unit: string, property: string) =>
-  machine.run(`systemctl show --value --property=${property} ${unit}`)
+const show = (unit: string, property: string) => machine.show(unit, property)
 const isActive = async (unit: string) =>
   (await machine.try(`systemctl is-active ${unit}`)).stdout === 'active'
 const logOf = (name: string) => readFileSync(machine.file(`var/log/re6stnet/${name}.log`), 'utf8')
@@ -51,12 +47,7 @@ async function configure(options: string, address = OWN_ADDRESS): Promise<void> 
 
 /** Runs a node beside the machine, until the end of the test. */
 function startNeighbour(options: string): void {
-  const directory = temporaryDirectory()
-  const places = ['log', 'run', 'state'].map((name) => `${name} ${join(directory, name)}\n`).join('')
-  const base = 'registry http://192.0.2.1/\nca ca.crt\ncert cert.crt\nkey cert.key\n'
-  writeRecordedNode(directory, 'registry-node', `${base}${options}${places}`)
-  const [node, ...program] = programOf('re6stnet')
-  running.push(neighbour.processes.start(node, [...program, '@re6stnet.conf'], { directory }))
+  running.push(startRecordedNode(neighbour, options))
 }
 
 const ping = (address: string, ...options: readonly string[]) =>

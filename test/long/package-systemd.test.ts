@@ -1,7 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { programOf } from '../../lab/programs.ts'
 import { waitFor } from '../../lab/wait-for.ts'
 import { DebianMachine } from '../support/debian-machine.ts'
 import { buildPackage, PACKAGE_VERSION, withVersion } from '../support/debian-package.ts'
@@ -9,11 +7,11 @@ import { makeNamespace, type Namespace } from '../support/namespace.ts'
 import {
   buildPythonPackage,
   NODE_OPTIONS,
+  startRecordedNode,
   tablesOf,
   writeRecordedNode,
   writeRecordedState,
 } from '../support/python-machine.ts'
-import { temporaryDirectory } from '../support/registry.ts'
 
 /** The package in a Debian 13 with systemd: fresh, then taken over from the Python implementation and given back. */
 
@@ -27,8 +25,7 @@ const packages = { ours: '', next: '', python: '' }
 let machine: DebianMachine
 let neighbour: Namespace
 
-const show = (unit: string, property: string) =>
-  machine.run(`systemctl show --value --property=${property} ${unit}`)
+const show = (unit: string, property: string) => machine.show(unit, property)
 const isActive = async (unit: string) =>
   (await machine.try(`systemctl is-active ${unit}`)).stdout === 'active'
 const filesOfOurs = async () => (await machine.run(ALL_OF_OURS)).split('\n').filter((path) => path !== '')
@@ -175,15 +172,7 @@ describe('a machine of the Python implementation', () => {
   })
 
   it('carries packets with the few privileges that it has', async () => {
-    const directory = temporaryDirectory()
-    const options = ['log', 'run', 'state'].map((name) => `${name} ${join(directory, name)}\n`).join('')
-    writeRecordedNode(
-      directory,
-      'registry-node',
-      `registry http://192.0.2.1/\nca ca.crt\ncert cert.crt\nkey cert.key\nclient 192.0.2.1,1194,tcp\n${options}`,
-    )
-    const [node, ...program] = programOf('re6stnet')
-    const running = neighbour.processes.start(node, [...program, '@re6stnet.conf'], { directory })
+    const running = startRecordedNode(neighbour, 'client 192.0.2.1,1194,tcp\n')
     try {
       await waitFor(() => neighbour.processes.run('ping', ['-c', '1', '-W', '1', '2001:db8:42:1::1']), {
         what: 'a ping from the neighbour',

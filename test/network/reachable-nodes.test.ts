@@ -1,22 +1,13 @@
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { networkOfBits, prefixOfBits } from '../../src/core/values/prefix.ts'
 import { kernelReachableNodes } from '../../src/registry/reachable-nodes.ts'
-import { joinNamespaces, makeNamespace, type Namespace } from '../support/namespace.ts'
+import { makeNamespace } from '../support/namespace.ts'
 
 const NETWORK = networkOfBits('001000000000000100001101101110000000000001000010')
-let here: Namespace
-let neighbour: Namespace
-
-beforeEach(() => {
-  here = makeNamespace('reachable')
-  neighbour = makeNamespace('reachable')
-  joinNamespaces(here, 'tap', neighbour, 'tap')
-})
-afterEach(() => {
-  for (const namespace of [here, neighbour]) namespace[Symbol.dispose]()
-})
-
 it('nodes are reachable to which babeld has a route that leads somewhere', async () => {
+  using here = makeNamespace('reachable')
+  here.ip('link add tap type bridge')
+  here.ip('link set tap up')
   const babel = 'via fe80::1 dev tap onlink proto 42'
   for (const route of [
     `2001:db8:42:4::/64 ${babel}`,
@@ -37,5 +28,6 @@ it('nodes are reachable to which babeld has a route that leads somewhere', async
 })
 
 it('without routes there are none', async () => {
+  using here = makeNamespace('reachable')
   expect(await kernelReachableNodes(here.processes, NETWORK).list()).toEqual([])
 })

@@ -152,6 +152,11 @@ export class DebianMachine implements AsyncDisposable {
     return { exitCode, stdout, stderr }
   }
 
+  /** What its systemd says of a unit: the value of one property. */
+  show(unit: string, property: string): Promise<string> {
+    return this.run(`systemctl show --value --property=${property} ${unit}`)
+  }
+
   /** The command lines of the programs that run in it. */
   async programs(): Promise<readonly string[]> {
     const text = await this.run(

@@ -5,9 +5,10 @@ import { createSocket, type Socket } from 'node:dgram'
 import { EventEmitter, once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { PROTOCOL } from '../../src/core/config/protocol-number.ts'
 import { readAuthority, readNodeCertificate } from '../../src/core/crypto/certificate.ts'
 import type { Result } from '../../src/core/result.ts'
-import { encodeHello0 } from '../../src/core/session/datagram.ts'
+import { decodeDatagram, encodeFingerprintHello0, encodeHello0 } from '../../src/core/session/datagram.ts'
 import { NODE_PORT } from '../../src/core/session/message-codes.ts'
 import { encodeMessageBody } from '../../src/core/session/messages.ts'
 import { Sessions } from '../../src/core/session/sessions.ts'
@@ -69,7 +70,7 @@ function next(kind: HostileKind, number: number): Buffer {
     case 'hello0':
       return forged
     case 'damaged': {
-      const real = realOnes[number % realOnes.length] ?? hello0
+      const real = realOne(number)
       // Half of them cut off, all with a byte changed.
       const cut = Math.max(0, (Math.floor(number / realOnes.length) % 80) - 40)
       const damaged = Buffer.from(real.subarray(0, Math.max(1, real.length - cut)))
@@ -78,7 +79,7 @@ function next(kind: HostileKind, number: number): Buffer {
       return damaged
     }
     case 'replay':
-      return realOnes[number % realOnes.length] ?? hello0
+      return realOne(number)
     case 'large':
       return Buffer.concat([hello0, Buffer.alloc(65_000 - hello0.length)])
   }
@@ -92,7 +93,7 @@ async function socketAt(address: string): Promise<Socket> {
   return socket
 }
 
-/** Makes a session with the victim, asks it something, and returns every datagram that this took. */
+/** Makes a session with the victim, asks it something, and returns all that this took: some of each kind of datagram. */
 async function converse(files: NonNullable<HostileOrder['conversation']>): Promise<readonly Buffer[]> {
   const socket = await socketAt(order.from[0] ?? '')
   const sent: Buffer[] = []
@@ -123,8 +124,12 @@ async function converse(files: NonNullable<HostileOrder['conversation']>): Promi
   const ticking = setInterval(() => sessions.tick(performance.now()), 1_000)
   const question = encodeMessageBody({ kind: 'node-information', information: '' })
   sessions.send(victim.prefix, question, performance.now())
-  // The victim answers the hello0 of a peer once a minute; who knows its certificate needs no such answer.
-  sessions.receive(encodeHello0(victim.der), { address: order.to }, performance.now())
+  // What the victim would answer, which it does once a minute only; and what it would begin with, so that we sign a hello.
+  for (const hello0 of [
+    encodeHello0(victim.der),
+    encodeFingerprintHello0(PROTOCOL, certificate.fingerprintSha1, victim.der),
+  ])
+    sessions.receive(hello0, { address: order.to }, performance.now())
   await answer
   clearInterval(ticking)
   socket.close()
@@ -132,7 +137,12 @@ async function converse(files: NonNullable<HostileOrder['conversation']>): Promi
 }
 
 const realOnes = order.conversation ? await converse(order.conversation) : [hello0]
-console.log(`conversed with ${realOnes.length} datagrams`)
+const realOne = (number: number): Buffer => realOnes[number % realOnes.length] ?? hello0
+const kindOf = (datagram: Buffer): string => {
+  const decoded = decodeDatagram(datagram)
+  return decoded.ok ? decoded.value.kind : decoded.reason
+}
+console.log(`conversed: ${[...new Set(realOnes.map(kindOf))].sort().join(' ')}`)
 const sockets = await Promise.all(order.from.map(socketAt))
 for (const round of order.rounds) {
   const { kind, count } = round

@@ -3,6 +3,10 @@ import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
+import { programOf } from '../../lab/programs.ts'
+import type { RunningProcess } from '../../src/platform/processes.ts'
+import type { Namespace } from './namespace.ts'
+import { temporaryDirectory } from './registry.ts'
 import { vectors } from './vectors.ts'
 
 const pki = vectors<{ ca: string; keys: Record<string, string> }>('pki.json')
@@ -43,6 +47,19 @@ export function writeRecordedState(root: string): void {
     join(root, 'etc/re6stnet/re6st-registry.conf'),
     'ca ca.crt\nkey ca.key\nanonymous-prefix-length 16\nhello 2\nverbose 3\n',
   )
+}
+
+/**
+ * Runs the recorded registry node in a namespace beside a machine whose registry has the address 192.0.2.1.
+ * @param options those that make it different, a line each
+ */
+export function startRecordedNode({ processes }: Namespace, options: string): RunningProcess {
+  const directory = temporaryDirectory()
+  const places = ['log', 'run', 'state'].map((name) => `${name} ${join(directory, name)}\n`).join('')
+  const base = 'registry http://192.0.2.1/\nca ca.crt\ncert cert.crt\nkey cert.key\n'
+  writeRecordedNode(directory, 'registry-node', `${base}${options}${places}`)
+  const [node, ...program] = programOf('re6stnet')
+  return processes.start(node, [...program, '@re6stnet.conf'], { directory })
 }
 
 /** The tables of a database, and the types of the values in `config`: what the Python implementation looks at. */

@@ -13,6 +13,7 @@ import {
 } from '../../core/babel/intervals.ts'
 import { INFINITY } from '../../core/babel/socket-line.ts'
 import type { BabelTables } from '../../core/babel/tables.ts'
+import { Turns } from '../../platform/turns.ts'
 import type { BabeldContext } from './babeld-process.ts'
 import type { BabeldSupervisor } from './babeld-supervisor.ts'
 import type { ConditionWatch } from './condition-watch.ts'
@@ -52,8 +53,8 @@ export class BabeldInterfaces {
   readonly #greeters = new Map<string, Greeter>()
   /** What babeld was told of interfaces that it takes back only with them. */
   readonly #told = new Map<string, string>()
-  /** The last change of each link: one follows the other. */
-  readonly #turns = new Map<string, Promise<unknown>>()
+  /** Of the changes of each link: one follows the other. */
+  readonly #turns = new Map<string, Turns>()
 
   constructor(init: InterfacesInit) {
     this.#init = init
@@ -157,7 +158,7 @@ export class BabeldInterfaces {
 
   /** Resolves when the changes that were begun are done. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#turns.values())
+    await Promise.all([...this.#turns.values()].map((turns) => turns.take(async () => {})))
   }
 
   #isUp(iface: string): boolean {
@@ -212,19 +213,15 @@ export class BabeldInterfaces {
   }
 
   /** Lets babeld read the configuration of an interface, which it does when that comes up. */
-  async #renew(iface: string, kind: InterfaceKind, configuration: InterfaceConfiguration): Promise<void> {
-    await this.#inTurn(iface, () => this.#doRenew(iface, kind, configuration))
+  #renew(iface: string, kind: InterfaceKind, configuration: InterfaceConfiguration): Promise<void> {
+    return this.#inTurn(iface, () => this.#doRenew(iface, kind, configuration))
   }
 
   /** Changes a link when the changes that were begun before are done. */
-  async #inTurn(iface: string, change: () => Promise<void>): Promise<void> {
-    const turn = (this.#turns.get(iface) ?? Promise.resolve()).catch(() => {}).then(change)
-    this.#turns.set(iface, turn)
-    try {
-      await turn
-    } finally {
-      if (this.#turns.get(iface) === turn) this.#turns.delete(iface)
-    }
+  #inTurn(iface: string, change: () => Promise<void>): Promise<void> {
+    const turns = this.#turns.get(iface) ?? new Turns()
+    this.#turns.set(iface, turns)
+    return turns.take(change)
   }
 
   async #doRenew(iface: string, kind: InterfaceKind, configuration: InterfaceConfiguration): Promise<void> {

@@ -65,6 +65,7 @@ describe('UDP port 326 of a node', () => {
       const sender = machine.start([process.execPath, '--import', 'tsx', SENDER, JSON.stringify(order)], {
         directory: process.cwd(),
       })
+      await sender.line(/^conversed: hello hello0 hello0-fingerprint message$/, DEADLINE_MS)
       await sender.line(/^hello0 1000 /, DEADLINE_MS)
       const pid = victim.daemon?.pid ?? 0
       const memoryBefore = memoryMb(pid, 'Anonymous')
