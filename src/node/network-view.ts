@@ -1,7 +1,8 @@
+import { isOriginatedByNextHop, isUsable } from '../core/babel/metric.ts'
 import type { Random } from '../core/random.ts'
 import { pick } from '../core/random.ts'
 import { type Network, type Prefix, prefixOfCidr } from '../core/values/prefix.ts'
-import { INFINITY_METRIC, type Route, type Router } from './routing/router.ts'
+import type { Route, Router } from './routing/router.ts'
 
 /** What the routing table says of the network's nodes. Computed once after each change, when somebody asks. */
 export class RoutedNodes {
@@ -59,11 +60,10 @@ export class RoutedNodes {
     const neighbours = new Set<Prefix>()
     const countByIface = new Map<string, number>()
     for (const route of this.#router.routes) {
-      if (route.metric >= INFINITY_METRIC) continue
+      if (!isUsable(route.metric)) continue
       const prefix = prefixOfCidr(this.#network, route.prefix)
       if (!prefix.ok || prefix.value === '' || prefix.value === this.#own) continue
-      // A neighbour announces its own subnet with metric 0 (RFC 8966, 3.5.2).
-      if (route.refmetric === 0) neighbours.add(prefix.value)
+      if (isOriginatedByNextHop(route)) neighbours.add(prefix.value)
       if (!route.installed) continue
       installed.set(prefix.value, route)
       countByIface.set(route.iface, (countByIface.get(route.iface) ?? 0) + 1)

@@ -1,3 +1,4 @@
+import { isOriginatedByNextHop, isUsable } from '../core/babel/metric.ts'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
 import type { MulticastReply, RouteReply, StatusReply, TunnelReply } from '../core/control/replies.ts'
@@ -12,7 +13,7 @@ import type { ControlAnswers } from './control/control-server.ts'
 import type { Identity } from './identity.ts'
 import type { NeighbourProbe } from './neighbour-probe.ts'
 import type { RoutedNodes } from './network-view.ts'
-import { INFINITY_METRIC, type Neighbour, type Route, type Router } from './routing/router.ts'
+import type { Neighbour, Route, Router } from './routing/router.ts'
 import type { TunnelInfo } from './tunnels/tunnel-info.ts'
 import type { Tunnels } from './tunnels/tunnels.ts'
 
@@ -114,7 +115,7 @@ function tunnelOf(tunnel: TunnelInfo, { identity, router }: NodeViewSources): Tu
     receivedBytes: tunnel.receivedBytes,
     sentBytes: tunnel.sentBytes,
     roundTripMs: neighbour?.rttMs ?? null,
-    cost: neighbour && neighbour.cost < INFINITY_METRIC ? neighbour.cost : null,
+    cost: neighbour && isUsable(neighbour.cost) ? neighbour.cost : null,
     reason: tunnel.reason ?? null,
   }
 }
@@ -128,7 +129,7 @@ function neighbourOf(
   if (state !== 'up' || prefix === undefined) return undefined
   const subnet = subnetCidr(network, prefix)
   const own = routes.find(
-    (route) => route.iface === iface && route.refmetric === 0 && route.prefix === subnet,
+    (route) => route.iface === iface && isOriginatedByNextHop(route) && route.prefix === subnet,
   )
   return own && neighbours.find((one) => one.iface === iface && one.address === own.via)
 }
@@ -141,7 +142,7 @@ function routesOf({ identity, router }: NodeViewSources): RouteReply[] {
   }
   const hopNames = new Map(
     router.routes
-      .filter(({ refmetric, metric }) => refmetric === 0 && metric < INFINITY_METRIC)
+      .filter((route) => isOriginatedByNextHop(route) && isUsable(route.metric))
       .flatMap((route) => {
         // A neighbour also announces its IPv4 addresses, or a way to the Internet: they do not tell who it is.
         const node = nodeOf(route)
@@ -151,7 +152,7 @@ function routesOf({ identity, router }: NodeViewSources): RouteReply[] {
   return router.routes
     .flatMap((route) => {
       const node = nodeOf(route)
-      if (node === undefined || route.metric >= INFINITY_METRIC) return []
+      if (node === undefined || !isUsable(route.metric)) return []
       const { prefix, via, iface, metric, installed } = route
       return [
         { prefix, node, via, iface, nextHop: hopNames.get(`${via}%${iface}`) ?? null, metric, installed },

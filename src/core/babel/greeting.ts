@@ -1,5 +1,6 @@
 import { askingIntervals, type Intervals, latestHelloMs, latestUpdateMs } from './intervals.ts'
-import { INFINITY, type NeighbourEntry } from './socket-line.ts'
+import { isUsable } from './metric.ts'
+import type { NeighbourEntry } from './socket-line.ts'
 
 /**
  * How a new tunnel is brought into use. babeld at a long hello interval leaves a new link unused for a minute: the
@@ -93,7 +94,7 @@ function remember(before: Greeting, { up, neighbours }: GreetingView, nowMs: num
   const { heard, askedAtMs } = known
     ? before
     : { heard: { id: neighbour.id, atMs: nowMs }, askedAtMs: undefined }
-  const usable = neighbours.some(({ cost }) => cost < INFINITY)
+  const usable = neighbours.some(({ cost }) => isUsable(cost))
   return { upAtMs, heard, askedAtMs, usableAtMs: usable ? (before.usableAtMs ?? nowMs) : undefined }
 }
 

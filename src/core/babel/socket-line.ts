@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { ok, type Result, refuse } from '../result.ts'
+import { INFINITY, isUsable } from './metric.ts'
 
 /** What happened to an entry of one of babeld's tables. */
 export type Change = 'added' | 'changed' | 'flushed'
@@ -54,8 +55,6 @@ export type SocketLine =
   | { readonly kind: 'other'; readonly text: string }
 
 const CHANGES: Readonly<Record<string, Change>> = { add: 'added', change: 'changed', flush: 'flushed' }
-/** The cost or metric that means "unreachable" (RFC 8966, 4). */
-export const INFINITY = 0xffff
 
 /** Reads one line, without its end. */
 export function parseSocketLine(line: string): Result<SocketLine> {
@@ -144,7 +143,7 @@ function routeEntry(id: string, fields: Fields): RouteEntry | undefined {
     prefix,
     from,
     // babeld also "installs" a route of infinite metric, as unreachable, until it has gone everywhere.
-    installed: installed === 'yes' && metric < INFINITY,
+    installed: installed === 'yes' && isUsable(metric),
     routerId,
     metric,
     refmetric,

@@ -1,3 +1,4 @@
+import { isOriginatedByNextHop, isUsable } from '../babel/metric.ts'
 import { bitsInside, type Network, type Prefix, prefixOfCidr, subnetCidr } from '../values/prefix.ts'
 
 /** What is used of a route (RFC 8966, 3.2.6). */
@@ -39,8 +40,6 @@ interface Candidate extends Upstream {
   readonly route: UnicastRoute
 }
 
-const INFINITY = 0xffff
-
 /**
  * Reads the unicast routes. A source's packets come by the way that packets to it would take. Where the next hop does
  * not route multicast, by a neighbour that does and is nearer to the source than we are: that makes no loops
@@ -56,8 +55,7 @@ export function readNodeRoutes(
   const nodeAt = new Map<string, Prefix>()
   for (const route of routes) {
     lengths.add(Number(route.prefix.slice(route.prefix.indexOf('/') + 1)))
-    // A neighbour announces its own subnet with metric 0 (RFC 8966, 3.5.2).
-    if (route.refmetric !== 0 || route.metric >= INFINITY) continue
+    if (!isOriginatedByNextHop(route) || !isUsable(route.metric)) continue
     const node = prefixOfCidr(network, route.prefix)
     if (node.ok && node.value !== '') nodeAt.set(nextHopKey(route), node.value)
   }
@@ -72,7 +70,7 @@ export function readNodeRoutes(
           .map((length) => subnetCidr(network, inside.value.slice(0, length - network.length) as Prefix)),
       )
       const all = routes
-        .filter(({ prefix, metric }) => subnets.has(prefix) && metric < INFINITY)
+        .filter(({ prefix, metric }) => subnets.has(prefix) && isUsable(metric))
         .flatMap((route): Candidate[] => {
           const peer = nodeAt.get(nextHopKey(route))
           return peer === undefined ? [] : [{ peer, iface: route.iface, via: route.via, route }]

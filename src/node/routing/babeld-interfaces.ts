@@ -11,7 +11,7 @@ import {
   type Intervals,
   latestHelloMs,
 } from '../../core/babel/intervals.ts'
-import { INFINITY } from '../../core/babel/socket-line.ts'
+import { isUsable } from '../../core/babel/metric.ts'
 import type { BabelTables } from '../../core/babel/tables.ts'
 import { Turns } from '../../platform/turns.ts'
 import type { BabeldContext } from './babeld-process.ts'
@@ -282,7 +282,7 @@ export class BabeldInterfaces {
   #usableNeighbours(iface: string): ReadonlySet<string> {
     const usable = this.#init
       .tables()
-      .neighbours.filter((each) => each.iface === iface && each.cost < INFINITY)
+      .neighbours.filter((each) => each.iface === iface && isUsable(each.cost))
     return new Set(usable.map(({ address }) => address))
   }
 }

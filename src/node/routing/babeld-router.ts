@@ -178,7 +178,7 @@ class BabeldRouter implements Router {
     if (isHeld && !found) return
     this.#tell({ kind: 'route', change: isHeld ? 'changed' : change, route })
     if (!found) return
-    for (const other of this.#held.release(route)) if (other.iface !== route.iface) this.#flushed(other)
+    for (const replaced of this.#held.release(route)) this.#flushed(replaced)
   }
 
   #onEnded(): void {

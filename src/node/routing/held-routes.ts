@@ -55,11 +55,11 @@ export class HeldRoutes {
       .map((route) => `route replace ${kernelRoute(route)} via ${route.via} src ${source} proto babel`)
   }
 
-  /** babeld has the same route again, or another one to the same place: the held ones that it replaces. */
-  release({ prefix, from }: Route): readonly Route[] {
-    const released = this.routes.filter((held) => held.prefix === prefix && held.from === from)
+  /** babeld has the same route again, or another one to the same place: the held ones that the other replaces. */
+  release(found: Route): readonly Route[] {
+    const released = this.routes.filter(({ prefix, from }) => prefix === found.prefix && from === found.from)
     for (const route of released) void this.#remove(route)
-    return released
+    return released.filter((route) => keyOf(route) !== keyOf(found))
   }
 
   /** Removes them all. */
@@ -91,7 +91,7 @@ export class HeldRoutes {
 export const canBeHeld = (route: Route): boolean =>
   route.installed && isIPv6(route.prefix.split('/')[0] ?? '') && isIPv6(route.via)
 
-const keyOf = ({ prefix, from, iface }: Route): string => `${prefix} ${from} ${iface}`
+const keyOf = ({ prefix, from, via, iface }: Route): string => `${prefix} ${from} ${via}%${iface}`
 
 const kernelRoute = ({ prefix, from, iface }: Route): string =>
   [prefix, ...(from === '::/0' ? [] : ['from', from]), 'dev', iface, 'metric', KERNEL_METRIC].join(' ')

@@ -1,5 +1,6 @@
+import { isOriginatedByNextHop, isUsable } from '../../core/babel/metric.ts'
 import { type Network, type Prefix, prefixOfCidr } from '../../core/values/prefix.ts'
-import { INFINITY_METRIC, type Route, type Router, type RoutingChange } from './router.ts'
+import type { Route, Router, RoutingChange } from './router.ts'
 
 /** Who is in the network can announce as many subnets as it likes. */
 const MAX_ROUTES = 2_000
@@ -44,10 +45,10 @@ export class NeighbourNodes implements Disposable {
     if (isNew) this.#onNew(neighbour)
   }
 
-  /** The neighbour that the route leads to. A neighbour announces its own subnet with metric 0 (RFC 8966, 3.5.2). */
-  #originatorOf({ prefix, metric, refmetric }: Route): Prefix | undefined {
-    if (refmetric !== 0 || metric >= INFINITY_METRIC) return undefined
-    const node = prefixOfCidr(this.#network, prefix)
+  /** The neighbour that the route leads to. */
+  #originatorOf(route: Route): Prefix | undefined {
+    if (!isOriginatedByNextHop(route) || !isUsable(route.metric)) return undefined
+    const node = prefixOfCidr(this.#network, route.prefix)
     return node.ok && node.value !== '' && node.value !== this.#own ? node.value : undefined
   }
 

@@ -33,9 +33,6 @@ export interface Route {
   readonly routerId: string
 }
 
-/** Cost or metric that means "unreachable" (RFC 8966, 4). */
-export const INFINITY_METRIC = 0xffff
-
 /** A neighbour or route that came, changed or went. */
 export type RoutingChange =
   | {

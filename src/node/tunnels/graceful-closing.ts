@@ -1,7 +1,8 @@
+import { isOriginatedByNextHop, isUsable } from '../../core/babel/metric.ts'
 import type { Prefix } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { RoutedNodes } from '../network-view.ts'
-import { INFINITY_METRIC, type Route, type Router } from '../routing/router.ts'
+import type { Route, Router } from '../routing/router.ts'
 
 interface GracefulClosingInit {
   readonly router: Pick<Router, 'setCost' | 'leaveInterface' | 'neighbours' | 'routes' | 'watch'>
@@ -42,8 +43,8 @@ export class GracefulClosing {
    */
   async drain(prefix: Prefix, iface: string, signal: AbortSignal): Promise<'drained' | 'kept'> {
     const { router, send } = this.#init
-    const isUsable = router.neighbours.some((each) => each.iface === iface && each.cost < INFINITY_METRIC)
-    if (!isUsable) return 'drained'
+    const hasNeighbour = router.neighbours.some((each) => each.iface === iface && isUsable(each.cost))
+    if (!hasNeighbour) return 'drained'
     await router.setCost(iface, 'high')
     const answered = new Promise<void>((resolve) => this.#asked.set(prefix, resolve))
     send(prefix, 'close-tunnel')
@@ -88,8 +89,8 @@ export class GracefulClosing {
     const links = new Set(
       routes
         .filter(
-          ({ iface, refmetric, prefix: cidr }) =>
-            refmetric === 0 && isServer(iface) && nodes.isSubnetOf(cidr, prefix),
+          (route) =>
+            isOriginatedByNextHop(route) && isServer(route.iface) && nodes.isSubnetOf(route.prefix, prefix),
         )
         .map(linkOf),
     )

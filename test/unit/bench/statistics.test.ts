@@ -1,13 +1,18 @@
 import { describe, expect, it } from 'vitest'
-import { median, medianWithBounds } from '../../../bench/statistics.ts'
+import { geometricMean, median, medianWithBounds } from '../../../bench/statistics.ts'
 import { seededRandom } from '../../support/random.ts'
+
+it('a geometric mean is one that a ratio and its inverse leave where it is', () => {
+  expect(geometricMean([0.5, 2])).toBeCloseTo(1, 12)
+  expect(geometricMean([1, 10, 100])).toBeCloseTo(10, 12)
+})
 
 describe('a median with its bounds', () => {
   it('is the middle value, and the values that the binomial distribution names', () => {
     const values = Array.from({ length: 30 }, (_, index) => 30 - index)
     // Of thirty values, nine or fewer lie below the true median with a probability of 2.1 %, ten or fewer with one of 4.9 %.
-    expect(medianWithBounds(values)).toEqual({ median: 16, low: 10, high: 21 })
-    expect(medianWithBounds([6, 5, 4, 3, 2, 1])).toEqual({ median: 4, low: 1, high: 6 })
+    expect(medianWithBounds(values)).toEqual({ median: 15.5, low: 10, high: 21 })
+    expect(medianWithBounds([6, 5, 4, 3, 2, 1])).toEqual({ median: 3.5, low: 1, high: 6 })
     expect(median([3, 1, 2])).toBe(2)
   })
 

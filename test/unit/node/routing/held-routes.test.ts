@@ -64,6 +64,15 @@ describe('a held route', () => {
     expect(held.release(route(3))).toEqual([])
   })
 
+  it('is not replaced by itself, but by one over another next hop', () => {
+    held.hold([route(3), route(4)], 1_000)
+    expect(held.release(route(3))).toEqual([])
+    expect(held.has(route(4, { via: 'fe80::2' }))).toBe(false)
+    expect(held.release(route(4, { via: 'fe80::2' }))).toEqual([route(4)])
+    expect(held.routes).toEqual([])
+    expect(commands).toHaveLength(2)
+  })
+
   it('goes after its time, and that is told', () => {
     held.hold([route(3)], 1_000)
     expire[0]?.()

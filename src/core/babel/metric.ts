@@ -1,0 +1,9 @@
+/** The cost or metric that means "unreachable" (RFC 8966, 4). */
+export const INFINITY = 0xffff
+
+/** Whether a link or neighbour of this cost, or a route of this metric, can be used. */
+export const isUsable = (costOrMetric: number): boolean => costOrMetric < INFINITY
+
+/** Whether the next hop itself announces the destination: it does so with metric 0 (RFC 8966, 3.5.2). */
+export const isOriginatedByNextHop = ({ refmetric }: { readonly refmetric: number }): boolean =>
+  refmetric === 0
