@@ -1,6 +1,16 @@
-/** The middle one; of two in the middle, the greater. */
-export const median = (values: readonly number[]): number =>
-  sorted(values)[Math.floor(values.length / 2)] ?? Number.NaN
+/** The middle one; of two in the middle, the mean. */
+export const median = (values: readonly number[]): number => {
+  const ordered = sorted(values)
+  const middle = (values.length - 1) / 2
+  const [lower = Number.NaN, upper = Number.NaN] = [Math.floor(middle), Math.ceil(middle)].map(
+    (i) => ordered[i],
+  )
+  return (lower + upper) / 2
+}
+
+/** What is as far from a half as from the double: of ratios. @param values greater than 0 */
+export const geometricMean = (values: readonly number[]): number =>
+  Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length)
 
 /** A median, and the bounds between which the true one lies with a probability of 95 %. */
 export interface MedianWithBounds {
