@@ -1,3 +1,4 @@
+import { createServer } from 'node:net'
 import type { Lab } from '../lab/lab.ts'
 import type { Re6stNode } from '../lab/re6st-node.ts'
 import type { ProcessEnd } from '../src/platform/processes.ts'
@@ -9,6 +10,18 @@ export interface BareTunnel {
   /** Its interface at both ends. */
   readonly iface: string
   readonly port: number
+  /** Unix socket of who is at its management interface. */
+  readonly manager?: string
+}
+
+/**
+ * Someone at the management interfaces of OpenVPNs who wants nothing of them.
+ * @param socket where they connect
+ */
+export async function idleManager(socket: string): Promise<Disposable> {
+  const server = createServer((connection) => connection.resume())
+  await new Promise<void>((resolve) => server.listen(socket, resolve))
+  return { [Symbol.dispose]: () => void server.close() }
 }
 
 const DEADLINE_MS = 60_000
@@ -64,7 +77,7 @@ export async function startBareTunnel(
   return addresses.server
 }
 
-function commonArguments(node: Re6stNode, { protocol, encrypt, iface }: BareTunnel): string[] {
+function commonArguments(node: Re6stNode, { protocol, encrypt, iface, manager }: BareTunnel): string[] {
   const cipher = encrypt ? 'AES-256-GCM' : 'none'
   return [
     ...['openvpn', '--dev-type', 'tap', '--dev', iface, '--dh', 'none', '--ping', '1'],
@@ -72,6 +85,7 @@ function commonArguments(node: Re6stNode, { protocol, encrypt, iface }: BareTunn
     ...(encrypt ? [] : ['--reneg-bytes', '0']),
     ...['--ca', `${node.configurationDirectory}/ca.crt`, '--cert', node.certificateFile],
     ...['--key', `${node.configurationDirectory}/cert.key`],
+    ...(manager === undefined ? [] : ['--management', manager, 'unix', '--management-client']),
     ...(protocol === 'tcp' ? ['--socket-flags', 'TCP_NODELAY'] : []),
   ]
 }

@@ -20,6 +20,8 @@ export interface StreamTarget {
   /** Of the server; iperf3's own when it is not said. */
   readonly port?: number
   readonly seconds: number
+  /** Of UDP: how much is sent in a second; as much as can be when it is not said. */
+  readonly mbits?: number
   /** The processor that sends; any when it is not said. */
   readonly processor?: number
 }
@@ -47,9 +49,17 @@ export async function tcpStream(from: Machine, to: StreamTarget): Promise<Stream
   return { mbits: bits / 1e6, seconds, cpuSeconds: cpuSecondsOf(end, seconds) }
 }
 
-/** Sends as many UDP packets as it can. @param bytes of payload of each */
+/** Sends UDP packets. @param bytes of payload of each */
 export async function udpStream(from: Machine, to: StreamTarget, bytes: number): Promise<UdpStream> {
-  const { end } = await iperf(from, to, '-u', '-b', '0', '-l', String(bytes))
+  const { end } = await iperf(
+    from,
+    to,
+    '-u',
+    '-b',
+    to.mbits === undefined ? '0' : `${to.mbits.toFixed(1)}M`,
+    '-l',
+    String(bytes),
+  )
   const { packets, lost_packets: lost, seconds } = end.sum
   const packetsPerSecond = (packets - lost) / seconds
   const mbits = (packetsPerSecond * bytes * 8) / 1e6

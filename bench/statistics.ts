@@ -1,6 +1,6 @@
 /** The middle one; of two in the middle, the mean. */
 export const median = (values: readonly number[]): number => {
-  const ordered = sorted(values)
+  const ordered = [...values].sort((one, other) => one - other)
   const middle = (values.length - 1) / 2
   const [lower = Number.NaN, upper = Number.NaN] = [Math.floor(middle), Math.ceil(middle)].map(
     (i) => ordered[i],
@@ -8,41 +8,28 @@ export const median = (values: readonly number[]): number => {
   return (lower + upper) / 2
 }
 
-/** What is as far from a half as from the double: of ratios. @param values greater than 0 */
-export const geometricMean = (values: readonly number[]): number =>
-  Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length)
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length
 
-/** A median, and the bounds between which the true one lies with a probability of 95 %. */
-export interface MedianWithBounds {
-  readonly median: number
+/** What is as far from a half as from the double: of ratios. @param values greater than 0 */
+export const geometricMean = (values: readonly number[]): number => Math.exp(mean(values.map(Math.log)))
+
+/** A geometric mean, and the bounds between which the true one lies with a probability of about 95 %. */
+export interface RatioWithBounds {
+  readonly ratio: number
   readonly low: number
   readonly high: number
 }
 
 /**
- * The median and its bounds, whatever the values' distribution is: the number of values below the true median is binomial.
+ * The geometric mean of ratios, two standard errors to each side.
  *
- * @param values independent, at least six
+ * @param ratios independent of each other, a dozen at least
  */
-export function medianWithBounds(values: readonly number[]): MedianWithBounds {
-  const ordered = sorted(values)
-  const rank = lowerRank(values.length)
-  return {
-    median: median(values),
-    low: ordered[rank] ?? Number.NaN,
-    high: ordered[values.length - 1 - rank] ?? Number.NaN,
-  }
+export function ratioWithBounds(ratios: readonly number[]): RatioWithBounds {
+  const logs = ratios.map(Math.log)
+  const middle = mean(logs)
+  const variance = logs.reduce((sum, log) => sum + (log - middle) ** 2, 0) / (logs.length - 1)
+  const error = 2 * Math.sqrt(variance / logs.length)
+  return { ratio: Math.exp(middle), low: Math.exp(middle - error), high: Math.exp(middle + error) }
 }
-
-/** The greatest rank (from 0) above which the true median lies with a probability of 97.5 %. */
-function lowerRank(count: number): number {
-  let [probability, below, rank] = [0.5 ** count, 0.5 ** count, 0]
-  while (below <= 0.025) {
-    probability *= (count - rank) / (rank + 1)
-    rank++
-    below += probability
-  }
-  return Math.max(0, rank - 1)
-}
-
-const sorted = (values: readonly number[]): number[] => [...values].sort((one, other) => one - other)

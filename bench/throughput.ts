@@ -1,21 +1,23 @@
+import { join } from 'node:path'
 import { type Lab, withLab } from '../lab/lab.ts'
 import type { Machine } from '../lab/machine.ts'
 import { fineCpuSeconds, pidsOf } from '../lab/process-cost.ts'
 import { Re6stNetwork } from '../lab/re6st-network.ts'
-import { startBareTunnel } from './bare-tunnel.ts'
+import { withoutAutogroups } from './autogroup.ts'
+import { idleManager, startBareTunnel } from './bare-tunnel.ts'
 import { type Stream, startIperfServer, tcpStream, udpStream } from './iperf.ts'
-import { type MedianWithBounds, median, medianWithBounds } from './statistics.ts'
+import { geometricMean, median, type RatioWithBounds, ratioWithBounds } from './statistics.ts'
 
-/** Streams through a tunnel of ours, and at the same time through one of the same OpenVPN without us. */
+/** Streams through a tunnel of ours, and at the same time through tunnels of the same OpenVPN without us. */
 export interface ThroughputResult {
   readonly what: string
   /** A TCP stream. */
   readonly stream: Comparison
-  /** UDP that arrives, however much is sent. */
+  /** UDP that arrives of half as much again as TCP brought. */
   readonly datagrams: Comparison
 }
 
-/** Medians of Mbit/s while two share the processors, and ratios of what was measured at the same time. */
+/** Medians of Mbit/s while all share the processors, and ratios of what was measured at the same time. */
 export interface Comparison {
   readonly ours: number
   readonly bare: number
@@ -25,31 +27,35 @@ export interface Comparison {
 }
 
 export interface Ratios {
-  readonly oursToBare: MedianWithBounds
-  /** How much two tunnels without us differ from each other: what the method can tell. */
-  readonly bareToBare: MedianWithBounds
+  /** To OpenVPN with the same options. */
+  readonly toBare: RatioWithBounds
+  /** To OpenVPN with these but for the management interface. */
+  readonly toUnmanaged: RatioWithBounds
 }
 
-type Tunnel = 'ours' | 'bare' | 'control'
+const TUNNELS = ['ours', 'bare', 'unmanaged'] as const
+type Tunnel = (typeof TUNNELS)[number]
 
 /** Of one stream: Mbit in a second, and for a second of processor time. */
 interface Rate {
   readonly speed: number
   readonly economy: number
 }
-/** Two streams at the same time. */
-interface Pair {
-  readonly other: Rate
-  readonly bare: Rate
-}
-type Pairs = Record<'ours' | 'control', Pair[]>
+/** Of streams at the same time. */
+type Rates = Readonly<Record<Tunnel, Rate>>
 
-const ROUNDS = 30
+/** How many are measured: an OpenVPN is quicker than its like by up to a tenth, for as long as it lives. */
+export const NETWORKS = 40
+/** Who begins first has some per cent more: each has its turn, and each comes after each other one as often. */
+const ORDERS: readonly (readonly (readonly Tunnel[])[])[] = [TUNNELS, [...TUNNELS].reverse()].map((tunnels) =>
+  tunnels.map((_, first) => [...tunnels.slice(first), ...tunnels.slice(0, first)]),
+)
+/** UDP is sent faster than TCP was, or its sender takes the processor for what never arrives. */
+const UDP_SURPLUS = 1.5
 const SECONDS = 1
 const DEADLINE_MS = 60_000
-const BARE_PORT = 1999
-const CONTROL_PORT = 1998
-const IPERF_PORTS = [5201, 5202] as const
+const BARE_PORTS = { bare: 1999, unmanaged: 1998 } as const
+const IPERF_PORTS: Readonly<Record<Tunnel, number>> = { ours: 5201, bare: 5202, unmanaged: 5203 }
 
 /** With the headers of UDP and IPv6, what every tunnel takes. */
 const FULL_DATAGRAM_BYTES = 1280 - 48
@@ -59,13 +65,33 @@ const PROCESSOR = { server: 0, client: 1 } as const
 
 /** TCP and UDP streams over each kind of tunnel. */
 export async function measureThroughput(): Promise<ThroughputResult[]> {
+  using _ = withoutAutogroups()
   const results: ThroughputResult[] = []
   for (const protocol of ['tcp', 'udp'] as const)
-    for (const encrypt of [false, true]) results.push(await measureTunnel(protocol, encrypt))
+    for (const encrypt of [false, true]) {
+      const networks: NetworkRates[] = []
+      while (networks.length < NETWORKS)
+        networks.push(await measureNetwork(protocol, encrypt, ORDERS[networks.length % ORDERS.length] ?? []))
+      results.push({
+        what: `${protocol}, ${encrypt ? 'encrypted' : 'not encrypted'}`,
+        stream: comparison(networks.map(({ streams }) => streams)),
+        datagrams: comparison(networks.map(({ datagrams }) => datagrams)),
+      })
+    }
   return results
 }
 
-function measureTunnel(protocol: 'tcp' | 'udp', encrypt: boolean): Promise<ThroughputResult> {
+/** What the tunnels of one network carried, round by round. */
+interface NetworkRates {
+  readonly streams: readonly Rates[]
+  readonly datagrams: readonly Rates[]
+}
+
+function measureNetwork(
+  protocol: 'tcp' | 'udp',
+  encrypt: boolean,
+  orders: readonly (readonly Tunnel[])[],
+): Promise<NetworkRates> {
   return withLab({ name: 'throughput' }, async (lab: Lab) => {
     const registryOn = await lab.host('server')
     const registryOptions = encrypt ? ['--encrypt'] : []
@@ -75,48 +101,50 @@ function measureTunnel(protocol: 'tcp' | 'udp', encrypt: boolean): Promise<Throu
     const server = await network.join(registryOn, { nodeOptions })
     const client = await network.join(await lab.host('client'), { nodeOptions })
     await network.allPairsPing({ deadlineMs: DEADLINE_MS })
-    const bareTunnel = (iface: string, port: number) =>
-      startBareTunnel(lab, server, client, { protocol, encrypt, iface, port })
+    const manager = join(lab.directory, 'manager.sock')
+    using _ = await idleManager(manager)
+    const bareTunnel = (iface: keyof typeof BARE_PORTS) =>
+      startBareTunnel(lab, server, client, {
+        ...{ protocol, encrypt, iface, port: BARE_PORTS[iface] },
+        ...(iface === 'bare' ? { manager } : {}),
+      })
     const addresses: Record<Tunnel, string> = {
       ours: server.address,
-      bare: await bareTunnel('bare', BARE_PORT),
-      control: await bareTunnel('control', CONTROL_PORT),
+      bare: await bareTunnel('bare'),
+      unmanaged: await bareTunnel('unmanaged'),
     }
     const ends = (ifaces: { server: string; client: string }) =>
       Promise.all([openvpnOf(server.machine, ifaces.server), openvpnOf(client.machine, ifaces.client)])
     const openvpns: Record<Tunnel, readonly number[]> = {
       ours: await ends({ server: `re6stnet-${protocol}`, client: 're6stnet1' }),
       bare: await ends({ server: 'bare', client: 'bare' }),
-      control: await ends({ server: 'control', client: 'control' }),
+      unmanaged: await ends({ server: 'unmanaged', client: 'unmanaged' }),
     }
-    for (const port of IPERF_PORTS) startIperfServer(server.machine, port)
+    for (const port of Object.values(IPERF_PORTS)) startIperfServer(server.machine, port)
     await pin(server.machine, PROCESSOR.server)
     await pin(client.machine, PROCESSOR.client)
-    const begin = (tunnel: Tunnel, port: number, stream: typeof tcpStream): Promise<Rate> => {
-      const to = { address: addresses[tunnel], port, seconds: SECONDS, processor: PROCESSOR.client }
-      return rateOf(openvpns[tunnel], () => stream(client.machine, to))
+    /** Through all tunnels at the same time. */
+    const together = async (order: readonly Tunnel[], stream: typeof tcpStream): Promise<Rates> => {
+      const rates = await Promise.all(
+        order.map(async (tunnel) => {
+          const port = IPERF_PORTS[tunnel]
+          const to = { address: addresses[tunnel], port, seconds: SECONDS, processor: PROCESSOR.client }
+          return [tunnel, await rateOf(openvpns[tunnel], () => stream(client.machine, to))] as const
+        }),
+      )
+      return Object.fromEntries(rates) as Record<Tunnel, Rate>
     }
-    /** Through a bare tunnel, and at the same time through the other: one of them begins first. */
-    const together = async (other: Tunnel, isFirst: boolean, stream: typeof tcpStream): Promise<Pair> => {
-      const [first, second] = await Promise.all([
-        begin(isFirst ? other : 'bare', IPERF_PORTS[0], stream),
-        begin(isFirst ? 'bare' : other, IPERF_PORTS[1], stream),
-      ])
-      return isFirst ? { other: first, bare: second } : { other: second, bare: first }
+    const streams: Rates[] = []
+    const datagrams: Rates[] = []
+    for (const order of orders) {
+      const rates = await together(order, tcpStream)
+      streams.push(rates)
+      const mbits = UDP_SURPLUS * Math.max(...order.map((tunnel) => rates[tunnel].speed))
+      datagrams.push(
+        await together(order, (from, to) => udpStream(from, { ...to, mbits }, FULL_DATAGRAM_BYTES)),
+      )
     }
-    const fullDatagrams: typeof tcpStream = (from, to) => udpStream(from, to, FULL_DATAGRAM_BYTES)
-    const streams: Pairs = { ours: [], control: [] }
-    const datagrams: Pairs = { ours: [], control: [] }
-    for (let round = 0; round < ROUNDS; round++)
-      for (const other of ['ours', 'control'] as const) {
-        streams[other].push(await together(other, round % 2 === 0, tcpStream))
-        datagrams[other].push(await together(other, round % 2 === 0, fullDatagrams))
-      }
-    return {
-      what: `${protocol}, ${encrypt ? 'encrypted' : 'not encrypted'}`,
-      stream: comparison(streams),
-      datagrams: comparison(datagrams),
-    }
+    return { streams, datagrams }
   })
 }
 
@@ -135,15 +163,22 @@ async function rateOf(openvpns: readonly number[], measure: () => Promise<Stream
   return { speed: mbits, economy: (mbits * seconds) / cost }
 }
 
-const comparison = ({ ours, control }: Pairs): Comparison => {
-  const ratios = (what: keyof Rate): Ratios => {
-    const of = (pairs: readonly Pair[]) =>
-      medianWithBounds(pairs.map(({ other, bare }) => other[what] / bare[what]))
-    return { oursToBare: of(ours), bareToBare: of(control) }
-  }
+/** @param networks what the tunnels of each carried, round by round */
+const comparison = (networks: readonly (readonly Rates[])[]): Comparison => {
+  const medianOf = (tunnel: Tunnel) => median(networks.flat().map((rates) => rates[tunnel].speed))
+  const ratio = (other: Tunnel, what: keyof Rate) =>
+    ratioWithBounds(
+      networks.map((rounds) =>
+        geometricMean(rounds.map(({ ours, [other]: bare }) => ours[what] / bare[what])),
+      ),
+    )
+  const ratios = (what: keyof Rate): Ratios => ({
+    toBare: ratio('bare', what),
+    toUnmanaged: ratio('unmanaged', what),
+  })
   return {
-    ours: median(ours.map(({ other }) => other.speed)),
-    bare: median(ours.map(({ bare }) => bare.speed)),
+    ours: medianOf('ours'),
+    bare: medianOf('bare'),
     speed: ratios('speed'),
     economy: ratios('economy'),
   }
