@@ -55,7 +55,11 @@ const UDP_SURPLUS = 1.5
 const SECONDS = 1
 const DEADLINE_MS = 60_000
 const BARE_PORTS = { bare: 1999, unmanaged: 1998 } as const
-const IPERF_PORTS: Readonly<Record<Tunnel, number>> = { ours: 5201, bare: 5202, unmanaged: 5203 }
+/** Others for each kind of stream: an iperf3 is busy for a moment after each, and the streams are to begin together. */
+const IPERF_PORTS: Readonly<Record<'tcp' | 'udp', Readonly<Record<Tunnel, number>>>> = {
+  tcp: { ours: 5201, bare: 5202, unmanaged: 5203 },
+  udp: { ours: 5211, bare: 5212, unmanaged: 5213 },
+}
 
 /** With the headers of UDP and IPv6, what every tunnel takes. */
 const FULL_DATAGRAM_BYTES = 1280 - 48
@@ -120,15 +124,20 @@ function measureNetwork(
       bare: await ends({ server: 'bare', client: 'bare' }),
       unmanaged: await ends({ server: 'unmanaged', client: 'unmanaged' }),
     }
-    for (const port of Object.values(IPERF_PORTS)) startIperfServer(server.machine, port)
+    for (const port of Object.values(IPERF_PORTS).flatMap(Object.values<number>))
+      startIperfServer(server.machine, port)
     await pin(server.machine, PROCESSOR.server)
     await pin(client.machine, PROCESSOR.client)
     /** Through all tunnels at the same time. */
-    const together = async (order: readonly Tunnel[], stream: typeof tcpStream): Promise<Rates> => {
+    const together = async (
+      order: readonly Tunnel[],
+      ports: Readonly<Record<Tunnel, number>>,
+      stream: typeof tcpStream,
+    ): Promise<Rates> => {
       const rates = await Promise.all(
         order.map(async (tunnel) => {
-          const port = IPERF_PORTS[tunnel]
-          const to = { address: addresses[tunnel], port, seconds: SECONDS, processor: PROCESSOR.client }
+          const [address, port] = [addresses[tunnel], ports[tunnel]]
+          const to = { address, port, seconds: SECONDS, processor: PROCESSOR.client }
           return [tunnel, await rateOf(openvpns[tunnel], () => stream(client.machine, to))] as const
         }),
       )
@@ -137,11 +146,13 @@ function measureNetwork(
     const streams: Rates[] = []
     const datagrams: Rates[] = []
     for (const order of orders) {
-      const rates = await together(order, tcpStream)
+      const rates = await together(order, IPERF_PORTS.tcp, tcpStream)
       streams.push(rates)
       const mbits = UDP_SURPLUS * Math.max(...order.map((tunnel) => rates[tunnel].speed))
       datagrams.push(
-        await together(order, (from, to) => udpStream(from, { ...to, mbits }, FULL_DATAGRAM_BYTES)),
+        await together(order, IPERF_PORTS.udp, (from, to) =>
+          udpStream(from, { ...to, mbits }, FULL_DATAGRAM_BYTES),
+        ),
       )
     }
     return { streams, datagrams }
