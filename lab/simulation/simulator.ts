@@ -1,10 +1,6 @@
 import type { Random } from '../../src/core/random.ts'
-import {
-  type NetworkView,
-  type TunnelDecision,
-  TunnelPolicy,
-  type TunnelSettings,
-} from '../../src/core/tunnels/policy.ts'
+import { type NetworkView, type TunnelDecision, TunnelPolicy } from '../../src/core/tunnels/policy.ts'
+import type { TunnelSettings } from '../../src/core/tunnels/settings.ts'
 import type { PeerAddress } from '../../src/core/values/address-list.ts'
 import { bitsOfNumber } from '../../src/core/values/bits.ts'
 import { type Prefix, prefixOfBits } from '../../src/core/values/prefix.ts'

@@ -6,9 +6,7 @@ import type { NetworkConfig } from '../core/config/network-config.ts'
 import { makeDecryptor, selfTestDecryption } from '../core/crypto/rsa.ts'
 import type { NodeOptions } from '../core/options/node-options.ts'
 import type { Random } from '../core/random.ts'
-import type { Listener } from '../core/tunnels/own-addresses.ts'
-import type { TunnelSettings } from '../core/tunnels/policy.ts'
-import { isInside, networkCidr, subnetCidr, subnetNameOf } from '../core/values/prefix.ts'
+import { networkCidr, subnetCidr, subnetNameOf } from '../core/values/prefix.ts'
 import { CleanUp } from '../platform/clean-up.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -29,13 +27,13 @@ import { NetworkConfiguration } from './network-configuration.ts'
 import { RoutedNodes } from './network-view.ts'
 import { NodeIpv4 } from './node-ipv4.ts'
 import { NodeMessages } from './node-messages.ts'
+import { NodeSettings } from './node-settings.ts'
 import { nodeAnswers } from './node-view.ts'
 import { PortForwarding } from './port-mapping/forward-ports.ts'
 import { RemoteGateways, throughGateways } from './remote-gateways.ts'
 import { Renewal } from './renewal.ts'
 import { createBabeldRouter } from './routing/babeld-router.ts'
 import { NeighbourNodes } from './routing/neighbour-nodes.ts'
-import type { RouterSettings } from './routing/router.ts'
 import { createOpenvpnTransport } from './transport/openvpn-transport.ts'
 import type { TunnelComponents, TunnelLimits } from './tunnels/components.ts'
 import { SingleClient, usableRemotes } from './tunnels/single-client.ts'
@@ -157,14 +155,16 @@ export async function startNode(
   // Before the tunnels: so that it can retract its routes.
   cleanUp.defer(() => router.stop())
 
-  const maxClients = () => options.maxClients ?? configuration.config.maxClients
-  /** Those that others may connect to, as the network has it now. */
-  const servers = () => (maxClients() > 0 ? options.listeners : [])
-  const ifaceOf = ({ protocol }: Listener) => `re6stnet-${protocol}`
+  const settings = new NodeSettings({
+    options,
+    sourceSpecific,
+    identity: () => identity,
+    config: () => configuration.config,
+  })
   const advertisement = cleanUp.use(
     new Advertisement({
       options,
-      servers,
+      servers: () => settings.servers,
       network,
       config: () => configuration.config,
       isRegistryNode: config.registryPrefix === own,
@@ -173,9 +173,7 @@ export async function startNode(
       clock,
       log,
       signal: untilStopped,
-      onCountries: () => {
-        if (!options.client) tunnels.configure(settings())
-      },
+      onCountries: () => configureTunnels(),
       onMoved: () => {
         tunnels.checkAll()
         single?.check()
@@ -183,21 +181,6 @@ export async function startNode(
     }),
   )
   const advertised = () => advertisement.addresses
-  // With --default, the way to an IPv6 address is the network itself.
-  const allowsIpv6 = sourceSpecific && !options.defaultRoute
-  const settings = (): TunnelSettings => ({
-    clientCount: options.clientCount ?? configuration.config.clientCount,
-    refreshMs: configuration.config.tunnelRefreshMs,
-    neighbours: new Set(options.neighbours),
-    disabledProtocols: options.disabledProtocols,
-    allowsIpv6,
-    hasServers: servers().length > 0,
-    registryPrefix: configuration.config.registryPrefix,
-    sameCountry: configuration.config.sameCountry,
-    ownCountry: advertisement.country,
-    countryOf: (address) => advertisement.countryOf(address),
-    isInside: (host) => isInside(network, host),
-  })
 
   const tunnelComponents: TunnelComponents = {
     transport,
@@ -216,23 +199,28 @@ export async function startNode(
   }
   const limits: TunnelLimits = {
     own,
-    maxClients,
+    maxClients: () => settings.maxClients,
     helloIntervalMs: () => configuration.config.helloIntervalMs,
     isRevoked: (serial) => configuration.config.crl.has(serial),
   }
-  const tunnels = new Tunnels(tunnelComponents, limits, settings())
+  const tunnels = new Tunnels(tunnelComponents, limits, settings.tunnels(advertisement))
   cleanUp.use(tunnels)
+  const configureTunnels = () => {
+    if (!options.client) tunnels.configure(settings.tunnels(advertisement))
+  }
   cleanUp.use(watchClock({ clock, log, onSet: () => tunnels.clockSet() }))
   const single =
     options.client &&
-    cleanUp.use(new SingleClient(tunnelComponents, limits, usableRemotes(options.client, allowsIpv6)))
+    cleanUp.use(
+      new SingleClient(tunnelComponents, limits, usableRemotes(options.client, settings.allowsIpv6)),
+    )
   const peers = () => [...tunnels.peers(), ...(single?.peers() ?? [])]
 
   const probe = new NeighbourProbe({
     clock,
     network: () => identity.authority.network,
     peers,
-    hasServers: () => servers().length > 0,
+    hasServers: () => settings.servers.length > 0,
     askInformation: (prefix) => messages.askInformation(prefix),
     askDial: (prefix) => messages.askDial(prefix),
   })
@@ -260,31 +248,8 @@ export async function startNode(
     new NeighbourNodes(router, network, own, (prefix) => messages.sendVersion(prefix)),
   )
 
-  const routerSettings = ({
-    helloIntervalMs,
-    babelDefault,
-    keys: macKeys,
-  }: NetworkConfig): RouterSettings => ({
-    nodeCidr: subnetCidr(network, own),
-    networkCidr: networkCidr(network),
-    nodeAddress: identity.address,
-    ipv4: nodeIpv4.own,
-    defaultRoute: options.gateway
-      ? 'announce'
-      : options.defaultRoute
-        ? 'take-as-announced'
-        : 'take-for-network',
-    helloIntervalMs,
-    interfaceDefaults: babelDefault,
-    keys: macKeys,
-    sourceSpecific,
-    tunnelIfaces: options.listeners.map(ifaceOf),
-    lanIfaces: options.interfaces,
-    expectedRoutes: cache.peers().length,
-  })
-  const configureTransport = ({ encrypt, helloIntervalMs }: NetworkConfig) =>
-    transport.configure({ encrypt, helloIntervalMs, dhFile: options.dh })
-  configureTransport(config)
+  const routerSettings = () => settings.router(nodeIpv4.own, cache.peers().length)
+  transport.configure(settings.transport)
 
   cleanUp.use(
     router.watch(() => {
@@ -293,13 +258,14 @@ export async function startNode(
     }),
   )
   const forwarding = cleanUp.use(
-    new PortForwarding(options, servers(), components, (forwarded) => advertisement.setForwarded(forwarded)),
+    new PortForwarding(options, settings.servers, components, (forwarded) =>
+      advertisement.setForwarded(forwarded),
+    ),
   )
-  const places = () => servers().map((listener) => ({ ...listener, iface: ifaceOf(listener) }))
   // The address must be there before anything is routed to it; servers need not wait for that.
   await Promise.all([
-    addressed.then(() => router.start(routerSettings(config), untilStopped)),
-    tunnels.servers.start(places()),
+    addressed.then(() => router.start(routerSettings(), untilStopped)),
+    tunnels.servers.start(settings.places),
   ])
 
   if (options.multicast)
@@ -308,7 +274,7 @@ export async function startNode(
       runDirectory: options.runDirectory,
       mainInterface: options.mainInterface,
       lanIfaces: options.interfaces,
-      serverIfaces: options.listeners.map(ifaceOf),
+      serverIfaces: settings.serverIfaces,
       address: identity.address,
       send: (peer, state) => messages.sendMulticast(peer, state),
     })
@@ -320,7 +286,7 @@ export async function startNode(
     })
   }
   configuration.onChange((changed, changes) => {
-    configureTransport(changed)
+    transport.configure(settings.transport)
     for (const change of changes) background(`applying ${change.kind}`, apply(change, changed))
     messages.spreadVersion()
   })
@@ -336,20 +302,20 @@ export async function startNode(
         if (changed.crl.has(identity.certificate.serial)) renewal.lookNow()
         return
       case 'routing-timers':
-        return await router.reconfigure(routerSettings(changed))
+        return await router.reconfigure(routerSettings())
       case 'encryption':
         return await tunnels.servers.restart()
       case 'tunnel-limits':
-        if (!single) tunnels.configure(settings())
+        configureTunnels()
         advertisement.serversChanged()
-        forwarding.setServers(servers())
-        return await tunnels.servers.provide(places())
+        forwarding.setServers(settings.servers)
+        return await tunnels.servers.provide(settings.places)
       case 'registry-node':
-        if (!single) tunnels.configure(settings())
+        configureTunnels()
         return
       case 'ipv4-payload':
         await nodeIpv4.apply(changed.ipv4)
-        return await router.reconfigure(routerSettings(changed))
+        return await router.reconfigure(routerSettings())
       case 'protocol':
         return
     }

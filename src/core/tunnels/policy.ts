@@ -1,6 +1,9 @@
 import { type Random, shuffled } from '../random.ts'
-import { isIpv6Protocol, type PeerAddress, type TunnelProtocol } from '../values/address-list.ts'
+import type { PeerAddress } from '../values/address-list.ts'
 import type { Prefix } from '../values/prefix.ts'
+import { Bootstrap } from './bootstrap.ts'
+import type { TunnelSettings } from './settings.ts'
+import { crossesBorder, isWaitingForCountry, usableAddresses } from './usable-addresses.ts'
 
 /*
  * Which tunnels a node makes. Everyone makes a few to others chosen at random: a random graph of constant degree is
@@ -10,30 +13,6 @@ import type { Prefix } from '../values/prefix.ts'
  * This decides and does nothing: it is told what happened, and asked what to do. Decisions that are taken are
  * remembered as begun; their outcome must be told.
  */
-
-/** What the operator and the network's configuration say. */
-export interface TunnelSettings {
-  /** How many client tunnels to make. */
-  readonly clientCount: number
-  /** How often the least useful one is replaced. */
-  readonly refreshMs: number
-  /** Peers to be connected to directly, whatever else. */
-  readonly neighbours: ReadonlySet<Prefix>
-  readonly disabledProtocols: ReadonlySet<TunnelProtocol>
-  /** Whether tunnels over IPv6 can work: the kernel has source-specific routes. */
-  readonly allowsIpv6: boolean
-  /** Whether others could connect to us at all. */
-  readonly hasServers: boolean
-  readonly registryPrefix: Prefix
-  /** No tunnel between one of these countries and any other. */
-  readonly sameCountry: readonly string[]
-  /** Undefined: not known yet. Then there are no borders; what crosses one is closed when it is. */
-  readonly ownCountry: string | undefined
-  /** Where an address is, if that is known. */
-  countryOf(address: PeerAddress): string | undefined
-  /** Whether a host is an address of the network itself: a tunnel to it would go through others. */
-  isInside(host: string): boolean
-}
 
 /** What is seen of the network. */
 export interface NetworkView {
@@ -78,11 +57,6 @@ interface Tunnel {
 const UNREACHABLE_CLIENT_COUNT = 2
 /** How long a peer may take to say its addresses: a handshake, and an answer. */
 const ADDRESS_TIMEOUT_MS = 10_000
-/** Delays of asking the registry again, while we are cut off. */
-const BOOTSTRAP_RETRY_MIN_MS = 1_000
-const BOOTSTRAP_RETRY_MAX_MS = 60_000
-/** Others are cut off with us: not all ask at once. */
-const BOOTSTRAP_SPREAD_MS = 15_000
 /** How many nodes are drawn to find one that is not a neighbour: in a small network most are. */
 const SAMPLES = 32
 
@@ -104,14 +78,13 @@ export class TunnelPolicy {
   /** Peers that have just said their addresses, or that the registry proposed. */
   readonly #proposed = new Map<Prefix, readonly PeerAddress[]>()
   #refreshMs: number
-  #bootstrapMs: number | undefined
-  #isBootstrapping = false
-  #bootstrapDelayMs = BOOTSTRAP_RETRY_MIN_MS
+  readonly #bootstrap: Bootstrap
 
   constructor(own: Prefix, settings: TunnelSettings, random: Random, nowMs: number) {
     this.#own = own
     this.#settings = settings
     this.#random = random
+    this.#bootstrap = new Bootstrap(random)
     // The first refresh at a random time: nodes that start together do not replace tunnels together.
     this.#refreshMs = nowMs + settings.refreshMs * (0.5 + random.next() / 2)
   }
@@ -186,9 +159,7 @@ export class TunnelPolicy {
     peer: { readonly prefix: Prefix; readonly addresses: readonly PeerAddress[] } | undefined,
     nowMs: number,
   ): void {
-    this.#isBootstrapping = false
-    this.#bootstrapMs = nowMs + this.#bootstrapDelayMs * (0.5 + this.#random.next())
-    this.#bootstrapDelayMs = Math.min(2 * this.#bootstrapDelayMs, BOOTSTRAP_RETRY_MAX_MS)
+    this.#bootstrap.answered(nowMs)
     // Nobody else can help: what failed before may work now.
     if (peer === undefined) return this.#failed.clear()
     if (peer.prefix === this.#own) return
@@ -207,18 +178,14 @@ export class TunnelPolicy {
         // A question is lost easily where a route has just come: those that must be neighbours are asked again.
         if (!this.#settings.neighbours.has(prefix)) this.#failed.add(prefix)
       }
-    decisions.push(...this.#connect(view, nowMs), ...this.#bootstrap(view, nowMs))
+    decisions.push(...this.#connect(view, nowMs), ...this.#askRegistry(view, nowMs))
     return decisions
   }
 
   /** When `decide` should be called at the latest, if nothing happens before. */
   get nextWakeMs(): number {
     const asked = [...this.#asked.values()].map((untilMs) => untilMs + ADDRESS_TIMEOUT_MS)
-    return Math.min(
-      this.#refreshMs,
-      ...asked,
-      this.#isBootstrapping ? Number.POSITIVE_INFINITY : (this.#bootstrapMs ?? Number.POSITIVE_INFINITY),
-    )
+    return Math.min(this.#refreshMs, ...asked, this.#bootstrap.nextMs)
   }
 
   /** Never two tunnels with one peer: of two that connected to each other, the smaller prefix gives up its own. */
@@ -233,14 +200,10 @@ export class TunnelPolicy {
 
   /** Tunnels that were made before it was known where we are, or before the network had borders. */
   *#closeAcrossBorders(): Generator<TunnelDecision> {
-    const { sameCountry, countryOf } = this.#settings
-    if (sameCountry.length === 0) return
-    const crosses = (address: PeerAddress) => {
-      const country = countryOf(address)
-      return country !== undefined && !this.#isCountryAllowed(country)
-    }
+    if (this.#settings.sameCountry.length === 0) return
     for (const [prefix, tunnel] of this.#tunnels) {
-      if (tunnel.state !== 'up' || !tunnel.addresses.every(crosses)) continue
+      if (tunnel.state !== 'up') continue
+      if (!tunnel.addresses.every((address) => crossesBorder(this.#settings, address))) continue
       tunnel.state = 'closing'
       yield { kind: 'close-now', prefix, reason: 'the peer is in another country' }
     }
@@ -274,9 +237,10 @@ export class TunnelPolicy {
       const proposed = this.#proposed.get(prefix)
       this.#proposed.delete(prefix)
       const known = proposed ?? (this.#outdated.delete(prefix) ? [] : view.addressesOf(prefix))
-      const addresses = this.#usable(known)
+      const addresses = usableAddresses(this.#settings, known)
       // Whoever knows where it is has been asked; the peer itself could not say more.
-      if (addresses.length === 0 && known.some((address) => this.#isWaitingForCountry(address))) continue
+      const isWaiting = (address: PeerAddress) => isWaitingForCountry(this.#settings, address)
+      if (addresses.length === 0 && known.some(isWaiting)) continue
       if (addresses.length > 0) {
         this.#tunnels.set(prefix, {
           state: 'connecting',
@@ -348,22 +312,11 @@ export class TunnelPolicy {
     )
   }
 
-  *#bootstrap(view: NetworkView, nowMs: number): Generator<TunnelDecision> {
-    if (this.#isConnected(view)) {
-      this.#bootstrapMs = undefined
-      this.#bootstrapDelayMs = BOOTSTRAP_RETRY_MIN_MS
-      return
-    }
-    if (this.#isBootstrapping) return
-    if (this.#bootstrapMs === undefined) {
-      // Alone: at once. With others: at a random time, unless it is the start of all.
-      const isAlone =
-        this.#clients.size === 0 && ![...this.#tunnels.values()].some(({ state }) => state === 'up')
-      this.#bootstrapMs = isAlone ? nowMs : nowMs + this.#random.next() * BOOTSTRAP_SPREAD_MS
-    }
-    if (nowMs < this.#bootstrapMs) return
-    this.#isBootstrapping = true
-    yield { kind: 'ask-registry' }
+  *#askRegistry(view: NetworkView, nowMs: number): Generator<TunnelDecision> {
+    if (this.#isConnected(view)) return this.#bootstrap.connected()
+    const isAlone =
+      this.#clients.size === 0 && ![...this.#tunnels.values()].some(({ state }) => state === 'up')
+    if (this.#bootstrap.isDue(isAlone, nowMs)) yield { kind: 'ask-registry' }
   }
 
   /** Whether we belong to the part of the network that has the registry's node. */
@@ -383,28 +336,5 @@ export class TunnelPolicy {
       neighbours.size,
       isUnreachable ? Math.min(clientCount, UNREACHABLE_CLIENT_COUNT) : clientCount,
     )
-  }
-
-  #usable(addresses: readonly PeerAddress[]): PeerAddress[] {
-    const { disabledProtocols, allowsIpv6, sameCountry, countryOf, isInside } = this.#settings
-    return addresses.filter(
-      (address) =>
-        !disabledProtocols.has(address.protocol) &&
-        (allowsIpv6 || !isIpv6Protocol(address.protocol)) &&
-        !isInside(address.host) &&
-        (sameCountry.length === 0 || this.#isCountryAllowed(countryOf(address))),
-    )
-  }
-
-  #isWaitingForCountry(address: PeerAddress): boolean {
-    const { sameCountry, countryOf } = this.#settings
-    return sameCountry.length > 0 && countryOf(address) === undefined && !this.#isCountryAllowed(undefined)
-  }
-
-  #isCountryAllowed(country: string | undefined): boolean {
-    const { sameCountry, ownCountry } = this.#settings
-    if (ownCountry === undefined || country === ownCountry) return true
-    const isListed = (code: string | undefined) => code !== undefined && sameCountry.includes(code)
-    return !isListed(country) && !isListed(ownCountry)
   }
 }

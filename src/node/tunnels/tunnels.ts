@@ -1,11 +1,7 @@
 import { messageOf } from '../../core/errors.ts'
 import type { Random } from '../../core/random.ts'
-import {
-  type NetworkView,
-  type TunnelDecision,
-  TunnelPolicy,
-  type TunnelSettings,
-} from '../../core/tunnels/policy.ts'
+import { type NetworkView, type TunnelDecision, TunnelPolicy } from '../../core/tunnels/policy.ts'
+import type { TunnelSettings } from '../../core/tunnels/settings.ts'
 import type { PeerAddress } from '../../core/values/address-list.ts'
 import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
 import { LogLimit } from '../../platform/log-limit.ts'

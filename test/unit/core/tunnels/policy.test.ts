@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { type NetworkView, TunnelPolicy, type TunnelSettings } from '../../../../src/core/tunnels/policy.ts'
+import { type NetworkView, TunnelPolicy } from '../../../../src/core/tunnels/policy.ts'
+import type { TunnelSettings } from '../../../../src/core/tunnels/settings.ts'
 import type { Prefix } from '../../../../src/core/values/prefix.ts'
 import { seededRandom } from '../../../support/random.ts'
 

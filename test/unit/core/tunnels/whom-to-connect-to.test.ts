@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import {
-  type NetworkView,
-  type TunnelDecision,
-  TunnelPolicy,
-  type TunnelSettings,
-} from '../../../../src/core/tunnels/policy.ts'
+import { type NetworkView, type TunnelDecision, TunnelPolicy } from '../../../../src/core/tunnels/policy.ts'
+import type { TunnelSettings } from '../../../../src/core/tunnels/settings.ts'
 import type { PeerAddress, TunnelProtocol } from '../../../../src/core/values/address-list.ts'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { seededRandom } from '../../../support/random.ts'

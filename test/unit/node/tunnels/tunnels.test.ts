@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { TunnelSettings } from '../../../../src/core/tunnels/policy.ts'
+import type { TunnelSettings } from '../../../../src/core/tunnels/settings.ts'
 import { type PeerAddress, parseAddressList } from '../../../../src/core/values/address-list.ts'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { Tunnels } from '../../../../src/node/tunnels/tunnels.ts'
