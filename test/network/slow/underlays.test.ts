@@ -63,8 +63,10 @@ test('every protocol, encrypted or not, carries packets of every size, or says t
     const clients = new Map(await Promise.all(PROTOCOLS.map(join)))
     const client = (protocol: Protocol) => clients.get(protocol) ?? server
 
-    expect([...(await statusOf(server)).advertised].sort()).toEqual(
-      PROTOCOLS.map((protocol) => `${protocol.endsWith('6') ? ipv6 : ipv4},1194,${protocol}`).sort(),
+    const advertised = PROTOCOLS.map((protocol) => `${protocol.endsWith('6') ? ipv6 : ipv4},1194,${protocol}`)
+    await lab.waitFor(
+      async () => String([...(await statusOf(server)).advertised].sort()) === String(advertised.sort()),
+      { what: 'all addresses to be advertised', deadlineMs: DEADLINE_MS },
     )
     expect(await commandLines(registryOn, /^openvpn .*--mode server/)).toEqual(
       PROTOCOLS.map(() => expect.stringMatching(new RegExp(`--dh ${dh} .*--sndbuf 200000`))),
@@ -107,9 +109,14 @@ test('every protocol, encrypted or not, carries packets of every size, or says t
         [client('tcp'), client('udp')],
         [client('udp6'), client('tcp6')],
       ] as const) {
-        const { arrived, said } = await ping(from, to, FULL)
-        expect(arrived, `${FULL} bytes from ${from.name} to ${to.name}`).toBe(false)
-        expect(said).toMatch(/(too big|too long)[:,] ?mtu[=:] ?1280/i)
+        const what = `${FULL} bytes from ${from.name} to ${to.name}`
+        const fate = async () => {
+          const { arrived, said } = await ping(from, to, FULL)
+          if (arrived) return 'arrived'
+          return /(too big|too long)[:,] ?mtu[=:] ?1280/i.test(said) && 'refused'
+        }
+        const answer = { what: `an answer to ${what}`, deadlineMs: DEADLINE_MS }
+        expect(await lab.waitFor(fate, answer), what).toBe('refused')
       }
     }
     const { stdout } = await lab.internet.router.run('nft', 'list', 'counter', 'inet', 'narrow', 'large')
