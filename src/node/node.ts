@@ -339,7 +339,7 @@ export async function startNode(
       else useIdentity({ ...identity, authority: renewed.authority })
     },
   )
-  messages.setRevoked(config.crl)
+  messages.setRevoked(configuration.config.crl)
   background('renewal', renewal.run(untilStopped))
   cleanUp.use(
     clock.every(AGE_CHECK_MS, () => {

@@ -1,13 +1,20 @@
 import { expect, it } from 'vitest'
 import { networkOfBits, prefixOfBits } from '../../src/core/values/prefix.ts'
 import { kernelReachableNodes } from '../../src/registry/reachable-nodes.ts'
-import { makeNamespace } from '../support/namespace.ts'
+import { makeNamespace, type Namespace } from '../support/namespace.ts'
 
 const NETWORK = networkOfBits('001000000000000100001101101110000000000001000010')
-it('nodes are reachable to which babeld has a route that leads somewhere', async () => {
-  using here = makeNamespace('reachable')
+
+/** A namespace with an interface that babeld could use, and what the kernel routes by itself. */
+function withInterface(): Namespace {
+  const here = makeNamespace('reachable')
   here.ip('link add tap type bridge')
   here.ip('link set tap up')
+  return here
+}
+
+it('nodes are reachable to which babeld has a route that leads somewhere', async () => {
+  using here = withInterface()
   const babel = 'via fe80::1 dev tap onlink proto 42'
   for (const route of [
     `2001:db8:42:4::/64 ${babel}`,
@@ -28,6 +35,6 @@ it('nodes are reachable to which babeld has a route that leads somewhere', async
 })
 
 it('without routes there are none', async () => {
-  using here = makeNamespace('reachable')
+  using here = withInterface()
   expect(await kernelReachableNodes(here.processes, NETWORK).list()).toEqual([])
 })

@@ -28,8 +28,8 @@ export class Bootstrap {
     this.#delayMs = RETRY_MIN_MS
   }
 
-  /** We are cut off: whether to ask now. @param isAlone whether there is no tunnel at all */
-  isDue(isAlone: boolean, nowMs: number): boolean {
+  /** We are cut off. @param isAlone whether there is no tunnel at all @returns whether to ask now: that is begun with it */
+  begin(isAlone: boolean, nowMs: number): boolean {
     if (this.#isAsking) return false
     // Alone: at once. With others: at a random time, unless it is the start of all.
     this.#nextMs ??= isAlone ? nowMs : nowMs + this.#random.next() * SPREAD_MS

@@ -316,7 +316,7 @@ export class TunnelPolicy {
     if (this.#isConnected(view)) return this.#bootstrap.connected()
     const isAlone =
       this.#clients.size === 0 && ![...this.#tunnels.values()].some(({ state }) => state === 'up')
-    if (this.#bootstrap.isDue(isAlone, nowMs)) yield { kind: 'ask-registry' }
+    if (this.#bootstrap.begin(isAlone, nowMs)) yield { kind: 'ask-registry' }
   }
 
   /** Whether we belong to the part of the network that has the registry's node. */

@@ -53,7 +53,7 @@ export class BabeldInterfaces {
   readonly #greeters = new Map<string, Greeter>()
   /** What babeld was told of interfaces that it takes back only with them. */
   readonly #told = new Map<string, string>()
-  /** Of the changes of each link: one follows the other. */
+  /** The changes of each link follow each other. */
   readonly #turns = new Map<string, Turns>()
 
   constructor(init: InterfacesInit) {

@@ -55,7 +55,10 @@ export class HeldRoutes {
       .map((route) => `route replace ${kernelRoute(route)} via ${route.via} src ${source} proto babel`)
   }
 
-  /** babeld has the same route again, or another one to the same place: the held ones that the other replaces. */
+  /**
+   * babeld has the same route again, or another one to the same place: whatever is held to it is removed.
+   * @returns those that another one replaces
+   */
   release(found: Route): readonly Route[] {
     const released = this.routes.filter(({ prefix, from }) => prefix === found.prefix && from === found.from)
     for (const route of released) void this.#remove(route)

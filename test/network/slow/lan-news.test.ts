@@ -31,6 +31,7 @@ test('a node with no tunnel is told on its LAN of a change of the network that i
     await network.stopRegistry()
     await network.startRegistry('--ipv4', RANGE, '8')
     await hears(connected)
+    expect((await statusOf(alone)).configuration.ipv4).toBeNull()
     await alone.machine.plugIn()
     await hears(alone)
     await network.allPairsPing({ deadlineMs: 2 * DEADLINE_MS })

@@ -63,9 +63,14 @@ test('every protocol, encrypted or not, carries packets of every size, or says t
     const clients = new Map(await Promise.all(PROTOCOLS.map(join)))
     const client = (protocol: Protocol) => clients.get(protocol) ?? server
 
-    const advertised = PROTOCOLS.map((protocol) => `${protocol.endsWith('6') ? ipv6 : ipv4},1194,${protocol}`)
+    const everyAddress = PROTOCOLS.map(
+      (protocol) => `${protocol.endsWith('6') ? ipv6 : ipv4},1194,${protocol}`,
+    ).sort()
     await lab.waitFor(
-      async () => String([...(await statusOf(server)).advertised].sort()) === String(advertised.sort()),
+      async () => {
+        expect([...(await statusOf(server)).advertised].sort()).toEqual(everyAddress)
+        return true
+      },
       { what: 'all addresses to be advertised', deadlineMs: DEADLINE_MS },
     )
     expect(await commandLines(registryOn, /^openvpn .*--mode server/)).toEqual(
@@ -113,7 +118,8 @@ test('every protocol, encrypted or not, carries packets of every size, or says t
         const fate = async () => {
           const { arrived, said } = await ping(from, to, FULL)
           if (arrived) return 'arrived'
-          return /(too big|too long)[:,] ?mtu[=:] ?1280/i.test(said) && 'refused'
+          if (!/(too big|too long)[:,] ?mtu[=:] ?1280/i.test(said)) throw new Error(said)
+          return 'refused'
         }
         const answer = { what: `an answer to ${what}`, deadlineMs: DEADLINE_MS }
         expect(await lab.waitFor(fate, answer), what).toBe('refused')

@@ -1,0 +1,43 @@
+import { beforeEach, expect, it } from 'vitest'
+import { Bootstrap } from '../../../../src/core/tunnels/bootstrap.ts'
+
+/** Draws the middle of every range. */
+const middle = { next: () => 0.5 }
+let bootstrap: Bootstrap
+
+beforeEach(() => {
+  bootstrap = new Bootstrap(middle)
+})
+
+it('who is alone asks at once, and not again before the answer', () => {
+  expect(bootstrap.nextMs).toBe(Number.POSITIVE_INFINITY)
+  expect(bootstrap.begin(true, 1_000)).toBe(true)
+  expect(bootstrap.begin(true, 1_000_000)).toBe(false)
+  expect(bootstrap.nextMs).toBe(Number.POSITIVE_INFINITY)
+})
+
+it('who is cut off with others asks at a random time', () => {
+  expect(bootstrap.begin(false, 1_000)).toBe(false)
+  expect(bootstrap.nextMs).toBe(8_500)
+  // Whoever loses the others meanwhile keeps its time.
+  expect(bootstrap.begin(true, 8_499)).toBe(false)
+  expect(bootstrap.begin(false, 8_500)).toBe(true)
+})
+
+it('the pauses grow to a minute, until we are connected', () => {
+  const pauses: number[] = []
+  let nowMs = 0
+  for (let count = 0; count < 8; count++) {
+    expect(bootstrap.begin(true, nowMs)).toBe(true)
+    bootstrap.answered(nowMs)
+    expect(bootstrap.begin(true, bootstrap.nextMs - 1)).toBe(false)
+    pauses.push(bootstrap.nextMs - nowMs)
+    nowMs = bootstrap.nextMs
+  }
+  expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000])
+  bootstrap.connected()
+  expect(bootstrap.nextMs).toBe(Number.POSITIVE_INFINITY)
+  expect(bootstrap.begin(true, nowMs)).toBe(true)
+  bootstrap.answered(nowMs)
+  expect(bootstrap.nextMs - nowMs).toBe(1_000)
+})
