@@ -1,37 +1,39 @@
+import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { Lab } from '../lab/lab.ts'
 import type { Re6stNode } from '../lab/re6st-node.ts'
 import type { ProcessEnd } from '../src/platform/processes.ts'
 
-/** A tunnel that is OpenVPN and nothing else. */
+/** A tunnel of OpenVPN without us. */
 export interface BareTunnel {
   readonly protocol: 'tcp' | 'udp'
   readonly encrypt: boolean
   /** Its interface at both ends. */
   readonly iface: string
   readonly port: number
-  /** Unix socket of who is at its management interface. */
+  /** Unix socket of who is at its management interface; it has none when it is not said. */
   readonly manager?: string
 }
+
+const DEADLINE_MS = 60_000
 
 /**
  * Someone at the management interfaces of OpenVPNs who wants nothing of them.
  * @param socket where they connect
  */
 export async function idleManager(socket: string): Promise<Disposable> {
-  const server = createServer((connection) => connection.resume())
-  await new Promise<void>((resolve) => server.listen(socket, resolve))
+  const server = createServer((connection) => connection.on('error', () => {}).resume())
+  server.listen(socket)
+  await once(server, 'listening')
   return { [Symbol.dispose]: () => void server.close() }
 }
-
-const DEADLINE_MS = 60_000
 
 const succeeded = ({ end }: { readonly end: ProcessEnd }): boolean =>
   end.kind === 'exited' && end.status === 0
 
 /**
- * Makes a tunnel from one node's machine to another's with the same options as ours, as far as they touch a packet; no
- * management, no routing.
+ * Makes a tunnel from one node's machine to another's with the same options as ours, as far as they touch a packet, and
+ * without routing.
  *
  * @returns the server's address in it
  */

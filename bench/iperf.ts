@@ -1,5 +1,4 @@
 import type { Machine } from '../lab/machine.ts'
-import { waitFor } from '../lab/wait-for.ts'
 
 /** What arrives of a stream, and the processor time of its two ends. */
 export interface Stream {
@@ -35,21 +34,20 @@ interface IperfReport {
   }
 }
 
-const DEADLINE_MS = 60_000
 const DEFAULT_PORT = 5201
 
 /** Waits for streams on a machine, for one at a time. */
 export const startIperfServer = (machine: Machine, port = DEFAULT_PORT): void =>
   void machine.start(['iperf3', '--server', '--forceflush', '--port', String(port)], { name: 'iperf3' })
 
-/** Sends as much of a TCP stream as it can. */
+/** Sends as much of a TCP stream as it can. @throws Error when the server is busy: try again */
 export async function tcpStream(from: Machine, to: StreamTarget): Promise<Stream> {
   const { end } = await iperf(from, to)
   const { bits_per_second: bits, seconds } = end.sum_received
   return { mbits: bits / 1e6, seconds, cpuSeconds: cpuSecondsOf(end, seconds) }
 }
 
-/** Sends UDP packets. @param bytes of payload of each */
+/** Sends UDP packets. @param bytes of payload of each @throws Error when the server is busy: try again */
 export async function udpStream(from: Machine, to: StreamTarget, bytes: number): Promise<UdpStream> {
   const { end } = await iperf(
     from,
@@ -69,17 +67,13 @@ export async function udpStream(from: Machine, to: StreamTarget, bytes: number):
 const cpuSecondsOf = ({ cpu_utilization_percent: percent }: IperfReport['end'], seconds: number): number =>
   ((percent.host_total + percent.remote_total) / 100) * seconds
 
-function iperf(from: Machine, to: StreamTarget, ...options: string[]): Promise<IperfReport> {
+/** @throws Error when the server is busy, as it is for a moment after each stream, or cannot be reached */
+async function iperf(from: Machine, to: StreamTarget, ...options: string[]): Promise<IperfReport> {
   const affinity = to.processor === undefined ? [] : ['-A', String(to.processor)]
   const place = ['-c', to.address, '-p', String(to.port ?? DEFAULT_PORT)]
   const args = ['-6', '-J', '-t', String(to.seconds), ...place, ...affinity, ...options]
-  return waitFor(
-    async () => {
-      const { stdout } = await from.capture('iperf3', ...args)
-      const report = JSON.parse(stdout) as IperfReport & { readonly error?: string }
-      if (report.error !== undefined) throw new Error(report.error) // it is busy for a moment after each stream
-      return report
-    },
-    { what: `a stream to ${to.address}`, deadlineMs: DEADLINE_MS },
-  )
+  const { stdout } = await from.capture('iperf3', ...args)
+  const report = JSON.parse(stdout) as IperfReport & { readonly error?: string }
+  if (report.error !== undefined) throw new Error(`a stream to ${to.address}: ${report.error}`)
+  return report
 }

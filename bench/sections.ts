@@ -12,7 +12,7 @@ export interface SectionResults {
   readonly network: readonly NetworkResult[]
   readonly outage: readonly OutageResult[]
   readonly registry: readonly RateResult[]
-  readonly streams: readonly ThroughputResult[]
+  readonly streams: ThroughputResult
   readonly forwarding: readonly ForwardingResult[]
   readonly flood: readonly FloodResult[]
   readonly 'port-mapping': readonly PortMappingResult[]

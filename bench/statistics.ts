@@ -11,7 +11,7 @@ export const median = (values: readonly number[]): number => {
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length
 
-/** What is as far from a half as from the double: of ratios. @param values greater than 0 */
+/** The mean of ratios: of one and its inverse it is 1. @param values greater than 0 */
 export const geometricMean = (values: readonly number[]): number => Math.exp(mean(values.map(Math.log)))
 
 /** A geometric mean, and the bounds between which the true one lies with a probability of about 95 %. */

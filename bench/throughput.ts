@@ -8,12 +8,21 @@ import { idleManager, startBareTunnel } from './bare-tunnel.ts'
 import { type Stream, startIperfServer, tcpStream, udpStream } from './iperf.ts'
 import { geometricMean, median, type RatioWithBounds, ratioWithBounds } from './statistics.ts'
 
-/** Streams through a tunnel of ours, and at the same time through tunnels of the same OpenVPN without us. */
+/** Streams through tunnels of ours, and at the same time through tunnels of the same OpenVPN without us. */
 export interface ThroughputResult {
+  /** How many networks were made for each kind of tunnel, and how often the streams were begun in each. */
+  readonly networks: number
+  readonly rounds: number
+  readonly kinds: readonly TunnelKindResult[]
+  /** Of all kinds together. */
+  readonly all: { readonly speed: Ratios; readonly economy: Ratios }
+}
+
+export interface TunnelKindResult {
   readonly what: string
   /** A TCP stream. */
   readonly stream: Comparison
-  /** UDP that arrives of half as much again as TCP brought. */
+  /** UDP that arrives, of half as much again as TCP brought. */
   readonly datagrams: Comparison
 }
 
@@ -28,13 +37,17 @@ export interface Comparison {
 
 export interface Ratios {
   /** To OpenVPN with the same options. */
-  readonly toBare: RatioWithBounds
-  /** To OpenVPN with these but for the management interface. */
-  readonly toUnmanaged: RatioWithBounds
+  readonly oursToBare: RatioWithBounds
+  /** How much two of those differ from each other: what the method can tell. */
+  readonly bareToBare: RatioWithBounds
+  /** To OpenVPN without the management interface. */
+  readonly oursToUnmanaged: RatioWithBounds
 }
 
-const TUNNELS = ['ours', 'bare', 'unmanaged'] as const
-type Tunnel = (typeof TUNNELS)[number]
+const BARE_TUNNELS = ['bare', 'otherBare', 'unmanaged'] as const
+const TUNNELS = ['ours', ...BARE_TUNNELS] as const
+type BareTunnelName = (typeof BARE_TUNNELS)[number]
+type TunnelName = (typeof TUNNELS)[number]
 
 /** Of one stream: Mbit in a second, and for a second of processor time. */
 interface Rate {
@@ -42,23 +55,26 @@ interface Rate {
   readonly economy: number
 }
 /** Of streams at the same time. */
-type Rates = Readonly<Record<Tunnel, Rate>>
+type Rates = Readonly<Record<TunnelName, Rate>>
 
-/** How many are measured: an OpenVPN is quicker than its like by up to a tenth, for as long as it lives. */
-export const NETWORKS = 40
-/** Who begins first has some per cent more: each has its turn, and each comes after each other one as often. */
-const ORDERS: readonly (readonly (readonly Tunnel[])[])[] = [TUNNELS, [...TUNNELS].reverse()].map((tunnels) =>
-  tunnels.map((_, first) => [...tunnels.slice(first), ...tunnels.slice(0, first)]),
+/**
+ * How many are measured of each kind: an OpenVPN is quicker than its like by up to a tenth, for as long as it lives. An
+ * even number: the orders take turns.
+ */
+const NETWORKS = 20
+/** Who begins first has some per cent more: each is first, second and so on, and comes before each other as often as after. */
+const ORDERS: readonly (readonly (readonly TunnelName[])[])[] = [TUNNELS, [...TUNNELS].reverse()].map(
+  (tunnels) => tunnels.map((_, first) => [...tunnels.slice(first), ...tunnels.slice(0, first)]),
 )
-/** UDP is sent faster than TCP was, or its sender takes the processor for what never arrives. */
+/** Of UDP, only this much more is sent than TCP brought: otherwise the sender takes the processor for what never arrives. */
 const UDP_SURPLUS = 1.5
 const SECONDS = 1
 const DEADLINE_MS = 60_000
-const BARE_PORTS = { bare: 1999, unmanaged: 1998 } as const
-/** Others for each kind of stream: an iperf3 is busy for a moment after each, and the streams are to begin together. */
-const IPERF_PORTS: Readonly<Record<'tcp' | 'udp', Readonly<Record<Tunnel, number>>>> = {
-  tcp: { ours: 5201, bare: 5202, unmanaged: 5203 },
-  udp: { ours: 5211, bare: 5212, unmanaged: 5213 },
+const BARE_PORTS: Readonly<Record<BareTunnelName, number>> = { bare: 1999, otherBare: 1998, unmanaged: 1997 }
+/** Others for each kind of stream: an iperf3 is busy for a moment after each. */
+const IPERF_PORTS: Readonly<Record<'tcp' | 'udp', Readonly<Record<TunnelName, number>>>> = {
+  tcp: { ours: 5201, bare: 5202, otherBare: 5203, unmanaged: 5204 },
+  udp: { ours: 5211, bare: 5212, otherBare: 5213, unmanaged: 5214 },
 }
 
 /** With the headers of UDP and IPv6, what every tunnel takes. */
@@ -68,21 +84,29 @@ const FULL_DATAGRAM_BYTES = 1280 - 48
 const PROCESSOR = { server: 0, client: 1 } as const
 
 /** TCP and UDP streams over each kind of tunnel. */
-export async function measureThroughput(): Promise<ThroughputResult[]> {
+export async function measureThroughput(): Promise<ThroughputResult> {
   using _ = withoutAutogroups()
-  const results: ThroughputResult[] = []
+  const kinds: TunnelKindResult[] = []
+  const all: NetworkRates[] = []
   for (const protocol of ['tcp', 'udp'] as const)
     for (const encrypt of [false, true]) {
       const networks: NetworkRates[] = []
       while (networks.length < NETWORKS)
         networks.push(await measureNetwork(protocol, encrypt, ORDERS[networks.length % ORDERS.length] ?? []))
-      results.push({
+      all.push(...networks)
+      kinds.push({
         what: `${protocol}, ${encrypt ? 'encrypted' : 'not encrypted'}`,
         stream: comparison(networks.map(({ streams }) => streams)),
         datagrams: comparison(networks.map(({ datagrams }) => datagrams)),
       })
     }
-  return results
+  const rounds = all.map(({ streams, datagrams }) => [...streams, ...datagrams])
+  return {
+    networks: NETWORKS,
+    rounds: TUNNELS.length,
+    kinds,
+    all: { speed: ratiosOf(rounds, 'speed'), economy: ratiosOf(rounds, 'economy') },
+  }
 }
 
 /** What the tunnels of one network carried, round by round. */
@@ -94,7 +118,7 @@ interface NetworkRates {
 function measureNetwork(
   protocol: 'tcp' | 'udp',
   encrypt: boolean,
-  orders: readonly (readonly Tunnel[])[],
+  orders: readonly (readonly TunnelName[])[],
 ): Promise<NetworkRates> {
   return withLab({ name: 'throughput' }, async (lab: Lab) => {
     const registryOn = await lab.host('server')
@@ -107,42 +131,48 @@ function measureNetwork(
     await network.allPairsPing({ deadlineMs: DEADLINE_MS })
     const manager = join(lab.directory, 'manager.sock')
     using _ = await idleManager(manager)
-    const bareTunnel = (iface: keyof typeof BARE_PORTS) =>
-      startBareTunnel(lab, server, client, {
+    const addresses: Partial<Record<TunnelName, string>> = { ours: server.address }
+    const openvpns: Partial<Record<TunnelName, readonly number[]>> = {}
+    for (const iface of BARE_TUNNELS)
+      addresses[iface] = await startBareTunnel(lab, server, client, {
         ...{ protocol, encrypt, iface, port: BARE_PORTS[iface] },
-        ...(iface === 'bare' ? { manager } : {}),
+        ...(iface === 'unmanaged' ? {} : { manager }),
       })
-    const addresses: Record<Tunnel, string> = {
-      ours: server.address,
-      bare: await bareTunnel('bare'),
-      unmanaged: await bareTunnel('unmanaged'),
-    }
-    const ends = (ifaces: { server: string; client: string }) =>
-      Promise.all([openvpnOf(server.machine, ifaces.server), openvpnOf(client.machine, ifaces.client)])
-    const openvpns: Record<Tunnel, readonly number[]> = {
-      ours: await ends({ server: `re6stnet-${protocol}`, client: 're6stnet1' }),
-      bare: await ends({ server: 'bare', client: 'bare' }),
-      unmanaged: await ends({ server: 'unmanaged', client: 'unmanaged' }),
+    for (const tunnel of TUNNELS) {
+      const [atServer, atClient] =
+        tunnel === 'ours' ? [`re6stnet-${protocol}`, 're6stnet1'] : [tunnel, tunnel]
+      openvpns[tunnel] = await Promise.all([
+        openvpnOf(server.machine, atServer),
+        openvpnOf(client.machine, atClient),
+      ])
     }
     for (const port of Object.values(IPERF_PORTS).flatMap(Object.values<number>))
       startIperfServer(server.machine, port)
     await pin(server.machine, PROCESSOR.server)
     await pin(client.machine, PROCESSOR.client)
-    /** Through all tunnels at the same time. */
-    const together = async (
-      order: readonly Tunnel[],
-      ports: Readonly<Record<Tunnel, number>>,
+    /** Through all tunnels at the same time: if one cannot begin, all begin again. */
+    const together = (
+      order: readonly TunnelName[],
+      ports: Readonly<Record<TunnelName, number>>,
       stream: typeof tcpStream,
-    ): Promise<Rates> => {
-      const rates = await Promise.all(
-        order.map(async (tunnel) => {
-          const [address, port] = [addresses[tunnel], ports[tunnel]]
-          const to = { address, port, seconds: SECONDS, processor: PROCESSOR.client }
-          return [tunnel, await rateOf(openvpns[tunnel], () => stream(client.machine, to))] as const
-        }),
+    ): Promise<Rates> =>
+      lab.waitFor(
+        async () => {
+          const results = await Promise.allSettled(
+            order.map(async (tunnel) => {
+              const [address = '', port] = [addresses[tunnel], ports[tunnel]]
+              const to = { address, port, seconds: SECONDS, processor: PROCESSOR.client }
+              return [tunnel, await rateOf(openvpns[tunnel] ?? [], () => stream(client.machine, to))] as const
+            }),
+          )
+          const rates = results.map((result) => {
+            if (result.status === 'rejected') throw result.reason
+            return result.value
+          })
+          return Object.fromEntries(rates) as Record<TunnelName, Rate>
+        },
+        { what: 'streams through all tunnels', deadlineMs: DEADLINE_MS },
       )
-      return Object.fromEntries(rates) as Record<Tunnel, Rate>
-    }
     const streams: Rates[] = []
     const datagrams: Rates[] = []
     for (const order of orders) {
@@ -176,22 +206,25 @@ async function rateOf(openvpns: readonly number[], measure: () => Promise<Stream
 
 /** @param networks what the tunnels of each carried, round by round */
 const comparison = (networks: readonly (readonly Rates[])[]): Comparison => {
-  const medianOf = (tunnel: Tunnel) => median(networks.flat().map((rates) => rates[tunnel].speed))
-  const ratio = (other: Tunnel, what: keyof Rate) =>
-    ratioWithBounds(
-      networks.map((rounds) =>
-        geometricMean(rounds.map(({ ours, [other]: bare }) => ours[what] / bare[what])),
-      ),
-    )
-  const ratios = (what: keyof Rate): Ratios => ({
-    toBare: ratio('bare', what),
-    toUnmanaged: ratio('unmanaged', what),
-  })
+  const medianOf = (tunnel: TunnelName) => median(networks.flat().map((rates) => rates[tunnel].speed))
   return {
     ours: medianOf('ours'),
     bare: medianOf('bare'),
-    speed: ratios('speed'),
-    economy: ratios('economy'),
+    speed: ratiosOf(networks, 'speed'),
+    economy: ratiosOf(networks, 'economy'),
+  }
+}
+
+/** @param networks what the tunnels of each carried, round by round: networks are independent, rounds are not */
+function ratiosOf(networks: readonly (readonly Rates[])[], what: keyof Rate): Ratios {
+  const ratio = (of: (rates: Rates) => number) =>
+    ratioWithBounds(networks.map((rounds) => geometricMean(rounds.map(of))))
+  return {
+    oursToBare: ratio(
+      ({ ours, bare, otherBare }) => ours[what] / geometricMean([bare[what], otherBare[what]]),
+    ),
+    bareToBare: ratio(({ bare, otherBare }) => otherBare[what] / bare[what]),
+    oursToUnmanaged: ratio(({ ours, unmanaged }) => ours[what] / unmanaged[what]),
   }
 }
 
