@@ -49,15 +49,8 @@ export async function tcpStream(from: Machine, to: StreamTarget): Promise<Stream
 
 /** Sends UDP packets. @param bytes of payload of each @throws Error when the server is busy: try again */
 export async function udpStream(from: Machine, to: StreamTarget, bytes: number): Promise<UdpStream> {
-  const { end } = await iperf(
-    from,
-    to,
-    '-u',
-    '-b',
-    to.mbits === undefined ? '0' : `${to.mbits.toFixed(1)}M`,
-    '-l',
-    String(bytes),
-  )
+  const rate = to.mbits === undefined ? '0' : `${to.mbits.toFixed(1)}M`
+  const { end } = await iperf(from, to, '-u', '-b', rate, '-l', String(bytes))
   const { packets, lost_packets: lost, seconds } = end.sum
   const packetsPerSecond = (packets - lost) / seconds
   const mbits = (packetsPerSecond * bytes * 8) / 1e6

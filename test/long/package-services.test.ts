@@ -25,9 +25,6 @@ let machine: DebianMachine
 let neighbour: Namespace
 const running: RunningProcess[] = []
 
-const show = (unit: string, property: string) => machine.show(unit, property)
-const isActive = async (unit: string) =>
-  (await machine.try(`systemctl is-active ${unit}`)).stdout === 'active'
 const logOf = (name: string) => readFileSync(machine.file(`var/log/re6stnet/${name}.log`), 'utf8')
 /** What a service was kept from. */
 const refusals = (name: string) =>
@@ -39,7 +36,7 @@ const refusals = (name: string) =>
 async function configure(options: string, address = OWN_ADDRESS): Promise<void> {
   writeFileSync(machine.file('etc/re6stnet/re6stnet.conf'), `${BASE}${address}${options}`)
   await machine.run('systemctl restart re6stnet')
-  await waitFor(async () => (await show('re6stnet', 'StatusText')).startsWith(`${NODE}:`), {
+  await waitFor(async () => (await machine.show('re6stnet', 'StatusText')).startsWith(`${NODE}:`), {
     what: 'the node',
     ...SOON,
   })
@@ -185,7 +182,9 @@ describe('the registry as a service', () => {
       to: ['new@example.com'],
       text: expect.stringContaining('Token: '),
     })
-    const environment = await machine.run(`cat /proc/${await show('re6st-registry', 'MainPID')}/environ`)
+    const environment = await machine.run(
+      `cat /proc/${await machine.show('re6st-registry', 'MainPID')}/environ`,
+    )
     expect(environment).toContain('GEOIP2_MMDB=')
     // It would say that the database cannot be used.
     expect(logOf('registry')).not.toContain('GEOIP2_MMDB')
@@ -197,23 +196,25 @@ describe('the registry as a service', () => {
       'mkdir /run/systemd/system/re6st-registry.service.d && cd /run/systemd/system/re6st-registry.service.d && ' +
         'printf "[Service]\\nWatchdogSec=15s\\n" >test.conf && systemctl daemon-reload && systemctl restart re6st-registry',
     )
-    const mainPid = await show('re6st-registry', 'MainPID')
-    const lastSignUs = async () => Number(await show('re6st-registry', 'WatchdogTimestampMonotonic'))
+    const mainPid = await machine.show('re6st-registry', 'MainPID')
+    const lastSignUs = async () => Number(await machine.show('re6st-registry', 'WatchdogTimestampMonotonic'))
     const firstUs = await lastSignUs()
     await waitFor(async () => (await lastSignUs()) > firstUs + 16e6, { what: 'signs of life', ...SOON })
-    expect(await show('re6st-registry', 'MainPID')).toBe(mainPid)
+    expect(await machine.show('re6st-registry', 'MainPID')).toBe(mainPid)
     await machine.run('systemctl kill --kill-whom=main --signal=STOP re6st-registry')
     await waitFor(
-      async () => (await isActive('re6st-registry')) && (await show('re6st-registry', 'MainPID')) !== mainPid,
+      async () =>
+        (await machine.isActive('re6st-registry')) &&
+        (await machine.show('re6st-registry', 'MainPID')) !== mainPid,
       { what: 'the registry after the watchdog', ...SOON },
     )
-    expect(await show('re6st-registry', 'StatusText')).toBe('serving on port 80')
+    expect(await machine.show('re6st-registry', 'StatusText')).toBe('serving on port 80')
   })
 })
 
 describe('a boot', () => {
-  const isNode = () => isActive('re6stnet')
-  const isRegistry = () => isActive('re6st-registry')
+  const isNode = () => machine.isActive('re6stnet')
+  const isRegistry = () => machine.isActive('re6st-registry')
   async function bootAgain(): Promise<void> {
     await machine.powerOff()
     await machine.boot()

@@ -25,17 +25,21 @@ const packages = { ours: '', next: '', python: '' }
 let machine: DebianMachine
 let neighbour: Namespace
 
-const show = (unit: string, property: string) => machine.show(unit, property)
-const isActive = async (unit: string) =>
-  (await machine.try(`systemctl is-active ${unit}`)).stdout === 'active'
 const filesOfOurs = async () => (await machine.run(ALL_OF_OURS)).split('\n').filter((path) => path !== '')
 const waitForAnother = (mainPid: string, what: string) =>
-  waitFor(async () => (await isActive('re6stnet')) && (await show('re6stnet', 'MainPID')) !== mainPid, {
-    what,
+  waitFor(
+    async () =>
+      (await machine.isActive('re6stnet')) && (await machine.show('re6stnet', 'MainPID')) !== mainPid,
+    {
+      what,
+      ...SOON,
+    },
+  )
+const waitForStatus = (unit: string, status: RegExp) =>
+  waitFor(async () => status.test(await machine.show(unit, 'StatusText')), {
+    what: `${unit}: ${status}`,
     ...SOON,
   })
-const waitForStatus = (unit: string, status: RegExp) =>
-  waitFor(async () => status.test(await show(unit, 'StatusText')), { what: `${unit}: ${status}`, ...SOON })
 
 beforeAll(async () => {
   packages.ours = await buildPackage()
@@ -63,8 +67,8 @@ describe('a fresh machine', () => {
   it('gets the package without a network, and nothing runs or fails before it is configured', async () => {
     await machine.install(packages.ours)
     for (const unit of ['re6stnet', 're6st-registry']) {
-      expect(await show(unit, 'ActiveState')).toBe('inactive')
-      expect(await show(unit, 'ConditionResult')).toBe('no')
+      expect(await machine.show(unit, 'ActiveState')).toBe('inactive')
+      expect(await machine.show(unit, 'ConditionResult')).toBe('no')
       expect(await machine.run(`systemctl is-enabled ${unit}`)).toBe('enabled')
     }
     expect(await machine.try('dpkg --verify re6stnet')).toMatchObject({ exitCode: 0, stdout: '' })
@@ -141,8 +145,8 @@ describe('a machine of the Python implementation', () => {
 
   it('becomes ours by installing the package: the same node, registry and files', async () => {
     await machine.install(packages.ours)
-    expect(await isActive('re6st-registry')).toBe(true)
-    expect(await isActive('re6stnet')).toBe(true)
+    expect(await machine.isActive('re6st-registry')).toBe(true)
+    expect(await machine.isActive('re6stnet')).toBe(true)
     expect(await configuration()).toBe(before.files)
     expect(await machine.run('re6st status')).toMatch(/2001:db8:42:1::1\b/)
     expect(existsSync(machine.file('var/lib/re6stnet/registry.db.before-takeover'))).toBe(true)
@@ -163,9 +167,9 @@ describe('a machine of the Python implementation', () => {
 
   it('tells systemd that it is ready, and what it does', async () => {
     await waitForStatus('re6stnet', /^2001:db8:42:1::1: \d+ tunnels?,/)
-    expect(await show('re6st-registry', 'StatusText')).toBe('serving on port 80')
+    expect(await machine.show('re6st-registry', 'StatusText')).toBe('serving on port 80')
     // OpenVPN knows how to speak to systemd, too: it has not.
-    const mainPid = await show('re6stnet', 'MainPID')
+    const mainPid = await machine.show('re6stnet', 'MainPID')
     expect(await machine.run(`tr '\\0' ' ' </proc/${mainPid}/cmdline`)).toContain(
       '/usr/sbin/re6stnet @re6stnet.conf',
     )
@@ -185,18 +189,18 @@ describe('a machine of the Python implementation', () => {
   })
 
   it('starts anew by a reload, in the same process', async () => {
-    const mainPid = await show('re6stnet', 'MainPID')
+    const mainPid = await machine.show('re6stnet', 'MainPID')
     const log = machine.file('var/log/re6stnet/re6stnet.log')
     const runs = () => readFileSync(log, 'utf8').split('the node runs').length
     const [runsBefore] = [runs()]
     await machine.run('systemctl reload re6stnet')
     await waitFor(() => runs() > runsBefore, { what: 'the node to run again', ...SOON })
-    expect(await show('re6stnet', 'MainPID')).toBe(mainPid)
+    expect(await machine.show('re6stnet', 'MainPID')).toBe(mainPid)
     await waitForStatus('re6stnet', /^2001:db8:42:1::1/)
   })
 
   it('comes back after it was killed, and after it hung', async () => {
-    const mainPid = await show('re6stnet', 'MainPID')
+    const mainPid = await machine.show('re6stnet', 'MainPID')
     await machine.run('systemctl kill --kill-whom=main --signal=KILL re6stnet')
     await waitForAnother(mainPid, 'the node after a kill')
     await machine.run(
@@ -204,26 +208,29 @@ describe('a machine of the Python implementation', () => {
         'printf "[Service]\\nWatchdogSec=15s\\n" >test.conf && systemctl daemon-reload && systemctl restart re6stnet',
     )
     // Signs of life arrive: it outlives its watchdog.
-    const restarted = await show('re6stnet', 'MainPID')
-    const lastSignUs = async () => Number(await show('re6stnet', 'WatchdogTimestampMonotonic'))
+    const restarted = await machine.show('re6stnet', 'MainPID')
+    const lastSignUs = async () => Number(await machine.show('re6stnet', 'WatchdogTimestampMonotonic'))
     const firstUs = await lastSignUs()
     await waitFor(async () => (await lastSignUs()) > firstUs + 16e6, { what: 'signs of life', ...SOON })
-    expect(await show('re6stnet', 'MainPID')).toBe(restarted)
+    expect(await machine.show('re6stnet', 'MainPID')).toBe(restarted)
     await machine.run('systemctl kill --kill-whom=main --signal=STOP re6stnet')
     await waitForAnother(restarted, 'the node after the watchdog')
     // What started has no past: the next failure is followed by a short pause again.
-    await waitFor(async () => (await show('re6stnet', 'NRestarts')) === '0', { what: 'the counter', ...SOON })
+    await waitFor(async () => (await machine.show('re6stnet', 'NRestarts')) === '0', {
+      what: 'the counter',
+      ...SOON,
+    })
     await machine.run('rm -r /run/systemd/system/re6stnet.service.d && systemctl daemon-reload')
   })
 
   it('is tried again and again, with longer pauses, while it cannot start', async () => {
     await machine.run('systemctl stop re6stnet && cd /etc/re6stnet && mv cert.key cert.away')
     expect(await machine.try('systemctl start re6stnet')).toMatchObject({ exitCode: 1 })
-    await waitFor(async () => Number(await show('re6stnet', 'NRestarts')) >= 2, {
+    await waitFor(async () => Number(await machine.show('re6stnet', 'NRestarts')) >= 2, {
       what: 'two more tries',
       ...SOON,
     })
-    expect(await show('re6stnet', 'RestartUSecNext')).toMatch(/^(\d\d|\dmin)/)
+    expect(await machine.show('re6stnet', 'RestartUSecNext')).toMatch(/^(\d\d|\dmin)/)
     expect(await machine.run('journalctl -u re6stnet -o cat')).toMatch(/^re6stnet: .*cert\.key/m)
     await machine.run('cd /etc/re6stnet && mv cert.away cert.key && systemctl restart re6stnet')
   })
@@ -231,13 +238,13 @@ describe('a machine of the Python implementation', () => {
   it('holds up nothing when its registry is away and it has no cache', async () => {
     await machine.run('systemctl stop re6stnet re6st-registry && mv /var/lib/re6stnet/cache.db /var/tmp')
     await machine.run('systemctl start re6stnet')
-    expect(await show('re6stnet', 'StatusText')).toMatch(/^still starting/)
+    expect(await machine.show('re6stnet', 'StatusText')).toMatch(/^still starting/)
     await machine.run('systemctl start re6st-registry')
     await waitForStatus('re6stnet', /^2001:db8:42:1::1/)
   })
 
   it('goes on in new log files when logrotate has moved the old ones', async () => {
-    const mainPid = await show('re6stnet', 'MainPID')
+    const mainPid = await machine.show('re6stnet', 'MainPID')
     await machine.run('logrotate --force /etc/logrotate.d/re6stnet')
     for (const log of ['re6stnet.log', 'registry.log'])
       expect(existsSync(machine.file(`var/log/re6stnet/${log}.1`)), log).toBe(true)
@@ -248,22 +255,22 @@ describe('a machine of the Python implementation', () => {
         what: `a line in the new ${log}`,
         ...SOON,
       })
-    expect(await show('re6stnet', 'MainPID')).toBe(mainPid)
+    expect(await machine.show('re6stnet', 'MainPID')).toBe(mainPid)
   })
 
   it('follows an upgrade', async () => {
-    const mainPid = await show('re6stnet', 'MainPID')
+    const mainPid = await machine.show('re6stnet', 'MainPID')
     await machine.install(packages.next)
-    expect(await isActive('re6stnet')).toBe(true)
-    expect(await show('re6stnet', 'MainPID')).not.toBe(mainPid)
+    expect(await machine.isActive('re6stnet')).toBe(true)
+    expect(await machine.show('re6stnet', 'MainPID')).not.toBe(mainPid)
     expect(await machine.run('dpkg --status re6stnet')).toContain(`Version: ${NEXT_VERSION}\n`)
     expect(await configuration()).toBe(before.files)
   })
 
   it('can go back to the implementation in Python', async () => {
     await machine.install(packages.python, '--allow-downgrades', '-o', 'Dpkg::Options::=--force-confnew')
-    expect(await isActive('re6stnet')).toBe(true)
-    expect(await show('re6stnet', 'FragmentPath')).not.toBe('')
+    expect(await machine.isActive('re6stnet')).toBe(true)
+    expect(await machine.show('re6stnet', 'FragmentPath')).not.toBe('')
     expect(await machine.run('cat /etc/init.d/re6stnet')).toContain('in Python')
     expect(
       (await machine.programs()).filter((program) => /openvpn|node|babeld .*re6st/.test(program)),
@@ -276,7 +283,7 @@ describe('a machine of the Python implementation', () => {
 
   it('is left clean by a removal, and cleaner by a purge', async () => {
     await machine.install(packages.ours)
-    expect(await isActive('re6stnet')).toBe(true)
+    expect(await machine.isActive('re6stnet')).toBe(true)
     await machine.run('apt-get remove -y re6stnet')
     expect((await machine.programs()).filter((program) => /re6st/.test(program))).toEqual([])
     expect(await machine.run('ip -6 addr show dev lo scope global')).toBe('')

@@ -157,6 +157,10 @@ export class DebianMachine implements AsyncDisposable {
     return this.run(`systemctl show --value --property=${property} ${unit}`)
   }
 
+  async isActive(unit: string): Promise<boolean> {
+    return (await this.try(`systemctl is-active ${unit}`)).stdout === 'active'
+  }
+
   /** The command lines of the programs that run in it. */
   async programs(): Promise<readonly string[]> {
     const text = await this.run(
