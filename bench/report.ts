@@ -192,8 +192,9 @@ function streamsReport({ networks, rounds, kinds, all }: ThroughputResult): stri
   )
   return `Between two neighbours, four streams of a second at the same time: through a tunnel of ours, through two of the same
 OpenVPN with the same options, as far as they touch a packet, with nobody who uses their management interface, and through
-one of the same without that interface. Of UDP, in packets of 1280 bytes, half as much again is sent as TCP brought, and what
-arrives is counted. Mbit/s are medians, while the four share the processors, one for each machine.
+one of the same without that interface. Afterwards the same with UDP, in packets of 1280 bytes: half as much again is sent as
+TCP brought at the best, and what arrives is counted; such a flood now and then drops babeld's hellos, too, and then our
+route is gone for a moment. Mbit/s are medians, while the four share the processors, one for each machine.
 
 A ratio is the geometric mean of ${networks} networks, each with new processes (an OpenVPN can be quicker than its like by a tenth
 for as long as it lives) and ${rounds} rounds; in brackets, the bounds between which the true one lies with a probability of about
