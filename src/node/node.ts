@@ -175,7 +175,7 @@ export async function startNode(
       signal: untilStopped,
       onCountries: () => configureTunnels(),
       onMoved: () => {
-        tunnels.checkAll()
+        tunnels.networkChanged()
         single?.check()
       },
     }),

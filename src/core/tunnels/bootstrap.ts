@@ -28,12 +28,19 @@ export class Bootstrap {
     this.#delayMs = RETRY_MIN_MS
   }
 
+  /** What failed may work now: asked at once, if we are cut off. */
+  again(): void {
+    this.#nextMs = Number.NEGATIVE_INFINITY
+    this.#delayMs = RETRY_MIN_MS
+  }
+
   /** We are cut off. @param isAlone whether there is no tunnel at all @returns whether to ask now: that is begun with it */
   begin(isAlone: boolean, nowMs: number): boolean {
     if (this.#isAsking) return false
     // Alone: at once. With others: at a random time, unless it is the start of all.
     this.#nextMs ??= isAlone ? nowMs : nowMs + this.#random.next() * SPREAD_MS
     if (nowMs < this.#nextMs) return false
+    this.#nextMs = nowMs
     this.#isAsking = true
     return true
   }
@@ -41,6 +48,8 @@ export class Bootstrap {
   /** The registry answered, or could not be asked. */
   answered(nowMs: number): void {
     this.#isAsking = false
+    // Something has changed since it was asked.
+    if (this.#nextMs === Number.NEGATIVE_INFINITY) return
     this.#nextMs = nowMs + this.#delayMs * (0.5 + this.#random.next())
     this.#delayMs = Math.min(2 * this.#delayMs, RETRY_MAX_MS)
   }

@@ -105,9 +105,14 @@ export class TunnelPolicy {
     this.#failed.clear()
   }
 
-  /** Peers to which there is, or is being made, a client tunnel. */
-  tunnelPeers(): Prefix[] {
-    return [...this.#tunnels.keys()]
+  /**
+   * This machine's own network has changed (an address, the default route, a link, the return from suspend): whoever
+   * failed before is tried anew, the registry is asked at once. What is being made from the old place says nothing.
+   */
+  networkChanged(): void {
+    this.#failed.clear()
+    for (const tunnel of this.#tunnels.values()) tunnel.isOutdated = true
+    this.#bootstrap.again()
   }
 
   tunnelUp(prefix: Prefix): void {

@@ -29,6 +29,8 @@ export class Tunnels implements AsyncDisposable {
   readonly closing: GracefulClosing
   /** One line for each reason, not one for each try. */
   readonly #bootstrapLog: LogLimit
+  /** The question to the registry that is not answered yet. */
+  #bootstrap: AbortController | undefined
   #decision: { readonly atMs: number; readonly timer: Disposable } | undefined
 
   constructor(components: TunnelComponents, limits: TunnelLimits, settings: TunnelSettings) {
@@ -83,6 +85,18 @@ export class Tunnels implements AsyncDisposable {
     this.changed()
   }
 
+  /**
+   * This machine's own network has changed: no back-off counts any more, what is being made is begun anew, and client
+   * tunnels whose peers do not answer from here end.
+   */
+  networkChanged(): void {
+    this.#policy.networkChanged()
+    this.#own.closeConnecting('made again from where we are now')
+    this.#bootstrap?.abort(new Error('asked again from where we are now'))
+    this.#own.checkAll()
+    this.changed()
+  }
+
   /** A peer said its addresses. */
   addressesLearnt(prefix: Prefix, addresses: readonly PeerAddress[]): void {
     this.#policy.addressesLearnt(prefix, addresses)
@@ -98,11 +112,6 @@ export class Tunnels implements AsyncDisposable {
   endRevoked(): void {
     this.#own.endRevoked()
     this.#served.endRevoked()
-  }
-
-  /** Something happened that may have ended client tunnels without a word. Those whose peers answer stay. */
-  checkAll(): void {
-    this.#own.checkAll()
   }
 
   /** Peers with a tunnel that is up, in either direction. */
@@ -167,15 +176,18 @@ export class Tunnels implements AsyncDisposable {
   async #askRegistry(): Promise<void> {
     const { clock, getBootstrapPeer, log } = this.#components
     let peer: BootstrapPeer | undefined
+    const asking = new AbortController()
+    this.#bootstrap = asking
     try {
-      peer = await getBootstrapPeer(this.#stopping.signal)
+      peer = await getBootstrapPeer(AbortSignal.any([asking.signal, this.#stopping.signal]))
       this.#bootstrapLog.forget()
       log.debug({ peer: peer && subnetNameOf(peer.prefix) }, 'the registry proposes a peer')
     } catch (error) {
       if (this.#stopping.signal.aborted) return
-      this.#bootstrapLog.write(messageOf(error), (omitted) =>
-        log.info({ reason: messageOf(error), ...omitted }, 'the registry proposes no peer'),
-      )
+      if (!asking.signal.aborted)
+        this.#bootstrapLog.write(messageOf(error), (omitted) =>
+          log.info({ reason: messageOf(error), ...omitted }, 'the registry proposes no peer'),
+        )
     }
     this.#policy.bootstrapAnswered(peer, clock.monotonicMs())
     this.changed()

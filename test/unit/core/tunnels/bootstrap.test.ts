@@ -41,3 +41,17 @@ it('the pauses grow to a minute, until we are connected', () => {
   bootstrap.answered(nowMs)
   expect(bootstrap.nextMs - nowMs).toBe(1_000)
 })
+
+it('when our network has changed there are no pauses: it is asked at once, also if it is being asked', () => {
+  for (let nowMs = 0; nowMs < 10; nowMs++) {
+    expect(bootstrap.begin(true, nowMs === 0 ? 0 : bootstrap.nextMs)).toBe(true)
+    bootstrap.answered(nowMs)
+  }
+  bootstrap.again()
+  expect(bootstrap.begin(false, 11)).toBe(true)
+  bootstrap.again()
+  bootstrap.answered(12)
+  expect(bootstrap.begin(false, 12)).toBe(true)
+  bootstrap.answered(13)
+  expect(bootstrap.nextMs).toBe(1_013)
+})

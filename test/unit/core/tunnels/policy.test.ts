@@ -59,3 +59,12 @@ test('when our clock was set it is', () => {
   policy.clockSet()
   expect(isConnecting(policy, 1_000)).toBe(true)
 })
+
+test.each(['before', 'after'])('when our network has changed it is, if the tunnel ended %s that', (when) => {
+  const policy = new TunnelPolicy(OWN, SETTINGS, seededRandom(1), 0)
+  expect(isConnecting(policy, 0)).toBe(true)
+  if (when === 'before') policy.tunnelDown(PEER, false)
+  policy.networkChanged()
+  if (when === 'after') policy.tunnelDown(PEER, false)
+  expect(isConnecting(policy, 1_000)).toBe(true)
+})
