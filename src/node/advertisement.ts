@@ -25,11 +25,17 @@ interface AdvertisementInit {
   readonly clock: Clock
   readonly log: Logger
   readonly signal: AbortSignal
+}
+
+/** Who hears of what is new. */
+export interface AdvertisementHearers {
   /** Called when more is known of the countries of addresses, our own or others'. */
   readonly onCountries: () => void
   /** Called when this machine has another address than before: what was begun at the old one may have ended. */
   readonly onMoved: () => void
 }
+
+const NOBODY: AdvertisementHearers = { onCountries: () => {}, onMoved: () => {} }
 
 /** How often it is looked whether the addresses of this machine have changed. */
 const LOOK_MS = 10_000
@@ -41,6 +47,7 @@ export class Advertisement implements Disposable {
   readonly #init: AdvertisementInit
   readonly #addresses: OwnAddresses
   readonly #countries: Countries
+  #hearers = NOBODY
   #timer: Disposable | undefined
   /** Addresses of this machine's interfaces, when it was looked last. */
   #own: readonly string[] = []
@@ -56,7 +63,8 @@ export class Advertisement implements Disposable {
   }
 
   /** Looks at the addresses of this machine, now and then again. */
-  async start(): Promise<void> {
+  async start(hearers: AdvertisementHearers): Promise<void> {
+    this.#hearers = hearers
     await this.#look()
     this.#timer = this.#init.clock.every(LOOK_MS, () => void this.#look())
   }
@@ -120,17 +128,17 @@ export class Advertisement implements Disposable {
     if (this.#addresses.assume(outside, ofRegistry)) this.#changed()
     const isGone = this.#own.some((address) => !outside.includes(address))
     this.#own = outside
-    if (isGone) this.#init.onMoved()
+    if (isGone) this.#hearers.onMoved()
   }
 
   #changed(): void {
     this.#init.cache.ownAddresses = this.addresses
-    if (this.#isCountryAsked()) this.#init.onCountries()
+    if (this.#isCountryAsked()) this.#hearers.onCountries()
   }
 
   #located(): void {
     this.#init.cache.ownAddresses = this.addresses
-    this.#init.onCountries()
+    this.#hearers.onCountries()
   }
 
   #ownCountryAt(host: string): string | undefined {

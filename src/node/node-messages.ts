@@ -22,6 +22,7 @@ import { dialAll } from './dialler.ts'
 import type { Identity } from './identity.ts'
 import type { NeighbourProbe } from './neighbour-probe.ts'
 import type { NetworkConfiguration } from './network-configuration.ts'
+import type { NeighbourNodes } from './routing/neighbour-nodes.ts'
 import { UdpEndpoint } from './sessions/udp-endpoint.ts'
 import type { Tunnels } from './tunnels/tunnels.ts'
 
@@ -33,21 +34,26 @@ export interface MessageComponents {
   readonly identity: () => Identity
   readonly configuration: NetworkConfiguration
   readonly cache: Pick<Cache, 'store'>
+  /** Our own addresses, as others may use them. */
+  readonly advertised: () => readonly PeerAddress[]
+  /** Name of the operating system. */
+  readonly platform: string
+  readonly signal: AbortSignal
+}
+
+/** Who is told what messages say, and knows what the answers are. */
+export interface MessageHearers {
   readonly tunnels: Pick<
     Tunnels,
     'clientTunnelPeers' | 'servedPeers' | 'addressesLearnt' | 'seenAt' | 'closing'
   >
   /** Nodes that are one hop away, over a tunnel or a LAN. */
-  readonly neighbours: () => readonly Prefix[]
+  readonly neighbours: Pick<NeighbourNodes, 'prefixes'>
   readonly probe: Pick<NeighbourProbe, 'answered' | 'dialled'>
-  /** Our own addresses, as others may use them. */
-  readonly advertised: () => readonly PeerAddress[]
-  /** A neighbour says what multicast it wants and knows of; nobody cares without `--multicast`. */
-  readonly multicastTold: (prefix: Prefix, state: Uint8Array) => void
-  /** Name of the operating system. */
-  readonly platform: string
-  readonly signal: AbortSignal
 }
+
+/** A neighbour says what multicast it wants and knows of. */
+export type MulticastHearer = (prefix: Prefix, state: Uint8Array) => void
 
 const NOTHING = new Uint8Array()
 /** Nobody is to scan the Internet through us: so many questions of others we try to answer at once, and in a second. */
@@ -61,6 +67,8 @@ export class NodeMessages implements AsyncDisposable {
   readonly #components: MessageComponents
   readonly #endpoint: UdpEndpoint
   readonly #logLimit: LogLimit
+  #hearers: MessageHearers | undefined
+  #multicast: MulticastHearer = () => {}
   /** The newest version that was seen, with a signature; its configuration is fetched. */
   #newestSeen: Uint8Array | undefined
   readonly #dials = new TokenBucket(DIALS_PER_SECOND, DIALS_BURST)
@@ -80,9 +88,15 @@ export class NodeMessages implements AsyncDisposable {
     )
   }
 
-  /** Binds the port. @throws Re6stError `SYSTEM` when it is in use */
-  start(): Promise<void> {
+  /** Binds the port, and begins to hear. @throws Re6stError `SYSTEM` when the port is in use */
+  start(hearers: MessageHearers): Promise<void> {
+    this.#hearers = hearers
     return this.#endpoint.start()
+  }
+
+  /** What neighbours say of multicast goes there. */
+  setMulticast(hearer: MulticastHearer): void {
+    this.#multicast = hearer
   }
 
   /** Our certificate was renewed. */
@@ -132,7 +146,7 @@ export class NodeMessages implements AsyncDisposable {
 
   /** Tells all neighbours. */
   spreadVersion(): void {
-    for (const prefix of this.#components.neighbours()) this.sendVersion(prefix)
+    for (const prefix of this.#neighbours) this.sendVersion(prefix)
   }
 
   #send(prefix: Prefix, message: Message): void {
@@ -151,7 +165,8 @@ export class NodeMessages implements AsyncDisposable {
   }
 
   #answerTo(message: Message, prefix: Prefix, protocol: number): Message | undefined {
-    const { cache, tunnels, advertised, probe } = this.#components
+    const { cache, advertised } = this.#components
+    const { tunnels, probe } = this.#started
     switch (message.kind) {
       case 'network-version':
         return this.#compareVersion(message.version, prefix)
@@ -189,7 +204,7 @@ export class NodeMessages implements AsyncDisposable {
         probe.dialled(prefix, parseDialResults(message.results))
         return undefined
       case 'multicast':
-        this.#components.multicastTold(prefix, message.state)
+        this.#multicast(prefix, message.state)
         return undefined
       case 'seen-at':
         if (isIP(message.address) !== 0) tunnels.seenAt(prefix, message.address)
@@ -264,16 +279,25 @@ export class NodeMessages implements AsyncDisposable {
    * time, within the hello or two that babeld may miss.
    */
   #newerVersionSeen(version: Uint8Array, from?: Prefix): void {
-    const { configuration, neighbours, signal } = this.#components
+    const { configuration, signal } = this.#components
     this.#newestSeen = version
     configuration.newerVersionSeen(signal)
-    for (const prefix of neighbours()) if (prefix !== from) this.sendVersion(prefix)
+    for (const prefix of this.#neighbours) if (prefix !== from) this.sendVersion(prefix)
   }
 
   #newestVersion(): Uint8Array {
     const { version } = this.#components.configuration.config
     const seen = this.#newestSeen
     return seen && compareVersions(seen, version) > 0 ? seen : version
+  }
+
+  get #neighbours(): readonly Prefix[] {
+    return this.#started.neighbours.prefixes()
+  }
+
+  get #started(): MessageHearers {
+    if (!this.#hearers) throw new Error('nothing can be heard before the start')
+    return this.#hearers
   }
 
   #isRegistryNode(prefix: Prefix): boolean {
@@ -286,7 +310,7 @@ export class NodeMessages implements AsyncDisposable {
 
   /** The first n names are nodes that we have client tunnels to, the others have one to us. */
   #topology(): string {
-    const { tunnels } = this.#components
+    const { tunnels } = this.#started
     const own = tunnels.clientTunnelPeers().map(subnetNameOf)
     return [String(own.length), ...own, ...tunnels.servedPeers().map(subnetNameOf)].join(' ')
   }

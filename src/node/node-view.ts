@@ -14,8 +14,8 @@ import type { Identity } from './identity.ts'
 import type { NeighbourProbe } from './neighbour-probe.ts'
 import type { RoutedNodes } from './network-view.ts'
 import type { Neighbour, Route, Router } from './routing/router.ts'
+import type { Membership } from './start/membership.ts'
 import type { TunnelInfo } from './tunnels/tunnel-info.ts'
-import type { Tunnels } from './tunnels/tunnels.ts'
 
 /** Where the answers come from. */
 export interface NodeViewSources {
@@ -23,7 +23,7 @@ export interface NodeViewSources {
   readonly config: () => NetworkConfig
   readonly router: Pick<Router, 'neighbours' | 'routes'>
   readonly nodes: RoutedNodes
-  readonly tunnels: Pick<Tunnels, 'list' | 'peers'>
+  readonly tunnels: Pick<Membership, 'list' | 'peers'>
   readonly advertised: () => readonly PeerAddress[]
   readonly registry: Pick<RegistryClient, 'contact'>
   readonly probe: Pick<NeighbourProbe, 'run'>

@@ -1,0 +1,67 @@
+import type { NetworkChange } from '../core/config/changes.ts'
+import type { NetworkConfig } from '../core/config/network-config.ts'
+import type { Logger } from '../platform/log.ts'
+import type { NodeIpv4 } from './node-ipv4.ts'
+import type { PortForwarding } from './port-mapping/forward-ports.ts'
+import type { Renewal } from './renewal.ts'
+import type { Router, RouterSettings } from './routing/router.ts'
+import type { Membership } from './start/membership.ts'
+import type { Transport } from './transport/transport.ts'
+
+/** What a new configuration of the network can change. */
+export interface ChangeableParts extends Omit<Membership, 'probe' | 'peers' | 'list'> {
+  readonly router: Pick<Router, 'setKeys' | 'reconfigure'>
+  readonly transport: Pick<Transport, 'configure'>
+  readonly nodeIpv4: Pick<NodeIpv4, 'apply'>
+  readonly forwarding: Pick<PortForwarding, 'setServers'>
+  readonly renewal: Pick<Renewal, 'lookNow'>
+  /** Whether a configuration says that our own certificate is revoked. */
+  readonly isRevoked: (config: NetworkConfig) => boolean
+  readonly routerSettings: () => RouterSettings
+  readonly log: Logger
+  readonly signal: AbortSignal
+}
+
+/** Takes a new configuration of the network into effect, with as little disturbance as it allows. */
+export function applyChanges(
+  parts: ChangeableParts,
+  config: NetworkConfig,
+  changes: readonly NetworkChange[],
+): void {
+  parts.transport.configure(parts.settings.transport)
+  for (const change of changes)
+    apply(parts, config, change).catch((error: unknown) => {
+      if (!parts.signal.aborted) parts.log.error({ err: error }, `applying ${change.kind} failed`)
+    })
+  parts.messages.spreadVersion()
+}
+
+async function apply(parts: ChangeableParts, config: NetworkConfig, change: NetworkChange): Promise<void> {
+  const { router, settings, messages, tunnels, single, nodeIpv4 } = parts
+  switch (change.kind) {
+    case 'mac-keys':
+      return await router.setKeys(config.keys)
+    case 'revoked':
+      messages.setRevoked(config.crl)
+      tunnels.endRevoked()
+      single?.endRevoked()
+      if (parts.isRevoked(config)) parts.renewal.lookNow()
+      return
+    case 'routing-timers':
+      return await router.reconfigure(parts.routerSettings())
+    case 'encryption':
+      return await tunnels.servers.restart()
+    case 'tunnel-limits':
+      parts.configureTunnels()
+      parts.advertisement.serversChanged()
+      parts.forwarding.setServers(settings.servers)
+      return await tunnels.servers.provide(settings.places)
+    case 'registry-node':
+      return parts.configureTunnels()
+    case 'ipv4-payload':
+      await nodeIpv4.apply(config.ipv4)
+      return await router.reconfigure(parts.routerSettings())
+    case 'protocol':
+      return
+  }
+}

@@ -1,0 +1,70 @@
+import { join } from 'node:path'
+import type { NetworkConfig } from '../../core/config/network-config.ts'
+import { selfTestDecryption } from '../../core/crypto/rsa.ts'
+import type { NodeOptions } from '../../core/options/node-options.ts'
+import type { CleanUp } from '../../platform/clean-up.ts'
+import { RegistryClient } from '../../platform/registry-client.ts'
+import { type Cache, openCache } from '../cache/cache.ts'
+import { ControlServer } from '../control/control-server.ts'
+import { type IdentityFiles, readIdentity } from '../identity.ts'
+import { createKernel, type Kernel } from '../kernel/kernel.ts'
+import { OtherDefaultRoutes } from '../kernel/other-default-routes.ts'
+import { NetworkConfiguration } from '../network-configuration.ts'
+import { OwnIdentity } from '../own-identity.ts'
+import type { NodeComponents, NodeEnd } from './node-components.ts'
+
+/** What everything else of a node stands on. */
+export interface Foundation {
+  readonly files: IdentityFiles
+  readonly identity: OwnIdentity
+  readonly control: ControlServer
+  readonly kernel: Kernel
+  readonly cache: Cache
+  readonly registry: RegistryClient
+  readonly configuration: NetworkConfiguration
+  /** The configuration that the node starts with. */
+  readonly config: NetworkConfig
+  /** Whether the kernel has source-specific routes: without, there are no tunnels over IPv6. */
+  readonly sourceSpecific: boolean
+}
+
+interface FoundationInit extends NodeComponents {
+  readonly options: NodeOptions
+  /** Undoes what is laid here, in reverse order. */
+  readonly cleanUp: CleanUp
+  readonly signal: AbortSignal
+  /** Called when the machine turns out to be one on which the node cannot go on. */
+  readonly onEnd: (reason: NodeEnd) => void
+}
+
+/**
+ * Finds out who we are, that we are alone, what the kernel can, and what the network's configuration is.
+ * @throws Re6stError when one of that cannot be
+ */
+export async function layFoundation(init: FoundationInit): Promise<Foundation> {
+  const { options, cleanUp, signal, onEnd, processes, clock, log } = init
+  const files: IdentityFiles = { ca: options.ca, cert: options.cert, key: options.key }
+  const identity = new OwnIdentity(await readIdentity(files, clock.now()))
+  selfTestDecryption(identity.current.privateKey, identity.current.certificate.publicKey)
+
+  // First of all: a second node with the same run directory changes nothing.
+  const control = cleanUp.use(new ControlServer(options.controlSocket, log))
+  await control.start()
+  const kernel = createKernel({ processes, log, stateFile: join(options.stateDirectory, 'kernel.json') })
+  cleanUp.defer(() => kernel.stop())
+  const cache = cleanUp.use(openCache(join(options.stateDirectory, 'cache.db'), log))
+  const registry = new RegistryClient(options.registry.href, { prefix: identity.prefix, ...identity.keys })
+  const configuration = new NetworkConfiguration({ registry, cache, clock, log }, () => identity.keys)
+
+  if (options.defaultRoute)
+    cleanUp.use(await OtherDefaultRoutes.start({ processes, clock, log, onFound: onEnd }))
+  const [config, { sourceSpecificRoutes: sourceSpecific }] = await Promise.all([
+    configuration.start(identity.prefix, signal),
+    kernel.prepare(options.interfaces),
+  ])
+  if (!sourceSpecific)
+    log.warn(
+      'the kernel has no source-specific routes (CONFIG_IPV6_SUBTREES): no tunnels over IPv6, no way to the Internet through the network',
+    )
+  return { files, identity, control, kernel, cache, registry, configuration, config, sourceSpecific }
+}

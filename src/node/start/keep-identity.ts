@@ -1,0 +1,46 @@
+import type { Logger } from '../../platform/log.ts'
+import type { Identity } from '../identity.ts'
+import { Renewal } from '../renewal.ts'
+import type { Foundation } from './foundation.ts'
+import type { Membership } from './membership.ts'
+import type { NodeComponents, NodeEnd } from './node-components.ts'
+
+interface KeepInit extends Pick<NodeComponents, 'clock'> {
+  readonly foundation: Pick<Foundation, 'files' | 'identity' | 'registry' | 'configuration'>
+  readonly membership: Pick<Membership, 'messages' | 'tunnels'>
+  readonly log: Logger
+  readonly signal: AbortSignal
+  readonly onEnd: (reason: NodeEnd) => void
+}
+
+/** Has our certificate and the CA's renewed when they are due, and the new ones used everywhere. */
+export function keepIdentity({ clock, foundation, membership, log, signal, onEnd }: KeepInit): Renewal {
+  const { files, identity, registry, configuration } = foundation
+  const { messages, tunnels } = membership
+  const inBackground = (what: string, work: Promise<unknown>) => {
+    work.catch((error: unknown) => {
+      if (!signal.aborted) log.error({ err: error }, `${what} failed`)
+    })
+  }
+  const use = (next: Identity) => {
+    identity.replace(next)
+    registry.setIdentity({ prefix: identity.prefix, ...identity.keys })
+    messages.setIdentity()
+    inBackground('starting servers with the new certificate', tunnels.identityRenewed())
+  }
+  const renewal = new Renewal(
+    { registry, clock, log, isRevoked: ({ serial }) => configuration.config.crl.has(serial) },
+    files,
+    () => identity.current,
+    (renewed) => {
+      const before = identity.current
+      log.info({ kind: renewed.kind }, 'renewed')
+      if (renewed.kind === 'certificate') use({ ...before, certificate: renewed.certificate })
+      // The serial of the CA is the network: with another one, everything begins anew.
+      else if (renewed.authority.network !== before.authority.network) onEnd('restart')
+      else use({ ...before, authority: renewed.authority })
+    },
+  )
+  inBackground('renewal', renewal.run(signal))
+  return renewal
+}

@@ -1,0 +1,48 @@
+import type { NodeOptions } from '../../core/options/node-options.ts'
+import type { CleanUp } from '../../platform/clean-up.ts'
+import { RoutedNodes } from '../network-view.ts'
+import { RemoteGateways, throughGateways } from '../remote-gateways.ts'
+import { createBabeldRouter } from '../routing/babeld-router.ts'
+import type { Router } from '../routing/router.ts'
+import { createOpenvpnTransport } from '../transport/openvpn-transport.ts'
+import type { Transport } from '../transport/transport.ts'
+import type { Foundation } from './foundation.ts'
+import type { NodeComponents } from './node-components.ts'
+
+/** What tunnels are made with, and what finds the way over them. Nothing of it runs yet. */
+export interface Links {
+  readonly router: Router
+  /** What the router knows of the network's nodes. */
+  readonly nodes: RoutedNodes
+  readonly transport: Transport
+}
+
+interface LinksInit extends NodeComponents {
+  readonly options: NodeOptions
+  readonly cleanUp: CleanUp
+  readonly foundation: Pick<Foundation, 'files' | 'identity' | 'kernel'>
+}
+
+/** Chooses router and transport. */
+export function prepareLinks({ options, cleanUp, foundation, ...init }: LinksInit): Links {
+  const { processes, clock, log } = init
+  const { files, identity, kernel } = foundation
+  const { runDirectory, logDirectory, stateDirectory, remoteGateways: gateways } = options
+  const daemon = { processes, clock, log, runDirectory, logDirectory }
+  const router = createBabeldRouter({ ...daemon, stateDirectory, extraArguments: options.babelArguments })
+  const nodes = new RoutedNodes(router, identity.current.authority.network, identity.prefix)
+  const openvpn = createOpenvpnTransport({
+    ...daemon,
+    files,
+    extraArguments: options.openvpnArguments,
+    ovpnlog: options.openvpnLogs,
+  })
+  cleanUp.defer(() => openvpn.stop())
+  const transport =
+    gateways.length === 0
+      ? openvpn
+      : throughGateways(openvpn, new RemoteGateways({ kernel, log, gateways }), log)
+  // Before the tunnels: so that it can retract its routes.
+  cleanUp.defer(() => router.stop())
+  return { router, nodes, transport }
+}
