@@ -7,8 +7,14 @@ import { Re6stError } from '../core/errors.ts'
 /** Fields of a subject, in order: X.509 attribute (short name, long name or OID) and value. */
 export type SubjectFields = readonly (readonly [attribute: string, value: string])[]
 
+const COMMON_NAME = '2.5.4.3'
+const SERIAL_NUMBER = '2.5.4.5'
+
 /** The two fields of the subject that the registry sets. */
-const RESERVED = new Set(['2.5.4.3', '2.5.4.5'])
+const RESERVED = new Set([COMMON_NAME, SERIAL_NUMBER])
+
+/** Short for a serial number elsewhere; as an attribute of a subject, nobody but the registry has a use for it. */
+const SERIAL = 'serial'
 
 const COUNTRY = '2.5.4.6'
 
@@ -39,7 +45,7 @@ const ATTRIBUTES: Readonly<Record<string, readonly string[]>> = {
  * @throws Re6stError `OPTION` for an unknown or a reserved attribute
  */
 function attributeOid(attribute: string): string {
-  const oid = oidOf(attribute)
+  const oid = attribute === SERIAL ? SERIAL_NUMBER : oidOf(attribute)
   if (oid === undefined) {
     const known = Object.values(ATTRIBUTES).map(([name]) => name)
     throw new Re6stError(
@@ -78,13 +84,24 @@ export function subjectFieldsOf(pem: string): SubjectFields {
 }
 
 /**
- * `old` with the fields of `given` added; a field given again replaces the old one, where that stood.
+ * Whether a field is the registry's, and yet may be given: scripts do, and every registry puts its own in that place.
+ */
+export const isReplacedByRegistry = (attribute: string): boolean => oidOf(attribute) === SERIAL_NUMBER
+
+/**
+ * `old` with the fields of `given` added; a field given again replaces the old one, where that stood, and an empty one
+ * removes it. What the registry replaces is left out.
  * @throws Re6stError `OPTION` for an attribute that cannot be set, or has no such value
  */
 export function mergeSubjectFields(old: SubjectFields, given: SubjectFields): SubjectFields {
   const merged = new Map(old)
   for (const [attribute, value] of given) {
+    if (isReplacedByRegistry(attribute)) continue
     const oid = attributeOid(attribute)
+    if (value === '') {
+      merged.delete(oid)
+      continue
+    }
     // RFC 5280, appendix A.1.
     if (oid === COUNTRY && !/^[A-Za-z]{2}$/.test(value))
       throw new Re6stError('OPTION', `--req ${attribute} ${value}: a country is two letters, as FR or JP`)

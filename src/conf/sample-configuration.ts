@@ -1,5 +1,8 @@
-/** The option file that a new node starts with: `re6stnet @re6stnet.conf`. */
-export const sampleConfiguration = (registry: string): string => `\
+/**
+ * The option file that a new node starts with: `re6stnet @re6stnet.conf`.
+ * @param country where the machine says that it is; undefined: it does not
+ */
+export const sampleConfiguration = (registry: string, country: string | undefined): string => `\
 # Options of re6stnet, one per line: the long name without dashes, then its values.
 # Start the node with: re6stnet @re6stnet.conf
 # Paths are relative to the directory in which re6stnet is started. "re6stnet --help" lists all options.
@@ -8,7 +11,7 @@ registry ${registry}
 ca ca.crt
 cert cert.crt
 key cert.key
-
+${country === undefined ? '' : `\n# Where this machine is, for others that choose peers by country.\ncountry ${country}\n`}
 # Where logs, sockets and the cache go. The defaults are /var/log, /var/run and /var/lib/re6stnet.
 #log log
 #run run

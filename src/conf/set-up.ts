@@ -17,6 +17,7 @@ import { isInside, networkCidr, nodeAddress, subnetCidr } from '../core/values/p
 import type { RegistryClient } from '../platform/registry-client.ts'
 import {
   generateKey,
+  isReplacedByRegistry,
   makeCertificateRequest,
   mergeSubjectFields,
   type SubjectFields,
@@ -48,6 +49,8 @@ export async function setUp(options: ConfOptions, components: SetUpComponents): 
   if (options.isNeeded) return isMachineInside(await fetchAuthority(options, components)) ? 1 : 0
   // A mistake in --req must not show after a token was mailed.
   mergeSubjectFields([], options.subject)
+  for (const [attribute] of options.subject.filter(([attribute]) => isReplacedByRegistry(attribute)))
+    components.warn(`--req ${attribute} is not used: the registry sets this attribute`)
   await directory.ensureWritable()
   const authority = await fetchAuthority(options, components)
   await keepAuthority(authority, components)
@@ -235,12 +238,12 @@ async function keepCertificate(pem: string, { directory, print, warn }: SetUpCom
 }
 
 async function finish(
-  { registry }: ConfOptions,
+  { registry, location }: ConfOptions,
   { network }: Authority,
   certificate: NodeCertificate,
   { directory, print }: SetUpComponents,
 ): Promise<void> {
-  if (await directory.writeNew('re6stnet.conf', sampleConfiguration(registry.href)))
+  if (await directory.writeNew('re6stnet.conf', sampleConfiguration(registry.href, location?.split(',')[0])))
     print(`${directory.file('re6stnet.conf')}: sample configuration, to be adapted`)
   const renewal = new Date(renewalDueMs(certificate)).toISOString().slice(0, 10)
   const end = new Date(certificate.notAfterMs).toISOString().slice(0, 10)

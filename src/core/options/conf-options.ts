@@ -60,7 +60,7 @@ export const CONF_OPTIONS = {
   subject: repeated(subjectField, {
     names: ['-r', '--req'],
     group: NODE,
-    help: 'field of the subject of the certificate, e.g. -r O "Example Ltd"; CN and serialNumber are the registry\'s',
+    help: 'field of the subject of the certificate, e.g. -r O "Example Ltd"; an empty value removes it; CN and serialNumber are the registry\'s',
     since,
   }),
   email: optional(nonEmpty('EMAIL'), {
@@ -86,7 +86,7 @@ export const CONF_OPTIONS = {
   location: optional(location, {
     names: ['--location'],
     group: NODE,
-    help: 'country and continent to get a prefix for, e.g. FR,EU',
+    help: 'country and continent to get a prefix for, e.g. FR,EU; a new option file advertises the country',
     otherwise: "default: the registry looks this machine's address up",
     since,
   }),

@@ -9,8 +9,9 @@ import type { PlainValue } from './value-types.ts'
  *   not        := 'not' not | comparison
  *   comparison := value (('==' | '!=' | '<' | '<=' | '>' | '>=' | ['not'] 'in' | 'is' ['not']) value)*
  *   value      := name | text | number | 'None' | 'True' | 'False' | '(' or ')' | '[' list ']' | '(' list ')'
+ *               | 'len' '(' or ')'
  *
- * There are no calls, no attributes and no arithmetic: an expression can only look at the options.
+ * There are no other calls, no attributes and no arithmetic: an expression can only look at the options.
  */
 
 /** A part of an expression, ready to be evaluated. Fails only for values that cannot be compared. */
@@ -40,6 +41,9 @@ const CONSTANTS: ReadonlyMap<string, PlainValue> = new Map([
 ])
 
 const KEYWORDS = new Set(['and', 'or', 'not', 'in', 'is', ...CONSTANTS.keys()])
+
+/** The only function that there is. */
+const LENGTH = 'len'
 
 /** Evaluates an expression over named values. The reason of a refusal says what is wrong and where. */
 export function evaluateTest(expression: string, names: ReadonlyMap<string, PlainValue>): Result<PlainValue> {
@@ -174,6 +178,7 @@ class Parser {
   }
 
   #named(name: string): Node {
+    if (name === LENGTH && this.#take('(')) return this.#length()
     const value = CONSTANTS.get(name)
     if (value !== undefined) return constant(value)
     if (KEYWORDS.has(name)) throw new SyntaxMistake(`${name} is not expected there`)
@@ -182,6 +187,18 @@ class Parser {
         `${name} is no option; there are ${[...this.#names.keys()].sort().join(', ')}; a text needs quotes`,
       )
     return (names) => ok(names.get(name) ?? null)
+  }
+
+  #length(): Node {
+    const operand = this.#or()
+    if (!this.#take(')')) throw new SyntaxMistake(') is missing')
+    return (names) => {
+      const value = operand(names)
+      if (!value.ok) return value
+      return typeof value.value === 'string' || Array.isArray(value.value)
+        ? ok(value.value.length)
+        : refuse(`${LENGTH}(${textOf(value.value)}): neither a list nor a text`)
+    }
   }
 
   #negative(): Node {

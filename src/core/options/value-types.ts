@@ -120,9 +120,9 @@ export const countryCode: ValueType<string> = oneWord('CODE', (word) =>
     : refuse(`${JSON.stringify(word)} must be a country code of two letters, like FR`),
 )
 
-/** Country and continent, e.g. `FR,EU`. */
+/** Country and continent, e.g. `FR,EU`: a registry refuses one of them alone. */
 export const location: ValueType<string> = oneWord('COUNTRY,CONTINENT', (word) =>
-  /^[A-Za-z]{2}(,[A-Za-z]{2})?$/.test(word)
+  /^[A-Za-z]{2},[A-Za-z]{2}$/.test(word)
     ? ok(word.toUpperCase())
     : refuse(`${JSON.stringify(word)} must be a country and its continent, like FR,EU`),
 )

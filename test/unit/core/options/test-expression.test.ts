@@ -40,6 +40,8 @@ describe('expressions mean what they mean in Python', () => {
     ["('a',)", ['a']],
     ['()', []],
     ['(verbose)', 2],
+    ['len(pp) == 1', true],
+    ["len('ab')", 2],
     ['-1', -1],
     ["'a\\'b'", "a'b"],
     ['True and False or True', true],
