@@ -27,7 +27,7 @@ const OF_NPM = new Set(['ci', 'install', 'link'])
 
 /** Option files that are named in the documents. */
 const OPTION_FILES: Readonly<Record<string, string>> = {
-  're6stnet.conf': sampleConfiguration('http://re6st.example.com/'),
+  're6stnet.conf': sampleConfiguration('http://re6st.example.com/', 'FR'),
   're6st-registry.conf': 'ca ca.crt\nkey ca.key\n',
 }
 const readFile: ReadFile = (file) => {
