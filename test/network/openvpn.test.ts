@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -6,7 +6,9 @@ import { insideNamespace } from '../../lab/namespace.ts'
 import { waitFor } from '../../lab/wait-for.ts'
 import { prefixOfBits } from '../../src/core/values/prefix.ts'
 import type { Admission, TunnelPeer } from '../../src/node/transport/transport.ts'
+import { systemClock } from '../../src/platform/clock.ts'
 import { systemProcesses } from '../../src/platform/processes.ts'
+import { copyWithAttributes } from '../support/certificates.ts'
 import {
   addressOfA,
   connect,
@@ -217,6 +219,69 @@ describe('with a peer that is not ours', () => {
   }
 })
 
+describe('a hostile server', () => {
+  /** What a server can say that would change a machine, a tunnel or a process; and what it may say. */
+  const PUSHED = [
+    ...['redirect-gateway def1 ipv6', 'route-gateway 10.9.9.1', 'ifconfig 10.9.9.2 255.255.255.0'],
+    ...['topology subnet', 'route 198.18.0.0 255.254.0.0', 'route-metric 1', 'tun-ipv6'],
+    ...['ifconfig-ipv6 fd99::2/64 fd99::1', 'route-ipv6 2000::/3', 'route-ipv6-gateway fd99::1'],
+    ...['tun-mtu 1000', 'inactive 1', 'ping 1', 'ping-exit 2', 'session-timeout 1', 'sndbuf 2048'],
+    ...['setenv-safe IFS x', 'dhcp-option DNS 10.9.9.1', 'register-dns', 'reneg-sec 5', 'auth-token x'],
+    ...['comp-lzo yes', 'persist-tun', 'socket-flags TCP_NODELAY', 'echo x', 'explicit-exit-notify 30'],
+    'setenv-safe external_ip 198.51.100.9',
+  ]
+  for (const protocol of ['tcp', 'udp'] as const) {
+    it(`changes no address, no route, no MTU and no time of its client (${protocol})`, async () => {
+      const server = bench.openvpn('a', [
+        ...pythonArguments('registry-node', protocol, true, true).filter((each) => each !== '--persist-tun'),
+        ...['--dev', 'peer', '--mode', 'server', '--tls-server', '--dh', 'none', '--max-clients', '10'],
+        ...['--proto', protocol === 'tcp' ? 'tcp4-server' : 'udp4', '--port', '1194'],
+        ...PUSHED.flatMap((option) => ['--push', option]),
+      ])
+      await waitFor(() => server.lines.some((line) => line.includes('Initialization Sequence Completed')), {
+        what: 'the server to listen',
+        deadlineMs: 15_000,
+      })
+      const machine = async () => ({
+        routes: await bench.run('b', 'sh', '-c', 'ip -o route show table all; ip -o -6 route show table all'),
+        addresses: await bench.run('b', 'ip', '-br', '-4', 'addr'),
+        rules: await bench.run('b', 'sh', '-c', 'ip rule; ip -6 rule'),
+      })
+      const before = await machine()
+      const { events } = connect(bench.transport('b', 'node-a'), [remoteA(protocol)])
+      expect(await events.next('up', { deadlineMs: 20_000 })).toMatchObject({
+        externalAddress: '198.51.100.9',
+      })
+      const after = await machine()
+      // Its link-local address and what the kernel makes of that is all that is new.
+      const isNew = (line: string) =>
+        !before.routes.includes(line) && !/ (?:fe80:|ff00::\/8)/.test(` ${line}`)
+      expect(after.routes.split('\n').filter(isNew)).toEqual([])
+      expect(after.addresses.replace(/^re6stnet1.*\n/m, '')).toBe(before.addresses)
+      expect(after.rules).toBe(before.rules)
+      const tap = await bench.run('b', 'ip', 'addr', 'show', 're6stnet1')
+      expect(tap).toContain(protocol === 'udp' ? 'mtu 1280' : 'mtu 1500')
+      expect(tap.match(/inet6? \S+/g)).toEqual([expect.stringMatching(/^inet6 fe80:/)])
+      // Longer than the time limits that were pushed.
+      await systemClock.sleep(4_000)
+      expect(events.all.map(({ kind }) => kind)).not.toContain('down')
+    })
+  }
+
+  it('cannot make itself a router by what it sends through the tunnel', async () => {
+    await listen(bench.transport('a', 'registry-node'))
+    await bench.run('b', 'sysctl', '-qw', 'net.ipv6.conf.default.accept_ra=2')
+    const { events } = connect(bench.transport('b', 'node-a'), [remoteA('tcp')])
+    await events.next('up')
+    for (const setting of [
+      ...['ipv6/conf/re6stnet1/accept_ra', 'ipv6/conf/re6stnet1/accept_redirects'],
+      ...['ipv6/conf/re6stnet1/accept_source_route', 'ipv4/conf/re6stnet1/accept_redirects'],
+      ...['ipv4/conf/re6stnet1/accept_source_route', 'ipv4/conf/re6stnet1/rp_filter'],
+    ])
+      expect((await bench.run('b', 'sysctl', '-n', `net/${setting}`)).trim(), setting).toBe('0')
+  })
+})
+
 describe('a client tunnel that fails says why', () => {
   it('when nobody listens, after three attempts', async () => {
     const { events } = connect(bench.transport('b', 'node-a'), [remoteA('tcp')])
@@ -367,21 +432,35 @@ describe('a server', () => {
       asked.push(peer)
       return revoked ? { admit: false, reason: 'the certificate is revoked' } : { admit: true }
     }
-    const a = bench.transport('a', 'registry-node', { extraArguments: ['--reneg-sec', '2'] })
+    const a = bench.transport('a', 'registry-node', { extraArguments: ['--reneg-sec', '8'] })
     const { events: atServer } = await listen(a, { admit })
     const { events } = connect(bench.transport('b', 'node-a'), [remoteA('tcp')])
     await events.next('up')
-    await waitFor(() => asked.length >= 2, { what: 'a renegotiation', deadlineMs: 10_000 })
+    await waitFor(() => asked.length >= 2, { what: 'a renegotiation', deadlineMs: 30_000 })
     expect(asked[1]).toEqual({ prefix: NODE_A, serial: 2n })
     const address = await linkLocal('a', 're6stnet-tcp')
     await waitFor(() => pings('re6stnet1', address), { what: 'a ping with the new keys', deadlineMs: 3_000 })
     revoked = true
-    expect((await events.next('down', { deadlineMs: 20_000 })).reason).toBe(
+    expect((await events.next('down', { deadlineMs: 30_000 })).reason).toBe(
       'refused by the peer: the certificate is revoked',
     )
     expect((await atServer.next('client-down', { deadlineMs: 10_000 })).reason).toBe(
       'the certificate is revoked',
     )
+  })
+
+  it('goes on with all its clients, whatever one of them has in its certificate', async () => {
+    const files = { ...bench.files('node-b'), cert: join(bench.directory, 'many-attributes.crt') }
+    const original = readFileSync(bench.files('node-b').cert, 'utf8')
+    writeFileSync(files.cert, await copyWithAttributes(original, 1_500))
+    const { events } = await listen(bench.transport('a', 'registry-node'))
+    const honest = connect(bench.transport('b', 'node-a'), [remoteA('tcp')])
+    await honest.events.next('up', { deadlineMs: 20_000 })
+    const hostile = bench.transport('b', 'node-b', { files })
+    const { events: atHostile } = connect(hostile, [remoteA('tcp')], { iface: 're6stnet2' })
+    await atHostile.next('up', { deadlineMs: 30_000 })
+    expect(events.all.map(({ kind }) => kind)).toEqual(['listening', 'client-up', 'client-up'])
+    expect(honest.events.all.map(({ kind }) => kind)).not.toContain('down')
   })
 
   it('that is not wanted any more while it starts leaves nothing', async () => {

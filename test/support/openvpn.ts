@@ -20,6 +20,7 @@ import type {
 import { systemClock } from '../../src/platform/clock.ts'
 import { silentLog } from '../../src/platform/log.ts'
 import { type Processes, type RunningProcess, systemProcesses } from '../../src/platform/processes.ts'
+import type { Sysctls } from '../../src/platform/sysctls.ts'
 import { vectors } from './vectors.ts'
 
 /** Names of certificates in the vectors. */
@@ -116,6 +117,7 @@ export async function createBench(): Promise<OpenvpnBench> {
       const runDirectory = mkdtempSync(join(directory, 'run-'))
       const transport = createOpenvpnTransport({
         processes: processesIn(namespaceOf(side)),
+        sysctls: sysctlsIn(namespaceOf(side)),
         clock: systemClock,
         log: silentLog,
         runDirectory,
@@ -172,6 +174,17 @@ function processesIn(namespace: string): Processes {
       systemProcesses.run(...insideNamespace(namespace, [command, ...args]), options),
   }
 }
+
+/** The kernel's settings of a namespace. */
+const sysctlsIn = (namespace: string): Sysctls => ({
+  async read(path) {
+    const { stdout } = await capture(namespace, ['cat', `/proc/sys/${path}`])
+    return stdout.trim() === '' ? undefined : stdout.trim()
+  },
+  async write(path, value) {
+    await capture(namespace, ['sysctl', '-qw', `${path}=${value}`])
+  },
+})
 
 /** Keeps events, and waits for one. */
 export class Events<Event extends { readonly kind: string }> {

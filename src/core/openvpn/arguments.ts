@@ -74,9 +74,33 @@ export const serverArguments = (server: ServerArguments): string[] => [
   ...commonArguments(server),
 ]
 
+/**
+ * What a server may tell a client: which of our addresses it sees, and what both must know of each other to exchange
+ * packets (a cipher is one of those that we offer, or refused). A server is anybody of the network: left to itself,
+ * OpenVPN would take addresses, routes to everything, an MTU, time limits and compression from it. The first filter
+ * that a pushed option begins with decides, and an option begins with nothing, whatever it is.
+ */
+const PUSHED_OPTIONS = [
+  'setenv-safe external_ip ',
+  'peer-id ',
+  'cipher ',
+  'protocol-flags ',
+  'key-derivation ',
+]
+
+const PULL_FILTERS = [
+  ...PUSHED_OPTIONS.flatMap((option) => ['--pull-filter', 'accept', option]),
+  ...['--pull-filter', 'ignore', ''],
+]
+
+/** Should anything get past the filters: OpenVPN changes neither addresses nor routes of this machine. */
+const NO_EXECUTION = ['--ifconfig-noexec', '--route-noexec']
+
 /** Command line of a client: it waits for our word before each attempt, so that we count them. */
 export const clientArguments = (client: ClientArguments): string[] => [
   ...['--client', '--nobind', '--management-up-down'],
+  ...PULL_FILTERS,
+  ...NO_EXECUTION,
   ...client.remotes.flatMap(({ host, port, protocol }) => [
     ...['--remote', host, String(port), CLIENT_PROTOCOLS[protocol]],
   ]),
@@ -99,6 +123,9 @@ function commonArguments(tunnel: TunnelArguments): string[] {
     ...['--dev-type', 'tap', '--dev', tunnel.iface, '--verb', '3'],
     ...['--ca', tunnel.files.ca, '--cert', tunnel.files.cert, '--key', tunnel.files.key],
     ...cipherArguments(tunnel.encrypt),
+    // Otherwise it makes a variable of each attribute of a peer's subject, and looks through all of them for each: with
+    // a certificate of a thousand attributes, a server forwards nothing for seconds.
+    ...['--x509-track', 'CN'],
     ...['--ping', String(helloS), '--ping-exit', String(SILENT_HELLOS * helloS)],
     ...['--management', tunnel.managementSocket, 'unix', '--management-client', '--management-hold'],
     ...tunnel.extraArguments,

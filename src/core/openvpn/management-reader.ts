@@ -1,18 +1,34 @@
 import { ok, type Result, refuse } from '../result.ts'
 import { type BlockHead, type ManagementLine, parseManagementLine } from './management-line.ts'
 
-/** The variables that OpenVPN tells about a client or a connection. */
-export type Environment = ReadonlyMap<string, string>
+/** The variables that we read. */
+const VARIABLES = [
+  'common_name',
+  'tls_serial_0',
+  'untrusted_ip',
+  'untrusted_ip6',
+  'untrusted_port',
+  'OPENVPN_external_ip',
+] as const
+
+type Variable = (typeof VARIABLES)[number]
+
+/**
+ * What OpenVPN tells about a client or a connection, as far as we read it. The peer chooses how many others there are
+ * (`IV_…`, the parts of its subject): they are passed over, for a server's conversation is about all of its clients.
+ */
+export type Environment = ReadonlyMap<Variable, string>
 
 /** What OpenVPN said: a line that stands for itself, or a whole block with its environment. */
 export type ManagementMessage =
   | Exclude<ManagementLine, BlockHead | { kind: 'environment' } | { kind: 'environment-end' }>
   | (BlockHead & { readonly environment: Environment })
 
-/** The longest line of OpenVPN that we have seen is a certificate subject of some hundred bytes. */
-const LONGEST_LINE = 65_536
-/** OpenVPN itself tells about sixty; the peer chooses some of them (`IV_…`, parts of its subject). */
-const MOST_VARIABLES = 1_000
+/**
+ * Longer lines are cut: they hold what a peer chose, such as the subject of its certificate, and must not end the
+ * conversation about all others. What we read of a line is some hundred bytes.
+ */
+const LONGEST_LINE = 16_384
 
 /**
  * Turns the bytes of a management connection into messages. After a refusal the reader is of no more use: what follows
@@ -22,14 +38,15 @@ export class ManagementReader {
   readonly #decoder = new TextDecoder()
   #rest = ''
   #head: BlockHead | undefined
-  #environment = new Map<string, string>()
+  #environment = new Map<Variable, string>()
 
   /** The messages that this chunk completes. */
   push(chunk: Uint8Array): Result<ManagementMessage[]> {
     this.#rest += this.#decoder.decode(chunk, { stream: true })
     const lines = this.#rest.split(/\r?\n/)
     this.#rest = lines.pop() ?? ''
-    if (this.#rest.length > LONGEST_LINE) return refuse('a line without an end')
+    // Cut now, so that the rest of it costs no memory.
+    if (this.#rest.length > LONGEST_LINE) this.#rest = this.#rest.slice(0, LONGEST_LINE)
     const messages: ManagementMessage[] = []
     for (const line of lines) {
       if (line === '') continue
@@ -56,8 +73,8 @@ export class ManagementReader {
         return ok(undefined)
       case 'environment':
         // Blocks of kinds that we do not know have an environment too: without a head it is passed over.
-        if (this.#head) this.#environment.set(line.name, line.value)
-        return this.#environment.size > MOST_VARIABLES ? refuse('too many variables') : ok(undefined)
+        if (this.#head && isRead(line.name)) this.#environment.set(line.name, line.value)
+        return ok(undefined)
       case 'environment-end': {
         const head = this.#head
         this.#head = undefined
@@ -68,3 +85,5 @@ export class ManagementReader {
     }
   }
 }
+
+const isRead = (name: string): name is Variable => VARIABLES.some((variable) => variable === name)

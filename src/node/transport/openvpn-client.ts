@@ -47,7 +47,7 @@ export class OpenvpnClient implements ClientTunnel {
     this.#context = context
     this.#helloIntervalMs = helloIntervalMs
     this.spec = spec
-    this.#tap = createTap(context.processes, spec.iface)
+    this.#tap = createTap(context, spec.iface)
     this.#process = new OpenvpnProcess(context, {
       iface: spec.iface,
       argumentsFor,

@@ -13,12 +13,14 @@ import {
   type Processes,
   type RunningProcess,
 } from '../../platform/processes.ts'
+import type { Sysctls } from '../../platform/sysctls.ts'
 import { type ManagementConnection, openManagementConnection } from './management-connection.ts'
 import { type ManagementSocket, openManagementSocket } from './management-socket.ts'
 
 /** What every OpenVPN process of a node has in common. */
 export interface OpenvpnContext {
   readonly processes: Processes
+  readonly sysctls: Sysctls
   readonly clock: Clock
   readonly log: Logger
   readonly runDirectory: string

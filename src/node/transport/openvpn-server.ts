@@ -91,7 +91,7 @@ export class OpenvpnServer implements TunnelServer {
   }
 
   #start(): OpenvpnProcess {
-    const tap = createTap(this.#context.processes, this.spec.iface)
+    const tap = createTap(this.#context, this.spec.iface)
     const process: OpenvpnProcess = new OpenvpnProcess(this.#context, {
       iface: this.spec.iface,
       argumentsFor: this.#argumentsFor,

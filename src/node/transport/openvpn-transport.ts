@@ -12,6 +12,7 @@ import { subnetNameOf } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Processes } from '../../platform/processes.ts'
+import { procSysctls, type Sysctls } from '../../platform/sysctls.ts'
 import { OpenvpnClient } from './openvpn-client.ts'
 import type { OpenvpnContext } from './openvpn-process.ts'
 import { OpenvpnServer } from './openvpn-server.ts'
@@ -32,6 +33,8 @@ export interface OpenvpnTransportOptions {
   readonly ovpnlog: boolean
   /** How often, at most, traffic counters are brought up to date. @default 10000 */
   readonly trafficIntervalMs?: number
+  /** The settings of the kernel of where the processes run. @default this machine's */
+  readonly sysctls?: Sysctls
 }
 
 /** Until the network's are known. Encrypted tunnels connect to those that would rather not be, too. */
@@ -53,6 +56,7 @@ export function createOpenvpnTransport(options: OpenvpnTransportOptions): Transp
 
   const context: OpenvpnContext = {
     processes,
+    sysctls: options.sysctls ?? procSysctls,
     clock,
     log,
     runDirectory,

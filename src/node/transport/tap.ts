@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { isDatagram } from '../../core/openvpn/arguments.ts'
 import type { TunnelProtocol } from '../../core/values/address-list.ts'
+import type { Logger } from '../../platform/log.ts'
 import type { Processes } from '../../platform/processes.ts'
-import { procSysctls } from '../../platform/sysctls.ts'
+import type { Sysctls } from '../../platform/sysctls.ts'
 
 /**
  * MTU of a tap whose packets travel in UDP: the least that IPv6 takes (RFC 8200, section 5). A full packet of it is at
@@ -16,6 +17,23 @@ const DATAGRAM_TAP_MTU = 1280
 /** Over TCP a packet is a piece of a stream: its size does not matter. */
 const STREAM_TAP_MTU = 1500
 
+/**
+ * What is 0 for a tap, whatever the machine has for new interfaces. The other end is another node, which must not
+ * give us addresses, default routes or another way by itself: routers are who the routing daemon says.
+ */
+const settingsOf = (iface: string): readonly string[] => [
+  ...['accept_ra', 'accept_redirects', 'accept_source_route'].map((name) => `net/ipv6/conf/${iface}/${name}`),
+  ...['accept_redirects', 'accept_source_route'].map((name) => `net/ipv4/conf/${iface}/${name}`),
+  // A tap has no IPv4 address: the kernel would drop all IPv4 that comes from there and goes back another way.
+  `net/ipv4/conf/${iface}/rp_filter`,
+]
+
+interface TapContext {
+  readonly processes: Processes
+  readonly sysctls: Sysctls
+  readonly log: Logger
+}
+
 /** Sets up the tap of one OpenVPN process. */
 export interface Tap {
   /** Makes it usable, link-local address included. May be repeated. @throws Re6stError `DAEMON` if `ip` fails */
@@ -27,12 +45,19 @@ export interface Tap {
  * needs no duplicate address detection, which would take 1 to 2 s: 64 random bits (RFC 7217 allows it) have no
  * duplicate. It is there before the interface is up: the routing daemon finds it at the event that tells of the link.
  */
-export function createTap(processes: Processes, iface: string): Tap {
+export function createTap({ processes, sysctls, log }: TapContext, iface: string): Tap {
   const address = `fe80::${[...randomBytes(8).toString('hex').matchAll(/.{4}/g)].join(':')}`
+  const clear = async (path: string) => {
+    // Not there: a kernel without IPv6, or an interface that has gone again.
+    if ([undefined, '0'].includes(await sysctls.read(path))) return
+    await sysctls
+      .write(path, '0')
+      .catch((error: unknown) => log.warn({ err: error, path }, 'cannot be set to 0'))
+  }
   return {
     async raise(protocol) {
-      // A tap has no IPv4 address: the kernel would drop all IPv4 that comes from there and goes back another way.
-      void procSysctls.write(`net/ipv4/conf/${iface}/rp_filter`, '0').catch(() => {})
+      // Before it is up: there is no moment in which a peer finds it otherwise.
+      await Promise.all(settingsOf(iface).map(clear))
       const mtu = isDatagram(protocol) ? DATAGRAM_TAP_MTU : STREAM_TAP_MTU
       const commands = [
         `link set dev ${iface} addrgenmode none mtu ${mtu}`,

@@ -4,6 +4,7 @@ import {
   externalAddressOption,
   remoteEndOf,
 } from '../../../../src/core/openvpn/environment.ts'
+import type { Environment } from '../../../../src/core/openvpn/management-reader.ts'
 import { fc, test } from '../../../support/property.ts'
 
 const GOOD = {
@@ -12,7 +13,8 @@ const GOOD = {
   untrusted_ip: '192.0.2.7',
   untrusted_port: '40000',
 }
-const endOf = (variables: Record<string, string>) => remoteEndOf(new Map(Object.entries(variables)))
+const endOf = (variables: Readonly<Record<string, string>>) =>
+  remoteEndOf(new Map(Object.entries(variables)) as ReadonlyMap<string, string> as Environment)
 
 describe('the environment of a connection', () => {
   it('tells who the other end is', () => {

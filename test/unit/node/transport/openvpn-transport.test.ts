@@ -171,7 +171,7 @@ describe('an OpenVPN', () => {
 
   it('that answers without being asked is ended and restarted', async () => {
     const { transport } = transportOver([
-      behaves(CONNECTED, 'SUCCESS: pid=1', 'SUCCESS: pid=1'),
+      later(behaves(CONNECTED), 'SUCCESS: pid=1\nSUCCESS: pid=1\n'),
       behaves(CONNECTED),
     ])
     const { events } = await listen(transport)
