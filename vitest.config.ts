@@ -1,8 +1,15 @@
 import { defineConfig } from 'vitest/config'
 
+/** Scenarios that need the machine for themselves: they start more processes than two cores bear beside others. */
+const ALONE = ['test/network/demo.test.ts']
+
+/** What is alike in all network scenarios. They need root, /dev/net/tun and the daemons. */
+const network = { testTimeout: 180_000, hookTimeout: 180_000 }
+
 /**
- * `unit` runs anywhere; `network` needs root, /dev/net/tun and the daemons, and runs its files one after another (those in
- * test/network/slow are left out of the usual `npm test`); `long` takes many minutes.
+ * `unit` runs anywhere. `network` runs its files side by side: they wait more than they compute, and each lab has its own
+ * names (those in test/network/slow are left out of the usual `npm test`). `alone` comes after them, one file after another.
+ * `long` takes many minutes.
  */
 export default defineConfig({
   test: {
@@ -10,17 +17,31 @@ export default defineConfig({
     globalSetup: './test/support/build.ts',
     projects: [
       {
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
       },
       {
         test: {
           name: 'network',
           include: ['test/network/**/*.test.ts'],
+          exclude: ALONE,
+          maxWorkers: 4,
+          sequence: { groupOrder: 2 },
+          ...network,
+        },
+      },
+      {
+        test: {
+          name: 'alone',
+          include: ALONE,
           fileParallelism: false,
-          testTimeout: 180_000,
-          // A machine shared with others may stand still for longer than any deadline. Who works on the code wants to know at once.
-          retry: process.env['CI'] ? 2 : 0,
-          hookTimeout: 180_000,
+          sequence: { groupOrder: 3 },
+          ...network,
         },
       },
       {
@@ -30,6 +51,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 1_800_000,
+          sequence: { groupOrder: 4 },
         },
       },
     ],

@@ -21,7 +21,10 @@ const { networkObstacles, extraObstacles } = setUp({
     ...(isLong ? { ...PACKAGING_PACKAGES, ...MACHINE_PACKAGES } : {}),
   },
 })
-const projects = ['unit', ...(networkObstacles.length > 0 ? [] : isLong ? ['network', 'long'] : ['network'])]
+const projects = [
+  'unit',
+  ...(networkObstacles.length > 0 ? [] : ['network', 'alone', ...(isLong ? ['long'] : [])]),
+]
 const sayWhatIsNotRun = () => {
   const parts = {
     'network scenarios (test/network)': networkObstacles,
