@@ -2,43 +2,17 @@ import 'reflect-metadata'
 import { createPublicKey, generateKeyPair, type KeyObject, webcrypto, X509Certificate } from 'node:crypto'
 import { promisify } from 'node:util'
 import { type JsonName, Pkcs10CertificateRequestGenerator } from '@peculiar/x509'
+import { COMMON_NAME, COUNTRY, SERIAL_NUMBER, SUBJECT_ATTRIBUTES } from '../core/crypto/subject-attributes.ts'
 import { Re6stError } from '../core/errors.ts'
 
 /** Fields of a subject, in order: X.509 attribute (short name, long name or OID) and value. */
 export type SubjectFields = readonly (readonly [attribute: string, value: string])[]
-
-const COMMON_NAME = '2.5.4.3'
-const SERIAL_NUMBER = '2.5.4.5'
 
 /** The two fields of the subject that the registry sets. */
 const RESERVED = new Set([COMMON_NAME, SERIAL_NUMBER])
 
 /** Short for a serial number elsewhere; as an attribute of a subject, nobody but the registry has a use for it. */
 const SERIAL = 'serial'
-
-const COUNTRY = '2.5.4.6'
-
-/** OpenSSL's names for the attributes that people put into subjects, by OID. */
-const ATTRIBUTES: Readonly<Record<string, readonly string[]>> = {
-  '2.5.4.3': ['CN', 'commonName'],
-  '2.5.4.4': ['SN', 'surname'],
-  '2.5.4.5': ['serialNumber'],
-  '2.5.4.6': ['C', 'countryName'],
-  '2.5.4.7': ['L', 'localityName'],
-  '2.5.4.8': ['ST', 'stateOrProvinceName'],
-  '2.5.4.9': ['street', 'streetAddress'],
-  '2.5.4.10': ['O', 'organizationName'],
-  '2.5.4.11': ['OU', 'organizationalUnitName'],
-  '2.5.4.12': ['title'],
-  '2.5.4.13': ['description'],
-  '2.5.4.17': ['postalCode'],
-  '2.5.4.41': ['name'],
-  '2.5.4.42': ['GN', 'givenName'],
-  '2.5.4.43': ['initials'],
-  '1.2.840.113549.1.9.1': ['emailAddress'],
-  '0.9.2342.19200300.100.1.1': ['UID', 'userId'],
-  '0.9.2342.19200300.100.1.25': ['DC', 'domainComponent'],
-}
 
 /**
  * The OID of a subject attribute that the user may set.
@@ -47,7 +21,7 @@ const ATTRIBUTES: Readonly<Record<string, readonly string[]>> = {
 function attributeOid(attribute: string): string {
   const oid = attribute === SERIAL ? SERIAL_NUMBER : oidOf(attribute)
   if (oid === undefined) {
-    const known = Object.values(ATTRIBUTES).map(([name]) => name)
+    const known = Object.values(SUBJECT_ATTRIBUTES).map(([name]) => name)
     throw new Re6stError(
       'OPTION',
       `--req ${attribute}: unknown attribute; known are an OID or one of ${known.join(', ')}`,
@@ -62,7 +36,7 @@ function attributeOid(attribute: string): string {
 const oidOf = (attribute: string): string | undefined =>
   /^\d+(\.\d+)+$/.test(attribute)
     ? attribute
-    : Object.keys(ATTRIBUTES).find((oid) => ATTRIBUTES[oid]?.includes(attribute))
+    : Object.keys(SUBJECT_ATTRIBUTES).find((oid) => SUBJECT_ATTRIBUTES[oid]?.includes(attribute))
 
 /**
  * The fields of an existing certificate that a new request carries over.

@@ -1,6 +1,8 @@
+import { X509Certificate } from 'node:crypto'
 import { FreeSpace } from '../core/allocation/free-space.ts'
 import { readNodeCertificate } from '../core/crypto/certificate.ts'
 import { Re6stError } from '../core/errors.ts'
+import { ok, type Result } from '../core/result.ts'
 import { ADDRESS_BITS, isBits } from '../core/values/bits.ts'
 import { type CertificateRow, RESERVED } from './database/database.ts'
 import type { Store } from './database/store.ts'
@@ -28,6 +30,14 @@ export interface IssuedCertificate {
   readonly notAfterMs: number
 }
 
+/** A certificate of the database that the registry cannot use: its prefix stays occupied until it is revoked. */
+export interface Unreadable {
+  readonly prefix: string
+  readonly reason: string
+  /** Of one that can be read at least so far: OpenVPN may accept it. */
+  readonly serial: number | undefined
+}
+
 type Used = { readonly kind: 'used'; readonly row: CertificateRow }
 /** What the database must hold for a prefix; a reservation stands there as free, so that a crash leaves no half of it. */
 type Place = { readonly kind: 'free' } | { readonly kind: 'pending' } | Used
@@ -44,6 +54,7 @@ export class Ledger {
   readonly #prefixesByEmail = new Map<string, Set<string>>()
   readonly #subjectSerials = new SmallestFree()
   readonly #occupied = new Set<string>()
+  readonly #unreadable = new Map<string, Unreadable>()
   /** Prefixes whose row in the database is not what it must be. */
   readonly #dirty = new Map<string, Place | undefined>()
   /** Written in a transaction that has not ended. */
@@ -58,7 +69,7 @@ export class Ledger {
       if (!isBits(row.prefix)) continue
       if (row.cert === null) free.push(row.prefix)
       else if (row.cert === RESERVED) this.#occupied.add(row.prefix)
-      else this.#hold(holderOf(row))
+      else this.#load(row)
     }
     this.#free = new FreeSpace(free)
     store.onTransactionEnd((isCommitted) => {
@@ -77,6 +88,11 @@ export class Ledger {
 
   get size(): number {
     return this.#holders.size
+  }
+
+  /** Certificates that were in the database when it was opened, and that the registry cannot use. */
+  unreadable(): IterableIterator<Unreadable> {
+    return this.#unreadable.values()
   }
 
   holder(prefix: string): Holder | undefined {
@@ -98,7 +114,7 @@ export class Ledger {
   }
 
   isUsed(prefix: string): boolean {
-    return this.#holders.has(prefix) || this.#occupied.has(prefix)
+    return this.#holders.has(prefix) || this.#occupied.has(prefix) || this.#unreadable.has(prefix)
   }
 
   /**
@@ -151,11 +167,13 @@ export class Ledger {
     this.#settle({ ...reservation, email, notAfterMs: notAfterMs - (notAfterMs % 1000) }, pem)
   }
 
-  /** A certificate takes the place of the one before, with the same prefix. */
+  /** A certificate takes the place of the one before, with the same prefix. @throws if it cannot be read */
   replace(prefix: string, pem: string): void {
     const before = this.#holders.get(prefix)
+    const holder = holderOf({ prefix, email: before?.email ?? null, cert: pem })
+    if (!holder.ok) throw new Error(holder.reason)
     if (before) this.#forget(before)
-    this.#settle(holderOf({ prefix, email: before?.email ?? null, cert: pem }), pem)
+    this.#settle(holder.value, pem)
     // The subject serial is the same: the one before gave it back.
     this.#subjectSerials.takeThis(this.#holders.get(prefix)?.subjectSerial ?? 0)
   }
@@ -205,6 +223,14 @@ export class Ledger {
     return this.#lastSerial
   }
 
+  /** One row that cannot be read must not keep the network from being served. */
+  #load(row: CertificateRow): void {
+    const holder = holderOf(row)
+    if (holder.ok) this.#hold(holder.value)
+    else
+      this.#unreadable.set(row.prefix, { prefix: row.prefix, reason: holder.reason, serial: serialOf(row) })
+  }
+
   #hold(holder: Holder): void {
     this.#holders.set(holder.prefix, holder)
     this.#prefixBySerial.set(holder.serial, holder.prefix)
@@ -223,13 +249,19 @@ export class Ledger {
   }
 }
 
-function holderOf({ prefix, email, cert }: CertificateRow): Holder {
+function holderOf({ prefix, email, cert }: CertificateRow): Result<Holder> {
   const certificate = readNodeCertificate(cert ?? '')
-  if (!certificate.ok)
-    throw new Re6stError(
-      'FILE',
-      `the database has a certificate for ${prefix} that cannot be read: ${certificate.reason}`,
-    )
+  if (!certificate.ok) return certificate
   const { serial, subjectSerial = 0, notAfterMs } = certificate.value
-  return { prefix, email, serial: Number(serial), subjectSerial, notAfterMs }
+  return ok({ prefix, email, serial: Number(serial), subjectSerial, notAfterMs })
+}
+
+/** The serial of a certificate that is no node's for us (an EC key, another common name). */
+function serialOf({ cert }: CertificateRow): number | undefined {
+  try {
+    const serial = Number(`0x${new X509Certificate(cert ?? '').serialNumber}`)
+    return Number.isSafeInteger(serial) && serial > 0 ? serial : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -1,4 +1,4 @@
-/** A call that is answered by an error status; the reason goes to the log only. */
+/** A call that is answered by an error status; the reason goes into the log, and to the caller as text. */
 export class Refusal extends Error {
   readonly status: RefusalStatus
 

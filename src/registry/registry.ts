@@ -7,7 +7,7 @@ import { type Authority, readAuthority } from '../core/crypto/certificate.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
 import { RegistrySessions } from '../core/rpc/session.ts'
 import { ADDRESS_BITS } from '../core/values/bits.ts'
-import { prefixOfBits } from '../core/values/prefix.ts'
+import { prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
 import { CleanUp } from '../platform/clean-up.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -86,6 +86,11 @@ export async function startRegistry(
   await using stack = new CleanUp()
   const store = stack.use(new Store(openDatabase(settings.databasePath)))
   const ledger = new Ledger(store, authority.network.length)
+  for (const { prefix, reason } of ledger.unreadable())
+    log.warn(
+      { peer: subnetNameOf(prefixOfBits(prefix)), reason },
+      'a certificate of the database cannot be used: its prefix stays occupied until it is revoked',
+    )
   checkCommunities(settings.communities, (prefix) => ledger.isUsed(prefix))
   const { cryptography = (keys) => new CryptoPool(keys) } = components
   const pool = stack.use(cryptography({ caPem: settings.caPem, caKeyPem: settings.caKeyPem }))

@@ -45,6 +45,12 @@ export interface DateCheck {
   readonly nowMs: number
 }
 
+/**
+ * Longest certificate (in DER) of a node: others are not read. One with a key of 16,384 bits, signed by such a key, has
+ * half of it.
+ */
+export const MAX_CERTIFICATE_LENGTH = 8_192
+
 /** A certificate is renewed from this long before its end on. */
 const RENEWAL_PERIOD_MS = 30 * 24 * 3600 * 1000
 
@@ -98,6 +104,22 @@ export function verifyCertificate(
   certificate: Pick<NodeCertificate, 'x509' | keyof Validity>,
   { dates, nowMs }: DateCheck,
 ): Result<void> {
+  const issued = verifyIssued(authority, certificate)
+  if (!issued.ok) return issued
+  const bothFrom = Math.max(authority.notBeforeMs, certificate.notBeforeMs)
+  const bothUntil = Math.min(authority.notAfterMs, certificate.notAfterMs)
+  if (nowMs < bothFrom) return refuse('the certificate, or the CA, is not yet valid: is the clock right?')
+  // Leniently, it is enough that there was a time when both were valid.
+  if ((dates === 'strict' ? nowMs : bothFrom) > bothUntil)
+    return refuse('the certificate, or the CA, has expired')
+  return ok(undefined)
+}
+
+/** Whether the CA signed this certificate, whenever both are valid. */
+export function verifyIssued(
+  authority: Pick<Authority, 'x509' | 'publicKey'>,
+  certificate: Pick<NodeCertificate, 'x509'>,
+): Result<void> {
   try {
     if (!certificate.x509.checkIssued(authority.x509))
       return refuse('the certificate was issued by another CA')
@@ -114,12 +136,6 @@ export function verifyCertificate(
     return refuse('the certificate is self-signed')
   if (hasUnknownCriticalExtension(certificate.x509.raw))
     return refuse('the certificate has a critical extension that is not known')
-  const bothFrom = Math.max(authority.notBeforeMs, certificate.notBeforeMs)
-  const bothUntil = Math.min(authority.notAfterMs, certificate.notAfterMs)
-  if (nowMs < bothFrom) return refuse('the certificate, or the CA, is not yet valid: is the clock right?')
-  // Leniently, it is enough that there was a time when both were valid.
-  if ((dates === 'strict' ? nowMs : bothFrom) > bothUntil)
-    return refuse('the certificate, or the CA, has expired')
   return ok(undefined)
 }
 

@@ -1,5 +1,6 @@
 import {
   type Authority,
+  MAX_CERTIFICATE_LENGTH,
   type NodeCertificate,
   readNodeCertificate,
   verifyCertificate,
@@ -25,8 +26,6 @@ const PEERS_PER_SECOND = 100
 const MAX_STRANGERS = 2_000
 /** How often, at most, those that were calm for a while are looked for when there are too many. */
 const FORGET_MS = 1_000
-/** A certificate with a key of 16,384 bits, signed by such a key, has half of it. */
-const MAX_CERTIFICATE_LENGTH = 8_192
 
 /** A peer in whose subnet the sender lies. */
 export interface CheckedPeer {

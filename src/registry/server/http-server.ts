@@ -86,7 +86,9 @@ async function handle(
     const path = target.split('?')[0]
     if (error instanceof Refusal) {
       components.log.debug({ method: path, status: error.status, reason: error.message }, 'call refused')
-      end(response, error.status)
+      // Who typed the call sees why; programs go by the status.
+      response.setHeader('Content-Type', 'text/plain; charset=utf-8')
+      end(response, error.status, Buffer.from(`${error.message}\n`))
     } else {
       components.log.error({ method: path, err: error }, `call failed: ${messageOf(error)}`)
       end(response, 500)

@@ -10,6 +10,23 @@ import { vectors } from '../../support/vectors.ts'
 const file = (name: string) => new URL(`../../vectors/registry-db/${name}`, import.meta.url)
 const pki = vectors<{ csr: Record<string, string> }>('pki.json')
 
+/** A certificate with an elliptic key, as the Python implementation signed them: no session can be made with it. */
+const ELLIPTIC = `-----BEGIN CERTIFICATE-----
+MIICHTCCAQUCAREwDQYJKoZIhvcNAQENBQAwWTELMAkGA1UEBhMCRlIxEDAOBgNV
+BAoMB0V4YW1wbGUxFjAUBgNVBAMMDXJlNnN0IHRlc3QgQ0ExIDAeBgkqhkiG9w0B
+CQEWEXJlNnN0QGV4YW1wbGUuY29tMB4XDTI2MTEyNzIxMTc1NVoXDTM2MTEyNDIx
+MTc1NVowGzEKMAgGA1UEBRMBNTENMAsGA1UEAwwEMy8xNjBZMBMGByqGSM49AgEG
+CCqGSM49AwEHA0IABMYFa12NomNVGDP1WL6jaRYfYqSYrUlFHE28b2bRnU1RW7jN
+OGYX7zUbbOKiPdqnU7mmnvVvm9WhfZmf/dIiU14wDQYJKoZIhvcNAQENBQADggEB
+AIzf8vSZ7UlcdWUXMSBioUnT8zNoz5qqCx0DebCmcF7onbU2cpx0A7bn9hsyvYxw
+e/cOasjYpFPGa4lhylYJRzyn0+l14u6XiVUQ2RxWN1jPgYSlkRRwQbH5Vs+TTm2r
+hmVKqPCYcAVYThXbz+vEC0BjrTSOJmh3FbElPpHWtGFJ8eBwNTRxfFTUjtK+lEtF
+I5Vd87QS8PtUPZwB6QkXhg9UdXcvRi/X2FsNJ2MrthMmJUl0UjbHabFvsNfw8rja
+PA+DT4WovJS5A3H837FA1a+m+OmEC+sV2DunFTXXRSuzFB2zNtgKQl6SGcwjw8rh
+OSQ/WsSXAGW2hUNObuPFwjs=
+-----END CERTIFICATE-----
+`
+
 interface Expected {
   config: { serial: number; prefix: string }
   cert: { prefix: string; cert: { serial: number; subject_serial: string } | string | null }[]
@@ -69,6 +86,37 @@ describe('a database of the Python implementation', () => {
     for (const row of before.cert) expect(after.cert).toContainEqual(row)
     expect(rows(`${databasePath}.before-takeover`).cert).toEqual(before.cert)
     expect(existsSync(`${databasePath}.before-takeover.new`)).toBe(false)
+  })
+
+  it('with rows that nobody can read is served on: their prefixes stay occupied', async () => {
+    const databasePath = join(temporaryDirectory(), 'registry.db')
+    copyFileSync(file('registry.db'), databasePath)
+    const database = new Database(databasePath)
+    const prefixes = database
+      .prepare(
+        "SELECT prefix FROM cert WHERE cert LIKE '-----BEGIN%' AND length(prefix) = 16 ORDER BY prefix DESC",
+      )
+      .pluck()
+      .all() as string[]
+    const [garbage = '', elliptic = ''] = prefixes
+    const set = database.prepare('UPDATE cert SET cert = ? WHERE prefix = ?')
+    set.run('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n', garbage)
+    set.run(ELLIPTIC, elliptic)
+    database.close()
+    await using registry = await testRegistry({
+      databasePath,
+      registration: { mailPrefixLength: 16, anonymousPrefixLength: 16 },
+    })
+    for (const prefix of [garbage, elliptic])
+      expect((await fetch(`${registry.url}hello?client_prefix=${prefix}&protocol=10`)).status).toBe(404)
+    const [served = ''] = prefixes.slice(2)
+    expect((await fetch(`${registry.url}hello?client_prefix=${served}&protocol=10`)).status).toBe(200)
+    const pem = await new RegistryClient(registry.url).requestCertificate({
+      token: '',
+      csr: pki.csr['node-a'] ?? '',
+    })
+    const certificate = readNodeCertificate(pem ?? '')
+    expect(certificate.ok && prefixes.includes(certificate.value.prefix)).toBe(false)
   })
 
   it('is refused when its tables were changed', async () => {

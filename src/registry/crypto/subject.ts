@@ -1,0 +1,65 @@
+import { AsnConvert } from '@peculiar/asn1-schema'
+import { type AttributeTypeAndValue, Name, RelativeDistinguishedName } from '@peculiar/asn1-x509'
+import { COMMON_NAME, SERIAL_NUMBER, SUBJECT_ATTRIBUTES } from '../../core/crypto/subject-attributes.ts'
+
+/*
+ * What of a requested subject the CA signs. Whoever enrols chooses it, and every node and every OpenVPN reads it from
+ * then on: a type that OpenSSL cannot print makes a certificate that nobody can read, and each attribute costs the
+ * servers that are dialled with it. So there is a white list of attributes and of string types, and a limit.
+ */
+
+/** More than subjects have that people fill in by hand. */
+const MAX_ATTRIBUTES = 32
+/** OpenVPN keeps 256 characters of an attribute; RFC 5280 (appendix A.1) allows at most 128 for most of them. */
+const MAX_VALUE_LENGTH = 256
+/** Length of the subject in DER: with keys and signature, a certificate stays far below what nodes accept. */
+const MAX_SUBJECT_LENGTH = 2_048
+
+/** Set by the registry, whatever the request says. */
+const isReserved = ({ type }: AttributeTypeAndValue): boolean =>
+  type === COMMON_NAME || type === SERIAL_NUMBER
+
+/** What is wrong with the subject of a request; undefined if it can be signed. */
+export function subjectProblem(subject: Name): string | undefined {
+  const attributes = [...subject].flatMap((rdn) => [...rdn]).filter((one) => !isReserved(one))
+  if (attributes.length > MAX_ATTRIBUTES) return `its subject has more than ${MAX_ATTRIBUTES} attributes`
+  for (const attribute of attributes) {
+    const problem = attributeProblem(attribute)
+    if (problem !== undefined) return problem
+  }
+  return AsnConvert.serialize(subject).byteLength > MAX_SUBJECT_LENGTH
+    ? `its subject is longer than ${MAX_SUBJECT_LENGTH} bytes`
+    : undefined
+}
+
+/**
+ * The components of a subject that are signed: in their order, without those that the registry sets. Of a certificate
+ * that another registry made there may be some that ours would refuse: they are left out, so that it can be renewed.
+ */
+export function keptComponents(subject: Name): RelativeDistinguishedName[] {
+  const kept: RelativeDistinguishedName[] = []
+  for (const rdn of subject) {
+    const attributes = [...rdn].filter(
+      (attribute) => !isReserved(attribute) && attributeProblem(attribute) === undefined,
+    )
+    if (attributes.length === 0) continue
+    const all = [...kept, new RelativeDistinguishedName(attributes)]
+    if (subjectProblem(new Name(all)) !== undefined) break
+    kept.push(new RelativeDistinguishedName(attributes))
+  }
+  return kept
+}
+
+function attributeProblem({ type, value }: AttributeTypeAndValue): string | undefined {
+  const [name] = SUBJECT_ATTRIBUTES[type] ?? []
+  if (name === undefined) return `its subject has the attribute ${type}, which no certificate here may have`
+  const text = value.utf8String ?? value.printableString ?? value.ia5String
+  if (text === undefined) return `its subject has a ${name} that is no UTF-8, printable or IA5 string`
+  if (text.length > MAX_VALUE_LENGTH)
+    return `its subject has a ${name} of more than ${MAX_VALUE_LENGTH} characters`
+  // Names go into logs and into the environment of programs.
+  if (/\p{Cc}|\p{Cs}/u.test(text)) return `its subject has a ${name} with control characters`
+  if (value.utf8String === undefined && /[^ -~]/.test(text))
+    return `its subject has a ${name} with characters that its string type does not have`
+  return undefined
+}
