@@ -31,11 +31,9 @@ interface AdvertisementInit {
 export interface AdvertisementHearers {
   /** Called when more is known of the countries of addresses, our own or others'. */
   readonly onCountries: () => void
-  /** Called when this machine has another address than before: what was begun at the old one may have ended. */
-  readonly onMoved: () => void
 }
 
-const NOBODY: AdvertisementHearers = { onCountries: () => {}, onMoved: () => {} }
+const NOBODY: AdvertisementHearers = { onCountries: () => {} }
 
 /** How often it is looked whether the addresses of this machine have changed. */
 const LOOK_MS = 10_000
@@ -49,8 +47,6 @@ export class Advertisement implements Disposable {
   readonly #countries: Countries
   #hearers = NOBODY
   #timer: Disposable | undefined
-  /** Addresses of this machine's interfaces, when it was looked last. */
-  #own: readonly string[] = []
 
   constructor(init: AdvertisementInit) {
     const { options, cache } = init
@@ -120,15 +116,18 @@ export class Advertisement implements Disposable {
     this.#changed()
   }
 
+  /** The connection of this machine is another one. */
+  networkChanged(): void {
+    this.#countries.networkChanged()
+    void this.#look()
+  }
+
   async #look(): Promise<void> {
     const { options, isRegistryNode, network } = this.#init
     const { own, ofRegistry } = await assumedAddresses(options, isRegistryNode)
     // On a LAN of machines behind a node, this one has an address of the network from that node, too.
     const outside = own.filter((address) => !isInside(network, address))
     if (this.#addresses.assume(outside, ofRegistry)) this.#changed()
-    const isGone = this.#own.some((address) => !outside.includes(address))
-    this.#own = outside
-    if (isGone) this.#hearers.onMoved()
   }
 
   #changed(): void {

@@ -48,6 +48,11 @@ export class Countries {
     return this.#answer(host)?.country
   }
 
+  /** The connection of this machine is another one: the registry may answer now. */
+  networkChanged(): void {
+    this.#pausedUntilMs = Number.NEGATIVE_INFINITY
+  }
+
   /** What was known when we ran before. */
   remember(host: string, country: string): void {
     this.#keep(host, { country, askedMs: this.#init.clock.monotonicMs(), arrived: Promise.resolve() })

@@ -7,6 +7,7 @@ import { NOT_STARTED, startMulticast } from './multicast/start-multicast.ts'
 import { nodeAnswers } from './node-view.ts'
 import { PortForwarding } from './port-mapping/forward-ports.ts'
 import { assignAddresses } from './start/assign-addresses.ts'
+import { followOwnNetwork } from './start/follow-network.ts'
 import { layFoundation } from './start/foundation.ts'
 import { keepIdentity } from './start/keep-identity.ts'
 import { prepareLinks } from './start/links.ts'
@@ -85,6 +86,7 @@ export async function startNode(
   }
 
   const renewal = keepIdentity({ ...shared, foundation, membership })
+  followOwnNetwork({ ...shared, foundation, membership, forwarding, renewal })
   const changeable = {
     ...{ ...membership, router, transport, nodeIpv4, forwarding, renewal, routerSettings },
     ...{ log, signal: untilStopped },

@@ -105,8 +105,9 @@ export class Renewal {
     this.#onRenewed = onRenewed
   }
 
-  /** Does not wait for the next time: our certificate was revoked. */
+  /** Does not wait for the next time: our certificate was revoked, or the registry may answer now. */
   lookNow(): void {
+    this.#shutOutRetryMs = SHUT_OUT_RETRY_MIN_MS
     this.#look.abort()
   }
 

@@ -51,6 +51,7 @@ export class RegistryClient {
   readonly #now: () => number
   /** Calls are made one after another: each secret is used once. */
   readonly #turns = new Turns()
+  #moved = new AbortController()
 
   /** @throws Re6stError `OPTION` for a URL that is not http or https */
   constructor(url: string, identity?: RegistryIdentity, timeoutMs = TIMEOUT_MS, now = Date.now) {
@@ -63,6 +64,14 @@ export class RegistryClient {
   /** How the registry was when we last asked it. */
   get contact(): RegistryContact {
     return this.#contact
+  }
+
+  /** Ends calls that wait for an answer: the connection of this machine is another one, and none will come. */
+  networkChanged(): void {
+    this.#moved.abort(
+      new Re6stError('REGISTRY', `${this.#url.href}: the network of this machine changed before it answered`),
+    )
+    this.#moved = new AbortController()
   }
 
   /** Goes on as somebody else: the certificate, or the CA, was renewed. */
@@ -211,7 +220,7 @@ export class RegistryClient {
       headers,
       timeoutMs: this.#timeoutMs,
       maxBodyLength: MAX_BODY_LENGTH,
-      signal,
+      signal: signal ? AbortSignal.any([signal, this.#moved.signal]) : this.#moved.signal,
     })
     this.#contact = { ...this.#contact, lastAnswerMs: this.#now() }
     return answer

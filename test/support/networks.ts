@@ -27,6 +27,8 @@ export interface TestNetworkOptions extends Omit<NetworkOptions, 'registryOn'> {
   readonly nodeCount: number
   /** More options of each node. */
   readonly nodeOptions?: readonly string[]
+  /** How long it may take until all nodes ping each other: longer with long hello intervals. */
+  readonly formedWithinMs?: number
   /** Where the machines are; on the Internet with both IP versions by default. */
   readonly hosts?: (lab: Lab) => Promise<readonly Machine[]>
 }
@@ -34,7 +36,7 @@ export interface TestNetworkOptions extends Omit<NetworkOptions, 'registryOn'> {
 /** Runs a scenario in a network of its own. What every daemon logged is printed if it fails. */
 export function withNetwork(
   name: string,
-  { nodeCount, nodeOptions = [], hosts, ...options }: TestNetworkOptions,
+  { nodeCount, nodeOptions = [], hosts, formedWithinMs = DEADLINE_MS, ...options }: TestNetworkOptions,
   scenario: (network: TestNetwork) => Promise<void>,
 ): Promise<void> {
   return withLab({ name }, async (lab) => {
@@ -46,7 +48,7 @@ export function withNetwork(
     const own = await network.join(registryOn, { nodeOptions })
     const others: Re6stNode[] = []
     for (const machine of machines) others.push(await network.join(machine, { nodeOptions }))
-    await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+    await network.allPairsPing({ deadlineMs: formedWithinMs })
     await scenario({ lab, network, nodes: [own, ...others] })
   })
 }

@@ -1,36 +1,70 @@
-import { ok, type Result, refuse } from '../result.ts'
+import { ok, type Result } from '../result.ts'
+import { isRecord, listPrintedByIp } from './ip-json.ts'
+
+/** One way of a default route: those with several ways share the packets among them. */
+export interface NextHop {
+  /** Undefined: whoever is meant is on the link itself. With IPv4, also an IPv6 address (RFC 8950). */
+  readonly gateway: string | undefined
+  readonly iface: string | undefined
+  /** Whether the kernel knows that nothing can be sent there now. */
+  readonly isDown: boolean
+}
+
+/** A default route that leads somewhere. */
+export interface DefaultRoute {
+  /** At least one. */
+  readonly hops: readonly NextHop[]
+  /** Of several routes the kernel takes the one with the smallest. */
+  readonly metric: number
+  /** Source address of what this machine sends there, if the route says so. */
+  readonly source: string | undefined
+  /** Made by babeld: for packets from a network alone. */
+  readonly isBabel: boolean
+}
 
 /** Routes of babeld, by name or (without a table of names) number. */
 const BABEL: ReadonlySet<unknown> = new Set(['babel', '42', 42])
 
+/** Reads what `ip -details -j route show default` prints, for one IP version; routes that go nowhere are left out. */
+export function readDefaultRoutes(printed: string): Result<readonly DefaultRoute[]> {
+  const routes = listPrintedByIp(printed)
+  if (!routes.ok) return routes
+  return ok(
+    routes.value
+      .filter(({ type = 'unicast' }) => type === 'unicast')
+      .map((route) => {
+        const ways = Array.isArray(route['nexthops']) ? route['nexthops'].filter(isRecord) : []
+        return {
+          hops: (ways.length > 0 ? ways : [route]).map(nextHopOf),
+          metric: typeof route['metric'] === 'number' ? route['metric'] : 0,
+          source: textOf(route['prefsrc']),
+          isBabel: BABEL.has(route['protocol']),
+        }
+      }),
+  )
+}
+
 /**
  * The first way to the Internet that no re6st network has given, in what `ip -details -j route show default` prints.
- * Those of babeld are for packets from a network alone. One that goes nowhere is no way.
  * @returns the route as a user would write it; undefined: there is none
  */
 export function otherDefaultRouteIn(printed: string): Result<string | undefined> {
-  let routes: unknown
-  try {
-    routes = printed.trim() === '' ? [] : JSON.parse(printed)
-  } catch {
-    return refuse('ip did not print JSON')
+  const routes = readDefaultRoutes(printed)
+  if (!routes.ok) return routes
+  const [hop] = routes.value.find(({ isBabel }) => !isBabel)?.hops ?? []
+  return ok(hop && ['default', ...word('via', hop.gateway), ...word('dev', hop.iface)].join(' '))
+}
+
+function nextHopOf({ gateway, via, dev, flags }: Record<string, unknown>): NextHop {
+  const marks: readonly unknown[] = Array.isArray(flags) ? flags : []
+  return {
+    gateway: textOf(gateway) ?? (isRecord(via) ? textOf(via['host']) : undefined),
+    iface: textOf(dev),
+    isDown: marks.includes('linkdown') || marks.includes('dead'),
   }
-  if (!Array.isArray(routes)) return refuse('ip did not print a list of routes')
-  const other = routes
-    .filter(isObject)
-    .find(({ type = 'unicast', protocol }) => type === 'unicast' && !BABEL.has(protocol))
-  return ok(other && nameOf(other))
 }
 
-function nameOf({ gateway, dev, nexthops }: Record<string, unknown>): string {
-  // A route with several ways has them in a list.
-  const [first] = Array.isArray(nexthops) ? nexthops.filter(isObject) : []
-  const [via, by] = [gateway ?? first?.['gateway'], dev ?? first?.['dev']]
-  return ['default', ...word('via', via), ...word('dev', by)].join(' ')
-}
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
-const word = (name: string, value: unknown): readonly string[] =>
-  typeof value === 'string' ? [name, value] : []
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null
+const word = (name: string, value: string | undefined): readonly string[] =>
+  value === undefined ? [] : [name, value]

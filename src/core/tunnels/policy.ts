@@ -67,6 +67,8 @@ export class TunnelPolicy {
   #settings: TunnelSettings
   readonly #tunnels = new Map<Prefix, Tunnel>()
   readonly #clients = new Map<Prefix, number>()
+  /** Whether anybody connected to us since the refresh before the last. */
+  #wasReached = false
   /** Peers that were asked for their addresses, and until when the answer counts. */
   readonly #asked = new Map<Prefix, number>()
   /** Peers whose addresses all failed: not again before the next refresh. */
@@ -117,6 +119,8 @@ export class TunnelPolicy {
 
   tunnelUp(prefix: Prefix): void {
     const tunnel = this.#tunnels.get(prefix)
+    // Nothing worked before, and now it does: it was not the peers that failed.
+    if (this.#isAlone) this.#failed.clear()
     if (tunnel?.state === 'connecting') tunnel.state = 'up'
     this.#failed.delete(prefix)
   }
@@ -143,6 +147,8 @@ export class TunnelPolicy {
 
   /** A peer made a tunnel to one of our servers. */
   clientUp(prefix: Prefix): void {
+    if (this.#isAlone) this.#failed.clear()
+    this.#wasReached = true
     this.#clients.set(prefix, (this.#clients.get(prefix) ?? 0) + 1)
   }
 
@@ -217,6 +223,7 @@ export class TunnelPolicy {
   /** Replaces the tunnel over which the fewest nodes are routed, if there is somebody else to connect to. */
   *#refresh(view: NetworkView, nowMs: number): Generator<TunnelDecision> {
     this.#refreshMs = nowMs + this.#settings.refreshMs
+    this.#wasReached = this.#clients.size > 0
     this.#failed.clear()
     this.#outdated.clear()
     this.#kept.clear()
@@ -319,9 +326,12 @@ export class TunnelPolicy {
 
   *#askRegistry(view: NetworkView, nowMs: number): Generator<TunnelDecision> {
     if (this.#isConnected(view)) return this.#bootstrap.connected()
-    const isAlone =
-      this.#clients.size === 0 && ![...this.#tunnels.values()].some(({ state }) => state === 'up')
-    if (this.#bootstrap.begin(isAlone, nowMs)) yield { kind: 'ask-registry' }
+    if (this.#bootstrap.begin(this.#isAlone, nowMs)) yield { kind: 'ask-registry' }
+  }
+
+  /** Whether there is no tunnel at all. */
+  get #isAlone(): boolean {
+    return this.#clients.size === 0 && ![...this.#tunnels.values()].some(({ state }) => state === 'up')
   }
 
   /** Whether we belong to the part of the network that has the registry's node. */
@@ -336,7 +346,8 @@ export class TunnelPolicy {
 
   #clientCount(): number {
     const { clientCount, hasServers, neighbours } = this.#settings
-    const isUnreachable = hasServers && this.#clients.size === 0
+    // Not whoever has just lost its clients: they were lost with its connection, and come back.
+    const isUnreachable = hasServers && this.#clients.size === 0 && !this.#wasReached
     return Math.max(
       neighbours.size,
       isUnreachable ? Math.min(clientCount, UNREACHABLE_CLIENT_COUNT) : clientCount,

@@ -4,21 +4,22 @@ import type { NodeOptions } from '../../core/options/node-options.ts'
 import type { ForwardedPorts } from '../../core/tunnels/own-addresses.ts'
 import { Turns } from '../../platform/turns.ts'
 import { removeLeftMappings } from './left-mappings.ts'
-import { createPortMapper, type PortMapperInit, type PortToMap } from './port-mapper.ts'
+import { createPortMapper, type PortMapper, type PortMapperInit, type PortToMap } from './port-mapper.ts'
 
 type Components = Pick<PortMapperInit, 'clock' | 'random' | 'log' | 'processes' | 'methods'>
 type Options = Pick<NodeOptions, 'ipv4Source' | 'stateDirectory'>
 type Servers = NodeOptions['listeners']
+type Forwarding = AsyncDisposable & Pick<PortMapper, 'askNow'>
 
 /**
  * Has the gateway forward the ports of the servers that listen on IPv4, if the options want that; otherwise removes
  * what was left there. Nobody waits for a gateway.
  */
 export class PortForwarding implements AsyncDisposable {
-  readonly #start: (servers: Servers) => AsyncDisposable
+  readonly #start: (servers: Servers) => Forwarding
   readonly #onChange: (forwarded: ForwardedPorts | undefined) => void
   #servers: Servers
-  #running: AsyncDisposable
+  #running: Forwarding
   readonly #turns = new Turns()
   #isStopped = false
 
@@ -47,6 +48,11 @@ export class PortForwarding implements AsyncDisposable {
     })
   }
 
+  /** The connection of this machine is another one: the gateway is asked now. */
+  networkChanged(): void {
+    this.#running.askNow()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopped = true
     await this.#turns.take(async () => await this.#running[Symbol.asyncDispose]())
@@ -58,13 +64,17 @@ function forwardPorts(
   servers: Servers,
   components: Components,
   onChange: (forwarded: ForwardedPorts | undefined) => void,
-): AsyncDisposable {
+): Forwarding {
   const stateFile = join(stateDirectory, 'port-mappings.json')
   const isWanted = ipv4Source === 'gateway' || ipv4Source === 'gateway-or-peers'
   const listeners = servers.flatMap(({ protocol, port }): PortToMap[] =>
     protocol === 'tcp' || protocol === 'udp' ? [{ protocol, port }] : [],
   )
-  if (!isWanted || listeners.length === 0) return removeLeftMappings({ ...components, stateFile })
+  if (!isWanted || listeners.length === 0) {
+    const removal = removeLeftMappings({ ...components, stateFile })
+    // It asks again by itself: nobody waits for it.
+    return { askNow() {}, [Symbol.asyncDispose]: () => removal[Symbol.asyncDispose]() }
+  }
   const mapper = createPortMapper({
     ...components,
     listeners,

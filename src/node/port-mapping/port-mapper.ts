@@ -50,6 +50,8 @@ export interface PortMapper extends AsyncDisposable {
   readonly state: PortMappingState | undefined
   /** Calls the listener whenever the state changes, until disposed of. */
   watch(listener: (state: PortMappingState | undefined) => void): Disposable
+  /** Asks the gateway now, whatever it said before: the connection of this machine is another one. */
+  askNow(): void
 }
 
 /** What a mapper is made of. */
@@ -106,6 +108,7 @@ class GatewayPortMapper implements PortMapper {
   /** What was said about troubles since it last worked. */
   readonly #reported = new Set<string>()
   #wake: () => void = () => {}
+  #isAskedNow = false
 
   constructor(init: PortMapperInit) {
     this.#init = init
@@ -124,6 +127,11 @@ class GatewayPortMapper implements PortMapper {
     return { [Symbol.dispose]: () => void this.#watchers.delete(listener) }
   }
 
+  askNow(): void {
+    this.#isAskedNow = true
+    this.#wake()
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#disposed ??= this.#stop()
     return this.#disposed
@@ -140,9 +148,7 @@ class GatewayPortMapper implements PortMapper {
     let retryMs = FIRST_RETRY_MS
     let nextMs = 0
     using _ = hearAnnouncements((from) => {
-      if (from !== gateway?.address) return
-      nextMs = 0
-      this.#wake()
+      if (from === gateway?.address) this.askNow()
     })
     while (!this.#signal.aborted) {
       const now = await this.#currentGateway(processes)
@@ -154,6 +160,11 @@ class GatewayPortMapper implements PortMapper {
         retryMs = FIRST_RETRY_MS
       }
       gateway = now
+      if (this.#isAskedNow) {
+        nextMs = 0
+        retryMs = FIRST_RETRY_MS
+        this.#isAskedNow = false
+      }
       if (clock.monotonicMs() >= nextMs) {
         const troubles = await this.#keepMapped(this.#journal, gateway)
         if (troubles === undefined) {
@@ -165,7 +176,9 @@ class GatewayPortMapper implements PortMapper {
           retryMs = Math.min(2 * retryMs, this.#state ? MAX_RETRY_MAPPED_MS : MAX_RETRY_MS)
         }
       }
-      const inMs = nextMs === 0 ? this.#renewMs : nextMs - clock.monotonicMs()
+      const dueInMs = nextMs === 0 ? this.#renewMs : nextMs - clock.monotonicMs()
+      // Something happened while it was being asked.
+      const inMs = this.#isAskedNow ? MIN_ASK_MS : dueInMs
       await this.#pause(Math.max(0, Math.min(CHECK_MS, inMs)))
     }
   }

@@ -4,7 +4,6 @@ import type { NodeOptions } from '../../core/options/node-options.ts'
 import type { Prefix } from '../../core/values/prefix.ts'
 import type { CleanUp } from '../../platform/clean-up.ts'
 import { Advertisement } from '../advertisement.ts'
-import { watchClock } from '../clock-watch.ts'
 import { isNeighbourThere } from '../kernel/neighbour-check.ts'
 import { NeighbourProbe } from '../neighbour-probe.ts'
 import { NodeMessages } from '../node-messages.ts'
@@ -111,7 +110,6 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
     isRevoked: (serial) => configuration.config.crl.has(serial),
   }
   const tunnels = cleanUp.use(new Tunnels(components, limits, settings.tunnels(advertisement)))
-  cleanUp.use(watchClock({ clock, log, onSet: () => tunnels.clockSet() }))
   const single = options.client
     ? cleanUp.use(new SingleClient(components, limits, usableRemotes(options.client, settings.allowsIpv6)))
     : undefined
@@ -130,10 +128,6 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
   })
   await advertisement.start({
     onCountries: configureTunnels,
-    onMoved: () => {
-      tunnels.networkChanged()
-      single?.check()
-    },
   })
   // As soon as they are neighbours. Earlier, there is no way for a message: a tunnel that is up leads nowhere until its
   // ends have heard each other.

@@ -88,6 +88,17 @@ export class SingleClient implements AsyncDisposable {
     this.#background(this.#check())
   }
 
+  /** The connection of this machine is another one: the tunnel is made at once, or anew if nobody answers. */
+  networkChanged(): void {
+    this.#delayMs = RETRY_MIN_MS
+    if (this.#retry) {
+      this.#retry[Symbol.dispose]()
+      return this.start()
+    }
+    if (this.#info.state === 'connecting') this.#background(this.#tunnel?.stop() ?? Promise.resolve())
+    this.check()
+  }
+
   async #check(): Promise<void> {
     const { router, log, isNeighbourThere } = this.#components
     const tunnel = this.#tunnel

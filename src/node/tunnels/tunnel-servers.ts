@@ -50,6 +50,14 @@ export class TunnelServers {
     return this.#turns.take(() => this.#settle())
   }
 
+  /** Those that could not listen may now: an address or a port may be there again. */
+  retryNow(): void {
+    if (!this.#retry) return
+    this.#retry[Symbol.dispose]()
+    this.#retry = undefined
+    void this.#turns.take(() => this.#settle())
+  }
+
   /** Starts all again, one after another: with another encryption, or certificate. */
   restart(): Promise<void> {
     return this.#turns.take(async () => {

@@ -94,6 +94,7 @@ export class Tunnels implements AsyncDisposable {
     this.#own.closeConnecting('made again from where we are now')
     this.#bootstrap?.abort(new Error('asked again from where we are now'))
     this.#own.checkAll()
+    this.servers.retryNow()
     this.changed()
   }
 

@@ -185,3 +185,21 @@ function drip(socket: Socket): void {
   const timer = setInterval(() => socket.write('x'), 100)
   socket.on('close', () => clearInterval(timer))
 }
+
+it('that has not come when the network of the machine changes is waited for no longer, and the next call is made', async () => {
+  let isSilent = true
+  let asked = 0
+  await using server = await startRogueServer((socket, target) => {
+    asked++
+    if (!isSilent) afterHelloNow(socket, target)
+  })
+  const afterHelloNow = afterHello((socket, secret) => socket.end(authentic(secret, Buffer.from('here'))))
+  const client = clientOf(server)
+  const call = client.getNetworkConfig()
+  const failed = expect(call).rejects.toThrow(/the network of this machine changed/)
+  await waitFor(() => asked > 0, { what: 'the question', deadlineMs: TIMEOUT_MS })
+  client.networkChanged()
+  await failed
+  isSilent = false
+  expect((await client.getNetworkConfig()).toString()).toBe('here')
+})

@@ -90,3 +90,23 @@ describe('the tunnel of --client whose peer is silent', () => {
     expect(asked).toEqual([])
   })
 })
+
+describe('the tunnel of --client when the network of the machine has changed', () => {
+  it('is made at once if it waits to be, and the next pause is a short one', () => {
+    const { client, specs, retries } = rig()
+    specs[0]?.onEvent({ kind: 'down', reason: 'network is unreachable' })
+    expect(specs).toHaveLength(1)
+    client.networkChanged()
+    expect(specs).toHaveLength(2)
+    expect(retries).toHaveLength(0)
+  })
+
+  it('is made anew if nobody answers', async () => {
+    const { client, asked, settled, stops } = rig()
+    client.networkChanged()
+    expect(asked).toHaveLength(1)
+    asked.pop()?.(false)
+    await settled()
+    expect(stops()).toBe(1)
+  })
+})

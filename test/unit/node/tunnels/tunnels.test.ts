@@ -184,3 +184,30 @@ describe('a client tunnel whose peer is silent', () => {
     expect(transport.stopped).toEqual([])
   })
 })
+
+describe('when the network of the machine has changed', () => {
+  it('tunnels whose peers answer stay, the others are closed', async () => {
+    const { tunnels, transport, asked, up, settled, answer } = rig()
+    up(0)
+    up(1)
+    tunnels.networkChanged()
+    await settled()
+    expect([...asked.keys()]).toEqual(['re6stnet1', 're6stnet2'])
+    await answer('re6stnet1', true)
+    await answer('re6stnet2', false)
+    expect(transport.stopped).toEqual(['re6stnet2'])
+  })
+
+  it('peers that failed are tried again at once, and tunnels that were being made as well', async () => {
+    const { tunnels, transport, settled, decide } = rig()
+    transport.specs[0]?.onEvent({ kind: 'down', reason: 'network is unreachable' })
+    await settled()
+    decide()
+    expect(transport.specs).toHaveLength(2)
+    tunnels.networkChanged()
+    await settled()
+    decide()
+    expect(transport.stopped).toEqual(['re6stnet2'])
+    expect(new Set(transport.specs.slice(2).map(({ prefix }) => prefix))).toEqual(new Set(PEERS))
+  })
+})

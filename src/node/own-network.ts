@@ -1,0 +1,161 @@
+import { messageOf, Re6stError } from '../core/errors.ts'
+import {
+  mayConcernOwnNetwork,
+  moveBetween,
+  type NetworkMove,
+  type OwnNetwork,
+  readOwnNetwork,
+} from '../core/kernel/own-network.ts'
+import { BackOff } from '../platform/back-off.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import { describeEnd, type Processes } from '../platform/processes.ts'
+
+interface OwnNetworkInit {
+  readonly processes: Processes
+  readonly clock: Clock
+  readonly log: Logger
+  /** Whether an address is one of the re6st network itself. */
+  readonly isInside: (address: string) => boolean
+}
+
+/** Several things change together: an address, its routes, a resolver. */
+const SETTLE_MS = 200
+/** Delays of starting a monitor again that ended. */
+const MONITOR_DELAYS = { minMs: 1_000, maxMs: 60_000 }
+
+/**
+ * Says when the machine's own connection is another one: an address, a default route or a link came or went, or the
+ * machine was asleep. What was begun before may have ended without a word, and what failed before may work now.
+ */
+export class OwnNetworkWatch implements AsyncDisposable {
+  readonly #init: OwnNetworkInit
+  readonly #stopping = new AbortController()
+  readonly #watchers = new Set<() => void>()
+  #running: Promise<void> | undefined
+  #last: OwnNetwork | undefined
+  #look: Disposable | undefined
+  #isLooking = false
+
+  constructor(init: OwnNetworkInit) {
+    this.#init = init
+  }
+
+  /** Begins to watch: nobody waits for that. */
+  start(): void {
+    this.#running = this.#run()
+  }
+
+  /** Calls `watcher` at each change after which packets can leave, until disposed of. */
+  watch(watcher: () => void): Disposable {
+    this.#watchers.add(watcher)
+    return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) }
+  }
+
+  /** The machine slept: whoever has not heard of us for so long may have given us up. */
+  slept(): void {
+    this.#tell()
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log } = this.#init
+    const { signal } = this.#stopping
+    const backOff = new BackOff(clock, MONITOR_DELAYS)
+    while (!signal.aborted) {
+      const end = await this.#monitor()
+      if (signal.aborted) return
+      log.warn({ end, retryMs: backOff.delayMs }, 'ip monitor ended, it is started again')
+      await backOff.wait(signal)
+    }
+  }
+
+  /** @returns how the monitor ended */
+  async #monitor(): Promise<string> {
+    const { processes } = this.#init
+    try {
+      const monitor = processes.start('ip', ['-o', 'monitor', 'link', 'address', 'route'], {
+        dieWithParent: true,
+        onLine: (line) => {
+          if (mayConcernOwnNetwork(line)) this.#lookSoon()
+        },
+      })
+      const stop = () => void monitor.stop()
+      this.#stopping.signal.addEventListener('abort', stop, { once: true })
+      // What it does not tell of any more: what was before it began.
+      this.#lookSoon()
+      const end = await monitor.ended
+      this.#stopping.signal.removeEventListener('abort', stop)
+      return describeEnd(end)
+    } catch (error) {
+      return messageOf(error)
+    }
+  }
+
+  #lookSoon(): void {
+    if (this.#stopping.signal.aborted || this.#look) return
+    this.#look = this.#init.clock.after(SETTLE_MS, () => {
+      this.#look = undefined
+      // What comes while we look may be in what we see, or not.
+      if (this.#isLooking) return this.#lookSoon()
+      this.#isLooking = true
+      this.#compare()
+        .catch((error: unknown) => {
+          if (!this.#stopping.signal.aborted)
+            this.#init.log.warn(
+              { reason: messageOf(error) },
+              'the addresses and routes of this machine cannot be read',
+            )
+        })
+        .finally(() => {
+          this.#isLooking = false
+        })
+    })
+  }
+
+  async #compare(): Promise<void> {
+    const now = await this.#read()
+    const move = this.#last && moveBetween(this.#last, now)
+    this.#last = now
+    if (!move || this.#stopping.signal.aborted) return
+    this.#say(move)
+    if (move.hasWay) this.#tell()
+  }
+
+  async #read(): Promise<OwnNetwork> {
+    const { processes, isInside } = this.#init
+    const { signal } = this.#stopping
+    const ip = async (...words: string[]) => (await processes.run('ip', words, { signal })).stdout
+    const routes = ['-details', '-j', 'route', 'show', 'default']
+    const [addresses, routes4, routes6] = await Promise.all([
+      ip('-j', 'address', 'show', 'up'),
+      ip('-4', ...routes),
+      ip('-6', ...routes),
+    ])
+    const network = readOwnNetwork({ addresses, routes4, routes6 }, isInside)
+    if (!network.ok) throw new Re6stError('DAEMON', network.reason)
+    return network.value
+  }
+
+  #say({ hasWay, gone, come }: NetworkMove): void {
+    const changes = {
+      ...(gone.length > 0 ? { gone: gone.join('; ') } : {}),
+      ...(come.length > 0 ? { come: come.join('; ') } : {}),
+    }
+    this.#init.log.info(
+      changes,
+      hasWay
+        ? 'the network of this machine has changed: what failed is tried again, tunnels without an answer are made anew'
+        : 'this machine is not connected to any network',
+    )
+  }
+
+  #tell(): void {
+    for (const watcher of [...this.#watchers]) watcher()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort(new Error('the node stops'))
+    this.#look?.[Symbol.dispose]()
+    await this.#running
+  }
+}

@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest'
+import {
+  mayConcernOwnNetwork,
+  moveBetween,
+  type OwnNetwork,
+  readOwnNetwork,
+} from '../../../../src/core/kernel/own-network.ts'
+import { fc, test } from '../../../support/property.ts'
+
+const UP = ['BROADCAST', 'MULTICAST', 'UP', 'LOWER_UP']
+const isInside = (address: string) => address.startsWith('2001:db8:42:')
+
+function read(
+  links: readonly object[],
+  routes4: readonly object[] = [],
+  routes6: readonly object[] = [],
+): OwnNetwork {
+  const network = readOwnNetwork(
+    {
+      addresses: JSON.stringify(links),
+      routes4: JSON.stringify(routes4),
+      routes6: JSON.stringify(routes6),
+    },
+    isInside,
+  )
+  if (!network.ok) throw new Error(network.reason)
+  return network.value
+}
+
+const address = (local: string, more: object = {}) => ({ local, prefixlen: 64, scope: 'global', ...more })
+
+describe('how a machine is connected', () => {
+  it('is by the usable addresses of links that are up', () => {
+    const { addresses } = read([
+      { ifname: 'lo', flags: ['LOOPBACK', 'UP', 'LOWER_UP'], addr_info: [address('192.0.2.7')] },
+      {
+        ifname: 'eth0',
+        flags: UP,
+        addr_info: [
+          address('192.0.2.1', { prefixlen: 24 }),
+          address('2001:db8:1::1'),
+          address('2001:db8:1::2', { tentative: true }),
+          address('fe80::1', { scope: 'link' }),
+          address('2001:db8:42:1::1'),
+        ],
+      },
+      { ifname: 'eth1', flags: ['NO-CARRIER', 'UP'], addr_info: [address('198.51.100.1')] },
+      { ifname: 're6stnet1', flags: UP, addr_info: [address('198.51.100.2')] },
+    ])
+    expect([...addresses]).toEqual(['eth0 192.0.2.1/24', 'eth0 2001:db8:1::1/64'])
+  })
+
+  it('is by each way of each default route that leads out', () => {
+    const { ways } = read(
+      [],
+      [
+        {
+          type: 'unicast',
+          nexthops: [
+            { gateway: '192.0.2.254', dev: 'eth0', flags: [] },
+            { gateway: '192.0.2.253', dev: 'eth1', flags: ['linkdown'] },
+          ],
+        },
+        { type: 'unicast', via: { family: 'inet6', host: 'fe80::1' }, dev: 'eth2', flags: [] },
+        { type: 'unreachable', dst: 'default' },
+      ],
+      [
+        { type: 'unicast', gateway: 'fe80::2', dev: 'eth0', protocol: 'ra', flags: [] },
+        { type: 'unicast', gateway: 'fe80::3', dev: 're6stnet1', protocol: 'babel', flags: [] },
+        { type: 'unicast', dev: 'ppp0', flags: [] },
+      ],
+    )
+    expect([...ways]).toEqual(['4 eth0 192.0.2.254', '4 eth2 fe80::1', '6 eth0 fe80::2', '6 ppp0'])
+  })
+
+  it('has changed when something is gone or new', () => {
+    const before = read([{ ifname: 'eth0', flags: UP, addr_info: [address('192.0.2.1')] }])
+    const after = read([], [{ type: 'unicast', dev: 'wwan0', flags: [] }])
+    expect(moveBetween(before, before)).toBeUndefined()
+    expect(moveBetween(before, after)).toEqual({
+      hasWay: true,
+      gone: ['eth0 192.0.2.1/64'],
+      come: ['default 4 wwan0'],
+    })
+    expect(moveBetween(before, read([]))?.hasWay).toBe(false)
+  })
+
+  it('can have changed when the kernel speaks of a link, an address or a way out, and not of tunnels', () => {
+    for (const line of [
+      '2: eth0@if7: <BROADCAST,MULTICAST> mtu 1500 qdisc noqueue state DOWN group default',
+      'Deleted 2: eth0    inet 10.0.0.1/24 scope global eth0',
+      '3: wlan0    inet6 2001:db8::1/64 scope global',
+      'default via 10.0.0.2 dev eth0',
+      'Deleted default via fe80::1 dev eth0 proto ra metric 1024',
+    ])
+      expect(mayConcernOwnNetwork(line), line).toBe(true)
+    for (const line of [
+      '1: lo    inet6 2001:db8:42::1/64 scope global',
+      '9: re6stnet-tcp: <BROADCAST,MULTICAST,UP> mtu 1500',
+      '2001:db8:42:7::/64 via fe80::1 dev re6stnet1 proto babel metric 1024',
+      'default from 2001:db8:42::/48 via fe80::1 dev re6stnet1 proto 42 metric 1024',
+      'local 10.0.0.1 dev eth0 table local proto kernel scope host src 10.0.0.1',
+      '',
+    ])
+      expect(mayConcernOwnNetwork(line), line).toBe(false)
+  })
+
+  test('is read from whatever ip prints without an exception', fc.string(), fc.json(), (line, json) => {
+    mayConcernOwnNetwork(line)
+    for (const printed of [line, json, `[${json}]`])
+      readOwnNetwork({ addresses: printed, routes4: printed, routes6: printed }, isInside)
+  })
+})

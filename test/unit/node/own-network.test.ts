@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest'
+import { OwnNetworkWatch } from '../../../src/node/own-network.ts'
+import { silentLog } from '../../../src/platform/log.ts'
+import type { ProcessEnd, Processes } from '../../../src/platform/processes.ts'
+import { steppedClock } from '../../support/stepped-clock.ts'
+
+const UP = ['BROADCAST', 'MULTICAST', 'UP', 'LOWER_UP']
+const eth0 = (...addresses: readonly string[]) => ({
+  ifname: 'eth0',
+  flags: UP,
+  addr_info: addresses.map((local) => ({ family: 'inet', local, prefixlen: 24, scope: 'global' })),
+})
+const WAY = {
+  type: 'unicast',
+  dst: 'default',
+  gateway: '192.0.2.254',
+  dev: 'eth0',
+  protocol: 'dhcp',
+  flags: [],
+}
+const LINK_LINE = '2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP group default'
+
+/** A machine whose `ip` prints what the test says. */
+async function watched() {
+  const machine = {
+    links: [eth0('192.0.2.1')] as object[],
+    routes: [WAY] as object[],
+    looks: 0,
+    monitors: 0,
+    told: 0,
+    say: (_line: string) => {},
+    endMonitor: () => {},
+  }
+  const processes: Processes = {
+    start(_command, _args, { onLine = () => {} } = {}) {
+      machine.monitors++
+      machine.say = (line) => onLine(line, 'stdout')
+      const promise = new Promise<ProcessEnd>((resolve) => {
+        machine.endMonitor = () => resolve({ kind: 'exited', status: 1 })
+      })
+      return {
+        pid: 1,
+        ended: promise,
+        signal: () => {},
+        stop: () => {
+          machine.endMonitor()
+          return promise
+        },
+      }
+    },
+    async run(_command, args) {
+      machine.looks++
+      const printed = args.includes('address') ? machine.links : args.includes('-4') ? machine.routes : []
+      return { stdout: JSON.stringify(printed), stderr: '' }
+    },
+  }
+  const clock = steppedClock()
+  const watch = new OwnNetworkWatch({ processes, clock, log: silentLog, isInside: () => false })
+  watch.watch(() => machine.told++)
+  watch.start()
+  await clock.pass(1_000)
+  return { machine, clock, watch }
+}
+
+describe('the watch on the own network of the machine', () => {
+  it('says nothing at its start, nor when the kernel speaks of what stays as it is', async () => {
+    const { machine, clock } = await watched()
+    machine.say(LINK_LINE)
+    await clock.pass(1_000)
+    expect(machine.looks).toBe(6)
+    expect(machine.told).toBe(0)
+  })
+
+  it('says once that the machine has another address and gateway', async () => {
+    const { machine, clock } = await watched()
+    machine.links = [eth0('198.51.100.7')]
+    machine.say('Deleted 2: eth0    inet 192.0.2.1/24 scope global eth0')
+    machine.say('2: eth0    inet 198.51.100.7/24 scope global eth0')
+    machine.routes = [{ ...WAY, gateway: '198.51.100.1' }]
+    machine.say('default via 198.51.100.1 dev eth0')
+    await clock.pass(1_000)
+    expect(machine.told).toBe(1)
+  })
+
+  it('says nothing while there is no way out, and that there is one again, although it is the one from before', async () => {
+    const { machine, clock } = await watched()
+    ;[machine.links, machine.routes] = [[], []]
+    machine.say('2: eth0: <NO-CARRIER,BROADCAST,MULTICAST,UP> mtu 1500 qdisc noqueue state DOWN')
+    await clock.pass(60_000)
+    expect(machine.told).toBe(0)
+    ;[machine.links, machine.routes] = [[eth0('192.0.2.1')], [WAY]]
+    machine.say(LINK_LINE)
+    await clock.pass(1_000)
+    expect(machine.told).toBe(1)
+  })
+
+  it('looks once for many lines, and not at all for routes of babeld, tunnels and neighbours of the loopback', async () => {
+    const { machine, clock } = await watched()
+    for (let route = 0; route < 1_000; route++)
+      machine.say(`2001:db8:42:${route}::/64 via fe80::1 dev re6stnet1 proto babel metric 1024 pref medium`)
+    machine.say('7: re6stnet3: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UNKNOWN')
+    machine.say('Deleted 7: re6stnet3: <BROADCAST,MULTICAST> mtu 1500 qdisc noop state DOWN group default')
+    machine.say('default from 2001:db8:42::/48 via fe80::1 dev re6stnet1 proto babel metric 1024')
+    await clock.pass(1_000)
+    expect(machine.looks).toBe(3)
+    for (let line = 0; line < 100; line++) machine.say(LINK_LINE)
+    await clock.pass(1_000)
+    expect(machine.looks).toBe(6)
+  })
+
+  it('starts a monitor again that ended, and sees what happened meanwhile', async () => {
+    const { machine, clock } = await watched()
+    machine.endMonitor()
+    machine.links = [eth0('192.0.2.9')]
+    await clock.pass(2_000)
+    expect(machine.monitors).toBe(2)
+    expect(machine.told).toBe(1)
+  })
+
+  it('says that the machine slept, and nothing any more when it is disposed of', async () => {
+    const { machine, clock, watch } = await watched()
+    watch.slept()
+    expect(machine.told).toBe(1)
+    machine.links = []
+    machine.say(LINK_LINE)
+    await watch[Symbol.asyncDispose]()
+    await clock.pass(10_000)
+    expect(machine.monitors).toBe(1)
+    expect(machine.told).toBe(1)
+  })
+})
