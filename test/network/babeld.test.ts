@@ -2,7 +2,6 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { RouterKeys } from '../../src/node/routing/router.ts'
-import { systemClock } from '../../src/platform/clock.ts'
 import type { Processes } from '../../src/platform/processes.ts'
 import { DamagedConversation } from '../support/damaged-conversation.ts'
 import { seededRandom } from '../support/random.ts'
@@ -37,25 +36,43 @@ beforeEach(() => {
 })
 afterEach(() => pair[Symbol.asyncDispose]())
 
-/** Sends a packet each 50 ms while something happens; how many were sent and how many answered. */
+/** Sends a packet each 50 ms while something happens, which may wait for more of them; how many were sent and how many lost. */
 async function pinging(
   from: RoutingNode,
   to: number,
-  happens: () => Promise<void>,
+  happens: (more: (packets: number) => Promise<void>) => Promise<void>,
 ): Promise<{ sent: number; lost: number }> {
   let output = ''
+  let answered = 0
   const ping = from.namespace.processes.start('ping', ['-6', '-n', '-i', '0.05', addressOf(to)], {
     onLine: (line) => {
       output += `${line}\n`
+      answered = Number(/icmp_seq=(\d+)/.exec(line)?.[1] ?? answered)
     },
   })
-  await until(() => output.includes('bytes from'), 'an answer')
-  await happens()
+  const more = (packets: number) => {
+    const last = answered + packets
+    return until(() => answered >= last, `an answer to packet ${last}`)
+  }
+  await more(1)
+  await happens(more)
   ping.signal('SIGINT')
   await ping.ended
   const [, sent = '', received = ''] = /(\d+) packets transmitted, (\d+) received/.exec(output) ?? []
   return { sent: Number(sent), lost: Number(sent) - Number(received) }
 }
+
+/** Packets that an interface has received so far. */
+const received = ({ namespace }: RoutingNode, iface: string): number =>
+  Number(namespace.run('cat', `/sys/class/net/${iface}/statistics/rx_packets`))
+
+/** Changes after which a node has no direct route to another, from a place in its changes on. */
+const lossesOf = ({ changes }: RoutingNode, number: number, from: number) =>
+  changes.slice(from).filter((change) => {
+    if (change.kind !== 'route') return change.kind === 'restarted'
+    const { prefix, refmetric, installed } = change.route
+    return prefix === prefixOf(number) && refmetric === 0 && (change.change === 'flushed' || !installed)
+  })
 
 describe('two nodes', () => {
   test('find each other, and packets flow', async () => {
@@ -74,15 +91,11 @@ describe('two nodes', () => {
   test('lose no packet, and no route, after they have found each other', async () => {
     await startPair(pair, { helloIntervalMs: 4_000 })
     await routed(pair)
-    const { sent, lost } = await pinging(client, 1, async () => {
-      const end = Date.now() + 10_000
-      while (Date.now() < end) {
-        expect(hasRoute(client, 1), 'route of the client').toBe(true)
-        expect(hasRoute(server, 2), 'route of the server').toBe(true)
-        await systemClock.sleep(20)
-      }
-    })
+    const [atServer, atClient] = [server.changes.length, client.changes.length]
+    const { sent, lost } = await pinging(client, 1, (more) => more(200))
     expect(lost, `of ${sent}`).toBe(0)
+    expect(lossesOf(client, 1, atClient)).toEqual([])
+    expect(lossesOf(server, 2, atServer)).toEqual([])
   })
 
   test('keep the key from the eyes of other users', async () => {
@@ -100,7 +113,8 @@ describe('two nodes', () => {
       SIGNAL,
     )
     await client.router.addInterface('tap', 'tunnel')
-    await systemClock.sleep(4_000)
+    // More than any two that agree on a key need.
+    await until(() => received(client, 'tap') >= 8 && received(server, 'taps') >= 8, 'packets of the other')
     expect(client.router.neighbours).toEqual([])
     expect(server.router.neighbours).toEqual([])
   })
@@ -110,16 +124,15 @@ describe('while it runs', () => {
   test('a key changes on both sides without a lost packet', async () => {
     await startPair(pair)
     await routed(pair)
-    await systemClock.sleep(4_000) // the new link has settled
     const next: RouterKeys = { sign: new Uint8Array(16).fill(9), accept: KEYS.sign }
-    const { sent, lost } = await pinging(client, 1, async () => {
+    const { sent, lost } = await pinging(client, 1, async (more) => {
+      await more(80) // some hellos: the new link has settled
       await client.router.setKeys(next)
-      await systemClock.sleep(300)
+      await more(6)
       await server.router.setKeys(next)
-      await systemClock.sleep(3_500)
+      await more(70) // three hellos, and the one after which a neighbour would be given up
     })
-    expect(sent).toBeGreaterThan(50)
-    expect(lost).toBe(0)
+    expect(lost, `of ${sent}`).toBe(0)
   })
 
   test('an interface that is removed takes its routes along at once', async () => {
