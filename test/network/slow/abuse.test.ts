@@ -6,7 +6,7 @@ import { expiredCopy, forgedCopy, makeAuthority } from '../../../lab/authority.t
 import { cpuSeconds, memoryMb } from '../../../lab/process-cost.ts'
 import { firstAddress } from '../../../src/core/values/prefix.ts'
 import type { HostileOrder } from '../../support/hostile-sender.ts'
-import { DEADLINE_MS, type TestNetwork, withNetwork } from '../../support/networks.ts'
+import { DEADLINE_MS, hearsNews, type TestNetwork, versionOf, withNetwork } from '../../support/networks.ts'
 
 const SENDER = fileURLToPath(new URL('../../support/hostile-sender.ts', import.meta.url))
 const HELLO_SECONDS = 1
@@ -17,11 +17,9 @@ describe('UDP port 326 of a node', () => {
       const [own, victim, attacker, revoked] = nodes
       if (!victim || !attacker || !revoked) throw new Error('the network has too few nodes')
       const { machine } = attacker
+      const version = await versionOf(victim)
       await network.callRegistry('revoke', { cn_or_serial: revoked.subnetName })
-      await lab.waitFor(() => victim.logLines().some((line) => /changes=.*revoked/.test(line)), {
-        what: 'the victim to hear of the revocation',
-        deadlineMs: DEADLINE_MS,
-      })
+      await hearsNews(lab, victim, version)
       await revoked.stop()
       // Its own, one in its subnet, and one that is somebody else's.
       const from = [attacker.address, attacker.address.replace(/1$/, 'bad'), spoofed(nodes)]

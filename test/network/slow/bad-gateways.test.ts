@@ -3,7 +3,7 @@ import { withLab } from '../../../lab/lab.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
 import { natPmpGateway } from '../../support/nat-pmp-gateway.ts'
-import { DEADLINE_MS, statusOf } from '../../support/networks.ts'
+import { DEADLINE_MS, statusOf, tunnelsOf } from '../../support/networks.ts'
 
 /** A gateway that answers whatever it is asked by PCP, NAT-PMP or UPnP, and nothing that means anything. */
 const NONSENSE = `
@@ -46,7 +46,7 @@ test('a gateway that is silent, or answers nonsense, delays no tunnel, and is to
     // With a cache, a start depends neither on whom the registry proposes nor on whom it can ask.
     const before = new Map<Re6stNode, number>()
     for (const node of all) {
-      await lab.waitFor(() => node.logLines().some((line) => line.includes(' tunnel up ')), {
+      await lab.waitFor(async () => (await tunnelsOf(node)).length > 0, {
         what: `the first tunnel of ${node.name}`,
         deadlineMs: DEADLINE_MS,
       })

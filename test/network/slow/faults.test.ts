@@ -9,7 +9,14 @@ import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
 import type { Random } from '../../../src/core/random.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
-import { DEADLINE_MS, isMeantToStay, nextHop, tunnelsOf } from '../../support/networks.ts'
+import {
+  DEADLINE_MS,
+  hearsNews,
+  isMeantToStay,
+  nextHop,
+  tunnelsOf,
+  versionOf,
+} from '../../support/networks.ts'
 import { seededRandom } from '../../support/random.ts'
 import { type SmallDisk, smallDisk } from '../../support/small-disk.ts'
 
@@ -228,11 +235,9 @@ describe('a running node', { timeout: TIMEOUT_MS }, () => {
 
         const pings = await steadyPings(lab, two, one)
         await fill()
+        const version = await versionOf(two)
         await network.callRegistry('updateHMAC')
-        await lab.waitFor(() => two.logLines().some((line) => line.includes('mac-keys')), {
-          what: 'the news of the network',
-          deadlineMs: DEADLINE_MS,
-        })
+        await hearsNews(lab, two, version)
         expect((await pings.stop()).longestGapMs).toBeLessThan(1_000)
         await signalAll(two, CLIENT, 'SIGKILL')
         await isComplete('its disk was full')
