@@ -80,7 +80,9 @@ export class NodeMessages implements AsyncDisposable {
       components,
       {
         answer: (message) => this.#answer(message),
-        established: () => {},
+        // It may have missed news, as it has lost its session; it answers if its own is newer.
+        greeting: () => encodeMessageBody({ kind: 'network-version', version: this.#newestVersion() }),
+        acknowledged: () => {},
         answerRegistry: (code, argument) => this.#answerRegistry(code, argument),
         versionAnnounced: () => void this.#versionAnnounced(),
       },

@@ -113,7 +113,8 @@ async function converse(files: NonNullable<HostileOrder['conversation']>): Promi
         answered.emit('answer')
         return new Uint8Array()
       },
-      established() {},
+      greeting: () => new Uint8Array(),
+      acknowledged() {},
       ignored() {},
     },
     randomBytes,

@@ -39,7 +39,12 @@ export class SessionNode {
   readonly sent: { readonly datagram: Buffer; readonly to: Destination }[] = []
   readonly ignored: string[] = []
   readonly received: IncomingMessage[] = []
-  readonly established: Prefix[] = []
+  /** Peers that have begun a session with it. */
+  readonly begun: Prefix[] = []
+  /** What it said, and others have taken without a word. */
+  readonly acknowledged: Buffer[] = []
+  /** What it says first to whoever begins a session with it. */
+  greeting: Uint8Array = new Uint8Array()
   /** Randomness of the secrets that it makes. */
   random: (length: number) => Buffer
   /** Answers what comes in. */
@@ -65,7 +70,11 @@ export class SessionNode {
           this.received.push(message)
           return this.answer(message)
         },
-        established: (prefix) => this.established.push(prefix),
+        greeting: (prefix) => {
+          this.begun.push(prefix)
+          return this.greeting
+        },
+        acknowledged: (_, body) => this.acknowledged.push(Buffer.from(body)),
         ignored: (reason) => this.ignored.push(reason),
       },
       (length) => this.random(length),

@@ -10,10 +10,15 @@ export interface Session {
   received: number
   /** Since when what we sent has not been answered. */
   unansweredMs: number | undefined
-  /** What we said last of our own accord, until anything comes back: a datagram may be lost. */
-  unacknowledged:
-    | { readonly body: Uint8Array; readonly attempts: number; readonly retryMs: number }
-    | undefined
+  /** What we said of our own accord, the oldest first, until an answer comes: a datagram may be lost. */
+  unacknowledged: readonly Said[]
+}
+
+/** What was said, how many times, and when it is to be said again. */
+export interface Said {
+  readonly body: Uint8Array
+  readonly attempts: number
+  readonly retryMs: number
 }
 
 /** What is known of a peer, and what it may still cost us. */
@@ -31,6 +36,8 @@ export interface Peer {
   /** When we sent a hello0 of our own accord, and as an answer. */
   hello0Ms: number | undefined
   answeredHello0Ms: number | undefined
+  /** When we last thought that it may have another session than we, or began one with it. */
+  suspectedMs: number | undefined
   /** Limits signatures that the peer's hellos cost us, and those of the certificates that come from its subnet. */
   readonly signatures: TokenBucket
   readonly verifications: TokenBucket
@@ -40,8 +47,11 @@ export interface Peer {
   waiting: { readonly body: Uint8Array; readonly sinceMs: number }[]
 }
 
-/** How long a session without an answer is alive, and how often a hello0 is sent to a peer. */
-export const SESSION_TIMEOUT_MS = 60_000
+/**
+ * What was said in a session and said again has no answer after this: the other side may have lost it, by a restart,
+ * and would never say so. Other implementations wait for a minute.
+ */
+export const SESSION_DOUBT_MS = 4_000
 /** A hello costs us a signature, to make or to verify: half a millisecond. */
 const SIGNATURES_PER_SECOND = 1
 const SIGNATURES_BURST = 5
@@ -63,6 +73,7 @@ export const newPeer = (prefix: Prefix, firstSecret: Buffer): Peer => ({
   makesOldSecrets: false,
   hello0Ms: undefined,
   answeredHello0Ms: undefined,
+  suspectedMs: undefined,
   signatures: new TokenBucket(SIGNATURES_PER_SECOND, SIGNATURES_BURST),
   verifications: new TokenBucket(VERIFICATIONS_PER_SECOND, VERIFICATIONS_BURST),
   messages: new TokenBucket(MESSAGES_PER_SECOND, MESSAGES_BURST),
@@ -75,10 +86,10 @@ export const newSession = (secret: Buffer): Session => ({
   sent: LAST_HELLO,
   received: LAST_HELLO,
   unansweredMs: undefined,
-  unacknowledged: undefined,
+  unacknowledged: [],
 })
 
 /** Whether what is sent in it is likely to arrive. */
 export const isAlive = (session: Session, nowMs: number): boolean =>
   session.sent < LAST_SEQUENCE &&
-  (session.unansweredMs === undefined || nowMs - session.unansweredMs < SESSION_TIMEOUT_MS)
+  (session.unansweredMs === undefined || nowMs - session.unansweredMs < SESSION_DOUBT_MS)

@@ -17,7 +17,7 @@ import {
   isMessageAuthentic,
   LAST_SEQUENCE,
 } from './datagram.ts'
-import { isAlive, newSession, type Peer, SESSION_TIMEOUT_MS, type Session } from './peer.ts'
+import { isAlive, newSession, type Peer, type Said, SESSION_DOUBT_MS, type Session } from './peer.ts'
 import { PeerTable } from './peer-table.ts'
 
 /*
@@ -31,7 +31,7 @@ import { PeerTable } from './peer-table.ts'
  *       ▼                                               └──────────┘   └───────────┘
  *   ┌─────────┐  an authentic message     ┌─────────┐        │ a hello with a greater secret: we answer a message
  *   │ offered │ ────────────────────────▶ │ session │ ◀──────┘
- *   └─────────┘                           └─────────┘ ── 60 s without an answer: hello0 again, when something is to be sent
+ *   └─────────┘                           └─────────┘ ── no answer for 4 s: hello0 again
  *
  * Intervals are of a clock that nobody sets; the wall clock counts for certificates and for the secrets that we make,
  * which are greater than any that was used with the peer, however wrong its clock was, or ours.
@@ -64,8 +64,10 @@ export interface SessionHandlers {
   send(datagram: Uint8Array, to: Destination): void
   /** Says what to answer; empty: only an acknowledgement. */
   answer(message: IncomingMessage): Uint8Array
-  /** A session is there: the peer has shown that it has the secret, or made it itself. */
-  established(prefix: Prefix): void
+  /** What to say first to a peer that has begun a session with us; empty: only an acknowledgement. */
+  greeting(prefix: Prefix): Uint8Array
+  /** A peer has acknowledged something that we said, with nothing to answer. */
+  acknowledged(prefix: Prefix, body: Uint8Array): void
   /** A datagram was ignored. */
   ignored(reason: string, source: string): void
 }
@@ -83,8 +85,10 @@ export type WallClock = (nowMs: number) => number
 /** Cryptographic randomness. */
 export type RandomBytes = (length: number) => Uint8Array
 
-/** A hello0 that may be lost is sent again after this, within the handshake's time. */
+/** A hello0 that may be lost is sent again after this, within the handshake's time, and answered again, too. */
 const HELLO0_RETRY_MS = 2_000
+/** How often a message that is not of the session makes us ask the peer for another one: whoever is inside can send it. */
+const SUSPICION_MS = 5_000
 /** A message is said again after this, twice that, four times that: all of them can be said twice without harm. */
 const MESSAGE_RETRY_MS = 1_000
 const MESSAGE_ATTEMPTS = 5
@@ -151,11 +155,6 @@ export class Sessions {
     return session !== undefined && isAlive(session, nowMs)
   }
 
-  /** Protocol of a peer, if a handshake has told. */
-  protocolOf(prefix: Prefix): number | undefined {
-    return this.#peers.get(prefix)?.protocol
-  }
-
   /** Says something to a peer: now if there is a session, else as soon as its handshake is done. */
   send(prefix: Prefix, body: Uint8Array, nowMs: number): void {
     if (!this.#isNode(prefix)) return this.#handlers.ignored('there can be no such node', '')
@@ -165,26 +164,16 @@ export class Sessions {
       return
     }
     peer.waiting = [...peer.waiting.slice(1 - MAX_WAITING), { body, sinceMs: nowMs }]
-    if (peer.hello0Ms === undefined || nowMs - peer.hello0Ms >= SESSION_TIMEOUT_MS)
-      this.#sendHello0(peer, nowMs)
+    if (mayRetryHello0(peer, nowMs)) this.#sendHello0(peer, nowMs)
   }
 
   /** Takes care of what time brings: hello0s that may be lost, messages that waited too long. Call it every second. */
   tick(nowMs: number): void {
     for (const peer of this.#peers.values()) {
-      const { session } = peer
-      if (session?.unacknowledged && nowMs >= session.unacknowledged.retryMs)
-        this.#say(
-          session,
-          session.unacknowledged.body,
-          this.#addressOf(peer.prefix),
-          nowMs,
-          session.unacknowledged.attempts + 1,
-        )
+      this.#sayAgain(peer, nowMs)
       if (peer.waiting.length === 0) continue
       peer.waiting = peer.waiting.filter(({ sinceMs }) => nowMs - sinceMs < HANDSHAKE_TIMEOUT_MS)
-      if (peer.waiting.length > 0 && peer.hello0Ms !== undefined && nowMs - peer.hello0Ms >= HELLO0_RETRY_MS)
-        this.#sendHello0(peer, nowMs)
+      if (peer.waiting.length > 0 && mayRetryHello0(peer, nowMs)) this.#sendHello0(peer, nowMs)
     }
   }
 
@@ -250,6 +239,7 @@ export class Sessions {
       if (certificate.value.prefix === this.#identity.certificate.prefix) return 'our own certificate'
       const peer = this.#peers.getOrAdd(certificate.value.prefix)
       if (peer.certificate && !peer.certificate.fingerprintSha1.equals(certificate.value.fingerprintSha1)) {
+        this.#takeBack(peer, nowMs)
         peer.session = undefined
         peer.offered = undefined
       }
@@ -270,8 +260,8 @@ export class Sessions {
     source: Destination,
     nowMs: number,
   ): string | undefined {
-    if (peer.answeredHello0Ms !== undefined && nowMs - peer.answeredHello0Ms < SESSION_TIMEOUT_MS)
-      return 'hello0 answered within the last minute'
+    if (peer.answeredHello0Ms !== undefined && nowMs - peer.answeredHello0Ms < HELLO0_RETRY_MS)
+      return 'hello0 answered a moment ago'
     peer.answeredHello0Ms = nowMs
     this.#handlers.send(
       encodeFingerprintHello0(PROTOCOL, certificate.fingerprintSha1, this.#identity.certificate.der),
@@ -323,9 +313,7 @@ export class Sessions {
     peer.greatestSecret = secret
     peer.protocol = protocol
     peer.offered = undefined
-    peer.session = newSession(secret)
-    this.#handlers.established(peer.prefix)
-    this.#sendWaiting(peer, peer.session, source, nowMs)
+    this.#begin(peer, newSession(secret), source, nowMs)
     return undefined
   }
 
@@ -337,22 +325,49 @@ export class Sessions {
     nowMs: number,
   ): string | undefined {
     if (peer.offered && isMessageAuthentic(datagram, peer.offered.secret)) {
-      peer.session = peer.offered
+      this.#begin(peer, peer.offered, undefined, nowMs)
       peer.offered = undefined
-      this.#handlers.established(peer.prefix)
-      this.#sendWaiting(peer, peer.session, undefined, nowMs)
     }
     const { session } = peer
-    if (!session || !isMessageAuthentic(datagram, session.secret)) return 'a message with a wrong HMAC'
+    if (!session || !isMessageAuthentic(datagram, session.secret)) {
+      this.#suspect(peer, nowMs)
+      return 'a message with a wrong HMAC'
+    }
     if (sequence <= session.received) return 'a message that came already, or too late'
     session.received = sequence
     session.unansweredMs = undefined
-    session.unacknowledged = undefined
-    if (body.length === 0) return undefined // an acknowledgement
+    if (peer.waiting.length > 0) this.#sendWaiting(peer, session, undefined, nowMs)
+    if (body.length === 0) {
+      // Whoever has nothing to answer does not say to what.
+      const [said, ...later] = session.unacknowledged
+      session.unacknowledged = later
+      if (said) this.#handlers.acknowledged(peer.prefix, said.body)
+      return undefined
+    }
+    // An answer has the code of the question.
+    const answered = session.unacknowledged.find((said) => said.body[0] === body[0])
+    session.unacknowledged = session.unacknowledged.filter((said) => said !== answered)
     if (!peer.messages.take(nowMs)) return 'too many messages of one peer at the moment'
     const answer = this.#handlers.answer({ prefix: peer.prefix, protocol: peer.protocol, body })
+    // It is acknowledged like anything else, but not said again: who has no answer asks again.
+    if (answer.length > 0)
+      remember(session, { body: answer, attempts: MESSAGE_ATTEMPTS, retryMs: nowMs + SESSION_DOUBT_MS })
     this.#sendMessage(session, answer, source, nowMs)
     return undefined
+  }
+
+  /** @param source of a peer that has begun it, and waits for something from us */
+  #begin(peer: Peer, session: Session, source: Destination | undefined, nowMs: number): void {
+    this.#takeBack(peer, nowMs)
+    peer.session = session
+    peer.suspectedMs = nowMs
+    if (source) {
+      const greeting = this.#handlers.greeting(peer.prefix)
+      const isToBeSaid = peer.waiting.some(({ body }) => Buffer.compare(body, greeting) === 0)
+      if (greeting.length > 0 && !isToBeSaid)
+        peer.waiting = [{ body: greeting, sinceMs: nowMs }, ...peer.waiting]
+    }
+    this.#sendWaiting(peer, session, source, nowMs)
   }
 
   /** What waited; at least an acknowledgement, if the peer waits for one at `source`. */
@@ -365,10 +380,38 @@ export class Sessions {
     for (const { body } of waiting) this.#say(session, body, source ?? this.#addressOf(peer.prefix), nowMs)
   }
 
-  /** Sends something of our own accord; it is said again if nothing comes back. */
+  /** A peer says something in a session that is none of ours: one of us has lost it. */
+  #suspect(peer: Peer, nowMs: number): void {
+    if (peer.suspectedMs !== undefined && nowMs - peer.suspectedMs < SUSPICION_MS) return
+    peer.suspectedMs = nowMs
+    if (mayRetryHello0(peer, nowMs)) this.#sendHello0(peer, nowMs)
+  }
+
+  /** Says again what may be lost; in another session, where nothing comes back in this one. */
+  #sayAgain(peer: Peer, nowMs: number): void {
+    const { session } = peer
+    if (!session || session.unacknowledged.length === 0) return
+    if (!isAlive(session, nowMs)) return this.#takeBack(peer, nowMs)
+    const due = session.unacknowledged.filter(({ retryMs }) => nowMs >= retryMs)
+    session.unacknowledged = session.unacknowledged.filter((said) => !due.includes(said))
+    for (const { body, attempts } of due)
+      if (attempts < MESSAGE_ATTEMPTS)
+        this.#say(session, body, this.#addressOf(peer.prefix), nowMs, attempts + 1)
+  }
+
+  /** What was said in a session that may be lost waits for the next one. */
+  #takeBack(peer: Peer, nowMs: number): void {
+    if (!peer.session) return
+    const lost = peer.session.unacknowledged
+      .filter(({ attempts }) => attempts < MESSAGE_ATTEMPTS)
+      .map(({ body }) => ({ body, sinceMs: nowMs }))
+    peer.session.unacknowledged = []
+    peer.waiting = [...lost, ...peer.waiting].slice(-MAX_WAITING)
+  }
+
+  /** Says something of our own accord; it is said again if nothing comes back. */
   #say(session: Session, body: Uint8Array, to: Destination, nowMs: number, attempts = 1): void {
-    const retryMs = nowMs + MESSAGE_RETRY_MS * 2 ** (attempts - 1)
-    session.unacknowledged = attempts < MESSAGE_ATTEMPTS ? { body, attempts, retryMs } : undefined
+    remember(session, { body, attempts, retryMs: nowMs + MESSAGE_RETRY_MS * 2 ** (attempts - 1) })
     this.#sendMessage(session, body, to, nowMs)
   }
 
@@ -410,4 +453,11 @@ export class Sessions {
   #addressOf(prefix: Prefix): Destination {
     return { address: firstAddress(this.#identity.authority.network, prefix) }
   }
+}
+
+const mayRetryHello0 = ({ hello0Ms }: Peer, nowMs: number): boolean =>
+  hello0Ms === undefined || nowMs - hello0Ms >= HELLO0_RETRY_MS
+
+function remember(session: Session, said: Said): void {
+  session.unacknowledged = [...session.unacknowledged.slice(1 - MAX_WAITING), said]
 }

@@ -20,8 +20,10 @@ import { IgnoredDatagrams } from './ignored-datagrams.ts'
 export interface EndpointHandlers {
   /** Answers a message of a peer; empty: only an acknowledgement. */
   answer(message: IncomingMessage): Uint8Array
-  /** A session with a peer is there. */
-  established(prefix: Prefix): void
+  /** What to say first to a peer that has begun a session. */
+  greeting(prefix: Prefix): Uint8Array
+  /** A peer has taken what we said without an answer. */
+  acknowledged(prefix: Prefix, body: Uint8Array): void
   /** Answers the registry's question to this node itself; undefined: not at all. */
   answerRegistry(code: number, argument: Uint8Array): Uint8Array | undefined
   /** The registry says that there is a new network version. */
@@ -70,7 +72,8 @@ export class UdpEndpoint implements AsyncDisposable {
       {
         send: (datagram, to) => this.#send(datagram, to),
         answer: (message) => this.#answer(message),
-        established: (prefix) => handlers.established(prefix),
+        greeting: (prefix) => handlers.greeting(prefix),
+        acknowledged: (prefix, body) => handlers.acknowledged(prefix, body),
         ignored: (reason, source) => this.#ignored.count(reason, source),
       },
       random,

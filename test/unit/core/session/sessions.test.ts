@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { encodeFingerprintHello0, encodeHello0 } from '../../../../src/core/session/datagram.ts'
 import { decodeMessageBody, encodeMessageBody, type Message } from '../../../../src/core/session/messages.ts'
 import { decodeRegistryDatagram, encodeRegistryDatagram } from '../../../../src/core/session/registry-link.ts'
 import { prefixOfBits } from '../../../../src/core/values/prefix.ts'
@@ -34,7 +35,7 @@ describe('two nodes that know nothing of each other', () => {
   })
 })
 
-it('a hello0 is answered once a minute, unless there was no way for the answer', () => {
+it('a hello0 is answered once in two seconds, unless there was no way for the answer', () => {
   const { a, b } = pair()
   const askedAt = (nowMs: number) => {
     a.sessions.send(b.certificate.prefix, HELLO, nowMs)
@@ -43,10 +44,17 @@ it('a hello0 is answered once a minute, unless there was no way for the answer',
     return b.sent.splice(0).length
   }
   expect(askedAt(RECORDED_MS + 1_000)).toBe(1)
-  expect(askedAt(RECORDED_MS + 3_500)).toBe(0)
+  const hello0 = encodeHello0(a.certificate.der)
+  const again = (nowMs: number) => {
+    b.sessions.receive(hello0, { address: a.address }, nowMs)
+    return b.sent.splice(0).length
+  }
+  expect(again(RECORDED_MS + 2_500)).toBe(0)
   b.sessions.unsent(a.address)
   b.sessions.unsent('192.0.2.1')
-  expect(askedAt(RECORDED_MS + 6_000)).toBe(1)
+  expect(again(RECORDED_MS + 2_600)).toBe(1)
+  expect(again(RECORDED_MS + 4_000)).toBe(0)
+  expect(again(RECORDED_MS + 4_600)).toBe(1)
 })
 
 describe('a session', () => {
@@ -55,6 +63,7 @@ describe('a session', () => {
     nodes.a.sessions.send(nodes.b.certificate.prefix, HELLO, RECORDED_MS + 1_000)
     deliver(nodes.both, RECORDED_MS + 1_000)
     nodes.b.received.length = 0
+    nodes.a.acknowledged.length = 0
     return nodes
   }
 
@@ -72,16 +81,75 @@ describe('a session', () => {
     ])
   })
 
-  it('is made anew when the peer was restarted, within the time of a retry', () => {
+  /** A second at a time. */
+  const pass = (nodes: readonly SessionNode[], fromMs: number, seconds: number) => {
+    for (let second = 1; second <= seconds; second++) {
+      for (const { sessions } of nodes) sessions.tick(fromMs + 1000 * second)
+      deliver(nodes, fromMs + 1000 * second)
+    }
+  }
+
+  it('is made anew within seconds when the peer was restarted, and what was said arrives', () => {
     const { a } = connected()
     const again = new SessionNode('node-b', RECORDED_MS + 30_000, 3)
     a.sessions.send(again.certificate.prefix, HELLO, RECORDED_MS + 31_000)
     deliver([a, again], RECORDED_MS + 31_000)
     expect(again.received).toHaveLength(0)
-    // Unanswered for a minute: the handshake begins again.
-    a.sessions.send(again.certificate.prefix, HELLO, RECORDED_MS + 92_000)
-    deliver([a, again], RECORDED_MS + 92_000)
-    expect(again.received).toHaveLength(1)
+    pass([a, again], RECORDED_MS + 31_000, 5)
+    expect(again.received.map(({ body }) => Buffer.from(body))).toEqual([HELLO])
+    expect(a.acknowledged).toEqual([HELLO])
+  })
+
+  it('is made anew within seconds when both have something to say and one was restarted', () => {
+    const { a } = connected()
+    const again = new SessionNode('node-b', RECORDED_MS + 30_000, 3)
+    a.sessions.send(again.certificate.prefix, HELLO, RECORDED_MS + 31_000)
+    again.sessions.send(a.certificate.prefix, HELLO, RECORDED_MS + 31_000)
+    pass([a, again], RECORDED_MS + 31_000, 5)
+    expect([a.received.length, again.received.length]).toEqual([1, 1])
+  })
+
+  it('is made anew when a peer speaks in one that was replaced without its knowing', () => {
+    const { a, b, both } = connected()
+    // It took part in a handshake whose last datagram was lost.
+    b.sessions.receive(
+      encodeFingerprintHello0(10, b.certificate.fingerprintSha1, a.certificate.der),
+      { address: a.address },
+      RECORDED_MS + 10_000,
+    )
+    const again = new SessionNode('node-b', RECORDED_MS + 30_000, 3)
+    again.sessions.receive(encodeHello0(a.certificate.der), { address: a.address }, RECORDED_MS + 31_000)
+    again.sent.length = 0
+    expect(both).toHaveLength(2)
+    a.sessions.send(again.certificate.prefix, HELLO, RECORDED_MS + 31_500)
+    deliver([a, again], RECORDED_MS + 31_500)
+    a.sessions.send(again.certificate.prefix, HELLO, RECORDED_MS + 31_600)
+    deliver([a, again], RECORDED_MS + 31_600)
+    expect(again.received.length).toBeGreaterThan(0)
+  })
+
+  it('begins with a greeting of whom it was offered to', () => {
+    const { a, b, both } = pair()
+    b.greeting = Buffer.from('\x00version')
+    a.sessions.send(b.certificate.prefix, HELLO, RECORDED_MS + 1_000)
+    a.greeting = b.greeting
+    deliver(both, RECORDED_MS + 1_000)
+    const greeted = [...a.received, ...b.received].filter(({ body }) => body[0] === 0)
+    expect(greeted).toHaveLength(1)
+  })
+
+  it('takes an acknowledgement for what was said before the last message, not for all', () => {
+    const { a, b } = connected()
+    const version = Buffer.from('\x00version')
+    b.answer = ({ body }) => (body[0] === 4 ? Buffer.from('\x04here') : new Uint8Array())
+    a.sessions.send(b.certificate.prefix, version, RECORDED_MS + 2_000)
+    a.sent.length = 0 // lost
+    a.sessions.send(b.certificate.prefix, HELLO, RECORDED_MS + 2_000)
+    deliver([a, b], RECORDED_MS + 2_000)
+    expect(a.acknowledged).toEqual([])
+    pass([a, b], RECORDED_MS + 2_000, 2)
+    expect(a.acknowledged).toEqual([version])
+    expect(b.received.filter(({ body }) => body[0] === 0)).toHaveLength(1)
   })
 
   it('ends with the certificate: a revoked peer is not heard any more', () => {

@@ -88,7 +88,8 @@ class TestNode {
           this.messages.push(message)
           return this.answer(message.body)
         },
-        established: () => {},
+        greeting: () => new Uint8Array(),
+        acknowledged: () => {},
         answerRegistry: (code, argument) => {
           this.registryAsked.push({ code, argument: Buffer.from(argument).toString('utf8') })
           return this.answerRegistry(code)
