@@ -6,7 +6,8 @@ import {
   type HelpFormatterOptions,
 } from 'argparse'
 import { ok, type Result, refuse } from '../result.ts'
-import { expandOptionFiles, type ReadFile } from './option-files.ts'
+import { expandOptionFiles, type ReadFile, type Words } from './option-files.ts'
+import { longNamesOf, nearestName } from './option-line.ts'
 import {
   descriptionOf,
   flag,
@@ -16,6 +17,7 @@ import {
   type OptionsOf,
   type OptionTable,
   plainDefaultOf,
+  type RepeatedOption,
   testNameOf,
   usageOf,
 } from './option-table.ts'
@@ -39,10 +41,18 @@ export interface Command<Table extends OptionTable = OptionTable> {
 
 /** The words of a command line, by option: the values of each time that it was given. */
 export interface ParsedWords {
-  readonly given: ReadonlyMap<string, readonly (readonly string[])[]>
+  readonly given: Given
   /** What follows `--`. */
   readonly rest: readonly string[]
 }
+
+/** The values of an option, as words, and the file and line where they stand unless it is the command line. */
+export interface GivenValues {
+  readonly words: readonly string[]
+  readonly where: string | undefined
+}
+
+type Given = ReadonlyMap<string, readonly GivenValues[]>
 
 /** A command line that was read. */
 export type ParsedCommandLine =
@@ -71,35 +81,26 @@ export function parseCommandLine(
   args: readonly string[],
   readFile: ReadFile,
 ): Result<ParsedCommandLine> {
-  const names = new Set(Object.values(command.options).flatMap((option) => option.names))
-  const expanded = command.takesOptionFiles ? expandOptionFiles(args, names, readFile) : ok([...args])
+  const options = Object.values(command.options)
+  const end = args.indexOf('--')
+  const before = end < 0 ? args : args.slice(0, end)
+  const rest = end < 0 ? [] : args.slice(end + 1)
+  const expanded = command.takesOptionFiles
+    ? expandOptionFiles(before, options, readFile)
+    : ok([{ words: before, where: undefined }])
   if (!expanded.ok) return expanded
-  const end = expanded.value.indexOf('--')
-  const words = end < 0 ? expanded.value : expanded.value.slice(0, end)
-  const rest = end < 0 ? [] : expanded.value.slice(end + 1)
-
-  let values: Record<string, unknown>
-  let unknown: string[]
-  try {
-    ;[values, unknown] = parserOf(command).parse_known_args<Record<string, unknown>>(words)
-  } catch (error) {
-    if (error instanceof ArgumentError) return refuse(mistake(command, error.str()))
-    throw error
+  const parser = parserOf(command)
+  const given = new Map<string, readonly GivenValues[]>()
+  for (const part of expanded.value) {
+    const parsed = parsePart(command, parser, part)
+    if (!parsed.ok)
+      return refuse(part.where === undefined ? parsed.reason : `${part.where}: ${parsed.reason}`)
+    if (parsed.value === 'help' || parsed.value === 'version') return ok({ kind: parsed.value })
+    for (const [name, times] of parsed.value) {
+      const isRepeated = command.options[name]?.kind === 'repeated'
+      given.set(name, isRepeated ? [...(given.get(name) ?? []), ...times] : times.slice(-1))
+    }
   }
-  if (values[HELP] === true) return ok({ kind: 'help' })
-  if (values[VERSION] === true) return ok({ kind: 'version' })
-  const given = new Map<string, readonly (readonly string[])[]>()
-  for (const [name, option] of Object.entries(command.options)) {
-    const parsed = values[name] as boolean | null | undefined | readonly (string | readonly string[])[]
-    if (parsed === true) given.set(name, [[]])
-    if (!Array.isArray(parsed)) continue
-    const times = parsed.map((words) => [words].flat() as readonly string[])
-    if (times.some((words) => words.length > 1 && words.some(looksLikeOption)))
-      return refuse(`${labelOf(option)}: ${valuesMissing(option)}`)
-    given.set(name, option.kind === 'repeated' ? times : times.slice(-1))
-  }
-  if (unknown.length > 0)
-    return refuse(`${unknown.join(' ')}: no such option, or too many values; see ${command.name} --help`)
   if (rest.length > 0 && command.rest === undefined) return refuse(`${rest.join(' ')}: nothing may follow --`)
   const missing = Object.entries(command.options).filter(
     ([name, option]) => option.kind === 'single' && option.required && !given.has(name),
@@ -109,6 +110,49 @@ export function parseCommandLine(
   return ok({ kind: 'run', given, rest })
 }
 
+/** What a part says: a line of an option file, or what stands on the command line beside such files. */
+function parsePart(
+  command: Command,
+  parser: ArgumentParser,
+  { words, where }: Words,
+): Result<Given | 'help' | 'version'> {
+  let values: Record<string, unknown>
+  let unknown: string[]
+  try {
+    ;[values, unknown] = parser.parse_known_args<Record<string, unknown>>([...words])
+  } catch (error) {
+    if (error instanceof ArgumentError) return refuse(mistake(command, error.str()))
+    throw error
+  }
+  if (values[HELP] === true) return ok('help')
+  if (values[VERSION] === true) return ok('version')
+  const given = new Map<string, readonly GivenValues[]>()
+  for (const [name, option] of Object.entries(command.options)) {
+    const parsed = values[name] as boolean | null | undefined | readonly (string | readonly string[])[]
+    if (parsed === true) given.set(name, [{ words: [], where }])
+    if (!Array.isArray(parsed)) continue
+    const times = parsed.map((value) => ({ words: [value].flat() as readonly string[], where }))
+    if (times.some((time) => time.words.length > 1 && time.words.some(looksLikeOption)))
+      return refuse(`${labelOf(option)}: ${valuesMissing(option)}`)
+    given.set(name, times)
+  }
+  return unknown.length > 0 ? refuse(notUnderstood(command, unknown, where)) : ok(given)
+}
+
+function notUnderstood(command: Command, unknown: readonly string[], where: string | undefined): string {
+  if (where !== undefined)
+    return `${unknown.join(' ')}: too many values; one option a line, and a comment on a line of its own`
+  const [first = ''] = unknown
+  const near = first.startsWith('--')
+    ? nearestName(
+        first.slice('--'.length).split('=', 1)[0] ?? '',
+        longNamesOf(Object.values(command.options)),
+      )
+    : undefined
+  const advice = near === undefined ? '' : `; did you mean --${near}?`
+  return `${unknown.join(' ')}: no such option, or too many values${advice || `; see ${command.name} --help`}`
+}
+
 /** The values of all options, each checked for itself. */
 export function optionValues<Table extends OptionTable>(
   { options }: Command<Table>,
@@ -116,23 +160,39 @@ export function optionValues<Table extends OptionTable>(
 ): Result<OptionsOf<Table>> {
   const values: Record<string, unknown> = {}
   for (const [name, option] of Object.entries(options)) {
-    const value = readValue(option, given.get(name))
-    if (!value.ok) return refuse(`${labelOf(option)}: ${value.reason}`)
+    const value = typedValueOf(option, given.get(name))
+    if (!value.ok) return value
     values[name] = value.value
   }
   return ok(values as OptionsOf<Table>)
 }
 
-function readValue(option: Option, times: readonly (readonly string[])[] | undefined): Result<unknown> {
+function typedValueOf(option: Option, times: readonly GivenValues[] | undefined): Result<unknown> {
   switch (option.kind) {
     case 'flag':
       return ok(times !== undefined)
     case 'single':
-      return times?.[0] ? option.type.read(times[0]) : ok(option.default)
+      return times?.[0] ? read(option, times[0], option.type.read) : ok(option.default)
     case 'repeated':
-      return all([...option.always, ...(times ?? [])].map((words) => option.type.read(words)))
+      return all(timesOf(option, times).map((one) => read(option, one, option.type.read)))
   }
 }
+
+/** Reads the values of an option once; a refusal says which option, and where. */
+function read<Value>(
+  option: Option,
+  { words, where }: GivenValues,
+  reader: (words: readonly string[]) => Result<Value>,
+): Result<Value> {
+  const value = reader(words)
+  if (value.ok) return value
+  return refuse(`${where === undefined ? '' : `${where}: `}${labelOf(option)}: ${value.reason}`)
+}
+
+const timesOf = (
+  { always }: RepeatedOption<unknown>,
+  times: readonly GivenValues[] | undefined,
+): readonly GivenValues[] => [...always.map((words) => ({ words, where: undefined })), ...(times ?? [])]
 
 /** The values of all options by their names in --test expressions, before most checks. */
 export function plainValues(
@@ -142,21 +202,23 @@ export function plainValues(
   const values = new Map<string, PlainValue>()
   for (const [name, option] of Object.entries(options)) {
     const value = plainValueOf(option, given.get(name))
-    if (!value.ok) return refuse(`${labelOf(option)}: ${value.reason}`)
+    if (!value.ok) return value
     values.set(testNameOf(option), value.value)
   }
   return ok(values)
 }
 
-function plainValueOf(option: Option, times: readonly (readonly string[])[] | undefined): Result<PlainValue> {
+function plainValueOf(option: Option, times: readonly GivenValues[] | undefined): Result<PlainValue> {
   switch (option.kind) {
     case 'flag':
       return ok(times !== undefined)
     case 'single':
-      return times?.[0] ? option.type.plain(times[0]) : ok(plainDefaultOf(option))
+      return times?.[0] ? read(option, times[0], option.type.plain) : ok(plainDefaultOf(option))
     case 'repeated': {
-      const words = [...option.always, ...(times ?? [])]
-      return words.length === 0 ? ok(option.unsetInTest) : all(words.map((one) => option.type.plain(one)))
+      const given = timesOf(option, times)
+      return given.length === 0
+        ? ok(option.unsetInTest)
+        : all(given.map((one) => read(option, one, option.type.plain)))
     }
   }
 }
@@ -175,8 +237,9 @@ function refuseNotYet({ options }: Command, { given }: ParsedWords): Result<void
   for (const [name, option] of Object.entries(options)) {
     const { notYet } = option
     const times = notYet ? (given.get(name) ?? []) : []
-    const early = times.find((words) => words.some((word) => notYet?.test(word)))
-    if (early) return refuse(`${[labelOf(option), ...early].join(' ')}: not available yet in this version`)
+    const early = times.find(({ words }) => words.some((word) => notYet?.test(word)))
+    if (early)
+      return refuse(`${[labelOf(option), ...early.words].join(' ')}: not available yet in this version`)
   }
   return ok(undefined)
 }
@@ -203,7 +266,7 @@ export function readCommandLine<Options>(
   if (!parsed.ok) return parsed
   if (parsed.value.kind === 'help') return ok({ kind: 'help', command })
   if (parsed.value.kind === 'version') return ok({ kind: 'version' })
-  const test = parsed.value.given.get(TEST)?.[0]?.[0]
+  const test = parsed.value.given.get(TEST)?.[0]?.words[0]
   if (test !== undefined) {
     const values = plainValues(command, parsed.value)
     const value = values.ok ? evaluateTest(test, values.value) : values

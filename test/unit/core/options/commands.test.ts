@@ -95,6 +95,13 @@ describe('recorded command lines', () => {
 
 const LEAST = ['--registry', 'http://r/', '--ca', 'ca', '--cert', 'cert', '--key', 'key']
 const node = (...args: string[]) => readCommandLine(NODE_COMMAND, nodeOptions, [...LEAST, ...args], noFiles)
+const nodeFile = (...lines: string[]) =>
+  readCommandLine(
+    NODE_COMMAND,
+    nodeOptions,
+    ['@f'],
+    filesOf({ f: ['registry http://r/', 'ca ca', 'cert cert', 'key key', ...lines].join('\n') }),
+  )
 const reasonOf = (result: Result<unknown>) => (result.ok ? 'accepted' : result.reason)
 const nodeRun = (...args: string[]): NodeOptions => {
   const request = node(...args)
@@ -195,6 +202,51 @@ describe('re6stnet', () => {
     ['@nowhere', '@nowhere: no such file'],
   ])('%s: %s', (args, reason) => {
     expect(reasonOf(node(...args.split(' ')))).toBe(reason)
+  })
+
+  it.each<[line: string, reason: string]>([
+    ['hello 5', 'hello: no such option'],
+    ['help', 'help: no such option'],
+    ['V', 'V: no such option'],
+    ['h', 'h: no such option'],
+    ['Verbose 3', 'Verbose: no such option; did you mean verbose LEVEL?'],
+    ['regstry http://R/', 'regstry: no such option; did you mean registry URL?'],
+    ['interfac eth0', 'interfac: no such option; did you mean interface IFACE?'],
+    ['interfaceeth0', 'interfaceeth0: no such option; did you mean interface IFACE?'],
+    ['log/srv', 'log/srv: no such option; did you mean log DIR?'],
+    ['lo /srv', 'lo: no such option; did you mean log DIR?'],
+    ['log=/var/log/foo', 'log=/var/log/foo: write a blank instead of =, log /var/log/foo'],
+    ['registry=http://r/', 'registry=http://r/: write a blank instead of =, registry http://r/'],
+    ['stat=/srv', 'stat=/srv: no such option; did you mean state DIR?'],
+    ['--log /x', '--log: write it without dashes, log'],
+    ['Default', 'Default: no such option; did you mean default?'],
+    ['log', '-l/--log: a value is missing, it is used as: --log DIR'],
+    ['log /a # here', '# here: too many values; one option a line, and a comment on a line of its own'],
+    ['gateway yes', 'yes: too many values; one option a line, and a comment on a line of its own'],
+    ['verbose 9', '-v/--verbose: 9 must be a whole number from 0 to 4'],
+    ['pp 1194 icmp', '--pp: PROTO "icmp" must be one of udp, tcp, udp6, tcp6'],
+  ])('an option file with %j: %s', (line, reason) => {
+    expect(reasonOf(nodeFile(line))).toBe(`@f, line 5: ${reason}`)
+  })
+
+  it.each(['v3', 'v 3', 'ieth0', 'O--verb', 'B-d1', 'l/srv', 'mD', '-log /srv', 'log /srv\r'])(
+    'an option file with %j is read as by the Python implementation',
+    (line) => {
+      expect(nodeFile(line)).toMatchObject({ value: { kind: 'run' } })
+    },
+  )
+
+  it('the later one of a file and the command line wins, and says where it is wrong', () => {
+    const read = (...args: string[]) =>
+      readCommandLine(NODE_COMMAND, nodeOptions, args, filesOf({ f: 'verbose 9' }))
+    expect(reasonOf(read(...LEAST, '@f', '-v', '3'))).toBe('accepted')
+    expect(reasonOf(read(...LEAST, '-v', '3', '@f'))).toMatch(/^@f, line 1: /)
+  })
+
+  it('an option that is nearly one, on the command line', () => {
+    expect(reasonOf(node('--regstry', 'x'))).toBe(
+      '--regstry x: no such option, or too many values; did you mean --registry?',
+    )
   })
 
   it('warns of what is ignored', () => {
