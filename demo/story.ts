@@ -95,7 +95,7 @@ export class Story {
     const network = await Re6stNetwork.create(this.#lab, {
       registryOn: registryMachine,
       helloSeconds: this.#options.hello,
-      registryOptions: ['--client-count', '3'],
+      registryOptions: ['--client-count', '3', '--encrypt'],
     })
     this.#board.step(`Machines enrol at ${network.registryUrl}, each with a token that was mailed`)
     // The first certificate is that of the registry's own node.

@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { networkInterfaces } from 'node:os'
+import { checkAuthority } from '../core/crypto/authority-check.ts'
 import {
   type Authority,
   fingerprint,
@@ -13,6 +14,7 @@ import {
 import { messageOf, Re6stError } from '../core/errors.ts'
 import type { ConfOptions } from '../core/options/conf-options.ts'
 import { isEmailAddress } from '../core/values/email-address.ts'
+import { fingerprintText } from '../core/values/fingerprint-text.ts'
 import { isInside, networkCidr, nodeAddress, subnetCidr } from '../core/values/prefix.ts'
 import type { RegistryClient } from '../platform/registry-client.ts'
 import {
@@ -69,8 +71,7 @@ export async function setUp(options: ConfOptions, components: SetUpComponents): 
   const key = oldKey ?? (await makeKey(authority, components))
   const subject = mergeSubjectFields(old?.subject ?? [], givenSubject)
   const csr = await makeCertificateRequest(key, subject)
-  const token = await obtainToken(options, components)
-  const { pem, certificate } = await obtainCertificate(options, authority, key, csr, token, components)
+  const { pem, certificate } = await enrol(options, authority, key, csr, components)
   await keepCertificate(pem, components)
   await finish(options, authority, certificate, components)
   return 0
@@ -84,16 +85,19 @@ async function fetchAuthority(
   const authority = readAuthority(await registry.getCa())
   if (!authority.ok)
     throw new Re6stError('REGISTRY', `the registry sent no usable CA certificate: ${authority.reason}`)
+  const checked = checkAuthority(authority.value, undefined)
+  if (!checked.ok)
+    throw new Re6stError('REGISTRY', `the registry sent no usable CA certificate: ${checked.reason}`)
   if (expected) {
     const actual = fingerprint(expected.algorithm, authority.value.der)
     if (!actual.equals(expected.digest))
       throw new Re6stError(
         'CERTIFICATE',
-        `--fingerprint: the registry's CA certificate has another one, ${expected.algorithm}:${actual.toString('hex')}: either it is mistyped, or this is not the registry that you think`,
+        `--fingerprint: the registry's CA certificate has another one, ${fingerprintText(expected.algorithm, actual)}: either it is mistyped, or this is not the registry that you think`,
       )
   } else if ((await directory.read('ca.crt')) !== authority.value.pem) {
     warn(
-      `WARNING: the CA certificate was not checked. Ask the operator of the network whether this is its fingerprint, or give it by --fingerprint: sha256:${fingerprint('sha256', authority.value.der).toString('hex')}`,
+      `WARNING: the CA certificate was not checked. Ask the operator of the network whether this is its fingerprint, or give it by --fingerprint: ${fingerprintText('sha256', fingerprint('sha256', authority.value.der))}`,
     )
   }
   return authority.value
@@ -110,10 +114,11 @@ async function keepAuthority(authority: Authority, { directory, print }: SetUpCo
   const pem = await directory.read('ca.crt')
   if (pem !== undefined) {
     const old = readAuthority(pem)
-    if (!old.ok || !old.value.publicKey.equals(authority.publicKey))
+    const checked = old.ok ? checkAuthority(authority, old.value) : old
+    if (!old.ok || !checked.ok)
       throw new Re6stError(
         'CERTIFICATE',
-        `${path} is not the CA certificate of this registry: give another directory by --dir, or move it away to leave the other network`,
+        `${path} is not the CA certificate of this registry${old.ok && !checked.ok ? ` (of what the registry sent: ${checked.reason})` : ''}: give another directory by --dir, or move it away to leave the other network`,
       )
     if (old.value.der.equals(authority.der)) return
   }
@@ -129,14 +134,12 @@ interface OldCertificate {
 /** The certificate that is there, if any. @throws Re6stError if it is not of this network */
 async function readOldCertificate(
   authority: Authority,
-  { directory, now }: SetUpComponents,
+  { directory }: SetUpComponents,
 ): Promise<OldCertificate | undefined> {
   const pem = await directory.read('cert.crt')
   if (pem === undefined) return undefined
   const certificate = readNodeCertificate(pem)
-  const verified = certificate.ok
-    ? verifyCertificate(authority, certificate.value, { dates: 'lenient', nowMs: now() })
-    : certificate
+  const verified = certificate.ok ? verifyWithoutClock(authority, certificate.value) : certificate
   if (!certificate.ok || !verified.ok)
     throw new Re6stError(
       'CERTIFICATE',
@@ -166,38 +169,71 @@ async function makeKey({ keyBits }: Authority, { directory, print }: SetUpCompon
   return createPrivateKey(pem)
 }
 
-/** The token that pays for the certificate; the empty one for an anonymous node. */
-async function obtainToken(
+/** Gets a certificate, for a token unless the node is anonymous. What was mistyped at the terminal is asked for again. */
+async function enrol(
+  options: ConfOptions,
+  authority: Authority,
+  key: KeyObject,
+  csr: string,
+  components: SetUpComponents,
+): Promise<{ readonly pem: string; readonly certificate: NodeCertificate }> {
+  const { questions, print, warn, now } = components
+  const given = await givenToken(options, components)
+  for (;;) {
+    const token = given ?? (await questions.ask('the token', '--token'))
+    const pem = await requestCertificate(options, csr, token, components)
+    if (pem !== undefined) {
+      const certificate = checkedCertificate(authority, key, pem)
+      const aheadMs = Math.max(certificate.notBeforeMs, authority.notBeforeMs) - now()
+      if (aheadMs > 0)
+        warn(
+          `WARNING: the certificate is valid from ${new Date(now() + aheadMs).toISOString()} on, and the clock of this machine says ${new Date(now()).toISOString()}: set it, or the node does not start before`,
+        )
+      return { pem, certificate }
+    }
+    const unknown = `the registry does not know ${token}: it is mistyped, was used already, or is too old`
+    if (given !== undefined)
+      throw new Re6stError('REFUSED', `--token: ${unknown}; give --email to get another`)
+    print(`${unknown}.`)
+  }
+}
+
+/** The token that pays for the certificate: the empty one for an anonymous node; undefined: it was mailed, and is asked for. */
+async function givenToken(
   { anonymous, token, email: givenEmail }: ConfOptions,
   { registry, questions, print }: SetUpComponents,
-): Promise<string> {
+): Promise<string | undefined> {
   if (anonymous) {
     if (givenEmail !== undefined) print('An anonymous node has no e-mail address: --email is not used.')
     return ''
   }
-  if (token !== undefined) return token
-  const email = givenEmail ?? (await questions.ask('your e-mail address', '--email, --token or --anonymous'))
-  if (!isEmailAddress(email)) throw new Re6stError('OPTION', `--email ${email}: not an e-mail address`)
+  if (token !== undefined) {
+    if (givenEmail !== undefined) print('The token stands for an e-mail address: --email is not used.')
+    return token
+  }
+  const faultOf = (email: string) => (isEmailAddress(email) ? undefined : `${email}: not an e-mail address`)
+  const fault = givenEmail === undefined ? undefined : faultOf(givenEmail)
+  if (fault !== undefined) throw new Re6stError('OPTION', `--email ${fault}`)
+  const email =
+    givenEmail ?? (await questions.ask('your e-mail address', '--email, --token or --anonymous', faultOf))
   try {
     await registry.requestToken(email)
   } catch (error) {
     throw withHint(error, 'try --anonymous, or ask the operator of the network for a token')
   }
   print(`A token was mailed to ${email}.`)
-  return questions.ask('the token', '--token')
+  return undefined
 }
 
-async function obtainCertificate(
+/** A certificate in PEM; undefined: the registry does not know the token. */
+async function requestCertificate(
   { location = '' }: ConfOptions,
-  authority: Authority,
-  key: KeyObject,
   csr: string,
   token: string,
-  { registry, now }: SetUpComponents,
-): Promise<{ readonly pem: string; readonly certificate: NodeCertificate }> {
-  let pem: string | undefined
+  { registry }: SetUpComponents,
+): Promise<string | undefined> {
   try {
-    pem = await registry.requestCertificate({ token, csr, location })
+    return await registry.requestCertificate({ token, csr, location })
   } catch (error) {
     throw withHint(
       error,
@@ -206,15 +242,12 @@ async function obtainCertificate(
         : `if the token was not used up, run again with --token ${token}`,
     )
   }
-  if (pem === undefined)
-    throw new Re6stError(
-      'REFUSED',
-      `--token: the registry does not know ${token}: it is mistyped, was used already, or is too old; give --email to get another`,
-    )
+}
+
+/** What the registry sent, read and checked. @throws Re6stError `REGISTRY` if it is of no use */
+function checkedCertificate(authority: Authority, key: KeyObject, pem: string): NodeCertificate {
   const certificate = readNodeCertificate(pem)
-  const verified = certificate.ok
-    ? verifyCertificate(authority, certificate.value, { dates: 'lenient', nowMs: now() })
-    : certificate
+  const verified = certificate.ok ? verifyWithoutClock(authority, certificate.value) : certificate
   if (!certificate.ok || !verified.ok)
     throw new Re6stError(
       'REGISTRY',
@@ -222,8 +255,18 @@ async function obtainCertificate(
     )
   if (!keyMatches(certificate.value, key))
     throw new Re6stError('REGISTRY', 'the registry sent a certificate for another key')
-  return { pem, certificate: certificate.value }
+  return certificate.value
 }
+
+/**
+ * Verifies a certificate as if it were just valid: machines without a clock of their own enrol before they know the time,
+ * and a certificate for which a token was used must not be thrown away for that.
+ */
+const verifyWithoutClock = (authority: Authority, certificate: NodeCertificate) =>
+  verifyCertificate(authority, certificate, {
+    dates: 'lenient',
+    nowMs: Math.max(authority.notBeforeMs, certificate.notBeforeMs),
+  })
 
 async function keepCertificate(pem: string, { directory, print, warn }: SetUpComponents): Promise<void> {
   const path = directory.file('cert.crt')

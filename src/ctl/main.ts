@@ -1,5 +1,7 @@
 import type { Re6stOptions, Re6stQuery } from '../core/options/re6st-options.ts'
+import { systemClock } from '../platform/clock.ts'
 import { askNode } from './ask.ts'
+import { waitForConnection } from './connection.ts'
 import { runDoctor } from './doctor/main.ts'
 import { type Look, routesText, statusText, tunnelsText } from './tables.ts'
 
@@ -13,7 +15,8 @@ export async function runRe6st(options: Re6stOptions): Promise<number> {
   if (options.command === 'doctor') return runDoctor(options, look)
   // It reads a database, which nothing else here does.
   if (options.command === 'firewall') return (await import('./firewall/firewall.ts')).runFirewall(options)
-  const { command, controlSocket, json } = options
+  const { command, controlSocket, json, waitSeconds } = options
+  if (waitSeconds > 0) await waitForConnection(controlSocket, systemClock, waitSeconds)
   process.stdout.write(`${await printed(command, controlSocket, json, look)}\n`)
   return 0
 }

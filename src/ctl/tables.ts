@@ -44,7 +44,7 @@ export function statusText(status: StatusReply, look: Look): string {
     ],
     [
       'network',
-      `version ${configuration.version}  hello ${configuration.helloSeconds} s  tunnels ${configuration.clientCount} out, ${configuration.maxClients} in  ${configuration.encrypt ? 'encrypted' : 'not encrypted'}  routing ${configuration.authenticatedRouting ? 'authenticated' : 'not authenticated'}${configuration.ipv4 ? `  IPv4 ${configuration.ipv4}` : ''}`,
+      `version ${configuration.version}  hello ${configuration.helloSeconds} s  tunnels ${configuration.clientCount} out, ${configuration.maxClients} in  ${configuration.encrypt ? 'encrypted' : paint('red', 'NOT encrypted')}  routing ${configuration.authenticatedRouting ? 'authenticated' : 'not authenticated'}${configuration.ipv4 ? `  IPv4 ${configuration.ipv4}` : ''}`,
     ],
     ...(multicast ? [['multicast', multicastText(multicast, paint)] satisfies [string, string]] : []),
     [

@@ -26,7 +26,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
       ['--state', options.stateDirectory],
     ].map(([option = '', path = '']) => makeDirectory(option, path)),
   )
-  const output = openLog({ file: join(options.logDirectory, 're6stnet.log'), verbosity: options.verbosity })
+  const output = openLog({ file: logFileOf(options), verbosity: options.verbosity })
   using _ = reopenOnSignal(output)
   using manager = new ServiceManager({ processes: systemProcesses, clock: systemClock, log: output.logger })
   for (const warning of options.warnings) output.logger.warn(warning)
@@ -45,6 +45,8 @@ export async function runNode(options: NodeOptions): Promise<number> {
     throw ending
   }
 }
+
+const logFileOf = ({ logDirectory }: NodeOptions): string => join(logDirectory, 're6stnet.log')
 
 async function runOnce(options: NodeOptions, log: Logger, manager: ServiceManager): Promise<Ending> {
   const stopping = new AbortController()
@@ -67,6 +69,7 @@ async function runOnce(options: NodeOptions, log: Logger, manager: ServiceManage
       stopping.signal,
     )
     manager.ready(() => node.status())
+    process.stdout.write(`re6stnet: running, ${node.status()}; log: ${logFileOf(options)}\n`)
     const ending = await Promise.race([signal, node.ended])
     if (ending === 'restart') manager.reloading()
     else manager.stopping()

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import { checkAuthority } from '../core/crypto/authority-check.ts'
 import {
   type Authority,
   keyMatches,
@@ -72,13 +73,13 @@ async function renewAuthority(
   const renewed = readAuthority(pem)
   if (!renewed.ok)
     throw new Re6stError('REGISTRY', `the registry sent no usable CA certificate: ${renewed.reason}`)
-  if (!renewed.value.publicKey.equals(authority.publicKey))
-    throw new Re6stError('REGISTRY', 'the registry sent the certificate of another CA: is --registry right?')
   if (renewed.value.x509.fingerprint512 === authority.x509.fingerprint512) return undefined
-  if (!isSignedBy(renewed.value, authority))
-    throw new Re6stError('REGISTRY', 'the registry sent a CA certificate that our CA has not signed')
-  if (renewed.value.notAfterMs < authority.notAfterMs)
-    throw new Re6stError('REGISTRY', 'the registry sent a CA certificate that ends earlier than ours')
+  const checked = checkAuthority(renewed.value, authority)
+  if (!checked.ok)
+    throw new Re6stError(
+      'REGISTRY',
+      `the registry sent a CA certificate that is not ours, ${checked.reason}: is --registry right?`,
+    )
   await replaceFile(files.ca, pem)
   return renewed.value
 }
@@ -167,14 +168,6 @@ export class Renewal {
   async #sleep(ms: number, signal: AbortSignal): Promise<void> {
     await this.#components.clock.sleep(ms, AbortSignal.any([signal, this.#look.signal])).catch(() => {})
     if (this.#look.signal.aborted) this.#look = new AbortController()
-  }
-}
-
-function isSignedBy(renewed: Authority, { publicKey }: Authority): boolean {
-  try {
-    return renewed.x509.verify(publicKey)
-  } catch {
-    return false
   }
 }
 

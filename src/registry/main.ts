@@ -12,6 +12,10 @@ import { openMailer } from './mail.ts'
 import { kernelReachableNodes } from './reachable-nodes.ts'
 import { startRegistry } from './registry.ts'
 
+/** Networks that are there stay as they are: that may be meant so, and should be known. */
+const NOT_ENCRYPTED =
+  'the tunnels of this network are not encrypted: everybody on the way of a packet can read it. --encrypt encrypts them, from the next start on'
+
 /**
  * Runs a registry until TERM or INT.
  * @returns the exit status
@@ -20,7 +24,8 @@ import { startRegistry } from './registry.ts'
 export async function runRegistry(options: RegistryOptions): Promise<number> {
   const log = openLog({ file: options.logFile, verbosity: options.verbosity })
   using _ = reopenOnSignal(log)
-  for (const warning of options.warnings) log.logger.warn(warning)
+  const warnings = [...options.warnings, ...(options.encrypt ? [] : [NOT_ENCRYPTED])]
+  for (const warning of warnings) log.logger.warn(warning)
   using manager = new ServiceManager({ processes: systemProcesses, clock: systemClock, log: log.logger })
   const stopped = new Promise<undefined>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(undefined))
@@ -72,7 +77,10 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
       reachable: ({ network }) => kernelReachableNodes(systemProcesses, network),
     },
   )
-  manager.ready(() => `serving on port ${options.port}`)
+  const served = `serving on ${registry.addresses.map(({ address, port }) => `[${address}]:${port}`).join(', ')}`
+  manager.ready(() => served)
+  for (const warning of warnings) process.stderr.write(`re6st-registry: WARNING: ${warning}\n`)
+  process.stdout.write(`re6st-registry: ${served}; log: ${options.logFile}\n`)
   const failure = await Promise.race([stopped, registry.failed])
   manager.stopping()
   if (failure) throw failure

@@ -11,11 +11,13 @@ import { type NodeFileOptions, nodeFileCommand, readNodeFileCommandLine } from '
 import { controlSocketIn } from './node-options.ts'
 import type { ReadFile } from './option-files.ts'
 import { flag, optional, withDefault } from './option-table.ts'
-import { directoryPath, filePath } from './value-types.ts'
+import { directoryPath, filePath, integer } from './value-types.ts'
 
 const since = '0.1.0'
 
 const JSON_OPTION = { json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }) } as const
+
+const MAX_WAIT_SECONDS = 3600
 
 /** The options of every subcommand that asks a running node. */
 const NODE_QUERY_OPTIONS = {
@@ -31,6 +33,12 @@ const NODE_QUERY_OPTIONS = {
     group: 'Node',
     help: 'control socket of the node',
     otherwise: 'default: control.sock in the run directory',
+    since,
+  }),
+  waitSeconds: withDefault(integer('S', 0, MAX_WAIT_SECONDS), 0, {
+    names: ['--wait'],
+    group: 'Node',
+    help: 'seconds to wait for a node that is starting until it is connected; then prints what there is',
     since,
   }),
 } as const
@@ -60,6 +68,8 @@ export type Re6stOptions =
       /** Path of the node's control socket. */
       readonly controlSocket: string
       readonly json: boolean
+      /** How long to wait until the node is connected. */
+      readonly waitSeconds: number
     }
   | ({ readonly command: 'doctor'; readonly json: boolean } & NodeFileOptions)
   | FirewallOptions
@@ -119,6 +129,6 @@ const commandAndJson = <Name extends keyof typeof EXAMINATIONS>(command: Name, {
 function queryOptions(command: Re6stQuery, words: ParsedWords): Result<Re6stOptions> {
   const values = optionValues(query(command), words)
   if (!values.ok) return values
-  const { json, runDirectory, console } = values.value
-  return ok({ command, json, controlSocket: console ?? controlSocketIn(runDirectory) })
+  const { json, runDirectory, console, waitSeconds } = values.value
+  return ok({ command, json, waitSeconds, controlSocket: console ?? controlSocketIn(runDirectory) })
 }

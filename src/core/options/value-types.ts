@@ -85,9 +85,10 @@ export const oneOf = <const Choice extends string>(
   return { ...oneWord<Choice>(metavar, read, read), offers: [choices] }
 }
 
-/** The URL of a registry. */
+/** The URL of a registry. Slashes at its end say nothing: `http://r//` would be another path than the registry's. */
 export const httpUrl: ValueType<URL> = oneWord('URL', (word) => {
-  const url = URL.canParse(word) ? new URL(word) : undefined
+  const trimmed = word.replace(/\/+$/, '/')
+  const url = URL.canParse(trimmed) ? new URL(trimmed) : undefined
   return url?.protocol === 'http:' || url?.protocol === 'https:'
     ? ok(url)
     : refuse(`${JSON.stringify(word)} must be a URL like http://re6st.example.com/`)
@@ -235,21 +236,31 @@ export interface CertificateFingerprint<Algorithm extends string> {
   readonly digest: Buffer
 }
 
-/** `--fingerprint ALG:HEX`; colons and blanks between the digits, as openssl prints them, do no harm. */
+/**
+ * `--fingerprint ALG:HEX`, in any form: as `openssl x509 -fingerprint` prints it, with colons, blanks or neither, in upper
+ * or lower case, also without the algorithm, which the length tells.
+ */
 export const certificateFingerprint = <Algorithm extends string>(
   algorithms: Readonly<Record<Algorithm, number>>,
 ): ValueType<CertificateFingerprint<Algorithm>> =>
   oneWord('ALG:HEX', (word) => {
-    const at = word.indexOf(':')
-    const name = word.slice(0, at).toLowerCase().replace('-', '')
-    const algorithm = (Object.keys(algorithms) as Algorithm[]).find((one) => one === name)
-    if (at < 0 || algorithm === undefined)
-      return refuse(
-        `${JSON.stringify(word)} must be ALG:HEX with ALG one of ${Object.keys(algorithms).join(', ')}`,
-      )
-    const digits = word.slice(at + 1).replace(/[:\s]/g, '')
-    const length = algorithms[algorithm]
-    if (!/^[0-9a-f]*$/i.test(digits) || digits.length !== 2 * length)
-      return refuse(`${JSON.stringify(word)} must have ${2 * length} hexadecimal digits after ${algorithm}:`)
-    return ok({ algorithm, digest: Buffer.from(digits, 'hex') })
+    const names = Object.keys(algorithms) as Algorithm[]
+    const byLength = names.find((one) => digitsOf(word)?.length === 2 * algorithms[one])
+    if (byLength !== undefined) return ok({ algorithm: byLength, digest: digestOf(word) })
+    const [, name = '', rest = ''] = /^\s*([^:=\s]*)(?:\s+fingerprint)?\s*[:=](.*)$/is.exec(word) ?? []
+    const algorithm = names.find((one) => one === name.toLowerCase().replace('-', ''))
+    if (algorithm === undefined)
+      return refuse(`${JSON.stringify(word)} must be ALG:HEX with ALG one of ${names.join(', ')}`)
+    const length = 2 * algorithms[algorithm]
+    if (digitsOf(rest)?.length !== length)
+      return refuse(`${JSON.stringify(word)} must have ${length} hexadecimal digits after ${algorithm}:`)
+    return ok({ algorithm, digest: digestOf(rest) })
   })
+
+/** Hexadecimal digits, without what is between them; undefined: there is something else. */
+function digitsOf(text: string): string | undefined {
+  const digits = text.replace(/[:\s]/g, '')
+  return /^[0-9a-f]*$/i.test(digits) ? digits : undefined
+}
+
+const digestOf = (text: string): Buffer => Buffer.from(digitsOf(text) ?? '', 'hex')

@@ -54,6 +54,7 @@ const BETTER: Readonly<Record<string, { readonly why: string } & Partial<Outcome
     why: 'openssl prints it so',
     ...{ exit: 0, files: ALL_FILES, used: ['conf3'] },
   },
+  'no algorithm': { why: 'its length tells', exit: 0, files: ALL_FILES, used: ['conf3'] },
   'anonymous with a token': { why: 'a mistake shows before anything is fetched', files: {} },
   'reserved field CN': { why: 'the same, and a mistake in an option is status 2', exit: 2, files: {} },
   'reserved field serial': { why: 'as before', exit: 2, files: {} },

@@ -1,10 +1,4 @@
-import {
-  createHash,
-  createPrivateKey,
-  generateKeyPairSync,
-  type KeyObject,
-  X509Certificate,
-} from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
@@ -30,7 +24,7 @@ const pki = vectors<{
   keys: Record<string, string>
 }>('pki.json')
 const foreign = pki.cases.find(({ name }) => name === 'foreign')?.pem ?? ''
-const caFingerprint = createHash('sha256').update(new X509Certificate(pki.ca).raw).digest('hex')
+const caFingerprint = new X509Certificate(pki.ca).fingerprint256
 
 let directory: string
 beforeEach(() => {
@@ -63,6 +57,7 @@ async function conf(
   url: string,
   options: readonly string[],
   questions: Questions = terminalQuestions,
+  now: () => number = Date.now,
 ): Promise<{ status?: number; failure?: string; output: string; warnings: string }> {
   const args = ['--registry', url, '--dir', directory, ...options]
   const request = readCommandLine(CONF_COMMAND, confOptions, args, () => refuse('no files'))
@@ -75,7 +70,7 @@ async function conf(
     questions,
     print: (line) => printed?.push(line),
     warn: (line) => warned?.push(line),
-    now: Date.now,
+    now,
   }).then(
     (status) => ({ status }),
     (error: Error) => ({ failure: error.message }),
@@ -130,6 +125,48 @@ describe('a new node', () => {
     expect(certificate().subject.split('\n')).toEqual(['O=Exämple', 'L=Here', 'serialNumber=0', 'CN=0/16'])
   })
 
+  it('asks again for what was mistyped, also for a token', async () => {
+    await using mails = await mailbox()
+    const mailhost = `127.0.0.1:${mails.port}`
+    const mailer = openMailer({ mailhost, user: undefined, password: undefined, startTls: false })
+    await using registry = await testRegistry({}, { mailer })
+    const faults: (string | undefined)[] = []
+    const tokens = ['mistyped']
+    const person: Questions = {
+      async ask(question, _, faultOf) {
+        if (question === 'your e-mail address') {
+          faults.push(faultOf?.('nobody'), faultOf?.('someone@example.com'))
+          return 'someone@example.com'
+        }
+        return tokens.shift() ?? /^Token: (\S+)$/m.exec(mails.received[0]?.text ?? '')?.[1] ?? ''
+      },
+    }
+    const { status, output } = await conf(registry.url, [], person)
+    expect(status).toBe(0)
+    expect(faults).toEqual(['nobody: not an e-mail address', undefined])
+    expect(output).toContain('the registry does not know mistyped')
+    expect(mails.received).toHaveLength(1)
+  })
+
+  it('keeps its certificate when the clock of the machine is behind, and says so', async () => {
+    await using registry = await testRegistry()
+    const behind = () => Date.UTC(2001, 0, 1)
+    const first = await conf(registry.url, ['--anonymous'], terminalQuestions, behind)
+    expect(first.status).toBe(0)
+    expect(first.warnings).toMatch(/the clock of this machine says 2001-01-01T00:00:00\.000Z: set it/)
+    const kept = content('cert.crt')
+    expect(await conf(registry.url, [], terminalQuestions, behind)).toMatchObject({ status: 0 })
+    expect(content('cert.crt')).toBe(kept)
+  })
+
+  it('with a token, says that an e-mail address is not used', async () => {
+    await using registry = await testRegistry()
+    await fetch(`${registry.url}addToken?email=a@example.com&token=given`)
+    const { status, output } = await conf(registry.url, ['--token', 'given', '--email', 'b@example.com'])
+    expect(status).toBe(0)
+    expect(output).toContain('--email is not used')
+  })
+
   it('checks the fingerprint, and does not warn then', async () => {
     await using registry = await testRegistry()
     const good = await conf(registry.url, ['--ca-only', '--fingerprint', `sha256:${caFingerprint}`])
@@ -180,7 +217,7 @@ describe('a node that is there already', () => {
     const before = { crt: content('cert.crt'), key: content('cert.key') }
     writeFileSync(file('ca.crt'), pki.other_ca)
     expect((await conf(registry.url, ['--anonymous'])).failure).toMatch(
-      /ca\.crt is not the CA certificate of this registry: give another directory by --dir/,
+      /ca\.crt is not the CA certificate of this registry .*: give another directory by --dir/,
     )
     expect({ crt: content('cert.crt'), key: content('cert.key') }).toEqual(before)
     writeFileSync(file('ca.crt'), pki.ca)
@@ -251,6 +288,20 @@ describe('what goes wrong leaves no half-made node', () => {
       '--email someone: not an e-mail address',
     )
     expect(left()).toEqual([])
+  })
+
+  it('a CA certificate that is not signed by its own key', async () => {
+    // A byte of the signature, which is at the end.
+    const der = Buffer.from(new X509Certificate(pki.ca).raw)
+    der[der.length - 1] = (der.at(-1) ?? 0) ^ 1
+    const pem = `-----BEGIN CERTIFICATE-----\n${der
+      .toString('base64')
+      .match(/.{1,64}/g)
+      ?.join('\n')}\n-----END CERTIFICATE-----\n`
+    await using other = await webServer(() => [200, pem])
+    const { failure } = await conf(other.url, ['--anonymous'])
+    expect(failure).toMatch(/no usable CA certificate: it is not signed by its own key/)
+    expect(readdirSync(directory)).toEqual([])
   })
 
   it('a registry that does not speak TLS', async () => {

@@ -18,7 +18,15 @@ const interfaces = readdirSync('/sys/class/net').sort()
 const LINES: Readonly<Record<string, readonly string[]>> = {
   'a subcommand': ['re6st ', ...subcommands],
   'the beginning of a subcommand': ['re6st stat', 'status'],
-  'an option of a subcommand': ['re6st status --', '--console', '--help', '--json', '--run', '--version'],
+  'an option of a subcommand': [
+    're6st status --',
+    '--console',
+    '--help',
+    '--json',
+    '--run',
+    '--version',
+    '--wait',
+  ],
   'all options': ['re6st-registry --', ...longNames('re6st-registry')],
   'an option behind a value that looks like several words': ['re6stnet --registry http://r/ --ce', '--cert'],
   'one of a few words': ['re6stnet --disable-proto ', 'none', 'tcp', 'tcp6', 'udp', 'udp6'],

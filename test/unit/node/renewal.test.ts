@@ -155,7 +155,9 @@ describe('a CA certificate that is due', () => {
     })
     const { renewed: seen, reasons } = await renewAuthority(forged.toString('pem'))
     expect(seen).toEqual([])
-    expect(reasons).toEqual(['the registry sent a CA certificate that our CA has not signed'])
+    expect(reasons).toEqual([
+      'the registry sent a CA certificate that is not ours, it is not signed by its own key: is --registry right?',
+    ])
     expect(readFileSync(files.ca, 'utf8')).toBe(pki.ca)
   })
 

@@ -317,12 +317,24 @@ describe('re6st-conf', () => {
   it('takes a fingerprint as openssl prints it', () => {
     const digest = '0123456789abcdef0123456789abcdef01234567'
     const expected = { algorithm: 'sha1', digest: Buffer.from(digest, 'hex') }
-    for (const hex of [digest, digest.toUpperCase().replace(/..(?=.)/g, '$&:')])
-      expect(conf('--fingerprint', `SHA1:${hex}`)).toMatchObject({
+    const printed = digest.toUpperCase().replace(/..(?=.)/g, '$&:')
+    const forms = [`sha1:${digest}`, `SHA1:${printed}`, digest, printed, `sha1 Fingerprint=${printed}`]
+    for (const form of forms)
+      expect(conf('--fingerprint', form), form).toMatchObject({
         value: { options: { fingerprint: expected } },
       })
     expect(reasonOf(conf('--fingerprint', 'sha256:12'))).toContain('must have 64 hexadecimal digits')
     expect(reasonOf(conf('--fingerprint', '12'))).toContain('must be ALG:HEX')
+  })
+
+  it('a URL with more slashes than one at its end is that with one', () => {
+    expect(readCommandLine(CONF_COMMAND, confOptions, ['--registry', 'http://r//'], noFiles)).toMatchObject({
+      value: { options: { registry: new URL('http://r/') } },
+    })
+  })
+
+  it('a location is country and continent', () => {
+    expect(reasonOf(conf('--location', 'FR'))).toMatch(/must be a country and its continent, like FR,EU$/)
   })
 
   it('refuses what contradicts itself', () => {
@@ -332,8 +344,14 @@ describe('re6st-conf', () => {
 
 describe('re6st', () => {
   it.each<[string[], unknown]>([
-    [['status'], { command: 'status', json: false, controlSocket: '/var/run/re6stnet/control.sock' }],
-    [['routes', '--json', '--console', '/c'], { command: 'routes', json: true, controlSocket: '/c' }],
+    [
+      ['status', '--wait', '60'],
+      { command: 'status', json: false, waitSeconds: 60, controlSocket: '/var/run/re6stnet/control.sock' },
+    ],
+    [
+      ['routes', '--json', '--console', '/c'],
+      { command: 'routes', json: true, waitSeconds: 0, controlSocket: '/c' },
+    ],
   ])('%j', (args, options) => {
     expect(readRe6stCommandLine(args, noFiles)).toEqual(ok({ kind: 'run', options }))
   })

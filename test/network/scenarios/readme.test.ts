@@ -1,0 +1,138 @@
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { marked } from 'marked'
+import { expect, test } from 'vitest'
+import { type Lab, withLab } from '../../../lab/lab.ts'
+import type { LabProcess } from '../../../lab/lab-process.ts'
+import type { Machine } from '../../../lab/machine.ts'
+import { programOf } from '../../../lab/programs.ts'
+import { DEADLINE_MS } from '../../support/networks.ts'
+
+const CHAPTER = 'A network on three machines, by hand'
+const COMMANDS = ['re6stnet', 're6st-registry', 're6st-conf', 're6st'] as const
+/** What each machine has of its own; the lab's machines share the rest of the disk. */
+const OWN_DIRECTORIES = ['/etc/re6stnet', '/var/lib/re6stnet', '/var/log/re6stnet', '/var/run/re6stnet']
+
+/** The shell scripts of the chapter, in order. */
+function scriptsOf(markdown: string): string[] {
+  const tokens = marked.lexer(markdown)
+  const start = tokens.findIndex((token) => token.type === 'heading' && token['text'] === CHAPTER)
+  const rest = tokens.slice(start + 1)
+  const end = rest.findIndex((token) => token.type === 'heading')
+  return rest
+    .slice(0, end)
+    .flatMap((token) => (token.type === 'code' && token['lang'] === 'sh' ? [token['text'] as string] : []))
+}
+
+/** A machine on which somebody works at a shell. */
+class Shell {
+  readonly #machine: Machine
+  readonly #holder: LabProcess
+  readonly #directory: string
+  #count = 0
+
+  private constructor(machine: Machine, holder: LabProcess, directory: string) {
+    this.#machine = machine
+    this.#holder = holder
+    this.#directory = directory
+  }
+
+  /**
+   * What `npm link` leads to: the built commands in the path. And directories of its own where the README puts files,
+   * as namespaces have only a network of their own; and the address of the registry by name.
+   */
+  static async open(machine: Machine, hosts: string): Promise<Shell> {
+    const directory = path.join(machine.directory, 'disk')
+    const bin = path.join(directory, 'bin')
+    mkdirSync(bin, { recursive: true })
+    for (const command of COMMANDS) symlinkSync(programOf(command)[1] ?? '', path.join(bin, command))
+    writeFileSync(path.join(directory, 'hosts'), hosts)
+    const binds = OWN_DIRECTORIES.map((own) => {
+      mkdirSync(path.join(directory, own), { recursive: true })
+      return `mkdir -p ${own}; mount --bind ${path.join(directory, own)} ${own}`
+    })
+    const script = [
+      ...binds,
+      `mount --bind ${directory}/hosts /etc/hosts`,
+      'echo ready',
+      'exec sleep infinity',
+    ]
+    const holder = machine.start(['unshare', '--mount', 'sh', '-euc', script.join('\n')], { name: 'disk' })
+    await holder.line(/^ready$/, DEADLINE_MS)
+    return new Shell(machine, holder, directory)
+  }
+
+  /** Types a script in a shell, and tells what it printed; what it left in the background stays. */
+  async type(
+    script: string,
+  ): Promise<{ readonly status: number | undefined; readonly printed: string; readonly said: string }> {
+    const file = path.join(this.#directory, `script${++this.#count}`)
+    writeFileSync(file, `PATH=${this.#directory}/bin:$PATH\n${script}\n`)
+    chmodSync(file, 0o700)
+    const { end } = await this.#machine.capture(
+      'nsenter',
+      `--mount=/proc/${this.#holder.pid}/ns/mnt`,
+      ...['sh', '-c', `bash -e ${file} >${file}.printed 2>${file}.said </dev/null`],
+    )
+    const status = end.kind === 'exited' ? end.status : undefined
+    const [printed = '', said = ''] = ['printed', 'said'].map((end) => readFileSync(`${file}.${end}`, 'utf8'))
+    return { status, printed, said }
+  }
+
+  /** The same; it must succeed. */
+  async insist(script: string): Promise<{ readonly printed: string; readonly said: string }> {
+    const { status, ...texts } = await this.type(script)
+    expect(status, `${script}\n${texts.printed}${texts.said}`).toBe(0)
+    return texts
+  }
+}
+
+const isListening = (lab: Lab, machine: Machine, port: number) =>
+  lab.waitFor(async () => (await machine.run('ss', '-Hltn', `sport = :${port}`)).stdout !== '' || undefined, {
+    what: `somebody to listen on port ${port}`,
+    deadlineMs: DEADLINE_MS,
+  })
+
+test('three machines, as the README says, word for word', () =>
+  withLab({ name: 'readme' }, async (lab) => {
+    const [install = '', authority = '', addToken = '', join = '', ...more] = scriptsOf(
+      readFileSync(new URL('../../../README.md', import.meta.url), 'utf8'),
+    )
+    // The lab has these packages, and the project is built.
+    expect(install.split('\n').map((line) => line.replace(/\s*#.*/, ''))).toEqual([
+      'apt-get install openvpn babeld iproute2 util-linux',
+      'npm ci && npm run build && npm link',
+    ])
+    expect(more).toEqual([])
+
+    const machines = [await lab.host('r'), await lab.host('a'), await lab.host('b')] as const
+    const hosts = `127.0.0.1 localhost\n${machines[0].addresses.ipv4} R\n`
+    const [r, a, b] = await Promise.all(machines.map((machine) => Shell.open(machine, hosts)))
+    if (!r || !a || !b) throw new Error('no shells')
+    const fingerprint = /=([0-9A-F:]+)$/m.exec((await r.insist(authority)).printed)?.[1] ?? ''
+    await isListening(lab, machines[0], 80)
+    const addresses: string[] = []
+    for (const shell of [r, a, b]) {
+      const token = (await r.insist(addToken)).printed.trim()
+      expect(token).toMatch(/^\S+$/)
+      const { printed, said } = await shell.insist(join.replace('TOKEN', token))
+      // To be compared by eye.
+      expect(said).toContain(fingerprint)
+      const address = /2001:db8:42:\S*::1\b|2001:db8:42::1\b/.exec(printed)?.[0] ?? ''
+      addresses.push(address)
+    }
+    expect(new Set(addresses).size).toBe(3)
+    for (const shell of [r, a, b]) {
+      for (const address of addresses) {
+        await lab.waitFor(async () => (await shell.type(`ping -c 1 -W 1 ${address}`)).status === 0, {
+          what: `a ping of ${address}`,
+          deadlineMs: DEADLINE_MS,
+        })
+      }
+      const status = JSON.parse((await shell.insist('re6st status --json')).printed) as {
+        connected: boolean
+        configuration: { encrypt: boolean }
+      }
+      expect(status).toMatchObject({ connected: true, configuration: { encrypt: true } })
+    }
+  }))
