@@ -1,8 +1,11 @@
-import { activeKeys, type KeySlots, rotate } from '../core/config/key-rotation.ts'
+import { activeKeys, type KeySlots, type RotationStep, rotate } from '../core/config/key-rotation.ts'
 import { type ConfigValue, encodeNetworkConfig } from '../core/config/network-config.ts'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
 import { NO_VERSION, numberOfVersion } from '../core/values/network-version.ts'
 import { packInteger } from '../core/values/packed-integer.ts'
+import { type Prefix, prefixOfBits } from '../core/values/prefix.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
 import type { CryptoPool } from './crypto/pool.ts'
 import type { Store } from './database/store.ts'
 
@@ -23,88 +26,146 @@ const BABEL_DEFAULT = 'max-rtt-penalty 5000 rtt-max 500 rtt-decay 125'
 
 const SLOTS = ['h0', 'h1', 'h2'] as const
 
-/** The network's configuration: its version increases whenever something in it changes. */
-export class NetworkConfiguration {
-  readonly #store: Store
-  readonly #pool: Pick<CryptoPool, 'sign' | 'encryptTo'>
+/** What the configuration needs. */
+export interface ConfigurationComponents {
+  readonly store: Store
+  readonly pool: Pick<CryptoPool, 'sign' | 'encryptTo'>
+  readonly clock: Pick<Clock, 'now' | 'after'>
+  readonly log: Logger
+}
+
+/** After a version could not be published, it is tried again: after the first of these, then after the next. */
+const RETRY_MS = [1_000, 5_000, 30_000, 60_000]
+
+/**
+ * The network's configuration: its version increases whenever something in it changes. One call publishes and announces;
+ * what could not be published is published later by itself.
+ */
+export class NetworkConfiguration implements Disposable {
+  readonly #components: ConfigurationComponents
   readonly #settings: NetworkSettings
   #crl: readonly number[]
   /** The last of the changes under way: each is signed and written before the next begins. */
-  #changing: Promise<void> = Promise.resolve()
+  #changing: Promise<unknown> = Promise.resolve()
+  #announce: (registryPrefix: Prefix) => void = () => {}
+  #failures = 0
+  #retry: Disposable | undefined
 
-  constructor(store: Store, pool: Pick<CryptoPool, 'sign' | 'encryptTo'>, settings: NetworkSettings) {
-    this.#store = store
-    this.#pool = pool
+  constructor(components: ConfigurationComponents, settings: NetworkSettings) {
+    this.#components = components
     this.#settings = settings
-    this.#crl = store.crl().map(({ serial }) => serial)
+    this.#crl = this.#presentCrl()
+  }
+
+  /** From now on, the registry's own node is told of each new version. */
+  announceBy(announce: (registryPrefix: Prefix) => void): void {
+    this.#announce = announce
+  }
+
+  /** Tells the registry's own node of the present version. */
+  announce(): void {
+    const prefix = this.registryPrefix
+    if (prefix !== undefined) this.#announce(prefixOfBits(prefix))
   }
 
   /** The present network version. */
   get version(): Buffer {
-    const version = this.#store.config('version')
+    const version = this.#components.store.config('version')
     return Buffer.isBuffer(version) ? version : NO_VERSION
   }
 
   /** Prefix of the registry's own node: of the first certificate ever issued. */
   get registryPrefix(): string | undefined {
-    const prefix = this.#store.config('prefix')
+    const prefix = this.#components.store.config('prefix')
     return typeof prefix === 'string' ? prefix : undefined
   }
 
   /**
-   * Compares with what was last published, and publishes a new version if something differs, or `isForced`.
-   * Resolves when it is written. Says whether there is a new version.
+   * Compares with what was last published; publishes and announces a new version if something differs. Resolves when it
+   * is written, and says whether there is one. When it cannot be written, it is tried again by itself, too.
    */
-  async publish(isForced = false): Promise<boolean> {
-    let isNew = false
-    const change = this.#changing.then(async () => {
-      this.#crl = this.#store.crl().map(({ serial }) => serial)
-      const text = JSON.stringify(this.#published(), sortedKeys(this.#published()))
-      if (
-        !isForced &&
-        this.#store.config('version') !== undefined &&
-        sameJson(this.#store.config('last_config'), text)
-      )
-        return
-      const number = numberOfVersion(this.version)
-      const packed = packInteger((number.ok ? number.value : 0n) + 1n)
-      const signature = await this.#pool.sign(packed)
-      await this.#store.write((store) => {
-        store.setConfig('last_config', text)
-        store.setConfig('version', Buffer.concat([packed, signature]))
-      })
-      isNew = true
-    })
-    this.#changing = change.catch(() => {})
-    await change
-    return isNew
+  publish(): Promise<boolean> {
+    return this.#change(undefined)
   }
 
-  /** Takes the next step of the rotation of MAC keys, and publishes it. */
+  /** Takes the next step of the rotation of MAC keys, and publishes it: both or none. */
   async rotateKeys(newKey: Buffer, nowMs: number): Promise<void> {
-    await this.#store.write((store) => {
-      const { slots, validUntilMs } = rotate(this.#slots(), newKey, nowMs)
-      for (const name of SLOTS) store.setConfig(configName(name), slots[name])
-      store.setConfig('valid_until', validUntilMs === undefined ? undefined : validUntilMs / 1000)
+    await this.#change(() => rotate(this.#slots(), newKey, nowMs))
+  }
+
+  #change(rotation: (() => RotationStep) | undefined): Promise<boolean> {
+    const change = this.#changing.then(() => this.#publish(rotation?.()))
+    this.#changing = change.then(
+      () => this.#succeeded(),
+      (error: unknown) => this.#failed(error),
+    )
+    return change
+  }
+
+  async #publish(step: RotationStep | undefined): Promise<boolean> {
+    const { store, pool } = this.#components
+    const crl = this.#presentCrl()
+    const published = this.#published(crl)
+    const text = JSON.stringify(published, sortedKeys(published))
+    const isPublished = store.config('version') !== undefined && sameJson(store.config('last_config'), text)
+    if (!step && isPublished) {
+      this.#crl = crl
+      return false
+    }
+    const number = numberOfVersion(this.version)
+    const packed = packInteger((number.ok ? number.value : 0n) + 1n)
+    const signature = await pool.sign(packed)
+    await store.write((writable) => {
+      if (step) {
+        for (const name of SLOTS) writable.setConfig(configName(name), step.slots[name])
+        const { validUntilMs } = step
+        writable.setConfig('valid_until', validUntilMs === undefined ? undefined : validUntilMs / 1000)
+      }
+      writable.setConfig('last_config', text)
+      writable.setConfig('version', Buffer.concat([packed, signature]))
     })
-    await this.publish(true)
+    this.#crl = crl
+    this.announce()
+    return true
+  }
+
+  #succeeded(): void {
+    this.#failures = 0
+    this.#retry?.[Symbol.dispose]()
+    this.#retry = undefined
+  }
+
+  #failed(error: unknown): void {
+    const { clock, log } = this.#components
+    const pauseMs = RETRY_MS[Math.min(this.#failures, RETRY_MS.length - 1)] ?? 0
+    this.#failures += 1
+    log.error({ err: error }, 'the configuration cannot be published: tried again')
+    this.#retry?.[Symbol.dispose]()
+    // When it fails again, this is where it comes back to.
+    this.#retry = clock.after(pauseMs, () => {
+      this.publish().catch(() => {})
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#retry?.[Symbol.dispose]()
   }
 
   /** A new database begins with one key. */
   async beginKeys(newKey: Buffer): Promise<void> {
-    await this.#store.write((store) => store.setConfig(configName('h0'), newKey))
+    await this.#components.store.write((store) => store.setConfig(configName('h0'), newKey))
   }
 
   /** The answer of `getNetworkConfig` to the holder of a certificate. */
   async encode(certificatePem: string): Promise<Buffer> {
     const { sign, accept } = activeKeys(this.#slots())
-    const [encryptedSign, encryptedAccept] = await this.#pool.encryptTo(
+    const [encryptedSign, encryptedAccept] = await this.#components.pool.encryptTo(
       certificatePem,
       [sign, accept].filter((key) => key !== undefined),
     )
-    const validUntil = this.#store.config('valid_until')
+    const validUntil = this.#components.store.config('valid_until')
     return encodeNetworkConfig({
-      ...this.#published(),
+      ...this.#published(this.#crl),
       version: this.version,
       ...(encryptedSign ? { babel_hmac_sign: encryptedSign } : {}),
       ...(encryptedAccept ? { babel_hmac_accept: encryptedAccept } : {}),
@@ -113,12 +174,12 @@ export class NetworkConfiguration {
   }
 
   /** What makes a new version when it changes; keys are published by their rotation. */
-  #published(): Record<string, ConfigValue> {
+  #published(crl: readonly number[]): Record<string, ConfigValue> {
     const { ipv4, sameCountry } = this.#settings
     return {
       babel_default: BABEL_DEFAULT,
       client_count: this.#settings.clientCount,
-      crl: this.#crl,
+      crl,
       encrypt: this.#settings.encrypt,
       hello: this.#settings.helloSeconds,
       ...(ipv4 ? { ipv4: ipv4.range, ipv4_sublen: ipv4.subnetBits } : {}),
@@ -131,11 +192,19 @@ export class NetworkConfiguration {
     }
   }
 
+  /** What has not ended yet. */
+  #presentCrl(): readonly number[] {
+    const { store, clock } = this.#components
+    return store.crl(Math.floor(clock.now() / 1000))
+  }
+
   #slots(): KeySlots {
     const slots: { -readonly [Slot in keyof KeySlots]: Buffer } = {}
     for (const name of SLOTS) {
-      const key = this.#store.config(configName(name))
+      const key = this.#components.store.config(configName(name))
       if (Buffer.isBuffer(key)) slots[name] = key
+      // Old implementations stored the empty key, which accepts anything, as text.
+      else if (typeof key === 'string') slots[name] = Buffer.from(key, 'latin1')
     }
     return slots
   }

@@ -177,7 +177,8 @@ export class Enrolment {
       throw error
     }
     log.info({ peer: subnetName, serial }, 'certificate issued')
-    if (isFirst) await configuration.publish()
+    // The certificate is there, whatever becomes of the version: that is published later, then.
+    if (isFirst) await configuration.publish().catch(() => false)
     return pem
   }
 

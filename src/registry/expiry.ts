@@ -6,7 +6,8 @@ import type { Ledger } from './ledger.ts'
 
 /**
  * Frees the prefixes of certificates that ended longer ago than the grace period, merges what is free, and deletes
- * tokens as old, and entries of the CRL that have ended.
+ * tokens, entries of the CRL and of issued certificates that are as old. A clock that is ahead must not revoke less: the
+ * CRL that is published has only what has not ended, but what has is not forgotten at once.
  * @returns the prefixes that are free now
  * @throws Re6stError `FILE` when the registry's own certificate would go: the clock or the database is wrong
  */
@@ -31,8 +32,10 @@ export function cleanUpExpired(
   ledger.merge()
   store.writeNow((writable) => {
     ledger.saveTo(writable)
-    writable.deleteTokensBefore(Math.floor((nowMs - gracePeriodMs) / 1000))
-    writable.deleteCrlBefore(Math.floor(nowMs / 1000))
+    const longAgo = Math.floor((nowMs - gracePeriodMs) / 1000)
+    writable.deleteTokensBefore(longAgo)
+    writable.deleteCrlBefore(longAgo)
+    writable.deleteIssuedBefore(longAgo)
   })
   if (expired.length > 0) log.info({ count: expired.length }, 'expired certificates were removed')
   return expired.map(({ prefix }) => prefix)

@@ -5,7 +5,7 @@ import { Re6stError } from '../core/errors.ts'
 import { ok, type Result } from '../core/result.ts'
 import { ADDRESS_BITS, isBits } from '../core/values/bits.ts'
 import { type CertificateRow, RESERVED } from './database/database.ts'
-import type { Store } from './database/store.ts'
+import type { IssuedRow, Store } from './database/store.ts'
 import { SmallestFree } from './smallest-free.ts'
 
 /** What the registry knows of a live certificate without reading it again. */
@@ -35,10 +35,16 @@ export interface Unreadable {
   readonly prefix: string
   readonly reason: string
   /** Of one that can be read at least so far: OpenVPN may accept it. */
-  readonly serial: number | undefined
+  readonly issued: Issued | undefined
 }
 
-type Used = { readonly kind: 'used'; readonly row: CertificateRow }
+/** What must be known of a certificate to revoke it. */
+interface Issued {
+  readonly serial: number
+  readonly notAfterMs: number
+}
+
+type Used = { readonly kind: 'used'; readonly row: CertificateRow; readonly issued?: Issued }
 /** What the database must hold for a prefix; a reservation stands there as free, so that a crash leaves no half of it. */
 type Place = { readonly kind: 'free' } | { readonly kind: 'pending' } | Used
 
@@ -178,19 +184,33 @@ export class Ledger {
     this.#subjectSerials.takeThis(this.#holders.get(prefix)?.subjectSerial ?? 0)
   }
 
-  /** The prefix is free again. */
-  release(prefix: string): void {
+  /**
+   * The prefix is free again, if somebody held it.
+   * @returns what undoes it when it could not be written, to be called before any time has passed; undefined if nobody
+   * held it
+   */
+  release(prefix: string): (() => void) | undefined {
     const holder = this.#holders.get(prefix)
-    if (!holder) return
-    this.#forget(holder)
+    const unreadable = this.#unreadable.get(prefix)
+    if (!holder && !unreadable) return undefined
+    if (holder) this.#forget(holder)
+    this.#unreadable.delete(prefix)
     this.#free.add(prefix)
     this.#dirty.set(prefix, { kind: 'free' })
+    return () => {
+      this.#free.delete(prefix)
+      // The row in the database is as it was: the transaction was rolled back.
+      this.#dirty.delete(prefix)
+      if (holder) this.#hold(holder)
+      if (unreadable) this.#unreadable.set(prefix, unreadable)
+    }
   }
 
-  /** Undoes `release`: it could not be written. The prefix is still free: no time has passed. */
-  keep(holder: Holder, pem: string): void {
-    this.#free.delete(holder.prefix)
-    this.#settle(holder, pem)
+  /** Writes down the serials of all certificates in the database: another implementation may have made some. */
+  recordIssued(store: Store): void {
+    for (const holder of this.#holders.values()) store.addIssued(issuedRow(holder.prefix, holder))
+    for (const { prefix, issued } of this.#unreadable.values())
+      if (issued) store.addIssued(issuedRow(prefix, issued))
   }
 
   /** Merges free siblings. */
@@ -205,8 +225,10 @@ export class Ledger {
     for (const [prefix, place] of this.#dirty) {
       this.#unconfirmed.set(prefix, place)
       if (place === undefined) store.deletePrefix(prefix)
-      else if (place.kind === 'used') store.setCertificate(place.row)
-      else store.setCertificate({ prefix, email: null, cert: null })
+      else if (place.kind === 'used') {
+        store.setCertificate(place.row)
+        if (place.issued) store.addIssued(issuedRow(prefix, place.issued))
+      } else store.setCertificate({ prefix, email: null, cert: null })
     }
     store.setConfig('serial', this.#lastSerial)
     this.#dirty.clear()
@@ -215,7 +237,7 @@ export class Ledger {
   #settle(holder: Holder, pem: string): void {
     const { prefix, email } = holder
     this.#hold(holder)
-    this.#dirty.set(prefix, { kind: 'used', row: { prefix, email, cert: pem } })
+    this.#dirty.set(prefix, { kind: 'used', row: { prefix, email, cert: pem }, issued: holder })
   }
 
   #takeSerial(): number {
@@ -228,7 +250,7 @@ export class Ledger {
     const holder = holderOf(row)
     if (holder.ok) this.#hold(holder.value)
     else
-      this.#unreadable.set(row.prefix, { prefix: row.prefix, reason: holder.reason, serial: serialOf(row) })
+      this.#unreadable.set(row.prefix, { prefix: row.prefix, reason: holder.reason, issued: issuedOf(row) })
   }
 
   #hold(holder: Holder): void {
@@ -256,11 +278,21 @@ function holderOf({ prefix, email, cert }: CertificateRow): Result<Holder> {
   return ok({ prefix, email, serial: Number(serial), subjectSerial, notAfterMs })
 }
 
-/** The serial of a certificate that is no node's for us (an EC key, another common name). */
-function serialOf({ cert }: CertificateRow): number | undefined {
+const issuedRow = (prefix: string, { serial, notAfterMs }: Issued): IssuedRow => ({
+  serial,
+  prefix,
+  date: Math.floor(notAfterMs / 1000),
+})
+
+/** Of a certificate that is no node's for us (an EC key, another common name). */
+function issuedOf({ cert }: CertificateRow): Issued | undefined {
   try {
-    const serial = Number(`0x${new X509Certificate(cert ?? '').serialNumber}`)
-    return Number.isSafeInteger(serial) && serial > 0 ? serial : undefined
+    const x509 = new X509Certificate(cert ?? '')
+    const serial = Number(`0x${x509.serialNumber}`)
+    const notAfterMs = Date.parse(x509.validTo)
+    return Number.isSafeInteger(serial) && serial > 0 && !Number.isNaN(notAfterMs)
+      ? { serial, notAfterMs }
+      : undefined
   } catch {
     return undefined
   }

@@ -39,7 +39,7 @@ export interface MethodComponents {
   readonly sessions: RegistrySessions
   readonly configuration: NetworkConfiguration
   readonly enrolment: Enrolment
-  readonly localNode: Pick<LocalNode, 'ask' | 'announceVersion'>
+  readonly localNode: Pick<LocalNode, 'ask'>
   readonly reachable: ReachableNodes
   readonly geoip: GeoIp | undefined
   readonly clock: Clock
@@ -69,8 +69,6 @@ export function registryMethods(components: MethodComponents): Handlers {
     clock,
     network,
   } = components
-  /** Protocol of each node, as it said in its hello. */
-  const protocols = new Map<string, number>()
   /** Which peer each node was told of last. */
   const lastProposed = new Map<string, Prefix>()
 
@@ -81,15 +79,6 @@ export function registryMethods(components: MethodComponents): Handlers {
   }
 
   const holderOfEmail = (email: string): Holder | undefined => ledger.holderOfEmail(email)
-
-  const publish = async () => {
-    await configuration.publish()
-    announce()
-  }
-  const announce = () => {
-    const prefix = configuration.registryPrefix
-    if (prefix !== undefined) localNode.announceVersion(prefixOfBits(prefix))
-  }
 
   const ownNode = (): Prefix | undefined => {
     const prefix = configuration.registryPrefix
@@ -106,9 +95,11 @@ export function registryMethods(components: MethodComponents): Handlers {
     async hello({ client_prefix: prefix = '', protocol = '' }) {
       if (!/^\d{1,5}$/.test(protocol)) throw new Refusal(400, 'protocol is not a number')
       if (!isBits(prefix)) throw new Refusal(400, 'client_prefix is not a prefix in bits')
-      const { secret, answer } = await pool.hello(certificateOf(prefix))
-      sessions.begin(prefix, secret)
-      protocols.set(prefix, Number(protocol))
+      const pem = certificateOf(prefix)
+      const { secret, answer } = await pool.hello(pem)
+      // Time has passed: the machine may be revoked, and the prefix another's.
+      if (certificateOf(prefix) !== pem) throw new Refusal(404, 'the certificate for this prefix has changed')
+      sessions.begin(prefix, secret, { protocol: Number(protocol), nowMs: clock.monotonicMs() })
       return answer
     },
 
@@ -145,7 +136,7 @@ export function registryMethods(components: MethodComponents): Handlers {
       const answer = await localNode.ask(peer, MESSAGE_CODE.addresses)
       if (answer === undefined) return undefined
       const { addresses } = parseAddressList(answer.toString('utf8'))
-      const withCountry = (protocols.get(cn) ?? 0) >= COUNTRY_MIN_PROTOCOL
+      const withCountry = (sessions.protocolOf(cn) ?? 0) >= COUNTRY_MIN_PROTOCOL
       const text = `${peer} ${formatAddressList(addresses, { withCountry })}`
       const [encrypted] = await pool.encryptTo(certificateOf(cn), [Buffer.from(text)])
       return encrypted
@@ -166,13 +157,12 @@ export function registryMethods(components: MethodComponents): Handlers {
     async revoke({ cn_or_serial: nameOrSerial = '' }) {
       const prefix = await revoke({ store, ledger, clock }, nameOrSerial)
       if (prefix !== undefined) sessions.end(prefix)
-      await publish()
+      await configuration.publish()
       return undefined
     },
 
     async updateHMAC() {
       await configuration.rotateKeys(randomBytes(MAC_KEY_LENGTH), clock.now())
-      announce()
       return undefined
     },
 

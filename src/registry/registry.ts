@@ -84,7 +84,7 @@ export async function startRegistry(
     throw new Re6stError('FILE', '--dh: no Diffie-Hellman parameters in PEM: openssl dhparam makes some')
   warnOfLengths(settings, authority, log)
   await using stack = new CleanUp()
-  const store = stack.use(new Store(openDatabase(settings.databasePath)))
+  const store = stack.use(new Store(openDatabase(settings.databasePath), clock))
   const ledger = new Ledger(store, authority.network.length)
   for (const { prefix, reason } of ledger.unreadable())
     log.warn(
@@ -94,7 +94,7 @@ export async function startRegistry(
   checkCommunities(settings.communities, (prefix) => ledger.isUsed(prefix))
   const { cryptography = (keys) => new CryptoPool(keys) } = components
   const pool = stack.use(cryptography({ caPem: settings.caPem, caKeyPem: settings.caKeyPem }))
-  const configuration = new NetworkConfiguration(store, pool, settings.network)
+  const configuration = stack.use(new NetworkConfiguration({ store, pool, clock, log }, settings.network))
   const sessions = new RegistrySessions()
   const cleanUp = () => {
     const gone = cleanUpExpired(
@@ -104,10 +104,12 @@ export async function startRegistry(
     )
     for (const prefix of gone) sessions.end(prefix)
   }
+  store.writeNow((writable) => ledger.recordIssued(writable))
   cleanUp()
   if (store.config('version') === undefined) await configuration.beginKeys(randomBytes(MAC_KEY_LENGTH))
   const isNewVersion = await configuration.publish()
   const localNode = stack.use(new LocalNode({ clock, log }, components.nodePort))
+  configuration.announceBy((prefix) => localNode.announceVersion(prefix))
   const enrolment = new Enrolment(
     { ...components, store, ledger, pool, configuration, communities: settings.communities },
     { ...settings.registration, mailSender: authority.email ?? 're6st@localhost' },
@@ -148,16 +150,17 @@ export async function startRegistry(
     clock.every(CLEAN_UP_INTERVAL_MS, () => {
       try {
         cleanUp()
-        configuration
-          .publish()
-          .catch((error: unknown) => log.error({ err: error }, 'the configuration cannot be published'))
       } catch (error) {
-        fail(error as Error)
+        // A database that cannot be written now can be cleaned up tomorrow.
+        if (error instanceof Re6stError) fail(error)
+        else log.error({ err: error }, 'what has expired cannot be removed')
       }
+      // What has gone wrong is logged there, and tried again.
+      configuration.publish().catch(() => {})
     }),
   )
-  const registryPrefix = configuration.registryPrefix
-  if (isNewVersion && registryPrefix !== undefined) localNode.announceVersion(prefixOfBits(registryPrefix))
+  // Who is told asks at once: only now is there somebody who answers.
+  if (isNewVersion) configuration.announce()
   log.info(
     {
       certificates: ledger.size,

@@ -1,49 +1,66 @@
 import { prefixOfSubnetName } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { Store } from './database/store.ts'
-import type { Holder, Ledger } from './ledger.ts'
+import type { IssuedRow, Store } from './database/store.ts'
+import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
 
 /**
- * Revokes a machine, by subnet name: its prefix is free again, its certificate revoked; or only a certificate, by
- * serial: the node may renew it. A certificate that has expired, or is revoked already, is not added to the CRL.
+ * Revokes a machine, by subnet name: its prefix is free again, and every certificate revoked that was ever given for it
+ * and could still be accepted, also one that was renewed since. Or a certificate only, by serial, any that could still
+ * be accepted: the node may renew. What is revoked already is not an error: an operator who got none of the answers
+ * tries again.
  * @returns the prefix of a machine that is gone
  * @throws Refusal for text that is neither, and for what is not known
  */
 export async function revoke(
-  { store, ledger, clock }: { readonly store: Store; readonly ledger: Ledger; readonly clock: Clock },
+  components: { readonly store: Store; readonly ledger: Ledger; readonly clock: Clock },
   nameOrSerial: string,
 ): Promise<string | undefined> {
   const text = nameOrSerial.trim()
-  const isName = text.includes('/')
-  const holder = isName ? holderOfName(ledger, text) : holderOfSerial(ledger, text)
-  if (!holder)
-    throw new Refusal(404, `there is no certificate with this ${isName ? 'subnet name' : 'serial'}`)
-  const pem = store.certificate(holder.prefix)?.cert ?? ''
+  if (!text.includes('/')) {
+    await revokeSerial(components, text)
+    return undefined
+  }
+  const prefix = prefixOfSubnetName(text)
+  if (!prefix.ok) throw new Refusal(400, prefix.reason)
+  await revokeMachine(components, prefix.value)
+  return prefix.value
+}
+
+async function revokeMachine(
+  { store, ledger, clock }: { readonly store: Store; readonly ledger: Ledger; readonly clock: Clock },
+  prefix: string,
+): Promise<void> {
+  let undo: (() => void) | undefined
   try {
+    // Read in the same transaction: a renewal may be written just before.
     await store.write((writable) => {
-      if (isName) {
-        ledger.release(holder.prefix)
-        ledger.saveTo(writable)
-      }
-      if (!writable.isRevoked(holder.serial) && holder.notAfterMs > clock.now())
-        writable.addToCrl(holder.serial, Math.floor(holder.notAfterMs / 1000))
+      const valid = writable.issuedFor(prefix, seconds(clock))
+      undo ??= ledger.release(prefix)
+      if (!undo && valid.length === 0) throw new Refusal(404, 'there is no certificate with this subnet name')
+      for (const row of valid) addToCrl(writable, row)
+      ledger.saveTo(writable)
     })
   } catch (error) {
     // Nobody else may get the prefix while its certificate is still accepted.
-    if (isName && !ledger.holder(holder.prefix)) ledger.keep(holder, pem)
+    undo?.()
     throw error
   }
-  return isName ? holder.prefix : undefined
 }
 
-function holderOfName(ledger: Ledger, name: string): Holder | undefined {
-  const prefix = prefixOfSubnetName(name)
-  if (!prefix.ok) throw new Refusal(400, prefix.reason)
-  return ledger.holder(prefix.value)
-}
-
-function holderOfSerial(ledger: Ledger, text: string): Holder | undefined {
+async function revokeSerial(
+  { store, ledger, clock }: { readonly store: Store; readonly ledger: Ledger; readonly clock: Clock },
+  text: string,
+): Promise<void> {
   if (!/^\d{1,15}$/.test(text)) throw new Refusal(400, 'neither a subnet name nor a serial')
-  return ledger.holderOfSerial(Number(text))
+  await store.write((writable) => {
+    const row = writable.issued(Number(text))
+    if (!row && !ledger.holderOfSerial(Number(text)))
+      throw new Refusal(404, 'there is no certificate with this serial that could still be accepted')
+    if (row && row.date > seconds(clock)) addToCrl(writable, row)
+  })
 }
+
+const addToCrl = (store: Store, { serial, date }: IssuedRow): void => store.addToCrl(serial, date)
+
+const seconds = (clock: Clock): number => Math.floor(clock.now() / 1000)

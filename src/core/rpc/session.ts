@@ -46,29 +46,54 @@ export type Authentication =
   | { readonly kind: 'no-session' }
   | { readonly kind: 'wrong-hmac' }
 
+/** A secret that was sent to a node, or has followed from one. */
+interface Secret {
+  readonly bytes: Buffer
+  /** The protocol that was said in the `hello`: whoever says another in the node's name does not know the secret. */
+  readonly protocol: number
+  readonly sinceMs: number
+}
+
+/** What the registry keeps of a node. */
+interface NodeSecrets {
+  /** The successor of the one that was really used last. */
+  readonly used: Secret | undefined
+  /** Of the last hellos, oldest first: the node's own may be any of them. */
+  readonly offered: readonly Secret[]
+}
+
+/** How many hellos in a node's name count beside each other, and for how long: a node uses its own at once. */
+const MAX_OFFERED = 64
+const OFFERED_MS = 60_000
+
 /**
- * The registry's sessions. For each node it keeps the secret that was last really used, and the one of the last
- * `hello`: so one who says `hello` in the node's name does not break the node's session.
+ * The registry's sessions. For each node it keeps the secret that was last really used, and those of the last hellos:
+ * so one who says `hello` in the node's name neither breaks the node's session nor keeps it from getting one.
  */
 export class RegistrySessions {
-  readonly #secrets = new Map<string, readonly Buffer[]>()
+  readonly #secrets = new Map<string, NodeSecrets>()
 
   /** A node's certificate was asked for a session: `secret` was sent to it. */
-  begin(prefix: string, secret: Buffer): void {
-    const [used] = this.#secrets.get(prefix) ?? []
-    // The first is the one in use; while none was used yet, the newest two are kept.
-    this.#secrets.set(prefix, used ? [used, secret] : [secret])
+  begin(prefix: string, secret: Buffer, { protocol, nowMs }: { protocol: number; nowMs: number }): void {
+    const { used, offered = [] } = this.#secrets.get(prefix) ?? {}
+    const recent = offered.filter(({ sinceMs }) => nowMs - sinceMs < OFFERED_MS).slice(1 - MAX_OFFERED)
+    this.#secrets.set(prefix, { used, offered: [...recent, { bytes: secret, protocol, sinceMs: nowMs }] })
+  }
+
+  /** The protocol of a node, as it said itself. */
+  protocolOf(prefix: string): number | undefined {
+    return this.#secrets.get(prefix)?.used?.protocol
   }
 
   /** Checks a call; a match keeps only its successor. */
   authenticate(prefix: string, target: string, given: Uint8Array): Authentication {
     const secrets = this.#secrets.get(prefix)
     if (!secrets) return { kind: 'no-session' }
-    const matching = secrets.filter((secret) => isSame(requestHmac(secret, target), given))
-    const [secret] = matching
-    if (secret === undefined) return { kind: 'wrong-hmac' }
-    this.#secrets.set(prefix, [nextSecret(secret)])
-    return { kind: 'authentic', secret }
+    const all = secrets.used ? [secrets.used, ...secrets.offered] : secrets.offered
+    const [match] = all.filter(({ bytes }) => isSame(requestHmac(bytes, target), given))
+    if (match === undefined) return { kind: 'wrong-hmac' }
+    this.#secrets.set(prefix, { used: { ...match, bytes: nextSecret(match.bytes) }, offered: [] })
+    return { kind: 'authentic', secret: match.bytes }
   }
 
   /** The node is gone: its certificate was revoked or has expired. */

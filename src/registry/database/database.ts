@@ -1,4 +1,15 @@
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 
@@ -10,6 +21,21 @@ const SCHEMA = {
   cert: 'CREATE TABLE cert (\n  prefix TEXT PRIMARY KEY NOT NULL,\n  email TEXT,\n  cert TEXT)',
   crl: 'CREATE TABLE crl (\n  serial INTEGER PRIMARY KEY NOT NULL,\n  date INTEGER NOT NULL)',
 } as const
+
+/**
+ * What only this implementation keeps, in tables of its own: the Python one ignores them. Dates are in Unix seconds.
+ *
+ * - `issued`: every serial that was ever given to somebody, as long as its certificate could be accepted
+ * - `made_token`: tokens that the registry made up, with the end of their life
+ * - `node_address`: where nodes were seen, for the time when the registry's own node cannot say it
+ */
+const OWN_SCHEMA = [
+  'CREATE TABLE IF NOT EXISTS issued (\n  serial INTEGER PRIMARY KEY NOT NULL,\n  prefix TEXT NOT NULL,\n  date INTEGER NOT NULL)',
+  'CREATE INDEX IF NOT EXISTS issued_prefix ON issued (prefix)',
+  'CREATE TABLE IF NOT EXISTS made_token (\n  token TEXT PRIMARY KEY NOT NULL,\n  email TEXT NOT NULL,\n  date INTEGER NOT NULL)',
+  'CREATE INDEX IF NOT EXISTS made_token_email ON made_token (email)',
+  'CREATE TABLE IF NOT EXISTS node_address (\n  prefix TEXT PRIMARY KEY NOT NULL,\n  addresses TEXT NOT NULL,\n  date INTEGER NOT NULL)',
+]
 
 /** Kept in SQLite's `user_version`, which the Python implementation ignores: says that the database is already ours. */
 const OUR_VERSION = 1
@@ -33,7 +59,7 @@ export interface TokenRow {
 }
 
 /** A value in the table `config`. */
-export type ConfigRowValue = string | number | Buffer | null
+export type ConfigRowValue = string | number | bigint | Buffer | null
 
 /**
  * Opens `registry.db`, and makes it if there is none. One that was not ours yet is copied first, as
@@ -43,13 +69,15 @@ export type ConfigRowValue = string | number | Buffer | null
 export function openDatabase(path: string): Database.Database {
   let database: Database.Database | undefined
   try {
+    keepPrivate(path)
     database = new Database(path)
-    // Nobody is answered meanwhile. Whoever reads locks nothing.
-    database.pragma('busy_timeout = 1000')
+    // At the start, there is nobody yet to be answered meanwhile.
+    database.pragma('busy_timeout = 5000')
     takeOver(database, path)
-    // Readers and the one writer do not wait for each other; what was acknowledged survives a power cut.
-    database.pragma('journal_mode = WAL')
+    useJournal(database, path)
+    // What was acknowledged survives a power cut.
     database.pragma('synchronous = FULL')
+    database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`)
     return database
   } catch (error) {
     database?.close()
@@ -57,6 +85,43 @@ export function openDatabase(path: string): Database.Database {
       ? error
       : new Re6stError('FILE', `--db ${path}: ${messageOf(error)}`, { cause: error })
   }
+}
+
+/** Nobody is answered while SQLite waits for another process; the store itself tries again. */
+const BUSY_TIMEOUT_MS = 50
+
+/** Tokens and MAC keys are in it. SQLite gives its journals the mode of the database. */
+function keepPrivate(path: string): void {
+  // An option may name a database in memory.
+  if (path === ':memory:') return
+  closeSync(openSync(path, 'a', 0o600))
+  for (const file of [path, `${path}.before-takeover`, `${path}-wal`, `${path}-shm`])
+    if (existsSync(file) && (statSync(file).mode & 0o077) !== 0) chmodSync(file, 0o600)
+}
+
+/** File systems of other machines, by the magic numbers of statfs(2): NFS, SMB, CIFS, SMB2, 9p, AFS, Coda, Ceph. */
+const NETWORK_FILE_SYSTEMS: ReadonlySet<number> = new Set([
+  0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x01021997, 0x5346414f, 0x73757245, 0x00c36400,
+])
+
+/**
+ * How changes are written. With a write-ahead log, readers and the one writer do not wait for each other; it needs
+ * shared memory, which file systems of other machines do not have (sqlite.org/wal.html): there a rollback journal, as
+ * the Python implementation has it.
+ */
+export const journalFor = (fileSystemType: number): 'WAL' | 'DELETE' =>
+  // The kernel's number is a signed one on some machines.
+  NETWORK_FILE_SYSTEMS.has(fileSystemType >>> 0) ? 'DELETE' : 'WAL'
+
+function useJournal(database: Database.Database, path: string): void {
+  const wanted = path === ':memory:' ? 'WAL' : journalFor(statfsSync(dirname(path)).type)
+  try {
+    const journal = database.pragma(`journal_mode = ${wanted}`, { simple: true })
+    if (journal === wanted.toLowerCase() || path === ':memory:') return
+  } catch {
+    // A file system that has no shared memory, though its type does not tell.
+  }
+  database.pragma('journal_mode = DELETE')
 }
 
 function takeOver(database: Database.Database, path: string): void {
@@ -79,6 +144,13 @@ function takeOver(database: Database.Database, path: string): void {
     .transaction(() => {
       for (const [name, sql] of Object.entries(SCHEMA)) if (!tables.has(name)) database.exec(sql)
       database.prepare("INSERT INTO cert SELECT '', NULL, NULL WHERE NOT EXISTS (SELECT 1 FROM cert)").run()
+      for (const sql of OWN_SCHEMA) database.exec(sql)
+      // Version 0.1.0 wrote it as a number with a fraction, which the Python implementation refuses.
+      database
+        .prepare(
+          "UPDATE config SET value = CAST(value AS INTEGER) WHERE name = 'serial' AND typeof(value) = 'real'",
+        )
+        .run()
       database.pragma(`user_version = ${OUR_VERSION}`)
     })
     .immediate()
@@ -88,6 +160,8 @@ function takeOver(database: Database.Database, path: string): void {
 function copyTo(database: Database.Database, copy: string): void {
   const temporary = `${copy}.new`
   rmSync(temporary, { force: true })
+  // SQLite writes into an empty file, too.
+  closeSync(openSync(temporary, 'wx', 0o600))
   database.prepare('VACUUM INTO ?').run(temporary)
   const file = openSync(temporary, 'r')
   try {

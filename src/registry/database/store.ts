@@ -1,8 +1,29 @@
 import type { Database, Statement } from 'better-sqlite3'
+import { type Clock, systemClock } from '../../platform/clock.ts'
 import type { CertificateRow, ConfigRowValue, TokenRow } from './database.ts'
+
+/** While another process holds the database: how often, and for how long, changes are tried. */
+const BUSY_RETRY_MS = 200
+const BUSY_GIVE_UP_MS = 5_000
+
+/** Values of the table `config` that are whole numbers: SQLite must be told, since numbers here have fractions. */
+const WHOLE_NUMBERS: ReadonlySet<string> = new Set(['serial'])
+
+/** A certificate that was given to somebody; its end in Unix seconds. */
+export interface IssuedRow {
+  readonly serial: number
+  readonly prefix: string
+  readonly date: number
+}
 
 /** One change of the database; several are written in one transaction. */
 export type Write = (store: Store) => void
+
+interface Queued {
+  readonly write: Write
+  readonly done: () => void
+  readonly failed: (error: unknown) => void
+}
 
 /**
  * The registry's database behind typed statements. Changes of requests that come together are written together: one
@@ -10,12 +31,18 @@ export type Write = (store: Store) => void
  */
 export class Store implements Disposable {
   readonly #database: Database
+  readonly #clock: Pick<Clock, 'after' | 'monotonicMs'>
   readonly #statements: ReturnType<typeof prepareAll>
   #ended: (isCommitted: boolean) => void = () => {}
-  #queue: { write: Write; done: () => void; failed: (error: unknown) => void }[] = []
+  #queue: Queued[] = []
+  /** Since when another process holds the database. */
+  #busySinceMs: number | undefined
+  #retry: Disposable | undefined
+  #isClosing = false
 
-  constructor(database: Database) {
+  constructor(database: Database, clock: Pick<Clock, 'after' | 'monotonicMs'> = systemClock) {
     this.#database = database
+    this.#clock = clock
     this.#statements = prepareAll(database)
   }
 
@@ -50,8 +77,14 @@ export class Store implements Disposable {
       this.writeNow(() => {
         for (const { write } of queue) write(this)
       })
+      this.#busySinceMs = undefined
       for (const { done } of queue) done()
-    } catch {
+    } catch (error) {
+      if (isBusy(error)) {
+        this.#wait(queue, error)
+        return
+      }
+
       // One of them fails: each on its own, so that it takes no other with it.
       for (const { write, done, failed } of queue) {
         try {
@@ -64,6 +97,19 @@ export class Store implements Disposable {
     }
   }
 
+  /** Nobody has begun: all of them later, or none. */
+  #wait(queue: readonly Queued[], error: unknown): void {
+    const nowMs = this.#clock.monotonicMs()
+    this.#busySinceMs ??= nowMs
+    if (this.#isClosing || nowMs - this.#busySinceMs >= BUSY_GIVE_UP_MS) {
+      this.#busySinceMs = undefined
+      for (const { failed } of queue) failed(error)
+      return
+    }
+    this.#queue = [...queue, ...this.#queue]
+    this.#retry = this.#clock.after(BUSY_RETRY_MS, () => this.#flush())
+  }
+
   config(name: string): ConfigRowValue | undefined {
     return this.#statements.config.get(name)?.value
   }
@@ -71,7 +117,11 @@ export class Store implements Disposable {
   /** Sets a value; undefined removes it. */
   setConfig(name: string, value: ConfigRowValue | undefined): void {
     if (value === undefined) this.#statements.deleteConfig.run(name)
-    else this.#statements.setConfig.run(name, value)
+    else
+      this.#statements.setConfig.run(
+        name,
+        typeof value === 'number' && WHOLE_NUMBERS.has(name) ? BigInt(value) : value,
+      )
   }
 
   token(token: string): TokenRow | undefined {
@@ -106,9 +156,27 @@ export class Store implements Disposable {
     this.#statements.deletePrefix.run(prefix)
   }
 
-  /** Revoked serials, with the end of their certificates in Unix seconds. */
-  crl(): { readonly serial: number; readonly date: number }[] {
-    return this.#statements.crl.all()
+  /** A certificate was given to somebody. One that is known already stays as it is. */
+  addIssued({ serial, prefix, date }: IssuedRow): void {
+    this.#statements.addIssued.run(serial, prefix, date)
+  }
+
+  issued(serial: number): IssuedRow | undefined {
+    return this.#statements.issued.get(serial)
+  }
+
+  /** What was given for a prefix and ends after that. */
+  issuedFor(prefix: string, afterUnixSeconds: number): IssuedRow[] {
+    return this.#statements.issuedFor.all(prefix, afterUnixSeconds)
+  }
+
+  deleteIssuedBefore(unixSeconds: number): void {
+    this.#statements.deleteIssuedBefore.run(unixSeconds)
+  }
+
+  /** Revoked serials whose certificates have not ended by then. */
+  crl(unixSeconds: number): number[] {
+    return this.#statements.crl.all(unixSeconds).map(({ serial }) => serial)
   }
 
   isRevoked(serial: number): boolean {
@@ -124,10 +192,15 @@ export class Store implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isClosing = true
+    this.#retry?.[Symbol.dispose]()
     if (this.#queue.length > 0) this.#flush()
     this.#database.close()
   }
 }
+
+const isBusy = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && /^SQLITE_(BUSY|LOCKED)/.test(String(error.code))
 
 function prepareAll(database: Database) {
   const prepare = <Parameters extends unknown[], Row = unknown>(sql: string): Statement<Parameters, Row> =>
@@ -144,9 +217,13 @@ function prepareAll(database: Database) {
     certificates: prepare<[], CertificateRow>('SELECT * FROM cert'),
     setCertificate: prepare<[CertificateRow]>('INSERT OR REPLACE INTO cert VALUES (@prefix, @email, @cert)'),
     deletePrefix: prepare<[string]>('DELETE FROM cert WHERE prefix = ?'),
-    crl: prepare<[], { serial: number; date: number }>('SELECT serial, date FROM crl ORDER BY serial'),
+    crl: prepare<[number], { serial: number }>('SELECT serial FROM crl WHERE date >= ? ORDER BY serial'),
+    addIssued: prepare<[number, string, number]>('INSERT OR IGNORE INTO issued VALUES (?, ?, ?)'),
+    issued: prepare<[number], IssuedRow>('SELECT * FROM issued WHERE serial = ?'),
+    issuedFor: prepare<[string, number], IssuedRow>('SELECT * FROM issued WHERE prefix = ? AND date > ?'),
+    deleteIssuedBefore: prepare<[number]>('DELETE FROM issued WHERE date < ?'),
     isRevoked: prepare<[number]>('SELECT 1 FROM crl WHERE serial = ?'),
-    addToCrl: prepare<[number, number]>('INSERT INTO crl VALUES (?, ?)'),
+    addToCrl: prepare<[number, number]>('INSERT OR IGNORE INTO crl VALUES (?, ?)'),
     deleteCrlBefore: prepare<[number]>('DELETE FROM crl WHERE date < ?'),
   }
 }

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
@@ -47,7 +47,9 @@ describe('a database of the Python implementation', () => {
           .prepare('SELECT prefix, email, cert FROM cert WHERE cert NOT NULL ORDER BY prefix')
           .all(),
         schema: database
-          .prepare("SELECT sql FROM sqlite_master WHERE type = 'table' ORDER BY name")
+          .prepare(
+            "SELECT sql FROM sqlite_master WHERE name IN ('config', 'token', 'cert', 'crl') ORDER BY name",
+          )
           .pluck()
           .all(),
       }
@@ -86,6 +88,9 @@ describe('a database of the Python implementation', () => {
     for (const row of before.cert) expect(after.cert).toContainEqual(row)
     expect(rows(`${databasePath}.before-takeover`).cert).toEqual(before.cert)
     expect(existsSync(`${databasePath}.before-takeover.new`)).toBe(false)
+    // Tokens and MAC keys are in both.
+    for (const path of [databasePath, `${databasePath}.before-takeover`])
+      expect(statSync(path).mode & 0o777).toBe(0o600)
   })
 
   it('with rows that nobody can read is served on: their prefixes stay occupied', async () => {

@@ -80,6 +80,7 @@ describe('recorded calls', () => {
 })
 
 const PREFIX = '0101'
+const HELLO = { protocol: 10, nowMs: 0 }
 const TARGET = '/getDh?cn=0101'
 const secret = (n: number) => Buffer.alloc(20, n)
 const call = (sessions: RegistrySessions, key: Buffer, target = TARGET) =>
@@ -89,7 +90,7 @@ describe('sessions of the registry', () => {
   it('begin with hello, and each secret counts once', () => {
     const sessions = new RegistrySessions()
     expect(call(sessions, secret(1))).toBe('no-session')
-    sessions.begin(PREFIX, secret(1))
+    sessions.begin(PREFIX, secret(1), HELLO)
     expect(sessions.authenticate(PREFIX, TARGET, requestHmac(secret(1), TARGET))).toEqual({
       kind: 'authentic',
       secret: secret(1),
@@ -100,27 +101,35 @@ describe('sessions of the registry', () => {
 
   it('are of one node, and one target', () => {
     const sessions = new RegistrySessions()
-    sessions.begin(PREFIX, secret(1))
+    sessions.begin(PREFIX, secret(1), HELLO)
     expect(sessions.authenticate('0110', TARGET, requestHmac(secret(1), TARGET)).kind).toBe('no-session')
     const another = requestHmac(secret(1), '/renewCertificate?cn=0101')
     expect(sessions.authenticate(PREFIX, TARGET, another).kind).toBe('wrong-hmac')
     expect(call(sessions, secret(1))).toBe('authentic')
   })
 
-  it('outlive a hello of somebody else; a new secret counts once it is used', () => {
+  it('are whichever the node uses, with the protocol it said, however often others say hello in its name', () => {
     const sessions = new RegistrySessions()
-    sessions.begin(PREFIX, secret(1))
-    sessions.begin(PREFIX, secret(2))
-    sessions.begin(PREFIX, secret(3))
-    // Of those never used, the first and the last are kept.
-    expect(call(sessions, secret(2))).toBe('wrong-hmac')
-    expect(call(sessions, secret(3))).toBe('authentic')
+    for (let n = 1; n <= 20; n++) sessions.begin(PREFIX, secret(n), { protocol: n, nowMs: n * 50 })
+    expect(sessions.protocolOf(PREFIX)).toBeUndefined()
+    expect(call(sessions, secret(5))).toBe('authentic')
+    expect(sessions.protocolOf(PREFIX)).toBe(5)
+    expect(call(sessions, secret(20))).toBe('wrong-hmac')
+    sessions.begin(PREFIX, secret(30), { protocol: 1, nowMs: 2_000 })
+    expect(sessions.protocolOf(PREFIX)).toBe(5)
+  })
+
+  it('are not kept longer than a node needs to use them', () => {
+    const sessions = new RegistrySessions()
+    sessions.begin(PREFIX, secret(1), { protocol: 10, nowMs: 0 })
+    sessions.begin(PREFIX, secret(2), { protocol: 10, nowMs: 60_000 })
     expect(call(sessions, secret(1))).toBe('wrong-hmac')
+    expect(call(sessions, secret(2))).toBe('authentic')
   })
 
   it('end with the certificate', () => {
     const sessions = new RegistrySessions()
-    sessions.begin(PREFIX, secret(1))
+    sessions.begin(PREFIX, secret(1), HELLO)
     sessions.end(PREFIX)
     expect(call(sessions, secret(1))).toBe('no-session')
   })
@@ -133,9 +142,9 @@ describe('sessions of the registry', () => {
       const sessions = new RegistrySessions()
       let key: Buffer = secret(1)
       let heard = requestHmac(secret(0), TARGET)
-      sessions.begin(PREFIX, key)
+      sessions.begin(PREFIX, key, HELLO)
       for (const [index, event] of events.entries()) {
-        if (event === 'hello of another') sessions.begin(PREFIX, secret(100 + (index % 100)))
+        if (event === 'hello of another') sessions.begin(PREFIX, secret(100 + (index % 100)), HELLO)
         else if (event === 'guess')
           expect(sessions.authenticate(PREFIX, TARGET, guess).kind).toBe('wrong-hmac')
         else if (event === 'replay')
