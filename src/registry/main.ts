@@ -58,6 +58,8 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
       databasePath: options.database,
       listen: options.listenAddresses.map((address) => ({ address, port: options.port })),
       authorizedOrigins: options.authorizedOrigins,
+      trustedProxies: options.trustedProxies,
+      privateListener: options.privateListener,
       registration: {
         mailPrefixLength: options.prefixLength,
         anonymousPrefixLength: options.anonymousPrefixLength,

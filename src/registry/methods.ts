@@ -27,8 +27,10 @@ import { collectVersions, walkTopology } from './topology.ts'
 
 /** Where a call comes from. */
 export interface Caller {
-  /** The peer's address, or the first that a proxy names. */
+  /** The peer's address, or the one that a proxy names. */
   readonly address: string
+  /** What counts as one source; undefined: of this machine, or a proxy that names nobody. */
+  readonly source: string | undefined
 }
 
 /** What the methods need. */

@@ -1,4 +1,5 @@
 import { type Network, type Prefix, prefixOfCidr } from '../core/values/prefix.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { Processes } from '../platform/processes.ts'
 
 /** Which nodes the network reaches from here: what the routing daemon of our node has put into the kernel. */
@@ -23,3 +24,22 @@ export const kernelReachableNodes = (processes: Processes, network: Network): Re
     })
   },
 })
+
+/** How old an answer may be: routes change in seconds, and each answer costs a process. */
+const SHARED_MS = 1_000
+
+/** One list for all who ask within a second. */
+export function sharedReachableNodes(
+  nodes: ReachableNodes,
+  clock: Pick<Clock, 'monotonicMs'>,
+): ReachableNodes {
+  let last: { readonly askedMs: number; readonly list: Promise<Prefix[]> } | undefined
+  return {
+    list() {
+      const nowMs = clock.monotonicMs()
+      if (last === undefined || nowMs - last.askedMs >= SHARED_MS)
+        last = { askedMs: nowMs, list: nodes.list() }
+      return last.list
+    },
+  }
+}

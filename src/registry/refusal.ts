@@ -9,4 +9,4 @@ export class Refusal extends Error {
 }
 
 /** Status of a refused call (protocol, section 4). */
-export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 507
+export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 429 | 503 | 507

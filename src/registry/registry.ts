@@ -1,10 +1,9 @@
 import { createPrivateKey, getDiffieHellman, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import type { Server } from 'node:http'
 import { type Communities, checkCommunities } from '../core/allocation/community.ts'
 import { MAC_KEY_LENGTH } from '../core/config/network-config.ts'
 import { type Authority, readAuthority } from '../core/crypto/certificate.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
+import type { ListenPlace } from '../core/options/value-types.ts'
 import { RegistrySessions } from '../core/rpc/session.ts'
 import { ADDRESS_BITS } from '../core/values/bits.ts'
 import { prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
@@ -24,8 +23,10 @@ import { Ledger } from './ledger.ts'
 import { LocalNode } from './local-node.ts'
 import type { Mailer } from './mail.ts'
 import { registryMethods } from './methods.ts'
-import type { ReachableNodes } from './reachable-nodes.ts'
-import { createRegistryServer, LISTEN_BACKLOG, type ServerLimits } from './server/http-server.ts'
+import { type ReachableNodes, sharedReachableNodes } from './reachable-nodes.ts'
+import { HttpServers, type Listener } from './server/http-server.ts'
+import type { ServerLimits } from './server/limits.ts'
+import { closeServer, listen } from './server/listen.ts'
 
 /** What a registry is started with: the contents of the files, and what the options say. */
 export interface RegistrySettings {
@@ -37,6 +38,10 @@ export interface RegistrySettings {
   /** Addresses to listen on; port 0 takes a free one. */
   readonly listen: readonly { readonly address: string; readonly port: number }[]
   readonly authorizedOrigins: readonly string[]
+  /** Addresses of proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[]
+  /** Where private methods are called; undefined: wherever it listens. */
+  readonly privateListener: ListenPlace | undefined
   readonly registration: Omit<RegistrationSettings, 'mailSender'>
   readonly communities: Communities
   readonly gracePeriodMs: number
@@ -122,26 +127,34 @@ export async function startRegistry(
     configuration,
     enrolment,
     localNode,
-    reachable: components.reachable(authority),
+    reachable: sharedReachableNodes(components.reachable(authority), clock),
     geoip: components.geoip,
     clock,
     network: authority.network,
     caPem: settings.caPem,
     dhPem: settings.dhPem ?? dhParameters(getDiffieHellman('modp14').getPrime()),
   })
-  const authorizedOrigins = new Set([...LOOPBACK, ...settings.authorizedOrigins])
+  const servers = new HttpServers({
+    handlers,
+    sessions,
+    log,
+    clock,
+    trust: {
+      authorizedOrigins: new Set([...LOOPBACK, ...settings.authorizedOrigins]),
+      trustedProxies: new Set(settings.trustedProxies),
+    },
+    limits: components.serverLimits ?? {},
+  })
   const addresses: { address: string; port: number }[] = []
-  for (const { address, port } of settings.listen) {
-    const server = createRegistryServer({
-      handlers,
-      sessions,
-      log,
-      authorizedOrigins,
-      limits: components.serverLimits ?? {},
-    })
+  const open = async (kind: Listener, place: ListenPlace) => {
+    const server = servers.create(kind)
     stack.defer(() => closeServer(server))
-    addresses.push({ address, port: await listen(server, address, port) })
+    return listen(server, place)
   }
+  const kind = settings.privateListener ? 'nothing private' : 'everything'
+  for (const { address, port } of settings.listen)
+    addresses.push({ address, port: await open(kind, { kind: 'address', address, port }) })
+  if (settings.privateListener) await open('everything', settings.privateListener)
   let fail: (error: Error) => void = () => {}
   const failed = new Promise<Error>((resolve) => {
     fail = resolve
@@ -206,29 +219,4 @@ function warnOfLengths(
       log.warn(
         `${option} ${length}: only ${room} bits are left behind the network's: not all can get a prefix`,
       )
-}
-
-async function listen(server: Server, address: string, port: number): Promise<number> {
-  server.listen({ host: address, port, ipv6Only: true, backlog: LISTEN_BACKLOG })
-  try {
-    await once(server, 'listening')
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    const remedy =
-      code === 'EADDRINUSE' ? 'another program listens there: give another --port' : messageOf(error)
-    throw new Re6stError('SYSTEM', `cannot listen on [${address}]:${port}: ${remedy}`, { cause: error })
-  }
-  const bound = server.address()
-  return typeof bound === 'object' && bound ? bound.port : port
-}
-
-/** Answers that are under way are finished; idle connections are closed. */
-async function closeServer(server: Server): Promise<void> {
-  if (!server.listening) return
-  const closed = once(server, 'close')
-  server.close()
-  server.closeIdleConnections()
-  const timer = setTimeout(() => server.closeAllConnections(), 2_000)
-  await closed
-  clearTimeout(timer)
 }

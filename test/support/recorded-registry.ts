@@ -131,6 +131,13 @@ export const recordedClock: Clock = {
   after: (ms, action) => systemClock.after(Math.min(ms, 300), action),
 }
 
+/** Recorded with a name as Host: for private methods, ours wants an address or `localhost` there. */
+export const withOwnHost = (request: string): string =>
+  request.replace(/^Host: (registry\.example\.com|x)\r$/gm, 'Host: localhost\r')
+
+/** Recorded without a list of proxies: whoever may call private methods may be one. */
+export const RECORDED_PROXIES: readonly string[] = ['127.0.0.1', '::1']
+
 /** The answer of an HTTP server. */
 export interface RawAnswer {
   /** Undefined if the connection was closed without one. */

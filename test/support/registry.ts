@@ -31,6 +31,8 @@ export async function testRegistry(
       databasePath: join(temporaryDirectory(), 'registry.db'),
       listen: [{ address: '127.0.0.1', port: 0 }],
       authorizedOrigins: [],
+      trustedProxies: [],
+      privateListener: undefined,
       registration: { mailPrefixLength: 16, anonymousPrefixLength: 32 },
       communities: ONE_COMMUNITY,
       gracePeriodMs: 100 * 24 * 3600 * 1000,

@@ -11,6 +11,7 @@ import {
   ipv4Range,
   listenAddress,
   nonEmpty,
+  privateListener,
   text,
 } from './value-types.ts'
 
@@ -72,6 +73,19 @@ export const REGISTRY_OPTIONS = {
     group: SERVICE,
     help: 'address from which private methods may be called, too',
     always: [['127.0.0.1'], ['::1']],
+    since,
+  }),
+  trustedProxies: repeated(ipAddress, {
+    names: ['--trusted-proxy'],
+    group: SERVICE,
+    help: 'address of a proxy in front of the registry, whose X-Forwarded-For is believed: it must set it, or add to it',
+    since,
+  }),
+  privateListener: optional(privateListener, {
+    names: ['--private'],
+    group: SERVICE,
+    help: 'listen there for private methods, and refuse them elsewhere: path of a Unix socket, or ADDR:PORT',
+    otherwise: 'default: they can be called wherever the registry listens',
     since,
   }),
   database: withDefault(filePath('PATH'), '/var/lib/re6stnet/registry.db', {

@@ -114,6 +114,24 @@ export const listenAddress = (family: 4 | 6): ValueType<string> =>
       : refuse(`${JSON.stringify(word)} must be an IPv${family} address, or empty`),
   )
 
+/** Where a server listens: a Unix socket, or an address with a port. */
+export type ListenPlace =
+  | { readonly kind: 'socket'; readonly path: string }
+  | { readonly kind: 'address'; readonly address: string; readonly port: number }
+
+/** `PATH`, which has a slash in it, or `ADDR:PORT`, an IPv6 address in brackets. */
+export const privateListener: ValueType<ListenPlace> = {
+  ...oneWord<ListenPlace>('PLACE', (word) => {
+    if (word.includes('/')) return ok({ kind: 'socket', path: word })
+    const [, ipv6, ipv4, port = ''] = /^(?:\[(.*)\]|([^:]*)):(\d{1,5})$/.exec(word) ?? []
+    const address = ipv6 ?? ipv4 ?? ''
+    return isIP(address) === (ipv6 === undefined ? 4 : 6) && Number(port) <= 0xffff
+      ? ok({ kind: 'address', address, port: Number(port) })
+      : refuse(`${JSON.stringify(word)} must be a path with a slash, or like 127.0.0.1:8080 or [::1]:8080`)
+  }),
+  offers: ['files'],
+}
+
 /** A country code (ISO 3166-1), in upper case. */
 export const countryCode: ValueType<string> = oneWord('CODE', (word) =>
   /^[A-Za-z]{2}$/.test(word)

@@ -1,148 +1,310 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { messageOf } from '../../core/errors.ts'
-import { HMAC_HEADER, METHODS } from '../../core/rpc/methods.ts'
-import { MAX_TARGET_LENGTH, parseTarget } from '../../core/rpc/request-target.ts'
+import { HMAC_HEADER, METHODS, type MethodName } from '../../core/rpc/methods.ts'
+import { parseTarget } from '../../core/rpc/request-target.ts'
 import { answerHmac, decodeHmac, type RegistrySessions } from '../../core/rpc/session.ts'
+import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
-import type { Caller, Handlers } from '../methods.ts'
+import { LogLimit } from '../../platform/log-limit.ts'
+import type { Handlers } from '../methods.ts'
 import { Refusal } from '../refusal.ts'
+import { CallQueue, type Lane, QueueFull } from './call-queue.ts'
+import { type CallOrigin, originOf, plainAddress, type Trust } from './caller.ts'
+import { ConnectionCalls } from './connection-calls.ts'
+import { Connections } from './connections.ts'
+import { LIMITS, MAX_BODY_LENGTH, RETRY_AFTER_SECONDS, type ServerLimits } from './limits.ts'
+import { Sources } from './sources.ts'
 
-/** What the server needs. */
+/** What the servers of a registry need. */
 export interface ServerComponents {
   readonly handlers: Handlers
   readonly sessions: RegistrySessions
   readonly log: Logger
-  /** Addresses from which private methods may be called. */
-  readonly authorizedOrigins: ReadonlySet<string>
+  readonly clock: Pick<Clock, 'monotonicMs'>
+  readonly trust: Trust
   /** Where a test must not wait for the real ones. */
   readonly limits?: Partial<ServerLimits>
 }
 
-/** What a client may take. */
-export interface ServerLimits {
-  /** A whole request must come within this: a client that sends a byte a minute is cut off. */
-  readonly requestTimeoutMs: number
-  /** How often connections that are too slow are looked for. */
-  readonly connectionCheckMs: number
-  /** How long a connection may stay open without a request. */
-  readonly keepAliveMs: number
-  /** Length of a request line and all headers. */
-  readonly maxHeaderLength: number
-  readonly maxConnections: number
+/** What may be called where. */
+export type Listener = 'everything' | 'nothing private'
+
+/** What it costs to answer: nothing to speak of, a computation, or somebody else's answer. */
+const COST: Readonly<Record<MethodName, 'nothing' | 'computing' | 'asking'>> = {
+  hello: 'computing',
+  getCa: 'nothing',
+  requestToken: 'asking',
+  requestCertificate: 'computing',
+  renewCertificate: 'computing',
+  getDh: 'nothing',
+  getNetworkConfig: 'computing',
+  getCountry: 'nothing',
+  getBootstrapPeer: 'asking',
+  isToken: 'nothing',
+  addToken: 'nothing',
+  deleteToken: 'nothing',
+  revoke: 'computing',
+  updateHMAC: 'computing',
+  getNodePrefix: 'nothing',
+  getIPv6Address: 'nothing',
+  getIPv4Information: 'asking',
+  versions: 'asking',
+  topology: 'asking',
 }
 
-const LIMITS: ServerLimits = {
-  requestTimeoutMs: 15_000,
-  connectionCheckMs: 5_000,
-  keepAliveMs: 5_000,
-  // The target and some room for the headers of proxies.
-  maxHeaderLength: MAX_TARGET_LENGTH + 16 * 1024,
-  // Each connection costs a file descriptor and a few kilobytes.
-  maxConnections: 4_000,
-}
-/** No method has a body; the small one of an odd client is ignored. */
-const MAX_BODY_LENGTH = 16 * 1024
-/** Python's listen queue of 5 made clients wait a second. */
-export const LISTEN_BACKLOG = 1_000
+const JSON_METHODS: ReadonlySet<string> = new Set<MethodName>(['versions', 'topology'])
 
-/** An HTTP server for the registry's methods; not listening yet. */
-export function createRegistryServer(components: ServerComponents): Server {
-  const limits = { ...LIMITS, ...components.limits }
-  const server = createServer(
-    {
-      maxHeaderSize: limits.maxHeaderLength,
-      headersTimeout: limits.requestTimeoutMs,
-      requestTimeout: limits.requestTimeoutMs,
-      connectionsCheckingInterval: limits.connectionCheckMs,
-      keepAliveTimeout: limits.keepAliveMs,
-      // HTTP/1.1 without Host is answered, too: other implementations' clients may not send one.
-      requireHostHeader: false,
-    },
-    (request, response) => void handle(components, request, response),
-  )
-  server.maxConnections = limits.maxConnections
-  return server
+/** How much of what a client calls itself is logged. */
+const MAX_AGENT_LENGTH = 100
+
+interface Answer {
+  readonly status: number
+  readonly body?: Buffer
+  readonly headers?: Readonly<Record<string, string>>
 }
 
-async function handle(
-  components: ServerComponents,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  // A body is of no use: not waited for, so that it costs nothing.
-  request.resume()
-  const target = request.url ?? ''
-  try {
-    if (request.method !== 'GET') return end(response, 501)
-    if (isBodyTooLong(request)) {
-      response.shouldKeepAlive = false
-      return end(response, 413)
+/**
+ * The HTTP servers of one registry, which share their limits: how many connections and calls there are, of each source and
+ * in all, and in which order they are served.
+ */
+export class HttpServers {
+  readonly #components: ServerComponents
+  readonly #limits: ServerLimits
+  readonly #sources: Sources
+  readonly #connections: Connections
+  readonly #queues: Readonly<Record<'computing' | 'asking', CallQueue>>
+  readonly #failures: LogLimit
+
+  constructor(components: ServerComponents) {
+    this.#components = components
+    this.#limits = { ...LIMITS, ...components.limits }
+    this.#sources = new Sources(this.#limits)
+    this.#connections = new Connections(this.#limits)
+    this.#queues = {
+      computing: new CallQueue(this.#limits.computing),
+      asking: new CallQueue(this.#limits.asking),
     }
-    const { body, hmacSecret } = await call(components, request, target)
-    const bytes = body === undefined ? Buffer.alloc(0) : Buffer.from(body)
-    if (hmacSecret) response.setHeader(HMAC_HEADER, answerHmac(hmacSecret, bytes).toString('base64'))
-    end(response, bytes.length > 0 ? 200 : 204, bytes)
-  } catch (error) {
-    const path = target.split('?')[0]
-    if (error instanceof Refusal) {
-      components.log.debug({ method: path, status: error.status, reason: error.message }, 'call refused')
-      // Who typed the call sees why; programs go by the status.
-      response.setHeader('Content-Type', 'text/plain; charset=utf-8')
-      end(response, error.status, Buffer.from(`${error.message}\n`))
-    } else {
-      components.log.error({ method: path, err: error }, `call failed: ${messageOf(error)}`)
-      end(response, 500)
+    this.#failures = new LogLimit(components.clock)
+  }
+
+  /** A server that is not listening yet. */
+  create(listener: Listener): Server {
+    const limits = this.#limits
+    const calls = new WeakMap<Socket, ConnectionCalls>()
+    const server = createServer(
+      {
+        maxHeaderSize: limits.maxHeaderLength,
+        headersTimeout: limits.requestTimeoutMs,
+        requestTimeout: limits.requestTimeoutMs,
+        connectionsCheckingInterval: limits.connectionCheckMs,
+        keepAliveTimeout: limits.keepAliveMs,
+        // HTTP/1.1 without Host is answered, too: other implementations' clients may not send one.
+        requireHostHeader: false,
+      },
+      (request, response) => {
+        // A body is of no use: not waited for, so that it costs nothing.
+        request.resume()
+        calls.get(request.socket)?.add({
+          run: (signal) => this.#serve(request, response, listener, signal),
+          refuse: () => this.#end(response, turnedAway(429), true),
+        })
+      },
+    )
+    // Before Node's own listener, which would begin to read.
+    server.prependListener('connection', (socket: Socket) => {
+      const accepted = this.#accept(socket)
+      if (accepted) calls.set(socket, accepted)
+    })
+    return server
+  }
+
+  #accept(socket: Socket): ConnectionCalls | undefined {
+    const { clock, trust } = this.#components
+    const peer = peerOf(socket)
+    // Behind a proxy of this machine, or one that was named, are many.
+    const { source } = originOf({ headers: {} }, peer, trust)
+    if (source !== undefined && !this.#sources.isHeard(source, clock.monotonicMs()))
+      return turnAway(socket, '429 Too Many Requests')
+    if (!this.#connections.add(socket, source)) return turnAway(socket, '503 Service Unavailable')
+    return new ConnectionCalls(socket, {
+      maxWaiting: this.#limits.maxPipelined,
+      onBusy: () => this.#connections.isBusy(socket),
+      onIdle: () => this.#connections.isIdle(socket, source),
+      onFlood: () => {
+        if (source !== undefined) this.#sources.ban(source, clock.monotonicMs())
+      },
+    })
+  }
+
+  async #serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    listener: Listener,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { log, clock, trust } = this.#components
+    const begunMs = clock.monotonicMs()
+    const origin = originOf(request, peerOf(request.socket), trust)
+    const [path = ''] = (request.url ?? '').split('?')
+    let answer: Answer
+    try {
+      answer =
+        request.method !== 'GET'
+          ? { status: 501 }
+          : isBodyTooLong(request)
+            ? { status: 413 }
+            : await this.#call(request, origin, listener, signal)
+    } catch (error) {
+      if (signal.aborted) return // nobody is there to be answered
+      if (error instanceof Refusal) {
+        log.debug({ method: path, status: error.status, reason: error.message }, 'call refused')
+        answer = refused(error)
+      } else {
+        this.#failures.write(path, (omitted) =>
+          log.error({ method: path, err: error, ...omitted }, `call failed: ${messageOf(error)}`),
+        )
+        answer = { status: 500 }
+      }
     }
+    log.trace(
+      {
+        method: path,
+        caller: origin.address,
+        version: request.headers['user-agent']?.slice(0, MAX_AGENT_LENGTH),
+        status: answer.status,
+        ms: Math.round(clock.monotonicMs() - begunMs),
+      },
+      'call',
+    )
+    this.#end(response, answer, answer.status === 413)
+  }
+
+  async #call(
+    request: IncomingMessage,
+    origin: CallOrigin,
+    listener: Listener,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const { handlers, sessions, clock } = this.#components
+    const target = request.url ?? ''
+    // The origin is checked first: others learn nothing about a private method.
+    const name = target.split('?')[0]?.replace(/^\/+/, '') ?? ''
+    const access = Object.hasOwn(METHODS, name) ? METHODS[name as MethodName].access : undefined
+    const notOperator =
+      listener === 'everything' ? origin.notOperator : 'private methods have another listener'
+    const isOperator = access === 'private' && notOperator === undefined
+    if (origin.source !== undefined && !isOperator) {
+      const charged = this.#sources.charge(origin.source, clock.monotonicMs())
+      if (charged !== 'ok')
+        throw new Refusal(
+          charged === 'source' ? 429 : 503,
+          `too many calls, of ${charged === 'source' ? origin.source : 'strangers'}`,
+        )
+    }
+    if (access === 'private' && notOperator !== undefined) throw new Refusal(403, notOperator)
+
+    const parsed = parseTarget(target)
+    if (!parsed.ok) throw new Refusal(400, parsed.reason)
+    const { method, parameters } = parsed.value
+    const secret =
+      access === 'authenticated' ? authenticate(sessions, request, parameters['cn'] ?? '') : undefined
+    if (secret && origin.source !== undefined) this.#sources.know(origin.source)
+    const cost = COST[method]
+    const lane = this.#laneOf(access, origin)
+    using _ = cost === 'nothing' ? undefined : await enter(this.#queues[cost], lane, origin, signal)
+    const result = await handlers[method](parameters, origin)
+    const body = result === undefined ? Buffer.alloc(0) : Buffer.from(result)
+    return {
+      status: body.length > 0 ? 200 : 204,
+      body,
+      headers: {
+        'Content-Type': JSON_METHODS.has(method)
+          ? 'application/json'
+          : typeof result === 'string'
+            ? 'text/plain; charset=utf-8'
+            : 'application/octet-stream',
+        ...(secret ? { [HMAC_HEADER]: answerHmac(secret, body).toString('base64') } : {}),
+      },
+    }
+  }
+
+  #laneOf(access: 'public' | 'authenticated' | 'private' | undefined, { source }: CallOrigin): Lane {
+    if (access === 'private') return 'operator'
+    if (access === 'authenticated') return 'node'
+    return source === undefined || this.#sources.isKnown(source) ? 'known' : 'stranger'
+  }
+
+  #end(response: ServerResponse, { status, body, headers }: Answer, isLast = false): void {
+    if (isLast) response.shouldKeepAlive = false
+    response.setHeader('X-Content-Type-Options', 'nosniff')
+    const length = body?.length ?? 0
+    for (const [name, value] of Object.entries(headers ?? {}))
+      if (length > 0 || name !== 'Content-Type') response.setHeader(name, value)
+    response.statusCode = status
+    if (length > 0) response.setHeader('Content-Length', length)
+    response.end(length > 0 ? body : undefined)
   }
 }
 
-async function call(
-  { handlers, sessions, authorizedOrigins }: ServerComponents,
-  request: IncomingMessage,
-  target: string,
-): Promise<{ body: Buffer | string | undefined; hmacSecret?: Buffer }> {
-  const peer = plainAddress(request.socket.remoteAddress ?? '')
-  const forwarded = String(request.headers['x-forwarded-for'] ?? '')
-  const caller: Caller = { address: forwarded.split(',')[0]?.trim() || peer }
-  // A chain of proxies is no authorised origin, as with the Python implementation: who wrote its first entry?
-  const isAuthorised = authorizedOrigins.has(peer) && (forwarded === '' || authorizedOrigins.has(forwarded))
-
-  // The origin is checked first: others learn nothing about a private method.
-  const name = target.split('?')[0]?.replace(/^\/+/, '') ?? ''
-  const access = Object.hasOwn(METHODS, name) ? METHODS[name as keyof typeof METHODS].access : undefined
-  if (access === 'private' && !isAuthorised)
-    throw new Refusal(403, `${caller.address} is not an authorised origin`)
-
-  const parsed = parseTarget(target)
-  if (!parsed.ok) throw new Refusal(400, parsed.reason)
-  const { method, parameters } = parsed.value
-  const handler = handlers[method]
-  if (access !== 'authenticated') return { body: await handler(parameters, caller) }
-
+/** @returns the secret for the answer @throws Refusal for a call that is not the node's */
+function authenticate(sessions: RegistrySessions, request: IncomingMessage, prefix: string): Buffer {
   const given = request.headers[HMAC_HEADER.toLowerCase()]
   if (typeof given !== 'string') throw new Refusal(400, `the header ${HMAC_HEADER} is missing`)
   const hmac = decodeHmac(given)
   if (!hmac.ok) throw new Refusal(400, hmac.reason)
-  const authentication = sessions.authenticate(parameters['cn'] ?? '', target, hmac.value)
+  const authentication = sessions.authenticate(prefix, request.url ?? '', hmac.value)
   switch (authentication.kind) {
     case 'no-session':
       throw new Refusal(401, 'the node has no session')
     case 'wrong-hmac':
       throw new Refusal(400, 'the HMAC is wrong')
     case 'authentic':
-      return { body: await handler(parameters, caller), hmacSecret: authentication.secret }
+      return authentication.secret
   }
+}
+
+async function enter(
+  queue: CallQueue,
+  lane: Lane,
+  { source }: CallOrigin,
+  signal: AbortSignal,
+): Promise<Disposable> {
+  try {
+    return await queue.enter({ lane, source, signal })
+  } catch (error) {
+    if (error instanceof QueueFull) throw new Refusal(error.by === 'source' ? 429 : 503, error.message)
+    throw error
+  }
+}
+
+/** The plain address of the other end; undefined for a Unix socket. */
+const peerOf = ({ remoteAddress }: Socket): string | undefined =>
+  remoteAddress === undefined ? undefined : plainAddress(remoteAddress)
+
+const turnedAway = (status: 429 | 503): Answer => ({
+  status,
+  headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) },
+})
+
+/** Who typed the call sees why; programs go by the status. */
+function refused({ status, message }: Refusal): Answer {
+  const answer = status === 429 || status === 503 ? turnedAway(status) : { status }
+  return {
+    ...answer,
+    body: Buffer.from(`${message}\n`),
+    headers: { ...answer.headers, 'Content-Type': 'text/plain; charset=utf-8' },
+  }
+}
+
+/** Answers without reading, which is what costs. */
+function turnAway(socket: Socket, status: string): undefined {
+  socket.end(
+    `HTTP/1.1 ${status}\r\nRetry-After: ${RETRY_AFTER_SECONDS}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
+  )
+  socket.destroySoon()
 }
 
 /** Also one whose length is not said: it may never end. */
 const isBodyTooLong = ({ headers }: IncomingMessage): boolean =>
   'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > MAX_BODY_LENGTH
-
-/** An IPv4 address that came over an IPv6 socket, without what the kernel puts in front. */
-const plainAddress = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/, '')
-
-function end(response: ServerResponse, status: number, body: Buffer = Buffer.alloc(0)): void {
-  response.statusCode = status
-  if (body.length > 0) response.setHeader('Content-Length', body.length)
-  response.end(body)
-}

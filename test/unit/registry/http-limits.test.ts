@@ -177,18 +177,30 @@ describe('many clients at once', () => {
     expect(await Promise.all(calls)).toEqual(calls.map(() => 3))
   })
 
-  it('beyond what the server takes are turned away, and come in when others leave', async () => {
-    await using registry = await testRegistry({}, { serverLimits: { maxConnections: 2 } })
-    const clients = [new Client(portOf(registry)), new Client(portOf(registry))]
-    for (const client of clients) {
-      client.socket.write('GET /getCa HTTP/1.1\r\n\r\n')
-      await waitFor(() => client.received.includes('END CERTIFICATE'), {
-        what: 'an answer',
-        deadlineMs: DEADLINE_MS,
-        intervalMs: 5,
-      })
+  it('shut out nobody when they say nothing: whose connection is idle for longest makes room', async () => {
+    await using registry = await testRegistry({}, { serverLimits: { maxConnections: 3 } })
+    const clients: Client[] = []
+    for (let count = 0; count < 3; count++) {
+      const client = new Client(portOf(registry))
+      clients.push(client)
+      await once(client.socket, 'connect')
     }
-    await expect(new RegistryClient(registry.url).getCa()).rejects.toThrow(/closed without an answer/)
+    for (let call = 0; call < 10; call++) expect(await isServing(registry)).toBe(true)
+    await waitFor(() => clients[0]?.isClosed, { what: 'the first to be closed', deadlineMs: DEADLINE_MS })
+  })
+
+  it('are turned away when all that there may be are served; others come in when they leave', async () => {
+    await using node = await FakeNode.start()
+    await using registry = await testRegistry(
+      {},
+      { nodePort: node.port, serverLimits: { maxConnections: 2 } },
+    )
+    await new RegistryClient(registry.url).requestCertificate({ token: '', csr })
+    const clients = [new Client(portOf(registry)), new Client(portOf(registry))]
+    // Answered when the node has, or after three seconds.
+    for (const client of clients) client.socket.write('GET /versions HTTP/1.1\r\n\r\n')
+    await waitFor(() => node.asked.length === 2, { what: 'the questions', deadlineMs: DEADLINE_MS })
+    expect((await rawExchange(portOf(registry), 'GET /getCa HTTP/1.1\r\n\r\n')).status).toBe(503)
     for (const { socket } of clients) socket.destroy()
     expect(await isServing(registry)).toBe(true)
   })

@@ -20,6 +20,7 @@ import {
   type RecordedExchange,
   rawExchange,
   recordedClock,
+  withOwnHost,
 } from '../../support/recorded-registry.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { makeDatabase } from '../../support/registry-database.ts'
@@ -100,7 +101,7 @@ async function start(
   return {
     replay(exchange: Exchange, text = textOf(exchange.request)) {
       cryptography?.recorded.expect(exchange, hex(exchange.answer?.body ?? ''))
-      return rawExchange(registry.addresses[0]?.port ?? 0, text)
+      return rawExchange(registry.addresses[0]?.port ?? 0, withOwnHost(text))
     },
     /** First column of each row. */
     column: (sql: string) => {

@@ -5,11 +5,13 @@ import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   FakeNode,
+  RECORDED_PROXIES,
   RecordedCryptography,
   type RecordedExchange,
   rawExchange,
   recordedClock,
   secretOf,
+  withOwnHost,
 } from '../../support/recorded-registry.ts'
 import { testRegistry } from '../../support/registry.ts'
 import { hex, vectors } from '../../support/vectors.ts'
@@ -43,6 +45,7 @@ const DIFFERENT: Readonly<Record<string, readonly [status: number, why: string]>
     'blanks around a header are no part of it (RFC 9110, 5.5)',
   ],
   'private, two X-Forwarded-For headers, the first is authorised': [403, 'both count'],
+  "private, X-Forwarded-For: '127.0.0.1, 127.0.0.1'": [200, 'each is a proxy that was named'],
   'hello, prefix more than 128 bits in all: 000000000000000000000000000000000000000000000000000000000000000000000000000000000':
     [404, 'nobody has it'],
   'hello, protocol is not a number': [400, 'not the fault of the registry'],
@@ -73,7 +76,13 @@ async function recordedRegistry() {
   const node = await FakeNode.start()
   const cryptography = new RecordedCryptography()
   const registry = await testRegistry(
-    { databasePath, caPem: text('ca.crt'), caKeyPem: text('ca.key'), dhPem: text('dh.pem') },
+    {
+      databasePath,
+      caPem: text('ca.crt'),
+      caKeyPem: text('ca.key'),
+      dhPem: text('dh.pem'),
+      trustedProxies: RECORDED_PROXIES,
+    },
     { clock: recordedClock, cryptography: () => cryptography, nodePort: node.port },
   )
   return {
@@ -88,7 +97,7 @@ async function recordedRegistry() {
         expect(secretOf(exchange, body).toString('hex')).toBe(exchange.decrypted_secret)
       const got = await rawExchange(
         registry.addresses[0]?.port ?? 0,
-        Buffer.from(REQUESTS[name] ?? request, 'latin1'),
+        Buffer.from(withOwnHost(REQUESTS[name] ?? request), 'latin1'),
         { source },
       )
       const recordedStatus = Number(answer?.status_line?.split(' ')[1])

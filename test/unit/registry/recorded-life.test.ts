@@ -10,6 +10,7 @@ import { compareVersions, verifyVersion } from '../../../src/core/values/network
 import { openMailer } from '../../../src/registry/mail.ts'
 import {
   FakeNode,
+  RECORDED_PROXIES,
   RecordedCryptography,
   type RecordedExchange,
   rawExchange,
@@ -81,6 +82,7 @@ describe('the recorded life of a registry', () => {
         {
           databasePath,
           dhPem,
+          trustedProxies: RECORDED_PROXIES,
           registration:
             how === 'registration disabled'
               ? { mailPrefixLength: 0, anonymousPrefixLength: 0 }

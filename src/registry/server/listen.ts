@@ -1,0 +1,66 @@
+import { once } from 'node:events'
+import { lstatSync, rmSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { connect } from 'node:net'
+import { messageOf, Re6stError } from '../../core/errors.ts'
+import type { ListenPlace } from '../../core/options/value-types.ts'
+import { LISTEN_BACKLOG } from './limits.ts'
+
+/** Only the user that the registry runs as may call there. */
+const SOCKET_UMASK = 0o177
+
+/**
+ * Listens, and says on which port; 0 for a Unix socket, which only our user may open. One that a dead registry left is
+ * replaced.
+ * @throws Re6stError `SYSTEM`
+ */
+export async function listen(server: Server, place: ListenPlace): Promise<number> {
+  const where = place.kind === 'socket' ? place.path : `[${place.address}]:${place.port}`
+  try {
+    if (place.kind === 'socket') await listenOnSocket(server, place.path)
+    else {
+      server.listen({ host: place.address, port: place.port, ipv6Only: true, backlog: LISTEN_BACKLOG })
+      await once(server, 'listening')
+    }
+  } catch (error) {
+    const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+    const remedy = isTaken ? 'another program listens there: give another --port' : messageOf(error)
+    throw new Re6stError('SYSTEM', `cannot listen on ${where}: ${remedy}`, { cause: error })
+  }
+  const bound = server.address()
+  return typeof bound === 'object' && bound ? bound.port : 0
+}
+
+async function listenOnSocket(server: Server, path: string): Promise<void> {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) {
+    if (await isAnswered(path)) throw new Error('another program listens there: give another path')
+    rmSync(path)
+  }
+  const umask = process.umask(SOCKET_UMASK)
+  try {
+    server.listen({ path, backlog: LISTEN_BACKLOG })
+  } finally {
+    process.umask(umask)
+  }
+  await once(server, 'listening')
+}
+
+const isAnswered = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const probe = connect(path, () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.on('error', () => resolve(false))
+  })
+
+/** Answers that are under way are finished; idle connections are closed. */
+export async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return
+  const closed = once(server, 'close')
+  server.close()
+  server.closeIdleConnections()
+  const timer = setTimeout(() => server.closeAllConnections(), 2_000)
+  await closed
+  clearTimeout(timer)
+}

@@ -1,0 +1,85 @@
+import { TokenBucket } from '../../core/token-bucket.ts'
+
+/** What one source, and all together, may ask. */
+export interface SourceLimits {
+  /** Calls a second of one source, and at once. */
+  readonly callsPerSecond: number
+  readonly callsAtOnce: number
+  /** Calls a second of all who never had a session, and at once. */
+  readonly strangersPerSecond: number
+  readonly strangersAtOnce: number
+  /** Who sends more than anybody needs is not heard for so long. */
+  readonly banMs: number
+  /** Sources that are remembered: of strangers, and of those where a node is, as many again. */
+  readonly remembered: number
+}
+
+interface Source {
+  readonly bucket: TokenBucket
+  bannedUntilMs: number
+}
+
+/** Where calls come from, and what each source has used up. Those that were heard of least lately are forgotten. */
+export class Sources {
+  readonly #limits: SourceLimits
+  readonly #strangers = new Map<string, Source>()
+  /** Where a node has authenticated itself: a flood from forged subnets does not make us forget them. */
+  readonly #known = new Map<string, Source>()
+  readonly #ofStrangers: TokenBucket
+
+  constructor(limits: SourceLimits) {
+    this.#limits = limits
+    this.#ofStrangers = new TokenBucket(limits.strangersPerSecond, limits.strangersAtOnce)
+  }
+
+  /** Whether a connection of this source is worth reading. Costs it nothing. */
+  isHeard(source: string, nowMs: number): boolean {
+    return ((this.#known.get(source) ?? this.#strangers.get(source))?.bannedUntilMs ?? 0) <= nowMs
+  }
+
+  /** A call comes. Says whose fault it is if it cannot be heard. */
+  charge(source: string, nowMs: number): 'ok' | 'source' | 'total' {
+    const found = this.#source(source)
+    if (found.bannedUntilMs > nowMs) return 'source'
+    if (!found.bucket.take(nowMs)) {
+      found.bannedUntilMs = nowMs + this.#limits.banMs
+      return 'source'
+    }
+    return this.isKnown(source) || this.#ofStrangers.take(nowMs) ? 'ok' : 'total'
+  }
+
+  /** It is not heard for a while. */
+  ban(source: string, nowMs: number): void {
+    this.#source(source).bannedUntilMs = nowMs + this.#limits.banMs
+  }
+
+  /** A node has authenticated itself there. */
+  know(source: string): void {
+    if (this.#known.has(source)) return
+    const found = this.#source(source)
+    this.#strangers.delete(source)
+    this.#remember(this.#known, source, found)
+  }
+
+  isKnown(source: string): boolean {
+    return this.#known.has(source)
+  }
+
+  #source(source: string): Source {
+    const sources = this.#known.has(source) ? this.#known : this.#strangers
+    const found = sources.get(source) ?? {
+      bucket: new TokenBucket(this.#limits.callsPerSecond, this.#limits.callsAtOnce),
+      bannedUntilMs: 0,
+    }
+    this.#remember(sources, source, found)
+    return found
+  }
+
+  /** As the one that was heard of last. */
+  #remember(sources: Map<string, Source>, source: string, found: Source): void {
+    sources.delete(source)
+    const [oldest] = sources.keys()
+    if (sources.size >= this.#limits.remembered && oldest !== undefined) sources.delete(oldest)
+    sources.set(source, found)
+  }
+}
