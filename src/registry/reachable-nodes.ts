@@ -1,3 +1,4 @@
+import { BABEL_PROTOCOL } from '../core/kernel/route-table.ts'
 import { type Network, type Prefix, prefixOfCidr } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Processes } from '../platform/processes.ts'
@@ -7,13 +8,17 @@ export interface ReachableNodes {
   list(): Promise<Prefix[]>
 }
 
-/** Number of babeld's routes in the kernel (`/etc/iproute2/rt_protos`). */
-const PROTOCOL_BABEL = '42'
-
 /** Reads the kernel's routes. Empty where there is no node. */
 export const kernelReachableNodes = (processes: Processes, network: Network): ReachableNodes => ({
   async list() {
-    const { stdout } = await processes.run('ip', ['-6', '-j', 'route', 'show', 'proto', PROTOCOL_BABEL])
+    const { stdout } = await processes.run('ip', [
+      '-6',
+      '-j',
+      'route',
+      'show',
+      'proto',
+      String(BABEL_PROTOCOL),
+    ])
     const routes = JSON.parse(stdout || '[]') as { dst?: string; type?: string }[]
     return routes.flatMap(({ dst = '', type }) => {
       // Where a route was and is no more, babeld leaves an unreachable one for minutes (RFC 8966, 2.8).

@@ -1,5 +1,6 @@
 import { ok, type Result } from '../result.ts'
 import { isRecord, listPrintedByIp } from './ip-json.ts'
+import { isOfBabel } from './route-table.ts'
 
 /** One way of a default route: those with several ways share the packets among them. */
 export interface NextHop {
@@ -22,9 +23,6 @@ export interface DefaultRoute {
   readonly isBabel: boolean
 }
 
-/** Routes of babeld, by name or (without a table of names) number. */
-const BABEL: ReadonlySet<unknown> = new Set(['babel', '42', 42])
-
 /** Reads what `ip -details -j route show default` prints, for one IP version; routes that go nowhere are left out. */
 export function readDefaultRoutes(printed: string): Result<readonly DefaultRoute[]> {
   const routes = listPrintedByIp(printed)
@@ -38,7 +36,7 @@ export function readDefaultRoutes(printed: string): Result<readonly DefaultRoute
           hops: (ways.length > 0 ? ways : [route]).map(nextHopOf),
           metric: typeof route['metric'] === 'number' ? route['metric'] : 0,
           source: textOf(route['prefsrc']),
-          isBabel: BABEL.has(route['protocol']),
+          isBabel: isOfBabel(route['protocol']),
         }
       }),
   )

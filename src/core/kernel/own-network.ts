@@ -1,6 +1,7 @@
 import { ok, type Result } from '../result.ts'
 import { readDefaultRoutes } from './default-routes.ts'
 import { isRecord, listPrintedByIp } from './ip-json.ts'
+import { isOfBabel } from './route-table.ts'
 
 /*
  * How this machine is connected, below the tunnels: what must be the same for a connection that was made to go on, and
@@ -87,7 +88,7 @@ function addressesOf(
  * for each route that babeld installs, and several for each tunnel: they are not.
  */
 export function mayConcernOwnNetwork(line: string): boolean {
-  if (line.includes(' proto babel') || line.includes(' proto 42 ')) return false
+  if (isOfBabel(/ proto (\S+)/.exec(line)?.[1])) return false
   const [, link] = /^(?:Deleted )?\d+: ([^\s:@]+)/.exec(line) ?? []
   if (link !== undefined) return !isInternal(link)
   // Of routes, those that lead to the Internet: the others come and go with addresses.

@@ -1,4 +1,5 @@
 import { messageOf, Re6stError } from '../../core/errors.ts'
+import { ROUTE_METRIC } from '../../core/kernel/route-table.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Processes } from '../../platform/processes.ts'
 import { procSysctls, type Sysctls } from '../../platform/sysctls.ts'
@@ -85,9 +86,6 @@ interface KernelRoute {
 /** Option of `ip`, by family. */
 const OPTION: Readonly<Record<Family, string>> = { ipv4: '-4', ipv6: '-6' }
 
-/** Routes of ours with this metric count only where there is no other: babeld's have 1024, held ones 4096. */
-const LAST_METRIC = '8192'
-
 const LINK_LOCAL_ON_LO = ['fe80::/64', 'dev', 'lo'] as const
 
 class LinuxKernel implements Kernel {
@@ -128,7 +126,7 @@ class LinuxKernel implements Kernel {
   }
 
   keepInside(networkCidr: string): Promise<void> {
-    const more = ['metric', LAST_METRIC]
+    const more = ['metric', String(ROUTE_METRIC.last)]
     return this.#turns.take(() =>
       this.#addRoute('ipv6', { type: 'unreachable', to: 'default', from: networkCidr, more }),
     )

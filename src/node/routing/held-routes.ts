@@ -1,11 +1,9 @@
 import { isIPv6 } from 'node:net'
+import { BABEL_PROTOCOL, ROUTE_METRIC } from '../../core/kernel/route-table.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Processes } from '../../platform/processes.ts'
 import type { Route } from './router.ts'
-
-/** Used only when babeld has no route, whose metric is 1024. */
-const KERNEL_METRIC = 4096
 
 interface HeldRoutesInit {
   readonly processes: Processes
@@ -52,7 +50,10 @@ export class HeldRoutes {
   commands(iface: string, source: string): readonly string[] {
     return this.routes
       .filter((route) => route.iface === iface)
-      .map((route) => `route replace ${kernelRoute(route)} via ${route.via} src ${source} proto babel`)
+      .map(
+        (route) =>
+          `route replace ${kernelRoute(route)} via ${route.via} src ${source} proto ${BABEL_PROTOCOL}`,
+      )
   }
 
   /**
@@ -97,4 +98,4 @@ export const canBeHeld = (route: Route): boolean =>
 const keyOf = ({ prefix, from, via, iface }: Route): string => `${prefix} ${from} ${via}%${iface}`
 
 const kernelRoute = ({ prefix, from, iface }: Route): string =>
-  [prefix, ...(from === '::/0' ? [] : ['from', from]), 'dev', iface, 'metric', KERNEL_METRIC].join(' ')
+  [prefix, ...(from === '::/0' ? [] : ['from', from]), 'dev', iface, 'metric', ROUTE_METRIC.held].join(' ')

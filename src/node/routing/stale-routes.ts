@@ -1,3 +1,4 @@
+import { BABEL_PROTOCOL } from '../../core/kernel/route-table.ts'
 import type { Processes } from '../../platform/processes.ts'
 
 /** A route as `ip -j route` writes it: what is needed to name it again. */
@@ -16,7 +17,7 @@ interface KernelRoute {
  */
 export async function removeStaleRoutes(processes: Processes, ifaces: ReadonlySet<string>): Promise<void> {
   for (const family of ['-4', '-6']) {
-    const shown = ['-j', family, 'route', 'show', 'table', 'all', 'proto', 'babel']
+    const shown = ['-j', family, 'route', 'show', 'table', 'all', 'proto', String(BABEL_PROTOCOL)]
     const { stdout } = await processes.run('ip', shown)
     const routes = (stdout.trim() === '' ? [] : JSON.parse(stdout)) as KernelRoute[]
     const stale = routes.filter(
@@ -37,6 +38,6 @@ function wordsOf({ type, dst, from, dev, metric, table }: KernelRoute): string {
     ...(dev === undefined ? [] : ['dev', dev]),
     ...(metric === undefined ? [] : ['metric', metric]),
     ...(table === undefined ? [] : ['table', table]),
-    'proto babel',
+    `proto ${BABEL_PROTOCOL}`,
   ].join(' ')
 }

@@ -49,10 +49,10 @@ describe('a held route', () => {
   it('lies in the kernel below those of babeld, with our address', () => {
     held.hold([route(3), route(4, { from: '2001:db8:42::/48', iface: 're6stnet2' })], 1_000)
     expect(held.commands('re6stnet1', '2001:db8:42:1::1')).toEqual([
-      'route replace 2001:db8:42:3::/64 dev re6stnet1 metric 4096 via fe80::1 src 2001:db8:42:1::1 proto babel',
+      'route replace 2001:db8:42:3::/64 dev re6stnet1 metric 4096 via fe80::1 src 2001:db8:42:1::1 proto 42',
     ])
     expect(held.commands('re6stnet2', '2001:db8:42:1::1')).toEqual([
-      'route replace 2001:db8:42:4::/64 from 2001:db8:42::/48 dev re6stnet2 metric 4096 via fe80::1 src 2001:db8:42:1::1 proto babel',
+      'route replace 2001:db8:42:4::/64 from 2001:db8:42::/48 dev re6stnet2 metric 4096 via fe80::1 src 2001:db8:42:1::1 proto 42',
     ])
   })
 
