@@ -2,7 +2,6 @@ import type { Re6stOptions, Re6stQuery } from '../core/options/re6st-options.ts'
 import { systemClock } from '../platform/clock.ts'
 import { askNode } from './ask.ts'
 import { waitForConnection } from './connection.ts'
-import { runDoctor } from './doctor/main.ts'
 import { type Look, routesText, statusText, tunnelsText } from './tables.ts'
 
 /**
@@ -12,8 +11,8 @@ import { type Look, routesText, statusText, tunnelsText } from './tables.ts'
  */
 export async function runRe6st(options: Re6stOptions): Promise<number> {
   const look: Look = { colours: process.stdout.isTTY && !process.env['NO_COLOR'], nowMs: Date.now() }
-  if (options.command === 'doctor') return runDoctor(options, look)
-  // It reads a database, which nothing else here does.
+  // These read a database, which nothing else here does.
+  if (options.command === 'doctor') return (await import('./doctor/main.ts')).runDoctor(options, look)
   if (options.command === 'firewall') return (await import('./firewall/firewall.ts')).runFirewall(options)
   const { command, controlSocket, json, waitSeconds } = options
   if (waitSeconds > 0) await waitForConnection(controlSocket, systemClock, waitSeconds)

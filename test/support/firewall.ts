@@ -1,7 +1,3 @@
-import { readIptables } from '../../src/core/firewall/iptables-ruleset.ts'
-import { iptablesCommands } from '../../src/core/firewall/iptables-script.ts'
-import type { Permission } from '../../src/core/firewall/permission.ts'
-import type { Ruleset } from '../../src/core/firewall/ruleset.ts'
 import type { Surroundings } from '../../src/core/firewall/surroundings.ts'
 import { readCommandLine } from '../../src/core/options/command-line.ts'
 import { NODE_COMMAND, type NodeOptions, nodeOptions } from '../../src/core/options/node-options.ts'
@@ -41,22 +37,3 @@ export const surroundingsOf = (
   uplinks: { ipv4: ['eth9'], ipv6: ['eth9'] },
   ...more,
 })
-
-/** A firewall that drops everything but what these permissions let through, as iptables would tell it. */
-export function strictRuleset(permissions: readonly Permission[]): Ruleset {
-  const commands = permissions.flatMap(iptablesCommands)
-  return (['ipv4', 'ipv6'] as const).flatMap((family) => [
-    ...readIptables(strictTable(commands, family), family).values(),
-  ])
-}
-
-/** What `iptables-save` prints when the policy is DROP and these commands were run. */
-function strictTable(commands: readonly string[], family: 'ipv4' | 'ipv6'): string {
-  const command = family === 'ipv4' ? 'iptables ' : 'ip6tables '
-  return [
-    '*filter',
-    ...['INPUT', 'FORWARD', 'OUTPUT'].map((chain) => `:${chain} DROP [0:0]`),
-    ...commands.flatMap((one) => (one.startsWith(command) ? [one.slice(command.length)] : [])),
-    'COMMIT',
-  ].join('\n')
-}

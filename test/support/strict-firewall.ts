@@ -29,13 +29,16 @@ const LOADERS: Readonly<Record<RulesetKind, readonly [command: string, option: s
 }
 
 /** A script that lets through what these rules say, and nothing else, whatever was loaded before. */
-export const strictScript = (rules: string, kind: RulesetKind = 'nftables'): string =>
-  [...STRICT[kind], rules].join('\n')
+const strictScript = (rules: string, kind: RulesetKind): string => [...STRICT[kind], rules].join('\n')
 
 /** Runs it on a machine. */
-export async function loadStrict(machine: Machine, rules: string, kind?: RulesetKind): Promise<void> {
+export async function loadStrict(
+  machine: Machine,
+  rules: string,
+  kind: RulesetKind = 'nftables',
+): Promise<void> {
   mkdirSync(machine.directory, { recursive: true })
   const file = path.join(machine.directory, 'firewall.rules')
   writeFileSync(file, strictScript(rules, kind))
-  await machine.run(...LOADERS[kind ?? 'nftables'], file)
+  await machine.run(...LOADERS[kind], file)
 }

@@ -1,5 +1,7 @@
+import type { Verdict } from '../firewall/judgement.ts'
 import { type ClockFacts, judgeClock, rightTimeMs } from './clock.ts'
 import { type DirectoryFacts, judgeDirectories } from './directories.ts'
+import { judgeFilters } from './filters.ts'
 import { type Diagnosis, type Finding, inOrder } from './finding.ts'
 import { type IdentityFacts, judgeIdentity, type ReadFacts } from './identity.ts'
 import { judgeMachine, type MachineFacts } from './machine.ts'
@@ -35,6 +37,8 @@ export interface Facts {
   /** `--interface` and `--main-interface`. */
   readonly interfaces: readonly string[]
   readonly node: NodeFacts
+  /** What the kernel does with packets that the node needs; undefined: it could not be tried. */
+  readonly filters: Verdict | undefined
   readonly notExamined: readonly string[]
 }
 
@@ -43,21 +47,39 @@ export function diagnose(facts: Facts): Diagnosis {
   const { identity, read, clock, registry, machine, directories, profiles, interfaces, node } = facts
   const { authority, certificate } = read
   return {
-    findings: inOrder([
-      ...judgeMachine(machine),
-      ...judgeDirectories(directories),
-      ...judgeClock(clock),
-      ...judgeIdentity(identity, read, rightTimeMs(clock)),
-      ...judgeRegistry(
-        registry,
-        authority.ok ? authority.value : undefined,
-        certificate.ok ? certificate.value : undefined,
+    findings: inOrder(
+      withRules(
+        [
+          ...judgeMachine(machine),
+          ...judgeDirectories(directories),
+          ...judgeClock(clock),
+          ...judgeIdentity(identity, read, rightTimeMs(clock)),
+          ...judgeRegistry(
+            registry,
+            authority.ok ? authority.value : undefined,
+            certificate.ok ? certificate.value : undefined,
+          ),
+          ...judgeNetworkManager(profiles, interfaces),
+          ...judgeNode(node, machine),
+        ],
+        facts.filters === undefined ? [] : judgeFilters(facts.filters),
       ),
-      ...judgeNetworkManager(profiles, interfaces),
-      ...judgeNode(node, machine),
-    ]),
+    ),
     notExamined: facts.notExamined,
   }
+}
+
+/** Where neighbours and rules tell of the same, it is one finding. */
+function withRules(findings: readonly Finding[], filters: readonly Finding[]): Finding[] {
+  const told = new Set<Finding>()
+  const merged = findings.map((finding, at) => {
+    const isFirst = findings.findIndex(({ code }) => code === finding.code) === at
+    const filter = isFirst ? filters.find(({ code }) => code === finding.code) : undefined
+    if (filter === undefined) return finding
+    told.add(filter)
+    return { ...finding, what: `${finding.what}; ${filter.what}` }
+  })
+  return [...merged, ...filters.filter((filter) => !told.has(filter))]
 }
 
 function judgeNode(node: NodeFacts, { missing }: MachineFacts): Finding[] {

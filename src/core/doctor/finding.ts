@@ -27,6 +27,8 @@ export const FINDING_CODES = [
   'node-silent',
   'forwarding-off',
   'ipv4-path-filter',
+  'path-filter',
+  'firewall-closed',
   'multicast-stopped',
   'cut-off',
   'babel-filtered',

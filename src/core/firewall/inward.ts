@@ -1,7 +1,7 @@
 import { ANNOUNCEMENT_GROUP, ANNOUNCEMENT_PORT, GATEWAY_PORT } from '../port-mapping/pcp.ts'
 import { NODE_PORT } from '../session/message-codes.ts'
 import { isIpv6Protocol } from '../values/address-list.ts'
-import { familyOf, type Need, needOf, STRANGER } from './permission.ts'
+import { familyOf, NEIGHBOUR, type Need, needOf, OWN_LINK_LOCAL, PEER, SELF, STRANGER } from './permission.ts'
 import {
   insideOf,
   isLoopback,
@@ -19,8 +19,6 @@ import {
   ICMP,
   ICMPV6,
   LINK_LOCAL,
-  NEIGHBOUR,
-  OWN_LINK_LOCAL,
   onLink,
   placeOf,
   toItself,
@@ -86,6 +84,7 @@ const servers = (surroundings: Surroundings): readonly Need[] =>
       'input',
       { family, protocol: protocol.startsWith('udp') ? 'udp' : 'tcp', dport: port },
       {
+        topic: 'servers',
         title: `tunnels that other nodes make to this one (${protocol})`,
         why: `the server for "--pp ${port} ${protocol}" listens there; without it, others cannot connect to this node`,
       },
@@ -117,6 +116,7 @@ const babel = (surroundings: Surroundings): readonly Need[] =>
       'input',
       { iif, family: 'ipv6', saddr: LINK_LOCAL, protocol: 'udp', dport: BABEL_PORT },
       {
+        topic: 'babel',
         title: `routing: Babel from ${placeOf(iif)}`,
         why: 'the neighbours there tell which ways they have; without it, no route is learnt from them',
       },
@@ -158,6 +158,7 @@ const neighbourPings = (surroundings: Surroundings): readonly Need[] =>
       'input',
       { iif, family: 'ipv6', saddr: LINK_LOCAL, protocol: 'ipv6-icmp', icmpTypes: [ICMPV6.echoRequest] },
       {
+        topic: 'neighbour-pings',
         title: `neighbours ping this node over ${placeOf(iif)}`,
         why: 're6st doctor, there, asks so whether what it sends arrives here',
       },
@@ -175,11 +176,12 @@ function fromNodes(surroundings: Surroundings): readonly Need[] {
   if (inside === undefined) return []
   const ifaces = [...tunnelsOf(surroundings), ...lansOf(surroundings)]
   const { ipv4Range } = surroundings
-  const way = { saddr: inside.peer, daddr: inside.node }
+  const way = { saddr: PEER, daddr: SELF }
   const messages = needOf(
     'input',
-    { family: 'ipv6', saddr: inside.network, protocol: 'udp', dport: NODE_PORT },
+    { family: 'ipv6', saddr: inside, protocol: 'udp', dport: NODE_PORT },
     {
+      topic: 'node-port',
       title: 'nodes talk to this one',
       why: 'they tell their addresses, and that the configuration of the network is a new one',
     },
@@ -187,21 +189,24 @@ function fromNodes(surroundings: Surroundings): readonly Need[] {
   )
   const pings = needOf(
     'input',
-    { family: 'ipv6', saddr: inside.network, protocol: 'ipv6-icmp' },
+    { family: 'ipv6', saddr: inside, protocol: 'ipv6-icmp' },
     {
+      topic: 'network-pings',
       title: 'ping and errors inside the network',
       why: 'others see whether this node is reachable; and what is too big for a tunnel is not lost without a word',
     },
-    ifaces.flatMap((iif) =>
-      [ICMPV6.echoRequest, ICMPV6.echoReply].map((icmpType) => ({ ...way, iif, icmpType })),
-    ),
+    ifaces.map((iif) => ({ ...way, iif, icmpType: ICMPV6.echoRequest })),
   )
   if (ipv4Range === undefined) return [messages, pings]
   const pings4 = needOf(
     'input',
     { family: 'ipv4', saddr: ipv4Range, protocol: 'icmp' },
-    { title: 'ping and errors inside the network (IPv4)', why: 'this network carries IPv4, too' },
-    ifaces.map((iif) => ({ iif, saddr: ipv4Range.split('/')[0], icmpType: ICMP.echoRequest })),
+    {
+      topic: 'network-pings',
+      title: 'ping and errors inside the network (IPv4)',
+      why: 'this network carries IPv4, too',
+    },
+    ifaces.map((iif) => ({ iif, saddr: PEER, daddr: SELF, icmpType: ICMP.echoRequest })),
   )
   return [messages, pings, pings4]
 }

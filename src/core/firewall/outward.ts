@@ -2,7 +2,17 @@ import { GATEWAY_PORT } from '../port-mapping/pcp.ts'
 import { SSDP_GROUP, SSDP_PORT } from '../port-mapping/ssdp.ts'
 import { NODE_PORT } from '../session/message-codes.ts'
 import { isIpv6Protocol, TUNNEL_PROTOCOLS } from '../values/address-list.ts'
-import { type Family, type Need, needOf, type Packet, STRANGER } from './permission.ts'
+import {
+  type Family,
+  NEIGHBOUR,
+  type Need,
+  needOf,
+  OWN_LINK_LOCAL,
+  type Packet,
+  PEER,
+  SELF,
+  STRANGER,
+} from './permission.ts'
 import {
   bareHost,
   familiesOfHost,
@@ -10,6 +20,7 @@ import {
   isLoopback,
   lansOf,
   linksOf,
+  portOf,
   type Surroundings,
   tunnelsOf,
   uplinksOf,
@@ -23,8 +34,6 @@ import {
   ICMP,
   ICMPV6,
   LINK_LOCAL,
-  NEIGHBOUR,
-  OWN_LINK_LOCAL,
   onLink,
   placeOf,
   toItself,
@@ -156,11 +165,11 @@ const names = (surroundings: Surroundings): readonly Need[] =>
   )
 
 function registry(surroundings: Surroundings): readonly Need[] {
-  const { hostname, port, protocol } = surroundings.options.registry
+  const url = surroundings.options.registry
   const mail = mailServerOf(surroundings.registry?.mailHost)
   return [
-    ...toHost(surroundings, hostname, {
-      port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
+    ...toHost(surroundings, url.hostname, {
+      port: portOf(url),
       protocol: 'tcp',
       title: 'the registry',
       why: 'this node asks it for the configuration of the network, for other nodes, and for a new certificate before its own ends',
@@ -213,6 +222,7 @@ const babel = (surroundings: Surroundings): readonly Need[] =>
       'output',
       { oif, family: 'ipv6', saddr: LINK_LOCAL, protocol: 'udp', dport: BABEL_PORT },
       {
+        topic: 'babel',
         title: `routing: Babel to ${placeOf(oif)}`,
         why: 'the neighbours there learn from this node which ways it has',
       },
@@ -254,6 +264,7 @@ const neighbourPings = (surroundings: Surroundings): readonly Need[] =>
       'output',
       { oif, family: 'ipv6', daddr: LINK_LOCAL, protocol: 'ipv6-icmp', icmpTypes: [ICMPV6.echoRequest] },
       {
+        topic: 'neighbour-pings',
         title: `this node pings its neighbours over ${placeOf(oif)}`,
         why: 're6st doctor asks so whether what it sends arrives there',
       },
@@ -271,11 +282,12 @@ function toNodes(surroundings: Surroundings): readonly Need[] {
   if (inside === undefined) return []
   const ifaces = [...tunnelsOf(surroundings), ...lansOf(surroundings)]
   const { ipv4Range } = surroundings
-  const way = { saddr: inside.node, daddr: inside.peer }
+  const way = { saddr: SELF, daddr: PEER }
   const messages = needOf(
     'output',
-    { family: 'ipv6', daddr: inside.network, protocol: 'udp', dport: NODE_PORT },
+    { family: 'ipv6', daddr: inside, protocol: 'udp', dport: NODE_PORT },
     {
+      topic: 'node-port',
       title: 'this node talks to others',
       why: 'it asks for their addresses, and tells them when the configuration of the network is a new one',
     },
@@ -283,21 +295,24 @@ function toNodes(surroundings: Surroundings): readonly Need[] {
   )
   const pings = needOf(
     'output',
-    { family: 'ipv6', daddr: inside.network, protocol: 'ipv6-icmp' },
+    { family: 'ipv6', daddr: inside, protocol: 'ipv6-icmp' },
     {
+      topic: 'network-pings',
       title: 'ping and errors to nodes of the network',
       why: 'you see whether they are reachable, and they hear what is too big for a tunnel',
     },
-    ifaces.flatMap((oif) =>
-      [ICMPV6.echoRequest, ICMPV6.echoReply].map((icmpType) => ({ ...way, oif, icmpType })),
-    ),
+    ifaces.map((oif) => ({ ...way, oif, icmpType: ICMPV6.echoRequest })),
   )
   if (ipv4Range === undefined) return [messages, pings]
   const pings4 = needOf(
     'output',
     { family: 'ipv4', daddr: ipv4Range, protocol: 'icmp' },
-    { title: 'ping and errors to nodes of the network (IPv4)', why: 'this network carries IPv4, too' },
-    ifaces.map((oif) => ({ oif, daddr: ipv4Range.split('/')[0], icmpType: ICMP.echoRequest })),
+    {
+      topic: 'network-pings',
+      title: 'ping and errors to nodes of the network (IPv4)',
+      why: 'this network carries IPv4, too',
+    },
+    ifaces.map((oif) => ({ oif, saddr: SELF, daddr: PEER, icmpType: ICMP.echoRequest })),
   )
   return [messages, pings, pings4]
 }

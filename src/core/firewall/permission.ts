@@ -6,24 +6,29 @@ export type Family = 'ipv4' | 'ipv6'
 /** Transport protocol, by the names that netfilter gives them. */
 export type PacketProtocol = 'tcp' | 'udp' | 'icmp' | 'ipv6-icmp'
 
-/** What connection tracking thinks of a packet. Neighbour discovery is never tracked. */
-export type PacketState = 'new' | 'established' | 'related' | 'untracked'
+/** What connection tracking thinks of a packet. */
+export type PacketState = 'established' | 'related'
 
 /** Where a packet is filtered: on its way to this machine, from it, or through it. */
 export type FilterHook = 'input' | 'output' | 'forward'
 
-/** An address of an ordinary host of the Internet, one that no rule names. */
+/** In place of an address: an ordinary host of the Internet, one that no rule names. */
 export const STRANGER = 'stranger'
+/** In place of an address: this node in the network, and another node there, by the IP version of the packet. */
+export const [SELF, PEER] = ['self', 'peer']
+/** In place of a link-local address: this node's own, and that of a neighbour. */
+export const [OWN_LINK_LOCAL, NEIGHBOUR] = ['own-link-local', 'neighbour']
 
-/** A packet that must pass: a representative of its kind. What is undefined is not known, and can be anything. */
+/** A packet that must pass: a representative of its kind. */
 export interface Packet {
   readonly hook: FilterHook
   readonly family: Family
   readonly protocol: PacketProtocol
-  readonly state: PacketState
+  /** Of a connection that is there already; undefined: it is the first one. */
+  readonly state?: PacketState
   readonly iif?: string | undefined
   readonly oif?: string | undefined
-  /** An address, or `STRANGER`. */
+  /** An address, or what stands for one. Undefined: any that this machine has there. */
   readonly saddr?: string | undefined
   readonly daddr?: string | undefined
   readonly sport?: number
@@ -47,8 +52,13 @@ export interface RuleMatch {
   readonly icmpTypes?: readonly number[]
 }
 
+/** What of the node a rule concerns, where a node can be ill of just that. */
+export type PurposeTopic = 'servers' | 'babel' | 'neighbour-pings' | 'node-port' | 'network-pings'
+
 /** What a rule is for. */
 export interface Purpose {
+  /** What it is a part of. */
+  readonly topic?: PurposeTopic
   /** A few words: the comment of the rule in the kernel (nftables: at most 128 bytes). */
   readonly title: string
   /** Why this node needs it: a sentence without a full stop. */
@@ -72,17 +82,17 @@ export interface Need extends Purpose, Pick<Permission, 'hook' | 'match' | 'pack
 export const needOf = (
   hook: FilterHook,
   match: RuleMatch,
-  { title, why }: Purpose,
+  { topic, title, why }: Purpose,
   packets: readonly Partial<Packet>[],
 ): Need => ({
   hook,
   match,
+  ...(topic === undefined ? {} : { topic }),
   title,
   why,
   packets: packets.map((packet) => ({
     family: match.family ?? 'ipv6',
     protocol: match.protocol ?? 'tcp',
-    state: 'new',
     ...(match.dport === undefined ? {} : { dport: match.dport }),
     ...packet,
     hook,
@@ -104,7 +114,7 @@ export function permissionsOfNeeds(needs: readonly Need[]): readonly Permission[
       match,
       purposes: served
         .filter(({ title }, at) => served.findIndex((one) => one.title === title) === at)
-        .map(({ title, why }) => ({ title, why })),
+        .map(({ topic, title, why }) => ({ ...(topic === undefined ? {} : { topic }), title, why })),
       packets: served.flatMap(({ packets }) => packets),
     }
   })

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { NodeOptions } from '../options/node-options.ts'
 import type { RegistryOptions } from '../options/registry-options.ts'
-import { type Network, networkCidr, nodeAddress, type Prefix, prefixOfBits } from '../values/prefix.ts'
+import { type Network, networkCidr, type Prefix } from '../values/prefix.ts'
 import type { Family } from './permission.ts'
 
 /** What the rules of a node follow from. */
@@ -15,16 +15,20 @@ export interface Surroundings {
   readonly registry: Pick<RegistryOptions, 'port' | 'listenAddresses' | 'mailHost'> | undefined
   /** Interfaces by which this machine reaches the Internet. */
   readonly uplinks: Readonly<Record<Family, readonly string[]>>
+  /** The tunnels that there are; none as long as the node does not run. */
+  readonly tunnels?: readonly string[]
 }
 
 /** All tunnels, those of the servers included. */
 export const ANY_TUNNEL = 're6stnet*'
 
-/** Tunnel interfaces that stand for all of them. */
-export const tunnelsOf = ({ options }: Surroundings): readonly string[] =>
-  options.client === undefined
-    ? ['re6stnet1', ...options.listeners.map(({ protocol }) => `re6stnet-${protocol}`)]
-    : ['re6stnet']
+/** The tunnels, or those that there will be, which stand for all of them. */
+export const tunnelsOf = ({ options, tunnels = [] }: Surroundings): readonly string[] =>
+  tunnels.length > 0
+    ? tunnels
+    : options.client === undefined
+      ? ['re6stnet1', ...options.listeners.map(({ protocol }) => `re6stnet-${protocol}`)]
+      : ['re6stnet']
 
 /** Links between neighbours: each as a rule names it, and interfaces that stand for all that this means. */
 export const linksOf = (
@@ -48,27 +52,8 @@ export function uplinksOf({ uplinks }: Surroundings, family: Family): readonly (
   return uplinks[family === 'ipv4' ? 'ipv6' : 'ipv4'].length > 0 ? [] : [undefined]
 }
 
-/** Addresses in the network. */
-export interface Inside {
-  /** The network in CIDR notation. */
-  readonly network: string
-  /** This node. */
-  readonly node: string
-  /** Some other node. */
-  readonly peer: string
-}
-
-/** The network as packets see it; undefined before the machine is enrolled. */
-export function insideOf({ own }: Surroundings): Inside | undefined {
-  if (own === undefined) return undefined
-  const { network, prefix } = own
-  const other = prefixOfBits(`${prefix.startsWith('0') ? '1' : '0'}${prefix.slice(1)}`)
-  return {
-    network: networkCidr(network),
-    node: nodeAddress(network, prefix),
-    peer: nodeAddress(network, other),
-  }
-}
+/** The network in CIDR notation; undefined before the machine is enrolled. */
+export const insideOf = ({ own }: Surroundings): string | undefined => own && networkCidr(own.network)
 
 /** Whether the gateway is asked to forward ports. */
 export const usesPortMapping = ({ options: { ipv4Source, listeners } }: Surroundings): boolean =>
@@ -88,3 +73,7 @@ export function familiesOfHost(host: string): readonly Family[] {
 /** Whether a host is this machine itself. */
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || host.startsWith('127.')
+
+/** The TCP port of a URL. */
+export const portOf = ({ port, protocol }: URL): number =>
+  port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port)

@@ -1,4 +1,4 @@
-import { type Need, needOf, STRANGER } from './permission.ts'
+import { type Need, needOf, PEER, STRANGER } from './permission.ts'
 import { ANY_TUNNEL, insideOf, lansOf, type Surroundings, tunnelsOf, uplinksOf } from './surroundings.ts'
 import { EPHEMERAL_PORT, placeOf } from './traffic.ts'
 
@@ -28,7 +28,7 @@ function betweenTunnels(surroundings: Surroundings): readonly Need[] {
         title: 'packets of other nodes, from tunnel to tunnel',
         why: 'each node carries packets between others; also those to and from the Internet, where a node offers a way to it',
       },
-      ways.map((way) => ({ ...way, saddr: inside.peer, daddr: inside.peer })),
+      ways.map((way) => ({ ...way, saddr: PEER, daddr: PEER })),
     ),
     ...(ipv4Range === undefined
       ? []
@@ -42,8 +42,8 @@ function betweenTunnels(surroundings: Surroundings): readonly Need[] {
             },
             ways.map((way) => ({
               ...way,
-              saddr: ipv4Range.split('/')[0],
-              daddr: ipv4Range.split('/')[0],
+              saddr: PEER,
+              daddr: PEER,
             })),
           ),
         ]),
@@ -56,22 +56,21 @@ function atLan(surroundings: Surroundings, lan: string): readonly Need[] {
   if (inside === undefined) return []
   const { options, ipv4Range } = surroundings
   const tunnels = tunnelsOf(surroundings)
-  const { network, peer } = inside
+  const network = inside
   const uplinks = options.gateway ? uplinksOf(surroundings, 'ipv6') : []
   const from = {
     title: `packets from machines at ${lan}`,
     why: `they go on through this node: ${placeOf(lan)} is part of the network`,
   }
   const to = { title: `packets to machines at ${lan}`, why: from.why.replace('they go on', 'they come') }
-  const range = ipv4Range?.split('/')[0]
   return [
     needOf('forward', { iif: lan, family: 'ipv6', saddr: network }, from, [
-      ...tunnels.map((oif) => ({ iif: lan, oif, saddr: peer, daddr: peer })),
-      ...uplinks.map((oif) => ({ iif: lan, oif, saddr: peer, daddr: STRANGER })),
+      ...tunnels.map((oif) => ({ iif: lan, oif, saddr: PEER, daddr: PEER })),
+      ...uplinks.map((oif) => ({ iif: lan, oif, saddr: PEER, daddr: STRANGER })),
     ]),
     needOf('forward', { oif: lan, family: 'ipv6', daddr: network }, to, [
-      ...tunnels.map((iif) => ({ iif, oif: lan, saddr: peer, daddr: peer })),
-      ...uplinks.map((iif) => ({ iif, oif: lan, saddr: STRANGER, daddr: peer })),
+      ...tunnels.map((iif) => ({ iif, oif: lan, saddr: PEER, daddr: PEER })),
+      ...uplinks.map((iif) => ({ iif, oif: lan, saddr: STRANGER, daddr: PEER })),
     ]),
     ...(ipv4Range === undefined
       ? []
@@ -80,13 +79,13 @@ function atLan(surroundings: Surroundings, lan: string): readonly Need[] {
             'forward',
             { iif: lan, family: 'ipv4', saddr: ipv4Range },
             { ...from, title: `${from.title} (IPv4)` },
-            tunnels.map((oif) => ({ iif: lan, oif, saddr: range, daddr: range })),
+            tunnels.map((oif) => ({ iif: lan, oif, saddr: PEER, daddr: PEER })),
           ),
           needOf(
             'forward',
             { oif: lan, family: 'ipv4', daddr: ipv4Range },
             { ...to, title: `${to.title} (IPv4)` },
-            tunnels.map((iif) => ({ iif, oif: lan, saddr: range, daddr: range })),
+            tunnels.map((iif) => ({ iif, oif: lan, saddr: PEER, daddr: PEER })),
           ),
         ]),
   ]
@@ -100,14 +99,14 @@ function streamsToLan(surroundings: Surroundings, lan: string): readonly Need[] 
   return [
     needOf(
       'forward',
-      { oif: lan, family: 'ipv6', saddr: inside.network, daddr: MULTICAST },
+      { oif: lan, family: 'ipv6', saddr: inside, daddr: MULTICAST },
       {
         title: `multicast to machines at ${lan}`,
         why: '--multicast: streams of other nodes are received there',
       },
       tunnelsOf(surroundings).map((iif) => ({
         ...({ iif, oif: lan, protocol: 'udp' } as const),
-        ...{ saddr: inside.peer, daddr: 'ff3e::1234', dport: EPHEMERAL_PORT },
+        ...{ saddr: PEER, daddr: 'ff3e::1234', dport: EPHEMERAL_PORT },
       })),
     ),
   ]
@@ -119,13 +118,13 @@ function toInternet(surroundings: Surroundings): readonly Need[] {
   if (inside === undefined || !surroundings.options.gateway) return []
   const tunnels = tunnelsOf(surroundings)
   const uplinks = uplinksOf(surroundings, 'ipv6')
-  const { network, peer } = inside
+  const network = inside
   return [
     needOf(
       'forward',
       { iif: ANY_TUNNEL, notOif: ANY_TUNNEL, family: 'ipv6', saddr: network },
       { title: 'from the network to the Internet', why: '--gateway: this node offers its way there' },
-      tunnels.flatMap((iif) => uplinks.map((oif) => ({ iif, oif, saddr: peer, daddr: STRANGER }))),
+      tunnels.flatMap((iif) => uplinks.map((oif) => ({ iif, oif, saddr: PEER, daddr: STRANGER }))),
     ),
     needOf(
       'forward',
@@ -134,7 +133,7 @@ function toInternet(surroundings: Surroundings): readonly Need[] {
         title: 'from the Internet to the network',
         why: '--gateway: answers, and whoever wants to reach a node; restrict it here ("ct state established,related") if nobody shall',
       },
-      uplinks.flatMap((iif) => tunnels.map((oif) => ({ iif, oif, saddr: STRANGER, daddr: peer }))),
+      uplinks.flatMap((iif) => tunnels.map((oif) => ({ iif, oif, saddr: STRANGER, daddr: PEER }))),
     ),
   ]
 }

@@ -8,8 +8,6 @@ export const BABEL_PORT = 6696
 export const BABEL_GROUP = 'ff02::1:6'
 /** All link-local addresses. */
 export const LINK_LOCAL = 'fe80::/10'
-/** Link-local addresses that stand for this node's and a neighbour's. */
-export const [OWN_LINK_LOCAL, NEIGHBOUR] = ['fe80::200:ff:fe00:1', 'fe80::200:ff:fe00:2']
 /** Some port that a system chose for a connection of its own. */
 export const EPHEMERAL_PORT = 49_321
 
@@ -34,7 +32,7 @@ export const ICMP = { echoReply: 0, destinationUnreachable: 3, echoRequest: 8 } 
 
 /** Neighbour discovery and the like, between two addresses of one link. */
 export const onLink = (types: readonly number[], way: Partial<Packet>): readonly Partial<Packet>[] =>
-  types.map((icmpType) => ({ ...way, state: 'untracked', icmpType }))
+  types.map((icmpType) => ({ ...way, icmpType }))
 
 /** What programs of this machine say to each other, and the kernel to them. */
 export const toItself = (way: Partial<Packet>): readonly Partial<Packet>[] => {

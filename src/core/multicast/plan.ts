@@ -5,6 +5,9 @@ import type { LocalSource } from './local-sources.ts'
 import type { Join, MulticastState } from './state-message.ts'
 import type { Upstream } from './upstream.ts'
 
+/** Where programs of this machine send and receive multicast. */
+export const MULTICAST_INTERFACE = 're6stnet-mc'
+
 /** What is known at one moment. */
 export interface MulticastSituation {
   /** Groups that programs here have joined. */

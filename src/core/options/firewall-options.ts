@@ -19,7 +19,7 @@ const OPTIONS = {
   check: flag({
     names: ['--check'],
     group: 'Output',
-    help: 'compare with what is loaded in the kernel, and name what is missing; exit status 0: nothing, 1: something, 3: it cannot be judged',
+    help: 'try which packets pass the rules in the kernel, ask the neighbours, and name what is missing, with the rule that drops it; exit status 0: nothing, 1: something, 3: not all could be tried',
     since,
   }),
   iptables: flag({
@@ -33,7 +33,7 @@ const OPTIONS = {
     names: ['--registry-conf'],
     group: 'Registry on this machine',
     help: 'option file of the registry on this machine',
-    otherwise: `default: ${REGISTRY_FILE}, if it is there`,
+    otherwise: `default: ${REGISTRY_FILE}, if it is there, else the registry that runs here`,
     since,
   }),
 } as const

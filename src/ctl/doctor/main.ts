@@ -2,8 +2,13 @@ import { chdir } from 'node:process'
 import { diagnose, type Facts, type NodeFacts } from '../../core/doctor/diagnosis.ts'
 import { readIdentityFacts } from '../../core/doctor/identity.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
+import type { Verdict } from '../../core/firewall/judgement.ts'
 import type { NodeFileOptions } from '../../core/options/node-file-command.ts'
 import type { NodeOptions } from '../../core/options/node-options.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { systemProcesses } from '../../platform/processes.ts'
+import { checkKernel } from '../firewall/kernel-check.ts'
+import { findSurroundings, type SurroundingsOptions } from '../firewall/surroundings.ts'
 import type { Look } from '../tables.ts'
 import { connectionProfiles, directoryFacts, identityFacts } from './files.ts'
 import { machineFacts } from './machine.ts'
@@ -27,7 +32,7 @@ export async function runDoctor(
       'the key and the kernel are for root alone to look at: run it as root (sudo)',
     )
   if (directory !== undefined) chdir(directory)
-  const diagnosis = diagnose(await gatherFacts(node))
+  const diagnosis = diagnose(await gatherFacts({ node, directory: undefined, registryFile: undefined }))
   const healthy = diagnosis.findings.length === 0
   process.stdout.write(
     `${json ? JSON.stringify({ healthy, ...diagnosis }, undefined, 2) : diagnosisText(diagnosis, look)}\n`,
@@ -35,7 +40,8 @@ export async function runDoctor(
   return healthy ? 0 : 1
 }
 
-async function gatherFacts(options: NodeOptions): Promise<Facts> {
+async function gatherFacts(where: SurroundingsOptions): Promise<Facts> {
+  const { node: options } = where
   const notExamined: string[] = []
   const [found, identity, { aheadMs, ...registry }, directories, profiles] = await Promise.all([
     findNode(options),
@@ -49,14 +55,15 @@ async function gatherFacts(options: NodeOptions): Promise<Facts> {
   const status = isRunning ? found.replies.status : undefined
   if (!isRunning)
     notExamined.push('tunnels, neighbours, and whether others can connect: the node does not run')
-  const [machine, node, disowned] = await Promise.all([
+  const node = nodeOf(options, found, notExamined)
+  const [machine, filters, disowned] = await Promise.all([
     machineFacts(options, {
       isRunning,
       sourceSpecificRoutes: status?.sourceSpecificRoutes,
       // A node of another version may not say it.
       carriesIpv4: typeof status?.configuration.ipv4 === 'string',
     }),
-    nodeOf(options, found, notExamined),
+    filtersOf(where, found, node, notExamined),
     status
       ? status.certificate.revoked
         ? 'it is revoked'
@@ -81,8 +88,30 @@ async function gatherFacts(options: NodeOptions): Promise<Facts> {
     directories,
     profiles,
     interfaces: [options.mainInterface, ...options.interfaces],
-    node,
+    node: await node,
+    filters,
     notExamined,
+  }
+}
+
+/** What the kernel does with packets, while the node asks its neighbours. */
+async function filtersOf(
+  where: SurroundingsOptions,
+  found: FoundNode,
+  meanwhile: Promise<unknown>,
+  notExamined: string[],
+): Promise<Verdict | undefined> {
+  try {
+    const { surroundings } = await findSurroundings(where, systemProcesses)
+    return await checkKernel(
+      surroundings,
+      found.kind === 'running' ? found.replies.tunnels : [],
+      async () => void (await meanwhile),
+      { processes: systemProcesses, clock: systemClock },
+    )
+  } catch (error) {
+    notExamined.push(`what the firewall of this machine drops: ${messageOf(error)}`)
+    return undefined
   }
 }
 

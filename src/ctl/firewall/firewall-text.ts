@@ -1,9 +1,11 @@
+import { reversePathFinding } from '../../core/doctor/filters.ts'
 import { unfollowedArguments } from '../../core/firewall/extra-arguments.ts'
 import { iptablesCommands } from '../../core/firewall/iptables-script.ts'
-import type { Judgement } from '../../core/firewall/judgement.ts'
+import type { Judgement, ReversePath, Verdict } from '../../core/firewall/judgement.ts'
 import { nftablesRule } from '../../core/firewall/nftables-script.ts'
 import type { FirewallOptions } from '../../core/options/firewall-options.ts'
 import { networkCidr } from '../../core/values/prefix.ts'
+import type { AskedNeighbours } from './neighbours.ts'
 import type { FoundSurroundings } from './surroundings.ts'
 
 /** What stands above the rules. */
@@ -50,11 +52,7 @@ function networkLines({
 }
 
 /** What `re6st firewall --check` found. */
-interface CheckResult {
-  readonly judgements: readonly Judgement[]
-  /** Whether there is any rule. */
-  readonly isFiltered: boolean
-  readonly unread: readonly string[]
+export interface CheckResult extends Verdict, AskedNeighbours {
   readonly iptables: boolean
   /** Extra arguments that the rules do not follow. */
   readonly unfollowed: readonly string[]
@@ -62,7 +60,7 @@ interface CheckResult {
 
 /** What `re6st firewall --check` prints. */
 export function checkText(result: CheckResult, found: FoundSurroundings): string {
-  const { judgements, isFiltered, unread, iptables, unfollowed } = result
+  const { judgements, reversePaths, findings, notAsked, iptables, unfollowed } = result
   const those = (wanted: Judgement['state']) => judgements.filter(({ state }) => state === wanted)
   const [missing, unknown, unused] = [those('missing'), those('unknown'), those('unused')]
   const rules = ({ permission }: Judgement) => [
@@ -79,15 +77,21 @@ export function checkText(result: CheckResult, found: FoundSurroundings): string
   ]
   return [
     ...missing.flatMap(lines('MISSING')),
-    ...unknown.flatMap(lines('CANNOT TELL')),
-    ...unread.map((reason) => `CANNOT TELL  ${reason}`),
+    ...reversePaths.map(reversePathText),
+    ...findings.map(({ what, remedy }) => `NEIGHBOURS  ${what}\n    ${remedy}`),
+    ...unknown.flatMap(lines('NOT TRIED')),
     ...unfollowedLines(unfollowed),
+    ...notAsked.map((text) => `not asked: ${text}`),
     ...unused.flatMap(({ permission: { hook, purposes } }) =>
       purposes.map(({ title }) => `not needed now  ${hook}: ${title}: no such way to the Internet`),
     ),
     ...(found.surroundings.own === undefined ? networkLines(found) : []),
-    ...(isFiltered ? [] : ['No firewall is loaded: everything passes.']),
-    `${judgements.length} permissions: ${those('present').length} present, ${missing.length} missing, ${unknown.length} cannot be judged, ${unused.length} not needed now`,
+    `${judgements.length} permissions: ${those('present').length} present, ${missing.length} missing, ${unknown.length} could not be tried, ${unused.length} not needed now`,
     '',
   ].join('\n')
+}
+
+const reversePathText = (reversePath: ReversePath): string => {
+  const { what, remedy } = reversePathFinding(reversePath)
+  return `REVERSE PATH  ${what}\n    ${remedy}`
 }

@@ -1,13 +1,17 @@
 import { unfollowedArguments } from '../../core/firewall/extra-arguments.ts'
 import { iptablesCommands, iptablesScript } from '../../core/firewall/iptables-script.ts'
-import { filtersAnything, type Judgement, judge } from '../../core/firewall/judgement.ts'
+import type { Judgement } from '../../core/firewall/judgement.ts'
 import { nftablesRule, nftablesScript } from '../../core/firewall/nftables-script.ts'
 import type { Permission } from '../../core/firewall/permission.ts'
 import { permissionsOf } from '../../core/firewall/permissions.ts'
 import type { FirewallOptions } from '../../core/options/firewall-options.ts'
+import { systemClock } from '../../platform/clock.ts'
 import { systemProcesses } from '../../platform/processes.ts'
-import { checkText, headingOf } from './firewall-text.ts'
-import { loadedRules } from './loaded-rules.ts'
+import { findNode } from '../doctor/node.ts'
+import { askRegistry } from '../doctor/registry.ts'
+import { type CheckResult, checkText, headingOf } from './firewall-text.ts'
+import { checkKernel } from './kernel-check.ts'
+import { type AskedNeighbours, askNeighbours } from './neighbours.ts'
 import { findSurroundings } from './surroundings.ts'
 
 const [ALL_PRESENT, SOMETHING_MISSING, NOT_CERTAIN] = [0, 1, 3]
@@ -31,18 +35,27 @@ export async function runFirewall(options: FirewallOptions): Promise<number> {
     )
     return ALL_PRESENT
   }
-  const { ruleset, unread } = await loadedRules(systemProcesses)
-  const judgements = judge(permissions, ruleset)
-  const isFiltered = filtersAnything(ruleset) || unread.length > 0
-  print(
-    options.json
-      ? json({ filtered: isFiltered, unread, unfollowed, permissions: judgements.map(judgementJson) })
-      : checkText({ judgements, isFiltered, unread, unfollowed, iptables: options.iptables }, found),
+  const running = await findNode(options.node)
+  let asked: AskedNeighbours = { findings: [], notAsked: [] }
+  const meanwhile = async () => {
+    const [neighbours] = await Promise.all([
+      askNeighbours(options.node, running),
+      askRegistry(options.node.registry),
+    ])
+    asked = neighbours
+  }
+  const verdict = await checkKernel(
+    found.surroundings,
+    running.kind === 'running' ? running.replies.tunnels : [],
+    meanwhile,
+    { processes: systemProcesses, clock: systemClock },
   )
-  if (judgements.some(({ state }) => state === 'missing')) return SOMETHING_MISSING
-  // Where nothing is filtered, nothing can be missing.
-  const isUncertain = unread.length > 0 || (isFiltered && unfollowed.length > 0)
-  return isUncertain || judgements.some(({ state }) => state === 'unknown') ? NOT_CERTAIN : ALL_PRESENT
+  const result = { ...verdict, ...asked, unfollowed, iptables: options.iptables }
+  print(options.json ? json(checkJson(result)) : checkText(result, found))
+  const { judgements, reversePaths } = verdict
+  const has = (wanted: Judgement['state']) => judgements.some(({ state }) => state === wanted)
+  if (has('missing') || reversePaths.length > 0 || asked.findings.length > 0) return SOMETHING_MISSING
+  return has('unknown') || unfollowed.length > 0 ? NOT_CERTAIN : ALL_PRESENT
 }
 
 const print = (text: string) => process.stdout.write(text)
@@ -54,6 +67,14 @@ const permissionJson = (permission: Permission) => ({
   purposes: permission.purposes,
   nftables: nftablesRule(permission),
   iptables: iptablesCommands(permission),
+})
+
+const checkJson = ({ judgements, reversePaths, findings, notAsked, unfollowed }: CheckResult) => ({
+  permissions: judgements.map(judgementJson),
+  reversePaths,
+  neighbours: findings,
+  notAsked,
+  unfollowed,
 })
 
 const judgementJson = ({ permission, state, details }: Judgement) => ({

@@ -5,22 +5,20 @@ import Database from 'better-sqlite3'
 import { readAuthority, readNodeCertificate } from '../../core/crypto/certificate.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import type { Family } from '../../core/firewall/permission.ts'
+import { STRANGERS } from '../../core/firewall/probe.ts'
 import type { Surroundings } from '../../core/firewall/surroundings.ts'
-import { readCommandLine } from '../../core/options/command-line.ts'
-import { type FirewallOptions, REGISTRY_FILE } from '../../core/options/firewall-options.ts'
-import { readAsService } from '../../core/options/node-file-command.ts'
-import {
-  REGISTRY_COMMAND,
-  type RegistryOptions,
-  registryOptions,
-} from '../../core/options/registry-options.ts'
+import { MULTICAST_INTERFACE } from '../../core/multicast/plan.ts'
+import type { FirewallOptions } from '../../core/options/firewall-options.ts'
 import type { Result } from '../../core/result.ts'
 import { ipv4RangeLength } from '../../core/values/ipv4-payload.ts'
-import { readOptionFile } from '../../platform/main.ts'
 import type { Processes } from '../../platform/processes.ts'
+import { registryHere } from './registry-here.ts'
 
 /** In a rule, other characters have a meaning of their own. */
 const WRITABLE_INTERFACE = /^[\w.@-]+$/
+
+/** Of whom the surroundings are. */
+export type SurroundingsOptions = Pick<FirewallOptions, 'node' | 'directory' | 'registryFile'>
 
 /** What was found on this machine. */
 export interface FoundSurroundings {
@@ -34,7 +32,7 @@ export interface FoundSurroundings {
  * @throws Re6stError when a file is there but does not hold what it should
  */
 export async function findSurroundings(
-  { node, directory, registryFile }: FirewallOptions,
+  { node, directory, registryFile }: SurroundingsOptions,
   processes: Processes,
 ): Promise<FoundSurroundings> {
   for (const name of [...node.interfaces, node.mainInterface])
@@ -57,11 +55,12 @@ export async function findSurroundings(
       options: node,
       own: network === undefined || prefix === undefined ? undefined : { network, prefix },
       ipv4Range: cached.range,
-      registry: registryHere(registryFile),
+      registry: registryHere(registryFile, node.registry),
       uplinks: {
         ipv4: await uplinksOf('ipv4', node.remoteGateways, processes),
         ipv6: await uplinksOf('ipv6', [], processes),
       },
+      tunnels: await tunnelsHere(processes),
     },
     isConfigurationKnown: cached.isKnown,
   }
@@ -99,21 +98,18 @@ function cachedIpv4(path: string): { readonly isKnown: boolean; readonly range: 
   }
 }
 
-/** The options of the registry that runs on this machine. */
-function registryHere(file: string | undefined): RegistryOptions | undefined {
-  if (file === undefined && !existsSync(REGISTRY_FILE)) return undefined
-  const read = readCommandLine(
-    REGISTRY_COMMAND,
-    registryOptions,
-    [`@${file ?? REGISTRY_FILE}`],
-    file === undefined ? readAsService(readOptionFile) : readOptionFile,
-  )
-  if (!read.ok) throw new Re6stError('OPTION', `options of the registry: ${read.reason}`)
-  return read.value.kind === 'run' ? read.value.options : undefined
+/** The tunnels that there are; what carries multicast between programs and routing is none. */
+async function tunnelsHere(processes: Processes): Promise<readonly string[]> {
+  const { stdout } = await processes.run('ip', ['-j', 'link', 'show'])
+  return (JSON.parse(stdout) as { ifname: string }[])
+    .map(({ ifname }) => ifname)
+    .filter((name) => name.startsWith('re6stnet') && name !== MULTICAST_INTERFACE)
 }
 
 interface Route {
   readonly dev?: string
+  /** Of a route with several ways. */
+  readonly nexthops?: readonly { readonly dev?: string }[]
 }
 
 /** Interfaces of the default routes that are not ours, and of the ways to these gateways. */
@@ -128,8 +124,12 @@ async function uplinksOf(
   }
   const ways = await Promise.all(
     // A gateway that cannot be reached now has no interface.
-    gateways.map((gateway) => ip('get', gateway).catch((): readonly Route[] => [])),
+    // A host on the Internet: the default route may be in two halves, or in another table.
+    [...gateways, STRANGERS[family]].map((host) => ip('get', host).catch((): readonly Route[] => [])),
   )
-  const devices = [...(await ip('show', 'default')), ...ways.flat()].flatMap(({ dev }) => dev ?? [])
+  const devices = [...(await ip('show', 'default')), ...ways.flat()].flatMap(({ dev, nexthops = [] }) => [
+    ...(dev === undefined ? [] : [dev]),
+    ...nexthops.flatMap((one) => one.dev ?? []),
+  ])
   return [...new Set(devices)].filter((name) => name !== 'lo' && !name.startsWith('re6stnet'))
 }

@@ -1,15 +1,13 @@
 import type { MulticastReply } from '../../core/control/replies.ts'
 import { messageOf } from '../../core/errors.ts'
+import { MULTICAST_INTERFACE } from '../../core/multicast/plan.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { type MulticastInit, MulticastRouter } from './multicast-router.ts'
-
-/** Where programs of a node send and receive multicast. */
-const HOST_IFACE = 're6stnet-mc'
 
 /** What `re6st status` shows where it could not be started. */
 export const NOT_STARTED: MulticastReply = {
   routing: false,
-  reason: `${HOST_IFACE} cannot be made: the log says why`,
+  reason: `${MULTICAST_INTERFACE} cannot be made: the log says why`,
   streams: 0,
   groups: 0,
 }
@@ -30,12 +28,15 @@ export async function startMulticast({
   ...init
 }: StartInit): Promise<MulticastRouter | undefined> {
   try {
-    await kernel.makeHostInterface(HOST_IFACE, address)
+    await kernel.makeHostInterface(MULTICAST_INTERFACE, address)
   } catch (error) {
-    init.log.error({ reason: messageOf(error) }, `multicast: ${HOST_IFACE} cannot be made: nothing is routed`)
+    init.log.error(
+      { reason: messageOf(error) },
+      `multicast: ${MULTICAST_INTERFACE} cannot be made: nothing is routed`,
+    )
     return undefined
   }
   // No program sends multicast on lo.
   const others = [mainInterface, ...init.lanIfaces].filter((iface) => iface !== 'lo')
-  return new MulticastRouter({ ...init, memberIfaces: [...new Set([HOST_IFACE, ...others])] })
+  return new MulticastRouter({ ...init, memberIfaces: [...new Set([MULTICAST_INTERFACE, ...others])] })
 }

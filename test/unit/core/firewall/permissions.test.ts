@@ -1,11 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { iptablesCommands } from '../../../../src/core/firewall/iptables-script.ts'
-import { judge } from '../../../../src/core/firewall/judgement.ts'
 import { nftablesRule, nftablesScript } from '../../../../src/core/firewall/nftables-script.ts'
 import type { Permission } from '../../../../src/core/firewall/permission.ts'
 import { permissionsOf } from '../../../../src/core/firewall/permissions.ts'
-import { strictRuleset, surroundingsOf } from '../../../support/firewall.ts'
-import { fc, test } from '../../../support/property.ts'
+import { surroundingsOf } from '../../../support/firewall.ts'
 
 /** The rules of a chain without their comments. */
 const rules = (permissions: readonly Permission[], hook: Permission['hook']) =>
@@ -150,62 +147,4 @@ describe('what a node needs', () => {
       }
     }
   })
-})
-
-/** Options that make a difference, in every mix. */
-const anySurroundings = fc
-  .record({
-    options: fc
-      .tuple(
-        fc.constantFrom(
-          [],
-          ['--pp', '80', 'tcp', '--pp', '1194', 'tcp6'],
-          ['--max-clients', '0'],
-          ['--client', '198.51.100.7,1194,tcp'],
-        ),
-        fc.constantFrom([], ['-i', 'eth0'], ['-i', 'eth9', '-i', 'eth0']),
-        fc.constantFrom([], ['-I', 'eth1'], ['-I', 'eth9']),
-        fc.constantFrom([], ['--gateway'], ['--default']),
-        fc.constantFrom([], ['--multicast']),
-        fc.constantFrom([], ['--ip', 'upnp'], ['--ip', '192.0.2.9']),
-        fc.constantFrom([], ['--client-count', '0']),
-        fc.constantFrom([], ['--disable-proto', 'udp'], ['--disable-proto', 'udp6']),
-        fc.constantFrom(
-          [],
-          ['--registry', 'https://re.example/'],
-          ['--registry', 'http://[2001:db8::1]:8080/'],
-        ),
-      )
-      .map((all) => all.flat()),
-    ipv4Range: fc.constantFrom(undefined, '10.42.0.0/16'),
-    registry: fc.constantFrom(undefined, {
-      port: 80,
-      listenAddresses: ['0.0.0.0', '::'],
-      mailHost: undefined,
-    }),
-  })
-  .map(({ options, ...more }) => surroundingsOf(options, more))
-
-describe('a firewall that drops what it need not let through', () => {
-  test('has everything with exactly these rules', anySurroundings, (surroundings) => {
-    const permissions = permissionsOf(surroundings)
-    const judgements = judge(permissions, strictRuleset(permissions))
-    expect(judgements.filter(({ state }) => state !== 'present')).toEqual([])
-  })
-
-  test(
-    'lacks a permission without any one of its rules',
-    anySurroundings,
-    fc.nat(),
-    (surroundings, number) => {
-      const permissions = permissionsOf(surroundings)
-      const removed = permissions[number % permissions.length]
-      if (removed === undefined) throw new Error('a node needs something')
-      const judgements = judge(permissions, strictRuleset(permissions.filter((one) => one !== removed)))
-      expect(
-        judgements.filter(({ state }) => state === 'missing').map(({ permission }) => permission),
-      ).toEqual([removed])
-      expect(iptablesCommands(removed).length).toBeGreaterThan(0)
-    },
-  )
 })
