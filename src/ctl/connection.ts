@@ -19,7 +19,9 @@ export async function waitForConnection(
   const endMs = clock.monotonicMs() + seconds * 1000
   while (clock.monotonicMs() < endMs) {
     try {
-      if ((await askNode(controlSocket, 'status')).connected) return
+      const { connected, name, registry } = await askNode(controlSocket, 'status')
+      // The first node of a network is connected when there is a second one.
+      if (connected || registry.node === name) return
     } catch (error) {
       if (!isNotYet(error)) throw error
     }
@@ -27,5 +29,9 @@ export async function waitForConnection(
   }
 }
 
-const isNotYet = (error: unknown): boolean =>
-  error instanceof Re6stError && NOT_YET.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? '')
+/** Also what the node itself says before it can answer: then the system has nothing to say. */
+function isNotYet(error: unknown): boolean {
+  if (!(error instanceof Re6stError)) return false
+  const cause = error.cause as NodeJS.ErrnoException | undefined
+  return cause === undefined || NOT_YET.has(cause.code ?? '')
+}

@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import {
   type Authority,
   keyMatches,
@@ -18,6 +19,17 @@ export interface Identity {
   readonly privateKey: KeyObject
   /** The node's own address in the network. */
   readonly address: string
+}
+
+/**
+ * What is to be said of a certificate that has ended, by the clock of this machine: it may be the clock. Undefined: it has
+ * not ended.
+ */
+export function endedNotice({ authority, certificate }: Identity, nowMs: number): string | undefined {
+  const endMs = Math.min(authority.notAfterMs, certificate.notAfterMs)
+  if (nowMs <= endMs) return undefined
+  const [end, now] = [endMs, nowMs].map((ms) => new Date(ms).toISOString().slice(0, 10))
+  return `the certificate of this node, or of the CA, ended on ${end}, and the clock of this machine says ${now}: nobody connects to us before it is renewed, or the clock is right`
 }
 
 /** Paths of the three files. */
@@ -62,14 +74,14 @@ async function readOption(option: string, path: string): Promise<string> {
     const remedy = REMEDIES[code ?? '']
     throw new Re6stError(
       'FILE',
-      `${option} ${path}: cannot be read (${code})${remedy === undefined ? '' : `; ${remedy}`}`,
+      `${option} ${resolve(path)}: cannot be read (${code})${remedy === undefined ? '' : `; ${remedy}`}`,
       { cause: error },
     )
   }
 }
 
 const REMEDIES: Readonly<Record<string, string>> = {
-  ENOENT: 're6st-conf makes it',
+  ENOENT: 're6st-conf makes it; relative paths begin at the directory in which re6stnet is started',
   EACCES: 'run as root, or as its owner',
 }
 

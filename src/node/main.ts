@@ -7,6 +7,7 @@ import { type Logger, openLog } from '../platform/log.ts'
 import { reopenOnSignal } from '../platform/main.ts'
 import { systemProcesses } from '../platform/processes.ts'
 import { ServiceManager } from '../platform/service-manager.ts'
+import { refuseBesideAnother } from './control/control-server.ts'
 import { startNode } from './node.ts'
 import { UserCommandFailure } from './user-commands.ts'
 
@@ -26,6 +27,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
       ['--state', options.stateDirectory],
     ].map(([option = '', path = '']) => makeDirectory(option, path)),
   )
+  await refuseBesideAnother(options.controlSocket)
   const output = openLog({ file: logFileOf(options), verbosity: options.verbosity })
   using _ = reopenOnSignal(output)
   using manager = new ServiceManager({ processes: systemProcesses, clock: systemClock, log: output.logger })

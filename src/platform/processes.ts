@@ -77,7 +77,8 @@ export const systemProcesses: Processes = {
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(options.directory === undefined ? {} : { cwd: options.directory }),
       env: { ...process.env, ...options.environment },
-      detached: options.ownGroup === true,
+      // Ctrl-C at a terminal is for us, who end what we started in order.
+      detached: options.ownGroup === true || options.dieWithParent === true,
     })
     watchLines(child.stdout, (line) => options.onLine?.(line, 'stdout'))
     watchLines(child.stderr, (line) => options.onLine?.(line, 'stderr'))

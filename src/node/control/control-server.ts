@@ -57,11 +57,7 @@ export class ControlServer implements AsyncDisposable {
         'SYSTEM',
         `--console ${this.#path}: longer than ${MAX_PATH_LENGTH} bytes; give a shorter path, or a shorter --run`,
       )
-    if (await isAnswered(this.#path))
-      throw new Re6stError(
-        'SYSTEM',
-        `another re6stnet runs: it answers at ${this.#path}; stop it, or give another --run and --console`,
-      )
+    await refuseBesideAnother(this.#path)
     await this.#removeLeft()
     try {
       this.#server.listen(this.#path)
@@ -150,6 +146,18 @@ export class ControlServer implements AsyncDisposable {
 const success = (response: unknown): string => JSON.stringify({ status: 'ok', response })
 const failure = (code: string, message: string): string =>
   JSON.stringify({ status: 'error', error: { code, message } })
+
+/**
+ * Looks whether another node runs with this control socket: before anything is written to files that it has, too.
+ * @throws Re6stError `SYSTEM` if so
+ */
+export async function refuseBesideAnother(path: string): Promise<void> {
+  if (await isAnswered(path))
+    throw new Re6stError(
+      'SYSTEM',
+      `another re6stnet runs: it answers at ${path}; stop it, or give another --run and --console`,
+    )
+}
 
 /** Whether somebody listens: a socket that was left by a killed node refuses. */
 async function isAnswered(path: string): Promise<boolean> {

@@ -6,7 +6,7 @@ import type { CleanUp } from '../../platform/clean-up.ts'
 import { RegistryClient } from '../../platform/registry-client.ts'
 import { type Cache, openCache } from '../cache/cache.ts'
 import { ControlServer } from '../control/control-server.ts'
-import { type IdentityFiles, readIdentity } from '../identity.ts'
+import { endedNotice, type IdentityFiles, readIdentity } from '../identity.ts'
 import { createKernel, type Kernel } from '../kernel/kernel.ts'
 import { OtherDefaultRoutes } from '../kernel/other-default-routes.ts'
 import { NetworkConfiguration } from '../network-configuration.ts'
@@ -45,6 +45,8 @@ export async function layFoundation(init: FoundationInit): Promise<Foundation> {
   const { options, cleanUp, signal, onEnd, processes, clock, log } = init
   const files: IdentityFiles = { ca: options.ca, cert: options.cert, key: options.key }
   const identity = new OwnIdentity(await readIdentity(files, clock.now()))
+  const ended = endedNotice(identity.current, clock.now())
+  if (ended !== undefined) log.warn(ended)
   selfTestDecryption(identity.current.privateKey, identity.current.certificate.publicKey)
 
   // First of all: a second node with the same run directory changes nothing.

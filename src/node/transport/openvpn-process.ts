@@ -211,7 +211,8 @@ export class OpenvpnProcess {
     this.#lastLine = text
     this.#lines.push(text)
     if (this.#lines.length > REMEMBERED_LINES) this.#lines.shift()
-    this.#log[/[FNW]/.test(flags) ? 'debug' : 'trace']({ text }, 'openvpn')
+    const isNews = /[FNW]/.test(flags) && !KNOWN.test(text)
+    this.#log[isNews ? 'debug' : 'trace']({ text }, 'openvpn')
     this.#init.onLog?.(text)
   }
 
@@ -228,6 +229,9 @@ export class OpenvpnProcess {
     }
   }
 }
+
+/** What OpenVPN says of each tunnel of a network that is not encrypted, which the registry has chosen. */
+const KNOWN = /\bNO encryption\b/
 
 function reasonOfEnd(end: ProcessEnd): string {
   if (end.kind === 'not-started') return `openvpn cannot be started: ${end.error.message}`

@@ -112,12 +112,12 @@ test('three machines, as the README says, word for word', () =>
     const fingerprint = /=([0-9A-F:]+)$/m.exec((await r.insist(authority)).printed)?.[1] ?? ''
     await isListening(lab, machines[0], 80)
     const addresses: string[] = []
-    for (const shell of [r, a, b]) {
+    for (const [at, shell] of [r, a, b].entries()) {
       const token = (await r.insist(addToken)).printed.trim()
       expect(token).toMatch(/^\S+$/)
       const { printed, said } = await shell.insist(join.replace('TOKEN', token))
-      // To be compared by eye.
-      expect(said).toContain(fingerprint)
+      // To be compared by eye; where the authority is, it is known.
+      if (at > 0) expect(said).toContain(fingerprint)
       const address = /2001:db8:42:\S*::1\b|2001:db8:42::1\b/.exec(printed)?.[0] ?? ''
       addresses.push(address)
     }

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { readIdentity } from '../../../src/node/identity.ts'
+import { endedNotice, readIdentity } from '../../../src/node/identity.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { vectors } from '../../support/vectors.ts'
 
@@ -42,10 +42,35 @@ describe('the files of a node', () => {
   it('that are missing: who makes them is said', async () => {
     const files = { ca: '/nowhere/ca.crt', cert: '/nowhere/cert.crt', key: '/nowhere/cert.key' }
     await expect(readIdentity(files, Date.now())).rejects.toThrow(
-      /^--\w+ \/nowhere\/\S+: cannot be read \(ENOENT\); re6st-conf makes it$/,
+      /^--\w+ \/nowhere\/\S+: cannot be read \(ENOENT\); re6st-conf makes it; relative paths begin at the directory in which re6stnet is started$/,
+    )
+    await expect(readIdentity({ ca: 'a.crt', cert: 'a.crt', key: 'a.crt' }, Date.now())).rejects.toThrow(
+      ` ${process.cwd()}/a.crt: `,
     )
     await expect(readIdentity({ ca: '/', cert: '/', key: '/' }, Date.now())).rejects.toThrow(
       /^--\w+ \/: cannot be read \(EISDIR\)$/,
     )
+  })
+})
+
+describe('a certificate that has ended, by this clock', () => {
+  it('is told of with both dates: it may be the clock', async () => {
+    const directory = temporaryDirectory()
+    const file = (name: string, content: string) => {
+      writeFileSync(join(directory, name), content)
+      return join(directory, name)
+    }
+    const files = {
+      ca: file('ca.crt', pki.ca),
+      cert: file('cert.crt', own),
+      key: file('cert.key', pki.keys['node-a'] ?? ''),
+    }
+    const identity = await readIdentity(files, Date.now())
+    const { notAfterMs } = identity.certificate
+    const end = new Date(Math.min(notAfterMs, identity.authority.notAfterMs)).toISOString().slice(0, 10)
+    expect(endedNotice(identity, Date.now())).toBeUndefined()
+    const later = notAfterMs + 2 * 365 * 86_400_000
+    expect(endedNotice(identity, later)).toContain(`ended on ${end}`)
+    expect(endedNotice(identity, later)).toContain(new Date(later).toISOString().slice(0, 10))
   })
 })
