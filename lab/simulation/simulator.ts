@@ -1,5 +1,11 @@
 import type { Random } from '../../src/core/random.ts'
-import { type NetworkView, type TunnelDecision, TunnelPolicy } from '../../src/core/tunnels/policy.ts'
+import {
+  ANYONE,
+  type NetworkView,
+  type TunnelDecision,
+  type TunnelTarget,
+} from '../../src/core/tunnels/decisions.ts'
+import { TunnelPolicy } from '../../src/core/tunnels/policy.ts'
 import type { TunnelSettings } from '../../src/core/tunnels/settings.ts'
 import type { PeerAddress } from '../../src/core/values/address-list.ts'
 import { bitsOfNumber } from '../../src/core/values/bits.ts'
@@ -11,6 +17,8 @@ export interface SimulationOptions {
   readonly nodes: number
   /** Share of the nodes that cannot be reached from outside: 0 to 1. */
   readonly natShare: number
+  /** How many nodes, the last ones, run with `--max-clients 0`; they are switched on after the others. */
+  readonly takers?: number
   readonly clientCount: number
   readonly maxClients: number
   readonly refreshMs: number
@@ -21,6 +29,7 @@ export interface SimulationOptions {
 
 /** A dead node is noticed by those with a tunnel to it after this: OpenVPN's ping-exit at hello 15. */
 const DEATH_NOTICED_MS = 60_000
+const HELLO_MS = 15_000
 const CONNECT_MS = 300
 const REFUSED_MS = 10_000
 const ANSWER_MS = 200
@@ -79,22 +88,25 @@ export class Simulation {
       neighbours: new Set(),
       disabledProtocols: new Set(),
       allowsIpv6: true,
-      hasServers: true,
+      helloIntervalMs: HELLO_MS,
       registryPrefix,
       sameCountry: [],
       ownCountry: undefined,
       countryOf: ({ country }) => country,
+      isBeingLocated: () => false,
       isInside: () => false,
     }
     this.nodes = Array.from({ length: options.nodes }, (_, index) => {
-      const isReachable = index === 0 || options.random.next() >= options.natShare
+      const isTaker = index >= options.nodes - (options.takers ?? 0)
+      const isReachable = !isTaker && (index === 0 || options.random.next() >= options.natShare)
       return new SimulatedNode(index, bits, isReachable, settings, options.random)
     })
     this.#byPrefix = new Map(this.nodes.map((node) => [node.prefix, node]))
-    for (const node of this.nodes)
-      this.#queue.at(node.index === 0 ? 0 : options.random.next() * options.startWithinMs, () =>
-        this.#decide(node),
-      )
+    for (const node of this.nodes) {
+      const isTaker = node.index >= options.nodes - (options.takers ?? 0)
+      const startMs = (options.random.next() + (isTaker ? 1 : 0)) * options.startWithinMs
+      this.#queue.at(node.index === 0 ? 0 : startMs, () => this.#decide(node))
+    }
   }
 
   /** Virtual time. */
@@ -166,19 +178,27 @@ export class Simulation {
     const { random } = this.#options
     switch (decision.kind) {
       case 'connect': {
-        const peer = this.#byPrefix.get(decision.prefix)
-        node.connecting.add(decision.prefix)
+        const prefix = nodeOf(decision.target)
+        const peer = this.#byPrefix.get(prefix)
+        node.connecting.add(prefix)
         const works = peer?.isAlive === true && peer.isReachable
-        this.#queue.after(works ? CONNECT_MS : REFUSED_MS, () => this.#connected(node, decision.prefix, peer))
+        this.#queue.after(works ? CONNECT_MS : REFUSED_MS, () => this.#connected(node, prefix, peer))
         return
       }
       case 'close':
-      case 'close-now': {
-        const peer = this.#byPrefix.get(decision.prefix)
+      case 'close-now':
+      case 'give-up': {
+        const prefix = nodeOf(decision.target)
+        const peer = this.#byPrefix.get(prefix)
         this.#queue.after(50, () => {
-          if (node.connecting.delete(decision.prefix)) node.policy.tunnelDown(decision.prefix, false)
+          if (node.connecting.delete(prefix)) node.policy.tunnelDown(prefix, false)
           else if (peer) this.#endTunnel(node, peer)
         })
+        return
+      }
+      case 'drop-client': {
+        const peer = this.#byPrefix.get(decision.prefix)
+        this.#queue.after(50, () => peer && this.#endTunnel(peer, node))
         return
       }
       case 'ask-addresses': {
@@ -199,7 +219,7 @@ export class Simulation {
           const known = registry?.isAlive ? [registry, ...(this.#partOf.get(registry) ?? [])] : []
           const peer = known[Math.floor(random.next() * known.length)]
           const isUseful = peer?.isAlive === true && peer !== node
-          node.policy.bootstrapAnswered(
+          node.policy.registryAnswered(
             isUseful ? { prefix: peer.prefix, addresses: addressesOf(peer) } : undefined,
             this.nowMs,
           )
@@ -277,6 +297,11 @@ export class Simulation {
         const peer = nodeOf(prefix)
         return peer !== undefined && peer !== node && this.#partOf.get(peer) === part && part.length > 0
       },
+      reachesAnybody: part.length > 1,
+      isRouting: true,
+      // Of a dead node, routing notices it as late as the tunnel does.
+      isTunnelUsable: () => true,
+      isClientUsable: () => true,
       isNeighbour: (prefix) => {
         const peer = nodeOf(prefix)
         return peer !== undefined && (node.tunnels.has(peer) || node.clients.has(peer))
@@ -291,6 +316,12 @@ export class Simulation {
       cachedPeers: () => [...node.addresses.keys()],
     }
   }
+}
+
+/** Every simulated node chooses whom it connects to. */
+function nodeOf(target: TunnelTarget): Prefix {
+  if (target === ANYONE) throw new Error('no simulated node runs with --client')
+  return target
 }
 
 /** A node behind a NAT knows no address at which it could be reached from outside, or one at which it cannot. */

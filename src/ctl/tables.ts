@@ -1,5 +1,11 @@
 import { styleText } from 'node:util'
-import type { MulticastReply, RouteReply, StatusReply, TunnelReply } from '../core/control/replies.ts'
+import type {
+  CutOffReply,
+  MulticastReply,
+  RouteReply,
+  StatusReply,
+  TunnelReply,
+} from '../core/control/replies.ts'
 
 /** How text is shown: colours only for a person at a terminal. */
 export interface Look {
@@ -24,10 +30,11 @@ export function statusText(status: StatusReply, look: Look): string {
   const { registry, certificate, configuration, multicast } = status
   const headline = status.connected
     ? paint('green', `connected: ${status.reachableNodes} nodes reachable`)
-    : paint('red', 'NOT connected: the node of the registry is out of reach')
+    : paint('red', notConnected(status, look))
   const lastAnswer =
     registry.lastAnswer === null ? 'not yet asked' : `answered ${ago(registry.lastAnswer, look)} ago`
   const rows: [string, string][] = [
+    ...(status.cutOff ? [['does', doing(status.cutOff, look)] satisfies [string, string]] : []),
     ['address', `${paint('bold', status.address)}  subnet ${status.subnet}  network ${status.network}`],
     ['advertised', status.advertised.join('  ') || paint('yellow', 'none: others cannot connect to us')],
     ['registry', `${registry.url}  ${lastAnswer}`],
@@ -56,6 +63,23 @@ export function statusText(status: StatusReply, look: Look): string {
     `${paint('bold', status.name)}  ${headline}`,
     ...rows.map(([name, value]) => `  ${name.padEnd(12)}${value}`),
   ].join('\n')
+}
+
+const notConnected = ({ cutOff, registry, name }: StatusReply, look: Look): string => {
+  const what = registry.node === name ? 'no other node is' : 'the node of the registry is not'
+  return `NOT connected${cutOff ? ` for ${ago(cutOff.since, look)}` : ''}: ${what} within reach`
+}
+
+/** What a node that is cut off does about it. */
+function doing({ connecting, tunnels, registryAskedAt }: CutOffReply, { nowMs }: Look): string {
+  const untilAskedMs = registryAskedAt === null ? undefined : Date.parse(registryAskedAt) - nowMs
+  return [
+    ...(connecting.length > 0 ? [`makes tunnels to ${connecting.join(', ')}`] : []),
+    ...(tunnels.length > 0 ? [`waits for routes over its tunnels to ${tunnels.join(', ')}`] : []),
+    untilAskedMs === undefined
+      ? 'asks the registry'
+      : `asks the registry again in ${duration(Math.max(0, untilAskedMs / 1000))}`,
+  ].join('; ')
 }
 
 const multicastText = ({ routing, reason, streams, groups }: MulticastReply, paint: Painter): string =>

@@ -52,7 +52,7 @@ export class Advertisement implements Disposable {
     const { options, cache } = init
     this.#init = init
     this.#addresses = new OwnAddresses(options.ownAddresses, options.ipv4Source === 'gateway')
-    this.#countries = new Countries({ ...init, onFound: () => this.#located() })
+    this.#countries = new Countries({ ...init, onAnswered: () => this.#located() })
     this.#addresses.remember(cache.ownAddresses.map(({ host }) => host))
     for (const { host, country } of cache.ownAddresses)
       if (country !== undefined) this.#countries.remember(host, country)
@@ -94,6 +94,11 @@ export class Advertisement implements Disposable {
   /** Where an address of a node is: what the node says, else the registry. */
   countryOf({ host, country }: PeerAddress): string | undefined {
     return country ?? this.#countries.of(host)
+  }
+
+  /** Whether the registry is being asked where an address is. */
+  isBeingLocated({ host, country }: PeerAddress): boolean {
+    return country === undefined && this.#countries.isBeingAsked(host)
   }
 
   /** The server of a tunnel sees us at this address; undefined: the tunnel is down. */

@@ -9,7 +9,7 @@ import type { Membership } from './start/membership.ts'
 import type { Transport } from './transport/transport.ts'
 
 /** What a new configuration of the network can change. */
-export interface ChangeableParts extends Omit<Membership, 'probe' | 'peers' | 'list'> {
+export interface ChangeableParts extends Omit<Membership, 'probe'> {
   readonly router: Pick<Router, 'setKeys' | 'reconfigure'>
   readonly transport: Pick<Transport, 'configure'>
   readonly nodeIpv4: Pick<NodeIpv4, 'apply'>
@@ -37,17 +37,18 @@ export function applyChanges(
 }
 
 async function apply(parts: ChangeableParts, config: NetworkConfig, change: NetworkChange): Promise<void> {
-  const { router, settings, messages, tunnels, single, nodeIpv4 } = parts
+  const { router, settings, messages, tunnels, nodeIpv4 } = parts
   switch (change.kind) {
     case 'mac-keys':
-      return await router.setKeys(config.keys)
+      await router.setKeys(config.keys)
+      return tunnels.routingKeysChanged()
     case 'revoked':
       messages.setRevoked(config.crl)
       tunnels.endRevoked()
-      single?.endRevoked()
       if (parts.isRevoked(config)) parts.renewal.lookNow()
       return
     case 'routing-timers':
+      parts.configureTunnels()
       return await router.reconfigure(parts.routerSettings())
     case 'encryption':
       return await tunnels.servers.restart()

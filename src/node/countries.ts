@@ -12,8 +12,8 @@ interface CountriesInit {
   readonly clock: Clock
   readonly log: Logger
   readonly signal: AbortSignal
-  /** Called when a country has become known. */
-  readonly onFound: () => void
+  /** Called when the registry has said where an address is, or that it does not know; or cannot be asked. */
+  readonly onAnswered: () => void
 }
 
 /** Addresses of which the country is remembered. */
@@ -25,6 +25,7 @@ const PAUSE_MS = 60_000
 
 interface Answer {
   country: string | undefined
+  isArrived: boolean
   readonly askedMs: number
   readonly arrived: Promise<void>
 }
@@ -53,9 +54,15 @@ export class Countries {
     this.#pausedUntilMs = Number.NEGATIVE_INFINITY
   }
 
+  /** Whether the registry is being asked. */
+  isBeingAsked(host: string): boolean {
+    return this.#answer(host)?.isArrived === false
+  }
+
   /** What was known when we ran before. */
   remember(host: string, country: string): void {
-    this.#keep(host, { country, askedMs: this.#init.clock.monotonicMs(), arrived: Promise.resolve() })
+    const askedMs = this.#init.clock.monotonicMs()
+    this.#keep(host, { country, isArrived: true, askedMs, arrived: Promise.resolve() })
   }
 
   /** Resolves when the registry has answered for these, or has failed to. */
@@ -68,16 +75,17 @@ export class Countries {
     const { clock } = this.#init
     const known = this.#answers.get(host)
     if (known && (known.country !== undefined || clock.monotonicMs() - known.askedMs < RETRY_MS)) return known
+    if (clock.monotonicMs() < this.#pausedUntilMs) return undefined
     const arrived = this.#turns.take(() => this.#ask(host, answer))
-    const answer: Answer = { country: undefined, askedMs: clock.monotonicMs(), arrived }
+    const answer: Answer = { country: undefined, isArrived: false, askedMs: clock.monotonicMs(), arrived }
     this.#keep(host, answer)
     return answer
   }
 
   async #ask(host: string, answer: Answer): Promise<void> {
-    const { getCountry, clock, log, signal, onFound } = this.#init
-    if (clock.monotonicMs() < this.#pausedUntilMs) return void this.#answers.delete(host)
+    const { getCountry, clock, log, signal, onAnswered } = this.#init
     try {
+      if (clock.monotonicMs() < this.#pausedUntilMs) return void this.#answers.delete(host)
       answer.country = await getCountry(host, signal)
       this.#logLimit.forget()
       log.debug({ underlay: host, country: answer.country }, 'the registry says where an address is')
@@ -92,7 +100,8 @@ export class Countries {
           ),
         )
     }
-    if (answer.country !== undefined) onFound()
+    answer.isArrived = true
+    onAnswered()
   }
 
   #keep(host: string, answer: Answer): void {

@@ -2,79 +2,176 @@ import { isOriginatedByNextHop, isUsable } from '../core/babel/metric.ts'
 import type { Random } from '../core/random.ts'
 import { pick } from '../core/random.ts'
 import { type Network, type Prefix, prefixOfCidr } from '../core/values/prefix.ts'
-import type { Route, Router } from './routing/router.ts'
+import type { Neighbour, Route, Router, RoutingChange } from './routing/router.ts'
 
-/** What the routing table says of the network's nodes. Computed once after each change, when somebody asks. */
-export class RoutedNodes {
-  readonly #router: Pick<Router, 'routes'>
+/** Where a neighbour of the routing protocol is heard. */
+type NeighbourPlace = Pick<Neighbour, 'iface' | 'address'>
+
+/** What of a route counts here. */
+interface NodeRoute {
+  readonly prefix: Prefix
+  readonly iface: string
+  readonly installed: boolean
+  /** Whether the next hop is the node itself; then it is the neighbour at this place. */
+  readonly isDirect: boolean
+  readonly place: string
+}
+
+/**
+ * What the routing table says of the network's nodes, kept up to date route by route: there may be very many, and
+ * somebody asks after each change.
+ */
+export class RoutedNodes implements Disposable {
+  readonly #router: Pick<Router, 'neighbours'>
   readonly #network: Network
   readonly #own: Prefix
-  #snapshot: Snapshot | undefined
+  readonly #watching: Disposable
+  /** Usable ones, by next hop, destination and source. */
+  readonly #routes = new Map<string, NodeRoute>()
+  /** How many routes to each node are installed, and over each interface. */
+  readonly #installed = new Counts<Prefix>()
+  readonly #over = new Counts<string>()
+  /** Nodes that are one hop away, and who is at which place. */
+  readonly #neighbours = new Counts<Prefix>()
+  readonly #byPlace = new Map<string, Counts<Prefix>>()
+  /** Nodes to which there is a route; undefined: one has come or gone. */
+  #prefixes: readonly Prefix[] | undefined
 
-  constructor(router: Pick<Router, 'routes'>, network: Network, own: Prefix) {
+  constructor(router: Pick<Router, 'neighbours' | 'watch'>, network: Network, own: Prefix) {
     this.#router = router
     this.#network = network
     this.#own = own
-  }
-
-  /** The routing table has changed. */
-  invalidate(): void {
-    this.#snapshot = undefined
+    this.#watching = router.watch((change) => this.#changed(change))
   }
 
   isReachable(prefix: Prefix): boolean {
-    return this.#current().installed.has(prefix)
+    return this.#installed.has(prefix)
   }
 
   /** Whether the node is one hop away. */
   isNeighbour(prefix: Prefix): boolean {
-    return this.#current().neighbours.has(prefix)
+    return this.#neighbours.has(prefix)
   }
 
+  /** A node to which there is a route. */
   sample(random: Random): Prefix | undefined {
-    return pick(random, this.#current().prefixes)
+    this.#prefixes ??= [...this.#installed.keys()]
+    return pick(random, this.#prefixes)
   }
 
-  /** Whether a route's destination is the subnet of a node. */
-  isSubnetOf(cidr: string, prefix: Prefix): boolean {
-    const subnet = prefixOfCidr(this.#network, cidr)
-    return subnet.ok && subnet.value === prefix
-  }
-
-  /** How many nodes are routed over an interface. */
+  /** How many routes to nodes go over an interface. */
   countOver(iface: string): number {
-    return this.#current().countByIface.get(iface) ?? 0
+    return this.#over.get(iface)
   }
 
+  /** Nodes to which there is a route. */
   get size(): number {
-    return this.#current().prefixes.length
+    return this.#installed.size
   }
 
-  #current(): Snapshot {
-    this.#snapshot ??= this.#compute()
-    return this.#snapshot
+  /** Which node a neighbour is: the one whose own subnet it announces. Undefined: it has announced none yet. */
+  nodeAt({ iface, address }: NeighbourPlace): Prefix | undefined {
+    const [first] = this.#byPlace.get(placeOf(iface, address))?.keys() ?? []
+    return first
   }
 
-  #compute(): Snapshot {
-    const installed = new Map<Prefix, Route>()
-    const neighbours = new Set<Prefix>()
-    const countByIface = new Map<string, number>()
-    for (const route of this.#router.routes) {
-      if (!isUsable(route.metric)) continue
-      const prefix = prefixOfCidr(this.#network, route.prefix)
-      if (!prefix.ok || prefix.value === '' || prefix.value === this.#own) continue
-      if (isOriginatedByNextHop(route)) neighbours.add(prefix.value)
-      if (!route.installed) continue
-      installed.set(prefix.value, route)
-      countByIface.set(route.iface, (countByIface.get(route.iface) ?? 0) + 1)
+  /** Whether routing has a usable neighbour on an interface. */
+  hasNeighbourOn(iface: string): boolean {
+    return this.#router.neighbours.some((each) => each.iface === iface && isUsable(each.cost))
+  }
+
+  /**
+   * Whether routing has a usable neighbour on an interface that is this node. True also where that cannot be told:
+   * there is one of whom it is not known yet who it is.
+   */
+  mayHaveNeighbourOn(iface: string, prefix: Prefix): boolean {
+    return this.#router.neighbours.some((each) => {
+      if (each.iface !== iface || !isUsable(each.cost)) return false
+      const nodes = this.#byPlace.get(placeOf(iface, each.address))
+      return nodes === undefined || nodes.has(prefix)
+    })
+  }
+
+  #changed(change: RoutingChange): void {
+    if (change.kind === 'restarted') this.#clear()
+    else if (change.kind === 'route') this.#routeChanged(change.route, change.change === 'flushed')
+  }
+
+  #routeChanged(route: Route, isFlushed: boolean): void {
+    const key = `${route.via}%${route.iface} ${route.prefix} ${route.from}`
+    const before = this.#routes.get(key)
+    const after = isFlushed ? undefined : this.#nodeRoute(route)
+    if (before) this.#count(before, -1)
+    if (after) {
+      this.#routes.set(key, after)
+      this.#count(after, 1)
+    } else this.#routes.delete(key)
+  }
+
+  #nodeRoute({ prefix, iface, via, metric, refmetric, installed }: Route): NodeRoute | undefined {
+    if (!isUsable(metric)) return undefined
+    const node = prefixOfCidr(this.#network, prefix)
+    if (!node.ok || node.value === '' || node.value === this.#own) return undefined
+    const isDirect = isOriginatedByNextHop({ refmetric })
+    return { prefix: node.value, iface, installed, isDirect, place: placeOf(iface, via) }
+  }
+
+  #count({ prefix, iface, installed, isDirect, place }: NodeRoute, by: 1 | -1): void {
+    if (installed) {
+      if (this.#installed.add(prefix, by)) this.#prefixes = undefined
+      this.#over.add(iface, by)
     }
-    return { installed, neighbours, countByIface, prefixes: [...installed.keys()] }
+    if (!isDirect) return
+    this.#neighbours.add(prefix, by)
+    const nodes = this.#byPlace.get(place) ?? new Counts<Prefix>()
+    nodes.add(prefix, by)
+    if (nodes.size === 0) this.#byPlace.delete(place)
+    else this.#byPlace.set(place, nodes)
+  }
+
+  #clear(): void {
+    for (const counts of [this.#installed, this.#over, this.#neighbours]) counts.clear()
+    this.#routes.clear()
+    this.#byPlace.clear()
+    this.#prefixes = undefined
+  }
+
+  [Symbol.dispose](): void {
+    this.#watching[Symbol.dispose]()
   }
 }
 
-interface Snapshot {
-  readonly installed: ReadonlyMap<Prefix, Route>
-  readonly neighbours: ReadonlySet<Prefix>
-  readonly countByIface: ReadonlyMap<string, number>
-  readonly prefixes: readonly Prefix[]
+const placeOf = (iface: string, address: string): string => `${address}%${iface}`
+
+/** How often each thing is there. */
+class Counts<Thing> {
+  readonly #counts = new Map<Thing, number>()
+
+  get size(): number {
+    return this.#counts.size
+  }
+
+  has(thing: Thing): boolean {
+    return this.#counts.has(thing)
+  }
+
+  get(thing: Thing): number {
+    return this.#counts.get(thing) ?? 0
+  }
+
+  keys(): IterableIterator<Thing> {
+    return this.#counts.keys()
+  }
+
+  clear(): void {
+    this.#counts.clear()
+  }
+
+  /** @returns whether it came, or went */
+  add(thing: Thing, by: 1 | -1): boolean {
+    const count = this.get(thing) + by
+    if (count > 0) this.#counts.set(thing, count)
+    else this.#counts.delete(thing)
+    return count === 0 || (by === 1 && count === 1)
+  }
 }

@@ -59,7 +59,7 @@ export class NodeSettings {
   }
 
   /** @param countries where we and others are, as far as that is known */
-  tunnels(countries: Pick<Advertisement, 'country' | 'countryOf'>): TunnelSettings {
+  tunnels(countries: Pick<Advertisement, 'country' | 'countryOf' | 'isBeingLocated'>): TunnelSettings {
     const { options, identity } = this.#sources
     const config = this.#sources.config()
     const { network } = identity().authority
@@ -69,11 +69,12 @@ export class NodeSettings {
       neighbours: new Set(options.neighbours),
       disabledProtocols: options.disabledProtocols,
       allowsIpv6: this.allowsIpv6,
-      hasServers: this.servers.length > 0,
+      helloIntervalMs: config.helloIntervalMs,
       registryPrefix: config.registryPrefix,
       sameCountry: config.sameCountry,
       ownCountry: countries.country,
       countryOf: (address) => countries.countryOf(address),
+      isBeingLocated: (address) => countries.isBeingLocated(address),
       isInside: (host) => isInside(network, host),
     }
   }

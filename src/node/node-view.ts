@@ -3,6 +3,8 @@ import type { NetworkConfig } from '../core/config/network-config.ts'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
 import type { MulticastReply, RouteReply, StatusReply, TunnelReply } from '../core/control/replies.ts'
 import { renewalDueMs } from '../core/crypto/certificate.ts'
+import { isConnected } from '../core/tunnels/bootstrap.ts'
+import { ANYONE } from '../core/tunnels/decisions.ts'
 import { formatAddressList, type PeerAddress } from '../core/values/address-list.ts'
 import { ipv4RangeLength } from '../core/values/ipv4-payload.ts'
 import { numberOfVersion } from '../core/values/network-version.ts'
@@ -14,8 +16,8 @@ import type { Identity } from './identity.ts'
 import type { NeighbourProbe } from './neighbour-probe.ts'
 import type { RoutedNodes } from './network-view.ts'
 import type { Neighbour, Route, Router } from './routing/router.ts'
-import type { Membership } from './start/membership.ts'
 import type { TunnelInfo } from './tunnels/tunnel-info.ts'
+import type { Tunnels } from './tunnels/tunnels.ts'
 
 /** Where the answers come from. */
 export interface NodeViewSources {
@@ -23,7 +25,7 @@ export interface NodeViewSources {
   readonly config: () => NetworkConfig
   readonly router: Pick<Router, 'neighbours' | 'routes'>
   readonly nodes: RoutedNodes
-  readonly tunnels: Pick<Membership, 'list' | 'peers'>
+  readonly tunnels: Pick<Tunnels, 'list' | 'cutOff'>
   readonly advertised: () => readonly PeerAddress[]
   readonly registry: Pick<RegistryClient, 'contact'>
   readonly probe: Pick<NeighbourProbe, 'run'>
@@ -33,6 +35,8 @@ export interface NodeViewSources {
   /** Undefined: without `--multicast`. */
   readonly multicast: () => MulticastReply | undefined
   readonly uptimeMs: () => number
+  /** Wall clock. */
+  readonly nowMs: () => number
 }
 
 /** What `re6st` shows of a node. */
@@ -56,12 +60,16 @@ function statusOf({
   const { network } = authority
   const { registryPrefix, ...settings } = config()
   const own = certificate.prefix
-  const nodeReachable = registryPrefix === own || nodes.isReachable(registryPrefix)
+  const connected = isConnected(own, registryPrefix, {
+    isReachable: (prefix) => nodes.isReachable(prefix),
+    reachesAnybody: nodes.size > 0,
+  })
   const number = numberOfVersion(settings.version)
   return {
     version: VERSION,
     protocol: PROTOCOL,
-    connected: nodeReachable || tunnels.peers().includes(registryPrefix),
+    connected,
+    cutOff: connected ? null : cutOffOf(tunnels, rest.nowMs()),
     uptimeSeconds: Math.floor(rest.uptimeMs() / 1000),
     name: certificate.subnetName,
     address,
@@ -72,7 +80,7 @@ function statusOf({
     registry: {
       url: rest.registryUrl,
       node: subnetNameOf(registryPrefix),
-      nodeReachable,
+      nodeReachable: registryPrefix === own || nodes.isReachable(registryPrefix),
       lastAnswer: registry.contact.lastAnswerMs === undefined ? null : time(registry.contact.lastAnswerMs),
       lastError: registry.contact.lastError ?? null,
     },
@@ -95,6 +103,24 @@ function statusOf({
     },
     sourceSpecificRoutes: rest.sourceSpecificRoutes,
     multicast: rest.multicast() ?? null,
+  }
+}
+
+/** Since when we are cut off, and what we do about it. */
+function cutOffOf(tunnels: NodeViewSources['tunnels'], nowMs: number): StatusReply['cutOff'] {
+  const { cutOff } = tunnels
+  const own = tunnels.list().filter(({ direction }) => direction === 'client')
+  const peersOf = (state: TunnelInfo['state']) =>
+    own.flatMap((tunnel) =>
+      tunnel.state === state ? [tunnel.prefix === undefined ? ANYONE : subnetNameOf(tunnel.prefix)] : [],
+    )
+  const nextAskMs = cutOff?.nextAskMs ?? nowMs
+  return {
+    // Just now, if it has not been noticed yet.
+    since: time(cutOff?.sinceMs ?? nowMs),
+    connecting: peersOf('connecting'),
+    tunnels: peersOf('up'),
+    registryAskedAt: Number.isFinite(nextAskMs) ? time(Math.max(nextAskMs, nowMs)) : null,
   }
 }
 

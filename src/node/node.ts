@@ -54,7 +54,7 @@ export async function startNode(
   const links = prepareLinks({ ...shared, foundation })
   const { router, nodes, transport } = links
   const membership = await joinOthers({ ...shared, foundation, links })
-  const { settings, advertisement, messages, tunnels, single, probe } = membership
+  const { settings, advertisement, messages, tunnels, probe } = membership
 
   const routerSettings = () => settings.router(nodeIpv4.own, cache.peers().length)
   transport.configure(settings.transport)
@@ -108,7 +108,7 @@ export async function startNode(
       config: () => configuration.config,
       router,
       nodes,
-      tunnels: membership,
+      tunnels,
       advertised: () => advertisement.addresses,
       registry,
       probe,
@@ -117,17 +117,17 @@ export async function startNode(
       sourceSpecificRoutes: sourceSpecific,
       multicast: () => (options.multicast ? (multicast?.status ?? NOT_STARTED) : undefined),
       uptimeMs: () => clock.monotonicMs() - startedMs,
+      nowMs: () => clock.now(),
     }),
   )
-  if (single) single.start()
-  else void advertisement.located().then(() => tunnels.start())
+  void advertisement.located().then(() => tunnels.start())
   log.info({ address: identity.current.address, peer: subnetNameOf(identity.prefix) }, 'the node runs')
   cleanUp.defer(() => stopping.abort(new Error('the node stops')))
   const running = cleanUp.move()
   return {
     ended,
     status: () =>
-      `${identity.current.address}: ${counted(membership.peers().length, 'tunnel')}, ${counted(nodes.size, 'node')} reachable`,
+      `${identity.current.address}: ${counted(tunnels.peers().length, 'tunnel')}, ${counted(nodes.size, 'node')} reachable`,
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   }
 }

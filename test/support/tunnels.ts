@@ -1,7 +1,6 @@
 import type { Neighbour } from '../../src/node/routing/router.ts'
 import type { ClientSpec } from '../../src/node/transport/transport.ts'
 import type { TunnelComponents } from '../../src/node/tunnels/components.ts'
-import { type Clock, systemClock } from '../../src/platform/clock.ts'
 
 /** A transport whose client tunnels do what the test says. */
 export interface RecordingTransport {
@@ -40,6 +39,7 @@ export const neighboursOn = (...ifaces: string[]): Neighbour[] =>
 export const routerWith = (neighbours: readonly Neighbour[]): TunnelComponents['router'] => ({
   neighbours,
   routes: [],
+  isRunning: true,
   addInterface: async () => {},
   removeInterface: async () => {},
   leaveInterface: async () => {},
@@ -47,26 +47,3 @@ export const routerWith = (neighbours: readonly Neighbour[]): TunnelComponents['
   remembers: () => false,
   watch: () => ({ [Symbol.dispose]() {} }),
 })
-
-/** A clock whose timers end when the test says. */
-export interface HeldClock extends Clock {
-  /** Timers that have not ended, the last begun last. */
-  readonly timers: (() => void)[]
-}
-
-/** @returns a clock that begins now, and whose timers the test ends */
-export function heldClock(): HeldClock {
-  const timers: (() => void)[] = []
-  return {
-    ...systemClock,
-    timers,
-    after(_, action) {
-      timers.push(action)
-      return {
-        [Symbol.dispose]() {
-          if (timers.includes(action)) timers.splice(timers.indexOf(action), 1)
-        },
-      }
-    },
-  }
-}

@@ -12,8 +12,10 @@ export type ControlRequest = 'list' | 'status' | 'tunnels' | 'routes' | 'probe'
 export interface StatusReply {
   readonly version: string
   readonly protocol: number
-  /** Whether there is a way to the registry's node, or we are it. */
+  /** Whether there is a route to the registry's node; on that node, to any other. */
   readonly connected: boolean
+  /** What a node does that is not; null: it is. */
+  readonly cutOff: CutOffReply | null
   readonly uptimeSeconds: number
   /** Subnet name, e.g. `5/16`. */
   readonly name: string
@@ -54,6 +56,17 @@ export interface StatusReply {
   readonly sourceSpecificRoutes: boolean
   /** Null: the node runs without `--multicast`. */
   readonly multicast: MulticastReply | null
+}
+
+/** A node that is cut off from the registry's node. */
+export interface CutOffReply {
+  readonly since: string
+  /** Subnet names of the peers to which it makes tunnels; `anyone`: whoever answers (`--client`). */
+  readonly connecting: readonly string[]
+  /** Those to which it has tunnels: routing has heard nobody there yet, or they are cut off themselves. */
+  readonly tunnels: readonly string[]
+  /** When the registry is asked for help again; null: it is being asked. */
+  readonly registryAskedAt: string | null
 }
 
 /** How multicast is routed. */

@@ -1,14 +1,27 @@
 import type { Random } from '../random.ts'
+import type { Prefix } from '../values/prefix.ts'
+import type { CutOff, NetworkView } from './decisions.ts'
 
 /** Delays of asking the registry again, while we are cut off. */
 const RETRY_MIN_MS = 1_000
 const RETRY_MAX_MS = 60_000
-/** Others are cut off with us: not all ask at once. */
-const SPREAD_MS = 15_000
+/** Others are cut off with us: not all ask in the same moment, and a way may be found until then. */
+const SPREAD_MS = 2_000
 
-/** When the registry is asked for a peer: while we are cut off from the part of the network that has its node. */
+/**
+ * Whether we belong to the part of the network that has the registry's node: packets find a way to it; on that node,
+ * to anybody.
+ */
+export const isConnected = (
+  own: Prefix,
+  registryPrefix: Prefix,
+  view: Pick<NetworkView, 'isReachable' | 'reachesAnybody'>,
+): boolean => (registryPrefix === own ? view.reachesAnybody : view.isReachable(registryPrefix))
+
+/** When the registry is asked: while we are cut off from the part of the network that has its node. */
 export class Bootstrap {
   readonly #random: Random
+  #cutOffSinceMs: number | undefined
   #nextMs: number | undefined
   #isAsking = false
   #delayMs = RETRY_MIN_MS
@@ -22,8 +35,14 @@ export class Bootstrap {
     return this.#isAsking ? Number.POSITIVE_INFINITY : (this.#nextMs ?? Number.POSITIVE_INFINITY)
   }
 
+  get cutOff(): CutOff | undefined {
+    const sinceMs = this.#cutOffSinceMs
+    return sinceMs === undefined ? undefined : { sinceMs, nextAskMs: this.nextMs }
+  }
+
   /** We are not cut off. */
   connected(): void {
+    this.#cutOffSinceMs = undefined
     this.#nextMs = undefined
     this.#delayMs = RETRY_MIN_MS
   }
@@ -34,10 +53,10 @@ export class Bootstrap {
     this.#delayMs = RETRY_MIN_MS
   }
 
-  /** We are cut off. @param isAlone whether there is no tunnel at all @returns whether to ask now: that is begun with it */
+  /** We are cut off. @param isAlone whether we reach nobody @returns whether to ask now: that is begun with it */
   begin(isAlone: boolean, nowMs: number): boolean {
+    this.#cutOffSinceMs ??= nowMs
     if (this.#isAsking) return false
-    // Alone: at once. With others: at a random time, unless it is the start of all.
     this.#nextMs ??= isAlone ? nowMs : nowMs + this.#random.next() * SPREAD_MS
     if (nowMs < this.#nextMs) return false
     this.#nextMs = nowMs

@@ -1,7 +1,19 @@
 import { type Random, shuffled } from '../random.ts'
 import type { PeerAddress } from '../values/address-list.ts'
 import type { Prefix } from '../values/prefix.ts'
-import { Bootstrap } from './bootstrap.ts'
+import { Bootstrap, isConnected } from './bootstrap.ts'
+import {
+  ANYONE,
+  type Circumstance,
+  type CutOff,
+  type NetworkView,
+  type ProposedPeer,
+  type TunnelDecision,
+  type TunnelStrategy,
+  type TunnelTarget,
+} from './decisions.ts'
+import { FailedPeers } from './failed-peers.ts'
+import { NO_NEIGHBOUR, patienceMs, Usage } from './patience.ts'
 import type { TunnelSettings } from './settings.ts'
 import { crossesBorder, isWaitingForCountry, usableAddresses } from './usable-addresses.ts'
 
@@ -9,77 +21,63 @@ import { crossesBorder, isWaitingForCountry, usableAddresses } from './usable-ad
  * Which tunnels a node makes. Everyone makes a few to others chosen at random: a random graph of constant degree is
  * connected with overwhelming probability, has a diameter of about log N, and survives the loss of a large part of its
  * nodes, while no node knows more than its routing table.
- *
- * This decides and does nothing: it is told what happened, and asked what to do. Decisions that are taken are
- * remembered as begun; their outcome must be told.
  */
-
-/** What is seen of the network. */
-export interface NetworkView {
-  /** Whether there is a route to the node. */
-  isReachable(prefix: Prefix): boolean
-  /** Whether it is one hop away: over a tunnel in either direction, or a LAN. */
-  isNeighbour(prefix: Prefix): boolean
-  /** A node to which there is a route, at random. */
-  sampleReachable(random: Random): Prefix | undefined
-  /** How many nodes are routed over the client tunnel to this peer. */
-  nodesOver(prefix: Prefix): number
-  /** Known addresses of a node, in the order in which to try them. */
-  addressesOf(prefix: Prefix): readonly PeerAddress[]
-  /** Nodes with known addresses. */
-  cachedPeers(): readonly Prefix[]
-}
-
-/** What to do. */
-export type TunnelDecision =
-  /** Make a client tunnel. Its outcome: `tunnelUp`, or `tunnelDown`. */
-  | { readonly kind: 'connect'; readonly prefix: Prefix; readonly addresses: readonly PeerAddress[] }
-  /** End a client tunnel when nothing uses it any more. Its outcome: `tunnelDown`, or `tunnelKept`. */
-  | { readonly kind: 'close'; readonly prefix: Prefix; readonly reason: string }
-  /** End a client tunnel that must not be, whoever uses it. Its outcome: `tunnelDown`. */
-  | { readonly kind: 'close-now'; readonly prefix: Prefix; readonly reason: string }
-  /** Ask a peer for its addresses. Its outcome, if any: `addressesLearnt`. */
-  | { readonly kind: 'ask-addresses'; readonly prefix: Prefix }
-  /** Ask the registry for a peer. Its outcome: `bootstrapAnswered`. */
-  | { readonly kind: 'ask-registry' }
 
 /** A client tunnel that was begun. */
 interface Tunnel {
   state: 'connecting' | 'up' | 'closing'
+  readonly begunMs: number
+  readonly usage: Usage
   /** Whether its addresses were old ones: then the peer is asked when they fail. */
   readonly fromCache: boolean
-  /** Begun with a certificate that we have no more: that it fails says nothing of the peer. */
+  /** Begun in other circumstances: that it fails says nothing of the peer. */
   isOutdated: boolean
   readonly addresses: readonly PeerAddress[]
 }
 
-/** How many client tunnels a node makes to which nobody connects: it only takes from the network. */
-const UNREACHABLE_CLIENT_COUNT = 2
+/** A peer that has made tunnels to us. */
+interface Client {
+  count: number
+  readonly usage: Usage
+}
+
+/** A peer that has just said its addresses, or that the registry proposes. */
+interface Proposal {
+  readonly addresses: readonly PeerAddress[]
+  readonly isFromRegistry: boolean
+}
+
+/** How many client tunnels a node makes that serves nobody: it only takes from the network. */
+const TAKER_CLIENT_COUNT = 2
 /** How long a peer may take to say its addresses: a handshake, and an answer. */
 const ADDRESS_TIMEOUT_MS = 10_000
 /** How many nodes are drawn to find one that is not a neighbour: in a small network most are. */
 const SAMPLES = 32
+/** From the first packet to a tunnel that carries routes, if all is well: what it takes beside the peer's own hello. */
+const HOPE_MS = 5_000
 
-/** Decides about the client tunnels of one node. */
-export class TunnelPolicy {
+/** Decides about the tunnels of a node that makes some to peers chosen at random. */
+export class TunnelPolicy implements TunnelStrategy {
   readonly #own: Prefix
   readonly #random: Random
   #settings: TunnelSettings
   readonly #tunnels = new Map<Prefix, Tunnel>()
-  readonly #clients = new Map<Prefix, number>()
-  /** Whether anybody connected to us since the refresh before the last. */
+  readonly #clients = new Map<Prefix, Client>()
+  /** Whether anybody connected to us in this time between two tries of everything, or the one before. */
   #wasReached = false
-  /** Peers that were asked for their addresses, and until when the answer counts. */
+  /** Peers that were asked for their addresses, and when. */
   readonly #asked = new Map<Prefix, number>()
-  /** Peers whose addresses all failed: not again before the next refresh. */
-  readonly #failed = new Set<Prefix>()
-  /** Peers whose cached addresses failed: to be asked for new ones. */
-  readonly #outdated = new Set<Prefix>()
+  readonly #failed = new FailedPeers()
   /** Peers whose tunnels could not be closed: not again before the next refresh. */
   readonly #kept = new Set<Prefix>()
-  /** Peers that have just said their addresses, or that the registry proposed. */
-  readonly #proposed = new Map<Prefix, readonly PeerAddress[]>()
+  readonly #proposed = new Map<Prefix, Proposal>()
+  /** When one tunnel is replaced. */
   #refreshMs: number
+  /** When peers that failed may be tried again. */
+  #retryMs: number
+  #hasNewTunnel = false
+  /** When something is due that was not at the last decision. */
+  #wakeMs = Number.POSITIVE_INFINITY
   readonly #bootstrap: Bootstrap
 
   constructor(own: Prefix, settings: TunnelSettings, random: Random, nowMs: number) {
@@ -87,8 +85,8 @@ export class TunnelPolicy {
     this.#settings = settings
     this.#random = random
     this.#bootstrap = new Bootstrap(random)
-    // The first refresh at a random time: nodes that start together do not replace tunnels together.
-    this.#refreshMs = nowMs + settings.refreshMs * (0.5 + random.next() / 2)
+    this.#refreshMs = this.#nextRefreshMs(nowMs)
+    this.#retryMs = nowMs + settings.refreshMs
   }
 
   /** Other limits: nothing that runs is ended for them. */
@@ -96,116 +94,161 @@ export class TunnelPolicy {
     this.#settings = settings
   }
 
-  /** We have another certificate: who refused the one before may take this one. */
-  identityRenewed(): void {
-    this.#failed.clear()
-    for (const tunnel of this.#tunnels.values()) tunnel.isOutdated = true
+  get cutOff(): CutOff | undefined {
+    return this.#bootstrap.cutOff
   }
 
-  /** Our clock was set: certificates that were not valid may be now. */
-  clockSet(): void {
-    this.#failed.clear()
-  }
-
-  /**
-   * This machine's own network has changed (an address, the default route, a link, the return from suspend): whoever
-   * failed before is tried anew, the registry is asked at once. What is being made from the old place says nothing.
-   */
-  networkChanged(): void {
-    this.#failed.clear()
-    for (const tunnel of this.#tunnels.values()) tunnel.isOutdated = true
+  circumstancesChanged(what: Circumstance): void {
+    this.#failed.forgive()
+    for (const { usage } of [...this.#tunnels.values(), ...this.#clients.values()]) usage.forgive()
+    if (what === 'network' || what === 'identity')
+      for (const tunnel of this.#tunnels.values()) tunnel.isOutdated = true
     this.#bootstrap.again()
   }
 
-  tunnelUp(prefix: Prefix): void {
-    const tunnel = this.#tunnels.get(prefix)
+  tunnelUp(target: TunnelTarget): void {
+    if (target === ANYONE) return
+    const tunnel = this.#tunnels.get(target)
     // Nothing worked before, and now it does: it was not the peers that failed.
-    if (this.#isAlone) this.#failed.clear()
+    if (!this.#hasTunnels) this.#failed.includeUnreached()
     if (tunnel?.state === 'connecting') tunnel.state = 'up'
-    this.#failed.delete(prefix)
+    this.#failed.include(target)
+    this.#hasNewTunnel = true
   }
 
-  /** A client tunnel ended, or could not be made. */
-  tunnelDown(prefix: Prefix, isReachable: boolean): void {
-    const tunnel = this.#tunnels.get(prefix)
-    if (!tunnel) return
-    this.#tunnels.delete(prefix)
-    this.#kept.delete(prefix)
-    if (tunnel.state !== 'connecting' || tunnel.isOutdated) return
+  tunnelDown(target: TunnelTarget, isReachable: boolean): void {
+    const tunnel = target === ANYONE ? undefined : this.#tunnels.get(target)
+    if (target === ANYONE || !tunnel) return
+    this.#tunnels.delete(target)
+    this.#kept.delete(target)
+    if (tunnel.state === 'closing' || tunnel.isOutdated) return
+    if (tunnel.state === 'up') {
+      // A server that lets us in and hangs up at once, say: it would do so again.
+      if (!tunnel.usage.wasUsed) this.#failed.wasUseless(target)
+      return
+    }
     // Old addresses may be wrong by now: ask before giving up, those that must be neighbours as soon as they are seen.
-    if (tunnel.fromCache && (isReachable || this.#settings.neighbours.has(prefix))) this.#outdated.add(prefix)
-    else this.#failed.add(prefix)
+    if (tunnel.fromCache && (isReachable || this.#settings.neighbours.has(target)))
+      this.#failed.addOutdated(target)
+    else this.#failed.exclude(target)
   }
 
-  /** A client tunnel that was to be closed is still in use: it stays, at least until the next refresh. */
-  tunnelKept(prefix: Prefix): void {
-    const tunnel = this.#tunnels.get(prefix)
-    if (tunnel?.state !== 'closing') return
+  tunnelKept(target: TunnelTarget): void {
+    const tunnel = target === ANYONE ? undefined : this.#tunnels.get(target)
+    if (target === ANYONE || tunnel?.state !== 'closing') return
     tunnel.state = 'up'
-    this.#kept.add(prefix)
+    this.#kept.add(target)
   }
 
-  /** A peer made a tunnel to one of our servers. */
   clientUp(prefix: Prefix): void {
-    if (this.#isAlone) this.#failed.clear()
+    if (!this.#hasTunnels) this.#failed.includeUnreached()
     this.#wasReached = true
-    this.#clients.set(prefix, (this.#clients.get(prefix) ?? 0) + 1)
+    const client = this.#clients.get(prefix)
+    if (client) client.count += 1
+    // A new tunnel has its own time; of the old one, nothing is known any more.
+    this.#clients.set(prefix, { count: client?.count ?? 1, usage: new Usage() })
   }
 
   clientDown(prefix: Prefix): void {
-    const count = (this.#clients.get(prefix) ?? 0) - 1
-    if (count > 0) this.#clients.set(prefix, count)
+    const client = this.#clients.get(prefix)
+    if (client && client.count > 1) client.count -= 1
     else this.#clients.delete(prefix)
   }
 
-  /** A peer said its addresses. */
   addressesLearnt(prefix: Prefix, addresses: readonly PeerAddress[]): void {
     if (!this.#asked.delete(prefix)) return
-    this.#failed.delete(prefix)
-    this.#proposed.set(prefix, addresses)
+    this.#failed.include(prefix)
+    this.#proposed.set(prefix, { addresses, isFromRegistry: false })
   }
 
-  /** The registry proposed a peer, or could not be asked, or knew none. */
-  bootstrapAnswered(
-    peer: { readonly prefix: Prefix; readonly addresses: readonly PeerAddress[] } | undefined,
-    nowMs: number,
-  ): void {
+  registryAnswered(peer: ProposedPeer | undefined, nowMs: number): void {
     this.#bootstrap.answered(nowMs)
-    // Nobody else can help: what failed before may work now.
-    if (peer === undefined) return this.#failed.clear()
-    if (peer.prefix === this.#own) return
+    const isNews =
+      peer !== undefined && peer.prefix !== this.#own && this.#failed.uselessCount(peer.prefix) === 0
     // It has just answered the registry: also one that failed when our own connection was down.
-    this.#failed.delete(peer.prefix)
-    this.#proposed.set(peer.prefix, peer.addresses)
+    if (isNews) this.#failed.include(peer.prefix)
+    // Nobody else can help: what failed before may work now.
+    else this.#failed.includeAll()
+    if (peer !== undefined && peer.prefix !== this.#own)
+      this.#proposed.set(peer.prefix, { addresses: peer.addresses, isFromRegistry: true })
   }
 
-  /** What to do now. Call it whenever something has happened, and at `nextWakeMs`. */
-  decide(view: NetworkView, nowMs: number): TunnelDecision[] {
-    const decisions = [...this.#closeAcrossBorders(), ...this.#closeDuplicates()]
-    if (nowMs >= this.#refreshMs) decisions.push(...this.#refresh(view, nowMs))
-    for (const [prefix, untilMs] of this.#asked)
-      if (nowMs >= untilMs + ADDRESS_TIMEOUT_MS) {
-        this.#asked.delete(prefix)
-        // A question is lost easily where a route has just come: those that must be neighbours are asked again.
-        if (!this.#settings.neighbours.has(prefix)) this.#failed.add(prefix)
-      }
+  decide(view: NetworkView, nowMs: number): readonly TunnelDecision[] {
+    this.#wakeMs = Number.POSITIVE_INFINITY
+    const decisions = [
+      ...this.#failUnused(view, nowMs),
+      ...this.#closeAcrossBorders(),
+      ...this.#closeDuplicates(view),
+    ]
+    if (this.#hasNewTunnel) this.#refreshMs = this.#nextRefreshMs(nowMs)
+    this.#hasNewTunnel = false
+    if (this.#isDue(this.#retryMs, nowMs)) {
+      this.#retryMs = nowMs + this.#settings.refreshMs
+      this.#failed.refresh()
+      this.#wasReached = this.#clients.size > 0
+    }
+    if (this.#isDue(this.#refreshMs, nowMs)) decisions.push(...this.#refresh(view, nowMs))
+    for (const [prefix, askedMs] of this.#asked) {
+      if (!this.#isDue(askedMs + ADDRESS_TIMEOUT_MS, nowMs)) continue
+      this.#asked.delete(prefix)
+      // A question is lost easily where a route has just come: those that must be neighbours are asked again.
+      if (!this.#settings.neighbours.has(prefix)) this.#failed.exclude(prefix)
+    }
     decisions.push(...this.#connect(view, nowMs), ...this.#askRegistry(view, nowMs))
     return decisions
   }
 
-  /** When `decide` should be called at the latest, if nothing happens before. */
   get nextWakeMs(): number {
-    const asked = [...this.#asked.values()].map((untilMs) => untilMs + ADDRESS_TIMEOUT_MS)
-    return Math.min(this.#refreshMs, ...asked, this.#bootstrap.nextMs)
+    const asked = [...this.#asked.values()].map((askedMs) => askedMs + ADDRESS_TIMEOUT_MS)
+    return Math.min(this.#wakeMs, this.#retryMs, this.#refreshMs, ...asked, this.#bootstrap.nextMs)
+  }
+
+  /** At a random time: nodes that start together do not replace tunnels together. */
+  #nextRefreshMs(nowMs: number): number {
+    return nowMs + this.#settings.refreshMs * (0.5 + this.#random.next() / 2)
+  }
+
+  /** Whether the time has come; if not, it is remembered as one at which to decide. */
+  #isDue(atMs: number, nowMs: number): boolean {
+    if (nowMs < atMs) this.#wakeMs = Math.min(this.#wakeMs, atMs)
+    return nowMs >= atMs
+  }
+
+  /** A tunnel counts while routing has a usable neighbour behind it. */
+  *#failUnused(view: NetworkView, nowMs: number): Generator<TunnelDecision> {
+    const { helloIntervalMs } = this.#settings
+    const hasFailed = (usage: Usage, isUsable: boolean, patience: number) => {
+      usage.look(isUsable, nowMs)
+      if (!view.isRouting) usage.forgive()
+      const { unusedSinceMs } = usage
+      return unusedSinceMs !== undefined && this.#isDue(unusedSinceMs + patience, nowMs)
+    }
+    for (const [prefix, tunnel] of this.#tunnels) {
+      if (tunnel.state !== 'up') continue
+      const isUsable = view.isTunnelUsable(prefix)
+      if (isUsable) this.#failed.isUseful(prefix)
+      const patience = patienceMs(helloIntervalMs, this.#failed.uselessCount(prefix))
+      if (!hasFailed(tunnel.usage, isUsable, patience)) continue
+      tunnel.state = 'closing'
+      this.#failed.wasUseless(prefix)
+      yield { kind: 'give-up', target: prefix, reason: NO_NEIGHBOUR }
+    }
+    for (const [prefix, { usage }] of this.#clients) {
+      // Whoever made the tunnel finds out for itself first, if it looks.
+      const patience = patienceMs(helloIntervalMs) + helloIntervalMs
+      if (!hasFailed(usage, view.isClientUsable(prefix), patience)) continue
+      usage.forgive()
+      yield { kind: 'drop-client', prefix, reason: NO_NEIGHBOUR }
+    }
   }
 
   /** Never two tunnels with one peer: of two that connected to each other, the smaller prefix gives up its own. */
-  *#closeDuplicates(): Generator<TunnelDecision> {
+  *#closeDuplicates(view: NetworkView): Generator<TunnelDecision> {
     for (const [prefix, tunnel] of this.#tunnels) {
       if (tunnel.state === 'closing' || !this.#clients.has(prefix) || this.#own > prefix) continue
-      if (this.#kept.has(prefix)) continue
+      if (this.#kept.has(prefix) || !view.isClientUsable(prefix)) continue
       tunnel.state = 'closing'
-      yield { kind: 'close', prefix, reason: 'the peer has a tunnel to us' }
+      yield { kind: 'close', target: prefix, reason: 'the peer has a tunnel to us' }
     }
   }
 
@@ -216,39 +259,35 @@ export class TunnelPolicy {
       if (tunnel.state !== 'up') continue
       if (!tunnel.addresses.every((address) => crossesBorder(this.#settings, address))) continue
       tunnel.state = 'closing'
-      yield { kind: 'close-now', prefix, reason: 'the peer is in another country' }
+      yield { kind: 'close-now', target: prefix, reason: 'the peer is in another country' }
     }
   }
 
   /** Replaces the tunnel over which the fewest nodes are routed, if there is somebody else to connect to. */
   *#refresh(view: NetworkView, nowMs: number): Generator<TunnelDecision> {
-    this.#refreshMs = nowMs + this.#settings.refreshMs
-    this.#wasReached = this.#clients.size > 0
-    this.#failed.clear()
-    this.#outdated.clear()
+    this.#refreshMs = this.#nextRefreshMs(nowMs)
     this.#kept.clear()
     const up = [...this.#tunnels].filter(([, { state }]) => state === 'up').map(([prefix]) => prefix)
     if (up.length < this.#clientCount() || this.#distant(view) === undefined) return
-    const wanted = up.filter((prefix) => !this.#settings.neighbours.has(prefix))
-    const candidates = wanted.length > 0 ? wanted : up
+    // Never one to a peer that must be a neighbour: it would be made again at once.
+    const candidates = up.filter((prefix) => !this.#settings.neighbours.has(prefix))
     const [least] = shuffled(this.#random, candidates).sort(
       (one, other) => view.nodesOver(one) - view.nodesOver(other),
     )
     const tunnel = least === undefined ? undefined : this.#tunnels.get(least)
     if (least === undefined || !tunnel) return
     tunnel.state = 'closing'
-    yield { kind: 'close', prefix: least, reason: 'replaced: the fewest nodes are routed over it' }
+    yield { kind: 'close', target: least, reason: 'replaced: the fewest nodes are routed over it' }
   }
 
   *#connect(view: NetworkView, nowMs: number): Generator<TunnelDecision> {
-    let missing =
-      this.#clientCount() - [...this.#tunnels.values()].filter(({ state }) => state !== 'closing').length
-    for (const prefix of this.#candidates(view, missing)) {
-      // Those that must be neighbours have their tunnel even if it is one too many.
-      if (missing <= 0 && !this.#settings.neighbours.has(prefix)) return
-      const proposed = this.#proposed.get(prefix)
+    const count = this.#clientCount()
+    let missing = count - [...this.#tunnels.values()].filter(({ state }) => state !== 'closing').length
+    for (const { prefix, mayExceed } of this.#candidates(view, missing, nowMs)) {
+      if (missing <= 0 && !mayExceed) return
+      const proposed = this.#proposed.get(prefix)?.addresses
       this.#proposed.delete(prefix)
-      const known = proposed ?? (this.#outdated.delete(prefix) ? [] : view.addressesOf(prefix))
+      const known = proposed ?? (this.#failed.takeOutdated(prefix) ? [] : view.addressesOf(prefix))
       const addresses = usableAddresses(this.#settings, known)
       // Whoever knows where it is has been asked; the peer itself could not say more.
       const isWaiting = (address: PeerAddress) => isWaitingForCountry(this.#settings, address)
@@ -256,15 +295,17 @@ export class TunnelPolicy {
       if (addresses.length > 0) {
         this.#tunnels.set(prefix, {
           state: 'connecting',
+          begunMs: nowMs,
+          usage: new Usage(),
           fromCache: proposed === undefined,
           isOutdated: false,
           addresses,
         })
         this.#asked.delete(prefix)
-        yield { kind: 'connect', prefix, addresses }
+        yield { kind: 'connect', target: prefix, addresses }
         missing -= 1
       } else if (proposed !== undefined || !view.isReachable(prefix)) {
-        this.#failed.add(prefix)
+        this.#failed.exclude(prefix)
       } else {
         this.#asked.set(prefix, nowMs)
         yield { kind: 'ask-addresses', prefix }
@@ -274,43 +315,70 @@ export class TunnelPolicy {
     }
   }
 
-  /** Whom to connect to, the first ones first. */
-  *#candidates(view: NetworkView, missing: number): Generator<Prefix> {
+  /** Whom to connect to, the first ones first; some even if there are enough tunnels. */
+  *#candidates(
+    view: NetworkView,
+    missing: number,
+    nowMs: number,
+  ): Generator<{ readonly prefix: Prefix; readonly mayExceed: boolean }> {
     const { neighbours } = this.#settings
     for (const prefix of neighbours) {
-      const isKnown = !this.#outdated.has(prefix) && view.addressesOf(prefix).length > 0
+      const isKnown = !this.#failed.isOutdated(prefix) && view.addressesOf(prefix).length > 0
       const canBeTried = isKnown || this.#proposed.has(prefix) || view.isReachable(prefix)
-      if (canBeTried && this.#isFree(prefix, view)) yield prefix
+      if (canBeTried && this.#isFree(prefix, view)) yield { prefix, mayExceed: true }
     }
-    for (const prefix of [...this.#proposed.keys()]) {
-      // What the registry proposes helps only if we do not see it; who answered was asked because it is wanted.
-      if (this.#isFree(prefix, view)) yield prefix
-      else this.#proposed.delete(prefix)
+    const isCutOff = !this.#isConnected(view)
+    const rest: Prefix[] = []
+    for (const [prefix, { isFromRegistry }] of [...this.#proposed]) {
+      // What the registry proposes helps only if it is no neighbour; who answered was asked because it is wanted.
+      if (!this.#isFree(prefix, view) || (isFromRegistry && !isCutOff && missing <= 0))
+        this.#proposed.delete(prefix)
+      else if (this.#failed.uselessCount(prefix) > 0) rest.push(prefix)
+      else if (missing > 0 || (isFromRegistry && this.#mayExceed(nowMs)))
+        yield { prefix, mayExceed: isFromRegistry }
     }
-    for (const prefix of [...this.#outdated]) {
+    for (const prefix of this.#failed.outdated) {
       if (neighbours.has(prefix)) continue
-      if (this.#isFree(prefix, view) && view.isReachable(prefix)) yield prefix
-      else this.#outdated.delete(prefix)
+      if (this.#isFree(prefix, view) && view.isReachable(prefix)) yield { prefix, mayExceed: false }
+      else this.#failed.takeOutdated(prefix)
     }
-    if (!this.#isConnected(view)) {
+    if (isCutOff) {
       // Cut off, or at the start: whom we knew, and do not see.
-      for (const prefix of shuffled(this.#random, view.cachedPeers()))
-        if (this.#isFree(prefix, view) && !view.isReachable(prefix)) yield prefix
+      for (const prefix of this.#failed.inOrder([...shuffled(this.#random, view.cachedPeers()), ...rest]))
+        if (this.#isFree(prefix, view) && !view.isReachable(prefix)) yield { prefix, mayExceed: false }
     }
     for (let count = 0; count < missing; count++) {
       const prefix = this.#distant(view)
       if (prefix === undefined) return
-      yield prefix
+      yield { prefix, mayExceed: false }
     }
   }
 
-  /** A node that is not a neighbour, at random. */
+  /**
+   * Whether we who are cut off make a tunnel more than we should, since those that there are do not help: none of them
+   * is so young that it will soon, and there are not twice as many as there should be.
+   */
+  #mayExceed(nowMs: number): boolean {
+    const { helloIntervalMs } = this.#settings
+    const tunnels = [...this.#tunnels.values()]
+    const hopes = tunnels.flatMap(({ state, begunMs, usage }) => {
+      if (state === 'connecting') return [begunMs + HOPE_MS]
+      const since = state === 'up' && !usage.wasUsed ? usage.unusedSinceMs : undefined
+      return since === undefined ? [] : [since + helloIntervalMs + HOPE_MS]
+    })
+    return tunnels.length < 2 * this.#clientCount() && hopes.every((untilMs) => this.#isDue(untilMs, nowMs))
+  }
+
+  /** A node that is not a neighbour, at random; if it can be, one whose tunnels were of use. */
   #distant(view: NetworkView): Prefix | undefined {
+    const free: Prefix[] = []
     for (let sample = 0; sample < SAMPLES; sample++) {
       const prefix = view.sampleReachable(this.#random)
-      if (prefix !== undefined && this.#isFree(prefix, view)) return prefix
+      if (prefix === undefined || !this.#isFree(prefix, view)) continue
+      if (this.#failed.uselessCount(prefix) === 0) return prefix
+      free.push(prefix)
     }
-    return undefined
+    return this.#failed.inOrder(free)[0]
   }
 
   #isFree(prefix: Prefix, view: NetworkView): boolean {
@@ -319,38 +387,29 @@ export class TunnelPolicy {
       !this.#tunnels.has(prefix) &&
       !this.#clients.has(prefix) &&
       !this.#asked.has(prefix) &&
-      !this.#failed.has(prefix) &&
+      !this.#failed.isExcluded(prefix) &&
       !view.isNeighbour(prefix)
     )
   }
 
   *#askRegistry(view: NetworkView, nowMs: number): Generator<TunnelDecision> {
     if (this.#isConnected(view)) return this.#bootstrap.connected()
-    if (this.#bootstrap.begin(this.#isAlone, nowMs)) yield { kind: 'ask-registry' }
+    if (this.#bootstrap.begin(!view.reachesAnybody, nowMs)) yield { kind: 'ask-registry', forPeer: true }
   }
 
-  /** Whether there is no tunnel at all. */
-  get #isAlone(): boolean {
-    return this.#clients.size === 0 && ![...this.#tunnels.values()].some(({ state }) => state === 'up')
-  }
-
-  /** Whether we belong to the part of the network that has the registry's node. */
   #isConnected(view: NetworkView): boolean {
-    const registry = this.#settings.registryPrefix
-    if (registry === this.#own)
-      return this.#clients.size > 0 || view.sampleReachable(this.#random) !== undefined
-    return (
-      view.isReachable(registry) || this.#tunnels.get(registry)?.state === 'up' || this.#clients.has(registry)
-    )
+    return isConnected(this.#own, this.#settings.registryPrefix, view)
+  }
+
+  /** Whether any tunnel is up, in either direction. */
+  get #hasTunnels(): boolean {
+    return this.#clients.size > 0 || [...this.#tunnels.values()].some(({ state }) => state === 'up')
   }
 
   #clientCount(): number {
-    const { clientCount, hasServers, neighbours } = this.#settings
+    const { clientCount, neighbours } = this.#settings
     // Not whoever has just lost its clients: they were lost with its connection, and come back.
-    const isUnreachable = hasServers && this.#clients.size === 0 && !this.#wasReached
-    return Math.max(
-      neighbours.size,
-      isUnreachable ? Math.min(clientCount, UNREACHABLE_CLIENT_COUNT) : clientCount,
-    )
+    const servesNobody = this.#clients.size === 0 && !this.#wasReached
+    return Math.max(neighbours.size, servesNobody ? Math.min(clientCount, TAKER_CLIENT_COUNT) : clientCount)
   }
 }

@@ -12,8 +12,8 @@ export interface TunnelSettings {
   readonly disabledProtocols: ReadonlySet<TunnelProtocol>
   /** Whether tunnels over IPv6 can work: the kernel has source-specific routes. */
   readonly allowsIpv6: boolean
-  /** Whether others could connect to us at all. */
-  readonly hasServers: boolean
+  /** Of routing: a tunnel that has no usable neighbour for four of them has failed. */
+  readonly helloIntervalMs: number
   readonly registryPrefix: Prefix
   /** No tunnel between one of these countries and any other. */
   readonly sameCountry: readonly string[]
@@ -21,6 +21,8 @@ export interface TunnelSettings {
   readonly ownCountry: string | undefined
   /** Where an address is, if that is known. */
   countryOf(address: PeerAddress): string | undefined
+  /** Whether somebody who may know where an address is has been asked, and has not answered yet. */
+  isBeingLocated(address: PeerAddress): boolean
   /** Whether a host is an address of the network itself: a tunnel to it would go through others. */
   isInside(host: string): boolean
 }

@@ -81,6 +81,10 @@ class BabeldRouter implements Router {
     ]
   }
 
+  get isRunning(): boolean {
+    return this.#supervisor.tables !== undefined
+  }
+
   watch(listener: (change: RoutingChange) => void): Disposable {
     this.#listeners.add(listener)
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }

@@ -83,6 +83,8 @@ export interface Router {
   /** Live tables, kept up to date. */
   readonly neighbours: readonly Neighbour[]
   readonly routes: readonly Route[]
+  /** Whether it runs: while it is started again, that it has no neighbours says nothing of them. */
+  readonly isRunning: boolean
   /** Calls `listener` for each change, in order, until disposed of. */
   watch(listener: (change: RoutingChange) => void): Disposable
   /** @throws Re6stError `DAEMON` when the daemon is missing, too old, or does not start */

@@ -11,7 +11,7 @@ import type { NodeComponents } from './node-components.ts'
 interface FollowInit extends Pick<NodeComponents, 'processes' | 'clock' | 'log'> {
   readonly cleanUp: CleanUp
   readonly foundation: Pick<Foundation, 'identity' | 'registry'>
-  readonly membership: Pick<Membership, 'advertisement' | 'tunnels' | 'single'>
+  readonly membership: Pick<Membership, 'advertisement' | 'tunnels'>
   readonly forwarding: PortForwarding
   readonly renewal: Pick<Renewal, 'lookNow'>
 }
@@ -23,7 +23,7 @@ interface FollowInit extends Pick<NodeComponents, 'processes' | 'clock' | 'log'>
 export function followOwnNetwork(init: FollowInit): void {
   const { processes, clock, log, cleanUp, foundation, membership, forwarding, renewal } = init
   const { identity, registry } = foundation
-  const { advertisement, tunnels, single } = membership
+  const { advertisement, tunnels } = membership
   const watch = cleanUp.use(
     new OwnNetworkWatch({
       processes,
@@ -39,8 +39,7 @@ export function followOwnNetwork(init: FollowInit): void {
     advertisement.networkChanged()
     forwarding.networkChanged()
     renewal.lookNow()
-    if (single) single.networkChanged()
-    else tunnels.networkChanged()
+    tunnels.networkChanged()
   })
   watch.start()
 }

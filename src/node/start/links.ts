@@ -30,7 +30,7 @@ export function prepareLinks({ options, cleanUp, foundation, ...init }: LinksIni
   const { runDirectory, logDirectory, stateDirectory, remoteGateways: gateways } = options
   const daemon = { processes, clock, log, runDirectory, logDirectory }
   const router = createBabeldRouter({ ...daemon, stateDirectory, extraArguments: options.babelArguments })
-  const nodes = new RoutedNodes(router, identity.current.authority.network, identity.prefix)
+  const nodes = cleanUp.use(new RoutedNodes(router, identity.current.authority.network, identity.prefix))
   const openvpn = createOpenvpnTransport({
     ...daemon,
     files,

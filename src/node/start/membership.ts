@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { arch, release } from 'node:os'
 import type { NodeOptions } from '../../core/options/node-options.ts'
-import type { Prefix } from '../../core/values/prefix.ts'
+import { FixedRemotes, usableRemotes } from '../../core/tunnels/fixed-remotes.ts'
+import { TunnelPolicy } from '../../core/tunnels/policy.ts'
 import type { CleanUp } from '../../platform/clean-up.ts'
 import { Advertisement } from '../advertisement.ts'
 import { isNeighbourThere } from '../kernel/neighbour-check.ts'
@@ -10,8 +11,6 @@ import { NodeMessages } from '../node-messages.ts'
 import { NodeSettings } from '../node-settings.ts'
 import { NeighbourNodes } from '../routing/neighbour-nodes.ts'
 import type { TunnelComponents, TunnelLimits } from '../tunnels/components.ts'
-import { SingleClient, usableRemotes } from '../tunnels/single-client.ts'
-import type { TunnelInfo } from '../tunnels/tunnel-info.ts'
 import { Tunnels } from '../tunnels/tunnels.ts'
 import type { Foundation } from './foundation.ts'
 import type { Links } from './links.ts'
@@ -23,12 +22,7 @@ export interface Membership {
   readonly advertisement: Advertisement
   readonly messages: NodeMessages
   readonly tunnels: Tunnels
-  /** With `--client`, in place of the tunnels. */
-  readonly single: SingleClient | undefined
   readonly probe: NeighbourProbe
-  /** Peers with a tunnel that is up, in either direction. */
-  peers(): readonly Prefix[]
-  list(): readonly TunnelInfo[]
   /** What the tunnel policy goes by has changed. */
   configureTunnels(): void
 }
@@ -100,6 +94,7 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
     getBootstrapPeer: (bootstrapSignal) => registry.getBootstrapPeer(bootstrapSignal),
     sendClosing: (prefix, what) => messages.sendClosing(prefix, what),
     sendSeen: (prefix, address) => messages.sendSeen(prefix, address),
+    onCutOff: () => {},
     onExternalAddress: (iface, address) => advertisement.seen(iface, address),
     isNeighbourThere: (iface, address) => isNeighbourThere({ processes, clock, log }, iface, address),
   }
@@ -109,19 +104,24 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
     helloIntervalMs: () => configuration.config.helloIntervalMs,
     isRevoked: (serial) => configuration.config.crl.has(serial),
   }
-  const tunnels = cleanUp.use(new Tunnels(components, limits, settings.tunnels(advertisement)))
-  const single = options.client
-    ? cleanUp.use(new SingleClient(components, limits, usableRemotes(options.client, settings.allowsIpv6)))
-    : undefined
-  const peers = () => [...tunnels.peers(), ...(single?.peers() ?? [])]
+  const strategy = options.client
+    ? new FixedRemotes(
+        own,
+        settings.tunnels(advertisement),
+        usableRemotes(options.client, settings.allowsIpv6),
+        random,
+      )
+    : new TunnelPolicy(own, settings.tunnels(advertisement), random, clock.monotonicMs())
+  const tunnels = cleanUp.use(new Tunnels(components, limits, strategy))
   const configureTunnels = () => {
-    if (!single) tunnels.configure(settings.tunnels(advertisement))
+    strategy.configure(settings.tunnels(advertisement))
+    tunnels.changed()
   }
 
   const probe = new NeighbourProbe({
     clock,
     network: () => identity.current.authority.network,
-    peers,
+    peers: () => tunnels.peers(),
     hasServers: () => settings.servers.length > 0,
     askInformation: (prefix) => messages.askInformation(prefix),
     askDial: (prefix) => messages.askDial(prefix),
@@ -135,14 +135,6 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
   await messages.start({ tunnels, neighbours, probe })
   cleanUp.use(messages)
   cleanUp.use(neighbours)
-  cleanUp.use(
-    router.watch(() => {
-      nodes.invalidate()
-      if (!single) tunnels.changed()
-    }),
-  )
-  return {
-    ...{ settings, advertisement, messages, tunnels, single, probe, peers, configureTunnels },
-    list: () => [...tunnels.list(), ...(single?.list() ?? [])],
-  }
+  cleanUp.use(router.watch(() => tunnels.changed()))
+  return { settings, advertisement, messages, tunnels, probe, configureTunnels }
 }

@@ -1,5 +1,6 @@
+import { isIP } from 'node:net'
 import { messageOf } from '../../core/errors.ts'
-import type { TunnelPolicy } from '../../core/tunnels/policy.ts'
+import { ANYONE, type TunnelStrategy, type TunnelTarget } from '../../core/tunnels/decisions.ts'
 import { type PeerAddress, preferWorking, type TunnelProtocol } from '../../core/values/address-list.ts'
 import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
 import type { ClientEvent, ClientTunnel, TunnelPeer, UnderlayAddress } from '../transport/transport.ts'
@@ -14,21 +15,22 @@ interface ClientTunnelsInit
   > {
   readonly isNeighbourThere: TunnelComponents['isNeighbourThere']
   readonly limits: Pick<TunnelLimits, 'isRevoked'>
-  readonly policy: Pick<TunnelPolicy, 'tunnelUp' | 'tunnelDown' | 'tunnelKept'>
+  readonly strategy: Pick<TunnelStrategy, 'tunnelUp' | 'tunnelDown' | 'tunnelKept'>
   readonly closing: Pick<GracefulClosing, 'drain'>
-  /** The policy has been told something. */
+  /** The strategy has been told something. */
   readonly onChange: () => void
   readonly signal: AbortSignal
 }
 
 interface OwnTunnel {
   readonly iface: string
-  readonly prefix: Prefix
+  readonly target: TunnelTarget
   readonly tunnel: ClientTunnel
   /** Aborted when it is down. */
   readonly down: AbortController
   state: 'connecting' | 'up'
-  isGivenUp: boolean
+  /** Why we end it, if we do, and whether that is its failure. */
+  end: { readonly reason: string; readonly isFailure: boolean } | undefined
   /** Its peer is being asked whether it is there. */
   isChecked: boolean
   sinceMs: number
@@ -37,22 +39,22 @@ interface OwnTunnel {
 }
 
 interface Failure {
-  readonly prefix: Prefix
+  readonly target: TunnelTarget
   readonly iface: string
   readonly reason: string
   readonly atMs: number
 }
 
 /** Why a tunnel ends whose peer is gone, or cannot be reached from where we are now. */
-export const NO_ANSWER = 'the peer does not answer any more'
+const NO_ANSWER = 'the peer does not answer any more'
 /** Failed tunnels that are shown. */
 const MAX_FAILURES = 20
 
 /** The tunnels that we have made to others. */
 export class ClientTunnels {
   readonly #init: ClientTunnelsInit
-  readonly #tunnels = new Map<Prefix, OwnTunnel>()
-  readonly #failures = new Map<Prefix, Failure>()
+  readonly #tunnels = new Map<TunnelTarget, OwnTunnel>()
+  readonly #failures = new Map<TunnelTarget, Failure>()
   readonly #ifaces = new Set<string>()
 
   constructor(init: ClientTunnelsInit) {
@@ -61,22 +63,24 @@ export class ClientTunnels {
 
   /** Peers with a tunnel that is up. */
   peers(): Prefix[] {
-    return [...this.#tunnels.values()].filter(({ state }) => state === 'up').map(({ prefix }) => prefix)
+    return [...this.#tunnels.values()].flatMap(({ state, peer }) =>
+      state === 'up' && peer ? [peer.prefix] : [],
+    )
   }
 
   /** Interface of the tunnel to a peer. */
-  ifaceOf(prefix: Prefix): string | undefined {
-    return this.#tunnels.get(prefix)?.iface
+  ifaceOf(target: TunnelTarget): string | undefined {
+    return this.#tunnels.get(target)?.iface
   }
 
   /** All of them, and the last ones that failed, as the user sees them. */
   list(): TunnelInfo[] {
     const tunnels = [...this.#tunnels.values()].map(
-      ({ iface, prefix, tunnel, state, sinceMs, peer, remote }): TunnelInfo => ({
+      ({ iface, target, tunnel, state, sinceMs, peer, remote }): TunnelInfo => ({
         direction: 'client',
         state,
         iface,
-        prefix,
+        prefix: peer?.prefix ?? prefixOf(target),
         serial: peer?.serial,
         protocol: remote?.protocol,
         underlay: remote,
@@ -87,11 +91,11 @@ export class ClientTunnels {
       }),
     )
     const failed = [...this.#failures.values()].map(
-      ({ prefix, iface, reason, atMs }): TunnelInfo => ({
+      ({ target, iface, reason, atMs }): TunnelInfo => ({
         direction: 'client',
         state: 'failed',
         iface,
-        prefix,
+        prefix: prefixOf(target),
         serial: undefined,
         protocol: undefined,
         underlay: undefined,
@@ -105,23 +109,25 @@ export class ClientTunnels {
   }
 
   /** Begins to make a tunnel. @param remotes tried in this order */
-  connect(prefix: Prefix, remotes: readonly PeerAddress[]): void {
+  connect(target: TunnelTarget, remotes: readonly PeerAddress[]): void {
     const { transport, clock, log } = this.#init
-    const iface = this.#freeIface()
-    log.debug({ peer: subnetNameOf(prefix), iface }, 'connecting')
+    const iface = this.#freeIface(target)
+    // What failed before is shown until the next attempt to reach anyone.
+    if (target === ANYONE) this.#failures.delete(target)
+    log.debug({ peer: nameOf(target), iface }, 'connecting')
     const tunnel = transport.connect({
       iface,
-      prefix,
+      prefix: prefixOf(target),
       remotes,
-      onEvent: (event) => this.#event(prefix, remotes, event),
+      onEvent: (event) => this.#event(target, remotes, event),
     })
-    this.#tunnels.set(prefix, {
+    this.#tunnels.set(target, {
       iface,
-      prefix,
+      target,
       tunnel,
       down: new AbortController(),
       state: 'connecting',
-      isGivenUp: false,
+      end: undefined,
       isChecked: false,
       sinceMs: clock.now(),
       peer: undefined,
@@ -130,11 +136,11 @@ export class ClientTunnels {
   }
 
   /** Ends a tunnel. Routing leaves its interface first, so that our own packets take another way at once. */
-  close(prefix: Prefix, reason: string): void {
-    const own = this.#tunnels.get(prefix)
-    if (!own) return
-    own.isGivenUp = true
-    this.#init.log.info({ peer: subnetNameOf(prefix), iface: own.iface, reason }, 'closing tunnel')
+  close(target: TunnelTarget, reason: string, { isFailure = false } = {}): void {
+    const own = this.#tunnels.get(target)
+    if (!own || own.end) return
+    own.end = { reason, isFailure }
+    this.#init.log.info({ peer: nameOf(target), iface: own.iface, reason }, 'closing tunnel')
     const left = own.state === 'up' ? this.#init.router.removeInterface(own.iface) : Promise.resolve()
     this.#background(
       left.catch(() => {}).then(() => own.tunnel.stop()),
@@ -143,26 +149,26 @@ export class ClientTunnels {
   }
 
   /** Ends a tunnel when nothing uses it any more. If something goes on using it, it stays. */
-  closeGracefully(prefix: Prefix, reason: string): void {
-    this.#background(this.#drainAndClose(prefix, reason), `closing the tunnel to ${subnetNameOf(prefix)}`)
+  closeGracefully(target: TunnelTarget, reason: string): void {
+    this.#background(this.#drainAndClose(target, reason), `closing the tunnel to ${nameOf(target)}`)
   }
 
   /** Ends those that are not up yet. */
   closeConnecting(reason: string): void {
-    for (const { prefix, state } of [...this.#tunnels.values()])
-      if (state === 'connecting') this.close(prefix, reason)
+    for (const { target, state } of [...this.#tunnels.values()])
+      if (state === 'connecting') this.close(target, reason)
   }
 
   /** Ends those to peers whose certificates were revoked. */
   endRevoked(): void {
-    for (const { prefix, peer } of this.#tunnels.values())
-      if (peer && this.#init.limits.isRevoked(peer.serial)) this.close(prefix, 'the certificate was revoked')
+    for (const { target, peer } of this.#tunnels.values())
+      if (peer && this.#init.limits.isRevoked(peer.serial)) this.close(target, 'the certificate was revoked')
   }
 
   /** The server of a tunnel tells us at which address it sees us now. */
   seenAt(prefix: Prefix, address: string): void {
-    const own = this.#tunnels.get(prefix)
-    if (own?.state === 'up') this.#init.onExternalAddress(own.iface, address)
+    for (const { iface, state, peer } of this.#tunnels.values())
+      if (state === 'up' && peer?.prefix === prefix) this.#init.onExternalAddress(iface, address)
   }
 
   /** Something happened that may have ended tunnels without a word. Those whose peers answer stay. */
@@ -171,13 +177,13 @@ export class ClientTunnels {
       this.#background(this.#check(own), `asking the peer of ${own.iface}`)
   }
 
-  #event(prefix: Prefix, remotes: readonly PeerAddress[], event: ClientEvent): void {
-    const own = this.#tunnels.get(prefix)
+  #event(target: TunnelTarget, remotes: readonly PeerAddress[], event: ClientEvent): void {
+    const own = this.#tunnels.get(target)
     if (!own) return
     switch (event.kind) {
       case 'trying':
         return this.#init.log.trace(
-          { peer: subnetNameOf(prefix), iface: own.iface, underlay: event.remote.address },
+          { peer: nameOf(target), iface: own.iface, underlay: event.remote.address },
           'trying',
         )
       case 'up':
@@ -190,39 +196,44 @@ export class ClientTunnels {
   }
 
   #up(own: OwnTunnel, remotes: readonly PeerAddress[], event: Extract<ClientEvent, { kind: 'up' }>): void {
-    const { limits, policy, clock, cache, log, router, onExternalAddress, onChange } = this.#init
-    const { prefix, iface } = own
-    const { address, port, protocol } = event.remote
-    if (limits.isRevoked(event.peer.serial)) return this.close(prefix, 'its certificate is revoked')
-    Object.assign(own, { state: 'up', sinceMs: clock.now(), peer: event.peer, remote: event.remote })
-    log.info({ peer: subnetNameOf(prefix), iface, protocol, underlay: address }, 'tunnel up')
-    this.#failures.delete(prefix)
-    policy.tunnelUp(prefix)
-    const worked = remotes.find(
-      (remote) => remote.host === address && remote.port === port && remote.protocol === protocol,
+    const { limits, strategy, clock, cache, log, router, onExternalAddress, onChange } = this.#init
+    const { target, iface } = own
+    const { peer, remote } = event
+    if (limits.isRevoked(peer.serial)) return this.close(target, 'its certificate is revoked')
+    Object.assign(own, { state: 'up', sinceMs: clock.now(), peer, remote })
+    log.info(
+      { peer: subnetNameOf(peer.prefix), iface, protocol: remote.protocol, underlay: remote.address },
+      'tunnel up',
     )
-    cache.store(prefix, worked ? preferWorking(remotes, worked) : remotes, (other) =>
-      this.#failures.has(other),
-    )
+    this.#failures.delete(target)
+    const worked = whichOf(remotes, remote)
+    strategy.tunnelUp(target, worked)
+    // The remotes of anyone are not those of this peer.
+    if (target !== ANYONE)
+      cache.store(target, worked ? preferWorking(remotes, worked) : remotes, (other) =>
+        this.#failures.has(other),
+      )
     this.#background(router.addInterface(iface, 'tunnel'), `adding ${iface} to routing`)
     onExternalAddress(iface, event.externalAddress)
     onChange()
   }
 
   #down(own: OwnTunnel, reason: string): void {
-    const { clock, nodes, router, log, policy, onExternalAddress, onChange } = this.#init
-    const { prefix, iface } = own
+    const { clock, nodes, router, log, strategy, onExternalAddress, onChange } = this.#init
+    const { target, iface, end } = own
     const wasUp = own.state === 'up'
-    this.#tunnels.delete(prefix)
+    this.#tunnels.delete(target)
     onExternalAddress(iface, undefined)
     own.down.abort(new Error('the tunnel is down'))
     log[wasUp ? 'info' : 'debug'](
-      { peer: subnetNameOf(prefix), iface, reason },
+      { peer: own.peer ? subnetNameOf(own.peer.prefix) : nameOf(target), iface, reason },
       wasUp ? 'tunnel down' : 'tunnel failed',
     )
-    // One that we gave up ourselves has not failed.
-    if (!wasUp && !own.isGivenUp) this.#rememberFailure({ prefix, iface, reason, atMs: clock.now() })
-    policy.tunnelDown(prefix, nodes.isReachable(prefix))
+    // One that we ended ourselves has not failed, as a rule; the only one there is to be has, whatever happened.
+    if (end ? end.isFailure : !wasUp || target === ANYONE)
+      this.#rememberFailure({ target, iface, reason: end?.reason ?? reason, atMs: clock.now() })
+    const prefix = own.peer?.prefix ?? prefixOf(target)
+    strategy.tunnelDown(target, prefix !== undefined && nodes.isReachable(prefix))
     const removed = wasUp ? router.removeInterface(iface) : Promise.resolve()
     this.#background(
       removed.finally(() => {
@@ -237,7 +248,7 @@ export class ClientTunnels {
   async #check(own: OwnTunnel): Promise<void> {
     const { router, isNeighbourThere } = this.#init
     const neighbour = router.neighbours.find(({ iface }) => iface === own.iface)
-    if (own.state !== 'up' || own.isChecked || own.isGivenUp || !neighbour) return
+    if (own.state !== 'up' || own.isChecked || own.end || !neighbour) return
     own.isChecked = true
     let isThere = true
     try {
@@ -245,37 +256,43 @@ export class ClientTunnels {
     } finally {
       own.isChecked = false
     }
-    if (isThere || own.isGivenUp || this.#tunnels.get(own.prefix) !== own) return
-    this.close(own.prefix, NO_ANSWER)
+    if (isThere || own.end || this.#tunnels.get(own.target) !== own) return
+    this.close(own.target, NO_ANSWER)
     // What ended this one (our address at the gateway has changed, say) may have ended others.
     this.checkAll()
   }
 
-  async #drainAndClose(prefix: Prefix, reason: string): Promise<void> {
-    const own = this.#tunnels.get(prefix)
-    if (own?.state !== 'up') return this.close(prefix, reason)
-    const { log, closing, policy, onChange } = this.#init
-    const peer = subnetNameOf(prefix)
+  async #drainAndClose(target: TunnelTarget, reason: string): Promise<void> {
+    const own = this.#tunnels.get(target)
+    if (own?.state !== 'up' || !own.peer) return this.close(target, reason)
+    const { log, closing, strategy, onChange } = this.#init
+    const peer = subnetNameOf(own.peer.prefix)
     log.debug({ peer, iface: own.iface, reason }, 'draining tunnel')
-    const outcome = await closing.drain(prefix, own.iface, own.down.signal)
-    if (this.#tunnels.get(prefix) !== own) return
-    if (outcome === 'drained') return this.close(prefix, reason)
-    log.info({ peer, iface: own.iface }, 'the tunnel is still in use and stays')
-    policy.tunnelKept(prefix)
-    onChange()
+    let outcome: 'drained' | 'kept' = 'kept'
+    try {
+      outcome = await closing.drain(own.peer.prefix, own.iface, own.down.signal)
+    } finally {
+      // Whatever happened: a tunnel that stays counts.
+      if (this.#tunnels.get(target) === own && outcome === 'kept') {
+        log.info({ peer, iface: own.iface }, 'the tunnel is still in use and stays')
+        strategy.tunnelKept(target)
+        onChange()
+      }
+    }
+    if (this.#tunnels.get(target) === own && outcome === 'drained') this.close(target, reason)
   }
 
   #rememberFailure(failure: Failure): void {
-    this.#failures.delete(failure.prefix)
-    this.#failures.set(failure.prefix, failure)
+    this.#failures.delete(failure.target)
+    this.#failures.set(failure.target, failure)
     const [oldest] = this.#failures.keys()
     if (this.#failures.size > MAX_FAILURES && oldest !== undefined) this.#failures.delete(oldest)
   }
 
-  #freeIface(): string {
+  #freeIface(target: TunnelTarget): string {
     const { router } = this.#init
-    let number = 1
-    const name = () => `re6stnet${number}`
+    let number = target === ANYONE ? 0 : 1
+    const name = () => (number === 0 ? 're6stnet' : `re6stnet${number}`)
     while (this.#ifaces.has(name()) || router.remembers(name())) number++
     const iface = name()
     this.#ifaces.add(iface)
@@ -287,4 +304,17 @@ export class ClientTunnels {
       if (!this.#init.signal.aborted) this.#init.log.warn({ reason: messageOf(error) }, `${what} failed`)
     })
   }
+}
+
+const prefixOf = (target: TunnelTarget): Prefix | undefined => (target === ANYONE ? undefined : target)
+
+const nameOf = (target: TunnelTarget): string => (target === ANYONE ? ANYONE : subnetNameOf(target))
+
+/** Which of the remotes answered: where one is a name, OpenVPN tells only its address. */
+function whichOf(
+  remotes: readonly PeerAddress[],
+  { address, port, protocol }: UnderlayAddress & { readonly protocol: TunnelProtocol },
+): PeerAddress | undefined {
+  const alike = remotes.filter((remote) => remote.port === port && remote.protocol === protocol)
+  return alike.find(({ host }) => host === address) ?? alike.find(({ host }) => isIP(host) === 0)
 }

@@ -16,13 +16,24 @@ export interface TunnelComponents {
     | 'addInterface'
     | 'removeInterface'
     | 'remembers'
+    | 'isRunning'
     | 'setCost'
     | 'leaveInterface'
     | 'neighbours'
     | 'routes'
     | 'watch'
   >
-  readonly nodes: Pick<RoutedNodes, 'isReachable' | 'isNeighbour' | 'sample' | 'countOver' | 'isSubnetOf'>
+  readonly nodes: Pick<
+    RoutedNodes,
+    | 'isReachable'
+    | 'size'
+    | 'isNeighbour'
+    | 'sample'
+    | 'countOver'
+    | 'nodeAt'
+    | 'hasNeighbourOn'
+    | 'mayHaveNeighbourOn'
+  >
   readonly cache: Pick<Cache, 'addressesOf' | 'peers' | 'store'>
   readonly clock: Clock
   readonly random: Random
@@ -31,6 +42,11 @@ export interface TunnelComponents {
   readonly askAddresses: (prefix: Prefix) => void
   /** Asks the registry for a peer. */
   readonly getBootstrapPeer: (signal: AbortSignal) => Promise<BootstrapPeer | undefined>
+  /**
+   * We are cut off from the registry's node. Called at once and then with back-off, beside asking the registry for a peer:
+   * for what else it may know that brings us back.
+   */
+  readonly onCutOff: () => void
   /** Says to a peer where we are in closing a tunnel with it. */
   readonly sendClosing: (prefix: Prefix, what: 'close-tunnel' | 'tunnel-drained') => void
   /** Tells a client of ours at which address we see it. */

@@ -1,12 +1,12 @@
-import { isOriginatedByNextHop, isUsable } from '../../core/babel/metric.ts'
+import { isUsable } from '../../core/babel/metric.ts'
 import type { Prefix } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { RoutedNodes } from '../network-view.ts'
-import type { Route, Router } from '../routing/router.ts'
+import type { Router } from '../routing/router.ts'
 
 interface GracefulClosingInit {
   readonly router: Pick<Router, 'setCost' | 'leaveInterface' | 'neighbours' | 'routes' | 'watch'>
-  readonly nodes: Pick<RoutedNodes, 'isSubnetOf'>
+  readonly nodes: Pick<RoutedNodes, 'nodeAt'>
   readonly clock: Clock
   readonly send: (prefix: Prefix, what: 'close-tunnel' | 'tunnel-drained') => void
   readonly helloIntervalMs: () => number
@@ -81,20 +81,13 @@ export class GracefulClosing {
     if (drained) send(prefix, 'tunnel-drained')
   }
 
-  /** Whether we send to a client over its tunnel: its address there is that of the neighbour that originates its subnet. */
+  /** Whether we send to a client over its tunnel. */
   #sendsOver(prefix: Prefix): boolean {
     const { router, nodes, isServer } = this.#init
-    const { routes } = router
-    const linkOf = ({ iface, via }: Route) => `${iface} ${via}`
-    const links = new Set(
-      routes
-        .filter(
-          (route) =>
-            isOriginatedByNextHop(route) && isServer(route.iface) && nodes.isSubnetOf(route.prefix, prefix),
-        )
-        .map(linkOf),
+    return router.routes.some(
+      ({ installed, iface, via }) =>
+        installed && isServer(iface) && nodes.nodeAt({ iface, address: via }) === prefix,
     )
-    return routes.some((route) => route.installed && links.has(linkOf(route)))
   }
 
   /** Whether it comes to pass in time. */

@@ -1,5 +1,5 @@
 import { refusalOfClient } from '../../core/tunnels/admission.ts'
-import type { TunnelPolicy } from '../../core/tunnels/policy.ts'
+import type { TunnelStrategy } from '../../core/tunnels/decisions.ts'
 import type { TunnelProtocol } from '../../core/values/address-list.ts'
 import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
 import type { Admission, ServerEvent, TunnelPeer, UnderlayAddress } from '../transport/transport.ts'
@@ -9,8 +9,8 @@ import { type ServerPlace, TunnelServers } from './tunnel-servers.ts'
 
 interface ServedClientsInit extends Pick<TunnelComponents, 'transport' | 'clock' | 'log' | 'sendSeen'> {
   readonly limits: TunnelLimits
-  readonly policy: Pick<TunnelPolicy, 'clientUp' | 'clientDown'>
-  /** The policy has been told something. */
+  readonly strategy: Pick<TunnelStrategy, 'clientUp' | 'clientDown'>
+  /** The strategy has been told something. */
   readonly onChange: () => void
   readonly signal: AbortSignal
 }
@@ -47,6 +47,16 @@ export class ServedClients {
   /** Peers that have made a tunnel to us. */
   peers(): Prefix[] {
     return [...new Set([...this.#clients.values()].map(({ peer }) => peer.prefix))]
+  }
+
+  /** Interfaces of our servers to which a peer has made tunnels. */
+  ifacesOf(prefix: Prefix): string[] {
+    return this.#of(prefix).map(({ iface }) => iface)
+  }
+
+  /** Ends the tunnels that a peer has made to us. */
+  drop(prefix: Prefix, reason: string): void {
+    for (const client of this.#of(prefix)) this.#drop(client, reason)
   }
 
   /** The tunnels, as the user sees them. */
@@ -87,7 +97,7 @@ export class ServedClients {
   }
 
   #event({ iface, protocol }: ServerPlace, event: ServerEvent): void {
-    const { log, clock, policy, onChange, sendSeen } = this.#init
+    const { log, clock, strategy, onChange, sendSeen } = this.#init
     switch (event.kind) {
       case 'listening':
         return log.info({ iface, protocol }, 'server listens')
@@ -96,12 +106,11 @@ export class ServedClients {
       case 'client-up': {
         const { client, peer, underlay } = event
         // One that was restarted comes back before its old tunnel was missed.
-        for (const old of this.#clients.values())
-          if (old.peer.prefix === peer.prefix) this.#drop(old, 'the peer has connected again')
+        this.drop(peer.prefix, 'the peer has connected again')
         const sinceMs = clock.now()
         this.#clients.set(`${iface}/${client}`, { iface, protocol, client, peer, underlay, sinceMs })
         log.info({ peer: subnetNameOf(peer.prefix), iface, underlay: underlay.address }, 'client up')
-        policy.clientUp(peer.prefix)
+        strategy.clientUp(peer.prefix)
         return onChange()
       }
       case 'client-moved': {
@@ -118,10 +127,14 @@ export class ServedClients {
         const { client, peer, reason } = event
         if (!this.#clients.delete(`${iface}/${client}`)) return
         log.info({ peer: subnetNameOf(peer.prefix), iface, reason }, 'client down')
-        policy.clientDown(peer.prefix)
+        strategy.clientDown(peer.prefix)
         return onChange()
       }
     }
+  }
+
+  #of(prefix: Prefix): ServedClient[] {
+    return [...this.#clients.values()].filter(({ peer }) => peer.prefix === prefix)
   }
 
   #drop({ iface, client }: ServedClient, reason: string): void {

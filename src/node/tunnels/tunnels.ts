@@ -1,7 +1,12 @@
 import { messageOf } from '../../core/errors.ts'
 import type { Random } from '../../core/random.ts'
-import { type NetworkView, type TunnelDecision, TunnelPolicy } from '../../core/tunnels/policy.ts'
-import type { TunnelSettings } from '../../core/tunnels/settings.ts'
+import type {
+  CutOff,
+  NetworkView,
+  TunnelDecision,
+  TunnelStrategy,
+  TunnelTarget,
+} from '../../core/tunnels/decisions.ts'
 import type { PeerAddress } from '../../core/values/address-list.ts'
 import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
@@ -18,10 +23,10 @@ const DECISION_DELAY_MS = 20
 /** A node's timers are looked at no later than this: also notices when the machine slept. */
 const MAX_WAKE_MS = 30_000
 
-/** Runs the tunnel policy: does what it decides, tells it what happened. */
+/** Runs a tunnel strategy: does what it decides, tells it what happened. */
 export class Tunnels implements AsyncDisposable {
   readonly #components: TunnelComponents
-  readonly #policy: TunnelPolicy
+  readonly #strategy: TunnelStrategy
   readonly #own: ClientTunnels
   readonly #served: ServedClients
   readonly #stopping = new AbortController()
@@ -33,13 +38,14 @@ export class Tunnels implements AsyncDisposable {
   #bootstrap: AbortController | undefined
   #decision: { readonly atMs: number; readonly timer: Disposable } | undefined
 
-  constructor(components: TunnelComponents, limits: TunnelLimits, settings: TunnelSettings) {
+  /** @param strategy which has been told nothing yet */
+  constructor(components: TunnelComponents, limits: TunnelLimits, strategy: TunnelStrategy) {
     this.#components = components
-    const { clock, random } = components
+    const { clock } = components
     const { signal } = this.#stopping
     this.#bootstrapLog = new LogLimit(clock, { burst: 1 })
-    this.#policy = new TunnelPolicy(limits.own, settings, random, clock.monotonicMs())
-    const shared = { ...components, limits, policy: this.#policy, onChange: () => this.changed(), signal }
+    this.#strategy = strategy
+    const shared = { ...components, limits, strategy, onChange: () => this.changed(), signal }
     this.#served = new ServedClients(shared)
     this.closing = new GracefulClosing({
       ...components,
@@ -66,14 +72,17 @@ export class Tunnels implements AsyncDisposable {
     this.#decideAfter(DECISION_DELAY_MS)
   }
 
-  configure(settings: TunnelSettings): void {
-    this.#policy.configure(settings)
-    this.changed()
+  /** Since when we are cut off, by the wall clock, and when the registry is asked again; undefined: we are not. */
+  get cutOff(): CutOff | undefined {
+    const { cutOff } = this.#strategy
+    const { clock } = this.#components
+    const offsetMs = clock.now() - clock.monotonicMs()
+    return cutOff && { sinceMs: cutOff.sinceMs + offsetMs, nextAskMs: cutOff.nextAskMs + offsetMs }
   }
 
   /** We have another certificate. Tunnels that are up go on with the one they began with; new ones read the file. */
   async identityRenewed(): Promise<void> {
-    this.#policy.identityRenewed()
+    this.#strategy.circumstancesChanged('identity')
     this.#own.closeConnecting('made again with the new certificate')
     this.changed()
     await this.servers.restart()
@@ -81,7 +90,13 @@ export class Tunnels implements AsyncDisposable {
 
   /** The wall clock was set: what was not valid may be now. */
   clockSet(): void {
-    this.#policy.clockSet()
+    this.#strategy.circumstancesChanged('clock')
+    this.changed()
+  }
+
+  /** Routing has other keys: neighbours may hear us that did not. */
+  routingKeysChanged(): void {
+    this.#strategy.circumstancesChanged('routing-keys')
     this.changed()
   }
 
@@ -90,7 +105,7 @@ export class Tunnels implements AsyncDisposable {
    * tunnels whose peers do not answer from here end.
    */
   networkChanged(): void {
-    this.#policy.networkChanged()
+    this.#strategy.circumstancesChanged('network')
     this.#own.closeConnecting('made again from where we are now')
     this.#bootstrap?.abort(new Error('asked again from where we are now'))
     this.#own.checkAll()
@@ -100,7 +115,7 @@ export class Tunnels implements AsyncDisposable {
 
   /** A peer said its addresses. */
   addressesLearnt(prefix: Prefix, addresses: readonly PeerAddress[]): void {
-    this.#policy.addressesLearnt(prefix, addresses)
+    this.#strategy.addressesLearnt(prefix, addresses)
     this.changed()
   }
 
@@ -145,44 +160,57 @@ export class Tunnels implements AsyncDisposable {
 
   #decide(): void {
     this.#decision = undefined
-    const { clock, nodes, cache } = this.#components
+    const { clock, nodes, cache, router } = this.#components
     const nowMs = clock.monotonicMs()
+    const ifaceOf = (target: TunnelTarget) => this.#own.ifaceOf(target) ?? ''
     const view: NetworkView = {
+      isRouting: router.isRunning,
       isReachable: (prefix) => nodes.isReachable(prefix),
+      reachesAnybody: nodes.size > 0,
       isNeighbour: (prefix) => nodes.isNeighbour(prefix),
       sampleReachable: (random: Random) => nodes.sample(random),
-      nodesOver: (prefix) => nodes.countOver(this.#own.ifaceOf(prefix) ?? ''),
+      nodesOver: (prefix) => nodes.countOver(ifaceOf(prefix)),
+      isTunnelUsable: (target) => nodes.hasNeighbourOn(ifaceOf(target)),
+      isClientUsable: (prefix) =>
+        this.#served.ifacesOf(prefix).some((iface) => nodes.mayHaveNeighbourOn(iface, prefix)),
       addressesOf: (prefix) => cache.addressesOf(prefix),
       cachedPeers: () => cache.peers(),
     }
-    for (const decision of this.#policy.decide(view, nowMs)) this.#execute(decision)
-    this.#decideAfter(Math.min(MAX_WAKE_MS, Math.max(DECISION_DELAY_MS, this.#policy.nextWakeMs - nowMs)))
+    for (const decision of this.#strategy.decide(view, nowMs)) this.#execute(decision)
+    this.#decideAfter(Math.min(MAX_WAKE_MS, Math.max(DECISION_DELAY_MS, this.#strategy.nextWakeMs - nowMs)))
   }
 
   #execute(decision: TunnelDecision): void {
     switch (decision.kind) {
       case 'connect':
-        return this.#own.connect(decision.prefix, decision.addresses)
+        return this.#own.connect(decision.target, decision.addresses)
       case 'close':
-        return this.#own.closeGracefully(decision.prefix, decision.reason)
+        return this.#own.closeGracefully(decision.target, decision.reason)
       case 'close-now':
-        return this.#own.close(decision.prefix, decision.reason)
+        return this.#own.close(decision.target, decision.reason)
+      case 'give-up':
+        return this.#own.close(decision.target, decision.reason, { isFailure: true })
+      case 'drop-client':
+        return this.#served.drop(decision.prefix, decision.reason)
       case 'ask-addresses':
         return this.#components.askAddresses(decision.prefix)
       case 'ask-registry':
-        return void this.#askRegistry()
+        return void this.#askRegistry(decision.forPeer)
     }
   }
 
-  async #askRegistry(): Promise<void> {
-    const { clock, getBootstrapPeer, log } = this.#components
+  async #askRegistry(forPeer: boolean): Promise<void> {
+    const { clock, getBootstrapPeer, onCutOff, log } = this.#components
+    onCutOff()
     let peer: BootstrapPeer | undefined
     const asking = new AbortController()
     this.#bootstrap = asking
     try {
-      peer = await getBootstrapPeer(AbortSignal.any([asking.signal, this.#stopping.signal]))
-      this.#bootstrapLog.forget()
-      log.debug({ peer: peer && subnetNameOf(peer.prefix) }, 'the registry proposes a peer')
+      if (forPeer) {
+        peer = await getBootstrapPeer(AbortSignal.any([asking.signal, this.#stopping.signal]))
+        this.#bootstrapLog.forget()
+        log.debug({ peer: peer && subnetNameOf(peer.prefix) }, 'the registry proposes a peer')
+      }
     } catch (error) {
       if (this.#stopping.signal.aborted) return
       if (!asking.signal.aborted)
@@ -190,7 +218,7 @@ export class Tunnels implements AsyncDisposable {
           log.info({ reason: messageOf(error), ...omitted }, 'the registry proposes no peer'),
         )
     }
-    this.#policy.bootstrapAnswered(peer, clock.monotonicMs())
+    this.#strategy.registryAnswered(peer, clock.monotonicMs())
     this.changed()
   }
 

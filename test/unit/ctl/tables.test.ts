@@ -8,7 +8,24 @@ const look = { colours: false, nowMs: Date.parse('2026-11-23T21:40:00Z') }
 describe('what a person sees', () => {
   it('status tells first whether we are connected', () => {
     expect(statusText(status, look).split('\n')[0]).toBe('1/16  connected: 3 nodes reachable')
-    expect(statusText({ ...status, connected: false }, look)).toMatch(/^1\/16 {2}NOT connected/)
+    const cutOff = {
+      since: '2026-11-23T21:39:20Z',
+      connecting: ['2/16', '3/16'],
+      tunnels: ['0/16'],
+      registryAskedAt: '2026-11-23T21:40:08Z',
+    }
+    expect(
+      statusText({ ...status, connected: false, cutOff }, look)
+        .split('\n')
+        .slice(0, 2),
+    ).toEqual([
+      '1/16  NOT connected for 40 s: the node of the registry is not within reach',
+      '  does        makes tunnels to 2/16, 3/16; waits for routes over its tunnels to 0/16; asks the registry again in 8 s',
+    ])
+    const alone = { ...cutOff, connecting: [], tunnels: [], registryAskedAt: null }
+    expect(statusText({ ...status, name: '0/16', connected: false, cutOff: alone }, look)).toMatch(
+      /^0\/16 {2}NOT connected for 40 s: no other node is within reach\n {2}does {8}asks the registry$/m,
+    )
     expect(statusText({ ...status, advertised: [] }, look)).toContain('others cannot connect to us')
   })
 

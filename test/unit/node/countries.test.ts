@@ -8,7 +8,7 @@ const MINUTE_MS = 60_000
 function countries(getCountry: (address: string) => Promise<string | undefined>) {
   let nowMs = 0
   const asked: string[] = []
-  let found = 0
+  let answered = 0
   const it = new Countries({
     getCountry: (address) => {
       asked.push(address)
@@ -17,19 +17,19 @@ function countries(getCountry: (address: string) => Promise<string | undefined>)
     clock: { ...systemClock, monotonicMs: () => nowMs },
     log: silentLog,
     signal: new AbortController().signal,
-    onFound: () => found++,
+    onAnswered: () => answered++,
   })
-  return { it, asked, found: () => found, pass: (ms: number) => (nowMs += ms) }
+  return { it, asked, answered: () => answered, pass: (ms: number) => (nowMs += ms) }
 }
 
 it('the registry is asked once for each address, and never for one that is private or a name', async () => {
-  const { it, asked, found } = countries(async () => 'FR')
+  const { it, asked, answered } = countries(async () => 'FR')
   expect(it.of('203.0.113.1')).toBeUndefined()
   expect(it.of('203.0.113.1')).toBeUndefined()
   await it.ready(['203.0.113.1', '192.168.1.1', 'fd00::1', 're6st.example.com'])
   expect(it.of('203.0.113.1')).toBe('FR')
   expect(asked).toEqual(['203.0.113.1'])
-  expect(found()).toBe(1)
+  expect(answered()).toBe(1)
 })
 
 it('a registry that does not know is asked again, but not soon', async () => {

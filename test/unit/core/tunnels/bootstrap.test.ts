@@ -16,12 +16,12 @@ it('who is alone asks at once, and not again before the answer', () => {
   expect(bootstrap.nextMs).toBe(Number.POSITIVE_INFINITY)
 })
 
-it('who is cut off with others asks at a random time', () => {
+it('who is cut off with others asks in a moment, not all in the same', () => {
   expect(bootstrap.begin(false, 1_000)).toBe(false)
-  expect(bootstrap.nextMs).toBe(8_500)
+  expect(bootstrap.nextMs).toBe(2_000)
   // Whoever loses the others meanwhile keeps its time.
-  expect(bootstrap.begin(true, 8_499)).toBe(false)
-  expect(bootstrap.begin(false, 8_500)).toBe(true)
+  expect(bootstrap.begin(true, 1_999)).toBe(false)
+  expect(bootstrap.begin(false, 2_000)).toBe(true)
 })
 
 it('the pauses grow to a minute, until we are connected', () => {
@@ -35,7 +35,9 @@ it('the pauses grow to a minute, until we are connected', () => {
     nowMs = bootstrap.nextMs
   }
   expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000])
+  expect(bootstrap.cutOff).toEqual({ sinceMs: 0, nextAskMs: nowMs })
   bootstrap.connected()
+  expect(bootstrap.cutOff).toBeUndefined()
   expect(bootstrap.nextMs).toBe(Number.POSITIVE_INFINITY)
   expect(bootstrap.begin(true, nowMs)).toBe(true)
   bootstrap.answered(nowMs)

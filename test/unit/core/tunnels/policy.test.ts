@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest'
-import { type NetworkView, TunnelPolicy } from '../../../../src/core/tunnels/policy.ts'
+import { describe, expect, test } from 'vitest'
+import type { NetworkView } from '../../../../src/core/tunnels/decisions.ts'
+import { TunnelPolicy } from '../../../../src/core/tunnels/policy.ts'
 import type { TunnelSettings } from '../../../../src/core/tunnels/settings.ts'
-import type { Prefix } from '../../../../src/core/values/prefix.ts'
+import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { seededRandom } from '../../../support/random.ts'
 
 const OWN = '0001' as Prefix
@@ -12,16 +13,21 @@ const SETTINGS: TunnelSettings = {
   neighbours: new Set(),
   disabledProtocols: new Set(),
   allowsIpv6: true,
-  hasServers: true,
+  helloIntervalMs: 15_000,
   registryPrefix: '0000' as Prefix,
   sameCountry: [],
   ownCountry: undefined,
   countryOf: () => undefined,
+  isBeingLocated: () => false,
   isInside: () => false,
 }
 /** Cut off: one peer is known from before. */
 const VIEW: NetworkView = {
   isReachable: () => false,
+  reachesAnybody: false,
+  isRouting: true,
+  isTunnelUsable: () => false,
+  isClientUsable: () => false,
   isNeighbour: () => false,
   sampleReachable: () => undefined,
   nodesOver: () => 0,
@@ -30,7 +36,7 @@ const VIEW: NetworkView = {
 }
 
 const isConnecting = (policy: TunnelPolicy, nowMs: number): boolean =>
-  policy.decide(VIEW, nowMs).some((decision) => decision.kind === 'connect' && decision.prefix === PEER)
+  policy.decide(VIEW, nowMs).some((decision) => decision.kind === 'connect' && decision.target === PEER)
 
 test('a peer that failed is not tried again before the next refresh', () => {
   const policy = new TunnelPolicy(OWN, SETTINGS, seededRandom(1), 0)
@@ -46,7 +52,7 @@ test.each(['before', 'after'])(
     const policy = new TunnelPolicy(OWN, SETTINGS, seededRandom(1), 0)
     expect(isConnecting(policy, 0)).toBe(true)
     if (when === 'before') policy.tunnelDown(PEER, false)
-    policy.identityRenewed()
+    policy.circumstancesChanged('identity')
     if (when === 'after') policy.tunnelDown(PEER, false)
     expect(isConnecting(policy, 1_000)).toBe(true)
   },
@@ -56,7 +62,7 @@ test('when our clock was set it is', () => {
   const policy = new TunnelPolicy(OWN, SETTINGS, seededRandom(1), 0)
   expect(isConnecting(policy, 0)).toBe(true)
   policy.tunnelDown(PEER, false)
-  policy.clockSet()
+  policy.circumstancesChanged('clock')
   expect(isConnecting(policy, 1_000)).toBe(true)
 })
 
@@ -64,9 +70,138 @@ test.each(['before', 'after'])('when our network has changed it is, if the tunne
   const policy = new TunnelPolicy(OWN, SETTINGS, seededRandom(1), 0)
   expect(isConnecting(policy, 0)).toBe(true)
   if (when === 'before') policy.tunnelDown(PEER, false)
-  policy.networkChanged()
+  policy.circumstancesChanged('network')
   if (when === 'after') policy.tunnelDown(PEER, false)
   expect(isConnecting(policy, 1_000)).toBe(true)
+})
+
+describe('a tunnel over which routing hears nobody', () => {
+  const [REGISTRY, GOOD, OTHER] = ['0000', '0100', '0101'].map(prefixOfBits) as [Prefix, Prefix, Prefix]
+  const HELLO_MS = SETTINGS.helloIntervalMs
+
+  /** Cut off; the cache knows these. */
+  function rig(...cached: readonly Prefix[]) {
+    const policy = new TunnelPolicy(OWN, SETTINGS, seededRandom(1), 0)
+    const used = new Set<Prefix | 'anyone'>()
+    const reachable = new Set<Prefix>()
+    let isRouting = true
+    let nowMs = 0
+    const view: NetworkView = {
+      ...VIEW,
+      get isRouting() {
+        return isRouting
+      },
+      get reachesAnybody() {
+        return reachable.size > 0
+      },
+      isReachable: (prefix) => reachable.has(prefix),
+      sampleReachable: () => [...reachable][0],
+      isTunnelUsable: (target) => used.has(target),
+      cachedPeers: () => cached,
+    }
+    const route = (is: boolean) => {
+      isRouting = is
+    }
+    /** Lets time pass; tunnels are up at once. @returns what was decided, with the time in seconds */
+    const pass = (ms: number): string[] => {
+      const endMs = nowMs + ms
+      const decided: string[] = []
+      for (;;) {
+        const decisions = policy.decide(view, nowMs)
+        for (const decision of decisions) {
+          const about =
+            'target' in decision ? ` ${decision.target}` : 'prefix' in decision ? ` ${decision.prefix}` : ''
+          if (decision.kind !== 'ask-registry')
+            decided.push(`${Math.round(nowMs / 1000)} ${decision.kind}${about}`)
+          if (decision.kind === 'connect') policy.tunnelUp(decision.target)
+          if (decision.kind === 'give-up') policy.tunnelDown(decision.target, false)
+        }
+        const wakeMs = decisions.length > 0 ? nowMs + 1 : Math.max(nowMs + 1, policy.nextWakeMs)
+        if (wakeMs > endMs) break
+        nowMs = wakeMs
+      }
+      nowMs = endMs
+      return decided
+    }
+    const propose = (prefix: Prefix) =>
+      policy.registryAnswered({ prefix, addresses: VIEW.addressesOf(prefix) }, nowMs)
+    return { policy, used, reachable, pass, propose, route }
+  }
+
+  test('has failed after four hello intervals; then come others, and it again when there is nobody else', () => {
+    const { policy, used, pass, propose } = rig(PEER, OTHER)
+    expect(pass(4 * HELLO_MS - 1).sort()).toEqual([`0 connect ${PEER}`, `0 connect ${OTHER}`].sort())
+    expect(pass(1_000).sort()).toEqual([`60 give-up ${PEER}`, `60 give-up ${OTHER}`].sort())
+    propose(GOOD)
+    used.add(GOOD)
+    expect(pass(1_000)).toEqual([`61 connect ${GOOD}`])
+    expect(pass(10 * HELLO_MS)).toEqual([])
+    // The registry knows only one that was of no use: the other one has waited longer.
+    propose(PEER)
+    expect(pass(0)).toHaveLength(1)
+    policy.registryAnswered(undefined, 0)
+  })
+
+  test('holds no place against whom the registry proposes, for longer than it may soon be of use', () => {
+    const { pass, propose } = rig(PEER, OTHER)
+    expect(pass(1_000)).toHaveLength(2)
+    propose(GOOD)
+    expect(pass(HELLO_MS)).toEqual([])
+    expect(pass(6_000)).toEqual([`20 connect ${GOOD}`])
+  })
+
+  test('counts again as soon as somebody is heard, and anew when he is not heard any more', () => {
+    const { used, reachable, pass } = rig(PEER)
+    pass(3 * HELLO_MS)
+    for (const prefix of [PEER, REGISTRY]) used.add(prefix)
+    reachable.add(REGISTRY)
+    expect(pass(100 * HELLO_MS)).toEqual([`45 connect ${REGISTRY}`])
+    used.delete(PEER)
+    expect(pass(4 * HELLO_MS - 1_000)).toEqual([])
+    expect(pass(2_000)).toEqual([`${(103 + 4) * 15} give-up ${PEER}`])
+  })
+
+  test('is not to blame while routing does not run', () => {
+    const { pass, route } = rig(PEER)
+    route(false)
+    expect(pass(10 * HELLO_MS)).toEqual([`0 connect ${PEER}`])
+    route(true)
+    expect(pass(4 * HELLO_MS - 1_000)).toEqual([])
+    expect(pass(2_000)).toHaveLength(1)
+  })
+
+  test('gets new time with other keys of routing', () => {
+    const { policy, pass } = rig(PEER)
+    pass(3 * HELLO_MS)
+    policy.circumstancesChanged('routing-keys')
+    expect(pass(3 * HELLO_MS)).toEqual([])
+  })
+
+  test('is dropped where it ends at a server, if it can be told', () => {
+    const { policy, pass } = rig()
+    policy.clientUp(PEER)
+    expect(pass(5 * HELLO_MS - 1)).toEqual([])
+    expect(pass(1_000)).toEqual([`75 drop-client ${PEER}`])
+  })
+})
+
+test('a peer that lets us in and hangs up at once is not tried again at once', () => {
+  const policy = new TunnelPolicy(OWN, SETTINGS, seededRandom(1), 0)
+  expect(isConnecting(policy, 0)).toBe(true)
+  policy.tunnelUp(PEER)
+  policy.tunnelDown(PEER, false)
+  expect(isConnecting(policy, 1_000)).toBe(false)
+})
+
+test('a tunnel to the registry’s node is no connection: only a route to it is', () => {
+  const policy = new TunnelPolicy(OWN, { ...SETTINGS, registryPrefix: PEER }, seededRandom(1), 0)
+  expect(policy.decide(VIEW, 0)).toMatchObject([{ kind: 'connect' }, { kind: 'ask-registry' }])
+  policy.tunnelUp(PEER)
+  policy.registryAnswered(undefined, 0)
+  expect(policy.decide(VIEW, 10_000)).toMatchObject([{ kind: 'ask-registry' }])
+  expect(policy.cutOff?.sinceMs).toBe(0)
+  policy.decide({ ...VIEW, isReachable: () => true, reachesAnybody: true }, 20_000)
+  expect(policy.cutOff).toBeUndefined()
 })
 
 test('when our network has changed all that failed are tried again', () => {
@@ -74,18 +209,20 @@ test('when our network has changed all that failed are tried again', () => {
   const policy = new TunnelPolicy(OWN, SETTINGS, seededRandom(1), 0)
   const view = { ...VIEW, cachedPeers: () => [PEER, ...others] }
   const connects = (nowMs: number) =>
-    policy.decide(view, nowMs).flatMap((decision) => (decision.kind === 'connect' ? [decision.prefix] : []))
+    policy
+      .decide(view, nowMs)
+      .flatMap((decision) => (decision.kind === 'connect' ? [decision.target as Prefix] : []))
   const failing = connects(0)
   for (const prefix of failing) policy.tunnelDown(prefix, false)
   const [last = PEER] = connects(1_000)
   policy.tunnelDown(last, false)
   expect(connects(2_000)).toEqual([])
-  policy.networkChanged()
+  policy.circumstancesChanged('network')
   const again = connects(3_000)
   expect(again).toHaveLength(2)
   const [one = PEER, other = PEER] = again
   policy.tunnelDown(one, false)
-  policy.networkChanged()
+  policy.circumstancesChanged('network')
   // It was begun before the change.
   policy.tunnelDown(other, false)
   expect(connects(4_000)).toHaveLength(2)
@@ -104,7 +241,9 @@ test('who was reached by others not long ago makes all its tunnels, although nob
   const peers = Array.from({ length: 8 }, (_, index) => `1${index.toString(2).padStart(3, '0')}` as Prefix)
   const view = { ...VIEW, cachedPeers: () => peers }
   const connects = (nowMs: number) =>
-    policy.decide(view, nowMs).flatMap((decision) => (decision.kind === 'connect' ? [decision.prefix] : []))
+    policy
+      .decide(view, nowMs)
+      .flatMap((decision) => (decision.kind === 'connect' ? [decision.target as Prefix] : []))
   const begun = connects(0)
   expect(begun).toHaveLength(2)
   policy.clientUp(PEER)
@@ -120,10 +259,10 @@ test('when the network of this machine has changed the registry is asked at once
   const isAsking = (nowMs: number) => policy.decide(VIEW, nowMs).some(({ kind }) => kind === 'ask-registry')
   for (let nowMs = 0, asked = 0; asked < 10; nowMs = policy.nextWakeMs) {
     if (isAsking(nowMs)) asked++
-    policy.bootstrapAnswered(undefined, nowMs)
+    policy.registryAnswered(undefined, nowMs)
   }
   const waitingMs = policy.nextWakeMs
   expect(isAsking(waitingMs - 20_000)).toBe(false)
-  policy.networkChanged()
+  policy.circumstancesChanged('network')
   expect(isAsking(waitingMs - 20_000)).toBe(true)
 })

@@ -56,3 +56,19 @@ describe('1,000 nodes with the registry’s defaults, a third of them behind NAT
     expect(full).toBeGreaterThan(0.9 * tunnelsOfReachable().length)
   })
 })
+
+test('a hundred nodes that serve nobody leave room for each other at ten that do', () => {
+  const network = new Simulation({
+    nodes: 110,
+    natShare: 0,
+    takers: 100,
+    clientCount: 10,
+    maxClients: 20,
+    refreshMs: 5 * MINUTE_MS,
+    startWithinMs: MINUTE_MS,
+    random: seededRandom(2),
+  })
+  network.run(30 * MINUTE_MS)
+  // 70 if each of them makes ten.
+  expect(network.partSizes()[0]).toBeGreaterThan(100)
+})

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { type NetworkView, type TunnelDecision, TunnelPolicy } from '../../../../src/core/tunnels/policy.ts'
+import type { NetworkView, TunnelDecision } from '../../../../src/core/tunnels/decisions.ts'
+import { TunnelPolicy } from '../../../../src/core/tunnels/policy.ts'
 import type { TunnelSettings } from '../../../../src/core/tunnels/settings.ts'
 import type { PeerAddress, TunnelProtocol } from '../../../../src/core/values/address-list.ts'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { seededRandom } from '../../../support/random.ts'
 
-const [REGISTRY, OWN, FRENCH, GERMAN, NOWHERE] = ['000', '001', '010', '011', '100'].map(prefixOfBits) as [
-  ...[Prefix, Prefix, Prefix, Prefix, Prefix],
-]
+const [REGISTRY, OWN, FRENCH, GERMAN, NOWHERE, CLIENT] = ['000', '001', '010', '011', '100', '111'].map(
+  prefixOfBits,
+) as [Prefix, Prefix, Prefix, Prefix, Prefix, Prefix]
 
 const address = (country: string | undefined, protocol: TunnelProtocol = 'tcp'): PeerAddress => ({
   host: `${country ?? 'x'}.example.com`,
@@ -22,17 +23,22 @@ const SETTINGS: TunnelSettings = {
   neighbours: new Set(),
   disabledProtocols: new Set(),
   allowsIpv6: true,
-  hasServers: false,
+  helloIntervalMs: 15_000,
   registryPrefix: REGISTRY,
   sameCountry: ['FR'],
   ownCountry: undefined,
   countryOf: ({ country }) => country,
+  isBeingLocated: () => false,
   isInside: (host) => host.startsWith('2001:db8:42:'),
 }
 
 /** A network in which everybody is known and reachable, and nobody is a neighbour. */
 const view = (addresses: ReadonlyMap<Prefix, readonly PeerAddress[]>): NetworkView => ({
   isReachable: () => true,
+  reachesAnybody: true,
+  isRouting: true,
+  isTunnelUsable: () => true,
+  isClientUsable: () => true,
   isNeighbour: () => false,
   sampleReachable: (random) => [...addresses.keys()][Math.floor(random.next() * addresses.size)],
   nodesOver: () => 0,
@@ -46,17 +52,25 @@ const ALL = new Map([
   [NOWHERE, [address(undefined)]],
 ])
 
-const policy = (settings: Partial<TunnelSettings> = {}) =>
-  new TunnelPolicy(OWN, { ...SETTINGS, ...settings }, seededRandom(1), 0)
+/** Of a node to which somebody has connected: it makes all its tunnels. */
+function policy(settings: Partial<TunnelSettings> = {}): TunnelPolicy {
+  const made = new TunnelPolicy(OWN, { ...SETTINGS, ...settings }, seededRandom(1), 0)
+  made.clientUp(CLIENT)
+  return made
+}
 
 const peersOf = (decisions: readonly TunnelDecision[], kind: TunnelDecision['kind']): Prefix[] =>
   decisions
-    .flatMap((decision) => (decision.kind === kind && 'prefix' in decision ? [decision.prefix] : []))
+    .flatMap((decision) => {
+      if (decision.kind !== kind) return []
+      if ('target' in decision) return decision.target === 'anyone' ? [] : [decision.target]
+      return 'prefix' in decision ? [decision.prefix] : []
+    })
     .sort()
 
 describe('with a country that stays among itself', () => {
   it.each([
-    ['FR', [FRENCH]],
+    ['FR', [FRENCH, NOWHERE]],
     ['DE', [GERMAN, NOWHERE]],
     ['JP', [GERMAN, NOWHERE]],
     [undefined, [FRENCH, GERMAN, NOWHERE]],
@@ -74,12 +88,16 @@ describe('with a country that stays among itself', () => {
     expect(peersOf(decisions, 'connect')).toEqual([FRENCH, GERMAN, NOWHERE])
   })
 
-  it('a peer of which nobody knows yet where it is gets its tunnel as soon as somebody does', () => {
+  it('a peer is waited for while it is being asked where it is, and connected when nobody knows', () => {
     const unlocated = new Map([[NOWHERE, [address(undefined)]]])
-    const it = policy({ ownCountry: 'FR' })
+    const it = policy({ ownCountry: 'FR', isBeingLocated: () => true })
     expect(it.decide(view(unlocated), 0)).toEqual([])
-    it.configure({ ...SETTINGS, ownCountry: 'FR', countryOf: () => 'FR' })
+    it.configure({ ...SETTINGS, ownCountry: 'FR' })
     expect(peersOf(it.decide(view(unlocated), 1), 'connect')).toEqual([NOWHERE])
+    const other = policy({ ownCountry: 'FR', isBeingLocated: () => true })
+    other.decide(view(unlocated), 0)
+    other.configure({ ...SETTINGS, ownCountry: 'FR', countryOf: () => 'DE' })
+    expect(peersOf(other.decide(view(unlocated), 1), 'connect')).toEqual([])
   })
 
   it('a node that learns where it is closes what crosses the border, once', () => {
@@ -132,21 +150,50 @@ describe('a peer that must be a neighbour', () => {
     const it = policy({ sameCountry: [], clientCount: 2, neighbours })
     expect(peersOf(it.decide(view(ALL), 0), 'connect')).toEqual([FRENCH, GERMAN])
     const more = policy({ sameCountry: [], clientCount: 3, neighbours })
-    more.decide(view(ALL), 0)
-    for (const prefix of ALL.keys()) more.tunnelUp(prefix)
     const other = prefixOfBits('101')
     const network = view(new Map([...ALL, [other, [address('FR')]]]))
-    expect(peersOf(more.decide(network, 300_000), 'close')).toEqual([NOWHERE])
+    expect(peersOf(more.decide(view(ALL), 0), 'connect')).toEqual([FRENCH, GERMAN, NOWHERE])
+    for (const prefix of ALL.keys()) more.tunnelUp(prefix)
+    more.decide(network, 1)
+    expect(peersOf(more.decide(network, 300_001), 'close')).toEqual([NOWHERE])
+    // Also when there is none to another: it would be made again at once.
+    for (const prefix of neighbours) it.tunnelUp(prefix)
+    for (let nowMs = 0; nowMs < 3_000_000; nowMs += 100_000)
+      expect(peersOf(it.decide(network, nowMs), 'close')).toEqual([])
   })
+})
+
+it('a tunnel that was just made is not replaced: the time begins anew with each', () => {
+  const it = policy({ sameCountry: [], clientCount: 3 })
+  const network = view(new Map([...ALL, [prefixOfBits('101'), [address('FR')]]]))
+  it.decide(view(ALL), 0)
+  for (const prefix of [FRENCH, GERMAN]) it.tunnelUp(prefix)
+  it.decide(network, 149_000)
+  it.tunnelUp(NOWHERE)
+  it.decide(network, 149_001)
+  expect(peersOf(it.decide(network, 298_000), 'close')).toEqual([])
+  expect(peersOf(it.decide(network, 449_001), 'close')).toHaveLength(1)
+})
+
+it('who serves nobody makes two tunnels: it only takes from the network', () => {
+  const taker = new TunnelPolicy(OWN, { ...SETTINGS, sameCountry: [] }, seededRandom(1), 0)
+  expect(peersOf(taker.decide(view(ALL), 0), 'connect')).toHaveLength(2)
+  taker.clientUp(CLIENT)
+  expect(peersOf(taker.decide(view(ALL), 1), 'connect')).toHaveLength(1)
 })
 
 it('a peer that failed is tried again when the registry proposes it', () => {
   const it = policy({ sameCountry: [] })
-  const alone = { ...view(ALL), isReachable: () => false, sampleReachable: () => undefined }
+  const alone = {
+    ...view(ALL),
+    isReachable: () => false,
+    reachesAnybody: false,
+    sampleReachable: () => undefined,
+  }
   expect(peersOf(it.decide(alone, 0), 'connect')).toEqual([FRENCH, GERMAN, NOWHERE])
   for (const prefix of ALL.keys()) it.tunnelDown(prefix, false)
   expect(peersOf(it.decide(alone, 1), 'connect')).toEqual([])
-  it.bootstrapAnswered({ prefix: GERMAN, addresses: [address('DE')] }, 2)
+  it.registryAnswered({ prefix: GERMAN, addresses: [address('DE')] }, 2)
   expect(peersOf(it.decide(alone, 2), 'connect')).toEqual([GERMAN])
 })
 

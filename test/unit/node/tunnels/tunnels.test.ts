@@ -1,16 +1,26 @@
 import { describe, expect, it } from 'vitest'
+import type { ProposedPeer, TunnelStrategy } from '../../../../src/core/tunnels/decisions.ts'
+import { FixedRemotes } from '../../../../src/core/tunnels/fixed-remotes.ts'
+import { NO_NEIGHBOUR } from '../../../../src/core/tunnels/patience.ts'
+import { TunnelPolicy } from '../../../../src/core/tunnels/policy.ts'
 import type { TunnelSettings } from '../../../../src/core/tunnels/settings.ts'
 import { type PeerAddress, parseAddressList } from '../../../../src/core/values/address-list.ts'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
+import type { ClientEvent, ServerEvent } from '../../../../src/node/transport/transport.ts'
 import { Tunnels } from '../../../../src/node/tunnels/tunnels.ts'
+import type { Clock } from '../../../../src/platform/clock.ts'
 import { silentLog } from '../../../../src/platform/log.ts'
 import { seededRandom } from '../../../support/random.ts'
-import { heldClock, neighboursOn, recordingTransport, routerWith } from '../../../support/tunnels.ts'
+import { steppedClock } from '../../../support/stepped-clock.ts'
+import { neighboursOn, recordingTransport, routerWith } from '../../../support/tunnels.ts'
 
 const OWN = prefixOfBits('0000000000000000')
 const PEERS = ['0000000000000001', '0000000000000010'].map(prefixOfBits)
 const { addresses: ADDRESSES } = parseAddressList('203.0.113.1,1194,tcp;203.0.113.1,1194,udp')
 const REMOTE = { address: '203.0.113.1', port: 1194, protocol: 'tcp' } as const
+
+const HELLO_MS = 15_000
+type UnderlayRemote = Extract<ClientEvent, { kind: 'up' }>['remote']
 
 const SETTINGS: TunnelSettings = {
   clientCount: 2,
@@ -18,32 +28,56 @@ const SETTINGS: TunnelSettings = {
   neighbours: new Set(),
   disabledProtocols: new Set(),
   allowsIpv6: true,
-  hasServers: false,
+  helloIntervalMs: HELLO_MS,
   registryPrefix: PEERS[0] ?? OWN,
   sameCountry: [],
   ownCountry: undefined,
   countryOf: () => undefined,
+  isBeingLocated: () => false,
   isInside: () => false,
 }
 
 /** A node that knows two peers from its cache, and begins a tunnel to each. */
-function rig({ revoked = 0n } = {}) {
+async function rig({ strategy }: { readonly strategy?: (clock: Clock) => TunnelStrategy } = {}) {
   const asked = new Map<string, (isThere: boolean) => void>()
   const stored = new Map<Prefix, readonly PeerAddress[]>()
   const external: [string, string | undefined][] = []
+  const revoked = new Set<bigint>()
+  const heard = new Set(['re6stnet', 're6stnet1', 're6stnet2'])
+  const reachable = new Set<Prefix>()
+  const registry: ((peer: ProposedPeer | undefined) => void)[] = []
+  const dropped: number[] = []
+  const remembered = new Set<string>()
+  let cutOffs = 0
+  let onServerEvent: (event: ServerEvent) => void = () => {}
   const transport = recordingTransport()
-  const clock = heldClock()
+  const clock = steppedClock()
   const tunnels = new Tunnels(
     {
-      transport,
+      transport: {
+        ...transport,
+        async listen(spec) {
+          onServerEvent = spec.onEvent
+          const dropClient = (client: number) => void dropped.push(client)
+          return { spec, traffic: new Map(), dropClient, stop: async () => {} }
+        },
+      },
       clock,
       random: seededRandom(1),
-      router: routerWith(neighboursOn('re6stnet1', 're6stnet2')),
+      router: {
+        ...routerWith(neighboursOn('re6stnet', 're6stnet1', 're6stnet2')),
+        remembers: (iface) => remembered.has(iface),
+      },
       nodes: {
-        isReachable: () => false,
+        isReachable: (prefix) => reachable.has(prefix),
+        get size() {
+          return reachable.size
+        },
         isNeighbour: () => false,
-        isSubnetOf: () => false,
-        sample: () => undefined,
+        nodeAt: () => undefined,
+        hasNeighbourOn: (iface) => heard.has(iface),
+        mayHaveNeighbourOn: (iface) => heard.has(iface),
+        sample: () => [...reachable][0],
         countOver: () => 0,
       },
       cache: {
@@ -53,7 +87,8 @@ function rig({ revoked = 0n } = {}) {
       },
       log: silentLog,
       askAddresses() {},
-      getBootstrapPeer: () => new Promise(() => {}),
+      getBootstrapPeer: () => new Promise((resolve) => registry.push(resolve)),
+      onCutOff: () => cutOffs++,
       sendClosing() {},
       sendSeen() {},
       onExternalAddress: (iface, address) => void external.push([iface, address]),
@@ -62,20 +97,18 @@ function rig({ revoked = 0n } = {}) {
     {
       own: OWN,
       maxClients: () => 0,
-      helloIntervalMs: () => 15_000,
-      isRevoked: (serial) => serial === revoked,
+      helloIntervalMs: () => HELLO_MS,
+      isRevoked: (serial) => revoked.has(serial),
     },
-    SETTINGS,
+    strategy?.(clock) ?? new TunnelPolicy(OWN, SETTINGS, seededRandom(1), clock.monotonicMs()),
   )
-  const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
-  const decide = () => {
-    for (const end of clock.timers.splice(0)) end()
-  }
-  const up = (index: number, serial = 2n) => {
+  const settled = () => clock.pass(0)
+  const decide = () => clock.pass(20)
+  const up = (index: number, serial = 2n, remote: UnderlayRemote = REMOTE) => {
     const spec = transport.specs[index]
-    if (spec?.prefix === undefined) throw new Error(`no tunnel ${index}`)
-    const peer = { prefix: spec.prefix, serial }
-    spec.onEvent({ kind: 'up', peer, remote: REMOTE, externalAddress: '198.51.100.7' })
+    if (!spec) throw new Error(`no tunnel ${index}`)
+    const peer = { prefix: spec.prefix ?? prefixOfBits('0000000000000111'), serial }
+    spec.onEvent({ kind: 'up', peer, remote, externalAddress: '198.51.100.7' })
   }
   const silent = (index: number) => transport.specs[index]?.onEvent({ kind: 'silent' })
   const answer = async (iface: string, isThere: boolean) => {
@@ -84,13 +117,30 @@ function rig({ revoked = 0n } = {}) {
     await settled()
   }
   tunnels.start()
-  decide()
-  return { tunnels, transport, stored, external, asked, settled, decide, up, silent, answer }
+  await decide()
+  return {
+    ...{
+      tunnels,
+      transport,
+      stored,
+      external,
+      asked,
+      revoked,
+      heard,
+      reachable,
+      registry,
+      dropped,
+      remembered,
+      clock,
+    },
+    ...{ settled, decide, up, silent, answer, cutOffs: () => cutOffs },
+    onServerEvent: (event: ServerEvent) => onServerEvent(event),
+  }
 }
 
 describe('a client tunnel', () => {
-  it('is shown, told to routing, and the address that worked is tried first the next time', () => {
-    const { tunnels, stored, external, up } = rig()
+  it('is shown, told to routing, and the address that worked is tried first the next time', async () => {
+    const { tunnels, stored, external, up } = await rig()
     expect(tunnels.list().map(({ state }) => state)).toEqual(['connecting', 'connecting'])
     up(0)
     expect(tunnels.peers()).toHaveLength(1)
@@ -100,8 +150,8 @@ describe('a client tunnel', () => {
     expect(external).toEqual([['re6stnet1', '198.51.100.7']])
   })
 
-  it('says at which address its server sees us, also when that changes; others cannot say it', () => {
-    const { tunnels, transport, external, up } = rig()
+  it('says at which address its server sees us, also when that changes; others cannot say it', async () => {
+    const { tunnels, transport, external, up } = await rig()
     up(0)
     const [server = OWN, other = OWN] = transport.specs.map(({ prefix }) => prefix)
     tunnels.seenAt(other, '192.0.2.66')
@@ -113,8 +163,9 @@ describe('a client tunnel', () => {
     ])
   })
 
-  it('to a peer whose certificate is revoked ends at once, or as soon as that is known', async () => {
-    const { tunnels, transport, up, settled } = rig({ revoked: 3n })
+  it('to a peer whose certificate is revoked ends at once, or as soon as that is known; others stay', async () => {
+    const { tunnels, transport, revoked, up, settled } = await rig()
+    revoked.add(3n)
     up(0, 3n)
     await settled()
     expect(transport.stopped).toEqual(['re6stnet1'])
@@ -122,13 +173,17 @@ describe('a client tunnel', () => {
     tunnels.endRevoked()
     await settled()
     expect(transport.stopped).toEqual(['re6stnet1'])
+    revoked.add(2n)
+    tunnels.endRevoked()
+    await settled()
+    expect(transport.stopped).toEqual(['re6stnet1', 're6stnet2'])
   })
 
   it('that failed is shown with the reason, and its peer is not tried again at once', async () => {
-    const { tunnels, transport, decide, settled } = rig()
+    const { tunnels, transport, decide, settled } = await rig()
     for (const spec of [...transport.specs]) spec.onEvent({ kind: 'down', reason: 'connection refused' })
     await settled()
-    decide()
+    await decide()
     expect(tunnels.list()).toMatchObject([
       { state: 'failed', reason: 'connection refused' },
       { state: 'failed', reason: 'connection refused' },
@@ -137,19 +192,19 @@ describe('a client tunnel', () => {
   })
 
   it('that is not up yet is made again with a new certificate; one that is up stays', async () => {
-    const { tunnels, transport, up, decide, settled } = rig()
+    const { tunnels, transport, up, decide, settled } = await rig()
     up(0)
     await tunnels.identityRenewed()
     await settled()
     expect(transport.stopped).toEqual(['re6stnet2'])
-    decide()
+    await decide()
     expect(transport.specs.map(({ prefix }) => prefix)[2]).toBe(transport.specs[1]?.prefix)
   })
 })
 
 describe('a client tunnel whose peer is silent', () => {
   it('stays when the peer answers, who is asked once at a time', async () => {
-    const { transport, asked, up, silent, answer } = rig()
+    const { transport, asked, up, silent, answer } = await rig()
     up(0)
     silent(0)
     silent(0)
@@ -161,7 +216,7 @@ describe('a client tunnel whose peer is silent', () => {
   })
 
   it('ends when nobody answers, and then all other peers are asked', async () => {
-    const { tunnels, transport, asked, up, silent, answer } = rig()
+    const { tunnels, transport, asked, up, silent, answer } = await rig()
     up(0)
     up(1)
     silent(0)
@@ -174,7 +229,7 @@ describe('a client tunnel whose peer is silent', () => {
   })
 
   it('is asked for as long as it is up only', async () => {
-    const { transport, asked, up, silent, answer } = rig()
+    const { transport, asked, up, silent, answer } = await rig()
     silent(0)
     expect(asked.size).toBe(0)
     up(0)
@@ -185,9 +240,119 @@ describe('a client tunnel whose peer is silent', () => {
   })
 })
 
+describe('a tunnel over which routing hears nobody', () => {
+  it('ends after four hello intervals, is shown as failed, and its place goes to whom the registry proposes', async () => {
+    const { tunnels, transport, heard, registry, clock, up, decide } = await rig()
+    heard.clear()
+    up(0)
+    up(1)
+    await clock.pass(4 * HELLO_MS - 1_000)
+    expect(transport.stopped).toEqual([])
+    await clock.pass(2_000)
+    expect(transport.stopped).toEqual(['re6stnet1', 're6stnet2'])
+    expect(tunnels.list()).toMatchObject([
+      { state: 'failed', reason: NO_NEIGHBOUR },
+      { state: 'failed', reason: NO_NEIGHBOUR },
+    ])
+    const good = prefixOfBits('0000000000000011')
+    registry.pop()?.({ prefix: good, addresses: ADDRESSES })
+    await decide()
+    expect(transport.specs.slice(2).map(({ prefix }) => prefix)).toEqual([good])
+  })
+
+  it('ends also when it has lost whom it heard', async () => {
+    const { transport, heard, clock, up } = await rig()
+    up(0)
+    up(1)
+    await clock.pass(10 * HELLO_MS)
+    expect(transport.stopped).toEqual([])
+    heard.delete('re6stnet2')
+    await clock.pass(30_000 + 4 * HELLO_MS)
+    expect(transport.stopped).toEqual(['re6stnet2'])
+  })
+
+  it('is dropped by the server, too, so that it holds no place', async () => {
+    const { tunnels, heard, dropped, clock, onServerEvent } = await rig()
+    const iface = 're6stnet-tcp'
+    await tunnels.servers.start([{ iface, protocol: 'tcp', port: 1194 }])
+    const peer = { prefix: prefixOfBits('0000000000000100'), serial: 9n }
+    onServerEvent({ kind: 'client-up', client: 7, peer, underlay: { address: '192.0.2.1', port: 1 } })
+    heard.add(iface)
+    await clock.pass(10 * HELLO_MS)
+    expect(dropped).toEqual([])
+    heard.delete(iface)
+    await clock.pass(30_000 + 5 * HELLO_MS)
+    expect(dropped).toEqual([7])
+  })
+})
+
+describe('who is cut off', () => {
+  it('asks the registry at once, also while tunnels are up, and then again and again', async () => {
+    const { tunnels, registry, clock, cutOffs, reachable, up, decide } = await rig()
+    expect([registry.length, cutOffs()]).toEqual([1, 1])
+    up(0)
+    for (let asked = 1; asked < 4; asked++) {
+      registry.at(-1)?.(undefined)
+      await clock.pass(6_000)
+      expect([registry.length, cutOffs()]).toEqual([asked + 1, asked + 1])
+    }
+    expect(tunnels.cutOff?.sinceMs).toBe(clock.now() - 18_020)
+    reachable.add(SETTINGS.registryPrefix)
+    tunnels.changed()
+    await decide()
+    expect(tunnels.cutOff).toBeUndefined()
+  })
+})
+
+describe('the tunnel of --client', () => {
+  const { addresses: remotes } = parseAddressList('203.0.113.1,1194,tcp;203.0.113.2,1194,tcp')
+  const strategy = () => new FixedRemotes(OWN, SETTINGS, remotes, seededRandom(1))
+  const hosts = ({ remotes: tried }: { readonly remotes: readonly PeerAddress[] }) =>
+    tried.map(({ host }) => host)
+
+  it('is made anew whenever it ends, at another interface while routing remembers its neighbours', async () => {
+    const { tunnels, transport, remembered, clock, up, decide, registry, cutOffs } = await rig({ strategy })
+    expect(transport.specs).toMatchObject([{ iface: 're6stnet', prefix: undefined }])
+    up(0)
+    await decide()
+    expect(tunnels.peers()).toEqual([prefixOfBits('0000000000000111')])
+    expect(tunnels.clientTunnelPeers()).toHaveLength(1)
+    transport.specs[0]?.onEvent({ kind: 'down', reason: 'connection reset by the peer' })
+    remembered.add('re6stnet')
+    await decide()
+    expect(tunnels.list()).toMatchObject([{ state: 'failed', reason: 'connection reset by the peer' }])
+    await clock.pass(1_100)
+    expect(transport.specs.map(({ iface }) => iface)).toEqual(['re6stnet', 're6stnet1'])
+    // It has no use for other peers; what else the registry knows it wants.
+    expect([registry.length, cutOffs() > 0]).toEqual([0, true])
+  })
+
+  it('goes to the other remotes first when routing heard nobody behind one', async () => {
+    const { transport, heard, clock, up } = await rig({ strategy })
+    heard.clear()
+    up(0, 2n, { address: '203.0.113.1', port: 1194, protocol: 'tcp' })
+    await clock.pass(4 * HELLO_MS + 3_000)
+    expect(transport.stopped).toEqual(['re6stnet'])
+    expect(transport.specs.map(hosts)).toEqual([
+      ['203.0.113.1', '203.0.113.2'],
+      ['203.0.113.2', '203.0.113.1'],
+    ])
+  })
+
+  it('ends when its peer is silent', async () => {
+    const { transport, up, silent, answer, clock } = await rig({ strategy })
+    up(0)
+    silent(0)
+    await answer('re6stnet', false)
+    expect(transport.stopped).toEqual(['re6stnet'])
+    await clock.pass(3_000)
+    expect(transport.specs).toHaveLength(2)
+  })
+})
+
 describe('when the network of the machine has changed', () => {
   it('tunnels whose peers answer stay, the others are closed', async () => {
-    const { tunnels, transport, asked, up, settled, answer } = rig()
+    const { tunnels, transport, asked, up, settled, answer } = await rig()
     up(0)
     up(1)
     tunnels.networkChanged()
@@ -199,15 +364,31 @@ describe('when the network of the machine has changed', () => {
   })
 
   it('peers that failed are tried again at once, and tunnels that were being made as well', async () => {
-    const { tunnels, transport, settled, decide } = rig()
+    const { tunnels, transport, settled, decide } = await rig()
     transport.specs[0]?.onEvent({ kind: 'down', reason: 'network is unreachable' })
     await settled()
-    decide()
+    await decide()
     expect(transport.specs).toHaveLength(2)
     tunnels.networkChanged()
     await settled()
-    decide()
+    await decide()
     expect(transport.stopped).toEqual(['re6stnet2'])
     expect(new Set(transport.specs.slice(2).map(({ prefix }) => prefix))).toEqual(new Set(PEERS))
   })
+})
+
+it('with --client, when the network of the machine has changed, the tunnel is made at once, and anew if nobody answers', async () => {
+  const { addresses: remotes } = parseAddressList('203.0.113.1,1194,tcp')
+  const strategy = () => new FixedRemotes(OWN, SETTINGS, remotes, seededRandom(1))
+  const { tunnels, transport, up, answer, decide } = await rig({ strategy })
+  transport.specs[0]?.onEvent({ kind: 'down', reason: 'network is unreachable' })
+  await decide()
+  expect(transport.specs).toHaveLength(1)
+  tunnels.networkChanged()
+  await decide()
+  expect(transport.specs).toHaveLength(2)
+  up(1)
+  tunnels.networkChanged()
+  await answer('re6stnet', false)
+  expect(transport.stopped).toEqual(['re6stnet'])
 })
