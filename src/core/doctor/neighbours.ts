@@ -31,8 +31,11 @@ export interface ConnectionFacts {
   readonly neighbours: readonly NeighbourFacts[]
 }
 
-/** A new tunnel is in use within a second or two; after so many hellos also where the peer is a Python node. */
-const PATIENCE_HELLOS = 5
+/**
+ * A new tunnel is in use within a second or two; after so many hellos as a rule also where the peer is a Python node. After
+ * four, the node ends it.
+ */
+const PATIENCE_HELLOS = 3.5
 const LEAST_PATIENCE_MS = 5_000
 /** Failures that are told. */
 const MOST_FAILURES = 3

@@ -7,6 +7,7 @@ import type { ReachabilityFacts } from '../../core/doctor/reachability.ts'
 import { messageOf } from '../../core/errors.ts'
 import { smcroutectlArguments, smcroutePaths } from '../../core/multicast/smcroute.ts'
 import type { NodeOptions } from '../../core/options/node-options.ts'
+import { NO_NEIGHBOUR } from '../../core/tunnels/patience.ts'
 import { parseAddressList } from '../../core/values/address-list.ts'
 import { systemProcesses } from '../../platform/processes.ts'
 import { askNode } from '../ask.ts'
@@ -84,7 +85,7 @@ export async function nodeFacts(
       .filter(({ state }) => state === 'failed')
       .sort((one, other) => Date.parse(other.since) - Date.parse(one.since))
       .map(({ peer, reason }) => `${peer ?? '?'}: ${reason ?? 'no reason known'}`),
-    neighbours,
+    neighbours: [...neighbours, ...unheardFacts(tunnels)],
   }
   return {
     kind: 'running',
@@ -92,6 +93,18 @@ export async function nodeFacts(
     reachability: reachabilityFacts(options, replies, probe, notExamined),
     multicast,
   }
+}
+
+/** Tunnels that the node ended because routing heard nobody over them, and has not made again yet. */
+function unheardFacts(tunnels: readonly TunnelReply[]): NeighbourFacts[] {
+  const upTo = new Set(tunnels.filter(({ state }) => state === 'up').map(({ peer }) => peer))
+  return tunnels
+    .filter(({ state, reason, peer }) => state === 'failed' && reason === NO_NEIGHBOUR && !upTo.has(peer))
+    .map(({ peer, iface, protocol }) => ({
+      ...{ peer: peer ?? '?', iface, protocol: protocol ?? '?' },
+      ...{ ageMs: Number.POSITIVE_INFINITY, isRouted: false },
+      ...{ pings: undefined, mtu: undefined, pingsFull: undefined, answers: undefined },
+    }))
 }
 
 /** Undefined: the node runs without multicast, or is of a version that does not tell. */
