@@ -21,6 +21,12 @@ export class TokenBucket {
     return true
   }
 
+  /** Whether there is a token; it stays. */
+  has(nowMs: number): boolean {
+    const elapsedMs = Math.max(0, nowMs - (this.#filledMs ?? nowMs))
+    return Math.min(this.#burst, this.#tokens + (elapsedMs / 1000) * this.#perSecond) >= 1
+  }
+
   /** Whether nothing was taken for so long that it is full again. */
   isFull(nowMs: number): boolean {
     return this.#filledMs === undefined || (nowMs - this.#filledMs) / 1000 >= this.#burst / this.#perSecond

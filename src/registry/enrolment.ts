@@ -2,12 +2,14 @@ import { randomInt } from 'node:crypto'
 import type { Communities, Location } from '../core/allocation/community.ts'
 import { parseLocation } from '../core/allocation/community.ts'
 import { Re6stError } from '../core/errors.ts'
+import { TokenBucket } from '../core/token-bucket.ts'
 import { isEmailAddress } from '../core/values/email-address.ts'
 import { prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { NetworkConfiguration } from './configuration.ts'
 import type { CryptoPool } from './crypto/pool.ts'
+import type { TokenRow } from './database/database.ts'
 import type { Store, Write } from './database/store.ts'
 import type { GeoIp } from './geoip.ts'
 import type { Ledger } from './ledger.ts'
@@ -40,7 +42,21 @@ const VALIDITY_MS = 365 * 24 * 3600 * 1000
 /** With less than this left, a certificate is renewed. */
 const RENEWAL_PERIOD_MS = 30 * 24 * 3600 * 1000
 
-const TOKEN_LENGTH = 8
+/** Letters of a token that is made up: 94 bits, which nobody guesses. */
+const TOKEN_LENGTH = 20
+/** How long such a token lives: somebody waits for it. */
+const TOKEN_LIFE_MS = 14 * 24 * 3600 * 1000
+/** A mail is on its way: it is not sent again sooner. */
+const MAIL_PAUSE_MS = 60_000
+/** How many addresses are remembered that were mailed to. */
+const MAX_MAILED = 10_000
+/** Wrong tokens of one source, and of all: somebody who mistypes one needs few. */
+const WRONG_OF_SOURCE = { perSecond: 0.1, burst: 20 }
+const WRONG_IN_ALL = { perSecond: 1, burst: 200 }
+/** How many sources of wrong tokens are told apart. */
+const MAX_SOURCES = 2_000
+
+const NOT_AN_ADDRESS = 'not an e-mail address (in a URL, + is written %2B)'
 
 /** Tokens and certificates: who gets which prefix. */
 export class Enrolment {
@@ -48,18 +64,25 @@ export class Enrolment {
   readonly #settings: RegistrationSettings
   /** Tokens for which a certificate is being made: each works once, also for two calls at the same moment. */
   readonly #tokensInUse = new Set<string>()
+  /** When a mail was last sent to an address. */
+  readonly #mailedMs = new Map<string, number>()
+  readonly #wrong = new TokenBucket(WRONG_IN_ALL.perSecond, WRONG_IN_ALL.burst)
+  readonly #wrongBySource = new Map<string, TokenBucket>()
 
   constructor(components: EnrolmentComponents, settings: RegistrationSettings) {
     this.#components = components
     this.#settings = settings
   }
 
-  /** Mails a new token. @throws Refusal without mail, or when registration by mail is disabled */
+  /** Mails a token: a new one, unless one lives that was made for this address. @throws Refusal without mail, or when registration by mail is disabled */
   async requestToken(email: string): Promise<void> {
-    const { mailer, store } = this.#components
+    const { mailer, store, clock } = this.#components
     if (!mailer) throw new Refusal(403, 'there is no --mailhost')
-    if (!isEmailAddress(email)) throw new Refusal(400, 'not an e-mail address')
-    const token = await this.addToken(email, '')
+    if (!isEmailAddress(email)) throw new Refusal(400, NOT_AN_ADDRESS)
+    if (this.#settings.mailPrefixLength === 0) throw new Refusal(403, 'registration by mail is disabled')
+    if (!this.#mayMail(email)) return
+    const living = store.madeTokenFor(email, Math.floor(clock.now() / 1000))
+    const token = living ?? (await this.addToken(email, ''))
     try {
       await mailer.send({
         from: this.#settings.mailSender,
@@ -68,16 +91,30 @@ export class Enrolment {
         text: `Hello,\n\nsomebody, probably you, asked to join a re6st network with this address.\nGive this to re6st-conf, as --token or when it asks:\n\nToken: ${token}\n\nIt can be used once. If it was not you, ignore this mail.\n`,
       })
     } catch (error) {
-      await store.write((writable) => writable.deleteToken(token))
+      this.#mailedMs.delete(email)
+      if (living === undefined) await store.write((writable) => writable.deleteToken(token))
       throw error
     }
   }
 
-  /** Adds a token; makes one up if it is empty. @throws Refusal if it exists, or when registration by mail is disabled */
+  #mayMail(email: string): boolean {
+    const nowMs = this.#components.clock.monotonicMs()
+    const lastMs = this.#mailedMs.get(email)
+    if (lastMs !== undefined && nowMs - lastMs < MAIL_PAUSE_MS) return false
+    if (this.#mailedMs.size >= MAX_MAILED) this.#mailedMs.clear()
+    this.#mailedMs.set(email, nowMs)
+    return true
+  }
+
+  /**
+   * Adds a token, any text; makes one up if it is empty.
+   * @throws Refusal if it exists, for what is no e-mail address, or when registration by mail is disabled
+   */
   async addToken(email: string, given: string): Promise<string> {
     const { store, clock } = this.#components
     if (this.#settings.mailPrefixLength === 0) throw new Refusal(403, 'registration by mail is disabled')
     const token = given === '' ? this.#newToken() : given
+    if (!isEmailAddress(email)) throw new Refusal(400, NOT_AN_ADDRESS)
     if (store.token(token)) throw new Refusal(409, 'the token exists')
     const row = {
       token,
@@ -85,7 +122,10 @@ export class Enrolment {
       prefix_len: this.#settings.mailPrefixLength,
       date: Math.floor(clock.now() / 1000),
     }
-    await store.write((writable) => writable.addToken(row))
+    await store.write((writable) => {
+      writable.addToken(row)
+      if (given === '') writable.addMadeToken(token, email, Math.floor((clock.now() + TOKEN_LIFE_MS) / 1000))
+    })
     return token
   }
 
@@ -101,27 +141,69 @@ export class Enrolment {
   /**
    * Makes a certificate; undefined for a token that is not known, or was used. An empty token asks for an anonymous
    * one. A token is used up only by a certificate that is on the disk.
-   * @throws Refusal for a CSR that cannot be used, a disabled registration, or an exhausted network
+   * @param where who asks, as one source: guesses are counted by it; and where it is
+   * @throws Refusal for a CSR that cannot be used, too many wrong tokens, a disabled registration, or an exhausted network
    */
   async requestCertificate(
     token: string,
     csr: string,
-    location: () => Location | undefined,
+    where: { readonly source: string | undefined; readonly location: () => Location | undefined },
   ): Promise<string | undefined> {
     const { pool } = this.#components
+    if (!this.#mayTry(token, where.source)) throw new Refusal(429, 'too many wrong tokens: try again later')
     const request = this.#registrationOf(token)
-    if (!request) return undefined
+    if (!request) {
+      this.#countWrong(where.source)
+      return undefined
+    }
     const problem = await pool.checkRequest(csr)
     if (problem !== undefined) throw new Refusal(400, `the certificate request cannot be used: ${problem}`)
-    if (token === '') return this.#issue(csr, request, location())
+    if (token === '') return this.#issue(csr, request, where.location())
     // Checked again: time has passed.
     if (this.#tokensInUse.has(token) || !this.#registrationOf(token)) return undefined
     this.#tokensInUse.add(token)
     try {
-      return await this.#issue(csr, request, location(), token)
+      return await this.#issue(csr, request, where.location(), token)
     } finally {
       this.#tokensInUse.delete(token)
     }
+  }
+
+  /** Whether a token could be used. */
+  isToken(token: string): boolean {
+    return this.#livingToken(token) !== undefined
+  }
+
+  #livingToken(token: string): TokenRow | undefined {
+    const { store, clock } = this.#components
+    const end = store.endOfMadeToken(token)
+    return end !== undefined && end * 1000 <= clock.now() ? undefined : store.token(token)
+  }
+
+  /** Whether a token is looked at: who has said many wrong ones waits. One as long as those that we make is not guessed. */
+  #mayTry(token: string, source: string | undefined): boolean {
+    if (token === '') return true
+    const nowMs = this.#components.clock.monotonicMs()
+    const own = source === undefined ? undefined : this.#wrongBySource.get(source)
+    if (own && !own.has(nowMs)) return false
+    return token.length >= TOKEN_LENGTH || this.#wrong.has(nowMs)
+  }
+
+  #countWrong(source: string | undefined): void {
+    const { clock, log } = this.#components
+    const nowMs = clock.monotonicMs()
+    this.#wrong.take(nowMs)
+    // Of this machine, or by a proxy that names nobody: only what all may do counts.
+    if (source === undefined) return
+    if (this.#wrongBySource.size >= MAX_SOURCES)
+      for (const [other, bucket] of this.#wrongBySource)
+        if (bucket.isFull(nowMs)) this.#wrongBySource.delete(other)
+    const own =
+      this.#wrongBySource.get(source) ?? new TokenBucket(WRONG_OF_SOURCE.perSecond, WRONG_OF_SOURCE.burst)
+    // More sources than that are a flood: what they may do in all counts.
+    if (this.#wrongBySource.size < MAX_SOURCES) this.#wrongBySource.set(source, own)
+    own.take(nowMs)
+    if (!own.has(nowMs)) log.warn({ source }, 'too many wrong tokens from one address: it has to wait')
   }
 
   #registrationOf(token: string): { readonly email: string | null; readonly length: number } | undefined {
@@ -131,7 +213,7 @@ export class Enrolment {
       return { email: null, length: this.#settings.anonymousPrefixLength }
     }
     if (this.#settings.mailPrefixLength === 0) throw new Refusal(403, 'registration by mail is disabled')
-    const row = this.#components.store.token(token)
+    const row = this.#livingToken(token)
     return row ? { email: row.email, length: row.prefix_len } : undefined
   }
 

@@ -34,6 +34,7 @@ export function cleanUpExpired(
     ledger.saveTo(writable)
     const longAgo = Math.floor((nowMs - gracePeriodMs) / 1000)
     writable.deleteTokensBefore(longAgo)
+    writable.deleteMadeTokensBefore(Math.floor(nowMs / 1000))
     writable.deleteCrlBefore(longAgo)
     writable.deleteIssuedBefore(longAgo)
   })

@@ -1,15 +1,9 @@
-import { randomBytes } from 'node:crypto'
+import { createPublicKey, randomBytes } from 'node:crypto'
 import { MAC_KEY_LENGTH } from '../core/config/network-config.ts'
-import { pick } from '../core/random.ts'
-import type { MethodName } from '../core/rpc/methods.ts'
+import { METHODS, type MethodName } from '../core/rpc/methods.ts'
 import type { RegistrySessions } from '../core/rpc/session.ts'
 import { MESSAGE_CODE } from '../core/session/message-codes.ts'
-import {
-  COUNTRY_MIN_PROTOCOL,
-  formatAddressList,
-  isIpv6Protocol,
-  parseAddressList,
-} from '../core/values/address-list.ts'
+import { COUNTRY_MIN_PROTOCOL, isIpv6Protocol, parseAddressList } from '../core/values/address-list.ts'
 import { isBits } from '../core/values/bits.ts'
 import { firstAddress, type Network, type Prefix, prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -18,8 +12,10 @@ import type { CryptoPool } from './crypto/pool.ts'
 import type { Store } from './database/store.ts'
 import type { Enrolment } from './enrolment.ts'
 import type { GeoIp } from './geoip.ts'
+import type { KnownAddresses } from './known-addresses.ts'
 import type { Holder, Ledger } from './ledger.ts'
 import type { LocalNode } from './local-node.ts'
+import { formatProposal, Proposals } from './proposals.ts'
 import type { ReachableNodes } from './reachable-nodes.ts'
 import { Refusal } from './refusal.ts'
 import { revoke } from './revocation.ts'
@@ -43,6 +39,7 @@ export interface MethodComponents {
   readonly enrolment: Enrolment
   readonly localNode: Pick<LocalNode, 'ask'>
   readonly reachable: ReachableNodes
+  readonly known: KnownAddresses
   readonly geoip: GeoIp | undefined
   readonly clock: Clock
   readonly network: Network
@@ -67,13 +64,11 @@ export function registryMethods(components: MethodComponents): Handlers {
     enrolment,
     localNode,
     reachable,
+    known,
     geoip,
     clock,
     network,
   } = components
-  /** Which peer each node was told of last. */
-  const lastProposed = new Map<string, Prefix>()
-
   const certificateOf = (prefix: string): string => {
     const pem = ledger.holder(prefix) && store.certificate(prefix)?.cert
     if (!pem) throw new Refusal(404, 'there is no certificate for this prefix')
@@ -93,7 +88,15 @@ export function registryMethods(components: MethodComponents): Handlers {
     return own === undefined ? [] : [own, ...(await reachable.list()).filter((prefix) => prefix !== own)]
   }
 
-  return {
+  const proposals = new Proposals({ localNode, known, nodes, random: { next: () => Math.random() } })
+
+  const proposalLimits = (prefix: string, pem: string) => ({
+    withCountry: (sessions.protocolOf(prefix) ?? 0) >= COUNTRY_MIN_PROTOCOL,
+    // RFC 8017, 7.2.1: what one RSA operation encrypts.
+    maxLength: Math.floor((createPublicKey(pem).asymmetricKeyDetails?.modulusLength ?? 0) / 8) - 11,
+  })
+
+  const handlers: Handlers = {
     async hello({ client_prefix: prefix = '', protocol = '' }) {
       if (!/^\d{1,5}$/.test(protocol)) throw new Refusal(400, 'protocol is not a number')
       if (!isBits(prefix)) throw new Refusal(400, 'client_prefix is not a prefix in bits')
@@ -113,9 +116,10 @@ export function registryMethods(components: MethodComponents): Handlers {
     },
 
     requestCertificate: ({ token = '', req = '', location = '', ip = '' }, caller) =>
-      enrolment.requestCertificate(token, req, () =>
-        enrolment.locationOf(location, ip === '' ? caller.address : ip),
-      ),
+      enrolment.requestCertificate(token, req, {
+        source: caller.source,
+        location: () => enrolment.locationOf(location, ip === '' ? caller.address : ip),
+      }),
 
     renewCertificate: ({ cn = '' }) => enrolment.renewCertificate(cn),
 
@@ -129,22 +133,15 @@ export function registryMethods(components: MethodComponents): Handlers {
     },
 
     async getBootstrapPeer({ cn = '' }) {
-      const others = (await nodes()).filter((prefix) => prefix !== cn)
-      // Who asks again was not helped by the last one: in a small network it may be the one that nobody can connect to.
-      const another = others.filter((prefix) => prefix !== lastProposed.get(cn))
-      const peer = pick({ next: Math.random }, another.length > 0 ? another : others)
-      if (peer === undefined) return undefined
-      lastProposed.set(cn, peer)
-      const answer = await localNode.ask(peer, MESSAGE_CODE.addresses)
-      if (answer === undefined) return undefined
-      const { addresses } = parseAddressList(answer.toString('utf8'))
-      const withCountry = (sessions.protocolOf(cn) ?? 0) >= COUNTRY_MIN_PROTOCOL
-      const text = `${peer} ${formatAddressList(addresses, { withCountry })}`
-      const [encrypted] = await pool.encryptTo(certificateOf(cn), [Buffer.from(text)])
+      const proposal = await proposals.propose(cn)
+      const pem = certificateOf(cn)
+      const text = proposal && formatProposal(proposal, proposalLimits(cn, pem))
+      if (text === undefined) return undefined
+      const [encrypted] = await pool.encryptTo(pem, [Buffer.from(text)])
       return encrypted
     },
 
-    isToken: ({ token = '' }) => (store.token(token) ? '1' : undefined),
+    isToken: ({ token = '' }) => (enrolment.isToken(token) ? '1' : undefined),
 
     async addToken({ email = '', token: given = '' }) {
       const token = await enrolment.addToken(email, given)
@@ -200,4 +197,18 @@ export function registryMethods(components: MethodComponents): Handlers {
       )
     },
   }
+
+  // Whoever has just proved who it is, is there.
+  const noticed = Object.entries(handlers).map(([name, handler]: [string, Handler]): [string, Handler] =>
+    METHODS[name as MethodName].access === 'authenticated'
+      ? [
+          name,
+          (parameters, caller) => {
+            known.heardFrom(prefixOfBits(parameters['cn'] ?? ''), caller.address)
+            return handler(parameters, caller)
+          },
+        ]
+      : [name, handler],
+  )
+  return Object.fromEntries(noticed) as Handlers
 }

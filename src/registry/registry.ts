@@ -19,6 +19,7 @@ import { dhParameters } from './dh-parameters.ts'
 import { Enrolment, type RegistrationSettings } from './enrolment.ts'
 import { cleanUpExpired } from './expiry.ts'
 import type { GeoIp } from './geoip.ts'
+import { KnownAddresses } from './known-addresses.ts'
 import { Ledger } from './ledger.ts'
 import { LocalNode } from './local-node.ts'
 import type { Mailer } from './mail.ts'
@@ -119,6 +120,14 @@ export async function startRegistry(
     { ...components, store, ledger, pool, configuration, communities: settings.communities },
     { ...settings.registration, mailSender: authority.email ?? 're6st@localhost' },
   )
+  const reachable = sharedReachableNodes(components.reachable(authority), clock)
+  const known = stack.use(
+    new KnownAddresses({
+      ...{ store, clock, log, localNode, reachable, network: authority.network },
+      isMember: (prefix) => ledger.holder(prefix) !== undefined,
+    }),
+  )
+  stack.defer(() => known.save())
   const handlers = registryMethods({
     store,
     ledger,
@@ -127,7 +136,8 @@ export async function startRegistry(
     configuration,
     enrolment,
     localNode,
-    reachable: sharedReachableNodes(components.reachable(authority), clock),
+    reachable,
+    known,
     geoip: components.geoip,
     clock,
     network: authority.network,

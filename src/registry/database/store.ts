@@ -16,6 +16,13 @@ export interface IssuedRow {
   readonly date: number
 }
 
+/** Where a node was last seen, as an address list; when, in Unix seconds. */
+export interface NodeAddressRow {
+  readonly prefix: string
+  readonly addresses: string
+  readonly date: number
+}
+
 /** One change of the database; several are written in one transaction. */
 export type Write = (store: Store) => void
 
@@ -134,6 +141,27 @@ export class Store implements Disposable {
 
   deleteToken(token: string): void {
     this.#statements.deleteToken.run(token)
+    this.#statements.deleteMadeToken.run(token)
+  }
+
+  /** A token that was added is one that the registry made up: it lives until then, in Unix seconds. */
+  addMadeToken(token: string, email: string, endUnixSeconds: number): void {
+    this.#statements.addMadeToken.run(token, email, endUnixSeconds)
+  }
+
+  /** When a token ends that was made up; undefined for one that was given. */
+  endOfMadeToken(token: string): number | undefined {
+    return this.#statements.madeToken.get(token)?.date
+  }
+
+  /** A token that was made up for this address, and lives longer than that. */
+  madeTokenFor(email: string, unixSeconds: number): string | undefined {
+    return this.#statements.madeTokenFor.get(email, unixSeconds)?.token
+  }
+
+  deleteMadeTokensBefore(unixSeconds: number): void {
+    this.#statements.deleteEndedTokens.run(unixSeconds)
+    this.#statements.deleteMadeTokensBefore.run(unixSeconds)
   }
 
   deleteTokensBefore(unixSeconds: number): void {
@@ -154,6 +182,18 @@ export class Store implements Disposable {
 
   deletePrefix(prefix: string): void {
     this.#statements.deletePrefix.run(prefix)
+  }
+
+  nodeAddresses(): NodeAddressRow[] {
+    return this.#statements.nodeAddresses.all()
+  }
+
+  setNodeAddress({ prefix, addresses, date }: NodeAddressRow): void {
+    this.#statements.setNodeAddress.run(prefix, addresses, date)
+  }
+
+  deleteNodeAddress(prefix: string): void {
+    this.#statements.deleteNodeAddress.run(prefix)
   }
 
   /** A certificate was given to somebody. One that is known already stays as it is. */
@@ -218,6 +258,19 @@ function prepareAll(database: Database) {
     setCertificate: prepare<[CertificateRow]>('INSERT OR REPLACE INTO cert VALUES (@prefix, @email, @cert)'),
     deletePrefix: prepare<[string]>('DELETE FROM cert WHERE prefix = ?'),
     crl: prepare<[number], { serial: number }>('SELECT serial FROM crl WHERE date >= ? ORDER BY serial'),
+    addMadeToken: prepare<[string, string, number]>('INSERT OR REPLACE INTO made_token VALUES (?, ?, ?)'),
+    madeToken: prepare<[string], { date: number }>('SELECT date FROM made_token WHERE token = ?'),
+    madeTokenFor: prepare<[string, number], { token: string }>(
+      'SELECT made_token.token FROM made_token JOIN token USING (token) WHERE made_token.email = ? AND made_token.date > ? LIMIT 1',
+    ),
+    deleteMadeToken: prepare<[string]>('DELETE FROM made_token WHERE token = ?'),
+    deleteEndedTokens: prepare<[number]>(
+      'DELETE FROM token WHERE token IN (SELECT token FROM made_token WHERE date < ?)',
+    ),
+    deleteMadeTokensBefore: prepare<[number]>('DELETE FROM made_token WHERE date < ?'),
+    nodeAddresses: prepare<[], NodeAddressRow>('SELECT * FROM node_address'),
+    setNodeAddress: prepare<[string, string, number]>('INSERT OR REPLACE INTO node_address VALUES (?, ?, ?)'),
+    deleteNodeAddress: prepare<[string]>('DELETE FROM node_address WHERE prefix = ?'),
     addIssued: prepare<[number, string, number]>('INSERT OR IGNORE INTO issued VALUES (?, ?, ?)'),
     issued: prepare<[number], IssuedRow>('SELECT * FROM issued WHERE serial = ?'),
     issuedFor: prepare<[string, number], IssuedRow>('SELECT * FROM issued WHERE prefix = ? AND date > ?'),

@@ -2,10 +2,16 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
-import { type Prefix, prefixOfBits } from '../../../src/core/values/prefix.ts'
+import { networkOfBits, type Prefix, prefixOfBits } from '../../../src/core/values/prefix.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
+import { silentLog } from '../../../src/platform/log.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
+import { openDatabase } from '../../../src/registry/database/database.ts'
+import { Store } from '../../../src/registry/database/store.ts'
+import { KnownAddresses } from '../../../src/registry/known-addresses.ts'
+import { formatProposal, Proposals } from '../../../src/registry/proposals.ts'
 import { FakeNode, recordedClock } from '../../support/recorded-registry.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { vectors } from '../../support/vectors.ts'
@@ -46,4 +52,140 @@ it('a node that asks again is told of another peer: the last one did not help', 
 
 it('where there is only one, it is told of that again', async () => {
   expect(await proposals(3, [NODE_A])).toEqual([REGISTRY_NODE, REGISTRY_NODE, REGISTRY_NODE])
+})
+
+describe('when the registry’s own node is gone for good', () => {
+  const decryptor = makeDecryptor(createPrivateKey(pki.keys['node-a'] ?? ''))
+  const clientOf = (url: string) =>
+    new RegistryClient(url, {
+      prefix: NODE_A,
+      caPublicKey: new X509Certificate(pki.ca).publicKey,
+      decrypt: decryptor,
+    })
+  const addressesOf = (host: string) => Buffer.from(`${host},1194,tcp`).toString('hex')
+
+  it('peers are proposed whose addresses were learnt before, also after a restart', async () => {
+    const databasePath = join(temporaryDirectory(), 'registry.db')
+    copyFileSync(DATABASE, databasePath)
+    {
+      await using node = await FakeNode.start()
+      node.answer = (question) => [question + addressesOf('198.51.100.7')]
+      await using _ = await testRegistry(
+        { databasePath },
+        {
+          clock: recordedClock,
+          nodePort: node.port,
+          reachable: () => ({ list: async () => [OTHER] }),
+        },
+      )
+      const asked = Buffer.from(`${OTHER}\0\x01`).toString('hex')
+      await expect.poll(() => node.asked.includes(asked), { timeout: 10_000 }).toBe(true)
+    }
+    await using registry = await testRegistry(
+      { databasePath },
+      // Nobody is there to be asked.
+      { clock: recordedClock, nodePort: 9, reachable: () => ({ list: async () => [] }) },
+    )
+    for (let time = 0; time < 2; time++)
+      expect(await clientOf(registry.url).getBootstrapPeer()).toMatchObject({
+        prefix: OTHER,
+        addresses: [{ host: '198.51.100.7', port: 1194, protocol: 'tcp' }],
+      })
+    await fetch(`${registry.url}revoke?cn_or_serial=2/16`)
+    expect(await clientOf(registry.url).getBootstrapPeer()).toBeUndefined()
+  })
+})
+
+describe('where nodes are', () => {
+  const NETWORK = networkOfBits(BigInt('0x20010db80042').toString(2).padStart(48, '0'))
+  const [FIRST, SECOND, THIRD] = ['00', '01', '10'].map(prefixOfBits) as [Prefix, Prefix, Prefix]
+
+  function knownAddresses(answers: Record<string, string> = {}) {
+    const time = { nowMs: 1_000_000, members: new Set<string>([FIRST, SECOND, THIRD]) }
+    const store = new Store(openDatabase(join(temporaryDirectory(), 'registry.db')))
+    const make = () =>
+      new KnownAddresses({
+        store,
+        clock: {
+          ...systemClock,
+          now: () => time.nowMs,
+          monotonicMs: () => time.nowMs,
+          after: () => ({ [Symbol.dispose]: () => {} }),
+          every: () => ({ [Symbol.dispose]: () => {} }),
+        },
+        log: silentLog,
+        localNode: {
+          ask: async (prefix) => (answers[prefix] === undefined ? undefined : Buffer.from(answers[prefix])),
+        },
+        reachable: { list: async () => Object.keys(answers).map(prefixOfBits) },
+        network: NETWORK,
+        isMember: (prefix) => time.members.has(prefix),
+      })
+    return { time, store, make, known: make() }
+  }
+  const hosts = (known: KnownAddresses) =>
+    known.list().map(({ prefix, addresses }) => `${prefix} ${addresses[0]?.host}`)
+
+  it('is learnt from what they answer; else it is from where they call', async () => {
+    const { known, time } = knownAddresses({ [SECOND]: '198.51.100.2,1000,udp' })
+    known.heardFrom(FIRST, '198.51.100.1')
+    known.heardFrom(SECOND, '203.0.113.9')
+    // Nobody reaches it there.
+    for (const nowhere of ['127.0.0.1', '::1', 'fe80::1', '2001:db8:42::1', 'unknown'])
+      known.heardFrom(THIRD, nowhere)
+    time.nowMs += 1
+    await known.askInTurn()
+    expect(hosts(known)).toEqual([`${SECOND} 198.51.100.2`, `${FIRST} 198.51.100.1`])
+    time.nowMs += 1
+    known.heardFrom(FIRST, '198.51.100.99')
+    known.heardFrom(SECOND, '203.0.113.9')
+    expect(hosts(known)).toEqual([`${FIRST} 198.51.100.99`, `${SECOND} 198.51.100.2`])
+  })
+
+  it('is kept, but not of those that have no certificate any more', async () => {
+    const { known, time, make, store } = knownAddresses()
+    known.heardFrom(FIRST, '198.51.100.1')
+    known.heardFrom(SECOND, '198.51.100.2')
+    await known.save()
+    time.members.delete(SECOND)
+    expect(hosts(make())).toEqual([`${FIRST} 198.51.100.1`])
+    await known.save()
+    expect(store.nodeAddresses().map(({ prefix }) => prefix)).toEqual([FIRST])
+  })
+
+  it('proposals go round, those first that were seen last', async () => {
+    const nodes = Array.from({ length: 6 }, (_, n) => prefixOfBits(n.toString(2).padStart(3, '0')))
+    const proposals = new Proposals({
+      localNode: { ask: async () => undefined },
+      known: {
+        list: () =>
+          nodes.map((prefix) => ({
+            prefix,
+            addresses: [{ host: '198.51.100.1', port: 1, protocol: 'tcp', country: undefined }],
+          })),
+        learn: () => {},
+      },
+      nodes: async () => [prefixOfBits('111')],
+      random: { next: () => 0 },
+    })
+    const proposed: (string | undefined)[] = []
+    for (let time = 0; time < 6; time++) proposed.push((await proposals.propose('111'))?.prefix)
+    // All of them before any again, but never the caller.
+    expect(proposed).toEqual(nodes)
+    expect((await proposals.propose('000'))?.prefix).toBe('001')
+  })
+})
+
+it('a proposal has as many addresses as fit into one RSA operation', () => {
+  const addresses = Array.from({ length: 32 }, (_, n) => ({
+    ...{ host: `host${n}.${'x'.repeat(40)}.example.com`, port: 1194, country: 'FR' },
+    protocol: 'tcp' as const,
+  }))
+  for (const maxLength of [117, 245, 501]) {
+    const text = formatProposal({ prefix: NODE_A, addresses }, { withCountry: true, maxLength }) ?? ''
+    expect(text.length).toBeLessThanOrEqual(maxLength)
+    expect(text.length).toBeGreaterThan(maxLength - 80)
+    expect(text.startsWith(`${NODE_A} host0.`)).toBe(true)
+  }
+  expect(formatProposal({ prefix: NODE_A, addresses }, { withCountry: true, maxLength: 20 })).toBeUndefined()
 })

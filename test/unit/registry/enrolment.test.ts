@@ -21,6 +21,7 @@ import { vectors } from '../../support/vectors.ts'
 
 const pki = vectors<{ ca: string; keys: Record<string, string>; csr: Record<string, string> }>('pki.json')
 const csr = pki.csr['node-a'] ?? ''
+const HERE = { source: '127.0.0.1', location: () => undefined }
 const caPublicKey = new X509Certificate(pki.ca).publicKey
 const decrypt = makeDecryptor(createPrivateKey(pki.keys['node-a'] ?? ''))
 
@@ -102,7 +103,7 @@ describe('a token', () => {
     const enrolment = enrolmentOn(store, new Ledger(store, 48), pool)
     store.addToken({ token: 'kept', email: 'a@example.com', prefix_len: 1, date: 0 })
     const request = async (token: string) =>
-      certificateOf(await enrolment.requestCertificate(token, csr, () => undefined))
+      certificateOf(await enrolment.requestCertificate(token, csr, HERE))
     for (const token of ['kept', '', '']) await expect(request(token)).rejects.toThrow('database is locked')
     isLocked = false
     expect((await request('kept')).prefix).toBe('0')
@@ -128,7 +129,7 @@ describe('a token', () => {
     await using pool = new CryptoPool({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
     const ledger = new Ledger(store, 48)
     const enrolment = enrolmentOn(store, ledger, pool)
-    const request = async () => certificateOf(await enrolment.requestCertificate('', csr, () => undefined))
+    const request = async () => certificateOf(await enrolment.requestCertificate('', csr, HERE))
     const { prefix, serial } = await request()
     const operator = { store, ledger, clock: systemClock }
     isFull = true
@@ -149,7 +150,7 @@ describe('a token', () => {
   it('is made, given, refused and deleted', async () => {
     await using registry = await testRegistry()
     expect((await operate(registry.url, 'addToken', { email: 'a@example.com', token: '' })).text).toMatch(
-      /^[a-z]{8}$/,
+      /^[a-z]{20}$/,
     )
     expect((await operate(registry.url, 'addToken', { email: 'a@example.com', token: 't' })).status).toBe(204)
     expect((await operate(registry.url, 'addToken', { email: 'a@example.com', token: 't' })).status).toBe(409)

@@ -36,7 +36,7 @@ async function selfSigned(): Promise<NonNullable<MailboxOptions['tls']>> {
   return { key, cert: certificate.toString('pem') }
 }
 
-const tokenIn = (text = ''): string => /^Token: ([a-z]{8})$/m.exec(text)?.[1] ?? ''
+const tokenIn = (text = ''): string => /^Token: ([a-z]{20})$/m.exec(text)?.[1] ?? ''
 const tokensIn = (database: string): unknown[] => {
   const connection = new Database(database, { readonly: true })
   const tokens = connection.prepare('SELECT token FROM token').pluck().all()

@@ -17,6 +17,7 @@ import { vectors } from '../../support/vectors.ts'
 
 const pki = vectors<{ ca: string; keys: Record<string, string>; csr: Record<string, string> }>('pki.json')
 const csr = pki.csr['node-a'] ?? ''
+const HERE = { source: '127.0.0.1', location: () => undefined }
 const DAY_MS = 24 * 3600 * 1000
 const NETWORK = {
   ...{ minProtocol: 1, helloSeconds: 15, encrypt: true, clientCount: 10, maxClients: 20 },
@@ -67,7 +68,7 @@ class Office implements AsyncDisposable {
   }
 
   async enrol() {
-    return this.#read(await this.enrolment.requestCertificate('', csr, () => undefined))
+    return this.#read(await this.enrolment.requestCertificate('', csr, HERE))
   }
 
   async renew(prefix: string) {
