@@ -1,4 +1,5 @@
 import { Lab } from '../lab/lab.ts'
+import type { Re6stNode } from '../lab/re6st-node.ts'
 import { exitStatusOf, messageOf, Re6stError } from '../src/core/errors.ts'
 import { Board } from './board.ts'
 import { type Display, jsonDisplay, liveDisplay, plainDisplay } from './displays.ts'
@@ -6,6 +7,7 @@ import { type DemoOptions, HELP, parseDemoOptions, USUAL_PORT } from './options.
 import { type PageServer, startPage } from './page-server.ts'
 import { machinesBefore, planNodes } from './plan.ts'
 import { Story } from './story.ts'
+import { entryOf, writeTools } from './tools.ts'
 
 /** The page shows changes at least this often. */
 const PAGE_INTERVAL_MS = 250
@@ -47,7 +49,7 @@ async function show(
     const summary = await story.tell(planNodes(options.nodes))
     display.finish(summary)
     if (!summary.ok) process.stderr.write(`\nWhat the daemons logged:\n${lab.report(15)}\n`)
-    if (options.keep) await keepRunning(lab, page, interrupted)
+    if (options.keep) await keepRunning([...story.nodes], page, interrupted)
     return summary.ok ? 0 : 1
   } catch (error) {
     if (!interrupted.aborted) throw error
@@ -83,13 +85,20 @@ function displayFor({ json }: DemoOptions, board: Board, pageUrl: string): Displ
 }
 
 /** Until Ctrl-C; the page stays live. */
-async function keepRunning(lab: Lab, page: PageServer, interrupted: AbortSignal): Promise<void> {
-  const example = lab.machines.at(-1)
+async function keepRunning(
+  nodes: readonly Re6stNode[],
+  page: PageServer,
+  interrupted: AbortSignal,
+): Promise<void> {
+  const example = nodes.at(-1)
+  for (const node of nodes) writeTools(node)
+  const names = nodes.map(({ name }) => name).join(', ')
   process.stderr.write(`
 The network keeps running.
   see it:           ${page.url}
-  enter a machine:  nsenter --net=/run/netns/${example?.namespace} bash     (all: ip netns list)
-  its files:        ${example?.directory}
+  enter a machine:  ${example === undefined ? '-' : entryOf(example)}
+                    there, re6st status, re6st tunnels, re6st doctor and ping work; the machines are ${names}
+  its files:        ${example?.machine.directory}
   stop everything:  Ctrl-C here, or: kill ${process.pid}
 `)
   if (!interrupted.aborted)

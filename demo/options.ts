@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { messageOf, Re6stError } from '../src/core/errors.ts'
 
@@ -19,21 +20,8 @@ export const USUAL_PORT = 8326
 const FEWEST_NODES = 4
 const MOST_NODES = 60
 
-export const HELP = `Usage: npm run demo -- [options]
-
-Brings up a whole re6st network on this machine, in network namespaces: a registry and nodes behind NATs and on public
-addresses. Shows it here and on a page on localhost; then kills a machine and cuts a link, and shows how long it takes
-until packets flow again. Removes everything at the end.
-
-  --nodes N    nodes besides the registry's own, ${FEWEST_NODES} to ${MOST_NODES} (default 8: 3 public, 2 and 3 behind NATs)
-  --hello S    seconds between two Babel hellos: shorter heals faster and costs more (default 1)
-  --keep       leaves the network running until Ctrl-C, and says how to enter its machines
-  --port N     port of the page (default ${USUAL_PORT}, or any other when that is taken)
-  --json       prints events as JSON, one object per line; the last one is the summary
-  --help       this text
-
-Exit status: 0 if all pairs could reach each other and packets found their way around what was broken; else 1.
-`
+/** What --help prints. A file of its own: scripts/demo.mjs prints it before anything is installed. */
+export const HELP = readFileSync(new URL('help.txt', import.meta.url), 'utf8')
 
 /** Reads the command line; undefined: only help was wanted. @throws Re6stError `OPTION` */
 export function parseDemoOptions(args: readonly string[]): DemoOptions | undefined {

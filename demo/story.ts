@@ -68,6 +68,11 @@ export class Story {
     }
   }
 
+  /** Those that were enrolled. */
+  get nodes(): Iterable<Re6stNode> {
+    return this.#nodes.values()
+  }
+
   /** Stops looking at the nodes. */
   stop(): void {
     this.#observer.stop()

@@ -117,8 +117,13 @@ function writeControl() {
   cpSync('CHANGELOG.md', path.join(source, 'CHANGELOG.md'))
 }
 
-/** What is generated and is there: lists of files for debhelper. */
+/** What is generated and is there, and the documents that the manual pages name: lists of files for debhelper. */
 function writeLists() {
+  cpSync('docs', path.join(source, 'docs'), {
+    recursive: true,
+    filter: (file) => !/^docs\/(manual|decisions)$|\.json$/.test(file),
+  })
+  writeFileSync(path.join(debian, 're6stnet.docs'), 'docs\n')
   const manDirectory = 'dist/man'
   if (existsSync(manDirectory)) {
     cpSync(manDirectory, path.join(source, 'man'), { recursive: true })

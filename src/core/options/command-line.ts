@@ -106,7 +106,9 @@ export function parseCommandLine(
     ([name, option]) => option.kind === 'single' && option.required && !given.has(name),
   )
   if (missing.length > 0)
-    return refuse(`missing, but required: ${missing.map(([, option]) => usageOf(option)).join(', ')}`)
+    return refuse(
+      `missing, but required: ${missing.map(([, option]) => usageOf(option)).join(', ')}${command.takesOptionFiles ? `; options may be in a file: ${command.name} @FILE` : ''}`,
+    )
   return ok({ kind: 'run', given, rest })
 }
 

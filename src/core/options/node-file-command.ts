@@ -75,7 +75,9 @@ const readNodeFile =
     const content = readFile(path)
     return content.ok || path !== NODE_FILE
       ? content
-      : refuse(`${content.reason}; if the node has another option file, name it, e.g. @re6stnet.conf`)
+      : refuse(
+          `${content.reason}; this machine is not enrolled yet (re6st-conf does that), or its node has another option file: name it, e.g. @re6stnet.conf`,
+        )
   }
 
 /** Whether the words are these options and their values, and nothing else. */

@@ -148,6 +148,7 @@ export class OpenvpnProcess {
     }
     const running = this.#context.processes.start('openvpn', this.#init.argumentsFor(path), {
       onLine: (line) => this.#onOutput(line),
+      ownGroup: true,
       // Reasons are read from what it prints.
       environment: { LC_ALL: 'C' },
     })
