@@ -111,9 +111,11 @@ it('says what is wrong with the options, and that a dead one is dead', async () 
   await waitForNode()
 })
 
-it('does nothing without a configuration', async () => {
+it('does nothing without a configuration, and says so to who starts it by hand', async () => {
   await machine.run('service re6stnet stop && mv /etc/re6stnet/re6stnet.conf /var/tmp')
-  await machine.run('service re6stnet start')
+  expect((await machine.try('service re6stnet start')).exitCode).toBe(6)
+  // As at boot.
+  await machine.run('RUNLEVEL=2 /etc/init.d/re6stnet start')
   expect(await statusOf('re6stnet')).toBe(3)
   await machine.run('mv /var/tmp/re6stnet.conf /etc/re6stnet && service re6stnet start')
 })
