@@ -3,6 +3,7 @@ import type { NodeOptions } from '../core/options/node-options.ts'
 import { type ForwardedPorts, OwnAddresses } from '../core/tunnels/own-addresses.ts'
 import type { PeerAddress } from '../core/values/address-list.ts'
 import { isInside, type Network } from '../core/values/prefix.ts'
+import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { assumedAddresses } from './assumed-addresses.ts'
@@ -62,7 +63,9 @@ export class Advertisement implements Disposable {
   async start(hearers: AdvertisementHearers): Promise<void> {
     this.#hearers = hearers
     await this.#look()
-    this.#timer = this.#init.clock.every(LOOK_MS, () => void this.#look())
+    this.#timer = this.#init.clock.every(LOOK_MS, () =>
+      inBackground(this.#init.log, 'looking at our addresses', this.#look(), this.#init.signal),
+    )
   }
 
   /** Resolves when it is known in which country we are, if that matters; or cannot be known soon. */

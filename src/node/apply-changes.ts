@@ -1,5 +1,6 @@
 import type { NetworkChange } from '../core/config/changes.ts'
 import type { NetworkConfig } from '../core/config/network-config.ts'
+import { inBackground } from '../platform/background.ts'
 import type { Logger } from '../platform/log.ts'
 import type { NodeIpv4 } from './node-ipv4.ts'
 import type { PortForwarding } from './port-mapping/forward-ports.ts'
@@ -30,9 +31,7 @@ export function applyChanges(
 ): void {
   parts.transport.configure(parts.settings.transport)
   for (const change of changes)
-    apply(parts, config, change).catch((error: unknown) => {
-      if (!parts.signal.aborted) parts.log.error({ err: error }, `applying ${change.kind} failed`)
-    })
+    inBackground(parts.log, `applying ${change.kind}`, apply(parts, config, change), parts.signal)
   parts.messages.spreadVersion()
 }
 

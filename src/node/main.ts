@@ -7,6 +7,7 @@ import { type Logger, openLog } from '../platform/log.ts'
 import { reopenOnSignal } from '../platform/main.ts'
 import { systemProcesses } from '../platform/processes.ts'
 import { ServiceManager } from '../platform/service-manager.ts'
+import { hearUnexpected } from '../platform/unexpected.ts'
 import { refuseBesideAnother } from './control/control-server.ts'
 import { startNode } from './node.ts'
 import { UserCommandFailure } from './user-commands.ts'
@@ -63,6 +64,10 @@ async function runOnce(options: NodeOptions, log: Logger, manager: ServiceManage
   }
   const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const
   for (const name of signals) process.on(name, onSignal)
+  using _ = hearUnexpected({ clock: systemClock, log }, (error) => {
+    signalled(error)
+    stopping.abort(error)
+  })
   try {
     const random = { next: Math.random }
     await using node = await startNode(

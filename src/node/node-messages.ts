@@ -13,6 +13,7 @@ import {
 } from '../core/values/address-list.ts'
 import { compareVersions, verifyVersion } from '../core/values/network-version.ts'
 import { type Prefix, subnetNameOf } from '../core/values/prefix.ts'
+import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { LogLimit } from '../platform/log-limit.ts'
@@ -84,7 +85,8 @@ export class NodeMessages implements AsyncDisposable {
         greeting: () => encodeMessageBody({ kind: 'network-version', version: this.#newestVersion() }),
         acknowledged: () => {},
         answerRegistry: (code, argument) => this.#answerRegistry(code, argument),
-        versionAnnounced: () => void this.#versionAnnounced(),
+        versionAnnounced: () =>
+          inBackground(components.log, 'learning of a version', this.#versionAnnounced()),
       },
       components.identity(),
     )
@@ -200,7 +202,7 @@ export class NodeMessages implements AsyncDisposable {
         tunnels.closing.peerDrained(prefix)
         return undefined
       case 'dial-request':
-        void this.#dial(prefix, message.addresses)
+        inBackground(this.#components.log, 'dialling for a neighbour', this.#dial(prefix, message.addresses))
         return undefined
       case 'dial-result':
         probe.dialled(prefix, parseDialResults(message.results))

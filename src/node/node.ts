@@ -1,5 +1,6 @@
 import type { NodeOptions } from '../core/options/node-options.ts'
 import { subnetNameOf } from '../core/values/prefix.ts'
+import { inBackground } from '../platform/background.ts'
 import { CleanUp } from '../platform/clean-up.ts'
 import { applyChanges } from './apply-changes.ts'
 import type { MulticastRouter } from './multicast/multicast-router.ts'
@@ -120,7 +121,11 @@ export async function startNode(
       nowMs: () => clock.now(),
     }),
   )
-  void advertisement.located().then(() => tunnels.start())
+  inBackground(
+    log,
+    'the start of tunnels',
+    advertisement.located().then(() => tunnels.start()),
+  )
   log.info({ address: identity.current.address, peer: subnetNameOf(identity.prefix) }, 'the node runs')
   cleanUp.defer(() => stopping.abort(new Error('the node stops')))
   const running = cleanUp.move()

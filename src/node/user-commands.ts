@@ -1,4 +1,5 @@
 import { Re6stError } from '../core/errors.ts'
+import { inBackground } from '../platform/background.ts'
 import type { Logger } from '../platform/log.ts'
 import { describeEnd, type Processes, type RunningProcess } from '../platform/processes.ts'
 
@@ -50,7 +51,10 @@ export class UserDaemons implements AsyncDisposable {
     for (const command of commands) {
       const child = startShell(processes, log, command, environment)
       this.#running.push(child)
-      void child.ended.then((end) => log.info({ command, end: describeEnd(end) }, '--daemon command ended'))
+      const over = child.ended.then((end) =>
+        log.info({ command, end: describeEnd(end) }, '--daemon command ended'),
+      )
+      inBackground(log, 'a --daemon command', over)
     }
   }
 

@@ -1,7 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { Re6stError } from '../core/errors.ts'
+import { messageOf, Re6stError } from '../core/errors.ts'
 
 /** How a process ended: with a status, or by a signal. */
 export type ProcessEnd =
@@ -39,7 +39,8 @@ export interface CommandOutput {
 
 /** The one way to run other programs. */
 export interface Processes {
-  /** Starts a child to be watched. A program that is missing shows as `not-started`. */
+  /** Starts a child to be watched; never throws. A program that is missing, or a machine that has no more memory, file
+   * descriptors or processes, shows as `not-started`. */
   start(command: string, args: readonly string[], options?: ProcessOptions): RunningProcess
   /** Runs a short command to its end. @throws Re6stError `DAEMON` if it is missing, fails, or takes too long */
   run(
@@ -73,13 +74,14 @@ export const systemProcesses: Processes = {
     const [file, argv] = options.dieWithParent
       ? ['setpriv', ['--pdeathsig', 'TERM', '--', command, ...args]]
       : [command, [...args]]
-    const child = spawn(file, argv, {
+    const child = spawned(file, argv, {
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(options.directory === undefined ? {} : { cwd: options.directory }),
       env: { ...process.env, ...options.environment },
       // Ctrl-C at a terminal is for us, who end what we started in order.
       detached: options.ownGroup === true || options.dieWithParent === true,
     })
+    if (child instanceof Error) return neverStarted(child)
     watchLines(child.stdout, (line) => options.onLine?.(line, 'stdout'))
     watchLines(child.stderr, (line) => options.onLine?.(line, 'stderr'))
     const ended = endOf(child)
@@ -109,14 +111,16 @@ export const systemProcesses: Processes = {
 
   async run(command, args, { input, timeoutMs = COMMAND_TIMEOUT_MS, signal } = {}) {
     const limit = AbortSignal.timeout(timeoutMs)
-    const child = spawn(command, [...args], {
+    const child = spawned(command, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
       killSignal: 'SIGKILL',
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     })
+    if (child instanceof Error)
+      throw new Re6stError('DAEMON', `${command}: ${child.message}`, { cause: child })
     const [out, err] = [textOf(child.stdout), textOf(child.stderr)]
-    child.stdin.on('error', () => {}) // it ended without reading all: its status says why
-    child.stdin.end(input ?? '')
+    child.stdin?.on('error', () => {}) // it ended without reading all: its status says why
+    child.stdin?.end(input ?? '')
     const end = await endOf(child)
     const [stdout, stderr] = await Promise.all([out, err])
     signal?.throwIfAborted()
@@ -135,6 +139,23 @@ export const systemProcesses: Processes = {
   },
 }
 
+/**
+ * As `spawn`, which throws for some of what can go wrong (no memory) and emits an error for the rest (no such program, no
+ * file descriptors; then the child may have no streams).
+ */
+function spawned(file: string, args: readonly string[], options: SpawnOptions): ChildProcess | Error {
+  try {
+    return spawn(file, [...args], options)
+  } catch (error) {
+    return error instanceof Error ? error : new Error(messageOf(error))
+  }
+}
+
+function neverStarted(error: Error): RunningProcess {
+  const ended = Promise.resolve<ProcessEnd>({ kind: 'not-started', error })
+  return { pid: undefined, ended, signal: () => {}, stop: () => ended }
+}
+
 function endOf(child: ChildProcess): Promise<ProcessEnd> {
   return new Promise((resolve) => {
     child.once('error', (error) => {
@@ -147,11 +168,12 @@ function endOf(child: ChildProcess): Promise<ProcessEnd> {
   })
 }
 
-function watchLines(stream: Readable, onLine: (line: string) => void): void {
-  createInterface({ input: stream }).on('line', onLine)
+function watchLines(stream: Readable | null | undefined, onLine: (line: string) => void): void {
+  if (stream) createInterface({ input: stream }).on('line', onLine)
 }
 
-async function textOf(stream: Readable): Promise<string> {
+async function textOf(stream: Readable | null | undefined): Promise<string> {
+  if (!stream) return ''
   const chunks: Buffer[] = []
   for await (const chunk of stream) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks).toString()

@@ -7,6 +7,7 @@ import { openLog } from '../platform/log.ts'
 import { reopenOnSignal } from '../platform/main.ts'
 import { systemProcesses } from '../platform/processes.ts'
 import { ServiceManager } from '../platform/service-manager.ts'
+import { hearUnexpected } from '../platform/unexpected.ts'
 import { openGeoIp } from './geoip.ts'
 import { openMailer } from './mail.ts'
 import { kernelReachableNodes } from './reachable-nodes.ts'
@@ -27,7 +28,10 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
   const warnings = [...options.warnings, ...(options.encrypt ? [] : [NOT_ENCRYPTED])]
   for (const warning of warnings) log.logger.warn(warning)
   using manager = new ServiceManager({ processes: systemProcesses, clock: systemClock, log: log.logger })
-  const stopped = new Promise<undefined>((resolve) => {
+  let unexpected: (error: Error) => void = () => {}
+  using __ = hearUnexpected({ clock: systemClock, log: log.logger }, (error) => unexpected(error))
+  const stopped = new Promise<Error | undefined>((resolve) => {
+    unexpected = resolve
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(undefined))
   })
   const geoipPath = process.env['GEOIP2_MMDB']

@@ -3,6 +3,7 @@ import { chmod, lstat, rm } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { type ControlReplies, type ControlRequest, decodeRequest } from '../../core/control/replies.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
+import { inBackground } from '../../platform/background.ts'
 import type { Logger } from '../../platform/log.ts'
 
 /** Says what is asked. */
@@ -98,11 +99,12 @@ export class ControlServer implements AsyncDisposable {
       pending = lines.pop() ?? ''
       // Answers have no number: they come in the order of the requests. Whoever does not read them is not heard.
       client.pause()
-      void this.#answerAll(client, lines).then(() => {
+      const answered = this.#answerAll(client, lines).then(() => {
         if (pending.length > MAX_REQUEST_LENGTH)
           client.end(`${failure('OPTION', 'the request is too long')}\n`)
         client.resume()
       })
+      inBackground(this.#log, 'answering on the control socket', answered)
     })
   }
 

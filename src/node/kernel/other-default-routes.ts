@@ -1,4 +1,5 @@
 import { messageOf, Re6stError } from '../../core/errors.ts'
+import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { otherDefaultRoute } from '../../platform/default-routes.ts'
 import type { Logger } from '../../platform/log.ts'
@@ -34,7 +35,7 @@ export class OtherDefaultRoutes implements AsyncDisposable {
     }
     guard.#timer = init.clock.every(LOOK_MS, () => {
       if (!guard.#monitor) guard.#startMonitor()
-      void guard.#look()
+      guard.#lookSoon()
     })
     return guard
   }
@@ -48,14 +49,19 @@ export class OtherDefaultRoutes implements AsyncDisposable {
     const monitor = processes.start('ip', ['-6', 'monitor', 'route'], {
       dieWithParent: true,
       onLine: (line) => {
-        if (/\bdefault\b/.test(line)) void this.#look()
+        if (/\bdefault\b/.test(line)) this.#lookSoon()
       },
     })
     this.#monitor = monitor
-    void monitor.ended.then((end) => {
+    const over = monitor.ended.then((end) => {
       this.#monitor = undefined
       if (!this.#isStopped) log.warn({ end: describeEnd(end) }, 'ip monitor ended, it is started again')
     })
+    inBackground(log, 'watching routes', over)
+  }
+
+  #lookSoon(): void {
+    inBackground(this.#init.log, 'looking for other default routes', this.#look())
   }
 
   async #look(): Promise<void> {

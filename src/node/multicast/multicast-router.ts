@@ -14,6 +14,7 @@ import {
 } from '../../core/multicast/state-message.ts'
 import { readNodeRoutes } from '../../core/multicast/upstream.ts'
 import { bitsInside, type Network, type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
+import { inBackground } from '../../platform/background.ts'
 import type { Router } from '../routing/router.ts'
 import { Smcrouted, type SmcroutedContext } from './smcrouted.ts'
 
@@ -77,7 +78,7 @@ export class MulticastRouter implements AsyncDisposable {
     this.#smcrouted = new Smcrouted(init, smcrouteConfiguration(this.#present(init.memberIfaces), []))
     this.#timers.push(
       router.watch(() => this.#changed(this.#isIdle ? GATHER_IDLE_MS : GATHER_MS)),
-      clock.every(LOOK_MS, () => void this.#look()),
+      clock.every(LOOK_MS, () => inBackground(init.log, 'looking for multicast', this.#look())),
       clock.every(REFRESH_MS, () => {
         this.#told.clear()
         this.#changed()

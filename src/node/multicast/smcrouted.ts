@@ -8,6 +8,7 @@ import {
   smcrouteArguments,
   smcroutePaths,
 } from '../../core/multicast/smcroute.ts'
+import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { replaceFile } from '../../platform/files.ts'
 import type { Logger } from '../../platform/log.ts'
@@ -135,10 +136,11 @@ export class Smcrouted implements AsyncDisposable {
       },
     })
     this.#running = running
-    void running.ended.then((how) => {
+    const over = running.ended.then((how) => {
       end = describeEnd(how)
       this.#wake()
     })
+    inBackground(log, 'watching smcrouted', over)
     const { signal } = this.#stopped
     // It must not be told anything before it is ready: it would die of a HUP.
     while (await this.#until(() => end !== undefined || isReady || signal.aborted, READY_MS)) {

@@ -2,6 +2,8 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { NodeOptions } from '../../core/options/node-options.ts'
 import type { ForwardedPorts } from '../../core/tunnels/own-addresses.ts'
+import { inBackground } from '../../platform/background.ts'
+import type { Logger } from '../../platform/log.ts'
 import { Turns } from '../../platform/turns.ts'
 import { removeLeftMappings } from './left-mappings.ts'
 import { createPortMapper, type PortMapper, type PortMapperInit, type PortToMap } from './port-mapper.ts'
@@ -20,6 +22,7 @@ export class PortForwarding implements AsyncDisposable {
   readonly #onChange: (forwarded: ForwardedPorts | undefined) => void
   #servers: Servers
   #running: Forwarding
+  readonly #log: Logger
   readonly #turns = new Turns()
   #isStopped = false
 
@@ -32,6 +35,7 @@ export class PortForwarding implements AsyncDisposable {
   ) {
     this.#start = (some) => forwardPorts(options, some, components, onChange)
     this.#onChange = onChange
+    this.#log = components.log
     this.#servers = servers
     this.#running = this.#start(servers)
   }
@@ -40,12 +44,13 @@ export class PortForwarding implements AsyncDisposable {
   setServers(servers: Servers): void {
     if (isDeepStrictEqual(servers, this.#servers)) return
     this.#servers = servers
-    void this.#turns.take(async () => {
+    const restarted = this.#turns.take(async () => {
       await this.#running[Symbol.asyncDispose]()
       if (this.#isStopped) return
       this.#onChange(undefined)
       this.#running = this.#start(this.#servers)
     })
+    inBackground(this.#log, 'forwarding other ports', restarted)
   }
 
   /** The connection of this machine is another one: the gateway is asked now. */

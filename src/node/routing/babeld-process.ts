@@ -5,6 +5,7 @@ import { type BabeldPaths, babeldArguments } from '../../core/babel/configuratio
 import { BabelTables, type TableChange } from '../../core/babel/tables.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import type { Result } from '../../core/result.ts'
+import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { replaceFile } from '../../platform/files.ts'
 import type { Logger } from '../../platform/log.ts'
@@ -126,7 +127,11 @@ export class BabeldProcess {
 
   async #converse(signal: AbortSignal): Promise<void> {
     const ended = new AbortController()
-    void this.ended.then(() => ended.abort())
+    inBackground(
+      this.#context.log,
+      'the start of babeld',
+      this.ended.then(() => ended.abort()),
+    )
     const patience = AbortSignal.any([signal, ended.signal, AbortSignal.timeout(START_TIMEOUT_MS)])
     const control = await openControlSocket({
       path: this.#paths.socket,
@@ -136,14 +141,16 @@ export class BabeldProcess {
         const change = this.tables.apply(line)
         if (change) this.#onChange(change)
       },
-      onEnd: (reason) => void this.#onHangUp(reason),
+      onEnd: (reason) => inBackground(this.#context.log, 'ending babeld', this.#onHangUp(reason)),
     })
     if (control.ok) this.#control = control.value
     const monitor = control.ok ? await control.value.command('monitor') : control
     signal.throwIfAborted()
     if (ended.signal.aborted) throw new Re6stError('DAEMON', await this.ended)
     if (!monitor.ok) throw new Re6stError('DAEMON', `babeld does not start: ${monitor.reason}`)
-    this.#heartbeat = this.#context.clock.every(HEARTBEAT_MS, () => void this.command(''))
+    this.#heartbeat = this.#context.clock.every(HEARTBEAT_MS, () =>
+      inBackground(this.#context.log, 'asking babeld', this.command('')),
+    )
   }
 
   /** Without a conversation there are no tables: babeld is ended, and its owner starts another. */

@@ -121,8 +121,8 @@ export class BabeldSupervisor {
       const reason = await ended?.ended
       this.#babeld = undefined
       onEnded()
-      // One that died by itself has left its files.
-      await ended?.stop()
+      // One that died by itself has left its files. They are no reason not to start another.
+      await ended?.stop().catch((error: unknown) => log.debug({ err: error }, 'files of babeld stay'))
       if (signal.aborted) return
       if (this.#replacing || clock.monotonicMs() - startedMs > RAN_WELL_MS) failures = 0
       if (!this.#replacing) log.warn({ reason }, 'babeld is gone and is started again')

@@ -3,6 +3,7 @@ import type { Intervals } from '../../core/babel/intervals.ts'
 import { NEWEST_HELLO, type NeighbourEntry } from '../../core/babel/socket-line.ts'
 import type { BabelTables } from '../../core/babel/tables.ts'
 import { messageOf } from '../../core/errors.ts'
+import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 
@@ -45,7 +46,7 @@ export class Greeter implements Disposable {
     this.#greeting = greeting
     this.#timer?.[Symbol.dispose]()
     this.#timer = undefined
-    if (step.kind !== 'wait') void this.#take(step.kind)
+    if (step.kind !== 'wait') inBackground(this.#init.log, `greeting on ${iface}`, this.#take(step.kind))
     else if (step.untilMs !== undefined)
       this.#timer = clock.after(Math.max(1, step.untilMs - nowMs), () => this.look())
   }

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { BABEL_PROTOCOL, ROUTE_METRIC } from '../../core/kernel/route-table.ts'
+import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Processes } from '../../platform/processes.ts'
@@ -35,7 +36,7 @@ export class HeldRoutes {
     for (const route of routes) {
       this.#drop(route)
       const timer = this.#init.clock.after(forMs, () => {
-        void this.#remove(route)
+        this.#removeSoon(route)
         this.#init.onExpired(route)
       })
       this.#held.set(keyOf(route), { route, timer })
@@ -62,7 +63,7 @@ export class HeldRoutes {
    */
   release(found: Route): readonly Route[] {
     const released = this.routes.filter(({ prefix, from }) => prefix === found.prefix && from === found.from)
-    for (const route of released) void this.#remove(route)
+    for (const route of released) this.#removeSoon(route)
     return released.filter((route) => keyOf(route) !== keyOf(found))
   }
 
@@ -74,6 +75,10 @@ export class HeldRoutes {
   /** The interface is gone, and its routes with it: these. */
   forget(iface: string): readonly Route[] {
     return this.routes.filter((route) => route.iface === iface && this.#drop(route))
+  }
+
+  #removeSoon(route: Route): void {
+    inBackground(this.#init.log, 'removing a held route', this.#remove(route))
   }
 
   async #remove(route: Route): Promise<void> {

@@ -45,5 +45,8 @@ export function assignAddresses(init: AssignInit): AssignedAddresses {
     sourceSpecific && !options.gateway ? kernel.keepInside(networkCidr(network)) : undefined,
     nodeIpv4.apply(config.ipv4),
   ])
-  return { nodeIpv4, done: assigned.then(() => {}) }
+  const done = assigned.then(() => {})
+  // It may fail before anybody waits for it. Whoever does is told then.
+  done.catch(() => {})
+  return { nodeIpv4, done }
 }

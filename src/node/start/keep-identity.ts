@@ -1,3 +1,4 @@
+import { inBackground } from '../../platform/background.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Identity } from '../identity.ts'
 import { Renewal } from '../renewal.ts'
@@ -17,16 +18,11 @@ interface KeepInit extends Pick<NodeComponents, 'clock'> {
 export function keepIdentity({ clock, foundation, membership, log, signal, onEnd }: KeepInit): Renewal {
   const { files, identity, registry, configuration } = foundation
   const { messages, tunnels } = membership
-  const inBackground = (what: string, work: Promise<unknown>) => {
-    work.catch((error: unknown) => {
-      if (!signal.aborted) log.error({ err: error }, `${what} failed`)
-    })
-  }
   const use = (next: Identity) => {
     identity.replace(next)
     registry.setIdentity({ prefix: identity.prefix, ...identity.keys })
     messages.setIdentity()
-    inBackground('starting servers with the new certificate', tunnels.identityRenewed())
+    inBackground(log, 'starting servers with the new certificate', tunnels.identityRenewed(), signal)
   }
   const renewal = new Renewal(
     { registry, clock, log, isRevoked: ({ serial }) => configuration.config.crl.has(serial) },
@@ -41,6 +37,6 @@ export function keepIdentity({ clock, foundation, membership, log, signal, onEnd
       else use({ ...before, authority: renewed.authority })
     },
   )
-  inBackground('renewal', renewal.run(signal))
+  inBackground(log, 'renewal', renewal.run(signal), signal)
   return renewal
 }

@@ -4,6 +4,7 @@ import { type LinkRemote, linkRemoteOf } from '../../core/openvpn/link-remote.ts
 import { managementCommand } from '../../core/openvpn/management-command.ts'
 import type { Environment } from '../../core/openvpn/management-reader.ts'
 import { receivedBytesIn, Silence, silenceLookMs } from '../../core/openvpn/silence.ts'
+import { inBackground } from '../../platform/background.ts'
 import { type OpenvpnContext, type OpenvpnMessage, OpenvpnProcess } from './openvpn-process.ts'
 import { createTap, type Tap } from './tap.ts'
 import type { ClientSpec, ClientTunnel, Traffic } from './transport.ts'
@@ -54,11 +55,12 @@ export class OpenvpnClient implements ClientTunnel {
       onMessage: (message) => this.#onMessage(message),
       onLog: (text) => this.#onLog(text),
     })
-    void this.#process.ended.then((reason) => {
+    const reported = this.#process.ended.then((reason) => {
       this.#ended = true
       this.#silenceLook?.[Symbol.dispose]()
       spec.onEvent({ kind: 'down', reason: this.#downReason ?? this.#summary(reason) })
     })
+    inBackground(context.log, `the end of ${spec.iface}`, reported)
   }
 
   get traffic(): Traffic {
@@ -88,7 +90,7 @@ export class OpenvpnClient implements ClientTunnel {
         this.#onHold()
         break
       case 'up':
-        void this.#onUp(message.environment)
+        inBackground(this.#context.log, `bringing up ${this.spec.iface}`, this.#onUp(message.environment))
         break
       case 'traffic':
         this.#traffic = { receivedBytes: message.receivedBytes, sentBytes: message.sentBytes }
@@ -113,13 +115,13 @@ export class OpenvpnClient implements ClientTunnel {
     if (!this.#wasUp && this.#attempts > 0) this.#failures.set(remoteName(this.#remote), reason)
     if (this.#wasUp || this.#attempts >= ATTEMPTS * remotes) {
       this.#downReason ??= this.#summary(reason)
-      void this.#process.stop()
+      this.#process.end()
       return
     }
     const allFailed = this.#attempts > 0 && this.#attempts % remotes === 0
     this.#attempts++
     this.#remote = undefined
-    const release = () => void this.#process.command(managementCommand.holdRelease)
+    const release = () => this.#process.tell(managementCommand.holdRelease)
     if (allFailed) this.#context.clock.after(RETRY_MS, release)
     else release()
   }
@@ -146,9 +148,8 @@ export class OpenvpnClient implements ClientTunnel {
       externalAddress: externalAddressOf(environment),
     })
     const silence = new Silence(this.#helloIntervalMs)
-    this.#silenceLook = this.#context.clock.every(
-      silenceLookMs(this.#helloIntervalMs),
-      () => void this.#lookForSilence(silence),
+    this.#silenceLook = this.#context.clock.every(silenceLookMs(this.#helloIntervalMs), () =>
+      inBackground(this.#context.log, `listening to ${this.spec.iface}`, this.#lookForSilence(silence)),
     )
   }
 

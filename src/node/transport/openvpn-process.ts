@@ -5,6 +5,7 @@ import { failureReason } from '../../core/openvpn/failure.ts'
 import { managementCommand } from '../../core/openvpn/management-command.ts'
 import type { ManagementMessage } from '../../core/openvpn/management-reader.ts'
 import { type Result, refuse } from '../../core/result.ts'
+import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import {
@@ -90,6 +91,16 @@ export class OpenvpnProcess {
     return this.#connection?.command(text) ?? Promise.resolve(refuse('openvpn is not connected'))
   }
 
+  /** Sends a command whose answer changes nothing. */
+  tell(text: string): void {
+    inBackground(this.#log, 'a command to openvpn', this.command(text))
+  }
+
+  /** As `stop`, for whoever cannot wait: `ended` says when it is done. */
+  end(): void {
+    inBackground(this.#log, 'ending openvpn', this.stop())
+  }
+
   /** Why the last attempt failed, as the log lines since the last call of this say. */
   takeReason(): string | undefined {
     this.#lastLine = undefined
@@ -106,13 +117,13 @@ export class OpenvpnProcess {
    * @param question what it is asked
    */
   expectAnswers(question: string = managementCommand.processId): void {
-    this.#heartbeat ??= this.#context.clock.every(HEARTBEAT_MS, () => void this.command(question))
+    this.#heartbeat ??= this.#context.clock.every(HEARTBEAT_MS, () => this.tell(question))
   }
 
   /** Ends the process because of something that it cannot know itself; `ended` then gives this reason. */
   fail(reason: string): void {
     this.#failure ??= reason
-    void this.stop()
+    this.end()
   }
 
   /**
@@ -130,8 +141,11 @@ export class OpenvpnProcess {
       this.#stopping = true
       this.#running?.signal('SIGTERM')
       const farewell = new AbortController()
-      void this.ended.then(() => farewell.abort())
-      await this.#context.clock.sleep(FAREWELL_MS, farewell.signal).catch(() => {})
+      await Promise.race([
+        this.ended,
+        this.#context.clock.sleep(FAREWELL_MS, farewell.signal).catch(() => {}),
+      ])
+      farewell.abort()
       await this.#running?.stop(KILL_AFTER_MS)
     }
     await this.ended
@@ -142,10 +156,14 @@ export class OpenvpnProcess {
     if (!version.ok) return version.reason
     const path = join(this.#context.runDirectory, `${this.#init.iface}.sock`)
     const socket = await openManagementSocket(path)
-    if (this.#stopping) {
-      socket.close()
-      return this.#failure ?? 'stopped'
+    try {
+      return this.#stopping ? (this.#failure ?? 'stopped') : await this.#runAt(path, socket)
+    } finally {
+      socket.close() // as after a process that came to its end: its place is free for the next one
     }
+  }
+
+  async #runAt(path: string, socket: ManagementSocket): Promise<string> {
     const running = this.#context.processes.start('openvpn', this.#init.argumentsFor(path), {
       onLine: (line) => this.#onOutput(line),
       ownGroup: true,
@@ -180,12 +198,12 @@ export class OpenvpnProcess {
           hungUp()
           // Without a connection it ends by itself, unless it hangs.
           if (fault !== undefined) this.fail(fault)
-          else void this.#running?.stop(KILL_AFTER_MS)
+          else if (this.#running) inBackground(this.#log, 'ending openvpn', this.#running.stop(KILL_AFTER_MS))
         },
       })
-      void this.command(managementCommand.logOn)
-      void this.command(managementCommand.stateOn)
-      void this.command(managementCommand.byteCount(Math.max(1, Math.round(trafficIntervalMs / 1000))))
+      this.tell(managementCommand.logOn)
+      this.tell(managementCommand.stateOn)
+      this.tell(managementCommand.byteCount(Math.max(1, Math.round(trafficIntervalMs / 1000))))
     })
   }
 

@@ -4,6 +4,7 @@ import { externalAddressOption, type RemoteEnd, remoteEndOf } from '../../core/o
 import { managementCommand } from '../../core/openvpn/management-command.ts'
 import type { Environment } from '../../core/openvpn/management-reader.ts'
 import { subnetNameOf } from '../../core/values/prefix.ts'
+import { inBackground } from '../../platform/background.ts'
 import type { Logger } from '../../platform/log.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
 import { type OpenvpnContext, type OpenvpnMessage, OpenvpnProcess } from './openvpn-process.ts'
@@ -69,7 +70,7 @@ export class OpenvpnServer implements TunnelServer {
     for (const [cid, served] of this.#clients) {
       if (served.number !== client) continue
       served.dropReason ??= reason
-      void this.#process.command(managementCommand.killClient(cid))
+      this.#process.tell(managementCommand.killClient(cid))
     }
   }
 
@@ -83,7 +84,7 @@ export class OpenvpnServer implements TunnelServer {
     this.#listening.reject(new Re6stError('DAEMON', `${this.spec.iface}: stopped`))
     if (isDatagram(this.spec.protocol) && this.#clients.size > 0) {
       // Clients over TCP see the connection end; these would wait for silence.
-      for (const cid of this.#clients.keys()) void this.#process.command(managementCommand.killClient(cid))
+      for (const cid of this.#clients.keys()) this.#process.tell(managementCommand.killClient(cid))
       await this.#context.clock.sleep(FAREWELL_MS)
     }
     await this.#process.stop()
@@ -128,17 +129,18 @@ export class OpenvpnServer implements TunnelServer {
   #onMessage(process: OpenvpnProcess, tap: Tap, message: OpenvpnMessage): void {
     switch (message.kind) {
       case 'hold':
-        void process.command(managementCommand.holdRelease)
+        process.tell(managementCommand.holdRelease)
         break
       case 'state':
-        if (message.state === 'CONNECTED') void this.#becomeReady(process, tap)
+        if (message.state === 'CONNECTED')
+          inBackground(this.#log, 'starting a server', this.#becomeReady(process, tap))
         break
       case 'client-connect':
         for (const command of this.#answerConnect(message.cid, message.kid, message.environment))
-          void process.command(command)
+          process.tell(command)
         break
       case 'client-reauth':
-        void process.command(this.#answerReauth(message.cid, message.kid))
+        process.tell(this.#answerReauth(message.cid, message.kid))
         break
       case 'client-established':
         this.#onEstablished(message.cid)

@@ -1,4 +1,4 @@
-import { Re6stError } from '../../core/errors.ts'
+import { messageOf, Re6stError } from '../../core/errors.ts'
 import {
   type CertificateFiles,
   clientArguments,
@@ -9,6 +9,7 @@ import {
 import { checkOpenvpnVersion } from '../../core/openvpn/version.ts'
 import { type Result, refuse } from '../../core/result.ts'
 import { subnetNameOf } from '../../core/values/prefix.ts'
+import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Processes } from '../../platform/processes.ts'
@@ -64,10 +65,12 @@ export function createOpenvpnTransport(options: OpenvpnTransportOptions): Transp
     trafficIntervalMs: options.trafficIntervalMs ?? TRAFFIC_INTERVAL_MS,
     checkVersion() {
       // One that was missing or too old may be installed meanwhile: only a good answer is kept.
-      version ??= askVersion(processes).then((result) => {
-        if (!result.ok) version = undefined
-        return result
-      })
+      version ??= askVersion(processes)
+        .catch((error: unknown) => refuse(messageOf(error)))
+        .then((result) => {
+          if (!result.ok) version = undefined
+          return result
+        })
       return version
     },
   }
@@ -81,6 +84,15 @@ export function createOpenvpnTransport(options: OpenvpnTransportOptions): Transp
     extraArguments: options.extraArguments,
   })
 
+  const keepUntilEnd = (one: OpenvpnServer | OpenvpnClient) => {
+    running.add(one)
+    inBackground(
+      log,
+      `the end of ${one.spec.iface}`,
+      one.ended.then(() => running.delete(one)),
+    )
+  }
+
   return {
     async listen(spec, signal) {
       signal.throwIfAborted()
@@ -91,9 +103,8 @@ export function createOpenvpnTransport(options: OpenvpnTransportOptions): Transp
       const server = new OpenvpnServer(context, spec, (managementSocket) =>
         serverArguments({ ...common, managementSocket, protocol, port, dhFile }),
       )
-      running.add(server)
-      void server.ended.then(() => running.delete(server))
-      const abort = () => void server.stop()
+      keepUntilEnd(server)
+      const abort = () => inBackground(log, `ending ${iface}`, server.stop())
       signal.addEventListener('abort', abort, { once: true })
       try {
         await server.listening()
@@ -119,8 +130,7 @@ export function createOpenvpnTransport(options: OpenvpnTransportOptions): Transp
         common.helloIntervalMs,
         (managementSocket) => clientArguments({ ...common, managementSocket, peerName, remotes }),
       )
-      running.add(client)
-      void client.ended.then(() => running.delete(client))
+      keepUntilEnd(client)
       return client
     },
 
@@ -147,6 +157,11 @@ async function askVersion(processes: Processes): Promise<Result<string>> {
   const { ended } = processes.start('openvpn', ['--version'], { onLine: (line) => printed.push(line) })
   // Its status does not matter: some versions exit with 1 after printing it.
   const end = await ended
-  if (end.kind === 'not-started') return refuse('openvpn is not installed (Debian package: openvpn)')
+  if (end.kind === 'not-started')
+    return refuse(
+      (end.error as NodeJS.ErrnoException).code === 'ENOENT'
+        ? 'openvpn is not installed (Debian package: openvpn)'
+        : `openvpn cannot be started: ${end.error.message}`,
+    )
   return checkOpenvpnVersion(printed.join('\n'))
 }

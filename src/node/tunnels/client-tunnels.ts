@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
-import { messageOf } from '../../core/errors.ts'
 import { ANYONE, type TunnelStrategy, type TunnelTarget } from '../../core/tunnels/decisions.ts'
 import { type PeerAddress, preferWorking, type TunnelProtocol } from '../../core/values/address-list.ts'
 import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
+import { inBackground } from '../../platform/background.ts'
 import type { ClientEvent, ClientTunnel, TunnelPeer, UnderlayAddress } from '../transport/transport.ts'
 import type { TunnelComponents, TunnelLimits } from './components.ts'
 import type { GracefulClosing } from './graceful-closing.ts'
@@ -300,9 +300,7 @@ export class ClientTunnels {
   }
 
   #background(work: Promise<unknown>, what: string): void {
-    work.catch((error: unknown) => {
-      if (!this.#init.signal.aborted) this.#init.log.warn({ reason: messageOf(error) }, `${what} failed`)
-    })
+    inBackground(this.#init.log, what, work, this.#init.signal)
   }
 }
 

@@ -1,6 +1,8 @@
 import { isUsable } from '../../core/babel/metric.ts'
 import type { Prefix } from '../../core/values/prefix.ts'
+import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/log.ts'
 import type { RoutedNodes } from '../network-view.ts'
 import type { Router } from '../routing/router.ts'
 
@@ -8,6 +10,7 @@ interface GracefulClosingInit {
   readonly router: Pick<Router, 'setCost' | 'leaveInterface' | 'neighbours' | 'routes' | 'watch'>
   readonly nodes: Pick<RoutedNodes, 'nodeAt'>
   readonly clock: Clock
+  readonly log: Logger
   readonly send: (prefix: Prefix, what: 'close-tunnel' | 'tunnel-drained') => void
   readonly helloIntervalMs: () => number
   /** Whether an interface is that of a server of ours. */
@@ -65,7 +68,12 @@ export class GracefulClosing {
     this.#asking.get(prefix)?.abort()
     const over = new AbortController()
     this.#asking.set(prefix, over)
-    void this.#answerWhenDrained(prefix, over)
+    inBackground(
+      this.#init.log,
+      'draining a tunnel',
+      this.#answerWhenDrained(prefix, over),
+      this.#init.signal,
+    )
   }
 
   async #answerWhenDrained(prefix: Prefix, over: AbortController): Promise<void> {

@@ -1,4 +1,5 @@
 import { messageOf } from '../../core/errors.ts'
+import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { Turns } from '../../platform/turns.ts'
@@ -84,7 +85,13 @@ export class TunnelServers {
           'the server does not start',
         )
         this.#retry?.[Symbol.dispose]()
-        this.#retry = clock.after(RETRY_MS, () => void this.#turns.take(() => this.#settle()))
+        this.#retry = clock.after(RETRY_MS, () =>
+          inBackground(
+            log,
+            'starting servers',
+            this.#turns.take(() => this.#settle()),
+          ),
+        )
       }
     }
   }

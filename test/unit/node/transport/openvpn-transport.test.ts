@@ -39,6 +39,7 @@ function transportOver(
   const commands: string[] = []
   const started: string[] = []
   let count = 0
+  let isOutOfMemory = false
   const processes: Processes = {
     run: async (command, args) => {
       commands.push([command, ...args].join(' '))
@@ -60,8 +61,9 @@ function transportOver(
         end()
         return ended
       }
-      if (args[0] === '--version') {
-        if (version === '') finish({ kind: 'not-started', error: new Error('spawn openvpn ENOENT') })
+      if (isOutOfMemory) finish({ kind: 'not-started', error: failedToStart('ENOMEM') })
+      else if (args[0] === '--version') {
+        if (version === '') finish({ kind: 'not-started', error: failedToStart('ENOENT') })
         else options?.onLine?.(version, 'stdout')
         finish({ kind: 'exited', status: 1 })
       } else {
@@ -85,8 +87,13 @@ function transportOver(
     extraArguments: ['--x-extra'],
     ovpnlog: false,
   })
-  return { transport, commands, started }
+  const outOfMemory = (is: boolean) => {
+    isOutOfMemory = is
+  }
+  return { transport, commands, started, outOfMemory }
 }
+
+const failedToStart = (code: string) => Object.assign(new Error(`spawn openvpn ${code}`), { code })
 
 /** Answers everything, and says these lines when it is released. */
 const behaves =
@@ -244,6 +251,28 @@ describe('an OpenVPN', () => {
     })
     await expect.poll(() => events.length).toBe(1)
     expect(events[0]).toMatchObject({ kind: 'down', reason: expect.stringContaining('cannot be understood') })
+  })
+})
+
+describe('a machine without memory', () => {
+  it('keeps no tunnel from being made when it has some again', async () => {
+    const { transport, outOfMemory } = transportOver([behaves(CONNECTED)])
+    outOfMemory(true)
+    await expect(listen(transport)).rejects.toMatchObject({ code: 'DAEMON' })
+    expect(readdirSync(directory)).toEqual([])
+    outOfMemory(false)
+    await listen(transport)
+  })
+
+  it('leaves no socket of an OpenVPN that could not be started', async () => {
+    const { transport, outOfMemory } = transportOver([behaves(CONNECTED)])
+    const { server } = await listen(transport) // the version is known now
+    await server.stop()
+    outOfMemory(true)
+    await expect(listen(transport)).rejects.toMatchObject({ code: 'DAEMON' })
+    expect(readdirSync(directory)).toEqual([])
+    outOfMemory(false)
+    await listen(transport)
   })
 })
 
