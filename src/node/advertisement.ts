@@ -63,9 +63,7 @@ export class Advertisement implements Disposable {
   async start(hearers: AdvertisementHearers): Promise<void> {
     this.#hearers = hearers
     await this.#look()
-    this.#timer = this.#init.clock.every(LOOK_MS, () =>
-      inBackground(this.#init.log, 'looking at our addresses', this.#look(), this.#init.signal),
-    )
+    this.#timer = this.#init.clock.every(LOOK_MS, () => this.#lookSoon())
   }
 
   /** Resolves when it is known in which country we are, if that matters; or cannot be known soon. */
@@ -127,7 +125,11 @@ export class Advertisement implements Disposable {
   /** The connection of this machine is another one. */
   networkChanged(): void {
     this.#countries.networkChanged()
-    void this.#look()
+    this.#lookSoon()
+  }
+
+  #lookSoon(): void {
+    inBackground(this.#init.log, 'looking at our addresses', this.#look(), this.#init.signal)
   }
 
   async #look(): Promise<void> {

@@ -7,6 +7,7 @@ import {
   readOwnNetwork,
 } from '../core/kernel/own-network.ts'
 import { BackOff } from '../platform/back-off.ts'
+import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { describeEnd, type Processes } from '../platform/processes.ts'
@@ -79,7 +80,7 @@ export class OwnNetworkWatch implements AsyncDisposable {
           if (mayConcernOwnNetwork(line)) this.#lookSoon()
         },
       })
-      const stop = () => void monitor.stop()
+      const stop = () => inBackground(this.#init.log, 'ending ip monitor', monitor.stop())
       this.#stopping.signal.addEventListener('abort', stop, { once: true })
       // What it does not tell of any more: what was before it began.
       this.#lookSoon()

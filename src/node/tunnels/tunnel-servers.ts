@@ -56,7 +56,11 @@ export class TunnelServers {
     if (!this.#retry) return
     this.#retry[Symbol.dispose]()
     this.#retry = undefined
-    void this.#turns.take(() => this.#settle())
+    inBackground(
+      this.#init.log,
+      'starting servers',
+      this.#turns.take(() => this.#settle()),
+    )
   }
 
   /** Starts all again, one after another: with another encryption, or certificate. */
