@@ -6,6 +6,7 @@ import type {
   StatusReply,
   TunnelReply,
 } from '../core/control/replies.ts'
+import { printable } from '../core/values/printable.ts'
 
 /** How text is shown: colours only for a person at a terminal. */
 export interface Look {
@@ -100,7 +101,7 @@ export function tunnelsText(tunnels: readonly TunnelReply[], look: Look): string
     tunnel.state === 'failed' ? '-' : `${bytes(tunnel.receivedBytes)}/${bytes(tunnel.sentBytes)}`,
     tunnel.roundTripMs === null ? '-' : `${tunnel.roundTripMs.toFixed(1)} ms`,
     tunnel.cost === null ? '-' : String(tunnel.cost),
-    tunnel.reason ?? '',
+    printable(tunnel.reason ?? ''),
   ])
   const header = [
     'PEER',

@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import type { TcpNetConnectOpts } from 'node:net'
 import { messageOf, Re6stError } from '../core/errors.ts'
 
 /** An answer of an HTTP server. */
@@ -46,7 +47,7 @@ export async function httpGet(base: URL, target: string, options: HttpGetOptions
   const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit
   try {
     return await httpExchange(base, {
-      target: base.pathname.replace(/\/$/, '') + target,
+      target: base.pathname.replace(/\/+$/, '') + target,
       headers: { ...options.headers },
       maxBodyLength: options.maxBodyLength,
       signal,
@@ -72,6 +73,7 @@ export function httpExchange(server: URL, request: HttpRequest): Promise<HttpAns
       {
         path: target,
         agent: false,
+        ...PATIENT,
         signal,
         ...(method === undefined ? {} : { method }),
         ...(headers === undefined ? {} : { headers }),
@@ -110,9 +112,22 @@ async function readBody(answer: IncomingMessage, maxLength: number): Promise<Buf
   return Buffer.concat(chunks)
 }
 
+/**
+ * How long one address of a name may take before the next is tried (Node: 250 ms): a SYN that is lost is sent again after
+ * a second, and a node's own IPv6 address makes the system offer IPv6 where there is none.
+ */
+const PATIENT: Partial<TcpNetConnectOpts> = { autoSelectFamilyAttemptTimeout: 3_000 }
+
 /** What a user can do something with. */
 function reasonOf(error: unknown): string {
+  // Of several addresses that were tried: the first that failed for a reason, and did not only say nothing.
+  if (error instanceof AggregateError) {
+    const known = error.errors.find((one: NodeJS.ErrnoException) => one.code !== 'ETIMEDOUT')
+    return reasonOf(known ?? error.errors[0] ?? new Error('no answer'))
+  }
   switch ((error as NodeJS.ErrnoException).code) {
+    case 'ETIMEDOUT':
+      return 'no answer: is the machine connected, and the port of the registry open?'
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return 'the host name cannot be resolved: is --registry right, and DNS working?'
@@ -128,6 +143,6 @@ function reasonOf(error: unknown): string {
     case 'HPE_INVALID_CONSTANT':
       return 'what answers there does not speak HTTP: is --registry right?'
     default:
-      return messageOf(error)
+      return messageOf(error) || 'no answer'
   }
 }

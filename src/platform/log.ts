@@ -1,5 +1,6 @@
 import { type DestinationStream, type Level, type Logger as PinoLogger, pino } from 'pino'
 import { messageOf, Re6stError } from '../core/errors.ts'
+import { printable } from '../core/values/printable.ts'
 import { LogFile } from './log-file.ts'
 
 /** The one logger. Fields go first (`log.info({ peer: '5/16' }, 'tunnel up')`); the names are listed in docs/logging.md. */
@@ -75,10 +76,13 @@ function humanLine(json: string): string {
     const isForeseen = name === 'Re6stError' || Number(level) < 50
     rest.push(`error=${fieldText(isForeseen ? message : (stack ?? message))}`)
   }
-  return `${[when, NAMES[Number(level)] ?? level, msg ?? '', ...rest].join(' ')}\n`
+  return `${[when, NAMES[Number(level)] ?? level, printable(String(msg ?? '')), ...rest].join(' ')}\n`
 }
 
 function fieldText(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value)
-  return typeof value === 'string' && /[\s"=\p{Cc}]/u.test(text) ? JSON.stringify(text) : (text ?? '-')
+  const quoted =
+    typeof value === 'string' && /[\s"=\p{Cc}]/u.test(text) ? JSON.stringify(text) : (text ?? '-')
+  // JSON leaves the controls behind DEL as they are.
+  return printable(quoted)
 }

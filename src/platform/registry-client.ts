@@ -9,8 +9,10 @@ import { isAnswerAuthentic, nextSecret, requestHmac } from '../core/rpc/session.
 import { type PeerAddress, parseAddressList } from '../core/values/address-list.ts'
 import { isBits } from '../core/values/bits.ts'
 import { type Prefix, prefixOfBits } from '../core/values/prefix.ts'
+import { printable } from '../core/values/printable.ts'
 import { type HttpAnswer, httpGet } from './http-get.ts'
 import { Turns } from './turns.ts'
+import { VERSION } from './version.ts'
 
 /** Who calls: needed for the methods of a node. */
 export interface RegistryIdentity {
@@ -35,6 +37,8 @@ export interface BootstrapPeer {
 
 /** The registry takes up to 3 s to ask the network; a slow line or a busy registry takes longer. */
 const TIMEOUT_MS = 60_000
+/** For the registry's log. */
+const USER_AGENT = `re6stnet/${VERSION} protocol/${PROTOCOL}`
 /** A configuration with a long CRL is the longest answer. */
 const MAX_BODY_LENGTH = 4 << 20
 
@@ -96,7 +100,11 @@ export class RegistryClient {
 
   /** Has a token mailed. */
   async requestToken(email: string, signal?: AbortSignal): Promise<void> {
-    await this.#public('requestToken', { email }, signal)
+    const answer = await this.#noted(this.#get(formatTarget('requestToken', { email }), {}, signal))
+    const body = this.#result(answer)
+    // The page of a hotel's network is no token on its way.
+    if (answer.status !== 204)
+      throw this.#notARegistry(`an answer of ${body.length} bytes where none is expected`)
   }
 
   /** A certificate in PEM; undefined for an unknown token. An empty token asks for an anonymous certificate. */
@@ -217,7 +225,7 @@ export class RegistryClient {
 
   async #get(target: string, headers: Record<string, string>, signal?: AbortSignal): Promise<HttpAnswer> {
     const answer = await httpGet(this.#url, target, {
-      headers,
+      headers: { 'User-Agent': USER_AGENT, ...headers },
       timeoutMs: this.#timeoutMs,
       maxBodyLength: MAX_BODY_LENGTH,
       signal: signal ? AbortSignal.any([signal, this.#moved.signal]) : this.#moved.signal,
@@ -239,7 +247,8 @@ export class RegistryClient {
   }
 
   /** The body of a good answer. @throws Re6stError for any other */
-  #result({ status, body }: HttpAnswer): Buffer {
+  #result({ status, body, headers }: HttpAnswer): Buffer {
+    const { location, 'retry-after': retryAfter } = headers
     switch (status) {
       case 200:
       case 204:
@@ -267,6 +276,27 @@ export class RegistryClient {
           'REGISTRY',
           `${this.#url.href}: it failed (status 500): its operator finds the cause in its log`,
         )
+      case 301:
+      case 302:
+      case 303:
+      case 307:
+      case 308:
+        throw new Re6stError(
+          'REGISTRY',
+          `${this.#url.href}: moved to ${printable(String(location ?? 'nowhere'))} (status ${status}): give --registry the new URL, without the name of the method`,
+        )
+      case 429:
+      case 503:
+        throw new Re6stError(
+          'REGISTRY',
+          `${this.#url.href}: too busy, or asked too often (status ${status}): try again in ${/^\d{1,6}$/.test(String(retryAfter)) ? `${String(retryAfter)} s` : 'a minute'}`,
+        )
+      case 502:
+      case 504:
+        throw new Re6stError(
+          'REGISTRY',
+          `${this.#url.href}: cannot be reached through its proxy now (status ${status}): try again in a minute`,
+        )
       default:
         throw this.#notARegistry(`status ${status}`)
     }
@@ -290,5 +320,7 @@ function registryUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:')
     throw new Re6stError('OPTION', `--registry ${text}: not a URL like http://re6st.example.com/`)
+  // What is signed is the target as the registry sees it: slashes that somebody wrote twice would be in it.
+  url.pathname = url.pathname.replace(/\/{2,}/g, '/')
   return url
 }

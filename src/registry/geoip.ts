@@ -1,4 +1,3 @@
-import type { CountryResponse } from 'maxmind'
 import { open, validate } from 'maxmind'
 import type { Location } from '../core/allocation/community.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
@@ -28,10 +27,8 @@ export async function openGeoIp(path: string, log: Logger): Promise<GeoIp> {
     locate(address) {
       if (!validate(address)) return undefined
       try {
-        const found = reader.get(address)
-        return found
-          ? { country: textOf(found.country?.iso_code), continent: textOf(found.continent?.code) }
-          : undefined
+        const found: unknown = reader.get(address)
+        return isRecord(found) ? locationOf(found) : undefined
       } catch (error) {
         if (!isTold)
           log.error(
@@ -47,7 +44,7 @@ export async function openGeoIp(path: string, log: Logger): Promise<GeoIp> {
 
 async function openDatabase(path: string) {
   try {
-    return await open<CountryResponse>(path)
+    return await open(path)
   } catch (error) {
     throw new Re6stError('FILE', `GEOIP2_MMDB=${path}: not a MaxMind database (${messageOf(error)})`, {
       cause: error,
@@ -55,5 +52,23 @@ async function openDatabase(path: string) {
   }
 }
 
-/** Whatever the types say: it comes from a file. */
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+/**
+ * MaxMind's records, and the flat ones of others: `country` or `country_code` is the code, beside it may be a name. Where
+ * nobody knows where an address is used, the country in which it was registered counts.
+ */
+function locationOf(found: Record<string, unknown>): Location {
+  const { country, country_code, continent, continent_code, registered_country } = found
+  return {
+    country: codeOf(country_code) || codeOf(country) || codeOf(registered_country),
+    continent: codeOf(continent_code) || codeOf(continent),
+  }
+}
+
+/** Two letters, by themselves or in a record; whatever else a file may say is no code. */
+function codeOf(value: unknown): string {
+  const code = isRecord(value) ? (value['iso_code'] ?? value['code']) : value
+  return typeof code === 'string' && /^[A-Za-z]{2}$/.test(code) ? code.toUpperCase() : ''
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null

@@ -1,8 +1,12 @@
+import { lookup } from 'node:dns/promises'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import { hostname } from 'node:os'
 import { isAbsolute } from 'node:path'
 import { createTransport } from 'nodemailer'
 import { messageOf, Re6stError } from '../core/errors.ts'
+import { parseMailServer } from '../core/values/mail-server.ts'
 
 /** A mail to be sent: plain text. */
 export interface Mail {
@@ -40,20 +44,27 @@ export function openMailer(settings: MailSettings): Mailer {
 }
 
 function smtpMailer({ mailhost, user, password, startTls }: MailSettings): Mailer {
-  const [, host = mailhost, port] = /^(.*):(\d+)$/.exec(mailhost) ?? []
-  const transport = createTransport({
-    host,
-    port: port === undefined ? 25 : Number(port),
+  const { host, port } = parseMailServer(mailhost)
+  const options = {
+    port,
     ...(startTls ? { requireTLS: true } : { ignoreTLS: true }),
     ...(user === undefined ? {} : { auth: { user, pass: password ?? '' } }),
     connectionTimeout: SMTP_TIMEOUT_MS,
     greetingTimeout: SMTP_TIMEOUT_MS,
     socketTimeout: SMTP_TIMEOUT_MS,
-  })
+  }
   return {
     async send(mail) {
       try {
-        await transport.sendMail(mail)
+        // As this machine resolves names, /etc/hosts included: the library would ask DNS first.
+        const { address } = await lookup(host)
+        const transport = createTransport({
+          ...options,
+          host: address,
+          name: ownName(mail),
+          ...(isIP(host) > 0 ? {} : { tls: { servername: host } }),
+        })
+        await transport.sendMail(taken(mail))
       } catch (error) {
         throw new Re6stError(
           'SYSTEM',
@@ -64,6 +75,13 @@ function smtpMailer({ mailhost, user, password, startTls }: MailSettings): Maile
     },
   }
 }
+
+/** The address is one: it is not to be read for names and further addresses. */
+const taken = (mail: Mail) => ({ ...mail, to: { name: '', address: mail.to } })
+
+/** What we call ourselves: mail servers want a name with a domain. */
+const ownName = ({ from }: Mail): string =>
+  hostname().includes('.') ? hostname() : from.slice(from.lastIndexOf('@') + 1)
 
 /** Appends to a file in mbox format (RFC 4155; `From ` at the beginning of a line is quoted, mboxrd). */
 function mboxMailer(path: string): Mailer {
@@ -80,7 +98,7 @@ function mboxMailer(path: string): Mailer {
   return {
     async send(mail) {
       try {
-        const { message } = await composer.sendMail(mail)
+        const { message } = await composer.sendMail(taken(mail))
         const text = (message as Buffer).toString('utf8').replace(/^(>*From )/gm, '>$1')
         await appendFile(path, `From MAILER-DAEMON ${asctime(new Date())}\n${text.trimEnd()}\n\n`)
       } catch (error) {

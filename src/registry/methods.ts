@@ -19,6 +19,7 @@ import { formatProposal, Proposals } from './proposals.ts'
 import type { ReachableNodes } from './reachable-nodes.ts'
 import { Refusal } from './refusal.ts'
 import { revoke } from './revocation.ts'
+import { TokenRequests } from './token-requests.ts'
 import { collectVersions, walkTopology } from './topology.ts'
 
 /** Where a call comes from. */
@@ -69,6 +70,8 @@ export function registryMethods(components: MethodComponents): Handlers {
     clock,
     network,
   } = components
+  const tokenRequests = new TokenRequests(enrolment, clock)
+
   const certificateOf = (prefix: string): string => {
     const pem = ledger.holder(prefix) && store.certificate(prefix)?.cert
     if (!pem) throw new Refusal(404, 'there is no certificate for this prefix')
@@ -110,8 +113,8 @@ export function registryMethods(components: MethodComponents): Handlers {
 
     getCa: () => components.caPem,
 
-    async requestToken({ email = '' }) {
-      await enrolment.requestToken(email)
+    async requestToken({ email = '' }, { source }) {
+      await tokenRequests.request(email, source)
       return undefined
     },
 

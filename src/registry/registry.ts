@@ -27,7 +27,7 @@ import { registryMethods } from './methods.ts'
 import { type ReachableNodes, sharedReachableNodes } from './reachable-nodes.ts'
 import { HttpServers, type Listener } from './server/http-server.ts'
 import type { ServerLimits } from './server/limits.ts'
-import { closeServer, listen } from './server/listen.ts'
+import { closeServer, isWithoutIpv6, listen } from './server/listen.ts'
 
 /** What a registry is started with: the contents of the files, and what the options say. */
 export interface RegistrySettings {
@@ -163,7 +163,12 @@ export async function startRegistry(
   }
   const kind = settings.privateListener ? 'nothing private' : 'everything'
   for (const { address, port } of settings.listen)
-    addresses.push({ address, port: await open(kind, { kind: 'address', address, port }) })
+    try {
+      addresses.push({ address, port: await open(kind, { kind: 'address', address, port }) })
+    } catch (error) {
+      if (!isWithoutIpv6(error) || settings.listen.length === 1) throw error
+      log.warn(`-6 ${address}: this kernel has no IPv6: the registry listens on IPv4 only`)
+    }
   if (settings.privateListener) await open('everything', settings.privateListener)
   let fail: (error: Error) => void = () => {}
   const failed = new Promise<Error>((resolve) => {

@@ -5,6 +5,8 @@ import { SMTPServer } from 'smtp-server'
 /** A mail as it arrived. */
 interface ReceivedMail {
   readonly to: readonly string[]
+  /** What the client calls itself in EHLO. */
+  readonly hello: string
   readonly text: string
   /** Who logged in, if somebody did. */
   readonly user: string | undefined
@@ -35,11 +37,12 @@ export async function mailbox({ tls, login }: MailboxOptions = {}): Promise<Mail
       username === login?.user && password === login?.password
         ? done(null, { user: username })
         : done(new Error('who are you?')),
-    onData(stream, { envelope, user, secure }, done) {
+    onData(stream, { envelope, user, secure, hostNameAppearsAs }, done) {
       const chunks: Buffer[] = []
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
       stream.on('end', () => {
         received.push({
+          hello: String(hostNameAppearsAs),
           to: envelope.rcptTo.map(({ address }) => address),
           user: typeof user === 'string' ? user : undefined,
           isEncrypted: secure === true,

@@ -2,6 +2,7 @@ import { GATEWAY_PORT } from '../port-mapping/pcp.ts'
 import { SSDP_GROUP, SSDP_PORT } from '../port-mapping/ssdp.ts'
 import { NODE_PORT } from '../session/message-codes.ts'
 import { isIpv6Protocol, TUNNEL_PROTOCOLS } from '../values/address-list.ts'
+import { parseMailServer } from '../values/mail-server.ts'
 import {
   type Family,
   NEIGHBOUR,
@@ -39,7 +40,6 @@ import {
   toItself,
 } from './traffic.ts'
 
-const SMTP_PORT = 25
 /** Ports of other nodes' servers: OpenVPN's own, and one that a gateway chose (32768–49151). */
 const SERVER_PORTS = [1194, 40_321]
 /** A gateway chooses the port of its UPnP service. */
@@ -188,8 +188,7 @@ function registry(surroundings: Surroundings): readonly Need[] {
 /** The SMTP server of a registry; undefined for an mbox file. */
 function mailServerOf(mailHost: string | undefined) {
   if (mailHost === undefined || mailHost.includes('/')) return undefined
-  const [, host = mailHost, port] = /^(.*):(\d+)$/.exec(mailHost) ?? []
-  return { host, port: port === undefined ? SMTP_PORT : Number(port) }
+  return parseMailServer(mailHost)
 }
 
 function gateway(surroundings: Surroundings): readonly Need[] {

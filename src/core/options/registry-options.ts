@@ -116,7 +116,7 @@ export const REGISTRY_OPTIONS = {
   mailHost: optional(nonEmpty('HOST'), {
     names: ['--mailhost'],
     group: MAIL,
-    help: 'SMTP server (HOST or HOST:PORT) for the mails with tokens, or the path of an mbox file',
+    help: 'SMTP server (HOST, HOST:PORT or [IPV6]:PORT) for the mails with tokens, or the path of an mbox file',
     otherwise: 'default: no registration by mail',
     since,
   }),
@@ -258,6 +258,9 @@ export function registryOptions(words: ParsedWords): Result<RegistryOptions> {
       ...(runDirectory === undefined ? [] : ['--run is obsolete and ignored: remove it']),
       ...(rest.mailHost === undefined && (rest.smtpStartTls || rest.smtpPassword !== undefined)
         ? ['--smtp-user, --smtp-pwd and --smtp-starttls are ignored without --mailhost']
+        : []),
+      ...(rest.smtpUser !== undefined && rest.mailHost !== undefined && !rest.smtpStartTls
+        ? ['--smtp-pwd is sent in the clear without --smtp-starttls']
         : []),
     ],
   })

@@ -23,13 +23,22 @@ export async function listen(server: Server, place: ListenPlace): Promise<number
       await once(server, 'listening')
     }
   } catch (error) {
-    const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
-    const remedy = isTaken ? 'another program listens there: give another --port' : messageOf(error)
+    const { code } = error as NodeJS.ErrnoException
+    const isTaken = code === 'EADDRINUSE'
+    const remedy = isTaken
+      ? 'another program listens there: give another --port'
+      : code === 'EAFNOSUPPORT'
+        ? "this kernel has no IPv6: give -6 ''"
+        : messageOf(error)
     throw new Re6stError('SYSTEM', `cannot listen on ${where}: ${remedy}`, { cause: error })
   }
   const bound = server.address()
   return typeof bound === 'object' && bound ? bound.port : 0
 }
+
+/** Whether it could not listen because the kernel has no IPv6 (`ipv6.disable=1`). */
+export const isWithoutIpv6 = (error: unknown): boolean =>
+  error instanceof Re6stError && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EAFNOSUPPORT'
 
 async function listenOnSocket(server: Server, path: string): Promise<void> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) {

@@ -78,8 +78,19 @@ describe('an answer', () => {
     ['a page', (socket) => socket.end(httpAnswer('<html>', { status: 404 })), /knows no certificate/],
     [
       'a redirection',
-      (socket) => socket.end(httpAnswer('', { status: 302 })),
-      /not a re6st registry \(status 302\)/,
+      (socket) =>
+        socket.end('HTTP/1.1 308 X\r\nLocation: https://new.example/hello\r\nContent-Length: 0\r\n\r\n'),
+      /moved to https:\/\/new\.example\/hello/,
+    ],
+    [
+      'that of a registry that has too much to do',
+      (socket) => socket.end('HTTP/1.1 503 X\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n'),
+      /try again in 2 s/,
+    ],
+    [
+      'that of a proxy whose registry is not there',
+      (socket) => socket.end(httpAnswer('<html>', { status: 502 })),
+      /through its proxy/,
     ],
     [
       'garbage in place of hello',
@@ -202,4 +213,11 @@ it('that has not come when the network of the machine changes is waited for no l
   await failed
   isSilent = false
   expect((await client.getNetworkConfig()).toString()).toBe('here')
+})
+
+describe('a page in place of the registry', () => {
+  it('is no token on its way', async () => {
+    await using server = await startRogueServer((socket) => socket.end(httpAnswer('<html>welcome</html>')))
+    await expect(clientOf(server).requestToken('a@example.com')).rejects.toMatchObject({ code: 'REGISTRY' })
+  })
 })

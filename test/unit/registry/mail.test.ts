@@ -53,6 +53,21 @@ const closedPort = (): Promise<number> =>
     })
   })
 
+describe('an SMTP server', () => {
+  it('is told a name with a domain, and exactly the address that is meant', async () => {
+    await using server = await mailbox()
+    const mailer = openMailer({
+      mailhost: `127.0.0.1:${server.port}`,
+      user: undefined,
+      password: undefined,
+      startTls: false,
+    })
+    await mailer.send({ from: 'a@example.com', to: "o'neil+x@example.com", subject: 's', text: 't' })
+    expect(server.received).toMatchObject([{ to: ["o'neil+x@example.com"] }])
+    expect(server.received[0]?.hello).toMatch(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/i)
+  })
+})
+
 describe('a token by SMTP', () => {
   it('comes over an encrypted connection to who logged in, and works once', async () => {
     const tls = await selfSigned()

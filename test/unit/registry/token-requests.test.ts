@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest'
+import { TokenRequests } from '../../../src/registry/token-requests.ts'
+
+const MINUTE_MS = 60_000
+
+/** Requests by a clock that is held. */
+function requests() {
+  let nowMs = 0
+  return {
+    requests: new TokenRequests({ requestToken: async () => {} }, { monotonicMs: () => nowMs }),
+    pass: (ms: number) => {
+      nowMs += ms
+    },
+  }
+}
+
+describe('tokens by mail', () => {
+  it('are few for one source, and in all', async () => {
+    const { requests: tokens, pass } = requests()
+    const statuses = async (count: number, sourceOf: (n: number) => string) =>
+      Promise.all(
+        Array.from({ length: count }, (_, n) =>
+          tokens.request(`${sourceOf(n)}-${n}@example.com`, sourceOf(n)).then(
+            () => 204,
+            ({ status }: { status: number }) => status,
+          ),
+        ),
+      )
+    const one = await statuses(8, () => 'loud')
+    expect(one.filter((status) => status === 204)).toHaveLength(5)
+    expect(one.filter((status) => status === 429)).toHaveLength(3)
+    const many = await statuses(100, (n) => `source${n}`)
+    expect(many.filter((status) => status === 204)).toHaveLength(55)
+    expect(many.filter((status) => status === 503)).toHaveLength(45)
+    pass(MINUTE_MS)
+    await tokens.request('later@example.com', 'loud')
+  })
+})
