@@ -34,7 +34,7 @@ export interface MessageComponents {
   readonly random: RandomBytes
   readonly identity: () => Identity
   readonly configuration: NetworkConfiguration
-  readonly cache: Pick<Cache, 'store'>
+  readonly cache: Pick<Cache, 'storeAnnounced'>
   /** Our own addresses, as others may use them. */
   readonly advertised: () => readonly PeerAddress[]
   /** Name of the operating system. */
@@ -182,8 +182,7 @@ export class NodeMessages implements AsyncDisposable {
         const { addresses, skipped } = parseAddressList(message.addresses)
         if (skipped.length > 0)
           this.#logOf(prefix, 'warn', { entries: quote(skipped.join(' ')) }, 'addresses not understood')
-        cache.store(prefix, addresses)
-        tunnels.addressesLearnt(prefix, addresses)
+        tunnels.addressesLearnt(prefix, cache.storeAnnounced(prefix, addresses))
         return undefined
       }
       case 'node-information':

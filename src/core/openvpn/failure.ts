@@ -33,6 +33,12 @@ const CAUSES: readonly (readonly [pattern: RegExp, meaning: string])[] = [
   [/TLS handshake failed|TLS Error: (.*)/, 'TLS handshake failed'],
 ]
 
+/** Name, if it is known, address and port of a client: what a server logs about one of its clients begins with it. */
+const CLIENT = /^(?:\S+\/)?(?:\d+(?:\.\d+){3}|[0-9a-f:]*:[0-9a-f:.]*):\d+ /
+
+/** Whether a line is about a client of the server that logged it: it says nothing of the server itself. */
+export const isAboutClient = (line: string): boolean => CLIENT.test(line)
+
 /** Why a connection failed or ended, in plain words, from what OpenVPN logged meanwhile; undefined if nothing says. */
 export function failureReason(logged: readonly string[]): string | undefined {
   for (const [pattern, meaning] of CAUSES) {

@@ -3,7 +3,12 @@ import { isDeepStrictEqual } from 'node:util'
 import Database from 'better-sqlite3'
 import type { ConfigValue, ConfigValues } from '../../core/config/network-config.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
-import { formatAddressList, type PeerAddress, parseAddressList } from '../../core/values/address-list.ts'
+import {
+  formatAddressList,
+  mergeAnnounced,
+  type PeerAddress,
+  parseAddressList,
+} from '../../core/values/address-list.ts'
 import { isBits } from '../../core/values/bits.ts'
 import { type Prefix, prefixOfBits } from '../../core/values/prefix.ts'
 import type { Logger } from '../../platform/log.ts'
@@ -104,6 +109,17 @@ export class Cache implements Disposable {
     const goes = isNew && known.length >= MAX_PEERS ? (known.find(isFailing) ?? known[0]) : undefined
     if (goes !== undefined) this.forget(goes)
     this.#set(peer, addresses)
+  }
+
+  /**
+   * Remembers what a peer says of itself: these addresses and no others, but those that are known already in the order in
+   * which they worked.
+   * @returns the addresses in the order in which to try them
+   */
+  storeAnnounced(peer: Prefix, announced: readonly PeerAddress[]): readonly PeerAddress[] {
+    const addresses = mergeAnnounced(this.addressesOf(peer), announced)
+    this.store(peer, addresses)
+    return addresses
   }
 
   /** Forgets a peer: its certificate was revoked, or its addresses are of no use. */

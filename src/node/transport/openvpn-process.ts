@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../../core/errors.ts'
-import { failureReason } from '../../core/openvpn/failure.ts'
+import { failureReason, isAboutClient } from '../../core/openvpn/failure.ts'
 import { managementCommand } from '../../core/openvpn/management-command.ts'
 import type { ManagementMessage } from '../../core/openvpn/management-reader.ts'
 import { type Result, refuse } from '../../core/result.ts'
@@ -104,7 +104,7 @@ export class OpenvpnProcess {
   /** Why the last attempt failed, as the log lines since the last call of this say. */
   takeReason(): string | undefined {
     this.#lastLine = undefined
-    return failureReason(this.#lines.splice(0))
+    return failureReason(this.#lines.splice(0).filter((line) => !isAboutClient(line)))
   }
 
   /** What the remembered log lines about a client say; they begin with its name and address. */

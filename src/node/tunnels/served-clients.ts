@@ -2,12 +2,19 @@ import { refusalOfClient } from '../../core/tunnels/admission.ts'
 import type { TunnelStrategy } from '../../core/tunnels/decisions.ts'
 import type { TunnelProtocol } from '../../core/values/address-list.ts'
 import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
-import type { Admission, ServerEvent, TunnelPeer, UnderlayAddress } from '../transport/transport.ts'
+import type {
+  Admission,
+  ServerEvent,
+  Transport,
+  TunnelPeer,
+  UnderlayAddress,
+} from '../transport/transport.ts'
 import type { TunnelComponents, TunnelLimits } from './components.ts'
 import type { TunnelInfo } from './tunnel-info.ts'
 import { type ServerPlace, TunnelServers } from './tunnel-servers.ts'
 
-interface ServedClientsInit extends Pick<TunnelComponents, 'transport' | 'clock' | 'log' | 'sendSeen'> {
+interface ServedClientsInit extends Pick<TunnelComponents, 'clock' | 'log' | 'sendSeen'> {
+  readonly transport: Pick<Transport, 'listen'>
   readonly limits: TunnelLimits
   readonly strategy: Pick<TunnelStrategy, 'clientUp' | 'clientDown'>
   /** The strategy has been told something. */

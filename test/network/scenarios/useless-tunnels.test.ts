@@ -44,4 +44,34 @@ describe('a tunnel counts while routing has a usable neighbour behind it', () =>
         })
       },
     ))
+
+  test('with --client: a tunnel that is lost, and made again to the same server, carries packets again', () =>
+    withNetwork(
+      'redial',
+      { nodeCount: 0, registryOptions: ['--encrypt'] },
+      async ({ lab, network, nodes }) => {
+        const [own] = nodes
+        const client = await network.join(await lab.host('client'), {
+          nodeOptions: ['--client', `${own.machine.addresses.ipv4},1194,tcp`],
+        })
+        await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+        const [before] = await tunnelsOf(client)
+        // The pattern is not to be found in the command line of who looks for it.
+        await client.machine.run(
+          'sh',
+          '-c',
+          `for pid in $(ip netns pids ${client.machine.namespace}); do
+           if tr '\\0' ' ' < /proc/$pid/cmdline | grep -q '^openvpn '; then kill -KILL $pid; fi
+         done`,
+        )
+        await lab.waitFor(
+          async () => {
+            const [after] = await tunnelsOf(client)
+            return after !== undefined && after.since !== before?.since
+          },
+          { what: 'the tunnel to be made again', deadlineMs: DEADLINE_MS },
+        )
+        await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+      },
+    ))
 })

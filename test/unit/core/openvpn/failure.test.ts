@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { failureReason } from '../../../../src/core/openvpn/failure.ts'
+import { failureReason, isAboutClient } from '../../../../src/core/openvpn/failure.ts'
 import { linkRemoteOf } from '../../../../src/core/openvpn/link-remote.ts'
 import { checkOpenvpnVersion } from '../../../../src/core/openvpn/version.ts'
 import { fc, test } from '../../../support/property.ts'
@@ -132,4 +132,16 @@ describe('an OpenVPN', () => {
     })
     expect(checkOpenvpnVersion('')).toMatchObject({ ok: false })
   })
+})
+
+it.each([
+  ["1/16/203.0.113.3:55308 SENT CONTROL [1/16]: 'AUTH_FAILED,the certificate is revoked' (status=1)", true],
+  ['203.0.113.3:55308 Connection reset, restarting [0]', true],
+  ['1/16/2001:db8::1:55308 [1/16] Inactivity timeout (--ping-exit), exiting', true],
+  ['AUTH: Received control message: AUTH_FAILED,the certificate is revoked', false],
+  ['TCP/UDP: Socket bind failed on local address [AF_INET][undef]:1194: Address already in use', false],
+  ['[0/16] Peer Connection Initiated with [AF_INET]203.0.113.2:1194', false],
+  ['event_wait : Interrupted system call (fd=-1,code=4)', false],
+])('what a server logs about a client is told from what it logs about itself: %s', (line, is) => {
+  expect(isAboutClient(line)).toBe(is)
 })

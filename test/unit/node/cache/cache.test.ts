@@ -242,3 +242,11 @@ it('does not write what it has', () => {
   expect(version()).not.toBe(before)
   other.close()
 })
+
+it('a peer that says its addresses again does not change the order in which they worked', () => {
+  using cache = openCache(path, silentLog)
+  cache.store(peer(1), list('203.0.113.1,1194,udp;203.0.113.1,1194,tcp'))
+  const inOrder = list('203.0.113.1,1194,udp;203.0.113.2,1194,tcp')
+  expect(cache.storeAnnounced(peer(1), list('203.0.113.2,1194,tcp;203.0.113.1,1194,udp'))).toEqual(inOrder)
+  expect(cache.addressesOf(peer(1))).toEqual(inOrder)
+})
