@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import type { Route } from '../../../../src/node/routing/router.ts'
 import { GracefulClosing } from '../../../../src/node/tunnels/graceful-closing.ts'
+import { silentLog } from '../../../../src/platform/log.ts'
 import { steppedClock } from '../../../support/stepped-clock.ts'
 import { neighboursOn, routerWith } from '../../../support/tunnels.ts'
 
@@ -33,6 +34,7 @@ function rig() {
     },
     nodes: { nodeAt: ({ address }) => (address === 'fe80::1' ? PEER : undefined) },
     clock,
+    log: silentLog,
     send: (_, what) => void done.push(what),
     helloIntervalMs: () => HELLO_MS,
     isServer: (iface) => iface === 're6stnet-tcp',
