@@ -29,6 +29,9 @@ import type { NodeDirectory } from './node-directory.ts'
 import type { Questions } from './questions.ts'
 import { sampleConfiguration } from './sample-configuration.ts'
 
+/** Registries count from it. */
+const FIRST_SERIAL = 1n
+
 /** What setting up a node needs of its surroundings. */
 export interface SetUpComponents {
   readonly registry: Pick<RegistryClient, 'getCa' | 'requestToken' | 'requestCertificate'>
@@ -288,6 +291,10 @@ async function finish(
 ): Promise<void> {
   if (await directory.writeNew('re6stnet.conf', sampleConfiguration(registry.href, location?.split(',')[0])))
     print(`${directory.file('re6stnet.conf')}: sample configuration, to be adapted`)
+  if (certificate.serial === FIRST_SERIAL)
+    print(
+      'It is the first certificate of this network: this must be the machine of the registry, whose node speaks to all others.',
+    )
   const renewal = new Date(renewalDueMs(certificate)).toISOString().slice(0, 10)
   const end = new Date(certificate.notAfterMs).toISOString().slice(0, 10)
   print(

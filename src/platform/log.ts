@@ -48,11 +48,13 @@ function openTarget(file: string | undefined): LogFile {
   } catch (error) {
     throw new Re6stError(
       'FILE',
-      `the log file ${file} cannot be written: ${messageOf(error)}; run as a user who may, or name another (--help)`,
+      `the log file ${file} cannot be written: ${isForbidden(error) ? 'no permission: run as root' : messageOf(error)}, or name another (--help)`,
       { cause: error },
     )
   }
 }
+
+const isForbidden = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EACCES'
 
 /** A log that keeps nothing. */
 export const silentLog: Logger = pino({ level: 'silent' })

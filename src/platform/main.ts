@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isAbsolute } from 'node:path'
 import { exitStatusOf, messageOf, Re6stError } from '../core/errors.ts'
 import { helpOf, type Request } from '../core/options/command-line.ts'
 import type { ReadFile } from '../core/options/option-files.ts'
@@ -9,6 +10,8 @@ import { VERSION } from './version.ts'
 /** A command, as `src/bin` puts it together. */
 export interface Program<Options> {
   readonly name: string
+  /** Where an option file comes from, for who has none yet. */
+  readonly optionFileFrom?: string
   /** Reads its command line. */
   read(args: readonly string[], readFile: ReadFile): Result<Request<Options>>
   /** Runs it to its end. @returns the exit status @throws Re6stError what the user should read */
@@ -40,7 +43,7 @@ export async function main<Options>(program: Program<Options>): Promise<never> {
 
 async function statusOf<Options>(program: Program<Options>, args: readonly string[]): Promise<number> {
   try {
-    const request = program.read(args, readOptionFile)
+    const request = program.read(args, (path) => readOptionFile(path, program.optionFileFrom))
     if (!request.ok) throw new Re6stError('OPTION', request.reason)
     switch (request.value.kind) {
       case 'help':
@@ -68,17 +71,20 @@ const isExpected = (error: unknown): boolean =>
 const unexpected = (error: unknown): string =>
   `unexpected error, please report it: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
 
-/** Reads an option file. */
-export const readOptionFile: ReadFile = (path) => {
+/** Reads an option file. @param from where such a file comes from, for who has none */
+export function readOptionFile(path: string, from?: string): ReturnType<ReadFile> {
   try {
     return ok(readFileSync(path, 'utf8'))
   } catch (error) {
-    return refuse(REASONS[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error))
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (code !== 'ENOENT') return refuse(REASONS[code] ?? messageOf(error))
+    // Relative to what, is what people wonder.
+    const where = isAbsolute(path) ? '' : ` in ${process.cwd()}`
+    return refuse(`no such file${where}${from === undefined ? '' : `; ${from}`}`)
   }
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file',
-  EACCES: 'no permission to read it',
+  EACCES: 'no permission to read it: run as root',
   EISDIR: 'it is a directory',
 }

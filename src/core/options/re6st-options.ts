@@ -10,6 +10,7 @@ import { type FirewallOptions, readFirewallCommandLine } from './firewall-option
 import { type NodeFileOptions, nodeFileCommand, readNodeFileCommandLine } from './node-file-command.ts'
 import { controlSocketIn } from './node-options.ts'
 import type { ReadFile } from './option-files.ts'
+import { nearestName } from './option-line.ts'
 import { flag, optional, withDefault } from './option-table.ts'
 import { directoryPath, filePath, integer } from './value-types.ts'
 
@@ -115,10 +116,13 @@ export function readRe6stCommandLine(
   if (first === 'doctor')
     return readNodeFileCommandLine(DOCTOR, (words) => commandAndJson(first, words), rest, readFile)
   if (first === 'firewall') return readFirewallCommandLine(rest, readFile)
+  const near = nearestName(first, Object.keys(SUBCOMMANDS))
   const name = (Object.keys(QUERIES) as Re6stQuery[]).find((one) => one === first)
   if (name === undefined)
     return refuse(
-      `${first === '' ? 'a command is missing' : `${first}: no such command`}; there are ${allowed}`,
+      first === ''
+        ? `a command is missing; there are ${allowed}`
+        : `${first}: no such command${near === undefined ? '' : `, did you mean ${near}`}; there are ${allowed}`,
     )
   return readCommandLine(query(name), (words) => queryOptions(name, words), rest, readFile)
 }

@@ -23,17 +23,17 @@ export async function listen(server: Server, place: ListenPlace): Promise<number
       await once(server, 'listening')
     }
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    const isTaken = code === 'EADDRINUSE'
-    const remedy = isTaken
-      ? 'another program listens there: give another --port'
-      : code === 'EAFNOSUPPORT'
-        ? "this kernel has no IPv6: give -6 ''"
-        : messageOf(error)
+    const remedy = REMEDIES[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error)
     throw new Re6stError('SYSTEM', `cannot listen on ${where}: ${remedy}`, { cause: error })
   }
   const bound = server.address()
   return typeof bound === 'object' && bound ? bound.port : 0
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there: give another --port',
+  EAFNOSUPPORT: "this kernel has no IPv6: give -6 ''",
+  EACCES: 'no permission: run as root, or give a --port above 1023',
 }
 
 /** Whether it could not listen because the kernel has no IPv6 (`ipv6.disable=1`). */

@@ -54,7 +54,10 @@ describe('re6stnet', () => {
   })
 
   it.each([
-    [['@nowhere'], 're6stnet: @nowhere: no such file'],
+    [
+      ['@nowhere'],
+      `re6stnet: @nowhere: no such file in ${process.cwd()}; re6st-conf enrols this machine and makes one`,
+    ],
     [['@.'], 're6stnet: @.: it is a directory'],
   ])('%j: %s', async (args, line) => {
     expect(await run('re6stnet', args)).toEqual({ exitCode: 2, stdout: '', stderr: line })

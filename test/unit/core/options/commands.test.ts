@@ -360,6 +360,10 @@ describe('re6st', () => {
 
   it.each<[string[], string]>([
     [[], 'a command is missing; there are status, tunnels, routes, doctor, firewall'],
+    [
+      ['staus'],
+      'staus: no such command, did you mean status; there are status, tunnels, routes, doctor, firewall',
+    ],
     [['frob'], 'frob: no such command; there are status, tunnels, routes, doctor, firewall'],
     [['--frob'], '--frob: no such option, or too many values; see re6st --help'],
   ])('%j: %s', (args, reason) => {
