@@ -83,7 +83,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
       reachable: ({ network }) => kernelReachableNodes(systemProcesses, network),
     },
   )
-  const served = `serving on ${registry.addresses.map(({ address, port }) => `[${address}]:${port}`).join(', ')}`
+  const served = `serving ${registry.network} on ${registry.addresses.map(({ address, port }) => `[${address}]:${port}`).join(', ')}`
   manager.ready(() => served)
   for (const warning of warnings) process.stderr.write(`re6st-registry: WARNING: ${warning}\n`)
   process.stdout.write(`re6st-registry: ${served}; log: ${options.logFile}\n`)

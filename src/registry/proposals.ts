@@ -41,7 +41,8 @@ export class Proposals {
    */
   async propose(caller: string): Promise<Proposal | undefined> {
     const { localNode, known, nodes, random } = this.#components
-    const others = (await nodes()).filter((prefix) => prefix !== caller)
+    const [own, ...reachable] = await nodes()
+    const others = (own === undefined ? [] : [own, ...reachable]).filter((prefix) => prefix !== caller)
     const last = this.#proposed.get(caller)?.at(-1)
     const another = others.filter((prefix) => prefix !== last)
     const peer = pick(random, another.length > 0 ? another : others)
@@ -51,14 +52,15 @@ export class Proposals {
       known.learn(peer, addresses)
       return this.#remember(caller, { prefix: peer, addresses })
     }
-    const earlier = this.#earlier(caller)
+    // Our own node would have answered.
+    const earlier = this.#earlier(caller, own)
     return earlier && this.#remember(caller, earlier)
   }
 
-  #earlier(caller: string): Proposal | undefined {
+  #earlier(caller: string, own: Prefix | undefined): Proposal | undefined {
     const { known, random } = this.#components
     const proposed = this.#proposed.get(caller) ?? []
-    const others = known.list().filter(({ prefix }) => prefix !== caller)
+    const others = known.list().filter(({ prefix }) => prefix !== caller && prefix !== own)
     const fresh = others.filter(({ prefix }) => !proposed.includes(prefix)).slice(0, CHOICE)
     if (fresh.length > 0) return pick(random, fresh)
     // All were proposed: the one whose turn was longest ago.

@@ -6,10 +6,11 @@ import { messageOf, Re6stError } from '../core/errors.ts'
 import type { ListenPlace } from '../core/options/value-types.ts'
 import { RegistrySessions } from '../core/rpc/session.ts'
 import { ADDRESS_BITS } from '../core/values/bits.ts'
-import { prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
+import { networkCidr, prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
 import { CleanUp } from '../platform/clean-up.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { checkAuthority } from './authority-checks.ts'
 import { NetworkConfiguration, type NetworkSettings } from './configuration.ts'
 import { type Cryptography, CryptoPool } from './crypto/pool.ts'
 import type { WorkerKeys } from './crypto/worker.ts'
@@ -66,6 +67,8 @@ export interface RegistryComponents {
 
 /** A registry that answers. */
 export interface RunningRegistry extends AsyncDisposable {
+  /** The network that it serves, e.g. `2001:db8:42::/48`. */
+  readonly network: string
   /** Where it listens, in the order of the settings. */
   readonly addresses: readonly { readonly address: string; readonly port: number }[]
   /** Resolves with an error when it cannot go on. */
@@ -97,6 +100,7 @@ export async function startRegistry(
       { peer: subnetNameOf(prefixOfBits(prefix)), reason },
       'a certificate of the database cannot be used: its prefix stays occupied until it is revoked',
     )
+  checkAuthority(store, authority, log)
   checkCommunities(settings.communities, (prefix) => ledger.isUsed(prefix))
   const { cryptography = (keys) => new CryptoPool(keys) } = components
   const pool = stack.use(cryptography({ caPem: settings.caPem, caKeyPem: settings.caKeyPem }))
@@ -191,13 +195,19 @@ export async function startRegistry(
   if (isNewVersion) configuration.announce()
   log.info(
     {
+      network: networkCidr(authority.network),
       certificates: ledger.size,
       listen: addresses.map(({ address, port }) => `[${address}]:${port}`).join(' '),
     },
     'registry is running',
   )
   const running = stack.move()
-  return { addresses, failed, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() }
+  return {
+    network: networkCidr(authority.network),
+    addresses,
+    failed,
+    [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
+  }
 }
 
 function readKeys({ caPem, caKeyPem }: RegistrySettings): Authority {

@@ -57,7 +57,7 @@ it('with a newer one it is, and has a node and a registry run', async () => {
     what: 'the node',
     ...SOON,
   })
-  expect(await statusOf('re6st-registry')).toBe('serving on port 80')
+  expect(await statusOf('re6st-registry')).toMatch(/^serving .*:80$/)
   expect(await machine.run('re6st --version')).toMatch(/^re6st /)
   // systemd 252 does not know everything that the units say; that is no mistake.
   await machine.run('systemd-analyze verify --man=no re6stnet.service re6st-registry.service')

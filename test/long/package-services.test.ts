@@ -208,7 +208,7 @@ describe('the registry as a service', () => {
         (await machine.show('re6st-registry', 'MainPID')) !== mainPid,
       { what: 'the registry after the watchdog', ...SOON },
     )
-    expect(await machine.show('re6st-registry', 'StatusText')).toBe('serving on port 80')
+    expect(await machine.show('re6st-registry', 'StatusText')).toMatch(/^serving .*:80$/)
   })
 })
 

@@ -167,7 +167,7 @@ describe('a machine of the Python implementation', () => {
 
   it('tells systemd that it is ready, and what it does', async () => {
     await waitForStatus('re6stnet', /^2001:db8:42:1::1: \d+ tunnels?,/)
-    expect(await machine.show('re6st-registry', 'StatusText')).toBe('serving on port 80')
+    expect(await machine.show('re6st-registry', 'StatusText')).toMatch(/^serving .*:80$/)
     // OpenVPN knows how to speak to systemd, too: it has not.
     const mainPid = await machine.show('re6stnet', 'MainPID')
     expect(await machine.run(`tr '\\0' ' ' </proc/${mainPid}/cmdline`)).toContain(

@@ -176,6 +176,11 @@ export class Store implements Disposable {
     return this.#statements.certificates.iterate()
   }
 
+  /** A few rows that have a certificate. */
+  someCertificates(): CertificateRow[] {
+    return this.#statements.someCertificates.all()
+  }
+
   setCertificate(row: CertificateRow): void {
     this.#statements.setCertificate.run(row)
   }
@@ -255,6 +260,9 @@ function prepareAll(database: Database) {
     deleteTokensBefore: prepare<[number]>('DELETE FROM token WHERE date < ?'),
     certificate: prepare<[string], CertificateRow>('SELECT * FROM cert WHERE prefix = ?'),
     certificates: prepare<[], CertificateRow>('SELECT * FROM cert'),
+    someCertificates: prepare<[], CertificateRow>(
+      "SELECT * FROM cert WHERE cert IS NOT NULL AND cert <> 'reserved' LIMIT 20",
+    ),
     setCertificate: prepare<[CertificateRow]>('INSERT OR REPLACE INTO cert VALUES (@prefix, @email, @cert)'),
     deletePrefix: prepare<[string]>('DELETE FROM cert WHERE prefix = ?'),
     crl: prepare<[number], { serial: number }>('SELECT serial FROM crl WHERE date >= ? ORDER BY serial'),
