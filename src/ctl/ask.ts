@@ -7,6 +7,7 @@ import {
   MAX_REPLY_LENGTH,
 } from '../core/control/replies.ts'
 import { Re6stError } from '../core/errors.ts'
+import { AS_ROOT } from '../core/options/node-file-command.ts'
 
 const ANSWER_TIMEOUT_MS = 5_000
 
@@ -53,7 +54,7 @@ function reasonOf(error: NodeJS.ErrnoException, path: string): string {
         ? 'the re6stnet that made this socket has ended without cleaning up; start it again'
         : 'not a socket: give the control socket of a node'
     case 'EACCES':
-      return 'no permission: run as root'
+      return `no permission: ${AS_ROOT}`
     default:
       return error.message
   }

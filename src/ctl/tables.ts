@@ -41,7 +41,7 @@ export function statusText(status: StatusReply, look: Look): string {
     ['registry', `${registry.url}  ${lastAnswer}`],
     ...(registry.lastError === null
       ? []
-      : [['', paint('yellow', registry.lastError)] satisfies [string, string]]),
+      : [['', paint('yellow', printable(registry.lastError))] satisfies [string, string]]),
     [
       '',
       `its node ${registry.node} is ${registry.nodeReachable ? 'reachable' : paint('yellow', 'not reachable')}`,
@@ -84,7 +84,9 @@ function doing({ connecting, tunnels, registryAskedAt }: CutOffReply, { nowMs }:
 }
 
 const multicastText = ({ routing, reason, streams, groups }: MulticastReply, paint: Painter): string =>
-  routing ? `${streams} streams to ${groups} groups forwarded` : paint('red', `NOT routed: ${reason}`)
+  routing
+    ? `${streams} streams to ${groups} groups forwarded`
+    : paint('red', `NOT routed: ${printable(reason ?? '?')}`)
 
 /** What `re6st tunnels` prints. */
 export function tunnelsText(tunnels: readonly TunnelReply[], look: Look): string {

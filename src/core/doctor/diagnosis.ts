@@ -7,7 +7,7 @@ import { type IdentityFacts, judgeIdentity, type ReadFacts } from './identity.ts
 import { judgeMachine, type MachineFacts } from './machine.ts'
 import { judgeMulticast, type MulticastFacts } from './multicast.ts'
 import { type ConnectionFacts, judgeConnection } from './neighbours.ts'
-import { type ConnectionProfile, judgeNetworkManager } from './network-manager.ts'
+import { type ConnectionProfile, judgeNetworkManager, type UsedInterface } from './network-manager.ts'
 import { judgePorts, type TakenPort } from './ports.ts'
 import { judgeReachability, type ReachabilityFacts } from './reachability.ts'
 import { judgeRegistry, type RegistryFacts } from './registry.ts'
@@ -35,11 +35,17 @@ export interface Facts {
   readonly directories: readonly DirectoryFacts[]
   readonly profiles: readonly ConnectionProfile[]
   /** `--interface` and `--main-interface`. */
-  readonly interfaces: readonly string[]
+  readonly interfaces: readonly UsedInterface[]
   readonly node: NodeFacts
   /** What the kernel does with packets that the node needs; undefined: it could not be tried. */
   readonly filters: Verdict | undefined
   readonly notExamined: readonly string[]
+}
+
+const NOT_ENCRYPTED: Finding = {
+  code: 'not-encrypted',
+  what: 'tunnels of this network are not encrypted: whoever is on the way between two machines can read and change what passes',
+  remedy: 'ask the operator of the network to start the registry with --encrypt, when all nodes can',
 }
 
 /** Judges all of it. */
@@ -47,26 +53,38 @@ export function diagnose(facts: Facts): Diagnosis {
   const { identity, read, clock, registry, machine, directories, profiles, interfaces, node } = facts
   const { authority, certificate } = read
   return {
-    findings: inOrder(
-      withRules(
-        [
-          ...judgeMachine(machine),
-          ...judgeDirectories(directories),
-          ...judgeClock(clock),
-          ...judgeIdentity(identity, read, rightTimeMs(clock)),
-          ...judgeRegistry(
-            registry,
-            authority.ok ? authority.value : undefined,
-            certificate.ok ? certificate.value : undefined,
-          ),
-          ...judgeNetworkManager(profiles, interfaces),
-          ...judgeNode(node, machine),
-        ],
-        facts.filters === undefined ? [] : judgeFilters(facts.filters),
+    findings: withoutConsequences(
+      inOrder(
+        withRules(
+          [
+            ...judgeMachine(machine),
+            ...judgeDirectories(directories),
+            ...judgeClock(clock),
+            ...judgeIdentity(identity, read, rightTimeMs(clock)),
+            ...judgeRegistry(
+              registry,
+              authority.ok ? authority.value : undefined,
+              certificate.ok ? certificate.value : undefined,
+            ),
+            ...judgeNetworkManager(profiles, interfaces),
+            ...judgeNode(node, machine),
+          ],
+          facts.filters === undefined ? [] : judgeFilters(facts.filters),
+        ),
       ),
     ),
+    warnings: node.kind === 'running' && !node.connection.isEncrypted ? [NOT_ENCRYPTED] : [],
     notExamined: facts.notExamined,
   }
+}
+
+/** One cause is told once: a certificate that is not accepted any more is also why the node is cut off. */
+function withoutConsequences(findings: readonly Finding[]): Finding[] {
+  const revoked = findings.findIndex(({ code }) => code === 'certificate-revoked')
+  return findings.filter(
+    ({ code }, at) =>
+      revoked < 0 || !(code === 'cut-off' || (code === 'certificate-revoked' && at !== revoked)),
+  )
 }
 
 /** Where neighbours and rules tell of the same, it is one finding. */

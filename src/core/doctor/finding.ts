@@ -6,6 +6,7 @@ export const FINDING_CODES = [
   'babeld-missing',
   'babeld-too-old',
   'no-tun-device',
+  'no-net-admin',
   'no-source-specific-routes',
   'ipv6-disabled',
   'no-space',
@@ -17,6 +18,7 @@ export const FINDING_CODES = [
   'clock-wrong',
   'certificate-expired',
   'certificate-revoked',
+  'certificate-in-use-twice',
   'registry-unreachable',
   'registry-wrong',
   'registry-foreign',
@@ -25,6 +27,7 @@ export const FINDING_CODES = [
   'port-taken',
   'node-not-running',
   'node-silent',
+  'settings-read-only',
   'forwarding-off',
   'ipv4-path-filter',
   'path-filter',
@@ -37,6 +40,7 @@ export const FINDING_CODES = [
   'mtu-trouble',
   'nat-without-forwarding',
   'port-unreachable',
+  'not-encrypted',
 ] as const
 
 /** Stable name of a kind of trouble. */
@@ -54,6 +58,8 @@ export interface Finding {
 /** What `re6st doctor` has to say. */
 export interface Diagnosis {
   readonly findings: readonly Finding[]
+  /** What works, and should be known. */
+  readonly warnings: readonly Finding[]
   /** What could not be examined, and why. */
   readonly notExamined: readonly string[]
 }

@@ -16,6 +16,10 @@ export interface MachineFacts {
   }[]
   /** Why /dev/net/tun cannot be opened; undefined: it can. */
   readonly tunObstacle: string | undefined
+  /** Whether root may change the network here (CAP_NET_ADMIN); undefined: not known. */
+  readonly mayAdministrate: boolean | undefined
+  /** Whether settings of the kernel cannot be changed here. */
+  readonly settingsAreReadOnly: boolean
   /** Undefined: it could not be tried. */
   readonly sourceSpecificRoutes: boolean | undefined
   /** Where IPv6 is switched off: `all`, `default`, or interfaces that the node uses. */
@@ -49,6 +53,18 @@ export function judgeMachine(facts: MachineFacts): Finding[] {
       `/dev/net/tun cannot be opened (${tunObstacle}): no tunnel can be made`,
       'modprobe tun; in a container, its host must give it the device /dev/net/tun; a kernel may also lack CONFIG_TUN',
     )
+  if (facts.mayAdministrate === false)
+    add(
+      'no-net-admin',
+      'root may not change interfaces and routes here (CAP_NET_ADMIN is missing): no tunnel can be made',
+      'in a container, its host must allow it: --cap-add NET_ADMIN for Docker and Podman, and --device /dev/net/tun',
+    )
+  if (facts.settingsAreReadOnly && facts.forwardingOff.length > 0)
+    add(
+      'settings-read-only',
+      `${facts.forwardingOff.map((path) => `${path} is 0`).join(', ')}, and /proc/sys is read-only: the node cannot switch it on`,
+      `in a container, its host must set it: ${facts.forwardingOff.map((path) => `--sysctl ${path}=1`).join(' ')} for Docker and Podman`,
+    )
   if (facts.sourceSpecificRoutes === false)
     add(
       'no-source-specific-routes',
@@ -67,7 +83,7 @@ export function judgeMachine(facts: MachineFacts): Finding[] {
       `with --default, the network must have the only IPv6 default route, but there is another (${otherDefaultRoute})`,
       'remove that route and what makes it (router advertisements: sysctl -w net.ipv6.conf.IFACE.accept_ra=0), or start without --default',
     )
-  if (forwardingOff.length > 0)
+  if (forwardingOff.length > 0 && !facts.settingsAreReadOnly)
     add(
       'forwarding-off',
       `${forwardingOff.map((path) => `${path} is 0`).join(', ')}: this node drops the packets of others, and does not answer them all`,

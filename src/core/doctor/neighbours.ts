@@ -25,6 +25,9 @@ export interface ConnectionFacts {
   readonly helloMs: number
   /** Whether there is a way to the registry's node. */
   readonly isConnected: boolean
+  /** Whether this is the node of the registry, which may be the only one. */
+  readonly isRegistryNode: boolean
+  readonly isEncrypted: boolean
   readonly reachableNodes: number
   /** Why tunnels failed, the last first: peer and reason. */
   readonly failures: readonly string[]
@@ -37,17 +40,28 @@ export interface ConnectionFacts {
  */
 const PATIENCE_HELLOS = 3.5
 const LEAST_PATIENCE_MS = 5_000
+/** Neighbours find each other, and have a session, within some seconds of the tunnel's begin. */
+const SETTLED_MS = 15_000
+/** What those who refuse a tunnel say of a certificate. */
+const REVOKED = /certificate is revoked/
+const SHARED = /two nodes must not share|in use twice/
 /** Failures that are told. */
 const MOST_FAILURES = 3
+
+/** How long after its start a node may be without a connection. */
+export const patienceOf = ({ helloMs }: Pick<ConnectionFacts, 'helloMs'>): number =>
+  Math.max(LEAST_PATIENCE_MS, PATIENCE_HELLOS * helloMs)
 
 /** Judges how a running node is connected, and what passes through its tunnels. */
 export function judgeConnection(facts: ConnectionFacts): Finding[] {
   const { neighbours } = facts
-  const patienceMs = Math.max(LEAST_PATIENCE_MS, PATIENCE_HELLOS * facts.helloMs)
+  const patienceMs = patienceOf(facts)
   const unrouted = neighbours.filter(({ isRouted, ageMs }) => !isRouted && ageMs > patienceMs)
-  const silent = neighbours.filter(({ pings }) => pings === false)
+  // What was made just now is not answered yet: no filter is to blame for that.
+  const settled = neighbours.filter(({ ageMs }) => ageMs > SETTLED_MS)
+  const silent = settled.filter(({ pings }) => pings === false)
   // Without neighbour discovery nothing passes: only where pings pass, something else means anything.
-  const pinged = neighbours.filter(({ pings }) => pings === true)
+  const pinged = settled.filter(({ pings }) => pings === true)
   const mute = pinged.filter(({ answers }) => answers === false)
   const narrow = pinged.filter(({ pingsFull }) => pingsFull === false)
   return [
@@ -79,11 +93,35 @@ export function judgeConnection(facts: ConnectionFacts): Finding[] {
   ]
 }
 
-function cutOff(
-  { uptimeMs, isConnected, reachableNodes, failures }: ConnectionFacts,
-  patienceMs: number,
-): Finding[] {
-  if (isConnected || uptimeMs < patienceMs) return []
+function cutOff(facts: ConnectionFacts, patienceMs: number): Finding[] {
+  const { uptimeMs, isConnected, isRegistryNode, reachableNodes, neighbours, failures } = facts
+  // Whoever says to be connected and reaches nobody is not, but for the first node of a network.
+  const reachesNobody = reachableNodes === 0 && (!isRegistryNode || neighbours.length > 0)
+  const shared = failures.find((reason) => SHARED.test(reason))
+  const certificate: Finding[] =
+    shared === undefined
+      ? []
+      : [
+          {
+            code: 'certificate-in-use-twice',
+            what: `another machine uses the certificate of this node (${shared})`,
+            remedy:
+              'a machine was copied with its certificate: get a new one for one of both with re6st-conf, with a new key, in an empty directory',
+          },
+        ]
+  if ((isConnected && !reachesNobody) || uptimeMs < patienceMs) return certificate
+  // A certificate that nobody accepts says it all: no firewall is to blame.
+  const revoked = failures.find((reason) => REVOKED.test(reason))
+  if (revoked !== undefined)
+    return [
+      ...certificate,
+      {
+        code: 'certificate-revoked',
+        what: `other nodes refuse the certificate of this one (${revoked})`,
+        remedy: 'ask the operator of the network why; then get a new certificate with re6st-conf',
+      },
+    ]
+  if (certificate.length > 0) return certificate
   const reasons =
     failures.length === 0 ? '' : `; tunnels failed: ${failures.slice(0, MOST_FAILURES).join(', ')}`
   return [

@@ -1,4 +1,3 @@
-import { NODE_PORT } from '../session/message-codes.ts'
 import type { Packet } from './permission.ts'
 import { ANY_TUNNEL } from './surroundings.ts'
 
@@ -11,6 +10,8 @@ export const LINK_LOCAL = 'fe80::/10'
 /** Some port that a system chose for a connection of its own. */
 export const EPHEMERAL_PORT = 49_321
 
+/** Port of a registry beside the node. */
+const HTTP_PORT = 80
 /** Port of the resolvers of names. */
 export const DNS_PORT = 53
 
@@ -38,12 +39,10 @@ export const onLink = (types: readonly number[], way: Partial<Packet>): readonly
 export const toItself = (way: Partial<Packet>): readonly Partial<Packet>[] => {
   const over6 = { ...way, saddr: '::1', daddr: '::1' }
   const over4 = { ...way, family: 'ipv4', saddr: '127.0.0.1', daddr: '127.0.0.1' } as const
-  return [
-    { ...over6, protocol: 'udp', dport: NODE_PORT },
-    { ...over6, protocol: 'ipv6-icmp', icmpType: ICMPV6.echoRequest },
-    { ...over4, protocol: 'udp', dport: DNS_PORT },
-    { ...over4, protocol: 'icmp', icmpType: ICMP.echoRequest },
-  ]
+  return [over6, over4].flatMap((one) => [
+    { ...one, protocol: 'udp' as const, dport: DNS_PORT },
+    { ...one, dport: HTTP_PORT },
+  ])
 }
 
 /** Names an interface in a sentence. */

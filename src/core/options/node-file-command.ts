@@ -7,7 +7,11 @@ import { metavarOf, type Option, type OptionTable } from './option-table.ts'
 /** Where the service runs: relative paths of its option file begin there. */
 export const SERVICE_DIRECTORY = '/etc/re6stnet'
 
-const NODE_FILE = `${SERVICE_DIRECTORY}/re6stnet.conf`
+/** What to do where only root may look. */
+export const AS_ROOT = 'run it as root (sudo)'
+
+/** Option file of the service. */
+export const NODE_FILE = `${SERVICE_DIRECTORY}/re6stnet.conf`
 
 /** Options of a node, as its own command line or the option file of the service gives them. */
 export interface NodeFileOptions {
@@ -73,11 +77,12 @@ const readNodeFile =
   (readFile: ReadFile): ReadFile =>
   (path) => {
     const content = readFile(path)
-    return content.ok || path !== NODE_FILE
-      ? content
-      : refuse(
-          `${content.reason}; this machine is not enrolled yet (re6st-conf does that), or its node has another option file: name it, e.g. @re6stnet.conf`,
-        )
+    if (content.ok || path !== NODE_FILE) return content
+    return refuse(
+      content.reason.startsWith('no permission')
+        ? `${content.reason}: ${AS_ROOT}`
+        : `${content.reason}; this machine is not enrolled yet (re6st-conf does that), or its node has another option file: name it, e.g. @re6stnet.conf`,
+    )
   }
 
 /** Whether the words are these options and their values, and nothing else. */

@@ -7,8 +7,15 @@ import {
   readCommandLine,
 } from './command-line.ts'
 import { type FirewallOptions, readFirewallCommandLine } from './firewall-options.ts'
-import { type NodeFileOptions, nodeFileCommand, readNodeFileCommandLine } from './node-file-command.ts'
-import { controlSocketIn } from './node-options.ts'
+import {
+  NODE_FILE,
+  type NodeFileOptions,
+  nodeFileCommand,
+  readAsService,
+  readNodeFileCommandLine,
+  SERVICE_DIRECTORY,
+} from './node-file-command.ts'
+import { controlSocketIn, NODE_COMMAND, nodeOptions } from './node-options.ts'
 import type { ReadFile } from './option-files.ts'
 import { nearestName } from './option-line.ts'
 import { flag, optional, withDefault } from './option-table.ts'
@@ -124,15 +131,27 @@ export function readRe6stCommandLine(
         ? `a command is missing; there are ${allowed}`
         : `${first}: no such command${near === undefined ? '' : `, did you mean ${near}`}; there are ${allowed}`,
     )
-  return readCommandLine(query(name), (words) => queryOptions(name, words), rest, readFile)
+  return readCommandLine(query(name), (words) => queryOptions(name, words, readFile), rest, readFile)
 }
 
 const commandAndJson = <Name extends keyof typeof EXAMINATIONS>(command: Name, { given }: ParsedWords) =>
   ok({ command, json: given.has('json') } as const)
 
-function queryOptions(command: Re6stQuery, words: ParsedWords): Result<Re6stOptions> {
+/** Where the node of the service listens, as its option file says; undefined: it cannot be read, or is not one. */
+function serviceControlSocket(readFile: ReadFile): string | undefined {
+  const read = readCommandLine(NODE_COMMAND, nodeOptions, [`@${NODE_FILE}`], readAsService(readFile))
+  if (!read.ok || read.value.kind !== 'run') return undefined
+  const { controlSocket } = read.value.options
+  return controlSocket.startsWith('/') ? controlSocket : `${SERVICE_DIRECTORY}/${controlSocket}`
+}
+
+function queryOptions(command: Re6stQuery, words: ParsedWords, readFile: ReadFile): Result<Re6stOptions> {
   const values = optionValues(query(command), words)
   if (!values.ok) return values
   const { json, runDirectory, console, waitSeconds } = values.value
-  return ok({ command, json, waitSeconds, controlSocket: console ?? controlSocketIn(runDirectory) })
+  const isGiven = console !== undefined || words.given.has('runDirectory')
+  const controlSocket = isGiven
+    ? (console ?? controlSocketIn(runDirectory))
+    : (serviceControlSocket(readFile) ?? controlSocketIn(runDirectory))
+  return ok({ command, json, waitSeconds, controlSocket })
 }

@@ -1,9 +1,14 @@
 import { constants } from 'node:fs'
 import { access, readdir, readFile, stat, statfs } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { networkInterfaces } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { DirectoryFacts } from '../../core/doctor/directories.ts'
 import type { FileFacts, IdentityFacts } from '../../core/doctor/identity.ts'
-import { type ConnectionProfile, readConnectionProfile } from '../../core/doctor/network-manager.ts'
+import {
+  type ConnectionProfile,
+  readConnectionProfile,
+  type UsedInterface,
+} from '../../core/doctor/network-manager.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { NodeOptions } from '../../core/options/node-options.ts'
 import { ok, refuse } from '../../core/result.ts'
@@ -92,12 +97,43 @@ export async function connectionProfiles(): Promise<ConnectionProfile[]> {
       (await readdir(directory).catch(() => [])).map((name) => join(directory, name)),
     ),
   )
+  const loaded = await Promise.all(files.flat().map(async (file) => ((await isLoaded(file)) ? [file] : [])))
   return Promise.all(
-    files
+    loaded
       .flat()
       .map(async (file) => readConnectionProfile(file, await readFile(file, 'utf8').catch(() => ''))),
   )
 }
+
+/**
+ * What NetworkManager takes no notice of: hidden files and copies of editors, what is no key file outside of /etc, and what
+ * others than root could have changed or read.
+ */
+async function isLoaded(file: string): Promise<boolean> {
+  const name = basename(file)
+  if (/^\.|~$|\.(?:sw[a-p]|bak|tmp|pid|rpmnew|rpmsave|dpkg-\w+)$/i.test(name)) return false
+  if (!file.startsWith('/etc/') && !name.endsWith('.nmconnection')) return false
+  const found = await stat(file).catch(() => undefined)
+  return found?.isFile() === true && found.uid === 0 && (found.mode & 0o077) === 0
+}
+
+/** Interfaces as NetworkManager sees them. */
+export async function usedInterfaces(names: readonly string[]): Promise<UsedInterface[]> {
+  const all = networkInterfaces()
+  return Promise.all(
+    names.map(async (name) => ({
+      name,
+      macAddress: all[name]?.[0]?.mac.toLowerCase(),
+      type: (await isThere(`/sys/class/net/${name}/wireless`)) ? 'wifi' : undefined,
+    })),
+  )
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
 
 function reasonOf(error: unknown): string {
   switch ((error as NodeJS.ErrnoException).code) {

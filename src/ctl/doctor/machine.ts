@@ -1,4 +1,5 @@
-import { open } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, open, readFile } from 'node:fs/promises'
 import type { MachineFacts } from '../../core/doctor/machine.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { NodeOptions } from '../../core/options/node-options.ts'
@@ -28,12 +29,14 @@ export async function machineFacts(
   { mainInterface, interfaces, defaultRoute, multicast }: NodeOptions,
   { isRunning, sourceSpecificRoutes, carriesIpv4 }: KnownOfMachine,
 ): Promise<MachineFacts> {
+  const readOnly = await settingsAreReadOnly()
   const programs = [...PROGRAMS, ...(multicast ? [SMCROUTED] : [])]
   const [
     openvpn,
     babeld,
     present,
     tunObstacle,
+    netAdmin,
     sourceSpecific,
     ipv6Disabled,
     otherRoute,
@@ -44,10 +47,11 @@ export async function machineFacts(
     printedBy('babeld', '-V'),
     Promise.all(programs.map(({ program, version }) => printedBy(program, version))),
     tunDeviceObstacle(),
+    mayAdministrate(),
     sourceSpecificRoutes ?? hasSourceSpecificRoutes(),
     ipv6DisabledOn(['all', 'default', 'lo', mainInterface, ...interfaces]),
     defaultRoute ? otherDefaultRoute(systemProcesses).catch(() => undefined) : undefined,
-    isRunning ? forwardingThatIsOff(carriesIpv4 ? ['ipv6', 'ipv4'] : ['ipv6']) : [],
+    isRunning || readOnly ? forwardingThatIsOff(carriesIpv4 ? ['ipv6', 'ipv4'] : ['ipv6']) : [],
     carriesIpv4 ? pathFilterThatIsOn() : undefined,
   ])
   return {
@@ -55,6 +59,8 @@ export async function machineFacts(
     babeld,
     missing: programs.filter((_, at) => present[at] === undefined),
     tunObstacle,
+    mayAdministrate: netAdmin,
+    settingsAreReadOnly: readOnly,
     sourceSpecificRoutes: sourceSpecific,
     ipv6Disabled,
     otherDefaultRoute: otherRoute,
@@ -79,6 +85,22 @@ async function tunDeviceObstacle(): Promise<string | undefined> {
     return messageOf(error)
   }
 }
+
+const CAP_NET_ADMIN = 1n << 12n
+
+/** What this process has, a node that is started as it is has, too. */
+async function mayAdministrate(): Promise<boolean | undefined> {
+  const status = await readFile('/proc/self/status', 'utf8').catch(() => '')
+  const [, bits] = /^CapEff:\s*([0-9a-f]+)$/m.exec(status) ?? []
+  return bits === undefined ? undefined : (BigInt(`0x${bits}`) & CAP_NET_ADMIN) !== 0n
+}
+
+/** As in most containers. */
+const settingsAreReadOnly = (): Promise<boolean> =>
+  access('/proc/sys/net/ipv6/conf/all/forwarding', constants.W_OK).then(
+    () => false,
+    (error: NodeJS.ErrnoException) => error.code === 'EROFS',
+  )
 
 /** Tries it, as the node does; undefined: it cannot be tried. */
 async function hasSourceSpecificRoutes(): Promise<boolean | undefined> {

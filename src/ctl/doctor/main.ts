@@ -3,14 +3,14 @@ import { diagnose, type Facts, type NodeFacts } from '../../core/doctor/diagnosi
 import { readIdentityFacts } from '../../core/doctor/identity.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import type { Verdict } from '../../core/firewall/judgement.ts'
-import type { NodeFileOptions } from '../../core/options/node-file-command.ts'
+import { AS_ROOT, type NodeFileOptions } from '../../core/options/node-file-command.ts'
 import type { NodeOptions } from '../../core/options/node-options.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { systemProcesses } from '../../platform/processes.ts'
 import { checkKernel } from '../firewall/kernel-check.ts'
 import { findSurroundings, type SurroundingsOptions } from '../firewall/surroundings.ts'
 import type { Look } from '../tables.ts'
-import { connectionProfiles, directoryFacts, identityFacts } from './files.ts'
+import { connectionProfiles, directoryFacts, identityFacts, usedInterfaces } from './files.ts'
 import { machineFacts } from './machine.ts'
 import { type FoundNode, findNode, nodeFacts } from './node.ts'
 import { takenPorts } from './ports.ts'
@@ -27,10 +27,7 @@ export async function runDoctor(
   look: Look,
 ): Promise<number> {
   if (process.getuid?.() !== 0)
-    throw new Re6stError(
-      'SYSTEM',
-      'the key and the kernel are for root alone to look at: run it as root (sudo)',
-    )
+    throw new Re6stError('SYSTEM', `the key and the kernel are for root alone to look at: ${AS_ROOT}`)
   if (directory !== undefined) chdir(directory)
   const diagnosis = diagnose(await gatherFacts({ node, directory: undefined, registryFile: undefined }))
   const healthy = diagnosis.findings.length === 0
@@ -87,7 +84,7 @@ async function gatherFacts(where: SurroundingsOptions): Promise<Facts> {
     machine,
     directories,
     profiles,
-    interfaces: [options.mainInterface, ...options.interfaces],
+    interfaces: await usedInterfaces([options.mainInterface, ...options.interfaces]),
     node: await node,
     filters,
     notExamined,

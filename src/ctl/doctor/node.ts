@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os'
 import type { ProbeReply, RouteReply, StatusReply, TunnelReply } from '../../core/control/replies.ts'
 import type { NodeFacts } from '../../core/doctor/diagnosis.ts'
 import type { MulticastFacts } from '../../core/doctor/multicast.ts'
-import type { ConnectionFacts, NeighbourFacts } from '../../core/doctor/neighbours.ts'
+import { type ConnectionFacts, type NeighbourFacts, patienceOf } from '../../core/doctor/neighbours.ts'
 import type { ReachabilityFacts } from '../../core/doctor/reachability.ts'
 import { messageOf } from '../../core/errors.ts'
 import { smcroutectlArguments, smcroutePaths } from '../../core/multicast/smcroute.ts'
@@ -80,6 +80,8 @@ export async function nodeFacts(
     uptimeMs: status.uptimeSeconds * 1000,
     helloMs: status.configuration.helloSeconds * 1000,
     isConnected: status.connected,
+    isRegistryNode: status.registry.node === status.name,
+    isEncrypted: status.configuration.encrypt,
     reachableNodes: status.reachableNodes,
     failures: tunnels
       .filter(({ state }) => state === 'failed')
@@ -87,6 +89,10 @@ export async function nodeFacts(
       .map(({ peer, reason }) => `${peer ?? '?'}: ${reason ?? 'no reason known'}`),
     neighbours: [...neighbours, ...unheardFacts(tunnels)],
   }
+  if (!status.connected && connection.uptimeMs < patienceOf(connection))
+    notExamined.push(
+      `whether the node is connected: it runs for ${status.uptimeSeconds} s only, ask again in a minute`,
+    )
   return {
     kind: 'running',
     connection,

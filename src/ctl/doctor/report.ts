@@ -1,8 +1,9 @@
 import type { Diagnosis } from '../../core/doctor/finding.ts'
+import { printable } from '../../core/values/printable.ts'
 import { type Look, painter } from '../tables.ts'
 
 /** What `re6st doctor` prints. */
-export function diagnosisText({ findings, notExamined }: Diagnosis, look: Look): string {
+export function diagnosisText({ findings, warnings, notExamined }: Diagnosis, look: Look): string {
   const paint = painter(look)
   const headline =
     findings.length === 0
@@ -13,11 +14,17 @@ export function diagnosisText({ findings, notExamined }: Diagnosis, look: Look):
     ...findings.flatMap(({ code, what, remedy }) => [
       '',
       `${paint('bold', code)}`,
-      `  ${what}`,
-      `  ${paint('cyan', '→')} ${remedy}`,
+      `  ${printable(what)}`,
+      `  ${paint('cyan', '→')} ${printable(remedy)}`,
+    ]),
+    ...warnings.flatMap(({ code, what, remedy }) => [
+      '',
+      `${paint('yellow', `warning: ${code}`)}`,
+      `  ${printable(what)}`,
+      `  ${paint('cyan', '→')} ${printable(remedy)}`,
     ]),
     ...(notExamined.length === 0
       ? []
-      : ['', ...notExamined.map((text) => paint('dim', `not examined: ${text}`))]),
+      : ['', ...notExamined.map((text) => paint('dim', `not examined: ${printable(text)}`))]),
   ].join('\n')
 }

@@ -5,6 +5,7 @@ import type { Judgement, ReversePath, Verdict } from '../../core/firewall/judgem
 import { nftablesRule } from '../../core/firewall/nftables-script.ts'
 import type { FirewallOptions } from '../../core/options/firewall-options.ts'
 import { networkCidr } from '../../core/values/prefix.ts'
+import { printable } from '../../core/values/printable.ts'
 import type { AskedNeighbours } from './neighbours.ts'
 import type { FoundSurroundings } from './surroundings.ts'
 
@@ -78,10 +79,10 @@ export function checkText(result: CheckResult, found: FoundSurroundings): string
   return [
     ...missing.flatMap(lines('MISSING')),
     ...reversePaths.map(reversePathText),
-    ...findings.map(({ what, remedy }) => `NEIGHBOURS  ${what}\n    ${remedy}`),
+    ...findings.map(({ what, remedy }) => `NEIGHBOURS  ${printable(what)}\n    ${printable(remedy)}`),
     ...unknown.flatMap(lines('NOT TRIED')),
     ...unfollowedLines(unfollowed),
-    ...notAsked.map((text) => `not asked: ${text}`),
+    ...notAsked.map((text) => `not asked: ${printable(text)}`),
     ...unused.flatMap(({ permission: { hook, purposes } }) =>
       purposes.map(({ title }) => `not needed now  ${hook}: ${title}: no such way to the Internet`),
     ),

@@ -5,6 +5,7 @@ import type { KernelAnswers } from '../../core/firewall/judgement.ts'
 import type { Probe } from '../../core/firewall/probe.ts'
 import { type Partner, PROBE_TABLE, probeTableScript, readPassages } from '../../core/firewall/probe-table.ts'
 import { ProbeTrace } from '../../core/firewall/probe-trace.ts'
+import { AS_ROOT } from '../../core/options/node-file-command.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Processes } from '../../platform/processes.ts'
 import { LINK, makeOwnLink, redirectTo } from './own-link.ts'
@@ -97,7 +98,7 @@ function remedyOf(message: string): string {
   if (/\btc\b.*ENOENT/.test(message)) return 'tc is missing: apt-get install iproute2'
   if (/\bperl\b.*ENOENT/.test(message)) return 'perl is missing: apt-get install perl-base'
   if (/not permitted|must be root|superuser/i.test(message))
-    return 'packets cannot be tried without CAP_NET_ADMIN and CAP_NET_RAW: run it as root'
+    return `packets cannot be tried without CAP_NET_ADMIN and CAP_NET_RAW: ${AS_ROOT}`
   return `packets cannot be tried here: ${message}`
 }
 

@@ -63,6 +63,7 @@ describe('the doctor', () => {
             `mount -o remount,bind,ro ${node.logDirectory}`,
             'mount -t tmpfs none /etc',
             'mkdir -p /etc/NetworkManager/system-connections',
+            'umask 077',
             `printf '${PROFILE.replaceAll('\n', '\\n')}' >/etc/NetworkManager/system-connections/cable.nmconnection`,
             `PATH=${programs}`,
           ],

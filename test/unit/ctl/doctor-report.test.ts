@@ -31,12 +31,15 @@ const ILL: Diagnosis = {
       },
     ]),
   ]),
+  warnings: [],
   notExamined: ['pings, ICMPv6 and MTU: the program ping is not there (apt-get install iputils-ping)'],
 }
 
 describe('the report of re6st doctor', () => {
   it('is one line where nothing is wrong', () => {
-    expect(diagnosisText({ findings: [], notExamined: [] }, PLAIN)).toBe('healthy: nothing wrong was found')
+    expect(diagnosisText({ findings: [], warnings: [], notExamined: [] }, PLAIN)).toBe(
+      'healthy: nothing wrong was found',
+    )
   })
 
   it('does not hide what was not looked at behind a machine that is well', () => {
@@ -63,6 +66,19 @@ describe('the report of re6st doctor', () => {
     `)
   })
 
+  it('warns of what works and should be known, and keeps the terminal as it is', () => {
+    const warned = diagnosisText(
+      {
+        ...ILL,
+        findings: [],
+        warnings: [{ code: 'not-encrypted', what: 'a\u001b[2Jb', remedy: 'c\u009bd' }],
+      },
+      PLAIN,
+    )
+    expect(warned).toMatch(/^healthy/)
+    expect(warned).toContain('warning: not-encrypted\n  a\\u001b[2Jb\n  → c\\u009bd')
+  })
+
   it('counts one problem as one', () => {
     expect(diagnosisText({ ...ILL, findings: ILL.findings.slice(0, 1) }, PLAIN)).toMatch(/^1 problem found\n/)
   })
@@ -70,6 +86,7 @@ describe('the report of re6st doctor', () => {
   it('has all that --json has, in colours, too', () => {
     const everything: Diagnosis = {
       findings: FINDING_CODES.map((code) => ({ code, what: `what ${code}`, remedy: `remedy ${code}` })),
+      warnings: [],
       notExamined: ['one', 'two'],
     }
     const plain = diagnosisText(everything, PLAIN)

@@ -140,6 +140,8 @@ describe('the machine', () => {
     babeld: 'babeld-1.12.1',
     missing: [],
     tunObstacle: undefined,
+    mayAdministrate: true,
+    settingsAreReadOnly: false,
     sourceSpecificRoutes: true,
     ipv6Disabled: [],
     otherDefaultRoute: undefined,
@@ -159,6 +161,9 @@ describe('the machine', () => {
     [{ ipv6Disabled: ['default'] }, ['ipv6-disabled']],
     [{ otherDefaultRoute: 'default dev eth0' }, ['other-default-route']],
     [{ forwardingOff: ['net.ipv6.conf.all.forwarding'] }, ['forwarding-off']],
+    [{ forwardingOff: ['net.ipv6.conf.all.forwarding'], settingsAreReadOnly: true }, ['settings-read-only']],
+    [{ settingsAreReadOnly: true }, []],
+    [{ mayAdministrate: false }, ['no-net-admin']],
     [{ pathFilter: 'net.ipv4.conf.all.rp_filter' }, ['ipv4-path-filter']],
   ])('%j: %j', (changed, codes) => expect(codesOf(judgeMachine({ ...good, ...changed }))).toEqual(codes))
 })
@@ -226,6 +231,8 @@ describe('tunnels', () => {
     uptimeMs: 3_600_000,
     helloMs: 15_000,
     isConnected: true,
+    isRegistryNode: false,
+    isEncrypted: true,
     reachableNodes: 9,
     failures: [],
     neighbours: [tunnel],
@@ -236,6 +243,8 @@ describe('tunnels', () => {
     [{ isRouted: false, ageMs: 10_000, pings: undefined }, []],
     [{ pings: false, pingsFull: undefined, answers: false }, ['icmpv6-filtered']],
     [{ answers: false }, ['node-port-filtered']],
+    [{ pings: false, pingsFull: undefined, answers: false, ageMs: 5_000 }, []],
+    [{ answers: false, ageMs: 5_000 }, []],
     [{ answers: undefined, pings: undefined, pingsFull: undefined }, []],
     [{ pingsFull: false }, ['mtu-trouble']],
   ])('%j: %j', (changed, codes) =>
@@ -268,6 +277,22 @@ describe('tunnels', () => {
       'a part of the network is cut off',
     )
     expect(judgeConnection({ ...alone, uptimeMs: 1_000 })).toEqual([])
+  })
+
+  it('are missing when the node says that it is connected, and reaches nobody', () => {
+    const nobody = { ...connection, reachableNodes: 0, neighbours: [] }
+    expect(codesOf(judgeConnection(nobody))).toEqual(['cut-off'])
+    expect(codesOf(judgeConnection({ ...nobody, isRegistryNode: true }))).toEqual([])
+  })
+
+  it('refuse a certificate: then no firewall is to blame', () => {
+    const alone = { ...connection, isConnected: false, reachableNodes: 0, neighbours: [] }
+    const failures = ['5/16: refused by the peer: the certificate is revoked']
+    expect(codesOf(judgeConnection({ ...alone, failures }))).toEqual(['certificate-revoked'])
+    const shared = ['0/16: refused by the peer: this is our own certificate: two nodes must not share one']
+    expect(codesOf(judgeConnection({ ...connection, failures: shared }))).toEqual([
+      'certificate-in-use-twice',
+    ])
   })
 })
 

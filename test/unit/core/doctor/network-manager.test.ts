@@ -4,8 +4,10 @@ import { fc, test } from '../../../support/property.ts'
 
 const profile = (connection: string, ipv6: string) =>
   readConnectionProfile('x.nmconnection', `[connection]\nid=cable\n${connection}\n\n[ipv6]\n${ipv6}\n`)
+const MAC_ADDRESS = '02:00:00:00:00:03'
+const card = (name: string) => ({ name, macAddress: MAC_ADDRESS, type: undefined })
 const codes = (connection: string, ipv6: string, interfaces: readonly string[]) =>
-  judgeNetworkManager([profile(connection, ipv6)], interfaces).map(({ code }) => code)
+  judgeNetworkManager([profile(connection, ipv6)], interfaces.map(card)).map(({ code }) => code)
 
 describe('a profile of NetworkManager', () => {
   it('is read by section; comments and unknown lines are passed over, the last value counts', () => {
@@ -16,6 +18,8 @@ describe('a profile of NetworkManager', () => {
       name: 'my cable',
       iface: 'eth0',
       type: 'ethernet',
+      macAddress: undefined,
+      matches: [],
       ipv6Method: 'ignore',
     })
     expect(readConnectionProfile('f', '')).toMatchObject({ name: 'f', iface: undefined })
@@ -33,6 +37,25 @@ describe('a profile of NetworkManager', () => {
     expect(codes('interface-name=eth0', '', ['eth0'])).toEqual([])
   })
 
+  it.each([
+    'type=wifi\n[wifi]\nssid=x',
+    'type=vpn\nautoconnect=false',
+    'type=wireguard',
+    'type=loopback',
+    'type=ethernet\n[match]\ninterface-name=wlan*;',
+    'type=ethernet\n[match]\ninterface-name=!eth*;',
+    'type=ethernet\n[ethernet]\nmac-address=02:00:00:00:00:99',
+  ])('is of no interest if it is for another device: %j', (connection) => {
+    expect(codes(connection, 'method=disabled', ['eth0'])).toEqual([])
+  })
+
+  it.each([
+    'type=ethernet\n[match]\ninterface-name=eth?;',
+    `type=ethernet\n[ethernet]\nmac-address=${MAC_ADDRESS}`,
+  ])('is wrong if it is for this device: %j', (connection) => {
+    expect(codes(connection, 'method=disabled', ['eth0'])).toEqual(['network-manager'])
+  })
+
   it('is wrong if it takes over tunnels', () => {
     expect(codes('interface-name=re6stnet1', 'method=auto', ['lo'])).toEqual(['network-manager'])
     expect(codes('type=tun', 'method=auto', ['lo'])).toEqual(['network-manager'])
@@ -41,6 +64,6 @@ describe('a profile of NetworkManager', () => {
   test('is read or judged, whatever its text is', fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
     const read = readConnectionProfile('f', text)
     expect(read.file).toBe('f')
-    expect(judgeNetworkManager([read], ['lo'])).toBeInstanceOf(Array)
+    expect(judgeNetworkManager([read], [card('eth0')])).toBeInstanceOf(Array)
   })
 })

@@ -375,6 +375,22 @@ describe('re6st', () => {
     expect(helpOf(RE6ST_COMMAND, 100)).toMatch(/Commands:\n {2}status {4}addresses/)
   })
 
+  it('asks the node of the service where that listens, unless it is told otherwise', () => {
+    const readFile = filesOf({
+      '/etc/re6stnet/re6stnet.conf': 'registry http://r/\nca c\ncert c\nkey k\nrun /srv/run\n',
+    })
+    const socketOf = (...args: string[]) => {
+      const read = readRe6stCommandLine(['status', ...args], readFile)
+      return read.ok && read.value.kind === 'run' && 'controlSocket' in read.value.options
+        ? read.value.options.controlSocket
+        : undefined
+    }
+    expect(socketOf()).toBe('/srv/run/control.sock')
+    expect(socketOf('--json')).toBe('/srv/run/control.sock')
+    expect(socketOf('--run', '/r')).toBe('/r/control.sock')
+    expect(socketOf('--console', '/c')).toBe('/c')
+  })
+
   describe('doctor', () => {
     const readFile = filesOf({
       '/etc/re6stnet/re6stnet.conf': '@more.conf\nca ca.crt\ncert cert.crt\nkey cert.key\n',
