@@ -2,23 +2,27 @@ import type { NetworkChange } from '../core/config/changes.ts'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import { inBackground } from '../platform/background.ts'
 import type { Logger } from '../platform/log.ts'
+import type { MacKeys } from './mac-keys.ts'
 import type { NodeIpv4 } from './node-ipv4.ts'
 import type { PortForwarding } from './port-mapping/forward-ports.ts'
 import type { Renewal } from './renewal.ts'
+import type { Revocation } from './revocation.ts'
 import type { Router, RouterSettings } from './routing/router.ts'
 import type { Membership } from './start/membership.ts'
 import type { Transport } from './transport/transport.ts'
 
 /** What a new configuration of the network can change. */
 export interface ChangeableParts extends Omit<Membership, 'probe'> {
-  readonly router: Pick<Router, 'setKeys' | 'reconfigure'>
+  readonly router: Pick<Router, 'reconfigure'>
+  readonly macKeys: Pick<MacKeys, 'change'>
+  readonly revocation: Pick<Revocation, 'end'>
   readonly transport: Pick<Transport, 'configure'>
   readonly nodeIpv4: Pick<NodeIpv4, 'apply'>
   readonly forwarding: Pick<PortForwarding, 'setServers'>
   readonly renewal: Pick<Renewal, 'lookNow'>
-  /** Whether a configuration says that our own certificate is revoked. */
-  readonly isRevoked: (config: NetworkConfig) => boolean
   readonly routerSettings: () => RouterSettings
+  /** When the version was seen that is applied, by the clock that never jumps. */
+  readonly newestSinceMs: () => number
   readonly log: Logger
   readonly signal: AbortSignal
 }
@@ -32,20 +36,15 @@ export function applyChanges(
   parts.transport.configure(parts.settings.transport)
   for (const change of changes)
     inBackground(parts.log, `applying ${change.kind}`, apply(parts, config, change), parts.signal)
-  parts.messages.spreadVersion()
 }
 
 async function apply(parts: ChangeableParts, config: NetworkConfig, change: NetworkChange): Promise<void> {
-  const { router, settings, messages, tunnels, nodeIpv4 } = parts
+  const { router, settings, tunnels, nodeIpv4 } = parts
   switch (change.kind) {
     case 'mac-keys':
-      await router.setKeys(config.keys)
-      return tunnels.routingKeysChanged()
+      return parts.macKeys.change(config.keys, parts.newestSinceMs())
     case 'revoked':
-      messages.setRevoked(config.crl)
-      tunnels.endRevoked()
-      if (parts.isRevoked(config)) parts.renewal.lookNow()
-      return
+      return parts.revocation.end({ ...parts, onOwn: () => parts.renewal.lookNow() })
     case 'routing-timers':
       parts.configureTunnels()
       return await router.reconfigure(parts.routerSettings())

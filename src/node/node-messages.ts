@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { NetworkConfig } from '../core/config/network-config.ts'
+import type { VersionSpread } from '../core/config/version-spread.ts'
 import { dialableAddresses, formatDialResults, parseDialResults } from '../core/session/dial.ts'
 import { MESSAGE_CODE } from '../core/session/message-codes.ts'
 import { decodeMessageBody, encodeMessageBody, type Message } from '../core/session/messages.ts'
@@ -11,7 +12,6 @@ import {
   type PeerAddress,
   parseAddressList,
 } from '../core/values/address-list.ts'
-import { compareVersions, verifyVersion } from '../core/values/network-version.ts'
 import { type Prefix, subnetNameOf } from '../core/values/prefix.ts'
 import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -19,11 +19,10 @@ import type { Logger } from '../platform/log.ts'
 import { LogLimit } from '../platform/log-limit.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Cache } from './cache/cache.ts'
+import type { ConfigKeeper } from './config-keeper.ts'
 import { dialAll } from './dialler.ts'
 import type { Identity } from './identity.ts'
 import type { NeighbourProbe } from './neighbour-probe.ts'
-import type { NetworkConfiguration } from './network-configuration.ts'
-import type { NeighbourNodes } from './routing/neighbour-nodes.ts'
 import { UdpEndpoint } from './sessions/udp-endpoint.ts'
 import type { Tunnels } from './tunnels/tunnels.ts'
 
@@ -33,7 +32,7 @@ export interface MessageComponents {
   readonly log: Logger
   readonly random: RandomBytes
   readonly identity: () => Identity
-  readonly configuration: NetworkConfiguration
+  readonly keeper: Pick<ConfigKeeper, 'config' | 'newestVersion' | 'heard' | 'announced'>
   readonly cache: Pick<Cache, 'storeAnnounced'>
   /** Our own addresses, as others may use them. */
   readonly advertised: () => readonly PeerAddress[]
@@ -48,8 +47,8 @@ export interface MessageHearers {
     Tunnels,
     'clientTunnelPeers' | 'servedPeers' | 'addressesLearnt' | 'seenAt' | 'closing'
   >
-  /** Nodes that are one hop away, over a tunnel or a LAN. */
-  readonly neighbours: Pick<NeighbourNodes, 'prefixes'>
+  /** How far our newest network version has come. */
+  readonly spread: Pick<VersionSpread, 'shown'>
   readonly probe: Pick<NeighbourProbe, 'answered' | 'dialled'>
 }
 
@@ -70,8 +69,6 @@ export class NodeMessages implements AsyncDisposable {
   readonly #logLimit: LogLimit
   #hearers: MessageHearers | undefined
   #multicast: MulticastHearer = () => {}
-  /** The newest version that was seen, with a signature; its configuration is fetched. */
-  #newestSeen: Uint8Array | undefined
   readonly #dials = new TokenBucket(DIALS_PER_SECOND, DIALS_BURST)
 
   constructor(components: MessageComponents) {
@@ -82,11 +79,10 @@ export class NodeMessages implements AsyncDisposable {
       {
         answer: (message) => this.#answer(message),
         // It may have missed news, as it has lost its session; it answers if its own is newer.
-        greeting: () => encodeMessageBody({ kind: 'network-version', version: this.#newestVersion() }),
-        acknowledged: () => {},
+        greeting: () => encodeMessageBody(this.#versionMessage),
+        acknowledged: (prefix, body) => this.#acknowledged(prefix, body),
         answerRegistry: (code, argument) => this.#answerRegistry(code, argument),
-        versionAnnounced: () =>
-          inBackground(components.log, 'learning of a version', this.#versionAnnounced()),
+        versionAnnounced: () => components.keeper.announced(),
       },
       components.identity(),
     )
@@ -108,8 +104,9 @@ export class NodeMessages implements AsyncDisposable {
     this.#endpoint.setIdentity(this.#components.identity())
   }
 
-  setRevoked(serials: NetworkConfig['crl']): void {
-    this.#endpoint.setRevoked(serials)
+  /** Certificates that count no more: their sessions end. @returns whose */
+  setRevoked(serials: NetworkConfig['crl']): Prefix[] {
+    return this.#endpoint.setRevoked(serials)
   }
 
   /** Asks a peer for its addresses; its answer goes to the tunnels. */
@@ -130,7 +127,7 @@ export class NodeMessages implements AsyncDisposable {
 
   /** Tells a peer which network version we have; it answers if it has another. */
   sendVersion(prefix: Prefix): void {
-    this.#send(prefix, { kind: 'network-version', version: this.#newestVersion() })
+    this.#send(prefix, this.#versionMessage)
   }
 
   /** Asks the server of a tunnel of ours to send us nothing over it, or tells a client that it does not. */
@@ -146,11 +143,6 @@ export class NodeMessages implements AsyncDisposable {
   /** Tells a client of ours at which address we see it. */
   sendSeen(prefix: Prefix, address: string): void {
     this.#send(prefix, { kind: 'seen-at', address })
-  }
-
-  /** Tells all neighbours. */
-  spreadVersion(): void {
-    for (const prefix of this.#neighbours) this.sendVersion(prefix)
   }
 
   #send(prefix: Prefix, message: Message): void {
@@ -255,47 +247,25 @@ export class NodeMessages implements AsyncDisposable {
   }
 
   #compareVersion(version: Uint8Array, prefix: Prefix): Message | undefined {
-    const { identity } = this.#components
-    const newest = this.#newestVersion()
-    const order = compareVersions(version, newest)
-    if (order === 0) return undefined
-    const verified = verifyVersion(version, identity().authority.publicKey)
-    if (!verified.ok) {
-      this.#logOf(prefix, 'debug', { reason: verified.reason }, 'network version ignored')
+    const compared = this.#components.keeper.heard(version, prefix)
+    if (!compared.ok) {
+      this.#logOf(prefix, 'debug', { reason: compared.reason }, 'network version ignored')
       return undefined
     }
-    if (order < 0) return { kind: 'network-version', version: newest }
-    this.#newerVersionSeen(version, prefix)
+    if (compared.value === 'older') return this.#versionMessage
+    this.#started.spread.shown(prefix, version)
     return undefined
   }
 
-  /** The registry, on this machine, has made another version, and does not say which. */
-  async #versionAnnounced(): Promise<void> {
-    const { configuration, signal } = this.#components
-    configuration.newerVersionSeen(signal)
-    const version = await configuration.peekVersion(signal)
-    if (version && compareVersions(version, this.#newestVersion()) > 0) this.#newerVersionSeen(version)
+  /** A peer has nothing to answer: it has the version that we said. */
+  #acknowledged(prefix: Prefix, body: Uint8Array): void {
+    const decoded = decodeMessageBody(body)
+    if (decoded.ok && decoded.value.message.kind === 'network-version')
+      this.#started.spread.shown(prefix, decoded.value.message.version)
   }
 
-  /**
-   * Passes the news on before it fetches the configuration itself: so all nodes change their MAC keys at about the same
-   * time, within the hello or two that babeld may miss.
-   */
-  #newerVersionSeen(version: Uint8Array, from?: Prefix): void {
-    const { configuration, signal } = this.#components
-    this.#newestSeen = version
-    configuration.newerVersionSeen(signal)
-    for (const prefix of this.#neighbours) if (prefix !== from) this.sendVersion(prefix)
-  }
-
-  #newestVersion(): Uint8Array {
-    const { version } = this.#components.configuration.config
-    const seen = this.#newestSeen
-    return seen && compareVersions(seen, version) > 0 ? seen : version
-  }
-
-  get #neighbours(): readonly Prefix[] {
-    return this.#started.neighbours.prefixes()
+  get #versionMessage(): Message {
+    return { kind: 'network-version', version: this.#components.keeper.newestVersion }
   }
 
   get #started(): MessageHearers {
@@ -304,7 +274,7 @@ export class NodeMessages implements AsyncDisposable {
   }
 
   #isRegistryNode(prefix: Prefix): boolean {
-    return prefix === this.#components.configuration.config.registryPrefix
+    return prefix === this.#components.keeper.config.registryPrefix
   }
 
   #information(): string {

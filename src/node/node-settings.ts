@@ -6,7 +6,7 @@ import type { TunnelSettings } from '../core/tunnels/settings.ts'
 import { isInside, networkCidr, subnetCidr } from '../core/values/prefix.ts'
 import type { Advertisement } from './advertisement.ts'
 import type { Identity } from './identity.ts'
-import type { RouterSettings } from './routing/router.ts'
+import type { RouterKeys, RouterSettings } from './routing/router.ts'
 import type { TransportSettings } from './transport/transport.ts'
 import type { ServerPlace } from './tunnels/tunnel-servers.ts'
 
@@ -82,10 +82,11 @@ export class NodeSettings {
   /**
    * @param ipv4 what of the IPv4 payload is ours
    * @param expectedRoutes about how many nodes there are
+   * @param keys those in use, which may be older than the configuration
    */
-  router(ipv4: Ipv4Announcement | undefined, expectedRoutes: number): RouterSettings {
+  router(ipv4: Ipv4Announcement | undefined, expectedRoutes: number, keys: RouterKeys): RouterSettings {
     const { options, identity, sourceSpecific } = this.#sources
-    const { helloIntervalMs, babelDefault, keys } = this.#sources.config()
+    const { helloIntervalMs, babelDefault } = this.#sources.config()
     const { address, authority, certificate } = identity()
     return {
       nodeCidr: subnetCidr(authority.network, certificate.prefix),

@@ -1,8 +1,10 @@
 import type { NodeOptions } from '../core/options/node-options.ts'
-import { subnetNameOf } from '../core/values/prefix.ts'
+import { isConnected } from '../core/tunnels/bootstrap.ts'
+import { type Prefix, subnetNameOf } from '../core/values/prefix.ts'
 import { inBackground } from '../platform/background.ts'
 import { CleanUp } from '../platform/clean-up.ts'
 import { applyChanges } from './apply-changes.ts'
+import { MacKeys } from './mac-keys.ts'
 import type { MulticastRouter } from './multicast/multicast-router.ts'
 import { NOT_STARTED, startMulticast } from './multicast/start-multicast.ts'
 import { nodeAnswers } from './node-view.ts'
@@ -24,8 +26,8 @@ export interface RunningNode extends AsyncDisposable {
   status(): string
 }
 
-/** How often the age of what we know is looked at, and what could not be written is written. */
-const AGE_CHECK_MS = 60_000
+/** How often what could not be written is written. */
+const WRITE_AGAIN_MS = 60_000
 
 /**
  * Starts a node. What does not need each other starts side by side: a registry that does not answer holds up nothing
@@ -49,20 +51,40 @@ export async function startNode(
   const shared = { ...components, options, cleanUp, signal: untilStopped, onEnd }
 
   const foundation = await layFoundation(shared)
-  const { identity, kernel, cache, registry, configuration, sourceSpecific } = foundation
+  const { identity, kernel, cache, registry, keeper, revocation, sourceSpecific } = foundation
   const { network } = identity.current.authority
   const { nodeIpv4, done: addressed } = assignAddresses({ ...foundation, options, log })
   const links = prepareLinks({ ...shared, foundation })
   const { router, nodes, transport } = links
   const membership = await joinOthers({ ...shared, foundation, links })
-  const { settings, advertisement, messages, tunnels, probe } = membership
+  const { settings, advertisement, messages, news, tunnels, probe } = membership
 
-  const routerSettings = () => settings.router(nodeIpv4.own, cache.peers().length)
+  const macKeys = cleanUp.use(
+    new MacKeys(
+      {
+        ...{ router, clock, log, spread: news.spread },
+        helloIntervalMs: () => keeper.config.helloIntervalMs,
+        onUsed: () => tunnels.routingKeysChanged(),
+      },
+      foundation.config.keys,
+    ),
+  )
+  const routerSettings = () => settings.router(nodeIpv4.own, cache.peers().length, macKeys.inUse)
   transport.configure(settings.transport)
   const forwarding = cleanUp.use(
     new PortForwarding(options, settings.servers, components, (forwarded) =>
       advertisement.setForwarded(forwarded),
     ),
+  )
+  // At once: the cache may be from before the network moved on.
+  cleanUp.use(
+    keeper.watch(() => {
+      const reaches = {
+        isReachable: (prefix: Prefix) => nodes.isReachable(prefix),
+        reachesAnybody: nodes.size > 0,
+      }
+      return isConnected(identity.prefix, keeper.config.registryPrefix, reaches)
+    }),
   )
   // The address must be there before anything is routed to it; servers need not wait for that.
   await Promise.all([
@@ -90,23 +112,18 @@ export async function startNode(
   followOwnNetwork({ ...shared, foundation, membership, forwarding, renewal })
   const changeable = {
     ...{ ...membership, router, transport, nodeIpv4, forwarding, renewal, routerSettings },
-    ...{ log, signal: untilStopped },
-    isRevoked: ({ crl }: { crl: ReadonlySet<bigint> }) => crl.has(identity.current.certificate.serial),
+    ...{ macKeys, revocation, log, signal: untilStopped },
+    newestSinceMs: () => keeper.newestSinceMs ?? startedMs,
   }
-  configuration.onChange((changed, changes) => applyChanges(changeable, changed, changes))
-  messages.setRevoked(configuration.config.crl)
-  cleanUp.use(
-    clock.every(AGE_CHECK_MS, () => {
-      configuration.checkAge(nodes.isReachable(configuration.config.registryPrefix), untilStopped)
-      cache.writeAgain()
-    }),
-  )
+  revocation.end({ ...membership, onOwn: () => renewal.lookNow() })
+  keeper.onChange((changed, changes) => applyChanges(changeable, changed, changes))
+  cleanUp.use(clock.every(WRITE_AGAIN_MS, () => cache.writeAgain()))
 
   await startUserPrograms({ ...shared, identity: identity.current })
   foundation.control.serve(
     nodeAnswers({
       identity: () => identity.current,
-      config: () => configuration.config,
+      config: () => keeper.config,
       router,
       nodes,
       tunnels,

@@ -1,7 +1,7 @@
 import { type Decryptor, makeDecryptor } from '../core/crypto/rsa.ts'
 import type { Prefix } from '../core/values/prefix.ts'
+import type { ConfigurationKeys } from './config-keeper.ts'
 import type { Identity } from './identity.ts'
-import type { ConfigurationKeys } from './network-configuration.ts'
 
 /** Who this node is at the moment: certificate and CA are renewed while it runs. Its prefix stays. */
 export class OwnIdentity {

@@ -45,7 +45,7 @@ export type Renewed =
  * @throws Re6stError when the registry cannot be asked or its answer is not a certificate for us
  */
 async function renewCertificate(
-  { registry, clock }: Pick<RenewalComponents, 'registry' | 'clock'>,
+  { registry, clock, isRevoked }: Pick<RenewalComponents, 'registry' | 'clock' | 'isRevoked'>,
   files: IdentityFiles,
   { authority, certificate, privateKey }: Identity,
   signal: AbortSignal,
@@ -53,6 +53,7 @@ async function renewCertificate(
   const pem = await registry.renewCertificate(signal)
   const renewed = acceptable(authority, certificate, privateKey, pem, clock.now())
   if (renewed.fingerprintSha1.equals(certificate.fingerprintSha1)) return undefined
+  refuseFormer(certificate, renewed, isRevoked(certificate))
   await replaceFile(files.cert, pem)
   return renewed
 }
@@ -169,6 +170,15 @@ export class Renewal {
     await this.#components.clock.sleep(ms, AbortSignal.any([signal, this.#look.signal])).catch(() => {})
     if (this.#look.signal.aborted) this.#look = new AbortController()
   }
+}
+
+/** Answers of the registry are not bound to the question: one from former times can be said again. */
+function refuseFormer(old: NodeCertificate, renewed: NodeCertificate, isRevoked: boolean): void {
+  if (renewed.serial < old.serial)
+    throw new Re6stError('REGISTRY', 'the registry sent a certificate that it made before ours')
+  // In place of a revoked one, which may have ended later, anything is better.
+  if (renewed.notAfterMs < old.notAfterMs && !isRevoked)
+    throw new Re6stError('REGISTRY', 'the registry sent a certificate that ends earlier than ours')
 }
 
 function acceptable(

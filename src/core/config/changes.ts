@@ -1,19 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { ConfigValue, ConfigValues, NetworkConfig } from './network-config.ts'
+import type { NetworkConfig } from './network-config.ts'
 
-/** What must be done for a change to have its effect, from nothing that anyone notices to what drops packets. */
-type ChangeNeeds =
-  /** Applied to what is running. */
-  | 'live'
-  /** Servers must be started again, one after another; new client tunnels have it at once. */
-  | 'server-restart'
-  /** The routing daemon must be started again: routes are gone until links are up. */
-  | 'routing-restart'
-
-/** What a new configuration changes, and what that needs. */
-export type NetworkChange = Change & { readonly needs: ChangeNeeds }
-
-type Change =
+/** What a new configuration changes. */
+export type NetworkChange =
   /** The routing daemon signs with another MAC key; it takes one while it runs, if it had one before. */
   | { readonly kind: 'mac-keys' }
   /** Tunnels and sessions of these certificates end; nothing else. */
@@ -38,33 +27,14 @@ export function networkChanges(before: NetworkConfig, after: NetworkConfig): Net
     names.some((name) => !isDeepStrictEqual(before[name], after[name]))
   const revoked = new Set([...after.crl].filter((serial) => !before.crl.has(serial)))
 
-  if (differ('keys')) {
-    const isReplaced = before.keys.sign !== undefined && after.keys.sign !== undefined
-    changes.push({ kind: 'mac-keys', needs: isReplaced ? 'live' : 'routing-restart' })
-  }
-  if (revoked.size > 0) changes.push({ kind: 'revoked', serials: revoked, needs: 'live' })
-  if (differ('helloIntervalMs', 'babelDefault'))
-    changes.push({ kind: 'routing-timers', needs: 'routing-restart' })
-  if (differ('encrypt')) changes.push({ kind: 'encryption', needs: 'server-restart' })
+  if (differ('keys')) changes.push({ kind: 'mac-keys' })
+  if (revoked.size > 0) changes.push({ kind: 'revoked', serials: revoked })
+  if (differ('helloIntervalMs', 'babelDefault')) changes.push({ kind: 'routing-timers' })
+  if (differ('encrypt')) changes.push({ kind: 'encryption' })
   if (differ('clientCount', 'maxClients', 'tunnelRefreshMs', 'sameCountry'))
-    changes.push({ kind: 'tunnel-limits', needs: 'live' })
-  if (differ('ipv4')) changes.push({ kind: 'ipv4-payload', needs: 'routing-restart' })
-  if (differ('registryPrefix')) changes.push({ kind: 'registry-node', needs: 'live' })
-  if (differ('protocol', 'minProtocol')) changes.push({ kind: 'protocol', needs: 'live' })
+    changes.push({ kind: 'tunnel-limits' })
+  if (differ('ipv4')) changes.push({ kind: 'ipv4-payload' })
+  if (differ('registryPrefix')) changes.push({ kind: 'registry-node' })
+  if (differ('protocol', 'minProtocol')) changes.push({ kind: 'protocol' })
   return changes
 }
-
-/** Names of the values that differ, also of those that we do not know: for the log. */
-export function changedNames(before: ConfigValues, after: ConfigValues): string[] {
-  const names = new Set([...before.keys(), ...after.keys()])
-  return [...names]
-    .filter((name) => before.has(name) !== after.has(name) || !isSame(before.get(name), after.get(name)))
-    .sort()
-}
-
-/** In the cache, true is 1. */
-const isSame = (one: ConfigValue | undefined, other: ConfigValue | undefined): boolean =>
-  isDeepStrictEqual(
-    typeof one === 'boolean' ? Number(one) : one,
-    typeof other === 'boolean' ? Number(other) : other,
-  )

@@ -54,13 +54,6 @@ export interface NetworkConfig {
   readonly values: ConfigValues
 }
 
-/** What `getNetworkConfig` answered. */
-export interface ReceivedConfig {
-  readonly config: NetworkConfig
-  /** How long to wait before a restart that the change needs. Not kept. */
-  readonly delayRestartMs: number
-}
-
 /** Length of a MAC key (blake2s128, RFC 8967) in bytes. */
 export const MAC_KEY_LENGTH = 16
 
@@ -77,7 +70,7 @@ const ENCRYPTED = ['babel_hmac_sign', 'babel_hmac_accept'] as const
 export function readNetworkConfig(
   answer: Uint8Array,
   { caPublicKey, decrypt }: { readonly caPublicKey: KeyObject; readonly decrypt: Decryptor },
-): Result<ReceivedConfig> {
+): Result<NetworkConfig> {
   let json: unknown
   try {
     json = JSON.parse(
@@ -89,10 +82,9 @@ export function readNetworkConfig(
     return refuse('the network configuration is not JSON compressed by zlib')
   }
   if (!isObject(json)) return refuse('the network configuration is not a JSON object')
-  const { '': base64Names = [], delay_restart: delayRestart = 0, ...rest } = json
+  // How long to wait before a restart is for those who restart.
+  const { '': base64Names = [], delay_restart: _, ...rest } = json
   if (!isListOf(base64Names, 'string')) return refuse('the names of base64 values are not a list of texts')
-  if (typeof delayRestart !== 'number' || !(delayRestart >= 0))
-    return refuse('delay_restart is not a number of seconds')
   const values = new Map(Object.entries(rest) as [string, ConfigValue][])
   for (const name of [...base64Names, ...ENCRYPTED]) {
     if (!values.has(name)) continue
@@ -105,8 +97,7 @@ export function readNetworkConfig(
     // An empty value is not encrypted: it means "accept anything for now". It is kept as a text, as others keep it.
     if (ciphertext) values.set(name, ciphertext.length > 0 ? decrypt(ciphertext) : '')
   }
-  const config = configOfValues(values, caPublicKey)
-  return config.ok ? ok({ config: config.value, delayRestartMs: delayRestart * 1000 }) : config
+  return configOfValues(values, caPublicKey)
 }
 
 /** Checks the values of a configuration, from the registry or from the cache. */

@@ -141,12 +141,15 @@ export class Sessions {
     this.#check.setRevoked(this.#revoked)
   }
 
-  /** Certificates that count no more: their sessions end. */
-  setRevoked(serials: ReadonlySet<bigint>): void {
+  /** Certificates that count no more: their sessions end. @returns whose */
+  setRevoked(serials: ReadonlySet<bigint>): Prefix[] {
     this.#revoked = serials
     this.#check.setRevoked(serials)
-    for (const peer of this.#peers.values())
-      if (peer.certificate && serials.has(peer.certificate.serial)) this.#peers.delete(peer.prefix)
+    const ended = [...this.#peers.values()].filter(
+      ({ certificate }) => certificate !== undefined && serials.has(certificate.serial),
+    )
+    for (const { prefix } of ended) this.#peers.delete(prefix)
+    return ended.map(({ prefix }) => prefix)
   }
 
   /** Whether there is a session in use. */

@@ -54,7 +54,7 @@ export async function disownedBy(
   try {
     const registry = new RegistryClient(url.href, { prefix, caPublicKey, decrypt }, TIMEOUT_MS)
     const received = readNetworkConfig(await registry.getNetworkConfig(), { decrypt, caPublicKey })
-    return received.ok && received.value.config.crl.has(serial) ? 'it is revoked' : undefined
+    return received.ok && received.value.crl.has(serial) ? 'it is revoked' : undefined
   } catch (error) {
     return error instanceof Re6stError && error.code === 'NOT_FOUND'
       ? 'it knows none with this prefix'

@@ -84,7 +84,8 @@ export class BabeldInterfaces {
     for (const [iface, each] of configured) this.#told.set(iface, permanentPart(each))
     for (const iface of configured.keys()) if (!this.#kinds.has(iface)) await this.#forget(iface)
     for (const [iface, kind] of this.#kinds) {
-      if (!configured.has(iface)) await this.#renew(iface, kind, this.#configurationOf(iface, kind))
+      const now = this.#configurationOf(iface, kind)
+      if (this.#told.get(iface) !== permanentPart(now)) await this.#renew(iface, kind, now)
       if (kind === 'tunnel') this.#greet(iface)
     }
   }

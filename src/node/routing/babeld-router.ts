@@ -2,6 +2,7 @@ import { type BabeldConfiguration, keyLine } from '../../core/babel/configuratio
 import type { Change, NeighbourEntry, RouteEntry } from '../../core/babel/socket-line.ts'
 import { BabelTables, type TableChange } from '../../core/babel/tables.ts'
 import { messageOf } from '../../core/errors.ts'
+import { inBackground } from '../../platform/background.ts'
 import { BabeldInterfaces } from './babeld-interfaces.ts'
 import type { BabeldContext } from './babeld-process.ts'
 import { BabeldSupervisor } from './babeld-supervisor.ts'
@@ -48,7 +49,7 @@ class BabeldRouter implements Router {
         this.#tables = tables
       },
       onChange: (change) => this.#onChange(change),
-      onStarted: ({ interfaces }) => this.#interfaces.begin(interfaces),
+      onStarted: (read) => this.#onStarted(read),
       onEnded: () => this.#onEnded(),
     })
     this.#interfaces = new BabeldInterfaces({
@@ -163,6 +164,18 @@ class BabeldRouter implements Router {
     return { ...settings, sign: keys.sign, interfaces: this.#interfaces.configurations() }
   }
 
+  /** @param read the configuration that babeld has read: what was set while it started, nobody heard. */
+  async #onStarted(read: BabeldConfiguration): Promise<void> {
+    const { sign, ...fixed } = this.#configuration()
+    if (fixedPart(read) !== fixedPart(fixed)) {
+      // Not awaited: the next one starts when this start is over.
+      inBackground(this.#context.log, 'replacing babeld', this.#supervisor.replace())
+      return
+    }
+    if (sign && !equalBytes(sign, read.sign)) await this.#supervisor.command(keyLine(sign))
+    await this.#interfaces.begin(read.interfaces)
+  }
+
   #removeStaleRoutes(): Promise<void> {
     return removeStaleRoutes(this.#context.processes, new Set(this.#interfaces.names()))
   }
@@ -208,7 +221,7 @@ class BabeldRouter implements Router {
 }
 
 /** What only another babeld can change. */
-const fixedPart = (settings: RouterSettings): string => {
+const fixedPart = (settings: Omit<BabeldConfiguration, 'sign' | 'interfaces'>): string => {
   const { nodeCidr, networkCidr, nodeAddress, ipv4, defaultRoute, sourceSpecific } = settings
   return JSON.stringify([nodeCidr, networkCidr, nodeAddress, ipv4, defaultRoute, sourceSpecific])
 }

@@ -113,9 +113,9 @@ export class UdpEndpoint implements AsyncDisposable {
     )
   }
 
-  /** Certificates that count no more. */
-  setRevoked(serials: ReadonlySet<bigint>): void {
-    this.#sessions.setRevoked(serials)
+  /** Certificates that count no more: their sessions end. @returns whose */
+  setRevoked(serials: ReadonlySet<bigint>): Prefix[] {
+    return this.#sessions.setRevoked(serials)
   }
 
   /** Says something to a peer: as soon as there is a session. */

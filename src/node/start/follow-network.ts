@@ -10,7 +10,7 @@ import type { NodeComponents } from './node-components.ts'
 
 interface FollowInit extends Pick<NodeComponents, 'processes' | 'clock' | 'log'> {
   readonly cleanUp: CleanUp
-  readonly foundation: Pick<Foundation, 'identity' | 'registry'>
+  readonly foundation: Pick<Foundation, 'identity' | 'registry' | 'keeper'>
   readonly membership: Pick<Membership, 'advertisement' | 'tunnels'>
   readonly forwarding: PortForwarding
   readonly renewal: Pick<Renewal, 'lookNow'>
@@ -22,7 +22,7 @@ interface FollowInit extends Pick<NodeComponents, 'processes' | 'clock' | 'log'>
  */
 export function followOwnNetwork(init: FollowInit): void {
   const { processes, clock, log, cleanUp, foundation, membership, forwarding, renewal } = init
-  const { identity, registry } = foundation
+  const { identity, registry, keeper } = foundation
   const { advertisement, tunnels } = membership
   const watch = cleanUp.use(
     new OwnNetworkWatch({
@@ -36,6 +36,7 @@ export function followOwnNetwork(init: FollowInit): void {
   watch.watch(() => {
     // First of all: whoever asks now gets an answer.
     registry.networkChanged()
+    keeper.networkChanged()
     advertisement.networkChanged()
     forwarding.networkChanged()
     renewal.lookNow()

@@ -5,12 +5,13 @@ import type { NodeOptions } from '../../core/options/node-options.ts'
 import type { CleanUp } from '../../platform/clean-up.ts'
 import { RegistryClient } from '../../platform/registry-client.ts'
 import { type Cache, openCache } from '../cache/cache.ts'
+import { ConfigKeeper } from '../config-keeper.ts'
 import { ControlServer } from '../control/control-server.ts'
 import { endedNotice, type IdentityFiles, readIdentity } from '../identity.ts'
 import { createKernel, type Kernel } from '../kernel/kernel.ts'
 import { OtherDefaultRoutes } from '../kernel/other-default-routes.ts'
-import { NetworkConfiguration } from '../network-configuration.ts'
 import { OwnIdentity } from '../own-identity.ts'
+import { Revocation } from '../revocation.ts'
 import type { NodeComponents, NodeEnd } from './node-components.ts'
 
 /** What everything else of a node stands on. */
@@ -21,7 +22,8 @@ export interface Foundation {
   readonly kernel: Kernel
   readonly cache: Cache
   readonly registry: RegistryClient
-  readonly configuration: NetworkConfiguration
+  readonly keeper: ConfigKeeper
+  readonly revocation: Revocation
   /** The configuration that the node starts with. */
   readonly config: NetworkConfig
   /** Whether the kernel has source-specific routes: without, there are no tunnels over IPv6. */
@@ -42,7 +44,7 @@ interface FoundationInit extends NodeComponents {
  * @throws Re6stError when one of that cannot be
  */
 export async function layFoundation(init: FoundationInit): Promise<Foundation> {
-  const { options, cleanUp, signal, onEnd, processes, clock, log } = init
+  const { options, cleanUp, signal, onEnd, processes, clock, random, log } = init
   const files: IdentityFiles = { ca: options.ca, cert: options.cert, key: options.key }
   const identity = new OwnIdentity(await readIdentity(files, clock.now()))
   const ended = endedNotice(identity.current, clock.now())
@@ -56,17 +58,23 @@ export async function layFoundation(init: FoundationInit): Promise<Foundation> {
   cleanUp.defer(() => kernel.stop())
   const cache = cleanUp.use(openCache(join(options.stateDirectory, 'cache.db'), log))
   const registry = new RegistryClient(options.registry.href, { prefix: identity.prefix, ...identity.keys })
-  const configuration = new NetworkConfiguration({ registry, cache, clock, log }, () => identity.keys)
+  const keeper = new ConfigKeeper({ registry, cache, clock, random, log }, () => identity.keys)
+
+  const revocation = new Revocation({
+    keeper,
+    cache,
+    ownSerial: () => identity.current.certificate.serial,
+  })
 
   if (options.defaultRoute)
     cleanUp.use(await OtherDefaultRoutes.start({ processes, clock, log, onFound: onEnd }))
   const [config, { sourceSpecificRoutes: sourceSpecific }] = await Promise.all([
-    configuration.start(identity.prefix, signal),
+    keeper.start(identity.prefix, signal),
     kernel.prepare(options.interfaces),
   ])
   if (!sourceSpecific)
     log.warn(
       'the kernel has no source-specific routes (CONFIG_IPV6_SUBTREES): no tunnels over IPv6, no way to the Internet through the network',
     )
-  return { files, identity, control, kernel, cache, registry, configuration, config, sourceSpecific }
+  return { files, identity, control, kernel, cache, registry, keeper, revocation, config, sourceSpecific }
 }

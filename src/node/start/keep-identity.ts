@@ -7,7 +7,7 @@ import type { Membership } from './membership.ts'
 import type { NodeComponents, NodeEnd } from './node-components.ts'
 
 interface KeepInit extends Pick<NodeComponents, 'clock'> {
-  readonly foundation: Pick<Foundation, 'files' | 'identity' | 'registry' | 'configuration'>
+  readonly foundation: Pick<Foundation, 'files' | 'identity' | 'registry' | 'revocation'>
   readonly membership: Pick<Membership, 'messages' | 'tunnels'>
   readonly log: Logger
   readonly signal: AbortSignal
@@ -16,7 +16,7 @@ interface KeepInit extends Pick<NodeComponents, 'clock'> {
 
 /** Has our certificate and the CA's renewed when they are due, and the new ones used everywhere. */
 export function keepIdentity({ clock, foundation, membership, log, signal, onEnd }: KeepInit): Renewal {
-  const { files, identity, registry, configuration } = foundation
+  const { files, identity, registry, revocation } = foundation
   const { messages, tunnels } = membership
   const use = (next: Identity) => {
     identity.replace(next)
@@ -25,7 +25,7 @@ export function keepIdentity({ clock, foundation, membership, log, signal, onEnd
     inBackground(log, 'starting servers with the new certificate', tunnels.identityRenewed(), signal)
   }
   const renewal = new Renewal(
-    { registry, clock, log, isRevoked: ({ serial }) => configuration.config.crl.has(serial) },
+    { registry, clock, log, isRevoked: ({ serial }) => revocation.isRevoked(serial) },
     files,
     () => identity.current,
     (renewed) => {

@@ -12,6 +12,7 @@ import { NodeSettings } from '../node-settings.ts'
 import { NeighbourNodes } from '../routing/neighbour-nodes.ts'
 import type { TunnelComponents, TunnelLimits } from '../tunnels/components.ts'
 import { Tunnels } from '../tunnels/tunnels.ts'
+import { VersionNews } from '../version-news.ts'
 import type { Foundation } from './foundation.ts'
 import type { Links } from './links.ts'
 import type { NodeComponents } from './node-components.ts'
@@ -21,6 +22,8 @@ export interface Membership {
   readonly settings: NodeSettings
   readonly advertisement: Advertisement
   readonly messages: NodeMessages
+  /** Passes the newest network version on. */
+  readonly news: VersionNews
   readonly tunnels: Tunnels
   readonly probe: NeighbourProbe
   /** What the tunnel policy goes by has changed. */
@@ -32,7 +35,7 @@ interface MembershipInit extends NodeComponents {
   readonly cleanUp: CleanUp
   readonly foundation: Pick<
     Foundation,
-    'identity' | 'configuration' | 'config' | 'cache' | 'registry' | 'sourceSpecific'
+    'identity' | 'keeper' | 'revocation' | 'config' | 'cache' | 'registry' | 'sourceSpecific'
   >
   readonly links: Links
   readonly signal: AbortSignal
@@ -45,7 +48,7 @@ interface MembershipInit extends NodeComponents {
  */
 export async function joinOthers(init: MembershipInit): Promise<Membership> {
   const { options, cleanUp, foundation, links, signal, processes, clock, random, log } = init
-  const { identity, configuration, cache, registry, sourceSpecific } = foundation
+  const { identity, keeper, revocation, cache, registry, sourceSpecific } = foundation
   const { router, nodes, transport } = links
   const { network } = identity.current.authority
   const own = identity.prefix
@@ -54,14 +57,14 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
     options,
     sourceSpecific,
     identity: () => identity.current,
-    config: () => configuration.config,
+    config: () => keeper.config,
   })
   const advertisement = cleanUp.use(
     new Advertisement({
       options,
       servers: () => settings.servers,
       network,
-      config: () => configuration.config,
+      config: () => keeper.config,
       isRegistryNode: foundation.config.registryPrefix === own,
       cache,
       getCountry: (address, countrySignal) => registry.getCountry(address, countrySignal),
@@ -75,7 +78,7 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
     log,
     identity: () => identity.current,
     random: randomBytes,
-    configuration,
+    keeper,
     cache,
     advertised: () => advertisement.addresses,
     platform: `Linux-${release()}-${arch()}`,
@@ -94,15 +97,15 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
     getBootstrapPeer: (bootstrapSignal) => registry.getBootstrapPeer(bootstrapSignal),
     sendClosing: (prefix, what) => messages.sendClosing(prefix, what),
     sendSeen: (prefix, address) => messages.sendSeen(prefix, address),
-    onCutOff: () => {},
+    onCutOff: () => keeper.cutOff(),
     onExternalAddress: (iface, address) => advertisement.seen(iface, address),
     isNeighbourThere: (iface, address) => isNeighbourThere({ processes, clock, log }, iface, address),
   }
   const limits: TunnelLimits = {
     own,
     maxClients: () => settings.maxClients,
-    helloIntervalMs: () => configuration.config.helloIntervalMs,
-    isRevoked: (serial) => configuration.config.crl.has(serial),
+    helloIntervalMs: () => keeper.config.helloIntervalMs,
+    isRevoked: (serial) => revocation.isRevoked(serial),
   }
   const strategy = options.client
     ? new FixedRemotes(
@@ -131,10 +134,17 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
   })
   // As soon as they are neighbours. Earlier, there is no way for a message: a tunnel that is up leads nowhere until its
   // ends have heard each other.
-  const neighbours = new NeighbourNodes(router, network, own, (prefix) => messages.sendVersion(prefix))
-  await messages.start({ tunnels, neighbours, probe })
+  const neighbours = new NeighbourNodes(router, network, own, () => news.look())
+  const news = new VersionNews({
+    keeper,
+    clock,
+    neighbours: () => neighbours.prefixes(),
+    say: (prefix) => messages.sendVersion(prefix),
+  })
+  await messages.start({ tunnels, spread: news.spread, probe })
   cleanUp.use(messages)
   cleanUp.use(neighbours)
+  cleanUp.use(news)
   cleanUp.use(router.watch(() => tunnels.changed()))
-  return { settings, advertisement, messages, tunnels, probe, configureTunnels }
+  return { settings, advertisement, messages, news, tunnels, probe, configureTunnels }
 }

@@ -199,7 +199,10 @@ export class ClientTunnels {
     const { limits, strategy, clock, cache, log, router, onExternalAddress, onChange } = this.#init
     const { target, iface } = own
     const { peer, remote } = event
-    if (limits.isRevoked(peer.serial)) return this.close(target, 'its certificate is revoked')
+    if (limits.isRevoked(peer.serial)) {
+      cache.forget(peer.prefix)
+      return this.close(target, 'its certificate is revoked')
+    }
     Object.assign(own, { state: 'up', sinceMs: clock.now(), peer, remote })
     log.info(
       { peer: subnetNameOf(peer.prefix), iface, protocol: remote.protocol, underlay: remote.address },

@@ -34,7 +34,7 @@ export interface TunnelComponents {
     | 'hasNeighbourOn'
     | 'mayHaveNeighbourOn'
   >
-  readonly cache: Pick<Cache, 'addressesOf' | 'peers' | 'store'>
+  readonly cache: Pick<Cache, 'addressesOf' | 'peers' | 'store' | 'forget'>
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger

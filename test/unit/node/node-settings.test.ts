@@ -15,6 +15,9 @@ function optionsOf(...args: readonly string[]): NodeOptions {
   return read.value.options
 }
 
+/** Those that babeld has. */
+const KEYS = { sign: undefined, accept: undefined }
+
 /** As much of a configuration as they are made of. */
 const CONFIG = {
   registryPrefix: prefixOfBits('0'.repeat(16)),
@@ -25,7 +28,7 @@ const CONFIG = {
   encrypt: true,
   sameCountry: ['FR'],
   babelDefault: 'max-rtt-penalty 5000',
-  keys: { sign: undefined, accept: undefined },
+  keys: KEYS,
 } as unknown as NetworkConfig
 
 const identity = {
@@ -52,7 +55,7 @@ it('the network says what the options do not, as it is now', () => {
   expect(settings.maxClients).toBe(0)
   expect(settings.transport).toEqual({ encrypt: false, helloIntervalMs: 4_000, dhFile: undefined })
   expect(settings.tunnels(countries).helloIntervalMs).toBe(4_000)
-  expect(settings.router(undefined, 8)).toMatchObject({ helloIntervalMs: 4_000, expectedRoutes: 8 })
+  expect(settings.router(undefined, 8, KEYS)).toMatchObject({ helloIntervalMs: 4_000, expectedRoutes: 8 })
 })
 
 it('without clients there are no servers, but their interfaces may come back', () => {
@@ -61,7 +64,7 @@ it('without clients there are no servers, but their interfaces may come back', (
   expect(settings.places).toEqual([{ protocol: 'tcp', port: 1194, iface: 're6stnet-tcp' }])
   maxClients = 0
   expect([settings.servers, settings.places]).toEqual([[], []])
-  expect(settings.router(undefined, 0).tunnelIfaces).toEqual(['re6stnet-tcp'])
+  expect(settings.router(undefined, 0, KEYS).tunnelIfaces).toEqual(['re6stnet-tcp'])
 })
 
 it.each([
@@ -75,13 +78,13 @@ it.each([
     const settings = settingsOf(optionsOf(...args), undefined, sourceSpecific)
     expect(settings.allowsIpv6).toBe(allowsIpv6)
     expect(settings.tunnels(countries).allowsIpv6).toBe(allowsIpv6)
-    expect(settings.router(undefined, 0)).toMatchObject({ defaultRoute, sourceSpecific })
+    expect(settings.router(undefined, 0, KEYS)).toMatchObject({ defaultRoute, sourceSpecific })
   },
 )
 
 it('the router is told who we are', () => {
   const settings = settingsOf(optionsOf('--interface', 'eth0'))
-  expect(settings.router(undefined, 0)).toMatchObject({
+  expect(settings.router(undefined, 0, KEYS)).toMatchObject({
     nodeCidr: '2001:db8:42:1::/64',
     networkCidr: '2001:db8:42::/48',
     nodeAddress: '2001:db8:42:1::1',

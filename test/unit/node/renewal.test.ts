@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as x509 from '@peculiar/x509'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Authority, readAuthority } from '../../../src/core/crypto/certificate.ts'
+import { type Authority, type NodeCertificate, readAuthority } from '../../../src/core/crypto/certificate.ts'
 import { Renewal, type Renewed } from '../../../src/node/renewal.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { silentLog } from '../../../src/platform/log.ts'
@@ -36,6 +36,9 @@ const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 
 interface Situation {
+  /** Whose certificate is to be renewed. */
+  readonly certificate: NodeCertificate
+  readonly key: keyof typeof pki.keys
   /** What the registry, or somebody in its place, sends; throws when it cannot be asked. */
   readonly getCa: () => Promise<string>
   readonly renewCertificate: () => Promise<string>
@@ -50,11 +53,11 @@ async function renewIn(situation: Partial<Situation>): Promise<{ renewed: Renewe
   const stopping = new AbortController()
   const seen: Renewed[] = []
   const reasons: string[] = []
-  const certificate = recordedCertificate('node-a')
+  const { certificate = recordedCertificate('node-a'), key = 'node-a' } = situation
   const identity = {
     authority: authorityOf(pki.ca),
     certificate,
-    privateKey: createPrivateKey(pki.keys['node-a'] ?? ''),
+    privateKey: createPrivateKey(pki.keys[key] ?? ''),
     address: '',
   }
   const {
@@ -122,6 +125,46 @@ describe('a renewal that fails', () => {
       onSleep: (ms) => ms === 0,
     })
     expect(reasons).toEqual(['no route to host'])
+  })
+})
+
+describe('a certificate from former times', () => {
+  const present = recordedCertificate('node-b2')
+  const offered = (pem: string, isRevoked = false) =>
+    renewIn({
+      ...{ certificate: present, key: 'node-b', isRevoked, nowMs: present.notAfterMs - DAY_MS },
+      renewCertificate: async () => pem,
+      onSleep: (ms) => ms === 0,
+    })
+  /** One that the CA has made for the same node. */
+  const made = async (serialNumber: string, endsAfterMs: number) => {
+    const original = new x509.X509Certificate(present.x509.toString())
+    const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-512' } as const
+    const caKey = createPrivateKey(pki.keys['ca'] ?? '').export({ format: 'der', type: 'pkcs8' })
+    const certificate = await x509.X509CertificateGenerator.create({
+      serialNumber,
+      subject: original.subjectName,
+      issuer: original.issuerName,
+      notBefore: original.notBefore,
+      notAfter: new Date(present.notAfterMs + endsAfterMs),
+      publicKey: original.publicKey,
+      signingAlgorithm: algorithm,
+      signingKey: await webcrypto.subtle.importKey('pkcs8', caKey, algorithm, false, ['sign']),
+    })
+    return certificate.toString('pem')
+  }
+
+  it('does not replace a later one', async () => {
+    for (const pem of [recordedCertificate('node-b').x509.toString(), await made('08', -DAY_MS)]) {
+      const { renewed: seen, reasons } = await offered(pem)
+      expect([seen, reasons.length]).toEqual([[], 1])
+    }
+  })
+
+  it('is told from a new one, and from one in place of a revoked one', async () => {
+    expect((await offered(await made('08', DAY_MS))).renewed).toHaveLength(1)
+    expect((await offered(await made('08', -DAY_MS), true)).renewed).toHaveLength(1)
+    expect((await offered(await made('06', DAY_MS), true)).renewed).toHaveLength(0)
   })
 })
 

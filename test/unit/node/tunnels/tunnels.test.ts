@@ -84,6 +84,7 @@ async function rig({ strategy }: { readonly strategy?: (clock: Clock) => TunnelS
         peers: () => PEERS,
         addressesOf: () => ADDRESSES,
         store: (prefix, addresses) => void stored.set(prefix, addresses),
+        forget() {},
       },
       log: silentLog,
       askAddresses() {},
