@@ -24,6 +24,9 @@ export interface NetworkSettings {
 /** Interface defaults for babeld: links that are slow cost more. */
 const BABEL_DEFAULT = 'max-rtt-penalty 5000 rtt-max 500 rtt-decay 125'
 
+/** Answers that are kept: some kilobytes each. */
+const MAX_ANSWERS = 500
+
 const SLOTS = ['h0', 'h1', 'h2'] as const
 
 /** What the configuration needs. */
@@ -45,6 +48,9 @@ export class NetworkConfiguration implements Disposable {
   readonly #components: ConfigurationComponents
   readonly #settings: NetworkSettings
   #crl: readonly number[]
+  /** By certificate, of one version. */
+  readonly #answers = new Map<string, Promise<Buffer>>()
+  #answersVersion: Buffer = NO_VERSION
   /** The last of the changes under way: each is signed and written before the next begins. */
   #changing: Promise<unknown> = Promise.resolve()
   #announce: (registryPrefix: Prefix) => void = () => {}
@@ -156,17 +162,34 @@ export class NetworkConfiguration implements Disposable {
     await this.#components.store.write((store) => store.setConfig(configName('h0'), newKey))
   }
 
-  /** The answer of `getNetworkConfig` to the holder of a certificate. */
-  async encode(certificatePem: string): Promise<Buffer> {
+  /** The answer of `getNetworkConfig` to the holder of a certificate: the same until something changes. */
+  encode(certificatePem: string): Promise<Buffer> {
+    const version = this.version
+    if (!this.#answersVersion.equals(version)) {
+      this.#answers.clear()
+      this.#answersVersion = version
+    }
+    const known = this.#answers.get(certificatePem)
+    if (known) return known
+    const answer = this.#encode(certificatePem, version)
+    const [oldest] = this.#answers.keys()
+    if (this.#answers.size >= MAX_ANSWERS && oldest !== undefined) this.#answers.delete(oldest)
+    this.#answers.set(certificatePem, answer)
+    answer.catch(() => this.#answers.delete(certificatePem))
+    return answer
+  }
+
+  async #encode(certificatePem: string, version: Buffer): Promise<Buffer> {
+    const published = this.#published(this.#crl)
+    const validUntil = this.#components.store.config('valid_until')
     const { sign, accept } = activeKeys(this.#slots())
     const [encryptedSign, encryptedAccept] = await this.#components.pool.encryptTo(
       certificatePem,
       [sign, accept].filter((key) => key !== undefined),
     )
-    const validUntil = this.#components.store.config('valid_until')
     return encodeNetworkConfig({
-      ...this.#published(this.#crl),
-      version: this.version,
+      ...published,
+      version,
       ...(encryptedSign ? { babel_hmac_sign: encryptedSign } : {}),
       ...(encryptedAccept ? { babel_hmac_accept: encryptedAccept } : {}),
       ...(typeof validUntil === 'number' ? { valid_until: validUntil } : {}),

@@ -3,11 +3,7 @@
  * X509Certificate does not tell, so this looks for them in the DER: only as much of ASN.1 as that needs.
  */
 
-/** An element of DER: its tag and its content. */
-interface Element {
-  readonly tag: number
-  readonly content: Uint8Array
-}
+import { elements } from './der.ts'
 
 const SEQUENCE = 0x30
 const BOOLEAN = 0x01
@@ -45,23 +41,4 @@ export function hasUnknownCriticalExtension(certificate: Uint8Array): boolean {
     const isCertificateExtension = oid.content.length === 3 && first === 0x55 && second === 0x1d
     return !(isCertificateExtension && last !== undefined && UNDERSTOOD.has(last))
   })
-}
-
-/** The elements one after another; stops where the bytes are no DER. */
-function elements(bytes: Uint8Array): Element[] {
-  const found: Element[] = []
-  let at = 0
-  while (at + 2 <= bytes.length) {
-    const tag = bytes[at] ?? 0
-    const short = bytes[at + 1] ?? 0
-    const lengthBytes = short < 0x80 ? 0 : short & 0x7f
-    if (lengthBytes > 4) break
-    let length = lengthBytes === 0 ? short : 0
-    for (let index = 0; index < lengthBytes; index++) length = length * 256 + (bytes[at + 2 + index] ?? 0)
-    const start = at + 2 + lengthBytes
-    if (start + length > bytes.length) break
-    found.push({ tag, content: bytes.subarray(start, start + length) })
-    at = start + length
-  }
-  return found
 }

@@ -13,6 +13,12 @@ import { Re6stError } from '../errors.ts'
 /** RSASSA-PKCS1-v1_5 with SHA-512. */
 export const sign = (key: KeyObject, data: Uint8Array): Buffer => nodeSign('sha512', data, key)
 
+/** The same, computed by a thread of Node's. */
+export const signInThreadPool = (key: KeyObject, data: Uint8Array): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    nodeSign('sha512', data, key, (error, signature) => (error ? reject(error) : resolve(signature)))
+  })
+
 /** Whether `signature` is RSASSA-PKCS1-v1_5 with SHA-512 over `data`. Never throws. */
 export function verifySignature(publicKey: KeyObject, data: Uint8Array, signature: Uint8Array): boolean {
   try {

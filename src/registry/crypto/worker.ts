@@ -1,11 +1,5 @@
 import 'reflect-metadata'
-import {
-  createPrivateKey,
-  createPublicKey,
-  sign as digestAndSign,
-  type KeyObject,
-  randomBytes,
-} from 'node:crypto'
+import { createPrivateKey, sign as digestAndSign, type KeyObject } from 'node:crypto'
 import { workerData } from 'node:worker_threads'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import {
@@ -28,8 +22,6 @@ import {
   readNodeCertificate,
   verifyIssued,
 } from '../../core/crypto/certificate.ts'
-import { encrypt, sign } from '../../core/crypto/rsa.ts'
-import { newSecret } from '../../core/crypto/secret.ts'
 import { COMMON_NAME, SERIAL_NUMBER } from '../../core/crypto/subject-attributes.ts'
 import { keptComponents, subjectProblem } from './subject.ts'
 
@@ -162,29 +154,3 @@ function derInteger(value: number): ArrayBuffer {
   const [first = 0] = bytes
   return Uint8Array.from(first < 0x80 ? bytes : [0, ...bytes]).buffer
 }
-
-/** `hello`: a new secret, encrypted to the certificate's key, and the CA's signature over that. */
-export function hello({ certificatePem }: { readonly certificatePem: string }): {
-  secret: Uint8Array
-  answer: Uint8Array
-} {
-  const random = randomBytes(20)
-  const secret = newSecret(random.readBigUInt64BE(12), random)
-  const encrypted = encrypt(createPublicKey(certificatePem), secret)
-  return { secret, answer: Buffer.concat([encrypted, sign(caKey, encrypted)]) }
-}
-
-/** Encrypts each text to the certificate's key; an empty one stays empty. */
-export function encryptTo({
-  certificatePem,
-  data,
-}: {
-  readonly certificatePem: string
-  readonly data: readonly Uint8Array[]
-}): Uint8Array[] {
-  const key = createPublicKey(certificatePem)
-  return data.map((one) => (one.length === 0 ? one : encrypt(key, one)))
-}
-
-/** Signs with the CA's key. */
-export const signData = ({ data }: { readonly data: Uint8Array }): Uint8Array => sign(caKey, data)
