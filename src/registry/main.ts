@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { isIPv6 } from 'node:net'
 import { ONE_COMMUNITY, parseCommunities } from '../core/allocation/community.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
 import type { RegistryOptions } from '../core/options/registry-options.ts'
@@ -83,7 +84,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
       reachable: ({ network }) => kernelReachableNodes(systemProcesses, network),
     },
   )
-  const served = `serving ${registry.network} on ${registry.addresses.map(({ address, port }) => `[${address}]:${port}`).join(', ')}`
+  const served = `serving ${registry.network} on ${registry.addresses.map(({ address, port }) => `${isIPv6(address) ? `[${address}]` : address}:${port}`).join(', ')}`
   manager.ready(() => served)
   for (const warning of warnings) process.stderr.write(`re6st-registry: WARNING: ${warning}\n`)
   process.stdout.write(`re6st-registry: ${served}; log: ${options.logFile}\n`)

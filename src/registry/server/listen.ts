@@ -23,7 +23,8 @@ export async function listen(server: Server, place: ListenPlace): Promise<number
       await once(server, 'listening')
     }
   } catch (error) {
-    const remedy = REMEDIES[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error)
+    const { code = '' } = error as NodeJS.ErrnoException
+    const remedy = (place.kind === 'socket' ? undefined : REMEDIES[code]) ?? messageOf(error)
     throw new Re6stError('SYSTEM', `cannot listen on ${where}: ${remedy}`, { cause: error })
   }
   const bound = server.address()
