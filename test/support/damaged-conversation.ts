@@ -9,6 +9,7 @@ export class DamagedConversation implements Disposable {
   /** The node's end of the last conversation. */
   #node: Socket | undefined
   #isMute = false
+  #count = 0
 
   /** Has every babeld that is started listen where nobody looks, and listens in its place. */
   between(processes: Processes): Processes {
@@ -24,6 +25,11 @@ export class DamagedConversation implements Disposable {
         return processes.start(command, args.with(at, `${path}.real`), options)
       },
     }
+  }
+
+  /** How many conversations were begun. */
+  get count(): number {
+    return this.#count
   }
 
   /** Hangs up. */
@@ -44,6 +50,7 @@ export class DamagedConversation implements Disposable {
   #listen(path: string, realPath: string): void {
     const server = createServer((node) => {
       this.#node = node
+      this.#count++
       this.#sockets.add(node)
       node.on('error', () => {})
       void this.#join(node, realPath)

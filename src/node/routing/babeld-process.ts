@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type BabeldPaths, babeldArguments } from '../../core/babel/configuration.ts'
 import { BabelTables, type TableChange } from '../../core/babel/tables.ts'
@@ -32,8 +32,19 @@ const START_TIMEOUT_MS = 20_000
 const HEARTBEAT_MS = 30_000
 /** Retracting its routes takes babeld half a second. */
 const STOP_GRACE_MS = 5_000
+/** How often a conversation is begun anew with a babeld that would run if it were let. */
+const MOST_TRIES = 4
 /** From the end of its socket to the news of its death. */
 const LAST_WORDS_MS = 200
+
+interface StartInit {
+  readonly configuration: string
+  readonly helloIntervalMs: number
+  /** Called before the first change. */
+  readonly onTables: (tables: BabelTables) => void
+  readonly onChange: (change: TableChange) => void
+  readonly signal: AbortSignal
+}
 
 /** One babeld, from its start to its end, with its tables. */
 export class BabeldProcess {
@@ -47,23 +58,18 @@ export class BabeldProcess {
   #control: ControlSocket | undefined
   #heartbeat: Disposable | undefined
   #failure: string | undefined
+  /** It has told its tables, and tells what changes. */
+  #isHeard = false
+  /** A conversation that broke off is being begun anew. */
+  #renewal: Promise<void> | undefined
+  readonly #signal: AbortSignal
   #lastLine: string | undefined
 
   /**
    * Starts babeld with the content of its configuration file and reads its tables.
    * @throws Re6stError `DAEMON` when it does not start, `FILE` when there is no space for its configuration; the signal's reason when that is aborted
    */
-  static async start(
-    context: BabeldContext,
-    init: {
-      readonly configuration: string
-      readonly helloIntervalMs: number
-      /** Called before the first change. */
-      readonly onTables: (tables: BabelTables) => void
-      readonly onChange: (change: TableChange) => void
-      readonly signal: AbortSignal
-    },
-  ): Promise<BabeldProcess> {
+  static async start(context: BabeldContext, init: StartInit): Promise<BabeldProcess> {
     const paths = pathsOf(context)
     // The file has a key in it: never with the mode of an older one.
     await Promise.all([rm(paths.socket, { force: true }), rm(paths.configuration, { force: true })])
@@ -76,7 +82,7 @@ export class BabeldProcess {
     })
     if (init.signal.aborted) await rm(paths.configuration, { force: true })
     init.signal.throwIfAborted()
-    const babeld = new BabeldProcess(context, paths, init.helloIntervalMs, init.onChange)
+    const babeld = new BabeldProcess(context, paths, init)
     init.onTables(babeld.tables)
     try {
       await babeld.#converse(init.signal)
@@ -91,12 +97,12 @@ export class BabeldProcess {
   private constructor(
     context: BabeldContext,
     paths: BabeldPaths,
-    helloIntervalMs: number,
-    onChange: (change: TableChange) => void,
+    { helloIntervalMs, onChange, signal }: StartInit,
   ) {
     this.#context = context
     this.#paths = paths
     this.#onChange = onChange
+    this.#signal = signal
     this.#running = context.processes.start(
       'babeld',
       babeldArguments(paths, helloIntervalMs, context.extraArguments),
@@ -113,6 +119,14 @@ export class BabeldProcess {
 
   /** Sends a command. Refused when babeld says no or is gone. */
   async command(text: string): Promise<Result<string>> {
+    const answer = await this.#send(text)
+    if (answer.ok || !this.#renewal) return answer
+    // Lost with the conversation, not refused: each command may be said twice.
+    await this.#renewal
+    return this.#send(text)
+  }
+
+  async #send(text: string): Promise<Result<string>> {
     return this.#control?.command(text) ?? { ok: false, reason: 'babeld is not connected' }
   }
 
@@ -141,25 +155,53 @@ export class BabeldProcess {
         const change = this.tables.apply(line)
         if (change) this.#onChange(change)
       },
-      onEnd: (reason) => inBackground(this.#context.log, 'ending babeld', this.#onHangUp(reason)),
+      onEnd: (reason) => this.#onHangUp(reason),
     })
     if (control.ok) this.#control = control.value
+    const endRetelling = this.tables.beginRetelling()
     const monitor = control.ok ? await control.value.command('monitor') : control
     signal.throwIfAborted()
     if (ended.signal.aborted) throw new Re6stError('DAEMON', await this.ended)
     if (!monitor.ok) throw new Re6stError('DAEMON', `babeld does not start: ${monitor.reason}`)
+    for (const change of endRetelling()) this.#onChange(change)
+    this.#isHeard = true
     this.#heartbeat = this.#context.clock.every(HEARTBEAT_MS, () =>
       inBackground(this.#context.log, 'asking babeld', this.command('')),
     )
   }
 
-  /** Without a conversation there are no tables: babeld is ended, and its owner starts another. */
-  async #onHangUp(reason: string): Promise<void> {
+  /** A conversation that was begun is over. One that could not be begun is for whoever began it. */
+  #onHangUp(reason: string): void {
+    if (!this.#isHeard) return
+    this.#isHeard = false
+    this.#heartbeat?.[Symbol.dispose]()
+    this.#renewal = this.#renew(reason).finally(() => {
+      this.#renewal = undefined
+    })
+    inBackground(this.#context.log, 'speaking with babeld', this.#renewal)
+  }
+
+  /**
+   * Begins the conversation anew. babeld ends it when its reader is too slow, as on a loaded machine, and goes on
+   * routing: another babeld would cost all routes. One that does not answer either is ended, and its owner starts another.
+   */
+  async #renew(reason: string): Promise<void> {
+    const { clock, log } = this.#context
     // One that dies hangs up too, a moment before we learn how it ended: that is the better reason.
-    await Promise.race([this.ended, this.#context.clock.sleep(LAST_WORDS_MS)])
-    if (this.#failure !== undefined) return
-    this.#failure = reason
-    await this.#running.stop(STOP_GRACE_MS)
+    await Promise.race([this.ended, clock.sleep(LAST_WORDS_MS)])
+    for (let tries = 0; this.#failure === undefined; tries++) {
+      if (tries > 0 && !(tries < MOST_TRIES && (await isStarved(this.#running.pid)))) {
+        this.#failure = reason
+        await this.#running.stop(STOP_GRACE_MS)
+        return
+      }
+      log.warn({ reason }, 'the conversation with babeld is begun anew')
+      try {
+        return await this.#converse(this.#signal)
+      } catch (error) {
+        log.debug({ err: error }, 'babeld does not converse')
+      }
+    }
   }
 
   #onOutput(line: string): void {
@@ -174,6 +216,12 @@ export class BabeldProcess {
       this.#context.log.debug({ err: error }, 'cannot write the log of babeld')
     }
   }
+}
+
+/** Whether a process waits for a processor: it does not hang, the machine has no time for it (proc(5), stat). */
+async function isStarved(pid: number | undefined): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  return /^.*\) R /s.test(stat)
 }
 
 const pathsOf = ({ runDirectory, stateDirectory }: BabeldContext): BabeldPaths => ({

@@ -40,3 +40,14 @@ it('what babeld repeats is no change', () => {
 it('what babeld changed before it told of it is added', () => {
   expect(apply(new BabelTables(), `change ${NEIGHBOUR}`)).toBe('added')
 })
+
+it('what babeld does not tell again, when it tells all to somebody who has missed some, is flushed', () => {
+  const tables = new BabelTables()
+  apply(tables, `add ${NEIGHBOUR}`)
+  apply(tables, `add ${ROUTE}`)
+  const endRetelling = tables.beginRetelling()
+  expect(apply(tables, `add ${NEIGHBOUR}`)).toBeUndefined()
+  expect(endRetelling()).toMatchObject([{ kind: 'route', change: 'flushed', entry: { via: 'fe80::1' } }])
+  expect(tables.routes).toEqual([])
+  expect(tables.neighbours).toHaveLength(1)
+})
