@@ -31,8 +31,8 @@ export function judgeFilters({ judgements, reversePaths }: Verdict): Finding[] {
     ...codes.map((code): Finding => {
       const those = missing.filter((judgement) => codeOf(judgement) === code)
       const texts = those.map(
-        ({ permission: { hook, purposes }, details }) =>
-          `${hook}: ${purposes[0]?.title ?? ''} (${details[0] ?? ''})`,
+        ({ permission: { hook, purposes }, details, topics }) =>
+          `${hook}: ${(purposes.find(({ topic }) => topics.includes(topic)) ?? purposes[0])?.title ?? ''} (${details[0] ?? ''})`,
       )
       return { code, what: `the rules of this machine do not let pass: ${texts.join('; ')}`, remedy: REMEDY }
     }),
@@ -40,7 +40,7 @@ export function judgeFilters({ judgements, reversePaths }: Verdict): Finding[] {
   ]
 }
 
-function codeOf({ permission: { purposes } }: Judgement): FindingCode {
-  const topics = purposes.flatMap(({ topic }) => topic ?? [])
-  return topics[0] === undefined ? 'firewall-closed' : CODE_OF_TOPIC[topics[0]]
+function codeOf({ topics }: Judgement): FindingCode {
+  const topic = topics.find((one) => one !== undefined)
+  return topic === undefined ? 'firewall-closed' : CODE_OF_TOPIC[topic]
 }

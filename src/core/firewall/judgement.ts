@@ -1,4 +1,4 @@
-import type { Packet, Permission } from './permission.ts'
+import type { Packet, Permission, PurposeTopic } from './permission.ts'
 import { PEER, STRANGER } from './permission.ts'
 import type { MachineAddresses, Probe } from './probe.ts'
 import { probesOf } from './probe.ts'
@@ -23,6 +23,8 @@ export interface Judgement {
   readonly state: 'present' | 'missing' | 'unknown' | 'unused'
   /** What stands against it, or what could not be tried; each says for which packet, and which rule. */
   readonly details: readonly string[]
+  /** What packets that were dropped have to do with; undefined: with nothing that has a name. */
+  readonly topics: readonly (PurposeTopic | undefined)[]
 }
 
 /** Packets of nodes are dropped when they do not come by the way on which ours go there. */
@@ -102,6 +104,7 @@ function judgementOf(
   const hasPassed = (packet: Packet) =>
     fates.some(({ probe, fate }) => probe.packet === packet && !probe.isDetour && fate.kind === 'passed')
   const dropped: string[] = []
+  const topics = new Set<PurposeTopic | undefined>()
   const unclear: string[] = []
   let passed = 0
   for (const { probe, fate } of fates) {
@@ -110,7 +113,10 @@ function judgementOf(
     else if (fate.kind === 'unclear') unclear.push(`${text}: ${fate.why}`)
     else if (LOOKS_BACK.test(fate.by) || (probe.isDetour && hasPassed(probe.packet)))
       reversePaths.set(fate.by, { iface: probe.iface, by: fate.by })
-    else dropped.push(`${text}: dropped by ${fate.by}`)
+    else {
+      dropped.push(`${text}: dropped by ${fate.by}`)
+      topics.add(probe.packet.topic)
+    }
   }
   if (permission.packets.some(({ state }) => state !== undefined)) {
     const fate = conversationFate(permission, answers)
@@ -122,6 +128,7 @@ function judgementOf(
     permission,
     state: name,
     details: [...new Set(details)].slice(0, MAX_DETAILS),
+    topics: [...topics],
   })
   if (dropped.length > 0) return state('missing', [...dropped, ...unclear])
   if (permission.packets.length === 0) return state('unused', [])

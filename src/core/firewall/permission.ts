@@ -34,6 +34,8 @@ export interface Packet {
   readonly sport?: number
   readonly dport?: number
   readonly icmpType?: number
+  /** Of the purpose that it has, where a permission has several. */
+  readonly topic?: PurposeTopic
 }
 
 /** What a rule matches. A `*` at the end of an interface's name stands for any ending. */
@@ -95,6 +97,7 @@ export const needOf = (
     protocol: match.protocol ?? 'tcp',
     ...(match.dport === undefined ? {} : { dport: match.dport }),
     ...packet,
+    ...(topic === undefined ? {} : { topic }),
     hook,
   })),
 })
