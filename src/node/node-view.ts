@@ -1,4 +1,4 @@
-import { isOriginatedByNextHop, isUsable } from '../core/babel/metric.ts'
+import { isUsable } from '../core/babel/metric.ts'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
 import type { MulticastReply, RouteReply, StatusReply, TunnelReply } from '../core/control/replies.ts'
@@ -15,7 +15,7 @@ import type { ControlAnswers } from './control/control-server.ts'
 import type { Identity } from './identity.ts'
 import type { NeighbourProbe } from './neighbour-probe.ts'
 import type { RoutedNodes } from './network-view.ts'
-import type { Neighbour, Route, Router } from './routing/router.ts'
+import type { Neighbour, Router } from './routing/router.ts'
 import type { TunnelInfo } from './tunnels/tunnel-info.ts'
 import type { Tunnels } from './tunnels/tunnels.ts'
 
@@ -128,8 +128,8 @@ function cutOffOf(tunnels: NodeViewSources['tunnels'], nowMs: number): StatusRep
 const ipv4RangeOf = ({ ipv4 }: Pick<NetworkConfig, 'ipv4'>): string | null =>
   ipv4 && ipv4RangeLength(ipv4.range, ipv4.subnetBits).ok ? ipv4.range : null
 
-function tunnelOf(tunnel: TunnelInfo, { identity, router }: NodeViewSources): TunnelReply {
-  const neighbour = neighbourOf(tunnel, identity().authority.network, router)
+function tunnelOf(tunnel: TunnelInfo, sources: NodeViewSources): TunnelReply {
+  const neighbour = neighbourOf(tunnel, sources)
   return {
     direction: tunnel.direction,
     state: tunnel.state,
@@ -146,43 +146,24 @@ function tunnelOf(tunnel: TunnelInfo, { identity, router }: NodeViewSources): Tu
   }
 }
 
-/** A server has many neighbours on one interface: the one that announces the peer's own subnet is it. */
+/** The neighbour behind a tunnel: a server has many on one interface. */
 function neighbourOf(
   { iface, prefix, state }: TunnelInfo,
-  network: Identity['authority']['network'],
-  { neighbours, routes }: Pick<Router, 'neighbours' | 'routes'>,
+  { router, nodes }: Pick<NodeViewSources, 'router' | 'nodes'>,
 ): Neighbour | undefined {
   if (state !== 'up' || prefix === undefined) return undefined
-  const subnet = subnetCidr(network, prefix)
-  const own = routes.find(
-    (route) => route.iface === iface && isOriginatedByNextHop(route) && route.prefix === subnet,
-  )
-  return own && neighbours.find((one) => one.iface === iface && one.address === own.via)
+  return router.neighbours.find((one) => one.iface === iface && nodes.nodeAt(one) === prefix)
 }
 
-function routesOf({ identity, router }: NodeViewSources): RouteReply[] {
+function routesOf({ identity, router, nodes }: NodeViewSources): RouteReply[] {
   const { network } = identity().authority
-  const nodeOf = (route: Route) => {
-    const prefix = prefixOfCidr(network, route.prefix)
-    return prefix.ok && prefix.value !== '' ? subnetNameOf(prefix.value) : undefined
-  }
-  const hopNames = new Map(
-    router.routes
-      .filter((route) => isOriginatedByNextHop(route) && isUsable(route.metric))
-      .flatMap((route) => {
-        // A neighbour also announces its IPv4 addresses, or a way to the Internet: they do not tell who it is.
-        const node = nodeOf(route)
-        return node === undefined ? [] : [[`${route.via}%${route.iface}`, node] as const]
-      }),
-  )
   return router.routes
-    .flatMap((route) => {
-      const node = nodeOf(route)
-      if (node === undefined || !isUsable(route.metric)) return []
-      const { prefix, via, iface, metric, installed } = route
-      return [
-        { prefix, node, via, iface, nextHop: hopNames.get(`${via}%${iface}`) ?? null, metric, installed },
-      ]
+    .flatMap(({ prefix, via, iface, metric, installed }) => {
+      const node = prefixOfCidr(network, prefix)
+      if (!node.ok || node.value === '' || !isUsable(metric)) return []
+      const hop = nodes.nodeAt({ iface, address: via })
+      const nextHop = hop === undefined ? null : subnetNameOf(hop)
+      return [{ prefix, node: subnetNameOf(node.value), via, iface, nextHop, metric, installed }]
     })
     .sort(
       (one, other) =>
