@@ -153,14 +153,15 @@ ${table(
 
 function registryReport(registry: readonly RateResult[]): string {
   return `${table(
-    ['call', 'certificates', 'clients', 'a second', 'p50', 'p99'],
-    registry.map(({ what, certificates, clients, perSecond, p50Ms, p99Ms }) => [
+    ['call', 'certificates', 'clients', 'a second', 'p50', 'p99', "client's CPU a call"],
+    registry.map(({ what, certificates, clients, perSecond, p50Ms, p99Ms, clientCpuMs }) => [
       what,
       String(certificates),
       String(clients),
       `${perSecond.toFixed(0)}${clients === 1 ? other(OTHER.calls, `${what} ${certificates}`) : ''}`,
       `${p50Ms.toFixed(1)} ms`,
       `${p99Ms.toFixed(1)} ms`,
+      clientCpuMs === undefined ? '-' : `${clientCpuMs.toFixed(2)} ms`,
     ]),
   )}
 
