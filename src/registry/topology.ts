@@ -22,8 +22,11 @@ export async function walkTopology(ask: Ask, start: Prefix): Promise<Record<stri
     for (const { prefix, answer } of answers) {
       if (!answer) continue
       answered.push(subnetNameOf(prefix))
-      const [count = '', ...names] = answer.toString('latin1').split(' ')
-      clientsOf[subnetNameOf(prefix)] = names.slice(0, Number(count))
+      const [count = '', ...words] = answer.toString('latin1').split(' ')
+      // Any node may answer anything: it must not end up in somebody's page.
+      const isName = (word: string) => prefixOfSubnetName(word).ok
+      const names = words.filter(isName)
+      clientsOf[subnetNameOf(prefix)] = words.slice(0, Number(count)).filter(isName)
       for (const name of names) {
         const next = prefixOfSubnetName(name)
         if (!next.ok || seen.has(next.value)) continue
