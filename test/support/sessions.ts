@@ -1,4 +1,4 @@
-import { createPrivateKey } from 'node:crypto'
+import { createPrivateKey, type KeyObject } from 'node:crypto'
 import {
   type Authority,
   type NodeCertificate,
@@ -51,18 +51,22 @@ export class SessionNode {
   answer: (message: IncomingMessage) => Uint8Array = () => new Uint8Array()
   /** How far its wall clock is from the other one. */
   wallOffsetMs = 0
+  readonly privateKey: KeyObject
+  /** Processor time of what it computed, as the test has it: each look at the stopwatch is half of a computation. */
+  computedMs = 0
 
-  constructor(name: string, nowMs: number, seed = 1, wallOffsetMs = 0) {
+  constructor(name: string, nowMs: number, seed = 1, wallOffsetMs = 0, computationMs = 0) {
     this.wallOffsetMs = wallOffsetMs
     const [key = '', certificate = ''] = NODES[name] ?? []
     this.random = (length) => Buffer.alloc(length, seed)
     this.certificate = recordedCertificate(certificate)
+    this.privateKey = createPrivateKey(pki.keys[key] ?? '')
     this.address = nodeAddress(recordedAuthority.network, this.certificate.prefix)
     this.sessions = new Sessions(
       {
         authority: recordedAuthority,
         certificate: this.certificate,
-        privateKey: createPrivateKey(pki.keys[key] ?? ''),
+        privateKey: this.privateKey,
       },
       {
         send: (datagram, to) => this.sent.push({ datagram: Buffer.from(datagram), to }),
@@ -80,6 +84,10 @@ export class SessionNode {
       (length) => this.random(length),
       nowMs,
       (sameMs) => sameMs + this.wallOffsetMs,
+      () => {
+        this.computedMs += computationMs / 2
+        return this.computedMs
+      },
     )
   }
 }

@@ -7,21 +7,21 @@ import {
 } from '../crypto/certificate.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import { TokenBucket } from '../token-bucket.ts'
+import { WorkLimit, type WorkRates } from './work-limit.ts'
 
 /*
  * Anyone inside the network can send us certificates, and each costs a signature to verify (about 0.2 ms). So:
- * the certificate that a peer had before costs nothing; strangers share a bucket, and each of them has a small one of
- * their own, so that one who floods us does not lock out the others; and whoever speaks from the subnet of a peer that
- * we know, or have spoken to, has the bucket of that peer, which a flood of strangers does not empty.
+ * the certificate that a peer had before costs nothing; strangers share a limit, and each of them has a small one of
+ * their own, so that one who floods us does not lock out the others; whoever speaks from the subnet of a peer that we
+ * know, or have spoken to, has the limit of all such peers, and when that is used up (source addresses can be forged)
+ * each peer has a little of its own.
  */
 
-/** Verifications a second for strangers, in all: 2 % of a core. */
-const STRANGERS_PER_SECOND = 100
+/** For strangers in all, for peers in all, and for what each peer has of its own, in all. */
+const ALL: WorkRates = { perSecond: 100, msPerSecond: 20 }
 /** For each stranger (by /64 of its address). */
 const STRANGER_PER_SECOND = 1
 const STRANGER_BURST = 5
-/** For all peers whose certificate is new or has changed. */
-const PEERS_PER_SECOND = 100
 /** How many strangers have a bucket of their own. */
 const MAX_STRANGERS = 2_000
 /** How often, at most, those that were calm for a while are looked for when there are too many. */
@@ -31,7 +31,7 @@ const FORGET_MS = 1_000
 export interface CheckedPeer {
   /** The one that was verified last. */
   readonly certificate: NodeCertificate | undefined
-  /** Limits what others cost us in its name. */
+  /** What it has for itself when there is nothing left for all peers. */
   readonly verifications: TokenBucket
 }
 
@@ -47,13 +47,18 @@ export interface CheckTime {
 export class CertificateCheck {
   readonly #authority: Authority
   #revoked: ReadonlySet<bigint> = new Set()
-  readonly #strangers = new TokenBucket(STRANGERS_PER_SECOND, STRANGERS_PER_SECOND)
-  readonly #peers = new TokenBucket(PEERS_PER_SECOND, PEERS_PER_SECOND)
+  readonly #strangers: WorkLimit
+  readonly #peers: WorkLimit
+  readonly #reserve: WorkLimit
   readonly #bySource = new Map<string, TokenBucket>()
   #forgottenMs = Number.NEGATIVE_INFINITY
 
-  constructor(authority: Authority) {
+  /** @param stopwatchMs processor time that was used so far */
+  constructor(authority: Authority, stopwatchMs: () => number) {
     this.#authority = authority
+    this.#strangers = new WorkLimit(ALL, stopwatchMs)
+    this.#peers = new WorkLimit(ALL, stopwatchMs)
+    this.#reserve = new WorkLimit(ALL, stopwatchMs)
   }
 
   setRevoked(serials: ReadonlySet<bigint>): void {
@@ -79,8 +84,18 @@ export class CertificateCheck {
     const before = peer?.certificate
     if (before?.der.equals(der)) return this.#checkAgain(before, time.wallMs)
     if (der.length > MAX_CERTIFICATE_LENGTH) return refuse('too long for a certificate')
-    if (!this.#mayVerify(sourceBits, peer, time.monotonicMs))
-      return refuse('too many certificates to verify at the moment')
+    const limit = this.#limitFor(sourceBits, peer, time.monotonicMs)
+    return limit
+      ? limit.spend(() => this.#verify(der, sourceBits, before, time))
+      : refuse('too many certificates to verify at the moment')
+  }
+
+  #verify(
+    der: Uint8Array,
+    sourceBits: string,
+    before: NodeCertificate | undefined,
+    time: CheckTime,
+  ): Result<NodeCertificate> {
     const read = readNodeCertificate(der)
     if (!read.ok) return read
     const certificate = read.value
@@ -88,6 +103,9 @@ export class CertificateCheck {
     if (certificate.der.length !== der.length) return refuse('bytes behind the certificate')
     if (!sourceBits.startsWith(certificate.prefix)) return refuse('the certificate of another subnet')
     if (this.isRevoked(certificate)) return refuse('the certificate is revoked')
+    // Serials are never used twice, and grow: an old one is public, and may be in the hands of somebody else.
+    if (before && certificate.serial < before.serial && this.#checkAgain(before, time.wallMs).ok)
+      return refuse('an older certificate than the one that the peer has')
     const verified = verifyCertificate(this.#authority, certificate, { dates: 'strict', nowMs: time.wallMs })
     return verified.ok ? ok(certificate) : verified
   }
@@ -99,8 +117,12 @@ export class CertificateCheck {
     return ok(certificate)
   }
 
-  #mayVerify(sourceBits: string, peer: CheckedPeer | undefined, nowMs: number): boolean {
-    if (peer) return peer.verifications.take(nowMs) && this.#peers.take(nowMs)
+  /** To what it is charged; undefined: not now. */
+  #limitFor(sourceBits: string, peer: CheckedPeer | undefined, nowMs: number): WorkLimit | undefined {
+    if (peer) {
+      if (this.#peers.take(nowMs)) return this.#peers
+      return peer.verifications.take(nowMs) && this.#reserve.take(nowMs) ? this.#reserve : undefined
+    }
     const subnet = sourceBits.slice(0, Math.max(16, 64 - this.#authority.network.length))
     let own = this.#bySource.get(subnet)
     if (!own) {
@@ -109,7 +131,7 @@ export class CertificateCheck {
       own = new TokenBucket(STRANGER_PER_SECOND, STRANGER_BURST)
       if (this.#bySource.size < MAX_STRANGERS) this.#bySource.set(subnet, own)
     }
-    return own.take(nowMs) && this.#strangers.take(nowMs)
+    return own.take(nowMs) && this.#strangers.take(nowMs) ? this.#strangers : undefined
   }
 
   #forgetCalm(nowMs: number): void {

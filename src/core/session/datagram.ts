@@ -51,6 +51,8 @@ const LONGEST_DATAGRAM = 16 << 10
 
 const SEQUENCE_LENGTH = 4
 const SHA1_LENGTH = 20
+/** What is at the end of a message. */
+export const HMAC_LENGTH = SHA1_LENGTH
 
 /** Reads a datagram. */
 export function decodeDatagram(datagram: Uint8Array): Result<Datagram> {

@@ -12,6 +12,10 @@ export interface Session {
   unansweredMs: number | undefined
   /** What we said of our own accord, the oldest first, until an answer comes: a datagram may be lost. */
   unacknowledged: readonly Said[]
+  /** HMACs of what we sent, by sequence number, that the peer could not have used up yet: our own words may come back. */
+  readonly sentHmacs: Map<number, Buffer>
+  /** Up to this number they are forgotten: nothing with such a one counts. */
+  forgotten: number
 }
 
 /** What was said, how many times, and when it is to be said again. */
@@ -21,14 +25,21 @@ export interface Said {
   readonly retryMs: number
 }
 
+/** A secret that we made and the peer has not used yet, and the hello that brought it. */
+export interface Offer {
+  readonly session: Session
+  readonly hello: Buffer
+  readonly atMs: number
+}
+
 /** What is known of a peer, and what it may still cost us. */
 export interface Peer {
   readonly prefix: Prefix
   certificate: NodeCertificate | undefined
   protocol: number
   session: Session | undefined
-  /** A secret that we made and the peer has not used yet. */
-  offered: Session | undefined
+  /** The last one last. Several: whoever repeats what the peer has said cannot undo the one that it is about to use. */
+  offers: readonly Offer[]
   /** The greatest secret that was used with this peer, by either side. */
   greatestSecret: Buffer
   /** The last secret that it made was not greater: it is our turn to make one. */
@@ -38,8 +49,10 @@ export interface Peer {
   answeredHello0Ms: number | undefined
   /** When we last thought that it may have another session than we, or began one with it. */
   suspectedMs: number | undefined
-  /** Limits signatures that the peer's hellos cost us, and those of the certificates that come from its subnet. */
+  /** What it has for itself when others use up what there is for all: signatures, and verifications of certificates. */
   readonly signatures: TokenBucket
+  /** Limits the hellos that we send it. */
+  readonly hellos: TokenBucket
   readonly verifications: TokenBucket
   /** Limits what one that has a session can make us do. */
   readonly messages: TokenBucket
@@ -68,28 +81,49 @@ export const newPeer = (prefix: Prefix, firstSecret: Buffer): Peer => ({
   certificate: undefined,
   protocol: 0,
   session: undefined,
-  offered: undefined,
+  offers: [],
   greatestSecret: firstSecret,
   makesOldSecrets: false,
   hello0Ms: undefined,
   answeredHello0Ms: undefined,
   suspectedMs: undefined,
   signatures: new TokenBucket(SIGNATURES_PER_SECOND, SIGNATURES_BURST),
+  hellos: new TokenBucket(SIGNATURES_PER_SECOND, SIGNATURES_BURST),
   verifications: new TokenBucket(VERIFICATIONS_PER_SECOND, VERIFICATIONS_BURST),
   messages: new TokenBucket(MESSAGES_PER_SECOND, MESSAGES_BURST),
   waiting: [],
 })
 
-/** One of which no message was sent. */
-export const newSession = (secret: Buffer): Session => ({
+/**
+ * One of which no message was sent. Both directions have the same key: whoever made the secret uses the odd numbers, so
+ * that two of ours never say the same.
+ */
+export const newSession = (secret: Buffer, { isOurs }: { readonly isOurs: boolean }): Session => ({
   secret,
-  sent: LAST_HELLO,
+  sent: isOurs ? LAST_HELLO - 1 : LAST_HELLO,
   received: LAST_HELLO,
   unansweredMs: undefined,
   unacknowledged: [],
+  sentHmacs: new Map(),
+  forgotten: LAST_HELLO,
 })
+
+/** Each direction has its own numbers: odd or even ones. */
+export const SEQUENCE_STEP = 2
 
 /** Whether what is sent in it is likely to arrive. */
 export const isAlive = (session: Session, nowMs: number): boolean =>
-  session.sent < LAST_SEQUENCE &&
+  session.sent <= LAST_SEQUENCE - SEQUENCE_STEP &&
   (session.unansweredMs === undefined || nowMs - session.unansweredMs < SESSION_DOUBT_MS)
+
+/** More than anybody says in a row without an answer. */
+const MAX_SENT_HMACS = 500
+
+/** Remembers the message that was sent last. */
+export function rememberSent(session: Session, hmac: Buffer): void {
+  session.sentHmacs.set(session.sent, hmac)
+  const [oldest] = session.sentHmacs.keys()
+  if (session.sentHmacs.size <= MAX_SENT_HMACS || oldest === undefined) return
+  session.sentHmacs.delete(oldest)
+  session.forgotten = oldest
+}

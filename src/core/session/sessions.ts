@@ -3,7 +3,6 @@ import { PROTOCOL } from '../config/protocol-number.ts'
 import type { Authority, NodeCertificate } from '../crypto/certificate.ts'
 import { type Decryptor, encrypt, makeDecryptor, sign, verifySignature } from '../crypto/rsa.ts'
 import { newSecret, SECRET_LENGTH } from '../crypto/secret.ts'
-import { TokenBucket } from '../token-bucket.ts'
 import { ADDRESS_BITS } from '../values/bits.ts'
 import { firstAddress, type Prefix } from '../values/prefix.ts'
 import { CertificateCheck } from './certificate-check.ts'
@@ -14,11 +13,22 @@ import {
   encodeHello,
   encodeHello0,
   encodeMessage,
+  HMAC_LENGTH,
   isMessageAuthentic,
   LAST_SEQUENCE,
 } from './datagram.ts'
-import { isAlive, newSession, type Peer, type Said, SESSION_DOUBT_MS, type Session } from './peer.ts'
+import {
+  isAlive,
+  newSession,
+  type Peer,
+  rememberSent,
+  type Said,
+  SEQUENCE_STEP,
+  SESSION_DOUBT_MS,
+  type Session,
+} from './peer.ts'
 import { PeerTable } from './peer-table.ts'
+import { WorkLimit, type WorkRates } from './work-limit.ts'
 
 /*
  * Sessions between nodes (protocol, section 6), as a machine without input or output. For each peer:
@@ -36,8 +46,9 @@ import { PeerTable } from './peer-table.ts'
  * Intervals are of a clock that nobody sets; the wall clock counts for certificates and for the secrets that we make,
  * which are greater than any that was used with the peer, however wrong its clock was, or ours.
  *
- * An offered secret does not replace the session in use until the peer has shown that it has it: one who replays the
- * peer's hello0 cannot end the session.
+ * An offered secret does not replace the session in use until the peer has shown that it has it, and several are kept:
+ * one who replays the peer's hello0 can neither end the session nor undo a handshake. What cannot be proved is not
+ * charged to the peer in whose name it is said.
  *
  * Errors: whatever comes from outside is at most ignored, with a reason; no input leaves the machine unusable.
  */
@@ -96,8 +107,13 @@ const MESSAGE_ATTEMPTS = 5
 const HANDSHAKE_TIMEOUT_MS = 10_000
 /** How many messages wait for one session. */
 const MAX_WAITING = 8
-/** All peers together: 5 % of a core. */
-const ALL_SIGNATURES_PER_SECOND = 100
+/** All peers together: 5 % of a core; and as much for what each of them has of its own. */
+const ALL_SIGNATURES: WorkRates = { perSecond: 100, msPerSecond: 50 }
+/** Whoever asks again so soon, or another in its name, gets the same answer again. */
+const SAME_OFFER_MS = 1_500
+/** Offers that the peer may still use, and for how long. */
+const MAX_OFFERS = 8
+const OFFER_MS = 60_000
 /** Secrets begin with a time in microseconds: this much is far beyond any clock that is about right (year 2112). */
 const MAX_SECRET_TIME = 1n << 52n
 
@@ -110,23 +126,32 @@ export class Sessions {
   readonly #handlers: SessionHandlers
   readonly #random: RandomBytes
   readonly #peers: PeerTable
-  readonly #signatures = new TokenBucket(ALL_SIGNATURES_PER_SECOND, ALL_SIGNATURES_PER_SECOND)
+  readonly #signatures: WorkLimit
+  readonly #reserve: WorkLimit
   readonly #wallMs: WallClock
+  readonly #stopwatchMs: () => number
 
-  /** @param nowMs as in all methods: of a clock that never jumps */
+  /**
+   * @param nowMs as in all methods: of a clock that never jumps
+   * @param stopwatchMs processor time that was used so far
+   */
   constructor(
     identity: SessionIdentity,
     handlers: SessionHandlers,
     random: RandomBytes,
     nowMs: number,
     wallMs: WallClock = (sameMs) => sameMs,
+    stopwatchMs: () => number = () => 0,
   ) {
     this.#identity = identity
     this.#handlers = handlers
     this.#random = random
     this.#wallMs = wallMs
+    this.#stopwatchMs = stopwatchMs
+    this.#signatures = new WorkLimit(ALL_SIGNATURES, stopwatchMs)
+    this.#reserve = new WorkLimit(ALL_SIGNATURES, stopwatchMs)
     this.#decrypt = makeDecryptor(identity.privateKey)
-    this.#check = new CertificateCheck(identity.authority)
+    this.#check = new CertificateCheck(identity.authority, stopwatchMs)
     // Secrets from before we started may be replayed: they are too small.
     const firstSecret = newSecret(BigInt(Math.floor(wallMs(nowMs))) * 1000n, new Uint8Array(SECRET_LENGTH))
     this.#peers = new PeerTable(identity.authority.network, firstSecret)
@@ -137,7 +162,7 @@ export class Sessions {
     this.#identity = identity
     this.#peers.setNetwork(identity.authority.network)
     this.#decrypt = makeDecryptor(identity.privateKey)
-    this.#check = new CertificateCheck(identity.authority)
+    this.#check = new CertificateCheck(identity.authority, this.#stopwatchMs)
     this.#check.setRevoked(this.#revoked)
   }
 
@@ -187,10 +212,10 @@ export class Sessions {
     if (peer) peer.answeredHello0Ms = undefined
   }
 
-  /** Takes a datagram. */
-  receive(datagram: Uint8Array, source: Destination, nowMs: number): void {
-    const reason = this.#receive(datagram, source, nowMs)
-    if (reason !== undefined) this.#handlers.ignored(reason, source.address)
+  /** Takes a datagram. Nodes speak from their own port: whoever speaks from another gets no answer there. */
+  receive(datagram: Uint8Array, { address }: Destination, nowMs: number): void {
+    const reason = this.#receive(datagram, { address }, nowMs)
+    if (reason !== undefined) this.#handlers.ignored(reason, address)
   }
 
   /** @returns why the datagram is ignored */
@@ -241,13 +266,15 @@ export class Sessions {
       }
       if (certificate.value.prefix === this.#identity.certificate.prefix) return 'our own certificate'
       const peer = this.#peers.getOrAdd(certificate.value.prefix)
-      if (peer.certificate && !peer.certificate.fingerprintSha1.equals(certificate.value.fingerprintSha1)) {
+      // One that was renewed has the same key: whoever has the session still is the peer.
+      if (peer.certificate && !peer.certificate.publicKey.equals(certificate.value.publicKey)) {
         this.#takeBack(peer, nowMs)
         peer.session = undefined
-        peer.offered = undefined
+        peer.offers = []
       }
       peer.certificate = certificate.value
-      if (protocol !== undefined) peer.protocol = protocol
+      // Nobody has signed it: with a session, the peer has said it already.
+      if (protocol !== undefined && !peer.session) peer.protocol = protocol
       const knowsOurs =
         fingerprint !== undefined && this.#identity.certificate.fingerprintSha1.equals(fingerprint)
       return knowsOurs
@@ -279,19 +306,32 @@ export class Sessions {
     source: Destination,
     nowMs: number,
   ): string | undefined {
-    if (!this.#maySign(peer, nowMs)) return 'too many hellos at the moment'
+    // The peer pays for this even if another speaks in its name: the answer goes to the peer, and it can use it.
+    if (!peer.hellos.take(nowMs)) return 'too many hellos at the moment'
+    const last = peer.offers.at(-1)
+    if (last && nowMs - last.atMs < SAME_OFFER_MS) {
+      this.#handlers.send(last.hello, source)
+      return undefined
+    }
+    const limit = this.#limitFor(peer, nowMs)
+    if (!limit) return 'too many hellos at the moment'
     const secret = newSecret(this.#timeUs(peer, nowMs), this.#random(SECRET_LENGTH))
-    let encrypted: Buffer
+    let hello: Buffer
     try {
-      encrypted = encrypt(certificate.publicKey, secret)
+      // Very old nodes do not expect a protocol number.
+      const protocol = peer.protocol === 0 ? undefined : PROTOCOL
+      const encrypted = encrypt(certificate.publicKey, secret)
+      hello = limit.spend(() => encodeHello(protocol, encrypted, sign(this.#identity.privateKey, encrypted)))
     } catch {
       return 'a certificate whose key cannot be used'
     }
     peer.greatestSecret = secret
-    peer.offered = newSession(secret)
-    // Very old nodes do not expect a protocol number.
-    const protocol = peer.protocol === 0 ? undefined : PROTOCOL
-    this.#handlers.send(encodeHello(protocol, encrypted, sign(this.#identity.privateKey, encrypted)), source)
+    const usable = peer.offers.filter(({ atMs }) => nowMs - atMs < OFFER_MS)
+    peer.offers = [
+      ...usable.slice(1 - MAX_OFFERS),
+      { session: newSession(secret, { isOurs: true }), hello, atMs: nowMs },
+    ]
+    this.#handlers.send(hello, source)
     return undefined
   }
 
@@ -303,41 +343,52 @@ export class Sessions {
   ): string | undefined {
     if (!peer.certificate || this.#check.isRevoked(peer.certificate))
       return 'hello of a peer whose certificate is not known'
-    if (!this.#maySign(peer, nowMs)) return 'too many hellos at the moment'
-    if (!verifySignature(peer.certificate.publicKey, encrypted, signature))
+    const limit = this.#limitFor(peer, nowMs)
+    if (!limit) return 'too many hellos at the moment'
+    const { publicKey } = peer.certificate
+    if (!limit.spend(() => verifySignature(publicKey, encrypted, signature)))
       return 'the signature of a hello is wrong'
-    const secret = this.#decrypt(encrypted)
+    const secret = limit.spend(() => this.#decrypt(encrypted))
     if (secret.length !== SECRET_LENGTH || secret.readBigUInt64BE() > MAX_SECRET_TIME)
       return 'a hello that is not for us'
+    if (peer.session?.secret.equals(secret)) return 'a hello that came already'
     if (Buffer.compare(secret, peer.greatestSecret) <= 0) {
       peer.makesOldSecrets = true
       return 'a hello with an old secret: a replay, or a clock that is wrong'
     }
     peer.greatestSecret = secret
     peer.protocol = protocol
-    peer.offered = undefined
-    this.#begin(peer, newSession(secret), source, nowMs)
+    peer.offers = []
+    this.#begin(peer, newSession(secret, { isOurs: false }), source, nowMs)
     return undefined
   }
 
   #receiveMessage(
     peer: Peer,
-    { sequence, body }: Extract<Datagram, { kind: 'message' }>,
+    { sequence, body, hmac }: Extract<Datagram, { kind: 'message' }>,
     datagram: Uint8Array,
     source: Destination,
     nowMs: number,
   ): string | undefined {
-    if (peer.offered && isMessageAuthentic(datagram, peer.offered.secret)) {
-      this.#begin(peer, peer.offered, undefined, nowMs)
-      peer.offered = undefined
+    const offer = peer.offers.findLast(({ session }) => isMessageAuthentic(datagram, session.secret))
+    if (offer) {
+      this.#begin(peer, offer.session, undefined, nowMs)
+      peer.offers = []
     }
     const { session } = peer
     if (!session || !isMessageAuthentic(datagram, session.secret)) {
       this.#suspect(peer, nowMs)
       return 'a message with a wrong HMAC'
     }
-    if (sequence <= session.received) return 'a message that came already, or too late'
+    if (sequence <= Math.max(session.received, session.forgotten))
+      return 'a message that came already, or too late'
+    // One of a Python node, which uses all numbers, may be equal by chance: then ours is said again, with another.
+    if (session.sentHmacs.get(sequence)?.equals(hmac)) return 'a message of our own that came back'
     session.received = sequence
+    for (const sent of session.sentHmacs.keys()) {
+      if (sent > sequence) break
+      session.sentHmacs.delete(sent)
+    }
     session.unansweredMs = undefined
     if (peer.waiting.length > 0) this.#sendWaiting(peer, session, undefined, nowMs)
     if (body.length === 0) {
@@ -419,10 +470,12 @@ export class Sessions {
   }
 
   #sendMessage(session: Session, body: Uint8Array, to: Destination, nowMs: number): void {
-    if (session.sent >= LAST_SEQUENCE) return
-    session.sent += 1
+    if (session.sent > LAST_SEQUENCE - SEQUENCE_STEP) return
+    session.sent += SEQUENCE_STEP
     if (body.length > 0) session.unansweredMs ??= nowMs
-    this.#handlers.send(encodeMessage(session.sent, body, session.secret), to)
+    const message = encodeMessage(session.sent, body, session.secret)
+    rememberSent(session, message.subarray(-HMAC_LENGTH))
+    this.#handlers.send(message, to)
   }
 
   #sendHello0(peer: Peer, nowMs: number): void {
@@ -436,8 +489,10 @@ export class Sessions {
     this.#handlers.send(datagram, this.#addressOf(peer.prefix))
   }
 
-  #maySign(peer: Peer, nowMs: number): boolean {
-    return peer.signatures.take(nowMs) && this.#signatures.take(nowMs)
+  /** To what a signature is charged; undefined: not now. */
+  #limitFor(peer: Peer, nowMs: number): WorkLimit | undefined {
+    if (this.#signatures.take(nowMs)) return this.#signatures
+    return peer.signatures.take(nowMs) && this.#reserve.take(nowMs) ? this.#reserve : undefined
   }
 
   /** Now, or later than any secret that was used with this peer: clocks are set back. */

@@ -14,6 +14,7 @@ import type { Prefix } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
+import { processorMs } from '../../platform/processor-time.ts'
 import { IgnoredDatagrams } from './ignored-datagrams.ts'
 
 /** Who decides what is answered. */
@@ -79,6 +80,7 @@ export class UdpEndpoint implements AsyncDisposable {
       random,
       clock.monotonicMs(),
       () => clock.now(),
+      processorMs,
     )
     this.setIdentity = (next) => {
       current = next

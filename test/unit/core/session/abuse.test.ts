@@ -340,3 +340,118 @@ it('a prefix that is too long for an address, or empty, is nobody to speak to', 
   expect(a.sent).toEqual([])
   expect(a.ignored).toEqual(['there can be no such node', 'there can be no such node'])
 })
+
+describe('what is not proved takes nothing from the peer in whose name it is said', () => {
+  const garbageHello = () => encodeHello(10, randomBytes(256), randomBytes(256))
+  const spoof = (to: SessionNode, as: SessionNode, datagram: Buffer, nowMs: number, port?: number) =>
+    to.sessions.receive(datagram, { address: as.address, ...(port === undefined ? {} : { port }) }, nowMs)
+  /** A handshake in steps: what each sends is delivered when the test says. */
+  const step = (from: SessionNode, to: SessionNode, nowMs: number) => {
+    for (const { datagram } of from.sent.splice(0))
+      to.sessions.receive(datagram, { address: from.address }, nowMs)
+  }
+
+  it('a flood of hellos with wrong signatures does not lock it out', () => {
+    const nodes = connected()
+    const { a, b } = nodes
+    b.sessions.setRevoked(new Set([a.certificate.serial]))
+    b.sessions.setRevoked(new Set())
+    for (let tenth = 0; tenth < 600; tenth++) spoof(b, a, garbageHello(), START_MS + 60_000 + 100 * tenth)
+    expect(isHeard(nodes, b, a, START_MS + 120_000)).toBe(true)
+  })
+
+  it('nor does one in the midst of its handshake', () => {
+    const { a, b } = pair()
+    b.sessions.send(a.certificate.prefix, HELLO, START_MS)
+    step(b, a, START_MS)
+    step(a, b, START_MS)
+    for (let count = 0; count < 30; count++) spoof(b, a, garbageHello(), START_MS + 33 * count)
+    step(b, a, START_MS + 1_000)
+    step(a, b, START_MS + 1_000)
+    step(b, a, START_MS + 1_000)
+    expect(a.received).toHaveLength(1)
+  })
+
+  it('hello0s that are repeated do not undo a handshake: the offer that was made counts', () => {
+    const { a, b } = pair()
+    const hello0 = encodeFingerprintHello0(10, b.certificate.fingerprintSha1, a.certificate.der)
+    a.sessions.send(b.certificate.prefix, HELLO, START_MS)
+    step(a, b, START_MS)
+    step(b, a, START_MS)
+    step(a, b, START_MS)
+    const [offer] = b.sent.splice(0)
+    for (let second = 0; second < 5; second++) spoof(b, a, hello0, START_MS + 1_000 * second)
+    b.sent.length = 0
+    if (offer) a.sessions.receive(offer.datagram, { address: b.address }, START_MS + 5_000)
+    step(a, b, START_MS + 5_000)
+    expect(b.received).toHaveLength(1)
+  })
+
+  it('answers go to the port of the nodes, from whichever port it was said', () => {
+    const { a, b } = pair()
+    const hello0 = encodeFingerprintHello0(10, b.certificate.fingerprintSha1, a.certificate.der)
+    spoof(b, a, encodeHello0(a.certificate.der), START_MS, 40_000)
+    spoof(b, a, hello0, START_MS, 40_000)
+    expect(b.sent.map(({ to }) => to)).toEqual([{ address: a.address }, { address: a.address }])
+  })
+
+  it('an older certificate does not replace a newer one, nor end the session', () => {
+    const [a, b] = [new SessionNode('node-b', RECORDED_MS, 1), new SessionNode('node-a', RECORDED_MS, 2)]
+    const older = recordedCertificate('node-b')
+    expect(older.serial).toBeLessThan(a.certificate.serial)
+    a.sessions.send(b.certificate.prefix, HELLO, START_MS)
+    deliver([a, b], START_MS)
+    expect(b.received).toHaveLength(1)
+    spoof(b, a, encodeHello0(older.der), START_MS + 1_000)
+    expect(b.ignored).toEqual(['an older certificate than the one that the peer has'])
+    expect(isHeard({ both: [a, b] }, a, b, START_MS + 2_000)).toBe(true)
+  })
+
+  it('a renewed certificate with the same key keeps the session', () => {
+    const [a, b] = [new SessionNode('node-b', RECORDED_MS, 1), new SessionNode('node-a', RECORDED_MS, 2)]
+    const [older, newer] = [recordedCertificate('node-b'), a.certificate]
+    a.sessions.setIdentity({ authority: a.authority, certificate: older, privateKey: a.privateKey })
+    a.sessions.send(b.certificate.prefix, HELLO, START_MS)
+    deliver([a, b], START_MS)
+    spoof(b, a, encodeHello0(newer.der), START_MS + 1_000)
+    expect(b.sessions.isConnected(a.certificate.prefix, START_MS + 1_000)).toBe(
+      older.publicKey.equals(newer.publicKey),
+    )
+  })
+
+  it("our own messages that come back are not taken for the peer's", () => {
+    const nodes = connected()
+    const { a, b } = nodes
+    a.received.length = 0
+    for (let count = 0; count < 3; count++)
+      a.sessions.send(b.certificate.prefix, HELLO, START_MS + 1_000 + count)
+    a.ignored.length = 0
+    const ours = a.sent.splice(0)
+    for (const { datagram } of ours) a.sessions.receive(datagram, { address: b.address }, START_MS + 2_000)
+    expect(a.received).toEqual([])
+    expect(a.ignored.every((reason) => /our own|already/.test(reason))).toBe(true)
+    expect(a.ignored).toContain('a message of our own that came back')
+    // They still wait for an answer.
+    a.sessions.tick(START_MS + 3_000)
+    expect(a.sent.length).toBeGreaterThan(0)
+    expect(isHeard(nodes, b, a, START_MS + 4_000)).toBe(true)
+  })
+
+  it('keys that are slow to compute with do not take more of the processor than others', () => {
+    const slow = new SessionNode('node-b', RECORDED_MS, 2, 0, 12)
+    const { a } = pair()
+    const hello0 = encodeFingerprintHello0(10, slow.certificate.fingerprintSha1, a.certificate.der)
+    let answered = 0
+    for (let second = 0; second < 100; second++) {
+      spoof(slow, a, hello0, START_MS + 1_000 * second)
+      for (let count = 0; count < 50; count++) {
+        a.sessions.send(slow.certificate.prefix, HELLO, START_MS + 1_000 * second)
+        spoof(slow, a, garbageHello(), START_MS + 1_000 * second + count)
+      }
+      answered++
+    }
+    expect(answered).toBe(100)
+    // 5 % of a hundred seconds for all, as much in reserve, 2 % for certificates, and what may come at once.
+    expect(slow.computedMs).toBeLessThan(13_000)
+  })
+})
