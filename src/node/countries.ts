@@ -1,5 +1,5 @@
 import { messageOf } from '../core/errors.ts'
-import { isPrivate } from '../core/tunnels/own-addresses.ts'
+import { isPublic } from '../core/values/address-kind.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { LogLimit } from '../platform/log-limit.ts'
@@ -71,7 +71,7 @@ export class Countries {
   }
 
   #answer(host: string): Answer | undefined {
-    if (isPrivate(host)) return undefined // also a name
+    if (!isPublic(host)) return undefined // also a name
     const { clock } = this.#init
     const known = this.#answers.get(host)
     if (known && (known.country !== undefined || clock.monotonicMs() - known.askedMs < RETRY_MS)) return known

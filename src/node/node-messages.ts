@@ -81,7 +81,8 @@ export class NodeMessages implements AsyncDisposable {
         // It may have missed news, as it has lost its session; it answers if its own is newer.
         greeting: () => encodeMessageBody(this.#versionMessage),
         acknowledged: (prefix, body) => this.#acknowledged(prefix, body),
-        answerRegistry: (code, argument) => this.#answerRegistry(code, argument),
+        isBesideRegistry: () => this.#isRegistryNode(components.identity().certificate.prefix),
+        answerRegistry: (code) => this.#answerRegistry(code),
         versionAnnounced: () => components.keeper.announced(),
       },
       components.identity(),
@@ -229,7 +230,7 @@ export class NodeMessages implements AsyncDisposable {
   }
 
   /** The registry, on this machine, asks this node itself. */
-  #answerRegistry(code: number, argument: Uint8Array): Uint8Array | undefined {
+  #answerRegistry(code: number): Uint8Array | undefined {
     const { advertised } = this.#components
     switch (code) {
       case MESSAGE_CODE.addresses:
@@ -238,9 +239,6 @@ export class NodeMessages implements AsyncDisposable {
         return Buffer.from(this.#information())
       case MESSAGE_CODE.topology:
         return Buffer.from(this.#topology())
-      case MESSAGE_CODE.log:
-        this.#components.log.info({ text: Buffer.from(argument).toString('utf8') }, 'the registry reports')
-        return NOTHING
       default:
         return undefined
     }

@@ -1,9 +1,8 @@
-import { lookup } from 'node:dns/promises'
-import { isIP, isIPv4 } from 'node:net'
+import { isIPv4 } from 'node:net'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Kernel } from './kernel/kernel.ts'
-import type { ClientSpec, ClientTunnel, Traffic, Transport } from './transport/transport.ts'
+import type { ClientSpec, ClientTunnel, ServerSpec, Traffic, Transport } from './transport/transport.ts'
 
 /** What the pool needs. */
 interface RemoteGatewaysInit {
@@ -103,12 +102,38 @@ export const throughGateways = (
   transport: Transport,
   pool: Pick<RemoteGateways, 'acquire'>,
   log: Logger,
-): Transport => ({
-  listen: (spec, signal) => transport.listen(spec, signal),
-  connect: (spec) => new RoutedTunnel(transport, pool, log, spec),
-  configure: (settings) => transport.configure(settings),
-  stop: () => transport.stop(),
-})
+): Transport => {
+  const served = new ServedAddresses()
+  return {
+    listen: (spec, signal) => transport.listen(served.watching(spec), signal),
+    connect: (spec) => new RoutedTunnel(transport, pool, served, log, spec),
+    configure: (settings) => transport.configure(settings),
+    stop: () => transport.stop(),
+  }
+}
+
+/** Underlay addresses from which somebody is connected to a server of ours. */
+class ServedAddresses {
+  /** By interface and client. */
+  readonly #clients = new Map<string, string>()
+
+  has(address: string): boolean {
+    return [...this.#clients.values()].includes(address)
+  }
+
+  /** A server that tells what it hears to us, too. */
+  watching(spec: ServerSpec): ServerSpec {
+    return {
+      ...spec,
+      onEvent: (event) => {
+        if (event.kind === 'client-up' || event.kind === 'client-moved')
+          this.#clients.set(`${spec.iface}/${event.client}`, event.underlay.address)
+        if (event.kind === 'client-down') this.#clients.delete(`${spec.iface}/${event.client}`)
+        spec.onEvent(event)
+      },
+    }
+  }
+}
 
 /** A client tunnel that begins when the routes to its remotes are there. */
 class RoutedTunnel implements ClientTunnel {
@@ -119,10 +144,16 @@ class RoutedTunnel implements ClientTunnel {
   #isStopped = false
   #routes: AsyncDisposable[] = []
 
-  constructor(transport: Transport, pool: Pick<RemoteGateways, 'acquire'>, log: Logger, spec: ClientSpec) {
+  constructor(
+    transport: Transport,
+    pool: Pick<RemoteGateways, 'acquire'>,
+    served: Pick<ServedAddresses, 'has'>,
+    log: Logger,
+    spec: ClientSpec,
+  ) {
     this.spec = spec
     this.#log = log
-    this.#started = this.#start(transport, pool)
+    this.#started = this.#start(transport, pool, served)
   }
 
   get traffic(): Traffic {
@@ -135,9 +166,17 @@ class RoutedTunnel implements ClientTunnel {
     await this.#tunnel?.stop()
   }
 
-  async #start(transport: Transport, pool: Pick<RemoteGateways, 'acquire'>): Promise<void> {
-    const addresses = await Promise.all(this.spec.remotes.map(({ host }) => ipv4AddressesOf(host)))
-    this.#routes = await Promise.all([...new Set(addresses.flat())].map((address) => pool.acquire(address)))
+  async #start(
+    transport: Transport,
+    pool: Pick<RemoteGateways, 'acquire'>,
+    served: Pick<ServedAddresses, 'has'>,
+  ): Promise<void> {
+    // Names are left alone: they may be those of machines that move. Packets to whoever is connected to us from there
+    // must go back the way they come.
+    const addresses = new Set(
+      this.spec.remotes.map(({ host }) => host).filter((host) => isIPv4(host) && !served.has(host)),
+    )
+    this.#routes = await Promise.all([...addresses].map((address) => pool.acquire(address)))
     if (this.#isStopped) return this.#down('stopped')
     this.#tunnel = transport.connect({
       ...this.spec,
@@ -152,11 +191,4 @@ class RoutedTunnel implements ClientTunnel {
     )
     this.spec.onEvent({ kind: 'down', reason })
   }
-}
-
-/** A name that cannot be resolved is left to the tunnel, which says so. */
-async function ipv4AddressesOf(host: string): Promise<readonly string[]> {
-  if (isIP(host) !== 0) return isIPv4(host) ? [host] : []
-  const found = await lookup(host, { all: true, family: 4 }).catch(() => [])
-  return found.map(({ address }) => address)
 }

@@ -1,5 +1,4 @@
-import { BlockList, isIP, isIPv6 } from 'node:net'
-import { isPrivate } from '../tunnels/own-addresses.ts'
+import { mayBeDialled } from '../values/address-kind.ts'
 import { type PeerAddress, parseAddressList } from '../values/address-list.ts'
 
 /*
@@ -24,23 +23,13 @@ const MAX_DIALLED = 4
 const REACHED = 'ok'
 const MAX_REASON_LENGTH = 100
 
-/** Of no single machine on the Internet: this one, many, or none. */
-const NOBODY = new BlockList()
-NOBODY.addSubnet('0.0.0.0', 8, 'ipv4')
-NOBODY.addSubnet('224.0.0.0', 3, 'ipv4')
-NOBODY.addAddress('::', 'ipv6')
-NOBODY.addSubnet('ff00::', 8, 'ipv6')
-
 /**
  * Those of the addresses in a question that are tried: of machines on the Internet, and no names. What is on our own
  * machine and LAN is not the asker's business.
  */
 export const dialableAddresses = (list: string): readonly PeerAddress[] =>
   parseAddressList(list)
-    .addresses.filter(
-      ({ host }) =>
-        isIP(host) !== 0 && !isPrivate(host) && !NOBODY.check(host, isIPv6(host) ? 'ipv6' : 'ipv4'),
-    )
+    .addresses.filter(({ host }) => mayBeDialled(host, []))
     .slice(0, MAX_DIALLED)
 
 /** Writes results. */

@@ -1,5 +1,6 @@
-import { BlockList, isIPv4, isIPv6 } from 'node:net'
+import { isIPv4, isIPv6 } from 'node:net'
 import type { MappedPort } from '../port-mapping/mapping.ts'
+import { addressKind, isPublic } from '../values/address-kind.ts'
 import { isIpv6Protocol, type PeerAddress, type TunnelProtocol } from '../values/address-list.ts'
 
 /** A server of ours. */
@@ -60,7 +61,7 @@ export class OwnAddresses {
     const addresses = [...shared, ...own]
     return this.#changes(() => {
       const gone = new Set(this.#assumed.filter((address) => !addresses.includes(address)))
-      this.#assumed = [...addresses.filter((address) => !isPrivate(address)), ...shared.filter(isOnLan)]
+      this.#assumed = [...addresses.filter(isPublic), ...shared.filter(isOnLan)]
       this.#last = this.#last.filter((address) => !gone.has(address))
       for (const [tunnel, address] of this.#seen) if (gone.has(address)) this.#seen.delete(tunnel)
     })
@@ -69,7 +70,8 @@ export class OwnAddresses {
   /** The server of a tunnel told us at which address it sees us. Says whether what we know changes. */
   seen(tunnel: string, address: string): boolean {
     const family = familyOf(address)
-    if (family === undefined || (family === 'IPv6' && isPrivate(address))) return false
+    if (family === undefined || addressKind(address) === 'special') return false
+    if (family === 'IPv6' && !isPublic(address)) return false
     return this.#changes(() => {
       this.#seen.delete(tunnel)
       this.#seen.set(tunnel, address)
@@ -133,7 +135,7 @@ export class OwnAddresses {
       [...addresses].filter((address) => familyOf(address) === family)
     const seen = ofFamily(this.#seen.values())
     // A server on our own network sees us at an address that means nothing elsewhere.
-    const everywhere = seen.filter((address) => !isPrivate(address))
+    const everywhere = seen.filter(isPublic)
     const now = mostFrequent(everywhere.length > 0 ? everywhere : seen)
     if (now.length > 0) return now.slice(0, MAX_SEEN)
     const [known = []] = [this.#last, this.#assumed, this.#remembered]
@@ -159,31 +161,5 @@ function mostFrequent(addresses: readonly string[]): readonly string[] {
   return [...counts].sort(([, one], [, other]) => other - one).map(([address]) => address)
 }
 
-const PRIVATE = new BlockList()
-for (const [network, length] of [
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.168.0.0', 16],
-] as const)
-  PRIVATE.addSubnet(network, length, 'ipv4')
-for (const [network, length] of [
-  ['::1', 128],
-  ['fc00::', 7],
-  ['fe80::', 10],
-] as const)
-  PRIVATE.addSubnet(network, length, 'ipv6')
-
-/** Whether an address means something only on its own network (RFC 1918, 4193, 6598), or is none. */
-export const isPrivate = (address: string): boolean =>
-  isIPv4(address) ? PRIVATE.check(address, 'ipv4') : !isIPv6(address) || PRIVATE.check(address, 'ipv6')
-
-const ONE_MACHINE = new BlockList()
-ONE_MACHINE.addSubnet('127.0.0.0', 8, 'ipv4')
-ONE_MACHINE.addSubnet('169.254.0.0', 16, 'ipv4')
-
 /** Whether it is a private IPv4 address by which other machines may be able to reach one. */
-const isOnLan = (address: string): boolean =>
-  isIPv4(address) && isPrivate(address) && !ONE_MACHINE.check(address, 'ipv4')
+const isOnLan = (address: string): boolean => isIPv4(address) && addressKind(address) === 'private'

@@ -13,7 +13,7 @@ import {
   type MethodTrouble,
 } from '../../core/port-mapping/trouble.ts'
 import type { Random } from '../../core/random.ts'
-import { isPrivate } from '../../core/tunnels/own-addresses.ts'
+import { isPublic } from '../../core/values/address-kind.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Processes } from '../../platform/processes.ts'
@@ -190,7 +190,7 @@ class GatewayPortMapper implements PortMapper {
   ): Promise<readonly MethodTrouble[] | undefined> {
     if (gateway === undefined) return []
     // Nothing between us and the Internet needs to forward.
-    if (!this.#init.isExpected && !isPrivate(gateway.localAddress)) return undefined
+    if (!this.#init.isExpected && isPublic(gateway.localAddress)) return undefined
     const open = this.#open
     if (open && (await this.#mapAll(journal, open)).ok) return undefined
     // It restarted (UPnP may be at another port then), or changed its mind: from the beginning.

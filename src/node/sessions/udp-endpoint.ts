@@ -1,8 +1,12 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { messageOf, Re6stError } from '../../core/errors.ts'
-import { FORWARDED_FLAG, NODE_PORT } from '../../core/session/message-codes.ts'
-import { decodeRegistryDatagram, encodeRegistryDatagram } from '../../core/session/registry-link.ts'
+import { FORWARDED_FLAG, MESSAGE_CODE, NODE_PORT } from '../../core/session/message-codes.ts'
+import {
+  decodeRegistryDatagram,
+  encodeRegistryDatagram,
+  type RegistryDatagram,
+} from '../../core/session/registry-link.ts'
 import {
   type Destination,
   type IncomingMessage,
@@ -25,8 +29,10 @@ export interface EndpointHandlers {
   greeting(prefix: Prefix): Uint8Array
   /** A peer has taken what we said without an answer. */
   acknowledged(prefix: Prefix, body: Uint8Array): void
+  /** Whether the registry is on this machine. */
+  isBesideRegistry(): boolean
   /** Answers the registry's question to this node itself; undefined: not at all. */
-  answerRegistry(code: number, argument: Uint8Array): Uint8Array | undefined
+  answerRegistry(code: number): Uint8Array | undefined
   /** The registry says that there is a new network version. */
   versionAnnounced(): void
 }
@@ -43,6 +49,13 @@ const TICK_MS = 1_000
 const REPORT_MS = 60_000
 /** From here the registry on this machine speaks to us. */
 const LOOPBACK = '::1'
+/** What it says and asks, without any argument. */
+const REGISTRY_CODES: ReadonlySet<number> = new Set([
+  MESSAGE_CODE.networkVersion,
+  MESSAGE_CODE.addresses,
+  MESSAGE_CODE.nodeInformation,
+  MESSAGE_CODE.topology,
+])
 /** The registry asks all nodes at once, and whoever runs on this machine may speak in its place. */
 const MAX_ASKERS = 10_000
 
@@ -147,14 +160,25 @@ export class UdpEndpoint implements AsyncDisposable {
   #receiveFromRegistry(datagram: Buffer, source: Destination): void {
     const request = decodeRegistryDatagram(datagram)
     if (!request.ok) return this.#ignored.count(request.reason, source.address)
-    const { prefix, code, argument } = request.value
+    const { prefix, code } = request.value
+    const refusal = this.#refusalOf(request.value)
+    if (refusal !== undefined) return this.#ignored.count(refusal, source.address)
     if (prefix !== this.#own()) {
       this.#remember(prefix, source)
-      return this.send(prefix, Buffer.concat([Buffer.of(code | FORWARDED_FLAG), argument]))
+      return this.send(prefix, Buffer.of(code | FORWARDED_FLAG))
     }
     if (code === 0) return this.#handlers.versionAnnounced()
-    const answer = this.#handlers.answerRegistry(code, argument)
+    const answer = this.#handlers.answerRegistry(code)
     if (answer) this.#send(encodeRegistryDatagram({ prefix, code, argument: answer }), source)
+  }
+
+  /** Any user of this machine can send from here: no more than the registry asks, and only where there is one. */
+  #refusalOf({ prefix, code, argument }: RegistryDatagram): string | undefined {
+    if (!this.#handlers.isBesideRegistry()) return 'from this machine, and the registry is on another'
+    if (!REGISTRY_CODES.has(code) || argument.length > 0) return 'nothing that a registry asks'
+    if (code === MESSAGE_CODE.networkVersion && prefix !== this.#own())
+      return 'a network version that the registry tells to another'
+    return undefined
   }
 
   #remember(prefix: Prefix, asker: Destination): void {

@@ -1,5 +1,7 @@
 import type { NodeOptions } from '../../core/options/node-options.ts'
+import { isInside } from '../../core/values/prefix.ts'
 import type { CleanUp } from '../../platform/clean-up.ts'
+import { checkingAddresses } from '../checked-addresses.ts'
 import { RoutedNodes } from '../network-view.ts'
 import { RemoteGateways, throughGateways } from '../remote-gateways.ts'
 import { createBabeldRouter } from '../routing/babeld-router.ts'
@@ -38,10 +40,14 @@ export function prepareLinks({ options, cleanUp, foundation, ...init }: LinksIni
     ovpnlog: options.openvpnLogs,
   })
   cleanUp.defer(() => openvpn.stop())
+  const checked = checkingAddresses(openvpn, {
+    clock,
+    isInside: (address) => isInside(identity.current.authority.network, address),
+  })
   const transport =
     gateways.length === 0
-      ? openvpn
-      : throughGateways(openvpn, new RemoteGateways({ kernel, log, gateways }), log)
+      ? checked
+      : throughGateways(checked, new RemoteGateways({ kernel, log, gateways }), log)
   // Before the tunnels: so that it can retract its routes.
   cleanUp.defer(() => router.stop())
   return { router, nodes, transport }

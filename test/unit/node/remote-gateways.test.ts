@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { prefixOfBits } from '../../../src/core/values/prefix.ts'
 import { RemoteGateways, throughGateways } from '../../../src/node/remote-gateways.ts'
-import type { ClientSpec, Transport } from '../../../src/node/transport/transport.ts'
+import type { ClientSpec, ServerSpec, Transport } from '../../../src/node/transport/transport.ts'
 import { silentLog } from '../../../src/platform/log.ts'
 import { fc, test } from '../../support/property.ts'
 
@@ -132,6 +133,46 @@ describe('a tunnel through remote gateways', () => {
     })
     await down
     await expect.poll(() => kernel.routes.size).toBe(0)
+  })
+
+  it('leaves names alone, and whoever is connected to a server of ours from there', async () => {
+    const kernel = fakeKernel()
+    const pool = new RemoteGateways({ kernel, log: silentLog, gateways: GATEWAYS })
+    const { begun, transport } = fakeTransport()
+    const servers: ServerSpec[] = []
+    const through = throughGateways(
+      {
+        ...transport,
+        listen: async (server) => {
+          servers.push(server)
+          return { spec: server, traffic: new Map(), dropClient() {}, async stop() {} }
+        },
+      },
+      pool,
+      silentLog,
+    )
+    const heard: string[] = []
+    await through.listen(
+      {
+        ...{ iface: 're6stnet-tcp', protocol: 'tcp', port: 1194, maxClients: 1 },
+        admit: () => ({ admit: true }),
+        onEvent: ({ kind }) => heard.push(kind),
+      } as ServerSpec,
+      new AbortController().signal,
+    )
+    const peer = { prefix: prefixOfBits('1'), serial: 1n }
+    const client = { client: 1, peer, underlay: { address: '203.0.113.1', port: 40_000 } }
+    servers[0]?.onEvent({ kind: 'client-up', ...client })
+    expect(heard).toEqual(['client-up'])
+    const { remotes } = spec(() => {})
+    const named = { host: 'peer.example.com', port: 1194, protocol: 'tcp', country: undefined } as const
+    through.connect({ ...spec(() => {}), remotes: [...remotes, named] })
+    await expect.poll(() => begun.length).toBe(1)
+    expect([...kernel.routes.keys()]).toEqual([])
+    servers[0]?.onEvent({ kind: 'client-down', ...client, reason: 'gone' })
+    through.connect(spec(() => {}))
+    await expect.poll(() => begun.length).toBe(2)
+    expect([...kernel.routes.keys()]).toEqual(['203.0.113.1'])
   })
 
   it('that is stopped before its routes are there never begins, and leaves none', async () => {

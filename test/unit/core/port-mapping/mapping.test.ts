@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { reachableAddress } from '../../../../src/core/port-mapping/external-address.ts'
 import { externalPortsToTry, isInRandomRange } from '../../../../src/core/port-mapping/mapping.ts'
 import { describeTroubles } from '../../../../src/core/port-mapping/trouble.ts'
-import { isPrivate } from '../../../../src/core/tunnels/own-addresses.ts'
+import { isPublic } from '../../../../src/core/values/address-kind.ts'
 import { fc, test } from '../../../support/property.ts'
 import { seededRandom } from '../../../support/random.ts'
 
@@ -49,7 +49,7 @@ describe('the address of a gateway', () => {
 test('the address of a gateway is an IPv4 address or none', fc.oneof(fc.ipV4(), fc.string()), (text) => {
   const answer = reachableAddress(text)
   if (answer.ok) {
-    expect([answer.value, isIPv4(text) && !isPrivate(text)]).toEqual([text, true])
+    expect([answer.value, isIPv4(text) && isPublic(text)]).toEqual([text, true])
     return
   }
   expect(answer.trouble.kind).toBe('behind-nat')

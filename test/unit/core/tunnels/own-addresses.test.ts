@@ -118,3 +118,14 @@ describe('own addresses', () => {
     },
   )
 })
+
+it('addresses at which nobody outside can reach this machine are not advertised, whoever says them', () => {
+  const addresses = new OwnAddresses([])
+  const special = [
+    ...['192.0.0.4', '198.18.0.1', '240.0.0.1', '169.254.7.7', '255.255.255.255', '192.88.99.1'],
+    ...['200:1234::1', 'fec0::1', '64:ff9b::c000:201', '2002:c0a8:105::1', '2001:0:1::1', '100::1'],
+  ]
+  expect(addresses.assume(special, special)).toBe(false)
+  for (const address of special) expect(addresses.seen('re6stnet1', address), address).toBe(false)
+  expect(advertised(addresses)).toBe('')
+})

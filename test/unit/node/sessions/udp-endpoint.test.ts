@@ -67,8 +67,9 @@ vi.mock('node:dgram', async (original) => {
 class TestNode {
   readonly prefix
   readonly messages: IncomingMessage[] = []
-  readonly registryAsked: { code: number; argument: string }[] = []
+  readonly registryAsked: number[] = []
   announcements = 0
+  isBesideRegistry = true
   answer: (body: Uint8Array) => Uint8Array = () => new Uint8Array()
   answerRegistry: (code: number) => Uint8Array | undefined = () => undefined
   readonly endpoint: UdpEndpoint
@@ -90,8 +91,9 @@ class TestNode {
         },
         greeting: () => new Uint8Array(),
         acknowledged: () => {},
-        answerRegistry: (code, argument) => {
-          this.registryAsked.push({ code, argument: Buffer.from(argument).toString('utf8') })
+        isBesideRegistry: () => this.isBesideRegistry,
+        answerRegistry: (code) => {
+          this.registryAsked.push(code)
           return this.answerRegistry(code)
         },
         versionAnnounced: () => {
@@ -148,7 +150,7 @@ describe('the registry, by the node on its own machine', () => {
     node.answerRegistry = (code) => Buffer.from(`answer to ${code}`)
     const answer = await localNode.ask(node.prefix, MESSAGE_CODE.nodeInformation)
     expect(answer?.toString()).toBe('answer to 4')
-    expect(node.registryAsked).toEqual([{ code: 4, argument: '' }])
+    expect(node.registryAsked).toEqual([4])
   })
 
   it('tells it of a new network version; that is no question', async () => {
@@ -215,6 +217,30 @@ describe('the registry, by the node on its own machine', () => {
     expect(await localNode.ask(node.prefix, MESSAGE_CODE.nodeInformation)).toEqual(Buffer.alloc(0))
     expect(isOver).toBe(false)
     expect(await missing).toBeUndefined()
+  })
+
+  it('has no say where the registry is on another machine, nor may it say more than a registry does', async () => {
+    const [node, other] = [must(own), must(a)]
+    node.answerRegistry = () => Buffer.from('here')
+    const socket = createSocket({ type: 'udp6', ipv6Only: true })
+    const say = (prefix: string, code: number, argument = '') =>
+      socket.send(
+        Buffer.concat([Buffer.from(`${prefix}\0`), Buffer.of(code), Buffer.from(argument)]),
+        port,
+        '::1',
+      )
+    const asked = async () => await localNode.ask(node.prefix, MESSAGE_CODE.nodeInformation)
+    for (const code of [2, 3, 7, 96, 97, 98, 99]) say(other.prefix, code)
+    say(other.prefix, MESSAGE_CODE.networkVersion)
+    say(other.prefix, MESSAGE_CODE.addresses, '192.0.2.66,1194,tcp')
+    say(node.prefix, MESSAGE_CODE.log, 'a line')
+    expect((await asked())?.toString()).toBe('here')
+    expect(node.registryAsked).toEqual([4])
+    node.isBesideRegistry = false
+    say(node.prefix, MESSAGE_CODE.networkVersion)
+    expect(await asked()).toBeUndefined()
+    expect([node.registryAsked.length, node.announcements, other.messages.length]).toEqual([1, 0, 0])
+    socket.close()
   })
 
   it('is not taken for it when the bytes make no sense', async () => {

@@ -1,0 +1,93 @@
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { mayBeDialled } from '../core/values/address-kind.ts'
+import { isIpv6Protocol, type PeerAddress } from '../core/values/address-list.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { ClientSpec, ClientTunnel, Traffic, Transport } from './transport/transport.ts'
+
+interface CheckedAddressesInit {
+  readonly clock: Pick<Clock, 'after'>
+  /** Whether an address is one of the network itself: a tunnel to it would go through others. */
+  readonly isInside: (address: string) => boolean
+  /** Addresses of a name. Rejects when there are none. */
+  readonly resolve?: (name: string, family: 4 | 6) => Promise<readonly string[]>
+  /** Addresses of this machine. */
+  readonly own?: () => readonly string[]
+}
+
+/** A resolver that does not answer must not hold up the addresses that need none. */
+const RESOLVE_MS = 5_000
+/** Of one name. */
+const MAX_RESOLVED = 4
+
+/**
+ * A transport that dials what peers say only where that may lead: to machines of the Internet, and to those of a private
+ * network in which we are. What they say otherwise would have this machine knock at its own doors and its neighbours'.
+ * Names are resolved here, so that what was checked is what is dialled. The remotes of `--client` are the user's.
+ */
+export const checkingAddresses = (transport: Transport, init: CheckedAddressesInit): Transport => ({
+  listen: (spec, signal) => transport.listen(spec, signal),
+  connect: (spec) =>
+    spec.prefix === undefined ? transport.connect(spec) : new CheckedTunnel(transport, init, spec),
+  configure: (settings) => transport.configure(settings),
+  stop: () => transport.stop(),
+})
+
+/** A client tunnel that begins when it is known where its remotes are. */
+class CheckedTunnel implements ClientTunnel {
+  readonly spec: ClientSpec
+  readonly #init: CheckedAddressesInit
+  readonly #started: Promise<void>
+  #tunnel: ClientTunnel | undefined
+  #isStopped = false
+
+  constructor(transport: Transport, init: CheckedAddressesInit, spec: ClientSpec) {
+    this.spec = spec
+    this.#init = init
+    this.#started = this.#start(transport)
+  }
+
+  get traffic(): Traffic {
+    return this.#tunnel?.traffic ?? { receivedBytes: 0, sentBytes: 0 }
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await this.#started
+    await this.#tunnel?.stop()
+  }
+
+  async #start(transport: Transport): Promise<void> {
+    const { own = ownAddresses, isInside } = this.#init
+    const found = await Promise.all(this.spec.remotes.map((remote) => this.#addressesOf(remote)))
+    if (this.#isStopped) return this.spec.onEvent({ kind: 'down', reason: 'stopped' })
+    const ours = own()
+    const remotes = found.flat().filter(({ host }) => mayBeDialled(host, ours) && !isInside(host))
+    if (remotes.length === 0)
+      return this.spec.onEvent({ kind: 'down', reason: 'none of its addresses can be reached from here' })
+    this.#tunnel = transport.connect({ ...this.spec, remotes })
+  }
+
+  async #addressesOf(remote: PeerAddress): Promise<readonly PeerAddress[]> {
+    if (isIP(remote.host) !== 0) return [remote]
+    const { resolve = resolveBySystem, clock } = this.#init
+    const found = resolve(remote.host, isIpv6Protocol(remote.protocol) ? 6 : 4).catch(() => [])
+    const addresses = await new Promise<readonly string[]>((settle) => {
+      const limit = clock.after(RESOLVE_MS, () => settle([]))
+      void found.then((some) => {
+        limit[Symbol.dispose]()
+        settle(some)
+      })
+    })
+    return addresses.slice(0, MAX_RESOLVED).map((host) => ({ ...remote, host }))
+  }
+}
+
+const ownAddresses = (): readonly string[] =>
+  Object.values(networkInterfaces()).flatMap((some = []) => some.map(({ address }) => address))
+
+async function resolveBySystem(name: string, family: 4 | 6): Promise<readonly string[]> {
+  const found = await lookup(name, { all: true, family })
+  return found.map(({ address }) => address)
+}
