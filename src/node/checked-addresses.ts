@@ -72,14 +72,13 @@ class CheckedTunnel implements ClientTunnel {
   async #addressesOf(remote: PeerAddress): Promise<readonly PeerAddress[]> {
     if (isIP(remote.host) !== 0) return [remote]
     const { resolve = resolveBySystem, clock } = this.#init
-    const found = resolve(remote.host, isIpv6Protocol(remote.protocol) ? 6 : 4).catch(() => [])
-    const addresses = await new Promise<readonly string[]>((settle) => {
-      const limit = clock.after(RESOLVE_MS, () => settle([]))
-      void found.then((some) => {
-        limit[Symbol.dispose]()
-        settle(some)
-      })
-    })
+    const limit = new AbortController()
+    using _ = clock.after(RESOLVE_MS, () => limit.abort())
+    const late = new Promise<readonly string[]>((settle) =>
+      limit.signal.addEventListener('abort', () => settle([]), { once: true }),
+    )
+    const family = isIpv6Protocol(remote.protocol) ? 6 : 4
+    const addresses = await Promise.race([resolve(remote.host, family).catch(() => []), late])
     return addresses.slice(0, MAX_RESOLVED).map((host) => ({ ...remote, host }))
   }
 }
