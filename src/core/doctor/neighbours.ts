@@ -45,6 +45,8 @@ const SETTLED_MS = 15_000
 /** What those who refuse a tunnel say of a certificate. */
 const REVOKED = /certificate is revoked/
 const SHARED = /two nodes must not share|in use twice/
+/** Why a tunnel was given up over which routing had no neighbour. */
+const DEAF = /^(\S+): routing hears nobody/
 /** Failures that are told. */
 const MOST_FAILURES = 3
 
@@ -57,6 +59,7 @@ export function judgeConnection(facts: ConnectionFacts): Finding[] {
   const { neighbours } = facts
   const patienceMs = patienceOf(facts)
   const unrouted = neighbours.filter(({ isRouted, ageMs }) => !isRouted && ageMs > patienceMs)
+  const deaf = facts.isConnected ? [] : facts.failures.flatMap((text) => DEAF.exec(text)?.[1] ?? [])
   // What was made just now is not answered yet: no filter is to blame for that.
   const settled = neighbours.filter(({ ageMs }) => ageMs > SETTLED_MS)
   const silent = settled.filter(({ pings }) => pings === false)
@@ -65,13 +68,9 @@ export function judgeConnection(facts: ConnectionFacts): Finding[] {
   const mute = pinged.filter(({ answers }) => answers === false)
   const narrow = pinged.filter(({ pingsFull }) => pingsFull === false)
   return [
-    ...cutOff(facts, patienceMs),
-    ...about(unrouted, neighbours, (whom) => ({
-      code: 'babel-filtered',
-      what: `${whom}: the tunnel is up, but the routing protocol Babel hears nothing, so no packet uses it`,
-      remedy:
-        'let UDP port 6696 in and out on re6stnet* (and the LAN interfaces), from and to fe80::/10, on both machines: re6st firewall --check names what drops it. If it is open, look into babeld.log',
-    })),
+    ...(deaf.length > 0 ? [] : cutOff(facts, patienceMs)),
+    ...(unrouted.length > 0 || deaf.length === 0 ? [] : [babelFiltered(deaf.join(', '))]),
+    ...about(unrouted, neighbours, babelFiltered),
     ...about(silent, neighbours, (whom) => ({
       code: 'icmpv6-filtered',
       what: `${whom}: packets are routed there, but pings are not answered`,
@@ -92,6 +91,13 @@ export function judgeConnection(facts: ConnectionFacts): Finding[] {
     })),
   ]
 }
+
+const babelFiltered = (whom: string): Finding => ({
+  code: 'babel-filtered',
+  what: `${whom}: the tunnel is up, but the routing protocol Babel hears nothing, so no packet uses it`,
+  remedy:
+    'let UDP port 6696 in and out on re6stnet* (and the LAN interfaces), from and to fe80::/10, on both machines: re6st firewall --check names what drops it. If it is open, look into babeld.log',
+})
 
 function cutOff(facts: ConnectionFacts, patienceMs: number): Finding[] {
   const { uptimeMs, isConnected, isRegistryNode, reachableNodes, neighbours, failures } = facts

@@ -285,6 +285,13 @@ describe('tunnels', () => {
     expect(codesOf(judgeConnection({ ...nobody, isRegistryNode: true }))).toEqual([])
   })
 
+  it('are given up when routing hears nobody there: that is why the node is cut off', () => {
+    const alone = { ...connection, isConnected: false, reachableNodes: 0, neighbours: [] }
+    const failures = ['0/16: routing hears nobody over it: does UDP port 6696 pass on both machines?']
+    expect(codesOf(judgeConnection({ ...alone, failures }))).toEqual(['babel-filtered'])
+    expect(judgeConnection({ ...alone, failures })[0]?.what).toMatch(/^0\/16: /)
+  })
+
   it('refuse a certificate: then no firewall is to blame', () => {
     const alone = { ...connection, isConnected: false, reachableNodes: 0, neighbours: [] }
     const failures = ['5/16: refused by the peer: the certificate is revoked']
