@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { IGD_TARGETS } from '../../src/core/port-mapping/ssdp.ts'
+import { SEARCH_TARGETS } from '../../src/core/port-mapping/ssdp.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import type { Processes } from '../../src/platform/processes.ts'
 
@@ -18,7 +18,12 @@ export interface FakeIgdOptions {
   readonly location?: string
   readonly externalAddress?: string
   readonly longestLeaseS?: number
-  readonly onlyPermanentLeases?: boolean
+  /** The error with which it answers when it is asked for a lease. */
+  readonly leaseError?: number
+  /** The kind of device that it says it is. */
+  readonly target?: string
+  /** Changes the bytes of each answer on their way. */
+  readonly distort?: (answer: string) => string | Buffer
   /** Says yes to a renewal, and lets the old lease run out. */
   readonly ignoresRenewal?: boolean
   /** External ports that somebody else has. */
@@ -55,7 +60,7 @@ export class FakeIgd implements AsyncDisposable {
     const location = options.location ?? `http://${GATEWAY_ADDRESS}:${gateway.#httpPort}/root.xml`
     gateway.#search.on('message', (_, { port, address }) => {
       gateway.asked.push('search')
-      const answer = `HTTP/1.1 200 OK\r\nST: ${IGD_TARGETS[1]}\r\nLOCATION: ${location}\r\n\r\n`
+      const answer = `HTTP/1.1 200 OK\r\nST: ${options.target ?? SEARCH_TARGETS[1]}\r\nLOCATION: ${location}\r\n\r\n`
       gateway.#search.send(answer, port, address)
     })
     return gateway
@@ -98,8 +103,12 @@ export class FakeIgd implements AsyncDisposable {
     const action = /#(\w+)/.exec(String(request.headers['soapaction'] ?? ''))?.[1] ?? request.url ?? ''
     this.asked.push(action)
     if (this.#options.answer?.(request, response, action)) return
-    if (action === '/root.xml') response.end(DESCRIPTION)
-    else respond(response, action, this.#act(action, body))
+    const { distort } = this.#options
+    const result = action === '/root.xml' ? undefined : this.#act(action, body)
+    const answer = result === undefined ? DESCRIPTION : soapOf(action, result)
+    if (distort) return void request.socket.end(distort(answer))
+    response.statusCode = typeof result === 'number' ? 500 : 200
+    response.end(answer)
   }
 
   #act(action: string, body: string): Readonly<Record<string, string | number>> | number {
@@ -126,7 +135,7 @@ export class FakeIgd implements AsyncDisposable {
       }
       case 'AddPortMapping': {
         const wanted = Number(value('NewLeaseDuration'))
-        if (this.#options.onlyPermanentLeases && wanted !== 0) return 725
+        if (this.#options.leaseError !== undefined && wanted !== 0) return this.#options.leaseError
         if (takenPorts.includes(port)) return 718
         if (old && this.#options.ignoresRenewal) return {}
         const leaseS = wanted === 0 ? Infinity : Math.min(wanted, longestLeaseS)
@@ -155,14 +164,18 @@ export function respond(
   action: string,
   result: Readonly<Record<string, string | number>> | number,
 ): void {
+  response.statusCode = typeof result === 'number' ? 500 : 200
+  response.end(soapOf(action, result))
+}
+
+function soapOf(action: string, result: Readonly<Record<string, string | number>> | number): string {
   const inside =
     typeof result === 'number'
       ? `<s:Fault><detail><UPnPError><errorCode>${result}</errorCode></UPnPError></detail></s:Fault>`
       : `<u:${action}Response>${Object.entries(result)
           .map(([name, value]) => `<${name}>${value}</${name}>`)
           .join('')}</u:${action}Response>`
-  response.statusCode = typeof result === 'number' ? 500 : 200
-  response.end(`<s:Envelope><s:Body>${inside}</s:Body></s:Envelope>`)
+  return `<s:Envelope><s:Body>${inside}</s:Body></s:Envelope>`
 }
 
 /** Something that is asked at UDP port 5351 of a gateway; answers what `answer` says, if anything. */

@@ -51,5 +51,8 @@ export function readIgdDescription(xml: string, location: URL): Result<readonly 
     : refuse('its description names no connection')
 }
 
-const baseUrl = (base: string | undefined, location: URL): URL =>
-  base !== undefined && URL.canParse(base) ? new URL(base) : location
+/** One at another host (the standard has done away with it) is that of another LAN, or made up. */
+const baseUrl = (base: string | undefined, location: URL): URL => {
+  const url = urlAt(base ?? '', undefined, location.hostname)
+  return url.ok ? url.value : location
+}

@@ -15,6 +15,8 @@ export type SoapAnswer =
 
 /** UPnP error codes that we act upon (WANIPConnection:2, section 2.5). */
 export const UPNP_ERRORS = {
+  invalidArguments: 402,
+  actionFailed: 501,
   noSuchEntry: 714,
   conflict: 718,
   onlyPermanentLeases: 725,
@@ -88,7 +90,9 @@ export function troubleOfFault({ code, description }: { code: number; descriptio
   if (TAKEN.has(code)) return { kind: 'taken' }
   const known = REFUSED[code]
   if (known !== undefined) return { kind: 'refused', reason: `${known}, error ${code}` }
-  return { kind: 'unable', reason: `error ${code}${description === '' ? '' : ` ${description}`}` }
+  // miniupnpd fails so when its own address is a private one, and says no more.
+  const guess = code === UPNP_ERRORS.actionFailed ? ': it may be behind NAT itself' : ''
+  return { kind: 'unable', reason: `error ${code}${description === '' ? '' : ` ${description}`}${guess}` }
 }
 
 /** Enough of a stranger's words for a log line. */

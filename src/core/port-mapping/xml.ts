@@ -11,18 +11,27 @@ const TAG_NAME = /^[^\s/>]+/
  */
 export function* xmlTokens(xml: string): Generator<XmlToken, void, undefined> {
   let at = 0
+  /** Comments and sections may be in the midst of a text. */
+  let pieces: string[] = []
+  const text = (): XmlToken[] => {
+    const whole = pieces.join('').trim()
+    pieces = []
+    return whole === '' ? [] : [{ kind: 'text', text: whole }]
+  }
   while (at < xml.length) {
     const tag = xml.indexOf('<', at)
-    const text = (tag < 0 ? xml.slice(at) : xml.slice(at, tag)).trim()
-    if (text !== '') yield { kind: 'text', text: plainText(text) }
-    if (tag < 0) return
+    pieces.push(plainText(tag < 0 ? xml.slice(at) : xml.slice(at, tag)))
+    if (tag < 0) break
     const special = SPECIAL.find(({ begin }) => xml.startsWith(begin, tag))
     const end = xml.indexOf(special?.end ?? '>', tag + (special?.begin.length ?? 1))
-    if (end < 0) return
-    if (special === undefined) yield* tagTokens(xml.slice(tag + 1, end))
-    else if (special.isText) yield { kind: 'text', text: xml.slice(tag + special.begin.length, end) }
+    if (end < 0) break
+    if (special === undefined) {
+      yield* text()
+      yield* tagTokens(xml.slice(tag + 1, end))
+    } else if (special.isText) pieces.push(xml.slice(tag + special.begin.length, end))
     at = end + (special?.end.length ?? 1)
   }
+  yield* text()
 }
 
 /** What looks like a tag and is none. */
@@ -45,7 +54,14 @@ function* tagTokens(inside: string): Generator<XmlToken, void, undefined> {
 const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' }
 
 const plainText = (text: string): string =>
-  text.replace(/&(lt|gt|quot|apos|amp);/g, (_, name: string) => ENTITIES[name] ?? '')
+  text.replace(
+    /&(?:(lt|gt|quot|apos|amp)|#(\d{1,7})|#x([0-9a-f]{1,6}));/gi,
+    (as, name?: string, decimal?: string, hex?: string) => {
+      if (name !== undefined) return ENTITIES[name.toLowerCase()] ?? ''
+      const code = decimal === undefined ? Number.parseInt(hex ?? '', 16) : Number(decimal)
+      return code <= 0x10_ff_ff ? String.fromCodePoint(code) : as
+    },
+  )
 
 /** Text for an element. */
 export const escapeXml = (text: string): string =>

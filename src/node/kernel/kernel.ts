@@ -137,10 +137,12 @@ class LinuxKernel implements Kernel {
       await this.#forward('ipv4')
       if (!own) return this.#addRoute('ipv4', { type: 'unreachable', to: range })
       const { address, length, subnet } = own
-      await this.#assign('ipv4', { mainInterface, address, length, network: range })
-      // The routing daemon announces what has a route, which a subnet on lo has not: all of it is our own.
-      if (mainInterface === 'lo')
-        await this.#addRoute('ipv4', { to: subnet, more: ['dev', 'lo', 'proto', 'static'] })
+      // One address: the rest of the subnet is for whoever is routed here, and nobody until then.
+      await this.#assign('ipv4', { mainInterface, address, length: 32, network: range })
+      // The routing daemon announces what has a route of its own.
+      if (length < 32)
+        await this.#addRoute('ipv4', { type: 'unreachable', to: subnet, more: ['proto', 'static'] })
+      else await this.#addRoute('ipv4', { to: subnet, more: ['dev', 'lo', 'proto', 'static'] })
     })
   }
 

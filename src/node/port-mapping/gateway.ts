@@ -1,4 +1,7 @@
 import { isIPv4 } from 'node:net'
+import { Re6stError } from '../../core/errors.ts'
+import { readDefaultRoutes } from '../../core/kernel/default-routes.ts'
+import { listPrintedByIp } from '../../core/kernel/ip-json.ts'
 import type { Processes } from '../../platform/processes.ts'
 
 /** The way out of this machine's network. */
@@ -6,13 +9,6 @@ export interface Gateway {
   readonly address: string
   /** Ours, as the gateway sees it. */
   readonly localAddress: string
-}
-
-interface Route {
-  readonly gateway?: string
-  readonly prefsrc?: string
-  readonly metric?: number
-  readonly flags?: readonly string[]
 }
 
 /**
@@ -23,18 +19,24 @@ export async function defaultGateway(
   processes: Processes,
   signal: AbortSignal,
 ): Promise<Gateway | undefined> {
-  const routes = async (...words: string[]): Promise<readonly Route[]> => {
-    const { stdout } = await processes.run('ip', ['-j', '-4', 'route', ...words], { signal })
-    return stdout.trim() === '' ? [] : (JSON.parse(stdout) as Route[])
-  }
-  const usable = (await routes('show', 'default')).filter(
-    ({ gateway = '', flags = [] }) =>
-      isIPv4(gateway) && !flags.includes('linkdown') && !flags.includes('dead'),
+  const { stdout } = await processes.run('ip', ['-details', '-j', '-4', 'route', 'show', 'default'], {
+    signal,
+  })
+  const routes = readDefaultRoutes(stdout)
+  if (!routes.ok) throw new Re6stError('DAEMON', routes.reason)
+  // Of several ways that share the packets, the first: peers need one that forwards.
+  const usable = routes.value.flatMap(({ hops, metric, source }) =>
+    hops.flatMap(({ gateway = '', isDown }) =>
+      isIPv4(gateway) && !isDown ? [{ gateway, metric, source }] : [],
+    ),
   )
-  const [best] = usable.sort((one, other) => (one.metric ?? 0) - (other.metric ?? 0))
-  if (best?.gateway === undefined) return undefined
-  const [way] = await routes('get', best.gateway)
-  const localAddress = way?.prefsrc ?? best.prefsrc
+  const [best] = usable.sort((one, other) => one.metric - other.metric)
+  if (!best) return undefined
+  const ways = listPrintedByIp(
+    (await processes.run('ip', ['-j', '-4', 'route', 'get', best.gateway], { signal })).stdout,
+  )
+  const [way] = ways.ok ? ways.value : []
+  const localAddress = typeof way?.['prefsrc'] === 'string' ? way['prefsrc'] : best.source
   return localAddress === undefined ? undefined : { address: best.gateway, localAddress }
 }
 

@@ -1,8 +1,8 @@
 import { createSocket } from 'node:dgram'
 import {
   formatSearch,
-  IGD_TARGETS,
   readSearchAnswer,
+  SEARCH_TARGETS,
   SSDP_GROUP,
   SSDP_PORT,
 } from '../../core/port-mapping/ssdp.ts'
@@ -31,8 +31,10 @@ export async function searchIgd(
   const socket = createSocket('udp4')
   const timers: Disposable[] = []
   let abort = () => {}
+  /** Something at the gateway's address that does not say what it is. */
+  let device: URL | undefined
   const send = () => {
-    for (const target of IGD_TARGETS)
+    for (const target of SEARCH_TARGETS)
       for (const host of [SSDP_GROUP, gateway.address])
         socket.send(formatSearch(target, host), port, host, () => {})
   }
@@ -44,15 +46,17 @@ export async function searchIgd(
       socket.on('message', (datagram, { address }) => {
         // Others on the LAN may answer, too, or pretend: ports are forwarded by our gateway or not at all.
         if (address !== gateway.address) return
-        const location = readSearchAnswer(datagram, address)
-        if (location.ok) resolve(location.value)
+        const answer = readSearchAnswer(datagram, address)
+        if (!answer.ok) return
+        if (answer.value.isGateway) resolve(answer.value.location)
+        else device ??= answer.value.location
       })
       socket.bind(0, gateway.localAddress, () => {
         socket.setMulticastInterface(gateway.localAddress)
         socket.setMulticastTTL(MULTICAST_TTL)
         for (const atMs of SEND_AT_MS) timers.push(clock.after(atMs, send))
       })
-      timers.push(clock.after(GIVE_UP_MS, () => resolve(undefined)))
+      timers.push(clock.after(GIVE_UP_MS, () => resolve(device)))
     })
   } finally {
     signal.removeEventListener('abort', abort)

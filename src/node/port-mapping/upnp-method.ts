@@ -40,6 +40,13 @@ export const upnpMethod = (clock: Clock, searchPort = SSDP_PORT): MappingMethod 
   },
 })
 
+/** What gateways without leases answer to one: some say so, others that an argument is wrong or that they failed. */
+const MAY_WANT_NO_LEASE: ReadonlySet<number> = new Set([
+  UPNP_ERRORS.onlyPermanentLeases,
+  UPNP_ERRORS.invalidArguments,
+  UPNP_ERRORS.actionFailed,
+])
+
 class UpnpSession implements MappingSession {
   readonly #clock: Clock
   readonly #gateway: Gateway
@@ -114,9 +121,12 @@ class UpnpSession implements MappingSession {
     )
     if (!answer.ok) return answer
     if (answer.value.kind === 'values') return granted({ externalPort: wish.externalPort, leaseSeconds })
-    if (answer.value.code === UPNP_ERRORS.onlyPermanentLeases && this.#hasLeases) {
+    if (MAY_WANT_NO_LEASE.has(answer.value.code) && this.#hasLeases) {
       this.#hasLeases = false
-      return this.#add(wish, signal)
+      const permanent = await this.#add(wish, signal)
+      if (permanent.ok || answer.value.code === UPNP_ERRORS.onlyPermanentLeases) return permanent
+      // It was not the lease.
+      this.#hasLeases = true
     }
     return troubled(troubleOfFault(answer.value))
   }

@@ -31,14 +31,18 @@ describe('IPv4 payload', () => {
           )
         await allPing('42')
         const [own] = nodes
-        expect(await payloadAddresses(own)).toEqual(['10.42.0.1/24'])
+        expect(await payloadAddresses(own)).toEqual(['10.42.0.1/32'])
         const { stderr, stdout } = await own.machine.capture('ping', '-c1', '-W1', '10.42.77.1')
         expect(stderr + stdout).toMatch(/unreachable|No route to host/i)
+
+        // The rest of our subnet is nobody's either, until it is routed to somebody.
+        const rest = await nodes[1]?.machine.capture('ping', '-c1', '-W1', '10.42.0.77')
+        expect(rest?.end).not.toEqual({ kind: 'exited', status: 0 })
 
         await network.stopRegistry()
         await network.startRegistry('--ipv4', '10.43.0.0/16', '8')
         await allPing('43')
-        expect(await payloadAddresses(own)).toEqual(['10.43.0.1/24'])
+        expect(await payloadAddresses(own)).toEqual(['10.43.0.1/32'])
         expect(await own.machine.ip('-4', 'route', 'show', 'type', 'unreachable', '10.42.0.0/16')).toEqual([])
         await network.allPairsPing({ deadlineMs: DEADLINE_MS })
       },

@@ -27,13 +27,21 @@ describe('a search for gateways', () => {
 
   it('is answered with the place of the description', () => {
     const answer = searchAnswer({ st: IGD2, Location: LOCATION.href, 'X-Other': 'a:b' })
-    expect(readSearchAnswer(answer, GATEWAY)).toEqual({ ok: true, value: LOCATION })
+    expect(readSearchAnswer(answer, GATEWAY)).toEqual({
+      ok: true,
+      value: { location: LOCATION, isGateway: true },
+    })
+    const named = searchAnswer({ ST: 'upnp:rootdevice', LOCATION: 'http://router.lan:5000/root.xml' })
+    expect(readSearchAnswer(named, GATEWAY)).toEqual({
+      ok: true,
+      value: { location: LOCATION, isGateway: false },
+    })
   })
 
   it.each<[string, Buffer]>([
     ['at another host', searchAnswer({ ST: IGD2, LOCATION: 'http://198.51.100.1/root.xml' })],
     ['by another protocol', searchAnswer({ ST: IGD2, LOCATION: 'file:///etc/passwd' })],
-    ['of something else', searchAnswer({ ST: 'upnp:rootdevice', LOCATION: LOCATION.href })],
+    ['of something else', searchAnswer({ ST: 'urn:x:device:MediaServer:1', LOCATION: LOCATION.href })],
     ['nowhere', searchAnswer({ ST: IGD2 })],
     ['that is none', searchAnswer({ ST: IGD2, LOCATION: LOCATION.href }, 'NOTIFY * HTTP/1.1')],
   ])('is not answered by a description %s', (_, answer) => {
@@ -78,10 +86,6 @@ describe('a description', () => {
 
   it.each([
     ['at another host', service('WANIPConnection:1', 'http://198.51.100.1/ctl')],
-    [
-      'counted from another host',
-      `<URLBase>http://198.51.100.1/</URLBase>${service('WANIPConnection:1', '/ctl')}`,
-    ],
     ['by another protocol', service('WANIPConnection:1', 'https://192.168.1.1/ctl')],
     ['of another kind', service('WANCommonInterfaceConfig:1', '/ctl')],
     [
@@ -181,7 +185,7 @@ describe('a SOAP call', () => {
     ['718', { kind: 'taken' }],
     ['729', { kind: 'taken' }],
     ['606', { kind: 'refused', reason: 'not authorized, error 606' }],
-    ['501', { kind: 'unable', reason: 'error 501 Action ?Failed' }],
+    ['501', { kind: 'unable', reason: 'error 501 Action ?Failed: it may be behind NAT itself' }],
   ])('is answered with error %s', (code, trouble) => {
     const answer = readSoapAnswer(fault(code, 'Action \u009bFailed'), 'AddPortMapping')
     if (!answer.ok || answer.value.kind !== 'fault') throw new Error('no fault')
@@ -255,4 +259,20 @@ describe('XML', () => {
       { kind: 'close', name: 'd' },
     ])
   })
+})
+
+it.each([
+  ['http://192.168.0.1:5000/', '/ctl'],
+  ['http://0.0.0.0:5000/', '/ctl'],
+  ['http://router.lan:5000/', '&#47;c&#x74;l'],
+  ['', '<![CDATA[ /ctl ]]>'],
+  ['', '/<!-- here -->ctl'],
+])('a description with the URL base %s and the path %s names the connection at the gateway', (base, path) => {
+  const xml = `<root><URLBase>${base}</URLBase><device><serviceList><service>
+    <serviceType>urn:schemas-upnp-org:service:WANIPConnection:1</serviceType><controlURL>${path}</controlURL>
+  </service></serviceList></device></root>`
+  const services = readIgdDescription(xml, LOCATION)
+  expect(services.ok && services.value.map(({ controlUrl }) => controlUrl.href)).toEqual([
+    'http://192.168.1.1:5000/ctl',
+  ])
 })

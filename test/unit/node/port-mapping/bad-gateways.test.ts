@@ -247,7 +247,7 @@ describe('a gateway that', () => {
   })
 
   it.concurrent('has no leases gets a mapping for ever, which ends with us', async () => {
-    await using gateway = await start({ onlyPermanentLeases: true })
+    await using gateway = await start({ leaseError: 725 })
     const tested = mapAt(gateway)
     await waitFor(() => tested.mapper.state, { what: 'the mapping', deadlineMs: DEADLINE_MS })
     expect(gateway.forwarded).toEqual(MAPPED)
@@ -265,7 +265,7 @@ describe('a gateway that', () => {
   })
 
   it.concurrent('forwards for a node that was killed is told to end that when nothing is wanted any more', async () => {
-    await using gateway = await start({ onlyPermanentLeases: true })
+    await using gateway = await start({ leaseError: 725 })
     await using tested = mapAt(gateway)
     await waitFor(() => tested.mapper.state, { what: 'the mapping', deadlineMs: DEADLINE_MS })
     const stateFile = `${tested.stateFile}.killed`
@@ -289,5 +289,49 @@ describe('a gateway that', () => {
     await waitFor(() => gateway.forwarded.length > 0, { what: 'the mapping again', deadlineMs: DEADLINE_MS })
     expect(gateway.forwarded).toEqual(MAPPED)
     expect(tested.said).toHaveLength(1)
+  })
+})
+
+describe('a UPnP gateway that is nearly right', () => {
+  const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n'
+  it.concurrent.each<Omit<FakeIgdOptions, 'clock'> & { what: string }>([
+    { what: 'answers 402 to a lease', leaseError: 402 },
+    { what: 'answers 501 to a lease', leaseError: 501 },
+    { what: 'answers only for its service', target: 'urn:schemas-upnp-org:service:WANIPConnection:1' },
+    { what: 'says no more than that it is a device', target: 'upnp:rootdevice' },
+    {
+      what: 'has a second blank line before the body, which it does not count',
+      distort: (answer) => `${HEAD}Content-Length: ${answer.length}\r\n\r\n\r\n${answer}`,
+    },
+    {
+      what: 'ends with a NUL',
+      distort: (answer) => `${HEAD}Content-Length: ${answer.length}\r\n\r\n${answer}\0`,
+    },
+    {
+      what: 'says a length that is too big',
+      distort: (answer) => `${HEAD}Content-Length: ${answer.length + 2}\r\n\r\n${answer}`,
+    },
+    {
+      what: 'says its length twice, with blanks before the colons',
+      distort: (answer) => `${HEAD}${`Content-Length : ${answer.length}\r\n`.repeat(2)}\r\n${answer}`,
+    },
+    {
+      what: 'has a status of one digit, lines that end in LF, and no blanks',
+      distort: (answer) => `HTTP/1.1 2\nServer:x\nContent-Length:${answer.length}\n\n${answer}`,
+    },
+    {
+      what: 'says faults with 200',
+      distort: (answer) => `${HEAD}\r\n${answer}`,
+    },
+    {
+      what: 'sends chunks',
+      distort: (answer) =>
+        `${HEAD}Transfer-Encoding: chunked\r\n\r\n${answer.length.toString(16)}\r\n${answer}\r\n0\r\n\r\n`,
+    },
+  ])('$what forwards all the same', async ({ what: _, ...options }) => {
+    await using gateway = await FakeIgd.start({ clock, ...options })
+    await using _mapper = mapAtFakeGateway(clock, [upnpMethod(clock, gateway.searchPort)])
+    await waitFor(() => gateway.forwarded.length > 0, { what: 'a mapping', deadlineMs: DEADLINE_MS })
+    expect(gateway.forwarded).toEqual(['tcp 1194 to 127.0.0.1:1194'])
   })
 })
