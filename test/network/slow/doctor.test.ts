@@ -221,7 +221,7 @@ describe('the doctor', () => {
           machine,
           `chain a { ${INPUT}; tcp dport 1194 drop; tcp sport 1194 drop; }`,
         )
-        await finds(lab, node, ['cut-off', 'registry-unreachable'])
+        await finds(lab, node, ['cut-off', 'registry-unreachable', 'port-unreachable'])
         await network.startRegistry()
       }
       await finds(lab, node, [])
