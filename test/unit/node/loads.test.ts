@@ -15,8 +15,8 @@ const FORBIDDEN: Readonly<Record<string, string>> = {
   'lab/': 'for tests',
 }
 
-/** With what it loads now: 777 kB, argparse and pino included; better-sqlite3 comes on top. */
-const MAX_BUNDLE_BYTES = 800_000
+/** With what it loads now: 803 kB, argparse and pino included; better-sqlite3 comes on top. */
+const MAX_BUNDLE_BYTES = 830_000
 
 test('the node daemon loads only what a node needs', async () => {
   const { metafile, outputFiles } = await build({
