@@ -58,6 +58,13 @@ const JSON_METHODS: ReadonlySet<string> = new Set<MethodName>(['versions', 'topo
 /** How much of what a client calls itself is logged. */
 const MAX_AGENT_LENGTH = 100
 
+/** A connection that is read. */
+interface Connection {
+  /** Address of the other end, as long as it is open; undefined for a Unix socket. */
+  readonly peer: string | undefined
+  readonly calls: ConnectionCalls
+}
+
 interface Answer {
   readonly status: number
   readonly body?: Buffer
@@ -91,7 +98,7 @@ export class HttpServers {
   /** A server that is not listening yet. */
   create(listener: Listener): Server {
     const limits = this.#limits
-    const calls = new WeakMap<Socket, ConnectionCalls>()
+    const connections = new WeakMap<Socket, Connection>()
     const server = createServer(
       {
         maxHeaderSize: limits.maxHeaderLength,
@@ -105,23 +112,30 @@ export class HttpServers {
       (request, response) => {
         // A body is of no use: not waited for, so that it costs nothing.
         request.resume()
-        calls.get(request.socket)?.add({
-          run: (signal) => this.#serve(request, response, listener, signal),
+        const connection = connections.get(request.socket)
+        connection?.calls.add({
+          run: (signal) => this.#serve(request, response, { listener, peer: connection.peer }, signal),
           refuse: () => this.#end(response, turnedAway(429), true),
         })
       },
     )
     // Before Node's own listener, which would begin to read.
     server.prependListener('connection', (socket: Socket) => {
-      const accepted = this.#accept(socket)
-      if (accepted) calls.set(socket, accepted)
+      const peer = peerOf(socket)
+      // A client that has reset its connection already has no address any more, as if it were a Unix socket's; what it
+      // sent could still be read.
+      if (peer === undefined && typeof server.address() !== 'string') {
+        socket.destroy()
+        return
+      }
+      const calls = this.#accept(socket, peer)
+      if (calls) connections.set(socket, { peer, calls })
     })
     return server
   }
 
-  #accept(socket: Socket): ConnectionCalls | undefined {
+  #accept(socket: Socket, peer: string | undefined): ConnectionCalls | undefined {
     const { clock, trust } = this.#components
-    const peer = peerOf(socket)
     // Behind a proxy of this machine, or one that was named, are many.
     const { source } = originOf({ headers: {} }, peer, trust)
     if (source !== undefined && !this.#sources.isHeard(source, clock.monotonicMs()))
@@ -140,12 +154,12 @@ export class HttpServers {
   async #serve(
     request: IncomingMessage,
     response: ServerResponse,
-    listener: Listener,
+    { listener, peer }: { readonly listener: Listener; readonly peer: string | undefined },
     signal: AbortSignal,
   ): Promise<void> {
     const { log, clock, trust } = this.#components
     const begunMs = clock.monotonicMs()
-    const origin = originOf(request, peerOf(request.socket), trust)
+    const origin = originOf(request, peer, trust)
     const [path = ''] = (request.url ?? '').split('?')
     let answer: Answer
     try {
@@ -278,7 +292,7 @@ async function enter(
   }
 }
 
-/** The plain address of the other end; undefined for a Unix socket. */
+/** The plain address of the other end; undefined for a Unix socket, and for a connection that is gone. */
 const peerOf = ({ remoteAddress }: Socket): string | undefined =>
   remoteAddress === undefined ? undefined : plainAddress(remoteAddress)
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -54,6 +55,27 @@ class Client {
 
 /** That there is a version, since there is a node, is announced, and no question. */
 const isQuestion = (asked: string) => !asked.endsWith('0000')
+
+describe('a client that has reset its connection before it was looked at', () => {
+  it('is no operator, though nobody can tell its address any more', async () => {
+    await using registry = await testRegistry()
+    const ask = async (target: string) => (await fetch(registry.url + target)).status
+    const client = `
+      const socket = require('node:net').connect(
+        { host: '127.0.0.1', port: ${portOf(registry)}, localAddress: '127.0.0.2' },
+        () => socket.write(
+          'GET /addToken?email=a%40example.com&token=mine HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n',
+          () => socket.resetAndDestroy(),
+        ),
+      )`
+    // Meanwhile the registry, which is in this process, accepts nobody.
+    expect(spawnSync(process.execPath, ['-e', client]).status).toBe(0)
+    // What was asked before is written before that.
+    expect(await ask('addToken?email=a%40example.com&token=other')).toBe(204)
+    expect(await ask('isToken?token=other')).toBe(200)
+    expect(await ask('isToken?token=mine')).toBe(204)
+  })
+})
 
 describe('a slow client', () => {
   it.each([
