@@ -39,6 +39,13 @@ const CLIENT = /^(?:\S+\/)?(?:\d+(?:\.\d+){3}|[0-9a-f:]*:[0-9a-f:.]*):\d+ /
 /** Whether a line is about a client of the server that logged it: it says nothing of the server itself. */
 export const isAboutClient = (line: string): boolean => CLIENT.test(line)
 
+/** What is known of a peer that does not let us in, or hangs up, as a reason. */
+const UNWANTED =
+  /refused by the peer|the peer refuses our certificate|closed by the peer|connection reset by the peer/
+
+/** Whether a connection failed, or ended, because the peer does not want it: not for the network between. */
+export const isUnwantedByPeer = (reason: string): boolean => UNWANTED.test(reason)
+
 /** Why a connection failed or ended, in plain words, from what OpenVPN logged meanwhile; undefined if nothing says. */
 export function failureReason(logged: readonly string[]): string | undefined {
   for (const [pattern, meaning] of CAUSES) {

@@ -76,8 +76,12 @@ export interface TunnelStrategy {
   readonly cutOff: CutOff | undefined
   /** @param remote at which of the addresses it answered */
   tunnelUp(target: TunnelTarget, remote: PeerAddress | undefined): void
-  /** A client tunnel ended, or could not be made. @param isReachable whether there is a route to the peer */
-  tunnelDown(target: TunnelTarget, isReachable: boolean): void
+  /**
+   * A client tunnel ended, or could not be made.
+   * @param isReachable whether there is a route to the peer
+   * @param isUnwanted whether the peer refused it, or ended it
+   */
+  tunnelDown(target: TunnelTarget, isReachable: boolean, isUnwanted: boolean): void
   /** A client tunnel that was to be closed is still in use: it stays. */
   tunnelKept(target: TunnelTarget): void
   /** A peer made a tunnel to one of our servers. */

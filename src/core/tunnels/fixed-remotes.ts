@@ -13,6 +13,7 @@ import {
   type TunnelTarget,
 } from './decisions.ts'
 import { NO_NEIGHBOUR, patienceMs, Usage } from './patience.ts'
+import { Refusals } from './refusals.ts'
 import type { TunnelSettings } from './settings.ts'
 
 /** Delays of trying all remotes again. */
@@ -38,6 +39,7 @@ type FixedSettings = Pick<TunnelSettings, 'helloIntervalMs' | 'registryPrefix'>
 /** The tunnel that was begun. */
 interface Tunnel {
   state: 'connecting' | 'up' | 'closing'
+  readonly begunMs: number
   readonly usage: Usage
   /** Begun in other circumstances: that it fails says nothing of the remotes. */
   isOutdated: boolean
@@ -55,6 +57,7 @@ export class FixedRemotes implements TunnelStrategy {
   readonly #bootstrap: Bootstrap
   /** Remotes that let us in, and were of no use; the last one last. */
   #useless: readonly PeerAddress[] = []
+  readonly #refusals = new Refusals()
   #tunnel: Tunnel | undefined
   /** Undefined: to be computed when it is next decided. */
   #retryMs: number | undefined = Number.NEGATIVE_INFINITY
@@ -82,6 +85,7 @@ export class FixedRemotes implements TunnelStrategy {
 
   circumstancesChanged(what: Circumstance): void {
     this.#useless = []
+    if (what !== 'routing-keys') this.#refusals.forgive()
     this.#delayMs = RETRY_MIN_MS
     this.#retryMs = Number.NEGATIVE_INFINITY
     this.#tunnel?.usage.forgive()
@@ -95,11 +99,13 @@ export class FixedRemotes implements TunnelStrategy {
     this.#tunnel.remote = remote
   }
 
-  tunnelDown(target: TunnelTarget): void {
+  tunnelDown(target: TunnelTarget, _isReachable: boolean, isUnwanted = false): void {
     const tunnel = this.#tunnel
     if (target !== ANYONE || !tunnel) return
     this.#tunnel = undefined
     this.#retryMs = tunnel.isOutdated ? Number.NEGATIVE_INFINITY : undefined
+    if (isUnwanted && tunnel.state !== 'closing' && !tunnel.isOutdated)
+      this.#refusals.happened(ANYONE, tunnel.begunMs)
     if (tunnel.state === 'up' && !tunnel.usage.wasUsed && !tunnel.isOutdated) this.#wasUseless(tunnel)
   }
 
@@ -116,7 +122,7 @@ export class FixedRemotes implements TunnelStrategy {
   }
 
   decide(view: NetworkView, nowMs: number): readonly TunnelDecision[] {
-    this.#wakeMs = Number.POSITIVE_INFINITY
+    this.#wakeMs = this.#refusals.look(nowMs)
     return [...this.#failUnused(view, nowMs), ...this.#connect(nowMs), ...this.#askRegistry(view, nowMs)]
   }
 
@@ -148,8 +154,14 @@ export class FixedRemotes implements TunnelStrategy {
       this.#retryMs = nowMs + this.#delayMs
       this.#delayMs = Math.min(2 * this.#delayMs, RETRY_MAX_MS)
     }
-    if (!this.#isDue(this.#retryMs, nowMs)) return
-    this.#tunnel = { state: 'connecting', usage: new Usage(), isOutdated: false, remote: undefined }
+    if (!this.#isDue(this.#retryMs, nowMs) || this.#refusals.isWaiting(ANYONE)) return
+    this.#tunnel = {
+      state: 'connecting',
+      begunMs: nowMs,
+      usage: new Usage(),
+      isOutdated: false,
+      remote: undefined,
+    }
     const addresses = [...this.#remotes.filter((remote) => !this.#useless.includes(remote)), ...this.#useless]
     yield { kind: 'connect', target: ANYONE, addresses }
   }

@@ -14,6 +14,7 @@ import {
 } from './decisions.ts'
 import { FailedPeers } from './failed-peers.ts'
 import { NO_NEIGHBOUR, patienceMs, Usage } from './patience.ts'
+import { Refusals } from './refusals.ts'
 import type { TunnelSettings } from './settings.ts'
 import { crossesBorder, isWaitingForCountry, usableAddresses } from './usable-addresses.ts'
 
@@ -68,6 +69,7 @@ export class TunnelPolicy implements TunnelStrategy {
   /** Peers that were asked for their addresses, and when. */
   readonly #asked = new Map<Prefix, number>()
   readonly #failed = new FailedPeers()
+  readonly #refusals = new Refusals()
   /** Peers whose tunnels could not be closed: not again before the next refresh. */
   readonly #kept = new Set<Prefix>()
   readonly #proposed = new Map<Prefix, Proposal>()
@@ -100,6 +102,7 @@ export class TunnelPolicy implements TunnelStrategy {
 
   circumstancesChanged(what: Circumstance): void {
     this.#failed.forgive()
+    if (what !== 'routing-keys') this.#refusals.forgive()
     for (const { usage } of [...this.#tunnels.values(), ...this.#clients.values()]) usage.forgive()
     if (what === 'network' || what === 'identity')
       for (const tunnel of this.#tunnels.values()) tunnel.isOutdated = true
@@ -116,12 +119,13 @@ export class TunnelPolicy implements TunnelStrategy {
     this.#hasNewTunnel = true
   }
 
-  tunnelDown(target: TunnelTarget, isReachable: boolean): void {
+  tunnelDown(target: TunnelTarget, isReachable: boolean, isUnwanted = false): void {
     const tunnel = target === ANYONE ? undefined : this.#tunnels.get(target)
     if (target === ANYONE || !tunnel) return
     this.#tunnels.delete(target)
     this.#kept.delete(target)
     if (tunnel.state === 'closing' || tunnel.isOutdated) return
+    if (isUnwanted) this.#refusals.happened(target, tunnel.begunMs)
     if (tunnel.state === 'up') {
       // A server that lets us in and hangs up at once, say: it would do so again.
       if (!tunnel.usage.wasUsed) this.#failed.wasUseless(target)
@@ -174,7 +178,7 @@ export class TunnelPolicy implements TunnelStrategy {
   }
 
   decide(view: NetworkView, nowMs: number): readonly TunnelDecision[] {
-    this.#wakeMs = Number.POSITIVE_INFINITY
+    this.#wakeMs = this.#refusals.look(nowMs)
     const decisions = [
       ...this.#failUnused(view, nowMs),
       ...this.#closeAcrossBorders(),
@@ -388,6 +392,7 @@ export class TunnelPolicy implements TunnelStrategy {
       !this.#clients.has(prefix) &&
       !this.#asked.has(prefix) &&
       !this.#failed.isExcluded(prefix) &&
+      !this.#refusals.isWaiting(prefix) &&
       !view.isNeighbour(prefix)
     )
   }

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { isUnwantedByPeer } from '../../core/openvpn/failure.ts'
 import { ANYONE, type TunnelStrategy, type TunnelTarget } from '../../core/tunnels/decisions.ts'
 import { type PeerAddress, preferWorking, type TunnelProtocol } from '../../core/values/address-list.ts'
 import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
@@ -236,7 +237,8 @@ export class ClientTunnels {
     if (end ? end.isFailure : !wasUp || target === ANYONE)
       this.#rememberFailure({ target, iface, reason: end?.reason ?? reason, atMs: clock.now() })
     const prefix = own.peer?.prefix ?? prefixOf(target)
-    strategy.tunnelDown(target, prefix !== undefined && nodes.isReachable(prefix))
+    const isUnwanted = !end && isUnwantedByPeer(reason)
+    strategy.tunnelDown(target, prefix !== undefined && nodes.isReachable(prefix), isUnwanted)
     const removed = wasUp ? router.removeInterface(iface) : Promise.resolve()
     this.#background(
       removed.finally(() => {

@@ -2,6 +2,7 @@ import { refusalOfClient } from '../../core/tunnels/admission.ts'
 import type { TunnelStrategy } from '../../core/tunnels/decisions.ts'
 import type { TunnelProtocol } from '../../core/values/address-list.ts'
 import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
+import { LogLimit } from '../../platform/log-limit.ts'
 import type {
   Admission,
   ServerEvent,
@@ -38,9 +39,11 @@ export class ServedClients {
   /** By interface and number. */
   readonly #clients = new Map<string, ServedClient>()
   readonly servers: TunnelServers
+  readonly #logLimit: LogLimit
 
   constructor(init: ServedClientsInit) {
     this.#init = init
+    this.#logLimit = new LogLimit(init.clock)
     this.servers = new TunnelServers({
       ...init,
       specOf: (place) => ({
@@ -116,7 +119,7 @@ export class ServedClients {
         this.drop(peer.prefix, 'the peer has connected again')
         const sinceMs = clock.now()
         this.#clients.set(`${iface}/${client}`, { iface, protocol, client, peer, underlay, sinceMs })
-        log.info({ peer: subnetNameOf(peer.prefix), iface, underlay: underlay.address }, 'client up')
+        this.#log(peer, { iface, underlay: underlay.address }, 'client up')
         strategy.clientUp(peer.prefix)
         return onChange()
       }
@@ -125,7 +128,7 @@ export class ServedClients {
         const served = this.#clients.get(`${iface}/${client}`)
         if (!served) return
         this.#clients.set(`${iface}/${client}`, { ...served, underlay })
-        log.info({ peer: subnetNameOf(peer.prefix), iface, underlay: underlay.address }, 'client moved')
+        this.#log(peer, { iface, underlay: underlay.address }, 'client moved')
         // It may know nothing of it; with the next tunnel it would have been told.
         if (underlay.address !== served.underlay.address) sendSeen(peer.prefix, underlay.address)
         return
@@ -133,11 +136,19 @@ export class ServedClients {
       case 'client-down': {
         const { client, peer, reason } = event
         if (!this.#clients.delete(`${iface}/${client}`)) return
-        log.info({ peer: subnetNameOf(peer.prefix), iface, reason }, 'client down')
+        this.#log(peer, { iface, reason }, 'client down')
         strategy.clientDown(peer.prefix)
         return onChange()
       }
     }
+  }
+
+  /** A peer can come and go as often as it likes. */
+  #log({ prefix }: TunnelPeer, fields: Readonly<Record<string, unknown>>, text: string): void {
+    const peer = subnetNameOf(prefix)
+    this.#logLimit.write(`${peer} ${text}`, (omitted) =>
+      this.#init.log.info({ peer, ...fields, ...omitted }, text),
+    )
   }
 
   #of(prefix: Prefix): ServedClient[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { failureReason, isAboutClient } from '../../../../src/core/openvpn/failure.ts'
+import { failureReason, isAboutClient, isUnwantedByPeer } from '../../../../src/core/openvpn/failure.ts'
 import { linkRemoteOf } from '../../../../src/core/openvpn/link-remote.ts'
 import { checkOpenvpnVersion } from '../../../../src/core/openvpn/version.ts'
 import { fc, test } from '../../../support/property.ts'
@@ -144,4 +144,12 @@ it.each([
   ['event_wait : Interrupted system call (fd=-1,code=4)', false],
 ])('what a server logs about a client is told from what it logs about itself: %s', (line, is) => {
   expect(isAboutClient(line)).toBe(is)
+})
+
+it('a peer that refuses or hangs up is told from a network that does not carry us there', () => {
+  const isUnwanted = (line: string) => isUnwantedByPeer(failureReason([line]) ?? '')
+  expect(isUnwanted('AUTH: Received control message: AUTH_FAILED,the certificate is revoked')).toBe(true)
+  expect(isUnwanted("Connection reset command was pushed by server ('')")).toBe(true)
+  expect(isUnwanted('TCP: connect to [AF_INET]10.9.0.1:1999 failed: Connection refused')).toBe(false)
+  expect(isUnwanted('[0/16] Inactivity timeout (--ping-exit), exiting')).toBe(false)
 })

@@ -1,8 +1,8 @@
+import { pino } from 'pino'
 import { expect, it } from 'vitest'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import type { ServerEvent, ServerSpec } from '../../../../src/node/transport/transport.ts'
 import { ServedClients } from '../../../../src/node/tunnels/served-clients.ts'
-import { silentLog } from '../../../../src/platform/log.ts'
 import { steppedClock } from '../../../support/stepped-clock.ts'
 
 const [OWN, ONE, OTHER] = ['000', '001', '010'].map(prefixOfBits) as [Prefix, Prefix, Prefix]
@@ -13,6 +13,8 @@ async function rig({ maxClients = 20 } = {}) {
   const revoked = new Set<bigint>()
   let spec: ServerSpec | undefined
   let changes = 0
+  const logged: string[] = []
+  const clock = steppedClock()
   const clients = new ServedClients({
     transport: {
       async listen(given) {
@@ -25,8 +27,8 @@ async function rig({ maxClients = 20 } = {}) {
         }
       },
     },
-    clock: steppedClock(),
-    log: silentLog,
+    clock,
+    log: pino({ level: 'info' }, { write: (line: string) => void logged.push(line) }),
     sendSeen: (prefix, address) => void done.push(`seen ${prefix} ${address}`),
     limits: {
       own: OWN,
@@ -52,7 +54,7 @@ async function rig({ maxClients = 20 } = {}) {
     event({ kind: 'client-down', client, peer: { prefix, serial: 2n }, reason: 'the connection ended' })
   const admit = (prefix = ONE, serial = 2n) =>
     spec?.admit({ prefix, serial }, { address: '203.0.113.1', port: 1000 }).admit
-  return { clients, done, revoked, event, up, down, admit, changes: () => changes }
+  return { clients, done, revoked, event, up, down, admit, changes: () => changes, logged, clock }
 }
 
 it('a client is shown with what passed, and the strategy is told that it came and went', async () => {
@@ -98,4 +100,16 @@ it('one that has moved is told at which address it is seen, if that is another o
   moved(9, '203.0.113.3', 2000)
   expect(done.slice(1)).toEqual([`seen ${ONE} 203.0.113.2`])
   expect(clients.list()).toMatchObject([{ underlay: { address: '203.0.113.2', port: 2000 } }])
+})
+
+it('one that comes and goes all the time does not fill the log', async () => {
+  const { up, down, logged } = await rig()
+  for (let client = 1; client <= 100; client++) {
+    up(client)
+    down(client)
+  }
+  expect(logged.length).toBeLessThan(15)
+  const before = logged.length
+  up(101, OTHER)
+  expect(logged.length).toBe(before + 1)
 })
