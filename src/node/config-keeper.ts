@@ -218,7 +218,9 @@ export class ConfigKeeper {
       validUntilMs !== undefined &&
       clock.now() > validUntilMs &&
       nowMs - this.#lastAnswerMs > RECHECK_MS &&
-      !this.#isFetching
+      !this.#isFetching &&
+      // Otherwise the next try has its time: a registry that does not answer is not asked each second.
+      !this.#reasons.has('run-out')
     )
       this.#want('run-out', 0)
     if (isConnected) {

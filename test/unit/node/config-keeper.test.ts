@@ -284,6 +284,14 @@ it('a configuration that has run out, or a clock that is wrong, makes a node ask
   expect(around.askedMs.length).toBeLessThanOrEqual(8)
 })
 
+it('a configuration that has run out makes a node ask a registry that does not answer ever more seldom', async () => {
+  const around = (await started(1, { valid_until: 1_000 })).watch()
+  around.answer = new Error('connection refused')
+  await around.clock.pass(600_000)
+  expect(around.askedMs.length).toBeGreaterThanOrEqual(10)
+  expect(around.askedMs.length).toBeLessThanOrEqual(20)
+})
+
 it('nothing is asked any more when the node stops', async () => {
   const around = await started()
   around.keeper.heard(version(2), PEER)
