@@ -200,8 +200,11 @@ export class ClientTunnels {
     const { limits, strategy, clock, cache, log, router, onExternalAddress, onChange } = this.#init
     const { target, iface } = own
     const { peer, remote } = event
+    const worked = whichOf(remotes, remote)
     if (limits.isRevoked(peer.serial)) {
       cache.forget(peer.prefix)
+      // One that is of no use: of the user's remotes, the others come first then.
+      if (target === ANYONE) strategy.tunnelUp(target, worked)
       return this.close(target, 'its certificate is revoked')
     }
     Object.assign(own, { state: 'up', sinceMs: clock.now(), peer, remote })
@@ -210,7 +213,6 @@ export class ClientTunnels {
       'tunnel up',
     )
     this.#failures.delete(target)
-    const worked = whichOf(remotes, remote)
     strategy.tunnelUp(target, worked)
     // The remotes of anyone are not those of this peer.
     if (target !== ANYONE)

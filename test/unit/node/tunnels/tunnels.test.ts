@@ -328,6 +328,18 @@ describe('the tunnel of --client', () => {
     expect([registry.length, cutOffs() > 0]).toEqual([0, true])
   })
 
+  it('goes to the other remotes first when the certificate of the one that answered is revoked', async () => {
+    const { transport, revoked, clock, up } = await rig({ strategy })
+    revoked.add(3n)
+    up(0, 3n, { address: '203.0.113.1', port: 1194, protocol: 'tcp' })
+    await clock.pass(5_000)
+    expect(transport.stopped).toEqual(['re6stnet'])
+    expect(transport.specs.map(hosts)).toEqual([
+      ['203.0.113.1', '203.0.113.2'],
+      ['203.0.113.2', '203.0.113.1'],
+    ])
+  })
+
   it('goes to the other remotes first when routing heard nobody behind one', async () => {
     const { transport, heard, clock, up } = await rig({ strategy })
     heard.clear()
