@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import { messageOf } from '../core/errors.ts'
 import { mayBeDialled } from '../core/values/address-kind.ts'
 import { isIpv6Protocol, type PeerAddress } from '../core/values/address-list.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -45,7 +46,10 @@ class CheckedTunnel implements ClientTunnel {
   constructor(transport: Transport, init: CheckedAddressesInit, spec: ClientSpec) {
     this.spec = spec
     this.#init = init
-    this.#started = this.#start(transport)
+    // A machine without file descriptors cannot even say which addresses it has.
+    this.#started = this.#start(transport).catch((error: unknown) =>
+      this.spec.onEvent({ kind: 'down', reason: messageOf(error) }),
+    )
   }
 
   get traffic(): Traffic {

@@ -12,7 +12,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** A tunnel to what a peer says of itself, and what is dialled. */
-function dialled(list: string, { isUsers = false } = {}) {
+function dialled(list: string, { isUsers = false, own = () => ['192.168.1.2'] } = {}) {
   const recording = recordingTransport()
   const transport: Transport = { ...recording, configure() {}, async stop() {} }
   const clock = steppedClock()
@@ -20,7 +20,7 @@ function dialled(list: string, { isUsers = false } = {}) {
   const tunnel = checkingAddresses(transport, {
     clock,
     isInside: (address) => address.startsWith('2001:db8:42:'),
-    own: () => ['192.168.1.2'],
+    own,
     resolve: (name) =>
       name === 'slow.example.com' ? new Promise(() => {}) : Promise.resolve(NAMES[name] ?? []),
   }).connect({
@@ -54,6 +54,17 @@ it('a peer none of whose addresses may be dialled has failed, without a process'
   await clock.pass(0)
   expect(hosts()).toEqual([])
   expect(events).toEqual([{ kind: 'down', reason: 'none of its addresses can be reached from here' }])
+})
+
+it('a machine that cannot say which addresses it has goes on, and the tunnel has failed', async () => {
+  const own = () => {
+    throw new Error('too many open files')
+  }
+  const { clock, events, hosts, tunnel } = dialled('203.0.113.1,1194,tcp', { own })
+  await clock.pass(0)
+  expect(hosts()).toEqual([])
+  expect(events).toEqual([{ kind: 'down', reason: 'too many open files' }])
+  await tunnel.stop()
 })
 
 it('a resolver that does not answer does not hold up the other addresses for long', async () => {
