@@ -13,8 +13,10 @@ interface Known {
   addresses: readonly PeerAddress[]
   /** When it last said something, to us or to our node; Unix milliseconds. */
   seenMs: number
-  /** When our node last asked it for its addresses. */
+  /** When it last answered our node, which had asked it for its addresses. */
   askedMs: number
+  /** When our node last asked it, whether it answered or not. */
+  triedMs: number
   /** `seenMs` in the database; undefined: what is there is out of date. */
   writtenMs: number | undefined
 }
@@ -62,6 +64,7 @@ export class KnownAddresses implements Disposable {
           addresses: parseAddressList(addresses).addresses,
           seenMs: date * 1000,
           askedMs: Number.NEGATIVE_INFINITY,
+          triedMs: Number.NEGATIVE_INFINITY,
           writtenMs: date * 1000,
         })
     const { log } = components
@@ -107,16 +110,17 @@ export class KnownAddresses implements Disposable {
       const nowMs = clock.monotonicMs()
       const due = (await reachable.list())
         .filter((prefix) => isMember(prefix))
-        .map((prefix) => ({ prefix, askedMs: this.#known.get(prefix)?.askedMs ?? Number.NEGATIVE_INFINITY }))
-        .filter(({ askedMs }) => nowMs - askedMs >= FRESH_MS)
-        .sort((one, other) => one.askedMs - other.askedMs)
+        .map((prefix) => ({ prefix, known: this.#of(prefix) }))
+        .filter(({ known }) => nowMs - known.askedMs >= FRESH_MS)
+        .sort((one, other) => one.known.triedMs - other.known.triedMs)
         .slice(0, ASKED_AT_ONCE)
       await Promise.all(
-        due.map(async ({ prefix }) => {
+        due.map(async ({ prefix, known }) => {
+          known.triedMs = nowMs
           const answer = await localNode.ask(prefix, MESSAGE_CODE.addresses)
-          // One that does not answer now is asked in the next round.
+          // One that does not answer is asked again soon, but after all others: many of them hold up nobody.
           if (answer === undefined) return
-          this.#of(prefix).askedMs = nowMs
+          known.askedMs = nowMs
           this.learn(prefix, parseAddressList(answer.toString('utf8')).addresses)
         }),
       )
@@ -156,7 +160,13 @@ export class KnownAddresses implements Disposable {
   #of(prefix: Prefix): Known {
     let known = this.#known.get(prefix)
     if (!known) {
-      known = { addresses: [], seenMs: 0, askedMs: Number.NEGATIVE_INFINITY, writtenMs: undefined }
+      known = {
+        addresses: [],
+        seenMs: 0,
+        askedMs: Number.NEGATIVE_INFINITY,
+        triedMs: Number.NEGATIVE_INFINITY,
+        writtenMs: undefined,
+      }
       this.#known.set(prefix, known)
     }
     return known

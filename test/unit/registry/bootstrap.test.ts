@@ -106,8 +106,8 @@ describe('where nodes are', () => {
   const NETWORK = networkOfBits(BigInt('0x20010db80042').toString(2).padStart(48, '0'))
   const [FIRST, SECOND, THIRD] = ['00', '01', '10'].map(prefixOfBits) as [Prefix, Prefix, Prefix]
 
-  function knownAddresses(answers: Record<string, string> = {}) {
-    const time = { nowMs: 1_000_000, members: new Set<string>([FIRST, SECOND, THIRD]) }
+  function knownAddresses(answers: Record<string, string> = {}, silent: readonly Prefix[] = []) {
+    const time = { nowMs: 1_000_000, members: new Set<string>([FIRST, SECOND, THIRD, ...silent]) }
     const store = new Store(openDatabase(join(temporaryDirectory(), 'registry.db')))
     const make = () =>
       new KnownAddresses({
@@ -123,7 +123,7 @@ describe('where nodes are', () => {
         localNode: {
           ask: async (prefix) => (answers[prefix] === undefined ? undefined : Buffer.from(answers[prefix])),
         },
-        reachable: { list: async () => Object.keys(answers).map(prefixOfBits) },
+        reachable: { list: async () => [...silent, ...Object.keys(answers).map(prefixOfBits)] },
         network: NETWORK,
         isMember: (prefix) => time.members.has(prefix),
       })
@@ -146,6 +146,15 @@ describe('where nodes are', () => {
     known.heardFrom(FIRST, '198.51.100.99')
     known.heardFrom(SECOND, '203.0.113.9')
     expect(hosts(known)).toEqual([`${FIRST} 198.51.100.99`, `${SECOND} 198.51.100.2`])
+  })
+
+  it('is learnt although many others do not answer', async () => {
+    const silent = Array.from({ length: 16 }, (_, n) => prefixOfBits((n + 8).toString(2)))
+    const { known, time } = knownAddresses({ [THIRD]: '198.51.100.3,1194,tcp' }, silent)
+    await known.askInTurn()
+    time.nowMs += 60_000
+    await known.askInTurn()
+    expect(hosts(known)).toEqual([`${THIRD} 198.51.100.3`])
   })
 
   it('is kept, but not of those that have no certificate any more', async () => {
