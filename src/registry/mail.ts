@@ -34,16 +34,23 @@ export interface MailSettings {
 /** How long the SMTP server may take. */
 const SMTP_TIMEOUT_MS = 20_000
 
+/** The addresses of a host, as this machine resolves names: /etc/hosts included. At least one. */
+type Resolve = (host: string) => Promise<readonly string[]>
+
+/** The library would ask DNS first. */
+const systemResolve: Resolve = async (host) =>
+  (await lookup(host, { all: true })).map(({ address }) => address)
+
 /**
  * A path that exists, or an absolute one, is an mbox file; anything else an SMTP server.
  * @throws Re6stError `FILE` when an mbox file cannot be written
  */
-export function openMailer(settings: MailSettings): Mailer {
+export function openMailer(settings: MailSettings, resolve: Resolve = systemResolve): Mailer {
   const { mailhost } = settings
-  return isAbsolute(mailhost) || existsSync(mailhost) ? mboxMailer(mailhost) : smtpMailer(settings)
+  return isAbsolute(mailhost) || existsSync(mailhost) ? mboxMailer(mailhost) : smtpMailer(settings, resolve)
 }
 
-function smtpMailer({ mailhost, user, password, startTls }: MailSettings): Mailer {
+function smtpMailer({ mailhost, user, password, startTls }: MailSettings, resolve: Resolve): Mailer {
   const { host, port } = parseMailServer(mailhost)
   const options = {
     port,
@@ -53,18 +60,25 @@ function smtpMailer({ mailhost, user, password, startTls }: MailSettings): Maile
     greetingTimeout: SMTP_TIMEOUT_MS,
     socketTimeout: SMTP_TIMEOUT_MS,
   }
+  const sendTo = (address: string, mail: Mail) =>
+    createTransport({
+      ...options,
+      host: address,
+      name: ownName(mail),
+      ...(isIP(host) > 0 ? {} : { tls: { servername: host } }),
+    }).sendMail(taken(mail))
   return {
     async send(mail) {
       try {
-        // As this machine resolves names, /etc/hosts included: the library would ask DNS first.
-        const { address } = await lookup(host)
-        const transport = createTransport({
-          ...options,
-          host: address,
-          name: ownName(mail),
-          ...(isIP(host) > 0 ? {} : { tls: { servername: host } }),
-        })
-        await transport.sendMail(taken(mail))
+        const addresses = await resolve(host)
+        for (const [at, address] of addresses.entries())
+          try {
+            await sendTo(address, mail)
+            return
+          } catch (error) {
+            // `localhost` is ::1 first, and not every server listens there.
+            if (at === addresses.length - 1 || !isNobodyThere(error)) throw error
+          }
       } catch (error) {
         throw new Re6stError(
           'SYSTEM',
@@ -75,6 +89,11 @@ function smtpMailer({ mailhost, user, password, startTls }: MailSettings): Maile
     },
   }
 }
+
+/** Whether there was no connection: a mail that somebody may have taken is not sent to another. */
+const isNobodyThere = (error: unknown): boolean =>
+  error instanceof Error &&
+  (('syscall' in error && error.syscall === 'connect') || error.message === 'Connection timeout')
 
 /** The address is one: it is not to be read for names and further addresses. */
 const taken = (mail: Mail) => ({ ...mail, to: { name: '', address: mail.to } })

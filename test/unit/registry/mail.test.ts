@@ -68,6 +68,18 @@ describe('an SMTP server', () => {
   })
 })
 
+describe('a mail server with several addresses', () => {
+  it('is tried at the next when nobody listens at one', async () => {
+    await using server = await mailbox()
+    const mailer = openMailer(
+      { mailhost: `localhost:${server.port}`, user: undefined, password: undefined, startTls: false },
+      async () => ['::1', '127.0.0.1'],
+    )
+    await mailer.send({ from: 'a@example.com', to: 'b@example.com', subject: 's', text: 't' })
+    expect(server.received).toHaveLength(1)
+  })
+})
+
 describe('a token by SMTP', () => {
   it('comes over an encrypted connection to who logged in, and works once', async () => {
     const tls = await selfSigned()
