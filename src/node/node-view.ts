@@ -158,12 +158,12 @@ function neighbourOf(
 function routesOf({ identity, router, nodes }: NodeViewSources): RouteReply[] {
   const { network } = identity().authority
   return router.routes
-    .flatMap(({ prefix, via, iface, metric, installed }) => {
+    .flatMap(({ prefix, via, iface, metric, installed, routerId }) => {
       const node = prefixOfCidr(network, prefix)
       if (!node.ok || node.value === '' || !isUsable(metric)) return []
       const hop = nodes.nodeAt({ iface, address: via })
       const nextHop = hop === undefined ? null : subnetNameOf(hop)
-      return [{ prefix, node: subnetNameOf(node.value), via, iface, nextHop, metric, installed }]
+      return [{ prefix, node: subnetNameOf(node.value), via, iface, nextHop, metric, installed, routerId }]
     })
     .sort(
       (one, other) =>

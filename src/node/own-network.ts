@@ -63,20 +63,21 @@ export class OwnNetworkWatch implements AsyncDisposable {
     const { signal } = this.#stopping
     const backOff = new BackOff(clock, MONITOR_DELAYS)
     while (!signal.aborted) {
-      const end = await this.#monitor()
+      const end = await this.#monitor(() => backOff.succeeded())
       if (signal.aborted) return
       log.warn({ end, retryMs: backOff.delayMs }, 'ip monitor ended, it is started again')
       await backOff.wait(signal)
     }
   }
 
-  /** @returns how the monitor ended */
-  async #monitor(): Promise<string> {
+  /** @param onLine called for each line: it works @returns how the monitor ended */
+  async #monitor(onLine: () => void): Promise<string> {
     const { processes } = this.#init
     try {
       const monitor = processes.start('ip', ['-o', 'monitor', 'link', 'address', 'route'], {
         dieWithParent: true,
         onLine: (line) => {
+          onLine()
           if (mayConcernOwnNetwork(line)) this.#lookSoon()
         },
       })

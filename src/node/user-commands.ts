@@ -3,7 +3,7 @@ import { inBackground } from '../platform/background.ts'
 import type { Logger } from '../platform/log.ts'
 import { describeEnd, type Processes, type RunningProcess } from '../platform/processes.ts'
 
-/** Environment of `--up` and `--daemon` (CIDR notation for subnet and network). */
+/** Environment of `--up` and `--daemon` (CIDR notation for subnet and network). @public they read it */
 export interface UserCommandEnvironment {
   readonly re6stnet_iface: string
   readonly re6stnet_ip: string

@@ -6,12 +6,11 @@ export interface BackOffLimits {
   readonly maxMs: number
 }
 
-/** Waits between attempts, twice as long each time; until something happens that gives the next one a better chance. */
+/** Waits between attempts, twice as long each time until one works. */
 export class BackOff {
   readonly #clock: Pick<Clock, 'sleep'>
   readonly #limits: BackOffLimits
   #delayMs: number
-  #waiting = new AbortController()
 
   constructor(clock: Pick<Clock, 'sleep'>, limits: BackOffLimits) {
     this.#clock = clock
@@ -24,22 +23,15 @@ export class BackOff {
     return this.#delayMs
   }
 
-  /** Waits before the next attempt. Ends early, without an error, at `cutShort`, or when `signal` is aborted. */
+  /** Waits before the next attempt. Ends early, without an error, when `signal` is aborted. */
   async wait(signal: AbortSignal): Promise<void> {
     const delayMs = this.#delayMs
     this.#delayMs = Math.min(2 * delayMs, this.#limits.maxMs)
-    this.#waiting = new AbortController()
-    await this.#clock.sleep(delayMs, AbortSignal.any([signal, this.#waiting.signal])).catch(() => {})
+    await this.#clock.sleep(delayMs, signal).catch(() => {})
   }
 
   /** It worked: the next wait is a short one. */
   succeeded(): void {
     this.#delayMs = this.#limits.minMs
-  }
-
-  /** What failed before may work now: whoever waits tries at once, and waits are short again. */
-  cutShort(): void {
-    this.#delayMs = this.#limits.minMs
-    this.#waiting.abort()
   }
 }

@@ -56,9 +56,6 @@ function openTarget(file: string | undefined): LogFile {
 
 const isForbidden = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EACCES'
 
-/** A log that keeps nothing. */
-export const silentLog: Logger = pino({ level: 'silent' })
-
 const NAMES: Readonly<Record<number, string>> = {
   10: 'TRACE',
   20: 'DEBUG',

@@ -114,7 +114,8 @@ export class Enrolment {
     const { store, clock } = this.#components
     if (this.#settings.mailPrefixLength === 0) throw new Refusal(403, 'registration by mail is disabled')
     const token = given === '' ? this.#newToken() : given
-    if (!isEmailAddress(email)) throw new Refusal(400, NOT_AN_ADDRESS)
+    // Without one, it is for nobody in particular.
+    if (email !== '' && !isEmailAddress(email)) throw new Refusal(400, NOT_AN_ADDRESS)
     if (store.token(token)) throw new Refusal(409, 'the token exists')
     const row = {
       token,

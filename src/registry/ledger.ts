@@ -87,11 +87,6 @@ export class Ledger {
     })
   }
 
-  /** The serial that was given last. */
-  get lastSerial(): number {
-    return this.#lastSerial
-  }
-
   get size(): number {
     return this.#holders.size
   }

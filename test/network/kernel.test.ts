@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Re6stError } from '../../src/core/errors.ts'
 import { createKernel, type Kernel } from '../../src/node/kernel/kernel.ts'
-import { type Logger, openLog, silentLog } from '../../src/platform/log.ts'
+import { type Logger, openLog } from '../../src/platform/log.ts'
 import { joinNamespaces, makeNamespace, type Namespace } from '../support/namespace.ts'
+import { silentLog } from '../support/silent-log.ts'
 
 const NODE = {
   mainInterface: 'lo',

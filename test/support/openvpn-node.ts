@@ -1,7 +1,7 @@
 import { createOpenvpnTransport } from '../../src/node/transport/openvpn-transport.ts'
 import { systemClock } from '../../src/platform/clock.ts'
-import { silentLog } from '../../src/platform/log.ts'
 import { systemProcesses } from '../../src/platform/processes.ts'
+import { silentLog } from './silent-log.ts'
 
 // A process to be killed: one server and one client tunnel, in the namespace in which it is run.
 const [runDirectory = '', ca = '', cert = '', key = '', host = ''] = process.argv.slice(2)

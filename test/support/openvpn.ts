@@ -18,9 +18,9 @@ import type {
   Transport,
 } from '../../src/node/transport/transport.ts'
 import { systemClock } from '../../src/platform/clock.ts'
-import { silentLog } from '../../src/platform/log.ts'
 import { type Processes, type RunningProcess, systemProcesses } from '../../src/platform/processes.ts'
 import type { Sysctls } from '../../src/platform/sysctls.ts'
+import { silentLog } from './silent-log.ts'
 import { vectors } from './vectors.ts'
 
 /** Names of certificates in the vectors. */

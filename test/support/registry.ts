@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import { ONE_COMMUNITY } from '../../src/core/allocation/community.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import { systemClock } from '../../src/platform/clock.ts'
-import { silentLog } from '../../src/platform/log.ts'
 import {
   type RegistryComponents,
   type RegistrySettings,
   type RunningRegistry,
   startRegistry,
 } from '../../src/registry/registry.ts'
+import { silentLog } from './silent-log.ts'
 import { vectors } from './vectors.ts'
 
 const pki = vectors<{ ca: string; keys: Record<string, string> }>('pki.json')

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { createBabeldRouter } from '../../src/node/routing/babeld-router.ts'
 import type { Router, RouterKeys, RouterSettings, RoutingChange } from '../../src/node/routing/router.ts'
 import { systemClock } from '../../src/platform/clock.ts'
-import { silentLog } from '../../src/platform/log.ts'
 import type { Processes } from '../../src/platform/processes.ts'
 import { joinNamespaces, makeNamespace, type Namespace } from './namespace.ts'
+import { silentLog } from './silent-log.ts'
 
 const HELLO_MS = 1_000
 const DEADLINE_MS = 30_000

@@ -6,7 +6,7 @@ export type NetworkChange =
   /** The routing daemon signs with another MAC key; it takes one while it runs, if it had one before. */
   | { readonly kind: 'mac-keys' }
   /** Tunnels and sessions of these certificates end; nothing else. */
-  | { readonly kind: 'revoked'; readonly serials: ReadonlySet<bigint> }
+  | { readonly kind: 'revoked' }
   /** Intervals and costs of the routing daemon's interfaces, which it reads when they come up. */
   | { readonly kind: 'routing-timers' }
   /** Whether tunnels are encrypted. */
@@ -28,7 +28,7 @@ export function networkChanges(before: NetworkConfig, after: NetworkConfig): Net
   const revoked = new Set([...after.crl].filter((serial) => !before.crl.has(serial)))
 
   if (differ('keys')) changes.push({ kind: 'mac-keys' })
-  if (revoked.size > 0) changes.push({ kind: 'revoked', serials: revoked })
+  if (revoked.size > 0) changes.push({ kind: 'revoked' })
   if (differ('helloIntervalMs', 'babelDefault')) changes.push({ kind: 'routing-timers' })
   if (differ('encrypt')) changes.push({ kind: 'encryption' })
   if (differ('clientCount', 'maxClients', 'tunnelRefreshMs', 'sameCountry'))

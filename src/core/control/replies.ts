@@ -34,6 +34,7 @@ export interface StatusReply {
     readonly lastAnswer: string | null
     readonly lastError: string | null
   }
+  /** @public what a person or program that asks reads */
   readonly certificate: {
     readonly serial: string
     readonly notBefore: string
@@ -113,6 +114,8 @@ export interface RouteReply {
   readonly nextHop: string | null
   readonly metric: number
   readonly installed: boolean
+  /** Router-id of the originator (RFC 8966, 3.2.6): another one than before is a router that was started anew. */
+  readonly routerId: string
 }
 
 /** What was tried with the neighbours, for the moment in which it is asked. */

@@ -7,8 +7,8 @@ export type ManagementLine =
   | { readonly kind: 'answer'; readonly success: boolean; readonly text: string }
   /** It waits for `hold release` before it begins, or begins anew. */
   | { readonly kind: 'hold' }
-  /** `CONNECTED`, `RECONNECTING`, `EXITING`, …, and why. */
-  | { readonly kind: 'state'; readonly state: string; readonly detail: string }
+  /** `CONNECTED`, `RECONNECTING`, `EXITING`, … */
+  | { readonly kind: 'state'; readonly state: string }
   | { readonly kind: 'log'; readonly flags: string; readonly text: string }
   /** The last words before it ends with an error. */
   | { readonly kind: 'fatal'; readonly text: string }
@@ -49,8 +49,8 @@ export function parseManagementLine(line: string): Result<ManagementLine> {
     case 'HOLD':
       return ok({ kind: 'hold' })
     case 'STATE': {
-      const [, state = '', detail = ''] = rest.split(',')
-      return ok({ kind: 'state', state, detail })
+      const [, state = ''] = rest.split(',')
+      return ok({ kind: 'state', state })
     }
     case 'LOG': {
       const [, flags = '', text = ''] = /^\d*,(\w*),(.*)$/s.exec(rest) ?? ['', '', rest]

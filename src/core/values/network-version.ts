@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
-import { sign, verifySignature } from '../crypto/rsa.ts'
+import { verifySignature } from '../crypto/rsa.ts'
 import { ok, type Result, refuse } from '../result.ts'
-import { packInteger, unpackInteger } from './packed-integer.ts'
+import { unpackInteger } from './packed-integer.ts'
 
 /** The version of a network configuration: a packed integer and the CA's signature over it (protocol, section 5). */
 export type NetworkVersion = Buffer
@@ -26,10 +26,4 @@ export function verifyVersion(version: Uint8Array, caPublicKey: KeyObject): Resu
   if (!verifySignature(caPublicKey, version.subarray(0, consumed), version.subarray(consumed)))
     return refuse('the network version is not signed by the CA')
   return ok(Buffer.from(version))
-}
-
-/** Makes the version with this number. @throws Re6stError for a number that cannot be encoded */
-export function makeVersion(number: bigint, caPrivateKey: KeyObject): NetworkVersion {
-  const packed = packInteger(number)
-  return Buffer.concat([packed, sign(caPrivateKey, packed)])
 }

@@ -149,7 +149,7 @@ export function createOpenvpnTransport(options: OpenvpnTransportOptions): Transp
 /** A tunnel that cannot even be tried. It is reported later, as everything else is. */
 function downAtOnce(spec: ClientSpec, reason: string): ClientTunnel {
   queueMicrotask(() => spec.onEvent({ kind: 'down', reason }))
-  return { spec, traffic: { receivedBytes: 0, sentBytes: 0 }, stop: async () => {} }
+  return { traffic: { receivedBytes: 0, sentBytes: 0 }, stop: async () => {} }
 }
 
 async function askVersion(processes: Processes): Promise<Result<string>> {

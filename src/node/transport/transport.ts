@@ -56,7 +56,6 @@ export type ServerEvent =
 
 /** A running server: one interface, many clients. */
 export interface TunnelServer {
-  readonly spec: ServerSpec
   /** Ends one client's tunnel. */
   dropClient(client: number, reason: string): void
   /** Bytes from and to each client, by client number. */
@@ -90,7 +89,6 @@ export type ClientEvent =
 
 /** A client tunnel: one interface, one peer. */
 export interface ClientTunnel {
-  readonly spec: ClientSpec
   readonly traffic: Traffic
   stop(): Promise<void>
 }

@@ -52,9 +52,6 @@ export const LIMITS: ServerLimits = {
   asking: { running: 256, runningPerSource: 32, waiting: 128, waitingPerSource: 16 },
 }
 
-/** Where one source has no share of its own: this machine, or a proxy that names nobody. */
-export const NO_SOURCE = ''
-
 /** Seconds after which a client that is turned away may try again. */
 export const RETRY_AFTER_SECONDS = 2
 /** No method has a body; the small one of an odd client is ignored. */

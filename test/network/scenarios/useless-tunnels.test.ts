@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { describe, test } from 'vitest'
 import { missingPairs, pingAllPairs } from '../../../lab/pings.ts'
 import { openCache } from '../../../src/node/cache/cache.ts'
-import { silentLog } from '../../../src/platform/log.ts'
 import { DEADLINE_MS, statusOf, tunnelsOf, withNetwork } from '../../support/networks.ts'
+import { silentLog } from '../../support/silent-log.ts'
 
 const HELLO_S = 4
 /** It waits for six tunnels, for some of them four hello intervals; a machine that is busy takes as long again. */

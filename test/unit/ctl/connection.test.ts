@@ -5,8 +5,8 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { StatusReply } from '../../../src/core/control/replies.ts'
 import { waitForConnection } from '../../../src/ctl/connection.ts'
 import { ControlServer } from '../../../src/node/control/control-server.ts'
-import { silentLog } from '../../../src/platform/log.ts'
 import { examplesOfDocument } from '../../support/control-examples.ts'
+import { silentLog } from '../../support/silent-log.ts'
 
 const { status, tunnels, routes, probe } = examplesOfDocument()
 const CUT_OFF = { ...status, connected: false }

@@ -24,6 +24,7 @@ const route = (more: Partial<RouteReply>): RouteReply => ({
   via: 'fe80::1',
   iface: 're6stnet1',
   nextHop: '1/16',
+  routerId: '1c:6d:00:ff:fe:00:00:01',
   metric: 96,
   installed: true,
   ...more,

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import type { PeerAddress } from '../../../src/core/values/address-list.ts'
 import { networkOfBits } from '../../../src/core/values/prefix.ts'
 import { Advertisement } from '../../../src/node/advertisement.ts'
-import { silentLog } from '../../../src/platform/log.ts'
+import { silentLog } from '../../support/silent-log.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
 
 const NETWORK = networkOfBits('001000000000000100001101101110000000000001000010')

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { watchClock } from '../../../src/node/clock-watch.ts'
-import { type Logger, silentLog } from '../../../src/platform/log.ts'
+import type { Logger } from '../../../src/platform/log.ts'
+import { silentLog } from '../../support/silent-log.ts'
 
 const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000

@@ -6,10 +6,11 @@ import {
   encodeNetworkConfig,
 } from '../../../src/core/config/network-config.ts'
 import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
-import { makeVersion, numberOfVersion } from '../../../src/core/values/network-version.ts'
+import { numberOfVersion } from '../../../src/core/values/network-version.ts'
 import { prefixOfBits } from '../../../src/core/values/prefix.ts'
 import { ConfigKeeper } from '../../../src/node/config-keeper.ts'
-import { silentLog } from '../../../src/platform/log.ts'
+import { makeVersion } from '../../support/network-version.ts'
+import { silentLog } from '../../support/silent-log.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
 import { vectors } from '../../support/vectors.ts'
 

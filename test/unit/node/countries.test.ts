@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { Countries } from '../../../src/node/countries.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
-import { silentLog } from '../../../src/platform/log.ts'
+import { silentLog } from '../../support/silent-log.ts'
 
 const MINUTE_MS = 60_000
 

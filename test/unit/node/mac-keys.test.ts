@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { MacKeys } from '../../../src/node/mac-keys.ts'
 import type { RouterKeys } from '../../../src/node/routing/router.ts'
-import { silentLog } from '../../../src/platform/log.ts'
+import { silentLog } from '../../support/silent-log.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
 
 const keys = (sign: number): RouterKeys => ({ sign: Buffer.alloc(16, sign), accept: undefined })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { OwnNetworkWatch } from '../../../src/node/own-network.ts'
-import { silentLog } from '../../../src/platform/log.ts'
 import type { ProcessEnd, Processes } from '../../../src/platform/processes.ts'
+import { silentLog } from '../../support/silent-log.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
 
 const UP = ['BROADCAST', 'MULTICAST', 'UP', 'LOWER_UP']

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { prefixOfBits } from '../../../src/core/values/prefix.ts'
 import { RemoteGateways, throughGateways } from '../../../src/node/remote-gateways.ts'
 import type { ClientSpec, ServerSpec, Transport } from '../../../src/node/transport/transport.ts'
-import { silentLog } from '../../../src/platform/log.ts'
 import { fc, test } from '../../support/property.ts'
+import { silentLog } from '../../support/silent-log.ts'
 
 /** A kernel that keeps the routes in a map, and refuses a second one to the same address. */
 function fakeKernel(usable: (gateway: string) => boolean = () => true) {

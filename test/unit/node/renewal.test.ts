@@ -8,8 +8,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Authority, type NodeCertificate, readAuthority } from '../../../src/core/crypto/certificate.ts'
 import { Renewal, type Renewed } from '../../../src/node/renewal.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
-import { silentLog } from '../../../src/platform/log.ts'
 import { recordedCertificate } from '../../support/sessions.ts'
+import { silentLog } from '../../support/silent-log.ts'
 import { vectors } from '../../support/vectors.ts'
 
 const pki = vectors<{ ca: string; ca_new_prefix: string; keys: Record<string, string> }>('pki.json')

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { runUpCommand, UserDaemons } from '../../../src/node/user-commands.ts'
-import { silentLog } from '../../../src/platform/log.ts'
 import { systemProcesses } from '../../../src/platform/processes.ts'
+import { silentLog } from '../../support/silent-log.ts'
 
 const components = { processes: systemProcesses, log: silentLog }
 const environment = {

@@ -23,12 +23,12 @@ it('waits twice as long each time, up to a limit', async () => {
   expect(triedMs).toEqual([0, 1_000, 3_000, 7_000, 15_000, 23_000, 31_000, 39_000])
 })
 
-it('is cut short: who waits tries at once, and begins anew', async () => {
+it('waits a short time again when an attempt has worked', async () => {
   const { clock, backOff, triedMs } = failing()
   await clock.pass(16_000)
-  backOff.cutShort()
-  await clock.pass(4_000)
-  expect(triedMs.slice(5)).toEqual([16_000, 17_000, 19_000])
+  backOff.succeeded()
+  await clock.pass(10_000)
+  expect(triedMs.slice(5)).toEqual([23_000, 24_000, 26_000])
 })
 
 it('ends its wait when it is stopped', async () => {

@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { systemClock } from '../../../src/platform/clock.ts'
-import { type Logger, silentLog } from '../../../src/platform/log.ts'
+import type { Logger } from '../../../src/platform/log.ts'
 import { type Processes, type RunningProcess, systemProcesses } from '../../../src/platform/processes.ts'
 import { READY_AT_LATEST_MS, ServiceManager } from '../../../src/platform/service-manager.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
+import { silentLog } from '../../support/silent-log.ts'
 
 /** A service manager: Node.js has no datagram sockets of this kind, Python has. Prints each message as JSON. */
 const LISTENER = `

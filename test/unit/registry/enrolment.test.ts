@@ -7,7 +7,6 @@ import { type NodeCertificate, readNodeCertificate } from '../../../src/core/cry
 import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
 import type { Prefix } from '../../../src/core/values/prefix.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
-import { silentLog } from '../../../src/platform/log.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { CryptoPool } from '../../../src/registry/crypto/pool.ts'
 import type { IssueTask } from '../../../src/registry/crypto/worker.ts'
@@ -17,6 +16,7 @@ import { Enrolment } from '../../../src/registry/enrolment.ts'
 import { Ledger } from '../../../src/registry/ledger.ts'
 import { revoke } from '../../../src/registry/revocation.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
+import { silentLog } from '../../support/silent-log.ts'
 import { vectors } from '../../support/vectors.ts'
 
 const pki = vectors<{ ca: string; keys: Record<string, string>; csr: Record<string, string> }>('pki.json')

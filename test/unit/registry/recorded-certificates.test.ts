@@ -10,7 +10,6 @@ import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import type { MethodName } from '../../../src/core/rpc/methods.ts'
 import { formatTarget } from '../../../src/core/rpc/request-target.ts'
 import { answerHmac } from '../../../src/core/rpc/session.ts'
-import { silentLog } from '../../../src/platform/log.ts'
 import { type Cryptography, CryptoPool } from '../../../src/registry/crypto/pool.ts'
 import type { WorkerKeys } from '../../../src/registry/crypto/worker.ts'
 import { openGeoIp } from '../../../src/registry/geoip.ts'
@@ -24,6 +23,7 @@ import {
 } from '../../support/recorded-registry.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { makeDatabase } from '../../support/registry-database.ts'
+import { silentLog } from '../../support/silent-log.ts'
 import { hex, vectors } from '../../support/vectors.ts'
 
 interface CertificateRequest {

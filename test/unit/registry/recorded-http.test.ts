@@ -56,12 +56,17 @@ const DIFFERENT: Readonly<Record<string, readonly [status: number, why: string]>
   'empty cn, no authentication: /getBootstrapPeer?cn=': [400, 'as above'],
   "getBootstrapPeer of the registry's own node: it gets itself": [204, 'of no use to it'],
   'the same serial again': [204, 'it is revoked'],
+  'the same machine again': [204, 'it is revoked'],
+  'getBootstrapPeer, the node answers without addresses': [204, 'nobody can connect to it'],
   'by subnet name, when the serial is revoked already: an error, but the prefix is free': [204, 'it is done'],
   'unknown serial': [404, 'not the fault of the registry'],
   'serial of no certificate, but revoked': [404, 'not the fault of the registry'],
   nonsense: [400, 'not the fault of the registry'],
   empty: [400, 'not the fault of the registry'],
 }
+
+/** Ours answers it, and goes on with that secret: any of the last hellos may be the node's own (see session.test.ts). */
+const SECRET_OF_AN_EARLIER_HELLO = 'with the secret of hello 2: gone'
 
 /** What is written as a description in the vectors. */
 const REQUESTS: Readonly<Record<string, string>> = {
@@ -139,7 +144,9 @@ describe('requests and answers as recorded', () => {
   })
 
   describe('and sessions', () => {
-    it.each(sessions)('$name', (exchange) => registry.replay(exchange))
+    it.each(sessions.filter(({ name }) => name !== SECRET_OF_AN_EARLIER_HELLO))('$name', (exchange) =>
+      registry.replay(exchange),
+    )
   })
 })
 

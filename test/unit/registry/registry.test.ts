@@ -34,7 +34,7 @@ describe('a new registry', () => {
     const config = readNetworkConfig(await node.getNetworkConfig(), { caPublicKey, decrypt })
     expect(config).toMatchObject({
       ok: true,
-      value: { config: { registryPrefix: '0'.repeat(32), helloIntervalMs: 15_000 } },
+      value: { registryPrefix: '0'.repeat(32), helloIntervalMs: 15_000 },
     })
     expect(await node.renewCertificate()).toBe(pem)
     expect(await node.getDh()).toMatch(/^-----BEGIN DH PARAMETERS-----\n/)

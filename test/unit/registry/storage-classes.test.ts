@@ -10,7 +10,6 @@ import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
 import type { MethodName } from '../../../src/core/rpc/methods.ts'
 import { formatTarget } from '../../../src/core/rpc/request-target.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
-import { silentLog } from '../../../src/platform/log.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { NetworkConfiguration } from '../../../src/registry/configuration.ts'
 import { CryptoPool } from '../../../src/registry/crypto/pool.ts'
@@ -18,6 +17,7 @@ import { journalFor, openDatabase } from '../../../src/registry/database/databas
 import { Store } from '../../../src/registry/database/store.ts'
 import { fc } from '../../support/property.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
+import { silentLog } from '../../support/silent-log.ts'
 import { vectors } from '../../support/vectors.ts'
 
 const RECORDED = ['registry.db', 'rotating.db'].map((name) =>

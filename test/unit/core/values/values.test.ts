@@ -4,7 +4,6 @@ import { addressOfBits, bitsOfAddress } from '../../../../src/core/values/bits.t
 import { ipv4Payload } from '../../../../src/core/values/ipv4-payload.ts'
 import {
   compareVersions,
-  makeVersion,
   numberOfVersion,
   verifyVersion,
 } from '../../../../src/core/values/network-version.ts'
@@ -23,6 +22,7 @@ import {
   subnetCidr,
   subnetNameOf,
 } from '../../../../src/core/values/prefix.ts'
+import { makeVersion } from '../../../support/network-version.ts'
 import { fc, test } from '../../../support/property.ts'
 import { hex, vectors } from '../../../support/vectors.ts'
 

@@ -17,7 +17,8 @@ import { parseAddressList } from '../../../../src/core/values/address-list.ts'
 import { bitsOfNumber } from '../../../../src/core/values/bits.ts'
 import { prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { openCache } from '../../../../src/node/cache/cache.ts'
-import { type Logger, silentLog } from '../../../../src/platform/log.ts'
+import type { Logger } from '../../../../src/platform/log.ts'
+import { silentLog } from '../../../support/silent-log.ts'
 import { vectors } from '../../../support/vectors.ts'
 
 const expected = vectors<{ peers: Record<string, string>; schema: string[] }>('cache-db/expected.json')

@@ -6,10 +6,10 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { decodeReply, decodeRequest } from '../../../../src/core/control/replies.ts'
 import { askNode } from '../../../../src/ctl/ask.ts'
 import { type ControlAnswers, ControlServer } from '../../../../src/node/control/control-server.ts'
-import { silentLog } from '../../../../src/platform/log.ts'
 import { examplesOfDocument } from '../../../support/control-examples.ts'
 import { memoryInUse } from '../../../support/memory.ts'
 import { fc, test } from '../../../support/property.ts'
+import { silentLog } from '../../../support/silent-log.ts'
 
 const examples = examplesOfDocument()
 const answers: ControlAnswers = {

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Deed, Journal } from '../../../../src/node/kernel/journal.ts'
-import { silentLog } from '../../../../src/platform/log.ts'
 import { fc, test } from '../../../support/property.ts'
+import { silentLog } from '../../../support/silent-log.ts'
 
 const ADDRESS: Deed = { kind: 'ip', undo: ['addr', 'del', '2001:db8::1/64', 'dev', 'lo'] }
 const FORWARDING: Deed = { kind: 'sysctl', path: 'net/ipv6/conf/all/forwarding', before: '0', written: '1' }

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import { isNeighbourThere } from '../../../../src/node/kernel/neighbour-check.ts'
-import { silentLog } from '../../../../src/platform/log.ts'
 import type { Processes } from '../../../../src/platform/processes.ts'
 import { fastClock } from '../../../support/fast-clock.ts'
+import { silentLog } from '../../../support/silent-log.ts'
 
 const ADDRESS = 'fe80::b'
 const entry = (state: string) =>

@@ -6,8 +6,8 @@ import { waitFor } from '../../../../lab/wait-for.ts'
 import { Smcrouted } from '../../../../src/node/multicast/smcrouted.ts'
 import { systemClock } from '../../../../src/platform/clock.ts'
 import type { Logger } from '../../../../src/platform/log.ts'
-import { silentLog } from '../../../../src/platform/log.ts'
 import type { ProcessEnd, Processes, RunningProcess } from '../../../../src/platform/processes.ts'
+import { silentLog } from '../../../support/silent-log.ts'
 
 let directory: string
 let daemon: Smcrouted | undefined

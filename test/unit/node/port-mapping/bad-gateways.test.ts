@@ -5,7 +5,6 @@ import { removeLeftMappings } from '../../../../src/node/port-mapping/left-mappi
 import { natPmpMethod } from '../../../../src/node/port-mapping/nat-pmp-method.ts'
 import { pcpMethod } from '../../../../src/node/port-mapping/pcp-method.ts'
 import { upnpMethod } from '../../../../src/node/port-mapping/upnp-method.ts'
-import { silentLog } from '../../../../src/platform/log.ts'
 import {
   FakeIgd,
   type FakeIgdOptions,
@@ -16,6 +15,7 @@ import {
 import { fastClock } from '../../../support/fast-clock.ts'
 import { mapAtFakeGateway } from '../../../support/port-mapper.ts'
 import { seededRandom } from '../../../support/random.ts'
+import { silentLog } from '../../../support/silent-log.ts'
 
 const clock = fastClock(10)
 /** For gateways that make us wait to the end. */

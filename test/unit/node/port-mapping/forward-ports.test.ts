@@ -6,10 +6,10 @@ import { waitFor } from '../../../../lab/wait-for.ts'
 import type { ForwardedPorts } from '../../../../src/core/tunnels/own-addresses.ts'
 import { PortForwarding } from '../../../../src/node/port-mapping/forward-ports.ts'
 import { upnpMethod } from '../../../../src/node/port-mapping/upnp-method.ts'
-import { silentLog } from '../../../../src/platform/log.ts'
 import { FakeIgd, routedByFakeGateway } from '../../../support/fake-gateway.ts'
 import { fastClock } from '../../../support/fast-clock.ts'
 import { seededRandom } from '../../../support/random.ts'
+import { silentLog } from '../../../support/silent-log.ts'
 
 const DEADLINE_MS = 30_000
 const TCP = { protocol: 'tcp', port: 1194 } as const

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MappingJournal } from '../../../../src/node/port-mapping/mapping-journal.ts'
-import { silentLog } from '../../../../src/platform/log.ts'
 import { fc, test } from '../../../support/property.ts'
+import { silentLog } from '../../../support/silent-log.ts'
 
 const HERE = { address: '192.168.1.1', localAddress: '192.168.1.2' }
 const PORT = { protocol: 'tcp', internalPort: 1194, externalPort: 40000 } as const

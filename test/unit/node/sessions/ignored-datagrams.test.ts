@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { IgnoredDatagrams } from '../../../../src/node/sessions/ignored-datagrams.ts'
-import { silentLog } from '../../../../src/platform/log.ts'
+import { silentLog } from '../../../support/silent-log.ts'
 
 it('ignored datagrams are one line a report, and a warning once an hour when there are many', () => {
   let nowMs = 0

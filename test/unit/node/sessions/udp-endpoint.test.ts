@@ -10,11 +10,11 @@ import type { IncomingMessage } from '../../../../src/core/session/sessions.ts'
 import { nodeAddress, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { UdpEndpoint } from '../../../../src/node/sessions/udp-endpoint.ts'
 import { systemClock } from '../../../../src/platform/clock.ts'
-import { silentLog } from '../../../../src/platform/log.ts'
 import { LocalNode } from '../../../../src/registry/local-node.ts'
 import { collectVersions, walkTopology } from '../../../../src/registry/topology.ts'
 import { recordedClock } from '../../../support/recorded-registry.ts'
 import { RECORDED_MS, recordedCertificate } from '../../../support/sessions.ts'
+import { silentLog } from '../../../support/silent-log.ts'
 import { vectors } from '../../../support/vectors.ts'
 
 const DEADLINE_MS = 20_000

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { Re6stError } from '../../../../src/core/errors.ts'
 import type { OwnIdentity } from '../../../../src/node/own-identity.ts'
 import { assignAddresses } from '../../../../src/node/start/assign-addresses.ts'
-import { silentLog } from '../../../../src/platform/log.ts'
+import { silentLog } from '../../../support/silent-log.ts'
 
 it('tells whoever waits for the addresses that they cannot be assigned, also when that was long ago', async () => {
   const failure = new Re6stError('OPTION', '--main-interface nosuch: there is no such interface')

@@ -6,8 +6,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createOpenvpnTransport } from '../../../../src/node/transport/openvpn-transport.ts'
 import type { ClientEvent, ServerEvent, Transport } from '../../../../src/node/transport/transport.ts'
 import { type Clock, systemClock } from '../../../../src/platform/clock.ts'
-import { type Logger, silentLog } from '../../../../src/platform/log.ts'
+import type { Logger } from '../../../../src/platform/log.ts'
 import type { ProcessEnd, Processes } from '../../../../src/platform/processes.ts'
+import { silentLog } from '../../../support/silent-log.ts'
 
 /** A clock on which seconds pass in 10 ms. */
 const fastClock: Clock = {

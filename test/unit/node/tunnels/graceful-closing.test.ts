@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import type { Route } from '../../../../src/node/routing/router.ts'
 import { GracefulClosing } from '../../../../src/node/tunnels/graceful-closing.ts'
-import { silentLog } from '../../../../src/platform/log.ts'
+import { silentLog } from '../../../support/silent-log.ts'
 import { steppedClock } from '../../../support/stepped-clock.ts'
 import { neighboursOn, routerWith } from '../../../support/tunnels.ts'
 

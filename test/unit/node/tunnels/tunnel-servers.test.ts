@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type ServerPlace, TunnelServers } from '../../../../src/node/tunnels/tunnel-servers.ts'
 import { systemClock } from '../../../../src/platform/clock.ts'
-import { silentLog } from '../../../../src/platform/log.ts'
+import { silentLog } from '../../../support/silent-log.ts'
 
 const TCP: ServerPlace = { iface: 're6stnet-tcp', protocol: 'tcp', port: 1194 }
 const UDP: ServerPlace = { iface: 're6stnet-udp', protocol: 'udp', port: 1194 }

@@ -9,8 +9,8 @@ import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts
 import type { ClientEvent, ServerEvent } from '../../../../src/node/transport/transport.ts'
 import { Tunnels } from '../../../../src/node/tunnels/tunnels.ts'
 import type { Clock } from '../../../../src/platform/clock.ts'
-import { silentLog } from '../../../../src/platform/log.ts'
 import { seededRandom } from '../../../support/random.ts'
+import { silentLog } from '../../../support/silent-log.ts'
 import { steppedClock } from '../../../support/stepped-clock.ts'
 import { neighboursOn, recordingTransport, routerWith } from '../../../support/tunnels.ts'
 
