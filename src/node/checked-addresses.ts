@@ -7,14 +7,18 @@ import { isIpv6Protocol, type PeerAddress } from '../core/values/address-list.ts
 import type { Clock } from '../platform/clock.ts'
 import type { ClientSpec, ClientTunnel, Traffic, Transport } from './transport/transport.ts'
 
-interface CheckedAddressesInit {
-  readonly clock: Pick<Clock, 'after'>
+/** What tells where a tunnel may lead. */
+interface DialableInit {
   /** Whether an address is one of the network itself: a tunnel to it would go through others. */
   readonly isInside: (address: string) => boolean
-  /** Addresses of a name. Rejects when there are none. */
-  readonly resolve?: (name: string, family: 4 | 6) => Promise<readonly string[]>
   /** Addresses of this machine. */
   readonly own?: () => readonly string[]
+}
+
+interface CheckedAddressesInit extends DialableInit {
+  readonly clock: Pick<Clock, 'after'>
+  /** Addresses of a name. Rejects when there are none. */
+  readonly resolve?: (name: string, family: 4 | 6) => Promise<readonly string[]>
 }
 
 /** A resolver that does not answer must not hold up the addresses that need none. */
@@ -63,11 +67,10 @@ class CheckedTunnel implements ClientTunnel {
   }
 
   async #start(transport: Transport): Promise<void> {
-    const { own = ownAddresses, isInside } = this.#init
     const found = await Promise.all(this.spec.remotes.map((remote) => this.#addressesOf(remote)))
     if (this.#isStopped) return this.spec.onEvent({ kind: 'down', reason: 'stopped' })
-    const ours = own()
-    const remotes = found.flat().filter(({ host }) => mayBeDialled(host, ours) && !isInside(host))
+    const mayLead = dialable(this.#init)
+    const remotes = found.flat().filter(({ host }) => mayLead(host))
     if (remotes.length === 0)
       return this.spec.onEvent({ kind: 'down', reason: 'none of its addresses can be reached from here' })
     this.#tunnel = transport.connect({ ...this.spec, remotes })
@@ -85,6 +88,12 @@ class CheckedTunnel implements ClientTunnel {
     const addresses = await Promise.race([resolve(remote.host, family).catch(() => []), late])
     return addresses.slice(0, MAX_RESOLVED).map((host) => ({ ...remote, host }))
   }
+}
+
+/** Whether somebody else's word is enough to send packets to an address from where this machine is now. */
+export function dialable({ own = ownAddresses, isInside }: DialableInit): (address: string) => boolean {
+  const ours = own()
+  return (address) => mayBeDialled(address, ours) && !isInside(address)
 }
 
 const ownAddresses = (): readonly string[] =>

@@ -97,16 +97,21 @@ export class RemoteGateways {
   }
 }
 
-/** A transport whose client tunnels go through the pool's gateways. */
+/**
+ * A transport whose client tunnels go through the pool's gateways.
+ * @param dialableNow whether a tunnel may lead to an address that a peer says, as it is when it is called: to others, there
+ *   is no route for a peer's word either
+ */
 export const throughGateways = (
   transport: Transport,
   pool: Pick<RemoteGateways, 'acquire'>,
   log: Logger,
+  dialableNow: () => (address: string) => boolean,
 ): Transport => {
   const served = new ServedAddresses()
   return {
     listen: (spec, signal) => transport.listen(served.watching(spec), signal),
-    connect: (spec) => new RoutedTunnel(transport, pool, served, log, spec),
+    connect: (spec) => new RoutedTunnel(transport, { pool, served, dialableNow }, log, spec),
     configure: (settings) => transport.configure(settings),
     stop: () => transport.stop(),
   }
@@ -135,6 +140,13 @@ class ServedAddresses {
   }
 }
 
+/** What decides which routes a tunnel has. */
+interface TunnelRouting {
+  readonly pool: Pick<RemoteGateways, 'acquire'>
+  readonly served: Pick<ServedAddresses, 'has'>
+  readonly dialableNow: () => (address: string) => boolean
+}
+
 /** A client tunnel that begins when the routes to its remotes are there. */
 class RoutedTunnel implements ClientTunnel {
   readonly spec: ClientSpec
@@ -144,16 +156,10 @@ class RoutedTunnel implements ClientTunnel {
   #isStopped = false
   #routes: AsyncDisposable[] = []
 
-  constructor(
-    transport: Transport,
-    pool: Pick<RemoteGateways, 'acquire'>,
-    served: Pick<ServedAddresses, 'has'>,
-    log: Logger,
-    spec: ClientSpec,
-  ) {
+  constructor(transport: Transport, routing: TunnelRouting, log: Logger, spec: ClientSpec) {
     this.spec = spec
     this.#log = log
-    this.#started = this.#start(transport, pool, served)
+    this.#started = this.#start(transport, routing).catch((error: unknown) => this.#down(messageOf(error)))
   }
 
   get traffic(): Traffic {
@@ -166,15 +172,15 @@ class RoutedTunnel implements ClientTunnel {
     await this.#tunnel?.stop()
   }
 
-  async #start(
-    transport: Transport,
-    pool: Pick<RemoteGateways, 'acquire'>,
-    served: Pick<ServedAddresses, 'has'>,
-  ): Promise<void> {
+  async #start(transport: Transport, { pool, served, dialableNow }: TunnelRouting): Promise<void> {
+    // The remotes of `--client` are the user's.
+    const mayLead = this.spec.prefix === undefined ? () => true : dialableNow()
     // Names are left alone: they may be those of machines that move. Packets to whoever is connected to us from there
     // must go back the way they come.
     const addresses = new Set(
-      this.spec.remotes.map(({ host }) => host).filter((host) => isIPv4(host) && !served.has(host)),
+      this.spec.remotes
+        .map(({ host }) => host)
+        .filter((host) => isIPv4(host) && mayLead(host) && !served.has(host)),
     )
     this.#routes = await Promise.all([...addresses].map((address) => pool.acquire(address)))
     if (this.#isStopped) return this.#down('stopped')

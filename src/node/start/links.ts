@@ -1,7 +1,7 @@
 import type { NodeOptions } from '../../core/options/node-options.ts'
 import { isInside } from '../../core/values/prefix.ts'
 import type { CleanUp } from '../../platform/clean-up.ts'
-import { checkingAddresses } from '../checked-addresses.ts'
+import { checkingAddresses, dialable } from '../checked-addresses.ts'
 import { RoutedNodes } from '../network-view.ts'
 import { RemoteGateways, throughGateways } from '../remote-gateways.ts'
 import { createBabeldRouter } from '../routing/babeld-router.ts'
@@ -40,14 +40,15 @@ export function prepareLinks({ options, cleanUp, foundation, ...init }: LinksIni
     ovpnlog: options.openvpnLogs,
   })
   cleanUp.defer(() => openvpn.stop())
-  const checked = checkingAddresses(openvpn, {
+  const check = {
     clock,
-    isInside: (address) => isInside(identity.current.authority.network, address),
-  })
+    isInside: (address: string) => isInside(identity.current.authority.network, address),
+  }
+  const checked = checkingAddresses(openvpn, check)
   const transport =
     gateways.length === 0
       ? checked
-      : throughGateways(checked, new RemoteGateways({ kernel, log, gateways }), log)
+      : throughGateways(checked, new RemoteGateways({ kernel, log, gateways }), log, () => dialable(check))
   // Before the tunnels: so that it can retract its routes.
   cleanUp.defer(() => router.stop())
   return { router, nodes, transport }

@@ -102,6 +102,7 @@ describe('a tunnel through remote gateways', () => {
     }
     return { begun, transport }
   }
+  const anywhere = () => () => true
   const spec = (onEvent: ClientSpec['onEvent']): ClientSpec => ({
     iface: 're6stnet1',
     prefix: undefined,
@@ -118,7 +119,7 @@ describe('a tunnel through remote gateways', () => {
     const pool = new RemoteGateways({ kernel, log: silentLog, gateways: GATEWAYS })
     const { begun, transport } = fakeTransport()
     const down = new Promise<void>((resolve) => {
-      const tunnel = throughGateways(transport, pool, silentLog).connect(
+      const tunnel = throughGateways(transport, pool, silentLog, anywhere).connect(
         spec((event) => event.kind === 'down' && resolve()),
       )
       expect(begun).toEqual([])
@@ -150,6 +151,7 @@ describe('a tunnel through remote gateways', () => {
       },
       pool,
       silentLog,
+      anywhere,
     )
     const heard: string[] = []
     await through.listen(
@@ -175,12 +177,44 @@ describe('a tunnel through remote gateways', () => {
     expect([...kernel.routes.keys()]).toEqual(['203.0.113.1'])
   })
 
+  it('has no route to where the word of a peer is not enough to dial; the user may name anything', async () => {
+    const kernel = fakeKernel()
+    const pool = new RemoteGateways({ kernel, log: silentLog, gateways: GATEWAYS })
+    const { begun, transport } = fakeTransport()
+    const through = throughGateways(transport, pool, silentLog, () => (address) => address !== '203.0.113.1')
+    const { remotes } = spec(() => {})
+    const other = { host: '203.0.113.2', port: 1194, protocol: 'tcp', country: undefined } as const
+    through.connect({ ...spec(() => {}), prefix: prefixOfBits('1'), remotes: [...remotes, other] })
+    await expect.poll(() => begun.length).toBe(1)
+    expect([...kernel.routes.keys()]).toEqual(['203.0.113.2'])
+    through.connect(spec(() => {}))
+    await expect.poll(() => begun.length).toBe(2)
+    expect([...kernel.routes.keys()]).toEqual(['203.0.113.2', '203.0.113.1'])
+  })
+
+  it('has failed when the addresses of this machine cannot be read', async () => {
+    const pool = new RemoteGateways({ kernel: fakeKernel(), log: silentLog, gateways: GATEWAYS })
+    const { begun, transport } = fakeTransport()
+    const reasons: string[] = []
+    const unreadable = () => {
+      throw new Error('too many open files')
+    }
+    const tunnel = throughGateways(transport, pool, silentLog, unreadable).connect({
+      ...spec((event) => event.kind === 'down' && reasons.push(event.reason)),
+      prefix: prefixOfBits('1'),
+    })
+    await tunnel.stop()
+    expect([begun, reasons]).toEqual([[], ['too many open files']])
+  })
+
   it('that is stopped before its routes are there never begins, and leaves none', async () => {
     const kernel = fakeKernel()
     const pool = new RemoteGateways({ kernel, log: silentLog, gateways: GATEWAYS })
     const { begun, transport } = fakeTransport()
     const events: string[] = []
-    const tunnel = throughGateways(transport, pool, silentLog).connect(spec(({ kind }) => events.push(kind)))
+    const tunnel = throughGateways(transport, pool, silentLog, anywhere).connect(
+      spec(({ kind }) => events.push(kind)),
+    )
     await tunnel.stop()
     expect(events).toEqual(['down'])
     expect(begun).toEqual([])
