@@ -91,7 +91,7 @@ export class Store implements Disposable {
         this.#wait(queue, error)
         return
       }
-
+      this.#busySinceMs = undefined
       // One of them fails: each on its own, so that it takes no other with it.
       for (const { write, done, failed } of queue) {
         try {

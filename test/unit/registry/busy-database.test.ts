@@ -1,0 +1,60 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { expect, it } from 'vitest'
+import { openDatabase } from '../../../src/registry/database/database.ts'
+import { Store } from '../../../src/registry/database/store.ts'
+import { temporaryDirectory } from '../../support/registry.ts'
+
+it('changes wait for a database that is held again, also after one of them had failed for itself', async () => {
+  const path = join(temporaryDirectory(), 'registry.db')
+  const time = { nowMs: 0 }
+  let retry = () => {}
+  using store = new Store(openDatabase(path), {
+    monotonicMs: () => time.nowMs,
+    after: (_, listener) => {
+      retry = listener
+      return { [Symbol.dispose]: () => {} }
+    },
+  })
+  using other = new HeldDatabase(path)
+  const flushed = () => new Promise((resolve) => setImmediate(resolve))
+
+  other.hold()
+  const refused = store.write(() => {
+    throw new Error('refused')
+  })
+  await flushed()
+  other.release()
+  retry()
+  await expect(refused).rejects.toThrow('refused')
+
+  time.nowMs += 60_000
+  other.hold()
+  const written = store.write((writable) => writable.setConfig('valid_until', 1))
+  await flushed()
+  other.release()
+  retry()
+  await written
+  expect(store.config('valid_until')).toBe(1)
+})
+
+/** Another process with the same database. */
+class HeldDatabase implements Disposable {
+  readonly #database: Database.Database
+
+  constructor(path: string) {
+    this.#database = new Database(path)
+  }
+
+  hold(): void {
+    this.#database.exec('BEGIN IMMEDIATE')
+  }
+
+  release(): void {
+    this.#database.exec('COMMIT')
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close()
+  }
+}
