@@ -50,6 +50,14 @@ export function statusText(status: StatusReply, look: Look): string {
       'certificate',
       `serial ${certificate.serial}  until ${day(certificate.notAfter)}  renewal from ${day(certificate.renewal)}${certificate.revoked ? paint('red', '  REVOKED') : ''}`,
     ],
+    // A node of an older version does not say.
+    ...(status.certificatesInUseTwice ?? []).map(({ node, underlays }): [string, string] => [
+      '',
+      paint(
+        'red',
+        `${node === status.name ? 'that of this node' : `that of ${node}`} is IN USE TWICE${seenAt(underlays)}`,
+      ),
+    ]),
     [
       'network',
       `version ${configuration.version}  hello ${configuration.helloSeconds} s  tunnels ${configuration.clientCount} out, ${configuration.maxClients} in  ${configuration.encrypt ? 'encrypted' : paint('red', 'NOT encrypted')}  routing ${configuration.authenticatedRouting ? 'authenticated' : 'not authenticated'}${configuration.ipv4 ? `  IPv4 ${configuration.ipv4}` : ''}`,
@@ -65,6 +73,9 @@ export function statusText(status: StatusReply, look: Look): string {
     ...rows.map(([name, value]) => `  ${name.padEnd(12)}${value}`),
   ].join('\n')
 }
+
+const seenAt = (underlays: readonly string[]): string =>
+  underlays.length === 0 ? '' : `: seen at ${underlays.map(printable).join(' and ')}`
 
 const notConnected = ({ cutOff, registry, name }: StatusReply, look: Look): string => {
   const what = registry.node === name ? 'no other node is' : 'the node of the registry is not'

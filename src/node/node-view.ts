@@ -25,7 +25,7 @@ export interface NodeViewSources {
   readonly config: () => NetworkConfig
   readonly router: Pick<Router, 'neighbours' | 'routes'>
   readonly nodes: RoutedNodes
-  readonly tunnels: Pick<Tunnels, 'list' | 'cutOff'>
+  readonly tunnels: Pick<Tunnels, 'list' | 'cutOff' | 'sharedCertificates'>
   readonly advertised: () => readonly PeerAddress[]
   readonly registry: Pick<RegistryClient, 'contact'>
   readonly probe: Pick<NeighbourProbe, 'run'>
@@ -92,6 +92,11 @@ function statusOf({
       authorityNotAfter: time(authority.notAfterMs),
       revoked: settings.crl.has(certificate.serial),
     },
+    certificatesInUseTwice: tunnels.sharedCertificates.map(({ prefix, addresses, sinceMs }) => ({
+      node: subnetNameOf(prefix),
+      underlays: addresses,
+      since: time(sinceMs),
+    })),
     configuration: {
       version: number.ok ? String(number.value) : '?',
       helloSeconds: settings.helloIntervalMs / 1000,

@@ -44,6 +44,14 @@ export interface StatusReply {
     readonly authorityNotAfter: string
     readonly revoked: boolean
   }
+  /** Those that two machines use, this node's own among them, as far as it was noticed here. */
+  readonly certificatesInUseTwice: readonly {
+    /** Subnet name. */
+    readonly node: string
+    /** Where they were seen outside the network; none: other nodes say so. */
+    readonly underlays: readonly string[]
+    readonly since: string
+  }[]
   readonly configuration: {
     readonly version: string
     readonly helloSeconds: number

@@ -6,7 +6,7 @@ import { type Diagnosis, type Finding, inOrder } from './finding.ts'
 import { type IdentityFacts, judgeIdentity, type ReadFacts } from './identity.ts'
 import { judgeMachine, type MachineFacts } from './machine.ts'
 import { judgeMulticast, type MulticastFacts } from './multicast.ts'
-import { type ConnectionFacts, judgeConnection } from './neighbours.ts'
+import { type ConnectionFacts, isOwnCertificateShared, judgeConnection } from './neighbours.ts'
 import { type ConnectionProfile, judgeNetworkManager, type UsedInterface } from './network-manager.ts'
 import { judgePorts, type TakenPort } from './ports.ts'
 import { judgeReachability, type ReachabilityFacts } from './reachability.ts'
@@ -105,7 +105,8 @@ function judgeNode(node: NodeFacts, { missing }: MachineFacts): Finding[] {
     case 'running':
       return [
         ...judgeConnection(node.connection),
-        ...judgeReachability(node.reachability),
+        // Whoever dialled may have met the other machine.
+        ...(isOwnCertificateShared(node.connection) ? [] : judgeReachability(node.reachability)),
         // A program that is missing is a finding already.
         ...(node.multicast && !missing.some(({ option }) => option === '--multicast')
           ? judgeMulticast(node.multicast)

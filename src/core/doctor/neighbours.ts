@@ -32,6 +32,12 @@ export interface ConnectionFacts {
   /** Why tunnels failed, the last first: peer and reason. */
   readonly failures: readonly string[]
   readonly neighbours: readonly NeighbourFacts[]
+  /** Certificates that two machines use, and where those were seen. */
+  readonly inUseTwice: readonly {
+    readonly peer: string
+    readonly underlays: readonly string[]
+    readonly isOwn: boolean
+  }[]
 }
 
 /**
@@ -56,7 +62,10 @@ export const patienceOf = ({ helloMs }: Pick<ConnectionFacts, 'helloMs'>): numbe
 
 /** Judges how a running node is connected, and what passes through its tunnels. */
 export function judgeConnection(facts: ConnectionFacts): Finding[] {
-  const { neighbours } = facts
+  // What else is seen is not to be told from what the other machine causes: neither is a firewall to blame.
+  if (isOwnCertificateShared(facts)) return cutOff(facts, Number.POSITIVE_INFINITY)
+  const shared = new Set(facts.inUseTwice.map(({ peer }) => peer))
+  const neighbours = facts.neighbours.filter(({ peer }) => !shared.has(peer))
   const patienceMs = patienceOf(facts)
   const unrouted = neighbours.filter(({ isRouted, ageMs }) => !isRouted && ageMs > patienceMs)
   const deaf = facts.isConnected ? [] : facts.failures.flatMap((text) => DEAF.exec(text)?.[1] ?? [])
@@ -68,6 +77,7 @@ export function judgeConnection(facts: ConnectionFacts): Finding[] {
   const mute = pinged.filter(({ answers }) => answers === false)
   const narrow = pinged.filter(({ pingsFull }) => pingsFull === false)
   return [
+    ...facts.inUseTwice.map(sharedByOthers),
     ...(deaf.length > 0 ? [] : cutOff(facts, patienceMs)),
     ...(unrouted.length > 0 || deaf.length === 0 ? [] : [babelFiltered(deaf.join(', '))]),
     ...about(unrouted, neighbours, babelFiltered),
@@ -99,11 +109,29 @@ const babelFiltered = (whom: string): Finding => ({
     'let UDP port 6696 in and out on re6stnet* (and the LAN interfaces), from and to fe80::/10, on both machines: re6st firewall --check names what drops it. If it is open, look into babeld.log',
 })
 
+/** Whether another machine uses the certificate of this node. */
+export const isOwnCertificateShared = ({
+  inUseTwice,
+  failures,
+}: Pick<ConnectionFacts, 'inUseTwice' | 'failures'>): boolean =>
+  inUseTwice.some(({ isOwn }) => isOwn) || failures.some((reason) => SHARED.test(reason))
+
+const seenAt = ({ underlays }: ConnectionFacts['inUseTwice'][number]): string =>
+  underlays.length === 0 ? 'other nodes say so' : `seen at ${underlays.join(' and ')}`
+
+const sharedByOthers = (one: ConnectionFacts['inUseTwice'][number]): Finding => ({
+  code: 'certificate-in-use-twice',
+  what: `two machines use the certificate of ${one.peer} (${seenAt(one)}), and take tunnels from each other`,
+  remedy: `tell whoever runs ${one.peer}: one of both machines needs a certificate of its own, from re6st-conf in an empty directory`,
+})
+
 function cutOff(facts: ConnectionFacts, patienceMs: number): Finding[] {
   const { uptimeMs, isConnected, isRegistryNode, reachableNodes, neighbours, failures } = facts
   // Whoever says to be connected and reaches nobody is not, but for the first node of a network.
   const reachesNobody = reachableNodes === 0 && (!isRegistryNode || neighbours.length > 0)
-  const shared = failures.find((reason) => SHARED.test(reason))
+  const shared =
+    facts.inUseTwice.filter(({ isOwn }) => isOwn).map(seenAt)[0] ??
+    failures.find((reason) => SHARED.test(reason))
   const certificate: Finding[] =
     shared === undefined
       ? []

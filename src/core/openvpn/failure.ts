@@ -17,6 +17,7 @@ const CAUSES: readonly (readonly [pattern: RegExp, meaning: string])[] = [
     /alert (?:number \d+:)?(certificate \w+|unknown ca|bad certificate)/,
     'the peer refuses our certificate: $1',
   ],
+  [/Connection reset command was pushed by server \('(.+)'\)/, 'closed by the peer: $1'],
   [
     /Connection reset command was pushed|exit message received by peer|\[\w+,(?:remote|delayed)-exit\]/,
     'closed by the peer',

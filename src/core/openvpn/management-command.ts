@@ -31,8 +31,9 @@ export const managementCommand = {
   denyClient: (cid: number, kid: number, reason: string) =>
     `client-deny ${cid} ${kid} ${quoted(reason)} ${quoted(reason)}\n`,
 
-  /** Tells a client to begin anew, and forgets it. */
-  killClient: (cid: number) => `client-kill ${cid}\n`,
+  /** Tells a client to begin anew, and why, and forgets it. */
+  killClient: (cid: number, reason?: string) =>
+    `client-kill ${cid}${reason === undefined ? '' : ` ${quoted(`RESTART,${reason}`)}`}\n`,
 } as const
 
 /** OpenVPN cuts a parameter at 255 bytes. */

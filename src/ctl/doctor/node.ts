@@ -88,6 +88,11 @@ export async function nodeFacts(
       .sort((one, other) => Date.parse(other.since) - Date.parse(one.since))
       .map(({ peer, reason }) => `${peer ?? '?'}: ${reason ?? 'no reason known'}`),
     neighbours: [...neighbours, ...unheardFacts(tunnels)],
+    // A node of an older version does not say.
+    inUseTwice: (status.certificatesInUseTwice ?? []).map(({ node, underlays }) => ({
+      ...{ peer: node, underlays },
+      isOwn: node === status.name,
+    })),
   }
   if (!status.connected && connection.uptimeMs < patienceOf(connection))
     notExamined.push(

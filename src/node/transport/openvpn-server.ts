@@ -70,7 +70,7 @@ export class OpenvpnServer implements TunnelServer {
     for (const [cid, served] of this.#clients) {
       if (served.number !== client) continue
       served.dropReason ??= reason
-      this.#process.tell(managementCommand.killClient(cid))
+      this.#process.tell(managementCommand.killClient(cid, reason))
     }
   }
 

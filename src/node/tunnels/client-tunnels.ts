@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { isUnwantedByPeer } from '../../core/openvpn/failure.ts'
 import { ANYONE, type TunnelStrategy, type TunnelTarget } from '../../core/tunnels/decisions.ts'
+import { IN_USE_TWICE, type SharedCertificates } from '../../core/tunnels/shared-certificates.ts'
 import { type PeerAddress, preferWorking, type TunnelProtocol } from '../../core/values/address-list.ts'
 import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
 import { inBackground } from '../../platform/background.ts'
@@ -15,7 +16,8 @@ interface ClientTunnelsInit
     'transport' | 'router' | 'nodes' | 'cache' | 'clock' | 'log' | 'onExternalAddress'
   > {
   readonly isNeighbourThere: TunnelComponents['isNeighbourThere']
-  readonly limits: Pick<TunnelLimits, 'isRevoked'>
+  readonly limits: Pick<TunnelLimits, 'own' | 'isRevoked'>
+  readonly shared: SharedCertificates
   readonly strategy: Pick<TunnelStrategy, 'tunnelUp' | 'tunnelDown' | 'tunnelKept'>
   readonly closing: Pick<GracefulClosing, 'drain'>
   /** The strategy has been told something. */
@@ -235,6 +237,7 @@ export class ClientTunnels {
       { peer: own.peer ? subnetNameOf(own.peer.prefix) : nameOf(target), iface, reason },
       wasUp ? 'tunnel down' : 'tunnel failed',
     )
+    if (!end && reason.includes(IN_USE_TWICE)) this.#ownIsShared(reason)
     // One that we ended ourselves has not failed, as a rule; the only one there is to be has, whatever happened.
     if (end ? end.isFailure : !wasUp || target === ANYONE)
       this.#rememberFailure({ target, iface, reason: end?.reason ?? reason, atMs: clock.now() })
@@ -287,6 +290,12 @@ export class ClientTunnels {
       }
     }
     if (this.#tunnels.get(target) === own && outcome === 'drained') this.close(target, reason)
+  }
+
+  #ownIsShared(reason: string): void {
+    const { shared, limits, clock, log } = this.#init
+    if (shared.ownSeen(limits.own, undefined, clock.monotonicMs()) === 'news')
+      log.warn({ reason }, 'another machine uses the certificate of this node')
   }
 
   #rememberFailure(failure: Failure): void {

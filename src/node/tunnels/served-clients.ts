@@ -1,5 +1,6 @@
 import { refusalOfClient } from '../../core/tunnels/admission.ts'
 import type { TunnelStrategy } from '../../core/tunnels/decisions.ts'
+import { IN_USE_TWICE, type SharedCertificates } from '../../core/tunnels/shared-certificates.ts'
 import type { TunnelProtocol } from '../../core/values/address-list.ts'
 import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
@@ -18,6 +19,7 @@ interface ServedClientsInit extends Pick<TunnelComponents, 'clock' | 'log' | 'se
   readonly transport: Pick<Transport, 'listen'>
   readonly limits: TunnelLimits
   readonly strategy: Pick<TunnelStrategy, 'clientUp' | 'clientDown'>
+  readonly shared: SharedCertificates
   /** The strategy has been told something. */
   readonly onChange: () => void
   readonly signal: AbortSignal
@@ -48,7 +50,7 @@ export class ServedClients {
       ...init,
       specOf: (place) => ({
         ...place,
-        admit: (peer) => this.#admit(peer),
+        admit: (peer, underlay) => this.#admit(peer, underlay),
         onEvent: (event) => this.#event(place, event),
       }),
     })
@@ -94,8 +96,10 @@ export class ServedClients {
       if (this.#init.limits.isRevoked(client.peer.serial)) this.#drop(client, 'the certificate was revoked')
   }
 
-  #admit(peer: TunnelPeer): Admission {
-    const { limits } = this.#init
+  #admit(peer: TunnelPeer, { address }: UnderlayAddress): Admission {
+    const { limits, shared, clock, log } = this.#init
+    if (peer.prefix === limits.own && shared.ownSeen(limits.own, address, clock.monotonicMs()) === 'news')
+      log.warn({ underlay: address }, 'another machine uses the certificate of this node')
     const reason = refusalOfClient({
       own: limits.own,
       peer: peer.prefix,
@@ -116,7 +120,7 @@ export class ServedClients {
       case 'client-up': {
         const { client, peer, underlay } = event
         // One that was restarted comes back before its old tunnel was missed.
-        this.drop(peer.prefix, 'the peer has connected again')
+        this.drop(peer.prefix, this.#whyAgain(peer, underlay))
         const sinceMs = clock.now()
         this.#clients.set(`${iface}/${client}`, { iface, protocol, client, peer, underlay, sinceMs })
         this.#log(peer, { iface, underlay: underlay.address }, 'client up')
@@ -141,6 +145,17 @@ export class ServedClients {
         return onChange()
       }
     }
+  }
+
+  /** Why the old tunnels of a peer end that has connected: two machines with one certificate are told that they are. */
+  #whyAgain({ prefix }: TunnelPeer, { address: to }: UnderlayAddress): string {
+    const { shared, clock, log } = this.#init
+    const outcomes = this.#of(prefix).map(({ underlay: { address: from } }) => {
+      const outcome = shared.takenOver(prefix, from, to, clock.monotonicMs())
+      if (outcome === 'news') log.warn({ peer: subnetNameOf(prefix), underlay: [from, to] }, IN_USE_TWICE)
+      return outcome === 'no' ? undefined : `${IN_USE_TWICE}, from ${from} and from ${to}`
+    })
+    return outcomes.find((reason) => reason !== undefined) ?? 'the peer has connected again'
   }
 
   /** A peer can come and go as often as it likes. */

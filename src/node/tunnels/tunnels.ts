@@ -7,6 +7,7 @@ import type {
   TunnelStrategy,
   TunnelTarget,
 } from '../../core/tunnels/decisions.ts'
+import { type SharedCertificate, SharedCertificates } from '../../core/tunnels/shared-certificates.ts'
 import type { PeerAddress } from '../../core/values/address-list.ts'
 import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
@@ -29,6 +30,7 @@ export class Tunnels implements AsyncDisposable {
   readonly #strategy: TunnelStrategy
   readonly #own: ClientTunnels
   readonly #served: ServedClients
+  readonly #shared = new SharedCertificates()
   readonly #stopping = new AbortController()
   /** Of tunnels that carry routes. */
   readonly closing: GracefulClosing
@@ -45,7 +47,11 @@ export class Tunnels implements AsyncDisposable {
     const { signal } = this.#stopping
     this.#bootstrapLog = new LogLimit(clock, { burst: 1 })
     this.#strategy = strategy
-    const shared = { ...components, limits, strategy, onChange: () => this.changed(), signal }
+    const shared = {
+      ...{ ...components, limits, strategy, signal },
+      shared: this.#shared,
+      onChange: () => this.changed(),
+    }
     this.#served = new ServedClients(shared)
     this.closing = new GracefulClosing({
       ...components,
@@ -78,6 +84,15 @@ export class Tunnels implements AsyncDisposable {
     const { clock } = this.#components
     const offsetMs = clock.now() - clock.monotonicMs()
     return cutOff && { sinceMs: cutOff.sinceMs + offsetMs, nextAskMs: cutOff.nextAskMs + offsetMs }
+  }
+
+  /** Certificates that two machines use, ours among them. Times are of the wall clock. */
+  get sharedCertificates(): readonly SharedCertificate[] {
+    const { clock } = this.#components
+    const offsetMs = clock.now() - clock.monotonicMs()
+    return this.#shared
+      .list(clock.monotonicMs())
+      .map((one) => ({ ...one, sinceMs: one.sinceMs + offsetMs, lastMs: one.lastMs + offsetMs }))
   }
 
   /** We have another certificate. Tunnels that are up go on with the one they began with; new ones read the file. */

@@ -235,6 +235,7 @@ describe('tunnels', () => {
     isEncrypted: true,
     reachableNodes: 9,
     failures: [],
+    inUseTwice: [],
     neighbours: [tunnel],
   }
   it.each<[Partial<NeighbourFacts>, string[]]>([
@@ -300,6 +301,18 @@ describe('tunnels', () => {
     expect(codesOf(judgeConnection({ ...connection, failures: shared }))).toEqual([
       'certificate-in-use-twice',
     ])
+  })
+
+  it('share a certificate, or we do: then no firewall is to blame', () => {
+    const [neighbour] = connection.neighbours
+    const unrouted = neighbour && { ...neighbour, isRouted: false, pings: false }
+    const facts = { ...connection, neighbours: unrouted ? [unrouted] : [] }
+    const peer = neighbour?.peer ?? ''
+    const theirs = { peer, underlays: ['203.0.113.1', '203.0.113.2'], isOwn: false }
+    expect(codesOf(judgeConnection({ ...facts, inUseTwice: [theirs] }))).toEqual(['certificate-in-use-twice'])
+    const ours = { peer: '9/16', underlays: [], isOwn: true }
+    const cutOff = { ...facts, isConnected: false, reachableNodes: 0, inUseTwice: [ours] }
+    expect(codesOf(judgeConnection(cutOff))).toEqual(['certificate-in-use-twice'])
   })
 })
 

@@ -75,6 +75,7 @@ describe('why a connection failed is told', () => {
     ],
     ['connection reset by the peer', 'Connection reset, restarting [0]'],
     ['closed by the peer', "Connection reset command was pushed by server ('')"],
+    ['closed by the peer: in use twice', "Connection reset command was pushed by server ('in use twice')"],
     ['closed by the peer', '1/16/10.9.0.2:37141 SIGTERM[soft,remote-exit] received, client-instance exiting'],
     ['the peer is silent', '1/16/10.9.0.2:37141 [1/16] Inactivity timeout (--ping-exit), exiting'],
   ]

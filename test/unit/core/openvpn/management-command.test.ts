@@ -12,6 +12,7 @@ describe('commands', () => {
       'client-deny 3 2 "no \\"place\\"" "no \\"place\\""\n',
     )
     expect(managementCommand.killClient(3)).toBe('client-kill 3\n')
+    expect(managementCommand.killClient(3, 'in use twice')).toBe('client-kill 3 "RESTART,in use twice"\n')
     expect(managementCommand.byteCount(10)).toBe('bytecount 10\n')
   })
 

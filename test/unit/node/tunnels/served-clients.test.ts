@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import { expect, it } from 'vitest'
+import { SharedCertificates } from '../../../../src/core/tunnels/shared-certificates.ts'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import type { ServerEvent, ServerSpec } from '../../../../src/node/transport/transport.ts'
 import { ServedClients } from '../../../../src/node/tunnels/served-clients.ts'
@@ -15,6 +16,7 @@ async function rig({ maxClients = 20 } = {}) {
   let changes = 0
   const logged: string[] = []
   const clock = steppedClock()
+  const shared = new SharedCertificates()
   const clients = new ServedClients({
     transport: {
       async listen(given) {
@@ -40,21 +42,22 @@ async function rig({ maxClients = 20 } = {}) {
       clientUp: (prefix) => void done.push(`up ${prefix}`),
       clientDown: (prefix) => void done.push(`down ${prefix}`),
     },
+    shared,
     onChange: () => changes++,
     signal: new AbortController().signal,
   })
   await clients.servers.start([PLACE])
   const event = (happened: ServerEvent) => spec?.onEvent(happened)
-  const up = (client: number, prefix = ONE, serial = 2n) =>
+  const up = (client: number, prefix = ONE, serial = 2n, address = '203.0.113.1') =>
     event({
       ...{ kind: 'client-up', client, peer: { prefix, serial } },
-      underlay: { address: '203.0.113.1', port: 1000 },
+      underlay: { address, port: 1000 },
     })
   const down = (client: number, prefix = ONE) =>
     event({ kind: 'client-down', client, peer: { prefix, serial: 2n }, reason: 'the connection ended' })
   const admit = (prefix = ONE, serial = 2n) =>
     spec?.admit({ prefix, serial }, { address: '203.0.113.1', port: 1000 }).admit
-  return { clients, done, revoked, event, up, down, admit, changes: () => changes, logged, clock }
+  return { clients, done, revoked, event, up, down, admit, changes: () => changes, logged, clock, shared }
 }
 
 it('a client is shown with what passed, and the strategy is told that it came and went', async () => {
@@ -112,4 +115,36 @@ it('one that comes and goes all the time does not fill the log', async () => {
   const before = logged.length
   up(101, OTHER)
   expect(logged.length).toBe(before + 1)
+})
+
+it('two machines with one certificate are noticed, written down once, and told', async () => {
+  const { up, down, clock, shared, done, logged } = await rig()
+  const known = () => shared.list(clock.monotonicMs())
+  const addresses = ['203.0.113.1', '198.51.100.1']
+  for (let client = 1; client <= 8; client++) {
+    up(client, ONE, 2n, addresses[client % 2])
+    down(client - 1)
+    await clock.pass(10_000)
+  }
+  expect(known()).toMatchObject([{ prefix: ONE }])
+  expect([...(known()[0]?.addresses ?? [])].sort()).toEqual([...addresses].sort())
+  expect(done.filter((what) => what.startsWith('drop 1:'))).toEqual(['drop 1: the peer has connected again'])
+  expect(done.filter((what) => what.startsWith('drop 7:'))[0]).toContain('in use twice')
+  expect(logged.filter((line) => (JSON.parse(line) as { level: number }).level >= 40)).toHaveLength(1)
+  await clock.pass(40 * 60_000)
+  expect(known()).toEqual([])
+})
+
+it('one machine that goes to another uplink and back, or is restarted, is not taken for two', async () => {
+  const { up, clock, shared } = await rig()
+  for (const [at, address] of ['203.0.113.1', '203.0.113.2', '203.0.113.1', '203.0.113.3'].entries())
+    up(at, ONE, 2n, address)
+  for (let client = 10; client < 20; client++) up(client, OTHER)
+  expect(shared.list(clock.monotonicMs())).toEqual([])
+})
+
+it('whoever comes with our own certificate shows that it is in use twice', async () => {
+  const { admit, shared, clock } = await rig()
+  expect([admit(OWN), admit(OWN)]).toEqual([false, false])
+  expect(shared.list(clock.monotonicMs())).toMatchObject([{ prefix: OWN, addresses: ['203.0.113.1'] }])
 })

@@ -405,3 +405,14 @@ it('with --client, when the network of the machine has changed, the tunnel is ma
   await answer('re6stnet', false)
   expect(transport.stopped).toEqual(['re6stnet'])
 })
+
+it('a peer that ends our tunnel since another machine has our certificate is believed', async () => {
+  const { tunnels, transport, up } = await rig()
+  up(0)
+  expect(tunnels.sharedCertificates).toEqual([])
+  transport.specs[0]?.onEvent({
+    kind: 'down',
+    reason: 'closed by the peer: the certificate is in use twice, from 203.0.113.1 and from 203.0.113.2',
+  })
+  expect(tunnels.sharedCertificates).toMatchObject([{ prefix: OWN }])
+})
