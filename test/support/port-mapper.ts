@@ -21,6 +21,7 @@ export function mapAtFakeGateway(
   clock: Clock,
   methods: readonly MappingMethod[],
   listeners: readonly PortToMap[] = [{ protocol: 'tcp', port: 1194 }],
+  { isExpected = true } = {},
 ): TestedMapper {
   const directory = mkdtempSync(join(tmpdir(), 'port-mapper-'))
   const said: string[] = []
@@ -40,7 +41,7 @@ export function mapAtFakeGateway(
     log,
     processes: routedByFakeGateway,
     stateFile,
-    isExpected: true,
+    isExpected,
     methods,
   })
   return {

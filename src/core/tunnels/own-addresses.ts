@@ -11,7 +11,8 @@ export interface Listener {
 
 /** What the gateway forwards to us, and from where. */
 export interface ForwardedPorts {
-  readonly externalAddress: string
+  /** Undefined: the gateway does not know where it is seen. Others do. */
+  readonly externalAddress: string | undefined
   readonly ports: readonly MappedPort[]
 }
 
@@ -97,14 +98,14 @@ export class OwnAddresses {
     return JSON.stringify(forwarded) !== before
   }
 
-  /** Whether a gateway forwards ports to us. */
+  /** Whether a gateway forwards ports to us, from an address that it knows to be on the Internet. */
   get isForwarded(): boolean {
-    return this.#forwarded !== undefined
+    return this.#forwarded?.externalAddress !== undefined
   }
 
   /** All addresses that are known, without ports: also of a node that has no servers. */
   get hosts(): readonly string[] {
-    const forwarded = this.#forwarded ? [this.#forwarded.externalAddress] : []
+    const forwarded = this.#forwarded?.externalAddress === undefined ? [] : [this.#forwarded.externalAddress]
     return [...new Set([...this.#given, ...forwarded, ...this.#hosts('IPv4'), ...this.#hosts('IPv6')])]
   }
 
@@ -124,7 +125,10 @@ export class OwnAddresses {
         const mapped = this.#forwarded.ports.find(
           (one) => one.protocol === protocol && one.internalPort === port,
         )
-        return mapped ? [at(this.#forwarded.externalAddress, mapped.externalPort)] : []
+        if (!mapped) return []
+        const { externalAddress } = this.#forwarded
+        const hosts = externalAddress === undefined ? this.#hosts(family) : [externalAddress]
+        return hosts.map((host) => at(host, mapped.externalPort))
       }
       return family === 'IPv4' && this.#onlyForwarded ? [] : this.#hosts(family).map((host) => at(host))
     })

@@ -33,8 +33,8 @@ export interface PortToMap {
 
 /** What the gateway does for us now. */
 export interface PortMappingState {
-  /** Its address on the Internet. */
-  readonly externalAddress: string
+  /** Its address on the Internet; undefined: it says that it has none, and the NAT in front of it may send us everything. */
+  readonly externalAddress: string | undefined
   readonly gateway: string
   readonly method: MappingMethodName
   /** One for each port that it was asked for. */
@@ -241,11 +241,16 @@ class GatewayPortMapper implements PortMapper {
     }
     const external = await open.session.externalAddress(this.#signal)
     const reachable = external.ok ? reachableAddress(external.value) : external
-    if (!reachable.ok) return this.#giveUp(journal, open, reachable)
+    const isBehindNat =
+      !reachable.ok && reachable.trouble.kind === 'behind-nat' && reachable.trouble.address !== undefined
+    // The NAT in front of it may be set to send it everything: only who tries from outside can tell. Where nothing but
+    // the gateway's own address would be said to others, nobody could try.
+    if (!reachable.ok && (!isBehindNat || this.#init.isExpected))
+      return this.#giveUp(journal, open, reachable)
     this.#stateEndMs = this.#init.clock.monotonicMs() + leaseSeconds * 1000
     this.#renewMs = Math.max(MIN_ASK_MS, (leaseSeconds * 1000) / 2)
     this.#setState({
-      externalAddress: reachable.value,
+      externalAddress: reachable.ok ? reachable.value : undefined,
       gateway: open.gateway.address,
       method: open.method,
       ports: ports.map(({ protocol, internalPort, externalPort }) => ({
@@ -311,7 +316,7 @@ class GatewayPortMapper implements PortMapper {
       const { gateway, method, externalAddress } = state
       this.#init.log.info(
         { gateway, method, underlay: externalAddress },
-        `the gateway forwards ${ports.join(', ')}`,
+        `the gateway forwards ${ports.join(', ')}${externalAddress === undefined ? ', and is itself behind NAT: others can reach this node if that one forwards everything to the gateway' : ''}`,
       )
     }
     if (!isNews) return

@@ -93,6 +93,16 @@ describe('own addresses', () => {
     expect(advertised(addresses)).toBe('')
   })
 
+  it('are those that peers see, with the ports of the gateway, where it does not know its own', () => {
+    const addresses = new OwnAddresses([])
+    const ports = [{ protocol: 'tcp', internalPort: 1194, externalPort: 40_000 }] as const
+    expect(addresses.setForwarded({ externalAddress: undefined, ports })).toBe(true)
+    expect(advertised(addresses)).toBe('')
+    expect(addresses.seen('1', '203.0.113.7')).toBe(true)
+    expect(advertised(addresses)).toBe('203.0.113.7,40000,tcp')
+    expect([addresses.hosts, addresses.isForwarded]).toEqual([['203.0.113.7'], false])
+  })
+
   const event = fc.record({
     tunnel: fc.constantFrom('1', '2', '3', '4'),
     address: fc.option(fc.constantFrom('203.0.113.1', '203.0.113.2', '203.0.113.3', '10.0.0.1', 'name', '')),

@@ -102,7 +102,7 @@ const BAD_IGDS: readonly (Omit<FakeIgdOptions, 'clock'> & {
     what: 'has no room, in other words each time',
     answer: (_, response, action) => {
       if (action !== 'AddPortMapping') return false
-      respond(response, action, 501 + Math.floor(Math.random() * 90))
+      respond(response, action, 502 + Math.floor(Math.random() * 88))
       return true
     },
     line: /cannot forward ports now \(UPnP: error 5\d\d\)/,
@@ -152,6 +152,23 @@ describe('a UPnP gateway that', () => {
       expect(gateway.forwarded).toEqual([])
     },
   )
+
+  it('is behind NAT itself goes on forwarding, if what peers see counts, too', async () => {
+    await using gateway = await FakeIgd.start({ clock, externalAddress: '192.168.0.2' })
+    const listeners = [{ protocol: 'tcp', port: 1194 }] as const
+    await using tested = mapAtFakeGateway(clock, [upnpMethod(clock, gateway.searchPort)], listeners, {
+      isExpected: false,
+    })
+    const asked = () => gateway.asked.filter((action) => action === 'GetExternalIPAddress').length
+    const before = asked()
+    await waitFor(() => tested.mapper.state, { what: 'the mapping', deadlineMs: DEADLINE_MS })
+    expect(tested.mapper.state).toMatchObject({ externalAddress: undefined, ports: [{ externalPort: 1194 }] })
+    tested.mapper.askNow()
+    await waitFor(() => asked() > before + 1, { what: 'another look', deadlineMs: DEADLINE_MS })
+    expect(gateway.forwarded).toEqual(['tcp 1194 to 127.0.0.1:1194'])
+    await tested.mapper[Symbol.asyncDispose]()
+    expect(gateway.forwarded).toEqual([])
+  })
 
   it('never answers does not hold up the end', async () => {
     await using gateway = await FakeIgd.start({
