@@ -4,7 +4,7 @@ import { pingFrom } from '../../lab/pings.ts'
 import { programOf } from '../../lab/programs.ts'
 import { type NetworkOptions, Re6stNetwork } from '../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../lab/re6st-node.ts'
-import type { ProbeReply, StatusReply, TunnelReply } from '../../src/core/control/replies.ts'
+import type { StatusReply, TunnelReply } from '../../src/core/control/replies.ts'
 
 /** What is left by a node that stopped, and should be: logs, and what makes the next start a fast one. */
 export const isMeantToStay = (line: string): boolean =>
@@ -105,9 +105,6 @@ export const hearsNews = (lab: Lab, node: Re6stNode, before: string): Promise<un
 /** The version of the network that a node has. */
 export const versionOf = async (node: Re6stNode): Promise<string> =>
   (await statusOf(node)).configuration.version
-
-/** What the node and its neighbours find when they try: `re6st probe`. */
-export const probeOf = (node: Re6stNode): Promise<ProbeReply> => ask(node, 'probe')
 
 async function ask<Reply>(node: Re6stNode, request: string): Promise<Reply> {
   const command = [...programOf('re6st'), request, '--json', '--run', node.runDirectory]

@@ -5,7 +5,7 @@ import { programOf } from '../../../lab/programs.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
 import type { StatusReply, TunnelReply } from '../../../src/core/control/replies.ts'
-import { DEADLINE_MS, probeOf } from '../../support/networks.ts'
+import { DEADLINE_MS, statusOf } from '../../support/networks.ts'
 
 async function ask<Reply>(node: Re6stNode, request: 'status' | 'tunnels'): Promise<Reply> {
   const { stdout } = await node.machine.run(
@@ -81,7 +81,9 @@ describe('two nodes behind one gateway that forwards ports', () => {
       const [one, other] = inside
       await one.killHard()
       one.start()
-      await lab.waitFor(async () => (await probeOf(one)).forwarded, {
+      const isForwarded = async () =>
+        (await statusOf(one)).advertised.some((address) => address.includes(daemon.externalAddress))
+      await lab.waitFor(isForwarded, {
         what: 'the killed node to have its port again',
         deadlineMs: DEADLINE_MS,
       })
