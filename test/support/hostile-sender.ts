@@ -115,7 +115,7 @@ async function converse(files: NonNullable<HostileOrder['conversation']>): Promi
       },
       greeting: () => new Uint8Array(),
       acknowledged() {},
-      ignored() {},
+      ignored: (reason) => console.error(`ignored: ${reason}`),
     },
     randomBytes,
     performance.now(),

@@ -21,7 +21,7 @@ const FAULTS: readonly (readonly [RogueBehaviour, RegExp])[] = [
   ['endless-body', /the answer is longer than \d+ bytes/],
   ['wrong-hmac', /the answer is not from our registry \(its HMAC is wrong\)/],
   ['status-500', /it failed \(status 500\)/],
-  ['redirect', /this is not a re6st registry \(status 302\)/],
+  ['redirect', /moved to http:.*\(status 302\): give --registry the new URL/],
   [
     'wrong-types',
     /the network configuration cannot be used: .*client_count is not a number that makes sense/,
@@ -156,7 +156,7 @@ describe('a node that starts', { timeout: TIMEOUT_MS }, () => {
         ['half-body', /the answer was cut off/],
         ['endless-body', /the answer is longer than/],
         ['status-500', /it failed \(status 500\)/],
-        ['redirect', /this is not a re6st registry/],
+        ['redirect', /moved to http:/],
       ] as const) {
         rogue.behave(behaviour)
         await expect(enrol(), behaviour).rejects.toThrow(complaint)
