@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { type Lab, withLab } from '../../../lab/lab.ts'
@@ -37,9 +38,17 @@ const arrives = (lab: Lab, from: Re6stNode, to: Re6stNode, size: number): Promis
 const commandLines = async (machine: Machine, pattern: RegExp): Promise<readonly string[]> =>
   (await pidsOf(machine, pattern)).map(commandOf)
 
-/** The last cipher that a node's OpenVPN said to use: the log of its one tunnel is in the node's own. */
+/** The last cipher that a node's OpenVPNs said to use, each in the log of its interface. */
 function cipher(node: Re6stNode): string | undefined {
-  return [...node.log().matchAll(/Data Channel: cipher '([^']+)'/g)].at(-1)?.[1]
+  const directory = path.dirname(node.logFile)
+  const said = readdirSync(directory)
+    .filter((name) => /^re6stnet\d*\.log$/.test(name))
+    .flatMap((name) => [
+      ...readFileSync(path.join(directory, name), 'utf8').matchAll(
+        /^(.{19}) Data Channel: cipher '([^']+)'/gm,
+      ),
+    ])
+  return said.sort(([, one = ''], [, other = '']) => (one < other ? -1 : 1)).at(-1)?.[2]
 }
 
 test('every protocol, encrypted or not, carries packets of every size, or says that they are too large', () =>
