@@ -129,7 +129,7 @@ export class OwnNetworkWatch implements AsyncDisposable {
     const ip = async (...words: string[]) => (await processes.run('ip', words, { signal })).stdout
     const routes = ['-details', '-j', 'route', 'show', 'default']
     const [addresses, routes4, routes6] = await Promise.all([
-      ip('-j', 'address', 'show', 'up'),
+      ip('-details', '-j', 'address', 'show', 'up'),
       ip('-4', ...routes),
       ip('-6', ...routes),
     ])

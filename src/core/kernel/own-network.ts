@@ -28,7 +28,7 @@ export interface NetworkMove {
 /** Interfaces that are no way to the outside: the machine itself, and the tunnels. */
 const isInternal = (iface: string): boolean => iface === 'lo' || iface.startsWith('re6stnet')
 
-/** What `ip -j address show` and `ip -details -j -4|-6 route show default` print. */
+/** What `ip -details -j address show` and `ip -details -j -4|-6 route show default` print. */
 export interface PrintedNetwork {
   readonly addresses: string
   readonly routes4: string
@@ -58,8 +58,15 @@ export function readOwnNetwork(
         .filter(({ isDown, iface = '' }) => !isDown && !isInternal(iface))
         .map(({ iface = '', gateway = '' }) => `${version} ${iface} ${gateway}`.trimEnd()),
     )
+  const leadsOut = new Set(
+    [...ipv4.value, ...ipv6.value].flatMap(({ hops }) => hops.map(({ iface }) => iface)),
+  )
+  // Those of containers and virtual machines come and go with these, and no tunnel leaves by them.
+  const isUplink = ({ ifname, linkinfo }: Record<string, unknown>) =>
+    !(isRecord(linkinfo) && linkinfo['info_kind'] === 'bridge') ||
+    (typeof ifname === 'string' && leadsOut.has(ifname))
   return ok({
-    addresses: new Set(links.value.flatMap((link) => addressesOf(link, isInside))),
+    addresses: new Set(links.value.filter(isUplink).flatMap((link) => addressesOf(link, isInside))),
     ways: new Set(ways),
   })
 }

@@ -158,7 +158,13 @@ export class MulticastRouter implements AsyncDisposable {
     this.#gathering?.[Symbol.dispose]()
     const timer = clock.after(gatherMs, () => {
       this.#gathering = undefined
-      this.#update()
+      try {
+        this.#update()
+      } catch (error) {
+        // The interfaces cannot be listed, for want of file descriptors: they can, later.
+        this.#init.log.warn({ reason: messageOf(error) }, 'multicast cannot follow the routes now')
+        this.#changed(GATHER_IDLE_MS)
+      }
     })
     this.#gathering = { dueMs, [Symbol.dispose]: () => timer[Symbol.dispose]() }
   }

@@ -50,6 +50,16 @@ describe('how a machine is connected', () => {
     expect([...addresses]).toEqual(['eth0 192.0.2.1/24', 'eth0 2001:db8:1::1/64'])
   })
 
+  it('is not by a bridge of containers, but by one that leads to the Internet', () => {
+    const bridge = (ifname: string, local: string) => ({
+      ...{ ifname, flags: UP, linkinfo: { info_kind: 'bridge' } },
+      addr_info: [address(local, { prefixlen: 24 })],
+    })
+    const links = [bridge('docker0', '198.51.100.1'), bridge('br0', '192.0.2.1')]
+    const { addresses } = read(links, [{ type: 'unicast', gateway: '192.0.2.254', dev: 'br0', flags: [] }])
+    expect([...addresses]).toEqual(['br0 192.0.2.1/24'])
+  })
+
   it('is by each way of each default route that leads out', () => {
     const { ways } = read(
       [],
