@@ -23,6 +23,8 @@ export interface HostileOrder {
   readonly certificateFile: string
   /** With these (PEM), it first makes a session and asks something: more real datagrams to damage and to repeat. */
   readonly conversation?: {
+    /** An address of this machine, and a port where what comes for its port 326 arrives: the real node holds that one. */
+    readonly at: { readonly address: string; readonly port: number }
     readonly caFile: string
     readonly keyFile: string
     readonly victimCertificateFile: string
@@ -85,17 +87,17 @@ function next(kind: HostileKind, number: number): Buffer {
   }
 }
 
-async function socketAt(address: string): Promise<Socket> {
+async function socketAt(address: string, port = 0): Promise<Socket> {
   const socket = createSocket({ type: 'udp6', ipv6Only: true })
   socket.on('error', () => {})
-  socket.bind({ address, port: 0 })
+  socket.bind({ address, port })
   await once(socket, 'listening')
   return socket
 }
 
 /** Makes a session with the victim, asks it something, and returns all that this took: some of each kind of datagram. */
 async function converse(files: NonNullable<HostileOrder['conversation']>): Promise<readonly Buffer[]> {
-  const socket = await socketAt(order.from[0] ?? '')
+  const socket = await socketAt(files.at.address, files.at.port)
   const sent: Buffer[] = []
   const authority = read(readAuthority, files.caFile)
   const certificate = read(readNodeCertificate, order.certificateFile)
@@ -125,7 +127,7 @@ async function converse(files: NonNullable<HostileOrder['conversation']>): Promi
   const ticking = setInterval(() => sessions.tick(performance.now()), 1_000)
   const question = encodeMessageBody({ kind: 'node-information', information: '' })
   sessions.send(victim.prefix, question, performance.now())
-  // What the victim would answer, which it does once a minute only; and what it would begin with, so that we sign a hello.
+  // What the victim would answer, unless it did so a moment ago; and what it would begin with, so that we sign a hello.
   for (const hello0 of [
     encodeHello0(victim.der),
     encodeFingerprintHello0(PROTOCOL, certificate.fingerprintSha1, victim.der),

@@ -4,12 +4,15 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { expiredCopy, forgedCopy, makeAuthority } from '../../../lab/authority.ts'
 import { cpuSeconds, memoryMb } from '../../../lab/process-cost.ts'
+import { NODE_PORT } from '../../../src/core/session/message-codes.ts'
 import { firstAddress } from '../../../src/core/values/prefix.ts'
 import type { HostileOrder } from '../../support/hostile-sender.ts'
 import { DEADLINE_MS, hearsNews, type TestNetwork, versionOf, withNetwork } from '../../support/networks.ts'
 
 const SENDER = fileURLToPath(new URL('../../support/hostile-sender.ts', import.meta.url))
 const HELLO_SECONDS = 1
+/** Where the sender hears what the victim says to port 326 of one of its addresses: its machine's node holds that one. */
+const CONVERSATION_PORT = 3_260
 
 describe('UDP port 326 of a node', () => {
   test('takes 100,000 datagrams of whatever kind: the node lives, answers, keeps its memory, fills no log, and the network goes on', () =>
@@ -22,9 +25,11 @@ describe('UDP port 326 of a node', () => {
       await hearsNews(lab, victim, version)
       await revoked.stop()
       // Its own, one in its subnet, and one that is somebody else's.
-      const from = [attacker.address, attacker.address.replace(/1$/, 'bad'), spoofed(nodes)]
+      const second = attacker.address.replace(/1$/, 'bad')
+      const from = [attacker.address, second, spoofed(nodes)]
       for (const address of [...from.slice(1), revoked.address])
         await machine.run('ip', 'addr', 'add', `${address}/128`, 'dev', 'lo')
+      await machine.run('nft', toPort(second, CONVERSATION_PORT))
 
       const directory = path.join(machine.directory, 'forged')
       mkdirSync(directory)
@@ -44,6 +49,7 @@ describe('UDP port 326 of a node', () => {
         from,
         certificateFile: attacker.certificateFile,
         conversation: {
+          at: { address: second, port: CONVERSATION_PORT },
           caFile: network.authority.caFile,
           keyFile: path.join(attacker.configurationDirectory, 'cert.key'),
           victimCertificateFile: victim.certificateFile,
@@ -95,3 +101,11 @@ describe('UDP port 326 of a node', () => {
 
 /** An address in the subnet of the registry's node that nobody has. */
 const spoofed = (nodes: TestNetwork['nodes']): string => nodes[0].address.replace(/1$/, 'f00d')
+
+/** Nodes answer to port 326, wherever a question came from. */
+const toPort = (address: string, port: number): string => `table ip6 conversation {
+  chain arrives {
+    type filter hook prerouting priority raw
+    ip6 daddr ${address} udp dport ${NODE_PORT} udp dport set ${port}
+  }
+}`
