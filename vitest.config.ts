@@ -36,7 +36,7 @@ export default defineConfig({
           name: 'network',
           include: ['test/network/**/*.test.ts'],
           exclude: ALONE,
-          maxWorkers: 4,
+          maxWorkers: 3,
           sequence: { groupOrder: 2 },
           ...network,
         },
