@@ -6,7 +6,7 @@ import type { Passage } from './probe-table.ts'
 
 /** What the kernel did with all probes. */
 export interface KernelAnswers {
-  /** How often each came, and passed: by its mark, or `partners-in` and `partners-out`. */
+  /** How often each came, and passed: by its mark, or `partners-in`, `clients-in` and `partners-out`. */
   readonly passages: ReadonlyMap<string, Passage>
   /** Chain and rule that dropped it, in nftables' own words. */
   readonly drops: ReadonlyMap<string, string>
@@ -157,15 +157,17 @@ function fateOf(name: string, { passages, drops, errors, hasLegacyRules }: Kerne
 function conversationFate({ hook }: Permission, answers: KernelAnswers): Fate {
   const name = hook === 'input' ? 'partners-in' : 'partners-out'
   const passage = answers.passages.get(name)
+  const hasPassed = hook === 'input' && (answers.passages.get('clients-in')?.passed ?? 0) > 0
+  if ((passage === undefined || passage.came === 0) && hasPassed) return { kind: 'passed' }
   if (passage === undefined || passage.came === 0)
     return {
       kind: 'unclear',
       why:
         hook === 'input'
-          ? 'nothing came from the registry or a neighbour in these seconds'
-          : 'nothing went to the registry or a neighbour in these seconds',
+          ? 'no packet of a connection came from the registry or a neighbour in these seconds'
+          : 'no packet of a connection went to the registry or a neighbour in these seconds',
     }
-  // Some of them pass by a rule for the port of this node's own server, say: one that does not is enough.
+  // Some of them pass by another rule (TCP to anywhere, say): one that does not is enough.
   const by = passage.passed < passage.came ? answers.drops.get(name) : undefined
   return by === undefined ? fateOf(name, answers) : { kind: 'dropped', by }
 }

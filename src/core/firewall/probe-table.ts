@@ -7,12 +7,22 @@ export const PROBE_TABLE = 're6st_firewall_check'
 
 /** Before whatever else looks at a packet; and after it, but before connection tracking keeps the packet in mind. */
 const [FIRST, LAST] = [-2_147_483_648, 2_147_483_646]
+/** Right after connection tracking has looked at a packet (NF_IP_PRI_CONNTRACK is -200). */
+const TRACKED = -199
+
+/**
+ * What a rule for packets of connections lets through: the kernel says so. Others to and from a partner are not meant by
+ * it: one after the end of a tunnel, or one of a tunnel that is older than connection tracking on this machine is.
+ */
+const OF_A_CONNECTION = 'ct state established'
 
 /** Somebody with whom this machine has a connection, whose packets are watched but not touched. */
 export interface Partner {
   readonly address: string
   readonly port: number
   readonly protocol: 'tcp' | 'udp'
+  /** Who connects: to this one as a server, or this one to us. */
+  readonly role: 'server' | 'client'
 }
 
 /** How often a packet came to the first rule of all, and to the last. */
@@ -24,8 +34,13 @@ export interface Passage {
 /**
  * A script for `nft -f`: each probe is counted and traced from where the rules begin, and counted and dropped where they
  * end: no program hears it, and it does not leave the machine.
+ * @param isTracking whether rules ask connection tracking: if not, the check does not switch it on
  */
-export function probeTableScript(probes: readonly Probe[], partners: readonly Partner[]): string {
+export function probeTableScript(
+  probes: readonly Probe[],
+  partners: readonly Partner[],
+  isTracking: boolean,
+): string {
   const chain = (name: string, hook: string, priority: number, rules: readonly string[]) => [
     `\tchain ${name} {`,
     `\t\ttype filter hook ${hook} priority ${priority}; policy accept;`,
@@ -42,7 +57,10 @@ export function probeTableScript(probes: readonly Probe[], partners: readonly Pa
       .map((probe) => `${matchOf(probe)} counter drop comment "last ${probe.mark}"`)
   const watched = (direction: 'in' | 'out', end: 'first' | 'last') =>
     partners.flatMap((partner) => {
-      const match = partnerMatch(partner, direction)
+      const match = `${partnerMatch(partner, direction)}${isTracking ? ` ${OF_A_CONNECTION}` : ''}`
+      // What a client sends needs the rule for the port of the server: that it is dropped tells nothing of another one.
+      if (direction === 'in' && partner.role === 'client')
+        return [`${match} counter comment "${end} clients-in"`]
       return [
         ...(end === 'first' ? [`${match} limit rate 5/second meta nftrace set 1`] : []),
         `${match} counter comment "${end} partners-${direction}"`,
@@ -50,8 +68,10 @@ export function probeTableScript(probes: readonly Probe[], partners: readonly Pa
     })
   return [
     `table inet ${PROBE_TABLE} {`,
-    ...chain('first_prerouting', 'prerouting', FIRST, [...first('prerouting'), ...watched('in', 'first')]),
-    ...chain('first_output', 'output', FIRST, [...first('output'), ...watched('out', 'first')]),
+    ...chain('first_prerouting', 'prerouting', FIRST, first('prerouting')),
+    ...chain('first_output', 'output', FIRST, first('output')),
+    ...chain('tracked_prerouting', 'prerouting', TRACKED, watched('in', 'first')),
+    ...chain('tracked_output', 'output', TRACKED, watched('out', 'first')),
     ...chain('last_input', 'input', LAST, [...last('input'), ...watched('in', 'last')]),
     ...chain('last_postrouting', 'postrouting', LAST, [
       ...last('postrouting'),
@@ -78,6 +98,12 @@ function partnerMatch({ address, port, protocol }: Partner, direction: 'in' | 'o
   const match = `${isIPv6(address) ? 'ip6' : 'ip'} ${end} ${address} ${protocol} ${side} ${port}`
   return protocol === 'tcp' && direction === 'out' ? `${match} tcp flags & syn != syn` : match
 }
+
+/** Whether rules, as `nft list ruleset` prints them, use connection tracking. */
+export const usesTracking = (ruleset: string): boolean =>
+  /\bct (?:state|status|direction|mark|helper|original|reply|count)\b|\bconntrack\b|\b(?:masquerade|[sd]nat|redirect)\b/i.test(
+    ruleset,
+  )
 
 /** Reads what `nft -j list table` prints of our table. */
 export function readPassages(printed: string): Result<ReadonlyMap<string, Passage>> {

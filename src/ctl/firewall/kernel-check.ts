@@ -47,7 +47,7 @@ export async function checkKernel(
   const probes = trials.flatMap((trial) => trial.probes)
   const partners = [
     ...(await registryPartners(surroundings.options.registry)),
-    ...tunnels.flatMap(({ protocol, underlay }) => tunnelPartner(protocol, underlay)),
+    ...tunnels.flatMap(tunnelPartner),
   ]
   const answers = await tryPackets({ probes, beacons, partners, meanwhile }, components)
   return judge(trials, answers)
@@ -65,12 +65,19 @@ async function registryPartners(url: URL): Promise<readonly Partner[]> {
   const host = bareHost(url.hostname)
   if (isLoopback(host)) return []
   const found = isIP(host) === 0 ? await lookup(host, { all: true }).catch(() => []) : [{ address: host }]
-  return found.map(({ address }) => ({ address, port: portOf(url), protocol: 'tcp' }))
+  return found.map(({ address }) => ({ address, port: portOf(url), protocol: 'tcp', role: 'server' }))
 }
 
 /** The other end of a tunnel, outside of the network. */
-function tunnelPartner(protocol: string | null, underlay: string | null): Partner[] {
+function tunnelPartner({ direction, protocol, underlay }: TunnelReply): Partner[] {
   const [, address = '', port] = /^\[?(.*?)\]?:(\d+)$/.exec(underlay ?? '') ?? []
   if (protocol === null || isIP(address) === 0) return []
-  return [{ address, port: Number(port), protocol: protocol.startsWith('udp') ? 'udp' : 'tcp' }]
+  return [
+    {
+      address,
+      port: Number(port),
+      protocol: protocol.startsWith('udp') ? 'udp' : 'tcp',
+      role: direction === 'client' ? 'server' : 'client',
+    },
+  ]
 }

@@ -3,7 +3,13 @@ import { createServer } from 'node:net'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import type { KernelAnswers } from '../../core/firewall/judgement.ts'
 import type { Probe } from '../../core/firewall/probe.ts'
-import { type Partner, PROBE_TABLE, probeTableScript, readPassages } from '../../core/firewall/probe-table.ts'
+import {
+  type Partner,
+  PROBE_TABLE,
+  probeTableScript,
+  readPassages,
+  usesTracking,
+} from '../../core/firewall/probe-table.ts'
 import { ProbeTrace } from '../../core/firewall/probe-trace.ts'
 import { AS_ROOT } from '../../core/options/node-file-command.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -64,7 +70,10 @@ export async function tryPackets(
     // What one left that was killed together with its guard.
     await processes.run('sh', ['-c', CLEAN_UP])
     const link = await makeOwnLink(processes)
-    await processes.run('nft', ['-f', '-'], { input: probeTableScript([...beacons, ...probes], partners) })
+    const ruleset = await processes.run('nft', ['list', 'ruleset'])
+    const isTracking = usesTracking(ruleset.stdout)
+    const script = probeTableScript([...beacons, ...probes], partners, isTracking)
+    await processes.run('nft', ['-f', '-'], { input: script })
     const monitor = processes.start('nft', ['monitor', 'trace'], { onLine: (line) => trace.line(line) })
     try {
       const isTraced = await beaconIsHeard(beacons[0], trace, link, components)

@@ -3,7 +3,7 @@ import { judge, type KernelAnswers, marksFrom, trialsOf } from '../../../../src/
 import { packetBytes, type WholePacket } from '../../../../src/core/firewall/packet-bytes.ts'
 import { permissionsOf } from '../../../../src/core/firewall/permissions.ts'
 import type { MachineAddresses } from '../../../../src/core/firewall/probe.ts'
-import { probeTableScript, readPassages } from '../../../../src/core/firewall/probe-table.ts'
+import { probeTableScript, readPassages, usesTracking } from '../../../../src/core/firewall/probe-table.ts'
 import { ProbeTrace } from '../../../../src/core/firewall/probe-trace.ts'
 import { surroundingsOf } from '../../../support/firewall.ts'
 import { fc, test } from '../../../support/property.ts'
@@ -61,11 +61,48 @@ describe('the packets of a check', () => {
 
   it('each have a mark of their own, and one rule at each end', () => {
     expect(new Set(probes.map(({ mark }) => mark)).size).toBe(probes.length)
-    const script = probeTableScript(probes, [{ address: '192.0.2.1', port: 80, protocol: 'tcp' }])
+    const script = probeTableScript(
+      probes,
+      [{ address: '192.0.2.1', port: 80, protocol: 'tcp', role: 'server' }],
+      true,
+    )
     for (const { mark } of probes) {
       expect(script.match(new RegExp(`comment "first ${mark}"`, 'g'))).toHaveLength(1)
       expect(script.match(new RegExp(`drop comment "last ${mark}"`, 'g'))).toHaveLength(1)
     }
+  })
+
+  it('do not switch connection tracking on where no rule asks it', () => {
+    const partner = { address: '192.0.2.1', port: 80, protocol: 'tcp', role: 'server' } as const
+    expect(probeTableScript(probes, [partner], false)).not.toMatch(/\bct /)
+    expect(usesTracking('ct state vmap { established : accept }')).toBe(true)
+    expect(usesTracking('xt match "conntrack" counter accept')).toBe(true)
+    expect(usesTracking('tcp dport 22 accept')).toBe(false)
+  })
+
+  it('leave others of partners alone, but those that connection tracking knows as of a connection', () => {
+    const script = probeTableScript(
+      [],
+      [
+        { address: '192.0.2.1', port: 80, protocol: 'tcp', role: 'server' },
+        { address: '192.0.2.2', port: 40_000, protocol: 'tcp', role: 'client' },
+      ],
+      true,
+    )
+    const chains = script.split('\tchain ')
+    const watching = chains.filter((chain) => /\b192\.0\.2\./.test(chain))
+    // What comes before connection tracking (-200) has no state yet.
+    expect(watching.map((chain) => Number(/ priority (-?\d+);/.exec(chain)?.[1]) > -200)).toEqual(
+      Array<boolean>(4).fill(true),
+    )
+    const rules = script.split('\n').filter((line) => /\b192\.0\.2\./.test(line))
+    expect(rules.filter((rule) => !rule.includes('ct state established'))).toEqual([])
+    const traced = rules.filter((rule) => rule.includes('nftrace'))
+    expect(traced.map((rule) => /ip [sd]addr \S+/.exec(rule)?.[0])).toEqual([
+      'ip saddr 192.0.2.1',
+      'ip daddr 192.0.2.1',
+      'ip daddr 192.0.2.2',
+    ])
   })
 
   it('cannot be tried inside the network where no node runs, which is no fault', () => {
@@ -125,6 +162,41 @@ describe('the judgement', () => {
     )
     expect(judgements.filter(({ state }) => state !== 'present')).toEqual([])
     expect(reversePaths).toEqual([])
+  })
+
+  describe('of packets of connections', () => {
+    const drop = 'the policy of inet filter input: drop'
+    const inward = (
+      passages: Readonly<Record<string, readonly [came: number, passed: number]>>,
+      by?: string,
+    ) =>
+      judge(
+        trials,
+        answersOf(() => true, {
+          passages: new Map(
+            Object.entries(passages).map(([name, [came, passed]]) => [name, { came, passed }] as const),
+          ),
+          drops: new Map(by === undefined ? [] : [['partners-in', by]]),
+        }),
+      ).judgements.find(({ permission: { hook, match } }) => hook === 'input' && match.states !== undefined)
+
+    it.each([
+      ['none came', {}, undefined, 'unknown'],
+      ['none came, and clients of this node sent some', { 'clients-in': [2, 2] }, undefined, 'present'],
+      ['none came, and those of clients were dropped', { 'clients-in': [2, 0] }, undefined, 'unknown'],
+      ['all passed', { 'partners-in': [3, 3] }, undefined, 'present'],
+      ['some are on their way yet', { 'partners-in': [3, 2] }, undefined, 'present'],
+      ['none arrived, and no rule dropped it', { 'partners-in': [3, 0] }, undefined, 'unknown'],
+      ['a rule dropped one', { 'partners-in': [3, 2] }, drop, 'missing'],
+      [
+        'a rule dropped one, whatever clients sent',
+        { 'partners-in': [1, 0], 'clients-in': [2, 2] },
+        drop,
+        'missing',
+      ],
+    ] as const)('when %s', (_, passages, by, state) => {
+      expect(inward(passages, by)?.state).toBe(state)
+    })
   })
 
   it('names the rule that dropped one, and no other permission', () => {
