@@ -5,8 +5,8 @@ const ALONE = ['test/network/demo.test.ts']
 
 /** What is alike in all network scenarios. They need root, /dev/net/tun and the daemons. */
 const network = {
-  testTimeout: 180_000,
-  hookTimeout: 180_000,
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
   // A machine shared with others may stand still for longer than any deadline. Who works on the code wants to know at once,
   // and the summary names what passed only when tried again.
   retry: process.env['CI'] ? 2 : 0,
