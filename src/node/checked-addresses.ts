@@ -1,11 +1,11 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { messageOf } from '../core/errors.ts'
 import { mayBeDialled } from '../core/values/address-kind.ts'
 import { isIpv6Protocol, type PeerAddress } from '../core/values/address-list.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { ClientSpec, ClientTunnel, Traffic, Transport } from './transport/transport.ts'
+import { LateTunnel } from './transport/late-tunnel.ts'
+import type { ClientSpec, ClientTunnel, Transport } from './transport/transport.ts'
 
 /** What tells where a tunnel may lead. */
 interface DialableInit {
@@ -34,60 +34,38 @@ const MAX_RESOLVED = 4
 export const checkingAddresses = (transport: Transport, init: CheckedAddressesInit): Transport => ({
   listen: (spec, signal) => transport.listen(spec, signal),
   connect: (spec) =>
-    spec.prefix === undefined ? transport.connect(spec) : new CheckedTunnel(transport, init, spec),
+    spec.prefix === undefined ? transport.connect(spec) : checkedTunnel(transport, init, spec),
   configure: (settings) => transport.configure(settings),
   stop: () => transport.stop(),
 })
 
 /** A client tunnel that begins when it is known where its remotes are. */
-class CheckedTunnel implements ClientTunnel {
-  readonly spec: ClientSpec
-  readonly #init: CheckedAddressesInit
-  readonly #started: Promise<void>
-  #tunnel: ClientTunnel | undefined
-  #isStopped = false
+const checkedTunnel = (transport: Transport, init: CheckedAddressesInit, spec: ClientSpec): ClientTunnel =>
+  new LateTunnel(
+    async () => {
+      const found = await Promise.all(spec.remotes.map((remote) => addressesOf(remote, init)))
+      // A machine without file descriptors cannot even say which addresses it has: then this throws.
+      const mayLead = dialable(init)
+      const remotes = found.flat().filter(({ host }) => mayLead(host))
+      if (remotes.length === 0) return 'none of its addresses can be reached from here'
+      return () => transport.connect({ ...spec, remotes })
+    },
+    (reason) => spec.onEvent({ kind: 'down', reason }),
+  )
 
-  constructor(transport: Transport, init: CheckedAddressesInit, spec: ClientSpec) {
-    this.spec = spec
-    this.#init = init
-    // A machine without file descriptors cannot even say which addresses it has.
-    this.#started = this.#start(transport).catch((error: unknown) =>
-      this.spec.onEvent({ kind: 'down', reason: messageOf(error) }),
-    )
-  }
-
-  get traffic(): Traffic {
-    return this.#tunnel?.traffic ?? { receivedBytes: 0, sentBytes: 0 }
-  }
-
-  async stop(): Promise<void> {
-    this.#isStopped = true
-    await this.#started
-    await this.#tunnel?.stop()
-  }
-
-  async #start(transport: Transport): Promise<void> {
-    const found = await Promise.all(this.spec.remotes.map((remote) => this.#addressesOf(remote)))
-    if (this.#isStopped) return this.spec.onEvent({ kind: 'down', reason: 'stopped' })
-    const mayLead = dialable(this.#init)
-    const remotes = found.flat().filter(({ host }) => mayLead(host))
-    if (remotes.length === 0)
-      return this.spec.onEvent({ kind: 'down', reason: 'none of its addresses can be reached from here' })
-    this.#tunnel = transport.connect({ ...this.spec, remotes })
-  }
-
-  async #addressesOf(remote: PeerAddress): Promise<readonly PeerAddress[]> {
-    if (isIP(remote.host) !== 0) return [remote]
-    const { resolve = resolveBySystem, clock } = this.#init
-    const limit = new AbortController()
-    using _ = clock.after(RESOLVE_MS, () => limit.abort())
-    const late = new Promise<readonly string[]>((settle) =>
-      limit.signal.addEventListener('abort', () => settle([]), { once: true }),
-    )
-    const family = isIpv6Protocol(remote.protocol) ? 6 : 4
-    const addresses = await Promise.race([resolve(remote.host, family).catch(() => []), late])
-    return addresses.slice(0, MAX_RESOLVED).map((host) => ({ ...remote, host }))
-  }
+async function addressesOf(
+  remote: PeerAddress,
+  { resolve = resolveBySystem, clock }: CheckedAddressesInit,
+): Promise<readonly PeerAddress[]> {
+  if (isIP(remote.host) !== 0) return [remote]
+  const limit = new AbortController()
+  using _ = clock.after(RESOLVE_MS, () => limit.abort())
+  const late = new Promise<readonly string[]>((settle) =>
+    limit.signal.addEventListener('abort', () => settle([]), { once: true }),
+  )
+  const family = isIpv6Protocol(remote.protocol) ? 6 : 4
+  const addresses = await Promise.race([resolve(remote.host, family).catch(() => []), late])
+  return addresses.slice(0, MAX_RESOLVED).map((host) => ({ ...remote, host }))
 }
 
 /** Whether somebody else's word is enough to send packets to an address from where this machine is now. */

@@ -2,7 +2,8 @@ import { isIPv4 } from 'node:net'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Kernel } from './kernel/kernel.ts'
-import type { ClientSpec, ClientTunnel, ServerSpec, Traffic, Transport } from './transport/transport.ts'
+import { LateTunnel } from './transport/late-tunnel.ts'
+import type { ClientSpec, ClientTunnel, ServerSpec, Transport } from './transport/transport.ts'
 
 /** What the pool needs. */
 interface RemoteGatewaysInit {
@@ -111,7 +112,7 @@ export const throughGateways = (
   const served = new ServedAddresses()
   return {
     listen: (spec, signal) => transport.listen(served.watching(spec), signal),
-    connect: (spec) => new RoutedTunnel(transport, { pool, served, dialableNow }, log, spec),
+    connect: (spec) => routedTunnel(transport, { pool, served, dialableNow }, log, spec),
     configure: (settings) => transport.configure(settings),
     stop: () => transport.stop(),
   }
@@ -148,53 +149,35 @@ interface TunnelRouting {
 }
 
 /** A client tunnel that begins when the routes to its remotes are there. */
-class RoutedTunnel implements ClientTunnel {
-  readonly spec: ClientSpec
-  readonly #started: Promise<void>
-  readonly #log: Logger
-  #tunnel: ClientTunnel | undefined
-  #isStopped = false
-  #routes: AsyncDisposable[] = []
-
-  constructor(transport: Transport, routing: TunnelRouting, log: Logger, spec: ClientSpec) {
-    this.spec = spec
-    this.#log = log
-    this.#started = this.#start(transport, routing).catch((error: unknown) => this.#down(messageOf(error)))
+function routedTunnel(
+  transport: Transport,
+  { pool, served, dialableNow }: TunnelRouting,
+  log: Logger,
+  spec: ClientSpec,
+): ClientTunnel {
+  let routes: AsyncDisposable[] = []
+  const down = (reason: string) => {
+    const unused = routes.splice(0).map((route) => route[Symbol.asyncDispose]())
+    Promise.all(unused).catch((error: unknown) =>
+      log.warn({ reason: messageOf(error) }, 'a route through a remote gateway stays'),
+    )
+    spec.onEvent({ kind: 'down', reason })
   }
-
-  get traffic(): Traffic {
-    return this.#tunnel?.traffic ?? { receivedBytes: 0, sentBytes: 0 }
-  }
-
-  async stop(): Promise<void> {
-    this.#isStopped = true
-    await this.#started
-    await this.#tunnel?.stop()
-  }
-
-  async #start(transport: Transport, { pool, served, dialableNow }: TunnelRouting): Promise<void> {
+  return new LateTunnel(async () => {
     // The remotes of `--client` are the user's.
-    const mayLead = this.spec.prefix === undefined ? () => true : dialableNow()
+    const mayLead = spec.prefix === undefined ? () => true : dialableNow()
     // Names are left alone: they may be those of machines that move. Packets to whoever is connected to us from there
     // must go back the way they come.
     const addresses = new Set(
-      this.spec.remotes
+      spec.remotes
         .map(({ host }) => host)
         .filter((host) => isIPv4(host) && mayLead(host) && !served.has(host)),
     )
-    this.#routes = await Promise.all([...addresses].map((address) => pool.acquire(address)))
-    if (this.#isStopped) return this.#down('stopped')
-    this.#tunnel = transport.connect({
-      ...this.spec,
-      onEvent: (event) => (event.kind === 'down' ? this.#down(event.reason) : this.spec.onEvent(event)),
-    })
-  }
-
-  #down(reason: string): void {
-    const routes = this.#routes.splice(0)
-    void Promise.all(routes.map((route) => route[Symbol.asyncDispose]())).catch((error: unknown) =>
-      this.#log.warn({ reason: messageOf(error) }, 'a route through a remote gateway stays'),
-    )
-    this.spec.onEvent({ kind: 'down', reason })
-  }
+    routes = await Promise.all([...addresses].map((address) => pool.acquire(address)))
+    return () =>
+      transport.connect({
+        ...spec,
+        onEvent: (event) => (event.kind === 'down' ? down(event.reason) : spec.onEvent(event)),
+      })
+  }, down)
 }
