@@ -1,4 +1,4 @@
-import type { Ipv4Announcement } from '../core/babel/configuration.ts'
+import type { Ipv4Announcement } from '../core/babeld/configuration.ts'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import { messageOf } from '../core/errors.ts'
 import { ipv4Payload, ipv4RangeLength } from '../core/values/ipv4-payload.ts'

@@ -1,4 +1,4 @@
-import type { Ipv4Announcement } from '../core/babel/configuration.ts'
+import type { Ipv4Announcement } from '../core/babeld/configuration.ts'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import type { NodeOptions } from '../core/options/node-options.ts'
 import type { Listener } from '../core/tunnels/own-addresses.ts'

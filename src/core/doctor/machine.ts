@@ -1,4 +1,4 @@
-import { checkBabeldVersion } from '../babel/version.ts'
+import { checkBabeldVersion } from '../babeld/version.ts'
 import { checkOpenvpnVersion } from '../openvpn/version.ts'
 import type { Finding, FindingCode } from './finding.ts'
 

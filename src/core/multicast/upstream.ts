@@ -1,4 +1,4 @@
-import { isOriginatedByNextHop, isUsable } from '../babel/metric.ts'
+import { isOriginatedByNextHop, isUsable } from '../babeld/metric.ts'
 import { bitsInside, type Network, type Prefix, prefixOfCidr, subnetCidr } from '../values/prefix.ts'
 
 /** What is used of a route (RFC 8966, 3.2.6). */

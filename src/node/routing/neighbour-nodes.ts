@@ -1,4 +1,4 @@
-import { isOriginatedByNextHop, isUsable } from '../../core/babel/metric.ts'
+import { isOriginatedByNextHop, isUsable } from '../../core/babeld/metric.ts'
 import { type Network, type Prefix, prefixOfCidr } from '../../core/values/prefix.ts'
 import type { Route, Router, RoutingChange } from './router.ts'
 

@@ -1,4 +1,4 @@
-import type { DefaultRoute, Ipv4Announcement } from '../../core/babel/configuration.ts'
+import type { DefaultRoute, Ipv4Announcement } from '../../core/babeld/configuration.ts'
 
 /** A neighbour of the routing protocol (RFC 8966, 3.2.4): a router that we hear on an interface. */
 export interface Neighbour {

@@ -1,4 +1,4 @@
-import { isUsable } from '../../core/babel/metric.ts'
+import { isUsable } from '../../core/babeld/metric.ts'
 import type { Prefix } from '../../core/values/prefix.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { parseSocketLine } from '../../../../src/core/babel/socket-line.ts'
-import { BabelTables } from '../../../../src/core/babel/tables.ts'
+import { parseSocketLine } from '../../../../src/core/babeld/socket-line.ts'
+import { BabelTables } from '../../../../src/core/babeld/tables.ts'
 
 const apply = (tables: BabelTables, line: string) => {
   const parsed = parseSocketLine(line)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type GreetingView, greet, NEW_GREETING } from '../../../../src/core/babel/greeting.ts'
-import type { NeighbourEntry } from '../../../../src/core/babel/socket-line.ts'
+import { type GreetingView, greet, NEW_GREETING } from '../../../../src/core/babeld/greeting.ts'
+import type { NeighbourEntry } from '../../../../src/core/babeld/socket-line.ts'
 
 const CONFIGURED = { helloIntervalMs: 15_000, updateIntervalMs: 11_000 }
 const DOWN: GreetingView = { up: false, neighbours: [], routes: false }

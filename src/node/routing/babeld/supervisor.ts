@@ -1,9 +1,9 @@
-import { type BabeldConfiguration, configurationFile } from '../../core/babel/configuration.ts'
-import type { BabelTables, TableChange } from '../../core/babel/tables.ts'
-import { checkBabeldVersion } from '../../core/babel/version.ts'
-import { messageOf, Re6stError } from '../../core/errors.ts'
-import { type BabeldContext, BabeldProcess } from './babeld-process.ts'
+import { type BabeldConfiguration, configurationFile } from '../../../core/babeld/configuration.ts'
+import type { BabelTables, TableChange } from '../../../core/babeld/tables.ts'
+import { checkBabeldVersion } from '../../../core/babeld/version.ts'
+import { messageOf, Re6stError } from '../../../core/errors.ts'
 import type { ConditionWatch } from './condition-watch.ts'
+import { type BabeldContext, BabeldProcess } from './process.ts'
 
 /** What each babeld is started with, and who hears of its life. */
 interface SupervisorInit {

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { canBeHeld, HeldRoutes } from '../../../../src/node/routing/held-routes.ts'
-import type { Route } from '../../../../src/node/routing/router.ts'
-import { type Clock, systemClock } from '../../../../src/platform/clock.ts'
-import { systemProcesses } from '../../../../src/platform/processes.ts'
-import { silentLog } from '../../../support/silent-log.ts'
+import { canBeHeld, HeldRoutes } from '../../../../../src/node/routing/babeld/held-routes.ts'
+import type { Route } from '../../../../../src/node/routing/router.ts'
+import { type Clock, systemClock } from '../../../../../src/platform/clock.ts'
+import { systemProcesses } from '../../../../../src/platform/processes.ts'
+import { silentLog } from '../../../../support/silent-log.ts'
 
 const route = (number: number, more: Partial<Route> = {}): Route => ({
   prefix: `2001:db8:42:${number}::/64`,

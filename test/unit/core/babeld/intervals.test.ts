@@ -5,7 +5,7 @@ import {
   firstIntervals,
   latestHelloMs,
   latestUpdateMs,
-} from '../../../../src/core/babel/intervals.ts'
+} from '../../../../src/core/babeld/intervals.ts'
 import { fc, test } from '../../../support/property.ts'
 
 describe('a small network', () => {

@@ -1,13 +1,8 @@
-import { type BabeldConfiguration, keyLine } from '../../core/babel/configuration.ts'
-import type { Change, NeighbourEntry, RouteEntry } from '../../core/babel/socket-line.ts'
-import { BabelTables, type TableChange } from '../../core/babel/tables.ts'
-import { messageOf } from '../../core/errors.ts'
-import { inBackground } from '../../platform/background.ts'
-import { BabeldInterfaces } from './babeld-interfaces.ts'
-import type { BabeldContext } from './babeld-process.ts'
-import { BabeldSupervisor } from './babeld-supervisor.ts'
-import { ConditionWatch } from './condition-watch.ts'
-import { HeldRoutes } from './held-routes.ts'
+import { type BabeldConfiguration, keyLine } from '../../../core/babeld/configuration.ts'
+import type { Change, NeighbourEntry, RouteEntry } from '../../../core/babeld/socket-line.ts'
+import { BabelTables, type TableChange } from '../../../core/babeld/tables.ts'
+import { messageOf } from '../../../core/errors.ts'
+import { inBackground } from '../../../platform/background.ts'
 import type {
   InterfaceKind,
   Neighbour,
@@ -16,8 +11,13 @@ import type {
   RouterKeys,
   RouterSettings,
   RoutingChange,
-} from './router.ts'
+} from '../router.ts'
+import { ConditionWatch } from './condition-watch.ts'
+import { HeldRoutes } from './held-routes.ts'
+import { BabeldInterfaces } from './interfaces.ts'
+import type { BabeldContext } from './process.ts'
 import { removeStaleRoutes } from './stale-routes.ts'
+import { BabeldSupervisor } from './supervisor.ts'
 
 /** A `Router` that runs babeld, speaks with it over its control socket, and starts it anew when it dies. */
 export const createBabeldRouter = (context: BabeldContext): Router => new BabeldRouter(context)

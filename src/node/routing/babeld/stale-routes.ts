@@ -1,5 +1,5 @@
-import { BABEL_PROTOCOL } from '../../core/kernel/route-table.ts'
-import type { Processes } from '../../platform/processes.ts'
+import { BABEL_PROTOCOL } from '../../../core/kernel/route-table.ts'
+import type { Processes } from '../../../platform/processes.ts'
 
 /** A route as `ip -j route` writes it: what is needed to name it again. */
 interface KernelRoute {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { checkBabeldVersion } from '../../../../src/core/babel/version.ts'
+import { checkBabeldVersion } from '../../../../src/core/babeld/version.ts'
 import { fc, test } from '../../../support/property.ts'
 
 describe('the version of babeld', () => {

@@ -1,10 +1,10 @@
 import { isIPv6 } from 'node:net'
-import { BABEL_PROTOCOL, ROUTE_METRIC } from '../../core/kernel/route-table.ts'
-import { inBackground } from '../../platform/background.ts'
-import type { Clock } from '../../platform/clock.ts'
-import type { Logger } from '../../platform/log.ts'
-import type { Processes } from '../../platform/processes.ts'
-import type { Route } from './router.ts'
+import { BABEL_PROTOCOL, ROUTE_METRIC } from '../../../core/kernel/route-table.ts'
+import { inBackground } from '../../../platform/background.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import type { Logger } from '../../../platform/log.ts'
+import type { Processes } from '../../../platform/processes.ts'
+import type { Route } from '../router.ts'
 
 interface HeldRoutesInit {
   readonly processes: Processes

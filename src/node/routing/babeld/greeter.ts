@@ -1,11 +1,11 @@
-import { type GreetingStep, greet, NEW_GREETING } from '../../core/babel/greeting.ts'
-import type { Intervals } from '../../core/babel/intervals.ts'
-import { NEWEST_HELLO, type NeighbourEntry } from '../../core/babel/socket-line.ts'
-import type { BabelTables } from '../../core/babel/tables.ts'
-import { messageOf } from '../../core/errors.ts'
-import { inBackground } from '../../platform/background.ts'
-import type { Clock } from '../../platform/clock.ts'
-import type { Logger } from '../../platform/log.ts'
+import { type GreetingStep, greet, NEW_GREETING } from '../../../core/babeld/greeting.ts'
+import type { Intervals } from '../../../core/babeld/intervals.ts'
+import { NEWEST_HELLO, type NeighbourEntry } from '../../../core/babeld/socket-line.ts'
+import type { BabelTables } from '../../../core/babeld/tables.ts'
+import { messageOf } from '../../../core/errors.ts'
+import { inBackground } from '../../../platform/background.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import type { Logger } from '../../../platform/log.ts'
 
 interface GreeterInit {
   readonly iface: string

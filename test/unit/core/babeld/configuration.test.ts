@@ -6,7 +6,7 @@ import {
   flushLine,
   interfaceLine,
   keyLine,
-} from '../../../../src/core/babel/configuration.ts'
+} from '../../../../src/core/babeld/configuration.ts'
 
 const KEY = Uint8Array.from({ length: 16 }, (_, at) => at)
 const TUNNEL = {

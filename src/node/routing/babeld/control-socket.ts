@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
-import { parseSocketLine, type SocketLine } from '../../core/babel/socket-line.ts'
-import { type Result, refuse } from '../../core/result.ts'
-import type { Clock } from '../../platform/clock.ts'
+import { parseSocketLine, type SocketLine } from '../../../core/babeld/socket-line.ts'
+import { type Result, refuse } from '../../../core/result.ts'
+import type { Clock } from '../../../platform/clock.ts'
 
 /** A conversation with babeld. */
 export interface ControlSocket {

@@ -3,8 +3,11 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type ControlSocket, openControlSocket } from '../../../../src/node/routing/control-socket.ts'
-import { type Clock, systemClock } from '../../../../src/platform/clock.ts'
+import {
+  type ControlSocket,
+  openControlSocket,
+} from '../../../../../src/node/routing/babeld/control-socket.ts'
+import { type Clock, systemClock } from '../../../../../src/platform/clock.ts'
 
 const GREETING = 'BABEL 1.0\nversion babeld-1.12.1\nhost vm\nmy-id c8:20:14:18:88:95:cb:ff\nok\n'
 

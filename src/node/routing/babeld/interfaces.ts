@@ -3,24 +3,24 @@ import {
   flushLine,
   type InterfaceConfiguration,
   interfaceLine,
-} from '../../core/babel/configuration.ts'
+} from '../../../core/babeld/configuration.ts'
 import {
   askingIntervals,
   configuredIntervals,
   firstIntervals,
   type Intervals,
   latestHelloMs,
-} from '../../core/babel/intervals.ts'
-import { isUsable } from '../../core/babel/metric.ts'
-import type { BabelTables } from '../../core/babel/tables.ts'
-import { Turns } from '../../platform/turns.ts'
-import type { BabeldContext } from './babeld-process.ts'
-import type { BabeldSupervisor } from './babeld-supervisor.ts'
+} from '../../../core/babeld/intervals.ts'
+import { isUsable } from '../../../core/babeld/metric.ts'
+import type { BabelTables } from '../../../core/babeld/tables.ts'
+import { Turns } from '../../../platform/turns.ts'
+import { ipBatch, linkDown, setOperational } from '../link.ts'
+import type { InterfaceKind, Route, RouterSettings } from '../router.ts'
 import type { ConditionWatch } from './condition-watch.ts'
 import { Greeter } from './greeter.ts'
 import { canBeHeld, type HeldRoutes } from './held-routes.ts'
-import { ipBatch, linkDown, setOperational } from './link.ts'
-import type { InterfaceKind, Route, RouterSettings } from './router.ts'
+import type { BabeldContext } from './process.ts'
+import type { BabeldSupervisor } from './supervisor.ts'
 
 interface InterfacesInit {
   readonly context: Pick<BabeldContext, 'processes' | 'clock' | 'log'>

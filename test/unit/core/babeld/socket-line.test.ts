@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseSocketLine } from '../../../../src/core/babel/socket-line.ts'
+import { parseSocketLine } from '../../../../src/core/babeld/socket-line.ts'
 import { fc, test } from '../../../support/property.ts'
 
 const value = (line: string) => {
