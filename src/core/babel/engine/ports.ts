@@ -1,0 +1,113 @@
+import type { Destination, OutgoingTlv, RouterId, Tlv } from '../wire/tlv.ts'
+
+/**
+ * What the machine of routes is told, and what it does. All times are milliseconds of one monotonic clock, with
+ * fractions; addresses are text, link-local ones without a zone.
+ */
+
+/** What an interface is: a server's tap with many neighbours, a client tunnel with one, or a LAN. */
+export type LinkKind = 'server' | 'tunnel' | 'lan'
+
+/** An interface that came up: it has a link-local address and can send. */
+export interface InterfaceState {
+  readonly name: string
+  readonly kind: LinkKind
+  /** Our own link-local address on it. */
+  readonly address: string
+  /** Our own IPv4 address on it, if any: next hop of IPv4 routes; without one the IPv6 next hop is announced (RFC 9229). */
+  readonly ipv4Address?: string
+}
+
+/** A packet that was received and is authentic. */
+export interface ReceivedPacket {
+  readonly iface: string
+  /** Link-local address of the sender. */
+  readonly source: string
+  readonly multicast: boolean
+  readonly tlvs: readonly Tlv[]
+  /** When it was read from the socket. */
+  readonly receivedMs: number
+  /** Whether that time says nothing of the link, because we ourselves were late: no sample of the round-trip time. */
+  readonly isLate: boolean
+}
+
+/** A route that we originate. */
+export interface LocalRoute extends Destination {
+  readonly metric: number
+}
+
+/** How costs come from what is measured. Units as babeld has them. */
+export interface LinkParameters {
+  readonly helloIntervalMs: number
+  readonly updateIntervalMs: number
+  /** What we tell neighbours that it costs to send to us, on a link that is well: 96 for tunnels, 64 for LANs. */
+  readonly rxcost: number
+  /** Cost that is added for a round-trip time of `rttMaxMs` and more (RFC 9616, 4); 0: none. */
+  readonly maxRttPenalty: number
+  readonly rttMinMs: number
+  readonly rttMaxMs: number
+  /** How fast the average follows, in 1/256 per sample (RFC 9616, 3.3). */
+  readonly rttDecay: number
+  /** Whether what was heard on an interface is also told on it (false on a server's tap, whose clients do not hear each other). */
+  readonly splitHorizon: boolean
+}
+
+/** How expensive a link, or one neighbour, is to be made: draining leaves it as the last way, unusable as none at all. */
+export type CostLevel = 'normal' | 'draining' | 'unusable'
+
+/** A route that packets take, for the forwarding table. */
+export interface ForwardingRoute extends Destination {
+  readonly iface: string
+  readonly nextHop: string
+}
+
+/** Why a neighbour came or went. */
+export type NeighbourCause =
+  | 'heard'
+  | 'hellos missed'
+  | 'no answer'
+  | 'transport ended'
+  | 'interface down'
+  | 'goodbye'
+
+/** Why a route is not taken. */
+export type RouteReason = 'selected' | 'worse' | 'infeasible' | 'hysteresis' | 'retracted' | 'own'
+
+/** A neighbour (RFC 8966, 3.2.4) as users see it. */
+export interface NeighbourView {
+  readonly iface: string
+  readonly address: string
+  readonly rxcost: number
+  readonly txcost: number
+  readonly cost: number
+  readonly rttMs: number | undefined
+  readonly level: CostLevel
+}
+
+/** A candidate (RFC 8966, 3.2.6) as users see it. */
+export interface RouteView extends Destination {
+  readonly iface: string
+  readonly neighbour: string
+  readonly nextHop: string
+  readonly routerId: RouterId
+  readonly seqno: number
+  readonly metric: number
+  readonly refmetric: number
+  readonly feasible: boolean
+  readonly selected: boolean
+  readonly reason: RouteReason
+}
+
+/** What the machine does to the world. Calls come in order, during a call of one of its inputs. */
+export interface EngineOutput {
+  /** To one neighbour, or, without `to`, to all on the interface. May be more than one packet holds. */
+  send(iface: string, to: string | undefined, tlvs: readonly OutgoingTlv[]): void
+  /** The forwarding table changes: `undefined` removes the destination. One replaces the other without a gap. */
+  forward(destination: Destination, route: ForwardingRoute | undefined): void
+  neighbour(
+    change: 'added' | 'changed' | 'flushed',
+    neighbour: NeighbourView,
+    cause: NeighbourCause | undefined,
+  ): void
+  route(change: 'added' | 'changed' | 'flushed', route: RouteView): void
+}
