@@ -1,4 +1,5 @@
 import type { Ipv4Announcement } from '../core/babeld/configuration.ts'
+import { parseLinkDefaults } from '../core/config/link-defaults.ts'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import type { NodeOptions } from '../core/options/node-options.ts'
 import type { Listener } from '../core/tunnels/own-addresses.ts'
@@ -99,7 +100,7 @@ export class NodeSettings {
           ? 'take-as-announced'
           : 'take-for-network',
       helloIntervalMs,
-      interfaceDefaults: babelDefault,
+      linkDefaults: parseLinkDefaults(babelDefault),
       keys,
       sourceSpecific,
       tunnelIfaces: this.serverIfaces,

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { parseLinkDefaults } from '../../src/core/config/link-defaults.ts'
 import type { RouterKeys } from '../../src/node/routing/router.ts'
 import type { Processes } from '../../src/platform/processes.ts'
 import { DamagedConversation } from '../support/damaged-conversation.ts'
@@ -308,7 +309,10 @@ describe('at the start', () => {
   })
 
   test('a babeld that ends at once is an error with its last words', async () => {
-    const settings = settingsOf(2, { interfaceDefaults: 'no such option', tunnelIfaces: ['tap'] })
+    const settings = settingsOf(2, {
+      linkDefaults: parseLinkDefaults('no such option'),
+      tunnelIfaces: ['tap'],
+    })
     await expect(client.router.start(settings, SIGNAL)).rejects.toMatchObject({
       code: 'DAEMON',
       message: expect.stringMatching(/parse configuration/),

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseLinkDefaults } from '../../src/core/config/link-defaults.ts'
 import { createBabeldRouter } from '../../src/node/routing/babeld/router.ts'
 import type { Router, RouterKeys, RouterSettings, RoutingChange } from '../../src/node/routing/router.ts'
 import { systemClock } from '../../src/platform/clock.ts'
@@ -84,7 +85,7 @@ export const settingsOf = (number: number, more: Partial<RouterSettings> = {}): 
   ipv4: undefined,
   defaultRoute: 'take-for-network',
   helloIntervalMs: HELLO_MS,
-  interfaceDefaults: 'type tunnel max-rtt-penalty 5000 rtt-max 500 rtt-decay 125',
+  linkDefaults: parseLinkDefaults('type tunnel max-rtt-penalty 5000 rtt-max 500 rtt-decay 125'),
   keys: KEYS,
   sourceSpecific: true,
   tunnelIfaces: [],

@@ -1,4 +1,5 @@
 import type { DefaultRoute, Ipv4Announcement } from '../../core/babeld/configuration.ts'
+import type { LinkDefaults } from '../../core/config/link-defaults.ts'
 
 /** A neighbour of the routing protocol (RFC 8966, 3.2.4): a router that we hear on an interface. */
 export interface Neighbour {
@@ -63,8 +64,8 @@ export interface RouterSettings {
   readonly ipv4: Ipv4Announcement | undefined
   readonly defaultRoute: DefaultRoute
   readonly helloIntervalMs: number
-  /** Interface defaults of the network configuration (`babel_default`). */
-  readonly interfaceDefaults: string
+  /** What the network configuration says of links (`babel_default`). */
+  readonly linkDefaults: LinkDefaults
   readonly keys: RouterKeys
   /** Whether the kernel has source-specific routes. */
   readonly sourceSpecific: boolean
@@ -95,8 +96,13 @@ export interface Router {
   addInterface(iface: string, kind: InterfaceKind): Promise<void>
   /** Its routes are gone from our kernel when this resolves. */
   removeInterface(iface: string): Promise<void>
-  /** Lets neighbours send to us over an interface like over any other, or only what has no other way. */
-  setCost(iface: string, cost: 'normal' | 'high'): Promise<void>
+  /**
+   * Lets neighbours send to us over an interface like over any other, or only what has no other way.
+   * @param neighbour only this one of them, by its link-local address; babeld cannot: nothing changes then
+   */
+  setCost(iface: string, cost: 'normal' | 'high', neighbour?: string): Promise<void>
+  /** The transport says that a neighbour has gone, for one on an interface with many: nobody needs to miss its hellos. */
+  neighbourGone(iface: string, neighbour: string): void
   /**
    * Removes an interface over which nobody sends to us any more: first our own packets take other ways, as soon as there
    * are some; those that have none within the limit are lost.

@@ -88,7 +88,7 @@ it('the router is told who we are', () => {
     nodeCidr: '2001:db8:42:1::/64',
     networkCidr: '2001:db8:42::/48',
     nodeAddress: '2001:db8:42:1::1',
-    interfaceDefaults: 'max-rtt-penalty 5000',
+    linkDefaults: { maxRttPenalty: 5_000 },
     lanIfaces: ['eth0'],
   })
 })

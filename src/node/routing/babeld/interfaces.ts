@@ -13,6 +13,7 @@ import {
 } from '../../../core/babeld/intervals.ts'
 import { isUsable } from '../../../core/babeld/metric.ts'
 import type { BabelTables } from '../../../core/babeld/tables.ts'
+import { linkDefaultsText } from '../../../core/config/link-defaults.ts'
 import { Turns } from '../../../platform/turns.ts'
 import { ipBatch, linkDown, setOperational } from '../link.ts'
 import type { InterfaceKind, Route, RouterSettings } from '../router.ts'
@@ -167,11 +168,11 @@ export class BabeldInterfaces {
   }
 
   #configurationOf(iface: string, kind: InterfaceKind, intervals?: Intervals): InterfaceConfiguration {
-    const { interfaceDefaults, keys } = this.#init.settings()
+    const { linkDefaults, keys } = this.#init.settings()
     const configured = this.#configuredIntervals()
     return {
       ...(intervals ?? (kind === 'tunnel' ? firstIntervals(configured) : configured)),
-      defaults: interfaceDefaults,
+      defaults: linkDefaultsText(linkDefaults),
       isTunnel: kind !== 'lan',
       isExpensive: this.#expensive.has(iface),
       signed: keys.sign !== undefined,

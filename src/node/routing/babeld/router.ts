@@ -1,6 +1,7 @@
 import { type BabeldConfiguration, keyLine } from '../../../core/babeld/configuration.ts'
 import type { Change, NeighbourEntry, RouteEntry } from '../../../core/babeld/socket-line.ts'
 import { BabelTables, type TableChange } from '../../../core/babeld/tables.ts'
+import { linkDefaultsText } from '../../../core/config/link-defaults.ts'
 import { messageOf } from '../../../core/errors.ts'
 import { inBackground } from '../../../platform/background.ts'
 import type {
@@ -106,9 +107,12 @@ class BabeldRouter implements Router {
     return this.#interfaces.remove(iface)
   }
 
-  setCost(iface: string, cost: 'normal' | 'high'): Promise<void> {
-    return this.#interfaces.setCost(iface, cost)
+  async setCost(iface: string, cost: 'normal' | 'high', neighbour?: string): Promise<void> {
+    if (neighbour === undefined) await this.#interfaces.setCost(iface, cost)
   }
+
+  /** babeld misses its hellos. */
+  neighbourGone(): void {}
 
   leaveInterface(iface: string, limitMs: number): Promise<void> {
     return this.#interfaces.leave(iface, limitMs)
@@ -227,8 +231,13 @@ const fixedPart = (settings: Omit<BabeldConfiguration, 'sign' | 'interfaces'>): 
 }
 
 /** What an interface reads when it comes up. */
-const readWhenUp = ({ helloIntervalMs, interfaceDefaults, keys }: RouterSettings): string =>
-  JSON.stringify([helloIntervalMs, interfaceDefaults, keys.sign !== undefined, keys.accept === 'anything'])
+const readWhenUp = ({ helloIntervalMs, linkDefaults, keys }: RouterSettings): string =>
+  JSON.stringify([
+    helloIntervalMs,
+    linkDefaultsText(linkDefaults),
+    keys.sign !== undefined,
+    keys.accept === 'anything',
+  ])
 
 const equalBytes = (one: Uint8Array, other: Uint8Array | undefined): boolean =>
   other !== undefined && Buffer.compare(one, other) === 0
