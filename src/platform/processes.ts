@@ -17,6 +17,8 @@ export interface RunningProcess {
   /** Sends TERM, and KILL if it has not ended after `graceMs`; resolves with its end. */
   stop(graceMs?: number): Promise<ProcessEnd>
   signal(signal: NodeJS.Signals): void
+  /** Gives it something to read, if it was started `withInput`. One that has ended reads nothing any more. */
+  write(text: string): void
 }
 
 /** What a child is started with. */
@@ -29,6 +31,8 @@ export interface ProcessOptions {
   readonly dieWithParent?: boolean
   /** Signals reach the child's own children too: for what a shell starts. */
   readonly ownGroup?: boolean
+  /** It reads what `write` gives it; otherwise it reads nothing. */
+  readonly withInput?: boolean
 }
 
 /** What a short command printed. */
@@ -75,13 +79,14 @@ export const systemProcesses: Processes = {
       ? ['setpriv', ['--pdeathsig', 'TERM', '--', command, ...args]]
       : [command, [...args]]
     const child = spawned(file, argv, {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [options.withInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       ...(options.directory === undefined ? {} : { cwd: options.directory }),
       env: { ...process.env, ...options.environment },
       // Ctrl-C at a terminal is for us, who end what we started in order.
       detached: options.ownGroup === true || options.dieWithParent === true,
     })
     if (child instanceof Error) return neverStarted(child)
+    child.stdin?.on('error', () => {}) // it ended: its end says why
     watchLines(child.stdout, (line) => options.onLine?.(line, 'stdout'))
     watchLines(child.stderr, (line) => options.onLine?.(line, 'stderr'))
     const ended = endOf(child)
@@ -97,6 +102,7 @@ export const systemProcesses: Processes = {
       pid: child.pid,
       ended,
       signal,
+      write: (text) => void child.stdin?.write(text),
       async stop(graceMs = STOP_GRACE_MS) {
         signal('SIGTERM')
         const timer = setTimeout(() => signal('SIGKILL'), graceMs)
@@ -153,7 +159,7 @@ function spawned(file: string, args: readonly string[], options: SpawnOptions): 
 
 function neverStarted(error: Error): RunningProcess {
   const ended = Promise.resolve<ProcessEnd>({ kind: 'not-started', error })
-  return { pid: undefined, ended, signal: () => {}, stop: () => ended }
+  return { pid: undefined, ended, signal: () => {}, write: () => {}, stop: () => ended }
 }
 
 function endOf(child: ChildProcess): Promise<ProcessEnd> {

@@ -1,4 +1,4 @@
-import { BABEL_PROTOCOL } from '../core/kernel/route-table.ts'
+import { isOfRouter } from '../core/kernel/route-table.ts'
 import { type Network, type Prefix, prefixOfCidr } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Processes } from '../platform/processes.ts'
@@ -11,16 +11,10 @@ export interface ReachableNodes {
 /** Reads the kernel's routes. Empty where there is no node. */
 export const kernelReachableNodes = (processes: Processes, network: Network): ReachableNodes => ({
   async list() {
-    const { stdout } = await processes.run('ip', [
-      '-6',
-      '-j',
-      'route',
-      'show',
-      'proto',
-      String(BABEL_PROTOCOL),
-    ])
-    const routes = JSON.parse(stdout || '[]') as { dst?: string; type?: string }[]
-    return routes.flatMap(({ dst = '', type }) => {
+    const { stdout } = await processes.run('ip', ['-6', '-j', 'route', 'show'])
+    const routes = JSON.parse(stdout || '[]') as { dst?: string; type?: string; protocol?: string }[]
+    return routes.flatMap(({ dst = '', type, protocol }) => {
+      if (!isOfRouter(protocol)) return []
       // Where a route was and is no more, babeld leaves an unreachable one for minutes (RFC 8966, 2.8).
       if (type === 'unreachable') return []
       // A host route is written without its length.

@@ -1,6 +1,6 @@
 import { ok, type Result } from '../result.ts'
 import { isRecord, listPrintedByIp } from './ip-json.ts'
-import { isOfBabel } from './route-table.ts'
+import { isOfRouter } from './route-table.ts'
 
 /** One way of a default route: those with several ways share the packets among them. */
 export interface NextHop {
@@ -19,8 +19,8 @@ export interface DefaultRoute {
   readonly metric: number
   /** Source address of what this machine sends there, if the route says so. */
   readonly source: string | undefined
-  /** Made by babeld: for packets from a network alone. */
-  readonly isBabel: boolean
+  /** Made by the network's router: for packets from a network alone. */
+  readonly isOfNetwork: boolean
 }
 
 /** Reads what `ip -details -j route show default` prints, for one IP version; routes that go nowhere are left out. */
@@ -36,7 +36,7 @@ export function readDefaultRoutes(printed: string): Result<readonly DefaultRoute
           hops: (ways.length > 0 ? ways : [route]).map(nextHopOf),
           metric: typeof route['metric'] === 'number' ? route['metric'] : 0,
           source: textOf(route['prefsrc']),
-          isBabel: isOfBabel(route['protocol']),
+          isOfNetwork: isOfRouter(route['protocol']),
         }
       }),
   )
@@ -49,7 +49,7 @@ export function readDefaultRoutes(printed: string): Result<readonly DefaultRoute
 export function otherDefaultRouteIn(printed: string): Result<string | undefined> {
   const routes = readDefaultRoutes(printed)
   if (!routes.ok) return routes
-  const [hop] = routes.value.find(({ isBabel }) => !isBabel)?.hops ?? []
+  const [hop] = routes.value.find(({ isOfNetwork }) => !isOfNetwork)?.hops ?? []
   return ok(hop && ['default', ...word('via', hop.gateway), ...word('dev', hop.iface)].join(' '))
 }
 

@@ -1,7 +1,7 @@
 import { ok, type Result } from '../result.ts'
 import { readDefaultRoutes } from './default-routes.ts'
 import { isRecord, listPrintedByIp } from './ip-json.ts'
-import { isOfBabel } from './route-table.ts'
+import { isOfRouter } from './route-table.ts'
 
 /*
  * How this machine is connected, below the tunnels: what must be the same for a connection that was made to go on, and
@@ -52,7 +52,7 @@ export function readOwnNetwork(
     ...ipv4.value.map((route) => ['4', route] as const),
     ...ipv6.value.map((route) => ['6', route] as const),
   ]
-    .filter(([, { isBabel }]) => !isBabel)
+    .filter(([, { isOfNetwork }]) => !isOfNetwork)
     .flatMap(([version, { hops }]) =>
       hops
         .filter(({ isDown, iface = '' }) => !isDown && !isInternal(iface))
@@ -95,7 +95,7 @@ function addressesOf(
  * for each route that babeld installs, and several for each tunnel: they are not.
  */
 export function mayConcernOwnNetwork(line: string): boolean {
-  if (isOfBabel(/ proto (\S+)/.exec(line)?.[1])) return false
+  if (isOfRouter(/ proto (\S+)/.exec(line)?.[1])) return false
   const [, link] = /^(?:Deleted )?\d+: ([^\s:@]+)/.exec(line) ?? []
   if (link !== undefined) return !isInternal(link)
   // Of routes, those that lead to the Internet: the others come and go with addresses.

@@ -42,6 +42,7 @@ async function watched() {
         pid: 1,
         ended: promise,
         signal: () => {},
+        write: () => {},
         stop: () => {
           machine.endMonitor()
           return promise

@@ -67,6 +67,7 @@ class FakeSmcrouted {
       pid: 1,
       ended,
       signal,
+      write: () => {},
       stop: () => {
         signal('SIGTERM')
         return ended

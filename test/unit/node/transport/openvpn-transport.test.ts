@@ -75,7 +75,7 @@ function transportOver(
           script(socket)
         }
       }
-      return { pid: 1, ended, signal: end, stop }
+      return { pid: 1, ended, signal: end, write: () => {}, stop }
     },
   }
   transport = createOpenvpnTransport({

@@ -1,0 +1,70 @@
+/** What `ip -o monitor link address route neigh` tells. */
+export type KernelEvent =
+  | { readonly kind: 'route'; readonly isGone: boolean; readonly route: MonitoredRoute }
+  /** The interface, or an address of it, came, changed or went. */
+  | { readonly kind: 'interface'; readonly iface: string }
+  | {
+      readonly kind: 'neighbour'
+      readonly iface: string
+      readonly address: string
+      readonly state: 'reachable' | 'probe' | 'failed' | 'other'
+    }
+
+/** A route of the main table, as the kernel tells of it. */
+export interface MonitoredRoute {
+  /** As `ip` writes it: `default` for both families, a host without its length. */
+  readonly to: string
+  readonly from: string | undefined
+  readonly via: string | undefined
+  readonly iface: string | undefined
+  readonly protocol: string | undefined
+  readonly metric: number | undefined
+}
+
+/** Reads a line. Undefined: it says nothing that matters here. */
+export function parseMonitorLine(line: string): KernelEvent | undefined {
+  const isGone = line.startsWith('Deleted ')
+  const text = isGone ? line.slice('Deleted '.length) : line
+  const [, iface] = /^\d+: ([^\s:@]+)/.exec(text) ?? []
+  if (iface !== undefined) return { kind: 'interface', iface }
+  const words = text.trim().split(/\s+/)
+  const after = (name: string) => {
+    const at = words.indexOf(name, 1)
+    return at < 0 ? undefined : words[at + 1]
+  }
+  const [to = ''] = words[0] === 'unicast' ? words.slice(1) : words
+  const dev = after('dev')
+  if (words.includes('proto')) {
+    if (words.includes('table') || !/^(default|[0-9a-f.:]+(\/\d+)?)$/.test(to)) return undefined
+    const via = after('via')
+    const metric = after('metric')
+    return {
+      kind: 'route',
+      isGone,
+      route: {
+        to,
+        from: after('from'),
+        via: via === 'inet6' ? after('inet6') : via,
+        iface: dev,
+        protocol: after('proto'),
+        metric: metric === undefined ? undefined : Number(metric),
+      },
+    }
+  }
+  const state = words.at(-1)
+  if (dev === undefined || isGone || !/^[0-9a-f:]+$/.test(to)) return undefined
+  return { kind: 'neighbour', iface: dev, address: to, state: stateOf(state) }
+}
+
+function stateOf(word: string | undefined): 'reachable' | 'probe' | 'failed' | 'other' {
+  switch (word) {
+    case 'REACHABLE':
+      return 'reachable'
+    case 'PROBE':
+      return 'probe'
+    case 'FAILED':
+      return 'failed'
+    default:
+      return 'other'
+  }
+}

@@ -1,0 +1,285 @@
+import { isIPv4 } from 'node:net'
+import type { MonitoredRoute } from '../../core/kernel/monitor-line.ts'
+import { RE6ST_PROTOCOL, ROUTE_METRIC } from '../../core/kernel/route-table.ts'
+import { BackOff } from '../../platform/back-off.ts'
+import { inBackground } from '../../platform/background.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/log.ts'
+import { LogLimit } from '../../platform/log-limit.ts'
+import { describeEnd, type Processes, type RunningProcess } from '../../platform/processes.ts'
+import type { KernelEvents, KernelNews } from './kernel-events.ts'
+
+/** A destination, and where its packets come from: `::/0` or `0.0.0.0/0` is anywhere. */
+interface KernelDestination {
+  readonly prefix: string
+  readonly from: string
+}
+
+/** Where packets go next. */
+export interface KernelHop {
+  readonly iface: string
+  /** An IPv6 address also for IPv4 destinations (RFC 9229). */
+  readonly via: string
+  /** Source of packets of this machine that have none yet. */
+  readonly source: string | undefined
+}
+
+interface KernelRouteTableInit {
+  readonly processes: Processes
+  readonly clock: Clock
+  readonly log: Logger
+  readonly events: Pick<KernelEvents, 'watch'>
+}
+
+/** What several changes need to come together to be one batch of the kernel's work is a turn of the event loop. */
+const REPAIR_MS = 100
+/** A route that the kernel does not take now (its interface goes down, say) it may take later. */
+const AGAIN_MS = 1_000
+/** Delays of starting `ip` again that ended. */
+const START_DELAYS = { minMs: 10, maxMs: 10_000 }
+/** A word that `ip` does not know: that it says so tells how far it has come. */
+const MARK = 'settled'
+const PROTOCOL = String(RE6ST_PROTOCOL)
+
+interface Wanted extends KernelDestination {
+  hop: KernelHop
+}
+
+/**
+ * Our routes in the kernel, as they are wanted: one `ip` for all of them, which takes some 60,000 a second. Replaced
+ * without a gap; those that others change are set right.
+ */
+export class KernelRouteTable implements AsyncDisposable {
+  readonly #init: KernelRouteTableInit
+  readonly #wanted = new Map<string, Wanted>()
+  /** What has changed, and is not written yet. */
+  readonly #changed = new Map<string, KernelDestination>()
+  /** What is written, by its line, until `ip` has come to a mark behind it. */
+  readonly #written = new Map<number, KernelDestination>()
+  readonly #marks = new Map<number, () => void>()
+  readonly #suspect = new Set<string>()
+  readonly #stopping = new AbortController()
+  readonly #failures: LogLimit
+  readonly #watching: Disposable
+  #ip: RunningProcess | undefined
+  #running: Promise<void> | undefined
+  #line = 0
+  #said = ''
+  #isScheduled = false
+  #repair: Disposable | undefined
+  #again: Disposable | undefined
+
+  constructor(init: KernelRouteTableInit) {
+    this.#init = init
+    this.#failures = new LogLimit(init.clock)
+    this.#watching = init.events.watch((news) => this.#hear(news))
+  }
+
+  /** Removes what a killed predecessor left. To be called first. */
+  async start(): Promise<void> {
+    await this.#flush()
+    this.#running = this.#run()
+  }
+
+  /** How many routes are wanted. */
+  get size(): number {
+    return this.#wanted.size
+  }
+
+  /** Wants a route to be so, or not to be. Takes effect in a moment, with others that are asked for now. */
+  set(destination: KernelDestination, hop: KernelHop | undefined): void {
+    const key = keyOf(destination)
+    if (hop) this.#wanted.set(key, { prefix: destination.prefix, from: destination.from, hop })
+    else if (!this.#wanted.delete(key)) return
+    this.#changed.set(key, destination)
+    this.#writeSoon()
+  }
+
+  /** Resolves when the kernel has taken, or refused, what was asked for so far. */
+  async settled(): Promise<void> {
+    this.#write()
+    if (!this.#ip || this.#stopping.signal.aborted) return
+    await new Promise<void>((resolve) => this.#mark(resolve))
+  }
+
+  async #run(): Promise<void> {
+    const { processes, clock, log } = this.#init
+    const { signal } = this.#stopping
+    const backOff = new BackOff(clock, START_DELAYS)
+    while (!signal.aborted) {
+      const ip = processes.start('ip', ['-force', '-batch', '-'], {
+        dieWithParent: true,
+        withInput: true,
+        onLine: (line, stream) => {
+          backOff.succeeded()
+          if (stream === 'stderr') this.#read(line)
+        },
+      })
+      this.#ip = ip
+      this.#line = 0
+      this.#said = ''
+      // What the last one had not come to; for the most part again what it had.
+      for (const destination of this.#written.values()) this.#changed.set(keyOf(destination), destination)
+      this.#written.clear()
+      this.#write()
+      const marks = [...this.#marks.values()]
+      this.#marks.clear()
+      for (const mark of marks) this.#mark(mark)
+      const end = await ip.ended
+      this.#ip = undefined
+      if (signal.aborted) break
+      log.warn({ end: describeEnd(end), retryMs: backOff.delayMs }, 'ip ended, it is started again')
+      await backOff.wait(signal)
+    }
+    for (const mark of this.#marks.values()) mark()
+    this.#marks.clear()
+  }
+
+  #writeSoon(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => {
+      this.#isScheduled = false
+      this.#write()
+    })
+  }
+
+  #write(): void {
+    if (!this.#ip || this.#changed.size === 0) return
+    const lines: string[] = []
+    for (const [key, destination] of this.#changed) {
+      const wanted = this.#wanted.get(key)
+      lines.push(wanted ? replaceLine(wanted) : deleteLine(destination))
+      this.#written.set(++this.#line, destination)
+    }
+    this.#changed.clear()
+    this.#ip.write(`${lines.join('\n')}\n`)
+    this.#mark(() => {})
+  }
+
+  #mark(resolve: () => void): void {
+    this.#ip?.write(`${MARK}\n`)
+    this.#marks.set(++this.#line, resolve)
+  }
+
+  /** A line of `ip`: what is wrong, and after that in which line of its input. */
+  #read(line: string): void {
+    const number = Number(/^Command failed -:(\d+)$/.exec(line)?.[1] ?? 0)
+    if (number === 0) {
+      this.#said = line
+      return
+    }
+    const mark = this.#marks.get(number)
+    if (mark) {
+      this.#marks.delete(number)
+      // Lines are added in order: those before the mark come first.
+      for (const written of this.#written.keys()) {
+        if (written > number) break
+        this.#written.delete(written)
+      }
+      return mark()
+    }
+    const destination = this.#written.get(number)
+    if (destination) this.#failed(destination)
+  }
+
+  #failed(destination: KernelDestination): void {
+    const { log, clock } = this.#init
+    const key = keyOf(destination)
+    // One that is not wanted went by itself, with its interface.
+    if (!this.#wanted.has(key)) return
+    const reason = this.#said
+    this.#failures.write(reason, (omitted) =>
+      log.debug({ prefix: destination.prefix, reason, ...omitted }, 'the kernel does not take a route'),
+    )
+    this.#suspect.add(key)
+    this.#again ??= clock.after(AGAIN_MS, () => {
+      this.#again = undefined
+      this.#mend()
+    })
+  }
+
+  #hear(news: KernelNews): void {
+    if (news.kind === 'route') this.#compare(news)
+    // Whatever happened before.
+    else if (news.kind === 'begun') for (const key of this.#wanted.keys()) this.#suspect.add(key)
+    else return
+    if (this.#suspect.size > 0)
+      this.#repair ??= this.#init.clock.after(REPAIR_MS, () => {
+        this.#repair = undefined
+        this.#mend()
+      })
+  }
+
+  #compare({ route, isGone }: Extract<KernelNews, { kind: 'route' }>): void {
+    if (route.metric !== ROUTE_METRIC.re6st) return
+    const isOurs = route.protocol === PROTOCOL
+    for (const key of keysOf(route)) {
+      const wanted = this.#wanted.get(key)
+      if (wanted && (isGone ? isOurs : !isOurs || !leadsTo(route, wanted.hop))) this.#suspect.add(key)
+    }
+  }
+
+  /** Writes again what may not be as it is wanted. What changed meanwhile is written anyway. */
+  #mend(): void {
+    for (const key of this.#suspect) {
+      const wanted = this.#wanted.get(key)
+      if (wanted) this.#changed.set(key, wanted)
+    }
+    this.#suspect.clear()
+    this.#write()
+  }
+
+  async #flush(): Promise<void> {
+    const { processes } = this.#init
+    for (const family of ['-6', '-4'])
+      await processes.run('ip', [family, 'route', 'flush', 'table', 'all', 'proto', PROTOCOL])
+  }
+
+  /** Removes all of them. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#stopping.signal.aborted) return
+    this.#stopping.abort(new Error('the routes are removed'))
+    this.#watching[Symbol.dispose]()
+    this.#repair?.[Symbol.dispose]()
+    this.#again?.[Symbol.dispose]()
+    this.#wanted.clear()
+    await this.#ip?.stop()
+    await this.#running
+    const { log } = this.#init
+    const flushed = this.#flush()
+    inBackground(log, 'removing our routes', flushed)
+    await flushed.catch(() => {})
+  }
+}
+
+const isAnywhere = (from: string): boolean => from.endsWith('/0')
+
+const keyOf = ({ prefix, from }: KernelDestination): string =>
+  isAnywhere(from) ? prefix : `${prefix} from ${from}`
+
+const identity = ({ prefix, from }: KernelDestination): string =>
+  `${keyOf({ prefix, from })} metric ${ROUTE_METRIC.re6st} proto ${PROTOCOL}`
+
+function replaceLine({ hop: { iface, via, source }, ...destination }: Wanted): string {
+  const isThroughOther = isIPv4(destination.prefix.split('/')[0] ?? '') && !isIPv4(via)
+  return [
+    `route replace ${identity(destination)} via ${isThroughOther ? `inet6 ${via}` : via} dev ${iface}`,
+    // On a LAN with IPv6 next hops for IPv4, and on taps: nobody has an address there in which the hop lies.
+    ...(isThroughOther || via.includes(':') ? [] : ['onlink']),
+    ...(source === undefined ? [] : [`src ${source}`]),
+  ].join(' ')
+}
+
+/** Without its interface, which may be gone. */
+const deleteLine = (destination: KernelDestination): string => `route del ${identity(destination)}`
+
+/** The keys that a route of the kernel may have here: `default` is of either family. */
+function keysOf({ to, from }: MonitoredRoute): readonly string[] {
+  const source = from === undefined ? '' : ` from ${from}`
+  if (to === 'default') return [`::/0${source}`, `0.0.0.0/0${source}`]
+  return [`${to.includes('/') ? to : `${to}/${to.includes(':') ? 128 : 32}`}${source}`]
+}
+
+const leadsTo = ({ via, iface }: MonitoredRoute, hop: KernelHop): boolean =>
+  via === hop.via && iface === hop.iface

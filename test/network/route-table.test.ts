@@ -1,0 +1,131 @@
+import { execFileSync } from 'node:child_process'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { KernelEvents } from '../../src/node/kernel/kernel-events.ts'
+import { type KernelHop, KernelRouteTable } from '../../src/node/kernel/route-table.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { joinNamespaces, makeNamespace, type Namespace } from '../support/namespace.ts'
+import { until } from '../support/routing-pair.ts'
+import { silentLog } from '../support/silent-log.ts'
+
+const ANY = '::/0'
+const SOURCE = '2001:db8:42:1::1'
+const hop = (via: string): KernelHop => ({ iface: 'tap', via, source: SOURCE })
+const to = (number: number) => ({ prefix: `2001:db8:42:${number.toString(16)}::/64`, from: ANY })
+
+let namespace: Namespace
+let other: Namespace
+let events: KernelEvents
+let table: KernelRouteTable
+
+const makeTable = () => {
+  const parts = { processes: namespace.processes, clock: systemClock, log: silentLog }
+  return new KernelRouteTable({ ...parts, events })
+}
+const shown = (what = 'proto 66', family = '-6') => namespace.ip(`${family} route show ${what}`).trim()
+
+beforeEach(async () => {
+  namespace = makeNamespace('routes')
+  other = makeNamespace('routes')
+  joinNamespaces(namespace, 'tap', other, 'tap')
+  namespace.ip(`addr add ${SOURCE}/64 dev lo`)
+  events = new KernelEvents({ processes: namespace.processes, clock: systemClock, log: silentLog })
+  events.start()
+  table = makeTable()
+})
+
+afterEach(async () => {
+  await table[Symbol.asyncDispose]()
+  await events[Symbol.asyncDispose]()
+  namespace[Symbol.dispose]()
+  other[Symbol.dispose]()
+})
+
+describe('routes', () => {
+  beforeEach(() => table.start())
+
+  test('come, change without a gap, and go', async () => {
+    table.set(to(2), hop('fe80::2'))
+    await table.settled()
+    expect(shown(to(2).prefix)).toBe(
+      `2001:db8:42:2::/64 via fe80::2 dev tap proto 66 src ${SOURCE} metric 1020 pref medium`,
+    )
+    table.set(to(2), hop('fe80::3'))
+    await table.settled()
+    expect(shown()).toContain('via fe80::3')
+    expect(shown().split('\n')).toHaveLength(1)
+    table.set(to(2), undefined)
+    await table.settled()
+    expect(shown()).toBe('')
+  })
+
+  test('for one source, and IPv4 by an IPv6 next hop', async () => {
+    table.set({ prefix: ANY, from: '2001:db8:42::/48' }, hop('fe80::2'))
+    table.set({ prefix: '10.42.2.0/24', from: '0.0.0.0/0' }, { ...hop('fe80::2'), source: undefined })
+    await table.settled()
+    expect(shown()).toContain('default from 2001:db8:42::/48 via fe80::2')
+    expect(shown('proto 66', '-4')).toContain('10.42.2.0/24 via inet6 fe80::2 dev tap')
+    table.set({ prefix: ANY, from: '2001:db8:42::/48' }, undefined)
+    await table.settled()
+    expect(shown()).toBe('')
+  })
+
+  test('that the kernel does not take keep none of the others, and are taken later', async () => {
+    table.set(to(2), { ...hop('fe80::2'), iface: 'later' })
+    table.set(to(3), hop('fe80::3'))
+    await table.settled()
+    expect(shown()).toContain(to(3).prefix)
+    expect(shown()).not.toContain(to(2).prefix)
+    joinNamespaces(namespace, 'later', other, 'later')
+    await until(() => shown().includes(to(2).prefix), 'the route through the new interface')
+  })
+
+  test('that others remove or replace are set right', async () => {
+    table.set(to(2), hop('fe80::2'))
+    table.set(to(3), hop('fe80::2'))
+    await table.settled()
+    namespace.ip(`-6 route del ${to(2).prefix} proto 66`)
+    namespace.ip(`-6 route replace ${to(3).prefix} via fe80::9 dev tap metric 1020 proto static`)
+    await until(
+      () => shown().includes(to(2).prefix) && shown().includes(`${to(3).prefix} via fe80::2`),
+      'both routes as they were',
+    )
+    expect(shown(to(3).prefix).split('\n')).toHaveLength(1)
+  })
+
+  test('are as they are wanted also when ip was killed', async () => {
+    table.set(to(2), hop('fe80::2'))
+    table.set(to(3), hop('fe80::2'))
+    await table.settled()
+    const ips = execFileSync('ip', ['netns', 'pids', namespace.name], { encoding: 'utf8' }).split('\n')
+    for (const pid of ips.filter((each) => each !== '')) process.kill(Number(pid), 'SIGKILL')
+    table.set(to(2), undefined)
+    table.set(to(4), hop('fe80::2'))
+    await until(() => !shown().includes(to(2).prefix) && shown().includes(to(4).prefix), 'what was wanted')
+    expect(shown()).toContain(to(3).prefix)
+  })
+
+  test('are many in a moment', async () => {
+    for (let number = 2; number < 10_002; number++) table.set(to(number), hop('fe80::2'))
+    const startedMs = systemClock.monotonicMs()
+    await table.settled()
+    const tookMs = systemClock.monotonicMs() - startedMs
+    expect(shown().split('\n')).toHaveLength(10_000)
+    expect(tookMs).toBeLessThan(10_000)
+  })
+})
+
+test('what a killed predecessor left is removed, and nothing else', async () => {
+  namespace.ip(`-6 route add ${to(7).prefix} via fe80::7 dev tap proto 66 metric 1020`)
+  namespace.ip('-6 route add 2001:db8:43::/64 dev tap proto static')
+  await table.start()
+  expect(shown()).toBe('')
+  expect(shown('proto static')).toContain('2001:db8:43::/64')
+})
+
+test('at the end, none is left', async () => {
+  await table.start()
+  table.set(to(2), hop('fe80::2'))
+  await table.settled()
+  await table[Symbol.asyncDispose]()
+  expect(shown()).toBe('')
+})

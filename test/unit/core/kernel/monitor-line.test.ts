@@ -1,0 +1,51 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { parseMonitorLine } from '../../../../src/core/kernel/monitor-line.ts'
+
+it.each([
+  [
+    '2001:db8:1::/64 via fe80::2 dev d0 proto 66 src 2001:db8::1 metric 1020 pref medium',
+    {
+      isGone: false,
+      route: { to: '2001:db8:1::/64', via: 'fe80::2', iface: 'd0', protocol: '66', metric: 1020 },
+    },
+  ],
+  [
+    'Deleted default from 2001:db8::/48 via fe80::2 dev d0 proto 66 metric 1020 pref medium',
+    { isGone: true, route: { to: 'default', from: '2001:db8::/48', via: 'fe80::2' } },
+  ],
+  [
+    '10.1.0.0/16 via inet6 fe80::2 dev d0 proto 66 metric 1020 ',
+    { isGone: false, route: { to: '10.1.0.0/16', from: undefined, via: 'fe80::2', iface: 'd0' } },
+  ],
+] as const)('a route: %s', (line, event) => {
+  expect(parseMonitorLine(line)).toMatchObject({ kind: 'route', ...event })
+})
+
+it.each([
+  '3: d0@d1: <BROADCAST,MULTICAST> mtu 1500 qdisc noqueue state DOWN group default \\    link/ether 7a:ec:6a:d6:69:c1',
+  'Deleted 3: d0    inet6 fe80::78ec:6aff:fed6:69c1/64 scope link \\       valid_lft forever preferred_lft forever',
+])('an interface: %s', (line) => {
+  expect(parseMonitorLine(line)).toEqual({ kind: 'interface', iface: 'd0' })
+})
+
+it.each([
+  ['fe80::2 dev d0 FAILED', 'failed'],
+  ['fe80::2 dev d0 lladdr 12:36:26:6e:ca:0c REACHABLE', 'reachable'],
+  ['fe80::2 dev d0 lladdr 12:36:26:6e:ca:0c router PROBE', 'probe'],
+  ['fe80::2 dev d0 lladdr 12:36:26:6e:ca:0c STALE', 'other'],
+] as const)('a neighbour: %s', (line, state) => {
+  expect(parseMonitorLine(line)).toEqual({ kind: 'neighbour', iface: 'd0', address: 'fe80::2', state })
+})
+
+it.each([
+  'Deleted local fe80::78ec:6aff:fed6:69c1 dev d0 table local proto kernel metric 0 pref medium',
+  'Deleted fe80::2 dev d0 lladdr 12:36:26:6e:ca:0c STALE',
+  '',
+])('of no matter here: %j', (line) => {
+  expect(parseMonitorLine(line)).toBeUndefined()
+})
+
+it('any text is read', () => {
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void parseMonitorLine(text)))
+})
