@@ -138,10 +138,9 @@ export const systemProcesses: Processes = {
         .trim()
         .split('\n')
         .findLast((line) => !line.startsWith('Command failed')) ?? ''
-    throw new Re6stError(
-      'DAEMON',
-      `${[command, ...args].join(' ')}: ${said === '' ? why : `${said} (${why})`}`,
-    )
+    // A program is no help to those who read that it failed.
+    const words = [command, ...args.map((word) => (word.includes('\n') ? '…' : word))].join(' ')
+    throw new Re6stError('DAEMON', `${words}: ${said === '' ? why : `${said} (${why})`}`)
   },
 }
 

@@ -9,9 +9,14 @@ export interface FirewallOpinion {
   /** Rules of permissions that could not be tried, with why. */
   readonly untried: readonly { readonly rule: string; readonly details: readonly string[] }[]
   readonly reversePaths: readonly { readonly iface: string; readonly by: string }[]
-  /** Codes of what neighbours found. */
-  readonly neighbours: readonly string[]
+  /** What neighbours found. */
+  readonly neighbours: readonly { readonly code: string; readonly what: string }[]
   readonly notAsked: readonly string[]
+}
+
+/** What it says of a machine where everything was tried and passes. */
+export const NOTHING_FOUND: FirewallOpinion = {
+  ...{ status: 0, missing: [], untried: [], reversePaths: [], neighbours: [], notAsked: [] },
 }
 
 interface Printed {
@@ -21,7 +26,7 @@ interface Printed {
     readonly details: readonly string[]
   }[]
   readonly reversePaths: FirewallOpinion['reversePaths']
-  readonly neighbours: readonly { readonly code: string }[]
+  readonly neighbours: FirewallOpinion['neighbours']
   readonly notAsked: readonly string[]
 }
 
@@ -45,7 +50,7 @@ export async function checkFirewall(node: Re6stNode): Promise<FirewallOpinion> {
     missing: those('missing'),
     untried: those('unknown'),
     reversePaths,
-    neighbours: neighbours.map(({ code }) => code),
+    neighbours,
     notAsked,
   }
 }

@@ -1,3 +1,4 @@
+import type { TunnelReply } from '../control/replies.ts'
 import type { Finding } from './finding.ts'
 
 /** A tunnel of a running node, and what passes through it. Undefined: it was not tried. */
@@ -6,7 +7,8 @@ export interface NeighbourFacts {
   readonly peer: string
   readonly iface: string
   readonly protocol: string
-  /** For how long it is up. */
+  /** When it came up, and how long ago that is. */
+  readonly since: string
   readonly ageMs: number
   /** Whether the routing protocol uses it. */
   readonly isRouted: boolean
@@ -18,6 +20,22 @@ export interface NeighbourFacts {
   /** Whether it answers a message on the UDP port of nodes. */
   readonly answers: boolean | undefined
 }
+
+/**
+ * Those tunnels that are there at a later moment, too: the same ones, not others to the same nodes. Routing may have lost a
+ * neighbour for a moment: it counts whether it has it at one of both.
+ */
+export const lasting = (
+  neighbours: readonly NeighbourFacts[],
+  later: readonly TunnelReply[],
+): readonly NeighbourFacts[] =>
+  neighbours.flatMap((one) => {
+    const still = later.find(
+      ({ state, peer, iface, since }) =>
+        state === 'up' && (peer ?? '?') === one.peer && iface === one.iface && since === one.since,
+    )
+    return still === undefined ? [] : [{ ...one, isRouted: one.isRouted || still.cost !== null }]
+  })
 
 /** How a running node is connected. */
 export interface ConnectionFacts {

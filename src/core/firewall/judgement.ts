@@ -14,6 +14,8 @@ export interface KernelAnswers {
   readonly errors: ReadonlyMap<string, string>
   /** Whether the old iptables filters, too: the kernel does not trace that. */
   readonly hasLegacyRules: boolean
+  /** Whether the interfaces, addresses and ways that a probe was made from are still there. */
+  readonly holds: (probe: Probe) => boolean
 }
 
 /** What became of the packets of a permission. */
@@ -100,7 +102,7 @@ function judgementOf(
   answers: KernelAnswers,
   reversePaths: Map<string, ReversePath>,
 ): Judgement {
-  const fates = probes.map((probe) => ({ probe, fate: fateOf(String(probe.mark), answers) }))
+  const fates = probes.map((probe) => ({ probe, fate: fateOfProbe(probe, answers) }))
   const hasPassed = (packet: Packet) =>
     fates.some(({ probe, fate }) => probe.packet === packet && !probe.isDetour && fate.kind === 'passed')
   const dropped: string[] = []
@@ -138,6 +140,15 @@ function judgementOf(
 }
 
 /** What became of a probe. */
+function fateOfProbe(probe: Probe, answers: KernelAnswers): Fate {
+  const fate = fateOf(String(probe.mark), answers)
+  // The kernel has taken it for another kind of packet, which no rule needs to let through.
+  return fate.kind === 'dropped' && !answers.holds(probe)
+    ? { kind: 'unclear', why: 'a tunnel or an address came or went in these seconds' }
+    : fate
+}
+
+/** What became of packets of this name. */
 function fateOf(name: string, { passages, drops, errors, hasLegacyRules }: KernelAnswers): Fate {
   const { came, passed } = passages.get(name) ?? { came: 0, passed: 0 }
   if (passed > 0) return { kind: 'passed' }

@@ -209,6 +209,31 @@ function ownAddress(
   }
 }
 
+/**
+ * Whether what a probe was made from is still so: tunnels come and go while others are tried.
+ * @param before what it was made for
+ * @param after the machine when all were sent
+ */
+export function stillHolds(
+  { packet, iface, saddr, daddr }: Probe,
+  before: MachineAddresses,
+  after: MachineAddresses,
+): boolean {
+  const isSame = (find: (machine: MachineAddresses) => string | number | undefined) =>
+    find(before) === find(after)
+  const indexOf = (name: string | undefined) => (machine: MachineAddresses) =>
+    machine.interfaces.find((one) => one.name === name)?.index
+  return (
+    [iface, packet.iif, packet.oif].every((name) => isSame(indexOf(name))) &&
+    [saddr, daddr].every((address) => isSame((machine) => placeOfAddress(address, machine)))
+  )
+}
+
+/** The interface that has an address, or by which packets go there; undefined: the address is of neither kind. */
+const placeOfAddress = (address: string, { interfaces, ways }: MachineAddresses): string | undefined =>
+  ways.find(({ peer, otherPeer }) => peer === address || otherPeer === address)?.iface ??
+  interfaces.find(({ addresses, linkLocal }) => linkLocal === address || addresses.includes(address))?.name
+
 function interfaceOf(name: string | undefined, { interfaces }: MachineAddresses): Result<MachineInterface> {
   if (name === undefined) return refuse('this machine has no way to the Internet now')
   const found = interfaces.find((one) => one.name === name)

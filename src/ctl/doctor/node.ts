@@ -2,7 +2,12 @@ import { networkInterfaces } from 'node:os'
 import type { ProbeReply, RouteReply, StatusReply, TunnelReply } from '../../core/control/replies.ts'
 import type { NodeFacts } from '../../core/doctor/diagnosis.ts'
 import type { MulticastFacts } from '../../core/doctor/multicast.ts'
-import { type ConnectionFacts, type NeighbourFacts, patienceOf } from '../../core/doctor/neighbours.ts'
+import {
+  type ConnectionFacts,
+  lasting,
+  type NeighbourFacts,
+  patienceOf,
+} from '../../core/doctor/neighbours.ts'
 import type { ReachabilityFacts } from '../../core/doctor/reachability.ts'
 import { messageOf } from '../../core/errors.ts'
 import { smcroutectlArguments, smcroutePaths } from '../../core/multicast/smcroute.ts'
@@ -71,11 +76,14 @@ export async function nodeFacts(
     notExamined.push('pings, ICMPv6 and MTU: the program ping is not there (apt-get install iputils-ping)')
   const [mtus, multicast] = await Promise.all([interfaceMtus(), multicastFacts(options, status)])
   const now = Date.now()
-  const neighbours = await Promise.all(
+  const tried = await Promise.all(
     tunnels
       .filter(({ state }) => state === 'up')
       .map((tunnel) => neighbourFacts(tunnel, { routes, probe, mtus, canPing, now })),
   )
+  // Tunnels come and go: over one that ended meanwhile nobody could answer.
+  const later = await askNode(options.controlSocket, 'tunnels').catch(() => tunnels)
+  const neighbours = lasting(tried, later)
   const connection: ConnectionFacts = {
     uptimeMs: status.uptimeSeconds * 1000,
     helloMs: status.configuration.helloSeconds * 1000,
@@ -111,9 +119,9 @@ function unheardFacts(tunnels: readonly TunnelReply[]): NeighbourFacts[] {
   const upTo = new Set(tunnels.filter(({ state }) => state === 'up').map(({ peer }) => peer))
   return tunnels
     .filter(({ state, reason, peer }) => state === 'failed' && reason === NO_NEIGHBOUR && !upTo.has(peer))
-    .map(({ peer, iface, protocol }) => ({
+    .map(({ peer, iface, protocol, since }) => ({
       ...{ peer: peer ?? '?', iface, protocol: protocol ?? '?' },
-      ...{ ageMs: Number.POSITIVE_INFINITY, isRouted: false },
+      ...{ since, ageMs: Number.POSITIVE_INFINITY, isRouted: false },
       ...{ pings: undefined, mtu: undefined, pingsFull: undefined, answers: undefined },
     }))
 }
@@ -173,6 +181,7 @@ async function neighbourFacts(
     peer,
     iface,
     protocol: tunnel.protocol ?? '?',
+    since: tunnel.since,
     ageMs: known.now - Date.parse(tunnel.since),
     isRouted: tunnel.cost !== null,
     pings,

@@ -6,7 +6,7 @@ import { Re6stError } from '../../core/errors.ts'
 import { judge, marksFrom, trialsOf, type Verdict } from '../../core/firewall/judgement.ts'
 import type { Packet } from '../../core/firewall/permission.ts'
 import { permissionsOf } from '../../core/firewall/permissions.ts'
-import { type Probe, probesOf } from '../../core/firewall/probe.ts'
+import { type Probe, probesOf, stillHolds } from '../../core/firewall/probe.ts'
 import type { Partner } from '../../core/firewall/probe-table.ts'
 import { bareHost, isLoopback, portOf, type Surroundings } from '../../core/firewall/surroundings.ts'
 import { type TrialComponents, tryPackets } from './kernel-trial.ts'
@@ -50,7 +50,8 @@ export async function checkKernel(
     ...tunnels.flatMap(tunnelPartner),
   ]
   const answers = await tryPackets({ probes, beacons, partners, meanwhile }, components)
-  return judge(trials, answers)
+  const after = await machineAddresses(surroundings, components.processes)
+  return judge(trials, { ...answers, holds: (probe) => stillHolds(probe, machine, after) })
 }
 
 function unwrap<T>(

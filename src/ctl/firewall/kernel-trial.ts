@@ -14,7 +14,7 @@ import { ProbeTrace } from '../../core/firewall/probe-trace.ts'
 import { AS_ROOT } from '../../core/options/node-file-command.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Processes } from '../../platform/processes.ts'
-import { LINK, makeOwnLink, redirectTo } from './own-link.ts'
+import { isThere, LINK, makeOwnLink, redirectTo } from './own-link.ts'
 import { type OwnLink, sendProbes } from './packet-sender.ts'
 
 /** In the network namespace of the machine, and gone with us. */
@@ -61,7 +61,7 @@ export async function tryPackets(
     readonly meanwhile: () => Promise<void>
   },
   components: TrialComponents,
-): Promise<KernelAnswers> {
+): Promise<Omit<KernelAnswers, 'holds'>> {
   const { processes, clock } = components
   await using _lock = await lock(clock)
   const guard = processes.start('sh', ['-c', GUARD, 'sh', String(process.pid)], { ownGroup: true })
@@ -131,8 +131,15 @@ async function sendAll(
   }
   const received = probes.filter(({ entry }) => entry === 'receive')
   for (const iface of new Set(received.map((probe) => probe.iface))) {
-    await redirectTo(iface, processes)
-    await send(received.filter((probe) => probe.iface === iface))
+    const those = received.filter((probe) => probe.iface === iface)
+    try {
+      await redirectTo(iface, processes)
+      await send(those)
+    } catch (error) {
+      // Tunnels come and go: what would have come by one that is gone is not tried.
+      if (await isThere(iface, processes)) throw error
+      for (const { mark } of those) errors.set(String(mark), `${iface} is gone`)
+    }
   }
   await send(probes.filter(({ entry }) => entry === 'send'))
   return errors

@@ -17,11 +17,19 @@ export async function makeOwnLink(processes: Processes): Promise<OwnLink> {
     await processes.run('ip', ['link', 'set', 'dev', name, 'up'])
   }
   await processes.run('tc', ['qdisc', 'add', 'dev', OTHER_END, 'ingress'])
-  const { stdout } = await processes.run('ip', ['-j', 'link', 'show'])
-  const links = JSON.parse(stdout) as { ifname: string; ifindex: number; address?: string }[]
+  const links = await linksHere(processes)
   const index = links.find(({ ifname }) => ifname === LINK)?.ifindex ?? 0
   const address = links.find(({ ifname }) => ifname === OTHER_END)?.address ?? ''
   return { index, address: Buffer.from(address.replaceAll(':', ''), 'hex') }
+}
+
+/** Whether there is an interface of this name now. */
+export const isThere = async (iface: string, processes: Processes): Promise<boolean> =>
+  (await linksHere(processes)).some(({ ifname }) => ifname === iface)
+
+async function linksHere(processes: Processes) {
+  const { stdout } = await processes.run('ip', ['-j', 'link', 'show'])
+  return JSON.parse(stdout) as { ifname: string; ifindex: number; address?: string }[]
 }
 
 /** From now on, what comes out of the link arrives at this interface, as if from its wire. */

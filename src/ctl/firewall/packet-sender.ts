@@ -24,7 +24,7 @@ while (my $line = <STDIN>) {
     my $socket = $raw{"$is6 $name"};
     if (!$socket) {
       socket($socket, $is6 ? AF_INET6 : AF_INET, SOCK_RAW, 255) or die "no raw socket: $!\n";
-      setsockopt($socket, 1, 25, pack('Z*', $name)) or die "$name: $!\n";
+      if (!setsockopt($socket, 1, 25, pack('Z*', $name))) { print "$mark $name: $!\n"; next; }
       $raw{"$is6 $name"} = $socket;
     }
     $done = send($socket, $bytes, 0, $is6

@@ -18,3 +18,12 @@ describe('a daemon that we start', () => {
     expect(await child.stop()).toEqual({ kind: 'killed', signal: 'SIGTERM' })
   })
 })
+
+describe('a short command', () => {
+  it('fails with one line that says why, and not with the program that it was given', async () => {
+    const program = 'echo nothing\necho because of this >&2; exit 3'
+    await expect(systemProcesses.run('sh', ['-c', program, 'sh', 'word'])).rejects.toThrow(
+      /^sh -c … sh word: because of this \(exit status 3\)$/,
+    )
+  })
+})

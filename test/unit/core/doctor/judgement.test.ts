@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { TunnelReply } from '../../../../src/core/control/replies.ts'
 import { judgeClock, rightTimeMs } from '../../../../src/core/doctor/clock.ts'
 import { type DirectoryFacts, judgeDirectories } from '../../../../src/core/doctor/directories.ts'
 import { dateText, durationText } from '../../../../src/core/doctor/duration-text.ts'
@@ -9,6 +10,7 @@ import { judgeMulticast, type MulticastFacts } from '../../../../src/core/doctor
 import {
   type ConnectionFacts,
   judgeConnection,
+  lasting,
   type NeighbourFacts,
 } from '../../../../src/core/doctor/neighbours.ts'
 import { holdersOf, judgePorts } from '../../../../src/core/doctor/ports.ts'
@@ -220,6 +222,7 @@ describe('tunnels', () => {
     peer: '5/16',
     iface: 're6stnet1',
     protocol: 'tcp',
+    since: '2026-01-01T00:00:00.000Z',
     ageMs: 3_600_000,
     isRouted: true,
     pings: true,
@@ -253,6 +256,28 @@ describe('tunnels', () => {
       codes,
     ),
   )
+
+  it('are judged only if they are there to the end', () => {
+    const { peer, iface, since } = tunnel
+    const later = { peer, iface, since, state: 'up', cost: null } as TunnelReply
+    expect(lasting([tunnel], [later])).toEqual([tunnel])
+    const others = [
+      { state: 'failed' },
+      { since: 'later' },
+      { iface: 're6stnet2' },
+      { peer: '6/16' },
+    ] as const
+    for (const changed of others) expect(lasting([tunnel], [{ ...later, ...changed }])).toEqual([])
+    expect(lasting([tunnel], [])).toEqual([])
+  })
+
+  it('are used by routing if they are so before or after', () => {
+    const { peer, iface, since } = tunnel
+    const unrouted = { ...tunnel, isRouted: false }
+    const later = { peer, iface, since, state: 'up', cost: 96 } as TunnelReply
+    expect(lasting([unrouted], [later])).toEqual([tunnel])
+    expect(lasting([unrouted], [{ ...later, cost: null }])).toEqual([unrouted])
+  })
 
   it('have the cause here when all have it', () => {
     const both = { ...connection, neighbours: [tunnel, { ...tunnel, peer: '6/16' }] }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { judge, type KernelAnswers, marksFrom, trialsOf } from '../../../../src/core/firewall/judgement.ts'
 import { packetBytes, type WholePacket } from '../../../../src/core/firewall/packet-bytes.ts'
 import { permissionsOf } from '../../../../src/core/firewall/permissions.ts'
-import type { MachineAddresses } from '../../../../src/core/firewall/probe.ts'
+import { type MachineAddresses, stillHolds } from '../../../../src/core/firewall/probe.ts'
 import { probeTableScript, readPassages, usesTracking } from '../../../../src/core/firewall/probe-table.ts'
 import { ProbeTrace } from '../../../../src/core/firewall/probe-trace.ts'
 import { surroundingsOf } from '../../../support/firewall.ts'
@@ -44,6 +44,7 @@ const answersOf = (passes: (mark: number) => boolean, more: Partial<KernelAnswer
   drops: new Map(),
   errors: new Map(),
   hasLegacyRules: false,
+  holds: () => true,
   ...more,
 })
 
@@ -210,6 +211,37 @@ describe('the judgement', () => {
     const missing = judgements.filter(({ state }) => state === 'missing')
     expect(missing.map(({ permission }) => permission.match.dport)).toEqual([1194])
     expect(missing[0]?.details[0]).toMatch(/dropped by inet filter input: tcp dport 1194 drop$/)
+  })
+
+  it.each<[string, MachineAddresses]>([
+    ['the tunnel', { ...MACHINE, interfaces: MACHINE.interfaces.filter(({ name }) => name !== 're6stnet1') }],
+    [
+      'the tunnel, and another has its name',
+      {
+        ...MACHINE,
+        interfaces: MACHINE.interfaces.map((one) => (one.name === 're6stnet1' ? { ...one, index: 5 } : one)),
+      },
+    ],
+    ['the way', { ...MACHINE, ways: MACHINE.ways.filter(({ iface }) => iface !== 're6stnet1') }],
+    [
+      'the way, there is another',
+      { ...MACHINE, ways: MACHINE.ways.map((way) => ({ ...way, iface: 're6stnet-tcp' })) },
+    ],
+  ])('takes no packet for dropped where %s went away meanwhile', (_, after) => {
+    const through = probes.filter(({ packet: { iif, oif } }) => iif === 're6stnet-tcp' && oif === 're6stnet1')
+    expect(through).not.toEqual([])
+    const marks = new Set(through.map(({ mark }) => mark))
+    const states = (holds: KernelAnswers['holds']) =>
+      judge(
+        trials,
+        answersOf((mark) => !marks.has(mark), {
+          drops: new Map([...marks].map((mark) => [String(mark), 'the policy of inet filter forward: drop'])),
+          holds,
+        }),
+      ).judgements.map(({ state }) => state)
+    expect(states(() => true)).toContain('missing')
+    expect(states((probe) => stillHolds(probe, MACHINE, MACHINE))).toContain('missing')
+    expect(new Set(states((probe) => stillHolds(probe, MACHINE, after)))).toEqual(new Set(['present']))
   })
 
   it('tells a filter that looks at the way back from a port that is closed', () => {
