@@ -1,3 +1,4 @@
+import { systemClock } from '../src/platform/clock.ts'
 import type { LabProcess } from './lab-process.ts'
 import type { Machine } from './machine.ts'
 
@@ -57,6 +58,9 @@ export interface PingSeries {
   readonly longestGapMs: number
 }
 
+/** How long an answer to a ping of now is waited for. */
+const LAST_ANSWER_MS = 2_000
+const LOOK_MS = 10
 /** So many pings without an answer are a gap. */
 const GAP_PINGS = 4
 
@@ -112,8 +116,15 @@ export class PingMonitor {
     this.#firstCounted = this.#newest + 1
   }
 
+  /** So far, and up to now: what this process has not read yet is no gap. */
+  async measured(): Promise<PingSeries> {
+    const [nowMs, untilMs] = [systemClock.now(), systemClock.monotonicMs() + LAST_ANSWER_MS]
+    while (!(this.#newestMs > nowMs) && systemClock.monotonicMs() < untilMs) await systemClock.sleep(LOOK_MS)
+    return this.series
+  }
+
   async stop(): Promise<PingSeries> {
-    const series = this.series
+    const series = await this.measured()
     await this.#process.stop()
     return series
   }

@@ -128,13 +128,25 @@ export class TunnelPolicy implements TunnelStrategy {
     if (isUnwanted) this.#refusals.happened(target, tunnel.begunMs)
     if (tunnel.state === 'up') {
       // A server that lets us in and hangs up at once, say: it would do so again.
-      if (!tunnel.usage.wasUsed) this.#failed.wasUseless(target)
+      if (!tunnel.usage.wasUsed) this.#wasUseless(target, tunnel)
       return
     }
     // Old addresses may be wrong by now: ask before giving up, those that must be neighbours as soon as they are seen.
     if (tunnel.fromCache && (isReachable || this.#settings.neighbours.has(target)))
       this.#failed.addOutdated(target)
-    else this.#failed.exclude(target)
+    else this.#setAside(target, tunnel)
+  }
+
+  #wasUseless(prefix: Prefix, tunnel: Tunnel): void {
+    this.#failed.wasUseless(prefix)
+    this.#setAside(prefix, tunnel)
+  }
+
+  /** Not again before the next refresh; one that must be a neighbour, whom nobody can replace, after a while. */
+  #setAside(prefix: Prefix, { begunMs }: Tunnel): void {
+    if (!this.#settings.neighbours.has(prefix)) return this.#failed.exclude(prefix)
+    this.#failed.include(prefix)
+    if (!this.#refusals.isNews(prefix)) this.#refusals.happened(prefix, begunMs)
   }
 
   tunnelKept(target: TunnelTarget): void {
@@ -234,7 +246,7 @@ export class TunnelPolicy implements TunnelStrategy {
       const patience = patienceMs(helloIntervalMs, this.#failed.uselessCount(prefix))
       if (!hasFailed(tunnel.usage, isUsable, patience)) continue
       tunnel.state = 'closing'
-      this.#failed.wasUseless(prefix)
+      this.#wasUseless(prefix, tunnel)
       yield { kind: 'give-up', target: prefix, reason: NO_NEIGHBOUR }
     }
     for (const [prefix, { usage }] of this.#clients) {

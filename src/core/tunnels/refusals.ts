@@ -15,8 +15,8 @@ interface Refused {
 }
 
 /**
- * Peers that do not want us: they refuse us, or let us in and soon hang up. Each is left alone for twice as long each
- * time, whatever others say of it.
+ * Peers that do not want us: they refuse us, or let us in and soon hang up; and such as must be neighbours and cannot. Each
+ * is left alone for twice as long each time, whatever others say of it.
  */
 export class Refusals {
   /** What happened since the last look, and when the tunnel was begun. */
@@ -28,6 +28,11 @@ export class Refusals {
   /** A tunnel was refused or ended by its peer. */
   happened(target: TunnelTarget, begunMs: number): void {
     this.#news.push({ target, begunMs })
+  }
+
+  /** Whether something happened since the last look. */
+  isNews(target: TunnelTarget): boolean {
+    return this.#news.some((one) => one.target === target)
   }
 
   /** It is later now. @returns when the next one may be tried again */

@@ -145,6 +145,32 @@ describe('a peer that must be a neighbour', () => {
     expect(peersOf(it.decide(unknown, 10_000), 'ask-addresses')).toEqual([FRENCH])
   })
 
+  it.each(['does not answer', 'answers, and routing hears nobody'])(
+    'is tried again when it %s, after twice as long each time; another one has to wait',
+    (what) => {
+      const it = policy({ sameCountry: [], clientCount: 3, neighbours: new Set([FRENCH]) })
+      const begun: [seconds: number, prefix: Prefix][] = []
+      for (let nowMs = 0; nowMs < 60_000; nowMs += 500)
+        for (const decision of it.decide(view(ALL), nowMs)) {
+          const prefix = 'target' in decision && decision.target !== 'anyone' ? decision.target : undefined
+          // What it says of itself is what we knew.
+          if (decision.kind === 'ask-addresses') it.addressesLearnt(decision.prefix, [address('FR')])
+          if (prefix === undefined || decision.kind !== 'connect') continue
+          begun.push([nowMs / 1000, prefix])
+          if (what !== 'does not answer') it.tunnelUp(prefix)
+          it.tunnelDown(prefix, true)
+        }
+      const timesOf = (one: Prefix) =>
+        begun.filter(([, prefix]) => prefix === one).map(([seconds]) => seconds)
+      expect(timesOf(GERMAN).at(-1)).toBeLessThan(5)
+      const times = [...new Set(timesOf(FRENCH))]
+      expect(times[0]).toBe(0)
+      expect(times.at(-1)).toBeGreaterThan(25)
+      expect(times.length).toBeGreaterThan(4)
+      expect(timesOf(FRENCH).length).toBeLessThan(16)
+    },
+  )
+
   it('keeps it at a refresh', () => {
     const neighbours = new Set([FRENCH, GERMAN])
     const it = policy({ sameCountry: [], clientCount: 2, neighbours })
