@@ -48,6 +48,8 @@ type Reason =
 
 /** How often it is looked whether the registry is to be asked. */
 const LOOK_MS = 1_000
+/** How long a start waits for a registry that may know better than the cache. */
+const FIRST_ANSWER_MS = 5_000
 /** Delays of asking the registry again when it does not answer. */
 const RETRY_MIN_MS = 1_000
 const RETRY_MAX_MS = 60_000
@@ -84,6 +86,8 @@ export class ConfigKeeper {
   #timer: { readonly atMs: number; readonly timer: Disposable } | undefined
   #isFetching = false
   #failures = 0
+  /** Aborted when the machine's own network is another. */
+  #moved = new AbortController()
   #cutOff: { readonly nextMs: number; readonly delayMs: number } | undefined
   #lastAnswerMs = Number.NEGATIVE_INFINITY
   /** One line for each reason, not one for each try. */
@@ -125,7 +129,7 @@ export class ConfigKeeper {
 
   /**
    * Gets a first configuration: from the cache if that is good, else from the registry, as long as it takes. The
-   * registry is asked first when we speak a newer protocol than the cache knows, or are the registry's node.
+   * registry is asked first, for a moment, when we speak a newer protocol than the cache knows, or are the registry's node.
    * @throws Re6stError `PROTOCOL` when this node is too old for the network
    */
   async start(own: Prefix, signal: AbortSignal): Promise<NetworkConfig> {
@@ -140,8 +144,9 @@ export class ConfigKeeper {
     if (first.kind === 'ask')
       log.info({ reason: first.reason }, 'asking the registry for the network configuration')
     for (let delayMs = RETRY_MIN_MS; ; delayMs = Math.min(2 * delayMs, RETRY_MAX_MS)) {
+      const moved = this.#moved.signal
       try {
-        const fetched = await this.#fetch()
+        const fetched = await (first.kind === 'ask-first' ? this.#fetchSoon() : this.#fetch())
         if (first.kind === 'ask-first') refuseOlder(fetched, first.fallback.version)
         cache.writeConfig(fetched.values)
         this.#logLimit.forget()
@@ -156,13 +161,17 @@ export class ConfigKeeper {
           )
           return this.#begin(first.fallback)
         }
-        this.#logLimit.write(messageOf(error), (omitted) =>
-          log.warn(
-            { reason: messageOf(error), retryMs: delayMs, ...omitted },
-            'the registry gives no configuration',
-          ),
-        )
-        await this.#components.clock.sleep(delayMs, signal)
+        if (!moved.aborted)
+          this.#logLimit.write(messageOf(error), (omitted) =>
+            log.warn(
+              { reason: messageOf(error), retryMs: delayMs, ...omitted },
+              'the registry gives no configuration',
+            ),
+          )
+        await this.#components.clock.sleep(delayMs, AbortSignal.any([signal, moved])).catch(() => {})
+        signal.throwIfAborted()
+        // From where we are now, it may answer at once.
+        if (moved.aborted) delayMs = RETRY_MIN_MS / 2
       }
     }
   }
@@ -189,6 +198,8 @@ export class ConfigKeeper {
 
   /** The machine's own network is another: what could not be reached may be reachable now. */
   networkChanged(): void {
+    this.#moved.abort(new Error('the network of this machine is another'))
+    this.#moved = new AbortController()
     this.#failures = 0
     this.#cutOff = undefined
     this.#timer?.timer[Symbol.dispose]()
@@ -296,11 +307,16 @@ export class ConfigKeeper {
     return config
   }
 
-  async #fetch(): Promise<NetworkConfig> {
-    const received = readNetworkConfig(
-      await this.#components.registry.getNetworkConfig(this.#signal),
-      this.#keys(),
-    )
+  /** As long as a start may wait for what it can do without. */
+  async #fetchSoon(): Promise<NetworkConfig> {
+    const patience = new AbortController()
+    const giveUp = () => patience.abort(new Re6stError('REGISTRY', `no answer within ${FIRST_ANSWER_MS} ms`))
+    using _timer = this.#components.clock.after(FIRST_ANSWER_MS, giveUp)
+    return await this.#fetch(AbortSignal.any([this.#signal, patience.signal]))
+  }
+
+  async #fetch(signal = this.#signal): Promise<NetworkConfig> {
+    const received = readNetworkConfig(await this.#components.registry.getNetworkConfig(signal), this.#keys())
     if (!received.ok) throw new Re6stError('REGISTRY', received.reason)
     this.#checkProtocol(received.value)
     return received.value

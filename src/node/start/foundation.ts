@@ -2,15 +2,18 @@ import { join } from 'node:path'
 import type { NetworkConfig } from '../../core/config/network-config.ts'
 import { selfTestDecryption } from '../../core/crypto/rsa.ts'
 import type { NodeOptions } from '../../core/options/node-options.ts'
+import { isInside } from '../../core/values/prefix.ts'
 import type { CleanUp } from '../../platform/clean-up.ts'
 import { RegistryClient } from '../../platform/registry-client.ts'
 import { type Cache, openCache } from '../cache/cache.ts'
+import { watchClock } from '../clock-watch.ts'
 import { ConfigKeeper } from '../config-keeper.ts'
 import { ControlServer } from '../control/control-server.ts'
 import { endedNotice, type IdentityFiles, readIdentity } from '../identity.ts'
 import { createKernel, type Kernel } from '../kernel/kernel.ts'
 import { OtherDefaultRoutes } from '../kernel/other-default-routes.ts'
 import { OwnIdentity } from '../own-identity.ts'
+import { OwnNetworkWatch } from '../own-network.ts'
 import { Revocation } from '../revocation.ts'
 import type { NodeComponents, NodeEnd } from './node-components.ts'
 
@@ -24,6 +27,10 @@ export interface Foundation {
   readonly registry: RegistryClient
   readonly keeper: ConfigKeeper
   readonly revocation: Revocation
+  /** Says when the machine's own network is another one, from before anybody was asked anything. */
+  readonly ownNetwork: OwnNetworkWatch
+  /** Called, from now on, when the clock of the machine was set. */
+  readonly onClockSet: (listener: () => void) => void
   /** The configuration that the node starts with. */
   readonly config: NetworkConfig
   /** Whether the kernel has source-specific routes: without, there are no tunnels over IPv6. */
@@ -66,6 +73,21 @@ export async function layFoundation(init: FoundationInit): Promise<Foundation> {
     ownSerial: () => identity.current.certificate.serial,
   })
 
+  // Before the registry is waited for: it may be reached only when the machine is connected.
+  const ownNetwork = cleanUp.use(
+    new OwnNetworkWatch({
+      ...{ processes, clock, log },
+      isInside: (address) => isInside(identity.current.authority.network, address),
+    }),
+  )
+  let clockSet = () => {}
+  cleanUp.use(watchClock({ clock, log, onSet: () => clockSet(), onSlept: () => ownNetwork.slept() }))
+  ownNetwork.watch(() => {
+    registry.networkChanged()
+    keeper.networkChanged()
+  })
+  ownNetwork.start()
+
   if (options.defaultRoute)
     cleanUp.use(await OtherDefaultRoutes.start({ processes, clock, log, onFound: onEnd }))
   const [config, { sourceSpecificRoutes: sourceSpecific }] = await Promise.all([
@@ -76,5 +98,11 @@ export async function layFoundation(init: FoundationInit): Promise<Foundation> {
     log.warn(
       'the kernel has no source-specific routes (CONFIG_IPV6_SUBTREES): no tunnels over IPv6, no way to the Internet through the network',
     )
-  return { files, identity, control, kernel, cache, registry, keeper, revocation, config, sourceSpecific }
+  return {
+    ...{ files, identity, control, kernel, cache, registry, keeper, revocation, config, sourceSpecific },
+    ownNetwork,
+    onClockSet: (listener) => {
+      clockSet = listener
+    },
+  }
 }

@@ -57,7 +57,7 @@ class Surroundings {
     }
     this.keeper = new ConfigKeeper(
       {
-        registry: { getNetworkConfig: () => this.#answer() },
+        registry: { getNetworkConfig: (signal) => this.#answer(signal) },
         cache: {
           readConfig: () => this.cached,
           writeConfig: (values) => {
@@ -75,11 +75,11 @@ class Surroundings {
     )
   }
 
-  async #answer(): Promise<Uint8Array> {
+  async #answer(signal: AbortSignal | undefined): Promise<Uint8Array> {
     this.askedMs.push(this.clock.monotonicMs())
     // What it says is decided when it is asked.
     const { answer } = this
-    if (this.latencyMs > 0) await this.clock.sleep(this.latencyMs)
+    if (this.latencyMs > 0) await this.clock.sleep(this.latencyMs, signal)
     if (answer instanceof Error) throw answer
     return answer
   }
@@ -204,6 +204,52 @@ describe('a version older than the newest that was seen', () => {
     await again.keeper.start(prefixOfBits('0000000000000000'), again.controller.signal)
     expect(again.number).toBe(5)
     expect(again.warnings).toHaveLength(1)
+  })
+})
+
+describe('a start', () => {
+  const REGISTRY_NODE = prefixOfBits('0000000000000000')
+
+  it('without a cache asks until the registry answers, at once where the machine gets another network', async () => {
+    const around = new Surroundings(new Error('no route'))
+    let isStarted = false
+    const starting = around.keeper.start(NODE, around.controller.signal).then(() => {
+      isStarted = true
+    })
+    await around.clock.pass(200_000)
+    const [last = 0] = around.askedMs.slice(-1)
+    around.keeper.networkChanged()
+    await around.clock.pass(3_500)
+    expect(around.askedMs.filter((ms) => ms > last).map((ms) => ms - 200_000)).toEqual([0, 1_000, 3_000])
+    around.answer = good(1)
+    around.keeper.networkChanged()
+    await around.clock.pass(0)
+    expect(isStarted).toBe(true)
+    await starting
+  })
+
+  it('of the registry’s own node waits some seconds for a silent registry, then the cache will do', async () => {
+    const before = await started()
+    const around = new Surroundings(good(2))
+    around.cached = before.cached
+    around.latencyMs = 60_000
+    let number = 0
+    const starting = around.keeper.start(REGISTRY_NODE, around.controller.signal).then(({ version: got }) => {
+      number = numberOf(got)
+    })
+    await around.clock.pass(4_000)
+    expect(number).toBe(0)
+    await around.clock.pass(2_000)
+    expect(number).toBe(1)
+    await starting
+  })
+
+  it('ends while it waits when the node stops', async () => {
+    const around = new Surroundings(new Error('no route'))
+    const starting = around.keeper.start(NODE, around.controller.signal)
+    await around.clock.pass(10_000)
+    around.controller.abort(new Error('the node stops'))
+    await expect(starting).rejects.toThrow('the node stops')
   })
 })
 
