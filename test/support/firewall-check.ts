@@ -1,5 +1,8 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Lab } from '../../lab/lab.ts'
 import { programOf } from '../../lab/programs.ts'
 import type { Re6stNode } from '../../lab/re6st-node.ts'
+import { DEADLINE_MS } from './networks.ts'
 
 /** What `re6st firewall --check --json` said. */
 export interface FirewallOpinion {
@@ -15,9 +18,20 @@ export interface FirewallOpinion {
 }
 
 /** What it says of a machine where everything was tried and passes. */
-export const NOTHING_FOUND: FirewallOpinion = {
+const NOTHING_FOUND: FirewallOpinion = {
   ...{ status: 0, missing: [], untried: [], reversePaths: [], neighbours: [], notAsked: [] },
 }
+
+/** Waits until it finds nothing: neighbours tell also of tunnels that have failed while the network was made. */
+export const findsNothing = (lab: Lab, node: Re6stNode): Promise<unknown> =>
+  lab.waitFor(
+    async () => {
+      const found = await checkFirewall(node)
+      if (isDeepStrictEqual(found, NOTHING_FOUND)) return true
+      throw new Error(`it finds ${JSON.stringify(found)}`)
+    },
+    { what: 'the check of the firewall to find nothing', deadlineMs: 3 * DEADLINE_MS, intervalMs: 1_000 },
+  )
 
 interface Printed {
   readonly permissions: readonly {

@@ -35,10 +35,11 @@ export interface TestNetworkOptions extends Omit<NetworkOptions, 'registryOn'> {
 
 /**
  * Options of a network whose tunnels stay, also where the machine has more to do: a peer is silent for longer before it is
- * given up. Its nodes say all their addresses.
+ * given up, and tried again soon if it was. Its nodes say all their addresses.
  */
 export const CALM = {
   helloSeconds: 4,
+  registryOptions: ['--tunnel-refresh', '10'],
   nodeOptions: ['--ip', 'any'],
   formedWithinMs: 2 * DEADLINE_MS,
 } as const
@@ -104,27 +105,6 @@ export const statusOf = (node: Re6stNode): Promise<StatusReply> => ask(node, 'st
 /** Its tunnels that are up, in both directions: `re6st tunnels`. */
 export const tunnelsOf = async (node: Re6stNode): Promise<readonly TunnelReply[]> =>
   (await ask<TunnelReply[]>(node, 'tunnels')).filter(({ state }) => state === 'up')
-
-/** How long nothing may change in a network that has settled. */
-const QUIET_MS = 10_000
-
-/** Waits until nodes make no more tunnels and end none: each has those that it wants. */
-export async function settles(lab: Lab, nodes: readonly Re6stNode[]): Promise<void> {
-  let seen = ''
-  let sinceMs = 0
-  await lab.waitFor(
-    async () => {
-      const all = await Promise.all(nodes.map((node) => ask<TunnelReply[]>(node, 'tunnels')))
-      const now = JSON.stringify(
-        all.map((tunnels) => tunnels.map(({ iface, state, since }) => [iface, state, since])),
-      )
-      if (now !== seen) sinceMs = performance.now()
-      seen = now
-      return performance.now() - sinceMs >= QUIET_MS
-    },
-    { what: 'no tunnel to come or go for a while', deadlineMs: 2 * DEADLINE_MS, intervalMs: 1_000 },
-  )
-}
 
 /** Waits until a node has heard of what was changed in the network. @param before the version that it had */
 export const hearsNews = (lab: Lab, node: Re6stNode, before: string): Promise<unknown> =>

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { checkCommand, checkFirewall, NOTHING_FOUND } from '../../support/firewall-check.ts'
-import { CALM, DEADLINE_MS, settles, type TestNetwork, withNetwork } from '../../support/networks.ts'
+import { checkCommand, checkFirewall, findsNothing } from '../../support/firewall-check.ts'
+import { CALM, DEADLINE_MS, type TestNetwork, withNetwork } from '../../support/networks.ts'
 
 /** Checks of some seconds each, one after the other, and the network heals in between. */
 const TIMEOUT_MS = 1_500_000
@@ -152,8 +152,7 @@ describe('re6st firewall --check', () => {
         // The last one has made its tunnels itself: an interface each, so that packets can come by another than they go.
         const [, , node] = nodes
         if (!node) throw new Error('the network has no third node')
-        await settles(lab, nodes)
-        expect(await checkFirewall(node)).toEqual(NOTHING_FOUND)
+        await findsNothing(lab, node)
         for (const one of CASES) {
           await load(node, one)
           const { status, missing, untried, reversePaths } = await checkFirewall(node)
