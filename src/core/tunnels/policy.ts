@@ -31,6 +31,8 @@ interface Tunnel {
   readonly usage: Usage
   /** Whether its addresses were old ones: then the peer is asked when they fail. */
   readonly fromCache: boolean
+  /** One more than there should be, to somebody whom we do not see: until it is up, it takes nobody's place. */
+  readonly isExtra: boolean
   /** Begun in other circumstances: that it fails says nothing of the peer. */
   isOutdated: boolean
   readonly addresses: readonly PeerAddress[]
@@ -298,8 +300,11 @@ export class TunnelPolicy implements TunnelStrategy {
 
   *#connect(view: NetworkView, nowMs: number): Generator<TunnelDecision> {
     const count = this.#clientCount()
-    let missing = count - [...this.#tunnels.values()].filter(({ state }) => state !== 'closing').length
-    for (const { prefix, mayExceed } of this.#candidates(view, missing, nowMs)) {
+    const counting = [...this.#tunnels.values()].filter(
+      ({ state, isExtra }) => state === 'up' || (state === 'connecting' && !isExtra),
+    )
+    let missing = count - counting.length
+    for (const { prefix, mayExceed, isExtra = false } of this.#candidates(view, missing, nowMs)) {
       if (missing <= 0 && !mayExceed) return
       const proposed = this.#proposed.get(prefix)?.addresses
       this.#proposed.delete(prefix)
@@ -314,6 +319,7 @@ export class TunnelPolicy implements TunnelStrategy {
           begunMs: nowMs,
           usage: new Usage(),
           fromCache: proposed === undefined,
+          isExtra,
           isOutdated: false,
           addresses,
         })
@@ -336,7 +342,7 @@ export class TunnelPolicy implements TunnelStrategy {
     view: NetworkView,
     missing: number,
     nowMs: number,
-  ): Generator<{ readonly prefix: Prefix; readonly mayExceed: boolean }> {
+  ): Generator<{ readonly prefix: Prefix; readonly mayExceed: boolean; readonly isExtra?: boolean }> {
     const { neighbours } = this.#settings
     for (const prefix of neighbours) {
       const isKnown = !this.#failed.isOutdated(prefix) && view.addressesOf(prefix).length > 0
@@ -358,15 +364,24 @@ export class TunnelPolicy implements TunnelStrategy {
       if (this.#isFree(prefix, view) && view.isReachable(prefix)) yield { prefix, mayExceed: false }
       else this.#failed.takeOutdated(prefix)
     }
-    if (isCutOff) {
-      // Cut off, or at the start: whom we knew, and do not see.
-      for (const prefix of this.#failed.inOrder([...shuffled(this.#random, view.cachedPeers()), ...rest]))
-        if (this.#isFree(prefix, view) && !view.isReachable(prefix)) yield { prefix, mayExceed: false }
-    }
+    // Where we reach nobody, or the network is in parts: whom we knew, and do not see.
+    const unseen = isCutOff
+      ? this.#failed.inOrder([...shuffled(this.#random, view.cachedPeers()), ...rest])
+      : []
     for (let count = 0; count < missing; count++) {
       const prefix = this.#distant(view)
-      if (prefix === undefined) return
+      if (prefix === undefined) break
       yield { prefix, mayExceed: false }
+    }
+    // Whom we see is there: others are tried beside those, one at a time, since the registry's node may be gone for good.
+    let mayExceed =
+      view.reachesAnybody &&
+      this.#tunnels.size <= this.#clientCount() &&
+      ![...this.#tunnels.values()].some(({ state, isExtra }) => isExtra && state === 'connecting')
+    for (const prefix of unseen) {
+      if (!this.#isFree(prefix, view) || view.isReachable(prefix)) continue
+      yield { prefix, mayExceed, isExtra: mayExceed }
+      mayExceed = false
     }
   }
 

@@ -189,6 +189,67 @@ describe('a peer that must be a neighbour', () => {
   })
 })
 
+describe('where the node of the registry is gone', () => {
+  const DEAD = Array.from({ length: 6 }, (_, index) =>
+    prefixOfBits(`11${index.toString(2).padStart(3, '0')}`),
+  )
+  const known = new Map<Prefix, readonly PeerAddress[]>([
+    ...ALL,
+    ...DEAD.map((prefix) => [prefix, [address('FR')]] as const),
+  ])
+  const isAlive = (prefix: Prefix) => ALL.has(prefix)
+  const parted: NetworkView = {
+    ...view(known),
+    isReachable: isAlive,
+    sampleReachable: (random) => [...ALL.keys()][Math.floor(random.next() * ALL.size)],
+  }
+
+  it('those who are seen come first, and one at a time of those who are not', () => {
+    const it = policy({ sameCountry: [], clientCount: 3 })
+    const connecting = new Set(peersOf(it.decide(parted, 0), 'connect'))
+    expect([...connecting].filter(isAlive).sort()).toEqual([...ALL.keys()].sort())
+    expect([...connecting].filter((prefix) => !isAlive(prefix))).toHaveLength(1)
+    const tried = new Set<Prefix>()
+    for (let nowMs = 1_000; nowMs < 1_000_000; nowMs += 10_000) {
+      for (const prefix of [...connecting]) {
+        connecting.delete(prefix)
+        if (isAlive(prefix)) it.tunnelUp(prefix)
+        else it.tunnelDown(prefix, false)
+      }
+      for (const decision of it.decide(parted, nowMs)) {
+        if (decision.kind === 'connect' && decision.target !== 'anyone') connecting.add(decision.target)
+        if (decision.kind === 'close' && decision.target !== 'anyone') it.tunnelDown(decision.target, true)
+        if (decision.kind === 'ask-registry') it.registryAnswered(undefined, nowMs)
+      }
+      const dead = [...connecting].filter((prefix) => !isAlive(prefix))
+      expect(dead.length).toBeLessThanOrEqual(1)
+      for (const prefix of dead) tried.add(prefix)
+    }
+    expect([...tried].sort()).toEqual([...DEAD].sort())
+  })
+
+  it('a place that gets free is for those who are seen, whoever is being tried', () => {
+    const it = policy({ sameCountry: [], clientCount: 2 })
+    const seen = peersOf(it.decide(parted, 0), 'connect').filter(isAlive)
+    expect(seen).toHaveLength(2)
+    for (const prefix of seen) it.tunnelUp(prefix)
+    const [lost] = seen
+    if (lost) it.tunnelDown(lost, true)
+    expect(peersOf(it.decide(parted, 1_000), 'connect').filter(isAlive)).toHaveLength(1)
+  })
+
+  it('who sees nobody tries as many as it wants', () => {
+    const it = policy({ sameCountry: [], clientCount: 3 })
+    const alone = {
+      ...parted,
+      isReachable: () => false,
+      reachesAnybody: false,
+      sampleReachable: () => undefined,
+    }
+    expect(peersOf(it.decide(alone, 0), 'connect')).toHaveLength(3)
+  })
+})
+
 it('a tunnel that was just made is not replaced: the time begins anew with each', () => {
   const it = policy({ sameCountry: [], clientCount: 3 })
   const network = view(new Map([...ALL, [prefixOfBits('101'), [address('FR')]]]))
