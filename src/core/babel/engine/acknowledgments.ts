@@ -1,0 +1,125 @@
+import type { AcknowledgmentRequest } from '../wire/tlv.ts'
+import type { Entry, Interface, Neighbour } from './model.ts'
+import { seqnoPlus } from './seqno.ts'
+import { Timer } from './timers.ts'
+import type { World } from './world.ts'
+
+/** Within what a neighbour is asked to answer. */
+export const ANSWER_WITHIN_MS = 50
+const RETRY_AFTER_MS = 250
+/** RFC 8966, 3.7.2: at most five copies. */
+const COPIES = 4
+
+interface Unconfirmed {
+  readonly opaque: number
+  readonly waiting: Set<Neighbour>
+  readonly entries: readonly Entry[]
+  readonly timer: Timer
+  copies: number
+}
+
+/** What was told with a request to acknowledge it (RFC 8966, 3.3), until all have. */
+export class Acknowledgments {
+  readonly #world: World
+  readonly #repeat: (
+    nowMs: number,
+    neighbour: Neighbour,
+    entries: readonly Entry[],
+    tlv: AcknowledgmentRequest,
+  ) => void
+  readonly #onUnanswered: (nowMs: number, neighbour: Neighbour) => void
+  readonly #unconfirmed = new Map<number, Unconfirmed>()
+  #opaque: number
+
+  /**
+   * @param repeat tells a neighbour of destinations again, with that request
+   * @param onUnanswered a neighbour has acknowledged no copy
+   */
+  constructor(
+    world: World,
+    repeat: (
+      nowMs: number,
+      neighbour: Neighbour,
+      entries: readonly Entry[],
+      tlv: AcknowledgmentRequest,
+    ) => void,
+    onUnanswered: (nowMs: number, neighbour: Neighbour) => void,
+  ) {
+    this.#world = world
+    this.#repeat = repeat
+    this.#onUnanswered = onUnanswered
+    this.#opaque = Math.floor(world.random.next() * 0x10000)
+  }
+
+  /** Whether everything was acknowledged, or given up. */
+  get isEmpty(): boolean {
+    return this.#unconfirmed.size === 0
+  }
+
+  /** A request that nobody waits for: any packet is an answer. */
+  probe(): AcknowledgmentRequest {
+    this.#opaque = seqnoPlus(this.#opaque, 1)
+    return { kind: 'acknowledgment-request', opaque: this.#opaque, intervalMs: ANSWER_WITHIN_MS }
+  }
+
+  /** The request to send behind updates of `entries`. */
+  expect(nowMs: number, from: Iterable<Neighbour>, entries: readonly Entry[]): AcknowledgmentRequest {
+    const request = this.probe()
+    const timer = new Timer((laterMs) => this.#retry(laterMs, unconfirmed))
+    const unconfirmed: Unconfirmed = {
+      opaque: request.opaque,
+      waiting: new Set(from),
+      entries,
+      timer,
+      copies: 1,
+    }
+    this.#drop(this.#unconfirmed.get(request.opaque))
+    this.#unconfirmed.set(request.opaque, unconfirmed)
+    this.#wait(nowMs, unconfirmed)
+    return request
+  }
+
+  /** RFC 8966, 4.6.4 */
+  hear(neighbour: Neighbour, opaque: number): void {
+    this.#settle(this.#unconfirmed.get(opaque), neighbour)
+  }
+
+  /** Nothing more is expected from there. */
+  forget(neighbour: Neighbour): void {
+    for (const unconfirmed of this.#unconfirmed.values()) this.#settle(unconfirmed, neighbour)
+  }
+
+  #settle(unconfirmed: Unconfirmed | undefined, neighbour: Neighbour): void {
+    if (unconfirmed?.waiting.delete(neighbour) && unconfirmed.waiting.size === 0) this.#drop(unconfirmed)
+  }
+
+  #drop(unconfirmed: Unconfirmed | undefined): void {
+    if (unconfirmed === undefined) return
+    this.#world.timers.clear(unconfirmed.timer)
+    this.#unconfirmed.delete(unconfirmed.opaque)
+  }
+
+  #wait(nowMs: number, { waiting, timer, copies }: Unconfirmed): void {
+    const slowestMs = Math.max(0, ...[...waiting].map(({ roundTrip }) => roundTrip.patienceMs() ?? 0))
+    this.#world.timers.set(timer, nowMs + Math.max(RETRY_AFTER_MS, ANSWER_WITHIN_MS + slowestMs) * copies)
+  }
+
+  #retry(nowMs: number, unconfirmed: Unconfirmed): void {
+    const { waiting, entries, opaque } = unconfirmed
+    if (unconfirmed.copies >= COPIES) {
+      this.#drop(unconfirmed)
+      for (const neighbour of waiting) this.#onUnanswered(nowMs, neighbour)
+      return
+    }
+    unconfirmed.copies++
+    this.#wait(nowMs, unconfirmed)
+    const request = { kind: 'acknowledgment-request', opaque, intervalMs: ANSWER_WITHIN_MS } as const
+    for (const neighbour of waiting) this.#repeat(nowMs, neighbour, entries, request)
+  }
+}
+
+/** More neighbours than that are not asked: they are told again instead (RFC 8966, 3.7.2). */
+const MAX_ASKED = 16
+
+/** Whether neighbours of an interface are few enough to be asked for acknowledgments. */
+export const mayBeAsked = ({ neighbours }: Interface): boolean => neighbours.size <= MAX_ASKED

@@ -1,0 +1,91 @@
+import { INFINITY } from '../wire/tlv.ts'
+import type { Hellos } from './hellos.ts'
+import type { Interface, Neighbour } from './model.ts'
+import { Timer } from './timers.ts'
+import type { World } from './world.ts'
+
+/**
+ * The second hello soon after the first: with two of them, babeld takes a link for one that works. The first packets of
+ * both sides may be spent on challenges of their keys (RFC 8967, 4.3.1).
+ */
+const FIRST_PAUSE_MS = 100
+const SECOND_PAUSE_MS = 150
+/** How often a burst is sent on an interface where nobody answers, if new neighbours come by themselves. */
+const ATTEMPTS_UNHEARD = 3
+/** A neighbour that has answered so many requests without a route has none. */
+const ATTEMPTS_WITHOUT_ROUTES = 4
+
+interface Burst {
+  readonly timer: Timer
+  attempts: number
+}
+
+/**
+ * How two routers on a new link come to use it within a few round trips (RFC 8966, 3.4), whatever their hello intervals:
+ * hellos ahead of time, with IHUs and a request for all routes (3.8.1.1), until each side hears the other, again and again
+ * with longer pauses.
+ */
+export class Acquisition {
+  readonly #world: World
+  readonly #hellos: Hellos
+  readonly #bursts = new Map<Interface, Burst>()
+
+  constructor(world: World, hellos: Hellos) {
+    this.#world = world
+    this.#hellos = hellos
+  }
+
+  /** Begins, or begins anew: an interface came up, or somebody was heard for the first time. */
+  begin(nowMs: number, iface: Interface): void {
+    let burst = this.#bursts.get(iface)
+    if (burst === undefined) {
+      burst = { timer: new Timer((laterMs) => this.#continue(laterMs, iface)), attempts: 0 }
+      this.#bursts.set(iface, burst)
+    }
+    // Many may come at the same time: a burst at its beginning serves them all.
+    else if (burst.attempts <= 1) return this.#world.timers.setBy(burst.timer, nowMs)
+    burst.attempts = 0
+    this.#attempt(nowMs, iface, burst)
+  }
+
+  end(iface: Interface): void {
+    const burst = this.#bursts.get(iface)
+    if (burst) this.#world.timers.clear(burst.timer)
+    this.#bursts.delete(iface)
+  }
+
+  #continue(nowMs: number, iface: Interface): void {
+    const burst = this.#bursts.get(iface)
+    if (burst === undefined) return
+    if (this.#isDone(iface, burst)) this.end(iface)
+    else this.#attempt(nowMs, iface, burst)
+  }
+
+  #attempt(nowMs: number, iface: Interface, burst: Burst): void {
+    burst.attempts++
+    const pauseMs = burst.attempts === 1 ? FIRST_PAUSE_MS : SECOND_PAUSE_MS * 2 ** (burst.attempts - 2)
+    // From here on the scheduled hellos are as frequent.
+    if (pauseMs >= iface.parameters.helloIntervalMs && burst.attempts > 2) this.end(iface)
+    else this.#world.timers.set(burst.timer, nowMs + pauseMs * (1 + this.#world.random.next() / 10))
+    const unsure = [...iface.neighbours.values()].filter((neighbour) => !this.#isAgreed(neighbour, burst))
+    const request = { kind: 'wildcard-request' } as const
+    // Asked before somebody is known, those who are there may answer all at once.
+    const isForAll = unsure.length === 0 && iface.neighbours.size === 0
+    this.#hellos.sendScheduled(nowMs, iface, unsure, isForAll ? [request] : [])
+    for (const { address, hasToldRoutes } of unsure)
+      if (!hasToldRoutes) this.#world.output.send(iface.name, address, [request])
+  }
+
+  #isDone(iface: Interface, burst: Burst): boolean {
+    if (iface.neighbours.size === 0) return iface.kind !== 'tunnel' && burst.attempts >= ATTEMPTS_UNHEARD
+    // babeld needs the second one.
+    return burst.attempts >= 2 && [...iface.neighbours.values()].every((one) => this.#isAgreed(one, burst))
+  }
+
+  #isAgreed(neighbour: Neighbour, { attempts }: Burst): boolean {
+    const { txcost, rxcost, toldRxcost, level, hasToldRoutes } = neighbour
+    if (level === 'unusable') return true
+    const isHeard = txcost < INFINITY && rxcost < INFINITY && toldRxcost < INFINITY
+    return isHeard && (hasToldRoutes || attempts >= ATTEMPTS_WITHOUT_ROUTES)
+  }
+}

@@ -1,0 +1,403 @@
+import type { Random } from '../../random.ts'
+import type { Destination, Hello, Ihu, RouterId, Tlv, Update } from '../wire/tlv.ts'
+import { Acquisition } from './acquisition.ts'
+import { Hellos } from './hellos.ts'
+import { isLate, Liveness } from './liveness.ts'
+import { Interface, Neighbour } from './model.ts'
+import { NeighbourWatch } from './neighbour-watch.ts'
+import { defaultParameters } from './parameters.ts'
+import type {
+  CostLevel,
+  EngineOutput,
+  InterfaceState,
+  LinkParameters,
+  LocalRoute,
+  NeighbourCause,
+  NeighbourView,
+  ReceivedPacket,
+  RouteView,
+} from './ports.ts'
+import { Requests } from './requests.ts'
+import { Routes } from './routes.ts'
+import { isOlder, seqnoPlus } from './seqno.ts'
+import { Sources } from './sources.ts'
+import { RouteTable } from './table.ts'
+import { TimerQueue } from './timers.ts'
+import { Updates } from './updates.ts'
+import { ownView, routeView } from './views.ts'
+import { neighboursOf, type World } from './world.ts'
+
+/** A server has fewer clients, a LAN fewer routers. More are made up. */
+const MAX_NEIGHBOURS_PER_INTERFACE = 512
+/** After a time in which we did not run, so long may it take to read what came meanwhile. */
+const CATCHING_UP_MS = 500
+/** How often our number follows one that others have of us: it was lost by a restart, once. */
+const RECOVER_AGAIN_AFTER_MS = 5_000
+
+/** What a machine is made with. */
+export interface EngineSettings {
+  /** RFC 8966, 3.1: different from that of every other router. */
+  readonly routerId: RouterId
+  /** Where our number was, if that is known; otherwise at random. */
+  readonly seqno: number
+  readonly random: Random
+  readonly output: EngineOutput
+}
+
+/**
+ * A Babel router (RFC 8966) without sockets, kernel or clock. Everything that happens is an input with the time at which
+ * it does; what is to be done comes out of `output` during the call. Whoever owns it calls {@link tick} at
+ * {@link nextDeadlineMs}.
+ */
+export class BabelEngine {
+  readonly #world: World & { readonly interfaces: Map<string, Interface> }
+  readonly #parameters = new Map<string, LinkParameters>()
+  readonly #levels = new Map<string, CostLevel>()
+  readonly #sources: Sources
+  readonly #routes: Routes
+  readonly #updates: Updates
+  readonly #requests: Requests
+  readonly #hellos: Hellos
+  readonly #acquisition: Acquisition
+  readonly #liveness: Liveness
+  readonly #watch: NeighbourWatch
+  #isRetracting = false
+  #recoveredMs = Number.NEGATIVE_INFINITY
+
+  constructor({ routerId, seqno, random, output }: EngineSettings) {
+    const timers = new TimerQueue()
+    const table = new RouteTable()
+    const world = {
+      routerId,
+      random,
+      output,
+      timers,
+      table,
+      seqno,
+      catchingUpUntilMs: Number.NEGATIVE_INFINITY,
+    }
+    this.#world = { ...world, interfaces: new Map() }
+    this.#sources = new Sources(table, timers, (nowMs, entry) => this.#routes.reselect(nowMs, entry))
+    this.#updates = new Updates(
+      this.#world,
+      this.#sources,
+      (nowMs, entry) => this.#requests.consider(nowMs, entry),
+      (nowMs, neighbour) => this.#liveness.suspect(nowMs, neighbour, 'no answer'),
+    )
+    this.#requests = new Requests(this.#world, this.#updates)
+    this.#routes = new Routes(this.#world, {
+      selected: (nowMs, entry) => {
+        this.#updates.consider(nowMs, entry)
+        this.#requests.consider(nowMs, entry)
+      },
+      ignored: (nowMs, route) => this.#requests.ignored(nowMs, route),
+      expiring: (_, { entry: { prefix, from }, neighbour: { iface, address } }) =>
+        output.send(iface.name, address, [{ kind: 'route-request', prefix, from }]),
+      ownHeard: (nowMs, update) => this.#recover(nowMs, update),
+    })
+    this.#hellos = new Hellos(this.#world)
+    this.#acquisition = new Acquisition(this.#world, this.#hellos)
+    this.#liveness = new Liveness(this.#world, this.#updates.acknowledgments, (nowMs, neighbour, cause) =>
+      this.#forget(nowMs, neighbour, cause),
+    )
+    this.#watch = new NeighbourWatch(this.#world, {
+      costMayHaveChanged: (nowMs, neighbour) => this.#recompute(nowMs, neighbour, undefined),
+      silent: (nowMs, neighbour) => this.#liveness.suspect(nowMs, neighbour, 'hellos missed'),
+      dead: (nowMs, neighbour) => this.#forget(nowMs, neighbour, 'hellos missed'),
+      unheardThere: (nowMs, { iface }) => this.#acquisition.begin(nowMs, iface),
+    })
+  }
+
+  /** Our own sequence number, to be kept for the next start. */
+  get seqno(): number {
+    return this.#world.seqno
+  }
+
+  /** When {@link tick} is to be called; Infinity: something else must happen first. */
+  get nextDeadlineMs(): number {
+    return this.#world.timers.nextMs
+  }
+
+  /** An interface can send. Its parameters are those that were set last for its name. */
+  interfaceUp(nowMs: number, state: InterfaceState): void {
+    this.#input(nowMs, () => {
+      this.#down(nowMs, state.name)
+      const parameters = this.#parameters.get(state.name) ?? defaultParameters(state.kind)
+      const iface = new Interface(state, parameters, Math.floor(this.#world.random.next() * 0x10000))
+      iface.level = this.#levels.get(state.name) ?? 'normal'
+      this.#world.interfaces.set(state.name, iface)
+      if (this.#isRetracting) return
+      this.#hellos.start(iface)
+      this.#updates.start(nowMs, iface)
+      this.#acquisition.begin(nowMs, iface)
+    })
+  }
+
+  interfaceDown(nowMs: number, name: string): void {
+    this.#input(nowMs, () => this.#down(nowMs, name))
+  }
+
+  #down(nowMs: number, name: string): void {
+    const iface = this.#world.interfaces.get(name)
+    if (iface === undefined) return
+    this.#hellos.stop(iface)
+    this.#updates.stop(iface)
+    this.#acquisition.end(iface)
+    // Nothing is sent to it any more.
+    this.#world.interfaces.delete(name)
+    for (const neighbour of [...iface.neighbours.values()]) this.#forget(nowMs, neighbour, 'interface down')
+    this.#liveness.forgetInterface(iface)
+  }
+
+  /** A packet was received, and is authentic. */
+  receive(nowMs: number, packet: ReceivedPacket): void {
+    this.#input(nowMs, () => {
+      const iface = this.#world.interfaces.get(packet.iface)
+      if (iface === undefined || packet.source === iface.address) return
+      const neighbour = iface.neighbours.get(packet.source) ?? this.#meet(nowMs, iface, packet.source)
+      if (neighbour === undefined) return
+      this.#liveness.heard(nowMs, neighbour)
+      this.#hearLink(nowMs, neighbour, packet)
+      const current = iface.neighbours.get(packet.source)
+      if (current) for (const tlv of packet.tlvs) this.#hear(nowMs, current, tlv)
+    })
+  }
+
+  #meet(nowMs: number, iface: Interface, address: string): Neighbour | undefined {
+    if (iface.neighbours.size >= MAX_NEIGHBOURS_PER_INTERFACE) return undefined
+    const neighbour = new Neighbour(iface, address, nowMs)
+    iface.neighbours.set(address, neighbour)
+    this.#liveness.appeared(nowMs, neighbour)
+    this.#world.output.neighbour('added', neighbour.view(nowMs), 'heard')
+    return neighbour
+  }
+
+  /** What a packet says of the link: this before its routes, which may be of use at once. */
+  #hearLink(
+    nowMs: number,
+    known: Neighbour,
+    { tlvs, receivedMs, isLate: wasReadLate }: ReceivedPacket,
+  ): void {
+    let neighbour = known
+    const { iface, address } = neighbour
+    const isNew = !neighbour.wasGreeted
+    let hello: Hello | undefined
+    let ihu: Ihu | undefined
+    for (const tlv of tlvs) {
+      if (tlv.kind === 'hello') {
+        const { helloIntervalMs } = iface.parameters
+        const history = tlv.unicast ? neighbour.unicastHellos : neighbour.hellos
+        if (history.hear(nowMs, tlv.seqno, tlv.intervalMs, helloIntervalMs) === 'restarted') {
+          // RFC 8966, A.1: it knows nothing of us any more.
+          this.#forget(nowMs, neighbour, 'goodbye')
+          const again = this.#meet(nowMs, iface, address)
+          if (again === undefined) return
+          neighbour = again
+          const fresh = tlv.unicast ? neighbour.unicastHellos : neighbour.hellos
+          fresh.hear(nowMs, tlv.seqno, tlv.intervalMs, helloIntervalMs)
+        }
+        hello = tlv
+      } else if (tlv.kind === 'ihu' && (tlv.address === undefined || tlv.address === iface.address)) ihu = tlv
+    }
+    if (ihu) this.#watch.heardIhu(nowMs, neighbour, ihu)
+    if (hello?.sentUs !== undefined && !wasReadLate)
+      neighbour.roundTrip.hear(receivedMs, hello.sentUs, ihu?.echo, iface.parameters)
+    else if (hello) neighbour.roundTrip.forget()
+    if (hello || ihu) this.#recompute(nowMs, neighbour, 'heard')
+    this.#watch.watch(neighbour)
+    if (isNew || neighbour !== known) {
+      neighbour.wasGreeted = true
+      this.#acquisition.begin(nowMs, iface)
+    }
+  }
+
+  #hear(nowMs: number, neighbour: Neighbour, tlv: Tlv): void {
+    switch (tlv.kind) {
+      case 'acknowledgment-request':
+        this.#world.output.send(neighbour.iface.name, neighbour.address, [
+          { kind: 'acknowledgment', opaque: tlv.opaque },
+        ])
+        return
+      case 'acknowledgment':
+        this.#updates.acknowledgments.hear(neighbour, tlv.opaque)
+        return
+      case 'hello':
+      case 'ihu':
+        return
+      case 'update':
+        neighbour.hasToldRoutes = true
+        this.#routes.acquire(nowMs, neighbour, tlv)
+        return
+      case 'wildcard-retraction':
+        this.#routes.retractAllOf(nowMs, neighbour)
+        return
+      case 'route-request':
+        this.#hearRouteRequest(nowMs, neighbour, tlv)
+        return
+      case 'wildcard-request':
+        if (!this.#isRetracting) this.#updates.dumpTo(nowMs, neighbour)
+        return
+      case 'seqno-request':
+        if (!this.#isRetracting && this.#requests.mayAsk(nowMs, neighbour))
+          this.#requests.hear(nowMs, neighbour, tlv)
+        return
+    }
+  }
+
+  /** RFC 8966, 3.8.1.1: an update, or a retraction. */
+  #hearRouteRequest(nowMs: number, neighbour: Neighbour, destination: Destination): void {
+    if (!this.#requests.mayAsk(nowMs, neighbour)) return
+    const entry = this.#isRetracting ? undefined : this.#world.table.find(destination)
+    if (entry) this.#updates.answer(nowMs, neighbour, entry)
+    else this.#updates.deny(neighbour, destination)
+  }
+
+  /** Others have a newer number of ours: we lost it by a restart, and they would take nothing older from us. */
+  #recover(nowMs: number, { prefix, from, seqno }: Update): void {
+    const entry = this.#world.table.find({ prefix, from })
+    if (!entry?.local || !isOlder(this.#world.seqno, seqno)) return
+    if (nowMs < this.#recoveredMs + RECOVER_AGAIN_AFTER_MS) return
+    this.#recoveredMs = nowMs
+    this.#world.seqno = seqnoPlus(seqno, 1)
+    for (const own of this.#world.table.reachable) if (own.local) this.#updates.tellAgain(nowMs, own)
+  }
+
+  /** Sets what we originate, all of it. */
+  setLocalRoutes(nowMs: number, routes: readonly LocalRoute[]): void {
+    this.#input(nowMs, () => this.#routes.setLocal(nowMs, routes))
+  }
+
+  /** Sets which destinations are learnt from others; at first all are (RFC 8966, C). */
+  setFilter(nowMs: number, accepts: (destination: Destination) => boolean): void {
+    this.#input(nowMs, () => this.#routes.setFilter(nowMs, accepts))
+  }
+
+  /** Sets the parameters of an interface, at once if it is up. */
+  setParameters(nowMs: number, name: string, parameters: LinkParameters): void {
+    this.#input(nowMs, () => {
+      this.#parameters.set(name, parameters)
+      const iface = this.#world.interfaces.get(name)
+      if (iface === undefined) return
+      iface.parameters = parameters
+      this.#updates.reschedule(nowMs, iface)
+      this.#costsSet(nowMs, iface, iface.neighbours.values())
+    })
+  }
+
+  /** Makes a neighbour, or all on an interface, expensive, or cheap again. */
+  setCost(nowMs: number, name: string, address: string | undefined, level: CostLevel): void {
+    this.#input(nowMs, () => {
+      if (address === undefined) this.#levels.set(name, level)
+      const iface = this.#world.interfaces.get(name)
+      if (iface === undefined) return
+      if (address === undefined) iface.level = level
+      const neighbour = address === undefined ? undefined : iface.neighbours.get(address)
+      if (neighbour) neighbour.level = level
+      if (address === undefined || neighbour)
+        this.#costsSet(nowMs, iface, neighbour ? [neighbour] : iface.neighbours.values())
+    })
+  }
+
+  /** Neighbours are told at once, with a hello that promises the interval that holds from now on (RFC 8966, 3.4.1). */
+  #costsSet(nowMs: number, iface: Interface, neighbours: Iterable<Neighbour>): void {
+    const concerned = [...neighbours]
+    for (const neighbour of concerned) this.#recompute(nowMs, neighbour, undefined)
+    this.#hellos.sendScheduled(nowMs, iface, concerned)
+  }
+
+  /** Packets go to a neighbour, and nothing comes back from there. */
+  suspect(nowMs: number, name: string, address: string): void {
+    this.#input(nowMs, () => {
+      const neighbour = this.#world.interfaces.get(name)?.neighbours.get(address)
+      if (neighbour) this.#liveness.suspect(nowMs, neighbour, 'no answer')
+    })
+  }
+
+  /** Something came from a neighbour, even if it was no packet of ours: it is alive. */
+  alive(nowMs: number, name: string, address: string): void {
+    this.#input(nowMs, () => {
+      const neighbour = this.#world.interfaces.get(name)?.neighbours.get(address)
+      if (neighbour) this.#liveness.heard(nowMs, neighbour)
+    })
+  }
+
+  /** It is known that a neighbour is gone. */
+  neighbourGone(nowMs: number, name: string, address: string, cause: NeighbourCause): void {
+    this.#input(nowMs, () => {
+      const neighbour = this.#world.interfaces.get(name)?.neighbours.get(address)
+      if (neighbour) this.#forget(nowMs, neighbour, cause)
+    })
+  }
+
+  #forget(nowMs: number, neighbour: Neighbour, cause: NeighbourCause): void {
+    const { iface, address } = neighbour
+    if (!iface.neighbours.delete(address)) return
+    const view = neighbour.view(nowMs)
+    this.#watch.forget(neighbour)
+    this.#liveness.forget(neighbour)
+    this.#updates.forget(neighbour)
+    this.#requests.forget(neighbour)
+    this.#routes.forget(nowMs, neighbour)
+    this.#world.output.neighbour('flushed', view, cause)
+  }
+
+  #recompute(nowMs: number, neighbour: Neighbour, cause: NeighbourCause | undefined): void {
+    if (!neighbour.recompute(nowMs)) return
+    this.#routes.costChanged(nowMs, neighbour)
+    this.#world.output.neighbour('changed', neighbour.view(nowMs), cause)
+  }
+
+  /** Does what is due. */
+  tick(nowMs: number): void {
+    this.#input(nowMs, () => undefined)
+  }
+
+  #input(nowMs: number, action: () => void): void {
+    const { timers } = this.#world
+    if (isLate(nowMs, timers.nextMs)) this.#world.catchingUpUntilMs = nowMs + CATCHING_UP_MS
+    action()
+    timers.runDue(nowMs)
+  }
+
+  /** Tells all neighbours that nothing can be reached over us, and takes no more part. */
+  retractAll(nowMs: number): void {
+    this.#input(nowMs, () => {
+      if (this.#isRetracting) return
+      this.#isRetracting = true
+      for (const iface of this.#world.interfaces.values()) {
+        this.#acquisition.end(iface)
+        this.#hellos.stop(iface)
+      }
+      this.#updates.retractAll(nowMs)
+    })
+  }
+
+  /** Whether all neighbours have acknowledged that, or do not answer. */
+  get isRetracted(): boolean {
+    return this.#isRetracting && this.#updates.acknowledgments.isEmpty
+  }
+
+  neighbours(nowMs: number): NeighbourView[] {
+    return [...neighboursOf(this.#world)].map((neighbour) => neighbour.view(nowMs))
+  }
+
+  /** All candidates, or those for a prefix. */
+  routes(prefix?: string): RouteView[] {
+    const views: RouteView[] = []
+    for (const entry of this.#world.table.entries.values()) {
+      if (prefix !== undefined && entry.prefix !== prefix) continue
+      if (entry.local) views.push(ownView(entry, this.#world.routerId, this.#world.seqno))
+      for (const route of entry.routes) views.push(routeView(route))
+    }
+    return views
+  }
+
+  /** Sizes of the tables, for status and tests. */
+  get sizes(): { readonly destinations: number; readonly sources: number; readonly requests: number } {
+    return {
+      destinations: this.#world.table.entries.size,
+      sources: this.#sources.size,
+      requests: this.#requests.size,
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import { Timer, type TimerQueue } from './timers.ts'
+
+/**
+ * Things that are looked at again when their time may have come, in buckets: what is renewed again and again costs
+ * nothing in between.
+ */
+export class ExpiryWheel<T> {
+  readonly #timers: TimerQueue
+  readonly #visit: (item: T, nowMs: number) => number | undefined
+  readonly #bucketMs: number
+  readonly #buckets = new Map<number, T[]>()
+  readonly #timer = new Timer((nowMs) => this.#turn(nowMs))
+
+  /** @param visit looks at one, and says when to look again, if ever */
+  constructor(timers: TimerQueue, visit: (item: T, nowMs: number) => number | undefined, bucketMs = 1_000) {
+    this.#timers = timers
+    this.#visit = visit
+    this.#bucketMs = bucketMs
+  }
+
+  /** Looks at something at this time, or up to the width of a bucket later. */
+  add(item: T, atMs: number): void {
+    const bucket = Math.ceil(atMs / this.#bucketMs)
+    const items = this.#buckets.get(bucket)
+    if (items) items.push(item)
+    else this.#buckets.set(bucket, [item])
+    this.#timers.setBy(this.#timer, bucket * this.#bucketMs)
+  }
+
+  #turn(nowMs: number): void {
+    const due = [...this.#buckets.keys()]
+      .filter((bucket) => bucket * this.#bucketMs <= nowMs)
+      .sort((a, b) => a - b)
+    for (const bucket of due) {
+      const items = this.#buckets.get(bucket) ?? []
+      this.#buckets.delete(bucket)
+      for (const item of items) {
+        const againMs = this.#visit(item, nowMs)
+        if (againMs !== undefined) this.add(item, Math.max(againMs, nowMs + 1))
+      }
+    }
+    for (const bucket of this.#buckets.keys()) this.#timers.setBy(this.#timer, bucket * this.#bucketMs)
+  }
+}

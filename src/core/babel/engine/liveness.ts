@@ -1,0 +1,197 @@
+import type { Acknowledgments } from './acknowledgments.ts'
+import type { Interface, Neighbour } from './model.ts'
+import type { NeighbourCause } from './ports.ts'
+import { Timer } from './timers.ts'
+import { neighboursOf, type World } from './world.ts'
+
+/** A neighbour that has not answered so many requests in a row is dead. */
+const PROBES = 4
+/** Pause between two: at least so long; longer where the answer takes longer. */
+const PROBE_MS = 100
+const MAX_PROBE_MS = 2_000
+/** After so many, others are asked as well: is it them, or is it us? */
+const ASK_OTHERS_AFTER = 2
+/** Between requests while our own uplink is down, and to a neighbour that is dead. */
+const HOLD_PAUSE_MS = { first: 250, last: 1_000 } as const
+const LOST_PAUSE_MS = 500
+/** A neighbour that was dead and is back so soon was not dead: it gets more time from then on. */
+const FALSE_ALARM_MS = 10_000
+const MAX_PATIENCE = 8
+/** For how many of its hello intervals a dead neighbour is asked whether it is back. */
+const LOST_INTERVALS = 4
+/** Running so much later than planned means that we were stopped, or busy. */
+const LATE_MS = 50
+
+interface Suspicion {
+  readonly cause: NeighbourCause
+  readonly timer: Timer
+  sinceMs: number
+  probes: number
+}
+
+/** A neighbour that was declared dead, and may come back. */
+interface Lost {
+  readonly iface: Interface
+  readonly address: string
+  readonly diedMs: number
+  readonly patience: number
+  readonly timer: Timer
+  pauseMs: number
+}
+
+/** Whether neighbours are alive, where it matters: nothing is asked of a link on which nobody misses anything. */
+export class Liveness {
+  readonly #world: World
+  readonly #acknowledgments: Acknowledgments
+  readonly #onDead: (nowMs: number, neighbour: Neighbour, cause: NeighbourCause) => void
+  readonly #suspicions = new Map<Neighbour, Suspicion>()
+  readonly #lost = new Map<string, Lost>()
+  readonly #patience = new WeakMap<Neighbour, number>()
+
+  constructor(
+    world: World,
+    acknowledgments: Acknowledgments,
+    onDead: (nowMs: number, neighbour: Neighbour, cause: NeighbourCause) => void,
+  ) {
+    this.#world = world
+    this.#acknowledgments = acknowledgments
+    this.#onDead = onDead
+  }
+
+  /** Something that should have come from a neighbour did not: asks it. */
+  suspect(nowMs: number, neighbour: Neighbour, cause: NeighbourCause): void {
+    if (this.#suspicions.has(neighbour)) return
+    const suspicion: Suspicion = {
+      cause,
+      timer: new Timer((laterMs) => this.#unanswered(laterMs, neighbour, suspicion)),
+      sinceMs: nowMs,
+      probes: 0,
+    }
+    this.#suspicions.set(neighbour, suspicion)
+    this.#probe(nowMs, neighbour, suspicion, this.#pauseMs(neighbour))
+  }
+
+  /** Any packet says that it is alive. */
+  heard(nowMs: number, neighbour: Neighbour): void {
+    neighbour.lastHeardMs = nowMs
+    const suspicion = this.#suspicions.get(neighbour)
+    if (suspicion === undefined) return
+    this.#clear(neighbour)
+    // Our uplink is back, if that was it: who does not answer now is dead.
+    for (const [other, waiting] of this.#suspicions)
+      if (waiting.probes > PROBES) {
+        waiting.probes = 0
+        waiting.sinceMs = nowMs
+        this.#probe(nowMs, other, waiting, this.#pauseMs(other))
+      }
+  }
+
+  /** A neighbour that is new: is it one that we took for dead? */
+  appeared(nowMs: number, neighbour: Neighbour): void {
+    const key = keyOf(neighbour.iface, neighbour.address)
+    const lost = this.#lost.get(key)
+    if (lost === undefined) return
+    this.#world.timers.clear(lost.timer)
+    this.#lost.delete(key)
+    const wasFalse = nowMs < lost.diedMs + FALSE_ALARM_MS
+    this.#patience.set(neighbour, Math.min(MAX_PATIENCE, wasFalse ? lost.patience * 2 : lost.patience))
+  }
+
+  /** It is gone, for whatever reason. */
+  forget(neighbour: Neighbour): void {
+    this.#clear(neighbour)
+  }
+
+  /** The interface is gone, with all that was lost on it. */
+  forgetInterface(iface: Interface): void {
+    for (const [key, lost] of this.#lost)
+      if (lost.iface === iface) {
+        this.#world.timers.clear(lost.timer)
+        this.#lost.delete(key)
+      }
+  }
+
+  #clear(neighbour: Neighbour): void {
+    const suspicion = this.#suspicions.get(neighbour)
+    if (suspicion) this.#world.timers.clear(suspicion.timer)
+    this.#suspicions.delete(neighbour)
+  }
+
+  #pauseMs(neighbour: Neighbour): number {
+    const pauseMs = Math.max(PROBE_MS, neighbour.roundTrip.patienceMs() ?? PROBE_MS)
+    return Math.min(MAX_PROBE_MS, pauseMs * (this.#patience.get(neighbour) ?? 1))
+  }
+
+  #probe(nowMs: number, { iface, address }: Neighbour, suspicion: Suspicion, pauseMs: number): void {
+    suspicion.probes++
+    this.#world.timers.set(suspicion.timer, nowMs + pauseMs)
+    this.#world.output.send(iface.name, address, [this.#acknowledgments.probe()])
+  }
+
+  #unanswered(nowMs: number, neighbour: Neighbour, suspicion: Suspicion): void {
+    const pauseMs = this.#pauseMs(neighbour)
+    // The answers may be there, and not be read yet.
+    if (nowMs < this.#world.catchingUpUntilMs) {
+      this.#world.timers.set(suspicion.timer, this.#world.catchingUpUntilMs + pauseMs)
+      return
+    }
+    if (suspicion.probes < PROBES) {
+      this.#probe(nowMs, neighbour, suspicion, pauseMs)
+      if (suspicion.probes === ASK_OTHERS_AFTER) this.#askOthers(nowMs, neighbour)
+      return
+    }
+    if (!this.#isOurUplink(neighbour, suspicion)) {
+      this.#die(nowMs, neighbour, suspicion.cause)
+      return
+    }
+    // All are silent: routes stay, for when it is back.
+    const holdMs = HOLD_PAUSE_MS.first * 2 ** Math.min(8, suspicion.probes - PROBES)
+    this.#probe(nowMs, neighbour, suspicion, Math.max(pauseMs, Math.min(holdMs, HOLD_PAUSE_MS.last)))
+  }
+
+  /** Others that share our way to the Internet. */
+  *#others(neighbour: Neighbour): Generator<Neighbour> {
+    if (neighbour.iface.kind === 'lan') return
+    for (const other of neighboursOf(this.#world))
+      if (other !== neighbour && other.iface.kind !== 'lan') yield other
+  }
+
+  #askOthers(nowMs: number, neighbour: Neighbour): void {
+    const since = this.#suspicions.get(neighbour)?.sinceMs ?? nowMs
+    for (const other of this.#others(neighbour))
+      if (other.lastHeardMs < since) this.suspect(nowMs, other, 'no answer')
+  }
+
+  #isOurUplink(neighbour: Neighbour, { sinceMs }: Suspicion): boolean {
+    if (neighbour.iface.kind === 'lan') return false
+    for (const other of this.#others(neighbour)) if (other.lastHeardMs >= sinceMs) return false
+    return true
+  }
+
+  #die(nowMs: number, neighbour: Neighbour, cause: NeighbourCause): void {
+    const { iface, address } = neighbour
+    const patience = this.#patience.get(neighbour) ?? 1
+    this.#onDead(nowMs, neighbour, cause)
+    const timer = new Timer((laterMs) => this.#askLost(laterMs, lost))
+    const lost: Lost = { iface, address, diedMs: nowMs, patience, timer, pauseMs: LOST_PAUSE_MS }
+    this.#lost.set(keyOf(iface, address), lost)
+    this.#world.timers.set(timer, nowMs + lost.pauseMs)
+  }
+
+  #askLost(nowMs: number, lost: Lost): void {
+    const { iface, address, diedMs } = lost
+    const { helloIntervalMs } = iface.parameters
+    if (nowMs > diedMs + Math.max(LOST_INTERVALS * helloIntervalMs, FALSE_ALARM_MS)) {
+      this.#lost.delete(keyOf(iface, address))
+      return
+    }
+    lost.pauseMs = Math.min(2 * lost.pauseMs, helloIntervalMs)
+    this.#world.timers.set(lost.timer, nowMs + lost.pauseMs)
+    this.#world.output.send(iface.name, address, [this.#acknowledgments.probe()])
+  }
+}
+
+/** Whether what is done now was due so long ago that we did not run in between. */
+export const isLate = (nowMs: number, dueMs: number): boolean => nowMs > dueMs + LATE_MS
+
+const keyOf = (iface: Interface, address: string): string => `${address}%${iface.name}`

@@ -1,0 +1,203 @@
+import type { Destination, RouterId } from '../wire/tlv.ts'
+import { INFINITY } from '../wire/tlv.ts'
+import { HelloHistory } from './hello-history.ts'
+import type {
+  CostLevel,
+  InterfaceState,
+  LinkKind,
+  LinkParameters,
+  LocalRoute,
+  NeighbourView,
+} from './ports.ts'
+import { RoundTrip, rttCost } from './rtt.ts'
+import { smoothedAt } from './smoothing.ts'
+
+/** Above all that a way through the network costs, and far from infinity: what goes on beyond can be added. */
+const DRAINING_COST = 30_000
+/** What each hello missed lately adds to the cost of a lossy link, in costs of a good one: expensive, not dead. */
+const COSTS_PER_MISSED_HELLO = 4
+const REMEMBERED_LOSSES = 8
+
+const LEVELS: readonly CostLevel[] = ['normal', 'draining', 'unusable']
+
+/** An interface on which we speak (RFC 8966, 3.2.3). */
+export class Interface {
+  readonly name: string
+  readonly kind: LinkKind
+  readonly address: string
+  readonly ipv4Address: string | undefined
+  readonly neighbours = new Map<string, Neighbour>()
+  parameters: LinkParameters
+  level: CostLevel = 'normal'
+  /** Of its next hello. */
+  helloSeqno: number
+
+  constructor(state: InterfaceState, parameters: LinkParameters, helloSeqno: number) {
+    this.name = state.name
+    this.kind = state.kind
+    this.address = state.address
+    this.ipv4Address = state.ipv4Address
+    this.parameters = parameters
+    this.helloSeqno = helloSeqno
+  }
+
+  /** What neighbours send packets to, for a prefix; IPv4 over an IPv6 next hop where we have no other (RFC 9229, 2.1). */
+  nextHopFor(prefix: string): string {
+    return prefix.includes(':') ? this.address : (this.ipv4Address ?? this.address)
+  }
+}
+
+/** A router that we hear on an interface (RFC 8966, 3.2.4). */
+export class Neighbour {
+  readonly iface: Interface
+  readonly address: string
+  readonly hellos = new HelloHistory()
+  readonly unicastHellos = new HelloHistory()
+  readonly roundTrip = new RoundTrip()
+  /** What it announced, in no order. */
+  readonly routes: Route[] = []
+  /** What it says that sending to it costs, and until when that holds. */
+  txcost = INFINITY
+  txcostUntilMs = Number.POSITIVE_INFINITY
+  lastHeardMs: number
+  /** What the link costs now (RFC 8966, 3.4.3). */
+  cost = INFINITY
+  /** What it was told that sending to us costs. */
+  toldRxcost = INFINITY
+  /** Whether it told of routes since we know it. */
+  hasToldRoutes = false
+  /** Whether we have begun to greet it. */
+  wasGreeted = false
+  #ownLevel: CostLevel = 'normal'
+  #smoothed = INFINITY
+  #smoothedSinceS = 0
+
+  constructor(iface: Interface, address: string, nowMs: number) {
+    this.iface = iface
+    this.address = address
+    this.lastHeardMs = nowMs
+  }
+
+  /** How expensive it is made: by itself, or because the whole interface is. */
+  get level(): CostLevel {
+    return LEVELS[Math.max(LEVELS.indexOf(this.#ownLevel), LEVELS.indexOf(this.iface.level))] ?? 'normal'
+  }
+
+  set level(level: CostLevel) {
+    this.#ownLevel = level
+  }
+
+  /** What receiving from it costs: what it is told. */
+  get rxcost(): number {
+    // RFC 8966, 3.4.3: without hellos, the cost is infinite.
+    const isSilent = this.hellos.isEmpty && this.unicastHellos.isEmpty
+    return isSilent ? INFINITY : this.#levelled(this.iface.parameters.rxcost + this.#lossCost)
+  }
+
+  /** Nothing while two of the last three hellos arrived, as with babeld (RFC 8966, A.2.1). */
+  get #lossCost(): number {
+    if (this.missedHellos(3) < 2) return 0
+    return this.iface.parameters.rxcost * COSTS_PER_MISSED_HELLO * this.missedHellos(REMEMBERED_LOSSES)
+  }
+
+  /** How many of the last hellos are missing, of the kind that arrives better. */
+  missedHellos(count: number): number {
+    const kinds = [this.hellos, this.unicastHellos].filter(({ isEmpty }) => !isEmpty)
+    return kinds.length === 0 ? count : Math.min(...kinds.map((hellos) => hellos.missed(count)))
+  }
+
+  /** Computes its cost anew. @returns whether that changed it */
+  recompute(nowMs: number): boolean {
+    const before = this.cost
+    const cost = this.#currentCost(nowMs)
+    if (cost === before) return false
+    this.#smoothed = before >= INFINITY ? cost : this.smoothedCost(nowMs)
+    this.#smoothedSinceS = nowMs / 1000
+    this.cost = cost
+    return true
+  }
+
+  /** The cost on average, for hysteresis. */
+  smoothedCost(nowMs: number): number {
+    return smoothedAt(this.cost, this.#smoothed, this.#smoothedSinceS, nowMs)
+  }
+
+  #currentCost(nowMs: number): number {
+    if (this.txcost >= INFINITY || this.rxcost >= INFINITY) return INFINITY
+    const rtt = rttCost(this.roundTrip.atMs(nowMs), this.iface.parameters)
+    return this.#levelled(Math.max(1, this.txcost) + rtt + this.#lossCost)
+  }
+
+  #levelled(cost: number): number {
+    switch (this.level) {
+      case 'normal':
+        return Math.min(cost, INFINITY - 1)
+      case 'draining':
+        return Math.min(Math.max(cost, DRAINING_COST), INFINITY - 1)
+      case 'unusable':
+        return INFINITY
+    }
+  }
+
+  /** As users see it. */
+  view(nowMs: number): NeighbourView {
+    const { address, rxcost, txcost, cost, level } = this
+    return { iface: this.iface.name, address, rxcost, txcost, cost, rttMs: this.roundTrip.atMs(nowMs), level }
+  }
+}
+
+/** A route that a neighbour announced (RFC 8966, 3.2.6). There are hundreds of thousands: whole numbers, few fields. */
+export interface Route {
+  readonly entry: Entry
+  readonly neighbour: Neighbour
+  routerId: RouterId
+  seqno: number
+  /** As announced; infinite: retracted. */
+  refmetric: number
+  nextHop: string
+  /** Seconds of our clock until which it holds. */
+  expiresS: number
+  /** Seconds for which an announcement holds. */
+  holdS: number
+  /** When the wheel of expiries looks at it. */
+  visitS: number
+  /** The metric as announced, on average: as it was at a time (see smoothing.ts). */
+  smoothed: number
+  smoothedSinceS: number
+  /** Its place among the neighbour's routes; -1: it is gone. */
+  slot: number
+}
+
+/** A feasibility distance (RFC 8966, 3.2.5): the best that we ever told anybody of a router's way to a destination. */
+export interface Source {
+  readonly entry: Entry
+  readonly routerId: RouterId
+  seqno: number
+  metric: number
+  expiresMs: number
+}
+
+/** A destination with all that is known of it. */
+export class Entry implements Destination {
+  readonly prefix: string
+  readonly from: string
+  readonly key: string
+  /** At most one from each neighbour. */
+  readonly routes: Route[] = []
+  /** One for each router-id. */
+  readonly sources: Source[] = []
+  selected: Route | undefined
+  local: LocalRoute | undefined
+  /** Where packets go now. */
+  forwardedOver: string | undefined
+  forwardedTo: string | undefined
+  /** What neighbours were told last; undefined: nothing, or a retraction. */
+  announcedId: RouterId | undefined
+  announcedMetric = INFINITY
+
+  constructor({ prefix, from }: Destination, key: string) {
+    this.prefix = prefix
+    this.from = from
+    this.key = key
+  }
+}

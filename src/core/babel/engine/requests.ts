@@ -1,0 +1,255 @@
+import { TokenBucket } from '../../token-bucket.ts'
+import { INFINITY, type RouterId, type SeqnoRequest } from '../wire/tlv.ts'
+import { ExpiryWheel } from './expiry-wheel.ts'
+import type { Entry, Neighbour, Route } from './model.ts'
+import { isUsable } from './selection.ts'
+import { isOlder, seqnoPlus } from './seqno.ts'
+import { isFeasible, sourceOf } from './sources.ts'
+import { metricOf } from './table.ts'
+import type { World } from './world.ts'
+
+/** RFC 8966, 3.8.2.1 */
+const HOP_COUNT = 64
+/** How long a request that we forwarded is remembered, for whoever asked. */
+const REMEMBERED_MS = 10_000
+/** A request for the same is not forwarded again before: less than the time after which whoever asked asks again. */
+const DUPLICATE_MS = 400
+const MAX_PENDING = 10_000
+/** More than that are no requests of a router that obeys the protocol. */
+const REQUESTS_A_SECOND = 500
+const REQUESTS_AT_ONCE = 5_000
+/** How often our own number may rise, whoever asks. */
+const RISES_A_SECOND = 5
+const RISES_AT_ONCE = 20
+/** How many requests we send ahead of need. */
+const AHEAD_A_SECOND = 20
+const AHEAD_AT_ONCE = 100
+const BUCKET_MS = 100
+
+/** Why a new sequence number is asked for, the most urgent first. */
+type Need = 'starving' | 'better' | 'spare'
+
+/** Times between requests, each twice the one before. */
+const PAUSES: Readonly<Record<Need, { readonly firstMs: number; readonly lastMs: number }>> = {
+  // RFC 8966, 3.8.2.1: there is no way at all.
+  starving: { firstMs: 500, lastMs: 60_000 },
+  // RFC 8966, 3.8.2.2: there is a better one than the one in use.
+  better: { firstMs: 2_000, lastMs: 600_000 },
+  // Should the one in use fail, there is no other. Two nodes cannot be each other's: one of the two asks in vain.
+  spare: { firstMs: 30_000, lastMs: 3_600_000 },
+}
+const NEEDS: readonly Need[] = ['starving', 'better', 'spare']
+
+interface Asked {
+  need: Need
+  times: number
+  nextMs: number
+}
+
+/** RFC 8966, 3.2.7 */
+interface Pending {
+  readonly routerId: RouterId
+  seqno: number
+  atMs: number
+  readonly behalf: Set<Neighbour>
+}
+
+/** What answers requests. */
+export interface RequestsListener {
+  /** Tells a neighbour of a destination, with the newest number that we know. */
+  answer(nowMs: number, neighbour: Neighbour, entry: Entry): void
+}
+
+/** Requests for sequence numbers (RFC 8966, 3.8). */
+export class Requests {
+  readonly #world: World
+  readonly #listener: RequestsListener
+  readonly #asked = new Map<Entry, Asked>()
+  readonly #later: ExpiryWheel<Entry>
+  readonly #pending = new Map<Entry, Pending[]>()
+  readonly #forgetting: ExpiryWheel<Entry>
+  readonly #rates = new WeakMap<Neighbour, TokenBucket>()
+  readonly #rises = new TokenBucket(RISES_A_SECOND, RISES_AT_ONCE)
+  readonly #ahead = new TokenBucket(AHEAD_A_SECOND, AHEAD_AT_ONCE)
+
+  constructor(world: World, listener: RequestsListener) {
+    this.#world = world
+    this.#listener = listener
+    this.#later = new ExpiryWheel(world.timers, (entry, nowMs) => this.#again(entry, nowMs), BUCKET_MS)
+    this.#forgetting = new ExpiryWheel(world.timers, (entry, nowMs) => this.#forgetOld(entry, nowMs))
+  }
+
+  /** How many requests are remembered. */
+  get size(): number {
+    return this.#pending.size + this.#asked.size
+  }
+
+  /** Whether a neighbour may ask now. */
+  mayAsk(nowMs: number, neighbour: Neighbour): boolean {
+    let rate = this.#rates.get(neighbour)
+    if (rate === undefined) {
+      rate = new TokenBucket(REQUESTS_A_SECOND, REQUESTS_AT_ONCE)
+      this.#rates.set(neighbour, rate)
+    }
+    return rate.take(nowMs)
+  }
+
+  /** RFC 8966, 3.8.1.2 */
+  hear(nowMs: number, neighbour: Neighbour, request: SeqnoRequest): void {
+    const { table, routerId } = this.#world
+    const entry = table.find(request)
+    if (entry === undefined) return
+    const { local, selected } = entry
+    if (local) {
+      const isForNewer = request.routerId === routerId && isOlder(this.#world.seqno, request.seqno)
+      if (isForNewer && !this.#rises.take(nowMs)) return
+      // Never more than 1 at once, whatever is asked for.
+      if (isForNewer) this.#world.seqno = seqnoPlus(this.#world.seqno, 1)
+      this.#listener.answer(nowMs, neighbour, entry)
+      return
+    }
+    if (selected && (selected.routerId !== request.routerId || !isOlder(selected.seqno, request.seqno))) {
+      this.#listener.answer(nowMs, neighbour, entry)
+      return
+    }
+    if (request.routerId !== routerId && request.hopCount >= 2) this.#pass(nowMs, neighbour, entry, request)
+  }
+
+  #pass(nowMs: number, neighbour: Neighbour, entry: Entry, request: SeqnoRequest): void {
+    const others = entry.routes.filter((route) => route.neighbour !== neighbour && metricOf(route) < INFINITY)
+    const usable = others.filter((route) => isUsable(route))
+    const next =
+      usable.find((route) => route === entry.selected) ??
+      usable[0] ??
+      others.sort((a, b) => metricOf(a) - metricOf(b))[0]
+    const pending = this.#remember(nowMs, entry, request)
+    if (pending === undefined) return
+    pending.behalf.add(neighbour)
+    const isDuplicate = !isOlder(pending.seqno, request.seqno) && nowMs < pending.atMs + DUPLICATE_MS
+    if (isDuplicate || next === undefined) return
+    pending.seqno = request.seqno
+    pending.atMs = nowMs
+    this.#send(next.neighbour, { ...request, hopCount: Math.min(request.hopCount, HOP_COUNT) - 1 })
+  }
+
+  #remember(nowMs: number, entry: Entry, { routerId, seqno }: SeqnoRequest): Pending | undefined {
+    const ofEntry = this.#pending.get(entry)
+    const known = ofEntry?.find((pending) => pending.routerId === routerId)
+    if (known) return known
+    if (this.#pending.size >= MAX_PENDING) return undefined
+    const pending = { routerId, seqno, atMs: Number.NEGATIVE_INFINITY, behalf: new Set<Neighbour>() }
+    if (ofEntry) ofEntry.push(pending)
+    else {
+      this.#pending.set(entry, [pending])
+      this.#forgetting.add(entry, nowMs + REMEMBERED_MS)
+    }
+    return pending
+  }
+
+  #forgetOld(entry: Entry, nowMs: number): number | undefined {
+    const rest = (this.#pending.get(entry) ?? []).filter(({ atMs }) => nowMs < atMs + REMEMBERED_MS)
+    if (rest.length === 0) {
+      this.#pending.delete(entry)
+      return undefined
+    }
+    this.#pending.set(entry, rest)
+    return nowMs + REMEMBERED_MS
+  }
+
+  #send({ iface, address }: Neighbour, request: SeqnoRequest): void {
+    this.#world.output.send(iface.name, address, [request])
+  }
+
+  /** A neighbour is gone: nobody waits there any more. */
+  forget(neighbour: Neighbour): void {
+    for (const pendings of this.#pending.values()) for (const { behalf } of pendings) behalf.delete(neighbour)
+  }
+
+  /** The route to a destination was looked at: answers who waits for it, and asks for what is missing. */
+  consider(nowMs: number, entry: Entry): void {
+    this.#satisfy(nowMs, entry)
+    const need = this.#needOf(entry)
+    const asked = this.#asked.get(entry)
+    if (need === undefined) {
+      if (asked) this.#asked.delete(entry)
+      return
+    }
+    if (asked && NEEDS.indexOf(asked.need) <= NEEDS.indexOf(need.kind) && nowMs < asked.nextMs) return
+    this.#ask(nowMs, entry, need.kind, need.routes)
+  }
+
+  #satisfy(nowMs: number, entry: Entry): void {
+    const pendings = this.#pending.get(entry)
+    const { selected } = entry
+    if (pendings === undefined || selected === undefined) return
+    for (const pending of pendings) {
+      if (pending.routerId === selected.routerId && isOlder(selected.seqno, pending.seqno)) continue
+      for (const neighbour of pending.behalf) this.#listener.answer(nowMs, neighbour, entry)
+      pending.behalf.clear()
+    }
+  }
+
+  /** An announcement of the route in use was ignored as infeasible: its number is asked for (RFC 8966, 3.8.2.2). */
+  ignored(nowMs: number, route: Route): void {
+    const asked = this.#asked.get(route.entry)
+    if (asked?.need === 'starving' && nowMs < asked.nextMs) return
+    this.#ask(nowMs, route.entry, 'starving', [route])
+  }
+
+  #ask(nowMs: number, entry: Entry, need: Need, routes: readonly Route[]): void {
+    const before = this.#asked.get(entry)
+    const times = before?.need === need ? before.times : 0
+    const { firstMs, lastMs } = PAUSES[need]
+    const maySend = need === 'starving' || this.#ahead.take(nowMs)
+    const pauseMs = maySend ? Math.min(lastMs, firstMs * 2 ** times) : firstMs
+    const nextMs = nowMs + pauseMs * (1 + this.#world.random.next() / 4)
+    this.#asked.set(entry, { need, times: maySend ? times + 1 : times, nextMs })
+    this.#later.add(entry, nextMs)
+    if (!maySend) return
+    const { prefix, from } = entry
+    for (const { neighbour, routerId, seqno } of routes) {
+      const newest = sourceOf(entry, routerId)?.seqno ?? seqno
+      const wanted = seqnoPlus(newest, 1)
+      this.#send(neighbour, {
+        kind: 'seqno-request',
+        prefix,
+        from,
+        routerId,
+        seqno: wanted,
+        hopCount: HOP_COUNT,
+      })
+    }
+  }
+
+  #again(entry: Entry, nowMs: number): number | undefined {
+    const asked = this.#asked.get(entry)
+    if (asked === undefined) return undefined
+    // It was asked for in between.
+    if (nowMs < asked.nextMs) return undefined
+    this.#asked.set(entry, { ...asked, nextMs: nowMs })
+    this.consider(nowMs, entry)
+    return undefined
+  }
+
+  /** Whether a number is missing, and which routes would be of use with it. */
+  #needOf(entry: Entry): { readonly kind: Need; readonly routes: readonly Route[] } | undefined {
+    const { selected, local, routes } = entry
+    if (local) return undefined
+    let best: Route | undefined
+    let hasSpare = false
+    for (const route of routes) {
+      if (route === selected || metricOf(route) >= INFINITY) continue
+      if (isFeasible(route)) hasSpare = true
+      else if (best === undefined || metricOf(route) < metricOf(best)) best = route
+    }
+    if (best === undefined) return undefined
+    if (selected === undefined)
+      return { kind: 'starving', routes: routes.filter((route) => metricOf(route) < INFINITY) }
+    if (metricOf(best) < metricOf(selected)) return { kind: 'better', routes: [best] }
+    return hasSpare || isThroughUs(best, entry) ? undefined : { kind: 'spare', routes: [best] }
+  }
+}
+
+/** Whether a neighbour announces, as it seems, what it has from us: then it has no other way for us. */
+const isThroughUs = ({ refmetric, neighbour }: Route, { announcedMetric }: Entry): boolean =>
+  refmetric >= announcedMetric + Math.min(neighbour.toldRxcost, INFINITY - announcedMetric)

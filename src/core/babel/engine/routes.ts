@@ -1,0 +1,295 @@
+import { type Destination, INFINITY, type RouterId, type Update } from '../wire/tlv.ts'
+import { ExpiryWheel } from './expiry-wheel.ts'
+import type { Entry, Neighbour, Route } from './model.ts'
+import type { LocalRoute } from './ports.ts'
+import { choose, isUsable } from './selection.ts'
+import { smoothedAt } from './smoothing.ts'
+import { isFeasibleUpdate } from './sources.ts'
+import { keyOf, metricOf, routeFrom } from './table.ts'
+import { Timer } from './timers.ts'
+import { routeView } from './views.ts'
+import type { World } from './world.ts'
+
+/** RFC 8966, B: routes hold for 3.5 times the interval of their updates. */
+const HOLD_FACTOR = 3.5
+/** Of those 3.5, how much is left when a route that is in use is asked for (RFC 8966, 3.8.2.3). */
+const ASK_BEFORE_END = 0.2
+const MIN_HOLD_S = 10
+const MAX_HOLD_S = 2_400
+/** How long a route that was retracted is remembered as such. */
+const RETRACTED_S = 30
+/** More than a network has nodes for which this was made. */
+const MAX_ROUTES_PER_NEIGHBOUR = 32_768
+/** How often better routes are looked at that have yet to prove themselves. */
+const RECHECK_MS = 500
+
+/** Who is told of what happens to routes. */
+export interface RoutesListener {
+  /** A destination was looked at: the route to it may be another, or have another metric. */
+  selected(nowMs: number, entry: Entry): void
+  /** An announcement for the route in use was ignored, because it is not feasible and nothing else is there. */
+  ignored(nowMs: number, route: Route): void
+  /** The route in use is about to expire. */
+  expiring(nowMs: number, route: Route): void
+  /** Somebody announces a destination with our own router-id. */
+  ownHeard(nowMs: number, update: Update): void
+}
+
+/** The route table (RFC 8966, 3.5), and which of its routes are taken (3.6). */
+export class Routes {
+  readonly #world: World
+  readonly #listener: RoutesListener
+  readonly #expiries: ExpiryWheel<Route>
+  readonly #unproven = new Set<Entry>()
+  readonly #recheckTimer = new Timer((nowMs) => this.#recheck(nowMs))
+  #accepts: (destination: Destination) => boolean = () => true
+
+  constructor(world: World, listener: RoutesListener) {
+    this.#world = world
+    this.#listener = listener
+    this.#expiries = new ExpiryWheel(world.timers, (route, nowMs) => this.#visit(route, nowMs))
+  }
+
+  /** RFC 8966, 3.5.3 */
+  acquire(nowMs: number, neighbour: Neighbour, update: Update): void {
+    const { routerId, seqno, metric, nextHop } = update
+    if (metric >= INFINITY || routerId === undefined || nextHop === undefined) {
+      this.#retract(nowMs, neighbour, update)
+      return
+    }
+    if (routerId === this.#world.routerId) {
+      // It would send to us what is for us.
+      this.#listener.ownHeard(nowMs, update)
+      this.#retract(nowMs, neighbour, update)
+      return
+    }
+    if (!this.#accepts(update)) {
+      this.#retract(nowMs, neighbour, update)
+      return
+    }
+    const entry = this.#world.table.obtain(update)
+    if (entry.local) return
+    const route = routeFrom(entry, neighbour)
+    if (route === undefined) this.#add(nowMs, entry, neighbour, update, routerId, nextHop)
+    else if (
+      route === entry.selected &&
+      routerId === route.routerId &&
+      !isFeasibleUpdate(entry, routerId, seqno, metric) &&
+      !entry.routes.some((other) => other !== route && isUsable(other))
+    )
+      // What we know of it is out of date, yet cannot close a loop: better than no way.
+      this.#listener.ignored(nowMs, route)
+    else this.#change(nowMs, route, update, routerId, nextHop)
+  }
+
+  #add(
+    nowMs: number,
+    entry: Entry,
+    neighbour: Neighbour,
+    { seqno, metric: refmetric, intervalMs }: Update,
+    routerId: RouterId,
+    nextHop: string,
+  ): void {
+    const { table, output } = this.#world
+    if (neighbour.routes.length >= MAX_ROUTES_PER_NEIGHBOUR) {
+      table.tidy(entry)
+      return
+    }
+    const nowS = Math.floor(nowMs / 1000)
+    const holdS = holdSeconds(intervalMs)
+    const route: Route = {
+      entry,
+      neighbour,
+      routerId,
+      seqno,
+      refmetric,
+      nextHop,
+      holdS,
+      expiresS: nowS + holdS,
+      visitS: 0,
+      smoothed: refmetric,
+      smoothedSinceS: nowS,
+      slot: -1,
+    }
+    table.add(route)
+    this.#watch(route)
+    output.route('added', routeView(route))
+    this.reselect(nowMs, entry)
+  }
+
+  #change(
+    nowMs: number,
+    route: Route,
+    { seqno, metric: refmetric, intervalMs }: Update,
+    routerId: RouterId,
+    nextHop: string,
+  ): void {
+    route.holdS = holdSeconds(intervalMs)
+    route.expiresS = Math.floor(nowMs / 1000) + route.holdS
+    if (route.expiresS < route.visitS) this.#watch(route)
+    const isSame = routerId === route.routerId && refmetric === route.refmetric && nextHop === route.nextHop
+    if (isSame && seqno === route.seqno) return
+    this.#setRefmetric(nowMs, route, refmetric)
+    route.routerId = routerId
+    route.seqno = seqno
+    route.nextHop = nextHop
+    if (!isSame) this.#world.output.route('changed', routeView(route))
+    this.reselect(nowMs, route.entry)
+  }
+
+  #setRefmetric(nowMs: number, route: Route, refmetric: number): void {
+    const isBack = route.refmetric >= INFINITY
+    route.smoothed = isBack
+      ? refmetric
+      : Math.round(smoothedAt(route.refmetric, route.smoothed, route.smoothedSinceS, nowMs))
+    route.smoothedSinceS = Math.floor(nowMs / 1000)
+    route.refmetric = refmetric
+  }
+
+  /** A neighbour retracts a destination, or announces it in a way that is of no use. */
+  #retract(nowMs: number, neighbour: Neighbour, destination: Destination): void {
+    const route = this.#world.table.entries
+      .get(keyOf(destination))
+      ?.routes.find((one) => one.neighbour === neighbour)
+    if (route) this.#lose(nowMs, route)
+  }
+
+  /** RFC 8966, 4.6.9: a neighbour retracts everything. */
+  retractAllOf(nowMs: number, neighbour: Neighbour): void {
+    for (const route of neighbour.routes) this.#lose(nowMs, route)
+  }
+
+  #lose(nowMs: number, route: Route): void {
+    if (route.refmetric >= INFINITY) return
+    route.refmetric = INFINITY
+    route.expiresS = Math.ceil(nowMs / 1000) + RETRACTED_S
+    if (route.expiresS < route.visitS) this.#watch(route)
+    this.#world.output.route('changed', routeView(route))
+    this.reselect(nowMs, route.entry)
+  }
+
+  /** A neighbour is gone, and all that it announced. */
+  forget(nowMs: number, neighbour: Neighbour): void {
+    for (let route = neighbour.routes.at(-1); route !== undefined; route = neighbour.routes.at(-1))
+      this.#flush(nowMs, route)
+  }
+
+  #flush(nowMs: number, route: Route): void {
+    const { entry } = route
+    this.#world.table.remove(route)
+    this.reselect(nowMs, entry)
+    this.#world.output.route('flushed', routeView(route))
+    this.#world.table.tidy(entry)
+  }
+
+  /** The cost of a neighbour has changed: looks at what that may matter to. */
+  costChanged(nowMs: number, neighbour: Neighbour): void {
+    for (const route of neighbour.routes) {
+      const { selected } = route.entry
+      if (selected === undefined || selected === route || metricOf(route) < metricOf(selected))
+        this.reselect(nowMs, route.entry)
+    }
+  }
+
+  /** Sets what we originate. @returns those whose metric changed, or that are new */
+  setLocal(nowMs: number, routes: readonly LocalRoute[]): void {
+    const { table } = this.#world
+    const wanted = new Map(routes.map((route) => [keyOf(route), route]))
+    for (const entry of [...table.reachable])
+      if (entry.local && !wanted.has(entry.key)) {
+        entry.local = undefined
+        this.reselect(nowMs, entry)
+        table.tidy(entry)
+      }
+    for (const route of routes) {
+      const entry = table.obtain(route)
+      entry.local = route
+      // What others say of it is nothing that we would take.
+      for (const other of [...entry.routes]) this.#flush(nowMs, other)
+      this.reselect(nowMs, entry)
+    }
+  }
+
+  /** Sets which destinations are learnt (RFC 8966, C). Others that were are forgotten. */
+  setFilter(nowMs: number, accepts: (destination: Destination) => boolean): void {
+    this.#accepts = accepts
+    for (const entry of [...this.#world.table.entries.values()])
+      if (!accepts(entry)) for (const route of [...entry.routes]) this.#flush(nowMs, route)
+  }
+
+  /** Route selection (RFC 8966, 3.6) for one destination. */
+  reselect(nowMs: number, entry: Entry): void {
+    const before = entry.selected
+    const { route, isWaiting } = entry.local ? OWN : choose(entry, nowMs)
+    if (isWaiting) {
+      this.#unproven.add(entry)
+      this.#world.timers.setBy(this.#recheckTimer, nowMs + RECHECK_MS)
+    }
+    entry.selected = route
+    this.#forward(entry)
+    const { reachable } = this.#world.table
+    if (entry.local || route) reachable.add(entry)
+    else reachable.delete(entry)
+    if (before !== route) {
+      if (before && before.slot >= 0) this.#world.output.route('changed', routeView(before))
+      if (route) this.#world.output.route('changed', routeView(route))
+    }
+    this.#listener.selected(nowMs, entry)
+  }
+
+  #forward(entry: Entry): void {
+    const { selected, prefix, from } = entry
+    const over = selected?.neighbour.iface.name
+    const to = selected?.nextHop
+    if (over === entry.forwardedOver && to === entry.forwardedTo) return
+    entry.forwardedOver = over
+    entry.forwardedTo = to
+    const isForwarded = over !== undefined && to !== undefined
+    this.#world.output.forward(
+      { prefix, from },
+      isForwarded ? { prefix, from, iface: over, nextHop: to } : undefined,
+    )
+  }
+
+  #recheck(nowMs: number): void {
+    const entries = [...this.#unproven]
+    this.#unproven.clear()
+    for (const entry of entries) this.reselect(nowMs, entry)
+  }
+
+  #watch(route: Route): void {
+    route.visitS = visitSecond(route, 0)
+    this.#expiries.add(route, route.visitS * 1000)
+  }
+
+  #visit(route: Route, nowMs: number): number | undefined {
+    const nowS = Math.floor(nowMs / 1000)
+    // Another visit was made an earlier one, or it is gone.
+    if (route.slot < 0 || route.visitS > nowS) return undefined
+    if (nowMs < this.#world.catchingUpUntilMs) return this.#world.catchingUpUntilMs
+    if (route.expiresS > nowS) {
+      if (visitSecond(route, 0) <= nowS && route === route.entry.selected)
+        this.#listener.expiring(nowMs, route)
+      route.visitS = visitSecond(route, nowS)
+      return route.visitS * 1000
+    }
+    if (route.refmetric >= INFINITY) {
+      this.#flush(nowMs, route)
+      return undefined
+    }
+    this.#lose(nowMs, route)
+    route.visitS = route.expiresS
+    return route.visitS * 1000
+  }
+}
+
+const OWN = { route: undefined, isWaiting: false } as const
+
+const holdSeconds = (intervalMs: number): number =>
+  Math.min(MAX_HOLD_S, Math.max(MIN_HOLD_S, Math.ceil((HOLD_FACTOR * intervalMs) / 1000)))
+
+/** When to look at a route: shortly before it expires, then when it does. */
+function visitSecond({ expiresS, holdS }: Route, nowS: number): number {
+  const askS = expiresS - Math.ceil(holdS * ASK_BEFORE_END)
+  return askS > nowS ? askS : expiresS
+}

@@ -1,0 +1,97 @@
+import type { RouterId } from '../wire/tlv.ts'
+import { INFINITY } from '../wire/tlv.ts'
+import { ExpiryWheel } from './expiry-wheel.ts'
+import type { Entry, Route, Source } from './model.ts'
+import { isOlder } from './seqno.ts'
+import type { RouteTable } from './table.ts'
+import type { TimerQueue } from './timers.ts'
+
+/** RFC 8966, B. */
+const GARBAGE_COLLECTION_MS = 180_000
+/** More router-ids of one destination than that come from nobody honest. The oldest is forgotten. */
+const MAX_PER_DESTINATION = 64
+
+/** The source table: what makes sure that no update closes a loop. */
+export class Sources {
+  readonly #table: RouteTable
+  readonly #onForgotten: (nowMs: number, entry: Entry) => void
+  readonly #wheel: ExpiryWheel<Source>
+  #size = 0
+
+  /** @param onForgotten what was infeasible may not be any more */
+  constructor(table: RouteTable, timers: TimerQueue, onForgotten: (nowMs: number, entry: Entry) => void) {
+    this.#table = table
+    this.#onForgotten = onForgotten
+    this.#wheel = new ExpiryWheel(timers, (source, nowMs) => this.#visit(source, nowMs))
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** RFC 8966, 3.7.3: before a finite update is sent. @returns whether that changed the distance */
+  announcing(nowMs: number, entry: Entry, routerId: RouterId, seqno: number, metric: number): boolean {
+    const source = sourceOf(entry, routerId)
+    if (source === undefined) {
+      this.#add({ entry, routerId, seqno, metric, expiresMs: nowMs + GARBAGE_COLLECTION_MS })
+      return true
+    }
+    source.expiresMs = nowMs + GARBAGE_COLLECTION_MS
+    const isBetter = isOlder(source.seqno, seqno) || (source.seqno === seqno && source.metric > metric)
+    if (isBetter) {
+      source.seqno = seqno
+      source.metric = metric
+    }
+    return isBetter
+  }
+
+  #add(source: Source): void {
+    const { sources } = source.entry
+    if (sources.length >= MAX_PER_DESTINATION) this.#remove(sources[0])
+    sources.push(source)
+    this.#size++
+    this.#wheel.add(source, source.expiresMs)
+  }
+
+  #visit(source: Source, nowMs: number): number | undefined {
+    const { entry, routerId, expiresMs } = source
+    if (!entry.sources.includes(source)) return undefined
+    if (expiresMs > nowMs) return expiresMs
+    // It is told of more rarely than sources are forgotten.
+    if (entry.selected?.routerId === routerId) return nowMs + GARBAGE_COLLECTION_MS
+    this.#remove(source)
+    this.#onForgotten(nowMs, entry)
+    this.#table.tidy(entry)
+    return undefined
+  }
+
+  #remove(source: Source | undefined): void {
+    const at = source === undefined ? -1 : source.entry.sources.indexOf(source)
+    if (at < 0) return
+    source?.entry.sources.splice(at, 1)
+    this.#size--
+  }
+}
+
+/** The feasibility distance of a router's way to a destination, if we ever told of it. */
+export function sourceOf(entry: Entry, routerId: RouterId): Source | undefined {
+  for (const source of entry.sources) if (source.routerId === routerId) return source
+  return undefined
+}
+
+/** The feasibility condition (RFC 8966, 3.5.1). */
+export function isFeasibleUpdate(
+  entry: Entry,
+  routerId: RouterId,
+  seqno: number,
+  refmetric: number,
+): boolean {
+  if (refmetric >= INFINITY) return true
+  const source = sourceOf(entry, routerId)
+  if (source === undefined) return true
+  return isOlder(source.seqno, seqno) || (source.seqno === seqno && refmetric < source.metric)
+}
+
+/** The feasibility condition for a route as it stands in the table. */
+export const isFeasible = ({ entry, routerId, seqno, refmetric }: Route): boolean =>
+  isFeasibleUpdate(entry, routerId, seqno, refmetric)

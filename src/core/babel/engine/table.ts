@@ -1,0 +1,68 @@
+import { type Destination, INFINITY } from '../wire/tlv.ts'
+import { Entry, type Neighbour, type Route } from './model.ts'
+
+/** Text that tells destinations apart; that of one for any source is its prefix alone. */
+export const keyOf = ({ prefix, from }: Destination): string =>
+  from === '::/0' || from === '0.0.0.0/0' ? prefix : `${prefix} ${from}`
+
+/** All destinations, by prefix and source prefix (RFC 9079, 3.2). */
+export class RouteTable {
+  readonly #entries = new Map<string, Entry>()
+  /** Those that neighbours are told of; in an order that survives additions and removals. */
+  readonly reachable = new Set<Entry>()
+
+  get entries(): ReadonlyMap<string, Entry> {
+    return this.#entries
+  }
+
+  find(destination: Destination): Entry | undefined {
+    return this.#entries.get(keyOf(destination))
+  }
+
+  obtain(destination: Destination): Entry {
+    const key = keyOf(destination)
+    let entry = this.#entries.get(key)
+    if (entry === undefined) {
+      entry = new Entry(destination, key)
+      this.#entries.set(key, entry)
+    }
+    return entry
+  }
+
+  /** Forgets a destination of which nothing is known any more. */
+  tidy(entry: Entry): void {
+    if (entry.routes.length === 0 && entry.sources.length === 0 && entry.local === undefined)
+      this.#entries.delete(entry.key)
+  }
+
+  /** Adds a route that the neighbour did not have. */
+  add(route: Route): void {
+    route.slot = route.neighbour.routes.length
+    route.neighbour.routes.push(route)
+    route.entry.routes.push(route)
+  }
+
+  remove(route: Route): void {
+    const { entry, neighbour, slot } = route
+    if (slot < 0) return
+    route.slot = -1
+    const last = neighbour.routes.pop()
+    if (last !== undefined && last !== route) {
+      last.slot = slot
+      neighbour.routes[slot] = last
+    }
+    entry.routes.splice(entry.routes.indexOf(route), 1)
+    this.tidy(entry)
+  }
+}
+
+/** The metric of a route (RFC 8966, 3.5.2): additive. */
+export function metricOf({ refmetric, neighbour }: Route): number {
+  return Math.min(INFINITY, refmetric + neighbour.cost)
+}
+
+/** The neighbour's route to a destination. */
+export function routeFrom(entry: Entry, neighbour: Neighbour): Route | undefined {
+  for (const route of entry.routes) if (route.neighbour === neighbour) return route
+  return undefined
+}

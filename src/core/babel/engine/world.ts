@@ -1,0 +1,32 @@
+import type { Random } from '../../random.ts'
+import type { RouterId } from '../wire/tlv.ts'
+import type { Interface, Neighbour } from './model.ts'
+import type { EngineOutput } from './ports.ts'
+import type { RouteTable } from './table.ts'
+import type { TimerQueue } from './timers.ts'
+
+/** What all parts of the machine share. */
+export interface World {
+  readonly routerId: RouterId
+  readonly random: Random
+  readonly output: EngineOutput
+  readonly timers: TimerQueue
+  readonly table: RouteTable
+  readonly interfaces: ReadonlyMap<string, Interface>
+  /** Our own sequence number (RFC 8966, 3.2.2). */
+  seqno: number
+  /**
+   * Until then we catch up after a time in which we did not run: what was not heard may not have been read yet, and is no
+   * reason for anything.
+   */
+  catchingUpUntilMs: number
+}
+
+/** All neighbours that are known now. */
+export function* neighboursOf({ interfaces }: Pick<World, 'interfaces'>): Generator<Neighbour> {
+  for (const { neighbours } of interfaces.values()) yield* neighbours.values()
+}
+
+/** A time between `fromMs` and `toMs`. */
+export const between = (random: Random, fromMs: number, toMs: number): number =>
+  fromMs + random.next() * (toMs - fromMs)

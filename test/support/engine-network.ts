@@ -1,0 +1,179 @@
+import { BabelEngine } from '../../src/core/babel/engine/engine.ts'
+import type {
+  EngineOutput,
+  ForwardingRoute,
+  LinkKind,
+  LinkParameters,
+  NeighbourCause,
+  NeighbourView,
+  RouteView,
+} from '../../src/core/babel/engine/ports.ts'
+import { microsecondsOf } from '../../src/core/babel/engine/rtt.ts'
+import type { OutgoingTlv, Tlv } from '../../src/core/babel/wire/tlv.ts'
+import { seededRandom } from './random.ts'
+
+/** Parameters of a tunnel in a network with the usual `babel_default`. */
+export const TUNNEL: LinkParameters = {
+  helloIntervalMs: 15_000,
+  updateIntervalMs: 60_000,
+  rxcost: 96,
+  maxRttPenalty: 5_000,
+  rttMinMs: 10,
+  rttMaxMs: 500,
+  rttDecay: 125,
+  splitHorizon: false,
+}
+
+/** What happened to a neighbour. */
+export interface NeighbourEvent {
+  readonly atMs: number
+  readonly change: 'added' | 'changed' | 'flushed'
+  readonly neighbour: NeighbourView
+  readonly cause: NeighbourCause | undefined
+}
+
+/** A router of a test, with what came out of it. */
+export class TestNode {
+  readonly name: string
+  readonly engine: BabelEngine
+  /** Its forwarding table, by prefix and source. */
+  readonly forwarding = new Map<string, ForwardingRoute>()
+  readonly neighbourEvents: NeighbourEvent[] = []
+  readonly sent: {
+    readonly atMs: number
+    readonly iface: string
+    readonly to: string | undefined
+    readonly tlv: OutgoingTlv
+  }[] = []
+  forwardingChanges = 0
+  routeEvents: RouteView[] = []
+
+  constructor(network: EngineNetwork, name: string, number: number, seqno: number) {
+    this.name = name
+    const output: EngineOutput = {
+      send: (iface, to, tlvs) => {
+        for (const tlv of tlvs) this.sent.push({ atMs: network.nowMs, iface, to, tlv })
+        network.carry(this, iface, to, tlvs)
+      },
+      forward: ({ prefix, from }, route) => {
+        this.forwardingChanges++
+        if (route) this.forwarding.set(`${prefix} ${from}`, route)
+        else this.forwarding.delete(`${prefix} ${from}`)
+      },
+      neighbour: (change, neighbour, cause) =>
+        this.neighbourEvents.push({ atMs: network.nowMs, change, neighbour, cause }),
+      route: (_, route) => this.routeEvents.push(route),
+    }
+    this.engine = new BabelEngine({
+      routerId: `02:00:00:00:00:00:00:${number.toString(16).padStart(2, '0')}`,
+      seqno,
+      random: seededRandom(number),
+      output,
+    })
+  }
+
+  /** The next hop to a prefix, as the name of the interface, which is that of the node behind it. */
+  wayTo(node: TestNode): string | undefined {
+    return this.forwarding.get(`${prefixOf(node)} ::/0`)?.iface
+  }
+
+  metricTo(node: TestNode): number | undefined {
+    return this.engine.routes(prefixOf(node)).find(({ selected }) => selected)?.metric
+  }
+}
+
+interface Link {
+  readonly ends: readonly [TestNode, TestNode]
+  delayMs: number
+  /** Whether packets from the first, and from the second end arrive. */
+  open: [boolean, boolean]
+}
+
+/** The prefix that a node originates. */
+export const prefixOf = ({ name }: TestNode): string => `2001:db8:${name}::/48`
+
+/** Engines that hear each other, on a clock that stands still unless told. Interfaces have the name of the other end. */
+export class EngineNetwork {
+  nowMs = 1_000
+  readonly nodes: TestNode[] = []
+  readonly links: Link[] = []
+  #packets: { readonly atMs: number; readonly deliver: () => void }[] = []
+
+  /** A node with a prefix of its own. Its name is hexadecimal. */
+  node(name: string, seqno = 100): TestNode {
+    const node = new TestNode(this, name, this.nodes.length + 1, seqno)
+    this.nodes.push(node)
+    node.engine.setLocalRoutes(this.nowMs, [{ prefix: prefixOf(node), from: '::/0', metric: 0 }])
+    return node
+  }
+
+  /** A tunnel between two. */
+  link(
+    a: TestNode,
+    b: TestNode,
+    delayMs = 1,
+    parameters: LinkParameters = TUNNEL,
+    kind: LinkKind = 'tunnel',
+  ): Link {
+    const link: Link = { ends: [a, b], delayMs, open: [true, true] }
+    this.links.push(link)
+    for (const [one, other] of [link.ends, [b, a]] as const) {
+      one.engine.setParameters(this.nowMs, other.name, parameters)
+      one.engine.interfaceUp(this.nowMs, { name: other.name, kind, address: `fe80::${one.name}` })
+    }
+    return link
+  }
+
+  carry(from: TestNode, iface: string, to: string | undefined, tlvs: readonly OutgoingTlv[]): void {
+    const link = this.links.find(
+      ({ ends: [a, b] }) => (a === from && b.name === iface) || (b === from && a.name === iface),
+    )
+    if (link === undefined) return
+    const side = link.ends[0] === from ? 0 : 1
+    const receiver = link.ends[1 - side] as TestNode
+    if (!link.open[side] || (to !== undefined && to !== `fe80::${receiver.name}`)) return
+    const stamped: Tlv[] = tlvs.map((tlv) => {
+      if (tlv.kind !== 'hello') return tlv
+      const { stamped, ...hello } = tlv
+      return stamped ? { ...hello, sentUs: microsecondsOf(this.nowMs) } : hello
+    })
+    const atMs = this.nowMs + link.delayMs
+    const deliver = () =>
+      receiver.engine.receive(this.nowMs, {
+        iface: from.name,
+        source: `fe80::${from.name}`,
+        multicast: to === undefined,
+        tlvs: stamped,
+        receivedMs: this.nowMs,
+        isLate: false,
+      })
+    this.#packets.push({ atMs, deliver })
+  }
+
+  /** Lets time pass. */
+  run(ms: number): void {
+    const endMs = this.nowMs + ms
+    for (;;) {
+      const packetMs = Math.min(...this.#packets.map(({ atMs }) => atMs))
+      const tickMs = Math.min(...this.nodes.map(({ engine }) => engine.nextDeadlineMs))
+      const nextMs = Math.min(packetMs, tickMs)
+      if (nextMs > endMs) break
+      this.nowMs = Math.max(this.nowMs, nextMs)
+      const due = this.#packets.filter(({ atMs }) => atMs <= this.nowMs)
+      this.#packets = this.#packets.filter(({ atMs }) => atMs > this.nowMs)
+      for (const { deliver } of due) deliver()
+      for (const { engine } of this.nodes) if (engine.nextDeadlineMs <= this.nowMs) engine.tick(this.nowMs)
+    }
+    this.nowMs = endMs
+  }
+
+  /** Lets time pass until something holds. @returns how long that took */
+  runUntil(holds: () => boolean, limitMs: number): number {
+    const beginMs = this.nowMs
+    while (!holds()) {
+      if (this.nowMs - beginMs > limitMs) throw new Error(`not within ${limitMs} ms`)
+      this.run(1)
+    }
+    return this.nowMs - beginMs
+  }
+}
