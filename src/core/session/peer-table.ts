@@ -2,8 +2,8 @@ import { ok, type Result, refuse } from '../result.ts'
 import { bitsInside, type Network, type Prefix } from '../values/prefix.ts'
 import { newPeer, type Peer } from './peer.ts'
 
-/** More peers than a node ever speaks to; a bound on memory. */
-const MAX_PEERS = 5_000
+/** A bound on memory. The node of the registry asks all nodes of the network at once; others speak to fewer. */
+export const MAX_PEERS = 10_000
 /** Sources whose addresses are remembered as bits. */
 const MAX_SOURCES = 1_000
 
@@ -75,8 +75,12 @@ export class PeerTable {
 
   /** One without a session goes first, the one that is known longest among equals. */
   #forgetOne(): void {
-    const [oldest] = this.#peers.values()
-    const goes = [...this.#peers.values()].find(({ session }) => !session) ?? oldest
+    let goes: Peer | undefined
+    for (const peer of this.#peers.values()) {
+      if (goes && peer.session) continue
+      goes = peer
+      if (!peer.session) break
+    }
     if (goes) this.#peers.delete(goes.prefix)
   }
 }

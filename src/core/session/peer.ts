@@ -44,20 +44,35 @@ export interface Peer {
   greatestSecret: Buffer
   /** The last secret that it made was not greater: it is our turn to make one. */
   makesOldSecrets: boolean
-  /** When we sent a hello0 of our own accord, and as an answer. */
+  /** When we sent a hello0 of our own accord. */
   hello0Ms: number | undefined
-  answeredHello0Ms: number | undefined
   /** When we last thought that it may have another session than we, or began one with it. */
   suspectedMs: number | undefined
   /** What it has for itself when others use up what there is for all: signatures, and verifications of certificates. */
   readonly signatures: TokenBucket
-  /** Limits the hellos that we send it. */
-  readonly hellos: TokenBucket
+  /** What is answered to its own address, and to others of its subnet: who speaks from those takes nothing from it. */
+  readonly answers: { readonly node: HandshakeAnswers; readonly elsewhere: HandshakeAnswers }
   readonly verifications: TokenBucket
   /** Limits what one that has a session can make us do. */
   readonly messages: TokenBucket
-  /** Bodies that wait for the session, until its handshake is given up. */
-  waiting: { readonly body: Uint8Array; readonly sinceMs: number }[]
+  /** What waits for the session, until its handshake is given up. */
+  waiting: Waiting[]
+}
+
+/** What was answered to somebody who wants a session. */
+export interface HandshakeAnswers {
+  /** Limits the hellos. */
+  readonly hellos: TokenBucket
+  /** When a hello0 was last answered. */
+  hello0Ms: number | undefined
+}
+
+/** Something that is to be said as soon as there is a session. */
+export interface Waiting {
+  readonly body: Uint8Array
+  readonly sinceMs: number
+  /** How many times it was said before, in sessions that were lost. */
+  readonly attempts: number
 }
 
 /**
@@ -85,13 +100,17 @@ export const newPeer = (prefix: Prefix, firstSecret: Buffer): Peer => ({
   greatestSecret: firstSecret,
   makesOldSecrets: false,
   hello0Ms: undefined,
-  answeredHello0Ms: undefined,
   suspectedMs: undefined,
   signatures: new TokenBucket(SIGNATURES_PER_SECOND, SIGNATURES_BURST),
-  hellos: new TokenBucket(SIGNATURES_PER_SECOND, SIGNATURES_BURST),
+  answers: { node: noAnswers(), elsewhere: noAnswers() },
   verifications: new TokenBucket(VERIFICATIONS_PER_SECOND, VERIFICATIONS_BURST),
   messages: new TokenBucket(MESSAGES_PER_SECOND, MESSAGES_BURST),
   waiting: [],
+})
+
+const noAnswers = (): HandshakeAnswers => ({
+  hellos: new TokenBucket(SIGNATURES_PER_SECOND, SIGNATURES_BURST),
+  hello0Ms: undefined,
 })
 
 /**

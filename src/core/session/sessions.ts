@@ -4,7 +4,7 @@ import type { Authority, NodeCertificate } from '../crypto/certificate.ts'
 import { type Decryptor, encrypt, makeDecryptor, sign, verifySignature } from '../crypto/rsa.ts'
 import { newSecret, SECRET_LENGTH } from '../crypto/secret.ts'
 import { ADDRESS_BITS } from '../values/bits.ts'
-import { firstAddress, type Prefix } from '../values/prefix.ts'
+import { firstAddress, nodeAddress, type Prefix } from '../values/prefix.ts'
 import { CertificateCheck } from './certificate-check.ts'
 import {
   type Datagram,
@@ -18,6 +18,7 @@ import {
   LAST_SEQUENCE,
 } from './datagram.ts'
 import {
+  type HandshakeAnswers,
   isAlive,
   newSession,
   type Peer,
@@ -191,7 +192,7 @@ export class Sessions {
       this.#say(peer.session, body, this.#addressOf(prefix), nowMs)
       return
     }
-    peer.waiting = [...peer.waiting.slice(1 - MAX_WAITING), { body, sinceMs: nowMs }]
+    peer.waiting = [...peer.waiting.slice(1 - MAX_WAITING), { body, sinceMs: nowMs, attempts: 0 }]
     if (mayRetryHello0(peer, nowMs)) this.#sendHello0(peer, nowMs)
   }
 
@@ -209,7 +210,7 @@ export class Sessions {
   unsent(address: string): void {
     const bits = this.#peers.bitsOf(address)
     const peer = bits.ok ? this.#peers.at(bits.value) : undefined
-    if (peer) peer.answeredHello0Ms = undefined
+    if (peer) this.#answersAt(peer, { address }).hello0Ms = undefined
   }
 
   /** Takes a datagram. Nodes speak from their own port: whoever speaks from another gets no answer there. */
@@ -290,9 +291,10 @@ export class Sessions {
     source: Destination,
     nowMs: number,
   ): string | undefined {
-    if (peer.answeredHello0Ms !== undefined && nowMs - peer.answeredHello0Ms < HELLO0_RETRY_MS)
+    const answers = this.#answersAt(peer, source)
+    if (answers.hello0Ms !== undefined && nowMs - answers.hello0Ms < HELLO0_RETRY_MS)
       return 'hello0 answered a moment ago'
-    peer.answeredHello0Ms = nowMs
+    answers.hello0Ms = nowMs
     this.#handlers.send(
       encodeFingerprintHello0(PROTOCOL, certificate.fingerprintSha1, this.#identity.certificate.der),
       source,
@@ -306,8 +308,8 @@ export class Sessions {
     source: Destination,
     nowMs: number,
   ): string | undefined {
-    // The peer pays for this even if another speaks in its name: the answer goes to the peer, and it can use it.
-    if (!peer.hellos.take(nowMs)) return 'too many hellos at the moment'
+    // The peer pays for this even if another speaks from its address: the answer goes to the peer, and it can use it.
+    if (!this.#answersAt(peer, source).hellos.take(nowMs)) return 'too many hellos at the moment'
     const last = peer.offers.at(-1)
     if (last && nowMs - last.atMs < SAME_OFFER_MS) {
       this.#handlers.send(last.hello, source)
@@ -419,7 +421,7 @@ export class Sessions {
       const greeting = this.#handlers.greeting(peer.prefix)
       const isToBeSaid = peer.waiting.some(({ body }) => Buffer.compare(body, greeting) === 0)
       if (greeting.length > 0 && !isToBeSaid)
-        peer.waiting = [{ body: greeting, sinceMs: nowMs }, ...peer.waiting]
+        peer.waiting = [{ body: greeting, sinceMs: nowMs, attempts: 0 }, ...peer.waiting]
     }
     this.#sendWaiting(peer, session, source, nowMs)
   }
@@ -431,7 +433,8 @@ export class Sessions {
     peer.hello0Ms = undefined
     peer.makesOldSecrets = false
     if (waiting.length === 0 && source) this.#sendMessage(session, new Uint8Array(), source, nowMs)
-    for (const { body } of waiting) this.#say(session, body, source ?? this.#addressOf(peer.prefix), nowMs)
+    const to = source ?? this.#addressOf(peer.prefix)
+    for (const { body, attempts } of waiting) this.#say(session, body, to, nowMs, attempts + 1)
   }
 
   /** A peer says something in a session that is none of ours: one of us has lost it. */
@@ -453,12 +456,12 @@ export class Sessions {
         this.#say(session, body, this.#addressOf(peer.prefix), nowMs, attempts + 1)
   }
 
-  /** What was said in a session that may be lost waits for the next one. */
+  /** What was said in a session that may be lost waits for the next one; what was said often enough is given up. */
   #takeBack(peer: Peer, nowMs: number): void {
     if (!peer.session) return
     const lost = peer.session.unacknowledged
       .filter(({ attempts }) => attempts < MESSAGE_ATTEMPTS)
-      .map(({ body }) => ({ body, sinceMs: nowMs }))
+      .map(({ body, attempts }) => ({ body, sinceMs: nowMs, attempts }))
     peer.session.unacknowledged = []
     peer.waiting = [...lost, ...peer.waiting].slice(-MAX_WAITING)
   }
@@ -506,6 +509,11 @@ export class Sessions {
   #isNode(prefix: Prefix): boolean {
     const { network } = this.#identity.authority
     return prefix.length > 0 && network.length + prefix.length <= ADDRESS_BITS
+  }
+
+  /** What was answered where a datagram of a peer, or in its name, comes from. */
+  #answersAt({ prefix, answers }: Peer, { address }: Destination): HandshakeAnswers {
+    return answers[address === nodeAddress(this.#identity.authority.network, prefix) ? 'node' : 'elsewhere']
   }
 
   #addressOf(prefix: Prefix): Destination {

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { FORWARDED_FLAG, MESSAGE_CODE, NODE_PORT } from '../../core/session/message-codes.ts'
+import { MAX_PEERS } from '../../core/session/peer-table.ts'
 import {
   decodeRegistryDatagram,
   encodeRegistryDatagram,
@@ -56,8 +57,6 @@ const REGISTRY_CODES: ReadonlySet<number> = new Set([
   MESSAGE_CODE.nodeInformation,
   MESSAGE_CODE.topology,
 ])
-/** The registry asks all nodes at once, and whoever runs on this machine may speak in its place. */
-const MAX_ASKERS = 10_000
 
 /** The node's UDP port: runs the sessions with other nodes, and forwards for the registry. */
 export class UdpEndpoint implements AsyncDisposable {
@@ -184,7 +183,8 @@ export class UdpEndpoint implements AsyncDisposable {
   #remember(prefix: Prefix, asker: Destination): void {
     this.#askers.delete(prefix)
     const [oldest] = this.#askers.keys()
-    if (this.#askers.size >= MAX_ASKERS && oldest !== undefined) this.#askers.delete(oldest)
+    // Whoever runs on this machine may speak in the registry's place. More can have no session, and so no answer.
+    if (this.#askers.size >= MAX_PEERS && oldest !== undefined) this.#askers.delete(oldest)
     this.#askers.set(prefix, asker)
   }
 

@@ -387,6 +387,25 @@ describe('what is not proved takes nothing from the peer in whose name it is sai
     expect(b.received).toHaveLength(1)
   })
 
+  it('nor do hello0s from other addresses of its subnet, however many', () => {
+    const { a, b } = pair()
+    const hello0s = [
+      encodeHello0(a.certificate.der),
+      encodeFingerprintHello0(10, b.certificate.fingerprintSha1, a.certificate.der),
+    ]
+    const elsewhere = a.address.replace(/1$/, 'bad')
+    for (let tenth = 0; tenth < 600; tenth++)
+      for (const hello0 of hello0s) b.sessions.receive(hello0, { address: elsewhere }, START_MS + 100 * tenth)
+    b.sent.length = 0
+    const nowMs = START_MS + 59_910
+    a.sessions.send(b.certificate.prefix, HELLO, nowMs)
+    for (let round = 0; round < 3; round++) {
+      step(a, b, nowMs)
+      step(b, a, nowMs)
+    }
+    expect(b.received).toHaveLength(1)
+  })
+
   it('answers go to the port of the nodes, from whichever port it was said', () => {
     const { a, b } = pair()
     const hello0 = encodeFingerprintHello0(10, b.certificate.fingerprintSha1, a.certificate.der)

@@ -109,6 +109,28 @@ describe('a session', () => {
     expect([a.received.length, again.received.length]).toEqual([1, 1])
   })
 
+  it('is not made for ever for what a peer never answers, though it takes part in each handshake', () => {
+    const { a, b } = connected()
+    let said = 0
+    a.sessions.send(b.certificate.prefix, HELLO, RECORDED_MS + 10_000)
+    for (let second = 10; second < 600; second++) {
+      const nowMs = RECORDED_MS + 1_000 * second
+      a.sessions.tick(nowMs)
+      for (let round = 0; round < 3; round++)
+        for (const [from, to] of [
+          [a, b],
+          [b, a],
+        ] as const)
+          for (const { datagram } of from.sent.splice(0)) {
+            const isMessage = datagram.readUInt32BE() > 2
+            if (isMessage && from === a) said++
+            if (!isMessage) to.sessions.receive(datagram, { address: from.address }, nowMs)
+          }
+    }
+    expect(said).toBeGreaterThan(1)
+    expect(said).toBeLessThanOrEqual(5)
+  })
+
   it('is made anew when a peer speaks in one that was replaced without its knowing', () => {
     const { a, b, both } = connected()
     // It took part in a handshake whose last datagram was lost.
