@@ -2,7 +2,7 @@ import type { NetworkChange } from '../core/config/changes.ts'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import { inBackground } from '../platform/background.ts'
 import type { Logger } from '../platform/log.ts'
-import type { MacKeys } from './mac-keys.ts'
+import type { MacKeys, VersionsSeen } from './mac-keys.ts'
 import type { NodeIpv4 } from './node-ipv4.ts'
 import type { PortForwarding } from './port-mapping/forward-ports.ts'
 import type { Renewal } from './renewal.ts'
@@ -21,8 +21,8 @@ export interface ChangeableParts extends Omit<Membership, 'probe'> {
   readonly forwarding: Pick<PortForwarding, 'setServers'>
   readonly renewal: Pick<Renewal, 'lookNow'>
   readonly routerSettings: () => RouterSettings
-  /** When the version was seen that is applied, by the clock that never jumps. */
-  readonly newestSinceMs: () => number
+  /** When the version was seen that is applied, and the one before. */
+  readonly versionsSeen: () => VersionsSeen
   readonly log: Logger
   readonly signal: AbortSignal
 }
@@ -42,7 +42,7 @@ async function apply(parts: ChangeableParts, config: NetworkConfig, change: Netw
   const { router, settings, tunnels, nodeIpv4 } = parts
   switch (change.kind) {
     case 'mac-keys':
-      return parts.macKeys.change(config.keys, parts.newestSinceMs())
+      return parts.macKeys.change(config.keys, parts.versionsSeen())
     case 'revoked':
       return parts.revocation.end({ ...parts, onOwn: () => parts.renewal.lookNow() })
     case 'routing-timers':

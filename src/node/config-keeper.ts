@@ -79,6 +79,7 @@ export class ConfigKeeper {
   /** The newest version that was verified, if its configuration is still to be fetched. */
   #seen: NetworkVersion | undefined
   #newestSinceMs: number | undefined
+  #previousSinceMs: number | undefined
   #listener: ConfigurationListener | undefined
   #newsListener: NewsListener = () => {}
   #signal: AbortSignal = AbortSignal.abort()
@@ -114,6 +115,11 @@ export class ConfigKeeper {
   /** When the newest version was seen, by the clock that never jumps; undefined: it was there at the start. */
   get newestSinceMs(): number | undefined {
     return this.#newestSinceMs
+  }
+
+  /** When the version before it was seen; undefined: it was there at the start, or there is none. */
+  get previousSinceMs(): number | undefined {
+    return this.#previousSinceMs
   }
 
   /** Calls `listener` with each configuration after the one that `start` returned, also with one that came meanwhile. */
@@ -339,6 +345,7 @@ export class ConfigKeeper {
 
   #news(version: NetworkVersion, from: Prefix | undefined): void {
     this.#seen = version
+    this.#previousSinceMs = this.#newestSinceMs
     this.#newestSinceMs = this.#components.clock.monotonicMs()
     this.#newsListener(version, from)
   }

@@ -11,30 +11,42 @@ interface MacKeysInit {
   readonly helloIntervalMs: () => number
   /** Called when the router has other keys. */
   readonly onUsed: () => void
-  /** How far the version has come that brought the keys. */
-  readonly spread: { readonly hasNeighbours: boolean; readonly isComplete: boolean }
+  /** Whether there is anybody with whom to change them. */
+  readonly hasNeighbours: () => boolean
+}
+
+/** When versions of the configuration were seen, by the clock that never jumps. */
+export interface VersionsSeen {
+  /** The one that brought the keys. */
+  readonly newestMs: number
+  /** The one before it; undefined: none while this node has been running. */
+  readonly previousMs: number | undefined
 }
 
 /**
- * All nodes hear of a version within some milliseconds, and fetch it a second later: whoever changes this long after it
- * was seen changes together with the others.
+ * All nodes hear of a version within some milliseconds, or seconds, where a session was lost: whoever changes this long
+ * after it was seen, whatever its neighbours know, changes together with the others.
  */
-const TOGETHER_MS = 2_000
-/** How often it is looked whether the neighbours know. */
-const LOOK_MS = 100
-/** A session that a neighbour has lost is made anew within this. */
-const PATIENCE_MIN_MS = 6_000
-const PATIENCE_MAX_MS = 15_000
+const TOGETHER_MIN_MS = 6_000
+const TOGETHER_MAX_MS = 15_000
+/**
+ * Python nodes begin anew for each version: a second until they fetch it, another for their daemons; then babeld needs so
+ * many hello intervals, and a session with them that was lost is made anew before they hear what came meanwhile.
+ */
+const RESTART_MS = 8_000
+const RESTART_HELLOS = 4.5
 
 /**
  * The MAC keys of the router (RFC 8967). babeld has one key for each interface, so that neighbours with different ones do
- * not hear each other: a node changes its keys when its neighbours know that there are others, or could not be told for
- * long enough.
+ * not hear each other. So all nodes change at the same time after the version was seen, which all see at nearly the same
+ * moment; and if another version came shortly before, not before those are back that restart for it, with the keys that
+ * it had: they could not be told otherwise.
  */
 export class MacKeys implements Disposable {
   readonly #init: MacKeysInit
   #inUse: RouterKeys
-  #next: { readonly keys: RouterKeys; readonly sinceMs: number } | undefined
+  /** What comes next, the soonest first. */
+  #next: readonly { readonly keys: RouterKeys; readonly atMs: number }[] = []
   #timer: Disposable | undefined
 
   constructor(init: MacKeysInit, keys: RouterKeys) {
@@ -47,35 +59,43 @@ export class MacKeys implements Disposable {
     return this.#inUse
   }
 
-  /** The network has other keys. @param sinceMs when the version was seen that brought them */
-  change(keys: RouterKeys, sinceMs: number): void {
-    this.#next = { keys, sinceMs }
+  /** The network has other keys. */
+  change(keys: RouterKeys, { newestMs, previousMs }: VersionsSeen): void {
+    const last = this.#next.at(-1)
+    if (isDeepStrictEqual(keys, last?.keys ?? this.#inUse)) return
+    const helloMs = this.#init.helloIntervalMs()
+    const togetherMs = this.#init.hasNeighbours()
+      ? Math.min(Math.max(TOGETHER_MIN_MS, helloMs), TOGETHER_MAX_MS)
+      : 0
+    const atMs = Math.max(
+      newestMs + togetherMs,
+      (previousMs ?? Number.NEGATIVE_INFINITY) + RESTART_MS + RESTART_HELLOS * helloMs,
+      last?.atMs ?? 0,
+    )
+    this.#next = [...this.#next, { keys, atMs }]
     this.#look()
   }
 
   #look(): void {
     this.#timer?.[Symbol.dispose]()
     this.#timer = undefined
-    if (!this.#next) return
-    const { clock, helloIntervalMs, spread } = this.#init
-    const waitedMs = clock.monotonicMs() - this.#next.sinceMs
-    const patienceMs = Math.min(Math.max(PATIENCE_MIN_MS, helloIntervalMs()), PATIENCE_MAX_MS)
-    const isTime =
-      !spread.hasNeighbours || (waitedMs >= TOGETHER_MS && (spread.isComplete || waitedMs >= patienceMs))
-    if (isTime) return this.#use(this.#next.keys)
-    this.#timer = clock.after(LOOK_MS, () => this.#look())
+    const { clock } = this.#init
+    const nowMs = clock.monotonicMs()
+    const due = this.#next.findLast(({ atMs }) => atMs <= nowMs)
+    this.#next = this.#next.filter(({ atMs }) => atMs > nowMs)
+    if (due) this.#use(due.keys)
+    const [soonest] = this.#next
+    if (soonest) this.#timer = clock.after(soonest.atMs - nowMs, () => this.#look())
   }
 
   #use(keys: RouterKeys): void {
-    this.#next = undefined
-    if (isDeepStrictEqual(keys, this.#inUse)) return
     this.#inUse = keys
     const { router, log, onUsed } = this.#init
     inBackground(log, 'setting MAC keys', router.setKeys(keys).then(onUsed))
   }
 
   [Symbol.dispose](): void {
-    this.#next = undefined
+    this.#next = []
     this.#timer?.[Symbol.dispose]()
   }
 }

@@ -62,7 +62,7 @@ export async function startNode(
   const macKeys = cleanUp.use(
     new MacKeys(
       {
-        ...{ router, clock, log, spread: news.spread },
+        ...{ router, clock, log, hasNeighbours: () => news.spread.hasNeighbours },
         helloIntervalMs: () => keeper.config.helloIntervalMs,
         onUsed: () => tunnels.routingKeysChanged(),
       },
@@ -113,7 +113,10 @@ export async function startNode(
   const changeable = {
     ...{ ...membership, router, transport, nodeIpv4, forwarding, renewal, routerSettings },
     ...{ macKeys, revocation, log, signal: untilStopped },
-    newestSinceMs: () => keeper.newestSinceMs ?? startedMs,
+    versionsSeen: () => ({
+      newestMs: keeper.newestSinceMs ?? startedMs,
+      previousMs: keeper.previousSinceMs,
+    }),
   }
   revocation.end({ ...membership, onOwn: () => renewal.lookNow() })
   keeper.onChange((changed, changes) => applyChanges(changeable, changed, changes))

@@ -64,9 +64,4 @@ export class VersionSpread {
   get hasNeighbours(): boolean {
     return this.#told.size > 0
   }
-
-  /** Whether every neighbour has it. */
-  get isComplete(): boolean {
-    return [...this.#told.values()].every(({ hasIt }) => hasIt)
-  }
 }

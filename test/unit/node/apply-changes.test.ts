@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import type { NetworkChange } from '../../../src/core/config/changes.ts'
 import type { NetworkConfig } from '../../../src/core/config/network-config.ts'
 import { applyChanges, type ChangeableParts } from '../../../src/node/apply-changes.ts'
+import type { VersionsSeen } from '../../../src/node/mac-keys.ts'
 import { silentLog } from '../../support/silent-log.ts'
 
 /** Parts that write down what is done to them. */
@@ -10,7 +11,7 @@ function recording() {
   const doing = (what: string) => async () => void done.push(what)
   const parts = {
     router: { reconfigure: doing('reconfigure') },
-    macKeys: { change: (_: unknown, sinceMs: number) => void done.push(`keys of ${sinceMs}`) },
+    macKeys: { change: (_: unknown, { newestMs }: VersionsSeen) => void done.push(`keys of ${newestMs}`) },
     revocation: { end: () => void done.push('end revoked') },
     transport: { configure: () => void done.push('transport') },
     nodeIpv4: { apply: doing('ipv4') },
@@ -21,7 +22,7 @@ function recording() {
     tunnels: { servers: { restart: doing('restart servers'), provide: doing('provide servers') } },
     configureTunnels: () => void done.push('tunnels'),
     routerSettings: () => ({}),
-    newestSinceMs: () => 7,
+    versionsSeen: () => ({ newestMs: 7, previousMs: undefined }),
     log: silentLog,
     signal: new AbortController().signal,
   } as unknown as ChangeableParts

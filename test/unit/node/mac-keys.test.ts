@@ -1,58 +1,120 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { MacKeys } from '../../../src/node/mac-keys.ts'
 import type { RouterKeys } from '../../../src/node/routing/router.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
 
-const keys = (sign: number): RouterKeys => ({ sign: Buffer.alloc(16, sign), accept: undefined })
+const keys = (sign: number, accept?: number): RouterKeys => ({
+  sign: Buffer.alloc(16, sign),
+  accept: accept === undefined ? undefined : Buffer.alloc(16, accept),
+})
 
-function beside(spread: { hasNeighbours: boolean; isComplete: boolean }) {
+function node({ helloMs = 4_000, hasNeighbours = true } = {}) {
   const clock = steppedClock()
   const set: RouterKeys[] = []
   const setKeys = async (next: RouterKeys) => void set.push(next)
   const macKeys = new MacKeys(
-    { router: { setKeys }, clock, log: silentLog, helloIntervalMs: () => 4_000, onUsed() {}, spread },
+    {
+      ...{ router: { setKeys }, clock, log: silentLog },
+      ...{ helloIntervalMs: () => helloMs, hasNeighbours: () => hasNeighbours, onUsed() {} },
+    },
     keys(1),
   )
   return { clock, set, macKeys }
 }
 
-it('keys are changed together, two seconds after the version was seen, by those whose neighbours have it', async () => {
-  const { clock, set, macKeys } = beside({ hasNeighbours: true, isComplete: true })
-  await clock.pass(1_200)
-  macKeys.change(keys(2), 0)
-  await clock.pass(700)
-  expect([set, macKeys.inUse]).toEqual([[], keys(1)])
-  await clock.pass(200)
-  expect([set, macKeys.inUse]).toEqual([[keys(2)], keys(2)])
+/** How long a Python node is away that begins anew, at hello 4. */
+const PYTHON_RESTART_MS = 23_000
+
+describe('a version with other keys', () => {
+  it('is used by all nodes at the same time after it was seen, whenever they had it', async () => {
+    const { clock, set, macKeys } = node()
+    await clock.pass(1_200)
+    macKeys.change(keys(2), { newestMs: 0, previousMs: undefined })
+    await clock.pass(4_700)
+    expect([set, macKeys.inUse]).toEqual([[], keys(1)])
+    await clock.pass(200)
+    expect([set, macKeys.inUse]).toEqual([[keys(2)], keys(2)])
+  })
+
+  it('is waited for as long as a hello interval, and not for ever', async () => {
+    for (const [helloMs, atMs] of [
+      [10_000, 10_000],
+      [60_000, 15_000],
+    ] as const) {
+      const { clock, set, macKeys } = node({ helloMs })
+      macKeys.change(keys(2), { newestMs: 0, previousMs: undefined })
+      await clock.pass(atMs - 200)
+      expect(set).toEqual([])
+      await clock.pass(300)
+      expect(set).toEqual([keys(2)])
+    }
+  })
+
+  it('is used at once by a node that has nobody to change with', () => {
+    const { set, macKeys } = node({ hasNeighbours: false })
+    macKeys.change(keys(2), { newestMs: 0, previousMs: undefined })
+    expect(set).toEqual([keys(2)])
+  })
+
+  it('changes nothing when its keys are those in use', async () => {
+    const { clock, set, macKeys } = node()
+    macKeys.change(keys(1), { newestMs: 0, previousMs: undefined })
+    await clock.pass(60_000)
+    expect(set).toEqual([])
+  })
 })
 
-it('a node waits for neighbours that do not have the version yet, but not for ever', async () => {
-  const spread = { hasNeighbours: true, isComplete: false }
-  const { clock, set, macKeys } = beside(spread)
-  macKeys.change(keys(2), 0)
-  await clock.pass(3_000)
-  expect(set).toEqual([])
-  spread.isComplete = true
-  await clock.pass(100)
-  expect(set).toEqual([keys(2)])
-  spread.isComplete = false
-  macKeys.change(keys(3), clock.monotonicMs())
-  await clock.pass(5_500)
-  expect(set).toHaveLength(1)
-  await clock.pass(600)
-  expect(set).toEqual([keys(2), keys(3)])
-})
+describe('versions in quick succession', () => {
+  it.each([1_000, 5_000, 20_000])(
+    'nodes that restart for the first are back, with its keys, before those of the second are used: %i ms apart',
+    async (apartMs) => {
+      for (const hasNeighbours of [true, false]) {
+        const { clock, set, macKeys } = node({ hasNeighbours })
+        await clock.pass(apartMs)
+        macKeys.change(keys(2), { newestMs: apartMs, previousMs: 0 })
+        await clock.pass(PYTHON_RESTART_MS - apartMs)
+        expect(set).toEqual([])
+        await clock.pass(10_000)
+        expect(set).toEqual([keys(2)])
+      }
+    },
+  )
 
-it('of several changes in quick succession the last one counts; without neighbours it is made at once', async () => {
-  const spread = { hasNeighbours: true, isComplete: false }
-  const { clock, set, macKeys } = beside(spread)
-  macKeys.change(keys(2), 0)
-  macKeys.change(keys(3), 0)
-  spread.hasNeighbours = false
-  await clock.pass(100)
-  expect(set).toEqual([keys(3)])
-  macKeys.change(keys(3), 0)
-  await clock.pass(60_000)
-  expect(set).toHaveLength(1)
+  it('nothing is waited for when the one before is long ago', async () => {
+    const { clock, set, macKeys } = node()
+    await clock.pass(120_000)
+    macKeys.change(keys(2), { newestMs: 120_000, previousMs: 0 })
+    await clock.pass(6_100)
+    expect(set).toEqual([keys(2)])
+  })
+
+  it('all of them are used in their order, also when the last one comes before the first is due', async () => {
+    const { clock, set, macKeys } = node()
+    // Each updateHMAC is a step of the rotation; there are three for each new key.
+    const steps = [keys(1, 2), keys(2, 1), keys(2), keys(2, 3), keys(3, 2), keys(3)]
+    for (const [index, step] of steps.entries()) {
+      const newestMs = clock.monotonicMs()
+      macKeys.change(step, { newestMs, previousMs: index > 0 ? newestMs - 4_000 : undefined })
+      await clock.pass(4_000)
+    }
+    expect(set).toEqual([keys(1, 2)])
+    await clock.pass(60_000)
+    expect(set).toEqual(steps)
+  })
+
+  it('two nodes of which one has not fetched each version change nearly together', async () => {
+    const [one, other] = [node(), node()]
+    one.macKeys.change(keys(2, 1), { newestMs: 1_000, previousMs: 0 })
+    one.macKeys.change(keys(2), { newestMs: 2_000, previousMs: 1_000 })
+    other.macKeys.change(keys(2), { newestMs: 2_000, previousMs: 1_000 })
+    const signs = ({ macKeys }: typeof one) => macKeys.inUse.sign?.[0]
+    let apartMs = 0
+    for (let ms = 0; ms < 60_000; ms += 100) {
+      await Promise.all([one.clock.pass(100), other.clock.pass(100)])
+      if (signs(one) !== signs(other)) apartMs += 100
+    }
+    expect([signs(one), signs(other)]).toEqual([2, 2])
+    expect(apartMs).toBeLessThanOrEqual(1_000)
+  })
 })
