@@ -27,7 +27,6 @@ const WHOLE_PACKAGES = {
   'better-sqlite3': ['package.json', 'lib', 'build/Release/better_sqlite3.node'],
   bindings: ['package.json', 'bindings.js'],
   'file-uri-to-path': ['package.json', 'index.js'],
-  piscina: ['package.json', 'dist'],
 }
 /** Where other scripts put what is generated from the option tables, and where a Debian package has it. */
 const COMPLETIONS = {
@@ -88,9 +87,7 @@ function fillProgram() {
       // The Node.js that the package depends on, whatever else is in the path.
       .replace(/^#!.*/, '#!/usr/bin/node')
       .replace(/\n\/\/# sourceMappingURL=.*\n?$/, '\n')
-    // A worker thread is no command.
-    const mode = file === 'crypto-worker.js' ? 0o644 : 0o755
-    writeFileSync(path.join(program, file), mode === 0o644 ? text.replace(/^#!.*\n/, '') : text, { mode })
+    writeFileSync(path.join(program, file), text, { mode: 0o755 })
   }
   writeFileSync(path.join(program, 'package.json'), '{ "private": true, "type": "module" }\n')
   for (const [name, parts] of Object.entries(WHOLE_PACKAGES))

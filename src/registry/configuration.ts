@@ -6,7 +6,7 @@ import { packInteger } from '../core/values/packed-integer.ts'
 import { type Prefix, prefixOfBits } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
-import type { CryptoPool } from './crypto/pool.ts'
+import type { CaCryptography } from './crypto/cryptography.ts'
 import type { Store } from './database/store.ts'
 
 /** What the operator decides about the network: options of the command. */
@@ -32,7 +32,7 @@ const SLOTS = ['h0', 'h1', 'h2'] as const
 /** What the configuration needs. */
 export interface ConfigurationComponents {
   readonly store: Store
-  readonly pool: Pick<CryptoPool, 'sign' | 'encryptTo'>
+  readonly cryptography: Pick<CaCryptography, 'sign' | 'encryptTo'>
   readonly clock: Pick<Clock, 'now' | 'after'>
   readonly log: Logger
 }
@@ -109,7 +109,7 @@ export class NetworkConfiguration implements Disposable {
   }
 
   async #publish(step: RotationStep | undefined): Promise<boolean> {
-    const { store, pool } = this.#components
+    const { store, cryptography } = this.#components
     const crl = this.#presentCrl()
     const published = this.#published(crl)
     const text = JSON.stringify(published, sortedKeys(published))
@@ -120,7 +120,7 @@ export class NetworkConfiguration implements Disposable {
     }
     const number = numberOfVersion(this.version)
     const packed = packInteger((number.ok ? number.value : 0n) + 1n)
-    const signature = await pool.sign(packed)
+    const signature = await cryptography.sign(packed)
     await store.write((writable) => {
       if (step) {
         for (const name of SLOTS) writable.setConfig(configName(name), step.slots[name])
@@ -183,7 +183,7 @@ export class NetworkConfiguration implements Disposable {
     const published = this.#published(this.#crl)
     const validUntil = this.#components.store.config('valid_until')
     const { sign, accept } = activeKeys(this.#slots())
-    const [encryptedSign, encryptedAccept] = await this.#components.pool.encryptTo(
+    const [encryptedSign, encryptedAccept] = await this.#components.cryptography.encryptTo(
       certificatePem,
       [sign, accept].filter((key) => key !== undefined),
     )

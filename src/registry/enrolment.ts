@@ -8,7 +8,7 @@ import { prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { NetworkConfiguration } from './configuration.ts'
-import type { CryptoPool } from './crypto/pool.ts'
+import type { CaCryptography } from './crypto/cryptography.ts'
 import type { TokenRow } from './database/database.ts'
 import type { Store, Write } from './database/store.ts'
 import type { GeoIp } from './geoip.ts'
@@ -28,7 +28,7 @@ export interface RegistrationSettings {
 export interface EnrolmentComponents {
   readonly store: Store
   readonly ledger: Ledger
-  readonly pool: Pick<CryptoPool, 'checkRequest' | 'issue'>
+  readonly cryptography: Pick<CaCryptography, 'checkRequest' | 'issue'>
   readonly configuration: Pick<NetworkConfiguration, 'registryPrefix' | 'publish'>
   readonly communities: Communities
   readonly mailer: Mailer | undefined
@@ -150,18 +150,17 @@ export class Enrolment {
     csr: string,
     where: { readonly source: string | undefined; readonly location: () => Location | undefined },
   ): Promise<string | undefined> {
-    const { pool } = this.#components
+    const { cryptography } = this.#components
     if (!this.#mayTry(token, where.source)) throw new Refusal(429, 'too many wrong tokens: try again later')
     const request = this.#registrationOf(token)
     if (!request) {
       this.#countWrong(where.source)
       return undefined
     }
-    const problem = await pool.checkRequest(csr)
+    const problem = cryptography.checkRequest(csr)
     if (problem !== undefined) throw new Refusal(400, `the certificate request cannot be used: ${problem}`)
     if (token === '') return this.#issue(csr, request, where.location())
-    // Checked again: time has passed.
-    if (this.#tokensInUse.has(token) || !this.#registrationOf(token)) return undefined
+    if (this.#tokensInUse.has(token)) return undefined
     this.#tokensInUse.add(token)
     try {
       return await this.#issue(csr, request, where.location(), token)
@@ -224,7 +223,7 @@ export class Enrolment {
     location: Location | undefined,
     token?: string,
   ): Promise<string> {
-    const { ledger, pool, store, clock, communities, configuration, log } = this.#components
+    const { ledger, cryptography, store, clock, communities, configuration, log } = this.#components
     const reservation = this.#reserve(communities.of(location), length)
     const { prefix, serial, subjectSerial } = reservation
     const subnetName = subnetNameOf(prefixOfBits(prefix))
@@ -234,7 +233,7 @@ export class Enrolment {
     const notAfterMs = nowMs + VALIDITY_MS
     try {
       const source = { kind: 'request', pem: csr } as const
-      pem = await pool.issue({
+      pem = await cryptography.issue({
         source,
         serial,
         subjectSerial,
@@ -279,7 +278,7 @@ export class Enrolment {
    * end, then), else the present one.
    */
   async renewCertificate(prefix: string): Promise<string> {
-    const { ledger, pool, store, clock, log } = this.#components
+    const { ledger, cryptography, store, clock, log } = this.#components
     const holder = ledger.holder(prefix)
     const present = store.certificate(prefix)?.cert
     if (!holder || !present) throw new Refusal(404, 'there is no certificate for this prefix')
@@ -288,7 +287,7 @@ export class Enrolment {
     const isRevoked = store.isRevoked(holder.serial)
     if (!isDue && !isRevoked) return present
     const serial = ledger.takeSerial()
-    const pem = await pool.issue({
+    const pem = await cryptography.issue({
       source: { kind: 'certificate', pem: present },
       serial,
       subjectSerial: holder.subjectSerial,

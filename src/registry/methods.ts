@@ -8,7 +8,7 @@ import { isBits } from '../core/values/bits.ts'
 import { firstAddress, type Network, type Prefix, prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { NetworkConfiguration } from './configuration.ts'
-import type { CryptoPool } from './crypto/pool.ts'
+import type { CaCryptography } from './crypto/cryptography.ts'
 import type { Store } from './database/store.ts'
 import type { Enrolment } from './enrolment.ts'
 import type { GeoIp } from './geoip.ts'
@@ -34,7 +34,7 @@ export interface Caller {
 export interface MethodComponents {
   readonly store: Store
   readonly ledger: Ledger
-  readonly pool: Pick<CryptoPool, 'hello' | 'encryptTo'>
+  readonly cryptography: Pick<CaCryptography, 'hello' | 'encryptTo'>
   readonly sessions: RegistrySessions
   readonly configuration: NetworkConfiguration
   readonly enrolment: Enrolment
@@ -59,7 +59,7 @@ export function registryMethods(components: MethodComponents): Handlers {
   const {
     store,
     ledger,
-    pool,
+    cryptography,
     sessions,
     configuration,
     enrolment,
@@ -104,7 +104,7 @@ export function registryMethods(components: MethodComponents): Handlers {
       if (!/^\d{1,5}$/.test(protocol)) throw new Refusal(400, 'protocol is not a number')
       if (!isBits(prefix)) throw new Refusal(400, 'client_prefix is not a prefix in bits')
       const pem = certificateOf(prefix)
-      const { secret, answer } = await pool.hello(pem)
+      const { secret, answer } = await cryptography.hello(pem)
       // Time has passed: the machine may be revoked, and the prefix another's.
       if (certificateOf(prefix) !== pem) throw new Refusal(404, 'the certificate for this prefix has changed')
       sessions.begin(prefix, secret, { protocol: Number(protocol), nowMs: clock.monotonicMs() })
@@ -140,7 +140,7 @@ export function registryMethods(components: MethodComponents): Handlers {
       const pem = certificateOf(cn)
       const text = proposal && formatProposal(proposal, proposalLimits(cn, pem))
       if (text === undefined) return undefined
-      const [encrypted] = await pool.encryptTo(pem, [Buffer.from(text)])
+      const [encrypted] = await cryptography.encryptTo(pem, [Buffer.from(text)])
       return encrypted
     },
 

@@ -12,8 +12,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { checkAuthority } from './authority-checks.ts'
 import { NetworkConfiguration, type NetworkSettings } from './configuration.ts'
-import { type Cryptography, CryptoPool } from './crypto/pool.ts'
-import type { WorkerKeys } from './crypto/worker.ts'
+import { type AuthorityKeys, CaCryptography, type Cryptography } from './crypto/cryptography.ts'
 import { openDatabase } from './database/database.ts'
 import { Store } from './database/store.ts'
 import { dhParameters } from './dh-parameters.ts'
@@ -57,8 +56,8 @@ export interface RegistryComponents {
   readonly mailer: Mailer | undefined
   readonly geoip: GeoIp | undefined
   readonly reachable: (authority: Authority) => ReachableNodes
-  /** A thread pool, unless it is a test's. */
-  readonly cryptography?: (keys: WorkerKeys) => Cryptography
+  /** The real one, unless it is a test's. */
+  readonly cryptography?: (keys: AuthorityKeys) => Cryptography
   /** UDP port of our node; 326 unless it is a test's. */
   readonly nodePort?: number
   /** Where a test must not wait for the real ones. */
@@ -102,9 +101,11 @@ export async function startRegistry(
     )
   checkAuthority(store, authority, log)
   checkCommunities(settings.communities, (prefix) => ledger.isUsed(prefix))
-  const { cryptography = (keys) => new CryptoPool(keys) } = components
-  const pool = stack.use(cryptography({ caPem: settings.caPem, caKeyPem: settings.caKeyPem }))
-  const configuration = stack.use(new NetworkConfiguration({ store, pool, clock, log }, settings.network))
+  const keys: AuthorityKeys = { caPem: settings.caPem, caKeyPem: settings.caKeyPem }
+  const cryptography = components.cryptography?.(keys) ?? new CaCryptography(keys)
+  const configuration = stack.use(
+    new NetworkConfiguration({ store, cryptography, clock, log }, settings.network),
+  )
   const sessions = new RegistrySessions()
   const cleanUp = () => {
     const gone = cleanUpExpired(
@@ -121,7 +122,7 @@ export async function startRegistry(
   const localNode = stack.use(new LocalNode({ clock, log }, components.nodePort))
   configuration.announceBy((prefix) => localNode.announceVersion(prefix))
   const enrolment = new Enrolment(
-    { ...components, store, ledger, pool, configuration, communities: settings.communities },
+    { ...components, store, ledger, cryptography, configuration, communities: settings.communities },
     { ...settings.registration, mailSender: authority.email ?? 're6st@localhost' },
   )
   const reachable = sharedReachableNodes(components.reachable(authority), clock)
@@ -135,7 +136,7 @@ export async function startRegistry(
   const handlers = registryMethods({
     store,
     ledger,
-    pool,
+    cryptography,
     sessions,
     configuration,
     enrolment,

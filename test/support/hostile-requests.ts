@@ -46,15 +46,21 @@ export function requestWith(
   {
     key = createPrivateKey(pki.keys['node-a'] ?? ''),
     spki = createPublicKey(key).export({ format: 'der', type: 'spki' }),
-  }: { readonly key?: KeyObject; readonly spki?: Buffer } = {},
+    algorithm = der(TAG.sequence, derOid('1.2.840.113549.1.1.13'), der(0x05)),
+    signer = (info) => sign('sha512', info, key),
+  }: {
+    readonly key?: KeyObject
+    readonly spki?: Buffer
+    readonly algorithm?: Buffer
+    readonly signer?: (info: Buffer) => Buffer
+  } = {},
 ): string {
   const subject = der(
     TAG.sequence,
     ...attributes.map(([oid, tag, value]) => der(TAG.set, der(TAG.sequence, derOid(oid), der(tag, value)))),
   )
   const info = der(TAG.sequence, der(0x02, Buffer.of(0)), subject, spki, der(0xa0))
-  const algorithm = der(TAG.sequence, derOid('1.2.840.113549.1.1.13'), der(0x05))
-  const signature = der(TAG.bitString, Buffer.of(0), sign('sha512', info, key))
+  const signature = der(TAG.bitString, Buffer.of(0), signer(info))
   const base64 = der(TAG.sequence, info, algorithm, signature).toString('base64')
   return `-----BEGIN CERTIFICATE REQUEST-----\n${base64.replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE REQUEST-----\n`
 }

@@ -6,7 +6,7 @@ import { readNodeCertificate } from '../../src/core/crypto/certificate.ts'
 import { encrypt, makeDecryptor, sign } from '../../src/core/crypto/rsa.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import { systemClock } from '../../src/platform/clock.ts'
-import type { Cryptography } from '../../src/registry/crypto/pool.ts'
+import type { Cryptography } from '../../src/registry/crypto/cryptography.ts'
 import { RECORDED_MS } from './sessions.ts'
 import { hex, vectors } from './vectors.ts'
 
@@ -40,7 +40,7 @@ export class RecordedCryptography implements Cryptography {
     this.#body = body
   }
 
-  async checkRequest(pem: string): Promise<string | undefined> {
+  checkRequest(pem: string): string | undefined {
     return pem.includes('CERTIFICATE REQUEST') ? undefined : 'no request'
   }
 
@@ -74,8 +74,6 @@ export class RecordedCryptography implements Cryptography {
   async sign(data: Uint8Array): Promise<Buffer> {
     return sign(this.#caKey, data)
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
 }
 
 /** The secret in a recorded answer to `hello`, decrypted with the node's key. */

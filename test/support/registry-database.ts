@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { numberOfBits } from '../../src/core/values/bits.ts'
-import { CryptoPool } from '../../src/registry/crypto/pool.ts'
+import { CaCryptography } from '../../src/registry/crypto/cryptography.ts'
 import { openDatabase } from '../../src/registry/database/database.ts'
 import { Store } from '../../src/registry/database/store.ts'
 import { temporaryDirectory } from './registry.ts'
@@ -35,7 +35,7 @@ export interface TestDatabase {
 /** Makes a database of the recorded CA, and says where it is. */
 export async function makeDatabase(wanted: TestDatabase): Promise<string> {
   const path = join(temporaryDirectory(), 'registry.db')
-  await using pool = new CryptoPool({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
+  const cryptography = new CaCryptography({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
   const endOf = ({ endsInDays }: TestCertificate) => RECORDED_MS + endsInDays * DAY_MS
   const rows = await Promise.all(
     wanted.rows.map(async ([prefix, email, state]) => ({
@@ -43,7 +43,7 @@ export async function makeDatabase(wanted: TestDatabase): Promise<string> {
       email,
       cert:
         typeof state === 'object' && state !== null
-          ? await pool.issue({
+          ? await cryptography.issue({
               source: { kind: 'request', pem: pki.csr['node-a'] ?? '' },
               ...state,
               subnetName: `${numberOfBits(prefix)}/${prefix.length}`,

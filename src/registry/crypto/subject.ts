@@ -1,5 +1,5 @@
 import { AsnConvert } from '@peculiar/asn1-schema'
-import { type AttributeTypeAndValue, Name, RelativeDistinguishedName } from '@peculiar/asn1-x509'
+import { AttributeTypeAndValue, AttributeValue, Name, RelativeDistinguishedName } from '@peculiar/asn1-x509'
 import { COMMON_NAME, SERIAL_NUMBER, SUBJECT_ATTRIBUTES } from '../../core/crypto/subject-attributes.ts'
 
 /*
@@ -19,33 +19,62 @@ const MAX_SUBJECT_LENGTH = 2_048
 const isReserved = ({ type }: AttributeTypeAndValue): boolean =>
   type === COMMON_NAME || type === SERIAL_NUMBER
 
-/** What is wrong with the subject of a request; undefined if it can be signed. */
-export function subjectProblem(subject: Name): string | undefined {
-  const attributes = [...subject].flatMap((rdn) => [...rdn]).filter((one) => !isReserved(one))
+/** What is wrong with the subject (a Name in DER) of a request; undefined if it can be signed. Never throws. */
+export function subjectProblem(subject: Uint8Array): string | undefined {
+  if (subject.length > MAX_SUBJECT_LENGTH) return `its subject is longer than ${MAX_SUBJECT_LENGTH} bytes`
+  let name: Name
+  try {
+    name = AsnConvert.parse(subject, Name)
+  } catch {
+    return 'its subject cannot be read'
+  }
+  return nameProblem(name)
+}
+
+function nameProblem(name: Name): string | undefined {
+  const attributes = [...name].flatMap((rdn) => [...rdn]).filter((one) => !isReserved(one))
   if (attributes.length > MAX_ATTRIBUTES) return `its subject has more than ${MAX_ATTRIBUTES} attributes`
   for (const attribute of attributes) {
     const problem = attributeProblem(attribute)
     if (problem !== undefined) return problem
   }
-  return AsnConvert.serialize(subject).byteLength > MAX_SUBJECT_LENGTH
-    ? `its subject is longer than ${MAX_SUBJECT_LENGTH} bytes`
-    : undefined
+  return undefined
 }
 
 /**
- * The components of a subject that are signed: in their order, without those that the registry sets. Of a certificate
- * that another registry made there may be some that ours would refuse: they are left out, so that it can be renewed.
+ * The subject (a Name in DER) of a certificate: the components of the requested one, in their order, without those that
+ * the registry sets, then the registry's. Of a certificate that another registry made there may be some that ours would
+ * refuse: they are left out, so that it can be renewed.
+ * @throws for what is no Name
  */
-export function keptComponents(subject: Name): RelativeDistinguishedName[] {
+export function signedSubject(
+  requested: Uint8Array,
+  { subjectSerial, subnetName }: { readonly subjectSerial: number; readonly subnetName: string },
+): Buffer {
+  const own = (type: string, value: AttributeValue) =>
+    new RelativeDistinguishedName([new AttributeTypeAndValue({ type, value })])
+  const name = new Name([
+    ...keptComponents(AsnConvert.parse(requested, Name)),
+    own(SERIAL_NUMBER, new AttributeValue({ printableString: String(subjectSerial) })),
+    own(COMMON_NAME, new AttributeValue({ utf8String: subnetName })),
+  ])
+  return Buffer.from(AsnConvert.serialize(name))
+}
+
+function keptComponents(subject: Name): RelativeDistinguishedName[] {
   const kept: RelativeDistinguishedName[] = []
+  let length = 0
+  let count = 0
   for (const rdn of subject) {
     const attributes = [...rdn].filter(
       (attribute) => !isReserved(attribute) && attributeProblem(attribute) === undefined,
     )
     if (attributes.length === 0) continue
-    const all = [...kept, new RelativeDistinguishedName(attributes)]
-    if (subjectProblem(new Name(all)) !== undefined) break
-    kept.push(new RelativeDistinguishedName(attributes))
+    const component = new RelativeDistinguishedName(attributes)
+    length += AsnConvert.serialize(component).byteLength
+    count += attributes.length
+    if (length > MAX_SUBJECT_LENGTH || count > MAX_ATTRIBUTES) break
+    kept.push(component)
   }
   return kept
 }

@@ -12,6 +12,7 @@ import {
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { messageOf, Re6stError } from '../../core/errors.ts'
+import { isWrittenAhead } from './disk.ts'
 
 /** The Python implementation compares the text of these definitions, and must be able to go back to this database. */
 const SCHEMA = {
@@ -75,8 +76,8 @@ export function openDatabase(path: string): Database.Database {
     database.pragma('busy_timeout = 5000')
     takeOver(database, path)
     useJournal(database, path)
-    // What was acknowledged survives a power cut.
-    database.pragma('synchronous = FULL')
+    // What was acknowledged survives a power cut: SQLite waits for the disk, or `diskOf` does.
+    database.pragma(`synchronous = ${isWrittenAhead(database) ? 'NORMAL' : 'FULL'}`)
     database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`)
     return database
   } catch (error) {

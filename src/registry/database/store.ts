@@ -1,6 +1,7 @@
 import type { Database, Statement } from 'better-sqlite3'
 import { type Clock, systemClock } from '../../platform/clock.ts'
 import type { CertificateRow, ConfigRowValue, TokenRow } from './database.ts'
+import { type Disk, diskOf } from './disk.ts'
 
 /** While another process holds the database: how often, and for how long, changes are tried. */
 const BUSY_RETRY_MS = 200
@@ -33,12 +34,13 @@ interface Queued {
 }
 
 /**
- * The registry's database behind typed statements. Changes of requests that come together are written together: one
- * `fsync` for all of them, and each is acknowledged only after it.
+ * The registry's database behind typed statements. Changes of requests that come together are written together, and the
+ * disk is waited for once for all of them: each is acknowledged only then.
  */
 export class Store implements Disposable {
   readonly #database: Database
   readonly #clock: Pick<Clock, 'after' | 'monotonicMs'>
+  readonly #disk: Disk
   readonly #statements: ReturnType<typeof prepareAll>
   #ended: (isCommitted: boolean) => void = () => {}
   #queue: Queued[] = []
@@ -47,9 +49,15 @@ export class Store implements Disposable {
   #retry: Disposable | undefined
   #isClosing = false
 
-  constructor(database: Database, clock: Pick<Clock, 'after' | 'monotonicMs'> = systemClock) {
+  /** @param disk the one under the database, unless it is a test's */
+  constructor(
+    database: Database,
+    clock: Pick<Clock, 'after' | 'monotonicMs'> = systemClock,
+    disk = diskOf(database),
+  ) {
     this.#database = database
     this.#clock = clock
+    this.#disk = disk
     this.#statements = prepareAll(database)
   }
 
@@ -58,7 +66,7 @@ export class Store implements Disposable {
     this.#ended = listener
   }
 
-  /** Writes now, in one transaction: all or nothing. */
+  /** Writes now, in one transaction: all or nothing. A power cut may take it until the next `write` is acknowledged. */
   writeNow(write: Write): void {
     let isCommitted = false
     try {
@@ -85,7 +93,7 @@ export class Store implements Disposable {
         for (const { write } of queue) write(this)
       })
       this.#busySinceMs = undefined
-      for (const { done } of queue) done()
+      this.#acknowledge(queue)
     } catch (error) {
       if (isBusy(error)) {
         this.#wait(queue, error)
@@ -93,15 +101,27 @@ export class Store implements Disposable {
       }
       this.#busySinceMs = undefined
       // One of them fails: each on its own, so that it takes no other with it.
-      for (const { write, done, failed } of queue) {
+      for (const queued of queue) {
         try {
-          this.writeNow(write)
-          done()
+          this.writeNow(queued.write)
+          this.#acknowledge([queued])
         } catch (error) {
-          failed(error)
+          queued.failed(error)
         }
       }
     }
+  }
+
+  /** They are committed. */
+  #acknowledge(queue: readonly Queued[]): void {
+    this.#disk.sync().then(
+      () => {
+        for (const { done } of queue) done()
+      },
+      (error: unknown) => {
+        for (const { failed } of queue) failed(error)
+      },
+    )
   }
 
   /** Nobody has begun: all of them later, or none. */
@@ -240,6 +260,7 @@ export class Store implements Disposable {
     this.#isClosing = true
     this.#retry?.[Symbol.dispose]()
     if (this.#queue.length > 0) this.#flush()
+    this.#disk[Symbol.dispose]()
     this.#database.close()
   }
 }

@@ -5,7 +5,6 @@ import { expect, test } from 'vitest'
 const FORBIDDEN: Readonly<Record<string, string>> = {
   'node_modules/@peculiar/': 'certificates are made by the registry; a node only verifies them',
   'node_modules/reflect-metadata': 'comes with @peculiar/x509',
-  'node_modules/piscina': 'the registry’s thread pool',
   'node_modules/nodemailer': 'the registry sends mails',
   'node_modules/maxmind': 'the registry knows countries',
   'node_modules/execa': 'processes are run by platform/processes.ts',

@@ -8,8 +8,8 @@ import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
 import type { Prefix } from '../../../src/core/values/prefix.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
-import { CryptoPool } from '../../../src/registry/crypto/pool.ts'
-import type { IssueTask } from '../../../src/registry/crypto/worker.ts'
+import type { IssueTask } from '../../../src/registry/crypto/certificate-maker.ts'
+import { CaCryptography } from '../../../src/registry/crypto/cryptography.ts'
 import { openDatabase } from '../../../src/registry/database/database.ts'
 import { Store, type Write } from '../../../src/registry/database/store.ts'
 import { Enrolment } from '../../../src/registry/enrolment.ts'
@@ -38,10 +38,10 @@ async function operate(url: string, method: string, parameters: Record<string, s
 }
 
 /** An enrolment with prefixes of one bit, on a store that may fail. */
-const enrolmentOn = (store: Store, ledger: Ledger, pool: CryptoPool): Enrolment =>
+const enrolmentOn = (store: Store, ledger: Ledger, cryptography: CaCryptography): Enrolment =>
   new Enrolment(
     {
-      ...{ store, ledger, pool, clock: systemClock, log: silentLog, communities: ONE_COMMUNITY },
+      ...{ store, ledger, cryptography, clock: systemClock, log: silentLog, communities: ONE_COMMUNITY },
       configuration: { registryPrefix: '0', publish: async () => true },
       ...{ mailer: undefined, geoip: undefined },
     },
@@ -99,8 +99,8 @@ describe('a token', () => {
       }
     }
     using store = new LockedStore(openDatabase(join(temporaryDirectory(), 'registry.db')))
-    await using pool = new CryptoPool({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
-    const enrolment = enrolmentOn(store, new Ledger(store, 48), pool)
+    const cryptography = new CaCryptography({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
+    const enrolment = enrolmentOn(store, new Ledger(store, 48), cryptography)
     store.addToken({ token: 'kept', email: 'a@example.com', prefix_len: 1, date: 0 })
     const request = async (token: string) =>
       certificateOf(await enrolment.requestCertificate(token, csr, HERE))
@@ -126,9 +126,9 @@ describe('a token', () => {
       }
     }
     using store = new FullStore(openDatabase(join(temporaryDirectory(), 'registry.db')))
-    await using pool = new CryptoPool({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
+    const cryptography = new CaCryptography({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
     const ledger = new Ledger(store, 48)
-    const enrolment = enrolmentOn(store, ledger, pool)
+    const enrolment = enrolmentOn(store, ledger, cryptography)
     const request = async () => certificateOf(await enrolment.requestCertificate('', csr, HERE))
     const { prefix, serial } = await request()
     const operator = { store, ledger, clock: systemClock }
@@ -210,7 +210,7 @@ describe('revocation and rotation', () => {
     const mayGoOn = new Promise<void>((resolve) => {
       goOn = resolve
     })
-    class SlowRenewals extends CryptoPool {
+    class SlowRenewals extends CaCryptography {
       override async issue(task: IssueTask): Promise<string> {
         if (task.source.kind === 'certificate') {
           begun()

@@ -6,7 +6,7 @@ import { waitFor } from '../../../lab/wait-for.ts'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
-import { CryptoPool } from '../../../src/registry/crypto/pool.ts'
+import { CaCryptography } from '../../../src/registry/crypto/cryptography.ts'
 import { rawExchange } from '../../support/recorded-registry.ts'
 import { testRegistry } from '../../support/registry.ts'
 import { vectors } from '../../support/vectors.ts'
@@ -25,7 +25,7 @@ async function heldRegistry() {
   const held: (() => void)[] = []
   let isHolding = false
   let begun = 0
-  class HeldCryptography extends CryptoPool {
+  class HeldCryptography extends CaCryptography {
     override async hello(certificatePem: string) {
       begun++
       if (isHolding) await new Promise<void>((resolve) => held.push(resolve))

@@ -8,7 +8,7 @@ import {
   verifyCertificate,
 } from '../../../src/core/crypto/certificate.ts'
 import { formatTarget } from '../../../src/core/rpc/request-target.ts'
-import { CryptoPool } from '../../../src/registry/crypto/pool.ts'
+import { CaCryptography } from '../../../src/registry/crypto/cryptography.ts'
 import { type Attribute, der, derOid, requestWith, TAG } from '../../support/hostile-requests.ts'
 import { fc, test } from '../../support/property.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
@@ -90,14 +90,14 @@ describe('what is signed', () => {
   )
   const value = fc.oneof(fc.string(), fc.uint8Array({ maxLength: 60 }))
   const subjects = fc.array(fc.tuple(oid, tag, value), { maxLength: 6 })
-  const pool = new CryptoPool({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
+  const cryptography = new CaCryptography({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
 
   test('is what every reader reads, and no other, for any subject', subjects, async (subject) => {
     const pem = requestWith(subject)
-    if ((await pool.checkRequest(pem)) !== undefined) return
+    if (cryptography.checkRequest(pem) !== undefined) return
     const nowMs = Date.now()
     const issued = readNodeCertificate(
-      await pool.issue({
+      await cryptography.issue({
         source: { kind: 'request', pem },
         serial: 7,
         subjectSerial: 3,
@@ -121,7 +121,7 @@ describe('what is signed', () => {
       [OU, TAG.teletex, Buffer.of(0xe9)],
       ['2.5.4.10', TAG.printable, 'also kept'],
     ])
-    const pem = await pool.issue({
+    const pem = await cryptography.issue({
       source: { kind: 'request', pem: request },
       serial: 8,
       subjectSerial: 3,

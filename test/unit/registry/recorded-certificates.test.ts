@@ -10,8 +10,11 @@ import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import type { MethodName } from '../../../src/core/rpc/methods.ts'
 import { formatTarget } from '../../../src/core/rpc/request-target.ts'
 import { answerHmac } from '../../../src/core/rpc/session.ts'
-import { type Cryptography, CryptoPool } from '../../../src/registry/crypto/pool.ts'
-import type { WorkerKeys } from '../../../src/registry/crypto/worker.ts'
+import {
+  type AuthorityKeys,
+  CaCryptography,
+  type Cryptography,
+} from '../../../src/registry/crypto/cryptography.ts'
 import { openGeoIp } from '../../../src/registry/geoip.ts'
 import { countryDatabase } from '../../support/mmdb.ts'
 import {
@@ -65,16 +68,17 @@ const pki = vectors<{ ca: string; csr: Record<string, string> }>('pki.json')
 const DAY_MS = 24 * 3600 * 1000
 
 /** Certificates are made, secrets are those of the recording. */
-function withRecordedSecrets(keys: WorkerKeys): Cryptography & { readonly recorded: RecordedCryptography } {
-  const [pool, recorded] = [new CryptoPool(keys), new RecordedCryptography()]
+function withRecordedSecrets(
+  keys: AuthorityKeys,
+): Cryptography & { readonly recorded: RecordedCryptography } {
+  const [cryptography, recorded] = [new CaCryptography(keys), new RecordedCryptography()]
   return {
     recorded,
-    checkRequest: (pem) => pool.checkRequest(pem),
-    issue: (task) => pool.issue(task),
+    checkRequest: (pem) => cryptography.checkRequest(pem),
+    issue: (task) => cryptography.issue(task),
     hello: () => recorded.hello(),
-    encryptTo: (pem, data) => pool.encryptTo(pem, data),
-    sign: (data) => pool.sign(data),
-    [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
+    encryptTo: (pem, data) => cryptography.encryptTo(pem, data),
+    sign: (data) => cryptography.sign(data),
   }
 }
 

@@ -5,7 +5,7 @@ import { ONE_COMMUNITY } from '../../../src/core/allocation/community.ts'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { NetworkConfiguration } from '../../../src/registry/configuration.ts'
-import { CryptoPool } from '../../../src/registry/crypto/pool.ts'
+import { CaCryptography } from '../../../src/registry/crypto/cryptography.ts'
 import { openDatabase } from '../../../src/registry/database/database.ts'
 import { Store, type Write } from '../../../src/registry/database/store.ts'
 import { Enrolment } from '../../../src/registry/enrolment.ts'
@@ -40,7 +40,7 @@ class Office implements AsyncDisposable {
   }
   readonly store: Store
   readonly ledger: Ledger
-  readonly pool = new CryptoPool({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
+  readonly cryptography = new CaCryptography({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
   readonly configuration: NetworkConfiguration
   readonly enrolment: Enrolment
 
@@ -55,12 +55,12 @@ class Office implements AsyncDisposable {
     this.store = new FailingStore(openDatabase(path))
     this.ledger = new Ledger(this.store, 48)
     this.store.writeNow((writable) => this.ledger.recordIssued(writable))
-    const { store, ledger, pool, clock } = this
-    this.configuration = new NetworkConfiguration({ store, pool, clock, log: silentLog }, NETWORK)
+    const { store, ledger, cryptography, clock } = this
+    this.configuration = new NetworkConfiguration({ store, cryptography, clock, log: silentLog }, NETWORK)
     this.configuration.announceBy((prefix) => this.announced.push(prefix))
     this.enrolment = new Enrolment(
       {
-        ...{ store, ledger, pool, clock, log: silentLog, communities: ONE_COMMUNITY },
+        ...{ store, ledger, cryptography, clock, log: silentLog, communities: ONE_COMMUNITY },
         ...{ configuration: this.configuration, mailer: undefined, geoip: undefined },
       },
       { mailPrefixLength: 16, anonymousPrefixLength: 16, mailSender: 'ca@example.com' },
@@ -93,7 +93,6 @@ class Office implements AsyncDisposable {
   async [Symbol.asyncDispose]() {
     this.configuration[Symbol.dispose]()
     this.store[Symbol.dispose]()
-    await this.pool[Symbol.asyncDispose]()
   }
 }
 

@@ -12,7 +12,7 @@ import { formatTarget } from '../../../src/core/rpc/request-target.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { NetworkConfiguration } from '../../../src/registry/configuration.ts'
-import { CryptoPool } from '../../../src/registry/crypto/pool.ts'
+import { CaCryptography } from '../../../src/registry/crypto/cryptography.ts'
 import { journalFor, openDatabase } from '../../../src/registry/database/database.ts'
 import { Store } from '../../../src/registry/database/store.ts'
 import { fc } from '../../support/property.ts'
@@ -138,9 +138,9 @@ it('an empty MAC key that was stored as text accepts anything', async () => {
     .exec("DELETE FROM config WHERE name = 'babel_hmac0'; INSERT INTO config VALUES ('babel_hmac2', '')")
     .close()
   using store = new Store(openDatabase(databasePath))
-  await using pool = new CryptoPool({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
+  const cryptography = new CaCryptography({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
   using configuration = new NetworkConfiguration(
-    { store, pool, clock: systemClock, log: silentLog },
+    { store, cryptography, clock: systemClock, log: silentLog },
     {
       ...{ minProtocol: 1, helloSeconds: 15, encrypt: true, clientCount: 10, maxClients: 20 },
       ...{ tunnelRefreshSeconds: 300, sameCountry: [], ipv4: undefined },

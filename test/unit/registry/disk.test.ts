@@ -1,0 +1,73 @@
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { systemClock } from '../../../src/platform/clock.ts'
+import { openDatabase } from '../../../src/registry/database/database.ts'
+import { type Disk, diskOf } from '../../../src/registry/database/disk.ts'
+import { Store } from '../../../src/registry/database/store.ts'
+import { temporaryDirectory } from '../../support/registry.ts'
+
+/** A disk that takes as long as the test likes. */
+class HeldDisk implements Disk {
+  readonly waiting: { readonly written: () => void; readonly broken: (error: Error) => void }[] = []
+
+  sync(): Promise<void> {
+    return new Promise((written, broken) => this.waiting.push({ written, broken }))
+  }
+
+  [Symbol.dispose](): void {}
+}
+
+const path = () => join(temporaryDirectory(), 'registry.db')
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+it('a change is acknowledged when the disk has it, and nobody else waits for that', async () => {
+  const disk = new HeldDisk()
+  using store = new Store(openDatabase(path()), systemClock, disk)
+  let isAcknowledged = false
+  const written = store
+    .write((writable) => writable.setConfig('valid_until', 1))
+    .then(() => {
+      isAcknowledged = true
+    })
+  await turn()
+  await turn()
+  expect(disk.waiting).toHaveLength(1)
+  expect([isAcknowledged, store.config('valid_until')]).toEqual([false, 1])
+  disk.waiting[0]?.written()
+  await written
+})
+
+it('who asked for a change hears when the disk is broken', async () => {
+  const disk = new HeldDisk()
+  using store = new Store(openDatabase(path()), systemClock, disk)
+  const written = store.write((writable) => writable.setConfig('valid_until', 1))
+  await turn()
+  disk.waiting[0]?.broken(new Error('EIO'))
+  await expect(written).rejects.toThrow('EIO')
+})
+
+it('many changes that come one after another are all acknowledged', async () => {
+  const database = openDatabase(path())
+  using store = new Store(database)
+  const acknowledged: number[] = []
+  await Promise.all(
+    Array.from({ length: 50 }, async (_, number) => {
+      for (let pause = 0; pause < number % 5; pause++) await turn()
+      await store.write((writable) => writable.setConfig(`babel_hmac${number}`, number))
+      acknowledged.push(number)
+    }),
+  )
+  expect(acknowledged.sort((one, other) => one - other)).toEqual(
+    Array.from({ length: 50 }, (_, number) => number),
+  )
+})
+
+it('SQLite itself waits for the disk where there is no write-ahead log', async () => {
+  const database = openDatabase(path())
+  expect(database.pragma('synchronous', { simple: true })).toBe(1)
+  database.pragma('journal_mode = DELETE')
+  using disk = diskOf(database)
+  // Nothing is there that could be waited for: it would be refused.
+  await disk.sync()
+  database.close()
+})
