@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { mayBeDialled } from '../core/values/address-kind.ts'
+import { addressKind, mayBeDialled } from '../core/values/address-kind.ts'
 import { isIpv6Protocol, type PeerAddress } from '../core/values/address-list.ts'
 import type { Clock } from '../platform/clock.ts'
 import { LateTunnel } from './transport/late-tunnel.ts'
@@ -11,11 +11,10 @@ import type { ClientSpec, ClientTunnel, Transport } from './transport/transport.
 interface DialableInit {
   /** Whether an address is one of the network itself: a tunnel to it would go through others. */
   readonly isInside: (address: string) => boolean
+  /** The registry's host: a private network in which it is, is one that we reach. */
+  readonly registryHost: string
   /** Addresses of this machine. */
   readonly own?: () => readonly string[]
-}
-
-interface CheckedAddressesInit extends DialableInit {
   readonly clock: Pick<Clock, 'after'>
   /** Addresses of a name. Rejects when there are none. */
   readonly resolve?: (name: string, family: 4 | 6) => Promise<readonly string[]>
@@ -28,10 +27,10 @@ const MAX_RESOLVED = 4
 
 /**
  * A transport that dials what peers say only where that may lead: to machines of the Internet, and to those of a private
- * network in which we are. What they say otherwise would have this machine knock at its own doors and its neighbours'.
+ * network in which we or the registry are. What they say otherwise would have this machine knock at its own doors and its neighbours'.
  * Names are resolved here, so that what was checked is what is dialled. The remotes of `--client` are the user's.
  */
-export const checkingAddresses = (transport: Transport, init: CheckedAddressesInit): Transport => ({
+export const checkingAddresses = (transport: Transport, init: DialableInit): Transport => ({
   listen: (spec, signal) => transport.listen(spec, signal),
   connect: (spec) =>
     spec.prefix === undefined ? transport.connect(spec) : checkedTunnel(transport, init, spec),
@@ -40,38 +39,64 @@ export const checkingAddresses = (transport: Transport, init: CheckedAddressesIn
 })
 
 /** A client tunnel that begins when it is known where its remotes are. */
-const checkedTunnel = (transport: Transport, init: CheckedAddressesInit, spec: ClientSpec): ClientTunnel =>
+const checkedTunnel = (transport: Transport, init: DialableInit, spec: ClientSpec): ClientTunnel =>
   new LateTunnel(
     async () => {
-      const found = await Promise.all(spec.remotes.map((remote) => addressesOf(remote, init)))
+      const found = (await Promise.all(spec.remotes.map((remote) => addressesOf(remote, init)))).flat()
       // A machine without file descriptors cannot even say which addresses it has: then this throws.
-      const mayLead = dialable(init)
-      const remotes = found.flat().filter(({ host }) => mayLead(host))
+      const mayLead = await dialable(
+        init,
+        found.map(({ host }) => host),
+      )
+      const remotes = found.filter(({ host }) => mayLead(host))
       if (remotes.length === 0) return 'none of its addresses can be reached from here'
       return () => transport.connect({ ...spec, remotes })
     },
     (reason) => spec.onEvent({ kind: 'down', reason }),
   )
 
-async function addressesOf(
-  remote: PeerAddress,
-  { resolve = resolveBySystem, clock }: CheckedAddressesInit,
-): Promise<readonly PeerAddress[]> {
+async function addressesOf(remote: PeerAddress, init: DialableInit): Promise<readonly PeerAddress[]> {
   if (isIP(remote.host) !== 0) return [remote]
+  const addresses = await resolved(remote.host, isIpv6Protocol(remote.protocol) ? 6 : 4, init)
+  return addresses.map((host) => ({ ...remote, host }))
+}
+
+/** None where the resolver does not answer. */
+async function resolved(
+  name: string,
+  family: 4 | 6,
+  { resolve = resolveBySystem, clock }: DialableInit,
+): Promise<readonly string[]> {
   const limit = new AbortController()
   using _ = clock.after(RESOLVE_MS, () => limit.abort())
   const late = new Promise<readonly string[]>((settle) =>
     limit.signal.addEventListener('abort', () => settle([]), { once: true }),
   )
-  const family = isIpv6Protocol(remote.protocol) ? 6 : 4
-  const addresses = await Promise.race([resolve(remote.host, family).catch(() => []), late])
-  return addresses.slice(0, MAX_RESOLVED).map((host) => ({ ...remote, host }))
+  const addresses = await Promise.race([resolve(name, family).catch(() => []), late])
+  return addresses.slice(0, MAX_RESOLVED)
 }
 
-/** Whether somebody else's word is enough to send packets to an address from where this machine is now. */
-export function dialable({ own = ownAddresses, isInside }: DialableInit): (address: string) => boolean {
+/**
+ * Tells of each of these addresses whether somebody else's word is enough to send packets to it from where this machine
+ * is now.
+ */
+export async function dialable(
+  init: DialableInit,
+  addresses: readonly string[],
+): Promise<(address: string) => boolean> {
+  const { own = ownAddresses, isInside } = init
   const ours = own()
-  return (address) => mayBeDialled(address, ours) && !isInside(address)
+  const needsRegistry = addresses.some(
+    (address) => addressKind(address) === 'private' && !mayBeDialled(address, ours),
+  )
+  const near = needsRegistry ? await registryAddresses(init) : []
+  return (address) => mayBeDialled(address, ours, near) && !isInside(address)
+}
+
+async function registryAddresses(init: DialableInit): Promise<readonly string[]> {
+  const host = init.registryHost.replace(/^\[(.*)\]$/, '$1')
+  if (isIP(host) !== 0) return [host]
+  return (await Promise.all(([4, 6] as const).map((family) => resolved(host, family, init)))).flat()
 }
 
 const ownAddresses = (): readonly string[] =>

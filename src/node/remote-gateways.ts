@@ -107,7 +107,7 @@ export const throughGateways = (
   transport: Transport,
   pool: Pick<RemoteGateways, 'acquire'>,
   log: Logger,
-  dialableNow: () => (address: string) => boolean,
+  dialableNow: TunnelRouting['dialableNow'],
 ): Transport => {
   const served = new ServedAddresses()
   return {
@@ -145,7 +145,9 @@ class ServedAddresses {
 interface TunnelRouting {
   readonly pool: Pick<RemoteGateways, 'acquire'>
   readonly served: Pick<ServedAddresses, 'has'>
-  readonly dialableNow: () => (address: string) => boolean
+  readonly dialableNow: (
+    addresses: readonly string[],
+  ) => ((address: string) => boolean) | Promise<(address: string) => boolean>
 }
 
 /** A client tunnel that begins when the routes to its remotes are there. */
@@ -165,14 +167,11 @@ function routedTunnel(
   }
   return new LateTunnel(async () => {
     // The remotes of `--client` are the user's.
-    const mayLead = spec.prefix === undefined ? () => true : dialableNow()
+    const hosts = spec.remotes.map(({ host }) => host)
+    const mayLead = spec.prefix === undefined ? () => true : await dialableNow(hosts)
     // Names are left alone: they may be those of machines that move. Packets to whoever is connected to us from there
     // must go back the way they come.
-    const addresses = new Set(
-      spec.remotes
-        .map(({ host }) => host)
-        .filter((host) => isIPv4(host) && mayLead(host) && !served.has(host)),
-    )
+    const addresses = new Set(hosts.filter((host) => isIPv4(host) && mayLead(host) && !served.has(host)))
     routes = await Promise.all([...addresses].map((address) => pool.acquire(address)))
     return () =>
       transport.connect({

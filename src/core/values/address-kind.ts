@@ -58,16 +58,18 @@ export const isPublic = (address: string): boolean => addressKind(address) === '
 
 /**
  * Whether somebody else's word is enough to send packets to an address: one of the Internet, or of a private network
- * (10/8, 192.168/16 …) in which we have an address, too. Never this machine itself, whoever is on the link, or many.
+ * (10/8, 192.168/16 …) in which we have an address, too, or that is known to be near. Never this machine itself, whoever
+ * is on the link, or many.
  * @param own addresses of this machine
+ * @param near others that we can reach: a container in 172.17/16 has its registry, say, in 192.168/16
  */
-export function mayBeDialled(address: string, own: readonly string[]): boolean {
+export function mayBeDialled(address: string, own: readonly string[], near: readonly string[] = []): boolean {
   if (own.includes(address)) return false
   switch (addressKind(address)) {
     case 'public':
       return true
     case 'private':
-      return own.some(
+      return [...own, ...near].some(
         (one) => privateNetworkOf(one) === privateNetworkOf(address) && addressKind(one) === 'private',
       )
     default:

@@ -42,13 +42,16 @@ export function prepareLinks({ options, cleanUp, foundation, ...init }: LinksIni
   cleanUp.defer(() => openvpn.stop())
   const check = {
     clock,
+    registryHost: options.registry.hostname,
     isInside: (address: string) => isInside(identity.current.authority.network, address),
   }
   const checked = checkingAddresses(openvpn, check)
   const transport =
     gateways.length === 0
       ? checked
-      : throughGateways(checked, new RemoteGateways({ kernel, log, gateways }), log, () => dialable(check))
+      : throughGateways(checked, new RemoteGateways({ kernel, log, gateways }), log, (addresses) =>
+          dialable(check, addresses),
+        )
   // Before the tunnels: so that it can retract its routes.
   cleanUp.defer(() => router.stop())
   return { router, nodes, transport }

@@ -9,10 +9,14 @@ import { recordingTransport } from '../../support/tunnels.ts'
 const NAMES: Readonly<Record<string, readonly string[]>> = {
   'peer.example.com': ['203.0.113.7', '127.0.0.1'],
   'evil.example.com': ['169.254.169.254'],
+  'registry.example.com': ['192.168.7.1'],
 }
 
 /** A tunnel to what a peer says of itself, and what is dialled. */
-function dialled(list: string, { isUsers = false, own = () => ['192.168.1.2'] } = {}) {
+function dialled(
+  list: string,
+  { isUsers = false, own = () => ['192.168.1.2'], registryHost = '203.0.113.2' } = {},
+) {
   const recording = recordingTransport()
   const transport: Transport = { ...recording, configure() {}, async stop() {} }
   const clock = steppedClock()
@@ -21,6 +25,7 @@ function dialled(list: string, { isUsers = false, own = () => ['192.168.1.2'] } 
     clock,
     isInside: (address) => address.startsWith('2001:db8:42:'),
     own,
+    registryHost,
     resolve: (name) =>
       name === 'slow.example.com' ? new Promise(() => {}) : Promise.resolve(NAMES[name] ?? []),
   }).connect({
@@ -47,6 +52,22 @@ it("only where it may lead are a peer's addresses dialled, names as they are res
   )
   await clock.pass(0)
   expect(hosts()).toEqual(['192.168.1.1', '203.0.113.7', '203.0.113.1'])
+})
+
+it.each([
+  ['192.168.7.1', ['192.168.1.1']],
+  ['registry.example.com', ['192.168.1.1']],
+  ['[fd00:7:7::1]', ['fd00:7:7::5']],
+  ['203.0.113.2', []],
+  ['slow.example.com', []],
+  ['localhost', []],
+])('a container dials into the private network of its registry, %s', async (registryHost, expected) => {
+  const { clock, hosts } = dialled(
+    '192.168.1.1,1194,tcp;10.0.0.1,80,tcp;fd00:7:7::5,1194,tcp6;203.0.113.1,1194,udp',
+    { own: () => ['172.17.0.2'], registryHost },
+  )
+  await clock.pass(6_000)
+  expect(hosts()).toEqual([...expected, '203.0.113.1'])
 })
 
 it('a peer none of whose addresses may be dialled has failed, without a process', async () => {
