@@ -1,8 +1,10 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { appendFileSync, closeSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { makeDirectoriesSync } from './files.ts'
 
 const STANDARD_ERROR = 2
+/** Logs name peers and their addresses: they are for root and a group of administrators, whatever the umask. */
+const LOG_MODE = 0o640
 
 /**
  * Where log lines are appended, one system call for each: nothing is lost in a crash, and a node logs little. What
@@ -50,5 +52,9 @@ export class LogFile {
 function openAt(path: string | undefined): number {
   if (path === undefined) return STANDARD_ERROR
   makeDirectoriesSync(dirname(path))
-  return openSync(path, 'a')
+  return openSync(path, 'a', LOG_MODE)
 }
+
+/** Appends a line to a log that logrotate may move: it is opened for each of its few lines. @throws what the file system says */
+export const appendLogLine = (path: string, line: string): void =>
+  appendFileSync(path, `${line}\n`, { mode: LOG_MODE })

@@ -92,7 +92,13 @@ export async function startRegistry(
     throw new Re6stError('FILE', '--dh: no Diffie-Hellman parameters in PEM: openssl dhparam makes some')
   warnOfLengths(settings, authority, log)
   await using stack = new CleanUp()
-  const store = stack.use(new Store(openDatabase(settings.databasePath), clock))
+  const database = openDatabase(settings.databasePath, (file, reason) =>
+    log.warn(
+      { file, reason },
+      'other users of this machine can read tokens and keys: make this file private',
+    ),
+  )
+  const store = stack.use(new Store(database, clock))
   const ledger = new Ledger(store, authority.network.length)
   for (const { prefix, reason } of ledger.unreadable())
     log.warn(

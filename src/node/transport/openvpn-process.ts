@@ -1,4 +1,3 @@
-import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../../core/errors.ts'
 import { failureReason, isAboutClient } from '../../core/openvpn/failure.ts'
@@ -8,6 +7,7 @@ import { type Result, refuse } from '../../core/result.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
+import { appendLogLine } from '../../platform/log-file.ts'
 import {
   describeEnd,
   type ProcessEnd,
@@ -241,8 +241,7 @@ export class OpenvpnProcess {
     const { logDirectory } = this.#context
     if (logDirectory === undefined) return
     try {
-      // Opened for each of its few lines: a file that logrotate moved needs no signal to be begun anew.
-      appendFileSync(join(logDirectory, `${this.#init.iface}.log`), `${line}\n`)
+      appendLogLine(join(logDirectory, `${this.#init.iface}.log`), line)
     } catch (error) {
       this.#log.debug({ err: error }, 'cannot write the log of openvpn')
     }

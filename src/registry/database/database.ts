@@ -65,12 +65,16 @@ export type ConfigRowValue = string | number | bigint | Buffer | null
 /**
  * Opens `registry.db`, and makes it if there is none. One that was not ours yet is copied first, as
  * `<path>.before-takeover`.
+ * @param onExposed called with each file that others can read, and why that cannot be changed
  * @throws Re6stError `FILE` when it is no registry's database, or cannot be written
  */
-export function openDatabase(path: string): Database.Database {
+export function openDatabase(
+  path: string,
+  onExposed: (file: string, reason: string) => void = () => {},
+): Database.Database {
   let database: Database.Database | undefined
   try {
-    keepPrivate(path)
+    keepPrivate(path, onExposed)
     database = new Database(path)
     // At the start, there is nobody yet to be answered meanwhile.
     database.pragma('busy_timeout = 5000')
@@ -92,12 +96,19 @@ export function openDatabase(path: string): Database.Database {
 const BUSY_TIMEOUT_MS = 50
 
 /** Tokens and MAC keys are in it. SQLite gives its journals the mode of the database. */
-function keepPrivate(path: string): void {
+function keepPrivate(path: string, onExposed: (file: string, reason: string) => void): void {
   // An option may name a database in memory.
   if (path === ':memory:') return
   closeSync(openSync(path, 'a', 0o600))
-  for (const file of [path, `${path}.before-takeover`, `${path}-wal`, `${path}-shm`])
-    if (existsSync(file) && (statSync(file).mode & 0o077) !== 0) chmodSync(file, 0o600)
+  for (const file of [path, `${path}.before-takeover`, `${path}-wal`, `${path}-shm`]) {
+    if (!existsSync(file) || (statSync(file).mode & 0o077) === 0) continue
+    try {
+      chmodSync(file, 0o600)
+    } catch (error) {
+      // It is somebody else's, or on a file system without modes: no reason not to serve.
+      onExposed(file, messageOf(error))
+    }
+  }
 }
 
 /** File systems of other machines, by the magic numbers of statfs(2): NFS, SMB, CIFS, SMB2, 9p, AFS, Coda, Ceph. */

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Re6stError } from '../../../src/core/errors.ts'
 import { openLog } from '../../../src/platform/log.ts'
+import { appendLogLine } from '../../../src/platform/log-file.ts'
 import { LogLimit } from '../../../src/platform/log-limit.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 
@@ -32,6 +33,20 @@ afterEach(() => {
   rmSync(directory, { recursive: true })
 })
 const lines = () => readFileSync(file, 'utf8').trimEnd().split('\n')
+
+it('logs are for root and a group of administrators, whatever the umask', () => {
+  const before = process.umask(0)
+  try {
+    openLog({ file, verbosity: 2 })
+    const other = join(directory, 'log', 're6stnet1.log')
+    appendLogLine(other, 'a line')
+    appendLogLine(other, 'another')
+    expect([file, other].map((path) => statSync(path).mode & 0o777)).toEqual([0o640, 0o640])
+    expect(readFileSync(other, 'utf8')).toBe('a line\nanother\n')
+  } finally {
+    process.umask(before)
+  }
+})
 
 describe('a log on a disk that is full', () => {
   it('loses lines and says how many, when there is space again', () => {

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { copyFileSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, copyFileSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inflateSync } from 'node:zlib'
@@ -162,6 +162,22 @@ describe('the file', () => {
       process.umask(before)
     }
     expect(readFileSync(path).length).toBeGreaterThan(0)
+  })
+
+  it.skipIf(process.geteuid?.() !== 0)('that is somebody else’s is used as it is, and told of', () => {
+    const directory = temporaryDirectory()
+    const path = join(directory, 'registry.db')
+    openDatabase(path).close()
+    chmodSync(directory, 0o777)
+    chmodSync(path, 0o666)
+    const exposed: string[] = []
+    process.seteuid?.(65_534)
+    try {
+      openDatabase(path, (file) => exposed.push(file)).close()
+    } finally {
+      process.seteuid?.(0)
+    }
+    expect(exposed).toEqual([path])
   })
 
   it('has a write-ahead log only on a file system of this machine', () => {
