@@ -3,10 +3,14 @@ import { defineConfig } from 'vitest/config'
 /** Scenarios that need the machine for themselves: they start more processes than two cores bear beside others. */
 const ALONE = ['test/network/demo.test.ts']
 
+/** What is waited for comes at once; on a machine that others use, later. */
+const expectSoon = { poll: { timeout: 20_000 } }
+
 /** What is alike in all network scenarios. They need root, /dev/net/tun and the daemons. */
 const network = {
   testTimeout: 300_000,
   hookTimeout: 300_000,
+  expect: expectSoon,
   // A machine shared with others may stand still for longer than any deadline. Who works on the code wants to know at once,
   // and the summary names what passed only when tried again.
   retry: process.env['CI'] ? 2 : 0,
@@ -28,6 +32,7 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          expect: expectSoon,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },

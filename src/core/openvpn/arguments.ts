@@ -42,6 +42,13 @@ const CONNECT_TIMEOUT_S = 10
 /** A peer that began to answer, and then does not finish: the default of 60 s is long for a path with others to try. */
 const HANDSHAKE_TIMEOUT_S = 30
 
+/**
+ * What one attempt may take in all: the way there, the handshake, and the wait for what the server pushes, which OpenVPN
+ * gives as long as the handshake. Left to itself it heeds a server that asks for more time (AUTH_PENDING), which may be
+ * half an hour.
+ */
+export const ATTEMPT_TIMEOUT_MS = (CONNECT_TIMEOUT_S + 2 * HANDSHAKE_TIMEOUT_S + 5) * 1000
+
 /** Without it, a packet may wait for the acknowledgement of the one before: up to 100 ms at rest, 2 ms with it. */
 const NO_DELAY = ['--socket-flags', 'TCP_NODELAY']
 

@@ -4,6 +4,8 @@ export const managementCommand = {
   logOn: 'log on\n',
   stateOn: 'state on\n',
   holdRelease: 'hold release\n',
+  /** Ends an attempt: the next one waits for `holdRelease`. */
+  tryNext: 'signal SIGUSR1\n',
   /** Answered at once: whoever does not answer hangs. */
   processId: 'pid\n',
   /** Where each client is, in lines of their own (`client-address`) before the answer. */

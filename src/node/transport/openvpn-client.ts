@@ -1,4 +1,5 @@
 import { messageOf } from '../../core/errors.ts'
+import { ATTEMPT_TIMEOUT_MS } from '../../core/openvpn/arguments.ts'
 import { externalAddressOf, remoteEndOf } from '../../core/openvpn/environment.ts'
 import { type LinkRemote, linkRemoteOf } from '../../core/openvpn/link-remote.ts'
 import { managementCommand } from '../../core/openvpn/management-command.ts'
@@ -11,6 +12,8 @@ import type { ClientSpec, ClientTunnel, Traffic } from './transport.ts'
 
 /** Each remote is tried so often, in turns with the others. */
 const ATTEMPTS = 3
+/** Why an attempt has failed that took too long. */
+const OVERDUE = 'the peer answers, but lets nobody in'
 /** Pause after all remotes have failed once. */
 const RETRY_MS = 1_000
 
@@ -29,6 +32,9 @@ export class OpenvpnClient implements ClientTunnel {
   readonly #tap: Tap
   #traffic: Traffic = { receivedBytes: 0, sentBytes: 0 }
   #attempts = 0
+  /** Ends an attempt that takes too long; set as long as one lasts. */
+  #attemptLimit: Disposable | undefined
+  #isOverdue = false
   #remote: LinkRemote | undefined
   #wasUp = false
   readonly #helloIntervalMs: number
@@ -57,6 +63,7 @@ export class OpenvpnClient implements ClientTunnel {
     })
     const reported = this.#process.ended.then((reason) => {
       this.#ended = true
+      this.#attemptLimit?.[Symbol.dispose]()
       this.#silenceLook?.[Symbol.dispose]()
       spec.onEvent({ kind: 'down', reason: this.#downReason ?? this.#summary(reason) })
     })
@@ -109,6 +116,9 @@ export class OpenvpnClient implements ClientTunnel {
 
   #onHold(): void {
     let reason = this.#process.takeReason() ?? 'the connection ended'
+    this.#attemptLimit?.[Symbol.dispose]()
+    if (this.#isOverdue) reason = OVERDUE
+    this.#isOverdue = false
     // In TLS 1.3 a server that does not accept a certificate has no way to say so: it hangs up.
     if (!this.#wasUp && reason.startsWith('connection reset')) reason += ' (does it accept our certificate?)'
     const remotes = this.spec.remotes.length
@@ -121,9 +131,20 @@ export class OpenvpnClient implements ClientTunnel {
     const allFailed = this.#attempts > 0 && this.#attempts % remotes === 0
     this.#attempts++
     this.#remote = undefined
-    const release = () => this.#process.tell(managementCommand.holdRelease)
+    const release = () => {
+      if (this.#ended) return
+      this.#attemptLimit = this.#context.clock.after(ATTEMPT_TIMEOUT_MS, () => this.#giveUpAttempt())
+      this.#process.tell(managementCommand.holdRelease)
+    }
     if (allFailed) this.#context.clock.after(RETRY_MS, release)
     else release()
+  }
+
+  /** Whoever answers and never finishes keeps us from those who would. */
+  #giveUpAttempt(): void {
+    if (this.#wasUp || this.#ended) return
+    this.#isOverdue = true
+    this.#process.tell(managementCommand.tryNext)
   }
 
   async #onUp(environment: Environment): Promise<void> {
@@ -132,6 +153,7 @@ export class OpenvpnClient implements ClientTunnel {
     const protocol = this.#remote?.protocol
     if (protocol === undefined) return this.#process.fail('openvpn does not tell which remote it reached')
     this.#wasUp = true
+    this.#attemptLimit?.[Symbol.dispose]()
     this.#process.takeReason() // of attempts that do not matter any more
     this.#process.expectAnswers()
     try {

@@ -14,10 +14,10 @@ it('SIGUSR1 opens log files anew after logrotate has moved them, until they are 
     log.logger.info('before')
     renameSync(file, `${file}.1`)
     process.kill(process.pid, 'SIGUSR1')
-    await vi.waitFor(() => expect(reopen).toHaveBeenCalledOnce())
+    await vi.waitFor(() => expect(reopen).toHaveBeenCalledOnce(), 20_000)
     log.logger.info('after')
   }
-  await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toMatch(/ INFO {2}after\n$/))
+  await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toMatch(/ INFO {2}after\n$/), 20_000)
   expect(readFileSync(`${file}.1`, 'utf8')).toMatch(/ INFO {2}before\n$/)
   process.kill(process.pid, 'SIGUSR1')
   await new Promise((resolve) => setImmediate(resolve))
