@@ -20,13 +20,17 @@ export class EventQueue {
 
   at(atMs: number, action: () => void): void {
     const heap = this.#heap
-    heap.push({ atMs: Math.max(atMs, this.#nowMs), order: this.#order++, action })
-    for (let child = heap.length - 1; child > 0; ) {
-      const parent = (child - 1) >> 1
-      if (!this.#isBefore(child, parent)) break
-      this.#swap(child, parent)
-      child = parent
+    const event: Event = { atMs: Math.max(atMs, this.#nowMs), order: this.#order++, action }
+    // The place of the new event is moved up, and filled once.
+    let place = heap.length
+    for (heap.push(event); place > 0; ) {
+      const parent = (place - 1) >> 1
+      const above = heap[parent]
+      if (above === undefined || !isBefore(event, above)) break
+      heap[place] = above
+      place = parent
     }
+    heap[place] = event
   }
 
   /** Lets everything happen that is due until then. */
@@ -43,25 +47,22 @@ export class EventQueue {
     const heap = this.#heap
     const last = heap.pop()
     if (last === undefined || heap.length === 0) return
-    heap[0] = last
-    for (let parent = 0; ; ) {
-      let first = parent
-      for (const child of [2 * parent + 1, 2 * parent + 2])
-        if (child < heap.length && this.#isBefore(child, first)) first = child
-      if (first === parent) return
-      this.#swap(first, parent)
-      parent = first
+    let place = 0
+    for (;;) {
+      let child = 2 * place + 1
+      let first = heap[child]
+      if (first === undefined) break
+      const second = heap[child + 1]
+      if (second !== undefined && isBefore(second, first)) {
+        first = second
+        child += 1
+      }
+      if (!isBefore(first, last)) break
+      heap[place] = first
+      place = child
     }
-  }
-
-  #isBefore(one: number, other: number): boolean {
-    const [a, b] = [this.#heap[one], this.#heap[other]]
-    if (!a || !b) return false
-    return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
-  }
-
-  #swap(one: number, other: number): void {
-    const [a, b] = [this.#heap[one], this.#heap[other]]
-    if (a && b) [this.#heap[one], this.#heap[other]] = [b, a]
+    heap[place] = last
   }
 }
+
+const isBefore = (a: Event, b: Event): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)

@@ -29,8 +29,11 @@ export class Usage {
 
   /** What is seen of it now. */
   look(isUsable: boolean, nowMs: number): void {
-    if (isUsable) this.#wasUsed = true
-    this.#unusedSinceMs = isUsable ? undefined : (this.#unusedSinceMs ?? nowMs)
+    if (!isUsable) this.#unusedSinceMs ??= nowMs
+    else if (!this.#wasUsed || this.#unusedSinceMs !== undefined) {
+      this.#wasUsed = true
+      this.#unusedSinceMs = undefined
+    }
   }
 
   /** The time begins anew: nothing can be told of it now. */

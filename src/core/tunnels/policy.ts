@@ -217,8 +217,9 @@ export class TunnelPolicy implements TunnelStrategy {
   }
 
   get nextWakeMs(): number {
-    const asked = [...this.#asked.values()].map((askedMs) => askedMs + ADDRESS_TIMEOUT_MS)
-    return Math.min(this.#wakeMs, this.#retryMs, this.#refreshMs, ...asked, this.#bootstrap.nextMs)
+    let nextMs = Math.min(this.#wakeMs, this.#retryMs, this.#refreshMs, this.#bootstrap.nextMs)
+    for (const askedMs of this.#asked.values()) nextMs = Math.min(nextMs, askedMs + ADDRESS_TIMEOUT_MS)
+    return nextMs
   }
 
   /** At a random time: nodes that start together do not replace tunnels together. */
@@ -235,29 +236,34 @@ export class TunnelPolicy implements TunnelStrategy {
   /** A tunnel counts while routing has a usable neighbour behind it. */
   *#failUnused(view: NetworkView, nowMs: number): Generator<TunnelDecision> {
     const { helloIntervalMs } = this.#settings
-    const hasFailed = (usage: Usage, isUsable: boolean, patience: number) => {
-      usage.look(isUsable, nowMs)
-      if (!view.isRouting) usage.forgive()
-      const { unusedSinceMs } = usage
-      return unusedSinceMs !== undefined && this.#isDue(unusedSinceMs + patience, nowMs)
-    }
     for (const [prefix, tunnel] of this.#tunnels) {
       if (tunnel.state !== 'up') continue
-      const isUsable = view.isTunnelUsable(prefix)
-      if (isUsable) this.#failed.isUseful(prefix)
+      const { wasUsed } = tunnel.usage
+      tunnel.usage.look(view.isTunnelUsable(prefix), nowMs)
+      if (!wasUsed && tunnel.usage.wasUsed) this.#failed.isUseful(prefix)
+      if (tunnel.usage.unusedSinceMs === undefined) continue
       const patience = patienceMs(helloIntervalMs, this.#failed.uselessCount(prefix))
-      if (!hasFailed(tunnel.usage, isUsable, patience)) continue
+      if (!this.#hasFailed(tunnel.usage, patience, view, nowMs)) continue
       tunnel.state = 'closing'
       this.#wasUseless(prefix, tunnel)
       yield { kind: 'give-up', target: prefix, reason: NO_NEIGHBOUR }
     }
     for (const [prefix, { usage }] of this.#clients) {
+      usage.look(view.isClientUsable(prefix), nowMs)
+      if (usage.unusedSinceMs === undefined) continue
       // Whoever made the tunnel finds out for itself first, if it looks.
       const patience = patienceMs(helloIntervalMs) + helloIntervalMs
-      if (!hasFailed(usage, view.isClientUsable(prefix), patience)) continue
+      if (!this.#hasFailed(usage, patience, view, nowMs)) continue
       usage.forgive()
       yield { kind: 'drop-client', prefix, reason: NO_NEIGHBOUR }
     }
+  }
+
+  /** Whether a tunnel without a usable neighbour has been so for too long. */
+  #hasFailed(usage: Usage, patience: number, view: NetworkView, nowMs: number): boolean {
+    if (!view.isRouting) usage.forgive()
+    const { unusedSinceMs } = usage
+    return unusedSinceMs !== undefined && this.#isDue(unusedSinceMs + patience, nowMs)
   }
 
   /** Never two tunnels with one peer: of two that connected to each other, the smaller prefix gives up its own. */
@@ -300,10 +306,9 @@ export class TunnelPolicy implements TunnelStrategy {
 
   *#connect(view: NetworkView, nowMs: number): Generator<TunnelDecision> {
     const count = this.#clientCount()
-    const counting = [...this.#tunnels.values()].filter(
-      ({ state, isExtra }) => state === 'up' || (state === 'connecting' && !isExtra),
-    )
-    let missing = count - counting.length
+    let missing = count
+    for (const { state, isExtra } of this.#tunnels.values())
+      if (state === 'up' || (state === 'connecting' && !isExtra)) missing -= 1
     for (const { prefix, mayExceed, isExtra = false } of this.#candidates(view, missing, nowMs)) {
       if (missing <= 0 && !mayExceed) return
       const proposed = this.#proposed.get(prefix)?.addresses

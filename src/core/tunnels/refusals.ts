@@ -37,18 +37,21 @@ export class Refusals {
 
   /** It is later now. @returns when the next one may be tried again */
   look(nowMs: number): number {
-    for (const { target, begunMs } of this.#news.splice(0)) {
+    for (const { target, begunMs } of this.#news) {
       const before = this.#refused.get(target)
       const isWelcome = nowMs - begunMs >= WELCOME_MS
       const delayMs =
         before === undefined || isWelcome ? DELAY_MIN_MS : Math.min(2 * before.delayMs, DELAY_MAX_MS)
       this.#refused.set(target, { delayMs, untilMs: nowMs + delayMs })
     }
-    for (const [target, { untilMs }] of this.#refused)
-      if (nowMs >= untilMs + WELCOME_MS + DELAY_MAX_MS) this.#refused.delete(target)
+    if (this.#news.length > 0) this.#news = []
     this.#nowMs = nowMs
-    const waiting = [...this.#refused.values()].filter(({ untilMs }) => untilMs > nowMs)
-    return Math.min(Number.POSITIVE_INFINITY, ...waiting.map(({ untilMs }) => untilMs))
+    let nextMs = Number.POSITIVE_INFINITY
+    for (const [target, { untilMs }] of this.#refused) {
+      if (nowMs >= untilMs + WELCOME_MS + DELAY_MAX_MS) this.#refused.delete(target)
+      if (untilMs > nowMs) nextMs = Math.min(nextMs, untilMs)
+    }
+    return nextMs
   }
 
   /** Whether a peer is to be left alone, as of the last look. */
