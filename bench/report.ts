@@ -5,8 +5,10 @@ import type { OutageResult } from './outage.ts'
 import { packageReport } from './package.ts'
 import type { PortMappingResult } from './port-mapping.ts'
 import type { RateResult } from './registry.ts'
+import { scaleReport } from './scale-report.ts'
 import type { Measured, Results } from './sections.ts'
 import { median, type RatioWithBounds } from './statistics.ts'
+import { table } from './table.ts'
 import type { Ratios, ThroughputResult } from './throughput.ts'
 
 /** Measured with the other implementation on a machine of the same kind, for comparison. */
@@ -66,6 +68,10 @@ ${section('forwarding', results.forwarding, forwardingReport)}
 ## Port forwarding
 
 ${section('port-mapping', results['port-mapping'], portMappingReport)}
+
+## The tunnel policy at scale
+
+${section('scale', results.scale, scaleReport)}
 
 ## The Debian package
 
@@ -230,9 +236,4 @@ ${table(
   ['protocol', 'seconds'],
   portMapping.map(({ method, seconds: took }) => [method, took.toFixed(2)]),
 )}`
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }

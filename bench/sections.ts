@@ -5,6 +5,7 @@ import { measureOutages, type OutageResult } from './outage.ts'
 import { measurePackage, type PackageSize } from './package.ts'
 import { measurePortMapping, type PortMappingResult } from './port-mapping.ts'
 import { measureRegistry, type RateResult } from './registry.ts'
+import { measureScale, type ScaleResult } from './scale.ts'
 import { measureThroughput, type ThroughputResult } from './throughput.ts'
 
 /** What each section of the report is made of. */
@@ -16,6 +17,7 @@ export interface SectionResults {
   readonly forwarding: readonly ForwardingResult[]
   readonly flood: readonly FloodResult[]
   readonly 'port-mapping': readonly PortMappingResult[]
+  readonly scale: ScaleResult
   readonly package: PackageSize
 }
 
@@ -49,5 +51,6 @@ export const MEASURE: { readonly [Name in SectionName]: () => Promise<SectionRes
   forwarding: measureForwarding,
   flood: measureFlood,
   'port-mapping': measurePortMapping,
+  scale: measureScale,
   package: measurePackage,
 }

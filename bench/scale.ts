@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import type { ScaleOrder, ScaleOutcome } from './scale-run.ts'
+
+/** Mean distance of one graph. */
+export interface DistanceResult {
+  readonly nodes: number
+  readonly tunnels: number
+  readonly meanDistance: number
+  /** That of a good implementation, as published. */
+  readonly published: number
+}
+
+/** What is left of a network when many of its nodes die at once. */
+export interface SurvivalResult {
+  readonly nodes: number
+  readonly outcome: ScaleOutcome
+}
+
+/** What becomes of the graphs that the tunnel policy makes, as networks grow. */
+export interface ScaleResult {
+  readonly distances: readonly DistanceResult[]
+  readonly survivals: readonly SurvivalResult[]
+}
+
+/** Shares of the nodes that die at once. */
+export const DEATHS = [0.1, 0.2, 0.3, 0.4, 0.5]
+
+const PUBLISHED = fileURLToPath(new URL('mean-distance.tsv', import.meta.url))
+const RUN = fileURLToPath(new URL('scale-run.ts', import.meta.url))
+/** By then, every node has its tunnels; what comes later only replaces them. */
+const DISTANCE_MINUTES = 10
+const SURVIVAL_MINUTES = 30
+/** Exact in smaller networks; in larger ones, the mean of so many is off by a thousandth at most. */
+const SOURCES = 400
+/** What a registry has by default. */
+const USUAL_TUNNELS = 10
+/** 102,400 nodes with fifty tunnels need more than Node.js takes by itself. */
+const HEAP_MB = 8_192
+const HEAP_OF_YOUNG_MB = 64
+
+/** Graphs of 100 to 102,400 nodes with 5 to 50 tunnels; and how those with ten tunnels bear that nodes die. */
+export async function measureScale(): Promise<ScaleResult> {
+  const distances: DistanceResult[] = []
+  const sizes = new Set<number>()
+  for (const { nodes, tunnels, published } of publishedDistances()) {
+    sizes.add(nodes)
+    const order = { nodes, tunnels, natShare: 0, minutes: DISTANCE_MINUTES, deaths: [], heals: false }
+    const { meanDistance } = await simulate(order)
+    distances.push({ nodes, tunnels, meanDistance, published })
+  }
+  const survivals: SurvivalResult[] = []
+  for (const nodes of sizes) {
+    const order = { nodes, tunnels: USUAL_TUNNELS, natShare: 1 / 3, minutes: SURVIVAL_MINUTES }
+    survivals.push({ nodes, outcome: await simulate({ ...order, deaths: DEATHS, heals: true }) })
+  }
+  return { distances, survivals }
+}
+
+async function simulate(order: Omit<ScaleOrder, 'sources'>): Promise<ScaleOutcome> {
+  const { stdout } = await execa(process.execPath, [
+    ...[`--max-old-space-size=${HEAP_MB}`, `--max-semi-space-size=${HEAP_OF_YOUNG_MB}`, '--import', 'tsx'],
+    ...[RUN, JSON.stringify({ ...order, sources: SOURCES })],
+  ])
+  const outcome = JSON.parse(stdout) as ScaleOutcome
+  const { nodes, tunnels } = order
+  console.log({ nodes, tunnels, ...outcome })
+  return outcome
+}
+
+/** Rows are nodes, columns tunnels. */
+function publishedDistances(): Omit<DistanceResult, 'meanDistance'>[] {
+  const [head = [], ...rows] = readFileSync(PUBLISHED, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => line.split('\t'))
+  return rows.flatMap(([nodes, ...cells]) =>
+    cells.map((cell, column) => ({
+      nodes: Number(nodes),
+      tunnels: Number(head[column + 1]),
+      published: Number(cell),
+    })),
+  )
+}
