@@ -10,6 +10,7 @@ import { NOT_STARTED, startMulticast } from './multicast/start-multicast.ts'
 import { nodeAnswers } from './node-view.ts'
 import { PortForwarding } from './port-mapping/forward-ports.ts'
 import { assignAddresses } from './start/assign-addresses.ts'
+import { awakeTime } from './start/awake-time.ts'
 import { followOwnNetwork } from './start/follow-network.ts'
 import { layFoundation } from './start/foundation.ts'
 import { keepIdentity } from './start/keep-identity.ts'
@@ -54,15 +55,16 @@ export async function startNode(
   const { identity, kernel, cache, registry, keeper, revocation, sourceSpecific } = foundation
   const { network } = identity.current.authority
   const { nodeIpv4, done: addressed } = assignAddresses({ ...foundation, options, log })
-  const links = prepareLinks({ ...shared, foundation })
+  const awake = cleanUp.use(awakeTime(components))
+  const links = prepareLinks({ ...shared, clock: awake, foundation })
   const { router, nodes, transport } = links
-  const membership = await joinOthers({ ...shared, foundation, links })
+  const membership = await joinOthers({ ...shared, clock: awake, foundation, links })
   const { settings, advertisement, messages, news, tunnels, probe } = membership
 
   const macKeys = cleanUp.use(
     new MacKeys(
       {
-        ...{ router, clock, log, hasNeighbours: () => news.spread.hasNeighbours },
+        ...{ router, clock: awake, log, hasNeighbours: () => news.spread.hasNeighbours },
         helloIntervalMs: () => keeper.config.helloIntervalMs,
         onUsed: () => tunnels.routingKeysChanged(),
       },

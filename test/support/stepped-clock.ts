@@ -4,6 +4,8 @@ import type { Clock } from '../../src/platform/clock.ts'
 export interface SteppedClock extends Clock {
   /** Lets so much time pass: what is due is done in its order, and what that leads to at once as well. */
   pass(ms: number): Promise<void>
+  /** Lets so much time pass in which this process does not run: all that is due is done late, at its end. */
+  stall(ms: number): Promise<void>
 }
 
 interface Timer {
@@ -57,6 +59,10 @@ export function steppedClock(startMs = 1_700_000_000_000): SteppedClock {
         await settled()
       }
       nowMs = endMs
+    },
+    async stall(ms) {
+      nowMs += ms
+      await clock.pass(0)
     },
   }
   return clock

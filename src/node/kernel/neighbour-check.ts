@@ -1,12 +1,12 @@
 import { messageOf } from '../../core/errors.ts'
 import { type NeighbourState, readNeighbourStates } from '../../core/kernel/neighbour-states.ts'
-import type { Clock } from '../../platform/clock.ts'
+import type { AwakeClock } from '../../platform/awake-clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Processes } from '../../platform/processes.ts'
 
 interface NeighbourCheckInit {
   readonly processes: Processes
-  readonly clock: Clock
+  readonly clock: Pick<AwakeClock, 'monotonicMs' | 'sleep' | 'lostMs'>
   readonly log: Logger
 }
 
@@ -16,7 +16,8 @@ const LOOK_MS = 500
 
 /**
  * Whether a neighbour on a link is there: has the kernel ask it now (Neighbour Unreachability Detection, RFC 4861, 7.3),
- * which every IPv6 host answers. True also where that cannot be told.
+ * which every IPv6 host answers. True also where that cannot be told: on a machine so loaded that we could not run, those
+ * who carry question and answer could not either.
  */
 export async function isNeighbourThere(
   { processes, clock, log }: NeighbourCheckInit,
@@ -28,6 +29,7 @@ export async function isNeighbourThere(
     const states = readNeighbourStates(stdout)
     return states.ok ? states.value.find((entry) => entry.address === address) : undefined
   }
+  const { lostMs } = clock
   try {
     // One of which the kernel knows nothing, or no more, it looks for as if it had a packet for it.
     const how = (await look())?.hasLinkLayerAddress ? ['nud', 'probe'] : ['use']
@@ -37,7 +39,7 @@ export async function isNeighbourThere(
       await clock.sleep(LOOK_MS)
       const entry = await look()
       if (entry?.state === 'reachable') return true
-      if (entry?.state === 'failed') return false
+      if (entry?.state === 'failed') return clock.lostMs > lostMs
     }
   } catch (error) {
     log.debug({ iface, reason: messageOf(error) }, 'a neighbour cannot be asked')

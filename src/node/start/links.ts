@@ -1,5 +1,6 @@
 import type { NodeOptions } from '../../core/options/node-options.ts'
 import { isInside } from '../../core/values/prefix.ts'
+import type { AwakeClock } from '../../platform/awake-clock.ts'
 import type { CleanUp } from '../../platform/clean-up.ts'
 import { checkingAddresses, dialable } from '../checked-addresses.ts'
 import { RoutedNodes } from '../network-view.ts'
@@ -20,6 +21,8 @@ export interface Links {
 }
 
 interface LinksInit extends NodeComponents {
+  /** Whether somebody answers is judged by it. */
+  readonly clock: AwakeClock
   readonly options: NodeOptions
   readonly cleanUp: CleanUp
   readonly foundation: Pick<Foundation, 'files' | 'identity' | 'kernel'>

@@ -3,6 +3,7 @@ import { arch, release } from 'node:os'
 import type { NodeOptions } from '../../core/options/node-options.ts'
 import { FixedRemotes, usableRemotes } from '../../core/tunnels/fixed-remotes.ts'
 import { TunnelPolicy } from '../../core/tunnels/policy.ts'
+import type { AwakeClock } from '../../platform/awake-clock.ts'
 import type { CleanUp } from '../../platform/clean-up.ts'
 import { Advertisement } from '../advertisement.ts'
 import { isNeighbourThere } from '../kernel/neighbour-check.ts'
@@ -31,6 +32,8 @@ export interface Membership {
 }
 
 interface MembershipInit extends NodeComponents {
+  /** Whether somebody answers is judged by it. */
+  readonly clock: AwakeClock
   readonly options: NodeOptions
   readonly cleanUp: CleanUp
   readonly foundation: Pick<

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { type ManagementMessage, ManagementReader } from '../../core/openvpn/management-reader.ts'
 import { type Result, refuse } from '../../core/result.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { afterUnlessStarved } from '../../platform/starvation.ts'
 
 /** A conversation with one OpenVPN process. */
 export interface ManagementConnection {
@@ -17,6 +18,8 @@ export interface ManagementConnection {
 interface ConnectionInit {
   readonly socket: Socket
   readonly clock: Clock
+  /** Whether OpenVPN would answer if it were let: the machine has no time for it. */
+  readonly isStarved: () => Promise<boolean>
   /** All that is no answer, in order. */
   readonly onMessage: (message: Exclude<ManagementMessage, { kind: 'answer' }>) => void
   /** Called once. With a reason if OpenVPN does not keep to the protocol; without when either side hung up. */
@@ -28,7 +31,7 @@ const ANSWER_TIMEOUT_MS = 10_000
 
 /** Begins the conversation over a socket that OpenVPN has connected to. */
 export function openManagementConnection(init: ConnectionInit): ManagementConnection {
-  const { socket, clock } = init
+  const { socket } = init
   const reader = new ManagementReader()
   const pending: { answer: (result: Result<string>) => void; timer: Disposable }[] = []
   let open = true
@@ -65,7 +68,9 @@ export function openManagementConnection(init: ConnectionInit): ManagementConnec
       if (!open) return Promise.resolve(refuse('the management connection is closed'))
       return new Promise((answer) => {
         const word = text.split(/\s/, 1)[0]
-        const timer = clock.after(ANSWER_TIMEOUT_MS, () => end(`openvpn does not answer "${word}"`))
+        const timer = afterUnlessStarved(init, ANSWER_TIMEOUT_MS, () =>
+          end(`openvpn does not answer "${word}"`),
+        )
         pending.push({ answer, timer })
         socket.write(text)
       })

@@ -14,6 +14,7 @@ import {
   type Processes,
   type RunningProcess,
 } from '../../platform/processes.ts'
+import { afterUnlessStarved, isStarved } from '../../platform/starvation.ts'
 import type { Sysctls } from '../../platform/sysctls.ts'
 import { type ManagementConnection, openManagementConnection } from './management-connection.ts'
 import { type ManagementSocket, openManagementSocket } from './management-socket.ts'
@@ -172,7 +173,8 @@ export class OpenvpnProcess {
     })
     this.#running = running
     const hungUp = this.#converse(socket)
-    const patience = this.#context.clock.after(START_TIMEOUT_MS, () => {
+    const life = { clock: this.#context.clock, isStarved: () => isStarved(running.pid) }
+    const patience = afterUnlessStarved(life, START_TIMEOUT_MS, () => {
       if (!this.#connection) this.fail('openvpn does not connect to its management socket')
     })
     const end = await running.ended
@@ -193,6 +195,7 @@ export class OpenvpnProcess {
       this.#connection = openManagementConnection({
         socket: connected,
         clock,
+        isStarved: () => isStarved(this.#running?.pid),
         onMessage: (message) => this.#onMessage(message),
         onEnd: (fault) => {
           hungUp()

@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs'
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type BabeldPaths, babeldArguments } from '../../../core/babeld/configuration.ts'
 import { BabelTables, type TableChange } from '../../../core/babeld/tables.ts'
@@ -10,6 +10,7 @@ import type { Clock } from '../../../platform/clock.ts'
 import { replaceFile } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/log.ts'
 import { describeEnd, type Processes, type RunningProcess } from '../../../platform/processes.ts'
+import { isStarved } from '../../../platform/starvation.ts'
 import { type ControlSocket, openControlSocket } from './control-socket.ts'
 
 /** What every babeld of a node has in common. */
@@ -216,12 +217,6 @@ export class BabeldProcess {
       this.#context.log.debug({ err: error }, 'cannot write the log of babeld')
     }
   }
-}
-
-/** Whether a process waits for a processor: it does not hang, the machine has no time for it (proc(5), stat). */
-async function isStarved(pid: number | undefined): Promise<boolean> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  return /^.*\) R /s.test(stat)
 }
 
 const pathsOf = ({ runDirectory, stateDirectory }: BabeldContext): BabeldPaths => ({

@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest'
 import { isNeighbourThere } from '../../../../src/node/kernel/neighbour-check.ts'
+import { awakeClock } from '../../../../src/platform/awake-clock.ts'
 import type { Processes } from '../../../../src/platform/processes.ts'
-import { fastClock } from '../../../support/fast-clock.ts'
 import { silentLog } from '../../../support/silent-log.ts'
+import { steppedClock } from '../../../support/stepped-clock.ts'
 
 const ADDRESS = 'fe80::b'
 const entry = (state: string) =>
@@ -21,8 +22,12 @@ async function check(...states: readonly string[]): Promise<{ isThere: boolean; 
       return { stdout: '', stderr: '' }
     },
   }
-  const init = { processes: processes as Processes, clock: fastClock(20), log: silentLog }
-  return { isThere: await isNeighbourThere(init, 're6stnet1', ADDRESS), asked }
+  const machine = steppedClock()
+  using clock = awakeClock(machine)
+  const init = { processes: processes as Processes, clock, log: silentLog }
+  const isThere = isNeighbourThere(init, 're6stnet1', ADDRESS)
+  await machine.pass(10_000)
+  return { isThere: await isThere, asked }
 }
 
 it('a neighbour that answers when the kernel asks it is there', async () => {
@@ -46,4 +51,22 @@ it('one of which the kernel knows nothing is looked for', async () => {
 it('where it cannot be asked, or the kernel does not decide, it counts as there', async () => {
   expect(await check()).toMatchObject({ isThere: true })
   expect(await check(entry('PROBE'))).toMatchObject({ isThere: true })
+})
+
+it('where we could not run ourselves meanwhile, it counts as there', async () => {
+  const machine = steppedClock()
+  using clock = awakeClock(machine)
+  let looks = 0
+  const processes: Pick<Processes, 'run'> = {
+    run: async (_, args) => ({
+      stdout: args.includes('show') ? entry(looks++ < 2 ? 'PROBE' : 'FAILED') : '',
+      stderr: '',
+    }),
+  }
+  const init = { processes: processes as Processes, clock, log: silentLog }
+  const isThere = isNeighbourThere(init, 're6stnet1', ADDRESS)
+  await machine.pass(500)
+  await machine.stall(5_000)
+  await machine.pass(5_000)
+  expect(await isThere).toBe(true)
 })

@@ -7,7 +7,9 @@ import {
   type ControlSocket,
   openControlSocket,
 } from '../../../../../src/node/routing/babeld/control-socket.ts'
+import { awakeClock } from '../../../../../src/platform/awake-clock.ts'
 import { type Clock, systemClock } from '../../../../../src/platform/clock.ts'
+import { steppedClock } from '../../../../support/stepped-clock.ts'
 
 const GREETING = 'BABEL 1.0\nversion babeld-1.12.1\nhost vm\nmy-id c8:20:14:18:88:95:cb:ff\nok\n'
 
@@ -128,6 +130,20 @@ describe('a conversation ends', () => {
     expire()
     expect(await answer).toEqual({ ok: false, reason: 'babeld does not answer "interface tap"' })
     expect(ends).toHaveLength(1)
+  })
+
+  it('but not because this process could not read the answer in time', async () => {
+    await listen()
+    const machine = steppedClock()
+    using clock = awakeClock(machine)
+    const control = await open(clock)
+    const answer = control.command('interface tap type tunnel')
+    await machine.pass(9_000)
+    babeld?.write('ok\n')
+    await machine.stall(60_000)
+    expect(await answer).toMatchObject({ ok: true })
+    expect(ends).toEqual([])
+    control.close()
   })
 
   it('when babeld answers without being asked, or never ends a line', async () => {
