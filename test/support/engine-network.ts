@@ -10,6 +10,7 @@ import type {
 } from '../../src/core/babel/engine/ports.ts'
 import { microsecondsOf } from '../../src/core/babel/engine/rtt.ts'
 import type { OutgoingTlv, Tlv } from '../../src/core/babel/wire/tlv.ts'
+import type { Random } from '../../src/core/random.ts'
 import { seededRandom } from './random.ts'
 
 /** Parameters of a tunnel in a network with the usual `babel_default`. */
@@ -87,6 +88,8 @@ interface Link {
   delayMs: number
   /** Whether packets from the first, and from the second end arrive. */
   open: [boolean, boolean]
+  /** What the first, and the second end says that receiving costs. */
+  costs: readonly [number, number]
 }
 
 /** The prefix that a node originates. */
@@ -97,7 +100,14 @@ export class EngineNetwork {
   nowMs = 1_000
   readonly nodes: TestNode[] = []
   readonly links: Link[] = []
+  /** How many of the packets are lost, or overtaken by others. */
+  loss = 0
+  readonly #random: Random
   #packets: { readonly atMs: number; readonly deliver: () => void }[] = []
+
+  constructor(random: Random = seededRandom(1)) {
+    this.#random = random
+  }
 
   /** A node with a prefix of its own. Its name is hexadecimal. */
   node(name: string, seqno = 100): TestNode {
@@ -114,11 +124,15 @@ export class EngineNetwork {
     delayMs = 1,
     parameters: LinkParameters = TUNNEL,
     kind: LinkKind = 'tunnel',
+    costs: readonly [number, number] = [parameters.rxcost, parameters.rxcost],
   ): Link {
-    const link: Link = { ends: [a, b], delayMs, open: [true, true] }
+    const link: Link = { ends: [a, b], delayMs, open: [true, true], costs }
     this.links.push(link)
-    for (const [one, other] of [link.ends, [b, a]] as const) {
-      one.engine.setParameters(this.nowMs, other.name, parameters)
+    for (const [one, other, rxcost] of [
+      [a, b, costs[0]],
+      [b, a, costs[1]],
+    ] as const) {
+      one.engine.setParameters(this.nowMs, other.name, { ...parameters, rxcost })
       one.engine.interfaceUp(this.nowMs, { name: other.name, kind, address: `fe80::${one.name}` })
     }
     return link
@@ -132,12 +146,14 @@ export class EngineNetwork {
     const side = link.ends[0] === from ? 0 : 1
     const receiver = link.ends[1 - side] as TestNode
     if (!link.open[side] || (to !== undefined && to !== `fe80::${receiver.name}`)) return
+    if (this.#random.next() < this.loss) return
+    const overtakenMs = this.#random.next() < this.loss ? this.#random.next() * 100 : 0
     const stamped: Tlv[] = tlvs.map((tlv) => {
       if (tlv.kind !== 'hello') return tlv
       const { stamped, ...hello } = tlv
       return stamped ? { ...hello, sentUs: microsecondsOf(this.nowMs) } : hello
     })
-    const atMs = this.nowMs + link.delayMs
+    const atMs = this.nowMs + link.delayMs + overtakenMs
     const deliver = () =>
       receiver.engine.receive(this.nowMs, {
         iface: from.name,
