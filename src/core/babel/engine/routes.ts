@@ -100,10 +100,10 @@ export class Routes {
     const route: Route = {
       entry,
       neighbour,
-      routerId,
+      routerId: knownText(routerId, entry.routes[0]?.routerId, entry.routes[1]?.routerId),
       seqno,
       refmetric,
-      nextHop,
+      nextHop: knownText(nextHop, neighbour.address, neighbour.routes[0]?.nextHop),
       holdS,
       expiresS: nowS + holdS,
       visitS: 0,
@@ -124,17 +124,18 @@ export class Routes {
     routerId: RouterId,
     nextHop: string,
   ): void {
+    const { entry, neighbour } = route
     route.holdS = holdSeconds(intervalMs)
     route.expiresS = Math.floor(nowMs / 1000) + route.holdS
     if (route.expiresS < route.visitS) this.#watch(route)
     const isSame = routerId === route.routerId && refmetric === route.refmetric && nextHop === route.nextHop
     if (isSame && seqno === route.seqno) return
     this.#setRefmetric(nowMs, route, refmetric)
-    route.routerId = routerId
+    route.routerId = knownText(routerId, route.routerId, entry.selected?.routerId)
     route.seqno = seqno
-    route.nextHop = nextHop
+    route.nextHop = knownText(nextHop, route.nextHop, neighbour.address)
     if (!isSame) this.#world.output.route('changed', routeView(route))
-    this.reselect(nowMs, route.entry)
+    this.reselect(nowMs, entry)
   }
 
   #setRefmetric(nowMs: number, route: Route, refmetric: number): void {
@@ -287,6 +288,10 @@ const OWN = { route: undefined, isWaiting: false } as const
 
 const holdSeconds = (intervalMs: number): number =>
   Math.min(MAX_HOLD_S, Math.max(MIN_HOLD_S, Math.ceil((HOLD_FACTOR * intervalMs) / 1000)))
+
+/** The same text as one that is known, if one is: hundreds of thousands of copies would take as much as all the rest. */
+const knownText = (text: string, ...known: readonly (string | undefined)[]): string =>
+  known.find((one) => one === text) ?? text
 
 /** When to look at a route: shortly before it expires, then when it does. */
 function visitSecond({ expiresS, holdS }: Route, nowS: number): number {
