@@ -1,6 +1,8 @@
-import { INFINITY } from '../wire/tlv.ts'
+import { INFINITY, type RouteRequest } from '../wire/tlv.ts'
+import type { Acknowledgments } from './acknowledgments.ts'
 import type { Hellos } from './hellos.ts'
 import type { Interface, Neighbour } from './model.ts'
+import { routeFrom } from './table.ts'
 import { Timer } from './timers.ts'
 import type { World } from './world.ts'
 
@@ -13,7 +15,11 @@ const SECOND_PAUSE_MS = 150
 /** How often a burst is sent on an interface where nobody answers, if new neighbours come by themselves. */
 const ATTEMPTS_UNHEARD = 3
 /** A neighbour that has answered so many requests without a route has none. */
-const ATTEMPTS_WITHOUT_ROUTES = 4
+const ATTEMPTS_WITHOUT_ROUTES = 5
+/** From then on destinations are asked for by name, of those who have not told of any. */
+const BY_NAME_FROM_ATTEMPT = 2
+/** So many of those that we know from others. */
+const MAX_BY_NAME = 200
 
 interface Burst {
   readonly timer: Timer
@@ -28,10 +34,12 @@ interface Burst {
 export class Acquisition {
   readonly #world: World
   readonly #hellos: Hellos
+  readonly #acknowledgments: Acknowledgments
   readonly #bursts = new Map<Interface, Burst>()
 
-  constructor(world: World, hellos: Hellos) {
+  constructor(world: World, hellos: Hellos, acknowledgments: Acknowledgments) {
     this.#world = world
+    this.#acknowledgments = acknowledgments
     this.#hellos = hellos
   }
 
@@ -57,8 +65,10 @@ export class Acquisition {
   #continue(nowMs: number, iface: Interface): void {
     const burst = this.#bursts.get(iface)
     if (burst === undefined) return
-    if (this.#isDone(iface, burst)) this.end(iface)
-    else this.#attempt(nowMs, iface, burst)
+    if (this.#isDone(iface, burst)) {
+      this.end(iface)
+      for (const neighbour of iface.neighbours.values()) this.#askForTheRest(neighbour)
+    } else this.#attempt(nowMs, iface, burst)
   }
 
   #attempt(nowMs: number, iface: Interface, burst: Burst): void {
@@ -72,8 +82,36 @@ export class Acquisition {
     // Asked before somebody is known, those who are there may answer all at once.
     const isForAll = unsure.length === 0 && iface.neighbours.size === 0
     this.#hellos.sendScheduled(nowMs, iface, unsure, isForAll ? [request] : [])
-    for (const { address, hasToldRoutes } of unsure)
-      if (!hasToldRoutes) this.#world.output.send(iface.name, address, [request])
+    for (const neighbour of unsure) if (!neighbour.hasToldRoutes) this.#ask(neighbour, burst)
+  }
+
+  /**
+   * Asks a neighbour for its routes. The request for an acknowledgment stands first: babeld adds its IHU to the answer to
+   * that, which goes out at once, and without that a second later. babeld answers a request for all routes only if it told
+   * all of them of none for ten hello intervals; one for a single route it always does.
+   */
+  #ask(neighbour: Neighbour, { attempts }: Burst): void {
+    const { iface, address } = neighbour
+    const names = attempts < BY_NAME_FROM_ATTEMPT ? [] : iface.expected
+    if (attempts >= BY_NAME_FROM_ATTEMPT) neighbour.wasAskedByName = true
+    this.#world.output.send(iface.name, address, [
+      this.#acknowledgments.probe(),
+      { kind: 'wildcard-request' },
+      ...names.map(({ prefix, from }) => ({ kind: 'route-request', prefix, from }) as const),
+    ])
+  }
+
+  /** Asks one that does not tell all of its routes for other ways to what we know: they come a minute later otherwise. */
+  #askForTheRest(neighbour: Neighbour): void {
+    if (!neighbour.wasAskedByName) return
+    neighbour.wasAskedByName = false
+    const requests: RouteRequest[] = []
+    for (const entry of this.#world.table.reachable) {
+      if (requests.length >= MAX_BY_NAME) break
+      if (entry.local || routeFrom(entry, neighbour)) continue
+      requests.push({ kind: 'route-request', prefix: entry.prefix, from: entry.from })
+    }
+    if (requests.length > 0) this.#world.output.send(neighbour.iface.name, neighbour.address, requests)
   }
 
   #isDone(iface: Interface, burst: Burst): boolean {

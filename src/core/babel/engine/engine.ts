@@ -53,6 +53,7 @@ export class BabelEngine {
   readonly #world: World & { readonly interfaces: Map<string, Interface> }
   readonly #parameters = new Map<string, LinkParameters>()
   readonly #levels = new Map<string, CostLevel>()
+  readonly #expected = new Map<string, readonly Destination[]>()
   readonly #sources: Sources
   readonly #routes: Routes
   readonly #updates: Updates
@@ -96,7 +97,7 @@ export class BabelEngine {
       ownHeard: (nowMs, update) => this.#recover(nowMs, update),
     })
     this.#hellos = new Hellos(this.#world)
-    this.#acquisition = new Acquisition(this.#world, this.#hellos)
+    this.#acquisition = new Acquisition(this.#world, this.#hellos, this.#updates.acknowledgments)
     this.#liveness = new Liveness(this.#world, this.#updates.acknowledgments, (nowMs, neighbour, cause) =>
       this.#forget(nowMs, neighbour, cause),
     )
@@ -125,6 +126,7 @@ export class BabelEngine {
       const parameters = this.#parameters.get(state.name) ?? defaultParameters(state.kind)
       const iface = new Interface(state, parameters, Math.floor(this.#world.random.next() * 0x10000))
       iface.level = this.#levels.get(state.name) ?? 'normal'
+      iface.expected = this.#expected.get(state.name) ?? []
       this.#world.interfaces.set(state.name, iface)
       if (this.#isRetracting) return
       this.#hellos.start(iface)
@@ -282,6 +284,16 @@ export class BabelEngine {
       this.#updates.reschedule(nowMs, iface)
       this.#costsSet(nowMs, iface, iface.neighbours.values())
     })
+  }
+
+  /**
+   * Sets which destinations new neighbours on an interface are likely to originate. They are asked for by name: babeld does
+   * not tell all of its routes to whoever comes shortly after it told them to others.
+   */
+  expect(name: string, destinations: readonly Destination[]): void {
+    this.#expected.set(name, destinations)
+    const iface = this.#world.interfaces.get(name)
+    if (iface) iface.expected = destinations
   }
 
   /** Makes a neighbour, or all on an interface, expensive, or cheap again. */

@@ -29,6 +29,8 @@ export class Interface {
   readonly neighbours = new Map<string, Neighbour>()
   parameters: LinkParameters
   level: CostLevel = 'normal'
+  /** What new neighbours are asked for by name. */
+  expected: readonly Destination[] = []
   /** Of its next hello. */
   helloSeqno: number
 
@@ -66,6 +68,8 @@ export class Neighbour {
   toldRxcost = INFINITY
   /** Whether it told of routes since we know it. */
   hasToldRoutes = false
+  /** Whether a request for all of its routes was not enough. */
+  wasAskedByName = false
   /** Whether we have begun to greet it. */
   wasGreeted = false
   #ownLevel: CostLevel = 'normal'
