@@ -1,4 +1,4 @@
-import { INFINITY, type RouteRequest } from '../wire/tlv.ts'
+import { INFINITY, type OutgoingTlv, type RouteRequest } from '../wire/tlv.ts'
 import type { Acknowledgments } from './acknowledgments.ts'
 import type { Hellos } from './hellos.ts'
 import type { Interface, Neighbour } from './model.ts'
@@ -16,8 +16,8 @@ const SECOND_PAUSE_MS = 150
 const ATTEMPTS_UNHEARD = 3
 /** A neighbour that has answered so many requests without a route has none. */
 const ATTEMPTS_WITHOUT_ROUTES = 5
-/** From then on destinations are asked for by name, of those who have not told of any. */
-const BY_NAME_FROM_ATTEMPT = 2
+/** Who has told of no route until then did not answer the request for all. */
+const ANSWERED_BY_ATTEMPT = 2
 /** So many of those that we know from others. */
 const MAX_BY_NAME = 200
 
@@ -78,27 +78,23 @@ export class Acquisition {
     if (pauseMs >= iface.parameters.helloIntervalMs && burst.attempts > 2) this.end(iface)
     else this.#world.timers.set(burst.timer, nowMs + pauseMs * (1 + this.#world.random.next() / 10))
     const unsure = [...iface.neighbours.values()].filter((neighbour) => !this.#isAgreed(neighbour, burst))
-    const request = { kind: 'wildcard-request' } as const
-    // Asked before somebody is known, those who are there may answer all at once.
-    const isForAll = unsure.length === 0 && iface.neighbours.size === 0
-    this.#hellos.sendScheduled(nowMs, iface, unsure, isForAll ? [request] : [])
+    this.#hellos.sendScheduled(nowMs, iface, unsure, iface.neighbours.size === 0 ? this.#requests(iface) : [])
     for (const neighbour of unsure) if (!neighbour.hasToldRoutes) this.#ask(neighbour, burst)
   }
 
-  /**
-   * Asks a neighbour for its routes. The request for an acknowledgment stands first: babeld adds its IHU to the answer to
-   * that, which goes out at once, and without that a second later. babeld answers a request for all routes only if it told
-   * all of them of none for ten hello intervals; one for a single route it always does.
-   */
   #ask(neighbour: Neighbour, { attempts }: Burst): void {
-    const { iface, address } = neighbour
-    const names = attempts < BY_NAME_FROM_ATTEMPT ? [] : iface.expected
-    if (attempts >= BY_NAME_FROM_ATTEMPT) neighbour.wasAskedByName = true
-    this.#world.output.send(iface.name, address, [
-      this.#acknowledgments.probe(),
-      { kind: 'wildcard-request' },
-      ...names.map(({ prefix, from }) => ({ kind: 'route-request', prefix, from }) as const),
-    ])
+    if (attempts >= ANSWERED_BY_ATTEMPT) neighbour.wasAskedByName = true
+    this.#world.output.send(neighbour.iface.name, neighbour.address, this.#requests(neighbour.iface))
+  }
+
+  /**
+   * Asks for all routes. The request for an acknowledgment stands first: babeld adds its IHU to the answer to that, which
+   * goes out at once, and without it a second later. babeld answers a request for all routes only if it told all of them
+   * of none for ten hello intervals; one for a single route it always does.
+   */
+  #requests({ expected }: Interface): OutgoingTlv[] {
+    const byName = expected.map(({ prefix, from }) => ({ kind: 'route-request', prefix, from }) as const)
+    return [this.#acknowledgments.probe(), { kind: 'wildcard-request' }, ...byName]
   }
 
   /** Asks one that does not tell all of its routes for other ways to what we know: they come a minute later otherwise. */
