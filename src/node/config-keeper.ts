@@ -241,8 +241,10 @@ export class ConfigKeeper {
     )
       this.#want('run-out', 0)
     if (isConnected) {
-      this.#cutOff = undefined
       this.#reasons.delete('cut-off')
+      // A connection that comes and goes is no reason to ask each time.
+      const nextMs = Math.min(this.#cutOff?.nextMs ?? nowMs, nowMs + CUT_OFF_AGAIN_MIN_MS)
+      this.#cutOff = nowMs < nextMs ? { nextMs, delayMs: CUT_OFF_AGAIN_MIN_MS } : undefined
     } else if (!this.#cutOff || (nowMs >= this.#cutOff.nextMs && !this.#reasons.has('cut-off'))) {
       const delayMs = this.#cutOff
         ? Math.min(2 * this.#cutOff.delayMs, CUT_OFF_AGAIN_MAX_MS)

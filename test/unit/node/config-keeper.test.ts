@@ -301,6 +301,25 @@ describe('who is cut off', () => {
   })
 })
 
+it('a connection that comes and goes makes nobody ask each time, and the next outage asks at once', async () => {
+  const around = (await started()).watch()
+  for (let second = 0; second < 600; second++) {
+    around.isConnected = second % 4 < 2
+    await around.clock.pass(1_000)
+  }
+  expect(around.askedMs.length).toBeGreaterThan(10)
+  expect(around.askedMs.length).toBeLessThanOrEqual(41)
+  // After a long outage, too.
+  around.isConnected = false
+  await around.clock.pass(3600_000)
+  around.isConnected = true
+  await around.clock.pass(16_000)
+  around.askedMs.length = 0
+  around.isConnected = false
+  await around.clock.pass(2_100)
+  expect(around.askedMs).toHaveLength(1)
+})
+
 describe('a registry that answers with what cannot be used', () => {
   it.each<[string, Uint8Array | Error]>([
     ['garbage', Buffer.from('garbage')],

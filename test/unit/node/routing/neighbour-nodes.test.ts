@@ -76,9 +76,24 @@ it('all are told of again after the routing daemon was restarted, and nobody aft
   expect(listeners.size).toBe(0)
 })
 
-it('one that announces very many subnets is not told of all of them', () => {
-  for (let number = 0; number < 5_000; number++)
-    route('added', prefixOfBits(`1${number.toString(2).padStart(15, '0')}`))
-  expect(told.length).toBe(2_000)
-  expect(neighbours.prefixes().length).toBe(2_000)
+const many = (count: number, more: (number: number) => Partial<Route>) => {
+  for (let number = 0; number < count; number++)
+    route('added', prefixOfBits(`1${number.toString(2).padStart(15, '0')}`), more(number))
+}
+
+it('one that announces very many subnets is not told of all of them, and others are, also on its interface', () => {
+  many(5_000, () => ({}))
+  expect(told.length).toBe(8)
+  route('added', ONE, { via: 'fe80::2' })
+  route('added', OTHER, { iface: 're6stnet2' })
+  expect(told.slice(8)).toEqual([ONE, OTHER])
+  route('flushed', ONE, { via: 'fe80::2' })
+  expect(neighbours.prefixes().length).toBe(9)
+})
+
+it('one that speaks from very many addresses takes nothing from those on other interfaces', () => {
+  many(5_000, (number) => ({ via: `fe80::${number.toString(16)}` }))
+  expect(told.length).toBe(1_000)
+  route('added', ONE, { iface: 're6stnet2' })
+  expect(told.at(-1)).toBe(ONE)
 })
