@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { chmod, lstat, rm } from 'node:fs/promises'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { type ControlReplies, type ControlRequest, decodeRequest } from '../../core/control/replies.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Logger } from '../../platform/log.ts'
+import { isListenedAt, isSocketPath, LONGEST_SOCKET_PATH } from '../../platform/unix-socket.ts'
 
 /** Says what is asked. */
 export type ControlAnswers = {
@@ -18,9 +19,6 @@ const MAX_REQUEST_LENGTH = 64 << 10
 /** A client that is silent for so long is cut off. */
 const IDLE_TIMEOUT_MS = 30_000
 const MAX_CLIENTS = 64
-/** The kernel's limit for the path of a Unix socket, with its ending zero. */
-const MAX_PATH_LENGTH = 107
-const PROBE_TIMEOUT_MS = 1_000
 
 const DESCRIPTIONS: ControlReplies['list'] = [
   { request: 'list', description: 'what can be asked' },
@@ -53,10 +51,10 @@ export class ControlServer implements AsyncDisposable {
    * @throws Re6stError `SYSTEM` when another node answers there, or it cannot be made
    */
   async start(): Promise<void> {
-    if (Buffer.byteLength(this.#path) > MAX_PATH_LENGTH)
+    if (!isSocketPath(this.#path))
       throw new Re6stError(
         'SYSTEM',
-        `--console ${this.#path}: longer than ${MAX_PATH_LENGTH} bytes; give a shorter path, or a shorter --run`,
+        `--console ${this.#path}: longer than ${LONGEST_SOCKET_PATH} bytes; give a shorter path, or a shorter --run`,
       )
     await refuseBesideAnother(this.#path)
     await this.#removeLeft()
@@ -154,23 +152,9 @@ const failure = (code: string, message: string): string =>
  * @throws Re6stError `SYSTEM` if so
  */
 export async function refuseBesideAnother(path: string): Promise<void> {
-  if (await isAnswered(path))
+  if (await isListenedAt(path))
     throw new Re6stError(
       'SYSTEM',
       `another re6stnet runs: it answers at ${path}; stop it, or give another --run and --console`,
     )
-}
-
-/** Whether somebody listens: a socket that was left by a killed node refuses. */
-async function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path)
-    const end = (answered: boolean) => {
-      probe.destroy()
-      resolve(answered)
-    }
-    probe.setTimeout(PROBE_TIMEOUT_MS, () => end(true))
-    probe.on('connect', () => end(true))
-    probe.on('error', () => end(false))
-  })
 }

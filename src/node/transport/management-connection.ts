@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { type ManagementMessage, ManagementReader } from '../../core/openvpn/management-reader.ts'
-import { type Result, refuse } from '../../core/result.ts'
+import { ok, type Result, refuse } from '../../core/result.ts'
+import { AnswerQueue } from '../../platform/answer-queue.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { afterUnlessStarved } from '../../platform/starvation.ts'
 
@@ -26,33 +27,29 @@ interface ConnectionInit {
   readonly onEnd: (fault: string | undefined) => void
 }
 
-/** OpenVPN answers in less than a millisecond, and does nothing that blocks once it is connected. */
-const ANSWER_TIMEOUT_MS = 10_000
-
 /** Begins the conversation over a socket that OpenVPN has connected to. */
 export function openManagementConnection(init: ConnectionInit): ManagementConnection {
   const { socket } = init
   const reader = new ManagementReader()
-  const pending: { answer: (result: Result<string>) => void; timer: Disposable }[] = []
+  // OpenVPN answers in less than a millisecond, and does nothing that blocks once it is connected.
+  const answers = new AnswerQueue(
+    (ms, action) => afterUnlessStarved(init, ms, action),
+    (word) => end(`openvpn does not answer "${word}"`),
+  )
   let open = true
 
   const end = (fault?: string) => {
     if (!open) return
     open = false
     socket.destroy()
-    for (const { answer, timer } of pending.splice(0)) {
-      timer[Symbol.dispose]()
-      answer(refuse(fault ?? 'the management connection was closed'))
-    }
+    answers.end(fault ?? 'the management connection was closed')
     init.onEnd(fault)
   }
 
   const take = (message: ManagementMessage) => {
     if (message.kind !== 'answer') return init.onMessage(message)
-    const oldest = pending.shift()
-    if (!oldest) return end(`openvpn answers without being asked: ${message.text}`)
-    oldest.timer[Symbol.dispose]()
-    oldest.answer(message.success ? { ok: true, value: message.text } : refuse(message.text))
+    const wasAsked = answers.answered(message.success ? ok(message.text) : refuse(message.text))
+    if (!wasAsked) end(`openvpn answers without being asked: ${message.text}`)
   }
 
   socket.on('data', (chunk: Buffer) => {
@@ -66,14 +63,8 @@ export function openManagementConnection(init: ConnectionInit): ManagementConnec
   return {
     command(text) {
       if (!open) return Promise.resolve(refuse('the management connection is closed'))
-      return new Promise((answer) => {
-        const word = text.split(/\s/, 1)[0]
-        const timer = afterUnlessStarved(init, ANSWER_TIMEOUT_MS, () =>
-          end(`openvpn does not answer "${word}"`),
-        )
-        pending.push({ answer, timer })
-        socket.write(text)
-      })
+      socket.write(text)
+      return answers.asked(text.split(/\s/, 1)[0] ?? '')
     },
     close: () => end(),
   }

@@ -1,6 +1,7 @@
 import { chmodSync, unlinkSync } from 'node:fs'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { Re6stError } from '../../core/errors.ts'
+import { isListenedAt, isSocketPath } from '../../platform/unix-socket.ts'
 
 /** Waits for one process to connect. */
 export interface ManagementSocket {
@@ -10,16 +11,13 @@ export interface ManagementSocket {
   close(): void
 }
 
-/** The kernel's limit for the path of a Unix socket (`sun_path`), without the final zero. */
-const LONGEST_PATH = 107
-
 /**
  * Listens at `path` for exactly one connection. A socket of its own for each process tells without doubt who is
  * speaking, and its file is gone as soon as that process is there: a node that is killed leaves none behind.
  * @throws Re6stError `SYSTEM` if the path is too long, or in use by a living process
  */
 export async function openManagementSocket(path: string): Promise<ManagementSocket> {
-  if (Buffer.byteLength(path) > LONGEST_PATH)
+  if (!isSocketPath(path))
     throw new Re6stError('SYSTEM', `${path} is too long for a socket: choose a shorter directory with --run`)
   const server = createServer()
   const connection = new Promise<Socket>((resolve) => {
@@ -33,7 +31,7 @@ export async function openManagementSocket(path: string): Promise<ManagementSock
     await listenAt(server, path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cannotListen(path, error)
-    if (await answers(path))
+    if (await isListenedAt(path))
       throw new Re6stError(
         'SYSTEM',
         `${path} is in use: does another re6stnet run with the same --run directory?`,
@@ -59,18 +57,6 @@ function listenAt(server: Server, path: string): Promise<void> {
     } catch {
       // It could not be made: the error event says why.
     }
-  })
-}
-
-/** Whether somebody listens at a socket whose file is there. */
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path)
-    probe.once('connect', () => {
-      probe.destroy()
-      resolve(true)
-    })
-    probe.once('error', () => resolve(false))
   })
 }
 

@@ -6,8 +6,8 @@ import type { ManagementMessage } from '../../core/openvpn/management-reader.ts'
 import { type Result, refuse } from '../../core/result.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { keepOutput } from '../../platform/daemon-output.ts'
 import type { Logger } from '../../platform/log.ts'
-import { appendLogLine } from '../../platform/log-file.ts'
 import {
   describeEnd,
   type ProcessEnd,
@@ -241,13 +241,7 @@ export class OpenvpnProcess {
   #onOutput(line: string): void {
     // Once it is connected, it says the same there, in order with everything else.
     if (!this.#connection) this.#remember(line, '')
-    const { logDirectory } = this.#context
-    if (logDirectory === undefined) return
-    try {
-      appendLogLine(join(logDirectory, `${this.#init.iface}.log`), line)
-    } catch (error) {
-      this.#log.debug({ err: error }, 'cannot write the log of openvpn')
-    }
+    keepOutput(this.#context.logDirectory, this.#init.iface, line, this.#log)
   }
 }
 

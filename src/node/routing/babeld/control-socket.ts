@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { parseSocketLine, type SocketLine } from '../../../core/babeld/socket-line.ts'
-import { type Result, refuse } from '../../../core/result.ts'
+import { ok, type Result, refuse } from '../../../core/result.ts'
+import { AnswerQueue } from '../../../platform/answer-queue.ts'
 import type { Clock } from '../../../platform/clock.ts'
 
 /** A conversation with babeld. */
@@ -21,8 +22,6 @@ interface ControlSocketInit {
   readonly onEnd: (reason: string) => void
 }
 
-/** babeld answers in a millisecond; one that listed 10,000 routes would take a second. */
-const ANSWER_TIMEOUT_MS = 10_000
 /** babeld listens some 10 ms after its start. */
 const CONNECT_RETRY_MS = 10
 /** The longest line that babeld writes is 511 bytes. */
@@ -36,7 +35,8 @@ export async function openControlSocket(init: ControlSocketInit): Promise<Result
   const { clock, onLine } = init
   const socket = await connected(init)
   if (socket === undefined) return refuse('babeld does not listen on its control socket')
-  const pending: { answer: (result: Result<string>) => void; timer: Disposable }[] = []
+  // babeld answers in a millisecond; one that listed 10,000 routes would take a second.
+  const answers = new AnswerQueue(clock.after, (what) => end(`babeld does not answer ${what}`))
   let open = true
   let rest = ''
 
@@ -44,26 +44,16 @@ export async function openControlSocket(init: ControlSocketInit): Promise<Result
     if (!open) return
     open = false
     socket.destroy()
-    for (const { answer, timer } of pending.splice(0)) {
-      timer[Symbol.dispose]()
-      answer(refuse(reason))
-    }
+    answers.end(reason)
     init.onEnd(reason)
   }
-  const expectAnswer = (what: string) =>
-    new Promise<Result<string>>((answer) => {
-      const timer = clock.after(ANSWER_TIMEOUT_MS, () => end(`babeld does not answer ${what}`))
-      pending.push({ answer, timer })
-    })
   const take = (text: string) => {
     const line = parseSocketLine(text)
     // Of an interface that it was told to forget, babeld 1.12 sometimes writes what lies in freed memory.
     if (!line.ok) return onLine({ kind: 'other', text })
     if (line.value.kind !== 'answer') return onLine(line.value)
-    const oldest = pending.shift()
-    if (!oldest) return end(`babeld answers without being asked: ${text}`)
-    oldest.timer[Symbol.dispose]()
-    oldest.answer(line.value.answer === 'ok' ? { ok: true, value: line.value.text } : refuse(text))
+    const wasAsked = answers.answered(line.value.answer === 'ok' ? ok(line.value.text) : refuse(text))
+    if (!wasAsked) end(`babeld answers without being asked: ${text}`)
   }
 
   socket.setEncoding('utf8')
@@ -77,7 +67,7 @@ export async function openControlSocket(init: ControlSocketInit): Promise<Result
   socket.on('error', () => end('the control socket of babeld failed'))
   socket.on('close', () => end('babeld closed its control socket'))
 
-  const greeting = await expectAnswer('with a greeting')
+  const greeting = await answers.asked('with a greeting')
   if (!greeting.ok) return greeting
   return {
     ok: true,
@@ -85,7 +75,7 @@ export async function openControlSocket(init: ControlSocketInit): Promise<Result
       command(text) {
         if (!open) return Promise.resolve(refuse('the control socket of babeld is closed'))
         socket.write(`${text}\n`)
-        return expectAnswer(JSON.stringify(text.split(' ', 2).join(' ')))
+        return answers.asked(JSON.stringify(text.split(' ', 2).join(' ')))
       },
       close: () => end('closed'),
     },

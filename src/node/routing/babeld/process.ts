@@ -1,4 +1,3 @@
-import { appendFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type BabeldPaths, babeldArguments } from '../../../core/babeld/configuration.ts'
@@ -7,6 +6,7 @@ import { messageOf, Re6stError } from '../../../core/errors.ts'
 import type { Result } from '../../../core/result.ts'
 import { inBackground } from '../../../platform/background.ts'
 import type { Clock } from '../../../platform/clock.ts'
+import { keepOutput } from '../../../platform/daemon-output.ts'
 import { replaceFile } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/log.ts'
 import { describeEnd, type Processes, type RunningProcess } from '../../../platform/processes.ts'
@@ -208,14 +208,7 @@ export class BabeldProcess {
   #onOutput(line: string): void {
     this.#lastLine = line
     this.#context.log.trace({ text: line }, 'babeld')
-    const { logDirectory } = this.#context
-    if (logDirectory === undefined) return
-    try {
-      // Opened for each of its few lines: a file that logrotate moved needs no signal to be begun anew.
-      appendFileSync(join(logDirectory, 'babeld.log'), `${line}\n`)
-    } catch (error) {
-      this.#context.log.debug({ err: error }, 'cannot write the log of babeld')
-    }
+    keepOutput(this.#context.logDirectory, 'babeld', line, this.#context.log)
   }
 }
 
