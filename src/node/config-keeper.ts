@@ -9,6 +9,7 @@ import type { Random } from '../core/random.ts'
 import { ok, type Result, refuse } from '../core/result.ts'
 import { compareVersions, type NetworkVersion, verifyVersion } from '../core/values/network-version.ts'
 import type { Prefix } from '../core/values/prefix.ts'
+import { BackOff } from '../platform/back-off.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { LogLimit } from '../platform/log-limit.ts'
@@ -51,8 +52,7 @@ const LOOK_MS = 1_000
 /** How long a start waits for a registry that may know better than the cache. */
 const FIRST_ANSWER_MS = 5_000
 /** Delays of asking the registry again when it does not answer. */
-const RETRY_MIN_MS = 1_000
-const RETRY_MAX_MS = 60_000
+const RETRY_DELAYS = { minMs: 1_000, maxMs: 60_000 }
 /** Who is cut off is to be back soon after the registry can be reached again. */
 const CUT_OFF_RETRY_MAX_MS = 15_000
 /** News of a version comes from many at once: wait a moment, then ask (protocol, section 6). */
@@ -149,7 +149,8 @@ export class ConfigKeeper {
     if (first.kind === 'cached') return this.#begin(first.config)
     if (first.kind === 'ask')
       log.info({ reason: first.reason }, 'asking the registry for the network configuration')
-    for (let delayMs = RETRY_MIN_MS; ; delayMs = Math.min(2 * delayMs, RETRY_MAX_MS)) {
+    const backOff = new BackOff(this.#components.clock, RETRY_DELAYS)
+    for (;;) {
       const moved = this.#moved.signal
       try {
         const fetched = await (first.kind === 'ask-first' ? this.#fetchSoon() : this.#fetch())
@@ -170,14 +171,14 @@ export class ConfigKeeper {
         if (!moved.aborted)
           this.#logLimit.write(messageOf(error), (omitted) =>
             log.warn(
-              { reason: messageOf(error), retryMs: delayMs, ...omitted },
+              { reason: messageOf(error), retryMs: backOff.delayMs, ...omitted },
               'the registry gives no configuration',
             ),
           )
-        await this.#components.clock.sleep(delayMs, AbortSignal.any([signal, moved])).catch(() => {})
+        await backOff.wait(AbortSignal.any([signal, moved]))
         signal.throwIfAborted()
         // From where we are now, it may answer at once.
-        if (moved.aborted) delayMs = RETRY_MIN_MS / 2
+        if (moved.aborted) backOff.succeeded()
       }
     }
   }
@@ -304,8 +305,8 @@ export class ConfigKeeper {
   }
 
   get #retryMs(): number {
-    const longestMs = this.#cutOff ? CUT_OFF_RETRY_MAX_MS : RETRY_MAX_MS
-    return Math.min(RETRY_MIN_MS * 2 ** this.#failures, longestMs)
+    const longestMs = this.#cutOff ? CUT_OFF_RETRY_MAX_MS : RETRY_DELAYS.maxMs
+    return Math.min(RETRY_DELAYS.minMs * 2 ** this.#failures, longestMs)
   }
 
   #begin(config: NetworkConfig): NetworkConfig {

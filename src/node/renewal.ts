@@ -11,6 +11,7 @@ import {
   verifyCertificate,
 } from '../core/crypto/certificate.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
+import { GrowingDelay } from '../core/growing-delay.ts'
 import type { Clock } from '../platform/clock.ts'
 import { replaceFile } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
@@ -31,8 +32,7 @@ export interface RenewalComponents {
 /** After a failure, and at the latest to look again: also notices when the machine slept or its clock was set. */
 const RETRY_MS = 24 * 3600 * 1000
 /** After a failure when others refuse our certificate: there is no network for us until it is renewed. */
-const SHUT_OUT_RETRY_MIN_MS = 60_000
-const SHUT_OUT_RETRY_MAX_MS = 3600_000
+const SHUT_OUT_DELAYS = { minMs: 60_000, maxMs: 3600_000 }
 
 /** What was renewed. */
 export type Renewed =
@@ -92,7 +92,7 @@ export class Renewal {
   readonly #identity: () => Identity
   readonly #onRenewed: (renewed: Renewed) => void
   #look = new AbortController()
-  #shutOutRetryMs = SHUT_OUT_RETRY_MIN_MS
+  readonly #shutOut = new GrowingDelay(SHUT_OUT_DELAYS)
 
   /** @param identity asked each time: it changes */
   constructor(
@@ -109,7 +109,7 @@ export class Renewal {
 
   /** Does not wait for the next time: our certificate was revoked, or the registry may answer now. */
   lookNow(): void {
-    this.#shutOutRetryMs = SHUT_OUT_RETRY_MIN_MS
+    this.#shutOut.reset()
     this.#look.abort()
   }
 
@@ -120,11 +120,8 @@ export class Renewal {
       if (signal.aborted || this.#dueInMs() > 0) continue
       const isRenewed = await this.#renew(signal)
       // If not, the registry has nothing newer, or failed.
-      if (!isRenewed) await this.#sleep(this.#retryMs, signal)
-      this.#shutOutRetryMs =
-        isRenewed || !this.#isShutOut
-          ? SHUT_OUT_RETRY_MIN_MS
-          : Math.min(2 * this.#shutOutRetryMs, SHUT_OUT_RETRY_MAX_MS)
+      if (!isRenewed) await this.#sleep(this.#isShutOut ? this.#shutOut.take() : RETRY_MS, signal)
+      if (isRenewed || !this.#isShutOut) this.#shutOut.reset()
     }
   }
 
@@ -141,7 +138,7 @@ export class Renewal {
   }
 
   get #retryMs(): number {
-    return this.#isShutOut ? this.#shutOutRetryMs : RETRY_MS
+    return this.#isShutOut ? this.#shutOut.ms : RETRY_MS
   }
 
   async #renew(signal: AbortSignal): Promise<boolean> {

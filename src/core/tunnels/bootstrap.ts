@@ -1,10 +1,10 @@
+import { GrowingDelay } from '../growing-delay.ts'
 import type { Random } from '../random.ts'
 import type { Prefix } from '../values/prefix.ts'
 import type { CutOff, NetworkView } from './decisions.ts'
 
 /** Delays of asking the registry again, while we are cut off. */
-const RETRY_MIN_MS = 1_000
-const RETRY_MAX_MS = 60_000
+const RETRY_DELAYS = { minMs: 1_000, maxMs: 60_000 }
 /** Others are cut off with us: not all ask in the same moment, and a way may be found until then. */
 const SPREAD_MS = 2_000
 
@@ -24,7 +24,7 @@ export class Bootstrap {
   #cutOffSinceMs: number | undefined
   #nextMs: number | undefined
   #isAsking = false
-  #delayMs = RETRY_MIN_MS
+  readonly #delay = new GrowingDelay(RETRY_DELAYS)
 
   constructor(random: Random) {
     this.#random = random
@@ -44,13 +44,13 @@ export class Bootstrap {
   connected(): void {
     this.#cutOffSinceMs = undefined
     this.#nextMs = undefined
-    this.#delayMs = RETRY_MIN_MS
+    this.#delay.reset()
   }
 
   /** What failed may work now: asked at once, if we are cut off. */
   again(): void {
     this.#nextMs = Number.NEGATIVE_INFINITY
-    this.#delayMs = RETRY_MIN_MS
+    this.#delay.reset()
   }
 
   /** We are cut off. @param isAlone whether we reach nobody @returns whether to ask now: that is begun with it */
@@ -69,7 +69,6 @@ export class Bootstrap {
     this.#isAsking = false
     // Something has changed since it was asked.
     if (this.#nextMs === Number.NEGATIVE_INFINITY) return
-    this.#nextMs = nowMs + this.#delayMs * (0.5 + this.#random.next())
-    this.#delayMs = Math.min(2 * this.#delayMs, RETRY_MAX_MS)
+    this.#nextMs = nowMs + this.#delay.take() * (0.5 + this.#random.next())
   }
 }

@@ -1,4 +1,5 @@
 import { Re6stError } from '../errors.ts'
+import { GrowingDelay } from '../growing-delay.ts'
 import type { Random } from '../random.ts'
 import { isIpv6Protocol, type PeerAddress } from '../values/address-list.ts'
 import type { Prefix } from '../values/prefix.ts'
@@ -17,8 +18,7 @@ import { Refusals } from './refusals.ts'
 import type { TunnelSettings } from './settings.ts'
 
 /** Delays of trying all remotes again. */
-const RETRY_MIN_MS = 1_000
-const RETRY_MAX_MS = 60_000
+const RETRY_DELAYS = { minMs: 1_000, maxMs: 60_000 }
 
 /**
  * The remotes of `--client` that can be used.
@@ -61,7 +61,7 @@ export class FixedRemotes implements TunnelStrategy {
   #tunnel: Tunnel | undefined
   /** Undefined: to be computed when it is next decided. */
   #retryMs: number | undefined = Number.NEGATIVE_INFINITY
-  #delayMs = RETRY_MIN_MS
+  readonly #delay = new GrowingDelay(RETRY_DELAYS)
   #wakeMs = Number.POSITIVE_INFINITY
 
   constructor(own: Prefix, settings: FixedSettings, remotes: readonly PeerAddress[], random: Random) {
@@ -86,7 +86,7 @@ export class FixedRemotes implements TunnelStrategy {
   circumstancesChanged(what: Circumstance): void {
     this.#useless = []
     if (what !== 'routing-keys') this.#refusals.forgive()
-    this.#delayMs = RETRY_MIN_MS
+    this.#delay.reset()
     this.#retryMs = Number.NEGATIVE_INFINITY
     this.#tunnel?.usage.forgive()
     if (this.#tunnel && (what === 'network' || what === 'identity')) this.#tunnel.isOutdated = true
@@ -133,7 +133,7 @@ export class FixedRemotes implements TunnelStrategy {
     usage.look(view.isTunnelUsable(ANYONE), nowMs)
     if (!view.isRouting) usage.forgive()
     if (view.isRouting && usage.unusedSinceMs === undefined) {
-      this.#delayMs = RETRY_MIN_MS
+      this.#delay.reset()
       this.#useless = this.#useless.filter((remote) => remote !== tunnel.remote)
       return
     }
@@ -150,10 +150,7 @@ export class FixedRemotes implements TunnelStrategy {
 
   *#connect(nowMs: number): Generator<TunnelDecision> {
     if (this.#tunnel) return
-    if (this.#retryMs === undefined) {
-      this.#retryMs = nowMs + this.#delayMs
-      this.#delayMs = Math.min(2 * this.#delayMs, RETRY_MAX_MS)
-    }
+    this.#retryMs ??= nowMs + this.#delay.take()
     if (!this.#isDue(this.#retryMs, nowMs) || this.#refusals.isWaiting(ANYONE)) return
     this.#tunnel = {
       state: 'connecting',

@@ -8,6 +8,7 @@ import {
   smcrouteArguments,
   smcroutePaths,
 } from '../../core/multicast/smcroute.ts'
+import { RestartPauses } from '../../platform/back-off.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { replaceFile } from '../../platform/files.ts'
@@ -22,9 +23,8 @@ export interface SmcroutedContext {
   readonly runDirectory: string
 }
 
-/** Pauses before it is started again; the last one repeats. One that ran for a while begins at the first. */
-const RESTART_PAUSES_MS = [500, 1_000, 5_000, 15_000, 60_000] as const
-const RAN_WELL_MS = 60_000
+/** Before it is started again. */
+const RESTART_PAUSES = { minMs: 500, maxMs: 60_000, ranWellMs: 60_000 }
 /** Its configuration is read in some milliseconds. */
 const READY_MS = 10_000
 
@@ -86,11 +86,9 @@ export class Smcrouted implements AsyncDisposable {
   }
 
   async #supervise(): Promise<void> {
-    const { clock } = this.#context
     const { signal } = this.#stopped
-    let failures = 0
+    const pauses = new RestartPauses(this.#context.clock, RESTART_PAUSES)
     while (!signal.aborted) {
-      const startedMs = clock.monotonicMs()
       try {
         // What it writes when it is missing does not depend on who runs it.
         await this.#context.processes.run('smcrouted', ['-v'], { signal })
@@ -101,12 +99,8 @@ export class Smcrouted implements AsyncDisposable {
         this.#complain('error', this.#trouble)
       }
       this.#applied = undefined
-      if (clock.monotonicMs() - startedMs > RAN_WELL_MS) {
-        failures = 0
-        this.#complaints.clear()
-      }
-      const pauseMs = RESTART_PAUSES_MS[Math.min(failures++, RESTART_PAUSES_MS.length - 1)] ?? 0
-      await clock.sleep(pauseMs, signal).catch(() => {})
+      if (pauses.ended()) this.#complaints.clear()
+      await pauses.wait(signal)
     }
   }
 

@@ -4,6 +4,7 @@ import { externalAddressOption, type RemoteEnd, remoteEndOf } from '../../core/o
 import { managementCommand } from '../../core/openvpn/management-command.ts'
 import type { Environment } from '../../core/openvpn/management-reader.ts'
 import { subnetNameOf } from '../../core/values/prefix.ts'
+import { RestartPauses } from '../../platform/back-off.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Logger } from '../../platform/log.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
@@ -20,9 +21,8 @@ interface ServedClient extends RemoteEnd {
   dropReason?: string
 }
 
-/** Pause before a server that crashed is started again: doubled each time, small again after it ran for a while. */
-const FIRST_RESTART_MS = 500
-const LONGEST_RESTART_MS = 60_000
+/** Before a server that crashed is started again. */
+const RESTART_PAUSES = { minMs: 500, maxMs: 60_000, ranWellMs: 60_000 }
 /** Time for the notes to the clients of a UDP server to be sent. */
 const FAREWELL_MS = 100
 
@@ -102,10 +102,8 @@ export class OpenvpnServer implements TunnelServer {
   }
 
   async #supervise(): Promise<void> {
-    const { clock } = this.#context
-    let pauseMs = FIRST_RESTART_MS
+    const pauses = new RestartPauses(this.#context.clock, RESTART_PAUSES)
     for (;;) {
-      const startedMs = clock.monotonicMs()
       const reason = await this.#process.ended
       this.#forgetClients(reason)
       if (this.#stopping.signal.aborted) return
@@ -113,15 +111,11 @@ export class OpenvpnServer implements TunnelServer {
         this.#listening.reject(startError(this.spec, reason))
         return
       }
-      if (clock.monotonicMs() - startedMs > LONGEST_RESTART_MS) pauseMs = FIRST_RESTART_MS
-      this.#log.warn({ reason, pauseMs }, 'server ended, will be restarted')
+      pauses.ended()
+      this.#log.warn({ reason, pauseMs: pauses.pauseMs }, 'server ended, will be restarted')
       this.spec.onEvent({ kind: 'failed', reason })
-      try {
-        await clock.sleep(pauseMs, this.#stopping.signal)
-      } catch {
-        return
-      }
-      pauseMs = Math.min(2 * pauseMs, LONGEST_RESTART_MS)
+      await pauses.wait(this.#stopping.signal)
+      if (this.#stopping.signal.aborted) return
       this.#process = this.#start()
     }
   }

@@ -2,6 +2,7 @@ import { type BabeldConfiguration, configurationFile } from '../../../core/babel
 import type { BabelTables, TableChange } from '../../../core/babeld/tables.ts'
 import { checkBabeldVersion } from '../../../core/babeld/version.ts'
 import { messageOf, Re6stError } from '../../../core/errors.ts'
+import { RestartPauses } from '../../../platform/back-off.ts'
 import type { ConditionWatch } from './condition-watch.ts'
 import { type BabeldContext, BabeldProcess } from './process.ts'
 
@@ -24,9 +25,8 @@ interface SupervisorInit {
   readonly onEnded: () => void
 }
 
-/** Pauses before babeld is started again; the last one repeats. One that ran for a while begins at the first. */
-const RESTART_PAUSES_MS = [0, 500, 1_000, 2_000, 5_000, 10_000, 30_000] as const
-const RAN_WELL_MS = 60_000
+/** Before babeld is started again: the first one at once, for all routes are gone meanwhile. */
+const RESTART_PAUSES = { minMs: 500, maxMs: 30_000, ranWellMs: 60_000, isFirstAtOnce: true }
 
 /** Has a babeld run: starts it anew whenever it ends. */
 export class BabeldSupervisor {
@@ -114,8 +114,7 @@ export class BabeldSupervisor {
   async #supervise(): Promise<void> {
     const { context, signal, onEnded } = this.#init
     const { clock, log } = context
-    let failures = 0
-    let startedMs = clock.monotonicMs()
+    const pauses = new RestartPauses(clock, RESTART_PAUSES)
     for (;;) {
       const ended = this.#babeld
       const reason = await ended?.ended
@@ -124,12 +123,12 @@ export class BabeldSupervisor {
       // One that died by itself has left its files. They are no reason not to start another.
       await ended?.stop().catch((error: unknown) => log.debug({ err: error }, 'files of babeld stay'))
       if (signal.aborted) return
-      if (this.#replacing || clock.monotonicMs() - startedMs > RAN_WELL_MS) failures = 0
+      pauses.ended(this.#replacing)
       if (!this.#replacing) log.warn({ reason }, 'babeld is gone and is started again')
       this.#replacing = false
       try {
-        await clock.sleep(RESTART_PAUSES_MS[Math.min(failures++, RESTART_PAUSES_MS.length - 1)] ?? 0, signal)
-        startedMs = clock.monotonicMs()
+        await pauses.wait(signal)
+        signal.throwIfAborted()
         await this.#launch(signal)
       } catch (error) {
         if (signal.aborted) return
