@@ -6,11 +6,10 @@ import {
   type OwnNetwork,
   readOwnNetwork,
 } from '../core/kernel/own-network.ts'
-import { BackOff } from '../platform/back-off.ts'
-import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
-import { describeEnd, type Processes } from '../platform/processes.ts'
+import type { Processes } from '../platform/processes.ts'
+import { IpMonitor } from './kernel/ip-monitor.ts'
 
 interface OwnNetworkInit {
   readonly processes: Processes
@@ -22,8 +21,6 @@ interface OwnNetworkInit {
 
 /** Several things change together: an address, its routes, a resolver. */
 const SETTLE_MS = 200
-/** Delays of starting a monitor again that ended. */
-const MONITOR_DELAYS = { minMs: 1_000, maxMs: 60_000 }
 
 /**
  * Says when the machine's own connection is another one: an address, a default route or a link came or went, or the
@@ -33,7 +30,7 @@ export class OwnNetworkWatch implements AsyncDisposable {
   readonly #init: OwnNetworkInit
   readonly #stopping = new AbortController()
   readonly #watchers = new Set<() => void>()
-  #running: Promise<void> | undefined
+  #monitor: IpMonitor | undefined
   #last: OwnNetwork | undefined
   #look: Disposable | undefined
   #isLooking = false
@@ -44,7 +41,15 @@ export class OwnNetworkWatch implements AsyncDisposable {
 
   /** Begins to watch: nobody waits for that. */
   start(): void {
-    this.#running = this.#run()
+    this.#monitor ??= new IpMonitor({
+      ...this.#init,
+      objects: ['link', 'address', 'route'],
+      onLine: (line) => {
+        if (mayConcernOwnNetwork(line)) this.#lookSoon()
+      },
+      // What it does not tell of any more: what was before it began.
+      onBegun: () => this.#lookSoon(),
+    })
   }
 
   /** Calls `watcher` at each change after which packets can leave, until disposed of. */
@@ -56,41 +61,6 @@ export class OwnNetworkWatch implements AsyncDisposable {
   /** The machine slept: whoever has not heard of us for so long may have given us up. */
   slept(): void {
     this.#tell()
-  }
-
-  async #run(): Promise<void> {
-    const { clock, log } = this.#init
-    const { signal } = this.#stopping
-    const backOff = new BackOff(clock, MONITOR_DELAYS)
-    while (!signal.aborted) {
-      const end = await this.#monitor(() => backOff.succeeded())
-      if (signal.aborted) return
-      log.warn({ end, retryMs: backOff.delayMs }, 'ip monitor ended, it is started again')
-      await backOff.wait(signal)
-    }
-  }
-
-  /** @param onLine called for each line: it works @returns how the monitor ended */
-  async #monitor(onLine: () => void): Promise<string> {
-    const { processes } = this.#init
-    try {
-      const monitor = processes.start('ip', ['-o', 'monitor', 'link', 'address', 'route'], {
-        dieWithParent: true,
-        onLine: (line) => {
-          onLine()
-          if (mayConcernOwnNetwork(line)) this.#lookSoon()
-        },
-      })
-      const stop = () => inBackground(this.#init.log, 'ending ip monitor', monitor.stop())
-      this.#stopping.signal.addEventListener('abort', stop, { once: true })
-      // What it does not tell of any more: what was before it began.
-      this.#lookSoon()
-      const end = await monitor.ended
-      this.#stopping.signal.removeEventListener('abort', stop)
-      return describeEnd(end)
-    } catch (error) {
-      return messageOf(error)
-    }
   }
 
   #lookSoon(): void {
@@ -158,6 +128,6 @@ export class OwnNetworkWatch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort(new Error('the node stops'))
     this.#look?.[Symbol.dispose]()
-    await this.#running
+    await this.#monitor?.[Symbol.asyncDispose]()
   }
 }

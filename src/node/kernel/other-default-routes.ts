@@ -3,7 +3,8 @@ import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { otherDefaultRoute } from '../../platform/default-routes.ts'
 import type { Logger } from '../../platform/log.ts'
-import { describeEnd, type Processes, type RunningProcess } from '../../platform/processes.ts'
+import type { Processes } from '../../platform/processes.ts'
+import { IpMonitor } from './ip-monitor.ts'
 
 /** What looking needs. */
 interface OtherDefaultRoutesInit {
@@ -14,50 +15,40 @@ interface OtherDefaultRoutesInit {
   readonly onFound: (error: Re6stError) => void
 }
 
-/** How often it is looked also without news from the kernel, and a monitor that ended is started again. */
+/** How often it is looked also without news from the kernel. */
 const LOOK_MS = 60_000
 
 /** With `--default`, the network's default route must be the only one: looks whether another one appears. */
 export class OtherDefaultRoutes implements AsyncDisposable {
   readonly #init: OtherDefaultRoutesInit
-  #monitor: RunningProcess | undefined
+  readonly #monitor: IpMonitor
   #timer: Disposable | undefined
   #isStopped = false
 
   /** @throws Re6stError `CONFLICT` when there is one already */
   static async start(init: OtherDefaultRoutesInit): Promise<OtherDefaultRoutes> {
     const guard = new OtherDefaultRoutes(init)
-    guard.#startMonitor()
-    const found = await otherDefaultRoute(init.processes)
-    if (found !== undefined) {
+    try {
+      const found = await otherDefaultRoute(init.processes)
+      if (found !== undefined) throw conflict(found)
+    } catch (error) {
       await guard[Symbol.asyncDispose]()
-      throw conflict(found)
+      throw error
     }
-    guard.#timer = init.clock.every(LOOK_MS, () => {
-      if (!guard.#monitor) guard.#startMonitor()
-      guard.#lookSoon()
-    })
+    guard.#timer = init.clock.every(LOOK_MS, () => guard.#lookSoon())
     return guard
   }
 
   private constructor(init: OtherDefaultRoutesInit) {
     this.#init = init
-  }
-
-  #startMonitor(): void {
-    const { processes, log } = this.#init
-    const monitor = processes.start('ip', ['-6', 'monitor', 'route'], {
-      dieWithParent: true,
+    this.#monitor = new IpMonitor({
+      ...init,
+      objects: ['route'],
       onLine: (line) => {
         if (/\bdefault\b/.test(line)) this.#lookSoon()
       },
+      onBegun: () => {},
     })
-    this.#monitor = monitor
-    const over = monitor.ended.then((end) => {
-      this.#monitor = undefined
-      if (!this.#isStopped) log.warn({ end: describeEnd(end) }, 'ip monitor ended, it is started again')
-    })
-    inBackground(log, 'watching routes', over)
   }
 
   #lookSoon(): void {
@@ -79,7 +70,7 @@ export class OtherDefaultRoutes implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopped = true
     this.#timer?.[Symbol.dispose]()
-    await this.#monitor?.stop()
+    await this.#monitor[Symbol.asyncDispose]()
   }
 }
 

@@ -1,0 +1,63 @@
+import { expect, it } from 'vitest'
+import { IpMonitor } from '../../../../src/node/kernel/ip-monitor.ts'
+import type { ProcessEnd, ProcessOptions, RunningProcess } from '../../../../src/platform/processes.ts'
+import { silentLog } from '../../../support/silent-log.ts'
+import { steppedClock } from '../../../support/stepped-clock.ts'
+
+/** A monitor whose `ip` the test speaks for, and ends. */
+function monitor() {
+  const clock = steppedClock()
+  const startsMs: number[] = []
+  const events: string[] = []
+  let options: ProcessOptions = {}
+  let end: (how: ProcessEnd) => void = () => {}
+  const start = (_command: string, _args: readonly string[], given: ProcessOptions = {}): RunningProcess => {
+    startsMs.push(clock.monotonicMs())
+    options = given
+    const ended = new Promise<ProcessEnd>((resolve) => {
+      end = resolve
+    })
+    const stop = () => {
+      end({ kind: 'killed', signal: 'SIGTERM' })
+      return ended
+    }
+    return { pid: 1, ended, stop, signal: () => {}, write: () => {} }
+  }
+  const watched = new IpMonitor({
+    processes: { start },
+    clock,
+    log: silentLog,
+    objects: ['route'],
+    onLine: (line) => events.push(line),
+    onBegun: () => events.push('begun'),
+  })
+  const says = (line: string, stream: 'stdout' | 'stderr' = 'stdout') => options.onLine?.(line, stream)
+  return { clock, startsMs, events, watched, says, dies: () => end({ kind: 'exited', status: 1 }) }
+}
+
+it('tells that it begins, and what it says; complaints are no news', async () => {
+  const { events, says, watched } = monitor()
+  says('default via fe80::1')
+  says('cannot bind', 'stderr')
+  expect(events).toEqual(['begun', 'default via fe80::1'])
+  await watched[Symbol.asyncDispose]()
+  says('default via fe80::2')
+  expect(events).toHaveLength(2)
+})
+
+it('is started again when it ends: later each time, until it works', async () => {
+  const { clock, startsMs, events, dies, says, watched } = monitor()
+  for (const waitMs of [100, 200, 400]) {
+    dies()
+    await clock.pass(waitMs)
+  }
+  expect(startsMs).toEqual([0, 100, 300, 700])
+  says('something')
+  dies()
+  await clock.pass(100)
+  expect(startsMs.at(-1)).toBe(800)
+  expect(events.filter((event) => event === 'begun')).toHaveLength(5)
+  await watched[Symbol.asyncDispose]()
+  await clock.pass(60_000)
+  expect(startsMs).toHaveLength(5)
+})
