@@ -243,10 +243,9 @@ class GatewayPortMapper implements PortMapper {
     const reachable = external.ok ? reachableAddress(external.value) : external
     const isBehindNat =
       !reachable.ok && reachable.trouble.kind === 'behind-nat' && reachable.trouble.address !== undefined
-    // The NAT in front of it may be set to send it everything: only who tries from outside can tell. Where nothing but
-    // the gateway's own address would be said to others, nobody could try.
-    if (!reachable.ok && (!isBehindNat || this.#init.isExpected))
-      return this.#giveUp(journal, open, reachable)
+    // The NAT in front of it may be set to send it everything: only who tries from outside can tell, at the address at
+    // which peers see us.
+    if (!reachable.ok && !isBehindNat) return this.#giveUp(journal, open, reachable)
     this.#stateEndMs = this.#init.clock.monotonicMs() + leaseSeconds * 1000
     this.#renewMs = Math.max(MIN_ASK_MS, (leaseSeconds * 1000) / 2)
     this.#setState({
@@ -314,7 +313,9 @@ class GatewayPortMapper implements PortMapper {
       )
       this.#reported.clear()
       const { gateway, method, externalAddress } = state
-      this.#init.log.info(
+      // Whoever counts on the gateway has to see to the one in front of it.
+      const isDoubtful = externalAddress === undefined && this.#init.isExpected
+      this.#init.log[isDoubtful ? 'warn' : 'info'](
         { gateway, method, underlay: externalAddress },
         `the gateway forwards ${ports.join(', ')}${externalAddress === undefined ? ', and is itself behind NAT: others can reach this node if that one forwards everything to the gateway' : ''}`,
       )

@@ -117,11 +117,6 @@ const BAD_IGDS: readonly (Omit<FakeIgdOptions, 'clock'> & {
     line: /has no free port for us \(UPnP\)/,
   },
   {
-    what: 'is behind NAT itself',
-    externalAddress: '100.64.7.7',
-    line: /is itself behind NAT \(its address outside is 100\.64\.7\.7\)/,
-  },
-  {
     what: 'is behind NAT itself, and therefore forwards nothing',
     externalAddress: '192.168.0.2',
     answer: (_, response, action) => {
@@ -153,22 +148,34 @@ describe('a UPnP gateway that', () => {
     },
   )
 
-  it('is behind NAT itself goes on forwarding, if what peers see counts, too', async () => {
-    await using gateway = await FakeIgd.start({ clock, externalAddress: '192.168.0.2' })
-    const listeners = [{ protocol: 'tcp', port: 1194 }] as const
-    await using tested = mapAtFakeGateway(clock, [upnpMethod(clock, gateway.searchPort)], listeners, {
-      isExpected: false,
-    })
-    const asked = () => gateway.asked.filter((action) => action === 'GetExternalIPAddress').length
-    const before = asked()
-    await waitFor(() => tested.mapper.state, { what: 'the mapping', deadlineMs: DEADLINE_MS })
-    expect(tested.mapper.state).toMatchObject({ externalAddress: undefined, ports: [{ externalPort: 1194 }] })
-    tested.mapper.askNow()
-    await waitFor(() => asked() > before + 1, { what: 'another look', deadlineMs: DEADLINE_MS })
-    expect(gateway.forwarded).toEqual(['tcp 1194 to 127.0.0.1:1194'])
-    await tested.mapper[Symbol.asyncDispose]()
-    expect(gateway.forwarded).toEqual([])
-  })
+  it.each([
+    { isExpected: false, level: 'info' },
+    { isExpected: true, level: 'warn' },
+  ])(
+    'is behind NAT itself goes on forwarding: $level, as what peers see counts',
+    async ({ isExpected, level }) => {
+      await using gateway = await FakeIgd.start({ clock, externalAddress: '192.168.0.2' })
+      const listeners = [{ protocol: 'tcp', port: 1194 }] as const
+      await using tested = mapAtFakeGateway(clock, [upnpMethod(clock, gateway.searchPort)], listeners, {
+        isExpected,
+      })
+      const asked = () => gateway.asked.filter((action) => action === 'GetExternalIPAddress').length
+      const before = asked()
+      await waitFor(() => tested.mapper.state, { what: 'the mapping', deadlineMs: DEADLINE_MS })
+      expect(tested.mapper.state).toMatchObject({
+        externalAddress: undefined,
+        ports: [{ externalPort: 1194 }],
+      })
+      expect(tested.said.filter((text) => !text.startsWith('debug: '))).toEqual([
+        expect.stringMatching(new RegExp(`^${level}: `)),
+      ])
+      tested.mapper.askNow()
+      await waitFor(() => asked() > before + 1, { what: 'another look', deadlineMs: DEADLINE_MS })
+      expect(gateway.forwarded).toEqual(['tcp 1194 to 127.0.0.1:1194'])
+      await tested.mapper[Symbol.asyncDispose]()
+      expect(gateway.forwarded).toEqual([])
+    },
+  )
 
   it('never answers does not hold up the end', async () => {
     await using gateway = await FakeIgd.start({
