@@ -1,0 +1,108 @@
+import { once } from 'node:events'
+import { readFileSync, rmSync } from 'node:fs'
+import { createServer, type Server, type Socket } from 'node:net'
+import type { ProcessEnd, Processes, RunningProcess } from '../../src/platform/processes.ts'
+
+/** One start of babeld. */
+export interface BabeldStart {
+  readonly atMs: number
+  /** Its configuration file, as it was at the start. */
+  readonly configuration: string
+  /** What it was told on its control socket. */
+  readonly commands: string[]
+}
+
+/** `babeld` and `ip` for a router under test: a control socket that agrees to everything, and starts on demand. */
+export class FakeBabeld {
+  readonly starts: BabeldStart[] = []
+  /** Commands of `ip`, with what was written to it. */
+  readonly ip: string[] = []
+  /** Whether the next ones listen on their control sockets. */
+  isListening = true
+  /** Whether the next ones end at once. */
+  isFailing = false
+  readonly #nowMs: () => number
+  #running: { readonly end: (how: ProcessEnd) => void; readonly listen: () => void } | undefined
+  #connections = new Set<Socket>()
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs
+  }
+
+  /** For the router. */
+  get processes(): Processes {
+    return {
+      start: (_, args) => this.#start(args),
+      run: async (command, args, options) => {
+        if (command === 'babeld') return { stdout: '', stderr: 'babeld-1.12.1' }
+        this.ip.push([...args, options?.input ?? ''].join(' ').trim())
+        return { stdout: '', stderr: '' }
+      },
+    }
+  }
+
+  /** Lets the one that runs listen, which did not. */
+  listen(): void {
+    this.#running?.listen()
+  }
+
+  /** It tells something of its tables. */
+  says(line: string): void {
+    for (const connection of this.#connections) connection.write(`${line}\n`)
+  }
+
+  /** It dies. */
+  die(): void {
+    this.#running?.end({ kind: 'killed', signal: 'SIGKILL' })
+  }
+
+  #start(args: readonly string[]): RunningProcess {
+    const fileAfter = (option: string) => args[args.indexOf(option) + 1] ?? ''
+    const path = fileAfter('-G')
+    const started: BabeldStart = {
+      atMs: this.#nowMs(),
+      configuration: readFileSync(fileAfter('-c'), 'utf8'),
+      commands: [],
+    }
+    this.starts.push(started)
+    const server = createServer((socket) => this.#converse(socket, started.commands))
+    let end: (how: ProcessEnd) => void = () => {}
+    const ended = new Promise<ProcessEnd>((resolve) => {
+      end = (how) => {
+        for (const connection of this.#connections) connection.destroy()
+        closeQuietly(server)
+        rmSync(path, { force: true })
+        resolve(how)
+      }
+    })
+    const listen = () => void server.listen(path)
+    this.#running = { end, listen }
+    if (this.isFailing) end({ kind: 'exited', status: 1 })
+    else if (this.isListening) listen()
+    const stop = () => {
+      end({ kind: 'exited', status: 0 })
+      return ended
+    }
+    return { pid: 1, ended, stop, signal: stop, write: () => {} }
+  }
+
+  #converse(socket: Socket, commands: string[]): void {
+    this.#connections.add(socket)
+    socket.on('close', () => this.#connections.delete(socket)).on('error', () => {})
+    socket.write('BABEL 1.0\nversion babeld-1.12.1\nhost h\nmy-id 02:00:00:ff:fe:00:00:01\nok\n')
+    let rest = ''
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) {
+        if (line !== '' && line !== 'monitor') commands.push(line)
+        socket.write('ok\n')
+      }
+    })
+  }
+}
+
+function closeQuietly(server: Server): void {
+  if (server.listening) server.close()
+  else void once(server, 'listening').then(() => server.close())
+}

@@ -1,0 +1,144 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { waitFor } from '../../../../../lab/wait-for.ts'
+import { keyLine } from '../../../../../src/core/babeld/configuration.ts'
+import { createBabeldRouter } from '../../../../../src/node/routing/babeld/router.ts'
+import type { Router, RouterKeys, RoutingChange } from '../../../../../src/node/routing/router.ts'
+import { FakeBabeld } from '../../../../support/fake-babeld.ts'
+import { fastClock } from '../../../../support/fast-clock.ts'
+import { temporaryDirectory } from '../../../../support/registry.ts'
+import { SIGNAL, settingsOf } from '../../../../support/routing-pair.ts'
+import { silentLog } from '../../../../support/silent-log.ts'
+
+const DEADLINE_MS = 30_000
+/** Half a minute is over in a second. */
+const clock = fastClock(30)
+const NEW_KEY = new Uint8Array(16).fill(2)
+const NEW_KEYS: RouterKeys = { sign: NEW_KEY, accept: undefined }
+
+let babeld: FakeBabeld
+let router: Router
+const changes: RoutingChange[] = []
+
+beforeEach(() => {
+  babeld = new FakeBabeld(() => clock.monotonicMs())
+  changes.length = 0
+  const directory = temporaryDirectory()
+  router = createBabeldRouter({
+    ...{ processes: babeld.processes, clock, log: silentLog, extraArguments: [] },
+    ...{ runDirectory: directory, logDirectory: undefined, stateDirectory: directory },
+  })
+  router.watch((change) => changes.push(change))
+})
+
+afterEach(() => router.stop())
+
+const until = (condition: () => boolean, what: string) =>
+  waitFor(condition, { what, deadlineMs: DEADLINE_MS })
+/** Waits for the start of babeld with this number. */
+const started = (number: number) => until(() => babeld.starts.length >= number, `start ${number} of babeld`)
+const commandsOf = (number: number) => babeld.starts[number - 1]?.commands ?? []
+const told = (number: number, what: string) =>
+  until(() => commandsOf(number).some((command) => command.includes(what)), `"${what}" to be said`)
+
+describe('what changes while babeld starts', () => {
+  it('is said to it: keys', async () => {
+    babeld.isListening = false
+    const start = router.start(settingsOf(1), SIGNAL)
+    await started(1)
+    await router.setKeys(NEW_KEYS)
+    babeld.listen()
+    await start
+    expect(commandsOf(1)).toContain(keyLine(NEW_KEY))
+  })
+
+  it('is said to it: interfaces that came, and that went', async () => {
+    babeld.isListening = false
+    const start = router.start(settingsOf(1, { lanIfaces: ['eth1'] }), SIGNAL)
+    await started(1)
+    await router.addInterface('re6stnet1', 'tunnel')
+    await router.removeInterface('eth1')
+    babeld.listen()
+    await start
+    expect(commandsOf(1).map((command) => command.split(' ', 3).join(' '))).toEqual(
+      expect.arrayContaining(['interface re6stnet1 type', 'flush interface eth1']),
+    )
+  })
+
+  it('makes another one, where babeld reads it only at its start', async () => {
+    babeld.isListening = false
+    const start = router.start(settingsOf(1), SIGNAL)
+    await started(1)
+    const changed = router.reconfigure(settingsOf(2))
+    babeld.isListening = true
+    babeld.listen()
+    await Promise.all([start, changed])
+    await started(2)
+    expect(babeld.starts[1]?.configuration).toContain('2001:db8:42:2::')
+  })
+
+  it('is in the configuration of the next one, when there is none: keys and interfaces', async () => {
+    await router.start(settingsOf(1), SIGNAL)
+    babeld.isListening = false
+    babeld.die()
+    await until(() => !router.isRunning, 'the end of babeld to be seen')
+    await Promise.all([router.setKeys(NEW_KEYS), router.addInterface('re6stnet1', 'tunnel')])
+    await started(2)
+    babeld.listen()
+    await until(() => router.isRunning, 'the next babeld')
+    const said = [babeld.starts[1]?.configuration ?? '', ...commandsOf(2)].join('\n')
+    expect(said).toContain(keyLine(NEW_KEY))
+    expect(said).toContain('interface re6stnet1 ')
+  })
+})
+
+describe('a babeld that ends', () => {
+  it('is replaced at once, and what it knew counts no more', async () => {
+    await router.start(settingsOf(1, { lanIfaces: ['eth1'] }), SIGNAL)
+    babeld.says('add interface eth1 up true ipv6 fe80::1')
+    babeld.says(
+      'add neighbour 55ab address fe80::2 if eth1 reach ffff ureach 0000 rxcost 96 txcost 96 rtt 0.345 rttcost 0 cost 96',
+    )
+    await until(() => router.neighbours.length === 1, 'a neighbour')
+    babeld.die()
+    await started(2)
+    await until(() => router.isRunning, 'the next babeld')
+    expect(router.neighbours).toEqual([])
+    expect(changes.at(-1)).toEqual({ kind: 'restarted' })
+    expect(babeld.starts[1]?.configuration).toContain('interface eth1 ')
+  })
+
+  it('is started again later each time, as long as it does not start', async () => {
+    await router.start(settingsOf(1), SIGNAL)
+    babeld.isFailing = true
+    babeld.die()
+    await started(5)
+    const gapsMs = babeld.starts.slice(1).map(({ atMs }, index) => atMs - (babeld.starts[index]?.atMs ?? 0))
+    for (const [index, leastMs] of [0, 500, 1_000, 2_000].entries())
+      expect(gapsMs[index]).toBeGreaterThanOrEqual(0.9 * leastMs)
+    babeld.isFailing = false
+    await until(() => router.isRunning, 'one that starts')
+  })
+})
+
+describe('an interface', () => {
+  it('that others are to leave alone is said to be expensive, and cheap again', async () => {
+    await router.start(settingsOf(1, { tunnelIfaces: ['re6stnet-tcp'] }), SIGNAL)
+    await router.setCost('re6stnet-tcp', 'high')
+    await told(1, 'rxcost 30000')
+    const before = commandsOf(1).length
+    await router.setCost('re6stnet-tcp', 'normal')
+    await until(() => commandsOf(1).length > before, 'another word of it')
+    expect(commandsOf(1).at(-1)).not.toContain('30000')
+  })
+
+  it('that is a LAN is forgotten with its removal; a tunnel, which comes back, is set down', async () => {
+    await router.start(settingsOf(1, { lanIfaces: ['eth1'] }), SIGNAL)
+    await router.addInterface('re6stnet1', 'tunnel')
+    await told(1, 'interface re6stnet1')
+    await router.removeInterface('eth1')
+    await router.removeInterface('re6stnet1')
+    expect(commandsOf(1)).toContain('flush interface eth1')
+    expect(commandsOf(1)).not.toContain('flush interface re6stnet1')
+    expect(babeld.ip).toContain('link set dev re6stnet1 down')
+  })
+})
