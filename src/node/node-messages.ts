@@ -4,7 +4,7 @@ import type { VersionSpread } from '../core/config/version-spread.ts'
 import { dialableAddresses, formatDialResults, parseDialResults } from '../core/session/dial.ts'
 import { MESSAGE_CODE } from '../core/session/message-codes.ts'
 import { decodeMessageBody, encodeMessageBody, type Message } from '../core/session/messages.ts'
-import type { IncomingMessage, RandomBytes } from '../core/session/sessions.ts'
+import type { IncomingMessage } from '../core/session/sessions.ts'
 import { TokenBucket } from '../core/token-bucket.ts'
 import {
   addressAnswer,
@@ -23,14 +23,13 @@ import type { ConfigKeeper } from './config-keeper.ts'
 import { dialAll } from './dialler.ts'
 import type { Identity } from './identity.ts'
 import type { NeighbourProbe } from './neighbour-probe.ts'
-import { UdpEndpoint } from './sessions/udp-endpoint.ts'
+import type { EndpointHandlers, UdpEndpoint } from './sessions/udp-endpoint.ts'
 import type { Tunnels } from './tunnels/tunnels.ts'
 
 /** What the node's messages need. */
 export interface MessageComponents {
   readonly clock: Clock
   readonly log: Logger
-  readonly random: RandomBytes
   readonly identity: () => Identity
   readonly keeper: Pick<ConfigKeeper, 'config' | 'newestVersion' | 'heard' | 'announced'>
   readonly cache: Pick<Cache, 'storeAnnounced'>
@@ -40,6 +39,12 @@ export interface MessageComponents {
   readonly platform: string
   readonly signal: AbortSignal
 }
+
+/** Where messages go, and come from. */
+export type MessageEndpoint = Pick<
+  UdpEndpoint,
+  'start' | 'send' | 'setIdentity' | 'setRevoked' | typeof Symbol.asyncDispose
+>
 
 /** Who is told what messages say, and knows what the answers are. */
 export interface MessageHearers {
@@ -65,28 +70,24 @@ const LONGEST_QUOTE = 500
 /** What a node tells other nodes, and the registry, by UDP. */
 export class NodeMessages implements AsyncDisposable {
   readonly #components: MessageComponents
-  readonly #endpoint: UdpEndpoint
+  readonly #endpoint: MessageEndpoint
   readonly #logLimit: LogLimit
   #hearers: MessageHearers | undefined
   #multicast: MulticastHearer = () => {}
   readonly #dials = new TokenBucket(DIALS_PER_SECOND, DIALS_BURST)
 
-  constructor(components: MessageComponents) {
+  constructor(components: MessageComponents, openEndpoint: (handlers: EndpointHandlers) => MessageEndpoint) {
     this.#components = components
     this.#logLimit = new LogLimit(components.clock)
-    this.#endpoint = new UdpEndpoint(
-      components,
-      {
-        answer: (message) => this.#answer(message),
-        // It may have missed news, as it has lost its session; it answers if its own is newer.
-        greeting: () => encodeMessageBody(this.#versionMessage),
-        acknowledged: (prefix, body) => this.#acknowledged(prefix, body),
-        isBesideRegistry: () => this.#isRegistryNode(components.identity().certificate.prefix),
-        answerRegistry: (code) => this.#answerRegistry(code),
-        versionAnnounced: () => components.keeper.announced(),
-      },
-      components.identity(),
-    )
+    this.#endpoint = openEndpoint({
+      answer: (message) => this.#answer(message),
+      // It may have missed news, as it has lost its session; it answers if its own is newer.
+      greeting: () => encodeMessageBody(this.#versionMessage),
+      acknowledged: (prefix, body) => this.#acknowledged(prefix, body),
+      isBesideRegistry: () => this.#isRegistryNode(components.identity().certificate.prefix),
+      answerRegistry: (code) => this.#answerRegistry(code),
+      versionAnnounced: () => components.keeper.announced(),
+    })
   }
 
   /** Binds the port, and begins to hear. @throws Re6stError `SYSTEM` when the port is in use */

@@ -11,6 +11,7 @@ import { NeighbourProbe } from '../neighbour-probe.ts'
 import { NodeMessages } from '../node-messages.ts'
 import { NodeSettings } from '../node-settings.ts'
 import { NeighbourNodes } from '../routing/neighbour-nodes.ts'
+import { UdpEndpoint } from '../sessions/udp-endpoint.ts'
 import type { TunnelComponents, TunnelLimits } from '../tunnels/components.ts'
 import { Tunnels } from '../tunnels/tunnels.ts'
 import { VersionNews } from '../version-news.ts'
@@ -76,17 +77,19 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
       signal,
     }),
   )
-  const messages = new NodeMessages({
-    clock,
-    log,
-    identity: () => identity.current,
-    random: randomBytes,
-    keeper,
-    cache,
-    advertised: () => advertisement.addresses,
-    platform: `Linux-${release()}-${arch()}`,
-    signal,
-  })
+  const messages = new NodeMessages(
+    {
+      clock,
+      log,
+      identity: () => identity.current,
+      keeper,
+      cache,
+      advertised: () => advertisement.addresses,
+      platform: `Linux-${release()}-${arch()}`,
+      signal,
+    },
+    (handlers) => new UdpEndpoint({ clock, log, random: randomBytes }, handlers, identity.current),
+  )
 
   const components: TunnelComponents = {
     transport,
