@@ -5,7 +5,14 @@ import { steppedClock } from '../../support/stepped-clock.ts'
 function queue() {
   const clock = steppedClock()
   const late: string[] = []
-  return { clock, late, answers: new AnswerQueue(clock.after, (question) => late.push(question)) }
+  return {
+    clock,
+    late,
+    answers: new AnswerQueue(
+      (ms, action) => clock.after(ms, action),
+      (question) => late.push(question),
+    ),
+  }
 }
 
 it('answers go to the questions in their order; one that nobody asked for is told from them', async () => {

@@ -36,7 +36,10 @@ export async function openControlSocket(init: ControlSocketInit): Promise<Result
   const socket = await connected(init)
   if (socket === undefined) return refuse('babeld does not listen on its control socket')
   // babeld answers in a millisecond; one that listed 10,000 routes would take a second.
-  const answers = new AnswerQueue(clock.after, (what) => end(`babeld does not answer ${what}`))
+  const answers = new AnswerQueue(
+    (ms, action) => clock.after(ms, action),
+    (what) => end(`babeld does not answer ${what}`),
+  )
   let open = true
   let rest = ''
 
