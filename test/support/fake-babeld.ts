@@ -83,7 +83,7 @@ export class FakeBabeld {
       end({ kind: 'exited', status: 0 })
       return ended
     }
-    return { pid: 1, ended, stop, signal: stop, write: () => {} }
+    return { pid: 1, ended, stop, signal: () => void stop(), write: () => {} }
   }
 
   #converse(socket: Socket, commands: string[]): void {
