@@ -10,6 +10,7 @@ import type {
 import { type SharedCertificate, SharedCertificates } from '../../core/tunnels/shared-certificates.ts'
 import type { PeerAddress } from '../../core/values/address-list.ts'
 import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
+import { inBackground } from '../../platform/background.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
 import type { BootstrapPeer } from '../../platform/registry-client.ts'
 import { ClientTunnels } from './client-tunnels.ts'
@@ -210,7 +211,12 @@ export class Tunnels implements AsyncDisposable {
       case 'ask-addresses':
         return this.#components.askAddresses(decision.prefix)
       case 'ask-registry':
-        return void this.#askRegistry(decision.forPeer)
+        return inBackground(
+          this.#components.log,
+          'asking the registry for a peer',
+          this.#askRegistry(decision.forPeer),
+          this.#stopping.signal,
+        )
     }
   }
 
