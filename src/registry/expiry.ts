@@ -9,7 +9,8 @@ import type { Ledger } from './ledger.ts'
  * tokens, entries of the CRL and of issued certificates that are as old. A clock that is ahead must not revoke less: the
  * CRL that is published has only what has not ended, but what has is not forgotten at once.
  * @returns the prefixes that are free now
- * @throws Re6stError `FILE` when the registry's own certificate would go: the clock or the database is wrong
+ * @throws Re6stError `FILE` when the registry's own certificate would go: the clock or the database is wrong; another error
+ *   when the database cannot be written: then nobody has lost anything
  */
 export function cleanUpExpired(
   {
@@ -28,16 +29,24 @@ export function cleanUpExpired(
       'FILE',
       "the certificate of the registry's own node has expired: set the clock, or restore the database",
     )
-  for (const { prefix } of expired) ledger.release(prefix)
+  const undo = expired.map(({ prefix }) => ledger.release(prefix))
+  try {
+    store.writeNow((writable) => {
+      ledger.saveTo(writable)
+      const longAgo = Math.floor((nowMs - gracePeriodMs) / 1000)
+      writable.deleteTokensBefore(longAgo)
+      writable.deleteMadeTokensBefore(Math.floor(nowMs / 1000))
+      writable.deleteCrlBefore(longAgo)
+      writable.deleteIssuedBefore(longAgo)
+    })
+  } catch (error) {
+    // They hold their prefixes until that is written, and are removed the next time.
+    for (const hold of undo) hold?.()
+    throw error
+  }
+  // What is free is free, whether this can be written now or with what comes next.
   ledger.merge()
-  store.writeNow((writable) => {
-    ledger.saveTo(writable)
-    const longAgo = Math.floor((nowMs - gracePeriodMs) / 1000)
-    writable.deleteTokensBefore(longAgo)
-    writable.deleteMadeTokensBefore(Math.floor(nowMs / 1000))
-    writable.deleteCrlBefore(longAgo)
-    writable.deleteIssuedBefore(longAgo)
-  })
+  store.writeNow((writable) => ledger.saveTo(writable))
   if (expired.length > 0) log.info({ count: expired.length }, 'expired certificates were removed')
   return expired.map(({ prefix }) => prefix)
 }

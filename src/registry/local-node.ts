@@ -25,8 +25,9 @@ export class LocalNode implements Disposable {
     this.#port = port
     this.#socket = createSocket({ type: 'udp6', ipv6Only: true })
     this.#socket.on('error', (error) => log.debug({ err: error }, 'the local node cannot be asked'))
-    this.#socket.on('message', (datagram, { address }) => {
-      if (address === '::1') this.#receive(datagram)
+    // Other programs of this machine could answer for it, but for its port: that is root's.
+    this.#socket.on('message', (datagram, source) => {
+      if (source.address === '::1' && source.port === this.#port) this.#receive(datagram)
     })
     this.#socket.bind(0, '::1')
     this.#socket.unref()

@@ -6,9 +6,14 @@ import { parseCommunities } from '../../../src/core/allocation/community.ts'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { Re6stError } from '../../../src/core/errors.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
+import { openDatabase } from '../../../src/registry/database/database.ts'
+import { Store } from '../../../src/registry/database/store.ts'
+import { cleanUpExpired } from '../../../src/registry/expiry.ts'
+import { Ledger } from '../../../src/registry/ledger.ts'
 import { recordedClock } from '../../support/recorded-registry.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { makeDatabase, type TestDatabase } from '../../support/registry-database.ts'
+import { silentLog } from '../../support/silent-log.ts'
 import { vectors } from '../../support/vectors.ts'
 
 interface Certificate {
@@ -115,6 +120,36 @@ describe('what has expired is cleaned up at start, as recorded', () => {
       },
     })
   })
+})
+
+it('what cannot be removed, since nothing can be written, is removed the next time, and is held until then', async () => {
+  const path = await makeDatabase({
+    rows: [
+      ['00', null, { serial: 1, endsInDays: 300, subjectSerial: 0 }],
+      ['01', 'gone@example.com', { serial: 2, endsInDays: -300, subjectSerial: 1 }],
+      ['1', null, { serial: 3, endsInDays: 300, subjectSerial: 2 }],
+    ],
+    lastSerial: 3,
+  })
+  let isFull = true
+  class FullStore extends Store {
+    override deleteTokensBefore(date: number): void {
+      if (isFull) throw new Error('the disk is full')
+      super.deleteTokensBefore(date)
+    }
+  }
+  using store = new FullStore(openDatabase(path))
+  const ledger = new Ledger(store, 48)
+  const cleanUp = () => cleanUpExpired({ store, ledger, clock: recordedClock, log: silentLog }, 0, undefined)
+  const before = contentsOf(path)
+  expect(cleanUp).toThrow('the disk is full')
+  expect(ledger.holderOfEmail('gone@example.com')?.prefix).toBe('01')
+  expect(() => ledger.reserve('', 2)).toThrow(/no prefix/)
+  store.writeNow((writable) => ledger.saveTo(writable))
+  expect(contentsOf(path).cert).toEqual(before.cert)
+  isFull = false
+  expect(cleanUp()).toEqual(['01'])
+  expect(ledger.reserve('', 2).prefix).toBe('01')
 })
 
 /** What a recorded start did to a good database before. */

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { waitFor } from '../../../../lab/wait-for.ts'
 import { readAuthority } from '../../../../src/core/crypto/certificate.ts'
 import { MESSAGE_CODE, NODE_PORT } from '../../../../src/core/session/message-codes.ts'
+import { encodeRegistryDatagram } from '../../../../src/core/session/registry-link.ts'
 import type { IncomingMessage } from '../../../../src/core/session/sessions.ts'
 import { nodeAddress, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { UdpEndpoint } from '../../../../src/node/sessions/udp-endpoint.ts'
@@ -151,6 +152,21 @@ describe('the registry, by the node on its own machine', () => {
     const answer = await localNode.ask(node.prefix, MESSAGE_CODE.nodeInformation)
     expect(answer?.toString()).toBe('answer to 4')
     expect(node.registryAsked).toEqual([4])
+  })
+
+  it('takes no answer from another program of this machine', async () => {
+    const { prefix } = must(own)
+    const code = MESSAGE_CODE.nodeInformation
+    const [node, forger] = [createSocket('udp6'), createSocket('udp6')]
+    const answer = (text: string) => encodeRegistryDatagram({ prefix, code, argument: Buffer.from(text) })
+    node.on('message', (_, { port: asker }) =>
+      forger.send(answer('forged'), asker, '::1', () => node.send(answer('true'), asker, '::1')),
+    )
+    node.bind(0, '::1')
+    await once(node, 'listening')
+    using asking = new LocalNode({ clock: recordedClock, log: silentLog }, node.address().port)
+    expect((await asking.ask(prefix, code))?.toString()).toBe('true')
+    for (const socket of [node, forger]) socket.close()
   })
 
   it('tells it of a new network version; that is no question', async () => {
