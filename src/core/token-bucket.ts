@@ -23,8 +23,14 @@ export class TokenBucket {
 
   /** Whether there is a token; it stays. */
   has(nowMs: number): boolean {
+    return this.waitMs(nowMs) === 0
+  }
+
+  /** How long it takes until there is one, if nobody takes any. */
+  waitMs(nowMs: number): number {
     const elapsedMs = Math.max(0, nowMs - (this.#filledMs ?? nowMs))
-    return Math.min(this.#burst, this.#tokens + (elapsedMs / 1000) * this.#perSecond) >= 1
+    const tokens = Math.min(this.#burst, this.#tokens + (elapsedMs / 1000) * this.#perSecond)
+    return Math.max(0, Math.ceil(((1 - tokens) / this.#perSecond) * 1000))
   }
 
   /** Whether nothing was taken for so long that it is full again. */

@@ -151,7 +151,8 @@ export class Enrolment {
     where: { readonly source: string | undefined; readonly location: () => Location | undefined },
   ): Promise<string | undefined> {
     const { cryptography } = this.#components
-    if (!this.#mayTry(token, where.source)) throw new Refusal(429, 'too many wrong tokens: try again later')
+    const retryAfterMs = this.#waitMs(token, where.source)
+    if (retryAfterMs > 0) throw new Refusal(429, 'too many wrong tokens: try again later', { retryAfterMs })
     const request = this.#registrationOf(token)
     if (!request) {
       this.#countWrong(where.source)
@@ -180,13 +181,15 @@ export class Enrolment {
     return end !== undefined && end * 1000 <= clock.now() ? undefined : store.token(token)
   }
 
-  /** Whether a token is looked at: who has said many wrong ones waits. One as long as those that we make is not guessed. */
-  #mayTry(token: string, source: string | undefined): boolean {
-    if (token === '') return true
+  /**
+   * How long it takes until a token is looked at: who has said many wrong ones waits. One as long as those that we make is
+   * not guessed.
+   */
+  #waitMs(token: string, source: string | undefined): number {
+    if (token === '') return 0
     const nowMs = this.#components.clock.monotonicMs()
     const own = source === undefined ? undefined : this.#wrongBySource.get(source)
-    if (own && !own.has(nowMs)) return false
-    return token.length >= TOKEN_LENGTH || this.#wrong.has(nowMs)
+    return Math.max(own?.waitMs(nowMs) ?? 0, token.length >= TOKEN_LENGTH ? 0 : this.#wrong.waitMs(nowMs))
   }
 
   #countWrong(source: string | undefined): void {

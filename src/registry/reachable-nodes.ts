@@ -1,6 +1,9 @@
+import { messageOf } from '../core/errors.ts'
 import { isOfRouter } from '../core/kernel/route-table.ts'
 import { type Network, type Prefix, prefixOfCidr } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import { LogLimit } from '../platform/log-limit.ts'
 import type { Processes } from '../platform/processes.ts'
 
 /** Which nodes the network reaches from here: what the routing daemon of our node has put into the kernel. */
@@ -27,17 +30,30 @@ export const kernelReachableNodes = (processes: Processes, network: Network): Re
 /** How old an answer may be: routes change in seconds, and each answer costs a process. */
 const SHARED_MS = 1_000
 
-/** One list for all who ask within a second. */
+/** One list for all who ask within a second; where the routes cannot be read, the last one that could. Never rejects. */
 export function sharedReachableNodes(
   nodes: ReachableNodes,
-  clock: Pick<Clock, 'monotonicMs'>,
+  { clock, log }: { readonly clock: Pick<Clock, 'monotonicMs'>; readonly log: Logger },
 ): ReachableNodes {
+  const limit = new LogLimit(clock, { burst: 1 })
   let last: { readonly askedMs: number; readonly list: Promise<Prefix[]> } | undefined
+  let read: Prefix[] = []
+  const look = async (): Promise<Prefix[]> => {
+    try {
+      read = await nodes.list()
+      limit.forget()
+    } catch (error) {
+      // Peers can be proposed all the same: our own node, and those whose addresses are known.
+      limit.write('routes', (omitted) =>
+        log.warn({ reason: messageOf(error), ...omitted }, 'the routes of the network cannot be read'),
+      )
+    }
+    return read
+  }
   return {
     list() {
       const nowMs = clock.monotonicMs()
-      if (last === undefined || nowMs - last.askedMs >= SHARED_MS)
-        last = { askedMs: nowMs, list: nodes.list() }
+      if (last === undefined || nowMs - last.askedMs >= SHARED_MS) last = { askedMs: nowMs, list: look() }
       return last.list
     },
   }

@@ -131,7 +131,7 @@ export async function startRegistry(
     { ...components, store, ledger, cryptography, configuration, communities: settings.communities },
     { ...settings.registration, mailSender: authority.email ?? 're6st@localhost' },
   )
-  const reachable = sharedReachableNodes(components.reachable(authority), clock)
+  const reachable = sharedReachableNodes(components.reachable(authority), { clock, log })
   const known = stack.use(
     new KnownAddresses({
       ...{ store, clock, log, localNode, reachable, network: authority.network },

@@ -32,10 +32,15 @@ export class TokenRequests {
    */
   async request(email: string, source: string | undefined): Promise<void> {
     const nowMs = this.#clock.monotonicMs()
-    if (source !== undefined && !this.#bucketOf(source).take(nowMs))
-      throw new Refusal(429, 'too many tokens were asked for from here: try again in some minutes')
+    const own = source === undefined ? undefined : this.#bucketOf(source)
+    if (own?.take(nowMs) === false)
+      throw new Refusal(429, 'too many tokens were asked for from here: try again in a minute', {
+        retryAfterMs: own.waitMs(nowMs),
+      })
     if (!this.#all.take(nowMs))
-      throw new Refusal(503, 'too many tokens are asked for: try again in some minutes')
+      throw new Refusal(503, 'too many tokens are asked for: try again in some seconds', {
+        retryAfterMs: this.#all.waitMs(nowMs),
+      })
     await this.#enrolment.requestToken(email)
   }
 

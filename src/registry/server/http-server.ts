@@ -296,14 +296,14 @@ async function enter(
 const peerOf = ({ remoteAddress }: Socket): string | undefined =>
   remoteAddress === undefined ? undefined : plainAddress(remoteAddress)
 
-const turnedAway = (status: 429 | 503): Answer => ({
+const turnedAway = (status: 429 | 503, retryAfterMs = RETRY_AFTER_SECONDS * 1000): Answer => ({
   status,
-  headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) },
+  headers: { 'Retry-After': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) },
 })
 
 /** Who typed the call sees why; programs go by the status. */
-function refused({ status, message }: Refusal): Answer {
-  const answer = status === 429 || status === 503 ? turnedAway(status) : { status }
+function refused({ status, message, retryAfterMs }: Refusal): Answer {
+  const answer = status === 429 || status === 503 ? turnedAway(status, retryAfterMs) : { status }
   return {
     ...answer,
     body: Buffer.from(`${message}\n`),

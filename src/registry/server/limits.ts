@@ -52,7 +52,7 @@ export const LIMITS: ServerLimits = {
   asking: { running: 256, runningPerSource: 32, waiting: 128, waitingPerSource: 16 },
 }
 
-/** Seconds after which a client that is turned away may try again. */
+/** Seconds after which a client that is turned away may try again, where nothing else is known. */
 export const RETRY_AFTER_SECONDS = 2
 /** No method has a body; the small one of an odd client is ignored. */
 export const MAX_BODY_LENGTH = 16 * 1024

@@ -26,14 +26,18 @@ const [REGISTRY_NODE, NODE_A, OTHER] = ['0', '1', '10'].map((end) => prefixOfBit
 ]
 
 /** Whom the registry proposes to node-a, each time that it asks, while these are reachable. */
-async function proposals(times: number, reachable: Prefix[]): Promise<(Prefix | undefined)[]> {
+async function proposals(
+  times: number,
+  reachable: Prefix[],
+  list = async () => reachable,
+): Promise<(Prefix | undefined)[]> {
   const databasePath = join(temporaryDirectory(), 'registry.db')
   copyFileSync(DATABASE, databasePath)
   await using node = await FakeNode.start()
   node.answer = (question) => [`${question}${Buffer.from('198.51.100.1,1194,tcp').toString('hex')}`]
   await using registry = await testRegistry(
     { databasePath },
-    { clock: recordedClock, nodePort: node.port, reachable: () => ({ list: async () => reachable }) },
+    { clock: recordedClock, nodePort: node.port, reachable: () => ({ list }) },
   )
   const client = new RegistryClient(registry.url, {
     prefix: NODE_A,
@@ -53,6 +57,11 @@ it('a node that asks again is told of another peer: the last one did not help', 
 
 it('where there is only one, it is told of that again', async () => {
   expect(await proposals(3, [NODE_A])).toEqual([REGISTRY_NODE, REGISTRY_NODE, REGISTRY_NODE])
+})
+
+it('where the routes cannot be read, the registry’s own node is proposed', async () => {
+  const fails = () => Promise.reject(new Error('ip: no end after 30000 ms'))
+  expect(await proposals(2, [], fails)).toEqual([REGISTRY_NODE, REGISTRY_NODE])
 })
 
 describe('when the registry’s own node is gone for good', () => {

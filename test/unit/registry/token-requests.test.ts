@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Refusal } from '../../../src/registry/refusal.ts'
 import { TokenRequests } from '../../../src/registry/token-requests.ts'
 
 const MINUTE_MS = 60_000
@@ -34,5 +35,22 @@ describe('tokens by mail', () => {
     expect(many.filter((status) => status === 503)).toHaveLength(45)
     pass(MINUTE_MS)
     await tokens.request('later@example.com', 'loud')
+  })
+
+  it('are asked for again by who was refused when there is one, not before', async () => {
+    const { requests: tokens, pass } = requests()
+    const refusal = (source: string) =>
+      tokens.request('a@example.com', source).then(
+        () => undefined,
+        ({ retryAfterMs }: Refusal) => retryAfterMs,
+      )
+    for (let count = 0; count < 5; count++) expect(await refusal('loud')).toBeUndefined()
+    expect(await refusal('loud')).toBe(MINUTE_MS)
+    pass(MINUTE_MS / 2)
+    expect(await refusal('loud')).toBe(MINUTE_MS / 2)
+    pass(MINUTE_MS / 2)
+    expect(await refusal('loud')).toBeUndefined()
+    for (let count = 0; count < 60; count++) await refusal(`source${count}`)
+    expect(await refusal('another')).toBe(1_000)
   })
 })
