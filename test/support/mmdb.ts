@@ -26,22 +26,34 @@ const METADATA_MARKER = Buffer.from('\xab\xcd\xefMaxMind.com', 'latin1')
 /** Where IPv4 addresses are in a tree of IPv6 addresses. */
 const IPV4_BITS = '0'.repeat(96)
 
-/** A country database of single addresses. */
-export function countryDatabase(locations: MmdbLocations): Buffer {
+/** A country database of single addresses, as MaxMind makes them. */
+export const countryDatabase = (locations: MmdbLocations): Buffer =>
+  mmdbDatabase(
+    'Test-Country',
+    Object.fromEntries(
+      Object.entries(locations).map(([address, [country, continent]]) => [
+        address,
+        {
+          ...(continent === null ? {} : { continent: { code: continent } }),
+          ...(country === null ? {} : { country: { iso_code: country } }),
+        },
+      ]),
+    ),
+  )
+
+/** A database of this kind, with records of single addresses. */
+export function mmdbDatabase(kind: string, recordOf: Readonly<Record<string, MmdbValue>>): Buffer {
   const tree: Node[] = [[undefined, undefined]]
   const data: Buffer[] = []
   let dataLength = 0
-  for (const [address, [country, continent]] of Object.entries(locations)) {
-    const value = encode({
-      ...(continent === null ? {} : { continent: { code: continent } }),
-      ...(country === null ? {} : { country: { iso_code: country } }),
-    })
+  for (const [address, found] of Object.entries(recordOf)) {
+    const value = encode(found)
     insert(tree, bitsOf(address), { kind: 'data', offset: dataLength })
     data.push(value)
     dataLength += value.length
   }
   const records = tree.flatMap((node) => node.map((place) => record(place, tree.length)))
-  return Buffer.concat([...records, DATA_SEPARATOR, ...data, METADATA_MARKER, metadata(tree.length)])
+  return Buffer.concat([...records, DATA_SEPARATOR, ...data, METADATA_MARKER, metadata(kind, tree.length)])
 }
 
 type Place =
@@ -82,12 +94,12 @@ function record(place: Place | undefined, nodeCount: number): Buffer {
   return buffer
 }
 
-const metadata = (nodeCount: number): Buffer =>
+const metadata = (kind: string, nodeCount: number): Buffer =>
   encode({
     binary_format_major_version: { uint16: 2 },
     binary_format_minor_version: { uint16: 0 },
     build_epoch: { uint64: 1_700_000_000n },
-    database_type: 'Test-Country',
+    database_type: kind,
     description: { en: 'made by a test' },
     ip_version: { uint16: 6 },
     languages: ['en'],

@@ -18,12 +18,16 @@ export interface RegistryProcess extends AsyncDisposable {
 }
 
 /** What it is started with: the recorded CA, and what a test wants. */
-function prepare(args: readonly string[], env: Readonly<Record<string, string>>) {
+function prepare(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  under = (command: readonly string[]) => command,
+) {
   const directory = temporaryDirectory()
   const path = (name: string) => join(directory, name)
   writeFileSync(path('ca.crt'), pki.ca)
   writeFileSync(path('ca.key'), pki.keys['ca'] ?? '')
-  const [program, ...more] = programOf('re6st-registry')
+  const [program = '', ...more] = under(programOf('re6st-registry'))
   const process = execa(
     program,
     [
@@ -37,12 +41,13 @@ function prepare(args: readonly string[], env: Readonly<Record<string, string>>)
   return { process, logFile: path('log') }
 }
 
-/** Starts it, and waits until it listens. */
+/** Starts it, and waits until it listens. @param under makes the command line that runs it another one */
 export async function registryProcess(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  under?: (command: readonly string[]) => readonly string[],
 ): Promise<RegistryProcess> {
-  const { process, logFile } = prepare(args, env)
+  const { process, logFile } = prepare(args, env, under)
   const log = () => {
     try {
       return readFileSync(logFile, 'utf8')

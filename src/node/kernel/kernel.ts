@@ -114,6 +114,11 @@ class LinuxKernel implements Kernel {
         await this.#undo(this.#journal.deeds)
       }
       this.#lanInterfaces = lanInterfaces
+      if ((await this.#sysctls.read('net/ipv6/conf/all/forwarding')) === undefined)
+        throw new Re6stError(
+          'SYSTEM',
+          "this kernel has no IPv6, of which the network is made: remove ipv6.disable=1 from the kernel's command line",
+        )
       if (lanInterfaces.length > 0) await this.#warnOfMissing(lanInterfaces)
       await this.#keepRouterAdvertisements(lanInterfaces)
       await this.#forward('ipv6')

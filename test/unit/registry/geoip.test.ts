@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { openLog } from '../../../src/platform/log.ts'
 import { openGeoIp } from '../../../src/registry/geoip.ts'
+import { mmdbDatabase } from '../../support/mmdb.ts'
 import { fc, test } from '../../support/property.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 
@@ -17,6 +18,26 @@ async function opened(path: string) {
   const log = openLog({ file, verbosity: 2 }).logger
   return { geoip: await openGeoIp(path, log), said: () => readFileSync(file, 'utf8') }
 }
+
+describe('databases of others in the format of MaxMind', () => {
+  it.each<[string, string, Parameters<typeof mmdbDatabase>[1][string], object]>([
+    ['IPinfo', 'ipinfo country.mmdb', { country: 'FR', continent: 'EU' }, { country: 'FR', continent: 'EU' }],
+    ['iplocate', 'ip-to-country', { country_code: 'fr' }, { country: 'FR', continent: '' }],
+    [
+      'whoever knows no more than who registered',
+      'GeoIP2-Country',
+      { registered_country: { iso_code: 'AU' }, continent: { code: 'OC' } },
+      { country: 'AU', continent: 'OC' },
+    ],
+    ['who writes names', 'Some-Country', { country: 'France' }, { country: '', continent: '' }],
+  ])('%s: %s', async (_, kind, found, expected) => {
+    const path = join(temporaryDirectory(), 'other.mmdb')
+    writeFileSync(path, mmdbDatabase(kind, { '192.0.2.1': found }))
+    const { geoip, said } = await opened(path)
+    expect(geoip.locate('192.0.2.1')).toEqual(expected)
+    expect(said()).toBe('')
+  })
+})
 
 describe("MaxMind's databases of", () => {
   it.each(['GeoIP2-Country-Test', 'GeoIP2-City-Test'])('%s say where addresses are', async (name) => {

@@ -7,6 +7,7 @@ import { countryDatabase } from '../../support/mmdb.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { failedStart, registryProcess } from '../../support/registry-process.ts'
 import { vectors } from '../../support/vectors.ts'
+import { withoutIpv6 } from '../../support/without-ipv6.ts'
 
 const pki = vectors<{ ca: string; csr: Record<string, string> }>('pki.json')
 
@@ -57,6 +58,12 @@ describe('communities with a GeoIP database', () => {
     await using registry = await registryProcess(['--community', fileWith('communities', COMMUNITIES)])
     expect(registry.log()).toContain('--community without GEOIP2_MMDB')
   })
+})
+
+it('serves over IPv4 where the kernel has no IPv6, and says so', async () => {
+  await using registry = await registryProcess(['-6', '::'], {}, withoutIpv6)
+  expect(registry.log()).toContain('WARN  -6 ::: this kernel has no IPv6: the registry listens on IPv4 only')
+  expect(await new RegistryClient(registry.url).getCa()).toContain('BEGIN CERTIFICATE')
 })
 
 it('tells of prefixes that do not fit into the network', async () => {
