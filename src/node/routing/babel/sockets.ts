@@ -1,0 +1,104 @@
+import { createSocket, type Socket } from 'node:dgram'
+
+/** A datagram as it was read. */
+export interface ReceivedDatagram {
+  readonly bytes: Uint8Array
+  /** Link-local address of the sender, without a zone. */
+  readonly source: string
+  /** Where it was sent to: the group, or our own link-local address. */
+  readonly destination: string
+}
+
+/** Where Babel is spoken on one interface. */
+export interface BabelSockets {
+  /** To one neighbour, or to all. What cannot be sent is lost, as on the way. */
+  send(bytes: Uint8Array, to?: string): void
+  close(): void
+}
+
+interface BabelSocketsInit {
+  readonly iface: string
+  /** Our own link-local address on it, without a zone. */
+  readonly address: string
+  /** Called as soon as it is read. */
+  readonly onDatagram: (datagram: ReceivedDatagram) => void
+  /** Called once, when nothing is heard any more: the interface is gone. */
+  readonly onError: (error: Error) => void
+}
+
+/** RFC 8966, 4: well-known port and group. */
+export const BABEL_PORT = 6696
+export const BABEL_GROUP = 'ff02::1:6'
+
+/**
+ * Room for a full table of 10,000 routes, some 30 bytes each, from each of twenty neighbours at once. The kernel counts
+ * what it needs itself, too, and gives no more than `net.core.rmem_max`.
+ */
+const RECEIVE_BUFFER_BYTES = 8 << 20
+
+/** Addresses here are numbers: nothing is looked up, and what is sent leaves at once. */
+const noLookup = (
+  address: string,
+  _options: unknown,
+  done: (error: null, address: string, family: number) => void,
+): void => done(null, address, 6)
+
+/**
+ * Opens the sockets of an interface: one for the group and one for our own address, so that it is known of each packet
+ * where it was sent to, which its MAC covers (RFC 8967, 4.1). Packets leave from our own address.
+ * @throws Error when the interface or its address cannot be used (yet)
+ */
+export async function openBabelSockets(init: BabelSocketsInit): Promise<BabelSockets> {
+  const { iface, address, onError } = init
+  let isOpen = true
+  const sockets: Socket[] = []
+  const close = () => {
+    isOpen = false
+    for (const socket of sockets.splice(0)) socket.close()
+  }
+  const opened = async (destination: string): Promise<Socket> => {
+    const socket = createSocket({
+      type: 'udp6',
+      reuseAddr: true,
+      recvBufferSize: RECEIVE_BUFFER_BYTES,
+      lookup: noLookup as never,
+    })
+    sockets.push(socket)
+    socket.on('message', (bytes, { address: sender, port }) => {
+      // RFC 8966, 4: what does not come from the port is no Babel.
+      if (isOpen && port === BABEL_PORT) init.onDatagram({ bytes, source: withoutZone(sender), destination })
+    })
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject)
+      socket.bind({ port: BABEL_PORT, address: `${destination}%${iface}`, exclusive: true }, () => {
+        socket.off('error', reject)
+        resolve()
+      })
+    })
+    socket.on('error', (error) => {
+      if (!isOpen) return
+      close()
+      onError(error)
+    })
+    return socket
+  }
+  try {
+    const group = await opened(BABEL_GROUP)
+    group.addMembership(BABEL_GROUP, `::%${iface}`)
+    const own = await opened(address)
+    own.setMulticastInterface(`::%${iface}`)
+    own.setMulticastLoopback(false)
+    return {
+      send(bytes, to = BABEL_GROUP) {
+        // No route, no room: the protocol says everything again.
+        if (isOpen) own.send(bytes, BABEL_PORT, `${to}%${iface}`, () => {})
+      },
+      close,
+    }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+const withoutZone = (address: string): string => address.split('%')[0] ?? address
