@@ -56,7 +56,7 @@ export async function startNode(
   const { network } = identity.current.authority
   const { nodeIpv4, done: addressed } = assignAddresses({ ...foundation, options, log })
   const awake = cleanUp.use(awakeTime(components))
-  const links = prepareLinks({ ...shared, clock: awake, foundation })
+  const links = await prepareLinks({ ...shared, clock: awake, foundation })
   const { router, nodes, transport } = links
   const membership = await joinOthers({ ...shared, clock: awake, foundation, links })
   const { settings, advertisement, messages, news, tunnels, probe } = membership

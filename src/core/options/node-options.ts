@@ -28,6 +28,9 @@ const TUNNELS = 'Tunnels'
 const HOOKS = 'Hooks'
 const since = '0.1.0'
 
+const ROUTERS = ['babeld', 're6st'] as const
+const DEFAULT_ROUTER = 'babeld'
+
 /** More is no CPU's business. */
 const MAX_TUNNELS = 0xffff
 
@@ -134,12 +137,19 @@ export const NODE_OPTIONS = {
     help: 'route IPv6 multicast; needs smcrouted (Debian package smcroute)',
     since,
   }),
+  router: optional(oneOf('ROUTER', ROUTERS), {
+    names: ['--router'],
+    group: ROUTING,
+    help: 'what finds the ways of packets: babeld, or re6st: this program itself, which needs no babeld',
+    otherwise: `default: ${DEFAULT_ROUTER}`,
+    since,
+  }),
   babelArguments: repeated(text('ARG'), {
     names: ['-B'],
     testName: 'babel_args',
     unsetInTest: [],
     group: ROUTING,
-    help: 'extra argument for babeld',
+    help: 'extra argument for babeld, which is then the router',
     since,
   }),
   defaultRoute: flag({
@@ -280,8 +290,10 @@ type Ipv4Source =
 export interface NodeOptions
   extends Omit<
     OptionsOf<typeof NODE_OPTIONS>,
-    'ip' | 'console' | 'listeners' | 'disabled' | 'table' | 'test'
+    'ip' | 'console' | 'listeners' | 'disabled' | 'table' | 'test' | 'router'
   > {
+  /** What finds the ways of packets. */
+  readonly router: (typeof ROUTERS)[number]
   /** Addresses to advertise, both families, in the order given. */
   readonly ownAddresses: readonly string[]
   readonly ipv4Source: Ipv4Source
@@ -309,7 +321,7 @@ export const controlSocketIn = (runDirectory: string): string => `${runDirectory
 export function nodeOptions(words: ParsedWords): Result<NodeOptions> {
   const values = optionValues(NODE_COMMAND, words)
   if (!values.ok) return values
-  const { ip, console, listeners, disabled, table, test: _, ...rest } = values.value
+  const { ip, console, listeners, disabled, table, test: _, router, ...rest } = values.value
   const source = ipv4SourceOf(ip)
   if (!source.ok) return source
   const disabledProtocols = disabledProtocolsOf(disabled)
@@ -330,8 +342,14 @@ export function nodeOptions(words: ParsedWords): Result<NodeOptions> {
     controlSocket: console ?? controlSocketIn(rest.runDirectory),
     listeners: client === undefined && rest.maxClients !== 0 ? servers.value : [],
     disabledProtocols,
+    router: rest.babelArguments.length > 0 ? 'babeld' : (router ?? DEFAULT_ROUTER),
     openvpnArguments: [...rest.openvpnArguments, ...words.rest],
-    warnings: table === undefined ? [] : ['--table is obsolete and ignored: remove it'],
+    warnings: [
+      ...(table === undefined ? [] : ['--table is obsolete and ignored: remove it']),
+      ...(router === 're6st' && rest.babelArguments.length > 0
+        ? ['-B: only babeld has these arguments: it is the router, whatever --router says']
+        : []),
+    ],
   })
 }
 

@@ -5,7 +5,6 @@ import type { CleanUp } from '../../platform/clean-up.ts'
 import { checkingAddresses, dialable } from '../checked-addresses.ts'
 import { RoutedNodes } from '../network-view.ts'
 import { RemoteGateways, throughGateways } from '../remote-gateways.ts'
-import { createBabeldRouter } from '../routing/babeld/router.ts'
 import type { Router } from '../routing/router.ts'
 import { createOpenvpnTransport } from '../transport/openvpn-transport.ts'
 import type { Transport } from '../transport/transport.ts'
@@ -29,12 +28,12 @@ interface LinksInit extends NodeComponents {
 }
 
 /** Chooses router and transport. */
-export function prepareLinks({ options, cleanUp, foundation, ...init }: LinksInit): Links {
+export async function prepareLinks({ options, cleanUp, foundation, ...init }: LinksInit): Promise<Links> {
   const { processes, clock, log } = init
   const { files, identity, kernel } = foundation
   const { runDirectory, logDirectory, stateDirectory, remoteGateways: gateways } = options
   const daemon = { processes, clock, log, runDirectory, logDirectory }
-  const router = createBabeldRouter({ ...daemon, stateDirectory, extraArguments: options.babelArguments })
+  const router = await routerOf(options, { ...init, ...daemon, stateDirectory })
   const nodes = cleanUp.use(new RoutedNodes(router, identity.current.authority.network, identity.prefix))
   const openvpn = createOpenvpnTransport({
     ...daemon,
@@ -58,4 +57,17 @@ export function prepareLinks({ options, cleanUp, foundation, ...init }: LinksIni
   // Before the tunnels: so that it can retract its routes.
   cleanUp.defer(() => router.stop())
   return { router, nodes, transport }
+}
+
+/** The router that the options choose. The other one is not loaded. */
+async function routerOf(
+  { router, babelArguments: extraArguments }: NodeOptions,
+  context: NodeComponents & Record<'runDirectory' | 'logDirectory' | 'stateDirectory', string>,
+): Promise<Router> {
+  switch (router) {
+    case 'babeld':
+      return (await import('../routing/babeld/router.ts')).createBabeldRouter({ ...context, extraArguments })
+    case 're6st':
+      return (await import('../routing/babel/router.ts')).createRe6stRouter(context)
+  }
 }
