@@ -23,6 +23,7 @@ import {
   startPair,
   until,
 } from '../support/routing-pair.ts'
+import { pinging } from '../support/routing-pings.ts'
 
 const NO_KEYS: RouterKeys = { sign: undefined, accept: undefined }
 
@@ -36,32 +37,6 @@ beforeEach(() => {
   client = pair.client
 })
 afterEach(() => pair[Symbol.asyncDispose]())
-
-/** Sends a packet each 50 ms while something happens, which may wait for more of them; how many were sent and how many lost. */
-async function pinging(
-  from: RoutingNode,
-  to: number,
-  happens: (more: (packets: number) => Promise<void>) => Promise<void>,
-): Promise<{ sent: number; lost: number }> {
-  let output = ''
-  let answered = 0
-  const ping = from.namespace.processes.start('ping', ['-6', '-n', '-i', '0.05', addressOf(to)], {
-    onLine: (line) => {
-      output += `${line}\n`
-      answered = Number(/icmp_seq=(\d+)/.exec(line)?.[1] ?? answered)
-    },
-  })
-  const more = (packets: number) => {
-    const last = answered + packets
-    return until(() => answered >= last, `an answer to packet ${last}`)
-  }
-  await more(1)
-  await happens(more)
-  ping.signal('SIGINT')
-  await ping.ended
-  const [, sent = '', received = ''] = /(\d+) packets transmitted, (\d+) received/.exec(output) ?? []
-  return { sent: Number(sent), lost: Number(sent) - Number(received) }
-}
 
 /** Packets that an interface has received so far. */
 const received = ({ namespace }: RoutingNode, iface: string): number =>
@@ -179,7 +154,7 @@ describe('a babeld that lives, but whose conversation', () => {
   beforeEach(async () => {
     conversation = new DamagedConversation()
     await pair[Symbol.asyncDispose]()
-    pair = routingPair((own) => conversation.between(own))
+    pair = routingPair({ clientProcesses: (own) => conversation.between(own) })
     server = pair.server
     client = pair.client
     await startPair(pair)

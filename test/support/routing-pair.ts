@@ -8,6 +8,7 @@ import type { Router, RouterKeys, RouterSettings, RoutingChange } from '../../sr
 import { systemClock } from '../../src/platform/clock.ts'
 import type { Processes } from '../../src/platform/processes.ts'
 import { joinNamespaces, makeNamespace, type Namespace } from './namespace.ts'
+import { RemoteRouter } from './remote-router.ts'
 import { silentLog } from './silent-log.ts'
 
 const HELLO_MS = 1_000
@@ -30,11 +31,23 @@ export interface RoutingPair extends AsyncDisposable {
   readonly client: RoutingNode
 }
 
-/** Makes both; nothing runs yet. @param clientProcesses what runs the client's babeld, given what runs programs there */
-export function routingPair(clientProcesses: (own: Processes) => Processes = (own) => own): RoutingPair {
+/** Which router: babeld by its adapter, or our own. */
+export type RouterName = 'babeld' | 're6st'
+
+interface PairInit {
+  readonly of?: { readonly server: RouterName; readonly client: RouterName }
+  /** What runs the client's babeld, given what runs programs there. */
+  readonly clientProcesses?: (own: Processes) => Processes
+}
+
+/** Makes both; nothing runs yet. */
+export function routingPair({
+  of = { server: 'babeld', client: 'babeld' },
+  clientProcesses = (own) => own,
+}: PairInit = {}): RoutingPair {
   const root = mkdtempSync(join(tmpdir(), 're6st-babeld-'))
-  const server = makeNode(root, 1)
-  const client = makeNode(root, 2, clientProcesses)
+  const server = makeNode(root, 1, of.server)
+  const client = makeNode(root, 2, of.client, clientProcesses)
   joinNamespaces(server.namespace, 'taps', client.namespace, 'tap')
   return {
     server,
@@ -47,14 +60,20 @@ export function routingPair(clientProcesses: (own: Processes) => Processes = (ow
   }
 }
 
-function makeNode(root: string, number: number, processesOf = (own: Processes) => own): RoutingNode {
+function makeNode(
+  root: string,
+  number: number,
+  name: RouterName,
+  processesOf = (own: Processes) => own,
+): RoutingNode {
   const namespace = makeNamespace('babeld')
   namespace.run('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1')
   namespace.ip(`addr add ${addressOf(number)}/64 dev lo`)
   namespace.ip('-6 route add unreachable 2001:db8:42::/48')
   const directory = join(root, String(number))
   mkdirSync(directory)
-  const router = makeRouter(processesOf(namespace.processes), directory)
+  const processes = processesOf(namespace.processes)
+  const router = name === 'babeld' ? makeRouter(processes, directory) : new RemoteRouter(processes)
   const changes: RoutingChange[] = []
   router.watch((change) => changes.push(change))
   return { number, namespace, directory, router, changes }

@@ -1,4 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram'
+import { BABEL_GROUP, BABEL_PORT } from '../../../core/babel/wire/numbers.ts'
 
 /** A datagram as it was read. */
 export interface ReceivedDatagram {
@@ -25,10 +26,6 @@ interface BabelSocketsInit {
   /** Called once, when nothing is heard any more: the interface is gone. */
   readonly onError: (error: Error) => void
 }
-
-/** RFC 8966, 4: well-known port and group. */
-export const BABEL_PORT = 6696
-export const BABEL_GROUP = 'ff02::1:6'
 
 /**
  * Room for a full table of 10,000 routes, some 30 bytes each, from each of twenty neighbours at once. The kernel counts

@@ -1,0 +1,114 @@
+import type { DefaultRoute, Ipv4Announcement } from '../babeld/configuration.ts'
+import type { LinkDefaults } from '../config/link-defaults.ts'
+import { ADDRESS_BITS, addressOfBits, bitsOfAddress } from '../values/bits.ts'
+import type { LinkKind, LinkParameters, LocalRoute } from './engine/ports.ts'
+import type { MacKey, MacKeys } from './mac/keys.ts'
+import type { Destination } from './wire/tlv.ts'
+
+/** What our own router does for its node. */
+export interface BabelSettings {
+  /** In CIDR notation, also with bits beyond its length. */
+  readonly nodeCidr: string
+  readonly networkCidr: string
+  readonly ipv4: Ipv4Announcement | undefined
+  readonly defaultRoute: DefaultRoute
+  readonly helloIntervalMs: number
+  readonly linkDefaults: LinkDefaults
+  /** Whether the kernel has source-specific routes. */
+  readonly sourceSpecific: boolean
+}
+
+/** Any source, by family. */
+const ANY_IPV6 = '::/0'
+const ANY_IPV4 = '0.0.0.0/0'
+
+/** Costs and times where the network says nothing: babeld's own, for a tunnel and for a wire. */
+const BABELD = {
+  tunnelRxcost: 96,
+  /** Less than a tunnel, which takes the same LAN or a longer way. */
+  lanRxcost: 64,
+  tunnelRttPenalty: 96,
+  rttMinMs: 10,
+  rttMaxMs: 120,
+  rttDecay: 42,
+} as const
+
+/** RFC 8966, B: a full update for every four hellos. */
+const HELLOS_PER_UPDATE = 4
+
+/** How costs come about on an interface. */
+export function linkParametersOf(
+  { helloIntervalMs, linkDefaults }: Pick<BabelSettings, 'helloIntervalMs' | 'linkDefaults'>,
+  kind: LinkKind,
+): LinkParameters {
+  const { rxcost, maxRttPenalty, rttMinMs, rttMaxMs, rttDecay } = linkDefaults
+  const isLan = kind === 'lan'
+  return {
+    helloIntervalMs,
+    updateIntervalMs: HELLOS_PER_UPDATE * helloIntervalMs,
+    rxcost: rxcost ?? (isLan ? BABELD.lanRxcost : BABELD.tunnelRxcost),
+    maxRttPenalty: maxRttPenalty ?? (isLan ? 0 : BABELD.tunnelRttPenalty),
+    rttMinMs: rttMinMs ?? BABELD.rttMinMs,
+    rttMaxMs: rttMaxMs ?? BABELD.rttMaxMs,
+    rttDecay: rttDecay ?? BABELD.rttDecay,
+    // Clients of a server do not hear each other; on a LAN not all may.
+    splitHorizon: kind === 'tunnel',
+  }
+}
+
+/** What we announce. @param hasDefaultRoute whether this machine has a way to the Internet now */
+export function localRoutesOf(
+  { nodeCidr, networkCidr, ipv4, defaultRoute }: BabelSettings,
+  hasDefaultRoute: boolean,
+): readonly LocalRoute[] {
+  return [
+    { prefix: withoutHostBits(nodeCidr), from: ANY_IPV6, metric: 0 },
+    ...(ipv4 ? [{ prefix: ipv4.subnet, from: ANY_IPV4, metric: 0 }] : []),
+    ...(defaultRoute === 'announce' && hasDefaultRoute
+      ? [{ prefix: ANY_IPV6, from: networkCidr, metric: 0 }]
+      : []),
+  ]
+}
+
+/**
+ * Whether a route of others is taken. One to everywhere that is announced for all sources would carry away what is not the
+ * network's; a kernel without source-specific routes has no place for those of one source, and who has put one for all
+ * instead must not send others there: nothing is passed on that is not taken.
+ */
+export function isTaken(
+  { networkCidr, defaultRoute, sourceSpecific }: BabelSettings,
+  { prefix, from }: Destination,
+): boolean {
+  const isForAll = from === ANY_IPV6 || from === ANY_IPV4
+  if (prefix !== ANY_IPV6) return isForAll || sourceSpecific
+  if (defaultRoute === 'take-as-announced') return sourceSpecific || isForAll
+  return sourceSpecific && from === networkCidr
+}
+
+/** The network's keys, as they come with its configuration. */
+export interface NetworkKeys {
+  /** Undefined: nothing is signed. */
+  readonly sign: Uint8Array | undefined
+  /** Also accepted; 'anything' while a network turns authentication on. */
+  readonly accept: Uint8Array | 'anything' | undefined
+}
+
+/**
+ * The keys that count (RFC 8967). While a network goes from one to another, packets carry a MAC of both: a neighbour that knows
+ * only one of them, whichever, stays.
+ */
+export function macKeysOf({ sign, accept }: NetworkKeys): MacKeys {
+  if (sign === undefined) return { sign: [], accept: 'anything' }
+  const keys = [sign, ...(accept instanceof Uint8Array ? [accept] : [])].map(
+    (key): MacKey => ({ algorithm: 'blake2s128', key }),
+  )
+  return { sign: keys, accept: accept === 'anything' ? 'anything' : keys }
+}
+
+/** A prefix as Babel has it: bits beyond its length are zero. */
+function withoutHostBits(cidr: string): string {
+  const [address = '', length = ''] = cidr.split('/')
+  const bits = bitsOfAddress(address)
+  if (!bits.ok) return cidr
+  return `${addressOfBits(bits.value.slice(0, Number(length)).padEnd(ADDRESS_BITS, '0'))}/${length}`
+}

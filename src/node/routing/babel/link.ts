@@ -1,0 +1,146 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { ReceivedPacket } from '../../../core/babel/engine/ports.ts'
+import { Authenticator } from '../../../core/babel/mac/authenticator.ts'
+import type { ComputeMac, MacKeys } from '../../../core/babel/mac/keys.ts'
+import { decodePacket } from '../../../core/babel/wire/decode.ts'
+import { type EncodableTlv, encodePackets } from '../../../core/babel/wire/encode.ts'
+import { BABEL_GROUP } from '../../../core/babel/wire/numbers.ts'
+import { messageOf } from '../../../core/errors.ts'
+import { BackOff } from '../../../platform/back-off.ts'
+import { inBackground } from '../../../platform/background.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import type { Logger } from '../../../platform/log.ts'
+import type { LogLimit } from '../../../platform/log-limit.ts'
+import type { LoopLag } from '../../../platform/loop-lag.ts'
+import type { UsableLink } from './link-watch.ts'
+import { type BabelSockets, openBabelSockets, type ReceivedDatagram } from './sockets.ts'
+
+interface BabelLinkInit {
+  readonly iface: string
+  readonly link: UsableLink
+  readonly clock: Clock
+  readonly log: Logger
+  readonly keys: MacKeys
+  readonly compute: ComputeMac
+  /** One line for packets that are none. */
+  readonly refusals: LogLimit
+  readonly lag: Pick<LoopLag, 'busyMs'>
+  /** It can send and receive from now on. */
+  readonly onOpen: () => void
+  readonly onPacket: (packet: ReceivedPacket) => void
+  /** It cannot any more, for now. */
+  readonly onClosed: () => void
+}
+
+/** Who read a packet later than this after it may have come knows nothing of how long it was on its way. */
+const LATE_MS = 5
+/** Of IPv6 and UDP, in each packet. */
+const HEADER_BYTES = 48
+/** What every link with IPv6 has (RFC 8200, 5). */
+const MINIMUM_MTU = 1280
+/** A link-local address cannot be used until nobody else has it (RFC 4862, 5.4): a second or two. */
+const OPEN_DELAYS = { minMs: 20, maxMs: 1_000 }
+
+/** Babel on one interface that is up: packets from bytes and into bytes, with the times of both. */
+export class BabelLink implements Disposable {
+  readonly #init: BabelLinkInit
+  readonly #closing = new AbortController()
+  readonly #maxBytes: number
+  readonly #authenticator: Authenticator
+  #sockets: BabelSockets | undefined
+
+  constructor(init: BabelLinkInit) {
+    this.#init = init
+    this.#maxBytes = mtuOf(init.iface) - HEADER_BYTES
+    const { address } = init.link
+    const { keys, compute } = init
+    this.#authenticator = new Authenticator({ address, keys, compute, randomBytes })
+    inBackground(init.log, `Babel on ${init.iface}`, this.#run(), this.#closing.signal)
+  }
+
+  /** Sends to one neighbour, or to all. */
+  send(to: string | undefined, tlvs: readonly EncodableTlv[]): void {
+    const { clock, link } = this.#init
+    const packets = encodePackets(tlvs, {
+      maxBytes: this.#maxBytes - this.#authenticator.overhead,
+      sender: link.address,
+      nowUs: () => Math.floor(clock.monotonicMs() * 1000),
+    })
+    for (const packet of packets) this.#sockets?.send(this.#authenticator.seal(packet, to ?? BABEL_GROUP), to)
+  }
+
+  /** Signs with, and accepts, other keys from now on: no neighbour has to prove anything again. */
+  setKeys(keys: MacKeys): void {
+    this.#authenticator.setKeys(keys)
+  }
+
+  /** A neighbour is gone. */
+  forget(neighbour: string): void {
+    this.#authenticator.forget(neighbour)
+  }
+
+  async #run(): Promise<void> {
+    const { iface, link, clock, log, onOpen } = this.#init
+    const { signal } = this.#closing
+    const backOff = new BackOff(clock, OPEN_DELAYS)
+    while (!signal.aborted && !this.#sockets) {
+      try {
+        const sockets = await openBabelSockets({
+          iface,
+          address: link.address,
+          onDatagram: (datagram) => this.#received(datagram),
+          onError: (error) => this.#failed(error),
+        })
+        if (signal.aborted) return sockets.close()
+        this.#sockets = sockets
+        onOpen()
+      } catch (error) {
+        log.debug({ iface, reason: messageOf(error) }, 'Babel cannot be spoken here yet')
+        await backOff.wait(signal)
+      }
+    }
+  }
+
+  #received({ bytes, source, destination }: ReceivedDatagram): void {
+    const { iface, clock, lag, refusals, log, onPacket, link } = this.#init
+    const receivedMs = clock.monotonicMs()
+    const isLate = lag.busyMs() > LATE_MS
+    // What we say ourselves to the group.
+    if (source === link.address) return
+    const refuse = (reason: string) =>
+      refusals.write(reason, (omitted) =>
+        log.info({ iface, neighbour: source, reason, ...omitted }, 'a packet of Babel is ignored'),
+      )
+    const verdict = this.#authenticator.receive(receivedMs, bytes, source, destination)
+    // RFC 8967, 4.3.1: before anything else is said.
+    if (verdict.replies.length > 0) this.send(source, verdict.replies)
+    if (verdict.kind === 'dropped') return refuse(verdict.reason)
+    const tlvs = decodePacket(bytes, { sender: source })
+    if (!tlvs.ok) return refuse(tlvs.reason)
+    const multicast = destination === BABEL_GROUP
+    onPacket({ iface, source, multicast, tlvs: tlvs.value, receivedMs, isLate })
+  }
+
+  #failed(error: Error): void {
+    const { iface, log, onClosed } = this.#init
+    log.debug({ iface, reason: messageOf(error) }, 'Babel is not spoken here for now')
+    this.#sockets = undefined
+    onClosed()
+    inBackground(log, `Babel on ${iface}`, this.#run(), this.#closing.signal)
+  }
+
+  [Symbol.dispose](): void {
+    this.#closing.abort(new Error('the link is not used any more'))
+    this.#sockets?.close()
+    this.#sockets = undefined
+  }
+}
+
+function mtuOf(iface: string): number {
+  try {
+    return Math.max(MINIMUM_MTU, Number(readFileSync(`/sys/class/net/${iface}/mtu`, 'utf8')))
+  } catch {
+    return MINIMUM_MTU
+  }
+}

@@ -1,0 +1,377 @@
+import { randomBytes } from 'node:crypto'
+import { isTaken, linkParametersOf, localRoutesOf, macKeysOf } from '../../../core/babel/configuration.ts'
+import { BabelEngine } from '../../../core/babel/engine/engine.ts'
+import type {
+  CostLevel,
+  ForwardingRoute,
+  NeighbourView,
+  RouteView,
+} from '../../../core/babel/engine/ports.ts'
+import type { ComputeMac } from '../../../core/babel/mac/keys.ts'
+import type { Destination } from '../../../core/babel/wire/tlv.ts'
+import { messageOf } from '../../../core/errors.ts'
+import type { Random } from '../../../core/random.ts'
+import { inBackground } from '../../../platform/background.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import { otherDefaultRoute } from '../../../platform/default-routes.ts'
+import type { Logger } from '../../../platform/log.ts'
+import { LogLimit } from '../../../platform/log-limit.ts'
+import { LoopLag } from '../../../platform/loop-lag.ts'
+import type { Processes } from '../../../platform/processes.ts'
+import { KernelEvents } from '../../kernel/kernel-events.ts'
+import { KernelRouteTable } from '../../kernel/route-table.ts'
+import type {
+  InterfaceKind,
+  Neighbour,
+  Route,
+  Router,
+  RouterKeys,
+  RouterSettings,
+  RoutingChange,
+} from '../router.ts'
+import { BabelLink } from './link.ts'
+import { LinkWatch, type UsableLink } from './link-watch.ts'
+
+interface BabelContext {
+  readonly processes: Processes
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+}
+
+/** How long the end waits for neighbours to say that they know of it. */
+const FAREWELL_MS = 1_000
+/** The machine's way to the Internet comes and goes with several routes. */
+const SETTLE_MS = 200
+
+/** A `Router` of our own: it speaks Babel itself, in the process of the node. */
+export const createRe6stRouter = (context: BabelContext): Router => new Re6stRouter(context)
+
+class Re6stRouter implements Router {
+  readonly #context: BabelContext
+  readonly #listeners = new Set<(change: RoutingChange) => void>()
+  readonly #kinds = new Map<string, InterfaceKind>()
+  readonly #links = new Map<string, BabelLink>()
+  readonly #neighbours = new Map<string, Neighbour>()
+  readonly #events: KernelEvents
+  readonly #watch: LinkWatch
+  readonly #table: KernelRouteTable
+  readonly #refusals: LogLimit
+  readonly #engine: BabelEngine
+  #compute: ComputeMac = () => new Uint8Array()
+  #lag: LoopLag | undefined
+  #settings: RouterSettings | undefined
+  #state: 'new' | 'running' | 'stopped' = 'new'
+  #timer: { readonly atMs: number; readonly alarm: Disposable } | undefined
+  #hasDefaultRoute = false
+  #defaultRouteLook: Disposable | undefined
+  /** Those who wait for something to come to pass. */
+  readonly #waiting = new Set<() => void>()
+
+  constructor(context: BabelContext) {
+    const { clock, log, random } = context
+    this.#context = context
+    this.#refusals = new LogLimit(clock)
+    this.#events = new KernelEvents(context)
+    this.#events.watch((news) => {
+      if (news.kind === 'begun' || (news.kind === 'route' && news.route.to === 'default'))
+        this.#defaultRouteChanged()
+    })
+    this.#table = new KernelRouteTable({ ...context, events: this.#events })
+    this.#watch = new LinkWatch({
+      events: this.#events,
+      clock,
+      onChange: (iface, link) => this.#linkChanged(iface, link),
+    })
+    this.#engine = new BabelEngine({
+      // A new one each time: nobody remembers a sequence number of it (RFC 8966, 3.8.2.1 and 3.2.1).
+      routerId: routerIdOf(randomBytes(8)),
+      seqno: randomBytes(2).readUInt16BE(),
+      random,
+      output: {
+        send: (iface, to, tlvs) => this.#links.get(iface)?.send(to, tlvs),
+        forward: (destination, route) => this.#forward(destination, route),
+        neighbour: (change, view) => {
+          const neighbour = neighbourOf(view)
+          const key = `${view.address}%${view.iface}`
+          if (change === 'flushed') {
+            this.#neighbours.delete(key)
+            this.#links.get(view.iface)?.forget(view.address)
+          }
+          if (change !== 'flushed') this.#neighbours.set(key, neighbour)
+          log.trace({ ...neighbour }, `neighbour ${change}`)
+          this.#tell({ kind: 'neighbour', change, neighbour })
+        },
+        route: (change, route) => this.#tell({ kind: 'route', change, route: routeOf(route) }),
+      },
+    })
+  }
+
+  get neighbours(): readonly Neighbour[] {
+    return [...this.#neighbours.values()]
+  }
+
+  get routes(): readonly Route[] {
+    return Array.from(this.#engine.routes(), routeOf)
+  }
+
+  get isRunning(): boolean {
+    return this.#state === 'running'
+  }
+
+  watch(listener: (change: RoutingChange) => void): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+  }
+
+  async start(settings: RouterSettings, signal: AbortSignal): Promise<void> {
+    this.#settings = settings
+    await Promise.all([this.#table.start(), this.#loadMacs(settings.keys)])
+    signal.throwIfAborted()
+    this.#state = 'running'
+    this.#lag = new LoopLag()
+    this.#events.start()
+    this.#configure(settings)
+    for (const [iface, kind] of named(settings)) this.#add(iface, kind)
+  }
+
+  async addInterface(iface: string, kind: InterfaceKind): Promise<void> {
+    this.#add(iface, kind)
+  }
+
+  async removeInterface(iface: string): Promise<void> {
+    if (!this.#kinds.delete(iface)) return
+    this.#watch.remove(iface)
+    this.#linkChanged(iface, undefined)
+    await this.#table.settled()
+  }
+
+  async setCost(iface: string, cost: 'normal' | 'high', neighbour?: string): Promise<void> {
+    const level: CostLevel = cost === 'high' ? 'draining' : 'normal'
+    this.#engine.setCost(this.#nowMs(), iface, neighbour, level)
+    this.#after()
+  }
+
+  neighbourGone(iface: string, neighbour: string): void {
+    this.#engine.neighbourGone(this.#nowMs(), iface, neighbour, 'transport ended')
+    this.#after()
+  }
+
+  async leaveInterface(iface: string, limitMs: number): Promise<void> {
+    await this.setCost(iface, 'high')
+    await this.#until(() => !this.#sendsOver(iface), limitMs)
+    await this.removeInterface(iface)
+  }
+
+  /** A neighbour goes with its interface. */
+  remembers(): boolean {
+    return false
+  }
+
+  async setKeys(keys: RouterKeys): Promise<void> {
+    await this.#loadMacs(keys)
+    if (this.#settings) this.#settings = { ...this.#settings, keys }
+    for (const link of this.#links.values()) link.setKeys(macKeysOf(keys))
+  }
+
+  async reconfigure(settings: RouterSettings): Promise<void> {
+    const before = this.#settings
+    if (!before) throw new Error('the router was not started')
+    await this.setKeys(settings.keys)
+    this.#settings = settings
+    this.#configure(settings)
+    const wanted = named(settings)
+    for (const iface of named(before).keys()) if (!wanted.has(iface)) await this.removeInterface(iface)
+    for (const [iface, kind] of wanted) this.#add(iface, kind)
+  }
+
+  async stop(): Promise<void> {
+    if (this.#state === 'stopped') return
+    const wasRunning = this.#state === 'running'
+    if (wasRunning) {
+      this.#engine.retractAll(this.#nowMs())
+      this.#after()
+      await this.#until(() => this.#engine.isRetracted, FAREWELL_MS)
+    }
+    this.#state = 'stopped'
+    this.#timer?.alarm[Symbol.dispose]()
+    this.#defaultRouteLook?.[Symbol.dispose]()
+    this.#lag?.[Symbol.dispose]()
+    this.#watch[Symbol.dispose]()
+    for (const link of this.#links.values()) link[Symbol.dispose]()
+    this.#links.clear()
+    if (wasRunning) await this.#table[Symbol.asyncDispose]()
+    await this.#events[Symbol.asyncDispose]()
+  }
+
+  /** Only whoever has keys needs what makes MACs of them. */
+  async #loadMacs({ sign }: RouterKeys): Promise<void> {
+    if (sign) this.#compute = (await import('../../../core/babel/mac/algorithms.ts')).computeMac
+  }
+
+  #add(iface: string, kind: InterfaceKind): void {
+    if (this.#kinds.get(iface) === kind) return
+    this.#kinds.set(iface, kind)
+    if (this.#state === 'running') this.#watch.add(iface)
+  }
+
+  #configure(settings: RouterSettings): void {
+    const nowMs = this.#nowMs()
+    this.#engine.setFilter(nowMs, (destination) => isTaken(settings, destination))
+    this.#engine.setLocalRoutes(nowMs, localRoutesOf(settings, this.#hasDefaultRoute))
+    for (const [iface, kind] of this.#kinds)
+      this.#engine.setParameters(nowMs, iface, linkParametersOf(settings, kind))
+    this.#after()
+    this.#defaultRouteChanged()
+  }
+
+  #linkChanged(iface: string, link: UsableLink | undefined): void {
+    const { clock, log } = this.#context
+    const kind = this.#kinds.get(iface)
+    const old = this.#links.get(iface)
+    if (old) {
+      this.#links.delete(iface)
+      this.#engine.interfaceDown(this.#nowMs(), iface)
+      old[Symbol.dispose]()
+      this.#after()
+    }
+    const lag = this.#lag
+    if (!link || kind === undefined || !lag) return
+    const babel: BabelLink = new BabelLink({
+      ...{ iface, link, clock, log, lag, refusals: this.#refusals, compute: this.#compute },
+      keys: macKeysOf(this.#required().keys),
+      onOpen: () => {
+        if (this.#links.get(iface) === babel) this.#interfaceUp(iface, kind, link)
+      },
+      onPacket: (packet) => {
+        if (this.#state !== 'running') return
+        this.#engine.receive(this.#nowMs(), packet)
+        this.#after()
+      },
+      onClosed: () => {
+        this.#engine.interfaceDown(this.#nowMs(), iface)
+        this.#after()
+      },
+    })
+    this.#links.set(iface, babel)
+  }
+
+  #interfaceUp(iface: string, kind: InterfaceKind, { address, ipv4Address }: UsableLink): void {
+    const nowMs = this.#nowMs()
+    this.#context.log.debug({ iface, address }, 'Babel is spoken here')
+    this.#engine.setParameters(nowMs, iface, linkParametersOf(this.#required(), kind))
+    this.#engine.interfaceUp(nowMs, {
+      ...{ name: iface, kind, address },
+      ...(ipv4Address === undefined ? {} : { ipv4Address }),
+    })
+    this.#after()
+  }
+
+  #forward(destination: Destination, route: ForwardingRoute | undefined): void {
+    const { nodeAddress, ipv4 } = this.#required()
+    const source = destination.prefix.includes(':') ? nodeAddress : ipv4?.address
+    this.#table.set(destination, route && { iface: route.iface, via: route.nextHop, source })
+  }
+
+  #sendsOver(iface: string): boolean {
+    for (const route of this.#engine.routes()) if (route.selected && route.iface === iface) return true
+    return false
+  }
+
+  /** Whether there is a way to the Internet that a gateway can offer. */
+  #defaultRouteChanged(): void {
+    if (this.#settings?.defaultRoute !== 'announce' || this.#state !== 'running') return
+    this.#defaultRouteLook ??= this.#context.clock.after(SETTLE_MS, () => {
+      this.#defaultRouteLook = undefined
+      inBackground(this.#context.log, 'looking for a default route', this.#lookForDefaultRoute())
+    })
+  }
+
+  async #lookForDefaultRoute(): Promise<void> {
+    const { processes, log } = this.#context
+    try {
+      const hasDefaultRoute = (await otherDefaultRoute(processes)) !== undefined
+      if (hasDefaultRoute === this.#hasDefaultRoute || this.#state !== 'running') return
+      this.#hasDefaultRoute = hasDefaultRoute
+      this.#engine.setLocalRoutes(this.#nowMs(), localRoutesOf(this.#required(), hasDefaultRoute))
+      this.#after()
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'cannot look for a default route')
+    }
+  }
+
+  /** To be called after each input of the engine. */
+  #after(): void {
+    for (const look of [...this.#waiting]) look()
+    if (this.#state !== 'running') return
+    const { clock } = this.#context
+    const atMs = this.#engine.nextDeadlineMs
+    if (this.#timer?.atMs === atMs) return
+    this.#timer?.alarm[Symbol.dispose]()
+    this.#timer = undefined
+    if (!Number.isFinite(atMs)) return
+    // Timers end up to a millisecond early.
+    const alarm = clock.after(Math.max(0, Math.ceil(atMs - clock.monotonicMs())), () => {
+      this.#timer = undefined
+      this.#engine.tick(this.#nowMs())
+      this.#after()
+    })
+    this.#timer = { atMs, alarm }
+  }
+
+  async #until(condition: () => boolean, limitMs: number): Promise<void> {
+    if (condition()) return
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        timer[Symbol.dispose]()
+        this.#waiting.delete(look)
+        resolve()
+      }
+      const look = () => {
+        if (condition()) done()
+      }
+      const timer = this.#context.clock.after(limitMs, done)
+      this.#waiting.add(look)
+    })
+  }
+
+  #tell(change: RoutingChange): void {
+    for (const listener of [...this.#listeners]) listener(change)
+  }
+
+  #nowMs(): number {
+    return this.#context.clock.monotonicMs()
+  }
+
+  #required(): RouterSettings {
+    if (!this.#settings) throw new Error('the router was not started')
+    return this.#settings
+  }
+}
+
+/** The interfaces that settings name. */
+const named = ({ tunnelIfaces, lanIfaces }: RouterSettings): ReadonlyMap<string, InterfaceKind> =>
+  new Map<string, InterfaceKind>([
+    ...tunnelIfaces.map((iface) => [iface, 'server'] as const),
+    ...lanIfaces.map((iface) => [iface, 'lan'] as const),
+  ])
+
+const routerIdOf = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':')
+
+const neighbourOf = ({ address, iface, rxcost, txcost, cost, rttMs }: NeighbourView): Neighbour => ({
+  ...{ address, iface, rxcost, txcost, cost, rttMs },
+})
+
+const routeOf = ({
+  prefix,
+  from,
+  selected,
+  metric,
+  refmetric,
+  nextHop,
+  iface,
+  routerId,
+}: RouteView): Route => ({
+  ...{ prefix, from, installed: selected, metric, refmetric, via: nextHop, iface, routerId },
+})

@@ -1,0 +1,128 @@
+import { fileURLToPath } from 'node:url'
+import type { Neighbour, Route, Router, RoutingChange } from '../../src/node/routing/router.ts'
+import type { Processes } from '../../src/platform/processes.ts'
+
+/** A call of a router in another process. */
+export interface RouterCall {
+  readonly number: number
+  readonly method: Exclude<keyof Router, 'neighbours' | 'routes' | 'isRunning' | 'watch' | 'remembers'>
+  readonly args: readonly unknown[]
+}
+
+/** What that process says. */
+export type RouterEvent =
+  | { readonly kind: 'change'; readonly change: RoutingChange }
+  | { readonly kind: 'done'; readonly number: number }
+  | { readonly kind: 'failed'; readonly number: number; readonly reason: string }
+
+const SCRIPT = fileURLToPath(new URL('router-process.ts', import.meta.url))
+
+/** For `JSON.stringify`: bytes, as in keys. */
+const written = (_: string, value: unknown): unknown =>
+  value instanceof Uint8Array ? { bytes: [...value] } : value
+/** For `JSON.parse`. */
+export const revived = (_: string, value: unknown): unknown =>
+  typeof value === 'object' && value !== null && 'bytes' in value
+    ? Uint8Array.from(value.bytes as number[])
+    : value
+
+/** Our own router, which speaks for itself, in a namespace: in a process of its own, which is started with it. */
+export class RemoteRouter implements Router {
+  readonly #processes: Processes
+  readonly #listeners = new Set<(change: RoutingChange) => void>()
+  readonly #neighbours = new Map<string, Neighbour>()
+  readonly #routes = new Map<string, Route>()
+  readonly #pending = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()
+  #running: ReturnType<Processes['start']> | undefined
+  #calls = 0
+  /** What it logged. */
+  readonly lines: string[] = []
+
+  constructor(processes: Processes) {
+    this.#processes = processes
+  }
+
+  get neighbours(): readonly Neighbour[] {
+    return [...this.#neighbours.values()]
+  }
+
+  get routes(): readonly Route[] {
+    return [...this.#routes.values()]
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined
+  }
+
+  /** Its process id. */
+  get pid(): number | undefined {
+    return this.#running?.pid
+  }
+
+  watch(listener: (change: RoutingChange) => void): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+  }
+
+  remembers = () => false
+  start: Router['start'] = (settings) => this.#call('start', settings)
+  addInterface: Router['addInterface'] = (...args) => this.#call('addInterface', ...args)
+  removeInterface: Router['removeInterface'] = (...args) => this.#call('removeInterface', ...args)
+  setCost: Router['setCost'] = (...args) => this.#call('setCost', ...args)
+  neighbourGone: Router['neighbourGone'] = (...args) => void this.#call('neighbourGone', ...args)
+  leaveInterface: Router['leaveInterface'] = (...args) => this.#call('leaveInterface', ...args)
+  setKeys: Router['setKeys'] = (...args) => this.#call('setKeys', ...args)
+  reconfigure: Router['reconfigure'] = (...args) => this.#call('reconfigure', ...args)
+
+  async stop(): Promise<void> {
+    if (!this.#running) return
+    await this.#call('stop')
+    await this.#running.ended
+    this.#running = undefined
+  }
+
+  #call(method: RouterCall['method'], ...args: readonly unknown[]): Promise<void> {
+    this.#running ??= this.#begin()
+    const number = this.#calls++
+    this.#running.write(`${JSON.stringify({ number, method, args } satisfies RouterCall, written)}\n`)
+    return new Promise((resolve, reject) => this.#pending.set(number, { resolve, reject }))
+  }
+
+  #begin(): ReturnType<Processes['start']> {
+    const running = this.#processes.start(process.execPath, ['--import', 'tsx', SCRIPT], {
+      withInput: true,
+      dieWithParent: true,
+      onLine: (line) => {
+        if (line.startsWith('@')) this.#hear(JSON.parse(line.slice(1)) as RouterEvent)
+        else this.lines.push(line)
+      },
+    })
+    void running.ended.then(() => {
+      for (const { resolve } of this.#pending.values()) resolve()
+    })
+    return running
+  }
+
+  #hear(event: RouterEvent): void {
+    if (event.kind === 'change') return this.#changed(event.change)
+    const pending = this.#pending.get(event.number)
+    this.#pending.delete(event.number)
+    if (event.kind === 'done') pending?.resolve()
+    else pending?.reject(new Error(event.reason))
+  }
+
+  #changed(change: RoutingChange): void {
+    if (change.kind === 'neighbour') {
+      const { neighbour } = change
+      const key = `${neighbour.address}%${neighbour.iface}`
+      if (change.change === 'flushed') this.#neighbours.delete(key)
+      else this.#neighbours.set(key, neighbour)
+    } else if (change.kind === 'route') {
+      const { route } = change
+      const key = `${route.prefix} ${route.from} ${route.via}%${route.iface}`
+      if (change.change === 'flushed') this.#routes.delete(key)
+      else this.#routes.set(key, route)
+    }
+    for (const listener of this.#listeners) listener(change)
+  }
+}

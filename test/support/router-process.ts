@@ -1,0 +1,40 @@
+// Runs our own router in the namespace where it is started: a call in each line that it reads, what happens in each that it
+// writes.
+import { createInterface } from 'node:readline'
+import { createRe6stRouter } from '../../src/node/routing/babel/router.ts'
+import type { RouterSettings } from '../../src/node/routing/router.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { openLog } from '../../src/platform/log.ts'
+import { systemProcesses } from '../../src/platform/processes.ts'
+import { type RouterCall, type RouterEvent, revived } from './remote-router.ts'
+
+const router = createRe6stRouter({
+  processes: systemProcesses,
+  clock: systemClock,
+  random: { next: Math.random },
+  log: openLog({ verbosity: 4 }).logger,
+})
+const tell = (event: RouterEvent) => process.stdout.write(`@${JSON.stringify(event)}\n`)
+router.watch((change) => tell({ kind: 'change', change }))
+const calls: Record<RouterCall['method'], (args: readonly unknown[]) => unknown> = {
+  start: ([settings]) => router.start(settings as RouterSettings, new AbortController().signal),
+  addInterface: (args) => router.addInterface(...(args as Parameters<typeof router.addInterface>)),
+  removeInterface: (args) => router.removeInterface(...(args as Parameters<typeof router.removeInterface>)),
+  setCost: (args) => router.setCost(...(args as Parameters<typeof router.setCost>)),
+  neighbourGone: (args) => router.neighbourGone(...(args as Parameters<typeof router.neighbourGone>)),
+  leaveInterface: (args) => router.leaveInterface(...(args as Parameters<typeof router.leaveInterface>)),
+  setKeys: (args) => router.setKeys(...(args as Parameters<typeof router.setKeys>)),
+  reconfigure: (args) => router.reconfigure(...(args as Parameters<typeof router.reconfigure>)),
+  stop: () => router.stop(),
+}
+const input = createInterface({ input: process.stdin })
+input.on('line', (line) => {
+  const { number, method, args } = JSON.parse(line, revived) as RouterCall
+  const done = async () => {
+    await calls[method](args)
+    tell({ kind: 'done', number })
+    if (method === 'stop') process.exit(0)
+  }
+  done().catch((error: unknown) => tell({ kind: 'failed', number, reason: String(error) }))
+})
+input.on('close', () => process.exit(0))

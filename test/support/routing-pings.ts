@@ -1,0 +1,27 @@
+import { addressOf, type RoutingNode, until } from './routing-pair.ts'
+
+/** Sends a packet each 50 ms while something happens, which may wait for more of them; how many were sent and how many lost. */
+export async function pinging(
+  from: RoutingNode,
+  to: number,
+  happens: (more: (packets: number) => Promise<void>) => Promise<void>,
+): Promise<{ sent: number; lost: number }> {
+  let output = ''
+  let answered = 0
+  const ping = from.namespace.processes.start('ping', ['-6', '-n', '-i', '0.05', addressOf(to)], {
+    onLine: (line) => {
+      output += `${line}\n`
+      answered = Number(/icmp_seq=(\d+)/.exec(line)?.[1] ?? answered)
+    },
+  })
+  const more = (packets: number) => {
+    const last = answered + packets
+    return until(() => answered >= last, `an answer to packet ${last}`)
+  }
+  await more(1)
+  await happens(more)
+  ping.signal('SIGINT')
+  await ping.ended
+  const [, sent = '', received = ''] = /(\d+) packets transmitted, (\d+) received/.exec(output) ?? []
+  return { sent: Number(sent), lost: Number(sent) - Number(received) }
+}

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest'
+import {
+  type BabelSettings,
+  isTaken,
+  linkParametersOf,
+  localRoutesOf,
+} from '../../../../src/core/babel/configuration.ts'
+import { parseLinkDefaults } from '../../../../src/core/config/link-defaults.ts'
+
+const NETWORK = '2001:db8:42::/48'
+const settings = (more: Partial<BabelSettings> = {}): BabelSettings => ({
+  nodeCidr: '2001:db8:42:1::1/64',
+  networkCidr: NETWORK,
+  ipv4: undefined,
+  defaultRoute: 'take-for-network',
+  helloIntervalMs: 15_000,
+  linkDefaults: parseLinkDefaults(''),
+  sourceSpecific: true,
+  ...more,
+})
+
+describe('what is announced', () => {
+  it('is the subnet of the node, with its part of the IPv4 payload', () => {
+    const ipv4 = { subnet: '10.42.1.0/24', address: '10.42.1.1' }
+    expect(localRoutesOf(settings({ ipv4 }), true)).toEqual([
+      { prefix: '2001:db8:42:1::/64', from: '::/0', metric: 0 },
+      { prefix: '10.42.1.0/24', from: '0.0.0.0/0', metric: 0 },
+    ])
+  })
+
+  it('is the way to the Internet, by a gateway that has one', () => {
+    const gateway = settings({ defaultRoute: 'announce' })
+    const route = { prefix: '::/0', from: NETWORK, metric: 0 }
+    expect(localRoutesOf(gateway, true)).toContainEqual(route)
+    expect(localRoutesOf(gateway, false)).not.toContainEqual(route)
+  })
+})
+
+describe('of ways to the Internet', () => {
+  const forNetwork = { prefix: '::/0', from: NETWORK }
+  const forAll = { prefix: '::/0', from: '::/0' }
+  it.each([
+    ['take-for-network', true, [true, false]],
+    ['announce', true, [true, false]],
+    ['take-as-announced', true, [true, true]],
+    ['take-for-network', false, [false, false]],
+    ['take-as-announced', false, [false, true]],
+  ] as const)('%s, source-specific routes: %j', (defaultRoute, sourceSpecific, taken) => {
+    const own = settings({ defaultRoute, sourceSpecific })
+    expect([forNetwork, forAll].map((route) => isTaken(own, route))).toEqual(taken)
+    expect(isTaken(own, { prefix: '2001:db8:42:7::/64', from: '::/0' })).toBe(true)
+  })
+})
+
+it('costs are as babeld has them, and as the network says', () => {
+  expect(linkParametersOf(settings(), 'tunnel')).toMatchObject({
+    rxcost: 96,
+    maxRttPenalty: 96,
+    rttMaxMs: 120,
+  })
+  expect(linkParametersOf(settings(), 'lan')).toMatchObject({ rxcost: 64, maxRttPenalty: 0 })
+  const linkDefaults = parseLinkDefaults('max-rtt-penalty 5000 rtt-max 500 rtt-decay 125')
+  expect(linkParametersOf(settings({ linkDefaults }), 'server')).toMatchObject({
+    maxRttPenalty: 5_000,
+    rttMaxMs: 500,
+    rttDecay: 125,
+    splitHorizon: false,
+    updateIntervalMs: 60_000,
+  })
+})
