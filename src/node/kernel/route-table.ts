@@ -52,6 +52,8 @@ interface Wanted extends KernelDestination {
 export class KernelRouteTable implements AsyncDisposable {
   readonly #init: KernelRouteTableInit
   readonly #wanted = new Map<string, Wanted>()
+  /** How many lead over each interface. */
+  readonly #over = new Map<string, number>()
   /** What has changed, and is not written yet. */
   readonly #changed = new Map<string, KernelDestination>()
   /** What is written, by its line, until `ip` has come to a mark behind it. */
@@ -81,14 +83,16 @@ export class KernelRouteTable implements AsyncDisposable {
     this.#running = this.#run()
   }
 
-  /** How many routes are wanted. */
-  get size(): number {
-    return this.#wanted.size
+  /** Whether any route leads over an interface. */
+  leadsOver(iface: string): boolean {
+    return this.#over.has(iface)
   }
 
   /** Wants a route to be so, or not to be. Takes effect in a moment, with others that are asked for now. */
   set(destination: KernelDestination, hop: KernelHop | undefined): void {
     const key = keyOf(destination)
+    this.#count(this.#wanted.get(key)?.hop.iface, -1)
+    this.#count(hop?.iface, 1)
     if (hop) this.#wanted.set(key, { prefix: destination.prefix, from: destination.from, hop })
     else if (!this.#wanted.delete(key)) return
     this.#changed.set(key, destination)
@@ -100,6 +104,13 @@ export class KernelRouteTable implements AsyncDisposable {
     this.#write()
     if (!this.#ip || this.#stopping.signal.aborted) return
     await new Promise<void>((resolve) => this.#mark(resolve))
+  }
+
+  #count(iface: string | undefined, by: 1 | -1): void {
+    if (iface === undefined) return
+    const count = (this.#over.get(iface) ?? 0) + by
+    if (count > 0) this.#over.set(iface, count)
+    else this.#over.delete(iface)
   }
 
   async #run(): Promise<void> {

@@ -102,7 +102,9 @@ class Re6stRouter implements Router {
           log.trace({ ...neighbour }, `neighbour ${change}`)
           this.#tell({ kind: 'neighbour', change, neighbour })
         },
-        route: (change, route) => this.#tell({ kind: 'route', change, route: routeOf(route) }),
+        route: (change, route) => {
+          if (route.reason !== 'own') this.#tell({ kind: 'route', change, route: routeOf(route) })
+        },
       },
     })
   }
@@ -112,7 +114,7 @@ class Re6stRouter implements Router {
   }
 
   get routes(): readonly Route[] {
-    return Array.from(this.#engine.routes(), routeOf)
+    return this.#engine.routes().flatMap((route) => (route.reason === 'own' ? [] : [routeOf(route)]))
   }
 
   get isRunning(): boolean {
@@ -159,7 +161,7 @@ class Re6stRouter implements Router {
 
   async leaveInterface(iface: string, limitMs: number): Promise<void> {
     await this.setCost(iface, 'high')
-    await this.#until(() => !this.#sendsOver(iface), limitMs)
+    await this.#until(() => !this.#table.leadsOver(iface), limitMs)
     await this.removeInterface(iface)
   }
 
@@ -271,11 +273,6 @@ class Re6stRouter implements Router {
     const { nodeAddress, ipv4 } = this.#required()
     const source = destination.prefix.includes(':') ? nodeAddress : ipv4?.address
     this.#table.set(destination, route && { iface: route.iface, via: route.nextHop, source })
-  }
-
-  #sendsOver(iface: string): boolean {
-    for (const route of this.#engine.routes()) if (route.selected && route.iface === iface) return true
-    return false
   }
 
   /** Whether there is a way to the Internet that a gateway can offer. */
