@@ -1,30 +1,34 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildSync } from 'esbuild'
 import type { Neighbour, Route, Router, RoutingChange } from '../../src/node/routing/router.ts'
 import type { Processes } from '../../src/platform/processes.ts'
+import { type RouterCall, type RouterEvent, written } from './router-calls.ts'
 
-/** A call of a router in another process. */
-export interface RouterCall {
-  readonly number: number
-  readonly method: Exclude<keyof Router, 'neighbours' | 'routes' | 'isRunning' | 'watch' | 'remembers'>
-  readonly args: readonly unknown[]
+let script: string | undefined
+
+/** One file, built once: it starts in a tenth of the time that the sources need. */
+function builtScript(): string {
+  if (script !== undefined) return script
+  const directory = mkdtempSync(join(tmpdir(), 're6st-router-'))
+  process.once('exit', () => rmSync(directory, { recursive: true }))
+  script = join(directory, 'router-process.mjs')
+  const entry = fileURLToPath(new URL('router-process.ts', import.meta.url))
+  const banner =
+    "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);"
+  buildSync({
+    entryPoints: [entry],
+    outfile: script,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    banner: { js: banner },
+    define: { RE6STNET_VERSION: '"0"' },
+  })
+  return script
 }
-
-/** What that process says. */
-export type RouterEvent =
-  | { readonly kind: 'change'; readonly change: RoutingChange }
-  | { readonly kind: 'done'; readonly number: number }
-  | { readonly kind: 'failed'; readonly number: number; readonly reason: string }
-
-const SCRIPT = fileURLToPath(new URL('router-process.ts', import.meta.url))
-
-/** For `JSON.stringify`: bytes, as in keys. */
-const written = (_: string, value: unknown): unknown =>
-  value instanceof Uint8Array ? { bytes: [...value] } : value
-/** For `JSON.parse`. */
-export const revived = (_: string, value: unknown): unknown =>
-  typeof value === 'object' && value !== null && 'bytes' in value
-    ? Uint8Array.from(value.bytes as number[])
-    : value
 
 /** Our own router, which speaks for itself, in a namespace: in a process of its own, which is started with it. */
 export class RemoteRouter implements Router {
@@ -89,7 +93,7 @@ export class RemoteRouter implements Router {
   }
 
   #begin(): ReturnType<Processes['start']> {
-    const running = this.#processes.start(process.execPath, ['--import', 'tsx', SCRIPT], {
+    const running = this.#processes.start(process.execPath, [builtScript()], {
       withInput: true,
       dieWithParent: true,
       onLine: (line) => {

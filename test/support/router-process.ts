@@ -6,7 +6,7 @@ import type { RouterSettings } from '../../src/node/routing/router.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openLog } from '../../src/platform/log.ts'
 import { systemProcesses } from '../../src/platform/processes.ts'
-import { type RouterCall, type RouterEvent, revived } from './remote-router.ts'
+import { type RouterCall, type RouterEvent, revived } from './router-calls.ts'
 
 const router = createRe6stRouter({
   processes: systemProcesses,

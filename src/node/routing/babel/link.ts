@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { ReceivedPacket } from '../../../core/babel/engine/ports.ts'
-import { Authenticator } from '../../../core/babel/mac/authenticator.ts'
+import { Authenticator, type DropReason } from '../../../core/babel/mac/authenticator.ts'
 import type { ComputeMac, MacKeys } from '../../../core/babel/mac/keys.ts'
 import { decodePacket } from '../../../core/babel/wire/decode.ts'
 import { type EncodableTlv, encodePackets } from '../../../core/babel/wire/encode.ts'
@@ -115,6 +115,8 @@ export class BabelLink implements Disposable {
     const verdict = this.#authenticator.receive(receivedMs, bytes, source, destination)
     // RFC 8967, 4.3.1: before anything else is said.
     if (verdict.replies.length > 0) this.send(source, verdict.replies)
+    // As each neighbour that begins does; and packets may come in another order.
+    if (verdict.kind === 'dropped' && isUsual(verdict.reason)) return
     if (verdict.kind === 'dropped') return refuse(verdict.reason)
     const tlvs = decodePacket(bytes, { sender: source })
     if (!tlvs.ok) return refuse(tlvs.reason)
@@ -136,6 +138,9 @@ export class BabelLink implements Disposable {
     this.#sockets = undefined
   }
 }
+
+const isUsual = (reason: DropReason): boolean =>
+  reason === 'not fresh until it answers a challenge' || reason === 'replayed'
 
 function mtuOf(iface: string): number {
   try {
