@@ -16,8 +16,14 @@ export class PrecomputedClient implements Disposable {
   #answered: (body: Buffer) => void = () => {}
   #failed: (error: Error) => void = () => {}
 
-  constructor(port: number, host: string) {
-    this.#socket = connect({ port, host, noDelay: true })
+  /** @param source address of ours that it comes from; any when it is not said */
+  constructor(port: number, host: string, source?: string) {
+    this.#socket = connect({
+      port,
+      host,
+      noDelay: true,
+      ...(source === undefined ? {} : { localAddress: source }),
+    })
     this.#socket.on('data', (chunk) => this.#receive(chunk))
     this.#socket.on('error', (error) => this.#failed(error))
     this.#socket.on('close', () => this.#failed(new Error('the registry closed the connection')))
@@ -26,6 +32,7 @@ export class PrecomputedClient implements Disposable {
   /** The body of the answer. @throws Error for any but a good one */
   ask(request: string): Promise<Buffer> {
     return new Promise((resolve, reject) => {
+      if (this.#socket.destroyed) return reject(new Error('the registry has closed the connection'))
       this.#answered = resolve
       this.#failed = reject
       this.#socket.write(request)
@@ -50,21 +57,28 @@ export class PrecomputedClient implements Disposable {
   }
 }
 
+/** Who can hold a session. */
+export interface SessionOwner {
+  readonly prefix: string
+  readonly decrypt: Decryptor
+  readonly caPublicKey: KeyObject
+}
+
+/** Says hello in a node's name. */
+export const helloRequest = (prefix: string): string =>
+  requestFor(`/hello?client_prefix=${prefix}&protocol=10`)
+
 /** A request without anything that it need not have. */
 export const requestFor = (target: string, headers = ''): string => `GET ${target} HTTP/1.1\r\n${headers}\r\n`
 
 /** Calls of one node in a session: each with the secret that the one before leaves. */
 export async function precomputedCalls(
   client: PrecomputedClient,
-  {
-    prefix,
-    decrypt,
-    caPublicKey,
-  }: { readonly prefix: string; readonly decrypt: Decryptor; readonly caPublicKey: KeyObject },
+  { prefix, decrypt, caPublicKey }: SessionOwner,
   method: string,
   count: number,
 ): Promise<string[]> {
-  const answer = await client.ask(requestFor(`/hello?client_prefix=${prefix}&protocol=10`))
+  const answer = await client.ask(helloRequest(prefix))
   const [encrypted, signature] = [answer.subarray(0, answer.length / 2), answer.subarray(answer.length / 2)]
   if (!verifySignature(caPublicKey, encrypted, signature))
     throw new Error('hello was not answered by the registry')

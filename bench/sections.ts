@@ -4,7 +4,7 @@ import { measureNetwork, type NetworkResult } from './network.ts'
 import { measureOutages, type OutageResult } from './outage.ts'
 import { measurePackage, type PackageSize } from './package.ts'
 import { measurePortMapping, type PortMappingResult } from './port-mapping.ts'
-import { measureRegistry, type RateResult } from './registry.ts'
+import { measureRegistry, type RegistryResult } from './registry.ts'
 import { measureScale, type ScaleResult } from './scale.ts'
 import { measureThroughput, type ThroughputResult } from './throughput.ts'
 
@@ -12,7 +12,7 @@ import { measureThroughput, type ThroughputResult } from './throughput.ts'
 export interface SectionResults {
   readonly network: readonly NetworkResult[]
   readonly outage: readonly OutageResult[]
-  readonly registry: readonly RateResult[]
+  readonly registry: RegistryResult
   readonly streams: ThroughputResult
   readonly forwarding: readonly ForwardingResult[]
   readonly flood: readonly FloodResult[]

@@ -8,6 +8,12 @@ export const median = (values: readonly number[]): number => {
   return (lower + upper) / 2
 }
 
+/** The value below which a share of them lies; 0 when there are none. */
+export const percentile = (values: readonly number[], share: number): number => {
+  const ordered = [...values].sort((one, other) => one - other)
+  return ordered[Math.min(ordered.length - 1, Math.floor(share * ordered.length))] ?? 0
+}
+
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length
 

@@ -6,7 +6,10 @@ import { type MachineView, type RoundTrips, reachability } from './model.ts'
 import { viewOf } from './node-view.ts'
 
 const LOOK_INTERVAL_MS = 500
-const PING_TIMEOUT_MS = 500
+/** On a machine that is busy with many nodes packets wait, too. */
+const PING_TIMEOUT_MS = 1_000
+/** So many times as long as a look has taken nobody looks: it is the nodes that are to have the processors. */
+const REST = 2
 /** While pairs are missing, the moment when the last one answers is of interest. */
 const PING_PAUSE_MS = { missing: 200, complete: 1_000 }
 
@@ -41,7 +44,12 @@ export class Observer {
   /** Until stopped: acts, then pauses for as long as the action says. */
   async #repeat(act: () => Promise<number>): Promise<void> {
     const { signal } = this.#stop
-    while (!signal.aborted) await systemClock.sleep(await act(), signal).catch(() => {})
+    while (!signal.aborted) {
+      const begunMs = systemClock.monotonicMs()
+      const pauseMs = await act()
+      const restMs = REST * (systemClock.monotonicMs() - begunMs)
+      await systemClock.sleep(Math.max(pauseMs, restMs), signal).catch(() => {})
+    }
   }
 
   async #look(node: Re6stNode): Promise<void> {

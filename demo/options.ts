@@ -44,14 +44,20 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions | undefin
     throw new Re6stError('OPTION', messageOf(error))
   }
   if (values.help) return undefined
+  const nodes = wholeNumber('--nodes', values.nodes ?? '8', FEWEST_NODES, MOST_NODES)
   return {
-    nodes: wholeNumber('--nodes', values.nodes ?? '8', FEWEST_NODES, MOST_NODES),
-    hello: wholeNumber('--hello', values.hello ?? '1', 1, 60),
+    nodes,
+    hello: wholeNumber('--hello', values.hello ?? String(helloFor(nodes)), 1, 60),
     port: values.port === undefined ? undefined : wholeNumber('--port', values.port, 0, 65_535),
     keep: values.keep ?? false,
     json: values.json ?? false,
   }
 }
+
+/** Two processors bear this many nodes with a hello each second. What all nodes say grows with the square of their number. */
+const NODES_AT_HELLO_1 = 24
+
+const helloFor = (nodes: number): number => Math.max(1, Math.ceil((nodes / NODES_AT_HELLO_1) ** 2))
 
 function wholeNumber(option: string, text: string, least: number, most: number): number {
   const value = Number(text)

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import type { Lab } from '../lab/lab.ts'
 import type { Machine } from '../lab/machine.ts'
 import { PingMonitor } from '../lab/pings.ts'
@@ -13,6 +14,10 @@ import { type PlannedMachine, REGISTRY, sitesOf } from './plan.ts'
 
 /** Two cores make two RSA keys at a time. */
 const ENROLLED_AT_A_TIME = 2
+/** A node that joins costs a processor much more than one that is there. */
+const JOINING_AT_A_TIME = 4 * availableParallelism()
+/** One that does not join, for whatever reason, does not keep the others from trying. */
+const JOIN_LIMIT_MS = 60_000
 const PING_INTERVAL_MS = 50
 /** Packets flow again when they have been flowing for this long. */
 const STEADY_MS = 1_500
@@ -114,8 +119,22 @@ export class Story {
     await Promise.all(Array.from({ length: ENROLLED_AT_A_TIME }, worker))
   }
 
+  /** Waits until the machine bears another node that starts. */
+  async #mayStart(): Promise<void> {
+    const nodes = [...this.#nodes.keys()].filter((name) => name !== REGISTRY)
+    const hasJoined = (name: string) =>
+      this.#board.picture.machines.some((machine) => machine.name === name && machine.routes.length > 0)
+    await this.#lab
+      .waitFor(() => nodes.filter((name) => !hasJoined(name)).length < JOINING_AT_A_TIME, {
+        what: 'nodes to join',
+        deadlineMs: JOIN_LIMIT_MS,
+      })
+      .catch(() => this.#lab.signal?.throwIfAborted())
+  }
+
   async #enrol(network: Re6stNetwork, machine: Machine): Promise<void> {
     const { name } = machine
+    await this.#mayStart()
     this.#board.machine(name, { stage: 'enrolling' })
     const node = await network.enrol(machine)
     const { subnetName: subnet, address } = node
@@ -140,12 +159,12 @@ export class Story {
     this.#board.step(`All ${wanted} pairs reach each other`)
     this.#board.tell('good', `${this.#convergedSeconds.toFixed(1)} s after the start of the last node`)
     // What is shown now should be calm: first routes come and go, and pings wait while everybody is busy.
-    await this.#lab.waitFor(
+    await this.#patiently(
       () => {
         const { machines } = this.#board.picture
         return machines.every(({ routes }) => routes.length >= machines.length - 1)
       },
-      { what: 'routes that all nodes agree on', deadlineMs: this.#deadline(CONVERGENCE_HELLOS) },
+      { what: 'routes that all nodes agree on', hellos: CONVERGENCE_HELLOS },
     )
     for (const round of ['running', 'new']) {
       const { roundTrips } = this.#board.picture
@@ -221,7 +240,7 @@ export class Story {
   }
 
   async #allPairs(hellos: number): Promise<void> {
-    await this.#lab.waitFor(
+    await this.#patiently(
       () => {
         const { machines } = this.#board.picture
         const { answered, wanted } = reachability(this.#board.picture)
@@ -230,8 +249,31 @@ export class Story {
         if (answered < wanted) throw new Error(`${wanted - answered} pairs are missing`)
         return true
       },
-      { what: 'all pairs to reach each other', deadlineMs: this.#deadline(hellos) },
+      { what: 'all pairs to reach each other', hellos },
     )
+  }
+
+  /** Waits for a condition of the whole network: a large one on a small machine takes long, and is waited for as long as it grows. */
+  async #patiently(
+    condition: () => boolean,
+    { what, hellos }: { readonly what: string; readonly hellos: number },
+  ): Promise<void> {
+    const progress = () => {
+      const { machines } = this.#board.picture
+      const routes = machines.reduce((sum, machine) => sum + machine.routes.length, 0)
+      return routes + reachability(this.#board.picture).answered
+    }
+    let best = progress()
+    for (;;)
+      try {
+        await this.#lab.waitFor(condition, { what, deadlineMs: this.#deadline(hellos) })
+        return
+      } catch (error) {
+        this.#lab.signal?.throwIfAborted()
+        const now = progress()
+        if (now <= best) throw error
+        best = now
+      }
   }
 
   #deadline(hellos: number): number {

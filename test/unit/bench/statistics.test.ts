@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { geometricMean, median, ratioWithBounds } from '../../../bench/statistics.ts'
+import { geometricMean, median, percentile, ratioWithBounds } from '../../../bench/statistics.ts'
 import { seededRandom } from '../../support/random.ts'
 
 it('a median is the middle value, or the mean of the two in the middle', () => {
@@ -31,4 +31,10 @@ describe('a ratio with its bounds', () => {
     expect(inside / 2_000).toBeGreaterThan(0.92)
     expect(inside / 2_000).toBeLessThan(0.98)
   })
+})
+
+it('a percentile is a value below which that share of them lies', () => {
+  const values = Array.from({ length: 100 }, (_, number) => 100 - number)
+  expect([0, 0.5, 0.99, 1].map((share) => percentile(values, share))).toEqual([1, 51, 100, 100])
+  expect(percentile([], 0.5)).toBe(0)
 })

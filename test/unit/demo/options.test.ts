@@ -5,6 +5,12 @@ test('without options: eight nodes, hello 1, any port', () => {
   expect(parseDemoOptions([])).toEqual({ nodes: 8, keep: false, json: false, port: undefined, hello: 1 })
 })
 
+test('with more nodes than two processors bear at that, hellos are rarer, unless it is said', () => {
+  const helloOf = (...args: string[]) => parseDemoOptions(args)?.hello
+  expect([24, 25, 40, 60].map((nodes) => helloOf('--nodes', String(nodes)))).toEqual([1, 2, 3, 7])
+  expect(helloOf('--nodes', '40', '--hello', '1')).toBe(1)
+})
+
 test('options are read', () => {
   expect(parseDemoOptions(['--nodes', '12', '--keep', '--json', '--port', '0', '--hello=4'])).toEqual({
     nodes: 12,
