@@ -1,3 +1,4 @@
+import type { TunnelSettings } from '../../src/core/tunnels/settings.ts'
 import type { Neighbour } from '../../src/node/routing/router.ts'
 import type { ClientSpec } from '../../src/node/transport/transport.ts'
 import type { TunnelComponents } from '../../src/node/tunnels/components.ts'
@@ -46,4 +47,15 @@ export const routerWith = (neighbours: readonly Neighbour[]): TunnelComponents['
   setCost: async () => {},
   remembers: () => false,
   watch: () => ({ [Symbol.dispose]() {} }),
+})
+
+/** Settings of a network with the defaults of a registry, whose nodes are in no country and make two tunnels each. */
+export const tunnelSettings = (
+  more: Partial<TunnelSettings> & Pick<TunnelSettings, 'registryPrefix'>,
+): TunnelSettings => ({
+  ...{ clientCount: 2, refreshMs: 300_000, helloIntervalMs: 15_000 },
+  ...{ neighbours: new Set(), disabledProtocols: new Set(), allowsIpv6: true },
+  ...{ sameCountry: [], ownCountry: undefined, countryOf: () => undefined },
+  ...{ isBeingLocated: () => false, isInside: () => false },
+  ...more,
 })

@@ -1,26 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import type { NetworkView } from '../../../../src/core/tunnels/decisions.ts'
 import { TunnelPolicy } from '../../../../src/core/tunnels/policy.ts'
-import type { TunnelSettings } from '../../../../src/core/tunnels/settings.ts'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { seededRandom } from '../../../support/random.ts'
+import { tunnelSettings } from '../../../support/tunnels.ts'
 
 const OWN = '0001' as Prefix
 const PEER = '0010' as Prefix
-const SETTINGS: TunnelSettings = {
-  clientCount: 2,
-  refreshMs: 300_000,
-  neighbours: new Set(),
-  disabledProtocols: new Set(),
-  allowsIpv6: true,
-  helloIntervalMs: 15_000,
-  registryPrefix: '0000' as Prefix,
-  sameCountry: [],
-  ownCountry: undefined,
-  countryOf: () => undefined,
-  isBeingLocated: () => false,
-  isInside: () => false,
-}
+const SETTINGS = tunnelSettings({ registryPrefix: '0000' as Prefix })
 /** Cut off: one peer is known from before. */
 const VIEW: NetworkView = {
   isReachable: () => false,

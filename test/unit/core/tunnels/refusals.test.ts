@@ -7,27 +7,14 @@ import {
 } from '../../../../src/core/tunnels/decisions.ts'
 import { FixedRemotes } from '../../../../src/core/tunnels/fixed-remotes.ts'
 import { TunnelPolicy } from '../../../../src/core/tunnels/policy.ts'
-import type { TunnelSettings } from '../../../../src/core/tunnels/settings.ts'
 import { type PeerAddress, parseAddressList } from '../../../../src/core/values/address-list.ts'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { seededRandom } from '../../../support/random.ts'
+import { tunnelSettings } from '../../../support/tunnels.ts'
 
 const [OWN, REGISTRY, PEER] = ['0001', '0000', '0010'].map(prefixOfBits) as [Prefix, Prefix, Prefix]
 const { addresses: ADDRESSES } = parseAddressList('192.0.2.1,1194,udp')
-const SETTINGS: TunnelSettings = {
-  clientCount: 2,
-  refreshMs: 300_000,
-  neighbours: new Set(),
-  disabledProtocols: new Set(),
-  allowsIpv6: true,
-  helloIntervalMs: 15_000,
-  registryPrefix: REGISTRY,
-  sameCountry: [],
-  ownCountry: undefined,
-  countryOf: () => undefined,
-  isBeingLocated: () => false,
-  isInside: () => false,
-}
+const SETTINGS = tunnelSettings({ registryPrefix: REGISTRY })
 
 const POLICY = {
   target: PEER as TunnelTarget,

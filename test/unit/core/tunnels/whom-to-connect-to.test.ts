@@ -5,6 +5,7 @@ import type { TunnelSettings } from '../../../../src/core/tunnels/settings.ts'
 import type { PeerAddress, TunnelProtocol } from '../../../../src/core/values/address-list.ts'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { seededRandom } from '../../../support/random.ts'
+import { tunnelSettings } from '../../../support/tunnels.ts'
 
 const [REGISTRY, OWN, FRENCH, GERMAN, NOWHERE, CLIENT] = ['000', '001', '010', '011', '100', '111'].map(
   prefixOfBits,
@@ -17,20 +18,13 @@ const address = (country: string | undefined, protocol: TunnelProtocol = 'tcp'):
   country,
 })
 
-const SETTINGS: TunnelSettings = {
-  clientCount: 10,
-  refreshMs: 300_000,
-  neighbours: new Set(),
-  disabledProtocols: new Set(),
-  allowsIpv6: true,
-  helloIntervalMs: 15_000,
+const SETTINGS = tunnelSettings({
   registryPrefix: REGISTRY,
+  clientCount: 10,
   sameCountry: ['FR'],
-  ownCountry: undefined,
   countryOf: ({ country }) => country,
-  isBeingLocated: () => false,
   isInside: (host) => host.startsWith('2001:db8:42:'),
-}
+})
 
 /** A network in which everybody is known and reachable, and nobody is a neighbour. */
 const view = (addresses: ReadonlyMap<Prefix, readonly PeerAddress[]>): NetworkView => ({

@@ -3,7 +3,6 @@ import type { ProposedPeer, TunnelStrategy } from '../../../../src/core/tunnels/
 import { FixedRemotes } from '../../../../src/core/tunnels/fixed-remotes.ts'
 import { NO_NEIGHBOUR } from '../../../../src/core/tunnels/patience.ts'
 import { TunnelPolicy } from '../../../../src/core/tunnels/policy.ts'
-import type { TunnelSettings } from '../../../../src/core/tunnels/settings.ts'
 import { type PeerAddress, parseAddressList } from '../../../../src/core/values/address-list.ts'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import type { ClientEvent, ServerEvent } from '../../../../src/node/transport/transport.ts'
@@ -12,7 +11,7 @@ import type { Clock } from '../../../../src/platform/clock.ts'
 import { seededRandom } from '../../../support/random.ts'
 import { silentLog } from '../../../support/silent-log.ts'
 import { steppedClock } from '../../../support/stepped-clock.ts'
-import { neighboursOn, recordingTransport, routerWith } from '../../../support/tunnels.ts'
+import { neighboursOn, recordingTransport, routerWith, tunnelSettings } from '../../../support/tunnels.ts'
 
 const OWN = prefixOfBits('0000000000000000')
 const PEERS = ['0000000000000001', '0000000000000010'].map(prefixOfBits)
@@ -22,20 +21,7 @@ const REMOTE = { address: '203.0.113.1', port: 1194, protocol: 'tcp' } as const
 const HELLO_MS = 15_000
 type UnderlayRemote = Extract<ClientEvent, { kind: 'up' }>['remote']
 
-const SETTINGS: TunnelSettings = {
-  clientCount: 2,
-  refreshMs: 300_000,
-  neighbours: new Set(),
-  disabledProtocols: new Set(),
-  allowsIpv6: true,
-  helloIntervalMs: HELLO_MS,
-  registryPrefix: PEERS[0] ?? OWN,
-  sameCountry: [],
-  ownCountry: undefined,
-  countryOf: () => undefined,
-  isBeingLocated: () => false,
-  isInside: () => false,
-}
+const SETTINGS = tunnelSettings({ registryPrefix: PEERS[0] ?? OWN, helloIntervalMs: HELLO_MS })
 
 /** A node that knows two peers from its cache, and begins a tunnel to each. */
 async function rig({ strategy }: { readonly strategy?: (clock: Clock) => TunnelStrategy } = {}) {
