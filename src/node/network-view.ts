@@ -1,7 +1,8 @@
 import { isOriginatedByNextHop, isUsable } from '../core/babeld/metric.ts'
 import type { Random } from '../core/random.ts'
 import { pick } from '../core/random.ts'
-import { type Network, type Prefix, prefixOfCidr } from '../core/values/prefix.ts'
+import { nodeOfDestination } from '../core/routes/destination.ts'
+import type { Network, Prefix } from '../core/values/prefix.ts'
 import type { Neighbour, Route, Router, RoutingChange } from './routing/router.ts'
 
 /** Where a neighbour of the routing protocol is heard. */
@@ -110,10 +111,10 @@ export class RoutedNodes implements Disposable {
 
   #nodeRoute({ prefix, iface, via, metric, refmetric, installed }: Route): NodeRoute | undefined {
     if (!isUsable(metric)) return undefined
-    const node = prefixOfCidr(this.#network, prefix)
-    if (!node.ok || node.value === '' || node.value === this.#own) return undefined
+    const node = nodeOfDestination(this.#network, prefix)
+    if (node === undefined || node === this.#own) return undefined
     const isDirect = isOriginatedByNextHop({ refmetric })
-    return { prefix: node.value, iface, installed, isDirect, place: placeOf(iface, via) }
+    return { prefix: node, iface, installed, isDirect, place: placeOf(iface, via) }
   }
 
   #count({ prefix, iface, installed, isDirect, place }: NodeRoute, by: 1 | -1): void {

@@ -3,12 +3,13 @@ import type { NetworkConfig } from '../core/config/network-config.ts'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
 import type { MulticastReply, RouteReply, StatusReply, TunnelReply } from '../core/control/replies.ts'
 import { renewalDueMs } from '../core/crypto/certificate.ts'
+import { nodeOfDestination } from '../core/routes/destination.ts'
 import { isConnected } from '../core/tunnels/bootstrap.ts'
 import { ANYONE } from '../core/tunnels/decisions.ts'
 import { formatAddressList, type PeerAddress } from '../core/values/address-list.ts'
 import { ipv4RangeLength } from '../core/values/ipv4-payload.ts'
 import { numberOfVersion } from '../core/values/network-version.ts'
-import { networkCidr, prefixOfCidr, subnetCidr, subnetNameOf } from '../core/values/prefix.ts'
+import { networkCidr, subnetCidr, subnetNameOf } from '../core/values/prefix.ts'
 import type { RegistryClient } from '../platform/registry-client.ts'
 import { VERSION } from '../platform/version.ts'
 import type { ControlAnswers } from './control/control-server.ts'
@@ -164,11 +165,11 @@ function routesOf({ identity, router, nodes }: NodeViewSources): RouteReply[] {
   const { network } = identity().authority
   return router.routes
     .flatMap(({ prefix, via, iface, metric, installed, routerId }) => {
-      const node = prefixOfCidr(network, prefix)
-      if (!node.ok || node.value === '' || !isUsable(metric)) return []
+      const node = nodeOfDestination(network, prefix)
+      if (node === undefined || !isUsable(metric)) return []
       const hop = nodes.nodeAt({ iface, address: via })
       const nextHop = hop === undefined ? null : subnetNameOf(hop)
-      return [{ prefix, node: subnetNameOf(node.value), via, iface, nextHop, metric, installed, routerId }]
+      return [{ prefix, node: subnetNameOf(node), via, iface, nextHop, metric, installed, routerId }]
     })
     .sort(
       (one, other) =>

@@ -1,6 +1,7 @@
 import { messageOf } from '../core/errors.ts'
 import { isOfRouter } from '../core/kernel/route-table.ts'
-import { type Network, type Prefix, prefixOfCidr } from '../core/values/prefix.ts'
+import { nodeOfDestination } from '../core/routes/destination.ts'
+import type { Network, Prefix } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { LogLimit } from '../platform/log-limit.ts'
@@ -21,8 +22,8 @@ export const kernelReachableNodes = (processes: Processes, network: Network): Re
       // Where a route was and is no more, babeld leaves an unreachable one for minutes (RFC 8966, 2.8).
       if (type === 'unreachable') return []
       // A host route is written without its length.
-      const prefix = prefixOfCidr(network, dst.includes('/') ? dst : `${dst}/128`)
-      return prefix.ok && prefix.value !== '' ? [prefix.value] : []
+      const node = nodeOfDestination(network, dst.includes('/') ? dst : `${dst}/128`)
+      return node === undefined ? [] : [node]
     })
   },
 })

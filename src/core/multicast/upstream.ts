@@ -1,14 +1,10 @@
-import { isOriginatedByNextHop, isUsable } from '../babeld/metric.ts'
-import { bitsInside, type Network, type Prefix, prefixOfCidr, subnetCidr } from '../values/prefix.ts'
+import { isUsable } from '../babeld/metric.ts'
+import { type NeighbourRoute, neighbourOfRoute } from '../routes/destination.ts'
+import { bitsInside, type Network, type Prefix, subnetCidr } from '../values/prefix.ts'
 
 /** What is used of a route (RFC 8966, 3.2.6). */
-export interface UnicastRoute {
-  /** Destination in CIDR notation. */
-  readonly prefix: string
+export interface UnicastRoute extends NeighbourRoute {
   readonly installed: boolean
-  readonly metric: number
-  /** Metric as the neighbour announced it; 0: its own subnet. */
-  readonly refmetric: number
   /** Link-local address of the next hop. */
   readonly via: string
   readonly iface: string
@@ -55,9 +51,8 @@ export function readNodeRoutes(
   const nodeAt = new Map<string, Prefix>()
   for (const route of routes) {
     lengths.add(Number(route.prefix.slice(route.prefix.indexOf('/') + 1)))
-    if (!isOriginatedByNextHop(route) || !isUsable(route.metric)) continue
-    const node = prefixOfCidr(network, route.prefix)
-    if (node.ok && node.value !== '') nodeAt.set(nextHopKey(route), node.value)
+    const neighbour = neighbourOfRoute(network, route)
+    if (neighbour !== undefined) nodeAt.set(nextHopKey(route), neighbour)
   }
   return {
     neighbours: new Set(nodeAt.values()),

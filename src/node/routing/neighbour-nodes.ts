@@ -1,5 +1,5 @@
-import { isOriginatedByNextHop, isUsable } from '../../core/babeld/metric.ts'
-import { type Network, type Prefix, prefixOfCidr } from '../../core/values/prefix.ts'
+import { neighbourOfRoute } from '../../core/routes/destination.ts'
+import type { Network, Prefix } from '../../core/values/prefix.ts'
 import type { Route, Router, RoutingChange } from './router.ts'
 
 /** Whoever is in the network can announce as many subnets as it likes: only so many of each neighbour are looked at. */
@@ -73,9 +73,8 @@ export class NeighbourNodes implements Disposable {
 
   /** The neighbour that the route leads to. */
   #originatorOf(route: Route): Prefix | undefined {
-    if (!isOriginatedByNextHop(route) || !isUsable(route.metric)) return undefined
-    const node = prefixOfCidr(this.#network, route.prefix)
-    return node.ok && node.value !== '' && node.value !== this.#own ? node.value : undefined
+    const node = neighbourOfRoute(this.#network, route)
+    return node === this.#own ? undefined : node
   }
 
   [Symbol.dispose](): void {
