@@ -74,7 +74,7 @@ export class LabProcess {
   }
 
   /** Waits for a line that matches, also among those written before. @throws Error at the deadline, or when it ends first */
-  async line(pattern: RegExp, deadlineMs = 10_000): Promise<string> {
+  async line(pattern: RegExp, deadlineMs = 60_000): Promise<string> {
     const found = await waitFor(
       () => {
         const line = this.#lines.last().find((text) => pattern.test(text))

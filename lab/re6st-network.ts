@@ -36,7 +36,7 @@ export interface EnrolOptions {
 
 const DEFAULT_NETWORK = '2001:db8:42::/48'
 const DEFAULT_HELLO_SECONDS = 1
-const REGISTRY_START_MS = 10_000
+const REGISTRY_START_MS = 60_000
 const PAIRS_TIMEOUT_MS = 500
 
 /** A re6st network in a lab: its authority, its registry, and the nodes that were enrolled. */
@@ -216,7 +216,7 @@ export class Re6stNetwork {
         const mail = mails.filter((text) => text.includes(email)).at(-1) ?? ''
         return /^Token: (\S+)$/m.exec(mail)?.[1]
       },
-      { what: `a token mailed to ${email}`, deadlineMs: 10_000 },
+      { what: `a token mailed to ${email}`, deadlineMs: 60_000 },
     )
   }
 }

@@ -46,7 +46,7 @@ describe('npm run demo', () => {
 
   beforeAll(async () => {
     demo = startDemo()
-    await waitFor(() => demo.last('page'), { what: 'the page', deadlineMs: 20_000 })
+    await waitFor(() => demo.last('page'), { what: 'the page', deadlineMs: 60_000 })
     await waitFor(() => demo.last('roundTrips') ?? demo.child.exitCode !== null, {
       what: 'all pairs to reach each other',
       deadlineMs: 150_000,

@@ -194,7 +194,7 @@ export class Events<Event extends { readonly kind: string }> {
   /** The first event of this kind after the first `skip` events of all kinds. */
   async next<Kind extends Event['kind']>(
     kind: Kind,
-    { skip = 0, deadlineMs = 10_000 }: { skip?: number; deadlineMs?: number } = {},
+    { skip = 0, deadlineMs = 60_000 }: { skip?: number; deadlineMs?: number } = {},
   ): Promise<Extract<Event, { kind: Kind }>> {
     const found = () => this.all.slice(skip).find((event) => event.kind === kind)
     await waitFor(found, {
@@ -227,7 +227,7 @@ export async function listen(
       onEvent: events.add,
       ...spec,
     },
-    AbortSignal.timeout(10_000),
+    AbortSignal.timeout(60_000),
   )
   return { server, events }
 }

@@ -142,7 +142,7 @@ async function steadyPings(lab: Lab, from: Re6stNode, to: Re6stNode): Promise<Pi
 
 /**
  * Waits until `one` has all daemons, and all ping each other. Not all tunnels need be there: who finds a server closed
- * for seconds tries it again only when tunnels are refreshed.
+ * again and again takes more and more time until the next try.
  */
 async function hasDaemons({ lab, network, one }: Triangle, after: string): Promise<void> {
   await lab.waitFor(
