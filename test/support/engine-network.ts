@@ -84,7 +84,7 @@ export class TestNode {
 }
 
 interface Link {
-  readonly ends: readonly [TestNode, TestNode]
+  ends: readonly [TestNode, TestNode]
   delayMs: number
   /** Whether packets from the first, and from the second end arrive. */
   open: [boolean, boolean]
@@ -115,6 +115,25 @@ export class EngineNetwork {
     this.nodes.push(node)
     node.engine.setLocalRoutes(this.nowMs, [{ prefix: prefixOf(node), from: '::/0', metric: 0 }])
     return node
+  }
+
+  /** Another router in the place of one that ended without a word. */
+  restart(node: TestNode, seqno: number): TestNode {
+    const at = this.nodes.indexOf(node)
+    const again = new TestNode(this, node.name, at + 1, seqno)
+    this.nodes[at] = again
+    again.engine.setLocalRoutes(this.nowMs, [{ prefix: prefixOf(again), from: '::/0', metric: 0 }])
+    for (const link of this.links.filter(({ ends }) => ends.includes(node))) {
+      const other = link.ends[0] === node ? link.ends[1] : link.ends[0]
+      link.ends = link.ends[0] === node ? [again, other] : [other, again]
+      again.engine.setParameters(this.nowMs, other.name, TUNNEL)
+      again.engine.interfaceUp(this.nowMs, {
+        name: other.name,
+        kind: 'tunnel',
+        address: `fe80::${node.name}`,
+      })
+    }
+    return again
   }
 
   /** A tunnel between two. */

@@ -1,5 +1,5 @@
 import type { Random } from '../../random.ts'
-import type { Destination, Hello, Ihu, RouterId, Tlv, Update } from '../wire/tlv.ts'
+import { type Destination, type Hello, type Ihu, INFINITY, type RouterId, type Tlv } from '../wire/tlv.ts'
 import { Acquisition } from './acquisition.ts'
 import { Hellos } from './hellos.ts'
 import { isLate, Liveness } from './liveness.ts'
@@ -19,7 +19,6 @@ import type {
 } from './ports.ts'
 import { Requests } from './requests.ts'
 import { Routes } from './routes.ts'
-import { isOlder, seqnoPlus } from './seqno.ts'
 import { Sources } from './sources.ts'
 import { RouteTable } from './table.ts'
 import { TimerQueue } from './timers.ts'
@@ -31,8 +30,6 @@ import { neighboursOf, type World } from './world.ts'
 const MAX_NEIGHBOURS_PER_INTERFACE = 512
 /** After a time in which we did not run, so long may it take to read what came meanwhile. */
 const CATCHING_UP_MS = 500
-/** How often our number follows one that others have of us: it was lost by a restart, once. */
-const RECOVER_AGAIN_AFTER_MS = 5_000
 
 /** What a machine is made with. */
 export interface EngineSettings {
@@ -63,7 +60,6 @@ export class BabelEngine {
   readonly #liveness: Liveness
   readonly #watch: NeighbourWatch
   #isRetracting = false
-  #recoveredMs = Number.NEGATIVE_INFINITY
 
   constructor({ routerId, seqno, random, output }: EngineSettings) {
     const timers = new TimerQueue()
@@ -94,7 +90,7 @@ export class BabelEngine {
       ignored: (nowMs, route) => this.#requests.ignored(nowMs, route),
       expiring: (_, { entry: { prefix, from }, neighbour: { iface, address } }) =>
         output.send(iface.name, address, [{ kind: 'route-request', prefix, from }]),
-      ownHeard: (nowMs, update) => this.#recover(nowMs, update),
+      ownHeard: (nowMs, { seqno }) => this.#requests.ownNumberHeard(nowMs, seqno),
     })
     this.#hellos = new Hellos(this.#world)
     this.#acquisition = new Acquisition(this.#world, this.#hellos, this.#updates.acknowledgments)
@@ -237,7 +233,10 @@ export class BabelEngine {
         this.#hearRouteRequest(nowMs, neighbour, tlv)
         return
       case 'wildcard-request':
-        if (!this.#isRetracting) this.#updates.dumpTo(nowMs, neighbour)
+        if (this.#isRetracting || !this.#requests.mayAsk(nowMs, neighbour)) return
+        // Who asks may not know that we hear it.
+        this.#hellos.tell(neighbour.iface, [neighbour])
+        this.#updates.dumpTo(nowMs, neighbour)
         return
       case 'seqno-request':
         if (!this.#isRetracting && this.#requests.mayAsk(nowMs, neighbour))
@@ -252,16 +251,6 @@ export class BabelEngine {
     const entry = this.#isRetracting ? undefined : this.#world.table.find(destination)
     if (entry) this.#updates.answer(nowMs, neighbour, entry)
     else this.#updates.deny(neighbour, destination)
-  }
-
-  /** Others have a newer number of ours: we lost it by a restart, and they would take nothing older from us. */
-  #recover(nowMs: number, { prefix, from, seqno }: Update): void {
-    const entry = this.#world.table.find({ prefix, from })
-    if (!entry?.local || !isOlder(this.#world.seqno, seqno)) return
-    if (nowMs < this.#recoveredMs + RECOVER_AGAIN_AFTER_MS) return
-    this.#recoveredMs = nowMs
-    this.#world.seqno = seqnoPlus(seqno, 1)
-    for (const own of this.#world.table.reachable) if (own.local) this.#updates.tellAgain(nowMs, own)
   }
 
   /** Sets what we originate, all of it. */
@@ -354,7 +343,10 @@ export class BabelEngine {
   }
 
   #recompute(nowMs: number, neighbour: Neighbour, cause: NeighbourCause | undefined): void {
+    const wasUsable = neighbour.cost < INFINITY
     if (!neighbour.recompute(nowMs)) return
+    // It may have asked before it could use the answer, or wait for the next periodic update, as babeld does.
+    if (!wasUsable && !this.#isRetracting) this.#updates.dumpTo(nowMs, neighbour)
     this.#routes.costChanged(nowMs, neighbour)
     this.#world.output.neighbour('changed', neighbour.view(nowMs), cause)
   }

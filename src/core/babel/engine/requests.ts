@@ -21,6 +21,9 @@ const REQUESTS_AT_ONCE = 5_000
 /** How often our own number may rise, whoever asks. */
 const RISES_A_SECOND = 5
 const RISES_AT_ONCE = 20
+/** How often it is found again after a restart: not so often that somebody could make it go round. */
+const RECOVERIES_A_SECOND = 1 / 120
+const RECOVERIES_AT_ONCE = 3
 /** How many requests we send ahead of need. */
 const AHEAD_A_SECOND = 20
 const AHEAD_AT_ONCE = 100
@@ -58,6 +61,8 @@ interface Pending {
 export interface RequestsListener {
   /** Tells a neighbour of a destination, with the newest number that we know. */
   answer(nowMs: number, neighbour: Neighbour, entry: Entry): void
+  /** Tells all of a destination. */
+  tellAgain(nowMs: number, entry: Entry): void
 }
 
 /** Requests for sequence numbers (RFC 8966, 3.8). */
@@ -70,6 +75,7 @@ export class Requests {
   readonly #forgetting: ExpiryWheel<Entry>
   readonly #rates = new WeakMap<Neighbour, TokenBucket>()
   readonly #rises = new TokenBucket(RISES_A_SECOND, RISES_AT_ONCE)
+  readonly #recoveries = new TokenBucket(RECOVERIES_A_SECOND, RECOVERIES_AT_ONCE)
   readonly #ahead = new TokenBucket(AHEAD_A_SECOND, AHEAD_AT_ONCE)
 
   constructor(world: World, listener: RequestsListener) {
@@ -94,6 +100,16 @@ export class Requests {
     return rate.take(nowMs)
   }
 
+  /**
+   * Others know a number of ours. If it is newer than what we have, we lost ours with a restart, and they would take nothing
+   * from us: we go on from there.
+   */
+  ownNumberHeard(nowMs: number, seqno: number): void {
+    if (!isOlder(this.#world.seqno, seqno) || !this.#recoveries.take(nowMs)) return
+    this.#world.seqno = seqnoPlus(seqno, 1)
+    for (const entry of this.#world.table.reachable) if (entry.local) this.#listener.tellAgain(nowMs, entry)
+  }
+
   /** RFC 8966, 3.8.1.2 */
   hear(nowMs: number, neighbour: Neighbour, request: SeqnoRequest): void {
     const { table, routerId } = this.#world
@@ -101,10 +117,14 @@ export class Requests {
     if (entry === undefined) return
     const { local, selected } = entry
     if (local) {
-      const isForNewer = request.routerId === routerId && isOlder(this.#world.seqno, request.seqno)
-      if (isForNewer && !this.#rises.take(nowMs)) return
-      // Never more than 1 at once, whatever is asked for.
-      if (isForNewer) this.#world.seqno = seqnoPlus(this.#world.seqno, 1)
+      if (request.routerId === routerId) {
+        // Whoever asks for a number adds 1 to one that we once had.
+        this.ownNumberHeard(nowMs, seqnoPlus(request.seqno, -1))
+        const isForNewer = isOlder(this.#world.seqno, request.seqno)
+        if (isForNewer && !this.#rises.take(nowMs)) return
+        // Never more than 1 in reaction, whatever is asked for.
+        if (isForNewer) this.#world.seqno = seqnoPlus(this.#world.seqno, 1)
+      }
       this.#listener.answer(nowMs, neighbour, entry)
       return
     }

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest'
+import { EngineNetwork, prefixOf } from '../../../../support/engine-network.ts'
+
+describe('a new link', () => {
+  function alone() {
+    const network = new EngineNetwork()
+    const [a, b] = [network.node('a'), network.node('b')]
+    network.loss = 1
+    const link = network.link(a, b)
+    link.open = [false, false]
+    network.loss = 0
+    return { network, a, b, link }
+  }
+
+  it('begins with two hellos that promise the next one in time, 0.1 s apart', () => {
+    const { network, a } = alone()
+    network.run(200)
+    const hellos = a.sent.filter(({ tlv }) => tlv.kind === 'hello')
+    expect(hellos.length).toBe(2)
+    expect((hellos[1]?.atMs ?? 0) - (hellos[0]?.atMs ?? 0)).toBeGreaterThanOrEqual(100)
+    for (const { tlv } of hellos)
+      expect(tlv).toMatchObject({ intervalMs: 15_000, unicast: false, stamped: true })
+  })
+
+  it('asks for an acknowledgment first, then for all routes, then for what is expected there', () => {
+    const network = new EngineNetwork()
+    const [a, b] = [network.node('a'), network.node('b')]
+    a.engine.expect('b', [{ prefix: prefixOf(b), from: '::/0' }])
+    network.link(a, b)
+    expect(a.sent.slice(0, 4).map(({ tlv }) => tlv)).toMatchObject([
+      { kind: 'hello' },
+      { kind: 'acknowledgment-request' },
+      { kind: 'wildcard-request' },
+      // Answered at once, as the router-id is not that of its originator; never passed on.
+      { kind: 'seqno-request', prefix: prefixOf(b), hopCount: 1 },
+    ])
+  })
+
+  it('is tried again and again with longer pauses, until scheduled hellos are as frequent', () => {
+    const { network, a } = alone()
+    network.run(60_000)
+    const times = a.sent.filter(({ tlv }) => tlv.kind === 'wildcard-request').map(({ atMs }) => atMs)
+    expect(times.length).toBeGreaterThan(5)
+    expect(times.length).toBeLessThan(10)
+  })
+
+  it('works within a round trip or two once packets get through', () => {
+    const { network, a, b, link } = alone()
+    network.run(400)
+    link.open = [true, true]
+    expect(network.runUntil(() => a.wayTo(b) === 'b' && b.wayTo(a) === 'a', 1_000)).toBeLessThan(400)
+  })
+
+  it('works on a link that loses half of the packets', () => {
+    const { network, a, b, link } = alone()
+    network.loss = 0.5
+    link.open = [true, true]
+    expect(network.runUntil(() => a.wayTo(b) === 'b' && b.wayTo(a) === 'a', 20_000)).toBeLessThan(10_000)
+  })
+})

@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest'
+import { EngineNetwork, type TestNode, TUNNEL } from '../../../../support/engine-network.ts'
+
+const deaths = (node: TestNode) => node.neighbourEvents.filter(({ change }) => change === 'flushed')
+const suspect = (network: EngineNetwork, node: TestNode, name: string) =>
+  node.engine.suspect(network.nowMs, name, `fe80::${name}`)
+
+function star(delayMs = 10) {
+  const network = new EngineNetwork()
+  const [a, b, c] = [network.node('a'), network.node('b'), network.node('c')]
+  const links = {
+    ab: network.link(a, b, delayMs),
+    ac: network.link(a, c, delayMs),
+    bc: network.link(b, c, delayMs),
+  }
+  network.run(40_000)
+  a.sent.length = 0
+  return { network, a, b, c, links }
+}
+
+describe('a neighbour that is suspected', () => {
+  it('is asked, and stays when it answers', () => {
+    const { network, a } = star()
+    suspect(network, a, 'b')
+    expect(a.sent).toMatchObject([{ iface: 'b', to: 'fe80::b', tlv: { kind: 'acknowledgment-request' } }])
+    network.run(2_000)
+    expect(a.sent.filter(({ tlv }) => tlv.kind === 'acknowledgment-request').length).toBe(1)
+    expect(deaths(a)).toEqual([])
+  })
+
+  it('is dead after a few unanswered requests; packets take the other way in the same moment', () => {
+    const { network, a, b, links } = star()
+    links.ab.open = [false, true]
+    suspect(network, a, 'b')
+    // What it still sends shows that it is alive: nothing is cut that works one way without being asked.
+    links.ab.open = [false, false]
+    const tookMs = network.runUntil(() => deaths(a).length > 0, 1_000)
+    expect(tookMs).toBeLessThan(450)
+    network.runUntil(() => a.wayTo(b) === 'c', 100)
+  })
+
+  it('has as much time as its round trips take', () => {
+    const { network, a, links } = star(150)
+    links.ab.open = [false, false]
+    suspect(network, a, 'b')
+    network.run(900)
+    expect(deaths(a)).toEqual([])
+    network.run(3_000)
+    expect(deaths(a)).toMatchObject([{ cause: 'no answer' }])
+  })
+
+  it('survives 300 ms of delay that come suddenly, on a link of 20 ms', () => {
+    const { network, a, links } = star(10)
+    links.ab.delayMs = 160
+    for (let time = 0; time < 20; time++) {
+      suspect(network, a, 'b')
+      network.run(5_000)
+    }
+    expect(deaths(a)).toEqual([])
+  })
+
+  it('survives 5 % of loss, however often it is suspected', () => {
+    const { network, a } = star()
+    network.loss = 0.05
+    for (let time = 0; time < 1_000; time++) {
+      suspect(network, a, 'b')
+      network.run(600)
+    }
+    expect(deaths(a)).toEqual([])
+  })
+
+  it('is back at once when it was a false alarm, and has more time from then on', () => {
+    const { network, a, b, links } = star()
+    const takeForDead = () => {
+      links.ab.open = [false, false]
+      suspect(network, a, 'b')
+      const tookMs = network.runUntil(() => a.wayTo(b) === 'c', 3_000)
+      links.ab.open = [true, true]
+      expect(network.runUntil(() => a.wayTo(b) === 'b', 20_000)).toBeLessThan(8_000)
+      network.run(1_000)
+      return tookMs
+    }
+    const first = takeForDead()
+    expect(takeForDead()).toBeGreaterThan(1.5 * first)
+  })
+})
+
+describe('when all links go silent at once', () => {
+  it('nothing is given up, and who stays away when the others are back is dead', () => {
+    const { network, a, b, c, links } = star()
+    for (const link of Object.values(links)) link.open = [false, false]
+    suspect(network, a, 'b')
+    network.run(5_000)
+    expect([a.wayTo(b), a.wayTo(c)]).toEqual(['b', 'c'])
+    links.ac.open = [true, true]
+    links.bc.open = [true, true]
+    network.run(4_000)
+    expect(deaths(a)).toMatchObject([{ neighbour: { address: 'fe80::b' } }])
+    expect([a.wayTo(b), a.wayTo(c)]).toEqual(['c', 'c'])
+  })
+})
+
+it('a router that was stopped gives no neighbour up, though all deadlines have passed', () => {
+  const network = new EngineNetwork()
+  const [a, b] = [network.node('a'), network.node('b')]
+  network.link(a, b, 1, { ...TUNNEL, helloIntervalMs: 200 })
+  network.run(10_000)
+  suspect(network, a, 'b')
+  network.nowMs += 3_000
+  network.run(5_000)
+  expect(deaths(a)).toEqual([])
+  expect(deaths(b)).toEqual([])
+})
