@@ -35,6 +35,9 @@ export class RoutedNodes implements Disposable {
   /** Nodes that are one hop away, and who is at which place. */
   readonly #neighbours = new Counts<Prefix>()
   readonly #byPlace = new Map<string, Counts<Prefix>>()
+  /** Installed routes of any kind, with the place of the next hop; and how many go to each. */
+  readonly #carried = new Map<string, string>()
+  readonly #carriedTo = new Counts<string>()
   /** Nodes to which there is a route; undefined: one has come or gone. */
   #prefixes: readonly Prefix[] | undefined
 
@@ -76,6 +79,15 @@ export class RoutedNodes implements Disposable {
     return first
   }
 
+  /** Whether packets go to this node as the next hop, over one of the interfaces. */
+  sendsTo(prefix: Prefix, isOver: (iface: string) => boolean): boolean {
+    for (const place of this.#carriedTo.keys()) {
+      const [first] = this.#byPlace.get(place)?.keys() ?? []
+      if (first === prefix && isOver(ifaceOf(place))) return true
+    }
+    return false
+  }
+
   /** Whether routing has a usable neighbour on an interface. */
   hasNeighbourOn(iface: string): boolean {
     return this.#router.neighbours.some((each) => each.iface === iface && isUsable(each.cost))
@@ -100,6 +112,7 @@ export class RoutedNodes implements Disposable {
 
   #routeChanged(route: Route, isFlushed: boolean): void {
     const key = `${route.via}%${route.iface} ${route.prefix} ${route.from}`
+    this.#carry(key, route.installed && !isFlushed ? placeOf(route.iface, route.via) : undefined)
     const before = this.#routes.get(key)
     const after = isFlushed ? undefined : this.#nodeRoute(route)
     if (before) this.#count(before, -1)
@@ -107,6 +120,17 @@ export class RoutedNodes implements Disposable {
       this.#routes.set(key, after)
       this.#count(after, 1)
     } else this.#routes.delete(key)
+  }
+
+  #carry(key: string, place: string | undefined): void {
+    const before = this.#carried.get(key)
+    if (before === place) return
+    if (before !== undefined) this.#carriedTo.add(before, -1)
+    if (place === undefined) this.#carried.delete(key)
+    else {
+      this.#carried.set(key, place)
+      this.#carriedTo.add(place, 1)
+    }
   }
 
   #nodeRoute({ prefix, iface, via, metric, refmetric, installed }: Route): NodeRoute | undefined {
@@ -131,8 +155,9 @@ export class RoutedNodes implements Disposable {
   }
 
   #clear(): void {
-    for (const counts of [this.#installed, this.#over, this.#neighbours]) counts.clear()
+    for (const counts of [this.#installed, this.#over, this.#neighbours, this.#carriedTo]) counts.clear()
     this.#routes.clear()
+    this.#carried.clear()
     this.#byPlace.clear()
     this.#prefixes = undefined
   }
@@ -143,6 +168,7 @@ export class RoutedNodes implements Disposable {
 }
 
 const placeOf = (iface: string, address: string): string => `${address}%${iface}`
+const ifaceOf = (place: string): string => place.slice(place.indexOf('%') + 1)
 
 /** How often each thing is there. */
 class Counts<Thing> {

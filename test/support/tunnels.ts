@@ -39,7 +39,6 @@ export const neighboursOn = (...ifaces: string[]): Neighbour[] =>
 /** A router that takes every interface. */
 export const routerWith = (neighbours: readonly Neighbour[]): TunnelComponents['router'] => ({
   neighbours,
-  routes: [],
   isRunning: true,
   addInterface: async () => {},
   removeInterface: async () => {},

@@ -20,7 +20,6 @@ export interface TunnelComponents {
     | 'setCost'
     | 'leaveInterface'
     | 'neighbours'
-    | 'routes'
     | 'watch'
   >
   readonly nodes: Pick<
@@ -30,7 +29,7 @@ export interface TunnelComponents {
     | 'isNeighbour'
     | 'sample'
     | 'countOver'
-    | 'nodeAt'
+    | 'sendsTo'
     | 'hasNeighbourOn'
     | 'mayHaveNeighbourOn'
   >

@@ -1,4 +1,3 @@
-import { isUsable } from '../../core/babeld/metric.ts'
 import type { Prefix } from '../../core/values/prefix.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -7,8 +6,8 @@ import type { RoutedNodes } from '../network-view.ts'
 import type { Router } from '../routing/router.ts'
 
 interface GracefulClosingInit {
-  readonly router: Pick<Router, 'setCost' | 'leaveInterface' | 'neighbours' | 'routes' | 'watch'>
-  readonly nodes: Pick<RoutedNodes, 'nodeAt'>
+  readonly router: Pick<Router, 'setCost' | 'leaveInterface' | 'watch'>
+  readonly nodes: Pick<RoutedNodes, 'hasNeighbourOn' | 'sendsTo'>
   readonly clock: Clock
   readonly log: Logger
   readonly send: (prefix: Prefix, what: 'close-tunnel' | 'tunnel-drained') => void
@@ -45,9 +44,8 @@ export class GracefulClosing {
    * @returns 'kept' when the peer goes on using it: then everything is as it was
    */
   async drain(prefix: Prefix, iface: string, signal: AbortSignal): Promise<'drained' | 'kept'> {
-    const { router, send } = this.#init
-    const hasNeighbour = router.neighbours.some((each) => each.iface === iface && isUsable(each.cost))
-    if (!hasNeighbour) return 'drained'
+    const { router, nodes, send } = this.#init
+    if (!nodes.hasNeighbourOn(iface)) return 'drained'
     await router.setCost(iface, 'high')
     const answered = new Promise<void>((resolve) => this.#asked.set(prefix, resolve))
     send(prefix, 'close-tunnel')
@@ -77,25 +75,16 @@ export class GracefulClosing {
   }
 
   async #answerWhenDrained(prefix: Prefix, over: AbortController): Promise<void> {
-    const { router, send } = this.#init
+    const { router, nodes, isServer, send } = this.#init
     let look = () => {}
     const unused = new Promise<void>((resolve) => {
-      look = () => void (!this.#sendsOver(prefix) && resolve())
+      look = () => void (!nodes.sendsTo(prefix, isServer) && resolve())
     })
     using _ = router.watch(() => look())
     look()
     const drained = await this.#within(over.signal, unused)
     if (this.#asking.get(prefix) === over) this.#asking.delete(prefix)
     if (drained) send(prefix, 'tunnel-drained')
-  }
-
-  /** Whether we send to a client over its tunnel. */
-  #sendsOver(prefix: Prefix): boolean {
-    const { router, nodes, isServer } = this.#init
-    return router.routes.some(
-      ({ installed, iface, via }) =>
-        installed && isServer(iface) && nodes.nodeAt({ iface, address: via }) === prefix,
-    )
   }
 
   /** Whether it comes to pass in time. */

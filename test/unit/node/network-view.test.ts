@@ -91,3 +91,49 @@ it('of the clients of a server, none is thought gone while there is a neighbour 
   hear(1, 65_535)
   expect([may(1), nodes.hasNeighbourOn('re6stnet-tcp')]).toEqual([false, false])
 })
+
+it('packets go to a neighbour while a route to it is installed, of whatever kind, and over which interface', () => {
+  const { nodes, route, restarted } = rig()
+  const sends = (number: number, iface = 're6stnet-tcp') =>
+    nodes.sendsTo(node(number), (each) => each === iface)
+  route(1, { installed: false })
+  expect(sends(1)).toBe(false)
+  route(7, { via: 'fe80::1', refmetric: 96 })
+  route(1, { via: 'fe80::1', prefix: '10.42.0.0/16' })
+  expect([sends(1), sends(1, 're6stnet1'), sends(7)]).toEqual([true, false, false])
+  route(7, { via: 'fe80::1', refmetric: 96 }, 'flushed')
+  expect(sends(1)).toBe(true)
+  route(1, { via: 'fe80::1', prefix: '10.42.0.0/16', installed: false }, 'changed')
+  expect(sends(1)).toBe(false)
+  route(7, { via: 'fe80::1', refmetric: 96 })
+  restarted()
+  expect(sends(1)).toBe(false)
+})
+
+it('however many routes change, no table is read as a whole', () => {
+  let tell: (change: RoutingChange) => void = () => {}
+  let reads = 0
+  const router = {
+    get neighbours() {
+      reads++
+      return []
+    },
+    watch(listener: (change: RoutingChange) => void) {
+      tell = listener
+      return { [Symbol.dispose]() {} }
+    },
+  }
+  const nodes = new RoutedNodes(router, network, OWN)
+  for (const installed of [true, false, true])
+    for (let number = 1; number <= 300; number++) {
+      const route: Route = {
+        ...{ prefix: `2001:db8:42:${number.toString(16)}::/64`, from: '::/0', installed, metric: 192 },
+        ...{ refmetric: 96, via: 'fe80::1', iface: 're6stnet1', routerId: '00:00:00:00:00:00:00:01' },
+      }
+      tell({ kind: 'route', change: 'changed', route })
+      nodes.sendsTo(node(1), () => true)
+      nodes.sample(seededRandom(1))
+      nodes.countOver('re6stnet1')
+    }
+  expect([nodes.size, nodes.countOver('re6stnet1'), reads]).toEqual([299, 299, 0])
+})

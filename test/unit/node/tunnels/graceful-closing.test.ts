@@ -1,26 +1,24 @@
 import { expect, it } from 'vitest'
-import { prefixOfBits } from '../../../../src/core/values/prefix.ts'
-import type { Route } from '../../../../src/node/routing/router.ts'
+import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { GracefulClosing } from '../../../../src/node/tunnels/graceful-closing.ts'
 import { silentLog } from '../../../support/silent-log.ts'
 import { steppedClock } from '../../../support/stepped-clock.ts'
-import { neighboursOn, routerWith } from '../../../support/tunnels.ts'
 
 const PEER = prefixOfBits('0000000000000001')
+const OTHER = prefixOfBits('0000000000000010')
 const HELLO_MS = 15_000
 /** Each side has twice four hello intervals. */
 const PATIENCE_MS = 8 * HELLO_MS
 
 function rig() {
   const done: string[] = []
-  const routes: Route[] = []
+  /** Over which interface, and to whom, each route goes. */
+  const routes: (readonly [iface: string, next: Prefix])[] = []
   let look = () => {}
   const clock = steppedClock()
   const stopping = new AbortController()
   const closing = new GracefulClosing({
     router: {
-      ...routerWith(neighboursOn('re6stnet1')),
-      routes,
       setCost: async (iface, cost) => void done.push(`${iface} ${cost}`),
       leaveInterface: async (iface) => void done.push(`leave ${iface}`),
       watch(listener) {
@@ -32,7 +30,10 @@ function rig() {
         }
       },
     },
-    nodes: { nodeAt: ({ address }) => (address === 'fe80::1' ? PEER : undefined) },
+    nodes: {
+      hasNeighbourOn: (iface) => iface === 're6stnet1',
+      sendsTo: (prefix, isOver) => routes.some(([iface, next]) => next === prefix && isOver(iface)),
+    },
     clock,
     log: silentLog,
     send: (_, what) => void done.push(what),
@@ -40,12 +41,7 @@ function rig() {
     isServer: (iface) => iface === 're6stnet-tcp',
     signal: stopping.signal,
   })
-  const sendOver = (iface: string, via: string) =>
-    routes.push({
-      ...{ prefix: '2001:db8:42:7::/64', from: '::/0', installed: true, metric: 192, refmetric: 96 },
-      ...{ via, iface, routerId: '00:00:00:00:00:00:00:01' },
-    })
-  return { closing, done, routes, clock, stopping, sendOver, look: () => look() }
+  return { closing, done, routes, clock, stopping, look: () => look() }
 }
 
 it('a tunnel is expensive first, unusable when the server says that it uses it no more, and then closed', async () => {
@@ -80,10 +76,8 @@ it('a tunnel that goes down meanwhile is left alone, and one without a neighbour
 })
 
 it('a server says that it uses a tunnel no more when no route goes to that client, whoever else it has', async () => {
-  const { closing, done, routes, clock, sendOver, look } = rig()
-  sendOver('re6stnet-tcp', 'fe80::1')
-  sendOver('re6stnet-tcp', 'fe80::2')
-  sendOver('re6stnet3', 'fe80::1')
+  const { closing, done, routes, clock, look } = rig()
+  routes.push(['re6stnet-tcp', PEER], ['re6stnet-tcp', OTHER], ['re6stnet3', PEER])
   closing.peerAsks(PEER)
   await clock.pass(1_000)
   expect(done).toEqual([])
@@ -94,15 +88,15 @@ it('a server says that it uses a tunnel no more when no route goes to that clien
 })
 
 it('a server that goes on using it says nothing; asked twice, it answers once', async () => {
-  const { closing, done, routes, clock, sendOver, look } = rig()
-  sendOver('re6stnet-tcp', 'fe80::1')
+  const { closing, done, routes, clock, look } = rig()
+  routes.push(['re6stnet-tcp', PEER])
   closing.peerAsks(PEER)
   await clock.pass(PATIENCE_MS)
   routes.splice(0)
   look()
   await clock.pass(0)
   expect(done).toEqual([])
-  sendOver('re6stnet-tcp', 'fe80::1')
+  routes.push(['re6stnet-tcp', PEER])
   closing.peerAsks(PEER)
   closing.peerAsks(PEER)
   routes.splice(0)

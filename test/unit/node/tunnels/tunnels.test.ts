@@ -60,7 +60,7 @@ async function rig({ strategy }: { readonly strategy?: (clock: Clock) => TunnelS
           return reachable.size
         },
         isNeighbour: () => false,
-        nodeAt: () => undefined,
+        sendsTo: () => false,
         hasNeighbourOn: (iface) => heard.has(iface),
         mayHaveNeighbourOn: (iface) => heard.has(iface),
         sample: () => [...reachable][0],
