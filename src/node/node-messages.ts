@@ -20,10 +20,10 @@ import { LogLimit } from '../platform/log-limit.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Cache } from './cache/cache.ts'
 import type { ConfigKeeper } from './config-keeper.ts'
-import { dialAll } from './dialler.ts'
 import type { Identity } from './identity.ts'
 import type { NeighbourProbe } from './neighbour-probe.ts'
 import type { EndpointHandlers, UdpEndpoint } from './sessions/udp-endpoint.ts'
+import { dialAll } from './transport/dialler.ts'
 import type { Tunnels } from './tunnels/tunnels.ts'
 
 /** What the node's messages need. */

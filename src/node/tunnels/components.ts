@@ -4,7 +4,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { BootstrapPeer } from '../../platform/registry-client.ts'
 import type { Cache } from '../cache/cache.ts'
-import type { RoutedNodes } from '../network-view.ts'
+import type { RoutedNodes } from '../routed-nodes.ts'
 import type { Router } from '../routing/router.ts'
 import type { Transport } from '../transport/transport.ts'
 

@@ -2,7 +2,7 @@ import type { Prefix } from '../../core/values/prefix.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
-import type { RoutedNodes } from '../network-view.ts'
+import type { RoutedNodes } from '../routed-nodes.ts'
 import type { Router } from '../routing/router.ts'
 
 interface GracefulClosingInit {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { networkOfBits, prefixOfBits } from '../../../src/core/values/prefix.ts'
-import { RoutedNodes } from '../../../src/node/network-view.ts'
 import { type NodeViewSources, nodeAnswers } from '../../../src/node/node-view.ts'
+import { RoutedNodes } from '../../../src/node/routed-nodes.ts'
 import type { Route, RoutingChange } from '../../../src/node/routing/router.ts'
 
 /** 2001:db8:42::/48 */

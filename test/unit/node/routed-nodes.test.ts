@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { networkOfBits, type Prefix, prefixOfBits } from '../../../src/core/values/prefix.ts'
-import { RoutedNodes } from '../../../src/node/network-view.ts'
+import { RoutedNodes } from '../../../src/node/routed-nodes.ts'
 import type { Neighbour, Route, RoutingChange } from '../../../src/node/routing/router.ts'
 import { seededRandom } from '../../support/random.ts'
 

@@ -2,8 +2,8 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { TunnelProtocol } from '../../../src/core/values/address-list.ts'
-import { dialAll } from '../../../src/node/dialler.ts'
+import type { TunnelProtocol } from '../../../../src/core/values/address-list.ts'
+import { dialAll } from '../../../../src/node/transport/dialler.ts'
 
 /** As an OpenVPN server answers; the rest does not matter. */
 const RESET = Buffer.from('40aabbccddeeff00110100000000010203040506070800000000', 'hex')

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { isDatagram } from '../core/openvpn/arguments.ts'
-import { hardReset, isHardResetAnswer, SESSION_ID_LENGTH } from '../core/openvpn/hard-reset.ts'
-import type { DialResult } from '../core/session/dial.ts'
-import { formatAddressList, type PeerAddress } from '../core/values/address-list.ts'
+import { isDatagram } from '../../core/openvpn/arguments.ts'
+import { hardReset, isHardResetAnswer, SESSION_ID_LENGTH } from '../../core/openvpn/hard-reset.ts'
+import type { DialResult } from '../../core/session/dial.ts'
+import { formatAddressList, type PeerAddress } from '../../core/values/address-list.ts'
 
 /** A way halfway round the world and back, and a lost packet. */
 const TIMEOUT_MS = 3_000
