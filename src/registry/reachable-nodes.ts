@@ -3,6 +3,7 @@ import { isOfRouter } from '../core/kernel/route-table.ts'
 import { nodeOfDestination } from '../core/routes/destination.ts'
 import type { Network, Prefix } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
+import { ipJson } from '../platform/ip-json.ts'
 import type { Logger } from '../platform/log.ts'
 import { LogLimit } from '../platform/log-limit.ts'
 import type { Processes } from '../platform/processes.ts'
@@ -15,8 +16,10 @@ export interface ReachableNodes {
 /** Reads the kernel's routes. Empty where there is no node. */
 export const kernelReachableNodes = (processes: Processes, network: Network): ReachableNodes => ({
   async list() {
-    const { stdout } = await processes.run('ip', ['-6', '-j', 'route', 'show'])
-    const routes = JSON.parse(stdout || '[]') as { dst?: string; type?: string; protocol?: string }[]
+    const routes = await ipJson<{ dst?: string; type?: string; protocol?: string }>(
+      processes,
+      ...['-6', 'route', 'show'],
+    )
     return routes.flatMap(({ dst = '', type, protocol }) => {
       if (!isOfRouter(protocol)) return []
       // Where a route was and is no more, babeld leaves an unreachable one for minutes (RFC 8966, 2.8).

@@ -1,4 +1,5 @@
-import { ok, type Result, refuse } from '../result.ts'
+import { ok, type Result } from '../result.ts'
+import { listPrintedByIp } from './ip-json.ts'
 
 /** What the kernel knows of a neighbour on a link (RFC 4861, 7.3.2). */
 export interface NeighbourState {
@@ -10,17 +11,10 @@ export interface NeighbourState {
 
 /** Reads what `ip -j neigh show` prints. */
 export function readNeighbourStates(printed: string): Result<readonly NeighbourState[]> {
-  let entries: unknown
-  try {
-    entries = printed.trim() === '' ? [] : JSON.parse(printed)
-  } catch {
-    return refuse('ip did not print JSON')
-  }
-  if (!Array.isArray(entries)) return refuse('ip did not print a list of neighbours')
+  const entries = listPrintedByIp(printed)
+  if (!entries.ok) return entries
   return ok(
-    entries.flatMap((entry: unknown): NeighbourState[] => {
-      if (typeof entry !== 'object' || entry === null) return []
-      const { dst, lladdr, state } = entry as Record<string, unknown>
+    entries.value.flatMap(({ dst, lladdr, state }): NeighbourState[] => {
       if (typeof dst !== 'string') return []
       const names: readonly unknown[] = Array.isArray(state) ? state : []
       return [

@@ -14,6 +14,7 @@ import { smcroutectlArguments, smcroutePaths } from '../../core/multicast/smcrou
 import type { NodeOptions } from '../../core/options/node-options.ts'
 import { NO_NEIGHBOUR } from '../../core/tunnels/patience.ts'
 import { parseAddressList } from '../../core/values/address-list.ts'
+import { ipJson } from '../../platform/ip-json.ts'
 import { systemProcesses } from '../../platform/processes.ts'
 import { askNode } from '../ask.ts'
 import { printedBy } from './machine.ts'
@@ -214,8 +215,7 @@ async function isAnswered(address: string, ...options: string[]): Promise<boolea
 }
 
 async function interfaceMtus(): Promise<ReadonlyMap<string, number>> {
-  const { stdout } = await systemProcesses.run('ip', ['-j', 'link', 'show'])
-  const links = JSON.parse(stdout) as { ifname: string; mtu: number }[]
+  const links = await ipJson<{ ifname: string; mtu: number }>(systemProcesses, 'link', 'show')
   return new Map(links.map(({ ifname, mtu }) => [ifname, mtu]))
 }
 

@@ -9,6 +9,7 @@ import {
   numberOfBits,
 } from '../../core/values/bits.ts'
 import { networkCidr, nodeAddress } from '../../core/values/prefix.ts'
+import { ipJson } from '../../platform/ip-json.ts'
 import type { Processes } from '../../platform/processes.ts'
 
 interface PrintedAddress {
@@ -32,10 +33,7 @@ export async function machineAddresses(
   { own, ipv4Range }: Surroundings,
   processes: Processes,
 ): Promise<MachineAddresses> {
-  const ip = async <T>(...words: string[]): Promise<readonly T[]> => {
-    const { stdout } = await processes.run('ip', ['-j', ...words])
-    return stdout.trim() === '' ? [] : (JSON.parse(stdout) as T[])
-  }
+  const ip = <T extends object>(...words: string[]) => ipJson<T>(processes, ...words)
   const network = own && networkCidr(own.network)
   const [printed, routes6, routes4] = await Promise.all([
     ip<PrintedAddress>('addr', 'show'),

@@ -1,3 +1,4 @@
+import { ipJson } from '../../platform/ip-json.ts'
 import type { Processes } from '../../platform/processes.ts'
 import type { OwnLink } from './packet-sender.ts'
 
@@ -27,10 +28,8 @@ export async function makeOwnLink(processes: Processes): Promise<OwnLink> {
 export const isThere = async (iface: string, processes: Processes): Promise<boolean> =>
   (await linksHere(processes)).some(({ ifname }) => ifname === iface)
 
-async function linksHere(processes: Processes) {
-  const { stdout } = await processes.run('ip', ['-j', 'link', 'show'])
-  return JSON.parse(stdout) as { ifname: string; ifindex: number; address?: string }[]
-}
+const linksHere = (processes: Processes) =>
+  ipJson<{ ifname: string; ifindex: number; address?: string }>(processes, 'link', 'show')
 
 /** From now on, what comes out of the link arrives at this interface, as if from its wire. */
 export async function redirectTo(iface: string, processes: Processes): Promise<void> {

@@ -11,6 +11,7 @@ import { MULTICAST_INTERFACE } from '../../core/multicast/plan.ts'
 import type { FirewallOptions } from '../../core/options/firewall-options.ts'
 import type { Result } from '../../core/result.ts'
 import { ipv4RangeLength } from '../../core/values/ipv4-payload.ts'
+import { ipJson } from '../../platform/ip-json.ts'
 import type { Processes } from '../../platform/processes.ts'
 import { registryHere } from './registry-here.ts'
 
@@ -100,8 +101,7 @@ function cachedIpv4(path: string): { readonly isKnown: boolean; readonly range: 
 
 /** The tunnels that there are; what carries multicast between programs and routing is none. */
 async function tunnelsHere(processes: Processes): Promise<readonly string[]> {
-  const { stdout } = await processes.run('ip', ['-j', 'link', 'show'])
-  return (JSON.parse(stdout) as { ifname: string }[])
+  return (await ipJson<{ ifname: string }>(processes, 'link', 'show'))
     .map(({ ifname }) => ifname)
     .filter((name) => name.startsWith('re6stnet') && name !== MULTICAST_INTERFACE)
 }
@@ -118,10 +118,8 @@ async function uplinksOf(
   gateways: readonly string[],
   processes: Processes,
 ): Promise<readonly string[]> {
-  const ip = async (...words: string[]): Promise<readonly Route[]> => {
-    const { stdout } = await processes.run('ip', ['-j', family === 'ipv4' ? '-4' : '-6', 'route', ...words])
-    return stdout.trim() === '' ? [] : (JSON.parse(stdout) as Route[])
-  }
+  const ip = (...words: string[]) =>
+    ipJson<Route>(processes, family === 'ipv4' ? '-4' : '-6', 'route', ...words)
   const ways = await Promise.all(
     // A gateway that cannot be reached now has no interface.
     // A host on the Internet: the default route may be in two halves, or in another table.

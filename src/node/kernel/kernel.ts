@@ -1,5 +1,6 @@
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { ROUTE_METRIC } from '../../core/kernel/route-table.ts'
+import { ipJson } from '../../platform/ip-json.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Processes } from '../../platform/processes.ts'
 import { procSysctls, type Sysctls } from '../../platform/sysctls.ts'
@@ -371,9 +372,8 @@ class LinuxKernel implements Kernel {
     }
   }
 
-  async #show(command: readonly string[]): Promise<readonly unknown[]> {
-    const { stdout } = await this.#processes.run('ip', ['-j', ...command])
-    return stdout.trim() === '' ? [] : (JSON.parse(stdout) as unknown[])
+  #show(command: readonly string[]): Promise<readonly object[]> {
+    return ipJson(this.#processes, ...command)
   }
 
   #opened(): Journal {

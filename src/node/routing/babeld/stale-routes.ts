@@ -1,4 +1,5 @@
 import { BABEL_PROTOCOL } from '../../../core/kernel/route-table.ts'
+import { ipJson } from '../../../platform/ip-json.ts'
 import type { Processes } from '../../../platform/processes.ts'
 
 /** A route as `ip -j route` writes it: what is needed to name it again. */
@@ -17,9 +18,8 @@ interface KernelRoute {
  */
 export async function removeStaleRoutes(processes: Processes, ifaces: ReadonlySet<string>): Promise<void> {
   for (const family of ['-4', '-6']) {
-    const shown = ['-j', family, 'route', 'show', 'table', 'all', 'proto', String(BABEL_PROTOCOL)]
-    const { stdout } = await processes.run('ip', shown)
-    const routes = (stdout.trim() === '' ? [] : JSON.parse(stdout)) as KernelRoute[]
+    const shown = [family, 'route', 'show', 'table', 'all', 'proto', String(BABEL_PROTOCOL)]
+    const routes = await ipJson<KernelRoute>(processes, ...shown)
     const stale = routes.filter(
       ({ dev, type }) => type === 'unreachable' || (dev !== undefined && ifaces.has(dev)),
     )
