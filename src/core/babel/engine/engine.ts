@@ -120,6 +120,7 @@ export class BabelEngine {
     this.#input(nowMs, () => {
       this.#down(nowMs, state.name)
       const parameters = this.#parameters.get(state.name) ?? defaultParameters(state.kind)
+      this.#sources.promising(parameters.updateIntervalMs)
       const iface = new Interface(state, parameters, Math.floor(this.#world.random.next() * 0x10000))
       iface.level = this.#levels.get(state.name) ?? 'normal'
       iface.expected = this.#expected.get(state.name) ?? []
@@ -269,6 +270,7 @@ export class BabelEngine {
       this.#parameters.set(name, parameters)
       const iface = this.#world.interfaces.get(name)
       if (iface === undefined) return
+      this.#sources.promising(parameters.updateIntervalMs)
       iface.parameters = parameters
       this.#updates.reschedule(nowMs, iface)
       this.#costsSet(nowMs, iface, iface.neighbours.values())

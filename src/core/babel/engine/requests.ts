@@ -85,9 +85,9 @@ export class Requests {
     this.#forgetting = new ExpiryWheel(world.timers, (entry, nowMs) => this.#forgetOld(entry, nowMs))
   }
 
-  /** How many requests are remembered. */
+  /** For how many destinations requests of others are remembered (RFC 8966, 3.2.7). */
   get size(): number {
-    return this.#pending.size + this.#asked.size
+    return this.#pending.size
   }
 
   /** Whether a neighbour may ask now. */
@@ -191,7 +191,9 @@ export class Requests {
     const need = this.#needOf(entry)
     const asked = this.#asked.get(entry)
     if (need === undefined) {
-      if (asked) this.#asked.delete(entry)
+      // The number that makes a neighbour our spare makes us none of its own any more: it asks next, and so on for ever,
+      // unless both remember that they have asked.
+      if (asked && asked.need !== 'spare') this.#asked.delete(entry)
       return
     }
     if (asked && NEEDS.indexOf(asked.need) <= NEEDS.indexOf(need.kind) && nowMs < asked.nextMs) return
@@ -246,9 +248,23 @@ export class Requests {
     if (asked === undefined) return undefined
     // It was asked for in between.
     if (nowMs < asked.nextMs) return undefined
+    if (asked.need === 'spare' && this.#needOf(entry) === undefined)
+      return this.#calmDown(nowMs, entry, asked)
     this.#asked.set(entry, { ...asked, nextMs: nowMs })
     this.consider(nowMs, entry)
     return undefined
+  }
+
+  /** Nothing is missing now: the pause becomes shorter as slowly as it became longer. */
+  #calmDown(nowMs: number, entry: Entry, { need, times }: Asked): number | undefined {
+    if (times <= 1 || entry.routes.length === 0) {
+      this.#asked.delete(entry)
+      return undefined
+    }
+    const { firstMs, lastMs } = PAUSES[need]
+    const nextMs = nowMs + Math.min(lastMs, firstMs * 2 ** (times - 1))
+    this.#asked.set(entry, { need, times: times - 1, nextMs })
+    return nextMs
   }
 
   /** Whether a number is missing, and which routes would be of use with it. */

@@ -8,6 +8,11 @@ import type { TimerQueue } from './timers.ts'
 
 /** RFC 8966, B. */
 const GARBAGE_COLLECTION_MS = 180_000
+/**
+ * Whoever missed a retraction of ours sends packets to us until our last update has expired, 3.5 of its intervals later. If
+ * we forgot before that what we had told, its way through us would be feasible: a loop.
+ */
+const KEPT_INTERVALS = 4
 /** More router-ids of one destination than that come from nobody honest. The oldest is forgotten. */
 const MAX_PER_DESTINATION = 64
 
@@ -17,6 +22,7 @@ export class Sources {
   readonly #onForgotten: (nowMs: number, entry: Entry) => void
   readonly #wheel: ExpiryWheel<Source>
   #size = 0
+  #keptMs = GARBAGE_COLLECTION_MS
 
   /** @param onForgotten what was infeasible may not be any more */
   constructor(table: RouteTable, timers: TimerQueue, onForgotten: (nowMs: number, entry: Entry) => void) {
@@ -29,14 +35,19 @@ export class Sources {
     return this.#size
   }
 
+  /** Updates are sent with this interval. */
+  promising(updateIntervalMs: number): void {
+    this.#keptMs = Math.max(this.#keptMs, KEPT_INTERVALS * updateIntervalMs)
+  }
+
   /** RFC 8966, 3.7.3: before a finite update is sent. @returns whether that changed the distance */
   announcing(nowMs: number, entry: Entry, routerId: RouterId, seqno: number, metric: number): boolean {
     const source = sourceOf(entry, routerId)
     if (source === undefined) {
-      this.#add({ entry, routerId, seqno, metric, expiresMs: nowMs + GARBAGE_COLLECTION_MS })
+      this.#add({ entry, routerId, seqno, metric, expiresMs: nowMs + this.#keptMs })
       return true
     }
-    source.expiresMs = nowMs + GARBAGE_COLLECTION_MS
+    source.expiresMs = nowMs + this.#keptMs
     const isBetter = isOlder(source.seqno, seqno) || (source.seqno === seqno && source.metric > metric)
     if (isBetter) {
       source.seqno = seqno
@@ -58,7 +69,7 @@ export class Sources {
     if (!entry.sources.includes(source)) return undefined
     if (expiresMs > nowMs) return expiresMs
     // It is told of more rarely than sources are forgotten.
-    if (entry.selected?.routerId === routerId) return nowMs + GARBAGE_COLLECTION_MS
+    if (entry.selected?.routerId === routerId) return nowMs + this.#keptMs
     this.#remove(source)
     this.#onForgotten(nowMs, entry)
     this.#table.tidy(entry)

@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest'
+import { Sources } from '../../../../../src/core/babel/engine/sources.ts'
+import { RouteTable } from '../../../../../src/core/babel/engine/table.ts'
+import { TimerQueue } from '../../../../../src/core/babel/engine/timers.ts'
+
+const ROUTER = '02:00:00:00:00:00:00:01'
+
+it.each([
+  // RFC 8966, B
+  { updateIntervalMs: 16_000, keptMs: 180_000 },
+  // A neighbour that missed our retraction goes on for 3.5 intervals.
+  { updateIntervalMs: 60_000, keptMs: 3.5 * 60_000 },
+])(
+  'what was told is remembered for as long as neighbours believe it ($updateIntervalMs ms)',
+  ({ updateIntervalMs, keptMs }) => {
+    const timers = new TimerQueue()
+    const table = new RouteTable()
+    const sources = new Sources(table, timers, () => undefined)
+    sources.promising(updateIntervalMs)
+    const entry = table.obtain({ prefix: '2001:db8::/48', from: '::/0' })
+    sources.announcing(0, entry, ROUTER, 1, 96)
+    timers.runDue(keptMs - 1)
+    expect(sources.size).toBe(1)
+    timers.runDue(keptMs + 60_000)
+    expect(sources.size).toBe(0)
+    expect(table.entries.size).toBe(0)
+  },
+)
