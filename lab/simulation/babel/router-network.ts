@@ -1,0 +1,216 @@
+import type { LinkParameters, NeighbourCause } from '../../../src/core/babel/engine/ports.ts'
+import { microsecondsOf } from '../../../src/core/babel/engine/rtt.ts'
+import { decodePacket } from '../../../src/core/babel/wire/decode.ts'
+import { encodePackets } from '../../../src/core/babel/wire/encode.ts'
+import type { OutgoingTlv } from '../../../src/core/babel/wire/tlv.ts'
+import type { Random } from '../../../src/core/random.ts'
+import { EventQueue } from '../event-queue.ts'
+import { Router, SERVER } from './router.ts'
+import { clientIface, farEnd, type Tunnel } from './tunnel.ts'
+import { arrivalsMs, CALM, type Weather } from './weather.ts'
+
+/** RFC 8966, 4: the MTU of Ethernet, less IPv6 and UDP. */
+const MAX_BYTES = 1_452
+/** IPv6 and UDP. */
+const HEADERS_BYTES = 48
+
+/** What a network of routers is made with. */
+export interface RouterNetworkInit {
+  readonly random: Random
+  /** Of all interfaces, unless set otherwise. */
+  readonly parameters: LinkParameters
+  /** By how much the machines are late with what is due, at most. */
+  readonly latenessMs: number
+  /** Called after each change of a forwarding table. */
+  readonly onForward?: (router: Router, key: string) => void
+}
+
+/** Many routers in one process, with tunnels between them that treat packets as the weather is; and a virtual clock. */
+export class RouterNetwork {
+  readonly routers: Router[] = []
+  readonly tunnels = new Set<Tunnel>()
+  weather: Weather = CALM
+  /** What was sent, with headers. */
+  bytes = 0
+  packets = 0
+  readonly queue: EventQueue
+  readonly #init: RouterNetworkInit
+  readonly #rxcosts = new Map<string, number>()
+  /** By router and interface. */
+  readonly #links = new Map<string, Set<Tunnel>>()
+
+  constructor(init: RouterNetworkInit, queue = new EventQueue()) {
+    this.#init = init
+    this.queue = queue
+  }
+
+  get nowMs(): number {
+    return this.queue.nowMs
+  }
+
+  run(ms: number): void {
+    this.queue.run(this.nowMs + ms)
+  }
+
+  /** Another router, that is off. */
+  add(): Router {
+    const router = new Router(this.routers.length, this.#init.random, {
+      sent: (from, iface, to, tlvs) => this.#carry(from, iface, to, tlvs),
+      forwarded: (of, key) => this.#init.onForward?.(of, key),
+    })
+    this.routers.push(router)
+    return router
+  }
+
+  /** Switches a router on. Its tunnels are there, as they were. */
+  start(router: Router): void {
+    if (router.engine) return
+    const engine = router.start(this.nowMs)
+    const nowMs = this.#clockOf(router)
+    engine.setParameters(nowMs, SERVER, this.#parametersOf(router, SERVER))
+    engine.interfaceUp(nowMs, { name: SERVER, kind: 'server', address: router.addressOn(SERVER) })
+    for (const tunnel of this.tunnels) if (tunnel.client === router) this.#up(tunnel)
+    this.#plan(router)
+  }
+
+  /** Cuts the power of a router. */
+  kill(router: Router): void {
+    router.stop()
+  }
+
+  /** Makes a tunnel. */
+  connect(client: Router, server: Router, delayMs: number): Tunnel {
+    const tunnel: Tunnel = { client, server, delayMs, open: { up: true, down: true } }
+    this.tunnels.add(tunnel)
+    this.#tunnelsOn(client, clientIface(tunnel)).add(tunnel)
+    this.#tunnelsOn(server, SERVER).add(tunnel)
+    if (client.engine) {
+      this.#up(tunnel)
+      this.#plan(client)
+    }
+    return tunnel
+  }
+
+  /** Ends a tunnel, and tells both. */
+  disconnect(tunnel: Tunnel): void {
+    if (!this.tunnels.delete(tunnel)) return
+    const { client, server } = tunnel
+    const iface = clientIface(tunnel)
+    this.#tunnelsOn(client, iface).delete(tunnel)
+    this.#tunnelsOn(server, SERVER).delete(tunnel)
+    client.engine?.interfaceDown(this.#clockOf(client), iface)
+    this.gone(server, SERVER, client.addressOn(iface), 'transport ended')
+    this.#plan(client)
+  }
+
+  /** Tells a router that a neighbour is gone. */
+  gone(router: Router, iface: string, address: string, cause: NeighbourCause): void {
+    router.engine?.neighbourGone(this.#clockOf(router), iface, address, cause)
+    this.#plan(router)
+  }
+
+  /** Does something with a router that is on, at the time of its clock. */
+  act(router: Router, action: (engine: NonNullable<Router['engine']>, nowMs: number) => void): void {
+    if (router.engine) action(router.engine, this.#clockOf(router))
+    this.#plan(router)
+  }
+
+  /** What receiving costs a router on an interface. */
+  rxcostOf(router: Router, iface: string): number {
+    return this.#rxcosts.get(`${router.index} ${iface}`) ?? this.#init.parameters.rxcost
+  }
+
+  setRxcost(router: Router, iface: string, rxcost: number): void {
+    this.#rxcosts.set(`${router.index} ${iface}`, rxcost)
+    this.act(router, (engine, nowMs) => engine.setParameters(nowMs, iface, this.#parametersOf(router, iface)))
+  }
+
+  /** Who is behind an address. */
+  neighbourAt(router: Router, iface: string, address: string): Router | undefined {
+    for (const tunnel of this.#tunnelsOn(router, iface)) {
+      const far = farEnd(tunnel, router)
+      if (far.router.addressOn(far.iface) === address) return far.router
+    }
+    return undefined
+  }
+
+  #up(tunnel: Tunnel): void {
+    const { client } = tunnel
+    const iface = clientIface(tunnel)
+    const nowMs = this.#clockOf(client)
+    client.engine?.setParameters(nowMs, iface, this.#parametersOf(client, iface))
+    client.engine?.interfaceUp(nowMs, { name: iface, kind: 'tunnel', address: client.addressOn(iface) })
+  }
+
+  #parametersOf(router: Router, iface: string): LinkParameters {
+    return { ...this.#init.parameters, rxcost: this.rxcostOf(router, iface) }
+  }
+
+  #clockOf(router: Router): number {
+    return this.nowMs + router.clockOffsetMs
+  }
+
+  #tunnelsOn(router: Router, iface: string): Set<Tunnel> {
+    const key = `${router.index} ${iface}`
+    let tunnels = this.#links.get(key)
+    if (tunnels === undefined) {
+      tunnels = new Set()
+      this.#links.set(key, tunnels)
+    }
+    return tunnels
+  }
+
+  /** Looks at an engine when something is due there. */
+  #plan(router: Router): void {
+    const { engine } = router
+    if (engine === undefined) return
+    const dueMs = engine.nextDeadlineMs - router.clockOffsetMs
+    if (dueMs >= router.lookMs || dueMs === Number.POSITIVE_INFINITY) return
+    const lookMs = Math.max(dueMs, this.nowMs)
+    router.lookMs = lookMs
+    this.queue.at(lookMs + this.#init.random.next() * this.#init.latenessMs, () => {
+      if (router.lookMs !== lookMs) return
+      router.lookMs = Number.POSITIVE_INFINITY
+      router.engine?.tick(this.#clockOf(router))
+      this.#plan(router)
+    })
+  }
+
+  #carry(from: Router, iface: string, to: string | undefined, tlvs: readonly OutgoingTlv[]): void {
+    const sender = from.addressOn(iface)
+    const packets = encodePackets(tlvs, {
+      maxBytes: MAX_BYTES,
+      sender,
+      nowUs: () => microsecondsOf(this.#clockOf(from)),
+    })
+    for (const tunnel of this.#tunnelsOn(from, iface)) {
+      const { router, iface: theirs } = farEnd(tunnel, from)
+      if (to !== undefined && router.addressOn(theirs) !== to) continue
+      for (const packet of packets) {
+        this.bytes += packet.length + HEADERS_BYTES
+        this.packets += 1
+        this.#send(tunnel, from, sender, to, packet)
+      }
+    }
+  }
+
+  #send(tunnel: Tunnel, from: Router, source: string, to: string | undefined, packet: Uint8Array): void {
+    const { router, iface } = farEnd(tunnel, from)
+    for (const delayMs of arrivalsMs(this.weather, tunnel.delayMs, this.#init.random))
+      this.queue.after(delayMs, () => {
+        const { engine } = router
+        const passes = tunnel.client === from ? tunnel.open.up : tunnel.open.down
+        if (engine === undefined || !passes || !this.tunnels.has(tunnel)) return
+        if (to !== undefined && router.addressOn(iface) !== to) return
+        const decoded = decodePacket(packet, { sender: source })
+        if (!decoded.ok) throw new Error(`what a router sent is no packet: ${decoded.reason}`)
+        const receivedMs = this.#clockOf(router)
+        engine.receive(receivedMs, {
+          ...{ iface, source, multicast: to === undefined, receivedMs },
+          tlvs: decoded.value,
+          isLate: false,
+        })
+        this.#plan(router)
+      })
+  }
+}

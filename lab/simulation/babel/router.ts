@@ -1,0 +1,97 @@
+import { BabelEngine } from '../../../src/core/babel/engine/engine.ts'
+import type { EngineOutput, ForwardingRoute, LocalRoute } from '../../../src/core/babel/engine/ports.ts'
+import type { Destination, OutgoingTlv, RouterId } from '../../../src/core/babel/wire/tlv.ts'
+import type { Random } from '../../../src/core/random.ts'
+
+/** Names a destination. */
+export const keyOf = ({ prefix, from }: Destination): string => `${prefix} ${from}`
+
+/** The interface on which a router hears all who have made a tunnel to it. */
+export const SERVER = 'server'
+
+/** Who hears what a router does. */
+export interface RouterEvents {
+  sent(router: Router, iface: string, to: string | undefined, tlvs: readonly OutgoingTlv[]): void
+  /** Its forwarding table has changed. */
+  forwarded(router: Router, key: string): void
+}
+
+/** A router of a simulated network: the engine of the daemon, and a forwarding table in place of the kernel's. */
+export class Router {
+  readonly index: number
+  readonly routerId: RouterId
+  /** Its subnet. */
+  readonly prefix: string
+  /** Its clock is not that of others. */
+  readonly clockOffsetMs: number
+  /** Undefined: it is off. */
+  engine: BabelEngine | undefined
+  readonly forwarding = new Map<string, ForwardingRoute>()
+  /** When its engine is looked at next. */
+  lookMs = Number.POSITIVE_INFINITY
+  readonly #events: RouterEvents
+  readonly #random: Random
+  #local: readonly LocalRoute[]
+  #starts = 0
+
+  constructor(index: number, random: Random, events: RouterEvents) {
+    const octets = [(index >> 8) & 0xff, index & 0xff].map((octet) => octet.toString(16).padStart(2, '0'))
+    this.index = index
+    this.routerId = `02:00:00:00:00:00:${octets.join(':')}`
+    this.prefix = `2001:db8:${(index + 1).toString(16)}::/48`
+    this.clockOffsetMs = Math.floor(random.next() * 1e9)
+    this.#local = [{ prefix: this.prefix, from: '::/0', metric: 0 }]
+    this.#random = random
+    this.#events = events
+  }
+
+  /** What it originates. */
+  get local(): readonly LocalRoute[] {
+    return this.#local
+  }
+
+  originates(key: string): boolean {
+    return this.#local.some((route) => keyOf(route) === key)
+  }
+
+  /**
+   * Its link-local address on its server, and on the tunnel that it has made to another router. Another one after each
+   * start, as that of a tap is: whoever sends to what it was before reaches nobody.
+   */
+  addressOn(iface: string): string {
+    const number = iface === SERVER ? 0xfffe : Number(iface.slice('tunnel'.length))
+    return `fe80::${[this.index + 1, number + 1, this.#starts + 1].map((part) => part.toString(16)).join(':')}`
+  }
+
+  /** Begins anew: of what it knew, nothing is left, not even its sequence number. */
+  start(nowMs: number): BabelEngine {
+    this.#starts += 1
+    const output: EngineOutput = {
+      send: (iface, to, tlvs) => this.#events.sent(this, iface, to, tlvs),
+      forward: (destination, route) => {
+        const key = keyOf(destination)
+        if (route === undefined) this.forwarding.delete(key)
+        else this.forwarding.set(key, route)
+        this.#events.forwarded(this, key)
+      },
+      neighbour: () => undefined,
+      route: () => undefined,
+    }
+    const seqno = Math.floor(this.#random.next() * 0x10000)
+    this.engine = new BabelEngine({ routerId: this.routerId, seqno, random: this.#random, output })
+    this.engine.setLocalRoutes(nowMs + this.clockOffsetMs, this.#local)
+    return this.engine
+  }
+
+  /** Changes what it originates. */
+  setLocal(nowMs: number, local: readonly LocalRoute[]): void {
+    this.#local = local
+    this.engine?.setLocalRoutes(nowMs + this.clockOffsetMs, local)
+  }
+
+  /** Is switched off. */
+  stop(): void {
+    this.engine = undefined
+    this.forwarding.clear()
+  }
+}
