@@ -9,7 +9,7 @@ import { DEADLINE_MS, pings, statusOf, tunnelsOf } from '../../support/networks.
 import { type RogueRegistry, rogueRegistry } from '../../support/rogue-registry.ts'
 import type { RogueBehaviour } from '../../support/rogue-registry-process.ts'
 
-const TIMEOUT_MS = 400_000
+const TIMEOUT_MS = 1_200_000
 /** More than a time-out of the registry. */
 const SILENCE_MS = 60_000 + DEADLINE_MS
 

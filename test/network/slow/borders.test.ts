@@ -15,7 +15,7 @@ async function giveAddress(machine: Machine, address: string): Promise<void> {
 }
 
 // Nodes are started one after the other: long where other tests run beside.
-describe('whom a node makes tunnels with', { timeout: 300_000 }, () => {
+describe('whom a node makes tunnels with', { timeout: 900_000 }, () => {
   test('is nobody across the border of a country that is to stay among itself; and whoever must be its neighbour', () =>
     withLab({ name: 'borders' }, async (lab) => {
       const ipv4 = { families: ['ipv4'] } as const

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { finds, withRules } from '../../support/doctor.ts'
 import { withNetwork } from '../../support/networks.ts'
 
-const TIMEOUT_MS = 400_000
+const TIMEOUT_MS = 1_200_000
 const INPUT = 'type filter hook input priority 0'
 const OUTPUT = 'type filter hook output priority 0'
 

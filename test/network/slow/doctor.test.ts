@@ -5,7 +5,7 @@ import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import { consult, finds, pathWith, withRules } from '../../support/doctor.ts'
 import { type TestNetworkOptions, withNetwork } from '../../support/networks.ts'
 
-const TIMEOUT_MS = 400_000
+const TIMEOUT_MS = 1_200_000
 const INPUT = 'type filter hook input priority 0'
 const FORWARD = 'type filter hook forward priority -5'
 

@@ -21,7 +21,7 @@ import { seededRandom } from '../../support/random.ts'
 import { type SmallDisk, smallDisk } from '../../support/small-disk.ts'
 
 /** Several restarts in each. */
-const TIMEOUT_MS = 400_000
+const TIMEOUT_MS = 1_200_000
 /** A peer that is silent for four of them is gone: long enough for a machine that has more to do. */
 const HELLO_SECONDS = 2
 

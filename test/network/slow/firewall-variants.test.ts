@@ -5,7 +5,7 @@ import { finds } from '../../support/doctor.ts'
 import { pings, tunnelsOf, withNetwork } from '../../support/networks.ts'
 import { loadStrict, type RulesetKind } from '../../support/strict-firewall.ts'
 
-const TIMEOUT_MS = 400_000
+const TIMEOUT_MS = 1_200_000
 
 const disabled = (...protocols: string[]) => protocols.flatMap((protocol) => ['--disable-proto', protocol])
 

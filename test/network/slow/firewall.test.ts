@@ -16,7 +16,7 @@ import { StreamReceiver, sendStream } from '../../support/streams.ts'
 import { loadStrict } from '../../support/strict-firewall.ts'
 
 /** Many processes are started, one after the other. */
-const BUSY_MACHINE_MS = 400_000
+const BUSY_MACHINE_MS = 1_200_000
 
 const firewall = (machine: Machine, ...args: string[]) =>
   machine.capture(...programOf('re6st'), 'firewall', ...args)
@@ -181,7 +181,7 @@ describe('a firewall that drops everything but what re6st firewall prints', () =
   test(
     'without any one of these rules, --check names it; with iptables, too',
     {
-      timeout: 4 * BUSY_MACHINE_MS,
+      timeout: 2 * BUSY_MACHINE_MS,
     },
     () =>
       withNetwork('rules', { ...CALM, nodeCount: 2 }, async ({ lab, network, nodes }) => {

@@ -49,7 +49,7 @@ PATH=\${PATH#*:} exec ip "$@"
 }
 
 // Nodes are started one after the other: long where other tests run beside.
-describe('a gateway to the Internet', { timeout: 300_000 }, () => {
+describe('a gateway to the Internet', { timeout: 900_000 }, () => {
   test('serves nodes, machines behind a node, --default; old kernels keep away from it', () =>
     withLab({ name: 'gateway' }, async (lab) => {
       const registryOn = await lab.host('registry', { families: ['ipv4'] })

@@ -4,7 +4,7 @@ import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
 import { DEADLINE_MS, pings, statusOf, tunnelsOf } from '../../support/networks.ts'
 
-const TIMEOUT_MS = 300_000
+const TIMEOUT_MS = 1_200_000
 
 /** Of its servers: which ports are listened on. */
 const listening = async ({ machine }: Re6stNode): Promise<string> =>

@@ -8,7 +8,7 @@ const BACK_MS = 30_000
 
 test(
   'after a minute without its uplink a node has all its tunnels again, not one, long before a hello interval is over',
-  { timeout: 600_000 },
+  { timeout: 900_000 },
   () =>
     withNetwork(
       'away',

@@ -18,7 +18,7 @@ async function addUplink(lab: Lab, { machine }: Gateway, address: string): Promi
 }
 
 // Nodes are started one after the other: long where other tests run beside.
-describe('uplinks', { timeout: 300_000 }, () => {
+describe('uplinks', { timeout: 900_000 }, () => {
   test('tunnels go through each of two, and through the other when one dies; addresses are advertised as they change', () =>
     withLab({ name: 'uplinks' }, async (lab) => {
       const first = await lab.nat('first')
