@@ -1,5 +1,6 @@
 import type { FloodResult } from './flood.ts'
 import type { ForwardingResult } from './forwarding.ts'
+import { growthReport } from './growth.ts'
 import type { NetworkResult } from './network.ts'
 import type { OutageResult } from './outage.ts'
 import { packageReport } from './package.ts'
@@ -50,6 +51,10 @@ ${section('outage', results.outage, outageReport)}
 ## One steady node
 
 ${section('network', results.network, steadyReport)}
+
+## Processor time as a network grows
+
+${section('growth', results.growth, growthReport)}
 
 ## Hostile datagrams
 

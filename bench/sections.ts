@@ -1,5 +1,6 @@
 import { type FloodResult, measureFlood } from './flood.ts'
 import { type ForwardingResult, measureForwarding } from './forwarding.ts'
+import { type GrowthResult, measureGrowth } from './growth.ts'
 import { measureNetwork, type NetworkResult } from './network.ts'
 import { measureOutages, type OutageResult } from './outage.ts'
 import { measurePackage, type PackageSize } from './package.ts'
@@ -12,6 +13,7 @@ import { measureThroughput, type ThroughputResult } from './throughput.ts'
 export interface SectionResults {
   readonly network: readonly NetworkResult[]
   readonly outage: readonly OutageResult[]
+  readonly growth: readonly GrowthResult[]
   readonly registry: RegistryResult
   readonly streams: ThroughputResult
   readonly forwarding: readonly ForwardingResult[]
@@ -46,6 +48,7 @@ async function oneByOne<Result>(
 export const MEASURE: { readonly [Name in SectionName]: () => Promise<SectionResults[Name]> } = {
   network: () => oneByOne([15, 4, 1], measureNetwork),
   outage: () => oneByOne([4, 1], measureOutages),
+  growth: measureGrowth,
   registry: measureRegistry,
   streams: measureThroughput,
   forwarding: measureForwarding,

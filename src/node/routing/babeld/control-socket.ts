@@ -3,6 +3,7 @@ import { parseSocketLine, type SocketLine } from '../../../core/babeld/socket-li
 import { ok, type Result, refuse } from '../../../core/result.ts'
 import { AnswerQueue } from '../../../platform/answer-queue.ts'
 import type { Clock } from '../../../platform/clock.ts'
+import { Turns } from '../../../platform/turns.ts'
 
 /** A conversation with babeld. */
 export interface ControlSocket {
@@ -29,7 +30,8 @@ const LONGEST_LINE = 4_096
 
 /**
  * Connects as soon as babeld listens and reads its greeting. Refused when it sends something else; waits until the
- * signal is aborted. Answers have no number: they come in the order of the commands.
+ * signal is aborted. Answers have no number, and babeld 1.12 says no to all that it has read together with what it says no
+ * to, though it does it: so a command is said when the one before is answered.
  */
 export async function openControlSocket(init: ControlSocketInit): Promise<Result<ControlSocket>> {
   const { clock, onLine } = init
@@ -40,6 +42,7 @@ export async function openControlSocket(init: ControlSocketInit): Promise<Result
     (ms, action) => clock.after(ms, action),
     (what) => end(`babeld does not answer ${what}`),
   )
+  const turns = new Turns()
   let open = true
   let rest = ''
 
@@ -75,11 +78,12 @@ export async function openControlSocket(init: ControlSocketInit): Promise<Result
   return {
     ok: true,
     value: {
-      command(text) {
-        if (!open) return Promise.resolve(refuse('the control socket of babeld is closed'))
-        socket.write(`${text}\n`)
-        return answers.asked(JSON.stringify(text.split(' ', 2).join(' ')))
-      },
+      command: (text) =>
+        turns.take(async () => {
+          if (!open) return refuse('the control socket of babeld is closed')
+          socket.write(`${text}\n`)
+          return answers.asked(JSON.stringify(text.split(' ', 2).join(' ')))
+        }),
       close: () => end('closed'),
     },
   }

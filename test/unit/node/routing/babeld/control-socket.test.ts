@@ -92,6 +92,23 @@ describe('a conversation with babeld', () => {
     control.close()
   })
 
+  it('says one command after another: babeld answers all that it reads at once like the first that it refuses', async () => {
+    await listen()
+    server.on('connection', (socket) => {
+      socket.on('data', (text) => {
+        const commands = String(text).trimEnd().split('\n')
+        const isRefused = commands.some((command) => command.startsWith('flush'))
+        for (const _ of commands) socket.write(isRefused ? 'no No such interface\n' : 'ok\n')
+      })
+    })
+    const control = await open()
+    const answers = await Promise.all(
+      ['flush interface x', 'interface x', ''].map((text) => control.command(text)),
+    )
+    expect(answers.map(({ ok }) => ok)).toEqual([false, true, true])
+    control.close()
+  })
+
   it('goes on after a line that makes no sense', async () => {
     await listen()
     answering(() => 'change neighbour � if\nok\n')

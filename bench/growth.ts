@@ -1,0 +1,84 @@
+import { withLab } from '../lab/lab.ts'
+import { cpuSeconds, pidsOf } from '../lab/process-cost.ts'
+import { Re6stNetwork } from '../lab/re6st-network.ts'
+import { systemClock } from '../src/platform/clock.ts'
+import { table } from './table.ts'
+
+/** What the node processes of a network cost, the mean of all. */
+export interface GrowthResult {
+  /** All, the registry's own included: each has a route to each other one. */
+  readonly nodes: number
+  /** From the start of the first until all pairs ping. */
+  readonly formingSeconds: number
+  readonly formingCpuSeconds: number
+  readonly calmCpuSecondsPerMinute: number
+}
+
+const SIZES = [8, 24, 40] as const
+const HELLO_SECONDS = 4
+/** So many join at once: as many as two processors bear. */
+const GROUP = 8
+const DEADLINE_MS = 600_000
+/** Tunnels are settled after that. */
+const SETTLE_MS = 60_000
+const CALM_MS = 60_000
+
+/** Processor time of the node processes of networks of several sizes, while they form and when they are calm. */
+export async function measureGrowth(): Promise<GrowthResult[]> {
+  const results: GrowthResult[] = []
+  for (const nodes of SIZES) {
+    results.push(await measureNetworkOf(nodes))
+    console.log(results.at(-1))
+  }
+  return results
+}
+
+function measureNetworkOf(size: number): Promise<GrowthResult> {
+  return withLab({ name: `growth${size}` }, async (lab) => {
+    const registryOn = await lab.host('n0')
+    const network = await Re6stNetwork.create(lab, { registryOn, helloSeconds: HELLO_SECONDS })
+    const startMs = performance.now()
+    await network.join(registryOn)
+    while (network.nodes.length < size) {
+      const group = Math.min(GROUP, size - network.nodes.length)
+      for (let count = 0; count < group; count++)
+        await network.join(await lab.host(`n${network.nodes.length}`))
+      await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+    }
+    const formingSeconds = (performance.now() - startMs) / 1000
+    const processes = (
+      await Promise.all(network.nodes.map(({ machine }) => pidsOf(machine, /re6stnet\.js/)))
+    ).flat()
+    const formingCpuSeconds = cpuSeconds(processes) / size
+    await systemClock.sleep(SETTLE_MS)
+    const before = cpuSeconds(processes)
+    await systemClock.sleep(CALM_MS)
+    const calmCpuSecondsPerMinute = ((cpuSeconds(processes) - before) / size) * (60_000 / CALM_MS)
+    return { nodes: size, formingSeconds, formingCpuSeconds, calmCpuSecondsPerMinute }
+  })
+}
+
+/** That section of the report. */
+export const growthReport = (results: readonly GrowthResult[]): string =>
+  `Processor time of one node process (of all, the mean; without its openvpn and babeld) in networks of several sizes, hello
+${HELLO_SECONDS} s, in which ${GROUP} nodes at a time join: from the start of the first until all pairs ping, and in a minute of calm. Each has a
+route to each other node; what a node costs grows no faster than these when the columns “for each route” do not grow.
+
+${table(
+  [
+    'nodes',
+    'seconds to form',
+    'CPU seconds to form',
+    'for each route',
+    'CPU seconds a minute',
+    'for each route',
+  ],
+  results.map(({ nodes, formingSeconds, formingCpuSeconds, calmCpuSecondsPerMinute }) => [
+    String(nodes),
+    formingSeconds.toFixed(0),
+    formingCpuSeconds.toFixed(2),
+    (formingCpuSeconds / (nodes - 1)).toFixed(3),
+    calmCpuSecondsPerMinute.toFixed(2),
+    (calmCpuSecondsPerMinute / (nodes - 1)).toFixed(3),
+  ]),
+)}`
