@@ -144,6 +144,7 @@ describe('a conversation ends', () => {
     }
     const control = await open(clock)
     const answer = control.command('interface tap type tunnel')
+    await new Promise((resolve) => setImmediate(resolve))
     expire()
     expect(await answer).toEqual({ ok: false, reason: 'babeld does not answer "interface tap"' })
     expect(ends).toHaveLength(1)
