@@ -1,11 +1,16 @@
 import { isIP } from 'node:net'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import type { VersionSpread } from '../core/config/version-spread.ts'
-import { dialableAddresses, formatDialResults, parseDialResults } from '../core/session/dial.ts'
+import {
+  type DialResult,
+  dialableAddresses,
+  formatDialResults,
+  parseDialResults,
+} from '../core/session/dial.ts'
+import { DialLimit } from '../core/session/dial-limit.ts'
 import { MESSAGE_CODE } from '../core/session/message-codes.ts'
 import { decodeMessageBody, encodeMessageBody, type Message } from '../core/session/messages.ts'
 import type { IncomingMessage } from '../core/session/sessions.ts'
-import { TokenBucket } from '../core/token-bucket.ts'
 import {
   addressAnswer,
   formatAddressList,
@@ -23,7 +28,6 @@ import type { ConfigKeeper } from './config-keeper.ts'
 import type { Identity } from './identity.ts'
 import type { NeighbourProbe } from './neighbour-probe.ts'
 import type { EndpointHandlers, UdpEndpoint } from './sessions/udp-endpoint.ts'
-import { dialAll } from './transport/dialler.ts'
 import type { Tunnels } from './tunnels/tunnels.ts'
 
 /** What the node's messages need. */
@@ -33,6 +37,8 @@ export interface MessageComponents {
   readonly identity: () => Identity
   readonly keeper: Pick<ConfigKeeper, 'config' | 'newestVersion' | 'heard' | 'announced'>
   readonly cache: Pick<Cache, 'storeAnnounced'>
+  /** Tries whether servers answer at these addresses. */
+  readonly dialAll: (addresses: readonly PeerAddress[]) => Promise<readonly DialResult[]>
   /** Our own addresses, as others may use them. */
   readonly advertised: () => readonly PeerAddress[]
   /** Name of the operating system. */
@@ -61,9 +67,6 @@ export interface MessageHearers {
 export type MulticastHearer = (prefix: Prefix, state: Uint8Array) => void
 
 const NOTHING = new Uint8Array()
-/** Nobody is to scan the Internet through us: so many questions of others we try to answer at once, and in a second. */
-const DIALS_BURST = 6
-const DIALS_PER_SECOND = 0.1
 /** Of what a peer says, so much goes into the log. */
 const LONGEST_QUOTE = 500
 
@@ -74,7 +77,7 @@ export class NodeMessages implements AsyncDisposable {
   readonly #logLimit: LogLimit
   #hearers: MessageHearers | undefined
   #multicast: MulticastHearer = () => {}
-  readonly #dials = new TokenBucket(DIALS_PER_SECOND, DIALS_BURST)
+  readonly #dials = new DialLimit()
 
   constructor(components: MessageComponents, openEndpoint: (handlers: EndpointHandlers) => MessageEndpoint) {
     this.#components = components
@@ -211,8 +214,8 @@ export class NodeMessages implements AsyncDisposable {
 
   /** A peer wants to know whether its servers can be reached. */
   async #dial(prefix: Prefix, list: string): Promise<void> {
-    if (!this.#dials.take(this.#components.clock.monotonicMs())) return
-    const results = await dialAll(dialableAddresses(list))
+    if (!this.#dials.take(prefix, this.#components.clock.monotonicMs())) return
+    const results = await this.#components.dialAll(dialableAddresses(list))
     if (results.length > 0 && !this.#components.signal.aborted)
       this.#send(prefix, { kind: 'dial-result', results: formatDialResults(results) })
   }

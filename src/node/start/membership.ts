@@ -12,6 +12,7 @@ import { NodeMessages } from '../node-messages.ts'
 import { NodeSettings } from '../node-settings.ts'
 import { NeighbourNodes } from '../routing/neighbour-nodes.ts'
 import { UdpEndpoint } from '../sessions/udp-endpoint.ts'
+import { dialAll } from '../transport/dialler.ts'
 import type { TunnelComponents, TunnelLimits } from '../tunnels/components.ts'
 import { Tunnels } from '../tunnels/tunnels.ts'
 import { VersionNews } from '../version-news.ts'
@@ -85,6 +86,7 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
       keeper,
       cache,
       advertised: () => advertisement.addresses,
+      dialAll,
       platform: `Linux-${release()}-${arch()}`,
       signal,
     },

@@ -35,6 +35,8 @@ function node({ registryPrefix = OWN }: { registryPrefix?: Prefix } = {}) {
     keeper: { config: { registryPrefix }, newestVersion: SAME, heard, announced: note('announced') },
     cache: { storeAnnounced: (_: Prefix, list: readonly unknown[]) => list.slice(0, 1) },
     advertised: () => parseAddressList(ADDRESSES).addresses,
+    dialAll: async (addresses: readonly { host: string }[]) =>
+      addresses.map(({ host }) => ({ address: `${host},1194,tcp`, reached: true, reason: undefined })),
     platform: 'Linux',
     signal: new AbortController().signal,
   } as unknown as ConstructorParameters<typeof NodeMessages>[0]
@@ -193,9 +195,33 @@ it('what is not understood is acknowledged, and no more', () => {
   expect(happened).toEqual([])
 })
 
-it('addresses that lead to this machine, or to none, are not tried for a neighbour', async () => {
-  const { says, sent, clock } = node()
-  says({ kind: 'dial-request', addresses: '127.0.0.1,9,tcp;nonsense' })
-  await clock.pass(60_000)
-  expect(sent).toEqual([])
+describe('a neighbour that asks whether it can be reached', () => {
+  const question: Message = { kind: 'dial-request', addresses: '8.8.8.8,1194,tcp' }
+  const results: Message = { kind: 'dial-result', results: '8.8.8.8,1194,tcp ok' }
+
+  it('is told, after its addresses were tried', async () => {
+    const { says, sent, clock, happened } = node()
+    expect(says(question)).toBeUndefined()
+    await clock.pass(0)
+    expect(sent).toEqual([{ to: PEER, message: results }])
+    says(results)
+    expect(happened).toEqual([['dialled', PEER, expect.any(Array)]])
+  })
+
+  it('and does so without end takes nothing from the others', async () => {
+    const { says, sent, clock } = node()
+    for (let count = 0; count < 200; count++) says(question)
+    await clock.pass(0)
+    expect(sent).toHaveLength(3)
+    says(question, OTHER)
+    await clock.pass(0)
+    expect(sent.at(-1)).toEqual({ to: OTHER, message: results })
+  })
+
+  it('has nothing tried that leads to this machine, or to none', async () => {
+    const { says, sent, clock } = node()
+    says({ kind: 'dial-request', addresses: '127.0.0.1,9,tcp;nonsense' })
+    await clock.pass(60_000)
+    expect(sent).toEqual([])
+  })
 })
