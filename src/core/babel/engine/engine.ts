@@ -304,7 +304,7 @@ export class BabelEngine {
   /** Neighbours are told at once, with a hello that promises the interval that holds from now on (RFC 8966, 3.4.1). */
   #costsSet(nowMs: number, iface: Interface, neighbours: Iterable<Neighbour>): void {
     const concerned = [...neighbours]
-    for (const neighbour of concerned) this.#recompute(nowMs, neighbour, undefined)
+    for (const neighbour of concerned) this.#recompute(nowMs, neighbour, undefined, true)
     this.#hellos.sendScheduled(nowMs, iface, concerned)
   }
 
@@ -344,9 +344,9 @@ export class BabelEngine {
     this.#world.output.neighbour('flushed', view, cause)
   }
 
-  #recompute(nowMs: number, neighbour: Neighbour, cause: NeighbourCause | undefined): void {
+  #recompute(nowMs: number, neighbour: Neighbour, cause: NeighbourCause | undefined, isMeant = false): void {
     const wasUsable = neighbour.cost < INFINITY
-    if (!neighbour.recompute(nowMs)) return
+    if (!neighbour.recompute(nowMs, isMeant)) return
     // It may have asked before it could use the answer, or wait for the next periodic update, as babeld does.
     if (!wasUsable && !this.#isRetracting) this.#updates.dumpTo(nowMs, neighbour)
     this.#routes.costChanged(nowMs, neighbour)

@@ -10,7 +10,7 @@ import type {
   NeighbourView,
 } from './ports.ts'
 import { RoundTrip, rttCost } from './rtt.ts'
-import { smoothedAt } from './smoothing.ts'
+import { halfLifeS, smoothedAt } from './smoothing.ts'
 
 /** Above all that a way through the network costs, and far from infinity: what goes on beyond can be added. */
 const DRAINING_COST = 30_000
@@ -73,6 +73,7 @@ export class Neighbour {
   /** Whether we have begun to greet it. */
   wasGreeted = false
   #ownLevel: CostLevel = 'normal'
+  #countedTxcost = INFINITY
   #smoothed = INFINITY
   #smoothedSinceS = 0
 
@@ -110,12 +111,18 @@ export class Neighbour {
     return kinds.length === 0 ? count : Math.min(...kinds.map((hellos) => hellos.missed(count)))
   }
 
-  /** Computes its cost anew. @returns whether that changed it */
-  recompute(nowMs: number): boolean {
+  /**
+   * Computes its cost anew.
+   * @param isMeant whether somebody set it, here or, by its IHU, there: then there is nothing to wait for
+   * @returns whether that changed it
+   */
+  recompute(nowMs: number, isMeant: boolean): boolean {
     const before = this.cost
     const cost = this.#currentCost(nowMs)
+    const isSetThere = this.txcost !== this.#countedTxcost
+    this.#countedTxcost = this.txcost
     if (cost === before) return false
-    this.#smoothed = before >= INFINITY ? cost : this.smoothedCost(nowMs)
+    this.#smoothed = before >= INFINITY || isMeant || isSetThere ? cost : this.smoothedCost(nowMs)
     this.#smoothedSinceS = nowMs / 1000
     this.cost = cost
     return true
@@ -123,7 +130,13 @@ export class Neighbour {
 
   /** The cost on average, for hysteresis. */
   smoothedCost(nowMs: number): number {
-    return smoothedAt(this.cost, this.#smoothed, this.#smoothedSinceS, nowMs)
+    return smoothedAt(
+      this.cost,
+      this.#smoothed,
+      this.#smoothedSinceS,
+      nowMs,
+      halfLifeS(this.iface.parameters),
+    )
   }
 
   #currentCost(nowMs: number): number {

@@ -43,11 +43,17 @@ const PAUSES: Readonly<Record<Need, { readonly firstMs: number; readonly lastMs:
 }
 const NEEDS: readonly Need[] = ['starving', 'better', 'spare']
 
+const pauseAfter = (need: Need, times: number): number =>
+  Math.min(PAUSES[need].lastMs, PAUSES[need].firstMs * 2 ** times)
+
+/** How often a number was asked for, and when again at the earliest. */
 interface Asked {
-  need: Need
   times: number
   nextMs: number
 }
+
+/** For each need: what two routers ask for in turn must die down, also if each request is answered. */
+type AskedFor = Partial<Record<Need, Asked>>
 
 /** RFC 8966, 3.2.7 */
 interface Pending {
@@ -69,7 +75,7 @@ export interface RequestsListener {
 export class Requests {
   readonly #world: World
   readonly #listener: RequestsListener
-  readonly #asked = new Map<Entry, Asked>()
+  readonly #asked = new Map<Entry, AskedFor>()
   readonly #later: ExpiryWheel<Entry>
   readonly #pending = new Map<Entry, Pending[]>()
   readonly #forgetting: ExpiryWheel<Entry>
@@ -189,15 +195,9 @@ export class Requests {
   consider(nowMs: number, entry: Entry): void {
     this.#satisfy(nowMs, entry)
     const need = this.#needOf(entry)
-    const asked = this.#asked.get(entry)
-    if (need === undefined) {
-      // The number that makes a neighbour our spare makes us none of its own any more: it asks next, and so on for ever,
-      // unless both remember that they have asked.
-      if (asked && asked.need !== 'spare') this.#asked.delete(entry)
-      return
-    }
-    if (asked && NEEDS.indexOf(asked.need) <= NEEDS.indexOf(need.kind) && nowMs < asked.nextMs) return
-    this.#ask(nowMs, entry, need.kind, need.routes)
+    // The next time that there is none is another one: what is asked for then is not kept waiting.
+    if (need?.kind !== 'starving') delete this.#asked.get(entry)?.starving
+    if (need) this.#ask(nowMs, entry, need.kind, need.routes)
   }
 
   #satisfy(nowMs: number, entry: Entry): void {
@@ -213,25 +213,24 @@ export class Requests {
 
   /** An announcement of the route in use was ignored as infeasible: its number is asked for (RFC 8966, 3.8.2.2). */
   ignored(nowMs: number, route: Route): void {
-    const asked = this.#asked.get(route.entry)
-    if (asked?.need === 'starving' && nowMs < asked.nextMs) return
     this.#ask(nowMs, route.entry, 'starving', [route])
   }
 
   #ask(nowMs: number, entry: Entry, need: Need, routes: readonly Route[]): void {
-    const before = this.#asked.get(entry)
-    const times = before?.need === need ? before.times : 0
-    const { firstMs, lastMs } = PAUSES[need]
+    const askedFor = this.#asked.get(entry) ?? {}
+    const asked = askedFor[need] ?? { times: 0, nextMs: nowMs }
+    if (nowMs < asked.nextMs) return
     const maySend = need === 'starving' || this.#ahead.take(nowMs)
-    const pauseMs = maySend ? Math.min(lastMs, firstMs * 2 ** times) : firstMs
-    const nextMs = nowMs + pauseMs * (1 + this.#world.random.next() / 4)
-    this.#asked.set(entry, { need, times: maySend ? times + 1 : times, nextMs })
-    this.#later.add(entry, nextMs)
+    const pauseMs = maySend ? pauseAfter(need, asked.times) : PAUSES[need].firstMs
+    asked.times += maySend ? 1 : 0
+    asked.nextMs = nowMs + pauseMs * (1 + this.#world.random.next() / 4)
+    askedFor[need] = asked
+    this.#asked.set(entry, askedFor)
+    this.#later.add(entry, asked.nextMs)
     if (!maySend) return
     const { prefix, from } = entry
     for (const { neighbour, routerId, seqno } of routes) {
-      const newest = sourceOf(entry, routerId)?.seqno ?? seqno
-      const wanted = seqnoPlus(newest, 1)
+      const wanted = seqnoPlus(sourceOf(entry, routerId)?.seqno ?? seqno, 1)
       this.#send(neighbour, {
         kind: 'seqno-request',
         prefix,
@@ -243,28 +242,22 @@ export class Requests {
     }
   }
 
+  /** Some pause is over: what is still missing is asked for, what was not missing for as long again is forgotten. */
   #again(entry: Entry, nowMs: number): number | undefined {
-    const asked = this.#asked.get(entry)
-    if (asked === undefined) return undefined
-    // It was asked for in between.
-    if (nowMs < asked.nextMs) return undefined
-    if (asked.need === 'spare' && this.#needOf(entry) === undefined)
-      return this.#calmDown(nowMs, entry, asked)
-    this.#asked.set(entry, { ...asked, nextMs: nowMs })
     this.consider(nowMs, entry)
-    return undefined
-  }
-
-  /** Nothing is missing now: the pause becomes shorter as slowly as it became longer. */
-  #calmDown(nowMs: number, entry: Entry, { need, times }: Asked): number | undefined {
-    if (times <= 1 || entry.routes.length === 0) {
-      this.#asked.delete(entry)
-      return undefined
+    const askedFor = this.#asked.get(entry)
+    if (askedFor === undefined) return undefined
+    let endMs = Number.NEGATIVE_INFINITY
+    for (const need of NEEDS) {
+      const asked = askedFor[need]
+      if (asked === undefined) continue
+      const untilMs = asked.nextMs + pauseAfter(need, asked.times)
+      if (untilMs <= nowMs) delete askedFor[need]
+      else endMs = Math.max(endMs, untilMs)
     }
-    const { firstMs, lastMs } = PAUSES[need]
-    const nextMs = nowMs + Math.min(lastMs, firstMs * 2 ** (times - 1))
-    this.#asked.set(entry, { need, times: times - 1, nextMs })
-    return nextMs
+    if (endMs > nowMs) return endMs
+    this.#asked.delete(entry)
+    return undefined
   }
 
   /** Whether a number is missing, and which routes would be of use with it. */

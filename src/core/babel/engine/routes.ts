@@ -3,7 +3,7 @@ import { ExpiryWheel } from './expiry-wheel.ts'
 import type { Entry, Neighbour, Route } from './model.ts'
 import type { LocalRoute } from './ports.ts'
 import { choose, isUsable } from './selection.ts'
-import { smoothedAt } from './smoothing.ts'
+import { halfLifeS, smoothedAt } from './smoothing.ts'
 import { isFeasibleUpdate } from './sources.ts'
 import { keyOf, metricOf, routeFrom } from './table.ts'
 import { Timer } from './timers.ts'
@@ -142,7 +142,15 @@ export class Routes {
     const isBack = route.refmetric >= INFINITY
     route.smoothed = isBack
       ? refmetric
-      : Math.round(smoothedAt(route.refmetric, route.smoothed, route.smoothedSinceS, nowMs))
+      : Math.round(
+          smoothedAt(
+            route.refmetric,
+            route.smoothed,
+            route.smoothedSinceS,
+            nowMs,
+            halfLifeS(route.neighbour.iface.parameters),
+          ),
+        )
     route.smoothedSinceS = Math.floor(nowMs / 1000)
     route.refmetric = refmetric
   }

@@ -1,6 +1,6 @@
 import { INFINITY } from '../wire/tlv.ts'
 import type { Entry, Route } from './model.ts'
-import { smoothedAt } from './smoothing.ts'
+import { halfLifeS, smoothedAt } from './smoothing.ts'
 import { isFeasible } from './sources.ts'
 import { metricOf } from './table.ts'
 
@@ -43,5 +43,6 @@ export const isUsable = (route: Route): boolean => metricOf(route) < INFINITY &&
 /** The metric of a route on average: that of the neighbour's announcements and that of the link to it. */
 export function smoothedMetric(route: Route, nowMs: number): number {
   const { neighbour, refmetric, smoothed, smoothedSinceS } = route
-  return smoothedAt(refmetric, smoothed, smoothedSinceS, nowMs) + neighbour.smoothedCost(nowMs)
+  const halfLife = halfLifeS(neighbour.iface.parameters)
+  return smoothedAt(refmetric, smoothed, smoothedSinceS, nowMs, halfLife) + neighbour.smoothedCost(nowMs)
 }

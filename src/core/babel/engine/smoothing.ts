@@ -1,14 +1,27 @@
+import type { LinkParameters } from './ports.ts'
+
 /**
  * Metrics averaged over time, for hysteresis (RFC 8966, A.3): the average comes half as near to the present value in each
- * half-life. Values are whole numbers, times seconds with fractions of 1/64 at most.
+ * half-life.
  */
 
-/** babeld's own. */
-const HALF_LIFE_S = 4
+/**
+ * The half-life, from the hello interval: a link's round-trip time is measured as rarely, and one sample that is different
+ * must not decide. With its default interval of 4 s, as babeld has it.
+ */
+export const halfLifeS = ({ helloIntervalMs }: Pick<LinkParameters, 'helloIntervalMs'>): number =>
+  Math.min(MAX_HALF_LIFE_S, helloIntervalMs / 1000)
+
+const MAX_HALF_LIFE_S = 30
 
 /** The average now, that was `smoothed` at an earlier time and follows `value` since. */
-export function smoothedAt(value: number, smoothed: number, sinceS: number, nowMs: number): number {
+export function smoothedAt(
+  value: number,
+  smoothed: number,
+  sinceS: number,
+  nowMs: number,
+  halfLife: number,
+): number {
   if (smoothed === value) return value
-  const ages = Math.max(0, nowMs / 1000 - sinceS) / HALF_LIFE_S
-  return value + (smoothed - value) * 2 ** -ages
+  return value + (smoothed - value) * 2 ** -(Math.max(0, nowMs / 1000 - sinceS) / halfLife)
 }

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest'
+import { EngineNetwork, prefixOf, TUNNEL } from '../../../../support/engine-network.ts'
+
+const DEFAULT = { prefix: '::/0', from: '2001:db8::/32', metric: 0 }
+
+describe('source-specific routes (RFC 9079)', () => {
+  it('are told, learnt and withdrawn beside the others, and of several gateways the nearest is taken', () => {
+    const network = new EngineNetwork()
+    const [a, b, c] = [network.node('a'), network.node('b'), network.node('c')]
+    network.link(a, b)
+    network.link(b, c)
+    const own = (node: typeof a) => ({ prefix: prefixOf(node), from: '::/0', metric: 0 })
+    c.engine.setLocalRoutes(network.nowMs, [own(c), DEFAULT])
+    network.run(2_000)
+    expect(a.forwarding.get('::/0 2001:db8::/32')).toMatchObject({ iface: 'b' })
+    expect(b.forwarding.get('::/0 2001:db8::/32')).toMatchObject({ iface: 'c' })
+    a.engine.setLocalRoutes(network.nowMs, [own(a), DEFAULT])
+    network.run(2_000)
+    expect(a.forwarding.has('::/0 2001:db8::/32')).toBe(false)
+    c.engine.setLocalRoutes(network.nowMs, [own(c)])
+    network.run(2_000)
+    expect(b.forwarding.get('::/0 2001:db8::/32')).toMatchObject({ iface: 'a' })
+    expect(c.wayTo(a)).toBe('b')
+  })
+
+  it('are not learnt where they are not wanted, nor passed on', () => {
+    const network = new EngineNetwork()
+    const [a, b, c] = [network.node('a'), network.node('b'), network.node('c')]
+    b.engine.setFilter(network.nowMs, ({ prefix }) => prefix !== '::/0')
+    network.link(a, b)
+    network.link(b, c)
+    c.engine.setLocalRoutes(network.nowMs, [DEFAULT])
+    network.run(60_000)
+    expect([a, b].map(({ forwarding }) => forwarding.has('::/0 2001:db8::/32'))).toEqual([false, false])
+  })
+})
+
+describe('IPv4', () => {
+  const SUBNET = { prefix: '10.42.7.0/24', from: '0.0.0.0/0', metric: 0 }
+
+  it('has an IPv6 next hop where the interface has no IPv4 address (RFC 9229)', () => {
+    const network = new EngineNetwork()
+    const [a, b] = [network.node('a'), network.node('b')]
+    network.link(a, b)
+    b.engine.setLocalRoutes(network.nowMs, [SUBNET])
+    network.run(2_000)
+    expect(a.forwarding.get('10.42.7.0/24 0.0.0.0/0')).toMatchObject({ nextHop: 'fe80::b' })
+  })
+
+  it('has the IPv4 address as next hop where there is one', () => {
+    const network = new EngineNetwork()
+    const [a, b] = [network.node('a'), network.node('b')]
+    network.link(a, b)
+    b.engine.interfaceUp(network.nowMs, {
+      name: 'a',
+      kind: 'tunnel',
+      address: 'fe80::b',
+      ipv4Address: '10.42.7.1',
+    })
+    b.engine.setLocalRoutes(network.nowMs, [SUBNET])
+    network.run(2_000)
+    expect(a.forwarding.get('10.42.7.0/24 0.0.0.0/0')).toMatchObject({ nextHop: '10.42.7.1' })
+  })
+})
+
+it('a change of the metric alone touches no forwarding entry', () => {
+  const network = new EngineNetwork()
+  const [a, b] = [network.node('a'), network.node('b')]
+  network.link(a, b)
+  network.run(5_000)
+  const before = a.forwardingChanges
+  b.engine.setParameters(network.nowMs, 'a', { ...TUNNEL, rxcost: 700 })
+  network.run(1_000)
+  expect(a.metricTo(b)).toBe(700)
+  expect(a.forwardingChanges).toBe(before)
+})
+
+it('another hello interval holds at once, and no neighbour is lost', () => {
+  const network = new EngineNetwork()
+  const [a, b] = [network.node('a'), network.node('b')]
+  network.link(a, b)
+  network.run(5_000)
+  for (const helloIntervalMs of [1_000, 60_000, 4_000]) {
+    for (const [one, other] of [
+      [a, b],
+      [b, a],
+    ] as const)
+      one.engine.setParameters(network.nowMs, other.name, { ...TUNNEL, helloIntervalMs })
+    network.run(300_000)
+  }
+  expect([...a.neighbourEvents, ...b.neighbourEvents].filter(({ change }) => change === 'flushed')).toEqual(
+    [],
+  )
+})
