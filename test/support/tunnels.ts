@@ -44,6 +44,7 @@ export const routerWith = (neighbours: readonly Neighbour[]): TunnelComponents['
   removeInterface: async () => {},
   leaveInterface: async () => {},
   setCost: async () => {},
+  neighbourGone: () => {},
   remembers: () => false,
   watch: () => ({ [Symbol.dispose]() {} }),
 })

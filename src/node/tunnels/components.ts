@@ -19,6 +19,7 @@ export interface TunnelComponents {
     | 'isRunning'
     | 'setCost'
     | 'leaveInterface'
+    | 'neighbourGone'
     | 'neighbours'
     | 'watch'
   >

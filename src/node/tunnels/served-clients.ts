@@ -16,6 +16,8 @@ import type { TunnelInfo } from './tunnel-info.ts'
 import { type ServerPlace, TunnelServers } from './tunnel-servers.ts'
 
 interface ServedClientsInit extends Pick<TunnelComponents, 'clock' | 'log' | 'sendSeen'> {
+  readonly nodes: Pick<TunnelComponents['nodes'], 'nodeAt'>
+  readonly router: Pick<TunnelComponents['router'], 'neighbours' | 'neighbourGone'>
   readonly transport: Pick<Transport, 'listen'>
   readonly limits: TunnelLimits
   readonly strategy: Pick<TunnelStrategy, 'clientUp' | 'clientDown'>
@@ -141,6 +143,7 @@ export class ServedClients {
         const { client, peer, reason } = event
         if (!this.#clients.delete(`${iface}/${client}`)) return
         this.#log(peer, { iface, reason }, 'client down')
+        this.#leave(iface, peer.prefix)
         strategy.clientDown(peer.prefix)
         return onChange()
       }
@@ -164,6 +167,14 @@ export class ServedClients {
     this.#logLimit.write(`${peer} ${text}`, (omitted) =>
       this.#init.log.info({ peer, ...fields, ...omitted }, text),
     )
+  }
+
+  /** Routing need not miss the hellos of a peer that is gone, unless it is there by another tunnel to the same server. */
+  #leave(iface: string, prefix: Prefix): void {
+    if (this.ifacesOf(prefix).includes(iface)) return
+    const { router, nodes } = this.#init
+    for (const { iface: on, address } of router.neighbours)
+      if (on === iface && nodes.nodeAt({ iface, address }) === prefix) router.neighbourGone(iface, address)
   }
 
   #of(prefix: Prefix): ServedClient[] {

@@ -5,12 +5,14 @@ import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts
 import type { ServerEvent, ServerSpec } from '../../../../src/node/transport/transport.ts'
 import { ServedClients } from '../../../../src/node/tunnels/served-clients.ts'
 import { steppedClock } from '../../../support/stepped-clock.ts'
+import { neighboursOn } from '../../../support/tunnels.ts'
 
 const [OWN, ONE, OTHER] = ['000', '001', '010'].map(prefixOfBits) as [Prefix, Prefix, Prefix]
 const PLACE = { iface: 're6stnet-tcp', protocol: 'tcp', port: 1194 } as const
 
 async function rig({ maxClients = 20 } = {}) {
   const done: string[] = []
+  const gone: string[] = []
   const revoked = new Set<bigint>()
   let spec: ServerSpec | undefined
   let changes = 0
@@ -29,6 +31,13 @@ async function rig({ maxClients = 20 } = {}) {
         }
       },
     },
+    router: {
+      neighbours: ['fe80::1', 'fe80::2'].flatMap((address) =>
+        neighboursOn(PLACE.iface).map((each) => ({ ...each, address })),
+      ),
+      neighbourGone: (iface, address) => void gone.push(`${address}%${iface}`),
+    },
+    nodes: { nodeAt: ({ address }) => (address === 'fe80::1' ? ONE : OTHER) },
     clock,
     log: pino({ level: 'info' }, { write: (line: string) => void logged.push(line) }),
     sendSeen: (prefix, address) => void done.push(`seen ${prefix} ${address}`),
@@ -57,7 +66,20 @@ async function rig({ maxClients = 20 } = {}) {
     event({ kind: 'client-down', client, peer: { prefix, serial: 2n }, reason: 'the connection ended' })
   const admit = (prefix = ONE, serial = 2n) =>
     spec?.admit({ prefix, serial }, { address: '203.0.113.1', port: 1000 }).admit
-  return { clients, done, revoked, event, up, down, admit, changes: () => changes, logged, clock, shared }
+  return {
+    clients,
+    done,
+    revoked,
+    event,
+    up,
+    down,
+    admit,
+    changes: () => changes,
+    gone,
+    logged,
+    clock,
+    shared,
+  }
 }
 
 it('a client is shown with what passed, and the strategy is told that it came and went', async () => {
@@ -71,6 +93,16 @@ it('a client is shown with what passed, and the strategy is told that it came an
   expect([clients.peers(), clients.list(), clients.ifacesOf(ONE)]).toEqual([[], [], []])
   expect(done).toEqual([`up ${ONE}`, `down ${ONE}`])
   expect(changes()).toBe(2)
+})
+
+it('routing is told of one that is gone, and not of one that has connected again meanwhile', async () => {
+  const { up, down, gone } = await rig()
+  up(1)
+  up(2)
+  down(1)
+  expect(gone).toEqual([])
+  down(2)
+  expect(gone).toEqual(['fe80::1%re6stnet-tcp'])
 })
 
 it('one that has connected again ends its old tunnel, and takes no other place', async () => {
