@@ -29,6 +29,7 @@ import type {
   RouterSettings,
   RoutingChange,
 } from '../router.ts'
+import { KernelLiveness } from './kernel-liveness.ts'
 import { BabelLink } from './link.ts'
 import { LinkWatch, type UsableLink } from './link-watch.ts'
 
@@ -56,6 +57,7 @@ class Re6stRouter implements Router {
   readonly #events: KernelEvents
   readonly #watch: LinkWatch
   readonly #table: KernelRouteTable
+  readonly #liveness: KernelLiveness
   readonly #refusals: LogLimit
   readonly #engine: BabelEngine
   #compute: ComputeMac = () => new Uint8Array()
@@ -83,6 +85,20 @@ class Re6stRouter implements Router {
       clock,
       onChange: (iface, link) => this.#linkChanged(iface, link),
     })
+    this.#liveness = new KernelLiveness({
+      ...context,
+      events: this.#events,
+      onSuspect: (iface, address) => {
+        if (this.#state !== 'running') return
+        this.#engine.suspect(this.#nowMs(), iface, address)
+        this.#after()
+      },
+      onAlive: (iface, address) => {
+        if (this.#state !== 'running') return
+        this.#engine.alive(this.#nowMs(), iface, address)
+        this.#after()
+      },
+    })
     this.#engine = new BabelEngine({
       // A new one each time: nobody remembers a sequence number of it (RFC 8966, 3.8.2.1 and 3.2.1).
       routerId: routerIdOf(randomBytes(8)),
@@ -91,7 +107,7 @@ class Re6stRouter implements Router {
       output: {
         send: (iface, to, tlvs) => this.#links.get(iface)?.send(to, tlvs),
         forward: (destination, route) => this.#forward(destination, route),
-        neighbour: (change, view) => {
+        neighbour: (change, view, cause) => {
           const neighbour = neighbourOf(view)
           const key = `${view.address}%${view.iface}`
           if (change === 'flushed') {
@@ -99,7 +115,8 @@ class Re6stRouter implements Router {
             this.#links.get(view.iface)?.forget(view.address)
           }
           if (change !== 'flushed') this.#neighbours.set(key, neighbour)
-          log.trace({ ...neighbour }, `neighbour ${change}`)
+          this.#liveness.setRtt(view.iface, this.#longestRtt(view.iface))
+          log.trace({ ...neighbour, cause }, `neighbour ${change}`)
           this.#tell({ kind: 'neighbour', change, neighbour })
         },
         route: (change, route) => {
@@ -200,6 +217,7 @@ class Re6stRouter implements Router {
     this.#defaultRouteLook?.[Symbol.dispose]()
     this.#lag?.[Symbol.dispose]()
     this.#watch[Symbol.dispose]()
+    this.#liveness[Symbol.dispose]()
     for (const link of this.#links.values()) link[Symbol.dispose]()
     this.#links.clear()
     if (wasRunning) await this.#table[Symbol.asyncDispose]()
@@ -233,6 +251,7 @@ class Re6stRouter implements Router {
     const old = this.#links.get(iface)
     if (old) {
       this.#links.delete(iface)
+      this.#liveness.remove(iface)
       this.#engine.interfaceDown(this.#nowMs(), iface)
       old[Symbol.dispose]()
       this.#after()
@@ -261,12 +280,21 @@ class Re6stRouter implements Router {
   #interfaceUp(iface: string, kind: InterfaceKind, { address, ipv4Address }: UsableLink): void {
     const nowMs = this.#nowMs()
     this.#context.log.debug({ iface, address }, 'Babel is spoken here')
+    if (kind !== 'lan') this.#liveness.add(iface)
     this.#engine.setParameters(nowMs, iface, linkParametersOf(this.#required(), kind))
     this.#engine.interfaceUp(nowMs, {
       ...{ name: iface, kind, address },
       ...(ipv4Address === undefined ? {} : { ipv4Address }),
     })
     this.#after()
+  }
+
+  #longestRtt(iface: string): number | undefined {
+    let longest: number | undefined
+    for (const neighbour of this.#neighbours.values())
+      if (neighbour.iface === iface && neighbour.rttMs !== undefined)
+        longest = Math.max(longest ?? 0, neighbour.rttMs)
+    return longest
   }
 
   #forward(destination: Destination, route: ForwardingRoute | undefined): void {
