@@ -80,9 +80,9 @@ export class RemoteRouter implements Router {
 
   async stop(): Promise<void> {
     if (!this.#running) return
+    const { ended } = this.#running
     await this.#call('stop')
-    await this.#running.ended
-    this.#running = undefined
+    await ended
   }
 
   #call(method: RouterCall['method'], ...args: readonly unknown[]): Promise<void> {
@@ -102,6 +102,7 @@ export class RemoteRouter implements Router {
       },
     })
     void running.ended.then(() => {
+      if (this.#running === running) this.#running = undefined
       for (const { resolve } of this.#pending.values()) resolve()
     })
     return running

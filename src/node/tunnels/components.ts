@@ -31,6 +31,7 @@ export interface TunnelComponents {
     | 'sample'
     | 'countOver'
     | 'sendsTo'
+    | 'nodeAt'
     | 'hasNeighbourOn'
     | 'mayHaveNeighbourOn'
   >

@@ -61,6 +61,7 @@ async function rig({ strategy }: { readonly strategy?: (clock: Clock) => TunnelS
         },
         isNeighbour: () => false,
         sendsTo: () => false,
+      nodeAt: () => undefined,
         hasNeighbourOn: (iface) => heard.has(iface),
         mayHaveNeighbourOn: (iface) => heard.has(iface),
         sample: () => [...reachable][0],
