@@ -61,7 +61,7 @@ async function rig({ strategy }: { readonly strategy?: (clock: Clock) => TunnelS
         },
         isNeighbour: () => false,
         sendsTo: () => false,
-      nodeAt: () => undefined,
+        nodeAt: () => undefined,
         hasNeighbourOn: (iface) => heard.has(iface),
         mayHaveNeighbourOn: (iface) => heard.has(iface),
         sample: () => [...reachable][0],
