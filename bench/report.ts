@@ -1,6 +1,7 @@
 import type { FloodResult } from './flood.ts'
 import type { ForwardingResult } from './forwarding.ts'
 import { growthReport } from './growth.ts'
+import { largeNetworkReport } from './large-network.ts'
 import type { NetworkResult } from './network.ts'
 import type { OutageResult } from './outage.ts'
 import { packageReport } from './package.ts'
@@ -77,6 +78,10 @@ ${section('port-mapping', results['port-mapping'], portMappingReport)}
 ## The tunnel policy at scale
 
 ${section('scale', results.scale, scaleReport)}
+
+## A large network
+
+${section('large-network', results['large-network'], largeNetworkReport)}
 
 ## The Debian package
 

@@ -1,6 +1,7 @@
 import { type FloodResult, measureFlood } from './flood.ts'
 import { type ForwardingResult, measureForwarding } from './forwarding.ts'
 import { type GrowthResult, measureGrowth } from './growth.ts'
+import { type LargeNetworkResult, measureLargeNetwork } from './large-network.ts'
 import { measureNetwork, type NetworkResult } from './network.ts'
 import { measureOutages, type OutageResult } from './outage.ts'
 import { measurePackage, type PackageSize } from './package.ts'
@@ -20,6 +21,7 @@ export interface SectionResults {
   readonly flood: readonly FloodResult[]
   readonly 'port-mapping': readonly PortMappingResult[]
   readonly scale: ScaleResult
+  readonly 'large-network': LargeNetworkResult
   readonly package: PackageSize
 }
 
@@ -55,5 +57,6 @@ export const MEASURE: { readonly [Name in SectionName]: () => Promise<SectionRes
   flood: measureFlood,
   'port-mapping': measurePortMapping,
   scale: measureScale,
+  'large-network': measureLargeNetwork,
   package: measurePackage,
 }
