@@ -23,6 +23,9 @@ const fastClock: Clock = {
 /** What an OpenVPN that misbehaves does once it is connected. The real one cannot be brought to it. */
 type Script = (socket: Socket) => void
 
+/** What is done when an interface was raised, with which a server listens. */
+const raised: (() => void)[] = []
+
 let directory: string
 let transport: Transport | undefined
 beforeEach(() => {
@@ -47,6 +50,12 @@ function transportOver(
     run: async (command, args) => {
       commands.push([command, ...args].join(' '))
       if (ipFails) throw new Error('no IPv6 here')
+      // What waits for that has heard of it by then.
+      setImmediate(() =>
+        setImmediate(() => {
+          for (const action of raised.splice(0)) action()
+        }),
+      )
       return { stdout: '', stderr: '' }
     },
     start(command, args, options) {
@@ -349,7 +358,7 @@ const later =
   (script: Script, text: string): Script =>
   (socket) => {
     script(socket)
-    setTimeout(() => (text === 'end' ? socket.destroy() : socket.write(text)), 50)
+    raised.push(() => void (text === 'end' ? socket.destroy() : socket.write(text)))
   }
 
 /** Runs a script when the first commands have been sent. */
