@@ -300,11 +300,26 @@ export class Updates {
  * feasibility distance stays at the older number, and all alternatives that are known with the newer one stay feasible.
  * What we announce is not better than what we know: the condition of RFC 8966, 3.5.1 holds as with the newer number.
  */
-function announcedSeqno(entry: Entry, { routerId, seqno }: Route, metric: number): number {
+function announcedSeqno(entry: Entry, selected: Route, metric: number): number {
+  const { routerId, seqno } = selected
   const source = sourceOf(entry, routerId)
   if (source === undefined || entry.announcedId !== routerId) return seqno
-  return isOlder(source.seqno, seqno) && metric <= source.metric + FLUCTUATION ? source.seqno : seqno
+  const isKept = isOlder(source.seqno, seqno) && metric <= source.metric + FLUCTUATION
+  return isKept && !isMissed(entry, selected, source.seqno, metric) ? source.seqno : seqno
 }
+
+/**
+ * Whether a neighbour uses a longer way than ours, with a newer number than this one: ours is infeasible for it. babeld does
+ * not ask for it unless it is better by 512.
+ */
+const isMissed = ({ routes }: Entry, selected: Route, announced: number, metric: number): boolean =>
+  routes.some(
+    (other) =>
+      other !== selected &&
+      other.refmetric < INFINITY &&
+      isOlder(announced, other.seqno) &&
+      other.refmetric > metric + other.neighbour.cost,
+  )
 
 function retraction({ prefix, from }: Destination): Update {
   // Nothing but the prefix counts in it (RFC 8966, 4.6.9).

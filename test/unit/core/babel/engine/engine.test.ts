@@ -148,3 +148,48 @@ it('does not take a neighbour for dead because it did not run itself', () => {
   network.run(5_000)
   expect(a.neighbourEvents.filter(({ change }) => change === 'flushed')).toEqual([])
 })
+
+describe('a neighbour that uses a longer way with a newer number', () => {
+  it('is told of ours with that number, so that it can take it', () => {
+    const network = new EngineNetwork()
+    const a = network.node('a')
+    for (const name of ['b', 'c']) {
+      a.engine.setParameters(network.nowMs, name, TUNNEL)
+      a.engine.interfaceUp(network.nowMs, { name, kind: 'tunnel', address: 'fe80::a' })
+    }
+    const hello = { kind: 'hello', unicast: false, seqno: 1, intervalMs: 60_000 } as const
+    const ihu = { kind: 'ihu', rxcost: 96, intervalMs: 180_000, address: 'fe80::a' } as const
+    const told = (iface: string, seqno: number, metric: number) => {
+      const update = {
+        kind: 'update',
+        prefix: '2001:db8:ffff::/48',
+        from: '::/0',
+        routerId: '02:00:00:00:00:00:00:77',
+        seqno,
+        metric,
+        intervalMs: 600_000,
+        nextHop: `fe80::${iface}`,
+      } as const
+      a.engine.receive(network.nowMs, {
+        iface,
+        source: `fe80::${iface}`,
+        multicast: true,
+        tlvs: [hello, ihu, update],
+        receivedMs: network.nowMs,
+        isLate: false,
+      })
+    }
+    const announced = () =>
+      a.sent.findLast(
+        ({ iface, tlv }) => iface === 'c' && tlv.kind === 'update' && tlv.prefix === '2001:db8:ffff::/48',
+      )?.tlv
+    told('b', 10, 0)
+    told('c', 10, 384)
+    network.run(61_000)
+    expect(announced()).toMatchObject({ seqno: 10, metric: 96 })
+    told('b', 11, 0)
+    told('c', 11, 384)
+    network.run(61_000)
+    expect(announced()).toMatchObject({ seqno: 11, metric: 96 })
+  })
+})
