@@ -16,6 +16,8 @@ const OLDEST_NODE = [20, 19]
 const NETWORK_PACKAGES = {
   openvpn: 'openvpn',
   babeld: 'babeld',
+  // Another implementation of Babel, for networks of all kinds.
+  bird: 'bird2',
   ip: 'iproute2',
   nft: 'nftables',
   iptables: 'iptables',

@@ -86,7 +86,10 @@ export class MixedNetwork implements AsyncDisposable {
       const { namespace } = this.node(here)
       if (isCut) {
         namespace.run('nft', `add table inet cut${there}`)
-        namespace.run('nft', `add chain inet cut${there} arriving { type filter hook prerouting priority raw; }`)
+        namespace.run(
+          'nft',
+          `add chain inet cut${there} arriving { type filter hook prerouting priority raw; }`,
+        )
         namespace.run('nft', `add rule inet cut${there} arriving iifname to${there} drop`)
       } else namespace.run('nft', `delete table inet cut${there}`)
     }

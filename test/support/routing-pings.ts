@@ -2,7 +2,7 @@ import { addressOf, type RoutingNode, until } from './routing-pair.ts'
 
 /** Sends a packet each 50 ms while something happens, which may wait for more of them; how many were sent and how many lost. */
 export async function pinging(
-  from: RoutingNode,
+  from: Pick<RoutingNode, 'namespace'>,
   to: number,
   happens: (more: (packets: number) => Promise<void>) => Promise<void>,
 ): Promise<{ sent: number; lost: number }> {
