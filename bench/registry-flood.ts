@@ -43,18 +43,24 @@ export async function measureRegistryFloods(registry: MeasuredRegistry): Promise
   const calls = await precomputedCalls(connection, owner, 'getNetworkConfig', CALLS)
   // Another machine behind the same address: to say hello ends no session, but what was made ready of it.
   const other = await registry.enrol()
-  const requests = { hello: helloRequest(other.prefix), next: () => calls.shift() ?? '' }
+  const hello = helloRequest(other.prefix)
   const results: RegistryFloodResult[] = []
   for (const { what, flood } of FLOODS) {
     await using _ = flood === undefined ? undefined : await startFlood(registry, flood, owner.prefix)
     const times: number[] = []
     let failed = 0
+    // It was idle while the flood began.
+    connection[Symbol.dispose]()
+    connection = connect()
     for (const startMs = performance.now(); performance.now() - startMs < MEASURE_MS; ) {
-      for (const request of [requests.next(), requests.hello]) {
+      const [next = ''] = calls
+      for (const request of [next, hello]) {
         const begunMs = performance.now()
         try {
           await connection.ask(request)
           times.push(performance.now() - begunMs)
+          // What was not answered was not used up.
+          if (request === next) calls.shift()
         } catch {
           failed++
           connection[Symbol.dispose]()

@@ -1,5 +1,5 @@
 import { createPrivateKey, sign } from 'node:crypto'
-import { memoryMb } from '../lab/process-cost.ts'
+import { cpuSeconds, memoryMb } from '../lab/process-cost.ts'
 import { formatTarget } from '../src/core/rpc/request-target.ts'
 import {
   helloRequest,
@@ -20,6 +20,8 @@ export interface RateResult {
   readonly perSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
+  /** Processor time of the registry for one call: tells what it can do when others use the machine, too. */
+  readonly registryCpuMs: number
   /** Processor time of the client for one call. */
   readonly clientCpuMs: number
 }
@@ -61,7 +63,11 @@ export async function measureRegistry(): Promise<RegistryResult> {
         prepare: (connections: PrecomputedClient[]) => Promise<Call> | Call,
       ) => {
         const connections = connectionsTo(registry, clients)
-        results.push({ what, certificates, clients, ...(await rate(clients, await prepare(connections))) })
+        const call = await prepare(connections)
+        const before = cpuSeconds([registry.pid])
+        const numbers = await rate(clients, call)
+        const registryCpuMs = (1000 * (cpuSeconds([registry.pid]) - before)) / numbers.calls
+        results.push({ what, certificates, clients, registryCpuMs, ...numbers })
         for (const connection of connections) connection[Symbol.dispose]()
       }
       await measured('requestCertificate', enrolling)
@@ -110,6 +116,7 @@ function yardstick({ caKeyPem, csr }: MeasuredRegistry): RateResult {
     what: 'yardstick: RSA signatures of one thread',
     certificates: 0,
     clients: 1,
+    registryCpuMs: 0,
     ...summary(times, startMs, before),
   }
 }
@@ -143,7 +150,7 @@ async function configurationCalls(
 const connectionsTo = ({ host, port }: MeasuredRegistry, count: number): PrecomputedClient[] =>
   Array.from({ length: count }, () => new PrecomputedClient(port, host))
 
-type Numbers = Pick<RateResult, 'perSecond' | 'p50Ms' | 'p99Ms' | 'clientCpuMs'>
+type Numbers = Pick<RateResult, 'perSecond' | 'p50Ms' | 'p99Ms' | 'clientCpuMs'> & { readonly calls: number }
 
 /** Calls, each client one after another, for some seconds or until one has no more. */
 async function rate(clients: number, call: Call): Promise<Numbers> {
@@ -167,6 +174,7 @@ async function rate(clients: number, call: Call): Promise<Numbers> {
 function summary(times: readonly number[], startMs: number, before: NodeJS.CpuUsage): Numbers {
   const { user, system } = process.cpuUsage(before)
   return {
+    calls: times.length,
     perSecond: (1000 * times.length) / (performance.now() - startMs),
     p50Ms: percentile(times, 0.5),
     p99Ms: percentile(times, 0.99),
