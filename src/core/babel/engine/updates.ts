@@ -64,6 +64,7 @@ export class Updates {
   readonly #dumps = new Map<Neighbour, Dump>()
   readonly #dumpTimer = new Timer((nowMs) => this.#dump(nowMs))
   readonly #periodic = new Map<Interface, Periodic>()
+  #hasEnded = false
 
   /** @param onDistanceChanged what others announce may have become infeasible */
   constructor(
@@ -80,7 +81,10 @@ export class Updates {
       { iface, address }: Neighbour,
       entries: readonly Entry[],
       request: AcknowledgmentRequest,
-    ) => world.output.send(iface.name, address, [...this.#updates(nowMs, iface, entries), request])
+    ) => {
+      const all = this.#hasEnded ? [{ kind: 'wildcard-retraction' } as const] : []
+      world.output.send(iface.name, address, [...all, ...this.#updates(nowMs, iface, entries), request])
+    }
     this.acknowledgments = new Acknowledgments(world, repeat, onUnanswered)
   }
 
@@ -153,6 +157,7 @@ export class Updates {
 
   /** Retracts everything: neighbours are to acknowledge that. */
   retractAll(nowMs: number): void {
+    this.#hasEnded = true
     const { interfaces, output, table } = this.#world
     const own = [...table.reachable].filter(({ local }) => local)
     for (const iface of interfaces.values()) {
@@ -279,6 +284,8 @@ export class Updates {
 
   /** @returns undefined where the destination is not told of (RFC 8966, 3.7.4) */
   #update(nowMs: number, entry: Entry, iface: Interface, isAsked: boolean): Update | undefined {
+    // Whatever was to be told: nobody is to send packets here any more.
+    if (this.#hasEnded) return retraction(entry)
     const { prefix, from, local, selected } = entry
     const { routerId, seqno } = this.#world
     const { updateIntervalMs: intervalMs, splitHorizon } = iface.parameters

@@ -121,6 +121,17 @@ describe('a triangle', () => {
     expect(network.runUntil(() => c.engine.isRetracted, 1_000)).toBeLessThan(50)
     expect([a.wayTo(c), b.wayTo(c)]).toEqual([undefined, undefined])
   })
+
+  it('is not led over a router that has retracted everything by what that hears until it ends', () => {
+    const { network, a, b, c, links } = triangle()
+    c.engine.retractAll(network.nowMs)
+    a.engine.neighbourGone(network.nowMs, 'b', 'fe80::b', 'transport ended')
+    links.ab.open = [false, false]
+    b.engine.setLocalRoutes(network.nowMs, [{ prefix: '2001:db8:bb::/48', from: '::/0', metric: 0 }])
+    network.run(2_000)
+    expect([...c.forwarding.keys()]).toContain('2001:db8:bb::/48 ::/0')
+    expect(a.forwarding.size).toBe(0)
+  })
 })
 
 it('keeps routes when all links go silent at once, and is back with them', () => {
