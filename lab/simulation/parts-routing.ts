@@ -60,14 +60,14 @@ class PartsRouting implements SimulatedRouting {
   #changed(): void {
     if (this.#isDue) return
     this.#isDue = true
-    const { nodes, random, after, onChange } = this.#init
-    after(ROUTES_SPREAD_MS, () => {
+    const { nodes, random, queue, onChange } = this.#init
+    queue.after(ROUTES_SPREAD_MS, () => {
       this.#isDue = false
       const before = this.#parts
       this.#parts = partsOf(nodes)
       for (const index of this.#parts.changedSince(before)) {
         const node = nodes[index]
-        if (node?.isAlive) after(random.next() * HEARD_WITHIN_MS, () => onChange(node))
+        if (node?.isAlive) queue.after(random.next() * HEARD_WITHIN_MS, () => onChange(node))
       }
     })
   }

@@ -1,5 +1,6 @@
 import type { Random } from '../../src/core/random.ts'
 import type { Prefix } from '../../src/core/values/prefix.ts'
+import type { EventQueue } from './event-queue.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 
 /** What nodes of a simulated network know of routes. It is told of tunnels, and tells who sees something new. */
@@ -26,6 +27,6 @@ export interface SimulatedRouting {
 export type RoutingOf = (init: {
   readonly nodes: readonly SimulatedNode[]
   readonly random: Random
-  readonly after: (delayMs: number, action: () => void) => void
+  readonly queue: EventQueue
   readonly onChange: (node: SimulatedNode) => void
 }) => SimulatedRouting

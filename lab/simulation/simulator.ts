@@ -75,7 +75,7 @@ export class Simulation {
     this.#routing = (options.routing ?? partsRouting)({
       nodes: this.nodes,
       random,
-      after: (delayMs, action) => this.#queue.after(delayMs, action),
+      queue: this.#queue,
       onChange: (node) => this.#soon(node),
     })
     this.#seen = this.nodes.map((node) => new SeenNetwork(node, this.#byPrefix, this.#routing))
@@ -201,9 +201,10 @@ export class Simulation {
   #askRegistry(node: SimulatedNode): void {
     this.#queue.after(REGISTRY_MS, () => {
       const [registry] = this.nodes
-      const known = registry?.isAlive
-        ? (this.#routing.sample(registry, this.#options.random) ?? registry)
-        : undefined
+      const { random } = this.#options
+      const isItself = (of: SimulatedNode) => random.next() * (this.#routing.reachableCount(of) + 1) < 1
+      const known =
+        registry?.isAlive && !isItself(registry) ? this.#routing.sample(registry, random) : registry
       const peer = known?.isAlive === true && known !== node ? known : undefined
       node.policy.registryAnswered(peer, this.nowMs)
       this.#soon(node)

@@ -27,6 +27,8 @@ export class Router {
   /** Undefined: it is off. */
   engine: BabelEngine | undefined
   readonly forwarding = new Map<string, ForwardingRoute>()
+  /** What sending to its neighbours costs, by interface and address. */
+  readonly costs = new Map<string, number>()
   /** When its engine is looked at next. */
   lookMs = Number.POSITIVE_INFINITY
   readonly #events: RouterEvents
@@ -74,7 +76,10 @@ export class Router {
         else this.forwarding.set(key, route)
         this.#events.forwarded(this, key)
       },
-      neighbour: () => undefined,
+      neighbour: (change, { iface, address, cost }) => {
+        if (change === 'flushed') this.costs.delete(`${iface} ${address}`)
+        else this.costs.set(`${iface} ${address}`, cost)
+      },
       route: () => undefined,
     }
     const seqno = Math.floor(this.#random.next() * 0x10000)
@@ -93,5 +98,6 @@ export class Router {
   stop(): void {
     this.engine = undefined
     this.forwarding.clear()
+    this.costs.clear()
   }
 }

@@ -1,0 +1,37 @@
+import { describe, expect, test } from 'vitest'
+import { EngineRouting } from '../../../../../lab/simulation/babel/engine-routing.ts'
+import { Simulation } from '../../../../../lab/simulation/simulator.ts'
+import { seededRandom } from '../../../../support/random.ts'
+
+const MINUTE_MS = 60_000
+const NODES = 60
+/** Seconds of a processor, on a machine that may have little left. */
+const DEADLINE_MS = 300_000
+
+describe('60 nodes, the tunnel policy and the routing engine of each, a third of them behind NATs', () => {
+  const random = seededRandom(20261128)
+  let routing: EngineRouting | undefined
+  const network = new Simulation({
+    ...{ nodes: NODES, natShare: 1 / 3, clientCount: 5, maxClients: 10, random },
+    ...{ refreshMs: 5 * MINUTE_MS, startWithinMs: MINUTE_MS },
+    routing: (init) => {
+      routing = new EngineRouting(init)
+      return routing
+    },
+  })
+  const routesOf = () => network.alive.map((node) => routing?.reachableCount(node))
+
+  test('are all routed to each other', { timeout: DEADLINE_MS }, () => {
+    network.run(4 * MINUTE_MS)
+    expect(routesOf()).toEqual(network.alive.map(() => NODES - 1))
+  })
+
+  test('stay so while tunnels are replaced', { timeout: DEADLINE_MS }, () => {
+    network.run(8 * MINUTE_MS)
+    expect(routesOf()).toEqual(network.alive.map(() => NODES - 1))
+  })
+
+  test('never send packets in a circle', () => {
+    expect(routing?.loops).toEqual([])
+  })
+})
