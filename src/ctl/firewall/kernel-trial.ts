@@ -137,7 +137,8 @@ async function sendAll(
       await send(those)
     } catch (error) {
       // Tunnels come and go: what would have come by one that is gone is not tried.
-      if (await isThere(iface, processes)) throw error
+      const [first] = those
+      if (first && (await isThere(first.index, processes))) throw error
       for (const { mark } of those) errors.set(String(mark), `${iface} is gone`)
     }
   }

@@ -24,9 +24,9 @@ export async function makeOwnLink(processes: Processes): Promise<OwnLink> {
   return { index, address: Buffer.from(address.replaceAll(':', ''), 'hex') }
 }
 
-/** Whether there is an interface of this name now. */
-export const isThere = async (iface: string, processes: Processes): Promise<boolean> =>
-  (await linksHere(processes)).some(({ ifname }) => ifname === iface)
+/** Whether an interface is still there: another one may have its name by now. */
+export const isThere = async (index: number, processes: Processes): Promise<boolean> =>
+  (await linksHere(processes)).some(({ ifindex }) => ifindex === index)
 
 const linksHere = (processes: Processes) =>
   ipJson<{ ifname: string; ifindex: number; address?: string }>(processes, 'link', 'show')
