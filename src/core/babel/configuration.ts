@@ -79,7 +79,13 @@ export function isTaken(
   { networkCidr, defaultRoute, sourceSpecific }: BabelSettings,
   { prefix, from }: Destination,
 ): boolean {
+  if (isMartian(prefix)) return false
   const isForAll = from === ANY_IPV6 || from === ANY_IPV4
+  if (!prefix.includes(':')) {
+    // The kernel has no sources for IPv4 and ignores them: such a route would be one for all.
+    if (from !== ANY_IPV4) return false
+    return prefix !== ANY_IPV4 || defaultRoute === 'take-as-announced'
+  }
   if (prefix !== ANY_IPV6) return isForAll || sourceSpecific
   if (defaultRoute === 'take-as-announced') return sourceSpecific || isForAll
   return sourceSpecific && from === networkCidr
@@ -111,4 +117,16 @@ function withoutHostBits(cidr: string): string {
   const bits = bitsOfAddress(address)
   if (!bits.ok) return cidr
   return `${addressOfBits(bits.value.slice(0, Number(length)).padEnd(ADDRESS_BITS, '0'))}/${length}`
+}
+
+/** Whether no network routes to it: this machine, one link, groups, and what is reserved (babeld's list, and RFC 6890). */
+function isMartian(prefix: string): boolean {
+  const [address = '', text] = prefix.split('/')
+  const length = Number(text)
+  if (!address.includes(':')) {
+    const first = Number.parseInt(address, 10)
+    return ((first === 0 || first === 127) && length >= 8) || (first >= 224 && length >= 4)
+  }
+  if (address === '::' || address === '::1') return length === ADDRESS_BITS
+  return (/^fe[89ab][^:]:/.test(address) && length >= 10) || (/^ff[^:]{2}:/.test(address) && length >= 8)
 }

@@ -52,6 +52,43 @@ describe('of ways to the Internet', () => {
   })
 })
 
+describe('not taken', () => {
+  const ofAll = (prefix: string) => ({ prefix, from: prefix.includes(':') ? '::/0' : '0.0.0.0/0' })
+  it.each([
+    ...['fe80::/10', 'fe80::/64', 'febf::1/128', 'ff00::/8', 'ff02::1:6/128', '::1/128', '::/128'],
+    ...['0.0.0.0/8', '0.0.0.0/32', '127.0.0.0/8', '127.0.0.1/32', '224.0.0.0/4', '255.255.255.255/32'],
+  ])('is what no network routes to: %s', (prefix) => {
+    for (const defaultRoute of ['take-for-network', 'announce', 'take-as-announced'] as const)
+      expect(isTaken(settings({ defaultRoute }), ofAll(prefix))).toBe(false)
+  })
+
+  it.each([
+    'fe8::/16',
+    'fec0::/10',
+    'fd00::/8',
+    '::/1',
+    '::2/127',
+    '126.0.0.0/8',
+    '0.0.0.0/1',
+    '10.42.0.0/16',
+  ])('is not: %s', (prefix) => expect(isTaken(settings(), ofAll(prefix))).toBe(true))
+
+  it('are IPv4 routes of one source, for which the kernel has no place', () => {
+    for (const prefix of ['10.42.7.0/24', '0.0.0.0/0'])
+      expect(isTaken(settings({ defaultRoute: 'take-as-announced' }), { prefix, from: '10.42.0.0/16' })).toBe(
+        false,
+      )
+  })
+
+  it.each([
+    ['take-for-network', false],
+    ['announce', false],
+    ['take-as-announced', true],
+  ] as const)('is a way to everywhere for IPv4, as for IPv6: %s', (defaultRoute, taken) =>
+    expect(isTaken(settings({ defaultRoute }), ofAll('0.0.0.0/0'))).toBe(taken),
+  )
+})
+
 it('costs are as babeld has them, and as the network says', () => {
   expect(linkParametersOf(settings(), 'tunnel')).toMatchObject({
     rxcost: 96,
