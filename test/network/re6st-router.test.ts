@@ -91,6 +91,15 @@ describe('two of ours', () => {
     expect(lost, `of ${sent}`).toBe(0)
   })
 
+  test('that had no keys get them, and go on', async () => {
+    await startPair(pair, { keys: NO_KEYS })
+    await routed(pair)
+    for (const keys of [{ ...KEYS, accept: 'anything' as const }, KEYS])
+      for (const { router } of [client, server]) await router.setKeys(keys)
+    await client.router.reconfigure(settingsOf(3))
+    await until(() => hasRoute(server, 3), 'what was said with a MAC')
+  })
+
   test('change the hello interval and costs without a lost packet', async () => {
     await startPair(pair)
     await routed(pair)

@@ -259,7 +259,9 @@ class Re6stRouter implements Router {
     const lag = this.#lag
     if (!link || kind === undefined || !lag) return
     const babel: BabelLink = new BabelLink({
-      ...{ iface, link, clock, log, lag, refusals: this.#refusals, compute: this.#compute },
+      ...{ iface, link, clock, log, lag, refusals: this.#refusals },
+      // Not the function of now: what makes MACs is loaded when the network gets keys.
+      compute: (key, parts) => this.#compute(key, parts),
       keys: macKeysOf(this.#required().keys),
       onOpen: () => {
         if (this.#links.get(iface) === babel) this.#interfaceUp(iface, kind, link)

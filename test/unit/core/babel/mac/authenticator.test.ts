@@ -338,6 +338,13 @@ describe('keys', () => {
     expect(deliver(1000, b, a)).toEqual(accepted)
   })
 
+  test('with something that makes MACs of another length, a packet is refused', () => {
+    const { a } = pair()
+    const options = { address: 'fe80::c', keys: only(key(1)), randomBytes: () => new Uint8Array(8) }
+    const other = new Authenticator({ ...options, compute: () => new Uint8Array() })
+    expect(other.receive(0, a.say(), a.address, BABEL_GROUP)).toMatchObject({ reason: 'wrong MAC' })
+  })
+
   test('without keys to sign with, packets stay as they are', () => {
     const { a } = pair({ sign: [], accept: 'anything' })
     const plain = Uint8Array.of(42, 2, 0, 2, 1, 0)
