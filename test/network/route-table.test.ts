@@ -9,7 +9,8 @@ import { silentLog } from '../support/silent-log.ts'
 
 const ANY = '::/0'
 const SOURCE = '2001:db8:42:1::1'
-const hop = (via: string): KernelHop => ({ iface: 'tap', via, source: SOURCE })
+const indexOf = (iface: string) => Number(namespace.run('cat', `/sys/class/net/${iface}/ifindex`))
+const hop = (via: string): KernelHop => ({ iface: 'tap', index: indexOf('tap'), via, source: SOURCE })
 const to = (number: number) => ({ prefix: `2001:db8:42:${number.toString(16)}::/64`, from: ANY })
 
 let namespace: Namespace
@@ -70,13 +71,26 @@ describe('routes', () => {
   })
 
   test('that the kernel does not take keep none of the others, and are taken later', async () => {
-    table.set(to(2), { ...hop('fe80::2'), iface: 'later' })
+    joinNamespaces(namespace, 'later', other, 'later')
+    namespace.ip('link set later down')
+    table.set(to(2), { ...hop('fe80::2'), iface: 'later', index: indexOf('later') })
     table.set(to(3), hop('fe80::3'))
     await table.settled()
     expect(shown()).toContain(to(3).prefix)
     expect(shown()).not.toContain(to(2).prefix)
-    joinNamespaces(namespace, 'later', other, 'later')
-    await until(() => shown().includes(to(2).prefix), 'the route through the new interface')
+    namespace.ip('link set later up')
+    await until(() => shown().includes(to(2).prefix), 'the route through the interface that came up')
+  })
+
+  test('through an interface that went are taken through the next one of that name', async () => {
+    table.set(to(2), hop('fe80::2'))
+    await table.settled()
+    namespace.ip('link del tap')
+    await until(() => shown() === '', 'no route')
+    joinNamespaces(namespace, 'tap', other, 'tap')
+    table.set(to(2), hop('fe80::3'))
+    await table.settled()
+    expect(shown()).toContain(`${to(2).prefix} via fe80::3 dev tap`)
   })
 
   test('that others remove or replace are set right', async () => {

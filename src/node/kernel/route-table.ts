@@ -18,6 +18,8 @@ interface KernelDestination {
 /** Where packets go next. */
 export interface KernelHop {
   readonly iface: string
+  /** Of the interface: another one is another interface of the same name. */
+  readonly index: number
   /** An IPv6 address also for IPv4 destinations (RFC 9229). */
   readonly via: string
   /** Source of packets of this machine that have none yet. */
@@ -272,10 +274,11 @@ const keyOf = ({ prefix, from }: KernelDestination): string =>
 const identity = ({ prefix, from }: KernelDestination): string =>
   `${keyOf({ prefix, from })} metric ${ROUTE_METRIC.re6st} proto ${PROTOCOL}`
 
-function replaceLine({ hop: { iface, via, source }, ...destination }: Wanted): string {
+function replaceLine({ hop: { index, via, source }, ...destination }: Wanted): string {
   const isThroughOther = isIPv4(destination.prefix.split('/')[0] ?? '') && !isIPv4(via)
   return [
-    `route replace ${identity(destination)} via ${isThroughOther ? `inet6 ${via}` : via} dev ${iface}`,
+    // By its index: `ip` remembers for as long as it runs which one an interface of that name had first.
+    `route replace ${identity(destination)} via ${isThroughOther ? `inet6 ${via}` : via} dev if${index}`,
     // On a LAN with IPv6 next hops for IPv4, and on taps: nobody has an address there in which the hop lies.
     ...(isThroughOther || via.includes(':') ? [] : ['onlink']),
     ...(source === undefined ? [] : [`src ${source}`]),

@@ -59,6 +59,10 @@ export class BabelLink implements Disposable {
     inBackground(init.log, `Babel on ${init.iface}`, this.#run(), this.#closing.signal)
   }
 
+  get index(): number {
+    return this.#init.link.index
+  }
+
   /** Sends to one neighbour, or to all. */
   send(to: string | undefined, tlvs: readonly EncodableTlv[]): void {
     const { clock, link } = this.#init

@@ -302,7 +302,10 @@ class Re6stRouter implements Router {
   #forward(destination: Destination, route: ForwardingRoute | undefined): void {
     const { nodeAddress, ipv4 } = this.#required()
     const source = destination.prefix.includes(':') ? nodeAddress : ipv4?.address
-    this.#table.set(destination, route && { iface: route.iface, via: route.nextHop, source })
+    const index = route && this.#links.get(route.iface)?.index
+    const hop =
+      route && index !== undefined ? { iface: route.iface, index, via: route.nextHop, source } : undefined
+    this.#table.set(destination, hop)
   }
 
   /** Whether there is a way to the Internet that a gateway can offer. */
