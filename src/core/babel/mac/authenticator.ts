@@ -8,6 +8,7 @@ import { type ComputeMac, MAC_OCTETS, type MacKey, type MacKeys } from './keys.t
 import { type PeerState, PeerStates } from './peer-states.ts'
 import { pseudoHeader } from './pseudo-header.ts'
 import { appendMacs, appendPacketCounter } from './seal.ts'
+import { Verifications } from './verifications.ts'
 
 /** Octets of an index and of a nonce: at random, so long that none comes twice (RFC 8967, 7). */
 const INDEX_OCTETS = 8
@@ -17,11 +18,6 @@ const CHALLENGE_INTERVAL_MS = 300
 const CHALLENGE_LIFETIME_MS = 30_000
 /** Challenges to all that are not proven, as when a server begins anew with all its clients. */
 const CHALLENGES = { perSecond: 100, burst: 300 }
-/**
- * Packets of no proven neighbour whose MAC is computed in vain, as it is wrong or an old packet's: some milliseconds of
- * processor time a second.
- */
-const FAILURES = { perSecond: 150, burst: 500 }
 
 /** What becomes of a packet. */
 export type Verdict = (
@@ -64,7 +60,8 @@ export class Authenticator {
   readonly #options: AuthenticatorOptions
   readonly #peers = new PeerStates()
   readonly #challenges = new TokenBucket(CHALLENGES.perSecond, CHALLENGES.burst)
-  readonly #failures = new TokenBucket(FAILURES.perSecond, FAILURES.burst)
+  /** Of packets that are no proven neighbour's, as it seems. */
+  readonly #verifications = new Verifications()
   #keys: MacKeys
   #index: Uint8Array
   #counter = 0
@@ -144,12 +141,12 @@ export class Authenticator {
     )
       return dropped('replayed')
     // Whoever floods us without a neighbour's fresh numbers does not keep us from hearing that neighbour.
-    const failures = peer && series ? peer.failures : this.#failures
-    if (!failures.has(nowMs)) return dropped('too many bad packets')
+    const verifications = peer && series ? peer.verifications : this.#verifications
+    if (!verifications.allows(nowMs)) return dropped('too many bad packets')
     const verdict = this.#isSigned(packet, from, to, read)
       ? this.#judge(nowMs, read, counter, from, isMulticast)
       : dropped('wrong MAC')
-    if (verdict.kind === 'dropped') failures.take(nowMs)
+    if (verdict.kind === 'dropped') verifications.failed(nowMs)
     return verdict
   }
 

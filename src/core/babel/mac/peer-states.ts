@@ -1,5 +1,5 @@
-import { TokenBucket } from '../../token-bucket.ts'
 import type { CounterWindow } from './counter-window.ts'
+import { Verifications } from './verifications.ts'
 
 /** Forgotten that long after the last packet that was accepted (RFC 8967, 4.4). */
 const LIFETIME_MS = 5 * 60_000
@@ -7,8 +7,6 @@ const LIFETIME_MS = 5 * 60_000
 const MAX_PROVEN = 4096
 /** Most others that are remembered: for the limits of challenges, and for the answers to them. */
 const MAX_UNPROVEN = 256
-/** The same of packets under the name of one neighbour, with its fresh numbers. */
-const FAILURES = { perSecond: 20, burst: 50 }
 
 /** What a neighbour's packets are checked with (RFC 8967, 3.2). */
 export interface PeerState {
@@ -19,7 +17,8 @@ export interface PeerState {
   challengedMs: number
   repliedMs: number
   acceptedMs: number
-  readonly failures: TokenBucket
+  /** Of packets under its name, with its fresh numbers. */
+  readonly verifications: Verifications
 }
 
 /** RFC 9467, 3.3: unicast and multicast packets take ways of their own. */
@@ -57,7 +56,7 @@ export class PeerStates {
       challengedMs: Number.NEGATIVE_INFINITY,
       repliedMs: Number.NEGATIVE_INFINITY,
       acceptedMs: Number.NEGATIVE_INFINITY,
-      failures: new TokenBucket(FAILURES.perSecond, FAILURES.burst),
+      verifications: new Verifications(),
     }
     put(this.#unproven, address, added, MAX_UNPROVEN)
     return added

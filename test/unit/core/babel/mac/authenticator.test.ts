@@ -244,7 +244,7 @@ describe('limits', () => {
     expect(b.mac.receive(9000, a.seal([request], BABEL_GROUP), a.address, BABEL_GROUP)).toEqual(accepted)
   })
 
-  test('of a flood of wrong MACs a few hundred are computed, nothing is remembered, and who is known is heard', () => {
+  test('of a flood of wrong MACs a part is computed, nothing is remembered, and who is known is heard', () => {
     const { a, b } = proven()
     const before = b.mac.peers
     computed = 0
@@ -253,7 +253,7 @@ describe('limits', () => {
     computed = 0
     for (let each = 0; each < 10_000; each++)
       b.mac.receive(each / 10, packet, `fe80::${each.toString(16)}`, BABEL_GROUP)
-    expect(computed).toBeLessThan(1000)
+    expect(computed).toBeLessThan(5000)
     expect(b.mac.peers).toBe(before)
     expect(deliver(1000, a, b)).toEqual(accepted)
   })
@@ -263,8 +263,28 @@ describe('limits', () => {
     const packet = new Station(a.address, only(key(9))).say()
     computed = 0
     for (let each = 0; each < 10_000; each++) b.mac.receive(each / 10, packet, a.address, BABEL_GROUP)
-    expect(computed).toBeLessThan(1000)
+    expect(computed).toBeLessThan(5000)
     expect(deliver(1000, a, b)).toEqual(accepted)
+  })
+
+  test('nor does whoever imitates a neighbour, its index and counter too, take all its packets away', () => {
+    const { a, b } = proven()
+    const heard = { known: 0, other: 0 }
+    const c = new Station('fe80::c', only(key(1)))
+    for (let nowMs = 0; nowMs < 2_500; nowMs++) {
+      const forged = a.say()
+      forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1
+      for (let each = 0; each < 8; each++) {
+        b.mac.receive(nowMs, forged, a.address, BABEL_GROUP)
+        b.mac.receive(nowMs, forged, `fe80::1:${each}`, BABEL_GROUP)
+      }
+      // Its own packets come now and then.
+      if (nowMs % 51 !== 0) continue
+      if (deliver(nowMs, a, b).kind === 'accepted') heard.known++
+      if (deliver(nowMs, c, b).kind === 'accepted') heard.other++
+    }
+    expect(heard.known).toBeGreaterThan(5)
+    expect(heard.other).toBeGreaterThan(5)
   })
 
   test('and of old packets of another time', () => {
@@ -272,7 +292,7 @@ describe('limits', () => {
     const old = new Station(a.address, only(key(1))).say()
     computed = 0
     for (let each = 0; each < 10_000; each++) b.mac.receive(each / 10, old, a.address, BABEL_GROUP)
-    expect(computed).toBeLessThan(1000)
+    expect(computed).toBeLessThan(5000)
     expect(deliver(1000, a, b)).toEqual(accepted)
   })
 
