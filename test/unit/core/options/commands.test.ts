@@ -88,7 +88,11 @@ describe('recorded command lines', () => {
       // Of our own.
       for (const ours of ['private', 'trusted_proxy']) delete plain[ours]
       expect(plain).toEqual(expected)
-    } else if (commandName === 're6stnet') expect(plain).toEqual(expected)
+    } else if (commandName === 're6stnet') {
+      // Of our own.
+      delete plain['router']
+      expect(plain).toEqual(expected)
+    }
     expect(read(parsed.value).ok).toBe(
       !REFUSED_SINCE.has(name) || (commandName === 're6st-registry' && name === 'everything'),
     )
@@ -249,6 +253,14 @@ describe('re6stnet', () => {
     expect(reasonOf(node('--regstry', 'x'))).toBe(
       '--regstry x: no such option, or too many values; did you mean --registry?',
     )
+  })
+
+  it('with arguments for babeld, babeld is the router', () => {
+    expect(nodeRun().router).toBe('babeld')
+    expect(nodeRun('--router', 're6st')).toMatchObject({ router: 're6st', warnings: [] })
+    expect(nodeRun('-B-d1')).toMatchObject({ router: 'babeld', warnings: [] })
+    const { router, warnings } = nodeRun('--router', 're6st', '-B-d1')
+    expect([router, warnings.length]).toEqual(['babeld', 1])
   })
 
   it('warns of what is ignored', () => {
