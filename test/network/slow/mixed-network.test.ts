@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { RouterKeys } from '../../../src/node/routing/router.ts'
 import { type Cable, MixedNetwork, type MixedNode, OUTSIDE } from '../../support/mixed-network.ts'
 import { addressOf, until } from '../../support/routing-pair.ts'
@@ -10,6 +10,9 @@ const NEW = new Uint8Array(16).fill(2)
 const OLD_ONLY: RouterKeys = { sign: OLD, accept: undefined }
 const BOTH: RouterKeys = { sign: NEW, accept: OLD }
 const NEW_ONLY: RouterKeys = { sign: NEW, accept: undefined }
+
+/** Half a minute for each of many steps, and more on a machine that is busy. */
+vi.setConfig({ testTimeout: 900_000 })
 
 /** babeld notices after several hellos, of a second each; the machine may be slow. */
 const DEADLINE_MS = 120_000
