@@ -132,8 +132,12 @@ export class BabelEngine {
     })
   }
 
+  /** An interface is gone. The next one of its name may lead elsewhere: it is as expensive as any other. */
   interfaceDown(nowMs: number, name: string): void {
-    this.#input(nowMs, () => this.#down(nowMs, name))
+    this.#input(nowMs, () => {
+      this.#levels.delete(name)
+      this.#down(nowMs, name)
+    })
   }
 
   #down(nowMs: number, name: string): void {
@@ -293,11 +297,15 @@ export class BabelEngine {
       if (address === undefined) this.#levels.set(name, level)
       const iface = this.#world.interfaces.get(name)
       if (iface === undefined) return
-      if (address === undefined) iface.level = level
-      const neighbour = address === undefined ? undefined : iface.neighbours.get(address)
-      if (neighbour) neighbour.level = level
-      if (address === undefined || neighbour)
-        this.#costsSet(nowMs, iface, neighbour ? [neighbour] : iface.neighbours.values())
+      if (address === undefined) {
+        iface.level = level
+        this.#costsSet(nowMs, iface, iface.neighbours.values())
+        return
+      }
+      if (level === 'normal') iface.neighbourLevels.delete(address)
+      else iface.neighbourLevels.set(address, level)
+      const neighbour = iface.neighbours.get(address)
+      if (neighbour) this.#costsSet(nowMs, iface, [neighbour])
     })
   }
 

@@ -29,6 +29,8 @@ export class Interface {
   readonly neighbours = new Map<string, Neighbour>()
   parameters: LinkParameters
   level: CostLevel = 'normal'
+  /** Of single neighbours, also while one is not heard: those that are not normal. */
+  readonly neighbourLevels = new Map<string, CostLevel>()
   /** What new neighbours are asked for by name. */
   expected: readonly Destination[] = []
   /** Of its next hello. */
@@ -72,7 +74,6 @@ export class Neighbour {
   wasAskedByName = false
   /** Whether we have begun to greet it. */
   wasGreeted = false
-  #ownLevel: CostLevel = 'normal'
   #countedTxcost = INFINITY
   #smoothed = INFINITY
   #smoothedSinceS = 0
@@ -85,11 +86,9 @@ export class Neighbour {
 
   /** How expensive it is made: by itself, or because the whole interface is. */
   get level(): CostLevel {
-    return LEVELS[Math.max(LEVELS.indexOf(this.#ownLevel), LEVELS.indexOf(this.iface.level))] ?? 'normal'
-  }
-
-  set level(level: CostLevel) {
-    this.#ownLevel = level
+    const { level, neighbourLevels } = this.iface
+    const own = neighbourLevels.get(this.address) ?? 'normal'
+    return LEVELS.indexOf(own) > LEVELS.indexOf(level) ? own : level
   }
 
   /** What receiving from it costs: what it is told. */

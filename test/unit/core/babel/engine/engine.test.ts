@@ -122,6 +122,24 @@ describe('a triangle', () => {
     expect([a.wayTo(c), b.wayTo(c)]).toEqual([undefined, undefined])
   })
 
+  it('is left by a router whose goodbye is lost once, with what drained just before', () => {
+    const { network, a, b, c, links } = triangle()
+    a.engine.neighbourGone(network.nowMs, 'b', 'fe80::b', 'transport ended')
+    links.ab.open = [false, false]
+    network.run(1_000)
+    expect(a.wayTo(b)).toBe('c')
+    c.engine.setCost(network.nowMs, 'b', undefined, 'draining')
+    network.run(2)
+    links.ac.open = [true, false]
+    c.engine.retractAll(network.nowMs)
+    network.run(100)
+    links.ac.open = [true, true]
+    expect(network.runUntil(() => c.engine.isRetracted, 1_000)).toBeGreaterThan(100)
+    expect(a.forwarding.size).toBe(0)
+    network.run(5_000)
+    expect([...a.forwarding.keys()].filter((key) => key === `${prefixOf(b)} ::/0`)).toEqual([])
+  })
+
   it('is not led over a router that has retracted everything by what that hears until it ends', () => {
     const { network, a, b, c, links } = triangle()
     c.engine.retractAll(network.nowMs)
@@ -131,6 +149,47 @@ describe('a triangle', () => {
     network.run(2_000)
     expect([...c.forwarding.keys()]).toContain('2001:db8:bb::/48 ::/0')
     expect(a.forwarding.size).toBe(0)
+  })
+})
+
+describe('an interface that drains', () => {
+  function drained() {
+    const network = new EngineNetwork()
+    const [a, b] = [network.node('a'), network.node('b')]
+    network.link(a, b)
+    network.run(5_000)
+    a.engine.setCost(network.nowMs, 'b', undefined, 'draining')
+    return { network, a, b }
+  }
+  const up = { name: 'b', kind: 'tunnel', address: 'fe80::a' } as const
+
+  it('is as cheap as any other when one of its name comes up after it', () => {
+    const { network, a, b } = drained()
+    a.engine.interfaceDown(network.nowMs, 'b')
+    network.run(5_000)
+    a.engine.interfaceUp(network.nowMs, up)
+    network.run(5_000)
+    expect(a.metricTo(b)).toBe(96)
+  })
+
+  it('or a single neighbour on it, still drains when that was lost and is back', () => {
+    const network = new EngineNetwork()
+    const [a, b] = [network.node('a'), network.node('b')]
+    network.link(a, b)
+    network.run(5_000)
+    a.engine.setCost(network.nowMs, 'b', 'fe80::b', 'draining')
+    a.engine.neighbourGone(network.nowMs, 'b', 'fe80::b', 'transport ended')
+    network.run(20_000)
+    expect(a.metricTo(b)).toBeGreaterThan(5_000)
+    a.engine.setCost(network.nowMs, 'b', 'fe80::b', 'normal')
+    expect(a.metricTo(b)).toBe(96)
+  })
+
+  it('still drains when it has got another address', () => {
+    const { network, a, b } = drained()
+    a.engine.interfaceUp(network.nowMs, up)
+    network.run(5_000)
+    expect(a.metricTo(b)).toBeGreaterThan(5_000)
   })
 })
 
