@@ -73,17 +73,22 @@ export class Liveness {
 
   /** Any packet says that it is alive. */
   heard(nowMs: number, neighbour: Neighbour): void {
-    neighbour.lastHeardMs = nowMs
     const suspicion = this.#suspicions.get(neighbour)
-    if (suspicion === undefined) return
+    if (suspicion === undefined) {
+      neighbour.lastHeardMs = nowMs
+      return
+    }
     this.#clear(neighbour)
-    // Our uplink is back, if that was it: who does not answer now is dead.
-    for (const [other, waiting] of this.#suspicions)
-      if (waiting.probes > PROBES) {
-        waiting.probes = 0
-        waiting.sinceMs = nowMs
-        this.#probe(nowMs, other, waiting, this.#pauseMs(other))
-      }
+    // Who has not answered at first may have been cut off with all others, whose requests were lost as well.
+    if (suspicion.probes >= ASK_OTHERS_AFTER && neighbour.iface.kind !== 'lan')
+      for (const [other, waiting] of this.#suspicions)
+        if (waiting.probes >= ASK_OTHERS_AFTER && this.#isOurUplink(other, waiting)) {
+          // Our uplink is back, if that was it: who does not answer now is dead.
+          waiting.probes = 0
+          waiting.sinceMs = nowMs
+          this.#probe(nowMs, other, waiting, this.#pauseMs(other))
+        }
+    neighbour.lastHeardMs = nowMs
   }
 
   /** A neighbour that is new: is it one that we took for dead? */
@@ -159,12 +164,12 @@ export class Liveness {
   #askOthers(nowMs: number, neighbour: Neighbour): void {
     const since = this.#suspicions.get(neighbour)?.sinceMs ?? nowMs
     for (const other of this.#others(neighbour))
-      if (other.lastHeardMs < since) this.suspect(nowMs, other, 'no answer')
+      if (other.lastHeardMs <= since) this.suspect(nowMs, other, 'no answer')
   }
 
   #isOurUplink(neighbour: Neighbour, { sinceMs }: Suspicion): boolean {
     if (neighbour.iface.kind === 'lan') return false
-    for (const other of this.#others(neighbour)) if (other.lastHeardMs >= sinceMs) return false
+    for (const other of this.#others(neighbour)) if (other.lastHeardMs > sinceMs) return false
     return true
   }
 

@@ -86,6 +86,25 @@ describe('a neighbour that is suspected', () => {
 })
 
 describe('when all links go silent at once', () => {
+  it('nobody is taken for dead who could not hear what was asked, whenever they are back', () => {
+    for (let silentMs = 250; silentMs < 450; silentMs += 4) {
+      const network = new EngineNetwork()
+      const a = network.node('a')
+      const others = ['b', 'c', 'd'].map((name) => network.node(name))
+      const links = others.map((other) => network.link(a, other, 10))
+      network.run(40_000)
+      for (const link of links) link.open = [false, false]
+      for (const { name } of others) {
+        suspect(network, a, name)
+        network.run(7)
+      }
+      network.run(silentMs)
+      for (const link of links) link.open = [true, true]
+      network.run(3_000)
+      expect(deaths(a)).toEqual([])
+    }
+  })
+
   it('nothing is given up, and who stays away when the others are back is dead', () => {
     const { network, a, b, c, links } = star()
     for (const link of Object.values(links)) link.open = [false, false]
