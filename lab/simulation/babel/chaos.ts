@@ -4,7 +4,7 @@ import type { RouterNetwork } from './router-network.ts'
 import { clientIface, type Tunnel } from './tunnel.ts'
 
 /** A destination that several originate, as gateways do the default route of a network (RFC 9079). */
-const SHARED = { prefix: '::/0', from: '2001:db8::/32' }
+export const SHARED = { prefix: '::/0', from: '2001:db8::/32' }
 const COSTS = [16, 64, 96, 128, 256, 512] as const
 const MAX_DELAY_MS = 120
 /** A router that was killed is left by its neighbours after this. */

@@ -18,6 +18,8 @@ export interface NeighbourWatchListener {
   /** It has not said for long that it hears us. */
   unheardThere(nowMs: number, neighbour: Neighbour): void
 }
+/** More than two hellos that are lost in a row. */
+const UNGREETED_INTERVALS = 3
 
 /** Notices hellos and IHUs that do not come (RFC 8966, 3.4, A.1). */
 export class NeighbourWatch {
@@ -44,7 +46,14 @@ export class NeighbourWatch {
       this.#timers.set(neighbour, timer)
     }
     const { hellos, unicastHellos, txcostUntilMs } = neighbour
-    this.#world.timers.set(timer, Math.min(hellos.deadlineMs, unicastHellos.deadlineMs, txcostUntilMs))
+    const dueMs = Math.min(hellos.deadlineMs, unicastHellos.deadlineMs, txcostUntilMs)
+    this.#world.timers.set(timer, dueMs === Number.POSITIVE_INFINITY ? this.#greetedByMs(neighbour) : dueMs)
+  }
+
+  /** Until when one has to say hello that said something else: a packet may be late, and its sender gone. */
+  #greetedByMs({ lastHeardMs, iface }: Neighbour): number {
+    const untilMs = lastHeardMs + UNGREETED_INTERVALS * iface.parameters.helloIntervalMs
+    return Math.max(untilMs, this.#world.catchingUpUntilMs)
   }
 
   forget(neighbour: Neighbour): void {
