@@ -21,11 +21,7 @@ const CHALLENGES = { perSecond: 100, burst: 300 }
 
 /** What becomes of a packet. */
 export type Verdict = (
-  | {
-      readonly kind: 'accepted'
-      /** Whether its sender has just proved itself: what it said before was dropped. */
-      readonly isFirst: boolean
-    }
+  | { readonly kind: 'accepted' }
   | { readonly kind: 'dropped'; readonly reason: DropReason }
 ) & {
   /** To be sent to the sender's address, at once and before anything else. */
@@ -120,7 +116,7 @@ export class Authenticator {
     if (this.#keys.accept === 'anything') {
       const state = this.#peers.findOrAdd(nowMs, from)
       const replies = isMulticast ? [] : replyTo(nowMs, state, read.value)
-      return { kind: 'accepted', isFirst: false, replies }
+      return { kind: 'accepted', replies }
     }
     return this.#check(nowMs, packet, from, to, read.value)
   }
@@ -175,7 +171,6 @@ export class Authenticator {
     const replies = isMulticast ? [] : replyTo(nowMs, state, authentication)
 
     if (takeReply(nowMs, state, authentication)) {
-      const isFirst = state.series === undefined || !equal(state.series.index, counter.index)
       // RFC 9467, 3.3: both windows begin anew.
       state.series = {
         index: counter.index.slice(),
@@ -183,7 +178,7 @@ export class Authenticator {
         multicast: new CounterWindow(counter.counter),
       }
       this.#peers.accepted(nowMs, from, state)
-      return { kind: 'accepted', isFirst, replies }
+      return { kind: 'accepted', replies }
     }
     // The series stays until another one is proved: an old packet that somebody repeats must not end it.
     if (!state.series || !equal(state.series.index, counter.index))
@@ -196,7 +191,7 @@ export class Authenticator {
     if (!window.isFresh(counter.counter)) return { kind: 'dropped', reason: 'replayed', replies }
     window.accept(counter.counter)
     this.#peers.accepted(nowMs, from, state)
-    return { kind: 'accepted', isFirst: false, replies }
+    return { kind: 'accepted', replies }
   }
 
   /**

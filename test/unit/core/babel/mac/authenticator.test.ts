@@ -70,7 +70,7 @@ function proven(...keys: readonly MacKeys[]) {
   return both
 }
 
-const accepted = { kind: 'accepted', isFirst: false, replies: [] }
+const accepted = { kind: 'accepted', replies: [] }
 
 test('who is new is challenged; then both know each other, after one packet', () => {
   const { a, b } = pair()
@@ -84,13 +84,13 @@ test('who is new is challenged; then both know each other, after one packet', ()
   expect(deliver(0, b, a, a.address)).toEqual(accepted)
 })
 
-test('the packet that answers a challenge is told from others: what came before it was lost', () => {
+test('the packet that answers a challenge is accepted, and the challenge in it is answered', () => {
   const { a, b } = pair()
   const first = b.mac.receive(0, a.say(), a.address, BABEL_GROUP)
   const asked = a.mac.receive(0, b.seal(first.replies, a.address), b.address, a.address)
   expect(asked.replies.map(({ kind }) => kind)).toEqual(['challenge-reply', 'challenge-request'])
   const answered = b.mac.receive(0, a.seal(asked.replies, b.address), a.address, b.address)
-  expect(answered).toMatchObject({ kind: 'accepted', isFirst: true, replies: [{ kind: 'challenge-reply' }] })
+  expect(answered).toMatchObject({ kind: 'accepted', replies: [{ kind: 'challenge-reply' }] })
 })
 
 describe('what is not accepted', () => {
@@ -210,7 +210,6 @@ describe('a neighbour that began anew', () => {
     const asked = a.mac.receive(500, b.seal(challenges[0]?.replies ?? [], a.address), b.address, a.address)
     expect(b.mac.receive(1000, a.seal(asked.replies, b.address), a.address, b.address)).toMatchObject({
       kind: 'accepted',
-      isFirst: true,
     })
   })
 
