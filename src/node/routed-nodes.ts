@@ -2,7 +2,7 @@ import { isOriginatedByNextHop, isUsable } from '../core/babeld/metric.ts'
 import type { Random } from '../core/random.ts'
 import { pick } from '../core/random.ts'
 import { nodeOfDestination } from '../core/routes/destination.ts'
-import type { Network, Prefix } from '../core/values/prefix.ts'
+import { type Network, type Prefix, subnetCidr } from '../core/values/prefix.ts'
 import type { Neighbour, Route, Router, RoutingChange } from './routing/router.ts'
 
 /** Where a neighbour of the routing protocol is heard. */
@@ -46,6 +46,11 @@ export class RoutedNodes implements Disposable {
     this.#network = network
     this.#own = own
     this.#watching = router.watch((change) => this.#changed(change))
+  }
+
+  /** The destination that a node originates, in CIDR notation. */
+  subnetOf(prefix: Prefix): string {
+    return subnetCidr(this.#network, prefix)
   }
 
   isReachable(prefix: Prefix): boolean {

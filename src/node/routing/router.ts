@@ -92,8 +92,9 @@ export interface Router {
   start(settings: RouterSettings, signal: AbortSignal): Promise<void>
   /**
    * A client tunnel is best added when it is connected and up.
+   * @param expected prefixes that the neighbour there originates, in CIDR notation, as far as they are known
    */
-  addInterface(iface: string, kind: InterfaceKind): Promise<void>
+  addInterface(iface: string, kind: InterfaceKind, expected?: readonly string[]): Promise<void>
   /** Its routes are gone from our kernel when this resolves. */
   removeInterface(iface: string): Promise<void>
   /**

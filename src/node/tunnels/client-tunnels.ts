@@ -199,7 +199,7 @@ export class ClientTunnels {
   }
 
   #up(own: OwnTunnel, remotes: readonly PeerAddress[], event: Extract<ClientEvent, { kind: 'up' }>): void {
-    const { limits, strategy, clock, cache, log, router, onExternalAddress, onChange } = this.#init
+    const { limits, strategy, clock, cache, log, router, nodes, onExternalAddress, onChange } = this.#init
     const { target, iface } = own
     const { peer, remote } = event
     const worked = whichOf(remotes, remote)
@@ -221,7 +221,8 @@ export class ClientTunnels {
       cache.store(target, worked ? preferWorking(remotes, worked) : remotes, (other) =>
         this.#failures.has(other),
       )
-    this.#background(router.addInterface(iface, 'tunnel'), `adding ${iface} to routing`)
+    const expected = [nodes.subnetOf(peer.prefix)]
+    this.#background(router.addInterface(iface, 'tunnel', expected), `adding ${iface} to routing`)
     onExternalAddress(iface, event.externalAddress)
     onChange()
   }

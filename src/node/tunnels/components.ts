@@ -30,6 +30,7 @@ export interface TunnelComponents {
     | 'isNeighbour'
     | 'sample'
     | 'countOver'
+    | 'subnetOf'
     | 'sendsTo'
     | 'nodeAt'
     | 'hasNeighbourOn'

@@ -93,7 +93,6 @@ export interface RouteView extends Destination {
   readonly seqno: number
   readonly metric: number
   readonly refmetric: number
-  readonly feasible: boolean
   readonly selected: boolean
   readonly reason: RouteReason
 }

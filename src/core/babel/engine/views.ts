@@ -7,7 +7,6 @@ import { metricOf } from './table.ts'
 /** A route as users see it. */
 export function routeView(route: Route): RouteView {
   const { entry, neighbour, nextHop, routerId, seqno, refmetric } = route
-  const feasible = isFeasible(route)
   return {
     prefix: entry.prefix,
     from: entry.from,
@@ -18,17 +17,16 @@ export function routeView(route: Route): RouteView {
     seqno,
     metric: metricOf(route),
     refmetric,
-    feasible,
     selected: entry.selected === route,
-    reason: reasonOf(route, feasible),
+    reason: reasonOf(route),
   }
 }
 
-function reasonOf(route: Route, isFeasibleNow: boolean): RouteReason {
+function reasonOf(route: Route): RouteReason {
   const { selected } = route.entry
   if (selected === route) return 'selected'
   if (metricOf(route) >= INFINITY) return 'retracted'
-  if (!isFeasibleNow) return 'infeasible'
+  if (!isFeasible(route)) return 'infeasible'
   return selected && metricOf(route) < metricOf(selected) ? 'hysteresis' : 'worse'
 }
 
@@ -45,7 +43,6 @@ export function ownView({ prefix, from, local }: Entry, routerId: RouterId, seqn
     seqno,
     metric,
     refmetric: metric,
-    feasible: true,
     selected: true,
     reason: 'own',
   }

@@ -154,7 +154,11 @@ class Re6stRouter implements Router {
     for (const [iface, kind] of named(settings)) this.#add(iface, kind)
   }
 
-  async addInterface(iface: string, kind: InterfaceKind): Promise<void> {
+  async addInterface(iface: string, kind: InterfaceKind, expected: readonly string[] = []): Promise<void> {
+    this.#engine.expect(
+      iface,
+      expected.map((prefix) => ({ prefix, from: prefix.includes(':') ? '::/0' : '0.0.0.0/0' })),
+    )
     this.#add(iface, kind)
   }
 

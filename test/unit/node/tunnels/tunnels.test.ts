@@ -66,6 +66,7 @@ async function rig({ strategy }: { readonly strategy?: (clock: Clock) => TunnelS
         mayHaveNeighbourOn: (iface) => heard.has(iface),
         sample: () => [...reachable][0],
         countOver: () => 0,
+        subnetOf: (prefix) => `${prefix}::/64`,
       },
       cache: {
         peers: () => PEERS,
