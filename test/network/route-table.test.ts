@@ -10,7 +10,7 @@ import { silentLog } from '../support/silent-log.ts'
 const ANY = '::/0'
 const SOURCE = '2001:db8:42:1::1'
 const indexOf = (iface: string) => Number(namespace.run('cat', `/sys/class/net/${iface}/ifindex`))
-const hop = (via: string): KernelHop => ({ iface: 'tap', index: indexOf('tap'), via, source: SOURCE })
+const hop = (via: string, index = indexOf('tap')): KernelHop => ({ iface: 'tap', index, via, source: SOURCE })
 const to = (number: number) => ({ prefix: `2001:db8:42:${number.toString(16)}::/64`, from: ANY })
 
 let namespace: Namespace
@@ -119,7 +119,8 @@ describe('routes', () => {
   })
 
   test('are many in a moment', async () => {
-    for (let number = 2; number < 10_002; number++) table.set(to(number), hop('fe80::2'))
+    const index = indexOf('tap')
+    for (let number = 2; number < 10_002; number++) table.set(to(number), hop('fe80::2', index))
     const startedMs = systemClock.monotonicMs()
     await table.settled()
     const tookMs = systemClock.monotonicMs() - startedMs
