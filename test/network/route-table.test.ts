@@ -118,6 +118,78 @@ describe('routes', () => {
     expect(shown()).toContain(to(3).prefix)
   })
 
+  test('that the kernel refuses to change do not stay as they were', async () => {
+    joinNamespaces(namespace, 'idle', other, 'idle')
+    namespace.ip('link set idle down')
+    table.set(to(2), hop('fe80::2'))
+    await table.settled()
+    table.set(to(2), { ...hop('fe80::2'), iface: 'idle', index: indexOf('idle') })
+    await until(() => shown() === '', 'the old route is gone')
+    namespace.ip('link set idle up')
+    await until(() => shown().includes('dev idle'), 'the new route')
+  })
+
+  test('are taken without our address while that is gone, and with it when it comes back', async () => {
+    namespace.ip('addr add 10.42.1.1/24 dev lo')
+    const ipv4 = { prefix: '10.42.2.0/24', from: '0.0.0.0/0' }
+    table.set(to(2), hop('fe80::2'))
+    table.set(ipv4, { ...hop('fe80::2'), source: '10.42.1.1' })
+    await table.settled()
+    const sources = () => [
+      shown().includes(`src ${SOURCE}`),
+      shown('proto 66', '-4').includes('src 10.42.1.1'),
+    ]
+    expect(sources()).toEqual([true, true])
+    namespace.ip(`addr del ${SOURCE}/64 dev lo`)
+    namespace.ip('addr del 10.42.1.1/24 dev lo')
+    expect(sources()).toEqual([false, false])
+    table.set(to(3), hop('fe80::2'))
+    await until(() => shown().includes(to(3).prefix), 'a route for others')
+    namespace.ip(`addr add ${SOURCE}/64 dev lo`)
+    namespace.ip('addr add 10.42.1.1/24 dev lo')
+    await until(() => sources().every((is) => is), 'routes with our addresses')
+  })
+
+  test('of both families come back with an interface that went down for a moment', async () => {
+    await table[Symbol.asyncDispose]()
+    // That something may have been missed would have all routes looked at.
+    const watch: KernelEvents['watch'] = (hear) => events.watch((news) => news.kind !== 'begun' && hear(news))
+    table = new KernelRouteTable({
+      ...{ processes: namespace.processes, clock: systemClock, log: silentLog },
+      events: { watch },
+    })
+    await table.start()
+    const ipv4 = { prefix: '10.42.2.0/24', from: '0.0.0.0/0' }
+    table.set(to(2), hop('fe80::2'))
+    table.set(ipv4, { ...hop('fe80::2'), source: undefined })
+    await table.settled()
+    namespace.ip('link set tap down')
+    namespace.ip('link set tap up')
+    expect(shown('proto 66', '-4')).toBe('')
+    await until(() => shown().includes(to(2).prefix) && shown('proto 66', '-4') !== '', 'both routes')
+  })
+
+  test('are waited for also when ip is killed meanwhile', async () => {
+    const clock = {
+      ...systemClock,
+      after: (ms: number, act: () => void) => systemClock.after(ms < 10_000 ? ms : 1e8, act),
+    }
+    await table[Symbol.asyncDispose]()
+    table = new KernelRouteTable({ processes: namespace.processes, clock, log: silentLog, events })
+    await table.start()
+    await table.settled()
+    const pids = execFileSync('ip', ['netns', 'pids', namespace.name], { encoding: 'utf8' }).split('\n')
+    const ips = pids.filter((each) => each !== '').map(Number)
+    for (const pid of ips) process.kill(pid, 'SIGSTOP')
+    table.set(to(2), hop('fe80::2'))
+    const settled = table.settled()
+    // So many that the next `ip` comes to a mark of its own where the first one had that of who waits.
+    for (const number of [3, 4]) table.set(to(number), hop('fe80::2'))
+    for (const pid of ips) process.kill(pid, 'SIGKILL')
+    await settled
+    expect(shown()).toContain(to(2).prefix)
+  })
+
   test('are many in a moment', async () => {
     const index = indexOf('tap')
     for (let number = 2; number < 10_002; number++) table.set(to(number), hop('fe80::2', index))

@@ -2,7 +2,12 @@
 export type KernelEvent =
   | { readonly kind: 'route'; readonly isGone: boolean; readonly route: MonitoredRoute }
   /** The interface, or an address of it, came, changed or went. */
-  | { readonly kind: 'interface'; readonly iface: string }
+  | {
+      readonly kind: 'interface'
+      readonly iface: string
+      /** One that came, or changed. */
+      readonly address?: string
+    }
   | {
       readonly kind: 'neighbour'
       readonly iface: string
@@ -15,6 +20,7 @@ export interface MonitoredRoute {
   /** As `ip` writes it: `default` for both families, a host without its length. */
   readonly to: string
   readonly from: string | undefined
+  readonly family: 'ipv4' | 'ipv6'
   readonly via: string | undefined
   readonly iface: string | undefined
   readonly protocol: string | undefined
@@ -26,7 +32,10 @@ export function parseMonitorLine(line: string): KernelEvent | undefined {
   const isGone = line.startsWith('Deleted ')
   const text = isGone ? line.slice('Deleted '.length) : line
   const [, iface] = /^\d+: ([^\s:@]+)/.exec(text) ?? []
-  if (iface !== undefined) return { kind: 'interface', iface }
+  if (iface !== undefined) {
+    const address = isGone ? undefined : / inet6? ([0-9a-f.:]+)/.exec(text)?.[1]
+    return { kind: 'interface', iface, ...(address === undefined ? {} : { address }) }
+  }
   const words = text.trim().split(/\s+/)
   const after = (name: string) => {
     const at = words.indexOf(name, 1)
@@ -38,11 +47,14 @@ export function parseMonitorLine(line: string): KernelEvent | undefined {
     if (words.includes('table') || !/^(default|[0-9a-f.:]+(\/\d+)?)$/.test(to)) return undefined
     const via = after('via')
     const metric = after('metric')
+    // Only IPv6 routes have a preference (RFC 4191); IPv4 ones may have an IPv6 next hop.
+    const isIpv6 = to.includes(':') || words.includes('pref') || (via !== 'inet6' && via?.includes(':'))
     return {
       kind: 'route',
       isGone,
       route: {
         to,
+        family: isIpv6 ? 'ipv6' : 'ipv4',
         from: after('from'),
         via: via === 'inet6' ? after('inet6') : via,
         iface: dev,

@@ -36,7 +36,9 @@ interface KernelRouteTableInit {
 /** What several changes need to come together to be one batch of the kernel's work is a turn of the event loop. */
 const REPAIR_MS = 100
 /** A route that the kernel does not take now (its interface goes down, say) it may take later. */
-const AGAIN_MS = 1_000
+const AGAIN_MS = { min: 1_000, max: 30_000 }
+/** Longest wait for an `ip` that does not get on: what it is asked for then is still done. */
+const SETTLED_MS = 10_000
 /** Delays of starting `ip` again that ended. */
 const START_DELAYS = { minMs: 10, maxMs: 10_000 }
 /** A word that `ip` does not know: that it says so tells how far it has come. */
@@ -45,6 +47,11 @@ const PROTOCOL = String(RE6ST_PROTOCOL)
 
 interface Wanted extends KernelDestination {
   hop: KernelHop
+}
+
+interface Written {
+  readonly destination: KernelDestination
+  readonly line: 'as wanted' | 'without source' | 'none'
 }
 
 /**
@@ -59,7 +66,9 @@ export class KernelRouteTable implements AsyncDisposable {
   /** What has changed, and is not written yet. */
   readonly #changed = new Map<string, KernelDestination>()
   /** What is written, by its line, until `ip` has come to a mark behind it. */
-  readonly #written = new Map<number, KernelDestination>()
+  readonly #written = new Map<number, Written>()
+  /** The last line of each destination: what became of those before matters no more. */
+  readonly #latest = new Map<string, number>()
   readonly #marks = new Map<number, () => void>()
   readonly #suspect = new Set<string>()
   readonly #stopping = new AbortController()
@@ -72,6 +81,7 @@ export class KernelRouteTable implements AsyncDisposable {
   #isScheduled = false
   #repair: Disposable | undefined
   #again: Disposable | undefined
+  #againMs = AGAIN_MS.min
 
   constructor(init: KernelRouteTableInit) {
     this.#init = init
@@ -101,11 +111,17 @@ export class KernelRouteTable implements AsyncDisposable {
     this.#writeSoon()
   }
 
-  /** Resolves when the kernel has taken, or refused, what was asked for so far. */
+  /** Resolves when the kernel has taken, or refused, what was asked for so far; in any case after a while. */
   async settled(): Promise<void> {
     this.#write()
     if (!this.#ip || this.#stopping.signal.aborted) return
-    await new Promise<void>((resolve) => this.#mark(resolve))
+    await new Promise<void>((resolve) => {
+      const limit = this.#init.clock.after(SETTLED_MS, resolve)
+      this.#mark(() => {
+        limit[Symbol.dispose]()
+        resolve()
+      })
+    })
   }
 
   #count(iface: string | undefined, by: 1 | -1): void {
@@ -132,11 +148,13 @@ export class KernelRouteTable implements AsyncDisposable {
       this.#line = 0
       this.#said = ''
       // What the last one had not come to; for the most part again what it had.
-      for (const destination of this.#written.values()) this.#changed.set(keyOf(destination), destination)
+      for (const { destination } of this.#written.values()) this.#changed.set(keyOf(destination), destination)
       this.#written.clear()
-      this.#write()
+      this.#latest.clear()
+      // Before anything is written: lines are counted from the first again.
       const marks = [...this.#marks.values()]
       this.#marks.clear()
+      this.#write()
       for (const mark of marks) this.#mark(mark)
       const end = await ip.ended
       this.#ip = undefined
@@ -163,11 +181,16 @@ export class KernelRouteTable implements AsyncDisposable {
     for (const [key, destination] of this.#changed) {
       const wanted = this.#wanted.get(key)
       lines.push(wanted ? replaceLine(wanted) : deleteLine(destination))
-      this.#written.set(++this.#line, destination)
+      this.#note(key, { destination, line: wanted ? 'as wanted' : 'none' })
     }
     this.#changed.clear()
     this.#ip.write(`${lines.join('\n')}\n`)
     this.#mark(() => {})
+  }
+
+  #note(key: string, written: Written): void {
+    this.#written.set(++this.#line, written)
+    this.#latest.set(key, this.#line)
   }
 
   #mark(resolve: () => void): void {
@@ -186,29 +209,46 @@ export class KernelRouteTable implements AsyncDisposable {
     if (mark) {
       this.#marks.delete(number)
       // Lines are added in order: those before the mark come first.
-      for (const written of this.#written.keys()) {
-        if (written > number) break
-        this.#written.delete(written)
+      for (const [line, { destination }] of this.#written) {
+        if (line > number) break
+        this.#written.delete(line)
+        const key = keyOf(destination)
+        if (this.#latest.get(key) === line) this.#latest.delete(key)
       }
       return mark()
     }
-    const destination = this.#written.get(number)
-    if (destination) this.#failed(destination)
+    const written = this.#written.get(number)
+    if (written && this.#latest.get(keyOf(written.destination)) === number) this.#failed(written)
   }
 
-  #failed(destination: KernelDestination): void {
+  #failed({ destination, line }: Written): void {
     const { log, clock } = this.#init
     const key = keyOf(destination)
+    const wanted = this.#wanted.get(key)
     // One that is not wanted went by itself, with its interface.
-    if (!this.#wanted.has(key)) return
+    if (!wanted || line === 'none') return
+    // The one before must not stay: it may lead to where nobody has a way any more.
+    if (line === 'as wanted' && wanted.hop.source !== undefined) {
+      // Our address may be gone: others' packets still find their way.
+      this.#ip?.write(`${replaceLine({ ...wanted, hop: { ...wanted.hop, source: undefined } })}\n`)
+      this.#note(key, { destination, line: 'without source' })
+    } else {
+      this.#ip?.write(`${deleteLine(destination)}\n`)
+      this.#note(key, { destination, line: 'none' })
+    }
+    this.#mark(() => {})
     const reason = this.#said
     this.#failures.write(reason, (omitted) =>
       log.debug({ prefix: destination.prefix, reason, ...omitted }, 'the kernel does not take a route'),
     )
     this.#suspect.add(key)
-    this.#again ??= clock.after(AGAIN_MS, () => {
+    this.#again ??= clock.after(this.#againMs, () => {
       this.#again = undefined
+      this.#againMs = Math.min(2 * this.#againMs, AGAIN_MS.max)
       this.#mend()
+      this.#mark(() => {
+        if (!this.#again) this.#againMs = AGAIN_MS.min
+      })
     })
   }
 
@@ -216,6 +256,7 @@ export class KernelRouteTable implements AsyncDisposable {
     if (news.kind === 'route') this.#compare(news)
     // Whatever happened before.
     else if (news.kind === 'begun') for (const key of this.#wanted.keys()) this.#suspect.add(key)
+    else if (news.kind === 'interface') this.#doubt(news)
     else return
     if (this.#suspect.size > 0)
       this.#repair ??= this.#init.clock.after(REPAIR_MS, () => {
@@ -227,10 +268,19 @@ export class KernelRouteTable implements AsyncDisposable {
   #compare({ route, isGone }: Extract<KernelNews, { kind: 'route' }>): void {
     if (route.metric !== ROUTE_METRIC.re6st) return
     const isOurs = route.protocol === PROTOCOL
-    for (const key of keysOf(route)) {
-      const wanted = this.#wanted.get(key)
-      if (wanted && (isGone ? isOurs : !isOurs || !leadsTo(route, wanted.hop))) this.#suspect.add(key)
-    }
+    const key = monitoredKey(route)
+    const wanted = this.#wanted.get(key)
+    if (wanted && (isGone ? isOurs : !isOurs || !leadsTo(route, wanted.hop))) this.#suspect.add(key)
+  }
+
+  /**
+   * With an interface that goes down the kernel removes IPv4 routes, and with an address it takes them or their source away,
+   * and tells nobody.
+   */
+  #doubt({ iface, address }: Extract<KernelNews, { kind: 'interface' }>): void {
+    if (address === undefined && !this.#over.has(iface)) return
+    for (const [key, { hop }] of this.#wanted)
+      if (hop.iface === iface || (address !== undefined && hop.source === address)) this.#suspect.add(key)
   }
 
   /** Writes again what may not be as it is wanted. What changed meanwhile is written anyway. */
@@ -288,11 +338,11 @@ function replaceLine({ hop: { index, via, source }, ...destination }: Wanted): s
 /** Without its interface, which may be gone. */
 const deleteLine = (destination: KernelDestination): string => `route del ${identity(destination)}`
 
-/** The keys that a route of the kernel may have here: `default` is of either family. */
-function keysOf({ to, from }: MonitoredRoute): readonly string[] {
+/** The key that a route of the kernel has here. */
+function monitoredKey({ to, from, family }: MonitoredRoute): string {
   const source = from === undefined ? '' : ` from ${from}`
-  if (to === 'default') return [`::/0${source}`, `0.0.0.0/0${source}`]
-  return [`${to.includes('/') ? to : `${to}/${to.includes(':') ? 128 : 32}`}${source}`]
+  if (to === 'default') return `${family === 'ipv6' ? '::/0' : '0.0.0.0/0'}${source}`
+  return `${to.includes('/') ? to : `${to}/${family === 'ipv6' ? 128 : 32}`}${source}`
 }
 
 const leadsTo = ({ via, iface }: MonitoredRoute, hop: KernelHop): boolean =>

@@ -30,6 +30,26 @@ it.each([
 })
 
 it.each([
+  [
+    '2: d0    inet6 2001:db8::1/64 scope global \\       valid_lft forever preferred_lft forever',
+    '2001:db8::1',
+  ],
+  ['2: d0    inet 10.9.9.1/24 scope global d0\\       valid_lft forever preferred_lft forever', '10.9.9.1'],
+])('an address: %s', (line, address) => {
+  expect(parseMonitorLine(line)).toEqual({ kind: 'interface', iface: 'd0', address })
+})
+
+it.each([
+  ['default via fe80::9 dev d0 proto 66 metric 1020 pref medium', 'ipv6'],
+  ['default dev d0 proto 66 metric 1020 pref medium', 'ipv6'],
+  ['default via inet6 fe80::9 dev d0 proto 66 metric 1020 ', 'ipv4'],
+  ['default via 10.0.0.1 dev d0 proto 66 metric 1020 ', 'ipv4'],
+  ['default dev d0 proto 66 metric 1020 ', 'ipv4'],
+] as const)('of which family a default route is: %s', (line, family) => {
+  expect(parseMonitorLine(line)).toMatchObject({ route: { to: 'default', family } })
+})
+
+it.each([
   ['fe80::2 dev d0 FAILED', 'failed'],
   ['fe80::2 dev d0 lladdr 12:36:26:6e:ca:0c REACHABLE', 'reachable'],
   ['fe80::2 dev d0 lladdr 12:36:26:6e:ca:0c router PROBE', 'probe'],
