@@ -4,7 +4,7 @@ import { type Authentication, decodeAuthentication } from '../wire/authenticatio
 import { TLV_OCTETS } from '../wire/numbers.ts'
 import type { ChallengeReply, ChallengeRequest, PacketCounter } from '../wire/tlv.ts'
 import { CounterWindow } from './counter-window.ts'
-import { type ComputeMac, MAC_OCTETS, type MacKey, type MacKeys } from './keys.ts'
+import { type ComputeMac, MAC_OCTETS, type MacKeys } from './keys.ts'
 import { type PeerState, PeerStates } from './peer-states.ts'
 import { pseudoHeader } from './pseudo-header.ts'
 import { appendMacs, appendPacketCounter } from './seal.ts'
@@ -18,6 +18,9 @@ const CHALLENGE_INTERVAL_MS = 300
 const CHALLENGE_LIFETIME_MS = 30_000
 /** Challenges to all that are not proven, as when a server begins anew with all its clients. */
 const CHALLENGES = { perSecond: 100, burst: 300 }
+
+/** Answers to those of whom nothing is known, while anything is accepted. */
+const ANSWERS = { perSecond: 100, burst: 300 }
 
 /** What becomes of a packet. */
 export type Verdict = (
@@ -56,6 +59,7 @@ export class Authenticator {
   readonly #options: AuthenticatorOptions
   readonly #peers = new PeerStates()
   readonly #challenges = new TokenBucket(CHALLENGES.perSecond, CHALLENGES.burst)
+  readonly #answers = new TokenBucket(ANSWERS.perSecond, ANSWERS.burst)
   /** Of packets that are no proven neighbour's, as it seems. */
   readonly #verifications = new Verifications()
   #keys: MacKeys
@@ -112,13 +116,27 @@ export class Authenticator {
   receive(nowMs: number, packet: Uint8Array, from: string, to: string): Verdict {
     const read = decodeAuthentication(packet)
     if (!read.ok) return dropped('not a Babel packet')
-    const isMulticast = to.startsWith('ff')
-    if (this.#keys.accept === 'anything') {
-      const state = this.#peers.findOrAdd(nowMs, from)
-      const replies = isMulticast ? [] : replyTo(nowMs, state, read.value)
-      return { kind: 'accepted', replies }
-    }
-    return this.#check(nowMs, packet, from, to, read.value)
+    if (this.#keys.accept !== 'anything') return this.#check(nowMs, packet, from, to, read.value)
+    return { kind: 'accepted', replies: this.#getToKnow(nowMs, packet, from, to, read.value) }
+  }
+
+  /**
+   * While anything is accepted, who signs rightly proves itself all the same: when only that counts, no packet of it is lost.
+   * And whoever asks is answered: it may not accept anything any more, and sign with what we do not know.
+   */
+  #getToKnow(
+    nowMs: number,
+    packet: Uint8Array,
+    from: string,
+    to: string,
+    read: Authentication,
+  ): Verdict['replies'] {
+    if (this.#keys.sign.length === 0) return []
+    const verdict = this.#check(nowMs, packet, from, to, read)
+    const isAsked = !to.startsWith('ff') && read.tlvs.some(({ kind }) => kind === 'challenge-request')
+    const isUnknown = verdict.kind === 'dropped' && UNSIGNED.has(verdict.reason)
+    if (!isAsked || !isUnknown || !this.#answers.take(nowMs)) return verdict.replies
+    return replyTo(nowMs, this.#peers.findOrAdd(nowMs, from), read)
   }
 
   /** RFC 8967, 4.3; what cannot be accepted anyway costs no MAC. */
@@ -149,7 +167,8 @@ export class Authenticator {
   /** RFC 8967, 4.3: each key once, however many MACs there are. */
   #isSigned(packet: Uint8Array, from: string, to: string, { bodyEnd, macs }: Authentication): boolean {
     const covered = [pseudoHeader(from, to), packet.subarray(0, bodyEnd)]
-    return (this.#keys.accept as readonly MacKey[]).some((key) => {
+    const keys = this.#keys.accept === 'anything' ? this.#keys.sign : this.#keys.accept
+    return keys.some((key) => {
       const length = MAC_OCTETS[key.algorithm]
       const candidates = macs.filter((mac) => mac.length === length)
       if (candidates.length === 0) return false
@@ -209,6 +228,13 @@ export class Authenticator {
     return [{ kind: 'challenge-request', nonce: state.challenge.nonce }]
   }
 }
+
+const UNSIGNED: ReadonlySet<DropReason> = new Set([
+  'no MAC',
+  'no packet counter',
+  'wrong MAC',
+  'too many bad packets',
+])
 
 const dropped = (reason: DropReason): Verdict => ({ kind: 'dropped', reason, replies: [] })
 

@@ -353,8 +353,35 @@ describe('keys', () => {
     expect(deliver(0, a, b)).toEqual(accepted)
     expect(a.mac.receive(0, Uint8Array.of(1), b.address, BABEL_GROUP).kind).toBe('dropped')
     a.mac.setKeys(only(key(1)))
-    deliver(1000, b, a)
     expect(deliver(1000, b, a)).toEqual(accepted)
+  })
+
+  test('when both have turned it on, not one packet is lost', () => {
+    const trial = { sign: [key(1)], accept: 'anything' } as const
+    const { a, b } = pair(trial)
+    for (const nowMs of [0, 1000])
+      expect([deliver(nowMs, a, b).kind, deliver(nowMs, b, a).kind]).toEqual(['accepted', 'accepted'])
+    a.mac.setKeys(only(key(1)))
+    expect([deliver(2000, a, b), deliver(2000, b, a)]).toEqual([accepted, accepted])
+    b.mac.setKeys(only(key(1)))
+    expect([deliver(3000, a, b), deliver(3000, b, a)]).toEqual([accepted, accepted])
+  })
+
+  test('meanwhile strangers get a limited number of answers, whatever their addresses; without keys, none', () => {
+    const answered = (keys: MacKeys) => {
+      const { a } = pair(keys)
+      const stranger = pair({ sign: [], accept: 'anything' }).b
+      const request = stranger.seal([{ kind: 'challenge-request', nonce: Uint8Array.of(1) }], a.address)
+      const verdicts = Array.from({ length: 10_000 }, (_, each) =>
+        a.mac.receive(each / 10, request, `fe80::${each.toString(16)}`, a.address),
+      )
+      expect(verdicts.every(({ kind }) => kind === 'accepted')).toBe(true)
+      return verdicts.flatMap(({ replies }) => replies).length
+    }
+    const some = answered({ sign: [key(1)], accept: 'anything' })
+    expect(some).toBeGreaterThan(0)
+    expect(some).toBeLessThan(500)
+    expect(answered({ sign: [], accept: 'anything' })).toBe(0)
   })
 
   test('with something that makes MACs of another length, a packet is refused', () => {
