@@ -133,6 +133,17 @@ export class BabelEngine {
   }
 
   /** An interface is gone. The next one of its name may lead elsewhere: it is as expensive as any other. */
+  /** Our IPv4 address on an interface came, changed or went: neighbours are told at once where to send IPv4 packets to. */
+  setIpv4Address(nowMs: number, name: string, address: string | undefined): void {
+    this.#input(nowMs, () => {
+      const iface = this.#world.interfaces.get(name)
+      if (iface === undefined || iface.ipv4Address === address) return
+      iface.ipv4Address = address
+      for (const entry of this.#world.table.reachable)
+        if (!entry.prefix.includes(':')) this.#updates.tellAgain(nowMs, entry)
+    })
+  }
+
   interfaceDown(nowMs: number, name: string): void {
     this.#input(nowMs, () => {
       this.#levels.delete(name)

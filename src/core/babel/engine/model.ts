@@ -25,7 +25,7 @@ export class Interface {
   readonly name: string
   readonly kind: LinkKind
   readonly address: string
-  readonly ipv4Address: string | undefined
+  ipv4Address: string | undefined
   readonly neighbours = new Map<string, Neighbour>()
   parameters: LinkParameters
   level: CostLevel = 'normal'

@@ -14,7 +14,7 @@ export interface UsableLink {
 interface LinkWatchInit {
   readonly events: Pick<KernelEvents, 'watch'>
   readonly clock: Clock
-  /** An interface that was asked for came, is another one, or went. */
+  /** An interface that was asked for came or went; the same one without going before: it has another IPv4 address. */
   readonly onChange: (iface: string, link: UsableLink | undefined) => void
   /** The interfaces of this machine that are up and running, for tests. */
   readonly read?: () => ReturnType<typeof networkInterfaces>
@@ -64,9 +64,10 @@ export class LinkWatch implements Disposable {
   #compare(interfaces: ReturnType<typeof networkInterfaces>): void {
     for (const [iface, before] of [...this.#links]) {
       const after = linkOf(interfaces[iface] ?? [])
-      if (before?.address === after?.address && before?.index === after?.index) continue
+      const isSame = before?.address === after?.address && before?.index === after?.index
+      if (isSame && before?.ipv4Address === after?.ipv4Address) continue
       this.#links.set(iface, after)
-      if (before) this.#init.onChange(iface, undefined)
+      if (before && !isSame) this.#init.onChange(iface, undefined)
       if (after) this.#init.onChange(iface, after)
     }
   }

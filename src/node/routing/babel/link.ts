@@ -48,10 +48,12 @@ export class BabelLink implements Disposable {
   readonly #closing = new AbortController()
   readonly #maxBytes: number
   readonly #authenticator: Authenticator
+  #link: UsableLink
   #sockets: BabelSockets | undefined
 
   constructor(init: BabelLinkInit) {
     this.#init = init
+    this.#link = init.link
     this.#maxBytes = mtuOf(init.iface) - HEADER_BYTES
     const { address } = init.link
     const { keys, compute } = init
@@ -59,8 +61,13 @@ export class BabelLink implements Disposable {
     inBackground(init.log, `Babel on ${init.iface}`, this.#run(), this.#closing.signal)
   }
 
-  get index(): number {
-    return this.#init.link.index
+  get state(): UsableLink {
+    return this.#link
+  }
+
+  /** It is the same link, with another IPv4 address. */
+  changed(link: UsableLink): void {
+    this.#link = link
   }
 
   /** Sends to one neighbour, or to all. */

@@ -253,6 +253,11 @@ class Re6stRouter implements Router {
     const { clock, log } = this.#context
     const kind = this.#kinds.get(iface)
     const old = this.#links.get(iface)
+    if (old && link && old.state.address === link.address && old.state.index === link.index) {
+      old.changed(link)
+      this.#engine.setIpv4Address(this.#nowMs(), iface, link.ipv4Address)
+      return this.#after()
+    }
     if (old) {
       this.#links.delete(iface)
       this.#liveness.remove(iface)
@@ -268,7 +273,7 @@ class Re6stRouter implements Router {
       compute: (key, parts) => this.#compute(key, parts),
       keys: macKeysOf(this.#required().keys),
       onOpen: () => {
-        if (this.#links.get(iface) === babel) this.#interfaceUp(iface, kind, link)
+        if (this.#links.get(iface) === babel) this.#interfaceUp(iface, kind, babel.state)
       },
       onPacket: (packet) => {
         if (this.#state !== 'running') return
@@ -306,7 +311,7 @@ class Re6stRouter implements Router {
   #forward(destination: Destination, route: ForwardingRoute | undefined): void {
     const { nodeAddress, ipv4 } = this.#required()
     const source = destination.prefix.includes(':') ? nodeAddress : ipv4?.address
-    const index = route && this.#links.get(route.iface)?.index
+    const index = route && this.#links.get(route.iface)?.state.index
     const hop =
       route && index !== undefined ? { iface: route.iface, index, via: route.nextHop, source } : undefined
     this.#table.set(destination, hop)

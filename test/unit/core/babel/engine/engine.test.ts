@@ -69,6 +69,22 @@ describe('two routers', () => {
   })
 })
 
+it('another IPv4 address on a link is told at once, and no neighbour is lost', () => {
+  const network = new EngineNetwork()
+  const [a, b] = [network.node('a'), network.node('b')]
+  network.link(a, b)
+  a.engine.setLocalRoutes(network.nowMs, [{ prefix: '10.42.1.0/24', from: '0.0.0.0/0', metric: 0 }])
+  network.run(10_000)
+  const hop = () => b.forwarding.get('10.42.1.0/24 0.0.0.0/0')?.nextHop
+  expect(hop()).toBe('fe80::a')
+  for (const address of ['192.0.2.1', '192.0.2.2', undefined]) {
+    a.engine.setIpv4Address(network.nowMs, 'b', address)
+    network.run(1_000)
+    expect(hop()).toBe(address ?? 'fe80::a')
+  }
+  expect(b.neighbourEvents.filter(({ change }) => change === 'flushed')).toEqual([])
+})
+
 describe('a triangle', () => {
   function triangle() {
     const network = new EngineNetwork()
