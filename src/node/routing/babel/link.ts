@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { ReceivedPacket } from '../../../core/babel/engine/ports.ts'
 import { Authenticator, type DropReason } from '../../../core/babel/mac/authenticator.ts'
 import type { ComputeMac, MacKeys } from '../../../core/babel/mac/keys.ts'
+import { isNextHop } from '../../../core/babel/next-hop.ts'
 import { decodePacket } from '../../../core/babel/wire/decode.ts'
 import { type EncodableTlv, encodePackets } from '../../../core/babel/wire/encode.ts'
 import { BABEL_GROUP } from '../../../core/babel/wire/numbers.ts'
@@ -131,8 +132,13 @@ export class BabelLink implements Disposable {
     if (verdict.kind === 'dropped') return refuse(verdict.reason)
     const tlvs = decodePacket(bytes, { sender: source })
     if (!tlvs.ok) return refuse(tlvs.reason)
+    const own = [this.#link.address, this.#link.ipv4Address]
+    const possible = tlvs.value.filter(
+      (tlv) => tlv.kind !== 'update' || tlv.nextHop === undefined || isNextHop(tlv.nextHop, own),
+    )
+    if (possible.length < tlvs.value.length) refuse('a next hop that nothing can be sent to')
     const multicast = destination === BABEL_GROUP
-    onPacket({ iface, source, multicast, tlvs: tlvs.value, receivedMs, isLate })
+    onPacket({ iface, source, multicast, tlvs: possible, receivedMs, isLate })
   }
 
   #failed(error: Error): void {
