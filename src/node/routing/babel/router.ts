@@ -112,7 +112,8 @@ class Re6stRouter implements Router {
           const key = `${view.address}%${view.iface}`
           if (change === 'flushed') {
             this.#neighbours.delete(key)
-            this.#links.get(view.iface)?.forget(view.address)
+            // One that began anew has just proved itself.
+            if (cause !== 'goodbye') this.#links.get(view.iface)?.forget(view.address)
           }
           if (change !== 'flushed') this.#neighbours.set(key, neighbour)
           this.#liveness.setRtt(view.iface, this.#longestRtt(view.iface))
