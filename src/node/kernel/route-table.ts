@@ -55,7 +55,7 @@ interface Written {
 }
 
 /**
- * Our routes in the kernel, as they are wanted: one `ip` for all of them, which takes some 60,000 a second. Replaced
+ * Our routes in the kernel, as they are wanted: one `ip` for all of them, which takes tens of thousands a second. Replaced
  * without a gap; those that others change are set right.
  */
 export class KernelRouteTable implements AsyncDisposable {
