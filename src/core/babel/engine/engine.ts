@@ -168,7 +168,7 @@ export class BabelEngine {
     this.#input(nowMs, () => {
       const iface = this.#world.interfaces.get(packet.iface)
       if (iface === undefined || packet.source === iface.address) return
-      const neighbour = iface.neighbours.get(packet.source) ?? this.#meet(nowMs, iface, packet.source)
+      const neighbour = iface.neighbours.get(packet.source) ?? this.#meetSender(nowMs, iface, packet)
       if (neighbour === undefined) return
       this.#liveness.heard(nowMs, neighbour)
       this.#hearLink(nowMs, neighbour, packet)
@@ -177,13 +177,33 @@ export class BabelEngine {
     })
   }
 
+  /** RFC 8966, 3.4: whoever says hello, and whoever was taken for dead and answers. */
+  #meetSender(nowMs: number, iface: Interface, { source, tlvs }: ReceivedPacket): Neighbour | undefined {
+    if (tlvs.some(({ kind }) => kind === 'hello')) return this.#meet(nowMs, iface, source)
+    if (!this.#liveness.isLost(iface, source)) return undefined
+    const neighbour = this.#meet(nowMs, iface, source)
+    neighbour?.hellos.expectFirst(nowMs, iface.parameters.helloIntervalMs)
+    return neighbour
+  }
+
   #meet(nowMs: number, iface: Interface, address: string): Neighbour | undefined {
-    if (iface.neighbours.size >= MAX_NEIGHBOURS_PER_INTERFACE) return undefined
+    if (iface.neighbours.size >= MAX_NEIGHBOURS_PER_INTERFACE && !this.#makeRoom(nowMs, iface))
+      return undefined
     const neighbour = new Neighbour(iface, address, nowMs)
     iface.neighbours.set(address, neighbour)
     this.#liveness.appeared(nowMs, neighbour)
     this.#world.output.neighbour('added', neighbour.view(nowMs), 'heard')
     return neighbour
+  }
+
+  /** Puts out who was not heard for the longest time, of those that are of no use. */
+  #makeRoom(nowMs: number, iface: Interface): boolean {
+    let useless: Neighbour | undefined
+    for (const neighbour of iface.neighbours.values())
+      if (neighbour.cost >= INFINITY && neighbour.lastHeardMs < (useless?.lastHeardMs ?? nowMs))
+        useless = neighbour
+    if (useless) this.#forget(nowMs, useless, 'too many')
+    return useless !== undefined
   }
 
   /** What a packet says of the link: this before its routes, which may be of use at once. */

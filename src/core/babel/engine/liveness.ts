@@ -91,6 +91,11 @@ export class Liveness {
     neighbour.lastHeardMs = nowMs
   }
 
+  /** Whether there was a neighbour that may only seem to be dead. */
+  isLost(iface: Interface, address: string): boolean {
+    return this.#lost.has(keyOf(iface, address))
+  }
+
   /** A neighbour that is new: is it one that we took for dead? */
   appeared(nowMs: number, neighbour: Neighbour): void {
     const key = keyOf(neighbour.iface, neighbour.address)

@@ -69,6 +69,7 @@ export type NeighbourCause =
   | 'transport ended'
   | 'interface down'
   | 'goodbye'
+  | 'too many'
 
 /** Why a route is not taken. */
 export type RouteReason = 'selected' | 'worse' | 'infeasible' | 'hysteresis' | 'retracted' | 'own'

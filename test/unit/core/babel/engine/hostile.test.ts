@@ -76,6 +76,53 @@ describe('a neighbour that means harm', () => {
     expect(a.sent.length).toBeLessThan(6_000)
   })
 
+  it.each([
+    { what: 'packets without a hello', tlvs: [] },
+    {
+      what: 'hellos that promise the next one for later',
+      tlvs: [{ kind: 'hello', unicast: false, seqno: 1, intervalMs: 655_350 }],
+    },
+  ] satisfies readonly { what: string; tlvs: readonly Tlv[] }[])(
+    'keeps nobody else out by $what from any number of addresses',
+    ({ tlvs }) => {
+      const { network, a, say } = pair()
+      const hear = (source: string, heard: readonly Tlv[]) =>
+        a.engine.receive(network.nowMs, {
+          ...{ iface: 'b', source, multicast: true, tlvs: heard, receivedMs: network.nowMs, isLate: false },
+        })
+      for (let number = 0; number < 1_000; number++) {
+        hear(`fe80::bad:${number.toString(16)}`, tlvs)
+        network.run(1)
+      }
+      say(a, { kind: 'hello', unicast: true, seqno: 1, intervalMs: 15_000 })
+      hear('fe80::c', [{ kind: 'hello', unicast: false, seqno: 1, intervalMs: 15_000 }])
+      const met = a.engine.neighbours(network.nowMs).map(({ address }) => address)
+      expect(met).toEqual(expect.arrayContaining(['fe80::b', 'fe80::c']))
+      expect(met.length).toBeLessThanOrEqual(512)
+      expect(a.engine.neighbours(network.nowMs).find(({ address }) => address === 'fe80::b')?.cost).toBe(96)
+    },
+  )
+
+  it('is not kept when it was met by an answer and never says hello', () => {
+    const network = new EngineNetwork()
+    const [a, b, c] = [network.node('a'), network.node('b'), network.node('c')]
+    const link = network.link(a, b)
+    network.link(a, c)
+    network.run(5_000)
+    link.open = [false, false]
+    a.engine.suspect(network.nowMs, 'b', 'fe80::b')
+    const met = () => a.engine.neighbours(network.nowMs).map(({ address }) => address)
+    network.run(2_000)
+    expect(met()).toEqual(['fe80::c'])
+    a.engine.receive(network.nowMs, {
+      ...{ iface: 'b', source: 'fe80::b', multicast: false, receivedMs: network.nowMs, isLate: false },
+      tlvs: [{ kind: 'acknowledgment', opaque: 1 }],
+    })
+    expect(met()).toEqual(['fe80::b', 'fe80::c'])
+    network.run(60_000)
+    expect(met()).toEqual(['fe80::c'])
+  })
+
   it('does not take packets of its own address', () => {
     const { network, a } = pair()
     const before = a.engine.neighbours(network.nowMs)
