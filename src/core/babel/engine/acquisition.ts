@@ -12,6 +12,8 @@ import type { World } from './world.ts'
  */
 const FIRST_PAUSE_MS = 100
 const SECOND_PAUSE_MS = 150
+/** Where too many hellos go out, the next attempt waits. */
+const CROWDED_PAUSE_MS = 250
 /** How often a burst is sent on an interface where nobody answers, if new neighbours come by themselves. */
 const ATTEMPTS_UNHEARD = 3
 /** A neighbour that has answered so many requests without a route has none. */
@@ -72,6 +74,14 @@ export class Acquisition {
   }
 
   #attempt(nowMs: number, iface: Interface, burst: Burst): void {
+    if (!this.#hellos.mayHurry(nowMs, iface)) {
+      // Who is new need not wait for all of that.
+      for (const neighbour of iface.neighbours.values())
+        if (neighbour.toldRxcost >= INFINITY && neighbour.rxcost < INFINITY)
+          this.#hellos.tell(neighbour, this.#requests(iface))
+      this.#world.timers.set(burst.timer, nowMs + CROWDED_PAUSE_MS * (1 + this.#world.random.next() / 10))
+      return
+    }
     burst.attempts++
     const pauseMs = burst.attempts === 1 ? FIRST_PAUSE_MS : SECOND_PAUSE_MS * 2 ** (burst.attempts - 2)
     // From here on the scheduled hellos are as frequent.

@@ -271,7 +271,7 @@ export class BabelEngine {
       case 'wildcard-request':
         if (this.#isRetracting || !this.#requests.mayAsk(nowMs, neighbour)) return
         // Who asks may not know that we hear it.
-        this.#hellos.tell(neighbour.iface, [neighbour])
+        this.#hellos.answer(nowMs, neighbour)
         this.#updates.dumpTo(nowMs, neighbour)
         return
       case 'seqno-request':

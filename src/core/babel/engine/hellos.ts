@@ -1,22 +1,35 @@
+import { TokenBucket } from '../../token-bucket.ts'
 import { type Ihu, INFINITY, type OutgoingTlv } from '../wire/tlv.ts'
 import type { Interface, Neighbour } from './model.ts'
 import { seqnoPlus } from './seqno.ts'
 import { Timer } from './timers.ts'
 import type { World } from './world.ts'
 
-/** RFC 8966, B: as often an IHU is sent on a link that loses nothing, as babeld does it. */
+/** RFC 8966, B: as often an IHU is sent on a link that loses nothing, as babeld does it; the neighbours take turns. */
 const HELLOS_PER_IHU = 3
 /** A little earlier than promised, and not all at the same time. */
 const EARLIEST = 0.95
 /** So many IHUs are in the same packet as a hello, without which they say nothing of the round-trip time (RFC 9616, 3.2). */
 const IHUS_PER_HELLO = 30
+/**
+ * How many hellos of an interface may go out besides those that are due. Whoever misses more than 16 in a row takes us for
+ * restarted (RFC 8966, A.1): that must take seconds of loss, however many come, or ask.
+ */
+const EXTRA_A_SECOND = 4
+const EXTRA_AT_ONCE = 6
 /** What Babel can say (RFC 8966, 4.1.2). */
 const MAX_INTERVAL_MS = 655_350
+
+interface Speaking {
+  readonly timer: Timer
+  readonly extra: TokenBucket
+  turn: number
+}
 
 /** Hellos and IHUs (RFC 8966, 3.4), also between those that are due. */
 export class Hellos {
   readonly #world: World
-  readonly #timers = new Map<Interface, Timer>()
+  readonly #speaking = new Map<Interface, Speaking>()
 
   constructor(world: World) {
     this.#world = world
@@ -24,18 +37,29 @@ export class Hellos {
 
   /** Begins scheduled hellos; the first one is sent by whoever calls this. */
   start(iface: Interface): void {
-    this.#timers.set(iface, new Timer((nowMs) => this.#scheduled(nowMs, iface)))
+    const timer = new Timer((nowMs) => this.#scheduled(nowMs, iface))
+    this.#speaking.set(iface, { timer, extra: new TokenBucket(EXTRA_A_SECOND, EXTRA_AT_ONCE), turn: 0 })
   }
 
   stop(iface: Interface): void {
-    const timer = this.#timers.get(iface)
-    if (timer) this.#world.timers.clear(timer)
-    this.#timers.delete(iface)
+    const speaking = this.#speaking.get(iface)
+    if (speaking) this.#world.timers.clear(speaking.timer)
+    this.#speaking.delete(iface)
+  }
+
+  /** Takes the right to a hello that is not due. */
+  mayHurry(nowMs: number, iface: Interface): boolean {
+    return this.#speaking.get(iface)?.extra.take(nowMs) ?? false
   }
 
   #scheduled(nowMs: number, iface: Interface): void {
-    const isForAll = iface.helloSeqno % HELLOS_PER_IHU === 0
-    this.sendScheduled(nowMs, iface, isForAll ? iface.neighbours.values() : marginal(iface))
+    const speaking = this.#speaking.get(iface)
+    if (speaking === undefined) return
+    speaking.turn = (speaking.turn + 1) % HELLOS_PER_IHU
+    const heard = [...iface.neighbours.values()].filter(
+      (neighbour) => neighbour.number % HELLOS_PER_IHU === speaking.turn || isMarginal(neighbour),
+    )
+    this.sendScheduled(nowMs, iface, heard)
   }
 
   /**
@@ -45,44 +69,50 @@ export class Hellos {
   sendScheduled(
     nowMs: number,
     iface: Interface,
-    heard: Iterable<Neighbour>,
+    heard: readonly Neighbour[],
     also: readonly OutgoingTlv[] = [],
   ): void {
-    const timer = this.#timers.get(iface)
-    if (timer === undefined) return
+    const speaking = this.#speaking.get(iface)
+    if (speaking === undefined) return
     const { helloIntervalMs } = iface.parameters
     const early = EARLIEST + (1 - EARLIEST) * this.#world.random.next()
-    this.#world.timers.set(timer, nowMs + helloIntervalMs * early)
-    this.#send(iface, undefined, helloIntervalMs, [...heard], also)
+    this.#world.timers.set(speaking.timer, nowMs + helloIntervalMs * early)
+    const rest = [...heard]
+    this.#say(iface, helloIntervalMs, rest.splice(0, IHUS_PER_HELLO), rest.length === 0 ? also : [])
+    while (rest.length > 0) {
+      const some = rest.splice(0, IHUS_PER_HELLO)
+      const last = rest.length === 0 ? also : []
+      if (speaking.extra.take(nowMs)) this.#say(iface, 0, some, last)
+      else this.#world.output.send(iface.name, undefined, [...some.map(ihuFor), ...last])
+    }
   }
 
-  /** Tells neighbours what receiving from them costs, at once. */
-  tell(iface: Interface, neighbours: Iterable<Neighbour>): void {
-    this.#send(iface, undefined, 0, [...neighbours], [])
+  /** A hello without a promise, and an IHU for one neighbour that may need both. Only the IHU where hellos are too many. */
+  answer(nowMs: number, neighbour: Neighbour): void {
+    if (this.mayHurry(nowMs, neighbour.iface)) this.#say(neighbour.iface, 0, [neighbour], [])
+    else this.tell(neighbour, [])
   }
 
-  #send(
+  /** Tells a neighbour, and only that one, what receiving from it costs, at once. */
+  tell(neighbour: Neighbour, also: readonly OutgoingTlv[]): void {
+    this.#world.output.send(neighbour.iface.name, neighbour.address, [ihuFor(neighbour), ...also])
+  }
+
+  #say(
     iface: Interface,
-    to: string | undefined,
     intervalMs: number,
     heard: readonly Neighbour[],
     also: readonly OutgoingTlv[],
   ): void {
-    const rest = [...heard]
-    let promisedMs = intervalMs
-    do {
-      const ihus = rest.splice(0, IHUS_PER_HELLO).map((neighbour) => ihuFor(neighbour))
-      const hello = {
-        kind: 'hello',
-        unicast: false,
-        seqno: iface.helloSeqno,
-        intervalMs: Math.min(promisedMs, MAX_INTERVAL_MS),
-        stamped: true,
-      } as const
-      iface.helloSeqno = seqnoPlus(iface.helloSeqno, 1)
-      promisedMs = 0
-      this.#world.output.send(iface.name, to, [hello, ...ihus, ...(rest.length === 0 ? also : [])])
-    } while (rest.length > 0)
+    const hello = {
+      kind: 'hello',
+      unicast: false,
+      seqno: iface.helloSeqno,
+      intervalMs: Math.min(intervalMs, MAX_INTERVAL_MS),
+      stamped: true,
+    } as const
+    iface.helloSeqno = seqnoPlus(iface.helloSeqno, 1)
+    this.#world.output.send(iface.name, undefined, [hello, ...heard.map(ihuFor), ...also])
   }
 }
 
@@ -94,11 +124,8 @@ function ihuFor(neighbour: Neighbour): Ihu {
   return { kind: 'ihu', rxcost, intervalMs, address, ...(echo ? { echo } : {}) }
 }
 
-/** Those whom an IHU may not have reached, or that are to know what changed (RFC 8966, B). */
-const marginal = ({ neighbours }: Interface): Neighbour[] =>
-  [...neighbours.values()].filter(
-    (neighbour) =>
-      neighbour.missedHellos(HELLOS_PER_IHU) > 0 ||
-      neighbour.txcost >= INFINITY ||
-      neighbour.toldRxcost !== neighbour.rxcost,
-  )
+/** Whether an IHU may not have reached it, or it is to know what changed (RFC 8966, B). */
+const isMarginal = (neighbour: Neighbour): boolean =>
+  neighbour.missedHellos(HELLOS_PER_IHU) > 0 ||
+  neighbour.txcost >= INFINITY ||
+  neighbour.toldRxcost !== neighbour.rxcost

@@ -35,6 +35,8 @@ export class Interface {
   expected: readonly Destination[] = []
   /** Of its next hello. */
   helloSeqno: number
+  /** How many neighbours there have been. */
+  met = 0
 
   constructor(state: InterfaceState, parameters: LinkParameters, helloSeqno: number) {
     this.name = state.name
@@ -55,6 +57,8 @@ export class Interface {
 export class Neighbour {
   readonly iface: Interface
   readonly address: string
+  /** How many there had been before it. */
+  readonly number: number
   readonly hellos = new HelloHistory()
   readonly unicastHellos = new HelloHistory()
   readonly roundTrip = new RoundTrip()
@@ -81,6 +85,7 @@ export class Neighbour {
   constructor(iface: Interface, address: string, nowMs: number) {
     this.iface = iface
     this.address = address
+    this.number = iface.met++
     this.lastHeardMs = nowMs
   }
 

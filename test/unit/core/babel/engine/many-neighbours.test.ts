@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest'
+import type { OutgoingTlv, Tlv } from '../../../../../src/core/babel/wire/tlv.ts'
+import { EngineNetwork, TUNNEL } from '../../../../support/engine-network.ts'
+
+/** A server whose clients are in our hands. */
+function server() {
+  const network = new EngineNetwork()
+  const node = network.node('a')
+  node.engine.setParameters(network.nowMs, 's', TUNNEL)
+  node.engine.interfaceUp(network.nowMs, { name: 's', kind: 'server', address: 'fe80::a' })
+  network.run(10_000)
+  node.sent.length = 0
+  const say = (source: string, ...tlvs: Tlv[]) =>
+    node.engine.receive(network.nowMs, {
+      ...{ iface: 's', source, multicast: false, tlvs, receivedMs: network.nowMs, isLate: false },
+    })
+  const sent = (kind: OutgoingTlv['kind']) => node.sent.filter(({ tlv }) => tlv.kind === kind)
+  return { network, node, say, sent }
+}
+
+const client = (number: number): string => `fe80::c:${number.toString(16)}`
+const HELLO = { kind: 'hello', unicast: false, seqno: 1, intervalMs: 15_000 } as const
+const IHU = { kind: 'ihu', rxcost: 96, intervalMs: 45_000, address: 'fe80::a' } as const
+
+/** Hellos in the worst time of this length. */
+const mostWithin = (times: readonly number[], ms: number): number =>
+  Math.max(0, ...times.map((from) => times.filter((at) => at >= from && at < from + ms).length))
+
+describe('the hellos of a server', () => {
+  it('do not become more than a client may lose in seconds, however much one asks', () => {
+    const { network, node, say, sent } = server()
+    say(client(1), HELLO, IHU)
+    network.run(5_000)
+    node.sent.length = 0
+    for (let time = 0; time < 1_000; time++) {
+      say(client(1), { kind: 'wildcard-request' })
+      network.run(5)
+    }
+    expect(sent('hello').length).toBeLessThan(30)
+    expect(sent('ihu').length).toBeGreaterThan(900)
+  })
+
+  it('nor when hundreds of clients come at once, of which each is greeted in the same moment', () => {
+    const { network, node, say, sent } = server()
+    for (let number = 0; number < 400; number++) {
+      say(client(number), HELLO, { kind: 'wildcard-request' })
+      const told = node.sent.filter(({ tlv }) => tlv.kind === 'ihu' && tlv.address === client(number))
+      expect(told.length).toBeGreaterThan(0)
+      network.run(5)
+      say(client(number), IHU)
+    }
+    network.run(2_000)
+    const times = sent('hello').map(({ atMs }) => atMs)
+    expect(mostWithin(times, 1_000)).toBeLessThan(12)
+    // Those who came last have heard hellos, too.
+    expect(times.filter((at) => at > network.nowMs - 2_000).length).toBeGreaterThan(1)
+  })
+
+  it('tell each of a hundred clients in time that it is heard, and by when, in the packet of a hello', () => {
+    const { network, node, say } = server()
+    const number = 100
+    const greetAll = (seqno: number) => {
+      for (let at = 0; at < number; at++) say(client(at), { ...HELLO, seqno }, IHU)
+    }
+    greetAll(1)
+    network.run(15_000)
+    node.sent.length = 0
+    for (let seqno = 2; seqno < 8; seqno++) {
+      greetAll(seqno)
+      network.run(15_000)
+    }
+    const helloTimes = node.sent.filter(({ tlv }) => tlv.kind === 'hello').map(({ atMs }) => atMs)
+    expect(helloTimes.length).toBeLessThan(20)
+    for (let at = 0; at < number; at++) {
+      const told = node.sent.filter(({ tlv }) => tlv.kind === 'ihu' && tlv.address === client(at))
+      expect(told.length).toBeGreaterThanOrEqual(2)
+      for (const { atMs } of told) expect(helloTimes).toContain(atMs)
+    }
+  })
+})
