@@ -3,7 +3,7 @@ import { INFINITY, type RouterId, type SeqnoRequest } from '../wire/tlv.ts'
 import { ExpiryWheel } from './expiry-wheel.ts'
 import type { Entry, Neighbour, Route } from './model.ts'
 import { isUsable } from './selection.ts'
-import { isOlder, seqnoPlus } from './seqno.ts'
+import { isOlder, seqnoMinus, seqnoPlus } from './seqno.ts'
 import { isFeasible, sourceOf } from './sources.ts'
 import { metricOf } from './table.ts'
 import type { World } from './world.ts'
@@ -21,9 +21,14 @@ const REQUESTS_AT_ONCE = 5_000
 /** How often our own number may rise, whoever asks. */
 const RISES_A_SECOND = 5
 const RISES_AT_ONCE = 20
-/** How often it is found again after a restart: not so often that somebody could make it go round. */
+/**
+ * How often it is found again after a restart. Two leaps in a row could take it so far that others hold it for older than the
+ * one that they know: before the next one, all have heard of the first.
+ */
 const RECOVERIES_A_SECOND = 1 / 120
-const RECOVERIES_AT_ONCE = 3
+const RECOVERIES_AT_ONCE = 1
+/** A number that is so little ahead makes no leap. */
+const MAX_STEP = 64
 /** How many requests we send ahead of need. */
 const AHEAD_A_SECOND = 20
 const AHEAD_AT_ONCE = 100
@@ -111,7 +116,9 @@ export class Requests {
    * from us: we go on from there.
    */
   ownNumberHeard(nowMs: number, seqno: number): void {
-    if (!isOlder(this.#world.seqno, seqno) || !this.#recoveries.take(nowMs)) return
+    if (!isOlder(this.#world.seqno, seqno)) return
+    const isStep = seqnoMinus(seqno, this.#world.seqno) <= MAX_STEP
+    if (!(isStep ? this.#rises : this.#recoveries).take(nowMs)) return
     this.#world.seqno = seqnoPlus(seqno, 1)
     for (const entry of this.#world.table.reachable) if (entry.local) this.#listener.tellAgain(nowMs, entry)
   }

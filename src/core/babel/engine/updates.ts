@@ -7,7 +7,7 @@ import {
 } from '../wire/tlv.ts'
 import { Acknowledgments, mayBeAsked } from './acknowledgments.ts'
 import type { Entry, Interface, Neighbour, Route } from './model.ts'
-import { isOlder } from './seqno.ts'
+import { isOlder, seqnoMinus } from './seqno.ts'
 import { type Sources, sourceOf } from './sources.ts'
 import { metricOf } from './table.ts'
 import { Timer } from './timers.ts'
@@ -25,6 +25,11 @@ const SIGNIFICANT_CHANGE = 96
  * that it is still feasible for those behind us.
  */
 const FLUCTUATION = 48
+/**
+ * How far the number that is announced may stay behind: had it gone round meanwhile, the one of the route in use would be
+ * the older one.
+ */
+const MAX_LAG = 64
 /** A little earlier than promised. */
 const EARLY = 0.97
 /** Destinations of a full dump that are sent at once, and the pause after them. */
@@ -311,7 +316,8 @@ function announcedSeqno(entry: Entry, selected: Route, metric: number): number {
   const { routerId, seqno } = selected
   const source = sourceOf(entry, routerId)
   if (source === undefined || entry.announcedId !== routerId) return seqno
-  const isKept = isOlder(source.seqno, seqno) && metric <= source.metric + FLUCTUATION
+  const lag = seqnoMinus(seqno, source.seqno)
+  const isKept = lag > 0 && lag <= MAX_LAG && metric <= source.metric + FLUCTUATION
   return isKept && !isMissed(entry, selected, source.seqno, metric) ? source.seqno : seqno
 }
 

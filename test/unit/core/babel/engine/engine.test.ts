@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { INFINITY } from '../../../../../src/core/babel/wire/tlv.ts'
 import { EngineNetwork, prefixOf, TUNNEL } from '../../../../support/engine-network.ts'
 
 describe('two routers', () => {
@@ -235,40 +236,45 @@ it('does not take a neighbour for dead because it did not run itself', () => {
   expect(a.neighbourEvents.filter(({ change }) => change === 'flushed')).toEqual([])
 })
 
+/** A router with two neighbours that are in our hands. */
+function between() {
+  const network = new EngineNetwork()
+  const a = network.node('a')
+  for (const name of ['b', 'c']) {
+    a.engine.setParameters(network.nowMs, name, TUNNEL)
+    a.engine.interfaceUp(network.nowMs, { name, kind: 'tunnel', address: 'fe80::a' })
+  }
+  let helloSeqno = 0
+  /** A neighbour announces the same prefix. */
+  const told = (iface: string, seqno: number, metric: number) => {
+    helloSeqno++
+    const hello = { kind: 'hello', unicast: false, seqno: helloSeqno, intervalMs: 60_000 } as const
+    const ihu = { kind: 'ihu', rxcost: 96, intervalMs: 180_000, address: 'fe80::a' } as const
+    const update = {
+      kind: 'update',
+      prefix: '2001:db8:ffff::/48',
+      from: '::/0',
+      routerId: '02:00:00:00:00:00:00:77',
+      seqno,
+      metric,
+      intervalMs: 600_000,
+      nextHop: `fe80::${iface}`,
+    } as const
+    a.engine.receive(network.nowMs, {
+      ...{ iface, source: `fe80::${iface}`, multicast: true, receivedMs: network.nowMs, isLate: false },
+      tlvs: [hello, ihu, update],
+    })
+  }
+  const announced = () =>
+    a.sent.findLast(
+      ({ iface, tlv }) => iface === 'c' && tlv.kind === 'update' && tlv.prefix === '2001:db8:ffff::/48',
+    )?.tlv
+  return { network, a, told, announced }
+}
+
 describe('a neighbour that uses a longer way with a newer number', () => {
   it('is told of ours with that number, so that it can take it', () => {
-    const network = new EngineNetwork()
-    const a = network.node('a')
-    for (const name of ['b', 'c']) {
-      a.engine.setParameters(network.nowMs, name, TUNNEL)
-      a.engine.interfaceUp(network.nowMs, { name, kind: 'tunnel', address: 'fe80::a' })
-    }
-    const hello = { kind: 'hello', unicast: false, seqno: 1, intervalMs: 60_000 } as const
-    const ihu = { kind: 'ihu', rxcost: 96, intervalMs: 180_000, address: 'fe80::a' } as const
-    const told = (iface: string, seqno: number, metric: number) => {
-      const update = {
-        kind: 'update',
-        prefix: '2001:db8:ffff::/48',
-        from: '::/0',
-        routerId: '02:00:00:00:00:00:00:77',
-        seqno,
-        metric,
-        intervalMs: 600_000,
-        nextHop: `fe80::${iface}`,
-      } as const
-      a.engine.receive(network.nowMs, {
-        iface,
-        source: `fe80::${iface}`,
-        multicast: true,
-        tlvs: [hello, ihu, update],
-        receivedMs: network.nowMs,
-        isLate: false,
-      })
-    }
-    const announced = () =>
-      a.sent.findLast(
-        ({ iface, tlv }) => iface === 'c' && tlv.kind === 'update' && tlv.prefix === '2001:db8:ffff::/48',
-      )?.tlv
+    const { network, told, announced } = between()
     told('b', 10, 0)
     told('c', 10, 384)
     network.run(61_000)
@@ -278,4 +284,22 @@ describe('a neighbour that uses a longer way with a newer number', () => {
     network.run(61_000)
     expect(announced()).toMatchObject({ seqno: 11, metric: 96 })
   })
+})
+
+it('a number that goes round and round is followed, though the older one is announced for a while', () => {
+  const { network, a, told, announced } = between()
+  const next = (seqno: number) => {
+    told('b', seqno, 0)
+    told('c', 0, INFINITY)
+    network.run(61_000)
+  }
+  next(10)
+  next(11)
+  expect(announced()).toMatchObject({ seqno: 10 })
+  for (let seqno = 11; seqno < 80_000; seqno += 60) {
+    next(seqno & 0xffff)
+    expect(a.forwarding.get('2001:db8:ffff::/48 ::/0')).toMatchObject({ iface: 'b' })
+    expect(announced()).toMatchObject({ metric: 96 })
+    a.sent.length = 0
+  }
 })

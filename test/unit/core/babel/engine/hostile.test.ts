@@ -67,6 +67,18 @@ describe('a neighbour that means harm', () => {
     expect(a.engine.seqno - before).toBeLessThan(30)
   })
 
+  it('cannot make our number leap so far that others hold it for an older one', () => {
+    const { a, say } = pair()
+    const before = a.engine.seqno
+    const own = '02:00:00:00:00:00:00:01'
+    for (const ahead of [20_000, 40_000, 60_000])
+      say(a, {
+        ...{ ...UPDATE, prefix: '2001:db8:66::/48', routerId: own, nextHop: 'fe80::b' },
+        seqno: (before + ahead) & 0xffff,
+      })
+    expect(a.engine.seqno).toBe(before + 20_001)
+  })
+
   it('gets an update or a retraction for each request, and not more than it asks for', () => {
     const { network, a, say } = pair()
     a.sent.length = 0
