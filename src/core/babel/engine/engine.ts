@@ -179,11 +179,8 @@ export class BabelEngine {
 
   /** RFC 8966, 3.4: whoever says hello, and whoever was taken for dead and answers. */
   #meetSender(nowMs: number, iface: Interface, { source, tlvs }: ReceivedPacket): Neighbour | undefined {
-    if (tlvs.some(({ kind }) => kind === 'hello')) return this.#meet(nowMs, iface, source)
-    if (!this.#liveness.isLost(iface, source)) return undefined
-    const neighbour = this.#meet(nowMs, iface, source)
-    neighbour?.hellos.expectFirst(nowMs, iface.parameters.helloIntervalMs)
-    return neighbour
+    const mayBeMet = tlvs.some(({ kind }) => kind === 'hello') || this.#liveness.isLost(iface, source)
+    return mayBeMet ? this.#meet(nowMs, iface, source) : undefined
   }
 
   #meet(nowMs: number, iface: Interface, address: string): Neighbour | undefined {

@@ -50,12 +50,6 @@ export class HelloHistory {
     return 'heard'
   }
 
-  /** Waits for the first one of a neighbour that was met otherwise. */
-  expectFirst(nowMs: number, assumedMs: number): void {
-    this.#intervalMs = assumedMs
-    this.#deadlineMs = nowMs + MARGIN * assumedMs
-  }
-
   /** Notes that one is missing. */
   miss(): void {
     this.#append(0)
