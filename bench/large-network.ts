@@ -55,7 +55,7 @@ export async function measureLargeNetwork(): Promise<LargeNetworkResult> {
             acknowledgments.push({ neighbour: Number(iface), opaque: tlv.opaque })
       },
       forward({ prefix }, route) {
-        if (route) forwarding.set(prefix, route.nextHop)
+        if (route && route !== 'unreachable') forwarding.set(prefix, route.nextHop)
         else forwarding.delete(prefix)
       },
       neighbour() {},

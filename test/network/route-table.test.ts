@@ -59,6 +59,31 @@ describe('routes', () => {
     expect(shown()).toBe('')
   })
 
+  test('become unreachable in their place, of either family, and reachable again', async () => {
+    const toIpv4 = { prefix: '10.42.7.0/24', from: '0.0.0.0/0' }
+    for (const [destination, family] of [
+      [to(2), '-6'],
+      [toIpv4, '-4'],
+    ] as const) {
+      const lines = () => shown('proto 66', family).split('\n')
+      const via = { ...hop('fe80::2'), source: undefined }
+      for (const [hop, expected] of [
+        [via, 'via '],
+        ['unreachable', 'unreachable'],
+        [via, 'via '],
+        ['unreachable', 'unreachable'],
+        [undefined, ''],
+      ] as const) {
+        table.set(destination, hop)
+        await table.settled()
+        expect(lines()).toEqual([expect.stringContaining(expected)])
+        expect(lines()[0]?.startsWith('unreachable')).toBe(hop === 'unreachable')
+        expect(lines()[0] === '').toBe(hop === undefined)
+        expect(table.leadsOver('tap')).toBe(hop === via)
+      }
+    }
+  })
+
   test('for one source, and IPv4 by an IPv6 next hop', async () => {
     table.set({ prefix: ANY, from: '2001:db8:42::/48' }, hop('fe80::2'))
     table.set({ prefix: '10.42.2.0/24', from: '0.0.0.0/0' }, { ...hop('fe80::2'), source: undefined })

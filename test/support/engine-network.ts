@@ -39,6 +39,8 @@ export class TestNode {
   readonly engine: BabelEngine
   /** Its forwarding table, by prefix and source. */
   readonly forwarding = new Map<string, ForwardingRoute>()
+  /** Of which packets go nowhere. */
+  readonly unreachable = new Set<string>()
   readonly neighbourEvents: NeighbourEvent[] = []
   readonly sent: {
     readonly atMs: number
@@ -58,8 +60,11 @@ export class TestNode {
       },
       forward: ({ prefix, from }, route) => {
         this.forwardingChanges++
-        if (route) this.forwarding.set(`${prefix} ${from}`, route)
-        else this.forwarding.delete(`${prefix} ${from}`)
+        const key = `${prefix} ${from}`
+        this.forwarding.delete(key)
+        this.unreachable.delete(key)
+        if (route === 'unreachable') this.unreachable.add(key)
+        else if (route) this.forwarding.set(key, route)
       },
       neighbour: (change, neighbour, cause) =>
         this.neighbourEvents.push({ atMs: network.nowMs, change, neighbour, cause }),

@@ -72,7 +72,7 @@ export class Router {
       send: (iface, to, tlvs) => this.#events.sent(this, iface, to, tlvs),
       forward: (destination, route) => {
         const key = keyOf(destination)
-        if (route === undefined) this.forwarding.delete(key)
+        if (route === undefined || route === 'unreachable') this.forwarding.delete(key)
         else this.forwarding.set(key, route)
         this.#events.forwarded(this, key)
       },

@@ -45,8 +45,11 @@ const START_DELAYS = { minMs: 10, maxMs: 10_000 }
 const MARK = 'settled'
 const PROTOCOL = String(RE6ST_PROTOCOL)
 
+/** Where packets go, or that they go nowhere, not even where those to a shorter prefix go. */
+type Wanting = KernelHop | 'unreachable'
+
 interface Wanted extends KernelDestination {
-  hop: KernelHop
+  hop: Wanting
 }
 
 interface Written {
@@ -101,10 +104,10 @@ export class KernelRouteTable implements AsyncDisposable {
   }
 
   /** Wants a route to be so, or not to be. Takes effect in a moment, with others that are asked for now. */
-  set(destination: KernelDestination, hop: KernelHop | undefined): void {
+  set(destination: KernelDestination, hop: Wanting | undefined): void {
     const key = keyOf(destination)
-    this.#count(this.#wanted.get(key)?.hop.iface, -1)
-    this.#count(hop?.iface, 1)
+    this.#count(ifaceOf(this.#wanted.get(key)?.hop), -1)
+    this.#count(ifaceOf(hop), 1)
     if (hop) this.#wanted.set(key, { prefix: destination.prefix, from: destination.from, hop })
     else if (!this.#wanted.delete(key)) return
     this.#changed.set(key, destination)
@@ -324,7 +327,12 @@ const keyOf = ({ prefix, from }: KernelDestination): string =>
 const identity = ({ prefix, from }: KernelDestination): string =>
   `${keyOf({ prefix, from })} metric ${ROUTE_METRIC.re6st} proto ${PROTOCOL}`
 
-function replaceLine({ hop: { index, via, source }, ...destination }: Wanted): string {
+const ifaceOf = (hop: Wanting | undefined): string | undefined =>
+  hop === 'unreachable' ? undefined : hop?.iface
+
+function replaceLine({ hop, ...destination }: Wanted): string {
+  if (hop === 'unreachable') return `route replace unreachable ${identity(destination)}`
+  const { index, via, source } = hop
   const isThroughOther = isIPv4(destination.prefix.split('/')[0] ?? '') && !isIPv4(via)
   return [
     // By its index: `ip` remembers for as long as it runs which one an interface of that name had first.
@@ -345,5 +353,5 @@ function monitoredKey({ to, from, family }: MonitoredRoute): string {
   return `${to.includes('/') ? to : `${to}/${family === 'ipv6' ? 128 : 32}`}${source}`
 }
 
-const leadsTo = ({ via, iface }: MonitoredRoute, hop: KernelHop): boolean =>
-  via === hop.via && iface === hop.iface
+const leadsTo = ({ via, iface }: MonitoredRoute, hop: Wanting): boolean =>
+  hop !== 'unreachable' && via === hop.via && iface === hop.iface

@@ -212,6 +212,10 @@ export class Entry implements Destination {
   /** Where packets go now. */
   forwardedOver: string | undefined
   forwardedTo: string | undefined
+  /** Until when packets that neighbours still send go nowhere; undefined: they do not. */
+  unreachableUntilMs: number | undefined
+  /** Whether somebody waits for that time. */
+  isHoldWatched = false
   /** What neighbours were told last; undefined: nothing, or a retraction. */
   announcedId: RouterId | undefined
   announcedMetric = INFINITY

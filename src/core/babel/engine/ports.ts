@@ -61,6 +61,9 @@ export interface ForwardingRoute extends Destination {
   readonly nextHop: string
 }
 
+/** Where packets to a destination go: nowhere, not even where those to a shorter prefix go; `undefined`: as if it were not known. */
+export type Forwarding = ForwardingRoute | 'unreachable' | undefined
+
 /** Why a neighbour came or went. */
 export type NeighbourCause =
   | 'heard'
@@ -102,8 +105,8 @@ export interface RouteView extends Destination {
 export interface EngineOutput {
   /** To one neighbour, or, without `to`, to all on the interface. May be more than one packet holds. */
   send(iface: string, to: string | undefined, tlvs: readonly OutgoingTlv[]): void
-  /** The forwarding table changes: `undefined` removes the destination. One replaces the other without a gap. */
-  forward(destination: Destination, route: ForwardingRoute | undefined): void
+  /** The forwarding table changes. One replaces the other without a gap. */
+  forward(destination: Destination, to: Forwarding): void
   neighbour(
     change: 'added' | 'changed' | 'flushed',
     neighbour: NeighbourView,

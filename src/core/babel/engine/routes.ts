@@ -18,6 +18,11 @@ const MIN_HOLD_S = 10
 const MAX_HOLD_S = 2_400
 /** How long a route that was retracted is remembered as such. */
 const RETRACTED_S = 30
+/**
+ * How long a destination without a way is unreachable (RFC 8966, 3.5.4): until neighbours know, who send its packets to us.
+ * By way of a default route they could come back to them.
+ */
+const HOLD_MS = 30_000
 /** More than a network has nodes for which this was made. */
 const MAX_ROUTES_PER_NEIGHBOUR = 32_768
 /** How often better routes are looked at that have yet to prove themselves. */
@@ -40,6 +45,7 @@ export class Routes {
   readonly #world: World
   readonly #listener: RoutesListener
   readonly #expiries: ExpiryWheel<Route>
+  readonly #holds: ExpiryWheel<Entry>
   readonly #unproven = new Set<Entry>()
   readonly #recheckTimer = new Timer((nowMs) => this.#recheck(nowMs))
   #accepts: (destination: Destination) => boolean = () => true
@@ -48,6 +54,7 @@ export class Routes {
     this.#world = world
     this.#listener = listener
     this.#expiries = new ExpiryWheel(world.timers, (route, nowMs) => this.#visit(route, nowMs))
+    this.#holds = new ExpiryWheel(world.timers, (entry, nowMs) => this.#visitHold(entry, nowMs))
   }
 
   /** RFC 8966, 3.5.3 */
@@ -223,7 +230,11 @@ export class Routes {
   setFilter(nowMs: number, accepts: (destination: Destination) => boolean): void {
     this.#accepts = accepts
     for (const entry of [...this.#world.table.entries.values()])
-      if (!accepts(entry)) for (const route of [...entry.routes]) this.#flush(nowMs, route)
+      if (!accepts(entry)) {
+        for (const route of [...entry.routes]) this.#flush(nowMs, route)
+        this.reselect(nowMs, entry)
+        this.#world.table.tidy(entry)
+      }
   }
 
   /** Route selection (RFC 8966, 3.6) for one destination. */
@@ -235,7 +246,7 @@ export class Routes {
       this.#world.timers.setBy(this.#recheckTimer, nowMs + RECHECK_MS)
     }
     entry.selected = route
-    this.#forward(entry)
+    this.#forward(nowMs, entry)
     const { reachable } = this.#world.table
     if (entry.local || route) reachable.add(entry)
     else reachable.delete(entry)
@@ -246,18 +257,44 @@ export class Routes {
     this.#listener.selected(nowMs, entry)
   }
 
-  #forward(entry: Entry): void {
-    const { selected, prefix, from } = entry
+  #forward(nowMs: number, entry: Entry): void {
+    const { selected, prefix, from, forwardedOver, forwardedTo } = entry
     const over = selected?.neighbour.iface.name
     const to = selected?.nextHop
-    if (over === entry.forwardedOver && to === entry.forwardedTo) return
+    const isNoLongerHeld = entry.unreachableUntilMs !== undefined && !this.#mayBeHeld(entry)
+    if (over === forwardedOver && to === forwardedTo && !isNoLongerHeld) return
     entry.forwardedOver = over
     entry.forwardedTo = to
-    const isForwarded = over !== undefined && to !== undefined
-    this.#world.output.forward(
-      { prefix, from },
-      isForwarded ? { prefix, from, iface: over, nextHop: to } : undefined,
-    )
+    entry.unreachableUntilMs = undefined
+    if (over !== undefined && to !== undefined)
+      this.#world.output.forward({ prefix, from }, { prefix, from, iface: over, nextHop: to })
+    else if (this.#mayBeHeld(entry)) this.#hold(nowMs, entry)
+    else this.#world.output.forward({ prefix, from }, undefined)
+  }
+
+  /** Whether packets to a destination have no business elsewhere when there is no way. */
+  #mayBeHeld(entry: Entry): boolean {
+    return entry.local === undefined && this.#accepts(entry)
+  }
+
+  #hold(nowMs: number, entry: Entry): void {
+    const { prefix, from } = entry
+    entry.unreachableUntilMs = nowMs + HOLD_MS
+    this.#world.output.forward({ prefix, from }, 'unreachable')
+    if (entry.isHoldWatched) return
+    entry.isHoldWatched = true
+    this.#holds.add(entry, entry.unreachableUntilMs)
+  }
+
+  #visitHold(entry: Entry, nowMs: number): number | undefined {
+    const { unreachableUntilMs, prefix, from } = entry
+    if (unreachableUntilMs !== undefined && unreachableUntilMs > nowMs) return unreachableUntilMs
+    entry.isHoldWatched = false
+    if (unreachableUntilMs === undefined) return undefined
+    entry.unreachableUntilMs = undefined
+    this.#world.output.forward({ prefix, from }, undefined)
+    this.#world.table.tidy(entry)
+    return undefined
   }
 
   #recheck(nowMs: number): void {

@@ -31,8 +31,9 @@ export class RouteTable {
 
   /** Forgets a destination of which nothing is known any more. */
   tidy(entry: Entry): void {
-    if (entry.routes.length === 0 && entry.sources.length === 0 && entry.local === undefined)
-      this.#entries.delete(entry.key)
+    const { routes, sources, local, unreachableUntilMs, key } = entry
+    if (routes.length === 0 && sources.length === 0 && !local && unreachableUntilMs === undefined)
+      this.#entries.delete(key)
   }
 
   /** Adds a route that the neighbour did not have. */

@@ -1,12 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { isTaken, linkParametersOf, localRoutesOf, macKeysOf } from '../../../core/babel/configuration.ts'
 import { BabelEngine } from '../../../core/babel/engine/engine.ts'
-import type {
-  CostLevel,
-  ForwardingRoute,
-  NeighbourView,
-  RouteView,
-} from '../../../core/babel/engine/ports.ts'
+import type { CostLevel, Forwarding, NeighbourView, RouteView } from '../../../core/babel/engine/ports.ts'
 import type { ComputeMac } from '../../../core/babel/mac/keys.ts'
 import type { Destination } from '../../../core/babel/wire/tlv.ts'
 import { messageOf } from '../../../core/errors.ts'
@@ -309,7 +304,8 @@ class Re6stRouter implements Router {
     return longest
   }
 
-  #forward(destination: Destination, route: ForwardingRoute | undefined): void {
+  #forward(destination: Destination, route: Forwarding): void {
+    if (route === 'unreachable') return this.#table.set(destination, route)
     const { nodeAddress, ipv4 } = this.#required()
     const source = destination.prefix.includes(':') ? nodeAddress : ipv4?.address
     const index = route && this.#links.get(route.iface)?.state.index
