@@ -12,8 +12,11 @@ import type {
 import { RoundTrip, rttCost } from './rtt.ts'
 import { halfLifeS, smoothedAt } from './smoothing.ts'
 
-/** Above all that a way through the network costs, and far from infinity: what goes on beyond can be added. */
-const DRAINING_COST = 30_000
+/**
+ * More than any other way of two links costs at the usual parameters, however slow both are; and so far from infinity that a way
+ * with several such links, where there is no other, still is one.
+ */
+const DRAINING_COST = 10_500
 /** What each hello missed lately adds to the cost of a lossy link, in costs of a good one: expensive, not dead. */
 const COSTS_PER_MISSED_HELLO = 4
 const REMEMBERED_LOSSES = 8

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { INFINITY } from '../../../../../src/core/babel/wire/tlv.ts'
-import { EngineNetwork, prefixOf, TUNNEL } from '../../../../support/engine-network.ts'
+import { EngineNetwork, prefixOf, type TestNode, TUNNEL } from '../../../../support/engine-network.ts'
 
 describe('two routers', () => {
   it('use a new link both ways within a few round trips, at a hello interval of 15 s', () => {
@@ -170,6 +170,33 @@ describe('a triangle', () => {
 })
 
 describe('an interface that drains', () => {
+  it('is left for a way of two links that are as slow as can be', () => {
+    const network = new EngineNetwork()
+    const [a, b, c] = [network.node('a'), network.node('b'), network.node('c')]
+    network.link(a, b, 1)
+    network.link(a, c, 300)
+    network.link(b, c, 300)
+    network.run(60_000)
+    expect(a.wayTo(b)).toBe('b')
+    a.engine.setCost(network.nowMs, 'b', undefined, 'draining')
+    network.run(2_000)
+    expect([a.wayTo(b), b.wayTo(a)]).toEqual(['c', 'c'])
+  })
+
+  it('is still the way where there is no other, also past several routers all of whose interfaces drain', () => {
+    const network = new EngineNetwork()
+    const names = ['a', 'd1', 'd2', 'd3', 'b']
+    const nodes = names.map((name) => network.node(name))
+    for (const [at, node] of nodes.slice(1).entries()) network.link(nodes[at] as TestNode, node)
+    network.run(10_000)
+    for (const { engine, name } of nodes.slice(1, -1))
+      for (const other of names)
+        if (other !== name) engine.setCost(network.nowMs, other, undefined, 'draining')
+    network.run(120_000)
+    const [first, last] = [nodes[0] as TestNode, nodes.at(-1) as TestNode]
+    expect([first.wayTo(last), last.wayTo(first)]).toEqual(['d1', 'd3'])
+  })
+
   function drained() {
     const network = new EngineNetwork()
     const [a, b] = [network.node('a'), network.node('b')]
