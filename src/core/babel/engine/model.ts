@@ -40,6 +40,8 @@ export class Interface {
   helloSeqno: number
   /** How many neighbours there have been. */
   met = 0
+  /** How many routes its neighbours have announced. */
+  routeCount = 0
 
   constructor(state: InterfaceState, parameters: LinkParameters, helloSeqno: number) {
     this.name = state.name

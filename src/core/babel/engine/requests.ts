@@ -15,6 +15,8 @@ const REMEMBERED_MS = 10_000
 /** A request for the same is not forwarded again before: less than the time after which whoever asked asks again. */
 const DUPLICATE_MS = 400
 const MAX_PENDING = 10_000
+/** Of one destination, for different router-ids: more than one is rare. */
+const MAX_PENDING_OF_ONE = 8
 /** More than that are no requests of a router that obeys the protocol. */
 const REQUESTS_A_SECOND = 500
 const REQUESTS_AT_ONCE = 5_000
@@ -96,9 +98,11 @@ export class Requests {
     this.#forgetting = new ExpiryWheel(world.timers, (entry, nowMs) => this.#forgetOld(entry, nowMs))
   }
 
-  /** For how many destinations requests of others are remembered (RFC 8966, 3.2.7). */
+  /** How many requests of others are remembered (RFC 8966, 3.2.7). */
   get size(): number {
-    return this.#pending.size
+    let size = 0
+    for (const ofEntry of this.#pending.values()) size += ofEntry.length
+    return size
   }
 
   /** Whether a neighbour may ask now. */
@@ -169,7 +173,8 @@ export class Requests {
     const ofEntry = this.#pending.get(entry)
     const known = ofEntry?.find((pending) => pending.routerId === routerId)
     if (known) return known
-    if (this.#pending.size >= MAX_PENDING) return undefined
+    const isFull = ofEntry ? ofEntry.length >= MAX_PENDING_OF_ONE : this.#pending.size >= MAX_PENDING
+    if (isFull) return undefined
     const pending = { routerId, seqno, atMs: Number.NEGATIVE_INFINITY, behalf: new Set<Neighbour>() }
     if (ofEntry) ofEntry.push(pending)
     else {

@@ -25,6 +25,11 @@ const RETRACTED_S = 30
 const HOLD_MS = 30_000
 /** More than a network has nodes for which this was made. */
 const MAX_ROUTES_PER_NEIGHBOUR = 32_768
+/** Some 200 MB. Beyond that, those of each neighbour that has few are still taken. */
+const MAX_ROUTES_PER_INTERFACE = 1_000_000
+const FEW_ROUTES = 2_000
+/** Whoever has as many addresses as he likes does not fill the kernel's table. */
+const MAX_DESTINATIONS = 65_536
 /** How often better routes are looked at that have yet to prove themselves. */
 const RECHECK_MS = 500
 
@@ -74,7 +79,9 @@ export class Routes {
       this.#retract(nowMs, neighbour, update)
       return
     }
-    const entry = this.#world.table.obtain(update)
+    const { table } = this.#world
+    if (table.entries.size >= MAX_DESTINATIONS && !table.find(update)) return
+    const entry = table.obtain(update)
     if (entry.local) return
     const route = routeFrom(entry, neighbour)
     if (route === undefined) this.#add(nowMs, entry, neighbour, update, routerId, nextHop)
@@ -98,7 +105,9 @@ export class Routes {
     nextHop: string,
   ): void {
     const { table, output } = this.#world
-    if (neighbour.routes.length >= MAX_ROUTES_PER_NEIGHBOUR) {
+    const { routes, iface } = neighbour
+    const most = iface.routeCount >= MAX_ROUTES_PER_INTERFACE ? FEW_ROUTES : MAX_ROUTES_PER_NEIGHBOUR
+    if (routes.length >= most) {
       table.tidy(entry)
       return
     }

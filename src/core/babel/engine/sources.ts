@@ -13,7 +13,7 @@ const GARBAGE_COLLECTION_MS = 180_000
  * we forgot before that what we had told, its way through us would be feasible: a loop.
  */
 const KEPT_INTERVALS = 4
-/** More router-ids of one destination than that come from nobody honest. The oldest is forgotten. */
+/** More router-ids of one destination than that come from nobody honest. The one that was told least lately is forgotten. */
 const MAX_PER_DESTINATION = 64
 
 /** The source table: what makes sure that no update closes a loop. */
@@ -58,7 +58,8 @@ export class Sources {
 
   #add(source: Source): void {
     const { sources } = source.entry
-    if (sources.length >= MAX_PER_DESTINATION) this.#remove(sources[0])
+    if (sources.length >= MAX_PER_DESTINATION)
+      this.#remove(sources.reduce((least, one) => (one.expiresMs < least.expiresMs ? one : least)))
     sources.push(source)
     this.#size++
     this.#wheel.add(source, source.expiresMs)
@@ -76,10 +77,10 @@ export class Sources {
     return undefined
   }
 
-  #remove(source: Source | undefined): void {
-    const at = source === undefined ? -1 : source.entry.sources.indexOf(source)
+  #remove(source: Source): void {
+    const at = source.entry.sources.indexOf(source)
     if (at < 0) return
-    source?.entry.sources.splice(at, 1)
+    source.entry.sources.splice(at, 1)
     this.#size--
   }
 }

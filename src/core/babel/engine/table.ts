@@ -39,6 +39,7 @@ export class RouteTable {
   /** Adds a route that the neighbour did not have. */
   add(route: Route): void {
     route.slot = route.neighbour.routes.length
+    route.neighbour.iface.routeCount++
     route.neighbour.routes.push(route)
     route.entry.routes.push(route)
   }
@@ -47,6 +48,7 @@ export class RouteTable {
     const { entry, neighbour, slot } = route
     if (slot < 0) return
     route.slot = -1
+    neighbour.iface.routeCount--
     const last = neighbour.routes.pop()
     if (last !== undefined && last !== route) {
       last.slot = slot

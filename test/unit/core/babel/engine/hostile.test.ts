@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Tlv } from '../../../../../src/core/babel/wire/tlv.ts'
+import { INFINITY, type Tlv } from '../../../../../src/core/babel/wire/tlv.ts'
 import { EngineNetwork, prefixOf, type TestNode } from '../../../../support/engine-network.ts'
 
 const UPDATE = { kind: 'update', from: '::/0', intervalMs: 60_000, metric: 10 } as const
@@ -49,6 +49,40 @@ describe('a neighbour that means harm', () => {
         })),
       )
     expect(a.engine.sizes.destinations).toBeLessThanOrEqual(32_770)
+  })
+
+  it('cannot do so with any number of addresses', { timeout: 60_000 }, () => {
+    const { network, a } = pair()
+    for (let address = 0; address < 4; address++)
+      for (let at = 0; at < 18_000; at += 1_000)
+        a.engine.receive(network.nowMs, {
+          ...{ iface: 'b', source: `fe80::bad:${address}`, multicast: true, isLate: false },
+          receivedMs: network.nowMs,
+          tlvs: [
+            { kind: 'hello', unicast: false, seqno: at / 1_000, intervalMs: 15_000 },
+            ...Array.from({ length: 1_000 }, (_, number) => ({
+              ...UPDATE,
+              prefix: `2001:db8:${address}:${(at + number).toString(16)}::/128`,
+              routerId: '02:00:00:00:00:00:00:66',
+              seqno: 1,
+              nextHop: 'fe80::b',
+            })),
+          ],
+        })
+    expect(a.engine.sizes.destinations).toBe(65_536)
+  })
+
+  it('is not remembered as one who waits for any number of router-ids', () => {
+    const { network, a, say } = pair()
+    const prefix = '2001:db8:66::/48'
+    const announced = { ...UPDATE, prefix, routerId: '02:00:00:00:00:00:00:66', seqno: 1, nextHop: 'fe80::b' }
+    say(a, announced, { ...announced, metric: INFINITY })
+    for (let number = 0; number < 1_000; number++) {
+      const routerId = `02:00:00:00:00:01:${number.toString(16).padStart(4, '0').replace(/..$/, ':$&')}`
+      say(a, { kind: 'seqno-request', prefix, from: '::/0', seqno: 1, hopCount: 64, routerId })
+    }
+    network.run(10)
+    expect(a.engine.sizes.requests).toBe(8)
   })
 
   it('raises our number by a few a second at most, however much it asks', () => {

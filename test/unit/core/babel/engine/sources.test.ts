@@ -1,9 +1,22 @@
 import { expect, it } from 'vitest'
-import { Sources } from '../../../../../src/core/babel/engine/sources.ts'
+import { Sources, sourceOf } from '../../../../../src/core/babel/engine/sources.ts'
 import { RouteTable } from '../../../../../src/core/babel/engine/table.ts'
 import { TimerQueue } from '../../../../../src/core/babel/engine/timers.ts'
 
 const ROUTER = '02:00:00:00:00:00:00:01'
+
+it('a router-id that is in use again and again is not pushed out by any number of others', () => {
+  const table = new RouteTable()
+  const sources = new Sources(table, new TimerQueue(), () => undefined)
+  const entry = table.obtain({ prefix: '2001:db8::/48', from: '::/0' })
+  sources.announcing(0, entry, ROUTER, 7, 96)
+  for (let number = 0; number < 1_000; number++) {
+    sources.announcing(2 * number, entry, `02:00:00:00:00:01:00:${number}`, 1, 96)
+    sources.announcing(2 * number + 1, entry, ROUTER, 1, 96)
+  }
+  expect(sourceOf(entry, ROUTER)).toMatchObject({ seqno: 7, metric: 96 })
+  expect(sources.size).toBe(64)
+})
 
 it.each([
   // RFC 8966, B
