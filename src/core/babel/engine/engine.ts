@@ -90,6 +90,11 @@ export class BabelEngine {
       ignored: (nowMs, route) => this.#requests.ignored(nowMs, route),
       expiring: (_, { entry: { prefix, from }, neighbour: { iface, address } }) =>
         output.send(iface.name, address, [{ kind: 'route-request', prefix, from }]),
+      localEnded: (_, { prefix, from }) => {
+        // Of what is our own, nothing that others told was kept.
+        for (const { name, neighbours } of this.#world.interfaces.values())
+          if (neighbours.size > 0) output.send(name, undefined, [{ kind: 'route-request', prefix, from }])
+      },
       ownHeard: (nowMs, { seqno }) => this.#requests.ownNumberHeard(nowMs, seqno),
     })
     this.#hellos = new Hellos(this.#world)

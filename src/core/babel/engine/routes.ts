@@ -41,6 +41,8 @@ export interface RoutesListener {
   ignored(nowMs: number, route: Route): void
   /** The route in use is about to expire. */
   expiring(nowMs: number, route: Route): void
+  /** We no longer originate a destination. */
+  localEnded(nowMs: number, entry: Entry): void
   /** Somebody announces a destination with our own router-id. */
   ownHeard(nowMs: number, update: Update): void
 }
@@ -224,6 +226,7 @@ export class Routes {
       if (entry.local && !wanted.has(entry.key)) {
         entry.local = undefined
         this.reselect(nowMs, entry)
+        this.#listener.localEnded(nowMs, entry)
         table.tidy(entry)
       }
     for (const route of routes) {

@@ -288,7 +288,9 @@ export class Updates {
   }
 
   /** @returns undefined where the destination is not told of (RFC 8966, 3.7.4) */
-  #update(nowMs: number, entry: Entry, iface: Interface, isAsked: boolean): Update | undefined {
+  #update(nowMs: number, known: Entry, iface: Interface, isAsked: boolean): Update | undefined {
+    // What is told again may have been forgotten since, and learnt anew.
+    const entry = this.#world.table.find(known) ?? known
     // Whatever was to be told: nobody is to send packets here any more.
     if (this.#hasEnded) return retraction(entry)
     const { prefix, from, local, selected } = entry

@@ -23,6 +23,40 @@ describe('source-specific routes (RFC 9079)', () => {
     expect(c.wayTo(a)).toBe('b')
   })
 
+  it('of others are asked for where the own one ends', () => {
+    const network = new EngineNetwork()
+    const [a, b] = [network.node('a'), network.node('b')]
+    network.link(a, b)
+    for (const node of [a, b])
+      node.engine.setLocalRoutes(network.nowMs, [
+        { prefix: prefixOf(node), from: '::/0', metric: 0 },
+        DEFAULT,
+      ])
+    network.run(90_000)
+    a.engine.setLocalRoutes(network.nowMs, [{ prefix: prefixOf(a), from: '::/0', metric: 0 }])
+    network.run(100)
+    expect(a.forwarding.get('::/0 2001:db8::/32')).toMatchObject({ iface: 'b' })
+  })
+
+  it('that end and come back are not retracted again for whoever has not acknowledged that', () => {
+    const network = new EngineNetwork()
+    const [a, b] = [network.node('a'), network.node('b')]
+    const link = network.link(a, b)
+    a.engine.setLocalRoutes(network.nowMs, [DEFAULT])
+    network.run(5_000)
+    link.open = [true, false]
+    a.engine.setLocalRoutes(network.nowMs, [])
+    network.run(100)
+    expect(b.forwarding.size).toBe(0)
+    a.engine.setLocalRoutes(network.nowMs, [DEFAULT])
+    network.run(10)
+    a.sent.length = 0
+    network.run(900)
+    const told = a.sent.flatMap(({ tlv }) => (tlv.kind === 'update' ? [tlv.metric] : []))
+    expect(new Set(told)).toEqual(new Set([0]))
+    expect(b.forwarding.get('::/0 2001:db8::/32')).toMatchObject({ iface: 'a' })
+  })
+
   it('are not learnt where they are not wanted, nor passed on', () => {
     const network = new EngineNetwork()
     const [a, b, c] = [network.node('a'), network.node('b'), network.node('c')]
