@@ -1,6 +1,10 @@
+import { INFINITY } from '../wire/tlv.ts'
 import type { Acknowledgments } from './acknowledgments.ts'
-import type { Interface, Neighbour } from './model.ts'
+import type { Interface, Neighbour, Route } from './model.ts'
 import type { NeighbourCause } from './ports.ts'
+import { isThroughUs } from './requests.ts'
+import { isFeasible } from './sources.ts'
+import { metricOf } from './table.ts'
 import { Timer } from './timers.ts'
 import { neighboursOf, type World } from './world.ts'
 
@@ -174,8 +178,13 @@ export class Liveness {
 
   #isOurUplink(neighbour: Neighbour, { sinceMs }: Suspicion): boolean {
     if (neighbour.iface.kind === 'lan') return false
-    for (const other of this.#others(neighbour)) if (other.lastHeardMs > sinceMs) return false
-    return true
+    let isAlone = true
+    for (const other of this.#others(neighbour)) {
+      isAlone = false
+      if (other.lastHeardMs > sinceMs) return false
+    }
+    // Nobody can tell then: packets take the way that there is.
+    return !(isAlone && hasOtherWay(neighbour, ({ neighbour: { iface } }) => iface.kind === 'lan'))
   }
 
   #die(nowMs: number, neighbour: Neighbour, cause: NeighbourCause): void {
@@ -200,6 +209,20 @@ export class Liveness {
     this.#world.output.send(iface.name, address, [this.#acknowledgments.probe()])
   }
 }
+
+/**
+ * Whether there is another way to one of the destinations whose packets go to a neighbour; one that is not feasible yet will
+ * be when it is asked for.
+ */
+const hasOtherWay = ({ routes }: Neighbour, counts: (other: Route) => boolean): boolean =>
+  routes.some(
+    (route) =>
+      route === route.entry.selected &&
+      route.entry.routes.some((other) => other !== route && isWay(other) && counts(other)),
+  )
+
+const isWay = (route: Route): boolean =>
+  metricOf(route) < INFINITY && (isFeasible(route) || !isThroughUs(route, route.entry))
 
 /** Whether what is done now was due so long ago that we did not run in between. */
 export const isLate = (nowMs: number, dueMs: number): boolean => nowMs > dueMs + LATE_MS

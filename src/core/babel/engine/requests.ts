@@ -292,5 +292,5 @@ export class Requests {
 }
 
 /** Whether a neighbour announces, as it seems, what it has from us: then it has no other way for us. */
-const isThroughUs = ({ refmetric, neighbour }: Route, { announcedMetric }: Entry): boolean =>
+export const isThroughUs = ({ refmetric, neighbour }: Route, { announcedMetric }: Entry): boolean =>
   refmetric >= announcedMetric + Math.min(neighbour.toldRxcost, INFINITY - announcedMetric)

@@ -119,6 +119,31 @@ describe('when all links go silent at once', () => {
   })
 })
 
+describe('the only tunnel', () => {
+  function beside(isLanOnItsOwn: boolean) {
+    const network = new EngineNetwork()
+    const [a, b, c] = [network.node('a'), network.node('b'), network.node('c')]
+    const ab = network.link(a, b)
+    network.link(a, c, 1, TUNNEL, 'lan')
+    if (isLanOnItsOwn) network.link(b, c, 1)
+    network.run(120_000)
+    ab.open = [false, false]
+    suspect(network, a, 'b')
+    return { network, a, b }
+  }
+
+  it('is dead where there is a way over a LAN', () => {
+    const { network, a, b } = beside(true)
+    expect(network.runUntil(() => a.wayTo(b) === 'c', 2_000)).toBeLessThan(500)
+  })
+
+  it('is kept where those on the LAN have no other way than ours', () => {
+    const { network, a, b } = beside(false)
+    network.run(10_000)
+    expect(a.wayTo(b)).toBe('b')
+  })
+})
+
 it('a router that was stopped gives no neighbour up, though all deadlines have passed', () => {
   const network = new EngineNetwork()
   const [a, b] = [network.node('a'), network.node('b')]
