@@ -10,6 +10,8 @@ import { neighboursOf, type World } from './world.ts'
 
 /** A neighbour that has not answered so many requests in a row is dead. */
 const PROBES = 4
+/** Where packets have no other way nothing is won by haste: the link may be full, and slower than it ever was. */
+const PROBES_WITHOUT_OTHER_WAY = 7
 /** Pause between two: at least so long; longer where the answer takes longer. */
 const PROBE_MS = 100
 const MAX_PROBE_MS = 2_000
@@ -155,7 +157,10 @@ export class Liveness {
       return
     }
     if (!this.#isOurUplink(neighbour, suspicion)) {
-      this.#die(nowMs, neighbour, suspicion.cause)
+      const mayWait = suspicion.probes < PROBES_WITHOUT_OTHER_WAY && !hasOtherWay(neighbour, () => true)
+      const longerMs = Math.min(MAX_PROBE_MS, pauseMs * 2 ** (suspicion.probes + 1 - PROBES))
+      if (mayWait) this.#probe(nowMs, neighbour, suspicion, longerMs)
+      else this.#die(nowMs, neighbour, suspicion.cause)
       return
     }
     // All are silent: routes stay, for when it is back.

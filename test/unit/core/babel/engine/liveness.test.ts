@@ -59,6 +59,23 @@ describe('a neighbour that is suspected', () => {
     expect(deaths(a)).toEqual([])
   })
 
+  it('survives a second of delay where there is no other way, and is dead all the same when nothing comes', () => {
+    const network = new EngineNetwork()
+    const [a, b, c] = [network.node('a'), network.node('b'), network.node('c')]
+    const ab = network.link(a, b, 10)
+    network.link(a, c, 10)
+    network.run(40_000)
+    ab.delayMs = 500
+    suspect(network, a, 'b')
+    network.run(5_000)
+    expect(deaths(a)).toEqual([])
+    ab.delayMs = 10
+    network.run(120_000)
+    ab.open = [false, false]
+    suspect(network, a, 'b')
+    network.runUntil(() => deaths(a).length > 0, 15_000)
+  })
+
   it('survives 5 % of loss, however often it is suspected', () => {
     const { network, a } = star()
     network.loss = 0.05
