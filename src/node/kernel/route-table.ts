@@ -231,9 +231,10 @@ export class KernelRouteTable implements AsyncDisposable {
     // One that is not wanted went by itself, with its interface.
     if (!wanted || line === 'none') return
     // The one before must not stay: it may lead to where nobody has a way any more.
-    if (line === 'as wanted' && wanted.hop.source !== undefined) {
+    const { hop } = wanted
+    if (line === 'as wanted' && hop !== 'unreachable' && hop.source !== undefined) {
       // Our address may be gone: others' packets still find their way.
-      this.#ip?.write(`${replaceLine({ ...wanted, hop: { ...wanted.hop, source: undefined } })}\n`)
+      this.#ip?.write(`${replaceLine({ ...wanted, hop: { ...hop, source: undefined } })}\n`)
       this.#note(key, { destination, line: 'without source' })
     } else {
       this.#ip?.write(`${deleteLine(destination)}\n`)
@@ -283,7 +284,8 @@ export class KernelRouteTable implements AsyncDisposable {
   #doubt({ iface, address }: Extract<KernelNews, { kind: 'interface' }>): void {
     if (address === undefined && !this.#over.has(iface)) return
     for (const [key, { hop }] of this.#wanted)
-      if (hop.iface === iface || (address !== undefined && hop.source === address)) this.#suspect.add(key)
+      if (hop !== 'unreachable' && (hop.iface === iface || (address !== undefined && hop.source === address)))
+        this.#suspect.add(key)
   }
 
   /** Writes again what may not be as it is wanted. What changed meanwhile is written anyway. */
