@@ -38,7 +38,8 @@ export class Hellos {
   /** Begins scheduled hellos; the first one is sent by whoever calls this. */
   start(iface: Interface): void {
     const timer = new Timer((nowMs) => this.#scheduled(nowMs, iface))
-    this.#speaking.set(iface, { timer, extra: new TokenBucket(EXTRA_A_SECOND, EXTRA_AT_ONCE), turn: 0 })
+    const extra = new TokenBucket(EXTRA_A_SECOND, EXTRA_AT_ONCE)
+    this.#speaking.set(iface, { timer, extra, turn: iface.helloSeqno % HELLOS_PER_IHU })
   }
 
   stop(iface: Interface): void {
