@@ -47,6 +47,7 @@ export class Acquisition {
 
   /** Begins, or begins anew: an interface came up, or somebody was heard for the first time. */
   begin(nowMs: number, iface: Interface): void {
+    if (!this.#hellos.isSpeaking(iface)) return
     let burst = this.#bursts.get(iface)
     if (burst === undefined) {
       burst = { timer: new Timer((laterMs) => this.#continue(laterMs, iface)), attempts: 0 }

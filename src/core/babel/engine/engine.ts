@@ -137,7 +137,6 @@ export class BabelEngine {
     })
   }
 
-  /** An interface is gone. The next one of its name may lead elsewhere: it is as expensive as any other. */
   /** Our IPv4 address on an interface came, changed or went: neighbours are told at once where to send IPv4 packets to. */
   setIpv4Address(nowMs: number, name: string, address: string | undefined): void {
     this.#input(nowMs, () => {
@@ -149,6 +148,7 @@ export class BabelEngine {
     })
   }
 
+  /** An interface is gone. The next one of its name may lead elsewhere: it is as expensive as any other. */
   interfaceDown(nowMs: number, name: string): void {
     this.#input(nowMs, () => {
       this.#levels.delete(name)

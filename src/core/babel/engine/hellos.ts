@@ -48,6 +48,10 @@ export class Hellos {
     this.#speaking.delete(iface)
   }
 
+  isSpeaking(iface: Interface): boolean {
+    return this.#speaking.has(iface)
+  }
+
   /** Takes the right to a hello that is not due. */
   mayHurry(nowMs: number, iface: Interface): boolean {
     return this.#speaking.get(iface)?.extra.take(nowMs) ?? false

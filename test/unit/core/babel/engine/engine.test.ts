@@ -157,6 +157,20 @@ describe('a triangle', () => {
     expect([...a.forwarding.keys()].filter((key) => key === `${prefixOf(b)} ::/0`)).toEqual([])
   })
 
+  it('greets nobody any more when it has retracted everything', () => {
+    const { network, c } = triangle()
+    c.engine.retractAll(network.nowMs)
+    network.run(1_000)
+    c.sent.length = 0
+    const hello = { kind: 'hello', unicast: false, seqno: 1, intervalMs: 15_000 } as const
+    c.engine.receive(network.nowMs, {
+      ...{ iface: 'a', source: 'fe80::d', multicast: true, tlvs: [hello], isLate: false },
+      receivedMs: network.nowMs,
+    })
+    network.run(5_000)
+    expect(c.sent).toEqual([])
+  })
+
   it('is not led over a router that has retracted everything by what that hears until it ends', () => {
     const { network, a, b, c, links } = triangle()
     c.engine.retractAll(network.nowMs)
