@@ -1,5 +1,6 @@
 import { type Destination, INFINITY, type RouterId, type Update } from '../wire/tlv.ts'
 import { ExpiryWheel } from './expiry-wheel.ts'
+import { Forwarding } from './forwarding.ts'
 import type { Entry, Neighbour, Route } from './model.ts'
 import type { LocalRoute } from './ports.ts'
 import { choose, isUsable } from './selection.ts'
@@ -18,11 +19,6 @@ const MIN_HOLD_S = 10
 const MAX_HOLD_S = 2_400
 /** How long a route that was retracted is remembered as such. */
 const RETRACTED_S = 30
-/**
- * How long a destination without a way is unreachable (RFC 8966, 3.5.4): until neighbours know, who send its packets to us.
- * By way of a default route they could come back to them.
- */
-const HOLD_MS = 30_000
 /** More than a network has nodes for which this was made. */
 const MAX_ROUTES_PER_NEIGHBOUR = 32_768
 /** Some 200 MB. Beyond that, those of each neighbour that has few are still taken. */
@@ -52,7 +48,7 @@ export class Routes {
   readonly #world: World
   readonly #listener: RoutesListener
   readonly #expiries: ExpiryWheel<Route>
-  readonly #holds: ExpiryWheel<Entry>
+  readonly #forwarding: Forwarding
   readonly #unproven = new Set<Entry>()
   readonly #recheckTimer = new Timer((nowMs) => this.#recheck(nowMs))
   #accepts: (destination: Destination) => boolean = () => true
@@ -61,7 +57,7 @@ export class Routes {
     this.#world = world
     this.#listener = listener
     this.#expiries = new ExpiryWheel(world.timers, (route, nowMs) => this.#visit(route, nowMs))
-    this.#holds = new ExpiryWheel(world.timers, (entry, nowMs) => this.#visitHold(entry, nowMs))
+    this.#forwarding = new Forwarding(world)
   }
 
   /** RFC 8966, 3.5.3 */
@@ -258,7 +254,7 @@ export class Routes {
       this.#world.timers.setBy(this.#recheckTimer, nowMs + RECHECK_MS)
     }
     entry.selected = route
-    this.#forward(nowMs, entry)
+    this.#forwarding.follow(nowMs, entry, entry.local === undefined && this.#accepts(entry))
     const { reachable } = this.#world.table
     if (entry.local || route) reachable.add(entry)
     else reachable.delete(entry)
@@ -267,46 +263,6 @@ export class Routes {
       if (route) this.#world.output.route('changed', routeView(route))
     }
     this.#listener.selected(nowMs, entry)
-  }
-
-  #forward(nowMs: number, entry: Entry): void {
-    const { selected, prefix, from, forwardedOver, forwardedTo } = entry
-    const over = selected?.neighbour.iface.name
-    const to = selected?.nextHop
-    const isNoLongerHeld = entry.unreachableUntilMs !== undefined && !this.#mayBeHeld(entry)
-    if (over === forwardedOver && to === forwardedTo && !isNoLongerHeld) return
-    entry.forwardedOver = over
-    entry.forwardedTo = to
-    entry.unreachableUntilMs = undefined
-    if (over !== undefined && to !== undefined)
-      this.#world.output.forward({ prefix, from }, { prefix, from, iface: over, nextHop: to })
-    else if (this.#mayBeHeld(entry)) this.#hold(nowMs, entry)
-    else this.#world.output.forward({ prefix, from }, undefined)
-  }
-
-  /** Whether packets to a destination have no business elsewhere when there is no way. */
-  #mayBeHeld(entry: Entry): boolean {
-    return entry.local === undefined && this.#accepts(entry)
-  }
-
-  #hold(nowMs: number, entry: Entry): void {
-    const { prefix, from } = entry
-    entry.unreachableUntilMs = nowMs + HOLD_MS
-    this.#world.output.forward({ prefix, from }, 'unreachable')
-    if (entry.isHoldWatched) return
-    entry.isHoldWatched = true
-    this.#holds.add(entry, entry.unreachableUntilMs)
-  }
-
-  #visitHold(entry: Entry, nowMs: number): number | undefined {
-    const { unreachableUntilMs, prefix, from } = entry
-    if (unreachableUntilMs !== undefined && unreachableUntilMs > nowMs) return unreachableUntilMs
-    entry.isHoldWatched = false
-    if (unreachableUntilMs === undefined) return undefined
-    entry.unreachableUntilMs = undefined
-    this.#world.output.forward({ prefix, from }, undefined)
-    this.#world.table.tidy(entry)
-    return undefined
   }
 
   #recheck(nowMs: number): void {
