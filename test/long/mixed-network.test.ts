@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { RouterKeys } from '../../../src/node/routing/router.ts'
-import { type Cable, MixedNetwork, type MixedNode, OUTSIDE } from '../../support/mixed-network.ts'
-import { addressOf, until } from '../../support/routing-pair.ts'
-import { pinging } from '../../support/routing-pings.ts'
+import type { RouterKeys } from '../../src/node/routing/router.ts'
+import { type Cable, MixedNetwork, type MixedNode, OUTSIDE } from '../support/mixed-network.ts'
+import { addressOf, until } from '../support/routing-pair.ts'
+import { pinging } from '../support/routing-pings.ts'
 
 const NO_KEYS: RouterKeys = { sign: undefined, accept: undefined }
 const OLD = new Uint8Array(16).fill(1)
