@@ -34,12 +34,12 @@ describe('the doctor', () => {
           }
           await finds(lab, node, [])
           for (const [rule, port] of [
-            ['udp dport 1194', 'UDP port 1194'],
-            ['tcp dport 1195', 'TCP port 1195 (IPv6)'],
-          ]) {
+            ['udp dport 1194', /UDP.* port 1194/],
+            ['tcp dport 1195', /TCP.* port 1195/],
+          ] as const) {
             await using _ = await withRules(node.machine, `chain a { ${INPUT}; ${rule} ct state new drop; }`)
             const { findings } = await finds(lab, node, ['port-unreachable'])
-            expect(findings.map(({ what }) => what).join()).toContain(port)
+            expect(findings.map(({ what }) => what).join()).toMatch(port)
           }
           await finds(lab, node, [])
         },
