@@ -1,6 +1,6 @@
-import type { Ipv4Announcement } from '../core/babeld/configuration.ts'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import { messageOf } from '../core/errors.ts'
+import type { Ipv4Announcement } from '../core/routes/announcements.ts'
 import { ipv4Payload, ipv4RangeLength } from '../core/values/ipv4-payload.ts'
 import type { Logger } from '../platform/log.ts'
 import { Turns } from '../platform/turns.ts'

@@ -1,7 +1,7 @@
-import type { Ipv4Announcement } from '../core/babeld/configuration.ts'
 import { parseLinkDefaults } from '../core/config/link-defaults.ts'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import type { NodeOptions } from '../core/options/node-options.ts'
+import type { Ipv4Announcement } from '../core/routes/announcements.ts'
 import type { Listener } from '../core/tunnels/own-addresses.ts'
 import type { TunnelSettings } from '../core/tunnels/settings.ts'
 import { isInside, networkCidr, subnetCidr } from '../core/values/prefix.ts'

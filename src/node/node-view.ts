@@ -1,4 +1,4 @@
-import { isUsable } from '../core/babeld/metric.ts'
+import { isUsable } from '../core/babel/metric.ts'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
 import type { MulticastReply, RouteReply, StatusReply, TunnelReply } from '../core/control/replies.ts'

@@ -1,4 +1,4 @@
-import { isOriginatedByNextHop, isUsable } from '../core/babeld/metric.ts'
+import { isOriginatedByNextHop, isUsable } from '../core/babel/metric.ts'
 import type { Random } from '../core/random.ts'
 import { pick } from '../core/random.ts'
 import { nodeOfDestination } from '../core/routes/destination.ts'

@@ -1,5 +1,6 @@
 import type { LinkParameters } from '../../../src/core/babel/engine/ports.ts'
-import { INFINITY } from '../../../src/core/babel/wire/tlv.ts'
+import { INFINITY } from '../../../src/core/babel/metric.ts'
+
 import { pick, type Random } from '../../../src/core/random.ts'
 import type { Prefix } from '../../../src/core/values/prefix.ts'
 import type { RoutingOf, SimulatedRouting } from '../routing.ts'

@@ -1,4 +1,5 @@
-import { INFINITY } from '../../../src/core/babel/wire/tlv.ts'
+import { INFINITY } from '../../../src/core/babel/metric.ts'
+
 import { keyOf, type Router, SERVER } from './router.ts'
 import type { RouterNetwork } from './router-network.ts'
 import { clientIface, isOpen } from './tunnel.ts'

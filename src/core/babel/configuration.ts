@@ -1,8 +1,9 @@
-import type { DefaultRoute, Ipv4Announcement } from '../babeld/configuration.ts'
 import type { LinkDefaults } from '../config/link-defaults.ts'
+import type { DefaultRoute, Ipv4Announcement } from '../routes/announcements.ts'
 import { ADDRESS_BITS, addressOfBits, bitsOfAddress } from '../values/bits.ts'
 import type { LinkKind, LinkParameters, LocalRoute } from './engine/ports.ts'
 import type { MacKey, MacKeys } from './mac/keys.ts'
+import { LAN_RXCOST, TUNNEL_RXCOST } from './metric.ts'
 import type { Destination } from './wire/tlv.ts'
 
 /** What our own router does for its node. */
@@ -22,11 +23,8 @@ export interface BabelSettings {
 const ANY_IPV6 = '::/0'
 const ANY_IPV4 = '0.0.0.0/0'
 
-/** Costs and times where the network says nothing: babeld's own, for a tunnel and for a wire. */
+/** Round-trip times and what they cost, where the network says nothing: babeld's own, for a tunnel and for a wire. */
 const BABELD = {
-  tunnelRxcost: 96,
-  /** Less than a tunnel, which takes the same LAN or a longer way. */
-  lanRxcost: 64,
   tunnelRttPenalty: 96,
   rttMinMs: 10,
   rttMaxMs: 120,
@@ -46,7 +44,7 @@ export function linkParametersOf(
   return {
     helloIntervalMs,
     updateIntervalMs: HELLOS_PER_UPDATE * helloIntervalMs,
-    rxcost: rxcost ?? (isLan ? BABELD.lanRxcost : BABELD.tunnelRxcost),
+    rxcost: rxcost ?? (isLan ? LAN_RXCOST : TUNNEL_RXCOST),
     maxRttPenalty: maxRttPenalty ?? (isLan ? 0 : BABELD.tunnelRttPenalty),
     rttMinMs: rttMinMs ?? BABELD.rttMinMs,
     rttMaxMs: rttMaxMs ?? BABELD.rttMaxMs,

@@ -1,3 +1,5 @@
+import { LAN_RXCOST, TUNNEL_RXCOST } from '../babel/metric.ts'
+import type { DefaultRoute, Ipv4Announcement } from '../routes/announcements.ts'
 import type { Intervals } from './intervals.ts'
 
 /** What babeld is started with: the part that it reads only at its start. */
@@ -16,23 +18,6 @@ export interface BabeldConfiguration {
   readonly interfaces: ReadonlyMap<string, InterfaceConfiguration>
 }
 
-/** What a node announces of the IPv4 payload. */
-export interface Ipv4Announcement {
-  /** Its subnet in CIDR notation. */
-  readonly subnet: string
-  /** The source of packets of its own that have no other. */
-  readonly address: string
-}
-
-/** What a node does with ways to the Internet that others offer, or itself. */
-export type DefaultRoute =
-  /** Takes them for packets from the network alone: another network, or a native connection, has its own. */
-  | 'take-for-network'
-  /** Takes them as they are announced: there is no other (`--default`). */
-  | 'take-as-announced'
-  /** Announces its own, for packets from the network (`--gateway`). */
-  | 'announce'
-
 /** What babeld reads when an interface comes up. */
 export interface InterfaceConfiguration extends Intervals {
   /**
@@ -50,10 +35,6 @@ export interface InterfaceConfiguration extends Intervals {
   readonly acceptsAnything: boolean
 }
 
-/** babeld's own for a tunnel. */
-const TUNNEL_RXCOST = 96
-/** Less than a tunnel, which takes the same LAN or a longer way. */
-const LAN_RXCOST = 64
 /**
  * More than any other way in a network whose links cost 96, and up to 5,000 for their round-trip time (`babel_default`);
  * far enough from infinity (65,535) that what goes on beyond can be added.

@@ -1,5 +1,5 @@
+import { isUsable } from '../babel/metric.ts'
 import { askingIntervals, type Intervals, latestHelloMs, latestUpdateMs } from './intervals.ts'
-import { isUsable } from './metric.ts'
 import type { NeighbourEntry } from './socket-line.ts'
 
 /**

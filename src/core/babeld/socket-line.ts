@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net'
+import { INFINITY, isUsable } from '../babel/metric.ts'
 import { ok, type Result, refuse } from '../result.ts'
-import { INFINITY, isUsable } from './metric.ts'
 
 /** What happened to an entry of one of babeld's tables. */
 export type Change = 'added' | 'changed' | 'flushed'

@@ -1,4 +1,4 @@
-import { isUsable } from '../babeld/metric.ts'
+import { isUsable } from '../babel/metric.ts'
 import { type NeighbourRoute, neighbourOfRoute } from '../routes/destination.ts'
 import { bitsInside, type Network, type Prefix, subnetCidr } from '../values/prefix.ts'
 

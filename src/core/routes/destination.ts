@@ -1,4 +1,4 @@
-import { isOriginatedByNextHop, isUsable } from '../babeld/metric.ts'
+import { isOriginatedByNextHop, isUsable } from '../babel/metric.ts'
 import { type Network, type Prefix, prefixOfCidr } from '../values/prefix.ts'
 
 /** What of a route says who its next hop is. */

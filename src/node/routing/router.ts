@@ -1,5 +1,5 @@
-import type { DefaultRoute, Ipv4Announcement } from '../../core/babeld/configuration.ts'
 import type { LinkDefaults } from '../../core/config/link-defaults.ts'
+import type { DefaultRoute, Ipv4Announcement } from '../../core/routes/announcements.ts'
 
 /** A neighbour of the routing protocol (RFC 8966, 3.2.4): a router that we hear on an interface. */
 export interface Neighbour {

@@ -1,4 +1,5 @@
-import { type Destination, INFINITY, type OutgoingTlv, type SeqnoRequest } from '../wire/tlv.ts'
+import { INFINITY } from '../metric.ts'
+import type { Destination, OutgoingTlv, SeqnoRequest } from '../wire/tlv.ts'
 import type { Acknowledgments } from './acknowledgments.ts'
 import type { Hellos } from './hellos.ts'
 import type { Interface, Neighbour } from './model.ts'

@@ -1,5 +1,6 @@
 import type { Random } from '../../random.ts'
-import { type Destination, type Hello, type Ihu, INFINITY, type RouterId, type Tlv } from '../wire/tlv.ts'
+import { INFINITY } from '../metric.ts'
+import type { Destination, Hello, Ihu, RouterId, Tlv } from '../wire/tlv.ts'
 import { Acquisition } from './acquisition.ts'
 import { Hellos } from './hellos.ts'
 import { isLate, Liveness } from './liveness.ts'

@@ -1,5 +1,6 @@
 import { TokenBucket } from '../../token-bucket.ts'
-import { type Ihu, INFINITY, type OutgoingTlv } from '../wire/tlv.ts'
+import { INFINITY } from '../metric.ts'
+import type { Ihu, OutgoingTlv } from '../wire/tlv.ts'
 import type { Interface, Neighbour } from './model.ts'
 import { seqnoPlus } from './seqno.ts'
 import { Timer } from './timers.ts'

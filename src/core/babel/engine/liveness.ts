@@ -1,4 +1,5 @@
-import { INFINITY } from '../wire/tlv.ts'
+import { INFINITY } from '../metric.ts'
+
 import type { Acknowledgments } from './acknowledgments.ts'
 import type { Interface, Neighbour, Route } from './model.ts'
 import type { NeighbourCause } from './ports.ts'

@@ -1,5 +1,6 @@
+import { INFINITY } from '../metric.ts'
 import type { Destination, RouterId } from '../wire/tlv.ts'
-import { INFINITY } from '../wire/tlv.ts'
+
 import { HelloHistory } from './hello-history.ts'
 import type {
   CostLevel,

@@ -1,4 +1,5 @@
-import { type Ihu, INFINITY } from '../wire/tlv.ts'
+import { INFINITY } from '../metric.ts'
+import type { Ihu } from '../wire/tlv.ts'
 import type { Neighbour } from './model.ts'
 import { Timer } from './timers.ts'
 import type { World } from './world.ts'

@@ -1,5 +1,6 @@
 import { TokenBucket } from '../../token-bucket.ts'
-import { INFINITY, type RouterId, type SeqnoRequest } from '../wire/tlv.ts'
+import { INFINITY } from '../metric.ts'
+import type { RouterId, SeqnoRequest } from '../wire/tlv.ts'
 import { ExpiryWheel } from './expiry-wheel.ts'
 import type { Entry, Neighbour, Route } from './model.ts'
 import { isUsable } from './selection.ts'

@@ -1,4 +1,5 @@
-import { type Destination, INFINITY, type RouterId, type Update } from '../wire/tlv.ts'
+import { INFINITY } from '../metric.ts'
+import type { Destination, RouterId, Update } from '../wire/tlv.ts'
 import { ExpiryWheel } from './expiry-wheel.ts'
 import { Forwarding } from './forwarding.ts'
 import type { Entry, Neighbour, Route } from './model.ts'

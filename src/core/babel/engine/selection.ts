@@ -1,4 +1,5 @@
-import { INFINITY } from '../wire/tlv.ts'
+import { INFINITY } from '../metric.ts'
+
 import type { Entry, Route } from './model.ts'
 import { halfLifeS, smoothedAt } from './smoothing.ts'
 import { isFeasible } from './sources.ts'

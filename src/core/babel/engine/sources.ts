@@ -1,5 +1,6 @@
+import { INFINITY } from '../metric.ts'
 import type { RouterId } from '../wire/tlv.ts'
-import { INFINITY } from '../wire/tlv.ts'
+
 import { ExpiryWheel } from './expiry-wheel.ts'
 import type { Entry, Route, Source } from './model.ts'
 import { isOlder } from './seqno.ts'

@@ -1,4 +1,5 @@
-import { type Destination, INFINITY } from '../wire/tlv.ts'
+import { INFINITY } from '../metric.ts'
+import type { Destination } from '../wire/tlv.ts'
 import { Entry, type Neighbour, type Route } from './model.ts'
 
 /** Text that tells destinations apart; that of one for any source is its prefix alone. */

@@ -1,10 +1,5 @@
-import {
-  type AcknowledgmentRequest,
-  type Destination,
-  INFINITY,
-  type OutgoingTlv,
-  type Update,
-} from '../wire/tlv.ts'
+import { INFINITY } from '../metric.ts'
+import type { AcknowledgmentRequest, Destination, OutgoingTlv, Update } from '../wire/tlv.ts'
 import { Acknowledgments, mayBeAsked } from './acknowledgments.ts'
 import type { Entry, Interface, Neighbour, Route } from './model.ts'
 import { isOlder, seqnoMinus } from './seqno.ts'

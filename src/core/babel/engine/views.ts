@@ -1,4 +1,5 @@
-import { INFINITY, type RouterId } from '../wire/tlv.ts'
+import { INFINITY } from '../metric.ts'
+import type { RouterId } from '../wire/tlv.ts'
 import type { Entry, Route } from './model.ts'
 import type { RouteReason, RouteView } from './ports.ts'
 import { isFeasible } from './sources.ts'

@@ -1,11 +1,22 @@
 import { ok, type Result } from '../../result.ts'
+import { INFINITY } from '../metric.ts'
 import { ipv4PrefixText, ipv6PrefixText } from './known-texts.ts'
 import { AE, HEADER_OCTETS, PREFIX_FLAG, ROUTER_ID_FLAG, TLV, UNICAST_FLAG } from './numbers.ts'
 import { bodyEndOf, eachTlv, type SubTlvs, subTlvsOf, uint16At, uint32At } from './packet.ts'
 import { ParserState, readAddress, readRouterId } from './parser-state.ts'
 import { bitsOfEncoding, octetsOfLength, readPrefix } from './prefix-octets.ts'
-import type { RouteRequest, SeqnoRequest, Tlv, Update, WildcardRequest, WildcardRetraction } from './tlv.ts'
-import { type Acknowledgment, type AcknowledgmentRequest, type Hello, type Ihu, INFINITY } from './tlv.ts'
+import type {
+  Acknowledgment,
+  AcknowledgmentRequest,
+  Hello,
+  Ihu,
+  RouteRequest,
+  SeqnoRequest,
+  Tlv,
+  Update,
+  WildcardRequest,
+  WildcardRetraction,
+} from './tlv.ts'
 
 /**
  * Decodes a packet of Babel (RFC 8966, 4) for the machine of routes. Refused is what is no packet. Inside one, a TLV that is

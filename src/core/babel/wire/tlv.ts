@@ -3,9 +3,6 @@
  * Hop, omitted parts of prefixes) is gone here: the decoder resolves it, the encoder makes it.
  */
 
-/** A metric or cost that means: no way (RFC 8966, 3.5.2). */
-export const INFINITY = 0xffff
-
 /** Eight octets in hexadecimal, as `02:11:22:ff:fe:33:44:55`. */
 export type RouterId = string
 

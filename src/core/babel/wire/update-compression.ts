@@ -1,3 +1,4 @@
+import { INFINITY } from '../metric.ts'
 import {
   addressOctets,
   type PrefixOctets,
@@ -6,7 +7,7 @@ import {
   sourcePrefixSize,
 } from './address-octets.ts'
 import { AE, PREFIX_FLAG, ROUTER_ID_FLAG, TLV_OCTETS } from './numbers.ts'
-import { INFINITY, type RouterId, type Update } from './tlv.ts'
+import type { RouterId, Update } from './tlv.ts'
 
 /** How an Update is written into the packet as it stands. */
 export interface UpdatePlan {

@@ -15,6 +15,7 @@ import { LoopLag } from '../../../platform/loop-lag.ts'
 import type { Processes } from '../../../platform/processes.ts'
 import { KernelEvents } from '../../kernel/kernel-events.ts'
 import { KernelRouteTable } from '../../kernel/route-table.ts'
+import { interfacesOf } from '../named-interfaces.ts'
 import type {
   InterfaceKind,
   Neighbour,
@@ -147,7 +148,7 @@ class Re6stRouter implements Router {
     this.#lag = new LoopLag()
     this.#events.start()
     this.#configure(settings)
-    for (const [iface, kind] of named(settings)) this.#add(iface, kind)
+    for (const [iface, kind] of interfacesOf(settings)) this.#add(iface, kind)
   }
 
   async addInterface(iface: string, kind: InterfaceKind, expected: readonly string[] = []): Promise<void> {
@@ -199,8 +200,8 @@ class Re6stRouter implements Router {
     await this.setKeys(settings.keys)
     this.#settings = settings
     this.#configure(settings)
-    const wanted = named(settings)
-    for (const iface of named(before).keys()) if (!wanted.has(iface)) await this.removeInterface(iface)
+    const wanted = interfacesOf(settings)
+    for (const iface of interfacesOf(before).keys()) if (!wanted.has(iface)) await this.removeInterface(iface)
     for (const [iface, kind] of wanted) this.#add(iface, kind)
   }
 
@@ -384,13 +385,6 @@ class Re6stRouter implements Router {
     return this.#settings
   }
 }
-
-/** The interfaces that settings name. */
-const named = ({ tunnelIfaces, lanIfaces }: RouterSettings): ReadonlyMap<string, InterfaceKind> =>
-  new Map<string, InterfaceKind>([
-    ...tunnelIfaces.map((iface) => [iface, 'server'] as const),
-    ...lanIfaces.map((iface) => [iface, 'lan'] as const),
-  ])
 
 const routerIdOf = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':')

@@ -1,3 +1,4 @@
+import { isUsable } from '../../../core/babel/metric.ts'
 import {
   type BabeldConfiguration,
   flushLine,
@@ -11,11 +12,11 @@ import {
   type Intervals,
   latestHelloMs,
 } from '../../../core/babeld/intervals.ts'
-import { isUsable } from '../../../core/babeld/metric.ts'
 import type { BabelTables } from '../../../core/babeld/tables.ts'
 import { linkDefaultsText } from '../../../core/config/link-defaults.ts'
 import { Turns } from '../../../platform/turns.ts'
 import { ipBatch, linkDown, setOperational } from '../link.ts'
+import { interfacesOf } from '../named-interfaces.ts'
 import type { InterfaceKind, Route, RouterSettings } from '../router.ts'
 import type { ConditionWatch } from './condition-watch.ts'
 import { Greeter } from './greeter.ts'
@@ -76,7 +77,7 @@ export class BabeldInterfaces {
 
   /** The interfaces that the settings name, before babeld is started. */
   name(settings: RouterSettings): void {
-    for (const [iface, kind] of named(settings)) this.#kinds.set(iface, kind)
+    for (const [iface, kind] of interfacesOf(settings)) this.#kinds.set(iface, kind)
   }
 
   /** A babeld has begun with these; they may have come and gone while it started. */
@@ -136,8 +137,8 @@ export class BabeldInterfaces {
 
   /** Takes what the settings name now, instead of what they named before. */
   async rename(before: RouterSettings, after: RouterSettings): Promise<void> {
-    const wanted = named(after)
-    for (const iface of named(before).keys()) if (!wanted.has(iface)) await this.remove(iface)
+    const wanted = interfacesOf(after)
+    for (const iface of interfacesOf(before).keys()) if (!wanted.has(iface)) await this.remove(iface)
     for (const [iface, kind] of wanted) if (!this.#kinds.has(iface)) await this.add(iface, kind)
   }
 
@@ -288,13 +289,6 @@ export class BabeldInterfaces {
     return new Set(usable.map(({ address }) => address))
   }
 }
-
-/** The interfaces that settings name. */
-const named = ({ tunnelIfaces, lanIfaces }: RouterSettings): ReadonlyMap<string, InterfaceKind> =>
-  new Map<string, InterfaceKind>([
-    ...tunnelIfaces.map((iface) => [iface, 'server'] as const),
-    ...lanIfaces.map((iface) => [iface, 'lan'] as const),
-  ])
 
 /** What babeld only adds to what it knows of an interface; intervals it replaces. */
 const permanentPart = ({ defaults, signed, acceptsAnything }: InterfaceConfiguration): string =>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { INFINITY } from '../../../../../src/core/babel/wire/tlv.ts'
+import { INFINITY } from '../../../../../src/core/babel/metric.ts'
+
 import { EngineNetwork, prefixOf, type TestNode, TUNNEL } from '../../../../support/engine-network.ts'
 
 describe('two routers', () => {

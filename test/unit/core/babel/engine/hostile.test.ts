@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { INFINITY, type Tlv } from '../../../../../src/core/babel/wire/tlv.ts'
+import { INFINITY } from '../../../../../src/core/babel/metric.ts'
+import type { Tlv } from '../../../../../src/core/babel/wire/tlv.ts'
 import { EngineNetwork, prefixOf, type TestNode } from '../../../../support/engine-network.ts'
 
 const UPDATE = { kind: 'update', from: '::/0', intervalMs: 60_000, metric: 10 } as const

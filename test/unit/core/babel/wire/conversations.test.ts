@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { INFINITY } from '../../../../../src/core/babel/metric.ts'
 import { decodePacket } from '../../../../../src/core/babel/wire/decode.ts'
 import { encodePackets } from '../../../../../src/core/babel/wire/encode.ts'
-import { INFINITY, type Tlv } from '../../../../../src/core/babel/wire/tlv.ts'
+import type { Tlv } from '../../../../../src/core/babel/wire/tlv.ts'
 import { conversations } from '../../../../support/babel-conversations.ts'
 
 /** A packet's TLVs. */

@@ -7,3 +7,8 @@ export const isUsable = (costOrMetric: number): boolean => costOrMetric < INFINI
 /** Whether the next hop itself announces the destination: it does so with metric 0 (RFC 8966, 3.5.2). */
 export const isOriginatedByNextHop = ({ refmetric }: { readonly refmetric: number }): boolean =>
   refmetric === 0
+
+/** What it costs to send to us over a tunnel that is well, unless the network says otherwise: babeld's own for a tunnel. */
+export const TUNNEL_RXCOST = 96
+/** The same on a LAN. Less than a tunnel, which takes the same LAN or a longer way. */
+export const LAN_RXCOST = 64
