@@ -7,6 +7,8 @@ import { systemProcesses } from '../src/platform/processes.ts'
 
 /** Each lab has a directory here, with what it owns and who owns it. */
 const LABS_DIRECTORY = '/run/re6st-lab'
+/** Forty machines on two busy processors take minutes to end. */
+const REAP_TIMEOUT_MS = 300_000
 const REAP_SCRIPT = fileURLToPath(new URL('./reap.sh', import.meta.url))
 
 /** What a lab owns in this machine, recorded before it is made, so that it can always be removed. */
@@ -39,7 +41,7 @@ export async function takeOwnership(name: string): Promise<Ownership> {
     directory,
     recordNamespace: (namespace) => appendFileSync(path.join(directory, 'namespaces'), `${namespace}\n`),
     async release() {
-      await systemProcesses.run('sh', [REAP_SCRIPT, directory])
+      await systemProcesses.run('sh', [REAP_SCRIPT, directory], { timeoutMs: REAP_TIMEOUT_MS })
       guard[Symbol.dispose]()
     },
   }
@@ -62,7 +64,8 @@ async function reapDeadLabs(): Promise<void> {
     const directory = path.join(LABS_DIRECTORY, id)
     const owner = readText(path.join(directory, 'owner'))
     // No record yet: a lab that is being made just now. Its guard takes care of it.
-    if (owner !== undefined && !ownerIsAlive(owner)) await systemProcesses.run('sh', [REAP_SCRIPT, directory])
+    if (owner !== undefined && !ownerIsAlive(owner))
+      await systemProcesses.run('sh', [REAP_SCRIPT, directory], { timeoutMs: REAP_TIMEOUT_MS })
   }
 }
 
