@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
+import { benchArguments } from './options.ts'
 import { report } from './report.ts'
 import { MEASURE, type Results, type SectionName } from './sections.ts'
 
@@ -12,7 +13,7 @@ const RESULTS = 'docs/benchmarks.json'
 const REPORT = 'docs/benchmarks.md'
 
 const names = Object.keys(MEASURE) as SectionName[]
-const wanted = process.argv.slice(2)
+const { sections: wanted, options } = benchArguments(process.argv.slice(2))
 const unknown = wanted.filter((name) => !(names as readonly string[]).includes(name))
 if (unknown.length > 0) {
   console.error(`${unknown.join(', ')}: no such section; there are ${names.join(', ')}`)
@@ -28,7 +29,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 for (const name of names) {
   if (wanted.length > 0 && !wanted.includes(name)) continue
   console.log(`${name} …`)
-  const result = await MEASURE[name]()
+  const result = await MEASURE[name](options)
   console.log(result)
   const measuredOn = `${new Date().toISOString().slice(0, 10)}, ${machine}`
   results = { ...results, [name]: { measuredOn, result } }

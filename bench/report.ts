@@ -3,13 +3,13 @@ import type { ForwardingResult } from './forwarding.ts'
 import { growthReport } from './growth.ts'
 import { largeNetworkReport } from './large-network.ts'
 import type { NetworkResult } from './network.ts'
-import type { OutageResult } from './outage.ts'
+import { outageReport } from './outage/report.ts'
 import { packageReport } from './package.ts'
 import type { PortMappingResult } from './port-mapping.ts'
 import type { RegistryResult } from './registry.ts'
 import { scaleReport } from './scale-report.ts'
 import type { Measured, Results } from './sections.ts'
-import { median, type RatioWithBounds } from './statistics.ts'
+import type { RatioWithBounds } from './statistics.ts'
 import { table } from './table.ts'
 import type { Ratios, ThroughputResult } from './throughput.ts'
 
@@ -17,16 +17,12 @@ import type { Ratios, ThroughputResult } from './throughput.ts'
 const OTHER: {
   readonly start: Readonly<Record<number, number>>
   readonly join: Readonly<Record<number, number>>
-  readonly cut: Readonly<Record<number, number>>
-  readonly killed: Readonly<Record<number, number>>
   readonly memoryMb: number
   readonly idleCpuSeconds: number
   readonly calls: Readonly<Record<string, number>>
 } = {
   start: { 15: 76, 4: 38 },
   join: { 15: 70, 4: 21 },
-  cut: { 15: 54, 4: 16 },
-  killed: { 15: 50, 4: 10 },
   memoryMb: 27,
   idleCpuSeconds: 0.03,
   calls: {
@@ -46,6 +42,8 @@ round brackets: the Python implementation, measured on a machine of the same kin
 ## A network of eight nodes
 
 ${section('network', results.network, startReport)}
+
+## Outages
 
 ${section('outage', results.outage, outageReport)}
 
@@ -99,8 +97,6 @@ const section = <Result>(
 
 const other = (of: Readonly<Record<number | string, number>>, key: number | string): string =>
   key in of ? ` (${of[key]})` : ''
-const seconds = (values: readonly number[]): string =>
-  `${median(values).toFixed(1)} [${Math.min(...values).toFixed(1)} – ${Math.max(...values).toFixed(1)}]`
 
 function startReport(networks: readonly NetworkResult[]): string {
   return `Seconds from the start of all nodes (with certificates, without caches) until all pairs ping, and from the start of a
@@ -112,20 +108,6 @@ ${table(
     `${hello} s`,
     `${startSeconds.toFixed(1)}${other(OTHER.start, hello)}`,
     `${joinSeconds.toFixed(1)}${other(OTHER.join, hello)}`,
-  ]),
-)}`
-}
-
-function outageReport(outages: readonly OutageResult[]): string {
-  return `Seconds without packets between two of eight nodes (a ping each 20 ms), when the path over which they have their tunnel
-is cut, and when the node on their path loses its power; median [least – most] of three.
-
-${table(
-  ['hello', 'path cut', 'next hop killed'],
-  outages.map(({ helloSeconds: hello, pathCut, nextHopKilled }) => [
-    `${hello} s`,
-    `${seconds(pathCut)}${other(OTHER.cut, hello)}`,
-    `${seconds(nextHopKilled)}${other(OTHER.killed, hello)}`,
   ]),
 )}`
 }

@@ -3,7 +3,8 @@ import { type ForwardingResult, measureForwarding } from './forwarding.ts'
 import { type GrowthResult, measureGrowth } from './growth.ts'
 import { type LargeNetworkResult, measureLargeNetwork } from './large-network.ts'
 import { measureNetwork, type NetworkResult } from './network.ts'
-import { measureOutages, type OutageResult } from './outage.ts'
+import type { BenchOptions } from './options.ts'
+import { measureOutages, type OutageResult } from './outage/outage.ts'
 import { measurePackage, type PackageSize } from './package.ts'
 import { measurePortMapping, type PortMappingResult } from './port-mapping.ts'
 import { measureRegistry, type RegistryResult } from './registry.ts'
@@ -47,9 +48,11 @@ async function oneByOne<Result>(
 }
 
 /** Measures each section. */
-export const MEASURE: { readonly [Name in SectionName]: () => Promise<SectionResults[Name]> } = {
+export const MEASURE: {
+  readonly [Name in SectionName]: (options: BenchOptions) => Promise<SectionResults[Name]>
+} = {
   network: () => oneByOne([15, 4, 1], measureNetwork),
-  outage: () => oneByOne([4, 1], measureOutages),
+  outage: measureOutages,
   growth: measureGrowth,
   registry: measureRegistry,
   streams: measureThroughput,

@@ -3,6 +3,8 @@ import type { Machine } from './machine.ts'
 /** Two machines whose packets to each other are lost. */
 export interface Cut {
   readonly ends: readonly [Machine, Machine]
+  /** Only what the first sends to the second is lost. */
+  readonly isOneWay?: boolean
 }
 
 /**
@@ -13,12 +15,15 @@ export interface Cut {
 export function dropRules(machine: Machine, cuts: readonly Cut[]): string {
   const arriving: string[] = []
   const passing: string[] = []
-  for (const { ends } of cuts)
-    for (const [here, there] of [ends, [ends[1], ends[0]]] as const) {
+  for (const { ends, isOneWay = false } of cuts) {
+    const ways = isOneWay ? [ends] : ([ends, [ends[1], ends[0]]] as const)
+    for (const [there, here] of ways) {
       if (here === machine)
         arriving.push(...fromMachine(there).map((match) => `iifname "eth0" ${match} drop`))
-      if (here.cable?.router === machine) passing.push(...betweenMachines(here, there))
+      if (here.cable?.router === machine || there.cable?.router === machine)
+        passing.push(...toMachine(there, here))
     }
+  }
   return [
     // Declared first, so that there is something to delete.
     'table inet cuts',
@@ -50,13 +55,10 @@ function fromMachine({ addresses: { ipv4, ipv6 }, cable }: Machine): string[] {
   ]
 }
 
-function betweenMachines({ addresses: here }: Machine, { addresses: there }: Machine): string[] {
-  const both = (family: string, one: string | undefined, other: string | undefined) =>
-    one === undefined || other === undefined
+function toMachine({ addresses: from }: Machine, { addresses: to }: Machine): string[] {
+  const dropped = (family: string, source: string | undefined, destination: string | undefined) =>
+    source === undefined || destination === undefined
       ? []
-      : [
-          `${family} saddr ${one} ${family} daddr ${other} drop`,
-          `${family} saddr ${other} ${family} daddr ${one} drop`,
-        ]
-  return [...both('ip', here.ipv4, there.ipv4), ...both('ip6', here.ipv6, there.ipv6)]
+      : [`${family} saddr ${source} ${family} daddr ${destination} drop`]
+  return [...dropped('ip', from.ipv4, to.ipv4), ...dropped('ip6', from.ipv6, to.ipv6)]
 }

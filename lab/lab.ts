@@ -98,10 +98,12 @@ export class Lab implements AsyncDisposable {
 
   /** Packets between two machines are lost from now on, both ways; what others send to them is not. */
   async cut(one: Machine, other: Machine): Promise<void> {
-    await this.restore(one, other)
-    const cut: Cut = { ends: [one, other] }
-    this.#cuts.push(cut)
-    await this.#applyCuts(cut)
+    await this.#addCut({ ends: [one, other] })
+  }
+
+  /** What a machine sends to another one is lost from now on; what the other sends is not. */
+  async cutOneWay(from: Machine, to: Machine): Promise<void> {
+    await this.#addCut({ ends: [from, to], isOneWay: true })
   }
 
   /** Ends a cut. */
@@ -132,6 +134,12 @@ export class Lab implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose()
+  }
+
+  async #addCut(cut: Cut): Promise<void> {
+    await this.restore(...cut.ends)
+    this.#cuts.push(cut)
+    await this.#applyCuts(cut)
   }
 
   async #applyCuts(cut: Cut): Promise<void> {

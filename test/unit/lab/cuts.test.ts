@@ -38,3 +38,11 @@ test('without cuts nothing is dropped', () => {
   expect(dropRules(open, [])).not.toContain('drop')
   expect(dropRules(gateway, [{ ends: [open, machine('other', internet.cable())] }])).not.toContain('drop')
 })
+
+test('one way, only what the other end sends is dropped', () => {
+  const cut = { ends: [open, hidden], isOneWay: true } as const
+  expect(dropRules(open, [cut])).not.toContain('drop')
+  expect(dropRules(hidden, [cut])).toContain('iifname "eth0" ip saddr 203.0.113.3 drop')
+  expect(dropRules(gateway, [cut])).toContain('ip saddr 203.0.113.3 ip daddr 192.168.7.2 drop')
+  expect(dropRules(gateway, [cut])).not.toContain('ip saddr 192.168.7.2')
+})
