@@ -98,7 +98,7 @@ export class RouterNetwork {
     const iface = clientIface(tunnel)
     this.#tunnelsOn(client, iface).delete(tunnel)
     this.#tunnelsOn(server, SERVER).delete(tunnel)
-    client.engine?.interfaceDown(this.#clockOf(client), iface)
+    client.engine?.interfaceRemoved(this.#clockOf(client), iface)
     this.gone(server, SERVER, client.addressOn(iface), 'transport ended')
     this.#plan(client)
   }

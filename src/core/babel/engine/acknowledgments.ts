@@ -32,7 +32,7 @@ export class Acknowledgments {
   #opaque: number
 
   /**
-   * @param repeat tells a neighbour of destinations again, with that request
+   * @param repeat tells a neighbour of the costs and of destinations again, with that request
    * @param onUnanswered a neighbour has acknowledged no copy
    */
   constructor(
@@ -54,6 +54,12 @@ export class Acknowledgments {
   /** Whether everything was acknowledged, or given up. */
   get isEmpty(): boolean {
     return this.#unconfirmed.size === 0
+  }
+
+  /** Whether some neighbour has yet to acknowledge these. */
+  isWaitingFor(entries: readonly Entry[]): boolean {
+    for (const unconfirmed of this.#unconfirmed.values()) if (unconfirmed.entries === entries) return true
+    return false
   }
 
   /** A request that nobody waits for: any packet is an answer. */

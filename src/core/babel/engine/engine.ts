@@ -3,8 +3,9 @@ import { INFINITY } from '../metric.ts'
 import type { Destination, Hello, Ihu, RouterId, Tlv } from '../wire/tlv.ts'
 import { Acquisition } from './acquisition.ts'
 import { Hellos } from './hellos.ts'
+import { Levels } from './levels.ts'
 import { isLate, Liveness } from './liveness.ts'
-import { Interface, Neighbour } from './model.ts'
+import { type Entry, Interface, Neighbour } from './model.ts'
 import { NeighbourWatch } from './neighbour-watch.ts'
 import { defaultParameters } from './parameters.ts'
 import type {
@@ -31,6 +32,8 @@ import { neighboursOf, type World } from './world.ts'
 const MAX_NEIGHBOURS_PER_INTERFACE = 512
 /** After a time in which we did not run, so long may it take to read what came meanwhile. */
 const CATCHING_UP_MS = 500
+/** What a neighbour acknowledges that was told costs alone. */
+const NO_ROUTES: readonly Entry[] = []
 
 /** What a machine is made with. */
 export interface EngineSettings {
@@ -50,7 +53,7 @@ export interface EngineSettings {
 export class BabelEngine {
   readonly #world: World & { readonly interfaces: Map<string, Interface> }
   readonly #parameters = new Map<string, LinkParameters>()
-  readonly #levels = new Map<string, CostLevel>()
+  readonly #levels = new Levels()
   readonly #expected = new Map<string, readonly Destination[]>()
   readonly #sources: Sources
   readonly #routes: Routes
@@ -127,8 +130,8 @@ export class BabelEngine {
       this.#down(nowMs, state.name)
       const parameters = this.#parameters.get(state.name) ?? defaultParameters(state.kind)
       this.#sources.promising(parameters.updateIntervalMs)
-      const iface = new Interface(state, parameters, Math.floor(this.#world.random.next() * 0x10000))
-      iface.level = this.#levels.get(state.name) ?? 'normal'
+      const helloSeqno = Math.floor(this.#world.random.next() * 0x10000)
+      const iface = new Interface(state, parameters, this.#levels, helloSeqno)
       iface.expected = this.#expected.get(state.name) ?? []
       this.#world.interfaces.set(state.name, iface)
       if (this.#isRetracting) return
@@ -149,10 +152,16 @@ export class BabelEngine {
     })
   }
 
-  /** An interface is gone. The next one of its name may lead elsewhere: it is as expensive as any other. */
+  /** An interface cannot send any more, for now. */
   interfaceDown(nowMs: number, name: string): void {
+    this.#input(nowMs, () => this.#down(nowMs, name))
+  }
+
+  /** An interface is gone, and with it all that was said of its name: the next one that has it may lead elsewhere. */
+  interfaceRemoved(nowMs: number, name: string): void {
     this.#input(nowMs, () => {
-      this.#levels.delete(name)
+      this.#levels.forgetInterface(name)
+      this.#expected.delete(name)
       this.#down(nowMs, name)
     })
   }
@@ -328,26 +337,43 @@ export class BabelEngine {
   /** Makes a neighbour, or all on an interface, expensive, or cheap again. */
   setCost(nowMs: number, name: string, address: string | undefined, level: CostLevel): void {
     this.#input(nowMs, () => {
-      if (address === undefined) this.#levels.set(name, level)
+      if (address === undefined) this.#levels.setInterface(name, level)
+      else this.#levels.setNeighbour(name, address, level)
       const iface = this.#world.interfaces.get(name)
       if (iface === undefined) return
-      if (address === undefined) {
-        iface.level = level
-        this.#costsSet(nowMs, iface, iface.neighbours.values())
-        return
-      }
-      if (level === 'normal') iface.neighbourLevels.delete(address)
-      else iface.neighbourLevels.set(address, level)
-      const neighbour = iface.neighbours.get(address)
-      if (neighbour) this.#costsSet(nowMs, iface, [neighbour])
+      const neighbour = address === undefined ? undefined : iface.neighbours.get(address)
+      if (address === undefined) this.#costsSet(nowMs, iface, iface.neighbours.values())
+      else if (neighbour) this.#costsSet(nowMs, iface, [neighbour])
     })
   }
 
-  /** Neighbours are told at once, with a hello that promises the interval that holds from now on (RFC 8966, 3.4.1). */
+  /**
+   * Makes every way over this router the last one that others take, or one like any other again. What comes from here, or is
+   * for here, goes on.
+   */
+  setDraining(nowMs: number, isDraining: boolean): void {
+    this.#input(nowMs, () => {
+      this.#levels.setAll(isDraining ? 'draining' : 'normal')
+      for (const iface of this.#world.interfaces.values())
+        this.#costsSet(nowMs, iface, iface.neighbours.values())
+    })
+  }
+
+  /** Whether all neighbours know the costs that were set, or do not answer. */
+  get areCostsKnown(): boolean {
+    return !this.#updates.acknowledgments.isWaitingFor(NO_ROUTES)
+  }
+
+  /**
+   * Neighbours are told at once, with a hello that promises the interval that holds from now on (RFC 8966, 3.4.1), until they
+   * acknowledge it.
+   */
   #costsSet(nowMs: number, iface: Interface, neighbours: Iterable<Neighbour>): void {
     const concerned = [...neighbours]
     for (const neighbour of concerned) this.#recompute(nowMs, neighbour, undefined, true)
-    this.#hellos.sendScheduled(nowMs, iface, concerned)
+    if (concerned.length === 0) return this.#hellos.sendScheduled(nowMs, iface, concerned)
+    const request = this.#updates.acknowledgments.expect(nowMs, concerned, NO_ROUTES)
+    this.#hellos.sendScheduled(nowMs, iface, concerned, [request])
   }
 
   /** Packets go to a neighbour, and nothing comes back from there. */

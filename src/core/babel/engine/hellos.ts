@@ -122,7 +122,8 @@ export class Hellos {
   }
 }
 
-function ihuFor(neighbour: Neighbour): Ihu {
+/** What a neighbour is told of the way from it (RFC 8966, 4.6.6). */
+export function ihuFor(neighbour: Neighbour): Ihu {
   const { iface, address, rxcost, roundTrip } = neighbour
   neighbour.toldRxcost = rxcost
   const { echo } = roundTrip

@@ -2,6 +2,7 @@ import { INFINITY } from '../metric.ts'
 import type { Destination, RouterId } from '../wire/tlv.ts'
 
 import { HelloHistory } from './hello-history.ts'
+import { DRAINING_COST, type Levels } from './levels.ts'
 import type {
   CostLevel,
   InterfaceState,
@@ -13,16 +14,9 @@ import type {
 import { RoundTrip, rttCost } from './rtt.ts'
 import { halfLifeS, smoothedAt } from './smoothing.ts'
 
-/**
- * More than any other way of two links costs at the usual parameters, however slow both are; and so far from infinity that a way
- * with several such links, where there is no other, still is one.
- */
-const DRAINING_COST = 10_500
 /** What each hello missed lately adds to the cost of a lossy link, in costs of a good one: expensive, not dead. */
 const COSTS_PER_MISSED_HELLO = 4
 const REMEMBERED_LOSSES = 8
-
-const LEVELS: readonly CostLevel[] = ['normal', 'draining', 'unusable']
 
 /** An interface on which we speak (RFC 8966, 3.2.3). */
 export class Interface {
@@ -32,9 +26,8 @@ export class Interface {
   ipv4Address: string | undefined
   readonly neighbours = new Map<string, Neighbour>()
   parameters: LinkParameters
-  level: CostLevel = 'normal'
-  /** Of single neighbours, also while one is not heard: those that are not normal. */
-  readonly neighbourLevels = new Map<string, CostLevel>()
+  /** How expensive its neighbours are made. */
+  readonly levels: Levels
   /** What new neighbours are asked for by name. */
   expected: readonly Destination[] = []
   /** Of its next hello. */
@@ -44,12 +37,13 @@ export class Interface {
   /** How many routes its neighbours have announced. */
   routeCount = 0
 
-  constructor(state: InterfaceState, parameters: LinkParameters, helloSeqno: number) {
+  constructor(state: InterfaceState, parameters: LinkParameters, levels: Levels, helloSeqno: number) {
     this.name = state.name
     this.kind = state.kind
     this.address = state.address
     this.ipv4Address = state.ipv4Address
     this.parameters = parameters
+    this.levels = levels
     this.helloSeqno = helloSeqno
   }
 
@@ -95,11 +89,9 @@ export class Neighbour {
     this.lastHeardMs = nowMs
   }
 
-  /** How expensive it is made: by itself, or because the whole interface is. */
+  /** How expensive it is made: by itself, or because the whole interface is, or all are. */
   get level(): CostLevel {
-    const { level, neighbourLevels } = this.iface
-    const own = neighbourLevels.get(this.address) ?? 'normal'
-    return LEVELS.indexOf(own) > LEVELS.indexOf(level) ? own : level
+    return this.iface.levels.of(this.iface.name, this.address)
   }
 
   /** What receiving from it costs: what it is told. */

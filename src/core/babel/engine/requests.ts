@@ -2,6 +2,7 @@ import { TokenBucket } from '../../token-bucket.ts'
 import { INFINITY } from '../metric.ts'
 import type { RouterId, SeqnoRequest } from '../wire/tlv.ts'
 import { ExpiryWheel } from './expiry-wheel.ts'
+import { isDrainingChange } from './levels.ts'
 import type { Entry, Neighbour, Route } from './model.ts'
 import { isUsable } from './selection.ts'
 import { isOlder, seqnoMinus, seqnoPlus } from './seqno.ts'
@@ -38,18 +39,20 @@ const AHEAD_AT_ONCE = 100
 const BUCKET_MS = 100
 
 /** Why a new sequence number is asked for, the most urgent first. */
-type Need = 'starving' | 'better' | 'spare'
+type Need = 'starving' | 'leaving' | 'better' | 'spare'
 
 /** Times between requests, each twice the one before. */
 const PAUSES: Readonly<Record<Need, { readonly firstMs: number; readonly lastMs: number }>> = {
   // RFC 8966, 3.8.2.1: there is no way at all.
   starving: { firstMs: 500, lastMs: 60_000 },
+  // The one in use drains: it is about to go, and there is another.
+  leaving: { firstMs: 500, lastMs: 60_000 },
   // RFC 8966, 3.8.2.2: there is a better one than the one in use.
   better: { firstMs: 2_000, lastMs: 600_000 },
   // Should the one in use fail, there is no other. Two nodes cannot be each other's: one of the two asks in vain.
   spare: { firstMs: 30_000, lastMs: 3_600_000 },
 }
-const NEEDS: readonly Need[] = ['starving', 'better', 'spare']
+const NEEDS: readonly Need[] = ['starving', 'leaving', 'better', 'spare']
 
 const pauseAfter = (need: Need, times: number): number =>
   Math.min(PAUSES[need].lastMs, PAUSES[need].firstMs * 2 ** times)
@@ -210,6 +213,7 @@ export class Requests {
     const need = this.#needOf(entry)
     // The next time that there is none is another one: what is asked for then is not kept waiting.
     if (need?.kind !== 'starving') delete this.#asked.get(entry)?.starving
+    if (need?.kind !== 'leaving') delete this.#asked.get(entry)?.leaving
     if (need) this.#ask(nowMs, entry, need.kind, need.routes)
   }
 
@@ -233,7 +237,7 @@ export class Requests {
     const askedFor = this.#asked.get(entry) ?? {}
     const asked = askedFor[need] ?? { times: 0, nextMs: nowMs }
     if (nowMs < asked.nextMs) return
-    const maySend = need === 'starving' || this.#ahead.take(nowMs)
+    const maySend = need === 'starving' || need === 'leaving' || this.#ahead.take(nowMs)
     const pauseMs = maySend ? pauseAfter(need, asked.times) : PAUSES[need].firstMs
     asked.times += maySend ? 1 : 0
     asked.nextMs = nowMs + pauseMs * (1 + this.#world.random.next() / 4)
@@ -287,7 +291,11 @@ export class Requests {
     if (best === undefined) return undefined
     if (selected === undefined)
       return { kind: 'starving', routes: routes.filter((route) => metricOf(route) < INFINITY) }
-    if (metricOf(best) < metricOf(selected)) return { kind: 'better', routes: [best] }
+    if (metricOf(best) < metricOf(selected))
+      return {
+        kind: isDrainingChange(metricOf(best), metricOf(selected)) ? 'leaving' : 'better',
+        routes: [best],
+      }
     return hasSpare || isThroughUs(best, entry) ? undefined : { kind: 'spare', routes: [best] }
   }
 }

@@ -2,6 +2,7 @@ import { INFINITY } from '../metric.ts'
 import type { Destination, RouterId, Update } from '../wire/tlv.ts'
 import { ExpiryWheel } from './expiry-wheel.ts'
 import { Forwarding } from './forwarding.ts'
+import { isDrainingChange } from './levels.ts'
 import type { Entry, Neighbour, Route } from './model.ts'
 import type { LocalRoute } from './ports.ts'
 import { choose, isUsable } from './selection.ts'
@@ -154,8 +155,8 @@ export class Routes {
   }
 
   #setRefmetric(nowMs: number, route: Route, refmetric: number): void {
-    const isBack = route.refmetric >= INFINITY
-    route.smoothed = isBack
+    const isAnother = route.refmetric >= INFINITY || isDrainingChange(route.refmetric, refmetric)
+    route.smoothed = isAnother
       ? refmetric
       : Math.round(
           smoothedAt(

@@ -1,6 +1,8 @@
 import { INFINITY } from '../metric.ts'
 import type { AcknowledgmentRequest, Destination, OutgoingTlv, Update } from '../wire/tlv.ts'
 import { Acknowledgments, mayBeAsked } from './acknowledgments.ts'
+import { ihuFor } from './hellos.ts'
+import { isDrainingChange } from './levels.ts'
 import type { Entry, Interface, Neighbour, Route } from './model.ts'
 import { isOlder, seqnoMinus } from './seqno.ts'
 import { type Sources, sourceOf } from './sources.ts'
@@ -78,12 +80,13 @@ export class Updates {
     this.#onDistanceChanged = onDistanceChanged
     const repeat = (
       nowMs: number,
-      { iface, address }: Neighbour,
+      neighbour: Neighbour,
       entries: readonly Entry[],
       request: AcknowledgmentRequest,
     ) => {
-      const all = this.#hasEnded ? [{ kind: 'wildcard-retraction' } as const] : []
-      world.output.send(iface.name, address, [...all, ...this.#updates(nowMs, iface, entries), request])
+      const { iface, address } = neighbour
+      const first = this.#hasEnded ? ({ kind: 'wildcard-retraction' } as const) : ihuFor(neighbour)
+      world.output.send(iface.name, address, [first, ...this.#updates(nowMs, iface, entries), request])
     }
     this.acknowledgments = new Acknowledgments(world, repeat, onUnanswered)
   }
@@ -116,16 +119,19 @@ export class Updates {
   /** The route to a destination may have changed: tells all, if that matters (RFC 8966, 3.7.2). */
   consider(nowMs: number, entry: Entry): void {
     const id = entry.local ? this.#world.routerId : entry.selected?.routerId
-    if (id !== entry.announcedId) {
-      this.#urgent.add(entry)
-      this.#world.timers.setBy(this.#urgentTimer, nowMs + URGENT_MS * this.#world.random.next())
-      return
-    }
+    if (id !== entry.announcedId) return this.#tellSoon(nowMs, entry)
     if (id === undefined) return
     const metric = entry.local?.metric ?? (entry.selected ? metricOf(entry.selected) : INFINITY)
+    if (isDrainingChange(entry.announcedMetric, metric)) return this.#tellSoon(nowMs, entry)
     if (Math.abs(metric - entry.announcedMetric) < SIGNIFICANT_CHANGE) return
     this.#soon.add(entry)
     this.#world.timers.setBy(this.#soonTimer, nowMs + between(this.#world.random, SOON_MS.from, SOON_MS.to))
+  }
+
+  /** With what else changes at the same time. */
+  #tellSoon(nowMs: number, entry: Entry): void {
+    this.#urgent.add(entry)
+    this.#world.timers.setBy(this.#urgentTimer, nowMs + URGENT_MS * this.#world.random.next())
   }
 
   /** Answers a request of a neighbour, at once. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { INFINITY } from '../../../../../src/core/babel/metric.ts'
 
-import { EngineNetwork, prefixOf, type TestNode, TUNNEL } from '../../../../support/engine-network.ts'
+import { EngineNetwork, prefixOf, TUNNEL } from '../../../../support/engine-network.ts'
 
 describe('two routers', () => {
   it('use a new link both ways within a few round trips, at a hello interval of 15 s', () => {
@@ -181,74 +181,6 @@ describe('a triangle', () => {
     network.run(2_000)
     expect([...c.forwarding.keys()]).toContain('2001:db8:bb::/48 ::/0')
     expect(a.forwarding.size).toBe(0)
-  })
-})
-
-describe('an interface that drains', () => {
-  it('is left for a way of two links that are as slow as can be', () => {
-    const network = new EngineNetwork()
-    const [a, b, c] = [network.node('a'), network.node('b'), network.node('c')]
-    network.link(a, b, 1)
-    network.link(a, c, 300)
-    network.link(b, c, 300)
-    network.run(60_000)
-    expect(a.wayTo(b)).toBe('b')
-    a.engine.setCost(network.nowMs, 'b', undefined, 'draining')
-    network.run(2_000)
-    expect([a.wayTo(b), b.wayTo(a)]).toEqual(['c', 'c'])
-  })
-
-  it('is still the way where there is no other, also past several routers all of whose interfaces drain', () => {
-    const network = new EngineNetwork()
-    const names = ['a', 'd1', 'd2', 'd3', 'b']
-    const nodes = names.map((name) => network.node(name))
-    for (const [at, node] of nodes.slice(1).entries()) network.link(nodes[at] as TestNode, node)
-    network.run(10_000)
-    for (const { engine, name } of nodes.slice(1, -1))
-      for (const other of names)
-        if (other !== name) engine.setCost(network.nowMs, other, undefined, 'draining')
-    network.run(120_000)
-    const [first, last] = [nodes[0] as TestNode, nodes.at(-1) as TestNode]
-    expect([first.wayTo(last), last.wayTo(first)]).toEqual(['d1', 'd3'])
-  })
-
-  function drained() {
-    const network = new EngineNetwork()
-    const [a, b] = [network.node('a'), network.node('b')]
-    network.link(a, b)
-    network.run(5_000)
-    a.engine.setCost(network.nowMs, 'b', undefined, 'draining')
-    return { network, a, b }
-  }
-  const up = { name: 'b', kind: 'tunnel', address: 'fe80::a' } as const
-
-  it('is as cheap as any other when one of its name comes up after it', () => {
-    const { network, a, b } = drained()
-    a.engine.interfaceDown(network.nowMs, 'b')
-    network.run(5_000)
-    a.engine.interfaceUp(network.nowMs, up)
-    network.run(5_000)
-    expect(a.metricTo(b)).toBe(96)
-  })
-
-  it('or a single neighbour on it, still drains when that was lost and is back', () => {
-    const network = new EngineNetwork()
-    const [a, b] = [network.node('a'), network.node('b')]
-    network.link(a, b)
-    network.run(5_000)
-    a.engine.setCost(network.nowMs, 'b', 'fe80::b', 'draining')
-    a.engine.neighbourGone(network.nowMs, 'b', 'fe80::b', 'transport ended')
-    network.run(20_000)
-    expect(a.metricTo(b)).toBeGreaterThan(5_000)
-    a.engine.setCost(network.nowMs, 'b', 'fe80::b', 'normal')
-    expect(a.metricTo(b)).toBe(96)
-  })
-
-  it('still drains when it has got another address', () => {
-    const { network, a, b } = drained()
-    a.engine.interfaceUp(network.nowMs, up)
-    network.run(5_000)
-    expect(a.metricTo(b)).toBeGreaterThan(5_000)
   })
 })
 
