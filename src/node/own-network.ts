@@ -9,12 +9,13 @@ import {
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Processes } from '../platform/processes.ts'
-import { IpMonitor } from './kernel/ip-monitor.ts'
+import type { KernelEvents } from './kernel/kernel-events.ts'
 
 interface OwnNetworkInit {
   readonly processes: Processes
   readonly clock: Clock
   readonly log: Logger
+  readonly events: Pick<KernelEvents, 'watch'>
   /** Whether an address is one of the re6st network itself. */
   readonly isInside: (address: string) => boolean
 }
@@ -26,29 +27,20 @@ const SETTLE_MS = 200
  * Says when the machine's own connection is another one: an address, a default route or a link came or went, or the
  * machine was asleep. What was begun before may have ended without a word, and what failed before may work now.
  */
-export class OwnNetworkWatch implements AsyncDisposable {
+export class OwnNetworkWatch implements Disposable {
   readonly #init: OwnNetworkInit
   readonly #stopping = new AbortController()
   readonly #watchers = new Set<() => void>()
-  #monitor: IpMonitor | undefined
+  readonly #watching: Disposable
   #last: OwnNetwork | undefined
   #look: Disposable | undefined
   #isLooking = false
 
   constructor(init: OwnNetworkInit) {
     this.#init = init
-  }
-
-  /** Begins to watch: nobody waits for that. */
-  start(): void {
-    this.#monitor ??= new IpMonitor({
-      ...this.#init,
-      objects: ['link', 'address', 'route'],
-      onLine: (line) => {
-        if (mayConcernOwnNetwork(line)) this.#lookSoon()
-      },
+    this.#watching = init.events.watch((news) => {
       // What it does not tell of any more: what was before it began.
-      onBegun: () => this.#lookSoon(),
+      if (news.kind === 'begun' || (news.kind === 'line' && mayConcernOwnNetwork(news.line))) this.#lookSoon()
     })
   }
 
@@ -125,9 +117,9 @@ export class OwnNetworkWatch implements AsyncDisposable {
     for (const watcher of [...this.#watchers]) watcher()
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.dispose](): void {
     this.#stopping.abort(new Error('the node stops'))
     this.#look?.[Symbol.dispose]()
-    await this.#monitor?.[Symbol.asyncDispose]()
+    this.#watching[Symbol.dispose]()
   }
 }

@@ -4,8 +4,11 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Re6stError } from '../../src/core/errors.ts'
 import { createKernel, type Kernel } from '../../src/node/kernel/kernel.ts'
+import { KernelEvents } from '../../src/node/kernel/kernel-events.ts'
+import { systemClock } from '../../src/platform/clock.ts'
 import { type Logger, openLog } from '../../src/platform/log.ts'
 import { joinNamespaces, makeNamespace, type Namespace } from '../support/namespace.ts'
+import { until } from '../support/routing-pair.ts'
 import { silentLog } from '../support/silent-log.ts'
 
 const NODE = {
@@ -23,24 +26,26 @@ const IPV4 = {
 let namespace: Namespace
 let other: Namespace
 let directory: string
+let events: KernelEvents
 
 beforeEach(() => {
   namespace = makeNamespace('kernel')
   other = makeNamespace('kernel')
   joinNamespaces(namespace, 'eth0', other, 'eth0')
   directory = mkdtempSync(join(tmpdir(), 're6st-kernel-'))
+  events = new KernelEvents({ processes: namespace.processes, clock: systemClock, log: silentLog })
 })
 
-afterEach(() => {
+afterEach(async () => {
+  await events[Symbol.asyncDispose]()
   namespace[Symbol.dispose]()
   other[Symbol.dispose]()
   rmSync(directory, { recursive: true })
 })
 
-const kernel = (log: Logger = silentLog): Kernel =>
+const kernel = (log: Logger = silentLog, processes = namespace.processes): Kernel =>
   createKernel({
-    processes: namespace.processes,
-    log,
+    ...{ processes, clock: systemClock, log, events },
     stateFile: join(directory, 'kernel.json'),
     sysctls: namespace.sysctls,
   })
@@ -107,17 +112,12 @@ describe('what a kernel is given', () => {
     let left = 0
     const killedAfter = (commands: number): Kernel => {
       left = commands
-      return createKernel({
-        processes: {
-          ...namespace.processes,
-          run: async (command, args, options) => {
-            if (!args.includes('show') && left-- <= 0) await new Promise(() => {})
-            return await namespace.processes.run(command, args, options)
-          },
+      return kernel(silentLog, {
+        ...namespace.processes,
+        run: async (command, args, options) => {
+          if (!args.includes('show') && left-- <= 0) await new Promise(() => {})
+          return await namespace.processes.run(command, args, options)
         },
-        log: silentLog,
-        stateFile: join(directory, 'kernel.json'),
-        sysctls: namespace.sysctls,
       })
     }
     for (let commands = 0; commands < 6; commands++) {
@@ -174,6 +174,67 @@ describe('what was there before', () => {
     await it.stop()
     expect(await namespace.sysctls.read('net/ipv6/conf/eth0/accept_ra')).toBe('0')
     expect(namespace.ip('addr show dev lo')).toContain('2001:db8:9::1/64')
+  })
+})
+
+describe('what others take away', () => {
+  const shown = () =>
+    namespace.ip('addr show') + namespace.ip('-4 route show') + namespace.ip('-6 route show')
+  const isThere =
+    (...words: string[]) =>
+    () =>
+      words.every((word) => shown().includes(word))
+
+  test('is put back: addresses, and routes to nowhere; and all of it is gone after the stop', async () => {
+    const before = picture()
+    events.start()
+    const it = kernel()
+    await it.prepare([])
+    await it.assign({ ...NODE, mainInterface: 'eth0' })
+    await it.keepInside(NODE.network)
+    const ipv4 = await it.assignIpv4(IPV4)
+    const ofIpv6 = ['2001:db8:42:1::1/64', 'unreachable 2001:db8:42::/48']
+    const outside = `unreachable default from ${NODE.network}`
+    const ofIpv4 = ['10.42.1.1/32', 'unreachable 10.42.0.0/16', 'unreachable 10.42.1.0/24']
+    const all = [...ofIpv6, outside, ...ofIpv4]
+    for (const words of [
+      'addr del 2001:db8:42:1::1/64 dev eth0',
+      'addr flush dev eth0',
+      'link set eth0 down',
+      '-6 route del unreachable 2001:db8:42::/48',
+      `-6 route del ${outside}`,
+      'addr del 10.42.1.1/32 dev lo',
+      '-4 route flush proto static',
+    ]) {
+      namespace.ip(words)
+      await until(isThere(...all), words)
+      namespace.ip('link set eth0 up')
+    }
+    await ipv4[Symbol.asyncDispose]()
+    expect(isThere(...ofIpv6, outside)()).toBe(true)
+    for (const word of ofIpv4) expect(shown()).not.toContain(word)
+    // What is not to be there any more is not put back.
+    namespace.ip('addr del 2001:db8:42:1::1/64 dev eth0')
+    await until(isThere(...ofIpv6), 'the address')
+    for (const word of ofIpv4) expect(shown()).not.toContain(word)
+    await it.stop()
+    await until(() => picture().addresses === before.addresses, 'the addresses from before')
+    expect(picture()).toEqual(before)
+  })
+
+  test('is put back once its interface is there again, also what was there before us, which then goes with us', async () => {
+    namespace.ip('link add later type veth peer name earlier')
+    namespace.ip('addr add 2001:db8:42:1::1/64 dev later')
+    events.start()
+    const it = kernel()
+    await it.prepare([])
+    await it.assign({ ...NODE, mainInterface: 'later' })
+    namespace.ip('link del later')
+    await until(() => !isThere('2001:db8:42:1::1/64')(), 'the address to go')
+    namespace.ip('link add later type veth peer name earlier')
+    await until(isThere('2001:db8:42:1::1/64'), 'the address')
+    await it.stop()
+    expect(isThere('2001:db8:42:1::1/64')()).toBe(false)
   })
 })
 

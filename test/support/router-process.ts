@@ -1,6 +1,7 @@
 // Runs our own router in the namespace where it is started: a call in each line that it reads, what happens in each that it
 // writes.
 import { createInterface } from 'node:readline'
+import { KernelEvents } from '../../src/node/kernel/kernel-events.ts'
 import { createRe6stRouter } from '../../src/node/routing/babel/router.ts'
 import type { RouterSettings } from '../../src/node/routing/router.ts'
 import { systemClock } from '../../src/platform/clock.ts'
@@ -8,12 +9,14 @@ import { openLog } from '../../src/platform/log.ts'
 import { systemProcesses } from '../../src/platform/processes.ts'
 import { type RouterCall, type RouterEvent, revived } from './router-calls.ts'
 
-const router = createRe6stRouter({
+const surroundings = {
   processes: systemProcesses,
   clock: systemClock,
-  random: { next: Math.random },
   log: openLog({ verbosity: 4 }).logger,
-})
+}
+const events = new KernelEvents(surroundings)
+events.start()
+const router = createRe6stRouter({ ...surroundings, events, random: { next: Math.random } })
 const tell = (event: RouterEvent) => process.stdout.write(`@${JSON.stringify(event)}\n`)
 router.watch((change) => tell({ kind: 'change', change }))
 const calls: Record<RouterCall['method'], (args: readonly unknown[]) => unknown> = {
@@ -33,7 +36,9 @@ input.on('line', (line) => {
   const done = async () => {
     await calls[method](args)
     tell({ kind: 'done', number })
-    if (method === 'stop') process.exit(0)
+    if (method !== 'stop') return
+    await events[Symbol.asyncDispose]()
+    process.exit(0)
   }
   done().catch((error: unknown) => tell({ kind: 'failed', number, reason: String(error) }))
 })

@@ -1,4 +1,5 @@
 import { readFile, rm } from 'node:fs/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { messageOf } from '../../core/errors.ts'
 import { replaceFile } from '../../platform/files.ts'
 import type { Logger } from '../../platform/log.ts'
@@ -51,14 +52,14 @@ export class Journal {
     return this.#deeds
   }
 
-  /** To be called before it is done. */
+  /** To be called before it is done. One that is done again, because others undid it, is there once. */
   async add(deed: Deed): Promise<void> {
-    await this.#write([...this.#deeds, deed])
+    if (!this.#deeds.some((each) => isDeepStrictEqual(each, deed))) await this.#write([...this.#deeds, deed])
   }
 
   /** To be called after it was undone, or when it could not be done. */
   async remove(deed: Deed): Promise<void> {
-    await this.#write(this.#deeds.filter((each) => each !== deed))
+    await this.#write(this.#deeds.filter((each) => !isDeepStrictEqual(each, deed)))
   }
 
   async #write(deeds: readonly Deed[]): Promise<void> {

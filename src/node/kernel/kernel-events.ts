@@ -10,8 +10,14 @@ interface KernelEventsInit {
   readonly log: Logger
 }
 
-/** What the kernel told, or that something may have been missed: the monitor has begun, or begun anew. */
-export type KernelNews = KernelEvent | { readonly kind: 'begun' }
+/**
+ * What the kernel told, each line of it as it is and, where that matters to many, read; or that something may have been missed:
+ * the monitor has begun, or begun anew.
+ */
+export type KernelNews =
+  | KernelEvent
+  | { readonly kind: 'line'; readonly line: string }
+  | { readonly kind: 'begun' }
 
 /** It does not say when it begins to listen: some milliseconds after its start. */
 const LISTENS_MS = 500
@@ -33,13 +39,14 @@ export class KernelEvents implements AsyncDisposable {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
   }
 
-  /** Begins to watch. */
+  /** Begins to watch: nobody waits for that. */
   start(): void {
     const { clock } = this.#init
     this.#monitor ??= new IpMonitor({
       ...this.#init,
       objects: ['link', 'address', 'route', 'neigh'],
       onLine: (line) => {
+        this.#tell({ kind: 'line', line })
         const event = parseMonitorLine(line)
         if (event) this.#tell(event)
       },

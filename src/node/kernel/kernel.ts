@@ -1,11 +1,12 @@
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { ROUTE_METRIC } from '../../core/kernel/route-table.ts'
-import { ipJson } from '../../platform/ip-json.ts'
-import type { Logger } from '../../platform/log.ts'
-import type { Processes } from '../../platform/processes.ts'
-import { procSysctls, type Sysctls } from '../../platform/sysctls.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { LogLimit } from '../../platform/log-limit.ts'
 import { Turns } from '../../platform/turns.ts'
-import { type Deed, Journal } from './journal.ts'
+import type { Deed } from './journal.ts'
+import { KernelChanges, type KernelChangesInit } from './kernel-changes.ts'
+import type { KernelEvents } from './kernel-events.ts'
+import { Repairs } from './repairs.ts'
 
 /** What the kernel can do. */
 export interface KernelAbilities {
@@ -32,7 +33,7 @@ export interface Ipv4Assignment {
   readonly own: { readonly address: string; readonly subnet: string; readonly length: number } | undefined
 }
 
-/** Changes the kernel for a node and undoes all of it. */
+/** Changes the kernel for a node and undoes all of it. Addresses and routes that others take away meanwhile are put back. */
 export interface Kernel {
   /**
    * Removes what a killed predecessor left, and switches forwarding on. To be called first.
@@ -61,12 +62,9 @@ export interface Kernel {
   stop(): Promise<void>
 }
 
-interface KernelInit {
-  readonly processes: Processes
-  readonly log: Logger
-  /** Where it is written down what is to be undone. */
-  readonly stateFile: string
-  readonly sysctls?: Sysctls
+interface KernelInit extends KernelChangesInit {
+  readonly clock: Clock
+  readonly events: Pick<KernelEvents, 'watch'>
 }
 
 /** The kernel of this machine, by `ip` and /proc/sys. */
@@ -87,35 +85,45 @@ interface KernelRoute {
 /** Option of `ip`, by family. */
 const OPTION: Readonly<Record<Family, string>> = { ipv4: '-4', ipv6: '-6' }
 
+/** What is done together, and undone together. */
+interface Work {
+  readonly deeds: Deed[]
+  /** Does what of it is missing. */
+  readonly work: () => Promise<void>
+  /** By which words of `ip` it is known that something of it went. */
+  readonly words: readonly string[]
+}
+
 const LINK_LOCAL_ON_LO = ['fe80::/64', 'dev', 'lo'] as const
 
 class LinuxKernel implements Kernel {
-  readonly #processes: Processes
-  readonly #log: Logger
-  readonly #stateFile: string
-  readonly #sysctls: Sysctls
-  #journal: Journal | undefined
+  readonly #log: KernelInit['log']
+  readonly #changes: KernelChanges
+  readonly #repairs: Repairs
+  readonly #losses: LogLimit
+  /** What is put back. */
+  readonly #kept = new Set<Work>()
   #lanInterfaces: readonly string[] = []
   /** One thing follows the other, as the journal has them. */
   readonly #turns = new Turns()
 
-  constructor({ processes, log, stateFile, sysctls = procSysctls }: KernelInit) {
-    this.#processes = processes
+  constructor({ clock, events, ...init }: KernelInit) {
+    const { log } = init
     this.#log = log
-    this.#stateFile = stateFile
-    this.#sysctls = sysctls
+    this.#changes = new KernelChanges(init)
+    this.#losses = new LogLimit(clock)
+    this.#repairs = new Repairs({
+      ...{ clock, log, events },
+      kept: () => new Set([...this.#kept].flatMap(({ words }) => words)),
+      repair: () => this.#turns.take(() => this.#repair()),
+    })
   }
 
   prepare(lanInterfaces: readonly string[]): Promise<KernelAbilities> {
     return this.#turns.take(async () => {
-      const boot = (await this.#sysctls.read('kernel/random/boot_id')) ?? ''
-      this.#journal = await Journal.open(this.#stateFile, boot, this.#log)
-      if (this.#journal.deeds.length > 0) {
-        this.#log.warn('a killed node left changes in the kernel: they are undone')
-        await this.#undo(this.#journal.deeds)
-      }
+      await this.#changes.open()
       this.#lanInterfaces = lanInterfaces
-      if ((await this.#sysctls.read('net/ipv6/conf/all/forwarding')) === undefined)
+      if ((await this.#changes.read('net/ipv6/conf/all/forwarding')) === undefined)
         throw new Re6stError(
           'SYSTEM',
           "this kernel has no IPv6, of which the network is made: remove ipv6.disable=1 from the kernel's command line",
@@ -127,19 +135,20 @@ class LinuxKernel implements Kernel {
     })
   }
 
-  assign(addresses: NodeAddresses): Promise<void> {
-    return this.#turns.take(() => this.#assign('ipv6', addresses))
+  async assign(addresses: NodeAddresses): Promise<void> {
+    const { address, length, network } = addresses
+    await this.#keep([`${address}/${length}`, network], () => this.#assign('ipv6', addresses))
   }
 
-  keepInside(networkCidr: string): Promise<void> {
+  async keepInside(networkCidr: string): Promise<void> {
     const more = ['metric', String(ROUTE_METRIC.last)]
-    return this.#turns.take(() =>
+    await this.#keep([networkCidr], () =>
       this.#addRoute('ipv6', { type: 'unreachable', to: 'default', from: networkCidr, more }),
     )
   }
 
   assignIpv4({ range, mainInterface, own }: Ipv4Assignment): Promise<AsyncDisposable> {
-    return this.#undoable(async () => {
+    return this.#keep([range, ...(own ? [`${own.address}/32`, own.subnet] : [])], async () => {
       await this.#forward('ipv4')
       if (!own) return this.#addRoute('ipv4', { type: 'unreachable', to: range })
       const { address, length, subnet } = own
@@ -153,7 +162,7 @@ class LinuxKernel implements Kernel {
   }
 
   routeVia(address: string, gateway: string): Promise<AsyncDisposable> {
-    return this.#undoable(() =>
+    return this.#keep([address], () =>
       this.#addRoute('ipv4', { to: `${address}/32`, more: ['via', gateway, 'proto', 'static'] }),
     )
   }
@@ -161,39 +170,86 @@ class LinuxKernel implements Kernel {
   makeHostInterface(iface: string, address: string): Promise<AsyncDisposable> {
     // A pair of which the other end is nobody's: the kernel of some machines has no dummy interfaces.
     const other = `${iface}0`
-    return this.#undoable(async () => {
-      await this.#do(['link', 'add', 'name', iface, 'type', 'veth', 'peer', 'name', other], {
-        kind: 'ip',
-        undo: ['link', 'del', 'dev', iface],
-      })
-      await this.#sysctls.write(`net/ipv6/conf/${other}/disable_ipv6`, '1')
-      for (const each of [other, iface]) await this.#ip(['link', 'set', 'dev', each, 'up'])
-      await this.#ip(['-6', 'addr', 'add', `${address}/128`, 'dev', iface, 'nodad'])
-    })
+    const work = async () => {
+      await this.#changes.do(
+        ['link', 'add', 'name', iface, 'type', 'veth', 'peer', 'name', other],
+        ['link', 'del', 'dev', iface],
+      )
+      await this.#changes.write(`net/ipv6/conf/${other}/disable_ipv6`, '1')
+      for (const each of [other, iface]) await this.#changes.ip(['link', 'set', 'dev', each, 'up'])
+      await this.#changes.ip(['-6', 'addr', 'add', `${address}/128`, 'dev', iface, 'nodad'])
+    }
+    return this.#undoable({ deeds: [], work, words: [] })
   }
 
   stop(): Promise<void> {
+    this.#repairs[Symbol.dispose]()
     return this.#turns.take(async () => {
-      if (this.#journal) await this.#undo(this.#journal.deeds)
-      this.#journal = undefined
+      this.#kept.clear()
+      await this.#changes.close()
     })
   }
 
+  /** Does something that can be undone without the rest, and is done again when others undo it. */
+  #keep(words: readonly string[], work: () => Promise<void>): Promise<AsyncDisposable> {
+    const kept: Work = { deeds: [], work, words }
+    return this.#undoable(kept, () => this.#kept.add(kept))
+  }
+
   /** Does something that can be undone without the rest. */
-  #undoable(work: () => Promise<void>): Promise<AsyncDisposable> {
+  #undoable(work: Work, onDone = () => {}): Promise<AsyncDisposable> {
     return this.#turns.take(async () => {
-      const journal = this.#opened()
-      const before = journal.deeds.length
-      const done = () => journal.deeds.slice(before)
       try {
-        await work()
+        await this.#do(work)
       } catch (error) {
-        await this.#undo(done())
+        await this.#changes.undo(work.deeds)
         throw error
       }
-      const deeds = done()
-      return { [Symbol.asyncDispose]: () => this.#turns.take(() => this.#undo(deeds)) }
+      onDone()
+      const undo = async () => {
+        this.#kept.delete(work)
+        await this.#changes.undo(work.deeds)
+      }
+      return { [Symbol.asyncDispose]: () => this.#turns.take(undo) }
     })
+  }
+
+  /** @returns whether anything was to be done */
+  async #do({ deeds, work }: Work): Promise<boolean> {
+    const known = new Set(this.#changes.deeds)
+    const before = this.#changes.made
+    try {
+      await work()
+    } finally {
+      deeds.push(...this.#changes.deeds.filter((deed) => !known.has(deed)))
+    }
+    return this.#changes.made > before
+  }
+
+  /** Does all of it again: what is there is left as it is. @returns whether nothing failed */
+  async #repair(): Promise<boolean> {
+    let isWhole = true
+    const warn = (kind: string, fields: object, text: string) =>
+      this.#losses.write(kind, (omitted) => this.#log.warn({ ...fields, ...omitted }, text))
+    for (const kept of this.#kept) {
+      const what = kept.words.join(', ')
+      try {
+        if (await this.#do(kept))
+          warn(
+            'put back',
+            { what },
+            'another program has taken an address or a route of the network from this machine: it is put back',
+          )
+      } catch (error) {
+        isWhole = false
+        warn(
+          'missing',
+          { what, reason: messageOf(error) },
+          'an address or a route of the network is missing on this machine, and cannot be put back yet',
+        )
+      }
+    }
+    return isWhole
   }
 
   async #assign(family: Family, { mainInterface, address, length, network }: NodeAddresses): Promise<void> {
@@ -203,14 +259,14 @@ class LinuxKernel implements Kernel {
       const linkLocal = mainInterface === 'lo' ? await this.#linkLocalRoutes() : undefined
       const words = [`${address}/${length}`, 'dev', mainInterface]
       // On lo, the route to the subnet may outlive the address.
-      if (linkLocal) await this.#note({ kind: 'ip', undo: [option, 'route', 'del', ...words] })
-      await this.#do([option, 'addr', 'add', ...words, ...(family === 'ipv6' ? ['nodad'] : [])], {
-        kind: 'ip',
-        undo: [option, 'addr', 'del', ...words],
-      })
+      if (linkLocal) await this.#changes.note({ kind: 'ip', undo: [option, 'route', 'del', ...words] })
+      await this.#changes.do(
+        [option, 'addr', 'add', ...words, ...(family === 'ipv6' ? ['nodad'] : [])],
+        [option, 'addr', 'del', ...words],
+      )
       // Some kernels then also give lo a route to link-local addresses, through which none of them can be reached.
       if (linkLocal?.length === 0 && (await this.#linkLocalRoutes()).length > 0)
-        await this.#ip(['-6', 'route', 'del', ...LINK_LOCAL_ON_LO])
+        await this.#changes.ip(['-6', 'route', 'del', ...LINK_LOCAL_ON_LO])
     }
     await this.#addRoute(family, { type: 'unreachable', to: network })
   }
@@ -219,18 +275,22 @@ class LinuxKernel implements Kernel {
   async #addRoute(family: Family, { type, to, from, more = [] }: KernelRoute): Promise<void> {
     const option = OPTION[family]
     const source = from === undefined ? [] : ['from', from]
-    const found = await this.#show([option, 'route', 'show', ...(type ? ['type', type] : []), to, ...source])
+    const found = await this.#changes.show([
+      option,
+      'route',
+      'show',
+      ...(type ? ['type', type] : []),
+      to,
+      ...source,
+    ])
     if (found.length > 0) return
     const route = [...(type ? [type] : []), to, ...source, ...more]
-    await this.#do([option, 'route', 'add', ...route], {
-      kind: 'ip',
-      undo: [option, 'route', 'del', ...route],
-    })
+    await this.#changes.do([option, 'route', 'add', ...route], [option, 'route', 'del', ...route])
   }
 
   async #expectMainInterface(iface: string): Promise<void> {
     try {
-      await this.#show(['link', 'show', 'dev', iface])
+      await this.#changes.show(['link', 'show', 'dev', iface])
     } catch (error) {
       throw new Re6stError('SYSTEM', `--main-interface ${iface}: there is no such interface`, {
         cause: error,
@@ -239,14 +299,14 @@ class LinuxKernel implements Kernel {
   }
 
   async #hasAddress(iface: string, address: string): Promise<boolean> {
-    const links = await this.#show(['addr', 'show', 'dev', iface])
+    const links = await this.#changes.show(['addr', 'show', 'dev', iface])
     return links.some((link) =>
       (link as { addr_info?: { local?: string }[] }).addr_info?.some(({ local }) => local === address),
     )
   }
 
   #linkLocalRoutes(): Promise<readonly unknown[]> {
-    return this.#show(['-6', 'route', 'show', ...LINK_LOCAL_ON_LO])
+    return this.#changes.show(['-6', 'route', 'show', ...LINK_LOCAL_ON_LO])
   }
 
   async #warnOfMissing(lanInterfaces: readonly string[]): Promise<void> {
@@ -258,13 +318,13 @@ class LinuxKernel implements Kernel {
 
   /** Where the kernel takes its default route from advertisements, it would lose it with forwarding, unless told. */
   async #keepRouterAdvertisements(lanInterfaces: readonly string[]): Promise<void> {
-    const routes = await this.#show(['-6', 'route', 'show', 'proto', 'ra'])
+    const routes = await this.#changes.show(['-6', 'route', 'show', 'proto', 'ra'])
     const advertised = routes
       .map((route) => (route as { dev?: string }).dev)
       .filter((dev) => dev !== undefined)
     for (const iface of new Set([...lanInterfaces, ...advertised])) {
       const path = `net/ipv6/conf/${iface}/accept_ra`
-      if ((await this.#sysctls.read(path)) === '1') await this.#set(path, '2')
+      if ((await this.#changes.read(path)) === '1') await this.#changes.set(path, '2')
     }
   }
 
@@ -272,13 +332,13 @@ class LinuxKernel implements Kernel {
   async #forward(family: Family): Promise<void> {
     const path = (name: string) => `net/${family}/conf/${name}/forwarding`
     if (family === 'ipv4') await this.#filterPathsByInterface()
-    if ((await this.#sysctls.read(path('all'))) !== '1') {
+    if ((await this.#changes.read(path('all'))) !== '1') {
       for (const name of ['default', ...(await this.#interfaces())])
-        if ((await this.#sysctls.read(path(name))) === '1')
-          await this.#note({ kind: 'sysctl', path: path(name), before: '1', written: '0' })
-      await this.#set(path('all'), '1')
+        if ((await this.#changes.read(path(name))) === '1')
+          await this.#changes.note({ kind: 'sysctl', path: path(name), before: '1', written: '0' })
+      await this.#changes.set(path('all'), '1')
     }
-    if ((await this.#sysctls.read(path('default'))) !== '1') await this.#set(path('default'), '1')
+    if ((await this.#changes.read(path('default'))) !== '1') await this.#changes.set(path('default'), '1')
   }
 
   /**
@@ -287,97 +347,30 @@ class LinuxKernel implements Kernel {
    */
   async #filterPathsByInterface(): Promise<void> {
     const path = (name: string) => `net/ipv4/conf/${name}/rp_filter`
-    const all = (await this.#sysctls.read(path('all'))) ?? '0'
+    const all = (await this.#changes.read(path('all'))) ?? '0'
     for (const name of ['default', ...(await this.#interfaces())]) {
-      const own = await this.#sysctls.read(path(name))
+      const own = await this.#changes.read(path(name))
       if (own === undefined) continue
       const effective = String(Math.max(Number(own), Number(all)))
       const wanted = effective === '1' && this.#lanInterfaces.includes(name) ? '2' : effective
-      if (wanted !== own) await this.#set(path(name), wanted)
+      if (wanted !== own) await this.#changes.set(path(name), wanted)
     }
-    if (all !== '0') await this.#set(path('all'), '0')
+    if (all !== '0') await this.#changes.set(path('all'), '0')
   }
 
   async #interfaces(): Promise<readonly string[]> {
-    return (await this.#show(['link', 'show'])).map((link) => (link as { ifname: string }).ifname)
+    return (await this.#changes.show(['link', 'show'])).map((link) => (link as { ifname: string }).ifname)
   }
 
   async #hasSourceSpecificRoutes(): Promise<boolean> {
     const route = ['unreachable', '::/128', 'from', '::/128']
     const undo = ['-6', 'route', 'del', ...route]
     try {
-      await this.#do(['-6', 'route', 'add', ...route], { kind: 'ip', undo })
+      await this.#changes.do(['-6', 'route', 'add', ...route], undo)
     } catch {
       return false
     }
-    await this.#undo(this.#opened().deeds.slice(-1))
+    await this.#changes.undo(this.#changes.deeds.slice(-1))
     return true
-  }
-
-  // --- doing, and undoing
-
-  async #set(path: string, value: string): Promise<void> {
-    const deed: Deed = {
-      kind: 'sysctl',
-      path,
-      before: (await this.#sysctls.read(path)) ?? '',
-      written: value,
-    }
-    await this.#note(deed)
-    try {
-      await this.#sysctls.write(path, value)
-    } catch (error) {
-      await this.#opened().remove(deed)
-      throw new Re6stError('SYSTEM', `cannot set ${path} to ${value}: ${messageOf(error)}`, { cause: error })
-    }
-  }
-
-  async #do(command: readonly string[], deed: Deed): Promise<void> {
-    await this.#note(deed)
-    try {
-      await this.#ip(command)
-    } catch (error) {
-      await this.#opened().remove(deed)
-      throw error
-    }
-  }
-
-  async #note(deed: Deed): Promise<void> {
-    await this.#opened().add(deed)
-  }
-
-  /** The last one first. What is not in the journal was undone before. */
-  async #undo(deeds: readonly Deed[]): Promise<void> {
-    for (const deed of [...deeds].reverse())
-      if (this.#journal?.deeds.includes(deed)) await this.#undoOne(this.#journal, deed)
-  }
-
-  async #undoOne(journal: Journal, deed: Deed): Promise<void> {
-    try {
-      if (deed.kind === 'ip') await this.#ip(deed.undo)
-      else if ((await this.#sysctls.read(deed.path)) === deed.written)
-        await this.#sysctls.write(deed.path, deed.before)
-    } catch (error) {
-      // It was never done, or someone else undid it, or its interface is gone.
-      this.#log.debug({ reason: messageOf(error) }, 'nothing to undo')
-    }
-    await journal.remove(deed)
-  }
-
-  async #ip(command: readonly string[]): Promise<void> {
-    try {
-      await this.#processes.run('ip', command)
-    } catch (error) {
-      throw new Re6stError('SYSTEM', messageOf(error), { cause: error })
-    }
-  }
-
-  #show(command: readonly string[]): Promise<readonly object[]> {
-    return ipJson(this.#processes, ...command)
-  }
-
-  #opened(): Journal {
-    if (!this.#journal) throw new Error('the kernel was not prepared')
-    return this.#journal
   }
 }

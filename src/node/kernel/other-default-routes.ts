@@ -4,13 +4,14 @@ import type { Clock } from '../../platform/clock.ts'
 import { otherDefaultRoute } from '../../platform/default-routes.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Processes } from '../../platform/processes.ts'
-import { IpMonitor } from './ip-monitor.ts'
+import type { KernelEvents } from './kernel-events.ts'
 
 /** What looking needs. */
 interface OtherDefaultRoutesInit {
   readonly processes: Processes
   readonly clock: Clock
   readonly log: Logger
+  readonly events: Pick<KernelEvents, 'watch'>
   /** Called once, when a default route appears that is not the network's. */
   readonly onFound: (error: Re6stError) => void
 }
@@ -19,9 +20,9 @@ interface OtherDefaultRoutesInit {
 const LOOK_MS = 60_000
 
 /** With `--default`, the network's default route must be the only one: looks whether another one appears. */
-export class OtherDefaultRoutes implements AsyncDisposable {
+export class OtherDefaultRoutes implements Disposable {
   readonly #init: OtherDefaultRoutesInit
-  readonly #monitor: IpMonitor
+  readonly #watching: Disposable
   #timer: Disposable | undefined
   #isStopped = false
 
@@ -32,7 +33,7 @@ export class OtherDefaultRoutes implements AsyncDisposable {
       const found = await otherDefaultRoute(init.processes)
       if (found !== undefined) throw conflict(found)
     } catch (error) {
-      await guard[Symbol.asyncDispose]()
+      guard[Symbol.dispose]()
       throw error
     }
     guard.#timer = init.clock.every(LOOK_MS, () => guard.#lookSoon())
@@ -41,13 +42,8 @@ export class OtherDefaultRoutes implements AsyncDisposable {
 
   private constructor(init: OtherDefaultRoutesInit) {
     this.#init = init
-    this.#monitor = new IpMonitor({
-      ...init,
-      objects: ['route'],
-      onLine: (line) => {
-        if (/\bdefault\b/.test(line)) this.#lookSoon()
-      },
-      onBegun: () => {},
+    this.#watching = init.events.watch((news) => {
+      if (news.kind === 'line' && /\bdefault\b/.test(news.line)) this.#lookSoon()
     })
   }
 
@@ -67,10 +63,10 @@ export class OtherDefaultRoutes implements AsyncDisposable {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.dispose](): void {
     this.#isStopped = true
     this.#timer?.[Symbol.dispose]()
-    await this.#monitor[Symbol.asyncDispose]()
+    this.#watching[Symbol.dispose]()
   }
 }
 

@@ -11,6 +11,7 @@ import { ConfigKeeper } from '../config-keeper.ts'
 import { ControlServer } from '../control/control-server.ts'
 import { endedNotice, type IdentityFiles, readIdentity } from '../identity.ts'
 import { createKernel, type Kernel } from '../kernel/kernel.ts'
+import { KernelEvents } from '../kernel/kernel-events.ts'
 import { OtherDefaultRoutes } from '../kernel/other-default-routes.ts'
 import { OwnIdentity } from '../own-identity.ts'
 import { OwnNetworkWatch } from '../own-network.ts'
@@ -27,6 +28,8 @@ export interface Foundation {
   readonly registry: RegistryClient
   readonly keeper: ConfigKeeper
   readonly revocation: Revocation
+  /** Tells of what changes in the kernel. */
+  readonly events: KernelEvents
   /** Says when the machine's own network is another one, from before anybody was asked anything. */
   readonly ownNetwork: OwnNetworkWatch
   /** Called, from now on, when the clock of the machine was set. */
@@ -61,7 +64,9 @@ export async function layFoundation(init: FoundationInit): Promise<Foundation> {
   // First of all: a second node with the same run directory changes nothing.
   const control = cleanUp.use(new ControlServer(options.controlSocket, log))
   await control.start()
-  const kernel = createKernel({ processes, log, stateFile: join(options.stateDirectory, 'kernel.json') })
+  const events = cleanUp.use(new KernelEvents({ processes, clock, log }))
+  const stateFile = join(options.stateDirectory, 'kernel.json')
+  const kernel = createKernel({ processes, clock, log, events, stateFile })
   cleanUp.defer(() => kernel.stop())
   const cache = cleanUp.use(openCache(join(options.stateDirectory, 'cache.db'), log))
   const registry = new RegistryClient(options.registry.href, { prefix: identity.prefix, ...identity.keys })
@@ -76,7 +81,7 @@ export async function layFoundation(init: FoundationInit): Promise<Foundation> {
   // Before the registry is waited for: it may be reached only when the machine is connected.
   const ownNetwork = cleanUp.use(
     new OwnNetworkWatch({
-      ...{ processes, clock, log },
+      ...{ processes, clock, log, events },
       isInside: (address) => isInside(identity.current.authority.network, address),
     }),
   )
@@ -86,10 +91,10 @@ export async function layFoundation(init: FoundationInit): Promise<Foundation> {
     registry.networkChanged()
     keeper.networkChanged()
   })
-  ownNetwork.start()
+  events.start()
 
   if (options.defaultRoute)
-    cleanUp.use(await OtherDefaultRoutes.start({ processes, clock, log, onFound: onEnd }))
+    cleanUp.use(await OtherDefaultRoutes.start({ processes, clock, log, events, onFound: onEnd }))
   const [config, { sourceSpecificRoutes: sourceSpecific }] = await Promise.all([
     keeper.start(identity.prefix, signal),
     kernel.prepare(options.interfaces),
@@ -100,7 +105,7 @@ export async function layFoundation(init: FoundationInit): Promise<Foundation> {
     )
   return {
     ...{ files, identity, control, kernel, cache, registry, keeper, revocation, config, sourceSpecific },
-    ownNetwork,
+    ...{ events, ownNetwork },
     onClockSet: (listener) => {
       clockSet = listener
     },

@@ -24,16 +24,16 @@ interface LinksInit extends NodeComponents {
   readonly clock: AwakeClock
   readonly options: NodeOptions
   readonly cleanUp: CleanUp
-  readonly foundation: Pick<Foundation, 'files' | 'identity' | 'kernel'>
+  readonly foundation: Pick<Foundation, 'files' | 'identity' | 'kernel' | 'events'>
 }
 
 /** Chooses router and transport. */
 export async function prepareLinks({ options, cleanUp, foundation, ...init }: LinksInit): Promise<Links> {
   const { processes, clock, log } = init
-  const { files, identity, kernel } = foundation
+  const { files, identity, kernel, events } = foundation
   const { runDirectory, logDirectory, stateDirectory, remoteGateways: gateways } = options
   const daemon = { processes, clock, log, runDirectory, logDirectory }
-  const router = await routerOf(options, { ...init, ...daemon, stateDirectory })
+  const router = await routerOf(options, { ...init, ...daemon, events, stateDirectory })
   const nodes = cleanUp.use(new RoutedNodes(router, identity.current.authority.network, identity.prefix))
   const openvpn = createOpenvpnTransport({
     ...daemon,
@@ -62,7 +62,9 @@ export async function prepareLinks({ options, cleanUp, foundation, ...init }: Li
 /** The router that the options choose. The other one is not loaded. */
 async function routerOf(
   { router, babelArguments: extraArguments }: NodeOptions,
-  context: NodeComponents & Record<'runDirectory' | 'logDirectory' | 'stateDirectory', string>,
+  context: NodeComponents &
+    Pick<Foundation, 'events'> &
+    Record<'runDirectory' | 'logDirectory' | 'stateDirectory', string>,
 ): Promise<Router> {
   switch (router) {
     case 'babeld':

@@ -13,7 +13,7 @@ import type { Logger } from '../../../platform/log.ts'
 import { LogLimit } from '../../../platform/log-limit.ts'
 import { LoopLag } from '../../../platform/loop-lag.ts'
 import type { Processes } from '../../../platform/processes.ts'
-import { KernelEvents } from '../../kernel/kernel-events.ts'
+import type { KernelEvents } from '../../kernel/kernel-events.ts'
 import { KernelRouteTable } from '../../kernel/route-table.ts'
 import { interfacesOf } from '../named-interfaces.ts'
 import type {
@@ -34,6 +34,8 @@ interface BabelContext {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  /** Of the machine; whoever made it starts it. */
+  readonly events: Pick<KernelEvents, 'watch'>
 }
 
 /** How long the end waits for neighbours to say that they know of it. */
@@ -50,7 +52,7 @@ class Re6stRouter implements Router {
   readonly #kinds = new Map<string, InterfaceKind>()
   readonly #links = new Map<string, BabelLink>()
   readonly #neighbours = new Map<string, Neighbour>()
-  readonly #events: KernelEvents
+  readonly #watching: Disposable
   readonly #watch: LinkWatch
   readonly #table: KernelRouteTable
   readonly #liveness: KernelLiveness
@@ -67,23 +69,21 @@ class Re6stRouter implements Router {
   readonly #waiting = new Set<() => void>()
 
   constructor(context: BabelContext) {
-    const { clock, log, random } = context
+    const { clock, log, random, events } = context
     this.#context = context
     this.#refusals = new LogLimit(clock)
-    this.#events = new KernelEvents(context)
-    this.#events.watch((news) => {
+    this.#watching = events.watch((news) => {
       if (news.kind === 'begun' || (news.kind === 'route' && news.route.to === 'default'))
         this.#defaultRouteChanged()
     })
-    this.#table = new KernelRouteTable({ ...context, events: this.#events })
+    this.#table = new KernelRouteTable(context)
     this.#watch = new LinkWatch({
-      events: this.#events,
+      events,
       clock,
       onChange: (iface, link) => this.#linkChanged(iface, link),
     })
     this.#liveness = new KernelLiveness({
       ...context,
-      events: this.#events,
       onSuspect: (iface, address) => {
         if (this.#state !== 'running') return
         this.#engine.suspect(this.#nowMs(), iface, address)
@@ -146,7 +146,6 @@ class Re6stRouter implements Router {
     signal.throwIfAborted()
     this.#state = 'running'
     this.#lag = new LoopLag()
-    this.#events.start()
     this.#configure(settings)
     for (const [iface, kind] of interfacesOf(settings)) this.#add(iface, kind)
   }
@@ -221,8 +220,8 @@ class Re6stRouter implements Router {
     this.#liveness[Symbol.dispose]()
     for (const link of this.#links.values()) link[Symbol.dispose]()
     this.#links.clear()
+    this.#watching[Symbol.dispose]()
     if (wasRunning) await this.#table[Symbol.asyncDispose]()
-    await this.#events[Symbol.asyncDispose]()
   }
 
   /** Only whoever has keys needs what makes MACs of them. */

@@ -5,12 +5,13 @@ import { systemProcesses } from '../../../../src/platform/processes.ts'
 import { procSysctls } from '../../../../src/platform/sysctls.ts'
 import { temporaryDirectory } from '../../../support/registry.ts'
 import { silentLog } from '../../../support/silent-log.ts'
+import { steppedClock } from '../../../support/stepped-clock.ts'
 
 it('a kernel without IPv6 is named as what is wrong, before anything is changed', async () => {
   const written: string[] = []
   const kernel = createKernel({
-    processes: systemProcesses,
-    log: silentLog,
+    ...{ processes: systemProcesses, clock: steppedClock(), log: silentLog },
+    events: { watch: () => ({ [Symbol.dispose]() {} }) },
     stateFile: join(temporaryDirectory(), 'kernel.json'),
     // As such a kernel shows them.
     sysctls: {
