@@ -10,6 +10,8 @@ export interface QueueLimits {
   readonly running: number
   /** Calls of one source that are under way at once. */
   readonly runningPerSource: number
+  /** Calls of all strangers that are under way at once. */
+  readonly runningStrangers: number
   /** Calls that wait in one lane. */
   readonly waiting: number
   /** Calls of one source that wait in one lane. */
@@ -58,6 +60,7 @@ export class CallQueue {
   readonly #counts: Record<Lane, number> = { operator: 0, node: 0, known: 0, stranger: 0 }
   readonly #running = new Map<Source, number>()
   #runningInAll = 0
+  #runningStrangers = 0
 
   constructor(limits: QueueLimits) {
     this.#limits = limits
@@ -71,19 +74,20 @@ export class CallQueue {
   async enter({ lane, source, signal }: Applicant): Promise<Disposable> {
     signal.throwIfAborted()
     if (!this.#mayRun(lane, source)) await this.#wait(lane, source, signal)
-    else this.#begin(source)
+    else this.#begin(lane, source)
     let hasLeft = false
     return {
       [Symbol.dispose]: () => {
         if (hasLeft) return
         hasLeft = true
-        this.#end(source)
+        this.#end(lane, source)
       },
     }
   }
 
   #mayRun(lane: Lane, source: Source): boolean {
     if (this.#runningInAll >= this.#limits.running) return false
+    if (lane === 'stranger' && this.#runningStrangers >= this.#limits.runningStrangers) return false
     return (
       lane === 'operator' ||
       source === undefined ||
@@ -91,13 +95,15 @@ export class CallQueue {
     )
   }
 
-  #begin(source: Source): void {
+  #begin(lane: Lane, source: Source): void {
     this.#runningInAll++
+    if (lane === 'stranger') this.#runningStrangers++
     this.#running.set(source, (this.#running.get(source) ?? 0) + 1)
   }
 
-  #end(source: Source): void {
+  #end(lane: Lane, source: Source): void {
     this.#runningInAll--
+    if (lane === 'stranger') this.#runningStrangers--
     const left = (this.#running.get(source) ?? 1) - 1
     if (left > 0) this.#running.set(source, left)
     else this.#running.delete(source)
@@ -154,7 +160,7 @@ export class CallQueue {
           this.#waiting[lane].delete(source)
           this.#waiting[lane].set(source, rest)
         }
-        this.#begin(source)
+        this.#begin(lane, source)
         first.start()
         return
       }

@@ -30,7 +30,7 @@ export class Connections {
   add(socket: Socket, source: string | undefined): boolean {
     const siblings = this.#sources.get(source) ?? new Set()
     if (source !== undefined && siblings.size >= this.#limits.maxConnectionsPerSource) {
-      const idle = [...siblings].find((one) => this.#idle.has(one))
+      const idle = this.#firstIdle(siblings)
       if (!idle) return false
       this.#close(idle)
     }
@@ -55,6 +55,11 @@ export class Connections {
   /** None is any more. */
   isIdle(socket: Socket, source: string | undefined): void {
     if (this.#sources.get(source)?.has(socket)) this.#idle.set(socket, source)
+  }
+
+  #firstIdle(sockets: Iterable<Socket>): Socket | undefined {
+    for (const socket of sockets) if (this.#idle.has(socket)) return socket
+    return undefined
   }
 
   #close(socket: Socket): void {

@@ -4,6 +4,7 @@ import { messageOf } from '../../core/errors.ts'
 import { HMAC_HEADER, METHODS, type MethodName } from '../../core/rpc/methods.ts'
 import { parseTarget } from '../../core/rpc/request-target.ts'
 import { answerHmac, decodeHmac, type RegistrySessions } from '../../core/rpc/session.ts'
+import { TokenBucket } from '../../core/token-bucket.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
@@ -11,9 +12,10 @@ import type { Handlers } from '../methods.ts'
 import { Refusal } from '../refusal.ts'
 import { CallQueue, type Lane, QueueFull } from './call-queue.ts'
 import { type CallOrigin, originOf, plainAddress, type Trust } from './caller.ts'
-import { ConnectionCalls } from './connection-calls.ts'
+import { type CallEnd, ConnectionCalls } from './connection-calls.ts'
 import { Connections } from './connections.ts'
 import { LIMITS, MAX_BODY_LENGTH, RETRY_AFTER_SECONDS, type ServerLimits } from './limits.ts'
+import { ReadingTurns } from './reading-turns.ts'
 import { Sources } from './sources.ts'
 
 /** What the servers of a registry need. */
@@ -21,7 +23,7 @@ export interface ServerComponents {
   readonly handlers: Handlers
   readonly sessions: RegistrySessions
   readonly log: Logger
-  readonly clock: Pick<Clock, 'monotonicMs'>
+  readonly clock: Pick<Clock, 'monotonicMs' | 'after'>
   readonly trust: Trust
   /** Where a test must not wait for the real ones. */
   readonly limits?: Partial<ServerLimits>
@@ -80,6 +82,8 @@ export class HttpServers {
   readonly #limits: ServerLimits
   readonly #sources: Sources
   readonly #connections: Connections
+  readonly #turns: ReadingTurns
+  readonly #turnedAway: TokenBucket
   readonly #queues: Readonly<Record<'computing' | 'asking', CallQueue>>
   readonly #failures: LogLimit
 
@@ -88,6 +92,12 @@ export class HttpServers {
     this.#limits = { ...LIMITS, ...components.limits }
     this.#sources = new Sources(this.#limits)
     this.#connections = new Connections(this.#limits)
+    this.#turns = new ReadingTurns(
+      { clock: components.clock, isStranger: (source) => !this.#sources.isKnown(source) },
+      this.#limits,
+    )
+    const { turnedAwayPerSecond } = this.#limits
+    this.#turnedAway = new TokenBucket(turnedAwayPerSecond, turnedAwayPerSecond)
     this.#queues = {
       computing: new CallQueue(this.#limits.computing),
       asking: new CallQueue(this.#limits.asking),
@@ -119,8 +129,10 @@ export class HttpServers {
         })
       },
     )
-    // Before Node's own listener, which would begin to read.
-    server.prependListener('connection', (socket: Socket) => {
+    // Node's own listener, to which only those come that are to be read: what it does for each costs the most.
+    const [handOver] = server.listeners('connection')
+    server.removeAllListeners('connection')
+    server.on('connection', (socket: Socket) => {
       const peer = peerOf(socket)
       // A client that has reset its connection already has no address any more, as if it were a Unix socket's; what it
       // sent could still be read.
@@ -128,27 +140,49 @@ export class HttpServers {
         socket.destroy()
         return
       }
-      const calls = this.#accept(socket, peer)
-      if (calls) connections.set(socket, { peer, calls })
+      // Behind a proxy of this machine, or one that was named, are many.
+      const { source } = originOf({ headers: {} }, peer, this.#components.trust)
+      if (!this.#hasRoomFor(socket, source)) return
+      handOver?.call(server, socket)
+      connections.set(socket, { peer, calls: this.#callsOf(socket, source) })
     })
     return server
   }
 
-  #accept(socket: Socket, peer: string | undefined): ConnectionCalls | undefined {
-    const { clock, trust } = this.#components
-    // Behind a proxy of this machine, or one that was named, are many.
-    const { source } = originOf({ headers: {} }, peer, trust)
-    if (source !== undefined && !this.#sources.isHeard(source, clock.monotonicMs()))
-      return turnAway(socket, '429 Too Many Requests')
-    if (!this.#connections.add(socket, source)) return turnAway(socket, '503 Service Unavailable')
+  #hasRoomFor(socket: Socket, source: string | undefined): boolean {
+    const nowMs = this.#components.clock.monotonicMs()
+    const isHeard = source === undefined || this.#sources.isHeard(source, nowMs)
+    if (isHeard && this.#connections.add(socket, source)) return true
+    this.#turnAway(socket, isHeard ? '503 Service Unavailable' : '429 Too Many Requests')
+    return false
+  }
+
+  #callsOf(socket: Socket, source: string | undefined): ConnectionCalls {
     return new ConnectionCalls(socket, {
+      source,
+      turns: this.#turns,
       maxWaiting: this.#limits.maxPipelined,
       onBusy: () => this.#connections.isBusy(socket),
       onIdle: () => this.#connections.isIdle(socket, source),
       onFlood: () => {
-        if (source !== undefined) this.#sources.ban(source, clock.monotonicMs())
+        if (source !== undefined) this.#sources.ban(source, this.#components.clock.monotonicMs())
       },
+      onTurnedAway: () => this.#turnAway(socket, '503 Service Unavailable'),
     })
+  }
+
+  /** Answers without reading, which is what costs; when there are very many, they are not even answered. */
+  #turnAway(socket: Socket, status: string): void {
+    if (!this.#turnedAway.take(this.#components.clock.monotonicMs())) {
+      socket.destroy()
+      return
+    }
+    // It may be gone.
+    socket.on('error', () => {})
+    socket.end(
+      `HTTP/1.1 ${status}\r\nRetry-After: ${RETRY_AFTER_SECONDS}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
+    )
+    socket.destroySoon()
   }
 
   async #serve(
@@ -156,7 +190,7 @@ export class HttpServers {
     response: ServerResponse,
     { listener, peer }: { readonly listener: Listener; readonly peer: string | undefined },
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<CallEnd> {
     const { log, clock, trust } = this.#components
     const begunMs = clock.monotonicMs()
     const origin = originOf(request, peer, trust)
@@ -170,7 +204,7 @@ export class HttpServers {
             ? { status: 413 }
             : await this.#call(request, origin, listener, signal)
     } catch (error) {
-      if (signal.aborted) return // nobody is there to be answered
+      if (signal.aborted) return 'answered' // nobody is there to hear it
       if (error instanceof Refusal) {
         log.debug({ method: path, status: error.status, reason: error.message }, 'call refused')
         answer = refused(error)
@@ -192,6 +226,7 @@ export class HttpServers {
       'call',
     )
     this.#end(response, answer, answer.status === 413)
+    return answer.headers?.['Retry-After'] === undefined ? 'answered' : 'later'
   }
 
   async #call(
@@ -309,14 +344,6 @@ function refused({ status, message, retryAfterMs }: Refusal): Answer {
     body: Buffer.from(`${message}\n`),
     headers: { ...answer.headers, 'Content-Type': 'text/plain; charset=utf-8' },
   }
-}
-
-/** Answers without reading, which is what costs. */
-function turnAway(socket: Socket, status: string): undefined {
-  socket.end(
-    `HTTP/1.1 ${status}\r\nRetry-After: ${RETRY_AFTER_SECONDS}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
-  )
-  socket.destroySoon()
 }
 
 /** Also one whose length is not said: it may never end. */

@@ -2,10 +2,11 @@ import { availableParallelism } from 'node:os'
 import { MAX_TARGET_LENGTH } from '../../core/rpc/request-target.ts'
 import type { QueueLimits } from './call-queue.ts'
 import type { ConnectionLimits } from './connections.ts'
+import type { ReadingLimits } from './reading-turns.ts'
 import type { SourceLimits } from './sources.ts'
 
 /** What clients may take of a registry. */
-export interface ServerLimits extends ConnectionLimits, SourceLimits {
+export interface ServerLimits extends ConnectionLimits, SourceLimits, ReadingLimits {
   /** A whole request must come within this: a client that sends a byte a minute is cut off. */
   readonly requestTimeoutMs: number
   /** How often connections that are too slow are looked for. */
@@ -16,11 +17,16 @@ export interface ServerLimits extends ConnectionLimits, SourceLimits {
   readonly maxHeaderLength: number
   /** Requests that may wait on one connection behind the one that is answered. */
   readonly maxPipelined: number
+  /** Connections that are told why they are turned away, a second; more are closed without a word. */
+  readonly turnedAwayPerSecond: number
   /** Calls that compute: signatures, certificates. */
   readonly computing: QueueLimits
   /** Calls that wait for somebody else: a node, a mail server. */
   readonly asking: QueueLimits
 }
+
+/** Seconds after which a client that is turned away may try again, where nothing else is known. */
+export const RETRY_AFTER_SECONDS = 2
 
 export const LIMITS: ServerLimits = {
   requestTimeoutMs: 15_000,
@@ -40,20 +46,27 @@ export const LIMITS: ServerLimits = {
   strangersPerSecond: 1_000,
   strangersAtOnce: 2_000,
   banMs: 5_000,
+  // What one turn of the event loop reads and answers within some milliseconds.
+  readAtOnce: 32,
+  turnMs: 10,
+  // Together less than keepAliveMs: afterwards Node would close the connection.
+  longestWaitMs: 2_500,
+  restMs: RETRY_AFTER_SECONDS * 1000,
+  turnedAwayPerSecond: 100,
   remembered: 10_000,
   computing: {
     // As many as keep all processors busy, and certificates that are written together.
     running: 4 * availableParallelism(),
     runningPerSource: 4 * availableParallelism(),
+    // One processor is left for all others.
+    runningStrangers: Math.max(1, availableParallelism() - 1),
     // What is computed within a tenth of a second.
     waiting: 128,
     waitingPerSource: 32,
   },
-  asking: { running: 256, runningPerSource: 32, waiting: 128, waitingPerSource: 16 },
+  asking: { running: 256, runningPerSource: 32, runningStrangers: 128, waiting: 128, waitingPerSource: 16 },
 }
 
-/** Seconds after which a client that is turned away may try again, where nothing else is known. */
-export const RETRY_AFTER_SECONDS = 2
 /** No method has a body; the small one of an odd client is ignored. */
 export const MAX_BODY_LENGTH = 16 * 1024
 /** Python's listen queue of 5 made clients wait a second. */

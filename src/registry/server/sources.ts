@@ -2,7 +2,7 @@ import { TokenBucket } from '../../core/token-bucket.ts'
 
 /** What one source, and all together, may ask. */
 export interface SourceLimits {
-  /** Calls a second of one source, and at once. */
+  /** Calls, and new connections, a second of one source, and at once. */
   readonly callsPerSecond: number
   readonly callsAtOnce: number
   /** Calls a second of all who never had a session, and at once. */
@@ -15,7 +15,8 @@ export interface SourceLimits {
 }
 
 interface Source {
-  readonly bucket: TokenBucket
+  readonly calls: TokenBucket
+  readonly connections: TokenBucket
   bannedUntilMs: number
 }
 
@@ -32,16 +33,17 @@ export class Sources {
     this.#ofStrangers = new TokenBucket(limits.strangersPerSecond, limits.strangersAtOnce)
   }
 
-  /** Whether a connection of this source is worth reading. Costs it nothing. */
+  /** A connection was made. Whether it is worth reading. */
   isHeard(source: string, nowMs: number): boolean {
-    return ((this.#known.get(source) ?? this.#strangers.get(source))?.bannedUntilMs ?? 0) <= nowMs
+    const { bannedUntilMs, connections } = this.#source(source)
+    return bannedUntilMs <= nowMs && connections.take(nowMs)
   }
 
   /** A call comes. Says whose fault it is if it cannot be heard. */
   charge(source: string, nowMs: number): 'ok' | 'source' | 'total' {
     const found = this.#source(source)
     if (found.bannedUntilMs > nowMs) return 'source'
-    if (!found.bucket.take(nowMs)) {
+    if (!found.calls.take(nowMs)) {
       found.bannedUntilMs = nowMs + this.#limits.banMs
       return 'source'
     }
@@ -67,8 +69,10 @@ export class Sources {
 
   #source(source: string): Source {
     const sources = this.#known.has(source) ? this.#known : this.#strangers
+    const { callsPerSecond, callsAtOnce } = this.#limits
     const found = sources.get(source) ?? {
-      bucket: new TokenBucket(this.#limits.callsPerSecond, this.#limits.callsAtOnce),
+      calls: new TokenBucket(callsPerSecond, callsAtOnce),
+      connections: new TokenBucket(callsPerSecond, callsAtOnce),
       bannedUntilMs: 0,
     }
     this.#remember(sources, source, found)

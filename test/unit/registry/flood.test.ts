@@ -5,6 +5,9 @@ import { describe, expect, it } from 'vitest'
 import { waitFor } from '../../../lab/wait-for.ts'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
+import { HMAC_HEADER, type MethodName } from '../../../src/core/rpc/methods.ts'
+import { nextSecret, requestHmac } from '../../../src/core/rpc/session.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { CaCryptography } from '../../../src/registry/crypto/cryptography.ts'
 import { rawExchange } from '../../support/recorded-registry.ts'
@@ -21,7 +24,7 @@ const WAIT = { deadlineMs: 30_000, intervalMs: 5 }
 const [ATTACKER, HONEST] = ['127.0.0.2', '127.0.0.3']
 
 /** A registry whose hellos take as long as the test likes; each prefix that begins to be computed is kept. */
-async function heldRegistry() {
+async function heldRegistry({ serverLimits, ...components }: Parameters<typeof testRegistry>[1] = {}) {
   const held: (() => void)[] = []
   let isHolding = false
   let begun = 0
@@ -35,9 +38,17 @@ async function heldRegistry() {
   const registry = await testRegistry(
     { registration: { mailPrefixLength: 0, anonymousPrefixLength: 16 } },
     {
+      ...components,
       cryptography: (keys) => new HeldCryptography(keys),
       serverLimits: {
-        computing: { running: 2, runningPerSource: 2, waiting: 16, waitingPerSource: 8 },
+        ...serverLimits,
+        computing: {
+          running: 2,
+          runningPerSource: 2,
+          runningStrangers: 2,
+          waiting: 16,
+          waitingPerSource: 8,
+        },
       },
     },
   )
@@ -85,6 +96,21 @@ class Client {
       this.isClosed = true
     })
     this.socket.write(request)
+  }
+}
+
+/** Calls methods in a session of the registry's node, from another address than ours. */
+async function sessionOf(
+  { port, node, hello }: Pick<Awaited<ReturnType<typeof heldRegistry>>, 'port' | 'node' | 'hello'>,
+  source: string,
+) {
+  const { body } = await rawExchange(port, hello, { source })
+  let secret = identity.decrypt(body.subarray(0, body.length / 2))
+  return (method: MethodName) => {
+    const target = `/${method}?cn=${node.prefix}`
+    const hmac = requestHmac(secret, target).toString('base64')
+    secret = nextSecret(secret)
+    return rawExchange(port, `GET ${target} HTTP/1.1\r\n${HMAC_HEADER}: ${hmac}\r\n\r\n`, { source })
   }
 }
 
@@ -167,6 +193,58 @@ describe('a flood', () => {
     expect(pem).toContain('BEGIN CERTIFICATE')
     registry.releaseAll()
     for (const { socket } of flood) socket.destroy()
+  })
+
+  it('from many sources is read a few at a time, and nodes that were there before at any time', async () => {
+    const turns: (() => void)[] = []
+    await using registry = await heldRegistry({
+      clock: {
+        ...systemClock,
+        after: (_, action) => {
+          turns.push(action)
+          return { [Symbol.dispose]: () => {} }
+        },
+      },
+      serverLimits: { readAtOnce: 4, turnMs: 0 },
+    })
+    const ask = await sessionOf(registry, HONEST)
+    expect((await ask('getDh')).status).toBe(200)
+    const getCa = 'GET /getCa HTTP/1.1\r\n\r\n'
+    const flood = Array.from({ length: 40 }, (_, number) => new Client(registry.port, address(number), getCa))
+    const answered = () => flood.filter(({ received }) => received.startsWith('HTTP/1.1 200 ')).length
+    await waitFor(() => answered() === 4, { what: 'the first four', ...WAIT })
+    expect((await ask('getDh')).status).toBe(200)
+    expect(answered()).toBe(4)
+    await waitFor(
+      () => {
+        for (const turn of turns.splice(0)) turn()
+        return answered() === 40
+      },
+      { what: 'all to have had their turn', ...WAIT },
+    )
+    for (const { socket } of flood) socket.destroy()
+  })
+
+  it('of new connections from one source is turned away before it is read; soon without a word', async () => {
+    await using registry = await testRegistry(
+      {},
+      { serverLimits: { callsPerSecond: 0.001, callsAtOnce: 3, turnedAwayPerSecond: 1 } },
+    )
+    const port = registry.addresses[0]?.port ?? 0
+    const clients: Client[] = []
+    for (let count = 0; count < 5; count++) {
+      const client = new Client(port, ATTACKER, '')
+      clients.push(client)
+      await once(client.socket, 'connect')
+    }
+    await waitFor(() => clients.slice(3).every(({ isClosed }) => isClosed), {
+      what: 'two to be closed',
+      ...WAIT,
+    })
+    expect(clients.map(({ received }) => received.slice(0, 13))).toEqual(['', '', '', 'HTTP/1.1 429 ', ''])
+    const { status } = await rawExchange(port, 'GET /getCa HTTP/1.1\r\n\r\n', { source: HONEST })
+    expect(status).toBe(200)
+    for (const { socket } of clients) socket.destroy()
   })
 
   it('of connections that say nothing shuts out nobody', async () => {

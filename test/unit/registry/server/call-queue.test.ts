@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { CallQueue, type Lane, QueueFull } from '../../../../src/registry/server/call-queue.ts'
 
-const LIMITS = { running: 1, runningPerSource: 1, waiting: 6, waitingPerSource: 4 }
+const LIMITS = { running: 1, runningPerSource: 1, runningStrangers: 1, waiting: 6, waitingPerSource: 4 }
 const forever = new AbortController().signal
 
 /** A queue with one call under way, and the names of those that came in after it, in their order. */
@@ -39,6 +39,16 @@ describe('calls that wait', () => {
     expect(served).toEqual(['loud 1', 'quiet', 'other', 'loud 2', 'loud 3', 'loud 4'])
   })
 
+  it('of strangers leave places for all others', async () => {
+    const { served, ask } = await busyQueue({ ...LIMITS, running: 4, runningStrangers: 0 })
+    const end = new AbortController()
+    const stranger = ask('stranger', 'stranger', 'a', end.signal)
+    await Promise.all([ask('node', 'node', 'b'), ask('known', 'known', 'c')])
+    expect(served).toEqual(['node', 'known'])
+    end.abort()
+    await expect(stranger).rejects.toThrow()
+  })
+
   it('are refused beyond what one source may have; who has most makes room for another', async () => {
     const { served, ask, end } = await busyQueue()
     const loud = [1, 2, 3, 4].map((count) => ask(`loud ${count}`, 'stranger', 'loud'))
@@ -74,7 +84,7 @@ describe('calls that wait', () => {
   })
 
   it('of one source take not all places, of a source that nobody can tell they may', async () => {
-    const queue = new CallQueue({ ...LIMITS, running: 3 })
+    const queue = new CallQueue({ ...LIMITS, running: 3, runningStrangers: 3 })
     const enter = (source: string | undefined) => queue.enter({ lane: 'stranger', source, signal: forever })
     const loud = await enter('loud')
     let isIn = false
