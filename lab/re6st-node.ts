@@ -14,9 +14,8 @@ import type { LabProcess } from './lab-process.ts'
 import type { Machine } from './machine.ts'
 import { programOf } from './programs.ts'
 
-/** All scenarios can be run with the other router, too: `RE6ST_TEST_ROUTER=re6st`. */
-const ROUTER = process.env['RE6ST_TEST_ROUTER'] ?? ''
-const TEST_ROUTER = ROUTER === '' ? [] : ['--router', ROUTER]
+/** The router of all nodes: scenarios can be run with either, `RE6ST_TEST_ROUTER=re6st` or `babeld`. */
+export const TEST_ROUTER = process.env['RE6ST_TEST_ROUTER'] || 'babeld'
 
 /** A machine with a certificate, and the `re6stnet` that runs there. */
 export class Re6stNode {
@@ -117,7 +116,7 @@ export class Re6stNode {
       ...['--registry', this.#registryUrl],
       ...['--ca', file('ca.crt'), '--cert', file('cert.crt'), '--key', file('cert.key')],
       ...['--log', this.logDirectory, '--run', this.runDirectory, '--state', this.stateDirectory],
-      ...['--verbose', '3', ...TEST_ROUTER, ...options],
+      ...['--verbose', '3', '--router', TEST_ROUTER, ...options],
     ]
   }
 

@@ -95,6 +95,20 @@ describe('routes', () => {
     expect(shown()).toBe('')
   })
 
+  test('of another metric stand beside those of the machine, and are set right like others', async () => {
+    namespace.ip('-6 route add default via fe80::7 dev tap')
+    const last = { prefix: ANY, from: ANY, metric: 1_000_000 }
+    table.set(last, hop('fe80::2'))
+    await table.settled()
+    expect(namespace.ip('-6 route get 2001:db8:9::1')).toContain('via fe80::7')
+    namespace.ip('-6 route del default metric 1000000')
+    await until(() => shown().includes('via fe80::2'), 'the route')
+    table.set(last, undefined)
+    await table.settled()
+    expect(shown()).toBe('')
+    expect(shown('default')).toContain('via fe80::7')
+  })
+
   test('that the kernel does not take keep none of the others, and are taken later', async () => {
     joinNamespaces(namespace, 'later', other, 'later')
     namespace.ip('link set later down')

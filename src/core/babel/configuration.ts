@@ -1,4 +1,5 @@
 import type { LinkDefaults } from '../config/link-defaults.ts'
+import { ROUTE_METRIC } from '../kernel/route-table.ts'
 import type { DefaultRoute, Ipv4Announcement } from '../routes/announcements.ts'
 import { ADDRESS_BITS, addressOfBits, bitsOfAddress } from '../values/bits.ts'
 import type { LinkKind, LinkParameters, LocalRoute } from './engine/ports.ts'
@@ -70,8 +71,8 @@ export function localRoutesOf(
 
 /**
  * Whether a route of others is taken. One to everywhere that is announced for all sources would carry away what is not the
- * network's; a kernel without source-specific routes has no place for those of one source, and who has put one for all
- * instead must not send others there: nothing is passed on that is not taken.
+ * network's; a kernel without source-specific routes has no place for those of one source, but for the network's way to the
+ * Internet.
  */
 export function isTaken(
   { networkCidr, defaultRoute, sourceSpecific }: BabelSettings,
@@ -85,9 +86,30 @@ export function isTaken(
     return prefix !== ANY_IPV4 || defaultRoute === 'take-as-announced'
   }
   if (prefix !== ANY_IPV6) return isForAll || sourceSpecific
-  if (defaultRoute === 'take-as-announced') return sourceSpecific || isForAll
-  return sourceSpecific && from === networkCidr
+  if (from === networkCidr) return true
+  return defaultRoute === 'take-as-announced' && (sourceSpecific || isForAll)
 }
+
+/**
+ * Whether others hear from us of what we have learnt. Where the kernel does not tell sources apart, a way to everywhere is
+ * not what it says, and nobody is to send packets here for it.
+ */
+export const isPassedOn = (
+  { sourceSpecific }: Pick<BabelSettings, 'sourceSpecific'>,
+  { prefix }: Destination,
+): boolean => sourceSpecific || prefix !== ANY_IPV6
+
+/**
+ * The route of the kernel for a destination. Where it does not tell sources apart, the network's way to the Internet is one for
+ * all: after all others that this machine has, so that nothing is carried away.
+ */
+export const kernelDestinationOf = (
+  { sourceSpecific }: Pick<BabelSettings, 'sourceSpecific'>,
+  { prefix, from }: Destination,
+): Destination & { readonly metric: number } =>
+  sourceSpecific || prefix !== ANY_IPV6 || from === ANY_IPV6
+    ? { prefix, from, metric: ROUTE_METRIC.re6st }
+    : { prefix, from: ANY_IPV6, metric: ROUTE_METRIC.withoutSource }
 
 /** The network's keys, as they come with its configuration. */
 export interface NetworkKeys {

@@ -68,7 +68,7 @@ export function judgeMachine(facts: MachineFacts): Finding[] {
   if (facts.sourceSpecificRoutes === false)
     add(
       'no-source-specific-routes',
-      'the kernel has no source-specific IPv6 routes: no tunnels over IPv6, and no way to the Internet through the network',
+      'the kernel has no source-specific IPv6 routes: no tunnels over IPv6, and a way to the Internet through the network only where the machine has no other (with babeld not even there)',
       'use a kernel with CONFIG_IPV6_SUBTREES, as those of Debian are',
     )
   if (ipv6Disabled.length > 0)

@@ -28,4 +28,6 @@ export const ROUTE_METRIC = {
   held: 4096,
   /** Of what keeps packets inside when nobody has a route for them. */
   last: 8192,
+  /** Of the network's way to the Internet in a kernel without source-specific routes: any other of the machine goes first. */
+  withoutSource: 1_000_000,
 } as const

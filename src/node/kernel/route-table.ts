@@ -13,6 +13,8 @@ import type { KernelEvents, KernelNews } from './kernel-events.ts'
 interface KernelDestination {
   readonly prefix: string
   readonly from: string
+  /** Of several to the same destination the kernel takes the one with the smallest. */
+  readonly metric?: number
 }
 
 /** Where packets go next. */
@@ -44,6 +46,8 @@ const START_DELAYS = { minMs: 10, maxMs: 10_000 }
 /** A word that `ip` does not know: that it says so tells how far it has come. */
 const MARK = 'settled'
 const PROTOCOL = String(RE6ST_PROTOCOL)
+const ANYWHERE = '::/0'
+const OUR_METRICS: ReadonlySet<number> = new Set([ROUTE_METRIC.re6st, ROUTE_METRIC.withoutSource])
 
 /** Where packets go, or that they go nowhere, not even where those to a shorter prefix go. */
 type Wanting = KernelHop | 'unreachable'
@@ -108,7 +112,8 @@ export class KernelRouteTable implements AsyncDisposable {
     const key = keyOf(destination)
     this.#count(ifaceOf(this.#wanted.get(key)?.hop), -1)
     this.#count(ifaceOf(hop), 1)
-    if (hop) this.#wanted.set(key, { prefix: destination.prefix, from: destination.from, hop })
+    const { prefix, from, metric } = destination
+    if (hop) this.#wanted.set(key, { prefix, from, ...(metric === undefined ? {} : { metric }), hop })
     else if (!this.#wanted.delete(key)) return
     this.#changed.set(key, destination)
     this.#writeSoon()
@@ -270,7 +275,7 @@ export class KernelRouteTable implements AsyncDisposable {
   }
 
   #compare({ route, isGone }: Extract<KernelNews, { kind: 'route' }>): void {
-    if (route.metric !== ROUTE_METRIC.re6st) return
+    if (route.metric === undefined || !OUR_METRICS.has(route.metric)) return
     const isOurs = route.protocol === PROTOCOL
     const key = monitoredKey(route)
     const wanted = this.#wanted.get(key)
@@ -323,11 +328,11 @@ export class KernelRouteTable implements AsyncDisposable {
 
 const isAnywhere = (from: string): boolean => from.endsWith('/0')
 
-const keyOf = ({ prefix, from }: KernelDestination): string =>
-  isAnywhere(from) ? prefix : `${prefix} from ${from}`
+/** As it is written. */
+const keyOf = ({ prefix, from, metric = ROUTE_METRIC.re6st }: KernelDestination): string =>
+  `${prefix}${isAnywhere(from) ? '' : ` from ${from}`} metric ${metric}`
 
-const identity = ({ prefix, from }: KernelDestination): string =>
-  `${keyOf({ prefix, from })} metric ${ROUTE_METRIC.re6st} proto ${PROTOCOL}`
+const identity = (destination: KernelDestination): string => `${keyOf(destination)} proto ${PROTOCOL}`
 
 const ifaceOf = (hop: Wanting | undefined): string | undefined =>
   hop === 'unreachable' ? undefined : hop?.iface
@@ -349,10 +354,11 @@ function replaceLine({ hop, ...destination }: Wanted): string {
 const deleteLine = (destination: KernelDestination): string => `route del ${identity(destination)}`
 
 /** The key that a route of the kernel has here. */
-function monitoredKey({ to, from, family }: MonitoredRoute): string {
-  const source = from === undefined ? '' : ` from ${from}`
-  if (to === 'default') return `${family === 'ipv6' ? '::/0' : '0.0.0.0/0'}${source}`
-  return `${to.includes('/') ? to : `${to}/${family === 'ipv6' ? 128 : 32}`}${source}`
+function monitoredKey({ to, from = ANYWHERE, metric, family }: MonitoredRoute): string {
+  const [anywhere, host] = family === 'ipv6' ? [ANYWHERE, '/128'] : ['0.0.0.0/0', '/32']
+  const known = to === 'default' ? anywhere : to
+  const prefix = known.includes('/') ? known : `${known}${host}`
+  return keyOf({ prefix, from, ...(metric === undefined ? {} : { metric }) })
 }
 
 const leadsTo = ({ via, iface }: MonitoredRoute, hop: Wanting): boolean =>

@@ -101,7 +101,11 @@ export async function layFoundation(init: FoundationInit): Promise<Foundation> {
   ])
   if (!sourceSpecific)
     log.warn(
-      'the kernel has no source-specific routes (CONFIG_IPV6_SUBTREES): no tunnels over IPv6, no way to the Internet through the network',
+      `the kernel has no source-specific routes (CONFIG_IPV6_SUBTREES): no tunnels over IPv6; ${
+        options.router === 'babeld'
+          ? 'no way to the Internet through the network'
+          : 'a way to the Internet through the network only as long as the machine has no other'
+      }`,
     )
   return {
     ...{ files, identity, control, kernel, cache, registry, keeper, revocation, config, sourceSpecific },

@@ -76,6 +76,7 @@ export class BabelEngine {
       table,
       seqno,
       catchingUpUntilMs: Number.NEGATIVE_INFINITY,
+      passesOn: () => true,
     }
     this.#world = { ...world, interfaces: new Map() }
     this.#sources = new Sources(table, timers, (nowMs, entry) => this.#routes.reselect(nowMs, entry))
@@ -306,9 +307,19 @@ export class BabelEngine {
     this.#input(nowMs, () => this.#routes.setLocal(nowMs, routes))
   }
 
-  /** Sets which destinations are learnt from others; at first all are (RFC 8966, C). */
-  setFilter(nowMs: number, accepts: (destination: Destination) => boolean): void {
-    this.#input(nowMs, () => this.#routes.setFilter(nowMs, accepts))
+  /**
+   * Sets which destinations are learnt from others; at first all are (RFC 8966, C).
+   * @param passesOn which of those are told to others: what was told before is told no more only once it changes
+   */
+  setFilter(
+    nowMs: number,
+    accepts: (destination: Destination) => boolean,
+    passesOn: (destination: Destination) => boolean = () => true,
+  ): void {
+    this.#input(nowMs, () => {
+      this.#world.passesOn = passesOn
+      this.#routes.setFilter(nowMs, accepts)
+    })
   }
 
   /** Sets the parameters of an interface, at once if it is up. */

@@ -300,7 +300,7 @@ export class Updates {
     const nextHop = iface.nextHopFor(prefix)
     if (local)
       return { kind: 'update', prefix, from, routerId, seqno, metric: local.metric, intervalMs, nextHop }
-    if (selected === undefined) return retraction(entry)
+    if (selected === undefined || !this.#world.passesOn(entry)) return retraction(entry)
     if (splitHorizon && selected.neighbour.iface === iface && !isAsked) return undefined
     const metric = metricOf(selected)
     const id = selected.routerId

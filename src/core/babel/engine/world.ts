@@ -1,5 +1,5 @@
 import type { Random } from '../../random.ts'
-import type { RouterId } from '../wire/tlv.ts'
+import type { Destination, RouterId } from '../wire/tlv.ts'
 import type { Interface, Neighbour } from './model.ts'
 import type { EngineOutput } from './ports.ts'
 import type { RouteTable } from './table.ts'
@@ -20,6 +20,8 @@ export interface World {
    * reason for anything.
    */
   catchingUpUntilMs: number
+  /** Whether others are told of a destination that we have learnt (RFC 8966, C). */
+  passesOn: (destination: Destination) => boolean
 }
 
 /** All neighbours that are known now. */

@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { isTaken, linkParametersOf, localRoutesOf, macKeysOf } from '../../../core/babel/configuration.ts'
+import {
+  isPassedOn,
+  isTaken,
+  kernelDestinationOf,
+  linkParametersOf,
+  localRoutesOf,
+  macKeysOf,
+} from '../../../core/babel/configuration.ts'
 import { BabelEngine } from '../../../core/babel/engine/engine.ts'
 import type { CostLevel, Forwarding, NeighbourView, RouteView } from '../../../core/babel/engine/ports.ts'
 import type { ComputeMac } from '../../../core/babel/mac/keys.ts'
@@ -237,7 +244,11 @@ class Re6stRouter implements Router {
 
   #configure(settings: RouterSettings): void {
     const nowMs = this.#nowMs()
-    this.#engine.setFilter(nowMs, (destination) => isTaken(settings, destination))
+    this.#engine.setFilter(
+      nowMs,
+      (destination) => isTaken(settings, destination),
+      (destination) => isPassedOn(settings, destination),
+    )
     this.#engine.setLocalRoutes(nowMs, localRoutesOf(settings, this.#hasDefaultRoute))
     for (const [iface, kind] of this.#kinds)
       this.#engine.setParameters(nowMs, iface, linkParametersOf(settings, kind))
@@ -304,9 +315,10 @@ class Re6stRouter implements Router {
     return longest
   }
 
-  #forward(destination: Destination, route: Forwarding): void {
+  #forward(learnt: Destination, route: Forwarding): void {
+    const { nodeAddress, ipv4, ...settings } = this.#required()
+    const destination = kernelDestinationOf(settings, learnt)
     if (route === 'unreachable') return this.#table.set(destination, route)
-    const { nodeAddress, ipv4 } = this.#required()
     const source = destination.prefix.includes(':') ? nodeAddress : ipv4?.address
     const index = route && this.#links.get(route.iface)?.state.index
     const hop =

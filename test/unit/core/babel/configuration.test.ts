@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import {
   type BabelSettings,
+  isPassedOn,
   isTaken,
+  kernelDestinationOf,
   linkParametersOf,
   localRoutesOf,
 } from '../../../../src/core/babel/configuration.ts'
 import { parseLinkDefaults } from '../../../../src/core/config/link-defaults.ts'
+import { ROUTE_METRIC } from '../../../../src/core/kernel/route-table.ts'
 
 const NETWORK = '2001:db8:42::/48'
 const settings = (more: Partial<BabelSettings> = {}): BabelSettings => ({
@@ -43,12 +46,29 @@ describe('of ways to the Internet', () => {
     ['take-for-network', true, [true, false]],
     ['announce', true, [true, false]],
     ['take-as-announced', true, [true, true]],
-    ['take-for-network', false, [false, false]],
-    ['take-as-announced', false, [false, true]],
+    ['take-for-network', false, [true, false]],
+    ['take-as-announced', false, [true, true]],
   ] as const)('%s, source-specific routes: %j', (defaultRoute, sourceSpecific, taken) => {
     const own = settings({ defaultRoute, sourceSpecific })
     expect([forNetwork, forAll].map((route) => isTaken(own, route))).toEqual(taken)
     expect(isTaken(own, { prefix: '2001:db8:42:7::/64', from: '::/0' })).toBe(true)
+  })
+
+  it('that of the network is one for all where the kernel does not tell sources apart, after any other; nobody hears of it', () => {
+    const old = settings({ sourceSpecific: false })
+    expect(kernelDestinationOf(old, forNetwork)).toEqual({ ...forAll, metric: ROUTE_METRIC.withoutSource })
+    expect(isPassedOn(old, forNetwork)).toBe(false)
+    expect(isPassedOn(settings(), forNetwork)).toBe(true)
+    const others = [
+      forAll,
+      { prefix: '2001:db8:42:7::/64', from: '::/0' },
+      { prefix: '0.0.0.0/0', from: '0.0.0.0/0' },
+    ]
+    for (const [own, route] of [
+      [settings(), forNetwork] as const,
+      ...others.map((other) => [old, other] as const),
+    ])
+      expect(kernelDestinationOf(own, route)).toEqual({ ...route, metric: ROUTE_METRIC.re6st })
   })
 })
 

@@ -67,6 +67,24 @@ describe('source-specific routes (RFC 9079)', () => {
     network.run(60_000)
     expect([a, b].map(({ forwarding }) => forwarding.has('::/0 2001:db8::/32'))).toEqual([false, false])
   })
+
+  it('are told to nobody where they are learnt for ourselves alone, also if somebody asks', () => {
+    const network = new EngineNetwork()
+    const [a, b, c] = [network.node('a'), network.node('b'), network.node('c')]
+    b.engine.setFilter(
+      network.nowMs,
+      () => true,
+      ({ prefix }) => prefix !== '::/0',
+    )
+    network.link(a, b)
+    network.link(b, c)
+    c.engine.setLocalRoutes(network.nowMs, [DEFAULT, { prefix: '2001:db8:7::/48', from: '::/0', metric: 0 }])
+    a.engine.expect('b', [DEFAULT])
+    network.run(60_000)
+    expect(b.forwarding.has('::/0 2001:db8::/32')).toBe(true)
+    expect(a.forwarding.has('::/0 2001:db8::/32')).toBe(false)
+    expect(a.forwarding.has('2001:db8:7::/48 ::/0')).toBe(true)
+  })
 })
 
 describe('IPv4', () => {
