@@ -34,7 +34,7 @@ describe('kinds of network', () => {
         .run(Buffer.alloc(16, 7))
       cache.close()
       expect(changed.changes).toBe(1)
-      one.start()
+      one.start('--client', `${own.machine.addresses.ipv4},1194,tcp`)
       await lab.waitFor(async () => (await receivedOver(one)) > PACKETS, {
         what: 'the others to say much over a tunnel',
         deadlineMs: DEADLINE_MS,
