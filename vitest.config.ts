@@ -4,7 +4,11 @@ import { defineConfig } from 'vitest/config'
  * Scenarios that need the machine for themselves: they start more processes than two cores bear beside others, or a lost
  * packet is a failure, and babeld finds another way within seconds only where it gets the processor.
  */
-const ALONE = ['test/network/demo.test.ts', 'test/network/scenarios/closing.test.ts']
+const ALONE = [
+  'test/network/demo.test.ts',
+  'test/network/scenarios/closing.test.ts',
+  'test/network/scenarios/leaving.test.ts',
+]
 
 /** What is waited for comes at once; on a machine that others use, later. */
 const expectSoon = { poll: { timeout: 20_000 } }

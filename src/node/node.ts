@@ -4,6 +4,8 @@ import { type Prefix, subnetNameOf } from '../core/values/prefix.ts'
 import { inBackground } from '../platform/background.ts'
 import { CleanUp } from '../platform/clean-up.ts'
 import { applyChanges } from './apply-changes.ts'
+import { Draining } from './draining.ts'
+import { forwardedCount } from './kernel/forwarded-count.ts'
 import { MacKeys } from './mac-keys.ts'
 import type { MulticastRouter } from './multicast/multicast-router.ts'
 import { NOT_STARTED, startMulticast } from './multicast/start-multicast.ts'
@@ -110,6 +112,7 @@ export async function startNode(
     messages.setMulticast((prefix, state) => hearer.receive(prefix, state))
   }
 
+  const draining = new Draining({ router, forwarded: forwardedCount, clock, log })
   const renewal = keepIdentity({ ...shared, foundation, membership })
   followOwnNetwork({ ...shared, foundation, membership, forwarding, renewal })
   const changeable = {
@@ -150,6 +153,8 @@ export async function startNode(
   )
   log.info({ address: identity.current.address, peer: subnetNameOf(identity.prefix) }, 'the node runs')
   cleanUp.defer(() => stopping.abort(new Error('the node stops')))
+  // First of all: everything else is still there for those who look for another way.
+  cleanUp.defer(() => draining.leave())
   const running = cleanUp.move()
   return {
     ended,

@@ -72,6 +72,8 @@ export class RemoteRouter implements Router {
   start: Router['start'] = (settings) => this.#call('start', settings)
   addInterface: Router['addInterface'] = (...args) => this.#call('addInterface', ...args)
   removeInterface: Router['removeInterface'] = (...args) => this.#call('removeInterface', ...args)
+  readonly drainsAtOnce = true
+  setDraining: Router['setDraining'] = (...args) => this.#call('setDraining', ...args)
   setCost: Router['setCost'] = (...args) => this.#call('setCost', ...args)
   neighbourGone: Router['neighbourGone'] = (...args) => void this.#call('neighbourGone', ...args)
   leaveInterface: Router['leaveInterface'] = (...args) => this.#call('leaveInterface', ...args)

@@ -3,7 +3,10 @@ import type { Router, RoutingChange } from '../../src/node/routing/router.ts'
 /** A call of a router in another process. */
 export interface RouterCall {
   readonly number: number
-  readonly method: Exclude<keyof Router, 'neighbours' | 'routes' | 'isRunning' | 'watch' | 'remembers'>
+  readonly method: Exclude<
+    keyof Router,
+    'neighbours' | 'routes' | 'isRunning' | 'drainsAtOnce' | 'watch' | 'remembers'
+  >
   readonly args: readonly unknown[]
 }
 

@@ -23,6 +23,7 @@ const calls: Record<RouterCall['method'], (args: readonly unknown[]) => unknown>
   start: ([settings]) => router.start(settings as RouterSettings, new AbortController().signal),
   addInterface: (args) => router.addInterface(...(args as Parameters<typeof router.addInterface>)),
   removeInterface: (args) => router.removeInterface(...(args as Parameters<typeof router.removeInterface>)),
+  setDraining: ([isDraining]) => router.setDraining(isDraining as boolean),
   setCost: (args) => router.setCost(...(args as Parameters<typeof router.setCost>)),
   neighbourGone: (args) => router.neighbourGone(...(args as Parameters<typeof router.neighbourGone>)),
   leaveInterface: (args) => router.leaveInterface(...(args as Parameters<typeof router.leaveInterface>)),

@@ -102,6 +102,13 @@ export interface Router {
    * @param neighbour only this one of them, by its link-local address; babeld cannot: nothing changes then
    */
   setCost(iface: string, cost: 'normal' | 'high', neighbour?: string): Promise<void>
+  /**
+   * Makes every way over this node the last one that others take, or one like any other again; what comes from this node, or
+   * is for it, goes on. Resolves when the neighbours know, as far as they answer.
+   */
+  setDraining(isDraining: boolean): Promise<void>
+  /** Whether that is a matter of moments; babeld needs a hello interval for each interface. */
+  readonly drainsAtOnce: boolean
   /** The transport says that a neighbour has gone, for one on an interface with many: nobody needs to miss its hellos. */
   neighbourGone(iface: string, neighbour: string): void
   /**

@@ -11,17 +11,15 @@ import { BabelEngine } from '../../../core/babel/engine/engine.ts'
 import type { CostLevel, Forwarding, NeighbourView, RouteView } from '../../../core/babel/engine/ports.ts'
 import type { ComputeMac } from '../../../core/babel/mac/keys.ts'
 import type { Destination } from '../../../core/babel/wire/tlv.ts'
-import { messageOf } from '../../../core/errors.ts'
 import type { Random } from '../../../core/random.ts'
-import { inBackground } from '../../../platform/background.ts'
 import type { Clock } from '../../../platform/clock.ts'
-import { otherDefaultRoute } from '../../../platform/default-routes.ts'
 import type { Logger } from '../../../platform/log.ts'
 import { LogLimit } from '../../../platform/log-limit.ts'
 import { LoopLag } from '../../../platform/loop-lag.ts'
 import type { Processes } from '../../../platform/processes.ts'
 import type { KernelEvents } from '../../kernel/kernel-events.ts'
 import { KernelRouteTable } from '../../kernel/route-table.ts'
+import { ConditionWatch } from '../condition-watch.ts'
 import { interfacesOf } from '../named-interfaces.ts'
 import type {
   InterfaceKind,
@@ -35,6 +33,7 @@ import type {
 import { KernelLiveness } from './kernel-liveness.ts'
 import { BabelLink } from './link.ts'
 import { LinkWatch, type UsableLink } from './link-watch.ts'
+import { OfferedDefaultRoute } from './offered-default-route.ts'
 
 interface BabelContext {
   readonly processes: Processes
@@ -47,8 +46,8 @@ interface BabelContext {
 
 /** How long the end waits for neighbours to say that they know of it. */
 const FAREWELL_MS = 1_000
-/** The machine's way to the Internet comes and goes with several routes. */
-const SETTLE_MS = 200
+/** Neighbours acknowledge what draining costs within a round trip; babeld, when its next packet is due. */
+const KNOWN_MS = 1_000
 
 /** A `Router` of our own: it speaks Babel itself, in the process of the node. */
 export const createRe6stRouter = (context: BabelContext): Router => new Re6stRouter(context)
@@ -59,7 +58,6 @@ class Re6stRouter implements Router {
   readonly #kinds = new Map<string, InterfaceKind>()
   readonly #links = new Map<string, BabelLink>()
   readonly #neighbours = new Map<string, Neighbour>()
-  readonly #watching: Disposable
   readonly #watch: LinkWatch
   readonly #table: KernelRouteTable
   readonly #liveness: KernelLiveness
@@ -70,18 +68,21 @@ class Re6stRouter implements Router {
   #settings: RouterSettings | undefined
   #state: 'new' | 'running' | 'stopped' = 'new'
   #timer: { readonly atMs: number; readonly alarm: Disposable } | undefined
-  #hasDefaultRoute = false
-  #defaultRouteLook: Disposable | undefined
-  /** Those who wait for something to come to pass. */
-  readonly #waiting = new Set<() => void>()
+  readonly #offered: OfferedDefaultRoute
+  readonly #conditions: ConditionWatch
 
   constructor(context: BabelContext) {
     const { clock, log, random, events } = context
     this.#context = context
     this.#refusals = new LogLimit(clock)
-    this.#watching = events.watch((news) => {
-      if (news.kind === 'begun' || (news.kind === 'route' && news.route.to === 'default'))
-        this.#defaultRouteChanged()
+    this.#conditions = new ConditionWatch(clock, new AbortController().signal)
+    this.#offered = new OfferedDefaultRoute({
+      ...context,
+      isWanted: () => this.#settings?.defaultRoute === 'announce' && this.#state === 'running',
+      onChange: () => {
+        this.#engine.setLocalRoutes(this.#nowMs(), localRoutesOf(this.#required(), this.#offered.isThere))
+        this.#after()
+      },
     })
     this.#table = new KernelRouteTable(context)
     this.#watch = new LinkWatch({
@@ -142,6 +143,8 @@ class Re6stRouter implements Router {
     return this.#state === 'running'
   }
 
+  readonly drainsAtOnce = true
+
   watch(listener: (change: RoutingChange) => void): Disposable {
     this.#listeners.add(listener)
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
@@ -169,6 +172,8 @@ class Re6stRouter implements Router {
     if (!this.#kinds.delete(iface)) return
     this.#watch.remove(iface)
     this.#linkChanged(iface, undefined)
+    this.#engine.interfaceRemoved(this.#nowMs(), iface)
+    this.#after()
     await this.#table.settled()
   }
 
@@ -178,6 +183,12 @@ class Re6stRouter implements Router {
     this.#after()
   }
 
+  async setDraining(isDraining: boolean): Promise<void> {
+    this.#engine.setDraining(this.#nowMs(), isDraining)
+    this.#after()
+    await this.#conditions.until(() => this.#engine.areCostsKnown, KNOWN_MS)
+  }
+
   neighbourGone(iface: string, neighbour: string): void {
     this.#engine.neighbourGone(this.#nowMs(), iface, neighbour, 'transport ended')
     this.#after()
@@ -185,7 +196,7 @@ class Re6stRouter implements Router {
 
   async leaveInterface(iface: string, limitMs: number): Promise<void> {
     await this.setCost(iface, 'high')
-    await this.#until(() => !this.#table.leadsOver(iface), limitMs)
+    await this.#conditions.until(() => !this.#table.leadsOver(iface), limitMs)
     await this.removeInterface(iface)
   }
 
@@ -217,17 +228,16 @@ class Re6stRouter implements Router {
     if (wasRunning) {
       this.#engine.retractAll(this.#nowMs())
       this.#after()
-      await this.#until(() => this.#engine.isRetracted, FAREWELL_MS)
+      await this.#conditions.until(() => this.#engine.isRetracted, FAREWELL_MS)
     }
     this.#state = 'stopped'
     this.#timer?.alarm[Symbol.dispose]()
-    this.#defaultRouteLook?.[Symbol.dispose]()
+    this.#offered[Symbol.dispose]()
     this.#lag?.[Symbol.dispose]()
     this.#watch[Symbol.dispose]()
     this.#liveness[Symbol.dispose]()
     for (const link of this.#links.values()) link[Symbol.dispose]()
     this.#links.clear()
-    this.#watching[Symbol.dispose]()
     if (wasRunning) await this.#table[Symbol.asyncDispose]()
   }
 
@@ -249,11 +259,11 @@ class Re6stRouter implements Router {
       (destination) => isTaken(settings, destination),
       (destination) => isPassedOn(settings, destination),
     )
-    this.#engine.setLocalRoutes(nowMs, localRoutesOf(settings, this.#hasDefaultRoute))
+    this.#engine.setLocalRoutes(nowMs, localRoutesOf(settings, this.#offered.isThere))
     for (const [iface, kind] of this.#kinds)
       this.#engine.setParameters(nowMs, iface, linkParametersOf(settings, kind))
     this.#after()
-    this.#defaultRouteChanged()
+    this.#offered.lookSoon()
   }
 
   #linkChanged(iface: string, link: UsableLink | undefined): void {
@@ -326,31 +336,9 @@ class Re6stRouter implements Router {
     this.#table.set(destination, hop)
   }
 
-  /** Whether there is a way to the Internet that a gateway can offer. */
-  #defaultRouteChanged(): void {
-    if (this.#settings?.defaultRoute !== 'announce' || this.#state !== 'running') return
-    this.#defaultRouteLook ??= this.#context.clock.after(SETTLE_MS, () => {
-      this.#defaultRouteLook = undefined
-      inBackground(this.#context.log, 'looking for a default route', this.#lookForDefaultRoute())
-    })
-  }
-
-  async #lookForDefaultRoute(): Promise<void> {
-    const { processes, log } = this.#context
-    try {
-      const hasDefaultRoute = (await otherDefaultRoute(processes)) !== undefined
-      if (hasDefaultRoute === this.#hasDefaultRoute || this.#state !== 'running') return
-      this.#hasDefaultRoute = hasDefaultRoute
-      this.#engine.setLocalRoutes(this.#nowMs(), localRoutesOf(this.#required(), hasDefaultRoute))
-      this.#after()
-    } catch (error) {
-      log.warn({ reason: messageOf(error) }, 'cannot look for a default route')
-    }
-  }
-
   /** To be called after each input of the engine. */
   #after(): void {
-    for (const look of [...this.#waiting]) look()
+    this.#conditions.look()
     if (this.#state !== 'running') return
     const { clock } = this.#context
     const atMs = this.#engine.nextDeadlineMs
@@ -365,22 +353,6 @@ class Re6stRouter implements Router {
       this.#after()
     })
     this.#timer = { atMs, alarm }
-  }
-
-  async #until(condition: () => boolean, limitMs: number): Promise<void> {
-    if (condition()) return
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        timer[Symbol.dispose]()
-        this.#waiting.delete(look)
-        resolve()
-      }
-      const look = () => {
-        if (condition()) done()
-      }
-      const timer = this.#context.clock.after(limitMs, done)
-      this.#waiting.add(look)
-    })
   }
 
   #tell(change: RoutingChange): void {

@@ -15,10 +15,10 @@ import {
 import type { BabelTables } from '../../../core/babeld/tables.ts'
 import { linkDefaultsText } from '../../../core/config/link-defaults.ts'
 import { Turns } from '../../../platform/turns.ts'
+import type { ConditionWatch } from '../condition-watch.ts'
 import { ipBatch, linkDown, setOperational } from '../link.ts'
 import { interfacesOf } from '../named-interfaces.ts'
 import type { InterfaceKind, Route, RouterSettings } from '../router.ts'
-import type { ConditionWatch } from './condition-watch.ts'
 import { Greeter } from './greeter.ts'
 import { canBeHeld, type HeldRoutes } from './held-routes.ts'
 import type { BabeldContext } from './process.ts'
@@ -52,6 +52,7 @@ export class BabeldInterfaces {
   readonly #kinds = new Map<string, InterfaceKind>()
   /** Those over which we want to receive only what has no other way. */
   readonly #expensive = new Set<string>()
+  #isDraining = false
   readonly #greeters = new Map<string, Greeter>()
   /** What babeld was told of interfaces that it takes back only with them. */
   readonly #told = new Map<string, string>()
@@ -124,6 +125,13 @@ export class BabeldInterfaces {
       await this.#renew(iface, kind, this.#configurationOf(iface, kind, this.#configuredIntervals()))
   }
 
+  /** Lets us receive over all of them only what has no other way, or what comes. */
+  async setDraining(isDraining: boolean): Promise<void> {
+    if (isDraining === this.#isDraining) return
+    this.#isDraining = isDraining
+    if (this.#init.babeld.tables) await this.renewAll()
+  }
+
   async leave(iface: string, limitMs: number): Promise<void> {
     const { conditions, held } = this.#init
     this.#endGreeting(iface)
@@ -175,7 +183,7 @@ export class BabeldInterfaces {
       ...(intervals ?? (kind === 'tunnel' ? firstIntervals(configured) : configured)),
       defaults: linkDefaultsText(linkDefaults),
       isTunnel: kind !== 'lan',
-      isExpensive: this.#expensive.has(iface),
+      isExpensive: this.#isDraining || this.#expensive.has(iface),
       signed: keys.sign !== undefined,
       acceptsAnything: keys.accept === 'anything',
     }

@@ -4,6 +4,7 @@ import { BabelTables, type TableChange } from '../../../core/babeld/tables.ts'
 import { linkDefaultsText } from '../../../core/config/link-defaults.ts'
 import { messageOf } from '../../../core/errors.ts'
 import { inBackground } from '../../../platform/background.ts'
+import { ConditionWatch } from '../condition-watch.ts'
 import type {
   InterfaceKind,
   Neighbour,
@@ -13,7 +14,6 @@ import type {
   RouterSettings,
   RoutingChange,
 } from '../router.ts'
-import { ConditionWatch } from './condition-watch.ts'
 import { HeldRoutes } from './held-routes.ts'
 import { BabeldInterfaces } from './interfaces.ts'
 import type { BabeldContext } from './process.ts'
@@ -109,6 +109,12 @@ class BabeldRouter implements Router {
 
   async setCost(iface: string, cost: 'normal' | 'high', neighbour?: string): Promise<void> {
     if (neighbour === undefined) await this.#interfaces.setCost(iface, cost)
+  }
+
+  readonly drainsAtOnce = false
+
+  setDraining(isDraining: boolean): Promise<void> {
+    return this.#interfaces.setDraining(isDraining)
   }
 
   /** babeld misses its hellos. */

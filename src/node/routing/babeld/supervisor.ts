@@ -3,7 +3,7 @@ import type { BabelTables, TableChange } from '../../../core/babeld/tables.ts'
 import { checkBabeldVersion } from '../../../core/babeld/version.ts'
 import { messageOf, Re6stError } from '../../../core/errors.ts'
 import { RestartPauses } from '../../../platform/back-off.ts'
-import type { ConditionWatch } from './condition-watch.ts'
+import type { ConditionWatch } from '../condition-watch.ts'
 import { type BabeldContext, BabeldProcess } from './process.ts'
 
 /** What each babeld is started with, and who hears of its life. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../platform/clock.ts'
+import type { Clock } from '../../platform/clock.ts'
 
 /** Conditions that somebody waits for, looked at after each change. */
 export class ConditionWatch {
