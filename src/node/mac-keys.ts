@@ -40,29 +40,32 @@ const RESTART_HELLOS = 4.5
  * The MAC keys of the router (RFC 8967). babeld has one key for each interface, so that neighbours with different ones do
  * not hear each other. So all nodes change at the same time after the version was seen, which all see at nearly the same
  * moment; and if another version came shortly before, not before those are back that restart for it, with the keys that
- * it had: they could not be told otherwise.
+ * it had: they could not be told otherwise. A router that can have several keys has those that come next from the moment
+ * that they are known, beside those that go: whoever has any of them hears it.
  */
 export class MacKeys implements Disposable {
   readonly #init: MacKeysInit
-  #inUse: RouterKeys
+  #current: RouterKeys
   /** What comes next, the soonest first. */
   #next: readonly { readonly keys: RouterKeys; readonly atMs: number }[] = []
   #timer: Disposable | undefined
 
   constructor(init: MacKeysInit, keys: RouterKeys) {
     this.#init = init
-    this.#inUse = keys
+    this.#current = keys
   }
 
   /** What the router has, or is to be started with. */
   get inUse(): RouterKeys {
-    return this.#inUse
+    const coming = this.#next.flatMap(({ keys: { sign, accept } }) => [sign, accept])
+    const beside = coming.filter((key) => key instanceof Uint8Array)
+    return beside.length === 0 ? this.#current : { ...this.#current, beside }
   }
 
   /** The network has other keys. */
   change(keys: RouterKeys, { newestMs, previousMs }: VersionsSeen): void {
     const last = this.#next.at(-1)
-    if (isDeepStrictEqual(keys, last?.keys ?? this.#inUse)) return
+    if (isDeepStrictEqual(keys, last?.keys ?? this.#current)) return
     const helloMs = this.#init.helloIntervalMs()
     const togetherMs = this.#init.hasNeighbours()
       ? Math.min(Math.max(TOGETHER_MIN_MS, helloMs), TOGETHER_MAX_MS)
@@ -79,19 +82,13 @@ export class MacKeys implements Disposable {
   #look(): void {
     this.#timer?.[Symbol.dispose]()
     this.#timer = undefined
-    const { clock } = this.#init
+    const { router, clock, log, onUsed } = this.#init
     const nowMs = clock.monotonicMs()
-    const due = this.#next.findLast(({ atMs }) => atMs <= nowMs)
+    this.#current = this.#next.findLast(({ atMs }) => atMs <= nowMs)?.keys ?? this.#current
     this.#next = this.#next.filter(({ atMs }) => atMs > nowMs)
-    if (due) this.#use(due.keys)
+    inBackground(log, 'setting MAC keys', router.setKeys(this.inUse).then(onUsed))
     const [soonest] = this.#next
     if (soonest) this.#timer = clock.after(soonest.atMs - nowMs, () => this.#look())
-  }
-
-  #use(keys: RouterKeys): void {
-    this.#inUse = keys
-    const { router, log, onUsed } = this.#init
-    inBackground(log, 'setting MAC keys', router.setKeys(keys).then(onUsed))
   }
 
   [Symbol.dispose](): void {

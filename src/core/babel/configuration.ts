@@ -117,19 +117,23 @@ export interface NetworkKeys {
   readonly sign: Uint8Array | undefined
   /** Also accepted; 'anything' while a network turns authentication on. */
   readonly accept: Uint8Array | 'anything' | undefined
+  /** Those that come next. */
+  readonly beside?: readonly Uint8Array[]
 }
 
 /**
  * The keys that count (RFC 8967). While a network goes from one to another, packets carry a MAC of both: a neighbour that knows
  * only one of them, whichever, stays.
  */
-export function macKeysOf({ sign, accept }: NetworkKeys): MacKeys {
-  if (sign === undefined) return { sign: [], accept: 'anything' }
-  const keys = [sign, ...(accept instanceof Uint8Array ? [accept] : [])].map(
-    (key): MacKey => ({ algorithm: 'blake2s128', key }),
-  )
-  return { sign: keys, accept: accept === 'anything' ? 'anything' : keys }
+export function macKeysOf({ sign, accept, beside = [] }: NetworkKeys): MacKeys {
+  const known = [sign, accept, ...beside].filter((key) => key instanceof Uint8Array)
+  const different = known.filter((key, at) => known.findIndex((other) => equal(key, other)) === at)
+  const keys = different.map((key): MacKey => ({ algorithm: 'blake2s128', key }))
+  return { sign: keys, accept: sign === undefined || accept === 'anything' ? 'anything' : keys }
 }
+
+const equal = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.length === other.length && one.every((octet, at) => octet === other[at])
 
 /** A prefix as Babel has it: bits beyond its length are zero. */
 function withoutHostBits(cidr: string): string {

@@ -51,6 +51,8 @@ export interface RouterKeys {
   readonly sign: Uint8Array | undefined
   /** Also accepted; 'anything' while a network turns authentication on. */
   readonly accept: Uint8Array | 'anything' | undefined
+  /** Those of others that have gone on already: a router that can have several signs with, and accepts, them as well. */
+  readonly beside?: readonly Uint8Array[]
 }
 
 /** What the router is started with and cannot change without losing its routes. */

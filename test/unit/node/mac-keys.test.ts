@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { macKeysOf } from '../../../src/core/babel/configuration.ts'
 import { MacKeys } from '../../../src/node/mac-keys.ts'
 import type { RouterKeys } from '../../../src/node/routing/router.ts'
 import { silentLog } from '../../support/silent-log.ts'
@@ -11,8 +13,14 @@ const keys = (sign: number, accept?: number): RouterKeys => ({
 
 function node({ helloMs = 4_000, hasNeighbours = true } = {}) {
   const clock = steppedClock()
+  /** What a router with one key has had. */
   const set: RouterKeys[] = []
-  const setKeys = async (next: RouterKeys) => void set.push(next)
+  let has = macKeysOf(keys(1))
+  const setKeys = async (next: RouterKeys) => {
+    has = macKeysOf(next)
+    const { sign, accept } = next
+    if (!isDeepStrictEqual({ sign, accept }, set.at(-1) ?? keys(1))) set.push({ sign, accept })
+  }
   const macKeys = new MacKeys(
     {
       ...{ router: { setKeys }, clock, log: silentLog },
@@ -20,7 +28,7 @@ function node({ helloMs = 4_000, hasNeighbours = true } = {}) {
     },
     keys(1),
   )
-  return { clock, set, macKeys }
+  return { clock, set, macKeys, has: () => has }
 }
 
 /** How long a Python node is away that begins anew, at hello 4. */
@@ -32,7 +40,8 @@ describe('a version with other keys', () => {
     await clock.pass(1_200)
     macKeys.change(keys(2), { newestMs: 0, previousMs: undefined })
     await clock.pass(4_700)
-    expect([set, macKeys.inUse]).toEqual([[], keys(1)])
+    expect(set).toEqual([])
+    expect(macKeys.inUse.sign).toEqual(keys(1).sign)
     await clock.pass(200)
     expect([set, macKeys.inUse]).toEqual([[keys(2)], keys(2)])
   })
@@ -116,5 +125,67 @@ describe('versions in quick succession', () => {
     }
     expect([signs(one), signs(other)]).toEqual([2, 2])
     expect(apartMs).toBeLessThanOrEqual(1_000)
+  })
+})
+
+describe('a router that can have several keys', () => {
+  const numbersOf = ({ has }: ReturnType<typeof node>): (number | undefined)[] =>
+    has().sign.map(({ key }) => key[0])
+
+  it('has the new ones at once, beside the old ones until all others have changed, and accepts nothing unsigned', async () => {
+    const made = node()
+    const { clock, macKeys, has } = made
+    macKeys.change(keys(1, 2), { newestMs: 0, previousMs: undefined })
+    macKeys.change(keys(2, 1), { newestMs: 0, previousMs: 0 })
+    macKeys.change(keys(2), { newestMs: 0, previousMs: 0 })
+    await clock.pass(0)
+    expect(numbersOf(made)).toEqual([1, 2])
+    expect(has().accept).toEqual(has().sign)
+    expect(macKeysOf(macKeys.inUse)).toEqual(has())
+    await clock.pass(60_000)
+    expect(numbersOf(made)).toEqual([2])
+  })
+
+  it('signs as soon as a network turns authentication on, and accepts anything until all others do', async () => {
+    const made = node()
+    const off: RouterKeys = { sign: undefined, accept: undefined }
+    made.macKeys.change(off, { newestMs: 0, previousMs: undefined })
+    await made.clock.pass(30_000)
+    expect(made.has()).toEqual({ sign: [], accept: 'anything' })
+    made.macKeys.change({ ...keys(3), accept: 'anything' }, { newestMs: 30_000, previousMs: undefined })
+    await made.clock.pass(0)
+    expect(numbersOf(made)).toEqual([3])
+    expect(made.has().accept).toBe('anything')
+  })
+
+  it('always shares one with who has heard of any of three quick steps, or of none', async () => {
+    const steps = [keys(1, 2), keys(2, 1), keys(2)]
+    /** When each of these hears of each step; the last one of none, for longer than any call of the registry takes. */
+    const heardAtMs = [
+      [0, 2_000, 4_000],
+      [1_000, 5_000, 5_000],
+      [4_500, 4_500, 4_500],
+      [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 8_000],
+    ]
+    const nodes = heardAtMs.map(() => node())
+    for (let ms = 0; ms <= 60_000; ms += 500) {
+      for (const [at, { macKeys }] of nodes.entries())
+        for (const [step, heardMs] of (heardAtMs[at] ?? []).entries())
+          if (heardMs === ms)
+            macKeys.change(steps[step] as RouterKeys, {
+              newestMs: 2_000 * step,
+              previousMs: step > 0 ? 2_000 * (step - 1) : undefined,
+            })
+      await Promise.all(nodes.map(({ clock }) => clock.pass(0)))
+      const sets = nodes.map(numbersOf)
+      for (const one of sets)
+        for (const other of sets)
+          expect(
+            one.some((key) => other.includes(key)),
+            `${ms} ms`,
+          ).toBe(true)
+      await Promise.all(nodes.map(({ clock }) => clock.pass(500)))
+    }
+    expect(nodes.map(numbersOf)).toEqual(nodes.map(() => [2]))
   })
 })

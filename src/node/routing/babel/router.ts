@@ -242,8 +242,8 @@ class Re6stRouter implements Router {
   }
 
   /** Only whoever has keys needs what makes MACs of them. */
-  async #loadMacs({ sign }: RouterKeys): Promise<void> {
-    if (sign) this.#compute = (await import('../../../core/babel/mac/algorithms.ts')).computeMac
+  async #loadMacs({ sign, beside = [] }: RouterKeys): Promise<void> {
+    if (sign ?? beside[0]) this.#compute = (await import('../../../core/babel/mac/algorithms.ts')).computeMac
   }
 
   #add(iface: string, kind: InterfaceKind): void {
