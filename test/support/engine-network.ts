@@ -6,6 +6,7 @@ import type {
   LinkParameters,
   NeighbourCause,
   NeighbourView,
+  RouteCause,
   RouteView,
 } from '../../src/core/babel/engine/ports.ts'
 import { microsecondsOf } from '../../src/core/babel/engine/rtt.ts'
@@ -49,7 +50,7 @@ export class TestNode {
     readonly tlv: OutgoingTlv
   }[] = []
   forwardingChanges = 0
-  routeEvents: RouteView[] = []
+  routeEvents: { readonly route: RouteView; readonly cause: RouteCause }[] = []
 
   constructor(network: EngineNetwork, name: string, number: number, seqno: number) {
     this.name = name
@@ -68,7 +69,7 @@ export class TestNode {
       },
       neighbour: (change, neighbour, cause) =>
         this.neighbourEvents.push({ atMs: network.nowMs, change, neighbour, cause }),
-      route: (_, route) => this.routeEvents.push(route),
+      route: (_, route, cause) => this.routeEvents.push({ route, cause }),
     }
     this.engine = new BabelEngine({
       routerId: `02:00:00:00:00:00:00:${number.toString(16).padStart(2, '0')}`,
@@ -81,6 +82,11 @@ export class TestNode {
   /** The next hop to a prefix, as the name of the interface, which is that of the node behind it. */
   wayTo(node: TestNode): string | undefined {
     return this.forwarding.get(`${prefixOf(node)} ::/0`)?.iface
+  }
+
+  /** Why the ways to a node came, changed and went. */
+  causesOf(node: TestNode): readonly RouteCause[] {
+    return this.routeEvents.filter(({ route }) => route.prefix === prefixOf(node)).map(({ cause }) => cause)
   }
 
   metricTo(node: TestNode): number | undefined {

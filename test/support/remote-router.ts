@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildSync } from 'esbuild'
-import type { Neighbour, Route, Router, RoutingChange } from '../../src/node/routing/router.ts'
+import type {
+  Neighbour,
+  Route,
+  RouteExplanation,
+  Router,
+  RoutingChange,
+} from '../../src/node/routing/router.ts'
 import type { Processes } from '../../src/platform/processes.ts'
 import { type RouterCall, type RouterEvent, written } from './router-calls.ts'
 
@@ -36,7 +42,10 @@ export class RemoteRouter implements Router {
   readonly #listeners = new Set<(change: RoutingChange) => void>()
   readonly #neighbours = new Map<string, Neighbour>()
   readonly #routes = new Map<string, Route>()
-  readonly #pending = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()
+  readonly #pending = new Map<
+    number,
+    { resolve: (result?: unknown) => void; reject: (error: Error) => void }
+  >()
   #running: ReturnType<Processes['start']> | undefined
   #calls = 0
   /** What it logged. */
@@ -80,6 +89,10 @@ export class RemoteRouter implements Router {
   setKeys: Router['setKeys'] = (...args) => this.#call('setKeys', ...args)
   reconfigure: Router['reconfigure'] = (...args) => this.#call('reconfigure', ...args)
 
+  async explain(prefix: string): Promise<RouteExplanation> {
+    return (await this.#ask('explain', prefix)) as RouteExplanation
+  }
+
   async stop(): Promise<void> {
     if (!this.#running) return
     const { ended } = this.#running
@@ -87,7 +100,11 @@ export class RemoteRouter implements Router {
     await ended
   }
 
-  #call(method: RouterCall['method'], ...args: readonly unknown[]): Promise<void> {
+  async #call(method: RouterCall['method'], ...args: readonly unknown[]): Promise<void> {
+    await this.#ask(method, ...args)
+  }
+
+  #ask(method: RouterCall['method'], ...args: readonly unknown[]): Promise<unknown> {
     this.#running ??= this.#begin()
     const number = this.#calls++
     this.#running.write(`${JSON.stringify({ number, method, args } satisfies RouterCall, written)}\n`)
@@ -114,7 +131,7 @@ export class RemoteRouter implements Router {
     if (event.kind === 'change') return this.#changed(event.change)
     const pending = this.#pending.get(event.number)
     this.#pending.delete(event.number)
-    if (event.kind === 'done') pending?.resolve()
+    if (event.kind === 'done') pending?.resolve(event.result)
     else pending?.reject(new Error(event.reason))
   }
 

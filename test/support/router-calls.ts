@@ -13,7 +13,7 @@ export interface RouterCall {
 /** What that process says. */
 export type RouterEvent =
   | { readonly kind: 'change'; readonly change: RoutingChange }
-  | { readonly kind: 'done'; readonly number: number }
+  | { readonly kind: 'done'; readonly number: number; readonly result?: unknown }
   | { readonly kind: 'failed'; readonly number: number; readonly reason: string }
 
 /** For `JSON.stringify`: bytes, as in keys. */

@@ -29,14 +29,15 @@ const calls: Record<RouterCall['method'], (args: readonly unknown[]) => unknown>
   leaveInterface: (args) => router.leaveInterface(...(args as Parameters<typeof router.leaveInterface>)),
   setKeys: (args) => router.setKeys(...(args as Parameters<typeof router.setKeys>)),
   reconfigure: (args) => router.reconfigure(...(args as Parameters<typeof router.reconfigure>)),
+  explain: (args) => router.explain(...(args as Parameters<typeof router.explain>)),
   stop: () => router.stop(),
 }
 const input = createInterface({ input: process.stdin })
 input.on('line', (line) => {
   const { number, method, args } = JSON.parse(line, revived) as RouterCall
   const done = async () => {
-    await calls[method](args)
-    tell({ kind: 'done', number })
+    const result = await calls[method](args)
+    tell({ kind: 'done', number, result })
     if (method !== 'stop') return
     await events[Symbol.asyncDispose]()
     process.exit(0)

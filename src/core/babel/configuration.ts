@@ -1,6 +1,7 @@
 import type { LinkDefaults } from '../config/link-defaults.ts'
 import { ROUTE_METRIC } from '../kernel/route-table.ts'
 import type { DefaultRoute, Ipv4Announcement } from '../routes/announcements.ts'
+import { ANY_IPV4, ANY_IPV6, isAnySource } from '../routes/any-source.ts'
 import { ADDRESS_BITS, addressOfBits, bitsOfAddress } from '../values/bits.ts'
 import type { LinkKind, LinkParameters, LocalRoute } from './engine/ports.ts'
 import type { MacKey, MacKeys } from './mac/keys.ts'
@@ -19,10 +20,6 @@ export interface BabelSettings {
   /** Whether the kernel has source-specific routes. */
   readonly sourceSpecific: boolean
 }
-
-/** Any source, by family. */
-const ANY_IPV6 = '::/0'
-const ANY_IPV4 = '0.0.0.0/0'
 
 /** Round-trip times and what they cost, where the network says nothing: babeld's own, for a tunnel and for a wire. */
 const BABELD = {
@@ -79,7 +76,7 @@ export function isTaken(
   { prefix, from }: Destination,
 ): boolean {
   if (isMartian(prefix)) return false
-  const isForAll = from === ANY_IPV6 || from === ANY_IPV4
+  const isForAll = isAnySource(from)
   if (!prefix.includes(':')) {
     // The kernel has no sources for IPv4 and ignores them: such a route would be one for all.
     if (from !== ANY_IPV4) return false

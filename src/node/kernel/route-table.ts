@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net'
 import type { MonitoredRoute } from '../../core/kernel/monitor-line.ts'
 import { RE6ST_PROTOCOL, ROUTE_METRIC } from '../../core/kernel/route-table.ts'
+import { ANY_IPV4, ANY_IPV6 } from '../../core/routes/any-source.ts'
 import { BackOff } from '../../platform/back-off.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -46,7 +47,6 @@ const START_DELAYS = { minMs: 10, maxMs: 10_000 }
 /** A word that `ip` does not know: that it says so tells how far it has come. */
 const MARK = 'settled'
 const PROTOCOL = String(RE6ST_PROTOCOL)
-const ANYWHERE = '::/0'
 const OUR_METRICS: ReadonlySet<number> = new Set([ROUTE_METRIC.re6st, ROUTE_METRIC.withoutSource])
 
 /** Where packets go, or that they go nowhere, not even where those to a shorter prefix go. */
@@ -354,8 +354,8 @@ function replaceLine({ hop, ...destination }: Wanted): string {
 const deleteLine = (destination: KernelDestination): string => `route del ${identity(destination)}`
 
 /** The key that a route of the kernel has here. */
-function monitoredKey({ to, from = ANYWHERE, metric, family }: MonitoredRoute): string {
-  const [anywhere, host] = family === 'ipv6' ? [ANYWHERE, '/128'] : ['0.0.0.0/0', '/32']
+function monitoredKey({ to, from = ANY_IPV6, metric, family }: MonitoredRoute): string {
+  const [anywhere, host] = family === 'ipv6' ? [ANY_IPV6, '/128'] : [ANY_IPV4, '/32']
   const known = to === 'default' ? anywhere : to
   const prefix = known.includes('/') ? known : `${known}${host}`
   return keyOf({ prefix, from, ...(metric === undefined ? {} : { metric }) })

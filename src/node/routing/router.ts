@@ -1,3 +1,4 @@
+import type { NeighbourCause, RouteCause, RouteReason } from '../../core/babel/engine/ports.ts'
 import type { LinkDefaults } from '../../core/config/link-defaults.ts'
 import type { DefaultRoute, Ipv4Announcement } from '../../core/routes/announcements.ts'
 
@@ -34,16 +35,61 @@ export interface Route {
   readonly routerId: string
 }
 
-/** A neighbour or route that came, changed or went. */
+/** A neighbour or route that came, changed or went. Of causes, babeld says nothing. */
 export type RoutingChange =
   | {
       readonly kind: 'neighbour'
       readonly change: 'added' | 'changed' | 'flushed'
       readonly neighbour: Neighbour
+      readonly cause?: NeighbourCause | undefined
     }
-  | { readonly kind: 'route'; readonly change: 'added' | 'changed' | 'flushed'; readonly route: Route }
+  | {
+      readonly kind: 'route'
+      readonly change: 'added' | 'changed' | 'flushed'
+      readonly route: Route
+      readonly cause?: RouteCause
+    }
   /** The routing daemon was restarted: the tables are empty for now. */
   | { readonly kind: 'restarted' }
+
+/** A way to a destination that is known, and what decides whether packets take it. */
+export interface Candidate extends Route {
+  /** Link-local address of the neighbour that announces it. */
+  readonly neighbour: string
+  readonly linkCost: number
+  readonly rttMs: number | undefined
+  /** `unknown`: it is better than the one that is taken; the router does not say why it is not. */
+  readonly reason: Exclude<RouteReason, 'own'> | 'unknown'
+  /** Whether it can be taken without the danger of a loop (RFC 8966, 3.5.1); undefined: the router does not say. */
+  readonly feasible: boolean | undefined
+  /** Metric on average, which counts as well; undefined: the router does not say. */
+  readonly smoothedMetric: number | undefined
+  /** Whether the link is made expensive, to be left. */
+  readonly isDraining: boolean
+  /** For how long the neighbour has been asked whether it is alive, without an answer. */
+  readonly unansweredMs: number | undefined
+}
+
+/** A way that ended with its neighbour. */
+export interface FormerCandidate {
+  readonly iface: string
+  readonly neighbour: string
+  readonly metric: number
+  /** How that was noticed. */
+  readonly cause: NeighbourCause
+  readonly goneMsAgo: number
+}
+
+/** What a router knows of a destination. */
+export interface RouteExplanation {
+  /** In CIDR notation. */
+  readonly prefix: string
+  /** Source prefix in CIDR notation. */
+  readonly from: string
+  readonly candidates: readonly Candidate[]
+  /** The last one that went first; undefined: the router does not say. */
+  readonly former: readonly FormerCandidate[] | undefined
+}
 
 /** MAC keys (RFC 8967), 16 bytes each for blake2s128. */
 export interface RouterKeys {
@@ -124,6 +170,8 @@ export interface Router {
   setKeys(keys: RouterKeys): Promise<void>
   /** Changes what `RouterSettings` fixed, by the least disruption that the daemon allows. */
   reconfigure(settings: RouterSettings): Promise<void>
+  /** All candidates for a destination from any source, and why they are taken or not. */
+  explain(prefix: string): Promise<RouteExplanation>
   /** Retracts our routes and ends. */
   stop(): Promise<void>
 }

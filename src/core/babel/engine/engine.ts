@@ -2,6 +2,7 @@ import type { Random } from '../../random.ts'
 import { INFINITY } from '../metric.ts'
 import type { Destination, Hello, Ihu, RouterId, Tlv } from '../wire/tlv.ts'
 import { Acquisition } from './acquisition.ts'
+import { Departed } from './departed.ts'
 import { Hellos } from './hellos.ts'
 import { Levels } from './levels.ts'
 import { isLate, Liveness } from './liveness.ts'
@@ -11,6 +12,7 @@ import { defaultParameters } from './parameters.ts'
 import type {
   CostLevel,
   EngineOutput,
+  ExplanationView,
   InterfaceState,
   LinkParameters,
   LocalRoute,
@@ -25,7 +27,7 @@ import { Sources } from './sources.ts'
 import { RouteTable } from './table.ts'
 import { TimerQueue } from './timers.ts'
 import { Updates } from './updates.ts'
-import { ownView, routeView } from './views.ts'
+import { candidateView, ownView, routeView } from './views.ts'
 import { neighboursOf, type World } from './world.ts'
 
 /** A server has fewer clients, a LAN fewer routers. More are made up. */
@@ -63,6 +65,7 @@ export class BabelEngine {
   readonly #acquisition: Acquisition
   readonly #liveness: Liveness
   readonly #watch: NeighbourWatch
+  readonly #departed = new Departed()
   #isRetracting = false
 
   constructor({ routerId, seqno, random, output }: EngineSettings) {
@@ -204,6 +207,7 @@ export class BabelEngine {
       return undefined
     const neighbour = new Neighbour(iface, address, nowMs)
     iface.neighbours.set(address, neighbour)
+    this.#departed.back(neighbour)
     this.#liveness.appeared(nowMs, neighbour)
     this.#world.output.neighbour('added', neighbour.view(nowMs), 'heard')
     return neighbour
@@ -415,6 +419,7 @@ export class BabelEngine {
     const { iface, address } = neighbour
     if (!iface.neighbours.delete(address)) return
     const view = neighbour.view(nowMs)
+    this.#departed.add(nowMs, neighbour, cause)
     this.#watch.forget(neighbour)
     this.#liveness.forget(neighbour)
     this.#updates.forget(neighbour)
@@ -475,6 +480,17 @@ export class BabelEngine {
       for (const route of entry.routes) views.push(routeView(route))
     }
     return views
+  }
+
+  /** What is known of a destination, and why its packets go where they go. */
+  explain(nowMs: number, destination: Destination): ExplanationView {
+    const { prefix, from } = destination
+    const entry = this.#world.table.find(destination)
+    const candidates = (entry?.routes ?? []).map((route) =>
+      candidateView(nowMs, route, this.#liveness.suspectedMs(route.neighbour)),
+    )
+    const former = this.#departed.of(destination)
+    return { prefix, from, own: entry?.local !== undefined, candidates, former }
   }
 
   /** Sizes of the tables, for status and tests. */

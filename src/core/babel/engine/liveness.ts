@@ -98,6 +98,11 @@ export class Liveness {
     neighbour.lastHeardMs = nowMs
   }
 
+  /** Since when a neighbour is asked whether it is alive; undefined: it is not, or has answered. */
+  suspectedMs(neighbour: Neighbour): number | undefined {
+    return this.#suspicions.get(neighbour)?.sinceMs
+  }
+
   /** Whether there was a neighbour that may only seem to be dead. */
   isLost(iface: Interface, address: string): boolean {
     return this.#lost.has(keyOf(iface, address))

@@ -74,8 +74,35 @@ export type NeighbourCause =
   | 'goodbye'
   | 'too many'
 
-/** Why a route is not taken. */
-export type RouteReason = 'selected' | 'worse' | 'infeasible' | 'hysteresis' | 'retracted' | 'own'
+/**
+ * Why a route is not taken: it is no better than the one that is; it could close a loop (RFC 8966, 3.5.1); it is better, and
+ * was not for long enough; the neighbour announces it no more; the neighbour cannot be used.
+ */
+export type RouteReason =
+  | 'selected'
+  | 'worse'
+  | 'infeasible'
+  | 'hysteresis'
+  | 'retracted'
+  | 'link-unusable'
+  | 'own'
+
+/**
+ * What made a route come, change, or go. Of one that is taken from now on: it is the first one, the best of those that are
+ * left, or a better one; of one that is not any more, `replaced`: there is a better one.
+ */
+export type RouteCause =
+  | 'announced'
+  | 'retracted'
+  | 'expired'
+  | 'infeasible'
+  | 'link unusable'
+  | 'neighbour lost'
+  | 'not accepted'
+  | 'first'
+  | 'next best'
+  | 'better'
+  | 'replaced'
 
 /** A neighbour (RFC 8966, 3.2.4) as users see it. */
 export interface NeighbourView {
@@ -101,6 +128,33 @@ export interface RouteView extends Destination {
   readonly reason: RouteReason
 }
 
+/** A candidate with what route selection (RFC 8966, 3.6) looks at. */
+export interface CandidateView extends RouteView {
+  readonly feasible: boolean
+  /** The metric on average, which must be better as well. */
+  readonly smoothedMetric: number
+  readonly link: NeighbourView
+  /** Since when the neighbour is asked whether it is alive, and has not answered; undefined: it is not asked. */
+  readonly suspectedMs: number | undefined
+}
+
+/** A neighbour that is gone, and had announced a way. */
+export interface FormerCandidateView {
+  readonly iface: string
+  readonly neighbour: string
+  readonly metric: number
+  readonly cause: NeighbourCause
+  readonly goneMs: number
+}
+
+/** All that is known of a destination. */
+export interface ExplanationView extends Destination {
+  /** Whether it is our own. */
+  readonly own: boolean
+  readonly candidates: readonly CandidateView[]
+  readonly former: readonly FormerCandidateView[]
+}
+
 /** What the machine does to the world. Calls come in order, during a call of one of its inputs. */
 export interface EngineOutput {
   /** To one neighbour, or, without `to`, to all on the interface. May be more than one packet holds. */
@@ -112,5 +166,5 @@ export interface EngineOutput {
     neighbour: NeighbourView,
     cause: NeighbourCause | undefined,
   ): void
-  route(change: 'added' | 'changed' | 'flushed', route: RouteView): void
+  route(change: 'added' | 'changed' | 'flushed', route: RouteView, cause: RouteCause): void
 }

@@ -4,7 +4,7 @@ import { ExpiryWheel } from './expiry-wheel.ts'
 import { Forwarding } from './forwarding.ts'
 import { isDrainingChange } from './levels.ts'
 import type { Entry, Neighbour, Route } from './model.ts'
-import type { LocalRoute } from './ports.ts'
+import type { LocalRoute, RouteCause } from './ports.ts'
 import { choose, isUsable } from './selection.ts'
 import { halfLifeS, smoothedAt } from './smoothing.ts'
 import { isFeasibleUpdate } from './sources.ts'
@@ -66,17 +66,17 @@ export class Routes {
   acquire(nowMs: number, neighbour: Neighbour, update: Update): void {
     const { routerId, seqno, metric, nextHop } = update
     if (metric >= INFINITY || routerId === undefined || nextHop === undefined) {
-      this.#retract(nowMs, neighbour, update)
+      this.#retract(nowMs, neighbour, update, 'retracted')
       return
     }
     if (routerId === this.#world.routerId) {
       // It would send to us what is for us.
       this.#listener.ownHeard(nowMs, update)
-      this.#retract(nowMs, neighbour, update)
+      this.#retract(nowMs, neighbour, update, 'not accepted')
       return
     }
     if (!this.#accepts(update)) {
-      this.#retract(nowMs, neighbour, update)
+      this.#retract(nowMs, neighbour, update, 'not accepted')
       return
     }
     const { table } = this.#world
@@ -129,7 +129,7 @@ export class Routes {
     }
     table.add(route)
     this.#watch(route)
-    output.route('added', routeView(route))
+    output.route('added', routeView(route), 'announced')
     this.reselect(nowMs, entry)
   }
 
@@ -150,7 +150,7 @@ export class Routes {
     route.routerId = knownText(routerId, route.routerId, entry.selected?.routerId)
     route.seqno = seqno
     route.nextHop = knownText(nextHop, route.nextHop, neighbour.address)
-    if (!isSame) this.#world.output.route('changed', routeView(route))
+    if (!isSame) this.#world.output.route('changed', routeView(route), 'announced')
     this.reselect(nowMs, entry)
   }
 
@@ -172,38 +172,38 @@ export class Routes {
   }
 
   /** A neighbour retracts a destination, or announces it in a way that is of no use. */
-  #retract(nowMs: number, neighbour: Neighbour, destination: Destination): void {
+  #retract(nowMs: number, neighbour: Neighbour, destination: Destination, cause: RouteCause): void {
     const route = this.#world.table.entries
       .get(keyOf(destination))
       ?.routes.find((one) => one.neighbour === neighbour)
-    if (route) this.#lose(nowMs, route)
+    if (route) this.#lose(nowMs, route, cause)
   }
 
   /** RFC 8966, 4.6.9: a neighbour retracts everything. */
   retractAllOf(nowMs: number, neighbour: Neighbour): void {
-    for (const route of neighbour.routes) this.#lose(nowMs, route)
+    for (const route of neighbour.routes) this.#lose(nowMs, route, 'retracted')
   }
 
-  #lose(nowMs: number, route: Route): void {
+  #lose(nowMs: number, route: Route, cause: RouteCause): void {
     if (route.refmetric >= INFINITY) return
     route.refmetric = INFINITY
     route.expiresS = Math.ceil(nowMs / 1000) + RETRACTED_S
     if (route.expiresS < route.visitS) this.#watch(route)
-    this.#world.output.route('changed', routeView(route))
+    this.#world.output.route('changed', routeView(route), cause)
     this.reselect(nowMs, route.entry)
   }
 
   /** A neighbour is gone, and all that it announced. */
   forget(nowMs: number, neighbour: Neighbour): void {
     for (let route = neighbour.routes.at(-1); route !== undefined; route = neighbour.routes.at(-1))
-      this.#flush(nowMs, route)
+      this.#flush(nowMs, route, 'neighbour lost')
   }
 
-  #flush(nowMs: number, route: Route): void {
+  #flush(nowMs: number, route: Route, cause: RouteCause): void {
     const { entry } = route
     this.#world.table.remove(route)
     this.reselect(nowMs, entry)
-    this.#world.output.route('flushed', routeView(route))
+    this.#world.output.route('flushed', routeView(route), cause)
     this.#world.table.tidy(entry)
   }
 
@@ -231,7 +231,7 @@ export class Routes {
       const entry = table.obtain(route)
       entry.local = route
       // What others say of it is nothing that we would take.
-      for (const other of [...entry.routes]) this.#flush(nowMs, other)
+      for (const other of [...entry.routes]) this.#flush(nowMs, other, 'not accepted')
       this.reselect(nowMs, entry)
     }
   }
@@ -241,7 +241,7 @@ export class Routes {
     this.#accepts = accepts
     for (const entry of [...this.#world.table.entries.values()])
       if (!accepts(entry)) {
-        for (const route of [...entry.routes]) this.#flush(nowMs, route)
+        for (const route of [...entry.routes]) this.#flush(nowMs, route, 'not accepted')
         this.reselect(nowMs, entry)
         this.#world.table.tidy(entry)
       }
@@ -261,8 +261,9 @@ export class Routes {
     if (entry.local || route) reachable.add(entry)
     else reachable.delete(entry)
     if (before !== route) {
-      if (before && before.slot >= 0) this.#world.output.route('changed', routeView(before))
-      if (route) this.#world.output.route('changed', routeView(route))
+      const { output } = this.#world
+      if (before && before.slot >= 0) output.route('changed', routeView(before), whyLeft(before))
+      if (route) output.route('changed', routeView(route), whyTaken(before))
     }
     this.#listener.selected(nowMs, entry)
   }
@@ -290,16 +291,29 @@ export class Routes {
       return route.visitS * 1000
     }
     if (route.refmetric >= INFINITY) {
-      this.#flush(nowMs, route)
+      this.#flush(nowMs, route, 'retracted')
       return undefined
     }
-    this.#lose(nowMs, route)
+    this.#lose(nowMs, route, 'expired')
     route.visitS = route.expiresS
     return route.visitS * 1000
   }
 }
 
 const OWN = { route: undefined, isWaiting: false } as const
+
+/** Why a route is not taken any more. */
+function whyLeft(before: Route): RouteCause {
+  if (before.refmetric >= INFINITY) return 'retracted'
+  if (metricOf(before) >= INFINITY) return 'link unusable'
+  return isUsable(before) ? 'replaced' : 'infeasible'
+}
+
+/** Why another route is taken from now on. */
+const whyTaken = (before: Route | undefined): RouteCause => {
+  if (before === undefined) return 'first'
+  return before.slot >= 0 && isUsable(before) ? 'better' : 'next best'
+}
 
 const holdSeconds = (intervalMs: number): number =>
   Math.min(MAX_HOLD_S, Math.max(MIN_HOLD_S, Math.ceil((HOLD_FACTOR * intervalMs) / 1000)))

@@ -1,10 +1,11 @@
+import { isAnySource } from '../../routes/any-source.ts'
 import { INFINITY } from '../metric.ts'
 import type { Destination } from '../wire/tlv.ts'
 import { Entry, type Neighbour, type Route } from './model.ts'
 
 /** Text that tells destinations apart; that of one for any source is its prefix alone. */
 export const keyOf = ({ prefix, from }: Destination): string =>
-  from === '::/0' || from === '0.0.0.0/0' ? prefix : `${prefix} ${from}`
+  isAnySource(from) ? prefix : `${prefix} ${from}`
 
 /** All destinations, by prefix and source prefix (RFC 9079, 3.2). */
 export class RouteTable {

@@ -1,7 +1,8 @@
 import { INFINITY } from '../metric.ts'
 import type { RouterId } from '../wire/tlv.ts'
 import type { Entry, Route } from './model.ts'
-import type { RouteReason, RouteView } from './ports.ts'
+import type { CandidateView, RouteReason, RouteView } from './ports.ts'
+import { smoothedMetric } from './selection.ts'
 import { isFeasible } from './sources.ts'
 import { metricOf } from './table.ts'
 
@@ -26,10 +27,24 @@ export function routeView(route: Route): RouteView {
 function reasonOf(route: Route): RouteReason {
   const { selected } = route.entry
   if (selected === route) return 'selected'
-  if (metricOf(route) >= INFINITY) return 'retracted'
+  if (route.refmetric >= INFINITY) return 'retracted'
+  if (metricOf(route) >= INFINITY) return 'link-unusable'
   if (!isFeasible(route)) return 'infeasible'
   return selected && metricOf(route) < metricOf(selected) ? 'hysteresis' : 'worse'
 }
+
+/** A candidate with all that decides whether it is taken. @param suspectedMs since when its neighbour does not answer */
+export const candidateView = (
+  nowMs: number,
+  route: Route,
+  suspectedMs: number | undefined,
+): CandidateView => ({
+  ...routeView(route),
+  feasible: isFeasible(route),
+  smoothedMetric: Math.min(INFINITY, Math.round(smoothedMetric(route, nowMs))),
+  link: route.neighbour.view(nowMs),
+  suspectedMs,
+})
 
 /** A destination of our own as users see it. */
 export function ownView({ prefix, from, local }: Entry, routerId: RouterId, seqno: number): RouteView {

@@ -1,4 +1,5 @@
 import { ok, type Result } from '../../result.ts'
+import { ANY_IPV4, ANY_IPV6 } from '../../routes/any-source.ts'
 import { INFINITY } from '../metric.ts'
 import { ipv4PrefixText, ipv6PrefixText } from './known-texts.ts'
 import { AE, HEADER_OCTETS, PREFIX_FLAG, ROUTER_ID_FLAG, TLV, UNICAST_FLAG } from './numbers.ts'
@@ -254,7 +255,7 @@ function sourceOf(bytes: Uint8Array, at: number, end: number, encoding: number):
   const subTlvs = subTlvsOf(bytes, at, end)
   if (!subTlvs) return undefined
   const source = subTlvs.sourcePrefix
-  if (!source) return bitsOfEncoding(encoding) === 32 ? '0.0.0.0/0' : '::/0'
+  if (!source) return bitsOfEncoding(encoding) === 32 ? ANY_IPV4 : ANY_IPV6
   const length = source.at < source.end ? (bytes[source.at] ?? 0) : 0
   if (length === 0 || source.at + 1 + octetsOfLength(length) > source.end) return undefined
   // Not compressed (RFC 9079, 7.2), and not of a link: that would be no source of what is routed.

@@ -8,10 +8,11 @@ import {
   macKeysOf,
 } from '../../../core/babel/configuration.ts'
 import { BabelEngine } from '../../../core/babel/engine/engine.ts'
-import type { CostLevel, Forwarding, NeighbourView, RouteView } from '../../../core/babel/engine/ports.ts'
+import type { CostLevel, Forwarding } from '../../../core/babel/engine/ports.ts'
 import type { ComputeMac } from '../../../core/babel/mac/keys.ts'
 import type { Destination } from '../../../core/babel/wire/tlv.ts'
 import type { Random } from '../../../core/random.ts'
+import { anySourceFor } from '../../../core/routes/any-source.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Logger } from '../../../platform/log.ts'
 import { LogLimit } from '../../../platform/log-limit.ts'
@@ -25,6 +26,7 @@ import type {
   InterfaceKind,
   Neighbour,
   Route,
+  RouteExplanation,
   Router,
   RouterKeys,
   RouterSettings,
@@ -34,6 +36,7 @@ import { KernelLiveness } from './kernel-liveness.ts'
 import { BabelLink } from './link.ts'
 import { LinkWatch, type UsableLink } from './link-watch.ts'
 import { OfferedDefaultRoute } from './offered-default-route.ts'
+import { neighbourOf, routeOf } from './views.ts'
 
 interface BabelContext {
   readonly processes: Processes
@@ -122,11 +125,9 @@ class Re6stRouter implements Router {
           if (change !== 'flushed') this.#neighbours.set(key, neighbour)
           this.#liveness.setRtt(view.iface, this.#longestRtt(view.iface))
           log.trace({ ...neighbour, cause }, `neighbour ${change}`)
-          this.#tell({ kind: 'neighbour', change, neighbour })
+          this.#tell({ kind: 'neighbour', change, neighbour, cause })
         },
-        route: (change, route) => {
-          if (route.reason !== 'own') this.#tell({ kind: 'route', change, route: routeOf(route) })
-        },
+        route: (change, route, cause) => this.#tell({ kind: 'route', change, route: routeOf(route), cause }),
       },
     })
   }
@@ -137,6 +138,12 @@ class Re6stRouter implements Router {
 
   get routes(): readonly Route[] {
     return this.#engine.routes().flatMap((route) => (route.reason === 'own' ? [] : [routeOf(route)]))
+  }
+
+  async explain(prefix: string): Promise<RouteExplanation> {
+    const { explanationOf } = await import('./explanation.ts')
+    const nowMs = this.#nowMs()
+    return explanationOf(nowMs, this.#engine.explain(nowMs, { prefix, from: anySourceFor(prefix) }))
   }
 
   get isRunning(): boolean {
@@ -163,7 +170,7 @@ class Re6stRouter implements Router {
   async addInterface(iface: string, kind: InterfaceKind, expected: readonly string[] = []): Promise<void> {
     this.#engine.expect(
       iface,
-      expected.map((prefix) => ({ prefix, from: prefix.includes(':') ? '::/0' : '0.0.0.0/0' })),
+      expected.map((prefix) => ({ prefix, from: anySourceFor(prefix) })),
     )
     this.#add(iface, kind)
   }
@@ -371,20 +378,3 @@ class Re6stRouter implements Router {
 
 const routerIdOf = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':')
-
-const neighbourOf = ({ address, iface, rxcost, txcost, cost, rttMs }: NeighbourView): Neighbour => ({
-  ...{ address, iface, rxcost, txcost, cost, rttMs },
-})
-
-const routeOf = ({
-  prefix,
-  from,
-  selected,
-  metric,
-  refmetric,
-  nextHop,
-  iface,
-  routerId,
-}: RouteView): Route => ({
-  ...{ prefix, from, installed: selected, metric, refmetric, via: nextHop, iface, routerId },
-})

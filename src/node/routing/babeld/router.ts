@@ -9,6 +9,7 @@ import type {
   InterfaceKind,
   Neighbour,
   Route,
+  RouteExplanation,
   Router,
   RouterKeys,
   RouterSettings,
@@ -81,6 +82,11 @@ class BabeldRouter implements Router {
         .filter((route) => this.#interfaces.has(route.iface) && !this.#held.has(route)),
       ...this.#held.routes,
     ]
+  }
+
+  async explain(prefix: string): Promise<RouteExplanation> {
+    const { explanationOf } = await import('./explanation.ts')
+    return explanationOf(prefix, this.routes, this.neighbours)
   }
 
   get isRunning(): boolean {
