@@ -9,7 +9,9 @@ const SECTIONS: Readonly<Record<string, (documented: DocumentedCommand) => strin
   options: ({ command }) => optionGroups(command, '###'),
   subcommands: ({ subcommands }) =>
     [...subcommands.values()]
-      .map((command) => [`### ${command.name}`, command.description, optionList(command)].join('\n\n'))
+      .map((command) =>
+        [`### ${command.name}`, command.description, operandItem(command) + optionList(command)].join('\n\n'),
+      )
       .join('\n\n'),
 }
 
@@ -45,6 +47,10 @@ function optionGroups(command: Command, heading: string): string {
 
 /** Without those that every command has. */
 const optionList = (command: Command): string => ownOptions(command).map(optionItem).join('\n')
+
+/** A list item for the word that is no option, if there is one. */
+const operandItem = ({ operand }: Command): string =>
+  operand ? `- \`${operand.metavar}\`\\\n  ${escapeMarkdown(operand.help)}\n` : ''
 
 /** A list item: the names, a hard line break, the description. */
 function optionItem(option: Option): string {

@@ -13,6 +13,7 @@ export function zshCompletion({ command, subcommands }: DocumentedCommand): stri
 /** `_arguments` completes options, their values, and option files. */
 function argumentsOf(command: Command): string {
   const specs = optionsOf(command).flatMap(optionSpecs)
+  if (command.operand) specs.push(quoted(`:${escaped(command.operand.metavar)}: `))
   if (command.takesOptionFiles) specs.push(quoted('*: :{ compset -P @ && _files }'))
   return ['_arguments -s -S :', ...specs].join(' \\\n  ')
 }

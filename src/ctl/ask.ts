@@ -13,12 +13,14 @@ const ANSWER_TIMEOUT_MS = 5_000
 
 /**
  * Asks the node that runs here.
+ * @param about what belongs to the request
  * @throws Re6stError `SYSTEM`, saying why there is no answer and what to do; its cause is what the system said
  */
 export function askNode<Request extends ControlRequest>(
   path: string,
   request: Request,
   timeoutMs = ANSWER_TIMEOUT_MS,
+  about: { readonly node?: string; readonly after?: number } = {},
 ): Promise<ControlReplies[Request]> {
   return new Promise((resolve, reject) => {
     const socket = connect(path)
@@ -28,7 +30,7 @@ export function askNode<Request extends ControlRequest>(
     }
     let text = ''
     socket.setEncoding('utf8').setTimeout(timeoutMs, () => fail('the node does not answer'))
-    socket.on('connect', () => socket.write(`${JSON.stringify({ request })}\n`))
+    socket.on('connect', () => socket.write(`${JSON.stringify({ request, ...about })}\n`))
     socket.on('error', (error) => fail(reasonOf(error, path), error))
     socket.on('close', () => fail('the connection was closed without an answer'))
     socket.on('data', (part) => {

@@ -2,6 +2,8 @@ import type { Re6stOptions, Re6stQuery } from '../core/options/re6st-options.ts'
 import { systemClock } from '../platform/clock.ts'
 import { askNode } from './ask.ts'
 import { waitForConnection } from './connection.ts'
+import { followEvents } from './events.ts'
+import { eventsText, explanationText, traceText } from './routing-text.ts'
 import { type Look, routesText, statusText, tunnelsText } from './tables.ts'
 
 /**
@@ -14,20 +16,59 @@ export async function runRe6st(options: Re6stOptions): Promise<number> {
   // These read a database, which nothing else here does.
   if (options.command === 'doctor') return (await import('./doctor/main.ts')).runDoctor(options, look)
   if (options.command === 'firewall') return (await import('./firewall/firewall.ts')).runFirewall(options)
-  const { command, controlSocket, json, waitSeconds } = options
+  const { controlSocket, json, waitSeconds, follow } = options
   if (waitSeconds > 0) await waitForConnection(controlSocket, systemClock, waitSeconds)
-  process.stdout.write(`${await printed(command, controlSocket, json, look)}\n`)
-  return 0
+  const write = (line: string) => void process.stdout.write(`${line}\n`)
+  if (follow) {
+    await followEvents(
+      controlSocket,
+      { json, clock: systemClock, signal: new AbortController().signal },
+      write,
+    )
+    return 0
+  }
+  const { reply, text, status = 0 } = await answerTo(options, look)
+  write(json ? JSON.stringify(reply, undefined, 2) : text)
+  return status
 }
 
-async function printed(command: Re6stQuery, path: string, json: boolean, look: Look): Promise<string> {
-  if (json) return JSON.stringify(await askNode(path, command), undefined, 2)
+type QueryOptions = Extract<Re6stOptions, { readonly command: Re6stQuery }>
+
+/** What is printed, as JSON and as text, and the exit status. */
+interface Answer {
+  readonly reply: unknown
+  readonly text: string
+  readonly status?: number
+}
+
+/** Other nodes are asked, and may not answer. */
+const TRACE_TIMEOUT_MS = 60_000
+
+async function answerTo({ command, controlSocket, node = '' }: QueryOptions, look: Look): Promise<Answer> {
   switch (command) {
-    case 'status':
-      return statusText(await askNode(path, 'status'), look)
-    case 'tunnels':
-      return tunnelsText(await askNode(path, 'tunnels'), look)
-    case 'routes':
-      return routesText(await askNode(path, 'routes'), look)
+    case 'status': {
+      const reply = await askNode(controlSocket, 'status')
+      return { reply, text: statusText(reply, look) }
+    }
+    case 'tunnels': {
+      const reply = await askNode(controlSocket, 'tunnels')
+      return { reply, text: tunnelsText(reply, look) }
+    }
+    case 'routes': {
+      if (node !== '') {
+        const reply = await askNode(controlSocket, 'explain', undefined, { node })
+        return { reply, text: explanationText(reply, look) }
+      }
+      const reply = await askNode(controlSocket, 'routes')
+      return { reply, text: routesText(reply, look) }
+    }
+    case 'trace': {
+      const reply = await askNode(controlSocket, 'trace', TRACE_TIMEOUT_MS, { node })
+      return { reply, text: traceText(reply, look), status: reply.there.complete ? 0 : 1 }
+    }
+    case 'events': {
+      const reply = await askNode(controlSocket, 'events')
+      return { reply, text: eventsText(reply) }
+    }
   }
 }

@@ -151,7 +151,11 @@ export function routesText(routes: readonly RouteReply[], look: Look): string {
   )
 }
 
-function aligned(rows: readonly (readonly string[])[], paint: (line: string, row: number) => string): string {
+/** Columns of text; each line is painted. */
+export function aligned(
+  rows: readonly (readonly string[])[],
+  paint: (line: string, row: number) => string,
+): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   return rows
     .map((row, index) =>
@@ -167,7 +171,8 @@ function aligned(rows: readonly (readonly string[])[], paint: (line: string, row
 }
 
 const day = (time: string): string => time.slice(0, 10)
-const ago = (time: string, { nowMs }: Look): string =>
+/** How long ago, for people. */
+export const ago = (time: string, { nowMs }: Look): string =>
   duration(Math.max(0, (nowMs - Date.parse(time)) / 1000))
 
 /** `42 s`, `3 min`, `5 h`, `12 d`. */

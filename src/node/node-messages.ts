@@ -11,6 +11,7 @@ import { DialLimit } from '../core/session/dial-limit.ts'
 import { MESSAGE_CODE } from '../core/session/message-codes.ts'
 import { decodeMessageBody, encodeMessageBody, type Message } from '../core/session/messages.ts'
 import type { IncomingMessage } from '../core/session/sessions.ts'
+import { formatWay, parseWay, type WayAnswer } from '../core/session/way.ts'
 import {
   addressAnswer,
   formatAddressList,
@@ -28,6 +29,7 @@ import type { ConfigKeeper } from './config-keeper.ts'
 import type { Identity } from './identity.ts'
 import type { NeighbourProbe } from './neighbour-probe.ts'
 import type { EndpointHandlers, UdpEndpoint } from './sessions/udp-endpoint.ts'
+import type { WayQuestions } from './trace/way-questions.ts'
 import type { Tunnels } from './tunnels/tunnels.ts'
 
 /** What the node's messages need. */
@@ -41,6 +43,8 @@ export interface MessageComponents {
   readonly dialAll: (addresses: readonly PeerAddress[]) => Promise<readonly DialResult[]>
   /** Our own addresses, as others may use them. */
   readonly advertised: () => readonly PeerAddress[]
+  /** Where we send packets to a node. */
+  readonly wayTo: (target: Prefix) => WayAnswer
   /** Name of the operating system. */
   readonly platform: string
   readonly signal: AbortSignal
@@ -61,6 +65,7 @@ export interface MessageHearers {
   /** How far our newest network version has come. */
   readonly spread: Pick<VersionSpread, 'shown'>
   readonly probe: Pick<NeighbourProbe, 'answered' | 'dialled'>
+  readonly ways: Pick<WayQuestions, 'answered' | 'acknowledged'>
 }
 
 /** A neighbour says what multicast it wants and knows of. */
@@ -140,6 +145,11 @@ export class NodeMessages implements AsyncDisposable {
     this.#send(prefix, { kind: what })
   }
 
+  /** Asks a node where it sends packets to another one. */
+  askWay(prefix: Prefix, target: Prefix): void {
+    this.#send(prefix, { kind: 'way', text: subnetNameOf(target) })
+  }
+
   /** Tells a neighbour what multicast we want and know of. */
   sendMulticast(prefix: Prefix, state: Uint8Array): void {
     this.#send(prefix, { kind: 'multicast', state })
@@ -167,7 +177,7 @@ export class NodeMessages implements AsyncDisposable {
 
   #answerTo(message: Message, prefix: Prefix, protocol: number): Message | undefined {
     const { cache, advertised } = this.#components
-    const { tunnels, probe } = this.#started
+    const { tunnels, probe, ways } = this.#started
     switch (message.kind) {
       case 'network-version':
         return this.#compareVersion(message.version, prefix)
@@ -209,6 +219,13 @@ export class NodeMessages implements AsyncDisposable {
       case 'seen-at':
         if (isIP(message.address) !== 0) tunnels.seenAt(prefix, message.address)
         return undefined
+      case 'way': {
+        const way = parseWay(message.text)
+        if (way?.kind === 'question')
+          return { kind: 'way', text: formatWay(this.#components.wayTo(way.target)) }
+        if (way) ways.answered(prefix, way)
+        return undefined
+      }
     }
   }
 
@@ -259,11 +276,14 @@ export class NodeMessages implements AsyncDisposable {
     return undefined
   }
 
-  /** A peer has nothing to answer: it has the version that we said. */
+  /** A peer has nothing to answer: it has the version that we said, or does not know the question. */
   #acknowledged(prefix: Prefix, body: Uint8Array): void {
     const decoded = decodeMessageBody(body)
-    if (decoded.ok && decoded.value.message.kind === 'network-version')
-      this.#started.spread.shown(prefix, decoded.value.message.version)
+    if (!decoded.ok) return
+    const { message } = decoded.value
+    if (message.kind === 'network-version') this.#started.spread.shown(prefix, message.version)
+    const way = message.kind === 'way' ? parseWay(message.text) : undefined
+    if (way?.kind === 'question') this.#started.ways.acknowledged(prefix, way.target)
   }
 
   get #versionMessage(): Message {

@@ -10,13 +10,16 @@ import { formatAddressList, type PeerAddress } from '../core/values/address-list
 import { ipv4RangeLength } from '../core/values/ipv4-payload.ts'
 import { numberOfVersion } from '../core/values/network-version.ts'
 import { networkCidr, subnetCidr, subnetNameOf } from '../core/values/prefix.ts'
+import type { Processes } from '../platform/processes.ts'
 import type { RegistryClient } from '../platform/registry-client.ts'
 import { VERSION } from '../platform/version.ts'
 import type { ControlAnswers } from './control/control-server.ts'
+import type { History } from './history.ts'
 import type { Identity } from './identity.ts'
 import type { NeighbourProbe } from './neighbour-probe.ts'
 import type { RoutedNodes } from './routed-nodes.ts'
 import type { Neighbour, Router } from './routing/router.ts'
+import type { WayQuestions } from './trace/way-questions.ts'
 import type { TunnelInfo } from './tunnels/tunnel-info.ts'
 import type { Tunnels } from './tunnels/tunnels.ts'
 
@@ -24,8 +27,12 @@ import type { Tunnels } from './tunnels/tunnels.ts'
 export interface NodeViewSources {
   readonly identity: () => Identity
   readonly config: () => NetworkConfig
-  readonly router: Pick<Router, 'neighbours' | 'routes'>
+  readonly router: Pick<Router, 'neighbours' | 'routes' | 'explain'>
   readonly nodes: RoutedNodes
+  readonly history: Pick<History, 'since' | 'lostNeighbours'>
+  /** Asks other nodes for their ways. */
+  readonly ways: Pick<WayQuestions, 'ask'>
+  readonly processes: Pick<Processes, 'start'>
   readonly tunnels: Pick<Tunnels, 'list' | 'cutOff' | 'sharedCertificates'>
   readonly advertised: () => readonly PeerAddress[]
   readonly registry: Pick<RegistryClient, 'contact'>
@@ -45,6 +52,10 @@ export const nodeAnswers = (sources: NodeViewSources): ControlAnswers => ({
   status: () => statusOf(sources),
   tunnels: () => sources.tunnels.list().map((tunnel) => tunnelOf(tunnel, sources)),
   routes: () => routesOf(sources),
+  trace: async (node) => (await import('./view/trace.ts')).traceOf(node, sources),
+  // What is rarely asked is loaded when it is.
+  explain: async (node) => (await import('./view/explanation.ts')).explanationOf(node, sources),
+  events: async (after) => (await import('./view/events.ts')).eventsOf(after, sources),
   probe: async () => ({ ...(await sources.probe.run()), forwarded: sources.isForwarded() }),
 })
 

@@ -59,9 +59,9 @@ export async function startNode(
   const { nodeIpv4, done: addressed } = assignAddresses({ ...foundation, options, log })
   const awake = cleanUp.use(awakeTime(components))
   const links = await prepareLinks({ ...shared, clock: awake, foundation })
-  const { router, nodes, transport } = links
+  const { router, nodes, history, transport } = links
   const membership = await joinOthers({ ...shared, clock: awake, foundation, links })
-  const { settings, advertisement, messages, news, tunnels, probe } = membership
+  const { settings, advertisement, messages, news, tunnels, probe, ways } = membership
 
   const macKeys = cleanUp.use(
     new MacKeys(
@@ -134,6 +134,9 @@ export async function startNode(
       config: () => keeper.config,
       router,
       nodes,
+      history,
+      ways,
+      processes: components.processes,
       tunnels,
       advertised: () => advertisement.addresses,
       registry,

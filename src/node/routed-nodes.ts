@@ -1,12 +1,22 @@
+import type { RouteCause } from '../core/babel/engine/ports.ts'
 import { isOriginatedByNextHop, isUsable } from '../core/babel/metric.ts'
 import type { Random } from '../core/random.ts'
 import { pick } from '../core/random.ts'
 import { nodeOfDestination } from '../core/routes/destination.ts'
+import type { WayAnswer } from '../core/session/way.ts'
 import { type Network, type Prefix, subnetCidr } from '../core/values/prefix.ts'
 import type { Neighbour, Route, Router, RoutingChange } from './routing/router.ts'
 
 /** Where a neighbour of the routing protocol is heard. */
 type NeighbourPlace = Pick<Neighbour, 'iface' | 'address'>
+
+/** A way to somewhere that packets take from now on, or do not take any more. */
+export interface WayChange {
+  readonly kind: 'way-taken' | 'way-left'
+  readonly route: Route
+  /** Undefined: the router does not say. */
+  readonly cause: RouteCause | undefined
+}
 
 /** What of a route counts here. */
 interface NodeRoute {
@@ -16,6 +26,7 @@ interface NodeRoute {
   /** Whether the next hop is the node itself; then it is the neighbour at this place. */
   readonly isDirect: boolean
   readonly place: string
+  readonly metric: number
 }
 
 /**
@@ -38,6 +49,7 @@ export class RoutedNodes implements Disposable {
   /** Installed routes of any kind, with the place of the next hop; and how many go to each. */
   readonly #carried = new Map<string, string>()
   readonly #carriedTo = new Counts<string>()
+  readonly #wayListeners = new Set<(change: WayChange) => void>()
   /** Nodes to which there is a route; undefined: one has come or gone. */
   #prefixes: readonly Prefix[] | undefined
 
@@ -46,6 +58,12 @@ export class RoutedNodes implements Disposable {
     this.#network = network
     this.#own = own
     this.#watching = router.watch((change) => this.#changed(change))
+  }
+
+  /** Calls `listener` whenever packets take another way, until disposed of. */
+  watchWays(listener: (change: WayChange) => void): Disposable {
+    this.#wayListeners.add(listener)
+    return { [Symbol.dispose]: () => void this.#wayListeners.delete(listener) }
   }
 
   /** The destination that a node originates, in CIDR notation. */
@@ -62,10 +80,27 @@ export class RoutedNodes implements Disposable {
     return this.#neighbours.has(prefix)
   }
 
+  /** Where packets to a node go: who the next hop is, how far it is, and the metric. */
+  wayTo(prefix: Prefix): WayAnswer {
+    for (const route of this.#routes.values()) {
+      if (route.prefix !== prefix || !route.installed) continue
+      const [next] = this.#byPlace.get(route.place)?.keys() ?? []
+      const { rttMs } =
+        this.#router.neighbours.find((one) => placeOf(one.iface, one.address) === route.place) ?? {}
+      return { target: prefix, next, rttMs, metric: route.metric }
+    }
+    return { target: prefix, next: undefined, rttMs: undefined, metric: undefined }
+  }
+
+  /** Nodes to which there is a route. */
+  prefixes(): readonly Prefix[] {
+    this.#prefixes ??= [...this.#installed.keys()]
+    return this.#prefixes
+  }
+
   /** A node to which there is a route. */
   sample(random: Random): Prefix | undefined {
-    this.#prefixes ??= [...this.#installed.keys()]
-    return pick(random, this.#prefixes)
+    return pick(random, this.prefixes())
   }
 
   /** How many routes to nodes go over an interface. */
@@ -112,12 +147,15 @@ export class RoutedNodes implements Disposable {
 
   #changed(change: RoutingChange): void {
     if (change.kind === 'restarted') this.#clear()
-    else if (change.kind === 'route') this.#routeChanged(change.route, change.change === 'flushed')
+    else if (change.kind === 'route')
+      this.#routeChanged(change.route, change.change === 'flushed', change.cause)
   }
 
-  #routeChanged(route: Route, isFlushed: boolean): void {
+  #routeChanged(route: Route, isFlushed: boolean, cause: RouteCause | undefined): void {
     const key = `${route.via}%${route.iface} ${route.prefix} ${route.from}`
-    this.#carry(key, route.installed && !isFlushed ? placeOf(route.iface, route.via) : undefined)
+    const isTaken = route.installed && !isFlushed && isUsable(route.metric)
+    const wasTaken = this.#carried.has(key)
+    this.#carry(key, isTaken ? placeOf(route.iface, route.via) : undefined)
     const before = this.#routes.get(key)
     const after = isFlushed ? undefined : this.#nodeRoute(route)
     if (before) this.#count(before, -1)
@@ -125,6 +163,9 @@ export class RoutedNodes implements Disposable {
       this.#routes.set(key, after)
       this.#count(after, 1)
     } else this.#routes.delete(key)
+    if (isTaken === wasTaken) return
+    const kind = isTaken ? 'way-taken' : 'way-left'
+    for (const listener of this.#wayListeners) listener({ kind, route, cause })
   }
 
   #carry(key: string, place: string | undefined): void {
@@ -143,7 +184,7 @@ export class RoutedNodes implements Disposable {
     const node = nodeOfDestination(this.#network, prefix)
     if (node === undefined || node === this.#own) return undefined
     const isDirect = isOriginatedByNextHop({ refmetric })
-    return { prefix: node, iface, installed, isDirect, place: placeOf(iface, via) }
+    return { prefix: node, iface, installed, isDirect, place: placeOf(iface, via), metric }
   }
 
   #count({ prefix, iface, installed, isDirect, place }: NodeRoute, by: 1 | -1): void {

@@ -16,6 +16,9 @@ export function examplesOfDocument(): { [Request in ControlRequest]: ControlRepl
     status: example('status'),
     tunnels: example('tunnels'),
     routes: example('routes'),
+    explain: example('explain'),
+    trace: example('trace'),
+    events: example('events'),
     probe: example('probe'),
   }
 }

@@ -1,4 +1,5 @@
 import { ok, type Result, refuse } from '../result.ts'
+import type { EventsReply, ExplanationReply, TraceReply } from './routing-replies.ts'
 
 /*
  * What a node says over its control socket, one line of JSON for each request: docs/control-socket.md. Fields may be
@@ -6,7 +7,27 @@ import { ok, type Result, refuse } from '../result.ts'
  */
 
 /** What can be asked. */
-export type ControlRequest = 'list' | 'status' | 'tunnels' | 'routes' | 'probe'
+export type ControlRequest = keyof ControlReplies
+
+/** A request with what belongs to it. */
+export type ControlQuestion =
+  | { readonly request: 'list' }
+  | { readonly request: 'status' | 'tunnels' | 'routes' | 'probe' }
+  /** @see readNodeName */
+  | { readonly request: 'explain' | 'trace'; readonly node: string }
+  /** Those with a higher number than `after`. */
+  | { readonly request: 'events'; readonly after: number }
+
+const REQUESTS: readonly ControlRequest[] = [
+  'list',
+  'status',
+  'tunnels',
+  'routes',
+  'explain',
+  'trace',
+  'events',
+  'probe',
+]
 
 /** The node at a glance. */
 export interface StatusReply {
@@ -157,6 +178,9 @@ export interface ControlReplies {
   readonly status: StatusReply
   readonly tunnels: readonly TunnelReply[]
   readonly routes: readonly RouteReply[]
+  readonly explain: ExplanationReply
+  readonly trace: TraceReply
+  readonly events: EventsReply
   readonly probe: ProbeReply
 }
 
@@ -193,6 +217,12 @@ function isExpected(request: ControlRequest, response: unknown): boolean {
       return (
         isObject(response) && isListOfObjects(response['neighbours']) && isListOfObjects(response['dialled'])
       )
+    case 'explain':
+      return isObject(response) && isListOfObjects(response['destinations'])
+    case 'trace':
+      return isObject(response) && isObject(response['there']) && isObject(response['back'])
+    case 'events':
+      return isObject(response) && isListOfObjects(response['events'])
     case 'list':
     case 'tunnels':
     case 'routes':
@@ -201,18 +231,34 @@ function isExpected(request: ControlRequest, response: unknown): boolean {
 }
 
 /** Reads a request, on the side of the node. */
-export function decodeRequest(line: string): Result<ControlRequest> {
+export function decodeRequest(line: string): Result<ControlQuestion> {
   let request: unknown
   try {
     request = JSON.parse(line)
   } catch {
     return refuse('not JSON: send {"request":"status"}')
   }
-  const name = isObject(request) ? request['request'] : undefined
-  const known: readonly string[] = ['list', 'status', 'tunnels', 'routes', 'probe'] satisfies ControlRequest[]
-  return typeof name === 'string' && known.includes(name)
-    ? ok(name as ControlRequest)
-    : refuse(`unknown request; there are ${known.join(', ')}`)
+  const given = isObject(request) ? request : {}
+  const name = REQUESTS.find((one) => one === given['request'])
+  switch (name) {
+    case undefined:
+      return refuse(`unknown request; there are ${REQUESTS.join(', ')}`)
+    case 'explain':
+    case 'trace': {
+      const { node } = given
+      return typeof node === 'string'
+        ? ok({ request: name, node })
+        : refuse(`whose ways? send {"request":"${name}","node":"5/16"}`)
+    }
+    case 'events': {
+      const { after = 0 } = given
+      return typeof after === 'number'
+        ? ok({ request: name, after })
+        : refuse('"after" is the number of an event')
+    }
+    default:
+      return ok({ request: name })
+  }
 }
 
 const isListOfObjects = (value: unknown): boolean => Array.isArray(value) && value.every(isObject)

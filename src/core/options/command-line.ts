@@ -24,6 +24,13 @@ import {
 import { evaluateTest, outcomeOfTest, type TestOutcome } from './test-expression.ts'
 import type { PlainValue } from './value-types.ts'
 
+/** A word that is no option. */
+export interface Operand {
+  readonly metavar: string
+  readonly help: string
+  readonly required: boolean
+}
+
 /** A command: what it is for, and its options. */
 export interface Command<Table extends OptionTable = OptionTable> {
   readonly name: string
@@ -35,6 +42,8 @@ export interface Command<Table extends OptionTable = OptionTable> {
   readonly epilogue?: string
   /** Whether `@FILE` names an option file. */
   readonly takesOptionFiles: boolean
+  /** The one word that it takes beside options; undefined: none. */
+  readonly operand?: Operand
   /** What the words after `--` are for; undefined: there must be none. */
   readonly rest?: string
 }
@@ -42,6 +51,8 @@ export interface Command<Table extends OptionTable = OptionTable> {
 /** The words of a command line, by option: the values of each time that it was given. */
 export interface ParsedWords {
   readonly given: Given
+  /** The word that is no option. */
+  readonly operand: string | undefined
   /** What follows `--`. */
   readonly rest: readonly string[]
 }
@@ -91,12 +102,14 @@ export function parseCommandLine(
   if (!expanded.ok) return expanded
   const parser = parserOf(command)
   const given = new Map<string, readonly GivenValues[]>()
+  let operand: string | undefined
   for (const part of expanded.value) {
     const parsed = parsePart(command, parser, part)
     if (!parsed.ok)
       return refuse(part.where === undefined ? parsed.reason : `${part.where}: ${parsed.reason}`)
     if (parsed.value === 'help' || parsed.value === 'version') return ok({ kind: parsed.value })
-    for (const [name, times] of parsed.value) {
+    operand = parsed.value.operand ?? operand
+    for (const [name, times] of parsed.value.given) {
       const isRepeated = command.options[name]?.kind === 'repeated'
       given.set(name, isRepeated ? [...(given.get(name) ?? []), ...times] : times.slice(-1))
     }
@@ -105,11 +118,13 @@ export function parseCommandLine(
   const missing = Object.entries(command.options).filter(
     ([name, option]) => option.kind === 'single' && option.required && !given.has(name),
   )
+  if (command.operand?.required && operand === undefined)
+    return refuse(`missing, but required: ${command.operand.metavar}, ${command.operand.help}`)
   if (missing.length > 0)
     return refuse(
       `missing, but required: ${missing.map(([, option]) => usageOf(option)).join(', ')}${command.takesOptionFiles ? `; options may be in a file: ${command.name} @FILE` : ''}`,
     )
-  return ok({ kind: 'run', given, rest })
+  return ok({ kind: 'run', given, operand, rest })
 }
 
 /** What a part says: a line of an option file, or what stands on the command line beside such files. */
@@ -117,7 +132,7 @@ function parsePart(
   command: Command,
   parser: ArgumentParser,
   { words, where }: Words,
-): Result<Given | 'help' | 'version'> {
+): Result<{ readonly given: Given; readonly operand: string | undefined } | 'help' | 'version'> {
   let values: Record<string, unknown>
   let unknown: string[]
   try {
@@ -138,7 +153,9 @@ function parsePart(
       return refuse(`${labelOf(option)}: ${valuesMissing(option)}`)
     given.set(name, times)
   }
-  return unknown.length > 0 ? refuse(notUnderstood(command, unknown, where)) : ok(given)
+  const operand = command.operand && unknown.find((word) => !word.startsWith('-'))
+  if (operand !== undefined) unknown.splice(unknown.indexOf(operand), 1)
+  return unknown.length > 0 ? refuse(notUnderstood(command, unknown, where)) : ok({ given, operand })
 }
 
 function notUnderstood(command: Command, unknown: readonly string[], where: string | undefined): string {
@@ -286,9 +303,18 @@ export function helpOf(command: Command, width: number): string {
   const column = Math.max(0, ...subcommands.map(([name]) => name.length)) + 2
   const lines = subcommands.map(([name, what]) => `  ${name.padEnd(column)}${what}\n`)
   return [
-    parserOf(command, width).format_help(),
+    helpParserOf(command, width).format_help(),
     ...(lines.length > 0 ? ['\nCommands:\n', ...lines] : []),
   ].join('')
+}
+
+/** Words that are no options are not for the parser, which takes the first one before it has seen all options. */
+function helpParserOf(command: Command, width: number): ArgumentParser {
+  const parser = parserOf(command, width)
+  const { metavar, help } = command.operand ?? {}
+  if (metavar !== undefined)
+    parser.add_argument(metavar, { metavar, help: help?.replaceAll('%', '%%') ?? '' })
+  return parser
 }
 
 function parserOf(command: Command, width = 80): ArgumentParser {
@@ -334,11 +360,12 @@ const formatterOf = (width: number): HelpFormatterClass =>
   }
 
 /** How a command is used, on one line. */
-export const usageLineOf = ({ name, subcommands, takesOptionFiles, rest }: Command): string =>
+export const usageLineOf = ({ name, subcommands, takesOptionFiles, operand, rest }: Command): string =>
   [
     name,
     ...(subcommands ? ['COMMAND'] : []),
     '[OPTIONS]',
+    ...(operand ? [operand.required ? operand.metavar : `[${operand.metavar}]`] : []),
     ...(takesOptionFiles ? ['[@FILE]'] : []),
     ...(rest ? [`[-- ${rest}]`] : []),
   ].join(' ')

@@ -1,6 +1,8 @@
 import { ok, type Result, refuse } from '../result.ts'
+import { readNodeName } from '../routes/named-node.ts'
 import {
   type Command,
+  type Operand,
   optionValues,
   type ParsedWords,
   type Request,
@@ -55,7 +57,30 @@ const NODE_QUERY_OPTIONS = {
 const QUERIES = {
   status: 'addresses, registry, certificate and tunnels at a glance',
   tunnels: 'each tunnel: peer, direction, protocol, since when, bytes, round-trip time, and why one failed',
-  routes: 'each route: next hop and metric',
+  routes: 'each route: next hop and metric; with NODE, every way to that node, and why it is taken or not',
+  trace: 'the way to a node hop by hop, and its way back, with round-trip times',
+  events: 'what changed last: neighbours, ways and tunnels, with the cause',
+} as const
+
+const NODE: Operand = {
+  metavar: 'NODE',
+  help: 'a node of the network: its name (like 5/16), its subnet, or an address in it',
+  required: true,
+}
+
+/** What follows the name of a query beside options. */
+const OPERANDS: { readonly [Query in Re6stQuery]?: Operand } = {
+  routes: { ...NODE, required: false },
+  trace: NODE,
+}
+
+const FOLLOW_OPTION = {
+  follow: flag({
+    names: ['-f', '--follow'],
+    group: 'Output',
+    help: 'go on with what happens, until it is interrupted; with --json, one line for each event',
+    since,
+  }),
 } as const
 
 /** What looks at this machine with the options of its node, running or not. */
@@ -78,6 +103,10 @@ export type Re6stOptions =
       readonly json: boolean
       /** How long to wait until the node is connected. */
       readonly waitSeconds: number
+      /** The node that it is about; undefined: none was named. */
+      readonly node: string | undefined
+      /** Whether it goes on with what happens. */
+      readonly follow: boolean
     }
   | ({ readonly command: 'doctor'; readonly json: boolean } & NodeFileOptions)
   | FirewallOptions
@@ -93,11 +122,12 @@ export const RE6ST_COMMAND: Command = {
 }
 
 /** The command `re6st status` and so on. */
-const query = (name: Re6stQuery): Command<typeof NODE_QUERY_OPTIONS> => ({
+const query = (name: Re6stQuery): Command<typeof NODE_QUERY_OPTIONS & Partial<typeof FOLLOW_OPTION>> => ({
   name: `re6st ${name}`,
   description: `Prints ${QUERIES[name]}.`,
-  options: NODE_QUERY_OPTIONS,
+  options: name === 'events' ? { ...NODE_QUERY_OPTIONS, ...FOLLOW_OPTION } : NODE_QUERY_OPTIONS,
   takesOptionFiles: false,
+  ...(OPERANDS[name] ? { operand: OPERANDS[name] } : {}),
 })
 
 const DOCTOR = nodeFileCommand(
@@ -153,5 +183,10 @@ function queryOptions(command: Re6stQuery, words: ParsedWords, readFile: ReadFil
   const controlSocket = isGiven
     ? (console ?? controlSocketIn(runDirectory))
     : (serviceControlSocket(readFile) ?? controlSocketIn(runDirectory))
-  return ok({ command, json, waitSeconds, controlSocket })
+  const { operand: node } = words
+  if (node !== undefined) {
+    const named = readNodeName(node)
+    if (!named.ok) return refuse(`${command}: ${named.reason}`)
+  }
+  return ok({ command, json, waitSeconds, controlSocket, node, follow: words.given.has('follow') })
 }

@@ -12,6 +12,7 @@ export const MESSAGE_CODE = {
   dialResult: 97,
   multicast: 98,
   seenAt: 99,
+  way: 100,
 } as const
 
 /** This exchange is forwarded for the registry. */

@@ -16,6 +16,8 @@ export type Message =
   | { readonly kind: 'multicast'; readonly state: Uint8Array }
   /** A server tells a client at which address it sees it. */
   | { readonly kind: 'seen-at'; readonly address: string }
+  /** Asks for the next hop to a node, or answers: way.ts. */
+  | { readonly kind: 'way'; readonly text: string }
 
 /** A message, and whether its exchange is forwarded for the registry. */
 export interface AddressedMessage {
@@ -59,6 +61,8 @@ export function decodeMessageBody(body: Uint8Array): Result<AddressedMessage> {
         return { kind: 'multicast', state: argument }
       case MESSAGE_CODE.seenAt:
         return { kind: 'seen-at', address: text() }
+      case MESSAGE_CODE.way:
+        return { kind: 'way', text: text() }
       default:
         return undefined
     }
@@ -92,5 +96,7 @@ function codeAndArgument(message: Message): [number, Uint8Array] {
       return [MESSAGE_CODE.multicast, message.state]
     case 'seen-at':
       return [MESSAGE_CODE.seenAt, Buffer.from(message.address)]
+    case 'way':
+      return [MESSAGE_CODE.way, Buffer.from(message.text)]
   }
 }

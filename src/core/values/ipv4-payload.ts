@@ -57,6 +57,14 @@ export function ipv4Payload(
   })
 }
 
+/** Whether an address is in a subnet in CIDR notation; one that is everywhere, or no IPv4 subnet, has none. */
+export function isInIpv4Subnet(address: string, subnet: string): boolean {
+  const [start = '', length] = subnet.split('/')
+  if (!isIPv4(start) || Number(length) === 0) return false
+  const size = 2 ** (32 - Number(length))
+  return Math.floor(numberOfIpv4(address) / size) === Math.floor(numberOfIpv4(start) / size)
+}
+
 const numberOfIpv4 = (address: string): number =>
   address.split('.').reduce((number, byte) => number * 256 + Number(byte), 0)
 

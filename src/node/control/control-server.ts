@@ -1,7 +1,12 @@
 import { once } from 'node:events'
 import { chmod, lstat, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
-import { type ControlReplies, type ControlRequest, decodeRequest } from '../../core/control/replies.ts'
+import {
+  type ControlQuestion,
+  type ControlReplies,
+  type ControlRequest,
+  decodeRequest,
+} from '../../core/control/replies.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Logger } from '../../platform/log.ts'
@@ -9,9 +14,20 @@ import { isListenedAt, isSocketPath, LONGEST_SOCKET_PATH } from '../../platform/
 
 /** Says what is asked. */
 export type ControlAnswers = {
-  readonly [Request in Exclude<ControlRequest, 'list'>]: () =>
-    | ControlReplies[Request]
-    | Promise<ControlReplies[Request]>
+  readonly [Request in Exclude<ControlRequest, 'list'>]: (
+    ...about: Arguments[Request]
+  ) => ControlReplies[Request] | Promise<ControlReplies[Request]>
+}
+
+/** What belongs to a request. */
+interface Arguments extends Record<Exclude<ControlRequest, 'list'>, readonly unknown[]> {
+  readonly status: []
+  readonly tunnels: []
+  readonly routes: []
+  readonly explain: [node: string]
+  readonly trace: [node: string]
+  readonly events: [after: number]
+  readonly probe: []
 }
 
 /** A request is a few bytes. */
@@ -25,6 +41,9 @@ const DESCRIPTIONS: ControlReplies['list'] = [
   { request: 'status', description: 'addresses, registry, certificate, configuration' },
   { request: 'tunnels', description: 'each tunnel, and the last ones that failed' },
   { request: 'routes', description: 'routes to nodes' },
+  { request: 'explain', description: 'every way to the node that "node" names, and why it is taken or not' },
+  { request: 'trace', description: 'the way to the node that "node" names, and its way back: takes seconds' },
+  { request: 'events', description: 'what changed last, after the event of the number "after"' },
   {
     request: 'probe',
     description: 'asks the neighbours whether they hear us and can reach us: takes seconds',
@@ -124,11 +143,13 @@ export class ControlServer implements AsyncDisposable {
   async #answer(line: string): Promise<string> {
     const request = decodeRequest(line)
     if (!request.ok) return failure('OPTION', request.reason)
-    if (request.value === 'list') return success(DESCRIPTIONS)
+    if (request.value.request === 'list') return success(DESCRIPTIONS)
     if (!this.#answers) return failure('SYSTEM', 'the node is starting: ask again in a moment')
     try {
-      return success(await this.#answers[request.value]())
+      return success(await answerTo(request.value, this.#answers))
     } catch (error) {
+      // Who asks is told what is wrong with the question.
+      if (error instanceof Re6stError && error.code === 'OPTION') return failure(error.code, error.message)
       this.#log.warn({ err: error }, 'a control request failed')
       return failure('SYSTEM', messageOf(error))
     }
@@ -140,6 +161,21 @@ export class ControlServer implements AsyncDisposable {
     const closed = once(this.#server, 'close')
     this.#server.close()
     await closed
+  }
+}
+
+function answerTo(
+  question: Exclude<ControlQuestion, { readonly request: 'list' }>,
+  answers: ControlAnswers,
+): unknown {
+  switch (question.request) {
+    case 'explain':
+    case 'trace':
+      return answers[question.request](question.node)
+    case 'events':
+      return answers.events(question.after)
+    default:
+      return answers[question.request]()
   }
 }
 

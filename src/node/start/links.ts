@@ -3,6 +3,7 @@ import { isInside } from '../../core/values/prefix.ts'
 import type { AwakeClock } from '../../platform/awake-clock.ts'
 import type { CleanUp } from '../../platform/clean-up.ts'
 import { checkingAddresses, dialable } from '../checked-addresses.ts'
+import { History } from '../history.ts'
 import { RemoteGateways, throughGateways } from '../remote-gateways.ts'
 import { RoutedNodes } from '../routed-nodes.ts'
 import type { Router } from '../routing/router.ts'
@@ -16,6 +17,8 @@ export interface Links {
   readonly router: Router
   /** What the router knows of the network's nodes. */
   readonly nodes: RoutedNodes
+  /** What happened last. */
+  readonly history: History
   readonly transport: Transport
 }
 
@@ -35,6 +38,12 @@ export async function prepareLinks({ options, cleanUp, foundation, ...init }: Li
   const daemon = { processes, clock, log, runDirectory, logDirectory }
   const router = await routerOf(options, { ...init, ...daemon, events, stateDirectory })
   const nodes = cleanUp.use(new RoutedNodes(router, identity.current.authority.network, identity.prefix))
+  const history = cleanUp.use(
+    new History({
+      ...{ router, nodes, now: () => clock.now() },
+      network: identity.current.authority.network,
+    }),
+  )
   const openvpn = createOpenvpnTransport({
     ...daemon,
     files,
@@ -56,7 +65,7 @@ export async function prepareLinks({ options, cleanUp, foundation, ...init }: Li
         )
   // Before the tunnels: so that it can retract its routes.
   cleanUp.defer(() => router.stop())
-  return { router, nodes, transport }
+  return { router, nodes, history, transport }
 }
 
 /** The router that the options choose. The other one is not loaded. */

@@ -12,6 +12,7 @@ import { NodeMessages } from '../node-messages.ts'
 import { NodeSettings } from '../node-settings.ts'
 import { NeighbourNodes } from '../routing/neighbour-nodes.ts'
 import { UdpEndpoint } from '../sessions/udp-endpoint.ts'
+import { WayQuestions } from '../trace/way-questions.ts'
 import { dialAll } from '../transport/dialler.ts'
 import type { TunnelComponents, TunnelLimits } from '../tunnels/components.ts'
 import { Tunnels } from '../tunnels/tunnels.ts'
@@ -29,6 +30,8 @@ export interface Membership {
   readonly news: VersionNews
   readonly tunnels: Tunnels
   readonly probe: NeighbourProbe
+  /** Asks other nodes for their ways. */
+  readonly ways: WayQuestions
   /** What the tunnel policy goes by has changed. */
   configureTunnels(): void
 }
@@ -87,6 +90,7 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
       cache,
       advertised: () => advertisement.addresses,
       dialAll,
+      wayTo: (target) => nodes.wayTo(target),
       platform: `Linux-${release()}-${arch()}`,
       signal,
     },
@@ -106,6 +110,7 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
     sendClosing: (prefix, what) => messages.sendClosing(prefix, what),
     sendSeen: (prefix, address) => messages.sendSeen(prefix, address),
     onCutOff: () => keeper.cutOff(),
+    onTunnel: (event) => links.history.tunnel(event),
     onExternalAddress: (iface, address) => advertisement.seen(iface, address),
     isNeighbourThere: (iface, address) => isNeighbourThere({ processes, clock, log }, iface, address),
   }
@@ -137,6 +142,7 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
     askInformation: (prefix) => messages.askInformation(prefix),
     askDial: (prefix) => messages.askDial(prefix),
   })
+  const ways = new WayQuestions({ clock, ask: (prefix, target) => messages.askWay(prefix, target) })
   await advertisement.start({
     onCountries: configureTunnels,
   })
@@ -149,10 +155,10 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
     neighbours: () => neighbours.prefixes(),
     say: (prefix) => messages.sendVersion(prefix),
   })
-  await messages.start({ tunnels, spread: news.spread, probe })
+  await messages.start({ tunnels, spread: news.spread, probe, ways })
   cleanUp.use(messages)
   cleanUp.use(neighbours)
   cleanUp.use(news)
   cleanUp.use(router.watch(() => tunnels.changed()))
-  return { settings, advertisement, messages, news, tunnels, probe, configureTunnels }
+  return { settings, advertisement, messages, news, tunnels, probe, ways, configureTunnels }
 }

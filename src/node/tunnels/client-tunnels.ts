@@ -6,14 +6,14 @@ import { type PeerAddress, preferWorking, type TunnelProtocol } from '../../core
 import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { ClientEvent, ClientTunnel, TunnelPeer, UnderlayAddress } from '../transport/transport.ts'
-import type { TunnelComponents, TunnelLimits } from './components.ts'
+import type { TunnelComponents, TunnelEvent, TunnelLimits } from './components.ts'
 import type { GracefulClosing } from './graceful-closing.ts'
 import type { TunnelInfo } from './tunnel-info.ts'
 
 interface ClientTunnelsInit
   extends Pick<
     TunnelComponents,
-    'transport' | 'router' | 'nodes' | 'cache' | 'clock' | 'log' | 'onExternalAddress'
+    'transport' | 'router' | 'nodes' | 'cache' | 'clock' | 'log' | 'onExternalAddress' | 'onTunnel'
   > {
   readonly isNeighbourThere: TunnelComponents['isNeighbourThere']
   readonly limits: Pick<TunnelLimits, 'own' | 'isRevoked'>
@@ -214,6 +214,7 @@ export class ClientTunnels {
       { peer: subnetNameOf(peer.prefix), iface, protocol: remote.protocol, underlay: remote.address },
       'tunnel up',
     )
+    this.#tell(own, 'tunnel-up', undefined)
     this.#failures.delete(target)
     strategy.tunnelUp(target, worked)
     // The remotes of anyone are not those of this peer.
@@ -238,6 +239,7 @@ export class ClientTunnels {
       { peer: own.peer ? subnetNameOf(own.peer.prefix) : nameOf(target), iface, reason },
       wasUp ? 'tunnel down' : 'tunnel failed',
     )
+    this.#tell(own, wasUp ? 'tunnel-down' : 'tunnel-failed', end?.reason ?? reason)
     if (!end && reason.includes(IN_USE_TWICE)) this.#ownIsShared(reason)
     // One that we ended ourselves has not failed, as a rule; the only one there is to be has, whatever happened.
     if (end ? end.isFailure : !wasUp || target === ANYONE)
@@ -291,6 +293,15 @@ export class ClientTunnels {
       }
     }
     if (this.#tunnels.get(target) === own && outcome === 'drained') this.close(target, reason)
+  }
+
+  #tell(
+    { target, peer, iface, remote }: OwnTunnel,
+    kind: TunnelEvent['kind'],
+    reason: string | undefined,
+  ): void {
+    const prefix = peer?.prefix ?? prefixOf(target)
+    this.#init.onTunnel({ kind, peer: prefix, iface, underlay: remote?.address, reason })
   }
 
   #ownIsShared(reason: string): void {

@@ -8,6 +8,17 @@ import type { RoutedNodes } from '../routed-nodes.ts'
 import type { Router } from '../routing/router.ts'
 import type { Transport } from '../transport/transport.ts'
 
+/** A tunnel came up, ended, or could not be made. */
+export interface TunnelEvent {
+  readonly kind: 'tunnel-up' | 'tunnel-down' | 'tunnel-failed'
+  /** Undefined: not known, or whoever answers. */
+  readonly peer: Prefix | undefined
+  readonly iface: string
+  /** Address of the other end outside the network. */
+  readonly underlay: string | undefined
+  readonly reason: string | undefined
+}
+
 /** What tunnels need. */
 export interface TunnelComponents {
   readonly transport: Pick<Transport, 'connect' | 'listen'>
@@ -55,6 +66,8 @@ export interface TunnelComponents {
   readonly sendSeen: (prefix: Prefix, address: string) => void
   /** The server of a tunnel told us at which address it sees us; undefined: the tunnel is down. */
   readonly onExternalAddress: (iface: string, address: string | undefined) => void
+  /** Told of each tunnel that comes or goes. */
+  readonly onTunnel: (event: TunnelEvent) => void
   /** Asks a neighbour on a link whether it is there. True also where that cannot be told. */
   readonly isNeighbourThere: (iface: string, address: string) => Promise<boolean>
 }

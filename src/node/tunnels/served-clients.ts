@@ -15,7 +15,7 @@ import type { TunnelComponents, TunnelLimits } from './components.ts'
 import type { TunnelInfo } from './tunnel-info.ts'
 import { type ServerPlace, TunnelServers } from './tunnel-servers.ts'
 
-interface ServedClientsInit extends Pick<TunnelComponents, 'clock' | 'log' | 'sendSeen'> {
+interface ServedClientsInit extends Pick<TunnelComponents, 'clock' | 'log' | 'sendSeen' | 'onTunnel'> {
   readonly nodes: Pick<TunnelComponents['nodes'], 'nodeAt'>
   readonly router: Pick<TunnelComponents['router'], 'neighbours' | 'neighbourGone'>
   readonly transport: Pick<Transport, 'listen'>
@@ -126,6 +126,9 @@ export class ServedClients {
         const sinceMs = clock.now()
         this.#clients.set(`${iface}/${client}`, { iface, protocol, client, peer, underlay, sinceMs })
         this.#log(peer, { iface, underlay: underlay.address }, 'client up')
+        this.#init.onTunnel({
+          ...{ kind: 'tunnel-up', peer: peer.prefix, iface, underlay: underlay.address, reason: undefined },
+        })
         strategy.clientUp(peer.prefix)
         return onChange()
       }
@@ -141,8 +144,10 @@ export class ServedClients {
       }
       case 'client-down': {
         const { client, peer, reason } = event
+        const underlay = this.#clients.get(`${iface}/${client}`)?.underlay.address
         if (!this.#clients.delete(`${iface}/${client}`)) return
         this.#log(peer, { iface, reason }, 'client down')
+        this.#init.onTunnel({ kind: 'tunnel-down', peer: peer.prefix, iface, underlay, reason })
         this.#leave(iface, peer.prefix)
         strategy.clientDown(peer.prefix)
         return onChange()

@@ -8,7 +8,7 @@ import { ControlServer } from '../../../src/node/control/control-server.ts'
 import { examplesOfDocument } from '../../support/control-examples.ts'
 import { silentLog } from '../../support/silent-log.ts'
 
-const { status, tunnels, routes, probe } = examplesOfDocument()
+const { status, tunnels, routes, probe, explain, trace, events } = examplesOfDocument()
 const CUT_OFF = { ...status, connected: false }
 
 let path: string
@@ -35,6 +35,9 @@ const serve = (server: ControlServer, reply: StatusReply) =>
     status: () => reply,
     tunnels: () => tunnels,
     routes: () => routes,
+    explain: () => explain,
+    trace: () => trace,
+    events: () => events,
     probe: async () => probe,
   })
 

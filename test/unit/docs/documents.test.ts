@@ -95,10 +95,12 @@ function faultOfCommand(command: string): string | undefined {
   return read === undefined || read.ok ? undefined : `${command}: ${read.reason}`
 }
 
-/** In a line of text, only what is certainly a whole command: a script, a subcommand. */
+/** In a line of text, only what is certainly a whole command: a script, a subcommand with what belongs to it. */
 const isWhole = (code: string): boolean => {
-  const [program = '', word = ''] = code.split(' ')
-  return program === 'npm' || (program === 're6st' && word in (RE6ST_COMMAND.subcommands ?? {}))
+  const [program = '', word = '', ...more] = code.split(' ')
+  return (
+    program === 'npm' || (program === 're6st' && more.length > 0 && word in (RE6ST_COMMAND.subcommands ?? {}))
+  )
 }
 
 describe.each(FILES)('%s', (file) => {

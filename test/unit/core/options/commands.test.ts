@@ -360,30 +360,64 @@ describe('re6st', () => {
   it.each<[string[], unknown]>([
     [
       ['status', '--wait', '60'],
-      { command: 'status', json: false, waitSeconds: 60, controlSocket: '/var/run/re6stnet/control.sock' },
+      {
+        ...{ command: 'status', json: false, waitSeconds: 60, follow: false },
+        controlSocket: '/var/run/re6stnet/control.sock',
+      },
     ],
     [
       ['routes', '--json', '--console', '/c'],
-      { command: 'routes', json: true, waitSeconds: 0, controlSocket: '/c' },
+      { command: 'routes', json: true, waitSeconds: 0, follow: false, controlSocket: '/c' },
+    ],
+    [
+      ['routes', '--console', '/c', '5/16', '--json'],
+      { command: 'routes', json: true, waitSeconds: 0, follow: false, controlSocket: '/c', node: '5/16' },
+    ],
+    [
+      ['trace', '2001:db8:42:5::1', '--console=/c'],
+      {
+        ...{ command: 'trace', json: false, waitSeconds: 0, follow: false, controlSocket: '/c' },
+        node: '2001:db8:42:5::1',
+      },
+    ],
+    [
+      ['events', '-f', '--console', '/c'],
+      { command: 'events', json: false, waitSeconds: 0, follow: true, controlSocket: '/c' },
     ],
   ])('%j', (args, options) => {
     expect(readRe6stCommandLine(args, noFiles)).toEqual(ok({ kind: 'run', options }))
   })
 
   it.each<[string[], string]>([
-    [[], 'a command is missing; there are status, tunnels, routes, doctor, firewall'],
+    [[], 'a command is missing; there are status, tunnels, routes, trace, events, doctor, firewall'],
     [
       ['staus'],
-      'staus: no such command, did you mean status; there are status, tunnels, routes, doctor, firewall',
+      'staus: no such command, did you mean status; there are status, tunnels, routes, trace, events, doctor, firewall',
     ],
-    [['frob'], 'frob: no such command; there are status, tunnels, routes, doctor, firewall'],
+    [['frob'], 'frob: no such command; there are status, tunnels, routes, trace, events, doctor, firewall'],
     [['--frob'], '--frob: no such option, or too many values; see re6st --help'],
+    [
+      ['trace', '--json'],
+      'missing, but required: NODE, a node of the network: its name (like 5/16), its subnet, or an address in it',
+    ],
+    [
+      ['routes', 'five'],
+      'routes: "five" names no node: give its name (like 5/16), its subnet, or an address in it',
+    ],
+    [['trace', '5/16', '6/16'], '6/16: no such option, or too many values; see re6st trace --help'],
+    [['status', '5/16'], '5/16: no such option, or too many values; see re6st status --help'],
+    [['routes', '5/16', '--follow'], '--follow: no such option, or too many values; see re6st routes --help'],
+    [['events', '5/16'], '5/16: no such option, or too many values; see re6st events --help'],
   ])('%j: %s', (args, reason) => {
     expect(reasonOf(readRe6stCommandLine(args, noFiles))).toBe(reason)
   })
 
   it('has help for all and for each', () => {
     expect(readRe6stCommandLine(['--help'], noFiles)).toMatchObject({ value: { kind: 'help' } })
+    const trace = readRe6stCommandLine(['trace', '--help'], noFiles)
+    const shown = trace.ok && trace.value.kind === 'help' ? helpOf(trace.value.command, 100) : ''
+    expect(shown).toMatch(/re6st trace \[OPTIONS\] NODE/)
+    expect(shown).toMatch(/ NODE +a node of the network/)
     expect(helpOf(RE6ST_COMMAND, 100)).toMatch(/Commands:\n {2}status {4}addresses/)
   })
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { decodeReply, decodeRequest } from '../../../../src/core/control/replies.ts'
+import { Re6stError } from '../../../../src/core/errors.ts'
 import { askNode } from '../../../../src/ctl/ask.ts'
 import { type ControlAnswers, ControlServer } from '../../../../src/node/control/control-server.ts'
 import { examplesOfDocument } from '../../../support/control-examples.ts'
@@ -16,6 +17,12 @@ const answers: ControlAnswers = {
   status: () => examples.status,
   tunnels: () => examples.tunnels,
   routes: () => examples.routes,
+  explain: (node) => {
+    if (node === '9/16') throw new Re6stError('OPTION', 'there is no such node')
+    return { ...examples.explain, node }
+  },
+  trace: async (node) => ({ ...examples.trace, node }),
+  events: (after) => ({ ...examples.events, last: after }),
   probe: async () => examples.probe,
 }
 
@@ -56,8 +63,26 @@ describe('the control socket', () => {
       'status',
       'tunnels',
       'routes',
+      'explain',
+      'trace',
+      'events',
       'probe',
     ])
+  })
+
+  it('is asked about a node, and about what happened after something', async () => {
+    await using _ = await started()
+    expect(await askNode(path, 'explain', 5_000, { node: '7/16' })).toEqual({
+      ...examples.explain,
+      node: '7/16',
+    })
+    expect(await askNode(path, 'trace', 5_000, { node: '7/16' })).toMatchObject({ node: '7/16' })
+    expect(await askNode(path, 'events')).toMatchObject({ events: examples.events.events, last: 0 })
+    expect(await askNode(path, 'events', 5_000, { after: 17 })).toMatchObject({ last: 17 })
+    await expect(askNode(path, 'explain', 5_000, { node: '9/16' })).rejects.toThrow('there is no such node')
+    expect(await exchange('{"request":"explain"}\n')).toContain('whose ways?')
+    expect(await exchange('{"request":"trace","node":7}\n')).toContain('whose ways?')
+    expect(await exchange('{"request":"events","after":"x"}\n')).toContain('the number of an event')
   })
 
   it('is for its owner alone', async () => {

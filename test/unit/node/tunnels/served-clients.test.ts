@@ -13,6 +13,7 @@ const PLACE = { iface: 're6stnet-tcp', protocol: 'tcp', port: 1194 } as const
 async function rig({ maxClients = 20 } = {}) {
   const done: string[] = []
   const gone: string[] = []
+  const told: unknown[] = []
   const revoked = new Set<bigint>()
   let spec: ServerSpec | undefined
   let changes = 0
@@ -41,6 +42,7 @@ async function rig({ maxClients = 20 } = {}) {
     clock,
     log: pino({ level: 'info' }, { write: (line: string) => void logged.push(line) }),
     sendSeen: (prefix, address) => void done.push(`seen ${prefix} ${address}`),
+    onTunnel: ({ kind, peer, underlay, reason }) => void told.push([kind, peer, underlay, reason]),
     limits: {
       own: OWN,
       maxClients: () => maxClients,
@@ -79,11 +81,12 @@ async function rig({ maxClients = 20 } = {}) {
     logged,
     clock,
     shared,
+    told,
   }
 }
 
 it('a client is shown with what passed, and the strategy is told that it came and went', async () => {
-  const { clients, done, up, down, changes } = await rig()
+  const { clients, done, told, up, down, changes } = await rig()
   up(1)
   expect(clients.peers()).toEqual([ONE])
   expect(clients.ifacesOf(ONE)).toEqual(['re6stnet-tcp'])
@@ -93,6 +96,10 @@ it('a client is shown with what passed, and the strategy is told that it came an
   expect([clients.peers(), clients.list(), clients.ifacesOf(ONE)]).toEqual([[], [], []])
   expect(done).toEqual([`up ${ONE}`, `down ${ONE}`])
   expect(changes()).toBe(2)
+  expect(told).toEqual([
+    ['tunnel-up', ONE, '203.0.113.1', undefined],
+    ['tunnel-down', ONE, '203.0.113.1', 'the connection ended'],
+  ])
 })
 
 it('routing is told of one that is gone, and not of one that has connected again meanwhile', async () => {

@@ -6,6 +6,7 @@ import { TunnelPolicy } from '../../../../src/core/tunnels/policy.ts'
 import { type PeerAddress, parseAddressList } from '../../../../src/core/values/address-list.ts'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import type { ClientEvent, ServerEvent } from '../../../../src/node/transport/transport.ts'
+import type { TunnelEvent } from '../../../../src/node/tunnels/components.ts'
 import { Tunnels } from '../../../../src/node/tunnels/tunnels.ts'
 import type { Clock } from '../../../../src/platform/clock.ts'
 import { seededRandom } from '../../../support/random.ts'
@@ -33,6 +34,7 @@ async function rig({ strategy }: { readonly strategy?: (clock: Clock) => TunnelS
   const reachable = new Set<Prefix>()
   const registry: ((peer: ProposedPeer | undefined) => void)[] = []
   const dropped: number[] = []
+  const told: TunnelEvent[] = []
   const remembered = new Set<string>()
   let cutOffs = 0
   let onServerEvent: (event: ServerEvent) => void = () => {}
@@ -80,6 +82,7 @@ async function rig({ strategy }: { readonly strategy?: (clock: Clock) => TunnelS
       onCutOff: () => cutOffs++,
       sendClosing() {},
       sendSeen() {},
+      onTunnel: (event) => void told.push(event),
       onExternalAddress: (iface, address) => void external.push([iface, address]),
       isNeighbourThere: (iface) => new Promise((resolve) => asked.set(iface, resolve)),
     },
@@ -120,6 +123,7 @@ async function rig({ strategy }: { readonly strategy?: (clock: Clock) => TunnelS
       registry,
       dropped,
       remembered,
+      told,
       clock,
     },
     ...{ settled, decide, up, silent, answer, cutOffs: () => cutOffs },
@@ -137,6 +141,24 @@ describe('a client tunnel', () => {
     expect(shown).toMatchObject({ state: 'up', serial: 2n, protocol: 'tcp', iface: 're6stnet1' })
     expect(stored.get(shown?.prefix ?? OWN)?.[0]).toMatchObject({ protocol: 'tcp' })
     expect(external).toEqual([['re6stnet1', '198.51.100.7']])
+  })
+
+  it('is told of when it comes up, ends, and cannot be made, with the reason', async () => {
+    const { told, transport, up, settled } = await rig()
+    up(0)
+    const [one, other] = transport.specs
+    one?.onEvent({ kind: 'down', reason: 'connection reset' })
+    other?.onEvent({ kind: 'down', reason: 'connection refused' })
+    await settled()
+    const about = { peer: one?.prefix, iface: 're6stnet1', underlay: '203.0.113.1' }
+    expect(told).toEqual([
+      { kind: 'tunnel-up', ...about, reason: undefined },
+      { kind: 'tunnel-down', ...about, reason: 'connection reset' },
+      {
+        ...{ kind: 'tunnel-failed', peer: other?.prefix, iface: 're6stnet2', underlay: undefined },
+        reason: 'connection refused',
+      },
+    ])
   })
 
   it('says at which address its server sees us, also when that changes; others cannot say it', async () => {

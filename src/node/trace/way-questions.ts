@@ -1,0 +1,61 @@
+import type { WayAnswer } from '../../core/session/way.ts'
+import type { Prefix } from '../../core/values/prefix.ts'
+import type { Clock } from '../../platform/clock.ts'
+
+/** What came of a question: an answer; it was heard, and not understood; nothing. */
+export type WayOutcome = WayAnswer | 'not understood' | 'no answer'
+
+interface WayQuestionsInit {
+  readonly clock: Pick<Clock, 'after'>
+  /** Asks a node where it sends packets to another one. */
+  readonly ask: (prefix: Prefix, target: Prefix) => void
+}
+
+/** Longer than a session takes to be made, and a lost datagram to be said again. */
+const PATIENCE_MS = 5_000
+
+/** Questions to other nodes for their ways, and who waits for the answers. */
+export class WayQuestions {
+  readonly #init: WayQuestionsInit
+  /** By who is asked and for what; several may wait for the same. */
+  readonly #waiting = new Map<string, Set<(outcome: WayOutcome) => void>>()
+
+  constructor(init: WayQuestionsInit) {
+    this.#init = init
+  }
+
+  /** Asks a node; never rejects. */
+  async ask(prefix: Prefix, target: Prefix): Promise<WayOutcome> {
+    const { clock, ask } = this.#init
+    const key = keyOf(prefix, target)
+    const waiting = this.#waiting.get(key) ?? new Set()
+    this.#waiting.set(key, waiting)
+    return new Promise((resolve) => {
+      const done = (outcome: WayOutcome) => {
+        timer[Symbol.dispose]()
+        waiting.delete(done)
+        if (waiting.size === 0) this.#waiting.delete(key)
+        resolve(outcome)
+      }
+      const timer = clock.after(PATIENCE_MS, () => done('no answer'))
+      waiting.add(done)
+      ask(prefix, target)
+    })
+  }
+
+  /** A node has answered. Whoever says something that was not asked is not heard. */
+  answered(prefix: Prefix, answer: WayAnswer): void {
+    this.#tell(prefix, answer.target, answer)
+  }
+
+  /** A node has heard the question, and has nothing to say. */
+  acknowledged(prefix: Prefix, target: Prefix): void {
+    this.#tell(prefix, target, 'not understood')
+  }
+
+  #tell(prefix: Prefix, target: Prefix, outcome: WayOutcome): void {
+    for (const done of [...(this.#waiting.get(keyOf(prefix, target)) ?? [])]) done(outcome)
+  }
+}
+
+const keyOf = (prefix: Prefix, target: Prefix): string => `${prefix} ${target}`
