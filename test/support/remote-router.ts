@@ -85,7 +85,8 @@ export class RemoteRouter implements Router {
   setDraining: Router['setDraining'] = (...args) => this.#call('setDraining', ...args)
   setCost: Router['setCost'] = (...args) => this.#call('setCost', ...args)
   neighbourGone: Router['neighbourGone'] = (...args) => void this.#call('neighbourGone', ...args)
-  leaveInterface: Router['leaveInterface'] = (...args) => this.#call('leaveInterface', ...args)
+  leaveInterface: Router['leaveInterface'] = (...args) =>
+    this.#call('leaveInterface', ...args).then(() => !this.neighbours.some(({ iface }) => iface === args[0]))
   setKeys: Router['setKeys'] = (...args) => this.#call('setKeys', ...args)
   reconfigure: Router['reconfigure'] = (...args) => this.#call('reconfigure', ...args)
 

@@ -42,7 +42,7 @@ export const routerWith = (neighbours: readonly Neighbour[]): TunnelComponents['
   isRunning: true,
   addInterface: async () => {},
   removeInterface: async () => {},
-  leaveInterface: async () => {},
+  leaveInterface: async () => true,
   setCost: async () => {},
   neighbourGone: () => {},
   remembers: () => false,

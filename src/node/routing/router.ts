@@ -161,9 +161,10 @@ export interface Router {
   neighbourGone(iface: string, neighbour: string): void
   /**
    * Removes an interface over which nobody sends to us any more: first our own packets take other ways, as soon as there
-   * are some; those that have none within the limit are lost.
+   * are some.
+   * @returns false when some have none within the limit: it stays, expensive. babeld cannot tell: they are lost then
    */
-  leaveInterface(iface: string, limitMs: number): Promise<void>
+  leaveInterface(iface: string, limitMs: number): Promise<boolean>
   /** Whether neighbours on an interface that was removed are still remembered: then its name is not to be used again. */
   remembers(iface: string): boolean
   /** Changes keys without losing a route, where the daemon can. */

@@ -3,11 +3,11 @@ import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { RoutedNodes } from '../routed-nodes.ts'
-import type { Router } from '../routing/router.ts'
+import type { Neighbour, Router } from '../routing/router.ts'
 
 interface GracefulClosingInit {
-  readonly router: Pick<Router, 'setCost' | 'leaveInterface' | 'watch'>
-  readonly nodes: Pick<RoutedNodes, 'hasNeighbourOn' | 'sendsTo'>
+  readonly router: Pick<Router, 'neighbours' | 'setCost' | 'leaveInterface' | 'watch'>
+  readonly nodes: Pick<RoutedNodes, 'hasNeighbourOn' | 'nodeAt' | 'sendsTo'>
   readonly clock: Clock
   readonly log: Logger
   readonly send: (prefix: Prefix, what: 'close-tunnel' | 'tunnel-drained') => void
@@ -24,8 +24,9 @@ const LEAVE_MS = 3_000
 
 /**
  * Ends tunnels that carry routes without losing a packet. The client makes its end expensive, so that the server sends
- * it nothing for which there is another way, and asks to be told (2); the server says when it sends nothing any more
- * (3); the client then lets its own packets take other ways, and closes.
+ * it nothing for which there is another way, and asks to be told (2); the server makes the way to that client expensive,
+ * where its router can (a Python node has told its own router only), and says when it sends nothing any more (3); the
+ * client then lets its own packets take other ways, and closes.
  */
 export class GracefulClosing {
   readonly #init: GracefulClosingInit
@@ -41,7 +42,7 @@ export class GracefulClosing {
   /**
    * Takes a client tunnel out of use.
    * @param signal ends the attempt: the tunnel is down
-   * @returns 'kept' when the peer goes on using it: then everything is as it was
+   * @returns 'kept' when the peer, or we, go on using it: then everything is as it was
    */
   async drain(prefix: Prefix, iface: string, signal: AbortSignal): Promise<'drained' | 'kept'> {
     const { router, nodes, send } = this.#init
@@ -51,9 +52,9 @@ export class GracefulClosing {
     send(prefix, 'close-tunnel')
     const drained = await this.#within(signal, answered)
     this.#asked.delete(prefix)
-    if (drained) await router.leaveInterface(iface, LEAVE_MS)
-    else if (!signal.aborted) await router.setCost(iface, 'normal')
-    return drained ? 'drained' : 'kept'
+    if (drained && (await router.leaveInterface(iface, LEAVE_MS))) return 'drained'
+    if (!signal.aborted) await router.setCost(iface, 'normal')
+    return 'kept'
   }
 
   /** A server that we have asked sends nothing any more. */
@@ -76,15 +77,30 @@ export class GracefulClosing {
 
   async #answerWhenDrained(prefix: Prefix, over: AbortController): Promise<void> {
     const { router, nodes, isServer, send } = this.#init
+    const places = router.neighbours.filter((one) => isServer(one.iface) && nodes.nodeAt(one) === prefix)
+    const isGone = () => !places.some(isAmong(router.neighbours))
+    const setCost = (cost: 'high' | 'normal') =>
+      Promise.all(places.map(({ iface, address }) => router.setCost(iface, cost, address)))
+    await setCost('high')
+    const isDrained = await this.#whether(() => !nodes.sendsTo(prefix, isServer), over.signal)
+    if (isDrained) {
+      send(prefix, 'tunnel-drained')
+      await this.#whether(isGone, over.signal)
+    }
+    if (this.#asking.get(prefix) !== over) return // it has asked again
+    this.#asking.delete(prefix)
+    await setCost('normal')
+  }
+
+  /** Whether something that follows from routing comes to pass in time. */
+  async #whether(holds: () => boolean, signal: AbortSignal): Promise<boolean> {
     let look = () => {}
-    const unused = new Promise<void>((resolve) => {
-      look = () => void (!nodes.sendsTo(prefix, isServer) && resolve())
+    const event = new Promise<void>((resolve) => {
+      look = () => void (holds() && resolve())
     })
-    using _ = router.watch(() => look())
+    using _ = this.#init.router.watch(() => look())
     look()
-    const drained = await this.#within(over.signal, unused)
-    if (this.#asking.get(prefix) === over) this.#asking.delete(prefix)
-    if (drained) send(prefix, 'tunnel-drained')
+    return await this.#within(signal, event)
   }
 
   /** Whether it comes to pass in time. */
@@ -104,3 +120,8 @@ export class GracefulClosing {
     }
   }
 }
+
+const isAmong =
+  (neighbours: readonly Neighbour[]) =>
+  ({ iface, address }: Neighbour): boolean =>
+    neighbours.some((other) => other.iface === iface && other.address === address)

@@ -201,10 +201,12 @@ class Re6stRouter implements Router {
     this.#after()
   }
 
-  async leaveInterface(iface: string, limitMs: number): Promise<void> {
+  async leaveInterface(iface: string, limitMs: number): Promise<boolean> {
     await this.setCost(iface, 'high')
     await this.#conditions.until(() => !this.#table.leadsOver(iface), limitMs)
+    if (this.#table.leadsOver(iface)) return false
     await this.removeInterface(iface)
+    return true
   }
 
   /** A neighbour goes with its interface. */

@@ -126,8 +126,9 @@ class BabeldRouter implements Router {
   /** babeld misses its hellos. */
   neighbourGone(): void {}
 
-  leaveInterface(iface: string, limitMs: number): Promise<void> {
-    return this.#interfaces.leave(iface, limitMs)
+  async leaveInterface(iface: string, limitMs: number): Promise<boolean> {
+    await this.#interfaces.leave(iface, limitMs)
+    return true
   }
 
   /**

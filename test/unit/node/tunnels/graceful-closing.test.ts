@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
+import type { Neighbour } from '../../../../src/node/routing/router.ts'
 import { GracefulClosing } from '../../../../src/node/tunnels/graceful-closing.ts'
 import { silentLog } from '../../../support/silent-log.ts'
 import { steppedClock } from '../../../support/stepped-clock.ts'
@@ -14,24 +15,33 @@ function rig() {
   const done: string[] = []
   /** Over which interface, and to whom, each route goes. */
   const routes: (readonly [iface: string, next: Prefix])[] = []
-  let look = () => {}
+  const neighbours = [neighbour('re6stnet-tcp', 'fe80::1'), neighbour('re6stnet-tcp', 'fe80::2')]
+  const nodesAt = new Map([
+    ['fe80::1', PEER],
+    ['fe80::2', OTHER],
+  ])
+  const has = { otherWays: true }
+  const listeners = new Set<() => void>()
   const clock = steppedClock()
   const stopping = new AbortController()
   const closing = new GracefulClosing({
     router: {
-      setCost: async (iface, cost) => void done.push(`${iface} ${cost}`),
-      leaveInterface: async (iface) => void done.push(`leave ${iface}`),
+      neighbours,
+      setCost: async (iface, cost, address) =>
+        void done.push(`${iface}${address === undefined ? '' : ` ${address}`} ${cost}`),
+      async leaveInterface(iface) {
+        done.push(`leave ${iface}`)
+        return has.otherWays
+      },
       watch(listener) {
-        look = () => listener({ kind: 'restarted' })
-        return {
-          [Symbol.dispose]() {
-            look = () => {}
-          },
-        }
+        const tell = () => listener({ kind: 'restarted' })
+        listeners.add(tell)
+        return { [Symbol.dispose]: () => void listeners.delete(tell) }
       },
     },
     nodes: {
       hasNeighbourOn: (iface) => iface === 're6stnet1',
+      nodeAt: ({ address }) => nodesAt.get(address),
       sendsTo: (prefix, isOver) => routes.some(([iface, next]) => next === prefix && isOver(iface)),
     },
     clock,
@@ -41,8 +51,15 @@ function rig() {
     isServer: (iface) => iface === 're6stnet-tcp',
     signal: stopping.signal,
   })
-  return { closing, done, routes, clock, stopping, look: () => look() }
+  const look = () => {
+    for (const tell of [...listeners]) tell()
+  }
+  return { closing, done, routes, neighbours, has, clock, stopping, look }
 }
+
+const neighbour = (iface: string, address: string): Neighbour => ({
+  ...{ iface, address, rxcost: 96, txcost: 96, cost: 96, rttMs: undefined },
+})
 
 it('a tunnel is expensive first, unusable when the server says that it uses it no more, and then closed', async () => {
   const { closing, done, clock } = rig()
@@ -64,6 +81,16 @@ it('a tunnel that the server goes on using is as before after eight hello interv
   expect(done).toHaveLength(3)
 })
 
+it('a tunnel over which some of our own packets have their only way stays, as it was', async () => {
+  const { closing, done, has, clock } = rig()
+  has.otherWays = false
+  const outcome = closing.drain(PEER, 're6stnet1', new AbortController().signal)
+  await clock.pass(0)
+  closing.peerDrained(PEER)
+  expect(await outcome).toBe('kept')
+  expect(done).toEqual(['re6stnet1 high', 'close-tunnel', 'leave re6stnet1', 're6stnet1 normal'])
+})
+
 it('a tunnel that goes down meanwhile is left alone, and one without a neighbour needs nothing', async () => {
   const { closing, done, clock } = rig()
   const down = new AbortController()
@@ -75,16 +102,27 @@ it('a tunnel that goes down meanwhile is left alone, and one without a neighbour
   expect(await closing.drain(PEER, 're6stnet2', new AbortController().signal)).toBe('drained')
 })
 
-it('a server says that it uses a tunnel no more when no route goes to that client, whoever else it has', async () => {
-  const { closing, done, routes, clock, look } = rig()
+it('a server makes the way to that client expensive, and says when no route goes there, whoever else it has', async () => {
+  const { closing, done, routes, neighbours, clock, look } = rig()
   routes.push(['re6stnet-tcp', PEER], ['re6stnet-tcp', OTHER], ['re6stnet3', PEER])
   closing.peerAsks(PEER)
   await clock.pass(1_000)
-  expect(done).toEqual([])
+  expect(done).toEqual(['re6stnet-tcp fe80::1 high'])
   routes.shift()
   look()
+  await clock.pass(1_000)
+  expect(done.splice(0)).toEqual(['re6stnet-tcp fe80::1 high', 'tunnel-drained'])
+  neighbours.shift()
+  look()
   await clock.pass(0)
-  expect(done).toEqual(['tunnel-drained'])
+  expect(done).toEqual(['re6stnet-tcp fe80::1 normal'])
+})
+
+it('a client that does not close its tunnel is as cheap as before in the end', async () => {
+  const { closing, done, clock } = rig()
+  closing.peerAsks(PEER)
+  await clock.pass(PATIENCE_MS)
+  expect(done).toEqual(['re6stnet-tcp fe80::1 high', 'tunnel-drained', 're6stnet-tcp fe80::1 normal'])
 })
 
 it('a server that goes on using it says nothing; asked twice, it answers once', async () => {
@@ -95,12 +133,13 @@ it('a server that goes on using it says nothing; asked twice, it answers once', 
   routes.splice(0)
   look()
   await clock.pass(0)
-  expect(done).toEqual([])
+  expect(done.splice(0)).toEqual(['re6stnet-tcp fe80::1 high', 're6stnet-tcp fe80::1 normal'])
   routes.push(['re6stnet-tcp', PEER])
   closing.peerAsks(PEER)
   closing.peerAsks(PEER)
+  await clock.pass(0)
   routes.splice(0)
   look()
   await clock.pass(0)
-  expect(done).toEqual(['tunnel-drained'])
+  expect(done).toEqual(['re6stnet-tcp fe80::1 high', 're6stnet-tcp fe80::1 high', 'tunnel-drained'])
 })
