@@ -43,7 +43,12 @@ export function parseMonitorLine(line: string): KernelEvent | undefined {
   }
   const [to = ''] = words[0] === 'unicast' ? words.slice(1) : words
   const dev = after('dev')
-  if (words.includes('proto')) {
+  // `ip` leaves out who made a route that was made by hand, and the metric of an IPv4 one.
+  if (
+    to === 'default' ||
+    to.includes('/') ||
+    ['proto', 'metric', 'via'].some((word) => words.includes(word))
+  ) {
     if (words.includes('table') || !/^(default|[0-9a-f.:]+(\/\d+)?)$/.test(to)) return undefined
     const via = after('via')
     const metric = after('metric')

@@ -6,7 +6,7 @@ import { type Lab, withLab } from '../../../lab/lab.ts'
 import { missingPairs, PingMonitor, pingAllPairs } from '../../../lab/pings.ts'
 import { commandOf, pidsOf } from '../../../lab/process-cost.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
-import type { Re6stNode } from '../../../lab/re6st-node.ts'
+import { type Re6stNode, TEST_ROUTER } from '../../../lab/re6st-node.ts'
 import type { Random } from '../../../src/core/random.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 import {
@@ -31,7 +31,14 @@ const NOTICEABLE_MS = 3_000
 const SERVER = /^openvpn .*--mode server/
 const CLIENT = /^openvpn .*--client /
 const BABELD = /^babeld /
-const DAEMONS = [BABELD, SERVER, CLIENT] as const
+/** What watches the kernel; with our own router, what writes its routes. */
+const MONITOR = /^ip .*monitor /
+const WRITER = /^ip .*-batch /
+/** Those that a node asks whether they are alive. */
+const DAEMONS = [...(TEST_ROUTER === 'babeld' ? [BABELD] : []), SERVER, CLIENT] as const
+const PROCESSES = [...DAEMONS, MONITOR, ...(TEST_ROUTER === 'babeld' ? [] : [WRITER])] as const
+/** Who speaks Babel: our own router is in the node. */
+const ROUTER = TEST_ROUTER === 'babeld' ? BABELD : /re6stnet\.js /
 
 /** Whom a fault befalls, and two who see it: each pair has a tunnel of its own, and nobody makes more. */
 interface Triangle {
@@ -147,10 +154,10 @@ async function steadyPings(lab: Lab, from: Re6stNode, to: Re6stNode): Promise<Pi
 async function hasDaemons({ lab, network, one }: Triangle, after: string): Promise<void> {
   await lab.waitFor(
     async () =>
-      (await Promise.all(DAEMONS.map((pattern) => pidsOf(one.machine, pattern)))).every(
+      (await Promise.all(PROCESSES.map((pattern) => pidsOf(one.machine, pattern)))).every(
         (pids) => pids.length === 1,
       ),
-    { what: `all daemons after ${after}`, deadlineMs: 2 * DEADLINE_MS },
+    { what: `all processes after ${after}`, deadlineMs: 2 * DEADLINE_MS },
   )
   await network.allPairsPing({ deadlineMs: 2 * DEADLINE_MS })
 }
@@ -247,7 +254,7 @@ describe('a running node', { timeout: TIMEOUT_MS }, () => {
         expect(cached()).toEqual(before)
 
         // What is killed comes back when there is space, at the latest.
-        for (const pattern of DAEMONS) await signalAll(one, pattern, 'SIGKILL')
+        for (const pattern of PROCESSES) await signalAll(one, pattern, 'SIGKILL')
         await clear()
         await logs(/WARN .*log lines were lost.* omitted=\d+/)
         await logs(/INFO .*the cache can be written again/)
@@ -280,7 +287,7 @@ describe('a running node', { timeout: TIMEOUT_MS }, () => {
       await isDirect()
       const pings = await steadyPings(lab, two, own)
       for (let round = 1; round <= 4; round++) {
-        const order = shuffled(DAEMONS, random)
+        const order = shuffled(PROCESSES, random)
         for (const pattern of order) await signalAll(one, pattern, 'SIGKILL')
         await hasDaemons(triangle, `round ${round}: ${order.map(String).join(', ')}`)
       }
@@ -306,7 +313,7 @@ describe('a running node', { timeout: TIMEOUT_MS }, () => {
       for (const [pattern, isNoticed] of [
         [SERVER, hasNoTunnel(two)],
         [CLIENT, hasNoTunnel(own)],
-        [BABELD, isCutOff],
+        [ROUTER, isCutOff],
       ] as const) {
         await isDirect()
         const pids = await signalAll(one, pattern, 'SIGSTOP')
@@ -328,9 +335,9 @@ describe('a running node', { timeout: TIMEOUT_MS }, () => {
       const { lab, own, one, two, before, isDirect, log } = triangle
       await isDirect()
       const pings = await steadyPings(lab, two, own)
-      const hang = async () =>
-        (await Promise.all(DAEMONS.map((pattern) => signalAll(one, pattern, 'SIGSTOP')))).flat()
-      const hanging = await hang()
+      const hang = async (patterns: readonly RegExp[]) =>
+        (await Promise.all(patterns.map((pattern) => signalAll(one, pattern, 'SIGSTOP')))).flat()
+      const hanging = await hang(DAEMONS)
       expect(hanging).toHaveLength(DAEMONS.length)
       // Whether they answer is looked at once or twice a minute.
       await lab.waitFor(() => hanging.every((pid) => commandOf(pid) === ''), {
@@ -338,12 +345,13 @@ describe('a running node', { timeout: TIMEOUT_MS }, () => {
         deadlineMs: 3 * DEADLINE_MS,
       })
       await hasDaemons(triangle, 'daemons hung')
-      expect(log().join('\n')).toMatch(/is started again reason="babeld does not answer/)
+      if (TEST_ROUTER === 'babeld')
+        expect(log().join('\n')).toMatch(/is started again reason="babeld does not answer/)
       expect(log().join('\n')).toMatch(/server ended, .*reason="openvpn does not answer/)
       expect(log().join('\n')).toMatch(/tunnel down .*reason="openvpn does not answer/)
       expect(log().filter((line) => / (INFO |WARN|ERROR) /.test(line)).length).toBeLessThan(60)
 
-      await hang()
+      await hang(PROCESSES)
       expect(await one.stop(30_000)).toEqual({ kind: 'exited', status: 0 })
       expect((await pings.stop()).longestGapMs).toBeLessThan(NOTICEABLE_MS)
       const left = differences(before, await footprintOf(one.machine))

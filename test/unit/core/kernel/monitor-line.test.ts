@@ -18,6 +18,22 @@ it.each([
     '10.1.0.0/16 via inet6 fe80::2 dev d0 proto 66 metric 1020 ',
     { isGone: false, route: { to: '10.1.0.0/16', from: undefined, via: 'fe80::2', iface: 'd0' } },
   ],
+  [
+    'Deleted default via fe80::1 dev eth0 metric 1024 pref medium',
+    { isGone: true, route: { to: 'default', via: 'fe80::1', family: 'ipv6', protocol: undefined } },
+  ],
+  [
+    'default via 192.0.2.1 dev eth0 ',
+    { isGone: false, route: { to: 'default', family: 'ipv4', iface: 'eth0' } },
+  ],
+  [
+    '2001:db8::/64 dev eth0 metric 256 pref medium',
+    { isGone: false, route: { to: '2001:db8::/64', via: undefined } },
+  ],
+  [
+    '2001:db8::7 dev eth0 metric 256 pref medium',
+    { isGone: false, route: { to: '2001:db8::7', metric: 256 } },
+  ],
 ] as const)('a route: %s', (line, event) => {
   expect(parseMonitorLine(line)).toMatchObject({ kind: 'route', ...event })
 })
