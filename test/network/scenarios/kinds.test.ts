@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
@@ -28,7 +29,8 @@ describe('kinds of network', () => {
       // It remembers another key than the others have, and cannot ask which it is.
       await network.stopRegistry()
       await one.stop()
-      const cache = new Database(path.join(one.stateDirectory, 'cache.db'))
+      const cacheFile = path.join(one.stateDirectory, 'cache.db')
+      const cache = new Database(cacheFile)
       const changed = cache
         .prepare("UPDATE config SET value = ? WHERE name = 'babel_hmac_sign'")
         .run(Buffer.alloc(16, 7))
@@ -42,6 +44,9 @@ describe('kinds of network', () => {
       expect(missingPairs(await pingAllPairs([own, one], 500))).toHaveLength(2)
       expect(missingPairs(await pingAllPairs([own, other], 500))).toEqual([])
       await network.startRegistry()
+      await one.stop()
+      rmSync(cacheFile)
+      one.start()
       await network.allPairsPing({ deadlineMs: DEADLINE_MS })
     }))
 
