@@ -49,6 +49,8 @@ export class TestNode {
     readonly to: string | undefined
     readonly tlv: OutgoingTlv
   }[] = []
+  /** How many packets have come over an interface, by its name, as the kernel counts them. */
+  readonly arrivals = new Map<string, number>()
   forwardingChanges = 0
   routeEvents: { readonly route: RouteView; readonly cause: RouteCause }[] = []
 
@@ -76,6 +78,7 @@ export class TestNode {
       seqno,
       random: seededRandom(number),
       output,
+      arrivals: (iface) => this.arrivals.get(iface),
     })
   }
 

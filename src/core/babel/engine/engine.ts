@@ -45,6 +45,8 @@ export interface EngineSettings {
   readonly seqno: number
   readonly random: Random
   readonly output: EngineOutput
+  /** How many packets have come over an interface so far, if that is known and all of them are from one neighbour. */
+  readonly arrivals?: (iface: string) => number | undefined
 }
 
 /**
@@ -68,7 +70,7 @@ export class BabelEngine {
   readonly #departed = new Departed()
   #isRetracting = false
 
-  constructor({ routerId, seqno, random, output }: EngineSettings) {
+  constructor({ routerId, seqno, random, output, arrivals = () => undefined }: EngineSettings) {
     const timers = new TimerQueue()
     const table = new RouteTable()
     const world = {
@@ -80,6 +82,7 @@ export class BabelEngine {
       seqno,
       catchingUpUntilMs: Number.NEGATIVE_INFINITY,
       passesOn: () => true,
+      arrivals,
     }
     this.#world = { ...world, interfaces: new Map() }
     this.#sources = new Sources(table, timers, (nowMs, entry) => this.#routes.reselect(nowMs, entry))

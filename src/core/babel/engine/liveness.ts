@@ -11,8 +11,11 @@ import { neighboursOf, type World } from './world.ts'
 
 /** A neighbour that has not answered so many requests in a row is dead. */
 const PROBES = 4
-/** Where packets have no other way nothing is won by haste: the link may be full, and slower than it ever was. */
-const PROBES_WITHOUT_OTHER_WAY = 7
+/**
+ * Where packets have no other way nothing is won by haste: the link may be full, and slower than it ever was. So it may be
+ * where packets still come over it, though no answer: whether they do in the other direction is not known.
+ */
+const PROBES_WITH_PATIENCE = 7
 /** Pause between two: at least so long; longer where the answer takes longer. */
 const PROBE_MS = 100
 const MAX_PROBE_MS = 2_000
@@ -34,6 +37,8 @@ interface Suspicion {
   readonly timer: Timer
   sinceMs: number
   probes: number
+  /** What had come over its interface at the last request. */
+  arrivals: number | undefined
 }
 
 /** A neighbour that was declared dead, and may come back. */
@@ -73,6 +78,7 @@ export class Liveness {
       timer: new Timer((laterMs) => this.#unanswered(laterMs, neighbour, suspicion)),
       sinceMs: nowMs,
       probes: 0,
+      arrivals: undefined,
     }
     this.#suspicions.set(neighbour, suspicion)
     this.#probe(nowMs, neighbour, suspicion, this.#pauseMs(neighbour))
@@ -146,6 +152,7 @@ export class Liveness {
 
   #probe(nowMs: number, { iface, address }: Neighbour, suspicion: Suspicion, pauseMs: number): void {
     suspicion.probes++
+    suspicion.arrivals = this.#world.arrivals(iface.name)
     this.#world.timers.set(suspicion.timer, nowMs + pauseMs)
     this.#world.output.send(iface.name, address, [this.#acknowledgments.probe()])
   }
@@ -163,7 +170,8 @@ export class Liveness {
       return
     }
     if (!this.#isOurUplink(neighbour, suspicion)) {
-      const mayWait = suspicion.probes < PROBES_WITHOUT_OTHER_WAY && !hasOtherWay(neighbour, () => true)
+      const needsPatience = this.#hasArrived(neighbour, suspicion) || !hasOtherWay(neighbour, () => true)
+      const mayWait = suspicion.probes < PROBES_WITH_PATIENCE && needsPatience
       const longerMs = Math.min(MAX_PROBE_MS, pauseMs * 2 ** (suspicion.probes + 1 - PROBES))
       if (mayWait) this.#probe(nowMs, neighbour, suspicion, longerMs)
       else this.#die(nowMs, neighbour, suspicion.cause)
@@ -172,6 +180,12 @@ export class Liveness {
     // All are silent: routes stay, for when it is back.
     const holdMs = HOLD_PAUSE_MS.first * 2 ** Math.min(8, suspicion.probes - PROBES)
     this.#probe(nowMs, neighbour, suspicion, Math.max(pauseMs, Math.min(holdMs, HOLD_PAUSE_MS.last)))
+  }
+
+  /** Whether anything has come from it since the last request. */
+  #hasArrived({ iface }: Neighbour, { arrivals }: Suspicion): boolean {
+    const now = this.#world.arrivals(iface.name)
+    return now !== undefined && arrivals !== undefined && now > arrivals
   }
 
   /** Others that share our way to the Internet. */

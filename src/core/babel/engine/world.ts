@@ -13,6 +13,8 @@ export interface World {
   readonly timers: TimerQueue
   readonly table: RouteTable
   readonly interfaces: ReadonlyMap<string, Interface>
+  /** How many packets have come over an interface so far, if that is known and all of them are from one neighbour. */
+  readonly arrivals: (iface: string) => number | undefined
   /** Our own sequence number (RFC 8966, 3.2.2). */
   seqno: number
   /**

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import {
   isPassedOn,
   isTaken,
@@ -111,6 +112,7 @@ class Re6stRouter implements Router {
       routerId: routerIdOf(randomBytes(8)),
       seqno: randomBytes(2).readUInt16BE(),
       random,
+      arrivals: (iface) => (this.#kinds.get(iface) === 'tunnel' ? packetsFrom(iface) : undefined),
       output: {
         send: (iface, to, tlvs) => this.#links.get(iface)?.send(to, tlvs),
         forward: (destination, route) => this.#forward(destination, route),
@@ -375,6 +377,15 @@ class Re6stRouter implements Router {
   #required(): RouterSettings {
     if (!this.#settings) throw new Error('the router was not started')
     return this.#settings
+  }
+}
+
+/** How many packets have come over an interface; undefined: it is gone. */
+function packetsFrom(iface: string): number | undefined {
+  try {
+    return Number(readFileSync(`/sys/class/net/${iface}/statistics/rx_packets`, 'utf8'))
+  } catch {
+    return undefined
   }
 }
 

@@ -59,6 +59,30 @@ describe('a neighbour that is suspected', () => {
     expect(deaths(a)).toEqual([])
   })
 
+  it('has more time while packets still come from it, and is dead all the same if it never answers', () => {
+    const { network, a, links } = star()
+    links.ab.open = [false, false]
+    suspect(network, a, 'b')
+    const arriveFor = (ms: number) => {
+      for (let passedMs = 0; passedMs < ms; passedMs += 50) {
+        a.arrivals.set('b', (a.arrivals.get('b') ?? 0) + 1)
+        network.run(50)
+      }
+    }
+    arriveFor(1_000)
+    expect(deaths(a)).toEqual([])
+    arriveFor(2_000)
+    expect(deaths(a)).toMatchObject([{ cause: 'no answer' }])
+  })
+
+  it('has no more time for what came before', () => {
+    const { network, a, links } = star()
+    links.ab.open = [false, false]
+    a.arrivals.set('b', 1_000)
+    suspect(network, a, 'b')
+    expect(network.runUntil(() => deaths(a).length > 0, 1_000)).toBeLessThan(450)
+  })
+
   it('survives a second of delay where there is no other way, and is dead all the same when nothing comes', () => {
     const network = new EngineNetwork()
     const [a, b, c] = [network.node('a'), network.node('b'), network.node('c')]
