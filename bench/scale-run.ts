@@ -1,6 +1,5 @@
 import process from 'node:process'
 import { Graph } from '../lab/simulation/graph.ts'
-import { partsOf } from '../lab/simulation/parts.ts'
 import { Simulation } from '../lab/simulation/simulator.ts'
 import { shuffled } from '../src/core/random.ts'
 import { seededRandom } from '../test/support/random.ts'
@@ -62,7 +61,7 @@ function run(order: ScaleOrder): ScaleOutcome {
     const rounds = Math.ceil(VICTIMS / (share * nodes))
     const each = Array.from({ length: rounds }, () => {
       const victims = victimsOf(share)
-      return (partsOf(network.nodes, (node) => !victims.has(node)).sizes()[0] ?? 0) / (nodes - victims.size)
+      return (network.partSizes(victims)[0] ?? 0) / (nodes - victims.size)
     })
     return each.reduce((sum, one) => sum + one, 0) / rounds
   })

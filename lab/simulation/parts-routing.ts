@@ -19,7 +19,7 @@ class PartsRouting implements SimulatedRouting {
 
   constructor(init: Parameters<RoutingOf>[0]) {
     this.#init = init
-    this.#parts = partsOf(init.nodes)
+    this.#parts = this.#look()
   }
 
   connected(): void {
@@ -52,9 +52,18 @@ class PartsRouting implements SimulatedRouting {
     return Math.imul(Math.imul(from.index + 1, 0x9e3779b1) ^ peer.index, 0x85ebca6b) >>> 16
   }
 
+  neighbourChanges(): number {
+    return 0
+  }
+
   /** Of a dead node, routing notices it as late as the tunnel does. */
   isUsable(): boolean {
     return true
+  }
+
+  #look(): Parts {
+    const { links, nodes } = this.#init
+    return partsOf(links, (index) => nodes[index]?.isAlive === true)
   }
 
   #changed(): void {
@@ -64,7 +73,7 @@ class PartsRouting implements SimulatedRouting {
     queue.after(ROUTES_SPREAD_MS, () => {
       this.#isDue = false
       const before = this.#parts
-      this.#parts = partsOf(nodes)
+      this.#parts = this.#look()
       for (const index of this.#parts.changedSince(before)) {
         const node = nodes[index]
         if (node?.isAlive) queue.after(random.next() * HEARD_WITHIN_MS, () => onChange(node))

@@ -1,5 +1,5 @@
 import type { Random } from '../../src/core/random.ts'
-import type { SimulatedNode } from './simulated-node.ts'
+import type { Links } from './links.ts'
 
 const NONE = -1
 
@@ -71,12 +71,13 @@ export class Parts {
   }
 }
 
-/** The parts of a network as it is now. @param isLeft which nodes are looked at: those that are alive */
-export function partsOf(
-  nodes: readonly SimulatedNode[],
-  isLeft: (node: SimulatedNode) => boolean = ({ isAlive }) => isAlive,
-): Parts {
-  const parent = Int32Array.from(nodes, (node, index) => (isLeft(node) ? index : NONE))
+/**
+ * The parts of a network as it is now.
+ * @param isLeft which nodes are looked at
+ */
+export function partsOf(links: Links, isLeft: (index: number) => boolean): Parts {
+  const parent = new Int32Array(links.nodes)
+  for (let index = 0; index < parent.length; index++) parent[index] = isLeft(index) ? index : NONE
   const rootOf = (start: number): number => {
     let index = start
     for (let above = parent[index] ?? index; above !== index; above = parent[index] ?? index) {
@@ -87,10 +88,13 @@ export function partsOf(
     }
     return index
   }
-  for (const node of nodes) {
-    if (parent[node.index] === NONE) continue
-    for (const peer of node.tunnels)
-      if (parent[peer.index] !== NONE) parent[rootOf(peer.index)] = rootOf(node.index)
+  for (let index = 0; index < parent.length; index++) {
+    if (parent[index] === NONE) continue
+    const count = links.count(index)
+    for (let at = 0; at < count; at++) {
+      const peer = links.peer(index, at)
+      if (parent[peer] !== NONE) parent[rootOf(peer)] = rootOf(index)
+    }
   }
   return new Parts(parent.map((above, index) => (above === NONE ? NONE : rootOf(index))))
 }

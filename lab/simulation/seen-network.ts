@@ -43,6 +43,10 @@ export class SeenNetwork implements NetworkView {
     return peer === undefined ? 0 : this.#routing.nodesOver(this.#node, peer)
   }
 
+  get neighbourChanges(): number {
+    return this.#routing.neighbourChanges(this.#node)
+  }
+
   isTunnelUsable(target: TunnelTarget): boolean {
     return target !== ANYONE && this.#routing.isUsable(this.#node, target)
   }

@@ -4,6 +4,7 @@ import type { TunnelSettings } from '../../src/core/tunnels/settings.ts'
 import { bitsOfNumber } from '../../src/core/values/bits.ts'
 import { type Prefix, prefixOfBits } from '../../src/core/values/prefix.ts'
 import { EventQueue } from './event-queue.ts'
+import { Links } from './links.ts'
 import { partsOf } from './parts.ts'
 import { partsRouting } from './parts-routing.ts'
 import type { RoutingOf, SimulatedRouting } from './routing.ts'
@@ -41,6 +42,7 @@ const DECISION_DELAY_MS = 20
 /** A whole network in one process: the daemon's tunnel policy for each node, a virtual clock, and what stands for routing. */
 export class Simulation {
   readonly nodes: readonly SimulatedNode[]
+  readonly #links: Links
   readonly #options: SimulationOptions
   readonly #queue = new EventQueue()
   readonly #byPrefix: ReadonlyMap<Prefix, SimulatedNode>
@@ -71,9 +73,11 @@ export class Simulation {
       const isReachable = !isTaker(index) && (index === 0 || random.next() >= options.natShare)
       return new SimulatedNode(index, prefixOf(index), isReachable, settings, random)
     })
+    this.#links = new Links(nodes)
     this.#byPrefix = new Map(this.nodes.map((node) => [node.prefix, node]))
     this.#routing = (options.routing ?? partsRouting)({
       nodes: this.nodes,
+      links: this.#links,
       random,
       queue: this.#queue,
       onChange: (node) => this.#soon(node),
@@ -98,9 +102,13 @@ export class Simulation {
     return this.nodes.filter(({ isAlive }) => isAlive)
   }
 
-  /** Sizes of the parts in which all can reach each other, as they are now, the largest first. */
-  partSizes(): number[] {
-    return partsOf(this.nodes).sizes()
+  /**
+   * Sizes of the parts in which all can reach each other, as they are now, the largest first.
+   * @param without nodes that are left out beside those that are dead
+   */
+  partSizes(without: ReadonlySet<SimulatedNode> = new Set()): number[] {
+    const isLeft = (node?: SimulatedNode) => node?.isAlive === true && !without.has(node)
+    return partsOf(this.#links, (index) => isLeft(this.nodes[index])).sizes()
   }
 
   /** Nodes lose their power. Whoever has a tunnel with them notices later. */
@@ -214,6 +222,7 @@ export class Simulation {
   #beginTunnel(node: SimulatedNode, peer: SimulatedNode): void {
     node.tunnels.add(peer)
     peer.clients.add(node)
+    this.#links.add(node.index, peer.index)
     node.known.add(peer.prefix)
     node.policy.tunnelUp(peer.prefix)
     peer.policy.clientUp(node.prefix)
@@ -225,6 +234,7 @@ export class Simulation {
   #endTunnel(node: SimulatedNode, peer: SimulatedNode): void {
     if (!node.tunnels.delete(peer)) return
     peer.clients.delete(node)
+    this.#links.remove(node.index, peer.index)
     node.policy.tunnelDown(peer.prefix, false)
     peer.policy.clientDown(node.prefix)
     this.#routing.disconnected(node, peer)

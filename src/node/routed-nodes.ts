@@ -52,6 +52,7 @@ export class RoutedNodes implements Disposable {
   readonly #wayListeners = new Set<(change: WayChange) => void>()
   /** Nodes to which there is a route; undefined: one has come or gone. */
   #prefixes: readonly Prefix[] | undefined
+  #neighbourChanges = 0
 
   constructor(router: Pick<Router, 'neighbours' | 'watch'>, network: Network, own: Prefix) {
     this.#router = router
@@ -73,6 +74,11 @@ export class RoutedNodes implements Disposable {
 
   isReachable(prefix: Prefix): boolean {
     return this.#installed.has(prefix)
+  }
+
+  /** How often something has changed of neighbours: who they are, or what they cost. */
+  get neighbourChanges(): number {
+    return this.#neighbourChanges
   }
 
   /** Whether the node is one hop away. */
@@ -146,6 +152,7 @@ export class RoutedNodes implements Disposable {
   }
 
   #changed(change: RoutingChange): void {
+    if (change.kind !== 'route') this.#neighbourChanges++
     if (change.kind === 'restarted') this.#clear()
     else if (change.kind === 'route')
       this.#routeChanged(change.route, change.change === 'flushed', change.cause)
@@ -193,6 +200,7 @@ export class RoutedNodes implements Disposable {
       this.#over.add(iface, by)
     }
     if (!isDirect) return
+    this.#neighbourChanges++
     this.#neighbours.add(prefix, by)
     const nodes = this.#byPlace.get(place) ?? new Counts<Prefix>()
     nodes.add(prefix, by)

@@ -91,6 +91,10 @@ export class EngineRouting implements SimulatedRouting {
     return [...this.#routerOf(from).forwarding.values()].filter((route) => route.iface === iface).length
   }
 
+  neighbourChanges(from: SimulatedNode): number {
+    return this.#routerOf(from).costChanges
+  }
+
   isUsable(from: SimulatedNode, prefix: Prefix): boolean {
     const peer = this.#byPrefix.get(prefix)
     return [`${from.index} ${peer?.index}`, `${peer?.index} ${from.index}`].some((name) => {

@@ -8,18 +8,23 @@ export function* faultsAtRest(network: RouterNetwork): Generator<string> {
   const origins = new Map<string, number>()
   for (const { engine, local } of network.routers)
     for (const key of engine ? local.map(keyOf) : []) origins.set(key, (origins.get(key) ?? 0) + 1)
+  const selected = new Map(network.routers.map((router) => [router, metricsOf(router)]))
   const reachable = new Map<Router, Set<string>>(network.routers.map((router) => [router, new Set()]))
   for (const key of origins.keys())
     for (const [router, metric] of metricsOfShortestWays(network, key)) {
       reachable.get(router)?.add(key)
       if (router.originates(key)) continue
-      const [prefix] = key.split(' ')
-      const selected = router.engine?.routes(prefix).find((route) => route.selected && keyOf(route) === key)
-      if (selected?.metric !== metric)
-        yield `${router.index}: ${key} has metric ${selected?.metric}, the shortest way ${metric}`
+      const actual = selected.get(router)?.get(key)
+      if (actual !== metric) yield `${router.index}: ${key} has metric ${actual}, the shortest way ${metric}`
       if (!router.forwarding.has(key)) yield `${router.index}: ${key} is not forwarded`
     }
   for (const [router, keys] of reachable) yield* leftoversOf(network, router, keys, origins)
+}
+
+/** Of the routes that a router has taken. */
+function metricsOf({ engine }: Router): ReadonlyMap<string, number> {
+  const taken = engine?.routes().filter((route) => route.selected) ?? []
+  return new Map(taken.map((route) => [keyOf(route), route.metric]))
 }
 
 /** What a router has in its tables of what is not there. */

@@ -29,6 +29,8 @@ export class Router {
   readonly forwarding = new Map<string, ForwardingRoute>()
   /** What sending to its neighbours costs, by interface and address. */
   readonly costs = new Map<string, number>()
+  /** How often these have changed. */
+  costChanges = 0
   /** When its engine is looked at next. */
   lookMs = Number.POSITIVE_INFINITY
   readonly #events: RouterEvents
@@ -77,6 +79,7 @@ export class Router {
         this.#events.forwarded(this, key)
       },
       neighbour: (change, { iface, address, cost }) => {
+        this.costChanges++
         if (change === 'flushed') this.costs.delete(`${iface} ${address}`)
         else this.costs.set(`${iface} ${address}`, cost)
       },
@@ -99,5 +102,6 @@ export class Router {
     this.engine = undefined
     this.forwarding.clear()
     this.costs.clear()
+    this.costChanges++
   }
 }

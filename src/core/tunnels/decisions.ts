@@ -26,6 +26,11 @@ export interface NetworkView {
   isTunnelUsable(target: TunnelTarget): boolean
   /** Whether it has one behind the tunnel that this peer has made to us; true also where that cannot be told. */
   isClientUsable(prefix: Prefix): boolean
+  /**
+   * Another number whenever one of the answers about neighbours and the usability of tunnels may be another one than before.
+   * Not a number where that cannot be told.
+   */
+  readonly neighbourChanges: number
   /** Known addresses of a node, in the order in which to try them. */
   addressesOf(prefix: Prefix): readonly PeerAddress[]
   /** Nodes with known addresses. */

@@ -64,6 +64,10 @@ export class FailedPeers {
     return this.#outdated.delete(prefix)
   }
 
+  get hasOutdated(): boolean {
+    return this.#outdated.size > 0
+  }
+
   get outdated(): readonly Prefix[] {
     return [...this.#outdated]
   }

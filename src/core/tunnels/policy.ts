@@ -83,6 +83,8 @@ export class TunnelPolicy implements TunnelStrategy {
   /** When something is due that was not at the last decision. */
   #wakeMs = Number.POSITIVE_INFINITY
   readonly #bootstrap: Bootstrap
+  /** As neighbours were when nothing was left to do; undefined: something is, or happened since. */
+  #settledAt: number | undefined
 
   constructor(own: Prefix, settings: TunnelSettings, random: Random, nowMs: number) {
     this.#own = own
@@ -95,6 +97,7 @@ export class TunnelPolicy implements TunnelStrategy {
 
   /** Other limits: nothing that runs is ended for them. */
   configure(settings: TunnelSettings): void {
+    this.#settledAt = undefined
     this.#settings = settings
   }
 
@@ -103,6 +106,7 @@ export class TunnelPolicy implements TunnelStrategy {
   }
 
   circumstancesChanged(what: Circumstance): void {
+    this.#settledAt = undefined
     this.#failed.forgive()
     if (what !== 'routing-keys') this.#refusals.forgive()
     for (const { usage } of [...this.#tunnels.values(), ...this.#clients.values()]) usage.forgive()
@@ -112,6 +116,7 @@ export class TunnelPolicy implements TunnelStrategy {
   }
 
   tunnelUp(target: TunnelTarget): void {
+    this.#settledAt = undefined
     if (target === ANYONE) return
     const tunnel = this.#tunnels.get(target)
     // Nothing worked before, and now it does: it was not the peers that failed.
@@ -122,6 +127,7 @@ export class TunnelPolicy implements TunnelStrategy {
   }
 
   tunnelDown(target: TunnelTarget, isReachable: boolean, isUnwanted = false): void {
+    this.#settledAt = undefined
     const tunnel = target === ANYONE ? undefined : this.#tunnels.get(target)
     if (target === ANYONE || !tunnel) return
     this.#tunnels.delete(target)
@@ -152,6 +158,7 @@ export class TunnelPolicy implements TunnelStrategy {
   }
 
   tunnelKept(target: TunnelTarget): void {
+    this.#settledAt = undefined
     const tunnel = target === ANYONE ? undefined : this.#tunnels.get(target)
     if (target === ANYONE || tunnel?.state !== 'closing') return
     tunnel.state = 'up'
@@ -159,6 +166,7 @@ export class TunnelPolicy implements TunnelStrategy {
   }
 
   clientUp(prefix: Prefix): void {
+    this.#settledAt = undefined
     if (!this.#hasTunnels) this.#failed.includeUnreached()
     this.#wasReached = true
     const client = this.#clients.get(prefix)
@@ -168,18 +176,21 @@ export class TunnelPolicy implements TunnelStrategy {
   }
 
   clientDown(prefix: Prefix): void {
+    this.#settledAt = undefined
     const client = this.#clients.get(prefix)
     if (client && client.count > 1) client.count -= 1
     else this.#clients.delete(prefix)
   }
 
   addressesLearnt(prefix: Prefix, addresses: readonly PeerAddress[]): void {
+    this.#settledAt = undefined
     if (!this.#asked.delete(prefix)) return
     this.#failed.include(prefix)
     this.#proposed.set(prefix, { addresses, isFromRegistry: false })
   }
 
   registryAnswered(peer: ProposedPeer | undefined, nowMs: number): void {
+    this.#settledAt = undefined
     this.#bootstrap.answered(nowMs)
     const isNews =
       peer !== undefined && peer.prefix !== this.#own && this.#failed.uselessCount(peer.prefix) === 0
@@ -192,6 +203,7 @@ export class TunnelPolicy implements TunnelStrategy {
   }
 
   decide(view: NetworkView, nowMs: number): readonly TunnelDecision[] {
+    if (this.#isSettled(view, nowMs)) return []
     this.#wakeMs = this.#refusals.look(nowMs)
     const decisions = [
       ...this.#failUnused(view, nowMs),
@@ -213,7 +225,26 @@ export class TunnelPolicy implements TunnelStrategy {
       if (!this.#settings.neighbours.has(prefix)) this.#failed.exclude(prefix)
     }
     decisions.push(...this.#connect(view, nowMs), ...this.#askRegistry(view, nowMs))
+    this.#settledAt = decisions.length === 0 && this.#hasAll(view) ? view.neighbourChanges : undefined
     return decisions
+  }
+
+  /** Whether nothing has changed but routes elsewhere: in a large network, some do all the time. */
+  #isSettled(view: NetworkView, nowMs: number): boolean {
+    return this.#settledAt === view.neighbourChanges && nowMs < this.nextWakeMs && this.#isConnected(view)
+  }
+
+  /** Whether there is nothing to do before something happens to us, our neighbours or our connection. */
+  #hasAll(view: NetworkView): boolean {
+    const { neighbours, sameCountry } = this.#settings
+    return (
+      this.#missing() <= 0 &&
+      neighbours.size === 0 &&
+      sameCountry.length === 0 &&
+      !this.#failed.hasOutdated &&
+      this.#isConnected(view) &&
+      [this.#tunnels, this.#clients].every((them) => areInUse(them.values()))
+    )
   }
 
   get nextWakeMs(): number {
@@ -305,10 +336,7 @@ export class TunnelPolicy implements TunnelStrategy {
   }
 
   *#connect(view: NetworkView, nowMs: number): Generator<TunnelDecision> {
-    const count = this.#clientCount()
-    let missing = count
-    for (const { state, isExtra } of this.#tunnels.values())
-      if (state === 'up' || (state === 'connecting' && !isExtra)) missing -= 1
+    let missing = this.#missing()
     for (const { prefix, mayExceed, isExtra = false } of this.#candidates(view, missing, nowMs)) {
       if (missing <= 0 && !mayExceed) return
       const proposed = this.#proposed.get(prefix)?.addresses
@@ -340,6 +368,14 @@ export class TunnelPolicy implements TunnelStrategy {
         missing -= 1
       }
     }
+  }
+
+  /** How many tunnels there should be more. */
+  #missing(): number {
+    let missing = this.#clientCount()
+    for (const { state, isExtra } of this.#tunnels.values())
+      if (state === 'up' || (state === 'connecting' && !isExtra)) missing -= 1
+    return missing
   }
 
   /** Whom to connect to, the first ones first; some even if there are enough tunnels. */
@@ -449,4 +485,10 @@ export class TunnelPolicy implements TunnelStrategy {
     const servesNobody = this.#clients.size === 0 && !this.#wasReached
     return Math.max(neighbours.size, servesNobody ? Math.min(clientCount, TAKER_CLIENT_COUNT) : clientCount)
   }
+}
+
+/** Whether none waits for a usable neighbour. */
+function areInUse(tunnels: Iterable<{ readonly usage: Usage }>): boolean {
+  for (const { usage } of tunnels) if (usage.unusedSinceMs !== undefined) return false
+  return true
 }

@@ -45,6 +45,7 @@ export interface TunnelComponents {
     | 'sendsTo'
     | 'nodeAt'
     | 'hasNeighbourOn'
+    | 'neighbourChanges'
     | 'mayHaveNeighbourOn'
   >
   readonly cache: Pick<Cache, 'addressesOf' | 'peers' | 'store' | 'forget'>

@@ -184,6 +184,7 @@ export class Tunnels implements AsyncDisposable {
       isReachable: (prefix) => nodes.isReachable(prefix),
       reachesAnybody: nodes.size > 0,
       isNeighbour: (prefix) => nodes.isNeighbour(prefix),
+      neighbourChanges: nodes.neighbourChanges,
       sampleReachable: (random: Random) => nodes.sample(random),
       nodesOver: (prefix) => nodes.countOver(ifaceOf(prefix)),
       isTunnelUsable: (target) => nodes.hasNeighbourOn(ifaceOf(target)),

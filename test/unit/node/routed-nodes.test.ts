@@ -137,3 +137,20 @@ it('however many routes change, no table is read as a whole', () => {
     }
   expect([nodes.size, nodes.countOver('re6stnet1'), reads]).toEqual([299, 299, 0])
 })
+
+it('changes of neighbours are counted, and those of routes elsewhere are not', () => {
+  const { nodes, route, restarted } = rig()
+  const counts: number[] = []
+  const note = () => counts.push(nodes.neighbourChanges)
+  note()
+  route(1)
+  note()
+  route(2, { via: 'fe80::1', refmetric: 96, metric: 192 })
+  note()
+  route(1, {}, 'flushed')
+  note()
+  restarted()
+  note()
+  const [first = 0] = counts
+  expect(counts.map((count) => count - first)).toEqual([0, 1, 1, 2, 3])
+})

@@ -13,6 +13,7 @@ const VIEW: NetworkView = {
   isReachable: () => false,
   reachesAnybody: false,
   isRouting: true,
+  neighbourChanges: Number.NaN,
   isTunnelUsable: () => false,
   isClientUsable: () => false,
   isNeighbour: () => false,
@@ -252,4 +253,46 @@ test('when the network of this machine has changed the registry is asked at once
   expect(isAsking(waitingMs - 20_000)).toBe(false)
   policy.circumstancesChanged('network')
   expect(isAsking(waitingMs - 20_000)).toBe(true)
+})
+
+test('while nothing happens but to routes elsewhere, tunnels are not looked at', () => {
+  const others = ['0100', '0101', '0110'].map(prefixOfBits)
+  const policy = new TunnelPolicy(OWN, SETTINGS, seededRandom(1), 0)
+  let looks = 0
+  let isConnected = true
+  const view = {
+    ...VIEW,
+    neighbourChanges: 0,
+    reachesAnybody: true,
+    isReachable: () => isConnected,
+    sampleReachable: () => others[0],
+    cachedPeers: () => others,
+    isClientUsable: () => true,
+    isTunnelUsable() {
+      looks++
+      return true
+    },
+  }
+  /** Decides until there is nothing to do. @returns whether tunnels were looked at */
+  const isLooking = (nowMs: number): boolean => {
+    const before = looks
+    for (let decisions = policy.decide(view, nowMs); decisions.length > 0; ) {
+      for (const decision of decisions) if (decision.kind === 'connect') policy.tunnelUp(decision.target)
+      others.push(...others.splice(0, 1))
+      decisions = policy.decide(view, nowMs)
+    }
+    return looks > before
+  }
+  policy.clientUp(PEER)
+  expect(isLooking(0)).toBe(true)
+  expect(isLooking(1)).toBe(false)
+  view.neighbourChanges = 1
+  expect([isLooking(2), isLooking(3)]).toEqual([true, false])
+  policy.clientDown(PEER)
+  expect([isLooking(4), isLooking(5)]).toEqual([true, false])
+  isConnected = false
+  expect(isLooking(6)).toBe(true)
+  isConnected = true
+  expect([isLooking(7), isLooking(8)]).toEqual([true, false])
+  expect(isLooking(SETTINGS.refreshMs)).toBe(true)
 })

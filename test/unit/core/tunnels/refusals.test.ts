@@ -37,6 +37,7 @@ function rig({ target, make }: typeof POLICY, fate: 'refused' | 'taken', address
   let upForMs = 100
   const view: NetworkView = {
     isRouting: true,
+    neighbourChanges: Number.NaN,
     isReachable: () => isUp,
     get reachesAnybody() {
       return isUp

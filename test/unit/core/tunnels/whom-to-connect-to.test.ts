@@ -31,6 +31,7 @@ const view = (addresses: ReadonlyMap<Prefix, readonly PeerAddress[]>): NetworkVi
   isReachable: () => true,
   reachesAnybody: true,
   isRouting: true,
+  neighbourChanges: Number.NaN,
   isTunnelUsable: () => true,
   isClientUsable: () => true,
   isNeighbour: () => false,

@@ -62,6 +62,7 @@ async function rig({ strategy }: { readonly strategy?: (clock: Clock) => TunnelS
           return reachable.size
         },
         isNeighbour: () => false,
+        neighbourChanges: Number.NaN,
         sendsTo: () => false,
         nodeAt: () => undefined,
         hasNeighbourOn: (iface) => heard.has(iface),
