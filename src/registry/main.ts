@@ -8,6 +8,7 @@ import { openLog } from '../platform/log.ts'
 import { reopenOnSignal } from '../platform/main.ts'
 import { systemProcesses } from '../platform/processes.ts'
 import { ServiceManager } from '../platform/service-manager.ts'
+import { keepHeapSmall } from '../platform/small-heap.ts'
 import { hearUnexpected } from '../platform/unexpected.ts'
 import { openGeoIp } from './geoip.ts'
 import { openMailer } from './mail.ts'
@@ -24,6 +25,7 @@ const NOT_ENCRYPTED =
  * @throws Re6stError when it cannot start, or cannot go on
  */
 export async function runRegistry(options: RegistryOptions): Promise<number> {
+  keepHeapSmall()
   const log = openLog({ file: options.logFile, verbosity: options.verbosity })
   using _ = reopenOnSignal(log)
   const warnings = [...options.warnings, ...(options.encrypt ? [] : [NOT_ENCRYPTED])]

@@ -28,7 +28,7 @@ export interface Reader {
  * last waits for all of it: so only a few strangers are read at once, each source in its turn, while those that the registry
  * knows are read at any time. What is not read waits in the kernel and costs nothing.
  */
-export class ReadingTurns implements Disposable {
+export class ReadingTurns {
   readonly #clock: Pick<Clock, 'monotonicMs' | 'after'>
   readonly #limits: ReadingLimits
   readonly #isStranger: (source: string) => boolean
@@ -40,7 +40,7 @@ export class ReadingTurns implements Disposable {
   readonly #rotation = new Map<string | undefined, Set<Reader>>()
   /** Those that were told to come back, and when they wait again; all rest equally long. */
   readonly #resting = new Map<Reader, number>()
-  #timer: Disposable | undefined
+  #isTurning = false
 
   constructor(
     {
@@ -92,8 +92,10 @@ export class ReadingTurns implements Disposable {
   }
 
   #turnLater(): void {
-    this.#timer ??= this.#clock.after(this.#limits.turnMs, () => {
-      this.#timer = undefined
+    if (this.#isTurning) return
+    this.#isTurning = true
+    this.#clock.after(this.#limits.turnMs, () => {
+      this.#isTurning = false
       this.#turn()
       if (this.#waiting.size > 0 || this.#resting.size > 0) this.#turnLater()
     })
@@ -141,9 +143,5 @@ export class ReadingTurns implements Disposable {
     const siblings = this.#rotation.get(reader.source)
     siblings?.delete(reader)
     if (siblings?.size === 0) this.#rotation.delete(reader.source)
-  }
-
-  [Symbol.dispose](): void {
-    this.#timer?.[Symbol.dispose]()
   }
 }
