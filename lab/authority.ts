@@ -24,10 +24,9 @@ export async function makeAuthority(directory: string, network: Network): Promis
     true,
     ['sign', 'verify'],
   )
-  const serial = caSerialOf(network).toString(16)
   const now = Date.now()
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serial.padStart(serial.length + (serial.length % 2), '0'),
+    serialNumber: serialNumberOf(network),
     name: `CN=Lab ${networkCidr(network).replace('/', ' ')}, E=registry@lab.example`,
     notBefore: new Date(now - YEAR_MS),
     notAfter: new Date(now + 10 * YEAR_MS),
@@ -48,6 +47,39 @@ export async function makeAuthority(directory: string, network: Network): Promis
 /** The same certificate, signed anew, but expired for a day: what a machine has that was off for too long. */
 export const expiredCopy = (authority: Authority, certificatePem: string): Promise<string> =>
   copySigned(authority, certificatePem, Date.now() - DAY_MS)
+
+/** The same certificate, signed anew, with another end. */
+export const copyUntil = copySigned
+
+/**
+ * The certificate of the same authority, signed anew by its own key.
+ * @param network another one: it moves there
+ */
+export async function renewAuthority(
+  { caFile, keyFile }: Authority,
+  { notAfterMs, network }: { readonly notAfterMs: number; readonly network?: Network },
+): Promise<void> {
+  const old = new x509.X509Certificate(readFileSync(caFile, 'utf8'))
+  const pkcs8 = x509.PemConverter.decodeFirst(readFileSync(keyFile, 'utf8'))
+  const renewed = await x509.X509CertificateGenerator.create({
+    serialNumber: network === undefined ? old.serialNumber : serialNumberOf(network),
+    subject: old.subjectName,
+    issuer: old.issuerName,
+    notBefore: old.notBefore,
+    notAfter: new Date(notAfterMs),
+    publicKey: old.publicKey,
+    signingAlgorithm: ALGORITHM,
+    signingKey: await webcrypto.subtle.importKey('pkcs8', pkcs8, ALGORITHM, false, ['sign']),
+    extensions: old.extensions,
+  })
+  writeFileSync(caFile, renewed.toString('pem'))
+}
+
+/** Whole octets in hexadecimal. */
+function serialNumberOf(network: Network): string {
+  const serial = caSerialOf(network).toString(16)
+  return serial.padStart(serial.length + (serial.length % 2), '0')
+}
 
 /** The same certificate, signed by somebody else: what a stranger makes who would like to be that machine. */
 export const forgedCopy = (stranger: Authority, certificatePem: string): Promise<string> =>

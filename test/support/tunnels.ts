@@ -40,6 +40,7 @@ export const neighboursOn = (...ifaces: string[]): Neighbour[] =>
 export const routerWith = (neighbours: readonly Neighbour[]): TunnelComponents['router'] => ({
   neighbours,
   isRunning: true,
+  drainsAtOnce: true,
   addInterface: async () => {},
   removeInterface: async () => {},
   leaveInterface: async () => true,

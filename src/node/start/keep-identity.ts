@@ -19,10 +19,12 @@ export function keepIdentity({ clock, foundation, membership, log, signal, onEnd
   const { files, identity, registry, revocation } = foundation
   const { messages, tunnels } = membership
   const use = (next: Identity) => {
+    const { certificate, authority } = identity.current
+    const isRevoked = revocation.isRevoked(certificate.serial)
     identity.replace(next)
     registry.setIdentity({ prefix: identity.prefix, ...identity.keys })
     messages.setIdentity()
-    inBackground(log, 'starting servers with the new certificate', tunnels.identityRenewed(), signal)
+    tunnels.identityRenewed(isRevoked ? 0 : Math.min(certificate.notAfterMs, authority.notAfterMs))
   }
   const renewal = new Renewal(
     { registry, clock, log, isRevoked: ({ serial }) => revocation.isRevoked(serial) },

@@ -28,6 +28,7 @@ export interface TunnelComponents {
     | 'removeInterface'
     | 'remembers'
     | 'isRunning'
+    | 'drainsAtOnce'
     | 'setCost'
     | 'leaveInterface'
     | 'neighbourGone'

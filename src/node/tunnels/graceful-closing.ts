@@ -6,8 +6,8 @@ import type { RoutedNodes } from '../routed-nodes.ts'
 import type { Neighbour, Router } from '../routing/router.ts'
 
 interface GracefulClosingInit {
-  readonly router: Pick<Router, 'neighbours' | 'setCost' | 'leaveInterface' | 'watch'>
-  readonly nodes: Pick<RoutedNodes, 'hasNeighbourOn' | 'nodeAt' | 'sendsTo'>
+  readonly router: Pick<Router, 'neighbours' | 'drainsAtOnce' | 'setCost' | 'leaveInterface' | 'watch'>
+  readonly nodes: Pick<RoutedNodes, 'hasNeighbourOn' | 'nodeAt' | 'sendsTo' | 'countOver'>
   readonly clock: Clock
   readonly log: Logger
   readonly send: (prefix: Prefix, what: 'close-tunnel' | 'tunnel-drained') => void
@@ -57,6 +57,18 @@ export class GracefulClosing {
     return 'kept'
   }
 
+  /**
+   * Takes a server of ours out of use, as far as there are other ways, where the router can do that in moments.
+   * @returns what puts it into use again
+   */
+  async drainServer(iface: string): Promise<AsyncDisposable> {
+    const { router, nodes, signal } = this.#init
+    if (!router.drainsAtOnce || !nodes.hasNeighbourOn(iface)) return { async [Symbol.asyncDispose]() {} }
+    await router.setCost(iface, 'high')
+    await this.#whether(() => nodes.countOver(iface) === 0, signal, LEAVE_MS)
+    return { [Symbol.asyncDispose]: () => router.setCost(iface, 'normal') }
+  }
+
   /** A server that we have asked sends nothing any more. */
   peerDrained(prefix: Prefix): void {
     this.#asked.get(prefix)?.()
@@ -93,24 +105,25 @@ export class GracefulClosing {
   }
 
   /** Whether something that follows from routing comes to pass in time. */
-  async #whether(holds: () => boolean, signal: AbortSignal): Promise<boolean> {
+  async #whether(holds: () => boolean, signal: AbortSignal, limitMs = this.#patienceMs): Promise<boolean> {
     let look = () => {}
     const event = new Promise<void>((resolve) => {
       look = () => void (holds() && resolve())
     })
     using _ = this.#init.router.watch(() => look())
     look()
-    return await this.#within(signal, event)
+    return await this.#within(signal, event, limitMs)
+  }
+
+  get #patienceMs(): number {
+    return PATIENCE * 4 * this.#init.helloIntervalMs()
   }
 
   /** Whether it comes to pass in time. */
-  async #within(signal: AbortSignal, event: Promise<void>): Promise<boolean> {
-    const { clock, helloIntervalMs, signal: stopped } = this.#init
+  async #within(signal: AbortSignal, event: Promise<void>, limitMs = this.#patienceMs): Promise<boolean> {
+    const { clock, signal: stopped } = this.#init
     const over = new AbortController()
-    const limit = clock.sleep(
-      PATIENCE * 4 * helloIntervalMs(),
-      AbortSignal.any([signal, stopped, over.signal]),
-    )
+    const limit = clock.sleep(limitMs, AbortSignal.any([signal, stopped, over.signal]))
     try {
       return await Promise.race([event.then(() => true), limit.then(() => false)])
     } catch {

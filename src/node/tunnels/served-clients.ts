@@ -12,6 +12,7 @@ import type {
   UnderlayAddress,
 } from '../transport/transport.ts'
 import type { TunnelComponents, TunnelLimits } from './components.ts'
+import type { GracefulClosing } from './graceful-closing.ts'
 import type { TunnelInfo } from './tunnel-info.ts'
 import { type ServerPlace, TunnelServers } from './tunnel-servers.ts'
 
@@ -22,6 +23,7 @@ interface ServedClientsInit extends Pick<TunnelComponents, 'clock' | 'log' | 'se
   readonly limits: TunnelLimits
   readonly strategy: Pick<TunnelStrategy, 'clientUp' | 'clientDown'>
   readonly shared: SharedCertificates
+  readonly closing: Pick<GracefulClosing, 'drainServer'>
   /** The strategy has been told something. */
   readonly onChange: () => void
   readonly signal: AbortSignal
@@ -50,6 +52,7 @@ export class ServedClients {
     this.#logLimit = new LogLimit(init.clock)
     this.servers = new TunnelServers({
       ...init,
+      drain: (iface) => init.closing.drainServer(iface),
       specOf: (place) => ({
         ...place,
         admit: (peer, underlay) => this.#admit(peer, underlay),
@@ -66,6 +69,11 @@ export class ServedClients {
   /** Interfaces of our servers to which a peer has made tunnels. */
   ifacesOf(prefix: Prefix): string[] {
     return this.#of(prefix).map(({ iface }) => iface)
+  }
+
+  /** Whether somebody has a tunnel to this server of ours. */
+  hasClientsOn(iface: string): boolean {
+    return [...this.#clients.values()].some((client) => client.iface === iface)
   }
 
   /** Ends the tunnels that a peer has made to us. */

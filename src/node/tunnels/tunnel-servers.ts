@@ -14,6 +14,8 @@ interface TunnelServersInit {
   readonly log: Logger
   /** The rest of what a server is started with. */
   readonly specOf: (place: ServerPlace) => ServerSpec
+  /** Takes a server out of use; it is in use again when that is disposed of. */
+  readonly drain: (iface: string) => Promise<AsyncDisposable>
   readonly signal: AbortSignal
 }
 
@@ -32,6 +34,11 @@ export class TunnelServers {
   constructor(init: TunnelServersInit) {
     this.#init = init
     init.signal.addEventListener('abort', () => this.#retry?.[Symbol.dispose](), { once: true })
+  }
+
+  /** Interfaces of those that run. */
+  get ifaces(): readonly string[] {
+    return [...this.#servers.keys()]
   }
 
   /** The server of an interface. */
@@ -63,10 +70,15 @@ export class TunnelServers {
     )
   }
 
-  /** Starts all again, one after another: with another encryption, or certificate. */
-  restart(): Promise<void> {
+  /**
+   * Starts servers again, one after another: with another encryption, or certificate. First, others find ways that do not
+   * lead over their clients, as far as there are some.
+   */
+  restart(isConcerned: (iface: string) => boolean = () => true): Promise<void> {
+    const { drain } = this.#init
     return this.#turns.take(async () => {
-      for (const iface of [...this.#servers.keys()]) {
+      for (const iface of this.ifaces.filter(isConcerned)) {
+        await using _ = await drain(iface)
         await this.#stop(iface)
         await this.#settle()
       }

@@ -17,6 +17,7 @@ import { ClientTunnels } from './client-tunnels.ts'
 import type { TunnelComponents, TunnelLimits } from './components.ts'
 import { GracefulClosing } from './graceful-closing.ts'
 import { ServedClients } from './served-clients.ts'
+import { ServerRenewal } from './server-renewal.ts'
 import type { TunnelInfo } from './tunnel-info.ts'
 import type { TunnelServers } from './tunnel-servers.ts'
 
@@ -32,6 +33,7 @@ export class Tunnels implements AsyncDisposable {
   readonly #own: ClientTunnels
   readonly #served: ServedClients
   readonly #shared = new SharedCertificates()
+  readonly #renewal: ServerRenewal
   readonly #stopping = new AbortController()
   /** Of tunnels that carry routes. */
   readonly closing: GracefulClosing
@@ -53,13 +55,17 @@ export class Tunnels implements AsyncDisposable {
       shared: this.#shared,
       onChange: () => this.changed(),
     }
-    this.#served = new ServedClients(shared)
     this.closing = new GracefulClosing({
       ...components,
       send: components.sendClosing,
       helloIntervalMs: () => limits.helloIntervalMs(),
       isServer: (iface) => this.servers.get(iface) !== undefined,
       signal,
+    })
+    this.#served = new ServedClients({ ...shared, closing: this.closing })
+    this.#renewal = new ServerRenewal({
+      ...{ ...components, servers: this.servers, signal },
+      hasClients: (iface) => this.#served.hasClientsOn(iface),
     })
     this.#own = new ClientTunnels({ ...shared, closing: this.closing })
   }
@@ -96,12 +102,15 @@ export class Tunnels implements AsyncDisposable {
       .map((one) => ({ ...one, sinceMs: one.sinceMs + offsetMs, lastMs: one.lastMs + offsetMs }))
   }
 
-  /** We have another certificate. Tunnels that are up go on with the one they began with; new ones read the file. */
-  async identityRenewed(): Promise<void> {
+  /**
+   * We have another certificate, or the CA has. Tunnels that are up go on with the one they began with; new ones read the file.
+   * @param goodUntilMs until when others accept the one that we had, by the wall clock
+   */
+  identityRenewed(goodUntilMs: number): void {
     this.#strategy.circumstancesChanged('identity')
     this.#own.closeConnecting('made again with the new certificate')
     this.changed()
-    await this.servers.restart()
+    this.#renewal.renewed(goodUntilMs)
   }
 
   /** The wall clock was set: what was not valid may be now. */

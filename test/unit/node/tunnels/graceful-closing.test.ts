@@ -27,6 +27,7 @@ function rig() {
   const closing = new GracefulClosing({
     router: {
       neighbours,
+      drainsAtOnce: true,
       setCost: async (iface, cost, address) =>
         void done.push(`${iface}${address === undefined ? '' : ` ${address}`} ${cost}`),
       async leaveInterface(iface) {
@@ -40,7 +41,8 @@ function rig() {
       },
     },
     nodes: {
-      hasNeighbourOn: (iface) => iface === 're6stnet1',
+      hasNeighbourOn: (iface) => iface === 're6stnet1' || iface === 're6stnet-tcp',
+      countOver: (iface) => routes.filter(([over]) => over === iface).length,
       nodeAt: ({ address }) => nodesAt.get(address),
       sendsTo: (prefix, isOver) => routes.some(([iface, next]) => next === prefix && isOver(iface)),
     },
@@ -142,4 +144,32 @@ it('a server that goes on using it says nothing; asked twice, it answers once', 
   look()
   await clock.pass(0)
   expect(done).toEqual(['re6stnet-tcp fe80::1 high', 're6stnet-tcp fe80::1 high', 'tunnel-drained'])
+})
+
+it('a server is out of use when nothing goes over it, or what does has had its time, and in use again after that', async () => {
+  const { closing, done, routes, clock, look } = rig()
+  routes.push(['re6stnet-tcp', PEER], ['re6stnet-tcp', OTHER])
+  let isDrained = false
+  const drained = closing.drainServer('re6stnet-tcp').then((drain) => {
+    isDrained = true
+    return drain
+  })
+  await clock.pass(1_000)
+  routes.shift()
+  look()
+  await clock.pass(0)
+  expect([done.splice(0), isDrained]).toEqual([['re6stnet-tcp high'], false])
+  routes.shift()
+  look()
+  await clock.pass(0)
+  expect(isDrained).toBe(true)
+  await (await drained)[Symbol.asyncDispose]()
+  expect(done.splice(0)).toEqual(['re6stnet-tcp normal'])
+  routes.push(['re6stnet-tcp', PEER])
+  isDrained = false
+  void closing.drainServer('re6stnet-tcp').then(() => {
+    isDrained = true
+  })
+  await clock.pass(5_000)
+  expect(isDrained).toBe(true)
 })

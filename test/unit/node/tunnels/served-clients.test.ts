@@ -54,6 +54,7 @@ async function rig({ maxClients = 20 } = {}) {
       clientDown: (prefix) => void done.push(`down ${prefix}`),
     },
     shared,
+    closing: { drainServer: async () => ({ async [Symbol.asyncDispose]() {} }) },
     onChange: () => changes++,
     signal: new AbortController().signal,
   })

@@ -40,6 +40,10 @@ function rig() {
       },
     },
     log: silentLog,
+    async drain(iface) {
+      events.push(`drain ${iface}`)
+      return { async [Symbol.asyncDispose]() {} }
+    },
     specOf: (place) => ({ ...place, admit: () => ({ admit: true }), onEvent: () => {} }),
     signal: stopping.signal,
   })
@@ -73,7 +77,7 @@ describe('the servers of a node', () => {
     ])
     expect(servers.get('re6stnet-tcp')).toBeUndefined()
     expect(servers.get('re6stnet-udp')).toBeDefined()
-    expect(events).toEqual(['-tcp', '+udp'])
+    expect(events).toEqual(['drain re6stnet-tcp', '-tcp', '+udp'])
   })
 
   it('are all started again, one after another', async () => {
@@ -81,7 +85,12 @@ describe('the servers of a node', () => {
     await servers.start([TCP, UDP])
     events.splice(0)
     await servers.restart()
-    expect(events).toEqual(['-tcp', '+tcp', '-udp', '+udp'])
+    expect(events.splice(0)).toEqual([
+      ...['drain re6stnet-tcp', '-tcp', '+tcp'],
+      ...['drain re6stnet-udp', '-udp', '+udp'],
+    ])
+    await servers.restart((iface) => iface === 're6stnet-udp')
+    expect(events).toEqual(['drain re6stnet-udp', '-udp', '+udp'])
   })
 
   it('are tried again when a port is taken, and the others run meanwhile', async () => {

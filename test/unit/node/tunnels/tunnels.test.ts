@@ -204,9 +204,9 @@ describe('a client tunnel', () => {
   })
 
   it('that is not up yet is made again with a new certificate; one that is up stays', async () => {
-    const { tunnels, transport, up, decide, settled } = await rig()
+    const { tunnels, transport, clock, up, decide, settled } = await rig()
     up(0)
-    await tunnels.identityRenewed()
+    tunnels.identityRenewed(clock.now())
     await settled()
     expect(transport.stopped).toEqual(['re6stnet2'])
     await decide()

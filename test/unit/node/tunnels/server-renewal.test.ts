@@ -1,0 +1,51 @@
+import { expect, it } from 'vitest'
+import { ServerRenewal } from '../../../../src/node/tunnels/server-renewal.ts'
+import { seededRandom } from '../../../support/random.ts'
+import { silentLog } from '../../../support/silent-log.ts'
+import { steppedClock } from '../../../support/stepped-clock.ts'
+
+const DAY_MS = 24 * 3600 * 1000
+
+function rig(ifaces: readonly string[], ...withClients: readonly string[]) {
+  const clock = steppedClock()
+  const clients = new Set(withClients)
+  const restarted: string[] = []
+  const renewal = new ServerRenewal({
+    servers: {
+      ifaces,
+      restart: async (isConcerned) => void restarted.push(...ifaces.filter((one) => isConcerned?.(one))),
+    },
+    hasClients: (iface) => clients.has(iface),
+    ...{ clock, random: seededRandom(1), log: silentLog, signal: new AbortController().signal },
+  })
+  return { clock, clients, restarted, renewal }
+}
+
+it('a server without clients has the new certificate at once, one with clients when they have gone', async () => {
+  const { clock, clients, restarted, renewal } = rig(['tcp', 'udp'], 'udp')
+  renewal.renewed(clock.now() + 30 * DAY_MS)
+  expect(restarted).toEqual(['tcp'])
+  await clock.pass(3_600_000)
+  expect(restarted).toEqual(['tcp'])
+  clients.clear()
+  await clock.pass(120_000)
+  expect(restarted).toEqual(['tcp', 'udp'])
+  await clock.pass(3_600_000)
+  expect(restarted).toHaveLength(2)
+})
+
+it('a server that always has clients has it some days before the old one ends, also when it was renewed again meanwhile', async () => {
+  const { clock, restarted, renewal } = rig(['udp'], 'udp')
+  renewal.renewed(clock.now() + 10 * DAY_MS)
+  renewal.renewed(clock.now() + 400 * DAY_MS)
+  await clock.stall(2 * DAY_MS)
+  expect(restarted).toEqual([])
+  await clock.stall(7 * DAY_MS)
+  expect(restarted).toEqual(['udp'])
+})
+
+it('what nobody accepts any more is replaced at once', () => {
+  const { clock, restarted, renewal } = rig(['udp'], 'udp')
+  renewal.renewed(clock.now() - 1)
+  expect(restarted).toEqual(['udp'])
+})
