@@ -8,6 +8,7 @@ import {
   MANUAL_TEST_PACKAGES,
   PACKAGING_PACKAGES,
   PAGE_TEST_PACKAGES,
+  PROXY_TEST_PACKAGES,
   setUp,
 } from './setup.mjs'
 
@@ -18,6 +19,7 @@ const { networkObstacles, extraObstacles } = setUp({
   extras: {
     ...PAGE_TEST_PACKAGES,
     ...MANUAL_TEST_PACKAGES,
+    ...(isSlow ? PROXY_TEST_PACKAGES : {}),
     ...(isLong ? { ...PACKAGING_PACKAGES, ...MACHINE_PACKAGES } : {}),
   },
 })
@@ -28,7 +30,8 @@ const projects = [
 const sayWhatIsNotRun = () => {
   const parts = {
     'network scenarios (test/network)': networkObstacles,
-    [`tests of the page${isLong ? ', of packages' : ''} and of the manual`]: extraObstacles,
+    [`tests of the page${isSlow ? ', of proxies' : ''}${isLong ? ', of packages' : ''} and of the manual`]:
+      extraObstacles,
   }
   for (const [what, obstacles] of Object.entries(parts)) {
     if (obstacles.length === 0) continue

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
 import { waitFor } from '../../../lab/wait-for.ts'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
+import { freePort } from '../../support/free-port.ts'
 import { seededRandom } from '../../support/random.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { vectors } from '../../support/vectors.ts'
@@ -16,15 +16,6 @@ const CLIENTS = 4
 
 const pki = vectors<{ ca: string; keys: Record<string, string>; csr: Record<string, string> }>('pki.json')
 const csr = pki.csr['node-a'] ?? ''
-
-/** A port that nobody listens on. */
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
 
 it('kill -9 at any moment loses no acknowledged certificate, and leaves no half-made one', async () => {
   const directory = temporaryDirectory()
