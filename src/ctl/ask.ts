@@ -20,7 +20,7 @@ export function askNode<Request extends ControlRequest>(
   path: string,
   request: Request,
   timeoutMs = ANSWER_TIMEOUT_MS,
-  about: { readonly node?: string; readonly after?: number } = {},
+  about: { readonly node?: string; readonly after?: number; readonly undo?: boolean } = {},
 ): Promise<ControlReplies[Request]> {
   return new Promise((resolve, reject) => {
     const socket = connect(path)

@@ -4,7 +4,7 @@ import { askNode } from './ask.ts'
 import { waitForConnection } from './connection.ts'
 import { followEvents } from './events.ts'
 import { eventsText, explanationText, traceText } from './routing-text.ts'
-import { type Look, routesText, statusText, tunnelsText } from './tables.ts'
+import { drainText, type Look, routesText, statusText, tunnelsText } from './tables.ts'
 
 /**
  * Runs `re6st`: asks the node that runs here, or examines this machine, and prints the result.
@@ -41,10 +41,15 @@ interface Answer {
   readonly status?: number
 }
 
+/** The node waits until others have found other ways. */
+const DRAIN_TIMEOUT_MS = 30_000
 /** Other nodes are asked, and may not answer. */
 const TRACE_TIMEOUT_MS = 60_000
 
-async function answerTo({ command, controlSocket, node = '' }: QueryOptions, look: Look): Promise<Answer> {
+async function answerTo(
+  { command, controlSocket, node = '', undo }: QueryOptions,
+  look: Look,
+): Promise<Answer> {
   switch (command) {
     case 'status': {
       const reply = await askNode(controlSocket, 'status')
@@ -65,6 +70,10 @@ async function answerTo({ command, controlSocket, node = '' }: QueryOptions, loo
     case 'trace': {
       const reply = await askNode(controlSocket, 'trace', TRACE_TIMEOUT_MS, { node })
       return { reply, text: traceText(reply, look), status: reply.there.complete ? 0 : 1 }
+    }
+    case 'drain': {
+      const reply = await askNode(controlSocket, 'drain', DRAIN_TIMEOUT_MS, { undo })
+      return { reply, text: drainText(reply), status: reply.forwarding ? 1 : 0 }
     }
     case 'events': {
       const reply = await askNode(controlSocket, 'events')

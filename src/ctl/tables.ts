@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import type {
   CutOffReply,
+  DrainReply,
   MulticastReply,
   RouteReply,
   StatusReply,
@@ -35,6 +36,17 @@ export function statusText(status: StatusReply, look: Look): string {
   const lastAnswer =
     registry.lastAnswer === null ? 'not yet asked' : `answered ${ago(registry.lastAnswer, look)} ago`
   const rows: [string, string][] = [
+    ...(status.draining
+      ? [
+          [
+            'draining',
+            paint(
+              'yellow',
+              `for ${ago(status.draining, look)}: others take other ways ("re6st drain --undo")`,
+            ),
+          ] satisfies [string, string],
+        ]
+      : []),
     ...(status.cutOff ? [['does', doing(status.cutOff, look)] satisfies [string, string]] : []),
     ['address', `${paint('bold', status.address)}  subnet ${status.subnet}  network ${status.network}`],
     ['advertised', status.advertised.join('  ') || paint('yellow', 'none: others cannot connect to us')],
@@ -98,6 +110,14 @@ const multicastText = ({ routing, reason, streams, groups }: MulticastReply, pai
   routing
     ? `${streams} streams to ${groups} groups forwarded`
     : paint('red', `NOT routed: ${printable(reason ?? '?')}`)
+
+/** What `re6st drain` prints. */
+export function drainText({ draining, forwarding }: DrainReply): string {
+  if (draining === null) return 'others may come this way again'
+  return forwarding
+    ? 'others take other ways where there are some; packets are still passed on: they have no other, or come from a LAN behind this node'
+    : 'others have taken other ways: nothing is passed on any more'
+}
 
 /** What `re6st tunnels` prints. */
 export function tunnelsText(tunnels: readonly TunnelReply[], look: Look): string {

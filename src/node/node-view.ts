@@ -1,7 +1,13 @@
 import { isUsable } from '../core/babel/metric.ts'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
-import type { MulticastReply, RouteReply, StatusReply, TunnelReply } from '../core/control/replies.ts'
+import type {
+  DrainReply,
+  MulticastReply,
+  RouteReply,
+  StatusReply,
+  TunnelReply,
+} from '../core/control/replies.ts'
 import { renewalDueMs } from '../core/crypto/certificate.ts'
 import { nodeOfDestination } from '../core/routes/destination.ts'
 import { isConnected } from '../core/tunnels/bootstrap.ts'
@@ -14,6 +20,7 @@ import type { Processes } from '../platform/processes.ts'
 import type { RegistryClient } from '../platform/registry-client.ts'
 import { VERSION } from '../platform/version.ts'
 import type { ControlAnswers } from './control/control-server.ts'
+import type { Draining } from './draining.ts'
 import type { History } from './history.ts'
 import type { Identity } from './identity.ts'
 import type { NeighbourProbe } from './neighbour-probe.ts'
@@ -38,6 +45,7 @@ export interface NodeViewSources {
   readonly registry: Pick<RegistryClient, 'contact'>
   readonly probe: Pick<NeighbourProbe, 'run'>
   readonly isForwarded: () => boolean
+  readonly draining: Pick<Draining, 'set' | 'sinceMs' | 'emptied'>
   readonly registryUrl: string
   readonly sourceSpecificRoutes: boolean
   /** Undefined: without `--multicast`. */
@@ -56,8 +64,21 @@ export const nodeAnswers = (sources: NodeViewSources): ControlAnswers => ({
   // What is rarely asked is loaded when it is.
   explain: async (node) => (await import('./view/explanation.ts')).explanationOf(node, sources),
   events: async (after) => (await import('./view/events.ts')).eventsOf(after, sources),
+  drain: (undo) => drained(undo, sources),
   probe: async () => ({ ...(await sources.probe.run()), forwarded: sources.isForwarded() }),
 })
+
+/** For this long the answer waits until others have found other ways. */
+const DRAIN_WAIT_MS = 15_000
+
+async function drained(undo: boolean, { draining }: NodeViewSources): Promise<DrainReply> {
+  draining.set(!undo)
+  const forwarding = undo ? null : !(await draining.emptied(DRAIN_WAIT_MS))
+  return { draining: sinceOf(draining), forwarding }
+}
+
+const sinceOf = ({ sinceMs }: NodeViewSources['draining']): string | null =>
+  sinceMs === undefined ? null : time(sinceMs)
 
 function statusOf({
   identity,
@@ -82,6 +103,7 @@ function statusOf({
     protocol: PROTOCOL,
     connected,
     cutOff: connected ? null : cutOffOf(tunnels, rest.nowMs()),
+    draining: sinceOf(rest.draining),
     uptimeSeconds: Math.floor(rest.uptimeMs() / 1000),
     name: certificate.subnetName,
     address,

@@ -142,6 +142,7 @@ export async function startNode(
       registry,
       probe,
       isForwarded: () => advertisement.isForwarded,
+      draining,
       registryUrl: options.registry.href,
       sourceSpecificRoutes: sourceSpecific,
       multicast: () => (options.multicast ? (multicast?.status ?? NOT_STARTED) : undefined),

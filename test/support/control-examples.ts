@@ -20,5 +20,6 @@ export function examplesOfDocument(): { [Request in ControlRequest]: ControlRepl
     trace: example('trace'),
     events: example('events'),
     probe: example('probe'),
+    drain: example('drain'),
   }
 }

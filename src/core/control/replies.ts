@@ -15,6 +15,8 @@ export type ControlQuestion =
   | { readonly request: 'status' | 'tunnels' | 'routes' | 'probe' }
   /** @see readNodeName */
   | { readonly request: 'explain' | 'trace'; readonly node: string }
+  /** Takes this node out of the way of others, or, with `undo`, lets them come back. */
+  | { readonly request: 'drain'; readonly undo: boolean }
   /** Those with a higher number than `after`. */
   | { readonly request: 'events'; readonly after: number }
 
@@ -27,6 +29,7 @@ const REQUESTS: readonly ControlRequest[] = [
   'trace',
   'events',
   'probe',
+  'drain',
 ]
 
 /** The node at a glance. */
@@ -37,6 +40,8 @@ export interface StatusReply {
   readonly connected: boolean
   /** What a node does that is not; null: it is. */
   readonly cutOff: CutOffReply | null
+  /** Since when other nodes are to take ways that do not lead over this one; null: they may. */
+  readonly draining: string | null
   readonly uptimeSeconds: number
   /** Subnet name, e.g. `5/16`. */
   readonly name: string
@@ -172,6 +177,14 @@ export interface ProbeReply {
   readonly forwarded: boolean
 }
 
+/** A node that others are to leave out of their ways. */
+export interface DrainReply {
+  /** Since when; null: they may come. */
+  readonly draining: string | null
+  /** Whether packets of others were still passed on when it was answered; null: nobody waited for that. */
+  readonly forwarding: boolean | null
+}
+
 /** The answer to each request. */
 export interface ControlReplies {
   readonly list: readonly { readonly request: string; readonly description: string }[]
@@ -182,6 +195,7 @@ export interface ControlReplies {
   readonly trace: TraceReply
   readonly events: EventsReply
   readonly probe: ProbeReply
+  readonly drain: DrainReply
 }
 
 /** A line of the socket may be so long; a network of 100,000 nodes fits. */
@@ -217,6 +231,8 @@ function isExpected(request: ControlRequest, response: unknown): boolean {
       return (
         isObject(response) && isListOfObjects(response['neighbours']) && isListOfObjects(response['dialled'])
       )
+    case 'drain':
+      return isObject(response) && response['draining'] !== undefined
     case 'explain':
       return isObject(response) && isListOfObjects(response['destinations'])
     case 'trace':
@@ -249,6 +265,10 @@ export function decodeRequest(line: string): Result<ControlQuestion> {
       return typeof node === 'string'
         ? ok({ request: name, node })
         : refuse(`whose ways? send {"request":"${name}","node":"5/16"}`)
+    }
+    case 'drain': {
+      const { undo = false } = given
+      return typeof undo === 'boolean' ? ok({ request: name, undo }) : refuse('"undo" is true or false')
     }
     case 'events': {
       const { after = 0 } = given

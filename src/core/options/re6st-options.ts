@@ -83,16 +83,33 @@ const FOLLOW_OPTION = {
   }),
 } as const
 
+/** What a running node can be told to do. */
+const ACTIONS = {
+  drain:
+    'has other nodes take ways that do not lead over this one, as before maintenance; with --undo, they may come back',
+} as const
+
+const UNDO_OPTION = {
+  undo: flag({
+    names: ['--undo'],
+    group: 'Action',
+    help: 'let others come this way again',
+    since,
+  }),
+} as const
+
 /** What looks at this machine with the options of its node, running or not. */
 const EXAMINATIONS = {
   doctor: 'finds what is wrong with this node, its machine and its network, and says what to do',
   firewall: 'prints the rules that a firewall must have for this node, or checks whether it has them',
 } as const
 
-const SUBCOMMANDS = { ...QUERIES, ...EXAMINATIONS }
+const SUBCOMMANDS = { ...QUERIES, ...ACTIONS, ...EXAMINATIONS }
 
-/** Name of a subcommand that asks a running node. */
-export type Re6stQuery = keyof typeof QUERIES
+/** Name of a subcommand that asks a running node, or tells it something. */
+export type Re6stQuery = keyof typeof QUERIES | keyof typeof ACTIONS
+
+const OF_A_RUNNING_NODE = Object.keys({ ...QUERIES, ...ACTIONS }) as Re6stQuery[]
 
 /** What `re6st` is to do. */
 export type Re6stOptions =
@@ -107,6 +124,8 @@ export type Re6stOptions =
       readonly node: string | undefined
       /** Whether it goes on with what happens. */
       readonly follow: boolean
+      /** Whether what was done before is undone. */
+      readonly undo: boolean
     }
   | ({ readonly command: 'doctor'; readonly json: boolean } & NodeFileOptions)
   | FirewallOptions
@@ -122,13 +141,22 @@ export const RE6ST_COMMAND: Command = {
 }
 
 /** The command `re6st status` and so on. */
-const query = (name: Re6stQuery): Command<typeof NODE_QUERY_OPTIONS & Partial<typeof FOLLOW_OPTION>> => ({
+const query = (
+  name: Re6stQuery,
+): Command<typeof NODE_QUERY_OPTIONS & Partial<typeof FOLLOW_OPTION & typeof UNDO_OPTION>> => ({
   name: `re6st ${name}`,
-  description: `Prints ${QUERIES[name]}.`,
-  options: name === 'events' ? { ...NODE_QUERY_OPTIONS, ...FOLLOW_OPTION } : NODE_QUERY_OPTIONS,
+  description: name === 'drain' ? DRAIN : `Prints ${QUERIES[name]}.`,
+  options: {
+    ...NODE_QUERY_OPTIONS,
+    ...(name === 'events' ? FOLLOW_OPTION : {}),
+    ...(name === 'drain' ? UNDO_OPTION : {}),
+  },
   takesOptionFiles: false,
   ...(OPERANDS[name] ? { operand: OPERANDS[name] } : {}),
 })
+
+const DRAIN =
+  'Has other nodes take ways that do not lead over this one, as before maintenance: all links of the node become expensive, on both sides. Its own traffic and tunnels go on. Waits until nothing is passed on any more, and says so. It ends with --undo, or when the node is started again. Ends with status 0 when nothing is passed on, 1 when some packets still are.'
 
 const DOCTOR = nodeFileCommand(
   're6st doctor',
@@ -154,7 +182,7 @@ export function readRe6stCommandLine(
     return readNodeFileCommandLine(DOCTOR, (words) => commandAndJson(first, words), rest, readFile)
   if (first === 'firewall') return readFirewallCommandLine(rest, readFile)
   const near = nearestName(first, Object.keys(SUBCOMMANDS))
-  const name = (Object.keys(QUERIES) as Re6stQuery[]).find((one) => one === first)
+  const name = OF_A_RUNNING_NODE.find((one) => one === first)
   if (name === undefined)
     return refuse(
       first === ''
@@ -188,5 +216,9 @@ function queryOptions(command: Re6stQuery, words: ParsedWords, readFile: ReadFil
     const named = readNodeName(node)
     if (!named.ok) return refuse(`${command}: ${named.reason}`)
   }
-  return ok({ command, json, waitSeconds, controlSocket, node, follow: words.given.has('follow') })
+  const { given } = words
+  return ok({
+    ...{ command, json, waitSeconds, controlSocket, node },
+    ...{ follow: given.has('follow'), undo: given.has('undo') },
+  })
 }

@@ -28,6 +28,7 @@ interface Arguments extends Record<Exclude<ControlRequest, 'list'>, readonly unk
   readonly trace: [node: string]
   readonly events: [after: number]
   readonly probe: []
+  readonly drain: [undo: boolean]
 }
 
 /** A request is a few bytes. */
@@ -47,6 +48,11 @@ const DESCRIPTIONS: ControlReplies['list'] = [
   {
     request: 'probe',
     description: 'asks the neighbours whether they hear us and can reach us: takes seconds',
+  },
+  {
+    request: 'drain',
+    description:
+      'has others take ways that do not lead over this node, or, with "undo", lets them: takes seconds',
   },
 ]
 
@@ -174,6 +180,8 @@ function answerTo(
       return answers[question.request](question.node)
     case 'events':
       return answers.events(question.after)
+    case 'drain':
+      return answers.drain(question.undo)
     default:
       return answers[question.request]()
   }

@@ -8,7 +8,7 @@ import { ControlServer } from '../../../src/node/control/control-server.ts'
 import { examplesOfDocument } from '../../support/control-examples.ts'
 import { silentLog } from '../../support/silent-log.ts'
 
-const { status, tunnels, routes, probe, explain, trace, events } = examplesOfDocument()
+const { status, tunnels, routes, probe, drain, explain, trace, events } = examplesOfDocument()
 const CUT_OFF = { ...status, connected: false }
 
 let path: string
@@ -39,6 +39,7 @@ const serve = (server: ControlServer, reply: StatusReply) =>
     trace: () => trace,
     events: () => events,
     probe: async () => probe,
+    drain: () => drain,
   })
 
 describe('waiting for a node', () => {

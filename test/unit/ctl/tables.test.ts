@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bytes, duration, routesText, statusText, tunnelsText } from '../../../src/ctl/tables.ts'
+import { bytes, drainText, duration, routesText, statusText, tunnelsText } from '../../../src/ctl/tables.ts'
 import { examplesOfDocument } from '../../support/control-examples.ts'
 
 const { status, tunnels, routes } = examplesOfDocument()
@@ -40,6 +40,17 @@ describe('what a person sees', () => {
       configuration: { ...status.configuration, ipv4: null },
     }
     expect(statusText(without, look)).not.toMatch(/multicast|IPv4/)
+  })
+
+  it('status and drain tell whether others are to take other ways', () => {
+    expect(statusText(status, look)).not.toContain('draining')
+    expect(statusText({ ...status, draining: '2026-11-23T21:37:00Z' }, look)).toMatch(
+      /^ {2}draining +for 3 min: others take other ways \("re6st drain --undo"\)$/m,
+    )
+    const draining = '2026-11-23T21:37:00Z'
+    expect(drainText({ draining, forwarding: false })).toMatch(/nothing is passed on/)
+    expect(drainText({ draining, forwarding: true })).toMatch(/packets are still passed on/)
+    expect(drainText({ draining: null, forwarding: null })).toMatch(/may come this way again/)
   })
 
   it('tunnels are aligned, and say why one failed', () => {

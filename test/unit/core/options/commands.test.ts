@@ -361,40 +361,55 @@ describe('re6st', () => {
     [
       ['status', '--wait', '60'],
       {
-        ...{ command: 'status', json: false, waitSeconds: 60, follow: false },
+        ...{ command: 'status', json: false, waitSeconds: 60, follow: false, undo: false },
         controlSocket: '/var/run/re6stnet/control.sock',
       },
     ],
     [
       ['routes', '--json', '--console', '/c'],
-      { command: 'routes', json: true, waitSeconds: 0, follow: false, controlSocket: '/c' },
+      { command: 'routes', json: true, waitSeconds: 0, follow: false, undo: false, controlSocket: '/c' },
     ],
     [
       ['routes', '--console', '/c', '5/16', '--json'],
-      { command: 'routes', json: true, waitSeconds: 0, follow: false, controlSocket: '/c', node: '5/16' },
+      {
+        command: 'routes',
+        json: true,
+        waitSeconds: 0,
+        follow: false,
+        undo: false,
+        controlSocket: '/c',
+        node: '5/16',
+      },
     ],
     [
       ['trace', '2001:db8:42:5::1', '--console=/c'],
       {
-        ...{ command: 'trace', json: false, waitSeconds: 0, follow: false, controlSocket: '/c' },
+        ...{ command: 'trace', json: false, waitSeconds: 0, follow: false, undo: false, controlSocket: '/c' },
         node: '2001:db8:42:5::1',
       },
     ],
     [
       ['events', '-f', '--console', '/c'],
-      { command: 'events', json: false, waitSeconds: 0, follow: true, controlSocket: '/c' },
+      { command: 'events', json: false, waitSeconds: 0, follow: true, undo: false, controlSocket: '/c' },
+    ],
+    [
+      ['drain', '--undo', '--console', '/c'],
+      { command: 'drain', json: false, waitSeconds: 0, follow: false, undo: true, controlSocket: '/c' },
     ],
   ])('%j', (args, options) => {
     expect(readRe6stCommandLine(args, noFiles)).toEqual(ok({ kind: 'run', options }))
   })
 
   it.each<[string[], string]>([
-    [[], 'a command is missing; there are status, tunnels, routes, trace, events, doctor, firewall'],
+    [[], 'a command is missing; there are status, tunnels, routes, trace, events, drain, doctor, firewall'],
     [
       ['staus'],
-      'staus: no such command, did you mean status; there are status, tunnels, routes, trace, events, doctor, firewall',
+      'staus: no such command, did you mean status; there are status, tunnels, routes, trace, events, drain, doctor, firewall',
     ],
-    [['frob'], 'frob: no such command; there are status, tunnels, routes, trace, events, doctor, firewall'],
+    [
+      ['frob'],
+      'frob: no such command; there are status, tunnels, routes, trace, events, drain, doctor, firewall',
+    ],
     [['--frob'], '--frob: no such option, or too many values; see re6st --help'],
     [
       ['trace', '--json'],
@@ -407,6 +422,7 @@ describe('re6st', () => {
     [['trace', '5/16', '6/16'], '6/16: no such option, or too many values; see re6st trace --help'],
     [['status', '5/16'], '5/16: no such option, or too many values; see re6st status --help'],
     [['routes', '5/16', '--follow'], '--follow: no such option, or too many values; see re6st routes --help'],
+    [['status', '--undo'], '--undo: no such option, or too many values; see re6st status --help'],
     [['events', '5/16'], '5/16: no such option, or too many values; see re6st events --help'],
   ])('%j: %s', (args, reason) => {
     expect(reasonOf(readRe6stCommandLine(args, noFiles))).toBe(reason)

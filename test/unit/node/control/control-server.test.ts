@@ -24,6 +24,7 @@ const answers: ControlAnswers = {
   trace: async (node) => ({ ...examples.trace, node }),
   events: (after) => ({ ...examples.events, last: after }),
   probe: async () => examples.probe,
+  drain: (undo) => (undo ? { draining: null, forwarding: null } : examples.drain),
 }
 
 let path: string
@@ -67,6 +68,7 @@ describe('the control socket', () => {
       'trace',
       'events',
       'probe',
+      'drain',
     ])
   })
 
@@ -80,6 +82,9 @@ describe('the control socket', () => {
     expect(await askNode(path, 'events')).toMatchObject({ events: examples.events.events, last: 0 })
     expect(await askNode(path, 'events', 5_000, { after: 17 })).toMatchObject({ last: 17 })
     await expect(askNode(path, 'explain', 5_000, { node: '9/16' })).rejects.toThrow('there is no such node')
+    expect(await askNode(path, 'drain')).toEqual(examples.drain)
+    expect(await askNode(path, 'drain', 5_000, { undo: true })).toMatchObject({ draining: null })
+    expect(await exchange('{"request":"drain","undo":1}\n')).toContain('is true or false')
     expect(await exchange('{"request":"explain"}\n')).toContain('whose ways?')
     expect(await exchange('{"request":"trace","node":7}\n')).toContain('whose ways?')
     expect(await exchange('{"request":"events","after":"x"}\n')).toContain('the number of an event')
