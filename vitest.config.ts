@@ -8,6 +8,7 @@ const ALONE = [
   'test/network/demo.test.ts',
   'test/network/scenarios/closing.test.ts',
   'test/network/scenarios/leaving.test.ts',
+  'test/network/scenarios/live-changes.test.ts',
 ]
 
 /** What is waited for comes at once; on a machine that others use, later. */
