@@ -157,6 +157,9 @@ export async function startRegistry(
   })
   const servers = new HttpServers({
     handlers,
+    // Reads the database; what is answered from memory would go on without it.
+    checkReady: () => void store.config('version'),
+    certificates: () => ledger.size,
     sessions,
     log,
     clock,

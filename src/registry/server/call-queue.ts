@@ -67,6 +67,11 @@ export class CallQueue {
     this.#waiting = { operator: new Map(), node: new Map(), known: new Map(), stranger: new Map() }
   }
 
+  /** How many wait, in all lanes. */
+  get waiting(): number {
+    return LANES.reduce((sum, lane) => sum + this.#counts[lane], 0)
+  }
+
   /**
    * Waits for a turn, which lasts until what is returned is disposed of.
    * @throws QueueFull when there is no room; the signal's reason when the client is gone

@@ -22,6 +22,11 @@ export class Connections {
     this.#limits = limits
   }
 
+  /** How many are open. */
+  get count(): number {
+    return this.#count
+  }
+
   /**
    * A connection was made.
    * @param source undefined where there is no limit for one source

@@ -10,17 +10,23 @@ import type { Logger } from '../../platform/log.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
 import type { Handlers } from '../methods.ts'
 import { Refusal } from '../refusal.ts'
+import { type Answer, refused, send, turnedAway } from './answer.ts'
 import { CallQueue, type Lane, QueueFull } from './call-queue.ts'
 import { type CallOrigin, originOf, plainAddress, type Trust } from './caller.ts'
 import { type CallEnd, ConnectionCalls } from './connection-calls.ts'
 import { Connections } from './connections.ts'
 import { LIMITS, MAX_BODY_LENGTH, RETRY_AFTER_SECONDS, type ServerLimits } from './limits.ts'
+import { Metrics } from './metrics.ts'
 import { ReadingTurns } from './reading-turns.ts'
 import { Sources } from './sources.ts'
+import { isStatusPage, StatusPages } from './status-pages.ts'
 
 /** What the servers of a registry need. */
 export interface ServerComponents {
   readonly handlers: Handlers
+  /** Throws what keeps the registry from serving. */
+  readonly checkReady: () => void
+  readonly certificates: () => number
   readonly sessions: RegistrySessions
   readonly log: Logger
   readonly clock: Pick<Clock, 'monotonicMs' | 'after'>
@@ -67,12 +73,6 @@ interface Connection {
   readonly calls: ConnectionCalls
 }
 
-interface Answer {
-  readonly status: number
-  readonly body?: Buffer
-  readonly headers?: Readonly<Record<string, string>>
-}
-
 /**
  * The HTTP servers of one registry, which share their limits: how many connections and calls there are, of each source and
  * in all, and in which order they are served.
@@ -86,6 +86,8 @@ export class HttpServers {
   readonly #turnedAway: TokenBucket
   readonly #queues: Readonly<Record<'computing' | 'asking', CallQueue>>
   readonly #failures: LogLimit
+  readonly #metrics: Metrics
+  readonly #pages: StatusPages
 
   constructor(components: ServerComponents) {
     this.#components = components
@@ -103,6 +105,13 @@ export class HttpServers {
       asking: new CallQueue(this.#limits.asking),
     }
     this.#failures = new LogLimit(components.clock)
+    this.#metrics = new Metrics({
+      certificates: components.certificates,
+      connections: () => this.#connections.count,
+      unread: () => this.#turns.waiting,
+      waitingCalls: () => this.#queues.computing.waiting + this.#queues.asking.waiting,
+    })
+    this.#pages = new StatusPages({ ...components, metrics: this.#metrics })
   }
 
   /** A server that is not listening yet. */
@@ -125,7 +134,7 @@ export class HttpServers {
         const connection = connections.get(request.socket)
         connection?.calls.add({
           run: (signal) => this.#serve(request, response, { listener, peer: connection.peer }, signal),
-          refuse: () => this.#end(response, turnedAway(429), true),
+          refuse: () => send(response, turnedAway(429), true),
         })
       },
     )
@@ -215,17 +224,20 @@ export class HttpServers {
         answer = { status: 500 }
       }
     }
+    const ms = clock.monotonicMs() - begunMs
+    const name = nameOf(path)
+    this.#metrics.called(Object.hasOwn(METHODS, name) ? name : 'other', answer.status, ms)
     log.trace(
       {
         method: path,
         caller: origin.address,
         version: request.headers['user-agent']?.slice(0, MAX_AGENT_LENGTH),
         status: answer.status,
-        ms: Math.round(clock.monotonicMs() - begunMs),
+        ms: Math.round(ms),
       },
       'call',
     )
-    this.#end(response, answer, answer.status === 413)
+    send(response, answer, answer.status === 413)
     return answer.headers?.['Retry-After'] === undefined ? 'answered' : 'later'
   }
 
@@ -238,8 +250,12 @@ export class HttpServers {
     const { handlers, sessions, clock } = this.#components
     const target = request.url ?? ''
     // The origin is checked first: others learn nothing about a private method.
-    const name = target.split('?')[0]?.replace(/^\/+/, '') ?? ''
-    const access = Object.hasOwn(METHODS, name) ? METHODS[name as MethodName].access : undefined
+    const name = nameOf(target)
+    const access = isStatusPage(name)
+      ? 'private'
+      : Object.hasOwn(METHODS, name)
+        ? METHODS[name as MethodName].access
+        : undefined
     const notOperator =
       listener === 'everything' ? origin.notOperator : 'private methods have another listener'
     const isOperator = access === 'private' && notOperator === undefined
@@ -252,6 +268,7 @@ export class HttpServers {
         )
     }
     if (access === 'private' && notOperator !== undefined) throw new Refusal(403, notOperator)
+    if (isStatusPage(name)) return this.#pages.answer(name)
 
     const parsed = parseTarget(target)
     if (!parsed.ok) throw new Refusal(400, parsed.reason)
@@ -283,18 +300,10 @@ export class HttpServers {
     if (access === 'authenticated') return 'node'
     return source === undefined || this.#sources.isKnown(source) ? 'known' : 'stranger'
   }
-
-  #end(response: ServerResponse, { status, body, headers }: Answer, isLast = false): void {
-    if (isLast) response.shouldKeepAlive = false
-    response.setHeader('X-Content-Type-Options', 'nosniff')
-    const length = body?.length ?? 0
-    for (const [name, value] of Object.entries(headers ?? {}))
-      if (length > 0 || name !== 'Content-Type') response.setHeader(name, value)
-    response.statusCode = status
-    if (length > 0) response.setHeader('Content-Length', length)
-    response.end(length > 0 ? body : undefined)
-  }
 }
+
+/** What is asked for, with however many slashes. */
+const nameOf = (target: string): string => target.split('?')[0]?.replace(/^\/+/, '') ?? ''
 
 /** @returns the secret for the answer @throws Refusal for a call that is not the node's */
 function authenticate(sessions: RegistrySessions, request: IncomingMessage, prefix: string): Buffer {
@@ -330,21 +339,6 @@ async function enter(
 /** The plain address of the other end; undefined for a Unix socket, and for a connection that is gone. */
 const peerOf = ({ remoteAddress }: Socket): string | undefined =>
   remoteAddress === undefined ? undefined : plainAddress(remoteAddress)
-
-const turnedAway = (status: 429 | 503, retryAfterMs = RETRY_AFTER_SECONDS * 1000): Answer => ({
-  status,
-  headers: { 'Retry-After': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) },
-})
-
-/** Who typed the call sees why; programs go by the status. */
-function refused({ status, message, retryAfterMs }: Refusal): Answer {
-  const answer = status === 429 || status === 503 ? turnedAway(status, retryAfterMs) : { status }
-  return {
-    ...answer,
-    body: Buffer.from(`${message}\n`),
-    headers: { ...answer.headers, 'Content-Type': 'text/plain; charset=utf-8' },
-  }
-}
 
 /** Also one whose length is not said: it may never end. */
 const isBodyTooLong = ({ headers }: IncomingMessage): boolean =>

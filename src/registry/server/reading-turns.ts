@@ -54,6 +54,11 @@ export class ReadingTurns {
     this.#limits = limits
   }
 
+  /** How many wait, or rest. */
+  get waiting(): number {
+    return this.#waiting.size + this.#resting.size
+  }
+
   /** It wants to be read: it is new, or its last call was answered. It is told when: perhaps at once. */
   await(reader: Reader): void {
     const { source } = reader

@@ -1,0 +1,51 @@
+import { messageOf } from '../../core/errors.ts'
+import type { Logger } from '../../platform/log.ts'
+import { Refusal } from '../refusal.ts'
+import type { Answer } from './answer.ts'
+import type { Metrics } from './metrics.ts'
+
+/** What programs of an operator ask for, beside the methods: private like these. */
+const STATUS_PAGES = ['healthz', 'readyz', 'metrics'] as const
+type StatusPage = (typeof STATUS_PAGES)[number]
+
+/** Whether it is the name of one. */
+export const isStatusPage = (name: string): name is StatusPage =>
+  (STATUS_PAGES as readonly string[]).includes(name)
+
+/** What they need. */
+export interface StatusComponents {
+  /** Throws what keeps the registry from serving. */
+  readonly checkReady: () => void
+  readonly metrics: Pick<Metrics, 'text'>
+  readonly log: Logger
+}
+
+/** Whether the registry runs, whether it can serve, and what Prometheus wants to know of it. */
+export class StatusPages {
+  readonly #components: StatusComponents
+
+  constructor(components: StatusComponents) {
+    this.#components = components
+  }
+
+  /** @throws Refusal 503 when it cannot serve */
+  async answer(page: StatusPage): Promise<Answer> {
+    if (page === 'readyz') this.#checkReady()
+    const text = page === 'metrics' ? await this.#components.metrics.text() : 'ok\n'
+    return {
+      status: 200,
+      body: Buffer.from(text),
+      // Of Prometheus' text format; the others do not mind.
+      headers: { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' },
+    }
+  }
+
+  #checkReady(): void {
+    try {
+      this.#components.checkReady()
+    } catch (error) {
+      this.#components.log.warn({ err: error }, 'the registry is not ready')
+      throw new Refusal(503, messageOf(error))
+    }
+  }
+}
