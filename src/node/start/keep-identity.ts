@@ -8,7 +8,7 @@ import type { NodeComponents, NodeEnd } from './node-components.ts'
 
 interface KeepInit extends Pick<NodeComponents, 'clock'> {
   readonly foundation: Pick<Foundation, 'files' | 'identity' | 'registry' | 'revocation'>
-  readonly membership: Pick<Membership, 'messages' | 'tunnels'>
+  readonly membership: Pick<Membership, 'messages' | 'tunnels' | 'onCutOff'>
   readonly log: Logger
   readonly signal: AbortSignal
   readonly onEnd: (reason: NodeEnd) => void
@@ -17,7 +17,7 @@ interface KeepInit extends Pick<NodeComponents, 'clock'> {
 /** Has our certificate and the CA's renewed when they are due, and the new ones used everywhere. */
 export function keepIdentity({ clock, foundation, membership, log, signal, onEnd }: KeepInit): Renewal {
   const { files, identity, registry, revocation } = foundation
-  const { messages, tunnels } = membership
+  const { messages, tunnels, onCutOff } = membership
   const use = (next: Identity) => {
     const { certificate, authority } = identity.current
     const isRevoked = revocation.isRevoked(certificate.serial)
@@ -39,6 +39,8 @@ export function keepIdentity({ clock, foundation, membership, log, signal, onEnd
       else use({ ...before, authority: renewed.authority })
     },
   )
+  // The network may have moved on to another prefix, which the CA's certificate says, if that is due.
+  onCutOff(() => renewal.lookNow())
   inBackground(log, 'renewal', renewal.run(signal), signal)
   return renewal
 }

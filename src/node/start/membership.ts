@@ -34,6 +34,8 @@ export interface Membership {
   readonly ways: WayQuestions
   /** What the tunnel policy goes by has changed. */
   configureTunnels(): void
+  /** Calls `listener` when we are cut off from the registry's node, again and again with back-off. */
+  onCutOff(listener: () => void): void
 }
 
 interface MembershipInit extends NodeComponents {
@@ -97,6 +99,7 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
     (handlers) => new UdpEndpoint({ clock, log, random: randomBytes }, handlers, identity.current),
   )
 
+  const cutOffListeners = [() => keeper.cutOff()]
   const components: TunnelComponents = {
     transport,
     router,
@@ -109,7 +112,9 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
     getBootstrapPeer: (bootstrapSignal) => registry.getBootstrapPeer(bootstrapSignal),
     sendClosing: (prefix, what) => messages.sendClosing(prefix, what),
     sendSeen: (prefix, address) => messages.sendSeen(prefix, address),
-    onCutOff: () => keeper.cutOff(),
+    onCutOff: () => {
+      for (const listener of cutOffListeners) listener()
+    },
     onTunnel: (event) => links.history.tunnel(event),
     onExternalAddress: (iface, address) => advertisement.seen(iface, address),
     isNeighbourThere: (iface, address) => isNeighbourThere({ processes, clock, log }, iface, address),
@@ -160,5 +165,6 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
   cleanUp.use(neighbours)
   cleanUp.use(news)
   cleanUp.use(router.watch(() => tunnels.changed()))
-  return { settings, advertisement, messages, news, tunnels, probe, ways, configureTunnels }
+  const onCutOff = (listener: () => void) => void cutOffListeners.push(listener)
+  return { settings, advertisement, messages, news, tunnels, probe, ways, configureTunnels, onCutOff }
 }
