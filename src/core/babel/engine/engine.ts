@@ -257,7 +257,9 @@ export class BabelEngine {
     if (hello?.sentUs !== undefined && !wasReadLate)
       neighbour.roundTrip.hear(receivedMs, hello.sentUs, ihu?.echo, iface.parameters)
     else if (hello) neighbour.roundTrip.forget()
-    if (hello || ihu) this.#recompute(nowMs, neighbour, 'heard')
+    const hasOtherRtt = neighbour.noteRtt(nowMs)
+    if ((hello || ihu) && !this.#recompute(nowMs, neighbour, 'heard') && hasOtherRtt)
+      this.#world.output.neighbour('changed', neighbour.view(nowMs), 'heard')
     this.#watch.watch(neighbour)
     if (isNew || neighbour !== known) {
       neighbour.wasGreeted = true
@@ -431,13 +433,20 @@ export class BabelEngine {
     this.#world.output.neighbour('flushed', view, cause)
   }
 
-  #recompute(nowMs: number, neighbour: Neighbour, cause: NeighbourCause | undefined, isMeant = false): void {
+  /** @returns whether the cost is another one */
+  #recompute(
+    nowMs: number,
+    neighbour: Neighbour,
+    cause: NeighbourCause | undefined,
+    isMeant = false,
+  ): boolean {
     const wasUsable = neighbour.cost < INFINITY
-    if (!neighbour.recompute(nowMs, isMeant)) return
+    if (!neighbour.recompute(nowMs, isMeant)) return false
     // It may have asked before it could use the answer, or wait for the next periodic update, as babeld does.
     if (!wasUsable && !this.#isRetracting) this.#updates.dumpTo(nowMs, neighbour)
     this.#routes.costChanged(nowMs, neighbour)
     this.#world.output.neighbour('changed', neighbour.view(nowMs), cause)
+    return true
   }
 
   /** Does what is due. */

@@ -17,6 +17,8 @@ import { halfLifeS, smoothedAt } from './smoothing.ts'
 /** What each hello missed lately adds to the cost of a lossy link, in costs of a good one: expensive, not dead. */
 const COSTS_PER_MISSED_HELLO = 4
 const REMEMBERED_LOSSES = 8
+/** A round-trip time that is so many times as long, or as short, is another one. */
+const OTHER_RTT = 1.5
 
 /** An interface on which we speak (RFC 8966, 3.2.3). */
 export class Interface {
@@ -79,6 +81,7 @@ export class Neighbour {
   /** Whether we have begun to greet it. */
   wasGreeted = false
   #countedTxcost = INFINITY
+  #notedRttMs: number | undefined
   #smoothed = INFINITY
   #smoothedSinceS = 0
 
@@ -127,6 +130,16 @@ export class Neighbour {
     this.#smoothed = before >= INFINITY || isMeant || isSetThere ? cost : this.smoothedCost(nowMs)
     this.#smoothedSinceS = nowMs / 1000
     this.cost = cost
+    return true
+  }
+
+  /** Whether the round-trip time is worth telling: not every one changes the cost. */
+  noteRtt(nowMs: number): boolean {
+    const rttMs = this.roundTrip.atMs(nowMs)
+    if (rttMs === undefined) return false
+    const before = this.#notedRttMs
+    if (before !== undefined && rttMs < before * OTHER_RTT && before < rttMs * OTHER_RTT) return false
+    this.#notedRttMs = rttMs
     return true
   }
 

@@ -61,7 +61,6 @@ class Re6stRouter implements Router {
   readonly #listeners = new Set<(change: RoutingChange) => void>()
   readonly #kinds = new Map<string, InterfaceKind>()
   readonly #links = new Map<string, BabelLink>()
-  readonly #neighbours = new Map<string, Neighbour>()
   readonly #watch: LinkWatch
   readonly #table: KernelRouteTable
   readonly #liveness: KernelLiveness
@@ -118,13 +117,8 @@ class Re6stRouter implements Router {
         forward: (destination, route) => this.#forward(destination, route),
         neighbour: (change, view, cause) => {
           const neighbour = neighbourOf(view)
-          const key = `${view.address}%${view.iface}`
-          if (change === 'flushed') {
-            this.#neighbours.delete(key)
-            // One that began anew has just proved itself.
-            if (cause !== 'goodbye') this.#links.get(view.iface)?.forget(view.address)
-          }
-          if (change !== 'flushed') this.#neighbours.set(key, neighbour)
+          // One that began anew has just proved itself.
+          if (change === 'flushed' && cause !== 'goodbye') this.#links.get(view.iface)?.forget(view.address)
           this.#liveness.setRtt(view.iface, this.#longestRtt(view.iface))
           log.trace({ ...neighbour, cause }, `neighbour ${change}`)
           this.#tell({ kind: 'neighbour', change, neighbour, cause })
@@ -135,7 +129,7 @@ class Re6stRouter implements Router {
   }
 
   get neighbours(): readonly Neighbour[] {
-    return [...this.#neighbours.values()]
+    return this.#engine.neighbours(this.#nowMs()).map(neighbourOf)
   }
 
   get routes(): readonly Route[] {
@@ -330,7 +324,7 @@ class Re6stRouter implements Router {
 
   #longestRtt(iface: string): number | undefined {
     let longest: number | undefined
-    for (const neighbour of this.#neighbours.values())
+    for (const neighbour of this.neighbours)
       if (neighbour.iface === iface && neighbour.rttMs !== undefined)
         longest = Math.max(longest ?? 0, neighbour.rttMs)
     return longest

@@ -116,3 +116,16 @@ it('each change of a way says why: first, lost with its neighbour, next best, be
   runUntil(network, () => a.wayTo(c) === 'b')
   expect(a.causesOf(c).slice(-2)).toEqual(['replaced', 'better'])
 })
+
+it('a round-trip time is told when it is known, also one that costs nothing, and when it is another one', () => {
+  const network = new EngineNetwork()
+  const [a, b] = [network.node('a'), network.node('b')]
+  const link = network.link(a, b, 1, { ...TUNNEL, maxRttPenalty: 0 })
+  runUntil(network, () => a.neighbourEvents.at(-1)?.neighbour.rttMs !== undefined)
+  expect(a.neighbourEvents.at(-1)).toMatchObject({ change: 'changed', neighbour: { rttMs: 2, cost: 96 } })
+  link.delayMs = 100
+  runUntil(network, () => (a.neighbourEvents.at(-1)?.neighbour.rttMs ?? 0) > 130)
+  const events = a.neighbourEvents.length
+  network.run(300_000)
+  expect(a.neighbourEvents.length - events).toBeLessThan(3)
+})
