@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
 import { benchArguments } from './options.ts'
 import { report } from './report.ts'
-import { MEASURE, type Results, type SectionName } from './sections.ts'
+import { MEASURE, type Results, type SectionName, type SectionResults } from './sections.ts'
 
 /*
  * Measures the sections that are named, or all of them, and writes the report. Results of the others stay as they were:
@@ -26,14 +26,18 @@ let results: Results = existsSync(RESULTS) ? (JSON.parse(readFileSync(RESULTS, '
 // What a measurement changes of the machine is put back when this process exits.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
-for (const name of names) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue
+async function measure<Name extends SectionName>(name: Name): Promise<void> {
   console.log(`${name} …`)
-  const result = await MEASURE[name](options)
+  // At once: what was measured is not lost when a later part fails.
+  const keep = (result: SectionResults[Name]) => {
+    const measuredOn = `${new Date().toISOString().slice(0, 10)}, ${machine}`
+    results = { ...results, [name]: { measuredOn, result } }
+    writeFileSync(RESULTS, `${JSON.stringify(results, undefined, 2)}\n`)
+    writeFileSync(REPORT, report(results))
+  }
+  const result = await MEASURE[name](options, { before: results[name]?.result, keep })
   console.log(result)
-  const measuredOn = `${new Date().toISOString().slice(0, 10)}, ${machine}`
-  results = { ...results, [name]: { measuredOn, result } }
-  // After each: what was measured is not lost when a later section fails.
-  writeFileSync(RESULTS, `${JSON.stringify(results, undefined, 2)}\n`)
-  writeFileSync(REPORT, report(results))
+  keep(result)
 }
+
+for (const name of names) if (wanted.length === 0 || wanted.includes(name)) await measure(name)

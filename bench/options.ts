@@ -8,6 +8,11 @@ export interface BenchOptions {
   readonly seed?: number
   /** Only with this router, where there are several to compare. */
   readonly router?: string
+  /** Of the section `scale`: only networks of these sizes, and only graphs with so many tunnels; others stay as they were. */
+  readonly nodes?: readonly number[]
+  readonly tunnels?: readonly number[]
+  /** Only what was not measured yet. */
+  readonly resume?: boolean
 }
 
 /** What the command line asks for: sections, and options. @throws Error when it cannot be understood */
@@ -18,15 +23,34 @@ export function benchArguments(words: readonly string[]): {
   const { values, positionals } = parseArgs({
     args: [...words],
     allowPositionals: true,
-    options: { faults: { type: 'string' }, seed: { type: 'string' }, router: { type: 'string' } },
+    options: {
+      faults: { type: 'string' },
+      seed: { type: 'string' },
+      router: { type: 'string' },
+      nodes: { type: 'string' },
+      tunnels: { type: 'string' },
+      resume: { type: 'boolean' },
+    },
   })
-  const { router } = values
+  const { router, resume } = values
+  const numbers = (name: 'faults' | 'seed' | 'nodes' | 'tunnels') =>
+    values[name]?.split(',').map((text) => {
+      if (!/^\d+$/.test(text)) throw new Error(`--${name}: ${text} is no number`)
+      return Number(text)
+    })
   const number = (name: 'faults' | 'seed') => {
-    const text = values[name]
-    if (text === undefined) return {}
-    if (!/^\d+$/.test(text)) throw new Error(`--${name}: ${text} is no number`)
-    return { [name]: Number(text) }
+    const [first, ...more] = numbers(name) ?? []
+    if (more.length > 0) throw new Error(`--${name}: one number only`)
+    return first === undefined ? {} : { [name]: first }
   }
-  const options = { ...number('faults'), ...number('seed'), ...(router === undefined ? {} : { router }) }
+  const list = (name: 'nodes' | 'tunnels') => {
+    const some = numbers(name)
+    return some === undefined ? {} : { [name]: some }
+  }
+  const options = {
+    ...{ ...number('faults'), ...number('seed'), ...list('nodes'), ...list('tunnels') },
+    ...(router === undefined ? {} : { router }),
+    ...(resume === undefined ? {} : { resume }),
+  }
   return { sections: positionals, options }
 }

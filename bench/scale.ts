@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
+import type { BenchOptions } from './options.ts'
 import type { ScaleOrder, ScaleOutcome } from './scale-run.ts'
+import type { Progress } from './sections.ts'
 
 /** Mean distance of one graph. */
 export interface DistanceResult {
@@ -29,8 +31,11 @@ export const DEATHS = [0.1, 0.2, 0.3, 0.4, 0.5]
 
 const PUBLISHED = fileURLToPath(new URL('mean-distance.tsv', import.meta.url))
 const RUN = fileURLToPath(new URL('scale-run.ts', import.meta.url))
-/** By then, every node has its tunnels; what comes later only replaces them. */
-const DISTANCE_MINUTES = 10
+/**
+ * By then, every node has its tunnels. Those that were there first have more clients than others for a while: a graph is as
+ * random as can be when tunnels have been replaced for long.
+ */
+export const DISTANCE_MINUTES = 20
 const SURVIVAL_MINUTES = 30
 /** Exact in smaller networks; in larger ones, the mean of so many is off by a thousandth at most. */
 const SOURCES = 400
@@ -40,22 +45,53 @@ const USUAL_TUNNELS = 10
 const HEAP_MB = 8_192
 const HEAP_OF_YOUNG_MB = 64
 
-/** Graphs of 100 to 102,400 nodes with 5 to 50 tunnels; and how those with ten tunnels bear that nodes die. */
-export async function measureScale(): Promise<ScaleResult> {
-  const distances: DistanceResult[] = []
-  const sizes = new Set<number>()
-  for (const { nodes, tunnels, published } of publishedDistances()) {
-    sizes.add(nodes)
-    const order = { nodes, tunnels, natShare: 0, minutes: DISTANCE_MINUTES, deaths: [], heals: false }
-    const { meanDistance } = await simulate(order)
-    distances.push({ nodes, tunnels, meanDistance, published })
+/**
+ * Graphs of 100 to 102,400 nodes with 5 to 50 tunnels; and how those with ten tunnels bear that nodes die. It takes hours for
+ * all: smaller networks come first, and what is limited by an option is added to what there is.
+ */
+export async function measureScale(
+  { nodes: sizes, tunnels: counts, resume = false }: BenchOptions,
+  { before, keep }: Progress<ScaleResult>,
+): Promise<ScaleResult> {
+  const isPart = resume || sizes !== undefined || counts !== undefined
+  let result: ScaleResult = (isPart ? before : undefined) ?? { distances: [], survivals: [] }
+  const add = (more: ScaleResult) => {
+    result = mergedScale(result, more)
+    keep(result)
   }
-  const survivals: SurvivalResult[] = []
-  for (const nodes of sizes) {
-    const order = { nodes, tunnels: USUAL_TUNNELS, natShare: 1 / 3, minutes: SURVIVAL_MINUTES }
-    survivals.push({ nodes, outcome: await simulate({ ...order, deaths: DEATHS, heals: true }) })
+  const published = publishedDistances().filter(({ nodes }) => sizes?.includes(nodes) ?? true)
+  for (const nodes of new Set(published.map((each) => each.nodes))) {
+    const isKnown = result.survivals.some((each) => each.nodes === nodes)
+    if (counts?.includes(USUAL_TUNNELS) !== false && !(resume && isKnown)) {
+      const order = { nodes, tunnels: USUAL_TUNNELS, natShare: 1 / 3, minutes: SURVIVAL_MINUTES }
+      const outcome = await simulate({ ...order, deaths: DEATHS, heals: true })
+      add({ distances: [], survivals: [{ nodes, outcome }] })
+    }
+    for (const cell of published) {
+      if (cell.nodes !== nodes || counts?.includes(cell.tunnels) === false) continue
+      if (resume && result.distances.some((each) => isSameGraph(each, cell))) continue
+      const { tunnels } = cell
+      const order = { nodes, tunnels, natShare: 0, minutes: DISTANCE_MINUTES, deaths: [], heals: false }
+      const { meanDistance } = await simulate(order)
+      add({ distances: [{ ...cell, meanDistance }], survivals: [] })
+    }
   }
-  return { distances, survivals }
+  return result
+}
+
+type GraphSize = Pick<DistanceResult, 'nodes' | 'tunnels'>
+
+const isSameGraph = (one: GraphSize, other: GraphSize): boolean =>
+  one.nodes === other.nodes && one.tunnels === other.tunnels
+
+/** What was measured before, with what was measured now in its place; in the order of the report. */
+export function mergedScale(before: ScaleResult, now: ScaleResult): ScaleResult {
+  const distances = before.distances.filter((old) => !now.distances.some((each) => isSameGraph(each, old)))
+  const survivals = before.survivals.filter((old) => !now.survivals.some(({ nodes }) => nodes === old.nodes))
+  return {
+    distances: [...distances, ...now.distances].sort((a, b) => a.nodes - b.nodes || a.tunnels - b.tunnels),
+    survivals: [...survivals, ...now.survivals].sort((a, b) => a.nodes - b.nodes),
+  }
 }
 
 async function simulate(order: Omit<ScaleOrder, 'sources'>): Promise<ScaleOutcome> {

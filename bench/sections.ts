@@ -47,9 +47,20 @@ async function oneByOne<Result>(
   return results
 }
 
+/** What a section that takes long begins with, and leaves behind when it is broken off. */
+export interface Progress<Result> {
+  /** Of an earlier run. */
+  readonly before: Result | undefined
+  /** Writes the report with what there is so far. */
+  keep(partial: Result): void
+}
+
 /** Measures each section. */
 export const MEASURE: {
-  readonly [Name in SectionName]: (options: BenchOptions) => Promise<SectionResults[Name]>
+  readonly [Name in SectionName]: (
+    options: BenchOptions,
+    progress: Progress<SectionResults[Name]>,
+  ) => Promise<SectionResults[Name]>
 } = {
   network: () => oneByOne([15, 4, 1], measureNetwork),
   outage: measureOutages,

@@ -8,7 +8,16 @@ test('sections and options', () => {
   })
 })
 
+test('a network of what sizes, and whether to go on with what there is', () => {
+  expect(benchArguments(['scale', '--nodes', '100,200', '--tunnels=10', '--resume'])).toEqual({
+    sections: ['scale'],
+    options: { nodes: [100, 200], tunnels: [10], resume: true },
+  })
+})
+
 test('what is no number, or no option, is refused', () => {
   expect(() => benchArguments(['--faults', 'many'])).toThrow('--faults: many is no number')
+  expect(() => benchArguments(['--seed', '1,2'])).toThrow('--seed: one number only')
+  expect(() => benchArguments(['--nodes', '100,'])).toThrow('--nodes:  is no number')
   expect(() => benchArguments(['--fault', '1'])).toThrow()
 })
