@@ -115,7 +115,7 @@ const multicastText = ({ routing, reason, streams, groups }: MulticastReply, pai
 export function drainText({ draining, forwarding }: DrainReply): string {
   if (draining === null) return 'others may come this way again'
   return forwarding
-    ? 'others take other ways where there are some; packets are still passed on: they have no other, or come from a LAN behind this node'
+    ? 'others take other ways where there are some; packets are still passed on: they have no other, they come from a LAN behind this node, or neighbours (with babeld) do not know yet'
     : 'others have taken other ways: nothing is passed on any more'
 }
 

@@ -11,6 +11,7 @@ import { type ConnectionProfile, judgeNetworkManager, type UsedInterface } from 
 import { judgePorts, type TakenPort } from './ports.ts'
 import { judgeReachability, type ReachabilityFacts } from './reachability.ts'
 import { judgeRegistry, type RegistryFacts } from './registry.ts'
+import { warningsOf } from './warnings.ts'
 
 /** How the node is. */
 export type NodeFacts =
@@ -42,12 +43,6 @@ export interface Facts {
   readonly notExamined: readonly string[]
 }
 
-const NOT_ENCRYPTED: Finding = {
-  code: 'not-encrypted',
-  what: 'tunnels of this network are not encrypted: whoever is on the way between two machines can read and change what passes',
-  remedy: 'ask the operator of the network to start the registry with --encrypt, when all nodes can',
-}
-
 /** Judges all of it. */
 export function diagnose(facts: Facts): Diagnosis {
   const { identity, read, clock, registry, machine, directories, profiles, interfaces, node } = facts
@@ -73,7 +68,7 @@ export function diagnose(facts: Facts): Diagnosis {
         ),
       ),
     ),
-    warnings: node.kind === 'running' && !node.connection.isEncrypted ? [NOT_ENCRYPTED] : [],
+    warnings: node.kind === 'running' ? warningsOf(node.connection) : [],
     notExamined: facts.notExamined,
   }
 }

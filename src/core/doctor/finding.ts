@@ -40,6 +40,7 @@ export const FINDING_CODES = [
   'mtu-trouble',
   'nat-without-forwarding',
   'port-unreachable',
+  'draining',
   'not-encrypted',
 ] as const
 

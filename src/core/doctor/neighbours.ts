@@ -46,6 +46,8 @@ export interface ConnectionFacts {
   /** Whether this is the node of the registry, which may be the only one. */
   readonly isRegistryNode: boolean
   readonly isEncrypted: boolean
+  /** Since when other nodes are to take ways that do not lead over this one; null: they may. */
+  readonly draining: string | null
   readonly reachableNodes: number
   /** Why tunnels failed, the last first: peer and reason. */
   readonly failures: readonly string[]

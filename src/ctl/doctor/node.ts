@@ -91,6 +91,8 @@ export async function nodeFacts(
     isConnected: status.connected,
     isRegistryNode: status.registry.node === status.name,
     isEncrypted: status.configuration.encrypt,
+    // A node of an older version does not say.
+    draining: status.draining ?? null,
     reachableNodes: status.reachableNodes,
     failures: tunnels
       .filter(({ state }) => state === 'failed')

@@ -1,51 +1,97 @@
 import { describe, expect, test } from 'vitest'
-import type { Lab } from '../../../lab/lab.ts'
+import { type Lab, withLab } from '../../../lab/lab.ts'
 import { PingMonitor } from '../../../lab/pings.ts'
+import { programOf } from '../../../lab/programs.ts'
+import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
-import { DEADLINE_MS, nextHop, type TestNetwork, withNetwork } from '../../support/networks.ts'
+import { DEADLINE_MS, nextHop, pings, statusOf } from '../../support/networks.ts'
 
 const PING_MS = 10
 const STEADY_MS = 1_000
 /** Draining, the farewell, and a busy machine. */
 const STOP_MS = 30_000
+/** babeld's hysteresis lets go of a way within some seconds at a hello interval of one. */
+const BABELD_GAP_MS = 5_000
 
-/** Packets of these two go through another node, whatever tunnels there are: which one is chance. */
-async function withSomebodyBetween(lab: Lab, [one, other]: Ends, nodes: readonly Re6stNode[]) {
-  await lab.cut(one.machine, other.machine)
-  const pings = [new PingMonitor(one.machine, other.address, PING_MS)]
-  const between = () =>
-    lab.waitFor(
-      async () => {
-        const hop = await nextHop(one, other, nodes)
-        return hop === other ? undefined : hop
-      },
-      { what: 'packets to go through another', deadlineMs: DEADLINE_MS },
-    )
-  await between()
-  await lab.waitFor(() => pings.every(({ steadyMs }) => steadyMs > STEADY_MS), {
-    what: 'steady pings',
-    deadlineMs: DEADLINE_MS,
+interface OnTheWay {
+  readonly lab: Lab
+  /** Pings of one node to another. */
+  readonly monitor: PingMonitor
+  readonly ends: readonly [Re6stNode, Re6stNode]
+  /** Who passes them on. */
+  readonly passing: () => Promise<Re6stNode>
+}
+
+/** A network of five nodes, two of which cannot have a tunnel with each other: one of the others, by chance, is between them. */
+const withSomebodyBetween = (
+  routerOfEnds: 're6st' | 'babeld',
+  scenario: (made: OnTheWay) => Promise<void>,
+): Promise<void> =>
+  withLab({ name: 'leaving' }, async (lab) => {
+    const registryOn = await lab.host('registry')
+    const network = await Re6stNetwork.create(lab, { registryOn })
+    const join = async (name: string, router: string) =>
+      network.join(name === 'registry' ? registryOn : await lab.host(name), {
+        nodeOptions: ['--router', router],
+      })
+    const own = await join('registry', 're6st')
+    const ends = [await join('n1', routerOfEnds), await join('n2', routerOfEnds)] as const
+    const nodes = [own, ...ends, await join('n3', 're6st'), await join('n4', 're6st')]
+    await lab.cut(ends[0].machine, ends[1].machine)
+    await network.allPairsPing({ deadlineMs: 2 * DEADLINE_MS })
+    const monitor = new PingMonitor(ends[0].machine, ends[1].address, PING_MS)
+    const passing = () =>
+      lab.waitFor(
+        async () => {
+          const hop = await nextHop(ends[0], ends[1], nodes)
+          return hop === ends[1] ? undefined : hop
+        },
+        { what: 'packets to go through another', deadlineMs: DEADLINE_MS },
+      )
+    await lab.waitFor(() => monitor.steadyMs > STEADY_MS, { what: 'steady pings', deadlineMs: DEADLINE_MS })
+    await scenario({ lab, monitor, ends, passing })
   })
-  return { pings: pings[0] as PingMonitor, passed: await between() }
+
+/** How many pings were lost since they were counted, and for how long at most. */
+async function ended({ lab, monitor }: OnTheWay) {
+  await lab.waitFor(() => monitor.steadyMs > STEADY_MS, { what: 'steady pings', deadlineMs: DEADLINE_MS })
+  const { sent, received, longestGapMs } = await monitor.stop()
+  expect(sent).toBeGreaterThan(STEADY_MS / PING_MS)
+  return { lost: sent - received, longestGapMs }
 }
 
-type Ends = readonly [Re6stNode, Re6stNode]
-
-const endsOf = ({ nodes: [, one, other] }: TestNetwork): Ends => {
-  if (!one || !other) throw new Error('the network has too few nodes')
-  return [one, other]
-}
-
-describe('a node on the path of others', () => {
+describe('a node on the way of others', () => {
   test('is stopped: not a packet of theirs is lost', () =>
-    withNetwork('leaving', { nodeCount: 4, nodeOptions: ['--router', 're6st'] }, async (made) => {
-      const { lab, nodes } = made
-      const { pings, passed } = await withSomebodyBetween(lab, endsOf(made), nodes)
-      pings.reset()
-      expect(await passed.stop(STOP_MS)).toEqual({ kind: 'exited', status: 0 })
-      await lab.waitFor(() => pings.steadyMs > STEADY_MS, { what: 'steady pings', deadlineMs: DEADLINE_MS })
-      const { sent, received } = await pings.stop()
-      expect(sent).toBeGreaterThan(STEADY_MS / PING_MS)
-      expect(sent - received).toBe(0)
+    withSomebodyBetween('re6st', async (made) => {
+      const passing = await made.passing()
+      made.monitor.reset()
+      expect(await passing.stop(STOP_MS)).toEqual({ kind: 'exited', status: 0 })
+      expect((await ended(made)).lost).toBe(0)
+    }))
+
+  test('drains for its operator: they take another way, it goes on itself, and they may come back', () =>
+    withSomebodyBetween('re6st', async (made) => {
+      const { lab, monitor, ends } = made
+      const passing = await made.passing()
+      const drain = (...options: string[]) =>
+        passing.machine.run(...programOf('re6st'), 'drain', '--run', passing.runDirectory, ...options)
+      monitor.reset()
+      await drain()
+      expect(await made.passing()).not.toBe(passing)
+      expect((await statusOf(passing)).draining).not.toBeNull()
+      await pings(lab, passing.machine, ends[1].address)
+      await pings(lab, ends[0].machine, passing.address)
+      await drain('--undo')
+      expect((await statusOf(passing)).draining).toBeNull()
+      expect((await ended(made)).lost).toBe(0)
+    }))
+
+  test('is stopped between nodes with babeld: they leave it as soon as their hysteresis allows', () =>
+    withSomebodyBetween('babeld', async (made) => {
+      const passing = await made.passing()
+      made.monitor.reset()
+      expect(await passing.stop(STOP_MS)).toEqual({ kind: 'exited', status: 0 })
+      const { lost, longestGapMs } = await ended(made)
+      expect(longestGapMs, `${lost} pings lost`).toBeLessThan(BABELD_GAP_MS)
     }))
 })

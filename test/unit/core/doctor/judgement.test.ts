@@ -236,6 +236,7 @@ describe('tunnels', () => {
     isConnected: true,
     isRegistryNode: false,
     isEncrypted: true,
+    draining: null,
     reachableNodes: 9,
     failures: [],
     inUseTwice: [],
