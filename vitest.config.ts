@@ -11,6 +11,16 @@ const ALONE = [
   'test/network/scenarios/live-changes.test.ts',
 ]
 
+/** Of the scenarios, those that are run with babeld, too. All of them are among the long tests. */
+const WITH_BABELD = ['scenarios/rotation', 'scenarios/healing', 'slow/gateway'].map(
+  (name) => `test/network/${name}.test.ts`,
+)
+const SCENARIOS = [
+  'test/network/scenarios/**/*.test.ts',
+  'test/network/slow/**/*.test.ts',
+  'test/network/demo.test.ts',
+]
+
 /** What is waited for comes at once; on a machine that others use, later. */
 const expectSoon = { poll: { timeout: 20_000 } }
 
@@ -28,6 +38,7 @@ const network = {
 /**
  * `unit` runs anywhere. `network` runs its files side by side: they wait more than they compute, and each lab has its own
  * names (those in test/network/slow are left out of the usual `npm test`). `alone` comes after them, one file after another.
+ * Nodes have our own router; `babeld` runs some of the scenarios with the other one, `babeld-all` all of them, one after another.
  * `long` takes many minutes.
  */
 export default defineConfig({
@@ -67,12 +78,32 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'babeld',
+          include: WITH_BABELD,
+          maxWorkers: 3,
+          env: { RE6ST_TEST_ROUTER: 'babeld' },
+          sequence: { groupOrder: 4 },
+          ...network,
+        },
+      },
+      {
+        test: {
+          name: 'babeld-all',
+          include: SCENARIOS,
+          fileParallelism: false,
+          env: { RE6ST_TEST_ROUTER: 'babeld' },
+          sequence: { groupOrder: 5 },
+          ...network,
+        },
+      },
+      {
+        test: {
           name: 'long',
           include: ['test/long/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 1_800_000,
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 6 },
         },
       },
     ],

@@ -14,7 +14,13 @@ export interface DemoOptions {
   readonly port: number | undefined
   /** Babel's hello interval in seconds. */
   readonly hello: number
+  /** The router of all nodes. */
+  readonly router: DemoRouter
 }
+
+const ROUTERS = ['re6st', 'babeld'] as const
+/** What finds the ways of packets. */
+export type DemoRouter = (typeof ROUTERS)[number]
 
 export const USUAL_PORT = 8326
 const FEWEST_NODES = 4
@@ -25,7 +31,7 @@ export const HELP = readFileSync(new URL('help.txt', import.meta.url), 'utf8')
 
 /** Reads the command line; undefined: only help was wanted. @throws Re6stError `OPTION` */
 export function parseDemoOptions(args: readonly string[]): DemoOptions | undefined {
-  let values: { [name in 'nodes' | 'hello' | 'port']?: string } & {
+  let values: { [name in 'nodes' | 'hello' | 'port' | 'router']?: string } & {
     [name in 'keep' | 'json' | 'help']?: boolean
   }
   try {
@@ -35,6 +41,7 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions | undefin
         nodes: { type: 'string' },
         hello: { type: 'string' },
         port: { type: 'string' },
+        router: { type: 'string' },
         keep: { type: 'boolean' },
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
@@ -45,19 +52,31 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions | undefin
   }
   if (values.help) return undefined
   const nodes = wholeNumber('--nodes', values.nodes ?? '8', FEWEST_NODES, MOST_NODES)
+  const router = routerOf(values.router ?? 're6st')
   return {
     nodes,
-    hello: wholeNumber('--hello', values.hello ?? String(helloFor(nodes)), 1, 60),
+    hello: wholeNumber('--hello', values.hello ?? String(helloFor(router, nodes)), 1, 60),
+    router,
     port: values.port === undefined ? undefined : wholeNumber('--port', values.port, 0, 65_535),
     keep: values.keep ?? false,
     json: values.json ?? false,
   }
 }
 
+/** What a network has by default. */
+const USUAL_HELLO = 15
 /** Two processors bear this many nodes with a hello each second. What all nodes say grows with the square of their number. */
 const NODES_AT_HELLO_1 = 24
 
-const helloFor = (nodes: number): number => Math.max(1, Math.ceil((nodes / NODES_AT_HELLO_1) ** 2))
+/** babeld heals only as fast as it says hello. */
+const helloFor = (router: DemoRouter, nodes: number): number =>
+  router === 're6st' ? USUAL_HELLO : Math.max(1, Math.ceil((nodes / NODES_AT_HELLO_1) ** 2))
+
+function routerOf(text: string): DemoRouter {
+  const router = ROUTERS.find((one) => one === text)
+  if (router) return router
+  throw new Re6stError('OPTION', `--router ${text}: ${ROUTERS.join(' or ')} is needed`)
+}
 
 function wholeNumber(option: string, text: string, least: number, most: number): number {
   const value = Number(text)

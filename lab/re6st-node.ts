@@ -14,8 +14,8 @@ import type { LabProcess } from './lab-process.ts'
 import type { Machine } from './machine.ts'
 import { programOf } from './programs.ts'
 
-/** The router of all nodes: scenarios can be run with either, `RE6ST_TEST_ROUTER=re6st` or `babeld`. */
-export const TEST_ROUTER = process.env['RE6ST_TEST_ROUTER'] || 'babeld'
+/** The router of nodes whose options name none: scenarios can be run with the other one, `RE6ST_TEST_ROUTER=babeld`. */
+export const TEST_ROUTER = process.env['RE6ST_TEST_ROUTER'] || 're6st'
 
 /** A machine with a certificate, and the `re6stnet` that runs there. */
 export class Re6stNode {
@@ -116,7 +116,7 @@ export class Re6stNode {
       ...['--registry', this.#registryUrl],
       ...['--ca', file('ca.crt'), '--cert', file('cert.crt'), '--key', file('cert.key')],
       ...['--log', this.logDirectory, '--run', this.runDirectory, '--state', this.stateDirectory],
-      ...['--verbose', '3', '--router', TEST_ROUTER, ...options],
+      ...['--verbose', '3', ...(options.includes('--router') ? [] : ['--router', TEST_ROUTER]), ...options],
     ]
   }
 

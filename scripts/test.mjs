@@ -25,7 +25,9 @@ const { networkObstacles, extraObstacles } = setUp({
 })
 const projects = [
   'unit',
-  ...(networkObstacles.length > 0 ? [] : ['network', 'alone', ...(isLong ? ['long'] : [])]),
+  ...(networkObstacles.length > 0
+    ? []
+    : ['network', 'alone', ...(isLong ? ['babeld-all', 'long'] : ['babeld'])]),
 ]
 const sayWhatIsNotRun = () => {
   const parts = {

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Picture } from '../../demo/model.ts'
+import { TEST_ROUTER } from '../../lab/re6st-node.ts'
 import { waitFor } from '../../lab/wait-for.ts'
 
 interface DemoEvent {
@@ -20,7 +21,7 @@ const demoLabs = (): string[] =>
 function startDemo(...args: string[]) {
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', 'demo/main.ts', '--json', '--port', '0', ...args],
+    ['--import', 'tsx', 'demo/main.ts', '--json', '--port', '0', '--router', TEST_ROUTER, ...args],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
     },

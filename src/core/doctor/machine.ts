@@ -6,7 +6,8 @@ import type { Finding, FindingCode } from './finding.ts'
 export interface MachineFacts {
   /** What each program printed of its version; undefined: it is not there. */
   readonly openvpn: string | undefined
-  readonly babeld: string | undefined
+  /** The same, where babeld is the router of the node. */
+  readonly babeld: { readonly printed: string | undefined } | undefined
   /** Other programs of a node that are not there, with their Debian packages. */
   readonly missing: readonly {
     readonly program: string
@@ -44,7 +45,7 @@ export function judgeMachine(facts: MachineFacts): Finding[] {
       }),
     ),
     ...program('openvpn', facts.openvpn, checkOpenvpnVersion),
-    ...program('babeld', facts.babeld, checkBabeldVersion),
+    ...(facts.babeld ? program('babeld', facts.babeld.printed, checkBabeldVersion) : []),
   ]
   const add = (code: FindingCode, what: string, remedy: string) => findings.push({ code, what, remedy })
   if (tunObstacle !== undefined)

@@ -28,8 +28,8 @@ const TUNNELS = 'Tunnels'
 const HOOKS = 'Hooks'
 const since = '0.1.0'
 
-const ROUTERS = ['babeld', 're6st'] as const
-const DEFAULT_ROUTER = 'babeld'
+const ROUTERS = ['re6st', 'babeld'] as const
+const DEFAULT_ROUTER = 're6st'
 
 /** More is no CPU's business. */
 const MAX_TUNNELS = 0xffff
@@ -140,7 +140,7 @@ export const NODE_OPTIONS = {
   router: optional(oneOf('ROUTER', ROUTERS), {
     names: ['--router'],
     group: ROUTING,
-    help: 'what finds the ways of packets: babeld, or re6st: this program itself, which needs no babeld',
+    help: 'what finds the ways of packets: re6st, which is this program itself, or babeld',
     otherwise: `default: ${DEFAULT_ROUTER}`,
     since,
   }),
@@ -346,8 +346,8 @@ export function nodeOptions(words: ParsedWords): Result<NodeOptions> {
     openvpnArguments: [...rest.openvpnArguments, ...words.rest],
     warnings: [
       ...(table === undefined ? [] : ['--table is obsolete and ignored: remove it']),
-      ...(router === 're6st' && rest.babelArguments.length > 0
-        ? ['-B: only babeld has these arguments: it is the router, whatever --router says']
+      ...(router !== 'babeld' && rest.babelArguments.length > 0
+        ? ['-B: these are arguments of babeld: it is the router, as with --router babeld']
         : []),
     ],
   })

@@ -26,7 +26,7 @@ export interface KnownOfMachine {
 
 /** Looks at the machine. */
 export async function machineFacts(
-  { mainInterface, interfaces, defaultRoute, multicast }: NodeOptions,
+  { mainInterface, interfaces, defaultRoute, multicast, router }: NodeOptions,
   { isRunning, sourceSpecificRoutes, carriesIpv4 }: KnownOfMachine,
 ): Promise<MachineFacts> {
   const readOnly = await settingsAreReadOnly()
@@ -44,7 +44,7 @@ export async function machineFacts(
     pathFilter,
   ] = await Promise.all([
     printedBy('openvpn', '--version'),
-    printedBy('babeld', '-V'),
+    router === 'babeld' ? printedBy('babeld', '-V').then((printed) => ({ printed })) : undefined,
     Promise.all(programs.map(({ program, version }) => printedBy(program, version))),
     tunDeviceObstacle(),
     mayAdministrate(),

@@ -100,7 +100,7 @@ test('three machines, as the README says, word for word', () =>
     )
     // The lab has these packages, and the project is built.
     expect(install.split('\n').map((line) => line.replace(/\s*#.*/, ''))).toEqual([
-      'apt-get install openvpn babeld iproute2 util-linux',
+      'apt-get install openvpn iproute2 util-linux',
       'npm ci && npm run build && npm link',
     ])
     expect(more).toEqual([])

@@ -54,7 +54,7 @@ describe('the doctor', () => {
           'clock-wrong',
         ],
         {
-          options: ['--interface', 'eth0', '--multicast'],
+          options: ['--interface', 'eth0', '--multicast', '--router', 'babeld'],
           before: [
             'mount -t tmpfs none /dev/net',
             `mount -t tmpfs -o size=8k none ${node.stateDirectory}`,
@@ -85,7 +85,10 @@ describe('the doctor', () => {
           'other-default-route',
         ],
         {
-          options: ['--cert', stranger.certificateFile, '--registry', foreign.registryUrl, '--default'],
+          options: [
+            ...['--cert', stranger.certificateFile, '--registry', foreign.registryUrl],
+            ...['--default', '--router', 'babeld'],
+          ],
           before: [
             `PATH=${pathWith(machine.directory, {
               ip: '/usr/sbin/ip',

@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest'
 import { parseDemoOptions } from '../../../demo/options.ts'
 
-test('without options: eight nodes, hello 1, any port', () => {
-  expect(parseDemoOptions([])).toEqual({ nodes: 8, keep: false, json: false, port: undefined, hello: 1 })
+test('without options: eight nodes with our own router, at the usual hello interval, any port', () => {
+  const usual = { nodes: 8, keep: false, json: false, port: undefined, hello: 15, router: 're6st' }
+  expect(parseDemoOptions([])).toEqual(usual)
 })
 
-test('with more nodes than two processors bear at that, hellos are rarer, unless it is said', () => {
-  const helloOf = (...args: string[]) => parseDemoOptions(args)?.hello
+test('babeld says hello each second; with more nodes than two processors bear at that, more rarely, unless it is said', () => {
+  const helloOf = (...args: string[]) => parseDemoOptions(['--router', 'babeld', ...args])?.hello
+  expect(helloOf()).toBe(1)
   expect([24, 25, 40, 60].map((nodes) => helloOf('--nodes', String(nodes)))).toEqual([1, 2, 3, 7])
   expect(helloOf('--nodes', '40', '--hello', '1')).toBe(1)
 })
@@ -18,6 +20,7 @@ test('options are read', () => {
     json: true,
     port: 0,
     hello: 4,
+    router: 're6st',
   })
   expect(parseDemoOptions(['--help'])).toBeUndefined()
 })

@@ -139,7 +139,7 @@ describe('directories', () => {
 describe('the machine', () => {
   const good: MachineFacts = {
     openvpn: 'OpenVPN 2.6.14 x86_64-pc-linux-gnu',
-    babeld: 'babeld-1.12.1',
+    babeld: { printed: 'babeld-1.12.1' },
     missing: [],
     tunObstacle: undefined,
     mayAdministrate: true,
@@ -153,8 +153,12 @@ describe('the machine', () => {
   it.each<[Partial<MachineFacts>, string[]]>([
     [{}, []],
     [{ sourceSpecificRoutes: undefined }, []],
-    [{ openvpn: undefined, babeld: undefined }, ['openvpn-missing', 'babeld-missing']],
-    [{ openvpn: 'OpenVPN 2.5.1', babeld: 'babeld-1.9.2' }, ['openvpn-too-old', 'babeld-too-old']],
+    [{ openvpn: undefined, babeld: { printed: undefined } }, ['openvpn-missing', 'babeld-missing']],
+    [{ babeld: undefined }, []],
+    [
+      { openvpn: 'OpenVPN 2.5.1', babeld: { printed: 'babeld-1.9.2' } },
+      ['openvpn-too-old', 'babeld-too-old'],
+    ],
     [{ openvpn: 'Segmentation fault' }, ['openvpn-too-old']],
     [{ missing: [{ program: 'ip', package: 'iproute2' }] }, ['program-missing']],
     [{ missing: [{ program: 's', package: 's', option: '--multicast' }] }, ['program-missing']],

@@ -256,11 +256,14 @@ describe('re6stnet', () => {
   })
 
   it('with arguments for babeld, babeld is the router', () => {
-    expect(nodeRun().router).toBe('babeld')
-    expect(nodeRun('--router', 're6st')).toMatchObject({ router: 're6st', warnings: [] })
-    expect(nodeRun('-B-d1')).toMatchObject({ router: 'babeld', warnings: [] })
-    const { router, warnings } = nodeRun('--router', 're6st', '-B-d1')
-    expect([router, warnings.length]).toEqual(['babeld', 1])
+    expect(nodeRun()).toMatchObject({ router: 're6st', warnings: [] })
+    for (const router of ['re6st', 'babeld'])
+      expect(nodeRun('--router', router)).toMatchObject({ router, warnings: [] })
+    expect(nodeRun('--router', 'babeld', '-B-d1')).toMatchObject({ router: 'babeld', warnings: [] })
+    for (const words of [[], ['--router', 're6st']]) {
+      const { router, warnings } = nodeRun(...words, '-B-d1')
+      expect([router, warnings.length]).toEqual(['babeld', 1])
+    }
   })
 
   it('warns of what is ignored', () => {
