@@ -9,6 +9,7 @@ import { systemClock } from '../../src/platform/clock.ts'
 import type { Processes } from '../../src/platform/processes.ts'
 import { joinNamespaces, makeNamespace, type Namespace } from './namespace.ts'
 import { RemoteRouter } from './remote-router.ts'
+import { silentEvents } from './silent-events.ts'
 import { silentLog } from './silent-log.ts'
 
 const HELLO_MS = 1_000
@@ -85,6 +86,7 @@ export const makeRouter = (processes: Processes, directory: string): Router =>
     processes,
     clock: systemClock,
     log: silentLog,
+    events: silentEvents,
     runDirectory: directory,
     logDirectory: directory,
     stateDirectory: directory,

@@ -4,6 +4,7 @@ import { BabelTables, type TableChange } from '../../../core/babeld/tables.ts'
 import { linkDefaultsText } from '../../../core/config/link-defaults.ts'
 import { messageOf } from '../../../core/errors.ts'
 import { inBackground } from '../../../platform/background.ts'
+import type { KernelEvents } from '../../kernel/kernel-events.ts'
 import { ConditionWatch } from '../condition-watch.ts'
 import type {
   InterfaceKind,
@@ -21,8 +22,12 @@ import type { BabeldContext } from './process.ts'
 import { removeStaleRoutes } from './stale-routes.ts'
 import { BabeldSupervisor } from './supervisor.ts'
 
+interface BabeldRouterContext extends BabeldContext {
+  readonly events: Pick<KernelEvents, 'watch'>
+}
+
 /** A `Router` that runs babeld, speaks with it over its control socket, and starts it anew when it dies. */
-export const createBabeldRouter = (context: BabeldContext): Router => new BabeldRouter(context)
+export const createBabeldRouter = (context: BabeldRouterContext): Router => new BabeldRouter(context)
 
 class BabeldRouter implements Router {
   readonly #context: BabeldContext
@@ -32,12 +37,18 @@ class BabeldRouter implements Router {
   readonly #held: HeldRoutes
   readonly #supervisor: BabeldSupervisor
   readonly #interfaces: BabeldInterfaces
+  readonly #watching: Disposable
   #settings: RouterSettings | undefined
+  /** An IPv4 address of ours that somebody took away. */
+  #lostAddress: string | undefined
   #tables = new BabelTables()
 
-  constructor(context: BabeldContext) {
+  constructor(context: BabeldRouterContext) {
     const { signal } = this.#stopped
     this.#context = context
+    this.#watching = context.events.watch((news) => {
+      if (news.kind === 'line') this.#mayHaveLostRoutes(news.line)
+    })
     this.#conditions = new ConditionWatch(context.clock, signal)
     this.#held = new HeldRoutes({ ...context, onExpired: (route) => this.#flushed(route) })
     this.#supervisor = new BabeldSupervisor({
@@ -163,6 +174,7 @@ class BabeldRouter implements Router {
   async stop(): Promise<void> {
     const isFirst = !this.#stopped.signal.aborted
     this.#stopped.abort(new Error('the router is stopped'))
+    this.#watching[Symbol.dispose]()
     this.#interfaces.endGreetings()
     await this.#supervisor.stop()
     if (!isFirst) return
@@ -191,6 +203,18 @@ class BabeldRouter implements Router {
     }
     if (sign && !equalBytes(sign, read.sign)) await this.#supervisor.command(keyLine(sign))
     await this.#interfaces.begin(read.interfaces)
+  }
+
+  /** With an IPv4 address the kernel removes the routes of which it is the source. babeld does not notice that. */
+  #mayHaveLostRoutes(line: string): void {
+    const address = this.#settings?.ipv4?.address
+    if (address === undefined || !line.includes(` inet ${address}/`)) return
+    if (line.startsWith('Deleted ')) this.#lostAddress = address
+    else if (this.#lostAddress === address) {
+      this.#lostAddress = undefined
+      this.#context.log.warn('babeld is restarted: its IPv4 routes went with the address of this node')
+      inBackground(this.#context.log, 'replacing babeld', this.#supervisor.replace())
+    }
   }
 
   #removeStaleRoutes(): Promise<void> {

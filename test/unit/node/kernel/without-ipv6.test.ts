@@ -4,6 +4,7 @@ import { createKernel } from '../../../../src/node/kernel/kernel.ts'
 import { systemProcesses } from '../../../../src/platform/processes.ts'
 import { procSysctls } from '../../../../src/platform/sysctls.ts'
 import { temporaryDirectory } from '../../../support/registry.ts'
+import { silentEvents } from '../../../support/silent-events.ts'
 import { silentLog } from '../../../support/silent-log.ts'
 import { steppedClock } from '../../../support/stepped-clock.ts'
 
@@ -11,7 +12,7 @@ it('a kernel without IPv6 is named as what is wrong, before anything is changed'
   const written: string[] = []
   const kernel = createKernel({
     ...{ processes: systemProcesses, clock: steppedClock(), log: silentLog },
-    events: { watch: () => ({ [Symbol.dispose]() {} }) },
+    events: silentEvents,
     stateFile: join(temporaryDirectory(), 'kernel.json'),
     // As such a kernel shows them.
     sysctls: {

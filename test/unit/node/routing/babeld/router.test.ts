@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '../../../../../lab/wait-for.ts'
 import { keyLine } from '../../../../../src/core/babeld/configuration.ts'
+import type { KernelNews } from '../../../../../src/node/kernel/kernel-events.ts'
 import { createBabeldRouter } from '../../../../../src/node/routing/babeld/router.ts'
 import type { Router, RouterKeys, RoutingChange } from '../../../../../src/node/routing/router.ts'
 import { FakeBabeld } from '../../../../support/fake-babeld.ts'
@@ -16,6 +17,7 @@ const NEW_KEY = new Uint8Array(16).fill(2)
 const NEW_KEYS: RouterKeys = { sign: NEW_KEY, accept: undefined }
 
 let babeld: FakeBabeld
+let kernelSays: (line: string) => void
 let router: Router
 const changes: RoutingChange[] = []
 
@@ -23,8 +25,18 @@ beforeEach(() => {
   babeld = new FakeBabeld(() => clock.monotonicMs())
   changes.length = 0
   const directory = temporaryDirectory()
+  const listeners = new Set<(news: KernelNews) => void>()
+  kernelSays = (line) => {
+    for (const listener of listeners) listener({ kind: 'line', line })
+  }
+  const events = {
+    watch(listener: (news: KernelNews) => void) {
+      listeners.add(listener)
+      return { [Symbol.dispose]: () => void listeners.delete(listener) }
+    },
+  }
   router = createBabeldRouter({
-    ...{ processes: babeld.processes, clock, log: silentLog, extraArguments: [] },
+    ...{ processes: babeld.processes, clock, log: silentLog, events, extraArguments: [] },
     ...{ runDirectory: directory, logDirectory: undefined, stateDirectory: directory },
   })
   router.watch((change) => changes.push(change))
@@ -39,6 +51,20 @@ const started = (number: number) => until(() => babeld.starts.length >= number, 
 const commandsOf = (number: number) => babeld.starts[number - 1]?.commands ?? []
 const told = (number: number, what: string) =>
   until(() => commandsOf(number).some((command) => command.includes(what)), `"${what}" to be said`)
+
+it('babeld is replaced when its IPv4 routes went with our address, once that is back, and for nothing else', async () => {
+  const address = '2: eth0    inet 10.42.1.1/32 scope global eth0'
+  await router.start(settingsOf(1, { ipv4: { subnet: '10.42.1.0/24', address: '10.42.1.1' } }), SIGNAL)
+  kernelSays(address)
+  kernelSays('Deleted 2: eth0    inet 10.42.1.11/32 scope global eth0')
+  kernelSays(address)
+  kernelSays(`Deleted ${address}`)
+  expect(babeld.starts).toHaveLength(1)
+  kernelSays(address)
+  await started(2)
+  kernelSays(address)
+  expect(babeld.starts).toHaveLength(2)
+})
 
 describe('what changes while babeld starts', () => {
   it('is said to it: keys', async () => {

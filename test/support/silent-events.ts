@@ -1,0 +1,2 @@
+/** A kernel in which nothing ever changes. */
+export const silentEvents = { watch: (): Disposable => ({ [Symbol.dispose]() {} }) }
