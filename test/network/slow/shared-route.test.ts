@@ -32,7 +32,11 @@ test('--remote-gateway: the route to an address that two nodes share stays until
     const home = await lab.nat('home')
     const gateway = '192.168.2.1'
     const multi = await network.join(await lab.host('multi', { on: home.lan }), {
-      nodeOptions: ['--remote-gateway', gateway, '--max-clients', '0', '--client-count', '3'],
+      nodeOptions: [
+        ...['--remote-gateway', gateway, '--max-clients', '0'],
+        // Both of them: two tunnels that it chose would be replaced, the one with the fewest routes each time.
+        ...inside.flatMap(({ subnetName }) => ['--neighbour', subnetName]),
+      ],
     })
     await network.allPairsPing({ deadlineMs: DEADLINE_MS })
     const users = async () =>
