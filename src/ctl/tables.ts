@@ -77,7 +77,7 @@ export function statusText(status: StatusReply, look: Look): string {
     ...(multicast ? [['multicast', multicastText(multicast, paint)] satisfies [string, string]] : []),
     [
       're6stnet',
-      `${status.version}  protocol ${status.protocol}  up ${duration(status.uptimeSeconds)}${status.sourceSpecificRoutes ? '' : paint('yellow', '  no source-specific routes')}`,
+      `${status.version}  protocol ${status.protocol}  router ${status.router}  up ${duration(status.uptimeSeconds)}${status.sourceSpecificRoutes ? '' : paint('yellow', '  no source-specific routes')}`,
     ],
   ]
   return [

@@ -47,6 +47,7 @@ export interface NodeViewSources {
   readonly isForwarded: () => boolean
   readonly draining: Pick<Draining, 'set' | 'sinceMs' | 'emptied'>
   readonly registryUrl: string
+  readonly routerName: StatusReply['router']
   readonly sourceSpecificRoutes: boolean
   /** Undefined: without `--multicast`. */
   readonly multicast: () => MulticastReply | undefined
@@ -140,6 +141,7 @@ function statusOf({
       authenticatedRouting: settings.keys.sign !== undefined,
       ipv4: ipv4RangeOf(settings),
     },
+    router: rest.routerName,
     sourceSpecificRoutes: rest.sourceSpecificRoutes,
     multicast: rest.multicast() ?? null,
   }

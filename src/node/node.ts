@@ -144,6 +144,7 @@ export async function startNode(
       isForwarded: () => advertisement.isForwarded,
       draining,
       registryUrl: options.registry.href,
+      routerName: options.router,
       sourceSpecificRoutes: sourceSpecific,
       multicast: () => (options.multicast ? (multicast?.status ?? NOT_STARTED) : undefined),
       uptimeMs: () => clock.monotonicMs() - startedMs,

@@ -88,6 +88,8 @@ export interface StatusReply {
     /** Range of the IPv4 addresses of the network; null: it carries no IPv4. */
     readonly ipv4: string | null
   }
+  /** What finds the ways. */
+  readonly router: 're6st' | 'babeld'
   readonly sourceSpecificRoutes: boolean
   /** Null: the node runs without `--multicast`. */
   readonly multicast: MulticastReply | null

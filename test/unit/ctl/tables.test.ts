@@ -29,6 +29,10 @@ describe('what a person sees', () => {
     expect(statusText({ ...status, advertised: [] }, look)).toContain('others cannot connect to us')
   })
 
+  it('status tells which router finds the ways', () => {
+    expect(statusText({ ...status, router: 'babeld' }, look)).toMatch(/^ {2}re6stnet .* router babeld /m)
+  })
+
   it('status tells of multicast only where it is wanted, and of IPv4 only where there is some', () => {
     expect(statusText(status, look)).toMatch(/^ {2}multicast +3 streams to 2 groups forwarded$/m)
     expect(statusText(status, look)).toMatch(/ {2}IPv4 10\.42\.0\.0\/16$/m)
