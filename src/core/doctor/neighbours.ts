@@ -126,7 +126,7 @@ const babelFiltered = (whom: string): Finding => ({
   code: 'babel-filtered',
   what: `${whom}: the tunnel is up, but the routing protocol Babel hears nothing, so no packet uses it`,
   remedy:
-    'let UDP port 6696 in and out on re6stnet* (and the LAN interfaces), from and to fe80::/10, on both machines: re6st firewall --check names what drops it. If it is open, look into babeld.log',
+    'let UDP port 6696 in and out on re6stnet* (and the LAN interfaces), from and to fe80::/10, on both machines: re6st firewall --check names what drops it. If it is open, look into the log of the node (babeld.log with --router babeld)',
 })
 
 /** Whether another machine uses the certificate of this node. */

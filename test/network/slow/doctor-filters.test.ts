@@ -30,7 +30,8 @@ describe('the doctor', () => {
             { where: peer, hook: INPUT, rule: 'udp dport 6696', code: 'babel-filtered' },
           ] as const) {
             await using _ = await withRules(where.machine, `chain a { ${hook}; ${rule} drop; }`)
-            await finds(lab, node, [code])
+            // Without routing there is no way, once that is noticed.
+            await finds(lab, node, [code], code === 'babel-filtered' ? { perhaps: ['cut-off'] } : {})
           }
           await finds(lab, node, [])
           for (const [rule, port] of [
