@@ -10,6 +10,7 @@ import { systemProcesses } from '../platform/processes.ts'
 import { ServiceManager } from '../platform/service-manager.ts'
 import { keepHeapSmall } from '../platform/small-heap.ts'
 import { hearUnexpected } from '../platform/unexpected.ts'
+import { decryptedKey, exposureOf } from './authority-key.ts'
 import { openGeoIp } from './geoip.ts'
 import { openMailer } from './mail.ts'
 import { kernelReachableNodes } from './reachable-nodes.ts'
@@ -57,10 +58,14 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
           password: options.smtpPassword,
           startTls: options.smtpStartTls,
         })
+  const caPem = await readOption('--ca', options.ca)
+  const caKeyPem = decryptedKey(await readOption('--key', options.key), options.passphrase)
+  const exposure = exposureOf(options.key)
+  if (exposure !== undefined) log.logger.warn(exposure)
   await using registry = await startRegistry(
     {
-      caPem: await readOption('--ca', options.ca),
-      caKeyPem: await readOption('--key', options.key),
+      caPem,
+      caKeyPem,
       dhPem: options.dh === undefined ? undefined : await readOption('--dh', options.dh),
       databasePath: options.database,
       listen: options.listenAddresses.map((address) => ({ address, port: options.port })),

@@ -12,6 +12,7 @@ import {
   listenAddress,
   nonEmpty,
   privateListener,
+  secretSource,
   text,
 } from './value-types.ts'
 
@@ -40,6 +41,13 @@ export const REGISTRY_OPTIONS = {
     names: ['--key'],
     group: AUTHORITY,
     help: 'private key of the authority, in PEM',
+    since,
+  }),
+  passphrase: optional(secretSource, {
+    names: ['--passphrase'],
+    group: AUTHORITY,
+    help: 'where the passphrase of the key is read from: path of a file, fd:N for an open file, or credential:NAME for one of systemd',
+    otherwise: 'default: the key has none',
     since,
   }),
   dh: optional(filePath('FILE'), {

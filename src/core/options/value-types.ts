@@ -132,6 +132,26 @@ export const privateListener: ValueType<ListenPlace> = {
   offers: ['files'],
 }
 
+/** Where a secret is read from: a file, an open file descriptor, or a credential that systemd gives. */
+export type SecretSource =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'descriptor'; readonly number: number }
+  | { readonly kind: 'credential'; readonly name: string }
+
+/** `PATH`, `fd:N` or `credential:NAME`: a secret itself would be seen by all who list processes. */
+export const secretSource: ValueType<SecretSource> = {
+  ...oneWord<SecretSource>('SOURCE', (word) => {
+    const descriptor = /^fd:(\d{1,9})$/.exec(word)?.[1]
+    if (descriptor !== undefined) return ok({ kind: 'descriptor', number: Number(descriptor) })
+    const name = /^credential:([^/]+)$/.exec(word)?.[1]
+    if (name !== undefined && name !== '.' && name !== '..') return ok({ kind: 'credential', name })
+    return word === '' || /^(fd|credential):/.test(word)
+      ? refuse(`${JSON.stringify(word)} must be the path of a file, or like fd:3 or credential:NAME`)
+      : ok({ kind: 'file', path: word })
+  }),
+  offers: ['files'],
+}
+
 /** A country code (ISO 3166-1), in upper case. */
 export const countryCode: ValueType<string> = oneWord('CODE', (word) =>
   /^[A-Za-z]{2}$/.test(word)

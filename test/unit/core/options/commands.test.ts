@@ -86,7 +86,7 @@ describe('recorded command lines', () => {
       // There is nothing any more that it would be the default of.
       plain['run'] ??= '/var/run/re6stnet'
       // Of our own.
-      for (const ours of ['private', 'trusted_proxy']) delete plain[ours]
+      for (const ours of ['passphrase', 'private', 'trusted_proxy']) delete plain[ours]
       expect(plain).toEqual(expected)
     } else if (commandName === 're6stnet') {
       // Of our own.

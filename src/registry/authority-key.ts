@@ -1,0 +1,78 @@
+import { createPrivateKey } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { messageOf, Re6stError } from '../core/errors.ts'
+import type { SecretSource } from '../core/options/value-types.ts'
+
+/** Headers of PKCS #8 (RFC 5958) and of OpenSSL's older form. */
+const ENCRYPTED = /^-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m
+
+/**
+ * The authority's private key in PEM, decrypted if it has to be: from then on it is in memory only.
+ * @param pem what the file has
+ * @param source undefined: nothing is known about a passphrase
+ * @throws Re6stError when there is none, or a wrong one
+ */
+export function decryptedKey(
+  pem: string,
+  source: SecretSource | undefined,
+  environment: NodeJS.ProcessEnv = process.env,
+): string {
+  if (!ENCRYPTED.test(pem)) {
+    if (source === undefined) return pem
+    throw new Re6stError('OPTION', '--passphrase: the key given by --key is not encrypted: leave it out')
+  }
+  if (source === undefined)
+    throw new Re6stError('OPTION', '--key: it is encrypted: say by --passphrase where its passphrase is')
+  const passphrase = readSecret(source, environment)
+  try {
+    return createPrivateKey({ key: pem, passphrase }).export({ type: 'pkcs8', format: 'pem' }).toString()
+  } catch (error) {
+    throw new Re6stError(
+      'CERTIFICATE',
+      '--key: it cannot be decrypted by the passphrase that --passphrase names',
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+/** The first line, without its end: editors and `echo` add one. */
+function readSecret(source: SecretSource, environment: NodeJS.ProcessEnv): string {
+  const place = placeOf(source, environment)
+  let text: string
+  try {
+    text = readFileSync(place, 'utf8')
+  } catch (error) {
+    throw new Re6stError('FILE', `--passphrase: cannot be read: ${messageOf(error)}`, { cause: error })
+  }
+  const [passphrase = ''] = text.split(/\r?\n/, 1)
+  if (passphrase === '') throw new Re6stError('FILE', '--passphrase: the first line there is empty')
+  return passphrase
+}
+
+function placeOf(source: SecretSource, environment: NodeJS.ProcessEnv): string | number {
+  switch (source.kind) {
+    case 'file':
+      return source.path
+    case 'descriptor':
+      return source.number
+    case 'credential': {
+      const directory = environment['CREDENTIALS_DIRECTORY']
+      if (directory === undefined)
+        throw new Re6stError(
+          'OPTION',
+          `--passphrase credential:${source.name}: systemd gives no credentials: the unit needs LoadCredential=`,
+        )
+      return join(directory, source.name)
+    }
+  }
+}
+
+/** A warning when others than its owner can read the key. */
+export function exposureOf(path: string): string | undefined {
+  return (statSync(path).mode & 0o077) === 0
+    ? undefined
+    : `--key ${path}: other users of this machine can read the key of the authority: chmod 600 ${path}`
+}
