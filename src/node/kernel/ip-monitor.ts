@@ -1,3 +1,4 @@
+import { GrowingDelay } from '../../core/growing-delay.ts'
 import { BackOff } from '../../platform/back-off.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -12,18 +13,24 @@ interface IpMonitorInit {
   readonly objects: readonly string[]
   /** Called with each event, which is one line. */
   readonly onLine: (line: string) => void
-  /** Called when it begins, for the first time or anew: what was before, it does not tell. */
+  /** Called when it begins, for the first time or anew, or has lost something: what was before, it does not tell. */
   readonly onBegun: () => void
 }
 
 /** Delays of starting one again that ended. */
 const DELAYS = { minMs: 100, maxMs: 60_000 }
+/** Delays of saying that something was lost: who looks at everything then may set off as many events again. */
+const LOST_DELAYS = { minMs: 1_000, maxMs: 60_000 }
+/** More events came at once than its buffer holds (ENOBUFS); it goes on. */
+const LOST = /^netlink receive error/
 
 /** `ip monitor`, started again whenever it ends, from its making until it is disposed of. */
 export class IpMonitor implements AsyncDisposable {
   readonly #init: IpMonitorInit
   readonly #stopping = new AbortController()
   readonly #running: Promise<void>
+  readonly #lostDelay = new GrowingDelay(LOST_DELAYS)
+  #lost: { readonly atMs: number; readonly timer: Disposable } | undefined
 
   constructor(init: IpMonitorInit) {
     this.#init = init
@@ -38,7 +45,9 @@ export class IpMonitor implements AsyncDisposable {
       const monitor = processes.start('ip', ['-o', 'monitor', ...objects], {
         dieWithParent: true,
         onLine: (line, stream) => {
-          if (stream !== 'stdout' || signal.aborted) return
+          if (signal.aborted) return
+          if (stream === 'stderr' && LOST.test(line)) this.#tellOfLoss()
+          if (stream !== 'stdout') return
           backOff.succeeded()
           onLine(line)
         },
@@ -54,7 +63,17 @@ export class IpMonitor implements AsyncDisposable {
     }
   }
 
+  #tellOfLoss(): void {
+    const { clock, onBegun } = this.#init
+    const nowMs = clock.monotonicMs()
+    if (this.#lost && nowMs < this.#lost.atMs) return
+    if (!this.#lost || nowMs > this.#lost.atMs + LOST_DELAYS.maxMs) this.#lostDelay.reset()
+    const delayMs = this.#lostDelay.take()
+    this.#lost = { atMs: nowMs + delayMs, timer: clock.after(delayMs, onBegun) }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#lost?.timer[Symbol.dispose]()
     this.#stopping.abort(new Error('nobody watches any more'))
     await this.#running
   }

@@ -45,6 +45,25 @@ it('tells that it begins, and what it says; complaints are no news', async () =>
   expect(events).toHaveLength(2)
 })
 
+it('tells, ever more rarely, that it has lost events', async () => {
+  const { clock, events, says, watched } = monitor()
+  for (let second = 0; second < 100; second++) {
+    says('netlink receive error No buffer space available (105)', 'stderr')
+    await clock.pass(1_000)
+  }
+  expect(events.length).toBeGreaterThan(4)
+  expect(events.length).toBeLessThan(10)
+  await clock.pass(200_000)
+  const before = events.length
+  says('netlink receive error No buffer space available (105)', 'stderr')
+  await clock.pass(1_000)
+  expect(events.length).toBe(before + 1)
+  says('netlink receive error No buffer space available (105)', 'stderr')
+  await watched[Symbol.asyncDispose]()
+  await clock.pass(200_000)
+  expect(events.length).toBe(before + 1)
+})
+
 it('is started again when it ends: later each time, until it works', async () => {
   const { clock, startsMs, events, dies, says, watched } = monitor()
   for (const waitMs of [100, 200, 400]) {
