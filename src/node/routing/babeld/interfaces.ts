@@ -45,6 +45,8 @@ interface InterfacesInit {
 const BACK_MS = 2_000
 /** babeld sees that a link went down by a kernel event, in some milliseconds. */
 const LINK_EVENT_MS = 2_000
+/** How often babeld is shown that a link is up. */
+const WAKING_ATTEMPTS = 5
 
 /** The interfaces that babeld routes on: what it is told of each, and how what it was told is changed. */
 export class BabeldInterfaces {
@@ -236,7 +238,7 @@ export class BabeldInterfaces {
   }
 
   async #doRenew(iface: string, kind: InterfaceKind, configuration: InterfaceConfiguration): Promise<void> {
-    const { context, babeld } = this.#init
+    const { babeld } = this.#init
     if (!this.#kinds.has(iface)) return // removed before its turn came
     const told = this.#told.get(iface)
     // What babeld was told it takes back only with the interface. A LAN is not ours to set down.
@@ -247,8 +249,21 @@ export class BabeldInterfaces {
     if (told === undefined || mustForget || !this.#isUp(iface)) return
     // The neighbour's next full update comes within its interval, which is ours, give or take a quarter.
     await this.#makeDormant(iface, 1.5 * this.#configuredIntervals().updateIntervalMs + BACK_MS)
-    // Removed meanwhile: dormant will do, until its turn to be set down.
-    if (this.#kinds.has(iface)) await setOperational(context.processes, iface, true)
+    await this.#wake(iface)
+  }
+
+  /** Lets a dormant link come up again in babeld's sight, which it looks at by itself only every 30 s. */
+  async #wake(iface: string): Promise<void> {
+    const { processes } = this.#init.context
+    for (let attempt = 1; attempt <= WAKING_ATTEMPTS; attempt++) {
+      // Removed meanwhile: dormant will do, until its turn to be set down.
+      if (!this.#kinds.has(iface)) return
+      await setOperational(processes, iface, true)
+      await this.#init.conditions.until(() => this.#isUp(iface) || !this.#kinds.has(iface), LINK_EVENT_MS)
+      if (this.#isUp(iface) || attempt === WAKING_ATTEMPTS) return
+      // An event makes it look once more.
+      await setOperational(processes, iface, false)
+    }
   }
 
   /** Takes a link out of babeld's sight, while the kernel goes on using its routes. */

@@ -157,6 +157,23 @@ describe('an interface', () => {
     expect(commandsOf(1).at(-1)).not.toContain('30000')
   })
 
+  it('that babeld does not see come up again is shown to it once more', async () => {
+    await router.start(settingsOf(1), SIGNAL)
+    await router.addInterface('re6stnet1', 'tunnel')
+    babeld.says('add interface re6stnet1 up true ipv6 fe80::1')
+    babeld.says(
+      'add neighbour 55ab address fe80::2 if re6stnet1 reach ffff ureach 0000 rxcost 96 txcost 96 rtt 0.345 rttcost 0 cost 96',
+    )
+    const shown = (state: string) =>
+      babeld.ip.filter((command) => command === `link set dev re6stnet1 state ${state}`).length
+    await until(() => shown('dormant') === 1, 'the link to be dormant')
+    babeld.says('change interface re6stnet1 up false')
+    await until(() => shown('up') === 2, 'the link to be shown once more')
+    babeld.says('change interface re6stnet1 up true ipv6 fe80::1')
+    // What comes next waits for its turn.
+    await until(() => shown('dormant') >= 2, 'an event that makes it look')
+  })
+
   it('that is a LAN is forgotten with its removal; a tunnel, which comes back, is set down', async () => {
     await router.start(settingsOf(1, { lanIfaces: ['eth1'] }), SIGNAL)
     await router.addInterface('re6stnet1', 'tunnel')
