@@ -114,7 +114,7 @@ export interface NetworkKeys {
   readonly sign: Uint8Array | undefined
   /** Also accepted; 'anything' while a network turns authentication on. */
   readonly accept: Uint8Array | 'anything' | undefined
-  /** Those that come next. */
+  /** Those of others that have gone on already: a router that can have several signs with, and accepts, them as well. */
   readonly beside?: readonly Uint8Array[]
 }
 

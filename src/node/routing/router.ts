@@ -1,4 +1,5 @@
-import type { NeighbourCause, RouteCause, RouteReason } from '../../core/babel/engine/ports.ts'
+import type { NetworkKeys } from '../../core/babel/configuration.ts'
+import type { LinkKind, NeighbourCause, RouteCause, RouteReason } from '../../core/babel/engine/ports.ts'
 import type { LinkDefaults } from '../../core/config/link-defaults.ts'
 import type { DefaultRoute, Ipv4Announcement } from '../../core/routes/announcements.ts'
 
@@ -92,14 +93,7 @@ export interface RouteExplanation {
 }
 
 /** MAC keys (RFC 8967), 16 bytes each for blake2s128. */
-export interface RouterKeys {
-  /** Signs what is sent. Undefined: no authentication. */
-  readonly sign: Uint8Array | undefined
-  /** Also accepted; 'anything' while a network turns authentication on. */
-  readonly accept: Uint8Array | 'anything' | undefined
-  /** Those of others that have gone on already: a router that can have several signs with, and accepts, them as well. */
-  readonly beside?: readonly Uint8Array[]
-}
+export type RouterKeys = NetworkKeys
 
 /** What the router is started with and cannot change without losing its routes. */
 export interface RouterSettings {
@@ -125,7 +119,7 @@ export interface RouterSettings {
 }
 
 /** What an interface is: a server's tap, a client tunnel (one neighbour, ours alone), or a LAN. */
-export type InterfaceKind = 'server' | 'tunnel' | 'lan'
+export type InterfaceKind = LinkKind
 
 /** Finds the way of packets. babeld is one router; another may stand beside it. */
 export interface Router {
