@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import type { BenchOptions } from './options.ts'
+import type { Progress } from './progress.ts'
 import type { ScaleOrder, ScaleOutcome } from './scale-run.ts'
-import type { Progress } from './sections.ts'
 
 /** Mean distance of one graph. */
 export interface DistanceResult {

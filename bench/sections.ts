@@ -7,6 +7,7 @@ import type { BenchOptions } from './options.ts'
 import { measureOutages, type OutageResult } from './outage/outage.ts'
 import { measurePackage, type PackageSize } from './package.ts'
 import { measurePortMapping, type PortMappingResult } from './port-mapping.ts'
+import type { Progress } from './progress.ts'
 import { measureRegistry, type RegistryResult } from './registry.ts'
 import { measureScale, type ScaleResult } from './scale.ts'
 import { measureThroughput, type ThroughputResult } from './throughput.ts'
@@ -45,14 +46,6 @@ async function oneByOne<Result>(
   const results: Result[] = []
   for (const hello of helloSeconds) results.push(await measure(hello))
   return results
-}
-
-/** What a section that takes long begins with, and leaves behind when it is broken off. */
-export interface Progress<Result> {
-  /** Of an earlier run. */
-  readonly before: Result | undefined
-  /** Writes the report with what there is so far. */
-  keep(partial: Result): void
 }
 
 /** Measures each section. */

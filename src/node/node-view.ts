@@ -1,60 +1,20 @@
 import { isUsable } from '../core/babel/metric.ts'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
-import type {
-  DrainReply,
-  MulticastReply,
-  RouteReply,
-  StatusReply,
-  TunnelReply,
-} from '../core/control/replies.ts'
+import type { DrainReply, RouteReply, StatusReply, TunnelReply } from '../core/control/replies.ts'
 import { renewalDueMs } from '../core/crypto/certificate.ts'
 import { nodeOfDestination } from '../core/routes/destination.ts'
 import { isConnected } from '../core/tunnels/bootstrap.ts'
 import { ANYONE } from '../core/tunnels/decisions.ts'
-import { formatAddressList, type PeerAddress } from '../core/values/address-list.ts'
+import { formatAddressList } from '../core/values/address-list.ts'
 import { ipv4RangeLength } from '../core/values/ipv4-payload.ts'
 import { numberOfVersion } from '../core/values/network-version.ts'
 import { networkCidr, subnetCidr, subnetNameOf } from '../core/values/prefix.ts'
-import type { Processes } from '../platform/processes.ts'
-import type { RegistryClient } from '../platform/registry-client.ts'
 import { VERSION } from '../platform/version.ts'
 import type { ControlAnswers } from './control/control-server.ts'
-import type { Draining } from './draining.ts'
-import type { History } from './history.ts'
-import type { Identity } from './identity.ts'
-import type { NeighbourProbe } from './neighbour-probe.ts'
-import type { RoutedNodes } from './routed-nodes.ts'
-import type { Neighbour, Router } from './routing/router.ts'
-import type { WayQuestions } from './trace/way-questions.ts'
+import type { Neighbour } from './routing/router.ts'
 import type { TunnelInfo } from './tunnels/tunnel-info.ts'
-import type { Tunnels } from './tunnels/tunnels.ts'
-
-/** Where the answers come from. */
-export interface NodeViewSources {
-  readonly identity: () => Identity
-  readonly config: () => NetworkConfig
-  readonly router: Pick<Router, 'neighbours' | 'routes' | 'explain'>
-  readonly nodes: RoutedNodes
-  readonly history: Pick<History, 'since' | 'lostNeighbours'>
-  /** Asks other nodes for their ways. */
-  readonly ways: Pick<WayQuestions, 'ask'>
-  readonly processes: Pick<Processes, 'start'>
-  readonly tunnels: Pick<Tunnels, 'list' | 'cutOff' | 'sharedCertificates'>
-  readonly advertised: () => readonly PeerAddress[]
-  readonly registry: Pick<RegistryClient, 'contact'>
-  readonly probe: Pick<NeighbourProbe, 'run'>
-  readonly isForwarded: () => boolean
-  readonly draining: Pick<Draining, 'set' | 'sinceMs' | 'emptied'>
-  readonly registryUrl: string
-  readonly routerName: StatusReply['router']
-  readonly sourceSpecificRoutes: boolean
-  /** Undefined: without `--multicast`. */
-  readonly multicast: () => MulticastReply | undefined
-  readonly uptimeMs: () => number
-  /** Wall clock. */
-  readonly nowMs: () => number
-}
+import type { NodeViewSources } from './view/sources.ts'
 
 /** What `re6st` shows of a node. */
 export const nodeAnswers = (sources: NodeViewSources): ControlAnswers => ({

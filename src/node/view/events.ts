@@ -1,7 +1,7 @@
 import type { EventReply, EventsReply } from '../../core/control/routing-replies.ts'
 import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
 import type { NodeEvent } from '../history.ts'
-import type { NodeViewSources } from '../node-view.ts'
+import type { NodeViewSources } from './sources.ts'
 
 /** What happened last, as `re6st events` shows it. */
 export function eventsOf(after: number, { history }: Pick<NodeViewSources, 'history'>): EventsReply {

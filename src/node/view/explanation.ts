@@ -7,9 +7,9 @@ import type {
 } from '../../core/control/routing-replies.ts'
 import { nodeAddress, type Prefix, subnetCidr, subnetNameOf } from '../../core/values/prefix.ts'
 import type { NodeEvent } from '../history.ts'
-import type { NodeViewSources } from '../node-view.ts'
 import type { Candidate, FormerCandidate, RouteExplanation } from '../routing/router.ts'
 import { type NamingSources, namedNode } from './named.ts'
+import type { NodeViewSources } from './sources.ts'
 
 type ExplanationSources = NamingSources & Pick<NodeViewSources, 'nodes' | 'history' | 'nowMs'>
 

@@ -2,7 +2,7 @@ import { Re6stError } from '../../core/errors.ts'
 import { nodeNamed, readNodeName } from '../../core/routes/named-node.ts'
 import { ipv4Payload } from '../../core/values/ipv4-payload.ts'
 import type { Prefix } from '../../core/values/prefix.ts'
-import type { NodeViewSources } from '../node-view.ts'
+import type { NodeViewSources } from './sources.ts'
 
 /** Where it is looked up whom a person means. */
 export type NamingSources = Pick<NodeViewSources, 'identity' | 'config' | 'router'>

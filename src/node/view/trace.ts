@@ -1,9 +1,9 @@
 import type { TraceReply } from '../../core/control/routing-replies.ts'
 import { Re6stError } from '../../core/errors.ts'
-import type { NodeViewSources } from '../node-view.ts'
 import { createPinger } from '../trace/pinger.ts'
 import { trace } from '../trace/trace.ts'
 import { type NamingSources, namedNode } from './named.ts'
+import type { NodeViewSources } from './sources.ts'
 
 type TraceSources = NamingSources & Pick<NodeViewSources, 'nodes' | 'ways' | 'processes'>
 

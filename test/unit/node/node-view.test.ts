@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest'
 import { networkOfBits, prefixOfBits } from '../../../src/core/values/prefix.ts'
-import { type NodeViewSources, nodeAnswers } from '../../../src/node/node-view.ts'
+import { nodeAnswers } from '../../../src/node/node-view.ts'
 import { RoutedNodes } from '../../../src/node/routed-nodes.ts'
 import type { Route, RoutingChange } from '../../../src/node/routing/router.ts'
+import type { NodeViewSources } from '../../../src/node/view/sources.ts'
 
 /** 2001:db8:42::/48 */
 const network = networkOfBits('001000000000000100001101101110000000000001000010')
