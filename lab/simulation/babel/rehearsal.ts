@@ -62,10 +62,11 @@ export function rehearse({ seed, routers, tunnels, events }: Rehearsal): string[
   network.weather = CALM
   network.run(QUIET_MS)
   let atRest = [...faultsAtRest(network)]
-  // A question may just be on its way, as one is now and then.
+  // A question may just be on its way, as one is now and then, at some router of many: what stays is a fault.
   for (let look = 0; look < LOOKS && atRest.length > 0; look++) {
     network.run(LOOK_AGAIN_MS)
-    atRest = [...faultsAtRest(network)]
+    const now = new Set(faultsAtRest(network))
+    atRest = atRest.filter((fault) => now.has(fault))
   }
   return [...faults, ...atRest]
 }

@@ -2,7 +2,7 @@ import type { LinkParameters, NeighbourCause } from '../../../src/core/babel/eng
 import { microsecondsOf } from '../../../src/core/babel/engine/rtt.ts'
 import { decodePacket } from '../../../src/core/babel/wire/decode.ts'
 import { encodePackets } from '../../../src/core/babel/wire/encode.ts'
-import type { OutgoingTlv } from '../../../src/core/babel/wire/tlv.ts'
+import type { OutgoingTlv, Tlv } from '../../../src/core/babel/wire/tlv.ts'
 import type { Random } from '../../../src/core/random.ts'
 import { EventQueue } from '../event-queue.ts'
 import { Router, SERVER } from './router.ts'
@@ -183,18 +183,26 @@ export class RouterNetwork {
       sender,
       nowUs: () => microsecondsOf(this.#clockOf(from)),
     })
+    const read = packets.map((packet) => decodedOnce(packet, sender))
     for (const tunnel of this.#tunnelsOn(from, iface)) {
       const { router, iface: theirs } = farEnd(tunnel, from)
       if (to !== undefined && router.addressOn(theirs) !== to) continue
-      for (const packet of packets) {
+      for (const [at, packet] of packets.entries()) {
         this.bytes += packet.length + HEADERS_BYTES
         this.packets += 1
-        this.#send(tunnel, from, sender, to, packet)
+        const tlvs = read[at]
+        if (tlvs) this.#send(tunnel, from, sender, to, tlvs)
       }
     }
   }
 
-  #send(tunnel: Tunnel, from: Router, source: string, to: string | undefined, packet: Uint8Array): void {
+  #send(
+    tunnel: Tunnel,
+    from: Router,
+    source: string,
+    to: string | undefined,
+    tlvs: () => readonly Tlv[],
+  ): void {
     const { router, iface } = farEnd(tunnel, from)
     for (const delayMs of arrivalsMs(this.weather, tunnel.delayMs, this.#init.random))
       this.queue.after(delayMs, () => {
@@ -202,15 +210,25 @@ export class RouterNetwork {
         const passes = tunnel.client === from ? tunnel.open.up : tunnel.open.down
         if (engine === undefined || !passes || !this.tunnels.has(tunnel)) return
         if (to !== undefined && router.addressOn(iface) !== to) return
-        const decoded = decodePacket(packet, { sender: source })
-        if (!decoded.ok) throw new Error(`what a router sent is no packet: ${decoded.reason}`)
         const receivedMs = this.#clockOf(router)
         engine.receive(receivedMs, {
           ...{ iface, source, multicast: to === undefined, receivedMs },
-          tlvs: decoded.value,
+          tlvs: tlvs(),
           isLate: false,
         })
         this.#plan(router)
       })
+  }
+}
+
+/** What a packet says: read when the first copy of it arrives, and not again for all others who hear it. */
+function decodedOnce(packet: Uint8Array, sender: string): () => readonly Tlv[] {
+  let tlvs: readonly Tlv[] | undefined
+  return () => {
+    if (tlvs) return tlvs
+    const decoded = decodePacket(packet, { sender })
+    if (!decoded.ok) throw new Error(`what a router sent is no packet: ${decoded.reason}`)
+    tlvs = decoded.value
+    return tlvs
   }
 }

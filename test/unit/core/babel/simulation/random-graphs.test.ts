@@ -9,18 +9,21 @@ import { rehearse } from '../../../../../lab/simulation/babel/rehearsal.ts'
  */
 
 const SIZES = [
-  { routers: 8, tunnels: 2, events: 40, seeds: 7 },
-  { routers: 20, tunnels: 2, events: 40, seeds: 1 },
+  // The last ones are those of failures that were mended.
+  { routers: 8, tunnels: 2, events: 40, seeds: [1, 2, 3, 4, 5, 6, 7, 28, 44, 65] },
+  { routers: 20, tunnels: 2, events: 40, seeds: [1] },
+  // That all of them start at the same moment is the most of it.
+  { routers: 200, tunnels: 2, events: 6, seeds: [2] },
 ]
-/** Those of failures that were mended. */
-const KNOWN = [28, 44, 65]
+/** A minute of a processor, on a machine that may have little left. */
+const DEADLINE_MS = 900_000
 
 const chosen = env['RE6ST_SEED'] === undefined ? undefined : Number(env['RE6ST_SEED'])
 
 for (const { routers, tunnels, events, seeds } of SIZES) {
-  const all = [...Array.from({ length: seeds }, (_, index) => index + 1), ...(routers === 8 ? KNOWN : [])]
-  test.each(chosen === undefined ? all : [chosen])(
+  test.each(chosen === undefined ? seeds : [chosen])(
     `${routers} routers never make a loop, and find the shortest ways and forget the rest when left alone (RE6ST_SEED=%i)`,
+    { timeout: DEADLINE_MS },
     (seed) => {
       expect(rehearse({ seed, routers, tunnels, events })).toEqual([])
     },
