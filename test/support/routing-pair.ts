@@ -15,6 +15,8 @@ import { silentLog } from './silent-log.ts'
 const HELLO_MS = 1_000
 const DEADLINE_MS = 30_000
 export const KEYS: RouterKeys = { sign: new Uint8Array(16).fill(1), accept: undefined }
+export const OTHER_KEY = new Uint8Array(16).fill(9)
+export const NO_KEYS: RouterKeys = { sign: undefined, accept: undefined }
 export const SIGNAL = new AbortController().signal
 
 /** A node of which there is only the routing. */
