@@ -37,6 +37,7 @@ function node({ registryPrefix = OWN }: { registryPrefix?: Prefix } = {}) {
     advertised: () => parseAddressList(ADDRESSES).addresses,
     dialAll: async (addresses: readonly { host: string }[]) =>
       addresses.map(({ host }) => ({ address: `${host},1194,tcp`, reached: true, reason: undefined })),
+    wayTo: (target: Prefix) => ({ target, next: OTHER, rttMs: 1.5, metric: 96 }),
     platform: 'Linux',
     signal: new AbortController().signal,
   } as unknown as ConstructorParameters<typeof NodeMessages>[0]
@@ -60,6 +61,7 @@ function node({ registryPrefix = OWN }: { registryPrefix?: Prefix } = {}) {
     },
     spread: { shown: note('shown') },
     probe: { answered: note('answered'), dialled: note('dialled') },
+    ways: { answered: note('way'), acknowledged: note('way not understood') },
   } as unknown as Parameters<NodeMessages['start']>[0]
   const started = () => {
     if (!handlers) throw new Error('the endpoint was not opened')
@@ -223,5 +225,27 @@ describe('a neighbour that asks whether it can be reached', () => {
     says({ kind: 'dial-request', addresses: '127.0.0.1,9,tcp;nonsense' })
     await clock.pass(60_000)
     expect(sent).toEqual([])
+  })
+})
+
+describe('a way', () => {
+  const question: Message = { kind: 'way', text: '5/4' }
+  const target = prefixOfBits('0101')
+
+  it('that is asked for is told: next hop, round-trip time, metric', () => {
+    expect(node().says(question)).toEqual({ kind: 'way', text: '5/4 2/4 1.500 96' })
+  })
+
+  it('that was asked for is noted; so is that a node does not know the question; what is neither is ignored', () => {
+    const { messages, says, happened, sent, handlers } = node()
+    messages.askWay(PEER, target)
+    expect(sent).toEqual([{ to: PEER, message: question }])
+    says({ kind: 'way', text: '5/4 2/4 1.500 96' })
+    handlers().acknowledged(PEER, encodeMessageBody(question))
+    says({ kind: 'way', text: 'nonsense' })
+    expect(happened).toEqual([
+      ['way', PEER, { kind: 'answer', target, next: OTHER, rttMs: 1.5, metric: 96 }],
+      ['way not understood', PEER, target],
+    ])
   })
 })
