@@ -49,3 +49,49 @@ it('the next hop is named, and the neighbour behind a tunnel found, whatever els
     { peer: '2/16', cost: null, roundTripMs: null },
   ])
 })
+
+it('the ways to a node are explained, with its IPv4 subnet; of a neighbour that is gone, who it was', async () => {
+  const candidate = {
+    ...announced('2001:db8:42:5::/64', 96),
+    ...{ neighbour: 'fe80::a', linkCost: 96, rttMs: 4, reason: 'selected' as const, feasible: true },
+    ...{ smoothedMetric: 192, isDraining: false, unansweredMs: undefined },
+  }
+  const former = {
+    iface: 're6stnet2',
+    neighbour: 'fe80::b',
+    metric: 150,
+    cause: 'no answer',
+    goneMsAgo: 1_000,
+  }
+  const lost = { number: 1, atMs: 0, kind: 'neighbour-lost', node: prefixOfBits('0000000000000010') }
+  const sources = {
+    router: {
+      neighbours: [],
+      routes: [candidate, { ...announced('10.42.5.0/24', 96) }, announced('0.0.0.0/0', 96)],
+      explain: async (prefix: string) => ({
+        prefix,
+        from: '::/0',
+        candidates: [{ ...candidate, prefix }],
+        former: [former],
+      }),
+    },
+    nodes: { nodeAt: () => prefixOfBits('0000000000000001') },
+    history: { lostNeighbours: () => [{ ...lost, iface: 're6stnet2', via: 'fe80::b' }] },
+    config: () => ({ ipv4: undefined }),
+    identity: () => ({
+      authority: { network },
+      certificate: { prefix: prefixOfBits('0000000000000111'), subjectSerial: undefined },
+    }),
+    nowMs: () => 10_000,
+  } as unknown as NodeViewSources
+  const { explain } = nodeAnswers(sources)
+  const explained = await explain('10.42.5.1')
+  expect(explained).toMatchObject({ node: '5/16', own: false })
+  expect(explained.destinations.map(({ prefix }) => prefix)).toEqual(['2001:db8:42:5::/64', '10.42.5.0/24'])
+  expect(explained.destinations[0]).toMatchObject({
+    candidates: [{ nextHop: '1/16', reason: 'taken', announcedMetric: 96, linkCost: 96, unansweredMs: null }],
+    former: [{ nextHop: '2/16', metric: 150, cause: 'no answer', since: '1970-01-01T00:00:09.000Z' }],
+  })
+  expect(await explain('7/16')).toMatchObject({ own: true, destinations: [] })
+  await expect(explain('2001:db8:43::1')).rejects.toMatchObject({ code: 'OPTION' })
+})
