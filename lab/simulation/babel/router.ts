@@ -1,5 +1,6 @@
 import { BabelEngine } from '../../../src/core/babel/engine/engine.ts'
 import type { EngineOutput, ForwardingRoute, LocalRoute } from '../../../src/core/babel/engine/ports.ts'
+import { seqnoPlus } from '../../../src/core/babel/engine/seqno.ts'
 import type { Destination, OutgoingTlv, RouterId } from '../../../src/core/babel/wire/tlv.ts'
 import type { Random } from '../../../src/core/random.ts'
 
@@ -37,6 +38,7 @@ export class Router {
   readonly #random: Random
   #local: readonly LocalRoute[]
   #starts = 0
+  #lastSeqno = 0
 
   constructor(index: number, random: Random, events: RouterEvents) {
     const octets = [(index >> 8) & 0xff, index & 0xff].map((octet) => octet.toString(16).padStart(2, '0'))
@@ -67,7 +69,11 @@ export class Router {
     return `fe80::${[this.index + 1, number + 1, this.#starts + 1].map((part) => part.toString(16)).join(':')}`
   }
 
-  /** Begins anew: of what it knew, nothing is left, not even its sequence number. */
+  /**
+   * Begins anew: of what it knew, nothing is left, once not even its sequence number. Not twice: of three numbers at random,
+   * each may be older than the next (RFC 8966, 3.2.1), and while others remember all three nothing prevents a loop. The
+   * daemon has another router-id each time it starts.
+   */
   start(nowMs: number): BabelEngine {
     this.#starts += 1
     const output: EngineOutput = {
@@ -85,7 +91,8 @@ export class Router {
       },
       route: () => undefined,
     }
-    const seqno = Math.floor(this.#random.next() * 0x10000)
+    const anySeqno = Math.floor(this.#random.next() * 0x10000)
+    const seqno = this.#starts > 2 ? seqnoPlus(this.#lastSeqno, 1) : anySeqno
     this.engine = new BabelEngine({ routerId: this.routerId, seqno, random: this.#random, output })
     this.engine.setLocalRoutes(nowMs + this.clockOffsetMs, this.#local)
     return this.engine
@@ -99,6 +106,7 @@ export class Router {
 
   /** Is switched off. */
   stop(): void {
+    this.#lastSeqno = this.engine?.seqno ?? this.#lastSeqno
     this.engine = undefined
     this.forwarding.clear()
     this.costs.clear()
