@@ -12,8 +12,11 @@ export type KernelEvent =
       readonly kind: 'neighbour'
       readonly iface: string
       readonly address: string
-      readonly state: 'reachable' | 'probe' | 'failed' | 'other'
+      readonly state: NeighbourState
     }
+
+/** As far as it matters: `stale` is one that is not known to be reachable any more, and not asked yet. */
+export type NeighbourState = 'reachable' | 'stale' | 'probe' | 'failed' | 'other'
 
 /** A route of the main table, as the kernel tells of it. */
 export interface MonitoredRoute {
@@ -73,10 +76,12 @@ export function parseMonitorLine(line: string): KernelEvent | undefined {
   return { kind: 'neighbour', iface: dev, address: to, state: stateOf(state) }
 }
 
-function stateOf(word: string | undefined): 'reachable' | 'probe' | 'failed' | 'other' {
+function stateOf(word: string | undefined): NeighbourState {
   switch (word) {
     case 'REACHABLE':
       return 'reachable'
+    case 'STALE':
+      return 'stale'
     case 'PROBE':
       return 'probe'
     case 'FAILED':

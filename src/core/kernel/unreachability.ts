@@ -8,21 +8,24 @@ export interface DetectionTimes {
   readonly retransMs: number
 }
 
-/** Questions until a neighbour has failed. */
-export const UNICAST_PROBES = 3
-/** On a quick link: a neighbour that is gone has failed after about half a second. */
-const QUICK: DetectionTimes = { baseReachableMs: 300, delayProbeMs: 20, retransMs: 60 }
+/**
+ * Questions until the kernel takes a neighbour for gone, and loses what is sent to it: long after routing has another way, if
+ * there is one, and not before a delay that comes suddenly is over.
+ */
+export const UNICAST_PROBES = 10
+/** On a quick link: whoever uses it asks for a sign of life some six times a second. */
+const QUICK: DetectionTimes = { baseReachableMs: 150, delayProbeMs: 10, retransMs: 60 }
 /** How much more patience there may be: on the slowest links, and where an alarm was false. */
 const MAX_RETRANS_MS = 4_000
 
 /**
- * How fast a neighbour is to be found out that does not answer. A full queue answers late: the times follow the round-trip
- * time, in steps, so that they do not change with each sample.
- * @param rttMs the longest on the interface
+ * How fast a neighbour is to be found out that does not answer. A full queue answers late: the times follow the time that
+ * answers take, in steps, so that they do not change with each sample.
+ * @param answerMs how long an answer may take, the longest on the interface
  * @param falseAlarms how often a neighbour was there after all
  */
-export function detectionTimes(rttMs: number | undefined, falseAlarms: number): DetectionTimes {
-  const needed = 2 * (rttMs ?? 0) * 2 ** falseAlarms
+export function detectionTimes(answerMs: number | undefined, falseAlarms: number): DetectionTimes {
+  const needed = (answerMs ?? 0) * 2 ** falseAlarms
   let retransMs = QUICK.retransMs * 2 ** falseAlarms
   while (retransMs < needed) retransMs *= 2
   const factor = Math.min(retransMs, MAX_RETRANS_MS) / QUICK.retransMs

@@ -190,9 +190,14 @@ export class BabelEngine {
     this.#input(nowMs, () => {
       const iface = this.#world.interfaces.get(packet.iface)
       if (iface === undefined || packet.source === iface.address) return
-      const neighbour = iface.neighbours.get(packet.source) ?? this.#meetSender(nowMs, iface, packet)
+      const known = iface.neighbours.get(packet.source)
+      const isQuestion = packet.tlvs.every(({ kind }) => kind === 'acknowledgment-request')
+      // Who was taken for dead may ask whether we are: it has not said yet that it hears us.
+      if (!known && isQuestion && this.#liveness.isLost(iface, packet.source))
+        return this.#acknowledge(iface, packet)
+      const neighbour = known ?? this.#meetSender(nowMs, iface, packet)
       if (neighbour === undefined) return
-      this.#liveness.heard(nowMs, neighbour)
+      this.#liveness.heard(nowMs, neighbour, !isQuestion)
       this.#hearLink(nowMs, neighbour, packet)
       const current = iface.neighbours.get(packet.source)
       if (current) for (const tlv of packet.tlvs) this.#hear(nowMs, current, tlv)
@@ -270,9 +275,7 @@ export class BabelEngine {
   #hear(nowMs: number, neighbour: Neighbour, tlv: Tlv): void {
     switch (tlv.kind) {
       case 'acknowledgment-request':
-        this.#world.output.send(neighbour.iface.name, neighbour.address, [
-          { kind: 'acknowledgment', opaque: tlv.opaque },
-        ])
+        this.#acknowledge(neighbour.iface, { source: neighbour.address, tlvs: [tlv] })
         return
       case 'acknowledgment':
         this.#updates.acknowledgments.hear(neighbour, tlv.opaque)
@@ -301,6 +304,13 @@ export class BabelEngine {
           this.#requests.hear(nowMs, neighbour, tlv)
         return
     }
+  }
+
+  /** RFC 8966, 3.3 */
+  #acknowledge({ name }: Interface, { source, tlvs }: Pick<ReceivedPacket, 'source' | 'tlvs'>): void {
+    for (const tlv of tlvs)
+      if (tlv.kind === 'acknowledgment-request')
+        this.#world.output.send(name, source, [{ kind: 'acknowledgment', opaque: tlv.opaque }])
   }
 
   /** RFC 8966, 3.8.1.1: an update, or a retraction. */
@@ -396,19 +406,27 @@ export class BabelEngine {
     this.#hellos.sendScheduled(nowMs, iface, concerned, [request])
   }
 
-  /** Packets go to a neighbour, and nothing comes back from there. */
-  suspect(nowMs: number, name: string, address: string): void {
+  /**
+   * Packets go to a neighbour, and nothing comes back from there.
+   * @param sinceMs since when the kernel has asked it in vain
+   */
+  suspect(nowMs: number, name: string, address: string, sinceMs = nowMs): void {
     this.#input(nowMs, () => {
       const neighbour = this.#world.interfaces.get(name)?.neighbours.get(address)
-      if (neighbour) this.#liveness.suspect(nowMs, neighbour, 'no answer')
+      if (neighbour) this.#liveness.suspect(nowMs, neighbour, 'no answer', sinceMs)
     })
   }
 
-  /** Something came from a neighbour, even if it was no packet of ours: it is alive. */
-  alive(nowMs: number, name: string, address: string): void {
+  /**
+   * A neighbour has answered the kernel: it is alive.
+   * @param tookMs how long that took, if that is known
+   */
+  alive(nowMs: number, name: string, address: string, tookMs?: number): void {
     this.#input(nowMs, () => {
       const neighbour = this.#world.interfaces.get(name)?.neighbours.get(address)
-      if (neighbour) this.#liveness.heard(nowMs, neighbour)
+      if (neighbour === undefined) return
+      if (tookMs !== undefined) this.#liveness.answeredAfter(nowMs, neighbour, tookMs)
+      this.#liveness.heard(nowMs, neighbour)
     })
   }
 

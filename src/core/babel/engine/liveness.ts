@@ -1,5 +1,5 @@
+import { shuffled } from '../../random.ts'
 import { INFINITY } from '../metric.ts'
-
 import type { Acknowledgments } from './acknowledgments.ts'
 import type { Interface, Neighbour, Route } from './model.ts'
 import type { NeighbourCause } from './ports.ts'
@@ -9,24 +9,37 @@ import { metricOf } from './table.ts'
 import { Timer } from './timers.ts'
 import { neighboursOf, type World } from './world.ts'
 
-/** A neighbour that has not answered so many requests in a row is dead. */
+/**
+ * A neighbour that has not answered for so many pauses between requests is dead: in all that is longer than a delay of
+ * 300 ms that comes from one moment to the next.
+ */
 const PROBES = 4
+/** Pause between two: at least so long; longer where the answer takes longer. */
+const PROBE_MS = 85
+const MAX_PROBE_MS = 2_000
+/** Of the time that an answer may take: most requests have it all when the last pause is over. */
+const PAUSE_SHARE = 0.75
+/** A queue that fills doubles its length before we know of it. */
+const SLOWER_BY = 2
+/** After that time only half of the slowest answer counts. */
+const SLOWEST_HALF_LIFE_MS = 10_000
 /**
  * Where packets have no other way nothing is won by haste: the link may be full, and slower than it ever was. So it may be
  * where packets still come over it, though no answer: whether they do in the other direction is not known.
  */
-const PROBES_WITH_PATIENCE = 7
-/** Pause between two: at least so long; longer where the answer takes longer. */
-const PROBE_MS = 100
-const MAX_PROBE_MS = 2_000
-/** After so many, others are asked as well: is it them, or is it us? */
-const ASK_OTHERS_AFTER = 2
+const EXTENSIONS_WITH_PATIENCE = 3
+/** How many others are asked as well: is it them, or is it us? */
+const OTHERS_ASKED = 3
+/** Who has not answered the first request so far is silent. */
+const SILENT_AFTER = 2
 /** Between requests while our own uplink is down, and to a neighbour that is dead. */
 const HOLD_PAUSE_MS = { first: 250, last: 1_000 } as const
 const LOST_PAUSE_MS = 500
 /** A neighbour that was dead and is back so soon was not dead: it gets more time from then on. */
-const FALSE_ALARM_MS = 10_000
+const FALSE_ALARM_MS = 2_000
 const MAX_PATIENCE = 8
+/** After so long without another one, half of what was added is enough. */
+const FORGIVEN_MS = 600_000
 /** For how many of its hello intervals a dead neighbour is asked whether it is back. */
 const LOST_INTERVALS = 4
 /** Running so much later than planned means that we were stopped, or busy. */
@@ -35,10 +48,28 @@ const LATE_MS = 50
 interface Suspicion {
   readonly cause: NeighbourCause
   readonly timer: Timer
-  sinceMs: number
+  /** Since when it has not answered; since when we ask it, and others. */
+  readonly sinceMs: number
+  askedMs: number
+  /** When it is dead, if nothing comes. */
+  untilMs: number
   probes: number
   /** What had come over its interface at the last request. */
   arrivals: number | undefined
+  /** How often it was given more time. */
+  extensions: number
+}
+
+/** How many times longer than usual is waited, since the last false alarm. */
+interface Patience {
+  readonly factor: number
+  readonly sinceMs: number
+}
+
+/** The longest time that an answer took lately. */
+interface Slowest {
+  readonly ms: number
+  readonly atMs: number
 }
 
 /** A neighbour that was declared dead, and may come back. */
@@ -46,7 +77,7 @@ interface Lost {
   readonly iface: Interface
   readonly address: string
   readonly diedMs: number
-  readonly patience: number
+  readonly patience: Patience
   readonly timer: Timer
   pauseMs: number
 }
@@ -58,7 +89,8 @@ export class Liveness {
   readonly #onDead: (nowMs: number, neighbour: Neighbour, cause: NeighbourCause) => void
   readonly #suspicions = new Map<Neighbour, Suspicion>()
   readonly #lost = new Map<string, Lost>()
-  readonly #patience = new WeakMap<Neighbour, number>()
+  readonly #patience = new WeakMap<Neighbour, Patience>()
+  readonly #slowest = new WeakMap<Neighbour, Slowest>()
 
   constructor(
     world: World,
@@ -70,36 +102,48 @@ export class Liveness {
     this.#onDead = onDead
   }
 
-  /** Something that should have come from a neighbour did not: asks it. */
-  suspect(nowMs: number, neighbour: Neighbour, cause: NeighbourCause): void {
+  /**
+   * Something that should have come from a neighbour did not: asks it.
+   * @param sinceMs since when it was asked by others, who would have told of an answer
+   */
+  suspect(nowMs: number, neighbour: Neighbour, cause: NeighbourCause, sinceMs = nowMs): void {
     if (this.#suspicions.has(neighbour)) return
     const suspicion: Suspicion = {
       cause,
       timer: new Timer((laterMs) => this.#unanswered(laterMs, neighbour, suspicion)),
-      sinceMs: nowMs,
+      sinceMs,
+      askedMs: nowMs,
+      untilMs: sinceMs + PROBES * this.#pauseMs(nowMs, neighbour),
       probes: 0,
       arrivals: undefined,
+      extensions: 0,
     }
     this.#suspicions.set(neighbour, suspicion)
-    this.#probe(nowMs, neighbour, suspicion, this.#pauseMs(neighbour))
+    this.#probe(nowMs, neighbour, suspicion)
   }
 
-  /** Any packet says that it is alive. */
-  heard(nowMs: number, neighbour: Neighbour): void {
+  /**
+   * A packet came from it, or the kernel says that it answers.
+   * @param isAnswer whether it tells that it hears us, too: a request to answer does not
+   */
+  heard(nowMs: number, neighbour: Neighbour, isAnswer = true): void {
     const suspicion = this.#suspicions.get(neighbour)
-    if (suspicion === undefined) {
+    if (suspicion === undefined || !isAnswer) {
       neighbour.lastHeardMs = nowMs
       return
     }
+    this.answeredAfter(nowMs, neighbour, nowMs - suspicion.sinceMs)
     this.#clear(neighbour)
     // Who has not answered at first may have been cut off with all others, whose requests were lost as well.
-    if (suspicion.probes >= ASK_OTHERS_AFTER && neighbour.iface.kind !== 'lan')
+    if (suspicion.probes >= SILENT_AFTER && neighbour.iface.kind !== 'lan')
       for (const [other, waiting] of this.#suspicions)
-        if (waiting.probes >= ASK_OTHERS_AFTER && this.#isOurUplink(other, waiting)) {
+        if (waiting.probes >= SILENT_AFTER && this.#isOurUplink(other, waiting)) {
           // Our uplink is back, if that was it: who does not answer now is dead.
           waiting.probes = 0
-          waiting.sinceMs = nowMs
-          this.#probe(nowMs, other, waiting, this.#pauseMs(other))
+          waiting.extensions = 0
+          waiting.askedMs = nowMs
+          waiting.untilMs = nowMs + PROBES * this.#pauseMs(nowMs, other)
+          this.#probe(nowMs, other, waiting)
         }
     neighbour.lastHeardMs = nowMs
   }
@@ -107,6 +151,11 @@ export class Liveness {
   /** Since when a neighbour is asked whether it is alive; undefined: it is not, or has answered. */
   suspectedMs(neighbour: Neighbour): number | undefined {
     return this.#suspicions.get(neighbour)?.sinceMs
+  }
+
+  /** How long an answer took, ours or one to the kernel. */
+  answeredAfter(nowMs: number, neighbour: Neighbour, tookMs: number): void {
+    if (tookMs >= this.#slowestMs(nowMs, neighbour)) this.#slowest.set(neighbour, { ms: tookMs, atMs: nowMs })
   }
 
   /** Whether there was a neighbour that may only seem to be dead. */
@@ -122,7 +171,8 @@ export class Liveness {
     this.#world.timers.clear(lost.timer)
     this.#lost.delete(key)
     const wasFalse = nowMs < lost.diedMs + FALSE_ALARM_MS
-    this.#patience.set(neighbour, Math.min(MAX_PATIENCE, wasFalse ? lost.patience * 2 : lost.patience))
+    const factor = Math.min(MAX_PATIENCE, 2 * lost.patience.factor)
+    this.#patience.set(neighbour, wasFalse ? { factor, sinceMs: nowMs } : lost.patience)
   }
 
   /** It is gone, for whatever reason. */
@@ -145,12 +195,34 @@ export class Liveness {
     this.#suspicions.delete(neighbour)
   }
 
-  #pauseMs(neighbour: Neighbour): number {
-    const pauseMs = Math.max(PROBE_MS, neighbour.roundTrip.patienceMs() ?? PROBE_MS)
-    return Math.min(MAX_PROBE_MS, pauseMs * (this.#patience.get(neighbour) ?? 1))
+  #slowestMs(nowMs: number, neighbour: Neighbour): number {
+    const slowest = this.#slowest.get(neighbour)
+    return slowest ? slowest.ms * 2 ** ((slowest.atMs - nowMs) / SLOWEST_HALF_LIFE_MS) : 0
   }
 
-  #probe(nowMs: number, { iface, address }: Neighbour, suspicion: Suspicion, pauseMs: number): void {
+  #patienceWith(nowMs: number, neighbour: Neighbour): Patience {
+    const { factor, sinceMs } = this.#patience.get(neighbour) ?? { factor: 1, sinceMs: nowMs }
+    const halvings = Math.floor((nowMs - sinceMs) / FORGIVEN_MS)
+    return { factor: Math.max(1, factor / 2 ** halvings), sinceMs: sinceMs + halvings * FORGIVEN_MS }
+  }
+
+  #pauseMs(nowMs: number, neighbour: Neighbour): number {
+    const answerMs = Math.max(
+      neighbour.roundTrip.patienceMs() ?? 0,
+      SLOWER_BY * this.#slowestMs(nowMs, neighbour),
+    )
+    const pauseMs = Math.max(PROBE_MS, PAUSE_SHARE * answerMs)
+    return Math.min(MAX_PROBE_MS, pauseMs * this.#patienceWith(nowMs, neighbour).factor)
+  }
+
+  /** Asks, and looks after a pause whether it has answered. */
+  #probe(
+    nowMs: number,
+    neighbour: Neighbour,
+    suspicion: Suspicion,
+    pauseMs = Math.min(this.#pauseMs(nowMs, neighbour), Math.max(1, suspicion.untilMs - nowMs)),
+  ): void {
+    const { iface, address } = neighbour
     suspicion.probes++
     suspicion.arrivals = this.#world.arrivals(iface.name)
     this.#world.timers.set(suspicion.timer, nowMs + pauseMs)
@@ -158,27 +230,30 @@ export class Liveness {
   }
 
   #unanswered(nowMs: number, neighbour: Neighbour, suspicion: Suspicion): void {
-    const pauseMs = this.#pauseMs(neighbour)
+    const pauseMs = this.#pauseMs(nowMs, neighbour)
+    const { catchingUpUntilMs } = this.#world
     // The answers may be there, and not be read yet.
-    if (nowMs < this.#world.catchingUpUntilMs) {
-      this.#world.timers.set(suspicion.timer, this.#world.catchingUpUntilMs + pauseMs)
+    if (nowMs < catchingUpUntilMs) {
+      this.#world.timers.set(suspicion.timer, catchingUpUntilMs)
+      suspicion.untilMs = Math.max(suspicion.untilMs, catchingUpUntilMs + pauseMs)
       return
     }
-    if (suspicion.probes < PROBES) {
-      this.#probe(nowMs, neighbour, suspicion, pauseMs)
-      if (suspicion.probes === ASK_OTHERS_AFTER) this.#askOthers(nowMs, neighbour)
+    if (nowMs < suspicion.untilMs) {
+      this.#probe(nowMs, neighbour, suspicion)
+      if (suspicion.probes === SILENT_AFTER) this.#askOthers(nowMs, neighbour)
       return
     }
+    suspicion.extensions++
     if (!this.#isOurUplink(neighbour, suspicion)) {
       const needsPatience = this.#hasArrived(neighbour, suspicion) || !hasOtherWay(neighbour, () => true)
-      const mayWait = suspicion.probes < PROBES_WITH_PATIENCE && needsPatience
-      const longerMs = Math.min(MAX_PROBE_MS, pauseMs * 2 ** (suspicion.probes + 1 - PROBES))
+      const mayWait = needsPatience && suspicion.extensions <= EXTENSIONS_WITH_PATIENCE
+      const longerMs = Math.min(MAX_PROBE_MS, pauseMs * 2 ** suspicion.extensions)
       if (mayWait) this.#probe(nowMs, neighbour, suspicion, longerMs)
       else this.#die(nowMs, neighbour, suspicion.cause)
       return
     }
     // All are silent: routes stay, for when it is back.
-    const holdMs = HOLD_PAUSE_MS.first * 2 ** Math.min(8, suspicion.probes - PROBES)
+    const holdMs = HOLD_PAUSE_MS.first * 2 ** Math.min(8, suspicion.extensions - 1)
     this.#probe(nowMs, neighbour, suspicion, Math.max(pauseMs, Math.min(holdMs, HOLD_PAUSE_MS.last)))
   }
 
@@ -195,18 +270,22 @@ export class Liveness {
       if (other !== neighbour && other.iface.kind !== 'lan') yield other
   }
 
+  /** Some of them, who ask others themselves if they do not answer: it is enough that one does. */
   #askOthers(nowMs: number, neighbour: Neighbour): void {
-    const since = this.#suspicions.get(neighbour)?.sinceMs ?? nowMs
-    for (const other of this.#others(neighbour))
-      if (other.lastHeardMs <= since) this.suspect(nowMs, other, 'no answer')
+    const askedMs = this.#suspicions.get(neighbour)?.askedMs ?? nowMs
+    const others = [...this.#others(neighbour)]
+    if (others.some(({ lastHeardMs }) => lastHeardMs > askedMs)) return
+    const unasked = others.filter((other) => !this.#suspicions.has(other))
+    for (const other of shuffled(this.#world.random, unasked).slice(0, OTHERS_ASKED))
+      this.suspect(nowMs, other, 'no answer')
   }
 
-  #isOurUplink(neighbour: Neighbour, { sinceMs }: Suspicion): boolean {
+  #isOurUplink(neighbour: Neighbour, { askedMs }: Suspicion): boolean {
     if (neighbour.iface.kind === 'lan') return false
     let isAlone = true
     for (const other of this.#others(neighbour)) {
       isAlone = false
-      if (other.lastHeardMs > sinceMs) return false
+      if (other.lastHeardMs > askedMs) return false
     }
     // Nobody can tell then: packets take the way that there is.
     return !(isAlone && hasOtherWay(neighbour, ({ neighbour: { iface } }) => iface.kind === 'lan'))
@@ -214,7 +293,7 @@ export class Liveness {
 
   #die(nowMs: number, neighbour: Neighbour, cause: NeighbourCause): void {
     const { iface, address } = neighbour
-    const patience = this.#patience.get(neighbour) ?? 1
+    const patience = this.#patienceWith(nowMs, neighbour)
     this.#onDead(nowMs, neighbour, cause)
     const timer = new Timer((laterMs) => this.#askLost(laterMs, lost))
     const lost: Lost = { iface, address, diedMs: nowMs, patience, timer, pauseMs: LOST_PAUSE_MS }

@@ -11,86 +11,195 @@ interface KernelLivenessInit {
   readonly clock: Clock
   readonly log: Logger
   readonly events: Pick<KernelEvents, 'watch'>
-  /** The kernel has packets for a neighbour that does not answer it. */
-  readonly onSuspect: (iface: string, address: string) => void
-  /** One that it suspected has answered. */
-  readonly onAlive: (iface: string, address: string) => void
+  /** A neighbour to which there are, or were a moment ago, packets is to be asked; the kernel has in vain, since then. */
+  readonly onSuspect: (iface: string, address: string, sinceMs: number) => void
+  /** It has answered the kernel after so long: one that was suspected, or one that takes its time. */
+  readonly onAlive: (iface: string, address: string, tookMs: number | undefined) => void
 }
 
 interface Watched {
   falseAlarms: number
+  lastFalseAlarmMs: number
   set: DetectionTimes | undefined
-  rttMs: number | undefined
+  setMs: number
+  rttMs: number
+  /** How long answers to the kernel take: the longest lately. */
+  slowestMs: number
+  readonly neighbours: Map<string, WatchedNeighbour>
+}
+
+interface WatchedNeighbour {
+  /** Since when the kernel asks it. */
+  askedMs: number | undefined
+  failedMs: number | undefined
+  isSuspected: boolean
+  /** What is to be done if the kernel says nothing more of it. */
+  waiting: Disposable | undefined
+  /** When we last sent something to it alone, and when it was asked after packets had ended. */
+  spokenToMs: number
+  followedUpMs: number
 }
 
 /** Who answers again so soon was there all the time. */
-const FALSE_ALARM_MS = 10_000
+const FALSE_ALARM_MS = 2_000
 const MAX_FALSE_ALARMS = 4
+/** After so long without another, what was false is forgotten. */
+const FORGIVEN_MS = 600_000
+/** The kernel's first question has had no answer for so long, on a quick link. */
+const UNANSWERED_MS = 40
+/** On a link that is used, the next packet, and with it the kernel's question, comes before that. */
+const UNUSED_MS = 30
+/** What we ourselves have sent is no use, nor is what the answer leads to. */
+const OWN_PACKETS_MS = 1_000
+/** A link that is used now and then is asked each time, but no more often. */
+const FOLLOW_UP_MS = 2_000
+/** Answers that are quicker say nothing new. */
+const SLOW_MS = 20
+/** With each answer, so much of the slowest one remains; the kernel gets shorter times only after a while. */
+const REMAINS = 0.95
+const SHORTER_AFTER_MS = 30_000
+/** Clients of a server come and go. */
+const MAX_REMEMBERED = 1_024
 
 /**
  * Notices neighbours on tunnels that do not answer while packets are sent to them: by the kernel's own detection, which asks
  * nothing on an idle link and which every IPv6 host answers. Its times are those of the interface, and end with it.
+ *
+ *     packets: reachable ─► stale ─► probe ─┬─► reachable …
+ *                                           └─► (nothing for a moment) suspected ─► failed
+ *     packets end: reachable ─► stale ─► (nothing for a moment) asked once: perhaps they do not arrive any more
  */
 export class KernelLiveness implements Disposable {
   readonly #init: KernelLivenessInit
   readonly #watched = new Map<string, Watched>()
-  /** When neighbours failed. */
-  readonly #failedMs = new Map<string, number>()
   readonly #watching: Disposable
 
   constructor(init: KernelLivenessInit) {
     this.#init = init
     this.#watching = init.events.watch((news) => {
-      if (news.kind !== 'neighbour' || !this.#watched.has(news.iface)) return
-      const { iface, address, state } = news
-      if (!address.startsWith('fe80:')) return
-      if (state === 'failed') this.#failed(iface, address)
-      else if (state === 'reachable') this.#answered(iface, address)
+      if (news.kind !== 'neighbour' || !news.address.startsWith('fe80:')) return
+      const watched = this.#watched.get(news.iface)
+      if (!watched) return
+      const { iface, address } = news
+      switch (news.state) {
+        case 'probe':
+          return this.#asked(watched, iface, address)
+        case 'reachable':
+          return this.#answered(watched, iface, address)
+        case 'stale':
+          return this.#unsure(watched, iface, address)
+        case 'failed':
+          return this.#failed(watched, iface, address)
+        case 'other':
+          return
+      }
     })
   }
 
   /** A tunnel that is up. Not a LAN: its times are not ours to set. */
   add(iface: string): void {
     const before = this.#watched.get(iface)
-    this.#watched.set(iface, { falseAlarms: before?.falseAlarms ?? 0, set: undefined, rttMs: undefined })
+    if (before) stopWaiting(before)
+    this.#watched.set(iface, {
+      falseAlarms: before?.falseAlarms ?? 0,
+      lastFalseAlarmMs: before?.lastFalseAlarmMs ?? 0,
+      set: undefined,
+      setMs: 0,
+      rttMs: 0,
+      slowestMs: 0,
+      neighbours: new Map(),
+    })
     this.#adapt(iface)
   }
 
   remove(iface: string): void {
+    const watched = this.#watched.get(iface)
+    if (watched) stopWaiting(watched)
     this.#watched.delete(iface)
-    for (const key of this.#failedMs.keys()) if (key.endsWith(`%${iface}`)) this.#failedMs.delete(key)
   }
 
   /** The longest round-trip time of the neighbours on an interface. */
   setRtt(iface: string, rttMs: number | undefined): void {
     const watched = this.#watched.get(iface)
     if (!watched) return
-    watched.rttMs = rttMs
+    watched.rttMs = rttMs ?? 0
     this.#adapt(iface)
   }
 
-  #failed(iface: string, address: string): void {
-    this.#failedMs.set(`${address}%${iface}`, this.#init.clock.monotonicMs())
-    this.#init.onSuspect(iface, address)
-  }
-
-  #answered(iface: string, address: string): void {
-    const failedMs = this.#failedMs.get(`${address}%${iface}`)
-    if (failedMs === undefined) return
-    this.#failedMs.delete(`${address}%${iface}`)
-    this.#init.onAlive(iface, address)
+  /** We have sent something to one neighbour. */
+  spokeTo(iface: string, address: string): void {
     const watched = this.#watched.get(iface)
-    if (!watched || this.#init.clock.monotonicMs() - failedMs > FALSE_ALARM_MS) return
-    watched.falseAlarms = Math.min(watched.falseAlarms + 1, MAX_FALSE_ALARMS)
+    if (watched) neighbourOf(watched, address).spokenToMs = this.#nowMs()
+  }
+
+  #asked(watched: Watched, iface: string, address: string): void {
+    const neighbour = neighbourOf(watched, address)
+    const askedMs = this.#nowMs()
+    neighbour.askedMs = askedMs
+    const answerMs = Math.max(watched.rttMs, watched.slowestMs)
+    this.#wait(neighbour, Math.max(UNANSWERED_MS, 1.5 * answerMs), () => {
+      neighbour.isSuspected = true
+      this.#init.onSuspect(iface, address, askedMs)
+    })
+  }
+
+  #answered(watched: Watched, iface: string, address: string): void {
+    const neighbour = neighbourOf(watched, address)
+    neighbour.waiting?.[Symbol.dispose]()
+    const { askedMs, failedMs, isSuspected } = neighbour
+    const nowMs = this.#nowMs()
+    const tookMs = askedMs === undefined ? undefined : nowMs - askedMs
+    neighbour.askedMs = undefined
+    neighbour.failedMs = undefined
+    neighbour.isSuspected = false
+    watched.slowestMs = Math.max(tookMs ?? 0, watched.slowestMs * REMAINS)
+    if (isSuspected || (tookMs ?? 0) > SLOW_MS) this.#init.onAlive(iface, address, tookMs)
+    if (failedMs !== undefined && nowMs < failedMs + FALSE_ALARM_MS) {
+      watched.falseAlarms = Math.min(watched.falseAlarms + 1, MAX_FALSE_ALARMS)
+      watched.lastFalseAlarmMs = nowMs
+    }
     this.#adapt(iface)
+  }
+
+  /** Whoever sends to it asks it soon. If nobody does, it was used until now, and what comes back should be on its way. */
+  #unsure(watched: Watched, iface: string, address: string): void {
+    const neighbour = watched.neighbours.get(address)
+    if (!neighbour) return
+    this.#wait(neighbour, UNUSED_MS, () => {
+      const nowMs = this.#nowMs()
+      if (nowMs < neighbour.spokenToMs + OWN_PACKETS_MS || nowMs < neighbour.followedUpMs + FOLLOW_UP_MS)
+        return
+      neighbour.followedUpMs = nowMs
+      neighbour.isSuspected = true
+      this.#init.onSuspect(iface, address, nowMs)
+    })
+  }
+
+  #failed(watched: Watched, iface: string, address: string): void {
+    const neighbour = neighbourOf(watched, address)
+    neighbour.waiting?.[Symbol.dispose]()
+    neighbour.failedMs = this.#nowMs()
+    neighbour.isSuspected = true
+    this.#init.onSuspect(iface, address, neighbour.askedMs ?? neighbour.failedMs)
+    neighbour.askedMs = undefined
+  }
+
+  #wait(neighbour: WatchedNeighbour, ms: number, action: () => void): void {
+    neighbour.waiting?.[Symbol.dispose]()
+    neighbour.waiting = this.#init.clock.after(ms, action)
   }
 
   #adapt(iface: string): void {
     const watched = this.#watched.get(iface)
     if (!watched) return
-    const times = detectionTimes(watched.rttMs, watched.falseAlarms)
-    if (times.retransMs === watched.set?.retransMs) return
+    const nowMs = this.#nowMs()
+    if (nowMs > watched.lastFalseAlarmMs + FORGIVEN_MS) watched.falseAlarms = 0
+    const times = detectionTimes(Math.max(watched.rttMs, watched.slowestMs), watched.falseAlarms)
+    const before = watched.set?.retransMs
+    if (times.retransMs === before) return
+    if (before !== undefined && times.retransMs < before && nowMs < watched.setMs + SHORTER_AFTER_MS) return
     watched.set = times
+    watched.setMs = nowMs
     inBackground(this.#init.log, `setting times of ${iface}`, this.#apply(iface, times))
   }
 
@@ -114,8 +223,38 @@ export class KernelLiveness implements Disposable {
     }
   }
 
+  #nowMs(): number {
+    return this.#init.clock.monotonicMs()
+  }
+
   [Symbol.dispose](): void {
     this.#watching[Symbol.dispose]()
+    for (const watched of this.#watched.values()) stopWaiting(watched)
     this.#watched.clear()
   }
+}
+
+function neighbourOf({ neighbours }: Watched, address: string): WatchedNeighbour {
+  let neighbour = neighbours.get(address)
+  if (!neighbour) {
+    const [oldest] = neighbours.keys()
+    if (neighbours.size >= MAX_REMEMBERED && oldest !== undefined) {
+      neighbours.get(oldest)?.waiting?.[Symbol.dispose]()
+      neighbours.delete(oldest)
+    }
+    neighbour = {
+      askedMs: undefined,
+      failedMs: undefined,
+      isSuspected: false,
+      waiting: undefined,
+      spokenToMs: Number.NEGATIVE_INFINITY,
+      followedUpMs: Number.NEGATIVE_INFINITY,
+    }
+    neighbours.set(address, neighbour)
+  }
+  return neighbour
+}
+
+function stopWaiting({ neighbours }: Watched): void {
+  for (const { waiting } of neighbours.values()) waiting?.[Symbol.dispose]()
 }

@@ -95,14 +95,15 @@ class Re6stRouter implements Router {
     })
     this.#liveness = new KernelLiveness({
       ...context,
-      onSuspect: (iface, address) => {
+      onSuspect: (iface, address, sinceMs) => {
         if (this.#state !== 'running') return
-        this.#engine.suspect(this.#nowMs(), iface, address)
+        log.trace({ iface, address, silentMs: Math.round(this.#nowMs() - sinceMs) }, 'neighbour suspected')
+        this.#engine.suspect(this.#nowMs(), iface, address, sinceMs)
         this.#after()
       },
-      onAlive: (iface, address) => {
+      onAlive: (iface, address, tookMs) => {
         if (this.#state !== 'running') return
-        this.#engine.alive(this.#nowMs(), iface, address)
+        this.#engine.alive(this.#nowMs(), iface, address, tookMs)
         this.#after()
       },
     })
@@ -113,7 +114,10 @@ class Re6stRouter implements Router {
       random,
       arrivals: (iface) => (this.#kinds.get(iface) === 'tunnel' ? packetsFrom(iface) : undefined),
       output: {
-        send: (iface, to, tlvs) => this.#links.get(iface)?.send(to, tlvs),
+        send: (iface, to, tlvs) => {
+          if (to !== undefined) this.#liveness.spokeTo(iface, to)
+          this.#links.get(iface)?.send(to, tlvs)
+        },
         forward: (destination, route) => this.#forward(destination, route),
         neighbour: (change, view, cause) => {
           const neighbour = neighbourOf(view)

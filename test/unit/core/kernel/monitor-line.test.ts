@@ -69,7 +69,8 @@ it.each([
   ['fe80::2 dev d0 FAILED', 'failed'],
   ['fe80::2 dev d0 lladdr 12:36:26:6e:ca:0c REACHABLE', 'reachable'],
   ['fe80::2 dev d0 lladdr 12:36:26:6e:ca:0c router PROBE', 'probe'],
-  ['fe80::2 dev d0 lladdr 12:36:26:6e:ca:0c STALE', 'other'],
+  ['fe80::2 dev d0 lladdr 12:36:26:6e:ca:0c STALE', 'stale'],
+  ['fe80::2 dev d0 INCOMPLETE', 'other'],
 ] as const)('a neighbour: %s', (line, state) => {
   expect(parseMonitorLine(line)).toEqual({ kind: 'neighbour', iface: 'd0', address: 'fe80::2', state })
 })

@@ -2,10 +2,10 @@ import { expect, it } from 'vitest'
 import { detectionTimes } from '../../../../src/core/kernel/unreachability.ts'
 
 it('a quick link is given up quickly, a slow one after as much more time as its packets need', () => {
-  expect(detectionTimes(undefined, 0)).toEqual({ baseReachableMs: 300, delayProbeMs: 20, retransMs: 60 })
+  expect(detectionTimes(undefined, 0)).toEqual({ baseReachableMs: 150, delayProbeMs: 10, retransMs: 60 })
   expect(detectionTimes(10, 0)).toEqual(detectionTimes(undefined, 0))
-  expect(detectionTimes(100, 0).retransMs).toBeGreaterThanOrEqual(200)
-  expect(detectionTimes(130, 0)).toEqual(detectionTimes(160, 0))
+  expect(detectionTimes(100, 0).retransMs).toBeGreaterThanOrEqual(100)
+  expect(detectionTimes(130, 0)).toEqual(detectionTimes(230, 0))
 })
 
 it('false alarms bring patience, up to a limit', () => {

@@ -39,6 +39,42 @@ describe('a neighbour that is suspected', () => {
     network.runUntil(() => a.wayTo(b) === 'c', 100)
   })
 
+  it('is dead so much earlier as the kernel has asked it in vain before', () => {
+    const took = (earlierMs: number) => {
+      const { network, a, links } = star()
+      links.ab.open = [false, false]
+      a.engine.suspect(network.nowMs, 'b', 'fe80::b', network.nowMs - earlierMs)
+      return network.runUntil(() => deaths(a).length > 0, 1_000)
+    }
+    expect(took(0) - took(50)).toBeCloseTo(50, -1)
+    expect(took(50)).toBeLessThan(300)
+  })
+
+  it('is dead though it asks: what it sends arrives, what we send does not', () => {
+    const { network, a, b, links } = star()
+    links.ab.open = [false, true]
+    suspect(network, a, 'b')
+    suspect(network, b, 'a')
+    network.runUntil(() => deaths(a).length > 0 && deaths(b).length > 0, 500)
+    // Both ask on, and one hears the other: that alone makes nobody usable, nor was it a false alarm.
+    for (let second = 0; second < 20; second++) {
+      network.run(1_000)
+      expect(a.wayTo(b)).toBe('c')
+    }
+    links.ab.open = [true, true]
+    network.runUntil(() => a.wayTo(b) === 'b' && b.wayTo(a) === 'a', 10_000)
+  })
+
+  it('has more time when its answers have been slow lately', () => {
+    const { network, a, links } = star()
+    a.engine.alive(network.nowMs, 'b', 'fe80::b', 200)
+    links.ab.open = [false, false]
+    suspect(network, a, 'b')
+    network.run(900)
+    expect(deaths(a)).toEqual([])
+    network.runUntil(() => deaths(a).length > 0, 1_000)
+  })
+
   it('has as much time as its round trips take', () => {
     const { network, a, links } = star(150)
     links.ab.open = [false, false]
@@ -124,6 +160,20 @@ describe('a neighbour that is suspected', () => {
     const first = takeForDead()
     expect(takeForDead()).toBeGreaterThan(1.5 * first)
   })
+})
+
+it('of many others only a few are asked whether it is us', () => {
+  const network = new EngineNetwork()
+  const a = network.node('a')
+  const others = ['b', 'c', 'd', 'e', 'f', '1', '2', '3'].map((name) => network.node(name))
+  const links = others.map((other) => network.link(a, other, 10))
+  network.link(others[0] as TestNode, others[1] as TestNode, 10)
+  network.run(40_000)
+  a.sent.length = 0
+  for (const link of links.slice(0, 1)) link.open = [false, false]
+  suspect(network, a, 'b')
+  network.runUntil(() => deaths(a).length > 0, 500)
+  expect(new Set(a.sent.filter(({ to }) => to !== undefined).map(({ iface }) => iface)).size).toBe(4)
 })
 
 describe('when all links go silent at once', () => {

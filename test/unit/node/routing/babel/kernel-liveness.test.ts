@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import type { NeighbourState } from '../../../../../src/core/kernel/monitor-line.ts'
 import type { KernelNews } from '../../../../../src/node/kernel/kernel-events.ts'
 import { KernelLiveness } from '../../../../../src/node/routing/babel/kernel-liveness.ts'
 import { silentLog } from '../../../../support/silent-log.ts'
@@ -24,10 +25,11 @@ function rig() {
         return { [Symbol.dispose]() {} }
       },
     },
-    onSuspect: (iface, address) => void heard.push(`suspect ${address}%${iface}`),
-    onAlive: (iface, address) => void heard.push(`alive ${address}%${iface}`),
+    onSuspect: (iface, address, sinceMs) =>
+      void heard.push(`suspect ${address}%${iface} for ${clock.monotonicMs() - sinceMs} ms`),
+    onAlive: (iface, address, tookMs) => void heard.push(`alive ${address}%${iface} after ${tookMs} ms`),
   })
-  const neighbour = (state: 'reachable' | 'probe' | 'failed' | 'other', iface = 'tap', address = 'fe80::2') =>
+  const neighbour = (state: NeighbourState, iface = 'tap', address = 'fe80::2') =>
     tell({ kind: 'neighbour', iface, address, state })
   return { liveness, heard, set, neighbour, clock }
 }
@@ -41,23 +43,90 @@ it('a neighbour that the kernel cannot reach is suspected, on tunnels alone', ()
   neighbour('failed', 'tap', '2001:db8::1')
   expect(heard).toEqual([])
   neighbour('failed')
-  expect(heard).toEqual(['suspect fe80::2%tap'])
+  expect(heard).toEqual(['suspect fe80::2%tap for 0 ms'])
   liveness.remove('tap')
   neighbour('failed')
   expect(heard).toHaveLength(1)
 })
 
-it('one that answers again soon was a false alarm: the next one comes later', () => {
-  const { liveness, heard, set, neighbour } = rig()
+it('one that does not answer the first question is suspected long before the kernel gives it up', async () => {
+  const { liveness, heard, neighbour, clock } = rig()
+  liveness.add('tap')
+  neighbour('probe')
+  await clock.pass(30)
+  neighbour('reachable')
+  await clock.pass(100)
+  expect(heard).toEqual(['alive fe80::2%tap after 30 ms'])
+  neighbour('probe')
+  await clock.pass(50)
+  expect(heard[1]).toBe('suspect fe80::2%tap for 45 ms')
+  neighbour('reachable')
+  expect(heard[2]).toBe('alive fe80::2%tap after 50 ms')
+})
+
+it('one that takes its time has more of it from then on, in the kernel, too', async () => {
+  const { liveness, heard, set, neighbour, clock } = rig()
+  liveness.add('tap')
+  neighbour('probe')
+  await clock.pass(200)
+  neighbour('reachable')
+  expect(set[1]).toContain('retrans 240')
+  heard.length = 0
+  neighbour('probe')
+  await clock.pass(250)
+  expect(heard).toEqual([])
+})
+
+it('one to which nothing goes any more is asked once whether what went there has arrived', async () => {
+  const { liveness, heard, neighbour, clock } = rig()
+  liveness.add('tap')
+  // In use, the kernel asks again at once.
+  neighbour('reachable')
+  neighbour('stale')
+  await clock.pass(20)
+  neighbour('probe')
+  neighbour('reachable')
+  await clock.pass(1_000)
+  expect(heard).toEqual([])
+  neighbour('stale')
+  await clock.pass(40)
+  expect(heard).toEqual(['suspect fe80::2%tap for 0 ms'])
+  // The question itself, and the answer to one of the other side, are no use.
+  liveness.spokeTo('tap', 'fe80::2')
+  neighbour('reachable')
+  neighbour('stale')
+  await clock.pass(5_000)
+  expect(heard).toHaveLength(2)
+})
+
+it('one that answers again soon was a false alarm: the next one comes later', async () => {
+  const { liveness, heard, set, neighbour, clock } = rig()
   liveness.add('tap')
   neighbour('failed')
   neighbour('reachable')
-  expect(heard).toEqual(['suspect fe80::2%tap', 'alive fe80::2%tap'])
+  expect(heard).toEqual(['suspect fe80::2%tap for 0 ms', 'alive fe80::2%tap after undefined ms'])
   expect(set).toHaveLength(2)
-  expect(set[0]).toContain('dev tap base_reachable 300 retrans 60 delay_probe 20 ucast_probes 3')
+  expect(set[0]).toContain('dev tap base_reachable 150 retrans 60 delay_probe 10 ucast_probes 10')
   expect(set[1]).toContain('retrans 120')
   liveness.setRtt('tap', 5)
   expect(set).toHaveLength(2)
-  liveness.setRtt('tap', 300)
+  liveness.setRtt('tap', 600)
   expect(set[2]).toContain('retrans 1920')
+  // It was gone for long: that was none.
+  neighbour('failed')
+  await clock.pass(5_000)
+  neighbour('reachable')
+  expect(set).toHaveLength(3)
+})
+
+it('times are shorter again some time after answers are', async () => {
+  const { liveness, set, neighbour, clock } = rig()
+  liveness.add('tap')
+  liveness.setRtt('tap', 100)
+  liveness.setRtt('tap', 10)
+  expect(set).toHaveLength(2)
+  await clock.pass(31_000)
+  neighbour('probe')
+  neighbour('reachable')
+  expect(set[2]).toContain('retrans 60')
 })
