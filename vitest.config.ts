@@ -12,9 +12,7 @@ const ALONE = [
 ]
 
 /** Of the scenarios, those that are run with babeld, too. All of them are among the long tests. */
-const WITH_BABELD = ['scenarios/rotation', 'scenarios/healing', 'slow/gateway'].map(
-  (name) => `test/network/${name}.test.ts`,
-)
+const WITH_BABELD = ['test/network/scenarios/rotation.test.ts']
 const SCENARIOS = [
   'test/network/scenarios/**/*.test.ts',
   'test/network/slow/**/*.test.ts',

@@ -60,9 +60,12 @@ describe('two nodes behind one gateway that forwards ports', () => {
         forwarded.map(({ externalPort, to }) => `${daemon.externalAddress},${externalPort},tcp ${to}`),
       )
 
-      // Nobody can make a tunnel to it: those with the others are its own.
+      // Nobody can make a tunnel to it: those with the others are its own. It may have two, so it is told with whom.
       const outside = await network.join(await lab.host('outside'), {
-        nodeOptions: ['--max-clients', '0', '--client-count', '3'],
+        nodeOptions: [
+          ...['--max-clients', '0'],
+          ...inside.flatMap(({ subnetName }) => ['--neighbour', subnetName]),
+        ],
       })
       const remotes = await lab.waitFor(
         async () => {
