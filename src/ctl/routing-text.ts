@@ -1,3 +1,4 @@
+import { isUsable } from '../core/babel/metric.ts'
 import type {
   CandidateReply,
   DestinationReply,
@@ -85,8 +86,7 @@ function formerRow(
   return ['', nextHop ?? via, iface, metric === null ? '-' : String(metric), '-', '-', '-', why]
 }
 
-const INFINITE = 65_535
-const costText = (metric: number): string => (metric >= INFINITE ? '-' : String(metric))
+const costText = (metric: number): string => (isUsable(metric) ? String(metric) : '-')
 const milliseconds = (ms: number | null): string => (ms === null ? '-' : `${ms.toFixed(1)} ms`)
 
 /** Causes as people read them; those of tunnels are phrases already. */

@@ -2,7 +2,7 @@ import { isUsable } from '../core/babel/metric.ts'
 import type { EventKind } from '../core/control/routing-replies.ts'
 import { neighbourOfRoute, nodeOfDestination } from '../core/routes/destination.ts'
 import type { Network, Prefix } from '../core/values/prefix.ts'
-import type { WayChange } from './routed-nodes.ts'
+import { placeOf, type WayChange } from './routed-nodes.ts'
 import type { Neighbour, Router, RoutingChange } from './routing/router.ts'
 import type { TunnelEvent } from './tunnels/components.ts'
 
@@ -148,8 +148,6 @@ export class History implements Disposable {
     for (const watching of this.#watching) watching[Symbol.dispose]()
   }
 }
-
-const placeOf = (iface: string, address: string): string => `${address}%${iface}`
 
 /** A neighbour that is still there, but of no use. */
 const whyUnusable = ({ rxcost }: Neighbour): string =>

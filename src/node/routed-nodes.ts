@@ -90,7 +90,7 @@ export class RoutedNodes implements Disposable {
   wayTo(prefix: Prefix): WayAnswer {
     for (const route of this.#routes.values()) {
       if (route.prefix !== prefix || !route.installed) continue
-      const [next] = this.#byPlace.get(route.place)?.keys() ?? []
+      const next = this.#nodeAtPlace(route.place)
       const { rttMs } =
         this.#router.neighbours.find((one) => placeOf(one.iface, one.address) === route.place) ?? {}
       return { target: prefix, next, rttMs, metric: route.metric }
@@ -121,16 +121,13 @@ export class RoutedNodes implements Disposable {
 
   /** Which node a neighbour is: the one whose own subnet it announces. Undefined: it has announced none yet. */
   nodeAt({ iface, address }: NeighbourPlace): Prefix | undefined {
-    const [first] = this.#byPlace.get(placeOf(iface, address))?.keys() ?? []
-    return first
+    return this.#nodeAtPlace(placeOf(iface, address))
   }
 
   /** Whether packets go to this node as the next hop, over one of the interfaces. */
   sendsTo(prefix: Prefix, isOver: (iface: string) => boolean): boolean {
-    for (const place of this.#carriedTo.keys()) {
-      const [first] = this.#byPlace.get(place)?.keys() ?? []
-      if (first === prefix && isOver(ifaceOf(place))) return true
-    }
+    for (const place of this.#carriedTo.keys())
+      if (this.#nodeAtPlace(place) === prefix && isOver(ifaceOf(place))) return true
     return false
   }
 
@@ -149,6 +146,11 @@ export class RoutedNodes implements Disposable {
       const nodes = this.#byPlace.get(placeOf(iface, each.address))
       return nodes === undefined || nodes.has(prefix)
     })
+  }
+
+  #nodeAtPlace(place: string): Prefix | undefined {
+    const [first] = this.#byPlace.get(place)?.keys() ?? []
+    return first
   }
 
   #changed(change: RoutingChange): void {
@@ -221,7 +223,8 @@ export class RoutedNodes implements Disposable {
   }
 }
 
-const placeOf = (iface: string, address: string): string => `${address}%${iface}`
+/** Tells neighbours apart: link-local addresses are those of a link (RFC 4007, 11). */
+export const placeOf = (iface: string, address: string): string => `${address}%${iface}`
 const ifaceOf = (place: string): string => place.slice(place.indexOf('%') + 1)
 
 /** How often each thing is there. */

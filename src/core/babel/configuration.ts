@@ -1,5 +1,6 @@
 import type { LinkDefaults } from '../config/link-defaults.ts'
 import { ROUTE_METRIC } from '../kernel/route-table.ts'
+import { isSameOctets } from '../octets.ts'
 import type { DefaultRoute, Ipv4Announcement } from '../routes/announcements.ts'
 import { ANY_IPV4, ANY_IPV6, isAnySource } from '../routes/any-source.ts'
 import { ADDRESS_BITS, addressOfBits, bitsOfAddress } from '../values/bits.ts'
@@ -124,13 +125,10 @@ export interface NetworkKeys {
  */
 export function macKeysOf({ sign, accept, beside = [] }: NetworkKeys): MacKeys {
   const known = [sign, accept, ...beside].filter((key) => key instanceof Uint8Array)
-  const different = known.filter((key, at) => known.findIndex((other) => equal(key, other)) === at)
+  const different = known.filter((key, at) => known.findIndex((other) => isSameOctets(key, other)) === at)
   const keys = different.map((key): MacKey => ({ algorithm: 'blake2s128', key }))
   return { sign: keys, accept: sign === undefined || accept === 'anything' ? 'anything' : keys }
 }
-
-const equal = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.length === other.length && one.every((octet, at) => octet === other[at])
 
 /** A prefix as Babel has it: bits beyond its length are zero. */
 function withoutHostBits(cidr: string): string {

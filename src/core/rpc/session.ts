@@ -1,4 +1,5 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
+import { isSameOctets } from '../octets.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import { HMAC_HEADER } from './methods.ts'
 
@@ -15,9 +16,6 @@ import { HMAC_HEADER } from './methods.ts'
 const sha1 = (data: Uint8Array): Buffer => createHash('sha1').update(data).digest()
 const hmac = (key: Uint8Array, data: Uint8Array | string): Buffer =>
   createHmac('sha1', key).update(data).digest()
-
-const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.length === other.length && timingSafeEqual(one, other)
 
 /** The secret after this one. */
 export const nextSecret = (secret: Uint8Array): Buffer => sha1(sha1(secret))
@@ -38,7 +36,7 @@ export function decodeHmac(header: string): Result<Buffer> {
 
 /** Whether an answer comes from who knows the secret. Takes the same time whatever is wrong. */
 export const isAnswerAuthentic = (secret: Uint8Array, body: Uint8Array, given: Uint8Array): boolean =>
-  isSame(answerHmac(secret, body), given)
+  isSameOctets(answerHmac(secret, body), given)
 
 /** What the registry finds when a node calls: the secret for the answer, or what is wrong. */
 export type Authentication =
@@ -90,7 +88,7 @@ export class RegistrySessions {
     const secrets = this.#secrets.get(prefix)
     if (!secrets) return { kind: 'no-session' }
     const all = secrets.used ? [secrets.used, ...secrets.offered] : secrets.offered
-    const [match] = all.filter(({ bytes }) => isSame(requestHmac(bytes, target), given))
+    const [match] = all.filter(({ bytes }) => isSameOctets(requestHmac(bytes, target), given))
     if (match === undefined) return { kind: 'wrong-hmac' }
     this.#secrets.set(prefix, { used: { ...match, bytes: nextSecret(match.bytes) }, offered: [] })
     return { kind: 'authentic', secret: match.bytes }

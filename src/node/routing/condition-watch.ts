@@ -6,8 +6,8 @@ export class ConditionWatch {
   readonly #signal: AbortSignal
   readonly #looks = new Set<() => void>()
 
-  /** @param signal nobody waits any more when it is aborted */
-  constructor(clock: Clock, signal: AbortSignal) {
+  /** @param signal nobody waits any more when it is aborted; without, each wait goes on to its limit */
+  constructor(clock: Clock, signal = new AbortController().signal) {
     this.#clock = clock
     this.#signal = signal
   }

@@ -1,6 +1,6 @@
 import type { EventReply, EventsReply } from '../../core/control/routing-replies.ts'
-import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
 import type { NodeEvent } from '../history.ts'
+import { nameOf } from './named.ts'
 import type { NodeViewSources } from './sources.ts'
 
 /** What happened last, as `re6st events` shows it. */
@@ -21,6 +21,3 @@ const eventOf = (event: NodeEvent): EventReply => ({
   metric: event.metric ?? null,
   cause: event.cause ?? null,
 })
-
-const nameOf = (prefix: Prefix | undefined): string | null =>
-  prefix === undefined ? null : subnetNameOf(prefix)

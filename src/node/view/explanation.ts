@@ -5,10 +5,10 @@ import type {
   ExplanationReply,
   FormerCandidateReply,
 } from '../../core/control/routing-replies.ts'
-import { nodeAddress, type Prefix, subnetCidr, subnetNameOf } from '../../core/values/prefix.ts'
+import { nodeAddress, subnetCidr, subnetNameOf } from '../../core/values/prefix.ts'
 import type { NodeEvent } from '../history.ts'
 import type { Candidate, FormerCandidate, RouteExplanation } from '../routing/router.ts'
-import { type NamingSources, namedNode } from './named.ts'
+import { type NamingSources, namedNode, nameOf } from './named.ts'
 import type { NodeViewSources } from './sources.ts'
 
 type ExplanationSources = NamingSources & Pick<NodeViewSources, 'nodes' | 'history' | 'nowMs'>
@@ -95,6 +95,3 @@ function formerOf(
 const neighbourOf = ({ via = '', iface = '', node, atMs, cause }: NodeEvent) => ({
   ...{ via, iface, nextHop: nameOf(node), since: new Date(atMs).toISOString(), cause: cause ?? null },
 })
-
-const nameOf = (prefix: Prefix | undefined): string | null =>
-  prefix === undefined ? null : subnetNameOf(prefix)

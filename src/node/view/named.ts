@@ -1,7 +1,7 @@
 import { Re6stError } from '../../core/errors.ts'
 import { nodeNamed, readNodeName } from '../../core/routes/named-node.ts'
 import { ipv4Payload } from '../../core/values/ipv4-payload.ts'
-import type { Prefix } from '../../core/values/prefix.ts'
+import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
 import type { NodeViewSources } from './sources.ts'
 
 /** Where it is looked up whom a person means. */
@@ -18,3 +18,7 @@ export function namedNode(text: string, { identity, config, router }: NamingSour
   if (!node.ok) throw new Re6stError('OPTION', node.reason)
   return node.value
 }
+
+/** How a node is named in answers; null: it is not known. */
+export const nameOf = (prefix: Prefix | undefined): string | null =>
+  prefix === undefined ? null : subnetNameOf(prefix)

@@ -497,8 +497,13 @@ export class BabelEngine {
     return this.#isRetracting && this.#updates.acknowledgments.isEmpty
   }
 
-  neighbours(nowMs: number): NeighbourView[] {
-    return [...neighboursOf(this.#world)].map((neighbour) => neighbour.view(nowMs))
+  /** All neighbours, or those on an interface. */
+  neighbours(nowMs: number, iface?: string): NeighbourView[] {
+    const neighbours =
+      iface === undefined
+        ? neighboursOf(this.#world)
+        : (this.#world.interfaces.get(iface)?.neighbours.values() ?? [])
+    return [...neighbours].map((neighbour) => neighbour.view(nowMs))
   }
 
   /** All candidates, or those for a prefix. */

@@ -1,4 +1,4 @@
-import { timingSafeEqual } from 'node:crypto'
+import { isSameOctets } from '../../octets.ts'
 import { TokenBucket } from '../../token-bucket.ts'
 import { type Authentication, decodeAuthentication } from '../wire/authentication.ts'
 import { TLV_OCTETS } from '../wire/numbers.ts'
@@ -146,7 +146,7 @@ export class Authenticator {
     if (!counter) return dropped('no packet counter')
     const isMulticast = to.startsWith('ff')
     const peer = this.#peers.find(nowMs, from)
-    const series = peer?.series && equal(peer.series.index, counter.index) ? peer.series : undefined
+    const series = peer?.series && isSameOctets(peer.series.index, counter.index) ? peer.series : undefined
     // RFC 8967, 4.3: also a challenge in such a packet may be ignored.
     if (
       series &&
@@ -173,7 +173,7 @@ export class Authenticator {
       const candidates = macs.filter((mac) => mac.length === length)
       if (candidates.length === 0) return false
       const expected = this.#options.compute(key, covered)
-      return candidates.some((mac) => equal(mac, expected))
+      return candidates.some((mac) => isSameOctets(mac, expected))
     })
   }
 
@@ -200,7 +200,7 @@ export class Authenticator {
       return { kind: 'accepted', replies }
     }
     // The series stays until another one is proved: an old packet that somebody repeats must not end it.
-    if (!state.series || !equal(state.series.index, counter.index))
+    if (!state.series || !isSameOctets(state.series.index, counter.index))
       return {
         kind: 'dropped',
         reason: 'not fresh until it answers a challenge',
@@ -259,10 +259,7 @@ function replyTo(nowMs: number, state: PeerState, { tlvs }: Authentication): rea
 function takeReply(nowMs: number, state: PeerState, { tlvs }: Authentication): boolean {
   const open = state.challenge
   if (!open || open.untilMs <= nowMs) return false
-  if (!tlvs.some((tlv) => tlv.kind === 'challenge-reply' && equal(tlv.nonce, open.nonce))) return false
+  if (!tlvs.some((tlv) => tlv.kind === 'challenge-reply' && isSameOctets(tlv.nonce, open.nonce))) return false
   state.challenge = undefined
   return true
 }
-
-const equal = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.length === other.length && timingSafeEqual(one, other)

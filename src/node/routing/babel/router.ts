@@ -78,7 +78,7 @@ class Re6stRouter implements Router {
     const { clock, log, random, events } = context
     this.#context = context
     this.#refusals = new LogLimit(clock)
-    this.#conditions = new ConditionWatch(clock, new AbortController().signal)
+    this.#conditions = new ConditionWatch(clock)
     this.#offered = new OfferedDefaultRoute({
       ...context,
       isWanted: () => this.#settings?.defaultRoute === 'announce' && this.#state === 'running',
@@ -328,9 +328,8 @@ class Re6stRouter implements Router {
 
   #longestRtt(iface: string): number | undefined {
     let longest: number | undefined
-    for (const neighbour of this.neighbours)
-      if (neighbour.iface === iface && neighbour.rttMs !== undefined)
-        longest = Math.max(longest ?? 0, neighbour.rttMs)
+    for (const { rttMs } of this.#engine.neighbours(this.#nowMs(), iface))
+      if (rttMs !== undefined) longest = Math.max(longest ?? 0, rttMs)
     return longest
   }
 

@@ -3,6 +3,7 @@ import type { Change, NeighbourEntry, RouteEntry } from '../../../core/babeld/so
 import { BabelTables, type TableChange } from '../../../core/babeld/tables.ts'
 import { linkDefaultsText } from '../../../core/config/link-defaults.ts'
 import { messageOf } from '../../../core/errors.ts'
+import { isSameOctets } from '../../../core/octets.ts'
 import { inBackground } from '../../../platform/background.ts'
 import type { KernelEvents } from '../../kernel/kernel-events.ts'
 import { ConditionWatch } from '../condition-watch.ts'
@@ -166,7 +167,7 @@ class BabeldRouter implements Router {
       return
     }
     const { sign } = settings.keys
-    if (sign && !equalBytes(sign, before.keys.sign)) await this.#supervisor.command(keyLine(sign))
+    if (sign && !isSameKey(sign, before.keys.sign)) await this.#supervisor.command(keyLine(sign))
     await this.#interfaces.rename(before, settings)
     if (readWhenUp(before) !== readWhenUp(settings)) await this.#interfaces.renewAll()
   }
@@ -201,7 +202,7 @@ class BabeldRouter implements Router {
       inBackground(this.#context.log, 'replacing babeld', this.#supervisor.replace())
       return
     }
-    if (sign && !equalBytes(sign, read.sign)) await this.#supervisor.command(keyLine(sign))
+    if (sign && !isSameKey(sign, read.sign)) await this.#supervisor.command(keyLine(sign))
     await this.#interfaces.begin(read.interfaces)
   }
 
@@ -276,8 +277,8 @@ const readWhenUp = ({ helloIntervalMs, linkDefaults, keys }: RouterSettings): st
     keys.accept === 'anything',
   ])
 
-const equalBytes = (one: Uint8Array, other: Uint8Array | undefined): boolean =>
-  other !== undefined && Buffer.compare(one, other) === 0
+const isSameKey = (one: Uint8Array, other: Uint8Array | undefined): boolean =>
+  other !== undefined && isSameOctets(one, other)
 
 const neighbourOf = ({ address, iface, rxcost, txcost, cost, rttMs }: NeighbourEntry): Neighbour => ({
   address,
