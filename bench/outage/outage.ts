@@ -84,6 +84,13 @@ function measure(
   })
 }
 
+interface Place {
+  readonly from: Re6stNode
+  readonly to: Re6stNode
+  readonly fault: Fault
+  readonly pings: PingMonitor
+}
+
 class OutageBench {
   readonly #lab: Lab
   readonly #network: Re6stNetwork
@@ -117,13 +124,8 @@ class OutageBench {
 
   async #outage(kind: string, prepare: PrepareFault): Promise<Outage> {
     await this.#network.allPairsPing({ deadlineMs: DEADLINE_MS })
-    const { from, to, fault } = await this.#lab.waitFor(() => this.#choose(prepare), {
+    const { from, to, fault, pings } = await this.#lab.waitFor(() => this.#choose(prepare), {
       what: `a place for: ${kind}`,
-      deadlineMs: DEADLINE_MS,
-    })
-    const pings = new PingMonitor(from.machine, to.address, PING_MS)
-    await this.#lab.waitFor(() => pings.steadyMs > STEADY_MS, {
-      what: `steady pings from ${from.name} to ${to.name}`,
       deadlineMs: DEADLINE_MS,
     })
     pings.reset()
@@ -145,15 +147,26 @@ class OutageBench {
     }
   }
 
-  /** Two nodes and a fault between them, at random. */
-  async #choose(
-    prepare: PrepareFault,
-  ): Promise<{ readonly from: Re6stNode; readonly to: Re6stNode; readonly fault: Fault } | undefined> {
+  /** Two nodes with steady pings, at random, and a fault on the path that these take now. */
+  async #choose(prepare: PrepareFault): Promise<Place | undefined> {
     const { nodes } = this.#network
     const [from, to] = shuffled(this.#random, nodes.slice(1))
-    if (!from || !to) return undefined
+    if (!from || !to || !(await this.#prepare(prepare, from, to))) return undefined
+    const pings = new PingMonitor(from.machine, to.address, PING_MS)
+    await this.#lab.waitFor(() => pings.steadyMs > STEADY_MS, {
+      what: `steady pings from ${from.name} to ${to.name}`,
+      deadlineMs: DEADLINE_MS,
+    })
+    // The way may have changed since.
+    const fault = await this.#prepare(prepare, from, to)
+    if (fault) return { from, to, fault, pings }
+    await pings.stop()
+    return undefined
+  }
+
+  async #prepare(prepare: PrepareFault, from: Re6stNode, to: Re6stNode): Promise<Fault | undefined> {
+    const { nodes } = this.#network
     const path = await pathOf(from, to, nodes)
-    const fault = path && (await prepare({ lab: this.#lab, path, spared: nodes[0], random: this.#random }))
-    return fault && { from, to, fault }
+    return path && prepare({ lab: this.#lab, path, spared: nodes[0], random: this.#random })
   }
 }
