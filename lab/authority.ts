@@ -3,7 +3,11 @@ import { webcrypto } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import * as x509 from '@peculiar/x509'
-import { caSerialOf, type Network, networkCidr } from '../src/core/values/prefix.ts'
+import { type Network, networkCidr } from '../src/core/values/prefix.ts'
+import {
+  makeAuthority as makeAuthorityPair,
+  renewedAuthority,
+} from '../src/registry/crypto/authority-maker.ts'
 
 /** Files of a certification authority. */
 export interface Authority {
@@ -19,28 +23,22 @@ const YEAR_MS = 365 * DAY_MS
 
 /** Makes the key and the certificate (serial number: the network) of a new authority. */
 export async function makeAuthority(directory: string, network: Network): Promise<Authority> {
-  const keys = await webcrypto.subtle.generateKey(
-    { ...ALGORITHM, modulusLength: KEY_BITS, publicExponent: new Uint8Array([1, 0, 1]) },
-    true,
-    ['sign', 'verify'],
-  )
-  const now = Date.now()
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumberOf(network),
-    name: `CN=Lab ${networkCidr(network).replace('/', ' ')}, E=registry@lab.example`,
-    notBefore: new Date(now - YEAR_MS),
-    notAfter: new Date(now + 10 * YEAR_MS),
-    signingAlgorithm: ALGORITHM,
-    keys,
-    extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
+  const nowMs = Date.now()
+  const { caPem, keyPem } = await makeAuthorityPair({
+    network,
+    name: `Lab ${networkCidr(network).replace('/', ' ')}`,
+    email: 'registry@lab.example',
+    keyBits: KEY_BITS,
+    nowMs,
+    notBeforeMs: nowMs - YEAR_MS,
+    notAfterMs: nowMs + 10 * YEAR_MS,
   })
   const authority: Authority = {
     caFile: path.join(directory, 'ca.crt'),
     keyFile: path.join(directory, 'ca.key'),
   }
-  writeFileSync(authority.caFile, certificate.toString('pem'))
-  const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)
-  writeFileSync(authority.keyFile, x509.PemConverter.encode(key, 'PRIVATE KEY'), { mode: 0o600 })
+  writeFileSync(authority.caFile, caPem)
+  writeFileSync(authority.keyFile, keyPem, { mode: 0o600 })
   return authority
 }
 
@@ -59,26 +57,9 @@ export async function renewAuthority(
   { caFile, keyFile }: Authority,
   { notAfterMs, network }: { readonly notAfterMs: number; readonly network?: Network },
 ): Promise<void> {
-  const old = new x509.X509Certificate(readFileSync(caFile, 'utf8'))
-  const pkcs8 = x509.PemConverter.decodeFirst(readFileSync(keyFile, 'utf8'))
-  const renewed = await x509.X509CertificateGenerator.create({
-    serialNumber: network === undefined ? old.serialNumber : serialNumberOf(network),
-    subject: old.subjectName,
-    issuer: old.issuerName,
-    notBefore: old.notBefore,
-    notAfter: new Date(notAfterMs),
-    publicKey: old.publicKey,
-    signingAlgorithm: ALGORITHM,
-    signingKey: await webcrypto.subtle.importKey('pkcs8', pkcs8, ALGORITHM, false, ['sign']),
-    extensions: old.extensions,
-  })
-  writeFileSync(caFile, renewed.toString('pem'))
-}
-
-/** Whole octets in hexadecimal. */
-function serialNumberOf(network: Network): string {
-  const serial = caSerialOf(network).toString(16)
-  return serial.padStart(serial.length + (serial.length % 2), '0')
+  const [caPem, caKeyPem] = [caFile, keyFile].map((file) => readFileSync(file, 'utf8')) as [string, string]
+  const changes = network === undefined ? { notAfterMs } : { notAfterMs, network }
+  writeFileSync(caFile, await renewedAuthority({ caPem, caKeyPem }, changes))
 }
 
 /** The same certificate, signed by somebody else: what a stranger makes who would like to be that machine. */

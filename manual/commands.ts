@@ -1,10 +1,12 @@
-import { COMMON_OPTIONS, type Command } from '../src/core/options/command-line.ts'
+import { COMMON_OPTIONS, type Command, type Request } from '../src/core/options/command-line.ts'
 import { CONF_COMMAND } from '../src/core/options/conf-options.ts'
 import { NODE_COMMAND } from '../src/core/options/node-options.ts'
+import type { ReadFile } from '../src/core/options/option-files.ts'
 import type { Option, OptionTable } from '../src/core/options/option-table.ts'
 import { RE6ST_COMMAND, readRe6stCommandLine } from '../src/core/options/re6st-options.ts'
+import { readRegistryCommandLine } from '../src/core/options/registry-commands.ts'
 import { REGISTRY_COMMAND } from '../src/core/options/registry-options.ts'
-import { refuse } from '../src/core/result.ts'
+import { type Result, refuse } from '../src/core/result.ts'
 
 /** A command, and those that its first word may name. */
 export interface DocumentedCommand {
@@ -16,12 +18,9 @@ export interface DocumentedCommand {
 /** All commands that are installed. */
 export const COMMANDS: readonly DocumentedCommand[] = [
   { command: NODE_COMMAND, subcommands: new Map() },
-  { command: REGISTRY_COMMAND, subcommands: new Map() },
+  withSubcommands(REGISTRY_COMMAND, readRegistryCommandLine),
   { command: CONF_COMMAND, subcommands: new Map() },
-  {
-    command: RE6ST_COMMAND,
-    subcommands: new Map(Object.keys(RE6ST_COMMAND.subcommands ?? {}).map((name) => [name, re6st(name)])),
-  },
+  withSubcommands(RE6ST_COMMAND, readRe6stCommandLine),
 ]
 
 /** All options of a command, those that every command has included. */
@@ -37,9 +36,16 @@ export const ownOptions = ({ name, options }: Command): readonly Option[] =>
     (option) => name === NODE_COMMAND.name || !Object.values<Option>(NODE_COMMAND.options).includes(option),
   )
 
-/** What `re6st NAME --help` describes. */
-function re6st(name: string): Command {
-  const request = readRe6stCommandLine([name, '--help'], () => refuse('no such file'))
-  if (!request.ok || request.value.kind !== 'help') throw new Error(`re6st ${name} has no --help`)
-  return request.value.command
+/** Each subcommand as `NAME --help` describes it. */
+function withSubcommands(
+  command: Command,
+  read: (args: readonly string[], readFile: ReadFile) => Result<Request<unknown>>,
+): DocumentedCommand {
+  const names = Object.keys(command.subcommands ?? {})
+  const subcommands = names.map((name) => {
+    const request = read([name, '--help'], () => refuse('no such file'))
+    if (!request.ok || request.value.kind !== 'help') throw new Error(`${command.name} ${name} has no --help`)
+    return [name, request.value.command] as const
+  })
+  return { command, subcommands: new Map(subcommands) }
 }

@@ -29,7 +29,7 @@ export function withGeneratedSections(page: string, documented: DocumentedComman
 
 /** What must be given, then the rest. */
 function synopsisLines(command: Command): string[] {
-  if (command.subcommands) return []
+  if (command.subcommands && !command.runsAlone) return []
   const needed = ownOptions(command).filter((option) => option.kind === 'single' && option.required)
   const words = needed.map((option) => ` ${[option.names.at(-1), ...metavarOf(option)].join(' ')}`).join('')
   return [usageLineOf(command).replace(command.name, `${command.name}${words}`)]

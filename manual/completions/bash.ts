@@ -11,7 +11,7 @@ export function bashCompletion({ command, subcommands }: DocumentedCommand): str
     offers(prefix),
     optionsFunction(prefix, command),
     ...[...subcommands.values()].map((one) => optionsFunction(functionName(one.name), one)),
-    entry(prefix, subcommands),
+    entry(prefix, command, subcommands),
     `complete -F ${prefix} ${command.name}\n`,
   ].join('\n')
 }
@@ -100,7 +100,7 @@ function offerCommand(helpers: string, offer: Offer): string {
   }
 }
 
-function entry(prefix: string, subcommands: ReadonlyMap<string, Command>): string {
+function entry(prefix: string, { runsAlone }: Command, subcommands: ReadonlyMap<string, Command>): string {
   if (subcommands.size === 0)
     return `${prefix}() {
   COMPREPLY=()
@@ -110,13 +110,13 @@ function entry(prefix: string, subcommands: ReadonlyMap<string, Command>): strin
   return `${prefix}() {
   local current=\${COMP_WORDS[COMP_CWORD]}
   COMPREPLY=()
-  if ((COMP_CWORD == 1)) && [[ $current != -* ]]; then
+  if ((COMP_CWORD == 1)) && [[ $current != ${runsAlone ? '[-@]*' : '-*'} ]]; then
     ${prefix}_words '${[...subcommands.keys()].join(' ')}'
     return
   fi
   case \${COMP_WORDS[1]} in
 ${[...subcommands].map(([name, one]) => `    ${name}) ${functionName(one.name)}_options 2 ;;`).join('\n')}
-    -*) ${prefix}_options 1 ;;
+    ${runsAlone ? '*' : '-*'}) ${prefix}_options 1 ;;
   esac
 }
 `

@@ -8,6 +8,7 @@ import { awaitedWords, briefHelp, headerOf } from './words.ts'
 export function fishCompletion({ command, subcommands }: DocumentedCommand): string {
   const { name } = command
   const [first, second] = ['__fish_use_subcommand', (one: string) => `__fish_seen_subcommand_from ${one}`]
+  const own = command.runsAlone ? `not ${second([...subcommands.keys()].join(' '))}` : first
   return [
     headerOf(name),
     // No files, unless something asks for them.
@@ -19,7 +20,7 @@ export function fishCompletion({ command, subcommands }: DocumentedCommand): str
           ...Object.entries(command.subcommands ?? {}).map(
             ([word, what]) => `complete -c ${name} -n ${quoted(first)} -a ${word} -d ${quoted(what)}`,
           ),
-          ...optionLines(name, command, first),
+          ...optionLines(name, command, own),
           ...[...subcommands].flatMap(([word, one]) => optionLines(name, one, second(word))),
         ]),
     '',

@@ -50,14 +50,18 @@ function subcommandsBody(command: Command, subcommands: ReadonlyMap<string, Comm
     quoted(`${name}:${what.replaceAll(':', '\\:')}`),
   )
   const cases = [...subcommands].map(([name, one]) => `${name})\n${argumentsOf(one)}\n;;`)
+  const first = command.runsAlone
+    ? `{ compset -P @ && _files || _describe command commands }`
+    : '{ _describe command commands }'
+  if (command.runsAlone) cases.push(`*)\n${argumentsOf(command)}\n;;`)
   return `local curcontext=$curcontext state line
 local -a commands
 typeset -A opt_args
 commands=(
   ${described.join('\n  ')}
 )
-${argumentsOf(command)} \\
-  '1:command:{ _describe command commands }' \\
+${argumentsOf({ ...command, takesOptionFiles: false })} \\
+  '1:command:${first}' \\
   '*::argument:->arguments' && return
 [[ $state == arguments ]] || return
 case $words[1] in

@@ -1,9 +1,11 @@
-import { readCommandLine } from '../core/options/command-line.ts'
-import { REGISTRY_COMMAND, registryOptions } from '../core/options/registry-options.ts'
+import { readRegistryCommandLine } from '../core/options/registry-commands.ts'
 import { main } from '../platform/main.ts'
 
 await main({
   name: 're6st-registry',
-  read: (args, readFile) => readCommandLine(REGISTRY_COMMAND, registryOptions, args, readFile),
-  run: async (options) => (await import('../registry/main.ts')).runRegistry(options),
+  read: readRegistryCommandLine,
+  run: async (run) =>
+    run.command === 'run'
+      ? (await import('../registry/main.ts')).runRegistry(run.options)
+      : (await import('../registry/commands/dispatch.ts')).runSubcommand(run),
 })

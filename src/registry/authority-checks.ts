@@ -1,11 +1,10 @@
 import { type Authority, readNodeCertificate } from '../core/crypto/certificate.ts'
 import { Re6stError } from '../core/errors.ts'
+import { isPossibleNetwork } from '../core/values/network-range.ts'
 import { networkCidr } from '../core/values/prefix.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Store } from './database/store.ts'
 
-/** Where prefixes of networks lie: global unicast (RFC 4291, 2.5.4), and unique local addresses (RFC 4193). */
-const POSSIBLE_NETWORKS = ['001', '11111101']
 /** Longer ones leave no subnet of 64 bits for a node. */
 const LONGEST_NETWORK = 64
 
@@ -35,8 +34,7 @@ function problemOf({ x509, network }: Authority): string | undefined {
     return 'it is not signed by itself, so not the certificate of an authority: is it that of a node?'
   const what = `its serial number 0x${x509.serialNumber} carries`
   const remedy = 'it must be a 1 and then the bits of the prefix, like 0x120010db80042 for 2001:db8:42::/48'
-  if (!POSSIBLE_NETWORKS.some((start) => network.startsWith(start)))
-    return `${what} no prefix in 2000::/3 or fd00::/8: ${remedy}`
+  if (!isPossibleNetwork(network)) return `${what} no prefix in 2000::/3 or fd00::/8: ${remedy}`
   return undefined
 }
 

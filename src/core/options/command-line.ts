@@ -38,6 +38,8 @@ export interface Command<Table extends OptionTable = OptionTable> {
   readonly options: Table
   /** What the first word may be, and what it does. */
   readonly subcommands?: Readonly<Record<string, string>>
+  /** Whether it does something also without one of them. */
+  readonly runsAlone?: boolean
   /** Shown below the options. */
   readonly epilogue?: string
   /** Whether `@FILE` names an option file. */
@@ -360,10 +362,17 @@ const formatterOf = (width: number): HelpFormatterClass =>
   }
 
 /** How a command is used, on one line. */
-export const usageLineOf = ({ name, subcommands, takesOptionFiles, operand, rest }: Command): string =>
+export const usageLineOf = ({
+  name,
+  subcommands,
+  runsAlone,
+  takesOptionFiles,
+  operand,
+  rest,
+}: Command): string =>
   [
     name,
-    ...(subcommands ? ['COMMAND'] : []),
+    ...(subcommands && !runsAlone ? ['COMMAND'] : []),
     '[OPTIONS]',
     ...(operand ? [operand.required ? operand.metavar : `[${operand.metavar}]`] : []),
     ...(takesOptionFiles ? ['[@FILE]'] : []),

@@ -16,6 +16,11 @@ import {
   text,
 } from './value-types.ts'
 
+/** What the first word may be. Without one of them, the registry runs. */
+export const REGISTRY_SUBCOMMANDS = {
+  init: 'makes a new network: its authority, and the option file of its registry',
+} as const
+
 const AUTHORITY = 'Authority'
 const SERVICE = 'Service'
 const CERTIFICATES = 'Certificates'
@@ -228,8 +233,10 @@ export const REGISTRY_COMMAND: Command<typeof REGISTRY_OPTIONS> = {
   description: 'The registry of a re6st network: gives certificates and configuration to its nodes.',
   options: REGISTRY_OPTIONS,
   takesOptionFiles: true,
+  subcommands: REGISTRY_SUBCOMMANDS,
+  runsAlone: true,
   epilogue:
-    'Options may also be in a file, one per line without leading dashes, named as @FILE. SIGUSR1 opens the log file anew.',
+    'Options may also be in a file, one per line without leading dashes, named as @FILE. SIGUSR1 opens the log file anew. "re6st-registry COMMAND --help" tells the options of a command.',
 }
 
 /** What a registry runs with. */

@@ -6,7 +6,9 @@ import {
   TUNNEL_PROTOCOLS,
   type TunnelProtocol,
 } from '../values/address-list.ts'
-import { type Prefix, prefixOfSubnetName } from '../values/prefix.ts'
+import { isEmailAddress } from '../values/email-address.ts'
+import { networkOfCidr } from '../values/network-range.ts'
+import { type Network, type Prefix, prefixOfSubnetName } from '../values/prefix.ts'
 
 /** A value as --test expressions see it: what the words stand for, before anyone asks whether it makes sense. */
 export type PlainValue = null | boolean | number | string | readonly PlainValue[]
@@ -151,6 +153,14 @@ export const secretSource: ValueType<SecretSource> = {
   }),
   offers: ['files'],
 }
+
+/** The prefix of a new network, e.g. `2001:db8:42::/48`. */
+export const newNetwork: ValueType<Network> = oneWord('PREFIX', networkOfCidr)
+
+/** An e-mail address. */
+export const emailAddress: ValueType<string> = oneWord('ADDR', (word) =>
+  isEmailAddress(word) ? ok(word) : refuse(`${JSON.stringify(word)} must be an e-mail address`),
+)
 
 /** A country code (ISO 3166-1), in upper case. */
 export const countryCode: ValueType<string> = oneWord('CODE', (word) =>

@@ -8,7 +8,7 @@ import { CONF_COMMAND, confOptions } from '../../../src/core/options/conf-option
 import { NODE_COMMAND, nodeOptions } from '../../../src/core/options/node-options.ts'
 import type { ReadFile } from '../../../src/core/options/option-files.ts'
 import { RE6ST_COMMAND, readRe6stCommandLine } from '../../../src/core/options/re6st-options.ts'
-import { REGISTRY_COMMAND, registryOptions } from '../../../src/core/options/registry-options.ts'
+import { readRegistryCommandLine } from '../../../src/core/options/registry-commands.ts'
 import { splitShellWords } from '../../../src/core/options/shell-words.ts'
 import { ok, type Result, refuse } from '../../../src/core/result.ts'
 
@@ -37,7 +37,7 @@ const readFile: ReadFile = (file) => {
 
 const READERS: Readonly<Record<string, (args: readonly string[], readFile: ReadFile) => Result<unknown>>> = {
   re6stnet: (args, read) => readCommandLine(NODE_COMMAND, nodeOptions, args, read),
-  're6st-registry': (args, read) => readCommandLine(REGISTRY_COMMAND, registryOptions, args, read),
+  're6st-registry': readRegistryCommandLine,
   're6st-conf': (args, read) => readCommandLine(CONF_COMMAND, confOptions, args, read),
   re6st: readRe6stCommandLine,
 }

@@ -11,12 +11,18 @@ const longNames = (name: string) =>
     .flatMap(({ names }) => names)
     .filter((one) => one.startsWith('--'))
     .sort()
-const subcommands = COMMANDS.flatMap(({ subcommands }) => [...subcommands.keys()]).sort()
+const subcommands = (name: string) =>
+  COMMANDS.flatMap(({ command, subcommands }) =>
+    command.name === name ? [...subcommands.keys()] : [],
+  ).sort()
 const interfaces = readdirSync('/sys/class/net').sort()
 
 /** What is offered; a function where shells write it differently. */
 const LINES: Readonly<Record<string, readonly string[]>> = {
-  'a subcommand': ['re6st ', ...subcommands],
+  'a subcommand': ['re6st ', ...subcommands('re6st')],
+  'a subcommand of what also runs without one': ['re6st-registry ini', 'init'],
+  'an option of such a subcommand': ['re6st-registry init --pre', '--prefix'],
+  'an option behind an option file': ['re6st-registry @node.conf --communi', '--community'],
   'the beginning of a subcommand': ['re6st stat', 'status'],
   'an option of a subcommand': [
     're6st status --',

@@ -1,0 +1,72 @@
+import { ok, type Result, refuse } from '../result.ts'
+import { type Command, type ParsedWords, type Request, readCommandLine } from './command-line.ts'
+import type { ReadFile } from './option-files.ts'
+import { nearestName } from './option-line.ts'
+import { INIT_COMMAND, initOptions } from './registry-init-options.ts'
+import { REGISTRY_COMMAND, type REGISTRY_SUBCOMMANDS, registryOptions } from './registry-options.ts'
+
+/** A subcommand: its options, and what checks them together. */
+interface Subcommand<Options> {
+  readonly command: Command
+  readonly read: (words: ParsedWords) => Result<Options>
+}
+
+const subcommand = <Options>(
+  command: Command,
+  read: (words: ParsedWords) => Result<Options>,
+): Subcommand<Options> => ({ command, read })
+
+/** All subcommands, by the first word. `src/registry/commands` has a file for each. */
+const SUBCOMMANDS = {
+  init: subcommand(INIT_COMMAND, initOptions),
+} as const satisfies Record<keyof typeof REGISTRY_SUBCOMMANDS, unknown>
+
+type Subcommands = typeof SUBCOMMANDS
+
+/** A subcommand with its options. */
+export type RegistrySubcommand = {
+  [Name in keyof Subcommands]: {
+    readonly command: Name
+    readonly options: Subcommands[Name] extends Subcommand<infer Options> ? Options : never
+  }
+}[keyof Subcommands]
+
+/** What `re6st-registry` is to do: to run, or a subcommand. */
+export type RegistryRun =
+  | {
+      readonly command: 'run'
+      readonly options: ReturnType<typeof registryOptions> extends Result<infer Options> ? Options : never
+    }
+  | RegistrySubcommand
+
+/** Reads the command line of `re6st-registry`. Options, or option files, alone: the registry is to run. */
+export function readRegistryCommandLine(
+  args: readonly string[],
+  readFile: ReadFile,
+): Result<Request<RegistryRun>> {
+  const [first = '', ...rest] = args
+  if (/^(|[-@].*)$/s.test(first))
+    return readCommandLine<RegistryRun>(
+      REGISTRY_COMMAND,
+      (words) => named('run', registryOptions(words)),
+      args,
+      readFile,
+    )
+  const names = Object.keys(SUBCOMMANDS) as (keyof Subcommands)[]
+  const name = names.find((one) => one === first)
+  if (name !== undefined) {
+    const { command, read } = SUBCOMMANDS[name]
+    return readCommandLine<RegistryRun>(command, (words) => named(name, read(words)), rest, readFile)
+  }
+  const near = nearestName(first, names)
+  return refuse(
+    `${first}: no such command${near === undefined ? '' : `, did you mean ${near}`}; there are ${names.join(', ')}; without one, the registry runs`,
+  )
+}
+
+/** With the name of the command, whose type goes with that of the options. */
+const named = <Name extends string, Options>(
+  command: Name,
+  options: Result<Options>,
+): Result<{ readonly command: Name; readonly options: Options }> =>
+  options.ok ? ok({ command, options: options.value }) : options

@@ -1,0 +1,13 @@
+import type { RegistrySubcommand } from '../../core/options/registry-commands.ts'
+
+/**
+ * Runs a subcommand of `re6st-registry`. Each is loaded when it is asked for.
+ * @returns the exit status
+ * @throws Re6stError what is wrong and what to do
+ */
+export async function runSubcommand(run: RegistrySubcommand): Promise<number> {
+  switch (run.command) {
+    case 'init':
+      return (await import('./init.ts')).runInit(run.options)
+  }
+}
