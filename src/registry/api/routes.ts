@@ -1,0 +1,228 @@
+import { type TSchema, Type } from 'typebox'
+import * as access from './schemas/access.ts'
+import * as audit from './schemas/audit.ts'
+import { type Role, SubnetName } from './schemas/common.ts'
+import * as configuration from './schemas/configuration.ts'
+import * as invitations from './schemas/invitations.ts'
+import * as keys from './schemas/keys.ts'
+import * as machines from './schemas/machines.ts'
+import * as network from './schemas/network.ts'
+
+/** What a route of the API takes and says. Its path is below `/api/v1`; `:name` is a part of it. */
+export interface ApiRoute {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly path: string
+  readonly summary: string
+  /** Who may call it; undefined: everybody. */
+  readonly role: Role | undefined
+  readonly params?: TSchema
+  readonly query?: TSchema
+  readonly body?: TSchema
+  /** Undefined: nothing (204). */
+  readonly answer: TSchema | undefined
+  /** Of an answer that is no JSON. */
+  readonly contentType?: string
+}
+
+const BY_ID = Type.Object({ id: Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' }) })
+/** The `/` of a subnet name is written `%2F` in a path. */
+const BY_NAME = Type.Object({ name: SubnetName })
+
+/** All routes of the API, by the name of what they do. */
+export const API_ROUTES = {
+  signInMethods: {
+    method: 'GET',
+    path: '/session/methods',
+    role: undefined,
+    summary: 'How one can sign in',
+    answer: access.SignInMethods,
+  },
+  signIn: {
+    method: 'POST',
+    path: '/session',
+    role: undefined,
+    summary: 'Sign in: sets a cookie',
+    body: access.SignIn,
+    answer: access.Session,
+  },
+  session: {
+    method: 'GET',
+    path: '/session',
+    role: 'look',
+    summary: 'Who is signed in',
+    answer: access.Session,
+  },
+  signOut: { method: 'DELETE', path: '/session', role: 'look', summary: 'Sign out', answer: undefined },
+  enrolmentInformation: {
+    method: 'GET',
+    path: '/enrolment',
+    role: undefined,
+    summary: 'What the page to enrol says',
+    answer: invitations.EnrolmentInformation,
+  },
+  requestToken: {
+    method: 'POST',
+    path: '/enrolment/token',
+    role: undefined,
+    summary: 'Have a token mailed',
+    body: invitations.TokenRequest,
+    answer: undefined,
+  },
+  overview: {
+    method: 'GET',
+    path: '/network',
+    role: 'look',
+    summary: 'The network in numbers',
+    answer: network.NetworkOverview,
+  },
+  topology: {
+    method: 'GET',
+    path: '/topology',
+    role: 'look',
+    summary: 'Machines and tunnels',
+    answer: network.TopologySnapshot,
+  },
+  topologyEvents: {
+    method: 'GET',
+    path: '/topology/events',
+    role: 'look',
+    contentType: 'text/event-stream',
+    summary:
+      'What changes, as server-sent events: first `snapshot` with a TopologySnapshot, then `change` with a TopologyChange each',
+    answer: network.TopologyChange,
+  },
+  machines: {
+    method: 'GET',
+    path: '/machines',
+    role: 'look',
+    summary: 'Machines: search, filter, sort',
+    query: machines.MachineQuery,
+    answer: machines.MachinePage,
+  },
+  machine: {
+    method: 'GET',
+    path: '/machines/:name',
+    role: 'look',
+    summary: 'One machine',
+    params: BY_NAME,
+    answer: machines.MachineDetails,
+  },
+  history: {
+    method: 'GET',
+    path: '/machines/:name/history',
+    role: 'look',
+    summary: 'What happened to a machine',
+    params: BY_NAME,
+    answer: machines.MachineHistory,
+  },
+  revoke: {
+    method: 'POST',
+    path: '/revocations',
+    role: 'administer',
+    summary: 'Shut out a machine, or revoke a certificate',
+    body: machines.Revocation,
+    answer: undefined,
+  },
+  invitations: {
+    method: 'GET',
+    path: '/invitations',
+    role: 'look',
+    summary: 'Invitations',
+    answer: invitations.InvitationPage,
+  },
+  invite: {
+    method: 'POST',
+    path: '/invitations',
+    role: 'enrol',
+    summary: 'Invite',
+    body: invitations.NewInvitation,
+    answer: invitations.MadeInvitation,
+  },
+  deleteInvitation: {
+    method: 'DELETE',
+    path: '/invitations/:id',
+    role: 'enrol',
+    summary: 'Delete an invitation',
+    params: BY_ID,
+    answer: undefined,
+  },
+  keyRotation: {
+    method: 'GET',
+    path: '/keys',
+    role: 'look',
+    summary: 'Where the rotation of the MAC keys is',
+    answer: keys.KeyRotation,
+  },
+  rotateKeys: {
+    method: 'POST',
+    path: '/keys/rotation',
+    role: 'administer',
+    summary: 'Take the next step of it',
+    body: keys.RotateKeys,
+    answer: keys.KeyRotation,
+  },
+  configuration: {
+    method: 'GET',
+    path: '/configuration',
+    role: 'look',
+    summary: 'Configuration of the network',
+    answer: configuration.Configuration,
+  },
+  previewConfiguration: {
+    method: 'POST',
+    path: '/configuration/preview',
+    role: 'look',
+    summary: 'What a change would do',
+    body: configuration.NetworkSettingsChange,
+    answer: configuration.ConfigurationPreview,
+  },
+  changeConfiguration: {
+    method: 'POST',
+    path: '/configuration',
+    role: 'administer',
+    summary: 'Change it',
+    body: configuration.ChangeConfiguration,
+    answer: configuration.Configuration,
+  },
+  audit: {
+    method: 'GET',
+    path: '/audit',
+    role: 'look',
+    summary: 'Who did what, the latest first',
+    query: audit.AuditQuery,
+    answer: audit.AuditPage,
+  },
+  verifyAudit: {
+    method: 'GET',
+    path: '/audit/verification',
+    role: 'look',
+    summary: 'Whether the audit log is whole',
+    answer: audit.AuditVerification,
+  },
+  bearerTokens: {
+    method: 'GET',
+    path: '/tokens',
+    role: 'administer',
+    summary: 'Bearer tokens',
+    answer: access.BearerTokens,
+  },
+  makeBearerToken: {
+    method: 'POST',
+    path: '/tokens',
+    role: 'administer',
+    summary: 'Make a bearer token: shown once',
+    body: access.NewBearerToken,
+    answer: access.MadeBearerToken,
+  },
+  deleteBearerToken: {
+    method: 'DELETE',
+    path: '/tokens/:id',
+    role: 'administer',
+    summary: 'Delete a bearer token',
+    params: BY_ID,
+    answer: undefined,
+  },
+} as const satisfies Record<string, ApiRoute>
+
+/** Name of a route. */
+export type ApiRouteName = keyof typeof API_ROUTES

@@ -1,0 +1,82 @@
+import { type Static, Type } from 'typebox'
+import { pageOf, SubnetName, Time } from './common.ts'
+
+/** Who may join, and how often. */
+export const NewInvitation = Type.Object(
+  {
+    uses: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1_000, default: 1, description: 'How many machines' }),
+    ),
+    end: Type.Optional(
+      Type.String({ format: 'date-time', description: 'At most a year from now; default: 14 days' }),
+    ),
+    email: Type.Optional(Type.String({ maxLength: 254, description: 'Whose the machine is' })),
+    community: Type.Optional(
+      Type.String({
+        pattern: '^[01]{0,128}$',
+        description: 'The first bits of its prefix; default: by where it is',
+      }),
+    ),
+    machineName: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 63,
+        pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
+        description: 'How it is called here',
+      }),
+    ),
+  },
+  { $id: 'NewInvitation', additionalProperties: false },
+)
+export type NewInvitation = Static<typeof NewInvitation>
+
+/** An invitation, without what it is used with: that is shown once. */
+export const Invitation = Type.Object(
+  {
+    id: Type.String(),
+    usesLeft: Type.Integer({ minimum: 0 }),
+    uses: Type.Integer({ minimum: 1 }),
+    madeAt: Time,
+    madeBy: Type.String(),
+    end: Time,
+    email: Type.Optional(Type.String()),
+    community: Type.Optional(Type.String()),
+    machineName: Type.Optional(Type.String()),
+    machines: Type.Array(SubnetName, { description: 'Who has used it' }),
+  },
+  { $id: 'Invitation' },
+)
+export type Invitation = Static<typeof Invitation>
+
+/** An invitation that was just made. */
+export const MadeInvitation = Type.Object(
+  {
+    invitation: Invitation,
+    token: Type.String({ description: 'Not shown again' }),
+    link: Type.String({ description: 'To the page that says what to install and run' }),
+    joinLine: Type.String({ description: 'To run as root on the machine' }),
+  },
+  { $id: 'MadeInvitation' },
+)
+export type MadeInvitation = Static<typeof MadeInvitation>
+
+export const InvitationPage = pageOf(Invitation, 'InvitationPage')
+export type InvitationPage = Static<typeof InvitationPage>
+
+/** Somebody asks for a token by e-mail: public. The answer never says whether the address is known. */
+export const TokenRequest = Type.Object(
+  { email: Type.String({ maxLength: 254 }) },
+  { $id: 'TokenRequest', additionalProperties: false },
+)
+
+/** What the page to enrol says: public. */
+export const EnrolmentInformation = Type.Object(
+  {
+    registryUrl: Type.String(),
+    fingerprint: Type.String(),
+    isByMail: Type.Boolean({ description: 'Whether a token can be asked for by e-mail' }),
+    isAnonymous: Type.Boolean({ description: 'Whether a machine joins without a token' }),
+  },
+  { $id: 'EnrolmentInformation' },
+)
+export type EnrolmentInformation = Static<typeof EnrolmentInformation>

@@ -1,0 +1,166 @@
+import { type Static, Type } from 'typebox'
+import { PAGING, pageOf, SubnetName, Time } from './common.ts'
+
+/** How a machine is. Of several that are true, the one that needs somebody most. */
+export const MachineState = Type.Union(
+  [
+    Type.Literal('online'),
+    Type.Literal('offline'),
+    Type.Literal('expiring'),
+    Type.Literal('never-seen'),
+    Type.Literal('outdated'),
+    Type.Literal('revoked'),
+  ],
+  {
+    $id: 'MachineState',
+    description:
+      'revoked: its certificate; never-seen: since it was enrolled; offline: no route to it; expiring: within 30 days; outdated: its version is older than the registry; online: none of these',
+  },
+)
+export type MachineState = Static<typeof MachineState>
+
+/** Where a machine is, by its address. */
+export const Place = Type.Object(
+  {
+    country: Type.Optional(Type.String({ description: 'Two letters (ISO 3166)' })),
+    continent: Type.Optional(Type.String({ description: 'Two letters' })),
+    latitude: Type.Optional(Type.Number({ minimum: -90, maximum: 90 })),
+    longitude: Type.Optional(Type.Number({ minimum: -180, maximum: 180 })),
+  },
+  { $id: 'Place' },
+)
+
+/** A machine in a table. */
+export const Machine = Type.Object(
+  {
+    name: SubnetName,
+    subnet: Type.String({ examples: ['2001:db8:42:5::/64'] }),
+    address: Type.String({ description: 'Of the machine itself, in the network' }),
+    serial: Type.Integer({ minimum: 0 }),
+    email: Type.Optional(Type.String()),
+    machineName: Type.Optional(Type.String({ description: 'As the operator named it when inviting it' })),
+    state: MachineState,
+    isOnline: Type.Boolean({ description: 'Whether there is a route to it' }),
+    lastSeen: Type.Optional(Time),
+    notAfter: Time,
+    version: Type.Optional(Type.String()),
+    platform: Type.Optional(Type.String()),
+    community: Type.Optional(Type.String({ description: 'Its first bits' })),
+    place: Place,
+  },
+  { $id: 'Machine' },
+)
+export type Machine = Static<typeof Machine>
+
+/** One machine, with all that is known. */
+export const MachineDetails = Type.Object(
+  {
+    ...Machine.properties,
+    notBefore: Time,
+    subject: Type.String({ description: 'Of its certificate' }),
+    fingerprint: Type.String({ description: 'SHA-256 of its certificate' }),
+    addresses: Type.Array(Type.String(), { description: 'Where it was last seen, outside of the network' }),
+    tunnels: Type.Array(
+      Type.Object({
+        peer: SubnetName,
+        direction: Type.Union([Type.Literal('outgoing'), Type.Literal('incoming')], {
+          description: 'outgoing: this machine has made it',
+        }),
+      }),
+    ),
+    route: Type.Array(SubnetName, {
+      description: 'From the registry to it, hop by hop along tunnels; empty: none is known',
+    }),
+    issued: Type.Array(Type.Object({ serial: Type.Integer(), notAfter: Time, isRevoked: Type.Boolean() }), {
+      description: 'All its certificates that would be valid still',
+    }),
+  },
+  { $id: 'MachineDetails' },
+)
+export type MachineDetails = Static<typeof MachineDetails>
+
+export const MachinePage = pageOf(Machine, 'MachinePage')
+export type MachinePage = Static<typeof MachinePage>
+
+/** What a machine table is sorted by. */
+const MACHINE_SORT_KEYS = [
+  'name',
+  'email',
+  'serial',
+  'state',
+  'lastSeen',
+  'notAfter',
+  'version',
+  'country',
+] as const
+
+/** Which machines. */
+export const MachineQuery = Type.Object({
+  search: Type.Optional(
+    Type.String({
+      maxLength: 200,
+      description:
+        'Part of a name or an e-mail address; a subnet name, a subnet, any address in it, or a serial',
+    }),
+  ),
+  state: Type.Optional(MachineState),
+  community: Type.Optional(Type.String({ pattern: '^[01]{0,128}$' })),
+  country: Type.Optional(Type.String({ pattern: '^[A-Z]{2}$' })),
+  sort: Type.Optional(Type.Enum(MACHINE_SORT_KEYS)),
+  order: Type.Optional(Type.Union([Type.Literal('ascending'), Type.Literal('descending')])),
+  ...PAGING,
+})
+export type MachineQuery = Static<typeof MachineQuery>
+
+/** What happened to a machine. */
+export const MachineEvent = Type.Object(
+  {
+    at: Time,
+    kind: Type.Union([
+      Type.Literal('enrolled'),
+      Type.Literal('renewed'),
+      Type.Literal('revoked'),
+      Type.Literal('seen'),
+      Type.Literal('lost'),
+      Type.Literal('moved'),
+    ]),
+    detail: Type.Optional(Type.String({ description: 'The serial, or where it has moved to' })),
+  },
+  { $id: 'MachineEvent' },
+)
+export type MachineEvent = Static<typeof MachineEvent>
+
+/** History of a machine, the latest first; how much of each day it was there. */
+export const MachineHistory = Type.Object(
+  {
+    events: Type.Array(MachineEvent),
+    availability: Type.Array(
+      Type.Object({
+        day: Type.String({ format: 'date' }),
+        share: Type.Optional(
+          Type.Number({ minimum: 0, maximum: 1, description: 'Missing: nobody has looked on that day' }),
+        ),
+      }),
+      { description: 'The last 90 days, the oldest first' },
+    ),
+  },
+  { $id: 'MachineHistory' },
+)
+export type MachineHistory = Static<typeof MachineHistory>
+
+/** Whom to revoke. */
+export const Revocation = Type.Union(
+  [
+    Type.Object({ machine: SubnetName }, { additionalProperties: false }),
+    Type.Object(
+      { serial: Type.Integer({ minimum: 1, maximum: 999_999_999_999_999 }) },
+      { additionalProperties: false },
+    ),
+  ],
+  {
+    $id: 'Revocation',
+    description:
+      'A machine: all its certificates, and its prefix is free for another. A serial: that certificate only; the machine may renew it',
+  },
+)
+export type Revocation = Static<typeof Revocation>
