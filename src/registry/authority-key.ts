@@ -70,9 +70,9 @@ function placeOf(source: SecretSource, environment: NodeJS.ProcessEnv): string |
   }
 }
 
-/** A warning when others than its owner can read the key. */
-export function exposureOf(path: string): string | undefined {
-  return (statSync(path).mode & 0o077) === 0
-    ? undefined
-    : `--key ${path}: other users of this machine can read the key of the authority: chmod 600 ${path}`
+/** A warning when others than its owner can read a private key. @param option which one that is */
+export function exposureOf(option: '--key' | '--tls-key', path: string): string | undefined {
+  if (((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) === 0) return undefined
+  const what = option === '--key' ? 'the key of the authority' : 'the key for TLS'
+  return `${option} ${path}: other users of this machine can read ${what}: chmod 600 ${path}`
 }

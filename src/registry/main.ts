@@ -14,7 +14,7 @@ import { decryptedKey, exposureOf } from './authority-key.ts'
 import { openGeoIp } from './geoip.ts'
 import { openMailer } from './mail.ts'
 import { kernelReachableNodes } from './reachable-nodes.ts'
-import { startRegistry } from './registry.ts'
+import { type RegistrySettings, type RunningRegistry, startRegistry } from './registry.ts'
 
 /** Networks that are there stay as they are: that may be meant so, and should be known. */
 const NOT_ENCRYPTED =
@@ -60,15 +60,23 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
         })
   const caPem = await readOption('--ca', options.ca)
   const caKeyPem = decryptedKey(await readOption('--key', options.key), options.passphrase)
-  const exposure = exposureOf(options.key)
-  if (exposure !== undefined) log.logger.warn(exposure)
+  for (const [option, path] of [
+    ['--key', options.key],
+    ['--tls-key', options.tlsKey],
+  ] as const) {
+    const exposure = path === undefined ? undefined : exposureOf(option, path)
+    if (exposure !== undefined) log.logger.warn(exposure)
+  }
   await using registry = await startRegistry(
     {
       caPem,
       caKeyPem,
       dhPem: options.dh === undefined ? undefined : await readOption('--dh', options.dh),
       databasePath: options.database,
-      listen: options.listenAddresses.map((address) => ({ address, port: options.port })),
+      listen: options.tlsOnly
+        ? []
+        : options.listenAddresses.map((address) => ({ address, port: options.port })),
+      tls: tlsOf(options),
       authorizedOrigins: options.authorizedOrigins,
       trustedProxies: options.trustedProxies,
       privateListener: options.privateListener,
@@ -91,7 +99,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
       reachable: ({ network }) => kernelReachableNodes(systemProcesses, network),
     },
   )
-  const served = `serving ${registry.network} on ${registry.addresses.map(({ address, port }) => `${isIPv6(address) ? `[${address}]` : address}:${port}`).join(', ')}`
+  const served = `serving ${registry.network} on ${placesOf(registry)}`
   manager.ready(() => served)
   for (const warning of warnings) process.stderr.write(`re6st-registry: WARNING: ${warning}\n`)
   process.stdout.write(`re6st-registry: ${served}; log: ${options.logFile}\n`)
@@ -101,6 +109,24 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
   log.logger.info('registry stops')
   return 0
 }
+
+/** Where it listens, for people. */
+function placesOf({ addresses, tlsAddresses }: RunningRegistry): string {
+  const textOf = ({ address, port }: RunningRegistry['addresses'][number]) =>
+    `${isIPv6(address) ? `[${address}]` : address}:${port}`
+  return [...addresses.map(textOf), ...tlsAddresses.map((place) => `${textOf(place)} (TLS)`)].join(', ')
+}
+
+const tlsOf = ({
+  tlsCert: cert,
+  tlsKey: key,
+  tlsClientCa: clientCa,
+  tlsPort: port,
+  listenAddresses,
+}: RegistryOptions): RegistrySettings['tls'] =>
+  cert === undefined || key === undefined
+    ? undefined
+    : { cert, key, clientCa, listen: listenAddresses.map((address) => ({ address, port })) }
 
 async function readOption(option: string, path: string): Promise<string> {
   try {

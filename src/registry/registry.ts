@@ -25,9 +25,10 @@ import { LocalNode } from './local-node.ts'
 import type { Mailer } from './mail.ts'
 import { registryMethods } from './methods.ts'
 import { type ReachableNodes, sharedReachableNodes } from './reachable-nodes.ts'
-import { HttpServers, type Listener } from './server/http-server.ts'
+import { HttpServers, type Listener, type Transport } from './server/http-server.ts'
 import type { ServerLimits } from './server/limits.ts'
 import { closeServer, isWithoutIpv6, listen } from './server/listen.ts'
+import { TlsCredentials, type TlsFiles } from './server/tls-credentials.ts'
 
 /** What a registry is started with: the contents of the files, and what the options say. */
 export interface RegistrySettings {
@@ -38,6 +39,8 @@ export interface RegistrySettings {
   readonly databasePath: string
   /** Addresses to listen on; port 0 takes a free one. */
   readonly listen: readonly { readonly address: string; readonly port: number }[]
+  /** Where it listens with TLS, too, and the files of its certificate; undefined: nowhere. */
+  readonly tls: (TlsFiles & { readonly listen: RegistrySettings['listen'] }) | undefined
   readonly authorizedOrigins: readonly string[]
   /** Addresses of proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[]
@@ -70,6 +73,8 @@ export interface RunningRegistry extends AsyncDisposable {
   readonly network: string
   /** Where it listens, in the order of the settings. */
   readonly addresses: readonly { readonly address: string; readonly port: number }[]
+  /** The same with TLS. */
+  readonly tlsAddresses: RunningRegistry['addresses']
   /** Resolves with an error when it cannot go on. */
   readonly failed: Promise<Error>
 }
@@ -155,6 +160,8 @@ export async function startRegistry(
     caPem: settings.caPem,
     dhPem: settings.dhPem ?? dhParameters(getDiffieHellman('modp14').getPrime()),
   })
+  const credentials = settings.tls && stack.use(new TlsCredentials(settings.tls, { clock, log }))
+  const tlsAddresses: { address: string; port: number }[] = []
   const servers = new HttpServers({
     handlers,
     // Reads the database; what is answered from memory would go on without it.
@@ -167,22 +174,34 @@ export async function startRegistry(
       authorizedOrigins: new Set([...LOOPBACK, ...settings.authorizedOrigins]),
       trustedProxies: new Set(settings.trustedProxies),
     },
+    tls: credentials && {
+      credentials,
+      asksForCertificate: settings.tls?.clientCa !== undefined,
+      port: () => tlsAddresses[0]?.port ?? 443,
+    },
     limits: components.serverLimits ?? {},
   })
   const addresses: { address: string; port: number }[] = []
-  const open = async (kind: Listener, place: ListenPlace) => {
-    const server = servers.create(kind)
-    stack.defer(() => closeServer(server))
+  const open = async (kind: Listener, place: ListenPlace, transport: Transport = 'http') => {
+    const server = servers.create(kind, transport)
+    stack.defer(() => {
+      servers[Symbol.dispose]()
+      return closeServer(server)
+    })
     return listen(server, place)
   }
   const kind = settings.privateListener ? 'nothing private' : 'everything'
-  for (const { address, port } of settings.listen)
-    try {
-      addresses.push({ address, port: await open(kind, { kind: 'address', address, port }) })
-    } catch (error) {
-      if (!isWithoutIpv6(error) || settings.listen.length === 1) throw error
-      log.warn(`-6 ${address}: this kernel has no IPv6: the registry listens on IPv4 only`)
-    }
+  for (const [transport, places, opened] of [
+    ['http', settings.listen, addresses],
+    ['https', settings.tls?.listen ?? [], tlsAddresses],
+  ] as const)
+    for (const { address, port } of places)
+      try {
+        opened.push({ address, port: await open(kind, { kind: 'address', address, port }, transport) })
+      } catch (error) {
+        if (!isWithoutIpv6(error) || places.length === 1) throw error
+        log.warn(`-6 ${address}: this kernel has no IPv6: the registry listens on IPv4 only`)
+      }
   if (settings.privateListener) await open('everything', settings.privateListener)
   let fail: (error: Error) => void = () => {}
   const failed = new Promise<Error>((resolve) => {
@@ -207,7 +226,7 @@ export async function startRegistry(
     {
       network: networkCidr(authority.network),
       certificates: ledger.size,
-      listen: addresses.map(({ address, port }) => `[${address}]:${port}`).join(' '),
+      listen: [...addresses, ...tlsAddresses].map(({ address, port }) => `[${address}]:${port}`).join(' '),
     },
     'registry is running',
   )
@@ -215,6 +234,7 @@ export async function startRegistry(
   return {
     network: networkCidr(authority.network),
     addresses,
+    tlsAddresses,
     failed,
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   }

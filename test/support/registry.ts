@@ -30,6 +30,7 @@ export async function testRegistry(
       dhPem: undefined,
       databasePath: join(temporaryDirectory(), 'registry.db'),
       listen: [{ address: '127.0.0.1', port: 0 }],
+      tls: undefined,
       authorizedOrigins: [],
       trustedProxies: [],
       privateListener: undefined,

@@ -23,6 +23,7 @@ export const REGISTRY_SUBCOMMANDS = {
 
 const AUTHORITY = 'Authority'
 const SERVICE = 'Service'
+const TLS = 'TLS'
 const CERTIFICATES = 'Certificates'
 const MAIL = 'Mail'
 const NETWORK = 'Configuration of the network'
@@ -100,6 +101,37 @@ export const REGISTRY_OPTIONS = {
     help: 'listen there for private methods, and refuse them elsewhere: path of a Unix socket, or ADDR:PORT',
     otherwise: 'default: they can be called wherever the registry listens',
     since,
+  }),
+  tlsCert: optional(filePath('FILE'), {
+    names: ['--tls-cert'],
+    group: TLS,
+    help: 'certificate of this server in PEM, with those between it and an authority that clients know; read anew when it changes',
+    otherwise: 'default: no TLS',
+    since: '0.2.0',
+  }),
+  tlsKey: optional(filePath('FILE'), {
+    names: ['--tls-key'],
+    group: TLS,
+    help: 'private key of that certificate, in PEM',
+    since: '0.2.0',
+  }),
+  tlsPort: withDefault(integer('N', 0, 0xffff), 443, {
+    names: ['--tls-port'],
+    group: TLS,
+    help: 'TCP port to listen on for TLS; 0: any free one',
+    since: '0.2.0',
+  }),
+  tlsOnly: flag({
+    names: ['--tls-only'],
+    group: TLS,
+    help: 'do not listen on --port: all nodes have an https:// URL',
+    since: '0.2.0',
+  }),
+  tlsClientCa: optional(filePath('FILE'), {
+    names: ['--tls-client-ca'],
+    group: TLS,
+    help: 'authority of administrators, in PEM: who shows a certificate that it signed may call private methods by TLS, from anywhere',
+    since: '0.2.0',
   }),
   database: withDefault(filePath('PATH'), '/var/lib/re6stnet/registry.db', {
     names: ['--db'],
@@ -262,6 +294,13 @@ export function registryOptions(words: ParsedWords): Result<RegistryOptions> {
   const listenAddresses = [ipv4ListenAddress, ipv6ListenAddress].filter((address) => address !== '')
   if (listenAddresses.length === 0)
     return refuse('-4, -6: both are empty, the registry must listen on at least one address')
+  const { tlsCert, tlsKey } = rest
+  if ((tlsCert === undefined) !== (tlsKey === undefined))
+    return refuse(
+      `${tlsCert === undefined ? '--tls-key' : '--tls-cert'}: --tls-cert and --tls-key go together`,
+    )
+  if (tlsCert === undefined && (rest.tlsOnly || rest.tlsClientCa !== undefined))
+    return refuse(`${rest.tlsOnly ? '--tls-only' : '--tls-client-ca'}: needs --tls-cert and --tls-key`)
   if (rest.smtpUser !== undefined && rest.smtpPassword === undefined)
     return refuse('--smtp-user: needs a password, see --smtp-pwd')
   return ok({

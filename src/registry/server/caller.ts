@@ -36,11 +36,13 @@ const isLoopback = (address: string): boolean => address === '127.0.0.1' || addr
  * Who calls, by the peer's address and what a proxy says. A proxy of this machine is believed when it says where a
  * machine is; who may call private methods is believed only of a proxy that was named.
  * @param peer plain address of the other end; undefined for a Unix socket, which only those may open who are let in
+ * @param hasCertificate whether the peer has shown the certificate of an administrator
  */
 export function originOf(
   { headers }: Pick<IncomingMessage, 'headers'>,
   peer: string | undefined,
   trust: Trust,
+  hasCertificate = false,
 ): CallOrigin {
   const chain = String(headers['x-forwarded-for'] ?? '')
     .split(',')
@@ -55,12 +57,9 @@ export function originOf(
   return {
     address,
     source: isProxy ? client && sourceOf(client) : sourceOf(peer),
-    notOperator: whyNotOperator(
-      headers,
-      peer,
-      chain.length > 0 ? (client ?? chain.at(-1)) : undefined,
-      trust,
-    ),
+    notOperator: hasCertificate
+      ? signOfABrowser(headers)
+      : whyNotOperator(headers, peer, chain.length > 0 ? (client ?? chain.at(-1)) : undefined, trust),
   }
 }
 

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { messageOf } from '../../core/errors.ts'
 import { HMAC_HEADER, METHODS, type MethodName } from '../../core/rpc/methods.ts'
 import { parseTarget } from '../../core/rpc/request-target.ts'
@@ -15,11 +16,14 @@ import { CallQueue, type Lane, QueueFull } from './call-queue.ts'
 import { type CallOrigin, originOf, plainAddress, type Trust } from './caller.ts'
 import { type CallEnd, ConnectionCalls } from './connection-calls.ts'
 import { Connections } from './connections.ts'
+import { Handshakes } from './handshakes.ts'
+import { httpsUrlOf } from './https-url.ts'
 import { LIMITS, MAX_BODY_LENGTH, RETRY_AFTER_SECONDS, type ServerLimits } from './limits.ts'
 import { Metrics } from './metrics.ts'
 import { ReadingTurns } from './reading-turns.ts'
 import { Sources } from './sources.ts'
 import { isStatusPage, StatusPages } from './status-pages.ts'
+import type { TlsCredentials } from './tls-credentials.ts'
 
 /** What the servers of a registry need. */
 export interface ServerComponents {
@@ -31,12 +35,25 @@ export interface ServerComponents {
   readonly log: Logger
   readonly clock: Pick<Clock, 'monotonicMs' | 'after'>
   readonly trust: Trust
+  /** Undefined: without TLS. */
+  readonly tls: TlsSettings | undefined
   /** Where a test must not wait for the real ones. */
   readonly limits?: Partial<ServerLimits>
 }
 
+/** TLS of a registry. */
+export interface TlsSettings {
+  readonly credentials: TlsCredentials
+  /** Whether administrators may show a certificate. */
+  readonly asksForCertificate: boolean
+  /** Where browsers find it that ask without TLS. */
+  readonly port: () => number
+}
+
 /** What may be called where. */
 export type Listener = 'everything' | 'nothing private'
+/** What is spoken there. */
+export type Transport = 'http' | 'https'
 
 /** What it costs to answer: nothing to speak of, a computation, or somebody else's answer. */
 const COST: Readonly<Record<MethodName, 'nothing' | 'computing' | 'asking'>> = {
@@ -77,7 +94,7 @@ interface Connection {
  * The HTTP servers of one registry, which share their limits: how many connections and calls there are, of each source and
  * in all, and in which order they are served.
  */
-export class HttpServers {
+export class HttpServers implements Disposable {
   readonly #components: ServerComponents
   readonly #limits: ServerLimits
   readonly #sources: Sources
@@ -88,6 +105,7 @@ export class HttpServers {
   readonly #failures: LogLimit
   readonly #metrics: Metrics
   readonly #pages: StatusPages
+  readonly #handshakes: Handshakes | undefined
 
   constructor(components: ServerComponents) {
     this.#components = components
@@ -98,7 +116,18 @@ export class HttpServers {
       { clock: components.clock, isStranger: (source) => !this.#sources.isKnown(source) },
       this.#limits,
     )
-    const { turnedAwayPerSecond } = this.#limits
+    const { turnedAwayPerSecond, handshakeTimeoutMs, handshakes } = this.#limits
+    this.#handshakes =
+      components.tls &&
+      new Handshakes({
+        ...components.tls,
+        clock: components.clock,
+        timeoutMs: handshakeTimeoutMs,
+        turns: new ReadingTurns(
+          { clock: components.clock, isStranger: (source) => !this.#sources.isKnown(source) },
+          handshakes,
+        ),
+      })
     this.#turnedAway = new TokenBucket(turnedAwayPerSecond, turnedAwayPerSecond)
     this.#queues = {
       computing: new CallQueue(this.#limits.computing),
@@ -108,14 +137,19 @@ export class HttpServers {
     this.#metrics = new Metrics({
       certificates: components.certificates,
       connections: () => this.#connections.count,
-      unread: () => this.#turns.waiting,
+      unread: () => this.#turns.waiting + (this.#handshakes?.pending ?? 0),
       waitingCalls: () => this.#queues.computing.waiting + this.#queues.asking.waiting,
     })
     this.#pages = new StatusPages({ ...components, metrics: this.#metrics })
   }
 
+  /** Cuts off connections on which nothing can be asked yet: their servers can then be closed. */
+  [Symbol.dispose](): void {
+    this.#handshakes?.[Symbol.dispose]()
+  }
+
   /** A server that is not listening yet. */
-  create(listener: Listener): Server {
+  create(listener: Listener, transport: Transport = 'http'): Server {
     const limits = this.#limits
     const connections = new WeakMap<Socket, Connection>()
     const server = createServer(
@@ -133,7 +167,8 @@ export class HttpServers {
         request.resume()
         const connection = connections.get(request.socket)
         connection?.calls.add({
-          run: (signal) => this.#serve(request, response, { listener, peer: connection.peer }, signal),
+          run: (signal) =>
+            this.#serve(request, response, { listener, transport, peer: connection.peer }, signal),
           refuse: () => send(response, turnedAway(429), true),
         })
       },
@@ -151,28 +186,35 @@ export class HttpServers {
       }
       // Behind a proxy of this machine, or one that was named, are many.
       const { source } = originOf({ headers: {} }, peer, this.#components.trust)
-      if (!this.#hasRoomFor(socket, source)) return
-      handOver?.call(server, socket)
-      connections.set(socket, { peer, calls: this.#callsOf(socket, source) })
+      if (!this.#hasRoomFor(socket, source, transport)) return
+      const read = (stream: Socket) => {
+        handOver?.call(server, stream)
+        connections.set(stream, { peer, calls: this.#callsOf(stream, source, socket) })
+      }
+      if (transport === 'http') read(socket)
+      else this.#handshakes?.secure(socket, source, read)
     })
     return server
   }
 
-  #hasRoomFor(socket: Socket, source: string | undefined): boolean {
+  #hasRoomFor(socket: Socket, source: string | undefined, transport: Transport): boolean {
     const nowMs = this.#components.clock.monotonicMs()
     const isHeard = source === undefined || this.#sources.isHeard(source, nowMs)
     if (isHeard && this.#connections.add(socket, source)) return true
-    this.#turnAway(socket, isHeard ? '503 Service Unavailable' : '429 Too Many Requests')
+    // Before a handshake there is no way to say anything.
+    if (transport === 'https') socket.destroy()
+    else this.#turnAway(socket, isHeard ? '503 Service Unavailable' : '429 Too Many Requests')
     return false
   }
 
-  #callsOf(socket: Socket, source: string | undefined): ConnectionCalls {
+  /** @param counted the connection below TLS, or the same */
+  #callsOf(socket: Socket, source: string | undefined, counted: Socket): ConnectionCalls {
     return new ConnectionCalls(socket, {
       source,
       turns: this.#turns,
       maxWaiting: this.#limits.maxPipelined,
-      onBusy: () => this.#connections.isBusy(socket),
-      onIdle: () => this.#connections.isIdle(socket, source),
+      onBusy: () => this.#connections.isBusy(counted),
+      onIdle: () => this.#connections.isIdle(counted, source),
       onFlood: () => {
         if (source !== undefined) this.#sources.ban(source, this.#components.clock.monotonicMs())
       },
@@ -197,12 +239,13 @@ export class HttpServers {
   async #serve(
     request: IncomingMessage,
     response: ServerResponse,
-    { listener, peer }: { readonly listener: Listener; readonly peer: string | undefined },
+    { listener, transport, peer }: CalledOn,
     signal: AbortSignal,
   ): Promise<CallEnd> {
     const { log, clock, trust } = this.#components
     const begunMs = clock.monotonicMs()
-    const origin = originOf(request, peer, trust)
+    const { socket } = request
+    const origin = originOf(request, peer, trust, socket instanceof TLSSocket && socket.authorized)
     const [path = ''] = (request.url ?? '').split('?')
     let answer: Answer
     try {
@@ -211,7 +254,7 @@ export class HttpServers {
           ? { status: 501 }
           : isBodyTooLong(request)
             ? { status: 413 }
-            : await this.#call(request, origin, listener, signal)
+            : (this.#redirection(request, transport) ?? (await this.#call(request, origin, listener, signal)))
     } catch (error) {
       if (signal.aborted) return 'answered' // nobody is there to hear it
       if (error instanceof Refusal) {
@@ -239,6 +282,15 @@ export class HttpServers {
     )
     send(response, answer, answer.status === 413)
     return answer.headers?.['Retry-After'] === undefined ? 'answered' : 'later'
+  }
+
+  /** A browser that asks for a page without TLS. Nodes follow no redirection: what they ask for is answered where they ask. */
+  #redirection(request: IncomingMessage, transport: Transport): Answer | undefined {
+    const { tls } = this.#components
+    const name = nameOf(request.url ?? '')
+    if (!tls || transport === 'https' || isStatusPage(name) || Object.hasOwn(METHODS, name)) return undefined
+    const location = httpsUrlOf(request, tls.port())
+    return location === undefined ? undefined : { status: 308, headers: { Location: location } }
   }
 
   async #call(
@@ -300,6 +352,13 @@ export class HttpServers {
     if (access === 'authenticated') return 'node'
     return source === undefined || this.#sources.isKnown(source) ? 'known' : 'stranger'
   }
+}
+
+/** Where a call has come in. */
+interface CalledOn {
+  readonly listener: Listener
+  readonly transport: Transport
+  readonly peer: string | undefined
 }
 
 /** What is asked for, with however many slashes. */

@@ -2,11 +2,12 @@ import { availableParallelism } from 'node:os'
 import { MAX_TARGET_LENGTH } from '../../core/rpc/request-target.ts'
 import type { QueueLimits } from './call-queue.ts'
 import type { ConnectionLimits } from './connections.ts'
+import type { HandshakeLimits } from './handshakes.ts'
 import type { ReadingLimits } from './reading-turns.ts'
 import type { SourceLimits } from './sources.ts'
 
 /** What clients may take of a registry. */
-export interface ServerLimits extends ConnectionLimits, SourceLimits, ReadingLimits {
+export interface ServerLimits extends ConnectionLimits, SourceLimits, ReadingLimits, HandshakeLimits {
   /** A whole request must come within this: a client that sends a byte a minute is cut off. */
   readonly requestTimeoutMs: number
   /** How often connections that are too slow are looked for. */
@@ -53,6 +54,9 @@ export const LIMITS: ServerLimits = {
   longestWaitMs: 2_500,
   restMs: RETRY_AFTER_SECONDS * 1000,
   turnedAwayPerSecond: 100,
+  handshakeTimeoutMs: 10_000,
+  // A signature and a key exchange take one to two milliseconds: beside it, most of a processor is left.
+  handshakes: { readAtOnce: 2, turnMs: 10, longestWaitMs: 8_000, restMs: RETRY_AFTER_SECONDS * 1000 },
   remembered: 10_000,
   computing: {
     // As many as keep all processors busy, and certificates that are written together.

@@ -78,6 +78,6 @@ describe('where a secret is', () => {
 })
 
 it("a key that others can read is told of, its owner's own is not", () => {
-  expect(exposureOf(fileWith(plain))).toBeUndefined()
-  expect(exposureOf(fileWith(plain, 0o640))).toContain('chmod 600')
+  expect(exposureOf('--key', fileWith(plain))).toBeUndefined()
+  expect(exposureOf('--key', fileWith(plain, 0o640))).toContain('chmod 600')
 })

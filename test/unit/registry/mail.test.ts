@@ -1,40 +1,18 @@
-import 'reflect-metadata'
-import { webcrypto } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { PemConverter, SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509'
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { openMailer } from '../../../src/registry/mail.ts'
-import { type MailboxOptions, mailbox } from '../../support/mailbox.ts'
+import { mailbox } from '../../support/mailbox.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { registryProcess } from '../../support/registry-process.ts'
+import { selfSigned } from '../../support/self-signed.ts'
 import { vectors } from '../../support/vectors.ts'
 
 const csr = vectors<{ csr: Record<string, string> }>('pki.json').csr['node-a'] ?? ''
 const LOGIN = { user: 'registry', password: 'a secret' }
-
-/** A key, and a certificate for it that signs itself, as mail servers on small machines have them. */
-async function selfSigned(): Promise<NonNullable<MailboxOptions['tls']>> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-  const keys = (await webcrypto.subtle.generateKey(algorithm, true, [
-    'sign',
-    'verify',
-  ])) as webcrypto.CryptoKeyPair
-  const certificate = await X509CertificateGenerator.createSelfSigned({
-    serialNumber: '01',
-    name: 'CN=localhost',
-    notBefore: new Date(Date.now() - 3600_000),
-    notAfter: new Date(Date.now() + 3600_000),
-    signingAlgorithm: algorithm,
-    keys,
-    extensions: [new SubjectAlternativeNameExtension([{ type: 'dns', value: 'localhost' }])],
-  })
-  const key = PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY')
-  return { key, cert: certificate.toString('pem') }
-}
 
 const tokenIn = (text = ''): string => /^Token: ([a-z]{20})$/m.exec(text)?.[1] ?? ''
 const tokensIn = (database: string): unknown[] => {
