@@ -78,8 +78,10 @@ export interface PortMapperInit {
  */
 export const createPortMapper = (init: PortMapperInit): PortMapper => new GatewayPortMapper(init)
 
-/** How often mappings, the external address and the default route are looked at; leases that are short, more often. */
+/** How often mappings and the external address are looked at; leases that are short, more often. */
 const CHECK_MS = 30_000
+/** How often the default route is looked at where nothing is mapped: whoever sees the kernel change it says so. */
+const IDLE_CHECK_MS = 300_000
 const FIRST_RETRY_MS = 5_000
 const MAX_RETRY_MS = 300_000
 /** A gateway that did forward most likely restarts: it is asked more often. */
@@ -176,10 +178,11 @@ class GatewayPortMapper implements PortMapper {
           retryMs = Math.min(2 * retryMs, this.#state ? MAX_RETRY_MAPPED_MS : MAX_RETRY_MS)
         }
       }
-      const dueInMs = nextMs === 0 ? this.#renewMs : nextMs - clock.monotonicMs()
+      const restMs = this.#open ? Math.min(CHECK_MS, this.#renewMs) : IDLE_CHECK_MS
+      const dueInMs = nextMs === 0 ? restMs : Math.min(restMs, nextMs - clock.monotonicMs())
       // Something happened while it was being asked.
       const inMs = this.#isAskedNow ? MIN_ASK_MS : dueInMs
-      await this.#pause(Math.max(0, Math.min(CHECK_MS, inMs)))
+      await this.#pause(Math.max(0, inMs))
     }
   }
 
