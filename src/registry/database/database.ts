@@ -12,6 +12,7 @@ import {
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { messageOf, Re6stError } from '../../core/errors.ts'
+import { API_SCHEMA } from './api-schema.ts'
 import { isWrittenAhead } from './disk.ts'
 
 /** The Python implementation compares the text of these definitions, and must be able to go back to this database. */
@@ -161,7 +162,7 @@ function takeOver(database: Database.Database, path: string): void {
     .transaction(() => {
       for (const [name, sql] of Object.entries(SCHEMA)) if (!tables.has(name)) database.exec(sql)
       database.prepare("INSERT INTO cert SELECT '', NULL, NULL WHERE NOT EXISTS (SELECT 1 FROM cert)").run()
-      for (const sql of OWN_SCHEMA) database.exec(sql)
+      for (const sql of [...OWN_SCHEMA, ...API_SCHEMA]) database.exec(sql)
       // Version 0.1.0 wrote it as a number with a fraction, which the Python implementation refuses.
       database
         .prepare(

@@ -24,6 +24,9 @@ export interface NodeAddressRow {
   readonly date: number
 }
 
+/** What a column of the API's tables holds. */
+export type SqlValue = string | number | null
+
 /** One change of the database; several are written in one transaction. */
 export type Write = (store: Store) => void
 
@@ -42,6 +45,8 @@ export class Store implements Disposable {
   readonly #clock: Pick<Clock, 'after' | 'monotonicMs'>
   readonly #disk: Disk
   readonly #statements: ReturnType<typeof prepareAll>
+  /** Of the API's tables, by their text. */
+  readonly #others = new Map<string, Statement<unknown[]>>()
   #ended: (isCommitted: boolean) => void = () => {}
   #queue: Queued[] = []
   /** Since when another process holds the database. */
@@ -254,6 +259,25 @@ export class Store implements Disposable {
 
   deleteCrlBefore(unixSeconds: number): void {
     this.#statements.deleteCrlBefore.run(unixSeconds)
+  }
+
+  /** Rows of the API's tables. */
+  all<Row>(sql: string, ...parameters: readonly SqlValue[]): Row[] {
+    return this.#prepared(sql).all(...parameters) as Row[]
+  }
+
+  /** Changes the API's tables. @returns how many rows */
+  run(sql: string, ...parameters: readonly SqlValue[]): number {
+    return this.#prepared(sql).run(...parameters).changes
+  }
+
+  #prepared(sql: string): Statement<unknown[]> {
+    let statement = this.#others.get(sql)
+    if (!statement) {
+      statement = this.#database.prepare<unknown[]>(sql)
+      this.#others.set(sql, statement)
+    }
+    return statement
   }
 
   [Symbol.dispose](): void {

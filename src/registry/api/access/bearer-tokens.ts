@@ -1,0 +1,103 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { Clock } from '../../../platform/clock.ts'
+import type { Store } from '../../database/store.ts'
+import { Refusal } from '../../refusal.ts'
+import { type Actor, audit } from '../audit-log.ts'
+import type { BearerToken, MadeBearerToken, NewBearerToken } from '../schemas/access.ts'
+import type { Role } from '../schemas/common.ts'
+import { timeOf } from '../time.ts'
+
+/** What a secret begins with: programs that look for secrets in the wrong places find it. */
+const PREFIX = 're6st_'
+const SECRET_LENGTH = 32
+const MAX_LIFE_MS = 366 * 24 * 3600 * 1000
+const MAX_TOKENS = 1_000
+/** When it was last used is written down so often. */
+const WRITTEN_SECONDS = 60
+
+interface TokenRow {
+  readonly id: string
+  readonly label: string
+  readonly scope: Role
+  readonly made_by: string
+  readonly made: number
+  readonly ends: number
+  readonly used: number | null
+}
+
+/** Tokens of programs: each has one scope and an end, and only its hash is stored. */
+export class BearerTokens {
+  readonly #store: Store
+  readonly #clock: Pick<Clock, 'now'>
+
+  constructor(store: Store, clock: Pick<Clock, 'now'>) {
+    this.#store = store
+    this.#clock = clock
+  }
+
+  list(): BearerToken[] {
+    return this.#store
+      .all<TokenRow>('SELECT id, label, scope, made_by, made, ends, used FROM bearer_token ORDER BY made, id')
+      .map(asToken)
+  }
+
+  /** @throws Refusal for an end that is past or too far, or when there are very many */
+  async make(actor: Actor, { label, scope, end }: NewBearerToken): Promise<MadeBearerToken> {
+    const nowMs = this.#clock.now()
+    const endMs = Date.parse(end)
+    if (!(endMs > nowMs && endMs <= nowMs + MAX_LIFE_MS))
+      throw new Refusal(400, 'end: must be later than now, and within a year')
+    const secret = `${PREFIX}${randomBytes(SECRET_LENGTH).toString('base64url')}`
+    const row = {
+      id: randomBytes(9).toString('base64url'),
+      label,
+      scope,
+      made_by: actor.name,
+      made: Math.floor(nowMs / 1000),
+      ends: Math.floor(endMs / 1000),
+      used: null,
+    }
+    await this.#store.write((writable) => {
+      const [count] = writable.all<{ n: number }>('SELECT COUNT(*) AS n FROM bearer_token')
+      if ((count?.n ?? 0) >= MAX_TOKENS) throw new Refusal(409, `there are ${MAX_TOKENS} tokens: delete some`)
+      writable.run(
+        'INSERT INTO bearer_token VALUES (?, ?, ?, ?, ?, ?, ?, NULL)',
+        ...[row.id, hashOf(secret), label, scope, row.made_by, row.made, row.ends],
+      )
+      audit(writable, actor, { action: 'token.made', subject: row.id, detail: { label, scope, end } }, nowMs)
+    })
+    return { token: asToken(row), secret }
+  }
+
+  /** @throws Refusal 404 */
+  async delete(actor: Actor, id: string): Promise<void> {
+    await this.#store.write((writable) => {
+      if (writable.run('DELETE FROM bearer_token WHERE id = ?', id) === 0)
+        throw new Refusal(404, 'there is no such token')
+      audit(writable, actor, { action: 'token.deleted', subject: id }, this.#clock.now())
+    })
+  }
+
+  /** Whose this is; undefined: nobody's, or it has ended. */
+  find(secret: string): { readonly id: string; readonly label: string; readonly scope: Role } | undefined {
+    if (!secret.startsWith(PREFIX)) return undefined
+    const [row] = this.#store.all<TokenRow>('SELECT * FROM bearer_token WHERE hash = ?', hashOf(secret))
+    const now = Math.floor(this.#clock.now() / 1000)
+    if (!row || row.ends <= now) return undefined
+    if (now - (row.used ?? 0) >= WRITTEN_SECONDS)
+      this.#store.run('UPDATE bearer_token SET used = ? WHERE id = ?', now, row.id)
+    return { id: row.id, label: row.label, scope: row.scope }
+  }
+}
+
+const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('hex')
+
+const asToken = ({ id, label, scope, made_by, made, ends, used }: TokenRow): BearerToken => ({
+  id,
+  label,
+  scope,
+  madeBy: made_by,
+  madeAt: timeOf(made),
+  end: timeOf(ends),
+  ...(used === null ? {} : { usedAt: timeOf(used) }),
+})

@@ -1,0 +1,119 @@
+import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { isSameOctets } from '../../../core/octets.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import type { Store } from '../../database/store.ts'
+import type { Session } from '../schemas/access.ts'
+import type { Role } from '../schemas/common.ts'
+
+/** How long a session lives that nobody uses, and one that is used. */
+const IDLE_SECONDS = 30 * 60
+const LIFE_SECONDS = 12 * 3600
+/** Its use is written down so often. */
+const WRITTEN_SECONDS = 60
+/** Sessions of one name: the oldest makes room. */
+const MAX_PER_NAME = 10
+const SECRET_LENGTH = 32
+
+interface SessionRow {
+  readonly hash: string
+  readonly name: string
+  readonly role: Role
+  readonly method: Session['by']
+  readonly made: number
+  readonly used: number
+}
+
+/** A session that lives. Times in Unix seconds. */
+export interface LivingSession {
+  readonly name: string
+  readonly role: Role
+  readonly by: Session['by']
+  readonly csrfToken: string
+  readonly idleEnd: number
+  readonly end: number
+}
+
+/**
+ * Sessions of browsers. The cookie is random, and only its hash is stored; the token against forged requests is made of
+ * the cookie, so that it needs no place.
+ */
+export class Sessions {
+  readonly #store: Store
+  readonly #clock: Pick<Clock, 'now'>
+
+  constructor(store: Store, clock: Pick<Clock, 'now'>) {
+    this.#store = store
+    this.#clock = clock
+  }
+
+  /** Begins one, in the transaction of `also`. @returns the value of the cookie */
+  async begin(
+    who: { readonly name: string; readonly role: Role; readonly by: Session['by'] },
+    also: (store: Store) => void,
+  ): Promise<string> {
+    const secret = randomBytes(SECRET_LENGTH).toString('base64url')
+    const now = this.#now()
+    await this.#store.write((writable) => {
+      writable.run(
+        'DELETE FROM admin_session WHERE made <= ? OR used <= ?',
+        now - LIFE_SECONDS,
+        now - IDLE_SECONDS,
+      )
+      writable.run(
+        'DELETE FROM admin_session WHERE name = ? AND hash NOT IN (SELECT hash FROM admin_session WHERE name = ? ORDER BY used DESC LIMIT ?)',
+        ...[who.name, who.name, MAX_PER_NAME - 1],
+      )
+      writable.run(
+        'INSERT INTO admin_session VALUES (?, ?, ?, ?, ?, ?)',
+        ...[hashOf(secret), who.name, who.role, who.by, now, now],
+      )
+      also(writable)
+    })
+    return secret
+  }
+
+  /** Whose the cookie is; undefined: nobody's any more. Using it keeps it alive. */
+  find(secret: string): LivingSession | undefined {
+    const hash = hashOf(secret)
+    const [row] = this.#store.all<SessionRow>('SELECT * FROM admin_session WHERE hash = ?', hash)
+    const now = this.#now()
+    // A clock that was set back does not make it live longer.
+    if (
+      !row ||
+      now - row.made >= LIFE_SECONDS ||
+      now - row.used >= IDLE_SECONDS ||
+      row.made > now + WRITTEN_SECONDS
+    )
+      return undefined
+    if (now - row.used >= WRITTEN_SECONDS)
+      this.#store.run('UPDATE admin_session SET used = ? WHERE hash = ? AND used < ?', now, hash, now)
+    return {
+      name: row.name,
+      role: row.role,
+      by: row.method,
+      csrfToken: csrfTokenOf(secret),
+      idleEnd: now + IDLE_SECONDS,
+      end: row.made + LIFE_SECONDS,
+    }
+  }
+
+  async end(secret: string, also: (store: Store) => void): Promise<void> {
+    await this.#store.write((writable) => {
+      writable.run('DELETE FROM admin_session WHERE hash = ?', hashOf(secret))
+      also(writable)
+    })
+  }
+
+  #now(): number {
+    return Math.floor(this.#clock.now() / 1000)
+  }
+}
+
+/** Whether a request was made by the page that has the session, and not by another in the same browser. */
+export const isCsrfToken = (given: unknown, { csrfToken }: Pick<LivingSession, 'csrfToken'>): boolean =>
+  typeof given === 'string' && isSameOctets(Buffer.from(given), Buffer.from(csrfToken))
+
+const csrfTokenOf = (secret: string): string =>
+  createHmac('sha256', secret).update('csrf').digest('base64url')
+
+const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('hex')

@@ -1,0 +1,151 @@
+import { createHash } from 'node:crypto'
+import type { Store } from '../database/store.ts'
+
+/** Whom an action is put down to. */
+export interface Actor {
+  readonly name: string
+  /** Address; undefined for a command on the registry's machine. */
+  readonly from: string | undefined
+}
+
+/** What was done. */
+export interface AuditAction {
+  readonly action: string
+  /** What it was done to. */
+  readonly subject?: string
+  /** No secrets. */
+  readonly detail?: Readonly<Record<string, AuditValue>>
+}
+
+/** What details are made of: no fractions, whose text could differ. */
+export type AuditValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly AuditValue[]
+  | { readonly [name: string]: AuditValue }
+
+/** A row of the table `audit`. */
+export interface AuditRow {
+  readonly number: number
+  readonly date: number
+  readonly who: string
+  readonly origin: string | null
+  readonly action: string
+  readonly subject: string | null
+  /** JSON, as it was hashed. */
+  readonly detail: string
+  readonly hash: string
+}
+
+/** What verifying found. `head` written down elsewhere proves also that nothing was cut off at the end. */
+export type AuditState =
+  | { readonly isWhole: true; readonly entries: number; readonly head: string }
+  | { readonly isWhole: false; readonly entries: number; readonly head: string; readonly problem: string }
+
+/** What stands for the hash before the first entry. */
+export const NO_HASH = '0'.repeat(64)
+
+/** How many rows are read at a time. */
+const BATCH = 1_000
+
+/**
+ * SHA-256 over the hash before and all columns, as JSON of one array: no two entries have the same text.
+ */
+export function auditHash(previous: string, row: Omit<AuditRow, 'hash'>): string {
+  const { number, date, who, origin, action, subject, detail } = row
+  return createHash('sha256')
+    .update(JSON.stringify([previous, number, date, who, origin, action, subject, detail]))
+    .digest('hex')
+}
+
+/** Adds an entry. Call it in the transaction that does what it says. */
+export function audit(
+  store: Store,
+  { name, from }: Actor,
+  { action, subject, detail = {} }: AuditAction,
+  nowMs: number,
+): void {
+  const [last] = store.all<{ number: number; hash: string }>(
+    'SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1',
+  )
+  const row = {
+    number: (last?.number ?? 0) + 1,
+    date: Math.floor(nowMs / 1000),
+    who: asStored(name),
+    origin: from === undefined ? null : asStored(from),
+    action,
+    subject: subject === undefined ? null : asStored(subject),
+    detail: JSON.stringify(detail),
+  }
+  store.run(
+    'INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    ...[row.number, row.date, row.who, row.origin, row.action, row.subject, row.detail],
+    auditHash(last?.hash ?? NO_HASH, row),
+  )
+}
+
+/** Entries, the latest first, and how many there are in all. */
+export function auditEntries(
+  store: Store,
+  wanted: {
+    readonly action?: string
+    readonly who?: string
+    readonly offset?: number
+    readonly limit?: number
+  },
+): { readonly total: number; readonly rows: AuditRow[] } {
+  const { action = null, who = null, offset = 0, limit = 100 } = wanted
+  const filter = [action, action, who, who]
+  const where = 'WHERE (? IS NULL OR action = ?) AND (? IS NULL OR who = ?)'
+  const [count] = store.all<{ total: number }>(`SELECT COUNT(*) AS total FROM audit ${where}`, ...filter)
+  const rows = store.all<AuditRow>(
+    `SELECT * FROM audit ${where} ORDER BY number DESC LIMIT ? OFFSET ?`,
+    ...[...filter, limit, offset],
+  )
+  return { total: count?.total ?? 0, rows }
+}
+
+/**
+ * Whether each entry has the hash that follows from it and from the one before. Others are served between two batches.
+ * @param head hash that was written down at an earlier time: it must be there still
+ */
+export async function verifyAudit(store: Store, head?: string): Promise<AuditState> {
+  let previous = NO_HASH
+  let entries = 0
+  let isHeadFound = head === undefined || head === NO_HASH
+  for (;;) {
+    const rows = store.all<AuditRow>(
+      'SELECT * FROM audit WHERE number > ? ORDER BY number LIMIT ?',
+      ...[entries, BATCH],
+    )
+    for (const row of rows) {
+      if (row.number !== entries + 1)
+        return { isWhole: false, entries, head: previous, problem: `entry ${entries + 1} is missing` }
+      if (auditHash(previous, row) !== row.hash)
+        return {
+          isWhole: false,
+          entries,
+          head: previous,
+          problem: `entry ${row.number} was changed, or one before it`,
+        }
+      previous = row.hash
+      entries = row.number
+      isHeadFound ||= row.hash === head
+    }
+    if (rows.length < BATCH) break
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  return isHeadFound
+    ? { isWhole: true, entries, head: previous }
+    : {
+        isWhole: false,
+        entries,
+        head: previous,
+        problem: 'the entry with the given hash is not there: entries were cut off or made anew',
+      }
+}
+
+/** Half of a surrogate pair would come back as another letter than was hashed. */
+const asStored = (text: string): string => Buffer.from(text).toString()

@@ -1,0 +1,223 @@
+import { describe, expect, it } from 'vitest'
+import {
+  administrators,
+  checkPassword,
+  mayDo,
+  removeAdministrator,
+  setAdministrator,
+} from '../../../../../src/registry/api/access/administrators.ts'
+import { BearerTokens } from '../../../../../src/registry/api/access/bearer-tokens.ts'
+import { isPassword } from '../../../../../src/registry/api/access/password.ts'
+import { isCsrfToken, Sessions } from '../../../../../src/registry/api/access/sessions.ts'
+import { SignInLimits } from '../../../../../src/registry/api/access/sign-in-limits.ts'
+import { verifyAudit } from '../../../../../src/registry/api/audit-log.ts'
+import { openDatabase } from '../../../../../src/registry/database/database.ts'
+import { Store } from '../../../../../src/registry/database/store.ts'
+import { fc, test } from '../../../../support/property.ts'
+
+const START_MS = 1_800_000_000_000
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const actor = { name: 'root', from: undefined }
+const ann = { name: 'ann', role: 'administer', password: 'correct horse battery' } as const
+
+const heldClock = () => {
+  const clock = { ms: START_MS, now: () => clock.ms }
+  return clock
+}
+const newStore = () => new Store(openDatabase(':memory:'))
+/** Of property tests: to open one takes longer than all else. */
+const shared = newStore()
+
+describe('administrators', () => {
+  it('are told apart by name and password, which is stored as a hash', async () => {
+    using store = newStore()
+    await setAdministrator(store, actor, ann, START_MS)
+    expect(await checkPassword(store, 'ann', ann.password)).toMatchObject({ name: 'ann', role: 'administer' })
+    expect(await checkPassword(store, 'ann', 'correct horse batterx')).toBeUndefined()
+    expect(await checkPassword(store, 'bob', ann.password)).toBeUndefined()
+    expect(JSON.stringify(store.all('SELECT * FROM admin'))).not.toContain('correct')
+    expect(await verifyAudit(store)).toMatchObject({ entries: 1 })
+  })
+
+  it('who is changed or removed is not signed in any more', async () => {
+    using store = newStore()
+    const sessions = new Sessions(store, heldClock())
+    await setAdministrator(store, actor, ann, START_MS)
+    const cookie = await sessions.begin({ ...ann, by: 'password' }, () => {})
+    await setAdministrator(store, actor, { ...ann, role: 'look' }, START_MS)
+    expect(sessions.find(cookie)).toBeUndefined()
+    const next = await sessions.begin({ ...ann, by: 'password' }, () => {})
+    await removeAdministrator(store, actor, 'ann', START_MS)
+    expect(sessions.find(next)).toBeUndefined()
+    expect(administrators(store)).toEqual([])
+    await expect(removeAdministrator(store, actor, 'ann', START_MS)).rejects.toThrow('no such administrator')
+  })
+
+  it.each([
+    ['', ann.password],
+    ['a b', ann.password],
+    ['-x', ann.password],
+    ['ann\n', ann.password],
+    ['ann', 'short'],
+    ['ann', 'x'.repeat(2_000)],
+  ])('refuses %j with a password of its length', async (name, password) => {
+    using store = newStore()
+    await expect(setAdministrator(store, actor, { ...ann, name, password }, START_MS)).rejects.toMatchObject({
+      code: 'OPTION',
+    })
+  })
+
+  it('may do what those below may', () => {
+    expect(mayDo('administer', 'enrol')).toBe(true)
+    expect(mayDo('enrol', 'look')).toBe(true)
+    expect(mayDo('look', 'enrol')).toBe(false)
+    expect(mayDo('enrol', 'administer')).toBe(false)
+  })
+})
+
+describe('a stored password', () => {
+  test(
+    'that is damaged is nobody’s',
+    fc.oneof(fc.string(), fc.constantFrom('scrypt$1$1$1$a$a', 'scrypt$0$0$0$$', 'scrypt$3$8$1$aaaa$aaaa')),
+    async (stored) => {
+      // Costs of a whole derivation: few runs are made of what is not refused at once.
+      fc.pre(!stored.startsWith('scrypt$') || stored.length < 20)
+      if (stored.startsWith('scrypt')) expect(await isPassword('x', stored)).toBe(false)
+    },
+  )
+})
+
+describe('a session', () => {
+  it('ends when it is not used for half an hour, and after twelve hours in any case', async () => {
+    using store = newStore()
+    const clock = heldClock()
+    const sessions = new Sessions(store, clock)
+    const cookie = await sessions.begin({ ...ann, by: 'password' }, () => {})
+    clock.ms += 29 * MINUTE_MS
+    expect(sessions.find(cookie)).toMatchObject({ name: 'ann', role: 'administer', by: 'password' })
+    for (; clock.ms < START_MS + 12 * HOUR_MS - MINUTE_MS; clock.ms += 20 * MINUTE_MS)
+      expect(sessions.find(cookie)).toBeDefined()
+    clock.ms = START_MS + 12 * HOUR_MS
+    expect(sessions.find(cookie)).toBeUndefined()
+
+    const idle = await sessions.begin({ ...ann, by: 'password' }, () => {})
+    clock.ms += 30 * MINUTE_MS
+    expect(sessions.find(idle)).toBeUndefined()
+  })
+
+  it('of a clock that was ahead does not live longer', async () => {
+    using store = newStore()
+    const clock = heldClock()
+    const sessions = new Sessions(store, clock)
+    const cookie = await sessions.begin({ ...ann, by: 'password' }, () => {})
+    clock.ms -= 24 * HOUR_MS
+    expect(sessions.find(cookie)).toBeUndefined()
+  })
+
+  it('is not in the database but as a hash, and ends when it is told to', async () => {
+    using store = newStore()
+    const sessions = new Sessions(store, heldClock())
+    const cookie = await sessions.begin({ ...ann, by: 'password' }, () => {})
+    expect(JSON.stringify(store.all('SELECT * FROM admin_session'))).not.toContain(cookie)
+    await sessions.end(cookie, () => {})
+    expect(sessions.find(cookie)).toBeUndefined()
+  })
+
+  it('makes room: of one name there are ten', async () => {
+    using store = newStore()
+    const clock = heldClock()
+    const sessions = new Sessions(store, clock)
+    const cookies: string[] = []
+    for (let number = 0; number < 12; number += 1) {
+      clock.ms += 1_000
+      cookies.push(await sessions.begin({ ...ann, by: 'password' }, () => {}))
+    }
+    expect(cookies.filter((cookie) => sessions.find(cookie))).toEqual(cookies.slice(2))
+  })
+
+  test('is found by its own cookie and token only', fc.string(), async (text) => {
+    const sessions = new Sessions(shared, heldClock())
+    const session = sessions.find(await sessions.begin({ ...ann, by: 'password' }, () => {}))
+    expect(sessions.find(text)).toBeUndefined()
+    expect(session && isCsrfToken(text, session)).toBe(false)
+    expect(session && isCsrfToken(session.csrfToken, session)).toBe(true)
+  })
+})
+
+describe('a bearer token', () => {
+  it('works until its end, or until it is deleted, and is stored as a hash', async () => {
+    using store = newStore()
+    const clock = heldClock()
+    const tokens = new BearerTokens(store, clock)
+    const wanted = {
+      label: 'Grafana',
+      scope: 'look',
+      end: new Date(START_MS + HOUR_MS).toISOString(),
+    } as const
+    const { secret, token } = await tokens.make(actor, wanted)
+    expect(tokens.find(secret)).toMatchObject({ label: 'Grafana', scope: 'look' })
+    expect(JSON.stringify(store.all('SELECT * FROM bearer_token'))).not.toContain(secret)
+    expect(tokens.list()).toMatchObject([{ id: token.id, usedAt: new Date(START_MS).toISOString() }])
+    const other = await tokens.make(actor, wanted)
+    await tokens.delete(actor, other.token.id)
+    expect(tokens.find(other.secret)).toBeUndefined()
+    await expect(tokens.delete(actor, other.token.id)).rejects.toMatchObject({ status: 404 })
+    clock.ms += HOUR_MS
+    expect(tokens.find(secret)).toBeUndefined()
+    expect(await verifyAudit(store)).toMatchObject({ isWhole: true, entries: 3 })
+  })
+
+  test(
+    'has an end within a year, whatever is asked for',
+    fc.oneof(fc.string(), fc.date().map(String)),
+    async (end) => {
+      const tokens = new BearerTokens(shared, heldClock())
+      const endMs = Date.parse(end)
+      const made = tokens.make(actor, { label: 'x', scope: 'look', end })
+      if (endMs > START_MS && endMs <= START_MS + 366 * 24 * HOUR_MS) await made
+      else await expect(made).rejects.toMatchObject({ status: 400 })
+    },
+  )
+})
+
+describe('attempts to sign in', () => {
+  const attempt = (limits: SignInLimits, name: string, source: string, nowMs: number, isRight = false) => {
+    const waitMs = limits.begin(name, source, nowMs)
+    if (waitMs === 0) limits.end(name, source, isRight)
+    return waitMs
+  }
+
+  it('are ten of one address, then one in half a minute', () => {
+    const limits = new SignInLimits()
+    for (let number = 0; number < 10; number += 1) expect(attempt(limits, `name${number}`, 'a', 0)).toBe(0)
+    expect(attempt(limits, 'other', 'a', 0)).toBe(30_000)
+    expect(attempt(limits, 'other', 'b', 0)).toBe(0)
+    expect(attempt(limits, 'other', 'a', 30_000)).toBe(0)
+  })
+
+  it('are ten for one name from anywhere, which does not shut out who signed in from there before', () => {
+    const limits = new SignInLimits()
+    expect(attempt(limits, 'ann', 'home', 0, true)).toBe(0)
+    for (let number = 0; number < 20; number += 1) attempt(limits, 'ann', `source${number}`, 0)
+    expect(attempt(limits, 'ann', 'elsewhere', 0)).toBeGreaterThan(0)
+    expect(attempt(limits, 'ann', 'home', 0)).toBe(0)
+  })
+
+  it('are few in all, from thousands of addresses for thousands of names', () => {
+    const limits = new SignInLimits()
+    const taken = Array.from({ length: 10_000 }, (_, number) =>
+      attempt(limits, `n${number}`, `s${number}`, 0),
+    )
+    expect(taken.filter((waitMs) => waitMs === 0)).toHaveLength(50)
+  })
+
+  it('are two at the same moment', () => {
+    const limits = new SignInLimits()
+    expect(limits.begin('a', 'a', 0)).toBe(0)
+    expect(limits.begin('b', 'b', 0)).toBe(0)
+    expect(limits.begin('c', 'c', 0)).toBeGreaterThan(0)
+    limits.end('a', 'a', false)
+    expect(limits.begin('c', 'c', 0)).toBe(0)
+  })
+})

@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest'
+import { audit, auditEntries, NO_HASH, verifyAudit } from '../../../../src/registry/api/audit-log.ts'
+import { openDatabase } from '../../../../src/registry/database/database.ts'
+import { Store } from '../../../../src/registry/database/store.ts'
+import { fc, test } from '../../../support/property.ts'
+
+const NOW_MS = 1_800_000_000_000
+const actor = { name: 'ann', from: '127.0.0.1' }
+
+function filled(count: number) {
+  const database = openDatabase(':memory:')
+  const store = new Store(database)
+  for (let number = 0; number < count; number += 1)
+    store.writeNow((writable) =>
+      audit(
+        writable,
+        actor,
+        { action: 'machine.revoked', subject: `${number}/16`, detail: { number } },
+        NOW_MS,
+      ),
+    )
+  return { database, store }
+}
+
+/** Of property tests: to open one takes longer than all else. */
+const shared = filled(0).store
+
+describe('the audit log', () => {
+  it('is whole as it was written, and empty at first', async () => {
+    using empty = filled(0).store
+    expect(await verifyAudit(empty)).toEqual({ isWhole: true, entries: 0, head: NO_HASH })
+    using store = filled(2_500).store
+    expect(await verifyAudit(store)).toMatchObject({ isWhole: true, entries: 2_500 })
+    const { total, rows } = auditEntries(store, { limit: 2, offset: 1 })
+    expect(total).toBe(2_500)
+    expect(rows.map(({ number }) => number)).toEqual([2_499, 2_498])
+  })
+
+  it('cannot be changed or cut with SQL', () => {
+    const { store } = filled(3)
+    using _ = store
+    for (const sql of [
+      "UPDATE audit SET who = 'bob'",
+      'DELETE FROM audit WHERE number = 3',
+      'INSERT OR REPLACE INTO audit SELECT number, date, who, origin, action, subject, detail, hash FROM audit WHERE number = 2',
+      "REPLACE INTO audit VALUES (3, 0, '', NULL, '', NULL, '', '')",
+      "INSERT INTO audit VALUES (7, 0, '', NULL, '', NULL, '', '')",
+    ])
+      expect(() => store.run(sql)).toThrow('only added to')
+  })
+
+  it('writes nothing when the action fails', async () => {
+    using store = filled(1).store
+    await expect(
+      store.write((writable) => {
+        audit(writable, actor, { action: 'x' }, NOW_MS)
+        throw new Error('no')
+      }),
+    ).rejects.toThrow('no')
+    expect(await verifyAudit(store)).toMatchObject({ entries: 1 })
+  })
+
+  it.each([
+    ["UPDATE audit SET who = 'bob' WHERE number = 2", 'entry 2 was changed'],
+    ["UPDATE audit SET detail = '{}' WHERE number = 3", 'entry 3 was changed'],
+    ['UPDATE audit SET date = date + 1 WHERE number = 1', 'entry 1 was changed'],
+    ['DELETE FROM audit WHERE number = 2', 'entry 2 is missing'],
+    ['DELETE FROM audit WHERE number = 1', 'entry 1 is missing'],
+  ])('shows what somebody did who has removed the triggers: %s', async (sql, problem) => {
+    const { database, store } = filled(3)
+    using _ = store
+    for (const trigger of ['update', 'delete', 'insert']) database.exec(`DROP TRIGGER audit_${trigger}`)
+    database.exec(sql)
+    expect(await verifyAudit(store)).toMatchObject({
+      isWhole: false,
+      problem: expect.stringContaining(problem),
+    })
+  })
+
+  it('shows that the end was cut off to who has written down a hash', async () => {
+    const { database, store } = filled(3)
+    using _ = store
+    const { head } = await verifyAudit(store)
+    database.exec('DROP TRIGGER audit_delete; DELETE FROM audit WHERE number = 3')
+    expect(await verifyAudit(store)).toMatchObject({ isWhole: true, entries: 2 })
+    expect(await verifyAudit(store, head)).toMatchObject({ isWhole: false, entries: 2 })
+  })
+
+  test(
+    'is whole whatever is in it',
+    fc.array(
+      fc.tuple(fc.string({ unit: 'binary' }), fc.string(), fc.dictionary(fc.string(), fc.jsonValue())),
+      { maxLength: 5 },
+    ),
+    async (entries) => {
+      const { entries: before } = await verifyAudit(shared)
+      for (const [name, subject, detail] of entries)
+        shared.writeNow((writable) =>
+          audit(
+            writable,
+            { name: name, from: undefined },
+            { action: 'x', subject, detail: JSON.parse(JSON.stringify(detail)) },
+            NOW_MS,
+          ),
+        )
+      expect(await verifyAudit(shared)).toMatchObject({ isWhole: true, entries: before + entries.length })
+    },
+  )
+})
