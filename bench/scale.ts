@@ -32,10 +32,11 @@ export const DEATHS = [0.1, 0.2, 0.3, 0.4, 0.5]
 const PUBLISHED = fileURLToPath(new URL('mean-distance.tsv', import.meta.url))
 const RUN = fileURLToPath(new URL('scale-run.ts', import.meta.url))
 /**
- * By then, every node has its tunnels. Those that were there first have more clients than others for a while: a graph is as
- * random as can be when tunnels have been replaced for long.
+ * By then, every node has its tunnels, and has replaced some sixteen of them. Those that were there first have more clients
+ * than others for hours, and those that came last have none at first: the published values are those of graphs in which
+ * nobody was first. Of 30 tunnels each in a network of 1,600, what is above them is 3.3 % after 20 minutes, 1.8 % after an hour.
  */
-export const DISTANCE_MINUTES = 20
+export const DISTANCE_MINUTES = 60
 const SURVIVAL_MINUTES = 30
 /** Exact in smaller networks; in larger ones, the mean of so many is off by a thousandth at most. */
 const SOURCES = 400

@@ -25,8 +25,18 @@ export class SimulatedNode {
   wakeMs = Number.POSITIVE_INFINITY
   /** When it is looked at next: then, or sooner. */
   lookMs = Number.POSITIVE_INFINITY
+  /** Looks at it, if it is time: made once, not for each time. */
+  readonly look: () => void
 
-  constructor(index: number, prefix: Prefix, isReachable: boolean, settings: TunnelSettings, random: Random) {
+  constructor(
+    index: number,
+    prefix: Prefix,
+    isReachable: boolean,
+    settings: TunnelSettings,
+    random: Random,
+    look: () => void,
+  ) {
+    this.look = look
     this.index = index
     this.prefix = prefix
     this.isReachable = isReachable

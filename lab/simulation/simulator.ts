@@ -71,7 +71,15 @@ export class Simulation {
     const isTaker = (index: number) => index >= nodes - takers
     this.nodes = Array.from({ length: nodes }, (_, index) => {
       const isReachable = !isTaker(index) && (index === 0 || random.next() >= options.natShare)
-      return new SimulatedNode(index, prefixOf(index), isReachable, settings, random)
+      const node: SimulatedNode = new SimulatedNode(
+        index,
+        prefixOf(index),
+        isReachable,
+        settings,
+        random,
+        () => this.#look(node),
+      )
+      return node
     })
     this.#links = new Links(nodes)
     this.#byPrefix = new Map(this.nodes.map((node) => [node.prefix, node]))
@@ -136,14 +144,13 @@ export class Simulation {
     node.wakeMs = Math.min(node.wakeMs, atMs)
     // What is due later is looked at again when something else was due before: the queue stays short.
     if (node.wakeMs >= node.lookMs || node.wakeMs === Number.POSITIVE_INFINITY) return
-    const lookMs = node.wakeMs
-    node.lookMs = lookMs
-    this.#queue.at(lookMs, () => {
-      if (node.lookMs === lookMs) this.#look(node)
-    })
+    node.lookMs = Math.max(node.wakeMs, this.nowMs)
+    this.#queue.at(node.lookMs, node.look)
   }
 
   #look(node: SimulatedNode): void {
+    // Another look was made an earlier one.
+    if (node.lookMs !== this.nowMs) return
     node.lookMs = Number.POSITIVE_INFINITY
     if (this.nowMs >= node.wakeMs) this.#decide(node)
     else this.#wake(node, node.wakeMs)
