@@ -29,6 +29,17 @@ export function checkAuthority(store: Store, authority: Authority, log: Logger):
   log.warn(`--ca: ${problem}`)
 }
 
+/** Nodes ask for the next certificate in its last 30 days: the operator should know before. */
+const END_IS_NEAR_MS = 60 * 24 * 3600 * 1000
+
+/** Warns of an authority whose certificate ends soon, or has ended. */
+export function warnOfEnd({ notAfterMs }: Authority, nowMs: number, log: Logger): void {
+  if (notAfterMs - nowMs > END_IS_NEAR_MS) return
+  log.warn(
+    `--ca: the certificate of the authority ${notAfterMs > nowMs ? 'ends' : 'has ended'} on ${new Date(notAfterMs).toISOString().slice(0, 10)}: "re6st-registry ca renew" makes it anew`,
+  )
+}
+
 function problemOf({ x509, network }: Authority): string | undefined {
   if (!x509.verify(x509.publicKey))
     return 'it is not signed by itself, so not the certificate of an authority: is it that of a node?'

@@ -10,7 +10,7 @@ import { networkCidr, prefixOfBits, subnetNameOf } from '../core/values/prefix.t
 import { CleanUp } from '../platform/clean-up.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
-import { checkAuthority } from './authority-checks.ts'
+import { checkAuthority, warnOfEnd } from './authority-checks.ts'
 import { NetworkConfiguration, type NetworkSettings } from './configuration.ts'
 import { type AuthorityKeys, CaCryptography, type Cryptography } from './crypto/cryptography.ts'
 import { openDatabase } from './database/database.ts'
@@ -119,6 +119,7 @@ export async function startRegistry(
   )
   const sessions = new RegistrySessions()
   const cleanUp = () => {
+    warnOfEnd(authority, clock.now(), log)
     const gone = cleanUpExpired(
       { store, ledger, clock, log },
       settings.gracePeriodMs,

@@ -2,33 +2,41 @@ import { ok, type Result, refuse } from '../result.ts'
 import { type Command, type ParsedWords, type Request, readCommandLine } from './command-line.ts'
 import type { ReadFile } from './option-files.ts'
 import { nearestName } from './option-line.ts'
+import { CA_COMMAND, caOptions } from './registry-ca-options.ts'
 import { INIT_COMMAND, initOptions } from './registry-init-options.ts'
 import { REGISTRY_COMMAND, type REGISTRY_SUBCOMMANDS, registryOptions } from './registry-options.ts'
 
 /** A subcommand: its options, and what checks them together. */
-interface Subcommand<Options> {
+interface Subcommand<Name extends string, Options> {
   readonly command: Command
-  readonly read: (words: ParsedWords) => Result<Options>
+  readonly read: (words: ParsedWords) => Result<Named<Name, Options>>
 }
 
-const subcommand = <Options>(
+/** Options, with the name of the command that they are of. */
+interface Named<Name extends string, Options> {
+  readonly command: Name
+  readonly options: Options
+}
+
+const subcommand = <Name extends string, Options>(
+  name: Name,
   command: Command,
   read: (words: ParsedWords) => Result<Options>,
-): Subcommand<Options> => ({ command, read })
+): Subcommand<Name, Options> => ({ command, read: (words) => named(name, read(words)) })
 
 /** All subcommands, by the first word. `src/registry/commands` has a file for each. */
 const SUBCOMMANDS = {
-  init: subcommand(INIT_COMMAND, initOptions),
-} as const satisfies Record<keyof typeof REGISTRY_SUBCOMMANDS, unknown>
+  init: subcommand('init', INIT_COMMAND, initOptions),
+  ca: subcommand('ca', CA_COMMAND, caOptions),
+} as const satisfies { [Name in keyof typeof REGISTRY_SUBCOMMANDS]: Subcommand<Name, unknown> }
 
 type Subcommands = typeof SUBCOMMANDS
 
 /** A subcommand with its options. */
 export type RegistrySubcommand = {
-  [Name in keyof Subcommands]: {
-    readonly command: Name
-    readonly options: Subcommands[Name] extends Subcommand<infer Options> ? Options : never
-  }
+  [Name in keyof Subcommands]: Subcommands[Name] extends Subcommand<Name, infer Options>
+    ? Named<Name, Options>
+    : never
 }[keyof Subcommands]
 
 /** What `re6st-registry` is to do: to run, or a subcommand. */
@@ -56,7 +64,7 @@ export function readRegistryCommandLine(
   const name = names.find((one) => one === first)
   if (name !== undefined) {
     const { command, read } = SUBCOMMANDS[name]
-    return readCommandLine<RegistryRun>(command, (words) => named(name, read(words)), rest, readFile)
+    return readCommandLine<RegistryRun>(command, read, rest, readFile)
   }
   const near = nearestName(first, names)
   return refuse(
@@ -68,5 +76,4 @@ export function readRegistryCommandLine(
 const named = <Name extends string, Options>(
   command: Name,
   options: Result<Options>,
-): Result<{ readonly command: Name; readonly options: Options }> =>
-  options.ok ? ok({ command, options: options.value }) : options
+): Result<Named<Name, Options>> => (options.ok ? ok({ command, options: options.value }) : options)

@@ -19,6 +19,7 @@ import {
 /** What the first word may be. Without one of them, the registry runs. */
 export const REGISTRY_SUBCOMMANDS = {
   init: 'makes a new network: its authority, and the option file of its registry',
+  ca: 'renews the certificate of the authority, or says how long it is valid',
 } as const
 
 const AUTHORITY = 'Authority'

@@ -7,6 +7,8 @@ import type { RegistrySubcommand } from '../../core/options/registry-commands.ts
  */
 export async function runSubcommand(run: RegistrySubcommand): Promise<number> {
   switch (run.command) {
+    case 'ca':
+      return (await import('./ca.ts')).runCa(run.options)
     case 'init':
       return (await import('./init.ts')).runInit(run.options)
   }

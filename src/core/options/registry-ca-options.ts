@@ -1,0 +1,74 @@
+import { ok, type Result, refuse } from '../result.ts'
+import { type Command, optionValues, type ParsedWords } from './command-line.ts'
+import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
+import { filePath, integer, newNetwork, secretSource } from './value-types.ts'
+
+const FILES = 'Files'
+const RENEWAL = 'Renewal'
+const since = '0.2.0'
+
+/** A hundred years: more is a mistake. */
+const MAX_DAYS = 36_500
+
+const ACTIONS = ['renew', 'status'] as const
+
+const OPTIONS = {
+  ca: withDefault(filePath('FILE'), 'ca.crt', {
+    names: ['--ca'],
+    group: FILES,
+    help: 'certificate of the authority, in PEM',
+    since,
+  }),
+  key: withDefault(filePath('FILE'), 'ca.key', {
+    names: ['--key'],
+    group: FILES,
+    help: 'its private key, in PEM',
+    since,
+  }),
+  passphrase: optional(secretSource, {
+    names: ['--passphrase'],
+    group: FILES,
+    help: 'where the passphrase of the key is read from: path of a file, fd:N for an open file, or credential:NAME for one of systemd',
+    otherwise: 'default: the key has none',
+    since,
+  }),
+  days: withDefault(integer('N', 1, MAX_DAYS), 3650, {
+    names: ['--days'],
+    group: RENEWAL,
+    help: 'days from now during which the new certificate is valid',
+    since,
+  }),
+  prefix: optional(newNetwork, {
+    names: ['--prefix'],
+    group: RENEWAL,
+    help: 'move the network to this prefix, of the same length',
+    otherwise: 'default: it stays where it is',
+    since,
+  }),
+  json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }),
+} as const
+
+/** The command `re6st-registry ca`. */
+export const CA_COMMAND: Command<typeof OPTIONS> = {
+  name: 're6st-registry ca',
+  description:
+    'With "renew", makes the certificate of the authority anew, with the same key, and keeps the old one beside it. With "status", says how long it is valid, and when nodes ask for the next.',
+  options: OPTIONS,
+  takesOptionFiles: false,
+  operand: { metavar: 'ACTION', help: `one of ${ACTIONS.join(', ')}`, required: true },
+}
+
+/** What is to be done with the certificate of an authority. */
+export type CaOptions = OptionsOf<typeof OPTIONS> & { readonly action: (typeof ACTIONS)[number] }
+
+/** Checks all options of `re6st-registry ca`, together. */
+export function caOptions(words: ParsedWords): Result<CaOptions> {
+  const values = optionValues(CA_COMMAND, words)
+  if (!values.ok) return values
+  const action = ACTIONS.find((one) => one === words.operand)
+  if (action === undefined)
+    return refuse(`${words.operand}: must be one of ${ACTIONS.join(', ')}, as in "${CA_COMMAND.name} renew"`)
+  const useless = (['days', 'prefix', 'key', 'passphrase'] as const).find((name) => words.given.has(name))
+  if (action === 'status' && useless !== undefined) return refuse(`--${useless}: is for "ca renew" only`)
+  return ok({ ...values.value, action })
+}

@@ -1,0 +1,121 @@
+import { readFile } from 'node:fs/promises'
+import { type Authority, readAuthority, renewalDueMs } from '../../core/crypto/certificate.ts'
+import { messageOf, Re6stError } from '../../core/errors.ts'
+import type { CaOptions } from '../../core/options/registry-ca-options.ts'
+import { networkCidr } from '../../core/values/prefix.ts'
+import { replaceFile } from '../../platform/files.ts'
+import { decryptedKey } from '../authority-key.ts'
+import { renewedAuthority } from '../crypto/authority-maker.ts'
+
+const DAY_MS = 24 * 3600 * 1000
+/** A node that runs asks once a day: with less than this left, some are cut off before they have the next. */
+const ASKING_INTERVAL_MS = 2 * DAY_MS
+
+/** A certificate of an authority, for people and programs; times in ISO 8601. */
+interface CaStatus {
+  readonly network: string
+  readonly validUntil: string
+  readonly daysLeft: number
+  /** From then on nodes ask for the next one, once a day. */
+  readonly nodesAskFrom: string
+}
+
+/**
+ * Runs `re6st-registry ca`.
+ * @returns the exit status
+ * @throws Re6stError what is wrong and what to do: nothing has changed then
+ */
+export async function runCa(options: CaOptions): Promise<number> {
+  const nowMs = Date.now()
+  const pem = await read('--ca', options.ca)
+  const authority = readAuthority(pem)
+  if (!authority.ok) throw new Re6stError('CERTIFICATE', `--ca ${options.ca}: ${authority.reason}`)
+  const write = (text: string) => void process.stdout.write(text)
+  if (options.action === 'status') {
+    const status = statusOf(authority.value, nowMs)
+    write(options.json ? jsonOf(status) : statusText(status))
+    return 0
+  }
+  const renewed = await renew(options, authority.value, nowMs)
+  const [before, status] = [statusOf(authority.value, nowMs), statusOf(renewed, nowMs)]
+  write(options.json ? jsonOf({ ...status, before }) : renewedText(options.ca, before, status))
+  if (authority.value.notAfterMs - nowMs < ASKING_INTERVAL_MS)
+    process.stderr.write(
+      're6st-registry: WARNING: nodes had no time to ask for it before the old one ended: each finds its way back within an hour of starting the registry again\n',
+    )
+  return 0
+}
+
+async function renew(options: CaOptions, authority: Authority, nowMs: number): Promise<Authority> {
+  const caKeyPem = decryptedKey(await read('--key', options.key), options.passphrase)
+  const notAfterMs = nowMs + options.days * DAY_MS
+  // Nodes refuse what ends earlier: it may be one from former times.
+  if (notAfterMs <= authority.notAfterMs)
+    throw new Re6stError(
+      'OPTION',
+      `--days: the present certificate is valid until ${day(authority.notAfterMs)}: nodes take only one that ends later`,
+    )
+  const { prefix } = options
+  if (prefix !== undefined && prefix.length !== authority.network.length)
+    throw new Re6stError(
+      'OPTION',
+      `--prefix: must be as long as that of the network, /${authority.network.length}: the certificates of nodes stay as they are`,
+    )
+  const changes = prefix === undefined ? { notAfterMs } : { notAfterMs, network: prefix }
+  const pem = await renewedPem({ caPem: authority.pem, caKeyPem }, changes)
+  const renewed = readAuthority(pem)
+  if (!renewed.ok || !renewed.value.x509.verify(authority.publicKey))
+    throw new Re6stError('CERTIFICATE', '--key: it is not the key of the certificate given by --ca')
+  try {
+    await replaceFile(`${options.ca}.old`, authority.pem)
+    await replaceFile(options.ca, pem)
+  } catch (error) {
+    throw new Re6stError('FILE', `--ca ${options.ca}: cannot be written: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+  return renewed.value
+}
+
+async function renewedPem(...given: Parameters<typeof renewedAuthority>): Promise<string> {
+  try {
+    return await renewedAuthority(...given)
+  } catch (error) {
+    throw new Re6stError('CERTIFICATE', `--key: not a private key in PEM (${messageOf(error)})`, {
+      cause: error,
+    })
+  }
+}
+
+async function read(option: '--ca' | '--key', path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw new Re6stError('FILE', `${option} ${path}: cannot be read: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+const statusOf = (authority: Authority, nowMs: number): CaStatus => ({
+  network: networkCidr(authority.network),
+  validUntil: new Date(authority.notAfterMs).toISOString(),
+  daysLeft: Math.floor((authority.notAfterMs - nowMs) / DAY_MS),
+  nodesAskFrom: new Date(renewalDueMs(authority)).toISOString(),
+})
+
+const day = (time: number | string): string => new Date(time).toISOString().slice(0, 10)
+const jsonOf = (value: object): string => `${JSON.stringify(value, undefined, 2)}\n`
+
+const statusText = ({ network, validUntil, daysLeft, nodesAskFrom }: CaStatus): string =>
+  `Authority of ${network}: valid until ${day(validUntil)}, ${daysLeft < 0 ? `ended ${-daysLeft} days ago` : `${daysLeft} days left`}.
+Nodes ask for the next one from ${day(nodesAskFrom)} on, once a day.
+`
+
+const renewedText = (file: string, before: CaStatus, { network, validUntil }: CaStatus): string =>
+  `${file}: authority of ${network}, valid until ${day(validUntil)}. ${file}.old is the one before.
+Start the registry again now. Nodes take it from ${day(before.nodesAskFrom)} on, each within a day, without losing a tunnel;
+both are valid until ${day(before.validUntil)}. Whoever is off for that time takes it at its next start.${
+    before.network === network
+      ? ''
+      : `\nThe network moves from ${before.network} to ${network}: each node gets an address there when it takes it.`
+  }
+`
