@@ -64,7 +64,7 @@ export default {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^(demo/page|test/vectors)' },
+    exclude: { path: '^(demo/page/|src/registry/page/|bench/map/page|test/vectors)' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'types'] },
   },
 }

@@ -21,7 +21,17 @@ const noVoidPromise = {
 }
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'demo/page/', 'scripts/', '*.mjs', 'vitest.config.ts'] },
+  {
+    ignores: [
+      'dist/',
+      'node_modules/',
+      'demo/page/',
+      'src/registry/page/',
+      'scripts/',
+      '*.mjs',
+      'vitest.config.ts',
+    ],
+  },
   {
     files: ['**/*.ts'],
     languageOptions: { parser: tseslint.parser, parserOptions: { projectService: true } },

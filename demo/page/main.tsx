@@ -1,8 +1,11 @@
 import { type JSX, render } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
+import { NetworkMap } from '../../src/registry/page/map/network-map.tsx'
 import { type Picture, reachability } from '../model.ts'
+import { cutsOf, networkOf, routeTo } from './network-of.ts'
 import { PictureView } from './picture-view.tsx'
 import { MachinesTable, MatrixTable, WaysTable } from './tables.tsx'
+import './page.css'
 
 type Connection = 'connecting' | 'live' | 'ended'
 
@@ -50,11 +53,39 @@ function App(): JSX.Element {
           <Story picture={picture} />
         </div>
         <div class="wide">
+          <MapOfNetwork picture={picture} chosen={chosen} choose={choose} />
           <MatrixTable picture={picture} />
           <MachinesTable picture={picture} chosen={chosen} choose={choose} />
         </div>
       </main>
     </>
+  )
+}
+
+interface MapProps {
+  readonly picture: Picture
+  readonly chosen: string
+  readonly choose: (name: string) => void
+}
+
+/** The map of the registry's page, with what the demo sees. */
+function MapOfNetwork({ picture, chosen, choose }: MapProps): JSX.Element {
+  const network = useMemo(() => networkOf(picture), [picture])
+  const cuts = useMemo(() => cutsOf(picture), [picture])
+  const findRoute = useCallback(async (subnet: string) => routeTo(subnet, picture), [picture])
+  const nameOf = (id: string | undefined) => network.nodes.find((node) => node.id === id)?.name
+  return (
+    <NetworkMap
+      network={network}
+      cuts={cuts}
+      routeTo={findRoute}
+      storeKey="demo"
+      chosen={network.nodes.find(({ name }) => name === chosen)?.id}
+      choose={(id) => {
+        const name = nameOf(id)
+        if (name !== undefined) choose(name)
+      }}
+    />
   )
 }
 

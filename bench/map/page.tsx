@@ -1,0 +1,18 @@
+import { render } from 'preact'
+import { useState } from 'preact/hooks'
+import { NetworkMap } from '../../src/registry/page/map/network-map.tsx'
+import '../../src/registry/page/style/base.css'
+import '../../src/registry/page/style/map.css'
+import { syntheticNetwork } from './synthetic-network.ts'
+
+/* The registry's map, with as many nodes as the address says (`?nodes=1000`). */
+
+const network = syntheticNetwork(Number(new URLSearchParams(location.search).get('nodes')))
+const noRoute = async (): Promise<readonly string[]> => []
+
+function App() {
+  const [chosen, choose] = useState<string>()
+  return <NetworkMap {...{ network, routeTo: noRoute, storeKey: 'bench', chosen, choose }} />
+}
+
+render(<App />, document.body)

@@ -1,0 +1,7 @@
+import type { BuildResult } from 'esbuild'
+
+export function bundlePage(
+  entry: string,
+  directory: string,
+  options?: { write?: boolean; sourcemap?: boolean },
+): Promise<BuildResult>

@@ -1,0 +1,28 @@
+// Bundles a page for browsers: its script, the worker that arranges the map, its style, all from files of this project.
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const workerSource = fileURLToPath(new URL('../src/registry/page/map/layout-worker.ts', import.meta.url))
+
+/**
+ * @param {string} entry the page's main file
+ * @param {string} directory where the files go, as page.js, page.css, layout-worker.js and parts loaded later
+ * @param {{ write?: boolean, sourcemap?: boolean }} [options] without `write` the files are only returned
+ */
+export function bundlePage(entry, directory, { write = true, sourcemap = false } = {}) {
+  return build({
+    entryPoints: { page: entry, 'layout-worker': workerSource },
+    outdir: directory,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    target: 'es2022',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    minify: true,
+    metafile: true,
+    write,
+    sourcemap: sourcemap ? 'linked' : false,
+    logLevel: write ? 'warning' : 'silent',
+  })
+}

@@ -1,0 +1,124 @@
+import type { NetworkNode, NodeState } from './network.ts'
+
+/** What the colour of a node says. */
+export const COLOUR_MEANINGS = ['state', 'version', 'country', 'certificate'] as const
+export type ColourMeaning = (typeof COLOUR_MEANINGS)[number]
+
+/** A colour in the light and in the dark. */
+export interface Colour {
+  readonly light: string
+  readonly dark: string
+}
+
+export type ColourMode = keyof Colour
+
+/** The colour as it is in the light or in the dark. */
+export const inMode = (colour: Colour, mode: ColourMode): string => colour[mode]
+
+/** A line of the legend. */
+export interface LegendEntry {
+  readonly label: string
+  readonly colour: Colour
+  readonly count: number
+}
+
+/** The colours of nodes, and what they mean. */
+export interface Colouring {
+  readonly legend: readonly LegendEntry[]
+  colourOf(node: NetworkNode): Colour
+}
+
+const GREY: Colour = { light: '#6b7785', dark: '#8b97a6' }
+const GREEN: Colour = { light: '#12753a', dark: '#56d284' }
+const RED: Colour = { light: '#b3261e', dark: '#ff8a80' }
+const STATES: Readonly<Record<NodeState, Colour>> = {
+  online: GREEN,
+  offline: RED,
+  expiring: { light: '#c25a00', dark: '#ffa657' },
+  outdated: { light: '#0b6bcb', dark: '#58a6ff' },
+  'never-seen': GREY,
+  revoked: { light: '#6a3fb5', dark: '#b9a5e6' },
+}
+/** Told apart also by who sees no red or no green (after Okabe and Ito); the rarest values share one. */
+const CATEGORIES: readonly Colour[] = [
+  { light: '#0b6bcb', dark: '#58a6ff' },
+  { light: '#c25a00', dark: '#ffa657' },
+  { light: '#00795c', dark: '#3fd0a8' },
+  { light: '#a83279', dark: '#f291c7' },
+  { light: '#7a6500', dark: '#e3c94b' },
+  { light: '#3a8fb7', dark: '#9bdcf7' },
+  { light: '#7a3e1d', dark: '#d9a27a' },
+]
+const OTHERS = 'others'
+const UNKNOWN = 'unknown'
+const DAY_MS = 86_400_000
+
+/** The classes of days left until a certificate ends, in this order. */
+const CERTIFICATE_CLASSES = [
+  { label: 'ended', below: 0, colour: RED },
+  { label: 'less than 7 days left', below: 7, colour: { light: '#c25a00', dark: '#ffa657' } },
+  { label: 'less than 30 days left', below: 30, colour: { light: '#7a6500', dark: '#e3c94b' } },
+  { label: '30 days left or more', below: Number.POSITIVE_INFINITY, colour: GREEN },
+] as const
+
+/** Colours for these nodes by one of their properties. @param nowMs for the age of certificates */
+export function colouringOf(meaning: ColourMeaning, nodes: readonly NetworkNode[], nowMs: number): Colouring {
+  switch (meaning) {
+    case 'state':
+      return classes(nodes, ({ state }) => state, Object.entries(STATES))
+    case 'certificate':
+      return classes(nodes, (node) => certificateClass(node, nowMs), [
+        ...CERTIFICATE_CLASSES.map(({ label, colour }) => [label, colour] as const),
+        [UNKNOWN, GREY],
+      ])
+    case 'version':
+      return categories(nodes, ({ version }) => version ?? UNKNOWN)
+    case 'country':
+      return categories(nodes, ({ country }) => country ?? UNKNOWN)
+  }
+}
+
+/** In which class of days left its certificate is. */
+export function certificateClass({ certificateEndMs }: NetworkNode, nowMs: number): string {
+  if (certificateEndMs === undefined) return UNKNOWN
+  const days = (certificateEndMs - nowMs) / DAY_MS
+  return CERTIFICATE_CLASSES.find(({ below }) => days < below)?.label ?? UNKNOWN
+}
+
+/** The most frequent values have colours of their own; equal counts by name, so that colours do not jump. */
+function categories(nodes: readonly NetworkNode[], textOf: (node: NetworkNode) => string): Colouring {
+  const counts = countBy(nodes, textOf)
+  const known = [...counts.keys()]
+    .filter((value) => value !== UNKNOWN)
+    .sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0) || a.localeCompare(b))
+  const own = new Map(
+    known.slice(0, CATEGORIES.length).map((value, at) => [value, CATEGORIES[at] ?? GREY] as const),
+  )
+  const labelOf = (node: NetworkNode) => {
+    const value = textOf(node)
+    return own.has(value) || value === UNKNOWN ? value : OTHERS
+  }
+  return classes(nodes, labelOf, [...own, [OTHERS, { light: '#46505c', dark: '#c3ccd6' }], [UNKNOWN, GREY]])
+}
+
+function classes(
+  nodes: readonly NetworkNode[],
+  labelOf: (node: NetworkNode) => string,
+  colours: Iterable<readonly [string, Colour]>,
+): Colouring {
+  const counts = countBy(nodes, labelOf)
+  const byLabel = new Map(colours)
+  return {
+    legend: [...byLabel].flatMap(([label, colour]) => {
+      const count = counts.get(label) ?? 0
+      return count === 0 ? [] : [{ label, colour, count }]
+    }),
+    colourOf: (node) => byLabel.get(labelOf(node)) ?? GREY,
+  }
+}
+
+function countBy(nodes: readonly NetworkNode[], labelOf: (node: NetworkNode) => string): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const node of nodes) counts.set(labelOf(node), (counts.get(labelOf(node)) ?? 0) + 1)
+  return counts
+}

@@ -1,0 +1,98 @@
+import type { ComponentChildren, JSX } from 'preact'
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import { COLOUR_MEANINGS, type ColourMeaning, colouringOf } from './colouring.ts'
+import { GraphView } from './graph-view.tsx'
+import { Legend } from './legend.tsx'
+import type { Network, NetworkNode } from './network.ts'
+import { NodeDetails } from './node-details.tsx'
+import { NodeTable } from './node-table.tsx'
+import { WorldView } from './world-view.tsx'
+
+const VIEWS = ['graph', 'world', 'table'] as const
+type View = (typeof VIEWS)[number]
+
+/** Where the map has what it shows from: the registry's API, or the demo. */
+interface NetworkMapProps {
+  readonly network: Network
+  /** The nodes that packets from the registry to this one pass, both included; empty where no route is known. */
+  readonly routeTo: (id: string) => Promise<readonly string[]>
+  readonly cuts?: ReadonlySet<string>
+  /** Under which this browser keeps the positions of nodes. */
+  readonly storeKey: string
+  readonly chosen: string | undefined
+  readonly choose: (id: string | undefined) => void
+  /** What can be done with the chosen node. */
+  readonly actions?: (node: NetworkNode) => ComponentChildren
+}
+
+const NO_CUTS: ReadonlySet<string> = new Set()
+
+/** The network: as a graph, on the map of the world, or as a table, with the details of the chosen node. */
+export function NetworkMap(props: NetworkMapProps): JSX.Element {
+  const { network, routeTo, cuts = NO_CUTS, storeKey, chosen, choose, actions } = props
+  const [view, setView] = useState<View>('graph')
+  const [meaning, setMeaning] = useState<ColourMeaning>('state')
+  const colouring = useMemo(() => colouringOf(meaning, network.nodes, Date.now()), [meaning, network.nodes])
+  // Without a database of GeoIP there is nothing to show.
+  const hasPlaces = network.nodes.some(({ place }) => place !== undefined)
+  const route = useRoute(chosen, network, routeTo)
+  const node = network.nodes.find(({ id }) => id === chosen)
+  return (
+    <section class="map" aria-label="Network map">
+      <div class="bar">
+        <fieldset class="tabs">
+          <legend class="hidden">View</legend>
+          {VIEWS.filter((name) => name !== 'world' || hasPlaces).map((name) => (
+            <button key={name} type="button" aria-pressed={view === name} onClick={() => setView(name)}>
+              {name === 'graph' ? 'Graph' : name === 'world' ? 'World' : 'Table'}
+            </button>
+          ))}
+        </fieldset>
+        <label>
+          Colour by{' '}
+          <select
+            value={meaning}
+            onChange={({ currentTarget }) => setMeaning(meaningOf(currentTarget.value))}
+          >
+            {COLOUR_MEANINGS.map((name) => (
+              <option key={name} value={name}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+      <div class="map-body">
+        {view === 'graph' && <GraphView {...{ network, colouring, chosen, route, cuts, storeKey, choose }} />}
+        {view === 'world' && <WorldView {...{ network, colouring, chosen, choose }} />}
+        {view === 'table' && <NodeTable {...{ network, chosen, choose }} />}
+        {node !== undefined && (
+          <NodeDetails {...{ node, network, route, choose }}>{actions?.(node)}</NodeDetails>
+        )}
+      </div>
+      {view !== 'table' && <Legend entries={colouring.legend} />}
+    </section>
+  )
+}
+
+const meaningOf = (value: string): ColourMeaning => COLOUR_MEANINGS.find((name) => name === value) ?? 'state'
+
+/** The route to the chosen node, asked for anew when the network changes. */
+function useRoute(
+  chosen: string | undefined,
+  network: Network,
+  routeTo: (id: string) => Promise<readonly string[]>,
+): readonly string[] {
+  const [route, setRoute] = useState<readonly string[]>([])
+  // Another network may have another route.
+  useEffect(() => {
+    let wanted = true
+    const show = (hops: readonly string[]) => wanted && setRoute(hops)
+    if (chosen === undefined) show([])
+    else routeTo(chosen).then(show, () => show([]))
+    return () => {
+      wanted = false
+    }
+  }, [chosen, network, routeTo])
+  return route
+}

@@ -1,0 +1,127 @@
+import { type Colouring, type ColourMode, inMode } from './colouring.ts'
+import { type Network, pairKey, pairsOnRoute } from './network.ts'
+import { type Position, type Positions, pairsOf } from './positions.ts'
+
+/** A node as it is drawn. */
+export interface Mark extends Position {
+  readonly id: string
+  readonly label: string
+  readonly colour: string
+  /** In pixels, whatever the magnification. */
+  readonly radius: number
+  readonly chosen: boolean
+  /** Labels of greater ones go first where there is no room for all. */
+  readonly weight: number
+}
+
+/** Lines of one look. */
+export interface Strokes {
+  readonly colour: string
+  readonly width: number
+  readonly dashed: boolean
+  readonly lines: readonly (readonly [Position, Position])[]
+}
+
+/** All that is drawn, in the order in which it is. */
+export interface Scene {
+  readonly strokes: readonly Strokes[]
+  readonly marks: readonly Mark[]
+  readonly text: string
+  readonly background: string
+}
+
+/** What is shown of a network. */
+export interface Shown {
+  readonly network: Network
+  readonly colouring: Colouring
+  readonly chosen: string | undefined
+  /** The nodes that packets pass, drawn stronger. */
+  readonly route: readonly string[]
+  /** Pairs between which nothing goes, as {@link pairKey}. */
+  readonly cuts: ReadonlySet<string>
+}
+
+const COLOURS = {
+  light: {
+    line: '#b8c2ce',
+    faint: '#dfe4ea',
+    way: '#0b6bcb',
+    cut: '#b3261e',
+    text: '#1b2430',
+    background: '#ffffff',
+  },
+  dark: {
+    line: '#4a5563',
+    faint: '#2b323b',
+    way: '#58a6ff',
+    cut: '#ff8a80',
+    text: '#e4e9f0',
+    background: '#1c2128',
+  },
+} as const
+
+const radiusFor = (nodes: number): number => (nodes > 2_000 ? 3 : nodes > 300 ? 4 : nodes > 40 ? 6 : 9)
+
+/** What to draw of a network whose nodes are at these positions. */
+export function sceneOf(
+  { network, colouring, chosen, route, cuts }: Shown,
+  at: Positions,
+  mode: ColourMode,
+): Scene {
+  const colours = COLOURS[mode]
+  const radius = radiusFor(network.nodes.length)
+  const many = network.nodes.length > 80
+  const onRoute = pairsOnRoute(route)
+  const degree = new Map<string, number>()
+  const lines = { usual: [], own: [], route: [], cut: [] } as Record<
+    string,
+    (readonly [Position, Position])[]
+  >
+  const add = (kind: string, one: string, other: string) => {
+    const [a, b] = [at.get(one), at.get(other)]
+    if (a !== undefined && b !== undefined) lines[kind]?.push([a, b])
+  }
+  for (const [one, other] of pairsOf(network)) {
+    for (const end of [one, other]) degree.set(end, (degree.get(end) ?? 0) + 1)
+    const key = pairKey(one, other)
+    if (cuts.has(key)) continue
+    if (onRoute.has(key)) continue
+    add(one === chosen || other === chosen ? 'own' : 'usual', one, other)
+  }
+  // Also where packets pass no tunnel: on a LAN.
+  for (const [at, hop] of route.slice(1).entries()) add('route', route[at] ?? hop, hop)
+  for (const key of cuts) {
+    const [one = '', other = ''] = key.split(' ')
+    add('cut', one, other)
+  }
+  const stroke = (kind: string, colour: string, width: number, dashed = false): Strokes => ({
+    colour,
+    width,
+    dashed,
+    lines: lines[kind] ?? [],
+  })
+  return {
+    strokes: [
+      many ? stroke('usual', colours.faint, 0.6) : stroke('usual', colours.line, 1.2),
+      stroke('own', colours.way, 2),
+      stroke('route', colours.way, 4),
+      stroke('cut', colours.cut, 2.5, true),
+    ],
+    marks: network.nodes.flatMap((node): Mark | readonly [] => {
+      const position = at.get(node.id)
+      if (position === undefined) return []
+      const isChosen = node.id === chosen
+      return {
+        ...position,
+        id: node.id,
+        label: node.name,
+        colour: inMode(colouring.colourOf(node), mode),
+        radius: radius * (node.registry ? 1.5 : 1) + (isChosen ? 3 : 0),
+        chosen: isChosen,
+        weight: isChosen || route.includes(node.id) ? 1e6 : node.registry ? 1e5 : (degree.get(node.id) ?? 0),
+      }
+    }),
+    text: colours.text,
+    background: colours.background,
+  }
+}

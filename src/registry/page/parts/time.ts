@@ -1,0 +1,10 @@
+const DAY_MS = 86_400_000
+
+/** `2026-11-28 08:15` in UTC, as in the logs; undefined stays so. */
+export function dateOf(timeMs: number | undefined): string | undefined {
+  if (timeMs === undefined || !Number.isFinite(timeMs)) return undefined
+  return new Date(timeMs).toISOString().slice(0, 16).replace('T', ' ')
+}
+
+/** Whole days until a time; negative after it. */
+export const daysLeft = (endMs: number, nowMs: number): number => Math.floor((endMs - nowMs) / DAY_MS)
