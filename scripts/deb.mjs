@@ -120,7 +120,8 @@ function writeLists() {
     recursive: true,
     filter: (file) => !/^docs\/(manual|decisions)$|\.json$/.test(file),
   })
-  writeFileSync(path.join(debian, 're6stnet.docs'), 'docs\n')
+  cpSync('contrib', path.join(source, 'contrib'), { recursive: true })
+  writeFileSync(path.join(debian, 're6stnet.docs'), 'docs\ncontrib\n')
   const manDirectory = 'dist/man'
   if (existsSync(manDirectory)) {
     cpSync(manDirectory, path.join(source, 'man'), { recursive: true })

@@ -38,6 +38,7 @@ export function cleanUpExpired(
       writable.deleteMadeTokensBefore(Math.floor(nowMs / 1000))
       writable.deleteCrlBefore(longAgo)
       writable.deleteIssuedBefore(longAgo)
+      writable.run('DELETE FROM expiry_mail WHERE serial NOT IN (SELECT serial FROM issued)')
     })
   } catch (error) {
     // They hold their prefixes until that is written, and are removed the next time.

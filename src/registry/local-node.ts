@@ -19,6 +19,7 @@ export class LocalNode implements Disposable {
   readonly #port: number
   readonly #clock: Clock
   readonly #waiting = new Map<string, Set<Waiting>>()
+  #hear: (isAnswered: boolean) => void = () => {}
 
   constructor({ clock, log }: { readonly clock: Clock; readonly log: Logger }, port = NODE_PORT) {
     this.#clock = clock
@@ -33,6 +34,11 @@ export class LocalNode implements Disposable {
     this.#socket.unref()
   }
 
+  /** Calls `listener` at the end of each question. */
+  onAsked(listener: (isAnswered: boolean) => void): void {
+    this.#hear = listener
+  }
+
   /** Asks a node of the network. Undefined if it does not answer in time. */
   ask(prefix: Prefix, code: number): Promise<Buffer | undefined> {
     const key = `${prefix}/${code}`
@@ -43,6 +49,7 @@ export class LocalNode implements Disposable {
         timer[Symbol.dispose]()
         waiting.delete(answered)
         if (waiting.size === 0) this.#waiting.delete(key)
+        this.#hear(answer !== undefined)
         resolve(answer)
       }
       const timer = this.#clock.after(ANSWER_TIMEOUT_MS, () => answered(undefined))

@@ -1,4 +1,5 @@
 import { createPrivateKey, getDiffieHellman, randomBytes } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { type Communities, checkCommunities } from '../core/allocation/community.ts'
 import { MAC_KEY_LENGTH } from '../core/config/network-config.ts'
 import { type Authority, readAuthority } from '../core/crypto/certificate.ts'
@@ -16,8 +17,10 @@ import { type AuthorityKeys, CaCryptography, type Cryptography } from './crypto/
 import { openDatabase } from './database/database.ts'
 import { Store } from './database/store.ts'
 import { dhParameters } from './dh-parameters.ts'
+import { discoveryOf } from './discovery.ts'
 import { Enrolment, type RegistrationSettings } from './enrolment.ts'
 import { cleanUpExpired } from './expiry.ts'
+import { ExpiryMails } from './expiry-mails.ts'
 import type { GeoIp } from './geoip.ts'
 import { KnownAddresses } from './known-addresses.ts'
 import { Ledger } from './ledger.ts'
@@ -133,10 +136,20 @@ export async function startRegistry(
   const isNewVersion = await configuration.publish()
   const localNode = stack.use(new LocalNode({ clock, log }, components.nodePort))
   configuration.announceBy((prefix) => localNode.announceVersion(prefix))
+  const mailSender = authority.email ?? 're6st@localhost'
   const enrolment = new Enrolment(
     { ...components, store, ledger, cryptography, configuration, communities: settings.communities },
-    { ...settings.registration, mailSender: authority.email ?? 're6st@localhost' },
+    { ...settings.registration, mailSender },
   )
+  const { mailer } = components
+  if (mailer)
+    stack.use(
+      new ExpiryMails({
+        ...{ store, clock, log, mailer, sender: mailSender, gracePeriodMs: settings.gracePeriodMs },
+        network: networkCidr(authority.network),
+        holders: () => ledger.holders(),
+      }),
+    )
   const reachable = sharedReachableNodes(components.reachable(authority), { clock, log })
   const known = stack.use(
     new KnownAddresses({
@@ -168,6 +181,19 @@ export async function startRegistry(
     // Reads the database; what is answered from memory would go on without it.
     checkReady: () => void store.config('version'),
     certificates: () => ledger.size,
+    measured: {
+      certificateEnds: () => endsOf(ledger),
+      authorityEndMs: authority.notAfterMs,
+      databaseBytes: () => sizeOf(settings.databasePath),
+      nowMs: () => clock.now(),
+    },
+    discovery: discoveryOf({
+      network: authority.network,
+      holders: () => ledger.holders(),
+      reachable,
+      ownNode: () => configuration.registryPrefix,
+      nowMs: () => clock.now(),
+    }),
     sessions,
     log,
     clock,
@@ -182,6 +208,7 @@ export async function startRegistry(
     },
     limits: components.serverLimits ?? {},
   })
+  localNode.onAsked((isAnswered) => servers.asked(isAnswered))
   const addresses: { address: string; port: number }[] = []
   const open = async (kind: Listener, place: ListenPlace, transport: Transport = 'http') => {
     const server = servers.create(kind, transport)
@@ -240,6 +267,15 @@ export async function startRegistry(
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   }
 }
+
+/** Ends of all certificates. */
+function* endsOf(ledger: Ledger): Iterable<number> {
+  for (const { notAfterMs } of ledger.holders()) yield notAfterMs
+}
+
+/** A database with its journal. */
+const sizeOf = (path: string): number =>
+  [path, `${path}-wal`].reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0)
 
 function readKeys({ caPem, caKeyPem }: RegistrySettings): Authority {
   const authority = readAuthority(caPem)

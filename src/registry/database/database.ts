@@ -29,9 +29,11 @@ const SCHEMA = {
  *
  * - `issued`: every serial that was ever given to somebody, as long as its certificate could be accepted
  * - `made_token`: tokens that the registry made up, with the end of their life
+ * - `expiry_mail`: which mails were sent about the end of a certificate, by days before it
  * - `node_address`: where nodes were seen, for the time when the registry's own node cannot say it
  */
 const OWN_SCHEMA = [
+  'CREATE TABLE IF NOT EXISTS expiry_mail (\n  serial INTEGER NOT NULL,\n  stage INTEGER NOT NULL,\n  date INTEGER NOT NULL,\n  PRIMARY KEY (serial, stage))',
   'CREATE TABLE IF NOT EXISTS issued (\n  serial INTEGER PRIMARY KEY NOT NULL,\n  prefix TEXT NOT NULL,\n  date INTEGER NOT NULL)',
   'CREATE INDEX IF NOT EXISTS issued_prefix ON issued (prefix)',
   'CREATE TABLE IF NOT EXISTS made_token (\n  token TEXT PRIMARY KEY NOT NULL,\n  email TEXT NOT NULL,\n  date INTEGER NOT NULL)',

@@ -9,6 +9,7 @@ import { TokenBucket } from '../../core/token-bucket.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
+import type { Discovery } from '../discovery.ts'
 import type { Handlers } from '../methods.ts'
 import { Refusal } from '../refusal.ts'
 import { type Answer, refused, send, turnedAway } from './answer.ts'
@@ -19,7 +20,7 @@ import { Connections } from './connections.ts'
 import { Handshakes } from './handshakes.ts'
 import { httpsUrlOf } from './https-url.ts'
 import { LIMITS, MAX_BODY_LENGTH, RETRY_AFTER_SECONDS, type ServerLimits } from './limits.ts'
-import { Metrics } from './metrics.ts'
+import { type MeasuredState, Metrics } from './metrics.ts'
 import { ReadingTurns } from './reading-turns.ts'
 import { Sources } from './sources.ts'
 import { isStatusPage, StatusPages } from './status-pages.ts'
@@ -31,6 +32,10 @@ export interface ServerComponents {
   /** Throws what keeps the registry from serving. */
   readonly checkReady: () => void
   readonly certificates: () => number
+  /** What is measured beside what the servers know themselves. */
+  readonly measured: Pick<MeasuredState, 'certificateEnds' | 'authorityEndMs' | 'databaseBytes' | 'nowMs'>
+  /** Nodes, for Prometheus. */
+  readonly discovery: Discovery
   readonly sessions: RegistrySessions
   readonly log: Logger
   readonly clock: Pick<Clock, 'monotonicMs' | 'after'>
@@ -134,13 +139,24 @@ export class HttpServers implements Disposable {
       asking: new CallQueue(this.#limits.asking),
     }
     this.#failures = new LogLimit(components.clock)
+    const { tls } = components
     this.#metrics = new Metrics({
+      ...components.measured,
+      tlsEndMs: tls && (() => tls.credentials.notAfterMs),
       certificates: components.certificates,
       connections: () => this.#connections.count,
       unread: () => this.#turns.waiting + (this.#handshakes?.pending ?? 0),
-      waitingCalls: () => this.#queues.computing.waiting + this.#queues.asking.waiting,
+      waitingCalls: () => ({
+        computing: this.#queues.computing.waiting,
+        asking: this.#queues.asking.waiting,
+      }),
     })
     this.#pages = new StatusPages({ ...components, metrics: this.#metrics })
+  }
+
+  /** A node was asked something by UDP. */
+  asked(isAnswered: boolean): void {
+    this.#metrics.asked(isAnswered)
   }
 
   /** Cuts off connections on which nothing can be asked yet: their servers can then be closed. */
@@ -320,7 +336,7 @@ export class HttpServers implements Disposable {
         )
     }
     if (access === 'private' && notOperator !== undefined) throw new Refusal(403, notOperator)
-    if (isStatusPage(name)) return this.#pages.answer(name)
+    if (isStatusPage(name)) return this.#pages.answer(name, target)
 
     const parsed = parseTarget(target)
     if (!parsed.ok) throw new Refusal(400, parsed.reason)

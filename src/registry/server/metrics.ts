@@ -1,4 +1,5 @@
-import { Gauge, Histogram, Registry } from 'prom-client'
+import { readdirSync } from 'node:fs'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 /** What is looked up at each scrape. */
 export interface MeasuredState {
@@ -6,9 +7,23 @@ export interface MeasuredState {
   readonly connections: () => number
   /** Connections of strangers that wait to be read. */
   readonly unread: () => number
-  /** Calls that wait for their turn. */
-  readonly waitingCalls: () => number
+  /** Calls that wait for their turn, by what they wait for. */
+  readonly waitingCalls: () => Readonly<Record<'computing' | 'asking', number>>
+  /** Ends of all certificates, in milliseconds since the Unix epoch. */
+  readonly certificateEnds: () => Iterable<number>
+  /** Those of the authority, and of TLS if there is one. */
+  readonly authorityEndMs: number
+  readonly tlsEndMs: (() => number) | undefined
+  /** What the database takes on the disk, in bytes. */
+  readonly databaseBytes: () => number
+  readonly nowMs: () => number
 }
+
+const DAY_MS = 24 * 3600 * 1000
+/** How many certificates end within so many days. */
+const DAYS_LEFT = [1, 7, 30, 90, 365]
+/** All certificates are counted at most this often. */
+const COUNTED_MS = 15_000
 
 /** Upper bounds in seconds: a call without computation takes a fraction of a millisecond, one that asks a node up to three seconds. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
@@ -18,6 +33,8 @@ const PREFIX = 're6st_registry_'
 export class Metrics {
   readonly #registry = new Registry()
   readonly #calls: Histogram<'method' | 'status'>
+
+  readonly #questions: Counter<'result'>
 
   constructor(state: MeasuredState) {
     this.#calls = new Histogram({
@@ -30,7 +47,38 @@ export class Metrics {
     this.#gauge(`${PREFIX}certificates`, 'Prefixes that have a certificate.', state.certificates)
     this.#gauge(`${PREFIX}connections`, 'Open connections.', state.connections)
     this.#gauge(`${PREFIX}unread_connections`, 'Connections of strangers that wait to be read.', state.unread)
-    this.#gauge(`${PREFIX}waiting_calls`, 'Calls that wait for others.', state.waitingCalls)
+    this.#gauges(`${PREFIX}waiting_calls`, 'Calls that wait for others.', 'queue', () =>
+      Object.entries(state.waitingCalls()),
+    )
+    const counts = certificateCounts(state)
+    this.#gauges(`${PREFIX}certificates_by_state`, 'Certificates by state.', 'state', () => counts().states)
+    this.#gauges(
+      `${PREFIX}certificates_ending`,
+      'Valid certificates that end within so many days.',
+      'days',
+      () => counts().ending,
+    )
+    this.#gauge(
+      `${PREFIX}authority_end_timestamp_seconds`,
+      'End of the certificate of the authority.',
+      () => state.authorityEndMs / 1000,
+    )
+    const { tlsEndMs } = state
+    if (tlsEndMs)
+      this.#gauge(
+        `${PREFIX}tls_end_timestamp_seconds`,
+        'End of the certificate for TLS.',
+        () => tlsEndMs() / 1000,
+      )
+    this.#gauge(`${PREFIX}database_bytes`, 'What the database takes on the disk.', state.databaseBytes)
+    this.#questions = new Counter({
+      name: `${PREFIX}udp_queries_total`,
+      help: 'Questions to nodes, by UDP.',
+      labelNames: ['result'],
+      registers: [this.#registry],
+    })
+    for (const result of ['answered', 'unanswered'] as const) this.#questions.inc({ result }, 0)
+    this.#gauge('process_open_fds', 'Open file descriptors.', () => readdirSync('/proc/self/fd').length)
     this.#gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
     this.#gauge('process_cpu_seconds_total', 'Processor time.', () => {
       const { user, system } = process.cpuUsage()
@@ -43,6 +91,11 @@ export class Metrics {
   /** @param method one of ours: whatever a stranger asks for would be kept for ever */
   called(method: string, status: number, ms: number): void {
     this.#calls.observe({ method, status }, ms / 1000)
+  }
+
+  /** A node was asked something. */
+  asked(isAnswered: boolean): void {
+    this.#questions.inc({ result: isAnswered ? 'answered' : 'unanswered' })
   }
 
   text(): Promise<string> {
@@ -58,5 +111,57 @@ export class Metrics {
         this.set(value())
       },
     })
+  }
+
+  #gauges(
+    name: string,
+    help: string,
+    label: string,
+    values: () => Iterable<readonly [string, number]>,
+  ): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.#registry],
+      collect() {
+        for (const [key, value] of values()) this.set({ [label]: key }, value)
+      },
+    })
+  }
+}
+
+interface CertificateCounts {
+  readonly states: readonly (readonly [string, number])[]
+  readonly ending: readonly (readonly [string, number])[]
+}
+
+/** Counts certificates by how long they are valid; not anew for each of those who ask at the same time. */
+function certificateCounts({
+  certificateEnds,
+  nowMs,
+}: Pick<MeasuredState, 'certificateEnds' | 'nowMs'>): () => CertificateCounts {
+  let counted: CertificateCounts = { states: [], ending: [] }
+  let countedMs = Number.NEGATIVE_INFINITY
+  return () => {
+    const now = nowMs()
+    if (Math.abs(now - countedMs) < COUNTED_MS) return counted
+    countedMs = now
+    const within = DAYS_LEFT.map(() => 0)
+    let [valid, expired] = [0, 0]
+    for (const end of certificateEnds()) {
+      if (end <= now) {
+        expired += 1
+        continue
+      }
+      valid += 1
+      for (const [at, days] of DAYS_LEFT.entries())
+        if (end - now <= days * DAY_MS) within[at] = (within[at] ?? 0) + 1
+    }
+    counted = {
+      states: Object.entries({ valid, expired }),
+      ending: DAYS_LEFT.map((days, at) => [String(days), within[at] ?? 0] as const),
+    }
+    return counted
   }
 }

@@ -1,11 +1,12 @@
 import { messageOf } from '../../core/errors.ts'
 import type { Logger } from '../../platform/log.ts'
+import type { Discovery } from '../discovery.ts'
 import { Refusal } from '../refusal.ts'
 import type { Answer } from './answer.ts'
 import type { Metrics } from './metrics.ts'
 
 /** What programs of an operator ask for, beside the methods: private like these. */
-const STATUS_PAGES = ['healthz', 'readyz', 'metrics'] as const
+const STATUS_PAGES = ['healthz', 'readyz', 'metrics', 'discovery'] as const
 type StatusPage = (typeof STATUS_PAGES)[number]
 
 /** Whether it is the name of one. */
@@ -17,6 +18,8 @@ export interface StatusComponents {
   /** Throws what keeps the registry from serving. */
   readonly checkReady: () => void
   readonly metrics: Pick<Metrics, 'text'>
+  /** Nodes, for Prometheus. */
+  readonly discovery: Discovery
   readonly log: Logger
 }
 
@@ -28,8 +31,16 @@ export class StatusPages {
     this.#components = components
   }
 
-  /** @throws Refusal 503 when it cannot serve */
-  async answer(page: StatusPage): Promise<Answer> {
+  /**
+   * @param target what was asked for, with its parameters
+   * @throws Refusal 503 when it cannot serve, 400 for a parameter that is none
+   */
+  async answer(page: StatusPage, target: string): Promise<Answer> {
+    if (page === 'discovery') {
+      const groups = await this.#components.discovery(new URL(target, 'http://localhost').searchParams)
+      const headers = { 'Content-Type': 'application/json' }
+      return { status: 200, body: Buffer.from(JSON.stringify(groups)), headers }
+    }
     if (page === 'readyz') this.#checkReady()
     const text = page === 'metrics' ? await this.#components.metrics.text() : 'ok\n'
     return {

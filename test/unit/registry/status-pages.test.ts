@@ -21,7 +21,7 @@ async function statusRegistry() {
 }
 
 describe('the pages for programs of an operator', () => {
-  it.each(['healthz', 'readyz', 'metrics'])('are for nobody else: %s', async (page) => {
+  it.each(['healthz', 'readyz', 'metrics', 'discovery'])('are for nobody else: %s', async (page) => {
     await using registry = await statusRegistry()
     expect(await registry.ask(page)).toMatchObject({ status: 200 })
     expect(await registry.ask(page, STRANGER)).toMatchObject({ status: 403 })

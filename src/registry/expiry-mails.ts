@@ -1,0 +1,153 @@
+import { isEmailAddress } from '../core/values/email-address.ts'
+import { prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
+import { inBackground } from '../platform/background.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Store } from './database/store.ts'
+import type { Holder } from './ledger.ts'
+import type { Mailer } from './mail.ts'
+
+/** What mails about the end of certificates need. */
+export interface ExpiryMailComponents {
+  readonly store: Pick<Store, 'write' | 'all'>
+  /** All certificates that are in use. */
+  readonly holders: () => Iterable<Holder>
+  readonly mailer: Mailer
+  readonly sender: string
+  readonly network: string
+  readonly gracePeriodMs: number
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+const DAY_MS = 24 * 3600 * 1000
+const FIRST_ROUND_MS = 60_000
+const ROUND_MS = 3600_000
+/** A mail server that is asked for more at once may take us for somebody who sends spam; the rest comes an hour later. */
+const MAILS_OF_A_ROUND = 200
+
+/** Days before its end at which the owner of a certificate hears of it; 0: it has ended. */
+const STAGES = [30, 7, 1, 0] as const
+type Stage = (typeof STAGES)[number]
+
+/**
+ * A machine that runs renews its certificate by itself within the first day of the last 30: its owner need not hear of it.
+ */
+const TIME_TO_RENEW_MS = 26 * 3600 * 1000
+
+/** Which mail is due for a certificate; undefined: none yet. One that was missed is not made up for by an older one. */
+export function stageOf(notAfterMs: number, nowMs: number): Stage | undefined {
+  const leftMs = notAfterMs - nowMs
+  if (leftMs <= 0) return 0
+  if (leftMs <= DAY_MS) return 1
+  if (leftMs <= 7 * DAY_MS) return 7
+  return leftMs <= 30 * DAY_MS - TIME_TO_RENEW_MS ? 30 : undefined
+}
+
+/**
+ * Tells owners by mail that a certificate ends soon, or has ended, and what to do. Each mail is sent once, also when the registry
+ * is started again: it is written down first, and taken back if no mail server takes it.
+ */
+export class ExpiryMails implements Disposable {
+  readonly #components: ExpiryMailComponents
+  readonly #timers: readonly Disposable[]
+  #isSending = false
+
+  constructor(components: ExpiryMailComponents) {
+    this.#components = components
+    const { clock, log } = components
+    const round = () => inBackground(log, 'mails about certificates that end', this.#round())
+    this.#timers = [clock.after(FIRST_ROUND_MS, round), clock.every(ROUND_MS, round)]
+  }
+
+  async #round(): Promise<void> {
+    if (this.#isSending) return
+    this.#isSending = true
+    try {
+      let left = MAILS_OF_A_ROUND
+      for (const [holder, stage] of this.#due()) {
+        if (left === 0) return
+        if (!(await this.#claim(holder, stage))) continue
+        left -= 1
+        await this.#send(holder, stage)
+      }
+    } finally {
+      this.#isSending = false
+    }
+  }
+
+  /** A list: certificates may be renewed while mails are sent. */
+  #due(): (readonly [Holder, Stage])[] {
+    const { holders, clock } = this.#components
+    const nowMs = clock.now()
+    const due: (readonly [Holder, Stage])[] = []
+    for (const holder of holders()) {
+      if (holder.email === null || !isEmailAddress(holder.email)) continue
+      const stage = stageOf(holder.notAfterMs, nowMs)
+      if (stage !== undefined) due.push([holder, stage])
+    }
+    return due
+  }
+
+  /** Whether it is up to us: no mail was sent yet, and nobody else sends it. */
+  async #claim({ serial }: Holder, stage: Stage): Promise<boolean> {
+    const { store, clock } = this.#components
+    const sent = store.all('SELECT 1 FROM expiry_mail WHERE serial = ? AND stage = ?', serial, stage)
+    if (sent.length > 0) return false
+    let changes = 0
+    await store.write((writable) => {
+      const date = Math.floor(clock.now() / 1000)
+      changes = writable.run('INSERT OR IGNORE INTO expiry_mail VALUES (?, ?, ?)', serial, stage, date)
+    })
+    return changes === 1
+  }
+
+  async #send(holder: Holder, stage: Stage): Promise<void> {
+    const { mailer, sender, store, log, network, gracePeriodMs } = this.#components
+    const peer = subnetNameOf(prefixOfBits(holder.prefix))
+    try {
+      await mailer.send({
+        from: sender,
+        to: holder.email ?? '',
+        ...textOf({ peer, network, stage, notAfterMs: holder.notAfterMs, gracePeriodMs }),
+      })
+      log.info({ peer, stage }, 'its owner was told that its certificate ends')
+    } catch (error) {
+      await store.write((writable) => {
+        writable.run('DELETE FROM expiry_mail WHERE serial = ? AND stage = ?', holder.serial, stage)
+      })
+      throw error
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const timer of this.#timers) timer[Symbol.dispose]()
+  }
+}
+
+interface Told {
+  readonly peer: string
+  readonly network: string
+  readonly stage: Stage
+  readonly notAfterMs: number
+  readonly gracePeriodMs: number
+}
+
+function textOf({ peer, network, stage, notAfterMs, gracePeriodMs }: Told) {
+  const end = new Date(notAfterMs).toISOString().slice(0, 10)
+  const last = new Date(notAfterMs + gracePeriodMs).toISOString().slice(0, 10)
+  const when = stage === 0 ? `ended on ${end}` : `ends on ${end}`
+  return {
+    subject: `[re6stnet] The certificate of ${peer} ${when}`,
+    text: `Hello,
+
+the certificate of your machine ${peer} in the network ${network} ${when}.
+
+A machine that runs and can reach the registry renews it by itself. This one has not: start re6stnet on it, or look at
+what "re6st doctor" says there. That works until ${last}, also after the end of the certificate.
+
+After that, enrol it again with this address, by "re6st-conf --registry URL --email ADDRESS": it gets another prefix.
+If you do not use the machine any more, ignore this mail.
+`,
+  }
+}

@@ -1,0 +1,166 @@
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { waitFor } from '../../../lab/wait-for.ts'
+import { openDatabase } from '../../../src/registry/database/database.ts'
+import { Store } from '../../../src/registry/database/store.ts'
+import { ExpiryMails, stageOf } from '../../../src/registry/expiry-mails.ts'
+import type { Holder } from '../../../src/registry/ledger.ts'
+import { openMailer } from '../../../src/registry/mail.ts'
+import { mailbox } from '../../support/mailbox.ts'
+import { temporaryDirectory } from '../../support/registry.ts'
+import { silentLog } from '../../support/silent-log.ts'
+import { steppedClock } from '../../support/stepped-clock.ts'
+
+const DAY_MS = 24 * 3600 * 1000
+const HOUR_MS = 3600 * 1000
+const START_MS = 1_700_000_000_000
+const DEADLINE_MS = 20_000
+
+const holder = (serial: number, email: string | null, endDays: number): Holder => ({
+  ...{ serial, email, prefix: serial.toString(2).padStart(16, '0'), subjectSerial: serial },
+  notAfterMs: START_MS + endDays * DAY_MS,
+})
+
+async function mailsOf(holders: readonly Holder[]) {
+  const box = await mailbox()
+  const clock = steppedClock(START_MS)
+  const path = join(temporaryDirectory(), 'registry.db')
+  let store = new Store(openDatabase(path))
+  let port = box.port
+  const start = () =>
+    new ExpiryMails({
+      ...{ store, clock, log: silentLog, sender: 'ca@example.com', network: 'fd00:1::/48' },
+      holders: () => holders,
+      gracePeriodMs: 100 * DAY_MS,
+      mailer: {
+        send: (mail) =>
+          openMailer({
+            ...{ mailhost: `127.0.0.1:${port}`, user: undefined, password: undefined, startTls: false },
+          }).send(mail),
+      },
+    })
+  let mails = start()
+  /** Lets time pass an hour at a time, as mail servers take real time. */
+  const pass = async (days: number) => {
+    for (let hours = 0; hours < days * 24; hours += 6) {
+      await clock.pass(6 * HOUR_MS)
+      await idle()
+    }
+  }
+  const idle = async () => {
+    let before = -1
+    await waitFor(
+      async () => {
+        const now = box.received.length
+        const isSame = now === before
+        before = now
+        await new Promise((resolve) => setTimeout(resolve, 15))
+        return isSame
+      },
+      { what: 'the mails', deadlineMs: DEADLINE_MS, intervalMs: 10 },
+    )
+  }
+  return {
+    ...{ box, pass },
+    sent: () =>
+      box.received.map(({ to, text }) => [
+        to[0],
+        /^Subject: (.*(?:\n .*)*)/m.exec(text)?.[1]?.replace(/\n/g, ''),
+      ]),
+    arrived: (count: number) =>
+      waitFor(() => box.received.length >= count, {
+        what: 'mails',
+        deadlineMs: DEADLINE_MS,
+        intervalMs: 10,
+      }),
+    restart() {
+      mails[Symbol.dispose]()
+      store[Symbol.dispose]()
+      store = new Store(openDatabase(path))
+      mails = start()
+    },
+    breakServer: (isBroken: boolean) => {
+      port = isBroken ? 1 : box.port
+    },
+    async [Symbol.asyncDispose]() {
+      mails[Symbol.dispose]()
+      store[Symbol.dispose]()
+      await box[Symbol.asyncDispose]()
+    },
+  }
+}
+
+describe('the owner of a certificate that nobody renews', () => {
+  it('hears of its end 30, 7 and 1 days before, and then, each once, also over restarts', async () => {
+    await using mails = await mailsOf([
+      holder(1, 'a@example.com', 40),
+      holder(2, null, 40),
+      holder(3, 'not one', 40),
+    ])
+    const counts: number[] = []
+    //                  day: 9      12      32       34      38      40      42      45
+    const steps = [
+      [9, 0],
+      [3, 1],
+      [20, 1],
+      [2, 2],
+      [4, 2],
+      [2, 3],
+      [2, 4],
+      [3, 4],
+    ] as const
+    for (const [days, sent] of steps) {
+      await mails.pass(days)
+      await mails.arrived(sent)
+      mails.restart()
+      counts.push(mails.box.received.length)
+    }
+    expect(counts).toEqual(steps.map(([, sent]) => sent))
+    expect(new Set(mails.sent().map(([to]) => to))).toEqual(new Set(['a@example.com']))
+    const texts = mails.box.received.map(({ text }) => text)
+    expect(texts[0]).toContain('1/16')
+    expect(texts[0]).toContain(new Date(START_MS + 40 * DAY_MS).toISOString().slice(0, 10))
+    expect(texts[3]).toContain('re6st-conf')
+    expect(texts[3]).toContain(new Date(START_MS + 140 * DAY_MS).toISOString().slice(0, 10))
+  }, 60_000)
+
+  it('hears only of what is due now when the registry was off', async () => {
+    await using mails = await mailsOf([holder(1, 'a@example.com', 3), holder(2, 'b@example.com', -3)])
+    await mails.pass(1)
+    await mails.arrived(2)
+    expect(
+      mails
+        .sent()
+        .map(([to]) => to)
+        .sort(),
+    ).toEqual(['a@example.com', 'b@example.com'])
+  }, 30_000)
+
+  it('hears of it later when no mail server takes the mail', async () => {
+    await using mails = await mailsOf([holder(1, 'a@example.com', 5)])
+    mails.breakServer(true)
+    await mails.pass(1)
+    expect(mails.box.received).toHaveLength(0)
+    mails.breakServer(false)
+    await mails.pass(1)
+    await mails.arrived(1)
+    expect(mails.box.received).toHaveLength(1)
+  }, 30_000)
+})
+
+it('a machine that runs has a day to renew by itself before its owner hears of it', () => {
+  const leftDays = (days: number) => stageOf(days * DAY_MS, 0)
+  expect([31, 30, 29.1, 28.9, 7.1, 7, 1.1, 1, 0.1, 0, -50].map(leftDays)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    30,
+    30,
+    7,
+    7,
+    1,
+    1,
+    0,
+    0,
+  ])
+})
