@@ -1,3 +1,4 @@
+import { keyOf } from '../../../src/core/babel/engine/table.ts'
 import { pick, type Random } from '../../../src/core/random.ts'
 import { type Router, SERVER } from './router.ts'
 import type { RouterNetwork } from './router-network.ts'
@@ -194,7 +195,7 @@ export class Chaos {
   #originate(): void {
     const router = this.#anyRouter(true)
     if (!router) return
-    const isGateway = router.originates(`${SHARED.prefix} ${SHARED.from}`)
+    const isGateway = router.originates(keyOf(SHARED))
     const own = router.local.filter(({ prefix }) => prefix !== SHARED.prefix)
     router.setLocal(this.#network.nowMs, isGateway ? own : [...own, { ...SHARED, metric: 0 }])
     this.#network.act(router, () => undefined)

@@ -6,9 +6,9 @@ import type { Prefix } from '../../../src/core/values/prefix.ts'
 import type { RoutingOf, SimulatedRouting } from '../routing.ts'
 import type { SimulatedNode } from '../simulated-node.ts'
 import { loopFrom } from './loops.ts'
-import { keyOf, type Router } from './router.ts'
+import type { Router } from './router.ts'
 import { RouterNetwork } from './router-network.ts'
-import { farEnd, type Tunnel } from './tunnel.ts'
+import { clientIface, farEnd, type Tunnel } from './tunnel.ts'
 
 /** What a registry has by default. */
 const PARAMETERS: LinkParameters = {
@@ -24,6 +24,8 @@ const PARAMETERS: LinkParameters = {
 /** One way, at most. */
 const MAX_DELAY_MS = 100
 const LATENESS_MS = 5
+/** Most nodes can be reached, as a rule. */
+const DRAWS = 32
 
 /** Routing by the daemon's own engine: with the tunnel policy, all that decides where packets go. */
 export class EngineRouting implements SimulatedRouting {
@@ -51,7 +53,7 @@ export class EngineRouting implements SimulatedRouting {
     )
     for (const node of nodes) {
       const router = this.network.add()
-      this.#byKey.set(this.#keyOf(router), node)
+      this.#byKey.set(router.key, node)
       this.network.start(router)
     }
   }
@@ -74,7 +76,7 @@ export class EngineRouting implements SimulatedRouting {
   }
 
   isReachable(from: SimulatedNode, to: SimulatedNode): boolean {
-    return this.#routerOf(from).forwarding.has(this.#keyOf(this.#routerOf(to)))
+    return this.#routerOf(from).forwarding.has(this.#routerOf(to).key)
   }
 
   reachableCount(from: SimulatedNode): number {
@@ -82,13 +84,17 @@ export class EngineRouting implements SimulatedRouting {
   }
 
   sample(from: SimulatedNode, random: Random): SimulatedNode | undefined {
-    return this.#byKey.get(pick(random, [...this.#routerOf(from).forwarding.keys()]) ?? '')
+    const { forwarding } = this.#routerOf(from)
+    for (let draw = 0; draw < DRAWS; draw++) {
+      const node = pick(random, this.#init.nodes)
+      if (node && forwarding.has(this.#routerOf(node).key)) return node
+    }
+    return this.#byKey.get(pick(random, [...forwarding.keys()]) ?? '')
   }
 
   nodesOver(from: SimulatedNode, peer: SimulatedNode): number {
     const tunnel = this.#tunnels.get(`${from.index} ${peer.index}`)
-    const iface = tunnel && farEnd(tunnel, this.#routerOf(peer)).iface
-    return [...this.#routerOf(from).forwarding.values()].filter((route) => route.iface === iface).length
+    return tunnel ? this.#routerOf(from).countOver(clientIface(tunnel)) : 0
   }
 
   neighbourChanges(from: SimulatedNode): number {
@@ -114,9 +120,5 @@ export class EngineRouting implements SimulatedRouting {
     const router = this.network.routers[node.index]
     if (router === undefined) throw new RangeError(`there is no router ${node.index}`)
     return router
-  }
-
-  #keyOf({ prefix }: Router): string {
-    return keyOf({ prefix, from: '::/0' })
   }
 }

@@ -1,4 +1,5 @@
-import { keyOf, type Router } from './router.ts'
+import { keyOf } from '../../../src/core/babel/engine/table.ts'
+import type { Router } from './router.ts'
 import type { RouterNetwork } from './router-network.ts'
 import { metricsOfShortestWays } from './shortest-ways.ts'
 import { isOpen } from './tunnel.ts'

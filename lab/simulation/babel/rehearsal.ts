@@ -1,9 +1,9 @@
 import type { LinkParameters } from '../../../src/core/babel/engine/ports.ts'
+import { keyOf } from '../../../src/core/babel/engine/table.ts'
 import { seededRandom } from '../../../test/support/random.ts'
 import { Chaos, SHARED } from './chaos.ts'
 import { faultsAtRest } from './faults.ts'
 import { loopFrom } from './loops.ts'
-import { keyOf } from './router.ts'
 import { RouterNetwork } from './router-network.ts'
 import { CALM, STORM } from './weather.ts'
 

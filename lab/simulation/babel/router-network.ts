@@ -6,7 +6,7 @@ import type { OutgoingTlv, Tlv } from '../../../src/core/babel/wire/tlv.ts'
 import type { Random } from '../../../src/core/random.ts'
 import { EventQueue } from '../event-queue.ts'
 import { Router, SERVER } from './router.ts'
-import { clientIface, farEnd, type Tunnel } from './tunnel.ts'
+import { clientIface, type End, farEnd, type Tunnel } from './tunnel.ts'
 import { arrivalsMs, CALM, type Weather } from './weather.ts'
 
 /** RFC 8966, 4: the MTU of Ethernet, less IPv6 and UDP. */
@@ -36,8 +36,8 @@ export class RouterNetwork {
   readonly queue: EventQueue
   readonly #init: RouterNetworkInit
   readonly #rxcosts = new Map<string, number>()
-  /** By router and interface. */
-  readonly #links = new Map<string, Set<Tunnel>>()
+  /** Of each router, by interface. */
+  readonly #ends = new Map<Router, Map<string, Map<Tunnel, End>>>()
 
   constructor(init: RouterNetworkInit, queue = new EventQueue()) {
     this.#init = init
@@ -82,8 +82,8 @@ export class RouterNetwork {
   connect(client: Router, server: Router, delayMs: number): Tunnel {
     const tunnel: Tunnel = { client, server, delayMs, open: { up: true, down: true } }
     this.tunnels.add(tunnel)
-    this.#tunnelsOn(client, clientIface(tunnel)).add(tunnel)
-    this.#tunnelsOn(server, SERVER).add(tunnel)
+    this.#endsOn(client, clientIface(tunnel)).set(tunnel, farEnd(tunnel, client))
+    this.#endsOn(server, SERVER).set(tunnel, farEnd(tunnel, server))
     if (client.engine) {
       this.#up(tunnel)
       this.#plan(client)
@@ -96,8 +96,8 @@ export class RouterNetwork {
     if (!this.tunnels.delete(tunnel)) return
     const { client, server } = tunnel
     const iface = clientIface(tunnel)
-    this.#tunnelsOn(client, iface).delete(tunnel)
-    this.#tunnelsOn(server, SERVER).delete(tunnel)
+    this.#ends.get(client)?.delete(iface)
+    this.#endsOn(server, SERVER).delete(tunnel)
     client.engine?.interfaceRemoved(this.#clockOf(client), iface)
     this.gone(server, SERVER, client.addressOn(iface), 'transport ended')
     this.#plan(client)
@@ -127,10 +127,8 @@ export class RouterNetwork {
 
   /** Who is behind an address. */
   neighbourAt(router: Router, iface: string, address: string): Router | undefined {
-    for (const tunnel of this.#tunnelsOn(router, iface)) {
-      const far = farEnd(tunnel, router)
+    for (const far of this.#endsOn(router, iface).values())
       if (far.router.addressOn(far.iface) === address) return far.router
-    }
     return undefined
   }
 
@@ -150,14 +148,13 @@ export class RouterNetwork {
     return this.nowMs + router.clockOffsetMs
   }
 
-  #tunnelsOn(router: Router, iface: string): Set<Tunnel> {
-    const key = `${router.index} ${iface}`
-    let tunnels = this.#links.get(key)
-    if (tunnels === undefined) {
-      tunnels = new Set()
-      this.#links.set(key, tunnels)
-    }
-    return tunnels
+  /** The tunnels on an interface, and their other ends. */
+  #endsOn(router: Router, iface: string): Map<Tunnel, End> {
+    const ofRouter = this.#ends.get(router) ?? new Map<string, Map<Tunnel, End>>()
+    const ends = ofRouter.get(iface) ?? new Map<Tunnel, End>()
+    if (ofRouter.size === 0) this.#ends.set(router, ofRouter)
+    if (ends.size === 0) ofRouter.set(iface, ends)
+    return ends
   }
 
   /** Looks at an engine when something is due there. */
@@ -184,30 +181,28 @@ export class RouterNetwork {
       nowUs: () => microsecondsOf(this.#clockOf(from)),
     })
     const read = packets.map((packet) => decodedOnce(packet, sender))
-    for (const tunnel of this.#tunnelsOn(from, iface)) {
-      const { router, iface: theirs } = farEnd(tunnel, from)
-      if (to !== undefined && router.addressOn(theirs) !== to) continue
+    for (const [tunnel, end] of this.#endsOn(from, iface)) {
+      if (to !== undefined && end.router.addressOn(end.iface) !== to) continue
       for (const [at, packet] of packets.entries()) {
         this.bytes += packet.length + HEADERS_BYTES
         this.packets += 1
         const tlvs = read[at]
-        if (tlvs) this.#send(tunnel, from, sender, to, tlvs)
+        if (tlvs) this.#send(tunnel, end, sender, to, tlvs)
       }
     }
   }
 
   #send(
     tunnel: Tunnel,
-    from: Router,
+    { router, iface }: End,
     source: string,
     to: string | undefined,
     tlvs: () => readonly Tlv[],
   ): void {
-    const { router, iface } = farEnd(tunnel, from)
     for (const delayMs of arrivalsMs(this.weather, tunnel.delayMs, this.#init.random))
       this.queue.after(delayMs, () => {
         const { engine } = router
-        const passes = tunnel.client === from ? tunnel.open.up : tunnel.open.down
+        const passes = tunnel.server === router ? tunnel.open.up : tunnel.open.down
         if (engine === undefined || !passes || !this.tunnels.has(tunnel)) return
         if (to !== undefined && router.addressOn(iface) !== to) return
         const receivedMs = this.#clockOf(router)

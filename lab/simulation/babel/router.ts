@@ -1,11 +1,9 @@
 import { BabelEngine } from '../../../src/core/babel/engine/engine.ts'
 import type { EngineOutput, ForwardingRoute, LocalRoute } from '../../../src/core/babel/engine/ports.ts'
 import { seqnoPlus } from '../../../src/core/babel/engine/seqno.ts'
-import type { Destination, OutgoingTlv, RouterId } from '../../../src/core/babel/wire/tlv.ts'
+import { keyOf } from '../../../src/core/babel/engine/table.ts'
+import type { OutgoingTlv, RouterId } from '../../../src/core/babel/wire/tlv.ts'
 import type { Random } from '../../../src/core/random.ts'
-
-/** Names a destination. */
-export const keyOf = ({ prefix, from }: Destination): string => `${prefix} ${from}`
 
 /** The interface on which a router hears all who have made a tunnel to it. */
 export const SERVER = 'server'
@@ -23,11 +21,16 @@ export class Router {
   readonly routerId: RouterId
   /** Its subnet. */
   readonly prefix: string
+  /** Names its subnet, in forwarding tables. */
+  readonly key: string
   /** Its clock is not that of others. */
   readonly clockOffsetMs: number
   /** Undefined: it is off. */
   engine: BabelEngine | undefined
   readonly forwarding = new Map<string, ForwardingRoute>()
+  /** How many of these lead over each interface. */
+  readonly #over = new Map<string, number>()
+  readonly #addresses = new Map<string, string>()
   /** What sending to its neighbours costs, by interface and address. */
   readonly costs = new Map<string, number>()
   /** How often these have changed. */
@@ -45,6 +48,7 @@ export class Router {
     this.index = index
     this.routerId = `02:00:00:00:00:00:${octets.join(':')}`
     this.prefix = `2001:db8:${(index + 1).toString(16)}::/48`
+    this.key = keyOf({ prefix: this.prefix, from: '::/0' })
     this.clockOffsetMs = Math.floor(random.next() * 1e9)
     this.#local = [{ prefix: this.prefix, from: '::/0', metric: 0 }]
     this.#random = random
@@ -65,8 +69,27 @@ export class Router {
    * start, as that of a tap is: whoever sends to what it was before reaches nobody.
    */
   addressOn(iface: string): string {
-    const number = iface === SERVER ? 0xfffe : Number(iface.slice('tunnel'.length))
-    return `fe80::${[this.index + 1, number + 1, this.#starts + 1].map((part) => part.toString(16)).join(':')}`
+    let address = this.#addresses.get(iface)
+    if (address === undefined) {
+      const number = iface === SERVER ? 0xfffe : Number(iface.slice('tunnel'.length))
+      const parts = [this.index + 1, number + 1, this.#starts + 1].map((part) => part.toString(16))
+      address = `fe80::${parts.join(':')}`
+      this.#addresses.set(iface, address)
+    }
+    return address
+  }
+
+  /** How many destinations are routed over an interface. */
+  countOver(iface: string): number {
+    return this.#over.get(iface) ?? 0
+  }
+
+  #forward(key: string, route: ForwardingRoute | undefined): void {
+    const before = this.forwarding.get(key)?.iface
+    if (route) this.forwarding.set(key, route)
+    else this.forwarding.delete(key)
+    if (before !== undefined) this.#over.set(before, this.countOver(before) - 1)
+    if (route) this.#over.set(route.iface, this.countOver(route.iface) + 1)
   }
 
   /**
@@ -76,12 +99,12 @@ export class Router {
    */
   start(nowMs: number): BabelEngine {
     this.#starts += 1
+    this.#addresses.clear()
     const output: EngineOutput = {
       send: (iface, to, tlvs) => this.#events.sent(this, iface, to, tlvs),
       forward: (destination, route) => {
         const key = keyOf(destination)
-        if (route === undefined || route === 'unreachable') this.forwarding.delete(key)
-        else this.forwarding.set(key, route)
+        this.#forward(key, route === 'unreachable' ? undefined : route)
         this.#events.forwarded(this, key)
       },
       neighbour: (change, { iface, address, cost }) => {
@@ -109,6 +132,7 @@ export class Router {
     this.#lastSeqno = this.engine?.seqno ?? this.#lastSeqno
     this.engine = undefined
     this.forwarding.clear()
+    this.#over.clear()
     this.costs.clear()
     this.costChanges++
   }

@@ -1,6 +1,6 @@
+import { keyOf } from '../../../src/core/babel/engine/table.ts'
 import { INFINITY } from '../../../src/core/babel/metric.ts'
-
-import { keyOf, type Router, SERVER } from './router.ts'
+import { type Router, SERVER } from './router.ts'
 import type { RouterNetwork } from './router-network.ts'
 import { clientIface, isOpen } from './tunnel.ts'
 

@@ -15,8 +15,14 @@ export const clientIface = ({ server }: Pick<Tunnel, 'server'>): string => `tunn
 /** Whether packets arrive in both directions. */
 export const isOpen = ({ open: { up, down } }: Tunnel): boolean => up && down
 
-/** The other end of a tunnel, and how it is called there. */
-export const farEnd = (tunnel: Tunnel, near: Router): { readonly router: Router; readonly iface: string } =>
+/** An end of a tunnel: at whom, and how it is called there. */
+export interface End {
+  readonly router: Router
+  readonly iface: string
+}
+
+/** The other end of a tunnel. */
+export const farEnd = (tunnel: Tunnel, near: Router): End =>
   tunnel.client === near
     ? { router: tunnel.server, iface: SERVER }
     : { router: tunnel.client, iface: clientIface(tunnel) }

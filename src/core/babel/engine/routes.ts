@@ -9,7 +9,6 @@ import { choose, isUsable } from './selection.ts'
 import { halfLifeS, smoothedAt } from './smoothing.ts'
 import { isFeasibleUpdate } from './sources.ts'
 import { keyOf, metricOf, routeFrom } from './table.ts'
-import { Timer } from './timers.ts'
 import { routeView } from './views.ts'
 import type { World } from './world.ts'
 
@@ -28,7 +27,7 @@ const MAX_ROUTES_PER_INTERFACE = 1_000_000
 const FEW_ROUTES = 2_000
 /** Whoever has as many addresses as he likes does not fill the kernel's table. */
 const MAX_DESTINATIONS = 65_536
-/** How often better routes are looked at that have yet to prove themselves. */
+/** Better routes that have yet to prove themselves are looked at when they will have, to that precision. */
 const RECHECK_MS = 500
 
 /** Who is told of what happens to routes. */
@@ -51,14 +50,16 @@ export class Routes {
   readonly #listener: RoutesListener
   readonly #expiries: ExpiryWheel<Route>
   readonly #forwarding: Forwarding
-  readonly #unproven = new Set<Entry>()
-  readonly #recheckTimer = new Timer((nowMs) => this.#recheck(nowMs))
+  /** Destinations with a better route that has yet to prove itself, and when it will have. */
+  readonly #unproven = new Map<Entry, number>()
+  readonly #rechecks: ExpiryWheel<Entry>
   #accepts: (destination: Destination) => boolean = () => true
 
   constructor(world: World, listener: RoutesListener) {
     this.#world = world
     this.#listener = listener
     this.#expiries = new ExpiryWheel(world.timers, (route, nowMs) => this.#visit(route, nowMs))
+    this.#rechecks = new ExpiryWheel(world.timers, (entry, nowMs) => this.#recheck(entry, nowMs), RECHECK_MS)
     this.#forwarding = new Forwarding(world)
   }
 
@@ -250,11 +251,9 @@ export class Routes {
   /** Route selection (RFC 8966, 3.6) for one destination. */
   reselect(nowMs: number, entry: Entry): void {
     const before = entry.selected
-    const { route, isWaiting } = entry.local ? OWN : choose(entry, nowMs)
-    if (isWaiting) {
-      this.#unproven.add(entry)
-      this.#world.timers.setBy(this.#recheckTimer, nowMs + RECHECK_MS)
-    }
+    const { route, provenInMs } = entry.local ? OWN : choose(entry, nowMs)
+    if (provenInMs < Number.POSITIVE_INFINITY)
+      this.#recheckBy(entry, nowMs + Math.max(provenInMs, RECHECK_MS))
     entry.selected = route
     this.#forwarding.follow(nowMs, entry, entry.local === undefined && this.#accepts(entry))
     const { reachable } = this.#world.table
@@ -268,10 +267,17 @@ export class Routes {
     this.#listener.selected(nowMs, entry)
   }
 
-  #recheck(nowMs: number): void {
-    const entries = [...this.#unproven]
-    this.#unproven.clear()
-    for (const entry of entries) this.reselect(nowMs, entry)
+  #recheckBy(entry: Entry, atMs: number): void {
+    if ((this.#unproven.get(entry) ?? Number.POSITIVE_INFINITY) <= atMs) return
+    this.#unproven.set(entry, atMs)
+    this.#rechecks.add(entry, atMs)
+  }
+
+  #recheck(entry: Entry, nowMs: number): undefined {
+    // It was looked at earlier, if not: what came between asked for another time.
+    if ((this.#unproven.get(entry) ?? Number.POSITIVE_INFINITY) > nowMs) return
+    this.#unproven.delete(entry)
+    this.reselect(nowMs, entry)
   }
 
   #watch(route: Route): void {
@@ -300,7 +306,7 @@ export class Routes {
   }
 }
 
-const OWN = { route: undefined, isWaiting: false } as const
+const OWN = { route: undefined, provenInMs: Number.POSITIVE_INFINITY } as const
 
 /** Why a route is not taken any more. */
 function whyLeft(before: Route): RouteCause {

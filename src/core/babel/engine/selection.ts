@@ -1,14 +1,15 @@
 import { INFINITY } from '../metric.ts'
 
-import type { Entry, Route } from './model.ts'
-import { halfLifeS, smoothedAt } from './smoothing.ts'
+import type { Entry, Neighbour, Route } from './model.ts'
+import { halfLifeS, passesInMs, smoothedAt } from './smoothing.ts'
 import { isFeasible } from './sources.ts'
 import { metricOf } from './table.ts'
 
-/** Which route to take, and whether a better one waits to prove itself. */
+/** Which route to take, and when to look again if nothing happens. */
 export interface Choice {
   readonly route: Route | undefined
-  readonly isWaiting: boolean
+  /** In how long a better one will have proved itself; Infinity: none has to. */
+  readonly provenInMs: number
 }
 
 /**
@@ -23,19 +24,23 @@ export function choose(entry: Entry, nowMs: number): Choice {
   const currentSmoothed = current === undefined ? 0 : smoothedMetric(current, nowMs)
   let best = current
   let bestMetric = currentMetric
-  let isWaiting = false
+  let provenInMs = Number.POSITIVE_INFINITY
   for (const route of entry.routes) {
     const metric = metricOf(route)
     // Of equal ones the first stays: nothing moves without a gain.
     if (metric >= bestMetric || !isFeasible(route)) continue
-    if (current !== undefined && smoothedMetric(route, nowMs) >= currentSmoothed) {
-      isWaiting = true
-      continue
+    if (current !== undefined) {
+      const behind = smoothedMetric(route, nowMs) - currentSmoothed
+      if (behind >= 0) {
+        const halfLife = Math.min(...[route, current].map(({ neighbour }) => halfLifeOf(neighbour)))
+        provenInMs = Math.min(provenInMs, passesInMs(behind, currentMetric - metric, halfLife))
+        continue
+      }
     }
     best = route
     bestMetric = metric
   }
-  return { route: best, isWaiting }
+  return { route: best, provenInMs }
 }
 
 /** Whether a route could be taken. */
@@ -44,6 +49,8 @@ export const isUsable = (route: Route): boolean => metricOf(route) < INFINITY &&
 /** The metric of a route on average: that of the neighbour's announcements and that of the link to it. */
 export function smoothedMetric(route: Route, nowMs: number): number {
   const { neighbour, refmetric, smoothed, smoothedSinceS } = route
-  const halfLife = halfLifeS(neighbour.iface.parameters)
+  const halfLife = halfLifeOf(neighbour)
   return smoothedAt(refmetric, smoothed, smoothedSinceS, nowMs, halfLife) + neighbour.smoothedCost(nowMs)
 }
+
+const halfLifeOf = ({ iface }: Neighbour): number => halfLifeS(iface.parameters)

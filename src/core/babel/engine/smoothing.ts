@@ -25,3 +25,11 @@ export function smoothedAt(
   if (smoothed === value) return value
   return value + (smoothed - value) * 2 ** -(Math.max(0, nowMs / 1000 - sinceS) / halfLife)
 }
+
+/**
+ * In how long one average falls below another, if neither value changes meanwhile.
+ * @param behind by how much it is above it now
+ * @param ahead by how much its value is below the other's
+ */
+export const passesInMs = (behind: number, ahead: number, halfLife: number): number =>
+  1000 * halfLife * Math.log2((behind + ahead) / ahead)
