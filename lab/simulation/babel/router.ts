@@ -18,7 +18,6 @@ export interface RouterEvents {
 /** A router of a simulated network: the engine of the daemon, and a forwarding table in place of the kernel's. */
 export class Router {
   readonly index: number
-  readonly routerId: RouterId
   /** Its subnet. */
   readonly prefix: string
   /** Names its subnet, in forwarding tables. */
@@ -41,12 +40,12 @@ export class Router {
   readonly #random: Random
   #local: readonly LocalRoute[]
   #starts = 0
+  /** How many router-ids it has had before. */
+  #identities = 0
   #lastSeqno = 0
 
   constructor(index: number, random: Random, events: RouterEvents) {
-    const octets = [(index >> 8) & 0xff, index & 0xff].map((octet) => octet.toString(16).padStart(2, '0'))
     this.index = index
-    this.routerId = `02:00:00:00:00:00:${octets.join(':')}`
     this.prefix = `2001:db8:${(index + 1).toString(16)}::/48`
     this.key = keyOf({ prefix: this.prefix, from: '::/0' })
     this.clockOffsetMs = Math.floor(random.next() * 1e9)
@@ -93,9 +92,10 @@ export class Router {
   }
 
   /**
-   * Begins anew: of what it knew, nothing is left, once not even its sequence number. Not twice: of three numbers at random,
-   * each may be older than the next (RFC 8966, 3.2.1), and while others remember all three nothing prevents a loop. The
-   * daemon has another router-id each time it starts.
+   * Begins anew: of what it knew, nothing is left. Its number it may lose once: others tell it where it was. A second loss is
+   * none that the protocol provides for: a number only ever rises (RFC 8966, 3.2.2), and of three at random, each may be older
+   * than the next (3.2.1), so that while others remember all of them nothing prevents a loop. From then on it either goes on
+   * from the number that it had, or has another router-id, as the daemon each time that it starts.
    */
   start(nowMs: number): BabelEngine {
     this.#starts += 1
@@ -115,10 +115,17 @@ export class Router {
       route: () => undefined,
     }
     const anySeqno = Math.floor(this.#random.next() * 0x10000)
-    const seqno = this.#starts > 2 ? seqnoPlus(this.#lastSeqno, 1) : anySeqno
-    this.engine = new BabelEngine({ routerId: this.routerId, seqno, random: this.#random, output })
+    const hasKeptIt = this.#starts > 2 && anySeqno % 2 === 0
+    if (this.#starts > 2 && !hasKeptIt) this.#identities += 1
+    const seqno = hasKeptIt ? seqnoPlus(this.#lastSeqno, 1) : anySeqno
+    this.engine = new BabelEngine({ routerId: this.#routerId, seqno, random: this.#random, output })
     this.engine.setLocalRoutes(nowMs + this.clockOffsetMs, this.#local)
     return this.engine
+  }
+
+  get #routerId(): RouterId {
+    const octets = [this.#identities, this.index >> 8, this.index].map((number) => number & 0xff)
+    return `02:00:00:00:00:${octets.map((octet) => octet.toString(16).padStart(2, '0')).join(':')}`
   }
 
   /** Changes what it originates. */
