@@ -19,8 +19,9 @@ const QUICK: DetectionTimes = { baseReachableMs: 150, delayProbeMs: 10, retransM
 const MAX_RETRANS_MS = 4_000
 
 /**
- * How fast a neighbour is to be found out that does not answer. A full queue answers late: the times follow the time that
- * answers take, in steps, so that they do not change with each sample.
+ * How fast a neighbour is to be found out that does not answer. A full queue answers late: how long the kernel waits before it
+ * gives one up follows the time that answers take, in steps, so that it does not change with each sample. When it asks does
+ * not: one slow client of a server would make it late for all the others.
  * @param answerMs how long an answer may take, the longest on the interface
  * @param falseAlarms how often a neighbour was there after all
  */
@@ -28,10 +29,5 @@ export function detectionTimes(answerMs: number | undefined, falseAlarms: number
   const needed = (answerMs ?? 0) * 2 ** falseAlarms
   let retransMs = QUICK.retransMs * 2 ** falseAlarms
   while (retransMs < needed) retransMs *= 2
-  const factor = Math.min(retransMs, MAX_RETRANS_MS) / QUICK.retransMs
-  return {
-    baseReachableMs: Math.round(QUICK.baseReachableMs * factor),
-    delayProbeMs: Math.round(QUICK.delayProbeMs * factor),
-    retransMs: Math.round(QUICK.retransMs * factor),
-  }
+  return { ...QUICK, retransMs: Math.min(retransMs, MAX_RETRANS_MS) }
 }

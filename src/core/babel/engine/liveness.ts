@@ -21,6 +21,8 @@ const MAX_PROBE_MS = 2_000
 const PAUSE_SHARE = 0.75
 /** A queue that fills doubles its length before we know of it. */
 const SLOWER_BY = 2
+/** Whoever answers later than that was not slow: it could not be reached meanwhile. */
+const OUTAGE_MS = 2_000
 /** After that time only half of the slowest answer counts. */
 const SLOWEST_HALF_LIFE_MS = 10_000
 /**
@@ -155,7 +157,8 @@ export class Liveness {
 
   /** How long an answer took, ours or one to the kernel. */
   answeredAfter(nowMs: number, neighbour: Neighbour, tookMs: number): void {
-    if (tookMs >= this.#slowestMs(nowMs, neighbour)) this.#slowest.set(neighbour, { ms: tookMs, atMs: nowMs })
+    if (tookMs <= OUTAGE_MS && tookMs >= this.#slowestMs(nowMs, neighbour))
+      this.#slowest.set(neighbour, { ms: tookMs, atMs: nowMs })
   }
 
   /** Whether there was a neighbour that may only seem to be dead. */

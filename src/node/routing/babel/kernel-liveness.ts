@@ -23,12 +23,12 @@ interface Watched {
   set: DetectionTimes | undefined
   setMs: number
   rttMs: number
-  /** How long answers to the kernel take: the longest lately. */
-  slowestMs: number
   readonly neighbours: Map<string, WatchedNeighbour>
 }
 
 interface WatchedNeighbour {
+  /** How long its answers to the kernel take: the longest lately. */
+  slowestMs: number
   /** Since when the kernel asks it. */
   askedMs: number | undefined
   failedMs: number | undefined
@@ -40,8 +40,10 @@ interface WatchedNeighbour {
   followedUpMs: number
 }
 
-/** Who answers again so soon was there all the time. */
-const FALSE_ALARM_MS = 2_000
+/** Who answers again so soon after the kernel gave it up was there all the time. */
+const FALSE_ALARM_MS = 1_000
+/** Whoever answers later than that was not slow: it could not be reached meanwhile. */
+const OUTAGE_MS = 1_000
 const MAX_FALSE_ALARMS = 4
 /** After so long without another, what was false is forgotten. */
 const FORGIVEN_MS = 600_000
@@ -106,7 +108,6 @@ export class KernelLiveness implements Disposable {
       set: undefined,
       setMs: 0,
       rttMs: 0,
-      slowestMs: 0,
       neighbours: new Map(),
     })
     this.#adapt(iface)
@@ -136,7 +137,7 @@ export class KernelLiveness implements Disposable {
     const neighbour = neighbourOf(watched, address)
     const askedMs = this.#nowMs()
     neighbour.askedMs = askedMs
-    const answerMs = Math.max(watched.rttMs, watched.slowestMs)
+    const answerMs = Math.max(watched.rttMs, neighbour.slowestMs)
     this.#wait(neighbour, Math.max(UNANSWERED_MS, 1.5 * answerMs), () => {
       neighbour.isSuspected = true
       this.#init.onSuspect(iface, address, askedMs)
@@ -152,8 +153,9 @@ export class KernelLiveness implements Disposable {
     neighbour.askedMs = undefined
     neighbour.failedMs = undefined
     neighbour.isSuspected = false
-    watched.slowestMs = Math.max(tookMs ?? 0, watched.slowestMs * REMAINS)
-    if (isSuspected || (tookMs ?? 0) > SLOW_MS) this.#init.onAlive(iface, address, tookMs)
+    const slowMs = tookMs !== undefined && tookMs <= OUTAGE_MS ? tookMs : undefined
+    neighbour.slowestMs = Math.max(slowMs ?? 0, neighbour.slowestMs * REMAINS)
+    if (isSuspected || (slowMs ?? 0) > SLOW_MS) this.#init.onAlive(iface, address, slowMs)
     if (failedMs !== undefined && nowMs < failedMs + FALSE_ALARM_MS) {
       watched.falseAlarms = Math.min(watched.falseAlarms + 1, MAX_FALSE_ALARMS)
       watched.lastFalseAlarmMs = nowMs
@@ -194,16 +196,21 @@ export class KernelLiveness implements Disposable {
     if (!watched) return
     const nowMs = this.#nowMs()
     if (nowMs > watched.lastFalseAlarmMs + FORGIVEN_MS) watched.falseAlarms = 0
-    const times = detectionTimes(Math.max(watched.rttMs, watched.slowestMs), watched.falseAlarms)
+    const slowest = [...watched.neighbours.values()].map(({ slowestMs }) => slowestMs)
+    const times = detectionTimes(Math.max(watched.rttMs, ...slowest), watched.falseAlarms)
     const before = watched.set?.retransMs
     if (times.retransMs === before) return
     if (before !== undefined && times.retransMs < before && nowMs < watched.setMs + SHORTER_AFTER_MS) return
     watched.set = times
     watched.setMs = nowMs
-    inBackground(this.#init.log, `setting times of ${iface}`, this.#apply(iface, times))
+    inBackground(this.#init.log, `setting times of ${iface}`, this.#apply(iface, times, before === undefined))
   }
 
-  async #apply(iface: string, { baseReachableMs, delayProbeMs, retransMs }: DetectionTimes): Promise<void> {
+  async #apply(
+    iface: string,
+    { baseReachableMs, delayProbeMs, retransMs }: DetectionTimes,
+    isFirst: boolean,
+  ): Promise<void> {
     const { processes, log } = this.#init
     const values = {
       base_reachable: baseReachableMs,
@@ -214,6 +221,7 @@ export class KernelLiveness implements Disposable {
     const words = Object.entries(values).flatMap(([name, value]) => [name, String(value)])
     try {
       await processes.run('ip', ['ntable', 'change', 'name', 'ndisc_cache', 'dev', iface, ...words])
+      if (isFirst) await this.#lookAgain(iface)
     } catch (error) {
       // It went away; or a container may not set them: then its hellos are missed, later.
       log.debug(
@@ -221,6 +229,17 @@ export class KernelLiveness implements Disposable {
         'the kernel watches neighbours here no better than usual',
       )
     }
+  }
+
+  /** Whoever was reachable before its times were set would go on counting as such as long as it did then: half a minute. */
+  async #lookAgain(iface: string): Promise<void> {
+    const { processes, log } = this.#init
+    for (const address of this.#watched.get(iface)?.neighbours.keys() ?? [])
+      try {
+        await processes.run('ip', ['neigh', 'change', 'to', address, 'dev', iface, 'nud', 'stale'])
+      } catch (error) {
+        log.debug({ iface, address, reason: messageOf(error) }, 'not a neighbour of the kernel yet')
+      }
   }
 
   #nowMs(): number {
@@ -243,6 +262,7 @@ function neighbourOf({ neighbours }: Watched, address: string): WatchedNeighbour
       neighbours.delete(oldest)
     }
     neighbour = {
+      slowestMs: 0,
       askedMs: undefined,
       failedMs: undefined,
       isSuspected: false,

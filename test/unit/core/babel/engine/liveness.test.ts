@@ -75,6 +75,14 @@ describe('a neighbour that is suspected', () => {
     network.runUntil(() => deaths(a).length > 0, 1_000)
   })
 
+  it('has no more time when it could not be reached for a while', () => {
+    const { network, a, links } = star()
+    a.engine.alive(network.nowMs, 'b', 'fe80::b', 8_000)
+    links.ab.open = [false, false]
+    suspect(network, a, 'b')
+    expect(network.runUntil(() => deaths(a).length > 0, 1_000)).toBeLessThan(450)
+  })
+
   it('has as much time as its round trips take', () => {
     const { network, a, links } = star(150)
     links.ab.open = [false, false]

@@ -8,12 +8,13 @@ import { steppedClock } from '../../../../support/stepped-clock.ts'
 function rig() {
   const heard: string[] = []
   const set: string[] = []
+  const lookedAgain: string[] = []
   let tell: (news: KernelNews) => void = () => {}
   const clock = steppedClock()
   const liveness = new KernelLiveness({
     processes: {
       async run(_, args) {
-        set.push(args.join(' '))
+        ;(args[0] === 'neigh' ? lookedAgain : set).push(args.join(' '))
         return { stdout: '', stderr: '' }
       },
     },
@@ -31,7 +32,7 @@ function rig() {
   })
   const neighbour = (state: NeighbourState, iface = 'tap', address = 'fe80::2') =>
     tell({ kind: 'neighbour', iface, address, state })
-  return { liveness, heard, set, neighbour, clock }
+  return { liveness, heard, set, lookedAgain, neighbour, clock }
 }
 
 it('a neighbour that the kernel cannot reach is suspected, on tunnels alone', () => {
@@ -129,4 +130,40 @@ it('times are shorter again some time after answers are', async () => {
   neighbour('probe')
   neighbour('reachable')
   expect(set[2]).toContain('retrans 60')
+})
+
+it('one that was met before the kernel had its times is looked at again', async () => {
+  const { liveness, set, lookedAgain, clock } = rig()
+  liveness.add('tap')
+  liveness.spokeTo('tap', 'fe80::2')
+  await clock.pass(1)
+  expect(lookedAgain).toEqual(['neigh change to fe80::2 dev tap nud stale'])
+  liveness.setRtt('tap', 600)
+  await clock.pass(1)
+  expect(set).toHaveLength(2)
+  expect(lookedAgain).toHaveLength(1)
+})
+
+it('one that could not be reached for a while was not slow', async () => {
+  const { liveness, heard, set, neighbour, clock } = rig()
+  liveness.add('tap')
+  neighbour('probe')
+  await clock.pass(8_000)
+  neighbour('reachable')
+  await clock.pass(1)
+  expect(set).toHaveLength(1)
+  expect(heard.at(-1)).toBe('alive fe80::2%tap after undefined ms')
+})
+
+it('a slow client of a server makes nobody wait for the others', async () => {
+  const { liveness, heard, set, neighbour, clock } = rig()
+  liveness.add('tap')
+  neighbour('probe')
+  await clock.pass(600)
+  neighbour('reachable')
+  expect(set.at(-1)).toContain('base_reachable 150 retrans 960 delay_probe 10')
+  heard.length = 0
+  neighbour('probe', 'tap', 'fe80::3')
+  await clock.pass(60)
+  expect(heard).toHaveLength(1)
 })
