@@ -24,7 +24,7 @@ export function decryptedKey(
   }
   if (source === undefined)
     throw new Re6stError('OPTION', '--key: it is encrypted: say by --passphrase where its passphrase is')
-  const passphrase = readSecret(source, environment)
+  const passphrase = readSecret('--passphrase', source, environment)
   try {
     return createPrivateKey({ key: pem, passphrase }).export({ type: 'pkcs8', format: 'pem' }).toString()
   } catch (error) {
@@ -38,21 +38,29 @@ export function decryptedKey(
   }
 }
 
-/** The first line, without its end: editors and `echo` add one. */
-function readSecret(source: SecretSource, environment: NodeJS.ProcessEnv): string {
-  const place = placeOf(source, environment)
+/**
+ * The first line of it, without its end: editors and `echo` add one.
+ * @param option which one names it
+ * @throws Re6stError when it cannot be read, or is empty
+ */
+export function readSecret(
+  option: string,
+  source: SecretSource,
+  environment: NodeJS.ProcessEnv = process.env,
+): string {
+  const place = placeOf(option, source, environment)
   let text: string
   try {
     text = readFileSync(place, 'utf8')
   } catch (error) {
-    throw new Re6stError('FILE', `--passphrase: cannot be read: ${messageOf(error)}`, { cause: error })
+    throw new Re6stError('FILE', `${option}: cannot be read: ${messageOf(error)}`, { cause: error })
   }
   const [passphrase = ''] = text.split(/\r?\n/, 1)
-  if (passphrase === '') throw new Re6stError('FILE', '--passphrase: the first line there is empty')
+  if (passphrase === '') throw new Re6stError('FILE', `${option}: the first line there is empty`)
   return passphrase
 }
 
-function placeOf(source: SecretSource, environment: NodeJS.ProcessEnv): string | number {
+function placeOf(option: string, source: SecretSource, environment: NodeJS.ProcessEnv): string | number {
   switch (source.kind) {
     case 'file':
       return source.path
@@ -63,7 +71,7 @@ function placeOf(source: SecretSource, environment: NodeJS.ProcessEnv): string |
       if (directory === undefined)
         throw new Re6stError(
           'OPTION',
-          `--passphrase credential:${source.name}: systemd gives no credentials: the unit needs LoadCredential=`,
+          `${option} credential:${source.name}: systemd gives no credentials: the unit needs LoadCredential=`,
         )
       return join(directory, source.name)
     }

@@ -9,7 +9,11 @@ import {
 import type { Holder } from './ledger.ts'
 import { Refusal } from './refusal.ts'
 
-/** Targets with their labels, as Prometheus reads them of an HTTP service discovery. */
+/**
+ * Targets with their labels, as Prometheus reads them of an HTTP service discovery.
+ *
+ * @public
+ */
 interface TargetGroup {
   readonly targets: readonly string[]
   readonly labels: Readonly<Record<string, string>>

@@ -10,7 +10,7 @@ import { systemProcesses } from '../platform/processes.ts'
 import { ServiceManager } from '../platform/service-manager.ts'
 import { keepHeapSmall } from '../platform/small-heap.ts'
 import { hearUnexpected } from '../platform/unexpected.ts'
-import { decryptedKey, exposureOf } from './authority-key.ts'
+import { decryptedKey, exposureOf, readSecret } from './authority-key.ts'
 import { openGeoIp } from './geoip.ts'
 import { openMailer } from './mail.ts'
 import { kernelReachableNodes } from './reachable-nodes.ts'
@@ -79,6 +79,10 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
       tls: tlsOf(options),
       authorizedOrigins: options.authorizedOrigins,
       trustedProxies: options.trustedProxies,
+      webhooks:
+        options.webhookSecret === undefined
+          ? undefined
+          : { urls: options.webhooks, secret: readSecret('--webhook-secret', options.webhookSecret) },
       privateListener: options.privateListener,
       registration: {
         mailPrefixLength: options.prefixLength,

@@ -15,6 +15,7 @@ import type { GeoIp } from './geoip.ts'
 import type { KnownAddresses } from './known-addresses.ts'
 import type { Holder, Ledger } from './ledger.ts'
 import type { LocalNode } from './local-node.ts'
+import type { NetworkWatch } from './network-watch.ts'
 import { formatProposal, Proposals } from './proposals.ts'
 import type { ReachableNodes } from './reachable-nodes.ts'
 import { Refusal } from './refusal.ts'
@@ -44,6 +45,8 @@ export interface MethodComponents {
   readonly geoip: GeoIp | undefined
   readonly clock: Clock
   readonly network: Network
+  /** Undefined: nobody wants to hear of what happens. */
+  readonly watch: Pick<NetworkWatch, 'configurationFetched' | 'keysRotated'> | undefined
   readonly caPem: string
   readonly dhPem: string | undefined
 }
@@ -69,6 +72,7 @@ export function registryMethods(components: MethodComponents): Handlers {
     geoip,
     clock,
     network,
+    watch,
   } = components
   const tokenRequests = new TokenRequests(enrolment, clock)
 
@@ -128,7 +132,11 @@ export function registryMethods(components: MethodComponents): Handlers {
 
     getDh: () => components.dhPem,
 
-    getNetworkConfig: ({ cn = '' }) => configuration.encode(certificateOf(cn)),
+    async getNetworkConfig({ cn = '' }) {
+      const encoded = await configuration.encode(certificateOf(cn))
+      watch?.configurationFetched(cn)
+      return encoded
+    },
 
     getCountry({ address = '' }) {
       if (!geoip) throw new Refusal(400, 'there is no GeoIP database (GEOIP2_MMDB)')
@@ -165,6 +173,7 @@ export function registryMethods(components: MethodComponents): Handlers {
 
     async updateHMAC() {
       await configuration.rotateKeys(randomBytes(MAC_KEY_LENGTH), clock.now())
+      await watch?.keysRotated()
       return undefined
     },
 

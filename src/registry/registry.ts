@@ -27,11 +27,13 @@ import { Ledger } from './ledger.ts'
 import { LocalNode } from './local-node.ts'
 import type { Mailer } from './mail.ts'
 import { registryMethods } from './methods.ts'
+import { NetworkWatch } from './network-watch.ts'
 import { type ReachableNodes, sharedReachableNodes } from './reachable-nodes.ts'
 import { HttpServers, type Listener, type Transport } from './server/http-server.ts'
 import type { ServerLimits } from './server/limits.ts'
 import { closeServer, isWithoutIpv6, listen } from './server/listen.ts'
 import { TlsCredentials, type TlsFiles } from './server/tls-credentials.ts'
+import { type WebhookComponents, Webhooks } from './webhooks.ts'
 
 /** What a registry is started with: the contents of the files, and what the options say. */
 export interface RegistrySettings {
@@ -44,6 +46,8 @@ export interface RegistrySettings {
   readonly listen: readonly { readonly address: string; readonly port: number }[]
   /** Where it listens with TLS, too, and the files of its certificate; undefined: nowhere. */
   readonly tls: (TlsFiles & { readonly listen: RegistrySettings['listen'] }) | undefined
+  /** Who hears of what happens; undefined: nobody. */
+  readonly webhooks: Pick<WebhookComponents, 'urls' | 'secret'> | undefined
   readonly authorizedOrigins: readonly string[]
   /** Addresses of proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[]
@@ -158,7 +162,24 @@ export async function startRegistry(
     }),
   )
   stack.defer(() => known.save())
+  const webhooks =
+    settings.webhooks &&
+    stack.use(new Webhooks({ ...settings.webhooks, clock, log, network: networkCidr(authority.network) }))
+  const watch =
+    webhooks &&
+    stack.use(
+      new NetworkWatch({
+        ...{ reachable, localNode, clock, log },
+        ownNode: () => {
+          const prefix = configuration.registryPrefix
+          return prefix === undefined ? undefined : prefixOfBits(prefix)
+        },
+        holders: () => ledger.holders(),
+        tell: (event) => webhooks.send(event),
+      }),
+    )
   const handlers = registryMethods({
+    watch,
     store,
     ledger,
     cryptography,

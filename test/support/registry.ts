@@ -31,6 +31,7 @@ export async function testRegistry(
       databasePath: join(temporaryDirectory(), 'registry.db'),
       listen: [{ address: '127.0.0.1', port: 0 }],
       tls: undefined,
+      webhooks: undefined,
       authorizedOrigins: [],
       trustedProxies: [],
       privateListener: undefined,

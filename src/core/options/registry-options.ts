@@ -6,6 +6,7 @@ import {
   countryCode,
   directoryPath,
   filePath,
+  httpUrl,
   integer,
   ipAddress,
   ipv4Range,
@@ -27,8 +28,11 @@ const SERVICE = 'Service'
 const TLS = 'TLS'
 const CERTIFICATES = 'Certificates'
 const MAIL = 'Mail'
+const WATCH = 'Messages'
 const NETWORK = 'Configuration of the network'
 const since = '0.1.0'
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
 /** Three hundred years: more is a mistake. */
 const MAX_SECONDS = 300 * 365 * 24 * 3600
@@ -184,6 +188,18 @@ export const REGISTRY_OPTIONS = {
     help: 'encrypt the connection to the SMTP server',
     since,
   }),
+  webhooks: repeated(httpUrl, {
+    names: ['--webhook'],
+    group: WATCH,
+    help: 'send a message (POST, JSON) there when certificates end soon, the node of this machine or many nodes are gone, or keys leave nodes behind; https, unless it is this machine',
+    since: '0.2.0',
+  }),
+  webhookSecret: optional(secretSource, {
+    names: ['--webhook-secret'],
+    group: WATCH,
+    help: 'where the secret is read from that signs these messages (HMAC-SHA-256 in the header Re6st-Signature): path of a file, fd:N, or credential:NAME',
+    since: '0.2.0',
+  }),
   prefixLength: withDefault(integer('N', 0, 128), 16, {
     names: ['--prefix-length'],
     group: CERTIFICATES,
@@ -302,6 +318,10 @@ export function registryOptions(words: ParsedWords): Result<RegistryOptions> {
     )
   if (tlsCert === undefined && (rest.tlsOnly || rest.tlsClientCa !== undefined))
     return refuse(`${rest.tlsOnly ? '--tls-only' : '--tls-client-ca'}: needs --tls-cert and --tls-key`)
+  const open = rest.webhooks.find((url) => url.protocol !== 'https:' && !LOOPBACK.test(url.hostname))
+  if (open) return refuse(`--webhook ${open.href}: must be an https:// URL, unless it is this machine`)
+  if (rest.webhooks.length > 0 !== (rest.webhookSecret !== undefined))
+    return refuse('--webhook, --webhook-secret: go together')
   if (rest.smtpUser !== undefined && rest.smtpPassword === undefined)
     return refuse('--smtp-user: needs a password, see --smtp-pwd')
   return ok({

@@ -1,0 +1,110 @@
+import { MESSAGE_CODE } from '../core/session/message-codes.ts'
+import { type Prefix, prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
+import { inBackground } from '../platform/background.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Holder } from './ledger.ts'
+import type { LocalNode } from './local-node.ts'
+import type { NetworkEvent } from './webhooks.ts'
+
+/** What is watched, and who hears of it. */
+export interface NetworkWatchComponents {
+  readonly reachable: { list(): Promise<readonly Prefix[]> }
+  readonly localNode: Pick<LocalNode, 'ask'>
+  readonly ownNode: () => Prefix | undefined
+  readonly holders: () => Iterable<Holder>
+  readonly tell: (event: NetworkEvent) => void
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+const ROUND_MS = 60_000
+/** Our own node does not answer for so many rounds: it is gone, not restarted. */
+const SILENT_ROUNDS = 3
+/** So many rounds are looked back, in which so many nodes must have gone, and such a part of all. */
+const ROUNDS_BACK = 5
+const MANY = 3
+const MANY_OF_ALL = 0.2
+const ENDING_MS = 7 * 24 * 3600 * 1000
+
+const namesOf = (prefixes: Iterable<string>): string[] =>
+  [...prefixes].map((prefix) => subnetNameOf(prefixOfBits(prefix)))
+
+/** Watches what an operator wants to hear of, once a minute. What was told already is told again only after it was well. */
+export class NetworkWatch implements Disposable {
+  readonly #components: NetworkWatchComponents
+  readonly #timer: Disposable
+  #silentRounds = 0
+  /** Who was there in the last rounds. */
+  #rounds: ReadonlySet<string>[] = []
+  readonly #ending = new Set<number>()
+  /** Who has asked for the configuration since the last step of the keys; undefined: no step was seen. */
+  #followed: Set<string> | undefined
+
+  constructor(components: NetworkWatchComponents) {
+    this.#components = components
+    const { clock, log } = components
+    this.#timer = clock.every(ROUND_MS, () => inBackground(log, 'watching the network', this.#round()))
+  }
+
+  /** A node has fetched the configuration, and with it the keys. */
+  configurationFetched(prefix: string): void {
+    this.#followed?.add(prefix)
+  }
+
+  /** The keys go on to the next step: who has not followed the one before is left behind. */
+  async keysRotated(): Promise<void> {
+    const followed = this.#followed
+    this.#followed = new Set()
+    if (!followed) return
+    const behind = (await this.#components.reachable.list()).filter((prefix) => !followed.has(prefix))
+    if (behind.length > 0) this.#components.tell({ event: 'keys.left_behind', nodes: namesOf(behind) })
+  }
+
+  async #round(): Promise<void> {
+    this.#lookAtCertificates()
+    // Without our own node, nobody can be seen: that is one event, not two.
+    if (await this.#isOwnNodeThere()) this.#lookAtNodes(new Set(await this.#components.reachable.list()))
+  }
+
+  async #isOwnNodeThere(): Promise<boolean> {
+    const { localNode, ownNode, tell } = this.#components
+    const own = ownNode()
+    if (own === undefined) return false
+    if ((await localNode.ask(own, MESSAGE_CODE.nodeInformation)) !== undefined) {
+      if (this.#silentRounds >= SILENT_ROUNDS) tell({ event: 'registry_node.back', nodes: namesOf([own]) })
+      this.#silentRounds = 0
+      return true
+    }
+    this.#silentRounds += 1
+    this.#rounds = []
+    if (this.#silentRounds === SILENT_ROUNDS) tell({ event: 'registry_node.gone', nodes: namesOf([own]) })
+    return false
+  }
+
+  #lookAtNodes(there: ReadonlySet<string>): void {
+    const before = new Set(this.#rounds.flatMap((round) => [...round]))
+    const gone = [...before].filter((prefix) => !there.has(prefix))
+    if (gone.length >= Math.max(MANY, MANY_OF_ALL * before.size)) {
+      this.#components.tell({ event: 'nodes.gone', nodes: namesOf(gone) })
+      this.#rounds = []
+    }
+    this.#rounds = [...this.#rounds.slice(1 - ROUNDS_BACK), there]
+  }
+
+  #lookAtCertificates(): void {
+    const { holders, clock, tell } = this.#components
+    const nowMs = clock.now()
+    const ending: string[] = []
+    for (const { prefix, serial, notAfterMs } of holders()) {
+      if (notAfterMs <= nowMs || notAfterMs - nowMs > ENDING_MS || this.#ending.has(serial)) continue
+      this.#ending.add(serial)
+      ending.push(prefix)
+    }
+    if (ending.length > 0) tell({ event: 'certificates.ending', nodes: namesOf(ending) })
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer[Symbol.dispose]()
+  }
+}

@@ -1,0 +1,162 @@
+import { createHmac } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { waitFor } from '../../../lab/wait-for.ts'
+import { readRegistryCommandLine } from '../../../src/core/options/registry-commands.ts'
+import { refuse } from '../../../src/core/result.ts'
+import { type Prefix, prefixOfBits } from '../../../src/core/values/prefix.ts'
+import type { Holder } from '../../../src/registry/ledger.ts'
+import { NetworkWatch } from '../../../src/registry/network-watch.ts'
+import { type NetworkEvent, Webhooks } from '../../../src/registry/webhooks.ts'
+import { silentLog } from '../../support/silent-log.ts'
+import { steppedClock } from '../../support/stepped-clock.ts'
+
+const DEADLINE_MS = 20_000
+const MINUTE_MS = 60_000
+
+/** A server that keeps what it gets, and answers with the statuses that it is told, then with 200. */
+async function receiver(statuses: number[] = []) {
+  const received: { body: string; signature: string | undefined }[] = []
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      const signature = request.headers['re6st-signature']
+      received.push({ body: Buffer.concat(chunks).toString(), signature: String(signature) })
+      response.writeHead(statuses.shift() ?? 200).end()
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    received,
+    url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?a=b`),
+    arrived: (count: number) =>
+      waitFor(() => received.length >= count, { what: 'messages', deadlineMs: DEADLINE_MS, intervalMs: 10 }),
+    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),
+  }
+}
+
+const gone = (...nodes: string[]): NetworkEvent => ({ event: 'nodes.gone', nodes })
+
+describe('a message', () => {
+  it('is signed, and sent again until it is taken; those after it wait', async () => {
+    await using there = await receiver([500, 302])
+    const clock = steppedClock()
+    const components = { urls: [there.url], secret: 'a secret', network: 'fd00::/48', clock, log: silentLog }
+    using webhooks = new Webhooks(components)
+    webhooks.send(gone('1/16'))
+    webhooks.send(gone('2/16'))
+    await there.arrived(1)
+    // While the clock stands still, it is not tried again.
+    await clock.pass(0)
+    expect(there.received).toHaveLength(1)
+    await waitFor(
+      async () => {
+        await clock.pass(10_000)
+        return there.received.length === 4
+      },
+      { what: 'all attempts', deadlineMs: DEADLINE_MS, intervalMs: 20 },
+    )
+    const bodies = there.received.map(({ body }) => body)
+    expect(new Set(bodies.slice(0, 3)).size).toBe(1)
+    expect(JSON.parse(bodies[3] ?? '')).toMatchObject({ ...gone('2/16'), network: 'fd00::/48' })
+    for (const { body, signature } of there.received)
+      expect(signature).toBe(`sha256=${createHmac('sha256', 'a secret').update(body).digest('hex')}`)
+  })
+
+  it('makes room for newer ones when nobody takes any', async () => {
+    await using there = await receiver(Array<number>(2).fill(500))
+    const clock = steppedClock()
+    using webhooks = new Webhooks({
+      ...{ urls: [there.url], secret: 'x', network: 'fd00::/48', clock, log: silentLog },
+    })
+    for (let number = 0; number < 300; number++) webhooks.send(gone(`${number}/16`))
+    await waitFor(
+      async () => {
+        await clock.pass(10_000)
+        return there.received.length >= 102
+      },
+      { what: 'all messages', deadlineMs: DEADLINE_MS, intervalMs: 10 },
+    )
+    expect(there.received).toHaveLength(102)
+    expect(there.received.at(-1)?.body).toContain('299/16')
+  })
+
+  it.each([
+    ['http://hooks.example.com/', 'https://'],
+    ['https://hooks.example.com/', '--webhook-secret'],
+  ])('goes nowhere in the clear, and not unsigned: %s', (url, reason) => {
+    const args = ['--ca', 'a', '--key', 'k', '--webhook', url]
+    expect(readRegistryCommandLine(args, () => refuse('no such file'))).toMatchObject({
+      ok: false,
+      reason: expect.stringContaining(reason),
+    })
+  })
+})
+
+describe('the operator hears', () => {
+  const nodes = Array.from({ length: 10 }, (_, n) => prefixOfBits(n.toString(2).padStart(16, '0')))
+  const [own, ...others] = nodes as [Prefix, ...Prefix[]]
+
+  function watched(holders: readonly Holder[] = []) {
+    const clock = steppedClock()
+    const told: NetworkEvent[] = []
+    const state = { there: others as readonly Prefix[], isOwnThere: true }
+    const watch = new NetworkWatch({
+      ...{ clock, log: silentLog, ownNode: () => own, holders: () => holders },
+      tell: (event) => told.push(event),
+      reachable: { list: async () => state.there },
+      localNode: { ask: async () => (state.isOwnThere ? Buffer.from('1') : undefined) },
+    })
+    return { clock, told, state, watch, [Symbol.dispose]: () => watch[Symbol.dispose]() }
+  }
+
+  it('once that many nodes are gone at once, and nothing of one', async () => {
+    using net = watched()
+    await net.clock.pass(6 * MINUTE_MS)
+    net.state.there = others.slice(1)
+    await net.clock.pass(10 * MINUTE_MS)
+    expect(net.told).toEqual([])
+    net.state.there = others.slice(4)
+    await net.clock.pass(10 * MINUTE_MS)
+    expect(net.told).toEqual([gone('2/16', '3/16', '4/16')])
+  })
+
+  it('that its own node is gone, and is back, and then not that all are gone', async () => {
+    using net = watched()
+    await net.clock.pass(5 * MINUTE_MS)
+    net.state.isOwnThere = false
+    net.state.there = []
+    await net.clock.pass(2 * MINUTE_MS)
+    expect(net.told).toEqual([])
+    await net.clock.pass(10 * MINUTE_MS)
+    net.state.isOwnThere = true
+    await net.clock.pass(MINUTE_MS)
+    net.state.there = others
+    await net.clock.pass(10 * MINUTE_MS)
+    expect(net.told.map(({ event }) => event)).toEqual(['registry_node.gone', 'registry_node.back'])
+  })
+
+  it('whom a rotation of keys leaves behind', async () => {
+    using net = watched()
+    await net.watch.keysRotated()
+    for (const prefix of others.slice(2)) net.watch.configurationFetched(prefix)
+    await net.watch.keysRotated()
+    expect(net.told).toEqual([{ event: 'keys.left_behind', nodes: ['1/16', '2/16'] }])
+    for (const prefix of others) net.watch.configurationFetched(prefix)
+    await net.watch.keysRotated()
+    expect(net.told).toHaveLength(1)
+  })
+
+  it('once which certificates end soon', async () => {
+    const holder = (serial: number, days: number): Holder => ({
+      ...{ serial, email: null, prefix: serial.toString(2).padStart(16, '0'), subjectSerial: serial },
+      notAfterMs: steppedClock().now() + days * 24 * 60 * MINUTE_MS,
+    })
+    using net = watched([holder(1, 6), holder(2, 8), holder(3, -1)])
+    await net.clock.pass(10 * MINUTE_MS)
+    expect(net.told).toEqual([{ event: 'certificates.ending', nodes: ['1/16'] }])
+  })
+})
