@@ -2,7 +2,7 @@ import type { Reporter, TestModule } from 'vitest/node'
 
 /**
  * Ends the output with one line that a script can read: `N passed, N failed, N skipped`. Before it, names the tests
- * that passed only when they were tried again: those are to be looked at.
+ * that passed only when they were tried again, and what the first try failed of: those are to be looked at.
  */
 export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
@@ -12,7 +12,9 @@ export default class SummaryReporter implements Reporter {
       if (module.errors().length > 0) count.failed += 1
       for (const test of module.children.allTests()) {
         count[test.result().state] += 1
-        if (test.diagnostic()?.flaky) unsteady.push(test.fullName)
+        if (!test.diagnostic()?.flaky) continue
+        const [first] = test.result().errors ?? []
+        unsteady.push(`${test.fullName}: ${first?.message.split('\n', 1)[0] ?? 'it does not say why'}`)
       }
     }
     // After the default reporter has printed its own summary.
