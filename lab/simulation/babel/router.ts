@@ -95,7 +95,8 @@ export class Router {
    * Begins anew: of what it knew, nothing is left. Its number it may lose once: others tell it where it was. A second loss is
    * none that the protocol provides for: a number only ever rises (RFC 8966, 3.2.2), and of three at random, each may be older
    * than the next (3.2.1), so that while others remember all of them nothing prevents a loop. From then on it either goes on
-   * from the number that it had, or has another router-id, as the daemon each time that it starts.
+   * from the number that it had, or has another router-id, as the daemon each time that it starts: loops through it are then
+   * possible for a moment, as where several originate one prefix, and end by themselves.
    */
   start(nowMs: number): BabelEngine {
     this.#starts += 1
@@ -121,6 +122,11 @@ export class Router {
     this.engine = new BabelEngine({ routerId: this.#routerId, seqno, random: this.#random, output })
     this.engine.setLocalRoutes(nowMs + this.clockOffsetMs, this.#local)
     return this.engine
+  }
+
+  /** Whether others may know its subnet as that of several routers (RFC 8966, 2.7): those that it was, and the one it is. */
+  get isSeveral(): boolean {
+    return this.#identities > 0
   }
 
   get #routerId(): RouterId {
