@@ -3,6 +3,14 @@ import { type Command, type ParsedWords, type Request, readCommandLine } from '.
 import type { ReadFile } from './option-files.ts'
 import { nearestName } from './option-line.ts'
 import { CA_COMMAND, caOptions } from './registry-ca-options.ts'
+import {
+  BACKUP_COMMAND,
+  backupOptions,
+  CHECK_COMMAND,
+  checkOptions,
+  RESTORE_COMMAND,
+  restoreOptions,
+} from './registry-database-options.ts'
 import { INIT_COMMAND, initOptions } from './registry-init-options.ts'
 import { REGISTRY_COMMAND, type REGISTRY_SUBCOMMANDS, registryOptions } from './registry-options.ts'
 
@@ -28,6 +36,9 @@ const subcommand = <Name extends string, Options>(
 const SUBCOMMANDS = {
   init: subcommand('init', INIT_COMMAND, initOptions),
   ca: subcommand('ca', CA_COMMAND, caOptions),
+  backup: subcommand('backup', BACKUP_COMMAND, backupOptions),
+  restore: subcommand('restore', RESTORE_COMMAND, restoreOptions),
+  check: subcommand('check', CHECK_COMMAND, checkOptions),
 } as const satisfies { [Name in keyof typeof REGISTRY_SUBCOMMANDS]: Subcommand<Name, unknown> }
 
 type Subcommands = typeof SUBCOMMANDS

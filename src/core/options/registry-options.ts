@@ -21,6 +21,9 @@ import {
 export const REGISTRY_SUBCOMMANDS = {
   init: 'makes a new network: its authority, and the option file of its registry',
   ca: 'renews the certificate of the authority, or says how long it is valid',
+  backup: 'copies the database, also while the registry serves',
+  restore: 'puts a backup in the place of the database',
+  check: 'proves that the database is sound, or says what is wrong',
 } as const
 
 const AUTHORITY = 'Authority'

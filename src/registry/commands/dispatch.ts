@@ -7,6 +7,12 @@ import type { RegistrySubcommand } from '../../core/options/registry-commands.ts
  */
 export async function runSubcommand(run: RegistrySubcommand): Promise<number> {
   switch (run.command) {
+    case 'backup':
+      return (await import('./database.ts')).runBackup(run.options)
+    case 'restore':
+      return (await import('./database.ts')).runRestore(run.options)
+    case 'check':
+      return (await import('./database.ts')).runCheck(run.options)
     case 'ca':
       return (await import('./ca.ts')).runCa(run.options)
     case 'init':

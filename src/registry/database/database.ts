@@ -177,7 +177,7 @@ function takeOver(database: Database.Database, path: string): void {
 }
 
 /** Copies a database as a whole or not at all: a copy that a crash cut off would be taken for one. */
-function copyTo(database: Database.Database, copy: string): void {
+export function copyTo(database: Database.Database, copy: string): void {
   const temporary = `${copy}.new`
   rmSync(temporary, { force: true })
   // SQLite writes into an empty file, too.

@@ -1,0 +1,74 @@
+import { ok, type Result } from '../result.ts'
+import { type Command, optionValues, type ParsedWords } from './command-line.ts'
+import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
+import { filePath } from './value-types.ts'
+
+const FILES = 'Files'
+const since = '0.2.0'
+
+const DATABASE = {
+  database: withDefault(filePath('PATH'), '/var/lib/re6stnet/registry.db', {
+    names: ['--db'],
+    group: FILES,
+    help: 'SQLite database of the registry',
+    since,
+  }),
+} as const
+
+const CHECK = {
+  ...DATABASE,
+  ca: optional(filePath('FILE'), {
+    names: ['--ca'],
+    group: FILES,
+    help: 'certificate of the authority, in PEM: who has signed the certificates is checked, too',
+    otherwise: 'default: that is not checked',
+    since,
+  }),
+  json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }),
+} as const
+
+/** The command `re6st-registry backup`. */
+export const BACKUP_COMMAND: Command<typeof DATABASE> = {
+  name: 're6st-registry backup',
+  description:
+    'Copies the database of a registry, also while it serves: as it is at one moment, whole or not at all. Tokens and keys are in it.',
+  options: DATABASE,
+  takesOptionFiles: false,
+  operand: { metavar: 'FILE', help: 'where to; what is there is replaced', required: true },
+}
+
+/** The command `re6st-registry restore`. */
+export const RESTORE_COMMAND: Command<typeof DATABASE> = {
+  name: 're6st-registry restore',
+  description:
+    'Puts a backup, or the database of the Python implementation, in the place of the database of a registry that does not run, if it is sound. The one before is kept beside it.',
+  options: DATABASE,
+  takesOptionFiles: false,
+  operand: { metavar: 'FILE', help: 'the backup', required: true },
+}
+
+/** The command `re6st-registry check`. */
+export const CHECK_COMMAND: Command<typeof CHECK> = {
+  name: 're6st-registry check',
+  description:
+    'Reads the whole database of a registry, also while it serves, and says what is wrong in it and what to do: prefixes, serial numbers, certificates, what is revoked. The exit status is 1 when something is wrong.',
+  options: CHECK,
+  takesOptionFiles: false,
+}
+
+/** What is to be copied, and where to or from. */
+export type CopyOptions = OptionsOf<typeof DATABASE> & { readonly file: string }
+/** What is to be checked. */
+export type CheckOptions = OptionsOf<typeof CHECK>
+
+/** Checks all options of `re6st-registry backup`, together. */
+export const backupOptions = (words: ParsedWords): Result<CopyOptions> => copyOptions(BACKUP_COMMAND, words)
+/** Checks all options of `re6st-registry restore`, together. */
+export const restoreOptions = (words: ParsedWords): Result<CopyOptions> => copyOptions(RESTORE_COMMAND, words)
+/** Checks all options of `re6st-registry check`, together. */
+export const checkOptions = (words: ParsedWords): Result<CheckOptions> => optionValues(CHECK_COMMAND, words)
+
+function copyOptions(command: Command<typeof DATABASE>, words: ParsedWords): Result<CopyOptions> {
+  const values = optionValues(command, words)
+  return values.ok ? ok({ ...values.value, file: words.operand ?? '' }) : values
+}

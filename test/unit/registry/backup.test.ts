@@ -1,0 +1,99 @@
+import { copyFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import Database from 'better-sqlite3'
+import { execa } from 'execa'
+import { describe, expect, it } from 'vitest'
+import { programOf } from '../../../lab/programs.ts'
+import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
+import { RegistryClient } from '../../../src/platform/registry-client.ts'
+import { findingsIn } from '../../../src/registry/database/soundness.ts'
+import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
+import { vectors } from '../../support/vectors.ts'
+
+const pki = vectors<{ ca: string; csr: Record<string, string> }>('pki.json')
+const csr = pki.csr['node-a'] ?? ''
+const RECORDED = ['registry.db', 'rotating.db'].map((name) =>
+  fileURLToPath(new URL(`../../vectors/registry-db/${name}`, import.meta.url)),
+)
+
+async function run(...args: readonly string[]) {
+  const [program, ...more] = programOf('re6st-registry')
+  return execa(program, [...more, ...args], { reject: false })
+}
+
+/** What is wrong in a database, after this change. */
+function findings(recorded: string, change = ''): string[] {
+  const path = join(temporaryDirectory(), 'registry.db')
+  copyFileSync(recorded, path)
+  const database = new Database(path)
+  try {
+    database.exec(change)
+    return findingsIn(database, undefined).map(({ what }) => what)
+  } finally {
+    database.close()
+  }
+}
+
+describe('a database', () => {
+  it.each(RECORDED)('of the Python implementation is sound: %s', (recorded) => {
+    expect(findings(recorded)).toEqual([])
+  })
+
+  const [recorded = ''] = RECORDED
+  it.each([
+    ['DELETE FROM cert WHERE prefix = (SELECT max(prefix) FROM cert)', /at the end of the network/],
+    ['DELETE FROM cert WHERE prefix = (SELECT min(prefix) FROM cert)', /are neither given nor free/],
+    ["INSERT INTO cert SELECT min(prefix) || '0', NULL, NULL FROM cert", /lies inside/],
+    ["INSERT INTO cert VALUES ('x', NULL, NULL)", /no prefix in bits/],
+    ["UPDATE config SET value = 0 WHERE name = 'serial'", /will be given again/],
+    ['INSERT INTO crl VALUES (999999, 2000000000)', /is revoked, but was never given/],
+    ["UPDATE cert SET cert = 'garbage' WHERE cert IS NOT NULL", /cannot be used/],
+    ["UPDATE config SET value = '111111' WHERE name = 'prefix'", /own node/],
+    ['DROP TABLE crl', /no table crl/],
+  ])('is not sound after %s', (change, what) => {
+    expect(findings(recorded, change).join('\n')).toMatch(what)
+  })
+})
+
+it('a backup is made while the registry serves, and restored when it does not', async () => {
+  const directory = temporaryDirectory()
+  const [databasePath, backup] = [join(directory, 'registry.db'), join(directory, 'backup')]
+  const registry = await testRegistry({ databasePath })
+  const enrol = async () => {
+    const pem = await new RegistryClient(registry.url).requestCertificate({ token: '', csr })
+    const certificate = readNodeCertificate(pem ?? '')
+    return certificate.ok ? certificate.value.subnetName : certificate.reason
+  }
+  const kept = await enrol()
+  expect(await run('backup', '--db', databasePath, backup)).toMatchObject({ exitCode: 0 })
+  expect(statSync(backup).mode & 0o777).toBe(0o600)
+  await enrol()
+  const ca = join(directory, 'ca.crt')
+  writeFileSync(ca, pki.ca)
+  expect(await run('check', '--db', databasePath, '--ca', ca, '--json')).toMatchObject({
+    exitCode: 0,
+    stdout: JSON.stringify({ findings: [], certificates: 2 }, undefined, 2),
+  })
+  const refused = await run('restore', '--db', databasePath, backup)
+  expect(refused.exitCode).toBeGreaterThan(0)
+  expect(refused.stderr).toContain('stop the registry first')
+  await registry[Symbol.asyncDispose]()
+  expect(await run('restore', '--db', databasePath, backup)).toMatchObject({ exitCode: 0 })
+  await using again = await testRegistry({ databasePath })
+  const found = await fetch(
+    `${again.url}hello?client_prefix=${Number(kept.split('/')[0]).toString(2).padStart(32, '0')}&protocol=1`,
+  )
+  expect(found.status).toBe(200)
+})
+
+it('what is not sound is not restored, and what was there stays', async () => {
+  const directory = temporaryDirectory()
+  const [path, backup] = [join(directory, 'registry.db'), join(directory, 'backup')]
+  for (const file of [path, backup]) copyFileSync(RECORDED[0] ?? '', file)
+  new Database(backup).exec("INSERT INTO cert VALUES ('x', NULL, NULL)").close()
+  const before = statSync(path).ino
+  const refused = await run('restore', '--db', path, backup)
+  expect([refused.exitCode === 0, statSync(path).ino]).toEqual([false, before])
+  expect(refused.stderr).toContain('is not restored')
+})
