@@ -86,7 +86,11 @@ describe('recorded command lines', () => {
       // There is nothing any more that it would be the default of.
       plain['run'] ??= '/var/run/re6stnet'
       // Of our own.
-      for (const ours of ['passphrase', 'private', 'trusted_proxy']) delete plain[ours]
+      for (const ours of [
+        ...['passphrase', 'private', 'trusted_proxy', 'webhook', 'webhook_secret'],
+        ...['tls_cert', 'tls_key', 'tls_port', 'tls_only', 'tls_client_ca'],
+      ])
+        delete plain[ours]
       expect(plain).toEqual(expected)
     } else if (commandName === 're6stnet') {
       // Of our own.
