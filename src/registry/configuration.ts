@@ -1,4 +1,4 @@
-import { activeKeys, type KeySlots, type RotationStep, rotate } from '../core/config/key-rotation.ts'
+import { activeKeys, type KeySlots, rotate } from '../core/config/key-rotation.ts'
 import { type ConfigValue, encodeNetworkConfig } from '../core/config/network-config.ts'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
 import { NO_VERSION, numberOfVersion } from '../core/values/network-version.ts'
@@ -7,7 +7,7 @@ import { type Prefix, prefixOfBits } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { CaCryptography } from './crypto/cryptography.ts'
-import type { Store } from './database/store.ts'
+import type { Store, Write } from './database/store.ts'
 
 /** What the operator decides about the network: options of the command. */
 export interface NetworkSettings {
@@ -26,6 +26,17 @@ const BABEL_DEFAULT = 'max-rtt-penalty 5000 rtt-max 500 rtt-decay 125'
 
 /** Answers that are kept: some kilobytes each. */
 const MAX_ANSWERS = 500
+
+const SETTINGS: readonly (keyof NetworkSettings)[] = [
+  'minProtocol',
+  'helloSeconds',
+  'encrypt',
+  'clientCount',
+  'maxClients',
+  'tunnelRefreshSeconds',
+  'sameCountry',
+  'ipv4',
+]
 
 const SLOTS = ['h0', 'h1', 'h2'] as const
 
@@ -46,7 +57,11 @@ const RETRY_MS = [1_000, 5_000, 30_000, 60_000]
  */
 export class NetworkConfiguration implements Disposable {
   readonly #components: ConfigurationComponents
-  readonly #settings: NetworkSettings
+  /** What the options of the command say. */
+  readonly options: NetworkSettings
+  #changed: Partial<NetworkSettings>
+  /** Who has asked for which version. */
+  readonly #versions = new Map<string, Buffer>()
   #crl: readonly number[]
   /** By certificate, of one version. */
   readonly #answers = new Map<string, Promise<Buffer>>()
@@ -59,7 +74,8 @@ export class NetworkConfiguration implements Disposable {
 
   constructor(components: ConfigurationComponents, settings: NetworkSettings) {
     this.#components = components
-    this.#settings = settings
+    this.options = settings
+    this.#changed = changedSettings(components.store)
     this.#crl = this.#presentCrl()
   }
 
@@ -94,13 +110,80 @@ export class NetworkConfiguration implements Disposable {
     return this.#change(undefined)
   }
 
-  /** Takes the next step of the rotation of MAC keys, and publishes it: both or none. */
-  async rotateKeys(newKey: Buffer, nowMs: number): Promise<void> {
-    await this.#change(() => rotate(this.#slots(), newKey, nowMs))
+  /** What counts: the options, and what was changed since. */
+  get settings(): NetworkSettings {
+    return { ...this.options, ...this.#changed }
   }
 
-  #change(rotation: (() => RotationStep) | undefined): Promise<boolean> {
-    const change = this.#changing.then(() => this.#publish(rotation?.()))
+  /** Settings that were changed. */
+  get changedSettings(): (keyof NetworkSettings)[] {
+    return Object.keys(this.#changed) as (keyof NetworkSettings)[]
+  }
+
+  get versionNumber(): number {
+    const number = numberOfVersion(this.version)
+    return number.ok ? Number(number.value) : 0
+  }
+
+  /** Where the rotation of MAC keys is. */
+  get rotationStep(): 'idle' | 'announced' | 'used' | 'beginning' {
+    const { h0, h1, h2 } = this.#slots()
+    if (h0) return h1 ? 'announced' : 'idle'
+    return h2?.length === 0 ? 'beginning' : h1 && h2 ? 'used' : 'idle'
+  }
+
+  /** Until when a new key is announced; undefined: none is. */
+  get validUntilMs(): number | undefined {
+    const seconds = this.#components.store.config('valid_until')
+    return typeof seconds === 'number' ? seconds * 1000 : undefined
+  }
+
+  /** A node has asked for a version. */
+  heardOf(prefix: string, version: Buffer): void {
+    this.#versions.set(prefix, version)
+  }
+
+  /** Whether a node has asked for the present version, as far as is known since the start. */
+  hasPresentVersion(prefix: string): boolean {
+    return this.#versions.get(prefix)?.equals(this.version) === true
+  }
+
+  /** Takes the next step of the rotation of MAC keys, and publishes it, and writes `also`: all or none. */
+  async rotateKeys(newKey: Buffer, nowMs: number, also: Write = () => {}): Promise<void> {
+    await this.#change(() => {
+      const step = rotate(this.#slots(), newKey, nowMs)
+      return (writable) => {
+        for (const name of SLOTS) writable.setConfig(configName(name), step.slots[name])
+        const { validUntilMs } = step
+        writable.setConfig('valid_until', validUntilMs === undefined ? undefined : validUntilMs / 1000)
+        also(writable)
+      }
+    })
+  }
+
+  /** Changes settings, publishes them, and writes `also`: all or none. What is as the options say is no change any more. */
+  async change(settings: Partial<NetworkSettings>, also: Write): Promise<void> {
+    let before: Partial<NetworkSettings> | undefined
+    await this.#change(() => {
+      before = this.#changed
+      const all = Object.entries({ ...this.#changed, ...settings })
+      const isOption = (name: string, value: unknown) =>
+        JSON.stringify(value) === JSON.stringify(this.options[name as keyof NetworkSettings])
+      this.#changed = Object.fromEntries(all.filter(([name, value]) => !isOption(name, value)))
+      return (writable) => {
+        writable.run('DELETE FROM network_setting')
+        for (const [name, value] of Object.entries(this.#changed))
+          writable.run('INSERT INTO network_setting VALUES (?, ?)', name, JSON.stringify(value ?? null))
+        also(writable)
+      }
+    }).catch((error: unknown) => {
+      if (before) this.#changed = before
+      throw error
+    })
+  }
+
+  #change(prepare: (() => Write) | undefined): Promise<boolean> {
+    const change = this.#changing.then(() => this.#publish(prepare?.()))
     this.#changing = change.then(
       () => this.#succeeded(),
       (error: unknown) => this.#failed(error),
@@ -108,13 +191,13 @@ export class NetworkConfiguration implements Disposable {
     return change
   }
 
-  async #publish(step: RotationStep | undefined): Promise<boolean> {
+  async #publish(also: Write | undefined): Promise<boolean> {
     const { store, cryptography } = this.#components
     const crl = this.#presentCrl()
     const published = this.#published(crl)
     const text = JSON.stringify(published, sortedKeys(published))
     const isPublished = store.config('version') !== undefined && sameJson(store.config('last_config'), text)
-    if (!step && isPublished) {
+    if (!also && isPublished) {
       this.#crl = crl
       return false
     }
@@ -122,11 +205,7 @@ export class NetworkConfiguration implements Disposable {
     const packed = packInteger((number.ok ? number.value : 0n) + 1n)
     const signature = await cryptography.sign(packed)
     await store.write((writable) => {
-      if (step) {
-        for (const name of SLOTS) writable.setConfig(configName(name), step.slots[name])
-        const { validUntilMs } = step
-        writable.setConfig('valid_until', validUntilMs === undefined ? undefined : validUntilMs / 1000)
-      }
+      also?.(writable)
       writable.setConfig('last_config', text)
       writable.setConfig('version', Buffer.concat([packed, signature]))
     })
@@ -198,20 +277,21 @@ export class NetworkConfiguration implements Disposable {
 
   /** What makes a new version when it changes; keys are published by their rotation. */
   #published(crl: readonly number[]): Record<string, ConfigValue> {
-    const { ipv4, sameCountry } = this.#settings
+    const { settings } = this
+    const { ipv4, sameCountry } = settings
     return {
       babel_default: BABEL_DEFAULT,
-      client_count: this.#settings.clientCount,
+      client_count: settings.clientCount,
       crl,
-      encrypt: this.#settings.encrypt,
-      hello: this.#settings.helloSeconds,
+      encrypt: settings.encrypt,
+      hello: settings.helloSeconds,
       ...(ipv4 ? { ipv4: ipv4.range, ipv4_sublen: ipv4.subnetBits } : {}),
-      max_clients: this.#settings.maxClients,
-      min_protocol: this.#settings.minProtocol,
+      max_clients: settings.maxClients,
+      min_protocol: settings.minProtocol,
       protocol: PROTOCOL,
       registry_prefix: this.registryPrefix ?? '',
       ...(sameCountry.length > 0 ? { same_country: sameCountry } : {}),
-      tunnel_refresh: this.#settings.tunnelRefreshSeconds,
+      tunnel_refresh: settings.tunnelRefreshSeconds,
     }
   }
 
@@ -231,6 +311,17 @@ export class NetworkConfiguration implements Disposable {
     }
     return slots
   }
+}
+
+/** What was changed by the API; what another version wrote there and is not known does not count. */
+function changedSettings(store: Store): Partial<NetworkSettings> {
+  const known = new Set<string>(SETTINGS)
+  return Object.fromEntries(
+    store
+      .all<{ name: string; value: string }>('SELECT name, value FROM network_setting')
+      .filter(({ name }) => known.has(name))
+      .map(({ name, value }) => [name, (JSON.parse(value) as unknown) ?? undefined]),
+  )
 }
 
 const configName = (slot: keyof KeySlots): string => `babel_hmac${slot.slice(1)}`

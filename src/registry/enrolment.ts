@@ -7,6 +7,8 @@ import { isEmailAddress } from '../core/values/email-address.ts'
 import { prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { forgetHistory, recordEvent } from './api/history.ts'
+import { invitationOf, useToken } from './api/invitations.ts'
 import type { NetworkConfiguration } from './configuration.ts'
 import type { CaCryptography } from './crypto/cryptography.ts'
 import type { TokenRow } from './database/database.ts'
@@ -37,6 +39,16 @@ export interface EnrolmentComponents {
   readonly log: Logger
 }
 
+/** What a certificate is given for. */
+interface Registration {
+  readonly email: string | null
+  readonly length: number
+  /** How many may ask at the same time. */
+  readonly uses: number
+  /** Undefined: by where the machine is. */
+  readonly community: string | undefined
+}
+
 /** How long a new certificate is valid. */
 const VALIDITY_MS = 365 * 24 * 3600 * 1000
 /** With less than this left, a certificate is renewed. */
@@ -63,7 +75,7 @@ export class Enrolment {
   readonly #components: EnrolmentComponents
   readonly #settings: RegistrationSettings
   /** Tokens for which a certificate is being made: each works once, also for two calls at the same moment. */
-  readonly #tokensInUse = new Set<string>()
+  readonly #tokensInUse = new Map<string, number>()
   /** When a mail was last sent to an address. */
   readonly #mailedMs = new Map<string, number>()
   readonly #wrong = new TokenBucket(WRONG_IN_ALL.perSecond, WRONG_IN_ALL.burst)
@@ -113,7 +125,7 @@ export class Enrolment {
   async addToken(email: string, given: string): Promise<string> {
     const { store, clock } = this.#components
     if (this.#settings.mailPrefixLength === 0) throw new Refusal(403, 'registration by mail is disabled')
-    const token = given === '' ? this.#newToken() : given
+    const token = given === '' ? this.newToken() : given
     // Without one, it is for nobody in particular.
     if (email !== '' && !isEmailAddress(email)) throw new Refusal(400, NOT_AN_ADDRESS)
     if (store.token(token)) throw new Refusal(409, 'the token exists')
@@ -130,7 +142,8 @@ export class Enrolment {
     return token
   }
 
-  #newToken(): string {
+  /** A token that there is not yet. */
+  newToken(): string {
     for (;;) {
       const token = Array.from({ length: TOKEN_LENGTH }, () => String.fromCharCode(97 + randomInt(26))).join(
         '',
@@ -161,12 +174,15 @@ export class Enrolment {
     const problem = cryptography.checkRequest(csr)
     if (problem !== undefined) throw new Refusal(400, `the certificate request cannot be used: ${problem}`)
     if (token === '') return this.#issue(csr, request, where.location())
-    if (this.#tokensInUse.has(token)) return undefined
-    this.#tokensInUse.add(token)
+    const inUse = this.#tokensInUse.get(token) ?? 0
+    if (inUse >= request.uses) return undefined
+    this.#tokensInUse.set(token, inUse + 1)
     try {
       return await this.#issue(csr, request, where.location(), token)
     } finally {
-      this.#tokensInUse.delete(token)
+      const left = (this.#tokensInUse.get(token) ?? 1) - 1
+      if (left > 0) this.#tokensInUse.set(token, left)
+      else this.#tokensInUse.delete(token)
     }
   }
 
@@ -209,25 +225,32 @@ export class Enrolment {
     if (!own.has(nowMs)) log.warn({ source }, 'too many wrong tokens from one address: it has to wait')
   }
 
-  #registrationOf(token: string): { readonly email: string | null; readonly length: number } | undefined {
+  #registrationOf(token: string): Registration | undefined {
     if (token === '') {
       if (this.#settings.anonymousPrefixLength === 0)
         throw new Refusal(403, 'anonymous registration is disabled')
-      return { email: null, length: this.#settings.anonymousPrefixLength }
+      return { email: null, length: this.#settings.anonymousPrefixLength, uses: 1, community: undefined }
     }
     if (this.#settings.mailPrefixLength === 0) throw new Refusal(403, 'registration by mail is disabled')
     const row = this.#livingToken(token)
-    return row ? { email: row.email, length: row.prefix_len } : undefined
+    if (!row) return undefined
+    const invitation = invitationOf(this.#components.store, token)
+    return {
+      email: row.email,
+      length: row.prefix_len,
+      uses: invitation?.uses_left ?? 1,
+      community: invitation?.community ?? undefined,
+    }
   }
 
   async #issue(
     csr: string,
-    { email, length }: { readonly email: string | null; readonly length: number },
+    { email, length, community }: Registration,
     location: Location | undefined,
     token?: string,
   ): Promise<string> {
     const { ledger, cryptography, store, clock, communities, configuration, log } = this.#components
-    const reservation = this.#reserve(communities.of(location), length)
+    const reservation = this.#reserve(community ?? communities.of(location), length)
     const { prefix, serial, subjectSerial } = reservation
     const subnetName = subnetNameOf(prefixOfBits(prefix))
     let pem: string
@@ -252,7 +275,9 @@ export class Enrolment {
       await store.write((writable) => {
         ledger.settle(reservation, email, { pem, notAfterMs })
         ledger.saveTo(writable)
-        if (token !== undefined) writable.deleteToken(token)
+        forgetHistory(writable, prefix)
+        recordEvent(writable, prefix, { kind: 'enrolled', detail: String(serial) }, nowMs)
+        if (token !== undefined) useToken(writable, token, prefix, nowMs)
         if (writable.config('prefix') === undefined) writable.setConfig('prefix', prefix)
       })
     } catch (error) {
@@ -306,6 +331,7 @@ export class Enrolment {
       if (!isReplaced) return
       ledger.replace(prefix, pem)
       ledger.saveTo(writable)
+      recordEvent(writable, prefix, { kind: 'renewed', detail: String(serial) }, nowMs)
     }
     try {
       await store.write(write)

@@ -3,10 +3,16 @@ import type { Location } from '../core/allocation/community.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
 import type { Logger } from '../platform/log.ts'
 
+/** Where an address is; where on Earth, if the database says it. */
+export interface Place extends Location {
+  readonly latitude?: number
+  readonly longitude?: number
+}
+
 /** Finds where an address is. */
 export interface GeoIp {
   /** Undefined for an address that is not known, or not one. */
-  locate(address: string): Location | undefined
+  locate(address: string): Place | undefined
 }
 
 /** Kinds of databases that say countries: MaxMind's, and those that others make in their format. */
@@ -56,12 +62,21 @@ async function openDatabase(path: string) {
  * MaxMind's records, and the flat ones of others: `country` or `country_code` is the code, beside it may be a name. Where
  * nobody knows where an address is used, the country in which it was registered counts.
  */
-function locationOf(found: Record<string, unknown>): Location {
+function locationOf(found: Record<string, unknown>): Place {
   const { country, country_code, continent, continent_code, registered_country } = found
   return {
     country: codeOf(country_code) || codeOf(country) || codeOf(registered_country),
     continent: codeOf(continent_code) || codeOf(continent),
+    ...coordinatesOf(found['location']),
   }
+}
+
+function coordinatesOf(location: unknown): Pick<Place, 'latitude' | 'longitude'> {
+  if (!isRecord(location)) return {}
+  const { latitude, longitude } = location
+  const isIn = (value: unknown, most: number): value is number =>
+    typeof value === 'number' && Math.abs(value) <= most
+  return isIn(latitude, 90) && isIn(longitude, 180) ? { latitude, longitude } : {}
 }
 
 /** Two letters, by themselves or in a record; whatever else a file may say is no code. */

@@ -4,6 +4,7 @@ import { formatAddressList, type PeerAddress, parseAddressList } from '../core/v
 import { isInside, type Network, type Prefix, prefixOfBits } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { recordEvent } from './api/history.ts'
 import type { Store } from './database/store.ts'
 import type { LocalNode } from './local-node.ts'
 import type { ReachableNodes } from './reachable-nodes.ts'
@@ -17,6 +18,8 @@ interface Known {
   askedMs: number
   /** When our node last asked it, whether it answered or not. */
   triedMs: number
+  /** Another address than before, of which the history does not say yet. */
+  movedTo: string | undefined
   /** `seenMs` in the database; undefined: what is there is out of date. */
   writtenMs: number | undefined
 }
@@ -65,6 +68,7 @@ export class KnownAddresses implements Disposable {
           seenMs: date * 1000,
           askedMs: Number.NEGATIVE_INFINITY,
           triedMs: Number.NEGATIVE_INFINITY,
+          movedTo: undefined,
           writtenMs: date * 1000,
         })
     const { log } = components
@@ -82,6 +86,13 @@ export class KnownAddresses implements Disposable {
       .filter(([prefix, { addresses }]) => addresses.length > 0 && this.#components.isMember(prefix))
       .sort(([, one], [, other]) => other.seenMs - one.seenMs)
       .map(([prefix, { addresses }]) => ({ prefix, addresses }))
+  }
+
+  /** Where a node was last seen, and when; undefined: it never was. */
+  lookUp(
+    prefix: Prefix,
+  ): { readonly addresses: readonly PeerAddress[]; readonly seenMs: number } | undefined {
+    return this.#known.get(prefix)
   }
 
   /** A node said where it is. */
@@ -144,6 +155,9 @@ export class KnownAddresses implements Disposable {
     try {
       await store.write((writable) => {
         for (const prefix of gone) writable.deleteNodeAddress(prefix)
+        for (const [prefix, { movedTo }] of changed)
+          if (movedTo !== undefined)
+            recordEvent(writable, prefix, { kind: 'moved', detail: movedTo }, this.#components.clock.now())
         for (const [prefix, { addresses, seenMs }] of changed)
           writable.setNodeAddress({
             prefix,
@@ -151,7 +165,10 @@ export class KnownAddresses implements Disposable {
             date: Math.floor(seenMs / 1000),
           })
       })
-      for (const [, known] of changed) known.writtenMs = known.seenMs
+      for (const [, known] of changed) {
+        known.writtenMs = known.seenMs
+        known.movedTo = undefined
+      }
     } catch (error) {
       log.warn({ err: error }, 'where nodes are cannot be written')
     }
@@ -165,6 +182,7 @@ export class KnownAddresses implements Disposable {
         seenMs: 0,
         askedMs: Number.NEGATIVE_INFINITY,
         triedMs: Number.NEGATIVE_INFINITY,
+        movedTo: undefined,
         writtenMs: undefined,
       }
       this.#known.set(prefix, known)
@@ -175,6 +193,8 @@ export class KnownAddresses implements Disposable {
   #set(known: Known, addresses: readonly PeerAddress[]): void {
     const text = (list: readonly PeerAddress[]) => formatAddressList(list, { withCountry: true })
     if (text(known.addresses) === text(addresses)) return
+    const [before, after] = [known.addresses[0]?.host, addresses[0]?.host]
+    if (before !== undefined && after !== undefined && before !== after) known.movedTo = after
     known.addresses = addresses
     known.writtenMs = undefined
   }

@@ -133,9 +133,11 @@ export function registryMethods(components: MethodComponents): Handlers {
     getDh: () => components.dhPem,
 
     async getNetworkConfig({ cn = '' }) {
-      const encoded = await configuration.encode(certificateOf(cn))
+      const { version } = configuration
+      const answer = await configuration.encode(certificateOf(cn))
+      configuration.heardOf(cn, version)
       watch?.configurationFetched(cn)
-      return encoded
+      return answer
     },
 
     getCountry({ address = '' }) {

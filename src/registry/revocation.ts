@@ -1,6 +1,7 @@
 import { prefixOfSubnetName } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { IssuedRow, Store } from './database/store.ts'
+import { recordEvent } from './api/history.ts'
+import type { IssuedRow, Store, Write } from './database/store.ts'
 import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
 
@@ -9,27 +10,30 @@ import { Refusal } from './refusal.ts'
  * and could still be accepted, also one that was renewed since. Or a certificate only, by serial, any that could still
  * be accepted: the node may renew. What is revoked already is not an error: an operator who got none of the answers
  * tries again.
+ * @param also written in the same transaction
  * @returns the prefix of a machine that is gone
  * @throws Refusal for text that is neither, and for what is not known
  */
 export async function revoke(
   components: { readonly store: Store; readonly ledger: Ledger; readonly clock: Clock },
   nameOrSerial: string,
+  also: Write = () => {},
 ): Promise<string | undefined> {
   const text = nameOrSerial.trim()
   if (!text.includes('/')) {
-    await revokeSerial(components, text)
+    await revokeSerial(components, text, also)
     return undefined
   }
   const prefix = prefixOfSubnetName(text)
   if (!prefix.ok) throw new Refusal(400, prefix.reason)
-  await revokeMachine(components, prefix.value)
+  await revokeMachine(components, prefix.value, also)
   return prefix.value
 }
 
 async function revokeMachine(
   { store, ledger, clock }: { readonly store: Store; readonly ledger: Ledger; readonly clock: Clock },
   prefix: string,
+  also: Write,
 ): Promise<void> {
   let undo: (() => void) | undefined
   try {
@@ -40,6 +44,8 @@ async function revokeMachine(
       if (!undo && valid.length === 0) throw new Refusal(404, 'there is no certificate with this subnet name')
       for (const row of valid) addToCrl(writable, row)
       ledger.saveTo(writable)
+      recordEvent(writable, prefix, { kind: 'revoked' }, clock.now())
+      also(writable)
     })
   } catch (error) {
     // Nobody else may get the prefix while its certificate is still accepted.
@@ -51,13 +57,18 @@ async function revokeMachine(
 async function revokeSerial(
   { store, ledger, clock }: { readonly store: Store; readonly ledger: Ledger; readonly clock: Clock },
   text: string,
+  also: Write,
 ): Promise<void> {
   if (!/^\d{1,15}$/.test(text)) throw new Refusal(400, 'neither a subnet name nor a serial')
   await store.write((writable) => {
     const row = writable.issued(Number(text))
     if (!row && !ledger.holderOfSerial(Number(text)))
       throw new Refusal(404, 'there is no certificate with this serial that could still be accepted')
-    if (row && row.date > seconds(clock)) addToCrl(writable, row)
+    if (row && row.date > seconds(clock)) {
+      addToCrl(writable, row)
+      recordEvent(writable, row.prefix, { kind: 'revoked', detail: text }, clock.now())
+    }
+    also(writable)
   })
 }
 

@@ -39,9 +39,12 @@ export class SignInLimits {
   }
 
   /** The attempt is over. */
-  end(name: string, source: string, isRight: boolean): void {
+  end(): void {
     this.#running -= 1
-    if (!isRight) return
+  }
+
+  /** It was the right password. */
+  succeeded(name: string, source: string): void {
     const known = `${name} ${source}`
     this.#known.delete(known)
     this.#known.add(known)

@@ -1,0 +1,48 @@
+import { Refusal, type RefusalStatus } from '../refusal.ts'
+import type { ApiError } from './schemas/common.ts'
+
+/** An answer of the API that is no success. */
+export class ApiRefusal extends Error {
+  readonly status: number
+  readonly code: ApiError['code']
+  readonly field: string | undefined
+  readonly retryAfterMs: number | undefined
+
+  constructor(
+    status: number,
+    code: ApiError['code'],
+    message: string,
+    { field, retryAfterMs }: { readonly field?: string; readonly retryAfterMs?: number } = {},
+  ) {
+    super(message)
+    this.status = status
+    this.code = code
+    this.field = field
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+const CODES: Readonly<Record<RefusalStatus, ApiError['code']>> = {
+  400: 'bad-request',
+  401: 'not-signed-in',
+  403: 'forbidden',
+  404: 'not-found',
+  409: 'conflict',
+  429: 'too-many',
+  503: 'unavailable',
+  507: 'conflict',
+}
+
+/** What any error is answered; undefined: it is a fault of ours, of which others learn nothing. */
+export function apiRefusalOf(error: unknown): ApiRefusal | undefined {
+  if (error instanceof ApiRefusal) return error
+  if (error instanceof Refusal) {
+    const { status, message, retryAfterMs } = error
+    return new ApiRefusal(status, CODES[status], message, retryAfterMs === undefined ? {} : { retryAfterMs })
+  }
+  const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500
+  if (status === 413) return new ApiRefusal(413, 'too-large', 'the body is too long')
+  return status >= 400 && status < 500
+    ? new ApiRefusal(400, 'bad-request', 'the request cannot be read')
+    : undefined
+}

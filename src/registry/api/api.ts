@@ -1,0 +1,101 @@
+import type { Server } from 'node:http'
+import type { Communities } from '../../core/allocation/community.ts'
+import type { Authority } from '../../core/crypto/certificate.ts'
+import type { RegistrySessions } from '../../core/rpc/session.ts'
+import { networkCidr } from '../../core/values/prefix.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/log.ts'
+import type { NetworkConfiguration } from '../configuration.ts'
+import type { Store } from '../database/store.ts'
+import type { Enrolment } from '../enrolment.ts'
+import type { GeoIp } from '../geoip.ts'
+import type { KnownAddresses } from '../known-addresses.ts'
+import type { Ledger } from '../ledger.ts'
+import type { LocalNode } from '../local-node.ts'
+import type { ReachableNodes } from '../reachable-nodes.ts'
+import { TokenRequests } from '../token-requests.ts'
+import { BearerTokens } from './access/bearer-tokens.ts'
+import { apiHandlers } from './handlers.ts'
+import { Invitations } from './invitations.ts'
+import { authorityOf, Machines } from './machines.ts'
+import { NetworkWatch } from './network-watch.ts'
+import { type ApiListener, ApiServers } from './server.ts'
+import { readStaticFiles } from './static-files.ts'
+import { TopologyStream } from './topology-stream.ts'
+
+/** What of a registry the API shows and steers. */
+export interface ApiComponents {
+  readonly store: Store
+  readonly ledger: Ledger
+  readonly configuration: NetworkConfiguration
+  readonly enrolment: Enrolment
+  readonly sessions: RegistrySessions
+  readonly localNode: Pick<LocalNode, 'ask'>
+  readonly reachable: ReachableNodes
+  readonly known: KnownAddresses
+  readonly communities: Communities
+  readonly geoip: GeoIp | undefined
+  readonly clock: Clock
+  readonly log: Logger
+  readonly authority: Authority
+  readonly mailPrefixLength: number
+  readonly anonymousPrefixLength: number
+  readonly hasMailer: boolean
+  readonly trustedProxies: ReadonlySet<string>
+  readonly pageUrl: string | undefined
+  readonly registryUrl: string | undefined
+  /** Port on which nodes find the registry, where nothing else is said. */
+  readonly registryPort: number
+  /** Folder with the built page. */
+  readonly pageFolder: string
+  readonly startedAtMs: number
+}
+
+/** The API: loaded only when somebody is to use it. */
+export interface Api extends Disposable {
+  /** A server that is not listening yet. */
+  create(listener: ApiListener): Promise<Server>
+}
+
+/** Makes the API of a registry that runs. */
+export async function makeApi(components: ApiComponents): Promise<Api> {
+  const { store, ledger, configuration, clock, communities, geoip, authority, mailPrefixLength } = components
+  const { registryPort } = components
+  const registryPrefix = () => configuration.registryPrefix
+  const watch = new NetworkWatch({ ...components, registryPrefix, nodes: () => machines.nodes() })
+  const machines = new Machines({ ...components, watch, registryPrefix, network: authority.network })
+  const about = authorityOf(authority.pem)
+  const registryUrl = (pageUrl: string): string => {
+    if (components.registryUrl !== undefined) return components.registryUrl
+    const { hostname } = new URL(pageUrl)
+    return `http://${hostname}${registryPort === 80 ? '' : `:${registryPort}`}/`
+  }
+  const handlers = apiHandlers({
+    ...{ store, ledger, configuration, machines, watch, clock, registryUrl },
+    rpcSessions: components.sessions,
+    tokenRequests: new TokenRequests(components.enrolment, clock),
+    invitations: new Invitations({
+      ...{ store, communities, mailPrefixLength, clock, registryUrl },
+      newToken: () => components.enrolment.newToken(),
+      fingerprint: about.fingerprint,
+    }),
+    bearerTokens: new BearerTokens(store, clock),
+    network: networkCidr(authority.network),
+    authority: about,
+    isByMail: components.hasMailer && mailPrefixLength > 0,
+    isAnonymous: components.anonymousPrefixLength > 0,
+    hasGeoIp: geoip !== undefined,
+    startedAtMs: components.startedAtMs,
+  })
+  const servers = new ApiServers({
+    ...components,
+    handlers,
+    stream: new TopologyStream(watch, clock),
+    files: await readStaticFiles(components.pageFolder),
+    url: components.pageUrl,
+  })
+  return {
+    create: (listener) => servers.create(listener),
+    [Symbol.dispose]: () => watch[Symbol.dispose](),
+  }
+}

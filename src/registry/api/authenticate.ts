@@ -1,0 +1,74 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { mayDo } from './access/administrators.ts'
+import type { BearerTokens } from './access/bearer-tokens.ts'
+import { isCsrfToken, type Sessions } from './access/sessions.ts'
+import { ApiRefusal } from './api-refusal.ts'
+import type { Principal } from './call.ts'
+import { bearerOf, cookieOf, whyForged } from './guards.ts'
+import type { ApiRoute } from './routes.ts'
+
+/** Who may call what. */
+export interface AuthenticationComponents {
+  readonly sessions: Sessions
+  readonly tokens: BearerTokens
+  readonly cookieName: string
+}
+
+/** What is known of a request before it is looked at. */
+export interface Incoming {
+  readonly headers: IncomingHttpHeaders
+  readonly from: string
+  /** Over the socket of the registry's own user: may do everything. */
+  readonly isLocal: boolean
+}
+
+const NOBODY = { name: '', role: 'look', by: 'local', session: undefined } as const
+
+/** Who calls this route. @throws ApiRefusal when it is nobody who may */
+export function authenticate(
+  { sessions, tokens, cookieName }: AuthenticationComponents,
+  route: ApiRoute,
+  { headers, from, isLocal }: Incoming,
+): Principal {
+  const forged = route.method === 'GET' ? undefined : whyForged(headers, route.body !== undefined)
+  if (forged !== undefined) throw new ApiRefusal(403, 'forbidden', forged)
+  if (isLocal) return { name: 'local', from: undefined, role: 'administer', by: 'local', session: undefined }
+  if (route.role === undefined) return { ...NOBODY, from }
+  const principal = bearer(tokens, headers, from) ?? browser(sessions, headers, from, cookieName, route)
+  if (!principal)
+    throw new ApiRefusal(401, 'not-signed-in', 'sign in, or give a bearer token that has not ended')
+  if (!mayDo(principal.role, route.role))
+    throw new ApiRefusal(
+      403,
+      'forbidden',
+      `this needs the role ${route.role}, and ${principal.name} has ${principal.role}`,
+    )
+  return principal
+}
+
+function bearer(tokens: BearerTokens, headers: IncomingHttpHeaders, from: string): Principal | undefined {
+  if (headers.authorization === undefined) return undefined
+  const found = tokens.find(bearerOf(headers.authorization) ?? '')
+  // Who gives one means it: a cookie does not stand in for it.
+  if (!found) throw new ApiRefusal(401, 'not-signed-in', 'the bearer token is none, or has ended')
+  return { name: `token:${found.id}`, from, role: found.scope, by: 'token', session: undefined }
+}
+
+function browser(
+  sessions: Sessions,
+  headers: IncomingHttpHeaders,
+  from: string,
+  cookieName: string,
+  route: ApiRoute,
+): Principal | undefined {
+  const cookie = cookieOf(headers.cookie, cookieName)
+  const session = cookie === undefined ? undefined : sessions.find(cookie)
+  if (!session) return undefined
+  if (route.method !== 'GET' && !isCsrfToken(headers['x-csrf-token'], session))
+    throw new ApiRefusal(
+      403,
+      'forbidden',
+      'the header X-CSRF-Token is not that of the session: load the page again',
+    )
+  return { name: session.name, from, role: session.role, by: session.by, session }
+}

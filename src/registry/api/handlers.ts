@@ -1,0 +1,161 @@
+import type { RegistrySessions } from '../../core/rpc/session.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { VERSION } from '../../platform/version.ts'
+import type { NetworkConfiguration } from '../configuration.ts'
+import type { Store } from '../database/store.ts'
+import type { Ledger } from '../ledger.ts'
+import { revoke } from '../revocation.ts'
+import type { TokenRequests } from '../token-requests.ts'
+import type { BearerTokens } from './access/bearer-tokens.ts'
+import { type AuditRow, audit, auditEntries, verifyAudit } from './audit-log.ts'
+import type { ApiHandlers } from './call.ts'
+import { historyOf } from './history.ts'
+import type { Invitations } from './invitations.ts'
+import { type KeyRotationComponents, keyRotation, rotateKeys } from './key-rotation.ts'
+import type { authorityOf, Machines } from './machines.ts'
+import {
+  changeConfiguration,
+  configurationOf,
+  type NetworkSettingsComponents,
+  previewConfiguration,
+} from './network-settings.ts'
+import { type NetworkWatch, nameOf } from './network-watch.ts'
+import type { Session } from './schemas/access.ts'
+import type { AuditEntry } from './schemas/audit.ts'
+import { timeOf } from './time.ts'
+
+/** What the API does its work with. */
+export interface HandlerComponents {
+  readonly store: Store
+  readonly ledger: Ledger
+  readonly configuration: NetworkConfiguration
+  readonly rpcSessions: RegistrySessions
+  readonly tokenRequests: Pick<TokenRequests, 'request'>
+  readonly machines: Machines
+  readonly watch: NetworkWatch
+  readonly invitations: Invitations
+  readonly bearerTokens: BearerTokens
+  readonly clock: Clock
+  readonly network: string
+  readonly authority: ReturnType<typeof authorityOf>
+  readonly registryUrl: (pageUrl: string) => string
+  readonly isByMail: boolean
+  readonly isAnonymous: boolean
+  readonly hasGeoIp: boolean
+  readonly startedAtMs: number
+}
+
+/** What each route does. */
+export function apiHandlers(components: HandlerComponents): ApiHandlers {
+  const { store, ledger, configuration, rpcSessions, machines, watch, invitations, bearerTokens, clock } =
+    components
+  const rotation: KeyRotationComponents = components
+  const settings: NetworkSettingsComponents = {
+    ...components,
+    protocolOf: (prefix) => rpcSessions.protocolOf(prefix),
+  }
+  return {
+    signInMethods: () => ({
+      isPassword: true,
+      isCertificate: false,
+      isFirstStart: store.all('SELECT 1 FROM admin LIMIT 1').length === 0,
+    }),
+
+    session: ({ who: { name, role, by, session } }): Session => ({
+      ...{ name, role, by },
+      ...(session
+        ? { csrfToken: session.csrfToken, idleEnd: timeOf(session.idleEnd), end: timeOf(session.end) }
+        : {}),
+    }),
+
+    enrolmentInformation: ({ baseUrl }) => ({
+      registryUrl: components.registryUrl(baseUrl),
+      fingerprint: components.authority.fingerprint,
+      isByMail: components.isByMail,
+      isAnonymous: components.isAnonymous,
+    }),
+
+    async requestToken({ body: { email }, source }) {
+      await components.tokenRequests.request(email, source)
+      return undefined
+    },
+
+    async overview() {
+      await watch.look()
+      const counts = machines.counts()
+      const own = configuration.registryPrefix
+      return {
+        network: components.network,
+        ...(own === undefined ? {} : { registryMachine: nameOf(own) }),
+        authority: components.authority,
+        configurationVersion: configuration.versionNumber,
+        machines: {
+          total: ledger.size,
+          online: counts.online,
+          offline: counts.offline,
+          expiring: counts.expiring,
+          neverSeen: counts['never-seen'],
+          outdated: counts.outdated,
+          revoked: store.crl(Math.floor(clock.now() / 1000)).length,
+        },
+        invitations: invitations.list().items.filter(({ usesLeft }) => usesLeft > 0).length,
+        keyRotation: keyRotation(rotation),
+        registry: { version: VERSION, startedAt: timeOf(components.startedAtMs / 1000) },
+      }
+    },
+
+    topology: () => watch.snapshot(),
+    machines: ({ query }) => machines.list(query),
+    machine: ({ params: { name } }) => machines.details(name),
+    history: ({ params: { name } }) => historyOf(store, machines.holder(name).prefix, clock.now()),
+
+    async revoke({ body, who }) {
+      const subject = 'machine' in body ? body.machine : String(body.serial)
+      const action = 'machine' in body ? 'machine.revoked' : 'certificate.revoked'
+      const prefix = await revoke({ store, ledger, clock }, subject, (writable) => {
+        audit(writable, who, { action, subject }, clock.now())
+      })
+      if (prefix !== undefined) rpcSessions.end(prefix)
+      // It is written: when it cannot be published now, that is tried again.
+      await configuration.publish()
+      return undefined
+    },
+
+    invitations: () => invitations.list(),
+    invite: ({ body, who, baseUrl }) => invitations.make(who, body, baseUrl),
+    async deleteInvitation({ params: { id }, who }) {
+      await invitations.delete(who, id)
+      return undefined
+    },
+
+    keyRotation: () => keyRotation(rotation),
+    rotateKeys: ({ body, who }) => rotateKeys(rotation, who, body),
+
+    configuration: () => configurationOf(configuration),
+    previewConfiguration: ({ body }) => previewConfiguration(settings, body),
+    changeConfiguration: ({ body, who }) => changeConfiguration(settings, who, body),
+
+    audit({ query }) {
+      const { total, rows } = auditEntries(store, query)
+      return { total, items: rows.map(asEntry) }
+    },
+    verifyAudit: () => verifyAudit(store),
+
+    bearerTokens: () => ({ items: bearerTokens.list() }),
+    makeBearerToken: ({ body, who }) => bearerTokens.make(who, body),
+    async deleteBearerToken({ params: { id }, who }) {
+      await bearerTokens.delete(who, id)
+      return undefined
+    },
+  }
+}
+
+function asEntry({ number, date, who, origin, action, subject, detail, hash }: AuditRow): AuditEntry {
+  return {
+    ...{ number, who, action, hash },
+    at: timeOf(date),
+    ...(origin === null ? {} : { from: origin }),
+    ...(subject === null ? {} : { subject }),
+    detail: JSON.parse(detail) as AuditEntry['detail'],
+  }
+}

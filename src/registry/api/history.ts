@@ -1,0 +1,173 @@
+import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/log.ts'
+import type { Store } from '../database/store.ts'
+import type { ReachableNodes } from '../reachable-nodes.ts'
+import type { MachineEvent, MachineHistory } from './schemas/machines.ts'
+import { timeOf } from './time.ts'
+
+const DAY_SECONDS = 24 * 3600
+/** How many days are told of, and kept. */
+const DAYS = 90
+/** Events that are told of, the latest; all are kept so long. */
+const MAX_EVENTS = 500
+const EVENTS_DAYS = 400
+/** How often somebody looks who is there, and how often what was seen is written. */
+const LOOK_MS = 60_000
+const LOOKS_PER_WRITE = 15
+/** A machine is lost when it was not there for so many looks: not while it restarts. */
+const LOST_LOOKS = 3
+
+/** Something happened to a machine. Call it in the transaction that does it. */
+export function recordEvent(
+  store: Store,
+  prefix: string,
+  { kind, detail }: { readonly kind: MachineEvent['kind']; readonly detail?: string },
+  nowMs: number,
+): void {
+  store.run(
+    'INSERT INTO machine_event VALUES (?, ?, ?, ?)',
+    ...[prefix, Math.floor(nowMs / 1000), kind, detail ?? null],
+  )
+}
+
+/** A prefix has a new holder: what the one before did is not its own. */
+export function forgetHistory(store: Store, prefix: string): void {
+  for (const table of ['machine_event', 'machine_day', 'machine'])
+    store.run(`DELETE FROM ${table} WHERE prefix = ?`, prefix)
+}
+
+/** What happened to a machine, and how much of each day it was there. */
+export function historyOf(store: Store, prefix: string, nowMs: number): MachineHistory {
+  const today = dayOf(nowMs)
+  const looks = new Map(
+    store
+      .all<{ day: number; looks: number }>('SELECT day, looks FROM look_day WHERE day > ?', today - DAYS)
+      .map(({ day, looks }) => [day, looks]),
+  )
+  const seen = new Map(
+    store
+      .all<{ day: number; seen: number }>(
+        'SELECT day, seen FROM machine_day WHERE prefix = ? AND day > ?',
+        prefix,
+        today - DAYS,
+      )
+      .map(({ day, seen }) => [day, seen]),
+  )
+  const events = store.all<{ date: number; kind: MachineEvent['kind']; detail: string | null }>(
+    'SELECT date, kind, detail FROM machine_event WHERE prefix = ? ORDER BY date DESC LIMIT ?',
+    ...[prefix, MAX_EVENTS],
+  )
+  return {
+    events: events.map(({ date, kind, detail }) => ({
+      at: timeOf(date),
+      kind,
+      ...(detail === null ? {} : { detail }),
+    })),
+    availability: Array.from({ length: DAYS }, (_, index) => {
+      const day = today - DAYS + 1 + index
+      const all = looks.get(day) ?? 0
+      return {
+        day: timeOf(day * DAY_SECONDS).slice(0, 10),
+        ...(all === 0 ? {} : { share: Math.min(1, (seen.get(day) ?? 0) / all) }),
+      }
+    }),
+  }
+}
+
+/** What looking needs. */
+export interface LookoutComponents {
+  readonly store: Store
+  readonly reachable: ReachableNodes
+  readonly registryPrefix: () => string | undefined
+  readonly isMember: (prefix: string) => boolean
+  readonly clock: Pick<Clock, 'now' | 'every'>
+  readonly log: Logger
+}
+
+/** Looks each minute who is there, by the routes of the registry's own node, and keeps count. */
+export class Lookout implements Disposable {
+  readonly #components: LookoutComponents
+  readonly #timer: Disposable
+  /** How often each was missed since it was there. */
+  readonly #missed = new Map<string, number>()
+  #seen = new Map<string, number>()
+  #looks = 0
+  #day: number
+  #isFirst = true
+
+  constructor(components: LookoutComponents) {
+    this.#components = components
+    const { clock, log } = components
+    this.#day = dayOf(clock.now())
+    this.#timer = clock.every(LOOK_MS, () => {
+      this.look().catch((error: unknown) => log.warn({ err: error }, 'who was there cannot be written'))
+    })
+  }
+
+  async look(): Promise<void> {
+    const { reachable, registryPrefix, isMember, clock } = this.#components
+    const own = registryPrefix()
+    const routed = (await reachable.list()).filter((prefix) => isMember(prefix))
+    // Without routes, our own node is gone: of the others nobody knows.
+    if (own === undefined || routed.length === 0) return
+    const day = dayOf(clock.now())
+    if (day !== this.#day || this.#looks >= LOOKS_PER_WRITE) await this.save()
+    this.#day = day
+    this.#looks += 1
+    const present = new Set<string>([own, ...routed])
+    const back: string[] = []
+    for (const prefix of present) {
+      this.#seen.set(prefix, (this.#seen.get(prefix) ?? 0) + 1)
+      if (!this.#isFirst && (this.#missed.get(prefix) ?? LOST_LOOKS) >= LOST_LOOKS) back.push(prefix)
+      this.#missed.set(prefix, 0)
+    }
+    const lost: string[] = []
+    for (const [prefix, missed] of this.#missed) {
+      if (present.has(prefix)) continue
+      if (!isMember(prefix)) this.#missed.delete(prefix)
+      else if (missed < LOST_LOOKS) {
+        this.#missed.set(prefix, missed + 1)
+        if (missed + 1 === LOST_LOOKS) lost.push(prefix)
+      }
+    }
+    this.#isFirst = false
+    if (back.length + lost.length > 0) await this.#record(back, lost)
+  }
+
+  async #record(back: readonly string[], lost: readonly string[]): Promise<void> {
+    const { store, clock } = this.#components
+    const nowMs = clock.now()
+    await store.write((writable) => {
+      for (const prefix of back) recordEvent(writable, prefix, { kind: 'seen' }, nowMs)
+      for (const prefix of lost) recordEvent(writable, prefix, { kind: 'lost' }, nowMs)
+    })
+  }
+
+  /** Writes what was counted. */
+  async save(): Promise<void> {
+    const [seen, looks, day] = [this.#seen, this.#looks, this.#day]
+    this.#seen = new Map()
+    this.#looks = 0
+    if (looks === 0) return
+    await this.#components.store.write((writable) => {
+      writable.run(
+        'INSERT INTO look_day VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET looks = look_day.looks + excluded.looks',
+        ...[day, looks],
+      )
+      for (const [prefix, times] of seen)
+        writable.run(
+          'INSERT INTO machine_day VALUES (?, ?, ?) ON CONFLICT (prefix, day) DO UPDATE SET seen = machine_day.seen + excluded.seen',
+          ...[prefix, day, times],
+        )
+      writable.run('DELETE FROM look_day WHERE day <= ?', day - DAYS)
+      writable.run('DELETE FROM machine_day WHERE day <= ?', day - DAYS)
+      writable.run('DELETE FROM machine_event WHERE date < ?', (day - EVENTS_DAYS) * DAY_SECONDS)
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer[Symbol.dispose]()
+  }
+}
+
+const dayOf = (ms: number): number => Math.floor(ms / 1000 / DAY_SECONDS)

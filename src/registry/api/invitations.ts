@@ -1,0 +1,199 @@
+import { randomBytes } from 'node:crypto'
+import type { Communities } from '../../core/allocation/community.ts'
+import { isEmailAddress } from '../../core/values/email-address.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Store } from '../database/store.ts'
+import { Refusal } from '../refusal.ts'
+import { type Actor, audit } from './audit-log.ts'
+import { nameOf } from './network-watch.ts'
+import type { Invitation, InvitationPage, MadeInvitation, NewInvitation } from './schemas/invitations.ts'
+import { timeOf } from './time.ts'
+
+const DEFAULT_LIFE_MS = 14 * 24 * 3600 * 1000
+const MAX_LIFE_MS = 366 * 24 * 3600 * 1000
+/** Those that can be used: more are a mistake. */
+const MAX_LIVING = 10_000
+
+/** What an invitation says beside what the table `token` does. */
+export interface InvitationRow {
+  readonly id: string
+  readonly token: string
+  readonly uses: number
+  readonly uses_left: number
+  readonly made: number
+  readonly made_by: string
+  readonly ends: number
+  readonly email: string | null
+  readonly community: string | null
+  readonly machine_name: string | null
+}
+
+/** What invitations need. */
+export interface InvitationsComponents {
+  readonly store: Store
+  readonly communities: Communities
+  readonly mailPrefixLength: number
+  readonly newToken: () => string
+  readonly clock: Pick<Clock, 'now'>
+  readonly fingerprint: string
+  /** Where machines find the registry, by where the page is. */
+  readonly registryUrl: (pageUrl: string) => string
+}
+
+/**
+ * Invitations: tokens that an operator makes. Each is in the table `token`, so that what machines call is as it was; what is
+ * more than that stands beside it.
+ */
+export class Invitations {
+  readonly #components: InvitationsComponents
+
+  constructor(components: InvitationsComponents) {
+    this.#components = components
+  }
+
+  /** All that can be used, and those that were used up and have not ended, the latest first. */
+  list(): InvitationPage {
+    const { store } = this.#components
+    const rows = store.all<InvitationRow>(
+      'SELECT * FROM invitation WHERE ends > ? ORDER BY made DESC, id LIMIT 1000',
+      Math.floor(this.#components.clock.now() / 1000),
+    )
+    return { total: rows.length, items: rows.map((row) => this.#asInvitation(row)) }
+  }
+
+  /** @throws Refusal for what cannot be */
+  async make(actor: Actor, wanted: NewInvitation, pageUrl: string): Promise<MadeInvitation> {
+    const { store, communities, mailPrefixLength, newToken, clock } = this.#components
+    const { uses = 1, email, community, machineName } = wanted
+    const nowMs = clock.now()
+    const endMs = wanted.end === undefined ? nowMs + DEFAULT_LIFE_MS : Date.parse(wanted.end)
+    if (mailPrefixLength === 0)
+      throw new Refusal(409, 'registration with tokens is disabled: see --prefix-length')
+    if (!(endMs > nowMs && endMs <= nowMs + MAX_LIFE_MS))
+      throw new Refusal(400, 'end: must be later than now, and within a year')
+    if (email !== undefined && !isEmailAddress(email)) throw new Refusal(400, 'email: not an e-mail address')
+    if (community !== undefined && !communities.all.includes(community))
+      throw new Refusal(
+        400,
+        `community: must be one of ${communities.all.map((bits) => JSON.stringify(bits)).join(', ')}`,
+      )
+    const row: InvitationRow = {
+      id: randomBytes(9).toString('base64url'),
+      token: newToken(),
+      uses,
+      uses_left: uses,
+      made: Math.floor(nowMs / 1000),
+      made_by: actor.name,
+      ends: Math.floor(endMs / 1000),
+      email: email ?? null,
+      community: community ?? null,
+      machine_name: machineName ?? null,
+    }
+    await store.write((writable) => {
+      const [living] = writable.all<{ n: number }>(
+        'SELECT COUNT(*) AS n FROM invitation WHERE ends > ?',
+        row.made,
+      )
+      if ((living?.n ?? 0) >= MAX_LIVING)
+        throw new Refusal(409, `there are ${MAX_LIVING} invitations: delete some`)
+      writable.addToken({
+        token: row.token,
+        email: email ?? '',
+        prefix_len: mailPrefixLength,
+        date: row.made,
+      })
+      // With nobody's address: who asks for a token by mail gets another.
+      writable.addMadeToken(row.token, '', row.ends)
+      writable.run(
+        'INSERT INTO invitation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+        ...[row.id, row.token, row.uses, row.uses_left, row.made, row.made_by, row.ends],
+        ...[row.email, row.community, row.machine_name],
+      )
+      const detail = {
+        uses,
+        end: timeOf(row.ends),
+        email: row.email,
+        community: row.community,
+        machineName: row.machine_name,
+      }
+      audit(writable, actor, { action: 'invitation.made', subject: row.id, detail }, nowMs)
+    })
+    const registryUrl = this.#components.registryUrl(pageUrl)
+    return {
+      invitation: this.#asInvitation(row),
+      token: row.token,
+      // Behind #, it is not sent to anybody, and in no log.
+      link: `${pageUrl}/enrol#${row.token}`,
+      joinLine: `re6st-conf --registry ${shellWord(registryUrl)} --fingerprint ${this.#components.fingerprint} --token ${row.token}`,
+    }
+  }
+
+  /** It cannot be used any more. @throws Refusal 404 */
+  async delete(actor: Actor, id: string): Promise<void> {
+    const { store, clock } = this.#components
+    await store.write((writable) => {
+      const [row] = writable.all<InvitationRow>('SELECT * FROM invitation WHERE id = ?', id)
+      if (!row) throw new Refusal(404, 'there is no such invitation')
+      writable.deleteToken(row.token)
+      writable.run('DELETE FROM invitation WHERE id = ?', id)
+      writable.run('DELETE FROM invitation_use WHERE id = ?', id)
+      audit(writable, actor, { action: 'invitation.deleted', subject: id }, clock.now())
+    })
+  }
+
+  #asInvitation(row: InvitationRow): Invitation {
+    const machines = this.#components.store.all<{ prefix: string }>(
+      'SELECT prefix FROM invitation_use WHERE id = ? ORDER BY date',
+      row.id,
+    )
+    return {
+      id: row.id,
+      usesLeft: row.uses_left,
+      uses: row.uses,
+      madeAt: timeOf(row.made),
+      madeBy: row.made_by,
+      end: timeOf(row.ends),
+      ...(row.email === null ? {} : { email: row.email }),
+      ...(row.community === null ? {} : { community: row.community }),
+      ...(row.machine_name === null ? {} : { machineName: row.machine_name }),
+      machines: machines.map(({ prefix }) => nameOf(prefix)),
+    }
+  }
+}
+
+/** What lies behind a token; undefined: it is just a token. */
+export const invitationOf = (store: Store, token: string): InvitationRow | undefined =>
+  store.all<InvitationRow>('SELECT * FROM invitation WHERE token = ?', token)[0]
+
+/**
+ * A token was used for a prefix: it is gone, unless it is an invitation for more. Call it in the transaction that
+ * writes the certificate.
+ * @throws Refusal when others have used it up
+ */
+export function useToken(store: Store, token: string, prefix: string, nowMs: number): void {
+  const invitation = invitationOf(store, token)
+  if (!invitation) {
+    store.deleteToken(token)
+    return
+  }
+  if (invitation.uses_left < 1) throw new Refusal(409, 'the invitation is used up')
+  const now = Math.floor(nowMs / 1000)
+  store.run('UPDATE invitation SET uses_left = uses_left - 1 WHERE id = ?', invitation.id)
+  store.run(
+    'INSERT INTO invitation_use VALUES (?, ?, ?) ON CONFLICT (id, prefix) DO NOTHING',
+    invitation.id,
+    prefix,
+    now,
+  )
+  if (invitation.machine_name !== null)
+    store.run(
+      'INSERT INTO machine VALUES (?, ?) ON CONFLICT (prefix) DO UPDATE SET name = excluded.name',
+      prefix,
+      invitation.machine_name,
+    )
+  if (invitation.uses_left === 1) store.deleteToken(token)
+}
+
+/** As a shell reads it back. */
+const shellWord = (text: string): string =>
+  /^[\w.,:/@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`

@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto'
+import { MAC_KEY_LENGTH } from '../../core/config/network-config.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { NetworkConfiguration } from '../configuration.ts'
+import type { Ledger } from '../ledger.ts'
+import { Refusal } from '../refusal.ts'
+import { type Actor, audit } from './audit-log.ts'
+import { nameOf } from './network-watch.ts'
+import type { KeyRotation, RotateKeys } from './schemas/keys.ts'
+import { timeOf } from './time.ts'
+
+/** What the rotation of the MAC keys needs. */
+export interface KeyRotationComponents {
+  readonly configuration: NetworkConfiguration
+  readonly ledger: Pick<Ledger, 'holders'>
+  readonly clock: Pick<Clock, 'now'>
+}
+
+/** Of those that have not followed, so many are named. */
+const MAX_NAMED = 1_000
+
+const NEXT: Readonly<Record<KeyRotation['step'], string>> = {
+  idle: 'makes a new key, and announces it: nodes accept it from an hour from now on at the latest',
+  announced: 'signs with the new key: nodes that do not have it yet are cut off from routing',
+  used: 'accepts the new key only: nodes that still sign with the old one are cut off from routing',
+  beginning: 'accepts the first key only: nodes that do not have it are cut off from routing',
+}
+
+/** Where the rotation is, and who has not followed. */
+export function keyRotation({ configuration, ledger, clock }: KeyRotationComponents): KeyRotation {
+  const step = configuration.rotationStep
+  const behind: string[] = []
+  let following = 0
+  let count = 0
+  for (const { prefix, notAfterMs } of ledger.holders()) {
+    if (configuration.hasPresentVersion(prefix)) following += 1
+    else if (notAfterMs > clock.now()) {
+      count += 1
+      if (behind.length < MAX_NAMED) behind.push(nameOf(prefix))
+    }
+  }
+  const { validUntilMs } = configuration
+  const isEarly = validUntilMs !== undefined && validUntilMs > clock.now()
+  const warning =
+    step === 'idle'
+      ? undefined
+      : [
+          ...(isEarly ? [`the new key is announced until ${timeOf(validUntilMs / 1000)}: wait for it`] : []),
+          ...(count > 0
+            ? [
+                `${count} machines have not asked for the present configuration: those of them that run are cut off`,
+              ]
+            : []),
+        ].join('; ') || undefined
+  return {
+    step,
+    nextStep: NEXT[step],
+    ...(validUntilMs === undefined ? {} : { validUntil: timeOf(validUntilMs / 1000) }),
+    following,
+    behind,
+    ...(warning === undefined ? {} : { warning }),
+  }
+}
+
+/** Takes the next step. @throws Refusal when it is not the one that was seen, or would cut off somebody */
+export async function rotateKeys(
+  components: KeyRotationComponents,
+  actor: Actor,
+  { fromStep, isCutOffAccepted = false }: RotateKeys,
+): Promise<KeyRotation> {
+  const { configuration, clock } = components
+  const { step, warning } = keyRotation(components)
+  if (step !== fromStep)
+    throw new Refusal(409, `the rotation is at the step ${step}, not ${fromStep}: look again`)
+  if (warning !== undefined && !isCutOffAccepted) throw new Refusal(409, warning)
+  await configuration.rotateKeys(randomBytes(MAC_KEY_LENGTH), clock.now(), (writable) => {
+    audit(
+      writable,
+      actor,
+      { action: 'keys.rotated', subject: step, detail: { warning: warning ?? null } },
+      clock.now(),
+    )
+  })
+  return keyRotation(components)
+}

@@ -1,0 +1,220 @@
+import { MESSAGE_CODE } from '../../core/session/message-codes.ts'
+import { type Prefix, prefixOfBits, prefixOfSubnetName, subnetNameOf } from '../../core/values/prefix.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/log.ts'
+import type { LocalNode } from '../local-node.ts'
+import type { ReachableNodes } from '../reachable-nodes.ts'
+import { walkTopology } from '../topology.ts'
+import type { TopologyChange, TopologyNode, TopologySnapshot, TopologyTunnel } from './schemas/network.ts'
+import { timeOf } from './time.ts'
+
+/** What a node says of itself. */
+export interface NodeInformation {
+  readonly version: string
+  readonly platform: string
+}
+
+/** What is watched. */
+export interface NetworkWatchComponents {
+  readonly localNode: Pick<LocalNode, 'ask'>
+  readonly reachable: ReachableNodes
+  readonly registryPrefix: () => string | undefined
+  /** How each machine is that is to be on the map. */
+  readonly nodes: () => Iterable<TopologyNode>
+  readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'after'>
+  readonly log: Logger
+}
+
+/** While somebody looks, what changes is seen this often; in a large network the walk itself takes longer. */
+const LOOK_MS = 3_000
+/** What was seen before is good enough for a page for this long. */
+const FRESH_MS = 2_000
+/** A node is asked for its version so often; how many at once. */
+const INFORMATION_MS = 3600_000
+const ASKED_AT_ONCE = 32
+/** Longest version, and platform, that is believed. */
+const MAX_LENGTH = 100
+
+/**
+ * The network as it is now: who is there, and who has tunnels to whom. Looked at only while somebody wants to see it; what
+ * differs from the last time is told.
+ */
+export class NetworkWatch implements Disposable {
+  readonly #components: NetworkWatchComponents
+  readonly #listeners = new Set<(change: TopologyChange) => void>()
+  readonly #information = new Map<Prefix, NodeInformation>()
+  readonly #askedMs = new Map<Prefix, number>()
+  #online: ReadonlySet<Prefix> = new Set()
+  #nodes: ReadonlyMap<string, TopologyNode> = new Map()
+  #tunnels: ReadonlyMap<string, TopologyTunnel> = new Map()
+  #revision = 0
+  #atMs = 0
+  #lookedMs = Number.NEGATIVE_INFINITY
+  #looking: Promise<void> | undefined
+  #timer: Disposable | undefined
+
+  constructor(components: NetworkWatchComponents) {
+    this.#components = components
+  }
+
+  /** Whether there was a route to it when somebody looked last. */
+  isOnline(prefix: Prefix): boolean {
+    return this.#online.has(prefix)
+  }
+
+  information(prefix: Prefix): NodeInformation | undefined {
+    return this.#information.get(prefix)
+  }
+
+  /** The tunnels of a machine. */
+  tunnelsOf(name: string): { readonly peer: string; readonly direction: 'outgoing' | 'incoming' }[] {
+    const tunnels = [...this.#tunnels.values()]
+    return [
+      ...tunnels
+        .filter(({ client }) => client === name)
+        .map(({ server }) => ({ peer: server, direction: 'outgoing' as const })),
+      ...tunnels
+        .filter(({ server }) => server === name)
+        .map(({ client }) => ({ peer: client, direction: 'incoming' as const })),
+    ]
+  }
+
+  /** The fewest tunnels from one machine to another, both included; empty if there are none. */
+  route(from: string, to: string): string[] {
+    const neighbours = new Map<string, string[]>()
+    for (const { client, server } of this.#tunnels.values())
+      for (const [one, other] of [[client, server] as const, [server, client] as const])
+        neighbours.set(one, [...(neighbours.get(one) ?? []), other])
+    const before = new Map<string, string | undefined>([[from, undefined]])
+    for (const name of before.keys()) {
+      if (name === to) break
+      for (const next of neighbours.get(name) ?? []) if (!before.has(next)) before.set(next, name)
+    }
+    const hops: string[] = []
+    for (let hop = before.has(to) ? to : undefined; hop !== undefined; hop = before.get(hop))
+      hops.unshift(hop)
+    return hops
+  }
+
+  /** Looks again, unless somebody has just looked. */
+  async look(): Promise<void> {
+    const { clock } = this.#components
+    if (clock.monotonicMs() - this.#lookedMs < FRESH_MS) return
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined
+    })
+    await this.#looking
+  }
+
+  /** The whole network as it is now. */
+  async snapshot(): Promise<TopologySnapshot> {
+    await this.look()
+    return {
+      revision: this.#revision,
+      at: timeOf(this.#atMs / 1000),
+      nodes: [...this.#nodes.values()],
+      tunnels: [...this.#tunnels.values()],
+    }
+  }
+
+  /** Tells of what changes, until it is disposed of. */
+  subscribe(listener: (change: TopologyChange) => void): Disposable {
+    this.#listeners.add(listener)
+    this.#timer ??= this.#components.clock.after(LOOK_MS, () => this.#again())
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+  }
+
+  #again(): void {
+    this.#timer = undefined
+    if (this.#listeners.size === 0) return
+    const { clock, log } = this.#components
+    this.look()
+      .catch((error: unknown) => log.warn({ err: error }, 'the network cannot be looked at'))
+      .finally(() => {
+        this.#timer ??= clock.after(LOOK_MS, () => this.#again())
+      })
+  }
+
+  async #look(): Promise<void> {
+    const { localNode, reachable, registryPrefix, clock } = this.#components
+    const own = registryPrefix()
+    const ask = (prefix: Prefix, code: number) => localNode.ask(prefix, code)
+    const routed = new Set(await reachable.list())
+    const seen: Record<string, readonly string[]> =
+      own === undefined ? {} : await walkTopology(ask, prefixOfBits(own))
+    for (const name of seen[''] ?? []) {
+      const prefix = prefixOfSubnetName(name)
+      if (prefix.ok) routed.add(prefix.value)
+    }
+    this.#online = routed
+    await this.#askForInformation()
+    this.#lookedMs = clock.monotonicMs()
+    this.#compare(tunnelsOf(seen))
+  }
+
+  /** Those that were never asked first. */
+  async #askForInformation(): Promise<void> {
+    const { localNode, clock } = this.#components
+    const nowMs = clock.monotonicMs()
+    const due = [...this.#online]
+      .filter((prefix) => nowMs - (this.#askedMs.get(prefix) ?? Number.NEGATIVE_INFINITY) >= INFORMATION_MS)
+      .slice(0, ASKED_AT_ONCE)
+    for (const prefix of this.#askedMs.keys())
+      if (!this.#online.has(prefix)) {
+        // It may come back with another version.
+        this.#askedMs.delete(prefix)
+      }
+    await Promise.all(
+      due.map(async (prefix) => {
+        this.#askedMs.set(prefix, nowMs)
+        const answer = await localNode.ask(prefix, MESSAGE_CODE.nodeInformation)
+        if (answer !== undefined) this.#information.set(prefix, informationOf(answer))
+      }),
+    )
+  }
+
+  #compare(tunnels: ReadonlyMap<string, TopologyTunnel>): void {
+    const nodes = new Map([...this.#components.nodes()].map((node) => [node.name, node]))
+    const change = {
+      nodes: [...nodes.values()].filter(
+        (node) => JSON.stringify(node) !== JSON.stringify(this.#nodes.get(node.name)),
+      ),
+      gone: [...this.#nodes.keys()].filter((name) => !nodes.has(name)),
+      tunnelsMade: [...tunnels].flatMap(([key, tunnel]) => (this.#tunnels.has(key) ? [] : [tunnel])),
+      tunnelsEnded: [...this.#tunnels].flatMap(([key, tunnel]) => (tunnels.has(key) ? [] : [tunnel])),
+    }
+    this.#atMs = this.#components.clock.now()
+    if (Object.values(change).every((list) => list.length === 0)) return
+    this.#nodes = nodes
+    this.#tunnels = tunnels
+    this.#revision += 1
+    for (const listener of [...this.#listeners])
+      listener({ revision: this.#revision, at: timeOf(this.#atMs / 1000), ...change })
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]()
+    this.#listeners.clear()
+  }
+}
+
+function tunnelsOf(seen: Readonly<Record<string, readonly string[]>>): Map<string, TopologyTunnel> {
+  return new Map(
+    Object.entries(seen).flatMap(([client, servers]) =>
+      client === '' ? [] : servers.map((server) => [`${client} ${server}`, { client, server }] as const),
+    ),
+  )
+}
+
+/** `version, platform`, of which any node may say anything. */
+export function informationOf(answer: Buffer): NodeInformation {
+  const text = answer.toString('utf8').replace(/[\p{C}\u2028\u2029]/gu, '')
+  const [version = '', ...platform] = text.split(',')
+  return {
+    version: version.trim().slice(0, MAX_LENGTH),
+    platform: platform.join(',').trim().slice(0, MAX_LENGTH),
+  }
+}
+
+/** The name of a prefix. */
+export const nameOf = (bits: string): string => subnetNameOf(prefixOfBits(bits))

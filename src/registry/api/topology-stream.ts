@@ -1,0 +1,63 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Clock } from '../../platform/clock.ts'
+import { ApiRefusal } from './api-refusal.ts'
+import { SECURITY_HEADERS } from './guards.ts'
+import { API_LIMITS } from './limits.ts'
+import type { NetworkWatch } from './network-watch.ts'
+
+/** Proxies and browsers give up on a connection that says nothing. */
+const KEEP_ALIVE_MS = 15_000
+/** A session that has ended is not told for longer: the browser connects again, and is asked who it is. */
+const LIFE_MS = 10 * 60_000
+
+/** Tells browsers what changes in the network, as server-sent events (HTML, section 9.2). */
+export class TopologyStream {
+  readonly #watch: Pick<NetworkWatch, 'snapshot' | 'subscribe'>
+  readonly #clock: Pick<Clock, 'every' | 'after'>
+  readonly #open = new Map<string, number>()
+
+  constructor(watch: Pick<NetworkWatch, 'snapshot' | 'subscribe'>, clock: Pick<Clock, 'every' | 'after'>) {
+    this.#watch = watch
+    this.#clock = clock
+  }
+
+  /** @throws ApiRefusal when there are too many */
+  async open(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const source = request.raw.socket.remoteAddress ?? ''
+    const count = this.#open.get(source) ?? 0
+    const all = [...this.#open.values()].reduce((sum, one) => sum + one, 0)
+    if (all >= API_LIMITS.streams || count >= API_LIMITS.streamsPerSource)
+      throw new ApiRefusal(503, 'unavailable', 'too many pages are open: close some')
+    const snapshot = await this.#watch.snapshot()
+    reply.hijack()
+    const { raw } = reply
+    raw.writeHead(200, {
+      ...SECURITY_HEADERS,
+      'Content-Type': 'text/event-stream',
+      'Cache-Control': 'no-store',
+      'X-Accel-Buffering': 'no',
+    })
+    const send = (text: string) => {
+      if (raw.writableLength > API_LIMITS.maxUnsentBytes) raw.destroy()
+      else raw.write(text)
+    }
+    send(event('snapshot', snapshot))
+    this.#open.set(source, (this.#open.get(source) ?? 0) + 1)
+    const held = [
+      this.#watch.subscribe((change) => send(event('change', change))),
+      this.#clock.every(KEEP_ALIVE_MS, () => send(':\n\n')),
+      this.#clock.after(LIFE_MS, () => raw.end()),
+    ]
+    raw.once('close', () => {
+      for (const one of held) one[Symbol.dispose]()
+      const left = (this.#open.get(source) ?? 1) - 1
+      if (left > 0) this.#open.set(source, left)
+      else this.#open.delete(source)
+    })
+    return reply
+  }
+}
+
+/** JSON has no line ends of its own. */
+const event = (name: string, { revision, ...data }: { readonly revision: number }): string =>
+  `id: ${revision}\nevent: ${name}\ndata: ${JSON.stringify({ revision, ...data })}\n\n`
