@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { isIPv6 } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import { ONE_COMMUNITY, parseCommunities } from '../core/allocation/community.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
 import type { RegistryOptions } from '../core/options/registry-options.ts'
@@ -11,6 +12,7 @@ import { ServiceManager } from '../platform/service-manager.ts'
 import { keepHeapSmall } from '../platform/small-heap.ts'
 import { hearUnexpected } from '../platform/unexpected.ts'
 import { decryptedKey, exposureOf, readSecret } from './authority-key.ts'
+import { commandSocket } from './command-socket.ts'
 import { openGeoIp } from './geoip.ts'
 import { openMailer } from './mail.ts'
 import { kernelReachableNodes } from './reachable-nodes.ts'
@@ -84,6 +86,13 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
           ? undefined
           : { urls: options.webhooks, secret: readSecret('--webhook-secret', options.webhookSecret) },
       privateListener: options.privateListener,
+      api: {
+        listener: options.page,
+        socketPath: commandSocket(options.database),
+        pageUrl: options.pageUrl?.origin,
+        registryUrl: options.registryUrl?.href,
+        pageFolder: fileURLToPath(new URL('./page/', import.meta.url)),
+      },
       registration: {
         mailPrefixLength: options.prefixLength,
         anonymousPrefixLength: options.anonymousPrefixLength,

@@ -11,6 +11,8 @@ import { networkCidr, prefixOfBits, subnetNameOf } from '../core/values/prefix.t
 import { CleanUp } from '../platform/clean-up.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { Lookout } from './api/history.ts'
+import { ApiListeners, type ApiSettings } from './api-listeners.ts'
 import { checkAuthority, warnOfEnd } from './authority-checks.ts'
 import { NetworkConfiguration, type NetworkSettings } from './configuration.ts'
 import { type AuthorityKeys, CaCryptography, type Cryptography } from './crypto/cryptography.ts'
@@ -53,6 +55,8 @@ export interface RegistrySettings {
   readonly trustedProxies: readonly string[]
   /** Where private methods are called; undefined: wherever it listens. */
   readonly privateListener: ListenPlace | undefined
+  /** Where the page and the API are; undefined: nowhere. */
+  readonly api?: ApiSettings
   readonly registration: Omit<RegistrationSettings, 'mailSender'>
   readonly communities: Communities
   readonly gracePeriodMs: number
@@ -82,6 +86,8 @@ export interface RunningRegistry extends AsyncDisposable {
   readonly addresses: readonly { readonly address: string; readonly port: number }[]
   /** The same with TLS. */
   readonly tlsAddresses: RunningRegistry['addresses']
+  /** Port of the page, if it has one. */
+  readonly pagePort: number | undefined
   /** Resolves with an error when it cannot go on. */
   readonly failed: Promise<Error>
 }
@@ -252,6 +258,43 @@ export async function startRegistry(
         log.warn(`-6 ${address}: this kernel has no IPv6: the registry listens on IPv4 only`)
       }
   if (settings.privateListener) await open('everything', settings.privateListener)
+  const lookout = stack.use(
+    new Lookout({
+      ...{ store, reachable, clock, log },
+      registryPrefix: () => configuration.registryPrefix,
+      isMember: (prefix) => ledger.holder(prefix) !== undefined,
+    }),
+  )
+  stack.defer(() => lookout.save().catch(() => {}))
+  const api = stack.use(
+    new ApiListeners({
+      ...{
+        store,
+        ledger,
+        configuration,
+        enrolment,
+        sessions,
+        localNode,
+        reachable,
+        known,
+        clock,
+        log,
+        authority,
+      },
+      communities: settings.communities,
+      geoip: components.geoip,
+      mailPrefixLength: settings.registration.mailPrefixLength,
+      anonymousPrefixLength: settings.registration.anonymousPrefixLength,
+      hasMailer: components.mailer !== undefined,
+      trustedProxies: new Set(settings.trustedProxies),
+      pageUrl: settings.api?.pageUrl,
+      registryUrl: settings.api?.registryUrl,
+      registryPort: addresses[0]?.port ?? 80,
+      pageFolder: settings.api?.pageFolder ?? '',
+      startedAtMs: clock.now(),
+    }),
+  )
+  const pagePort = settings.api && (await api.open(settings.api))
   let fail: (error: Error) => void = () => {}
   const failed = new Promise<Error>((resolve) => {
     fail = resolve
@@ -284,6 +327,7 @@ export async function startRegistry(
     network: networkCidr(authority.network),
     addresses,
     tlsAddresses,
+    pagePort,
     failed,
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   }

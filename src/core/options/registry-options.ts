@@ -141,6 +141,27 @@ export const REGISTRY_OPTIONS = {
     help: 'authority of administrators, in PEM: who shows a certificate that it signed may call private methods by TLS, from anywhere',
     since: '0.2.0',
   }),
+  page: optional(privateListener, {
+    names: ['--page'],
+    group: SERVICE,
+    help: 'serve the page for administrators and the API there: ADDR:PORT, or path of a Unix socket; elsewhere than on loopback it needs a proxy with TLS in front, see --page-url',
+    otherwise: 'default: nowhere',
+    since: '0.2.0',
+  }),
+  pageUrl: optional(httpUrl, {
+    names: ['--page-url'],
+    group: SERVICE,
+    help: 'where browsers find the page, as links to it say and as proxies pass it on',
+    otherwise: 'default: where it listens',
+    since: '0.2.0',
+  }),
+  registryUrl: optional(httpUrl, {
+    names: ['--registry-url'],
+    group: SERVICE,
+    help: 'where machines find the registry, as invitations say it',
+    otherwise: 'default: the host of the page, with --port',
+    since: '0.2.0',
+  }),
   database: withDefault(filePath('PATH'), '/var/lib/re6stnet/registry.db', {
     names: ['--db'],
     group: SERVICE,
@@ -325,6 +346,12 @@ export function registryOptions(words: ParsedWords): Result<RegistryOptions> {
   if (open) return refuse(`--webhook ${open.href}: must be an https:// URL, unless it is this machine`)
   if (rest.webhooks.length > 0 !== (rest.webhookSecret !== undefined))
     return refuse('--webhook, --webhook-secret: go together')
+  const { page, pageUrl } = rest
+  if (page?.kind === 'address' && !/^(127\.|::1$)/.test(page.address) && pageUrl?.protocol !== 'https:')
+    return refuse(
+      `--page ${page.address}: passwords would be sent in the clear: listen on 127.0.0.1, or put a proxy with TLS in front and say --page-url https://…`,
+    )
+  if (pageUrl !== undefined && page === undefined) return refuse('--page-url: is of no use without --page')
   if (rest.smtpUser !== undefined && rest.smtpPassword === undefined)
     return refuse('--smtp-user: needs a password, see --smtp-pwd')
   return ok({

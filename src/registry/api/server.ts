@@ -129,9 +129,9 @@ export class ApiServers {
       })
     }
     const document = JSON.stringify(openApiDocument(VERSION))
-    app.get(`${API_BASE}/openapi.json`, (_, reply) => {
-      void reply.type('application/json; charset=utf-8').header('Cache-Control', 'no-cache').send(document)
-    })
+    app.get(`${API_BASE}/openapi.json`, async (_, reply) =>
+      reply.type('application/json; charset=utf-8').header('Cache-Control', 'no-cache').send(document),
+    )
     app.setNotFoundHandler((request, reply) => this.#static(request, reply))
     await app.ready()
     return app.server
@@ -228,7 +228,7 @@ export class ApiServers {
       throw new ApiRefusal(429, 'too-many', 'too many requests: wait', { retryAfterMs: bucket.waitMs(nowMs) })
   }
 
-  #refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  #refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const refusal = apiRefusalOf(error)
     if (!refusal)
       this.#components.log.error(
@@ -239,22 +239,22 @@ export class ApiServers {
       refusal ?? new ApiRefusal(500, 'failed', 'the registry could not do this: its log says why')
     if (retryAfterMs !== undefined)
       reply.header('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))))
-    void reply
+    return reply
       .code(status)
       .header('Cache-Control', 'no-store')
       .type('application/json; charset=utf-8')
       .send(JSON.stringify({ code, message, ...(field === undefined ? {} : { field }) }))
   }
 
-  #static(request: FastifyRequest, reply: FastifyReply): void {
+  #static(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const file =
       request.method === 'GET' || request.method === 'HEAD'
         ? fileFor(this.#components.files, request.url)
         : undefined
     if (!file) throw new ApiRefusal(404, 'not-found', 'there is nothing here')
     reply.headers(file.headers)
-    if (request.headers['if-none-match'] === file.headers['ETag']) void reply.code(304).send()
-    else void reply.send(request.method === 'HEAD' ? '' : file.content)
+    if (request.headers['if-none-match'] === file.headers['ETag']) return reply.code(304).send()
+    return reply.send(request.method === 'HEAD' ? '' : file.content)
   }
 }
 

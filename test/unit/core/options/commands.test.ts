@@ -89,6 +89,7 @@ describe('recorded command lines', () => {
       for (const ours of [
         ...['passphrase', 'private', 'trusted_proxy', 'webhook', 'webhook_secret'],
         ...['tls_cert', 'tls_key', 'tls_port', 'tls_only', 'tls_client_ca'],
+        ...['page', 'page_url', 'registry_url'],
       ])
         delete plain[ours]
       expect(plain).toEqual(expected)

@@ -77,15 +77,16 @@ describe('administrators', () => {
 })
 
 describe('a stored password', () => {
-  test(
-    'that is damaged is nobody’s',
-    fc.oneof(fc.string(), fc.constantFrom('scrypt$1$1$1$a$a', 'scrypt$0$0$0$$', 'scrypt$3$8$1$aaaa$aaaa')),
-    async (stored) => {
-      // Costs of a whole derivation: few runs are made of what is not refused at once.
-      fc.pre(!stored.startsWith('scrypt$') || stored.length < 20)
-      if (stored.startsWith('scrypt')) expect(await isPassword('x', stored)).toBe(false)
-    },
-  )
+  it.each([
+    '',
+    'x',
+    'scrypt$1$1$1$a$a',
+    'scrypt$0$0$0$$',
+    'scrypt$3$8$1$aaaa$aaaa',
+    'scrypt$9999999$99$99$AAAA$AAAA',
+  ])('that is damaged is nobody’s: %j', async (stored) => {
+    expect(await isPassword('x', stored)).toBe(false)
+  })
 })
 
 describe('a session', () => {

@@ -1,0 +1,89 @@
+import { createServer, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { messageOf } from '../core/errors.ts'
+import type { ListenPlace } from '../core/options/value-types.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Api, ApiComponents } from './api/api.ts'
+import { closeServer, listen } from './server/listen.ts'
+
+/** Where the page and the API are. */
+export interface ApiSettings {
+  /** For administrators; undefined: nowhere. */
+  readonly listener: ListenPlace | undefined
+  /** For commands of the registry's own user: path of a Unix socket. */
+  readonly socketPath: string | undefined
+  /** Where the page is known to be. */
+  readonly pageUrl: string | undefined
+  /** Where machines find the registry. */
+  readonly registryUrl: string | undefined
+  /** Folder with the built page. */
+  readonly pageFolder: string
+}
+
+/**
+ * Where the page and the API can be reached. What they are made of takes as much memory as the rest of the registry: it is
+ * loaded at the start where administrators have a listener, else when a command first asks.
+ */
+export class ApiListeners implements AsyncDisposable {
+  readonly #components: ApiComponents
+  readonly #log: Logger
+  readonly #servers: Server[] = []
+  readonly #sockets = new Set<Socket>()
+  #api: Promise<Api> | undefined
+  #local: Promise<Server> | undefined
+
+  constructor(components: ApiComponents) {
+    this.#components = components
+    this.#log = components.log
+  }
+
+  /** Opens what is wanted. @returns the port of the page @throws Re6stError `SYSTEM` when the page cannot be listened for */
+  async open({ listener, socketPath }: ApiSettings): Promise<number | undefined> {
+    let port: number | undefined
+    if (listener) {
+      const server = await (await this.#load()).create('public')
+      this.#servers.push(server)
+      port = await listen(server, listener)
+    }
+    if (socketPath === undefined) return port
+    const server = this.#lazyServer()
+    try {
+      await listen(server, { kind: 'socket', path: socketPath })
+      this.#servers.push(server)
+    } catch (error) {
+      // The network is served all the same.
+      this.#log.warn({ reason: messageOf(error) }, 'commands cannot ask this registry')
+    }
+    return port
+  }
+
+  #load(): Promise<Api> {
+    this.#api ??= import('./api/api.ts').then(({ makeApi }) => makeApi(this.#components))
+    return this.#api
+  }
+
+  #lazyServer(): Server {
+    const server = createServer()
+    server.removeAllListeners('connection')
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket)).on('error', () => {})
+      this.#local ??= this.#load().then((api) => api.create('local'))
+      this.#local.then(
+        (local) => local.emit('connection', socket),
+        (error: unknown) => {
+          this.#log.error({ err: error }, 'the API cannot be loaded')
+          socket.destroy()
+        },
+      )
+    })
+    return server
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    await Promise.all(this.#servers.map((server) => closeServer(server)))
+    const api = await this.#api?.catch(() => undefined)
+    api?.[Symbol.dispose]()
+  }
+}
