@@ -107,6 +107,11 @@ export class ConfigKeeper {
     return this.#config
   }
 
+  /** The range of the network's IPv4 payload, in CIDR notation; undefined: it has none, or is not known yet. */
+  get ipv4Range(): string | undefined {
+    return this.#config?.ipv4?.range
+  }
+
   /** The newest version of which we know: of our configuration, or of one that is being fetched. */
   get newestVersion(): NetworkVersion {
     return this.#seen ?? this.config.version

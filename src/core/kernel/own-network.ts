@@ -1,4 +1,6 @@
 import { ok, type Result } from '../result.ts'
+import { isInIpv4Subnet } from '../values/ipv4-payload.ts'
+import { isInside, type Network } from '../values/prefix.ts'
 import { readDefaultRoutes } from './default-routes.ts'
 import { isRecord, listPrintedByIp } from './ip-json.ts'
 import { isOfRouter } from './route-table.ts'
@@ -27,6 +29,13 @@ export interface NetworkMove {
 
 /** Interfaces that are no way to the outside: the machine itself, and the tunnels. */
 const isInternal = (iface: string): boolean => iface === 'lo' || iface.startsWith('re6stnet')
+
+/**
+ * Whether an address is one that the network gives to its nodes: those come and go with the node and its configuration,
+ * also on an interface that leads to the Internet. @param ipv4Range in CIDR notation; undefined: there is none, or none is known yet
+ */
+export const isOfNetwork = (address: string, network: Network, ipv4Range: string | undefined): boolean =>
+  isInside(network, address) || (ipv4Range !== undefined && isInIpv4Subnet(address, ipv4Range))
 
 /** What `ip -details -j address show` and `ip -details -j -4|-6 route show default` print. */
 export interface PrintedNetwork {

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import type { NetworkConfig } from '../../core/config/network-config.ts'
 import { selfTestDecryption } from '../../core/crypto/rsa.ts'
+import { isOfNetwork } from '../../core/kernel/own-network.ts'
 import type { NodeOptions } from '../../core/options/node-options.ts'
-import { isInside } from '../../core/values/prefix.ts'
 import type { CleanUp } from '../../platform/clean-up.ts'
 import { RegistryClient } from '../../platform/registry-client.ts'
 import { type Cache, openCache } from '../cache/cache.ts'
@@ -82,7 +82,7 @@ export async function layFoundation(init: FoundationInit): Promise<Foundation> {
   const ownNetwork = cleanUp.use(
     new OwnNetworkWatch({
       ...{ processes, clock, log, events },
-      isInside: (address) => isInside(identity.current.authority.network, address),
+      isInside: (address) => isOfNetwork(address, identity.current.authority.network, keeper.ipv4Range),
     }),
   )
   let clockSet = () => {}

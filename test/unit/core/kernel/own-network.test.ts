@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import {
+  isOfNetwork,
   mayConcernOwnNetwork,
   moveBetween,
   type OwnNetwork,
   readOwnNetwork,
 } from '../../../../src/core/kernel/own-network.ts'
+import { networkOfBits } from '../../../../src/core/values/prefix.ts'
 import { fc, test } from '../../../support/property.ts'
 
 const UP = ['BROADCAST', 'MULTICAST', 'UP', 'LOWER_UP']
@@ -119,5 +121,37 @@ describe('how a machine is connected', () => {
     mayConcernOwnNetwork(line)
     for (const printed of [line, json, `[${json}]`])
       readOwnNetwork({ addresses: printed, routes4: printed, routes6: printed }, isInside)
+  })
+})
+
+describe('an address', () => {
+  // 2001:db8:42::/48
+  const network = networkOfBits(
+    ['2001', '0db8', '0042'].map((word) => Number.parseInt(word, 16).toString(2).padStart(16, '0')).join(''),
+  )
+
+  it.each([
+    ['2001:db8:42:3::1', '10.42.0.0/16', true],
+    ['10.42.3.1', '10.42.0.0/16', true],
+    ['10.43.3.1', '10.42.0.0/16', false],
+    ['2001:db8:43::1', '10.42.0.0/16', false],
+    ['10.42.3.1', undefined, false],
+  ] as const)('%s in a network with IPv4 range %s is of the network: %s', (address, range, expected) => {
+    expect(isOfNetwork(address, network, range)).toBe(expected)
+  })
+
+  it('of the IPv4 payload that comes to the main interface is no change of the own network', () => {
+    const link = (...addresses: readonly string[]) => [
+      { ifname: 'eth0', flags: UP, addr_info: addresses.map((local) => address(local, { prefixlen: 32 })) },
+    ]
+    const seen = (links: readonly object[]) => {
+      const printed = { addresses: JSON.stringify(links), routes4: '[]', routes6: '[]' }
+      const read = readOwnNetwork(printed, (each) => isOfNetwork(each, network, '10.42.0.0/16'))
+      if (!read.ok) throw new Error(read.reason)
+      return read.value
+    }
+    const before = seen(link('192.0.2.1'))
+    expect(moveBetween(before, seen(link('192.0.2.1', '10.42.3.1')))).toBeUndefined()
+    expect(moveBetween(before, seen(link('192.0.2.1', '10.43.3.1')))).toBeDefined()
   })
 })
