@@ -4,6 +4,7 @@ import { PingMonitor } from '../../../lab/pings.ts'
 import { programOf } from '../../../lab/programs.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
+import type { ExplanationReply } from '../../../src/core/control/routing-replies.ts'
 import { DEADLINE_MS, nextHop, pings, statusOf } from '../../support/networks.ts'
 
 const PING_MS = 10
@@ -20,6 +21,17 @@ interface OnTheWay {
   readonly ends: readonly [Re6stNode, Re6stNode]
   /** Who passes them on. */
   readonly passing: () => Promise<Re6stNode>
+}
+
+/** Neighbours that a node could send packets to another to. */
+async function waysBetween(from: Re6stNode, to: Re6stNode): Promise<number> {
+  const command = ['routes', to.subnetName, '--json', '--run', from.runDirectory]
+  const { stdout } = await from.machine.run(...programOf('re6st'), ...command)
+  const [destination] = (JSON.parse(stdout) as ExplanationReply).destinations
+  const usable = destination?.candidates.filter(
+    ({ linkCost, feasible }) => linkCost !== null && feasible !== false,
+  )
+  return new Set(usable?.map(({ nextHop }) => nextHop)).size
 }
 
 /** A network of five nodes, two of which cannot have a tunnel with each other: one of the others, by chance, is between them. */
@@ -39,6 +51,15 @@ const withSomebodyBetween = (
     const nodes = [own, ...ends, await join('n3', 're6st'), await join('n4', 're6st')]
     await lab.cut(ends[0].machine, ends[1].machine)
     await network.allPairsPing({ deadlineMs: 2 * DEADLINE_MS })
+    // Where only one node is between them yet, they would have to wait for a new tunnel.
+    for (const [from, to] of [
+      [ends[0], ends[1]],
+      [ends[1], ends[0]],
+    ] as const)
+      await lab.waitFor(async () => (await waysBetween(from, to)) >= 2, {
+        what: `${from.name} to have two ways to ${to.name}`,
+        deadlineMs: 2 * DEADLINE_MS,
+      })
     const monitor = new PingMonitor(ends[0].machine, ends[1].address, PING_MS)
     const passing = () =>
       lab.waitFor(
