@@ -2,6 +2,7 @@ import { ok, type Result, refuse } from '../result.ts'
 import { type Command, type ParsedWords, type Request, readCommandLine } from './command-line.ts'
 import type { ReadFile } from './option-files.ts'
 import { nearestName } from './option-line.ts'
+import { ADMIN_COMMAND, AUDIT_COMMAND, adminOptions, auditOptions } from './registry-admin-options.ts'
 import { CA_COMMAND, caOptions } from './registry-ca-options.ts'
 import {
   BACKUP_COMMAND,
@@ -35,6 +36,8 @@ const subcommand = <Name extends string, Options>(
 /** All subcommands, by the first word. `src/registry/commands` has a file for each. */
 const SUBCOMMANDS = {
   init: subcommand('init', INIT_COMMAND, initOptions),
+  admin: subcommand('admin', ADMIN_COMMAND, adminOptions),
+  audit: subcommand('audit', AUDIT_COMMAND, auditOptions),
   ca: subcommand('ca', CA_COMMAND, caOptions),
   backup: subcommand('backup', BACKUP_COMMAND, backupOptions),
   restore: subcommand('restore', RESTORE_COMMAND, restoreOptions),

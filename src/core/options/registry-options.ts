@@ -20,6 +20,8 @@ import {
 /** What the first word may be. Without one of them, the registry runs. */
 export const REGISTRY_SUBCOMMANDS = {
   init: 'makes a new network: its authority, and the option file of its registry',
+  admin: 'adds, removes or lists administrators of the page',
+  audit: 'prints the audit log, or says whether it is whole',
   ca: 'renews the certificate of the authority, or says how long it is valid',
   backup: 'copies the database, also while the registry serves',
   restore: 'puts a backup in the place of the database',

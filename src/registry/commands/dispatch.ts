@@ -13,6 +13,10 @@ export async function runSubcommand(run: RegistrySubcommand): Promise<number> {
       return (await import('./database.ts')).runRestore(run.options)
     case 'check':
       return (await import('./database.ts')).runCheck(run.options)
+    case 'admin':
+      return (await import('./admin.ts')).runAdmin(run.options)
+    case 'audit':
+      return (await import('./audit.ts')).runAudit(run.options)
     case 'ca':
       return (await import('./ca.ts')).runCa(run.options)
     case 'init':

@@ -1,0 +1,126 @@
+import { ok, type Result, refuse } from '../result.ts'
+import { type Command, optionValues, type ParsedWords } from './command-line.ts'
+import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
+import { filePath, nonEmpty, oneOf, type SecretSource, secretSource } from './value-types.ts'
+
+const ADMINISTRATOR = 'Administrator'
+const DATABASE = 'Database'
+const since = '0.2.0'
+
+const ACTIONS = ['add', 'remove', 'list'] as const
+const ROLES = ['look', 'enrol', 'administer'] as const
+
+const database = withDefault(filePath('PATH'), '/var/lib/re6stnet/registry.db', {
+  names: ['--db'],
+  group: DATABASE,
+  help: 'SQLite database of the registry, which may be running',
+  since,
+})
+const json = flag({ names: ['--json'], group: 'Output', help: 'print JSON', since })
+
+const ADMIN_OPTIONS = {
+  name: optional(nonEmpty('NAME'), {
+    names: ['--name'],
+    group: ADMINISTRATOR,
+    help: 'name of the administrator',
+    since,
+  }),
+  role: optional(oneOf('ROLE', ROLES), {
+    names: ['--role'],
+    group: ADMINISTRATOR,
+    help: 'what the administrator may do: look; enrol: also invite; administer: everything',
+    since,
+  }),
+  password: optional(secretSource, {
+    names: ['--password'],
+    group: ADMINISTRATOR,
+    help: 'where the password is read from: path of a file, fd:N for an open file (fd:0: standard input), or credential:NAME for one of systemd',
+    otherwise: 'default: one is made up, and printed once',
+    since,
+  }),
+  database,
+  json,
+} as const
+
+/** The command `re6st-registry admin`. */
+export const ADMIN_COMMAND: Command<typeof ADMIN_OPTIONS> = {
+  name: 're6st-registry admin',
+  description:
+    'With "add", adds an administrator of the page, or gives one another password and role; with "remove", removes one: who was signed in is no more. With "list", lists them.',
+  options: ADMIN_OPTIONS,
+  takesOptionFiles: false,
+  operand: { metavar: 'ACTION', help: `one of ${ACTIONS.join(', ')}`, required: true },
+}
+
+/** What is to be done with administrators. */
+export type AdminOptions = { readonly database: string; readonly json: boolean } & (
+  | { readonly action: 'list' }
+  | { readonly action: 'remove'; readonly name: string }
+  | {
+      readonly action: 'add'
+      readonly name: string
+      readonly role: (typeof ROLES)[number]
+      readonly password: SecretSource | undefined
+    }
+)
+
+/** Checks all options of `re6st-registry admin`, together. */
+export function adminOptions(words: ParsedWords): Result<AdminOptions> {
+  const values = optionValues(ADMIN_COMMAND, words)
+  if (!values.ok) return values
+  const { name, role, password, ...common } = values.value
+  const action = ACTIONS.find((one) => one === words.operand)
+  if (action === undefined)
+    return refuse(
+      `${words.operand}: must be one of ${ACTIONS.join(', ')}, as in "${ADMIN_COMMAND.name} list"`,
+    )
+  const useless = (['role', 'password'] as const).find((option) => words.given.has(option))
+  if (action !== 'add' && useless !== undefined) return refuse(`--${useless}: is for "admin add" only`)
+  if (action === 'list')
+    return name === undefined ? ok({ ...common, action }) : refuse('--name: is not for "admin list"')
+  if (name === undefined) return refuse(`--name: is needed by "admin ${action}"`)
+  if (action === 'remove') return ok({ ...common, action, name })
+  if (role === undefined) return refuse(`--role: is needed by "admin add": one of ${ROLES.join(', ')}`)
+  return ok({ ...common, action, name, role, password })
+}
+
+const AUDIT_ACTIONS = ['list', 'verify'] as const
+
+const AUDIT_OPTIONS = {
+  head: optional(nonEmpty('HASH'), {
+    names: ['--head'],
+    group: DATABASE,
+    help: 'hash of an entry that was written down earlier: it must be there still',
+    since,
+  }),
+  database,
+  json,
+} as const
+
+/** The command `re6st-registry audit`. */
+export const AUDIT_COMMAND: Command<typeof AUDIT_OPTIONS> = {
+  name: 're6st-registry audit',
+  description:
+    'With "list", prints who did what, the latest first. With "verify", says whether the log is whole: exit status 1 if it is not.',
+  options: AUDIT_OPTIONS,
+  takesOptionFiles: false,
+  operand: { metavar: 'ACTION', help: `one of ${AUDIT_ACTIONS.join(', ')}`, required: true },
+}
+
+/** What is to be done with the audit log. */
+export type AuditOptions = OptionsOf<typeof AUDIT_OPTIONS> & {
+  readonly action: (typeof AUDIT_ACTIONS)[number]
+}
+
+/** Checks all options of `re6st-registry audit`, together. */
+export function auditOptions(words: ParsedWords): Result<AuditOptions> {
+  const values = optionValues(AUDIT_COMMAND, words)
+  if (!values.ok) return values
+  const action = AUDIT_ACTIONS.find((one) => one === words.operand)
+  if (action === undefined)
+    return refuse(
+      `${words.operand}: must be one of ${AUDIT_ACTIONS.join(', ')}, as in "${AUDIT_COMMAND.name} verify"`,
+    )
+  if (action === 'list' && words.given.has('head')) return refuse('--head: is for "audit verify" only')
+  return ok({ ...values.value, action })
+}

@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto'
+import type { AdminOptions } from '../../core/options/registry-admin-options.ts'
+import { administrators, removeAdministrator, setAdministrator } from '../api/access/administrators.ts'
+import { timeOf } from '../api/time.ts'
+import { readSecret } from '../authority-key.ts'
+import { commandActor, openOwnDatabase } from './own-database.ts'
+
+/** Bytes of a password that is made up. */
+const PASSWORD_LENGTH = 18
+
+/**
+ * Runs `re6st-registry admin`.
+ * @returns the exit status
+ * @throws Re6stError what is wrong and what to do
+ */
+export async function runAdmin(options: AdminOptions): Promise<number> {
+  using store = openOwnDatabase(options.database)
+  const print = (value: unknown, text: string) =>
+    process.stdout.write(options.json ? `${JSON.stringify(value, undefined, 2)}\n` : text)
+  switch (options.action) {
+    case 'list': {
+      const list = administrators(store).map(({ date, ...rest }) => ({ ...rest, since: timeOf(date) }))
+      print(list, list.map(({ name, role, since }) => `${name}  ${role}  since ${since}\n`).join(''))
+      return 0
+    }
+    case 'remove':
+      await removeAdministrator(store, commandActor(), options.name, Date.now())
+      print({ removed: options.name }, `${options.name} is no administrator any more\n`)
+      return 0
+    case 'add': {
+      const { name, role } = options
+      const made = options.password ? undefined : randomBytes(PASSWORD_LENGTH).toString('base64url')
+      const password = made ?? (options.password ? readSecret('--password', options.password) : '')
+      await setAdministrator(store, commandActor(), { name, role, password }, Date.now())
+      print(
+        { name, role, ...(made === undefined ? {} : { password: made }) },
+        `${name} may ${role}${made === undefined ? '' : `; password, not shown again: ${made}`}\n`,
+      )
+      return 0
+    }
+  }
+}

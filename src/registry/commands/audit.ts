@@ -1,0 +1,38 @@
+import type { AuditOptions } from '../../core/options/registry-admin-options.ts'
+import { auditEntries, verifyAudit } from '../api/audit-log.ts'
+import { timeOf } from '../api/time.ts'
+import { openOwnDatabase } from './own-database.ts'
+
+/** Entries that are printed. */
+const MAX_ENTRIES = 1_000
+
+/**
+ * Runs `re6st-registry audit`.
+ * @returns the exit status
+ * @throws Re6stError what is wrong and what to do
+ */
+export async function runAudit(options: AuditOptions): Promise<number> {
+  using store = openOwnDatabase(options.database)
+  const print = (value: unknown, text: string) =>
+    process.stdout.write(options.json ? `${JSON.stringify(value, undefined, 2)}\n` : text)
+  if (options.action === 'verify') {
+    const state = await verifyAudit(store, options.head)
+    print(
+      state,
+      state.isWhole
+        ? `the audit log is whole: ${state.entries} entries, the last is ${state.head}\n`
+        : `the audit log is NOT whole: ${state.problem}\n`,
+    )
+    return state.isWhole ? 0 : 1
+  }
+  const entries = auditEntries(store, { limit: MAX_ENTRIES }).rows.map(({ date, detail, ...rest }) => ({
+    ...rest,
+    at: timeOf(date),
+    detail: JSON.parse(detail) as unknown,
+  }))
+  // As JSON, what somebody has typed cannot steer a terminal.
+  const line = ({ number, at, who, action, subject, detail }: (typeof entries)[number]) =>
+    `${number}  ${at}  ${[who, action, subject ?? '', detail].map((part) => JSON.stringify(part)).join('  ')}\n`
+  print(entries, entries.map(line).join(''))
+  return 0
+}
