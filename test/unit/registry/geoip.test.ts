@@ -40,12 +40,19 @@ describe('databases of others in the format of MaxMind', () => {
 })
 
 describe("MaxMind's databases of", () => {
+  it('GeoIP2-City-Test say where on Earth addresses are, others do not', async () => {
+    const city = await opened(pathOf('GeoIP2-City-Test'))
+    expect(city.geoip.locate('81.2.69.160')).toMatchObject({ latitude: 51.5142, longitude: -0.0931 })
+    const country = await opened(pathOf('GeoIP2-Country-Test'))
+    expect(country.geoip.locate('81.2.69.160')).toEqual({ country: 'GB', continent: 'EU' })
+  })
+
   it.each(['GeoIP2-Country-Test', 'GeoIP2-City-Test'])('%s say where addresses are', async (name) => {
     const { geoip, said } = await opened(pathOf(name))
-    expect(geoip.locate('81.2.69.160')).toEqual({ country: 'GB', continent: 'EU' })
-    expect(geoip.locate('89.160.20.112')).toEqual({ country: 'SE', continent: 'EU' })
-    expect(geoip.locate('216.160.83.56')).toEqual({ country: 'US', continent: 'NA' })
-    expect(geoip.locate('2001:218::1')).toEqual({ country: 'JP', continent: 'AS' })
+    expect(geoip.locate('81.2.69.160')).toMatchObject({ country: 'GB', continent: 'EU' })
+    expect(geoip.locate('89.160.20.112')).toMatchObject({ country: 'SE', continent: 'EU' })
+    expect(geoip.locate('216.160.83.56')).toMatchObject({ country: 'US', continent: 'NA' })
+    expect(geoip.locate('2001:218::1')).toMatchObject({ country: 'JP', continent: 'AS' })
     expect(geoip.locate('192.0.2.1')).toBeUndefined()
     expect(geoip.locate('no address')).toBeUndefined()
     expect(said()).toBe('')
