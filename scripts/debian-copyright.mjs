@@ -12,11 +12,14 @@ const DEBIAN_NAMES = { MIT: 'Expat' }
 export function copyrightOf(whole) {
   const names = [...new Set([...whole, ...bundledPackages()])].sort()
   const texts = new Map()
+  const own = readFileSync('LICENSE', 'utf8')
   const stanzas = names.map((name) => {
     const directory = path.join('node_modules', name)
     const { license, author } = JSON.parse(readFileSync(path.join(directory, 'package.json'), 'utf8'))
     const files = readdirSync(directory).filter((file) => /^(licen[cs]e|copying|copyrightnotice)/i.test(file))
-    const text = files.map((file) => readFileSync(path.join(directory, file), 'utf8')).join('\n')
+    const said = files.map((file) => readFileSync(path.join(directory, file), 'utf8')).join('\n')
+    // Some say but which licence it is: the terms of that one are always the same.
+    const text = said === '' && license === 'MIT' ? own.slice(own.indexOf('Permission')) : said
     if (text === '') throw new Error(`${name} has no licence file: debian/copyright needs its text`)
     const who = author?.name ?? author ?? `the authors of ${name}`
     return stanza({
@@ -26,7 +29,6 @@ export function copyrightOf(whole) {
       license: licenseName(texts, license, text),
     })
   })
-  const own = readFileSync('LICENSE', 'utf8')
   return [
     'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: re6stnet\n' +
       'Comment: What is in node_modules is bundled into the programs, or shipped beside them.\n',
