@@ -120,7 +120,10 @@ function writeLists() {
     recursive: true,
     filter: (file) => !/^docs\/(manual|decisions)$|\.json$/.test(file),
   })
-  cpSync('contrib', path.join(source, 'contrib'), { recursive: true })
+  cpSync('contrib', path.join(source, 'contrib'), {
+    recursive: true,
+    filter: (file) => !/\.test\.\w+$/.test(file),
+  })
   writeFileSync(path.join(debian, 're6stnet.docs'), 'docs\ncontrib\n')
   const manDirectory = 'dist/man'
   if (existsSync(manDirectory)) {

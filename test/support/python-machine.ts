@@ -63,7 +63,7 @@ export function startRecordedNode({ processes }: Namespace, options: string): Ru
 }
 
 /** The tables of a database, and the types of the values in `config`: what the Python implementation looks at. */
-export function tablesOf(path: string): unknown {
+export function tablesOf(path: string): { tables: readonly unknown[]; types: readonly unknown[] } {
   using database = openReadOnly(path)
   return {
     tables: database.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name").all(),
