@@ -5,7 +5,7 @@ import { Acquisition } from './acquisition.ts'
 import { Departed } from './departed.ts'
 import { Hellos } from './hellos.ts'
 import { Levels } from './levels.ts'
-import { isLate, Liveness } from './liveness.ts'
+import { catchingUpUntil, Liveness } from './liveness.ts'
 import { type Entry, Interface, Neighbour } from './model.ts'
 import { NeighbourWatch } from './neighbour-watch.ts'
 import { defaultParameters } from './parameters.ts'
@@ -32,8 +32,6 @@ import { neighboursOf, type World } from './world.ts'
 
 /** A server has fewer clients, a LAN fewer routers. More are made up. */
 const MAX_NEIGHBOURS_PER_INTERFACE = 512
-/** After a time in which we did not run, so long may it take to read what came meanwhile. */
-const CATCHING_UP_MS = 500
 /** What a neighbour acknowledges that was told costs alone. */
 const NO_ROUTES: readonly Entry[] = []
 
@@ -191,7 +189,7 @@ export class BabelEngine {
       const iface = this.#world.interfaces.get(packet.iface)
       if (iface === undefined || packet.source === iface.address) return
       const known = iface.neighbours.get(packet.source)
-      const isQuestion = packet.tlvs.every(({ kind }) => kind === 'acknowledgment-request')
+      const isQuestion = packet.tlvs.every(isOfWhoMissesUs)
       // Who was taken for dead may ask whether we are: it has not said yet that it hears us.
       if (!known && isQuestion && this.#liveness.isLost(iface, packet.source))
         return this.#acknowledge(iface, packet)
@@ -474,7 +472,9 @@ export class BabelEngine {
 
   #input(nowMs: number, action: () => void): void {
     const { timers } = this.#world
-    if (isLate(nowMs, timers.nextMs)) this.#world.catchingUpUntilMs = nowMs + CATCHING_UP_MS
+    const untilMs = catchingUpUntil(nowMs, timers.nextMs)
+    if (untilMs !== undefined)
+      this.#world.catchingUpUntilMs = Math.max(this.#world.catchingUpUntilMs, untilMs)
     action()
     timers.runDue(nowMs)
   }
@@ -537,3 +537,7 @@ export class BabelEngine {
     }
   }
 }
+
+/** What also those send who do not hear us: they ask whether we are alive, or say that they take us for dead. */
+const isOfWhoMissesUs = (tlv: Tlv): boolean =>
+  tlv.kind === 'acknowledgment-request' || (tlv.kind === 'ihu' && tlv.rxcost >= INFINITY)

@@ -1,6 +1,7 @@
 import { shuffled } from '../../random.ts'
 import { INFINITY } from '../metric.ts'
 import type { Acknowledgments } from './acknowledgments.ts'
+import { ihuFor } from './hellos.ts'
 import type { Interface, Neighbour, Route } from './model.ts'
 import type { NeighbourCause } from './ports.ts'
 import { isThroughUs } from './requests.ts'
@@ -26,10 +27,12 @@ const OUTAGE_MS = 2_000
 /** After that time only half of the slowest answer counts. */
 const SLOWEST_HALF_LIFE_MS = 10_000
 /**
- * Where packets have no other way nothing is won by haste: the link may be full, and slower than it ever was. So it may be
- * where packets still come over it, though no answer: whether they do in the other direction is not known.
+ * Where packets still come over it, though no answer, a link may be full, and slower than it ever was: whether they arrive in
+ * the other direction is not known.
  */
-const EXTENSIONS_WITH_PATIENCE = 3
+const EXTENSIONS_WHILE_USED = 3
+/** Where no other way is known, others may have one that they do not tell of as long as they use ours: not much is waited. */
+const EXTENSIONS_OF_THE_ONLY_WAY = 1
 /** How many others are asked as well: is it them, or is it us? */
 const OTHERS_ASKED = 3
 /** Who has not answered the first request so far is silent. */
@@ -38,14 +41,17 @@ const SILENT_AFTER = 2
 const HOLD_PAUSE_MS = { first: 250, last: 1_000 } as const
 const LOST_PAUSE_MS = 500
 /** A neighbour that was dead and is back so soon was not dead: it gets more time from then on. */
-const FALSE_ALARM_MS = 2_000
+const FALSE_ALARM_MS = 1_000
 const MAX_PATIENCE = 8
 /** After so long without another one, half of what was added is enough. */
 const FORGIVEN_MS = 600_000
-/** For how many of its hello intervals a dead neighbour is asked whether it is back. */
+/** For how many of its hello intervals, and how long at least, a dead neighbour is asked whether it is back. */
 const LOST_INTERVALS = 4
+const MIN_LOST_MS = 2_000
 /** Running so much later than planned means that we were stopped, or busy. */
 const LATE_MS = 50
+/** So many times as long may it take to read what came meanwhile, within these bounds. */
+const CATCHING_UP = { factor: 2, maxMs: 500 } as const
 
 interface Suspicion {
   readonly cause: NeighbourCause
@@ -248,8 +254,7 @@ export class Liveness {
     }
     suspicion.extensions++
     if (!this.#isOurUplink(neighbour, suspicion)) {
-      const needsPatience = this.#hasArrived(neighbour, suspicion) || !hasOtherWay(neighbour, () => true)
-      const mayWait = needsPatience && suspicion.extensions <= EXTENSIONS_WITH_PATIENCE
+      const mayWait = suspicion.extensions <= this.#allowedExtensions(neighbour, suspicion)
       const longerMs = Math.min(MAX_PROBE_MS, pauseMs * 2 ** suspicion.extensions)
       if (mayWait) this.#probe(nowMs, neighbour, suspicion, longerMs)
       else this.#die(nowMs, neighbour, suspicion.cause)
@@ -258,6 +263,11 @@ export class Liveness {
     // All are silent: routes stay, for when it is back.
     const holdMs = HOLD_PAUSE_MS.first * 2 ** Math.min(8, suspicion.extensions - 1)
     this.#probe(nowMs, neighbour, suspicion, Math.max(pauseMs, Math.min(holdMs, HOLD_PAUSE_MS.last)))
+  }
+
+  #allowedExtensions(neighbour: Neighbour, suspicion: Suspicion): number {
+    if (this.#hasArrived(neighbour, suspicion)) return EXTENSIONS_WHILE_USED
+    return hasOtherWay(neighbour, () => true) ? 0 : EXTENSIONS_OF_THE_ONLY_WAY
   }
 
   /** Whether anything has come from it since the last request. */
@@ -298,6 +308,8 @@ export class Liveness {
     const { iface, address } = neighbour
     const patience = this.#patienceWith(nowMs, neighbour)
     this.#onDead(nowMs, neighbour, cause)
+    // RFC 8966, 4.6.6: it may hear us though we do not hear it, and would find that out by itself only later.
+    this.#world.output.send(iface.name, address, [{ ...ihuFor(neighbour), rxcost: INFINITY }])
     const timer = new Timer((laterMs) => this.#askLost(laterMs, lost))
     const lost: Lost = { iface, address, diedMs: nowMs, patience, timer, pauseMs: LOST_PAUSE_MS }
     this.#lost.set(keyOf(iface, address), lost)
@@ -307,7 +319,7 @@ export class Liveness {
   #askLost(nowMs: number, lost: Lost): void {
     const { iface, address, diedMs } = lost
     const { helloIntervalMs } = iface.parameters
-    if (nowMs > diedMs + Math.max(LOST_INTERVALS * helloIntervalMs, FALSE_ALARM_MS)) {
+    if (nowMs > diedMs + Math.max(LOST_INTERVALS * helloIntervalMs, MIN_LOST_MS)) {
       this.#lost.delete(keyOf(iface, address))
       return
     }
@@ -331,7 +343,13 @@ const hasOtherWay = ({ routes }: Neighbour, counts: (other: Route) => boolean): 
 const isWay = (route: Route): boolean =>
   metricOf(route) < INFINITY && (isFeasible(route) || !isThroughUs(route, route.entry))
 
-/** Whether what is done now was due so long ago that we did not run in between. */
-export const isLate = (nowMs: number, dueMs: number): boolean => nowMs > dueMs + LATE_MS
+/**
+ * Until when answers may be there and not be read yet, where what is done now was due so long ago that we did not run in
+ * between; undefined: we did.
+ */
+export const catchingUpUntil = (nowMs: number, dueMs: number): number | undefined =>
+  nowMs > dueMs + LATE_MS
+    ? nowMs + Math.min(CATCHING_UP.factor * (nowMs - dueMs), CATCHING_UP.maxMs)
+    : undefined
 
 const keyOf = (iface: Interface, address: string): string => `${address}%${iface.name}`

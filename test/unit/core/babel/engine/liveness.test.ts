@@ -127,13 +127,13 @@ describe('a neighbour that is suspected', () => {
     expect(network.runUntil(() => deaths(a).length > 0, 1_000)).toBeLessThan(450)
   })
 
-  it('survives a second of delay where there is no other way, and is dead all the same when nothing comes', () => {
+  it('survives half a second of delay where there is no other way, and is dead all the same when nothing comes', () => {
     const network = new EngineNetwork()
     const [a, b, c] = [network.node('a'), network.node('b'), network.node('c')]
     const ab = network.link(a, b, 10)
     network.link(a, c, 10)
     network.run(40_000)
-    ab.delayMs = 500
+    ab.delayMs = 240
     suspect(network, a, 'b')
     network.run(5_000)
     expect(deaths(a)).toEqual([])
@@ -168,6 +168,37 @@ describe('a neighbour that is suspected', () => {
     const first = takeForDead()
     expect(takeForDead()).toBeGreaterThan(1.5 * first)
   })
+})
+
+it('where no other way is known, it is found soon all the same: others do not tell of theirs while they use ours', () => {
+  const network = new EngineNetwork()
+  const [a, b, c, d] = [network.node('a'), network.node('b'), network.node('c'), network.node('d')]
+  const ab = network.link(a, b, 5)
+  network.link(a, c, 5)
+  network.link(c, d, 5)
+  network.link(d, b, 5, { ...TUNNEL, rxcost: 1_000 })
+  network.run(120_000)
+  ab.open = [false, false]
+  suspect(network, a, 'b')
+  expect(network.runUntil(() => a.wayTo(b) === 'c', 3_000)).toBeLessThan(700)
+})
+
+it('who hears us, and is not heard, is told so: it takes another way at once', () => {
+  const { network, a, b, links } = star()
+  links.ab.open = [true, false]
+  suspect(network, a, 'b')
+  network.runUntil(() => deaths(a).length > 0, 500)
+  expect(network.runUntil(() => b.wayTo(a) === 'c', 500)).toBeLessThan(50)
+  links.ab.open = [true, true]
+  network.runUntil(() => a.wayTo(b) === 'b' && b.wayTo(a) === 'a', 20_000)
+})
+
+it('a router that was busy for a moment waits hardly longer for answers', () => {
+  const { network, a, links } = star()
+  links.ab.open = [false, false]
+  suspect(network, a, 'b')
+  network.nowMs += 145
+  expect(network.runUntil(() => deaths(a).length > 0, 1_000)).toBeLessThan(500)
 })
 
 it('of many others only a few are asked whether it is us', () => {
