@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util'
 export interface BenchOptions {
   /** Of the section `outage`: how many faults. */
   readonly faults?: number
+  /** Of the section `false-alarms`: how long each trouble lasts. */
+  readonly minutes?: number
   /** With the same one, the same faults happen in the same order. */
   readonly seed?: number
   /** Only with this router, where there are several to compare. */
@@ -25,6 +27,7 @@ export function benchArguments(words: readonly string[]): {
     allowPositionals: true,
     options: {
       faults: { type: 'string' },
+      minutes: { type: 'string' },
       seed: { type: 'string' },
       router: { type: 'string' },
       nodes: { type: 'string' },
@@ -33,12 +36,12 @@ export function benchArguments(words: readonly string[]): {
     },
   })
   const { router, resume } = values
-  const numbers = (name: 'faults' | 'seed' | 'nodes' | 'tunnels') =>
+  const numbers = (name: 'faults' | 'minutes' | 'seed' | 'nodes' | 'tunnels') =>
     values[name]?.split(',').map((text) => {
       if (!/^\d+$/.test(text)) throw new Error(`--${name}: ${text} is no number`)
       return Number(text)
     })
-  const number = (name: 'faults' | 'seed') => {
+  const number = (name: 'faults' | 'minutes' | 'seed') => {
     const [first, ...more] = numbers(name) ?? []
     if (more.length > 0) throw new Error(`--${name}: one number only`)
     return first === undefined ? {} : { [name]: first }
@@ -48,7 +51,7 @@ export function benchArguments(words: readonly string[]): {
     return some === undefined ? {} : { [name]: some }
   }
   const options = {
-    ...{ ...number('faults'), ...number('seed'), ...list('nodes'), ...list('tunnels') },
+    ...{ ...number('faults'), ...number('minutes'), ...number('seed'), ...list('nodes'), ...list('tunnels') },
     ...(router === undefined ? {} : { router }),
     ...(resume === undefined ? {} : { resume }),
   }

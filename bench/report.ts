@@ -1,3 +1,4 @@
+import { falseAlarmsReport } from './false-alarms.ts'
 import type { FloodResult } from './flood.ts'
 import type { ForwardingResult } from './forwarding.ts'
 import { growthReport } from './growth.ts'
@@ -46,6 +47,10 @@ ${section('network', results.network, startReport)}
 ## Outages
 
 ${section('outage', results.outage, outageReport)}
+
+## False alarms
+
+${section('false-alarms', results['false-alarms'], falseAlarmsReport)}
 
 ## One steady node
 

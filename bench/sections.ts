@@ -1,3 +1,4 @@
+import { type FalseAlarms, measureFalseAlarms } from './false-alarms.ts'
 import { type FloodResult, measureFlood } from './flood.ts'
 import { type ForwardingResult, measureForwarding } from './forwarding.ts'
 import { type GrowthResult, measureGrowth } from './growth.ts'
@@ -16,6 +17,7 @@ import { measureThroughput, type ThroughputResult } from './throughput.ts'
 export interface SectionResults {
   readonly network: readonly NetworkResult[]
   readonly outage: readonly OutageResult[]
+  readonly 'false-alarms': readonly FalseAlarms[]
   readonly growth: readonly GrowthResult[]
   readonly registry: RegistryResult
   readonly streams: ThroughputResult
@@ -57,6 +59,7 @@ export const MEASURE: {
 } = {
   network: () => oneByOne([15, 4, 1], measureNetwork),
   outage: measureOutages,
+  'false-alarms': measureFalseAlarms,
   growth: measureGrowth,
   registry: measureRegistry,
   streams: measureThroughput,

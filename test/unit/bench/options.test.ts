@@ -6,6 +6,7 @@ test('sections and options', () => {
     sections: ['outage', 'network'],
     options: { faults: 10, seed: 7 },
   })
+  expect(benchArguments(['false-alarms', '--minutes', '1']).options).toEqual({ minutes: 1 })
 })
 
 test('a network of what sizes, and whether to go on with what there is', () => {

@@ -1,0 +1,141 @@
+import { type Lab, withLab } from '../lab/lab.ts'
+import { pidsOf } from '../lab/process-cost.ts'
+import { Re6stNetwork } from '../lab/re6st-network.ts'
+import type { Re6stNode } from '../lab/re6st-node.ts'
+import { systemClock } from '../src/platform/clock.ts'
+import { startIperfServer, tcpStream, udpStream } from './iperf.ts'
+import type { BenchOptions } from './options.ts'
+import { table } from './table.ts'
+
+/** How often a neighbour that was there all the time was taken for dead. */
+export interface FalseAlarms {
+  readonly tunnels: string
+  readonly trouble: string
+  readonly minutes: number
+  readonly alarms: number
+  /** What was said of them, for people. */
+  readonly lines: readonly string[]
+}
+
+interface Scene {
+  readonly lab: Lab
+  readonly network: Re6stNetwork
+  readonly untilMs: number
+}
+
+const NODES = 3
+const HELLO_SECONDS = 15
+const DEADLINE_MS = 180_000
+/** Each trouble, in minutes. */
+const MINUTES = 10
+const STREAM_SECONDS = 5
+const UDP_BYTES = 1_280
+const STALL_MS = 200
+const STALL_PAUSE_MS = 3_000
+/** Traffic that makes the kernel look at neighbours. */
+const PING_MS = 10
+const ALARM = /neighbour flushed .*cause="?(no answer|hellos missed)/
+
+const LOSS = `table inet loss { chain input { type filter hook input priority 0; iifname "eth*" numgen random mod 100 < 5 drop; }; }`
+
+const TROUBLES: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
+  'a TCP stream, as fast as it can be': (scene) => streams(scene, tcpStream),
+  'UDP, as fast as it can be sent': (scene) => streams(scene, (from, to) => udpStream(from, to, UDP_BYTES)),
+  '5 % of packets lost at random': lossy,
+  'a machine stopped for 200 ms each 3 s (SIGSTOP)': stalled,
+}
+
+/** Troubles that are no death of a neighbour, one after the other, over both kinds of tunnels. */
+export async function measureFalseAlarms({
+  minutes = MINUTES,
+}: BenchOptions): Promise<readonly FalseAlarms[]> {
+  const results: FalseAlarms[] = []
+  for (const tunnels of ['tcp', 'udp'])
+    await withLab({ name: 'alarms' }, async (lab) => {
+      const network = await networkOf(lab, tunnels)
+      for (const [trouble, happen] of Object.entries(TROUBLES)) {
+        await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+        const before = network.nodes.map(alarmsOf)
+        await happen({ lab, network, untilMs: systemClock.monotonicMs() + minutes * 60_000 })
+        const lines = network.nodes.flatMap((node, at) => alarmsOf(node).slice(before[at]?.length ?? 0))
+        console.log(`${tunnels}: ${trouble}: ${lines.length} false alarms in ${minutes} minutes`)
+        results.push({ tunnels, trouble, minutes, alarms: lines.length, lines: lines.slice(0, 3) })
+      }
+    })
+  return results
+}
+
+/** The section, as Markdown. */
+export const falseAlarmsReport = (
+  results: readonly FalseAlarms[],
+): string => `How often a neighbour was taken for dead that was there all the time: of three nodes, at a hello interval of
+${HELLO_SECONDS} s, while one pings another each 10 ms. Target: never.
+
+${table(
+  ['tunnels', 'trouble', 'minutes', 'false alarms'],
+  results.map(({ tunnels, trouble, minutes, alarms }) => [tunnels, trouble, String(minutes), String(alarms)]),
+)}`
+
+async function networkOf(lab: Lab, protocol: string): Promise<Re6stNetwork> {
+  const registryOn = await lab.host('n0')
+  const network = await Re6stNetwork.create(lab, { registryOn, helloSeconds: HELLO_SECONDS })
+  const nodeOptions = ['--router', 're6st', '--verbose', '4', '--pp', '1194', protocol]
+  await network.join(registryOn, { nodeOptions })
+  for (let number = 1; number < NODES; number++)
+    await network.join(await lab.host(`n${number}`), { nodeOptions })
+  return network
+}
+
+const alarmsOf = (node: Re6stNode): string[] =>
+  node.logLines().flatMap((line) => (ALARM.test(line) ? [`${node.name}: ${line}`] : []))
+
+const endsOf = ({ network }: Scene): readonly [Re6stNode, Re6stNode] => {
+  const [, from, to] = network.nodes
+  if (!from || !to) throw new Error('three nodes are needed')
+  return [from, to]
+}
+
+async function streams(
+  scene: Scene,
+  stream: (from: Re6stNode['machine'], to: { address: string; seconds: number }) => Promise<unknown>,
+): Promise<void> {
+  const [from, to] = endsOf(scene)
+  startIperfServer(to.machine)
+  while (systemClock.monotonicMs() < scene.untilMs)
+    try {
+      await stream(from.machine, { address: to.address, seconds: STREAM_SECONDS })
+    } catch {
+      // The server is busy for a moment after each stream.
+      await systemClock.sleep(500)
+    }
+  for (const process of to.machine.processes) if (process.name === 'iperf3') await process.stop()
+}
+
+/** Pings meanwhile. */
+async function pinged(scene: Scene, during: () => Promise<void>): Promise<void> {
+  const [from, to] = endsOf(scene)
+  const ping = from.machine.start(['fping', '-l', '-q', `-p${PING_MS}`, to.address], { name: 'fping' })
+  await during()
+  await ping.stop()
+}
+
+async function lossy(scene: Scene): Promise<void> {
+  const { network, untilMs } = scene
+  const nft = (node: Re6stNode, ...words: string[]) => node.machine.run('nft', ...words)
+  for (const node of network.nodes) await nft(node, LOSS)
+  await pinged(scene, () => systemClock.sleep(untilMs - systemClock.monotonicMs()))
+  for (const node of network.nodes) await nft(node, 'delete', 'table', 'inet', 'loss')
+}
+
+async function stalled(scene: Scene): Promise<void> {
+  const [, to] = endsOf(scene)
+  await pinged(scene, async () => {
+    while (systemClock.monotonicMs() < scene.untilMs) {
+      const pids = await pidsOf(to.machine, /re6stnet|openvpn/)
+      for (const pid of pids) process.kill(pid, 'SIGSTOP')
+      await systemClock.sleep(STALL_MS)
+      for (const pid of pids) process.kill(pid, 'SIGCONT')
+      await systemClock.sleep(STALL_PAUSE_MS)
+    }
+  })
+}
