@@ -3,6 +3,7 @@ import type { FloodResult } from './flood.ts'
 import type { ForwardingResult } from './forwarding.ts'
 import { growthReport } from './growth.ts'
 import { largeNetworkReport } from './large-network.ts'
+import { mapReport } from './map/map.ts'
 import type { NetworkResult } from './network.ts'
 import { outageReport } from './outage/report.ts'
 import { packageReport } from './package.ts'
@@ -85,6 +86,10 @@ ${section('scale', results.scale, scaleReport)}
 ## A large network
 
 ${section('large-network', results['large-network'], largeNetworkReport)}
+
+## The map of the registry's page
+
+${section('map', results.map, mapReport)}
 
 ## The Debian package
 

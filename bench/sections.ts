@@ -3,6 +3,7 @@ import { type FloodResult, measureFlood } from './flood.ts'
 import { type ForwardingResult, measureForwarding } from './forwarding.ts'
 import { type GrowthResult, measureGrowth } from './growth.ts'
 import { type LargeNetworkResult, measureLargeNetwork } from './large-network.ts'
+import { type MapResult, measureMap } from './map/map.ts'
 import { measureNetwork, type NetworkResult } from './network.ts'
 import type { BenchOptions } from './options.ts'
 import { measureOutages, type OutageResult } from './outage/outage.ts'
@@ -26,6 +27,7 @@ export interface SectionResults {
   readonly 'port-mapping': readonly PortMappingResult[]
   readonly scale: ScaleResult
   readonly 'large-network': LargeNetworkResult
+  readonly map: readonly MapResult[]
   readonly package: PackageSize
 }
 
@@ -68,5 +70,6 @@ export const MEASURE: {
   'port-mapping': measurePortMapping,
   scale: measureScale,
   'large-network': measureLargeNetwork,
+  map: measureMap,
   package: measurePackage,
 }

@@ -89,6 +89,10 @@ function fillProgram() {
       .replace(/\n\/\/# sourceMappingURL=.*\n?$/, '\n')
     writeFileSync(path.join(program, file), text, { mode: 0o755 })
   }
+  cpSync('dist/page', path.join(program, 'page'), {
+    recursive: true,
+    filter: (file) => !file.endsWith('.map'),
+  })
   writeFileSync(path.join(program, 'package.json'), '{ "private": true, "type": "module" }\n')
   for (const [name, parts] of Object.entries(WHOLE_PACKAGES))
     for (const part of parts)

@@ -45,7 +45,7 @@ export function copyrightOf(whole) {
 
 /** npm packages of which something is in a bundle: its source map says so. */
 function bundledPackages() {
-  return readdirSync('dist')
+  return readdirSync('dist', { recursive: true })
     .filter((file) => file.endsWith('.js.map'))
     .flatMap((file) => JSON.parse(readFileSync(path.join('dist', file), 'utf8')).sources)
     .flatMap((source) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(source)?.[1] ?? [])

@@ -1,41 +1,23 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type PageServer, startPage } from '../../demo/page-server.ts'
+import { hasChromium, startChromium } from '../support/chromium.ts'
 import { samplePicture } from '../support/sample-picture.ts'
 
-const CHROMIUM = '/usr/bin/chromium'
 /** Set to a directory to keep the screenshots, for a person to look at. */
 const KEEP_SCREENSHOTS = process.env['RE6ST_SCREENSHOTS']
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 
-describe.skipIf(!existsSync(CHROMIUM))('the page of the demo in Chromium', () => {
-  const profile = mkdtempSync(path.join(tmpdir(), 're6st-page-'))
+describe.skipIf(!hasChromium)('the page of the demo in Chromium', () => {
   let server: PageServer
-  let browser: BrowserContext
+  let chromium: Awaited<ReturnType<typeof startChromium>>
   let page: Page
   const problems: string[] = []
 
   beforeAll(async () => {
     server = await startPage(0, samplePicture())
-    browser = await chromium.launchPersistentContext(profile, {
-      executablePath: CHROMIUM,
-      headless: true,
-      args: FLAGS,
-      viewport: { width: 1280, height: 900 },
-      reducedMotion: 'reduce',
-    })
-    page = browser.pages()[0] ?? (await browser.newPage())
+    chromium = await startChromium({ reducedMotion: 'reduce' })
+    page = chromium.browser.pages()[0] ?? (await chromium.browser.newPage())
     page.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
     page.on('pageerror', (error) => problems.push(error.message))
     page.setDefaultTimeout(5_000)
@@ -43,9 +25,8 @@ describe.skipIf(!existsSync(CHROMIUM))('the page of the demo in Chromium', () =>
     await page.getByRole('radio').first().waitFor()
   })
   afterAll(async () => {
-    await browser?.close()
+    await chromium?.stop()
     await server?.stop()
-    rmSync(profile, { recursive: true, force: true })
   })
 
   const screenshot = async (name: string): Promise<void> => {
@@ -132,6 +113,14 @@ describe.skipIf(!existsSync(CHROMIUM))('the page of the demo in Chromium', () =>
     await screenshot('phone-dark')
     await page.emulateMedia({ colorScheme: 'light' })
     await screenshot('phone-light')
+  })
+
+  test('the map of the registry’s page shows the same network, with the details of the chosen machine', async () => {
+    const details = page.getByRole('region', { name: /^Details of n5/ })
+    await details.getByText('Route from the registry').waitFor()
+    await page.getByRole('button', { name: 'Table' }).click()
+    await page.getByRole('region', { name: 'Nodes of the map' }).getByRole('button', { name: 'n6' }).click()
+    await becomesChosen('n6')
   })
 
   test('nothing failed in the browser', () => {

@@ -21,15 +21,15 @@ interface NetworkMapProps {
   readonly storeKey: string
   readonly chosen: string | undefined
   readonly choose: (id: string | undefined) => void
-  /** What can be done with the chosen node. */
-  readonly actions?: (node: NetworkNode) => ComponentChildren
+  /** Shown of the chosen node, where more is known than the map has. */
+  readonly details?: (node: NetworkNode) => ComponentChildren
 }
 
 const NO_CUTS: ReadonlySet<string> = new Set()
 
 /** The network: as a graph, on the map of the world, or as a table, with the details of the chosen node. */
 export function NetworkMap(props: NetworkMapProps): JSX.Element {
-  const { network, routeTo, cuts = NO_CUTS, storeKey, chosen, choose, actions } = props
+  const { network, routeTo, cuts = NO_CUTS, storeKey, chosen, choose, details } = props
   const [view, setView] = useState<View>('graph')
   const [meaning, setMeaning] = useState<ColourMeaning>('state')
   const colouring = useMemo(() => colouringOf(meaning, network.nodes, Date.now()), [meaning, network.nodes])
@@ -66,9 +66,7 @@ export function NetworkMap(props: NetworkMapProps): JSX.Element {
         {view === 'graph' && <GraphView {...{ network, colouring, chosen, route, cuts, storeKey, choose }} />}
         {view === 'world' && <WorldView {...{ network, colouring, chosen, choose }} />}
         {view === 'table' && <NodeTable {...{ network, chosen, choose }} />}
-        {node !== undefined && (
-          <NodeDetails {...{ node, network, route, choose }}>{actions?.(node)}</NodeDetails>
-        )}
+        {node !== undefined && (details?.(node) ?? <NodeDetails {...{ node, network, route, choose }} />)}
       </div>
       {view !== 'table' && <Legend entries={colouring.legend} />}
     </section>

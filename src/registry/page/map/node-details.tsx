@@ -1,4 +1,4 @@
-import type { ComponentChildren, JSX } from 'preact'
+import type { JSX } from 'preact'
 import { dateOf, daysLeft } from '../parts/time.ts'
 import { type Network, type NetworkNode, neighboursOf } from './network.ts'
 
@@ -8,12 +8,10 @@ interface NodeDetailsProps {
   /** The nodes from the registry to it; empty: no route is known. */
   readonly route: readonly string[]
   readonly choose: (id: string | undefined) => void
-  /** What can be done with it. */
-  readonly children?: ComponentChildren
 }
 
 /** All that is known of a node. */
-export function NodeDetails({ node, network, route, choose, children }: NodeDetailsProps): JSX.Element {
+export function NodeDetails({ node, network, route, choose }: NodeDetailsProps): JSX.Element {
   const names = new Map(network.nodes.map(({ id, name }) => [id, name]))
   const link = (id: string) => (
     <button type="button" class="link" onClick={() => choose(id)}>
@@ -71,7 +69,6 @@ export function NodeDetails({ node, network, route, choose, children }: NodeDeta
           </li>
         ))}
       </ul>
-      {children}
     </section>
   )
 }

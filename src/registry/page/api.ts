@@ -1,0 +1,92 @@
+import type { Static, TSchema } from 'typebox'
+import type { API_ROUTES, ApiRouteName } from '../api/routes.ts'
+import type { ApiError } from '../api/schemas/common.ts'
+
+type Routes = typeof API_ROUTES
+type Part<Name extends ApiRouteName, Key extends string> =
+  Routes[Name] extends Readonly<Record<Key, infer Schema extends TSchema>> ? Static<Schema> : undefined
+
+/** Method and path of what the page calls: the routes themselves would bring their schemas into the browser. */
+const PATHS = {
+  signInMethods: ['GET', '/session/methods'],
+  signIn: ['POST', '/session'],
+  session: ['GET', '/session'],
+  signOut: ['DELETE', '/session'],
+  enrolmentInformation: ['GET', '/enrolment'],
+  requestToken: ['POST', '/enrolment/token'],
+  overview: ['GET', '/network'],
+  machines: ['GET', '/machines'],
+  machine: ['GET', '/machines/:name'],
+  history: ['GET', '/machines/:name/history'],
+  revoke: ['POST', '/revocations'],
+  invitations: ['GET', '/invitations'],
+  invite: ['POST', '/invitations'],
+  deleteInvitation: ['DELETE', '/invitations/:id'],
+  keyRotation: ['GET', '/keys'],
+  rotateKeys: ['POST', '/keys/rotation'],
+  configuration: ['GET', '/configuration'],
+  previewConfiguration: ['POST', '/configuration/preview'],
+  changeConfiguration: ['POST', '/configuration'],
+  audit: ['GET', '/audit'],
+  verifyAudit: ['GET', '/audit/verification'],
+  bearerTokens: ['GET', '/tokens'],
+  makeBearerToken: ['POST', '/tokens'],
+  deleteBearerToken: ['DELETE', '/tokens/:id'],
+} as const satisfies {
+  readonly [Name in ApiRouteName]?: readonly [Routes[Name]['method'], Routes[Name]['path']]
+}
+
+type Called = keyof typeof PATHS
+
+/** What a route takes. */
+interface Parts<Name extends Called> {
+  readonly params?: Part<Name, 'params'>
+  readonly query?: Part<Name, 'query'>
+  readonly body?: Part<Name, 'body'>
+}
+
+/** An answer that is no success. */
+export class ApiFailure extends Error {
+  override readonly name = 'ApiFailure'
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+let csrfToken: string | undefined
+
+/** Sent from now on with whatever changes something. */
+export const useCsrfToken = (token: string | undefined): void => {
+  csrfToken = token
+}
+
+/** Calls the registry. @throws ApiFailure with what to tell whoever looks */
+export async function call<Name extends Called>(
+  name: Name,
+  { params, query, body }: Parts<Name> = {},
+): Promise<Part<Name, 'answer'>> {
+  const [method, pattern] = PATHS[name]
+  const path = pattern.replace(/:(\w+)/g, (_, key: string) =>
+    encodeURIComponent(String((params as Record<string, unknown> | undefined)?.[key] ?? '')),
+  )
+  const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== '')
+  const search = new URLSearchParams(given.map(([key, value]) => [key, String(value)]))
+  const response = await fetch(`/api/v1${path}${given.length > 0 ? `?${search}` : ''}`, {
+    method,
+    headers: {
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(method === 'GET' || csrfToken === undefined ? {} : { 'x-csrf-token': csrfToken }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  }).catch(() => {
+    throw new ApiFailure(0, 'the registry does not answer')
+  })
+  if (!response.ok) {
+    const said = (await response.json().catch(() => undefined)) as Partial<ApiError> | undefined
+    throw new ApiFailure(response.status, said?.message ?? `the registry answered ${response.status}`)
+  }
+  return (response.status === 204 ? undefined : await response.json()) as Part<Name, 'answer'>
+}

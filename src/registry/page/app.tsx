@@ -1,0 +1,118 @@
+import type { JSX } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import type { Session } from '../api/schemas/access.ts'
+import { ApiFailure, call, useCsrfToken } from './api.ts'
+import { MachinesView } from './machines/machines-view.tsx'
+import { sayWhy } from './parts/use-answer.ts'
+import { AuditView } from './views/audit.tsx'
+import { ConfigurationView } from './views/configuration.tsx'
+import { InvitationsView } from './views/invitations.tsx'
+import { KeysView } from './views/keys.tsx'
+import { NetworkView } from './views/network.tsx'
+import { SignIn } from './views/sign-in.tsx'
+import { TokensView } from './views/tokens.tsx'
+
+const VIEWS = ['network', 'machines', 'invitations', 'keys', 'configuration', 'audit', 'tokens'] as const
+type View = (typeof VIEWS)[number]
+const TITLES: Readonly<Record<View, string>> = {
+  network: 'Network',
+  machines: 'Machines',
+  invitations: 'Invitations',
+  keys: 'Keys',
+  configuration: 'Configuration',
+  audit: 'Audit log',
+  tokens: 'Tokens',
+}
+
+type Login =
+  | { readonly state: 'asking' }
+  | { readonly state: 'out' }
+  | { readonly state: 'in'; readonly session: Session }
+
+/** The page of administrators. */
+export function App(): JSX.Element {
+  const [login, setLogin] = useState<Login>({ state: 'asking' })
+  const [problem, setProblem] = useState<string>()
+  const view = useView()
+  const signedIn = (session: Session) => {
+    useCsrfToken(session.csrfToken)
+    setLogin({ state: 'in', session })
+  }
+  useEffect(() => {
+    call('session').then(signedIn, (error: unknown) => {
+      if (error instanceof ApiFailure && error.status === 401) setLogin({ state: 'out' })
+      else setProblem(sayWhy(error))
+    })
+  }, [])
+  if (problem !== undefined) return <p class="bad" role="alert">{`The registry: ${problem}`}</p>
+  if (login.state === 'asking') return <p role="status">Asking the registry…</p>
+  if (login.state === 'out') return <SignIn signedIn={signedIn} />
+  const { role, name } = login.session
+  const signOut = () =>
+    call('signOut').then(
+      () => setLogin({ state: 'out' }),
+      (error: unknown) => setProblem(sayWhy(error)),
+    )
+  return (
+    <>
+      <header class="top">
+        <strong>re6stnet registry</strong>
+        <nav aria-label="Views">
+          {VIEWS.filter((one) => one !== 'tokens' || role === 'administer').map((one) => (
+            <a key={one} href={`#${one}`} aria-current={one === view ? 'page' : undefined}>
+              {TITLES[one]}
+            </a>
+          ))}
+        </nav>
+        <span class="who">
+          {name} ({role}){' '}
+          <button type="button" onClick={signOut}>
+            Sign out
+          </button>
+        </span>
+      </header>
+      <main>
+        <ViewOf view={view} session={login.session} />
+      </main>
+    </>
+  )
+}
+
+function ViewOf({
+  view,
+  session: { role },
+}: {
+  readonly view: View
+  readonly session: Session
+}): JSX.Element {
+  const mayAdminister = role === 'administer'
+  switch (view) {
+    case 'network':
+      return <NetworkView mayRevoke={mayAdminister} />
+    case 'machines':
+      return <MachinesView mayRevoke={mayAdminister} />
+    case 'invitations':
+      return <InvitationsView mayInvite={role !== 'look'} />
+    case 'keys':
+      return <KeysView mayAdminister={mayAdminister} />
+    case 'configuration':
+      return <ConfigurationView mayAdminister={mayAdminister} />
+    case 'audit':
+      return <AuditView />
+    case 'tokens':
+      return <TokensView />
+  }
+}
+
+/** The view that the address names. */
+function useView(): View {
+  const [view, setView] = useState<View>(viewOf)
+  useEffect(() => {
+    const changed = () => setView(viewOf())
+    addEventListener('hashchange', changed)
+    return () => removeEventListener('hashchange', changed)
+  }, [])
+  return view
+}
+
+const viewOf = (): View => VIEWS.find((one) => `#${one}` === location.hash) ?? 'network'

@@ -1,0 +1,108 @@
+import type { JSX } from 'preact'
+import { useCallback, useState } from 'preact/hooks'
+import { call } from '../api.ts'
+import { dateOf } from '../parts/time.ts'
+import { useAnswer } from '../parts/use-answer.ts'
+import { Availability, describeAvailability } from './availability.tsx'
+import { Revoke } from './revoke.tsx'
+
+interface MachinePanelProps {
+  readonly name: string
+  readonly mayRevoke: boolean
+  /** Looks at another machine. */
+  readonly choose: (name: string) => void
+  /** It is no machine of the network any more. */
+  readonly gone: () => void
+}
+
+/** All that the registry knows of a machine, its history, and what can be done with it. */
+export function MachinePanel({ name, mayRevoke, choose, gone }: MachinePanelProps): JSX.Element {
+  const details = useAnswer(useCallback(() => call('machine', { params: { name } }), [name]))
+  const history = useAnswer(useCallback(() => call('history', { params: { name } }), [name]))
+  const [revoking, setRevoking] = useState(false)
+  const machine = details.answer
+  const link = (other: string) => (
+    <button type="button" class="link" onClick={() => choose(other)}>
+      {other}
+    </button>
+  )
+  const days = history.answer?.availability ?? []
+  const facts: readonly (readonly [string, string | undefined])[] =
+    machine === undefined
+      ? []
+      : [
+          ['Network', machine.subnet],
+          ['Address', machine.address],
+          ['Called', machine.machineName],
+          ['E-mail', machine.email],
+          ['State', machine.state],
+          ['Version', machine.version],
+          ['Platform', machine.platform],
+          ['Community', machine.community],
+          ['Country', machine.place.country],
+          ['Serial', String(machine.serial)],
+          ['Certificate from', dateOf(Date.parse(machine.notBefore))],
+          ['Certificate until', dateOf(Date.parse(machine.notAfter))],
+          ['Fingerprint', machine.fingerprint],
+          ['Last seen', machine.lastSeen && dateOf(Date.parse(machine.lastSeen))],
+          ['Seen at', machine.addresses.join(', ') || undefined],
+        ]
+  return (
+    <section class="details" aria-label={`Machine ${name}`}>
+      <h2>{name}</h2>
+      {(details.problem ?? history.problem) !== undefined && (
+        <p class="bad" role="alert">
+          {details.problem ?? history.problem}
+        </p>
+      )}
+      <dl>
+        {facts.map(([what, value]) =>
+          value === undefined ? null : (
+            <div key={what}>
+              <dt>{what}</dt>
+              <dd>{value}</dd>
+            </div>
+          ),
+        )}
+      </dl>
+      {machine !== undefined && (
+        <>
+          <h3>Route from the registry</h3>
+          {machine.route.length === 0 ? (
+            <p>None is known.</p>
+          ) : (
+            <ol>
+              {machine.route.map((hop) => (
+                <li key={hop}>{link(hop)}</li>
+              ))}
+            </ol>
+          )}
+          <h3>Tunnels ({machine.tunnels.length})</h3>
+          <ul>
+            {machine.tunnels.map(({ peer, direction }) => (
+              <li key={`${direction} ${peer}`}>
+                {direction === 'outgoing' ? 'opened to' : 'accepted from'} {link(peer)}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      <h3>Last 90 days</h3>
+      <Availability days={days} />
+      <p class="notice">{describeAvailability(days)}</p>
+      <ul class="history">
+        {history.answer?.events.map(({ at, kind, detail }) => (
+          <li key={`${at} ${kind}`}>
+            <time dateTime={at}>{dateOf(Date.parse(at))}</time> {kind} {detail}
+          </li>
+        ))}
+      </ul>
+      {mayRevoke && machine !== undefined && machine.state !== 'revoked' && (
+        <button type="button" class="danger" onClick={() => setRevoking(true)}>
+          Revoke…
+        </button>
+      )}
+      {revoking && <Revoke machine={name} done={gone} close={() => setRevoking(false)} />}
+    </section>
+  )
+}

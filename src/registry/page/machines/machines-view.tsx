@@ -1,0 +1,159 @@
+import type { JSX } from 'preact'
+import { useCallback, useEffect, useState } from 'preact/hooks'
+import type { Machine, MachineQuery, MachineState } from '../../api/schemas/machines.ts'
+import { call } from '../api.ts'
+import { type Column, LongTable, type Sorting } from '../parts/long-table.tsx'
+import { dateOf } from '../parts/time.ts'
+import { sayWhy } from '../parts/use-answer.ts'
+import { exportMachines } from './export.ts'
+import { MachinePanel } from './machine-panel.tsx'
+
+const STATES: readonly MachineState[] = ['online', 'offline', 'expiring', 'never-seen', 'outdated', 'revoked']
+const PAGE = 500
+/** So long nobody types: then it is looked for. */
+const PAUSE_MS = 250
+
+/** The machines of the network: searched, sorted and filtered by the registry, loaded as far as one looks. */
+export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX.Element {
+  const [search, setSearch] = useState('')
+  const [state, setState] = useState<MachineState>()
+  const [community, setCommunity] = useState('')
+  const [sorting, sort] = useState<Sorting>({ key: 'name', descending: false })
+  const [chosen, choose] = useState<string>()
+  const [found, setFound] = useState<{ total: number; items: readonly Machine[] }>({ total: 0, items: [] })
+  const [problem, setProblem] = useState<string>()
+  const query: MachineQuery = {
+    ...(search.trim() === '' ? {} : { search: search.trim() }),
+    ...(state === undefined ? {} : { state }),
+    ...(/^[01]+$/.test(community) ? { community } : {}),
+    sort: sorting.key as NonNullable<MachineQuery['sort']>,
+    order: sorting.descending ? 'descending' : 'ascending',
+  }
+  const asked = JSON.stringify(query)
+  const load = useCallback(
+    async (offset: number, isWanted: () => boolean) => {
+      try {
+        const next = await call('machines', { query: { ...JSON.parse(asked), offset, limit: PAGE } })
+        if (!isWanted()) return
+        setProblem(undefined)
+        setFound((before) => ({
+          total: next.total,
+          items: offset === 0 ? next.items : [...before.items.slice(0, offset), ...next.items],
+        }))
+      } catch (error) {
+        if (isWanted()) setProblem(sayWhy(error))
+      }
+    },
+    [asked],
+  )
+  useEffect(() => {
+    let wanted = true
+    const timer = setTimeout(() => load(0, () => wanted), PAUSE_MS)
+    return () => {
+      wanted = false
+      clearTimeout(timer)
+    }
+  }, [load])
+  const gone = () => {
+    choose(undefined)
+    load(0, () => true)
+  }
+  const save = (format: 'csv' | 'json') =>
+    exportMachines(query, format).catch((error: unknown) => setProblem(sayWhy(error)))
+  const columns: readonly Column<Machine>[] = [
+    {
+      key: 'name',
+      title: 'Machine',
+      cell: ({ name, machineName }) => (
+        <button type="button" class="link" aria-pressed={name === chosen} onClick={() => choose(name)}>
+          {machineName === undefined ? name : `${machineName} (${name})`}
+        </button>
+      ),
+    },
+    { key: 'state', title: 'State', cell: ({ state: its }) => <span class={`state ${its}`}>{its}</span> },
+    { key: 'email', title: 'E-mail', cell: ({ email }) => email ?? '–' },
+    { key: 'serial', title: 'Serial', cell: ({ serial }) => serial },
+    { key: 'notAfter', title: 'Certificate until', cell: ({ notAfter }) => dateOf(Date.parse(notAfter)) },
+    {
+      key: 'lastSeen',
+      title: 'Last seen',
+      cell: ({ lastSeen }) => (lastSeen === undefined ? '–' : dateOf(Date.parse(lastSeen))),
+    },
+    { key: 'version', title: 'Version', cell: ({ version }) => version ?? '–' },
+    { key: 'country', title: 'Country', cell: ({ place }) => place.country ?? '–' },
+  ]
+  return (
+    <>
+      <h1>Machines</h1>
+      <div class="bar">
+        <label>
+          Search{' '}
+          <input
+            type="search"
+            placeholder="name, e-mail, subnet, address, serial"
+            value={search}
+            onInput={({ currentTarget }) => setSearch(currentTarget.value)}
+          />
+        </label>
+        <label>
+          State{' '}
+          <select
+            value={state ?? ''}
+            onChange={({ currentTarget }) => setState(STATES.find((one) => one === currentTarget.value))}
+          >
+            <option value="">all</option>
+            {STATES.map((one) => (
+              <option key={one} value={one}>
+                {one}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          Community{' '}
+          <input
+            class="short"
+            placeholder="first bits"
+            value={community}
+            onInput={({ currentTarget }) => setCommunity(currentTarget.value)}
+          />
+        </label>
+        <button type="button" onClick={() => save('csv')}>
+          Export CSV
+        </button>
+        <button type="button" onClick={() => save('json')}>
+          Export JSON
+        </button>
+      </div>
+      {problem !== undefined && (
+        <p class="bad" role="alert">
+          {problem}
+        </p>
+      )}
+      <p class="notice" role="status">
+        {found.total} {found.total === 1 ? 'machine' : 'machines'}
+      </p>
+      <div class="split">
+        <div>
+          <LongTable
+            caption="Machines"
+            columns={columns}
+            rows={found.items}
+            keyOf={({ name, serial }) => `${name} ${serial}`}
+            isChosen={({ name }) => name === chosen}
+            sorting={sorting}
+            sort={sort}
+          />
+          {found.items.length < found.total && (
+            <button type="button" onClick={() => load(found.items.length, () => true)}>
+              Load more ({found.total - found.items.length} left)
+            </button>
+          )}
+        </div>
+        {chosen !== undefined && (
+          <MachinePanel key={chosen} name={chosen} mayRevoke={mayRevoke} gone={gone} choose={choose} />
+        )}
+      </div>
+    </>
+  )
+}

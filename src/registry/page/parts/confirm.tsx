@@ -1,0 +1,49 @@
+import type { ComponentChildren, JSX } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { sayWhy } from './use-answer.ts'
+
+interface ConfirmProps {
+  readonly title: string
+  /** What it does, and what cannot be undone. */
+  readonly children: ComponentChildren
+  /** What the button that does it says. */
+  readonly verb: string
+  readonly danger?: boolean
+  readonly act: () => Promise<unknown>
+  /** It was done, or will not be. */
+  readonly close: () => void
+}
+
+/** Says what an action does before it is done. */
+export function Confirm({ title, children, verb, danger = false, act, close }: ConfirmProps): JSX.Element {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const [busy, setBusy] = useState(false)
+  const [problem, setProblem] = useState<string>()
+  useEffect(() => dialog.current?.showModal(), [])
+  const go = () => {
+    setBusy(true)
+    act().then(close, (error: unknown) => {
+      setBusy(false)
+      setProblem(sayWhy(error))
+    })
+  }
+  return (
+    <dialog ref={dialog} aria-labelledby="confirm-title" onClose={close}>
+      <h2 id="confirm-title">{title}</h2>
+      {children}
+      {problem !== undefined && (
+        <p class="bad" role="alert">
+          {problem}
+        </p>
+      )}
+      <div class="buttons">
+        <button type="button" onClick={close}>
+          Cancel
+        </button>
+        <button type="button" class={danger ? 'danger' : 'primary'} disabled={busy} onClick={go}>
+          {verb}
+        </button>
+      </div>
+    </dialog>
+  )
+}

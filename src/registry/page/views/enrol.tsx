@@ -1,0 +1,105 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import { call } from '../api.ts'
+import { Field, valuesOf } from '../parts/field.tsx'
+import { sayWhy, useAnswer } from '../parts/use-answer.ts'
+
+const askInformation = () => call('enrolmentInformation')
+
+/** Node.js has to be 20.19 or newer. */
+const FROM_SOURCE = ['npm ci && npm run build && npm link'] as const
+
+/** What to install, by distribution. */
+const INSTALLING = [
+  {
+    name: 'Debian and Ubuntu, with the package that the operator of this network gives you',
+    lines: ['apt-get install ./re6stnet_*.deb'],
+  },
+  {
+    name: 'Debian and Ubuntu, in a checkout of re6stnet',
+    lines: ['apt-get install nodejs npm openvpn iproute2 util-linux', ...FROM_SOURCE],
+  },
+  {
+    name: 'Fedora, in a checkout of re6stnet',
+    lines: ['dnf install nodejs npm openvpn iproute util-linux', ...FROM_SOURCE],
+  },
+  {
+    name: 'Arch Linux, in a checkout of re6stnet',
+    lines: ['pacman -S nodejs npm openvpn iproute2 util-linux', ...FROM_SOURCE],
+  },
+] as const
+
+/** Public: how a machine joins the network. A link of an invitation has its token behind the `#`. */
+export function Enrol(): JSX.Element {
+  const { answer: information, problem } = useAnswer(askInformation)
+  const [state, setState] = useState<{ sent?: boolean; problem?: string }>({})
+  const token = tokenIn(location.hash)
+  const ask = (event: SubmitEvent) => {
+    call('requestToken', { body: { email: valuesOf(event).get('email') ?? '' } }).then(
+      () => setState({ sent: true }),
+      (error: unknown) => setState({ problem: sayWhy(error) }),
+    )
+  }
+  return (
+    <main class="narrow">
+      <h1>Join this network</h1>
+      {problem !== undefined && (
+        <p class="bad" role="alert">
+          {problem}
+        </p>
+      )}
+      <section class="card">
+        <h2>1. Install re6stnet</h2>
+        {INSTALLING.map(({ name, lines }) => (
+          <div key={name}>
+            <h3>{name}</h3>
+            <pre>{lines.join('\n')}</pre>
+          </div>
+        ))}
+      </section>
+      {token === '' && information?.isByMail && (
+        <form class="card" onSubmit={ask}>
+          <h2>2. Ask for a token</h2>
+          <Field label="Your e-mail address" hint="A token that can be used once is sent there.">
+            <input name="email" type="email" required autocomplete="email" />
+          </Field>
+          {state.problem !== undefined && (
+            <p class="bad" role="alert">
+              {state.problem}
+            </p>
+          )}
+          {state.sent ? (
+            <p role="status">If this address may join, a token is on its way.</p>
+          ) : (
+            <button type="submit" class="primary">
+              Send me a token
+            </button>
+          )}
+        </form>
+      )}
+      {information !== undefined && (
+        <section class="card">
+          <h2>{token === '' && information.isByMail ? '3.' : '2.'} Join, as root</h2>
+          <pre>{joinLineOf(information, token)}</pre>
+        </section>
+      )}
+      <p>
+        <a href="/">For administrators</a>
+      </p>
+    </main>
+  )
+}
+
+/** Whoever makes a link must not have others run anything: only what a token may be is one. */
+function tokenIn(hash: string): string {
+  return /^#([A-Za-z0-9_-]{1,200})$/.exec(hash)?.[1] ?? ''
+}
+
+type Information = Awaited<ReturnType<typeof askInformation>>
+
+/** Without a token, `re6st-conf` asks for the one that was mailed. */
+function joinLineOf({ registryUrl, fingerprint, isAnonymous, isByMail }: Information, token: string): string {
+  const line = `re6st-conf --registry ${registryUrl} --fingerprint ${fingerprint}`
+  if (token !== '') return `${line} --token ${token}`
+  return isAnonymous && !isByMail ? `${line} --anonymous` : line
+}

@@ -1,0 +1,136 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import type { Invitation, MadeInvitation, NewInvitation } from '../../api/schemas/invitations.ts'
+import { call } from '../api.ts'
+import { Confirm } from '../parts/confirm.tsx'
+import { Field, valuesOf } from '../parts/field.tsx'
+import { QrCode } from '../parts/qr-code.tsx'
+import { dateOf } from '../parts/time.ts'
+import { useAnswer } from '../parts/use-answer.ts'
+
+const askInvitations = () => call('invitations')
+
+/** Who was invited, and inviting. */
+export function InvitationsView({ mayInvite }: { readonly mayInvite: boolean }): JSX.Element {
+  const { answer, problem, again } = useAnswer(askInvitations)
+  const [planned, plan] = useState<NewInvitation>()
+  const [made, setMade] = useState<MadeInvitation>()
+  const [deleting, setDeleting] = useState<Invitation>()
+  const invite = async (wanted: NewInvitation) => setMade(await call('invite', { body: wanted }))
+  return (
+    <>
+      <h1>Invitations</h1>
+      {problem !== undefined && (
+        <p class="bad" role="alert">
+          {problem}
+        </p>
+      )}
+      {mayInvite && <InvitationForm submit={plan} />}
+      {made !== undefined && <Made invitation={made} />}
+      <ul class="cards">
+        {answer?.items.map((invitation) => (
+          <li key={invitation.id} class="card">
+            <strong>{invitation.machineName ?? invitation.email ?? 'For anybody'}</strong>
+            <p>
+              {invitation.usesLeft} of {invitation.uses} left, until {dateOf(Date.parse(invitation.end))}, by{' '}
+              {invitation.madeBy}
+              {invitation.machines.length > 0 && `; used by ${invitation.machines.join(', ')}`}
+            </p>
+            {mayInvite && (
+              <button type="button" class="danger" onClick={() => setDeleting(invitation)}>
+                Delete…
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+      {planned !== undefined && (
+        <Confirm
+          title="Invite?"
+          verb="Invite"
+          act={() => invite(planned)}
+          close={() => {
+            plan(undefined)
+            again()
+          }}
+        >
+          <p>
+            Whoever has the link may join with{' '}
+            {planned.uses === 1 ? 'one machine' : `${planned.uses} machines`} until{' '}
+            {dateOf(Date.parse(planned.end ?? ''))}. The link is shown once.
+          </p>
+        </Confirm>
+      )}
+      {deleting !== undefined && (
+        <Confirm
+          title="Delete this invitation?"
+          verb="Delete"
+          danger
+          act={() => call('deleteInvitation', { params: { id: deleting.id } })}
+          close={() => {
+            setDeleting(undefined)
+            again()
+          }}
+        >
+          <p>Its link is of no use any more. Machines that have joined with it stay.</p>
+        </Confirm>
+      )}
+    </>
+  )
+}
+
+const DAY_MS = 86_400_000
+
+function InvitationForm({ submit }: { readonly submit: (wanted: NewInvitation) => void }): JSX.Element {
+  const onSubmit = (event: SubmitEvent) => {
+    const values = valuesOf(event)
+    const text = (name: 'email' | 'community' | 'machineName') => {
+      const value = values.get(name) ?? ''
+      return value === '' ? {} : { [name]: value }
+    }
+    submit({
+      uses: Number(values.get('uses')),
+      end: new Date(Date.now() + Number(values.get('days')) * DAY_MS).toISOString(),
+      ...text('email'),
+      ...text('community'),
+      ...text('machineName'),
+    })
+  }
+  return (
+    <form class="card grid" onSubmit={onSubmit}>
+      <h2>Invite</h2>
+      <Field label="Machines">
+        <input name="uses" type="number" min="1" max="1000" value="1" required />
+      </Field>
+      <Field label="Days">
+        <input name="days" type="number" min="1" max="365" value="14" required />
+      </Field>
+      <Field label="E-mail" hint="of the owner; may be empty">
+        <input name="email" type="email" />
+      </Field>
+      <Field label="Name" hint="how the machine is called here">
+        <input name="machineName" maxLength={63} />
+      </Field>
+      <Field label="Community" hint="first bits of its prefix; empty: by where it is">
+        <input name="community" pattern="[01]*" />
+      </Field>
+      <button type="submit" class="primary">
+        Invite…
+      </button>
+    </form>
+  )
+}
+
+function Made({ invitation: { link, joinLine } }: { readonly invitation: MadeInvitation }): JSX.Element {
+  return (
+    <section class="card" aria-label="New invitation">
+      <h2>Shown once</h2>
+      <p>
+        Link: <a href={link}>{link}</a>
+      </p>
+      <p>Or run this as root on the machine:</p>
+      <pre>{joinLine}</pre>
+      <QrCode text={link} label="QR code of the link" />
+    </section>
+  )
+}

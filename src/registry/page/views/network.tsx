@@ -1,0 +1,80 @@
+import type { JSX } from 'preact'
+import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
+import type { TopologyChange, TopologySnapshot } from '../../api/schemas/network.ts'
+import { call } from '../api.ts'
+import { MachinePanel } from '../machines/machine-panel.tsx'
+import { NetworkMap } from '../map/network-map.tsx'
+import { useAnswer } from '../parts/use-answer.ts'
+import { afterChange, networkOf } from '../topology.ts'
+
+const askOverview = () => call('overview')
+
+/** The map, as it is now: the registry tells what changes. */
+export function NetworkView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX.Element {
+  const { answer: overview, problem } = useAnswer(askOverview)
+  const [snapshot, live] = useTopology()
+  const [chosen, choose] = useState<string>()
+  const registry = overview?.registryMachine
+  const network = useMemo(() => snapshot && networkOf(snapshot, registry), [snapshot, registry])
+  const routeTo = useCallback(async (name: string) => (await call('machine', { params: { name } })).route, [])
+  return (
+    <>
+      <h1>Network {overview?.network}</h1>
+      {problem !== undefined && (
+        <p class="bad" role="alert">
+          {problem}
+        </p>
+      )}
+      <dl class="numbers">
+        {Object.entries(overview?.machines ?? {}).map(([what, count]) => (
+          <div key={what}>
+            <dt>{WORDS[what] ?? what}</dt>
+            <dd>{count}</dd>
+          </div>
+        ))}
+      </dl>
+      <p class="notice" role="status">
+        {live ? 'Live: changes are shown as they happen.' : 'Waiting for the registry…'}
+      </p>
+      {network?.nodes.length === 0 && (
+        <p class="card">
+          There is no machine yet: <a href="#invitations">invite one</a>.
+        </p>
+      )}
+      {network !== undefined && network.nodes.length > 0 && (
+        <NetworkMap
+          {...{ network, routeTo, chosen, choose }}
+          storeKey="registry"
+          details={({ id }) => (
+            <MachinePanel
+              key={id}
+              name={id}
+              mayRevoke={mayRevoke}
+              gone={() => choose(undefined)}
+              choose={choose}
+            />
+          )}
+        />
+      )}
+    </>
+  )
+}
+
+const WORDS: Readonly<Record<string, string>> = { neverSeen: 'never seen', total: 'machines' }
+
+/** The topology, followed; the browser connects again by itself, and gets a whole picture then. */
+function useTopology(): [Pick<TopologySnapshot, 'nodes' | 'tunnels'> | undefined, boolean] {
+  const [snapshot, setSnapshot] = useState<Pick<TopologySnapshot, 'nodes' | 'tunnels'>>()
+  const [live, setLive] = useState(false)
+  useEffect(() => {
+    const source = new EventSource('/api/v1/topology/events')
+    source.onopen = () => setLive(true)
+    source.onerror = () => setLive(false)
+    source.addEventListener('snapshot', ({ data }) => setSnapshot(JSON.parse(data) as TopologySnapshot))
+    source.addEventListener('change', ({ data }) =>
+      setSnapshot((before) => before && afterChange(before, JSON.parse(data) as TopologyChange)),
+    )
+    return () => source.close()
+  }, [])
+  return [snapshot, live]
+}

@@ -1,0 +1,106 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import type { BearerToken, NewBearerToken } from '../../api/schemas/access.ts'
+import { call } from '../api.ts'
+import { Confirm } from '../parts/confirm.tsx'
+import { Field, valuesOf } from '../parts/field.tsx'
+import { dateOf } from '../parts/time.ts'
+import { useAnswer } from '../parts/use-answer.ts'
+
+const askTokens = () => call('bearerTokens')
+const DAY_MS = 86_400_000
+const SCOPES = ['look', 'enrol', 'administer'] as const
+
+/** Bearer tokens of programs. */
+export function TokensView(): JSX.Element {
+  const { answer, problem, again } = useAnswer(askTokens)
+  const [planned, plan] = useState<NewBearerToken>()
+  const [deleting, setDeleting] = useState<BearerToken>()
+  const [secret, setSecret] = useState<string>()
+  const submit = (event: SubmitEvent) => {
+    const values = valuesOf(event)
+    plan({
+      label: values.get('label') ?? '',
+      scope: SCOPES.find((scope) => scope === values.get('scope')) ?? 'look',
+      end: new Date(Date.now() + Number(values.get('days')) * DAY_MS).toISOString(),
+    })
+  }
+  return (
+    <>
+      <h1>Tokens of programs</h1>
+      {problem !== undefined && (
+        <p class="bad" role="alert">
+          {problem}
+        </p>
+      )}
+      <form class="card grid" onSubmit={submit}>
+        <h2>Make one</h2>
+        <Field label="What for">
+          <input name="label" maxLength={100} required />
+        </Field>
+        <Field label="May">
+          <select name="scope">
+            {SCOPES.map((scope) => (
+              <option key={scope}>{scope}</option>
+            ))}
+          </select>
+        </Field>
+        <Field label="Days">
+          <input name="days" type="number" min="1" max="365" value="90" required />
+        </Field>
+        <button type="submit" class="primary">
+          Make…
+        </button>
+      </form>
+      {secret !== undefined && (
+        <section class="card" aria-label="New token">
+          <h2>Shown once</h2>
+          <pre>{secret}</pre>
+        </section>
+      )}
+      <ul class="cards">
+        {answer?.items.map((token) => (
+          <li key={token.id} class="card">
+            <strong>{token.label}</strong>
+            <p>
+              may {token.scope}, until {dateOf(Date.parse(token.end))}, by {token.madeBy}
+              {token.usedAt !== undefined && `, last used ${dateOf(Date.parse(token.usedAt))}`}
+            </p>
+            <button type="button" class="danger" onClick={() => setDeleting(token)}>
+              Delete…
+            </button>
+          </li>
+        ))}
+      </ul>
+      {planned !== undefined && (
+        <Confirm
+          title="Make this token?"
+          verb="Make"
+          act={async () => setSecret((await call('makeBearerToken', { body: planned })).secret)}
+          close={() => {
+            plan(undefined)
+            again()
+          }}
+        >
+          <p>
+            Whoever has it may {planned.scope} until {dateOf(Date.parse(planned.end))}. It is shown once.
+          </p>
+        </Confirm>
+      )}
+      {deleting !== undefined && (
+        <Confirm
+          title={`Delete ${deleting.label}?`}
+          verb="Delete"
+          danger
+          act={() => call('deleteBearerToken', { params: { id: deleting.id } })}
+          close={() => {
+            setDeleting(undefined)
+            again()
+          }}
+        >
+          <p>Programs that use it are refused from now on.</p>
+        </Confirm>
+      )}
+    </>
+  )
+}

@@ -1,0 +1,269 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import axe from 'axe-core'
+import type { BrowserContext, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { RegistryClient } from '../../src/platform/registry-client.ts'
+import { setAdministrator } from '../../src/registry/api/access/administrators.ts'
+import { openDatabase } from '../../src/registry/database/database.ts'
+import { Store } from '../../src/registry/database/store.ts'
+import type { RunningRegistry } from '../../src/registry/registry.ts'
+import { hasChromium, startChromium } from '../support/chromium.ts'
+import { temporaryDirectory, testRegistry } from '../support/registry.ts'
+import { vectors } from '../support/vectors.ts'
+
+const pki = vectors<{ csr: Record<string, string> }>('pki.json')
+const PASSWORD = 'correct horse battery'
+/** Set to a directory to keep the screenshots, for a person to look at. */
+const KEEP_SCREENSHOTS = process.env['RE6ST_SCREENSHOTS']
+const VIEWS = ['network', 'machines', 'invitations', 'keys', 'configuration', 'audit', 'tokens'] as const
+
+/** The main ways of an administrator, with the registry itself and a real browser. */
+describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
+  let registry: RunningRegistry & { readonly url: string }
+  let chromium: { readonly browser: BrowserContext; stop(): Promise<void> }
+  let page: Page
+  let base = ''
+  const problems: string[] = []
+
+  beforeAll(async () => {
+    const databasePath = path.join(temporaryDirectory(), 'registry.db')
+    const store = new Store(openDatabase(databasePath))
+    await setAdministrator(
+      store,
+      { name: 'test', from: undefined },
+      { name: 'ann', role: 'administer', password: PASSWORD },
+      Date.now(),
+    )
+    store[Symbol.dispose]()
+    registry = await testRegistry({
+      databasePath,
+      api: {
+        listener: { kind: 'address', address: '127.0.0.1', port: 0 },
+        socketPath: `${databasePath}.socket`,
+        pageUrl: undefined,
+        registryUrl: 'http://registry.example.com/',
+        pageFolder: fileURLToPath(new URL('../../dist/page/', import.meta.url)),
+      },
+    })
+    base = `http://127.0.0.1:${registry.pagePort}`
+    chromium = await startChromium({ reducedMotion: 'reduce' })
+    page = chromium.browser.pages()[0] ?? (await chromium.browser.newPage())
+    page.on('console', (message) => {
+      // Who is not signed in is told so: no failure of the page.
+      if (message.type() === 'error' && !message.text().includes('401')) problems.push(message.text())
+    })
+    page.on('pageerror', (error) => problems.push(error.message))
+    page.setDefaultTimeout(20_000)
+    await page.goto(base)
+  })
+  afterAll(async () => {
+    await chromium?.stop()
+    await registry?.[Symbol.asyncDispose]()
+  })
+
+  const open = async (view: (typeof VIEWS)[number]): Promise<void> => {
+    await page.evaluate(`location.hash = ${JSON.stringify(view)}`)
+    await page.locator(`nav a[href="#${view}"][aria-current=page]`).waitFor()
+    await page.locator('main h1').waitFor()
+  }
+  const screenshot = async (name: string): Promise<void> => {
+    if (KEEP_SCREENSHOTS !== undefined)
+      await page.screenshot({ path: path.join(KEEP_SCREENSHOTS, `registry-${name}.png`), fullPage: true })
+  }
+  /** What axe-core finds: of a debugger's world, since the page's own policy forbids foreign scripts. */
+  const accessibilityProblems = async (): Promise<readonly string[]> => {
+    await page.evaluate(axe.source)
+    return (await page.evaluate(
+      'axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => id + " " + target)))',
+    )) as string[]
+  }
+
+  test('a wrong password is refused, the right one signs in', async () => {
+    await page.getByLabel('Name').fill('ann')
+    await page.getByLabel('Password').fill('wrong')
+    expect(await accessibilityProblems()).toEqual([])
+    await screenshot('sign-in')
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('alert').waitFor()
+    await page.getByLabel('Password').fill(PASSWORD)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('heading', { name: /^Network/ }).waitFor()
+  })
+
+  test('an invitation says what it does, and is shown once: as a link, a line to run, and a QR code', async () => {
+    await open('invitations')
+    await page.getByLabel('Name').fill('laptop')
+    await page.getByRole('button', { name: 'Invite…' }).click()
+    await page.getByRole('dialog').getByText('may join with one machine').waitFor()
+    expect(await accessibilityProblems()).toEqual([])
+    await page.getByRole('dialog').getByRole('button', { name: 'Invite' }).click()
+    const made = page.getByRole('region', { name: 'New invitation' })
+    await made.getByText('re6st-conf --registry').waitFor()
+    await made.getByRole('img', { name: 'QR code of the link' }).waitFor()
+    await screenshot('invited')
+    const link = (await made.getByRole('link').textContent()) ?? ''
+    const token = new URL(link).hash.slice(1)
+    expect(
+      await new RegistryClient(registry.url).requestCertificate({ token, csr: pki.csr['node-a'] ?? '' }),
+    ).toBeDefined()
+  })
+
+  test('the machine that has joined is found by name and by address, and shows its history', async () => {
+    await open('machines')
+    await page.getByLabel('Search').fill('laptop')
+    const found = page.getByRole('row', { name: /laptop/ })
+    await found.waitFor()
+    await found.getByRole('button').click()
+    const panel = page.getByRole('region', { name: /^Machine / })
+    await panel.getByText('enrolled').waitFor()
+    const address = (await panel.locator('dt:text-is("Address") + dd').textContent()) ?? ''
+    await page.getByLabel('Search').fill(address)
+    await page.getByText('1 machine', { exact: true }).waitFor()
+    await page.getByLabel('Search').fill('nobody')
+    await page.getByText('0 machines').waitFor()
+    await page.getByLabel('Search').fill('')
+    await found.waitFor()
+    await screenshot('machines')
+  })
+
+  test('the table is exported', async () => {
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Export CSV' }).click(),
+    ])
+    const text = readFileSync(await download.path(), 'utf8')
+    expect(text.split('\r\n')[0]).toBe(
+      'name,machineName,email,state,subnet,address,serial,notAfter,lastSeen,version,platform,community,country',
+    )
+    expect(text).toContain(',laptop,')
+  })
+
+  test('the map shows it within seconds, without being loaded again', async () => {
+    await open('network')
+    await page.getByRole('button', { name: 'Table' }).click()
+    await page.getByRole('row', { name: /laptop/ }).waitFor()
+    await screenshot('map-table')
+    await page
+      .getByRole('row', { name: /laptop/ })
+      .getByRole('button')
+      .click()
+    await page.getByRole('region', { name: /^Machine / }).waitFor()
+    await page.getByRole('button', { name: 'Graph' }).click()
+    await page.getByRole('img', { name: /^Map of/ }).waitFor()
+    await screenshot('map')
+  })
+
+  test('the keys are rotated one step, which is said before', async () => {
+    await open('keys')
+    await page.getByText('Step: idle').waitFor()
+    await page.getByRole('button', { name: 'Next step…' }).click()
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: /^Rotate/ })
+      .click()
+    await page.getByText(/Step: (beginning|announced)/).waitFor()
+    await screenshot('keys')
+  })
+
+  test('the configuration is changed after a look at what each node does with it', async () => {
+    await open('configuration')
+    await page.getByLabel('Hello').fill('5')
+    await page.getByRole('button', { name: 'Preview…' }).click()
+    await page.getByRole('dialog').getByText('15 → 5').waitFor()
+    await screenshot('preview')
+    await page.getByRole('dialog').getByRole('button', { name: 'Change' }).click()
+    await expect.poll(() => page.getByLabel('Hello').inputValue()).toBe('5')
+  })
+
+  test('a machine is revoked only after a confirmation', async () => {
+    await open('machines')
+    await page
+      .getByRole('row', { name: /laptop/ })
+      .getByRole('button')
+      .click()
+    await page.getByRole('button', { name: 'Revoke…' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+    await page.getByRole('button', { name: 'Revoke…' }).click()
+    await screenshot('revoke')
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await expect
+      .poll(() => page.getByRole('row', { name: /laptop.*(online|offline|never-seen)/ }).count())
+      .toBe(0)
+  })
+
+  test('the audit log has all of it, and is whole', async () => {
+    await open('audit')
+    for (const action of ['invitation.made', 'machine.revoked'])
+      await page.getByRole('cell', { name: action }).first().waitFor()
+    await page.getByText(/^Whole:/).waitFor()
+    await screenshot('audit')
+  })
+
+  test('a token of a program is shown once', async () => {
+    await open('tokens')
+    await page.getByLabel('What for').fill('monitoring')
+    await page.getByRole('button', { name: 'Make…' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Make' }).click()
+    const secret = (await page.getByRole('region', { name: 'New token' }).locator('pre').textContent()) ?? ''
+    const answer = await fetch(`${base}/api/v1/network`, { headers: { authorization: `Bearer ${secret}` } })
+    expect(answer.status).toBe(200)
+  })
+
+  test('a machine that joins now is on the map within 5 s', async () => {
+    await open('invitations')
+    await page.getByLabel('Name').fill('server')
+    await page.getByRole('button', { name: 'Invite…' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Invite' }).click()
+    const link = page.getByRole('region', { name: 'New invitation' }).getByRole('link')
+    const token = new URL((await link.textContent()) ?? '').hash.slice(1)
+    await open('network')
+    await page.getByText('Live: changes are shown').waitFor()
+    await new RegistryClient(registry.url).requestCertificate({ token, csr: pki.csr['node-b'] ?? '' })
+    await page.getByRole('img', { name: 'Map of 1 nodes' }).waitFor({ timeout: 5_000 })
+    await page.getByRole('button', { name: 'Table' }).click()
+    await page.getByRole('row', { name: /server/ }).waitFor()
+  })
+
+  test.each(['light', 'dark'] as const)('axe-core finds nothing in any view (%s)', async (colorScheme) => {
+    await page.emulateMedia({ colorScheme })
+    for (const view of VIEWS) {
+      await open(view)
+      expect(await accessibilityProblems(), view).toEqual([])
+      await screenshot(`${view}-${colorScheme}`)
+    }
+  })
+
+  test('each view fits a phone', async () => {
+    await page.setViewportSize({ width: 360, height: 740 })
+    for (const view of VIEWS) {
+      await open(view)
+      expect(await page.evaluate('document.documentElement.scrollWidth'), view).toBeLessThanOrEqual(360)
+      await screenshot(`${view}-phone`)
+    }
+    await page.setViewportSize({ width: 1280, height: 900 })
+  })
+
+  test('an invitation’s link is a page for everybody that says what to install and run', async () => {
+    await page.goto(`${base}/enrol#secret-token`)
+    await page.getByText('--token secret-token').waitFor()
+    expect(await accessibilityProblems()).toEqual([])
+    await screenshot('enrol')
+    await page.goto(`${base}/enrol#x;reboot`)
+    await page.reload()
+    await page.getByText(/^re6st-conf/).waitFor()
+    expect(await page.locator('main').textContent()).not.toContain('reboot')
+  })
+
+  test('who signs out is out', async () => {
+    await page.goto(base)
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+  })
+
+  test('nothing failed in the browser, and nothing was against its policy', () => {
+    expect(problems).toEqual([])
+  })
+})
