@@ -124,10 +124,13 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
 }
 
 /** Where it listens, for people. */
-function placesOf({ addresses, tlsAddresses }: RunningRegistry): string {
+function placesOf({ addresses, tlsAddresses, pagePort }: RunningRegistry): string {
   const textOf = ({ address, port }: RunningRegistry['addresses'][number]) =>
     `${isIPv6(address) ? `[${address}]` : address}:${port}`
-  return [...addresses.map(textOf), ...tlsAddresses.map((place) => `${textOf(place)} (TLS)`)].join(', ')
+  const page = pagePort === undefined ? [] : [`port ${pagePort} (page)`]
+  return [...addresses.map(textOf), ...tlsAddresses.map((place) => `${textOf(place)} (TLS)`), ...page].join(
+    ', ',
+  )
 }
 
 const tlsOf = ({

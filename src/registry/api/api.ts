@@ -62,8 +62,17 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
   const { store, ledger, configuration, clock, communities, geoip, authority, mailPrefixLength } = components
   const { registryPort } = components
   const registryPrefix = () => configuration.registryPrefix
-  const watch = new NetworkWatch({ ...components, registryPrefix, nodes: () => machines.nodes() })
-  const machines = new Machines({ ...components, watch, registryPrefix, network: authority.network })
+  const watch: NetworkWatch = new NetworkWatch({
+    ...components,
+    registryPrefix,
+    nodes: () => machines.nodes(),
+  })
+  const machines: Machines = new Machines({
+    ...components,
+    watch,
+    registryPrefix,
+    network: authority.network,
+  })
   const about = authorityOf(authority.pem)
   const registryUrl = (pageUrl: string): string => {
     if (components.registryUrl !== undefined) return components.registryUrl

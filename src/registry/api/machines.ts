@@ -22,7 +22,7 @@ import type { Holder, Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import type { NetworkWatch } from './network-watch.ts'
 import type { Machine, MachineDetails, MachinePage, MachineQuery, MachineState } from './schemas/machines.ts'
-import type { TopologyNode } from './schemas/network.ts'
+import type { NetworkOverview, TopologyNode } from './schemas/network.ts'
 import { timeOf } from './time.ts'
 
 /** What is known of machines. */
@@ -281,12 +281,7 @@ const compare = (one: string | number, other: string | number): number =>
       : Number(String(one) > String(other))
 
 /** Name, dates and fingerprint of an authority. */
-export function authorityOf(caPem: string): {
-  readonly name: string
-  readonly notBefore: string
-  readonly notAfter: string
-  readonly fingerprint: string
-} {
+export function authorityOf(caPem: string): NetworkOverview['authority'] {
   const x509 = new X509Certificate(caPem)
   return {
     name: /^CN=(.*)$/m.exec(x509.subject)?.[1] ?? x509.subject.replaceAll('\n', ', '),
