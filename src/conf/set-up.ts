@@ -3,6 +3,7 @@ import { networkInterfaces } from 'node:os'
 import { checkAuthority } from '../core/crypto/authority-check.ts'
 import {
   type Authority,
+  certificateFingerprint,
   fingerprint,
   keyMatches,
   type NodeCertificate,
@@ -100,7 +101,7 @@ async function fetchAuthority(
       )
   } else if ((await directory.read('ca.crt')) !== authority.value.pem) {
     warn(
-      `WARNING: the CA certificate was not checked. Ask the operator of the network whether this is its fingerprint, or give it by --fingerprint: ${fingerprintText('sha256', fingerprint('sha256', authority.value.der))}`,
+      `WARNING: the CA certificate was not checked. Ask the operator of the network whether this is its fingerprint, or give it by --fingerprint: ${certificateFingerprint(authority.value.der)}`,
     )
   }
   return authority.value

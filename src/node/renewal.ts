@@ -10,6 +10,7 @@ import {
   type Validity,
   verifyCertificate,
 } from '../core/crypto/certificate.ts'
+import { DAY_MS } from '../core/day.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
 import { GrowingDelay } from '../core/growing-delay.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -30,7 +31,7 @@ export interface RenewalComponents {
 }
 
 /** After a failure, and at the latest to look again: also notices when the machine slept or its clock was set. */
-const RETRY_MS = 24 * 3600 * 1000
+const RETRY_MS = DAY_MS
 /** After a failure when others refuse our certificate: there is no network for us until it is renewed. */
 const SHUT_OUT_DELAYS = { minMs: 60_000, maxMs: 3600_000 }
 

@@ -1,4 +1,5 @@
 import { type Authority, readNodeCertificate } from '../core/crypto/certificate.ts'
+import { DAY_MS } from '../core/day.ts'
 import { Re6stError } from '../core/errors.ts'
 import { isPossibleNetwork } from '../core/values/network-range.ts'
 import { networkCidr } from '../core/values/prefix.ts'
@@ -30,7 +31,7 @@ export function checkAuthority(store: Store, authority: Authority, log: Logger):
 }
 
 /** Nodes ask for the next certificate in its last 30 days: the operator should know before. */
-const END_IS_NEAR_MS = 60 * 24 * 3600 * 1000
+const END_IS_NEAR_MS = 60 * DAY_MS
 
 /** Warns of an authority whose certificate ends soon, or has ended. */
 export function warnOfEnd({ notAfterMs }: Authority, nowMs: number, log: Logger): void {

@@ -1,10 +1,11 @@
 import { randomInt } from 'node:crypto'
 import type { Communities, Location } from '../core/allocation/community.ts'
 import { parseLocation } from '../core/allocation/community.ts'
+import { DAY_MS } from '../core/day.ts'
 import { Re6stError } from '../core/errors.ts'
 import { TokenBucket } from '../core/token-bucket.ts'
 import { isEmailAddress } from '../core/values/email-address.ts'
-import { prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
+import { subnetNameOfBits } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { forgetHistory, recordEvent } from './api/history.ts'
@@ -50,14 +51,14 @@ interface Registration {
 }
 
 /** How long a new certificate is valid. */
-const VALIDITY_MS = 365 * 24 * 3600 * 1000
+const VALIDITY_MS = 365 * DAY_MS
 /** With less than this left, a certificate is renewed. */
-const RENEWAL_PERIOD_MS = 30 * 24 * 3600 * 1000
+const RENEWAL_PERIOD_MS = 30 * DAY_MS
 
 /** Letters of a token that is made up: 94 bits, which nobody guesses. */
 const TOKEN_LENGTH = 20
 /** How long such a token lives: somebody waits for it. */
-const TOKEN_LIFE_MS = 14 * 24 * 3600 * 1000
+const TOKEN_LIFE_MS = 14 * DAY_MS
 /** A mail is on its way: it is not sent again sooner. */
 const MAIL_PAUSE_MS = 60_000
 /** How many addresses are remembered that were mailed to. */
@@ -252,7 +253,7 @@ export class Enrolment {
     const { ledger, cryptography, store, clock, communities, configuration, log } = this.#components
     const reservation = this.#reserve(community ?? communities.of(location), length)
     const { prefix, serial, subjectSerial } = reservation
-    const subnetName = subnetNameOf(prefixOfBits(prefix))
+    const subnetName = subnetNameOfBits(prefix)
     let pem: string
     const isFirst = configuration.registryPrefix === undefined
     const nowMs = clock.now()
@@ -319,7 +320,7 @@ export class Enrolment {
       source: { kind: 'certificate', pem: present },
       serial,
       subjectSerial: holder.subjectSerial,
-      subnetName: subnetNameOf(prefixOfBits(prefix)),
+      subnetName: subnetNameOfBits(prefix),
       notBeforeMs: nowMs,
       notAfterMs: isDue ? nowMs + VALIDITY_MS : holder.notAfterMs,
     })
@@ -340,7 +341,7 @@ export class Enrolment {
       throw error
     }
     if (!isReplaced) return this.renewCertificate(prefix)
-    log.info({ peer: subnetNameOf(prefixOfBits(prefix)), serial }, 'certificate renewed')
+    log.info({ peer: subnetNameOfBits(prefix), serial }, 'certificate renewed')
     return pem
   }
 

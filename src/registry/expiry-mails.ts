@@ -1,5 +1,6 @@
+import { DAY_MS } from '../core/day.ts'
 import { isEmailAddress } from '../core/values/email-address.ts'
-import { prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
+import { subnetNameOfBits } from '../core/values/prefix.ts'
 import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -20,7 +21,6 @@ export interface ExpiryMailComponents {
   readonly log: Logger
 }
 
-const DAY_MS = 24 * 3600 * 1000
 const FIRST_ROUND_MS = 60_000
 const ROUND_MS = 3600_000
 /** A mail server that is asked for more at once may take us for somebody who sends spam; the rest comes an hour later. */
@@ -104,7 +104,7 @@ export class ExpiryMails implements Disposable {
 
   async #send(holder: Holder, stage: Stage): Promise<void> {
     const { mailer, sender, store, log, network, gracePeriodMs } = this.#components
-    const peer = subnetNameOf(prefixOfBits(holder.prefix))
+    const peer = subnetNameOfBits(holder.prefix)
     try {
       await mailer.send({
         from: sender,

@@ -1,12 +1,12 @@
-import { readFile } from 'node:fs/promises'
 import { isIPv6 } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { ONE_COMMUNITY, parseCommunities } from '../core/allocation/community.ts'
-import { messageOf, Re6stError } from '../core/errors.ts'
+import { Re6stError } from '../core/errors.ts'
 import type { RegistryOptions } from '../core/options/registry-options.ts'
 import { systemClock } from '../platform/clock.ts'
 import { openLog } from '../platform/log.ts'
 import { reopenOnSignal } from '../platform/main.ts'
+import { readOptionFile } from '../platform/option-file.ts'
 import { systemProcesses } from '../platform/processes.ts'
 import { ServiceManager } from '../platform/service-manager.ts'
 import { keepHeapSmall } from '../platform/small-heap.ts'
@@ -60,8 +60,8 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
           password: options.smtpPassword,
           startTls: options.smtpStartTls,
         })
-  const caPem = await readOption('--ca', options.ca)
-  const caKeyPem = decryptedKey(await readOption('--key', options.key), options.passphrase)
+  const caPem = readOptionFile('--ca', options.ca)
+  const caKeyPem = decryptedKey(readOptionFile('--key', options.key), options.passphrase)
   for (const [option, path] of [
     ['--key', options.key],
     ['--tls-key', options.tlsKey],
@@ -73,7 +73,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
     {
       caPem,
       caKeyPem,
-      dhPem: options.dh === undefined ? undefined : await readOption('--dh', options.dh),
+      dhPem: options.dh === undefined ? undefined : readOptionFile('--dh', options.dh),
       databasePath: options.database,
       listen: options.tlsOnly
         ? []
@@ -100,7 +100,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
       communities:
         options.communityFile === undefined
           ? ONE_COMMUNITY
-          : parseCommunities(await readOption('--community', options.communityFile)),
+          : parseCommunities(readOptionFile('--community', options.communityFile)),
       gracePeriodMs: options.gracePeriodSeconds * 1000,
       network: { ...options },
     },
@@ -143,11 +143,3 @@ const tlsOf = ({
   cert === undefined || key === undefined
     ? undefined
     : { cert, key, clientCa, listen: listenAddresses.map((address) => ({ address, port })) }
-
-async function readOption(option: string, path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    throw new Re6stError('FILE', `${option} ${path}: cannot be read: ${messageOf(error)}`, { cause: error })
-  }
-}

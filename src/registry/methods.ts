@@ -5,7 +5,13 @@ import type { RegistrySessions } from '../core/rpc/session.ts'
 import { MESSAGE_CODE } from '../core/session/message-codes.ts'
 import { COUNTRY_MIN_PROTOCOL, isIpv6Protocol, parseAddressList } from '../core/values/address-list.ts'
 import { isBits } from '../core/values/bits.ts'
-import { firstAddress, type Network, type Prefix, prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
+import {
+  firstAddress,
+  type Network,
+  type Prefix,
+  prefixOfBits,
+  subnetNameOfBits,
+} from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { NetworkConfiguration } from './configuration.ts'
 import type { CaCryptography } from './crypto/cryptography.ts'
@@ -181,7 +187,7 @@ export function registryMethods(components: MethodComponents): Handlers {
 
     getNodePrefix({ email = '' }) {
       const holder = holderOfEmail(email)
-      return holder && subnetNameOf(prefixOfBits(holder.prefix))
+      return holder && subnetNameOfBits(holder.prefix)
     },
 
     getIPv6Address({ email = '' }) {

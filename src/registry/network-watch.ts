@@ -1,5 +1,6 @@
+import { DAY_MS } from '../core/day.ts'
 import { MESSAGE_CODE } from '../core/session/message-codes.ts'
-import { type Prefix, prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
+import { type Prefix, subnetNameOfBits } from '../core/values/prefix.ts'
 import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -25,10 +26,9 @@ const SILENT_ROUNDS = 3
 const ROUNDS_BACK = 5
 const MANY = 3
 const MANY_OF_ALL = 0.2
-const ENDING_MS = 7 * 24 * 3600 * 1000
+const ENDING_MS = 7 * DAY_MS
 
-const namesOf = (prefixes: Iterable<string>): string[] =>
-  [...prefixes].map((prefix) => subnetNameOf(prefixOfBits(prefix)))
+const namesOf = (prefixes: Iterable<string>): string[] => [...prefixes].map(subnetNameOfBits)
 
 /** Watches what an operator wants to hear of, once a minute. What was told already is told again only after it was well. */
 export class NetworkWatch implements Disposable {

@@ -3,11 +3,12 @@ import { statSync } from 'node:fs'
 import { type Communities, checkCommunities } from '../core/allocation/community.ts'
 import { MAC_KEY_LENGTH } from '../core/config/network-config.ts'
 import { type Authority, readAuthority } from '../core/crypto/certificate.ts'
+import { DAY_MS } from '../core/day.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
 import type { ListenPlace } from '../core/options/value-types.ts'
 import { RegistrySessions } from '../core/rpc/session.ts'
 import { ADDRESS_BITS } from '../core/values/bits.ts'
-import { networkCidr, prefixOfBits, subnetNameOf } from '../core/values/prefix.ts'
+import { networkCidr, prefixOfBits, subnetNameOfBits } from '../core/values/prefix.ts'
 import { CleanUp } from '../platform/clean-up.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -93,7 +94,7 @@ export interface RunningRegistry extends AsyncDisposable {
 }
 
 /** How often expired certificates are looked for. */
-const CLEAN_UP_INTERVAL_MS = 24 * 3600 * 1000
+const CLEAN_UP_INTERVAL_MS = DAY_MS
 const LOOPBACK = ['127.0.0.1', '::1']
 
 /**
@@ -120,7 +121,7 @@ export async function startRegistry(
   const ledger = new Ledger(store, authority.network.length)
   for (const { prefix, reason } of ledger.unreadable())
     log.warn(
-      { peer: subnetNameOf(prefixOfBits(prefix)), reason },
+      { peer: subnetNameOfBits(prefix), reason },
       'a certificate of the database cannot be used: its prefix stays occupied until it is revoked',
     )
   checkAuthority(store, authority, log)

@@ -1,6 +1,8 @@
 import { createHash, type KeyObject, X509Certificate } from 'node:crypto'
+import { DAY_MS } from '../day.ts'
 import { messageOf } from '../errors.ts'
 import { ok, type Result, refuse } from '../result.ts'
+import { fingerprintText } from '../values/fingerprint-text.ts'
 import { type Network, networkOfCaSerial, type Prefix, prefixOfSubnetName } from '../values/prefix.ts'
 import { hasUnknownCriticalExtension } from './critical-extensions.ts'
 
@@ -52,7 +54,7 @@ export interface DateCheck {
 export const MAX_CERTIFICATE_LENGTH = 8_192
 
 /** A certificate is renewed from this long before its end on. */
-const RENEWAL_PERIOD_MS = 30 * 24 * 3600 * 1000
+const RENEWAL_PERIOD_MS = 30 * DAY_MS
 
 /** Reads a node certificate, DER or PEM. */
 export function readNodeCertificate(derOrPem: Uint8Array | string): Result<NodeCertificate> {
@@ -155,6 +157,10 @@ export type FingerprintAlgorithm = (typeof FINGERPRINT_ALGORITHMS)[number]
 /** The digest of a certificate's DER. */
 export const fingerprint = (algorithm: FingerprintAlgorithm, der: Uint8Array): Buffer =>
   createHash(algorithm).update(der).digest()
+
+/** The one of a certificate that people compare, as `re6st-conf --fingerprint` takes it. */
+export const certificateFingerprint = (der: Uint8Array): string =>
+  fingerprintText('sha256', fingerprint('sha256', der))
 
 /** An X.509 certificate of any subject, with an RSA key. */
 export function readX509(

@@ -38,6 +38,9 @@ export const caSerialOf = (network: Network): bigint => numberOfBits(`1${network
 /** `<decimal value>/<length>`: the common name of a node's certificate. */
 export const subnetNameOf = (prefix: Prefix): string => `${numberOfBits(prefix)}/${prefix.length}`
 
+/** The same of bits, as databases have them. */
+export const subnetNameOfBits = (bits: string): string => subnetNameOf(prefixOfBits(bits))
+
 /** The prefix that a subnet name stands for. */
 export function prefixOfSubnetName(name: string): Result<Prefix> {
   const match = /^(\d{1,39})\/(\d{1,3})$/.exec(name)

@@ -4,6 +4,7 @@ import type { Judgement } from '../../core/firewall/judgement.ts'
 import { nftablesRule, nftablesScript } from '../../core/firewall/nftables-script.ts'
 import type { Permission } from '../../core/firewall/permission.ts'
 import { permissionsOf } from '../../core/firewall/permissions.ts'
+import { jsonText } from '../../core/json-text.ts'
 import type { FirewallOptions } from '../../core/options/firewall-options.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { systemProcesses } from '../../platform/processes.ts'
@@ -30,7 +31,7 @@ export async function runFirewall(options: FirewallOptions): Promise<number> {
     const script = options.iptables ? iptablesScript : nftablesScript
     print(
       options.json
-        ? json({ unfollowed, permissions: permissions.map(permissionJson) })
+        ? jsonText({ unfollowed, permissions: permissions.map(permissionJson) })
         : script(permissions, heading),
     )
     return ALL_PRESENT
@@ -51,7 +52,7 @@ export async function runFirewall(options: FirewallOptions): Promise<number> {
     { processes: systemProcesses, clock: systemClock },
   )
   const result = { ...verdict, ...asked, unfollowed, iptables: options.iptables }
-  print(options.json ? json(checkJson(result)) : checkText(result, found))
+  print(options.json ? jsonText(checkJson(result)) : checkText(result, found))
   const { judgements, reversePaths } = verdict
   const has = (wanted: Judgement['state']) => judgements.some(({ state }) => state === wanted)
   if (has('missing') || reversePaths.length > 0 || asked.findings.length > 0) return SOMETHING_MISSING
@@ -59,8 +60,6 @@ export async function runFirewall(options: FirewallOptions): Promise<number> {
 }
 
 const print = (text: string) => process.stdout.write(text)
-
-const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`
 
 const permissionJson = (permission: Permission) => ({
   chain: permission.hook,

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../core/day.ts'
 import type { Random } from '../../core/random.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -14,7 +15,6 @@ interface ServerRenewalInit {
   readonly signal: AbortSignal
 }
 
-const DAY_MS = 24 * 3600 * 1000
 /** So long before the end of what they have, servers with clients are started again; not those of all nodes at once. */
 const BEFORE_END_MS = { first: 7 * DAY_MS, last: DAY_MS } as const
 /** Also notices that the clock was set. */

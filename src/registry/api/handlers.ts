@@ -1,4 +1,5 @@
 import type { RegistrySessions } from '../../core/rpc/session.ts'
+import { subnetNameOfBits } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { NetworkConfiguration } from '../configuration.ts'
@@ -19,7 +20,7 @@ import {
   type NetworkSettingsComponents,
   previewConfiguration,
 } from './network-settings.ts'
-import { type NetworkWatch, nameOf } from './network-watch.ts'
+import type { NetworkWatch } from './network-watch.ts'
 import type { Session } from './schemas/access.ts'
 import type { AuditEntry } from './schemas/audit.ts'
 import { timeOf } from './time.ts'
@@ -86,7 +87,7 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
       const own = configuration.registryPrefix
       return {
         network: components.network,
-        ...(own === undefined ? {} : { registryMachine: nameOf(own) }),
+        ...(own === undefined ? {} : { registryMachine: subnetNameOfBits(own) }),
         authority: components.authority,
         configurationVersion: configuration.versionNumber,
         machines: {

@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import type { Communities } from '../../core/allocation/community.ts'
+import { DAY_MS } from '../../core/day.ts'
 import { isEmailAddress } from '../../core/values/email-address.ts'
+import { subnetNameOfBits } from '../../core/values/prefix.ts'
+import { shellWord } from '../../core/values/shell-word.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Store } from '../database/store.ts'
 import { Refusal } from '../refusal.ts'
 import { type Actor, audit } from './audit-log.ts'
-import { nameOf } from './network-watch.ts'
 import type { Invitation, InvitationPage, MadeInvitation, NewInvitation } from './schemas/invitations.ts'
-import { timeOf } from './time.ts'
+import { endWithinAYear, timeOf } from './time.ts'
 
-const DEFAULT_LIFE_MS = 14 * 24 * 3600 * 1000
-const MAX_LIFE_MS = 366 * 24 * 3600 * 1000
+const DEFAULT_LIFE_MS = 14 * DAY_MS
 /** Those that can be used: more are a mistake. */
 const MAX_LIVING = 10_000
 
@@ -69,8 +70,7 @@ export class Invitations {
     const endMs = wanted.end === undefined ? nowMs + DEFAULT_LIFE_MS : Date.parse(wanted.end)
     if (mailPrefixLength === 0)
       throw new Refusal(409, 'registration with tokens is disabled: see --prefix-length')
-    if (!(endMs > nowMs && endMs <= nowMs + MAX_LIFE_MS))
-      throw new Refusal(400, 'end: must be later than now, and within a year')
+    endWithinAYear(endMs, nowMs)
     if (email !== undefined && !isEmailAddress(email)) throw new Refusal(400, 'email: not an e-mail address')
     if (community !== undefined && !communities.all.includes(community))
       throw new Refusal(
@@ -156,7 +156,7 @@ export class Invitations {
       ...(row.email === null ? {} : { email: row.email }),
       ...(row.community === null ? {} : { community: row.community }),
       ...(row.machine_name === null ? {} : { machineName: row.machine_name }),
-      machines: machines.map(({ prefix }) => nameOf(prefix)),
+      machines: machines.map(({ prefix }) => subnetNameOfBits(prefix)),
     }
   }
 }
@@ -193,7 +193,3 @@ export function useToken(store: Store, token: string, prefix: string, nowMs: num
     )
   if (invitation.uses_left === 1) store.deleteToken(token)
 }
-
-/** As a shell reads it back. */
-const shellWord = (text: string): string =>
-  /^[\w.,:/@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { MAC_KEY_LENGTH } from '../../core/config/network-config.ts'
+import { subnetNameOfBits } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { NetworkConfiguration } from '../configuration.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { type Actor, audit } from './audit-log.ts'
-import { nameOf } from './network-watch.ts'
 import type { KeyRotation, RotateKeys } from './schemas/keys.ts'
 import { timeOf } from './time.ts'
 
@@ -36,7 +36,7 @@ export function keyRotation({ configuration, ledger, clock }: KeyRotationCompone
     if (configuration.hasPresentVersion(prefix)) following += 1
     else if (notAfterMs > clock.now()) {
       count += 1
-      if (behind.length < MAX_NAMED) behind.push(nameOf(prefix))
+      if (behind.length < MAX_NAMED) behind.push(subnetNameOfBits(prefix))
     }
   }
   const { validUntilMs } = configuration

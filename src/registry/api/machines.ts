@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { Communities } from '../../core/allocation/community.ts'
-import { readNodeCertificate } from '../../core/crypto/certificate.ts'
-import { fingerprintText } from '../../core/values/fingerprint-text.ts'
+import { certificateFingerprint, readNodeCertificate } from '../../core/crypto/certificate.ts'
+import { DAY_MS } from '../../core/day.ts'
 import {
   bitsInside,
   type Network,
@@ -12,6 +12,7 @@ import {
   prefixOfSubnetName,
   subnetCidr,
   subnetNameOf,
+  subnetNameOfBits,
 } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { VERSION } from '../../platform/version.ts'
@@ -39,7 +40,7 @@ export interface MachinesComponents {
 }
 
 /** With less than this left, a certificate should have been renewed by its machine. */
-const EXPIRING_MS = 30 * 24 * 3600 * 1000
+const EXPIRING_MS = 30 * DAY_MS
 /** More machines than that are no map: those that are there are shown. */
 const MAX_ON_MAP = 10_000
 
@@ -98,12 +99,12 @@ export class Machines {
       subnet: subnetCidr(network, prefixOfBits(holder.prefix)),
       notBefore: timeOf(notBeforeMs / 1000),
       subject: x509.subject.replaceAll('\n', ', '),
-      fingerprint: fingerprintText('sha256', Buffer.from(x509.fingerprint256.replaceAll(':', ''), 'hex')),
+      fingerprint: certificateFingerprint(x509.raw),
       addresses: (known.lookUp(prefixOfBits(holder.prefix))?.addresses ?? []).map(
         ({ host, port, protocol }) => `${host},${port},${protocol}`,
       ),
       tunnels: watch.tunnelsOf(name),
-      route: own === undefined ? [] : watch.route(subnetNameOf(prefixOfBits(own)), name),
+      route: own === undefined ? [] : watch.route(subnetNameOfBits(own), name),
       issued: store
         .issuedFor(holder.prefix, now)
         .map(({ serial, date }) => ({ serial, notAfter: timeOf(date), isRevoked: store.isRevoked(serial) })),
@@ -150,12 +151,12 @@ export class Machines {
     return new Set(store.crl(Math.floor(clock.now() / 1000)))
   }
 
-  #state({ prefix: bits, serial, notAfterMs }: Holder, revoked: ReadonlySet<number>): MachineState {
-    const { watch, known, clock } = this.#components
-    const prefix = prefixOfBits(bits)
-    if (revoked.has(serial)) return 'revoked'
+  #state(holder: Holder, revoked: ReadonlySet<number>): MachineState {
+    const { watch, known } = this.#components
+    const prefix = prefixOfBits(holder.prefix)
+    if (revoked.has(holder.serial)) return 'revoked'
     if (!watch.isOnline(prefix)) return (known.lookUp(prefix)?.seenMs ?? 0) > 0 ? 'offline' : 'never-seen'
-    if (notAfterMs - clock.now() < EXPIRING_MS) return 'expiring'
+    if (this.#isExpiring(holder)) return 'expiring'
     const version = watch.information(prefix)?.version
     return version !== undefined && isOlder(version, VERSION) ? 'outdated' : 'online'
   }
@@ -287,6 +288,6 @@ export function authorityOf(caPem: string): NetworkOverview['authority'] {
     name: /^CN=(.*)$/m.exec(x509.subject)?.[1] ?? x509.subject.replaceAll('\n', ', '),
     notBefore: new Date(x509.validFrom).toISOString(),
     notAfter: new Date(x509.validTo).toISOString(),
-    fingerprint: `sha256:${x509.fingerprint256}`,
+    fingerprint: certificateFingerprint(x509.raw),
   }
 }

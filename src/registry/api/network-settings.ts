@@ -1,11 +1,11 @@
 import { PROTOCOL } from '../../core/config/protocol-number.ts'
 import { ipv4Range } from '../../core/options/value-types.ts'
+import { subnetNameOfBits } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { NetworkConfiguration, NetworkSettings as Settings } from '../configuration.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { type Actor, audit } from './audit-log.ts'
-import { nameOf } from './network-watch.ts'
 import type {
   ChangeConfiguration,
   Configuration,
@@ -66,7 +66,7 @@ export function previewConfiguration(
     const protocol = protocolOf(prefix)
     if (protocol === undefined) unknown += 1
     else if (protocol < after.minProtocol)
-      tooOld.push({ machine: nameOf(prefix), reason: `it speaks protocol ${protocol}` })
+      tooOld.push({ machine: subnetNameOfBits(prefix), reason: `it speaks protocol ${protocol}` })
   }
   return {
     version: configuration.versionNumber,

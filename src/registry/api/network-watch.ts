@@ -1,5 +1,5 @@
 import { MESSAGE_CODE } from '../../core/session/message-codes.ts'
-import { type Prefix, prefixOfBits, prefixOfSubnetName, subnetNameOf } from '../../core/values/prefix.ts'
+import { type Prefix, prefixOfBits, prefixOfSubnetName } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { LocalNode } from '../local-node.ts'
@@ -215,6 +215,3 @@ export function informationOf(answer: Buffer): NodeInformation {
     platform: platform.join(',').trim().slice(0, MAX_LENGTH),
   }
 }
-
-/** The name of a prefix. */
-export const nameOf = (bits: string): string => subnetNameOf(prefixOfBits(bits))

@@ -4,7 +4,7 @@ import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Convert } from 'typebox/value'
 import { messageOf } from '../../core/errors.ts'
-import { TokenBucket } from '../../core/token-bucket.ts'
+import { TokenBuckets } from '../../core/token-buckets.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { VERSION } from '../../platform/version.ts'
@@ -57,7 +57,11 @@ export class ApiServers {
   readonly #sessions: Sessions
   readonly #tokens: BearerTokens
   readonly #signIns = new SignInLimits()
-  readonly #sources = new Map<string, TokenBucket>()
+  readonly #sources = new TokenBuckets({
+    perSecond: API_LIMITS.callsPerSecond,
+    burst: API_LIMITS.callsAtOnce,
+    remembered: API_LIMITS.sources,
+  })
   readonly #hosts: ReadonlySet<string>
   readonly #cookieName: string
   readonly #isSecure: boolean
@@ -217,12 +221,7 @@ export class ApiServers {
   }
 
   #charge(source: string): void {
-    const bucket =
-      this.#sources.get(source) ?? new TokenBucket(API_LIMITS.callsPerSecond, API_LIMITS.callsAtOnce)
-    this.#sources.delete(source)
-    const [oldest] = this.#sources.keys()
-    if (this.#sources.size >= API_LIMITS.sources && oldest !== undefined) this.#sources.delete(oldest)
-    this.#sources.set(source, bucket)
+    const bucket = this.#sources.of(source)
     const nowMs = this.#components.clock.monotonicMs()
     if (!bucket.take(nowMs))
       throw new ApiRefusal(429, 'too-many', 'too many requests: wait', { retryAfterMs: bucket.waitMs(nowMs) })

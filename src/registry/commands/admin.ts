@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { jsonText } from '../../core/json-text.ts'
 import type { AdminOptions } from '../../core/options/registry-admin-options.ts'
 import { administrators, removeAdministrator, setAdministrator } from '../api/access/administrators.ts'
 import { timeOf } from '../api/time.ts'
@@ -15,8 +16,7 @@ const PASSWORD_LENGTH = 18
  */
 export async function runAdmin(options: AdminOptions): Promise<number> {
   using store = openOwnDatabase(options.database)
-  const print = (value: unknown, text: string) =>
-    process.stdout.write(options.json ? `${JSON.stringify(value, undefined, 2)}\n` : text)
+  const print = (value: unknown, text: string) => process.stdout.write(options.json ? jsonText(value) : text)
   switch (options.action) {
     case 'list': {
       const list = administrators(store).map(({ date, ...rest }) => ({ ...rest, since: timeOf(date) }))

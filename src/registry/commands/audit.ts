@@ -1,3 +1,4 @@
+import { jsonText } from '../../core/json-text.ts'
 import type { AuditOptions } from '../../core/options/registry-admin-options.ts'
 import { auditEntries, verifyAudit } from '../api/audit-log.ts'
 import { timeOf } from '../api/time.ts'
@@ -13,8 +14,7 @@ const MAX_ENTRIES = 1_000
  */
 export async function runAudit(options: AuditOptions): Promise<number> {
   using store = openOwnDatabase(options.database)
-  const print = (value: unknown, text: string) =>
-    process.stdout.write(options.json ? `${JSON.stringify(value, undefined, 2)}\n` : text)
+  const print = (value: unknown, text: string) => process.stdout.write(options.json ? jsonText(value) : text)
   if (options.action === 'verify') {
     const state = await verifyAudit(store, options.head)
     print(

@@ -1,13 +1,15 @@
-import { readFile } from 'node:fs/promises'
 import { type Authority, readAuthority, renewalDueMs } from '../../core/crypto/certificate.ts'
+import { DAY_MS } from '../../core/day.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
+import { jsonText } from '../../core/json-text.ts'
 import type { CaOptions } from '../../core/options/registry-ca-options.ts'
 import { networkCidr } from '../../core/values/prefix.ts'
 import { replaceFile } from '../../platform/files.ts'
+import { readOptionFile } from '../../platform/option-file.ts'
+import { readAuthorityFile } from '../authority-file.ts'
 import { decryptedKey } from '../authority-key.ts'
 import { renewedAuthority } from '../crypto/authority-maker.ts'
 
-const DAY_MS = 24 * 3600 * 1000
 /** A node that runs asks once a day: with less than this left, some are cut off before they have the next. */
 const ASKING_INTERVAL_MS = 2 * DAY_MS
 
@@ -27,19 +29,17 @@ interface CaStatus {
  */
 export async function runCa(options: CaOptions): Promise<number> {
   const nowMs = Date.now()
-  const pem = await read('--ca', options.ca)
-  const authority = readAuthority(pem)
-  if (!authority.ok) throw new Re6stError('CERTIFICATE', `--ca ${options.ca}: ${authority.reason}`)
+  const authority = readAuthorityFile(options.ca)
   const write = (text: string) => void process.stdout.write(text)
   if (options.action === 'status') {
-    const status = statusOf(authority.value, nowMs)
-    write(options.json ? jsonOf(status) : statusText(status))
+    const status = statusOf(authority, nowMs)
+    write(options.json ? jsonText(status) : statusText(status))
     return 0
   }
-  const renewed = await renew(options, authority.value, nowMs)
-  const [before, status] = [statusOf(authority.value, nowMs), statusOf(renewed, nowMs)]
-  write(options.json ? jsonOf({ ...status, before }) : renewedText(options.ca, before, status))
-  if (authority.value.notAfterMs - nowMs < ASKING_INTERVAL_MS)
+  const renewed = await renew(options, authority, nowMs)
+  const [before, status] = [statusOf(authority, nowMs), statusOf(renewed, nowMs)]
+  write(options.json ? jsonText({ ...status, before }) : renewedText(options.ca, before, status))
+  if (authority.notAfterMs - nowMs < ASKING_INTERVAL_MS)
     process.stderr.write(
       're6st-registry: WARNING: nodes had no time to ask for it before the old one ended: each finds its way back within an hour of starting the registry again\n',
     )
@@ -47,7 +47,7 @@ export async function runCa(options: CaOptions): Promise<number> {
 }
 
 async function renew(options: CaOptions, authority: Authority, nowMs: number): Promise<Authority> {
-  const caKeyPem = decryptedKey(await read('--key', options.key), options.passphrase)
+  const caKeyPem = decryptedKey(readOptionFile('--key', options.key), options.passphrase)
   const notAfterMs = nowMs + options.days * DAY_MS
   // Nodes refuse what ends earlier: it may be one from former times.
   if (notAfterMs <= authority.notAfterMs)
@@ -87,14 +87,6 @@ async function renewedPem(...given: Parameters<typeof renewedAuthority>): Promis
   }
 }
 
-async function read(option: '--ca' | '--key', path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    throw new Re6stError('FILE', `${option} ${path}: cannot be read: ${messageOf(error)}`, { cause: error })
-  }
-}
-
 const statusOf = (authority: Authority, nowMs: number): CaStatus => ({
   network: networkCidr(authority.network),
   validUntil: new Date(authority.notAfterMs).toISOString(),
@@ -103,8 +95,6 @@ const statusOf = (authority: Authority, nowMs: number): CaStatus => ({
 })
 
 const day = (time: number | string): string => new Date(time).toISOString().slice(0, 10)
-const jsonOf = (value: object): string => `${JSON.stringify(value, undefined, 2)}\n`
-
 const statusText = ({ network, validUntil, daysLeft, nodesAskFrom }: CaStatus): string =>
   `Authority of ${network}: valid until ${day(validUntil)}, ${daysLeft < 0 ? `ended ${-daysLeft} days ago` : `${daysLeft} days left`}.
 Nodes ask for the next one from ${day(nodesAskFrom)} on, once a day.

@@ -1,9 +1,9 @@
 import { existsSync, renameSync, rmSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import Database from 'better-sqlite3'
-import { readAuthority } from '../../core/crypto/certificate.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
+import { jsonText } from '../../core/json-text.ts'
 import type { CheckOptions, CopyOptions } from '../../core/options/registry-database-options.ts'
+import { readAuthorityFile } from '../authority-file.ts'
 import { copyTo } from '../database/database.ts'
 import { type Finding, findingsIn } from '../database/soundness.ts'
 
@@ -60,13 +60,11 @@ export async function runRestore({ database: path, file }: CopyOptions): Promise
  * @throws Re6stError `FILE`, `CERTIFICATE` when something cannot be read
  */
 export async function runCheck({ database: path, ca, json }: CheckOptions): Promise<number> {
-  const authority = ca === undefined ? undefined : await authorityOf(ca)
+  const authority = ca === undefined ? undefined : readAuthorityFile(ca)
   using database = openExisting('--db', path)
   const findings = findingsIn(database.opened, authority)
   const certificates = findings.length > 0 ? undefined : certificatesOf(database.opened)
-  process.stdout.write(
-    json ? `${JSON.stringify({ findings, certificates }, undefined, 2)}\n` : textOf(findings, certificates),
-  )
+  process.stdout.write(json ? jsonText({ findings, certificates }) : textOf(findings, certificates))
   return findings.length > 0 ? 1 : 0
 }
 
@@ -74,18 +72,6 @@ const textOf = (findings: readonly Finding[], certificates: number | undefined):
   certificates === undefined
     ? findings.map(({ what, remedy }) => `${what}: ${remedy}\n`).join('')
     : `sound: ${certificates} certificates\n`
-
-async function authorityOf(file: string) {
-  let pem: string
-  try {
-    pem = await readFile(file, 'utf8')
-  } catch (error) {
-    throw new Re6stError('FILE', `--ca ${file}: cannot be read: ${messageOf(error)}`, { cause: error })
-  }
-  const authority = readAuthority(pem)
-  if (!authority.ok) throw new Re6stError('CERTIFICATE', `--ca ${file}: ${authority.reason}`)
-  return authority.value
-}
 
 /** One that is there, which is not changed. */
 function openExisting(option: string, path: string): Disposable & { readonly opened: Database.Database } {

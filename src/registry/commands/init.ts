@@ -1,16 +1,17 @@
 import { randomBytes, X509Certificate } from 'node:crypto'
 import { access, open, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { fingerprint } from '../../core/crypto/certificate.ts'
+import { certificateFingerprint } from '../../core/crypto/certificate.ts'
+import { DAY_MS } from '../../core/day.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
+import { jsonText } from '../../core/json-text.ts'
 import type { InitOptions } from '../../core/options/registry-init-options.ts'
-import { fingerprintText } from '../../core/values/fingerprint-text.ts'
 import { uniqueLocalNetwork } from '../../core/values/network-range.ts'
 import { networkCidr } from '../../core/values/prefix.ts'
+import { shellWord } from '../../core/values/shell-word.ts'
 import { makeDirectories } from '../../platform/files.ts'
 import { makeAuthority } from '../crypto/authority-maker.ts'
 
-const DAY_MS = 24 * 3600 * 1000
 const CERTIFICATE = 'ca.crt'
 const KEY = 'ca.key'
 const CONFIGURATION = 're6st-registry.conf'
@@ -37,7 +38,7 @@ interface NewNetwork {
  */
 export async function runInit(options: InitOptions): Promise<number> {
   const made = await makeNetwork(options, Date.now())
-  process.stdout.write(options.json ? `${JSON.stringify(made, undefined, 2)}\n` : textOf(made))
+  process.stdout.write(options.json ? jsonText(made) : textOf(made))
   return 0
 }
 
@@ -62,7 +63,7 @@ async function makeNetwork(options: InitOptions, nowMs: number): Promise<NewNetw
   return {
     network: networkCidr(network),
     validUntil: new Date(notAfterMs).toISOString(),
-    fingerprint: fingerprintText('sha256', fingerprint('sha256', new X509Certificate(caPem).raw)),
+    fingerprint: certificateFingerprint(new X509Certificate(caPem).raw),
     files,
     next: nextSteps(directory, options),
   }
@@ -130,10 +131,6 @@ ${mailHost === undefined ? '#mailhost localhost' : `mailhost ${shellWord(mailHos
 #db /var/lib/re6stnet/registry.db
 #logfile /var/log/re6stnet/registry.log
 `
-
-/** As a line of an option file, or a shell, reads it back. */
-const shellWord = (text: string): string =>
-  /^[\w.,:/@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 
 /** What makes the network run, from here on. */
 function nextSteps(directory: string, { port, email = 're6st@localhost' }: InitOptions): string[] {

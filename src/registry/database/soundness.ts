@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { Database } from 'better-sqlite3'
 import { type Authority, readNodeCertificate } from '../../core/crypto/certificate.ts'
 import { isBits } from '../../core/values/bits.ts'
-import { prefixOfBits, subnetNameOf } from '../../core/values/prefix.ts'
+import { subnetNameOfBits } from '../../core/values/prefix.ts'
 import { type CertificateRow, RESERVED } from './database.ts'
 
 /** Something in a database that is not as it must be. */
@@ -52,14 +52,14 @@ function* wrongTree(database: Database): Generator<Finding> {
     if (!isBits(prefix)) continue
     if (last !== undefined && prefix.startsWith(last)) {
       yield {
-        what: `the prefix ${name(prefix)} lies inside ${name(last)}`,
+        what: `the prefix ${subnetNameOfBits(prefix)} lies inside ${subnetNameOfBits(last)}`,
         remedy: `revoke one of both, or ${RESTORE}`,
       }
       continue
     }
     if (next === undefined || !prefix.startsWith(next) || prefix.slice(next.length).includes('1'))
       yield {
-        what: `addresses before ${name(prefix)} are neither given nor free`,
+        what: `addresses before ${subnetNameOfBits(prefix)} are neither given nor free`,
         remedy: `nobody can get them; ${RESTORE}`,
       }
     last = prefix
@@ -89,32 +89,35 @@ function* wrongCertificates(database: Database, authority: Authority | undefined
   for (const { prefix, cert } of rows.iterate(RESERVED)) {
     if (!isBits(prefix)) continue
     const certificate = readNodeCertificate(cert ?? '')
-    const revoke = `revoke ${name(prefix)}, and let the machine join again`
+    const revoke = `revoke ${subnetNameOfBits(prefix)}, and let the machine join again`
     if (!certificate.ok) {
       yield {
-        what: `the certificate of ${name(prefix)} cannot be used: ${certificate.reason}`,
+        what: `the certificate of ${subnetNameOfBits(prefix)} cannot be used: ${certificate.reason}`,
         remedy: revoke,
       }
       continue
     }
     const { serial, subnetName, x509 } = certificate.value
-    if (subnetName !== name(prefix))
-      yield { what: `the certificate of ${name(prefix)} is that of ${subnetName}`, remedy: revoke }
+    if (subnetName !== subnetNameOfBits(prefix))
+      yield {
+        what: `the certificate of ${subnetNameOfBits(prefix)} is that of ${subnetName}`,
+        remedy: revoke,
+      }
     if (authority && !isSignedBy(x509, authority))
       yield {
-        what: `the certificate of ${name(prefix)} was not signed by --ca`,
+        what: `the certificate of ${subnetNameOfBits(prefix)} was not signed by --ca`,
         remedy: 'give the CA of this network',
       }
     const other = bySerial.get(serial)
     if (other !== undefined)
       yield {
-        what: `${name(prefix)} and ${name(other)} have the same serial number, ${serial}`,
+        what: `${subnetNameOfBits(prefix)} and ${subnetNameOfBits(other)} have the same serial number, ${serial}`,
         remedy: revoke,
       }
     bySerial.set(serial, prefix)
     if (serial > BigInt(lastSerial))
       yield {
-        what: `${name(prefix)} has the serial number ${serial}, but only ${lastSerial} were given: it will be given again`,
+        what: `${subnetNameOfBits(prefix)} has the serial number ${serial}, but only ${lastSerial} were given: it will be given again`,
         remedy: `the database is older than this certificate: ${RESTORE}, a later one`,
       }
   }
@@ -146,5 +149,3 @@ function* wrongConfiguration(database: Database): Generator<Finding> {
       remedy: `nobody hears of changes; ${RESTORE}`,
     }
 }
-
-const name = (prefix: string): string => subnetNameOf(prefixOfBits(prefix))

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { DAY_MS } from '../../core/day.ts'
 
 /** What is looked up at each scrape. */
 export interface MeasuredState {
@@ -19,7 +20,6 @@ export interface MeasuredState {
   readonly nowMs: () => number
 }
 
-const DAY_MS = 24 * 3600 * 1000
 /** How many certificates end within so many days. */
 const DAYS_LEFT = [1, 7, 30, 90, 365]
 /** All certificates are counted at most this often. */

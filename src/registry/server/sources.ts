@@ -1,3 +1,4 @@
+import { remember } from '../../core/remember.ts'
 import { TokenBucket } from '../../core/token-bucket.ts'
 
 /** What one source, and all together, may ask. */
@@ -60,7 +61,7 @@ export class Sources {
     if (this.#known.has(source)) return
     const found = this.#source(source)
     this.#strangers.delete(source)
-    this.#remember(this.#known, source, found)
+    remember(this.#known, source, found, this.#limits.remembered)
   }
 
   isKnown(source: string): boolean {
@@ -75,15 +76,7 @@ export class Sources {
       connections: new TokenBucket(callsPerSecond, callsAtOnce),
       bannedUntilMs: 0,
     }
-    this.#remember(sources, source, found)
+    remember(sources, source, found, this.#limits.remembered)
     return found
-  }
-
-  /** As the one that was heard of last. */
-  #remember(sources: Map<string, Source>, source: string, found: Source): void {
-    sources.delete(source)
-    const [oldest] = sources.keys()
-    if (sources.size >= this.#limits.remembered && oldest !== undefined) sources.delete(oldest)
-    sources.set(source, found)
   }
 }

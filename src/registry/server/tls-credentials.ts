@@ -1,9 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
+import { readOptionFile } from '../../platform/option-file.ts'
 
 /** Where the registry's own certificate is, in PEM. */
 export interface TlsFiles {
@@ -100,17 +100,9 @@ export class TlsCredentials implements Disposable {
 
 function contentsOf({ cert, key, clientCa }: TlsFiles): Contents {
   return {
-    cert: read('--tls-cert', cert),
-    key: read('--tls-key', key),
-    clientCa: clientCa === undefined ? undefined : read('--tls-client-ca', clientCa),
-  }
-}
-
-function read(option: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new Re6stError('FILE', `${option} ${path}: cannot be read: ${messageOf(error)}`, { cause: error })
+    cert: readOptionFile('--tls-cert', cert),
+    key: readOptionFile('--tls-key', key),
+    clientCa: clientCa === undefined ? undefined : readOptionFile('--tls-client-ca', clientCa),
   }
 }
 

@@ -1,16 +1,15 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Store } from '../../database/store.ts'
 import { Refusal } from '../../refusal.ts'
 import { type Actor, audit } from '../audit-log.ts'
 import type { BearerToken, MadeBearerToken, NewBearerToken } from '../schemas/access.ts'
 import type { Role } from '../schemas/common.ts'
-import { timeOf } from '../time.ts'
+import { endWithinAYear, timeOf } from '../time.ts'
+import { hashOfSecret, newSecret } from './secret.ts'
 
 /** What a secret begins with: programs that look for secrets in the wrong places find it. */
 const PREFIX = 're6st_'
-const SECRET_LENGTH = 32
-const MAX_LIFE_MS = 366 * 24 * 3600 * 1000
 const MAX_TOKENS = 1_000
 /** When it was last used is written down so often. */
 const WRITTEN_SECONDS = 60
@@ -44,10 +43,8 @@ export class BearerTokens {
   /** @throws Refusal for an end that is past or too far, or when there are very many */
   async make(actor: Actor, { label, scope, end }: NewBearerToken): Promise<MadeBearerToken> {
     const nowMs = this.#clock.now()
-    const endMs = Date.parse(end)
-    if (!(endMs > nowMs && endMs <= nowMs + MAX_LIFE_MS))
-      throw new Refusal(400, 'end: must be later than now, and within a year')
-    const secret = `${PREFIX}${randomBytes(SECRET_LENGTH).toString('base64url')}`
+    const endMs = endWithinAYear(Date.parse(end), nowMs)
+    const secret = `${PREFIX}${newSecret()}`
     const row = {
       id: randomBytes(9).toString('base64url'),
       label,
@@ -62,7 +59,7 @@ export class BearerTokens {
       if ((count?.n ?? 0) >= MAX_TOKENS) throw new Refusal(409, `there are ${MAX_TOKENS} tokens: delete some`)
       writable.run(
         'INSERT INTO bearer_token VALUES (?, ?, ?, ?, ?, ?, ?, NULL)',
-        ...[row.id, hashOf(secret), label, scope, row.made_by, row.made, row.ends],
+        ...[row.id, hashOfSecret(secret), label, scope, row.made_by, row.made, row.ends],
       )
       audit(writable, actor, { action: 'token.made', subject: row.id, detail: { label, scope, end } }, nowMs)
     })
@@ -81,7 +78,7 @@ export class BearerTokens {
   /** Whose this is; undefined: nobody's, or it has ended. */
   find(secret: string): { readonly id: string; readonly label: string; readonly scope: Role } | undefined {
     if (!secret.startsWith(PREFIX)) return undefined
-    const [row] = this.#store.all<TokenRow>('SELECT * FROM bearer_token WHERE hash = ?', hashOf(secret))
+    const [row] = this.#store.all<TokenRow>('SELECT * FROM bearer_token WHERE hash = ?', hashOfSecret(secret))
     const now = Math.floor(this.#clock.now() / 1000)
     if (!row || row.ends <= now) return undefined
     if (now - (row.used ?? 0) >= WRITTEN_SECONDS)
@@ -89,8 +86,6 @@ export class BearerTokens {
     return { id: row.id, label: row.label, scope: row.scope }
   }
 }
-
-const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('hex')
 
 const asToken = ({ id, label, scope, made_by, made, ends, used }: TokenRow): BearerToken => ({
   id,

@@ -1,9 +1,10 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { isSameOctets } from '../../../core/octets.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Store } from '../../database/store.ts'
 import type { Session } from '../schemas/access.ts'
 import type { Role } from '../schemas/common.ts'
+import { hashOfSecret, newSecret } from './secret.ts'
 
 /** How long a session lives that nobody uses, and one that is used. */
 const IDLE_SECONDS = 30 * 60
@@ -12,7 +13,6 @@ const LIFE_SECONDS = 12 * 3600
 const WRITTEN_SECONDS = 60
 /** Sessions of one name: the oldest makes room. */
 const MAX_PER_NAME = 10
-const SECRET_LENGTH = 32
 
 interface SessionRow {
   readonly hash: string
@@ -51,7 +51,7 @@ export class Sessions {
     who: { readonly name: string; readonly role: Role; readonly by: Session['by'] },
     also: (store: Store) => void,
   ): Promise<string> {
-    const secret = randomBytes(SECRET_LENGTH).toString('base64url')
+    const secret = newSecret()
     const now = this.#now()
     await this.#store.write((writable) => {
       writable.run(
@@ -65,7 +65,7 @@ export class Sessions {
       )
       writable.run(
         'INSERT INTO admin_session VALUES (?, ?, ?, ?, ?, ?)',
-        ...[hashOf(secret), who.name, who.role, who.by, now, now],
+        ...[hashOfSecret(secret), who.name, who.role, who.by, now, now],
       )
       also(writable)
     })
@@ -74,7 +74,7 @@ export class Sessions {
 
   /** Whose the cookie is; undefined: nobody's any more. Using it keeps it alive. */
   find(secret: string): LivingSession | undefined {
-    const hash = hashOf(secret)
+    const hash = hashOfSecret(secret)
     const [row] = this.#store.all<SessionRow>('SELECT * FROM admin_session WHERE hash = ?', hash)
     const now = this.#now()
     // A clock that was set back does not make it live longer.
@@ -99,7 +99,7 @@ export class Sessions {
 
   async end(secret: string, also: (store: Store) => void): Promise<void> {
     await this.#store.write((writable) => {
-      writable.run('DELETE FROM admin_session WHERE hash = ?', hashOf(secret))
+      writable.run('DELETE FROM admin_session WHERE hash = ?', hashOfSecret(secret))
       also(writable)
     })
   }
@@ -115,5 +115,3 @@ export const isCsrfToken = (given: unknown, { csrfToken }: Pick<LivingSession, '
 
 const csrfTokenOf = (secret: string): string =>
   createHmac('sha256', secret).update('csrf').digest('base64url')
-
-const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('hex')

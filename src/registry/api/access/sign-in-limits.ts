@@ -1,4 +1,6 @@
+import { remember } from '../../../core/remember.ts'
 import { TokenBucket } from '../../../core/token-bucket.ts'
+import { TokenBuckets } from '../../../core/token-buckets.ts'
 
 /** Who types his password wrong needs few attempts: of one address, for one name, and of all. */
 const OF_SOURCE = { perSecond: 1 / 30, burst: 10 }
@@ -14,10 +16,10 @@ const AT_ONCE = 2
  * who guesses does not shut out whom it belongs to.
  */
 export class SignInLimits {
-  readonly #sources = new Map<string, TokenBucket>()
-  readonly #names = new Map<string, TokenBucket>()
+  readonly #sources = new TokenBuckets({ ...OF_SOURCE, remembered: REMEMBERED })
+  readonly #names = new TokenBuckets({ ...FOR_NAME, remembered: REMEMBERED })
   /** `name`, a space, and the address from which it has signed in. */
-  readonly #known = new Set<string>()
+  readonly #known = new Map<string, true>()
   readonly #all = new TokenBucket(IN_ALL.perSecond, IN_ALL.burst)
   #running = 0
 
@@ -27,8 +29,8 @@ export class SignInLimits {
    */
   begin(name: string, source: string, nowMs: number): number {
     const buckets = [
-      bucketOf(this.#sources, source, OF_SOURCE),
-      ...(this.#known.has(`${name} ${source}`) ? [] : [bucketOf(this.#names, name, FOR_NAME), this.#all]),
+      this.#sources.of(source),
+      ...(this.#known.has(`${name} ${source}`) ? [] : [this.#names.of(name), this.#all]),
     ]
     const waitMs = Math.max(...buckets.map((bucket) => bucket.waitMs(nowMs)))
     if (waitMs > 0) return waitMs
@@ -45,25 +47,7 @@ export class SignInLimits {
 
   /** It was the right password. */
   succeeded(name: string, source: string): void {
-    const known = `${name} ${source}`
-    this.#known.delete(known)
-    this.#known.add(known)
-    const [oldest] = this.#known
-    if (this.#known.size > REMEMBERED && oldest !== undefined) this.#known.delete(oldest)
-    this.#sources.delete(source)
+    remember(this.#known, `${name} ${source}`, true, REMEMBERED)
+    this.#sources.forget(source)
   }
-}
-
-/** Those that were heard of least lately are forgotten: what all may do in all counts for them. */
-function bucketOf(
-  buckets: Map<string, TokenBucket>,
-  key: string,
-  { perSecond, burst }: { readonly perSecond: number; readonly burst: number },
-): TokenBucket {
-  const bucket = buckets.get(key) ?? new TokenBucket(perSecond, burst)
-  buckets.delete(key)
-  const [oldest] = buckets.keys()
-  if (buckets.size >= REMEMBERED && oldest !== undefined) buckets.delete(oldest)
-  buckets.set(key, bucket)
-  return bucket
 }

@@ -1,3 +1,4 @@
+import { jsonText } from '../../../core/json-text.ts'
 import type { Machine, MachineQuery } from '../../api/schemas/machines.ts'
 import { call } from '../api.ts'
 import { csvOf } from '../csv.ts'
@@ -37,7 +38,7 @@ export async function exportMachines(query: MachineQuery, format: 'csv' | 'json'
   const machines = await allMachines(query)
   const text =
     format === 'json'
-      ? `${JSON.stringify(machines, undefined, 2)}\n`
+      ? jsonText(machines)
       : csvOf([
           [...COLUMNS, 'country'],
           ...machines.map((machine) => [...COLUMNS.map((column) => machine[column]), machine.place.country]),

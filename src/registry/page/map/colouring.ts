@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../../core/day.ts'
 import type { NetworkNode, NodeState } from './network.ts'
 
 /** What the colour of a node says. */
@@ -51,7 +52,6 @@ const CATEGORIES: readonly Colour[] = [
 ]
 const OTHERS = 'others'
 const UNKNOWN = 'unknown'
-const DAY_MS = 86_400_000
 
 /** The classes of days left until a certificate ends, in this order. */
 const CERTIFICATE_CLASSES = [

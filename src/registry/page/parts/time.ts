@@ -1,4 +1,4 @@
-const DAY_MS = 86_400_000
+import { DAY_MS } from '../../../core/day.ts'
 
 /** `2026-11-28 08:15` in UTC, as in the logs; undefined stays so. */
 export function dateOf(timeMs: number | undefined): string | undefined {

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
+import { DAY_MS } from '../../../core/day.ts'
 import type { Invitation, MadeInvitation, NewInvitation } from '../../api/schemas/invitations.ts'
 import { call } from '../api.ts'
 import { Confirm } from '../parts/confirm.tsx'
@@ -78,8 +79,6 @@ export function InvitationsView({ mayInvite }: { readonly mayInvite: boolean }):
     </>
   )
 }
-
-const DAY_MS = 86_400_000
 
 function InvitationForm({ submit }: { readonly submit: (wanted: NewInvitation) => void }): JSX.Element {
   const onSubmit = (event: SubmitEvent) => {

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
+import { DAY_MS } from '../../../core/day.ts'
 import type { BearerToken, NewBearerToken } from '../../api/schemas/access.ts'
 import { call } from '../api.ts'
 import { Confirm } from '../parts/confirm.tsx'
@@ -8,7 +9,6 @@ import { dateOf } from '../parts/time.ts'
 import { useAnswer } from '../parts/use-answer.ts'
 
 const askTokens = () => call('bearerTokens')
-const DAY_MS = 86_400_000
 const SCOPES = ['look', 'enrol', 'administer'] as const
 
 /** Bearer tokens of programs. */
