@@ -1,7 +1,12 @@
 import { activeKeys, type KeySlots, rotate } from '../core/config/key-rotation.ts'
 import { type ConfigValue, encodeNetworkConfig } from '../core/config/network-config.ts'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
-import { NO_VERSION, numberOfVersion } from '../core/values/network-version.ts'
+import {
+  compareVersions,
+  type NetworkVersion,
+  NO_VERSION,
+  numberOfVersion,
+} from '../core/values/network-version.ts'
 import { packInteger } from '../core/values/packed-integer.ts'
 import { type Prefix, prefixOfBits } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -61,7 +66,8 @@ export class NetworkConfiguration implements Disposable {
   readonly options: NetworkSettings
   #changed: Partial<NetworkSettings>
   /** Who has asked for which version. */
-  readonly #versions = new Map<string, Buffer>()
+  readonly #versions = new Map<string, NetworkVersion>()
+  #rotated: () => void = () => {}
   #crl: readonly number[]
   /** By certificate, of one version. */
   readonly #answers = new Map<string, Promise<Buffer>>()
@@ -139,13 +145,13 @@ export class NetworkConfiguration implements Disposable {
   }
 
   /** A node has asked for a version. */
-  heardOf(prefix: string, version: Buffer): void {
+  heardOf(prefix: string, version: NetworkVersion): void {
     this.#versions.set(prefix, version)
   }
 
-  /** Whether a node has asked for the present version, as far as is known since the start. */
-  hasPresentVersion(prefix: string): boolean {
-    return this.#versions.get(prefix)?.equals(this.version) === true
+  /** Whether a node has asked for a version, or a newer one, as far as is known since the start. */
+  hasVersion(prefix: string, version: NetworkVersion): boolean {
+    return compareVersions(this.#versions.get(prefix) ?? NO_VERSION, version) >= 0
   }
 
   /** Takes the next step of the rotation of MAC keys, and publishes it, and writes `also`: all or none. */
@@ -159,6 +165,12 @@ export class NetworkConfiguration implements Disposable {
         also(writable)
       }
     })
+    this.#rotated()
+  }
+
+  /** Calls `listener` after each step of the rotation of MAC keys, whoever takes it. */
+  onRotated(listener: () => void): void {
+    this.#rotated = listener
   }
 
   /** Changes settings, publishes them, and writes `also`: all or none. What is as the options say is no change any more. */

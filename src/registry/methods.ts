@@ -21,7 +21,6 @@ import type { GeoIp } from './geoip.ts'
 import type { KnownAddresses } from './known-addresses.ts'
 import type { Holder, Ledger } from './ledger.ts'
 import type { LocalNode } from './local-node.ts'
-import type { NetworkWatch } from './network-watch.ts'
 import { formatProposal, Proposals } from './proposals.ts'
 import type { ReachableNodes } from './reachable-nodes.ts'
 import { Refusal } from './refusal.ts'
@@ -51,8 +50,6 @@ export interface MethodComponents {
   readonly geoip: GeoIp | undefined
   readonly clock: Clock
   readonly network: Network
-  /** Undefined: nobody wants to hear of what happens. */
-  readonly watch: Pick<NetworkWatch, 'configurationFetched' | 'keysRotated'> | undefined
   readonly caPem: string
   readonly dhPem: string | undefined
 }
@@ -78,7 +75,6 @@ export function registryMethods(components: MethodComponents): Handlers {
     geoip,
     clock,
     network,
-    watch,
   } = components
   const tokenRequests = new TokenRequests(enrolment, clock)
 
@@ -142,7 +138,6 @@ export function registryMethods(components: MethodComponents): Handlers {
       const { version } = configuration
       const answer = await configuration.encode(certificateOf(cn))
       configuration.heardOf(cn, version)
-      watch?.configurationFetched(cn)
       return answer
     },
 
@@ -181,7 +176,6 @@ export function registryMethods(components: MethodComponents): Handlers {
 
     async updateHMAC() {
       await configuration.rotateKeys(randomBytes(MAC_KEY_LENGTH), clock.now())
-      await watch?.keysRotated()
       return undefined
     },
 

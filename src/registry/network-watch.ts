@@ -1,9 +1,11 @@
 import { DAY_MS } from '../core/day.ts'
 import { MESSAGE_CODE } from '../core/session/message-codes.ts'
+import type { NetworkVersion } from '../core/values/network-version.ts'
 import { type Prefix, subnetNameOfBits } from '../core/values/prefix.ts'
 import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import type { NetworkConfiguration } from './configuration.ts'
 import type { Holder } from './ledger.ts'
 import type { LocalNode } from './local-node.ts'
 import type { NetworkEvent } from './webhooks.ts'
@@ -14,6 +16,7 @@ export interface NetworkWatchComponents {
   readonly localNode: Pick<LocalNode, 'ask'>
   readonly ownNode: () => Prefix | undefined
   readonly holders: () => Iterable<Holder>
+  readonly configuration: Pick<NetworkConfiguration, 'version' | 'hasVersion'>
   readonly tell: (event: NetworkEvent) => void
   readonly clock: Clock
   readonly log: Logger
@@ -38,8 +41,8 @@ export class NetworkWatch implements Disposable {
   /** Who was there in the last rounds. */
   #rounds: ReadonlySet<string>[] = []
   readonly #ending = new Set<number>()
-  /** Who has asked for the configuration since the last step of the keys; undefined: no step was seen. */
-  #followed: Set<string> | undefined
+  /** The one that the last step of the keys has made; undefined: no step was seen. */
+  #stepVersion: NetworkVersion | undefined
 
   constructor(components: NetworkWatchComponents) {
     this.#components = components
@@ -47,18 +50,14 @@ export class NetworkWatch implements Disposable {
     this.#timer = clock.every(ROUND_MS, () => inBackground(log, 'watching the network', this.#round()))
   }
 
-  /** A node has fetched the configuration, and with it the keys. */
-  configurationFetched(prefix: string): void {
-    this.#followed?.add(prefix)
-  }
-
-  /** The keys go on to the next step: who has not followed the one before is left behind. */
+  /** The keys have gone on to the next step: who has not followed the one before is left behind. */
   async keysRotated(): Promise<void> {
-    const followed = this.#followed
-    this.#followed = new Set()
-    if (!followed) return
-    const behind = (await this.#components.reachable.list()).filter((prefix) => !followed.has(prefix))
-    if (behind.length > 0) this.#components.tell({ event: 'keys.left_behind', nodes: namesOf(behind) })
+    const { configuration, reachable, tell } = this.#components
+    const before = this.#stepVersion
+    this.#stepVersion = configuration.version
+    if (!before) return
+    const behind = (await reachable.list()).filter((prefix) => !configuration.hasVersion(prefix, before))
+    if (behind.length > 0) tell({ event: 'keys.left_behind', nodes: namesOf(behind) })
   }
 
   async #round(): Promise<void> {

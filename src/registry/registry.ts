@@ -9,6 +9,7 @@ import type { ListenPlace } from '../core/options/value-types.ts'
 import { RegistrySessions } from '../core/rpc/session.ts'
 import { ADDRESS_BITS } from '../core/values/bits.ts'
 import { networkCidr, prefixOfBits, subnetNameOfBits } from '../core/values/prefix.ts'
+import { inBackground } from '../platform/background.ts'
 import { CleanUp } from '../platform/clean-up.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -176,7 +177,7 @@ export async function startRegistry(
     webhooks &&
     stack.use(
       new NetworkWatch({
-        ...{ reachable, localNode, clock, log },
+        ...{ reachable, localNode, configuration, clock, log },
         ownNode: () => {
           const prefix = configuration.registryPrefix
           return prefix === undefined ? undefined : prefixOfBits(prefix)
@@ -185,8 +186,9 @@ export async function startRegistry(
         tell: (event) => webhooks.send(event),
       }),
     )
+  if (watch)
+    configuration.onRotated(() => inBackground(log, 'looking who follows the keys', watch.keysRotated()))
   const handlers = registryMethods({
-    watch,
     store,
     ledger,
     cryptography,

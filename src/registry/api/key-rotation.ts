@@ -33,7 +33,7 @@ export function keyRotation({ configuration, ledger, clock }: KeyRotationCompone
   let following = 0
   let count = 0
   for (const { prefix, notAfterMs } of ledger.holders()) {
-    if (configuration.hasPresentVersion(prefix)) following += 1
+    if (configuration.hasVersion(prefix, configuration.version)) following += 1
     else if (notAfterMs > clock.now()) {
       count += 1
       if (behind.length < MAX_NAMED) behind.push(subnetNameOfBits(prefix))

@@ -188,12 +188,16 @@ it('keys are rotated with their version, or not at all', async () => {
   const stateOf = () =>
     ['babel_hmac0', 'babel_hmac1', 'babel_hmac2', 'version'].map((name) => office.store.config(name))
   const before = stateOf()
+  let steps = 0
+  office.configuration.onRotated(() => steps++)
   office.failing = () => true
   await expect(office.configuration.rotateKeys(Buffer.alloc(16, 2), office.nowMs)).rejects.toThrow()
   expect(stateOf()).toEqual(before)
+  expect(steps).toBe(0)
   office.failing = undefined
   await office.configuration.rotateKeys(Buffer.alloc(16, 2), office.nowMs)
   expect(stateOf().slice(0, 2)).toEqual([Buffer.alloc(16, 1), Buffer.alloc(16, 2)])
+  expect(steps).toBe(1)
   expect(office.announced).toHaveLength(2)
 })
 

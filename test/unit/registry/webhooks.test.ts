@@ -104,13 +104,24 @@ describe('the operator hears', () => {
     const clock = steppedClock()
     const told: NetworkEvent[] = []
     const state = { there: others as readonly Prefix[], isOwnThere: true }
+    const versions = new Map<string, Buffer>()
+    const configuration = {
+      version: Buffer.from([1]),
+      hasVersion: (prefix: string, version: Buffer) => (versions.get(prefix)?.compare(version) ?? -1) >= 0,
+    }
     const watch = new NetworkWatch({
+      configuration,
       ...{ clock, log: silentLog, ownNode: () => own, holders: () => holders },
       tell: (event) => told.push(event),
       reachable: { list: async () => state.there },
       localNode: { ask: async () => (state.isOwnThere ? Buffer.from('1') : undefined) },
     })
-    return { clock, told, state, watch, [Symbol.dispose]: () => watch[Symbol.dispose]() }
+    const rotate = () => {
+      configuration.version = Buffer.from([(configuration.version[0] ?? 0) + 1])
+      return watch.keysRotated()
+    }
+    const fetches = (prefix: string) => versions.set(prefix, configuration.version)
+    return { clock, told, state, rotate, fetches, [Symbol.dispose]: () => watch[Symbol.dispose]() }
   }
 
   it('once that many nodes are gone at once, and nothing of one', async () => {
@@ -141,12 +152,12 @@ describe('the operator hears', () => {
 
   it('whom a rotation of keys leaves behind', async () => {
     using net = watched()
-    await net.watch.keysRotated()
-    for (const prefix of others.slice(2)) net.watch.configurationFetched(prefix)
-    await net.watch.keysRotated()
+    await net.rotate()
+    for (const prefix of others.slice(2)) net.fetches(prefix)
+    await net.rotate()
     expect(net.told).toEqual([{ event: 'keys.left_behind', nodes: ['1/16', '2/16'] }])
-    for (const prefix of others) net.watch.configurationFetched(prefix)
-    await net.watch.keysRotated()
+    for (const prefix of others) net.fetches(prefix)
+    await net.rotate()
     expect(net.told).toHaveLength(1)
   })
 
