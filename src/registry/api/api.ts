@@ -18,10 +18,10 @@ import { BearerTokens } from './access/bearer-tokens.ts'
 import { apiHandlers } from './handlers.ts'
 import { Invitations } from './invitations.ts'
 import { authorityOf, Machines } from './machines.ts'
-import { NetworkWatch } from './network-watch.ts'
 import { type ApiListener, ApiServers } from './server.ts'
 import { readStaticFiles } from './static-files.ts'
 import { TopologyStream } from './topology-stream.ts'
+import { TopologyWatch } from './topology-watch.ts'
 
 /** What of a registry the API shows and steers. */
 export interface ApiComponents {
@@ -62,7 +62,7 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
   const { store, ledger, configuration, clock, communities, geoip, authority, mailPrefixLength } = components
   const { registryPort } = components
   const registryPrefix = () => configuration.registryPrefix
-  const watch: NetworkWatch = new NetworkWatch({
+  const watch: TopologyWatch = new TopologyWatch({
     ...components,
     registryPrefix,
     nodes: () => machines.nodes(),

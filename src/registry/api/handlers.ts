@@ -20,10 +20,10 @@ import {
   type NetworkSettingsComponents,
   previewConfiguration,
 } from './network-settings.ts'
-import type { NetworkWatch } from './network-watch.ts'
 import type { Session } from './schemas/access.ts'
 import type { AuditEntry } from './schemas/audit.ts'
 import { timeOf } from './time.ts'
+import type { TopologyWatch } from './topology-watch.ts'
 
 /** What the API does its work with. */
 export interface HandlerComponents {
@@ -33,7 +33,7 @@ export interface HandlerComponents {
   readonly rpcSessions: RegistrySessions
   readonly tokenRequests: Pick<TokenRequests, 'request'>
   readonly machines: Machines
-  readonly watch: NetworkWatch
+  readonly watch: TopologyWatch
   readonly invitations: Invitations
   readonly bearerTokens: BearerTokens
   readonly clock: Clock

@@ -21,16 +21,16 @@ import type { GeoIp } from '../geoip.ts'
 import type { KnownAddresses } from '../known-addresses.ts'
 import type { Holder, Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
-import type { NetworkWatch } from './network-watch.ts'
 import type { Machine, MachineDetails, MachinePage, MachineQuery, MachineState } from './schemas/machines.ts'
 import type { NetworkOverview, TopologyNode } from './schemas/network.ts'
 import { timeOf } from './time.ts'
+import type { TopologyWatch } from './topology-watch.ts'
 
 /** What is known of machines. */
 export interface MachinesComponents {
   readonly store: Store
   readonly ledger: Pick<Ledger, 'holder' | 'holders' | 'holderOfSerial' | 'holderOfEmail' | 'size'>
-  readonly watch: Pick<NetworkWatch, 'isOnline' | 'information' | 'look' | 'tunnelsOf' | 'route'>
+  readonly watch: Pick<TopologyWatch, 'isOnline' | 'information' | 'look' | 'tunnelsOf' | 'route'>
   readonly known: Pick<KnownAddresses, 'lookUp'>
   readonly registryPrefix: () => string | undefined
   readonly network: Network

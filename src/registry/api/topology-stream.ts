@@ -3,7 +3,7 @@ import type { Clock } from '../../platform/clock.ts'
 import { ApiRefusal } from './api-refusal.ts'
 import { SECURITY_HEADERS } from './guards.ts'
 import { API_LIMITS } from './limits.ts'
-import type { NetworkWatch } from './network-watch.ts'
+import type { TopologyWatch } from './topology-watch.ts'
 
 /** Proxies and browsers give up on a connection that says nothing. */
 const KEEP_ALIVE_MS = 15_000
@@ -12,11 +12,11 @@ const LIFE_MS = 10 * 60_000
 
 /** Tells browsers what changes in the network, as server-sent events (HTML, section 9.2). */
 export class TopologyStream {
-  readonly #watch: Pick<NetworkWatch, 'snapshot' | 'subscribe'>
+  readonly #watch: Pick<TopologyWatch, 'snapshot' | 'subscribe'>
   readonly #clock: Pick<Clock, 'every' | 'after'>
   readonly #open = new Map<string, number>()
 
-  constructor(watch: Pick<NetworkWatch, 'snapshot' | 'subscribe'>, clock: Pick<Clock, 'every' | 'after'>) {
+  constructor(watch: Pick<TopologyWatch, 'snapshot' | 'subscribe'>, clock: Pick<Clock, 'every' | 'after'>) {
     this.#watch = watch
     this.#clock = clock
   }

@@ -15,7 +15,7 @@ export interface NodeInformation {
 }
 
 /** What is watched. */
-export interface NetworkWatchComponents {
+export interface TopologyWatchComponents {
   readonly localNode: Pick<LocalNode, 'ask'>
   readonly reachable: ReachableNodes
   readonly registryPrefix: () => string | undefined
@@ -39,8 +39,8 @@ const MAX_LENGTH = 100
  * The network as it is now: who is there, and who has tunnels to whom. Looked at only while somebody wants to see it; what
  * differs from the last time is told.
  */
-export class NetworkWatch implements Disposable {
-  readonly #components: NetworkWatchComponents
+export class TopologyWatch implements Disposable {
+  readonly #components: TopologyWatchComponents
   readonly #listeners = new Set<(change: TopologyChange) => void>()
   readonly #information = new Map<Prefix, NodeInformation>()
   readonly #askedMs = new Map<Prefix, number>()
@@ -53,7 +53,7 @@ export class NetworkWatch implements Disposable {
   #looking: Promise<void> | undefined
   #timer: Disposable | undefined
 
-  constructor(components: NetworkWatchComponents) {
+  constructor(components: TopologyWatchComponents) {
     this.#components = components
   }
 
