@@ -1,7 +1,9 @@
 import type { JSX } from 'preact'
 import { useCallback, useState } from 'preact/hooks'
 import { call } from '../api.ts'
-import { dateOf } from '../parts/time.ts'
+import { type Fact, Facts } from '../parts/facts.tsx'
+import { Problem } from '../parts/problem.tsx'
+import { dateOfText } from '../parts/time.ts'
 import { useAnswer } from '../parts/use-answer.ts'
 import { Availability, describeAvailability } from './availability.tsx'
 import { Revoke } from './revoke.tsx'
@@ -27,7 +29,7 @@ export function MachinePanel({ name, mayRevoke, choose, gone }: MachinePanelProp
     </button>
   )
   const days = history.answer?.availability ?? []
-  const facts: readonly (readonly [string, string | undefined])[] =
+  const facts: readonly Fact[] =
     machine === undefined
       ? []
       : [
@@ -41,30 +43,17 @@ export function MachinePanel({ name, mayRevoke, choose, gone }: MachinePanelProp
           ['Community', machine.community],
           ['Country', machine.place.country],
           ['Serial', String(machine.serial)],
-          ['Certificate from', dateOf(Date.parse(machine.notBefore))],
-          ['Certificate until', dateOf(Date.parse(machine.notAfter))],
+          ['Certificate from', dateOfText(machine.notBefore)],
+          ['Certificate until', dateOfText(machine.notAfter)],
           ['Fingerprint', machine.fingerprint],
-          ['Last seen', machine.lastSeen && dateOf(Date.parse(machine.lastSeen))],
+          ['Last seen', machine.lastSeen && dateOfText(machine.lastSeen)],
           ['Seen at', machine.addresses.join(', ') || undefined],
         ]
   return (
     <section class="details" aria-label={`Machine ${name}`}>
       <h2>{name}</h2>
-      {(details.problem ?? history.problem) !== undefined && (
-        <p class="bad" role="alert">
-          {details.problem ?? history.problem}
-        </p>
-      )}
-      <dl>
-        {facts.map(([what, value]) =>
-          value === undefined ? null : (
-            <div key={what}>
-              <dt>{what}</dt>
-              <dd>{value}</dd>
-            </div>
-          ),
-        )}
-      </dl>
+      <Problem what={details.problem ?? history.problem} />
+      <Facts facts={facts} />
       {machine !== undefined && (
         <>
           <h3>Route from the registry</h3>
@@ -93,7 +82,7 @@ export function MachinePanel({ name, mayRevoke, choose, gone }: MachinePanelProp
       <ul class="history">
         {history.answer?.events.map(({ at, kind, detail }) => (
           <li key={`${at} ${kind}`}>
-            <time dateTime={at}>{dateOf(Date.parse(at))}</time> {kind} {detail}
+            <time dateTime={at}>{dateOfText(at)}</time> {kind} {detail}
           </li>
         ))}
       </ul>

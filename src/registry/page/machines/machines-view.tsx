@@ -3,7 +3,8 @@ import { useCallback, useEffect, useState } from 'preact/hooks'
 import type { Machine, MachineQuery, MachineState } from '../../api/schemas/machines.ts'
 import { call } from '../api.ts'
 import { type Column, LongTable, type Sorting } from '../parts/long-table.tsx'
-import { dateOf } from '../parts/time.ts'
+import { Problem } from '../parts/problem.tsx'
+import { dateOfText } from '../parts/time.ts'
 import { sayWhy } from '../parts/use-answer.ts'
 import { exportMachines } from './export.ts'
 import { MachinePanel } from './machine-panel.tsx'
@@ -73,11 +74,11 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
     { key: 'state', title: 'State', cell: ({ state: its }) => <span class={`state ${its}`}>{its}</span> },
     { key: 'email', title: 'E-mail', cell: ({ email }) => email ?? '–' },
     { key: 'serial', title: 'Serial', cell: ({ serial }) => serial },
-    { key: 'notAfter', title: 'Certificate until', cell: ({ notAfter }) => dateOf(Date.parse(notAfter)) },
+    { key: 'notAfter', title: 'Certificate until', cell: ({ notAfter }) => dateOfText(notAfter) },
     {
       key: 'lastSeen',
       title: 'Last seen',
-      cell: ({ lastSeen }) => (lastSeen === undefined ? '–' : dateOf(Date.parse(lastSeen))),
+      cell: ({ lastSeen }) => (lastSeen === undefined ? '–' : dateOfText(lastSeen)),
     },
     { key: 'version', title: 'Version', cell: ({ version }) => version ?? '–' },
     { key: 'country', title: 'Country', cell: ({ place }) => place.country ?? '–' },
@@ -125,11 +126,7 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
           Export JSON
         </button>
       </div>
-      {problem !== undefined && (
-        <p class="bad" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem what={problem} />
       <p class="notice" role="status">
         {found.total} {found.total === 1 ? 'machine' : 'machines'}
       </p>

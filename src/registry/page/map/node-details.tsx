@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { type Fact, Facts } from '../parts/facts.tsx'
 import { dateOf, daysLeft } from '../parts/time.ts'
 import { type Network, type NetworkNode, neighboursOf } from './network.ts'
 
@@ -19,7 +20,7 @@ export function NodeDetails({ node, network, route, choose }: NodeDetailsProps):
     </button>
   )
   const neighbours = neighboursOf(node.id, network)
-  const facts: readonly (readonly [string, string | undefined])[] = [
+  const facts: readonly Fact[] = [
     ['State', node.state],
     ['Subnet', node.id],
     ['Address', node.address],
@@ -35,16 +36,7 @@ export function NodeDetails({ node, network, route, choose }: NodeDetailsProps):
   return (
     <section class="details" aria-label={`Details of ${node.name}`}>
       <h3>{node.name}</h3>
-      <dl>
-        {facts.map(([what, value]) =>
-          value === undefined ? null : (
-            <div key={what}>
-              <dt>{what}</dt>
-              <dd>{value}</dd>
-            </div>
-          ),
-        )}
-      </dl>
+      <Facts facts={facts} />
       {!node.registry && (
         <>
           <h4>Route from the registry</h4>

@@ -1,5 +1,6 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { Problem } from './problem.tsx'
 import { sayWhy } from './use-answer.ts'
 
 interface ConfirmProps {
@@ -31,11 +32,7 @@ export function Confirm({ title, children, verb, danger = false, act, close }: C
     <dialog ref={dialog} aria-labelledby="confirm-title" onClose={close}>
       <h2 id="confirm-title">{title}</h2>
       {children}
-      {problem !== undefined && (
-        <p class="bad" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem what={problem} />
       <div class="buttons">
         <button type="button" onClick={close}>
           Cancel

@@ -8,3 +8,9 @@ export function dateOf(timeMs: number | undefined): string | undefined {
 
 /** Whole days until a time; negative after it. */
 export const daysLeft = (endMs: number, nowMs: number): number => Math.floor((endMs - nowMs) / DAY_MS)
+
+/** The same of a moment as the API says it. */
+export const dateOfText = (text: string): string | undefined => dateOf(Date.parse(text))
+
+/** The moment so many days from now, as the API takes it. */
+export const daysFromNow = (days: number): string => new Date(Date.now() + days * DAY_MS).toISOString()

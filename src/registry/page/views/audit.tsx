@@ -3,12 +3,13 @@ import { useCallback, useState } from 'preact/hooks'
 import type { AuditEntry } from '../../api/schemas/audit.ts'
 import { call } from '../api.ts'
 import { type Column, LongTable } from '../parts/long-table.tsx'
-import { dateOf } from '../parts/time.ts'
+import { Problem } from '../parts/problem.tsx'
+import { dateOfText } from '../parts/time.ts'
 import { useAnswer } from '../parts/use-answer.ts'
 
 const COLUMNS: readonly Column<AuditEntry>[] = [
   { key: 'number', title: '#', cell: ({ number }) => number },
-  { key: 'at', title: 'When', cell: ({ at }) => dateOf(Date.parse(at)) },
+  { key: 'at', title: 'When', cell: ({ at }) => dateOfText(at) },
   { key: 'who', title: 'Who', cell: ({ who, from }) => (from === undefined ? who : `${who} (${from})`) },
   { key: 'action', title: 'What', cell: ({ action }) => action },
   { key: 'subject', title: 'To', cell: ({ subject }) => subject ?? '–' },
@@ -26,11 +27,7 @@ export function AuditView(): JSX.Element {
   return (
     <>
       <h1>Audit log</h1>
-      {problem !== undefined && (
-        <p class="bad" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem what={problem} />
       {proof !== undefined && (
         <p class={proof.isWhole ? 'good' : 'bad'} role="status">
           {proof.isWhole

@@ -3,7 +3,8 @@ import { useState } from 'preact/hooks'
 import type { ConfigurationPreview, NetworkSettingsChange } from '../../api/schemas/configuration.ts'
 import { call } from '../api.ts'
 import { Confirm } from '../parts/confirm.tsx'
-import { Field, valuesOf } from '../parts/field.tsx'
+import { Field, NumberField, valuesOf } from '../parts/field.tsx'
+import { Problem } from '../parts/problem.tsx'
 import { sayWhy, useAnswer } from '../parts/use-answer.ts'
 import { changeOf } from '../settings-form.ts'
 
@@ -29,70 +30,56 @@ export function ConfigurationView({ mayAdminister }: { readonly mayAdminister: b
     <>
       <h1>Configuration {version}</h1>
       <form key={version} class="card grid" onSubmit={submit}>
-        <Field label="Hello" hint="seconds between two of Babel">
-          <input
-            name="hello"
-            type="number"
-            min="1"
-            max="655"
-            defaultValue={String(settings.hello)}
-            required
-          />
-        </Field>
-        <Field label="Client count" hint="tunnels that each node opens">
-          <input
-            name="clientCount"
-            type="number"
-            min="0"
-            defaultValue={String(settings.clientCount)}
-            required
-          />
-        </Field>
-        <Field label="Max clients" hint="tunnels that each node accepts">
-          <input
-            name="maxClients"
-            type="number"
-            min="0"
-            defaultValue={String(settings.maxClients)}
-            required
-          />
-        </Field>
-        <Field label="Tunnel refresh" hint="seconds until one is replaced">
-          <input
-            name="tunnelRefresh"
-            type="number"
-            min="1"
-            defaultValue={String(settings.tunnelRefresh)}
-            required
-          />
-        </Field>
+        <NumberField
+          label="Hello"
+          hint="seconds between two of Babel"
+          name="hello"
+          min={1}
+          max={655}
+          value={settings.hello}
+        />
+        <NumberField
+          label="Client count"
+          hint="tunnels that each node opens"
+          name="clientCount"
+          min={0}
+          value={settings.clientCount}
+        />
+        <NumberField
+          label="Max clients"
+          hint="tunnels that each node accepts"
+          name="maxClients"
+          min={0}
+          value={settings.maxClients}
+        />
+        <NumberField
+          label="Tunnel refresh"
+          hint="seconds until one is replaced"
+          name="tunnelRefresh"
+          min={1}
+          value={settings.tunnelRefresh}
+        />
         <Field label="Encrypt tunnels">
           <input name="encrypt" type="checkbox" defaultChecked={settings.encrypt} />
         </Field>
         <Field label="Same country" hint="codes of two letters">
           <input name="sameCountry" defaultValue={settings.sameCountry.join(' ')} />
         </Field>
-        <Field label="Oldest protocol" hint="older nodes are refused">
-          <input
-            name="minProtocol"
-            type="number"
-            min="1"
-            max="255"
-            defaultValue={String(settings.minProtocol)}
-            required
-          />
-        </Field>
+        <NumberField
+          label="Oldest protocol"
+          hint="older nodes are refused"
+          name="minProtocol"
+          min={1}
+          max={255}
+          value={settings.minProtocol}
+        />
         <Field label="IPv4" hint="range, bits of a node's part; empty: none">
           <input
             name="ipv4"
             defaultValue={settings.ipv4 === null ? '' : `${settings.ipv4.range}, ${settings.ipv4.subnetBits}`}
           />
         </Field>
-        {problem !== undefined && (
-          <p class="bad" role="alert">
-            {problem}
-          </p>
-        )}
+        <Problem what={problem} />
         {mayAdminister && (
           <button type="submit" class="primary">
             Preview…

@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import { Field, valuesOf } from '../parts/field.tsx'
+import { Problem } from '../parts/problem.tsx'
 import { sayWhy, useAnswer } from '../parts/use-answer.ts'
 
 const askInformation = () => call('enrolmentInformation')
@@ -43,11 +44,7 @@ export function Enrol(): JSX.Element {
   return (
     <main class="narrow">
       <h1>Join this network</h1>
-      {problem !== undefined && (
-        <p class="bad" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem what={problem} />
       <section class="card">
         <h2>1. Install re6stnet</h2>
         {INSTALLING.map(({ name, lines }) => (
@@ -63,11 +60,7 @@ export function Enrol(): JSX.Element {
           <Field label="Your e-mail address" hint="A token that can be used once is sent there.">
             <input name="email" type="email" required autocomplete="email" />
           </Field>
-          {state.problem !== undefined && (
-            <p class="bad" role="alert">
-              {state.problem}
-            </p>
-          )}
+          <Problem what={state.problem} />
           {state.sent ? (
             <p role="status">If this address may join, a token is on its way.</p>
           ) : (

@@ -1,12 +1,12 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import { DAY_MS } from '../../../core/day.ts'
 import type { Invitation, MadeInvitation, NewInvitation } from '../../api/schemas/invitations.ts'
 import { call } from '../api.ts'
 import { Confirm } from '../parts/confirm.tsx'
-import { Field, valuesOf } from '../parts/field.tsx'
+import { Field, NumberField, valuesOf } from '../parts/field.tsx'
+import { Problem } from '../parts/problem.tsx'
 import { QrCode } from '../parts/qr-code.tsx'
-import { dateOf } from '../parts/time.ts'
+import { dateOfText, daysFromNow } from '../parts/time.ts'
 import { useAnswer } from '../parts/use-answer.ts'
 
 const askInvitations = () => call('invitations')
@@ -21,11 +21,7 @@ export function InvitationsView({ mayInvite }: { readonly mayInvite: boolean }):
   return (
     <>
       <h1>Invitations</h1>
-      {problem !== undefined && (
-        <p class="bad" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem what={problem} />
       {mayInvite && <InvitationForm submit={plan} />}
       {made !== undefined && <Made invitation={made} />}
       <ul class="cards">
@@ -33,7 +29,7 @@ export function InvitationsView({ mayInvite }: { readonly mayInvite: boolean }):
           <li key={invitation.id} class="card">
             <strong>{invitation.machineName ?? invitation.email ?? 'For anybody'}</strong>
             <p>
-              {invitation.usesLeft} of {invitation.uses} left, until {dateOf(Date.parse(invitation.end))}, by{' '}
+              {invitation.usesLeft} of {invitation.uses} left, until {dateOfText(invitation.end)}, by{' '}
               {invitation.madeBy}
               {invitation.machines.length > 0 && `; used by ${invitation.machines.join(', ')}`}
             </p>
@@ -58,7 +54,7 @@ export function InvitationsView({ mayInvite }: { readonly mayInvite: boolean }):
           <p>
             Whoever has the link may join with{' '}
             {planned.uses === 1 ? 'one machine' : `${planned.uses} machines`} until{' '}
-            {dateOf(Date.parse(planned.end ?? ''))}. The link is shown once.
+            {dateOfText(planned.end ?? '')}. The link is shown once.
           </p>
         </Confirm>
       )}
@@ -89,7 +85,7 @@ function InvitationForm({ submit }: { readonly submit: (wanted: NewInvitation) =
     }
     submit({
       uses: Number(values.get('uses')),
-      end: new Date(Date.now() + Number(values.get('days')) * DAY_MS).toISOString(),
+      end: daysFromNow(Number(values.get('days'))),
       ...text('email'),
       ...text('community'),
       ...text('machineName'),
@@ -98,12 +94,8 @@ function InvitationForm({ submit }: { readonly submit: (wanted: NewInvitation) =
   return (
     <form class="card grid" onSubmit={onSubmit}>
       <h2>Invite</h2>
-      <Field label="Machines">
-        <input name="uses" type="number" min="1" max="1000" value="1" required />
-      </Field>
-      <Field label="Days">
-        <input name="days" type="number" min="1" max="365" value="14" required />
-      </Field>
+      <NumberField label="Machines" name="uses" min={1} max={1000} value={1} />
+      <NumberField label="Days" name="days" min={1} max={365} value={14} />
       <Field label="E-mail" hint="of the owner; may be empty">
         <input name="email" type="email" />
       </Field>

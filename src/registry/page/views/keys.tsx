@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import { Confirm } from '../parts/confirm.tsx'
+import { Problem } from '../parts/problem.tsx'
 import { useAnswer } from '../parts/use-answer.ts'
 
 const askRotation = () => call('keyRotation')
@@ -17,11 +18,7 @@ export function KeysView({ mayAdminister }: { readonly mayAdminister: boolean })
   return (
     <>
       <h1>MAC keys</h1>
-      {problem !== undefined && (
-        <p class="bad" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem what={problem} />
       {rotation !== undefined && (
         <section class="card">
           <p>

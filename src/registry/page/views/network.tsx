@@ -4,6 +4,7 @@ import type { TopologyChange, TopologySnapshot } from '../../api/schemas/network
 import { call } from '../api.ts'
 import { MachinePanel } from '../machines/machine-panel.tsx'
 import { NetworkMap } from '../map/network-map.tsx'
+import { Problem } from '../parts/problem.tsx'
 import { useAnswer } from '../parts/use-answer.ts'
 import { afterChange, networkOf } from '../topology.ts'
 
@@ -20,11 +21,7 @@ export function NetworkView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX
   return (
     <>
       <h1>Network {overview?.network}</h1>
-      {problem !== undefined && (
-        <p class="bad" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem what={problem} />
       <dl class="numbers">
         {Object.entries(overview?.machines ?? {}).map(([what, count]) => (
           <div key={what}>

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import type { Session } from '../../api/schemas/access.ts'
 import { call } from '../api.ts'
 import { Field, valuesOf } from '../parts/field.tsx'
+import { Problem } from '../parts/problem.tsx'
 import { sayWhy, useAnswer } from '../parts/use-answer.ts'
 
 const askMethods = () => call('signInMethods')
@@ -35,11 +36,7 @@ export function SignIn({ signedIn }: { readonly signedIn: (session: Session) => 
         <Field label="Password">
           <input name="password" type="password" required autocomplete="current-password" />
         </Field>
-        {(problem ?? unreachable) !== undefined && (
-          <p class="bad" role="alert">
-            {problem ?? unreachable}
-          </p>
-        )}
+        <Problem what={problem ?? unreachable} />
         <button type="submit" class="primary">
           Sign in
         </button>

@@ -1,11 +1,11 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import { DAY_MS } from '../../../core/day.ts'
 import type { BearerToken, NewBearerToken } from '../../api/schemas/access.ts'
 import { call } from '../api.ts'
 import { Confirm } from '../parts/confirm.tsx'
-import { Field, valuesOf } from '../parts/field.tsx'
-import { dateOf } from '../parts/time.ts'
+import { Field, NumberField, valuesOf } from '../parts/field.tsx'
+import { Problem } from '../parts/problem.tsx'
+import { dateOfText, daysFromNow } from '../parts/time.ts'
 import { useAnswer } from '../parts/use-answer.ts'
 
 const askTokens = () => call('bearerTokens')
@@ -22,17 +22,13 @@ export function TokensView(): JSX.Element {
     plan({
       label: values.get('label') ?? '',
       scope: SCOPES.find((scope) => scope === values.get('scope')) ?? 'look',
-      end: new Date(Date.now() + Number(values.get('days')) * DAY_MS).toISOString(),
+      end: daysFromNow(Number(values.get('days'))),
     })
   }
   return (
     <>
       <h1>Tokens of programs</h1>
-      {problem !== undefined && (
-        <p class="bad" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem what={problem} />
       <form class="card grid" onSubmit={submit}>
         <h2>Make one</h2>
         <Field label="What for">
@@ -45,9 +41,7 @@ export function TokensView(): JSX.Element {
             ))}
           </select>
         </Field>
-        <Field label="Days">
-          <input name="days" type="number" min="1" max="365" value="90" required />
-        </Field>
+        <NumberField label="Days" name="days" min={1} max={365} value={90} />
         <button type="submit" class="primary">
           Make…
         </button>
@@ -63,8 +57,8 @@ export function TokensView(): JSX.Element {
           <li key={token.id} class="card">
             <strong>{token.label}</strong>
             <p>
-              may {token.scope}, until {dateOf(Date.parse(token.end))}, by {token.madeBy}
-              {token.usedAt !== undefined && `, last used ${dateOf(Date.parse(token.usedAt))}`}
+              may {token.scope}, until {dateOfText(token.end)}, by {token.madeBy}
+              {token.usedAt !== undefined && `, last used ${dateOfText(token.usedAt)}`}
             </p>
             <button type="button" class="danger" onClick={() => setDeleting(token)}>
               Delete…
@@ -83,7 +77,7 @@ export function TokensView(): JSX.Element {
           }}
         >
           <p>
-            Whoever has it may {planned.scope} until {dateOf(Date.parse(planned.end))}. It is shown once.
+            Whoever has it may {planned.scope} until {dateOfText(planned.end)}. It is shown once.
           </p>
         </Confirm>
       )}

@@ -1,0 +1,20 @@
+import type { JSX } from 'preact'
+
+/** What a fact is called, and what is known; undefined: nothing. */
+export type Fact = readonly [string, string | undefined]
+
+/** Facts that are known, one below the other. */
+export function Facts({ facts }: { readonly facts: readonly Fact[] }): JSX.Element {
+  return (
+    <dl>
+      {facts.map(([what, value]) =>
+        value === undefined ? null : (
+          <div key={what}>
+            <dt>{what}</dt>
+            <dd>{value}</dd>
+          </div>
+        ),
+      )}
+    </dl>
+  )
+}
