@@ -1,0 +1,43 @@
+import { shuffled } from '../random.ts'
+import type { NetworkView, TunnelDecision } from './decisions.ts'
+import type { PolicyState } from './policy-state.ts'
+import { crossesBorder } from './usable-addresses.ts'
+import { distantNode } from './whom-to-connect-to.ts'
+
+/** Never two tunnels with one peer: of two that connected to each other, the smaller prefix gives up its own. */
+export function* closeDuplicates(state: PolicyState, view: NetworkView): Generator<TunnelDecision> {
+  for (const [prefix, tunnel] of state.tunnels) {
+    if (tunnel.state === 'closing' || !state.clients.has(prefix) || state.own > prefix) continue
+    if (state.kept.has(prefix) || !view.isClientUsable(prefix)) continue
+    tunnel.state = 'closing'
+    yield { kind: 'close', target: prefix, reason: 'the peer has a tunnel to us' }
+  }
+}
+
+/** Tunnels that were made before it was known where we are, or before the network had borders. */
+export function* closeAcrossBorders({ settings, tunnels }: PolicyState): Generator<TunnelDecision> {
+  if (settings.sameCountry.length === 0) return
+  for (const [prefix, tunnel] of tunnels) {
+    if (tunnel.state !== 'up') continue
+    if (!tunnel.addresses.every((address) => crossesBorder(settings, address))) continue
+    tunnel.state = 'closing'
+    yield { kind: 'close-now', target: prefix, reason: 'the peer is in another country' }
+  }
+}
+
+/** Replaces the tunnel over which the fewest nodes are routed, if there is somebody else to connect to. */
+export function* closeLeastUsed(state: PolicyState, view: NetworkView): Generator<TunnelDecision> {
+  const { tunnels, settings, random } = state
+  state.kept.clear()
+  const up = [...tunnels].filter(([, tunnel]) => tunnel.state === 'up').map(([prefix]) => prefix)
+  if (up.length < state.clientCount || distantNode(state, view) === undefined) return
+  // Never one to a peer that must be a neighbour: it would be made again at once.
+  const candidates = up.filter((prefix) => !settings.neighbours.has(prefix))
+  const [least] = shuffled(random, candidates).sort(
+    (one, other) => view.nodesOver(one) - view.nodesOver(other),
+  )
+  const tunnel = least === undefined ? undefined : tunnels.get(least)
+  if (least === undefined || !tunnel) return
+  tunnel.state = 'closing'
+  yield { kind: 'close', target: least, reason: 'replaced: the fewest nodes are routed over it' }
+}
