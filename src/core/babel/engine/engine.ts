@@ -1,14 +1,9 @@
 import type { Random } from '../../random.ts'
-import { INFINITY } from '../metric.ts'
-import type { Destination, Hello, Ihu, RouterId, Tlv } from '../wire/tlv.ts'
-import { Acquisition } from './acquisition.ts'
-import { Departed } from './departed.ts'
-import { Hellos } from './hellos.ts'
-import { Levels } from './levels.ts'
-import { catchingUpUntil, Liveness } from './liveness.ts'
-import { type Entry, Interface, Neighbour } from './model.ts'
-import { NeighbourWatch } from './neighbour-watch.ts'
+import type { Destination, RouterId } from '../wire/tlv.ts'
+import { catchingUpUntil } from './liveness.ts'
+import { Interface, type Neighbour } from './model.ts'
 import { defaultParameters } from './parameters.ts'
+import { assemble, type Parts } from './parts.ts'
 import type {
   CostLevel,
   EngineOutput,
@@ -21,19 +16,10 @@ import type {
   ReceivedPacket,
   RouteView,
 } from './ports.ts'
-import { Requests } from './requests.ts'
-import { Routes } from './routes.ts'
-import { Sources } from './sources.ts'
 import { RouteTable } from './table.ts'
 import { TimerQueue } from './timers.ts'
-import { Updates } from './updates.ts'
 import { candidateView, ownView, routeView } from './views.ts'
 import { neighboursOf, type World } from './world.ts'
-
-/** A server has fewer clients, a LAN fewer routers. More are made up. */
-const MAX_NEIGHBOURS_PER_INTERFACE = 512
-/** What a neighbour acknowledges that was told costs alone. */
-const NO_ROUTES: readonly Entry[] = []
 
 /** What a machine is made with. */
 export interface EngineSettings {
@@ -55,68 +41,24 @@ export interface EngineSettings {
 export class BabelEngine {
   readonly #world: World & { readonly interfaces: Map<string, Interface> }
   readonly #parameters = new Map<string, LinkParameters>()
-  readonly #levels = new Levels()
   readonly #expected = new Map<string, readonly Destination[]>()
-  readonly #sources: Sources
-  readonly #routes: Routes
-  readonly #updates: Updates
-  readonly #requests: Requests
-  readonly #hellos: Hellos
-  readonly #acquisition: Acquisition
-  readonly #liveness: Liveness
-  readonly #watch: NeighbourWatch
-  readonly #departed = new Departed()
-  #isRetracting = false
+  readonly #parts: Parts
 
   constructor({ routerId, seqno, random, output, arrivals = () => undefined }: EngineSettings) {
-    const timers = new TimerQueue()
-    const table = new RouteTable()
-    const world = {
+    this.#world = {
       routerId,
       random,
       output,
-      timers,
-      table,
+      arrivals,
       seqno,
+      timers: new TimerQueue(),
+      table: new RouteTable(),
+      interfaces: new Map(),
+      isRetracting: false,
       catchingUpUntilMs: Number.NEGATIVE_INFINITY,
       passesOn: () => true,
-      arrivals,
     }
-    this.#world = { ...world, interfaces: new Map() }
-    this.#sources = new Sources(table, timers, (nowMs, entry) => this.#routes.reselect(nowMs, entry))
-    this.#updates = new Updates(
-      this.#world,
-      this.#sources,
-      (nowMs, entry) => this.#requests.consider(nowMs, entry),
-      (nowMs, neighbour) => this.#liveness.suspect(nowMs, neighbour, 'no answer'),
-    )
-    this.#requests = new Requests(this.#world, this.#updates)
-    this.#routes = new Routes(this.#world, {
-      selected: (nowMs, entry) => {
-        this.#updates.consider(nowMs, entry)
-        this.#requests.consider(nowMs, entry)
-      },
-      ignored: (nowMs, route) => this.#requests.ignored(nowMs, route),
-      expiring: (_, { entry: { prefix, from }, neighbour: { iface, address } }) =>
-        output.send(iface.name, address, [{ kind: 'route-request', prefix, from }]),
-      localEnded: (_, { prefix, from }) => {
-        // Of what is our own, nothing that others told was kept.
-        for (const { name, neighbours } of this.#world.interfaces.values())
-          if (neighbours.size > 0) output.send(name, undefined, [{ kind: 'route-request', prefix, from }])
-      },
-      ownHeard: (nowMs, { seqno }) => this.#requests.ownNumberHeard(nowMs, seqno),
-    })
-    this.#hellos = new Hellos(this.#world)
-    this.#acquisition = new Acquisition(this.#world, this.#hellos, this.#updates.acknowledgments)
-    this.#liveness = new Liveness(this.#world, this.#updates.acknowledgments, (nowMs, neighbour, cause) =>
-      this.#forget(nowMs, neighbour, cause),
-    )
-    this.#watch = new NeighbourWatch(this.#world, {
-      costMayHaveChanged: (nowMs, neighbour) => this.#recompute(nowMs, neighbour, undefined),
-      silent: (nowMs, neighbour) => this.#liveness.suspect(nowMs, neighbour, 'hellos missed'),
-      dead: (nowMs, neighbour) => this.#forget(nowMs, neighbour, 'hellos missed'),
-      unheardThere: (nowMs, { iface }) => this.#acquisition.begin(nowMs, iface),
-    })
+    this.#parts = assemble(this.#world)
   }
 
   /** Our own sequence number, to be kept for the next start. */
@@ -133,16 +75,17 @@ export class BabelEngine {
   interfaceUp(nowMs: number, state: InterfaceState): void {
     this.#input(nowMs, () => {
       this.#down(nowMs, state.name)
+      const { levels, sources, hellos, updates, acquisition } = this.#parts
       const parameters = this.#parameters.get(state.name) ?? defaultParameters(state.kind)
-      this.#sources.promising(parameters.updateIntervalMs)
+      sources.promising(parameters.updateIntervalMs)
       const helloSeqno = Math.floor(this.#world.random.next() * 0x10000)
-      const iface = new Interface(state, parameters, this.#levels, helloSeqno)
+      const iface = new Interface(state, parameters, levels, helloSeqno)
       iface.expected = this.#expected.get(state.name) ?? []
       this.#world.interfaces.set(state.name, iface)
-      if (this.#isRetracting) return
-      this.#hellos.start(iface)
-      this.#updates.start(nowMs, iface)
-      this.#acquisition.begin(nowMs, iface)
+      if (this.#world.isRetracting) return
+      hellos.start(iface)
+      updates.start(nowMs, iface)
+      acquisition.begin(nowMs, iface)
     })
   }
 
@@ -153,7 +96,7 @@ export class BabelEngine {
       if (iface === undefined || iface.ipv4Address === address) return
       iface.ipv4Address = address
       for (const entry of this.#world.table.reachable)
-        if (!entry.prefix.includes(':')) this.#updates.tellAgain(nowMs, entry)
+        if (!entry.prefix.includes(':')) this.#parts.updates.tellAgain(nowMs, entry)
     })
   }
 
@@ -165,7 +108,7 @@ export class BabelEngine {
   /** An interface is gone, and with it all that was said of its name: the next one that has it may lead elsewhere. */
   interfaceRemoved(nowMs: number, name: string): void {
     this.#input(nowMs, () => {
-      this.#levels.forgetInterface(name)
+      this.#parts.levels.forgetInterface(name)
       this.#expected.delete(name)
       this.#down(nowMs, name)
     })
@@ -174,154 +117,25 @@ export class BabelEngine {
   #down(nowMs: number, name: string): void {
     const iface = this.#world.interfaces.get(name)
     if (iface === undefined) return
-    this.#hellos.stop(iface)
-    this.#updates.stop(iface)
-    this.#acquisition.end(iface)
+    const { hellos, updates, acquisition, neighbours, liveness } = this.#parts
+    hellos.stop(iface)
+    updates.stop(iface)
+    acquisition.end(iface)
     // Nothing is sent to it any more.
     this.#world.interfaces.delete(name)
-    for (const neighbour of [...iface.neighbours.values()]) this.#forget(nowMs, neighbour, 'interface down')
-    this.#liveness.forgetInterface(iface)
+    for (const neighbour of [...iface.neighbours.values()])
+      neighbours.forget(nowMs, neighbour, 'interface down')
+    liveness.forgetInterface(iface)
   }
 
   /** A packet was received, and is authentic. */
   receive(nowMs: number, packet: ReceivedPacket): void {
-    this.#input(nowMs, () => {
-      const iface = this.#world.interfaces.get(packet.iface)
-      if (iface === undefined || packet.source === iface.address) return
-      const known = iface.neighbours.get(packet.source)
-      const isQuestion = packet.tlvs.every(isOfWhoMissesUs)
-      // Who was taken for dead may ask whether we are: it has not said yet that it hears us.
-      if (!known && isQuestion && this.#liveness.isLost(iface, packet.source))
-        return this.#acknowledge(iface, packet)
-      const neighbour = known ?? this.#meetSender(nowMs, iface, packet)
-      if (neighbour === undefined) return
-      this.#liveness.heard(nowMs, neighbour, !isQuestion)
-      this.#hearLink(nowMs, neighbour, packet)
-      const current = iface.neighbours.get(packet.source)
-      if (current) for (const tlv of packet.tlvs) this.#hear(nowMs, current, tlv)
-    })
-  }
-
-  /** RFC 8966, 3.4: whoever says hello, and whoever was taken for dead and answers. */
-  #meetSender(nowMs: number, iface: Interface, { source, tlvs }: ReceivedPacket): Neighbour | undefined {
-    const mayBeMet = tlvs.some(({ kind }) => kind === 'hello') || this.#liveness.isLost(iface, source)
-    return mayBeMet ? this.#meet(nowMs, iface, source) : undefined
-  }
-
-  #meet(nowMs: number, iface: Interface, address: string): Neighbour | undefined {
-    if (iface.neighbours.size >= MAX_NEIGHBOURS_PER_INTERFACE && !this.#makeRoom(nowMs, iface))
-      return undefined
-    const neighbour = new Neighbour(iface, address, nowMs)
-    iface.neighbours.set(address, neighbour)
-    this.#departed.back(neighbour)
-    this.#liveness.appeared(nowMs, neighbour)
-    this.#world.output.neighbour('added', neighbour.view(nowMs), 'heard')
-    return neighbour
-  }
-
-  /** Puts out who was not heard for the longest time, of those that are of no use. */
-  #makeRoom(nowMs: number, iface: Interface): boolean {
-    let useless: Neighbour | undefined
-    for (const neighbour of iface.neighbours.values())
-      if (neighbour.cost >= INFINITY && neighbour.lastHeardMs < (useless?.lastHeardMs ?? nowMs))
-        useless = neighbour
-    if (useless) this.#forget(nowMs, useless, 'too many')
-    return useless !== undefined
-  }
-
-  /** What a packet says of the link: this before its routes, which may be of use at once. */
-  #hearLink(
-    nowMs: number,
-    known: Neighbour,
-    { tlvs, receivedMs, isLate: wasReadLate }: ReceivedPacket,
-  ): void {
-    let neighbour = known
-    const { iface, address } = neighbour
-    const isNew = !neighbour.wasGreeted
-    let hello: Hello | undefined
-    let ihu: Ihu | undefined
-    for (const tlv of tlvs) {
-      if (tlv.kind === 'hello') {
-        const { helloIntervalMs } = iface.parameters
-        const history = tlv.unicast ? neighbour.unicastHellos : neighbour.hellos
-        if (history.hear(nowMs, tlv.seqno, tlv.intervalMs, helloIntervalMs) === 'restarted') {
-          // RFC 8966, A.1: it knows nothing of us any more.
-          this.#forget(nowMs, neighbour, 'goodbye')
-          const again = this.#meet(nowMs, iface, address)
-          if (again === undefined) return
-          neighbour = again
-          const fresh = tlv.unicast ? neighbour.unicastHellos : neighbour.hellos
-          fresh.hear(nowMs, tlv.seqno, tlv.intervalMs, helloIntervalMs)
-        }
-        hello = tlv
-      } else if (tlv.kind === 'ihu' && (tlv.address === undefined || tlv.address === iface.address)) ihu = tlv
-    }
-    if (ihu) this.#watch.heardIhu(nowMs, neighbour, ihu)
-    if (hello?.sentUs !== undefined && !wasReadLate)
-      neighbour.roundTrip.hear(receivedMs, hello.sentUs, ihu?.echo, iface.parameters)
-    else if (hello) neighbour.roundTrip.forget()
-    const hasOtherRtt = neighbour.noteRtt(nowMs)
-    if ((hello || ihu) && !this.#recompute(nowMs, neighbour, 'heard') && hasOtherRtt)
-      this.#world.output.neighbour('changed', neighbour.view(nowMs), 'heard')
-    this.#watch.watch(neighbour)
-    if (isNew || neighbour !== known) {
-      neighbour.wasGreeted = true
-      this.#acquisition.begin(nowMs, iface)
-    }
-  }
-
-  #hear(nowMs: number, neighbour: Neighbour, tlv: Tlv): void {
-    switch (tlv.kind) {
-      case 'acknowledgment-request':
-        this.#acknowledge(neighbour.iface, { source: neighbour.address, tlvs: [tlv] })
-        return
-      case 'acknowledgment':
-        this.#updates.acknowledgments.hear(neighbour, tlv.opaque)
-        return
-      case 'hello':
-      case 'ihu':
-        return
-      case 'update':
-        neighbour.hasToldRoutes = true
-        this.#routes.acquire(nowMs, neighbour, tlv)
-        return
-      case 'wildcard-retraction':
-        this.#routes.retractAllOf(nowMs, neighbour)
-        return
-      case 'route-request':
-        this.#hearRouteRequest(nowMs, neighbour, tlv)
-        return
-      case 'wildcard-request':
-        if (this.#isRetracting || !this.#requests.mayAsk(nowMs, neighbour)) return
-        // Who asks may not know that we hear it.
-        this.#hellos.answer(nowMs, neighbour)
-        this.#updates.dumpTo(nowMs, neighbour)
-        return
-      case 'seqno-request':
-        if (!this.#isRetracting && this.#requests.mayAsk(nowMs, neighbour))
-          this.#requests.hear(nowMs, neighbour, tlv)
-        return
-    }
-  }
-
-  /** RFC 8966, 3.3 */
-  #acknowledge({ name }: Interface, { source, tlvs }: Pick<ReceivedPacket, 'source' | 'tlvs'>): void {
-    for (const tlv of tlvs)
-      if (tlv.kind === 'acknowledgment-request')
-        this.#world.output.send(name, source, [{ kind: 'acknowledgment', opaque: tlv.opaque }])
-  }
-
-  /** RFC 8966, 3.8.1.1: an update, or a retraction. */
-  #hearRouteRequest(nowMs: number, neighbour: Neighbour, destination: Destination): void {
-    if (!this.#requests.mayAsk(nowMs, neighbour)) return
-    const entry = this.#isRetracting ? undefined : this.#world.table.find(destination)
-    if (entry) this.#updates.answer(nowMs, neighbour, entry)
-    else this.#updates.deny(neighbour, destination)
+    this.#input(nowMs, () => this.#parts.reception.receive(nowMs, packet))
   }
 
   /** Sets what we originate, all of it. */
   setLocalRoutes(nowMs: number, routes: readonly LocalRoute[]): void {
-    this.#input(nowMs, () => this.#routes.setLocal(nowMs, routes))
+    this.#input(nowMs, () => this.#parts.routes.setLocal(nowMs, routes))
   }
 
   /**
@@ -335,7 +149,7 @@ export class BabelEngine {
   ): void {
     this.#input(nowMs, () => {
       this.#world.passesOn = passesOn
-      this.#routes.setFilter(nowMs, accepts)
+      this.#parts.routes.setFilter(nowMs, accepts)
     })
   }
 
@@ -345,10 +159,10 @@ export class BabelEngine {
       this.#parameters.set(name, parameters)
       const iface = this.#world.interfaces.get(name)
       if (iface === undefined) return
-      this.#sources.promising(parameters.updateIntervalMs)
+      this.#parts.sources.promising(parameters.updateIntervalMs)
       iface.parameters = parameters
-      this.#updates.reschedule(nowMs, iface)
-      this.#costsSet(nowMs, iface, iface.neighbours.values())
+      this.#parts.updates.reschedule(nowMs, iface)
+      this.#parts.costs.wereSet(nowMs, iface)
     })
   }
 
@@ -364,15 +178,7 @@ export class BabelEngine {
 
   /** Makes a neighbour, or all on an interface, expensive, or cheap again. */
   setCost(nowMs: number, name: string, address: string | undefined, level: CostLevel): void {
-    this.#input(nowMs, () => {
-      if (address === undefined) this.#levels.setInterface(name, level)
-      else this.#levels.setNeighbour(name, address, level)
-      const iface = this.#world.interfaces.get(name)
-      if (iface === undefined) return
-      const neighbour = address === undefined ? undefined : iface.neighbours.get(address)
-      if (address === undefined) this.#costsSet(nowMs, iface, iface.neighbours.values())
-      else if (neighbour) this.#costsSet(nowMs, iface, [neighbour])
-    })
+    this.#input(nowMs, () => this.#parts.costs.set(nowMs, name, address, level))
   }
 
   /**
@@ -380,28 +186,12 @@ export class BabelEngine {
    * for here, goes on.
    */
   setDraining(nowMs: number, isDraining: boolean): void {
-    this.#input(nowMs, () => {
-      this.#levels.setAll(isDraining ? 'draining' : 'normal')
-      for (const iface of this.#world.interfaces.values())
-        this.#costsSet(nowMs, iface, iface.neighbours.values())
-    })
+    this.#input(nowMs, () => this.#parts.costs.setAll(nowMs, isDraining ? 'draining' : 'normal'))
   }
 
   /** Whether all neighbours know the costs that were set, or do not answer. */
   get areCostsKnown(): boolean {
-    return !this.#updates.acknowledgments.isWaitingFor(NO_ROUTES)
-  }
-
-  /**
-   * Neighbours are told at once, with a hello that promises the interval that holds from now on (RFC 8966, 3.4.1), until they
-   * acknowledge it.
-   */
-  #costsSet(nowMs: number, iface: Interface, neighbours: Iterable<Neighbour>): void {
-    const concerned = [...neighbours]
-    for (const neighbour of concerned) this.#recompute(nowMs, neighbour, undefined, true)
-    if (concerned.length === 0) return this.#hellos.sendScheduled(nowMs, iface, concerned)
-    const request = this.#updates.acknowledgments.expect(nowMs, concerned, NO_ROUTES)
-    this.#hellos.sendScheduled(nowMs, iface, concerned, [request])
+    return this.#parts.costs.areKnown
   }
 
   /**
@@ -410,8 +200,8 @@ export class BabelEngine {
    */
   suspect(nowMs: number, name: string, address: string, sinceMs = nowMs): void {
     this.#input(nowMs, () => {
-      const neighbour = this.#world.interfaces.get(name)?.neighbours.get(address)
-      if (neighbour) this.#liveness.suspect(nowMs, neighbour, 'no answer', sinceMs)
+      const neighbour = this.#neighbourAt(name, address)
+      if (neighbour) this.#parts.liveness.suspect(nowMs, neighbour, 'no answer', sinceMs)
     })
   }
 
@@ -421,48 +211,23 @@ export class BabelEngine {
    */
   alive(nowMs: number, name: string, address: string, tookMs?: number): void {
     this.#input(nowMs, () => {
-      const neighbour = this.#world.interfaces.get(name)?.neighbours.get(address)
+      const neighbour = this.#neighbourAt(name, address)
       if (neighbour === undefined) return
-      if (tookMs !== undefined) this.#liveness.answeredAfter(nowMs, neighbour, tookMs)
-      this.#liveness.heard(nowMs, neighbour)
+      if (tookMs !== undefined) this.#parts.liveness.answeredAfter(nowMs, neighbour, tookMs)
+      this.#parts.liveness.heard(nowMs, neighbour)
     })
   }
 
   /** It is known that a neighbour is gone. */
   neighbourGone(nowMs: number, name: string, address: string, cause: NeighbourCause): void {
     this.#input(nowMs, () => {
-      const neighbour = this.#world.interfaces.get(name)?.neighbours.get(address)
-      if (neighbour) this.#forget(nowMs, neighbour, cause)
+      const neighbour = this.#neighbourAt(name, address)
+      if (neighbour) this.#parts.neighbours.forget(nowMs, neighbour, cause)
     })
   }
 
-  #forget(nowMs: number, neighbour: Neighbour, cause: NeighbourCause): void {
-    const { iface, address } = neighbour
-    if (!iface.neighbours.delete(address)) return
-    const view = neighbour.view(nowMs)
-    this.#departed.add(nowMs, neighbour, cause)
-    this.#watch.forget(neighbour)
-    this.#liveness.forget(neighbour)
-    this.#updates.forget(neighbour)
-    this.#requests.forget(neighbour)
-    this.#routes.forget(nowMs, neighbour)
-    this.#world.output.neighbour('flushed', view, cause)
-  }
-
-  /** @returns whether the cost is another one */
-  #recompute(
-    nowMs: number,
-    neighbour: Neighbour,
-    cause: NeighbourCause | undefined,
-    isMeant = false,
-  ): boolean {
-    const wasUsable = neighbour.cost < INFINITY
-    if (!neighbour.recompute(nowMs, isMeant)) return false
-    // It may have asked before it could use the answer, or wait for the next periodic update, as babeld does.
-    if (!wasUsable && !this.#isRetracting) this.#updates.dumpTo(nowMs, neighbour)
-    this.#routes.costChanged(nowMs, neighbour)
-    this.#world.output.neighbour('changed', neighbour.view(nowMs), cause)
-    return true
+  #neighbourAt(name: string, address: string): Neighbour | undefined {
+    return this.#world.interfaces.get(name)?.neighbours.get(address)
   }
 
   /** Does what is due. */
@@ -482,19 +247,19 @@ export class BabelEngine {
   /** Tells all neighbours that nothing can be reached over us, and takes no more part. */
   retractAll(nowMs: number): void {
     this.#input(nowMs, () => {
-      if (this.#isRetracting) return
-      this.#isRetracting = true
+      if (this.#world.isRetracting) return
+      this.#world.isRetracting = true
       for (const iface of this.#world.interfaces.values()) {
-        this.#acquisition.end(iface)
-        this.#hellos.stop(iface)
+        this.#parts.acquisition.end(iface)
+        this.#parts.hellos.stop(iface)
       }
-      this.#updates.retractAll(nowMs)
+      this.#parts.updates.retractAll(nowMs)
     })
   }
 
   /** Whether all neighbours have acknowledged that, or do not answer. */
   get isRetracted(): boolean {
-    return this.#isRetracting && this.#updates.acknowledgments.isEmpty
+    return this.#world.isRetracting && this.#parts.updates.acknowledgments.isEmpty
   }
 
   /** All neighbours, or those on an interface. */
@@ -522,9 +287,9 @@ export class BabelEngine {
     const { prefix, from } = destination
     const entry = this.#world.table.find(destination)
     const candidates = (entry?.routes ?? []).map((route) =>
-      candidateView(nowMs, route, this.#liveness.suspectedMs(route.neighbour)),
+      candidateView(nowMs, route, this.#parts.liveness.suspectedMs(route.neighbour)),
     )
-    const former = this.#departed.of(destination)
+    const former = this.#parts.departed.of(destination)
     return { prefix, from, own: entry?.local !== undefined, candidates, former }
   }
 
@@ -532,12 +297,8 @@ export class BabelEngine {
   get sizes(): { readonly destinations: number; readonly sources: number; readonly requests: number } {
     return {
       destinations: this.#world.table.entries.size,
-      sources: this.#sources.size,
-      requests: this.#requests.size,
+      sources: this.#parts.sources.size,
+      requests: this.#parts.requests.size,
     }
   }
 }
-
-/** What also those send who do not hear us: they ask whether we are alive, or say that they take us for dead. */
-const isOfWhoMissesUs = (tlv: Tlv): boolean =>
-  tlv.kind === 'acknowledgment-request' || (tlv.kind === 'ihu' && tlv.rxcost >= INFINITY)

@@ -1,11 +1,14 @@
 import { INFINITY } from '../metric.ts'
-import type { AcknowledgmentRequest, Destination, OutgoingTlv, Update } from '../wire/tlv.ts'
+import type { AcknowledgmentRequest, Destination, OutgoingTlv } from '../wire/tlv.ts'
 import { Acknowledgments, mayBeAsked } from './acknowledgments.ts'
+import { Announcements, retraction } from './announcements.ts'
+import { chunksOf, takeFirst } from './chunks.ts'
+import { Dumps } from './dumps.ts'
 import { ihuFor } from './hellos.ts'
 import { isDrainingChange } from './levels.ts'
-import type { Entry, Interface, Neighbour, Route } from './model.ts'
-import { isOlder, seqnoMinus } from './seqno.ts'
-import { type Sources, sourceOf } from './sources.ts'
+import type { Entry, Interface, Neighbour } from './model.ts'
+import { PeriodicUpdates } from './periodic-updates.ts'
+import type { Sources } from './sources.ts'
 import { metricOf } from './table.ts'
 import { Timer } from './timers.ts'
 import { between, type World } from './world.ts'
@@ -17,43 +20,15 @@ const URGENT_MS = 5
 const SOON_MS = { from: 200, to: 400 } as const
 /** A change of the metric of which neighbours hear at once: a link more or less. Smaller ones: with the next update. */
 const SIGNIFICANT_CHANGE = 96
-/**
- * A metric that was announced before may be exceeded by so much with the same sequence number: less than a link costs, so
- * that it is still feasible for those behind us.
- */
-const FLUCTUATION = 48
-/**
- * How far the number that is announced may stay behind: had it gone round meanwhile, the one of the route in use would be
- * the older one.
- */
-const MAX_LAG = 64
-/** A little earlier than promised. */
-const EARLY = 0.97
-/** Destinations of a full dump that are sent at once, and the pause after them. */
-const DUMP_CHUNKS = 8
-const DUMP_PAUSE_MS = 10
-/** RFC 8966, 3.8.1.1: full dumps are rate-limited. */
-const DUMP_AGAIN_AFTER_MS = 1_000
 /** A flush sends so many at most; the rest in the next one. */
 const FLUSH_MAX = 2_000
 const COPIES_FOR_MANY = 2
 const COPY_AFTER_MS = 300
 
-interface Dump {
-  rest: Iterator<Entry> | undefined
-  endedMs: number
-}
-
-interface Periodic {
-  readonly timer: Timer
-  rest: Iterator<Entry>
-}
-
 /** Tells neighbours of our routes (RFC 8966, 3.7). */
 export class Updates {
   readonly #world: World
-  readonly #sources: Sources
-  readonly #onDistanceChanged: (nowMs: number, entry: Entry) => void
+  readonly #announcements: Announcements
   readonly acknowledgments: Acknowledgments
   readonly #urgent = new Set<Entry>()
   readonly #soon = new Set<Entry>()
@@ -63,10 +38,8 @@ export class Updates {
   readonly #copyTimer = new Timer((nowMs) => this.#copy(nowMs))
   readonly #answers = new Map<Neighbour, Set<Entry>>()
   readonly #answerTimer = new Timer((nowMs) => this.#answer(nowMs))
-  readonly #dumps = new Map<Neighbour, Dump>()
-  readonly #dumpTimer = new Timer((nowMs) => this.#dump(nowMs))
-  readonly #periodic = new Map<Interface, Periodic>()
-  #hasEnded = false
+  readonly #dumps: Dumps
+  readonly #periodic: PeriodicUpdates
 
   /** @param onDistanceChanged what others announce may have become infeasible */
   constructor(
@@ -76,8 +49,14 @@ export class Updates {
     onUnanswered: (nowMs: number, neighbour: Neighbour) => void,
   ) {
     this.#world = world
-    this.#sources = sources
-    this.#onDistanceChanged = onDistanceChanged
+    this.#announcements = new Announcements(world, sources, onDistanceChanged)
+    this.#dumps = new Dumps(world, (nowMs, neighbour, entries) =>
+      this.#send(nowMs, neighbour.iface, neighbour, entries, true),
+    )
+    this.#periodic = new PeriodicUpdates(world, CHUNK, (nowMs, iface, entries) => {
+      this.#send(nowMs, iface, undefined, entries, false)
+      for (const entry of entries) if (!this.#urgent.has(entry)) this.#announcements.note(entry)
+    })
     const repeat = (
       nowMs: number,
       neighbour: Neighbour,
@@ -85,34 +64,30 @@ export class Updates {
       request: AcknowledgmentRequest,
     ) => {
       const { iface, address } = neighbour
-      const first = this.#hasEnded ? ({ kind: 'wildcard-retraction' } as const) : ihuFor(neighbour)
-      world.output.send(iface.name, address, [first, ...this.#updates(nowMs, iface, entries), request])
+      const first = world.isRetracting ? ({ kind: 'wildcard-retraction' } as const) : ihuFor(neighbour)
+      const updates = this.#announcements.of(nowMs, iface, entries)
+      world.output.send(iface.name, address, [first, ...updates, request])
     }
     this.acknowledgments = new Acknowledgments(world, repeat, onUnanswered)
   }
 
   /** Begins the periodic updates of an interface (RFC 8966, 3.7.1). */
   start(nowMs: number, iface: Interface): void {
-    const timer = new Timer((laterMs) => this.#tellPart(laterMs, iface))
-    this.#periodic.set(iface, { timer, rest: this.#world.table.reachable.values() })
-    this.#world.timers.set(timer, nowMs + this.#pauseMs(iface) * this.#world.random.next())
+    this.#periodic.start(nowMs, iface)
   }
 
   stop(iface: Interface): void {
-    const periodic = this.#periodic.get(iface)
-    if (periodic) this.#world.timers.clear(periodic.timer)
-    this.#periodic.delete(iface)
+    this.#periodic.stop(iface)
   }
 
   /** The interval has changed. */
   reschedule(nowMs: number, iface: Interface): void {
-    const periodic = this.#periodic.get(iface)
-    if (periodic) this.#world.timers.setBy(periodic.timer, nowMs + this.#pauseMs(iface))
+    this.#periodic.reschedule(nowMs, iface)
   }
 
   forget(neighbour: Neighbour): void {
     this.#answers.delete(neighbour)
-    this.#dumps.delete(neighbour)
+    this.#dumps.forget(neighbour)
     this.acknowledgments.forget(neighbour)
   }
 
@@ -155,15 +130,11 @@ export class Updates {
 
   /** Tells a neighbour of all routes. */
   dumpTo(nowMs: number, neighbour: Neighbour): void {
-    const dump = this.#dumps.get(neighbour)
-    if (dump && (dump.rest || nowMs < dump.endedMs + DUMP_AGAIN_AFTER_MS)) return
-    this.#dumps.set(neighbour, { rest: this.#world.table.reachable.values(), endedMs: nowMs })
-    this.#world.timers.setBy(this.#dumpTimer, nowMs)
+    this.#dumps.begin(nowMs, neighbour)
   }
 
   /** Retracts everything: neighbours are to acknowledge that. */
   retractAll(nowMs: number): void {
-    this.#hasEnded = true
     const { interfaces, output, table } = this.#world
     const own = [...table.reachable].filter(({ local }) => local)
     for (const iface of interfaces.values()) {
@@ -176,14 +147,14 @@ export class Updates {
   }
 
   #flushUrgent(nowMs: number): void {
-    const entries = firstOf(this.#urgent, FLUSH_MAX)
+    const entries = takeFirst(this.#urgent, FLUSH_MAX)
     for (const entry of entries) this.#soon.delete(entry)
     if (this.#urgent.size > 0) this.#world.timers.setBy(this.#urgentTimer, nowMs + URGENT_MS)
     this.#tell(nowMs, entries, true)
   }
 
   #flushSoon(nowMs: number): void {
-    const entries = firstOf(this.#soon, FLUSH_MAX)
+    const entries = takeFirst(this.#soon, FLUSH_MAX)
     if (this.#soon.size > 0) this.#world.timers.setBy(this.#soonTimer, nowMs + URGENT_MS)
     this.#tell(nowMs, entries, false)
   }
@@ -212,13 +183,7 @@ export class Updates {
       for (const entry of entries) this.#copies.set(entry, COPIES_FOR_MANY - 1)
       this.#world.timers.setBy(this.#copyTimer, nowMs + COPY_AFTER_MS)
     }
-    for (const entry of entries) this.#noteAnnounced(entry)
-  }
-
-  #noteAnnounced(entry: Entry): void {
-    const { local, selected } = entry
-    entry.announcedId = local ? this.#world.routerId : selected?.routerId
-    entry.announcedMetric = local?.metric ?? (selected ? metricOf(selected) : INFINITY)
+    for (const entry of entries) this.#announcements.note(entry)
   }
 
   #answer(nowMs: number): void {
@@ -226,44 +191,9 @@ export class Updates {
     this.#answers.clear()
     for (const [neighbour, entries] of answers) {
       const { iface, address } = neighbour
-      const updates = [...entries].map(
-        (entry) => this.#update(nowMs, entry, iface, true) ?? retraction(entry),
-      )
+      const updates = [...entries].map((entry) => this.#announcements.answer(nowMs, iface, entry))
       for (const chunk of chunksOf(updates, CHUNK)) this.#world.output.send(iface.name, address, chunk)
     }
-  }
-
-  #dump(nowMs: number): void {
-    let isUnfinished = false
-    for (const [neighbour, dump] of this.#dumps) {
-      for (let chunk = 0; dump.rest && chunk < DUMP_CHUNKS; chunk++) {
-        const entries = take(dump.rest, CHUNK)
-        if (entries.length < CHUNK) {
-          dump.rest = undefined
-          dump.endedMs = nowMs
-        }
-        this.#send(nowMs, neighbour.iface, neighbour, entries, true)
-      }
-      isUnfinished ||= dump.rest !== undefined
-    }
-    if (isUnfinished) this.#world.timers.setBy(this.#dumpTimer, nowMs + DUMP_PAUSE_MS)
-  }
-
-  /** The next part of the periodic update: spread over the interval instead of all at once. */
-  #tellPart(nowMs: number, iface: Interface): void {
-    const periodic = this.#periodic.get(iface)
-    if (periodic === undefined) return
-    this.#world.timers.set(periodic.timer, nowMs + this.#pauseMs(iface))
-    const entries = take(periodic.rest, CHUNK)
-    if (entries.length < CHUNK) periodic.rest = this.#world.table.reachable.values()
-    if (iface.neighbours.size === 0) return
-    this.#send(nowMs, iface, undefined, entries, false)
-    for (const entry of entries) if (!this.#urgent.has(entry)) this.#noteAnnounced(entry)
-  }
-
-  #pauseMs({ parameters }: Interface): number {
-    const parts = Math.max(1, Math.ceil((this.#world.table.reachable.size + 1) / CHUNK))
-    return (parameters.updateIntervalMs * EARLY) / parts
   }
 
   #send(
@@ -274,101 +204,11 @@ export class Updates {
     isConfirmed: boolean,
   ): void {
     for (const chunk of chunksOf(entries, CHUNK)) {
-      const tlvs: OutgoingTlv[] = this.#updates(nowMs, iface, chunk)
+      const tlvs: OutgoingTlv[] = this.#announcements.of(nowMs, iface, chunk)
       if (tlvs.length === 0) continue
       if (isConfirmed)
         tlvs.push(this.acknowledgments.expect(nowMs, to ? [to] : iface.neighbours.values(), chunk))
       this.#world.output.send(iface.name, to?.address, tlvs)
     }
   }
-
-  #updates(nowMs: number, iface: Interface, entries: readonly Entry[]): Update[] {
-    return entries
-      .map((entry) => this.#update(nowMs, entry, iface, false))
-      .filter((update) => update !== undefined)
-  }
-
-  /** @returns undefined where the destination is not told of (RFC 8966, 3.7.4) */
-  #update(nowMs: number, known: Entry, iface: Interface, isAsked: boolean): Update | undefined {
-    // What is told again may have been forgotten since, and learnt anew.
-    const entry = this.#world.table.find(known) ?? known
-    // Whatever was to be told: nobody is to send packets here any more.
-    if (this.#hasEnded) return retraction(entry)
-    const { prefix, from, local, selected } = entry
-    const { routerId, seqno } = this.#world
-    const { updateIntervalMs: intervalMs, splitHorizon } = iface.parameters
-    const nextHop = iface.nextHopFor(prefix)
-    if (local)
-      return { kind: 'update', prefix, from, routerId, seqno, metric: local.metric, intervalMs, nextHop }
-    if (selected === undefined || !this.#world.passesOn(entry)) return retraction(entry)
-    if (splitHorizon && selected.neighbour.iface === iface && !isAsked) return undefined
-    const metric = metricOf(selected)
-    const id = selected.routerId
-    const number = isAsked ? selected.seqno : announcedSeqno(entry, selected, metric)
-    if (this.#sources.announcing(nowMs, entry, id, number, metric)) this.#onDistanceChanged(nowMs, entry)
-    return { kind: 'update', prefix, from, routerId: id, seqno: number, metric, intervalMs, nextHop }
-  }
-}
-
-/**
- * The number that a route is announced with: the one it was announced with before, as long as that will do. So the
- * feasibility distance stays at the older number, and all alternatives that are known with the newer one stay feasible.
- * What we announce is not better than what we know: the condition of RFC 8966, 3.5.1 holds as with the newer number.
- */
-function announcedSeqno(entry: Entry, selected: Route, metric: number): number {
-  const { routerId, seqno } = selected
-  const source = sourceOf(entry, routerId)
-  if (source === undefined || entry.announcedId !== routerId) return seqno
-  const lag = seqnoMinus(seqno, source.seqno)
-  const isKept = lag > 0 && lag <= MAX_LAG && metric <= source.metric + FLUCTUATION
-  return isKept && !isMissed(entry, selected, source.seqno, metric) ? source.seqno : seqno
-}
-
-/**
- * Whether a neighbour uses a longer way than ours, with a newer number than this one: ours is infeasible for it. babeld does
- * not ask for it unless it is better by 512.
- */
-const isMissed = ({ routes }: Entry, selected: Route, announced: number, metric: number): boolean =>
-  routes.some(
-    (other) =>
-      other !== selected &&
-      other.refmetric < INFINITY &&
-      isOlder(announced, other.seqno) &&
-      other.refmetric > metric + other.neighbour.cost,
-  )
-
-function retraction({ prefix, from }: Destination): Update {
-  // Nothing but the prefix counts in it (RFC 8966, 4.6.9).
-  return {
-    kind: 'update',
-    prefix,
-    from,
-    routerId: undefined,
-    seqno: 0,
-    metric: INFINITY,
-    intervalMs: RETRACTION_INTERVAL_MS,
-    nextHop: undefined,
-  }
-}
-
-const RETRACTION_INTERVAL_MS = 10_000
-
-function take<T>(from: Iterator<T>, count: number): T[] {
-  const taken: T[] = []
-  while (taken.length < count) {
-    const { value, done } = from.next()
-    if (done) break
-    taken.push(value)
-  }
-  return taken
-}
-
-function firstOf<T>(set: Set<T>, count: number): T[] {
-  const first = take(set.values(), count)
-  for (const item of first) set.delete(item)
-  return first
-}
-
-function* chunksOf<T>(items: readonly T[], size: number): Generator<T[]> {
-  for (let at = 0; at < items.length; at += size) yield items.slice(at, at + size)
 }

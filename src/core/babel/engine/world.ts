@@ -17,6 +17,8 @@ export interface World {
   readonly arrivals: (iface: string) => number | undefined
   /** Our own sequence number (RFC 8966, 3.2.2). */
   seqno: number
+  /** Whether we take leave: everything is retracted, and nothing is told any more. */
+  isRetracting: boolean
   /**
    * Until then we catch up after a time in which we did not run: what was not heard may not have been read yet, and is no
    * reason for anything.

@@ -1,0 +1,132 @@
+import { INFINITY } from '../metric.ts'
+import type { Hello, Ihu } from '../wire/tlv.ts'
+import type { Acquisition } from './acquisition.ts'
+import type { Departed } from './departed.ts'
+import type { Liveness } from './liveness.ts'
+import { type Interface, Neighbour } from './model.ts'
+import type { NeighbourWatch } from './neighbour-watch.ts'
+import type { NeighbourCause, ReceivedPacket } from './ports.ts'
+import type { Requests } from './requests.ts'
+import type { Routes } from './routes.ts'
+import type { Updates } from './updates.ts'
+import type { World } from './world.ts'
+
+/** A server has fewer clients, a LAN fewer routers. More are made up. */
+const MAX_PER_INTERFACE = 512
+
+/** Who is told of neighbours that come, change and go. */
+interface NeighbourParts {
+  readonly routes: Routes
+  readonly updates: Updates
+  readonly requests: Requests
+  readonly acquisition: Acquisition
+  readonly liveness: Liveness
+  readonly watch: NeighbourWatch
+  readonly departed: Departed
+}
+
+/** The neighbour table (RFC 8966, 3.2.4): who is there, and what the links to them cost. */
+export class Neighbours {
+  readonly #world: World
+  readonly #parts: NeighbourParts
+
+  constructor(world: World, parts: NeighbourParts) {
+    this.#world = world
+    this.#parts = parts
+  }
+
+  /** Somebody is there. @returns undefined if there are too many already */
+  meet(nowMs: number, iface: Interface, address: string): Neighbour | undefined {
+    if (iface.neighbours.size >= MAX_PER_INTERFACE && !this.#makeRoom(nowMs, iface)) return undefined
+    const neighbour = new Neighbour(iface, address, nowMs)
+    iface.neighbours.set(address, neighbour)
+    this.#parts.departed.back(neighbour)
+    this.#parts.liveness.appeared(nowMs, neighbour)
+    this.#world.output.neighbour('added', neighbour.view(nowMs), 'heard')
+    return neighbour
+  }
+
+  /** Puts out who was not heard for the longest time, of those that are of no use. */
+  #makeRoom(nowMs: number, iface: Interface): boolean {
+    let useless: Neighbour | undefined
+    for (const neighbour of iface.neighbours.values())
+      if (neighbour.cost >= INFINITY && neighbour.lastHeardMs < (useless?.lastHeardMs ?? nowMs))
+        useless = neighbour
+    if (useless) this.forget(nowMs, useless, 'too many')
+    return useless !== undefined
+  }
+
+  /** What a packet says of the link: this before its routes, which may be of use at once. */
+  hearLink(nowMs: number, known: Neighbour, packet: ReceivedPacket): void {
+    const { tlvs, receivedMs, isLate: wasReadLate } = packet
+    const { watch, acquisition } = this.#parts
+    let neighbour = known
+    const { iface, address } = neighbour
+    const isNew = !neighbour.wasGreeted
+    let hello: Hello | undefined
+    let ihu: Ihu | undefined
+    for (const tlv of tlvs) {
+      if (tlv.kind === 'hello') {
+        const { helloIntervalMs } = iface.parameters
+        const history = tlv.unicast ? neighbour.unicastHellos : neighbour.hellos
+        if (history.hear(nowMs, tlv.seqno, tlv.intervalMs, helloIntervalMs) === 'restarted') {
+          // RFC 8966, A.1: it knows nothing of us any more.
+          this.forget(nowMs, neighbour, 'goodbye')
+          const again = this.meet(nowMs, iface, address)
+          if (again === undefined) return
+          neighbour = again
+          const fresh = tlv.unicast ? neighbour.unicastHellos : neighbour.hellos
+          fresh.hear(nowMs, tlv.seqno, tlv.intervalMs, helloIntervalMs)
+        }
+        hello = tlv
+      } else if (tlv.kind === 'ihu' && (tlv.address === undefined || tlv.address === iface.address)) ihu = tlv
+    }
+    if (ihu) watch.heardIhu(nowMs, neighbour, ihu)
+    if (hello?.sentUs !== undefined && !wasReadLate)
+      neighbour.roundTrip.hear(receivedMs, hello.sentUs, ihu?.echo, iface.parameters)
+    else if (hello) neighbour.roundTrip.forget()
+    const hasOtherRtt = neighbour.noteRtt(nowMs)
+    if ((hello || ihu) && !this.recompute(nowMs, neighbour, 'heard') && hasOtherRtt)
+      this.#world.output.neighbour('changed', neighbour.view(nowMs), 'heard')
+    watch.watch(neighbour)
+    if (isNew || neighbour !== known) {
+      neighbour.wasGreeted = true
+      acquisition.begin(nowMs, iface)
+    }
+  }
+
+  /** One is gone, for whatever reason. */
+  forget(nowMs: number, neighbour: Neighbour, cause: NeighbourCause): void {
+    const { iface, address } = neighbour
+    if (!iface.neighbours.delete(address)) return
+    const { departed, watch, liveness, updates, requests, routes } = this.#parts
+    const view = neighbour.view(nowMs)
+    departed.add(nowMs, neighbour, cause)
+    watch.forget(neighbour)
+    liveness.forget(neighbour)
+    updates.forget(neighbour)
+    requests.forget(neighbour)
+    routes.forget(nowMs, neighbour)
+    this.#world.output.neighbour('flushed', view, cause)
+  }
+
+  /**
+   * The cost of one may be another.
+   * @param isMeant whether somebody set it
+   * @returns whether it is
+   */
+  recompute(
+    nowMs: number,
+    neighbour: Neighbour,
+    cause: NeighbourCause | undefined,
+    isMeant = false,
+  ): boolean {
+    const wasUsable = neighbour.cost < INFINITY
+    if (!neighbour.recompute(nowMs, isMeant)) return false
+    // It may have asked before it could use the answer, or wait for the next periodic update, as babeld does.
+    if (!wasUsable && !this.#world.isRetracting) this.#parts.updates.dumpTo(nowMs, neighbour)
+    this.#parts.routes.costChanged(nowMs, neighbour)
+    this.#world.output.neighbour('changed', neighbour.view(nowMs), cause)
+    return true
+  }
+}

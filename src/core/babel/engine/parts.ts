@@ -1,0 +1,81 @@
+import { Acquisition } from './acquisition.ts'
+import { Costs } from './costs.ts'
+import { Departed } from './departed.ts'
+import { Hellos } from './hellos.ts'
+import { Levels } from './levels.ts'
+import { Liveness } from './liveness.ts'
+import { NeighbourWatch } from './neighbour-watch.ts'
+import { Neighbours } from './neighbours.ts'
+import { Reception } from './reception.ts'
+import { Requests } from './requests.ts'
+import { Routes } from './routes.ts'
+import { Sources } from './sources.ts'
+import { Updates } from './updates.ts'
+import type { World } from './world.ts'
+
+/** All parts of the machine. */
+export interface Parts {
+  readonly levels: Levels
+  readonly sources: Sources
+  readonly routes: Routes
+  readonly updates: Updates
+  readonly requests: Requests
+  readonly hellos: Hellos
+  readonly acquisition: Acquisition
+  readonly liveness: Liveness
+  readonly departed: Departed
+  readonly neighbours: Neighbours
+  readonly reception: Reception
+  readonly costs: Costs
+}
+
+/** Makes them, and tells each whom its news concerns. */
+export function assemble(world: World): Parts {
+  const { output, table, timers, interfaces } = world
+  const levels = new Levels()
+  const departed = new Departed()
+  const sources: Sources = new Sources(table, timers, (nowMs, entry) => routes.reselect(nowMs, entry))
+  const updates: Updates = new Updates(
+    world,
+    sources,
+    (nowMs, entry) => requests.consider(nowMs, entry),
+    (nowMs, neighbour) => liveness.suspect(nowMs, neighbour, 'no answer'),
+  )
+  const requests = new Requests(world, updates)
+  const routes = new Routes(world, {
+    selected: (nowMs, entry) => {
+      updates.consider(nowMs, entry)
+      requests.consider(nowMs, entry)
+    },
+    ignored: (nowMs, route) => requests.ignored(nowMs, route),
+    expiring: (_, { entry: { prefix, from }, neighbour: { iface, address } }) =>
+      output.send(iface.name, address, [{ kind: 'route-request', prefix, from }]),
+    localEnded: (_, { prefix, from }) => {
+      // Of what is our own, nothing that others told was kept.
+      for (const iface of interfaces.values())
+        if (iface.neighbours.size > 0)
+          output.send(iface.name, undefined, [{ kind: 'route-request', prefix, from }])
+    },
+    ownHeard: (nowMs, { seqno }) => requests.ownNumberHeard(nowMs, seqno),
+  })
+  const hellos = new Hellos(world)
+  const acquisition = new Acquisition(world, hellos, updates.acknowledgments)
+  const liveness: Liveness = new Liveness(world, updates.acknowledgments, (nowMs, neighbour, cause) =>
+    neighbours.forget(nowMs, neighbour, cause),
+  )
+  const watch: NeighbourWatch = new NeighbourWatch(world, {
+    costMayHaveChanged: (nowMs, neighbour) => neighbours.recompute(nowMs, neighbour, undefined),
+    silent: (nowMs, neighbour) => liveness.suspect(nowMs, neighbour, 'hellos missed'),
+    dead: (nowMs, neighbour) => neighbours.forget(nowMs, neighbour, 'hellos missed'),
+    unheardThere: (nowMs, { iface }) => acquisition.begin(nowMs, iface),
+  })
+  const neighbours: Neighbours = new Neighbours(world, {
+    ...{ routes, updates, requests, acquisition, liveness, watch, departed },
+  })
+  const reception = new Reception(world, { neighbours, liveness, hellos, routes, updates, requests })
+  const costs = new Costs(world, { levels, neighbours, hellos, updates })
+  return {
+    ...{ levels, sources, routes, updates, requests, hellos, acquisition, liveness, departed },
+    ...{ neighbours, reception, costs },
+  }
+}
