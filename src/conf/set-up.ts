@@ -17,6 +17,7 @@ import type { ConfOptions } from '../core/options/conf-options.ts'
 import { isEmailAddress } from '../core/values/email-address.ts'
 import { fingerprintText } from '../core/values/fingerprint-text.ts'
 import { isInside, networkCidr, nodeAddress, subnetCidr } from '../core/values/prefix.ts'
+import { disownedBy } from '../platform/disowned.ts'
 import type { RegistryClient } from '../platform/registry-client.ts'
 import {
   generateKey,
@@ -35,7 +36,10 @@ const FIRST_SERIAL = 1n
 
 /** What setting up a node needs of its surroundings. */
 export interface SetUpComponents {
-  readonly registry: Pick<RegistryClient, 'getCa' | 'requestToken' | 'requestCertificate'>
+  readonly registry: Pick<
+    RegistryClient,
+    'getCa' | 'requestToken' | 'requestCertificate' | 'setIdentity' | 'getNetworkConfig'
+  >
   readonly directory: NodeDirectory
   readonly questions: Questions
   /** One line for the user. */
@@ -67,6 +71,13 @@ export async function setUp(options: ConfOptions, components: SetUpComponents): 
   const { anonymous, email, token: givenToken, subject: givenSubject } = options
   const isAsked = anonymous || email !== undefined || givenToken !== undefined || givenSubject.length > 0
   if (old && oldKey && !isAsked && isInUse(old.certificate, oldKey, components)) {
+    const { certificate } = old
+    const why = await disownedBy(components.registry, { authority, certificate, key: oldKey })
+    if (why !== undefined)
+      throw new Re6stError(
+        'CERTIFICATE',
+        `${directory.file('cert.crt')}: the registry does not accept this certificate any more: ${why}. Ask the operator of the network; to get another one, give --email, --token or --anonymous`,
+      )
     print(`${directory.file('cert.crt')} is a certificate of this network already, and kept.`)
     print('To get another one, give --email, --token or --anonymous.')
     await finish(options, authority, old.certificate, components)

@@ -342,12 +342,15 @@ export class ConfigKeeper {
     this.#lastAnswerMs = clock.monotonicMs()
     refuseOlder(config, this.newestVersion)
     const before = this.config
-    if (compareVersions(config.version, before.version) === 0) return
+    const changes = networkChanges(before, config)
+    // A registry that was restored from a copy gives the same number again, to something else: neighbours with other keys
+    // do not hear us, and nobody has a newer version.
+    if (compareVersions(config.version, before.version) === 0 && changes.length === 0) return
     if (compareVersions(config.version, this.newestVersion) > 0) this.#news(config.version, undefined)
     cache.writeConfig(config.values)
     this.#config = config
     this.#seen = undefined
-    log.info({ changes: kindsOf(networkChanges(before, config)) }, 'new network configuration')
+    log.info({ changes: kindsOf(changes) }, 'new network configuration')
     this.#apply()
   }
 

@@ -217,7 +217,7 @@ export class RegistryClient {
     // What another's certificate was used for decrypts to any length; the first HMAC would show it, too.
     if (secret.length !== SECRET_LENGTH)
       throw new Re6stError(
-        'REGISTRY',
+        'CERTIFICATE',
         `${this.#url.href}: its hello is not for our key: was this certificate replaced?`,
       )
     return secret

@@ -35,6 +35,8 @@ interface Proposal {
 
 /** How many client tunnels a node makes that serves nobody: it only takes from the network. */
 const TAKER_CLIENT_COUNT = 2
+/** How long nobody is asked in place of a peer that was: questions get lost where a route has just come. */
+const ANSWER_MS = 2_000
 
 /** What a node remembers of its tunnels, and of whom it could make some to. */
 export class PolicyState {
@@ -75,12 +77,21 @@ export class PolicyState {
     return Math.max(neighbours.size, servesNobody ? Math.min(clientCount, TAKER_CLIENT_COUNT) : clientCount)
   }
 
-  /** How many tunnels there should be more. */
-  get missing(): number {
+  /** How many tunnels there should be more. Whoever has just been asked for its addresses is as good as a tunnel. */
+  missing(view: Pick<NetworkView, 'isReachable'>, nowMs: number): number {
     let missing = this.clientCount
     for (const { state, isExtra } of this.tunnels.values())
       if (state === 'up' || (state === 'connecting' && !isExtra)) missing -= 1
+    // Not where its answer has no way any more: who has just been cut off waits for nobody.
+    for (const [prefix, askedMs] of this.asked)
+      if (view.isReachable(prefix) && !this.isDue(askedMs + ANSWER_MS, nowMs)) missing -= 1
     return missing
+  }
+
+  /** A peer is asked for its addresses. */
+  ask(prefix: Prefix, nowMs: number): void {
+    this.asked.set(prefix, nowMs)
+    this.wakeMs = Math.min(this.wakeMs, nowMs + ANSWER_MS)
   }
 
   /** Whether any tunnel is up, in either direction. */

@@ -169,7 +169,7 @@ export class TunnelPolicy implements TunnelStrategy {
     }
     this.#giveUpAsking(nowMs)
     decisions.push(...this.#connect(view, nowMs), ...this.#askRegistry(view, nowMs))
-    this.#settledAt = decisions.length === 0 && this.#hasAll(view) ? view.neighbourChanges : undefined
+    this.#settledAt = decisions.length === 0 && this.#hasAll(view, nowMs) ? view.neighbourChanges : undefined
     return decisions
   }
 
@@ -189,10 +189,10 @@ export class TunnelPolicy implements TunnelStrategy {
   }
 
   /** Whether there is nothing to do before something happens to us, our neighbours or our connection. */
-  #hasAll(view: NetworkView): boolean {
-    const { settings, failed, missing } = this.#state
+  #hasAll(view: NetworkView, nowMs: number): boolean {
+    const { settings, failed } = this.#state
     return (
-      missing <= 0 &&
+      this.#state.missing(view, nowMs) <= 0 &&
       settings.neighbours.size === 0 &&
       settings.sameCountry.length === 0 &&
       !failed.hasOutdated &&
@@ -214,7 +214,7 @@ export class TunnelPolicy implements TunnelStrategy {
 
   *#connect(view: NetworkView, nowMs: number): Generator<TunnelDecision> {
     const state = this.#state
-    let { missing } = state
+    let missing = state.missing(view, nowMs)
     for (const { prefix, mayExceed, isExtra = false } of whomToConnectTo(state, view, missing, nowMs)) {
       if (missing <= 0 && !mayExceed) return
       const proposed = state.proposed.get(prefix)?.addresses
@@ -240,9 +240,8 @@ export class TunnelPolicy implements TunnelStrategy {
       } else if (proposed !== undefined || !view.isReachable(prefix)) {
         state.failed.exclude(prefix)
       } else {
-        state.asked.set(prefix, nowMs)
+        state.ask(prefix, nowMs)
         yield { kind: 'ask-addresses', prefix }
-        // As good as a tunnel: there is no need to ask more than are missing.
         missing -= 1
       }
     }

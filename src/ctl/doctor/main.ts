@@ -14,7 +14,7 @@ import { connectionProfiles, directoryFacts, identityFacts, usedInterfaces } fro
 import { machineFacts } from './machine.ts'
 import { type FoundNode, findNode, nodeFacts } from './node.ts'
 import { takenPorts } from './ports.ts'
-import { askRegistry, disownedBy } from './registry.ts'
+import { askRegistry, disownedFrom } from './registry.ts'
 import { diagnosisText } from './report.ts'
 
 /**
@@ -66,7 +66,7 @@ async function gatherFacts(where: SurroundingsOptions): Promise<Facts> {
         ? 'it is revoked'
         : undefined
       : registry.answer.ok
-        ? disownedBy(options.registry, read)
+        ? disownedFrom(options.registry, read)
         : undefined,
   ])
   const { authority, certificate } = read

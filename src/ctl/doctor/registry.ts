@@ -1,10 +1,9 @@
-import { readNetworkConfig } from '../../core/config/network-config.ts'
-import { makeDecryptor } from '../../core/crypto/rsa.ts'
 import type { ReadFacts } from '../../core/doctor/identity.ts'
 import type { RegistryFacts } from '../../core/doctor/registry.ts'
-import { messageOf, Re6stError } from '../../core/errors.ts'
+import { messageOf } from '../../core/errors.ts'
 import { ok, refuse } from '../../core/result.ts'
 import { formatTarget } from '../../core/rpc/request-target.ts'
+import { disownedBy } from '../../platform/disowned.ts'
 import { httpGet } from '../../platform/http-get.ts'
 import { RegistryClient } from '../../platform/registry-client.ts'
 
@@ -39,25 +38,16 @@ export async function askRegistry(url: URL): Promise<RegistryAnswer> {
   }
 }
 
-/**
- * Asks the registry whether it knows us, as a node does. Not beside a running node: that has a session of its own.
- * @returns why it does not; undefined: it does, or does not tell
- */
-export async function disownedBy(
+/** Why the registry does not accept our certificate, if it says so. Not beside a running node, which knows it. */
+export async function disownedFrom(
   url: URL,
   { authority, certificate, key }: ReadFacts,
 ): Promise<string | undefined> {
   if (!authority.ok || !certificate.ok || !key.ok) return undefined
-  const decrypt = makeDecryptor(key.value)
-  const caPublicKey = authority.value.publicKey
-  const { prefix, serial } = certificate.value
-  try {
-    const registry = new RegistryClient(url.href, { prefix, caPublicKey, decrypt }, TIMEOUT_MS)
-    const received = readNetworkConfig(await registry.getNetworkConfig(), { decrypt, caPublicKey })
-    return received.ok && received.value.crl.has(serial) ? 'it is revoked' : undefined
-  } catch (error) {
-    return error instanceof Re6stError && error.code === 'NOT_FOUND'
-      ? 'it knows none with this prefix'
-      : undefined
-  }
+  const registry = new RegistryClient(url.href, undefined, TIMEOUT_MS)
+  return await disownedBy(registry, {
+    authority: authority.value,
+    certificate: certificate.value,
+    key: key.value,
+  })
 }

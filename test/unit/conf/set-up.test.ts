@@ -8,6 +8,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { NodeDirectory } from '../../../src/conf/node-directory.ts'
 import { type Questions, terminalQuestions } from '../../../src/conf/questions.ts'
 import { setUp } from '../../../src/conf/set-up.ts'
+import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { readCommandLine } from '../../../src/core/options/command-line.ts'
 import { CONF_COMMAND, confOptions } from '../../../src/core/options/conf-options.ts'
 import { refuse } from '../../../src/core/result.ts'
@@ -36,6 +37,12 @@ const content = (name: string) => readFileSync(file(name), 'utf8')
 const certificate = () => new X509Certificate(content('cert.crt'))
 
 const pem = ({ privateKey }: { privateKey: KeyObject }) => privateKey.export({ type: 'pkcs8', format: 'pem' })
+
+const nodeOf = (certificate: string) => {
+  const read = readNodeCertificate(certificate)
+  if (!read.ok) throw new Error(read.reason)
+  return read.value
+}
 
 /** Something on loopback that speaks HTTP and is no registry. */
 async function webServer(
@@ -191,6 +198,38 @@ describe('a node that is there already', () => {
     expect({ status, warnings }).toEqual({ status: 0, warnings: '' })
     expect(output).toContain('is a certificate of this network already, and kept')
     expect([content('cert.crt'), content('cert.key'), content('re6stnet.conf')]).toEqual([...before, 'mine'])
+  })
+
+  it('whose certificate was revoked is told so, and what to do; nothing changes, and it can enrol again', async () => {
+    await using registry = await testRegistry()
+    await conf(registry.url, ['--anonymous']) // the registry's own node
+    const own = directory
+    directory = temporaryDirectory()
+    await conf(registry.url, ['--anonymous'])
+    const { subnetName, serial } = nodeOf(content('cert.crt'))
+    const told = async () => {
+      const before = content('cert.crt')
+      const { failure = '' } = await conf(registry.url, [])
+      expect(content('cert.crt')).toBe(before)
+      expect(failure).toMatch(
+        /^.*cert\.crt: the registry does not accept this certificate any more: .*; to get/,
+      )
+      expect(failure).toMatch(/give --email, --token or --anonymous$/)
+      return failure
+    }
+    // A certificate alone: the machine keeps its place.
+    await fetch(`${registry.url}revoke?cn_or_serial=${serial}`)
+    expect(await told()).toContain('it is revoked')
+    await fetch(`${registry.url}revoke?cn_or_serial=${subnetName}`)
+    expect(await told()).toContain('it knows none with this prefix')
+    const revoked = directory
+    directory = temporaryDirectory()
+    await conf(registry.url, ['--anonymous'])
+    directory = revoked
+    expect(await told()).toContain('given to another machine')
+    expect(await conf(registry.url, ['--anonymous'])).toMatchObject({ status: 0 })
+    directory = own
+    expect(await conf(registry.url, [])).toMatchObject({ status: 0 })
   })
 
   it('gets another certificate when asked, with the fields of the old one, for the old key', async () => {

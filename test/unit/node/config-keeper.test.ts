@@ -1,11 +1,11 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import {
   type ConfigValue,
   type ConfigValues,
   encodeNetworkConfig,
 } from '../../../src/core/config/network-config.ts'
-import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
+import { encrypt, makeDecryptor } from '../../../src/core/crypto/rsa.ts'
 import { numberOfVersion } from '../../../src/core/values/network-version.ts'
 import { prefixOfBits } from '../../../src/core/values/prefix.ts'
 import { ConfigKeeper } from '../../../src/node/config-keeper.ts'
@@ -16,6 +16,7 @@ import { vectors } from '../../support/vectors.ts'
 
 const pki = vectors<{ ca: string; keys: Record<string, string> }>('pki.json')
 const caKey = createPrivateKey(pki.keys['ca'] ?? '')
+const nodeKey = createPublicKey(pki.keys['node-a'] ?? '')
 const NODE = prefixOfBits('0000000000000001')
 const PEER = prefixOfBits('0000000000000010')
 const version = (number: number) => makeVersion(BigInt(number), caKey)
@@ -282,6 +283,22 @@ describe('who is cut off', () => {
     await around.clock.pass(3600_000)
     expect(around.askedMs.length).toBeGreaterThanOrEqual(10)
     expect(around.askedMs.length).toBeLessThanOrEqual(20)
+  })
+
+  it('takes what the registry gives under the same number, if it is something else', async () => {
+    const key = (byte: number) => encrypt(nodeKey, Buffer.alloc(16, byte))
+    const around = (await started(6, { babel_hmac_sign: key(1) })).watch().listen()
+    // Encrypted anew each time, and the same: nothing is to be done.
+    around.answer = good(6, { babel_hmac_sign: key(1) })
+    around.isConnected = false
+    await around.clock.pass(60_000)
+    expect([around.applied, around.askedMs.length > 1]).toEqual([[], true])
+    // Its database was restored from a copy, and its keys rotated again: no neighbour hears us with the old ones.
+    around.answer = good(6, { babel_hmac_sign: key(2) })
+    await around.clock.pass(300_000)
+    expect(around.applied).toEqual(['6: mac-keys'])
+    expect(around.cached.get('babel_hmac_sign')).toEqual(Buffer.alloc(16, 2))
+    expect(around.news).toEqual([])
   })
 
   it('asks at once when the machine has another network, and no more when it is connected', async () => {

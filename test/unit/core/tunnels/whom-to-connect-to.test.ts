@@ -264,6 +264,47 @@ it('who serves nobody makes two tunnels: it only takes from the network', () => 
   expect(peersOf(taker.decide(view(ALL), 1), 'connect')).toHaveLength(1)
 })
 
+describe('peers whose addresses nobody knows', () => {
+  const STRANGERS = Array.from({ length: 60 }, (_, index) =>
+    prefixOfBits(`1${index.toString(2).padStart(6, '0')}`),
+  )
+  const strange = { ...view(new Map(STRANGERS.map((prefix) => [prefix, []]))), cachedPeers: () => [] }
+
+  it('are asked, no more of them than tunnels are missing, however often something happens', () => {
+    const it = policy({ sameCountry: [], clientCount: 3 })
+    const asked: Prefix[] = []
+    const decide = (nowMs: number) => asked.push(...peersOf(it.decide(strange, nowMs), 'ask-addresses'))
+    for (let nowMs = 0; nowMs < 1_000; nowMs += 20) decide(nowMs)
+    expect(asked).toHaveLength(3)
+    // One answers: a tunnel in place of a question. Another goes down: a question in place of a tunnel.
+    const [one] = asked
+    if (one) it.addressesLearnt(one, [address(undefined)])
+    expect(peersOf(it.decide(strange, 1_000), 'connect')).toEqual([one])
+    decide(1_020)
+    expect(asked).toHaveLength(3)
+    if (one) it.tunnelDown(one, true)
+    for (let nowMs = 1_040; nowMs < 1_500; nowMs += 20) decide(nowMs)
+    expect(asked).toHaveLength(4)
+  })
+
+  it('and say nothing, are not waited for long: others are asked beside them', () => {
+    const it = policy({ sameCountry: [], clientCount: 3 })
+    it.decide(strange, 0)
+    expect(it.nextWakeMs).toBeLessThanOrEqual(2_000)
+    expect(peersOf(it.decide(strange, 2_000), 'ask-addresses')).toHaveLength(3)
+  })
+
+  it('are not waited for at all by who has just been cut off', () => {
+    const it = policy({ sameCountry: [], clientCount: 3 })
+    expect(it.decide(strange, 0)).toHaveLength(3)
+    const alone = {
+      ...view(ALL),
+      ...{ isReachable: () => false, reachesAnybody: false, sampleReachable: () => undefined },
+    }
+    expect(peersOf(it.decide(alone, 100), 'connect')).toEqual([FRENCH, GERMAN, NOWHERE])
+  })
+})
+
 it('a peer that failed is tried again when the registry proposes it', () => {
   const it = policy({ sameCountry: [] })
   const alone = {
