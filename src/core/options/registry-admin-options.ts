@@ -1,4 +1,5 @@
 import { ok, type Result, refuse } from '../result.ts'
+import { ROLES, type Role } from '../values/roles.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
 import { filePath, nonEmpty, oneOf, type SecretSource, secretSource } from './value-types.ts'
@@ -8,7 +9,6 @@ const DATABASE = 'Database'
 const since = '0.2.0'
 
 const ACTIONS = ['add', 'remove', 'list'] as const
-const ROLES = ['look', 'enrol', 'administer'] as const
 
 const database = withDefault(filePath('PATH'), '/var/lib/re6stnet/registry.db', {
   names: ['--db'],
@@ -59,7 +59,7 @@ export type AdminOptions = { readonly database: string; readonly json: boolean }
   | {
       readonly action: 'add'
       readonly name: string
-      readonly role: (typeof ROLES)[number]
+      readonly role: Role
       readonly password: SecretSource | undefined
     }
 )

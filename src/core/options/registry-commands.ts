@@ -13,6 +13,20 @@ import {
   restoreOptions,
 } from './registry-database-options.ts'
 import { INIT_COMMAND, initOptions } from './registry-init-options.ts'
+import {
+  CONFIG_COMMAND,
+  configOptions,
+  INVITE_COMMAND,
+  inviteOptions,
+  KEYS_COMMAND,
+  keysOptions,
+  NODES_COMMAND,
+  nodesOptions,
+  REVOKE_COMMAND,
+  revokeOptions,
+  SHOW_COMMAND,
+  showOptions,
+} from './registry-operator-options.ts'
 import { REGISTRY_COMMAND, type REGISTRY_SUBCOMMANDS, registryOptions } from './registry-options.ts'
 
 /** A subcommand: its options, and what checks them together. */
@@ -36,6 +50,12 @@ const subcommand = <Name extends string, Options>(
 /** All subcommands, by the first word. `src/registry/commands` has a file for each. */
 const SUBCOMMANDS = {
   init: subcommand('init', INIT_COMMAND, initOptions),
+  nodes: subcommand('nodes', NODES_COMMAND, nodesOptions),
+  show: subcommand('show', SHOW_COMMAND, showOptions),
+  invite: subcommand('invite', INVITE_COMMAND, inviteOptions),
+  revoke: subcommand('revoke', REVOKE_COMMAND, revokeOptions),
+  keys: subcommand('keys', KEYS_COMMAND, keysOptions),
+  config: subcommand('config', CONFIG_COMMAND, configOptions),
   admin: subcommand('admin', ADMIN_COMMAND, adminOptions),
   audit: subcommand('audit', AUDIT_COMMAND, auditOptions),
   ca: subcommand('ca', CA_COMMAND, caOptions),

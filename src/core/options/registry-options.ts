@@ -20,6 +20,12 @@ import {
 /** What the first word may be. Without one of them, the registry runs. */
 export const REGISTRY_SUBCOMMANDS = {
   init: 'makes a new network: its authority, and the option file of its registry',
+  nodes: 'lists the machines of the network',
+  show: 'prints all that is known of a machine, or the network in numbers',
+  invite: 'makes, lists or deletes invitations',
+  revoke: 'shuts out a machine, or revokes a certificate',
+  keys: 'takes the next step of the rotation of the MAC keys, or says where it is',
+  config: 'prints or changes the configuration of the network, or says what a change would do',
   admin: 'adds, removes or lists administrators of the page',
   audit: 'prints the audit log, or says whether it is whole',
   ca: 'renews the certificate of the authority, or says how long it is valid',

@@ -91,6 +91,7 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
     bearerTokens: new BearerTokens(store, clock),
     network: networkCidr(authority.network),
     authority: about,
+    isPageUrlKnown: components.pageUrl !== undefined,
     isByMail: components.hasMailer && mailPrefixLength > 0,
     isAnonymous: components.anonymousPrefixLength > 0,
     hasGeoIp: geoip !== undefined,

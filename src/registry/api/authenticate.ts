@@ -22,6 +22,11 @@ export interface Incoming {
   readonly isLocal: boolean
 }
 
+/** Which of the users of this machine asks, over the socket that only some may open; see `commandActor`. */
+export const COMMAND_USER_HEADER = 're6st-command-user'
+
+const COMMAND_USER = /^command:[\w.@-]{1,64}$/
+
 const NOBODY = { name: '', role: 'look', by: 'local', session: undefined } as const
 
 /** Who calls this route. @throws ApiRefusal when it is nobody who may */
@@ -32,7 +37,8 @@ export function authenticate(
 ): Principal {
   const forged = route.method === 'GET' ? undefined : whyForged(headers, route.body !== undefined)
   if (forged !== undefined) throw new ApiRefusal(403, 'forbidden', forged)
-  if (isLocal) return { name: 'local', from: undefined, role: 'administer', by: 'local', session: undefined }
+  if (isLocal)
+    return { name: localName(headers), from: undefined, role: 'administer', by: 'local', session: undefined }
   if (route.role === undefined) return { ...NOBODY, from }
   const principal = bearer(tokens, headers, from) ?? browser(sessions, headers, from, cookieName, route)
   if (!principal)
@@ -44,6 +50,11 @@ export function authenticate(
       `this needs the role ${route.role}, and ${principal.name} has ${principal.role}`,
     )
   return principal
+}
+
+function localName(headers: IncomingHttpHeaders): string {
+  const user = headers[COMMAND_USER_HEADER]
+  return typeof user === 'string' && COMMAND_USER.test(user) ? user : 'local'
 }
 
 function bearer(tokens: BearerTokens, headers: IncomingHttpHeaders, from: string): Principal | undefined {

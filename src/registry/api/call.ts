@@ -1,13 +1,8 @@
-import type { Static, TSchema } from 'typebox'
+import type { Role } from '../../core/values/roles.ts'
 import type { LivingSession } from './access/sessions.ts'
 import type { Actor } from './audit-log.ts'
-import type { API_ROUTES, ApiRouteName } from './routes.ts'
+import type { ApiRouteName, RoutePart } from './routes.ts'
 import type { Session } from './schemas/access.ts'
-import type { Role } from './schemas/common.ts'
-
-type Routes = typeof API_ROUTES
-type Part<Name extends ApiRouteName, Key extends string> =
-  Routes[Name] extends Readonly<Record<Key, infer Schema extends TSchema>> ? Static<Schema> : undefined
 
 /** Who calls, and what may be done. */
 export interface Principal extends Actor {
@@ -19,9 +14,9 @@ export interface Principal extends Actor {
 
 /** A call of a route that everybody may call has perhaps nobody. */
 export interface ApiCall<Name extends ApiRouteName> {
-  readonly params: Part<Name, 'params'>
-  readonly query: Part<Name, 'query'>
-  readonly body: Part<Name, 'body'>
+  readonly params: RoutePart<Name, 'params'>
+  readonly query: RoutePart<Name, 'query'>
+  readonly body: RoutePart<Name, 'body'>
   readonly who: Principal
   /** What counts as one source, for limits. */
   readonly source: string
@@ -36,5 +31,5 @@ export type SpecialRoute = 'signIn' | 'signOut' | 'topologyEvents'
 export type ApiHandlers = {
   readonly [Name in Exclude<ApiRouteName, SpecialRoute>]: (
     call: ApiCall<Name>,
-  ) => Promise<Part<Name, 'answer'>> | Part<Name, 'answer'>
+  ) => Promise<RoutePart<Name, 'answer'>> | RoutePart<Name, 'answer'>
 }

@@ -40,6 +40,8 @@ export interface HandlerComponents {
   readonly network: string
   readonly authority: ReturnType<typeof authorityOf>
   readonly registryUrl: (pageUrl: string) => string
+  /** Whether `baseUrl` of a call is where the page is, whoever calls. */
+  readonly isPageUrlKnown: boolean
   readonly isByMail: boolean
   readonly isAnonymous: boolean
   readonly hasGeoIp: boolean
@@ -123,7 +125,9 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
     },
 
     invitations: () => invitations.list(),
-    invite: ({ body, who, baseUrl }) => invitations.make(who, body, baseUrl),
+    invite: ({ body, who, baseUrl }) =>
+      // Whoever asks by the socket has no page in front of him that would say where it is.
+      invitations.make(who, body, { baseUrl, hasPage: who.by !== 'local' || components.isPageUrlKnown }),
     async deleteInvitation({ params: { id }, who }) {
       await invitations.delete(who, id)
       return undefined

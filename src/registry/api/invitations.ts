@@ -62,8 +62,15 @@ export class Invitations {
     return { total: rows.length, items: rows.map((row) => this.#asInvitation(row)) }
   }
 
-  /** @throws Refusal for what cannot be */
-  async make(actor: Actor, wanted: NewInvitation, pageUrl: string): Promise<MadeInvitation> {
+  /**
+   * @param baseUrl under which host machines find the registry, where nothing else is said; and the page, if it is there
+   * @throws Refusal for what cannot be
+   */
+  async make(
+    actor: Actor,
+    wanted: NewInvitation,
+    { baseUrl, hasPage }: { readonly baseUrl: string; readonly hasPage: boolean },
+  ): Promise<MadeInvitation> {
     const { store, communities, mailPrefixLength, newToken, clock } = this.#components
     const { uses = 1, email, community, machineName } = wanted
     const nowMs = clock.now()
@@ -118,12 +125,12 @@ export class Invitations {
       }
       audit(writable, actor, { action: 'invitation.made', subject: row.id, detail }, nowMs)
     })
-    const registryUrl = this.#components.registryUrl(pageUrl)
+    const registryUrl = this.#components.registryUrl(baseUrl)
     return {
       invitation: this.#asInvitation(row),
       token: row.token,
       // Behind #, it is not sent to anybody, and in no log.
-      link: `${pageUrl}/enrol#${row.token}`,
+      ...(hasPage ? { link: `${baseUrl}/enrol#${row.token}` } : {}),
       joinLine: `re6st-conf --registry ${shellWord(registryUrl)} --fingerprint ${this.#components.fingerprint} --token ${row.token}`,
     }
   }

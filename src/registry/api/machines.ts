@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import type { Communities } from '../../core/allocation/community.ts'
 import { certificateFingerprint, readNodeCertificate } from '../../core/crypto/certificate.ts'
 import { DAY_MS } from '../../core/day.ts'
+import type { MachineState } from '../../core/values/machine-states.ts'
 import {
   bitsInside,
   type Network,
@@ -21,7 +22,7 @@ import type { GeoIp } from '../geoip.ts'
 import type { KnownAddresses } from '../known-addresses.ts'
 import type { Holder, Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
-import type { Machine, MachineDetails, MachinePage, MachineQuery, MachineState } from './schemas/machines.ts'
+import type { Machine, MachineDetails, MachinePage, MachineQuery } from './schemas/machines.ts'
 import type { NetworkOverview, TopologyNode } from './schemas/network.ts'
 import { timeOf } from './time.ts'
 import type { TopologyWatch } from './topology-watch.ts'

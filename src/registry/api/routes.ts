@@ -1,7 +1,8 @@
-import { type TSchema, Type } from 'typebox'
+import { type Static, type TSchema, Type } from 'typebox'
+import type { Role } from '../../core/values/roles.ts'
 import * as access from './schemas/access.ts'
 import * as audit from './schemas/audit.ts'
-import { type Role, SubnetName } from './schemas/common.ts'
+import { SubnetName } from './schemas/common.ts'
 import * as configuration from './schemas/configuration.ts'
 import * as invitations from './schemas/invitations.ts'
 import * as keys from './schemas/keys.ts'
@@ -226,3 +227,9 @@ export const API_ROUTES = {
 
 /** Name of a route. */
 export type ApiRouteName = keyof typeof API_ROUTES
+
+/** What a route takes (`params`, `query`, `body`), or says (`answer`); undefined: nothing. */
+export type RoutePart<Name extends ApiRouteName, Key extends 'params' | 'query' | 'body' | 'answer'> =
+  (typeof API_ROUTES)[Name] extends Readonly<Record<Key, infer Schema extends TSchema>>
+    ? Static<Schema>
+    : undefined

@@ -19,6 +19,18 @@ export async function runSubcommand(run: RegistrySubcommand): Promise<number> {
       return (await import('./audit.ts')).runAudit(run.options)
     case 'ca':
       return (await import('./ca.ts')).runCa(run.options)
+    case 'nodes':
+      return (await import('./machines.ts')).runNodes(run.options)
+    case 'show':
+      return (await import('./machines.ts')).runShow(run.options)
+    case 'invite':
+      return (await import('./invite.ts')).runInvite(run.options)
+    case 'revoke':
+      return (await import('./revoke.ts')).runRevoke(run.options)
+    case 'keys':
+      return (await import('./keys.ts')).runKeys(run.options)
+    case 'config':
+      return (await import('./config.ts')).runConfig(run.options)
     case 'init':
       return (await import('./init.ts')).runInit(run.options)
   }

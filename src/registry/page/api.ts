@@ -1,10 +1,7 @@
-import type { Static, TSchema } from 'typebox'
-import type { API_ROUTES, ApiRouteName } from '../api/routes.ts'
+import type { API_ROUTES, ApiRouteName, RoutePart } from '../api/routes.ts'
 import type { ApiError } from '../api/schemas/common.ts'
 
 type Routes = typeof API_ROUTES
-type Part<Name extends ApiRouteName, Key extends string> =
-  Routes[Name] extends Readonly<Record<Key, infer Schema extends TSchema>> ? Static<Schema> : undefined
 
 /** Method and path of what the page calls: the routes themselves would bring their schemas into the browser. */
 const PATHS = {
@@ -40,9 +37,9 @@ type Called = keyof typeof PATHS
 
 /** What a route takes. */
 interface Parts<Name extends Called> {
-  readonly params?: Part<Name, 'params'>
-  readonly query?: Part<Name, 'query'>
-  readonly body?: Part<Name, 'body'>
+  readonly params?: RoutePart<Name, 'params'>
+  readonly query?: RoutePart<Name, 'query'>
+  readonly body?: RoutePart<Name, 'body'>
 }
 
 /** An answer that is no success. */
@@ -67,7 +64,7 @@ export const useCsrfToken = (token: string | undefined): void => {
 export async function call<Name extends Called>(
   name: Name,
   { params, query, body }: Parts<Name> = {},
-): Promise<Part<Name, 'answer'>> {
+): Promise<RoutePart<Name, 'answer'>> {
   const [method, pattern] = PATHS[name]
   const path = pattern.replace(/:(\w+)/g, (_, key: string) =>
     encodeURIComponent(String((params as Record<string, unknown> | undefined)?.[key] ?? '')),
@@ -88,5 +85,5 @@ export async function call<Name extends Called>(
     const said = (await response.json().catch(() => undefined)) as Partial<ApiError> | undefined
     throw new ApiFailure(response.status, said?.message ?? `the registry answered ${response.status}`)
   }
-  return (response.status === 204 ? undefined : await response.json()) as Part<Name, 'answer'>
+  return (response.status === 204 ? undefined : await response.json()) as RoutePart<Name, 'answer'>
 }

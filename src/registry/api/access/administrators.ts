@@ -1,7 +1,7 @@
 import { Re6stError } from '../../../core/errors.ts'
+import { ROLES, type Role } from '../../../core/values/roles.ts'
 import type { Store } from '../../database/store.ts'
 import { type Actor, audit } from '../audit-log.ts'
-import type { Role } from '../schemas/common.ts'
 import { hashPassword, isPassword, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH } from './password.ts'
 
 /** An administrator, without the password. */
@@ -11,9 +11,6 @@ export interface Administrator {
   /** When the password was set; Unix seconds. */
   readonly date: number
 }
-
-/** All roles: each may do what the one before may. */
-export const ROLES: readonly Role[] = ['look', 'enrol', 'administer']
 
 /** Whether who has one role may do what another may. */
 export const mayDo = (has: Role, needed: Role): boolean => ROLES.indexOf(has) >= ROLES.indexOf(needed)

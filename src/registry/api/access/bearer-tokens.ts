@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import type { Role } from '../../../core/values/roles.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Store } from '../../database/store.ts'
 import { Refusal } from '../../refusal.ts'
 import { type Actor, audit } from '../audit-log.ts'
 import type { BearerToken, MadeBearerToken, NewBearerToken } from '../schemas/access.ts'
-import type { Role } from '../schemas/common.ts'
 import { endWithinAYear, timeOf } from '../time.ts'
 import { hashOfSecret, newSecret } from './secret.ts'
 

@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto'
 import { isSameOctets } from '../../../core/octets.ts'
+import type { Role } from '../../../core/values/roles.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Store } from '../../database/store.ts'
 import type { Session } from '../schemas/access.ts'
-import type { Role } from '../schemas/common.ts'
 import { hashOfSecret, newSecret } from './secret.ts'
 
 /** How long a session lives that nobody uses, and one that is used. */

@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox'
+import { ROLES } from '../../../core/values/roles.ts'
 
 /** A moment, in UTC. */
 export const Time = Type.String({ format: 'date-time', examples: ['2026-11-28T08:30:00.000Z'] })
@@ -11,10 +12,9 @@ export const SubnetName = Type.String({
 })
 
 /** What somebody may do; each may do what the one before may. */
-export const Role = Type.Union([Type.Literal('look'), Type.Literal('enrol'), Type.Literal('administer')], {
+export const Role = Type.Enum(ROLES, {
   description: 'look: see everything; enrol: also invite; administer: also revoke, rotate keys, configure',
 })
-export type Role = Static<typeof Role>
 
 /** What an answer says that is no success. */
 export const ApiError = Type.Object(

@@ -53,7 +53,11 @@ export const MadeInvitation = Type.Object(
   {
     invitation: Invitation,
     token: Type.String({ description: 'Not shown again' }),
-    link: Type.String({ description: 'To the page that says what to install and run' }),
+    link: Type.Optional(
+      Type.String({
+        description: 'To the page that says what to install and run; missing: nobody knows where the page is',
+      }),
+    ),
     joinLine: Type.String({ description: 'To run as root on the machine' }),
   },
   { $id: 'MadeInvitation' },

@@ -1,23 +1,13 @@
 import { type Static, Type } from 'typebox'
+import { MACHINE_STATES } from '../../../core/values/machine-states.ts'
 import { PAGING, pageOf, SubnetName, Time } from './common.ts'
 
 /** How a machine is. Of several that are true, the one that needs somebody most. */
-export const MachineState = Type.Union(
-  [
-    Type.Literal('online'),
-    Type.Literal('offline'),
-    Type.Literal('expiring'),
-    Type.Literal('never-seen'),
-    Type.Literal('outdated'),
-    Type.Literal('revoked'),
-  ],
-  {
-    $id: 'MachineState',
-    description:
-      'revoked: its certificate; never-seen: since it was enrolled; offline: no route to it; expiring: within 30 days; outdated: its version is older than the registry; online: none of these',
-  },
-)
-export type MachineState = Static<typeof MachineState>
+export const MachineState = Type.Enum(MACHINE_STATES, {
+  $id: 'MachineState',
+  description:
+    'revoked: its certificate; never-seen: since it was enrolled; offline: no route to it; expiring: within 30 days; outdated: its version is older than the registry; online: none of these',
+})
 
 /** Where a machine is, by its address. */
 export const Place = Type.Object(

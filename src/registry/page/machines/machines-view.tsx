@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { useCallback, useEffect, useState } from 'preact/hooks'
-import type { Machine, MachineQuery, MachineState } from '../../api/schemas/machines.ts'
+import { MACHINE_STATES, type MachineState } from '../../../core/values/machine-states.ts'
+import type { Machine, MachineQuery } from '../../api/schemas/machines.ts'
 import { call } from '../api.ts'
 import { type Column, LongTable, type Sorting } from '../parts/long-table.tsx'
 import { Problem } from '../parts/problem.tsx'
@@ -9,7 +10,6 @@ import { sayWhy } from '../parts/use-answer.ts'
 import { exportMachines } from './export.ts'
 import { MachinePanel } from './machine-panel.tsx'
 
-const STATES: readonly MachineState[] = ['online', 'offline', 'expiring', 'never-seen', 'outdated', 'revoked']
 const PAGE = 500
 /** So long nobody types: then it is looked for. */
 const PAUSE_MS = 250
@@ -100,10 +100,12 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
           State{' '}
           <select
             value={state ?? ''}
-            onChange={({ currentTarget }) => setState(STATES.find((one) => one === currentTarget.value))}
+            onChange={({ currentTarget }) =>
+              setState(MACHINE_STATES.find((one) => one === currentTarget.value))
+            }
           >
             <option value="">all</option>
-            {STATES.map((one) => (
+            {MACHINE_STATES.map((one) => (
               <option key={one} value={one}>
                 {one}
               </option>

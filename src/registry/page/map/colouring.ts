@@ -1,5 +1,6 @@
 import { DAY_MS } from '../../../core/day.ts'
-import type { NetworkNode, NodeState } from './network.ts'
+import type { MachineState } from '../../../core/values/machine-states.ts'
+import type { NetworkNode } from './network.ts'
 
 /** What the colour of a node says. */
 export const COLOUR_MEANINGS = ['state', 'version', 'country', 'certificate'] as const
@@ -32,7 +33,7 @@ export interface Colouring {
 const GREY: Colour = { light: '#6b7785', dark: '#8b97a6' }
 const GREEN: Colour = { light: '#12753a', dark: '#56d284' }
 const RED: Colour = { light: '#b3261e', dark: '#ff8a80' }
-const STATES: Readonly<Record<NodeState, Colour>> = {
+const STATES: Readonly<Record<MachineState, Colour>> = {
   online: GREEN,
   offline: RED,
   expiring: { light: '#c25a00', dark: '#ffa657' },

@@ -3,8 +3,7 @@
  * Everything here is pure.
  */
 
-/** How it is with a node. */
-export type NodeState = 'online' | 'offline' | 'expiring' | 'never-seen' | 'outdated' | 'revoked'
+import type { MachineState } from '../../../core/values/machine-states.ts'
 
 /** A node, as far as known. */
 export interface NetworkNode {
@@ -12,7 +11,7 @@ export interface NetworkNode {
   readonly id: string
   /** What people call it; without one, its subnet name. */
   readonly name: string
-  readonly state: NodeState
+  readonly state: MachineState
   /** The registry's own node: where the routes that are shown begin. */
   readonly registry: boolean
   readonly address?: string | undefined

@@ -116,12 +116,14 @@ function Made({ invitation: { link, joinLine } }: { readonly invitation: MadeInv
   return (
     <section class="card" aria-label="New invitation">
       <h2>Shown once</h2>
-      <p>
-        Link: <a href={link}>{link}</a>
-      </p>
-      <p>Or run this as root on the machine:</p>
+      {link !== undefined && (
+        <p>
+          Link: <a href={link}>{link}</a>
+        </p>
+      )}
+      <p>To run as root on the machine:</p>
       <pre>{joinLine}</pre>
-      <QrCode text={link} label="QR code of the link" />
+      {link !== undefined && <QrCode text={link} label="QR code of the link" />}
     </section>
   )
 }

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
+import { ROLES } from '../../../core/values/roles.ts'
 import type { BearerToken, NewBearerToken } from '../../api/schemas/access.ts'
 import { call } from '../api.ts'
 import { Confirm } from '../parts/confirm.tsx'
@@ -9,7 +10,6 @@ import { dateOfText, daysFromNow } from '../parts/time.ts'
 import { useAnswer } from '../parts/use-answer.ts'
 
 const askTokens = () => call('bearerTokens')
-const SCOPES = ['look', 'enrol', 'administer'] as const
 
 /** Bearer tokens of programs. */
 export function TokensView(): JSX.Element {
@@ -21,7 +21,7 @@ export function TokensView(): JSX.Element {
     const values = valuesOf(event)
     plan({
       label: values.get('label') ?? '',
-      scope: SCOPES.find((scope) => scope === values.get('scope')) ?? 'look',
+      scope: ROLES.find((scope) => scope === values.get('scope')) ?? 'look',
       end: daysFromNow(Number(values.get('days'))),
     })
   }
@@ -36,7 +36,7 @@ export function TokensView(): JSX.Element {
         </Field>
         <Field label="May">
           <select name="scope">
-            {SCOPES.map((scope) => (
+            {ROLES.map((scope) => (
               <option key={scope}>{scope}</option>
             ))}
           </select>

@@ -1,44 +1,17 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it, vi } from 'vitest'
-import { readRegistryCommandLine } from '../../../../src/core/options/registry-commands.ts'
+import { describe, expect, it } from 'vitest'
 import { checkPassword } from '../../../../src/registry/api/access/administrators.ts'
-import { runSubcommand } from '../../../../src/registry/commands/dispatch.ts'
 import { openDatabase } from '../../../../src/registry/database/database.ts'
 import { Store } from '../../../../src/registry/database/store.ts'
 import { temporaryDirectory } from '../../../support/registry.ts'
-
-const noFile = () => ({ ok: false, reason: 'no such file' }) as const
-
-/** Runs a command, and says what it has printed. */
-async function run(...args: string[]): Promise<{ status: number; text: string }> {
-  const request = readRegistryCommandLine(args, noFile)
-  if (!request.ok || request.value.kind !== 'run' || request.value.options.command === 'run')
-    throw new Error(request.ok ? 'no command' : request.reason)
-  let text = ''
-  const spy = vi.spyOn(process.stdout, 'write').mockImplementation((part) => {
-    text += String(part)
-    return true
-  })
-  try {
-    return { status: await runSubcommand(request.value.options), text }
-  } finally {
-    spy.mockRestore()
-  }
-}
-
-const reasonOf = (...args: string[]): string => {
-  const request = readRegistryCommandLine(args, noFile)
-  return request.ok ? '' : request.reason
-}
+import { runRegistryCommand as run, whyRefused } from '../../../support/registry-command.ts'
 
 function newDatabase(): string {
   const path = join(temporaryDirectory(), 'registry.db')
   using _ = new Store(openDatabase(path))
   return path
 }
-
-afterEach(() => vi.restoreAllMocks())
 
 describe('re6st-registry admin', () => {
   it('adds, lists and removes administrators, which is in the audit log', async () => {
@@ -79,7 +52,7 @@ describe('re6st-registry admin', () => {
     [['admin', 'list', '--name', 'ann'], '--name: is not for'],
     [['audit', 'list', '--head', 'x'], '--head: is for "audit verify" only'],
   ])('says what is wrong with %j', (args, reason) => {
-    expect(reasonOf(...args)).toContain(reason)
+    expect(whyRefused(...args)).toContain(reason)
   })
 
   it('makes no database where there is none', async () => {

@@ -1,0 +1,3 @@
+/** How a machine is, as its registry sees it. Of several that are true, the one that needs somebody most. */
+export const MACHINE_STATES = ['online', 'offline', 'expiring', 'never-seen', 'outdated', 'revoked'] as const
+export type MachineState = (typeof MACHINE_STATES)[number]

@@ -1,0 +1,106 @@
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
+import { hostname } from 'node:os'
+import { text } from 'node:stream/consumers'
+import { type ErrorCode, messageOf, Re6stError } from '../../core/errors.ts'
+import { COMMAND_USER_HEADER } from '../api/authenticate.ts'
+import type { SpecialRoute } from '../api/call.ts'
+import { API_BASE } from '../api/openapi.ts'
+import { API_ROUTES, type ApiRoute, type ApiRouteName, type RoutePart } from '../api/routes.ts'
+import type { ApiError } from '../api/schemas/common.ts'
+import { commandSocket } from '../command-socket.ts'
+import { commandActor } from './own-database.ts'
+
+/** Revoking waits for a turn of the database, and for the new configuration to be signed. */
+const TIMEOUT_MS = 60_000
+
+type Asked = Exclude<ApiRouteName, SpecialRoute>
+
+interface Parts<Name extends Asked> {
+  readonly params?: RoutePart<Name, 'params'>
+  readonly query?: RoutePart<Name, 'query'>
+  readonly body?: RoutePart<Name, 'body'>
+}
+
+/** Asks a registry that runs on this machine. */
+export type AskRegistry = <Name extends Asked>(
+  name: Name,
+  parts?: Parts<Name>,
+) => Promise<RoutePart<Name, 'answer'>>
+
+/**
+ * What asks the registry that runs with this database, by the socket of its own user: the command and the page have the
+ * same done by the same, and the audit log says who has run the command.
+ * @param host under which machines find the registry, where it does not know
+ * @throws Re6stError `REGISTRY` when none runs, `REFUSED`, `NOT_FOUND`, `CONFLICT` when it does not do it
+ */
+export function askRegistryOf(database: string, host = hostname()): AskRegistry {
+  const socketPath = commandSocket(database)
+  if (socketPath === undefined)
+    throw new Re6stError('OPTION', `--db ${database}: a registry with this database has no socket`)
+  return async (name, parts = {}) => {
+    const { method, path }: ApiRoute = API_ROUTES[name]
+    const {
+      params = {},
+      query = {},
+      body,
+    } = parts as {
+      readonly [part: string]: Readonly<Record<string, unknown>> | undefined
+    }
+    const target = path.replace(/:(\w+)/g, (_, key: string) => encodeURIComponent(String(params[key])))
+    const search = new URLSearchParams()
+    for (const [key, value] of Object.entries(query)) search.set(key, String(value))
+    const answer = await exchange(
+      {
+        ...{ socketPath, method, timeout: TIMEOUT_MS },
+        path: `${API_BASE}${target}?${search}`,
+        headers: {
+          host,
+          [COMMAND_USER_HEADER]: commandActor().name,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+      },
+      body === undefined ? '' : JSON.stringify(body),
+    ).catch((error: unknown) => {
+      throw unreachable(database, error)
+    })
+    const { status } = answer
+    if (status === 204) return undefined as never
+    const said: unknown = JSON.parse(answer.text)
+    if (status === 200) return said as never
+    const { code, message } = said as ApiError
+    throw new Re6stError(CODES[code] ?? 'REFUSED', message)
+  }
+}
+
+const CODES: Readonly<Partial<Record<ApiError['code'], ErrorCode>>> = {
+  'bad-request': 'OPTION',
+  'not-found': 'NOT_FOUND',
+  conflict: 'CONFLICT',
+  failed: 'REGISTRY',
+  unavailable: 'REGISTRY',
+}
+
+function exchange(
+  options: RequestOptions,
+  body: string,
+): Promise<{ readonly status: number; readonly text: string }> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(options, (response: IncomingMessage) => {
+      text(response).then((said) => resolve({ status: response.statusCode ?? 0, text: said }), reject)
+    })
+    request.on('timeout', () => request.destroy(new Error(`no answer in ${TIMEOUT_MS / 1000} s`)))
+    request.on('error', reject)
+    request.end(body)
+  })
+}
+
+function unreachable(database: string, error: unknown): Re6stError {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const why =
+    code === 'ENOENT' || code === 'ECONNREFUSED'
+      ? 'no registry runs with this database: start it, or name another'
+      : code === 'EACCES'
+        ? 'may only be asked by root and the user that the registry runs as'
+        : `the registry does not answer: ${messageOf(error)}`
+  return new Re6stError('REGISTRY', `--db ${database}: ${why}`, { cause: error })
+}

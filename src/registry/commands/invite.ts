@@ -1,0 +1,57 @@
+import { DAY_MS } from '../../core/day.ts'
+import { jsonText } from '../../core/json-text.ts'
+import type { InviteOptions } from '../../core/options/registry-operator-options.ts'
+import type { Invitation, MadeInvitation } from '../api/schemas/invitations.ts'
+import { askRegistryOf } from './ask-registry.ts'
+import { columns, dayOf } from './columns.ts'
+
+/**
+ * Runs `re6st-registry invite`.
+ * @returns the exit status
+ * @throws Re6stError what is wrong and what to do
+ */
+export async function runInvite(options: InviteOptions): Promise<number> {
+  const print = (value: unknown, text: string) => process.stdout.write(options.json ? jsonText(value) : text)
+  switch (options.action) {
+    case 'new': {
+      const { uses, days, email, community, machineName } = options
+      const made = await askRegistryOf(options.database, options.host)('invite', {
+        body: {
+          uses,
+          end: new Date(Date.now() + days * DAY_MS).toISOString(),
+          ...(email === undefined ? {} : { email }),
+          ...(community === undefined ? {} : { community }),
+          ...(machineName === undefined ? {} : { machineName }),
+        },
+      })
+      print(made, madeText(made))
+      return 0
+    }
+    case 'list': {
+      const { items } = await askRegistryOf(options.database)('invitations')
+      print(items, listText(items))
+      return 0
+    }
+    case 'delete': {
+      const { id } = options
+      await askRegistryOf(options.database)('deleteInvitation', { params: { id } })
+      print({ deleted: id }, `${id}: deleted; machines that have joined with it stay\n`)
+      return 0
+    }
+  }
+}
+
+const madeText = ({ invitation: { id, uses, end }, link, joinLine }: MadeInvitation): string => `\
+Invitation ${id}, for ${uses === 1 ? 'one machine' : `${uses} machines`}, until ${dayOf(end)}. To run as root on the machine, not shown again:
+  ${joinLine}
+${link === undefined ? '' : `Or by the page: ${link}\n`}`
+
+const listText = (invitations: readonly Invitation[]): string =>
+  columns([
+    ['ID', 'LEFT', 'UNTIL', 'MADE BY', 'FOR', 'MACHINES'],
+    ...invitations.map(({ id, usesLeft, uses, end, madeBy, email, machineName, machines }) => [
+      ...[id, `${usesLeft}/${uses}`, dayOf(end), madeBy],
+      [machineName, email].filter(Boolean).join(' '),
+      machines.join(' '),
+    ]),
+  ])

@@ -1,0 +1,20 @@
+import { jsonText } from '../../core/json-text.ts'
+import type { RevokeOptions } from '../../core/options/registry-operator-options.ts'
+import { askRegistryOf } from './ask-registry.ts'
+
+/**
+ * Runs `re6st-registry revoke`.
+ * @returns the exit status
+ * @throws Re6stError what is wrong and what to do
+ */
+export async function runRevoke({ database, json, what }: RevokeOptions): Promise<number> {
+  await askRegistryOf(database)('revoke', { body: what })
+  process.stdout.write(
+    json
+      ? jsonText({ revoked: what })
+      : 'machine' in what
+        ? `${what.machine} is shut out: its certificates are revoked, its prefix is free\n`
+        : `certificate ${what.serial} is revoked: its machine may renew it\n`,
+  )
+  return 0
+}

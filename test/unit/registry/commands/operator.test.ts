@@ -1,0 +1,147 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { RegistryClient } from '../../../../src/platform/registry-client.ts'
+import type { AuditEntry } from '../../../../src/registry/api/schemas/audit.ts'
+import type { Configuration } from '../../../../src/registry/api/schemas/configuration.ts'
+import type { Invitation, MadeInvitation } from '../../../../src/registry/api/schemas/invitations.ts'
+import type { KeyRotation } from '../../../../src/registry/api/schemas/keys.ts'
+import type { Machine, MachineDetails } from '../../../../src/registry/api/schemas/machines.ts'
+import { commandSocket } from '../../../../src/registry/command-socket.ts'
+import { commandActor } from '../../../../src/registry/commands/own-database.ts'
+import type { RunningRegistry } from '../../../../src/registry/registry.ts'
+import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
+import { runRegistryCommand, whyRefused } from '../../../support/registry-command.ts'
+import { vectors } from '../../../support/vectors.ts'
+
+const pki = vectors<{ csr: Record<string, string> }>('pki.json')
+const databasePath = join(temporaryDirectory(), 'registry.db')
+
+let registry: RunningRegistry & { readonly url: string }
+
+const run = (...args: string[]) => runRegistryCommand(...args, '--db', databasePath)
+const json = async <Body>(...args: string[]) => JSON.parse((await run(...args, '--json')).text) as Body
+
+beforeAll(async () => {
+  registry = await testRegistry({
+    databasePath,
+    api: {
+      listener: undefined,
+      socketPath: commandSocket(databasePath),
+      pageUrl: undefined,
+      registryUrl: undefined,
+      pageFolder: '',
+    },
+  })
+})
+afterAll(() => registry[Symbol.asyncDispose]())
+
+describe('beside a registry that runs, the commands', () => {
+  it('invite, list who has come, show a machine, and revoke it', async () => {
+    const made = await json<MadeInvitation>(
+      ...['invite', '--uses', '2', '--email', 'ann@example.com', '--name', 'laptop'],
+      ...['--host', 'registry.example.com'],
+    )
+    expect(made.joinLine).toContain('re6st-conf --registry http://registry.example.com')
+    // Nobody has said where the page is.
+    expect(made.link).toBeUndefined()
+    expect((await run('invite', 'list')).text).toContain(made.invitation.id)
+    const anyone = new RegistryClient(registry.url)
+    for (const csr of ['node-a', 'node-b'])
+      expect(
+        await anyone.requestCertificate({ token: made.token, csr: pki.csr[csr] ?? '' }),
+      ).not.toBeUndefined()
+    const machines = await json<Machine[]>('nodes', '--search', 'ann@')
+    expect(machines).toMatchObject([
+      { email: 'ann@example.com', machineName: 'laptop', state: 'never-seen' },
+      {},
+    ])
+    expect(await json('nodes', '--state', 'online')).toEqual([])
+    const [machine, other] = machines
+    if (!machine || !other) throw new Error('nobody has come')
+    for (const meant of [machine.name, machine.address, String(machine.serial)])
+      expect(await json<MachineDetails>('show', meant)).toMatchObject({
+        name: machine.name,
+        events: [{ kind: 'enrolled' }],
+      })
+    await expect(run('show', 'laptop')).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: expect.stringContaining(`${machine.name}, ${other.name}`),
+    })
+    expect((await run('show', machine.name)).text).toContain(`serial ${machine.serial}`)
+    expect((await run('show')).text).toContain('2: 0 online')
+
+    expect(await json('revoke', machine.name)).toEqual({ revoked: { machine: machine.name } })
+    await expect(run('show', machine.name)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    await run('revoke', String(other.serial))
+    expect(await json<Machine[]>('nodes')).toMatchObject([{ name: other.name, state: 'revoked' }])
+    await expect(run('revoke', '999999')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+
+    await run('invite', 'delete', '--id', made.invitation.id)
+    expect(await json<Invitation[]>('invite', 'list')).toEqual([])
+  })
+
+  it('rotate the keys a step at a time, and not over a warning that nobody has accepted', async () => {
+    expect(await json<KeyRotation>('keys', 'status')).toMatchObject({ step: 'idle' })
+    expect((await run('keys', 'rotate')).text).toContain('step announced')
+    await expect(run('keys', 'rotate')).rejects.toMatchObject({ code: 'CONFLICT' })
+    expect(await json<KeyRotation>('keys', 'rotate', '--cut-off')).toMatchObject({ step: 'used' })
+    expect(await json<KeyRotation>('keys', 'rotate', '--cut-off')).toMatchObject({ step: 'idle' })
+  })
+
+  it('change the configuration, and say before what a change would do', async () => {
+    const before = await json<Configuration>('config', 'show')
+    const change = ['--hello', '5', '--encrypt', 'yes', '--same-country', 'fr', '--ipv4', '10.42.0.0/16', '8']
+    await expect(run('config', 'change', ...change)).rejects.toMatchObject({
+      code: 'OPTION',
+      message: expect.stringContaining('GEOIP2_MMDB'),
+    })
+    expect((await run('config', 'preview', '--hello', '5')).text).toContain('hello: 15 becomes 5')
+    expect(await json<Configuration>('config', 'show')).toEqual(before)
+    const after = await json<Configuration>('config', 'change', '--hello', '5', '--encrypt', 'yes')
+    expect(after).toMatchObject({ version: before.version + 1, settings: { hello: 5, encrypt: true } })
+    await run('config', 'change', '--ipv4', '10.42.0.0/16', '8')
+    expect(await json<Configuration>('config', 'change', '--no-ipv4')).toMatchObject({
+      settings: { ipv4: null },
+    })
+  })
+
+  it('are in the audit log, with the user who has run them', async () => {
+    const entries = await json<AuditEntry[]>('audit', 'list')
+    const actions = new Set(entries.map(({ action }) => action))
+    for (const action of [
+      'invitation.made',
+      'invitation.deleted',
+      'machine.revoked',
+      'certificate.revoked',
+      'keys.rotated',
+      'configuration.changed',
+    ])
+      expect(actions).toContain(action)
+    expect(new Set(entries.map(({ who }) => who))).toEqual(new Set([commandActor().name]))
+  })
+})
+
+it('without a registry that runs, a command says so', async () => {
+  await expect(
+    runRegistryCommand('nodes', '--db', join(temporaryDirectory(), 'registry.db')),
+  ).rejects.toMatchObject({ code: 'REGISTRY', message: expect.stringContaining('start it') })
+})
+
+it.each([
+  [['nodes', '--state', 'asleep'], 'must be one of online'],
+  [['invite', 'give'], 'must be one of new, list, delete'],
+  [['invite', 'list', '--uses', '2'], '--uses: is for "invite new" only'],
+  [['invite', 'delete'], '--id: is needed'],
+  [['invite', '--id', 'x'], '--id: is for "invite delete" only'],
+  [['invite', '--email', 'ann'], 'must be an e-mail address'],
+  [['revoke'], 'missing, but required: WHAT'],
+  [['revoke', 'ann'], 'must be a subnet name like 5/16, or a serial number'],
+  [['keys', 'turn'], 'must be one of status, rotate'],
+  [['keys', 'status', '--cut-off'], '--cut-off: is for "keys rotate" only'],
+  [['config', 'show', '--hello', '3'], '--hello: is for "config preview"'],
+  [['config', 'change'], 'nothing is to be changed'],
+  [['config', 'change', '--ipv4', '10.0.0.0/8', '8', '--no-ipv4'], '--no-ipv4: not together'],
+  [['config', 'change', '--any-country', '--same-country', 'FR'], '--any-country: not together'],
+])('a command line %j is refused with what to do', (args, reason) => {
+  expect(whyRefused(...args)).toContain(reason)
+})
