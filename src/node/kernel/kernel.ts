@@ -1,12 +1,10 @@
-import { messageOf, Re6stError } from '../../core/errors.ts'
+import { Re6stError } from '../../core/errors.ts'
 import { ROUTE_METRIC } from '../../core/kernel/route-table.ts'
 import type { Clock } from '../../platform/clock.ts'
-import { LogLimit } from '../../platform/log-limit.ts'
-import { Turns } from '../../platform/turns.ts'
-import type { Deed } from './journal.ts'
+import { type Family, interfaceNames, keepRouterAdvertisements, switchForwardingOn } from './forwarding.ts'
+import { KeptWorks } from './kept-works.ts'
 import { KernelChanges, type KernelChangesInit } from './kernel-changes.ts'
 import type { KernelEvents } from './kernel-events.ts'
-import { Repairs } from './repairs.ts'
 
 /** What the kernel can do. */
 export interface KernelAbilities {
@@ -70,8 +68,6 @@ interface KernelInit extends KernelChangesInit {
 /** The kernel of this machine, by `ip` and /proc/sys. */
 export const createKernel = (init: KernelInit): Kernel => new LinuxKernel(init)
 
-type Family = 'ipv4' | 'ipv6'
-
 /** A route of the main table. */
 interface KernelRoute {
   readonly type?: 'unreachable'
@@ -85,42 +81,23 @@ interface KernelRoute {
 /** Option of `ip`, by family. */
 const OPTION: Readonly<Record<Family, string>> = { ipv4: '-4', ipv6: '-6' }
 
-/** What is done together, and undone together. */
-interface Work {
-  readonly deeds: Deed[]
-  /** Does what of it is missing. */
-  readonly work: () => Promise<void>
-  /** By which words of `ip` it is known that something of it went. */
-  readonly words: readonly string[]
-}
-
 const LINK_LOCAL_ON_LO = ['fe80::/64', 'dev', 'lo'] as const
 
 class LinuxKernel implements Kernel {
   readonly #log: KernelInit['log']
   readonly #changes: KernelChanges
-  readonly #repairs: Repairs
-  readonly #losses: LogLimit
-  /** What is put back. */
-  readonly #kept = new Set<Work>()
+  readonly #works: KeptWorks
   #lanInterfaces: readonly string[] = []
-  /** One thing follows the other, as the journal has them. */
-  readonly #turns = new Turns()
 
   constructor({ clock, events, ...init }: KernelInit) {
     const { log } = init
     this.#log = log
     this.#changes = new KernelChanges(init)
-    this.#losses = new LogLimit(clock)
-    this.#repairs = new Repairs({
-      ...{ clock, log, events },
-      kept: () => new Set([...this.#kept].flatMap(({ words }) => words)),
-      repair: () => this.#turns.take(() => this.#repair()),
-    })
+    this.#works = new KeptWorks({ changes: this.#changes, clock, log, events })
   }
 
   prepare(lanInterfaces: readonly string[]): Promise<KernelAbilities> {
-    return this.#turns.take(async () => {
+    return this.#works.inTurn(async () => {
       await this.#changes.open()
       this.#lanInterfaces = lanInterfaces
       if ((await this.#changes.read('net/ipv6/conf/all/forwarding')) === undefined)
@@ -129,27 +106,27 @@ class LinuxKernel implements Kernel {
           "this kernel has no IPv6, of which the network is made: remove ipv6.disable=1 from the kernel's command line",
         )
       if (lanInterfaces.length > 0) await this.#warnOfMissing(lanInterfaces)
-      await this.#keepRouterAdvertisements(lanInterfaces)
-      await this.#forward('ipv6')
+      await keepRouterAdvertisements(this.#changes, lanInterfaces)
+      await switchForwardingOn(this.#changes, 'ipv6', this.#lanInterfaces)
       return { sourceSpecificRoutes: await this.#hasSourceSpecificRoutes() }
     })
   }
 
   async assign(addresses: NodeAddresses): Promise<void> {
     const { address, length, network } = addresses
-    await this.#keep([`${address}/${length}`, network], () => this.#assign('ipv6', addresses))
+    await this.#works.keep([`${address}/${length}`, network], () => this.#assign('ipv6', addresses))
   }
 
   async keepInside(networkCidr: string): Promise<void> {
     const more = ['metric', String(ROUTE_METRIC.last)]
-    await this.#keep([networkCidr], () =>
+    await this.#works.keep([networkCidr], () =>
       this.#addRoute('ipv6', { type: 'unreachable', to: 'default', from: networkCidr, more }),
     )
   }
 
   assignIpv4({ range, mainInterface, own }: Ipv4Assignment): Promise<AsyncDisposable> {
-    return this.#keep([range, ...(own ? [`${own.address}/32`, own.subnet] : [])], async () => {
-      await this.#forward('ipv4')
+    return this.#works.keep([range, ...(own ? [`${own.address}/32`, own.subnet] : [])], async () => {
+      await switchForwardingOn(this.#changes, 'ipv4', this.#lanInterfaces)
       if (!own) return this.#addRoute('ipv4', { type: 'unreachable', to: range })
       const { address, length, subnet } = own
       // One address: the rest of the subnet is for whoever is routed here, and nobody until then.
@@ -162,7 +139,7 @@ class LinuxKernel implements Kernel {
   }
 
   routeVia(address: string, gateway: string): Promise<AsyncDisposable> {
-    return this.#keep([address], () =>
+    return this.#works.keep([address], () =>
       this.#addRoute('ipv4', { to: `${address}/32`, more: ['via', gateway, 'proto', 'static'] }),
     )
   }
@@ -179,77 +156,11 @@ class LinuxKernel implements Kernel {
       for (const each of [other, iface]) await this.#changes.ip(['link', 'set', 'dev', each, 'up'])
       await this.#changes.ip(['-6', 'addr', 'add', `${address}/128`, 'dev', iface, 'nodad'])
     }
-    return this.#undoable({ deeds: [], work, words: [] })
+    return this.#works.once(work)
   }
 
   stop(): Promise<void> {
-    this.#repairs[Symbol.dispose]()
-    return this.#turns.take(async () => {
-      this.#kept.clear()
-      await this.#changes.close()
-    })
-  }
-
-  /** Does something that can be undone without the rest, and is done again when others undo it. */
-  #keep(words: readonly string[], work: () => Promise<void>): Promise<AsyncDisposable> {
-    const kept: Work = { deeds: [], work, words }
-    return this.#undoable(kept, () => this.#kept.add(kept))
-  }
-
-  /** Does something that can be undone without the rest. */
-  #undoable(work: Work, onDone = () => {}): Promise<AsyncDisposable> {
-    return this.#turns.take(async () => {
-      try {
-        await this.#do(work)
-      } catch (error) {
-        await this.#changes.undo(work.deeds)
-        throw error
-      }
-      onDone()
-      const undo = async () => {
-        this.#kept.delete(work)
-        await this.#changes.undo(work.deeds)
-      }
-      return { [Symbol.asyncDispose]: () => this.#turns.take(undo) }
-    })
-  }
-
-  /** @returns whether anything was to be done */
-  async #do({ deeds, work }: Work): Promise<boolean> {
-    const known = new Set(this.#changes.deeds)
-    const before = this.#changes.made
-    try {
-      await work()
-    } finally {
-      deeds.push(...this.#changes.deeds.filter((deed) => !known.has(deed)))
-    }
-    return this.#changes.made > before
-  }
-
-  /** Does all of it again: what is there is left as it is. @returns whether nothing failed */
-  async #repair(): Promise<boolean> {
-    let isWhole = true
-    const warn = (kind: string, fields: object, text: string) =>
-      this.#losses.write(kind, (omitted) => this.#log.warn({ ...fields, ...omitted }, text))
-    for (const kept of this.#kept) {
-      const what = kept.words.join(', ')
-      try {
-        if (await this.#do(kept))
-          warn(
-            'put back',
-            { what },
-            'another program has taken an address or a route of the network from this machine: it is put back',
-          )
-      } catch (error) {
-        isWhole = false
-        warn(
-          'missing',
-          { what, reason: messageOf(error) },
-          'an address or a route of the network is missing on this machine, and cannot be put back yet',
-        )
-      }
-    }
-    return isWhole
+    return this.#works.stop(() => this.#changes.close())
   }
 
   async #assign(family: Family, { mainInterface, address, length, network }: NodeAddresses): Promise<void> {
@@ -310,56 +221,10 @@ class LinuxKernel implements Kernel {
   }
 
   async #warnOfMissing(lanInterfaces: readonly string[]): Promise<void> {
-    const interfaces = await this.#interfaces()
+    const interfaces = await interfaceNames(this.#changes)
     for (const iface of lanInterfaces)
       if (!interfaces.includes(iface))
         this.#log.warn({ iface }, '--interface: there is no such interface; it is used once it is there')
-  }
-
-  /** Where the kernel takes its default route from advertisements, it would lose it with forwarding, unless told. */
-  async #keepRouterAdvertisements(lanInterfaces: readonly string[]): Promise<void> {
-    const routes = await this.#changes.show(['-6', 'route', 'show', 'proto', 'ra'])
-    const advertised = routes
-      .map((route) => (route as { dev?: string }).dev)
-      .filter((dev) => dev !== undefined)
-    for (const iface of new Set([...lanInterfaces, ...advertised])) {
-      const path = `net/ipv6/conf/${iface}/accept_ra`
-      if ((await this.#changes.read(path)) === '1') await this.#changes.set(path, '2')
-    }
-  }
-
-  /** Forwarding for all interfaces, also those to come. Setting `all` sets each of them, and so does setting it back. */
-  async #forward(family: Family): Promise<void> {
-    const path = (name: string) => `net/${family}/conf/${name}/forwarding`
-    if (family === 'ipv4') await this.#filterPathsByInterface()
-    if ((await this.#changes.read(path('all'))) !== '1') {
-      for (const name of ['default', ...(await this.#interfaces())])
-        if ((await this.#changes.read(path(name))) === '1')
-          await this.#changes.note({ kind: 'sysctl', path: path(name), before: '1', written: '0' })
-      await this.#changes.set(path('all'), '1')
-    }
-    if ((await this.#changes.read(path('default'))) !== '1') await this.#changes.set(path('default'), '1')
-  }
-
-  /**
-   * Packets come by other ways than they go back, which a strict filter drops (RFC 3704), and from tunnels without an
-   * IPv4 address a loose one, too. What the setting for all interfaces does is left to each of those that are there.
-   */
-  async #filterPathsByInterface(): Promise<void> {
-    const path = (name: string) => `net/ipv4/conf/${name}/rp_filter`
-    const all = (await this.#changes.read(path('all'))) ?? '0'
-    for (const name of ['default', ...(await this.#interfaces())]) {
-      const own = await this.#changes.read(path(name))
-      if (own === undefined) continue
-      const effective = String(Math.max(Number(own), Number(all)))
-      const wanted = effective === '1' && this.#lanInterfaces.includes(name) ? '2' : effective
-      if (wanted !== own) await this.#changes.set(path(name), wanted)
-    }
-    if (all !== '0') await this.#changes.set(path('all'), '0')
-  }
-
-  async #interfaces(): Promise<readonly string[]> {
-    return (await this.#changes.show(['link', 'show'])).map((link) => (link as { ifname: string }).ifname)
   }
 
   async #hasSourceSpecificRoutes(): Promise<boolean> {

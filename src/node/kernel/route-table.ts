@@ -1,7 +1,3 @@
-import { isIPv4 } from 'node:net'
-import type { MonitoredRoute } from '../../core/kernel/monitor-line.ts'
-import { RE6ST_PROTOCOL, ROUTE_METRIC } from '../../core/kernel/route-table.ts'
-import { ANY_IPV4, ANY_IPV6 } from '../../core/routes/any-source.ts'
 import { BackOff } from '../../platform/back-off.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -9,25 +5,19 @@ import type { Logger } from '../../platform/log.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
 import { describeEnd, type Processes, type RunningProcess } from '../../platform/processes.ts'
 import type { KernelEvents, KernelNews } from './kernel-events.ts'
-
-/** A destination, and where its packets come from: `::/0` or `0.0.0.0/0` is anywhere. */
-interface KernelDestination {
-  readonly prefix: string
-  readonly from: string
-  /** Of several to the same destination the kernel takes the one with the smallest. */
-  readonly metric?: number
-}
-
-/** Where packets go next. */
-export interface KernelHop {
-  readonly iface: string
-  /** Of the interface: another one is another interface of the same name. */
-  readonly index: number
-  /** An IPv6 address also for IPv4 destinations (RFC 9229). */
-  readonly via: string
-  /** Source of packets of this machine that have none yet. */
-  readonly source: string | undefined
-}
+import {
+  deleteLine,
+  ifaceOf,
+  type KernelDestination,
+  keyOf,
+  leadsTo,
+  monitoredKey,
+  OUR_METRICS,
+  PROTOCOL,
+  replaceLine,
+  type Wanted,
+  type Wanting,
+} from './route-lines.ts'
 
 interface KernelRouteTableInit {
   readonly processes: Processes
@@ -46,16 +36,6 @@ const SETTLED_MS = 10_000
 const START_DELAYS = { minMs: 10, maxMs: 10_000 }
 /** A word that `ip` does not know: that it says so tells how far it has come. */
 const MARK = 'settled'
-const PROTOCOL = String(RE6ST_PROTOCOL)
-const OUR_METRICS: ReadonlySet<number> = new Set([ROUTE_METRIC.re6st, ROUTE_METRIC.withoutSource])
-
-/** Where packets go, or that they go nowhere, not even where those to a shorter prefix go. */
-type Wanting = KernelHop | 'unreachable'
-
-interface Wanted extends KernelDestination {
-  hop: Wanting
-}
-
 interface Written {
   readonly destination: KernelDestination
   readonly line: 'as wanted' | 'without source' | 'none'
@@ -325,41 +305,3 @@ export class KernelRouteTable implements AsyncDisposable {
     await flushed.catch(() => {})
   }
 }
-
-const isAnywhere = (from: string): boolean => from.endsWith('/0')
-
-/** As it is written. */
-const keyOf = ({ prefix, from, metric = ROUTE_METRIC.re6st }: KernelDestination): string =>
-  `${prefix}${isAnywhere(from) ? '' : ` from ${from}`} metric ${metric}`
-
-const identity = (destination: KernelDestination): string => `${keyOf(destination)} proto ${PROTOCOL}`
-
-const ifaceOf = (hop: Wanting | undefined): string | undefined =>
-  hop === 'unreachable' ? undefined : hop?.iface
-
-function replaceLine({ hop, ...destination }: Wanted): string {
-  if (hop === 'unreachable') return `route replace unreachable ${identity(destination)}`
-  const { index, via, source } = hop
-  const isThroughOther = isIPv4(destination.prefix.split('/')[0] ?? '') && !isIPv4(via)
-  return [
-    // By its index: `ip` remembers for as long as it runs which one an interface of that name had first.
-    `route replace ${identity(destination)} via ${isThroughOther ? `inet6 ${via}` : via} dev if${index}`,
-    // On a LAN with IPv6 next hops for IPv4, and on taps: nobody has an address there in which the hop lies.
-    ...(isThroughOther || via.includes(':') ? [] : ['onlink']),
-    ...(source === undefined ? [] : [`src ${source}`]),
-  ].join(' ')
-}
-
-/** Without its interface, which may be gone. */
-const deleteLine = (destination: KernelDestination): string => `route del ${identity(destination)}`
-
-/** The key that a route of the kernel has here. */
-function monitoredKey({ to, from = ANY_IPV6, metric, family }: MonitoredRoute): string {
-  const [anywhere, host] = family === 'ipv6' ? [ANY_IPV6, '/128'] : [ANY_IPV4, '/32']
-  const known = to === 'default' ? anywhere : to
-  const prefix = known.includes('/') ? known : `${known}${host}`
-  return keyOf({ prefix, from, ...(metric === undefined ? {} : { metric }) })
-}
-
-const leadsTo = ({ via, iface }: MonitoredRoute, hop: Wanting): boolean =>
-  hop !== 'unreachable' && via === hop.via && iface === hop.iface

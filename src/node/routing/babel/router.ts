@@ -16,8 +16,6 @@ import type { Random } from '../../../core/random.ts'
 import { anySourceFor } from '../../../core/routes/any-source.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Logger } from '../../../platform/log.ts'
-import { LogLimit } from '../../../platform/log-limit.ts'
-import { LoopLag } from '../../../platform/loop-lag.ts'
 import type { Processes } from '../../../platform/processes.ts'
 import type { KernelEvents } from '../../kernel/kernel-events.ts'
 import { KernelRouteTable } from '../../kernel/route-table.ts'
@@ -33,9 +31,10 @@ import type {
   RouterSettings,
   RoutingChange,
 } from '../router.ts'
+import { Deadline } from './deadline.ts'
 import { KernelLiveness } from './kernel-liveness.ts'
-import { BabelLink } from './link.ts'
-import { LinkWatch, type UsableLink } from './link-watch.ts'
+import type { UsableLink } from './link-watch.ts'
+import { Links } from './links.ts'
 import { OfferedDefaultRoute } from './offered-default-route.ts'
 import { neighbourOf, routeOf } from './views.ts'
 
@@ -59,25 +58,24 @@ export const createRe6stRouter = (context: BabelContext): Router => new Re6stRou
 class Re6stRouter implements Router {
   readonly #context: BabelContext
   readonly #listeners = new Set<(change: RoutingChange) => void>()
-  readonly #kinds = new Map<string, InterfaceKind>()
-  readonly #links = new Map<string, BabelLink>()
-  readonly #watch: LinkWatch
+  readonly #links: Links
   readonly #table: KernelRouteTable
   readonly #liveness: KernelLiveness
-  readonly #refusals: LogLimit
   readonly #engine: BabelEngine
   #compute: ComputeMac = () => new Uint8Array()
-  #lag: LoopLag | undefined
   #settings: RouterSettings | undefined
   #state: 'new' | 'running' | 'stopped' = 'new'
-  #timer: { readonly atMs: number; readonly alarm: Disposable } | undefined
+  readonly #deadline: Deadline
   readonly #offered: OfferedDefaultRoute
   readonly #conditions: ConditionWatch
 
   constructor(context: BabelContext) {
     const { clock, log, random, events } = context
     this.#context = context
-    this.#refusals = new LogLimit(clock)
+    this.#deadline = new Deadline(clock, () => {
+      this.#engine.tick(this.#nowMs())
+      this.#after()
+    })
     this.#conditions = new ConditionWatch(clock)
     this.#offered = new OfferedDefaultRoute({
       ...context,
@@ -88,10 +86,30 @@ class Re6stRouter implements Router {
       },
     })
     this.#table = new KernelRouteTable(context)
-    this.#watch = new LinkWatch({
-      events,
-      clock,
-      onChange: (iface, link) => this.#linkChanged(iface, link),
+    this.#links = new Links({
+      ...{ clock, log, events },
+      // Not the function of now: what makes MACs is loaded when the network gets keys.
+      compute: (key, parts) => this.#compute(key, parts),
+      keys: () => macKeysOf(this.#required().keys),
+      onUp: (iface, kind, link) => this.#interfaceUp(iface, kind, link),
+      onChanged: (iface, { ipv4Address }) => {
+        this.#engine.setIpv4Address(this.#nowMs(), iface, ipv4Address)
+        this.#after()
+      },
+      onClosed: (iface) => {
+        this.#engine.interfaceDown(this.#nowMs(), iface)
+        this.#after()
+      },
+      onDown: (iface) => {
+        this.#liveness.remove(iface)
+        this.#engine.interfaceDown(this.#nowMs(), iface)
+        this.#after()
+      },
+      onPacket: (packet) => {
+        if (this.#state !== 'running') return
+        this.#engine.receive(this.#nowMs(), packet)
+        this.#after()
+      },
     })
     this.#liveness = new KernelLiveness({
       ...context,
@@ -112,17 +130,17 @@ class Re6stRouter implements Router {
       routerId: routerIdOf(randomBytes(8)),
       seqno: randomBytes(2).readUInt16BE(),
       random,
-      arrivals: (iface) => (this.#kinds.get(iface) === 'tunnel' ? packetsFrom(iface) : undefined),
+      arrivals: (iface) => (this.#links.kinds.get(iface) === 'tunnel' ? packetsFrom(iface) : undefined),
       output: {
         send: (iface, to, tlvs) => {
           if (to !== undefined) this.#liveness.spokeTo(iface, to)
-          this.#links.get(iface)?.send(to, tlvs)
+          this.#links.send(iface, to, tlvs)
         },
         forward: (destination, route) => this.#forward(destination, route),
         neighbour: (change, view, cause) => {
           const neighbour = neighbourOf(view)
           // One that began anew has just proved itself.
-          if (change === 'flushed' && cause !== 'goodbye') this.#links.get(view.iface)?.forget(view.address)
+          if (change === 'flushed' && cause !== 'goodbye') this.#links.forget(view.iface, view.address)
           this.#liveness.setRtt(view.iface, this.#longestRtt(view.iface))
           log.trace({ ...neighbour, cause }, `neighbour ${change}`)
           this.#tell({ kind: 'neighbour', change, neighbour, cause })
@@ -162,9 +180,9 @@ class Re6stRouter implements Router {
     await Promise.all([this.#table.start(), this.#loadMacs(settings.keys)])
     signal.throwIfAborted()
     this.#state = 'running'
-    this.#lag = new LoopLag()
     this.#configure(settings)
-    for (const [iface, kind] of interfacesOf(settings)) this.#add(iface, kind)
+    for (const [iface, kind] of interfacesOf(settings)) this.#links.add(iface, kind)
+    this.#links.start()
   }
 
   async addInterface(iface: string, kind: InterfaceKind, expected: readonly string[] = []): Promise<void> {
@@ -172,13 +190,11 @@ class Re6stRouter implements Router {
       iface,
       expected.map((prefix) => ({ prefix, from: anySourceFor(prefix) })),
     )
-    this.#add(iface, kind)
+    this.#links.add(iface, kind)
   }
 
   async removeInterface(iface: string): Promise<void> {
-    if (!this.#kinds.delete(iface)) return
-    this.#watch.remove(iface)
-    this.#linkChanged(iface, undefined)
+    if (!this.#links.remove(iface)) return
     this.#engine.interfaceRemoved(this.#nowMs(), iface)
     this.#after()
     await this.#table.settled()
@@ -217,7 +233,7 @@ class Re6stRouter implements Router {
   async setKeys(keys: RouterKeys): Promise<void> {
     await this.#loadMacs(keys)
     if (this.#settings) this.#settings = { ...this.#settings, keys }
-    for (const link of this.#links.values()) link.setKeys(macKeysOf(keys))
+    this.#links.keysChanged()
   }
 
   async reconfigure(settings: RouterSettings): Promise<void> {
@@ -228,7 +244,7 @@ class Re6stRouter implements Router {
     this.#configure(settings)
     const wanted = interfacesOf(settings)
     for (const iface of interfacesOf(before).keys()) if (!wanted.has(iface)) await this.removeInterface(iface)
-    for (const [iface, kind] of wanted) this.#add(iface, kind)
+    for (const [iface, kind] of wanted) this.#links.add(iface, kind)
   }
 
   async stop(): Promise<void> {
@@ -240,25 +256,16 @@ class Re6stRouter implements Router {
       await this.#conditions.until(() => this.#engine.isRetracted, FAREWELL_MS)
     }
     this.#state = 'stopped'
-    this.#timer?.alarm[Symbol.dispose]()
+    this.#deadline[Symbol.dispose]()
     this.#offered[Symbol.dispose]()
-    this.#lag?.[Symbol.dispose]()
-    this.#watch[Symbol.dispose]()
     this.#liveness[Symbol.dispose]()
-    for (const link of this.#links.values()) link[Symbol.dispose]()
-    this.#links.clear()
+    this.#links[Symbol.dispose]()
     if (wasRunning) await this.#table[Symbol.asyncDispose]()
   }
 
   /** Only whoever has keys needs what makes MACs of them. */
   async #loadMacs({ sign, beside = [] }: RouterKeys): Promise<void> {
     if (sign ?? beside[0]) this.#compute = (await import('../../../core/babel/mac/algorithms.ts')).computeMac
-  }
-
-  #add(iface: string, kind: InterfaceKind): void {
-    if (this.#kinds.get(iface) === kind) return
-    this.#kinds.set(iface, kind)
-    if (this.#state === 'running') this.#watch.add(iface)
   }
 
   #configure(settings: RouterSettings): void {
@@ -269,49 +276,10 @@ class Re6stRouter implements Router {
       (destination) => isPassedOn(settings, destination),
     )
     this.#engine.setLocalRoutes(nowMs, localRoutesOf(settings, this.#offered.isThere))
-    for (const [iface, kind] of this.#kinds)
+    for (const [iface, kind] of this.#links.kinds)
       this.#engine.setParameters(nowMs, iface, linkParametersOf(settings, kind))
     this.#after()
     this.#offered.lookSoon()
-  }
-
-  #linkChanged(iface: string, link: UsableLink | undefined): void {
-    const { clock, log } = this.#context
-    const kind = this.#kinds.get(iface)
-    const old = this.#links.get(iface)
-    if (old && link && old.state.address === link.address && old.state.index === link.index) {
-      old.changed(link)
-      this.#engine.setIpv4Address(this.#nowMs(), iface, link.ipv4Address)
-      return this.#after()
-    }
-    if (old) {
-      this.#links.delete(iface)
-      this.#liveness.remove(iface)
-      this.#engine.interfaceDown(this.#nowMs(), iface)
-      old[Symbol.dispose]()
-      this.#after()
-    }
-    const lag = this.#lag
-    if (!link || kind === undefined || !lag) return
-    const babel: BabelLink = new BabelLink({
-      ...{ iface, link, clock, log, lag, refusals: this.#refusals },
-      // Not the function of now: what makes MACs is loaded when the network gets keys.
-      compute: (key, parts) => this.#compute(key, parts),
-      keys: macKeysOf(this.#required().keys),
-      onOpen: () => {
-        if (this.#links.get(iface) === babel) this.#interfaceUp(iface, kind, babel.state)
-      },
-      onPacket: (packet) => {
-        if (this.#state !== 'running') return
-        this.#engine.receive(this.#nowMs(), packet)
-        this.#after()
-      },
-      onClosed: () => {
-        this.#engine.interfaceDown(this.#nowMs(), iface)
-        this.#after()
-      },
-    })
-    this.#links.set(iface, babel)
   }
 
   #interfaceUp(iface: string, kind: InterfaceKind, { address, ipv4Address }: UsableLink): void {
@@ -338,7 +306,7 @@ class Re6stRouter implements Router {
     const destination = kernelDestinationOf(settings, learnt)
     if (route === 'unreachable') return this.#table.set(destination, route)
     const source = destination.prefix.includes(':') ? nodeAddress : ipv4?.address
-    const index = route && this.#links.get(route.iface)?.state.index
+    const index = route && this.#links.indexOf(route.iface)
     const hop =
       route && index !== undefined ? { iface: route.iface, index, via: route.nextHop, source } : undefined
     this.#table.set(destination, hop)
@@ -347,20 +315,7 @@ class Re6stRouter implements Router {
   /** To be called after each input of the engine. */
   #after(): void {
     this.#conditions.look()
-    if (this.#state !== 'running') return
-    const { clock } = this.#context
-    const atMs = this.#engine.nextDeadlineMs
-    if (this.#timer?.atMs === atMs) return
-    this.#timer?.alarm[Symbol.dispose]()
-    this.#timer = undefined
-    if (!Number.isFinite(atMs)) return
-    // Timers end up to a millisecond early.
-    const alarm = clock.after(Math.max(0, Math.ceil(atMs - clock.monotonicMs())), () => {
-      this.#timer = undefined
-      this.#engine.tick(this.#nowMs())
-      this.#after()
-    })
-    this.#timer = { atMs, alarm }
+    if (this.#state === 'running') this.#deadline.set(this.#engine.nextDeadlineMs)
   }
 
   #tell(change: RoutingChange): void {
