@@ -1,9 +1,15 @@
 // For .ci/run: Debian packages that are missing, npm packages anew, the build. A machine that cannot run the network
 // scenarios is an error there.
-import { insistOn, MANUAL_TEST_PACKAGES, PAGE_TEST_PACKAGES, setUp } from './setup.mjs'
+import {
+  DATABASE_TEST_PACKAGES,
+  insistOn,
+  MANUAL_TEST_PACKAGES,
+  PAGE_TEST_PACKAGES,
+  setUp,
+} from './setup.mjs'
 
 const { networkObstacles, extraObstacles } = setUp({
-  extras: { ...PAGE_TEST_PACKAGES, ...MANUAL_TEST_PACKAGES },
+  extras: { ...PAGE_TEST_PACKAGES, ...MANUAL_TEST_PACKAGES, ...DATABASE_TEST_PACKAGES },
   clean: true,
 })
 insistOn('The network scenarios', [...networkObstacles, ...extraObstacles])

@@ -4,6 +4,7 @@
 import process from 'node:process'
 import {
   becomeProgram,
+  DATABASE_TEST_PACKAGES,
   MACHINE_PACKAGES,
   MANUAL_TEST_PACKAGES,
   PACKAGING_PACKAGES,
@@ -19,6 +20,7 @@ const { networkObstacles, extraObstacles } = setUp({
   extras: {
     ...PAGE_TEST_PACKAGES,
     ...MANUAL_TEST_PACKAGES,
+    ...DATABASE_TEST_PACKAGES,
     ...(isSlow ? PROXY_TEST_PACKAGES : {}),
     ...(isLong ? { ...PACKAGING_PACKAGES, ...MACHINE_PACKAGES } : {}),
   },
@@ -32,7 +34,7 @@ const projects = [
 const sayWhatIsNotRun = () => {
   const parts = {
     'network scenarios (test/network)': networkObstacles,
-    [`tests of the page${isSlow ? ', of proxies' : ''}${isLong ? ', of packages' : ''} and of the manual`]:
+    [`tests of the page${isSlow ? ', of proxies' : ''}${isLong ? ', of packages' : ''}, of the manual and of PostgreSQL`]:
       extraObstacles,
   }
   for (const [what, obstacles] of Object.entries(parts)) {

@@ -17,8 +17,8 @@ const MANY_ZEROS = 16
  * that a network can have, the database of another network. Of a network that exists, an odd prefix is only told of.
  * @throws Re6stError `CERTIFICATE`, `FILE`
  */
-export function checkAuthority(store: Store, authority: Authority, log: Logger): void {
-  const isNew = !hasCertificates(store, authority)
+export async function checkAuthority(store: Store, authority: Authority, log: Logger): Promise<void> {
+  const isNew = !(await hasCertificates(store, authority))
   const { network } = authority
   if (network.length > LONGEST_NETWORK && network.endsWith('0'.repeat(MANY_ZEROS)))
     log.warn(
@@ -54,10 +54,10 @@ function problemOf({ x509, network }: Authority): string | undefined {
  * Whether somebody is in this network already. That of the registry's own node counts, else the first that can be read; a
  * renewed CA has the same key.
  */
-function hasCertificates(store: Store, { publicKey }: Authority): boolean {
-  const own = store.config('prefix')
-  const rows = typeof own === 'string' ? [store.certificate(own)] : []
-  for (const row of [...rows, ...store.someCertificates()]) {
+async function hasCertificates(store: Store, { publicKey }: Authority): Promise<boolean> {
+  const own = await store.config('prefix')
+  const rows = typeof own === 'string' ? [await store.certificate(own)] : []
+  for (const row of [...rows, ...(await store.someCertificates())]) {
     const certificate = readNodeCertificate(row?.cert ?? '')
     if (!certificate.ok) continue
     if (certificate.value.x509.verify(publicKey)) return true

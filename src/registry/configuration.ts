@@ -12,6 +12,7 @@ import { type Prefix, prefixOfBits } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { CaCryptography } from './crypto/cryptography.ts'
+import type { Queries } from './database/queries.ts'
 import type { Store, Write } from './database/store.ts'
 
 /** What the operator decides about the network: options of the command. */
@@ -45,6 +46,26 @@ const SETTINGS: readonly (keyof NetworkSettings)[] = [
 
 const SLOTS = ['h0', 'h1', 'h2'] as const
 
+/** What the database holds of the configuration. */
+interface State {
+  readonly version: Buffer
+  /** Prefix of the registry's own node. */
+  readonly registryPrefix: string | undefined
+  readonly slots: KeySlots
+  /** When the key that signs is no longer accepted, in Unix seconds. */
+  readonly validUntil: number | undefined
+  /** What is revoked and has not ended yet. */
+  readonly crl: readonly number[]
+  /** Settings that are not as the options say. */
+  readonly changed: Partial<NetworkSettings>
+}
+
+/** What is to be written with a new version. */
+interface Prepared {
+  readonly changed?: Partial<NetworkSettings>
+  readonly write: Write
+}
+
 /** What the configuration needs. */
 export interface ConfigurationComponents {
   readonly store: Store
@@ -64,11 +85,17 @@ export class NetworkConfiguration implements Disposable {
   readonly #components: ConfigurationComponents
   /** What the options of the command say. */
   readonly options: NetworkSettings
-  #changed: Partial<NetworkSettings>
   /** Who has asked for which version. */
   readonly #versions = new Map<string, NetworkVersion>()
   #rotated: () => void = () => {}
-  #crl: readonly number[]
+  #state: State = {
+    version: NO_VERSION,
+    registryPrefix: undefined,
+    slots: {},
+    validUntil: undefined,
+    crl: [],
+    changed: {},
+  }
   /** By certificate, of one version. */
   readonly #answers = new Map<string, Promise<Buffer>>()
   #answersVersion: Buffer = NO_VERSION
@@ -81,8 +108,18 @@ export class NetworkConfiguration implements Disposable {
   constructor(components: ConfigurationComponents, settings: NetworkSettings) {
     this.#components = components
     this.options = settings
-    this.#changed = changedSettings(components.store)
-    this.#crl = this.#presentCrl()
+  }
+
+  /** Reads what is published, by whichever process: to be called before anything is asked for, and when it was changed. */
+  async load(): Promise<void> {
+    this.#state = await this.#read(this.#components.store)
+  }
+
+  /** Another process may have changed it: what is published is served and announced here, too. */
+  async follow(): Promise<void> {
+    const { version } = this.#state
+    await this.load()
+    if (!this.#state.version.equals(version)) this.announce()
   }
 
   /** From now on, the registry's own node is told of each new version. */
@@ -98,14 +135,12 @@ export class NetworkConfiguration implements Disposable {
 
   /** The present network version. */
   get version(): Buffer {
-    const version = this.#components.store.config('version')
-    return Buffer.isBuffer(version) ? version : NO_VERSION
+    return this.#state.version
   }
 
   /** Prefix of the registry's own node: of the first certificate ever issued. */
   get registryPrefix(): string | undefined {
-    const prefix = this.#components.store.config('prefix')
-    return typeof prefix === 'string' ? prefix : undefined
+    return this.#state.registryPrefix
   }
 
   /**
@@ -118,12 +153,12 @@ export class NetworkConfiguration implements Disposable {
 
   /** What counts: the options, and what was changed since. */
   get settings(): NetworkSettings {
-    return { ...this.options, ...this.#changed }
+    return { ...this.options, ...this.#state.changed }
   }
 
   /** Settings that were changed. */
   get changedSettings(): (keyof NetworkSettings)[] {
-    return Object.keys(this.#changed) as (keyof NetworkSettings)[]
+    return Object.keys(this.#state.changed) as (keyof NetworkSettings)[]
   }
 
   get versionNumber(): number {
@@ -133,15 +168,15 @@ export class NetworkConfiguration implements Disposable {
 
   /** Where the rotation of MAC keys is. */
   get rotationStep(): 'idle' | 'announced' | 'used' | 'beginning' {
-    const { h0, h1, h2 } = this.#slots()
+    const { h0, h1, h2 } = this.#state.slots
     if (h0) return h1 ? 'announced' : 'idle'
     return h2?.length === 0 ? 'beginning' : h1 && h2 ? 'used' : 'idle'
   }
 
   /** Until when a new key is announced; undefined: none is. */
   get validUntilMs(): number | undefined {
-    const seconds = this.#components.store.config('valid_until')
-    return typeof seconds === 'number' ? seconds * 1000 : undefined
+    const { validUntil } = this.#state
+    return validUntil === undefined ? undefined : validUntil * 1000
   }
 
   /** A node has asked for a version. */
@@ -155,14 +190,19 @@ export class NetworkConfiguration implements Disposable {
   }
 
   /** Takes the next step of the rotation of MAC keys, and publishes it, and writes `also`: all or none. */
-  async rotateKeys(newKey: Buffer, nowMs: number, also: Write = () => {}): Promise<void> {
-    await this.#change(() => {
-      const step = rotate(this.#slots(), newKey, nowMs)
-      return (writable) => {
-        for (const name of SLOTS) writable.setConfig(configName(name), step.slots[name])
-        const { validUntilMs } = step
-        writable.setConfig('valid_until', validUntilMs === undefined ? undefined : validUntilMs / 1000)
-        also(writable)
+  async rotateKeys(newKey: Buffer, nowMs: number, also: Write = async () => {}): Promise<void> {
+    await this.#change(({ slots }) => {
+      const step = rotate(slots, newKey, nowMs)
+      return {
+        write: async (writable) => {
+          for (const name of SLOTS) await writable.setConfig(configName(name), step.slots[name])
+          const { validUntilMs } = step
+          await writable.setConfig(
+            'valid_until',
+            validUntilMs === undefined ? undefined : validUntilMs / 1000,
+          )
+          await also(writable)
+        },
       }
     })
     this.#rotated()
@@ -175,27 +215,31 @@ export class NetworkConfiguration implements Disposable {
 
   /** Changes settings, publishes them, and writes `also`: all or none. What is as the options say is no change any more. */
   async change(settings: Partial<NetworkSettings>, also: Write): Promise<void> {
-    let before: Partial<NetworkSettings> | undefined
-    await this.#change(() => {
-      before = this.#changed
-      const all = Object.entries({ ...this.#changed, ...settings })
+    await this.#change((state) => {
+      const all = Object.entries({ ...state.changed, ...settings })
       const isOption = (name: string, value: unknown) =>
         JSON.stringify(value) === JSON.stringify(this.options[name as keyof NetworkSettings])
-      this.#changed = Object.fromEntries(all.filter(([name, value]) => !isOption(name, value)))
-      return (writable) => {
-        writable.run('DELETE FROM network_setting')
-        for (const [name, value] of Object.entries(this.#changed))
-          writable.run('INSERT INTO network_setting VALUES (?, ?)', name, JSON.stringify(value ?? null))
-        also(writable)
+      const changed: Partial<NetworkSettings> = Object.fromEntries(
+        all.filter(([name, value]) => !isOption(name, value)),
+      )
+      return {
+        changed,
+        write: async (writable) => {
+          await writable.run('DELETE FROM network_setting')
+          for (const [name, value] of Object.entries(changed))
+            await writable.run(
+              'INSERT INTO network_setting VALUES (?, ?)',
+              name,
+              JSON.stringify(value ?? null),
+            )
+          await also(writable)
+        },
       }
-    }).catch((error: unknown) => {
-      if (before) this.#changed = before
-      throw error
     })
   }
 
-  #change(prepare: (() => Write) | undefined): Promise<boolean> {
-    const change = this.#changing.then(() => this.#publish(prepare?.()))
+  #change(prepare: ((state: State) => Prepared) | undefined): Promise<boolean> {
+    const change = this.#changing.then(() => this.#publish(prepare))
     this.#changing = change.then(
       () => this.#succeeded(),
       (error: unknown) => this.#failed(error),
@@ -203,27 +247,37 @@ export class NetworkConfiguration implements Disposable {
     return change
   }
 
-  async #publish(also: Write | undefined): Promise<boolean> {
+  async #publish(prepare: ((state: State) => Prepared) | undefined): Promise<boolean> {
     const { store, cryptography } = this.#components
-    const crl = this.#presentCrl()
-    const published = this.#published(crl)
-    const text = JSON.stringify(published, sortedKeys(published))
-    const isPublished = store.config('version') !== undefined && sameJson(store.config('last_config'), text)
-    if (!also && isPublished) {
-      this.#crl = crl
-      return false
+    for (;;) {
+      const state = await this.#read(store)
+      const prepared = prepare?.(state)
+      const published = this.#published({ ...state, changed: prepared?.changed ?? state.changed })
+      const text = JSON.stringify(published, sortedKeys(published))
+      const isPublished =
+        (await store.config('version')) !== undefined && sameJson(await store.config('last_config'), text)
+      if (!prepared && isPublished) {
+        this.#state = state
+        return false
+      }
+      const number = numberOfVersion(state.version)
+      const packed = packInteger((number.ok ? number.value : 0n) + 1n)
+      const version = Buffer.concat([packed, await cryptography.sign(packed)])
+      const isWritten = await store.write(async (writable) => {
+        // Another process may have published the same number meanwhile, with something else.
+        const present = await writable.config('version')
+        if (!state.version.equals(Buffer.isBuffer(present) ? present : NO_VERSION)) return false
+        await prepared?.write(writable)
+        await writable.setConfig('last_config', text)
+        await writable.setConfig('version', version)
+        await writable.notify('configuration')
+        return true
+      })
+      if (!isWritten) continue
+      await this.load()
+      this.announce()
+      return true
     }
-    const number = numberOfVersion(this.version)
-    const packed = packInteger((number.ok ? number.value : 0n) + 1n)
-    const signature = await cryptography.sign(packed)
-    await store.write((writable) => {
-      also?.(writable)
-      writable.setConfig('last_config', text)
-      writable.setConfig('version', Buffer.concat([packed, signature]))
-    })
-    this.#crl = crl
-    this.announce()
-    return true
   }
 
   #succeeded(): void {
@@ -250,7 +304,12 @@ export class NetworkConfiguration implements Disposable {
 
   /** A new database begins with one key. */
   async beginKeys(newKey: Buffer): Promise<void> {
-    await this.#components.store.write((store) => store.setConfig(configName('h0'), newKey))
+    await this.#components.store.write(async (writable) => {
+      // Another process may have begun.
+      if ((await writable.config(configName('h0'))) === undefined)
+        await writable.setConfig(configName('h0'), newKey)
+    })
+    await this.load()
   }
 
   /** The answer of `getNetworkConfig` to the holder of a certificate: the same until something changes. */
@@ -262,7 +321,7 @@ export class NetworkConfiguration implements Disposable {
     }
     const known = this.#answers.get(certificatePem)
     if (known) return known
-    const answer = this.#encode(certificatePem, version)
+    const answer = this.#encode(certificatePem)
     const [oldest] = this.#answers.keys()
     if (this.#answers.size >= MAX_ANSWERS && oldest !== undefined) this.#answers.delete(oldest)
     this.#answers.set(certificatePem, answer)
@@ -270,26 +329,27 @@ export class NetworkConfiguration implements Disposable {
     return answer
   }
 
-  async #encode(certificatePem: string, version: Buffer): Promise<Buffer> {
-    const published = this.#published(this.#crl)
-    const validUntil = this.#components.store.config('valid_until')
-    const { sign, accept } = activeKeys(this.#slots())
+  async #encode(certificatePem: string): Promise<Buffer> {
+    const state = this.#state
+    const published = this.#published(state)
+    const { validUntil } = state
+    const { sign, accept } = activeKeys(state.slots)
     const [encryptedSign, encryptedAccept] = await this.#components.cryptography.encryptTo(
       certificatePem,
       [sign, accept].filter((key) => key !== undefined),
     )
     return encodeNetworkConfig({
       ...published,
-      version,
+      version: state.version,
       ...(encryptedSign ? { babel_hmac_sign: encryptedSign } : {}),
       ...(encryptedAccept ? { babel_hmac_accept: encryptedAccept } : {}),
-      ...(typeof validUntil === 'number' ? { valid_until: validUntil } : {}),
+      ...(validUntil === undefined ? {} : { valid_until: validUntil }),
     })
   }
 
   /** What makes a new version when it changes; keys are published by their rotation. */
-  #published(crl: readonly number[]): Record<string, ConfigValue> {
-    const { settings } = this
+  #published({ crl, registryPrefix, changed }: State): Record<string, ConfigValue> {
+    const settings = { ...this.options, ...changed }
     const { ipv4, sameCountry } = settings
     return {
       babel_default: BABEL_DEFAULT,
@@ -301,36 +361,42 @@ export class NetworkConfiguration implements Disposable {
       max_clients: settings.maxClients,
       min_protocol: settings.minProtocol,
       protocol: PROTOCOL,
-      registry_prefix: this.registryPrefix ?? '',
+      registry_prefix: registryPrefix ?? '',
       ...(sameCountry.length > 0 ? { same_country: sameCountry } : {}),
       tunnel_refresh: settings.tunnelRefreshSeconds,
     }
   }
 
-  /** What has not ended yet. */
-  #presentCrl(): readonly number[] {
-    const { store, clock } = this.#components
-    return store.crl(Math.floor(clock.now() / 1000))
-  }
-
-  #slots(): KeySlots {
+  async #read(queries: Queries): Promise<State> {
+    const [version, registryPrefix, validUntil] = [
+      await queries.config('version'),
+      await queries.config('prefix'),
+      await queries.config('valid_until'),
+    ]
     const slots: { -readonly [Slot in keyof KeySlots]: Buffer } = {}
     for (const name of SLOTS) {
-      const key = this.#components.store.config(configName(name))
+      const key = await queries.config(configName(name))
       if (Buffer.isBuffer(key)) slots[name] = key
       // Old implementations stored the empty key, which accepts anything, as text.
       else if (typeof key === 'string') slots[name] = Buffer.from(key, 'latin1')
     }
-    return slots
+    return {
+      version: Buffer.isBuffer(version) ? version : NO_VERSION,
+      registryPrefix: typeof registryPrefix === 'string' ? registryPrefix : undefined,
+      slots,
+      validUntil: typeof validUntil === 'number' ? validUntil : undefined,
+      crl: await queries.crl(Math.floor(this.#components.clock.now() / 1000)),
+      changed: await changedSettings(queries),
+    }
   }
 }
 
 /** What was changed by the API; what another version wrote there and is not known does not count. */
-function changedSettings(store: Store): Partial<NetworkSettings> {
+async function changedSettings(queries: Queries): Promise<Partial<NetworkSettings>> {
   const known = new Set<string>(SETTINGS)
+  const rows = await queries.all<{ name: string; value: string }>('SELECT name, value FROM network_setting')
   return Object.fromEntries(
-    store
-      .all<{ name: string; value: string }>('SELECT name, value FROM network_setting')
+    rows
       .filter(({ name }) => known.has(name))
       .map(({ name, value }) => [name, (JSON.parse(value) as unknown) ?? undefined]),
   )

@@ -28,7 +28,7 @@ const USUAL_PORT = '9100'
 /** What is known of the network. */
 export interface DiscoveryComponents {
   readonly network: Network
-  readonly holders: () => Iterable<Holder>
+  readonly holders: () => AsyncIterable<Holder>
   readonly reachable: { list(): Promise<readonly Prefix[]> }
   /** The prefix of our own node. */
   readonly ownNode: () => string | undefined
@@ -49,7 +49,7 @@ export const discoveryOf =
     const now = nowMs()
     const own = ownNode()
     const groups: TargetGroup[] = []
-    for (const holder of holders()) {
+    for await (const holder of holders()) {
       if (holder.notAfterMs <= now) continue
       const prefix = prefixOfBits(holder.prefix)
       const isThere = there.has(prefix) || holder.prefix === own

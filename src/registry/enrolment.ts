@@ -12,10 +12,10 @@ import { forgetHistory, recordEvent } from './api/history.ts'
 import { invitationOf, useToken } from './api/invitations.ts'
 import type { NetworkConfiguration } from './configuration.ts'
 import type { CaCryptography } from './crypto/cryptography.ts'
-import type { TokenRow } from './database/database.ts'
-import type { Store, Write } from './database/store.ts'
+import type { Store } from './database/store.ts'
+import type { TokenRow } from './database/tables.ts'
 import type { GeoIp } from './geoip.ts'
-import type { Ledger } from './ledger.ts'
+import type { Ledger, Reservation } from './ledger.ts'
 import type { Mailer } from './mail.ts'
 import { Refusal } from './refusal.ts'
 
@@ -49,6 +49,9 @@ interface Registration {
   /** Undefined: by where the machine is. */
   readonly community: string | undefined
 }
+
+/** All that was written for it is undone. */
+class TokenGone extends Error {}
 
 /** How long a new certificate is valid. */
 const VALIDITY_MS = 365 * DAY_MS
@@ -94,7 +97,7 @@ export class Enrolment {
     if (!isEmailAddress(email)) throw new Refusal(400, NOT_AN_ADDRESS)
     if (this.#settings.mailPrefixLength === 0) throw new Refusal(403, 'registration by mail is disabled')
     if (!this.#mayMail(email)) return
-    const living = store.madeTokenFor(email, Math.floor(clock.now() / 1000))
+    const living = await store.madeTokenFor(email, Math.floor(clock.now() / 1000))
     const token = living ?? (await this.addToken(email, ''))
     try {
       await mailer.send({
@@ -126,30 +129,32 @@ export class Enrolment {
   async addToken(email: string, given: string): Promise<string> {
     const { store, clock } = this.#components
     if (this.#settings.mailPrefixLength === 0) throw new Refusal(403, 'registration by mail is disabled')
-    const token = given === '' ? this.newToken() : given
+    const token = given === '' ? await this.newToken() : given
     // Without one, it is for nobody in particular.
     if (email !== '' && !isEmailAddress(email)) throw new Refusal(400, NOT_AN_ADDRESS)
-    if (store.token(token)) throw new Refusal(409, 'the token exists')
     const row = {
       token,
       email,
       prefix_len: this.#settings.mailPrefixLength,
       date: Math.floor(clock.now() / 1000),
     }
-    await store.write((writable) => {
-      writable.addToken(row)
-      if (given === '') writable.addMadeToken(token, email, Math.floor((clock.now() + TOKEN_LIFE_MS) / 1000))
+    await store.write(async (writable) => {
+      // Looked up here: another process may have added it just now.
+      if (await writable.token(token)) throw new Refusal(409, 'the token exists')
+      await writable.addToken(row)
+      if (given === '')
+        await writable.addMadeToken(token, email, Math.floor((clock.now() + TOKEN_LIFE_MS) / 1000))
     })
     return token
   }
 
   /** A token that there is not yet. */
-  newToken(): string {
+  async newToken(): Promise<string> {
     for (;;) {
       const token = Array.from({ length: TOKEN_LENGTH }, () => String.fromCharCode(97 + randomInt(26))).join(
         '',
       )
-      if (!this.#components.store.token(token)) return token
+      if (!(await this.#components.store.token(token))) return token
     }
   }
 
@@ -167,7 +172,7 @@ export class Enrolment {
     const { cryptography } = this.#components
     const retryAfterMs = this.#waitMs(token, where.source)
     if (retryAfterMs > 0) throw new Refusal(429, 'too many wrong tokens: try again later', { retryAfterMs })
-    const request = this.#registrationOf(token)
+    const request = await this.#registrationOf(token)
     if (!request) {
       this.#countWrong(where.source)
       return undefined
@@ -188,13 +193,13 @@ export class Enrolment {
   }
 
   /** Whether a token could be used. */
-  isToken(token: string): boolean {
-    return this.#livingToken(token) !== undefined
+  async isToken(token: string): Promise<boolean> {
+    return (await this.#livingToken(token)) !== undefined
   }
 
-  #livingToken(token: string): TokenRow | undefined {
+  async #livingToken(token: string): Promise<TokenRow | undefined> {
     const { store, clock } = this.#components
-    const end = store.endOfMadeToken(token)
+    const end = await store.endOfMadeToken(token)
     return end !== undefined && end * 1000 <= clock.now() ? undefined : store.token(token)
   }
 
@@ -226,16 +231,16 @@ export class Enrolment {
     if (!own.has(nowMs)) log.warn({ source }, 'too many wrong tokens from one address: it has to wait')
   }
 
-  #registrationOf(token: string): Registration | undefined {
+  async #registrationOf(token: string): Promise<Registration | undefined> {
     if (token === '') {
       if (this.#settings.anonymousPrefixLength === 0)
         throw new Refusal(403, 'anonymous registration is disabled')
       return { email: null, length: this.#settings.anonymousPrefixLength, uses: 1, community: undefined }
     }
     if (this.#settings.mailPrefixLength === 0) throw new Refusal(403, 'registration by mail is disabled')
-    const row = this.#livingToken(token)
+    const row = await this.#livingToken(token)
     if (!row) return undefined
-    const invitation = invitationOf(this.#components.store, token)
+    const invitation = await invitationOf(this.#components.store, token)
     return {
       email: row.email,
       length: row.prefix_len,
@@ -249,9 +254,9 @@ export class Enrolment {
     { email, length, community }: Registration,
     location: Location | undefined,
     token?: string,
-  ): Promise<string> {
+  ): Promise<string | undefined> {
     const { ledger, cryptography, store, clock, communities, configuration, log } = this.#components
-    const reservation = this.#reserve(community ?? communities.of(location), length)
+    const reservation = await this.#reserve(community ?? communities.of(location), length)
     const { prefix, serial, subjectSerial } = reservation
     const subnetName = subnetNameOfBits(prefix)
     let pem: string
@@ -269,22 +274,23 @@ export class Enrolment {
         notAfterMs,
       })
     } catch (error) {
-      ledger.giveBack(reservation)
+      await this.#giveBack(reservation)
       throw error
     }
     try {
-      await store.write((writable) => {
-        ledger.settle(reservation, email, { pem, notAfterMs })
-        ledger.saveTo(writable)
-        forgetHistory(writable, prefix)
-        recordEvent(writable, prefix, { kind: 'enrolled', detail: String(serial) }, nowMs)
-        if (token !== undefined) useToken(writable, token, prefix, nowMs)
-        if (writable.config('prefix') === undefined) writable.setConfig('prefix', prefix)
+      await store.write(async (writable) => {
+        await forgetHistory(writable, prefix)
+        await recordEvent(writable, prefix, { kind: 'enrolled', detail: String(serial) }, nowMs)
+        // Another process may have used it.
+        if (token !== undefined && !(await useToken(writable, token, prefix, nowMs)))
+          throw new TokenGone('the token was used meanwhile')
+        if (!(await ledger.settle(writable, reservation, email, { pem, notAfterMs })))
+          throw new Error(`${subnetName} was no longer reserved: it took too long to make its certificate`)
+        if ((await writable.config('prefix')) === undefined) await writable.setConfig('prefix', prefix)
       })
     } catch (error) {
-      // A transaction that did not even begin has not settled it.
-      if (ledger.holder(prefix)) ledger.release(prefix)
-      else ledger.giveBack(reservation)
+      await this.#giveBack(reservation)
+      if (error instanceof TokenGone) return undefined
       throw error
     }
     log.info({ peer: subnetName, serial }, 'certificate issued')
@@ -293,12 +299,25 @@ export class Enrolment {
     return pem
   }
 
-  #reserve(community: string, length: number) {
+  async #reserve(community: string, length: number): Promise<Reservation> {
+    const { store, ledger, clock } = this.#components
     try {
-      return this.#components.ledger.reserve(community, length)
+      return await store.write((writable) =>
+        ledger.reserve(writable, { community, length, nowMs: clock.now() }),
+      )
     } catch (error) {
       if (error instanceof Re6stError && error.code === 'EXHAUSTED') throw new Refusal(507, error.message)
       throw error
+    }
+  }
+
+  /** When not even that can be written, it is free again some minutes later. */
+  async #giveBack(reservation: Reservation): Promise<void> {
+    const { store, ledger, log } = this.#components
+    try {
+      await store.write((writable) => ledger.giveBack(writable, reservation))
+    } catch (error) {
+      log.warn({ err: error }, 'a prefix that was not given to anybody stays reserved for some minutes')
     }
   }
 
@@ -308,38 +327,30 @@ export class Enrolment {
    */
   async renewCertificate(prefix: string): Promise<string> {
     const { ledger, cryptography, store, clock, log } = this.#components
-    const holder = ledger.holder(prefix)
-    const present = store.certificate(prefix)?.cert
+    const holder = await ledger.holder(prefix)
+    const present = (await store.certificate(prefix))?.cert
     if (!holder || !present) throw new Refusal(404, 'there is no certificate for this prefix')
     const nowMs = clock.now()
     const isDue = holder.notAfterMs - nowMs < RENEWAL_PERIOD_MS
-    const isRevoked = store.isRevoked(holder.serial)
+    const isRevoked = await store.isRevoked(holder.serial)
     if (!isDue && !isRevoked) return present
-    const serial = ledger.takeSerial()
+    const serial = await store.write((writable) => ledger.takeSerial(writable))
+    const notAfterMs = isDue ? nowMs + VALIDITY_MS : holder.notAfterMs
     const pem = await cryptography.issue({
       source: { kind: 'certificate', pem: present },
       serial,
       subjectSerial: holder.subjectSerial,
       subnetName: subnetNameOfBits(prefix),
       notBeforeMs: nowMs,
-      notAfterMs: isDue ? nowMs + VALIDITY_MS : holder.notAfterMs,
+      notAfterMs,
     })
-    let isReplaced = false
-    const write: Write = (writable) => {
+    const isReplaced = await store.write(async (writable) => {
       // Time has passed: another call may have renewed it, or the machine may be revoked, and its prefix another's.
-      const { serial: presentSerial } = ledger.holder(prefix) ?? {}
-      isReplaced = presentSerial === holder.serial || presentSerial === serial
-      if (!isReplaced) return
-      ledger.replace(prefix, pem)
-      ledger.saveTo(writable)
-      recordEvent(writable, prefix, { kind: 'renewed', detail: String(serial) }, nowMs)
-    }
-    try {
-      await store.write(write)
-    } catch (error) {
-      if (ledger.holder(prefix)?.serial === serial) ledger.replace(prefix, present)
-      throw error
-    }
+      if ((await ledger.holder(prefix, writable))?.serial !== holder.serial) return false
+      await ledger.replace(writable, holder, { serial, pem, notAfterMs })
+      await recordEvent(writable, prefix, { kind: 'renewed', detail: String(serial) }, nowMs)
+      return true
+    })
     if (!isReplaced) return this.renewCertificate(prefix)
     log.info({ peer: subnetNameOfBits(prefix), serial }, 'certificate renewed')
     return pem

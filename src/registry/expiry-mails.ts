@@ -12,7 +12,7 @@ import type { Mailer } from './mail.ts'
 export interface ExpiryMailComponents {
   readonly store: Pick<Store, 'write' | 'all'>
   /** All certificates that are in use. */
-  readonly holders: () => Iterable<Holder>
+  readonly holders: () => AsyncIterable<Holder>
   readonly mailer: Mailer
   readonly sender: string
   readonly network: string
@@ -65,7 +65,7 @@ export class ExpiryMails implements Disposable {
     this.#isSending = true
     try {
       let left = MAILS_OF_A_ROUND
-      for (const [holder, stage] of this.#due()) {
+      for (const [holder, stage] of await this.#due()) {
         if (left === 0) return
         if (!(await this.#claim(holder, stage))) continue
         left -= 1
@@ -77,11 +77,11 @@ export class ExpiryMails implements Disposable {
   }
 
   /** A list: certificates may be renewed while mails are sent. */
-  #due(): (readonly [Holder, Stage])[] {
+  async #due(): Promise<(readonly [Holder, Stage])[]> {
     const { holders, clock } = this.#components
     const nowMs = clock.now()
     const due: (readonly [Holder, Stage])[] = []
-    for (const holder of holders()) {
+    for await (const holder of holders()) {
       if (holder.email === null || !isEmailAddress(holder.email)) continue
       const stage = stageOf(holder.notAfterMs, nowMs)
       if (stage !== undefined) due.push([holder, stage])
@@ -92,13 +92,12 @@ export class ExpiryMails implements Disposable {
   /** Whether it is up to us: no mail was sent yet, and nobody else sends it. */
   async #claim({ serial }: Holder, stage: Stage): Promise<boolean> {
     const { store, clock } = this.#components
-    const sent = store.all('SELECT 1 FROM expiry_mail WHERE serial = ? AND stage = ?', serial, stage)
+    const sent = await store.all('SELECT 1 FROM expiry_mail WHERE serial = ? AND stage = ?', serial, stage)
     if (sent.length > 0) return false
-    let changes = 0
-    await store.write((writable) => {
-      const date = Math.floor(clock.now() / 1000)
-      changes = writable.run('INSERT OR IGNORE INTO expiry_mail VALUES (?, ?, ?)', serial, stage, date)
-    })
+    const date = Math.floor(clock.now() / 1000)
+    const changes = await store.write((writable) =>
+      writable.run('INSERT INTO expiry_mail VALUES (?, ?, ?) ON CONFLICT DO NOTHING', serial, stage, date),
+    )
     return changes === 1
   }
 
@@ -113,9 +112,9 @@ export class ExpiryMails implements Disposable {
       })
       log.info({ peer, stage }, 'its owner was told that its certificate ends')
     } catch (error) {
-      await store.write((writable) => {
-        writable.run('DELETE FROM expiry_mail WHERE serial = ? AND stage = ?', holder.serial, stage)
-      })
+      await store.write((writable) =>
+        writable.run('DELETE FROM expiry_mail WHERE serial = ? AND stage = ?', holder.serial, stage),
+      )
       throw error
     }
   }

@@ -12,7 +12,7 @@ import type { Ledger } from './ledger.ts'
  * @throws Re6stError `FILE` when the registry's own certificate would go: the clock or the database is wrong; another error
  *   when the database cannot be written: then nobody has lost anything
  */
-export function cleanUpExpired(
+export async function cleanUpExpired(
   {
     store,
     ledger,
@@ -21,33 +21,34 @@ export function cleanUpExpired(
   }: { readonly store: Store; readonly ledger: Ledger; readonly clock: Clock; readonly log: Logger },
   gracePeriodMs: number,
   registryPrefix: string | undefined,
-): string[] {
+): Promise<string[]> {
   const nowMs = clock.now()
-  const expired = [...ledger.holders()].filter(({ notAfterMs }) => notAfterMs < nowMs - gracePeriodMs)
-  if (expired.some(({ prefix }) => prefix === registryPrefix))
-    throw new Re6stError(
-      'FILE',
-      "the certificate of the registry's own node has expired: set the clock, or restore the database",
-    )
-  const undo = expired.map(({ prefix }) => ledger.release(prefix))
-  try {
-    store.writeNow((writable) => {
-      ledger.saveTo(writable)
-      const longAgo = Math.floor((nowMs - gracePeriodMs) / 1000)
-      writable.deleteTokensBefore(longAgo)
-      writable.deleteMadeTokensBefore(Math.floor(nowMs / 1000))
-      writable.deleteCrlBefore(longAgo)
-      writable.deleteIssuedBefore(longAgo)
-      writable.run('DELETE FROM expiry_mail WHERE serial NOT IN (SELECT serial FROM issued)')
-    })
-  } catch (error) {
-    // They hold their prefixes until that is written, and are removed the next time.
-    for (const hold of undo) hold?.()
-    throw error
-  }
-  // What is free is free, whether this can be written now or with what comes next.
-  ledger.merge()
-  store.writeNow((writable) => ledger.saveTo(writable))
+  const longAgo = Math.floor((nowMs - gracePeriodMs) / 1000)
+  const expired = await store.write(async (writable) => {
+    const expired = await ledger.endedBefore(writable, nowMs - gracePeriodMs)
+    if (expired.some(({ prefix }) => prefix === registryPrefix))
+      throw new Re6stError(
+        'FILE',
+        "the certificate of the registry's own node has expired: set the clock, or restore the database",
+      )
+    for (const { prefix } of expired) {
+      await ledger.release(writable, prefix)
+      await writable.endSession(prefix)
+    }
+    await ledger.giveBackOld(writable, nowMs)
+    await ledger.merge(writable)
+    await writable.deleteTokensBefore(longAgo)
+    await writable.deleteMadeTokensBefore(Math.floor(nowMs / 1000))
+    await writable.deleteCrlBefore(longAgo)
+    await writable.deleteIssuedBefore(longAgo)
+    await writable.run('DELETE FROM expiry_mail WHERE serial NOT IN (SELECT serial FROM issued)')
+    await writable.deleteSessionsBefore(longAgo)
+    await writable.forgetCommitted(Math.floor(nowMs / 1000) - COMMITTED_SECONDS)
+    return expired
+  })
   if (expired.length > 0) log.info({ count: expired.length }, 'expired certificates were removed')
   return expired.map(({ prefix }) => prefix)
 }
+
+/** Whoever does not know whether its transaction was committed asks within seconds. */
+const COMMITTED_SECONDS = 24 * 3600

@@ -6,6 +6,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { recordEvent } from './api/history.ts'
 import type { Store } from './database/store.ts'
+import { filterAsync } from './filter-async.ts'
 import type { LocalNode } from './local-node.ts'
 import type { ReachableNodes } from './reachable-nodes.ts'
 
@@ -33,7 +34,7 @@ export interface KnownAddressesComponents {
   readonly reachable: ReachableNodes
   readonly network: Network
   /** Whether this prefix has a certificate. */
-  readonly isMember: (prefix: string) => boolean
+  readonly isMember: (prefix: string) => Promise<boolean>
 }
 
 /** How often nodes are asked, and how many at once: a network of a thousand is asked within an hour. */
@@ -60,18 +61,7 @@ export class KnownAddresses implements Disposable {
 
   constructor(components: KnownAddressesComponents) {
     this.#components = components
-    const { store, clock, isMember } = components
-    for (const { prefix, addresses, date } of store.nodeAddresses())
-      if (isMember(prefix))
-        this.#known.set(prefixOfBits(prefix), {
-          addresses: parseAddressList(addresses).addresses,
-          seenMs: date * 1000,
-          askedMs: Number.NEGATIVE_INFINITY,
-          triedMs: Number.NEGATIVE_INFINITY,
-          movedTo: undefined,
-          writtenMs: date * 1000,
-        })
-    const { log } = components
+    const { clock, log } = components
     const round = () => {
       this.askInTurn()
         .then(() => this.save())
@@ -80,10 +70,32 @@ export class KnownAddresses implements Disposable {
     this.#timers = [clock.after(FIRST_ROUND_MS, round), clock.every(ROUND_MS, round)]
   }
 
+  /** Reads what was known when the registry ran last. Nodes that were heard of since are where they were heard. */
+  async load(): Promise<void> {
+    const { store, isMember } = this.#components
+    for (const { prefix, addresses, date } of await store.nodeAddresses())
+      if (!this.#known.has(prefixOfBits(prefix)) && (await isMember(prefix)))
+        this.#known.set(prefixOfBits(prefix), {
+          addresses: parseAddressList(addresses).addresses,
+          seenMs: date * 1000,
+          askedMs: Number.NEGATIVE_INFINITY,
+          triedMs: Number.NEGATIVE_INFINITY,
+          movedTo: undefined,
+          writtenMs: date * 1000,
+        })
+  }
+
+  /** A node's certificate was revoked or has expired. One that goes unheard of is forgotten with the next `save`. */
+  forget(prefix: Prefix): void {
+    const known = this.#known.get(prefix)
+    // Where it was is not where the next one is that has this prefix.
+    if (known) known.addresses = []
+  }
+
   /** Nodes whose addresses are known, those that were seen last first. */
   list(): { readonly prefix: Prefix; readonly addresses: readonly PeerAddress[] }[] {
     return [...this.#known]
-      .filter(([prefix, { addresses }]) => addresses.length > 0 && this.#components.isMember(prefix))
+      .filter(([, { addresses }]) => addresses.length > 0)
       .sort(([, one], [, other]) => other.seenMs - one.seenMs)
       .map(([prefix, { addresses }]) => ({ prefix, addresses }))
   }
@@ -119,8 +131,8 @@ export class KnownAddresses implements Disposable {
     this.#isAsking = true
     try {
       const nowMs = clock.monotonicMs()
-      const due = (await reachable.list())
-        .filter((prefix) => isMember(prefix))
+      const members = await filterAsync(await reachable.list(), isMember)
+      const due = members
         .map((prefix) => ({ prefix, known: this.#of(prefix) }))
         .filter(({ known }) => nowMs - known.askedMs >= FRESH_MS)
         .sort((one, other) => one.known.triedMs - other.known.triedMs)
@@ -145,7 +157,7 @@ export class KnownAddresses implements Disposable {
   /** Writes what has changed; who has no certificate any more is forgotten. */
   async save(): Promise<void> {
     const { store, log, isMember } = this.#components
-    const gone = [...this.#known.keys()].filter((prefix) => !isMember(prefix))
+    const gone = await filterAsync([...this.#known.keys()], async (prefix) => !(await isMember(prefix)))
     for (const prefix of gone) this.#known.delete(prefix)
     const changed = [...this.#known].filter(
       ([, { addresses, seenMs, writtenMs }]) =>
@@ -153,13 +165,18 @@ export class KnownAddresses implements Disposable {
     )
     if (gone.length === 0 && changed.length === 0) return
     try {
-      await store.write((writable) => {
-        for (const prefix of gone) writable.deleteNodeAddress(prefix)
+      await store.write(async (writable) => {
+        for (const prefix of gone) await writable.deleteNodeAddress(prefix)
         for (const [prefix, { movedTo }] of changed)
           if (movedTo !== undefined)
-            recordEvent(writable, prefix, { kind: 'moved', detail: movedTo }, this.#components.clock.now())
+            await recordEvent(
+              writable,
+              prefix,
+              { kind: 'moved', detail: movedTo },
+              this.#components.clock.now(),
+            )
         for (const [prefix, { addresses, seenMs }] of changed)
-          writable.setNodeAddress({
+          await writable.setNodeAddress({
             prefix,
             addresses: formatAddressList(addresses, { withCountry: true }),
             date: Math.floor(seenMs / 1000),

@@ -2,11 +2,11 @@ import { X509Certificate } from 'node:crypto'
 import { FreeSpace } from '../core/allocation/free-space.ts'
 import { readNodeCertificate } from '../core/crypto/certificate.ts'
 import { Re6stError } from '../core/errors.ts'
-import { ok, type Result } from '../core/result.ts'
 import { ADDRESS_BITS, isBits } from '../core/values/bits.ts'
-import { type CertificateRow, RESERVED } from './database/database.ts'
-import type { IssuedRow, Store } from './database/store.ts'
-import { SmallestFree } from './smallest-free.ts'
+import type { Queries } from './database/queries.ts'
+import type { Store } from './database/store.ts'
+import { type CertificateRow, type HolderRow, RESERVED } from './database/tables.ts'
+import { giveSubjectSerial, takeSubjectSerial, takeThisSubjectSerial } from './subject-serials.ts'
 
 /** What the registry knows of a live certificate without reading it again. */
 export interface Holder {
@@ -34,261 +34,273 @@ export interface IssuedCertificate {
 export interface Unreadable {
   readonly prefix: string
   readonly reason: string
-  /** Of one that can be read at least so far: OpenVPN may accept it. */
-  readonly issued: Issued | undefined
 }
 
-/** What must be known of a certificate to revoke it. */
-interface Issued {
-  readonly serial: number
-  readonly notAfterMs: number
-}
-
-type Used = { readonly kind: 'used'; readonly row: CertificateRow; readonly issued?: Issued }
-/** What the database must hold for a prefix; a reservation stands there as free, so that a crash leaves no half of it. */
-type Place = { readonly kind: 'free' } | { readonly kind: 'pending' } | Used
+/** A request is answered long before that: who reserved it is gone. */
+const RESERVED_SECONDS = 300
 
 /**
- * Who has which prefix and serial: an index over the table `cert`, so that the cost of each method does not depend on
- * how many certificates there are, and the one place where prefixes and serials are given away.
+ * Who has which prefix and serial, and the one place where these are given away: all of it is in the database, so that
+ * several processes can, and looked up by indexes, so that the cost does not depend on how many certificates there are.
+ * What changes something is called within a transaction.
  */
 export class Ledger {
+  readonly #store: Store
   readonly #networkLength: number
-  readonly #free: FreeSpace
-  readonly #holders = new Map<string, Holder>()
-  readonly #prefixBySerial = new Map<number, string>()
-  readonly #prefixesByEmail = new Map<string, Set<string>>()
-  readonly #subjectSerials = new SmallestFree()
-  readonly #occupied = new Set<string>()
-  readonly #unreadable = new Map<string, Unreadable>()
-  /** Prefixes whose row in the database is not what it must be. */
-  readonly #dirty = new Map<string, Place | undefined>()
-  /** Written in a transaction that has not ended. */
-  readonly #unconfirmed = new Map<string, Place | undefined>()
-  #lastSerial: number
 
   constructor(store: Store, networkLength: number) {
+    this.#store = store
     this.#networkLength = networkLength
-    this.#lastSerial = Number(store.config('serial') ?? 0)
-    const free: string[] = []
-    for (const row of store.certificates()) {
-      if (!isBits(row.prefix)) continue
-      if (row.cert === null) free.push(row.prefix)
-      else if (row.cert === RESERVED) this.#occupied.add(row.prefix)
-      else this.#load(row)
+  }
+
+  /** Certificates that can be used. */
+  size(): Promise<number> {
+    return this.#store.countHolders()
+  }
+
+  /** All certificates that can be used, in the order of their prefixes; each as it is when it is looked at. */
+  async *holders(): AsyncGenerator<Holder> {
+    let last = ''
+    let rows = await this.#store.holdersFrom(last)
+    while (rows.length > 0) {
+      for (const row of rows) {
+        const holder = holderOf(row)
+        if (holder) yield holder
+        last = row.prefix
+      }
+      rows = await this.#store.holdersAfter(last)
     }
-    this.#free = new FreeSpace(free)
-    store.onTransactionEnd((isCommitted) => {
-      // Rolled back: what was written must be written again, unless it has changed since.
-      if (!isCommitted)
-        for (const [prefix, place] of this.#unconfirmed)
-          if (!this.#dirty.has(prefix)) this.#dirty.set(prefix, place)
-      this.#unconfirmed.clear()
-    })
   }
 
-  get size(): number {
-    return this.#holders.size
+  async unreadable(): Promise<Unreadable[]> {
+    return (await this.#store.unreadable()).map(({ prefix, reason }) => ({ prefix, reason: reason ?? '' }))
   }
 
-  /** Certificates that were in the database when it was opened, and that the registry cannot use. */
-  unreadable(): IterableIterator<Unreadable> {
-    return this.#unreadable.values()
+  async holder(prefix: string, queries: Queries = this.#store): Promise<Holder | undefined> {
+    return holderOf(await queries.holder(prefix))
   }
 
-  holder(prefix: string): Holder | undefined {
-    return this.#holders.get(prefix)
-  }
-
-  holders(): IterableIterator<Holder> {
-    return this.#holders.values()
-  }
-
-  holderOfSerial(serial: number): Holder | undefined {
-    return this.#holders.get(this.#prefixBySerial.get(serial) ?? '-')
+  async holderOfSerial(serial: number, queries: Queries = this.#store): Promise<Holder | undefined> {
+    return holderOf(await queries.holderOfSerial(serial))
   }
 
   /** The first certificate that was given for an e-mail address. */
-  holderOfEmail(email: string): Holder | undefined {
-    const [first] = this.#prefixesByEmail.get(email) ?? []
-    return first === undefined ? undefined : this.#holders.get(first)
+  async holderOfEmail(email: string): Promise<Holder | undefined> {
+    return holderOf(await this.#store.holderOfEmail(email))
   }
 
-  isUsed(prefix: string): boolean {
-    return this.#holders.has(prefix) || this.#occupied.has(prefix) || this.#unreadable.has(prefix)
+  /** Those whose certificates ended before this. */
+  async endedBefore(queries: Queries, unixMs: number): Promise<Holder[]> {
+    const rows = await queries.holdersEndedBefore(Math.ceil(unixMs / 1000))
+    return rows.flatMap((row) => holderOf(row) ?? [])
+  }
+
+  /** Whether a prefix is given to somebody, or can be to nobody. */
+  async isUsed(prefix: string): Promise<boolean> {
+    const row = await this.#store.certificate(prefix)
+    return row !== undefined && row.cert !== null
+  }
+
+  /** Learns what another implementation has changed while it had the database: some prefixes at a time. */
+  async learnChanges(): Promise<void> {
+    let isMore = true
+    while (isMore)
+      isMore = await this.#store.write(async (writable) => {
+        const changed = await writable.changedPrefixes()
+        for (const prefix of changed) await learn(writable, prefix)
+        return changed.length > 0
+      })
   }
 
   /**
    * Gives a prefix and serials to one request.
-   * @throws Re6stError `EXHAUSTED` when the community has none left: nothing changed then
+   * @throws Re6stError `EXHAUSTED` when the community has none left
    */
-  reserve(community: string, length: number): Reservation {
+  async reserve(
+    writable: Queries,
+    {
+      community,
+      length,
+      nowMs,
+    }: { readonly community: string; readonly length: number; readonly nowMs: number },
+  ): Promise<Reservation> {
     if (this.#networkLength + community.length + length > ADDRESS_BITS)
       throw new Re6stError(
         'EXHAUSTED',
         `a prefix of ${length} bits does not fit behind the network's ${this.#networkLength}`,
       )
     for (;;) {
-      const allocation = this.#free.allocate(community, length)
-      if (!allocation)
+      const prefix = await allocate(writable, community, length)
+      if (prefix === undefined)
         throw new Re6stError('EXHAUSTED', `no prefix of ${length} bits is left in community "${community}"`)
-      const { prefix, taken, left } = allocation
-      this.#dirty.set(taken, undefined)
-      for (const free of left) this.#dirty.set(free, { kind: 'free' })
       if (
         this.#networkLength + prefix.length === ADDRESS_BITS &&
         !prefix.slice(community.length).includes('1')
       ) {
         // All zeros is the subnet-router anycast address (RFC 4291, 2.6.1): never a node's.
-        this.#occupied.add(prefix)
-        this.#dirty.set(prefix, { kind: 'used', row: { prefix, email: null, cert: RESERVED } })
+        await writable.setCertificate({ prefix, email: null, cert: RESERVED })
         continue
       }
-      this.#dirty.set(prefix, { kind: 'pending' })
-      return { prefix, serial: this.#takeSerial(), subjectSerial: this.#subjectSerials.take() }
+      const serial = await this.takeSerial(writable)
+      const subjectSerial = await takeSubjectSerial(writable)
+      // In the table `cert`, it is free until there is a certificate: a crash leaves no half of it.
+      await writable.addReservation({
+        prefix,
+        serial,
+        subject_serial: subjectSerial,
+        date: Math.floor(nowMs / 1000),
+      })
+      return { prefix, serial, subjectSerial }
     }
   }
 
-  /** A serial for a certificate that takes the place of another. */
-  takeSerial(): number {
-    return this.#takeSerial()
+  /** A serial for a certificate; it is never given again. */
+  async takeSerial(writable: Queries): Promise<number> {
+    const serial = Number((await writable.config('serial')) ?? 0) + 1
+    await writable.setConfig('serial', serial)
+    return serial
   }
 
   /** The certificate could not be made: its prefix is free again. Its serial is never used. */
-  giveBack({ prefix, subjectSerial }: Reservation): void {
-    this.#subjectSerials.give(subjectSerial)
-    this.#free.add(prefix)
-    this.#dirty.set(prefix, { kind: 'free' })
+  async giveBack(writable: Queries, { prefix, serial }: Reservation): Promise<void> {
+    const reservation = await writable.deleteReservation(prefix, serial)
+    if (reservation) await giveSubjectSerial(writable, reservation.subject_serial)
   }
 
-  /** The certificate was made, with what was reserved: `saveTo` will write it. Call it in the same transaction. */
-  settle(reservation: Reservation, email: string | null, certificate: IssuedCertificate): void {
-    const { pem, notAfterMs } = certificate
-    // The certificate says it in seconds.
-    this.#settle({ ...reservation, email, notAfterMs: notAfterMs - (notAfterMs % 1000) }, pem)
+  /** What was reserved so long ago that whoever did it is gone is free again. */
+  async giveBackOld(writable: Queries, nowMs: number): Promise<void> {
+    for (const { prefix, serial, subject_serial: subjectSerial } of await writable.reservationsBefore(
+      Math.floor(nowMs / 1000) - RESERVED_SECONDS,
+    ))
+      await this.giveBack(writable, { prefix, serial, subjectSerial })
   }
 
-  /** A certificate takes the place of the one before, with the same prefix. @throws if it cannot be read */
-  replace(prefix: string, pem: string): void {
-    const before = this.#holders.get(prefix)
-    const holder = holderOf({ prefix, email: before?.email ?? null, cert: pem })
-    if (!holder.ok) throw new Error(holder.reason)
-    if (before) this.#forget(before)
-    this.#settle(holder.value, pem)
-    // The subject serial is the same: the one before gave it back.
-    this.#subjectSerials.takeThis(this.#holders.get(prefix)?.subjectSerial ?? 0)
+  /** The certificate was made, with what was reserved. @returns whether that was still reserved: else it is nobody's */
+  async settle(
+    writable: Queries,
+    { prefix, serial, subjectSerial }: Reservation,
+    email: string | null,
+    { pem, notAfterMs }: IssuedCertificate,
+  ): Promise<boolean> {
+    if (!(await writable.deleteReservation(prefix, serial))) return false
+    await writable.setCertificate({ prefix, email, cert: pem })
+    await hold(writable, { prefix, email, serial, subjectSerial, notAfterMs })
+    return true
   }
 
-  /**
-   * The prefix is free again, if somebody held it.
-   * @returns what undoes it when it could not be written, to be called before any time has passed; undefined if nobody
-   * held it
-   */
-  release(prefix: string): (() => void) | undefined {
-    const holder = this.#holders.get(prefix)
-    const unreadable = this.#unreadable.get(prefix)
-    if (!holder && !unreadable) return undefined
-    if (holder) this.#forget(holder)
-    this.#unreadable.delete(prefix)
-    this.#free.add(prefix)
-    this.#dirty.set(prefix, { kind: 'free' })
-    return () => {
-      this.#free.delete(prefix)
-      // The row in the database is as it was: the transaction was rolled back.
-      this.#dirty.delete(prefix)
-      if (holder) this.#hold(holder)
-      if (unreadable) this.#unreadable.set(prefix, unreadable)
-    }
+  /** A certificate takes the place of the one before, with the same prefix and subject. */
+  async replace(
+    writable: Queries,
+    before: Holder,
+    { serial, pem, notAfterMs }: IssuedCertificate & { readonly serial: number },
+  ): Promise<void> {
+    await writable.setCertificate({ prefix: before.prefix, email: before.email, cert: pem })
+    await hold(writable, { ...before, serial, notAfterMs })
   }
 
-  /** Writes down the serials of all certificates in the database: another implementation may have made some. */
-  recordIssued(store: Store): void {
-    for (const holder of this.#holders.values()) store.addIssued(issuedRow(holder.prefix, holder))
-    for (const { prefix, issued } of this.#unreadable.values())
-      if (issued) store.addIssued(issuedRow(prefix, issued))
+  /** The prefix is free again. @returns whether somebody held it */
+  async release(writable: Queries, prefix: string): Promise<boolean> {
+    const holder = await writable.deleteHolder(prefix)
+    if (!holder) return false
+    await writable.setCertificate({ prefix, email: null, cert: null })
+    if (holder.subject_serial !== null) await giveSubjectSerial(writable, holder.subject_serial)
+    return true
   }
 
   /** Merges free siblings. */
-  merge(): void {
-    const { removed, added } = this.#free.merge()
-    for (const prefix of removed) this.#dirty.set(prefix, undefined)
-    for (const prefix of added) this.#dirty.set(prefix, { kind: 'free' })
-  }
-
-  /** Writes what has changed: within a transaction, this leaves the table a partition of the network. */
-  saveTo(store: Store): void {
-    for (const [prefix, place] of this.#dirty) {
-      this.#unconfirmed.set(prefix, place)
-      if (place === undefined) store.deletePrefix(prefix)
-      else if (place.kind === 'used') {
-        store.setCertificate(place.row)
-        if (place.issued) store.addIssued(issuedRow(prefix, place.issued))
-      } else store.setCertificate({ prefix, email: null, cert: null })
-    }
-    store.setConfig('serial', this.#lastSerial)
-    this.#dirty.clear()
-  }
-
-  #settle(holder: Holder, pem: string): void {
-    const { prefix, email } = holder
-    this.#hold(holder)
-    this.#dirty.set(prefix, { kind: 'used', row: { prefix, email, cert: pem }, issued: holder })
-  }
-
-  #takeSerial(): number {
-    this.#lastSerial += 1
-    return this.#lastSerial
-  }
-
-  /** One row that cannot be read must not keep the network from being served. */
-  #load(row: CertificateRow): void {
-    const holder = holderOf(row)
-    if (holder.ok) this.#hold(holder.value)
-    else
-      this.#unreadable.set(row.prefix, { prefix: row.prefix, reason: holder.reason, issued: issuedOf(row) })
-  }
-
-  #hold(holder: Holder): void {
-    this.#holders.set(holder.prefix, holder)
-    this.#prefixBySerial.set(holder.serial, holder.prefix)
-    this.#subjectSerials.takeThis(holder.subjectSerial)
-    if (holder.email === null) return
-    const prefixes = this.#prefixesByEmail.get(holder.email)
-    if (prefixes) prefixes.add(holder.prefix)
-    else this.#prefixesByEmail.set(holder.email, new Set([holder.prefix]))
-  }
-
-  #forget(holder: Holder): void {
-    this.#holders.delete(holder.prefix)
-    this.#prefixBySerial.delete(holder.serial)
-    this.#subjectSerials.give(holder.subjectSerial)
-    if (holder.email !== null) this.#prefixesByEmail.get(holder.email)?.delete(holder.prefix)
+  async merge(writable: Queries): Promise<void> {
+    const { removed, added } = new FreeSpace(await writable.freePrefixes()).merge()
+    for (const prefix of removed) await writable.deletePrefix(prefix)
+    for (const prefix of added) await writable.setCertificate({ prefix, email: null, cert: null })
   }
 }
 
-function holderOf({ prefix, email, cert }: CertificateRow): Result<Holder> {
-  const certificate = readNodeCertificate(cert ?? '')
-  if (!certificate.ok) return certificate
-  const { serial, subjectSerial = 0, notAfterMs } = certificate.value
-  return ok({ prefix, email, serial: Number(serial), subjectSerial, notAfterMs })
+/** Takes a free prefix of `length` bits after the community's: what is split for it, and how, is as recorded (protocol, section 9). */
+async function allocate(writable: Queries, community: string, length: number): Promise<string | undefined> {
+  const target = community.length + length
+  const taken = (await writable.longestFree(community, target)) ?? (await freeAround(writable, community))
+  if (taken === undefined) return undefined
+  const allocation = new FreeSpace([taken]).allocate(community, length)
+  if (!allocation) return undefined
+  if (allocation.prefix !== taken) {
+    await writable.deletePrefix(taken)
+    for (const prefix of [...allocation.left, allocation.prefix])
+      await writable.setCertificate({ prefix, email: null, cert: null })
+  }
+  return allocation.prefix
 }
 
-const issuedRow = (prefix: string, { serial, notAfterMs }: Issued): IssuedRow => ({
-  serial,
-  prefix,
-  date: Math.floor(notAfterMs / 1000),
-})
+async function freeAround(writable: Queries, community: string): Promise<string | undefined> {
+  for (let length = community.length - 1; length >= 0; length--) {
+    const prefix = community.slice(0, length)
+    if (await writable.isFree(prefix)) return prefix
+  }
+  return undefined
+}
 
-/** Of a certificate that is no node's for us (an EC key, another common name). */
-function issuedOf({ cert }: CertificateRow): Issued | undefined {
+/** A row of `cert` was changed by somebody else. One that cannot be read must not keep the network from being served. */
+async function learn(writable: Queries, prefix: string): Promise<void> {
+  const before = await writable.deleteHolder(prefix)
+  if (before?.subject_serial != null) await giveSubjectSerial(writable, before.subject_serial)
+  await writable.forgetChanged(prefix)
+  const row = await writable.certificate(prefix)
+  if (!row || row.cert === null || row.cert === RESERVED || !isBits(prefix)) return
+  const certificate = readNodeCertificate(row.cert)
+  if (certificate.ok) {
+    const { serial, subjectSerial = 0, notAfterMs } = certificate.value
+    await hold(writable, { prefix, email: row.email, serial: Number(serial), subjectSerial, notAfterMs })
+    await takeThisSubjectSerial(writable, subjectSerial)
+    return
+  }
+  const { serial = null, notAfter = null } = issuedOf(row)
+  const reason = certificate.reason
+  await writable.setHolder({
+    prefix,
+    email: row.email,
+    serial,
+    subject_serial: null,
+    not_after: notAfter,
+    reason,
+  })
+  if (serial !== null && notAfter !== null) await writable.addIssued({ serial, prefix, date: notAfter })
+}
+
+async function hold(writable: Queries, holder: Holder): Promise<void> {
+  const { prefix, email, serial, subjectSerial } = holder
+  // The certificate says it in seconds.
+  const date = Math.floor(holder.notAfterMs / 1000)
+  await writable.setHolder({
+    prefix,
+    email,
+    serial,
+    subject_serial: subjectSerial,
+    not_after: date,
+    reason: null,
+  })
+  await writable.addIssued({ serial, prefix, date })
+}
+
+const holderOf = (row: HolderRow | undefined): Holder | undefined =>
+  row === undefined || row.reason !== null
+    ? undefined
+    : {
+        prefix: row.prefix,
+        email: row.email,
+        serial: row.serial ?? 0,
+        subjectSerial: row.subject_serial ?? 0,
+        notAfterMs: (row.not_after ?? 0) * 1000,
+      }
+
+/** Of a certificate that is no node's for us (an EC key, another common name): OpenVPN may accept it. */
+function issuedOf({ cert }: CertificateRow): { readonly serial?: number; readonly notAfter?: number } {
   try {
     const x509 = new X509Certificate(cert ?? '')
     const serial = Number(`0x${x509.serialNumber}`)
     const notAfterMs = Date.parse(x509.validTo)
     return Number.isSafeInteger(serial) && serial > 0 && !Number.isNaN(notAfterMs)
-      ? { serial, notAfterMs }
-      : undefined
+      ? { serial, notAfter: Math.floor(notAfterMs / 1000) }
+      : {}
   } catch {
-    return undefined
+    return {}
   }
 }

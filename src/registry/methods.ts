@@ -1,7 +1,6 @@
 import { createPublicKey, randomBytes } from 'node:crypto'
 import { MAC_KEY_LENGTH } from '../core/config/network-config.ts'
 import { METHODS, type MethodName } from '../core/rpc/methods.ts'
-import type { RegistrySessions } from '../core/rpc/session.ts'
 import { MESSAGE_CODE } from '../core/session/message-codes.ts'
 import { COUNTRY_MIN_PROTOCOL, isIpv6Protocol, parseAddressList } from '../core/values/address-list.ts'
 import { isBits } from '../core/values/bits.ts'
@@ -25,6 +24,7 @@ import { formatProposal, Proposals } from './proposals.ts'
 import type { ReachableNodes } from './reachable-nodes.ts'
 import { Refusal } from './refusal.ts'
 import { revoke } from './revocation.ts'
+import type { Sessions } from './sessions.ts'
 import { TokenRequests } from './token-requests.ts'
 import { collectVersions, walkTopology } from './topology.ts'
 
@@ -41,7 +41,7 @@ export interface MethodComponents {
   readonly store: Store
   readonly ledger: Ledger
   readonly cryptography: Pick<CaCryptography, 'hello' | 'encryptTo'>
-  readonly sessions: RegistrySessions
+  readonly sessions: Sessions
   readonly configuration: NetworkConfiguration
   readonly enrolment: Enrolment
   readonly localNode: Pick<LocalNode, 'ask'>
@@ -78,13 +78,13 @@ export function registryMethods(components: MethodComponents): Handlers {
   } = components
   const tokenRequests = new TokenRequests(enrolment, clock)
 
-  const certificateOf = (prefix: string): string => {
-    const pem = ledger.holder(prefix) && store.certificate(prefix)?.cert
+  const certificateOf = async (prefix: string): Promise<string> => {
+    const pem = await store.usableCertificate(prefix)
     if (!pem) throw new Refusal(404, 'there is no certificate for this prefix')
     return pem
   }
 
-  const holderOfEmail = (email: string): Holder | undefined => ledger.holderOfEmail(email)
+  const holderOfEmail = (email: string): Promise<Holder | undefined> => ledger.holderOfEmail(email)
 
   const ownNode = (): Prefix | undefined => {
     const prefix = configuration.registryPrefix
@@ -99,8 +99,8 @@ export function registryMethods(components: MethodComponents): Handlers {
 
   const proposals = new Proposals({ localNode, known, nodes, random: { next: () => Math.random() } })
 
-  const proposalLimits = (prefix: string, pem: string) => ({
-    withCountry: (sessions.protocolOf(prefix) ?? 0) >= COUNTRY_MIN_PROTOCOL,
+  const proposalLimits = async (prefix: string, pem: string) => ({
+    withCountry: ((await sessions.protocolOf(prefix)) ?? 0) >= COUNTRY_MIN_PROTOCOL,
     // RFC 8017, 7.2.1: what one RSA operation encrypts.
     maxLength: Math.floor((createPublicKey(pem).asymmetricKeyDetails?.modulusLength ?? 0) / 8) - 11,
   })
@@ -109,11 +109,12 @@ export function registryMethods(components: MethodComponents): Handlers {
     async hello({ client_prefix: prefix = '', protocol = '' }) {
       if (!/^\d{1,5}$/.test(protocol)) throw new Refusal(400, 'protocol is not a number')
       if (!isBits(prefix)) throw new Refusal(400, 'client_prefix is not a prefix in bits')
-      const pem = certificateOf(prefix)
+      const pem = await certificateOf(prefix)
       const { secret, answer } = await cryptography.hello(pem)
       // Time has passed: the machine may be revoked, and the prefix another's.
-      if (certificateOf(prefix) !== pem) throw new Refusal(404, 'the certificate for this prefix has changed')
-      sessions.begin(prefix, secret, { protocol: Number(protocol), nowMs: clock.monotonicMs() })
+      if ((await certificateOf(prefix)) !== pem)
+        throw new Refusal(404, 'the certificate for this prefix has changed')
+      await sessions.begin(prefix, secret, { protocol: Number(protocol), nowMs: clock.monotonicMs() })
       return answer
     },
 
@@ -136,7 +137,7 @@ export function registryMethods(components: MethodComponents): Handlers {
 
     async getNetworkConfig({ cn = '' }) {
       const { version } = configuration
-      const answer = await configuration.encode(certificateOf(cn))
+      const answer = await configuration.encode(await certificateOf(cn))
       configuration.heardOf(cn, version)
       return answer
     },
@@ -148,14 +149,14 @@ export function registryMethods(components: MethodComponents): Handlers {
 
     async getBootstrapPeer({ cn = '' }) {
       const proposal = await proposals.propose(cn)
-      const pem = certificateOf(cn)
-      const text = proposal && formatProposal(proposal, proposalLimits(cn, pem))
+      const pem = await certificateOf(cn)
+      const text = proposal && formatProposal(proposal, await proposalLimits(cn, pem))
       if (text === undefined) return undefined
       const [encrypted] = await cryptography.encryptTo(pem, [Buffer.from(text)])
       return encrypted
     },
 
-    isToken: ({ token = '' }) => (enrolment.isToken(token) ? '1' : undefined),
+    isToken: async ({ token = '' }) => ((await enrolment.isToken(token)) ? '1' : undefined),
 
     async addToken({ email = '', token: given = '' }) {
       const token = await enrolment.addToken(email, given)
@@ -169,7 +170,10 @@ export function registryMethods(components: MethodComponents): Handlers {
 
     async revoke({ cn_or_serial: nameOrSerial = '' }) {
       const prefix = await revoke({ store, ledger, clock }, nameOrSerial)
-      if (prefix !== undefined) sessions.end(prefix)
+      if (prefix !== undefined) {
+        await sessions.end(prefix)
+        known.forget(prefixOfBits(prefix))
+      }
       await configuration.publish()
       return undefined
     },
@@ -179,18 +183,18 @@ export function registryMethods(components: MethodComponents): Handlers {
       return undefined
     },
 
-    getNodePrefix({ email = '' }) {
-      const holder = holderOfEmail(email)
+    async getNodePrefix({ email = '' }) {
+      const holder = await holderOfEmail(email)
       return holder && subnetNameOfBits(holder.prefix)
     },
 
-    getIPv6Address({ email = '' }) {
-      const holder = holderOfEmail(email)
+    async getIPv6Address({ email = '' }) {
+      const holder = await holderOfEmail(email)
       return holder && firstAddress(network, prefixOfBits(holder.prefix))
     },
 
     async getIPv4Information({ email = '' }) {
-      const holder = holderOfEmail(email)
+      const holder = await holderOfEmail(email)
       const answer = holder && (await localNode.ask(prefixOfBits(holder.prefix), MESSAGE_CODE.addresses))
       const { addresses } = parseAddressList(answer?.toString('utf8') ?? '')
       return addresses.find(({ protocol }) => !isIpv6Protocol(protocol))?.host

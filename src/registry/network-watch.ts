@@ -15,7 +15,7 @@ export interface NetworkWatchComponents {
   readonly reachable: { list(): Promise<readonly Prefix[]> }
   readonly localNode: Pick<LocalNode, 'ask'>
   readonly ownNode: () => Prefix | undefined
-  readonly holders: () => Iterable<Holder>
+  readonly holders: () => AsyncIterable<Holder>
   readonly configuration: Pick<NetworkConfiguration, 'version' | 'hasVersion'>
   readonly tell: (event: NetworkEvent) => void
   readonly clock: Clock
@@ -61,7 +61,7 @@ export class NetworkWatch implements Disposable {
   }
 
   async #round(): Promise<void> {
-    this.#lookAtCertificates()
+    await this.#lookAtCertificates()
     // Without our own node, nobody can be seen: that is one event, not two.
     if (await this.#isOwnNodeThere()) this.#lookAtNodes(new Set(await this.#components.reachable.list()))
   }
@@ -91,11 +91,11 @@ export class NetworkWatch implements Disposable {
     this.#rounds = [...this.#rounds.slice(1 - ROUNDS_BACK), there]
   }
 
-  #lookAtCertificates(): void {
+  async #lookAtCertificates(): Promise<void> {
     const { holders, clock, tell } = this.#components
     const nowMs = clock.now()
     const ending: string[] = []
-    for (const { prefix, serial, notAfterMs } of holders()) {
+    for await (const { prefix, serial, notAfterMs } of holders()) {
       if (notAfterMs <= nowMs || notAfterMs - nowMs > ENDING_MS || this.#ending.has(serial)) continue
       this.#ending.add(serial)
       ending.push(prefix)

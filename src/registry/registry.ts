@@ -1,12 +1,10 @@
 import { createPrivateKey, getDiffieHellman, randomBytes } from 'node:crypto'
-import { statSync } from 'node:fs'
 import { type Communities, checkCommunities } from '../core/allocation/community.ts'
 import { MAC_KEY_LENGTH } from '../core/config/network-config.ts'
 import { type Authority, readAuthority } from '../core/crypto/certificate.ts'
 import { DAY_MS } from '../core/day.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
 import type { ListenPlace } from '../core/options/value-types.ts'
-import { RegistrySessions } from '../core/rpc/session.ts'
 import { ADDRESS_BITS } from '../core/values/bits.ts'
 import { networkCidr, prefixOfBits, subnetNameOfBits } from '../core/values/prefix.ts'
 import { inBackground } from '../platform/background.ts'
@@ -18,8 +16,7 @@ import { ApiListeners, type ApiSettings } from './api-listeners.ts'
 import { checkAuthority, warnOfEnd } from './authority-checks.ts'
 import { NetworkConfiguration, type NetworkSettings } from './configuration.ts'
 import { type AuthorityKeys, CaCryptography, type Cryptography } from './crypto/cryptography.ts'
-import { openDatabase } from './database/database.ts'
-import { Store } from './database/store.ts'
+import { openStore } from './database/open-store.ts'
 import { dhParameters } from './dh-parameters.ts'
 import { discoveryOf } from './discovery.ts'
 import { Enrolment, type RegistrationSettings } from './enrolment.ts'
@@ -37,6 +34,7 @@ import { HttpServers, type Listener, type Transport } from './server/http-server
 import type { ServerLimits } from './server/limits.ts'
 import { closeServer, isWithoutIpv6, listen } from './server/listen.ts'
 import { TlsCredentials, type TlsFiles } from './server/tls-credentials.ts'
+import { ownSessions, SharedSessions } from './sessions.ts'
 import { type WebhookComponents, Webhooks } from './webhooks.ts'
 
 /** What a registry is started with: the contents of the files, and what the options say. */
@@ -112,40 +110,52 @@ export async function startRegistry(
     throw new Re6stError('FILE', '--dh: no Diffie-Hellman parameters in PEM: openssl dhparam makes some')
   warnOfLengths(settings, authority, log)
   await using stack = new CleanUp()
-  const database = openDatabase(settings.databasePath, (file, reason) =>
-    log.warn(
-      { file, reason },
-      'other users of this machine can read tokens and keys: make this file private',
-    ),
+  const store = stack.use(
+    await openStore(settings.databasePath, {
+      clock,
+      onExposed: (file, reason) =>
+        log.warn(
+          { file, reason },
+          'other users of this machine can read tokens and keys: make this file private',
+        ),
+    }),
   )
-  const store = stack.use(new Store(database, clock))
   const ledger = new Ledger(store, authority.network.length)
-  for (const { prefix, reason } of ledger.unreadable())
+  await ledger.learnChanges()
+  for (const { prefix, reason } of await ledger.unreadable())
     log.warn(
       { peer: subnetNameOfBits(prefix), reason },
       'a certificate of the database cannot be used: its prefix stays occupied until it is revoked',
     )
-  checkAuthority(store, authority, log)
-  checkCommunities(settings.communities, (prefix) => ledger.isUsed(prefix))
+  await checkAuthority(store, authority, log)
+  await checkCommunities(settings.communities, (prefix) => ledger.isUsed(prefix))
   const keys: AuthorityKeys = { caPem: settings.caPem, caKeyPem: settings.caKeyPem }
   const cryptography = components.cryptography?.(keys) ?? new CaCryptography(keys)
   const configuration = stack.use(
     new NetworkConfiguration({ store, cryptography, clock, log }, settings.network),
   )
-  const sessions = new RegistrySessions()
-  const cleanUp = () => {
+  await configuration.load()
+  const sessions = store.isShared ? new SharedSessions(store, clock) : ownSessions()
+  const cleanUp = async () => {
     warnOfEnd(authority, clock.now(), log)
-    const gone = cleanUpExpired(
+    const gone = await cleanUpExpired(
       { store, ledger, clock, log },
       settings.gracePeriodMs,
       configuration.registryPrefix,
     )
-    for (const prefix of gone) sessions.end(prefix)
+    for (const prefix of gone) await sessions.end(prefix)
   }
-  store.writeNow((writable) => ledger.recordIssued(writable))
-  cleanUp()
-  if (store.config('version') === undefined) await configuration.beginKeys(randomBytes(MAC_KEY_LENGTH))
+  await cleanUp()
+  if ((await store.config('version')) === undefined)
+    await configuration.beginKeys(randomBytes(MAC_KEY_LENGTH))
   const isNewVersion = await configuration.publish()
+  store.onNotification(() => {
+    configuration
+      .follow()
+      .catch((error: unknown) =>
+        log.warn({ err: error }, 'what another process has published cannot be read'),
+      )
+  })
   const localNode = stack.use(new LocalNode({ clock, log }, components.nodePort))
   configuration.announceBy((prefix) => localNode.announceVersion(prefix))
   const mailSender = authority.email ?? 're6st@localhost'
@@ -166,9 +176,10 @@ export async function startRegistry(
   const known = stack.use(
     new KnownAddresses({
       ...{ store, clock, log, localNode, reachable, network: authority.network },
-      isMember: (prefix) => ledger.holder(prefix) !== undefined,
+      isMember: async (prefix) => (await ledger.holder(prefix)) !== undefined,
     }),
   )
+  await known.load()
   stack.defer(() => known.save())
   const webhooks =
     settings.webhooks &&
@@ -209,12 +220,12 @@ export async function startRegistry(
   const servers = new HttpServers({
     handlers,
     // Reads the database; what is answered from memory would go on without it.
-    checkReady: () => void store.config('version'),
-    certificates: () => ledger.size,
+    checkReady: async () => void (await store.config('version')),
+    certificates: () => ledger.size(),
     measured: {
       certificateEnds: () => endsOf(ledger),
       authorityEndMs: authority.notAfterMs,
-      databaseBytes: () => sizeOf(settings.databasePath),
+      databaseBytes: () => store.bytes(),
       nowMs: () => clock.now(),
     },
     discovery: discoveryOf({
@@ -265,7 +276,7 @@ export async function startRegistry(
     new Lookout({
       ...{ store, reachable, clock, log },
       registryPrefix: () => configuration.registryPrefix,
-      isMember: (prefix) => ledger.holder(prefix) !== undefined,
+      isMember: async (prefix) => (await ledger.holder(prefix)) !== undefined,
     }),
   )
   stack.defer(() => lookout.save().catch(() => {}))
@@ -304,15 +315,15 @@ export async function startRegistry(
   })
   stack.use(
     clock.every(CLEAN_UP_INTERVAL_MS, () => {
-      try {
-        cleanUp()
-      } catch (error) {
-        // A database that cannot be written now can be cleaned up tomorrow.
-        if (error instanceof Re6stError) fail(error)
-        else log.error({ err: error }, 'what has expired cannot be removed')
-      }
-      // What has gone wrong is logged there, and tried again.
-      configuration.publish().catch(() => {})
+      cleanUp()
+        .catch((error: unknown) => {
+          // A database that cannot be written now can be cleaned up tomorrow.
+          if (error instanceof Re6stError) fail(error)
+          else log.error({ err: error }, 'what has expired cannot be removed')
+        })
+        // What has gone wrong is logged there, and tried again.
+        .then(() => configuration.publish())
+        .catch(() => {})
     }),
   )
   // Who is told asks at once: only now is there somebody who answers.
@@ -320,7 +331,7 @@ export async function startRegistry(
   log.info(
     {
       network: networkCidr(authority.network),
-      certificates: ledger.size,
+      certificates: await ledger.size(),
       listen: [...addresses, ...tlsAddresses].map(({ address, port }) => `[${address}]:${port}`).join(' '),
     },
     'registry is running',
@@ -337,13 +348,9 @@ export async function startRegistry(
 }
 
 /** Ends of all certificates. */
-function* endsOf(ledger: Ledger): Iterable<number> {
-  for (const { notAfterMs } of ledger.holders()) yield notAfterMs
+async function* endsOf(ledger: Ledger): AsyncIterable<number> {
+  for await (const { notAfterMs } of ledger.holders()) yield notAfterMs
 }
-
-/** A database with its journal. */
-const sizeOf = (path: string): number =>
-  [path, `${path}-wal`].reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0)
 
 function readKeys({ caPem, caKeyPem }: RegistrySettings): Authority {
   const authority = readAuthority(caPem)

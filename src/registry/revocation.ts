@@ -1,7 +1,7 @@
 import { prefixOfSubnetName } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import { recordEvent } from './api/history.ts'
-import type { IssuedRow, Store, Write } from './database/store.ts'
+import type { Store, Write } from './database/store.ts'
 import type { Ledger } from './ledger.ts'
 import { Refusal } from './refusal.ts'
 
@@ -17,7 +17,7 @@ import { Refusal } from './refusal.ts'
 export async function revoke(
   components: { readonly store: Store; readonly ledger: Ledger; readonly clock: Clock },
   nameOrSerial: string,
-  also: Write = () => {},
+  also: Write = async () => {},
 ): Promise<string | undefined> {
   const text = nameOrSerial.trim()
   if (!text.includes('/')) {
@@ -35,23 +35,17 @@ async function revokeMachine(
   prefix: string,
   also: Write,
 ): Promise<void> {
-  let undo: (() => void) | undefined
-  try {
-    // Read in the same transaction: a renewal may be written just before.
-    await store.write((writable) => {
-      const valid = writable.issuedFor(prefix, seconds(clock))
-      undo ??= ledger.release(prefix)
-      if (!undo && valid.length === 0) throw new Refusal(404, 'there is no certificate with this subnet name')
-      for (const row of valid) addToCrl(writable, row)
-      ledger.saveTo(writable)
-      recordEvent(writable, prefix, { kind: 'revoked' }, clock.now())
-      also(writable)
-    })
-  } catch (error) {
-    // Nobody else may get the prefix while its certificate is still accepted.
-    undo?.()
-    throw error
-  }
+  // Read in the same transaction: a renewal may be written just before.
+  await store.write(async (writable) => {
+    const valid = await writable.issuedFor(prefix, seconds(clock))
+    const isReleased = await ledger.release(writable, prefix)
+    if (!isReleased && valid.length === 0)
+      throw new Refusal(404, 'there is no certificate with this subnet name')
+    for (const { serial, date } of valid) await writable.addToCrl(serial, date)
+    await writable.endSession(prefix)
+    await recordEvent(writable, prefix, { kind: 'revoked' }, clock.now())
+    await also(writable)
+  })
 }
 
 async function revokeSerial(
@@ -60,18 +54,16 @@ async function revokeSerial(
   also: Write,
 ): Promise<void> {
   if (!/^\d{1,15}$/.test(text)) throw new Refusal(400, 'neither a subnet name nor a serial')
-  await store.write((writable) => {
-    const row = writable.issued(Number(text))
-    if (!row && !ledger.holderOfSerial(Number(text)))
+  await store.write(async (writable) => {
+    const row = await writable.issued(Number(text))
+    if (!row && !(await ledger.holderOfSerial(Number(text), writable)))
       throw new Refusal(404, 'there is no certificate with this serial that could still be accepted')
     if (row && row.date > seconds(clock)) {
-      addToCrl(writable, row)
-      recordEvent(writable, row.prefix, { kind: 'revoked', detail: text }, clock.now())
+      await writable.addToCrl(row.serial, row.date)
+      await recordEvent(writable, row.prefix, { kind: 'revoked', detail: text }, clock.now())
     }
-    also(writable)
+    await also(writable)
   })
 }
-
-const addToCrl = (store: Store, { serial, date }: IssuedRow): void => store.addToCrl(serial, date)
 
 const seconds = (clock: Clock): number => Math.floor(clock.now() / 1000)

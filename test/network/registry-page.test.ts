@@ -6,8 +6,7 @@ import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { RegistryClient } from '../../src/platform/registry-client.ts'
 import { setAdministrator } from '../../src/registry/api/access/administrators.ts'
-import { openDatabase } from '../../src/registry/database/database.ts'
-import { Store } from '../../src/registry/database/store.ts'
+import { openStore } from '../../src/registry/database/open-store.ts'
 import type { RunningRegistry } from '../../src/registry/registry.ts'
 import { hasChromium, startChromium } from '../support/chromium.ts'
 import { temporaryDirectory, testRegistry } from '../support/registry.ts'
@@ -29,14 +28,14 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
 
   beforeAll(async () => {
     const databasePath = path.join(temporaryDirectory(), 'registry.db')
-    const store = new Store(openDatabase(databasePath))
+    const store = await openStore(databasePath)
     await setAdministrator(
       store,
       { name: 'test', from: undefined },
       { name: 'ann', role: 'administer', password: PASSWORD },
       Date.now(),
     )
-    store[Symbol.dispose]()
+    await store[Symbol.asyncDispose]()
     registry = await testRegistry({
       databasePath,
       api: {

@@ -1,8 +1,7 @@
 import { join } from 'node:path'
 import { numberOfBits } from '../../src/core/values/bits.ts'
 import { CaCryptography } from '../../src/registry/crypto/cryptography.ts'
-import { openDatabase } from '../../src/registry/database/database.ts'
-import { Store } from '../../src/registry/database/store.ts'
+import { openStore } from '../../src/registry/database/open-store.ts'
 import { temporaryDirectory } from './registry.ts'
 import { RECORDED_MS } from './sessions.ts'
 import { vectors } from './vectors.ts'
@@ -53,21 +52,25 @@ export async function makeDatabase(wanted: TestDatabase): Promise<string> {
           : state,
     })),
   )
-  using store = new Store(openDatabase(path))
-  store.writeNow((writable) => {
-    writable.deletePrefix('')
-    for (const row of rows) writable.setCertificate(row)
+  await using store = await openStore(path)
+  await store.write(async (writable) => {
+    await writable.deletePrefix('')
+    for (const row of rows) {
+      await writable.setCertificate(row)
+      // As if another implementation had made it.
+      await writable.noteChanged(row.prefix)
+    }
     for (const [token, days] of wanted.tokens ?? [])
-      writable.addToken({
+      await writable.addToken({
         token,
         email: `${token}@example.com`,
         prefix_len: 4,
         date: Math.floor((RECORDED_MS + days * DAY_MS) / 1000),
       })
     for (const serial of wanted.revoked ?? [])
-      writable.addToCrl(serial, Math.floor((RECORDED_MS + 365 * DAY_MS) / 1000))
-    writable.setConfig('serial', wanted.lastSerial)
-    writable.setConfig('prefix', wanted.registryPrefix)
+      await writable.addToCrl(serial, Math.floor((RECORDED_MS + 365 * DAY_MS) / 1000))
+    await writable.setConfig('serial', wanted.lastSerial)
+    await writable.setConfig('prefix', wanted.registryPrefix)
   })
   return path
 }

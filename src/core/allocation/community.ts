@@ -67,10 +67,13 @@ export function parseCommunities(text: string): Communities {
  * @param isUsed whether a prefix is allocated
  * @throws Re6stError `FILE`
  */
-export function checkCommunities(communities: Communities, isUsed: (prefix: string) => boolean): void {
+export async function checkCommunities(
+  communities: Communities,
+  isUsed: (prefix: string) => Promise<boolean>,
+): Promise<void> {
   for (const community of communities.all)
     for (let length = 0; length <= community.length && community !== ''; length++)
-      if (isUsed(community.slice(0, length)))
+      if (await isUsed(community.slice(0, length)))
         throw wrong(`the allocated prefix ${community.slice(0, length)} contains the community ${community}`)
 }
 

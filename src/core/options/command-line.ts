@@ -253,18 +253,6 @@ function all<Value>(results: readonly Result<Value>[]): Result<readonly Value[]>
   return ok(values)
 }
 
-/** Refuses what was given although its behaviour is still missing: it must not be ignored in silence. */
-function refuseNotYet({ options }: Command, { given }: ParsedWords): Result<void> {
-  for (const [name, option] of Object.entries(options)) {
-    const { notYet } = option
-    const times = notYet ? (given.get(name) ?? []) : []
-    const early = times.find(({ words }) => words.some((word) => notYet?.test(word)))
-    if (early)
-      return refuse(`${[labelOf(option), ...early.words].join(' ')}: not available yet in this version`)
-  }
-  return ok(undefined)
-}
-
 /** What the user wants. */
 export type Request<Options> =
   | { readonly kind: 'help'; readonly command: Command }
@@ -295,8 +283,7 @@ export function readCommandLine<Options>(
   }
   const options = read(parsed.value)
   if (!options.ok) return options
-  const available = refuseNotYet(command, parsed.value)
-  return available.ok ? ok({ kind: 'run', options: options.value }) : available
+  return ok({ kind: 'run', options: options.value })
 }
 
 /** The text of --help. @param width columns of the terminal */

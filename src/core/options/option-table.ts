@@ -14,8 +14,6 @@ interface Common {
   readonly help: string
   /** Version that brought it. */
   readonly since: string
-  /** Its behaviour is still missing for these values: to use them is an error. */
-  readonly notYet?: RegExp
   /** Name in --test expressions, where it is not the long name. */
   readonly testName?: string
 }

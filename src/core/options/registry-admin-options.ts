@@ -10,10 +10,10 @@ const since = '0.2.0'
 
 const ACTIONS = ['add', 'remove', 'list'] as const
 
-const database = withDefault(filePath('PATH'), '/var/lib/re6stnet/registry.db', {
+const database = withDefault(filePath('PATH|URL'), '/var/lib/re6stnet/registry.db', {
   names: ['--db'],
   group: DATABASE,
-  help: 'SQLite database of the registry, which may be running',
+  help: 'database of the registry, which may be running: a file of SQLite, or postgres://USER@HOST[,HOST...]/NAME',
   since,
 })
 const json = flag({ names: ['--json'], group: 'Output', help: 'print JSON', since })

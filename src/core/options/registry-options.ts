@@ -170,11 +170,10 @@ export const REGISTRY_OPTIONS = {
     otherwise: 'default: the host of the page, with --port',
     since: '0.2.0',
   }),
-  database: withDefault(filePath('PATH'), '/var/lib/re6stnet/registry.db', {
+  database: withDefault(filePath('PATH|URL'), '/var/lib/re6stnet/registry.db', {
     names: ['--db'],
     group: SERVICE,
-    help: 'SQLite database',
-    notYet: /^postgres(ql)?:\/\//,
+    help: 'database: a file of SQLite, or postgres://USER@HOST[,HOST...]/NAME: several registries may serve one network with it',
     since,
   }),
   logFile: withDefault(filePath('FILE'), '/var/log/re6stnet/registry.log', {

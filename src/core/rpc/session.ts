@@ -94,6 +94,31 @@ export class RegistrySessions {
     return { kind: 'authentic', secret: match.bytes }
   }
 
+  /** What is kept of a node, as text for another process; undefined: nothing. */
+  stateOf(prefix: string): string | undefined {
+    const secrets = this.#secrets.get(prefix)
+    const write = ({ bytes, protocol, sinceMs }: Secret) => [bytes.toString('base64'), protocol, sinceMs]
+    return (
+      secrets &&
+      JSON.stringify([
+        secrets.used ? write(secrets.used) : null,
+        secrets.offered.map((secret) => write(secret)),
+      ])
+    )
+  }
+
+  /** Goes on with what `stateOf` has told, here or in another process. */
+  restore(prefix: string, state: string): void {
+    type Written = [bytes: string, protocol: number, sinceMs: number]
+    const [used, offered] = JSON.parse(state) as [Written | null, Written[]]
+    const read = ([bytes, protocol, sinceMs]: Written): Secret => ({
+      bytes: Buffer.from(bytes, 'base64'),
+      protocol,
+      sinceMs,
+    })
+    this.#secrets.set(prefix, { used: used ? read(used) : undefined, offered: offered.map(read) })
+  }
+
   /** The node is gone: its certificate was revoked or has expired. */
   end(prefix: string): void {
     this.#secrets.delete(prefix)

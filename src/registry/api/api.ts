@@ -1,7 +1,6 @@
 import type { Server } from 'node:http'
 import type { Communities } from '../../core/allocation/community.ts'
 import type { Authority } from '../../core/crypto/certificate.ts'
-import type { RegistrySessions } from '../../core/rpc/session.ts'
 import { networkCidr } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
@@ -13,6 +12,7 @@ import type { KnownAddresses } from '../known-addresses.ts'
 import type { Ledger } from '../ledger.ts'
 import type { LocalNode } from '../local-node.ts'
 import type { ReachableNodes } from '../reachable-nodes.ts'
+import type { Sessions } from '../sessions.ts'
 import { TokenRequests } from '../token-requests.ts'
 import { BearerTokens } from './access/bearer-tokens.ts'
 import { apiHandlers } from './handlers.ts'
@@ -29,7 +29,7 @@ export interface ApiComponents {
   readonly ledger: Ledger
   readonly configuration: NetworkConfiguration
   readonly enrolment: Enrolment
-  readonly sessions: RegistrySessions
+  readonly sessions: Sessions
   readonly localNode: Pick<LocalNode, 'ask'>
   readonly reachable: ReachableNodes
   readonly known: KnownAddresses

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Store } from '../database/store.ts'
+import type { Queries } from '../database/queries.ts'
 
 /** Whom an action is put down to. */
 export interface Actor {
@@ -61,13 +61,13 @@ export function auditHash(previous: string, row: Omit<AuditRow, 'hash'>): string
 }
 
 /** Adds an entry. Call it in the transaction that does what it says. */
-export function audit(
-  store: Store,
+export async function audit(
+  writable: Queries,
   { name, from }: Actor,
   { action, subject, detail = {} }: AuditAction,
   nowMs: number,
-): void {
-  const [last] = store.all<{ number: number; hash: string }>(
+): Promise<void> {
+  const [last] = await writable.all<{ number: number; hash: string }>(
     'SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1',
   )
   const row = {
@@ -79,7 +79,7 @@ export function audit(
     subject: subject === undefined ? null : asStored(subject),
     detail: JSON.stringify(detail),
   }
-  store.run(
+  await writable.run(
     'INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     ...[row.number, row.date, row.who, row.origin, row.action, row.subject, row.detail],
     auditHash(last?.hash ?? NO_HASH, row),
@@ -87,20 +87,24 @@ export function audit(
 }
 
 /** Entries, the latest first, and how many there are in all. */
-export function auditEntries(
-  store: Store,
+export async function auditEntries(
+  store: Queries,
   wanted: {
     readonly action?: string
     readonly who?: string
     readonly offset?: number
     readonly limit?: number
   },
-): { readonly total: number; readonly rows: AuditRow[] } {
-  const { action = null, who = null, offset = 0, limit = 100 } = wanted
-  const filter = [action, action, who, who]
-  const where = 'WHERE (? IS NULL OR action = ?) AND (? IS NULL OR who = ?)'
-  const [count] = store.all<{ total: number }>(`SELECT COUNT(*) AS total FROM audit ${where}`, ...filter)
-  const rows = store.all<AuditRow>(
+): Promise<{ readonly total: number; readonly rows: AuditRow[] }> {
+  const { action, who, offset = 0, limit = 100 } = wanted
+  const filter = [action ?? '', action ?? '', who ?? '', who ?? '']
+  // PostgreSQL wants to know the type of a parameter.
+  const where = "WHERE (CAST(? AS TEXT) = '' OR action = ?) AND (CAST(? AS TEXT) = '' OR who = ?)"
+  const [count] = await store.all<{ total: number }>(
+    `SELECT COUNT(*) AS total FROM audit ${where}`,
+    ...filter,
+  )
+  const rows = await store.all<AuditRow>(
     `SELECT * FROM audit ${where} ORDER BY number DESC LIMIT ? OFFSET ?`,
     ...[...filter, limit, offset],
   )
@@ -111,12 +115,12 @@ export function auditEntries(
  * Whether each entry has the hash that follows from it and from the one before. Others are served between two batches.
  * @param head hash that was written down at an earlier time: it must be there still
  */
-export async function verifyAudit(store: Store, head?: string): Promise<AuditState> {
+export async function verifyAudit(store: Queries, head?: string): Promise<AuditState> {
   let previous = NO_HASH
   let entries = 0
   let isHeadFound = head === undefined || head === NO_HASH
   for (;;) {
-    const rows = store.all<AuditRow>(
+    const rows = await store.all<AuditRow>(
       'SELECT * FROM audit WHERE number > ? ORDER BY number LIMIT ?',
       ...[entries, BATCH],
     )

@@ -30,17 +30,18 @@ const COMMAND_USER = /^command:[\w.@-]{1,64}$/
 const NOBODY = { name: '', role: 'look', by: 'local', session: undefined } as const
 
 /** Who calls this route. @throws ApiRefusal when it is nobody who may */
-export function authenticate(
+export async function authenticate(
   { sessions, tokens, cookieName }: AuthenticationComponents,
   route: ApiRoute,
   { headers, from, isLocal }: Incoming,
-): Principal {
+): Promise<Principal> {
   const forged = route.method === 'GET' ? undefined : whyForged(headers, route.body !== undefined)
   if (forged !== undefined) throw new ApiRefusal(403, 'forbidden', forged)
   if (isLocal)
     return { name: localName(headers), from: undefined, role: 'administer', by: 'local', session: undefined }
   if (route.role === undefined) return { ...NOBODY, from }
-  const principal = bearer(tokens, headers, from) ?? browser(sessions, headers, from, cookieName, route)
+  const principal =
+    (await bearer(tokens, headers, from)) ?? (await browser(sessions, headers, from, cookieName, route))
   if (!principal)
     throw new ApiRefusal(401, 'not-signed-in', 'sign in, or give a bearer token that has not ended')
   if (!mayDo(principal.role, route.role))
@@ -57,23 +58,27 @@ function localName(headers: IncomingHttpHeaders): string {
   return typeof user === 'string' && COMMAND_USER.test(user) ? user : 'local'
 }
 
-function bearer(tokens: BearerTokens, headers: IncomingHttpHeaders, from: string): Principal | undefined {
+async function bearer(
+  tokens: BearerTokens,
+  headers: IncomingHttpHeaders,
+  from: string,
+): Promise<Principal | undefined> {
   if (headers.authorization === undefined) return undefined
-  const found = tokens.find(bearerOf(headers.authorization) ?? '')
+  const found = await tokens.find(bearerOf(headers.authorization) ?? '')
   // Who gives one means it: a cookie does not stand in for it.
   if (!found) throw new ApiRefusal(401, 'not-signed-in', 'the bearer token is none, or has ended')
   return { name: `token:${found.id}`, from, role: found.scope, by: 'token', session: undefined }
 }
 
-function browser(
+async function browser(
   sessions: Sessions,
   headers: IncomingHttpHeaders,
   from: string,
   cookieName: string,
   route: ApiRoute,
-): Principal | undefined {
+): Promise<Principal | undefined> {
   const cookie = cookieOf(headers.cookie, cookieName)
-  const session = cookie === undefined ? undefined : sessions.find(cookie)
+  const session = cookie === undefined ? undefined : await sessions.find(cookie)
   if (!session) return undefined
   if (route.method !== 'GET' && !isCsrfToken(headers['x-csrf-token'], session))
     throw new ApiRefusal(

@@ -1,4 +1,3 @@
-import type { RegistrySessions } from '../../core/rpc/session.ts'
 import { subnetNameOfBits } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { VERSION } from '../../platform/version.ts'
@@ -6,6 +5,7 @@ import type { NetworkConfiguration } from '../configuration.ts'
 import type { Store } from '../database/store.ts'
 import type { Ledger } from '../ledger.ts'
 import { revoke } from '../revocation.ts'
+import type { Sessions } from '../sessions.ts'
 import type { TokenRequests } from '../token-requests.ts'
 import type { BearerTokens } from './access/bearer-tokens.ts'
 import { type AuditRow, audit, auditEntries, verifyAudit } from './audit-log.ts'
@@ -30,7 +30,7 @@ export interface HandlerComponents {
   readonly store: Store
   readonly ledger: Ledger
   readonly configuration: NetworkConfiguration
-  readonly rpcSessions: RegistrySessions
+  readonly rpcSessions: Sessions
   readonly tokenRequests: Pick<TokenRequests, 'request'>
   readonly machines: Machines
   readonly watch: TopologyWatch
@@ -58,10 +58,10 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
     protocolOf: (prefix) => rpcSessions.protocolOf(prefix),
   }
   return {
-    signInMethods: () => ({
+    signInMethods: async () => ({
       isPassword: true,
       isCertificate: false,
-      isFirstStart: store.all('SELECT 1 FROM admin LIMIT 1').length === 0,
+      isFirstStart: (await store.all('SELECT 1 FROM admin LIMIT 1')).length === 0,
     }),
 
     session: ({ who: { name, role, by, session } }): Session => ({
@@ -85,7 +85,7 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
 
     async overview() {
       await watch.look()
-      const counts = machines.counts()
+      const counts = await machines.counts()
       const own = configuration.registryPrefix
       return {
         network: components.network,
@@ -93,16 +93,16 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
         authority: components.authority,
         configurationVersion: configuration.versionNumber,
         machines: {
-          total: ledger.size,
+          total: await ledger.size(),
           online: counts.online,
           offline: counts.offline,
           expiring: counts.expiring,
           neverSeen: counts['never-seen'],
           outdated: counts.outdated,
-          revoked: store.crl(Math.floor(clock.now() / 1000)).length,
+          revoked: (await store.crl(Math.floor(clock.now() / 1000))).length,
         },
-        invitations: invitations.list().items.filter(({ usesLeft }) => usesLeft > 0).length,
-        keyRotation: keyRotation(rotation),
+        invitations: (await invitations.list()).items.filter(({ usesLeft }) => usesLeft > 0).length,
+        keyRotation: await keyRotation(rotation),
         registry: { version: VERSION, startedAt: timeOf(components.startedAtMs / 1000) },
       }
     },
@@ -110,15 +110,16 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
     topology: () => watch.snapshot(),
     machines: ({ query }) => machines.list(query),
     machine: ({ params: { name } }) => machines.details(name),
-    history: ({ params: { name } }) => historyOf(store, machines.holder(name).prefix, clock.now()),
+    history: async ({ params: { name } }) =>
+      historyOf(store, (await machines.holder(name)).prefix, clock.now()),
 
     async revoke({ body, who }) {
       const subject = 'machine' in body ? body.machine : String(body.serial)
       const action = 'machine' in body ? 'machine.revoked' : 'certificate.revoked'
-      const prefix = await revoke({ store, ledger, clock }, subject, (writable) => {
-        audit(writable, who, { action, subject }, clock.now())
+      const prefix = await revoke({ store, ledger, clock }, subject, async (writable) => {
+        await audit(writable, who, { action, subject }, clock.now())
       })
-      if (prefix !== undefined) rpcSessions.end(prefix)
+      if (prefix !== undefined) await rpcSessions.end(prefix)
       // It is written: when it cannot be published now, that is tried again.
       await configuration.publish()
       return undefined
@@ -140,13 +141,13 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
     previewConfiguration: ({ body }) => previewConfiguration(settings, body),
     changeConfiguration: ({ body, who }) => changeConfiguration(settings, who, body),
 
-    audit({ query }) {
-      const { total, rows } = auditEntries(store, query)
+    async audit({ query }) {
+      const { total, rows } = await auditEntries(store, query)
       return { total, items: rows.map(asEntry) }
     },
     verifyAudit: () => verifyAudit(store),
 
-    bearerTokens: () => ({ items: bearerTokens.list() }),
+    bearerTokens: async () => ({ items: await bearerTokens.list() }),
     makeBearerToken: ({ body, who }) => bearerTokens.make(who, body),
     async deleteBearerToken({ params: { id }, who }) {
       await bearerTokens.delete(who, id)

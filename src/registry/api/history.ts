@@ -1,6 +1,8 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
+import type { Queries } from '../database/queries.ts'
 import type { Store } from '../database/store.ts'
+import { filterAsync } from '../filter-async.ts'
 import type { ReachableNodes } from '../reachable-nodes.ts'
 import type { MachineEvent, MachineHistory } from './schemas/machines.ts'
 import { timeOf } from './time.ts'
@@ -18,42 +20,45 @@ const LOOKS_PER_WRITE = 15
 const LOST_LOOKS = 3
 
 /** Something happened to a machine. Call it in the transaction that does it. */
-export function recordEvent(
-  store: Store,
+export async function recordEvent(
+  writable: Queries,
   prefix: string,
   { kind, detail }: { readonly kind: MachineEvent['kind']; readonly detail?: string },
   nowMs: number,
-): void {
-  store.run(
+): Promise<void> {
+  await writable.run(
     'INSERT INTO machine_event VALUES (?, ?, ?, ?)',
     ...[prefix, Math.floor(nowMs / 1000), kind, detail ?? null],
   )
 }
 
 /** A prefix has a new holder: what the one before did is not its own. */
-export function forgetHistory(store: Store, prefix: string): void {
+export async function forgetHistory(writable: Queries, prefix: string): Promise<void> {
   for (const table of ['machine_event', 'machine_day', 'machine'])
-    store.run(`DELETE FROM ${table} WHERE prefix = ?`, prefix)
+    await writable.run(`DELETE FROM ${table} WHERE prefix = ?`, prefix)
 }
 
 /** What happened to a machine, and how much of each day it was there. */
-export function historyOf(store: Store, prefix: string, nowMs: number): MachineHistory {
+export async function historyOf(store: Queries, prefix: string, nowMs: number): Promise<MachineHistory> {
   const today = dayOf(nowMs)
   const looks = new Map(
-    store
-      .all<{ day: number; looks: number }>('SELECT day, looks FROM look_day WHERE day > ?', today - DAYS)
-      .map(({ day, looks }) => [day, looks]),
+    (
+      await store.all<{ day: number; looks: number }>(
+        'SELECT day, looks FROM look_day WHERE day > ?',
+        today - DAYS,
+      )
+    ).map(({ day, looks }) => [day, looks]),
   )
   const seen = new Map(
-    store
-      .all<{ day: number; seen: number }>(
+    (
+      await store.all<{ day: number; seen: number }>(
         'SELECT day, seen FROM machine_day WHERE prefix = ? AND day > ?',
         prefix,
         today - DAYS,
       )
-      .map(({ day, seen }) => [day, seen]),
+    ).map(({ day, seen }) => [day, seen]),
   )
-  const events = store.all<{ date: number; kind: MachineEvent['kind']; detail: string | null }>(
+  const events = await store.all<{ date: number; kind: MachineEvent['kind']; detail: string | null }>(
     'SELECT date, kind, detail FROM machine_event WHERE prefix = ? ORDER BY date DESC LIMIT ?',
     ...[prefix, MAX_EVENTS],
   )
@@ -79,7 +84,7 @@ export interface LookoutComponents {
   readonly store: Store
   readonly reachable: ReachableNodes
   readonly registryPrefix: () => string | undefined
-  readonly isMember: (prefix: string) => boolean
+  readonly isMember: (prefix: string) => Promise<boolean>
   readonly clock: Pick<Clock, 'now' | 'every'>
   readonly log: Logger
 }
@@ -107,7 +112,7 @@ export class Lookout implements Disposable {
   async look(): Promise<void> {
     const { reachable, registryPrefix, isMember, clock } = this.#components
     const own = registryPrefix()
-    const routed = (await reachable.list()).filter((prefix) => isMember(prefix))
+    const routed = await filterAsync(await reachable.list(), isMember)
     // Without routes, our own node is gone: of the others nobody knows.
     if (own === undefined || routed.length === 0) return
     const day = dayOf(clock.now())
@@ -124,7 +129,7 @@ export class Lookout implements Disposable {
     const lost: string[] = []
     for (const [prefix, missed] of this.#missed) {
       if (present.has(prefix)) continue
-      if (!isMember(prefix)) this.#missed.delete(prefix)
+      if (!(await isMember(prefix))) this.#missed.delete(prefix)
       else if (missed < LOST_LOOKS) {
         this.#missed.set(prefix, missed + 1)
         if (missed + 1 === LOST_LOOKS) lost.push(prefix)
@@ -137,9 +142,9 @@ export class Lookout implements Disposable {
   async #record(back: readonly string[], lost: readonly string[]): Promise<void> {
     const { store, clock } = this.#components
     const nowMs = clock.now()
-    await store.write((writable) => {
-      for (const prefix of back) recordEvent(writable, prefix, { kind: 'seen' }, nowMs)
-      for (const prefix of lost) recordEvent(writable, prefix, { kind: 'lost' }, nowMs)
+    await store.write(async (writable) => {
+      for (const prefix of back) await recordEvent(writable, prefix, { kind: 'seen' }, nowMs)
+      for (const prefix of lost) await recordEvent(writable, prefix, { kind: 'lost' }, nowMs)
     })
   }
 
@@ -149,19 +154,19 @@ export class Lookout implements Disposable {
     this.#seen = new Map()
     this.#looks = 0
     if (looks === 0) return
-    await this.#components.store.write((writable) => {
-      writable.run(
+    await this.#components.store.write(async (writable) => {
+      await writable.run(
         'INSERT INTO look_day VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET looks = look_day.looks + excluded.looks',
         ...[day, looks],
       )
       for (const [prefix, times] of seen)
-        writable.run(
+        await writable.run(
           'INSERT INTO machine_day VALUES (?, ?, ?) ON CONFLICT (prefix, day) DO UPDATE SET seen = machine_day.seen + excluded.seen',
           ...[prefix, day, times],
         )
-      writable.run('DELETE FROM look_day WHERE day <= ?', day - DAYS)
-      writable.run('DELETE FROM machine_day WHERE day <= ?', day - DAYS)
-      writable.run('DELETE FROM machine_event WHERE date < ?', (day - EVENTS_DAYS) * DAY_SECONDS)
+      await writable.run('DELETE FROM look_day WHERE day <= ?', day - DAYS)
+      await writable.run('DELETE FROM machine_day WHERE day <= ?', day - DAYS)
+      await writable.run('DELETE FROM machine_event WHERE date < ?', (day - EVENTS_DAYS) * DAY_SECONDS)
     })
   }
 

@@ -5,6 +5,7 @@ import { isEmailAddress } from '../../core/values/email-address.ts'
 import { subnetNameOfBits } from '../../core/values/prefix.ts'
 import { shellWord } from '../../core/values/shell-word.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { Queries } from '../database/queries.ts'
 import type { Store } from '../database/store.ts'
 import { Refusal } from '../refusal.ts'
 import { type Actor, audit } from './audit-log.ts'
@@ -34,7 +35,7 @@ export interface InvitationsComponents {
   readonly store: Store
   readonly communities: Communities
   readonly mailPrefixLength: number
-  readonly newToken: () => string
+  readonly newToken: () => Promise<string>
   readonly clock: Pick<Clock, 'now'>
   readonly fingerprint: string
   /** Where machines find the registry, by where the page is. */
@@ -53,13 +54,15 @@ export class Invitations {
   }
 
   /** All that can be used, and those that were used up and have not ended, the latest first. */
-  list(): InvitationPage {
+  async list(): Promise<InvitationPage> {
     const { store } = this.#components
-    const rows = store.all<InvitationRow>(
+    const rows = await store.all<InvitationRow>(
       'SELECT * FROM invitation WHERE ends > ? ORDER BY made DESC, id LIMIT 1000',
       Math.floor(this.#components.clock.now() / 1000),
     )
-    return { total: rows.length, items: rows.map((row) => this.#asInvitation(row)) }
+    const items: Invitation[] = []
+    for (const row of rows) items.push(await this.#asInvitation(row))
+    return { total: rows.length, items }
   }
 
   /**
@@ -86,7 +89,7 @@ export class Invitations {
       )
     const row: InvitationRow = {
       id: randomBytes(9).toString('base64url'),
-      token: newToken(),
+      token: await newToken(),
       uses,
       uses_left: uses,
       made: Math.floor(nowMs / 1000),
@@ -96,22 +99,22 @@ export class Invitations {
       community: community ?? null,
       machine_name: machineName ?? null,
     }
-    await store.write((writable) => {
-      const [living] = writable.all<{ n: number }>(
+    await store.write(async (writable) => {
+      const [living] = await writable.all<{ n: number }>(
         'SELECT COUNT(*) AS n FROM invitation WHERE ends > ?',
         row.made,
       )
       if ((living?.n ?? 0) >= MAX_LIVING)
         throw new Refusal(409, `there are ${MAX_LIVING} invitations: delete some`)
-      writable.addToken({
+      await writable.addToken({
         token: row.token,
         email: email ?? '',
         prefix_len: mailPrefixLength,
         date: row.made,
       })
       // With nobody's address: who asks for a token by mail gets another.
-      writable.addMadeToken(row.token, '', row.ends)
-      writable.run(
+      await writable.addMadeToken(row.token, '', row.ends)
+      await writable.run(
         'INSERT INTO invitation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
         ...[row.id, row.token, row.uses, row.uses_left, row.made, row.made_by, row.ends],
         ...[row.email, row.community, row.machine_name],
@@ -123,11 +126,11 @@ export class Invitations {
         community: row.community,
         machineName: row.machine_name,
       }
-      audit(writable, actor, { action: 'invitation.made', subject: row.id, detail }, nowMs)
+      await audit(writable, actor, { action: 'invitation.made', subject: row.id, detail }, nowMs)
     })
     const registryUrl = this.#components.registryUrl(baseUrl)
     return {
-      invitation: this.#asInvitation(row),
+      invitation: await this.#asInvitation(row),
       token: row.token,
       // Behind #, it is not sent to anybody, and in no log.
       ...(hasPage ? { link: `${baseUrl}/enrol#${row.token}` } : {}),
@@ -138,18 +141,18 @@ export class Invitations {
   /** It cannot be used any more. @throws Refusal 404 */
   async delete(actor: Actor, id: string): Promise<void> {
     const { store, clock } = this.#components
-    await store.write((writable) => {
-      const [row] = writable.all<InvitationRow>('SELECT * FROM invitation WHERE id = ?', id)
+    await store.write(async (writable) => {
+      const [row] = await writable.all<InvitationRow>('SELECT * FROM invitation WHERE id = ?', id)
       if (!row) throw new Refusal(404, 'there is no such invitation')
-      writable.deleteToken(row.token)
-      writable.run('DELETE FROM invitation WHERE id = ?', id)
-      writable.run('DELETE FROM invitation_use WHERE id = ?', id)
-      audit(writable, actor, { action: 'invitation.deleted', subject: id }, clock.now())
+      await writable.deleteToken(row.token)
+      await writable.run('DELETE FROM invitation WHERE id = ?', id)
+      await writable.run('DELETE FROM invitation_use WHERE id = ?', id)
+      await audit(writable, actor, { action: 'invitation.deleted', subject: id }, clock.now())
     })
   }
 
-  #asInvitation(row: InvitationRow): Invitation {
-    const machines = this.#components.store.all<{ prefix: string }>(
+  async #asInvitation(row: InvitationRow): Promise<Invitation> {
+    const machines = await this.#components.store.all<{ prefix: string }>(
       'SELECT prefix FROM invitation_use WHERE id = ? ORDER BY date',
       row.id,
     )
@@ -169,34 +172,38 @@ export class Invitations {
 }
 
 /** What lies behind a token; undefined: it is just a token. */
-export const invitationOf = (store: Store, token: string): InvitationRow | undefined =>
-  store.all<InvitationRow>('SELECT * FROM invitation WHERE token = ?', token)[0]
+export const invitationOf = async (queries: Queries, token: string): Promise<InvitationRow | undefined> =>
+  (await queries.all<InvitationRow>('SELECT * FROM invitation WHERE token = ?', token))[0]
 
 /**
  * A token was used for a prefix: it is gone, unless it is an invitation for more. Call it in the transaction that
  * writes the certificate.
+ * @returns whether there was one
  * @throws Refusal when others have used it up
  */
-export function useToken(store: Store, token: string, prefix: string, nowMs: number): void {
-  const invitation = invitationOf(store, token)
-  if (!invitation) {
-    store.deleteToken(token)
-    return
-  }
+export async function useToken(
+  writable: Queries,
+  token: string,
+  prefix: string,
+  nowMs: number,
+): Promise<boolean> {
+  const invitation = await invitationOf(writable, token)
+  if (!invitation) return writable.deleteToken(token)
   if (invitation.uses_left < 1) throw new Refusal(409, 'the invitation is used up')
   const now = Math.floor(nowMs / 1000)
-  store.run('UPDATE invitation SET uses_left = uses_left - 1 WHERE id = ?', invitation.id)
-  store.run(
+  await writable.run('UPDATE invitation SET uses_left = uses_left - 1 WHERE id = ?', invitation.id)
+  await writable.run(
     'INSERT INTO invitation_use VALUES (?, ?, ?) ON CONFLICT (id, prefix) DO NOTHING',
     invitation.id,
     prefix,
     now,
   )
   if (invitation.machine_name !== null)
-    store.run(
+    await writable.run(
       'INSERT INTO machine VALUES (?, ?) ON CONFLICT (prefix) DO UPDATE SET name = excluded.name',
       prefix,
       invitation.machine_name,
     )
-  if (invitation.uses_left === 1) store.deleteToken(token)
+  if (invitation.uses_left === 1) await writable.deleteToken(token)
+  return true
 }

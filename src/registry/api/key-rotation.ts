@@ -27,12 +27,16 @@ const NEXT: Readonly<Record<KeyRotation['step'], string>> = {
 }
 
 /** Where the rotation is, and who has not followed. */
-export function keyRotation({ configuration, ledger, clock }: KeyRotationComponents): KeyRotation {
+export async function keyRotation({
+  configuration,
+  ledger,
+  clock,
+}: KeyRotationComponents): Promise<KeyRotation> {
   const step = configuration.rotationStep
   const behind: string[] = []
   let following = 0
   let count = 0
-  for (const { prefix, notAfterMs } of ledger.holders()) {
+  for await (const { prefix, notAfterMs } of ledger.holders()) {
     if (configuration.hasVersion(prefix, configuration.version)) following += 1
     else if (notAfterMs > clock.now()) {
       count += 1
@@ -69,12 +73,12 @@ export async function rotateKeys(
   { fromStep, isCutOffAccepted = false }: RotateKeys,
 ): Promise<KeyRotation> {
   const { configuration, clock } = components
-  const { step, warning } = keyRotation(components)
+  const { step, warning } = await keyRotation(components)
   if (step !== fromStep)
     throw new Refusal(409, `the rotation is at the step ${step}, not ${fromStep}: look again`)
   if (warning !== undefined && !isCutOffAccepted) throw new Refusal(409, warning)
-  await configuration.rotateKeys(randomBytes(MAC_KEY_LENGTH), clock.now(), (writable) => {
-    audit(
+  await configuration.rotateKeys(randomBytes(MAC_KEY_LENGTH), clock.now(), async (writable) => {
+    await audit(
       writable,
       actor,
       { action: 'keys.rotated', subject: step, detail: { warning: warning ?? null } },

@@ -57,11 +57,11 @@ export class Machines {
   async list(query: MachineQuery): Promise<MachinePage> {
     await this.#components.watch.look()
     const { offset = 0, limit = 100, sort, order = 'ascending' } = query
-    const revoked = this.#revoked()
+    const revoked = await this.#revoked()
     const found: Machine[] = []
     let total = 0
     const isWanted = this.#filter(query)
-    for (const holder of this.#candidates(query.search)) {
+    for await (const holder of this.#candidates(query.search)) {
       // Without an order and a filter by what must be computed first, only those of the page are.
       const isOnPage = sort !== undefined || (total >= offset && total < offset + limit)
       if (
@@ -73,7 +73,7 @@ export class Machines {
         if (isWanted(holder, undefined)) total += 1
         continue
       }
-      const machine = this.#machine(holder, revoked)
+      const machine = await this.#machine(holder, revoked)
       if (!isWanted(holder, machine)) continue
       if (isOnPage) found.push(machine)
       total += 1
@@ -88,15 +88,19 @@ export class Machines {
   async details(name: string): Promise<MachineDetails> {
     const { store, watch, network, known, clock, registryPrefix } = this.#components
     await watch.look()
-    const holder = this.holder(name)
-    const pem = store.certificate(holder.prefix)?.cert ?? ''
+    const holder = await this.holder(name)
+    const pem = (await store.certificate(holder.prefix))?.cert ?? ''
     const certificate = readNodeCertificate(pem)
     if (!certificate.ok) throw new Refusal(404, certificate.reason)
     const { notBeforeMs, x509 } = certificate.value
     const now = Math.floor(clock.now() / 1000)
     const own = registryPrefix()
+    const revoked = await this.#revoked()
+    const issued: MachineDetails['issued'] = []
+    for (const { serial, date } of await store.issuedFor(holder.prefix, now))
+      issued.push({ serial, notAfter: timeOf(date), isRevoked: await store.isRevoked(serial) })
     return {
-      ...this.#machine(holder, this.#revoked()),
+      ...(await this.#machine(holder, revoked)),
       subnet: subnetCidr(network, prefixOfBits(holder.prefix)),
       notBefore: timeOf(notBeforeMs / 1000),
       subject: x509.subject.replaceAll('\n', ', '),
@@ -106,28 +110,26 @@ export class Machines {
       ),
       tunnels: watch.tunnelsOf(name),
       route: own === undefined ? [] : watch.route(subnetNameOfBits(own), name),
-      issued: store
-        .issuedFor(holder.prefix, now)
-        .map(({ serial, date }) => ({ serial, notAfter: timeOf(date), isRevoked: store.isRevoked(serial) })),
+      issued,
     }
   }
 
   /** @throws Refusal 404 */
-  holder(name: string): Holder {
+  async holder(name: string): Promise<Holder> {
     const prefix = prefixOfSubnetName(name)
-    const holder = prefix.ok ? this.#components.ledger.holder(prefix.value) : undefined
+    const holder = prefix.ok ? await this.#components.ledger.holder(prefix.value) : undefined
     if (!holder) throw new Refusal(404, `there is no machine ${name}`)
     return holder
   }
 
   /** Those that are on the map. */
-  *nodes(): Iterable<TopologyNode> {
+  async *nodes(): AsyncGenerator<TopologyNode> {
     const { ledger, watch } = this.#components
-    const revoked = this.#revoked()
-    const isLarge = ledger.size > MAX_ON_MAP
-    for (const holder of ledger.holders()) {
+    const revoked = await this.#revoked()
+    const isLarge = (await ledger.size()) > MAX_ON_MAP
+    for await (const holder of ledger.holders()) {
       if (isLarge && !watch.isOnline(prefixOfBits(holder.prefix))) continue
-      const { name, state, version, place, notAfter, machineName } = this.#machine(holder, revoked)
+      const { name, state, version, place, notAfter, machineName } = await this.#machine(holder, revoked)
       const { country, latitude, longitude } = place
       yield {
         ...{ name, state, notAfter },
@@ -140,16 +142,16 @@ export class Machines {
   }
 
   /** How many there are of each state. */
-  counts(): Readonly<Record<MachineState, number>> {
+  async counts(): Promise<Readonly<Record<MachineState, number>>> {
     const counts = { online: 0, offline: 0, expiring: 0, 'never-seen': 0, outdated: 0, revoked: 0 }
-    const revoked = this.#revoked()
-    for (const holder of this.#components.ledger.holders()) counts[this.#state(holder, revoked)] += 1
+    const revoked = await this.#revoked()
+    for await (const holder of this.#components.ledger.holders()) counts[this.#state(holder, revoked)] += 1
     return counts
   }
 
-  #revoked(): ReadonlySet<number> {
+  async #revoked(): Promise<ReadonlySet<number>> {
     const { store, clock } = this.#components
-    return new Set(store.crl(Math.floor(clock.now() / 1000)))
+    return new Set(await store.crl(Math.floor(clock.now() / 1000)))
   }
 
   #state(holder: Holder, revoked: ReadonlySet<number>): MachineState {
@@ -162,14 +164,14 @@ export class Machines {
     return version !== undefined && isOlder(version, VERSION) ? 'outdated' : 'online'
   }
 
-  #machine(holder: Holder, revoked: ReadonlySet<number>): Machine {
+  async #machine(holder: Holder, revoked: ReadonlySet<number>): Promise<Machine> {
     const { watch, known, network, geoip, store } = this.#components
     const prefix = prefixOfBits(holder.prefix)
     const seen = known.lookUp(prefix)
     const information = watch.information(prefix)
     const host = seen?.addresses.find((address) => isIP(address.host) !== 0)?.host
     const place = host === undefined ? undefined : geoip?.locate(host)
-    const [row] = store.all<{ name: string | null }>(
+    const [row] = await store.all<{ name: string | null }>(
       'SELECT name FROM machine WHERE prefix = ?',
       holder.prefix,
     )
@@ -202,20 +204,20 @@ export class Machines {
   }
 
   /** What is found by an index, where that is enough. */
-  *#candidates(search: string | undefined): Iterable<Holder> {
+  async *#candidates(search: string | undefined): AsyncGenerator<Holder> {
     const { ledger, network } = this.#components
     const text = search?.trim() ?? ''
     const name = prefixOfSubnetName(text)
     const cidr = text.includes('/') && !name.ok ? prefixOfCidr(network, text) : undefined
     if (name.ok || cidr?.ok) {
-      const holder = ledger.holder(name.ok ? name.value : cidr?.ok ? cidr.value : '')
+      const holder = await ledger.holder(name.ok ? name.value : cidr?.ok ? cidr.value : '')
       if (holder) yield holder
       return
     }
     if (isIP(text) === 6) {
       const inside = bitsInside(network, text)
       for (let length = 1; inside.ok && length <= inside.value.length; length += 1) {
-        const holder = ledger.holder(inside.value.slice(0, length))
+        const holder = await ledger.holder(inside.value.slice(0, length))
         if (holder) yield holder
       }
       return

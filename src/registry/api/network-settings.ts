@@ -18,7 +18,7 @@ import type {
 export interface NetworkSettingsComponents {
   readonly configuration: NetworkConfiguration
   readonly ledger: Pick<Ledger, 'holders'>
-  readonly protocolOf: (prefix: string) => number | undefined
+  readonly protocolOf: (prefix: string) => Promise<number | undefined>
   readonly hasGeoIp: boolean
   readonly clock: Pick<Clock, 'now'>
 }
@@ -50,10 +50,10 @@ export function configurationOf(configuration: NetworkConfiguration): Configurat
 }
 
 /** What a change would do. @throws Refusal for what cannot be */
-export function previewConfiguration(
+export async function previewConfiguration(
   components: NetworkSettingsComponents,
   change: NetworkSettingsChange,
-): ConfigurationPreview {
+): Promise<ConfigurationPreview> {
   const { configuration, ledger, protocolOf } = components
   const before = asSaid(configuration.settings)
   const after = asSaid({ ...configuration.settings, ...asKept(change, components.hasGeoIp) })
@@ -62,8 +62,8 @@ export function previewConfiguration(
   )
   const tooOld: ConfigurationPreview['tooOld'] = []
   let unknown = 0
-  for (const { prefix } of ledger.holders()) {
-    const protocol = protocolOf(prefix)
+  for await (const { prefix } of ledger.holders()) {
+    const protocol = await protocolOf(prefix)
     if (protocol === undefined) unknown += 1
     else if (protocol < after.minProtocol)
       tooOld.push({ machine: subnetNameOfBits(prefix), reason: `it speaks protocol ${protocol}` })
@@ -95,11 +95,11 @@ export async function changeConfiguration(
       `the configuration has changed to version ${configuration.versionNumber}: look again`,
     )
   const kept = asKept(change, components.hasGeoIp)
-  const { effects } = previewConfiguration(components, change)
+  const { effects } = await previewConfiguration(components, change)
   if (effects.length === 0) throw new Refusal(400, 'change: nothing differs from what is')
   const detail = Object.fromEntries(effects.map(({ setting, before, after }) => [setting, [before, after]]))
-  await configuration.change(kept, (writable) => {
-    audit(writable, actor, { action: 'configuration.changed', detail }, clock.now())
+  await configuration.change(kept, async (writable) => {
+    await audit(writable, actor, { action: 'configuration.changed', detail }, clock.now())
   })
   return configurationOf(configuration)
 }

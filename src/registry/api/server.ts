@@ -109,7 +109,7 @@ export class ApiServers {
         url: `${API_BASE}${route.path}`,
         handler: async (request, reply) => {
           const origin = this.#originOf(request.raw)
-          const who = authenticate(
+          const who = await authenticate(
             { sessions: this.#sessions, tokens: this.#tokens, cookieName: this.#cookieName },
             route,
             { headers: request.headers, from: origin.address, isLocal: listener === 'local' },
@@ -180,10 +180,10 @@ export class ApiServers {
     }
     this.#signIns.succeeded(name, source)
     const { role } = found
-    const secret = await this.#sessions.begin({ name, role, by: 'password' }, (writable) => {
-      audit(writable, { name, from: who.from }, { action: 'session.begun' }, clock.now())
+    const secret = await this.#sessions.begin({ name, role, by: 'password' }, async (writable) => {
+      await audit(writable, { name, from: who.from }, { action: 'session.begun' }, clock.now())
     })
-    const session = this.#sessions.find(secret)
+    const session = await this.#sessions.find(secret)
     if (!session) throw new ApiRefusal(401, 'not-signed-in', 'the session has ended')
     reply.header('Set-Cookie', this.#cookie(secret))
     return sessionOf(session)
@@ -192,8 +192,8 @@ export class ApiServers {
   async #signOut({ name, from }: Principal, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const secret = cookieOf(request.headers.cookie, this.#cookieName)
     if (secret !== undefined)
-      await this.#sessions.end(secret, (writable) => {
-        audit(writable, { name, from }, { action: 'session.ended' }, this.#components.clock.now())
+      await this.#sessions.end(secret, async (writable) => {
+        await audit(writable, { name, from }, { action: 'session.ended' }, this.#components.clock.now())
       })
     reply.header('Set-Cookie', `${this.#cookie('')}; Max-Age=0`)
     reply.header('Clear-Site-Data', '"cache", "storage"')

@@ -20,7 +20,7 @@ export interface TopologyWatchComponents {
   readonly reachable: ReachableNodes
   readonly registryPrefix: () => string | undefined
   /** How each machine is that is to be on the map. */
-  readonly nodes: () => Iterable<TopologyNode>
+  readonly nodes: () => AsyncIterable<TopologyNode>
   readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'after'>
   readonly log: Logger
 }
@@ -149,7 +149,7 @@ export class TopologyWatch implements Disposable {
     this.#online = routed
     await this.#askForInformation()
     this.#lookedMs = clock.monotonicMs()
-    this.#compare(tunnelsOf(seen))
+    await this.#compare(tunnelsOf(seen))
   }
 
   /** Those that were never asked first. */
@@ -173,8 +173,9 @@ export class TopologyWatch implements Disposable {
     )
   }
 
-  #compare(tunnels: ReadonlyMap<string, TopologyTunnel>): void {
-    const nodes = new Map([...this.#components.nodes()].map((node) => [node.name, node]))
+  async #compare(tunnels: ReadonlyMap<string, TopologyTunnel>): Promise<void> {
+    const nodes = new Map<string, TopologyNode>()
+    for await (const node of this.#components.nodes()) nodes.set(node.name, node)
     const change = {
       nodes: [...nodes.values()].filter(
         (node) => JSON.stringify(node) !== JSON.stringify(this.#nodes.get(node.name)),

@@ -15,11 +15,14 @@ const PASSWORD_LENGTH = 18
  * @throws Re6stError what is wrong and what to do
  */
 export async function runAdmin(options: AdminOptions): Promise<number> {
-  using store = openOwnDatabase(options.database)
+  await using store = await openOwnDatabase(options.database)
   const print = (value: unknown, text: string) => process.stdout.write(options.json ? jsonText(value) : text)
   switch (options.action) {
     case 'list': {
-      const list = administrators(store).map(({ date, ...rest }) => ({ ...rest, since: timeOf(date) }))
+      const list = (await administrators(store)).map(({ date, ...rest }) => ({
+        ...rest,
+        since: timeOf(date),
+      }))
       print(list, list.map(({ name, role, since }) => `${name}  ${role}  since ${since}\n`).join(''))
       return 0
     }

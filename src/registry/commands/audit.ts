@@ -13,7 +13,7 @@ const MAX_ENTRIES = 1_000
  * @throws Re6stError what is wrong and what to do
  */
 export async function runAudit(options: AuditOptions): Promise<number> {
-  using store = openOwnDatabase(options.database)
+  await using store = await openOwnDatabase(options.database)
   const print = (value: unknown, text: string) => process.stdout.write(options.json ? jsonText(value) : text)
   if (options.action === 'verify') {
     const state = await verifyAudit(store, options.head)
@@ -25,7 +25,8 @@ export async function runAudit(options: AuditOptions): Promise<number> {
     )
     return state.isWhole ? 0 : 1
   }
-  const entries = auditEntries(store, { limit: MAX_ENTRIES }).rows.map(({ date, detail, ...rest }) => ({
+  const { rows } = await auditEntries(store, { limit: MAX_ENTRIES })
+  const entries = rows.map(({ date, detail, ...rest }) => ({
     ...rest,
     at: timeOf(date),
     detail: JSON.parse(detail) as unknown,

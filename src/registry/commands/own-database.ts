@@ -2,17 +2,17 @@ import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { Re6stError } from '../../core/errors.ts'
 import type { Actor } from '../api/audit-log.ts'
-import { openDatabase } from '../database/database.ts'
-import { Store } from '../database/store.ts'
+import { isPostgresUrl, openStore } from '../database/open-store.ts'
+import type { Store } from '../database/store.ts'
 
 /** Opens the database of a registry, which may be running. @throws Re6stError `FILE` when there is none */
-export function openOwnDatabase(path: string): Store {
-  if (!existsSync(path))
+export async function openOwnDatabase(path: string): Promise<Store> {
+  if (!isPostgresUrl(path) && !existsSync(path))
     throw new Re6stError(
       'FILE',
       `--db ${path}: there is no database: start the registry once, or name another`,
     )
-  return new Store(openDatabase(path))
+  return openStore(path)
 }
 
 /** Whom what a command does is put down to. */

@@ -12,7 +12,6 @@ import {
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { messageOf, Re6stError } from '../../core/errors.ts'
-import { API_SCHEMA } from './api-schema.ts'
 import { isWrittenAhead } from './disk.ts'
 
 /** The Python implementation compares the text of these definitions, and must be able to go back to this database. */
@@ -24,50 +23,12 @@ const SCHEMA = {
   crl: 'CREATE TABLE crl (\n  serial INTEGER PRIMARY KEY NOT NULL,\n  date INTEGER NOT NULL)',
 } as const
 
-/**
- * What only this implementation keeps, in tables of its own: the Python one ignores them. Dates are in Unix seconds.
- *
- * - `issued`: every serial that was ever given to somebody, as long as its certificate could be accepted
- * - `made_token`: tokens that the registry made up, with the end of their life
- * - `expiry_mail`: which mails were sent about the end of a certificate, by days before it
- * - `node_address`: where nodes were seen, for the time when the registry's own node cannot say it
- */
-const OWN_SCHEMA = [
-  'CREATE TABLE IF NOT EXISTS expiry_mail (\n  serial INTEGER NOT NULL,\n  stage INTEGER NOT NULL,\n  date INTEGER NOT NULL,\n  PRIMARY KEY (serial, stage))',
-  'CREATE TABLE IF NOT EXISTS issued (\n  serial INTEGER PRIMARY KEY NOT NULL,\n  prefix TEXT NOT NULL,\n  date INTEGER NOT NULL)',
-  'CREATE INDEX IF NOT EXISTS issued_prefix ON issued (prefix)',
-  'CREATE TABLE IF NOT EXISTS made_token (\n  token TEXT PRIMARY KEY NOT NULL,\n  email TEXT NOT NULL,\n  date INTEGER NOT NULL)',
-  'CREATE INDEX IF NOT EXISTS made_token_email ON made_token (email)',
-  'CREATE TABLE IF NOT EXISTS node_address (\n  prefix TEXT PRIMARY KEY NOT NULL,\n  addresses TEXT NOT NULL,\n  date INTEGER NOT NULL)',
-]
-
 /** Kept in SQLite's `user_version`, which the Python implementation ignores: says that the database is already ours. */
 const OUR_VERSION = 1
 
-/** A row of the table `cert`: `cert` is null for a free prefix, `reserved` for one that can never be used. */
-export interface CertificateRow {
-  readonly prefix: string
-  readonly email: string | null
-  readonly cert: string | null
-}
-
-/** Value of `cert` of a prefix that is no address. */
-export const RESERVED = 'reserved'
-
-/** A row of the table `token`; `date` in Unix seconds. */
-export interface TokenRow {
-  readonly token: string
-  readonly email: string
-  readonly prefix_len: number
-  readonly date: number
-}
-
-/** A value in the table `config`. */
-export type ConfigRowValue = string | number | bigint | Buffer | null
-
 /**
- * Opens `registry.db`, and makes it if there is none. One that was not ours yet is copied first, as
- * `<path>.before-takeover`.
+ * Opens `registry.db` with the tables of the Python implementation, and makes it if there is none; our own tables are made
+ * by migrations. One that was not ours yet is copied first, as `<path>.before-takeover`.
  * @param onExposed called with each file that others can read, and why that cannot be changed
  * @throws Re6stError `FILE` when it is no registry's database, or cannot be written
  */
@@ -98,10 +59,10 @@ export function openDatabase(
 }
 
 /** Nobody is answered while SQLite waits for another process; the store itself tries again. */
-const BUSY_TIMEOUT_MS = 50
+export const BUSY_TIMEOUT_MS = 50
 
 /** Upper pages of the indexes and what was used last: more makes no call quicker. */
-const CACHE_KIB = 2_048
+export const CACHE_KIB = 2_048
 
 /** Tokens and MAC keys are in it. SQLite gives its journals the mode of the database. */
 function keepPrivate(path: string, onExposed: (file: string, reason: string) => void): void {
@@ -164,7 +125,6 @@ function takeOver(database: Database.Database, path: string): void {
     .transaction(() => {
       for (const [name, sql] of Object.entries(SCHEMA)) if (!tables.has(name)) database.exec(sql)
       database.prepare("INSERT INTO cert SELECT '', NULL, NULL WHERE NOT EXISTS (SELECT 1 FROM cert)").run()
-      for (const sql of [...OWN_SCHEMA, ...API_SCHEMA]) database.exec(sql)
       // Version 0.1.0 wrote it as a number with a fraction, which the Python implementation refuses.
       database
         .prepare(

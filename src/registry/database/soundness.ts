@@ -3,7 +3,7 @@ import type { Database } from 'better-sqlite3'
 import { type Authority, readNodeCertificate } from '../../core/crypto/certificate.ts'
 import { isBits } from '../../core/values/bits.ts'
 import { subnetNameOfBits } from '../../core/values/prefix.ts'
-import { type CertificateRow, RESERVED } from './database.ts'
+import { type CertificateRow, RESERVED } from './tables.ts'
 
 /** Something in a database that is not as it must be. */
 export interface Finding {

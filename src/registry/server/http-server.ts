@@ -4,7 +4,7 @@ import { TLSSocket } from 'node:tls'
 import { messageOf } from '../../core/errors.ts'
 import { HMAC_HEADER, METHODS, type MethodName } from '../../core/rpc/methods.ts'
 import { parseTarget } from '../../core/rpc/request-target.ts'
-import { answerHmac, decodeHmac, type RegistrySessions } from '../../core/rpc/session.ts'
+import { answerHmac, decodeHmac } from '../../core/rpc/session.ts'
 import { TokenBucket } from '../../core/token-bucket.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
@@ -12,6 +12,7 @@ import { LogLimit } from '../../platform/log-limit.ts'
 import type { Discovery } from '../discovery.ts'
 import type { Handlers } from '../methods.ts'
 import { Refusal } from '../refusal.ts'
+import type { Sessions } from '../sessions.ts'
 import { type Answer, refused, send, turnedAway } from './answer.ts'
 import { CallQueue, type Lane, QueueFull } from './call-queue.ts'
 import { type CallOrigin, originOf, plainAddress, type Trust } from './caller.ts'
@@ -30,13 +31,13 @@ import type { TlsCredentials } from './tls-credentials.ts'
 export interface ServerComponents {
   readonly handlers: Handlers
   /** Throws what keeps the registry from serving. */
-  readonly checkReady: () => void
-  readonly certificates: () => number
+  readonly checkReady: () => Promise<void>
+  readonly certificates: () => Promise<number>
   /** What is measured beside what the servers know themselves. */
   readonly measured: Pick<MeasuredState, 'certificateEnds' | 'authorityEndMs' | 'databaseBytes' | 'nowMs'>
   /** Nodes, for Prometheus. */
   readonly discovery: Discovery
-  readonly sessions: RegistrySessions
+  readonly sessions: Sessions
   readonly log: Logger
   readonly clock: Pick<Clock, 'monotonicMs' | 'after'>
   readonly trust: Trust
@@ -342,7 +343,7 @@ export class HttpServers implements Disposable {
     if (!parsed.ok) throw new Refusal(400, parsed.reason)
     const { method, parameters } = parsed.value
     const secret =
-      access === 'authenticated' ? authenticate(sessions, request, parameters['cn'] ?? '') : undefined
+      access === 'authenticated' ? await authenticate(sessions, request, parameters['cn'] ?? '') : undefined
     if (secret && origin.source !== undefined) this.#sources.know(origin.source)
     const cost = COST[method]
     const lane = this.#laneOf(access, origin)
@@ -381,12 +382,12 @@ interface CalledOn {
 const nameOf = (target: string): string => target.split('?')[0]?.replace(/^\/+/, '') ?? ''
 
 /** @returns the secret for the answer @throws Refusal for a call that is not the node's */
-function authenticate(sessions: RegistrySessions, request: IncomingMessage, prefix: string): Buffer {
+async function authenticate(sessions: Sessions, request: IncomingMessage, prefix: string): Promise<Buffer> {
   const given = request.headers[HMAC_HEADER.toLowerCase()]
   if (typeof given !== 'string') throw new Refusal(400, `the header ${HMAC_HEADER} is missing`)
   const hmac = decodeHmac(given)
   if (!hmac.ok) throw new Refusal(400, hmac.reason)
-  const authentication = sessions.authenticate(prefix, request.url ?? '', hmac.value)
+  const authentication = await sessions.authenticate(prefix, request.url ?? '', hmac.value)
   switch (authentication.kind) {
     case 'no-session':
       throw new Refusal(401, 'the node has no session')

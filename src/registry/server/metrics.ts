@@ -4,19 +4,19 @@ import { DAY_MS } from '../../core/day.ts'
 
 /** What is looked up at each scrape. */
 export interface MeasuredState {
-  readonly certificates: () => number
+  readonly certificates: () => Promise<number>
   readonly connections: () => number
   /** Connections of strangers that wait to be read. */
   readonly unread: () => number
   /** Calls that wait for their turn, by what they wait for. */
   readonly waitingCalls: () => Readonly<Record<'computing' | 'asking', number>>
   /** Ends of all certificates, in milliseconds since the Unix epoch. */
-  readonly certificateEnds: () => Iterable<number>
+  readonly certificateEnds: () => AsyncIterable<number>
   /** Those of the authority, and of TLS if there is one. */
   readonly authorityEndMs: number
   readonly tlsEndMs: (() => number) | undefined
   /** What the database takes on the disk, in bytes. */
-  readonly databaseBytes: () => number
+  readonly databaseBytes: () => Promise<number>
   readonly nowMs: () => number
 }
 
@@ -51,12 +51,17 @@ export class Metrics {
       Object.entries(state.waitingCalls()),
     )
     const counts = certificateCounts(state)
-    this.#gauges(`${PREFIX}certificates_by_state`, 'Certificates by state.', 'state', () => counts().states)
+    this.#gauges(
+      `${PREFIX}certificates_by_state`,
+      'Certificates by state.',
+      'state',
+      async () => (await counts()).states,
+    )
     this.#gauges(
       `${PREFIX}certificates_ending`,
       'Valid certificates that end within so many days.',
       'days',
-      () => counts().ending,
+      async () => (await counts()).ending,
     )
     this.#gauge(
       `${PREFIX}authority_end_timestamp_seconds`,
@@ -102,66 +107,71 @@ export class Metrics {
     return this.#registry.metrics()
   }
 
-  #gauge(name: string, help: string, value: () => number): void {
+  #gauge(name: string, help: string, value: () => number | Promise<number>): void {
     new Gauge({
       name,
       help,
       registers: [this.#registry],
-      collect() {
-        this.set(value())
+      async collect() {
+        this.set(await value())
       },
     })
   }
 
-  #gauges(
-    name: string,
-    help: string,
-    label: string,
-    values: () => Iterable<readonly [string, number]>,
-  ): void {
+  #gauges(name: string, help: string, label: string, values: () => Counted | Promise<Counted>): void {
     new Gauge({
       name,
       help,
       labelNames: [label],
       registers: [this.#registry],
-      collect() {
-        for (const [key, value] of values()) this.set({ [label]: key }, value)
+      async collect() {
+        for (const [key, value] of await values()) this.set({ [label]: key }, value)
       },
     })
   }
 }
 
+/** What a label names, and how many. */
+type Counted = readonly (readonly [string, number])[]
+
 interface CertificateCounts {
-  readonly states: readonly (readonly [string, number])[]
-  readonly ending: readonly (readonly [string, number])[]
+  readonly states: Counted
+  readonly ending: Counted
 }
 
 /** Counts certificates by how long they are valid; not anew for each of those who ask at the same time. */
 function certificateCounts({
   certificateEnds,
   nowMs,
-}: Pick<MeasuredState, 'certificateEnds' | 'nowMs'>): () => CertificateCounts {
-  let counted: CertificateCounts = { states: [], ending: [] }
+}: Pick<MeasuredState, 'certificateEnds' | 'nowMs'>): () => Promise<CertificateCounts> {
+  let counted: Promise<CertificateCounts> = Promise.resolve({ states: [], ending: [] })
   let countedMs = Number.NEGATIVE_INFINITY
   return () => {
     const now = nowMs()
     if (Math.abs(now - countedMs) < COUNTED_MS) return counted
     countedMs = now
-    const within = DAYS_LEFT.map(() => 0)
-    let [valid, expired] = [0, 0]
-    for (const end of certificateEnds()) {
-      if (end <= now) {
-        expired += 1
-        continue
-      }
-      valid += 1
-      for (const [at, days] of DAYS_LEFT.entries())
-        if (end - now <= days * DAY_MS) within[at] = (within[at] ?? 0) + 1
-    }
-    counted = {
-      states: Object.entries({ valid, expired }),
-      ending: DAYS_LEFT.map((days, at) => [String(days), within[at] ?? 0] as const),
-    }
+    counted = count(certificateEnds(), now)
+    counted.catch(() => {
+      countedMs = Number.NEGATIVE_INFINITY
+    })
     return counted
+  }
+}
+
+async function count(ends: AsyncIterable<number>, now: number): Promise<CertificateCounts> {
+  const within = DAYS_LEFT.map(() => 0)
+  let [valid, expired] = [0, 0]
+  for await (const end of ends) {
+    if (end <= now) {
+      expired += 1
+      continue
+    }
+    valid += 1
+    for (const [at, days] of DAYS_LEFT.entries())
+      if (end - now <= days * DAY_MS) within[at] = (within[at] ?? 0) + 1
+  }
+  return {
+    states: Object.entries({ valid, expired }),
+    ending: DAYS_LEFT.map((days, at) => [String(days), within[at] ?? 0] as const),
   }
 }

@@ -16,7 +16,7 @@ export const isStatusPage = (name: string): name is StatusPage =>
 /** What they need. */
 export interface StatusComponents {
   /** Throws what keeps the registry from serving. */
-  readonly checkReady: () => void
+  readonly checkReady: () => Promise<void>
   readonly metrics: Pick<Metrics, 'text'>
   /** Nodes, for Prometheus. */
   readonly discovery: Discovery
@@ -41,7 +41,7 @@ export class StatusPages {
       const headers = { 'Content-Type': 'application/json' }
       return { status: 200, body: Buffer.from(JSON.stringify(groups)), headers }
     }
-    if (page === 'readyz') this.#checkReady()
+    if (page === 'readyz') await this.#checkReady()
     const text = page === 'metrics' ? await this.#components.metrics.text() : 'ok\n'
     return {
       status: 200,
@@ -51,9 +51,9 @@ export class StatusPages {
     }
   }
 
-  #checkReady(): void {
+  async #checkReady(): Promise<void> {
     try {
-      this.#components.checkReady()
+      await this.#components.checkReady()
     } catch (error) {
       this.#components.log.warn({ err: error }, 'the registry is not ready')
       throw new Refusal(503, messageOf(error))

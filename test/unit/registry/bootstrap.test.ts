@@ -8,8 +8,7 @@ import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
 import { networkOfBits, type Prefix, prefixOfBits } from '../../../src/core/values/prefix.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
-import { openDatabase } from '../../../src/registry/database/database.ts'
-import { Store } from '../../../src/registry/database/store.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
 import { KnownAddresses } from '../../../src/registry/known-addresses.ts'
 import { formatProposal, Proposals } from '../../../src/registry/proposals.ts'
 import { FakeNode, recordedClock } from '../../support/recorded-registry.ts'
@@ -115,11 +114,11 @@ describe('where nodes are', () => {
   const NETWORK = networkOfBits(BigInt('0x20010db80042').toString(2).padStart(48, '0'))
   const [FIRST, SECOND, THIRD] = ['00', '01', '10'].map(prefixOfBits) as [Prefix, Prefix, Prefix]
 
-  function knownAddresses(answers: Record<string, string> = {}, silent: readonly Prefix[] = []) {
+  async function knownAddresses(answers: Record<string, string> = {}, silent: readonly Prefix[] = []) {
     const time = { nowMs: 1_000_000, members: new Set<string>([FIRST, SECOND, THIRD, ...silent]) }
-    const store = new Store(openDatabase(join(temporaryDirectory(), 'registry.db')))
-    const make = () =>
-      new KnownAddresses({
+    const store = await openStore(join(temporaryDirectory(), 'registry.db'))
+    const make = async () => {
+      const known = new KnownAddresses({
         store,
         clock: {
           ...systemClock,
@@ -134,15 +133,18 @@ describe('where nodes are', () => {
         },
         reachable: { list: async () => [...silent, ...Object.keys(answers).map(prefixOfBits)] },
         network: NETWORK,
-        isMember: (prefix) => time.members.has(prefix),
+        isMember: async (prefix) => time.members.has(prefix),
       })
-    return { time, store, make, known: make() }
+      await known.load()
+      return known
+    }
+    return { time, store, make, known: await make() }
   }
   const hosts = (known: KnownAddresses) =>
     known.list().map(({ prefix, addresses }) => `${prefix} ${addresses[0]?.host}`)
 
   it('is learnt from what they answer; else it is from where they call', async () => {
-    const { known, time } = knownAddresses({ [SECOND]: '198.51.100.2,1000,udp' })
+    const { known, time } = await knownAddresses({ [SECOND]: '198.51.100.2,1000,udp' })
     known.heardFrom(FIRST, '198.51.100.1')
     known.heardFrom(SECOND, '203.0.113.9')
     // Nobody reaches it there.
@@ -159,7 +161,7 @@ describe('where nodes are', () => {
 
   it('is learnt although many others do not answer', async () => {
     const silent = Array.from({ length: 16 }, (_, n) => prefixOfBits((n + 8).toString(2)))
-    const { known, time } = knownAddresses({ [THIRD]: '198.51.100.3,1194,tcp' }, silent)
+    const { known, time } = await knownAddresses({ [THIRD]: '198.51.100.3,1194,tcp' }, silent)
     await known.askInTurn()
     time.nowMs += 60_000
     await known.askInTurn()
@@ -167,14 +169,14 @@ describe('where nodes are', () => {
   })
 
   it('is kept, but not of those that have no certificate any more', async () => {
-    const { known, time, make, store } = knownAddresses()
+    const { known, time, make, store } = await knownAddresses()
     known.heardFrom(FIRST, '198.51.100.1')
     known.heardFrom(SECOND, '198.51.100.2')
     await known.save()
     time.members.delete(SECOND)
-    expect(hosts(make())).toEqual([`${FIRST} 198.51.100.1`])
+    expect(hosts(await make())).toEqual([`${FIRST} 198.51.100.1`])
     await known.save()
-    expect(store.nodeAddresses().map(({ prefix }) => prefix)).toEqual([FIRST])
+    expect((await store.nodeAddresses()).map(({ prefix }) => prefix)).toEqual([FIRST])
   })
 
   it('proposals go round, those first that were seen last', async () => {

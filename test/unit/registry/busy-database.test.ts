@@ -1,26 +1,27 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
-import { openDatabase } from '../../../src/registry/database/database.ts'
-import { Store } from '../../../src/registry/database/store.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 
 it('changes wait for a database that is held again, also after one of them had failed for itself', async () => {
   const path = join(temporaryDirectory(), 'registry.db')
   const time = { nowMs: 0 }
   let retry = () => {}
-  using store = new Store(openDatabase(path), {
-    monotonicMs: () => time.nowMs,
-    after: (_, listener) => {
-      retry = listener
-      return { [Symbol.dispose]: () => {} }
+  await using store = await openStore(path, {
+    clock: {
+      monotonicMs: () => time.nowMs,
+      after: (_, listener) => {
+        retry = listener
+        return { [Symbol.dispose]: () => {} }
+      },
     },
   })
   using other = new HeldDatabase(path)
   const flushed = () => new Promise((resolve) => setImmediate(resolve))
 
   other.hold()
-  const refused = store.write(() => {
+  const refused = store.write(async () => {
     throw new Error('refused')
   })
   await flushed()
@@ -35,7 +36,7 @@ it('changes wait for a database that is held again, also after one of them had f
   other.release()
   retry()
   await written
-  expect(store.config('valid_until')).toBe(1)
+  expect(await store.config('valid_until')).toBe(1)
 })
 
 /** Another process with the same database. */

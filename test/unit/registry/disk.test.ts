@@ -1,9 +1,8 @@
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { systemClock } from '../../../src/platform/clock.ts'
 import { openDatabase } from '../../../src/registry/database/database.ts'
 import { type Disk, diskOf } from '../../../src/registry/database/disk.ts'
-import { Store } from '../../../src/registry/database/store.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 
 /** A disk that takes as long as the test likes. */
@@ -22,33 +21,30 @@ const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 it('a change is acknowledged when the disk has it, and nobody else waits for that', async () => {
   const disk = new HeldDisk()
-  using store = new Store(openDatabase(path()), systemClock, disk)
+  await using store = await openStore(path(), { disk })
   let isAcknowledged = false
   const written = store
     .write((writable) => writable.setConfig('valid_until', 1))
     .then(() => {
       isAcknowledged = true
     })
-  await turn()
-  await turn()
-  expect(disk.waiting).toHaveLength(1)
-  expect([isAcknowledged, store.config('valid_until')]).toEqual([false, 1])
+  await expect.poll(() => disk.waiting).toHaveLength(1)
+  expect([isAcknowledged, await store.config('valid_until')]).toEqual([false, 1])
   disk.waiting[0]?.written()
   await written
 })
 
 it('who asked for a change hears when the disk is broken', async () => {
   const disk = new HeldDisk()
-  using store = new Store(openDatabase(path()), systemClock, disk)
+  await using store = await openStore(path(), { disk })
   const written = store.write((writable) => writable.setConfig('valid_until', 1))
-  await turn()
+  await expect.poll(() => disk.waiting).toHaveLength(1)
   disk.waiting[0]?.broken(new Error('EIO'))
   await expect(written).rejects.toThrow('EIO')
 })
 
 it('many changes that come one after another are all acknowledged', async () => {
-  const database = openDatabase(path())
-  using store = new Store(database)
+  await using store = await openStore(path())
   const acknowledged: number[] = []
   await Promise.all(
     Array.from({ length: 50 }, async (_, number) => {

@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { ONE_COMMUNITY } from '../../../src/core/allocation/community.ts'
 import { readNetworkConfig } from '../../../src/core/config/network-config.ts'
@@ -10,8 +11,8 @@ import { systemClock } from '../../../src/platform/clock.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import type { IssueTask } from '../../../src/registry/crypto/certificate-maker.ts'
 import { CaCryptography } from '../../../src/registry/crypto/cryptography.ts'
-import { openDatabase } from '../../../src/registry/database/database.ts'
-import { Store, type Write } from '../../../src/registry/database/store.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
+import type { Store } from '../../../src/registry/database/store.ts'
 import { Enrolment } from '../../../src/registry/enrolment.ts'
 import { Ledger } from '../../../src/registry/ledger.ts'
 import { revoke } from '../../../src/registry/revocation.ts'
@@ -47,6 +48,16 @@ const enrolmentOn = (store: Store, ledger: Ledger, cryptography: CaCryptography)
     },
     { mailPrefixLength: 1, anonymousPrefixLength: 1, mailSender: 'ca@example.com' },
   )
+
+/** A store, and the file that it is in. */
+async function openedStore() {
+  const path = join(temporaryDirectory(), 'registry.db')
+  const store = await openStore(path)
+  return { store, path, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
+}
+const sql = (path: string, text: string): void => void new Database(path).exec(text).close()
+const refusing = (event: string): string =>
+  `CREATE TRIGGER full ${event} BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`
 
 const nodeClient = (url: string, prefix: Prefix) => new RegistryClient(url, { prefix, caPublicKey, decrypt })
 
@@ -91,56 +102,40 @@ describe('a token', () => {
   })
 
   it('is not used up by a database that is locked, nor is a prefix', async () => {
-    let isLocked = true
-    class LockedStore extends Store {
-      override async write(write: Write): Promise<void> {
-        if (isLocked) throw new Error('database is locked')
-        await super.write(write)
-      }
-    }
-    using store = new LockedStore(openDatabase(join(temporaryDirectory(), 'registry.db')))
+    await using one = await openedStore()
+    const { store, path } = one
     const cryptography = new CaCryptography({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
     const enrolment = enrolmentOn(store, new Ledger(store, 48), cryptography)
-    store.addToken({ token: 'kept', email: 'a@example.com', prefix_len: 1, date: 0 })
+    await store.write((writable) =>
+      writable.addToken({ token: 'kept', email: 'a@example.com', prefix_len: 1, date: 0 }),
+    )
     const request = async (token: string) =>
       certificateOf(await enrolment.requestCertificate(token, csr, HERE))
-    for (const token of ['kept', '', '']) await expect(request(token)).rejects.toThrow('database is locked')
-    isLocked = false
+    sql(path, refusing('BEFORE INSERT ON issued'))
+    for (const token of ['kept', '', '']) await expect(request(token)).rejects.toThrow('the disk is full')
+    sql(path, 'DROP TRIGGER full')
     expect((await request('kept')).prefix).toBe('0')
     expect((await request('')).prefix).toBe('1')
   })
 
   it('that cannot be revoked keeps its prefix; one whose renewal cannot be written stays as it is', async () => {
-    let isFull = false
-    const full = () => {
-      if (isFull) throw new Error('the disk is full')
-    }
-    class FullStore extends Store {
-      override addToCrl(...row: Parameters<Store['addToCrl']>): void {
-        full()
-        super.addToCrl(...row)
-      }
-      override setConfig(...row: Parameters<Store['setConfig']>): void {
-        full()
-        super.setConfig(...row)
-      }
-    }
-    using store = new FullStore(openDatabase(join(temporaryDirectory(), 'registry.db')))
+    await using one = await openedStore()
+    const { store, path } = one
     const cryptography = new CaCryptography({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
     const ledger = new Ledger(store, 48)
     const enrolment = enrolmentOn(store, ledger, cryptography)
     const request = async () => certificateOf(await enrolment.requestCertificate('', csr, HERE))
     const { prefix, serial } = await request()
     const operator = { store, ledger, clock: systemClock }
-    isFull = true
+    sql(path, refusing('BEFORE INSERT ON crl'))
     await expect(revoke(operator, '0/1')).rejects.toThrow('the disk is full')
-    isFull = false
+    sql(path, 'DROP TRIGGER full')
     // Nobody else got its prefix.
     expect((await request()).prefix).not.toBe(prefix)
     await revoke(operator, String(serial))
-    isFull = true
+    sql(path, refusing('BEFORE INSERT ON issued'))
     await expect(enrolment.renewCertificate(prefix)).rejects.toThrow('the disk is full')
-    isFull = false
+    sql(path, 'DROP TRIGGER full')
     const renewed = certificateOf(await enrolment.renewCertificate(prefix))
     expect([renewed.prefix, renewed.serial > serial]).toEqual([prefix, true])
     await revoke(operator, '0/1')

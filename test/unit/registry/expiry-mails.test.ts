@@ -1,8 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { waitFor } from '../../../lab/wait-for.ts'
-import { openDatabase } from '../../../src/registry/database/database.ts'
-import { Store } from '../../../src/registry/database/store.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
 import { ExpiryMails, stageOf } from '../../../src/registry/expiry-mails.ts'
 import type { Holder } from '../../../src/registry/ledger.ts'
 import { openMailer } from '../../../src/registry/mail.ts'
@@ -25,12 +24,14 @@ async function mailsOf(holders: readonly Holder[]) {
   const box = await mailbox()
   const clock = steppedClock(START_MS)
   const path = join(temporaryDirectory(), 'registry.db')
-  let store = new Store(openDatabase(path))
+  let store = await openStore(path)
   let port = box.port
   const start = () =>
     new ExpiryMails({
       ...{ store, clock, log: silentLog, sender: 'ca@example.com', network: 'fd00:1::/48' },
-      holders: () => holders,
+      async *holders() {
+        yield* holders
+      },
       gracePeriodMs: 100 * DAY_MS,
       mailer: {
         send: (mail) =>
@@ -73,10 +74,10 @@ async function mailsOf(holders: readonly Holder[]) {
         deadlineMs: DEADLINE_MS,
         intervalMs: 10,
       }),
-    restart() {
+    async restart() {
       mails[Symbol.dispose]()
-      store[Symbol.dispose]()
-      store = new Store(openDatabase(path))
+      await store[Symbol.asyncDispose]()
+      store = await openStore(path)
       mails = start()
     },
     breakServer: (isBroken: boolean) => {
@@ -84,7 +85,7 @@ async function mailsOf(holders: readonly Holder[]) {
     },
     async [Symbol.asyncDispose]() {
       mails[Symbol.dispose]()
-      store[Symbol.dispose]()
+      await store[Symbol.asyncDispose]()
       await box[Symbol.asyncDispose]()
     },
   }
@@ -112,7 +113,7 @@ describe('the owner of a certificate that nobody renews', () => {
     for (const [days, sent] of steps) {
       await mails.pass(days)
       await mails.arrived(sent)
-      mails.restart()
+      await mails.restart()
       counts.push(mails.box.received.length)
     }
     expect(counts).toEqual(steps.map(([, sent]) => sent))

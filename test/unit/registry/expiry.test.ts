@@ -6,8 +6,7 @@ import { parseCommunities } from '../../../src/core/allocation/community.ts'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { Re6stError } from '../../../src/core/errors.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
-import { openDatabase } from '../../../src/registry/database/database.ts'
-import { Store } from '../../../src/registry/database/store.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
 import { cleanUpExpired } from '../../../src/registry/expiry.ts'
 import { Ledger } from '../../../src/registry/ledger.ts'
 import { recordedClock } from '../../support/recorded-registry.ts'
@@ -131,25 +130,25 @@ it('what cannot be removed, since nothing can be written, is removed the next ti
     ],
     lastSerial: 3,
   })
-  let isFull = true
-  class FullStore extends Store {
-    override deleteTokensBefore(date: number): void {
-      if (isFull) throw new Error('the disk is full')
-      super.deleteTokensBefore(date)
-    }
-  }
-  using store = new FullStore(openDatabase(path))
+  await using store = await openStore(path)
   const ledger = new Ledger(store, 48)
+  await ledger.learnChanges()
   const cleanUp = () => cleanUpExpired({ store, ledger, clock: recordedClock, log: silentLog }, 0, undefined)
   const before = contentsOf(path)
-  expect(cleanUp).toThrow('the disk is full')
-  expect(ledger.holderOfEmail('gone@example.com')?.prefix).toBe('01')
-  expect(() => ledger.reserve('', 2)).toThrow(/no prefix/)
-  store.writeNow((writable) => ledger.saveTo(writable))
+  new Database(path)
+    .exec(
+      "INSERT INTO token VALUES ('old', '', 4, 0); CREATE TRIGGER full BEFORE DELETE ON token BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
+    )
+    .close()
+  await expect(cleanUp()).rejects.toThrow('the disk is full')
+  expect((await ledger.holderOfEmail('gone@example.com'))?.prefix).toBe('01')
+  const reserve = () =>
+    store.write((writable) => ledger.reserve(writable, { community: '', length: 2, nowMs: 0 }))
+  await expect(reserve()).rejects.toThrow(/no prefix/)
   expect(contentsOf(path).cert).toEqual(before.cert)
-  isFull = false
-  expect(cleanUp()).toEqual(['01'])
-  expect(ledger.reserve('', 2).prefix).toBe('01')
+  new Database(path).exec('DROP TRIGGER full').close()
+  expect(await cleanUp()).toEqual(['01'])
+  expect((await reserve()).prefix).toBe('01')
 })
 
 /** What a recorded start did to a good database before. */

@@ -14,7 +14,7 @@ import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { NetworkConfiguration } from '../../../src/registry/configuration.ts'
 import { CaCryptography } from '../../../src/registry/crypto/cryptography.ts'
 import { journalFor, openDatabase } from '../../../src/registry/database/database.ts'
-import { Store } from '../../../src/registry/database/store.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
 import { fc } from '../../support/property.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
@@ -120,12 +120,12 @@ describe('a database after any sequence of calls', () => {
     )
   })
 
-  it('also after a start of version 0.1.0, which wrote the serial as a number with a fraction', () => {
+  it('also after a start of version 0.1.0, which wrote the serial as a number with a fraction', async () => {
     const path = join(temporaryDirectory(), 'registry.db')
     openDatabase(path).close()
     new Database(path).exec("INSERT INTO config VALUES ('serial', 7.0)").close()
-    using store = new Store(openDatabase(path))
-    expect(store.config('serial')).toBe(7)
+    await using store = await openStore(path)
+    expect(await store.config('serial')).toBe(7)
     expect(typesOf(path)).toContain('config serial: integer')
   })
 })
@@ -137,7 +137,7 @@ it('an empty MAC key that was stored as text accepts anything', async () => {
     .exec("INSERT INTO config SELECT 'babel_hmac1', value FROM config WHERE name = 'babel_hmac0'")
     .exec("DELETE FROM config WHERE name = 'babel_hmac0'; INSERT INTO config VALUES ('babel_hmac2', '')")
     .close()
-  using store = new Store(openDatabase(databasePath))
+  await using store = await openStore(databasePath)
   const cryptography = new CaCryptography({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
   using configuration = new NetworkConfiguration(
     { store, cryptography, clock: systemClock, log: silentLog },
@@ -146,17 +146,19 @@ it('an empty MAC key that was stored as text accepts anything', async () => {
       ...{ tunnelRefreshSeconds: 300, sameCountry: [], ipv4: undefined },
     },
   )
-  const encoded = await configuration.encode(store.certificate('0'.repeat(16))?.cert ?? '')
+  await configuration.load()
+  const { cert } = (await store.certificate('0'.repeat(16))) ?? {}
+  const encoded = await configuration.encode(cert ?? '')
   expect(JSON.parse(inflateSync(encoded).toString())).toMatchObject({ babel_hmac_accept: '' })
 })
 
 describe('the file', () => {
-  it('can be read by nobody else, whatever the umask', () => {
+  it('can be read by nobody else, whatever the umask', async () => {
     const path = join(temporaryDirectory(), 'registry.db')
     const before = process.umask(0)
     try {
-      using store = new Store(openDatabase(path))
-      store.writeNow((writable) => writable.setConfig('prefix', '0'))
+      await using store = await openStore(path)
+      await store.write((writable) => writable.setConfig('prefix', '0'))
       for (const file of [path, `${path}-wal`, `${path}-shm`]) expect(statSync(file).mode & 0o777).toBe(0o600)
     } finally {
       process.umask(before)
@@ -192,14 +194,16 @@ describe('the file', () => {
 })
 
 describe('while another process holds the database', () => {
-  const held = () => {
+  const held = async () => {
     const path = join(temporaryDirectory(), 'registry.db')
     const clock = { nowMs: 0, timers: [] as (() => void)[] }
-    const store = new Store(openDatabase(path), {
-      monotonicMs: () => clock.nowMs,
-      after: (_ms, action) => {
-        clock.timers.push(action)
-        return { [Symbol.dispose]: () => {} }
+    const store = await openStore(path, {
+      clock: {
+        monotonicMs: () => clock.nowMs,
+        after: (_ms, action) => {
+          clock.timers.push(action)
+          return { [Symbol.dispose]: () => {} }
+        },
       },
     })
     const other = new Database(path)
@@ -212,21 +216,21 @@ describe('while another process holds the database', () => {
   }
 
   it('changes wait together: one attempt for all of them, so that nobody else waits', async () => {
-    const { clock, store, other, write } = held()
+    const { clock, store, other, write } = await held()
     const written = write(8)
     await expect.poll(() => clock.timers.length).toBe(1)
     clock.timers.pop()?.()
-    expect(clock.timers).toHaveLength(1)
+    await expect.poll(() => clock.timers).toHaveLength(1)
     other.exec('COMMIT')
     clock.timers.pop()?.()
     await Promise.all(written)
-    expect(store.config('name7')).toBe('value')
+    expect(await store.config('name7')).toBe('value')
     other.close()
-    store[Symbol.dispose]()
+    await store[Symbol.asyncDispose]()
   })
 
   it('they fail together when that takes too long', async () => {
-    const { clock, store, other, write } = held()
+    const { clock, store, other, write } = await held()
     const written = Promise.allSettled(write(3))
     await expect.poll(() => clock.timers.length).toBe(1)
     clock.nowMs = 5_000
@@ -235,6 +239,6 @@ describe('while another process holds the database', () => {
     other.exec('COMMIT')
     await Promise.all(write(1))
     other.close()
-    store[Symbol.dispose]()
+    await store[Symbol.asyncDispose]()
   })
 })

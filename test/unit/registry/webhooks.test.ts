@@ -111,7 +111,10 @@ describe('the operator hears', () => {
     }
     const watch = new NetworkWatch({
       configuration,
-      ...{ clock, log: silentLog, ownNode: () => own, holders: () => holders },
+      ...{ clock, log: silentLog, ownNode: () => own },
+      async *holders() {
+        yield* holders
+      },
       tell: (event) => told.push(event),
       reachable: { list: async () => state.there },
       localNode: { ask: async () => (state.isOwnThere ? Buffer.from('1') : undefined) },

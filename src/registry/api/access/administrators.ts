@@ -18,7 +18,7 @@ export const mayDo = (has: Role, needed: Role): boolean => ROLES.indexOf(has) >=
 /** A name that is safe to print. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/
 
-export const administrators = (store: Store): Administrator[] =>
+export const administrators = (store: Store): Promise<Administrator[]> =>
   store.all<Administrator>('SELECT name, role, date FROM admin ORDER BY name')
 
 /**
@@ -36,17 +36,17 @@ export async function setAdministrator(
   if (password.length < MIN_PASSWORD_LENGTH || password.length > MAX_PASSWORD_LENGTH)
     throw new Re6stError('OPTION', `the password must have ${MIN_PASSWORD_LENGTH} characters at least`)
   const hash = await hashPassword(password)
-  await store.write((writable) => {
-    const [before] = writable.all('SELECT 1 FROM admin WHERE name = ?', name)
-    writable.run(
-      'INSERT OR REPLACE INTO admin VALUES (?, ?, ?, ?)',
+  await store.write(async (writable) => {
+    const [before] = await writable.all('SELECT 1 FROM admin WHERE name = ?', name)
+    await writable.run(
+      'INSERT INTO admin VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET role = excluded.role, password = excluded.password, date = excluded.date',
       name,
       role,
       hash,
       Math.floor(nowMs / 1000),
     )
-    writable.run('DELETE FROM admin_session WHERE name = ?', name)
-    audit(
+    await writable.run('DELETE FROM admin_session WHERE name = ?', name)
+    await audit(
       writable,
       actor,
       { action: before ? 'admin.changed' : 'admin.added', subject: name, detail: { role } },
@@ -62,11 +62,11 @@ export async function removeAdministrator(
   name: string,
   nowMs: number,
 ): Promise<void> {
-  await store.write((writable) => {
-    if (writable.run('DELETE FROM admin WHERE name = ?', name) === 0)
+  await store.write(async (writable) => {
+    if ((await writable.run('DELETE FROM admin WHERE name = ?', name)) === 0)
       throw new Re6stError('NOT_FOUND', `${name}: there is no such administrator`)
-    writable.run('DELETE FROM admin_session WHERE name = ?', name)
-    audit(writable, actor, { action: 'admin.removed', subject: name }, nowMs)
+    await writable.run('DELETE FROM admin_session WHERE name = ?', name)
+    await audit(writable, actor, { action: 'admin.removed', subject: name }, nowMs)
   })
 }
 
@@ -76,7 +76,7 @@ export async function checkPassword(
   name: string,
   password: string,
 ): Promise<Administrator | undefined> {
-  const [row] = store.all<Administrator & { readonly password: string }>(
+  const [row] = await store.all<Administrator & { readonly password: string }>(
     'SELECT * FROM admin WHERE name = ?',
     name,
   )

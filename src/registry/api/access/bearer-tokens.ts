@@ -34,10 +34,11 @@ export class BearerTokens {
     this.#clock = clock
   }
 
-  list(): BearerToken[] {
-    return this.#store
-      .all<TokenRow>('SELECT id, label, scope, made_by, made, ends, used FROM bearer_token ORDER BY made, id')
-      .map(asToken)
+  async list(): Promise<BearerToken[]> {
+    const rows = await this.#store.all<TokenRow>(
+      'SELECT id, label, scope, made_by, made, ends, used FROM bearer_token ORDER BY made, id',
+    )
+    return rows.map(asToken)
   }
 
   /** @throws Refusal for an end that is past or too far, or when there are very many */
@@ -54,35 +55,47 @@ export class BearerTokens {
       ends: Math.floor(endMs / 1000),
       used: null,
     }
-    await this.#store.write((writable) => {
-      const [count] = writable.all<{ n: number }>('SELECT COUNT(*) AS n FROM bearer_token')
+    await this.#store.write(async (writable) => {
+      const [count] = await writable.all<{ n: number }>('SELECT COUNT(*) AS n FROM bearer_token')
       if ((count?.n ?? 0) >= MAX_TOKENS) throw new Refusal(409, `there are ${MAX_TOKENS} tokens: delete some`)
-      writable.run(
+      await writable.run(
         'INSERT INTO bearer_token VALUES (?, ?, ?, ?, ?, ?, ?, NULL)',
         ...[row.id, hashOfSecret(secret), label, scope, row.made_by, row.made, row.ends],
       )
-      audit(writable, actor, { action: 'token.made', subject: row.id, detail: { label, scope, end } }, nowMs)
+      await audit(
+        writable,
+        actor,
+        { action: 'token.made', subject: row.id, detail: { label, scope, end } },
+        nowMs,
+      )
     })
     return { token: asToken(row), secret }
   }
 
   /** @throws Refusal 404 */
   async delete(actor: Actor, id: string): Promise<void> {
-    await this.#store.write((writable) => {
-      if (writable.run('DELETE FROM bearer_token WHERE id = ?', id) === 0)
+    await this.#store.write(async (writable) => {
+      if ((await writable.run('DELETE FROM bearer_token WHERE id = ?', id)) === 0)
         throw new Refusal(404, 'there is no such token')
-      audit(writable, actor, { action: 'token.deleted', subject: id }, this.#clock.now())
+      await audit(writable, actor, { action: 'token.deleted', subject: id }, this.#clock.now())
     })
   }
 
   /** Whose this is; undefined: nobody's, or it has ended. */
-  find(secret: string): { readonly id: string; readonly label: string; readonly scope: Role } | undefined {
+  async find(
+    secret: string,
+  ): Promise<{ readonly id: string; readonly label: string; readonly scope: Role } | undefined> {
     if (!secret.startsWith(PREFIX)) return undefined
-    const [row] = this.#store.all<TokenRow>('SELECT * FROM bearer_token WHERE hash = ?', hashOfSecret(secret))
+    const [row] = await this.#store.all<TokenRow>(
+      'SELECT * FROM bearer_token WHERE hash = ?',
+      hashOfSecret(secret),
+    )
     const now = Math.floor(this.#clock.now() / 1000)
     if (!row || row.ends <= now) return undefined
     if (now - (row.used ?? 0) >= WRITTEN_SECONDS)
-      this.#store.run('UPDATE bearer_token SET used = ? WHERE id = ?', now, row.id)
+      await this.#store.write((writable) =>
+        writable.run('UPDATE bearer_token SET used = ? WHERE id = ?', now, row.id),
+      )
     return { id: row.id, label: row.label, scope: row.scope }
   }
 }

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import { isSameOctets } from '../../../core/octets.ts'
 import type { Role } from '../../../core/values/roles.ts'
 import type { Clock } from '../../../platform/clock.ts'
+import type { Queries } from '../../database/queries.ts'
 import type { Store } from '../../database/store.ts'
 import type { Session } from '../schemas/access.ts'
 import { hashOfSecret, newSecret } from './secret.ts'
@@ -49,33 +50,33 @@ export class Sessions {
   /** Begins one, in the transaction of `also`. @returns the value of the cookie */
   async begin(
     who: { readonly name: string; readonly role: Role; readonly by: Session['by'] },
-    also: (store: Store) => void,
+    also: (writable: Queries) => Promise<void>,
   ): Promise<string> {
     const secret = newSecret()
     const now = this.#now()
-    await this.#store.write((writable) => {
-      writable.run(
+    await this.#store.write(async (writable) => {
+      await writable.run(
         'DELETE FROM admin_session WHERE made <= ? OR used <= ?',
         now - LIFE_SECONDS,
         now - IDLE_SECONDS,
       )
-      writable.run(
+      await writable.run(
         'DELETE FROM admin_session WHERE name = ? AND hash NOT IN (SELECT hash FROM admin_session WHERE name = ? ORDER BY used DESC LIMIT ?)',
         ...[who.name, who.name, MAX_PER_NAME - 1],
       )
-      writable.run(
+      await writable.run(
         'INSERT INTO admin_session VALUES (?, ?, ?, ?, ?, ?)',
         ...[hashOfSecret(secret), who.name, who.role, who.by, now, now],
       )
-      also(writable)
+      await also(writable)
     })
     return secret
   }
 
   /** Whose the cookie is; undefined: nobody's any more. Using it keeps it alive. */
-  find(secret: string): LivingSession | undefined {
+  async find(secret: string): Promise<LivingSession | undefined> {
     const hash = hashOfSecret(secret)
-    const [row] = this.#store.all<SessionRow>('SELECT * FROM admin_session WHERE hash = ?', hash)
+    const [row] = await this.#store.all<SessionRow>('SELECT * FROM admin_session WHERE hash = ?', hash)
     const now = this.#now()
     // A clock that was set back does not make it live longer.
     if (
@@ -86,7 +87,9 @@ export class Sessions {
     )
       return undefined
     if (now - row.used >= WRITTEN_SECONDS)
-      this.#store.run('UPDATE admin_session SET used = ? WHERE hash = ? AND used < ?', now, hash, now)
+      await this.#store.write((writable) =>
+        writable.run('UPDATE admin_session SET used = ? WHERE hash = ? AND used < ?', now, hash, now),
+      )
     return {
       name: row.name,
       role: row.role,
@@ -97,10 +100,10 @@ export class Sessions {
     }
   }
 
-  async end(secret: string, also: (store: Store) => void): Promise<void> {
-    await this.#store.write((writable) => {
-      writable.run('DELETE FROM admin_session WHERE hash = ?', hashOfSecret(secret))
-      also(writable)
+  async end(secret: string, also: (writable: Queries) => Promise<void>): Promise<void> {
+    await this.#store.write(async (writable) => {
+      await writable.run('DELETE FROM admin_session WHERE hash = ?', hashOfSecret(secret))
+      await also(writable)
     })
   }
 

@@ -319,7 +319,6 @@ describe('re6st-registry', () => {
   it.each<[string[], string]>([
     [['-4', '', '-6', ''], '-4, -6: both are empty, the registry must listen on at least one address'],
     [['--smtp-user', 'u'], '--smtp-user: needs a password, see --smtp-pwd'],
-    [['--db', 'postgres://h/d'], '--db postgres://h/d: not available yet in this version'],
     [
       ['--ipv4', '10.42.3.4/16', '8'],
       '--ipv4: 10.42.3.4/16 has bits behind its prefix: all after the first 16 must be 0',

@@ -1,44 +1,54 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { audit, auditEntries, NO_HASH, verifyAudit } from '../../../../src/registry/api/audit-log.ts'
-import { openDatabase } from '../../../../src/registry/database/database.ts'
-import { Store } from '../../../../src/registry/database/store.ts'
+import { openStore } from '../../../../src/registry/database/open-store.ts'
 import { fc, test } from '../../../support/property.ts'
+import { temporaryDirectory } from '../../../support/registry.ts'
 
 const NOW_MS = 1_800_000_000_000
 const actor = { name: 'ann', from: '127.0.0.1' }
 
-function filled(count: number) {
-  const database = openDatabase(':memory:')
-  const store = new Store(database)
-  for (let number = 0; number < count; number += 1)
-    store.writeNow((writable) =>
-      audit(
-        writable,
-        actor,
-        { action: 'machine.revoked', subject: `${number}/16`, detail: { number } },
-        NOW_MS,
+async function filled(count: number, path = ':memory:') {
+  const store = await openStore(path)
+  await Promise.all(
+    Array.from({ length: count }, (_, number) =>
+      store.write((writable) =>
+        audit(
+          writable,
+          actor,
+          { action: 'machine.revoked', subject: `${number}/16`, detail: { number } },
+          NOW_MS,
+        ),
       ),
-    )
-  return { database, store }
+    ),
+  )
+  return store
+}
+
+/** One in a file, and the same file as somebody else has it open. */
+async function filledFile(count: number) {
+  const path = join(temporaryDirectory(), 'registry.db')
+  const store = await filled(count, path)
+  return { store, exec: (sql: string) => void new Database(path).exec(sql).close() }
 }
 
 /** Of property tests: to open one takes longer than all else. */
-const shared = filled(0).store
+const shared = await filled(0)
 
 describe('the audit log', () => {
   it('is whole as it was written, and empty at first', async () => {
-    using empty = filled(0).store
+    await using empty = await filled(0)
     expect(await verifyAudit(empty)).toEqual({ isWhole: true, entries: 0, head: NO_HASH })
-    using store = filled(2_500).store
+    await using store = await filled(2_500)
     expect(await verifyAudit(store)).toMatchObject({ isWhole: true, entries: 2_500 })
-    const { total, rows } = auditEntries(store, { limit: 2, offset: 1 })
+    const { total, rows } = await auditEntries(store, { limit: 2, offset: 1 })
     expect(total).toBe(2_500)
     expect(rows.map(({ number }) => number)).toEqual([2_499, 2_498])
   })
 
-  it('cannot be changed or cut with SQL', () => {
-    const { store } = filled(3)
-    using _ = store
+  it('cannot be changed or cut with SQL', async () => {
+    await using store = await filled(3)
     for (const sql of [
       "UPDATE audit SET who = 'bob'",
       'DELETE FROM audit WHERE number = 3',
@@ -46,14 +56,14 @@ describe('the audit log', () => {
       "REPLACE INTO audit VALUES (3, 0, '', NULL, '', NULL, '', '')",
       "INSERT INTO audit VALUES (7, 0, '', NULL, '', NULL, '', '')",
     ])
-      expect(() => store.run(sql)).toThrow('only added to')
+      await expect(store.write((writable) => writable.run(sql))).rejects.toThrow('only added to')
   })
 
   it('writes nothing when the action fails', async () => {
-    using store = filled(1).store
+    await using store = await filled(1)
     await expect(
-      store.write((writable) => {
-        audit(writable, actor, { action: 'x' }, NOW_MS)
+      store.write(async (writable) => {
+        await audit(writable, actor, { action: 'x' }, NOW_MS)
         throw new Error('no')
       }),
     ).rejects.toThrow('no')
@@ -67,10 +77,10 @@ describe('the audit log', () => {
     ['DELETE FROM audit WHERE number = 2', 'entry 2 is missing'],
     ['DELETE FROM audit WHERE number = 1', 'entry 1 is missing'],
   ])('shows what somebody did who has removed the triggers: %s', async (sql, problem) => {
-    const { database, store } = filled(3)
-    using _ = store
-    for (const trigger of ['update', 'delete', 'insert']) database.exec(`DROP TRIGGER audit_${trigger}`)
-    database.exec(sql)
+    const { exec, store } = await filledFile(3)
+    await using _ = store
+    for (const trigger of ['update', 'delete', 'insert']) exec(`DROP TRIGGER audit_${trigger}`)
+    exec(sql)
     expect(await verifyAudit(store)).toMatchObject({
       isWhole: false,
       problem: expect.stringContaining(problem),
@@ -78,10 +88,10 @@ describe('the audit log', () => {
   })
 
   it('shows that the end was cut off to who has written down a hash', async () => {
-    const { database, store } = filled(3)
-    using _ = store
+    const { exec, store } = await filledFile(3)
+    await using _ = store
     const { head } = await verifyAudit(store)
-    database.exec('DROP TRIGGER audit_delete; DELETE FROM audit WHERE number = 3')
+    exec('DROP TRIGGER audit_delete; DELETE FROM audit WHERE number = 3')
     expect(await verifyAudit(store)).toMatchObject({ isWhole: true, entries: 2 })
     expect(await verifyAudit(store, head)).toMatchObject({ isWhole: false, entries: 2 })
   })
@@ -95,7 +105,7 @@ describe('the audit log', () => {
     async (entries) => {
       const { entries: before } = await verifyAudit(shared)
       for (const [name, subject, detail] of entries)
-        shared.writeNow((writable) =>
+        await shared.write((writable) =>
           audit(
             writable,
             { name: name, from: undefined },

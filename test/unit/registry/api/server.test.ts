@@ -17,8 +17,7 @@ import type {
   MachineHistory,
   MachinePage,
 } from '../../../../src/registry/api/schemas/machines.ts'
-import { openDatabase } from '../../../../src/registry/database/database.ts'
-import { Store } from '../../../../src/registry/database/store.ts'
+import { openStore } from '../../../../src/registry/database/open-store.ts'
 import type { RunningRegistry } from '../../../../src/registry/registry.ts'
 import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 import { vectors } from '../../../support/vectors.ts'
@@ -89,7 +88,7 @@ beforeAll(async () => {
   const directory = temporaryDirectory()
   const databasePath = join(directory, 'registry.db')
   socketPath = `${databasePath}.socket`
-  const store = new Store(openDatabase(databasePath))
+  const store = await openStore(databasePath)
   for (const role of ROLES)
     await setAdministrator(
       store,
@@ -97,7 +96,7 @@ beforeAll(async () => {
       { name: role, role, password: PASSWORD },
       Date.now(),
     )
-  store[Symbol.dispose]()
+  await store[Symbol.asyncDispose]()
   const pageFolder = join(directory, 'page')
   mkdirSync(join(pageFolder, 'assets'), { recursive: true })
   writeFileSync(join(pageFolder, 'index.html'), '<!doctype html><title>re6st</title>')

@@ -2,26 +2,25 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { checkPassword } from '../../../../src/registry/api/access/administrators.ts'
-import { openDatabase } from '../../../../src/registry/database/database.ts'
-import { Store } from '../../../../src/registry/database/store.ts'
+import { openStore } from '../../../../src/registry/database/open-store.ts'
 import { temporaryDirectory } from '../../../support/registry.ts'
 import { runRegistryCommand as run, whyRefused } from '../../../support/registry-command.ts'
 
-function newDatabase(): string {
+async function newDatabase(): Promise<string> {
   const path = join(temporaryDirectory(), 'registry.db')
-  using _ = new Store(openDatabase(path))
+  await using _ = await openStore(path)
   return path
 }
 
 describe('re6st-registry admin', () => {
   it('adds, lists and removes administrators, which is in the audit log', async () => {
-    const db = newDatabase()
+    const db = await newDatabase()
     const password = join(temporaryDirectory(), 'password')
     writeFileSync(password, 'correct horse battery\n', { mode: 0o600 })
     await run('admin', 'add', '--name', 'ann', '--role', 'look', '--password', password, '--db', db)
     const made = await run('admin', 'add', '--name', 'bob', '--role', 'administer', '--db', db, '--json')
     {
-      using store = new Store(openDatabase(db))
+      await using store = await openStore(db)
       expect(await checkPassword(store, 'ann', 'correct horse battery')).toMatchObject({ role: 'look' })
       const { password: madeUp } = JSON.parse(made.text) as { password: string }
       expect(await checkPassword(store, 'bob', madeUp)).toMatchObject({ role: 'administer' })

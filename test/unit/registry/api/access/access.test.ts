@@ -11,8 +11,7 @@ import { isPassword } from '../../../../../src/registry/api/access/password.ts'
 import { isCsrfToken, Sessions } from '../../../../../src/registry/api/access/sessions.ts'
 import { SignInLimits } from '../../../../../src/registry/api/access/sign-in-limits.ts'
 import { verifyAudit } from '../../../../../src/registry/api/audit-log.ts'
-import { openDatabase } from '../../../../../src/registry/database/database.ts'
-import { Store } from '../../../../../src/registry/database/store.ts'
+import { openStore } from '../../../../../src/registry/database/open-store.ts'
 import { fc, test } from '../../../../support/property.ts'
 
 const START_MS = 1_800_000_000_000
@@ -25,32 +24,32 @@ const heldClock = () => {
   const clock = { ms: START_MS, now: () => clock.ms }
   return clock
 }
-const newStore = () => new Store(openDatabase(':memory:'))
+const newStore = () => openStore(':memory:')
 /** Of property tests: to open one takes longer than all else. */
-const shared = newStore()
+const shared = await newStore()
 
 describe('administrators', () => {
   it('are told apart by name and password, which is stored as a hash', async () => {
-    using store = newStore()
+    await using store = await newStore()
     await setAdministrator(store, actor, ann, START_MS)
     expect(await checkPassword(store, 'ann', ann.password)).toMatchObject({ name: 'ann', role: 'administer' })
     expect(await checkPassword(store, 'ann', 'correct horse batterx')).toBeUndefined()
     expect(await checkPassword(store, 'bob', ann.password)).toBeUndefined()
-    expect(JSON.stringify(store.all('SELECT * FROM admin'))).not.toContain('correct')
+    expect(JSON.stringify(await store.all('SELECT * FROM admin'))).not.toContain('correct')
     expect(await verifyAudit(store)).toMatchObject({ entries: 1 })
   })
 
   it('who is changed or removed is not signed in any more', async () => {
-    using store = newStore()
+    await using store = await newStore()
     const sessions = new Sessions(store, heldClock())
     await setAdministrator(store, actor, ann, START_MS)
-    const cookie = await sessions.begin({ ...ann, by: 'password' }, () => {})
+    const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
     await setAdministrator(store, actor, { ...ann, role: 'look' }, START_MS)
-    expect(sessions.find(cookie)).toBeUndefined()
-    const next = await sessions.begin({ ...ann, by: 'password' }, () => {})
+    expect(await sessions.find(cookie)).toBeUndefined()
+    const next = await sessions.begin({ ...ann, by: 'password' }, async () => {})
     await removeAdministrator(store, actor, 'ann', START_MS)
-    expect(sessions.find(next)).toBeUndefined()
-    expect(administrators(store)).toEqual([])
+    expect(await sessions.find(next)).toBeUndefined()
+    expect(await administrators(store)).toEqual([])
     await expect(removeAdministrator(store, actor, 'ann', START_MS)).rejects.toThrow('no such administrator')
   })
 
@@ -62,7 +61,7 @@ describe('administrators', () => {
     ['ann', 'short'],
     ['ann', 'x'.repeat(2_000)],
   ])('refuses %j with a password of its length', async (name, password) => {
-    using store = newStore()
+    await using store = await newStore()
     await expect(setAdministrator(store, actor, { ...ann, name, password }, START_MS)).rejects.toMatchObject({
       code: 'OPTION',
     })
@@ -91,56 +90,57 @@ describe('a stored password', () => {
 
 describe('a session', () => {
   it('ends when it is not used for half an hour, and after twelve hours in any case', async () => {
-    using store = newStore()
+    await using store = await newStore()
     const clock = heldClock()
     const sessions = new Sessions(store, clock)
-    const cookie = await sessions.begin({ ...ann, by: 'password' }, () => {})
+    const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
     clock.ms += 29 * MINUTE_MS
-    expect(sessions.find(cookie)).toMatchObject({ name: 'ann', role: 'administer', by: 'password' })
+    expect(await sessions.find(cookie)).toMatchObject({ name: 'ann', role: 'administer', by: 'password' })
     for (; clock.ms < START_MS + 12 * HOUR_MS - MINUTE_MS; clock.ms += 20 * MINUTE_MS)
-      expect(sessions.find(cookie)).toBeDefined()
+      expect(await sessions.find(cookie)).toBeDefined()
     clock.ms = START_MS + 12 * HOUR_MS
-    expect(sessions.find(cookie)).toBeUndefined()
+    expect(await sessions.find(cookie)).toBeUndefined()
 
-    const idle = await sessions.begin({ ...ann, by: 'password' }, () => {})
+    const idle = await sessions.begin({ ...ann, by: 'password' }, async () => {})
     clock.ms += 30 * MINUTE_MS
-    expect(sessions.find(idle)).toBeUndefined()
+    expect(await sessions.find(idle)).toBeUndefined()
   })
 
   it('of a clock that was ahead does not live longer', async () => {
-    using store = newStore()
+    await using store = await newStore()
     const clock = heldClock()
     const sessions = new Sessions(store, clock)
-    const cookie = await sessions.begin({ ...ann, by: 'password' }, () => {})
+    const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
     clock.ms -= 24 * HOUR_MS
-    expect(sessions.find(cookie)).toBeUndefined()
+    expect(await sessions.find(cookie)).toBeUndefined()
   })
 
   it('is not in the database but as a hash, and ends when it is told to', async () => {
-    using store = newStore()
+    await using store = await newStore()
     const sessions = new Sessions(store, heldClock())
-    const cookie = await sessions.begin({ ...ann, by: 'password' }, () => {})
-    expect(JSON.stringify(store.all('SELECT * FROM admin_session'))).not.toContain(cookie)
-    await sessions.end(cookie, () => {})
-    expect(sessions.find(cookie)).toBeUndefined()
+    const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
+    expect(JSON.stringify(await store.all('SELECT * FROM admin_session'))).not.toContain(cookie)
+    await sessions.end(cookie, async () => {})
+    expect(await sessions.find(cookie)).toBeUndefined()
   })
 
   it('makes room: of one name there are ten', async () => {
-    using store = newStore()
+    await using store = await newStore()
     const clock = heldClock()
     const sessions = new Sessions(store, clock)
     const cookies: string[] = []
     for (let number = 0; number < 12; number += 1) {
       clock.ms += 1_000
-      cookies.push(await sessions.begin({ ...ann, by: 'password' }, () => {}))
+      cookies.push(await sessions.begin({ ...ann, by: 'password' }, async () => {}))
     }
-    expect(cookies.filter((cookie) => sessions.find(cookie))).toEqual(cookies.slice(2))
+    const found = await Promise.all(cookies.map((cookie) => sessions.find(cookie)))
+    expect(cookies.filter((_, at) => found[at])).toEqual(cookies.slice(2))
   })
 
   test('is found by its own cookie and token only', fc.string(), async (text) => {
     const sessions = new Sessions(shared, heldClock())
-    const session = sessions.find(await sessions.begin({ ...ann, by: 'password' }, () => {}))
-    expect(sessions.find(text)).toBeUndefined()
+    const session = await sessions.find(await sessions.begin({ ...ann, by: 'password' }, async () => {}))
+    expect(await sessions.find(text)).toBeUndefined()
     expect(session && isCsrfToken(text, session)).toBe(false)
     expect(session && isCsrfToken(session.csrfToken, session)).toBe(true)
   })
@@ -148,7 +148,7 @@ describe('a session', () => {
 
 describe('a bearer token', () => {
   it('works until its end, or until it is deleted, and is stored as a hash', async () => {
-    using store = newStore()
+    await using store = await newStore()
     const clock = heldClock()
     const tokens = new BearerTokens(store, clock)
     const wanted = {
@@ -157,15 +157,15 @@ describe('a bearer token', () => {
       end: new Date(START_MS + HOUR_MS).toISOString(),
     } as const
     const { secret, token } = await tokens.make(actor, wanted)
-    expect(tokens.find(secret)).toMatchObject({ label: 'Grafana', scope: 'look' })
-    expect(JSON.stringify(store.all('SELECT * FROM bearer_token'))).not.toContain(secret)
-    expect(tokens.list()).toMatchObject([{ id: token.id, usedAt: new Date(START_MS).toISOString() }])
+    expect(await tokens.find(secret)).toMatchObject({ label: 'Grafana', scope: 'look' })
+    expect(JSON.stringify(await store.all('SELECT * FROM bearer_token'))).not.toContain(secret)
+    expect(await tokens.list()).toMatchObject([{ id: token.id, usedAt: new Date(START_MS).toISOString() }])
     const other = await tokens.make(actor, wanted)
     await tokens.delete(actor, other.token.id)
-    expect(tokens.find(other.secret)).toBeUndefined()
+    expect(await tokens.find(other.secret)).toBeUndefined()
     await expect(tokens.delete(actor, other.token.id)).rejects.toMatchObject({ status: 404 })
     clock.ms += HOUR_MS
-    expect(tokens.find(secret)).toBeUndefined()
+    expect(await tokens.find(secret)).toBeUndefined()
     expect(await verifyAudit(store)).toMatchObject({ isWhole: true, entries: 3 })
   })
 

@@ -1,0 +1,53 @@
+import type { DatabaseKind } from './migrations/migration.ts'
+import type { Statement } from './statement.ts'
+import type { ConfigRowValue } from './tables.ts'
+
+/** What a column of the API's tables holds. */
+export type SqlValue = string | number | null
+
+/** Runs statements, within a transaction or outside of any. */
+export interface Executor {
+  /** @returns all rows of the answer: few */
+  all<Arguments extends readonly unknown[], Row>(
+    statement: Statement<Arguments, Row>,
+    args: Arguments,
+  ): Promise<Row[]>
+  /** Runs a text with `?` for each parameter. */
+  run(
+    sql: string,
+    parameters: readonly SqlValue[],
+  ): Promise<{ readonly rows: unknown[]; readonly changes: number }>
+}
+
+/** A database that is open. What is read outside of a transaction was committed. */
+export interface Engine extends Executor {
+  readonly kind: DatabaseKind
+  /** How to name it to an operator, without a password. */
+  readonly name: string
+  /** How a value of the table `config` is kept. */
+  readonly configValues: ConfigValues
+  /** Runs a transaction: all or nothing. One at a time; no other process changes anything meanwhile. */
+  transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T>
+  /** Resolves when what was committed before survives a power cut. */
+  sync(): Promise<void>
+  /** Whether the same can be tried again: the database is held by another process, or there is none at the moment. */
+  isRetryable(error: unknown): boolean
+  /** How long that is tried. */
+  readonly giveUpMs: number
+  /** Tells all processes with this database, when the transaction is committed. */
+  notify(executor: Executor, topic: Topic): Promise<void>
+  /** Calls `listener` when any process notifies, and when notifications may have been lost. */
+  onNotification(listener: (topic: Topic) => void): void
+  /** What it takes on the disk. */
+  bytes(): Promise<number>
+  close(): Promise<void>
+}
+
+/** What others are told: that the published configuration was changed. */
+export type Topic = 'configuration'
+
+/** SQLite keeps a value of any type as it is, as the Python implementation wants it; PostgreSQL does not. */
+export interface ConfigValues {
+  write(name: string, value: ConfigRowValue): ConfigRowValue
+  read(value: ConfigRowValue): ConfigRowValue
+}

@@ -1,0 +1,45 @@
+import { messageOf, Re6stError } from '../../core/errors.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/log.ts'
+import { openDatabase } from './database.ts'
+import { type Disk, diskOf } from './disk.ts'
+import { migrateSqlite } from './migrations/migrate.ts'
+import { SqliteEngine } from './sqlite-engine.ts'
+import { Store } from './store.ts'
+
+/** How a database is opened. */
+export interface OpenOptions {
+  /** Called with each file that others can read, and why that cannot be changed. */
+  readonly onExposed?: (file: string, reason: string) => void
+  /** Hears what nobody waits for. */
+  readonly log?: Pick<Logger, 'error'>
+  /** The system's, unless it is a test's. */
+  readonly clock?: Pick<Clock, 'after' | 'monotonicMs'>
+  /** The one under the database, unless it is a test's. */
+  readonly disk?: Disk
+}
+
+/** Whether an option names a database of PostgreSQL rather than a file. */
+export const isPostgresUrl = (database: string): boolean => /^postgres(ql)?:\/\//.test(database)
+
+/**
+ * Opens a registry's database, the file of SQLite or the URL of PostgreSQL, and makes the tables that are missing.
+ * @throws Re6stError `FILE` when it is no registry's database, or cannot be written
+ */
+export async function openStore(database: string, options: OpenOptions = {}): Promise<Store> {
+  if (isPostgresUrl(database)) {
+    // Loaded only where it is used.
+    const { openPostgres } = await import('./postgres-engine.ts')
+    return new Store(await openPostgres(database, options.log ?? { error: () => {} }), options.clock)
+  }
+  const opened = openDatabase(database, options.onExposed)
+  try {
+    await migrateSqlite(opened)
+    return new Store(new SqliteEngine(opened, options.disk ?? diskOf(opened)), options.clock)
+  } catch (error) {
+    opened.close()
+    throw error instanceof Re6stError
+      ? error
+      : new Re6stError('FILE', `--db ${database}: ${messageOf(error)}`, { cause: error })
+  }
+}

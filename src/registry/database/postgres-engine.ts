@@ -1,0 +1,313 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import { messageOf, Re6stError } from '../../core/errors.ts'
+import { inBackground } from '../../platform/background.ts'
+import { systemClock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/log.ts'
+import type { ConfigValues, Engine, Executor, SqlValue, Topic } from './engine.ts'
+import { migrate } from './migrations/migrate.ts'
+import { serversOf, withoutPassword } from './postgres-servers.ts'
+import type { Statement } from './statement.ts'
+import { type Statements, statementsFor } from './statements.ts'
+import type { ConfigRowValue } from './tables.ts'
+
+/** Of all our processes with one database, one changes something at a time: any number that nobody else uses. */
+const WRITE_LOCK = 0x72653673
+/** How many calls of one process are answered at once. */
+const CONNECTIONS = 8
+const CONNECT_TIMEOUT_MS = 3_000
+/** A server that went without a word is noticed by this. */
+const STATEMENT_TIMEOUT_MS = 10_000
+/** As long as another server takes its place. */
+const GIVE_UP_MS = 45_000
+const RETRY_MS = 200
+const CHANNEL = 're6st'
+
+/** PostgreSQL's error codes: read only (of a standby), lost connections, shutting down, starting up, conflicts. */
+const RETRYABLE = /^(25006|08...|57P0[123]|40001|40P01|53300)$/
+
+/**
+ * Connects, and makes the tables that are missing. A URL may name several servers, `postgres://a,b:5433/name`: the one
+ * that takes changes is used, also when that becomes another.
+ * @throws Re6stError `FILE` when there is none, or the database is no registry's
+ */
+export async function openPostgres(url: string, log: Pick<Logger, 'error'>): Promise<Engine> {
+  const engine = new PostgresEngine(url, log)
+  try {
+    await engine.open()
+    return engine
+  } catch (error) {
+    await engine.close()
+    throw error instanceof Re6stError
+      ? error
+      : new Re6stError('FILE', `--db ${withoutPassword(url)}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+class PostgresEngine implements Engine {
+  readonly kind = 'postgres'
+  readonly giveUpMs = GIVE_UP_MS
+  readonly name: string
+  readonly #servers: readonly string[]
+  readonly #log: Pick<Logger, 'error'>
+  readonly #statements: Statements = statementsFor('postgres')
+  #pool: Promise<pg.Pool> | undefined
+  #listener: pg.Client | undefined
+  #heard: (topic: Topic) => void = () => {}
+  #isClosed = false
+
+  constructor(url: string, log: Pick<Logger, 'error'>) {
+    this.#log = log
+    this.name = withoutPassword(url)
+    this.#servers = serversOf(url)
+    pg.types.setTypeParser(pg.types.builtins.INT8, Number)
+  }
+
+  readonly configValues: ConfigValues = { write: (_name, value) => encode(value), read: decode }
+
+  async open(): Promise<void> {
+    const pool = await this.#primary()
+    // Several processes may begin at once.
+    const client = await pool.connect()
+    try {
+      await client.query('SELECT pg_advisory_lock($1)', [WRITE_LOCK])
+      const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
+      await sql.raw(PYTHON_TABLES).execute(db)
+      await migrate(db, 'postgres')
+    } finally {
+      await client.query('SELECT pg_advisory_unlock($1)', [WRITE_LOCK]).catch(() => {})
+      client.release()
+    }
+    inBackground(this.#log, 'listening to other processes', this.#listen())
+  }
+
+  async all<Arguments extends readonly unknown[], Row>(
+    statement: Statement<Arguments, Row>,
+    args: Arguments,
+  ): Promise<Row[]> {
+    return this.#read((pool) => run(pool, statement, args))
+  }
+
+  async run(text: string, parameters: readonly SqlValue[]) {
+    return this.#read((pool) => runText(pool, text, parameters))
+  }
+
+  async bytes(): Promise<number> {
+    const { rows } = await this.run('SELECT pg_database_size(current_database()) AS bytes', [])
+    return (rows[0] as { bytes: number }).bytes
+  }
+
+  /** Tried again while another server takes the place of one that was lost. */
+  async #read<T>(query: (pool: pg.Pool) => Promise<T>): Promise<T> {
+    const endMs = systemClock.monotonicMs() + GIVE_UP_MS
+    for (;;) {
+      const pool = await this.#primary()
+      try {
+        return await query(pool)
+      } catch (error) {
+        if (!this.isRetryable(error) || systemClock.monotonicMs() > endMs || this.#isClosed) throw error
+        await this.#lost(pool)
+      }
+    }
+  }
+
+  async transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
+    const pool = await this.#primary()
+    try {
+      const client = await pool.connect()
+      let failure: unknown
+      try {
+        return await this.#commit(client, work)
+      } catch (error) {
+        failure = error
+        throw error
+      } finally {
+        client.release(failure !== undefined && this.isRetryable(failure))
+      }
+    } catch (error) {
+      if (this.isRetryable(error)) await this.#lost(pool)
+      throw error
+    }
+  }
+
+  async #commit<T>(client: pg.PoolClient, work: (executor: Executor) => Promise<T>): Promise<T> {
+    const id = randomUUID()
+    const executor: Executor = {
+      all: (statement, args) => run(client, statement, args),
+      run: (text, parameters) => runText(client, text, parameters),
+    }
+    let result: T
+    try {
+      await client.query('BEGIN')
+      await client.query('SELECT pg_advisory_xact_lock($1)', [WRITE_LOCK])
+      result = await work(executor)
+      await executor.all(this.#statements.noteCommitted, [id, Math.floor(Date.now() / 1000)])
+    } catch (error) {
+      await client.query('ROLLBACK').catch(() => {})
+      throw error
+    }
+    try {
+      await client.query('COMMIT')
+    } catch (error) {
+      // It may be committed although the connection broke: the database knows it.
+      if (!this.isRetryable(error) || (await this.all(this.#statements.isCommitted, [id])).length === 0)
+        throw error
+    }
+    return result
+  }
+
+  async sync(): Promise<void> {
+    // COMMIT has waited for the disk, and for a synchronous standby.
+  }
+
+  isRetryable(error: unknown): boolean {
+    if (!(error instanceof Error)) return false
+    const code = 'code' in error ? String(error.code) : ''
+    return (
+      RETRYABLE.test(code) ||
+      /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_AGAIN|ENOENT)/.test(code) ||
+      /Connection terminated|timeout|not queryable|no server/i.test(error.message)
+    )
+  }
+
+  async notify(executor: Executor, topic: Topic): Promise<void> {
+    await executor.run('SELECT pg_notify(?, ?)', [CHANNEL, topic])
+  }
+
+  onNotification(listener: (topic: Topic) => void): void {
+    this.#heard = listener
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#listener?.end().catch(() => {})
+    const pool = await this.#pool?.catch(() => undefined)
+    await pool?.end()
+  }
+
+  /** The server that takes changes: looked for again when it was lost. */
+  #primary(): Promise<pg.Pool> {
+    if (!this.#pool) {
+      const pool = this.#find()
+      this.#pool = pool
+      pool.catch(() => {
+        if (this.#pool === pool) this.#pool = undefined
+      })
+    }
+    return this.#pool
+  }
+
+  async #find(): Promise<pg.Pool> {
+    let reason = 'no server takes changes'
+    for (const connectionString of this.#servers) {
+      const pool = new pg.Pool({
+        connectionString,
+        max: CONNECTIONS,
+        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+        query_timeout: STATEMENT_TIMEOUT_MS,
+        keepAlive: true,
+        application_name: 're6st-registry',
+      })
+      // Of connections that nobody uses at the moment: the next call notices it. Of one that is used, the call does.
+      pool.on('error', () => {})
+      pool.on('connect', (client) => client.on('error', () => {}))
+      try {
+        const { rows } = await pool.query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby')
+        if (rows[0]?.standby === false) return pool
+        reason = `${withoutPassword(connectionString)} is a standby`
+      } catch (error) {
+        reason = `${withoutPassword(connectionString)}: ${messageOf(error)}`
+        if (!this.isRetryable(error)) throw error
+      }
+      await pool.end().catch(() => {})
+    }
+    throw new Error(`no server takes changes: ${reason}`)
+  }
+
+  /** A connection broke, or it is no longer the one that takes changes. */
+  async #lost(pool: pg.Pool): Promise<void> {
+    const present = await this.#pool?.catch(() => undefined)
+    if (present === pool) {
+      this.#pool = undefined
+      // Those who still wait for an answer of it get one, or an error.
+      pool.end().catch(() => {})
+    }
+    await setTimeout(RETRY_MS)
+  }
+
+  /** Hears what other processes tell; while it cannot, the next connection counts as having heard everything. */
+  async #listen(): Promise<void> {
+    if (this.#isClosed) return
+    try {
+      const { options } = await this.#primary()
+      const client = new pg.Client({ ...options, query_timeout: STATEMENT_TIMEOUT_MS })
+      this.#listener = client
+      let isGone = false
+      const gone = () => {
+        if (isGone) return
+        isGone = true
+        inBackground(
+          this.#log,
+          'listening to other processes',
+          setTimeout(RETRY_MS).then(() => this.#listen()),
+        )
+      }
+      client.on('error', gone)
+      client.on('end', gone)
+      client.on('notification', ({ payload }) => this.#heard(payload as Topic))
+      await client.connect()
+      await client.query(`LISTEN ${CHANNEL}`)
+      this.#heard('configuration')
+    } catch {
+      await setTimeout(RETRY_MS * 5)
+      await this.#listen()
+    }
+  }
+}
+
+/** The tables of the Python implementation, as PostgreSQL has them: dates and serials do not end in 2038 there. */
+const PYTHON_TABLES = `
+CREATE TABLE IF NOT EXISTS config (name TEXT PRIMARY KEY NOT NULL, value TEXT);
+CREATE TABLE IF NOT EXISTS token (token TEXT PRIMARY KEY NOT NULL, email TEXT NOT NULL, prefix_len BIGINT NOT NULL, date BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS cert (prefix TEXT COLLATE "C" PRIMARY KEY NOT NULL, email TEXT, cert TEXT);
+CREATE TABLE IF NOT EXISTS crl (serial BIGINT PRIMARY KEY NOT NULL, date BIGINT NOT NULL);
+INSERT INTO cert SELECT '', NULL, NULL WHERE NOT EXISTS (SELECT 1 FROM cert)`
+
+async function run<Arguments extends readonly unknown[], Row>(
+  client: Pick<pg.ClientBase, 'query'> | pg.Pool,
+  statement: Statement<Arguments, Row>,
+  args: Arguments,
+): Promise<Row[]> {
+  // With a name, the server reads the text once for each connection.
+  const { name, sql: text, rowsOf } = statement
+  const { rows } = await client.query({ name, text, values: statement.bind(args) })
+  return rowsOf(rows)
+}
+
+/** No text of ours has a question mark that is none. */
+async function runText(
+  client: Pick<pg.ClientBase, 'query'> | pg.Pool,
+  text: string,
+  parameters: readonly SqlValue[],
+): Promise<{ readonly rows: unknown[]; readonly changes: number }> {
+  let at = 0
+  const numbered = text.replace(/\?/g, () => `$${++at}`)
+  const { rows, rowCount } = await client.query(numbered, [...parameters])
+  return { rows, changes: rowCount ?? 0 }
+}
+
+/** Type, then value. */
+function encode(value: ConfigRowValue): ConfigRowValue {
+  if (Buffer.isBuffer(value)) return `b${value.toString('hex')}`
+  if (value === null) return null
+  return typeof value === 'string' ? `t${value}` : `n${value}`
+}
+
+function decode(value: ConfigRowValue): ConfigRowValue {
+  if (typeof value !== 'string') return value
+  const rest = value.slice(1)
+  if (value.startsWith('b')) return Buffer.from(rest, 'hex')
+  return value.startsWith('n') ? Number(rest) : rest
+}

@@ -1,0 +1,131 @@
+import { statSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import { BUSY_TIMEOUT_MS, CACHE_KIB } from './database.ts'
+import { type Disk, diskOf } from './disk.ts'
+import type { ConfigValues, Engine, Executor, SqlValue } from './engine.ts'
+import type { Statement } from './statement.ts'
+import type { ConfigRowValue } from './tables.ts'
+
+/** Values of the table `config` that are whole numbers: SQLite must be told, since numbers here have fractions. */
+const WHOLE_NUMBERS: ReadonlySet<string> = new Set(['serial'])
+
+/** A database of SQLite: one connection writes, another reads, and sees only what is committed. */
+export class SqliteEngine implements Engine {
+  readonly kind = 'sqlite'
+  readonly giveUpMs = 5_000
+  readonly #writer: Database.Database
+  readonly #reader: Database.Database
+  readonly #writing: SqliteExecutor
+  readonly #reading: SqliteExecutor
+  readonly #disk: Disk
+
+  /**
+   * @param writer as `openDatabase` has opened it, with all tables
+   * @param disk the one under the database, unless it is a test's
+   */
+  constructor(writer: Database.Database, disk: Disk = diskOf(writer)) {
+    this.#writer = writer
+    this.#reader = writer.memory ? writer : new Database(writer.name, { readonly: true })
+    this.#reader.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    this.#reader.pragma(`cache_size = -${CACHE_KIB}`)
+    this.#writing = new SqliteExecutor(writer)
+    this.#reading = new SqliteExecutor(this.#reader)
+    this.#disk = disk
+  }
+
+  get name(): string {
+    return this.#writer.name
+  }
+
+  readonly configValues: ConfigValues = {
+    write: (name: string, value: ConfigRowValue) =>
+      typeof value === 'number' && WHOLE_NUMBERS.has(name) ? BigInt(value) : value,
+    read: (value: ConfigRowValue) => value,
+  }
+
+  async all<Arguments extends readonly unknown[], Row>(
+    statement: Statement<Arguments, Row>,
+    args: Arguments,
+  ): Promise<Row[]> {
+    return this.#reading.all(statement, args)
+  }
+
+  async run(sql: string, parameters: readonly SqlValue[]): Promise<RunResult> {
+    return this.#reading.run(sql, parameters)
+  }
+
+  /** With its journal. */
+  async bytes(): Promise<number> {
+    return [this.name, `${this.name}-wal`].reduce(
+      (sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0),
+      0,
+    )
+  }
+
+  async transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
+    this.#writer.exec('BEGIN IMMEDIATE')
+    try {
+      const result = await work(this.#writing)
+      this.#writer.exec('COMMIT')
+      return result
+    } catch (error) {
+      // Some errors have ended it already.
+      if (this.#writer.inTransaction) this.#writer.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  sync(): Promise<void> {
+    return this.#disk.sync()
+  }
+
+  isRetryable(error: unknown): boolean {
+    return error instanceof Error && 'code' in error && /^SQLITE_(BUSY|LOCKED)/.test(String(error.code))
+  }
+
+  // One process has it.
+  async notify(): Promise<void> {}
+  onNotification(): void {}
+
+  async close(): Promise<void> {
+    this.#disk[Symbol.dispose]()
+    this.#reader.close()
+    this.#writer.close()
+  }
+}
+
+class SqliteExecutor implements Executor {
+  readonly #database: Database.Database
+  readonly #prepared = new Map<unknown, Database.Statement>()
+
+  constructor(database: Database.Database) {
+    this.#database = database
+  }
+
+  async all<Arguments extends readonly unknown[], Row>(
+    statement: Statement<Arguments, Row>,
+    args: Arguments,
+  ): Promise<Row[]> {
+    return statement.rowsOf(this.#run(statement, statement.sql, statement.bind(args)).rows)
+  }
+
+  async run(sql: string, parameters: readonly SqlValue[]): Promise<RunResult> {
+    return this.#run(sql, sql, parameters)
+  }
+
+  #run(key: unknown, sql: string, values: readonly unknown[]): RunResult {
+    let prepared = this.#prepared.get(key)
+    if (!prepared) {
+      prepared = this.#database.prepare(sql)
+      this.#prepared.set(key, prepared)
+    }
+    return prepared.reader
+      ? { rows: prepared.all(values), changes: 0 }
+      : { rows: [], changes: prepared.run(values).changes }
+  }
+}
+
+interface RunResult {
+  readonly rows: unknown[]
+  readonly changes: number
+}
