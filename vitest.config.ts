@@ -5,25 +5,23 @@ import { defineConfig } from 'vitest/config'
  * packet is a failure, and babeld finds another way within seconds only where it gets the processor.
  */
 const ALONE = [
-  'test/network/demo.test.ts',
-  'test/network/scenarios/closing.test.ts',
-  'test/network/scenarios/leaving.test.ts',
-  'test/network/scenarios/live-changes.test.ts',
+  'test/network/slow/demo.test.ts',
+  'test/network/slow/closing.test.ts',
+  'test/network/slow/leaving.test.ts',
+  'test/network/slow/live-changes.test.ts',
 ]
 
 /** Of the scenarios, those that are run with babeld, too. All of them are among the long tests. */
-const WITH_BABELD = ['test/network/scenarios/rotation.test.ts']
-const SCENARIOS = [
-  'test/network/scenarios/**/*.test.ts',
-  'test/network/slow/**/*.test.ts',
-  'test/network/demo.test.ts',
-]
+const WITH_BABELD = ['test/network/slow/rotation.test.ts']
+const SCENARIOS = ['test/network/scenarios/**/*.test.ts', 'test/network/slow/**/*.test.ts']
 
 /** What is waited for comes at once; on a machine that others use, later. */
 const expectSoon = { poll: { timeout: 20_000 } }
 
 /** What is alike in all network scenarios. They need root, /dev/net/tun and the daemons. */
 const network = {
+  // What one file has loaded is there for the next one: reading it all anew costs a second or two of each.
+  isolate: false,
   // What a test waits for has deadlines of its own: this is for one that hangs, on a machine that others use.
   testTimeout: 900_000,
   hookTimeout: 900_000,
@@ -35,7 +33,8 @@ const network = {
 
 /**
  * `unit` runs anywhere. `network` runs its files side by side: they wait more than they compute, and each lab has its own
- * names (those in test/network/slow are left out of the usual `npm test`). `alone` comes after them, one file after another.
+ * names (those in test/network/slow, and with them `alone` and `babeld`, are left out of the usual `npm test`). `alone` comes
+ * after them, one file after another.
  * Nodes have our own router; `babeld` runs some of the scenarios with the other one, `babeld-all` all of them, one after another.
  * `long` takes many minutes.
  */

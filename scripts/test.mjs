@@ -29,7 +29,11 @@ const projects = [
   'unit',
   ...(networkObstacles.length > 0
     ? []
-    : ['network', 'alone', ...(isLong ? ['babeld-all', 'long'] : ['babeld'])]),
+    : [
+        'network',
+        ...(isSlow ? ['alone'] : []),
+        ...(isLong ? ['babeld-all', 'long'] : isSlow ? ['babeld'] : []),
+      ]),
 ]
 const sayWhatIsNotRun = () => {
   const parts = {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -6,7 +6,7 @@ import { Re6stError } from '../../src/core/errors.ts'
 import { createKernel, type Kernel } from '../../src/node/kernel/kernel.ts'
 import { KernelEvents } from '../../src/node/kernel/kernel-events.ts'
 import { systemClock } from '../../src/platform/clock.ts'
-import { type Logger, openLog } from '../../src/platform/log.ts'
+import type { Logger } from '../../src/platform/log.ts'
 import { joinNamespaces, makeNamespace, type Namespace } from '../support/namespace.ts'
 import { until } from '../support/routing-pair.ts'
 import { silentLog } from '../support/silent-log.ts'
@@ -247,12 +247,22 @@ test('a main interface that does not exist is an error that names it', async () 
   await it.stop()
 })
 
-test('a LAN interface that does not exist is told of: it may come', async () => {
-  const file = join(directory, 'log')
-  const it = kernel(openLog({ file, verbosity: 1 }).logger)
-  await it.prepare(['eth0', 'eth7'])
-  await it.stop()
-  expect(readFileSync(file, 'utf8')).toMatch(
-    /^\S+ \S+ WARN {2}--interface: there is no such interface; it is used once it is there iface=eth7\n$/,
-  )
+test('a LAN interface that does not exist, but may come, is no obstacle: others are set up as if it were there', async () => {
+  const settings = () =>
+    namespace.run(
+      'sysctl',
+      ...['ipv6/conf/eth0/accept_ra', 'ipv6/conf/eth0/forwarding'].map((name) => `net/${name}`),
+    )
+  const setBy = async (lanIfaces: readonly string[]) => {
+    const it = kernel()
+    await it.prepare(lanIfaces)
+    const set = settings()
+    await it.stop()
+    return set
+  }
+  const before = settings()
+  const alone = await setBy(['eth0'])
+  expect(alone).not.toBe(before)
+  expect(await setBy(['eth7', 'eth0'])).toBe(alone)
+  expect(settings()).toBe(before)
 })

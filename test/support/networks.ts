@@ -4,7 +4,9 @@ import { pingFrom } from '../../lab/pings.ts'
 import { programOf } from '../../lab/programs.ts'
 import { type NetworkOptions, Re6stNetwork } from '../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../lab/re6st-node.ts'
-import type { StatusReply, TunnelReply } from '../../src/core/control/replies.ts'
+import type { ControlReplies, StatusReply, TunnelReply } from '../../src/core/control/replies.ts'
+import { controlSocketIn } from '../../src/core/options/node-options.ts'
+import { askNode } from '../../src/ctl/ask.ts'
 
 /** What is left by a node that stopped, and should be: logs, and what makes the next start a fast one. */
 export const isMeantToStay = (line: string): boolean =>
@@ -104,7 +106,7 @@ export const statusOf = (node: Re6stNode): Promise<StatusReply> => ask(node, 'st
 
 /** Its tunnels that are up, in both directions: `re6st tunnels`. */
 export const tunnelsOf = async (node: Re6stNode): Promise<readonly TunnelReply[]> =>
-  (await ask<TunnelReply[]>(node, 'tunnels')).filter(({ state }) => state === 'up')
+  (await ask(node, 'tunnels')).filter(({ state }) => state === 'up')
 
 /** Waits until a node has heard of what was changed in the network. @param before the version that it had */
 export const hearsNews = (lab: Lab, node: Re6stNode, before: string): Promise<unknown> =>
@@ -117,10 +119,16 @@ export const hearsNews = (lab: Lab, node: Re6stNode, before: string): Promise<un
 export const versionOf = async (node: Re6stNode): Promise<string> =>
   (await statusOf(node)).configuration.version
 
-async function ask<Reply>(node: Re6stNode, request: string): Promise<Reply> {
+/** As `re6st` asks, without a process for each question: scenarios ask often. */
+async function ask<Request extends 'status' | 'tunnels'>(
+  node: Re6stNode,
+  request: Request,
+): Promise<ControlReplies[Request]> {
+  if (node.under.length === 0) return askNode(controlSocketIn(node.runDirectory), request)
+  // Only programs that see its disk find its socket.
   const command = [...programOf('re6st'), request, '--json', '--run', node.runDirectory]
   const { stdout } = await node.machine.run('env', ...node.under, ...command)
-  return JSON.parse(stdout) as Reply
+  return JSON.parse(stdout) as ControlReplies[Request]
 }
 
 /** Waits until an address answers a machine; its packets have this source, if one is given. */

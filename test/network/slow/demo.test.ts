@@ -5,9 +5,9 @@ import { type AddressInfo, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Picture } from '../../demo/model.ts'
-import { TEST_ROUTER } from '../../lab/re6st-node.ts'
-import { waitFor } from '../../lab/wait-for.ts'
+import type { Picture } from '../../../demo/model.ts'
+import { TEST_ROUTER } from '../../../lab/re6st-node.ts'
+import { waitFor } from '../../../lab/wait-for.ts'
 
 interface DemoEvent {
   readonly event: string

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { RouterKeys } from '../../src/node/routing/router.ts'
+import type { RouterKeys } from '../../../src/node/routing/router.ts'
 import {
   addressOf,
   hasRoute,
@@ -17,8 +17,8 @@ import {
   settingsOf,
   startPair,
   until,
-} from '../support/routing-pair.ts'
-import { pinging } from '../support/routing-pings.ts'
+} from '../../support/routing-pair.ts'
+import { pinging } from '../../support/routing-pings.ts'
 
 /*
  * What any router does, whichever it is, and whichever its neighbour is. What is particular to one stands in

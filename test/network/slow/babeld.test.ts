@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { parseLinkDefaults } from '../../src/core/config/link-defaults.ts'
-import type { Processes } from '../../src/platform/processes.ts'
-import { DamagedConversation } from '../support/damaged-conversation.ts'
-import { seededRandom } from '../support/random.ts'
+import { parseLinkDefaults } from '../../../src/core/config/link-defaults.ts'
+import type { Processes } from '../../../src/platform/processes.ts'
+import { DamagedConversation } from '../../support/damaged-conversation.ts'
+import { seededRandom } from '../../support/random.ts'
 import {
   addressOf,
   babeldsOf,
@@ -21,7 +21,7 @@ import {
   settingsOf,
   startPair,
   until,
-} from '../support/routing-pair.ts'
+} from '../../support/routing-pair.ts'
 
 let pair: RoutingPair
 let server: RoutingNode
