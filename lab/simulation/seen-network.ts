@@ -3,20 +3,20 @@ import { ANYONE, type NetworkView, type TunnelTarget } from '../../src/core/tunn
 import type { PeerAddress } from '../../src/core/values/address-list.ts'
 import type { Prefix } from '../../src/core/values/prefix.ts'
 import type { SimulatedRouting } from './routing.ts'
-import type { SimulatedNode } from './simulated-node.ts'
+import { nodeOf, type SimulatedNode } from './simulated-node.ts'
 
 const NO_ADDRESSES: readonly PeerAddress[] = []
 
 /** What one node sees of a simulated network. */
 export class SeenNetwork implements NetworkView {
   readonly #node: SimulatedNode
-  readonly #byPrefix: ReadonlyMap<string, SimulatedNode>
+  readonly #nodes: readonly SimulatedNode[]
   readonly #routing: SimulatedRouting
   readonly isRouting = true
 
-  constructor(node: SimulatedNode, byPrefix: ReadonlyMap<string, SimulatedNode>, routing: SimulatedRouting) {
+  constructor(node: SimulatedNode, nodes: readonly SimulatedNode[], routing: SimulatedRouting) {
     this.#node = node
-    this.#byPrefix = byPrefix
+    this.#nodes = nodes
     this.#routing = routing
   }
 
@@ -25,12 +25,12 @@ export class SeenNetwork implements NetworkView {
   }
 
   isReachable(prefix: Prefix): boolean {
-    const peer = this.#byPrefix.get(prefix)
+    const peer = nodeOf(this.#nodes, prefix)
     return peer !== undefined && this.#routing.isReachable(this.#node, peer)
   }
 
   isNeighbour(prefix: Prefix): boolean {
-    const peer = this.#byPrefix.get(prefix)
+    const peer = nodeOf(this.#nodes, prefix)
     return peer !== undefined && (this.#node.tunnels.has(peer) || this.#node.clients.has(peer))
   }
 
@@ -39,7 +39,7 @@ export class SeenNetwork implements NetworkView {
   }
 
   nodesOver(prefix: Prefix): number {
-    const peer = this.#byPrefix.get(prefix)
+    const peer = nodeOf(this.#nodes, prefix)
     return peer === undefined ? 0 : this.#routing.nodesOver(this.#node, peer)
   }
 
@@ -57,7 +57,7 @@ export class SeenNetwork implements NetworkView {
 
   addressesOf(prefix: Prefix): readonly PeerAddress[] {
     return this.#node.known.has(prefix)
-      ? (this.#byPrefix.get(prefix)?.addresses ?? NO_ADDRESSES)
+      ? (nodeOf(this.#nodes, prefix)?.addresses ?? NO_ADDRESSES)
       : NO_ADDRESSES
   }
 

@@ -50,3 +50,7 @@ export class SimulatedNode {
     return [...this.tunnels, ...this.clients]
   }
 }
+
+/** The node that has a prefix: its bits are its index. A map of a hundred thousand would be read all over. */
+export const nodeOf = (nodes: readonly SimulatedNode[], prefix: Prefix): SimulatedNode | undefined =>
+  nodes[Number.parseInt(prefix, 2)]

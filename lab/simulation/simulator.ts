@@ -2,14 +2,14 @@ import type { Random } from '../../src/core/random.ts'
 import { ANYONE, type TunnelDecision, type TunnelTarget } from '../../src/core/tunnels/decisions.ts'
 import type { TunnelSettings } from '../../src/core/tunnels/settings.ts'
 import { bitsOfNumber } from '../../src/core/values/bits.ts'
-import { type Prefix, prefixOfBits } from '../../src/core/values/prefix.ts'
+import { prefixOfBits } from '../../src/core/values/prefix.ts'
 import { EventQueue } from './event-queue.ts'
 import { Links } from './links.ts'
 import { partsOf } from './parts.ts'
 import { partsRouting } from './parts-routing.ts'
 import type { RoutingOf, SimulatedRouting } from './routing.ts'
 import { SeenNetwork } from './seen-network.ts'
-import { SimulatedNode } from './simulated-node.ts'
+import { nodeOf, SimulatedNode } from './simulated-node.ts'
 
 /** What a simulated network is made with. */
 export interface SimulationOptions {
@@ -45,7 +45,6 @@ export class Simulation {
   readonly #links: Links
   readonly #options: SimulationOptions
   readonly #queue = new EventQueue()
-  readonly #byPrefix: ReadonlyMap<Prefix, SimulatedNode>
   readonly #routing: SimulatedRouting
   readonly #seen: readonly SeenNetwork[]
 
@@ -82,7 +81,6 @@ export class Simulation {
       return node
     })
     this.#links = new Links(nodes)
-    this.#byPrefix = new Map(this.nodes.map((node) => [node.prefix, node]))
     this.#routing = (options.routing ?? partsRouting)({
       nodes: this.nodes,
       links: this.#links,
@@ -90,7 +88,7 @@ export class Simulation {
       queue: this.#queue,
       onChange: (node) => this.#soon(node),
     })
-    this.#seen = this.nodes.map((node) => new SeenNetwork(node, this.#byPrefix, this.#routing))
+    this.#seen = this.nodes.map((node) => new SeenNetwork(node, this.nodes, this.#routing))
     for (const node of this.nodes) {
       const startMs = (random.next() + (isTaker(node.index) ? 1 : 0)) * options.startWithinMs
       this.#wake(node, node.index === 0 ? 0 : startMs)
@@ -185,7 +183,7 @@ export class Simulation {
   }
 
   #peer(target: TunnelTarget): SimulatedNode {
-    const peer = target === ANYONE ? undefined : this.#byPrefix.get(target)
+    const peer = target === ANYONE ? undefined : nodeOf(this.nodes, target)
     if (peer === undefined) throw new Error(`no simulated node makes a tunnel to ${target}`)
     return peer
   }

@@ -38,6 +38,8 @@ export class TunnelPolicy implements TunnelStrategy {
   #retryMs: number
   #hasNewTunnel = false
   readonly #bootstrap: Bootstrap
+  /** As neighbours were when all tunnels were looked at, and in use; undefined: some are not, or there are new ones. */
+  #inUseAt: number | undefined
   /** As neighbours were when nothing was left to do; undefined: something is, or happened since. */
   #settledAt: number | undefined
 
@@ -79,6 +81,7 @@ export class TunnelPolicy implements TunnelStrategy {
     if (tunnel?.state === 'connecting') tunnel.state = 'up'
     failed.include(target)
     this.#hasNewTunnel = true
+    this.#inUseAt = undefined
   }
 
   tunnelDown(target: TunnelTarget, isReachable: boolean, isUnwanted = false): void {
@@ -106,6 +109,7 @@ export class TunnelPolicy implements TunnelStrategy {
     if (target === ANYONE || tunnel?.state !== 'closing') return
     tunnel.state = 'up'
     this.#state.kept.add(target)
+    this.#inUseAt = undefined
   }
 
   clientUp(prefix: Prefix): void {
@@ -113,6 +117,7 @@ export class TunnelPolicy implements TunnelStrategy {
     const { clients, failed, hasTunnels } = this.#state
     if (!hasTunnels) failed.includeUnreached()
     this.#state.wasReached = true
+    this.#inUseAt = undefined
     const client = clients.get(prefix)
     if (client) client.count += 1
     // A new tunnel has its own time; of the old one, nothing is known any more.
@@ -151,11 +156,7 @@ export class TunnelPolicy implements TunnelStrategy {
     if (this.#isSettled(view, nowMs)) return []
     const state = this.#state
     state.wakeMs = state.refusals.look(nowMs)
-    const decisions = [
-      ...failUnused(state, view, nowMs),
-      ...closeAcrossBorders(state),
-      ...closeDuplicates(state, view),
-    ]
+    const decisions = this.#closings(view, nowMs)
     if (this.#hasNewTunnel) this.#refreshMs = this.#nextRefreshMs(nowMs)
     this.#hasNewTunnel = false
     if (state.isDue(this.#retryMs, nowMs)) {
@@ -165,11 +166,27 @@ export class TunnelPolicy implements TunnelStrategy {
     }
     if (state.isDue(this.#refreshMs, nowMs)) {
       this.#refreshMs = this.#nextRefreshMs(nowMs)
+      if (state.kept.size > 0) this.#inUseAt = undefined
       decisions.push(...closeLeastUsed(state, view))
     }
     this.#giveUpAsking(nowMs)
     decisions.push(...this.#connect(view, nowMs), ...this.#askRegistry(view, nowMs))
     this.#settledAt = decisions.length === 0 && this.#hasAll(view, nowMs) ? view.neighbourChanges : undefined
+    return decisions
+  }
+
+  /** Tunnels that have failed, or must not be. While neighbours and tunnels are what they were, none of them has. */
+  #closings(view: NetworkView, nowMs: number): TunnelDecision[] {
+    const state = this.#state
+    const { neighbourChanges, isRouting } = view
+    if (this.#inUseAt === neighbourChanges) return [...closeAcrossBorders(state)]
+    const decisions = [
+      ...failUnused(state, view, nowMs),
+      ...closeAcrossBorders(state),
+      ...closeDuplicates(state, view),
+    ]
+    const areKnown = decisions.length === 0 && isRouting && state.areAllInUse
+    this.#inUseAt = areKnown ? neighbourChanges : undefined
     return decisions
   }
 
@@ -222,8 +239,8 @@ export class TunnelPolicy implements TunnelStrategy {
       const known = proposed ?? (state.failed.takeOutdated(prefix) ? [] : view.addressesOf(prefix))
       const addresses = usableAddresses(state.settings, known)
       // Whoever knows where it is has been asked; the peer itself could not say more.
-      const isWaiting = (address: PeerAddress) => isWaitingForCountry(state.settings, address)
-      if (addresses.length === 0 && known.some(isWaiting)) continue
+      if (addresses.length === 0 && known.some((address) => isWaitingForCountry(state.settings, address)))
+        continue
       if (addresses.length > 0) {
         state.tunnels.set(prefix, {
           state: 'connecting',

@@ -34,8 +34,8 @@ export class RouteTable {
   /** Forgets a destination of which nothing is known any more. */
   tidy(entry: Entry): void {
     const { routes, sources, local, unreachableUntilMs, key } = entry
-    if (routes.length === 0 && sources.length === 0 && !local && unreachableUntilMs === undefined)
-      this.#entries.delete(key)
+    const isKnown = routes.length > 0 || sources.length > 0 || local || unreachableUntilMs !== undefined
+    if (!isKnown && this.#entries.get(key) === entry) this.#entries.delete(key)
   }
 
   /** Adds a route that the neighbour did not have. */
@@ -46,6 +46,7 @@ export class RouteTable {
     route.entry.routes.push(route)
   }
 
+  /** Whoever calls this has {@link tidy} called when it is known what becomes of the destination's packets. */
   remove(route: Route): void {
     const { entry, neighbour, slot } = route
     if (slot < 0) return
@@ -57,7 +58,6 @@ export class RouteTable {
       neighbour.routes[slot] = last
     }
     entry.routes.splice(entry.routes.indexOf(route), 1)
-    this.tidy(entry)
   }
 }
 

@@ -2,13 +2,17 @@ import { describe, expect, it } from 'vitest'
 import { EngineNetwork, prefixOf, type TestNode } from '../../../../support/engine-network.ts'
 
 /** A destination behind one of two neighbours. */
-function line() {
+function line(before: (b: TestNode, nowMs: number) => void = () => {}) {
   const network = new EngineNetwork()
   const [a, b, c] = [network.node('a'), network.node('b'), network.node('c')]
+  before(b, network.nowMs)
   const links = { ab: network.link(a, b), bc: network.link(b, c) }
   network.run(5_000)
   return { network, a, b, c, links }
 }
+
+const anything = () => true
+const nothing = () => false
 
 const keyOf = (node: TestNode) => `${prefixOf(node)} ::/0`
 
@@ -41,6 +45,18 @@ describe('a destination to which there is no way any more', () => {
     // The time that began before is of no importance any more.
     network.run(60_000)
     expect(b.wayTo(c)).toBe('c')
+  })
+
+  it('stays reachable when there is a way again, also where nobody was told of the first one', () => {
+    const { network, b, c, links } = line(({ engine }, nowMs) => engine.setFilter(nowMs, anything, nothing))
+    links.bc.open = [false, false]
+    b.engine.neighbourGone(network.nowMs, 'c', 'fe80::c', 'transport ended')
+    expect([...b.unreachable]).toEqual([keyOf(c)])
+    links.bc.open = [true, true]
+    network.runUntil(() => b.wayTo(c) === 'c', 20_000)
+    network.run(40_000)
+    expect(b.wayTo(c)).toBe('c')
+    expect(b.engine.routes(prefixOf(c))).toHaveLength(1)
   })
 
   it('is not kept from going elsewhere where it is our own now, or not learnt any more', () => {
