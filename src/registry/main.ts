@@ -1,10 +1,11 @@
+import { existsSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { ONE_COMMUNITY, parseCommunities } from '../core/allocation/community.ts'
 import { Re6stError } from '../core/errors.ts'
 import type { RegistryOptions } from '../core/options/registry-options.ts'
 import { systemClock } from '../platform/clock.ts'
-import { openLog } from '../platform/log.ts'
+import { type Logger, openLog } from '../platform/log.ts'
 import { reopenOnSignal } from '../platform/main.ts'
 import { readOptionFile } from '../platform/option-file.ts'
 import { systemProcesses } from '../platform/processes.ts'
@@ -17,6 +18,8 @@ import { openGeoIp } from './geoip.ts'
 import { openMailer } from './mail.ts'
 import { kernelReachableNodes } from './reachable-nodes.ts'
 import { type RegistrySettings, type RunningRegistry, startRegistry } from './registry.ts'
+
+const PAGE_FOLDER = fileURLToPath(new URL('./page/', import.meta.url))
 
 /** Networks that are there stay as they are: that may be meant so, and should be known. */
 const NOT_ENCRYPTED =
@@ -31,8 +34,6 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
   keepHeapSmall()
   const log = openLog({ file: options.logFile, verbosity: options.verbosity })
   using _ = reopenOnSignal(log)
-  const warnings = [...options.warnings, ...(options.encrypt ? [] : [NOT_ENCRYPTED])]
-  for (const warning of warnings) log.logger.warn(warning)
   using manager = new ServiceManager({ processes: systemProcesses, clock: systemClock, log: log.logger })
   let unexpected: (error: Error) => void = () => {}
   using __ = hearUnexpected({ clock: systemClock, log: log.logger }, (error) => unexpected(error))
@@ -60,6 +61,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
           password: options.smtpPassword,
           startTls: options.smtpStartTls,
         })
+  if (await isStoppedBeforeItsStart(options, { manager, log: log.logger, stopped })) return 0
   const caPem = readOptionFile('--ca', options.ca)
   const caKeyPem = decryptedKey(readOptionFile('--key', options.key), options.passphrase)
   for (const [option, path] of [
@@ -91,7 +93,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
         socketPath: commandSocket(options.database),
         pageUrl: options.pageUrl?.origin,
         registryUrl: options.registryUrl?.href,
-        pageFolder: fileURLToPath(new URL('./page/', import.meta.url)),
+        pageFolder: PAGE_FOLDER,
       },
       registration: {
         mailPrefixLength: options.prefixLength,
@@ -112,6 +114,8 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
       reachable: ({ network }) => kernelReachableNodes(systemProcesses, network),
     },
   )
+  const warnings = [...options.warnings, ...(registry.isEncrypted ? [] : [NOT_ENCRYPTED])]
+  for (const warning of warnings) log.logger.warn(warning)
   const served = `serving ${registry.network} on ${placesOf(registry)}`
   manager.ready(() => served)
   for (const warning of warnings) process.stderr.write(`re6st-registry: WARNING: ${warning}\n`)
@@ -121,6 +125,28 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
   if (failure) throw failure
   log.logger.info('registry stops')
   return 0
+}
+
+/** Without an authority, the page offers to make one. @returns whether the registry was stopped meanwhile */
+async function isStoppedBeforeItsStart(
+  { page: place, ca, key, passphrase, pageUrl, database: databasePath, port }: RegistryOptions,
+  {
+    manager,
+    log,
+    stopped,
+  }: { readonly manager: ServiceManager; readonly log: Logger; readonly stopped: Promise<unknown> },
+): Promise<boolean> {
+  if (!place || passphrase !== undefined || existsSync(ca) || existsSync(key)) return false
+  const { openFirstStart } = await import('./api/first-start.ts')
+  await using page = await openFirstStart({
+    ...{ place, ca, key, databasePath, port, log },
+    pageUrl: pageUrl?.origin,
+    pageFolder: PAGE_FOLDER,
+    clock: systemClock,
+  })
+  manager.ready(() => 'there is no network yet: the journal says where to make one')
+  process.stdout.write(`re6st-registry: there is no network yet: make one at ${page.url}\n`)
+  return await Promise.race([page.made.then(() => false), stopped.then(() => true)])
 }
 
 /** Where it listens, for people. */

@@ -86,6 +86,8 @@ export interface RunningRegistry extends AsyncDisposable {
   readonly addresses: readonly { readonly address: string; readonly port: number }[]
   /** The same with TLS. */
   readonly tlsAddresses: RunningRegistry['addresses']
+  /** Whether its tunnels are encrypted. */
+  readonly isEncrypted: boolean
   /** Port of the page, if it has one. */
   readonly pagePort: number | undefined
   /** Resolves with an error when it cannot go on. */
@@ -341,6 +343,7 @@ export async function startRegistry(
     network: networkCidr(authority.network),
     addresses,
     tlsAddresses,
+    isEncrypted: configuration.settings.encrypt,
     pagePort,
     failed,
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),

@@ -1,3 +1,4 @@
+import { type ErrorCode, Re6stError } from '../../core/errors.ts'
 import { Refusal, type RefusalStatus } from '../refusal.ts'
 import type { ApiError } from './schemas/common.ts'
 
@@ -33,6 +34,18 @@ const CODES: Readonly<Record<RefusalStatus, ApiError['code']>> = {
   507: 'conflict',
 }
 
+/** What whoever calls can do something about; of files of this machine only the log tells. */
+const STATUSES: Readonly<Partial<Record<ErrorCode, RefusalStatus>>> = {
+  OPTION: 400,
+  NOT_FOUND: 404,
+  CONFLICT: 409,
+}
+
+function ofRe6stError({ code, message }: Re6stError): ApiRefusal | undefined {
+  const status = STATUSES[code]
+  return status === undefined ? undefined : new ApiRefusal(status, CODES[status], message)
+}
+
 /** What any error is answered; undefined: it is a fault of ours, of which others learn nothing. */
 export function apiRefusalOf(error: unknown): ApiRefusal | undefined {
   if (error instanceof ApiRefusal) return error
@@ -40,6 +53,7 @@ export function apiRefusalOf(error: unknown): ApiRefusal | undefined {
     const { status, message, retryAfterMs } = error
     return new ApiRefusal(status, CODES[status], message, retryAfterMs === undefined ? {} : { retryAfterMs })
   }
+  if (error instanceof Re6stError) return ofRe6stError(error)
   const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500
   if (status === 413) return new ApiRefusal(413, 'too-large', 'the body is too long')
   return status >= 400 && status < 500

@@ -4,6 +4,7 @@ import { VERSION } from '../../platform/version.ts'
 import type { NetworkConfiguration } from '../configuration.ts'
 import type { Store } from '../database/store.ts'
 import type { Ledger } from '../ledger.ts'
+import { Refusal } from '../refusal.ts'
 import { revoke } from '../revocation.ts'
 import type { Sessions } from '../sessions.ts'
 import type { TokenRequests } from '../token-requests.ts'
@@ -58,6 +59,11 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
     protocolOf: (prefix) => rpcSessions.protocolOf(prefix),
   }
   return {
+    setup: () => ({ isNeeded: false }),
+    makeNetwork() {
+      throw new Refusal(409, 'there is a network already')
+    },
+
     signInMethods: async () => ({
       isPassword: true,
       isCertificate: false,

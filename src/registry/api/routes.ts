@@ -8,6 +8,7 @@ import * as invitations from './schemas/invitations.ts'
 import * as keys from './schemas/keys.ts'
 import * as machines from './schemas/machines.ts'
 import * as network from './schemas/network.ts'
+import * as setup from './schemas/setup.ts'
 
 /** What a route of the API takes and says. Its path is below `/api/v1`; `:name` is a part of it. */
 export interface ApiRoute {
@@ -31,6 +32,21 @@ const BY_NAME = Type.Object({ name: SubnetName })
 
 /** All routes of the API, by the name of what they do. */
 export const API_ROUTES = {
+  setup: {
+    method: 'GET',
+    path: '/setup',
+    role: undefined,
+    summary: 'Whether there is a network',
+    answer: setup.SetupState,
+  },
+  makeNetwork: {
+    method: 'POST',
+    path: '/setup',
+    role: undefined,
+    summary: 'Make a network, at the first start of a registry',
+    body: setup.NewNetwork,
+    answer: setup.MadeNetwork,
+  },
   signInMethods: {
     method: 'GET',
     path: '/session/methods',

@@ -1,29 +1,24 @@
 import type { IncomingMessage, Server } from 'node:http'
-import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
-import type { TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
-import { Convert } from 'typebox/value'
-import { messageOf } from '../../core/errors.ts'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { TokenBuckets } from '../../core/token-buckets.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
-import { VERSION } from '../../platform/version.ts'
 import type { Store } from '../database/store.ts'
 import { originOf, plainAddress } from '../server/caller.ts'
 import { checkPassword } from './access/administrators.ts'
 import { BearerTokens } from './access/bearer-tokens.ts'
 import { Sessions } from './access/sessions.ts'
 import { SignInLimits } from './access/sign-in-limits.ts'
-import { ApiRefusal, apiRefusalOf } from './api-refusal.ts'
+import { type ApiParts, addRoute, newApiApp } from './api-app.ts'
+import { ApiRefusal } from './api-refusal.ts'
 import { audit } from './audit-log.ts'
 import { authenticate } from './authenticate.ts'
 import type { ApiCall, ApiHandlers, Principal } from './call.ts'
-import { cookieOf, isOwnHost, SECURITY_HEADERS } from './guards.ts'
+import { cookieOf } from './guards.ts'
 import { API_LIMITS } from './limits.ts'
-import { API_BASE, openApiDocument } from './openapi.ts'
 import { API_ROUTES, type ApiRoute, type ApiRouteName } from './routes.ts'
 import type { Session, SignIn } from './schemas/access.ts'
-import { fileFor, type StaticFile } from './static-files.ts'
+import type { StaticFile } from './static-files.ts'
 import { timeOf } from './time.ts'
 import type { TopologyStream } from './topology-stream.ts'
 
@@ -45,12 +40,6 @@ export type ApiListener = 'local' | 'public'
 
 type AnyHandler = (call: unknown) => unknown
 
-interface Parts {
-  readonly params: unknown
-  readonly query: unknown
-  readonly body: unknown
-}
-
 /** The servers of the page and the API, which share sessions and limits. */
 export class ApiServers {
   readonly #components: ApiServerComponents
@@ -62,7 +51,6 @@ export class ApiServers {
     burst: API_LIMITS.callsAtOnce,
     remembered: API_LIMITS.sources,
   })
-  readonly #hosts: ReadonlySet<string>
   readonly #cookieName: string
   readonly #isSecure: boolean
 
@@ -71,79 +59,36 @@ export class ApiServers {
     const { store, clock, url } = components
     this.#sessions = new Sessions(store, clock)
     this.#tokens = new BearerTokens(store, clock)
-    this.#hosts = new Set(url === undefined ? [] : [new URL(url).host])
     this.#isSecure = url?.startsWith('https:') === true
     this.#cookieName = this.#isSecure ? '__Host-re6st' : 're6st'
   }
 
   /** A server that is not listening yet. */
   async create(listener: ApiListener): Promise<Server> {
-    const app = fastify({
-      bodyLimit: API_LIMITS.maxBodyLength,
-      requestTimeout: API_LIMITS.requestTimeoutMs,
-      keepAliveTimeout: API_LIMITS.keepAliveMs,
-      http: { maxHeaderSize: API_LIMITS.maxHeaderLength, headersTimeout: API_LIMITS.requestTimeoutMs },
-      routerOptions: { maxParamLength: 100 },
-      exposeHeadRoutes: false,
-      forceCloseConnections: true,
+    const isLocal = listener === 'local'
+    const app = newApiApp({
+      ...this.#components,
+      isLocal,
+      admit: (request) => this.#charge(this.#originOf(request).source),
     })
-    app.server.maxConnections = API_LIMITS.maxConnections
-    app.setErrorHandler((error, request, reply) => this.#refuse(error, request, reply))
-    app.addHook('onRequest', async (request, reply) => {
-      reply.headers(SECURITY_HEADERS)
-      if (this.#isSecure) reply.header('Strict-Transport-Security', 'max-age=31536000')
-      if (listener === 'local') return
-      if (!isOwnHost(request.headers.host, this.#hosts))
-        throw new ApiRefusal(
-          403,
-          'forbidden',
-          'this host is not known: open the page by its address, or name its host by --page-url',
+    for (const [name, route] of Object.entries<ApiRoute>(API_ROUTES))
+      addRoute(app, name, route, async ({ request, reply, read }) => {
+        const origin = this.#originOf(request.raw)
+        const who = await authenticate(
+          { sessions: this.#sessions, tokens: this.#tokens, cookieName: this.#cookieName },
+          route,
+          { headers: request.headers, from: origin.address, isLocal },
         )
-      this.#charge(this.#originOf(request.raw).source)
-    })
-    for (const [name, route] of Object.entries<ApiRoute>(API_ROUTES)) {
-      const readers = { params: reader(route.params), query: reader(route.query), body: reader(route.body) }
-      const check = route.answer && Compile(route.answer)
-      app.route({
-        method: route.method,
-        url: `${API_BASE}${route.path}`,
-        handler: async (request, reply) => {
-          const origin = this.#originOf(request.raw)
-          const who = await authenticate(
-            { sessions: this.#sessions, tokens: this.#tokens, cookieName: this.#cookieName },
-            route,
-            { headers: request.headers, from: origin.address, isLocal: listener === 'local' },
-          )
-          const parts: Parts = {
-            params: readers.params(request.params, 'path'),
-            query: readers.query(request.query, 'query'),
-            body: readers.body(request.body, 'body'),
-          }
-          const call = { ...parts, who, source: origin.source, baseUrl: this.#baseUrl(request) }
-          reply.header('Cache-Control', 'no-store')
-          if (name === 'topologyEvents') return this.#components.stream.open(request, reply)
-          const answer = await this.#answer(name as ApiRouteName, call, request, reply)
-          if (!check) return reply.code(204).send()
-          if (!check.Check(answer))
-            throw new Error(
-              `the answer of ${name} is not what is documented: ${describe(check.Errors(answer))}`,
-            )
-          return reply.type('application/json; charset=utf-8').send(JSON.stringify(answer))
-        },
+        const call = { ...read(), who, source: origin.source, baseUrl: this.#baseUrl(request) }
+        return this.#answer(name as ApiRouteName, call, request, reply)
       })
-    }
-    const document = JSON.stringify(openApiDocument(VERSION))
-    app.get(`${API_BASE}/openapi.json`, async (_, reply) =>
-      reply.type('application/json; charset=utf-8').header('Cache-Control', 'no-cache').send(document),
-    )
-    app.setNotFoundHandler((request, reply) => this.#static(request, reply))
     await app.ready()
     return app.server
   }
 
   async #answer(
     name: ApiRouteName,
-    call: Parts & { who: Principal; source: string },
+    call: ApiParts & { who: Principal; source: string },
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<unknown> {
@@ -153,7 +98,7 @@ export class ApiServers {
       case 'signOut':
         return this.#signOut(call.who, request, reply)
       case 'topologyEvents':
-        return undefined
+        return this.#components.stream.open(request, reply)
       default:
         return (this.#components.handlers[name] as AnyHandler)(call)
     }
@@ -226,35 +171,6 @@ export class ApiServers {
     if (!bucket.take(nowMs))
       throw new ApiRefusal(429, 'too-many', 'too many requests: wait', { retryAfterMs: bucket.waitMs(nowMs) })
   }
-
-  #refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const refusal = apiRefusalOf(error)
-    if (!refusal)
-      this.#components.log.error(
-        { err: error, method: request.method, path: request.routeOptions.url },
-        `the API failed: ${messageOf(error)}`,
-      )
-    const { status, code, message, field, retryAfterMs } =
-      refusal ?? new ApiRefusal(500, 'failed', 'the registry could not do this: its log says why')
-    if (retryAfterMs !== undefined)
-      reply.header('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))))
-    return reply
-      .code(status)
-      .header('Cache-Control', 'no-store')
-      .type('application/json; charset=utf-8')
-      .send(JSON.stringify({ code, message, ...(field === undefined ? {} : { field }) }))
-  }
-
-  #static(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const file =
-      request.method === 'GET' || request.method === 'HEAD'
-        ? fileFor(this.#components.files, request.url)
-        : undefined
-    if (!file) throw new ApiRefusal(404, 'not-found', 'there is nothing here')
-    reply.headers(file.headers)
-    if (request.headers['if-none-match'] === file.headers['ETag']) return reply.code(304).send()
-    return reply.send(request.method === 'HEAD' ? '' : file.content)
-  }
 }
 
 /** A session as it is told to whom it belongs. */
@@ -270,26 +186,3 @@ export const sessionOf = ({
   idleEnd: timeOf(idleEnd),
   end: timeOf(end),
 })
-
-/** What reads a part of a request. Text of a path or a query is turned into the numbers that it stands for. */
-function reader(schema: TSchema | undefined): (value: unknown, part: 'path' | 'query' | 'body') => unknown {
-  if (!schema) return () => undefined
-  const check = Compile(schema)
-  return (given, part) => {
-    const value = part === 'body' ? given : Convert(schema, given)
-    if (check.Check(value)) return value
-    const errors = check.Errors(value)
-    const [first] = errors
-    throw new ApiRefusal(400, 'bad-request', `${part}: ${describe(errors)}`, {
-      field: `${part}${first?.instancePath ?? ''}`,
-    })
-  }
-}
-
-/** The first thing that is wrong, without the value: it may be a password. */
-function describe(errors: readonly { readonly instancePath: string; readonly message: string }[]): string {
-  const [first] = errors
-  return first
-    ? `${first.instancePath.replace(/^\//, '') || 'it'} ${first.message}`
-    : 'not what is documented'
-}

@@ -1,30 +1,16 @@
-import { randomBytes, X509Certificate } from 'node:crypto'
-import { access, open, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { certificateFingerprint } from '../../core/crypto/certificate.ts'
-import { DAY_MS } from '../../core/day.ts'
-import { messageOf, Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { InitOptions } from '../../core/options/registry-init-options.ts'
-import { uniqueLocalNetwork } from '../../core/values/network-range.ts'
-import { networkCidr } from '../../core/values/prefix.ts'
 import { shellWord } from '../../core/values/shell-word.ts'
-import { makeDirectories } from '../../platform/files.ts'
-import { makeAuthority } from '../crypto/authority-maker.ts'
+import { type WrittenAuthority, writeNewAuthority } from '../new-authority.ts'
+import { DEFAULT_SENDER, isServiceDirectory, localUrl, nodeSteps } from '../node-steps.ts'
 
 const CERTIFICATE = 'ca.crt'
 const KEY = 'ca.key'
 const CONFIGURATION = 're6st-registry.conf'
-/** Where the services of the package have their files. */
-const SERVICE_DIRECTORY = '/etc/re6stnet'
 
 /** A network that was made. */
-interface NewNetwork {
-  readonly network: string
-  /** End of the authority's certificate, in ISO 8601. */
-  readonly validUntil: string
-  /** Of the authority's certificate, as `re6st-conf --fingerprint` takes it. */
-  readonly fingerprint: string
+interface NewNetwork extends WrittenAuthority {
   /** Paths. */
   readonly files: { readonly ca: string; readonly key: string; readonly configuration: string }
   /** Lines for a shell that make the network run. */
@@ -49,69 +35,18 @@ async function makeNetwork(options: InitOptions, nowMs: number): Promise<NewNetw
     key: join(directory, KEY),
     configuration: join(directory, CONFIGURATION),
   }
-  // Before a key is made, which takes a while.
-  for (const file of Object.values(files)) if (await exists(file)) throw isThere(file)
-  const network = options.prefix ?? uniqueLocalNetwork(randomBytes)
-  const notAfterMs = nowMs + options.days * DAY_MS
-  const { name, email, keyBits } = options
-  const { caPem, keyPem } = await makeAuthority({ network, name, email, keyBits, nowMs, notAfterMs })
-  await writeAll(directory, [
-    { file: files.key, content: keyPem, mode: 0o600 },
-    { file: files.ca, content: caPem, mode: 0o644 },
-    { file: files.configuration, content: configuration(options, networkCidr(network)), mode: 0o644 },
-  ])
-  return {
-    network: networkCidr(network),
-    validUntil: new Date(notAfterMs).toISOString(),
-    fingerprint: certificateFingerprint(new X509Certificate(caPem).raw),
-    files,
-    next: nextSteps(directory, options),
-  }
-}
-
-const exists = (file: string): Promise<boolean> =>
-  access(file).then(
-    () => true,
-    () => false,
+  const made = await writeNewAuthority(
+    {
+      ...files,
+      also: (network) => [
+        { file: files.configuration, content: configuration(options, network), mode: 0o644 },
+      ],
+      remedy: 'give another directory by --dir',
+    },
+    options,
+    nowMs,
   )
-
-const isThere = (file: string): Re6stError =>
-  new Re6stError(
-    'FILE',
-    `${file} exists already, and is not overwritten: give another directory by --dir, or move it away`,
-  )
-
-interface NewFile {
-  readonly file: string
-  readonly content: string
-  readonly mode: number
-}
-
-/** All of them, or none. */
-async function writeAll(directory: string, files: readonly NewFile[]): Promise<void> {
-  const written: string[] = []
-  try {
-    await makeDirectories(directory)
-    for (const { file, content, mode } of files) {
-      const handle = await open(file, 'wx', mode)
-      written.push(file)
-      try {
-        await handle.writeFile(content)
-        await handle.sync()
-      } finally {
-        await handle.close()
-      }
-    }
-  } catch (error) {
-    for (const file of written) await rm(file, { force: true })
-    const { code, path = directory } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST' && path !== directory) throw isThere(path)
-    throw new Re6stError(
-      'FILE',
-      `${directory}: cannot write there (${code ?? messageOf(error)}): run as its owner, or give another directory by --dir`,
-      { cause: error },
-    )
-  }
+  return { ...made, files, next: nextSteps(directory, options) }
 }
 
 const configuration = ({ port, mailHost, noEncryption }: InitOptions, network: string): string => `\
@@ -133,16 +68,12 @@ ${mailHost === undefined ? '#mailhost localhost' : `mailhost ${shellWord(mailHos
 `
 
 /** What makes the network run, from here on. */
-function nextSteps(directory: string, { port, email = 're6st@localhost' }: InitOptions): string[] {
-  const url = `http://localhost${port === 80 ? '' : `:${port}`}/`
-  const isService = directory === SERVICE_DIRECTORY
-  return [
-    `cd ${shellWord(directory)}`,
-    isService ? 'systemctl enable --now re6st-registry' : `re6st-registry @${CONFIGURATION} &`,
-    `re6st-conf --registry ${url} --token "$(curl --silent --retry 10 --retry-connrefused "${url}addToken?email=${encodeURIComponent(email)}&token=")"`,
-    isService ? 'systemctl enable --now re6stnet' : 're6stnet @re6stnet.conf &',
-    're6st status --wait 60',
-  ]
+function nextSteps(directory: string, { port, email = DEFAULT_SENDER }: InitOptions): string[] {
+  const [cd = '', ...node] = nodeSteps(directory, localUrl(port), email)
+  const start = isServiceDirectory(directory)
+    ? 'systemctl enable --now re6st-registry'
+    : `re6st-registry @${CONFIGURATION} &`
+  return [cd, start, ...node]
 }
 
 const textOf = ({ network, validUntil, fingerprint, files, next }: NewNetwork): string => `\

@@ -5,6 +5,8 @@ type Routes = typeof API_ROUTES
 
 /** Method and path of what the page calls: the routes themselves would bring their schemas into the browser. */
 const PATHS = {
+  setup: ['GET', '/setup'],
+  makeNetwork: ['POST', '/setup'],
   signInMethods: ['GET', '/session/methods'],
   signIn: ['POST', '/session'],
   session: ['GET', '/session'],

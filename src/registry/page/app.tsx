@@ -9,6 +9,7 @@ import { ConfigurationView } from './views/configuration.tsx'
 import { InvitationsView } from './views/invitations.tsx'
 import { KeysView } from './views/keys.tsx'
 import { NetworkView } from './views/network.tsx'
+import { Setup } from './views/setup.tsx'
 import { SignIn } from './views/sign-in.tsx'
 import { TokensView } from './views/tokens.tsx'
 
@@ -26,6 +27,8 @@ const TITLES: Readonly<Record<View, string>> = {
 
 type Login =
   | { readonly state: 'asking' }
+  /** There is no network yet. */
+  | { readonly state: 'first start' }
   | { readonly state: 'out' }
   | { readonly state: 'in'; readonly session: Session }
 
@@ -40,12 +43,19 @@ export function App(): JSX.Element {
   }
   useEffect(() => {
     call('session').then(signedIn, (error: unknown) => {
-      if (error instanceof ApiFailure && error.status === 401) setLogin({ state: 'out' })
+      const status = error instanceof ApiFailure ? error.status : undefined
+      if (status === 401) setLogin({ state: 'out' })
+      else if (status === 503)
+        call('setup').then(
+          ({ isNeeded }) => (isNeeded ? setLogin({ state: 'first start' }) : setProblem(sayWhy(error))),
+          () => setProblem(sayWhy(error)),
+        )
       else setProblem(sayWhy(error))
     })
   }, [])
   if (problem !== undefined) return <p class="bad" role="alert">{`The registry: ${problem}`}</p>
   if (login.state === 'asking') return <p role="status">Asking the registry…</p>
+  if (login.state === 'first start') return <Setup />
   if (login.state === 'out') return <SignIn signedIn={signedIn} />
   const { role, name } = login.session
   const signOut = () =>

@@ -1,0 +1,95 @@
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { readAuthority } from '../../../src/core/crypto/certificate.ts'
+import { networkCidr } from '../../../src/core/values/prefix.ts'
+import type { Session } from '../../../src/registry/api/schemas/access.ts'
+import type { AuditPage } from '../../../src/registry/api/schemas/audit.ts'
+import type { Configuration } from '../../../src/registry/api/schemas/configuration.ts'
+import type { MadeNetwork } from '../../../src/registry/api/schemas/setup.ts'
+import { firstStartProcess } from '../../support/first-start.ts'
+import { temporaryDirectory } from '../../support/registry.ts'
+import { failedStart } from '../../support/registry-process.ts'
+
+const ADMINISTRATOR = { name: 'ann', password: 'correct horse battery' }
+const WANTED = { name: 'my network', days: 100, encrypt: true, administrator: ADMINISTRATOR }
+
+async function ask<Body>(url: URL, path: string, body?: unknown, headers: Record<string, string> = {}) {
+  const response = await fetch(new URL(`/api/v1/${path}`, url), {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  })
+  const cookie = response.headers.get('set-cookie')?.split(';')[0] ?? ''
+  return { status: response.status, cookie, body: (await response.json()) as Body }
+}
+
+it('a registry without an authority makes one with whoever has its code, and serves that network', async () => {
+  await using registry = await firstStartProcess()
+  const { url, directory } = registry
+  const code = url.hash.replace('#setup=', '')
+  const make = (body: object) => ask<MadeNetwork>(url, 'setup', { ...WANTED, code, ...body })
+
+  expect(await ask(url, 'setup')).toMatchObject({ status: 200, body: { isNeeded: true } })
+  expect((await ask(url, 'session')).status).toBe(503)
+  expect((await fetch(url)).headers.get('content-security-policy')).toContain("default-src 'none'")
+  expect((await make({ code: 'x' })).status).toBe(403)
+  expect((await make({ code: `${code}x` })).status).toBe(403)
+  expect((await make({ prefix: '10.0.0.0/8' })).status).toBe(400)
+  expect((await make({ administrator: { name: 'ann', password: 'short' } })).status).toBe(400)
+  expect(existsSync(join(directory, 'ca.key'))).toBe(false)
+
+  const made = await make({})
+  expect(made).toMatchObject({
+    status: 200,
+    body: { network: expect.stringMatching(/^fd[0-9a-f:]+::\/48$/) },
+  })
+  expect(made.body.next.join('\n')).toContain(`re6st-conf --registry http://localhost:${registry.port}/`)
+  expect(statSync(join(directory, 'ca.key')).mode & 0o777).toBe(0o600)
+  const authority = readAuthority(readFileSync(join(directory, 'ca.crt'), 'utf8'))
+  expect(authority.ok && networkCidr(authority.value.network)).toBe(made.body.network)
+
+  await registry.runs()
+  expect(await ask(url, 'setup')).toMatchObject({ status: 200, body: { isNeeded: false } })
+  expect((await make({})).status).toBe(409)
+  const { cookie, body: session } = await ask<Session>(url, 'session', ADMINISTRATOR)
+  expect(session).toMatchObject({ name: 'ann', role: 'administer' })
+  expect((await ask<Configuration>(url, 'configuration', undefined, { cookie })).body).toMatchObject({
+    settings: { encrypt: true },
+  })
+  const { body: audit } = await ask<AuditPage>(url, 'audit', undefined, { cookie })
+  expect(audit.items).toContainEqual(
+    expect.objectContaining({ action: 'network.made', who: 'first start:ann', subject: made.body.network }),
+  )
+  expect((await fetch(`http://127.0.0.1:${registry.port}/getCa`)).status).toBe(200)
+})
+
+it('the code is not guessed: after some attempts whoever tries has to wait', async () => {
+  await using registry = await firstStartProcess()
+  const attempts: number[] = []
+  for (let count = 0; count < 30; count += 1)
+    attempts.push((await ask(registry.url, 'setup', { ...WANTED, code: 'x' })).status)
+  expect(attempts).toContain(429)
+})
+
+it('what cannot be written is told of', async () => {
+  const file = join(temporaryDirectory(), 'file')
+  writeFileSync(file, '')
+  await using registry = await firstStartProcess(join(file, 'directory'))
+  const code = registry.url.hash.replace('#setup=', '')
+  expect(await ask(registry.url, 'setup', { ...WANTED, code })).toMatchObject({
+    status: 409,
+    body: { message: expect.stringContaining('cannot write there') },
+  })
+})
+
+it('half an authority is no reason to make another', async () => {
+  const directory = temporaryDirectory()
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(join(directory, 'key'), 'x')
+  const { exitCode, stderr } = await failedStart([
+    ...['--ca', join(directory, 'crt'), '--key', join(directory, 'key'), '--page', '127.0.0.1:0'],
+  ])
+  expect(exitCode).toBe(1)
+  expect(stderr).toContain('--ca')
+})
