@@ -294,7 +294,9 @@ test('while nothing happens to neighbours and tunnels, these are not looked at',
   policy.clientUp(PEER)
   expect([isLooking(5), isLooking(6)]).toEqual([true, false])
   isConnected = false
-  expect(policy.decide(view, 7)).not.toEqual([])
+  policy.decide(view, 7)
+  expect(policy.cutOff).toBeDefined()
   isConnected = true
-  expect(policy.decide(view, SETTINGS.refreshMs)).not.toEqual([])
+  policy.decide(view, 8)
+  expect(policy.cutOff).toBeUndefined()
 })
