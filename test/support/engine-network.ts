@@ -10,6 +10,7 @@ import type {
   RouteView,
 } from '../../src/core/babel/engine/ports.ts'
 import { microsecondsOf } from '../../src/core/babel/engine/rtt.ts'
+import type { Departures } from '../../src/core/babel/engine/world.ts'
 import type { OutgoingTlv, Tlv } from '../../src/core/babel/wire/tlv.ts'
 import type { Random } from '../../src/core/random.ts'
 import { seededRandom } from './random.ts'
@@ -51,6 +52,8 @@ export class TestNode {
   }[] = []
   /** How many packets have come over an interface, by its name, as the kernel counts them. */
   readonly arrivals = new Map<string, number>()
+  /** What became of its packets in the queue of an interface, as the kernel counts them. */
+  readonly departures = new Map<string, Departures>()
   forwardingChanges = 0
   routeEvents: { readonly route: RouteView; readonly cause: RouteCause }[] = []
 
@@ -79,6 +82,7 @@ export class TestNode {
       random: seededRandom(number),
       output,
       arrivals: (iface) => this.arrivals.get(iface),
+      departures: (iface) => this.departures.get(iface),
     })
   }
 
@@ -116,6 +120,8 @@ export class EngineNetwork {
   readonly links: Link[] = []
   /** How many of the packets are lost, or overtaken by others. */
   loss = 0
+  /** Whether a packet of a node gets out of its machine. */
+  carries: (from: TestNode, iface: string) => boolean = () => true
   readonly #random: Random
   #packets: { readonly atMs: number; readonly deliver: () => void }[] = []
 
@@ -175,7 +181,8 @@ export class EngineNetwork {
     const link = this.links.find(
       ({ ends: [a, b] }) => (a === from && b.name === iface) || (b === from && a.name === iface),
     )
-    if (link === undefined) return
+    if (link === undefined) return this.#answerFor(from, iface, to, tlvs)
+    if (!this.carries(from, iface)) return
     const side = link.ends[0] === from ? 0 : 1
     const receiver = link.ends[1 - side] as TestNode
     if (!link.open[side] || (to !== undefined && to !== `fe80::${receiver.name}`)) return
@@ -197,6 +204,20 @@ export class EngineNetwork {
         isLate: false,
       })
     this.#packets.push({ atMs, deliver })
+  }
+
+  /** A neighbour that a test speaks for acknowledges what it is asked for, as any router does. */
+  #answerFor(from: TestNode, iface: string, to: string | undefined, tlvs: readonly OutgoingTlv[]): void {
+    if (to === undefined) return
+    for (const tlv of tlvs) {
+      if (tlv.kind !== 'acknowledgment-request') continue
+      const deliver = () =>
+        from.engine.receive(this.nowMs, {
+          ...{ iface, source: to, multicast: false, receivedMs: this.nowMs, isLate: false },
+          tlvs: [{ kind: 'acknowledgment', opaque: tlv.opaque }],
+        })
+      this.#packets.push({ atMs: this.nowMs + 1, deliver })
+    }
   }
 
   /** Lets time pass. */

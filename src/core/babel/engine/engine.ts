@@ -19,7 +19,7 @@ import type {
 import { RouteTable } from './table.ts'
 import { TimerQueue } from './timers.ts'
 import { candidateView, ownView, routeView } from './views.ts'
-import { neighboursOf, type World } from './world.ts'
+import { type Departures, neighboursOf, type World } from './world.ts'
 
 /** What a machine is made with. */
 export interface EngineSettings {
@@ -31,6 +31,8 @@ export interface EngineSettings {
   readonly output: EngineOutput
   /** How many packets have come over an interface so far, if that is known and all of them are from one neighbour. */
   readonly arrivals?: (iface: string) => number | undefined
+  /** How many packets were sent over an interface so far, and how many were lost in our own queue, if that is known. */
+  readonly departures?: (iface: string) => Departures | undefined
 }
 
 /**
@@ -44,12 +46,15 @@ export class BabelEngine {
   readonly #expected = new Map<string, readonly Destination[]>()
   readonly #parts: Parts
 
-  constructor({ routerId, seqno, random, output, arrivals = () => undefined }: EngineSettings) {
+  constructor(settings: EngineSettings) {
+    const { routerId, seqno, random, output } = settings
+    const { arrivals = () => undefined, departures = () => undefined } = settings
     this.#world = {
       routerId,
       random,
       output,
       arrivals,
+      departures,
       seqno,
       timers: new TimerQueue(),
       table: new RouteTable(),
@@ -197,24 +202,20 @@ export class BabelEngine {
   /**
    * Packets go to a neighbour, and nothing comes back from there.
    * @param sinceMs since when the kernel has asked it in vain
+   * @param usualMs how long its answers to the kernel took until then, if that is known
    */
-  suspect(nowMs: number, name: string, address: string, sinceMs = nowMs): void {
+  suspect(nowMs: number, name: string, address: string, sinceMs = nowMs, usualMs?: number): void {
     this.#input(nowMs, () => {
       const neighbour = this.#neighbourAt(name, address)
-      if (neighbour) this.#parts.liveness.suspect(nowMs, neighbour, 'no answer', sinceMs)
+      if (neighbour) this.#parts.liveness.suspect(nowMs, neighbour, 'no answer', sinceMs, usualMs)
     })
   }
 
-  /**
-   * A neighbour has answered the kernel: it is alive.
-   * @param tookMs how long that took, if that is known
-   */
-  alive(nowMs: number, name: string, address: string, tookMs?: number): void {
+  /** A neighbour has answered the kernel: it is alive. */
+  alive(nowMs: number, name: string, address: string): void {
     this.#input(nowMs, () => {
       const neighbour = this.#neighbourAt(name, address)
-      if (neighbour === undefined) return
-      if (tookMs !== undefined) this.#parts.liveness.answeredAfter(nowMs, neighbour, tookMs)
-      this.#parts.liveness.heard(nowMs, neighbour)
+      if (neighbour) this.#parts.liveness.answered(nowMs, neighbour)
     })
   }
 

@@ -131,6 +131,12 @@ export function ihuFor(neighbour: Neighbour): Ihu {
   return { kind: 'ihu', rxcost, intervalMs, address, ...(echo ? { echo } : {}) }
 }
 
+/** What a neighbour is told that we do not hear: it may hear us, and would find that out by itself only later (RFC 8966, 4.6.6). */
+export function unheard({ parameters }: Interface, address: string): Ihu {
+  const intervalMs = Math.min(HELLOS_PER_IHU * parameters.helloIntervalMs, MAX_INTERVAL_MS)
+  return { kind: 'ihu', rxcost: INFINITY, intervalMs, address }
+}
+
 /** Whether an IHU may not have reached it, or it is to know what changed (RFC 8966, B). */
 const isMarginal = (neighbour: Neighbour): boolean =>
   neighbour.missedHellos(HELLOS_PER_IHU) > 0 ||

@@ -1,7 +1,9 @@
 import { shuffled } from '../../random.ts'
 import { INFINITY } from '../metric.ts'
 import type { Acknowledgments } from './acknowledgments.ts'
-import { ihuFor } from './hellos.ts'
+import { AnswerTimes } from './answer-times.ts'
+import type { FullQueues } from './full-queues.ts'
+import { unheard } from './hellos.ts'
 import type { Interface, Neighbour, Route } from './model.ts'
 import type { NeighbourCause } from './ports.ts'
 import { isThroughUs } from './requests.ts'
@@ -11,21 +13,27 @@ import { Timer } from './timers.ts'
 import { neighboursOf, type World } from './world.ts'
 
 /**
- * A neighbour that has not answered for so many pauses between requests is dead: in all that is longer than a delay of
- * 300 ms that comes from one moment to the next.
+ * A neighbour that has not answered for so many pauses is dead: in all that is longer than a delay of 300 ms that comes from one
+ * moment to the next.
  */
-const PROBES = 4
-/** Pause between two: at least so long; longer where the answer takes longer. */
-const PROBE_MS = 85
-const MAX_PROBE_MS = 2_000
+const PAUSES = 4
+/** One of them; longer where the answer takes longer. */
+const PAUSE_MS = 85
+const MAX_PAUSE_MS = 2_000
 /** Of the time that an answer may take: most requests have it all when the last pause is over. */
 const PAUSE_SHARE = 0.75
-/** A queue that fills doubles its length before we know of it. */
-const SLOWER_BY = 2
-/** Whoever answers later than that was not slow: it could not be reached meanwhile. */
-const OUTAGE_MS = 2_000
-/** After that time only half of the slowest answer counts. */
-const SLOWEST_HALF_LIFE_MS = 10_000
+/** Of the time that the slowest answer took: a queue that fills more than doubles its length before we know of it. */
+const SLOWEST_SHARE = 0.65
+/** In each pause: some requests may be lost. */
+const REQUESTS_IN_PAUSE = 3
+/**
+ * Where our own queue is full, so many requests must have got out of this machine, as far as can be known, before silence means
+ * anything, but it is not asked for longer than that.
+ */
+const REQUESTS_FROM_FULL_QUEUE = 24
+const MAX_FULL_QUEUE_MS = 4_000
+/** What is above that got out. */
+const FULL_QUEUE_SHARE = 0.98
 /**
  * Where packets still come over it, though no answer, a link may be full, and slower than it ever was: whether they arrive in
  * the other direction is not known.
@@ -35,12 +43,12 @@ const EXTENSIONS_WHILE_USED = 3
 const EXTENSIONS_OF_THE_ONLY_WAY = 1
 /** How many others are asked as well: is it them, or is it us? */
 const OTHERS_ASKED = 3
-/** Who has not answered the first request so far is silent. */
-const SILENT_AFTER = 2
+/** Who has not answered for a pause is silent. */
+const SILENT_AFTER = 1 + REQUESTS_IN_PAUSE
 /** Between requests while our own uplink is down, and to a neighbour that is dead. */
 const HOLD_PAUSE_MS = { first: 250, last: 1_000 } as const
 const LOST_PAUSE_MS = 500
-/** A neighbour that was dead and is back so soon was not dead: it gets more time from then on. */
+/** A neighbour that answers so soon after it was first asked was not dead: it gets more time from then on. */
 const FALSE_ALARM_MS = 1_000
 const MAX_PATIENCE = 8
 /** After so long without another one, half of what was added is enough. */
@@ -62,8 +70,14 @@ interface Suspicion {
   /** When it is dead, if nothing comes. */
   untilMs: number
   probes: number
-  /** What had come over its interface at the last request. */
-  arrivals: number | undefined
+  /** How long its answers take, if that was known when it became silent. */
+  readonly usualMs: number | undefined
+  /** How many of the requests got out of this machine, likely; whether some did not. */
+  sent: number
+  wasQueueFull: boolean
+  /** What had come from there a pause ago or more, and since then. */
+  arrived: Arrivals
+  arriving: Arrivals
   /** How often it was given more time. */
   extensions: number
 }
@@ -74,16 +88,17 @@ interface Patience {
   readonly sinceMs: number
 }
 
-/** The longest time that an answer took lately. */
-interface Slowest {
-  readonly ms: number
+/** How many packets had come over the interface of a neighbour, if all of them are its own. */
+interface Arrivals {
   readonly atMs: number
+  readonly packets: number | undefined
 }
 
 /** A neighbour that was declared dead, and may come back. */
 interface Lost {
   readonly iface: Interface
   readonly address: string
+  readonly suspectedMs: number
   readonly diedMs: number
   readonly patience: Patience
   readonly timer: Timer
@@ -94,77 +109,99 @@ interface Lost {
 export class Liveness {
   readonly #world: World
   readonly #acknowledgments: Acknowledgments
+  readonly #queues: FullQueues
   readonly #onDead: (nowMs: number, neighbour: Neighbour, cause: NeighbourCause) => void
   readonly #suspicions = new Map<Neighbour, Suspicion>()
   readonly #lost = new Map<string, Lost>()
+  /** Who was taken for dead and is heard again, but has not answered yet. */
+  readonly #returning = new WeakMap<Neighbour, Lost>()
   readonly #patience = new WeakMap<Neighbour, Patience>()
-  readonly #slowest = new WeakMap<Neighbour, Slowest>()
+  readonly #answers = new WeakMap<Neighbour, AnswerTimes>()
 
   constructor(
     world: World,
     acknowledgments: Acknowledgments,
+    queues: FullQueues,
     onDead: (nowMs: number, neighbour: Neighbour, cause: NeighbourCause) => void,
   ) {
     this.#world = world
     this.#acknowledgments = acknowledgments
+    this.#queues = queues
     this.#onDead = onDead
   }
 
   /**
    * Something that should have come from a neighbour did not: asks it.
    * @param sinceMs since when it was asked by others, who would have told of an answer
+   * @param usualMs how long its answers to these took until then
    */
-  suspect(nowMs: number, neighbour: Neighbour, cause: NeighbourCause, sinceMs = nowMs): void {
+  suspect(
+    nowMs: number,
+    neighbour: Neighbour,
+    cause: NeighbourCause,
+    sinceMs = nowMs,
+    usualMs?: number,
+  ): void {
     if (this.#suspicions.has(neighbour)) return
+    const arrived = this.#arrivals(nowMs, neighbour)
     const suspicion: Suspicion = {
       cause,
       timer: new Timer((laterMs) => this.#unanswered(laterMs, neighbour, suspicion)),
       sinceMs,
       askedMs: nowMs,
-      untilMs: sinceMs + PROBES * this.#pauseMs(nowMs, neighbour),
+      untilMs: sinceMs + PAUSES * this.#pauseMs(nowMs, neighbour, usualMs),
       probes: 0,
-      arrivals: undefined,
+      usualMs,
+      sent: 0,
+      wasQueueFull: false,
+      arrived,
+      arriving: arrived,
       extensions: 0,
     }
     this.#suspicions.set(neighbour, suspicion)
+    this.#answersOf(neighbour).begin()
     this.#probe(nowMs, neighbour, suspicion)
   }
 
-  /**
-   * A packet came from it, or the kernel says that it answers.
-   * @param isAnswer whether it tells that it hears us, too: a request to answer does not
-   */
-  heard(nowMs: number, neighbour: Neighbour, isAnswer = true): void {
-    const suspicion = this.#suspicions.get(neighbour)
-    if (suspicion === undefined || !isAnswer) {
-      neighbour.lastHeardMs = nowMs
-      return
-    }
-    this.answeredAfter(nowMs, neighbour, nowMs - suspicion.sinceMs)
-    this.#clear(neighbour)
-    // Who has not answered at first may have been cut off with all others, whose requests were lost as well.
-    if (suspicion.probes >= SILENT_AFTER && neighbour.iface.kind !== 'lan')
-      for (const [other, waiting] of this.#suspicions)
-        if (waiting.probes >= SILENT_AFTER && this.#isOurUplink(other, waiting)) {
-          // Our uplink is back, if that was it: who does not answer now is dead.
-          waiting.probes = 0
-          waiting.extensions = 0
-          waiting.askedMs = nowMs
-          waiting.untilMs = nowMs + PROBES * this.#pauseMs(nowMs, other)
-          this.#probe(nowMs, other, waiting)
-        }
+  /** A packet came from it: what it sends by itself does not show that it hears us. */
+  heard(nowMs: number, neighbour: Neighbour): void {
     neighbour.lastHeardMs = nowMs
+  }
+
+  /**
+   * It has answered us, or the kernel.
+   * @param requests the numbers of ours that it acknowledges
+   */
+  answered(nowMs: number, neighbour: Neighbour, requests?: readonly number[]): void {
+    let isOfNow = requests === undefined
+    for (const opaque of requests ?? [])
+      if (this.#answersOf(neighbour).answered(nowMs, opaque)) isOfNow = true
+    this.#returned(nowMs, neighbour)
+    const suspicion = this.#suspicions.get(neighbour)
+    // What was asked before may have got there before whatever has happened since.
+    if (suspicion !== undefined && isOfNow) {
+      this.#clear(neighbour)
+      // Who has not answered at first may have been cut off with all others, whose requests were lost as well.
+      if (suspicion.probes >= SILENT_AFTER && neighbour.iface.kind !== 'lan') this.#uplinkMayBeBack(nowMs)
+    }
+    neighbour.lastHeardMs = nowMs
+  }
+
+  /** If that was it, who does not answer now is dead. */
+  #uplinkMayBeBack(nowMs: number): void {
+    for (const [other, waiting] of this.#suspicions)
+      if (waiting.probes >= SILENT_AFTER && this.#isOurUplink(other, waiting)) {
+        waiting.probes = 0
+        waiting.extensions = 0
+        waiting.askedMs = nowMs
+        waiting.untilMs = nowMs + PAUSES * this.#pauseMs(nowMs, other, waiting.usualMs)
+        this.#probe(nowMs, other, waiting)
+      }
   }
 
   /** Since when a neighbour is asked whether it is alive; undefined: it is not, or has answered. */
   suspectedMs(neighbour: Neighbour): number | undefined {
     return this.#suspicions.get(neighbour)?.sinceMs
-  }
-
-  /** How long an answer took, ours or one to the kernel. */
-  answeredAfter(nowMs: number, neighbour: Neighbour, tookMs: number): void {
-    if (tookMs <= OUTAGE_MS && tookMs >= this.#slowestMs(nowMs, neighbour))
-      this.#slowest.set(neighbour, { ms: tookMs, atMs: nowMs })
   }
 
   /** Whether there was a neighbour that may only seem to be dead. */
@@ -173,15 +210,24 @@ export class Liveness {
   }
 
   /** A neighbour that is new: is it one that we took for dead? */
-  appeared(nowMs: number, neighbour: Neighbour): void {
+  appeared(neighbour: Neighbour): void {
     const key = keyOf(neighbour.iface, neighbour.address)
     const lost = this.#lost.get(key)
     if (lost === undefined) return
     this.#world.timers.clear(lost.timer)
     this.#lost.delete(key)
-    const wasFalse = nowMs < lost.diedMs + FALSE_ALARM_MS
+    this.#patience.set(neighbour, lost.patience)
+    this.#returning.set(neighbour, lost)
+  }
+
+  /** It answers: was it there all the time? That it is heard is not enough, what we send may still be lost. */
+  #returned(nowMs: number, neighbour: Neighbour): void {
+    const lost = this.#returning.get(neighbour)
+    if (lost === undefined) return
+    this.#returning.delete(neighbour)
+    if (nowMs >= lost.suspectedMs + FALSE_ALARM_MS) return
     const factor = Math.min(MAX_PATIENCE, 2 * lost.patience.factor)
-    this.#patience.set(neighbour, wasFalse ? { factor, sinceMs: nowMs } : lost.patience)
+    this.#patience.set(neighbour, { factor, sinceMs: nowMs })
   }
 
   /** It is gone, for whatever reason. */
@@ -191,6 +237,7 @@ export class Liveness {
 
   /** The interface is gone, with all that was lost on it. */
   forgetInterface(iface: Interface): void {
+    this.#queues.forget(iface.name)
     for (const [key, lost] of this.#lost)
       if (lost.iface === iface) {
         this.#world.timers.clear(lost.timer)
@@ -204,9 +251,13 @@ export class Liveness {
     this.#suspicions.delete(neighbour)
   }
 
-  #slowestMs(nowMs: number, neighbour: Neighbour): number {
-    const slowest = this.#slowest.get(neighbour)
-    return slowest ? slowest.ms * 2 ** ((slowest.atMs - nowMs) / SLOWEST_HALF_LIFE_MS) : 0
+  #answersOf(neighbour: Neighbour): AnswerTimes {
+    let answers = this.#answers.get(neighbour)
+    if (answers === undefined) {
+      answers = new AnswerTimes()
+      this.#answers.set(neighbour, answers)
+    }
+    return answers
   }
 
   #patienceWith(nowMs: number, neighbour: Neighbour): Patience {
@@ -215,31 +266,36 @@ export class Liveness {
     return { factor: Math.max(1, factor / 2 ** halvings), sinceMs: sinceMs + halvings * FORGIVEN_MS }
   }
 
-  #pauseMs(nowMs: number, neighbour: Neighbour): number {
-    const answerMs = Math.max(
-      neighbour.roundTrip.patienceMs() ?? 0,
-      SLOWER_BY * this.#slowestMs(nowMs, neighbour),
-    )
-    const pauseMs = Math.max(PROBE_MS, PAUSE_SHARE * answerMs)
-    return Math.min(MAX_PROBE_MS, pauseMs * this.#patienceWith(nowMs, neighbour).factor)
+  /** @param usualMs what is known better than the times in its hellos, of which the last one may be long ago */
+  #pauseMs(nowMs: number, neighbour: Neighbour, usualMs: number | undefined): number {
+    const answerMs = usualMs ?? neighbour.roundTrip.patienceMs() ?? 0
+    const slowestMs = this.#answersOf(neighbour).atMost(nowMs)
+    const pauseMs = Math.max(PAUSE_MS, PAUSE_SHARE * answerMs, SLOWEST_SHARE * slowestMs)
+    return Math.min(MAX_PAUSE_MS, pauseMs * this.#patienceWith(nowMs, neighbour).factor)
   }
 
-  /** Asks, and looks after a pause whether it has answered. */
-  #probe(
-    nowMs: number,
-    neighbour: Neighbour,
-    suspicion: Suspicion,
-    pauseMs = Math.min(this.#pauseMs(nowMs, neighbour), Math.max(1, suspicion.untilMs - nowMs)),
-  ): void {
+  /** Asks, and looks after a part of a pause whether it has answered. */
+  #probe(nowMs: number, neighbour: Neighbour, suspicion: Suspicion, waitMs?: number): void {
     const { iface, address } = neighbour
+    const pauseMs = this.#pauseMs(nowMs, neighbour, suspicion.usualMs)
     suspicion.probes++
-    suspicion.arrivals = this.#world.arrivals(iface.name)
-    this.#world.timers.set(suspicion.timer, nowMs + pauseMs)
-    this.#world.output.send(iface.name, address, [this.#acknowledgments.probe()])
+    if (nowMs >= suspicion.arriving.atMs + pauseMs) {
+      suspicion.arrived = suspicion.arriving
+      suspicion.arriving = this.#arrivals(nowMs, neighbour)
+    }
+    const leftMs = suspicion.untilMs > nowMs ? Math.max(1, suspicion.untilMs - nowMs) : pauseMs
+    this.#world.timers.set(suspicion.timer, nowMs + (waitMs ?? Math.min(pauseMs / REQUESTS_IN_PAUSE, leftMs)))
+    const share = this.#queues.shareSent(nowMs, iface.name)
+    const copies = this.#queues.copies(nowMs, iface.name)
+    suspicion.sent += copies * share
+    suspicion.wasQueueFull ||= share < FULL_QUEUE_SHARE
+    const request = this.#acknowledgments.probe()
+    this.#answersOf(neighbour).asked(nowMs, request.opaque)
+    for (let copy = 0; copy < copies; copy++) this.#world.output.send(iface.name, address, [request])
   }
 
   #unanswered(nowMs: number, neighbour: Neighbour, suspicion: Suspicion): void {
-    const pauseMs = this.#pauseMs(nowMs, neighbour)
+    const pauseMs = this.#pauseMs(nowMs, neighbour, suspicion.usualMs)
     const { catchingUpUntilMs } = this.#world
     // The answers may be there, and not be read yet.
     if (nowMs < catchingUpUntilMs) {
@@ -247,33 +303,36 @@ export class Liveness {
       suspicion.untilMs = Math.max(suspicion.untilMs, catchingUpUntilMs + pauseMs)
       return
     }
-    if (nowMs < suspicion.untilMs) {
+    if (nowMs < suspicion.untilMs || mayAllBeLostHere(nowMs, suspicion)) {
       this.#probe(nowMs, neighbour, suspicion)
       if (suspicion.probes === SILENT_AFTER) this.#askOthers(nowMs, neighbour)
       return
     }
     suspicion.extensions++
     if (!this.#isOurUplink(neighbour, suspicion)) {
-      const mayWait = suspicion.extensions <= this.#allowedExtensions(neighbour, suspicion)
-      const longerMs = Math.min(MAX_PROBE_MS, pauseMs * 2 ** suspicion.extensions)
-      if (mayWait) this.#probe(nowMs, neighbour, suspicion, longerMs)
-      else this.#die(nowMs, neighbour, suspicion.cause)
-      return
+      if (suspicion.extensions > this.#allowedExtensions(neighbour, suspicion))
+        return this.#die(nowMs, neighbour, suspicion)
+      suspicion.untilMs = nowMs + Math.min(MAX_PAUSE_MS, pauseMs * 2 ** suspicion.extensions)
+      return this.#probe(nowMs, neighbour, suspicion)
     }
     // All are silent: routes stay, for when it is back.
     const holdMs = HOLD_PAUSE_MS.first * 2 ** Math.min(8, suspicion.extensions - 1)
     this.#probe(nowMs, neighbour, suspicion, Math.max(pauseMs, Math.min(holdMs, HOLD_PAUSE_MS.last)))
   }
 
-  #allowedExtensions(neighbour: Neighbour, suspicion: Suspicion): number {
-    if (this.#hasArrived(neighbour, suspicion)) return EXTENSIONS_WHILE_USED
+  #allowedExtensions(neighbour: Neighbour, { arrived }: Suspicion): number {
+    if (this.#hasArrived(neighbour, arrived)) return EXTENSIONS_WHILE_USED
     return hasOtherWay(neighbour, () => true) ? 0 : EXTENSIONS_OF_THE_ONLY_WAY
   }
 
-  /** Whether anything has come from it since the last request. */
-  #hasArrived({ iface }: Neighbour, { arrivals }: Suspicion): boolean {
+  #arrivals(nowMs: number, { iface }: Neighbour): Arrivals {
+    return { atMs: nowMs, packets: this.#world.arrivals(iface.name) }
+  }
+
+  /** Whether anything has come from it since then. */
+  #hasArrived({ iface }: Neighbour, { packets }: Arrivals): boolean {
     const now = this.#world.arrivals(iface.name)
-    return now !== undefined && arrivals !== undefined && now > arrivals
+    return now !== undefined && packets !== undefined && now > packets
   }
 
   /** Others that share our way to the Internet. */
@@ -304,14 +363,18 @@ export class Liveness {
     return !(isAlone && hasOtherWay(neighbour, ({ neighbour: { iface } }) => iface.kind === 'lan'))
   }
 
-  #die(nowMs: number, neighbour: Neighbour, cause: NeighbourCause): void {
+  #die(nowMs: number, neighbour: Neighbour, { cause, sinceMs }: Suspicion): void {
     const { iface, address } = neighbour
+    // Who was only heard meanwhile has been dead all the time.
+    const suspectedMs = this.#returning.get(neighbour)?.suspectedMs ?? sinceMs
     const patience = this.#patienceWith(nowMs, neighbour)
     this.#onDead(nowMs, neighbour, cause)
-    // RFC 8966, 4.6.6: it may hear us though we do not hear it, and would find that out by itself only later.
-    this.#world.output.send(iface.name, address, [{ ...ihuFor(neighbour), rxcost: INFINITY }])
+    this.#world.output.send(iface.name, address, [unheard(iface, address)])
     const timer = new Timer((laterMs) => this.#askLost(laterMs, lost))
-    const lost: Lost = { iface, address, diedMs: nowMs, patience, timer, pauseMs: LOST_PAUSE_MS }
+    const lost: Lost = {
+      ...{ iface, address, suspectedMs, diedMs: nowMs, patience, timer },
+      pauseMs: LOST_PAUSE_MS,
+    }
     this.#lost.set(keyOf(iface, address), lost)
     this.#world.timers.set(timer, nowMs + lost.pauseMs)
   }
@@ -325,9 +388,13 @@ export class Liveness {
     }
     lost.pauseMs = Math.min(2 * lost.pauseMs, helloIntervalMs)
     this.#world.timers.set(lost.timer, nowMs + lost.pauseMs)
-    this.#world.output.send(iface.name, address, [this.#acknowledgments.probe()])
+    this.#world.output.send(iface.name, address, [unheard(iface, address), this.#acknowledgments.probe()])
   }
 }
+
+/** Whether too few requests may have got out of our own queue to mean anything. */
+const mayAllBeLostHere = (nowMs: number, { wasQueueFull, sent, askedMs }: Suspicion): boolean =>
+  wasQueueFull && sent < REQUESTS_FROM_FULL_QUEUE && nowMs < askedMs + MAX_FULL_QUEUE_MS
 
 /**
  * Whether there is another way to one of the destinations whose packets go to a neighbour; one that is not feasible yet will

@@ -41,7 +41,7 @@ export class Neighbours {
     const neighbour = new Neighbour(iface, address, nowMs)
     iface.neighbours.set(address, neighbour)
     this.#parts.departed.back(neighbour)
-    this.#parts.liveness.appeared(nowMs, neighbour)
+    this.#parts.liveness.appeared(neighbour)
     this.#world.output.neighbour('added', neighbour.view(nowMs), 'heard')
     return neighbour
   }

@@ -1,6 +1,7 @@
 import { Acquisition } from './acquisition.ts'
 import { Costs } from './costs.ts'
 import { Departed } from './departed.ts'
+import { FullQueues } from './full-queues.ts'
 import { Hellos } from './hellos.ts'
 import { Levels } from './levels.ts'
 import { Liveness } from './liveness.ts'
@@ -60,7 +61,8 @@ export function assemble(world: World): Parts {
   })
   const hellos = new Hellos(world)
   const acquisition = new Acquisition(world, hellos, updates.acknowledgments)
-  const liveness: Liveness = new Liveness(world, updates.acknowledgments, (nowMs, neighbour, cause) =>
+  const queues = new FullQueues(world)
+  const liveness: Liveness = new Liveness(world, updates.acknowledgments, queues, (nowMs, neighbour, cause) =>
     neighbours.forget(nowMs, neighbour, cause),
   )
   const watch: NeighbourWatch = new NeighbourWatch(world, {
@@ -72,7 +74,9 @@ export function assemble(world: World): Parts {
   const neighbours: Neighbours = new Neighbours(world, {
     ...{ routes, updates, requests, acquisition, liveness, watch, departed },
   })
-  const reception = new Reception(world, { neighbours, liveness, hellos, routes, updates, requests })
+  const reception = new Reception(world, {
+    ...{ neighbours, liveness, queues, hellos, routes, updates, requests },
+  })
   const costs = new Costs(world, { levels, neighbours, hellos, updates })
   return {
     ...{ levels, sources, routes, updates, requests, hellos, acquisition, liveness, departed },

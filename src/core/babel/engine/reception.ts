@@ -1,5 +1,6 @@
 import { INFINITY } from '../metric.ts'
 import type { Destination, Tlv } from '../wire/tlv.ts'
+import type { FullQueues } from './full-queues.ts'
 import type { Hellos } from './hellos.ts'
 import type { Liveness } from './liveness.ts'
 import type { Interface, Neighbour } from './model.ts'
@@ -14,6 +15,7 @@ import type { World } from './world.ts'
 interface ReceptionParts {
   readonly neighbours: Neighbours
   readonly liveness: Liveness
+  readonly queues: FullQueues
   readonly hellos: Hellos
   readonly routes: Routes
   readonly updates: Updates
@@ -38,10 +40,14 @@ export class Reception {
     const known = iface.neighbours.get(packet.source)
     const isQuestion = packet.tlvs.every(isOfWhoMissesUs)
     // Who was taken for dead may ask whether we are: it has not said yet that it hears us.
-    if (!known && isQuestion && liveness.isLost(iface, packet.source)) return this.#acknowledge(iface, packet)
+    if (!known && isQuestion && liveness.isLost(iface, packet.source))
+      return this.#acknowledge(nowMs, iface, packet)
     const neighbour = known ?? this.#meetSender(nowMs, iface, packet)
     if (neighbour === undefined) return
-    liveness.heard(nowMs, neighbour, !isQuestion)
+    const acknowledged = packet.tlvs.flatMap((tlv) => (tlv.kind === 'acknowledgment' ? [tlv.opaque] : []))
+    // Only an answer shows that it hears us.
+    if (acknowledged.length > 0) liveness.answered(nowMs, neighbour, acknowledged)
+    else liveness.heard(nowMs, neighbour)
     neighbours.hearLink(nowMs, neighbour, packet)
     const current = iface.neighbours.get(packet.source)
     if (current) for (const tlv of packet.tlvs) this.#hear(nowMs, current, tlv)
@@ -58,7 +64,7 @@ export class Reception {
     const { updates, routes, requests, hellos } = this.#parts
     switch (tlv.kind) {
       case 'acknowledgment-request':
-        this.#acknowledge(neighbour.iface, { source: neighbour.address, tlvs: [tlv] })
+        this.#acknowledge(nowMs, neighbour.iface, { source: neighbour.address, tlvs: [tlv] })
         return
       case 'acknowledgment':
         updates.acknowledgments.hear(neighbour, tlv.opaque)
@@ -89,11 +95,18 @@ export class Reception {
     }
   }
 
-  /** RFC 8966, 3.3 */
-  #acknowledge({ name }: Interface, { source, tlvs }: Pick<ReceivedPacket, 'source' | 'tlvs'>): void {
-    for (const tlv of tlvs)
-      if (tlv.kind === 'acknowledgment-request')
+  /** RFC 8966, 3.3. Where our own queue loses most of what is put into it, several copies. */
+  #acknowledge(
+    nowMs: number,
+    { name }: Interface,
+    { source, tlvs }: Pick<ReceivedPacket, 'source' | 'tlvs'>,
+  ): void {
+    for (const tlv of tlvs) {
+      if (tlv.kind !== 'acknowledgment-request') continue
+      const copies = this.#parts.queues.copies(nowMs, name)
+      for (let copy = 0; copy < copies; copy++)
         this.#world.output.send(name, source, [{ kind: 'acknowledgment', opaque: tlv.opaque }])
+    }
   }
 
   /** RFC 8966, 3.8.1.1: an update, or a retraction. */

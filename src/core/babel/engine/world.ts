@@ -5,6 +5,12 @@ import type { EngineOutput } from './ports.ts'
 import type { RouteTable } from './table.ts'
 import type { TimerQueue } from './timers.ts'
 
+/** What became of packets that were to go out over an interface. */
+export interface Departures {
+  readonly sent: number
+  readonly dropped: number
+}
+
 /** What all parts of the machine share. */
 export interface World {
   readonly routerId: RouterId
@@ -15,6 +21,8 @@ export interface World {
   readonly interfaces: ReadonlyMap<string, Interface>
   /** How many packets have come over an interface so far, if that is known and all of them are from one neighbour. */
   readonly arrivals: (iface: string) => number | undefined
+  /** How many packets were sent over an interface so far, and how many were lost in our own queue, if that is known. */
+  readonly departures: (iface: string) => Departures | undefined
   /** Our own sequence number (RFC 8966, 3.2.2). */
   seqno: number
   /** Whether we take leave: everything is retracted, and nothing is told any more. */

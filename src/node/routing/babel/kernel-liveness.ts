@@ -1,5 +1,5 @@
 import { messageOf } from '../../../core/errors.ts'
-import { type DetectionTimes, detectionTimes, UNICAST_PROBES } from '../../../core/kernel/unreachability.ts'
+import { type DetectionTimes, detectionTimes } from '../../../core/kernel/unreachability.ts'
 import { inBackground } from '../../../platform/background.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Logger } from '../../../platform/log.ts'
@@ -11,10 +11,13 @@ interface KernelLivenessInit {
   readonly clock: Clock
   readonly log: Logger
   readonly events: Pick<KernelEvents, 'watch'>
-  /** A neighbour to which there are, or were a moment ago, packets is to be asked; the kernel has in vain, since then. */
-  readonly onSuspect: (iface: string, address: string, sinceMs: number) => void
-  /** It has answered the kernel after so long: one that was suspected, or one that takes its time. */
-  readonly onAlive: (iface: string, address: string, tookMs: number | undefined) => void
+  /**
+   * A neighbour to which there are, or were a moment ago, packets is to be asked; the kernel has in vain, since then. How long
+   * its answers took until then, if it was asked lately.
+   */
+  readonly onSuspect: (iface: string, address: string, sinceMs: number, usualMs: number | undefined) => void
+  /** One that was suspected has answered the kernel. */
+  readonly onAlive: (iface: string, address: string) => void
 }
 
 interface Watched {
@@ -27,8 +30,10 @@ interface Watched {
 }
 
 interface WatchedNeighbour {
-  /** How long its answers to the kernel take: the longest lately. */
+  /** How long its answers to the kernel take: the longest lately, and the longest of the last few. */
   slowestMs: number
+  usualMs: number
+  answeredMs: number
   /** Since when the kernel asks it. */
   askedMs: number | undefined
   failedMs: number | undefined
@@ -47,18 +52,21 @@ const OUTAGE_MS = 1_000
 const MAX_FALSE_ALARMS = 4
 /** After so long without another, what was false is forgotten. */
 const FORGIVEN_MS = 600_000
-/** The kernel's first question has had no answer for so long, on a quick link. */
-const UNANSWERED_MS = 40
+/** The kernel's first question has had no answer for so long, on a quick link; on a slow one, at most. */
+const UNANSWERED_MS = { quick: 40, slow: 300 } as const
+/** Of the time that answers usually take. */
+const UNANSWERED_SHARE = 1.5
 /** On a link that is used, the next packet, and with it the kernel's question, comes before that. */
 const UNUSED_MS = 30
 /** What we ourselves have sent is no use, nor is what the answer leads to. */
 const OWN_PACKETS_MS = 1_000
 /** A link that is used now and then is asked each time, but no more often. */
 const FOLLOW_UP_MS = 2_000
-/** Answers that are quicker say nothing new. */
-const SLOW_MS = 20
-/** With each answer, so much of the slowest one remains; the kernel gets shorter times only after a while. */
-const REMAINS = 0.95
+/** With each answer, so much remains of the slowest one, and of what is usual. */
+const REMAINS = { slowest: 0.95, usual: 0.8 } as const
+/** After so long without an answer nobody knows what is usual now. */
+const USUAL_MS = 10_000
+/** The kernel gets shorter times only after a while. */
 const SHORTER_AFTER_MS = 30_000
 /** Clients of a server come and go. */
 const MAX_REMEMBERED = 1_024
@@ -137,10 +145,11 @@ export class KernelLiveness implements Disposable {
     const neighbour = neighbourOf(watched, address)
     const askedMs = this.#nowMs()
     neighbour.askedMs = askedMs
-    const answerMs = Math.max(watched.rttMs, neighbour.slowestMs)
-    this.#wait(neighbour, Math.max(UNANSWERED_MS, 1.5 * answerMs), () => {
+    const usualMs = usualOf(neighbour, askedMs)
+    const lateMs = Math.min(UNANSWERED_MS.slow, UNANSWERED_SHARE * (usualMs ?? watched.rttMs))
+    this.#wait(neighbour, Math.max(UNANSWERED_MS.quick, lateMs), () => {
       neighbour.isSuspected = true
-      this.#init.onSuspect(iface, address, askedMs)
+      this.#init.onSuspect(iface, address, askedMs, usualMs)
     })
   }
 
@@ -153,9 +162,12 @@ export class KernelLiveness implements Disposable {
     neighbour.askedMs = undefined
     neighbour.failedMs = undefined
     neighbour.isSuspected = false
-    const slowMs = tookMs !== undefined && tookMs <= OUTAGE_MS ? tookMs : undefined
-    neighbour.slowestMs = Math.max(slowMs ?? 0, neighbour.slowestMs * REMAINS)
-    if (isSuspected || (slowMs ?? 0) > SLOW_MS) this.#init.onAlive(iface, address, slowMs)
+    if (tookMs !== undefined && tookMs <= OUTAGE_MS) {
+      neighbour.slowestMs = Math.max(tookMs, neighbour.slowestMs * REMAINS.slowest)
+      neighbour.usualMs = Math.max(tookMs, (usualOf(neighbour, nowMs) ?? 0) * REMAINS.usual)
+      neighbour.answeredMs = nowMs
+    }
+    if (isSuspected) this.#init.onAlive(iface, address)
     if (failedMs !== undefined && nowMs < failedMs + FALSE_ALARM_MS) {
       watched.falseAlarms = Math.min(watched.falseAlarms + 1, MAX_FALSE_ALARMS)
       watched.lastFalseAlarmMs = nowMs
@@ -173,16 +185,18 @@ export class KernelLiveness implements Disposable {
         return
       neighbour.followedUpMs = nowMs
       neighbour.isSuspected = true
-      this.#init.onSuspect(iface, address, nowMs)
+      this.#init.onSuspect(iface, address, nowMs, usualOf(neighbour, nowMs))
     })
   }
 
   #failed(watched: Watched, iface: string, address: string): void {
     const neighbour = neighbourOf(watched, address)
     neighbour.waiting?.[Symbol.dispose]()
-    neighbour.failedMs = this.#nowMs()
+    const nowMs = this.#nowMs()
+    const sinceMs = neighbour.askedMs ?? nowMs
+    neighbour.failedMs = nowMs
     neighbour.isSuspected = true
-    this.#init.onSuspect(iface, address, neighbour.askedMs ?? neighbour.failedMs)
+    this.#init.onSuspect(iface, address, sinceMs, usualOf(neighbour, nowMs))
     neighbour.askedMs = undefined
   }
 
@@ -198,9 +212,10 @@ export class KernelLiveness implements Disposable {
     if (nowMs > watched.lastFalseAlarmMs + FORGIVEN_MS) watched.falseAlarms = 0
     const slowest = [...watched.neighbours.values()].map(({ slowestMs }) => slowestMs)
     const times = detectionTimes(Math.max(watched.rttMs, ...slowest), watched.falseAlarms)
-    const before = watched.set?.retransMs
-    if (times.retransMs === before) return
-    if (before !== undefined && times.retransMs < before && nowMs < watched.setMs + SHORTER_AFTER_MS) return
+    const before = watched.set
+    const isSame = before?.retransMs === times.retransMs && before.unicastProbes === times.unicastProbes
+    if (isSame) return
+    if (before && patienceMs(times) < patienceMs(before) && nowMs < watched.setMs + SHORTER_AFTER_MS) return
     watched.set = times
     watched.setMs = nowMs
     inBackground(this.#init.log, `setting times of ${iface}`, this.#apply(iface, times, before === undefined))
@@ -208,7 +223,7 @@ export class KernelLiveness implements Disposable {
 
   async #apply(
     iface: string,
-    { baseReachableMs, delayProbeMs, retransMs }: DetectionTimes,
+    { baseReachableMs, delayProbeMs, retransMs, unicastProbes }: DetectionTimes,
     isFirst: boolean,
   ): Promise<void> {
     const { processes, log } = this.#init
@@ -216,7 +231,7 @@ export class KernelLiveness implements Disposable {
       base_reachable: baseReachableMs,
       retrans: retransMs,
       delay_probe: delayProbeMs,
-      ucast_probes: UNICAST_PROBES,
+      ucast_probes: unicastProbes,
     }
     const words = Object.entries(values).flatMap(([name, value]) => [name, String(value)])
     try {
@@ -253,6 +268,11 @@ export class KernelLiveness implements Disposable {
   }
 }
 
+const patienceMs = ({ retransMs, unicastProbes }: DetectionTimes): number => retransMs * unicastProbes
+
+const usualOf = ({ usualMs, answeredMs }: WatchedNeighbour, nowMs: number): number | undefined =>
+  nowMs < answeredMs + USUAL_MS ? usualMs : undefined
+
 function neighbourOf({ neighbours }: Watched, address: string): WatchedNeighbour {
   let neighbour = neighbours.get(address)
   if (!neighbour) {
@@ -263,6 +283,8 @@ function neighbourOf({ neighbours }: Watched, address: string): WatchedNeighbour
     }
     neighbour = {
       slowestMs: 0,
+      usualMs: 0,
+      answeredMs: Number.NEGATIVE_INFINITY,
       askedMs: undefined,
       failedMs: undefined,
       isSuspected: false,

@@ -10,6 +10,7 @@ import {
 } from '../../../core/babel/configuration.ts'
 import { BabelEngine } from '../../../core/babel/engine/engine.ts'
 import type { CostLevel, Forwarding } from '../../../core/babel/engine/ports.ts'
+import type { Departures } from '../../../core/babel/engine/world.ts'
 import type { ComputeMac } from '../../../core/babel/mac/keys.ts'
 import type { Destination } from '../../../core/babel/wire/tlv.ts'
 import type { Random } from '../../../core/random.ts'
@@ -113,15 +114,15 @@ class Re6stRouter implements Router {
     })
     this.#liveness = new KernelLiveness({
       ...context,
-      onSuspect: (iface, address, sinceMs) => {
+      onSuspect: (iface, address, sinceMs, usualMs) => {
         if (this.#state !== 'running') return
         log.trace({ iface, address, silentMs: Math.round(this.#nowMs() - sinceMs) }, 'neighbour suspected')
-        this.#engine.suspect(this.#nowMs(), iface, address, sinceMs)
+        this.#engine.suspect(this.#nowMs(), iface, address, sinceMs, usualMs)
         this.#after()
       },
-      onAlive: (iface, address, tookMs) => {
+      onAlive: (iface, address) => {
         if (this.#state !== 'running') return
-        this.#engine.alive(this.#nowMs(), iface, address, tookMs)
+        this.#engine.alive(this.#nowMs(), iface, address)
         this.#after()
       },
     })
@@ -130,7 +131,9 @@ class Re6stRouter implements Router {
       routerId: routerIdOf(randomBytes(8)),
       seqno: randomBytes(2).readUInt16BE(),
       random,
-      arrivals: (iface) => (this.#links.kinds.get(iface) === 'tunnel' ? packetsFrom(iface) : undefined),
+      arrivals: (iface) =>
+        this.#links.kinds.get(iface) === 'tunnel' ? counterOf(iface, 'rx_packets') : undefined,
+      departures: (iface) => (this.#links.kinds.get(iface) === 'lan' ? undefined : departuresOf(iface)),
       output: {
         send: (iface, to, tlvs) => {
           if (to !== undefined) this.#liveness.spokeTo(iface, to)
@@ -332,13 +335,18 @@ class Re6stRouter implements Router {
   }
 }
 
-/** How many packets have come over an interface; undefined: it is gone. */
-function packetsFrom(iface: string): number | undefined {
+/** A counter of the kernel; undefined: the interface is gone. */
+function counterOf(iface: string, counter: 'rx_packets' | 'tx_packets' | 'tx_dropped'): number | undefined {
   try {
-    return Number(readFileSync(`/sys/class/net/${iface}/statistics/rx_packets`, 'utf8'))
+    return Number(readFileSync(`/sys/class/net/${iface}/statistics/${counter}`, 'utf8'))
   } catch {
     return undefined
   }
+}
+
+function departuresOf(iface: string): Departures | undefined {
+  const [sent, dropped] = [counterOf(iface, 'tx_packets'), counterOf(iface, 'tx_dropped')]
+  return sent === undefined || dropped === undefined ? undefined : { sent, dropped }
 }
 
 const routerIdOf = (bytes: Uint8Array): string =>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EngineNetwork, type TestNode, TUNNEL } from '../../../../support/engine-network.ts'
+import { seededRandom } from '../../../../support/random.ts'
 
 const deaths = (node: TestNode) => node.neighbourEvents.filter(({ change }) => change === 'flushed')
 const suspect = (network: EngineNetwork, node: TestNode, name: string) =>
@@ -67,20 +68,58 @@ describe('a neighbour that is suspected', () => {
 
   it('has more time when its answers have been slow lately', () => {
     const { network, a, links } = star()
-    a.engine.alive(network.nowMs, 'b', 'fe80::b', 200)
+    links.ab.delayMs = 150
+    suspect(network, a, 'b')
+    network.run(1_000)
     links.ab.open = [false, false]
     suspect(network, a, 'b')
-    network.run(900)
+    network.run(700)
     expect(deaths(a)).toEqual([])
     network.runUntil(() => deaths(a).length > 0, 1_000)
   })
 
-  it('has no more time when it could not be reached for a while', () => {
+  it('has not answered when what was asked before is acknowledged', () => {
     const { network, a, links } = star()
-    a.engine.alive(network.nowMs, 'b', 'fe80::b', 8_000)
+    links.ab.delayMs = 100
+    suspect(network, a, 'b')
+    network.run(210)
+    links.ab.open = [false, false]
+    suspect(network, a, 'b')
+    network.runUntil(() => deaths(a).length > 0, 1_000)
+  })
+
+  it('has no more time when its answers were held up: all of them came at once', () => {
+    const { network, a, b, links } = star()
+    // What TCP sends again after a cut, and what a process reads that was stopped.
+    const held: (() => void)[] = []
+    const receive = b.engine.receive.bind(b.engine)
+    b.engine.receive = (nowMs, packet) =>
+      packet.iface === 'a' && isHeld
+        ? void held.push(() => receive(network.nowMs, packet))
+        : receive(nowMs, packet)
+    let isHeld = true
+    suspect(network, a, 'b')
+    network.run(300)
+    isHeld = false
+    for (const deliver of held) deliver()
+    network.run(200)
+    expect(deaths(a)).toEqual([])
     links.ab.open = [false, false]
     suspect(network, a, 'b')
     expect(network.runUntil(() => deaths(a).length > 0, 1_000)).toBeLessThan(450)
+  })
+
+  it('has as much time as the kernel knows that it needs, whatever its last hello said long ago', () => {
+    const took = (usualMs: number) => {
+      const { network, a, links } = star()
+      links.ab.delayMs = 150
+      network.run(60_000)
+      links.ab.open = [false, false]
+      a.engine.suspect(network.nowMs, 'b', 'fe80::b', network.nowMs, usualMs)
+      return network.runUntil(() => deaths(a).length > 0, 5_000)
+    }
+    expect(took(20)).toBeLessThan(600)
+    expect(took(300)).toBeGreaterThan(1_000)
   })
 
   it('has as much time as its round trips take', () => {
@@ -116,6 +155,19 @@ describe('a neighbour that is suspected', () => {
     arriveFor(1_000)
     expect(deaths(a)).toEqual([])
     arriveFor(2_000)
+    expect(deaths(a)).toMatchObject([{ cause: 'no answer' }])
+  })
+
+  it('is dead though it goes on to announce routes: only an answer shows that it hears us', () => {
+    const { network, a, b, links } = star()
+    links.ab.open = [false, true]
+    suspect(network, a, 'b')
+    for (let passedMs = 0; passedMs < 2_000; passedMs += 100) {
+      b.engine.setLocalRoutes(network.nowMs, [
+        { prefix: `2001:db8:b${passedMs}::/64`, from: '::/0', metric: 0 },
+      ])
+      network.run(100)
+    }
     expect(deaths(a)).toMatchObject([{ cause: 'no answer' }])
   })
 
@@ -199,6 +251,75 @@ it('a router that was busy for a moment waits hardly longer for answers', () => 
   suspect(network, a, 'b')
   network.nowMs += 145
   expect(network.runUntil(() => deaths(a).length > 0, 1_000)).toBeLessThan(500)
+})
+
+it('to be heard again is no false alarm while what we send is lost', () => {
+  const { network, a, b, links } = star()
+  const tookMs = () => {
+    links.ab.open = [false, false]
+    suspect(network, a, 'b')
+    return network.runUntil(() => a.wayTo(b) === 'c', 3_000)
+  }
+  const first = tookMs()
+  links.ab.open = [false, true]
+  b.engine.setParameters(network.nowMs, 'a', { ...TUNNEL, helloIntervalMs: 100 })
+  network.run(3_000)
+  links.ab.open = [true, true]
+  network.runUntil(() => a.wayTo(b) === 'b', 30_000)
+  network.run(5_000)
+  expect(tookMs()).toBeLessThan(1.2 * first)
+})
+
+describe('where our own queue is full, and loses most of what is put into it', () => {
+  /** A flood from `from` to the other end: of 10 packets, 9 do not get out of its machine. */
+  function flooded(share = 0.1) {
+    const { network, a, b, links } = star()
+    const random = seededRandom(7)
+    const flood = (from: TestNode, to: TestNode) => {
+      network.carries = (sender, iface) => !(sender === from && iface === to.name) || random.next() < share
+      from.departures.set(to.name, { sent: 1_000_000 * share, dropped: 1_000_000 * (1 - share) })
+      return (ms: number) => {
+        for (let passedMs = 0; passedMs < ms; passedMs++) {
+          const { sent, dropped } = from.departures.get(to.name) ?? { sent: 0, dropped: 0 }
+          from.departures.set(to.name, { sent: sent + 100 * share, dropped: dropped + 100 * (1 - share) })
+          network.run(1)
+        }
+      }
+    }
+    return { network, a, b, links, flood }
+  }
+
+  it('a neighbour is not taken for dead, however often it is suspected', () => {
+    const { network, a, b, flood } = flooded()
+    const run = flood(a, b)
+    for (let time = 0; time < 300; time++) {
+      suspect(network, a, 'b')
+      run(700)
+    }
+    expect(deaths(a)).toEqual([])
+  })
+
+  it('nor by the other side, whose answers are lost here', () => {
+    const { network, a, b, flood } = flooded()
+    const run = flood(a, b)
+    for (let time = 0; time < 100; time++) {
+      suspect(network, b, 'a')
+      for (let packets = 0; packets < 7; packets++) {
+        b.arrivals.set('a', (b.arrivals.get('a') ?? 0) + 1_000)
+        run(100)
+      }
+    }
+    expect(deaths(b)).toEqual([])
+  })
+
+  it('it is dead all the same if nothing comes from there', () => {
+    const { network, a, b, links, flood } = flooded()
+    const run = flood(a, b)
+    links.ab.open = [false, false]
+    suspect(network, a, 'b')
+    for (let passedMs = 0; passedMs < 1_500; passedMs += 10) run(10)
+    expect(deaths(a)).toMatchObject([{ cause: 'no answer' }])
+  })
 })
 
 it('of many others only a few are asked whether it is us', () => {

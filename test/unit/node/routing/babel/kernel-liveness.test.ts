@@ -7,6 +7,7 @@ import { steppedClock } from '../../../../support/stepped-clock.ts'
 
 function rig() {
   const heard: string[] = []
+  const usual: (number | undefined)[] = []
   const set: string[] = []
   const lookedAgain: string[] = []
   let tell: (news: KernelNews) => void = () => {}
@@ -26,13 +27,15 @@ function rig() {
         return { [Symbol.dispose]() {} }
       },
     },
-    onSuspect: (iface, address, sinceMs) =>
-      void heard.push(`suspect ${address}%${iface} for ${clock.monotonicMs() - sinceMs} ms`),
-    onAlive: (iface, address, tookMs) => void heard.push(`alive ${address}%${iface} after ${tookMs} ms`),
+    onSuspect: (iface, address, sinceMs, usualMs) => {
+      heard.push(`suspect ${address}%${iface} for ${Math.round(clock.monotonicMs() - sinceMs)} ms`)
+      usual.push(usualMs)
+    },
+    onAlive: (iface, address) => void heard.push(`alive ${address}%${iface}`),
   })
   const neighbour = (state: NeighbourState, iface = 'tap', address = 'fe80::2') =>
     tell({ kind: 'neighbour', iface, address, state })
-  return { liveness, heard, set, lookedAgain, neighbour, clock }
+  return { liveness, heard, usual, set, lookedAgain, neighbour, clock }
 }
 
 it('a neighbour that the kernel cannot reach is suspected, on tunnels alone', () => {
@@ -57,12 +60,30 @@ it('one that does not answer the first question is suspected long before the ker
   await clock.pass(30)
   neighbour('reachable')
   await clock.pass(100)
-  expect(heard).toEqual(['alive fe80::2%tap after 30 ms'])
+  expect(heard).toEqual([])
   neighbour('probe')
   await clock.pass(50)
-  expect(heard[1]).toBe('suspect fe80::2%tap for 45 ms')
+  expect(heard[0]).toBe('suspect fe80::2%tap for 45 ms')
   neighbour('reachable')
-  expect(heard[2]).toBe('alive fe80::2%tap after 50 ms')
+  expect(heard[1]).toBe('alive fe80::2%tap')
+})
+
+it('how long its answers took lately is told with a suspicion: of the last few, if they are not too old', async () => {
+  const { liveness, usual, neighbour, clock } = rig()
+  liveness.add('tap')
+  const answersAfter = async (ms: number) => {
+    neighbour('probe')
+    await clock.pass(ms)
+    neighbour('reachable')
+  }
+  await answersAfter(30)
+  for (let time = 0; time < 5; time++) await answersAfter(10)
+  neighbour('failed')
+  expect(usual.at(-1)).toBeGreaterThan(9)
+  expect(usual.at(-1)).toBeLessThan(15)
+  await clock.pass(20_000)
+  neighbour('failed')
+  expect(usual.at(-1)).toBeUndefined()
 })
 
 it('one that takes its time has more of it from then on, in the kernel, too', async () => {
@@ -71,7 +92,7 @@ it('one that takes its time has more of it from then on, in the kernel, too', as
   neighbour('probe')
   await clock.pass(200)
   neighbour('reachable')
-  expect(set[1]).toContain('retrans 240')
+  expect(set[1]).toContain('retrans 240 delay_probe 10 ucast_probes 10')
   heard.length = 0
   neighbour('probe')
   await clock.pass(250)
@@ -105,14 +126,14 @@ it('one that answers again soon was a false alarm: the next one comes later', as
   liveness.add('tap')
   neighbour('failed')
   neighbour('reachable')
-  expect(heard).toEqual(['suspect fe80::2%tap for 0 ms', 'alive fe80::2%tap after undefined ms'])
+  expect(heard).toEqual(['suspect fe80::2%tap for 0 ms', 'alive fe80::2%tap'])
   expect(set).toHaveLength(2)
-  expect(set[0]).toContain('dev tap base_reachable 150 retrans 60 delay_probe 10 ucast_probes 10')
+  expect(set[0]).toContain('dev tap base_reachable 120 retrans 60 delay_probe 10 ucast_probes 10')
   expect(set[1]).toContain('retrans 120')
   liveness.setRtt('tap', 5)
   expect(set).toHaveLength(2)
   liveness.setRtt('tap', 600)
-  expect(set[2]).toContain('retrans 1920')
+  expect(set[2]).toContain('retrans 240 delay_probe 10 ucast_probes 80')
   // It was gone for long: that was none.
   neighbour('failed')
   await clock.pass(5_000)
@@ -152,7 +173,7 @@ it('one that could not be reached for a while was not slow', async () => {
   neighbour('reachable')
   await clock.pass(1)
   expect(set).toHaveLength(1)
-  expect(heard.at(-1)).toBe('alive fe80::2%tap after undefined ms')
+  expect(heard.at(-1)).toBe('alive fe80::2%tap')
 })
 
 it('a slow client of a server makes nobody wait for the others', async () => {
@@ -161,7 +182,7 @@ it('a slow client of a server makes nobody wait for the others', async () => {
   neighbour('probe')
   await clock.pass(600)
   neighbour('reachable')
-  expect(set.at(-1)).toContain('base_reachable 150 retrans 960 delay_probe 10')
+  expect(set.at(-1)).toContain('base_reachable 120 retrans 240 delay_probe 10 ucast_probes 40')
   heard.length = 0
   neighbour('probe', 'tap', 'fe80::3')
   await clock.pass(60)
