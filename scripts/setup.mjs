@@ -37,7 +37,7 @@ export const PAGE_TEST_PACKAGES = { chromium: 'chromium' }
 /** For the tests of manual pages and shell completion. */
 export const MANUAL_TEST_PACKAGES = { man: 'man-db', mandoc: 'mandoc', zsh: 'zsh', fish: 'fish' }
 /** For the test of a registry behind a proxy. Debian starts it when it is installed: only for who wants all tests. */
-export const PROXY_TEST_PACKAGES = { nginx: 'nginx' }
+export const PROXY_TEST_PACKAGES = { nginx: 'nginx', apache2: 'apache2-bin', caddy: 'caddy' }
 /** For tests of the registry with PostgreSQL, which they start by themselves. */
 export const DATABASE_TEST_PACKAGES = { psql: 'postgresql' }
 /** For the throughput that `npm run bench` measures. */
