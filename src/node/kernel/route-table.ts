@@ -1,6 +1,7 @@
 import { BackOff } from '../../platform/back-off.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { ipJson } from '../../platform/ip-json.ts'
 import type { Logger } from '../../platform/log.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
 import { describeEnd, type Processes, type RunningProcess } from '../../platform/processes.ts'
@@ -78,7 +79,12 @@ export class KernelRouteTable implements AsyncDisposable {
 
   /** Removes what a killed predecessor left. To be called first. */
   async start(): Promise<void> {
-    await this.#flush()
+    const { processes } = this.#init
+    const left = await Promise.all([
+      ipJson(processes, '-6', 'route', 'show', 'table', 'all', 'proto', PROTOCOL),
+      ipJson(processes, '-4', 'route', 'show', 'proto', PROTOCOL),
+    ])
+    if (left.flat().length > 0) await this.#flush()
     this.#running = this.#run()
   }
 
@@ -285,8 +291,11 @@ export class KernelRouteTable implements AsyncDisposable {
 
   async #flush(): Promise<void> {
     const { processes } = this.#init
-    for (const family of ['-6', '-4'])
-      await processes.run('ip', [family, 'route', 'flush', 'table', 'all', 'proto', PROTOCOL])
+    await Promise.all(
+      ['-6', '-4'].map((family) =>
+        processes.run('ip', [family, 'route', 'flush', 'table', 'all', 'proto', PROTOCOL]),
+      ),
+    )
   }
 
   /** Removes all of them. */

@@ -75,6 +75,9 @@ export function createOpenvpnTransport(options: OpenvpnTransportOptions): Transp
     },
   }
 
+  // Long before the first tunnel: nothing else waits for it then.
+  inBackground(log, 'asking for the version of openvpn', context.checkVersion())
+
   const argumentsOf = (iface: string, managementSocket: string): TunnelArguments => ({
     iface,
     managementSocket,
