@@ -9,6 +9,8 @@ import {
   backupOptions,
   CHECK_COMMAND,
   checkOptions,
+  IMPORT_COMMAND,
+  importOptions,
   RESTORE_COMMAND,
   restoreOptions,
 } from './registry-database-options.ts'
@@ -62,6 +64,7 @@ const SUBCOMMANDS = {
   backup: subcommand('backup', BACKUP_COMMAND, backupOptions),
   restore: subcommand('restore', RESTORE_COMMAND, restoreOptions),
   check: subcommand('check', CHECK_COMMAND, checkOptions),
+  import: subcommand('import', IMPORT_COMMAND, importOptions),
 } as const satisfies { [Name in keyof typeof REGISTRY_SUBCOMMANDS]: Subcommand<Name, unknown> }
 
 type Subcommands = typeof SUBCOMMANDS

@@ -27,6 +27,16 @@ const CHECK = {
   json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }),
 } as const
 
+const IMPORT = {
+  ...CHECK,
+  database: withDefault(filePath('PATH|URL'), '/var/lib/re6stnet/registry.db', {
+    names: ['--db'],
+    group: FILES,
+    help: 'where to: a file of SQLite, or postgres://USER@HOST[,HOST...]/NAME; there is no network in it yet',
+    since,
+  }),
+} as const
+
 /** The command `re6st-registry backup`. */
 export const BACKUP_COMMAND: Command<typeof DATABASE> = {
   name: 're6st-registry backup',
@@ -56,10 +66,22 @@ export const CHECK_COMMAND: Command<typeof CHECK> = {
   takesOptionFiles: false,
 }
 
+/** The command `re6st-registry import`. */
+export const IMPORT_COMMAND: Command<typeof IMPORT> = {
+  name: 're6st-registry import',
+  description:
+    'Copies a network from another database into an empty one: from SQLite, also of the Python implementation, to PostgreSQL, and back. What is read must be sound, and is not changed. Stop the registry that runs with it first.',
+  options: IMPORT,
+  takesOptionFiles: false,
+  operand: { metavar: 'PATH|URL', help: 'where from', required: true },
+}
+
 /** What is to be copied, and where to or from. */
 export type CopyOptions = OptionsOf<typeof DATABASE> & { readonly file: string }
 /** What is to be checked. */
 export type CheckOptions = OptionsOf<typeof CHECK>
+/** What is to be imported, and where to. */
+export type ImportOptions = OptionsOf<typeof IMPORT> & { readonly source: string }
 
 /** Checks all options of `re6st-registry backup`, together. */
 export const backupOptions = (words: ParsedWords): Result<CopyOptions> => copyOptions(BACKUP_COMMAND, words)
@@ -67,6 +89,12 @@ export const backupOptions = (words: ParsedWords): Result<CopyOptions> => copyOp
 export const restoreOptions = (words: ParsedWords): Result<CopyOptions> => copyOptions(RESTORE_COMMAND, words)
 /** Checks all options of `re6st-registry check`, together. */
 export const checkOptions = (words: ParsedWords): Result<CheckOptions> => optionValues(CHECK_COMMAND, words)
+
+/** Checks all options of `re6st-registry import`, together. */
+export function importOptions(words: ParsedWords): Result<ImportOptions> {
+  const values = optionValues(IMPORT_COMMAND, words)
+  return values.ok ? ok({ ...values.value, source: words.operand ?? '' }) : values
+}
 
 function copyOptions(command: Command<typeof DATABASE>, words: ParsedWords): Result<CopyOptions> {
   const values = optionValues(command, words)

@@ -32,6 +32,7 @@ export const REGISTRY_SUBCOMMANDS = {
   backup: 'copies the database, also while the registry serves',
   restore: 'puts a backup in the place of the database',
   check: 'proves that the database is sound, or says what is wrong',
+  import: 'copies a network from another database, also of the Python implementation',
 } as const
 
 const AUTHORITY = 'Authority'

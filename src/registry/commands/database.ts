@@ -73,8 +73,11 @@ const textOf = (findings: readonly Finding[], certificates: number | undefined):
     ? findings.map(({ what, remedy }) => `${what}: ${remedy}\n`).join('')
     : `sound: ${certificates} certificates\n`
 
-/** One that is there, which is not changed. */
-function openExisting(option: string, path: string): Disposable & { readonly opened: Database.Database } {
+/** One that is there, which is not changed. @throws Re6stError `FILE` when there is none */
+export function openExisting(
+  option: string,
+  path: string,
+): Disposable & { readonly opened: Database.Database } {
   const named = option === '' ? path : `${option} ${path}`
   try {
     const opened = new Database(path, { readonly: true, fileMustExist: true })

@@ -13,6 +13,8 @@ export async function runSubcommand(run: RegistrySubcommand): Promise<number> {
       return (await import('./database.ts')).runRestore(run.options)
     case 'check':
       return (await import('./database.ts')).runCheck(run.options)
+    case 'import':
+      return (await import('./import.ts')).runImport(run.options)
     case 'admin':
       return (await import('./admin.ts')).runAdmin(run.options)
     case 'audit':

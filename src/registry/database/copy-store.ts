@@ -1,0 +1,89 @@
+import { Re6stError } from '../../core/errors.ts'
+import type { SqlValue } from './engine.ts'
+import type { Queries } from './queries.ts'
+import type { Store } from './store.ts'
+
+/**
+ * What is copied, and what its rows are ordered by. Not what belongs to processes that run: sessions, of nodes and
+ * administrators, and how transactions have ended. `cert_changed` comes after `cert`: SQLite has noted there what was written.
+ */
+const TABLES: readonly (readonly [table: string, ...key: string[]])[] = [
+  ['token', 'token'],
+  ['cert', 'prefix'],
+  ['cert_changed', 'prefix'],
+  ['crl', 'serial'],
+  ['issued', 'serial'],
+  ['made_token', 'token'],
+  ['node_address', 'prefix'],
+  ['holder', 'prefix'],
+  ['reservation', 'prefix'],
+  ['subject_serial_gap', 'first'],
+  ['expiry_mail', 'serial', 'stage'],
+  ['admin', 'name'],
+  ['bearer_token', 'id'],
+  ['audit', 'number'],
+  ['invitation', 'id'],
+  ['invitation_use', 'id', 'prefix'],
+  ['machine', 'prefix'],
+  ['machine_event', 'prefix', 'date'],
+  ['look_day', 'day'],
+  ['machine_day', 'prefix', 'day'],
+  ['network_setting', 'name'],
+]
+
+/** Rows that are read, and written, at a time. */
+const BATCH = 500
+
+type Row = Readonly<Record<string, SqlValue>>
+
+/**
+ * Copies all that a registry knows into an empty database: all or nothing. Nothing changes in either meanwhile.
+ * @throws Re6stError `CONFLICT` when the other is not empty
+ */
+export async function copyStore(from: Store, to: Store): Promise<void> {
+  await to.write(async (writable) => {
+    const [used] = await writable.all('SELECT prefix FROM cert WHERE cert IS NOT NULL LIMIT 1')
+    if (used !== undefined || (await writable.config('version')) !== undefined)
+      throw new Re6stError('CONFLICT', 'there is a network in it already: give an empty one')
+    await from.write(async (readable) => {
+      for (const { name } of await readable.all<{ name: string }>('SELECT name FROM config'))
+        await writable.setConfig(name, await readable.config(name))
+      for (const [table, ...key] of TABLES) {
+        await writable.run(`DELETE FROM ${table}`)
+        for await (const rows of rowsOf(readable, table, key)) await insert(writable, table, rows)
+      }
+    })
+  })
+}
+
+/** All rows of a table, some at a time. Several may have the same key, if they are few. */
+async function* rowsOf(readable: Queries, table: string, key: readonly string[]): AsyncGenerator<Row[]> {
+  const order = `ORDER BY ${key.join(', ')} LIMIT ${BATCH}`
+  const after = `WHERE (${key.join(', ')}) > (${key.map(() => '?').join(', ')})`
+  let last: Row | undefined
+  for (;;) {
+    const rows: Row[] = last
+      ? await readable.all(`SELECT * FROM ${table} ${after} ${order}`, ...valuesOf(last, key))
+      : await readable.all(`SELECT * FROM ${table} ${order}`)
+    const isEnd = rows.length < BATCH
+    const cut = rows.at(-1)
+    // There may be more with the key of the last: all of them come with the next.
+    const whole = isEnd || !cut ? rows : rows.filter((row) => key.some((name) => row[name] !== cut[name]))
+    if (whole.length > 0) yield whole
+    if (isEnd) return
+    last = whole.at(-1)
+    if (!last) throw new Error(`${table}: too many rows with one key`)
+  }
+}
+
+async function insert(writable: Queries, table: string, rows: readonly Row[]): Promise<void> {
+  const columns = Object.keys(rows[0] ?? {})
+  const places = `(${columns.map(() => '?').join(', ')})`
+  await writable.run(
+    `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${rows.map(() => places).join(', ')}`,
+    ...rows.flatMap((row) => valuesOf(row, columns)),
+  )
+}
+
+const valuesOf = (row: Row, columns: readonly string[]): SqlValue[] =>
+  columns.map((column) => row[column] ?? null)
