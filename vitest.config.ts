@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import LongestFirst from './test/support/longest-first.ts'
 
 /**
  * Scenarios that need the machine for themselves: they start more processes than two cores bear beside others, or a lost
@@ -42,6 +43,7 @@ export default defineConfig({
   test: {
     reporters: ['default', './test/support/summary-reporter.ts'],
     globalSetup: './test/support/build.ts',
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {

@@ -161,7 +161,9 @@ function installNpmPackages(clean) {
   const reason = clean ? 'clean install' : npmObstacle()
   if (reason === undefined) return
   say(`installing npm packages (${reason})`)
-  const npmCi = () => run('npm', ['ci', '--no-audit', '--no-fund'], headersOfThisNode())
+  // node-gyp compiles one file after the other unless told: SQLite is a minute of a processor.
+  const environment = { JOBS: 'max', ...headersOfThisNode() }
+  const npmCi = () => run('npm', ['ci', '--no-audit', '--no-fund'], environment)
   if (npmCi() && npmObstacle() === undefined) return
   // Most likely a native addon without a ready-made build for this machine.
   const compilers = missingPackages(COMPILER_PACKAGES)

@@ -22,7 +22,8 @@ export function explanationText(explanation: ExplanationReply, look: Look): stri
 }
 
 function destinationText({ prefix, candidates, former }: DestinationReply, look: Look): string {
-  if (candidates.length + former.length === 0) return `${prefix}: no way: no neighbour announces one`
+  const noWay = `${prefix}: no way: no neighbour announces one`
+  if (candidates.length + former.length === 0) return noWay
   const paint = painter(look)
   const rows = [
     ...candidates.map((one) => candidateRow(one)),
@@ -32,6 +33,8 @@ function destinationText({ prefix, candidates, former }: DestinationReply, look:
     [['', 'NEXT HOP', 'IFACE', 'METRIC', 'ANNOUNCED', 'LINK', 'RTT', 'WHY'], ...rows],
     (line, row) => (row === 0 || candidates[row - 1]?.reason !== 'taken' ? paint('dim', line) : line),
   )
+  // Neighbours that are gone need not have announced one: babeld does not say of which they did.
+  if (candidates.length === 0) return `${noWay}\n${table}`
   const isTaken = candidates.some(({ reason }) => reason === 'taken')
   return `${isTaken ? prefix : `${prefix}: ${paint('red', 'packets have no way there')}`}\n${table}`
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { withLab } from '../../../lab/lab.ts'
 import { programOf } from '../../../lab/programs.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
-import type { Re6stNode } from '../../../lab/re6st-node.ts'
+import { type Re6stNode, TEST_ROUTER } from '../../../lab/re6st-node.ts'
 import type { EventsReply, ExplanationReply, TraceReply } from '../../../src/core/control/routing-replies.ts'
 import { DEADLINE_MS } from '../../support/networks.ts'
 import { startPythonNode } from '../../support/python-node.ts'
@@ -20,7 +20,7 @@ async function json<Reply>(node: Re6stNode, ...args: readonly string[]): Promise
 
 const namesOf = ({ hops }: TraceReply['there']) => hops.map(({ node }) => node)
 
-describe.each(['babeld', 're6st'])('with %s', (router) => {
+describe.each([TEST_ROUTER])('with %s', (router) => {
   test('what a node says of its ways: why they are taken, hop by hop, and what changed', () =>
     withLab({ name: 'explained-ways' }, async (lab) => {
       const registryOn = await lab.host('registry')

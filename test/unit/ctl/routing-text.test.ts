@@ -58,6 +58,8 @@ describe('the ways to a node', () => {
     }
     const lost = { ...explain, destinations: [{ prefix: 'p', candidates: [], former: [former] }] }
     expect(explanationText(lost, look)).toContain('gone for 60 s: babeld does not say how it noticed')
+    // With babeld, whoever was lost is shown with every destination: also where nobody has ever announced one.
+    expect(explanationText(lost, look)).toContain('p: no way: no neighbour announces one')
   })
 })
 

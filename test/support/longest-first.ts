@@ -1,0 +1,40 @@
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/**
+ * Files that take minutes are begun first, the longest at the top: one that was begun last would keep the machine waiting.
+ * Only the order depends on it.
+ */
+const LONGEST = [
+  'slow/firewall.test.ts',
+  'slow/faults.test.ts',
+  'slow/firewall-check.test.ts',
+  'slow/bad-registry.test.ts',
+  'slow/doctor.test.ts',
+  'slow/routers.test.ts',
+  'slow/kinds.test.ts',
+  'slow/doctor-filters.test.ts',
+  'scenarios/healing.test.ts',
+  'network/openvpn.test.ts',
+  'slow/operation.test.ts',
+  'slow/uplink-away.test.ts',
+  'slow/multicast.test.ts',
+  'slow/rotation.test.ts',
+  'slow/explained-ways.test.ts',
+  'slow/forwarding.test.ts',
+  'slow/babeld.test.ts',
+  'network/port-mapping.test.ts',
+  'registry/kill.test.ts',
+  'simulation/random-graphs.test.ts',
+]
+
+/** Begins with the files that take longest. */
+export default class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rest = await super.sort(files)
+    const rank = ({ moduleId }: TestSpecification) => {
+      const at = LONGEST.findIndex((name) => moduleId.endsWith(name))
+      return at < 0 ? LONGEST.length : at
+    }
+    return rest.sort((one, other) => rank(one) - rank(other))
+  }
+}
