@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { messageOf } from '../core/errors.ts'
 import type { ListenPlace } from '../core/options/value-types.ts'
 import type { Logger } from '../platform/log.ts'
+import type { OpenIdSettings } from './api/access/open-id.ts'
 import type { Api, ApiComponents } from './api/api.ts'
 import { closeServer, listen } from './server/listen.ts'
 
@@ -14,6 +15,8 @@ export interface ApiSettings {
   readonly socketPath: string | undefined
   /** Where the page is known to be. */
   readonly pageUrl: string | undefined
+  /** Who else says who may sign in; undefined: nobody. */
+  readonly openId?: OpenIdSettings | undefined
   /** Where machines find the registry. */
   readonly registryUrl: string | undefined
   /** Folder with the built page. */

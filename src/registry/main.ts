@@ -12,6 +12,7 @@ import { systemProcesses } from '../platform/processes.ts'
 import { ServiceManager } from '../platform/service-manager.ts'
 import { keepHeapSmall } from '../platform/small-heap.ts'
 import { hearUnexpected } from '../platform/unexpected.ts'
+import type { ApiSettings } from './api-listeners.ts'
 import { decryptedKey, exposureOf, readSecret } from './authority-key.ts'
 import { commandSocket } from './command-socket.ts'
 import { openGeoIp } from './geoip.ts'
@@ -92,6 +93,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
         listener: options.page,
         socketPath: commandSocket(options.database),
         pageUrl: options.pageUrl?.origin,
+        openId: openIdOf(options),
         registryUrl: options.registryUrl?.href,
         pageFolder: PAGE_FOLDER,
       },
@@ -158,6 +160,18 @@ function placesOf({ addresses, tlsAddresses, pagePort }: RunningRegistry): strin
     ', ',
   )
 }
+
+const openIdOf = ({
+  oidcIssuer: issuer,
+  oidcClient: clientId,
+  oidcSecret: secret,
+  oidcScope: scope,
+  oidcClaim: claim,
+  oidcRoles: roles,
+}: RegistryOptions): ApiSettings['openId'] =>
+  issuer === undefined || clientId === undefined || secret === undefined
+    ? undefined
+    : { issuer, clientId, clientSecret: readSecret('--oidc-secret', secret), scope, claim, roles }
 
 const tlsOf = ({
   tlsCert: cert,

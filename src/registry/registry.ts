@@ -304,6 +304,7 @@ export async function startRegistry(
       hasMailer: components.mailer !== undefined,
       trustedProxies: new Set(settings.trustedProxies),
       pageUrl: settings.api?.pageUrl,
+      openId: settings.api?.openId,
       registryUrl: settings.api?.registryUrl,
       registryPort: addresses[0]?.port ?? 80,
       pageFolder: settings.api?.pageFolder ?? '',

@@ -13,6 +13,7 @@ import {
   listenAddress,
   nonEmpty,
   privateListener,
+  roleValue,
   secretSource,
   text,
 } from './value-types.ts'
@@ -39,6 +40,7 @@ const AUTHORITY = 'Authority'
 const SERVICE = 'Service'
 const TLS = 'TLS'
 const CERTIFICATES = 'Certificates'
+const SIGNING_IN = 'Signing in'
 const MAIL = 'Mail'
 const WATCH = 'Messages'
 const NETWORK = 'Configuration of the network'
@@ -162,6 +164,42 @@ export const REGISTRY_OPTIONS = {
     group: SERVICE,
     help: 'where browsers find the page, as links to it say and as proxies pass it on',
     otherwise: 'default: where it listens',
+    since: '0.2.0',
+  }),
+  oidcIssuer: optional(httpUrl, {
+    names: ['--oidc-issuer'],
+    group: SIGNING_IN,
+    help: 'administrators may sign in to the page with OpenID Connect at this provider; https, unless it is this machine',
+    since: '0.2.0',
+  }),
+  oidcClient: optional(nonEmpty('ID'), {
+    names: ['--oidc-client'],
+    group: SIGNING_IN,
+    help: 'what this registry is called there (client ID); it may redirect to /api/v1/session/openid/callback below the address of the page',
+    since: '0.2.0',
+  }),
+  oidcSecret: optional(secretSource, {
+    names: ['--oidc-secret'],
+    group: SIGNING_IN,
+    help: 'where its secret there is read from: path of a file, fd:N, or credential:NAME',
+    since: '0.2.0',
+  }),
+  oidcScope: withDefault(nonEmpty('SCOPES'), 'openid profile email', {
+    names: ['--oidc-scope'],
+    group: SIGNING_IN,
+    help: 'what the provider is asked for',
+    since: '0.2.0',
+  }),
+  oidcClaim: withDefault(nonEmpty('CLAIM'), 'roles', {
+    names: ['--oidc-claim'],
+    group: SIGNING_IN,
+    help: 'claim by which the provider says roles or groups',
+    since: '0.2.0',
+  }),
+  oidcRoles: repeated(roleValue, {
+    names: ['--oidc-role'],
+    group: SIGNING_IN,
+    help: 'ROLE is look, enrol or administer: who has this value in that claim has it; who has none may not sign in',
     since: '0.2.0',
   }),
   registryUrl: optional(httpUrl, {
@@ -360,6 +398,8 @@ export function registryOptions(words: ParsedWords): Result<RegistryOptions> {
       `--page ${page.address}: passwords would be sent in the clear: listen on 127.0.0.1, or put a proxy with TLS in front and say --page-url https://…`,
     )
   if (pageUrl !== undefined && page === undefined) return refuse('--page-url: is of no use without --page')
+  const oidc = oidcMistake(rest)
+  if (oidc !== undefined) return refuse(oidc)
   if (rest.smtpUser !== undefined && rest.smtpPassword === undefined)
     return refuse('--smtp-user: needs a password, see --smtp-pwd')
   return ok({
@@ -377,4 +417,25 @@ export function registryOptions(words: ParsedWords): Result<RegistryOptions> {
         : []),
     ],
   })
+}
+
+/** What of OpenID Connect is missing, or of no use. */
+function oidcMistake({
+  page,
+  oidcIssuer,
+  oidcClient,
+  oidcSecret,
+  oidcRoles,
+}: Pick<
+  OptionsOf<typeof REGISTRY_OPTIONS>,
+  'page' | 'oidcIssuer' | 'oidcClient' | 'oidcSecret' | 'oidcRoles'
+>): string | undefined {
+  const parts = [oidcIssuer, oidcClient, oidcSecret, oidcRoles[0]]
+  if (parts.every((part) => part === undefined)) return undefined
+  if (parts.includes(undefined))
+    return '--oidc-issuer, --oidc-client, --oidc-secret, --oidc-role: go together'
+  if (page === undefined) return '--oidc-issuer: is of no use without --page'
+  return oidcIssuer && oidcIssuer.protocol !== 'https:' && !LOOPBACK.test(oidcIssuer.hostname)
+    ? `--oidc-issuer ${oidcIssuer.href}: must be an https:// URL, unless it is this machine`
+    : undefined
 }

@@ -9,6 +9,7 @@ import {
 import { isEmailAddress } from '../values/email-address.ts'
 import { networkOfCidr } from '../values/network-range.ts'
 import { type Network, type Prefix, prefixOfSubnetName } from '../values/prefix.ts'
+import { ROLES, type Role } from '../values/roles.ts'
 
 /** A value as --test expressions see it: what the words stand for, before anyone asks whether it makes sense. */
 export type PlainValue = null | boolean | number | string | readonly PlainValue[]
@@ -153,6 +154,15 @@ export const secretSource: ValueType<SecretSource> = {
   }),
   offers: ['files'],
 }
+
+/** `ROLE=VALUE`: what others call a role. */
+export const roleValue: ValueType<readonly [role: Role, value: string]> = oneWord('ROLE=VALUE', (word) => {
+  const [, name, value = ''] = /^([a-z]+)=(.+)$/s.exec(word) ?? []
+  const role = ROLES.find((one) => one === name)
+  return role === undefined
+    ? refuse(`${JSON.stringify(word)} must be like ${ROLES.map((one) => `${one}=VALUE`).join(', ')}`)
+    : ok([role, value])
+})
 
 /** The prefix of a new network, e.g. `2001:db8:42::/48`. */
 export const newNetwork: ValueType<Network> = oneWord('PREFIX', networkOfCidr)

@@ -15,6 +15,7 @@ import type { ReachableNodes } from '../reachable-nodes.ts'
 import type { Sessions } from '../sessions.ts'
 import { TokenRequests } from '../token-requests.ts'
 import { BearerTokens } from './access/bearer-tokens.ts'
+import { OpenId, type OpenIdSettings } from './access/open-id.ts'
 import { apiHandlers } from './handlers.ts'
 import { Invitations } from './invitations.ts'
 import { authorityOf, Machines } from './machines.ts'
@@ -43,6 +44,8 @@ export interface ApiComponents {
   readonly hasMailer: boolean
   readonly trustedProxies: ReadonlySet<string>
   readonly pageUrl: string | undefined
+  /** Who else says who may sign in; undefined: nobody. */
+  readonly openId: OpenIdSettings | undefined
   readonly registryUrl: string | undefined
   /** Port on which nodes find the registry, where nothing else is said. */
   readonly registryPort: number
@@ -73,6 +76,7 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
     registryPrefix,
     network: authority.network,
   })
+  const openId = components.openId && new OpenId(components.openId)
   const about = authorityOf(authority.pem)
   const registryUrl = (pageUrl: string): string => {
     if (components.registryUrl !== undefined) return components.registryUrl
@@ -91,6 +95,7 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
     bearerTokens: new BearerTokens(store, clock),
     network: networkCidr(authority.network),
     authority: about,
+    openIdName: openId?.name,
     isPageUrlKnown: components.pageUrl !== undefined,
     isByMail: components.hasMailer && mailPrefixLength > 0,
     isAnonymous: components.anonymousPrefixLength > 0,
@@ -100,6 +105,7 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
   const servers = new ApiServers({
     ...components,
     handlers,
+    openId,
     stream: new TopologyStream(watch, clock),
     files: await readStaticFiles(components.pageFolder),
     url: components.pageUrl,

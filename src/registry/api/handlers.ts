@@ -21,6 +21,8 @@ import {
   type NetworkSettingsComponents,
   previewConfiguration,
 } from './network-settings.ts'
+import { API_BASE } from './openapi.ts'
+import { API_ROUTES } from './routes.ts'
 import type { Session } from './schemas/access.ts'
 import type { AuditEntry } from './schemas/audit.ts'
 import { timeOf } from './time.ts'
@@ -43,6 +45,8 @@ export interface HandlerComponents {
   readonly registryUrl: (pageUrl: string) => string
   /** Whether `baseUrl` of a call is where the page is, whoever calls. */
   readonly isPageUrlKnown: boolean
+  /** Of the provider of OpenID Connect, if there is one. */
+  readonly openIdName: string | undefined
   readonly isByMail: boolean
   readonly isAnonymous: boolean
   readonly hasGeoIp: boolean
@@ -67,6 +71,9 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
     signInMethods: async () => ({
       isPassword: true,
       isCertificate: false,
+      ...(components.openIdName === undefined
+        ? {}
+        : { openId: { name: components.openIdName, url: `${API_BASE}${API_ROUTES.openIdSignIn.path}` } }),
       isFirstStart: (await store.all('SELECT 1 FROM admin LIMIT 1')).length === 0,
     }),
 

@@ -70,7 +70,9 @@ function operation(name: string, route: ApiRoute, ref: (schema: TSchema) => Json
               },
             },
           }
-        : { 204: { description: 'Done' } }),
+        : route.redirects === true
+          ? { 302: { description: 'To another page', headers: { Location: { schema: { type: 'string' } } } } }
+          : { 204: { description: 'Done' } }),
       default: { description: 'Not done', content: { 'application/json': { schema: error } } },
     },
   }

@@ -22,6 +22,8 @@ export interface ApiRoute {
   readonly body?: TSchema
   /** Undefined: nothing (204). */
   readonly answer: TSchema | undefined
+  /** It answers with a way to another page (302). */
+  readonly redirects?: boolean
   /** Of an answer that is no JSON. */
   readonly contentType?: string
 }
@@ -61,6 +63,22 @@ export const API_ROUTES = {
     summary: 'Sign in: sets a cookie',
     body: access.SignIn,
     answer: access.Session,
+  },
+  openIdSignIn: {
+    method: 'GET',
+    path: '/session/openid',
+    role: undefined,
+    summary: 'Sign in with OpenID Connect: for browsers, leads to the provider',
+    redirects: true,
+    answer: undefined,
+  },
+  openIdReturn: {
+    method: 'GET',
+    path: '/session/openid/callback',
+    role: undefined,
+    summary: 'Where the provider leads back to: sets a cookie, and leads to the page',
+    redirects: true,
+    answer: undefined,
   },
   session: {
     method: 'GET',

@@ -4,9 +4,11 @@ import { TokenBuckets } from '../../core/token-buckets.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Store } from '../database/store.ts'
+import { Refusal } from '../refusal.ts'
 import { originOf, plainAddress } from '../server/caller.ts'
 import { checkPassword } from './access/administrators.ts'
 import { BearerTokens } from './access/bearer-tokens.ts'
+import type { OpenId } from './access/open-id.ts'
 import { Sessions } from './access/sessions.ts'
 import { SignInLimits } from './access/sign-in-limits.ts'
 import { type ApiParts, addRoute, newApiApp } from './api-app.ts'
@@ -16,6 +18,7 @@ import { authenticate } from './authenticate.ts'
 import type { ApiCall, ApiHandlers, Principal } from './call.ts'
 import { cookieOf } from './guards.ts'
 import { API_LIMITS } from './limits.ts'
+import { API_BASE } from './openapi.ts'
 import { API_ROUTES, type ApiRoute, type ApiRouteName } from './routes.ts'
 import type { Session, SignIn } from './schemas/access.ts'
 import type { StaticFile } from './static-files.ts'
@@ -26,6 +29,7 @@ import type { TopologyStream } from './topology-stream.ts'
 export interface ApiServerComponents {
   readonly store: Store
   readonly handlers: ApiHandlers
+  readonly openId: OpenId | undefined
   readonly stream: TopologyStream
   readonly files: ReadonlyMap<string, StaticFile>
   readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
@@ -40,12 +44,18 @@ export type ApiListener = 'local' | 'public'
 
 type AnyHandler = (call: unknown) => unknown
 
+/** Where the provider of OpenID Connect leads back to, how long that may take, and how often somebody may try. */
+const OPEN_ID_RETURN = `${API_BASE}${API_ROUTES.openIdReturn.path}`
+const OPEN_ID_SECONDS = 600
+const OPEN_ID_ATTEMPTS = { perSecond: 1 / 10, burst: 20, remembered: API_LIMITS.sources }
+
 /** The servers of the page and the API, which share sessions and limits. */
 export class ApiServers {
   readonly #components: ApiServerComponents
   readonly #sessions: Sessions
   readonly #tokens: BearerTokens
   readonly #signIns = new SignInLimits()
+  readonly #openIdAttempts = new TokenBuckets(OPEN_ID_ATTEMPTS)
   readonly #sources = new TokenBuckets({
     perSecond: API_LIMITS.callsPerSecond,
     burst: API_LIMITS.callsAtOnce,
@@ -88,7 +98,7 @@ export class ApiServers {
 
   async #answer(
     name: ApiRouteName,
-    call: ApiParts & { who: Principal; source: string },
+    call: ApiParts & { who: Principal; source: string; baseUrl: string },
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<unknown> {
@@ -97,6 +107,10 @@ export class ApiServers {
         return this.#signIn(call.body as SignIn, call, reply)
       case 'signOut':
         return this.#signOut(call.who, request, reply)
+      case 'openIdSignIn':
+        return this.#openIdSignIn(call, reply)
+      case 'openIdReturn':
+        return this.#openIdReturn(call, request, reply)
       case 'topologyEvents':
         return this.#components.stream.open(request, reply)
       default:
@@ -132,6 +146,60 @@ export class ApiServers {
     if (!session) throw new ApiRefusal(401, 'not-signed-in', 'the session has ended')
     reply.header('Set-Cookie', this.#cookie(secret))
     return sessionOf(session)
+  }
+
+  /** Leads to the provider; what must be known when the browser is back is in a cookie, which any process can read. */
+  async #openIdSignIn(
+    { source, baseUrl }: { readonly source: string; readonly baseUrl: string },
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
+    const { url, kept } = await this.#openId(source).begin(`${baseUrl}${OPEN_ID_RETURN}`)
+    // Lax: the browser comes back from another site.
+    return reply
+      .header('Set-Cookie', `${this.#openIdCookie(kept)}; Max-Age=${OPEN_ID_SECONDS}`)
+      .redirect(url.href, 302)
+  }
+
+  async #openIdReturn(
+    { who, source, baseUrl }: { readonly who: Principal; readonly source: string; readonly baseUrl: string },
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
+    const { clock, log } = this.#components
+    const kept = cookieOf(request.headers.cookie, this.#openIdCookieName)
+    const cookies = [`${this.#openIdCookie('')}; Max-Age=0`]
+    try {
+      const url = new URL(request.url, baseUrl)
+      const { name, subject, role } = await this.#openId(source).finish(url, kept)
+      const secret = await this.#sessions.begin({ name, role, by: 'openid' }, async (writable) => {
+        const detail = { role, subject }
+        await audit(writable, { name, from: who.from }, { action: 'session.begun', detail }, clock.now())
+      })
+      cookies.push(this.#cookie(secret))
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      log.warn({ source, reason: error.message }, 'somebody could not sign in')
+      return reply.header('Set-Cookie', cookies).redirect('/#openid-refused', 302)
+    }
+    return reply.header('Set-Cookie', cookies).redirect('/', 302)
+  }
+
+  /** @throws ApiRefusal where there is no provider, or for who tries too often */
+  #openId(source: string): OpenId {
+    const { openId, clock } = this.#components
+    if (!openId) throw new ApiRefusal(404, 'not-found', 'this registry has no provider of OpenID Connect')
+    const attempts = this.#openIdAttempts.of(source)
+    if (attempts.take(clock.monotonicMs())) return openId
+    const retryAfterMs = attempts.waitMs(clock.monotonicMs())
+    throw new ApiRefusal(429, 'too-many', 'too many attempts to sign in: wait', { retryAfterMs })
+  }
+
+  get #openIdCookieName(): string {
+    return `${this.#cookieName}-openid`
+  }
+
+  #openIdCookie(value: string): string {
+    return `${this.#openIdCookieName}=${value}; Path=/; HttpOnly; SameSite=Lax${this.#isSecure ? '; Secure' : ''}`
   }
 
   async #signOut({ name, from }: Principal, request: FastifyRequest, reply: FastifyReply): Promise<void> {

@@ -8,6 +8,12 @@ import { sayWhy, useAnswer } from '../parts/use-answer.ts'
 
 const askMethods = () => call('signInMethods')
 
+/** What happened at the provider, or after it. */
+const refused = (): string | undefined =>
+  location.hash === '#openid-refused'
+    ? 'The provider has not said who you are, or gives you no role here: the log of the registry says why.'
+    : undefined
+
 /** Who are you? */
 export function SignIn({ signedIn }: { readonly signedIn: (session: Session) => void }): JSX.Element {
   const { answer: methods, problem: unreachable } = useAnswer(askMethods)
@@ -36,7 +42,7 @@ export function SignIn({ signedIn }: { readonly signedIn: (session: Session) => 
         <Field label="Password">
           <input name="password" type="password" required autocomplete="current-password" />
         </Field>
-        <Problem what={problem ?? unreachable} />
+        <Problem what={problem ?? unreachable ?? refused()} />
         <button type="submit" class="primary">
           Sign in
         </button>
