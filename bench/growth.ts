@@ -2,6 +2,8 @@ import { withLab } from '../lab/lab.ts'
 import { cpuSeconds, pidsOf } from '../lab/process-cost.ts'
 import { Re6stNetwork } from '../lab/re6st-network.ts'
 import { systemClock } from '../src/platform/clock.ts'
+import type { BenchOptions } from './options.ts'
+import type { Progress } from './progress.ts'
 import { table } from './table.ts'
 
 /** What the node processes of a network cost, the mean of all. */
@@ -24,11 +26,15 @@ const SETTLE_MS = 60_000
 const CALM_MS = 60_000
 
 /** Processor time of the node processes of networks of several sizes, while they form and when they are calm. */
-export async function measureGrowth(): Promise<GrowthResult[]> {
+export async function measureGrowth(
+  { nodes: sizes = SIZES }: BenchOptions,
+  { keep }: Progress<readonly GrowthResult[]>,
+): Promise<readonly GrowthResult[]> {
   const results: GrowthResult[] = []
-  for (const nodes of SIZES) {
+  for (const nodes of sizes) {
     results.push(await measureNetworkOf(nodes))
     console.log(results.at(-1))
+    keep(results)
   }
   return results
 }
@@ -44,6 +50,7 @@ function measureNetworkOf(size: number): Promise<GrowthResult> {
       for (let count = 0; count < group; count++)
         await network.join(await lab.host(`n${network.nodes.length}`))
       await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+      console.log(`${network.nodes.length} of ${size} nodes reach each other`)
     }
     const formingSeconds = (performance.now() - startMs) / 1000
     const processes = (

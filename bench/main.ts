@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { cpus, release, totalmem } from 'node:os'
+import { constants, cpus, release, totalmem } from 'node:os'
 import { benchArguments } from './options.ts'
 import { report } from './report.ts'
 import { MEASURE, type Results, type SectionName, type SectionResults } from './sections.ts'
@@ -23,11 +23,17 @@ if (unknown.length > 0) {
 const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node.js ${process.version}`
 let results: Results = existsSync(RESULTS) ? (JSON.parse(readFileSync(RESULTS, 'utf8')) as Results) : {}
 
+let measured: string | undefined
 // What a measurement changes of the machine is put back when this process exits.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => {
+    console.error(`${signal} while measuring ${measured}: what was measured before that is in ${REPORT}`)
+    process.exit(128 + constants.signals[signal])
+  })
 
 async function measure<Name extends SectionName>(name: Name): Promise<void> {
   console.log(`${name} …`)
+  measured = name
   // At once: what was measured is not lost when a later part fails.
   const keep = (result: SectionResults[Name]) => {
     const measuredOn = `${new Date().toISOString().slice(0, 10)}, ${machine}`
@@ -40,4 +46,13 @@ async function measure<Name extends SectionName>(name: Name): Promise<void> {
   keep(result)
 }
 
-for (const name of names) if (wanted.length === 0 || wanted.includes(name)) await measure(name)
+for (const name of names) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue
+  try {
+    await measure(name)
+  } catch (error) {
+    // The others are measured all the same.
+    console.error(`${name} could not be measured:`, error)
+    process.exitCode = 1
+  }
+}

@@ -10,7 +10,7 @@ export interface BenchOptions {
   readonly seed?: number
   /** Only with this router, where there are several to compare. */
   readonly router?: string
-  /** Of the section `scale`: only networks of these sizes, and only graphs with so many tunnels; others stay as they were. */
+  /** Of the sections `scale` and `growth`: only networks of these sizes; of `scale`, only graphs with so many tunnels. */
   readonly nodes?: readonly number[]
   readonly tunnels?: readonly number[]
   /** Only what was not measured yet. */

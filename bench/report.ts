@@ -3,6 +3,7 @@ import type { FloodResult } from './flood.ts'
 import type { ForwardingResult } from './forwarding.ts'
 import { growthReport } from './growth.ts'
 import { largeNetworkReport } from './large-network.ts'
+import { newLinkReport } from './link.ts'
 import { mapReport } from './map/map.ts'
 import type { NetworkResult } from './network.ts'
 import { outageReport } from './outage/report.ts'
@@ -44,6 +45,10 @@ round brackets: the Python implementation, measured on a machine of the same kin
 ## A network of eight nodes
 
 ${section('network', results.network, startReport)}
+
+## A new link
+
+${section('link', results.link, newLinkReport)}
 
 ## Outages
 

@@ -3,6 +3,7 @@ import { type FloodResult, measureFlood } from './flood.ts'
 import { type ForwardingResult, measureForwarding } from './forwarding.ts'
 import { type GrowthResult, measureGrowth } from './growth.ts'
 import { type LargeNetworkResult, measureLargeNetwork } from './large-network.ts'
+import { measureNewLinks, type NewLinkResult } from './link.ts'
 import { type MapResult, measureMap } from './map/map.ts'
 import { measureNetwork, type NetworkResult } from './network.ts'
 import type { BenchOptions } from './options.ts'
@@ -17,6 +18,7 @@ import { measureThroughput, type ThroughputResult } from './throughput.ts'
 /** What each section of the report is made of. */
 export interface SectionResults {
   readonly network: readonly NetworkResult[]
+  readonly link: readonly NewLinkResult[]
   readonly outage: readonly OutageResult[]
   readonly 'false-alarms': readonly FalseAlarms[]
   readonly growth: readonly GrowthResult[]
@@ -60,6 +62,7 @@ export const MEASURE: {
   ) => Promise<SectionResults[Name]>
 } = {
   network: () => oneByOne([15, 4, 1], measureNetwork),
+  link: measureNewLinks,
   outage: measureOutages,
   'false-alarms': measureFalseAlarms,
   growth: measureGrowth,
