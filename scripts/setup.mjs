@@ -40,6 +40,8 @@ export const MANUAL_TEST_PACKAGES = { man: 'man-db', mandoc: 'mandoc', zsh: 'zsh
 export const PROXY_TEST_PACKAGES = { nginx: 'nginx', apache2: 'apache2-bin', caddy: 'caddy' }
 /** For tests of the registry with PostgreSQL, which they start by themselves. */
 export const DATABASE_TEST_PACKAGES = { psql: 'postgresql' }
+/** For the test of several registries behind one address. */
+export const BALANCER_TEST_PACKAGES = { haproxy: 'haproxy' }
 /** For the throughput that `npm run bench` measures. */
 export const BENCH_PACKAGES = { iperf3: 'iperf3' }
 /** For `npm run deb`. */

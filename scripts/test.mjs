@@ -3,6 +3,7 @@
 // Other arguments go to vitest.
 import process from 'node:process'
 import {
+  BALANCER_TEST_PACKAGES,
   becomeProgram,
   DATABASE_TEST_PACKAGES,
   MACHINE_PACKAGES,
@@ -22,7 +23,7 @@ const { networkObstacles, extraObstacles } = setUp({
     ...MANUAL_TEST_PACKAGES,
     ...DATABASE_TEST_PACKAGES,
     ...(isSlow ? PROXY_TEST_PACKAGES : {}),
-    ...(isLong ? { ...PACKAGING_PACKAGES, ...MACHINE_PACKAGES } : {}),
+    ...(isLong ? { ...PACKAGING_PACKAGES, ...MACHINE_PACKAGES, ...BALANCER_TEST_PACKAGES } : {}),
   },
 })
 const projects = [
