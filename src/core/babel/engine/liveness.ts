@@ -105,12 +105,19 @@ interface Lost {
   pauseMs: number
 }
 
+/** Who is told of neighbours that do not answer. */
+export interface LivenessListener {
+  /** One has not answered for a moment. */
+  silent(nowMs: number, neighbour: Neighbour): void
+  dead(nowMs: number, neighbour: Neighbour, cause: NeighbourCause): void
+}
+
 /** Whether neighbours are alive, where it matters: nothing is asked of a link on which nobody misses anything. */
 export class Liveness {
   readonly #world: World
   readonly #acknowledgments: Acknowledgments
   readonly #queues: FullQueues
-  readonly #onDead: (nowMs: number, neighbour: Neighbour, cause: NeighbourCause) => void
+  readonly #listener: LivenessListener
   readonly #suspicions = new Map<Neighbour, Suspicion>()
   readonly #lost = new Map<string, Lost>()
   /** Who was taken for dead and is heard again, but has not answered yet. */
@@ -122,12 +129,12 @@ export class Liveness {
     world: World,
     acknowledgments: Acknowledgments,
     queues: FullQueues,
-    onDead: (nowMs: number, neighbour: Neighbour, cause: NeighbourCause) => void,
+    listener: LivenessListener,
   ) {
     this.#world = world
     this.#acknowledgments = acknowledgments
     this.#queues = queues
-    this.#onDead = onDead
+    this.#listener = listener
   }
 
   /**
@@ -305,7 +312,10 @@ export class Liveness {
     }
     if (nowMs < suspicion.untilMs || mayAllBeLostHere(nowMs, suspicion)) {
       this.#probe(nowMs, neighbour, suspicion)
-      if (suspicion.probes === SILENT_AFTER) this.#askOthers(nowMs, neighbour)
+      if (suspicion.probes === SILENT_AFTER) {
+        this.#listener.silent(nowMs, neighbour)
+        this.#askOthers(nowMs, neighbour)
+      }
       return
     }
     suspicion.extensions++
@@ -368,7 +378,7 @@ export class Liveness {
     // Who was only heard meanwhile has been dead all the time.
     const suspectedMs = this.#returning.get(neighbour)?.suspectedMs ?? sinceMs
     const patience = this.#patienceWith(nowMs, neighbour)
-    this.#onDead(nowMs, neighbour, cause)
+    this.#listener.dead(nowMs, neighbour, cause)
     this.#world.output.send(iface.name, address, [unheard(iface, address)])
     const timer = new Timer((laterMs) => this.#askLost(laterMs, lost))
     const lost: Lost = {

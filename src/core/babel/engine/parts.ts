@@ -3,6 +3,7 @@ import { Costs } from './costs.ts'
 import { Departed } from './departed.ts'
 import { FullQueues } from './full-queues.ts'
 import { Hellos } from './hellos.ts'
+import { Inquiries } from './inquiries.ts'
 import { Levels } from './levels.ts'
 import { Liveness } from './liveness.ts'
 import { NeighbourWatch } from './neighbour-watch.ts'
@@ -62,8 +63,12 @@ export function assemble(world: World): Parts {
   const hellos = new Hellos(world)
   const acquisition = new Acquisition(world, hellos, updates.acknowledgments)
   const queues = new FullQueues(world)
-  const liveness: Liveness = new Liveness(world, updates.acknowledgments, queues, (nowMs, neighbour, cause) =>
-    neighbours.forget(nowMs, neighbour, cause),
+  const liveness: Liveness = new Liveness(world, updates.acknowledgments, queues, {
+    silent: (nowMs, neighbour) => inquiries.silent(nowMs, neighbour),
+    dead: (nowMs, neighbour, cause) => neighbours.forget(nowMs, neighbour, cause),
+  })
+  const inquiries: Inquiries = new Inquiries(world, (nowMs, neighbour) =>
+    liveness.suspect(nowMs, neighbour, 'no answer'),
   )
   const watch: NeighbourWatch = new NeighbourWatch(world, {
     costMayHaveChanged: (nowMs, neighbour) => neighbours.recompute(nowMs, neighbour, undefined),
@@ -75,7 +80,7 @@ export function assemble(world: World): Parts {
     ...{ routes, updates, requests, acquisition, liveness, watch, departed },
   })
   const reception = new Reception(world, {
-    ...{ neighbours, liveness, queues, hellos, routes, updates, requests },
+    ...{ neighbours, liveness, queues, hellos, routes, updates, requests, inquiries },
   })
   const costs = new Costs(world, { levels, neighbours, hellos, updates })
   return {

@@ -2,6 +2,7 @@ import { INFINITY } from '../metric.ts'
 import type { Destination, Tlv } from '../wire/tlv.ts'
 import type { FullQueues } from './full-queues.ts'
 import type { Hellos } from './hellos.ts'
+import type { Inquiries } from './inquiries.ts'
 import type { Liveness } from './liveness.ts'
 import type { Interface, Neighbour } from './model.ts'
 import type { Neighbours } from './neighbours.ts'
@@ -20,6 +21,7 @@ interface ReceptionParts {
   readonly routes: Routes
   readonly updates: Updates
   readonly requests: Requests
+  readonly inquiries: Inquiries
 }
 
 /** Takes in packets: what each TLV asks for is done by whoever it concerns (RFC 8966, 4.6). */
@@ -111,11 +113,13 @@ export class Reception {
 
   /** RFC 8966, 3.8.1.1: an update, or a retraction. */
   #hearRouteRequest(nowMs: number, neighbour: Neighbour, destination: Destination): void {
-    const { requests, updates } = this.#parts
+    const { requests, updates, inquiries } = this.#parts
     if (!requests.mayAsk(nowMs, neighbour)) return
     const entry = this.#world.isRetracting ? undefined : this.#world.table.find(destination)
-    if (entry) updates.answer(nowMs, neighbour, entry)
-    else updates.deny(neighbour, destination)
+    if (entry) {
+      updates.answer(nowMs, neighbour, entry)
+      inquiries.asked(nowMs, neighbour, entry)
+    } else updates.deny(neighbour, destination)
   }
 }
 

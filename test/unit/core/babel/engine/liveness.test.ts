@@ -322,6 +322,36 @@ describe('where our own queue is full, and loses most of what is put into it', (
   })
 })
 
+it('whoever is silent to all is found by all at the same time, not when packets come to each of them', () => {
+  const network = new EngineNetwork()
+  const [a, b, c] = [network.node('a'), network.node('b'), network.node('c')]
+  const [d, e] = [network.node('d'), network.node('e')]
+  const links = [a, b, c].map((node) => network.link(node, e, 5))
+  network.link(a, d, 5)
+  network.link(d, b, 5)
+  network.link(b, c, 5)
+  network.run(120_000)
+  for (const link of links) link.open = [false, false]
+  // Packets go over a alone.
+  suspect(network, a, 'e')
+  network.runUntil(() => [a, b, c].every((node) => deaths(node).length > 0), 800)
+  expect([a, b, c].map((node) => deaths(node)[0]?.neighbour.address)).toEqual([
+    'fe80::e',
+    'fe80::e',
+    'fe80::e',
+  ])
+})
+
+it('a question of others whether somebody is there harms nobody who is', () => {
+  const { network, a, b, c, links } = star()
+  links.ab.open = [false, false]
+  suspect(network, a, 'b')
+  network.runUntil(() => deaths(a).length > 0, 500)
+  network.run(5_000)
+  expect(deaths(c)).toEqual([])
+  expect(c.wayTo(b)).toBe('b')
+})
+
 it('of many others only a few are asked whether it is us', () => {
   const network = new EngineNetwork()
   const a = network.node('a')
@@ -333,7 +363,8 @@ it('of many others only a few are asked whether it is us', () => {
   for (const link of links.slice(0, 1)) link.open = [false, false]
   suspect(network, a, 'b')
   network.runUntil(() => deaths(a).length > 0, 500)
-  expect(new Set(a.sent.filter(({ to }) => to !== undefined).map(({ iface }) => iface)).size).toBe(4)
+  const questions = a.sent.filter(({ to, tlv }) => to !== undefined && tlv.kind === 'acknowledgment-request')
+  expect(new Set(questions.map(({ iface }) => iface)).size).toBe(4)
 })
 
 describe('when all links go silent at once', () => {

@@ -1,0 +1,71 @@
+import { INFINITY } from '../metric.ts'
+import type { Entry, Neighbour, Route } from './model.ts'
+import { metricOf } from './table.ts'
+import type { World } from './world.ts'
+
+/** How many others are asked: those that are nearest to it. */
+const ASKED = 3
+/** Prefixes of its own that are asked for; a node has one, and perhaps one of IPv4. */
+const MAX_PREFIXES = 2
+/** What is asked again so soon is the same question, by another way. */
+const DUPLICATE_MS = 400
+
+/**
+ * Who is silent is often silent to all: its machine is off, its server is stuck. Others, over which packets are to go instead,
+ * would find that out one after the other, each only when packets come to it. So whoever misses a neighbour asks others for
+ * their route to it (RFC 8966, 3.8.1.1: that is allowed at any time), they ask on along that route, and the last on it looks
+ * whether its neighbour is alive: all while the first one still waits for an answer.
+ */
+export class Inquiries {
+  readonly #world: World
+  readonly #check: (nowMs: number, neighbour: Neighbour) => void
+  /** When we missed somebody ourselves, and when others did. */
+  readonly #missedMs = new WeakMap<Entry, number>()
+  readonly #askedMs = new WeakMap<Entry, number>()
+
+  /** @param check looks whether a neighbour is alive */
+  constructor(world: World, check: (nowMs: number, neighbour: Neighbour) => void) {
+    this.#world = world
+    this.#check = check
+  }
+
+  /** A neighbour has not answered for a moment. */
+  silent(nowMs: number, neighbour: Neighbour): void {
+    let prefixes = 0
+    for (const { entry, refmetric } of neighbour.routes) {
+      if (refmetric > 0) continue
+      if (++prefixes > MAX_PREFIXES) return
+      if (!isNew(this.#missedMs, nowMs, entry)) continue
+      for (const other of nearestFirst(entry, neighbour).slice(0, ASKED)) this.#ask(other.neighbour, entry)
+    }
+  }
+
+  /** A neighbour has asked for the route to a destination: does it doubt that it is there? */
+  asked(nowMs: number, by: Neighbour, entry: Entry): void {
+    if (entry.local || !isNew(this.#askedMs, nowMs, entry)) return
+    // Our own way may lead over whoever asks.
+    const [nearest] = nearestFirst(entry, by)
+    const { selected } = entry
+    const next = selected === undefined || selected.neighbour === by ? nearest : selected
+    if (next === undefined) return
+    if (next.refmetric === 0) this.#check(nowMs, next.neighbour)
+    else this.#ask(next.neighbour, entry)
+  }
+
+  #ask({ iface, address }: Neighbour, { prefix, from }: Entry): void {
+    this.#world.output.send(iface.name, address, [{ kind: 'route-request', prefix, from }])
+  }
+}
+
+function isNew(times: WeakMap<Entry, number>, nowMs: number, entry: Entry): boolean {
+  const before = times.get(entry)
+  if (before !== undefined && nowMs < before + DUPLICATE_MS) return false
+  times.set(entry, nowMs)
+  return true
+}
+
+/** The routes of others to a destination. */
+const nearestFirst = ({ routes }: Entry, except: Neighbour): Route[] =>
+  routes
+    .filter((route) => route.neighbour !== except && metricOf(route) < INFINITY)
+    .sort((one, other) => one.refmetric - other.refmetric)
