@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseLinkDefaults } from '../../src/core/config/link-defaults.ts'
+import { KernelEvents } from '../../src/node/kernel/kernel-events.ts'
 import { createBabeldRouter } from '../../src/node/routing/babeld/router.ts'
 import type { Router, RouterKeys, RouterSettings, RoutingChange } from '../../src/node/routing/router.ts'
 import { systemClock } from '../../src/platform/clock.ts'
@@ -25,6 +26,8 @@ export interface RoutingNode {
   readonly namespace: Namespace
   readonly directory: string
   readonly router: Router
+  /** What the adapter of babeld hears of the kernel. */
+  readonly events: KernelEvents
   readonly changes: RoutingChange[]
 }
 
@@ -57,6 +60,7 @@ export function routingPair({
     client,
     async [Symbol.asyncDispose]() {
       await Promise.all([server, client].map(({ router }) => router.stop()))
+      await Promise.all([server, client].map(({ events }) => events[Symbol.asyncDispose]()))
       for (const { namespace } of [server, client]) namespace[Symbol.dispose]()
       rmSync(root, { recursive: true })
     },
@@ -76,19 +80,25 @@ function makeNode(
   const directory = join(root, String(number))
   mkdirSync(directory)
   const processes = processesOf(namespace.processes)
-  const router = name === 'babeld' ? makeRouter(processes, directory) : new RemoteRouter(processes)
+  const events = new KernelEvents({ processes: namespace.processes, clock: systemClock, log: silentLog })
+  if (name === 'babeld') events.start()
+  const router = name === 'babeld' ? makeRouter(processes, directory, events) : new RemoteRouter(processes)
   const changes: RoutingChange[] = []
   router.watch((change) => changes.push(change))
-  return { number, namespace, directory, router, changes }
+  return { number, namespace, directory, router, events, changes }
 }
 
 /** A router whose babeld runs like this. */
-export const makeRouter = (processes: Processes, directory: string): Router =>
+export const makeRouter = (
+  processes: Processes,
+  directory: string,
+  events: Pick<KernelEvents, 'watch'> = silentEvents,
+): Router =>
   createBabeldRouter({
     processes,
     clock: systemClock,
     log: silentLog,
-    events: silentEvents,
+    events,
     runDirectory: directory,
     logDirectory: directory,
     stateDirectory: directory,

@@ -22,6 +22,7 @@ import {
   startPair,
   until,
 } from '../../support/routing-pair.ts'
+import { pinging } from '../../support/routing-pings.ts'
 
 let pair: RoutingPair
 let server: RoutingNode
@@ -49,6 +50,19 @@ describe('babeld', () => {
     const before = babeldsOf(client)
     await client.router.reconfigure(settingsOf(2, { keys: KEYS, helloIntervalMs: 500 }))
     expect(babeldsOf(client)).toEqual(before)
+  })
+
+  test('routes again when somebody takes the link-local address of a tunnel away', async () => {
+    await startPair(pair)
+    await routed(pair)
+    const linkLocal = () => client.namespace.ip('-6 addr show dev tap scope link')
+    client.namespace.ip('-6 addr flush dev tap scope link')
+    expect(linkLocal()).toBe('')
+    await until(() => linkLocal().includes('fe80::'), 'another address')
+    await until(() => kernelRoute(client, 1).includes('dev tap'), 'the route in the kernel')
+    // One that went on speaking without an address would abort within some hellos.
+    await pinging(client, 1, (more) => more(160))
+    await until(() => kernelRoute(client, 1).includes('dev tap'), 'the route in the kernel, still')
   })
 
   test('is another one for another node address', async () => {

@@ -16,7 +16,7 @@ import type { BabelTables } from '../../../core/babeld/tables.ts'
 import { linkDefaultsText } from '../../../core/config/link-defaults.ts'
 import { Turns } from '../../../platform/turns.ts'
 import type { ConditionWatch } from '../condition-watch.ts'
-import { ipBatch, linkDown, setOperational } from '../link.ts'
+import { ipBatch, lacksLinkLocal, linkDown, linkUp, setOperational } from '../link.ts'
 import { interfacesOf } from '../named-interfaces.ts'
 import type { InterfaceKind, Route, RouterSettings } from '../router.ts'
 import { Greeter } from './greeter.ts'
@@ -114,6 +114,23 @@ export class BabeldInterfaces {
     await this.#inTurn(iface, async () => {
       if (kind === 'lan') await this.#forget(iface)
       else await this.#setDown(iface).catch(() => {}) // it has gone by itself
+    })
+  }
+
+  /**
+   * A link-local address is gone. babeld 1.12 signs with it: without one it can send nothing, keeps what it has to send until
+   * that does not fit any more, and aborts. It is shown a link that is down; the kernel gives a tunnel another address when
+   * that comes up, and a LAN, which is not ours to set down, comes up in babeld's sight when it has one again.
+   */
+  async linkLocalGone(iface: string): Promise<void> {
+    const { processes } = this.#init.context
+    const kind = this.#kinds.get(iface)
+    if (kind === undefined || !(await lacksLinkLocal(processes, iface))) return
+    if (kind === 'lan') return this.#renew(iface, kind, this.#configurationOf(iface, kind))
+    await this.#inTurn(iface, async () => {
+      if (!this.#kinds.has(iface) || !(await lacksLinkLocal(processes, iface))) return
+      await this.#setDown(iface)
+      await linkUp(processes, iface)
     })
   }
 

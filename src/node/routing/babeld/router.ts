@@ -48,7 +48,9 @@ class BabeldRouter implements Router {
     const { signal } = this.#stopped
     this.#context = context
     this.#watching = context.events.watch((news) => {
-      if (news.kind === 'line') this.#mayHaveLostRoutes(news.line)
+      if (news.kind !== 'line') return
+      this.#mayHaveLostRoutes(news.line)
+      this.#mayHaveLostLinkLocal(news.line)
     })
     this.#conditions = new ConditionWatch(context.clock, signal)
     this.#held = new HeldRoutes({ ...context, onExpired: (route) => this.#flushed(route) })
@@ -216,6 +218,17 @@ class BabeldRouter implements Router {
       this.#context.log.warn('babeld is restarted: its IPv4 routes went with the address of this node')
       inBackground(this.#context.log, 'replacing babeld', this.#supervisor.replace())
     }
+  }
+
+  #mayHaveLostLinkLocal(line: string): void {
+    const [, iface] = /^Deleted \d+: ([^\s:@]+)\s+inet6 fe80:/.exec(line) ?? []
+    if (iface === undefined || !this.#interfaces.has(iface) || this.#stopped.signal.aborted) return
+    inBackground(
+      this.#context.log,
+      `the link-local address of ${iface}`,
+      this.#interfaces.linkLocalGone(iface),
+      this.#stopped.signal,
+    )
   }
 
   #removeStaleRoutes(): Promise<void> {
