@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { DAY_MS } from '../core/day.ts'
 import { isEmailAddress } from '../core/values/email-address.ts'
 import { subnetNameOfBits } from '../core/values/prefix.ts'
@@ -26,6 +27,12 @@ const ROUND_MS = 3600_000
 /** A mail server that is asked for more at once may take us for somebody who sends spam; the rest comes an hour later. */
 const MAILS_OF_A_ROUND = 200
 
+/** How long a registry that stops waits for a mail server. */
+const LAST_MAIL_MS = 3_000
+
+/** Whoever began to send a mail so long ago, and has not ended, never will: a mail server is given up after a minute. */
+const SENDING_SECONDS = 600
+
 /** Days before its end at which the owner of a certificate hears of it; 0: it has ended. */
 const STAGES = [30, 7, 1, 0] as const
 type Stage = (typeof STAGES)[number]
@@ -46,33 +53,34 @@ export function stageOf(notAfterMs: number, nowMs: number): Stage | undefined {
 
 /**
  * Tells owners by mail that a certificate ends soon, or has ended, and what to do. Each mail is sent once, also when the registry
- * is started again: it is written down first, and taken back if no mail server takes it.
+ * is started again: that it is being sent is written down first, as a date below zero, and that it was sent when a server has
+ * taken it. When the registry dies in between, it is sent again.
  */
-export class ExpiryMails implements Disposable {
+export class ExpiryMails implements AsyncDisposable {
   readonly #components: ExpiryMailComponents
   readonly #timers: readonly Disposable[]
-  #isSending = false
+  #running: Promise<void> | undefined
+  #isStopped = false
 
   constructor(components: ExpiryMailComponents) {
     this.#components = components
     const { clock, log } = components
-    const round = () => inBackground(log, 'mails about certificates that end', this.#round())
+    const round = () => {
+      this.#running ??= this.#round().finally(() => {
+        this.#running = undefined
+      })
+      inBackground(log, 'mails about certificates that end', this.#running)
+    }
     this.#timers = [clock.after(FIRST_ROUND_MS, round), clock.every(ROUND_MS, round)]
   }
 
   async #round(): Promise<void> {
-    if (this.#isSending) return
-    this.#isSending = true
-    try {
-      let left = MAILS_OF_A_ROUND
-      for (const [holder, stage] of await this.#due()) {
-        if (left === 0) return
-        if (!(await this.#claim(holder, stage))) continue
-        left -= 1
-        await this.#send(holder, stage)
-      }
-    } finally {
-      this.#isSending = false
+    let left = MAILS_OF_A_ROUND
+    for (const [holder, stage] of await this.#due()) {
+      if (left === 0 || this.#isStopped) return
+      if (!(await this.#claim(holder, stage))) continue
+      left -= 1
+      await this.#send(holder, stage)
     }
   }
 
@@ -89,20 +97,26 @@ export class ExpiryMails implements Disposable {
     return due
   }
 
-  /** Whether it is up to us: no mail was sent yet, and nobody else sends it. */
+  /** Whether it is up to us: no mail was sent yet, and nobody else sends it; who began to and never ended is dead. */
   async #claim({ serial }: Holder, stage: Stage): Promise<boolean> {
     const { store, clock } = this.#components
-    const sent = await store.all('SELECT 1 FROM expiry_mail WHERE serial = ? AND stage = ?', serial, stage)
-    if (sent.length > 0) return false
-    const date = Math.floor(clock.now() / 1000)
+    const now = Math.floor(clock.now() / 1000)
+    const [noted] = await store.all<{ date: number }>(
+      'SELECT date FROM expiry_mail WHERE serial = ? AND stage = ?',
+      ...[serial, stage],
+    )
+    if (noted && Number(noted.date) >= 0) return false
     const changes = await store.write((writable) =>
-      writable.run('INSERT INTO expiry_mail VALUES (?, ?, ?) ON CONFLICT DO NOTHING', serial, stage, date),
+      writable.run(
+        'INSERT INTO expiry_mail VALUES (?, ?, ?) ON CONFLICT (serial, stage) DO UPDATE SET date = excluded.date WHERE expiry_mail.date < 0 AND expiry_mail.date >= ?',
+        ...[serial, stage, -now, SENDING_SECONDS - now],
+      ),
     )
     return changes === 1
   }
 
   async #send(holder: Holder, stage: Stage): Promise<void> {
-    const { mailer, sender, store, log, network, gracePeriodMs } = this.#components
+    const { mailer, sender, store, clock, log, network, gracePeriodMs } = this.#components
     const peer = subnetNameOfBits(holder.prefix)
     try {
       await mailer.send({
@@ -110,6 +124,12 @@ export class ExpiryMails implements Disposable {
         to: holder.email ?? '',
         ...textOf({ peer, network, stage, notAfterMs: holder.notAfterMs, gracePeriodMs }),
       })
+      await store.write((writable) =>
+        writable.run(
+          'UPDATE expiry_mail SET date = ? WHERE serial = ? AND stage = ?',
+          ...[Math.floor(clock.now() / 1000), holder.serial, stage],
+        ),
+      )
       log.info({ peer, stage }, 'its owner was told that its certificate ends')
     } catch (error) {
       await store.write((writable) =>
@@ -119,8 +139,12 @@ export class ExpiryMails implements Disposable {
     }
   }
 
-  [Symbol.dispose](): void {
+  /** Waits for the mail that is being sent, so that it is written down, but not for a server that does not answer. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isStopped = true
     for (const timer of this.#timers) timer[Symbol.dispose]()
+    const patience = AbortSignal.timeout(LAST_MAIL_MS)
+    await Promise.race([this.#running?.catch(() => {}), once(patience, 'abort')])
   }
 }
 

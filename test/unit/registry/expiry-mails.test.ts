@@ -48,6 +48,10 @@ async function mailsOf(holders: readonly Holder[]) {
       await idle()
     }
   }
+  const passHours = async (hours: number) => {
+    await clock.pass(hours * HOUR_MS)
+    await idle()
+  }
   const idle = async () => {
     let before = -1
     await waitFor(
@@ -62,7 +66,11 @@ async function mailsOf(holders: readonly Holder[]) {
     )
   }
   return {
-    ...{ box, pass },
+    ...{ box, pass, passHours },
+    note: (serial: number, stage: number, date: number) =>
+      store.write((writable) =>
+        writable.run('INSERT INTO expiry_mail VALUES (?, ?, ?)', ...[serial, stage, date]),
+      ),
     sent: () =>
       box.received.map(({ to, text }) => [
         to[0],
@@ -75,7 +83,7 @@ async function mailsOf(holders: readonly Holder[]) {
         intervalMs: 10,
       }),
     async restart() {
-      mails[Symbol.dispose]()
+      await mails[Symbol.asyncDispose]()
       await store[Symbol.asyncDispose]()
       store = await openStore(path)
       mails = start()
@@ -84,7 +92,7 @@ async function mailsOf(holders: readonly Holder[]) {
       port = isBroken ? 1 : box.port
     },
     async [Symbol.asyncDispose]() {
-      mails[Symbol.dispose]()
+      await mails[Symbol.asyncDispose]()
       await store[Symbol.asyncDispose]()
       await box[Symbol.asyncDispose]()
     },
@@ -94,7 +102,7 @@ async function mailsOf(holders: readonly Holder[]) {
 describe('the owner of a certificate that nobody renews', () => {
   it('hears of its end 30, 7 and 1 days before, and then, each once, also over restarts', async () => {
     await using mails = await mailsOf([
-      holder(1, 'a@example.com', 40),
+      holder(1, 'a@example.com', 40.05),
       holder(2, null, 40),
       holder(3, 'not one', 40),
     ])
@@ -135,6 +143,21 @@ describe('the owner of a certificate that nobody renews', () => {
         .map(([to]) => to)
         .sort(),
     ).toEqual(['a@example.com', 'b@example.com'])
+  }, 30_000)
+
+  it('hears of it when the registry died while it sent the mail, and once when others send, too', async () => {
+    await using mails = await mailsOf([holder(1, 'a@example.com', 5), holder(2, 'b@example.com', 5)])
+    const now = START_MS / 1000
+    // Somebody has begun with both: with one long ago.
+    await mails.note(1, 7, -(now - 3600))
+    await mails.note(2, 7, -(now + 2 * 3600))
+    await mails.passHours(2)
+    await mails.arrived(1)
+    expect(mails.sent().map(([to]) => to)).toEqual(['a@example.com'])
+    await mails.pass(1)
+    await mails.arrived(2)
+    await mails.pass(1)
+    expect(mails.sent().map(([to]) => to)).toEqual(['a@example.com', 'b@example.com'])
   }, 30_000)
 
   it('hears of it later when no mail server takes the mail', async () => {
