@@ -1,6 +1,8 @@
 /** What browsers and programs may take of the API. */
 export const API_LIMITS = {
   maxConnections: 256,
+  /** A browser opens six. */
+  maxConnectionsPerSource: 64,
   /** A whole request must come within this. */
   requestTimeoutMs: 15_000,
   keepAliveMs: 10_000,

@@ -5,7 +5,8 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Store } from '../database/store.ts'
 import { Refusal } from '../refusal.ts'
-import { originOf, plainAddress } from '../server/caller.ts'
+import { isLoopback, originOf, plainAddress } from '../server/caller.ts'
+import { Connections } from '../server/connections.ts'
 import { checkPassword } from './access/administrators.ts'
 import { BearerTokens } from './access/bearer-tokens.ts'
 import type { OpenId } from './access/open-id.ts'
@@ -15,6 +16,7 @@ import { type ApiParts, addRoute, newApiApp } from './api-app.ts'
 import { ApiRefusal } from './api-refusal.ts'
 import { audit } from './audit-log.ts'
 import { authenticate } from './authenticate.ts'
+import { boundConnections } from './bounded-connections.ts'
 import type { ApiCall, ApiHandlers, Principal } from './call.ts'
 import { cookieOf } from './guards.ts'
 import { API_LIMITS } from './limits.ts'
@@ -61,6 +63,7 @@ export class ApiServers {
     burst: API_LIMITS.callsAtOnce,
     remembered: API_LIMITS.sources,
   })
+  readonly #connections = new Connections(API_LIMITS)
   readonly #cookieName: string
   readonly #isSecure: boolean
 
@@ -92,6 +95,12 @@ export class ApiServers {
         const call = { ...read(), who, source: origin.source, baseUrl: this.#baseUrl(request) }
         return this.#answer(name as ApiRouteName, call, request, reply)
       })
+    if (!isLocal)
+      boundConnections(
+        app.server,
+        this.#connections,
+        (address) => isLoopback(address) || this.#components.trustedProxies.has(address),
+      )
     await app.ready()
     return app.server
   }
@@ -112,7 +121,7 @@ export class ApiServers {
       case 'openIdReturn':
         return this.#openIdReturn(call, request, reply)
       case 'topologyEvents':
-        return this.#components.stream.open(request, reply)
+        return this.#components.stream.open(call.source, reply)
       default:
         return (this.#components.handlers[name] as AnyHandler)(call)
     }

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply } from 'fastify'
 import type { Clock } from '../../platform/clock.ts'
 import { ApiRefusal } from './api-refusal.ts'
 import { SECURITY_HEADERS } from './guards.ts'
@@ -21,16 +21,18 @@ export class TopologyStream {
     this.#clock = clock
   }
 
-  /** @throws ApiRefusal when there are too many */
-  async open(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const source = request.raw.socket.remoteAddress ?? ''
-    const count = this.#open.get(source) ?? 0
+  /** @param source who asks @throws ApiRefusal when there are too many */
+  async open(source: string, reply: FastifyReply): Promise<FastifyReply> {
     const all = [...this.#open.values()].reduce((sum, one) => sum + one, 0)
-    if (all >= API_LIMITS.streams || count >= API_LIMITS.streamsPerSource)
+    if (all >= API_LIMITS.streams || (this.#open.get(source) ?? 0) >= API_LIMITS.streamsPerSource)
       throw new ApiRefusal(503, 'unavailable', 'too many pages are open: close some')
-    const snapshot = await this.#watch.snapshot()
-    reply.hijack()
+    this.#add(source, 1)
     const { raw } = reply
+    raw.once('close', () => this.#add(source, -1))
+    const snapshot = await this.#watch.snapshot()
+    // Its client has gone meanwhile.
+    if (raw.destroyed) return reply
+    reply.hijack()
     raw.writeHead(200, {
       ...SECURITY_HEADERS,
       'Content-Type': 'text/event-stream',
@@ -42,7 +44,6 @@ export class TopologyStream {
       else raw.write(text)
     }
     send(event('snapshot', snapshot))
-    this.#open.set(source, (this.#open.get(source) ?? 0) + 1)
     const held = [
       this.#watch.subscribe((change) => send(event('change', change))),
       this.#clock.every(KEEP_ALIVE_MS, () => send(':\n\n')),
@@ -50,11 +51,14 @@ export class TopologyStream {
     ]
     raw.once('close', () => {
       for (const one of held) one[Symbol.dispose]()
-      const left = (this.#open.get(source) ?? 1) - 1
-      if (left > 0) this.#open.set(source, left)
-      else this.#open.delete(source)
     })
     return reply
+  }
+
+  #add(source: string, change: 1 | -1): void {
+    const count = (this.#open.get(source) ?? 0) + change
+    if (count > 0) this.#open.set(source, count)
+    else this.#open.delete(source)
   }
 }
 

@@ -30,7 +30,8 @@ const SIGNS_OF_A_PROXY = [
   'x-forwarded-server',
 ] as const
 
-const isLoopback = (address: string): boolean => address === '127.0.0.1' || address === '::1'
+/** Whether it is an address of this machine, which many may share. */
+export const isLoopback = (address: string): boolean => address === '127.0.0.1' || address === '::1'
 
 /**
  * Who calls, by the peer's address and what a proxy says. A proxy of this machine is believed when it says where a

@@ -1,0 +1,107 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { waitFor } from '../../../../lab/wait-for.ts'
+import { setAdministrator } from '../../../../src/registry/api/access/administrators.ts'
+import { API_LIMITS } from '../../../../src/registry/api/limits.ts'
+import { openStore } from '../../../../src/registry/database/open-store.ts'
+import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
+
+const PASSWORD = 'correct horse battery'
+/** Addresses of loopback but the first count as those of other machines. */
+const PROXY = '127.0.0.9'
+const DEADLINE_MS = 20_000
+
+let registry: Awaited<ReturnType<typeof testRegistry>>
+const sockets: Socket[] = []
+
+beforeAll(async () => {
+  const databasePath = join(temporaryDirectory(), 'registry.db')
+  const store = await openStore(databasePath)
+  const ann = { name: 'ann', role: 'look', password: PASSWORD } as const
+  await setAdministrator(store, { name: 'test', from: undefined }, ann, Date.now())
+  await store[Symbol.asyncDispose]()
+  registry = await testRegistry({
+    databasePath,
+    trustedProxies: [PROXY],
+    api: {
+      listener: { kind: 'address', address: '127.0.0.1', port: 0 },
+      socketPath: undefined,
+      pageUrl: undefined,
+      registryUrl: undefined,
+      pageFolder: '',
+    },
+  })
+})
+afterAll(async () => {
+  for (const socket of sockets) socket.destroy()
+  await registry?.[Symbol.asyncDispose]()
+})
+
+/** A connection on which nothing is asked. */
+const silent = async (source: string): Promise<Socket> => {
+  const socket = connect({ host: '127.0.0.1', port: registry.pagePort ?? 0, localAddress: source })
+  socket.on('error', () => {})
+  sockets.push(socket)
+  await once(socket, 'connect')
+  return socket
+}
+
+/** Asks; of a stream, only the status. */
+const ask = (
+  source: string,
+  path: string,
+  options: { headers?: Record<string, string>; body?: string } = {},
+) =>
+  new Promise<{ status: number | undefined; cookie: string; close: () => void }>((resolve, reject) => {
+    const outgoing = request(
+      {
+        ...{ host: '127.0.0.1', port: registry.pagePort, localAddress: source, path, agent: false },
+        method: options.body === undefined ? 'GET' : 'POST',
+        headers: { 'Content-Type': 'application/json', ...options.headers },
+      },
+      (answer) => {
+        answer.on('error', () => {}).resume()
+        const [cookie = ''] = answer.headers['set-cookie'] ?? []
+        resolve({
+          status: answer.statusCode,
+          cookie: cookie.split(';')[0] ?? '',
+          close: () => outgoing.destroy(),
+        })
+      },
+    )
+    outgoing.on('error', reject).end(options.body)
+  })
+
+describe('connections of the page on which nothing is asked', () => {
+  it('make room: of one source for its newer ones, and in all for whoever comes', async () => {
+    const ofOne: Socket[] = []
+    for (let count = 0; count < API_LIMITS.maxConnectionsPerSource + 5; count++)
+      ofOne.push(await silent('127.0.0.2'))
+    await waitFor(() => ofOne.filter(({ closed }) => closed).length === 5, {
+      ...{ what: 'the oldest to be closed', deadlineMs: DEADLINE_MS, intervalMs: 10 },
+    })
+    for (let count = 0; count < API_LIMITS.maxConnections; count++)
+      await silent(`127.0.1.${1 + (count % 250)}`)
+    expect((await ask('127.0.0.3', '/api/v1/openapi.json')).status).toBe(200)
+  })
+})
+
+describe('streams of changes', () => {
+  it('are counted for each client, not for the proxy that it comes through', async () => {
+    const body = JSON.stringify({ name: 'ann', password: PASSWORD })
+    const { cookie } = await ask('127.0.0.4', '/api/v1/session', { body })
+    const open = (client: string) =>
+      ask(PROXY, '/api/v1/topology/events', { headers: { cookie, 'X-Forwarded-For': client } })
+    const streams = await Promise.all(
+      Array.from({ length: API_LIMITS.streamsPerSource + 3 }, () => open('192.0.2.1')),
+    )
+    expect(streams.filter(({ status }) => status === 200)).toHaveLength(API_LIMITS.streamsPerSource)
+    expect(streams.filter(({ status }) => status === 503)).toHaveLength(3)
+    const other = await open('192.0.2.2')
+    expect(other.status).toBe(200)
+    for (const { close } of [...streams, other]) close()
+  })
+})
