@@ -90,6 +90,7 @@ describe('recorded command lines', () => {
         ...['passphrase', 'private', 'trusted_proxy', 'webhook', 'webhook_secret'],
         ...['tls_cert', 'tls_key', 'tls_port', 'tls_only', 'tls_client_ca'],
         ...['page', 'page_url', 'registry_url'],
+        ...['oidc_issuer', 'oidc_client', 'oidc_secret', 'oidc_scope', 'oidc_claim', 'oidc_role'],
       ])
         delete plain[ours]
       expect(plain).toEqual(expected)
