@@ -47,14 +47,19 @@ export class GracefulClosing {
   async drain(prefix: Prefix, iface: string, signal: AbortSignal): Promise<'drained' | 'kept'> {
     const { router, nodes, send } = this.#init
     if (!nodes.hasNeighbourOn(iface)) return 'drained'
-    await router.setCost(iface, 'high')
-    const answered = new Promise<void>((resolve) => this.#asked.set(prefix, resolve))
-    send(prefix, 'close-tunnel')
-    const drained = await this.#within(signal, answered)
-    this.#asked.delete(prefix)
-    if (drained && (await router.leaveInterface(iface, LEAVE_MS))) return 'drained'
-    if (!signal.aborted) await router.setCost(iface, 'normal')
-    return 'kept'
+    let outcome: 'drained' | 'kept' = 'kept'
+    try {
+      await router.setCost(iface, 'high')
+      const answered = new Promise<void>((resolve) => this.#asked.set(prefix, resolve))
+      send(prefix, 'close-tunnel')
+      const drained = await this.#within(signal, answered)
+      if (drained && (await router.leaveInterface(iface, LEAVE_MS))) outcome = 'drained'
+    } finally {
+      this.#asked.delete(prefix)
+      // Also when something failed: what nobody closes must not stay expensive.
+      if (outcome === 'kept' && !signal.aborted) await router.setCost(iface, 'normal')
+    }
+    return outcome
   }
 
   /**
@@ -93,15 +98,20 @@ export class GracefulClosing {
     const isGone = () => !places.some(isAmong(router.neighbours))
     const setCost = (cost: 'high' | 'normal') =>
       Promise.all(places.map(({ iface, address }) => router.setCost(iface, cost, address)))
-    await setCost('high')
-    const isDrained = await this.#whether(() => !nodes.sendsTo(prefix, isServer), over.signal)
-    if (isDrained) {
-      send(prefix, 'tunnel-drained')
-      await this.#whether(isGone, over.signal)
+    try {
+      await setCost('high')
+      const isDrained = await this.#whether(() => !nodes.sendsTo(prefix, isServer), over.signal)
+      if (isDrained) {
+        send(prefix, 'tunnel-drained')
+        await this.#whether(isGone, over.signal)
+      }
+    } finally {
+      // If not, it has asked again.
+      if (this.#asking.get(prefix) === over) {
+        this.#asking.delete(prefix)
+        await setCost('normal')
+      }
     }
-    if (this.#asking.get(prefix) !== over) return // it has asked again
-    this.#asking.delete(prefix)
-    await setCost('normal')
   }
 
   /** Whether something that follows from routing comes to pass in time. */

@@ -94,6 +94,19 @@ describe('a log that is opened anew', () => {
   })
 })
 
+it('nothing that is logged reaches a terminal as a command, be it the message, a field or an error', () => {
+  const file = join(temporaryDirectory(), 'registry.log')
+  const { logger } = openLog({ file, verbosity: 2 })
+  // With the bytes of C1, of which \x9b is the same as \x1b[, and a line end.
+  const hostile = 'a\x1b[31m\x9b2J\r\nWARN  forged\x7f@example.com'
+  logger.warn(hostile)
+  logger.warn({ email: hostile, deep: { text: hostile }, err: new Re6stError('FILE', hostile) }, 'told')
+  logger.error({ err: new Error(hostile) }, 'told')
+  const text = readFileSync(file, 'utf8')
+  expect(text.split('\n')).toHaveLength(4)
+  expect(text.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u)
+})
+
 it('an error that was foreseen is told without its stack', () => {
   const file = join(temporaryDirectory(), 're6stnet.log')
   const { logger } = openLog({ file, verbosity: 1 })

@@ -313,6 +313,11 @@ describe('re6st-registry', () => {
     [['--run', '/r'], ['--run is obsolete and ignored: remove it']],
     [['--smtp-starttls'], ['--smtp-user, --smtp-pwd and --smtp-starttls are ignored without --mailhost']],
     [['--smtp-starttls', '--mailhost', 'localhost'], []],
+    [
+      ['--mailhost', 'localhost', '--smtp-user', 'u', '--smtp-pwd', 'p'],
+      ['--smtp-pwd is sent in the clear without --smtp-starttls'],
+    ],
+    [['--mailhost', 'localhost', '--smtp-user', 'u', '--smtp-pwd', 'p', '--smtp-starttls'], []],
   ])('%j warns of what is ignored', (args, warnings) => {
     expect(registry(...args)).toMatchObject({ value: { kind: 'run', options: { warnings } } })
   })

@@ -21,6 +21,8 @@ function rig() {
     ['fe80::2', OTHER],
   ])
   const has = { otherWays: true }
+  /** What the router does not manage: a cost, or leaving. */
+  const failing = new Set<'high' | 'leave'>()
   const listeners = new Set<() => void>()
   const clock = steppedClock()
   const stopping = new AbortController()
@@ -28,9 +30,12 @@ function rig() {
     router: {
       neighbours,
       drainsAtOnce: true,
-      setCost: async (iface, cost, address) =>
-        void done.push(`${iface}${address === undefined ? '' : ` ${address}`} ${cost}`),
+      async setCost(iface, cost, address) {
+        if (cost === 'high' && failing.has(cost)) throw new Error('ip: no memory')
+        done.push(`${iface}${address === undefined ? '' : ` ${address}`} ${cost}`)
+      },
       async leaveInterface(iface) {
+        if (failing.has('leave')) throw new Error('ip: no memory')
         done.push(`leave ${iface}`)
         return has.otherWays
       },
@@ -56,7 +61,7 @@ function rig() {
   const look = () => {
     for (const tell of [...listeners]) tell()
   }
-  return { closing, done, routes, neighbours, has, clock, stopping, look }
+  return { closing, done, routes, neighbours, has, failing, clock, stopping, look }
 }
 
 const neighbour = (iface: string, address: string): Neighbour => ({
@@ -102,6 +107,27 @@ it('a tunnel that goes down meanwhile is left alone, and one without a neighbour
   expect(await outcome).toBe('kept')
   expect(done).toEqual(['re6stnet1 high', 'close-tunnel'])
   expect(await closing.drain(PEER, 're6stnet2', new AbortController().signal)).toBe('drained')
+})
+
+it('a tunnel is as before when something fails on the way, at either end', async () => {
+  const { closing, done, failing, clock } = rig()
+  failing.add('leave')
+  const outcome = closing.drain(PEER, 're6stnet1', new AbortController().signal)
+  await clock.pass(0)
+  closing.peerDrained(PEER)
+  await expect(outcome).rejects.toThrow('no memory')
+  expect(done.splice(0)).toEqual(['re6stnet1 high', 'close-tunnel', 're6stnet1 normal'])
+  failing.add('high')
+  await expect(closing.drain(PEER, 're6stnet1', new AbortController().signal)).rejects.toThrow('no memory')
+  expect(done.splice(0)).toEqual(['re6stnet1 normal'])
+  // Nobody waits for the outcome at the server.
+  closing.peerAsks(PEER)
+  await clock.pass(0)
+  expect(done.splice(0)).toEqual(['re6stnet-tcp fe80::1 normal'])
+  failing.clear()
+  closing.peerAsks(PEER)
+  await clock.pass(0)
+  expect(done).toEqual(['re6stnet-tcp fe80::1 high', 'tunnel-drained'])
 })
 
 it('a server makes the way to that client expensive, and says when no route goes there, whoever else it has', async () => {

@@ -6,7 +6,7 @@ import { TunnelPolicy } from '../../../../src/core/tunnels/policy.ts'
 import { type PeerAddress, parseAddressList } from '../../../../src/core/values/address-list.ts'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import type { ClientEvent, ServerEvent } from '../../../../src/node/transport/transport.ts'
-import type { TunnelEvent } from '../../../../src/node/tunnels/components.ts'
+import type { TunnelComponents, TunnelEvent } from '../../../../src/node/tunnels/components.ts'
 import { Tunnels } from '../../../../src/node/tunnels/tunnels.ts'
 import type { Clock } from '../../../../src/platform/clock.ts'
 import { seededRandom } from '../../../support/random.ts'
@@ -25,7 +25,13 @@ type UnderlayRemote = Extract<ClientEvent, { kind: 'up' }>['remote']
 const SETTINGS = tunnelSettings({ registryPrefix: PEERS[0] ?? OWN, helloIntervalMs: HELLO_MS })
 
 /** A node that knows two peers from its cache, and begins a tunnel to each. */
-async function rig({ strategy }: { readonly strategy?: (clock: Clock) => TunnelStrategy } = {}) {
+async function rig({
+  strategy,
+  setCost = async () => {},
+}: {
+  readonly strategy?: (clock: Clock) => TunnelStrategy
+  readonly setCost?: TunnelComponents['router']['setCost']
+} = {}) {
   const asked = new Map<string, (isThere: boolean) => void>()
   const stored = new Map<Prefix, readonly PeerAddress[]>()
   const external: [string, string | undefined][] = []
@@ -55,6 +61,7 @@ async function rig({ strategy }: { readonly strategy?: (clock: Clock) => TunnelS
       router: {
         ...routerWith(neighboursOn('re6stnet', 're6stnet1', 're6stnet2')),
         remembers: (iface) => remembered.has(iface),
+        setCost,
       },
       nodes: {
         isReachable: (prefix) => reachable.has(prefix),
@@ -314,6 +321,31 @@ describe('who is cut off', () => {
     await decide()
     expect(tunnels.cutOff).toBeUndefined()
   })
+})
+
+it('a tunnel that cannot be taken out of use counts, and is replaced at a later time', async () => {
+  let fails = true
+  let tries = 0
+  const { tunnels, transport, reachable, clock, up, decide } = await rig({
+    setCost: async (_, cost) => {
+      if (cost === 'high') tries++
+      if (cost === 'high' && fails) throw new Error('ip: no memory')
+    },
+  })
+  up(0)
+  up(1)
+  // The first one is drawn.
+  reachable.add(prefixOfBits('0000000000000100'))
+  reachable.add(PEERS[0] ?? OWN)
+  await decide()
+  await clock.pass(300_000)
+  expect(tries).toBe(1)
+  expect(tunnels.list().filter(({ state }) => state === 'up')).toHaveLength(2)
+  // Who was to take its place is not there.
+  transport.specs[2]?.onEvent({ kind: 'down', reason: 'no answer' })
+  fails = false
+  await clock.pass(600_000)
+  expect(tries).toBeGreaterThan(1)
 })
 
 describe('the tunnel of --client', () => {
