@@ -8,6 +8,7 @@ import { reopenOnSignal } from '../platform/main.ts'
 import { type Processes, systemProcesses } from '../platform/processes.ts'
 import { ServiceManager } from '../platform/service-manager.ts'
 import { withStandingIp } from '../platform/standing-ip.ts'
+import { procSysctls } from '../platform/sysctls.ts'
 import { hearUnexpected } from '../platform/unexpected.ts'
 import { refuseBesideAnother } from './control/control-server.ts'
 import { startNode } from './node.ts'
@@ -81,7 +82,7 @@ async function runOnce(
     const random = { next: Math.random }
     await using node = await startNode(
       options,
-      { processes, clock: systemClock, random, log },
+      { processes, sysctls: procSysctls, clock: systemClock, random, log },
       stopping.signal,
     )
     manager.ready(() => node.status())

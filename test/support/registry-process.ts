@@ -13,8 +13,8 @@ const DEADLINE_MS = 30_000
 export interface RegistryProcess extends AsyncDisposable {
   readonly url: string
   readonly log: () => string
-  /** Ends it. */
-  stop(signal?: NodeJS.Signals): Promise<void>
+  /** Ends it. @returns what it has said */
+  stop(signal?: NodeJS.Signals): Promise<{ readonly stdout: string; readonly stderr: string }>
 }
 
 /** What it is started with: the recorded CA, and what a test wants. */
@@ -57,7 +57,8 @@ export async function registryProcess(
   }
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
     process.kill(signal)
-    await process
+    const { stdout, stderr } = await process
+    return { stdout: String(stdout), stderr: String(stderr) }
   }
   let port = ''
   const isRunning = waitFor(
@@ -73,7 +74,12 @@ export async function registryProcess(
     await stop('SIGKILL')
     throw error
   }
-  return { url: `http://127.0.0.1:${port}/`, log, stop, [Symbol.asyncDispose]: () => stop() }
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    log,
+    stop,
+    [Symbol.asyncDispose]: async () => void (await stop()),
+  }
 }
 
 /** Starts it where it must not come up: its exit status, and what it says. */

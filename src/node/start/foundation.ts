@@ -54,7 +54,7 @@ interface FoundationInit extends NodeComponents {
  * @throws Re6stError when one of that cannot be
  */
 export async function layFoundation(init: FoundationInit): Promise<Foundation> {
-  const { options, cleanUp, signal, onEnd, processes, clock, random, log } = init
+  const { options, cleanUp, signal, onEnd, processes, sysctls, clock, random, log } = init
   const files: IdentityFiles = { ca: options.ca, cert: options.cert, key: options.key }
   const identity = new OwnIdentity(await readIdentity(files, clock.now()))
   const ended = endedNotice(identity.current, clock.now())
@@ -66,7 +66,7 @@ export async function layFoundation(init: FoundationInit): Promise<Foundation> {
   await control.start()
   const events = cleanUp.use(new KernelEvents({ processes, clock, log }))
   const stateFile = join(options.stateDirectory, 'kernel.json')
-  const kernel = createKernel({ processes, clock, log, events, stateFile })
+  const kernel = createKernel({ processes, sysctls, clock, log, events, stateFile })
   cleanUp.defer(() => kernel.stop())
   const cache = cleanUp.use(openCache(join(options.stateDirectory, 'cache.db'), log))
   const registry = new RegistryClient(options.registry.href, { prefix: identity.prefix, ...identity.keys })

@@ -46,6 +46,7 @@ export async function prepareLinks({ options, cleanUp, foundation, ...init }: Li
   )
   const openvpn = createOpenvpnTransport({
     ...daemon,
+    sysctls: init.sysctls,
     files,
     extraArguments: options.openvpnArguments,
     ovpnlog: options.openvpnLogs,

@@ -2,10 +2,12 @@ import type { Random } from '../../core/random.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Processes } from '../../platform/processes.ts'
+import type { Sysctls } from '../../platform/sysctls.ts'
 
 /** What a node uses of its surroundings. */
 export interface NodeComponents {
   readonly processes: Processes
+  readonly sysctls: Sysctls
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger

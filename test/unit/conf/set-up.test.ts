@@ -9,10 +9,12 @@ import { NodeDirectory } from '../../../src/conf/node-directory.ts'
 import { type Questions, terminalQuestions } from '../../../src/conf/questions.ts'
 import { setUp } from '../../../src/conf/set-up.ts'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
+import { DAY_MS } from '../../../src/core/day.ts'
 import { readCommandLine } from '../../../src/core/options/command-line.ts'
 import { CONF_COMMAND, confOptions } from '../../../src/core/options/conf-options.ts'
 import { refuse } from '../../../src/core/result.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
+import { renewedAuthority } from '../../../src/registry/crypto/authority-maker.ts'
 import { openMailer } from '../../../src/registry/mail.ts'
 import { mailbox } from '../../support/mailbox.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
@@ -248,6 +250,21 @@ describe('a node that is there already', () => {
     expect(await conf(registry.url, ['--anonymous'])).toMatchObject({ status: 0 })
     expect(content('cert.key')).toBe(pki.keys['node-a'])
     expect(certificate().checkPrivateKey(createPrivateKey(pki.keys['node-a'] ?? ''))).toBe(true)
+  })
+
+  it('takes the certificate of its CA that was made anew, and no former one', async () => {
+    const ends = Date.parse(new X509Certificate(pki.ca).validTo)
+    const again = (notAfterMs: number) =>
+      renewedAuthority({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' }, { notAfterMs })
+    let served = await again(ends + DAY_MS)
+    await using other = await webServer(() => [200, served])
+    writeFileSync(file('ca.crt'), pki.ca)
+    expect(await conf(other.url, ['--ca-only'])).toMatchObject({ status: 0 })
+    const taken = content('ca.crt')
+    expect(taken.trim()).toBe(served.trim())
+    served = await again(ends)
+    expect((await conf(other.url, ['--ca-only'])).failure).toMatch(/ca\.crt is not .*it ends earlier/)
+    expect(content('ca.crt')).toBe(taken)
   })
 
   it('of another network is left alone', async () => {

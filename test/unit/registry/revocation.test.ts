@@ -9,9 +9,10 @@ import { CaCryptography } from '../../../src/registry/crypto/cryptography.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
 import type { Store, Write } from '../../../src/registry/database/store.ts'
 import { Enrolment } from '../../../src/registry/enrolment.ts'
+import { cleanUpExpired } from '../../../src/registry/expiry.ts'
 import { Ledger } from '../../../src/registry/ledger.ts'
 import { revoke } from '../../../src/registry/revocation.ts'
-import { temporaryDirectory } from '../../support/registry.ts'
+import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { vectors } from '../../support/vectors.ts'
 
@@ -113,6 +114,51 @@ it('a machine that is shut out loses its old certificates, too: those that were 
   expect(next.subnetName).toBe(first.subnetName)
   await office.revoke(first.subnetName)
   expect(await office.crl()).toEqual([2, 3, 4])
+})
+
+it('what is revoked stays so when the clock was far ahead for a while', async () => {
+  await using office = new Office()
+  await office.enrol()
+  const { subnetName } = await office.enrol()
+  await office.revoke(subnetName)
+  const rightMs = office.nowMs
+  // Its certificate has ended by then, and what has ended is cleaned up.
+  office.nowMs += 400 * DAY_MS
+  const { store, ledger, clock } = office
+  cleanUpExpired({ store, ledger, clock, log: silentLog }, 100 * DAY_MS, undefined)
+  expect(office.crl()).toEqual([])
+  office.nowMs = rightMs
+  expect(office.crl()).toEqual([2])
+})
+
+it('who is revoked while the answer to its hello is made gets none', async () => {
+  let isSlow = false
+  let goOn = () => {}
+  const wait = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  class SlowCryptography extends CaCryptography {
+    override async hello(certificatePem: string) {
+      if (isSlow) await wait
+      return await super.hello(certificatePem)
+    }
+  }
+  await using registry = await testRegistry({}, { cryptography: (keys) => new SlowCryptography(keys) })
+  const get = (target: string) => fetch(`${registry.url}${target}`)
+  const query = new URLSearchParams({ token: '', req: csr, location: '', ip: '' })
+  await get(`requestCertificate?${query}`)
+  const second = await (await get(`requestCertificate?${query}`)).text()
+  const certificate = readNodeCertificate(second)
+  if (!certificate.ok) throw new Error(certificate.reason)
+  const hello = `hello?client_prefix=${certificate.value.prefix}&protocol=8`
+  expect((await get(hello)).status).toBe(200)
+  isSlow = true
+  const answered = get(hello)
+  // It waits for no more than its turn: the registry answers others meanwhile.
+  await get('getCa')
+  expect((await get(`revoke?cn_or_serial=${certificate.value.subnetName}`)).status).toBe(204)
+  goOn()
+  expect((await answered).status).toBe(404)
 })
 
 it('any serial that could still be used can be revoked, and none that nobody could use', async () => {

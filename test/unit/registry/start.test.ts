@@ -69,6 +69,15 @@ it('serves over IPv4 where the kernel has no IPv6, and warns of the option that 
   expect(await new RegistryClient(registry.url).getCa()).toContain('BEGIN CERTIFICATE')
 })
 
+it('says which network it serves, and whether its tunnels are encrypted', async () => {
+  await using open = await registryProcess([])
+  const said = await open.stop()
+  expect(said.stdout).toContain('serving 2001:db8:42::/48')
+  expect(said.stderr).toMatch(/^re6st-registry: WARNING: .*not encrypted.*--encrypt/)
+  await using encrypted = await registryProcess(['--encrypt'])
+  expect((await encrypted.stop()).stderr).toBe('')
+})
+
 it('tells of prefixes that do not fit into the network', async () => {
   await using registry = await registryProcess([
     ...['--prefix-length', '81', '--anonymous-prefix-length', '80'],

@@ -80,6 +80,8 @@ HEADER\tCLIENT_LIST\tCommon Name\tReal Address
 CLIENT_LIST\t1/16\t203.0.113.201:36756\t\t\t8775\t5924\t2026-11-26 16:22:53\t1795710173\tUNDEF\t7\t0\tnone
 CLIENT_LIST\t2/16\t[2001:db8::1]:40000\t\t\t8775\t5924\t2026-11-26 16:22:53\t1795710173\tUNDEF\t8\t1\tnone
 CLIENT_LIST\t3/16\t2001:db8::2:40000\t\t\t8775\t5924\t2026-11-26 16:22:53\t1795710173\tUNDEF\t9\t2\tnone
+CLIENT_LIST\t4/16\ttcp4-server:203.0.113.202:53188\t\t\t8775\t5924\t2026-11-26 16:22:53\t1795710173\tUNDEF\t11\t4\tnone
+CLIENT_LIST\t5/16\tudp6:[2001:db8::3]:1194\t\t\t8775\t5924\t2026-11-26 16:22:53\t1795710173\tUNDEF\t12\t5\tnone
 CLIENT_LIST\tUNDEF\tno address\t\t\t0\t0\t2026-11-26 16:22:53\t1795710173\tUNDEF\t10\t3\tnone
 CLIENT_LIST\tmore\tor\tfewer
 ROUTING_TABLE\t02:00:00:00:00:01\t1/16\t203.0.113.201:36756
@@ -90,6 +92,9 @@ END
       { kind: 'client-address', cid: 7, underlay: { address: '203.0.113.201', port: 36_756 } },
       { kind: 'client-address', cid: 8, underlay: { address: '2001:db8::1', port: 40_000 } },
       { kind: 'client-address', cid: 9, underlay: { address: '2001:db8::2', port: 40_000 } },
+      // OpenVPN 2.7 says the protocol, too.
+      { kind: 'client-address', cid: 11, underlay: { address: '203.0.113.202', port: 53_188 } },
+      { kind: 'client-address', cid: 12, underlay: { address: '2001:db8::3', port: 1_194 } },
       { kind: 'answer', success: true, text: '' },
     ])
   })
