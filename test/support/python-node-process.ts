@@ -19,10 +19,12 @@ import {
   networkCidr,
   type Prefix,
   subnetCidr,
+  subnetNameOf,
 } from '../../src/core/values/prefix.ts'
 import { readIdentity } from '../../src/node/identity.ts'
 import { type RunningProcess, systemProcesses } from '../../src/platform/processes.ts'
 import { RegistryClient } from '../../src/platform/registry-client.ts'
+import { PythonClosing } from './python-closing.ts'
 import { PythonSessions } from './python-sessions.ts'
 
 /** Who it is, and to whom it makes tunnels. */
@@ -72,24 +74,29 @@ async function life(config: NetworkConfig): Promise<NetworkConfig> {
   let newest = config.version
   let next: NetworkConfig | undefined
   const children = new Set<RunningProcess>()
-  const run = (command: string, args: readonly string[]) => {
+  const start = (command: string, args: readonly string[]) => {
     const child = systemProcesses.start(command, args, {
       dieWithParent: true,
       onLine: (line) => console.log(`${args[3] ?? command}: ${line}`),
     })
     children.add(child)
-    return child.ended.finally(() => children.delete(child))
+    void child.ended.then(() => children.delete(child))
+    return child
   }
-  const dial = async (args: readonly string[]) => {
-    while (!isOver()) {
-      await run('openvpn', args)
+  const closed = new Set<number>()
+  const clients = new Map<number, RunningProcess>()
+  const dial = async (index: number) => {
+    while (!isOver() && !closed.has(index)) {
+      const client = start('openvpn', clientArguments(config, index))
+      clients.set(index, client)
+      await client.ended
       await sleep(REDIAL_MS)
     }
   }
   const daemons = [
-    run('openvpn', serverArguments(config)),
-    run('babeld', babeldArguments(config)),
-    ...order.peers.map((_, index) => dial(clientArguments(config, index))),
+    start('openvpn', serverArguments(config)).ended,
+    start('babeld', babeldArguments(config)).ended,
+    ...order.peers.map((_, index) => dial(index)),
   ]
 
   const adopt = (version: NetworkVersion) => {
@@ -104,12 +111,37 @@ async function life(config: NetworkConfig): Promise<NetworkConfig> {
     over.abort()
   }
   const socket = createSocket({ type: 'udp6', ipv6Only: true })
+  const signal = AbortSignal.any([over.signal, ending.signal])
+  const closing = new PythonClosing({
+    ...{ network, address, serverIface: SERVER, socketPath: `${order.directory}/babeld.sock`, signal },
+    helloIntervalMs: config.helloIntervalMs,
+    say: (prefix, what) =>
+      sessions.say(
+        prefix,
+        Buffer.of(what === 'close-tunnel' ? MESSAGE_CODE.closeTunnel : MESSAGE_CODE.tunnelDrained),
+        Date.now(),
+      ),
+  })
   const sessions = new PythonSessions(
     identity,
     (datagram, prefix) => socket.send(datagram, NODE_PORT, firstAddress(network, prefix), () => {}),
-    (body) => answerTo(body, newest, adopt),
+    (body, prefix) => answerTo(body, prefix, { newest, adopt, closing }),
     Date.now(),
   )
+  /** Refreshes its last tunnel: closes it, and makes no other. */
+  const refresh = async () => {
+    const index = order.peers.length - 1
+    const peer = order.peers[index]
+    if (!peer) return
+    const end = () => {
+      closed.add(index)
+      return clients.get(index)?.stop() ?? Promise.resolve()
+    }
+    const isClosed = await closing.close(peer.prefix, tunnelName(index), end)
+    console.log(`tunnel to ${peer.subnetName} ${isClosed ? 'closed' : 'kept'}`)
+  }
+  const onRefresh = () => void refresh()
+  process.on('SIGUSR2', onRefresh)
   socket.on('message', (datagram, { address: source }) => {
     const bits = bitsInside(network, source)
     const from = bits.ok ? (bits.value.slice(0, certificate.prefix.length) as Prefix) : undefined
@@ -121,8 +153,8 @@ async function life(config: NetworkConfig): Promise<NetworkConfig> {
   for (const { prefix } of order.peers)
     sessions.say(prefix, Buffer.concat([Buffer.of(0), newest]), Date.now())
 
-  const signal = AbortSignal.any([over.signal, ending.signal])
   if (!signal.aborted) await once(signal, 'abort')
+  process.off('SIGUSR2', onRefresh)
   await new Promise<void>((resolve) => socket.close(() => resolve()))
   for (const child of children) child.signal('SIGTERM')
   await Promise.all(daemons)
@@ -132,8 +164,16 @@ async function life(config: NetworkConfig): Promise<NetworkConfig> {
 /** As protocol.md, section 6 has it: what a neighbour of it asks. */
 function answerTo(
   body: Uint8Array,
-  newest: NetworkVersion,
-  adopt: (version: NetworkVersion) => void,
+  prefix: Prefix,
+  {
+    newest,
+    adopt,
+    closing,
+  }: {
+    readonly newest: NetworkVersion
+    readonly adopt: (version: NetworkVersion) => void
+    readonly closing: PythonClosing
+  },
 ): Uint8Array {
   const [first = 0, ...rest] = body
   const answered = (argument: Uint8Array) => Buffer.concat([Buffer.of(first), argument])
@@ -147,6 +187,13 @@ function answerTo(
     }
     case MESSAGE_CODE.addresses:
       return rest.length === 0 ? answered(Buffer.from(`${order.host},${PORT},tcp`)) : new Uint8Array()
+    case MESSAGE_CODE.closeTunnel:
+      console.log(`${subnetNameOf(prefix)} wants to close its tunnel`)
+      void closing.peerAsks(prefix)
+      return new Uint8Array()
+    case MESSAGE_CODE.tunnelDrained:
+      closing.peerDrained(prefix)
+      return new Uint8Array()
     case MESSAGE_CODE.nodeInformation:
       return answered(Buffer.from('0.581, Linux'))
     default:
