@@ -1,4 +1,7 @@
+import { fileURLToPath } from 'node:url'
 import { type Lab, withLab } from '../lab/lab.ts'
+import type { LabProcess } from '../lab/lab-process.ts'
+import type { Machine } from '../lab/machine.ts'
 import { pidsOf } from '../lab/process-cost.ts'
 import { Re6stNetwork } from '../lab/re6st-network.ts'
 import type { Re6stNode } from '../lab/re6st-node.ts'
@@ -20,6 +23,8 @@ export interface FalseAlarms {
 interface Scene {
   readonly lab: Lab
   readonly network: Re6stNetwork
+  /** Those before the servers of the nodes, if tunnels lead over them. */
+  readonly relays: readonly LabProcess[]
   readonly untilMs: number
 }
 
@@ -32,6 +37,12 @@ const STREAM_SECONDS = 5
 const UDP_BYTES = 1_280
 const STALL_MS = 200
 const STALL_PAUSE_MS = 3_000
+/** Of what a delay adds to a round trip. */
+const DELAY_MS = 300
+const DELAYED_FOR_MS = 20_000
+const UNDELAYED_FOR_MS = 10_000
+const RELAY = fileURLToPath(new URL('./delaying-relay.ts', import.meta.url))
+const PORT = '1194'
 /** Traffic that makes the kernel look at neighbours. */
 const PING_MS = 10
 const ALARM = /neighbour flushed .*cause="?(no answer|hellos missed)/
@@ -45,23 +56,30 @@ const TROUBLES: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
   'a machine stopped for 200 ms each 3 s (SIGSTOP)': stalled,
 }
 
+/** The same, of tunnels that lead over a relay each. */
+const TROUBLES_ON_THE_WAY: typeof TROUBLES = {
+  [`round trips of ${DELAY_MS} ms more, from one moment to the next, for 20 s of each 30 s`]: delayed,
+}
+
 /** Troubles that are no death of a neighbour, one after the other, over both kinds of tunnels. */
 export async function measureFalseAlarms({
   minutes = MINUTES,
 }: BenchOptions): Promise<readonly FalseAlarms[]> {
   const results: FalseAlarms[] = []
   for (const tunnels of ['tcp', 'udp'])
-    await withLab({ name: 'alarms' }, async (lab) => {
-      const network = await networkOf(lab, tunnels)
-      for (const [trouble, happen] of Object.entries(TROUBLES)) {
-        await network.allPairsPing({ deadlineMs: DEADLINE_MS })
-        const before = network.nodes.map(alarmsOf)
-        await happen({ lab, network, untilMs: systemClock.monotonicMs() + minutes * 60_000 })
-        const lines = network.nodes.flatMap((node, at) => alarmsOf(node).slice(before[at]?.length ?? 0))
-        console.log(`${tunnels}: ${trouble}: ${lines.length} false alarms in ${minutes} minutes`)
-        results.push({ tunnels, trouble, minutes, alarms: lines.length, lines: lines.slice(0, 3) })
-      }
-    })
+    for (const troubles of [TROUBLES, TROUBLES_ON_THE_WAY])
+      await withLab({ name: 'alarms' }, async (lab) => {
+        const { network, relays } = await networkOf(lab, tunnels, troubles === TROUBLES_ON_THE_WAY)
+        for (const [trouble, happen] of Object.entries(troubles)) {
+          await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+          const before = network.nodes.map(alarmsOf)
+          const untilMs = systemClock.monotonicMs() + minutes * 60_000
+          await happen({ lab, network, relays, untilMs })
+          const lines = network.nodes.flatMap((node, at) => alarmsOf(node).slice(before[at]?.length ?? 0))
+          console.log(`${tunnels}: ${trouble}: ${lines.length} false alarms in ${minutes} minutes`)
+          results.push({ tunnels, trouble, minutes, alarms: lines.length, lines: lines.slice(0, 3) })
+        }
+      })
   return results
 }
 
@@ -76,14 +94,35 @@ ${table(
   results.map(({ tunnels, trouble, minutes, alarms }) => [tunnels, trouble, String(minutes), String(alarms)]),
 )}`
 
-async function networkOf(lab: Lab, protocol: string): Promise<Re6stNetwork> {
+async function networkOf(
+  lab: Lab,
+  protocol: string,
+  isRelayed: boolean,
+): Promise<Pick<Scene, 'network' | 'relays'>> {
+  const relays: LabProcess[] = []
+  const relayBefore = async ({ name, addresses }: Machine): Promise<readonly string[]> => {
+    const machine = await lab.host(`${name}-relay`)
+    const command = [process.execPath, '--import', 'tsx', RELAY]
+    let isReady = false
+    const relay = machine.start([...command, protocol, PORT, addresses.ipv4 ?? '', String(DELAY_MS / 2)], {
+      name: 'relay',
+      onLine: () => {
+        isReady = true
+      },
+    })
+    await lab.waitFor(() => isReady, { what: 'a relay to be ready', deadlineMs: DEADLINE_MS })
+    relays.push(relay)
+    return ['--ip', machine.addresses.ipv4 ?? '']
+  }
   const registryOn = await lab.host('n0')
   const network = await Re6stNetwork.create(lab, { registryOn, helloSeconds: HELLO_SECONDS })
-  const nodeOptions = ['--router', 're6st', '--verbose', '4', '--pp', '1194', protocol]
-  await network.join(registryOn, { nodeOptions })
-  for (let number = 1; number < NODES; number++)
-    await network.join(await lab.host(`n${number}`), { nodeOptions })
-  return network
+  for (let number = 0; number < NODES; number++) {
+    const machine = number === 0 ? registryOn : await lab.host(`n${number}`)
+    const nodeOptions = ['--router', 're6st', '--verbose', '4', '--pp', PORT, protocol]
+    if (isRelayed) nodeOptions.push(...(await relayBefore(machine)))
+    await network.join(machine, { nodeOptions })
+  }
+  return { network, relays }
 }
 
 const alarmsOf = (node: Re6stNode): string[] =>
@@ -125,6 +164,20 @@ async function lossy(scene: Scene): Promise<void> {
   for (const node of network.nodes) await nft(node, LOSS)
   await pinged(scene, () => systemClock.sleep(untilMs - systemClock.monotonicMs()))
   for (const node of network.nodes) await nft(node, 'delete', 'table', 'inet', 'loss')
+}
+
+async function delayed(scene: Scene): Promise<void> {
+  const switchAll = () => {
+    for (const { pid } of scene.relays) if (pid !== undefined) process.kill(pid, 'SIGUSR2')
+  }
+  await pinged(scene, async () => {
+    while (systemClock.monotonicMs() < scene.untilMs) {
+      switchAll()
+      await systemClock.sleep(DELAYED_FOR_MS)
+      switchAll()
+      await systemClock.sleep(UNDELAYED_FOR_MS)
+    }
+  })
 }
 
 async function stalled(scene: Scene): Promise<void> {
