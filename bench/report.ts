@@ -14,6 +14,7 @@ import { scaleReport } from './scale-report.ts'
 import type { Measured, Results } from './sections.ts'
 import type { RatioWithBounds } from './statistics.ts'
 import { table } from './table.ts'
+import { targetsReport } from './targets.ts'
 import type { Ratios, ThroughputResult } from './throughput.ts'
 
 /** Measured with the other implementation on a machine of the same kind, for comparison. */
@@ -41,6 +42,13 @@ export const report = (results: Results): string => `# Benchmarks
 
 Written by \`npm run bench\`; \`npm run bench -- SECTION …\` measures a part of it anew. The machines are shared and noisy. In
 round brackets: the Python implementation, measured on a machine of the same kind, not in the same run.
+
+## Targets
+
+${targetsReport(results)}
+
+Where nothing else is said, each was measured when the section below says; not measured yet: bytes on an idle tunnel, and how
+punctually hellos leave.
 
 ## A network of eight nodes
 
