@@ -56,6 +56,7 @@ export class FullQueues {
 
 function shareBetween(before: Sample, { sent, dropped }: { sent: number; dropped: number }): number {
   const [out, lost] = [sent - before.sent, dropped - before.dropped]
-  if (lost <= 0 || out < 0 || out + lost < MIN_PACKETS) return 1
+  // Of which nothing gets out at all, the queue is not full but stuck: a TCP connection to who is dead takes nothing any more.
+  if (lost <= 0 || out <= 0 || out + lost < MIN_PACKETS) return 1
   return Math.max(MIN_SHARE, out / (out + lost))
 }

@@ -21,10 +21,18 @@ it('of packets of which one in four gets out, four copies are sent, but not any 
   counters.dropped += 300
   expect(queues.shareSent(50, 'tap')).toBe(0.25)
   expect(queues.copies(51, 'tap')).toBe(4)
+  counters.sent += 10
   counters.dropped += 10_000
   expect(queues.copies(100, 'tap')).toBe(8)
   counters.sent += 100
   expect(queues.copies(150, 'tap')).toBe(1)
+})
+
+it('of a queue that is stuck nothing gets out: that is no reason to wait', () => {
+  const { queues, counters } = rig()
+  queues.shareSent(0, 'tap')
+  counters.dropped += 10_000
+  expect(queues.shareSent(50, 'tap')).toBe(1)
 })
 
 it('a few packets, an interface that is another one, and one that is gone say nothing', () => {
