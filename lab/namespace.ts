@@ -6,10 +6,13 @@ import {
   systemProcesses,
 } from '../src/platform/processes.ts'
 
-/** The command line that runs another one in a namespace. nsenter only changes the namespace and becomes the command. */
+/**
+ * The command line that runs another one in a namespace: `ip` becomes the command, with a /sys of that namespace, so that programs
+ * find the MTU and the counters of their interfaces there as on a machine; with nsenter they would see those of the host.
+ */
 export const insideNamespace = (namespace: string, command: readonly string[]): [string, string[]] => [
-  'nsenter',
-  [`--net=/run/netns/${namespace}`, '--', ...command],
+  'ip',
+  ['netns', 'exec', namespace, ...command],
 ]
 
 /** Runs shell commands in a namespace, in order; the first one that fails ends it. @throws Re6stError `DAEMON` */
