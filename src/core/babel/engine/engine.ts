@@ -1,4 +1,5 @@
 import type { Random } from '../../random.ts'
+import { TokenBucket } from '../../token-bucket.ts'
 import type { Destination, RouterId } from '../wire/tlv.ts'
 import { catchingUpUntil } from './liveness.ts'
 import { Interface, type Neighbour } from './model.ts'
@@ -36,6 +37,13 @@ export interface EngineSettings {
 }
 
 /**
+ * How often it is waited for what may be there and not be read yet. On a machine so loaded that every run is late, that
+ * would otherwise be always: whoever is gone would never be missed.
+ */
+const MAX_CATCH_UPS = 8
+const CATCH_UPS_PER_SECOND = 0.2
+
+/**
  * A Babel router (RFC 8966) without sockets, kernel or clock. Everything that happens is an input with the time at which
  * it does; what is to be done comes out of `output` during the call. Whoever owns it calls {@link tick} at
  * {@link nextDeadlineMs}.
@@ -45,6 +53,7 @@ export class BabelEngine {
   readonly #parameters = new Map<string, LinkParameters>()
   readonly #expected = new Map<string, readonly Destination[]>()
   readonly #parts: Parts
+  readonly #catchUps = new TokenBucket(CATCH_UPS_PER_SECOND, MAX_CATCH_UPS)
 
   constructor(settings: EngineSettings) {
     const { routerId, seqno, random, output } = settings
@@ -239,7 +248,7 @@ export class BabelEngine {
   #input(nowMs: number, action: () => void): void {
     const { timers } = this.#world
     const untilMs = catchingUpUntil(nowMs, timers.nextMs)
-    if (untilMs !== undefined)
+    if (untilMs !== undefined && this.#catchUps.take(nowMs))
       this.#world.catchingUpUntilMs = Math.max(this.#world.catchingUpUntilMs, untilMs)
     action()
     timers.runDue(nowMs)

@@ -61,6 +61,9 @@ const LATE_MS = 50
 /** So many times as long may it take to read what came meanwhile, within these bounds. */
 const CATCHING_UP = { factor: 2, maxMs: 500 } as const
 
+/** A machine that was stopped so often while a neighbour did not answer is overloaded. */
+const STARVED_CATCH_UPS = 3
+
 interface Suspicion {
   readonly cause: NeighbourCause
   readonly timer: Timer
@@ -69,6 +72,10 @@ interface Suspicion {
   askedMs: number
   /** When it is dead, if nothing comes. */
   untilMs: number
+  /** When it is looked next whether something has come. */
+  lookMs: number
+  /** How often we ran so late meanwhile that answers might be there and not be read yet. */
+  catchUps: number
   probes: number
   /** How long its answers take, if that was known when it became silent. */
   readonly usualMs: number | undefined
@@ -157,6 +164,8 @@ export class Liveness {
       sinceMs,
       askedMs: nowMs,
       untilMs: sinceMs + PAUSES * this.#pauseMs(nowMs, neighbour, usualMs),
+      lookMs: nowMs,
+      catchUps: 0,
       probes: 0,
       usualMs,
       sent: 0,
@@ -291,7 +300,8 @@ export class Liveness {
       suspicion.arriving = this.#arrivals(nowMs, neighbour)
     }
     const leftMs = suspicion.untilMs > nowMs ? Math.max(1, suspicion.untilMs - nowMs) : pauseMs
-    this.#world.timers.set(suspicion.timer, nowMs + (waitMs ?? Math.min(pauseMs / REQUESTS_IN_PAUSE, leftMs)))
+    suspicion.lookMs = nowMs + (waitMs ?? Math.min(pauseMs / REQUESTS_IN_PAUSE, leftMs))
+    this.#world.timers.set(suspicion.timer, suspicion.lookMs)
     const share = this.#queues.shareSent(nowMs, iface.name)
     const copies = this.#queues.copies(nowMs, iface.name)
     suspicion.sent += copies * share
@@ -306,11 +316,19 @@ export class Liveness {
     const { catchingUpUntilMs } = this.#world
     // The answers may be there, and not be read yet.
     if (nowMs < catchingUpUntilMs) {
+      suspicion.lookMs = catchingUpUntilMs
       this.#world.timers.set(suspicion.timer, catchingUpUntilMs)
-      suspicion.untilMs = Math.max(suspicion.untilMs, catchingUpUntilMs + pauseMs)
+      suspicion.catchUps++
+      // After one stop, it has a whole pause to answer; where we always run late, it has had several.
+      const leastMs = isStarved(suspicion) ? pauseMs / REQUESTS_IN_PAUSE : pauseMs
+      suspicion.untilMs = Math.max(suspicion.untilMs, catchingUpUntilMs + leastMs)
       return
     }
-    if (nowMs < suspicion.untilMs || mayAllBeLostHere(nowMs, suspicion)) {
+    // Time in which we did not run does not count: none of our requests was on its way in it.
+    const lateMs = nowMs - suspicion.lookMs
+    if (lateMs > LATE_MS) suspicion.untilMs += lateMs
+    const hasAskedEnough = !isStarved(suspicion) || suspicion.probes >= SILENT_AFTER
+    if (nowMs < suspicion.untilMs || !hasAskedEnough || mayAllBeLostHere(nowMs, suspicion)) {
       this.#probe(nowMs, neighbour, suspicion)
       if (suspicion.probes === SILENT_AFTER) {
         this.#listener.silent(nowMs, neighbour)
@@ -401,6 +419,9 @@ export class Liveness {
     this.#world.output.send(iface.name, address, [unheard(iface, address), this.#acknowledgments.probe()])
   }
 }
+
+/** Whether we run late again and again. */
+const isStarved = ({ catchUps }: Suspicion): boolean => catchUps >= STARVED_CATCH_UPS
 
 /** Whether too few requests may have got out of our own queue to mean anything. */
 const mayAllBeLostHere = (nowMs: number, { wasQueueFull, sent, askedMs }: Suspicion): boolean =>
