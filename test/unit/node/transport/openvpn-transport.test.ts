@@ -188,6 +188,25 @@ describe('an OpenVPN', () => {
     expect(logged).toEqual(['write TCPv4_SERVER: Broken pipe', 'other', 'write TCPv4_SERVER: Broken pipe'])
   })
 
+  it('that says of each tunnel what the registry has chosen for all, not to encrypt, is no news', async () => {
+    const logged: unknown[] = []
+    const log = { ...silentLog, debug: ({ text }: { text?: string }) => logged.push(text) } as Logger
+    log.child = () => log
+    const warning = '>LOG:1,W,******* WARNING *******: NO encryption will be used'
+    const { transport } = transportOver([behaves(warning, '>LOG:1,W,something else', CONNECTED)], { log })
+    await listen(transport)
+    expect(logged).toEqual(['something else'])
+  })
+
+  it('that ends because the node does is no failure, and is not started again', async () => {
+    const { transport, started } = transportOver([behaves(CONNECTED)])
+    const { events } = await listen(transport)
+    const before = started.length
+    await transport.stop()
+    expect(events).toEqual([{ kind: 'listening' }])
+    expect(started).toHaveLength(before)
+  })
+
   it('that answers without being asked is ended and restarted', async () => {
     const { transport } = transportOver([
       later(behaves(CONNECTED), 'SUCCESS: pid=1\nSUCCESS: pid=1\n'),
