@@ -17,6 +17,16 @@ export interface Holder {
   readonly notAfterMs: number
 }
 
+/** Which holders are wanted. */
+export interface HolderPage {
+  /** Bits that their prefixes begin with. */
+  readonly within: string
+  readonly column: 'prefix' | 'serial' | 'not_after'
+  readonly isDescending: boolean
+  readonly offset: number
+  readonly limit: number
+}
+
 /** A prefix with its serials, given to one request, and to no other, until it is used or given back. */
 export interface Reservation {
   readonly prefix: string
@@ -70,6 +80,26 @@ export class Ledger {
       }
       rows = await this.#store.holdersAfter(last)
     }
+  }
+
+  /** Some of those inside a prefix, in the order of a column that has an index. */
+  async page({ within, column, isDescending, offset, limit }: HolderPage): Promise<Holder[]> {
+    const direction = isDescending ? 'DESC' : 'ASC'
+    const rows = await this.#store.all<HolderRow>(
+      `SELECT * FROM holder WHERE reason IS NULL AND prefix >= ? AND prefix < ? ORDER BY ${column} ${direction} LIMIT ? OFFSET ?`,
+      ...[within, endOf(within), limit, offset],
+    )
+    return rows.flatMap((row) => holderOf(row) ?? [])
+  }
+
+  /** How many there are inside a prefix. */
+  async count(within: string): Promise<number> {
+    if (within === '') return this.size()
+    const [row] = await this.#store.all<{ n: number }>(
+      'SELECT COUNT(*) AS n FROM holder WHERE reason IS NULL AND prefix >= ? AND prefix < ?',
+      ...[within, endOf(within)],
+    )
+    return row?.n ?? 0
   }
 
   async unreadable(): Promise<Unreadable[]> {
@@ -279,6 +309,9 @@ async function hold(writable: Queries, holder: Holder): Promise<void> {
   })
   await writable.addIssued({ serial, prefix, date })
 }
+
+/** Comes after all prefixes that begin with these bits. */
+const endOf = (within: string): string => `${within}2`
 
 const holderOf = (row: HolderRow | undefined): Holder | undefined =>
   row === undefined || row.reason !== null

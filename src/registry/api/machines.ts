@@ -20,7 +20,7 @@ import { VERSION } from '../../platform/version.ts'
 import type { Store } from '../database/store.ts'
 import type { GeoIp } from '../geoip.ts'
 import type { KnownAddresses } from '../known-addresses.ts'
-import type { Holder, Ledger } from '../ledger.ts'
+import type { Holder, HolderPage, Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import type { Machine, MachineDetails, MachinePage, MachineQuery } from './schemas/machines.ts'
 import type { NetworkOverview, TopologyNode } from './schemas/network.ts'
@@ -30,7 +30,10 @@ import type { TopologyWatch } from './topology-watch.ts'
 /** What is known of machines. */
 export interface MachinesComponents {
   readonly store: Store
-  readonly ledger: Pick<Ledger, 'holder' | 'holders' | 'holderOfSerial' | 'holderOfEmail' | 'size'>
+  readonly ledger: Pick<
+    Ledger,
+    'holder' | 'holders' | 'holderOfSerial' | 'holderOfEmail' | 'size' | 'page' | 'count'
+  >
   readonly watch: Pick<TopologyWatch, 'isOnline' | 'information' | 'look' | 'tunnelsOf' | 'route'>
   readonly known: Pick<KnownAddresses, 'lookUp'>
   readonly registryPrefix: () => string | undefined
@@ -58,21 +61,21 @@ export class Machines {
     await this.#components.watch.look()
     const { offset = 0, limit = 100, sort, order = 'ascending' } = query
     const revoked = await this.#revoked()
+    const column = columnOf(query)
+    if (column !== undefined) {
+      const { ledger } = this.#components
+      const within = query.community ?? ''
+      const isDescending = order === 'descending'
+      const items: Machine[] = []
+      for (const holder of await ledger.page({ within, column, isDescending, offset, limit }))
+        items.push(await this.#machine(holder, revoked))
+      return { total: await ledger.count(within), items }
+    }
     const found: Machine[] = []
     let total = 0
     const isWanted = this.#filter(query)
     for await (const holder of this.#candidates(query.search)) {
-      // Without an order and a filter by what must be computed first, only those of the page are.
       const isOnPage = sort !== undefined || (total >= offset && total < offset + limit)
-      if (
-        query.state === undefined &&
-        query.country === undefined &&
-        !isOnPage &&
-        query.search === undefined
-      ) {
-        if (isWanted(holder, undefined)) total += 1
-        continue
-      }
       const machine = await this.#machine(holder, revoked)
       if (!isWanted(holder, machine)) continue
       if (isOnPage) found.push(machine)
@@ -262,6 +265,19 @@ export function isOlder(version: string, other: string): boolean {
 function numbersOf(version: string): number[] | undefined {
   const match = /^(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?/.exec(version)
   return match ? [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)] : undefined
+}
+
+/** What the database has them in the order of; undefined: what is wanted must be computed of all of them first. */
+function columnOf({ search, state, country, sort = 'name' }: MachineQuery): HolderPage['column'] | undefined {
+  if ((search ?? '').trim() !== '' || state !== undefined || country !== undefined) return undefined
+  // Addresses have the order of their prefixes.
+  return sort === 'name'
+    ? 'prefix'
+    : sort === 'serial'
+      ? 'serial'
+      : sort === 'notAfter'
+        ? 'not_after'
+        : undefined
 }
 
 const sortKey = (machine: Machine, key: NonNullable<MachineQuery['sort']>): string | number => {
