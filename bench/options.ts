@@ -10,7 +10,7 @@ export interface BenchOptions {
   readonly seed?: number
   /** Only with this router, where there are several to compare. */
   readonly router?: string
-  /** Of the sections `scale` and `growth`: only networks of these sizes; of `scale`, only graphs with so many tunnels. */
+  /** Of the sections `scale`, `growth` and `whole-nodes`: only networks of these sizes; of `scale`, graphs with so many tunnels. */
   readonly nodes?: readonly number[]
   readonly tunnels?: readonly number[]
   /** Only what was not measured yet. */

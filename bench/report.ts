@@ -16,6 +16,7 @@ import type { RatioWithBounds } from './statistics.ts'
 import { table } from './table.ts'
 import { targetsReport } from './targets.ts'
 import type { Ratios, ThroughputResult } from './throughput.ts'
+import { wholeNodesReport } from './whole-nodes.ts'
 
 /** Measured with the other implementation on a machine of the same kind, for comparison. */
 const OTHER: {
@@ -99,6 +100,10 @@ ${section('scale', results.scale, scaleReport)}
 ## A large network
 
 ${section('large-network', results['large-network'], largeNetworkReport)}
+
+## Whole nodes as a network grows
+
+${section('whole-nodes', results['whole-nodes'], wholeNodesReport)}
 
 ## The map of the registry's page
 

@@ -14,6 +14,8 @@ import type { Progress } from './progress.ts'
 import { measureRegistry, type RegistryResult } from './registry.ts'
 import { measureScale, type ScaleResult } from './scale.ts'
 import { measureThroughput, type ThroughputResult } from './throughput.ts'
+import { measureWholeNodes } from './whole-nodes.ts'
+import type { WholeNodesOutcome } from './whole-nodes-run.ts'
 
 /** What each section of the report is made of. */
 export interface SectionResults {
@@ -29,6 +31,7 @@ export interface SectionResults {
   readonly 'port-mapping': readonly PortMappingResult[]
   readonly scale: ScaleResult
   readonly 'large-network': LargeNetworkResult
+  readonly 'whole-nodes': readonly WholeNodesOutcome[]
   readonly map: readonly MapResult[]
   readonly package: PackageSize
 }
@@ -73,6 +76,7 @@ export const MEASURE: {
   'port-mapping': measurePortMapping,
   scale: measureScale,
   'large-network': measureLargeNetwork,
+  'whole-nodes': measureWholeNodes,
   map: measureMap,
   package: measurePackage,
 }
