@@ -106,6 +106,7 @@ async function networkOf(
     let isReady = false
     const relay = machine.start([...command, protocol, PORT, addresses.ipv4 ?? '', String(DELAY_MS / 2)], {
       name: 'relay',
+      directory: process.cwd(),
       onLine: () => {
         isReady = true
       },
