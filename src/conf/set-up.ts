@@ -12,6 +12,7 @@ import {
   renewalDueMs,
   verifyCertificate,
 } from '../core/crypto/certificate.ts'
+import { dayOf } from '../core/day.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
 import type { ConfOptions } from '../core/options/conf-options.ts'
 import { isEmailAddress } from '../core/values/email-address.ts'
@@ -307,8 +308,8 @@ async function finish(
     print(
       'It is the first certificate of this network: this must be the machine of the registry, whose node speaks to all others.',
     )
-  const renewal = new Date(renewalDueMs(certificate)).toISOString().slice(0, 10)
-  const end = new Date(certificate.notAfterMs).toISOString().slice(0, 10)
+  const renewal = dayOf(renewalDueMs(certificate))
+  const end = dayOf(certificate.notAfterMs)
   print(
     `Subnet ${subnetCidr(network, certificate.prefix)}, address of this node ${nodeAddress(network, certificate.prefix)}.`,
   )

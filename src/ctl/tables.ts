@@ -7,6 +7,7 @@ import type {
   StatusReply,
   TunnelReply,
 } from '../core/control/replies.ts'
+import { dayOf } from '../core/day.ts'
 import { printable } from '../core/values/printable.ts'
 
 /** How text is shown: colours only for a person at a terminal. */
@@ -60,7 +61,7 @@ export function statusText(status: StatusReply, look: Look): string {
     ],
     [
       'certificate',
-      `serial ${certificate.serial}  until ${day(certificate.notAfter)}  renewal from ${day(certificate.renewal)}${certificate.revoked ? paint('red', '  REVOKED') : ''}`,
+      `serial ${certificate.serial}  until ${dayOf(certificate.notAfter)}  renewal from ${dayOf(certificate.renewal)}${certificate.revoked ? paint('red', '  REVOKED') : ''}`,
     ],
     // A node of an older version does not say.
     ...(status.certificatesInUseTwice ?? []).map(({ node, underlays }): [string, string] => [
@@ -190,7 +191,6 @@ export function aligned(
     .join('\n')
 }
 
-const day = (time: string): string => time.slice(0, 10)
 /** How long ago, for people. */
 export const ago = (time: string, { nowMs }: Look): string =>
   duration(Math.max(0, (nowMs - Date.parse(time)) / 1000))

@@ -9,6 +9,7 @@ import {
   readNodeCertificate,
   verifyCertificate,
 } from '../core/crypto/certificate.ts'
+import { dayOf } from '../core/day.ts'
 import { Re6stError } from '../core/errors.ts'
 import { nodeAddress } from '../core/values/prefix.ts'
 
@@ -28,7 +29,7 @@ export interface Identity {
 export function endedNotice({ authority, certificate }: Identity, nowMs: number): string | undefined {
   const endMs = Math.min(authority.notAfterMs, certificate.notAfterMs)
   if (nowMs <= endMs) return undefined
-  const [end, now] = [endMs, nowMs].map((ms) => new Date(ms).toISOString().slice(0, 10))
+  const [end, now] = [endMs, nowMs].map(dayOf)
   return `the certificate of this node, or of the CA, ended on ${end}, and the clock of this machine says ${now}: nobody connects to us before it is renewed, or the clock is right`
 }
 

@@ -1,5 +1,5 @@
 import { type Authority, readNodeCertificate } from '../core/crypto/certificate.ts'
-import { DAY_MS } from '../core/day.ts'
+import { DAY_MS, dayOf } from '../core/day.ts'
 import { Re6stError } from '../core/errors.ts'
 import { isPossibleNetwork } from '../core/values/network-range.ts'
 import { networkCidr } from '../core/values/prefix.ts'
@@ -37,7 +37,7 @@ const END_IS_NEAR_MS = 60 * DAY_MS
 export function warnOfEnd({ notAfterMs }: Authority, nowMs: number, log: Logger): void {
   if (notAfterMs - nowMs > END_IS_NEAR_MS) return
   log.warn(
-    `--ca: the certificate of the authority ${notAfterMs > nowMs ? 'ends' : 'has ended'} on ${new Date(notAfterMs).toISOString().slice(0, 10)}: "re6st-registry ca renew" makes it anew`,
+    `--ca: the certificate of the authority ${notAfterMs > nowMs ? 'ends' : 'has ended'} on ${dayOf(notAfterMs)}: "re6st-registry ca renew" makes it anew`,
   )
 }
 

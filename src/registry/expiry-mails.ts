@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { DAY_MS } from '../core/day.ts'
+import { DAY_MS, dayOf } from '../core/day.ts'
 import { isEmailAddress } from '../core/values/email-address.ts'
 import { subnetNameOfBits } from '../core/values/prefix.ts'
 import { inBackground } from '../platform/background.ts'
@@ -157,8 +157,8 @@ interface Told {
 }
 
 function textOf({ peer, network, stage, notAfterMs, gracePeriodMs }: Told) {
-  const end = new Date(notAfterMs).toISOString().slice(0, 10)
-  const last = new Date(notAfterMs + gracePeriodMs).toISOString().slice(0, 10)
+  const end = dayOf(notAfterMs)
+  const last = dayOf(notAfterMs + gracePeriodMs)
   const when = stage === 0 ? `ended on ${end}` : `ends on ${end}`
   return {
     subject: `[re6stnet] The certificate of ${peer} ${when}`,

@@ -29,6 +29,7 @@ import { LocalNode } from './local-node.ts'
 import type { Mailer } from './mail.ts'
 import { registryMethods } from './methods.ts'
 import { NetworkWatch } from './network-watch.ts'
+import { DEFAULT_SENDER } from './node-steps.ts'
 import { type ReachableNodes, sharedReachableNodes } from './reachable-nodes.ts'
 import { HttpServers, type Listener, type Transport } from './server/http-server.ts'
 import type { ServerLimits } from './server/limits.ts'
@@ -160,7 +161,7 @@ export async function startRegistry(
   })
   const localNode = stack.use(new LocalNode({ clock, log }, components.nodePort))
   configuration.announceBy((prefix) => localNode.announceVersion(prefix))
-  const mailSender = authority.email ?? 're6st@localhost'
+  const mailSender = authority.email ?? DEFAULT_SENDER
   const enrolment = new Enrolment(
     { ...components, store, ledger, cryptography, configuration, communities: settings.communities },
     { ...settings.registration, mailSender },

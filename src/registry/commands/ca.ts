@@ -1,5 +1,5 @@
 import { type Authority, readAuthority, renewalDueMs } from '../../core/crypto/certificate.ts'
-import { DAY_MS } from '../../core/day.ts'
+import { DAY_MS, dayOf } from '../../core/day.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { CaOptions } from '../../core/options/registry-ca-options.ts'
@@ -53,7 +53,7 @@ async function renew(options: CaOptions, authority: Authority, nowMs: number): P
   if (notAfterMs <= authority.notAfterMs)
     throw new Re6stError(
       'OPTION',
-      `--days: the present certificate is valid until ${day(authority.notAfterMs)}: nodes take only one that ends later`,
+      `--days: the present certificate is valid until ${dayOf(authority.notAfterMs)}: nodes take only one that ends later`,
     )
   const { prefix } = options
   if (prefix !== undefined && prefix.length !== authority.network.length)
@@ -94,16 +94,15 @@ const statusOf = (authority: Authority, nowMs: number): CaStatus => ({
   nodesAskFrom: new Date(renewalDueMs(authority)).toISOString(),
 })
 
-const day = (time: number | string): string => new Date(time).toISOString().slice(0, 10)
 const statusText = ({ network, validUntil, daysLeft, nodesAskFrom }: CaStatus): string =>
-  `Authority of ${network}: valid until ${day(validUntil)}, ${daysLeft < 0 ? `ended ${-daysLeft} days ago` : `${daysLeft} days left`}.
-Nodes ask for the next one from ${day(nodesAskFrom)} on, once a day.
+  `Authority of ${network}: valid until ${dayOf(validUntil)}, ${daysLeft < 0 ? `ended ${-daysLeft} days ago` : `${daysLeft} days left`}.
+Nodes ask for the next one from ${dayOf(nodesAskFrom)} on, once a day.
 `
 
 const renewedText = (file: string, before: CaStatus, { network, validUntil }: CaStatus): string =>
-  `${file}: authority of ${network}, valid until ${day(validUntil)}. ${file}.old is the one before.
-Start the registry again now. Nodes take it from ${day(before.nodesAskFrom)} on, each within a day, without losing a tunnel;
-both are valid until ${day(before.validUntil)}. Whoever is off for that time takes it at its next start.${
+  `${file}: authority of ${network}, valid until ${dayOf(validUntil)}. ${file}.old is the one before.
+Start the registry again now. Nodes take it from ${dayOf(before.nodesAskFrom)} on, each within a day, without losing a tunnel;
+both are valid until ${dayOf(before.validUntil)}. Whoever is off for that time takes it at its next start.${
     before.network === network
       ? ''
       : `\nThe network moves from ${before.network} to ${network}: each node gets an address there when it takes it.`

@@ -14,6 +14,3 @@ export function columns(rows: readonly (readonly string[])[]): string {
     )
     .join('')
 }
-
-/** The day of a moment. */
-export const dayOf = (time: string): string => time.slice(0, 10)

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path'
+import { dayOf } from '../../core/day.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { InitOptions } from '../../core/options/registry-init-options.ts'
 import { shellWord } from '../../core/values/shell-word.ts'
@@ -77,7 +78,7 @@ function nextSteps(directory: string, { port, email = DEFAULT_SENDER }: InitOpti
 }
 
 const textOf = ({ network, validUntil, fingerprint, files, next }: NewNetwork): string => `\
-Network ${network}, until ${validUntil.slice(0, 10)}.
+Network ${network}, until ${dayOf(validUntil)}.
   ${files.ca}: certificate of the authority
   ${files.key}: its private key. Who has it is the network: keep a copy in a safe place
   ${files.configuration}: options of the registry

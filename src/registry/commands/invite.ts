@@ -1,9 +1,9 @@
-import { DAY_MS } from '../../core/day.ts'
+import { DAY_MS, dayOf } from '../../core/day.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { InviteOptions } from '../../core/options/registry-operator-options.ts'
 import type { Invitation, MadeInvitation } from '../api/schemas/invitations.ts'
 import { askRegistryOf } from './ask-registry.ts'
-import { columns, dayOf } from './columns.ts'
+import { columns } from './columns.ts'
 
 /**
  * Runs `re6st-registry invite`.

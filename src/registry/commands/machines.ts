@@ -1,10 +1,11 @@
+import { dayOf } from '../../core/day.ts'
 import { Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { NodesOptions, ShowOptions } from '../../core/options/registry-operator-options.ts'
 import type { Machine, MachineDetails, MachineHistory } from '../api/schemas/machines.ts'
 import type { NetworkOverview } from '../api/schemas/network.ts'
 import { type AskRegistry, askRegistryOf } from './ask-registry.ts'
-import { columns, dayOf } from './columns.ts'
+import { columns } from './columns.ts'
 
 /** Machines of one question. */
 const BATCH = 1_000
