@@ -12,8 +12,3 @@ test.each(seeds(100))('8 routers never make a loop, and find the shortest ways (
 test.each(seeds(10))('40 routers never make a loop, and find the shortest ways (seed %i)', (seed) => {
   expect(rehearse({ seed, routers: 40, tunnels: 2, events: 60 })).toEqual([])
 })
-
-// A minute of a processor: that all of them start at the same moment is the most of it.
-test('200 routers never make a loop, and find the shortest ways (seed 2)', () => {
-  expect(rehearse({ seed: 2, routers: 200, tunnels: 2, events: 6 })).toEqual([])
-})
