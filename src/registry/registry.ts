@@ -186,7 +186,9 @@ export async function startRegistry(
   stack.defer(() => known.save())
   const webhooks =
     settings.webhooks &&
-    stack.use(new Webhooks({ ...settings.webhooks, clock, log, network: networkCidr(authority.network) }))
+    stack.use(
+      new Webhooks({ ...settings.webhooks, store, clock, log, network: networkCidr(authority.network) }),
+    )
   const watch =
     webhooks &&
     stack.use(

@@ -1,10 +1,11 @@
-import { createHmac, randomUUID } from 'node:crypto'
+import { createHash, createHmac, randomUUID } from 'node:crypto'
 import { messageOf } from '../core/errors.ts'
-import { GrowingDelay } from '../core/growing-delay.ts'
 import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import { httpExchange } from '../platform/http-get.ts'
 import type { Logger } from '../platform/log.ts'
+import type { Store } from './database/store.ts'
+import { type WaitingMessage, WebhookMessages } from './webhook-messages.ts'
 
 /**
  * What an operator wants to hear of at night.
@@ -19,6 +20,7 @@ export type NetworkEvent =
 
 /** What webhooks need. */
 export interface WebhookComponents {
+  readonly store: Pick<Store, 'write' | 'all'>
   readonly urls: readonly URL[]
   /** What messages are signed with, so that nobody else can send one. */
   readonly secret: string
@@ -27,83 +29,109 @@ export interface WebhookComponents {
   readonly log: Logger
 }
 
-/** What waits for one URL; the first is being sent. */
-interface Queue {
+/** A URL, and what ends the sleep of who sends to it. */
+interface Target {
   readonly url: URL
-  readonly waiting: string[]
-  isSending: boolean
+  /** The URL's hash: the database need not know the URL. */
+  readonly name: string
+  wake: AbortController
 }
 
-/** More wait only when nobody has answered for long: the oldest make room. */
-const MAX_WAITING = 100
-const ATTEMPTS = 24
 const DELAYS = { minMs: 1_000, maxMs: 3600_000 }
 const TIMEOUT_MS = 10_000
+/** Longer than an attempt: whoever has not ended it by then is dead. */
+const SENDING_MS = 60_000
+/** Another process may have written a message and died. */
+const LOOK_MS = 60_000
 const MAX_BODY_LENGTH = 64 * 1024
 
 /**
- * Sends events to URLs, one after another to each: with back-off until it answers with a status from 200 to 299, or for about half a
- * day. The header `Re6st-Signature` is `sha256=` and the HMAC in hexadecimal over the body, which has the time.
+ * Sends events to URLs, one after another to each: with back-off until it answers with a status from 200 to 299. What waits is in the
+ * database: a message is sent at least once, also when the registry is started again, and by one of several processes at a time. Who
+ * dies while it sends one has it sent again: its `id` is the same. The header `Re6st-Signature` is `sha256=` and the HMAC in
+ * hexadecimal over the body, which has the time.
  */
-export class Webhooks implements Disposable {
+export class Webhooks implements AsyncDisposable {
   readonly #components: WebhookComponents
-  readonly #queues: readonly Queue[]
+  readonly #messages: WebhookMessages
+  readonly #targets: readonly Target[]
   readonly #stopped = new AbortController()
+  readonly #running: Promise<unknown>
+  /** What is being written: a registry that stops waits for it. */
+  #written: Promise<unknown> = Promise.resolve()
 
   constructor(components: WebhookComponents) {
     this.#components = components
-    this.#queues = components.urls.map((url) => ({ url, waiting: [], isSending: false }))
+    this.#messages = new WebhookMessages(components.store)
+    this.#targets = components.urls.map((url) => ({
+      url,
+      name: createHash('sha256').update(url.href).digest('hex'),
+      wake: new AbortController(),
+    }))
+    this.#running = Promise.all(this.#targets.map((target) => this.#run(target)))
   }
 
   /** Sends it, some time. */
   send(event: NetworkEvent): void {
     const { network, clock, log } = this.#components
-    const body = JSON.stringify({
-      id: randomUUID(),
-      time: new Date(clock.now()).toISOString(),
-      network,
-      ...event,
-    })
-    for (const queue of this.#queues) {
-      queue.waiting.push(body)
-      // The first is under way.
-      if (queue.waiting.length > MAX_WAITING) {
-        queue.waiting.splice(1, 1)
-        log.warn({ host: queue.url.host }, '--webhook: too many messages wait, one was dropped')
-      }
-      if (!queue.isSending) inBackground(log, '--webhook', this.#empty(queue))
+    const id = randomUUID()
+    const body = JSON.stringify({ id, time: new Date(clock.now()).toISOString(), network, ...event })
+    for (const target of this.#targets) {
+      const written = this.#write(target, { id, body })
+      this.#written = Promise.allSettled([this.#written, written])
+      inBackground(log, '--webhook', written)
     }
   }
 
-  async #empty(queue: Queue): Promise<void> {
+  async #write(target: Target, message: { readonly id: string; readonly body: string }): Promise<void> {
+    const { clock, log } = this.#components
+    const dropped = await this.#messages.add(target.name, message, clock.now())
+    if (dropped > 0)
+      log.warn(
+        { host: target.url.host, dropped },
+        '--webhook: too many messages wait, the oldest were dropped',
+      )
+    target.wake.abort()
+  }
+
+  async #run(target: Target): Promise<void> {
     const { log } = this.#components
-    queue.isSending = true
-    for (;;) {
-      const [body] = queue.waiting
-      if (body === undefined || this.#stopped.signal.aborted) break
-      const failure = await this.#deliver(queue.url, body)
-      if (failure !== undefined && !this.#stopped.signal.aborted)
-        log.error(
-          { host: queue.url.host, reason: failure },
-          '--webhook: a message was not taken, and is dropped',
-        )
-      queue.waiting.shift()
+    const { signal } = this.#stopped
+    while (!signal.aborted) {
+      let waitMs = LOOK_MS
+      try {
+        waitMs = await this.#next(target)
+      } catch (error) {
+        log.error({ err: error }, '--webhook failed')
+      }
+      if (waitMs > 0) await this.#sleep(target, waitMs)
     }
-    queue.isSending = false
   }
 
-  /** @returns why it was not taken; undefined: it was */
-  async #deliver(url: URL, body: string): Promise<string | undefined> {
-    const { clock } = this.#components
-    const { signal } = this.#stopped
-    const delay = new GrowingDelay(DELAYS)
-    let failure: string | undefined
-    for (let attempt = 0; attempt < ATTEMPTS && !signal.aborted; attempt++) {
-      if (attempt > 0) await clock.sleep(delay.take(), signal).catch(() => {})
-      failure = await this.#post(url, body)
-      if (failure === undefined) return undefined
+  /** Tries the oldest, if it is due. @returns when to look again */
+  async #next(target: Target): Promise<number> {
+    const { clock, log } = this.#components
+    const message = await this.#messages.first(target.name)
+    if (!message) return LOOK_MS
+    const nowMs = clock.now()
+    if (message.dueMs > nowMs) return Math.min(message.dueMs - nowMs, LOOK_MS)
+    if (!(await this.#messages.claim(message, nowMs + SENDING_MS))) return 0
+    const failure = await this.#post(target.url, message.body)
+    if (failure === undefined) await this.#messages.taken(message)
+    // Whoever starts next need not wait.
+    else if (this.#stopped.signal.aborted) await this.#messages.putOff(message, message.attempts, 0)
+    else {
+      const retryMs = delayAfter(message)
+      log.warn({ host: target.url.host, reason: failure, retryMs }, '--webhook: a message was not taken')
+      await this.#messages.putOff(message, message.attempts + 1, clock.now() + retryMs)
     }
-    return failure
+    return 0
+  }
+
+  async #sleep(target: Target, ms: number): Promise<void> {
+    const signal = AbortSignal.any([this.#stopped.signal, target.wake.signal])
+    await this.#components.clock.sleep(ms, signal).catch(() => {})
+    if (target.wake.signal.aborted) target.wake = new AbortController()
   }
 
   async #post(url: URL, body: string): Promise<string | undefined> {
@@ -127,7 +155,13 @@ export class Webhooks implements Disposable {
     }
   }
 
-  [Symbol.dispose](): void {
+  /** Ends what is being sent, and waits until all is written down. */
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped.abort()
+    await this.#written
+    await this.#running
   }
 }
+
+const delayAfter = ({ attempts }: WaitingMessage): number =>
+  Math.min(DELAYS.minMs * 2 ** attempts, DELAYS.maxMs)

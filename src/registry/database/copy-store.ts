@@ -19,6 +19,7 @@ const TABLES: readonly (readonly [table: string, ...key: string[]])[] = [
   ['reservation', 'prefix'],
   ['subject_serial_gap', 'first'],
   ['expiry_mail', 'serial', 'stage'],
+  ['webhook_message', 'number'],
   ['admin', 'name'],
   ['bearer_token', 'id'],
   ['audit', 'number'],

@@ -2,14 +2,17 @@ import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { waitFor } from '../../../lab/wait-for.ts'
 import { readRegistryCommandLine } from '../../../src/core/options/registry-commands.ts'
 import { refuse } from '../../../src/core/result.ts'
 import { type Prefix, prefixOfBits } from '../../../src/core/values/prefix.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
 import type { Holder } from '../../../src/registry/ledger.ts'
 import { NetworkWatch } from '../../../src/registry/network-watch.ts'
 import { type NetworkEvent, Webhooks } from '../../../src/registry/webhooks.ts'
+import { temporaryDirectory } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
 
@@ -40,12 +43,16 @@ async function receiver(statuses: number[] = []) {
 
 const gone = (...nodes: string[]): NetworkEvent => ({ event: 'nodes.gone', nodes })
 
+const newStore = () => openStore(join(temporaryDirectory(), 'registry.db'))
+
 describe('a message', () => {
   it('is signed, and sent again until it is taken; those after it wait', async () => {
     await using there = await receiver([500, 302])
+    await using store = await newStore()
     const clock = steppedClock()
-    const components = { urls: [there.url], secret: 'a secret', network: 'fd00::/48', clock, log: silentLog }
-    using webhooks = new Webhooks(components)
+    await using webhooks = new Webhooks({
+      ...{ store, urls: [there.url], secret: 'a secret', network: 'fd00::/48', clock, log: silentLog },
+    })
     webhooks.send(gone('1/16'))
     webhooks.send(gone('2/16'))
     await there.arrived(1)
@@ -66,11 +73,55 @@ describe('a message', () => {
       expect(signature).toBe(`sha256=${createHmac('sha256', 'a secret').update(body).digest('hex')}`)
   })
 
+  it('that nobody took is sent when the registry is started again, with the same id', async () => {
+    await using there = await receiver([500])
+    const path = join(temporaryDirectory(), 'registry.db')
+    const clock = steppedClock()
+    const components = { urls: [there.url], secret: 'x', network: 'fd00::/48', clock, log: silentLog }
+    {
+      await using store = await openStore(path)
+      await using webhooks = new Webhooks({ ...components, store })
+      webhooks.send(gone('1/16'))
+      await there.arrived(1)
+    }
+    await using store = await openStore(path)
+    await using _ = new Webhooks({ ...components, store })
+    await waitFor(
+      async () => {
+        await clock.pass(10_000)
+        return there.received.length === 2
+      },
+      { what: 'the second attempt', deadlineMs: DEADLINE_MS, intervalMs: 20 },
+    )
+    expect(there.received[1]?.body).toBe(there.received[0]?.body)
+    await waitFor(async () => (await store.all('SELECT id FROM webhook_message')).length === 0, {
+      ...{ what: 'that nothing waits', deadlineMs: DEADLINE_MS, intervalMs: 10 },
+    })
+  })
+
+  it('is sent by one of several processes that have the same database', async () => {
+    await using there = await receiver()
+    await using store = await newStore()
+    const clock = steppedClock()
+    const components = { store, urls: [there.url], secret: 'x', network: 'fd00::/48', clock, log: silentLog }
+    await using one = new Webhooks(components)
+    await using other = new Webhooks(components)
+    for (let number = 0; number < 10; number++) (number % 2 === 0 ? one : other).send(gone(`${number}/16`))
+    await there.arrived(10)
+    await waitFor(async () => (await store.all('SELECT id FROM webhook_message')).length === 0, {
+      ...{ what: 'that nothing waits', deadlineMs: DEADLINE_MS, intervalMs: 10 },
+    })
+    expect(there.received.map(({ body }) => JSON.parse(body).nodes[0])).toEqual(
+      Array.from({ length: 10 }, (_, number) => `${number}/16`),
+    )
+  })
+
   it('makes room for newer ones when nobody takes any', async () => {
     await using there = await receiver(Array<number>(2).fill(500))
+    await using store = await newStore()
     const clock = steppedClock()
-    using webhooks = new Webhooks({
-      ...{ urls: [there.url], secret: 'x', network: 'fd00::/48', clock, log: silentLog },
+    await using webhooks = new Webhooks({
+      ...{ store, urls: [there.url], secret: 'x', network: 'fd00::/48', clock, log: silentLog },
     })
     for (let number = 0; number < 300; number++) webhooks.send(gone(`${number}/16`))
     await waitFor(
