@@ -1,5 +1,7 @@
+import { fingerprint } from '../core/crypto/certificate.ts'
 import { type Decryptor, makeDecryptor } from '../core/crypto/rsa.ts'
 import type { Prefix } from '../core/values/prefix.ts'
+import type { RegistryIdentity } from '../platform/registry-client.ts'
 import type { ConfigurationKeys } from './config-keeper.ts'
 import type { Identity } from './identity.ts'
 
@@ -28,5 +30,11 @@ export class OwnIdentity {
   /** What configurations of the network, and answers of the registry, are read with. */
   get keys(): ConfigurationKeys {
     return { caPublicKey: this.#current.authority.publicKey, decrypt: this.#decrypt }
+  }
+
+  /** Who we are for the registry. */
+  get caller(): RegistryIdentity {
+    const caFingerprint = fingerprint('sha256', this.#current.authority.der).toString('hex')
+    return { prefix: this.prefix, ...this.keys, caFingerprint }
   }
 }

@@ -23,6 +23,8 @@ export interface RenewalComponents {
   readonly registry: {
     renewCertificate(signal: AbortSignal): Promise<string>
     getCa(signal: AbortSignal): Promise<string>
+    /** Whether it has heard from us since we have the certificates that we have. */
+    readonly isIdentityTold: boolean
   }
   readonly clock: Clock
   readonly log: Logger
@@ -34,6 +36,8 @@ export interface RenewalComponents {
 const RETRY_MS = DAY_MS
 /** After a failure when others refuse our certificate: there is no network for us until it is renewed. */
 const SHUT_OUT_DELAYS = { minMs: 60_000, maxMs: 3600_000 }
+/** After a start, and after failures, the registry is told what we have, unless it hears that from another call. */
+const TELLING_DELAYS = { minMs: 60_000, maxMs: RETRY_MS }
 
 /** What was renewed. */
 export type Renewed =
@@ -94,6 +98,7 @@ export class Renewal {
   readonly #onRenewed: (renewed: Renewed) => void
   #look = new AbortController()
   readonly #shutOut = new GrowingDelay(SHUT_OUT_DELAYS)
+  readonly #telling = new GrowingDelay(TELLING_DELAYS)
 
   /** @param identity asked each time: it changes */
   constructor(
@@ -111,18 +116,21 @@ export class Renewal {
   /** Does not wait for the next time: our certificate was revoked, or the registry may answer now. */
   lookNow(): void {
     this.#shutOut.reset()
+    this.#telling.reset()
     this.#look.abort()
   }
 
   /** @returns when `signal` is aborted */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#sleep(Math.min(Math.max(this.#dueInMs(), 0), RETRY_MS), signal)
-      if (signal.aborted || this.#dueInMs() > 0) continue
-      const isRenewed = await this.#renew(signal)
-      // If not, the registry has nothing newer, or failed.
-      if (!isRenewed) await this.#sleep(this.#isShutOut ? this.#shutOut.take() : RETRY_MS, signal)
-      if (isRenewed || !this.#isShutOut) this.#shutOut.reset()
+      const lookMs = this.#components.registry.isIdentityTold ? RETRY_MS : this.#telling.take()
+      await this.#sleep(Math.min(Math.max(this.#dueInMs(), 0), lookMs), signal)
+      if (signal.aborted) return
+      const outcome = this.#dueInMs() > 0 ? 'not due' : await this.#renew(signal)
+      if (outcome !== 'failed') await this.#tell(signal)
+      if (outcome === 'not due') continue
+      if (outcome !== 'renewed') await this.#sleep(this.#isShutOut ? this.#shutOut.take() : RETRY_MS, signal)
+      if (outcome === 'renewed' || !this.#isShutOut) this.#shutOut.reset()
     }
   }
 
@@ -142,7 +150,25 @@ export class Renewal {
     return this.#isShutOut ? this.#shutOut.ms : RETRY_MS
   }
 
-  async #renew(signal: AbortSignal): Promise<boolean> {
+  /** Any call of ours says what we have. */
+  async #tell(signal: AbortSignal): Promise<void> {
+    const { registry, log } = this.#components
+    if (registry.isIdentityTold || signal.aborted) return
+    try {
+      await this.#renewCertificate(signal)
+      this.#telling.reset()
+    } catch (error) {
+      log.debug({ reason: messageOf(error) }, 'the registry does not know which certificates we have')
+    }
+  }
+
+  async #renewCertificate(signal: AbortSignal): Promise<boolean> {
+    const certificate = await renewCertificate(this.#components, this.#files, this.#identity(), signal)
+    if (certificate) this.#onRenewed({ kind: 'certificate', certificate })
+    return certificate !== undefined
+  }
+
+  async #renew(signal: AbortSignal): Promise<'renewed' | 'nothing newer' | 'failed'> {
     const { clock, log, isRevoked } = this.#components
     const isDue = (validity: Validity) => renewalDueMs(validity) <= clock.now()
     let isRenewed = false
@@ -154,14 +180,13 @@ export class Renewal {
       }
       const { certificate: present } = this.#identity()
       if (isDue(present) || isRevoked(present)) {
-        const certificate = await renewCertificate(this.#components, this.#files, this.#identity(), signal)
-        if (certificate) this.#onRenewed({ kind: 'certificate', certificate })
-        isRenewed ||= certificate !== undefined
+        isRenewed = (await this.#renewCertificate(signal)) || isRenewed
       }
     } catch (error) {
       if (!signal.aborted) log.warn({ reason: messageOf(error), retryMs: this.#retryMs }, 'renewal failed')
+      return isRenewed ? 'renewed' : 'failed'
     }
-    return isRenewed
+    return isRenewed ? 'renewed' : 'nothing newer'
   }
 
   async #sleep(ms: number, signal: AbortSignal): Promise<void> {

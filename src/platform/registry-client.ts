@@ -3,7 +3,7 @@ import { PROTOCOL } from '../core/config/protocol-number.ts'
 import { type Decryptor, verifySignature } from '../core/crypto/rsa.ts'
 import { SECRET_LENGTH } from '../core/crypto/secret.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
-import { HMAC_HEADER, type MethodName } from '../core/rpc/methods.ts'
+import { AUTHORITY_HEADER, HMAC_HEADER, type MethodName } from '../core/rpc/methods.ts'
 import { formatTarget } from '../core/rpc/request-target.ts'
 import { isAnswerAuthentic, nextSecret, requestHmac } from '../core/rpc/session.ts'
 import { type PeerAddress, parseAddressList } from '../core/values/address-list.ts'
@@ -19,6 +19,8 @@ export interface RegistryIdentity {
   readonly prefix: Prefix
   readonly caPublicKey: KeyObject
   readonly decrypt: Decryptor
+  /** Which certificate of the CA we have: SHA-256 in hexadecimal; undefined: the registry is not told. */
+  readonly caFingerprint?: string
 }
 
 /** How the registry was. */
@@ -51,6 +53,7 @@ export class RegistryClient {
   readonly #timeoutMs: number
   #identity: RegistryIdentity | undefined
   #secret: Buffer | undefined
+  #isIdentityTold = false
   #contact: RegistryContact = { lastAnswerMs: undefined, lastError: undefined }
   readonly #now: () => number
   /** Calls are made one after another: each secret is used once. */
@@ -82,6 +85,12 @@ export class RegistryClient {
   setIdentity(identity: RegistryIdentity): void {
     this.#identity = identity
     this.#secret = undefined
+    this.#isIdentityTold = false
+  }
+
+  /** Whether the registry has heard from us as we are now: also which certificate of the CA we have. */
+  get isIdentityTold(): boolean {
+    return this.#isIdentityTold
   }
 
   /** The CA's certificate in PEM. */
@@ -189,9 +198,14 @@ export class RegistryClient {
     const secret = this.#secret ?? (await this.#hello(signal))
     // Whatever happens now, this secret is used; only an authentic answer gives the next one.
     this.#secret = undefined
+    const identity = this.#mustBeNode()
+    const { caFingerprint } = identity
     const answer = await this.#get(
       target,
-      { [HMAC_HEADER]: requestHmac(secret, target).toString('base64') },
+      {
+        [HMAC_HEADER]: requestHmac(secret, target).toString('base64'),
+        ...(caFingerprint === undefined ? {} : { [AUTHORITY_HEADER]: caFingerprint }),
+      },
       signal,
     )
     if (answer.status !== 200 && answer.status !== 204)
@@ -199,6 +213,7 @@ export class RegistryClient {
     const given = Buffer.from(String(answer.headers[HMAC_HEADER.toLowerCase()] ?? ''), 'base64')
     if (!isAnswerAuthentic(secret, answer.body, given)) return { kind: 'retry', answer }
     this.#secret = nextSecret(secret)
+    if (identity === this.#identity) this.#isIdentityTold = true
     return { kind: 'authentic', body: answer.body }
   }
 

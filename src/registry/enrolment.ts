@@ -10,6 +10,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { forgetHistory, recordEvent } from './api/history.ts'
 import { invitationOf, useToken } from './api/invitations.ts'
+import type { Authorities } from './authorities.ts'
 import type { NetworkConfiguration } from './configuration.ts'
 import type { CaCryptography } from './crypto/cryptography.ts'
 import type { Store } from './database/store.ts'
@@ -34,6 +35,7 @@ export interface EnrolmentComponents {
   readonly cryptography: Pick<CaCryptography, 'checkRequest' | 'issue'>
   readonly configuration: Pick<NetworkConfiguration, 'registryPrefix' | 'publish'>
   readonly communities: Communities
+  readonly authorities: Pick<Authorities, 'enrolled'>
   readonly mailer: Mailer | undefined
   readonly geoip: GeoIp | undefined
   readonly clock: Clock
@@ -255,7 +257,8 @@ export class Enrolment {
     location: Location | undefined,
     token?: string,
   ): Promise<string | undefined> {
-    const { ledger, cryptography, store, clock, communities, configuration, log } = this.#components
+    const { ledger, cryptography, store, clock, communities, configuration, authorities, log } =
+      this.#components
     const reservation = await this.#reserve(community ?? communities.of(location), length)
     const { prefix, serial, subjectSerial } = reservation
     const subnetName = subnetNameOfBits(prefix)
@@ -281,6 +284,7 @@ export class Enrolment {
       await store.write(async (writable) => {
         await forgetHistory(writable, prefix)
         await recordEvent(writable, prefix, { kind: 'enrolled', detail: String(serial) }, nowMs)
+        await authorities.enrolled(writable, prefix)
         // Another process may have used it.
         if (token !== undefined && !(await useToken(writable, token, prefix, nowMs)))
           throw new TokenGone('the token was used meanwhile')

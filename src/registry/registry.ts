@@ -13,6 +13,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { Lookout } from './api/history.ts'
 import { ApiListeners, type ApiSettings } from './api-listeners.ts'
+import { Authorities } from './authorities.ts'
 import { checkAuthority, warnOfEnd } from './authority-checks.ts'
 import { NetworkConfiguration, type NetworkSettings } from './configuration.ts'
 import { type AuthorityKeys, CaCryptography, type Cryptography } from './crypto/cryptography.ts'
@@ -161,9 +162,14 @@ export async function startRegistry(
   })
   const localNode = stack.use(new LocalNode({ clock, log }, components.nodePort))
   configuration.announceBy((prefix) => localNode.announceVersion(prefix))
+  const authorities = stack.use(new Authorities({ store, authority, clock, log }))
+  await authorities.begin()
   const mailSender = authority.email ?? DEFAULT_SENDER
   const enrolment = new Enrolment(
-    { ...components, store, ledger, cryptography, configuration, communities: settings.communities },
+    {
+      ...components,
+      ...{ store, ledger, cryptography, configuration, authorities, communities: settings.communities },
+    },
     { ...settings.registration, mailSender },
   )
   const { mailer } = components
@@ -241,6 +247,7 @@ export async function startRegistry(
       nowMs: () => clock.now(),
     }),
     sessions,
+    authorities,
     log,
     clock,
     trust: {
@@ -299,6 +306,7 @@ export async function startRegistry(
         clock,
         log,
         authority,
+        authorities,
       },
       communities: settings.communities,
       geoip: components.geoip,

@@ -16,7 +16,16 @@ const pki = vectors<{ csr: Record<string, string> }>('pki.json')
 const PASSWORD = 'correct horse battery'
 /** Set to a directory to keep the screenshots, for a person to look at. */
 const KEEP_SCREENSHOTS = process.env['RE6ST_SCREENSHOTS']
-const VIEWS = ['network', 'machines', 'invitations', 'keys', 'configuration', 'audit', 'tokens'] as const
+const VIEWS = [
+  'network',
+  'machines',
+  'invitations',
+  'keys',
+  'authority',
+  'configuration',
+  'audit',
+  'tokens',
+] as const
 
 /** The main ways of an administrator, with the registry itself and a real browser. */
 describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
@@ -164,6 +173,14 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
       .click()
     await page.getByText(/Step: (beginning|announced)/).waitFor()
     await screenshot('keys')
+  })
+
+  test('it says which machines have the present certificate of the authority', async () => {
+    await open('authority')
+    await page.locator('.numbers div', { hasText: 'have it' }).getByText('1', { exact: true }).waitFor()
+    const present = page.getByRole('region', { name: 'Present certificate' })
+    await present.getByText(/^sha256:/).waitFor()
+    await screenshot('authority')
   })
 
   test('the configuration is changed after a look at what each node does with it', async () => {

@@ -45,6 +45,12 @@ const OPTIONS = {
     otherwise: 'default: it stays where it is',
     since,
   }),
+  database: withDefault(filePath('PATH'), '/var/lib/re6stnet/registry.db', {
+    names: ['--db'],
+    group: 'Registry',
+    help: 'database of the registry that is asked which machines have it, if it runs',
+    since,
+  }),
   json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }),
 } as const
 
@@ -52,7 +58,7 @@ const OPTIONS = {
 export const CA_COMMAND: Command<typeof OPTIONS> = {
   name: 're6st-registry ca',
   description:
-    'With "renew", makes the certificate of the authority anew, with the same key, and keeps the old one beside it. With "status", says how long it is valid, and when nodes ask for the next.',
+    'With "renew", makes the certificate of the authority anew, with the same key, and keeps the old one beside it. With "status", says how long it is valid, when nodes ask for the next, and which machines have it, if the registry runs.',
   options: OPTIONS,
   takesOptionFiles: false,
   operand: { metavar: 'ACTION', help: `one of ${ACTIONS.join(', ')}`, required: true },
@@ -69,6 +75,7 @@ export function caOptions(words: ParsedWords): Result<CaOptions> {
   if (action === undefined)
     return refuse(`${words.operand}: must be one of ${ACTIONS.join(', ')}, as in "${CA_COMMAND.name} renew"`)
   const useless = (['days', 'prefix', 'key', 'passphrase'] as const).find((name) => words.given.has(name))
+  if (action === 'renew' && words.given.has('database')) return refuse('--db: is for "ca status" only')
   if (action === 'status' && useless !== undefined) return refuse(`--${useless}: is for "ca renew" only`)
   return ok({ ...values.value, action })
 }

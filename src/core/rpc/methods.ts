@@ -39,3 +39,9 @@ export type MethodName = keyof typeof METHODS
 
 /** The header with the HMAC of a request or an answer, in base64. */
 export const HMAC_HEADER = 'Re6stHMAC'
+
+/**
+ * The header by which a node says which certificate of the authority it has, with every authenticated call: SHA-256 of its DER in
+ * hexadecimal. Not part of the protocol: others send none, and the HMAC does not cover it, so that it is for people to look at only.
+ */
+export const AUTHORITY_HEADER = 'Re6stCA'

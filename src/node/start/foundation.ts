@@ -69,7 +69,7 @@ export async function layFoundation(init: FoundationInit): Promise<Foundation> {
   const kernel = createKernel({ processes, sysctls, clock, log, events, stateFile })
   cleanUp.defer(() => kernel.stop())
   const cache = cleanUp.use(openCache(join(options.stateDirectory, 'cache.db'), log))
-  const registry = new RegistryClient(options.registry.href, { prefix: identity.prefix, ...identity.keys })
+  const registry = new RegistryClient(options.registry.href, identity.caller)
   const keeper = new ConfigKeeper({ registry, cache, clock, random, log }, () => identity.keys)
 
   const revocation = new Revocation({

@@ -22,7 +22,7 @@ export function keepIdentity({ clock, foundation, membership, log, signal, onEnd
     const { certificate, authority } = identity.current
     const isRevoked = revocation.isRevoked(certificate.serial)
     identity.replace(next)
-    registry.setIdentity({ prefix: identity.prefix, ...identity.keys })
+    registry.setIdentity(identity.caller)
     messages.setIdentity()
     tunnels.identityRenewed(isRevoked ? 0 : Math.min(certificate.notAfterMs, authority.notAfterMs))
   }

@@ -4,6 +4,7 @@ import type { Authority } from '../../core/crypto/certificate.ts'
 import { networkCidr } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
+import type { Authorities } from '../authorities.ts'
 import type { NetworkConfiguration } from '../configuration.ts'
 import type { Store } from '../database/store.ts'
 import type { Enrolment } from '../enrolment.ts'
@@ -39,6 +40,7 @@ export interface ApiComponents {
   readonly clock: Clock
   readonly log: Logger
   readonly authority: Authority
+  readonly authorities: Authorities
   readonly mailPrefixLength: number
   readonly anonymousPrefixLength: number
   readonly hasMailer: boolean
@@ -95,6 +97,7 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
     bearerTokens: new BearerTokens(store, clock),
     network: networkCidr(authority.network),
     authority: about,
+    authorities: components.authorities,
     openIdName: openId?.name,
     isPageUrlKnown: components.pageUrl !== undefined,
     isByMail: components.hasMailer && mailPrefixLength > 0,

@@ -1,6 +1,7 @@
 import { subnetNameOfBits } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { VERSION } from '../../platform/version.ts'
+import type { Authorities } from '../authorities.ts'
 import type { NetworkConfiguration } from '../configuration.ts'
 import type { Store } from '../database/store.ts'
 import type { Ledger } from '../ledger.ts'
@@ -10,6 +11,7 @@ import type { Sessions } from '../sessions.ts'
 import type { TokenRequests } from '../token-requests.ts'
 import type { BearerTokens } from './access/bearer-tokens.ts'
 import { type AuditRow, audit, auditEntries, verifyAudit } from './audit-log.ts'
+import { authorityState } from './authority-state.ts'
 import type { ApiHandlers } from './call.ts'
 import { historyOf } from './history.ts'
 import type { Invitations } from './invitations.ts'
@@ -42,6 +44,7 @@ export interface HandlerComponents {
   readonly clock: Clock
   readonly network: string
   readonly authority: ReturnType<typeof authorityOf>
+  readonly authorities: Authorities
   readonly registryUrl: (pageUrl: string) => string
   /** Whether `baseUrl` of a call is where the page is, whoever calls. */
   readonly isPageUrlKnown: boolean
@@ -120,6 +123,7 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
       }
     },
 
+    authority: () => authorityState(components),
     topology: () => watch.snapshot(),
     machines: ({ query }) => machines.list(query),
     machine: ({ params: { name } }) => machines.details(name),

@@ -2,6 +2,7 @@ import { type Static, type TSchema, Type } from 'typebox'
 import type { Role } from '../../core/values/roles.ts'
 import * as access from './schemas/access.ts'
 import * as audit from './schemas/audit.ts'
+import * as authority from './schemas/authority.ts'
 import { SubnetName } from './schemas/common.ts'
 import * as configuration from './schemas/configuration.ts'
 import * as invitations from './schemas/invitations.ts'
@@ -109,6 +110,13 @@ export const API_ROUTES = {
     role: 'look',
     summary: 'The network in numbers',
     answer: network.NetworkOverview,
+  },
+  authority: {
+    method: 'GET',
+    path: '/authority',
+    role: 'look',
+    summary: 'Who has the present certificate of the authority',
+    answer: authority.AuthorityState,
   },
   topology: {
     method: 'GET',

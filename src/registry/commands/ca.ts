@@ -1,4 +1,9 @@
-import { type Authority, readAuthority, renewalDueMs } from '../../core/crypto/certificate.ts'
+import {
+  type Authority,
+  certificateFingerprint,
+  readAuthority,
+  renewalDueMs,
+} from '../../core/crypto/certificate.ts'
 import { DAY_MS, dayOf } from '../../core/day.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
@@ -6,9 +11,12 @@ import type { CaOptions } from '../../core/options/registry-ca-options.ts'
 import { networkCidr } from '../../core/values/prefix.ts'
 import { replaceFile } from '../../platform/files.ts'
 import { readOptionFile } from '../../platform/option-file.ts'
+import type { AuthorityState } from '../api/schemas/authority.ts'
 import { readAuthorityFile } from '../authority-file.ts'
 import { decryptedKey } from '../authority-key.ts'
 import { renewedAuthority } from '../crypto/authority-maker.ts'
+import { askRegistryOf } from './ask-registry.ts'
+import { someNames } from './columns.ts'
 
 /** A node that runs asks once a day: with less than this left, some are cut off before they have the next. */
 const ASKING_INTERVAL_MS = 2 * DAY_MS
@@ -33,7 +41,12 @@ export async function runCa(options: CaOptions): Promise<number> {
   const write = (text: string) => void process.stdout.write(text)
   if (options.action === 'status') {
     const status = statusOf(authority, nowMs)
-    write(options.json ? jsonText(status) : statusText(status))
+    const served = await askServed(options.database)
+    write(
+      options.json
+        ? jsonText({ ...status, ...('why' in served ? { served: null } : { served }) })
+        : statusText(status) + servedText(served, authority),
+    )
     return 0
   }
   const renewed = await renew(options, authority, nowMs)
@@ -98,6 +111,33 @@ const statusText = ({ network, validUntil, daysLeft, nodesAskFrom }: CaStatus): 
   `Authority of ${network}: valid until ${dayOf(validUntil)}, ${daysLeft < 0 ? `ended ${-daysLeft} days ago` : `${daysLeft} days left`}.
 Nodes ask for the next one from ${dayOf(nodesAskFrom)} on, once a day.
 `
+
+/** What a registry that runs says of the machines. */
+async function askServed(database: string): Promise<AuthorityState | { readonly why: string }> {
+  try {
+    return await askRegistryOf(database)('authority')
+  } catch (error) {
+    return { why: messageOf(error) }
+  }
+}
+
+function servedText(served: AuthorityState | { readonly why: string }, { der }: Authority): string {
+  if ('why' in served) return `Which machines have it is not known: ${served.why}\n`
+  const { authority, have, former, silent, silentMachines, warning } = served
+  return [
+    ...(authority.fingerprint === certificateFingerprint(der)
+      ? []
+      : ['The registry serves another one: start it again.']),
+    `${have} machines have the one that is served.`,
+    ...former.map(
+      (other) =>
+        `${other.have} have ${other.notAfter === undefined ? 'one that was never served here' : `the one until ${dayOf(other.notAfter)}`}: ${someNames(other.machines)}`,
+    ),
+    ...(silent === 0 ? [] : [`${silent} do not say: ${someNames(silentMachines)}`]),
+    ...(warning === undefined ? [] : [`WARNING: ${warning}`]),
+    '',
+  ].join('\n')
+}
 
 const renewedText = (file: string, before: CaStatus, { network, validUntil }: CaStatus): string =>
   `${file}: authority of ${network}, valid until ${dayOf(validUntil)}. ${file}.old is the one before.

@@ -2,9 +2,7 @@ import { jsonText } from '../../core/json-text.ts'
 import type { KeysOptions } from '../../core/options/registry-operator-options.ts'
 import type { KeyRotation } from '../api/schemas/keys.ts'
 import { askRegistryOf } from './ask-registry.ts'
-
-/** Machines that are named. */
-const NAMED = 20
+import { someNames } from './columns.ts'
 
 /**
  * Runs `re6st-registry keys`.
@@ -23,11 +21,10 @@ export async function runKeys({ database, json, action, isCutOffAccepted }: Keys
 }
 
 function rotationText({ step, nextStep, validUntil, following, behind, warning }: KeyRotation): string {
-  const more = behind.length > NAMED ? ', …' : ''
   return [
     `step ${step}: ${MEANINGS[step]}`,
     ...(validUntil === undefined ? [] : [`the new key is announced until ${validUntil}`]),
-    `${following} machines have the present configuration${behind.length === 0 ? '' : `, ${behind.length} have not asked for it: ${behind.slice(0, NAMED).join(', ')}${more}`}`,
+    `${following} machines have the present configuration${behind.length === 0 ? '' : `, ${behind.length} have not asked for it: ${someNames(behind)}`}`,
     `the next step ${nextStep}`,
     ...(warning === undefined ? [] : [`WARNING: ${warning}`]),
     '',

@@ -20,6 +20,8 @@ const TABLES: readonly (readonly [table: string, ...key: string[]])[] = [
   ['subject_serial_gap', 'first'],
   ['expiry_mail', 'serial', 'stage'],
   ['webhook_message', 'number'],
+  ['authority', 'fingerprint'],
+  ['machine_authority', 'prefix'],
   ['admin', 'name'],
   ['bearer_token', 'id'],
   ['audit', 'number'],

@@ -14,6 +14,7 @@ const PATHS = {
   enrolmentInformation: ['GET', '/enrolment'],
   requestToken: ['POST', '/enrolment/token'],
   overview: ['GET', '/network'],
+  authority: ['GET', '/authority'],
   machines: ['GET', '/machines'],
   machine: ['GET', '/machines/:name'],
   history: ['GET', '/machines/:name/history'],

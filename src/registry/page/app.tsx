@@ -5,6 +5,7 @@ import { ApiFailure, call, useCsrfToken } from './api.ts'
 import { MachinesView } from './machines/machines-view.tsx'
 import { sayWhy } from './parts/use-answer.ts'
 import { AuditView } from './views/audit.tsx'
+import { AuthorityView } from './views/authority.tsx'
 import { ConfigurationView } from './views/configuration.tsx'
 import { InvitationsView } from './views/invitations.tsx'
 import { KeysView } from './views/keys.tsx'
@@ -13,13 +14,23 @@ import { Setup } from './views/setup.tsx'
 import { SignIn } from './views/sign-in.tsx'
 import { TokensView } from './views/tokens.tsx'
 
-const VIEWS = ['network', 'machines', 'invitations', 'keys', 'configuration', 'audit', 'tokens'] as const
+const VIEWS = [
+  'network',
+  'machines',
+  'invitations',
+  'keys',
+  'authority',
+  'configuration',
+  'audit',
+  'tokens',
+] as const
 type View = (typeof VIEWS)[number]
 const TITLES: Readonly<Record<View, string>> = {
   network: 'Network',
   machines: 'Machines',
   invitations: 'Invitations',
   keys: 'Keys',
+  authority: 'Authority',
   configuration: 'Configuration',
   audit: 'Audit log',
   tokens: 'Tokens',
@@ -105,6 +116,8 @@ function ViewOf({
       return <InvitationsView mayInvite={role !== 'look'} />
     case 'keys':
       return <KeysView mayAdminister={mayAdminister} />
+    case 'authority':
+      return <AuthorityView />
     case 'configuration':
       return <ConfigurationView mayAdminister={mayAdminister} />
     case 'audit':

@@ -2,13 +2,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { messageOf } from '../../core/errors.ts'
-import { HMAC_HEADER, METHODS, type MethodName } from '../../core/rpc/methods.ts'
+import { AUTHORITY_HEADER, HMAC_HEADER, METHODS, type MethodName } from '../../core/rpc/methods.ts'
 import { parseTarget } from '../../core/rpc/request-target.ts'
 import { answerHmac, decodeHmac } from '../../core/rpc/session.ts'
 import { TokenBucket } from '../../core/token-bucket.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
+import type { Authorities } from '../authorities.ts'
 import type { Discovery } from '../discovery.ts'
 import type { Handlers } from '../methods.ts'
 import { Refusal } from '../refusal.ts'
@@ -38,6 +39,8 @@ export interface ServerComponents {
   /** Nodes, for Prometheus. */
   readonly discovery: Discovery
   readonly sessions: Sessions
+  /** Hears which certificate of the authority a node has. */
+  readonly authorities: Pick<Authorities, 'heard'>
   readonly log: Logger
   readonly clock: Pick<Clock, 'monotonicMs' | 'after'>
   readonly trust: Trust
@@ -316,7 +319,7 @@ export class HttpServers implements Disposable {
     listener: Listener,
     signal: AbortSignal,
   ): Promise<Answer> {
-    const { handlers, sessions, clock } = this.#components
+    const { handlers, sessions, authorities, clock } = this.#components
     const target = request.url ?? ''
     // The origin is checked first: others learn nothing about a private method.
     const name = nameOf(target)
@@ -345,6 +348,8 @@ export class HttpServers implements Disposable {
     const secret =
       access === 'authenticated' ? await authenticate(sessions, request, parameters['cn'] ?? '') : undefined
     if (secret && origin.source !== undefined) this.#sources.know(origin.source)
+    const authority = secret && request.headers[AUTHORITY_HEADER.toLowerCase()]
+    if (typeof authority === 'string') authorities.heard(parameters['cn'] ?? '', authority)
     const cost = COST[method]
     const lane = this.#laneOf(access, origin)
     using _ = cost === 'nothing' ? undefined : await enter(this.#queues[cost], lane, origin, signal)

@@ -6,8 +6,10 @@ import { copyUntil, renewAuthority } from '../../../lab/authority.ts'
 import { type Lab, withLab } from '../../../lab/lab.ts'
 import type { Machine } from '../../../lab/machine.ts'
 import { missingPairs, PingMonitor, pingAllPairs } from '../../../lab/pings.ts'
+import { programOf } from '../../../lab/programs.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
+import type { AuthorityState } from '../../../src/registry/api/schemas/authority.ts'
 import { DEADLINE_MS, statusOf, versionOf } from '../../support/networks.ts'
 
 const PING_MS = 10
@@ -37,6 +39,17 @@ const move = ({ machine }: Re6stNode) =>
 
 const authorityOf = (node: Re6stNode): string =>
   readFileSync(path.join(node.configurationDirectory, 'ca.crt'), 'utf8')
+
+/** How many machines have the present CA, and which say that they have another one. */
+async function holdersOfAuthority(network: Re6stNetwork) {
+  const { stdout } = await network.registryMachine.run(
+    ...programOf('re6st-registry'),
+    ...['ca', 'status', '--json', '--ca', network.authority.caFile],
+    ...['--db', network.registryFile('registry.db')],
+  )
+  const { served } = JSON.parse(stdout) as { served: AuthorityState }
+  return { have: served.have, behind: served.former.flatMap(({ machines }) => machines) }
+}
 
 async function withDueCertificates(
   scenario: (made: {
@@ -150,7 +163,13 @@ test('keys, hello, numbers of tunnels, certificates and a revocation change whil
         () => one.certificate.serialNumber !== serialNumber && authorityOf(one) !== authority,
         { what: 'the renewal', deadlineMs: DEADLINE_MS },
       )
+      // It says so at once; the others have nothing newer to ask for yet, or have not looked.
+      await lab.waitFor(async () => (await holdersOfAuthority(network)).have > 0, {
+        what: 'the registry to hear who has the renewed CA',
+        deadlineMs: DEADLINE_MS,
+      })
     })
+    expect((await holdersOfAuthority(network)).behind).not.toContain(one.subnetName)
     expect(lost).toEqual(Object.fromEntries(Object.keys(lost).map((what) => [what, monitors.map(() => 0)])))
     await network.allPairsPing({ nodes: [own, one, other, off], deadlineMs: DEADLINE_MS })
   }))

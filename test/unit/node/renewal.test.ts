@@ -43,6 +43,8 @@ interface Situation {
   readonly getCa: () => Promise<string>
   readonly renewCertificate: () => Promise<string>
   readonly isRevoked: boolean
+  /** Whether the registry knows already what we have. */
+  readonly isIdentityTold: boolean
   readonly nowMs: number
   /** Called when it would sleep; false: that was enough. */
   readonly onSleep: (ms: number) => boolean
@@ -64,12 +66,13 @@ async function renewIn(situation: Partial<Situation>): Promise<{ renewed: Renewe
     getCa = async () => pki.ca,
     renewCertificate = async () => certificate.x509.toString(),
     isRevoked = false,
+    isIdentityTold = true,
     nowMs = certificate.notBeforeMs,
     onSleep = () => false,
   } = situation
   const renewal = new Renewal(
     {
-      registry: { getCa, renewCertificate },
+      registry: { getCa, renewCertificate, isIdentityTold },
       clock: {
         ...systemClock,
         now: () => nowMs,
@@ -213,4 +216,37 @@ describe('a CA certificate that is due', () => {
       expect(readFileSync(files.ca, 'utf8')).toBe(pki.ca)
     },
   )
+})
+
+describe('a registry that has not heard from this node since it has these certificates', () => {
+  it('is told a minute after the start, and later and later until it hears it', async () => {
+    const slept: number[] = []
+    let calls = 0
+    const { reasons } = await renewIn({
+      isIdentityTold: false,
+      renewCertificate: () => {
+        calls += 1
+        return Promise.reject(new Error('unreachable'))
+      },
+      onSleep: (ms) => slept.push(ms) < 14,
+    })
+    expect(slept.slice(0, 3)).toEqual([MINUTE_MS, 2 * MINUTE_MS, 4 * MINUTE_MS])
+    expect(slept.at(-1)).toBe(DAY_MS)
+    expect(calls).toBe(13)
+    // Nothing is wrong with the node.
+    expect(reasons).toEqual([])
+  })
+
+  it('is not asked for more than that where it has heard it by another call', async () => {
+    let [calls, looks] = [0, 0]
+    await renewIn({
+      renewCertificate: async () => {
+        calls += 1
+        return recordedCertificate('node-a').x509.toString()
+      },
+      isIdentityTold: true,
+      onSleep: () => ++looks < 5,
+    })
+    expect(calls).toBe(0)
+  })
 })

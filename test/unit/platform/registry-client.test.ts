@@ -16,16 +16,12 @@ const caKey = createPrivateKey(pki.keys['ca'] ?? '')
 const { prefix, publicKey } = recordedCertificate('node-a')
 const TIMEOUT_MS = 2_000
 
-const clientOf = (server: RogueServer) =>
-  new RegistryClient(
-    server.url,
-    {
-      prefix,
-      caPublicKey: new X509Certificate(pki.ca).publicKey,
-      decrypt: makeDecryptor(createPrivateKey(pki.keys['node-a'] ?? '')),
-    },
-    TIMEOUT_MS,
-  )
+const identity = {
+  prefix,
+  caPublicKey: new X509Certificate(pki.ca).publicKey,
+  decrypt: makeDecryptor(createPrivateKey(pki.keys['node-a'] ?? '')),
+}
+const clientOf = (server: RogueServer) => new RegistryClient(server.url, identity, TIMEOUT_MS)
 
 /** A registry that says hello rightly, and then answers a call as the test wants. */
 const afterHello = (call: (socket: Socket, secret: Buffer) => void) => {
@@ -46,7 +42,12 @@ describe('an answer', () => {
     await using server = await startRogueServer(
       afterHello((socket, secret) => socket.end(authentic(secret, Buffer.from('here')))),
     )
-    expect((await clientOf(server).getNetworkConfig()).toString()).toBe('here')
+    const client = clientOf(server)
+    expect(client.isIdentityTold).toBe(false)
+    expect((await client.getNetworkConfig()).toString()).toBe('here')
+    expect(client.isIdentityTold).toBe(true)
+    client.setIdentity(identity)
+    expect(client.isIdentityTold).toBe(false)
   })
 
   it.each<[string, (socket: Socket) => void, RegExp]>([

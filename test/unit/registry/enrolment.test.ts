@@ -44,7 +44,7 @@ const enrolmentOn = (store: Store, ledger: Ledger, cryptography: CaCryptography)
     {
       ...{ store, ledger, cryptography, clock: systemClock, log: silentLog, communities: ONE_COMMUNITY },
       configuration: { registryPrefix: '0', publish: async () => true },
-      ...{ mailer: undefined, geoip: undefined },
+      ...{ mailer: undefined, geoip: undefined, authorities: { enrolled: async () => {} } },
     },
     { mailPrefixLength: 1, anonymousPrefixLength: 1, mailSender: 'ca@example.com' },
   )

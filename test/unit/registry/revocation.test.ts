@@ -67,6 +67,7 @@ class Office implements AsyncDisposable {
       {
         ...{ store, ledger, cryptography, clock, log: silentLog, communities: ONE_COMMUNITY },
         ...{ configuration: this.configuration, mailer: undefined, geoip: undefined },
+        authorities: { enrolled: async () => {} },
       },
       { mailPrefixLength: 16, anonymousPrefixLength: 16, mailSender: 'ca@example.com' },
     )

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { Authority } from './authority.ts'
 import { SubnetName, Time } from './common.ts'
 import { KeyRotation } from './keys.ts'
 import { MachineState } from './machines.ts'
@@ -8,12 +9,7 @@ export const NetworkOverview = Type.Object(
   {
     network: Type.String({ examples: ['2001:db8:42::/48'] }),
     registryMachine: Type.Optional(SubnetName),
-    authority: Type.Object({
-      name: Type.String(),
-      notBefore: Time,
-      notAfter: Time,
-      fingerprint: Type.String({ description: 'As re6st-conf --fingerprint takes it' }),
-    }),
+    authority: Authority,
     configurationVersion: Type.Integer({ minimum: 0 }),
     machines: Type.Object({
       total: Type.Integer({ minimum: 0 }),

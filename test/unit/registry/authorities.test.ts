@@ -1,0 +1,182 @@
+import { createPrivateKey } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { fingerprint, readAuthority, readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
+import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
+import { fingerprintText } from '../../../src/core/values/fingerprint-text.ts'
+import type { Prefix } from '../../../src/core/values/prefix.ts'
+import { RegistryClient } from '../../../src/platform/registry-client.ts'
+import type { AuthorityState } from '../../../src/registry/api/schemas/authority.ts'
+import { commandSocket } from '../../../src/registry/command-socket.ts'
+import { askRegistryOf } from '../../../src/registry/commands/ask-registry.ts'
+import { renewedAuthority } from '../../../src/registry/crypto/authority-maker.ts'
+import { POSTGRES_PROGRAMS, TestPostgres } from '../../support/postgres.ts'
+import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
+import { runRegistryCommand, whyRefused } from '../../support/registry-command.ts'
+import { steppedClock } from '../../support/stepped-clock.ts'
+import { vectors } from '../../support/vectors.ts'
+
+const pki = vectors<{ ca: string; keys: Record<string, string>; csr: Record<string, string> }>('pki.json')
+const DAY_MS = 24 * 3600 * 1000
+
+function authorityOf(pem: string) {
+  const authority = readAuthority(pem)
+  if (!authority.ok) throw new Error(authority.reason)
+  return authority.value
+}
+const old = authorityOf(pki.ca)
+const renewed = authorityOf(
+  await renewedAuthority(
+    { caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' },
+    { notAfterMs: old.notAfterMs + 3650 * DAY_MS },
+  ),
+)
+const hashOf = ({ der }: { readonly der: Buffer }) => fingerprint('sha256', der)
+const textOf = (authority: { readonly der: Buffer }) => fingerprintText('sha256', hashOf(authority))
+
+/** A registry with this certificate of the authority, which commands ask that name `asked`. */
+const registryWith = (databasePath: string, caPem: string, nowMs: number, asked = databasePath) =>
+  testRegistry(
+    {
+      databasePath,
+      caPem,
+      api: {
+        listener: undefined,
+        socketPath: commandSocket(asked),
+        pageUrl: undefined,
+        registryUrl: undefined,
+        pageFolder: '',
+      },
+    },
+    { clock: steppedClock(nowMs) },
+  )
+
+/** A machine that says, with each call, that it has this certificate of the authority; undefined: it does not say. */
+const machine = (url: string, prefix: Prefix, has: string | undefined) =>
+  new RegistryClient(url, {
+    prefix,
+    caPublicKey: old.publicKey,
+    decrypt: makeDecryptor(createPrivateKey(pki.keys['node-a'] ?? '')),
+    ...(has === undefined ? {} : { caFingerprint: has }),
+  })
+
+async function enrol(url: string) {
+  const certificate = readNodeCertificate(
+    (await new RegistryClient(url).requestCertificate({ token: '', csr: pki.csr['node-a'] ?? '' })) ?? '',
+  )
+  if (!certificate.ok) throw new Error(certificate.reason)
+  return certificate.value
+}
+
+const databases = [
+  {
+    name: 'SQLite',
+    open: async () => ({
+      path: join(temporaryDirectory(), 'registry.db'),
+      [Symbol.asyncDispose]: async () => {},
+    }),
+  },
+  ...(POSTGRES_PROGRAMS === undefined
+    ? []
+    : [
+        {
+          name: 'PostgreSQL',
+          open: async () => {
+            const postgres = await TestPostgres.start()
+            return { path: postgres.url, [Symbol.asyncDispose]: () => postgres[Symbol.asyncDispose]() }
+          },
+        },
+      ]),
+]
+
+describe.each(databases)('with $name, who has the renewed authority', ({ open }) => {
+  it('is who says so, or was enrolled with it; of others it is said which one they have, or that nobody knows', async () => {
+    await using database = await open()
+    const nowMs = old.notAfterMs - 20 * DAY_MS
+    const asked = join(temporaryDirectory(), 'registry.db')
+    const ask = () => askRegistryOf(asked)('authority')
+    const machines: { prefix: Prefix; subnetName: string }[] = []
+    {
+      await using registry = await registryWith(database.path, pki.ca, nowMs, asked)
+      for (let number = 0; number < 3; number++) machines.push(await enrol(registry.url))
+      expect(await ask()).toMatchObject({
+        authority: { fingerprint: textOf(old) },
+        since: new Date(nowMs).toISOString(),
+        ...{ have: 3, former: [], silent: 0 },
+        warning: expect.stringContaining('ca renew'),
+      })
+    }
+    const [follower, sleeper, stubborn] = machines
+    if (!follower || !sleeper || !stubborn) throw new Error('nobody was enrolled')
+
+    await using registry = await registryWith(database.path, renewed.pem, nowMs + DAY_MS, asked)
+    const behind = (await ask()).former
+    expect(behind).toMatchObject([
+      { fingerprint: textOf(old), notAfter: new Date(old.notAfterMs).toISOString(), have: 3 },
+    ])
+    expect(new Set(behind[0]?.machines)).toEqual(new Set(machines.map(({ subnetName }) => subnetName)))
+
+    await machine(registry.url, follower.prefix, hashOf(renewed).toString('hex')).getNetworkConfig()
+    // What is no fingerprint, and what nobody has proved, changes nothing.
+    await machine(registry.url, sleeper.prefix, 'x'.repeat(1000)).getNetworkConfig()
+    await fetch(`${registry.url}getCountry?cn=${stubborn.prefix}&address=192.0.2.1`, {
+      headers: { Re6stHMAC: 'AAAA', Re6stCA: hashOf(renewed).toString('hex') },
+    })
+    await machine(registry.url, stubborn.prefix, 'ab'.repeat(32)).getNetworkConfig()
+    const newcomer = await enrol(registry.url)
+    const state = await ask()
+    expect(state).toMatchObject({
+      authority: { fingerprint: textOf(renewed) },
+      since: new Date(nowMs + DAY_MS).toISOString(),
+      nodesAskFrom: new Date(renewed.notAfterMs - 30 * DAY_MS).toISOString(),
+      ...{ have: 2, silent: 0 },
+      warning: expect.stringContaining('1 machine has one that ends'),
+    })
+    expect(new Map(state.former.map((other) => [other.fingerprint, other.machines]))).toEqual(
+      new Map([
+        [textOf(old), [sleeper.subnetName]],
+        [fingerprintText('sha256', Buffer.alloc(32, 0xab)), [stubborn.subnetName]],
+      ]),
+    )
+
+    // The prefix is another's when it is given again.
+    await askRegistryOf(asked)('revoke', { body: { machine: newcomer.subnetName } })
+    expect((await ask()).have).toBe(1)
+    const text = (await runRegistryCommand('ca', 'status', ...statusFiles(renewed.pem, asked))).text
+    expect(text).toContain('1 machines have the one that is served')
+    expect(text).toContain(sleeper.subnetName)
+    const json = JSON.parse(
+      (await runRegistryCommand('ca', 'status', '--json', ...statusFiles(renewed.pem, asked))).text,
+    ) as { served: AuthorityState }
+    expect(json.served).toMatchObject({ have: 1, silent: 0 })
+  }, 60_000)
+})
+
+function statusFiles(caPem: string, database: string): string[] {
+  const ca = join(temporaryDirectory(), 'ca.crt')
+  writeFileSync(ca, caPem)
+  return ['--ca', ca, '--db', database]
+}
+
+it('without a registry that runs, the command says what the file says', async () => {
+  const files = statusFiles(pki.ca, join(temporaryDirectory(), 'registry.db'))
+  const { status, text } = await runRegistryCommand('ca', 'status', ...files)
+  expect(status).toBe(0)
+  expect(text).toContain('start it')
+  expect(JSON.parse((await runRegistryCommand('ca', 'status', '--json', ...files)).text)).toMatchObject({
+    served: null,
+  })
+  expect(whyRefused('ca', 'renew', '--db', '/x')).toContain('--db')
+})
+
+it('who was enrolled before this was kept, and says nothing, is told of as such', async () => {
+  const databasePath = join(temporaryDirectory(), 'registry.db')
+  await using registry = await registryWith(databasePath, pki.ca, old.notAfterMs - 300 * DAY_MS)
+  const one = await enrol(registry.url)
+  const { default: Database } = await import('better-sqlite3')
+  new Database(databasePath).exec('DELETE FROM machine_authority').close()
+  expect(await askRegistryOf(databasePath)('authority')).toMatchObject({
+    ...{ have: 0, former: [], silent: 1, silentMachines: [one.subnetName] },
+  })
+})
