@@ -3,8 +3,13 @@ import type { Random } from '../random.ts'
 import type { Prefix } from '../values/prefix.ts'
 import type { CutOff, NetworkView } from './decisions.ts'
 
-/** Delays of asking the registry again, while we are cut off. */
-const RETRY_DELAYS = { minMs: 1_000, maxMs: 60_000 }
+/** Delays of asking the registry again while we are cut off, and it cannot help: half as much more at most. */
+const RETRY_DELAYS = { minMs: 1_000, maxMs: 20_000 }
+/**
+ * After a peer that it has not proposed before. Where many are behind NATs, or have all the clients that they take, several
+ * proposals lead nowhere: that is no reason to ask ever less.
+ */
+const PROPOSED_MS = 1_500
 /** Others are cut off with us: not all ask in the same moment, and a way may be found until then. */
 const SPREAD_MS = 2_000
 
@@ -25,6 +30,8 @@ export class Bootstrap {
   #nextMs: number | undefined
   #isAsking = false
   readonly #delay = new GrowingDelay(RETRY_DELAYS)
+  /** Whom the registry has proposed since we are cut off. */
+  readonly #proposed = new Set<Prefix>()
 
   constructor(random: Random) {
     this.#random = random
@@ -45,12 +52,14 @@ export class Bootstrap {
     this.#cutOffSinceMs = undefined
     this.#nextMs = undefined
     this.#delay.reset()
+    this.#proposed.clear()
   }
 
   /** What failed may work now: asked at once, if we are cut off. */
   again(): void {
     this.#nextMs = Number.NEGATIVE_INFINITY
     this.#delay.reset()
+    this.#proposed.clear()
   }
 
   /** We are cut off. @param isAlone whether we reach nobody @returns whether to ask now: that is begun with it */
@@ -64,11 +73,14 @@ export class Bootstrap {
     return true
   }
 
-  /** The registry answered, or could not be asked. */
-  answered(nowMs: number): void {
+  /** The registry answered, or could not be asked. @param proposed whom it named, if anybody */
+  answered(nowMs: number, proposed?: Prefix): void {
     this.#isAsking = false
+    const isNews = proposed !== undefined && !this.#proposed.has(proposed)
+    if (isNews) this.#proposed.add(proposed)
     // Something has changed since it was asked.
     if (this.#nextMs === Number.NEGATIVE_INFINITY) return
-    this.#nextMs = nowMs + this.#delay.take() * (0.5 + this.#random.next())
+    const delayMs = isNews ? PROPOSED_MS : this.#delay.take()
+    this.#nextMs = nowMs + delayMs * (0.5 + this.#random.next())
   }
 }

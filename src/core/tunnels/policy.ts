@@ -141,7 +141,7 @@ export class TunnelPolicy implements TunnelStrategy {
 
   registryAnswered(peer: ProposedPeer | undefined, nowMs: number): void {
     this.#settledAt = undefined
-    this.#bootstrap.answered(nowMs)
+    this.#bootstrap.answered(nowMs, peer?.prefix)
     const { own, failed, proposed } = this.#state
     const isNews = peer !== undefined && peer.prefix !== own && failed.uselessCount(peer.prefix) === 0
     // It has just answered the registry: also one that failed when our own connection was down.

@@ -17,6 +17,8 @@ interface Candidate {
 const SAMPLES = 32
 /** From the first packet to a tunnel that carries routes, if all is well: what it takes beside the peer's own hello. */
 const HOPE_MS = 5_000
+/** Who has no tunnel at all does not wait so long: where many are behind NATs or full, most attempts fail, and slowly. */
+const HOPE_ALONE_MS = 2_000
 
 /** Whom to connect to, the first ones first; some even if there are enough tunnels. @param missing how many are not there */
 export function* whomToConnectTo(
@@ -80,15 +82,18 @@ export function distantNode(state: PolicyState, view: NetworkView): Prefix | und
 
 /**
  * Whether we who are cut off make a tunnel more than we should, since those that there are do not help: none of them
- * is so young that it will soon, and there are not twice as many as there should be.
+ * is so young that it will soon, and there are not twice as many as there should be; attempts of who has none may be as
+ * many as the tunnels of a node that serves others.
  */
 function mayExceed(state: PolicyState, nowMs: number): boolean {
-  const { helloIntervalMs } = state.settings
+  const { helloIntervalMs, clientCount } = state.settings
+  const isAlone = !state.hasTunnels
   const tunnels = [...state.tunnels.values()]
   const hopes = tunnels.flatMap(({ state, begunMs, usage }) => {
-    if (state === 'connecting') return [begunMs + HOPE_MS]
+    if (state === 'connecting') return [begunMs + (isAlone ? HOPE_ALONE_MS : HOPE_MS)]
     const since = state === 'up' && !usage.wasUsed ? usage.unusedSinceMs : undefined
     return since === undefined ? [] : [since + helloIntervalMs + HOPE_MS]
   })
-  return tunnels.length < 2 * state.clientCount && hopes.every((untilMs) => state.isDue(untilMs, nowMs))
+  const most = isAlone ? Math.max(2 * state.clientCount, clientCount) : 2 * state.clientCount
+  return tunnels.length < most && hopes.every((untilMs) => state.isDue(untilMs, nowMs))
 }

@@ -1,5 +1,6 @@
 import { beforeEach, expect, it } from 'vitest'
 import { Bootstrap } from '../../../../src/core/tunnels/bootstrap.ts'
+import { prefixOfBits } from '../../../../src/core/values/prefix.ts'
 
 /** Draws the middle of every range. */
 const middle = { next: () => 0.5 }
@@ -24,7 +25,7 @@ it('who is cut off with others asks in a moment, not all in the same', () => {
   expect(bootstrap.begin(false, 2_000)).toBe(true)
 })
 
-it('the pauses grow to a minute, until we are connected', () => {
+it('the pauses grow to twenty seconds, until we are connected', () => {
   const pauses: number[] = []
   let nowMs = 0
   for (let count = 0; count < 8; count++) {
@@ -34,7 +35,7 @@ it('the pauses grow to a minute, until we are connected', () => {
     pauses.push(bootstrap.nextMs - nowMs)
     nowMs = bootstrap.nextMs
   }
-  expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000])
+  expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000, 20_000])
   expect(bootstrap.cutOff).toEqual({ sinceMs: 0, nextAskMs: nowMs })
   bootstrap.connected()
   expect(bootstrap.cutOff).toBeUndefined()
@@ -42,6 +43,22 @@ it('the pauses grow to a minute, until we are connected', () => {
   expect(bootstrap.begin(true, nowMs)).toBe(true)
   bootstrap.answered(nowMs)
   expect(bootstrap.nextMs - nowMs).toBe(1_000)
+})
+
+it('as long as the registry proposes others than before, it is asked often; the same again are no news', () => {
+  const pauses: number[] = []
+  let nowMs = 0
+  for (const proposed of ['00', '01', '10', '11', '000', '001', '00', '01']) {
+    expect(bootstrap.begin(true, nowMs)).toBe(true)
+    bootstrap.answered(nowMs, prefixOfBits(proposed))
+    pauses.push(bootstrap.nextMs - nowMs)
+    nowMs = bootstrap.nextMs
+  }
+  expect(pauses).toEqual([1_500, 1_500, 1_500, 1_500, 1_500, 1_500, 1_000, 2_000])
+  bootstrap.connected()
+  expect(bootstrap.begin(true, nowMs)).toBe(true)
+  bootstrap.answered(nowMs, prefixOfBits('00'))
+  expect(bootstrap.nextMs - nowMs).toBe(1_500)
 })
 
 it('when our network has changed there are no pauses: it is asked at once, also if it is being asked', () => {

@@ -57,6 +57,34 @@ describe('1,000 nodes with the registry’s defaults, a third of them behind NAT
   })
 })
 
+test('whoever is switched on is in the network within half a minute, though many are behind NATs or full', () => {
+  const network = new Simulation({
+    nodes: 500,
+    natShare: 1 / 3,
+    clientCount: 5,
+    maxClients: 10,
+    refreshMs: 5 * MINUTE_MS,
+    startWithinMs: MINUTE_MS,
+    random: seededRandom(20261128),
+  })
+  const begunMs = new Map<number, number>()
+  const waitsMs: number[] = []
+  const alone = new Set(network.nodes.slice(1))
+  while (alone.size > 0 && network.nowMs < 10 * MINUTE_MS) {
+    network.run(network.nowMs + 500)
+    for (const node of alone) {
+      if (node.connecting.size > 0 && !begunMs.has(node.index)) begunMs.set(node.index, network.nowMs)
+      if (node.neighbours.length === 0) continue
+      waitsMs.push(network.nowMs - (begunMs.get(node.index) ?? network.nowMs))
+      alone.delete(node)
+    }
+  }
+  expect(alone.size).toBe(0)
+  expect(Math.max(...waitsMs)).toBeLessThanOrEqual(30_000)
+  // Several of those that it was told of had no place, or could not be reached.
+  expect(network.nodes.filter(({ clients }) => clients.size >= 10).length).toBeGreaterThan(50)
+})
+
 test('a hundred nodes that serve nobody leave room for each other at ten that do', () => {
   const network = new Simulation({
     nodes: 110,
