@@ -4,6 +4,7 @@ import type { ForwardingResult } from './forwarding.ts'
 import { growthReport } from './growth.ts'
 import { largeNetworkReport } from './large-network.ts'
 import { newLinkReport } from './link.ts'
+import { leavingReport } from './leaving.ts'
 import { mapReport } from './map/map.ts'
 import type { NetworkResult } from './network.ts'
 import { outageReport } from './outage/report.ts'
@@ -66,6 +67,10 @@ ${section('outage', results.outage, outageReport)}
 ## False alarms
 
 ${section('false-alarms', results['false-alarms'], falseAlarmsReport)}
+
+## Tunnels and nodes that leave
+
+${section('leaving', results.leaving, leavingReport)}
 
 ## One steady node
 

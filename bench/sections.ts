@@ -4,6 +4,7 @@ import { type ForwardingResult, measureForwarding } from './forwarding.ts'
 import { type GrowthResult, measureGrowth } from './growth.ts'
 import { type LargeNetworkResult, measureLargeNetwork } from './large-network.ts'
 import { measureNewLinks, type NewLinkResult } from './link.ts'
+import { type Leaving, measureLeaving } from './leaving.ts'
 import { type MapResult, measureMap } from './map/map.ts'
 import { measureNetwork, type NetworkResult } from './network.ts'
 import type { BenchOptions } from './options.ts'
@@ -23,6 +24,7 @@ export interface SectionResults {
   readonly link: readonly NewLinkResult[]
   readonly outage: readonly OutageResult[]
   readonly 'false-alarms': readonly FalseAlarms[]
+  readonly leaving: readonly Leaving[]
   readonly growth: readonly GrowthResult[]
   readonly registry: RegistryResult
   readonly streams: ThroughputResult
@@ -68,6 +70,7 @@ export const MEASURE: {
   link: measureNewLinks,
   outage: measureOutages,
   'false-alarms': measureFalseAlarms,
+  leaving: measureLeaving,
   growth: measureGrowth,
   registry: measureRegistry,
   streams: measureThroughput,
