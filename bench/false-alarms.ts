@@ -8,6 +8,7 @@ import type { Re6stNode } from '../lab/re6st-node.ts'
 import { systemClock } from '../src/platform/clock.ts'
 import { startIperfServer, tcpStream, udpStream } from './iperf.ts'
 import type { BenchOptions } from './options.ts'
+import type { Progress } from './progress.ts'
 import { table } from './table.ts'
 
 /** How often a neighbour that was there all the time was taken for dead. */
@@ -31,8 +32,8 @@ interface Scene {
 const NODES = 3
 const HELLO_SECONDS = 15
 const DEADLINE_MS = 180_000
-/** Each trouble, in minutes. */
-const MINUTES = 10
+/** Each trouble: all of them, over both kinds of tunnels, in a quarter of an hour. */
+const MINUTES = 1
 const STREAM_SECONDS = 5
 const UDP_BYTES = 1_280
 const STALL_MS = 200
@@ -49,38 +50,78 @@ const ALARM = /neighbour flushed .*cause="?(no answer|hellos missed)/
 
 const LOSS = `table inet loss { chain input { type filter hook input priority 0; iifname "eth*" numgen random mod 100 < 5 drop; }; }`
 
-const TROUBLES: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
-  'a TCP stream, as fast as it can be': (scene) => streams(scene, tcpStream),
-  'UDP, as fast as it can be sent': (scene) => streams(scene, (from, to) => udpStream(from, to, UDP_BYTES)),
-  '5 % of packets lost at random': lossy,
-  'a machine stopped for 200 ms each 3 s (SIGSTOP)': stalled,
+interface Trouble {
+  /** As users name it. */
+  readonly name: string
+  readonly what: string
+  readonly happen: (scene: Scene) => Promise<void>
 }
+
+const TROUBLES: readonly Trouble[] = [
+  {
+    name: 'stream',
+    what: 'a TCP stream, as fast as it can be',
+    happen: (scene) => streams(scene, tcpStream),
+  },
+  {
+    name: 'flood',
+    what: 'UDP, as fast as it can be sent',
+    happen: (scene) => streams(scene, (from, to) => udpStream(from, to, UDP_BYTES)),
+  },
+  { name: 'loss', what: '5 % of packets lost at random', happen: lossy },
+  { name: 'stall', what: `a machine stopped for ${STALL_MS} ms each 3 s (SIGSTOP)`, happen: stalled },
+]
 
 /** The same, of tunnels that lead over a relay each. */
-const TROUBLES_ON_THE_WAY: typeof TROUBLES = {
-  [`round trips of ${DELAY_MS} ms more, from one moment to the next, for 20 s of each 30 s`]: delayed,
-}
+const TROUBLES_ON_THE_WAY: readonly Trouble[] = [
+  {
+    name: 'delay',
+    what: `round trips of ${DELAY_MS} ms more, from one moment to the next, for 20 s of each 30 s`,
+    happen: delayed,
+  },
+]
+
+const PROTOCOLS = ['tcp', 'udp']
 
 /** Troubles that are no death of a neighbour, one after the other, over both kinds of tunnels. */
-export async function measureFalseAlarms({
-  minutes = MINUTES,
-}: BenchOptions): Promise<readonly FalseAlarms[]> {
-  const results: FalseAlarms[] = []
-  for (const tunnels of ['tcp', 'udp'])
-    for (const troubles of [TROUBLES, TROUBLES_ON_THE_WAY])
+export async function measureFalseAlarms(
+  { minutes = MINUTES, trouble: only, protocol }: BenchOptions,
+  { before, keep }: Progress<readonly FalseAlarms[]>,
+): Promise<readonly FalseAlarms[]> {
+  insistOn(
+    '--trouble',
+    only,
+    [...TROUBLES, ...TROUBLES_ON_THE_WAY].map(({ name }) => name),
+  )
+  insistOn('--protocol', protocol, PROTOCOLS)
+  let results = before ?? []
+  for (const tunnels of PROTOCOLS)
+    for (const all of [TROUBLES, TROUBLES_ON_THE_WAY]) {
+      const troubles = all.filter(({ name }) => only === undefined || name === only)
+      if (troubles.length === 0 || (protocol ?? tunnels) !== tunnels) continue
       await withLab({ name: 'alarms' }, async (lab) => {
-        const { network, relays } = await networkOf(lab, tunnels, troubles === TROUBLES_ON_THE_WAY)
-        for (const [trouble, happen] of Object.entries(troubles)) {
+        const { network, relays } = await networkOf(lab, tunnels, all === TROUBLES_ON_THE_WAY)
+        for (const { what, happen } of troubles) {
           await network.allPairsPing({ deadlineMs: DEADLINE_MS })
-          const before = network.nodes.map(alarmsOf)
+          const earlier = network.nodes.map(alarmsOf)
           const untilMs = systemClock.monotonicMs() + minutes * 60_000
           await happen({ lab, network, relays, untilMs })
-          const lines = network.nodes.flatMap((node, at) => alarmsOf(node).slice(before[at]?.length ?? 0))
-          console.log(`${tunnels}: ${trouble}: ${lines.length} false alarms in ${minutes} minutes`)
-          results.push({ tunnels, trouble, minutes, alarms: lines.length, lines: lines.slice(0, 3) })
+          const lines = network.nodes.flatMap((node, at) => alarmsOf(node).slice(earlier[at]?.length ?? 0))
+          console.log(`${tunnels}: ${what}: ${lines.length} false alarms in ${minutes} minutes`)
+          const result = { tunnels, trouble: what, minutes, alarms: lines.length, lines: lines.slice(0, 3) }
+          const others = results.filter((one) => one.tunnels !== tunnels || one.trouble !== what)
+          results = [...others, result]
+          keep(results)
         }
       })
+    }
   return results
+}
+
+/** @throws Error when there is no such thing */
+function insistOn(option: string, value: string | undefined, known: readonly string[]): void {
+  if (value !== undefined && !known.includes(value))
+    throw new Error(`${option}: ${value} is none of ${known.join(', ')}`)
 }
 
 /** The section, as Markdown. */

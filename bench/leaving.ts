@@ -118,7 +118,9 @@ const byStops = (seed: number): Promise<Leaving> =>
       times++
       sent += series.sent
       lost += series.sent - series.received
-      console.log(`${times} ${victim.name} between ${from.name} and ${to.name}: ${series.sent - series.received} lost`)
+      console.log(
+        `${times} ${victim.name} between ${from.name} and ${to.name}: ${series.sent - series.received} lost`,
+      )
     }
     return { what: 'a node on the way is stopped', times, sent, lost }
   })

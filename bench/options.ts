@@ -4,8 +4,10 @@ import { parseArgs } from 'node:util'
 export interface BenchOptions {
   /** Of the section `outage`: how many faults. */
   readonly faults?: number
-  /** Of the section `false-alarms`: how long each trouble lasts. */
+  /** Of the section `false-alarms`: how long each trouble lasts, and which; `tcp` or `udp`: only over such tunnels. */
   readonly minutes?: number
+  readonly trouble?: string
+  readonly protocol?: string
   /** With the same one, the same faults happen in the same order. */
   readonly seed?: number
   /** Only with this router, where there are several to compare. */
@@ -30,12 +32,14 @@ export function benchArguments(words: readonly string[]): {
       minutes: { type: 'string' },
       seed: { type: 'string' },
       router: { type: 'string' },
+      trouble: { type: 'string' },
+      protocol: { type: 'string' },
       nodes: { type: 'string' },
       tunnels: { type: 'string' },
       resume: { type: 'boolean' },
     },
   })
-  const { router, resume } = values
+  const { router, trouble, protocol, resume } = values
   const numbers = (name: 'faults' | 'minutes' | 'seed' | 'nodes' | 'tunnels') =>
     values[name]?.split(',').map((text) => {
       if (!/^\d+$/.test(text)) throw new Error(`--${name}: ${text} is no number`)
@@ -53,6 +57,8 @@ export function benchArguments(words: readonly string[]): {
   const options = {
     ...{ ...number('faults'), ...number('minutes'), ...number('seed'), ...list('nodes'), ...list('tunnels') },
     ...(router === undefined ? {} : { router }),
+    ...(trouble === undefined ? {} : { trouble }),
+    ...(protocol === undefined ? {} : { protocol }),
     ...(resume === undefined ? {} : { resume }),
   }
   return { sections: positionals, options }

@@ -11,6 +11,7 @@ export function targetsReport({
   network,
   outage,
   'false-alarms': alarms,
+  leaving,
   'large-network': large,
 }: Results): string {
   const links = (server: string, client: string) =>
@@ -41,6 +42,12 @@ export function targetsReport({
         'false alarms',
         'none',
         alarms ? String(alarms.result.reduce((sum, one) => sum + one.alarms, 0)) : 'not measured',
+        '',
+      ],
+      [
+        'packets lost by tunnels that are drained and closed, and by nodes on the way that are stopped',
+        '0',
+        leaving ? leaving.result.map(({ lost }) => String(lost)).join(', ') : 'not measured',
         '',
       ],
       ['10,000 routes of 20 neighbours, the engine alone: in use', '3 s', seconds(large?.result.seconds), ''],

@@ -7,6 +7,10 @@ test('sections and options', () => {
     options: { faults: 10, seed: 7 },
   })
   expect(benchArguments(['false-alarms', '--minutes', '1']).options).toEqual({ minutes: 1 })
+  expect(benchArguments(['--protocol', 'udp', '--trouble=flood']).options).toEqual({
+    protocol: 'udp',
+    trouble: 'flood',
+  })
 })
 
 test('a network of what sizes, and whether to go on with what there is', () => {
