@@ -1,6 +1,18 @@
 import { defineConfig } from 'vitest/config'
 import LongestFirst from './test/support/longest-first.ts'
 
+/** Tests in which a module is another one (`vi.mock`): it must not be loaded yet, nor stay. */
+const MOCKED = ['test/unit/node/sessions/udp-endpoint.test.ts', 'test/unit/platform/log.test.ts']
+
+/** What is alike in all unit tests. */
+const unit = {
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  restoreMocks: true,
+  maxWorkers: 2,
+  sequence: { groupOrder: 1 },
+}
+
 /**
  * Scenarios that need the machine for themselves: they start more processes than two cores bear beside others, or a lost
  * packet is a failure, and babeld finds another way within seconds only where it gets the processor.
@@ -33,7 +45,7 @@ const network = {
 }
 
 /**
- * `unit` runs anywhere. `network` runs its files side by side: they wait more than they compute, and each lab has its own
+ * `unit` and `mocked` run anywhere. `network` runs its files side by side: they wait more than they compute, and each lab has its own
  * names (those in test/network/slow, and with them `alone` and `babeld`, are left out of the usual `npm test`). `alone` comes
  * after them, one file after another.
  * Nodes have our own router; `babeld` runs some of the scenarios with the other one, `babeld-all` all of them, one after another.
@@ -49,12 +61,15 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          exclude: MOCKED,
+          // What one file has loaded is there for the next one: reading it all anew costs most of them more than they take.
+          isolate: false,
           expect: expectSoon,
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
+          ...unit,
         },
+      },
+      {
+        test: { name: 'mocked', include: MOCKED, expect: expectSoon, ...unit },
       },
       {
         test: {

@@ -28,6 +28,7 @@ const { networkObstacles, extraObstacles } = setUp({
 })
 const projects = [
   'unit',
+  'mocked',
   ...(networkObstacles.length > 0
     ? []
     : [

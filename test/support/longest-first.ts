@@ -24,7 +24,9 @@ const LONGEST = [
   'slow/babeld.test.ts',
   'network/port-mapping.test.ts',
   'registry/kill.test.ts',
-  'simulation/random-graphs.test.ts',
+  'port-mapping/bad-gateways.test.ts',
+  'conf/recorded.test.ts',
+  'registry/postgres.test.ts',
 ]
 
 /** Begins with the files that take longest. */

@@ -36,6 +36,7 @@ export const sendStream = (
 /** A program that receives a group. */
 export class StreamReceiver {
   readonly name: string
+  readonly #machine: Machine
   readonly #process: LabProcess
   readonly #numbers: number[] = []
   readonly #sources = new Set<string>()
@@ -51,6 +52,7 @@ export class StreamReceiver {
     iface = HOST_IFACE,
   ) {
     this.name = name
+    this.#machine = machine
     const join = from
       ? `addSourceSpecificMembership('${from.address}', '${group}', '::%${iface}')`
       : `addMembership('${group}', '::%${iface}')`
@@ -79,6 +81,13 @@ export class StreamReceiver {
   /** Who sent them. */
   get sources(): readonly string[] {
     return [...this.#sources].sort()
+  }
+
+  /** What the kernel of its machine knows, and what smcrouted was told: for the person who wonders why nothing comes. */
+  async surroundings(): Promise<string> {
+    const script = 'cd /proc/net; grep . igmp6 mcfilter6 ip6_mr_vif ip6_mr_cache "$1"/run/smcroute.conf'
+    const { stdout } = await this.#machine.capture('sh', '-c', script, 'sh', this.#machine.directory)
+    return `--- around the receiver on ${this.name}\n${stdout}`
   }
 
   /** Leaves the group. */

@@ -15,11 +15,17 @@ const STEADY = 20
 
 /** Waits until so many more packets have come to each. */
 async function receiveOn(lab: Lab, what: string, ...receivers: StreamReceiver[]): Promise<void> {
-  const before = receivers.map(({ count }) => count)
-  await lab.waitFor(() => receivers.every(({ count }, index) => count >= (before[index] ?? 0) + STEADY), {
-    what: `${what} at ${receivers.map(({ name }) => name).join(', ')}`,
-    deadlineMs: DEADLINE_MS,
-  })
+  const wanted = new Map(receivers.map((each) => [each, each.count + STEADY]))
+  const missing = () => receivers.filter((each) => each.count < (wanted.get(each) ?? 0))
+  try {
+    await lab.waitFor(() => missing().length === 0, {
+      what: `${what} at ${receivers.map(({ name }) => name).join(', ')}`,
+      deadlineMs: DEADLINE_MS,
+    })
+  } catch (error) {
+    for (const each of missing()) console.error(await each.surroundings())
+    throw error
+  }
 }
 
 /** The last node on the way of packets from one node to another. Undefined: there is no way, for now. */
