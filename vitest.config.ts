@@ -13,12 +13,11 @@ const unit = {
   sequence: { groupOrder: 1 },
 }
 
-/**
- * Scenarios that need the machine for themselves: they start more processes than two cores bear beside others, or a lost
- * packet is a failure, and babeld finds another way within seconds only where it gets the processor.
- */
+/** It starts more processes than two cores bear beside others. */
+const DEMO = ['test/network/slow/demo.test.ts']
+
+/** Scenarios in which a lost packet is a failure: no more than two at a time, in which little is computed. */
 const ALONE = [
-  'test/network/slow/demo.test.ts',
   'test/network/slow/closing.test.ts',
   'test/network/slow/leaving.test.ts',
   'test/network/slow/live-changes.test.ts',
@@ -27,6 +26,9 @@ const ALONE = [
 /** Of the scenarios, those that are run with babeld, too. All of them are among the long tests. */
 const WITH_BABELD = ['test/network/slow/rotation.test.ts']
 const SCENARIOS = ['test/network/scenarios/**/*.test.ts', 'test/network/slow/**/*.test.ts']
+
+/** With three of them, two processors stand still for a fifth of the time. */
+const NETWORK_WORKERS = 4
 
 /** What is waited for comes at once; on a machine that others use, later. */
 const expectSoon = { poll: { timeout: 20_000 } }
@@ -45,11 +47,10 @@ const network = {
 }
 
 /**
- * `unit` and `mocked` run anywhere. `network` runs its files side by side: they wait more than they compute, and each lab has its own
- * names (those in test/network/slow, and with them `alone` and `babeld`, are left out of the usual `npm test`). `alone` comes
- * after them, one file after another.
- * Nodes have our own router; `babeld` runs some of the scenarios with the other one, `babeld-all` all of them, one after another.
- * `long` takes many minutes.
+ * `unit` and `mocked` run anywhere. `network` runs its files side by side: they wait more than they compute, and each lab has
+ * its own names (those in test/network/slow, and with them `alone`, `demo` and `babeld`, are left out of the usual `npm test`).
+ * `alone` comes after them, and `demo` after that. Nodes have our own router; `babeld` runs some of the scenarios with the
+ * other one, `babeld-all` all of them, one after another. `long` takes many minutes.
  */
 export default defineConfig({
   test: {
@@ -75,8 +76,8 @@ export default defineConfig({
         test: {
           name: 'network',
           include: ['test/network/**/*.test.ts'],
-          exclude: ALONE,
-          maxWorkers: 3,
+          exclude: [...ALONE, ...DEMO],
+          maxWorkers: NETWORK_WORKERS,
           sequence: { groupOrder: 2 },
           ...network,
         },
@@ -85,8 +86,17 @@ export default defineConfig({
         test: {
           name: 'alone',
           include: ALONE,
-          fileParallelism: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 3 },
+          ...network,
+        },
+      },
+      {
+        test: {
+          name: 'demo',
+          include: DEMO,
+          fileParallelism: false,
+          sequence: { groupOrder: 4 },
           ...network,
         },
       },
@@ -94,7 +104,7 @@ export default defineConfig({
         test: {
           name: 'babeld',
           include: WITH_BABELD,
-          maxWorkers: 3,
+          maxWorkers: NETWORK_WORKERS,
           env: { RE6ST_TEST_ROUTER: 'babeld' },
           // Beside those of `network`, with as many workers: after them, one file would keep the machine waiting.
           sequence: { groupOrder: 2 },
@@ -107,7 +117,7 @@ export default defineConfig({
           include: SCENARIOS,
           fileParallelism: false,
           env: { RE6ST_TEST_ROUTER: 'babeld' },
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 5 },
           ...network,
         },
       },
@@ -118,7 +128,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 1_800_000,
-          sequence: { groupOrder: 5 },
+          sequence: { groupOrder: 6 },
         },
       },
     ],

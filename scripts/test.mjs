@@ -33,7 +33,7 @@ const projects = [
     ? []
     : [
         'network',
-        ...(isSlow ? ['alone'] : []),
+        ...(isSlow ? ['alone', 'demo'] : []),
         ...(isLong ? ['babeld-all', 'long'] : isSlow ? ['babeld'] : []),
       ]),
 ]
