@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -12,11 +12,12 @@ import {
   addressOfA,
   connect,
   createBench,
+  linkLocal,
   listen,
-  type NodeName,
   type OpenvpnBench,
   remoteA,
   type Side,
+  tunnelPings,
 } from '../support/openvpn.ts'
 
 const REGISTRY_NODE = prefixOfBits('0000000000000000')
@@ -29,20 +30,7 @@ beforeAll(async () => {
 afterEach(() => bench.clear())
 afterAll(() => bench.remove())
 
-/** The link-local address of an interface. */
-async function linkLocal(side: Side, iface: string): Promise<string> {
-  const address = /inet6 (fe80::?[0-9a-f:]+)\/64/.exec(
-    await bench.run(side, 'ip', 'addr', 'show', iface),
-  )?.[1]
-  if (address === undefined) throw new Error(`${iface} has no link-local address`)
-  return address
-}
-
-/** How many of these pings through the tunnel are answered. */
-async function pings(iface: string, to: string, ...options: string[]): Promise<number> {
-  const output = await bench.run('b', 'ping', '-6', '-c', '1', '-W', '1', ...options, `${to}%${iface}`)
-  return Number(/(\d+) received/.exec(output)?.[1] ?? 0)
-}
+const pings = (iface: string, to: string, ...options: string[]) => tunnelPings(bench, iface, to, ...options)
 
 describe('a tunnel', () => {
   for (const protocol of ['tcp', 'udp', 'tcp6', 'udp6'] as const) {
@@ -67,7 +55,7 @@ describe('a tunnel', () => {
         remote: { address: addressOfA(protocol), port: 1194 },
       })
       // No duplicate address detection, no waiting: the first packet passes, of every size.
-      const serverAddress = await linkLocal('a', 're6stnet-tcp')
+      const serverAddress = await linkLocal(bench, 'a', 're6stnet-tcp')
       expect(await pings('re6stnet1', serverAddress)).toBe(1)
       const mtu = protocol.startsWith('udp') ? 1280 : 1500
       expect(await pings('re6stnet1', serverAddress, '-M', 'do', '-s', String(mtu - 48))).toBe(1)
@@ -94,7 +82,7 @@ describe('a tunnel', () => {
     await listen(bench.transport('a', 'registry-node'), { protocol: 'udp' })
     const { events } = connect(bench.transport('b', 'node-a'), [remoteA('udp')])
     await events.next('up')
-    const address = await linkLocal('a', 're6stnet-tcp')
+    const address = await linkLocal(bench, 'a', 're6stnet-tcp')
     expect(await pings('re6stnet1', address, '-M', 'do', '-s', '1232')).toBe(1)
     expect(await pings('re6stnet1', address, '-M', 'do', '-s', '1233')).toBe(0)
     // Larger ones are fragmented inside, by IPv6: what the underlay carries are whole datagrams.
@@ -134,163 +122,6 @@ async function fragmentsMade(side: Side): Promise<number> {
     .filter((line) => line.startsWith('Ip:'))
   return Number(values.split(' ')[names.split(' ').indexOf('FragCreates')])
 }
-
-/** What a Python node gives its OpenVPN, as far as it matters on the wire. */
-function pythonArguments(
-  name: NodeName,
-  protocol: 'tcp' | 'udp',
-  encrypt: boolean,
-  server: boolean,
-): string[] {
-  const { ca, cert, key } = bench.files(name)
-  return [
-    ...['--dev-type', 'tap', '--verb', '3', '--ca', ca, '--cert', cert, '--key', key],
-    ...['--ping', '15', '--ping-exit', '60', '--persist-tun'],
-    ...(encrypt ? [] : ['--cipher', 'none']),
-    ...(protocol === 'udp' ? ['--link-mtu', server ? '1525' : '1432', '--mtu-disc', 'yes'] : []),
-  ]
-}
-
-describe('with a peer that is not ours', () => {
-  for (const protocol of ['tcp', 'udp'] as const) {
-    for (const [ours, theirs] of [
-      [true, true],
-      [true, false],
-      [false, true],
-      [false, false],
-    ] as const) {
-      const encryption = `${protocol}, ours ${ours ? '' : 'not '}encrypted, theirs ${theirs ? '' : 'not '}encrypted`
-
-      it(`our server serves it (${encryption})`, async () => {
-        const a = bench.transport('a', 'registry-node')
-        a.transport.configure({ encrypt: ours, helloIntervalMs: 15_000, dhFile: undefined })
-        const { events } = await listen(a, { protocol })
-        const peer = bench.openvpn('b', [
-          ...pythonArguments('node-a', protocol, theirs, false),
-          ...['--dev', 'peer', '--tls-client', '--pull', '--nobind', '--verify-x509-name', '0/16', 'name'],
-          ...['--remote', '192.0.2.1', '1194', protocol === 'tcp' ? 'tcp4-client' : 'udp4'],
-          ...['--resolv-retry', '0', '--connect-retry-max', '3', '--remap-usr1', 'SIGTERM', '--tls-exit'],
-        ])
-        await events.next('client-up')
-        await waitFor(() => peer.lines.some((line) => line.includes('Initialization Sequence Completed')), {
-          what: 'the peer to be connected',
-          deadlineMs: 60_000,
-        })
-        expect(peer.lines.join('\n')).toContain('setenv-safe external_ip 192.0.2.2')
-        await raisePeer('b')
-        await expectPackets('peer', await linkLocal('a', 're6stnet-tcp'), protocol)
-      })
-
-      it(`our client is served by it (${encryption})`, async () => {
-        const peer = bench.openvpn('a', [
-          ...pythonArguments('registry-node', protocol, theirs, true),
-          ...['--dev', 'peer', '--mode', 'server', '--tls-server', '--dh', 'none', '--max-clients', '10'],
-          ...['--proto', protocol === 'tcp' ? 'tcp4-server' : 'udp4', '--port', '1194'],
-          ...['--push', 'setenv-safe external_ip 198.51.100.9'],
-        ])
-        await waitFor(() => peer.lines.some((line) => line.includes('Initialization Sequence Completed')), {
-          what: 'the peer to listen',
-          deadlineMs: 60_000,
-        })
-        await raisePeer('a')
-        const b = bench.transport('b', 'node-a')
-        b.transport.configure({ encrypt: ours, helloIntervalMs: 15_000, dhFile: undefined })
-        const { events } = connect(b, [remoteA(protocol)], { prefix: REGISTRY_NODE })
-        expect(await events.next('up')).toMatchObject({ externalAddress: '198.51.100.9' })
-        await expectPackets('re6stnet1', await linkLocal('a', 'peer'), protocol)
-      })
-    }
-  }
-
-  async function raisePeer(side: Side) {
-    await bench.run(side, 'sysctl', '-qw', 'net.ipv6.conf.peer.accept_dad=0')
-    await bench.run(side, 'ip', 'link', 'set', 'peer', 'up')
-  }
-
-  async function expectPackets(iface: string, address: string, protocol: 'tcp' | 'udp') {
-    await waitFor(() => pings(iface, address), { what: 'a ping', deadlineMs: 60_000 })
-    // As large as our interface takes, in both directions.
-    const size = protocol === 'udp' ? 1280 - 48 : 1500 - 48
-    await waitFor(() => pings(iface, address, '-s', String(size)), {
-      what: 'a large ping',
-      deadlineMs: 60_000,
-    })
-  }
-})
-
-describe('a hostile server', () => {
-  /** What a server can say that would change a machine, a tunnel or a process; and what it may say. */
-  const PUSHED = [
-    ...['redirect-gateway def1 ipv6', 'route-gateway 10.9.9.1', 'ifconfig 10.9.9.2 255.255.255.0'],
-    ...['topology subnet', 'route 198.18.0.0 255.254.0.0', 'route-metric 1', 'tun-ipv6'],
-    ...['ifconfig-ipv6 fd99::2/64 fd99::1', 'route-ipv6 2000::/3', 'route-ipv6-gateway fd99::1'],
-    ...['tun-mtu 1000', 'inactive 1', 'ping 1', 'ping-exit 2', 'session-timeout 1', 'sndbuf 2048'],
-    ...['setenv-safe IFS x', 'dhcp-option DNS 10.9.9.1', 'register-dns', 'reneg-sec 5', 'auth-token x'],
-    ...['comp-lzo yes', 'persist-tun', 'socket-flags TCP_NODELAY', 'echo x', 'explicit-exit-notify 30'],
-    'setenv-safe external_ip 198.51.100.9',
-  ]
-  const startHostile = async (dev: string, protocol: 'tcp' | 'udp', port: string) => {
-    const server = bench.openvpn('a', [
-      ...pythonArguments('registry-node', protocol, true, true).filter((each) => each !== '--persist-tun'),
-      ...['--dev', dev, '--mode', 'server', '--tls-server', '--dh', 'none', '--max-clients', '10'],
-      ...['--proto', protocol === 'tcp' ? 'tcp4-server' : 'udp4', '--port', port],
-      ...PUSHED.flatMap((option) => ['--push', option]),
-    ])
-    await waitFor(() => server.lines.some((line) => line.includes('Initialization Sequence Completed')), {
-      what: 'the server to listen',
-      deadlineMs: 60_000,
-    })
-  }
-  for (const protocol of ['tcp', 'udp'] as const) {
-    it(`changes no address, no route, no MTU and no time of its client (${protocol})`, async () => {
-      await startHostile('peer', protocol, '1194')
-      const machine = async () => ({
-        routes: await bench.run('b', 'sh', '-c', 'ip -o route show table all; ip -o -6 route show table all'),
-        addresses: await bench.run('b', 'ip', '-br', '-4', 'addr'),
-        rules: await bench.run('b', 'sh', '-c', 'ip rule; ip -6 rule'),
-      })
-      const before = await machine()
-      const { events } = connect(bench.transport('b', 'node-a'), [remoteA(protocol)])
-      expect(await events.next('up', { deadlineMs: 60_000 })).toMatchObject({
-        externalAddress: '198.51.100.9',
-      })
-      const after = await machine()
-      // Its link-local address and what the kernel makes of that is all that is new.
-      const isNew = (line: string) =>
-        !before.routes.includes(line) && !/ (?:fe80:|ff00::\/8)/.test(` ${line}`)
-      expect(after.routes.split('\n').filter(isNew)).toEqual([])
-      expect(after.addresses.replace(/^re6stnet1.*\n/m, '')).toBe(before.addresses)
-      expect(after.rules).toBe(before.rules)
-      const tap = await bench.run('b', 'ip', 'addr', 'show', 're6stnet1')
-      expect(tap).toContain(protocol === 'udp' ? 'mtu 1280' : 'mtu 1500')
-      expect(tap.match(/inet6? \S+/g)).toEqual([expect.stringMatching(/^inet6 fe80:/)])
-      // One that takes what is pushed ends by these time limits; ours has been up for longer when it does.
-      await startHostile('clock', 'tcp', '1195')
-      const obedient = bench.openvpn('b', [
-        ...pythonArguments('node-b', 'tcp', true, false),
-        ...['--dev', 'obedient', '--tls-client', '--pull', '--nobind', '--route-nopull', '--ifconfig-noexec'],
-        ...['--remote', '192.0.2.1', '1195', 'tcp4-client'],
-        ...['--remap-usr1', 'SIGTERM', '--allow-compression', 'asym', '--hand-window', '5'],
-      ])
-      await obedient.ended
-      expect(obedient.lines.join('\n')).toContain('Initialization Sequence Completed')
-      expect(events.all.map(({ kind }) => kind)).not.toContain('down')
-    })
-  }
-
-  it('cannot make itself a router by what it sends through the tunnel', async () => {
-    await listen(bench.transport('a', 'registry-node'))
-    await bench.run('b', 'sysctl', '-qw', 'net.ipv6.conf.default.accept_ra=2')
-    const { events } = connect(bench.transport('b', 'node-a'), [remoteA('tcp')])
-    await events.next('up')
-    for (const setting of [
-      ...['ipv6/conf/re6stnet1/accept_ra', 'ipv6/conf/re6stnet1/accept_redirects'],
-      ...['ipv6/conf/re6stnet1/accept_source_route', 'ipv4/conf/re6stnet1/accept_redirects'],
-      ...['ipv4/conf/re6stnet1/accept_source_route', 'ipv4/conf/re6stnet1/rp_filter'],
-    ])
-      expect((await bench.run('b', 'sysctl', '-n', `net/${setting}`)).trim(), setting).toBe('0')
-  })
-})
 
 describe('a client tunnel that fails says why', () => {
   it('when nobody listens, after three attempts', async () => {
@@ -448,7 +279,7 @@ describe('a server', () => {
     await events.next('up')
     await waitFor(() => asked.length >= 2, { what: 'a renegotiation', deadlineMs: 60_000 })
     expect(asked[1]).toEqual({ prefix: NODE_A, serial: 2n })
-    const address = await linkLocal('a', 're6stnet-tcp')
+    const address = await linkLocal(bench, 'a', 're6stnet-tcp')
     await waitFor(() => pings('re6stnet1', address), { what: 'a ping with the new keys', deadlineMs: 60_000 })
     revoked = true
     expect((await events.next('down', { deadlineMs: 60_000 })).reason).toBe(
@@ -492,9 +323,6 @@ describe('a server', () => {
     const a = bench.transport('a', 'registry-node', { ovpnlog: true })
     await listen(a)
     const log = join(a.runDirectory, 're6stnet-tcp.log')
-    await waitFor(() => readFileSync(log, 'utf8').includes('Initialization Sequence Completed'), {
-      what: 'the log',
-      deadlineMs: 60_000,
-    })
+    await waitFor(() => statSync(log).size > 0, { what: 'the log', deadlineMs: 60_000 })
   })
 })

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
@@ -45,8 +45,10 @@ export interface OpenvpnBench {
   readonly files: (name: NodeName) => CertificateFiles
   /** A transport of ours whose processes run in a namespace. */
   transport(side: Side, name: NodeName, options?: Partial<OpenvpnTransportOptions>): BenchTransport
-  /** A plain OpenVPN process. */
-  openvpn(side: Side, args: readonly string[]): RunningProcess & { readonly lines: readonly string[] }
+  /** A plain OpenVPN server, once it has its interface and its port. */
+  openvpnServer(side: Side, spec: PlainServer, args: readonly string[]): Promise<void>
+  /** A plain OpenVPN client. */
+  openvpnClient(side: Side, args: readonly string[]): PlainClient
   /** Runs a command in a namespace; its output, whatever its status. */
   run(side: Side, ...command: string[]): Promise<string>
   /** Process ids of what runs in a namespace. */
@@ -58,6 +60,19 @@ export interface OpenvpnBench {
 
 /** The two ends of the cable. */
 export type Side = 'a' | 'b'
+
+/** Where a plain OpenVPN serves. */
+export interface PlainServer {
+  readonly dev: string
+  readonly protocol: 'tcp' | 'udp'
+  readonly port: number
+}
+
+/** A plain OpenVPN client. */
+export interface PlainClient extends RunningProcess {
+  /** What OpenVPN gave its scripts when it had connected: as a Python node reads what was pushed. Undefined: it has not, yet. */
+  environment(): ReadonlyMap<string, string> | undefined
+}
 
 /** A transport with the directory in which it makes its sockets. */
 export interface BenchTransport {
@@ -107,6 +122,15 @@ export async function createBench(): Promise<OpenvpnBench> {
     key: join(directory, `${name === 'foreign' ? 'node-c' : name}.key`),
   })
 
+  // Of a client that has connected, OpenVPN runs it.
+  const teller = join(directory, 'tell')
+  writeFileSync(teller, '#!/bin/sh\nenv >"$1.new" && mv "$1.new" "$1"\n', { mode: 0o755 })
+  const openvpn = (side: Side, args: readonly string[]): RunningProcess => {
+    const running = systemProcesses.start(...insideNamespace(namespaceOf(side), ['openvpn', ...args]), {})
+    started.push(running)
+    return running
+  }
+
   return {
     directory,
     namespaceOf,
@@ -132,13 +156,35 @@ export async function createBench(): Promise<OpenvpnBench> {
       transports.push(made)
       return made
     },
-    openvpn(side, args) {
-      const lines: string[] = []
-      const running = systemProcesses.start(...insideNamespace(namespaceOf(side), ['openvpn', ...args]), {
-        onLine: (line) => lines.push(line),
-      })
-      started.push(running)
-      return { ...running, lines }
+    async openvpnServer(side, { dev, protocol, port }, args) {
+      openvpn(side, [
+        '--dev',
+        dev,
+        '--proto',
+        protocol === 'tcp' ? 'tcp4-server' : 'udp4',
+        '--port',
+        String(port),
+        ...args,
+      ])
+      const listing = protocol === 'tcp' ? '-Hltn' : '-Hlun'
+      await waitFor(
+        async () =>
+          (await run(side, 'ss', listing, `sport = :${port}`)) !== '' &&
+          (await run(side, 'ip', '-br', 'link', 'show', 'dev', dev)) !== '',
+        { what: `the server to have ${dev} and port ${port}`, deadlineMs: 60_000 },
+      )
+    },
+    openvpnClient(side, args) {
+      const told = join(mkdtempSync(join(directory, 'client-')), 'environment')
+      const running = openvpn(side, [...args, '--script-security', '2', '--route-up', `${teller} ${told}`])
+      return {
+        ...running,
+        environment() {
+          if (!existsSync(told)) return undefined
+          const lines = readFileSync(told, 'utf8').split('\n').filter(Boolean)
+          return new Map(lines.map((line) => [line.split('=', 1)[0] ?? '', line.replace(/^[^=]*=/, '')]))
+        },
+      }
     },
     async clear() {
       await Promise.all(transports.map(({ transport }) => transport.stop()))
@@ -243,6 +289,26 @@ export function connect(
 ): { tunnel: ClientTunnel; events: Events<ClientEvent> } {
   const events = new Events<ClientEvent>()
   return { tunnel: transport.connect({ iface, prefix, remotes, onEvent: events.add }), events }
+}
+
+/** The link-local address of an interface. */
+export async function linkLocal(bench: OpenvpnBench, side: Side, iface: string): Promise<string> {
+  const address = /inet6 (fe80::?[0-9a-f:]+)\/64/.exec(
+    await bench.run(side, 'ip', 'addr', 'show', iface),
+  )?.[1]
+  if (address === undefined) throw new Error(`${iface} has no link-local address`)
+  return address
+}
+
+/** How many of these pings of side b through a tunnel are answered. */
+export async function tunnelPings(
+  bench: OpenvpnBench,
+  iface: string,
+  to: string,
+  ...options: string[]
+): Promise<number> {
+  const output = await bench.run('b', 'ping', '-6', '-c', '1', '-W', '1', ...options, `${to}%${iface}`)
+  return Number(/(\d+) received/.exec(output)?.[1] ?? 0)
 }
 
 /** A remote of side a. */
