@@ -11,6 +11,7 @@ const LONGEST = [
   'slow/routers.test.ts',
   'slow/doctor.test.ts',
   'network/openvpn.test.ts',
+  'network/openvpn-peers.test.ts',
   'slow/doctor-filters.test.ts',
   'slow/babeld.test.ts',
   'slow/bad-registry.test.ts',
