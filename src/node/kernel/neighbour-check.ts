@@ -29,11 +29,15 @@ export async function isNeighbourThere(
     const states = readNeighbourStates(stdout)
     return states.ok ? states.value.find((entry) => entry.address === address) : undefined
   }
+  const ask = (...how: string[]) =>
+    processes.run('ip', ['-6', 'neigh', 'replace', address, 'dev', iface, ...how])
+  /** As if the kernel had a packet for it: one of which it knows nothing, or no more. */
+  const search = () => ask('use')
   const { lostMs } = clock
   try {
-    // One of which the kernel knows nothing, or no more, it looks for as if it had a packet for it.
-    const how = (await look())?.hasLinkLayerAddress ? ['nud', 'probe'] : ['use']
-    await processes.run('ip', ['-6', 'neigh', 'replace', address, 'dev', iface, ...how])
+    // Others have it asked, too: the kernel may give it up in between, and refuses the question then.
+    if ((await look())?.hasLinkLayerAddress) await ask('nud', 'probe').catch(search)
+    else await search()
     const endMs = clock.monotonicMs() + PATIENCE_MS
     while (clock.monotonicMs() < endMs) {
       await clock.sleep(LOOK_MS)

@@ -48,6 +48,25 @@ it('one of which the kernel knows nothing is looked for', async () => {
   })
 })
 
+it('one that the kernel gives up just before it is asked is looked for', async () => {
+  const asked: string[] = []
+  const processes: Pick<Processes, 'run'> = {
+    run: async (_, args) => {
+      if (args.includes('show')) return { stdout: entry(asked.length === 0 ? 'PROBE' : 'FAILED'), stderr: '' }
+      asked.push(args.join(' '))
+      if (args.includes('probe')) throw new Error('Error: No link layer address given.')
+      return { stdout: '', stderr: '' }
+    },
+  }
+  const machine = steppedClock()
+  using clock = awakeClock(machine)
+  const init = { processes: processes as Processes, clock, log: silentLog }
+  const isThere = isNeighbourThere(init, 're6stnet1', ADDRESS)
+  await machine.pass(10_000)
+  expect(await isThere).toBe(false)
+  expect(asked.at(-1)).toBe(`-6 neigh replace ${ADDRESS} dev re6stnet1 use`)
+})
+
 it('where it cannot be asked, or the kernel does not decide, it counts as there', async () => {
   expect(await check()).toMatchObject({ isThere: true })
   expect(await check(entry('PROBE'))).toMatchObject({ isThere: true })
