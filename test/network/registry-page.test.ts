@@ -1,101 +1,37 @@
 import { readFileSync } from 'node:fs'
-import path from 'node:path'
-import { fileURLToPath } from 'node:url'
-import axe from 'axe-core'
-import type { BrowserContext, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { RegistryClient } from '../../src/platform/registry-client.ts'
-import { setAdministrator } from '../../src/registry/api/access/administrators.ts'
-import { openStore } from '../../src/registry/database/open-store.ts'
-import type { RunningRegistry } from '../../src/registry/registry.ts'
-import { hasChromium, startChromium } from '../support/chromium.ts'
-import { temporaryDirectory, testRegistry } from '../support/registry.ts'
+import { hasChromium } from '../support/chromium.ts'
+import { ADMINISTRATOR, type RegistryPage, startRegistryPage } from '../support/registry-page.ts'
 import { vectors } from '../support/vectors.ts'
 
 const pki = vectors<{ csr: Record<string, string> }>('pki.json')
-const PASSWORD = 'correct horse battery'
-/** Set to a directory to keep the screenshots, for a person to look at. */
-const KEEP_SCREENSHOTS = process.env['RE6ST_SCREENSHOTS']
-const VIEWS = [
-  'network',
-  'machines',
-  'invitations',
-  'keys',
-  'authority',
-  'configuration',
-  'audit',
-  'tokens',
-] as const
+const VIEWS = 'network machines invitations keys authority configuration audit tokens'.split(' ')
 
 /** The main ways of an administrator, with the registry itself and a real browser. */
 describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
-  let registry: RunningRegistry & { readonly url: string }
-  let chromium: { readonly browser: BrowserContext; stop(): Promise<void> }
+  let started: RegistryPage
   let page: Page
-  let base = ''
-  const problems: string[] = []
 
   beforeAll(async () => {
-    const databasePath = path.join(temporaryDirectory(), 'registry.db')
-    const store = await openStore(databasePath)
-    await setAdministrator(
-      store,
-      { name: 'test', from: undefined },
-      { name: 'ann', role: 'administer', password: PASSWORD },
-      Date.now(),
-    )
-    await store[Symbol.asyncDispose]()
-    registry = await testRegistry({
-      databasePath,
-      api: {
-        listener: { kind: 'address', address: '127.0.0.1', port: 0 },
-        socketPath: `${databasePath}.socket`,
-        pageUrl: undefined,
-        registryUrl: 'http://registry.example.com/',
-        pageFolder: fileURLToPath(new URL('../../dist/page/', import.meta.url)),
-      },
-    })
-    base = `http://127.0.0.1:${registry.pagePort}`
-    chromium = await startChromium({ reducedMotion: 'reduce' })
-    page = chromium.browser.pages()[0] ?? (await chromium.browser.newPage())
-    page.on('console', (message) => {
-      // Who is not signed in is told so: no failure of the page.
-      if (message.type() === 'error' && !message.text().includes('401')) problems.push(message.text())
-    })
-    page.on('pageerror', (error) => problems.push(error.message))
-    page.setDefaultTimeout(20_000)
-    await page.goto(base)
+    started = await startRegistryPage()
+    page = started.page
   })
-  afterAll(async () => {
-    await chromium?.stop()
-    await registry?.[Symbol.asyncDispose]()
-  })
+  afterAll(() => started?.[Symbol.asyncDispose]())
 
-  const open = async (view: (typeof VIEWS)[number]): Promise<void> => {
-    await page.evaluate(`location.hash = ${JSON.stringify(view)}`)
-    await page.locator(`nav a[href="#${view}"][aria-current=page]`).waitFor()
-    await page.locator('main h1').waitFor()
-  }
-  const screenshot = async (name: string): Promise<void> => {
-    if (KEEP_SCREENSHOTS !== undefined)
-      await page.screenshot({ path: path.join(KEEP_SCREENSHOTS, `registry-${name}.png`), fullPage: true })
-  }
-  /** What axe-core finds: of a debugger's world, since the page's own policy forbids foreign scripts. */
-  const accessibilityProblems = async (): Promise<readonly string[]> => {
-    await page.evaluate(axe.source)
-    return (await page.evaluate(
-      'axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => id + " " + target)))',
-    )) as string[]
-  }
+  const open = (view: string) => started.open(view)
+  const screenshot = (name: string) => started.screenshot(name)
+  const accessibilityProblems = () => started.accessibilityProblems()
 
   test('a wrong password is refused, the right one signs in', async () => {
-    await page.getByLabel('Name').fill('ann')
+    await page.getByLabel('Name').fill(ADMINISTRATOR.name)
     await page.getByLabel('Password').fill('wrong')
     expect(await accessibilityProblems()).toEqual([])
     await screenshot('sign-in')
     await page.getByRole('button', { name: 'Sign in' }).click()
     await page.getByRole('alert').waitFor()
-    await page.getByLabel('Password').fill(PASSWORD)
+    await page.getByLabel('Password').fill(ADMINISTRATOR.password)
     await page.getByRole('button', { name: 'Sign in' }).click()
     await page.getByRole('heading', { name: /^Network/ }).waitFor()
   })
@@ -114,7 +50,10 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
     const link = (await made.getByRole('link').textContent()) ?? ''
     const token = new URL(link).hash.slice(1)
     expect(
-      await new RegistryClient(registry.url).requestCertificate({ token, csr: pki.csr['node-a'] ?? '' }),
+      await new RegistryClient(started.registry.url).requestCertificate({
+        token,
+        csr: pki.csr['node-a'] ?? '',
+      }),
     ).toBeDefined()
   })
 
@@ -224,7 +163,9 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
     await page.getByRole('button', { name: 'Make…' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Make' }).click()
     const secret = (await page.getByRole('region', { name: 'New token' }).locator('pre').textContent()) ?? ''
-    const answer = await fetch(`${base}/api/v1/network`, { headers: { authorization: `Bearer ${secret}` } })
+    const answer = await fetch(`${started.base}/api/v1/network`, {
+      headers: { authorization: `Bearer ${secret}` },
+    })
     expect(answer.status).toBe(200)
   })
 
@@ -237,7 +178,7 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
     const token = new URL((await link.textContent()) ?? '').hash.slice(1)
     await open('network')
     await page.getByText('Live: changes are shown').waitFor()
-    await new RegistryClient(registry.url).requestCertificate({ token, csr: pki.csr['node-b'] ?? '' })
+    await new RegistryClient(started.registry.url).requestCertificate({ token, csr: pki.csr['node-b'] ?? '' })
     await page.getByRole('img', { name: 'Map of 1 nodes' }).waitFor()
     await page.getByRole('button', { name: 'Table' }).click()
     await page.getByRole('row', { name: /server/ }).waitFor()
@@ -263,23 +204,23 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
   })
 
   test('an invitation’s link is a page for everybody that says what to install and run', async () => {
-    await page.goto(`${base}/enrol#secret-token`)
+    await page.goto(`${started.base}/enrol#secret-token`)
     await page.getByText('--token secret-token').waitFor()
     expect(await accessibilityProblems()).toEqual([])
     await screenshot('enrol')
-    await page.goto(`${base}/enrol#x;reboot`)
+    await page.goto(`${started.base}/enrol#x;reboot`)
     await page.reload()
     await page.getByText(/^re6st-conf/).waitFor()
     expect(await page.locator('main').textContent()).not.toContain('reboot')
   })
 
   test('who signs out is out', async () => {
-    await page.goto(base)
+    await page.goto(started.base)
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()
   })
 
   test('nothing failed in the browser, and nothing was against its policy', () => {
-    expect(problems).toEqual([])
+    expect(started.problems).toEqual([])
   })
 })

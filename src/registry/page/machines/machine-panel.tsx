@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useCallback, useState } from 'preact/hooks'
+import { useCallback, useEffect, useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import { type Fact, Facts } from '../parts/facts.tsx'
 import { Problem } from '../parts/problem.tsx'
@@ -11,6 +11,8 @@ import { Revoke } from './revoke.tsx'
 interface MachinePanelProps {
   readonly name: string
   readonly mayRevoke: boolean
+  /** When it is another, something may have changed of it. */
+  readonly seen?: unknown
   /** Looks at another machine. */
   readonly choose: (name: string) => void
   /** It is no machine of the network any more. */
@@ -18,9 +20,13 @@ interface MachinePanelProps {
 }
 
 /** All that the registry knows of a machine, its history, and what can be done with it. */
-export function MachinePanel({ name, mayRevoke, choose, gone }: MachinePanelProps): JSX.Element {
+export function MachinePanel({ name, mayRevoke, seen, choose, gone }: MachinePanelProps): JSX.Element {
   const details = useAnswer(useCallback(() => call('machine', { params: { name } }), [name]))
   const history = useAnswer(useCallback(() => call('history', { params: { name } }), [name]))
+  useEffect(() => {
+    details.again()
+    history.again()
+  }, [seen])
   const [revoking, setRevoking] = useState(false)
   const machine = details.answer
   const link = (other: string) => (

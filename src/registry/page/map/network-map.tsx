@@ -64,7 +64,7 @@ export function NetworkMap(props: NetworkMapProps): JSX.Element {
       </div>
       <div class="map-body">
         {view === 'graph' && <GraphView {...{ network, colouring, chosen, route, cuts, storeKey, choose }} />}
-        {view === 'world' && <WorldView {...{ network, colouring, chosen, choose }} />}
+        {view === 'world' && <WorldView {...{ network, colouring, chosen, route, choose }} />}
         {view === 'table' && <NodeTable {...{ network, chosen, choose }} />}
         {node !== undefined && (details?.(node) ?? <NodeDetails {...{ node, network, route, choose }} />)}
       </div>

@@ -12,8 +12,10 @@ const askOverview = () => call('overview')
 
 /** The map, as it is now: the registry tells what changes. */
 export function NetworkView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX.Element {
-  const { answer: overview, problem } = useAnswer(askOverview)
+  const { answer: overview, problem, again } = useAnswer(askOverview)
   const [snapshot, live] = useTopology()
+  // What changes the map changes the numbers.
+  useEffect(again, [snapshot])
   const [chosen, choose] = useState<string>()
   const registry = overview?.registryMachine
   const network = useMemo(() => snapshot && networkOf(snapshot, registry), [snapshot, registry])
@@ -47,6 +49,7 @@ export function NetworkView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX
               key={id}
               name={id}
               mayRevoke={mayRevoke}
+              seen={snapshot}
               gone={() => choose(undefined)}
               choose={choose}
             />

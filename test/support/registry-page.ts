@@ -1,0 +1,89 @@
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import axe from 'axe-core'
+import type { Page } from 'playwright-core'
+import { setAdministrator } from '../../src/registry/api/access/administrators.ts'
+import { openStore } from '../../src/registry/database/open-store.ts'
+import type { RegistryComponents, RunningRegistry } from '../../src/registry/registry.ts'
+import { startChromium } from './chromium.ts'
+import { temporaryDirectory, testRegistry } from './registry.ts'
+
+/** Who may do everything, and the password. */
+export const ADMINISTRATOR = { name: 'ann', password: 'correct horse battery' } as const
+
+/** Set to a directory to keep the screenshots, for a person to look at. */
+const KEEP_SCREENSHOTS = process.env['RE6ST_SCREENSHOTS']
+
+/** A registry, and its page in a browser. */
+export interface RegistryPage extends AsyncDisposable {
+  readonly registry: RunningRegistry & { readonly url: string }
+  readonly page: Page
+  /** Where the page is. */
+  readonly base: string
+  /** What the browser said of failures, and of what the page's policy forbids. */
+  readonly problems: readonly string[]
+  /** Goes to a view of an administrator. */
+  open(view: string): Promise<void>
+  /** What axe-core finds: of a debugger's world, since the page's own policy forbids foreign scripts. */
+  accessibilityProblems(): Promise<readonly string[]>
+  screenshot(name: string): Promise<void>
+}
+
+/** Starts a registry with one administrator, and opens its page in Chromium, where nobody is signed in. */
+export async function startRegistryPage(components: Partial<RegistryComponents> = {}): Promise<RegistryPage> {
+  const databasePath = path.join(temporaryDirectory(), 'registry.db')
+  const store = await openStore(databasePath)
+  await setAdministrator(
+    store,
+    { name: 'test', from: undefined },
+    { ...ADMINISTRATOR, role: 'administer' },
+    Date.now(),
+  )
+  await store[Symbol.asyncDispose]()
+  const registry = await testRegistry(
+    {
+      databasePath,
+      api: {
+        listener: { kind: 'address', address: '127.0.0.1', port: 0 },
+        socketPath: `${databasePath}.socket`,
+        pageUrl: undefined,
+        registryUrl: 'http://registry.example.com/',
+        pageFolder: fileURLToPath(new URL('../../dist/page/', import.meta.url)),
+      },
+    },
+    components,
+  )
+  const base = `http://127.0.0.1:${registry.pagePort}`
+  const chromium = await startChromium({ reducedMotion: 'reduce' })
+  const page = chromium.browser.pages()[0] ?? (await chromium.browser.newPage())
+  const problems: string[] = []
+  page.on('console', (message) => {
+    // Who is not signed in is told so: no failure of the page.
+    if (message.type() === 'error' && !message.text().includes('401')) problems.push(message.text())
+  })
+  page.on('pageerror', (error) => problems.push(error.message))
+  page.setDefaultTimeout(20_000)
+  await page.goto(base)
+  return {
+    ...{ registry, page, base, problems },
+    async open(view) {
+      await page.evaluate(`location.hash = ${JSON.stringify(view)}`)
+      await page.locator(`nav a[href="#${view}"][aria-current=page]`).waitFor()
+      await page.locator('main h1').waitFor()
+    },
+    async accessibilityProblems() {
+      await page.evaluate(axe.source)
+      return (await page.evaluate(
+        'axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => id + " " + target)))',
+      )) as string[]
+    },
+    async screenshot(name) {
+      if (KEEP_SCREENSHOTS !== undefined)
+        await page.screenshot({ path: path.join(KEEP_SCREENSHOTS, `registry-${name}.png`), fullPage: true })
+    },
+    async [Symbol.asyncDispose]() {
+      await chromium.stop()
+      await registry[Symbol.asyncDispose]()
+    },
+  }
+}
