@@ -1,17 +1,19 @@
 import process from 'node:process'
-import { EngineRouting } from '../lab/simulation/babel/engine-routing.ts'
+import { SampledRouting } from '../lab/simulation/babel/sampled-routing.ts'
 import { Simulation } from '../lab/simulation/simulator.ts'
 import { seededRandom } from '../test/support/random.ts'
 
 /*
- * One simulated network of whole nodes, in a process of its own: what it needs is measured, and given back. How many nodes
- * stands in the argument; the outcome is written as JSON.
+ * One simulated network of whole nodes, in a process of its own: what it needs is measured, and given back. How many nodes, and
+ * how many of their subnets are announced, stand in the arguments; the outcome is written as JSON.
  */
 
 /** What was seen. */
 export interface WholeNodesOutcome {
   readonly nodes: number
-  /** Virtual time until each had a route to each other one; undefined: not within ten minutes. */
+  /** How many subnets are announced. */
+  readonly destinations: number
+  /** Virtual time until each had a route to each of these; undefined: not within ten minutes. */
   readonly formingSeconds: number | undefined
   readonly formingCpuSeconds: number
   /** Then, of each node: what it sends, with headers of IPv6 and UDP, and what computing it takes. */
@@ -30,38 +32,38 @@ const DEADLINE_MS = 10 * MINUTE_MS
 const CALM_MS = 2 * MINUTE_MS
 const SEED = 20261128
 
-function run(nodes: number): WholeNodesOutcome {
-  const routings: EngineRouting[] = []
+function run(nodes: number, destinations: number): WholeNodesOutcome {
+  const routings: SampledRouting[] = []
   const network = new Simulation({
     ...{ nodes, natShare: 1 / 3, clientCount: 5, maxClients: 10, random: seededRandom(SEED) },
     ...{ refreshMs: 5 * MINUTE_MS, startWithinMs: MINUTE_MS },
     routing: (init) => {
-      const made = new EngineRouting(init)
+      const made = new SampledRouting(init, destinations)
       routings.push(made)
       return made
     },
   })
   const routing = routings[0]
   if (routing === undefined) throw new Error('a simulation asks for its routing when it is made')
-  const areAllRouted = () => network.nodes.every((node) => routing.reachableCount(node) === nodes - 1)
+  const areAllRouted = () => network.nodes.every((node) => routing.isRouted(node))
   while (!areAllRouted() && network.nowMs < DEADLINE_MS) network.run(network.nowMs + STEP_MS)
   const formingSeconds = areAllRouted() ? network.nowMs / 1_000 : undefined
   const formingCpuSeconds = cpuSeconds()
   // Those that came last still look for better ways.
   network.run(network.nowMs + MINUTE_MS)
-  const before = { bytes: routing.network.bytes, cpu: cpuSeconds() }
+  const before = { bytes: routing.engines.network.bytes, cpu: cpuSeconds() }
   network.run(network.nowMs + CALM_MS)
-  const candidates = routing.network.routers.reduce(
+  const candidates = routing.engines.network.routers.reduce(
     (sum, { engine }) => sum + (engine?.routes().length ?? 0),
     0,
   )
   return {
-    ...{ nodes, formingSeconds, formingCpuSeconds },
-    bytesPerSecond: (routing.network.bytes - before.bytes) / nodes / (CALM_MS / 1_000),
+    ...{ nodes, destinations, formingSeconds, formingCpuSeconds },
+    bytesPerSecond: (routing.engines.network.bytes - before.bytes) / nodes / (CALM_MS / 1_000),
     cpuSecondsPerMinute: (cpuSeconds() - before.cpu) / nodes / (CALM_MS / MINUTE_MS),
     candidates: candidates / nodes,
     memoryMb: process.resourceUsage().maxRSS / 1024,
-    loops: routing.loops.length,
+    loops: routing.engines.loops.length,
   }
 }
 
@@ -70,4 +72,4 @@ function cpuSeconds(): number {
   return (user + system) / 1e6
 }
 
-process.stdout.write(JSON.stringify(run(Number(process.argv[2]))))
+process.stdout.write(JSON.stringify(run(Number(process.argv[2]), Number(process.argv[3]))))

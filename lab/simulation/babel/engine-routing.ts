@@ -37,7 +37,8 @@ export class EngineRouting implements SimulatedRouting {
   readonly #byPrefix: ReadonlyMap<Prefix, SimulatedNode>
   readonly #tunnels = new Map<string, Tunnel>()
 
-  constructor(init: Parameters<RoutingOf>[0]) {
+  /** @param announces whose subnets are announced; without it, those of all */
+  constructor(init: Parameters<RoutingOf>[0], announces: (node: SimulatedNode) => boolean = () => true) {
     const { nodes, random, queue, onChange } = init
     this.#init = init
     this.#byPrefix = new Map(nodes.map((node) => [node.prefix, node]))
@@ -54,6 +55,7 @@ export class EngineRouting implements SimulatedRouting {
     for (const node of nodes) {
       const router = this.network.add()
       this.#byKey.set(router.key, node)
+      if (!announces(node)) router.setLocal(this.network.nowMs, [])
       this.network.start(router)
     }
   }
