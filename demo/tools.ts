@@ -21,8 +21,10 @@ export function writeTools(node: Re6stNode): void {
 command=$1
 [ $# -eq 0 ] || shift
 case $command in
-  status | tunnels | routes) set -- --run ${joinShellWords([node.runDirectory])} "$@" ;;
+  '' | -*) ;;
   doctor | firewall) set -- ${joinShellWords(nodeOptions)} "$@" ;;
+  # All others ask the node that runs.
+  *) set -- --run ${joinShellWords([node.runDirectory])} "$@" ;;
 esac
 exec ${joinShellWords(programOf('re6st'))} $command "$@"
 `,

@@ -30,20 +30,43 @@ const OUR_VERSION = 1
  * Opens `registry.db` with the tables of the Python implementation, and makes it if there is none; our own tables are made
  * by migrations. One that was not ours yet is copied first, as `<path>.before-takeover`.
  * @param onExposed called with each file that others can read, and why that cannot be changed
+ * @param fileSystemType what it is on, as statfs(2) says; found out by default
  * @throws Re6stError `FILE` when it is no registry's database, or cannot be written
  */
 export function openDatabase(
   path: string,
   onExposed: (file: string, reason: string) => void = () => {},
+  fileSystemType?: number,
 ): Database.Database {
-  let database: Database.Database | undefined
   try {
     keepPrivate(path, onExposed)
-    database = new Database(path)
+    const wanted = path === ':memory:' ? 'WAL' : journalFor(fileSystemType ?? statfsSync(dirname(path)).type)
+    try {
+      return openWith(path, wanted)
+    } catch (error) {
+      if (wanted === 'DELETE' || !isWithoutSharedMemory(error)) throw error
+      // A file system of which the type does not tell (of FUSE, for one).
+      return openWith(path, 'DELETE')
+    }
+  } catch (error) {
+    throw error instanceof Re6stError
+      ? error
+      : new Re6stError('FILE', `--db ${path}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+function openWith(path: string, journal: Journal): Database.Database {
+  const database = new Database(path)
+  try {
     // At the start, there is nobody yet to be answered meanwhile.
     database.pragma('busy_timeout = 5000')
+    // A write-ahead log that it comes with, from another machine, is then read without shared memory (sqlite.org/wal.html, 8).
+    if (journal === 'DELETE') database.pragma('locking_mode = EXCLUSIVE')
     takeOver(database, path)
-    useJournal(database, path)
+    database.pragma(`journal_mode = ${journal}`)
+    database.pragma('locking_mode = NORMAL')
+    // The lock is let go, and shared memory is found missing, at the next use only.
+    database.prepare('SELECT 1 FROM config').get()
     // What was acknowledged survives a power cut: SQLite waits for the disk, or `diskOf` does.
     database.pragma(`synchronous = ${isWrittenAhead(database) ? 'NORMAL' : 'FULL'}`)
     database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`)
@@ -51,12 +74,13 @@ export function openDatabase(
     database.pragma(`cache_size = -${CACHE_KIB}`)
     return database
   } catch (error) {
-    database?.close()
-    throw error instanceof Re6stError
-      ? error
-      : new Re6stError('FILE', `--db ${path}: ${messageOf(error)}`, { cause: error })
+    database.close()
+    throw error
   }
 }
+
+const isWithoutSharedMemory = (error: unknown): boolean =>
+  error instanceof Database.SqliteError && error.code.startsWith('SQLITE_IOERR_SHM')
 
 /** Nobody is answered while SQLite waits for another process; the store itself tries again. */
 export const BUSY_TIMEOUT_MS = 50
@@ -85,25 +109,16 @@ const NETWORK_FILE_SYSTEMS: ReadonlySet<number> = new Set([
   0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x01021997, 0x5346414f, 0x73757245, 0x00c36400,
 ])
 
+type Journal = 'WAL' | 'DELETE'
+
 /**
  * How changes are written. With a write-ahead log, readers and the one writer do not wait for each other; it needs
  * shared memory, which file systems of other machines do not have (sqlite.org/wal.html): there a rollback journal, as
  * the Python implementation has it.
  */
-export const journalFor = (fileSystemType: number): 'WAL' | 'DELETE' =>
+export const journalFor = (fileSystemType: number): Journal =>
   // The kernel's number is a signed one on some machines.
   NETWORK_FILE_SYSTEMS.has(fileSystemType >>> 0) ? 'DELETE' : 'WAL'
-
-function useJournal(database: Database.Database, path: string): void {
-  const wanted = path === ':memory:' ? 'WAL' : journalFor(statfsSync(dirname(path)).type)
-  try {
-    const journal = database.pragma(`journal_mode = ${wanted}`, { simple: true })
-    if (journal === wanted.toLowerCase() || path === ':memory:') return
-  } catch {
-    // A file system that has no shared memory, though its type does not tell.
-  }
-  database.pragma('journal_mode = DELETE')
-}
 
 function takeOver(database: Database.Database, path: string): void {
   const tables = new Map(

@@ -6,6 +6,7 @@ import { expect, test, vi } from 'vitest'
 import { runUpCommand, UserDaemons } from '../../../src/node/user-commands.ts'
 import { systemProcesses } from '../../../src/platform/processes.ts'
 import { silentLog } from '../../support/silent-log.ts'
+import { vectors } from '../../support/vectors.ts'
 
 const components = { processes: systemProcesses, log: silentLog }
 const environment = {
@@ -35,6 +36,23 @@ test('a failing --up is an error that carries its status', async () => {
     status: 7,
   })
 })
+
+/** Where the status of a node whose --up failed is a better one: others can tell that it failed. */
+const BETTER: Readonly<Record<string, { readonly why: string; readonly exit: number }>> = {
+  false: { why: 'it failed', exit: 1 },
+  'exit 3': { why: 'the status is that of the command', exit: 3 },
+  'nonesuch 2>/dev/null': { why: 'the same, of a shell that finds no such command', exit: 127 },
+  'kill -9 $$': { why: 'a signal is no status', exit: 1 },
+}
+
+test.each(vectors<{ up: { up: string; exit: number; goes_on: boolean }[] }>('commands.json').up)(
+  'the node goes on after --up, or ends, as recorded: $up',
+  async ({ up, exit, goes_on: goesOn }) => {
+    const run = runUpCommand(components, up, environment)
+    if (goesOn) await run
+    else await expect(run).rejects.toMatchObject({ status: BETTER[up]?.exit ?? exit })
+  },
+)
 
 test('the daemons end with the node, their children too', async () => {
   const file = join(await mkdtemp(join(tmpdir(), 're6st-')), 'pid')

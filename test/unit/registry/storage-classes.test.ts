@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { chmodSync, copyFileSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inflateSync } from 'node:zlib'
@@ -190,6 +190,34 @@ describe('the file', () => {
     expect([nfs, cifs, smb2, ninep].map((type) => journalFor(type ?? 0))).toEqual(Array(4).fill('DELETE'))
     // As the kernel gives it on machines whose numbers are signed.
     expect(journalFor((cifs ?? 0) - 2 ** 32)).toBe('DELETE')
+  })
+
+  it('that comes with its log from another machine is read without shared memory where there may be none', () => {
+    const [here, there] = [temporaryDirectory(), temporaryDirectory()]
+    const path = join(there, 'registry.db')
+    const local = openDatabase(join(here, 'registry.db'))
+    local.prepare("INSERT INTO config VALUES ('from', 'the log')").run()
+    for (const file of ['registry.db', 'registry.db-wal']) copyFileSync(join(here, file), join(there, file))
+    local.close()
+    // Whoever opened this would use it.
+    mkdirSync(`${path}-shm`)
+    expect(() => openDatabase(path)).toThrow()
+    const moved = openDatabase(path, undefined, 0x01021997)
+    expect(moved.prepare("SELECT value FROM config WHERE name = 'from'").get()).toEqual({ value: 'the log' })
+    expect(moved.pragma('journal_mode', { simple: true })).toBe('delete')
+    // Others may read it meanwhile.
+    const other = openDatabase(path, undefined, 0x01021997)
+    expect(other.prepare('SELECT count(*) AS count FROM config').get()).toEqual({ count: 1 })
+    other.close()
+    moved.close()
+  })
+
+  it('that an earlier version left readable from before its take-over is so no more', () => {
+    const path = join(temporaryDirectory(), 'registry.db')
+    writeFileSync(`${path}.before-takeover`, 'tokens')
+    chmodSync(`${path}.before-takeover`, 0o644)
+    openDatabase(path).close()
+    expect(statSync(`${path}.before-takeover`).mode & 0o777).toBe(0o600)
   })
 })
 

@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest'
+import type { Lab } from '../../../lab/lab.ts'
+import type { Machine } from '../../../lab/machine.ts'
+import { PingMonitor } from '../../../lab/pings.ts'
+import type { Re6stNode } from '../../../lab/re6st-node.ts'
+import { DEADLINE_MS, nextHop, type TestNetwork, withNetwork } from '../../support/networks.ts'
+
+/** Alone on a machine it takes a second; in the finding that this is about, most of a minute. */
+const AROUND_MS = 25_000
+/** Four hello intervals of silence, and a new tunnel. */
+const AGAIN_MS = 45_000
+
+/** A network of the registry's node, one on the Internet, and one behind a NAT. */
+const withOneBehindNat = (
+  name: string,
+  helloSeconds: number,
+  scenario: (network: TestNetwork, outside: Re6stNode, inside: Re6stNode, gateway: Machine) => Promise<void>,
+) => {
+  let gateway: Machine | undefined
+  return withNetwork(
+    name,
+    {
+      ...{ nodeCount: 2, helloSeconds },
+      // Which nodes have a tunnel with each other is chance; those that could not be asked are asked again soon.
+      registryOptions: ['--tunnel-refresh', '10'],
+      async hosts(lab) {
+        const nat = await lab.nat('home')
+        gateway = nat.machine
+        return [await lab.host('outside'), await lab.host('inside', { on: nat.lan })]
+      },
+    },
+    async (network) => {
+      const [, outside, inside] = network.nodes
+      if (!outside || !inside || !gateway) throw new Error('the network has too few nodes')
+      await scenario(network, outside, inside, gateway)
+    },
+  )
+}
+
+/** Breaks something while packets flow. @returns for how long none came */
+async function outage(
+  lab: Lab,
+  [from, to]: readonly [Re6stNode, Re6stNode],
+  breakIt: () => Promise<unknown>,
+  isOver: () => Promise<boolean>,
+): Promise<number> {
+  const pings = new PingMonitor(from.machine, to.address)
+  await lab.waitFor(() => pings.steadyMs > 500, { what: 'steady pings', deadlineMs: DEADLINE_MS })
+  pings.reset()
+  await breakIt()
+  await lab.waitFor(async () => (await isOver()) && pings.steadyMs > 2_000, {
+    what: 'packets to flow again',
+    deadlineMs: 3 * DEADLINE_MS,
+  })
+  const { longestGapMs } = await pings.stop()
+  console.log(`no packets for ${(longestGapMs / 1000).toFixed(2)} s`)
+  return longestGapMs
+}
+
+describe('a node behind a NAT', () => {
+  test('is reached around a cut of the path to the one it has a tunnel with', () =>
+    withOneBehindNat('nat-cut', 1, async ({ lab, network, nodes }, outside, inside) => {
+      await lab.waitFor(async () => (await nextHop(inside, outside, nodes)) === outside, {
+        what: 'a tunnel to the one outside',
+        deadlineMs: DEADLINE_MS,
+      })
+      const lostMs = await outage(
+        lab,
+        [outside, inside],
+        () => lab.cut(outside.machine, inside.machine),
+        async () => {
+          const hop = await nextHop(inside, outside, nodes)
+          return hop !== undefined && hop !== outside
+        },
+      )
+      expect(lostMs).toBeLessThan(AROUND_MS)
+      await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+    }))
+
+  test('is back when the gateway has forgotten all its connections', () =>
+    withOneBehindNat('nat-lost', 4, async ({ lab, network }, outside, inside, gateway) => {
+      const lostMs = await outage(
+        lab,
+        [outside, inside],
+        () => forgetConnections(gateway),
+        async () => true,
+      )
+      expect(lostMs).toBeLessThan(AGAIN_MS)
+      await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+    }))
+})
+
+/**
+ * A gateway forgets what it translated when its line was down for a moment. What comes in the middle of a connection is not
+ * translated again: without that, the machine behind it would notice nothing.
+ */
+const forgetConnections = (gateway: Machine) =>
+  gateway.run(
+    ...(['sh', '-ec'] as const),
+    `echo 0 >/proc/sys/net/netfilter/nf_conntrack_tcp_loose
+     routes=$(ip -4 route show dev eth0)
+     ip link set dev eth0 down
+     ip link set dev eth0 up
+     echo "$routes" | sort -r | while read -r route; do ip -4 route replace $route dev eth0 onlink; done`,
+  )
