@@ -1,0 +1,149 @@
+import { expect, it } from 'vitest'
+import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
+import { historyOf, Lookout } from '../../../../src/registry/api/history.ts'
+import { openStore } from '../../../../src/registry/database/open-store.ts'
+import { silentLog } from '../../../support/silent-log.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
+const START_MS = Date.parse('2027-01-15T00:00:00Z')
+const OWN = prefixOfBits('0000000000000000')
+const NODE = prefixOfBits('0000000000000001')
+const OTHER = prefixOfBits('0000000000000010')
+
+/** A lookout that looks when it is told to, at a held time, and who is there as far as routes say. */
+async function heldLookout() {
+  const store = await openStore(':memory:')
+  const state = {
+    nowMs: START_MS,
+    routed: [NODE, OTHER] as Prefix[],
+    members: new Set<string>([OWN, NODE, OTHER]),
+    own: OWN as Prefix | undefined,
+  }
+  const lookout = new Lookout({
+    store,
+    reachable: { list: async () => state.routed },
+    registryPrefix: () => state.own,
+    isMember: async (prefix) => state.members.has(prefix),
+    clock: { now: () => state.nowMs, every: () => ({ [Symbol.dispose]() {} }) },
+    log: silentLog,
+  })
+  return {
+    state,
+    store,
+    lookout,
+    /** So many looks, a minute apart. */
+    async look(times: number) {
+      for (let time = 0; time < times; time += 1) {
+        await lookout.look()
+        state.nowMs += MINUTE_MS
+      }
+    },
+    /** Share of each day that is known of, by day. */
+    async shares(prefix: string) {
+      const { availability } = await historyOf(store, prefix, state.nowMs)
+      return new Map(
+        availability.flatMap(({ day, share }) => (share === undefined ? [] : [[day, share] as const])),
+      )
+    },
+    async [Symbol.asyncDispose]() {
+      lookout[Symbol.dispose]()
+      await store[Symbol.asyncDispose]()
+    },
+  }
+}
+
+it('availability of a day is the share of looks at which the machine was there', async () => {
+  await using held = await heldLookout()
+  await held.look(30)
+  held.state.routed = [OTHER]
+  await held.look(10)
+  await held.lookout.save()
+  expect(await held.shares(NODE)).toEqual(new Map([['2027-01-15', 30 / 40]]))
+  expect(await held.shares(OTHER)).toEqual(new Map([['2027-01-15', 1]]))
+  // The registry's own node has no route to itself.
+  expect(await held.shares(OWN)).toEqual(new Map([['2027-01-15', 1]]))
+})
+
+it('looks count for the day at which they were made', async () => {
+  await using held = await heldLookout()
+  held.state.nowMs = START_MS + DAY_MS - 10 * MINUTE_MS
+  await held.look(10)
+  held.state.routed = [OTHER]
+  await held.look(5)
+  await held.lookout.save()
+  expect(await held.shares(NODE)).toEqual(
+    new Map([
+      ['2027-01-15', 1],
+      ['2027-01-16', 0],
+    ]),
+  )
+})
+
+it('what was counted is written by itself before long, and added to what was written before', async () => {
+  await using held = await heldLookout()
+  await held.look(16)
+  expect(await held.shares(NODE)).toEqual(new Map([['2027-01-15', 1]]))
+  held.state.routed = [OTHER]
+  await held.look(16)
+  await held.lookout.save()
+  expect((await held.shares(NODE)).get('2027-01-15')).toBe(0.5)
+})
+
+it('a time at which nobody could look is no absence', async () => {
+  await using held = await heldLookout()
+  await held.look(10)
+  held.state.routed = []
+  await held.look(10)
+  held.state.routed = [NODE]
+  held.state.own = undefined
+  await held.look(10)
+  held.state.nowMs += DAY_MS
+  await held.lookout.save()
+  expect(await held.shares(NODE)).toEqual(new Map([['2027-01-15', 1]]))
+  expect((await historyOf(held.store, NODE, held.state.nowMs)).events).toEqual([])
+})
+
+it('90 days are told of, the last is today, and what is older is not kept', async () => {
+  await using held = await heldLookout()
+  for (let day = 0; day < 100; day += 1) {
+    held.state.nowMs = START_MS + day * DAY_MS
+    held.state.routed = day % 2 === 0 ? [NODE, OTHER] : [OTHER]
+    await held.look(2)
+  }
+  await held.lookout.save()
+  const { availability } = await historyOf(held.store, NODE, held.state.nowMs)
+  expect(availability).toHaveLength(90)
+  expect(availability[0]).toEqual({ day: '2027-01-25', share: 1 })
+  expect(availability.at(-1)).toEqual({ day: '2027-04-24', share: 0 })
+  expect(availability.filter(({ share }) => share === 1)).toHaveLength(45)
+  for (const table of ['look_day', 'machine_day']) {
+    const [row] = await held.store.all<{ days: number }>(`SELECT COUNT(DISTINCT day) AS days FROM ${table}`)
+    expect(row).toEqual({ days: 90 })
+  }
+})
+
+it('a machine is lost after three looks, is seen again, and is not heard of when it is a member no more', async () => {
+  await using held = await heldLookout()
+  const kinds = async () =>
+    (await historyOf(held.store, NODE, held.state.nowMs)).events.map(({ kind }) => kind)
+  await held.look(1)
+  held.state.routed = [OTHER]
+  await held.look(2)
+  held.state.routed = [NODE, OTHER]
+  await held.look(1)
+  expect(await kinds()).toEqual([])
+  held.state.routed = [OTHER]
+  await held.look(5)
+  expect(await kinds()).toEqual(['lost'])
+  held.state.routed = [NODE, OTHER]
+  await held.look(1)
+  expect(await kinds()).toEqual(['seen', 'lost'])
+  held.state.members.delete(NODE)
+  await held.look(5)
+  expect(await kinds()).toEqual(['seen', 'lost'])
+  await held.lookout.save()
+  // At the looks after it left, it was there for nobody.
+  expect((await held.shares(NODE)).get('2027-01-15')).toBeCloseTo(3 / 15)
+})
