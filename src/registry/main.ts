@@ -91,7 +91,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
       privateListener: options.privateListener,
       api: {
         listener: options.page,
-        socketPath: commandSocket(options.database),
+        socketPath: commandSocket(options.database, options.commandSocket),
         pageUrl: options.pageUrl?.origin,
         openId: openIdOf(options),
         registryUrl: options.registryUrl?.href,

@@ -26,10 +26,17 @@ const MAX_DAYS = 365
 const MAX_USES = 1_000
 
 const COMMON = {
-  database: withDefault(filePath('PATH'), '/var/lib/re6stnet/registry.db', {
+  database: withDefault(filePath('PATH|URL'), '/var/lib/re6stnet/registry.db', {
     names: ['--db'],
     group: 'Registry',
-    help: 'database of the registry that is asked, as it was started with; it must run',
+    help: 'database of the registry that is asked, as it was started with; it must run, on this machine',
+    since,
+  }),
+  commandSocket: optional(filePath('PATH'), {
+    names: ['--command-socket'],
+    group: 'Registry',
+    help: 'where the registry is asked, if it was started with this option',
+    otherwise: REGISTRY_OPTIONS.commandSocket.otherwise,
     since,
   }),
   json: flag({ names: ['--json'], group: 'Output', help: 'print JSON, as the API says it', since }),
@@ -161,7 +168,8 @@ export function inviteOptions(words: ParsedWords): Result<InviteOptions> {
   const { id, ...rest } = values.value
   const action = actionOf(INVITE_COMMAND.name, INVITE_ACTIONS, words.operand ?? 'new')
   if (!action.ok) return action
-  const { database, json } = rest
+  const { database, commandSocket, json } = rest
+  const common = { database, commandSocket, json }
   const useless = (['uses', 'days', 'email', 'community', 'machineName', 'host'] as const).find((option) =>
     words.given.has(option),
   )
@@ -172,11 +180,11 @@ export function inviteOptions(words: ParsedWords): Result<InviteOptions> {
     case 'new':
       return ok({ ...rest, action: 'new' })
     case 'list':
-      return ok({ database, json, action: 'list' })
+      return ok({ ...common, action: 'list' })
     case 'delete':
       return id === undefined
         ? refuse('--id: is needed by "invite delete": "invite list" has them')
-        : ok({ database, json, action: 'delete', id })
+        : ok({ ...common, action: 'delete', id })
   }
 }
 
@@ -344,7 +352,8 @@ export function configOptions(words: ParsedWords): Result<ConfigOptions> {
     return refuse(`${SETTINGS[first].names[0]}: is for "config preview" and "config change" only`)
   if (action.value !== 'show' && first === undefined)
     return refuse(`nothing is to be changed: see ${CONFIG_COMMAND.name} --help`)
-  const { database, json, isAnyCountry, isWithoutIpv4, sameCountry, encrypt, ipv4, ...numbers } = values.value
+  const { database, commandSocket, json, ...settings } = values.value
+  const { isAnyCountry, isWithoutIpv4, sameCountry, encrypt, ipv4, ...numbers } = settings
   if (isAnyCountry && sameCountry.length > 0) return refuse('--any-country: not together with --same-country')
   if (isWithoutIpv4 && ipv4) return refuse('--no-ipv4: not together with --ipv4')
   const change = {
@@ -354,7 +363,7 @@ export function configOptions(words: ParsedWords): Result<ConfigOptions> {
     ipv4: isWithoutIpv4 ? null : ipv4 && { ...ipv4 },
   }
   return ok({
-    ...{ database, json, action: action.value },
+    ...{ database, commandSocket, json, action: action.value },
     change: Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)),
   })
 }

@@ -215,6 +215,14 @@ export const REGISTRY_OPTIONS = {
     help: 'database: a file of SQLite, or postgres://USER@HOST[,HOST...]/NAME: several registries may serve one network with it',
     since,
   }),
+  commandSocket: optional(filePath('PATH'), {
+    names: ['--command-socket'],
+    group: SERVICE,
+    help: 'where the commands nodes, show, invite, revoke, keys and config ask this registry: path of a Unix socket, for its own user only',
+    otherwise:
+      'default: beside a file of SQLite, PATH.socket; with PostgreSQL /run/re6st-registry/commands.socket',
+    since: '0.2.0',
+  }),
   logFile: withDefault(filePath('FILE'), '/var/log/re6stnet/registry.log', {
     names: ['-l', '--logfile'],
     group: SERVICE,

@@ -2,12 +2,14 @@ import { request as httpRequest, type IncomingMessage, type RequestOptions } fro
 import { hostname } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { type ErrorCode, messageOf, Re6stError } from '../../core/errors.ts'
+import type { ShowOptions } from '../../core/options/registry-operator-options.ts'
 import { COMMAND_USER_HEADER } from '../api/authenticate.ts'
 import type { SpecialRoute } from '../api/call.ts'
 import { API_BASE } from '../api/openapi.ts'
 import { API_ROUTES, type ApiRoute, type ApiRouteName, type RoutePart } from '../api/routes.ts'
 import type { ApiError } from '../api/schemas/common.ts'
 import { commandSocket } from '../command-socket.ts'
+import { isPostgresUrl } from '../database/open-store.ts'
 import { commandActor } from './own-database.ts'
 
 /** Revoking waits for a turn of the database, and for the new configuration to be signed. */
@@ -33,8 +35,12 @@ export type AskRegistry = <Name extends Asked>(
  * @param host under which machines find the registry, where it does not know
  * @throws Re6stError `REGISTRY` when none runs, `REFUSED`, `NOT_FOUND`, `CONFLICT` when it does not do it
  */
-export function askRegistryOf(database: string, host = hostname()): AskRegistry {
-  const socketPath = commandSocket(database)
+export function askRegistryOf(
+  { database, commandSocket: given }: Pick<ShowOptions, 'database' | 'commandSocket'>,
+  host = hostname(),
+): AskRegistry {
+  const socketPath = commandSocket(database, given)
+  const isBeside = given === undefined && !isPostgresUrl(database)
   if (socketPath === undefined)
     throw new Re6stError('OPTION', `--db ${database}: a registry with this database has no socket`)
   return async (name, parts = {}) => {
@@ -61,7 +67,8 @@ export function askRegistryOf(database: string, host = hostname()): AskRegistry 
       },
       body === undefined ? '' : JSON.stringify(body),
     ).catch((error: unknown) => {
-      throw unreachable(database, error)
+      // A URL of PostgreSQL may have a password.
+      throw unreachable(isBeside ? `--db ${database}` : `--command-socket ${socketPath}`, error)
     })
     const { status } = answer
     if (status === 204) return undefined as never
@@ -94,13 +101,13 @@ function exchange(
   })
 }
 
-function unreachable(database: string, error: unknown): Re6stError {
+function unreachable(option: string, error: unknown): Re6stError {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   const why =
     code === 'ENOENT' || code === 'ECONNREFUSED'
-      ? 'no registry runs with this database: start it, or name another'
+      ? 'no registry runs with it on this machine: start it, or say --db and --command-socket as it was started with'
       : code === 'EACCES'
         ? 'may only be asked by root and the user that the registry runs as'
         : `the registry does not answer: ${messageOf(error)}`
-  return new Re6stError('REGISTRY', `--db ${database}: ${why}`, { cause: error })
+  return new Re6stError('REGISTRY', `${option}: ${why}`, { cause: error })
 }

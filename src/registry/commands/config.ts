@@ -9,8 +9,8 @@ import { columns } from './columns.ts'
  * @returns the exit status
  * @throws Re6stError what is wrong and what to do
  */
-export async function runConfig({ database, json, action, change }: ConfigOptions): Promise<number> {
-  const ask = askRegistryOf(database)
+export async function runConfig({ json, action, change, ...where }: ConfigOptions): Promise<number> {
+  const ask = askRegistryOf(where)
   const print = (value: unknown, text: string) => process.stdout.write(json ? jsonText(value) : text)
   switch (action) {
     case 'show': {

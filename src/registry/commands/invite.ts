@@ -15,7 +15,7 @@ export async function runInvite(options: InviteOptions): Promise<number> {
   switch (options.action) {
     case 'new': {
       const { uses, days, email, community, machineName } = options
-      const made = await askRegistryOf(options.database, options.host)('invite', {
+      const made = await askRegistryOf(options, options.host)('invite', {
         body: {
           uses,
           end: new Date(Date.now() + days * DAY_MS).toISOString(),
@@ -28,13 +28,13 @@ export async function runInvite(options: InviteOptions): Promise<number> {
       return 0
     }
     case 'list': {
-      const { items } = await askRegistryOf(options.database)('invitations')
+      const { items } = await askRegistryOf(options)('invitations')
       print(items, listText(items))
       return 0
     }
     case 'delete': {
       const { id } = options
-      await askRegistryOf(options.database)('deleteInvitation', { params: { id } })
+      await askRegistryOf(options)('deleteInvitation', { params: { id } })
       print({ deleted: id }, `${id}: deleted; machines that have joined with it stay\n`)
       return 0
     }

@@ -9,8 +9,8 @@ import { someNames } from './columns.ts'
  * @returns the exit status
  * @throws Re6stError what is wrong and what to do
  */
-export async function runKeys({ database, json, action, isCutOffAccepted }: KeysOptions): Promise<number> {
-  const ask = askRegistryOf(database)
+export async function runKeys({ json, action, isCutOffAccepted, ...where }: KeysOptions): Promise<number> {
+  const ask = askRegistryOf(where)
   const before = await ask('keyRotation')
   const now =
     action === 'status'

@@ -17,8 +17,8 @@ const EVENTS = 20
  * @returns the exit status
  * @throws Re6stError what is wrong and what to do
  */
-export async function runNodes({ database, json, search, state }: NodesOptions): Promise<number> {
-  const ask = askRegistryOf(database)
+export async function runNodes({ json, search, state, ...where }: NodesOptions): Promise<number> {
+  const ask = askRegistryOf(where)
   const wanted = { ...(search === undefined ? {} : { search }), ...(state === undefined ? {} : { state }) }
   const items: Machine[] = []
   for (;;) {
@@ -35,8 +35,8 @@ export async function runNodes({ database, json, search, state }: NodesOptions):
  * @returns the exit status
  * @throws Re6stError what is wrong and what to do
  */
-export async function runShow({ database, json, machine }: ShowOptions): Promise<number> {
-  const ask = askRegistryOf(database)
+export async function runShow({ json, machine, ...where }: ShowOptions): Promise<number> {
+  const ask = askRegistryOf(where)
   if (machine === undefined) {
     const overview = await ask('overview')
     process.stdout.write(json ? jsonText(overview) : overviewText(overview))

@@ -7,8 +7,8 @@ import { askRegistryOf } from './ask-registry.ts'
  * @returns the exit status
  * @throws Re6stError what is wrong and what to do
  */
-export async function runRevoke({ database, json, what }: RevokeOptions): Promise<number> {
-  await askRegistryOf(database)('revoke', { body: what })
+export async function runRevoke({ json, what, ...where }: RevokeOptions): Promise<number> {
+  await askRegistryOf(where)('revoke', { body: what })
   process.stdout.write(
     json
       ? jsonText({ revoked: what })

@@ -145,3 +145,50 @@ it.each([
 ])('a command line %j is refused with what to do', (args, reason) => {
   expect(whyRefused(...args)).toContain(reason)
 })
+
+describe('the place where commands ask', () => {
+  it('is beside a file, in the run directory with PostgreSQL, or where an option says', () => {
+    expect(commandSocket('/var/lib/registry.db')).toBe('/var/lib/registry.db.socket')
+    expect(commandSocket('postgres://re6st@db.example.com/re6st')).toBe('/run/re6st-registry/commands.socket')
+    expect(commandSocket(':memory:')).toBeUndefined()
+    for (const database of ['/var/lib/registry.db', 'postgres://db/re6st', ':memory:'])
+      expect(commandSocket(database, '/run/own.socket')).toBe('/run/own.socket')
+  })
+
+  it('is found by the commands of a registry whose database is elsewhere', async () => {
+    const own = join(temporaryDirectory(), 'own.socket')
+    await using other = await testRegistry({
+      databasePath: join(temporaryDirectory(), 'other.db'),
+      api: {
+        listener: undefined,
+        socketPath: commandSocket('postgres://re6st:secret@db.example.com/re6st', own),
+        pageUrl: undefined,
+        registryUrl: undefined,
+        pageFolder: '',
+      },
+    })
+    expect(other.pagePort).toBeUndefined()
+    const options = ['--db', 'postgres://re6st:secret@db.example.com/re6st', '--command-socket', own]
+    for (const words of [
+      ['nodes'],
+      ['show'],
+      ['invite', 'list'],
+      ['invite', '--host', 'registry.example.com'],
+      ['keys', 'status'],
+      ['config', 'show'],
+      ['config', 'preview', '--hello', '20'],
+    ])
+      expect((await runRegistryCommand(...words, ...options)).status).toBe(0)
+    await expect(runRegistryCommand('revoke', '5/16', ...options)).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    })
+  })
+
+  it('is told of where nobody listens, and no password with it', async () => {
+    const nowhere = join(temporaryDirectory(), 'nowhere.socket')
+    const options = ['--db', 'postgres://re6st:secret@db.example.com/re6st', '--command-socket', nowhere]
+    const failure: unknown = await runRegistryCommand('nodes', ...options).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ code: 'REGISTRY', message: expect.stringContaining(nowhere) })
+    expect(String(failure)).not.toContain('secret')
+  })
+})
