@@ -15,8 +15,12 @@ export interface ApiSettings {
   readonly socketPath: string | undefined
   /** Where the page is known to be. */
   readonly pageUrl: string | undefined
+  /** Whether the page speaks TLS itself, as the registry does. */
+  readonly isTls?: boolean
   /** Who else says who may sign in; undefined: nobody. */
   readonly openId?: OpenIdSettings | undefined
+  /** Who signs certificates of administrators (PEM); undefined: nobody signs in by one. */
+  readonly clientCertCa?: string | undefined
   /** Where machines find the registry. */
   readonly registryUrl: string | undefined
   /** Folder with the built page. */

@@ -93,7 +93,12 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
         listener: options.page,
         socketPath: commandSocket(options.database, options.commandSocket),
         pageUrl: options.pageUrl?.origin,
+        isTls: options.isPageTls,
         openId: openIdOf(options),
+        clientCertCa:
+          options.clientCertCa === undefined
+            ? undefined
+            : readOptionFile('--client-cert-ca', options.clientCertCa),
         registryUrl: options.registryUrl?.href,
         pageFolder: PAGE_FOLDER,
       },
@@ -131,14 +136,15 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
 
 /** Without an authority, the page offers to make one. @returns whether the registry was stopped meanwhile */
 async function isStoppedBeforeItsStart(
-  { page: place, ca, key, passphrase, pageUrl, database: databasePath, port }: RegistryOptions,
+  { page: place, isPageTls, ca, key, passphrase, pageUrl, database: databasePath, port }: RegistryOptions,
   {
     manager,
     log,
     stopped,
   }: { readonly manager: ServiceManager; readonly log: Logger; readonly stopped: Promise<unknown> },
 ): Promise<boolean> {
-  if (!place || passphrase !== undefined || existsSync(ca) || existsSync(key)) return false
+  // The form has no TLS, and must not be open to a network without: "re6st-registry init" makes one there.
+  if (!place || isPageTls || passphrase !== undefined || existsSync(ca) || existsSync(key)) return false
   const { openFirstStart } = await import('./api/first-start.ts')
   await using page = await openFirstStart({
     ...{ place, ca, key, databasePath, port, log },

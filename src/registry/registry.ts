@@ -32,9 +32,11 @@ import { registryMethods } from './methods.ts'
 import { NetworkWatch } from './network-watch.ts'
 import { DEFAULT_SENDER } from './node-steps.ts'
 import { type ReachableNodes, sharedReachableNodes } from './reachable-nodes.ts'
+import { Handshakes } from './server/handshakes.ts'
 import { HttpServers, type Listener, type Transport } from './server/http-server.ts'
-import type { ServerLimits } from './server/limits.ts'
+import { LIMITS, type ServerLimits } from './server/limits.ts'
 import { closeServer, isWithoutIpv6, listen } from './server/listen.ts'
+import { ReadingTurns } from './server/reading-turns.ts'
 import { TlsCredentials, type TlsFiles } from './server/tls-credentials.ts'
 import { ownSessions, SharedSessions } from './sessions.ts'
 import { type WebhookComponents, Webhooks } from './webhooks.ts'
@@ -292,6 +294,10 @@ export async function startRegistry(
     }),
   )
   stack.defer(() => lookout.save().catch(() => {}))
+  const handshakes =
+    credentials && settings.api?.isTls
+      ? pageHandshakes(credentials, settings.api.clientCertCa, clock)
+      : undefined
   const api = stack.use(
     new ApiListeners({
       ...{
@@ -316,12 +322,16 @@ export async function startRegistry(
       trustedProxies: new Set(settings.trustedProxies),
       pageUrl: settings.api?.pageUrl,
       openId: settings.api?.openId,
+      clientCertCa: settings.api?.clientCertCa,
+      handshakes,
       registryUrl: settings.api?.registryUrl,
       registryPort: addresses[0]?.port ?? 80,
       pageFolder: settings.api?.pageFolder ?? '',
       startedAtMs: clock.now(),
     }),
   )
+  // Before the page's server is closed, which waits for what is open.
+  stack.defer(() => handshakes?.[Symbol.dispose]())
   const pagePort = settings.api && (await api.open(settings.api))
   let fail: (error: Error) => void = () => {}
   const failed = new Promise<Error>((resolve) => {
@@ -402,3 +412,22 @@ function warnOfLengths(
         `${option} ${length}: only ${room} bits are left behind the network's: not all can get a prefix`,
       )
 }
+
+/** Makes the TLS connections of the page: certificates are asked for, and chosen, by the authority of administrators. */
+const pageHandshakes = (
+  credentials: TlsCredentials,
+  clientCertCa: string | undefined,
+  clock: Clock,
+): Handshakes =>
+  new Handshakes({
+    credentials: {
+      follow: (use) =>
+        credentials.follow(({ ca: _, ...own }) =>
+          use({ ...own, ...(clientCertCa === undefined ? {} : { ca: clientCertCa }) }),
+        ),
+    },
+    clock,
+    asksForCertificate: clientCertCa !== undefined,
+    timeoutMs: LIMITS.handshakeTimeoutMs,
+    turns: new ReadingTurns({ clock, isStranger: () => true }, LIMITS.handshakes),
+  })

@@ -7,7 +7,7 @@ import { ADMINISTRATOR, type RegistryPage, startRegistryPage } from '../support/
 import { vectors } from '../support/vectors.ts'
 
 const pki = vectors<{ csr: Record<string, string> }>('pki.json')
-const VIEWS = 'network machines invitations keys authority configuration audit tokens'.split(' ')
+const VIEWS = 'network machines invitations keys authority configuration audit tokens administrators'.split(' ')
 
 /** The main ways of an administrator, with the registry itself and a real browser. */
 describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
@@ -167,6 +167,19 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
       headers: { authorization: `Bearer ${secret}` },
     })
     expect(answer.status).toBe(200)
+  })
+
+  test('an administrator is added, and disabled', async () => {
+    await open('administrators')
+    await page.getByLabel('Name', { exact: true }).fill('bob')
+    await page.getByRole('button', { name: 'Add…' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Add' }).click()
+    await page.getByRole('region', { name: 'Password of bob' }).waitFor()
+    const bob = page.getByRole('listitem').filter({ hasText: 'bob' })
+    await bob.getByRole('button', { name: 'Disable…' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Disable' }).click()
+    await bob.getByText(/disabled/).waitFor()
+    await screenshot('administrators')
   })
 
   test('a machine that joins now is on the map soon, and the page is not loaded again', async () => {

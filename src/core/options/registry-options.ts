@@ -159,11 +159,24 @@ export const REGISTRY_OPTIONS = {
     otherwise: 'default: nowhere',
     since: '0.2.0',
   }),
+  isPageTls: flag({
+    names: ['--page-tls'],
+    group: SERVICE,
+    help: 'the page speaks TLS itself, with --tls-cert and --tls-key',
+    since: '0.2.0',
+  }),
   pageUrl: optional(httpUrl, {
     names: ['--page-url'],
     group: SERVICE,
     help: 'where browsers find the page, as links to it say and as proxies pass it on',
     otherwise: 'default: where it listens',
+    since: '0.2.0',
+  }),
+  clientCertCa: optional(filePath('FILE'), {
+    names: ['--client-cert-ca'],
+    group: SERVICE,
+    help: 'authority of administrators, in PEM: who shows a certificate that it signed may sign in to the page as the administrator of that name; with --page-tls, or to a proxy that --trusted-proxy names and that passes it on as Client-Cert (RFC 9440)',
+    otherwise: 'default: nobody signs in by certificate',
     since: '0.2.0',
   }),
   oidcIssuer: optional(httpUrl, {
@@ -400,12 +413,20 @@ export function registryOptions(words: ParsedWords): Result<RegistryOptions> {
   if (open) return refuse(`--webhook ${open.href}: must be an https:// URL, unless it is this machine`)
   if (rest.webhooks.length > 0 !== (rest.webhookSecret !== undefined))
     return refuse('--webhook, --webhook-secret: go together')
-  const { page, pageUrl } = rest
-  if (page?.kind === 'address' && !/^(127\.|::1$)/.test(page.address) && pageUrl?.protocol !== 'https:')
+  const { page, pageUrl, isPageTls } = rest
+  if (isPageTls && (page?.kind !== 'address' || tlsCert === undefined))
+    return refuse('--page-tls: needs --page ADDR:PORT, and --tls-cert and --tls-key')
+  if (isPageTls && pageUrl !== undefined && pageUrl.protocol !== 'https:')
+    return refuse(`--page-url ${pageUrl.href}: must be an https:// URL with --page-tls`)
+  const isOpen = page?.kind === 'address' && !isPageTls && pageUrl?.protocol !== 'https:'
+  if (isOpen && !/^(127\.|::1$)/.test(page.address))
     return refuse(
-      `--page ${page.address}: passwords would be sent in the clear: listen on 127.0.0.1, or put a proxy with TLS in front and say --page-url https://…`,
+      `--page ${page.address}: passwords would be sent in the clear: listen on 127.0.0.1, say --page-tls, or put a proxy with TLS in front and say --page-url https://…`,
     )
   if (pageUrl !== undefined && page === undefined) return refuse('--page-url: is of no use without --page')
+  const hearsOfCertificates = page !== undefined && (isPageTls || rest.trustedProxies.length > 0)
+  if (rest.clientCertCa !== undefined && !hearsOfCertificates)
+    return refuse('--client-cert-ca: needs --page, with --page-tls or a proxy that --trusted-proxy names')
   const oidc = oidcMistake(rest)
   if (oidc !== undefined) return refuse(oidc)
   if (rest.smtpUser !== undefined && rest.smtpPassword === undefined)

@@ -13,9 +13,11 @@ import type { KnownAddresses } from '../known-addresses.ts'
 import type { Ledger } from '../ledger.ts'
 import type { LocalNode } from '../local-node.ts'
 import type { ReachableNodes } from '../reachable-nodes.ts'
+import type { Handshakes } from '../server/handshakes.ts'
 import type { Sessions } from '../sessions.ts'
 import { TokenRequests } from '../token-requests.ts'
 import { BearerTokens } from './access/bearer-tokens.ts'
+import { readClientAuthorities } from './access/client-certificate.ts'
 import { OpenId, type OpenIdSettings } from './access/open-id.ts'
 import { apiHandlers } from './handlers.ts'
 import { Invitations } from './invitations.ts'
@@ -48,6 +50,10 @@ export interface ApiComponents {
   readonly pageUrl: string | undefined
   /** Who else says who may sign in; undefined: nobody. */
   readonly openId: OpenIdSettings | undefined
+  /** Who signs certificates of administrators (PEM); undefined: nobody signs in by one. */
+  readonly clientCertCa: string | undefined
+  /** Of the page, where it has TLS of its own. */
+  readonly handshakes: Pick<Handshakes, 'secure'> | undefined
   readonly registryUrl: string | undefined
   /** Port on which nodes find the registry, where nothing else is said. */
   readonly registryPort: number
@@ -79,6 +85,10 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
     network: authority.network,
   })
   const openId = components.openId && new OpenId(components.openId)
+  const clientAuthorities =
+    components.clientCertCa === undefined
+      ? []
+      : readClientAuthorities('--client-cert-ca', components.clientCertCa)
   const about = authorityOf(authority.pem)
   const registryUrl = (pageUrl: string): string => {
     if (components.registryUrl !== undefined) return components.registryUrl
@@ -99,6 +109,7 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
     authority: about,
     authorities: components.authorities,
     openIdName: openId?.name,
+    hasCertificates: clientAuthorities.length > 0,
     isPageUrlKnown: components.pageUrl !== undefined,
     isByMail: components.hasMailer && mailPrefixLength > 0,
     isAnonymous: components.anonymousPrefixLength > 0,
@@ -109,6 +120,7 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
     ...components,
     handlers,
     openId,
+    clientAuthorities,
     stream: new TopologyStream(watch, clock),
     files: await readStaticFiles(components.pageFolder),
     url: components.pageUrl,

@@ -25,7 +25,13 @@ export interface ApiCall<Name extends ApiRouteName> {
 }
 
 /** Routes that are more than a question and an answer in JSON. */
-export type SpecialRoute = 'signIn' | 'signOut' | 'openIdSignIn' | 'openIdReturn' | 'topologyEvents'
+export type SpecialRoute =
+  | 'signIn'
+  | 'certificateSignIn'
+  | 'signOut'
+  | 'openIdSignIn'
+  | 'openIdReturn'
+  | 'topologyEvents'
 
 /** A handler for each other route: one cannot be forgotten. */
 export type ApiHandlers = {

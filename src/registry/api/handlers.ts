@@ -9,7 +9,15 @@ import { Refusal } from '../refusal.ts'
 import { revoke } from '../revocation.ts'
 import type { Sessions } from '../sessions.ts'
 import type { TokenRequests } from '../token-requests.ts'
+import {
+  administrators,
+  changeAdministrator,
+  removeAdministrator,
+  setAdministrator,
+} from './access/administrators.ts'
 import type { BearerTokens } from './access/bearer-tokens.ts'
+import { newPassword } from './access/password.ts'
+import { Sessions as BrowserSessions } from './access/sessions.ts'
 import { type AuditRow, audit, auditEntries, verifyAudit } from './audit-log.ts'
 import { authorityState } from './authority-state.ts'
 import type { ApiHandlers } from './call.ts'
@@ -50,6 +58,8 @@ export interface HandlerComponents {
   readonly isPageUrlKnown: boolean
   /** Of the provider of OpenID Connect, if there is one. */
   readonly openIdName: string | undefined
+  /** Whether administrators may sign in by certificate. */
+  readonly hasCertificates: boolean
   readonly isByMail: boolean
   readonly isAnonymous: boolean
   readonly hasGeoIp: boolean
@@ -60,6 +70,7 @@ export interface HandlerComponents {
 export function apiHandlers(components: HandlerComponents): ApiHandlers {
   const { store, ledger, configuration, rpcSessions, machines, watch, invitations, bearerTokens, clock } =
     components
+  const browserSessions = new BrowserSessions(store, clock)
   const rotation: KeyRotationComponents = components
   const settings: NetworkSettingsComponents = {
     ...components,
@@ -73,7 +84,7 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
 
     signInMethods: async () => ({
       isPassword: true,
-      isCertificate: false,
+      isCertificate: components.hasCertificates,
       ...(components.openIdName === undefined
         ? {}
         : { openId: { name: components.openIdName, url: `${API_BASE}${API_ROUTES.openIdSignIn.path}` } }),
@@ -168,6 +179,35 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
     makeBearerToken: ({ body, who }) => bearerTokens.make(who, body),
     async deleteBearerToken({ params: { id }, who }) {
       await bearerTokens.delete(who, id)
+      return undefined
+    },
+
+    async administrators() {
+      const sessions = await browserSessions.count()
+      const items = (await administrators(store)).map(({ name, role, date, isDisabled }) => ({
+        ...{ name, role, isDisabled },
+        passwordSetAt: timeOf(date),
+        sessions: sessions.get(name) ?? 0,
+      }))
+      const names = new Set(items.map(({ name }) => name))
+      const elsewhere = [...sessions].filter(([name]) => !names.has(name))
+      return { items, elsewhere: elsewhere.map(([name, count]) => ({ name, sessions: count })) }
+    },
+    async addAdministrator({ body: { name, role, password }, who }) {
+      const made = password ?? newPassword()
+      await setAdministrator(store, who, { name, role, password: made, isNew: true }, clock.now())
+      return { name, role, ...(password === undefined ? { password: made } : {}) }
+    },
+    async changeAdministrator({ params: { name }, body, who }) {
+      await changeAdministrator(store, who, { ...body, name }, clock.now())
+      return undefined
+    },
+    async removeAdministrator({ params: { name }, who }) {
+      await removeAdministrator(store, who, { name, mayBeLast: false }, clock.now())
+      return undefined
+    },
+    async endSessions({ body: { name }, who }) {
+      await browserSessions.endAll(who, name)
       return undefined
     },
   }

@@ -1,5 +1,8 @@
+import type { X509Certificate } from 'node:crypto'
 import type { IncomingMessage, Server } from 'node:http'
+import { TLSSocket } from 'node:tls'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { ok, type Result, refuse } from '../../core/result.ts'
 import { TokenBuckets } from '../../core/token-buckets.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
@@ -7,8 +10,10 @@ import type { Store } from '../database/store.ts'
 import { Refusal } from '../refusal.ts'
 import { isLoopback, originOf, plainAddress } from '../server/caller.ts'
 import { Connections } from '../server/connections.ts'
-import { checkPassword } from './access/administrators.ts'
+import type { Handshakes } from '../server/handshakes.ts'
+import { type Administrator, administrator, checkPassword } from './access/administrators.ts'
 import { BearerTokens } from './access/bearer-tokens.ts'
+import { certificateOfHeader, nameOfCertificate } from './access/client-certificate.ts'
 import type { OpenId } from './access/open-id.ts'
 import { Sessions } from './access/sessions.ts'
 import { SignInLimits } from './access/sign-in-limits.ts'
@@ -32,6 +37,10 @@ export interface ApiServerComponents {
   readonly store: Store
   readonly handlers: ApiHandlers
   readonly openId: OpenId | undefined
+  /** Who signs certificates of administrators; none: nobody signs in by one. */
+  readonly clientAuthorities: readonly X509Certificate[]
+  /** Makes TLS connections, where the page has TLS of its own; asks for certificates where there are authorities. */
+  readonly handshakes: Pick<Handshakes, 'secure'> | undefined
   readonly stream: TopologyStream
   readonly files: ReadonlyMap<string, StaticFile>
   readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
@@ -69,10 +78,10 @@ export class ApiServers {
 
   constructor(components: ApiServerComponents) {
     this.#components = components
-    const { store, clock, url } = components
+    const { store, clock, url, handshakes } = components
     this.#sessions = new Sessions(store, clock)
     this.#tokens = new BearerTokens(store, clock)
-    this.#isSecure = url?.startsWith('https:') === true
+    this.#isSecure = handshakes !== undefined || url?.startsWith('https:') === true
     this.#cookieName = this.#isSecure ? '__Host-re6st' : 're6st'
   }
 
@@ -100,6 +109,7 @@ export class ApiServers {
         app.server,
         this.#connections,
         (address) => isLoopback(address) || this.#components.trustedProxies.has(address),
+        this.#components.handshakes,
       )
     await app.ready()
     return app.server
@@ -114,6 +124,8 @@ export class ApiServers {
     switch (name) {
       case 'signIn':
         return this.#signIn(call.body as SignIn, call, reply)
+      case 'certificateSignIn':
+        return this.#certificateSignIn(call, request, reply)
       case 'signOut':
         return this.#signOut(call.who, request, reply)
       case 'openIdSignIn':
@@ -147,9 +159,49 @@ export class ApiServers {
       throw new ApiRefusal(401, 'not-signed-in', 'name or password is wrong')
     }
     this.#signIns.succeeded(name, source)
-    const { role } = found
-    const secret = await this.#sessions.begin({ name, role, by: 'password' }, async (writable) => {
-      await audit(writable, { name, from: who.from }, { action: 'session.begun' }, clock.now())
+    return this.#begin(found, 'password', who, reply)
+  }
+
+  async #certificateSignIn(
+    { who, source }: { readonly who: Principal; readonly source: string },
+    { raw }: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<Session> {
+    const { store, log } = this.#components
+    const name = this.#nameByCertificate(raw)
+    const found = name.ok ? await administrator(store, name.value) : undefined
+    if (found && !found.isDisabled) return this.#begin(found, 'certificate', who, reply)
+    const reason = name.ok ? `${name.value}, whom the certificate names, is no administrator` : name.reason
+    log.warn({ source, reason }, 'somebody could not sign in')
+    throw new ApiRefusal(401, 'not-signed-in', reason)
+  }
+
+  #nameByCertificate(request: IncomingMessage): Result<string> {
+    const { clock, clientAuthorities } = this.#components
+    if (clientAuthorities.length === 0) return refuse('this registry takes no certificates of administrators')
+    const certificate = this.#certificateOf(request)
+    return certificate.ok ? nameOfCertificate(certificate.value, clientAuthorities, clock.now()) : certificate
+  }
+
+  /** What a client has shown to us, or to a named proxy: others could say what they like. */
+  #certificateOf(request: IncomingMessage): Result<X509Certificate> {
+    if (this.#isFromProxy(request)) return certificateOfHeader(request.headers['client-cert'])
+    const { socket } = request
+    if (!(socket instanceof TLSSocket))
+      return refuse('there is neither TLS nor a proxy that --trusted-proxy names: nobody shows a certificate')
+    const shown = socket.getPeerX509Certificate()
+    return shown ? ok(shown) : refuse('the browser has shown no certificate: choose one, in a new window')
+  }
+
+  async #begin(
+    { name, role }: Administrator,
+    by: Session['by'],
+    { from }: Principal,
+    reply: FastifyReply,
+  ): Promise<Session> {
+    const { clock } = this.#components
+    const secret = await this.#sessions.begin({ name, role, by }, async (writable) => {
+      await audit(writable, { name, from }, { action: 'session.begun', detail: { by } }, clock.now())
     })
     const session = await this.#sessions.find(secret)
     if (!session) throw new ApiRefusal(401, 'not-signed-in', 'the session has ended')
@@ -226,20 +278,26 @@ export class ApiServers {
   }
 
   #baseUrl({ headers }: FastifyRequest): string {
-    return this.#components.url?.replace(/\/$/, '') ?? `http://${headers.host ?? 'localhost'}`
+    return (
+      this.#components.url?.replace(/\/$/, '') ??
+      `${this.#components.handshakes ? 'https' : 'http'}://${headers.host ?? 'localhost'}`
+    )
   }
 
   /** A proxy is believed where it was named; the local socket has no address. */
   #originOf(request: IncomingMessage): { readonly address: string; readonly source: string } {
-    const { remoteAddress } = request.socket
-    const peer = remoteAddress === undefined ? undefined : plainAddress(remoteAddress)
     const { trustedProxies } = this.#components
-    const isBelieved = peer !== undefined && trustedProxies.has(peer)
-    const { address, source } = originOf({ headers: isBelieved ? request.headers : {} }, peer, {
+    const headers = this.#isFromProxy(request) ? request.headers : {}
+    const { address, source } = originOf({ headers }, peerOf(request), {
       authorizedOrigins: new Set(),
       trustedProxies,
     })
     return { address, source: source ?? address }
+  }
+
+  #isFromProxy(request: IncomingMessage): boolean {
+    const peer = peerOf(request)
+    return peer !== undefined && this.#components.trustedProxies.has(peer)
   }
 
   #charge(source: string): void {
@@ -248,6 +306,10 @@ export class ApiServers {
     if (!bucket.take(nowMs))
       throw new ApiRefusal(429, 'too-many', 'too many requests: wait', { retryAfterMs: bucket.waitMs(nowMs) })
   }
+}
+
+function peerOf({ socket: { remoteAddress } }: IncomingMessage): string | undefined {
+  return remoteAddress === undefined ? undefined : plainAddress(remoteAddress)
 }
 
 /** A session as it is told to whom it belongs. */

@@ -1,13 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { jsonText } from '../../core/json-text.ts'
 import type { AdminOptions } from '../../core/options/registry-admin-options.ts'
 import { administrators, removeAdministrator, setAdministrator } from '../api/access/administrators.ts'
+import { newPassword } from '../api/access/password.ts'
 import { timeOf } from '../api/time.ts'
 import { readSecret } from '../authority-key.ts'
 import { commandActor, openOwnDatabase } from './own-database.ts'
-
-/** Bytes of a password that is made up. */
-const PASSWORD_LENGTH = 18
 
 /**
  * Runs `re6st-registry admin`.
@@ -23,16 +20,24 @@ export async function runAdmin(options: AdminOptions): Promise<number> {
         ...rest,
         since: timeOf(date),
       }))
-      print(list, list.map(({ name, role, since }) => `${name}  ${role}  since ${since}\n`).join(''))
+      print(
+        list,
+        list
+          .map(
+            ({ name, role, since, isDisabled }) =>
+              `${name}  ${role}  since ${since}${isDisabled ? '  disabled' : ''}\n`,
+          )
+          .join(''),
+      )
       return 0
     }
     case 'remove':
-      await removeAdministrator(store, commandActor(), options.name, Date.now())
+      await removeAdministrator(store, commandActor(), { name: options.name, mayBeLast: true }, Date.now())
       print({ removed: options.name }, `${options.name} is no administrator any more\n`)
       return 0
     case 'add': {
       const { name, role } = options
-      const made = options.password ? undefined : randomBytes(PASSWORD_LENGTH).toString('base64url')
+      const made = options.password ? undefined : newPassword()
       const password = made ?? (options.password ? readSecret('--password', options.password) : '')
       await setAdministrator(store, commandActor(), { name, role, password }, Date.now())
       print(

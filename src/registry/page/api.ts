@@ -9,6 +9,7 @@ const PATHS = {
   makeNetwork: ['POST', '/setup'],
   signInMethods: ['GET', '/session/methods'],
   signIn: ['POST', '/session'],
+  certificateSignIn: ['POST', '/session/certificate'],
   session: ['GET', '/session'],
   signOut: ['DELETE', '/session'],
   enrolmentInformation: ['GET', '/enrolment'],
@@ -32,6 +33,11 @@ const PATHS = {
   bearerTokens: ['GET', '/tokens'],
   makeBearerToken: ['POST', '/tokens'],
   deleteBearerToken: ['DELETE', '/tokens/:id'],
+  administrators: ['GET', '/administrators'],
+  addAdministrator: ['POST', '/administrators'],
+  changeAdministrator: ['POST', '/administrators/:name'],
+  removeAdministrator: ['DELETE', '/administrators/:name'],
+  endSessions: ['POST', '/sessions/end'],
 } as const satisfies {
   readonly [Name in ApiRouteName]?: readonly [Routes[Name]['method'], Routes[Name]['path']]
 }

@@ -4,6 +4,7 @@ import type { Session } from '../api/schemas/access.ts'
 import { ApiFailure, call, useCsrfToken } from './api.ts'
 import { MachinesView } from './machines/machines-view.tsx'
 import { sayWhy } from './parts/use-answer.ts'
+import { AdministratorsView } from './views/administrators.tsx'
 import { AuditView } from './views/audit.tsx'
 import { AuthorityView } from './views/authority.tsx'
 import { ConfigurationView } from './views/configuration.tsx'
@@ -23,6 +24,7 @@ const VIEWS = [
   'configuration',
   'audit',
   'tokens',
+  'administrators',
 ] as const
 type View = (typeof VIEWS)[number]
 const TITLES: Readonly<Record<View, string>> = {
@@ -34,7 +36,10 @@ const TITLES: Readonly<Record<View, string>> = {
   configuration: 'Configuration',
   audit: 'Audit log',
   tokens: 'Tokens',
+  administrators: 'Administrators',
 }
+/** What is for the role `administer` only. */
+const ADMINISTERED: readonly View[] = ['tokens', 'administrators']
 
 type Login =
   | { readonly state: 'asking' }
@@ -79,7 +84,7 @@ export function App(): JSX.Element {
       <header class="top">
         <strong>re6stnet registry</strong>
         <nav aria-label="Views">
-          {VIEWS.filter((one) => one !== 'tokens' || role === 'administer').map((one) => (
+          {VIEWS.filter((one) => role === 'administer' || !ADMINISTERED.includes(one)).map((one) => (
             <a key={one} href={`#${one}`} aria-current={one === view ? 'page' : undefined}>
               {TITLES[one]}
             </a>
@@ -124,6 +129,8 @@ function ViewOf({
       return <AuditView />
     case 'tokens':
       return <TokensView />
+    case 'administrators':
+      return <AdministratorsView />
   }
 }
 

@@ -14,7 +14,7 @@ export interface HandshakeLimits {
 
 /** What handshakes need. */
 export interface HandshakeComponents {
-  readonly credentials: TlsCredentials
+  readonly credentials: Pick<TlsCredentials, 'follow'>
   readonly turns: ReadingTurns
   readonly clock: Pick<Clock, 'after'>
   readonly timeoutMs: number

@@ -11,6 +11,12 @@ export const MIN_PASSWORD_LENGTH = 12
 /** Longest: what follows costs nobody anything. */
 export const MAX_PASSWORD_LENGTH = 1_024
 
+/** Octets of a password that is made up. */
+const MADE_LENGTH = 18
+
+/** A password that nobody has chosen. */
+export const newPassword = (): string => randomBytes(MADE_LENGTH).toString('base64url')
+
 interface Cost {
   readonly N: number
   readonly r: number

@@ -4,12 +4,16 @@ import type { Role } from '../../../core/values/roles.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Queries } from '../../database/queries.ts'
 import type { Store } from '../../database/store.ts'
+import { Refusal } from '../../refusal.ts'
+import { type Actor, audit } from '../audit-log.ts'
 import type { Session } from '../schemas/access.ts'
 import { hashOfSecret, newSecret } from './secret.ts'
 
 /** How long a session lives that nobody uses, and one that is used. */
 const IDLE_SECONDS = 30 * 60
 const LIFE_SECONDS = 12 * 3600
+/** Of who signed in elsewhere: the provider is asked again what they may do, which costs them nothing while they may. */
+const OPEN_ID_LIFE_SECONDS = 3600
 /** Its use is written down so often. */
 const WRITTEN_SECONDS = 60
 /** Sessions of one name: the oldest makes room. */
@@ -55,11 +59,7 @@ export class Sessions {
     const secret = newSecret()
     const now = this.#now()
     await this.#store.write(async (writable) => {
-      await writable.run(
-        'DELETE FROM admin_session WHERE made <= ? OR used <= ?',
-        now - LIFE_SECONDS,
-        now - IDLE_SECONDS,
-      )
+      await writable.run(`DELETE FROM admin_session WHERE NOT (${LIVING})`, ...livingAt(now))
       await writable.run(
         'DELETE FROM admin_session WHERE name = ? AND hash NOT IN (SELECT hash FROM admin_session WHERE name = ? ORDER BY used DESC LIMIT ?)',
         ...[who.name, who.name, MAX_PER_NAME - 1],
@@ -81,7 +81,7 @@ export class Sessions {
     // A clock that was set back does not make it live longer.
     if (
       !row ||
-      now - row.made >= LIFE_SECONDS ||
+      now - row.made >= lifeOf(row.method) ||
       now - row.used >= IDLE_SECONDS ||
       row.made > now + WRITTEN_SECONDS
     )
@@ -96,7 +96,7 @@ export class Sessions {
       by: row.method,
       csrfToken: csrfTokenOf(secret),
       idleEnd: now + IDLE_SECONDS,
-      end: row.made + LIFE_SECONDS,
+      end: row.made + lifeOf(row.method),
     }
   }
 
@@ -107,10 +107,40 @@ export class Sessions {
     })
   }
 
+  /** How many sessions live, by name. */
+  async count(): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.#store.all<{ name: string; n: number }>(
+      `SELECT name, COUNT(*) AS n FROM admin_session WHERE ${LIVING} GROUP BY name ORDER BY name`,
+      ...livingAt(this.#now()),
+    )
+    return new Map(rows.map(({ name, n }) => [name, Number(n)]))
+  }
+
+  /** Ends all of one name. @throws Refusal 404 when there are none */
+  async endAll(actor: Actor, name: string): Promise<void> {
+    await this.#store.write(async (writable) => {
+      const ended = await writable.run('DELETE FROM admin_session WHERE name = ?', name)
+      if (ended === 0) throw new Refusal(404, 'nobody is signed in under this name')
+      const detail = { ended }
+      await audit(writable, actor, { action: 'sessions.ended', subject: name, detail }, this.#clock.now())
+    })
+  }
+
   #now(): number {
     return Math.floor(this.#clock.now() / 1000)
   }
 }
+
+const lifeOf = (method: Session['by']): number => (method === 'openid' ? OPEN_ID_LIFE_SECONDS : LIFE_SECONDS)
+
+/** Which rows are of sessions that live; its parameters are those of `livingAt`. */
+const LIVING =
+  "used > ? AND made > CASE WHEN method = 'openid' THEN CAST(? AS BIGINT) ELSE CAST(? AS BIGINT) END"
+const livingAt = (now: number): number[] => [
+  now - IDLE_SECONDS,
+  now - OPEN_ID_LIFE_SECONDS,
+  now - LIFE_SECONDS,
+]
 
 /** Whether a request was made by the page that has the session, and not by another in the same browser. */
 export const isCsrfToken = (given: unknown, { csrfToken }: Pick<LivingSession, 'csrfToken'>): boolean =>

@@ -81,3 +81,70 @@ export const MadeBearerToken = Type.Object(
   { $id: 'MadeBearerToken' },
 )
 export type MadeBearerToken = Static<typeof MadeBearerToken>
+
+const AdministratorName = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$' })
+
+/** Which administrator. */
+export const ByAdministrator = Type.Object({ name: AdministratorName })
+
+/** An administrator, without the password. */
+export const Administrator = Type.Object(
+  {
+    name: Type.String(),
+    role: Role,
+    isDisabled: Type.Boolean({ description: 'May not sign in' }),
+    passwordSetAt: Time,
+    sessions: Type.Integer({ minimum: 0, description: 'Living sessions of browsers' }),
+  },
+  { $id: 'Administrator' },
+)
+export type Administrator = Static<typeof Administrator>
+
+/** Who may sign in by a password or a certificate, and who else is signed in. */
+export const Administrators = Type.Object(
+  {
+    items: Type.Array(Administrator),
+    elsewhere: Type.Array(Type.Object({ name: Type.String(), sessions: Type.Integer({ minimum: 1 }) }), {
+      description: 'Who is signed in without being one of them: by OpenID Connect',
+    }),
+  },
+  { $id: 'Administrators' },
+)
+export type Administrators = Static<typeof Administrators>
+
+/** An administrator to be added. */
+export const NewAdministrator = Type.Object(
+  {
+    name: AdministratorName,
+    role: Role,
+    password: Type.Optional(
+      Type.String({ minLength: 12, maxLength: 1_024, description: 'Without one, one is made up' }),
+    ),
+  },
+  { $id: 'NewAdministrator', additionalProperties: false },
+)
+export type NewAdministrator = Static<typeof NewAdministrator>
+
+/** An administrator that was just added. */
+export const MadeAdministrator = Type.Object(
+  {
+    name: Type.String(),
+    role: Role,
+    password: Type.Optional(Type.String({ description: 'That was made up: not shown again' })),
+  },
+  { $id: 'MadeAdministrator' },
+)
+export type MadeAdministrator = Static<typeof MadeAdministrator>
+
+/** What of an administrator is to be another. */
+export const AdministratorChange = Type.Object(
+  { role: Type.Optional(Role), isDisabled: Type.Optional(Type.Boolean()) },
+  { $id: 'AdministratorChange', additionalProperties: false, minProperties: 1 },
+)
+export type AdministratorChange = Static<typeof AdministratorChange>
+
+/** Whose sessions are to end. */
+export const SessionsEnd = Type.Object(
+  { name: Type.String({ minLength: 1, maxLength: 200 }) },
+  { $id: 'SessionsEnd', additionalProperties: false },
+)

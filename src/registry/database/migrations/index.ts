@@ -3,6 +3,7 @@ import { migration as ownTables } from './001-own-tables.ts'
 import { migration as api } from './002-api.ts'
 import { migration as webhookMessages } from './003-webhook-messages.ts'
 import { migration as authorities } from './006-authorities.ts'
+import { migration as administrators } from './007-administrators.ts'
 import type { DatabaseKind, MigrationOf } from './migration.ts'
 
 /** Our own tables, by name, in this order for ever: a new one is added at the end. */
@@ -11,6 +12,7 @@ const MIGRATIONS: Readonly<Record<string, MigrationOf>> = {
   '002-api': api,
   '003-webhook-messages': webhookMessages,
   '006-authorities': authorities,
+  '007-administrators': administrators,
 }
 
 /** All migrations for one kind of database. */

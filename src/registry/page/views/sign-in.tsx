@@ -18,6 +18,8 @@ const refused = (): string | undefined =>
 export function SignIn({ signedIn }: { readonly signedIn: (session: Session) => void }): JSX.Element {
   const { answer: methods, problem: unreachable } = useAnswer(askMethods)
   const [problem, setProblem] = useState<string>()
+  const signInByCertificate = () =>
+    call('certificateSignIn').then(signedIn, (error: unknown) => setProblem(sayWhy(error)))
   const submit = (event: SubmitEvent) => {
     const values = valuesOf(event)
     call('signIn', { body: { name: values.get('name') ?? '', password: values.get('password') ?? '' } }).then(
@@ -46,6 +48,11 @@ export function SignIn({ signedIn }: { readonly signedIn: (session: Session) => 
         <button type="submit" class="primary">
           Sign in
         </button>
+        {methods?.isCertificate && (
+          <button type="button" onClick={signInByCertificate}>
+            Sign in with a certificate
+          </button>
+        )}
         {methods?.openId !== undefined && <a href={methods.openId.url}>Sign in with {methods.openId.name}</a>}
       </form>
       <p>

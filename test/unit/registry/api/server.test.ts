@@ -210,6 +210,7 @@ describe('the API', () => {
       'configuration',
       'audit',
       'tokens',
+      'administrators',
       'session',
     ])
       expect([path, (await ask(`/api/v1/${path}`)).status]).toEqual([path, 401])

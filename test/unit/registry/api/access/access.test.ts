@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   administrators,
+  changeAdministrator,
   checkPassword,
   mayDo,
   removeAdministrator,
@@ -12,6 +13,7 @@ import { isCsrfToken, Sessions } from '../../../../../src/registry/api/access/se
 import { SignInLimits } from '../../../../../src/registry/api/access/sign-in-limits.ts'
 import { verifyAudit } from '../../../../../src/registry/api/audit-log.ts'
 import { openStore } from '../../../../../src/registry/database/open-store.ts'
+import type { Store } from '../../../../../src/registry/database/store.ts'
 import { fc, test } from '../../../../support/property.ts'
 
 const START_MS = 1_800_000_000_000
@@ -47,10 +49,80 @@ describe('administrators', () => {
     await setAdministrator(store, actor, { ...ann, role: 'look' }, START_MS)
     expect(await sessions.find(cookie)).toBeUndefined()
     const next = await sessions.begin({ ...ann, by: 'password' }, async () => {})
-    await removeAdministrator(store, actor, 'ann', START_MS)
+    await removeAdministrator(store, actor, { name: 'ann', mayBeLast: true }, START_MS)
     expect(await sessions.find(next)).toBeUndefined()
     expect(await administrators(store)).toEqual([])
-    await expect(removeAdministrator(store, actor, 'ann', START_MS)).rejects.toThrow('no such administrator')
+    await expect(
+      removeAdministrator(store, actor, { name: 'ann', mayBeLast: true }, START_MS),
+    ).rejects.toThrow('no such administrator')
+  })
+
+  it('who is disabled can neither sign in nor stay, until enabled or added again', async () => {
+    await using store = await newStore()
+    const sessions = new Sessions(store, heldClock())
+    await setAdministrator(store, actor, ann, START_MS)
+    await setAdministrator(store, actor, { ...ann, name: 'bob' }, START_MS)
+    const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
+    await changeAdministrator(store, actor, { name: 'ann', isDisabled: true }, START_MS)
+    expect(await sessions.find(cookie)).toBeUndefined()
+    expect(await checkPassword(store, 'ann', ann.password)).toBeUndefined()
+    expect(await administrators(store)).toMatchObject([{ isDisabled: true, role: 'administer' }, {}])
+    await changeAdministrator(store, actor, { name: 'ann', isDisabled: false }, START_MS)
+    expect(await checkPassword(store, 'ann', ann.password)).toBeDefined()
+    await changeAdministrator(store, actor, { name: 'ann', isDisabled: true }, START_MS)
+    await setAdministrator(store, actor, ann, START_MS)
+    expect(await checkPassword(store, 'ann', ann.password)).toBeDefined()
+  })
+
+  it.each([
+    [
+      'removed',
+      (store: Store) => removeAdministrator(store, actor, { name: 'ann', mayBeLast: false }, START_MS),
+    ],
+    [
+      'disabled',
+      (store: Store) => changeAdministrator(store, actor, { name: 'ann', isDisabled: true }, START_MS),
+    ],
+    [
+      'given less',
+      (store: Store) => changeAdministrator(store, actor, { name: 'ann', role: 'enrol' }, START_MS),
+    ],
+  ] as const)('the last who may administer is not %s, and stays signed in', async (_, act) => {
+    await using store = await newStore()
+    const sessions = new Sessions(store, heldClock())
+    await setAdministrator(store, actor, ann, START_MS)
+    const bob = { ...ann, name: 'bob' }
+    await setAdministrator(store, actor, bob, START_MS)
+    await changeAdministrator(store, actor, { name: 'bob', isDisabled: true }, START_MS)
+    await setAdministrator(store, actor, { ...ann, name: 'eve', role: 'enrol' }, START_MS)
+    const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
+    const { entries } = await verifyAudit(store)
+    await expect(act(store)).rejects.toMatchObject({ code: 'CONFLICT' })
+    expect(await administrators(store)).toContainEqual({
+      ...{ name: 'ann', role: 'administer', isDisabled: false },
+      date: START_MS / 1000,
+    })
+    expect(await sessions.find(cookie)).toBeDefined()
+    expect(await verifyAudit(store)).toMatchObject({ isWhole: true, entries })
+    await changeAdministrator(store, actor, { name: 'bob', isDisabled: false }, START_MS)
+    await act(store)
+  })
+
+  it('others than the last are changed and removed where nobody may administer by password', async () => {
+    await using store = await newStore()
+    await setAdministrator(store, actor, { ...ann, role: 'look' }, START_MS)
+    await changeAdministrator(store, actor, { name: 'ann', role: 'enrol' }, START_MS)
+    await removeAdministrator(store, actor, { name: 'ann', mayBeLast: false }, START_MS)
+    expect(await administrators(store)).toEqual([])
+  })
+
+  it('who is to be new is not somebody who is there', async () => {
+    await using store = await newStore()
+    await setAdministrator(store, actor, ann, START_MS)
+    await expect(
+      setAdministrator(store, actor, { ...ann, password: 'another password', isNew: true }, START_MS),
+    ).rejects.toMatchObject({ code: 'CONFLICT' })
+    expect(await checkPassword(store, 'ann', ann.password)).toBeDefined()
   })
 
   it.each([
@@ -104,6 +176,39 @@ describe('a session', () => {
     const idle = await sessions.begin({ ...ann, by: 'password' }, async () => {})
     clock.ms += 30 * MINUTE_MS
     expect(await sessions.find(idle)).toBeUndefined()
+  })
+
+  it('of who signed in elsewhere ends after an hour: the provider is asked again', async () => {
+    await using store = await newStore()
+    const clock = heldClock()
+    const sessions = new Sessions(store, clock)
+    const cookie = await sessions.begin({ ...ann, name: 'openid:ann', by: 'openid' }, async () => {})
+    for (let quarter = 1; quarter < 4; quarter += 1) {
+      clock.ms += 15 * MINUTE_MS
+      expect((await sessions.find(cookie))?.end).toBe((START_MS + HOUR_MS) / 1000)
+      expect(await sessions.count()).toEqual(new Map([['openid:ann', 1]]))
+    }
+    clock.ms += 15 * MINUTE_MS
+    expect(await sessions.find(cookie)).toBeUndefined()
+    expect(await sessions.count()).toEqual(new Map())
+  })
+
+  it('ends with all others of its name, and with none of another', async () => {
+    await using store = await newStore()
+    const sessions = new Sessions(store, heldClock())
+    const begin = (name: string) => sessions.begin({ ...ann, name, by: 'password' }, async () => {})
+    const cookies = [await begin('ann'), await begin('ann'), await begin('bob')]
+    expect(await sessions.count()).toEqual(
+      new Map([
+        ['ann', 2],
+        ['bob', 1],
+      ]),
+    )
+    await sessions.endAll(actor, 'ann')
+    const found = await Promise.all(cookies.map((cookie) => sessions.find(cookie)))
+    expect(found.map((session) => session?.name)).toEqual([undefined, undefined, 'bob'])
+    await expect(sessions.endAll(actor, 'ann')).rejects.toMatchObject({ status: 404 })
+    expect(await verifyAudit(store)).toMatchObject({ isWhole: true, entries: 1 })
   })
 
   it('of a clock that was ahead does not live longer', async () => {

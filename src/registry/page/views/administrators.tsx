@@ -1,0 +1,241 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import { ROLES, type Role } from '../../../core/values/roles.ts'
+import type { MadeAdministrator, NewAdministrator } from '../../api/schemas/access.ts'
+import { call } from '../api.ts'
+import { Confirm } from '../parts/confirm.tsx'
+import { Field, valuesOf } from '../parts/field.tsx'
+import { Problem } from '../parts/problem.tsx'
+import { dateOfText } from '../parts/time.ts'
+import { useAnswer } from '../parts/use-answer.ts'
+
+const askAdministrators = () => call('administrators')
+
+/** What is to be done, once it is confirmed. */
+type Plan =
+  | { readonly kind: 'add'; readonly wanted: NewAdministrator }
+  | { readonly kind: 'role'; readonly name: string; readonly role: Role }
+  | { readonly kind: 'disable' | 'enable' | 'remove' | 'end sessions'; readonly name: string }
+
+/** Who may sign in, with which role, and who is signed in. */
+export function AdministratorsView(): JSX.Element {
+  const { answer, problem, again } = useAnswer(askAdministrators)
+  const [planned, plan] = useState<Plan>()
+  const [made, setMade] = useState<MadeAdministrator>()
+  const submit = (event: SubmitEvent) => {
+    const values = valuesOf(event)
+    const password = values.get('password') ?? ''
+    plan({
+      kind: 'add',
+      wanted: {
+        name: values.get('name') ?? '',
+        role: roleOf(values.get('role')),
+        ...(password === '' ? {} : { password }),
+      },
+    })
+  }
+  return (
+    <>
+      <h1>Administrators</h1>
+      <Problem what={problem} />
+      <form class="card grid" onSubmit={submit}>
+        <h2>Add one</h2>
+        <Field label="Name">
+          <input
+            name="name"
+            maxLength={64}
+            pattern="[A-Za-z0-9][A-Za-z0-9._@\-]*"
+            required
+            autocomplete="off"
+          />
+        </Field>
+        <RoleField value="look" />
+        <Field label="Password" hint="Without one, one is made up, and shown once">
+          <input
+            name="password"
+            type="password"
+            minLength={12}
+            maxLength={1_024}
+            autocomplete="new-password"
+          />
+        </Field>
+        <button type="submit" class="primary">
+          Add…
+        </button>
+      </form>
+      {made?.password !== undefined && (
+        <section class="card" aria-label={`Password of ${made.name}`}>
+          <h2>Password of {made.name}, shown once</h2>
+          <pre>{made.password}</pre>
+        </section>
+      )}
+      <ul class="cards">
+        {answer?.items.map(({ name, role, isDisabled, passwordSetAt, sessions }) => (
+          <li key={name} class="card">
+            <strong>{name}</strong>
+            <p>
+              {isDisabled ? 'disabled, ' : ''}
+              {role}, password of {dateOfText(passwordSetAt)}, {sessionsText(sessions)}
+            </p>
+            <form
+              class="bar"
+              onSubmit={(event) => plan({ kind: 'role', name, role: roleOf(valuesOf(event).get('role')) })}
+            >
+              <RoleField value={role} label={`Role of ${name}`} />
+              <button type="submit">Change role…</button>
+            </form>
+            <div class="buttons">
+              {sessions > 0 && <EndSessions name={name} plan={plan} />}
+              <button type="button" onClick={() => plan({ kind: isDisabled ? 'enable' : 'disable', name })}>
+                {isDisabled ? 'Enable…' : 'Disable…'}
+              </button>
+              <button type="button" class="danger" onClick={() => plan({ kind: 'remove', name })}>
+                Remove…
+              </button>
+            </div>
+          </li>
+        ))}
+        {answer?.elsewhere.map(({ name, sessions }) => (
+          <li key={name} class="card">
+            <strong>{name}</strong>
+            <p>from the provider, {sessionsText(sessions)}</p>
+            <div class="buttons">
+              <EndSessions name={name} plan={plan} />
+            </div>
+          </li>
+        ))}
+      </ul>
+      {planned !== undefined && (
+        <ConfirmPlan
+          planned={planned}
+          added={setMade}
+          close={() => {
+            plan(undefined)
+            again()
+          }}
+        />
+      )}
+    </>
+  )
+}
+
+const roleOf = (text: string | undefined): Role => ROLES.find((role) => role === text) ?? 'look'
+
+const sessionsText = (count: number): string =>
+  count === 0 ? 'not signed in' : `${count} ${count === 1 ? 'session' : 'sessions'}`
+
+function RoleField({
+  value,
+  label = 'Role',
+}: {
+  readonly value: Role
+  readonly label?: string
+}): JSX.Element {
+  return (
+    <Field label={label}>
+      <select name="role" defaultValue={value}>
+        {ROLES.map((one) => (
+          <option key={one} selected={one === value}>
+            {one}
+          </option>
+        ))}
+      </select>
+    </Field>
+  )
+}
+
+function EndSessions({
+  name,
+  plan,
+}: {
+  readonly name: string
+  readonly plan: (plan: Plan) => void
+}): JSX.Element {
+  return (
+    <button type="button" onClick={() => plan({ kind: 'end sessions', name })}>
+      End sessions…
+    </button>
+  )
+}
+
+interface Confirmation {
+  readonly title: string
+  readonly verb: string
+  readonly says: string
+  readonly danger?: boolean
+  readonly act: () => Promise<unknown>
+}
+
+function ConfirmPlan({
+  planned,
+  added,
+  close,
+}: {
+  readonly planned: Plan
+  readonly added: (made: MadeAdministrator) => void
+  readonly close: () => void
+}): JSX.Element {
+  const { says, ...rest } = confirmationOf(planned, added)
+  return (
+    <Confirm {...rest} close={close}>
+      <p>{says}</p>
+    </Confirm>
+  )
+}
+
+function confirmationOf(planned: Plan, added: (made: MadeAdministrator) => void): Confirmation {
+  switch (planned.kind) {
+    case 'add': {
+      const { wanted } = planned
+      return {
+        title: `Add ${wanted.name}?`,
+        verb: 'Add',
+        says: `Whoever has the password may ${wanted.role}.`,
+        act: async () => added(await call('addAdministrator', { body: wanted })),
+      }
+    }
+    case 'role': {
+      const { name, role } = planned
+      return {
+        title: `Change the role of ${name}?`,
+        verb: 'Change',
+        says: `${name} may ${role} then, and has to sign in again.`,
+        act: () => call('changeAdministrator', { params: { name }, body: { role } }),
+      }
+    }
+    case 'disable':
+    case 'enable': {
+      const { kind, name } = planned
+      const isDisabled = kind === 'disable'
+      return {
+        title: `${isDisabled ? 'Disable' : 'Enable'} ${name}?`,
+        verb: isDisabled ? 'Disable' : 'Enable',
+        danger: isDisabled,
+        says: isDisabled
+          ? `${name} is signed out, and cannot sign in until enabled again. Tokens that ${name} has made stay: delete them there.`
+          : `${name} may sign in again.`,
+        act: () => call('changeAdministrator', { params: { name }, body: { isDisabled } }),
+      }
+    }
+    case 'remove': {
+      const { name } = planned
+      return {
+        title: `Remove ${name}?`,
+        verb: 'Remove',
+        danger: true,
+        says: `${name} is signed out, and cannot sign in any more. Tokens that ${name} has made stay: delete them there.`,
+        act: () => call('removeAdministrator', { params: { name } }),
+      }
+    }
+    case 'end sessions': {
+      const { name } = planned
+      return {
+        title: `End the sessions of ${name}?`,
+        verb: 'End',
+        danger: true,
+        says: `All browsers of ${name} are signed out. Who may still sign in can do so again.`,
+        act: () => call('endSessions', { body: { name } }),
+      }
+    }
+  }
+}
