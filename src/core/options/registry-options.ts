@@ -155,7 +155,7 @@ export const REGISTRY_OPTIONS = {
   page: optional(privateListener, {
     names: ['--page'],
     group: SERVICE,
-    help: 'serve the page for administrators and the API there: ADDR:PORT, or path of a Unix socket; elsewhere than on loopback it needs a proxy with TLS in front, see --page-url',
+    help: 'serve the page for administrators and the API there: ADDR:PORT, or path of a Unix socket; elsewhere than on loopback it needs --page-tls, or a proxy with TLS in front, see --page-url',
     otherwise: 'default: nowhere',
     since: '0.2.0',
   }),

@@ -159,8 +159,10 @@ it('a page with TLS of its own asks for certificates itself, and sets a cookie t
 it('a page with TLS of its own closes although somebody has not ended the handshake', async () => {
   const registry = await registryWith({ tls: await selfSigned() })
   const socket = connect(registry.port, '127.0.0.1')
+    .on('error', () => {})
+    .resume()
   await once(socket, 'connect')
-  const closed = once(socket, 'close')
+  const closed = new Promise((resolve) => socket.once('close', resolve))
   await registry[Symbol.asyncDispose]()
   await closed
 })
