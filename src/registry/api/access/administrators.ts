@@ -76,7 +76,7 @@ export async function setAdministrator(
 }
 
 /** What of an administrator is to be another. */
-export interface AdministratorChange {
+interface AdministratorChange {
   readonly role?: Role
   readonly isDisabled?: boolean
 }

@@ -98,7 +98,6 @@ export const Administrator = Type.Object(
   },
   { $id: 'Administrator' },
 )
-export type Administrator = Static<typeof Administrator>
 
 /** Who may sign in by a password or a certificate, and who else is signed in. */
 export const Administrators = Type.Object(
@@ -141,7 +140,6 @@ export const AdministratorChange = Type.Object(
   { role: Type.Optional(Role), isDisabled: Type.Optional(Type.Boolean()) },
   { $id: 'AdministratorChange', additionalProperties: false, minProperties: 1 },
 )
-export type AdministratorChange = Static<typeof AdministratorChange>
 
 /** Whose sessions are to end. */
 export const SessionsEnd = Type.Object(
