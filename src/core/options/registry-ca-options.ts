@@ -1,6 +1,7 @@
 import { ok, type Result, refuse } from '../result.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
+import { COMMAND_SOCKET_OTHERWISE } from './registry-options.ts'
 import { filePath, integer, newNetwork, secretSource } from './value-types.ts'
 
 const FILES = 'Files'
@@ -45,10 +46,17 @@ const OPTIONS = {
     otherwise: 'default: it stays where it is',
     since,
   }),
-  database: withDefault(filePath('PATH'), '/var/lib/re6stnet/registry.db', {
+  database: withDefault(filePath('PATH|URL'), '/var/lib/re6stnet/registry.db', {
     names: ['--db'],
     group: 'Registry',
     help: 'database of the registry that is asked which machines have it, if it runs',
+    since,
+  }),
+  commandSocket: optional(filePath('PATH'), {
+    names: ['--command-socket'],
+    group: 'Registry',
+    help: 'where the registry is asked, if it was started with this option',
+    otherwise: COMMAND_SOCKET_OTHERWISE,
     since,
   }),
   json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }),
@@ -76,6 +84,8 @@ export function caOptions(words: ParsedWords): Result<CaOptions> {
     return refuse(`${words.operand}: must be one of ${ACTIONS.join(', ')}, as in "${CA_COMMAND.name} renew"`)
   const useless = (['days', 'prefix', 'key', 'passphrase'] as const).find((name) => words.given.has(name))
   if (action === 'renew' && words.given.has('database')) return refuse('--db: is for "ca status" only')
+  if (action === 'renew' && words.given.has('commandSocket'))
+    return refuse('--command-socket: is for "ca status" only')
   if (action === 'status' && useless !== undefined) return refuse(`--${useless}: is for "ca renew" only`)
   return ok({ ...values.value, action })
 }

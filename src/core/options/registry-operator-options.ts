@@ -3,7 +3,7 @@ import { ok, type Result, refuse } from '../result.ts'
 import { MACHINE_STATES } from '../values/machine-states.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
 import { flag, type OptionsOf, optional, repeated, withDefault } from './option-table.ts'
-import { REGISTRY_OPTIONS } from './registry-options.ts'
+import { COMMAND_SOCKET_OTHERWISE, REGISTRY_OPTIONS } from './registry-options.ts'
 import {
   countryCode,
   emailAddress,
@@ -36,7 +36,7 @@ const COMMON = {
     names: ['--command-socket'],
     group: 'Registry',
     help: 'where the registry is asked, if it was started with this option',
-    otherwise: REGISTRY_OPTIONS.commandSocket.otherwise,
+    otherwise: COMMAND_SOCKET_OTHERWISE,
     since,
   }),
   json: flag({ names: ['--json'], group: 'Output', help: 'print JSON, as the API says it', since }),

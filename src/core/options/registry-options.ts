@@ -46,6 +46,9 @@ const WATCH = 'Messages'
 const NETWORK = 'Configuration of the network'
 const since = '0.1.0'
 
+/** Said of the registry and of the commands that ask it. */
+export const COMMAND_SOCKET_OTHERWISE =
+  'default: beside a file of SQLite, PATH.socket; with PostgreSQL /run/re6st-registry/commands.socket'
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
 /** Three hundred years: more is a mistake. */
@@ -231,9 +234,8 @@ export const REGISTRY_OPTIONS = {
   commandSocket: optional(filePath('PATH'), {
     names: ['--command-socket'],
     group: SERVICE,
-    help: 'where the commands nodes, show, invite, revoke, keys and config ask this registry: path of a Unix socket, for its own user only',
-    otherwise:
-      'default: beside a file of SQLite, PATH.socket; with PostgreSQL /run/re6st-registry/commands.socket',
+    help: 'where the commands nodes, show, invite, revoke, keys, config and "ca status" ask this registry: path of a Unix socket, for its own user only',
+    otherwise: COMMAND_SOCKET_OTHERWISE,
     since: '0.2.0',
   }),
   logFile: withDefault(filePath('FILE'), '/var/log/re6stnet/registry.log', {

@@ -2,7 +2,6 @@ import { request as httpRequest, type IncomingMessage, type RequestOptions } fro
 import { hostname } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { type ErrorCode, messageOf, Re6stError } from '../../core/errors.ts'
-import type { ShowOptions } from '../../core/options/registry-operator-options.ts'
 import { COMMAND_USER_HEADER } from '../api/authenticate.ts'
 import type { SpecialRoute } from '../api/call.ts'
 import { API_BASE } from '../api/openapi.ts'
@@ -23,6 +22,14 @@ interface Parts<Name extends Asked> {
   readonly body?: RoutePart<Name, 'body'>
 }
 
+/** Which registry of this machine is asked. */
+export interface AskedRegistry {
+  /** As it was started with. */
+  readonly database: string
+  /** Where it is asked, if it was started with a place of its own. */
+  readonly commandSocket?: string | undefined
+}
+
 /** Asks a registry that runs on this machine. */
 export type AskRegistry = <Name extends Asked>(
   name: Name,
@@ -36,7 +43,7 @@ export type AskRegistry = <Name extends Asked>(
  * @throws Re6stError `REGISTRY` when none runs, `REFUSED`, `NOT_FOUND`, `CONFLICT` when it does not do it
  */
 export function askRegistryOf(
-  { database, commandSocket: given }: Pick<ShowOptions, 'database' | 'commandSocket'>,
+  { database, commandSocket: given }: AskedRegistry,
   host = hostname(),
 ): AskRegistry {
   const socketPath = commandSocket(database, given)

@@ -15,7 +15,7 @@ import type { AuthorityState } from '../api/schemas/authority.ts'
 import { readAuthorityFile } from '../authority-file.ts'
 import { decryptedKey } from '../authority-key.ts'
 import { renewedAuthority } from '../crypto/authority-maker.ts'
-import { askRegistryOf } from './ask-registry.ts'
+import { type AskedRegistry, askRegistryOf } from './ask-registry.ts'
 import { someNames } from './columns.ts'
 
 /** A node that runs asks once a day: with less than this left, some are cut off before they have the next. */
@@ -41,7 +41,7 @@ export async function runCa(options: CaOptions): Promise<number> {
   const write = (text: string) => void process.stdout.write(text)
   if (options.action === 'status') {
     const status = statusOf(authority, nowMs)
-    const served = await askServed(options.database)
+    const served = await askServed(options)
     write(
       options.json
         ? jsonText({ ...status, ...('why' in served ? { served: null } : { served }) })
@@ -113,9 +113,9 @@ Nodes ask for the next one from ${dayOf(nodesAskFrom)} on, once a day.
 `
 
 /** What a registry that runs says of the machines. */
-async function askServed(database: string): Promise<AuthorityState | { readonly why: string }> {
+async function askServed(place: AskedRegistry): Promise<AuthorityState | { readonly why: string }> {
   try {
-    return await askRegistryOf(database)('authority')
+    return await askRegistryOf(place)('authority')
   } catch (error) {
     return { why: messageOf(error) }
   }

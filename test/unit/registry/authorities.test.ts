@@ -95,7 +95,7 @@ describe.each(databases)('with $name, who has the renewed authority', ({ open })
     await using database = await open()
     const nowMs = old.notAfterMs - 20 * DAY_MS
     const asked = join(temporaryDirectory(), 'registry.db')
-    const ask = () => askRegistryOf(asked)('authority')
+    const ask = () => askRegistryOf({ database: asked })('authority')
     const machines: { prefix: Prefix; subnetName: string }[] = []
     {
       await using registry = await registryWith(database.path, pki.ca, nowMs, asked)
@@ -141,7 +141,7 @@ describe.each(databases)('with $name, who has the renewed authority', ({ open })
     )
 
     // The prefix is another's when it is given again.
-    await askRegistryOf(asked)('revoke', { body: { machine: newcomer.subnetName } })
+    await askRegistryOf({ database: asked })('revoke', { body: { machine: newcomer.subnetName } })
     expect((await ask()).have).toBe(1)
     const text = (await runRegistryCommand('ca', 'status', ...statusFiles(renewed.pem, asked))).text
     expect(text).toContain('1 machines have the one that is served')
@@ -176,7 +176,7 @@ it('who was enrolled before this was kept, and says nothing, is told of as such'
   const one = await enrol(registry.url)
   const { default: Database } = await import('better-sqlite3')
   new Database(databasePath).exec('DELETE FROM machine_authority').close()
-  expect(await askRegistryOf(databasePath)('authority')).toMatchObject({
+  expect(await askRegistryOf({ database: databasePath })('authority')).toMatchObject({
     ...{ have: 0, former: [], silent: 1, silentMachines: [one.subnetName] },
   })
 })
