@@ -120,14 +120,17 @@ const asked = (
   new Promise<{ status: number; cookie: string; body: unknown }>((resolve, reject) => {
     httpsRequest(
       { host: '127.0.0.1', port, path: `/api/v1${path}`, agent: false, ...options },
-      async (response) => {
+      (response) => {
         const [cookie = ''] = response.headers['set-cookie'] ?? []
-        const said = await text(response)
-        resolve({
-          status: response.statusCode ?? 0,
-          cookie,
-          body: said === '' ? undefined : JSON.parse(said),
-        })
+        text(response).then(
+          (said) =>
+            resolve({
+              status: response.statusCode ?? 0,
+              cookie,
+              body: said === '' ? undefined : JSON.parse(said),
+            }),
+          reject,
+        )
       },
     )
       .on('error', reject)
