@@ -89,7 +89,7 @@ describe('recorded command lines', () => {
       for (const ours of [
         ...['passphrase', 'private', 'trusted_proxy', 'webhook', 'webhook_secret'],
         ...['tls_cert', 'tls_key', 'tls_port', 'tls_only', 'tls_client_ca'],
-        ...['page', 'page_url', 'registry_url'],
+        ...['page', 'page_tls', 'page_url', 'registry_url', 'client_cert_ca', 'command_socket'],
         ...['oidc_issuer', 'oidc_client', 'oidc_secret', 'oidc_scope', 'oidc_claim', 'oidc_role'],
       ])
         delete plain[ours]
