@@ -7,7 +7,9 @@ import { ADMINISTRATOR, type RegistryPage, startRegistryPage } from '../support/
 import { vectors } from '../support/vectors.ts'
 
 const pki = vectors<{ csr: Record<string, string> }>('pki.json')
-const VIEWS = 'network machines invitations keys authority configuration audit tokens administrators'.split(' ')
+const VIEWS = 'network machines invitations keys authority configuration audit tokens administrators'.split(
+  ' ',
+)
 
 /** The main ways of an administrator, with the registry itself and a real browser. */
 describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
