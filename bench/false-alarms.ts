@@ -19,6 +19,8 @@ export interface FalseAlarms {
   readonly alarms: number
   /** What was said of them, for people. */
   readonly lines: readonly string[]
+  /** Seconds until a path that was cut meanwhile was noticed at its ends, the later one; undefined: none was cut. */
+  readonly deathSeconds?: readonly number[]
 }
 
 interface Scene {
@@ -32,12 +34,16 @@ interface Scene {
 const NODES = 3
 const HELLO_SECONDS = 15
 const DEADLINE_MS = 180_000
-/** Each trouble: all of them, over both kinds of tunnels, in a quarter of an hour. */
+/** Each trouble: all of them, over both kinds of tunnels, in some twelve minutes. */
 const MINUTES = 1
+const SETTLE_MS = 5_000
 const STREAM_SECONDS = 5
 const UDP_BYTES = 1_280
 const STALL_MS = 200
 const STALL_PAUSE_MS = 3_000
+/** How often a path is cut that is full, and how long that has been. */
+const DEATHS = 3
+const LOADED_MS = 2_500
 /** Of what a delay adds to a round trip. */
 const DELAY_MS = 300
 const DELAYED_FOR_MS = 20_000
@@ -55,18 +61,26 @@ interface Trouble {
   readonly name: string
   readonly what: string
   readonly happen: (scene: Scene) => Promise<void>
+  /** What loads the path between two of the nodes: then it is also cut while it does. */
+  readonly load?: StreamOf
 }
+
+type StreamOf = (from: Re6stNode['machine'], to: { address: string; seconds: number }) => Promise<unknown>
+
+const flood: StreamOf = (from, to) => udpStream(from, to, UDP_BYTES)
 
 const TROUBLES: readonly Trouble[] = [
   {
     name: 'stream',
     what: 'a TCP stream, as fast as it can be',
     happen: (scene) => streams(scene, tcpStream),
+    load: tcpStream,
   },
   {
     name: 'flood',
     what: 'UDP, as fast as it can be sent',
-    happen: (scene) => streams(scene, (from, to) => udpStream(from, to, UDP_BYTES)),
+    happen: (scene) => streams(scene, flood),
+    load: flood,
   },
   { name: 'loss', what: '5 % of packets lost at random', happen: lossy },
   { name: 'stall', what: `a machine stopped for ${STALL_MS} ms each 3 s (SIGSTOP)`, happen: stalled },
@@ -101,14 +115,21 @@ export async function measureFalseAlarms(
       if (troubles.length === 0 || (protocol ?? tunnels) !== tunnels) continue
       await withLab({ name: 'alarms' }, async (lab) => {
         const { network, relays } = await networkOf(lab, tunnels, all === TROUBLES_ON_THE_WAY)
-        for (const { what, happen } of troubles) {
+        await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+        // Of two nodes with a tunnel each way, one closes its own.
+        await systemClock.sleep(SETTLE_MS)
+        for (const { what, happen, load } of troubles) {
           await network.allPairsPing({ deadlineMs: DEADLINE_MS })
           const earlier = network.nodes.map(alarmsOf)
           const untilMs = systemClock.monotonicMs() + minutes * 60_000
-          await happen({ lab, network, relays, untilMs })
+          const scene = { lab, network, relays, untilMs }
+          await happen(scene)
           const lines = network.nodes.flatMap((node, at) => alarmsOf(node).slice(earlier[at]?.length ?? 0))
           console.log(`${tunnels}: ${what}: ${lines.length} false alarms in ${minutes} minutes`)
-          const result = { tunnels, trouble: what, minutes, alarms: lines.length, lines: lines.slice(0, 3) }
+          const result = {
+            ...{ tunnels, trouble: what, minutes, alarms: lines.length, lines: lines.slice(0, 3) },
+            ...(load ? { deathSeconds: await deathsUnderLoad(scene, load) } : {}),
+          }
           const others = results.filter((one) => one.tunnels !== tunnels || one.trouble !== what)
           results = [...others, result]
           keep(results)
@@ -128,11 +149,14 @@ function insistOn(option: string, value: string | undefined, known: readonly str
 export const falseAlarmsReport = (
   results: readonly FalseAlarms[],
 ): string => `How often a neighbour was taken for dead that was there all the time: of three nodes, at a hello interval of
-${HELLO_SECONDS} s, while one pings another each 10 ms. Target: never.
+${HELLO_SECONDS} s, while one pings another each 10 ms. Target: never. And how soon it is noticed by both ends that a path is cut while it is full.
 
 ${table(
-  ['tunnels', 'trouble', 'minutes', 'false alarms'],
-  results.map(({ tunnels, trouble, minutes, alarms }) => [tunnels, trouble, String(minutes), String(alarms)]),
+  ['tunnels', 'trouble', 'minutes', 'false alarms', 'a path cut meanwhile: noticed after'],
+  results.map(({ tunnels, trouble, minutes, alarms, deathSeconds = [] }) => [
+    ...[tunnels, trouble, String(minutes), String(alarms)],
+    deathSeconds.map((seconds) => `${seconds.toFixed(2)} s`).join(', '),
+  ]),
 )}`
 
 async function networkOf(
@@ -161,6 +185,8 @@ async function networkOf(
   for (let number = 0; number < NODES; number++) {
     const machine = number === 0 ? registryOn : await lab.host(`n${number}`)
     const nodeOptions = ['--router', 're6st', '--verbose', '4', '--pp', PORT, protocol]
+    // By default a node has no tunnels over UDP.
+    nodeOptions.push('--disable-proto', protocol === 'udp' ? 'tcp' : 'udp')
     if (isRelayed) nodeOptions.push(...(await relayBefore(machine)))
     await network.join(machine, { nodeOptions })
   }
@@ -176,10 +202,7 @@ const endsOf = ({ network }: Scene): readonly [Re6stNode, Re6stNode] => {
   return [from, to]
 }
 
-async function streams(
-  scene: Scene,
-  stream: (from: Re6stNode['machine'], to: { address: string; seconds: number }) => Promise<unknown>,
-): Promise<void> {
+async function streams(scene: Scene, stream: StreamOf): Promise<void> {
   const [from, to] = endsOf(scene)
   startIperfServer(to.machine)
   while (systemClock.monotonicMs() < scene.untilMs)
@@ -190,6 +213,42 @@ async function streams(
       await systemClock.sleep(500)
     }
   for (const process of to.machine.processes) if (process.name === 'iperf3') await process.stop()
+}
+
+/** How long it takes until both ends notice that the path between them was cut while it was full, some times. */
+async function deathsUnderLoad(scene: Scene, load: StreamOf): Promise<readonly number[]> {
+  const { lab, network } = scene
+  const ends = endsOf(scene)
+  const [from, to] = ends
+  startIperfServer(to.machine)
+  const seconds: number[] = []
+  while (seconds.length < DEATHS) {
+    await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+    const stream = load(from.machine, { address: to.address, seconds: STREAM_SECONDS }).catch(() => {})
+    await systemClock.sleep(LOADED_MS)
+    const known = ends.map((node) => alarmsOf(node).length)
+    const cutMs = Date.now()
+    await lab.cut(from.machine, to.machine)
+    const noticedMs = await lab.waitFor(
+      () => {
+        const times = ends.map((node, at) => timeOf(alarmsOf(node)[known[at] ?? 0]))
+        return times.every((ms) => ms !== undefined) && Math.max(...times.map((ms) => ms ?? 0))
+      },
+      { what: 'both ends of a path that was cut to notice it', deadlineMs: DEADLINE_MS },
+    )
+    seconds.push((noticedMs - cutMs) / 1000)
+    await lab.restore(from.machine, to.machine)
+    await stream
+  }
+  for (const process of to.machine.processes) if (process.name === 'iperf3') await process.stop()
+  console.log(`a path cut meanwhile: noticed after ${seconds.join(', ')} s`)
+  return seconds
+}
+
+/** When a line was logged. */
+function timeOf(line: string | undefined): number | undefined {
+  const [, day, time] = /: (\S+) (\S+) /.exec(line ?? '') ?? []
+  return day === undefined ? undefined : Date.parse(`${day}T${time}Z`)
 }
 
 /** Pings meanwhile. */

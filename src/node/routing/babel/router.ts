@@ -37,6 +37,7 @@ import { KernelLiveness } from './kernel-liveness.ts'
 import type { UsableLink } from './link-watch.ts'
 import { Links } from './links.ts'
 import { OfferedDefaultRoute } from './offered-default-route.ts'
+import { TapPacing } from './tap-pacing.ts'
 import { neighbourOf, routeOf } from './views.ts'
 
 interface BabelContext {
@@ -62,6 +63,7 @@ class Re6stRouter implements Router {
   readonly #links: Links
   readonly #table: KernelRouteTable
   readonly #liveness: KernelLiveness
+  readonly #pacing: TapPacing
   readonly #engine: BabelEngine
   #compute: ComputeMac = () => new Uint8Array()
   #settings: RouterSettings | undefined
@@ -103,6 +105,7 @@ class Re6stRouter implements Router {
       },
       onDown: (iface) => {
         this.#liveness.remove(iface)
+        this.#pacing.forget(iface)
         this.#engine.interfaceDown(this.#nowMs(), iface)
         this.#after()
       },
@@ -116,6 +119,7 @@ class Re6stRouter implements Router {
       ...context,
       onSuspect: (iface, address, sinceMs, usualMs) => {
         if (this.#state !== 'running') return
+        this.#pacing.watch(iface)
         log.trace({ iface, address, silentMs: Math.round(this.#nowMs() - sinceMs) }, 'neighbour suspected')
         this.#engine.suspect(this.#nowMs(), iface, address, sinceMs, usualMs)
         this.#after()
@@ -125,6 +129,14 @@ class Re6stRouter implements Router {
         this.#engine.alive(this.#nowMs(), iface, address)
         this.#after()
       },
+    })
+    this.#pacing = new TapPacing({
+      ...context,
+      countersOf: (iface) => {
+        const [sentBytes, dropped] = [counterOf(iface, 'tx_bytes'), counterOf(iface, 'tx_dropped')]
+        return sentBytes === undefined || dropped === undefined ? undefined : { sentBytes, dropped }
+      },
+      queueLengthOf: (iface) => numberIn(`/sys/class/net/${iface}/tx_queue_len`),
     })
     this.#engine = new BabelEngine({
       // A new one each time: nobody remembers a sequence number of it (RFC 8966, 3.8.2.1 and 3.2.1).
@@ -262,6 +274,7 @@ class Re6stRouter implements Router {
     this.#deadline[Symbol.dispose]()
     this.#offered[Symbol.dispose]()
     this.#liveness[Symbol.dispose]()
+    this.#pacing[Symbol.dispose]()
     this.#links[Symbol.dispose]()
     if (wasRunning) await this.#table[Symbol.asyncDispose]()
   }
@@ -335,14 +348,19 @@ class Re6stRouter implements Router {
   }
 }
 
-/** A counter of the kernel; undefined: the interface is gone. */
-function counterOf(iface: string, counter: 'rx_packets' | 'tx_packets' | 'tx_dropped'): number | undefined {
+/** A number that the kernel tells; undefined: the interface is gone. */
+function numberIn(path: string): number | undefined {
   try {
-    return Number(readFileSync(`/sys/class/net/${iface}/statistics/${counter}`, 'utf8'))
+    return Number(readFileSync(path, 'utf8'))
   } catch {
     return undefined
   }
 }
+
+const counterOf = (
+  iface: string,
+  counter: 'rx_packets' | 'tx_packets' | 'tx_bytes' | 'tx_dropped',
+): number | undefined => numberIn(`/sys/class/net/${iface}/statistics/${counter}`)
 
 function departuresOf(iface: string): Departures | undefined {
   const [sent, dropped] = [counterOf(iface, 'tx_packets'), counterOf(iface, 'tx_dropped')]

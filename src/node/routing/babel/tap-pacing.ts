@@ -1,0 +1,153 @@
+import { BABEL_PORT } from '../../../core/babel/wire/numbers.ts'
+import { messageOf } from '../../../core/errors.ts'
+import { Pacing, type TapCounters } from '../../../core/kernel/pacing.ts'
+import { inBackground } from '../../../platform/background.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import type { Logger } from '../../../platform/log.ts'
+import type { Processes } from '../../../platform/processes.ts'
+
+interface TapPacingInit {
+  readonly processes: Pick<Processes, 'run'>
+  readonly clock: Clock
+  readonly log: Logger
+  /** What the kernel counts; undefined: the interface is gone. */
+  readonly countersOf: (iface: string) => TapCounters | undefined
+  /** How many packets the queue of a tap holds. */
+  readonly queueLengthOf: (iface: string) => number | undefined
+}
+
+interface Paced {
+  readonly pacing: Pacing
+  readonly looking: Disposable
+  isPaced: boolean
+  /** How long its own queue was before. */
+  readonly queueLength: number | undefined
+  /** A command that has not ended yet. */
+  isBusy: boolean
+}
+
+const LOOK_MS = 100
+/** Of a tap that is paced, in packets: what is too much is seen at once, and a server over TCP is deaf for no longer than that. */
+const SHORT_QUEUE = 100
+/** More than any tunnel carries. */
+const UNLIMITED = 'rate 10gbit'
+/** A class sends so many bytes before it is another's turn: a packet of any tap, and no more. */
+const QUANTUM = 'quantum 2000'
+/** What may leave at once. */
+const BURST_MS = 4
+const MIN_BURST_BYTES = 4_000
+const IPV6_HEADER_BYTES = 40
+/** Types of ICMPv6 (RFC 4861, 4): by these the kernel knows that a neighbour is alive. */
+const NEIGHBOUR_DISCOVERY = [135, 136]
+
+/**
+ * Keeps the queues of taps from being full. A tap holds nobody up who sends: what its OpenVPN does not take in time is lost,
+ * whatever it is. Worse, a server over TCP reads nothing that its clients send as long as there is more in the queue of its
+ * tap, so that whoever sends more through it than it can encrypt cuts all of its clients off. So, where packets are lost, a queue
+ * with priorities comes in front of that, out of which a little less is let than OpenVPN took: there routing and neighbour
+ * discovery overtake all else.
+ */
+export class TapPacing implements Disposable {
+  readonly #init: TapPacingInit
+  readonly #taps = new Map<string, Paced>()
+  /** Where the kernel has no such queues, or somebody else has set up their own. */
+  readonly #left = new Set<string>()
+
+  constructor(init: TapPacingInit) {
+    this.#init = init
+  }
+
+  /** It may be full: its counters are looked at for a while. */
+  watch(iface: string): void {
+    if (this.#taps.has(iface) || this.#left.has(iface)) return
+    const pacing = new Pacing()
+    const tap: Paced = {
+      pacing,
+      looking: this.#init.clock.every(LOOK_MS, () => this.#look(iface, tap)),
+      isPaced: false,
+      queueLength: this.#init.queueLengthOf(iface),
+      isBusy: false,
+    }
+    this.#taps.set(iface, tap)
+    this.#look(iface, tap)
+  }
+
+  /** It is gone, and its queue with it. */
+  forget(iface: string): void {
+    this.#taps.get(iface)?.looking[Symbol.dispose]()
+    this.#taps.delete(iface)
+    this.#left.delete(iface)
+  }
+
+  #look(iface: string, tap: Paced): void {
+    if (tap.isBusy) return
+    const { clock, log, countersOf } = this.#init
+    const counters = countersOf(iface)
+    if (counters === undefined) return this.forget(iface)
+    const step = tap.pacing.look(clock.monotonicMs(), counters)
+    switch (step.kind) {
+      case 'look':
+        return
+      case 'end':
+        return this.forget(iface)
+      case 'pace': {
+        const commands = tap.isPaced ? [] : firstCommands(iface)
+        commands.push(limitCommand(iface, step.bytesPerSecond))
+        if (!tap.isPaced)
+          log.debug({ iface, bytesPerSecond: step.bytesPerSecond }, 'more is sent than the tunnel carries')
+        return this.#apply(iface, tap, commands, true)
+      }
+      case 'release':
+        return this.#apply(iface, tap, [`qdisc del dev ${iface} root`], false)
+    }
+  }
+
+  #apply(iface: string, tap: Paced, commands: readonly string[], isPaced: boolean): void {
+    const { processes, log } = this.#init
+    tap.isBusy = true
+    const applied = async () => {
+      try {
+        await processes.run('tc', ['-batch', '-'], { input: `${commands.join('\n')}\n` })
+        if (tap.isPaced !== isPaced && tap.queueLength !== undefined) {
+          // After the queue in front of it, which takes its length from there.
+          const packets = isPaced ? Math.min(SHORT_QUEUE, tap.queueLength) : tap.queueLength
+          await processes.run('ip', ['link', 'set', 'dev', iface, 'txqueuelen', String(packets)])
+        }
+        tap.isPaced = isPaced
+      } catch (error) {
+        if (this.#taps.get(iface) !== tap) return
+        this.forget(iface)
+        this.#left.add(iface)
+        log.debug({ iface, reason: messageOf(error) }, 'what this tunnel cannot carry is lost in its queue')
+      } finally {
+        tap.isBusy = false
+      }
+    }
+    inBackground(log, `the queue of ${iface}`, applied())
+  }
+
+  [Symbol.dispose](): void {
+    for (const { looking } of this.#taps.values()) looking[Symbol.dispose]()
+    this.#taps.clear()
+  }
+}
+
+/** The first one is refused where somebody has set up a queue of their own. */
+function firstCommands(iface: string): string[] {
+  const filter = (priority: number, protocol: string, match: string) =>
+    `filter add dev ${iface} parent 1: protocol ${protocol} prio ${priority} u32 match ${match} flowid 1:1`
+  return [
+    `qdisc add dev ${iface} root handle 1: htb default 2`,
+    `class add dev ${iface} parent 1: classid 1:1 htb ${UNLIMITED} burst 64k cburst 64k ${QUANTUM} prio 0`,
+    filter(1, 'ipv6', `ip6 protocol 17 0xff match ip6 dport ${BABEL_PORT} 0xffff`),
+    ...NEIGHBOUR_DISCOVERY.map((type) =>
+      filter(1, 'ipv6', `ip6 protocol 58 0xff match u8 ${type} 0xff at ${IPV6_HEADER_BYTES}`),
+    ),
+    filter(2, 'arp', 'u32 0 0'),
+  ]
+}
+
+function limitCommand(iface: string, bytesPerSecond: number): string {
+  const burst = Math.max(MIN_BURST_BYTES, Math.round((bytesPerSecond * BURST_MS) / 1000))
+  return `class replace dev ${iface} parent 1: classid 1:2 htb rate ${bytesPerSecond * 8}bit burst ${burst}b cburst ${burst}b ${QUANTUM} prio 1`
+}

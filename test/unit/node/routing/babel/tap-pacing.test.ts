@@ -1,0 +1,94 @@
+import { expect, it } from 'vitest'
+import { TapPacing } from '../../../../../src/node/routing/babel/tap-pacing.ts'
+import { silentLog } from '../../../../support/silent-log.ts'
+import { steppedClock } from '../../../../support/stepped-clock.ts'
+
+function rig({ refuses = false } = {}) {
+  const clock = steppedClock()
+  const inputs: string[][] = []
+  const counters = { sentBytes: 0, dropped: 0 }
+  const lengths: string[] = []
+  let isThere = true
+  let looks = 0
+  const pacing = new TapPacing({
+    processes: {
+      async run(command, args, { input = '' } = {}) {
+        if (command === 'ip') lengths.push(args.at(-1) ?? '')
+        else inputs.push(input.trim().split('\n'))
+        if (refuses) throw new Error('Exclusivity flag on')
+        return { stdout: '', stderr: '' }
+      },
+    },
+    clock,
+    log: silentLog,
+    countersOf: () => {
+      looks++
+      return isThere ? { ...counters } : undefined
+    },
+    queueLengthOf: () => 1000,
+  })
+  return {
+    ...{ pacing, clock, inputs, lengths },
+    looks: () => looks,
+    remove: () => {
+      isThere = false
+    },
+    /** Tenths of a second of a tap that carries 10 MB a second, and loses more or not. */
+    async pass(tenths: number, { bytes = 1e6, lost = 0 }) {
+      for (let tenth = 0; tenth < tenths; tenth++) {
+        counters.sentBytes += bytes
+        counters.dropped += lost
+        await clock.pass(100)
+      }
+    },
+  }
+}
+
+const limitOf = (commands: readonly string[] | undefined) =>
+  Number(/ 1:2 .*rate (\d+)bit/.exec(commands?.at(-1) ?? '')?.[1]) / 8
+
+it('a tap that loses packets gets a queue in which routing overtakes, and less is let out of it than before', async () => {
+  const { pacing, inputs, pass } = rig()
+  pacing.watch('tap')
+  await pass(1, { lost: 500 })
+  const [first] = inputs
+  expect(first?.[0]).toBe('qdisc add dev tap root handle 1: htb default 2')
+  expect(first?.filter((line) => line.startsWith('filter') && line.endsWith('flowid 1:1'))).toHaveLength(4)
+  expect(limitOf(first)).toBeCloseTo(8.5e6, -5)
+  await pass(1, { bytes: 8.4e5 })
+  expect(inputs[1]).toHaveLength(1)
+  expect(limitOf(inputs[1])).toBeGreaterThan(8.5e6)
+})
+
+it('a second after it was over the queue goes, and nothing is looked at any more', async () => {
+  const { pacing, inputs, lengths, pass, looks } = rig()
+  pacing.watch('tap')
+  await pass(2, { lost: 500 })
+  expect(lengths).toEqual(['100'])
+  await pass(30, { bytes: 100 })
+  expect(lengths).toEqual(['100', '1000'])
+  expect(inputs.at(-1)).toEqual(['qdisc del dev tap root'])
+  const before = looks()
+  await pass(20, { bytes: 100 })
+  expect(looks()).toBe(before)
+})
+
+it('where somebody else has set up a queue, or the kernel has none, nothing is tried again', async () => {
+  const { pacing, inputs, pass } = rig({ refuses: true })
+  pacing.watch('tap')
+  await pass(3, { lost: 500 })
+  pacing.watch('tap')
+  await pass(3, { lost: 500 })
+  expect(inputs).toHaveLength(1)
+})
+
+it('of an interface that is gone nothing is left; the next of its name is another one', async () => {
+  const { pacing, inputs, pass, remove, looks } = rig()
+  pacing.watch('tap')
+  remove()
+  await pass(1, { lost: 500 })
+  const before = looks()
+  await pass(5, { lost: 500 })
+  expect(looks()).toBe(before)
+  expect(inputs).toEqual([])
+})
