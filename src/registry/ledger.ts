@@ -21,11 +21,19 @@ export interface Holder {
 export interface HolderPage {
   /** Bits that their prefixes begin with. */
   readonly within: string
-  readonly column: 'prefix' | 'serial' | 'not_after'
+  readonly column: keyof typeof PAGE_ORDER
   readonly isDescending: boolean
   readonly offset: number
   readonly limit: number
 }
+
+/** What a page is in the order of, ascending: as the indexes have it, and without two that are the same. */
+const PAGE_ORDER = {
+  prefix: ['prefix'],
+  serial: ['serial', 'prefix'],
+  not_after: ['not_after', 'prefix'],
+  email: ["COALESCE(email, '')", 'prefix'],
+} as const
 
 /** A prefix with its serials, given to one request, and to no other, until it is used or given back. */
 export interface Reservation {
@@ -84,10 +92,13 @@ export class Ledger {
 
   /** Some of those inside a prefix, in the order of a column that has an index. */
   async page({ within, column, isDescending, offset, limit }: HolderPage): Promise<Holder[]> {
-    const direction = isDescending ? 'DESC' : 'ASC'
+    const order = PAGE_ORDER[column].map((key) => `${key} ${isDescending ? 'DESC' : 'ASC'}`).join(', ')
+    // Of the whole network no range is named: SQLite would read all of it by prefix, and sort that.
+    const range = within === '' ? '' : 'AND prefix >= ? AND prefix < ?'
     const rows = await this.#store.all<HolderRow>(
-      `SELECT * FROM holder WHERE reason IS NULL AND prefix >= ? AND prefix < ? ORDER BY ${column} ${direction} LIMIT ? OFFSET ?`,
-      ...[within, endOf(within), limit, offset],
+      `SELECT * FROM holder WHERE reason IS NULL ${range} ORDER BY ${order} LIMIT ? OFFSET ?`,
+      ...(within === '' ? [] : [within, endOf(within)]),
+      ...[limit, offset],
     )
     return rows.flatMap((row) => holderOf(row) ?? [])
   }

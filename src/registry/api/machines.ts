@@ -277,7 +277,9 @@ function columnOf({ search, state, country, sort = 'name' }: MachineQuery): Hold
       ? 'serial'
       : sort === 'notAfter'
         ? 'not_after'
-        : undefined
+        : sort === 'email'
+          ? 'email'
+          : undefined
 }
 
 const sortKey = (machine: Machine, key: NonNullable<MachineQuery['sort']>): string | number => {

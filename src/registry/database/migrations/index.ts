@@ -4,6 +4,7 @@ import { migration as api } from './002-api.ts'
 import { migration as webhookMessages } from './003-webhook-messages.ts'
 import { migration as authorities } from './006-authorities.ts'
 import { migration as administrators } from './007-administrators.ts'
+import { migration as pagesOfMachines } from './008-pages-of-machines.ts'
 import type { DatabaseKind, MigrationOf } from './migration.ts'
 
 /** Our own tables, by name, in this order for ever: a new one is added at the end. */
@@ -13,6 +14,7 @@ const MIGRATIONS: Readonly<Record<string, MigrationOf>> = {
   '003-webhook-messages': webhookMessages,
   '006-authorities': authorities,
   '007-administrators': administrators,
+  '008-pages-of-machines': pagesOfMachines,
 }
 
 /** All migrations for one kind of database. */

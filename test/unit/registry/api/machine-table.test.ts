@@ -3,6 +3,7 @@ import { ONE_COMMUNITY } from '../../../../src/core/allocation/community.ts'
 import { readAuthority } from '../../../../src/core/crypto/certificate.ts'
 import { Machines } from '../../../../src/registry/api/machines.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
+import type { Store } from '../../../../src/registry/database/store.ts'
 import { Ledger } from '../../../../src/registry/ledger.ts'
 import { vectors } from '../../../support/vectors.ts'
 
@@ -26,9 +27,10 @@ async function machinesOf(certificates: number) {
       })
   })
   const lookUp = vi.fn(() => undefined)
+  const ledger = new Ledger(store, network.length)
   const machines = new Machines({
     store,
-    ledger: new Ledger(store, network.length),
+    ledger,
     watch: {
       isOnline: () => false,
       information: () => undefined,
@@ -43,11 +45,57 @@ async function machinesOf(certificates: number) {
     geoip: undefined,
     clock: { now: () => 1_900_000_000_000 },
   })
-  return { machines, lookUp, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
+  return { machines, lookUp, store, ledger, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
+}
+
+/** Machines whose certificates end in the same second; every third has no e-mail address, the others have one of two. */
+async function makeAlike(store: Store, certificates: number): Promise<void> {
+  await store.write(async (writable) => {
+    for (let number = 0; number < certificates; number++)
+      await writable.setHolder({
+        prefix: number.toString(2).padStart(BITS, '0'),
+        email: number % 3 === 0 ? null : `${number % 3}@example.com`,
+        serial: number + 1,
+        subject_serial: number,
+        not_after: 2_000_000_000,
+        reason: null,
+      })
+  })
 }
 
 describe('the table of machines', () => {
-  it.each(['name', 'serial', 'notAfter', undefined] as const)(
+  it.each(['notAfter', 'email'] as const)(
+    'has each machine on one page, though many are the same: by %s',
+    async (sort) => {
+      await using network = await machinesOf(0)
+      await makeAlike(network.store, 30)
+      for (const order of ['ascending', 'descending'] as const) {
+        const serials: number[] = []
+        for (let offset = 0; offset < 30; offset += 7) {
+          const { items } = await network.machines.list({ sort, order, offset, limit: 7 })
+          serials.push(...items.map(({ serial }) => serial))
+        }
+        expect(new Set(serials).size).toBe(30)
+        expect(serials).toHaveLength(30)
+      }
+      const first = await network.machines.list({ sort: 'email', limit: 1 })
+      expect(first.items[0]?.email).toBeUndefined()
+    },
+  )
+
+  it.each(['prefix', 'not_after', 'email', 'serial'] as const)(
+    'is read in order, not sorted: by %s',
+    async (column) => {
+      await using network = await machinesOf(0)
+      const plan = vi.spyOn(network.store, 'all')
+      await network.ledger.page({ within: '', column, isDescending: false, offset: 0, limit: 5 })
+      const [sql = '', ...parameters] = plan.mock.calls[0] ?? []
+      const steps = await network.store.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, ...parameters)
+      expect(steps.map(({ detail }) => detail).join('\n')).not.toContain('TEMP B-TREE FOR ORDER BY')
+    },
+  )
+
+  it.each(['name', 'serial', 'notAfter', 'email', undefined] as const)(
     'computes what is on the page, however many there are: by %s',
     async (sort) => {
       const looks: number[] = []
