@@ -73,12 +73,16 @@ export class Machines {
     }
     const found: Machine[] = []
     let total = 0
-    const isWanted = this.#filter(query)
+    const isFound = this.#search(query)
     for await (const holder of this.#candidates(query.search)) {
+      if (!this.#isAmong(query, holder, revoked)) continue
       const isOnPage = sort !== undefined || (total >= offset && total < offset + limit)
-      const machine = await this.#machine(holder, revoked)
-      if (!isWanted(holder, machine)) continue
-      if (isOnPage) found.push(machine)
+      // The rest of a machine is looked up where it tells, or is shown.
+      if (isOnPage || isFound) {
+        const machine = await this.#machine(holder, revoked)
+        if (isFound?.(machine) === false) continue
+        if (isOnPage) found.push(machine)
+      }
       total += 1
     }
     if (sort === undefined) return { total, items: found }
@@ -228,25 +232,28 @@ export class Machines {
     yield* ledger.holders()
   }
 
-  #filter({
-    search = '',
-    state,
-    community,
-    country,
-  }: MachineQuery): (holder: Holder, machine: Machine | undefined) => boolean {
-    const text = search.trim().toLowerCase()
-    const isExact = text.includes('/') || isIP(text) === 6
-    return (holder, machine) =>
+  /** Whether it is one of those wanted, as far as needs no look into the database. */
+  #isAmong({ state, community }: MachineQuery, holder: Holder, revoked: ReadonlySet<number>): boolean {
+    return (
       (community === undefined || holder.prefix.startsWith(community)) &&
       (state === undefined ||
-        machine?.state === state ||
-        (state === 'expiring' && this.#isExpiring(holder))) &&
-      (country === undefined || machine?.place.country === country) &&
-      (text === '' ||
-        isExact ||
-        (/^\d+$/.test(text) && holder.serial === Number(text)) ||
-        holder.email?.toLowerCase().includes(text) === true ||
-        machine?.machineName?.toLowerCase().includes(text) === true)
+        this.#state(holder, revoked) === state ||
+        (state === 'expiring' && this.#isExpiring(holder)))
+    )
+  }
+
+  /** Whether it is what is searched for; undefined: all of them are. */
+  #search({ search = '', country }: MachineQuery): ((machine: Machine) => boolean) | undefined {
+    const text = search.trim().toLowerCase()
+    // What is written so was found by its prefix.
+    const isAnyText = text === '' || text.includes('/') || isIP(text) === 6
+    if (isAnyText && country === undefined) return undefined
+    return ({ serial, email, machineName, place }) =>
+      (country === undefined || place.country === country) &&
+      (isAnyText ||
+        (/^\d+$/.test(text) && serial === Number(text)) ||
+        email?.toLowerCase().includes(text) === true ||
+        machineName?.toLowerCase().includes(text) === true)
   }
 
   #isExpiring({ notAfterMs }: Holder): boolean {

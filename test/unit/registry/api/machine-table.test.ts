@@ -83,6 +83,18 @@ describe('the table of machines', () => {
     },
   )
 
+  it('looks up the names of those on the page only, where a state is asked for', async () => {
+    await using network = await machinesOf(30)
+    const all = vi.spyOn(network.store, 'all')
+    const namesLookedUp = () => all.mock.calls.filter(([sql]) => sql.includes('FROM machine ')).length
+    expect(await network.machines.list({ state: 'online', limit: 5 })).toEqual({ total: 0, items: [] })
+    expect(namesLookedUp()).toBe(0)
+    const page = await network.machines.list({ state: 'never-seen', limit: 5, offset: 10 })
+    expect(page).toMatchObject({ total: 30, items: [{ serial: 11 }, {}, {}, {}, { serial: 15 }] })
+    expect(namesLookedUp()).toBe(5)
+    expect(await network.machines.list({ search: '7@EXAMPLE', limit: 5 })).toMatchObject({ total: 3 })
+  })
+
   it.each(['prefix', 'not_after', 'email', 'serial'] as const)(
     'is read in order, not sorted: by %s',
     async (column) => {
