@@ -221,8 +221,8 @@ export function statementsFor(kind: DatabaseKind) {
     countHolders: make('count_holders', (db) =>
       db
         .selectFrom('holder')
-        .select((query) => query.fn.countAll<number>().as('count'))
-        .where('reason', 'is', null),
+        // Both from an index alone: to count those without a reason, each row would be read.
+        .select(sql<number>`COUNT(*) - (SELECT COUNT(*) FROM holder WHERE reason IS NOT NULL)`.as('count')),
     ),
     setHolder: make(
       'set_holder',

@@ -95,6 +95,22 @@ describe('the table of machines', () => {
     expect(await network.machines.list({ search: '7@EXAMPLE', limit: 5 })).toMatchObject({ total: 3 })
   })
 
+  it('does not count what the registry cannot read', async () => {
+    await using network = await machinesOf(30)
+    await network.store.write((writable) =>
+      writable.setHolder({
+        prefix: '1'.repeat(BITS),
+        email: null,
+        serial: null,
+        subject_serial: null,
+        not_after: null,
+        reason: 'it is no certificate',
+      }),
+    )
+    expect((await network.machines.list({ limit: 5 })).total).toBe(30)
+    expect((await network.machines.list({ state: 'never-seen', limit: 5 })).total).toBe(30)
+  })
+
   it.each(['prefix', 'not_after', 'email', 'serial'] as const)(
     'is read in order, not sorted: by %s',
     async (column) => {
