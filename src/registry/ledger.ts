@@ -76,12 +76,13 @@ export class Ledger {
     return this.#store.countHolders()
   }
 
-  /** All certificates that can be used, in the order of their prefixes; each as it is when it is looked at. */
-  async *holders(): AsyncGenerator<Holder> {
-    let last = ''
+  /** All certificates inside a prefix that can be used, in the order of their prefixes; each as it is when it is looked at. */
+  async *holders(within = ''): AsyncGenerator<Holder> {
+    let last = within
     let rows = await this.#store.holdersFrom(last)
     while (rows.length > 0) {
       for (const row of rows) {
+        if (!row.prefix.startsWith(within)) return
         const holder = holderOf(row)
         if (holder) yield holder
         last = row.prefix

@@ -74,7 +74,7 @@ export class Machines {
     const found: Machine[] = []
     let total = 0
     const isFound = this.#search(query)
-    for await (const holder of this.#candidates(query.search)) {
+    for await (const holder of this.#candidates(query)) {
       if (!this.#isAmong(query, holder, revoked)) continue
       const isOnPage = sort !== undefined || (total >= offset && total < offset + limit)
       // The rest of a machine is looked up where it tells, or is shown.
@@ -211,7 +211,7 @@ export class Machines {
   }
 
   /** What is found by an index, where that is enough. */
-  async *#candidates(search: string | undefined): AsyncGenerator<Holder> {
+  async *#candidates({ search, community }: MachineQuery): AsyncGenerator<Holder> {
     const { ledger, network } = this.#components
     const text = search?.trim() ?? ''
     const name = prefixOfSubnetName(text)
@@ -229,7 +229,7 @@ export class Machines {
       }
       return
     }
-    yield* ledger.holders()
+    yield* ledger.holders(community)
   }
 
   /** Whether it is one of those wanted, as far as needs no look into the database. */

@@ -95,6 +95,16 @@ describe('the table of machines', () => {
     expect(await network.machines.list({ search: '7@EXAMPLE', limit: 5 })).toMatchObject({ total: 3 })
   })
 
+  it('is read within the community that is asked for, in search of a state, too', async () => {
+    await using network = await machinesOf(1_500)
+    const further = vi.spyOn(network.store, 'holdersAfter')
+    // 16 to 31
+    const community = '000000000001'
+    const page = await network.machines.list({ community, state: 'never-seen', limit: 2, offset: 1 })
+    expect(page).toMatchObject({ total: 16, items: [{ serial: 18 }, { serial: 19 }] })
+    expect(further).not.toHaveBeenCalled()
+  })
+
   it('does not count what the registry cannot read', async () => {
     await using network = await machinesOf(30)
     await network.store.write((writable) =>
