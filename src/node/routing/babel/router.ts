@@ -145,7 +145,10 @@ class Re6stRouter implements Router {
       random,
       arrivals: (iface) =>
         this.#links.kinds.get(iface) === 'tunnel' ? counterOf(iface, 'rx_packets') : undefined,
-      departures: (iface) => (this.#links.kinds.get(iface) === 'lan' ? undefined : departuresOf(iface)),
+      departures: (iface) =>
+        this.#links.kinds.get(iface) === 'lan' || this.#pacing.isPaced(iface)
+          ? undefined
+          : departuresOf(iface),
       output: {
         send: (iface, to, tlvs) => {
           if (to !== undefined) this.#liveness.spokeTo(iface, to)

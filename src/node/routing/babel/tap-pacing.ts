@@ -72,6 +72,11 @@ export class TapPacing implements Disposable {
     this.#look(iface, tap)
   }
 
+  /** Whether routing overtakes what waits there: hardly anything of it is lost, however much else is. */
+  isPaced(iface: string): boolean {
+    return this.#taps.get(iface)?.isPaced ?? false
+  }
+
   /** It is gone, and its queue with it. */
   forget(iface: string): void {
     this.#taps.get(iface)?.looking[Symbol.dispose]()

@@ -50,7 +50,9 @@ const limitOf = (commands: readonly string[] | undefined) =>
 it('a tap that loses packets gets a queue in which routing overtakes, and less is let out of it than before', async () => {
   const { pacing, inputs, pass } = rig()
   pacing.watch('tap')
+  expect(pacing.isPaced('tap')).toBe(false)
   await pass(1, { lost: 500 })
+  expect(pacing.isPaced('tap')).toBe(true)
   const [first] = inputs
   expect(first?.[0]).toBe('qdisc add dev tap root handle 1: htb default 2')
   expect(first?.filter((line) => line.startsWith('filter') && line.endsWith('flowid 1:1'))).toHaveLength(4)
@@ -67,6 +69,7 @@ it('a second after it was over the queue goes, and nothing is looked at any more
   expect(lengths).toEqual(['100'])
   await pass(30, { bytes: 100 })
   expect(lengths).toEqual(['100', '1000'])
+  expect(pacing.isPaced('tap')).toBe(false)
   expect(inputs.at(-1)).toEqual(['qdisc del dev tap root'])
   const before = looks()
   await pass(20, { bytes: 100 })
