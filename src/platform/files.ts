@@ -9,6 +9,23 @@ import { dirname } from 'node:path'
  * @throws what the file system says: the old file is untouched then
  */
 export async function replaceFile(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
+  await replace(path, content, mode, true)
+  await syncDirectory(dirname(path))
+}
+
+/**
+ * As `replaceFile`, for what says nothing after the next boot: it is there also after a kill -9, but the disk, which may take
+ * tens of milliseconds, is not waited for. After a power cut it may be empty.
+ */
+export const replaceFileOfThisBoot = (path: string, content: string, mode = 0o644): Promise<void> =>
+  replace(path, content, mode, false)
+
+async function replace(
+  path: string,
+  content: string | Uint8Array,
+  mode: number,
+  isForLong: boolean,
+): Promise<void> {
   const old = await stat(path).catch(() => undefined)
   const temporary = `${path}.${randomBytes(4).toString('hex')}.new`
   try {
@@ -16,7 +33,7 @@ export async function replaceFile(path: string, content: string | Uint8Array, mo
     const file = await open(temporary, 'wx', (old?.mode ?? mode) & 0o777)
     try {
       await file.writeFile(content)
-      await file.sync()
+      if (isForLong) await file.sync()
     } finally {
       await file.close()
     }
@@ -27,7 +44,6 @@ export async function replaceFile(path: string, content: string | Uint8Array, mo
     await rm(temporary, { force: true })
     throw error
   }
-  await syncDirectory(dirname(path))
 }
 
 /** The rename itself survives a power cut only when the directory has been written. */

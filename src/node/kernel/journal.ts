@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { messageOf } from '../../core/errors.ts'
-import { replaceFile } from '../../platform/files.ts'
+import { replaceFileOfThisBoot } from '../../platform/files.ts'
 import type { Logger } from '../../platform/log.ts'
 
 /** One thing that was done to the kernel, as what undoes it. */
@@ -39,7 +39,8 @@ export class Journal {
   static async open(file: string, boot: string, log: Logger): Promise<Journal> {
     const journal = new Journal(file, boot, log)
     const text = await readFile(file, 'utf8').catch(() => undefined)
-    if (text === undefined) return journal
+    // An empty one is of before a power cut.
+    if (text === undefined || text === '') return journal
     const content = contentOf(text)
     if (content === undefined)
       log.warn(`${file} cannot be read: what a killed node left in the kernel is not known`)
@@ -67,7 +68,7 @@ export class Journal {
     const content: Content = { boot: this.#boot, deeds }
     try {
       if (deeds.length === 0) await rm(this.#file, { force: true })
-      else await replaceFile(this.#file, `${JSON.stringify(content)}\n`, 0o600)
+      else await replaceFileOfThisBoot(this.#file, `${JSON.stringify(content)}\n`, 0o600)
       this.#isWritable = true
     } catch (error) {
       if (this.#isWritable)

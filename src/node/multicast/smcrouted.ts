@@ -11,7 +11,7 @@ import {
 import { RestartPauses } from '../../platform/back-off.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
-import { replaceFile } from '../../platform/files.ts'
+import { replaceFileOfThisBoot } from '../../platform/files.ts'
 import type { Logger } from '../../platform/log.ts'
 import { describeEnd, type Processes, type RunningProcess } from '../../platform/processes.ts'
 
@@ -174,7 +174,7 @@ export class Smcrouted implements AsyncDisposable {
 
   async #write(): Promise<void> {
     const configuration = this.#wanted
-    await replaceFile(this.#paths.configuration, configuration)
+    await replaceFileOfThisBoot(this.#paths.configuration, configuration)
     this.#applied = configuration
     this.#appliedMs = undefined
   }

@@ -1,38 +1,48 @@
 import { chmod, chown, mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeEach, expect, test } from 'vitest'
-import { makeDirectories, makeDirectoriesSync, replaceFile } from '../../../src/platform/files.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import {
+  makeDirectories,
+  makeDirectoriesSync,
+  replaceFile,
+  replaceFileOfThisBoot,
+} from '../../../src/platform/files.ts'
 
 let directory: string
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 're6st-files-'))
 })
 
-test('a new file gets the given mode', async () => {
-  await replaceFile(join(directory, 'key'), 'secret', 0o600)
-  expect(await readFile(join(directory, 'key'), 'utf8')).toBe('secret')
-  expect((await stat(join(directory, 'key'))).mode & 0o777).toBe(0o600)
-})
+describe.each([
+  ['for long', replaceFile],
+  ['for this boot', replaceFileOfThisBoot],
+])('a file that is replaced %s', (_, replace) => {
+  test('gets the given mode, if it is new', async () => {
+    await replace(join(directory, 'key'), 'secret', 0o600)
+    expect(await readFile(join(directory, 'key'), 'utf8')).toBe('secret')
+    expect((await stat(join(directory, 'key'))).mode & 0o777).toBe(0o600)
+  })
 
-test('an existing file keeps its mode, and its owner when we may set it', async () => {
-  const path = join(directory, 'cert')
-  await writeFile(path, 'old')
-  await chmod(path, 0o640)
-  if (process.getuid?.() === 0) await chown(path, 1234, 1235)
-  const before = await stat(path)
-  await replaceFile(path, 'new')
-  const after = await stat(path)
-  expect(await readFile(path, 'utf8')).toBe('new')
-  expect([after.mode, after.uid, after.gid]).toEqual([before.mode, before.uid, before.gid])
-})
+  test('keeps its mode, and its owner when we may set it', async () => {
+    const path = join(directory, 'cert')
+    await writeFile(path, 'old')
+    await chmod(path, 0o640)
+    if (process.getuid?.() === 0) await chown(path, 1234, 1235)
+    const before = await stat(path)
+    await replace(path, 'new')
+    const after = await stat(path)
+    expect(await readFile(path, 'utf8')).toBe('new')
+    expect([after.mode, after.uid, after.gid]).toEqual([before.mode, before.uid, before.gid])
+  })
 
-test('a failure leaves the old file and nothing else', async () => {
-  // A directory in the way: the rename fails after everything was written.
-  await writeFile(join(directory, 'file'), 'old')
-  await expect(replaceFile(directory, 'new')).rejects.toThrow()
-  expect(await readdir(directory)).toEqual(['file'])
-  expect((await readdir(join(directory, '..'))).filter((name) => name.endsWith('.new'))).toEqual([])
+  test('is there as it was after a failure, and nothing else', async () => {
+    // A directory in the way: the rename fails after everything was written.
+    await writeFile(join(directory, 'file'), 'old')
+    await expect(replace(directory, 'new')).rejects.toThrow()
+    expect(await readdir(directory)).toEqual(['file'])
+    expect((await readdir(join(directory, '..'))).filter((name) => name.endsWith('.new'))).toEqual([])
+  })
 })
 
 test('directories are made with those above them, and may be there already', async () => {

@@ -7,7 +7,7 @@ import type { Result } from '../../../core/result.ts'
 import { inBackground } from '../../../platform/background.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import { keepOutput } from '../../../platform/daemon-output.ts'
-import { replaceFile } from '../../../platform/files.ts'
+import { replaceFileOfThisBoot } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/log.ts'
 import { describeEnd, type Processes, type RunningProcess } from '../../../platform/processes.ts'
 import { isStarved } from '../../../platform/starvation.ts'
@@ -74,7 +74,7 @@ export class BabeldProcess {
     const paths = pathsOf(context)
     // The file has a key in it: never with the mode of an older one.
     await Promise.all([rm(paths.socket, { force: true }), rm(paths.configuration, { force: true })])
-    await replaceFile(paths.configuration, init.configuration, 0o600).catch((error: unknown) => {
+    await replaceFileOfThisBoot(paths.configuration, init.configuration, 0o600).catch((error: unknown) => {
       throw new Re6stError(
         'FILE',
         `${paths.configuration} cannot be written: ${messageOf(error)}; is there space in the directory of --run?`,

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Deed, Journal } from '../../../../src/node/kernel/journal.ts'
 import { fc, test } from '../../../support/property.ts'
 import { silentLog } from '../../../support/silent-log.ts'
@@ -51,6 +51,13 @@ describe('the journal', () => {
   it('means nothing after a reboot, which undoes all', async () => {
     await (await open()).add(ADDRESS)
     expect((await open('the next boot')).deeds).toEqual([])
+  })
+
+  it('that a power cut left empty is one', async () => {
+    writeFileSync(file, '')
+    const warn = vi.fn()
+    expect((await Journal.open(file, 'this boot', { ...silentLog, warn })).deeds).toEqual([])
+    expect(warn).not.toHaveBeenCalled()
   })
 
   it('that was cut off is taken for an empty one', async () => {
