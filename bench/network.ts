@@ -4,11 +4,14 @@ import { commandOf, cpuSeconds, memoryMb, pidsOf } from '../lab/process-cost.ts'
 import { Re6stNetwork } from '../lab/re6st-network.ts'
 import type { Re6stNode } from '../lab/re6st-node.ts'
 import { systemClock } from '../src/platform/clock.ts'
+import { median } from './statistics.ts'
 
 /** Seconds, and what a node costs when everything is calm. */
 export interface NetworkResult {
   readonly helloSeconds: number
   readonly startSeconds: number
+  /** When the parts of a start were done, in ms since it began; the middle one of all nodes. */
+  readonly startParts?: Readonly<Record<string, number>>
   readonly joinSeconds: number
   readonly nodeMb: number
   readonly nodeAnonymousMb: number
@@ -34,6 +37,7 @@ export function measureNetwork(helloSeconds: number): Promise<NetworkResult> {
     for (const machine of machines) nodes.push(await network.enrol(machine))
     for (const node of nodes) node.start()
     const startMs = await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+    const startParts = partsOf(nodes.map((node) => node.logLines()))
     const ninth = await network.enrol(await lab.host('ninth'))
     ninth.start()
     const joinMs = await network.allPairsPing({ deadlineMs: DEADLINE_MS })
@@ -48,6 +52,7 @@ export function measureNetwork(helloSeconds: number): Promise<NetworkResult> {
     return {
       helloSeconds,
       startSeconds: startMs / 1000,
+      startParts,
       joinSeconds: joinMs / 1000,
       nodeMb: memoryMb(daemon, 'Pss'),
       nodeAnonymousMb: memoryMb(daemon, 'Anonymous'),
@@ -55,4 +60,22 @@ export function measureNetwork(helloSeconds: number): Promise<NetworkResult> {
       idleCpuSecondsPerMinute: ((cpuSeconds(pids) - cpuBefore) * 60_000) / IDLE_MS,
     }
   })
+}
+
+/** @param logs lines of each node */
+function partsOf(logs: readonly (readonly string[])[]): Readonly<Record<string, number>> {
+  const values = new Map<string, number[]>()
+  const add = (part: string, ms: number) => values.set(part, [...(values.get(part) ?? []), ms])
+  const timeOf = (line: string) => Date.parse(`${line.slice(0, 23).replace(' ', 'T')}Z`)
+  for (const lines of logs) {
+    const runs = lines.find((line) => line.includes(' startMs={'))
+    const [, json] = / startMs=(\{[^}]*\})/.exec(runs ?? '') ?? []
+    if (runs === undefined || json === undefined) continue
+    const parts = JSON.parse(json) as { readonly [part: string]: number }
+    for (const [part, ms] of Object.entries(parts)) add(part, ms)
+    const beganMs = timeOf(runs) - (parts['all'] ?? 0)
+    const tunnel = lines.find((line) => / (?:tunnel|client) up /.test(line))
+    if (tunnel !== undefined) add('first tunnel', timeOf(tunnel) - beganMs)
+  }
+  return Object.fromEntries([...values].map(([part, some]) => [part, median(some)]))
 }

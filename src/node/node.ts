@@ -19,6 +19,7 @@ import { keepIdentity } from './start/keep-identity.ts'
 import { prepareLinks } from './start/links.ts'
 import { joinOthers } from './start/membership.ts'
 import type { NodeComponents, NodeEnd } from './start/node-components.ts'
+import { StartTimes } from './start/start-times.ts'
 import { startUserPrograms } from './start/user-programs.ts'
 
 /** A node that runs. */
@@ -50,10 +51,12 @@ export async function startNode(
   const ended = new Promise<NodeEnd>((resolve) => {
     onEnd = resolve
   })
-  const startedMs = clock.monotonicMs()
+  const times = new StartTimes(clock)
+  const startedMs = times.beganMs
   const shared = { ...components, options, cleanUp, signal: untilStopped, onEnd }
 
   const foundation = await layFoundation(shared)
+  times.reached('foundation')
   const { identity, kernel, cache, registry, keeper, revocation, sourceSpecific } = foundation
   const { network } = identity.current.authority
   const { nodeIpv4, done: addressed } = assignAddresses({ ...foundation, options, log })
@@ -62,6 +65,7 @@ export async function startNode(
   const { router, nodes, history, transport } = links
   const membership = await joinOthers({ ...shared, clock: awake, foundation, links })
   const { settings, advertisement, messages, news, tunnels, probe, ways } = membership
+  times.reached('membership')
 
   const macKeys = cleanUp.use(
     new MacKeys(
@@ -92,8 +96,12 @@ export async function startNode(
   )
   // The address must be there before anything is routed to it; servers need not wait for that.
   await Promise.all([
-    addressed.then(() => router.start(routerSettings(), untilStopped)),
-    tunnels.servers.start(settings.places),
+    addressed.then(async () => {
+      times.reached('addresses')
+      await router.start(routerSettings(), untilStopped)
+      times.reached('router')
+    }),
+    tunnels.servers.start(settings.places).then(() => times.reached('servers')),
   ])
 
   let multicast: MulticastRouter | undefined
@@ -156,7 +164,11 @@ export async function startNode(
     'the start of tunnels',
     advertisement.located().then(() => tunnels.start()),
   )
-  log.info({ address: identity.current.address, peer: subnetNameOf(identity.prefix) }, 'the node runs')
+  times.reached('all')
+  log.info(
+    { address: identity.current.address, peer: subnetNameOf(identity.prefix), startMs: times.reachedMs },
+    'the node runs',
+  )
   cleanUp.defer(() => stopping.abort(new Error('the node stops')))
   // First of all: everything else is still there for those who look for another way.
   cleanUp.defer(() => draining.leave())
