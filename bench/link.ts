@@ -1,15 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { systemClock } from '../src/platform/clock.ts'
-import { joinNamespaces, makeNamespace, type Namespace } from '../test/support/namespace.ts'
-import { RemoteRouter } from '../test/support/remote-router.ts'
-import { addressOf, prefixOf, SIGNAL, settingsOf } from '../test/support/routing-pair.ts'
+import { addressOf } from '../test/support/routing-pair.ts'
 import { median } from './statistics.ts'
 import { table } from './table.ts'
-
-/** babeld as Python nodes start it, or our own router. */
-type RouterName = 'babeld' | 're6st'
+import { type End, HELLO_SECONDS, type RouterName, withTwoRouters } from './two-routers.ts'
 
 /** How soon packets go both ways over links that come up. */
 export interface NewLinkResult {
@@ -18,16 +11,6 @@ export interface NewLinkResult {
   readonly seconds: readonly number[]
 }
 
-/** One end of a link. The server's interface is there for all of its clients, the client's for this tunnel. */
-interface End {
-  readonly number: number
-  readonly router: RouterName
-  readonly iface: 'taps' | 'tap'
-  readonly namespace: Namespace
-  readonly directory: string
-}
-
-const HELLO_SECONDS = 15
 const ROUNDS = 10
 /** Two babelds take as long as their hello interval. */
 const ROUNDS_OF_BABELD = 2
@@ -78,67 +61,11 @@ ${table(
   ]),
 )}`
 
-async function newLink(server: RouterName, client: RouterName): Promise<number> {
-  const directory = mkdtempSync(join(tmpdir(), 're6st-link-'))
-  using serverNamespace = makeNamespace('link')
-  using clientNamespace = makeNamespace('link')
-  const ends: readonly [End, End] = [
-    { number: 1, router: server, iface: 'taps', namespace: serverNamespace, directory },
-    { number: 2, router: client, iface: 'tap', namespace: clientNamespace, directory },
-  ]
-  joinNamespaces(serverNamespace, ends[0].iface, clientNamespace, ends[1].iface)
-  for (const { namespace, number, iface } of ends) {
-    namespace.ip(`link set ${iface} down`)
-    namespace.run('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1')
-    namespace.ip(`addr add ${addressOf(number)}/64 dev lo`)
-    namespace.ip('-6 route add unreachable 2001:db8:42::/48')
-  }
-  const routers: (() => Promise<unknown>)[] = []
-  try {
-    for (const end of ends) routers.push(await startRouter(end))
+const newLink = (server: RouterName, client: RouterName): Promise<number> =>
+  withTwoRouters(server, client, async (ends) => {
     await systemClock.sleep(SETTLE_MS)
-    return await secondsUntilPing(ends)
-  } finally {
-    await Promise.all(routers.map((stop) => stop()))
-    rmSync(directory, { recursive: true })
-  }
-}
-
-/** @returns what stops it */
-async function startRouter({
-  router,
-  number,
-  iface,
-  namespace,
-  directory,
-}: End): Promise<() => Promise<unknown>> {
-  if (router === 'babeld') {
-    const babeld = namespace.processes.start('babeld', babeldArguments(number, iface, directory), {
-      dieWithParent: true,
-    })
-    return () => babeld.stop()
-  }
-  const ours = new RemoteRouter(namespace.processes)
-  const isServer = iface === 'taps'
-  const settings = settingsOf(number, { keys: { sign: undefined, accept: undefined } })
-  await ours.start(
-    { ...settings, helloIntervalMs: HELLO_SECONDS * 1000, tunnelIfaces: isServer ? [iface] : [] },
-    SIGNAL,
-  )
-  if (!isServer) await ours.addInterface(iface, 'tunnel')
-  return () => ours.stop()
-}
-
-/** As the Python implementation has it. */
-function babeldArguments(number: number, iface: string, directory: string): readonly string[] {
-  const hello = String(HELLO_SECONDS)
-  return [
-    ...['-h', hello, '-H', hello, '-I', '', '-s', '-S', join(directory, `babeld-${number}.state`)],
-    ...['-C', 'redistribute local deny', '-C', `redistribute ip ${prefixOf(number)} eq 64`],
-    ...['-C', 'default type tunnel max-rtt-penalty 5000 rtt-max 500 rtt-decay 125'],
-    ...['-C', 'redistribute deny', '-C', `install pref-src ${addressOf(number)}`, iface],
-  ]
-}
+    return secondsUntilPing(ends)
+  })
 
 /** Lets the link come up. */
 async function secondsUntilPing([server, client]: readonly [End, End]): Promise<number> {

@@ -4,7 +4,10 @@ import { parseArgs } from 'node:util'
 export interface BenchOptions {
   /** Of the section `outage`: how many faults. */
   readonly faults?: number
-  /** Of the section `false-alarms`: how long each trouble lasts, and which; `tcp` or `udp`: only over such tunnels. */
+  /**
+   * Of the section `false-alarms`: how long each trouble lasts, and which; `tcp` or `udp`: only over such tunnels. Of `idle`: how
+   * long is counted.
+   */
   readonly minutes?: number
   readonly trouble?: string
   readonly protocol?: string

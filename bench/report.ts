@@ -2,6 +2,7 @@ import { falseAlarmsReport } from './false-alarms.ts'
 import type { FloodResult } from './flood.ts'
 import type { ForwardingResult } from './forwarding.ts'
 import { growthReport } from './growth.ts'
+import { idleReport } from './idle.ts'
 import { largeNetworkReport } from './large-network.ts'
 import { leavingReport } from './leaving.ts'
 import { newLinkReport } from './link.ts'
@@ -49,8 +50,8 @@ round brackets: the Python implementation, measured on a machine of the same kin
 
 ${targetsReport(results)}
 
-Where nothing else is said, each was measured when the section below says; not measured yet: bytes on an idle tunnel, and how
-punctually hellos leave.
+Where nothing else is said, each was measured when the section below says; not measured yet: how punctually
+hellos leave.
 
 ## A network of eight nodes
 
@@ -59,6 +60,10 @@ ${section('network', results.network, startReport)}
 ## A new link
 
 ${section('link', results.link, newLinkReport)}
+
+## An idle link
+
+${section('idle', results.idle, idleReport)}
 
 ## Outages
 
@@ -142,7 +147,19 @@ ${table(
     `${startSeconds.toFixed(1)}${other(OTHER.start, hello)}`,
     `${joinSeconds.toFixed(1)}${other(OTHER.join, hello)}`,
   ]),
-)}`
+)}
+
+${networks.map(startPartsReport).join('')}`
+}
+
+/** How a start divides. */
+function startPartsReport({ helloSeconds, startParts = {} }: NetworkResult): string {
+  const parts = Object.entries(startParts).map(([part, ms]) => `${part} ${(ms / 1000).toFixed(2)} s`)
+  return parts.length === 0
+    ? ''
+    : `With hello ${helloSeconds}, from the start of a node's own work (what comes before is that of Node.js), the middle one of
+all nodes: ${parts.join(', ')}.
+`
 }
 
 function steadyReport(networks: readonly NetworkResult[]): string {

@@ -2,6 +2,7 @@ import { type FalseAlarms, measureFalseAlarms } from './false-alarms.ts'
 import { type FloodResult, measureFlood } from './flood.ts'
 import { type ForwardingResult, measureForwarding } from './forwarding.ts'
 import { type GrowthResult, measureGrowth } from './growth.ts'
+import { type IdleResult, measureIdle } from './idle.ts'
 import { type LargeNetworkResult, measureLargeNetwork } from './large-network.ts'
 import { type Leaving, measureLeaving } from './leaving.ts'
 import { measureNewLinks, type NewLinkResult } from './link.ts'
@@ -22,6 +23,7 @@ import type { WholeNodesOutcome } from './whole-nodes-run.ts'
 export interface SectionResults {
   readonly network: readonly NetworkResult[]
   readonly link: readonly NewLinkResult[]
+  readonly idle: readonly IdleResult[]
   readonly outage: readonly OutageResult[]
   readonly 'false-alarms': readonly FalseAlarms[]
   readonly leaving: readonly Leaving[]
@@ -68,6 +70,7 @@ export const MEASURE: {
 } = {
   network: () => oneByOne([15, 4, 1], measureNetwork),
   link: measureNewLinks,
+  idle: measureIdle,
   outage: measureOutages,
   'false-alarms': measureFalseAlarms,
   leaving: measureLeaving,

@@ -1,3 +1,4 @@
+import { idlePercent } from './idle.ts'
 import type { Results } from './sections.ts'
 import { median, percentile } from './statistics.ts'
 import { table } from './table.ts'
@@ -5,9 +6,13 @@ import { table } from './table.ts'
 const seconds = (value: number | undefined): string =>
   value === undefined ? 'not measured' : `${value.toFixed(2)} s`
 
+const percent = (value: number | undefined): string =>
+  value === undefined ? 'not measured' : `${value.toFixed(0)} %`
+
 /** What is wanted of joining, healing and cost beside what was measured, and babeld's in the same run where it takes part. */
 export function targetsReport({
   link,
+  idle,
   network,
   outage,
   'false-alarms': alarms,
@@ -48,6 +53,12 @@ export function targetsReport({
         'packets lost by tunnels that are drained and closed, and by nodes on the way that are stopped',
         '0',
         leaving ? leaving.result.map(({ lost }) => String(lost)).join(', ') : 'not measured',
+        '',
+      ],
+      [
+        'bytes on an idle link, hello 15, of those of babeld',
+        '105 %',
+        percent(idle && idlePercent(idle.result)),
         '',
       ],
       ['10,000 routes of 20 neighbours, the engine alone: in use', '3 s', seconds(large?.result.seconds), ''],
