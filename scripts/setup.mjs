@@ -42,6 +42,8 @@ export const PROXY_TEST_PACKAGES = { nginx: 'nginx', apache2: 'apache2-bin', cad
 export const DATABASE_TEST_PACKAGES = { psql: 'postgresql' }
 /** For the test of several registries behind one address. */
 export const BALANCER_TEST_PACKAGES = { haproxy: 'haproxy' }
+/** For the test of a database whose standby takes over by itself. Debian starts etcd when it is installed. */
+export const FAILOVER_TEST_PACKAGES = { patroni: 'patroni', etcd: 'etcd-server' }
 /** For the throughput that `npm run bench` measures. */
 export const BENCH_PACKAGES = { iperf3: 'iperf3' }
 /** For `npm run deb`. */

@@ -6,6 +6,7 @@ import {
   BALANCER_TEST_PACKAGES,
   becomeProgram,
   DATABASE_TEST_PACKAGES,
+  FAILOVER_TEST_PACKAGES,
   MACHINE_PACKAGES,
   MANUAL_TEST_PACKAGES,
   PACKAGING_PACKAGES,
@@ -23,7 +24,9 @@ const { networkObstacles, extraObstacles } = setUp({
     ...MANUAL_TEST_PACKAGES,
     ...DATABASE_TEST_PACKAGES,
     ...(isSlow ? PROXY_TEST_PACKAGES : {}),
-    ...(isLong ? { ...PACKAGING_PACKAGES, ...MACHINE_PACKAGES, ...BALANCER_TEST_PACKAGES } : {}),
+    ...(isLong
+      ? { ...PACKAGING_PACKAGES, ...MACHINE_PACKAGES, ...BALANCER_TEST_PACKAGES, ...FAILOVER_TEST_PACKAGES }
+      : {}),
   },
 })
 const projects = [

@@ -15,7 +15,7 @@ export const POSTGRES_PROGRAMS: string | undefined = (existsSync(VERSIONS) ? rea
   .find((directory) => existsSync(join(directory, 'initdb')))
 
 /** Root may not run it: one without rights does. */
-function unprivileged(): { readonly uid?: number; readonly gid?: number } {
+export function unprivileged(): { readonly uid?: number; readonly gid?: number } {
   if (process.geteuid?.() !== 0) return {}
   const id = (option: string) => Number(execFileSync('id', [option, 'nobody'], { encoding: 'utf8' }))
   return { uid: id('-u'), gid: id('-g') }
@@ -114,7 +114,8 @@ export class TestPostgres implements AsyncDisposable {
   }
 }
 
-function dataDirectory(): string {
+/** An empty directory for the data of one, which is its own. */
+export function dataDirectory(): string {
   const parent = temporaryDirectory()
   chmodSync(parent, 0o755)
   const directory = join(parent, 'data')
