@@ -17,6 +17,9 @@ import { programOf } from './programs.ts'
 /** The router of nodes whose options name none: scenarios can be run with the other one, `RE6ST_TEST_ROUTER=babeld`. */
 export const TEST_ROUTER = process.env['RE6ST_TEST_ROUTER'] || 're6st'
 
+/** Whether a line of a log is a warning or an error. */
+export const isComplaint = (line: string): boolean => / (?:WARN |ERROR) /.test(line)
+
 /** A machine with a certificate, and the `re6stnet` that runs there. */
 export class Re6stNode {
   readonly machine: Machine
@@ -101,6 +104,11 @@ export class Re6stNode {
   /** The same, line by line. */
   logLines(): readonly string[] {
     return this.log().split('\n').filter(Boolean)
+  }
+
+  /** Of these, the warnings and errors: what an operator is to see. */
+  complaints(): readonly string[] {
+    return this.logLines().filter(isComplaint)
   }
 
   /** The running daemon, or the last one. */

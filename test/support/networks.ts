@@ -5,6 +5,7 @@ import { programOf } from '../../lab/programs.ts'
 import { type NetworkOptions, Re6stNetwork } from '../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../lab/re6st-node.ts'
 import type { ControlReplies, StatusReply, TunnelReply } from '../../src/core/control/replies.ts'
+import type { EventReply } from '../../src/core/control/routing-replies.ts'
 import { controlSocketIn } from '../../src/core/options/node-options.ts'
 import { askNode } from '../../src/ctl/ask.ts'
 
@@ -108,6 +109,10 @@ export const statusOf = (node: Re6stNode): Promise<StatusReply> => ask(node, 'st
 export const tunnelsOf = async (node: Re6stNode): Promise<readonly TunnelReply[]> =>
   (await ask(node, 'tunnels')).filter(({ state }) => state === 'up')
 
+/** What happened to a node after an event, the oldest first: `re6st events`. */
+export const eventsOf = async (node: Re6stNode, after = 0): Promise<readonly EventReply[]> =>
+  (await ask(node, 'events')).events.filter(({ number }) => number > after)
+
 /** Waits until a node has heard of what was changed in the network. @param before the version that it had */
 export const hearsNews = (lab: Lab, node: Re6stNode, before: string): Promise<unknown> =>
   lab.waitFor(async () => (await statusOf(node)).configuration.version !== before, {
@@ -120,7 +125,7 @@ export const versionOf = async (node: Re6stNode): Promise<string> =>
   (await statusOf(node)).configuration.version
 
 /** As `re6st` asks, without a process for each question: scenarios ask often. */
-async function ask<Request extends 'status' | 'tunnels'>(
+async function ask<Request extends 'status' | 'tunnels' | 'events'>(
   node: Re6stNode,
   request: Request,
 ): Promise<ControlReplies[Request]> {
