@@ -2,7 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { programOf } from '../../lab/programs.ts'
+import { isComplaint } from '../../lab/re6st-node.ts'
 import { waitFor } from '../../lab/wait-for.ts'
+import { listeningPort } from './listening-port.ts'
 import { temporaryDirectory } from './registry.ts'
 import { vectors } from './vectors.ts'
 
@@ -12,7 +14,8 @@ const DEADLINE_MS = 30_000
 /** `re6st-registry` as a process, on a free port of loopback. */
 export interface RegistryProcess extends AsyncDisposable {
   readonly url: string
-  readonly log: () => string
+  /** Warnings and errors of its log. */
+  readonly complaints: () => readonly string[]
   /** Ends it. @returns what it has said */
   stop(signal?: NodeJS.Signals): Promise<{ readonly stdout: string; readonly stderr: string }>
 }
@@ -55,28 +58,29 @@ export async function registryProcess(
       return ''
     }
   }
+  // Its only line there says that it serves: by then it has warned of all that it warns of.
+  let said = ''
+  process.stdout.on('data', (part: Buffer) => {
+    said += String(part)
+  })
+  const hasSaid = () => said.endsWith('\n')
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
     process.kill(signal)
     const { stdout, stderr } = await process
     return { stdout: String(stdout), stderr: String(stderr) }
   }
-  let port = ''
-  const isRunning = waitFor(
-    () => {
-      port = /registry is running.*\[127\.0\.0\.1\]:(\d+)/.exec(log())?.[1] ?? ''
-      return port !== ''
-    },
-    { what: 'the registry', deadlineMs: DEADLINE_MS, intervalMs: 20 },
-  )
-  try {
-    await isRunning
-  } catch (error) {
+  const isServing = waitFor(() => hasSaid() && process.pid && listeningPort(process.pid), {
+    what: 'the registry',
+    deadlineMs: DEADLINE_MS,
+    intervalMs: 20,
+  })
+  const port = await isServing.catch(async (error: unknown) => {
     await stop('SIGKILL')
     throw error
-  }
+  })
   return {
     url: `http://127.0.0.1:${port}/`,
-    log,
+    complaints: () => log().split('\n').filter(isComplaint),
     stop,
     [Symbol.asyncDispose]: async () => void (await stop()),
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
-import { openMailer } from '../../../src/registry/mail.ts'
+import { type MailSettings, openMailer } from '../../../src/registry/mail.ts'
 import { mailbox } from '../../support/mailbox.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { registryProcess } from '../../support/registry-process.ts'
@@ -13,6 +13,16 @@ import { vectors } from '../../support/vectors.ts'
 
 const csr = vectors<{ csr: Record<string, string> }>('pki.json').csr['node-a'] ?? ''
 const LOGIN = { user: 'registry', password: 'a secret' }
+
+const PLAIN = { user: undefined, password: undefined, startTls: false } as const
+
+/** The same on the command line. */
+const optionsOf = ({ mailhost, user, password, startTls }: MailSettings): string[] => [
+  ...['--mailhost', mailhost],
+  ...(user === undefined ? [] : ['--smtp-user', user]),
+  ...(password === undefined ? [] : ['--smtp-pwd', password]),
+  ...(startTls ? ['--smtp-starttls'] : []),
+]
 
 const tokenIn = (text = ''): string => /^Token: ([a-z]{20})$/m.exec(text)?.[1] ?? ''
 const tokensIn = (database: string): unknown[] => {
@@ -95,18 +105,18 @@ describe('a token by SMTP', () => {
     expect(server.received).toMatchObject([{ user: LOGIN.user, isEncrypted: false }])
   })
 
-  it.each<[what: string, () => Promise<{ settings: string[]; server?: AsyncDisposable }>, logged: RegExp]>([
+  it.each<[what: string, () => Promise<{ settings: MailSettings; server?: AsyncDisposable }>, why: RegExp]>([
     [
       'the server is down',
-      async () => ({ settings: ['--mailhost', `127.0.0.1:${await closedPort()}`] }),
+      async () => ({ settings: { ...PLAIN, mailhost: `127.0.0.1:${await closedPort()}` } }),
       /the mail to a@example\.com was not taken by 127\.0\.0\.1:\d+: .*ECONNREFUSED/,
     ],
     [
       'the password is wrong',
       async () => {
         const server = await mailbox({ login: LOGIN })
-        const settings = ['--mailhost', `127.0.0.1:${server.port}`, '--smtp-user', LOGIN.user]
-        return { settings: [...settings, '--smtp-pwd', 'wrong'], server }
+        const mailhost = `127.0.0.1:${server.port}`
+        return { settings: { mailhost, user: LOGIN.user, password: 'wrong', startTls: false }, server }
       },
       /was not taken by .*who are you\?/,
     ],
@@ -114,7 +124,7 @@ describe('a token by SMTP', () => {
       'the server does not encrypt, and must',
       async () => {
         const server = await mailbox()
-        return { settings: ['--mailhost', `127.0.0.1:${server.port}`, '--smtp-starttls'], server }
+        return { settings: { ...PLAIN, mailhost: `127.0.0.1:${server.port}`, startTls: true }, server }
       },
       /was not taken by .*STARTTLS/,
     ],
@@ -122,26 +132,32 @@ describe('a token by SMTP', () => {
       'nobody vouches for the server’s certificate',
       async () => {
         const server = await mailbox({ tls: await selfSigned() })
-        return { settings: ['--mailhost', `localhost:${server.port}`, '--smtp-starttls'], server }
+        return { settings: { ...PLAIN, mailhost: `localhost:${server.port}`, startTls: true }, server }
       },
       /was not taken by .*self-signed certificate/,
     ],
     [
       'the disk of the mbox file is full',
-      async () => ({ settings: ['--mailhost', '/dev/full'] }),
+      async () => ({ settings: { ...PLAIN, mailhost: '/dev/full' } }),
       /the mail to a@example\.com was not written to .*ENOSPC/,
     ],
   ])(
-    'where %s, the caller hears of it, the operator reads why, and no token is left',
-    async (_, prepare, logged) => {
+    'where %s, the caller hears of it, the operator hears why, and no token is left',
+    async (_, prepare, why) => {
       const { settings, server } = await prepare()
+      const mail = { from: 'b@example.com', to: 'a@example.com', subject: 's', text: 't' }
+      await expect(openMailer(settings).send(mail)).rejects.toMatchObject({
+        code: 'SYSTEM',
+        message: expect.stringMatching(why),
+      })
       const database = join(temporaryDirectory(), 'mail.db')
-      await using registry = await registryProcess([...settings, '--db', database])
+      await using registry = await registryProcess([...optionsOf(settings), '--db', database])
+      const before = registry.complaints().length
       const client = new RegistryClient(registry.url)
       await expect(client.requestToken('a@example.com')).rejects.toThrow(
         /status 500.*its operator finds the cause/,
       )
-      expect(registry.log()).toMatch(logged)
+      expect(registry.complaints()).toHaveLength(before + 1)
       expect(tokensIn(database)).toEqual([])
       // It goes on.
       expect(await client.getCa()).toContain('BEGIN CERTIFICATE')
