@@ -8,6 +8,7 @@ import {
   makeAuthority as makeAuthorityPair,
   renewedAuthority,
 } from '../src/registry/crypto/authority-maker.ts'
+import { pemSigner } from '../src/registry/crypto/ca-signer.ts'
 
 /** Files of a certification authority. */
 export interface Authority {
@@ -59,7 +60,7 @@ export async function renewAuthority(
 ): Promise<void> {
   const [caPem, caKeyPem] = [caFile, keyFile].map((file) => readFileSync(file, 'utf8')) as [string, string]
   const changes = network === undefined ? { notAfterMs } : { notAfterMs, network }
-  writeFileSync(caFile, await renewedAuthority({ caPem, caKeyPem }, changes))
+  writeFileSync(caFile, await renewedAuthority({ caPem, signer: pemSigner(caKeyPem) }, changes))
 }
 
 /** The same certificate, signed by somebody else: what a stranger makes who would like to be that machine. */

@@ -32,7 +32,7 @@ function bundle(command) {
     minifySyntax: true,
     sourcemap: 'linked',
     metafile: true,
-    external: ['better-sqlite3'],
+    external: ['better-sqlite3', 'pkcs11js'],
     define: { RE6STNET_VERSION: JSON.stringify(version) },
     // Bundled CommonJS packages call require() for Node's own modules.
     banner: {

@@ -25,6 +25,7 @@ const DEBIAN_NODE = { debian: 'Debian 13', major: 20 }
 /** Not bundled: npm packages that load a file of theirs, with what of them is needed to run. */
 const WHOLE_PACKAGES = {
   'better-sqlite3': ['package.json', 'lib', 'build/Release/better_sqlite3.node'],
+  pkcs11js: ['package.json', 'index.js', 'build/Release/pkcs11.node'],
   bindings: ['package.json', 'bindings.js'],
   'file-uri-to-path': ['package.json', 'index.js'],
 }

@@ -6,10 +6,16 @@ import {
   MANUAL_TEST_PACKAGES,
   PAGE_TEST_PACKAGES,
   setUp,
+  TOKEN_TEST_PACKAGES,
 } from './setup.mjs'
 
 const { networkObstacles, extraObstacles } = setUp({
-  extras: { ...PAGE_TEST_PACKAGES, ...MANUAL_TEST_PACKAGES, ...DATABASE_TEST_PACKAGES },
+  extras: {
+    ...PAGE_TEST_PACKAGES,
+    ...MANUAL_TEST_PACKAGES,
+    ...DATABASE_TEST_PACKAGES,
+    ...TOKEN_TEST_PACKAGES,
+  },
   clean: true,
 })
 insistOn('The network scenarios', [...networkObstacles, ...extraObstacles])

@@ -40,6 +40,8 @@ export const MANUAL_TEST_PACKAGES = { man: 'man-db', mandoc: 'mandoc', zsh: 'zsh
 export const PROXY_TEST_PACKAGES = { nginx: 'nginx', apache2: 'apache2-bin', caddy: 'caddy' }
 /** For tests of the registry with PostgreSQL, which they start by themselves. */
 export const DATABASE_TEST_PACKAGES = { psql: 'postgresql' }
+/** For the tests of a registry whose key is in a PKCS#11 token. */
+export const TOKEN_TEST_PACKAGES = { 'softhsm2-util': 'softhsm2' }
 /** For the test of several registries behind one address. */
 export const BALANCER_TEST_PACKAGES = { haproxy: 'haproxy' }
 /** For the test of a database whose standby takes over by itself. Debian starts etcd when it is installed. */

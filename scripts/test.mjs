@@ -13,6 +13,7 @@ import {
   PAGE_TEST_PACKAGES,
   PROXY_TEST_PACKAGES,
   setUp,
+  TOKEN_TEST_PACKAGES,
 } from './setup.mjs'
 
 const args = process.argv.slice(2)
@@ -23,6 +24,7 @@ const { networkObstacles, extraObstacles } = setUp({
     ...PAGE_TEST_PACKAGES,
     ...MANUAL_TEST_PACKAGES,
     ...DATABASE_TEST_PACKAGES,
+    ...TOKEN_TEST_PACKAGES,
     ...(isSlow ? PROXY_TEST_PACKAGES : {}),
     ...(isLong
       ? { ...PACKAGING_PACKAGES, ...MACHINE_PACKAGES, ...BALANCER_TEST_PACKAGES, ...FAILOVER_TEST_PACKAGES }
@@ -43,7 +45,7 @@ const projects = [
 const sayWhatIsNotRun = () => {
   const parts = {
     'network scenarios (test/network)': networkObstacles,
-    [`tests of the page${isSlow ? ', of proxies' : ''}${isLong ? ', of packages' : ''}, of the manual and of PostgreSQL`]:
+    [`tests of the page${isSlow ? ', of proxies' : ''}${isLong ? ', of packages' : ''}, of the manual, of PostgreSQL and of keys in tokens`]:
       extraObstacles,
   }
   for (const [what, obstacles] of Object.entries(parts)) {

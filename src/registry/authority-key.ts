@@ -2,7 +2,41 @@ import { createPrivateKey } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, Re6stError } from '../core/errors.ts'
+import { isPkcs11Uri, readPkcs11Uri } from '../core/options/pkcs11-uri.ts'
 import type { SecretSource } from '../core/options/value-types.ts'
+import { readOptionFile } from '../platform/option-file.ts'
+import { type CaSigner, pemSigner } from './crypto/ca-signer.ts'
+
+/**
+ * What signs with the authority's key: a file in PEM, or a URI of a key in a PKCS#11 token.
+ * @throws Re6stError what is missing or wrong, and what to do
+ */
+export async function authoritySigner({
+  key,
+  passphrase,
+}: {
+  readonly key: string
+  readonly passphrase: SecretSource | undefined
+}): Promise<CaSigner> {
+  if (!isPkcs11Uri(key)) return pemSigner(decryptedKey(readOptionFile('--key', key), passphrase))
+  const uri = readPkcs11Uri(key)
+  if (!uri.ok) throw new Re6stError('OPTION', `--key: ${uri.reason}`)
+  const pin = passphrase === undefined ? undefined : readSecret('--passphrase', passphrase)
+  return (await tokens()).tokenSigner({ uri: uri.value, pin })
+}
+
+/** Nobody needs the library who has no token: it may be missing. */
+async function tokens(): Promise<typeof import('./crypto/token-signer.ts')> {
+  try {
+    return await import('./crypto/token-signer.ts')
+  } catch (error) {
+    throw new Re6stError(
+      'OPTION',
+      `--key: a key in a token needs the npm package pkcs11js, which cannot be loaded here: ${messageOf(error)}`,
+      { cause: error },
+    )
+  }
+}
 
 /** Headers of PKCS #8 (RFC 5958) and of OpenSSL's older form. */
 const ENCRYPTED = /^-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m

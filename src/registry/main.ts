@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { ONE_COMMUNITY, parseCommunities } from '../core/allocation/community.ts'
 import { Re6stError } from '../core/errors.ts'
+import { isPkcs11Uri } from '../core/options/pkcs11-uri.ts'
 import type { RegistryOptions } from '../core/options/registry-options.ts'
 import { systemClock } from '../platform/clock.ts'
 import { type Logger, openLog } from '../platform/log.ts'
@@ -13,7 +14,7 @@ import { ServiceManager } from '../platform/service-manager.ts'
 import { keepHeapSmall } from '../platform/small-heap.ts'
 import { hearUnexpected } from '../platform/unexpected.ts'
 import type { ApiSettings } from './api-listeners.ts'
-import { decryptedKey, exposureOf, readSecret } from './authority-key.ts'
+import { authoritySigner, exposureOf, readSecret } from './authority-key.ts'
 import { commandSocket } from './command-socket.ts'
 import { openGeoIp } from './geoip.ts'
 import { openMailer } from './mail.ts'
@@ -64,7 +65,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
         })
   if (await isStoppedBeforeItsStart(options, { manager, log: log.logger, stopped })) return 0
   const caPem = readOptionFile('--ca', options.ca)
-  const caKeyPem = decryptedKey(readOptionFile('--key', options.key), options.passphrase)
+  const signer = await authoritySigner(options)
   for (const [option, path] of [
     ['--key', options.key],
     ['--tls-key', options.tlsKey],
@@ -75,7 +76,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
   await using registry = await startRegistry(
     {
       caPem,
-      caKeyPem,
+      signer,
       dhPem: options.dh === undefined ? undefined : readOptionFile('--dh', options.dh),
       databasePath: options.database,
       listen: options.tlsOnly
@@ -144,7 +145,15 @@ async function isStoppedBeforeItsStart(
   }: { readonly manager: ServiceManager; readonly log: Logger; readonly stopped: Promise<unknown> },
 ): Promise<boolean> {
   // The form has no TLS, and must not be open to a network without: "re6st-registry init" makes one there.
-  if (!place || isPageTls || passphrase !== undefined || existsSync(ca) || existsSync(key)) return false
+  if (
+    !place ||
+    isPageTls ||
+    passphrase !== undefined ||
+    isPkcs11Uri(key) ||
+    existsSync(ca) ||
+    existsSync(key)
+  )
+    return false
   const { openFirstStart } = await import('./api/first-start.ts')
   await using page = await openFirstStart({
     ...{ place, ca, key, databasePath, port, log },

@@ -1,9 +1,10 @@
-import { createPrivateKey, getDiffieHellman, randomBytes } from 'node:crypto'
+import { getDiffieHellman, randomBytes } from 'node:crypto'
 import { type Communities, checkCommunities } from '../core/allocation/community.ts'
 import { MAC_KEY_LENGTH } from '../core/config/network-config.ts'
 import { type Authority, readAuthority } from '../core/crypto/certificate.ts'
+import { verifySignature } from '../core/crypto/rsa.ts'
 import { DAY_MS } from '../core/day.ts'
-import { messageOf, Re6stError } from '../core/errors.ts'
+import { Re6stError } from '../core/errors.ts'
 import type { ListenPlace } from '../core/options/value-types.ts'
 import { ADDRESS_BITS } from '../core/values/bits.ts'
 import { networkCidr, prefixOfBits, subnetNameOfBits } from '../core/values/prefix.ts'
@@ -16,6 +17,7 @@ import { ApiListeners, type ApiSettings } from './api-listeners.ts'
 import { Authorities } from './authorities.ts'
 import { checkAuthority, warnOfEnd } from './authority-checks.ts'
 import { NetworkConfiguration, type NetworkSettings } from './configuration.ts'
+import type { CaSigner } from './crypto/ca-signer.ts'
 import { type AuthorityKeys, CaCryptography, type Cryptography } from './crypto/cryptography.ts'
 import { openStore } from './database/open-store.ts'
 import { dhParameters } from './dh-parameters.ts'
@@ -44,7 +46,8 @@ import { type WebhookComponents, Webhooks } from './webhooks.ts'
 /** What a registry is started with: the contents of the files, and what the options say. */
 export interface RegistrySettings {
   readonly caPem: string
-  readonly caKeyPem: string
+  /** Signs with the key of the authority. */
+  readonly signer: CaSigner
   /** DH parameters for nodes that still ask; a standard group if there are none. */
   readonly dhPem: string | undefined
   readonly databasePath: string
@@ -111,7 +114,7 @@ export async function startRegistry(
   components: RegistryComponents,
 ): Promise<RunningRegistry> {
   const { clock, log } = components
-  const authority = readKeys(settings)
+  const authority = await readKeys(settings)
   if (settings.dhPem?.includes('-----BEGIN DH PARAMETERS-----') === false)
     throw new Re6stError('FILE', '--dh: no Diffie-Hellman parameters in PEM: openssl dhparam makes some')
   warnOfLengths(settings, authority, log)
@@ -135,7 +138,7 @@ export async function startRegistry(
     )
   await checkAuthority(store, authority, log)
   await checkCommunities(settings.communities, (prefix) => ledger.isUsed(prefix))
-  const keys: AuthorityKeys = { caPem: settings.caPem, caKeyPem: settings.caKeyPem }
+  const keys: AuthorityKeys = { caPem: settings.caPem, signer: settings.signer }
   const cryptography = components.cryptography?.(keys) ?? new CaCryptography(keys)
   const configuration = stack.use(
     new NetworkConfiguration({ store, cryptography, clock, log }, settings.network),
@@ -377,20 +380,13 @@ async function* endsOf(ledger: Ledger): AsyncIterable<number> {
   for await (const { notAfterMs } of ledger.holders()) yield notAfterMs
 }
 
-function readKeys({ caPem, caKeyPem }: RegistrySettings): Authority {
+async function readKeys({ caPem, signer }: RegistrySettings): Promise<Authority> {
   const authority = readAuthority(caPem)
   if (!authority.ok) throw new Re6stError('CERTIFICATE', `--ca: ${authority.reason}`)
-  let matches: boolean
-  try {
-    matches = authority.value.x509.checkPrivateKey(createPrivateKey(caKeyPem))
-  } catch (error) {
-    throw new Re6stError(
-      'CERTIFICATE',
-      `--key: not a private key without password, in PEM (${messageOf(error)})`,
-      { cause: error },
-    )
-  }
-  if (!matches)
+  // A key in a token is known only by what it signs.
+  const challenge = randomBytes(32)
+  const signature = await signer.sign(challenge)
+  if (!verifySignature(authority.value.publicKey, challenge, signature))
     throw new Re6stError('CERTIFICATE', '--key: it is not the key of the CA certificate given by --ca')
   return authority.value
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { numberOfBits } from '../../src/core/values/bits.ts'
+import { pemSigner } from '../../src/registry/crypto/ca-signer.ts'
 import { CaCryptography } from '../../src/registry/crypto/cryptography.ts'
 import { openStore } from '../../src/registry/database/open-store.ts'
 import { temporaryDirectory } from './registry.ts'
@@ -34,7 +35,7 @@ export interface TestDatabase {
 /** Makes a database of the recorded CA, and says where it is. */
 export async function makeDatabase(wanted: TestDatabase): Promise<string> {
   const path = join(temporaryDirectory(), 'registry.db')
-  const cryptography = new CaCryptography({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
+  const cryptography = new CaCryptography({ caPem: pki.ca, signer: pemSigner(pki.keys['ca'] ?? '') })
   const endOf = ({ endsInDays }: TestCertificate) => RECORDED_MS + endsInDays * DAY_MS
   const rows = await Promise.all(
     wanted.rows.map(async ([prefix, email, state]) => ({

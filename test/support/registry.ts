@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { ONE_COMMUNITY } from '../../src/core/allocation/community.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import { systemClock } from '../../src/platform/clock.ts'
+import { pemSigner } from '../../src/registry/crypto/ca-signer.ts'
 import {
   type RegistryComponents,
   type RegistrySettings,
@@ -26,7 +27,7 @@ export async function testRegistry(
   const registry = await startRegistry(
     {
       caPem: pki.ca,
-      caKeyPem: pki.keys['ca'] ?? '',
+      signer: pemSigner(pki.keys['ca'] ?? ''),
       dhPem: undefined,
       databasePath: join(temporaryDirectory(), 'registry.db'),
       listen: [{ address: '127.0.0.1', port: 0 }],

@@ -20,16 +20,16 @@ const OPTIONS = {
     help: 'certificate of the authority, in PEM',
     since,
   }),
-  key: withDefault(filePath('FILE'), 'ca.key', {
+  key: withDefault(filePath('FILE|URI'), 'ca.key', {
     names: ['--key'],
     group: FILES,
-    help: 'its private key, in PEM',
+    help: 'its private key: a file in PEM, or pkcs11:token=LABEL;object=LABEL, a key in a PKCS#11 token',
     since,
   }),
   passphrase: optional(secretSource, {
     names: ['--passphrase'],
     group: FILES,
-    help: 'where the passphrase of the key is read from: path of a file, fd:N for an open file, or credential:NAME for one of systemd',
+    help: 'where the passphrase of the key, or the PIN of its token, is read from: path of a file, fd:N for an open file, or credential:NAME for one of systemd',
     otherwise: 'default: the key has none',
     since,
   }),

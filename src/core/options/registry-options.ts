@@ -65,16 +65,16 @@ export const REGISTRY_OPTIONS = {
     help: 'certificate of the authority, in PEM; its serial number carries the network',
     since,
   }),
-  key: required(filePath('FILE'), {
+  key: required(filePath('FILE|URI'), {
     names: ['--key'],
     group: AUTHORITY,
-    help: 'private key of the authority, in PEM',
+    help: 'private key of the authority: a file in PEM, or pkcs11:token=LABEL;object=LABEL, a key in a PKCS#11 token',
     since,
   }),
   passphrase: optional(secretSource, {
     names: ['--passphrase'],
     group: AUTHORITY,
-    help: 'where the passphrase of the key is read from: path of a file, fd:N for an open file, or credential:NAME for one of systemd',
+    help: 'where the passphrase of the key, or the PIN of its token, is read from: path of a file, fd:N for an open file, or credential:NAME for one of systemd',
     otherwise: 'default: the key has none',
     since,
   }),

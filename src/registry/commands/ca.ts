@@ -10,10 +10,9 @@ import { jsonText } from '../../core/json-text.ts'
 import type { CaOptions } from '../../core/options/registry-ca-options.ts'
 import { networkCidr } from '../../core/values/prefix.ts'
 import { replaceFile } from '../../platform/files.ts'
-import { readOptionFile } from '../../platform/option-file.ts'
 import type { AuthorityState } from '../api/schemas/authority.ts'
 import { readAuthorityFile } from '../authority-file.ts'
-import { decryptedKey } from '../authority-key.ts'
+import { authoritySigner } from '../authority-key.ts'
 import { renewedAuthority } from '../crypto/authority-maker.ts'
 import { type AskedRegistry, askRegistryOf } from './ask-registry.ts'
 import { someNames } from './columns.ts'
@@ -60,7 +59,7 @@ export async function runCa(options: CaOptions): Promise<number> {
 }
 
 async function renew(options: CaOptions, authority: Authority, nowMs: number): Promise<Authority> {
-  const caKeyPem = decryptedKey(readOptionFile('--key', options.key), options.passphrase)
+  const signer = await authoritySigner(options)
   const notAfterMs = nowMs + options.days * DAY_MS
   // Nodes refuse what ends earlier: it may be one from former times.
   if (notAfterMs <= authority.notAfterMs)
@@ -75,7 +74,7 @@ async function renew(options: CaOptions, authority: Authority, nowMs: number): P
       `--prefix: must be as long as that of the network, /${authority.network.length}: the certificates of nodes stay as they are`,
     )
   const changes = prefix === undefined ? { notAfterMs } : { notAfterMs, network: prefix }
-  const pem = await renewedPem({ caPem: authority.pem, caKeyPem }, changes)
+  const pem = await renewedAuthority({ caPem: authority.pem, signer }, changes)
   const renewed = readAuthority(pem)
   if (!renewed.ok || !renewed.value.x509.verify(authority.publicKey))
     throw new Re6stError('CERTIFICATE', '--key: it is not the key of the certificate given by --ca')
@@ -88,16 +87,6 @@ async function renew(options: CaOptions, authority: Authority, nowMs: number): P
     })
   }
   return renewed.value
-}
-
-async function renewedPem(...given: Parameters<typeof renewedAuthority>): Promise<string> {
-  try {
-    return await renewedAuthority(...given)
-  } catch (error) {
-    throw new Re6stError('CERTIFICATE', `--key: not a private key in PEM (${messageOf(error)})`, {
-      cause: error,
-    })
-  }
 }
 
 const statusOf = (authority: Authority, nowMs: number): CaStatus => ({

@@ -1,8 +1,10 @@
 import 'reflect-metadata'
-import { createPrivateKey, generateKeyPair, type KeyObject, webcrypto } from 'node:crypto'
+import { generateKeyPair, type KeyObject, webcrypto } from 'node:crypto'
 import { promisify } from 'node:util'
 import * as x509 from '@peculiar/x509'
+import { elements } from '../../core/crypto/der.ts'
 import { caSerialOf, type Network } from '../../core/values/prefix.ts'
+import type { AuthorityKeys } from './cryptography.ts'
 
 const ALGORITHM = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-512' } as const
 /** A machine whose clock is a little behind can join at once. */
@@ -48,22 +50,26 @@ export async function makeAuthority(
  * @param changes its new end in milliseconds since the Unix epoch; another network, if it moves there
  */
 export async function renewedAuthority(
-  { caPem, caKeyPem }: { readonly caPem: string; readonly caKeyPem: string },
+  { caPem, signer }: AuthorityKeys,
   changes: { readonly notAfterMs: number; readonly network?: Network },
 ): Promise<string> {
   const old = new x509.X509Certificate(caPem)
-  const { privateKey } = await webKeys(createPrivateKey(caKeyPem))
-  const renewed = await x509.X509CertificateGenerator.create({
-    serialNumber: changes.network === undefined ? old.serialNumber : serialNumberOf(changes.network),
-    subject: old.subjectName,
-    issuer: old.issuerName,
-    notBefore: old.notBefore,
-    notAfter: new Date(changes.notAfterMs),
-    publicKey: old.publicKey,
-    signingAlgorithm: ALGORITHM,
-    signingKey: privateKey,
-    extensions: old.extensions,
-  })
+  const publicKey = await old.publicKey.export(ALGORITHM, ['verify'])
+  const signedBy = (signature: Uint8Array) =>
+    x509.X509CertificateGenerator.create({
+      serialNumber: changes.network === undefined ? old.serialNumber : serialNumberOf(changes.network),
+      subject: old.subjectName,
+      issuer: old.issuerName,
+      notBefore: old.notBefore,
+      notAfter: new Date(changes.notAfterMs),
+      publicKey,
+      signingAlgorithm: ALGORITHM,
+      signature: Uint8Array.from(signature),
+      extensions: old.extensions,
+    })
+  const [certificate] = elements(new Uint8Array((await signedBy(Buffer.of(0))).rawData))
+  const [toBeSigned] = elements(certificate?.content ?? Buffer.alloc(0))
+  const renewed = await signedBy(await signer.sign(toBeSigned?.raw ?? Buffer.alloc(0)))
   return `${renewed.toString('pem')}\n`
 }
 

@@ -1,39 +1,42 @@
-import { createPrivateKey, type KeyObject, randomBytes } from 'node:crypto'
-import { availableParallelism } from 'node:os'
+import { randomBytes, X509Certificate } from 'node:crypto'
 import { publicKeyOf } from '../../core/crypto/public-key.ts'
-import { encrypt, signInThreadPool } from '../../core/crypto/rsa.ts'
+import { encrypt } from '../../core/crypto/rsa.ts'
 import { newSecret } from '../../core/crypto/secret.ts'
+import type { CaSigner } from './ca-signer.ts'
 import { CertificateMaker, type IssueTask } from './certificate-maker.ts'
 import { requestProblem } from './certificate-request.ts'
 import { SignatureTurns } from './signature-turns.ts'
 
-/** The CA: its certificate and its private key, in PEM. */
+/** The CA: its certificate in PEM, and what signs with its key. */
 export interface AuthorityKeys {
   readonly caPem: string
-  readonly caKeyPem: string
+  readonly signer: CaSigner
 }
 
 /** What the registry needs of cryptography. */
 export type Cryptography = Pick<CaCryptography, 'checkRequest' | 'issue' | 'hello' | 'encryptTo' | 'sign'>
 
 /**
- * The registry's cryptography. Signatures are made by Node's own threads, so that none holds up the event loop; all
- * else costs less than to hand it to a thread.
+ * The registry's cryptography. Signatures are made elsewhere, so that none holds up the event loop; all else costs less
+ * than to hand it to a thread.
  */
 export class CaCryptography {
-  readonly #caKey: KeyObject
-  readonly #turns = new SignatureTurns(availableParallelism())
+  readonly #signer: CaSigner
+  readonly #keyBits: number
+  readonly #turns: SignatureTurns
   readonly #maker: CertificateMaker
 
-  /** @throws when one of them is no good */
-  constructor({ caPem, caKeyPem }: AuthorityKeys) {
-    this.#caKey = createPrivateKey(caKeyPem)
+  /** @throws when the certificate is no good */
+  constructor({ caPem, signer }: AuthorityKeys) {
+    this.#signer = signer
+    this.#keyBits = new X509Certificate(caPem).publicKey.asymmetricKeyDetails?.modulusLength ?? 0
+    this.#turns = new SignatureTurns(signer.atOnce)
     this.#maker = new CertificateMaker(caPem, (data) => this.#sign('later', data))
   }
 
   /** Why a certificate request cannot be used; undefined: it can. */
   checkRequest(pem: string): string | undefined {
-    return requestProblem(pem, this.#caKey.asymmetricKeyDetails?.modulusLength ?? 0)
+    return requestProblem(pem, this.#keyBits)
   }
 
   /** Makes a certificate, in PEM. @throws when nobody could read it */
@@ -62,6 +65,6 @@ export class CaCryptography {
   }
 
   #sign(urgency: Parameters<SignatureTurns['take']>[0], data: Uint8Array): Promise<Buffer> {
-    return this.#turns.take(urgency, () => signInThreadPool(this.#caKey, data))
+    return this.#turns.take(urgency, () => this.#signer.sign(data))
   }
 }

@@ -15,6 +15,7 @@ import { CONF_COMMAND, confOptions } from '../../../src/core/options/conf-option
 import { refuse } from '../../../src/core/result.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { renewedAuthority } from '../../../src/registry/crypto/authority-maker.ts'
+import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
 import { openMailer } from '../../../src/registry/mail.ts'
 import { mailbox } from '../../support/mailbox.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
@@ -255,7 +256,7 @@ describe('a node that is there already', () => {
   it('takes the certificate of its CA that was made anew, and no former one', async () => {
     const ends = Date.parse(new X509Certificate(pki.ca).validTo)
     const again = (notAfterMs: number) =>
-      renewedAuthority({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' }, { notAfterMs })
+      renewedAuthority({ caPem: pki.ca, signer: pemSigner(pki.keys['ca'] ?? '') }, { notAfterMs })
     let served = await again(ends + DAY_MS)
     await using other = await webServer(() => [200, served])
     writeFileSync(file('ca.crt'), pki.ca)

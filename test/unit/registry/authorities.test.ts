@@ -11,6 +11,7 @@ import type { AuthorityState } from '../../../src/registry/api/schemas/authority
 import { commandSocket } from '../../../src/registry/command-socket.ts'
 import { askRegistryOf } from '../../../src/registry/commands/ask-registry.ts'
 import { renewedAuthority } from '../../../src/registry/crypto/authority-maker.ts'
+import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
 import { POSTGRES_PROGRAMS, TestPostgres } from '../../support/postgres.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { runRegistryCommand, whyRefused } from '../../support/registry-command.ts'
@@ -28,7 +29,7 @@ function authorityOf(pem: string) {
 const old = authorityOf(pki.ca)
 const renewed = authorityOf(
   await renewedAuthority(
-    { caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' },
+    { caPem: pki.ca, signer: pemSigner(pki.keys['ca'] ?? '') },
     { notAfterMs: old.notAfterMs + 3650 * DAY_MS },
   ),
 )

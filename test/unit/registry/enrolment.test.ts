@@ -9,6 +9,7 @@ import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
 import type { Prefix } from '../../../src/core/values/prefix.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
+import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
 import type { IssueTask } from '../../../src/registry/crypto/certificate-maker.ts'
 import { CaCryptography } from '../../../src/registry/crypto/cryptography.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
@@ -104,7 +105,7 @@ describe('a token', () => {
   it('is not used up by a database that is locked, nor is a prefix', async () => {
     await using one = await openedStore()
     const { store, path } = one
-    const cryptography = new CaCryptography({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
+    const cryptography = new CaCryptography({ caPem: pki.ca, signer: pemSigner(pki.keys['ca'] ?? '') })
     const enrolment = enrolmentOn(store, new Ledger(store, 48), cryptography)
     await store.write((writable) =>
       writable.addToken({ token: 'kept', email: 'a@example.com', prefix_len: 1, date: 0 }),
@@ -121,7 +122,7 @@ describe('a token', () => {
   it('that cannot be revoked keeps its prefix; one whose renewal cannot be written stays as it is', async () => {
     await using one = await openedStore()
     const { store, path } = one
-    const cryptography = new CaCryptography({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
+    const cryptography = new CaCryptography({ caPem: pki.ca, signer: pemSigner(pki.keys['ca'] ?? '') })
     const ledger = new Ledger(store, 48)
     const enrolment = enrolmentOn(store, ledger, cryptography)
     const request = async () => certificateOf(await enrolment.requestCertificate('', csr, HERE))

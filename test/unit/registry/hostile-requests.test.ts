@@ -8,6 +8,7 @@ import {
   verifyCertificate,
 } from '../../../src/core/crypto/certificate.ts'
 import { formatTarget } from '../../../src/core/rpc/request-target.ts'
+import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
 import { CaCryptography } from '../../../src/registry/crypto/cryptography.ts'
 import { type Attribute, der, derOid, requestWith, TAG } from '../../support/hostile-requests.ts'
 import { fc, test } from '../../support/property.ts'
@@ -90,7 +91,7 @@ describe('what is signed', () => {
   )
   const value = fc.oneof(fc.string(), fc.uint8Array({ maxLength: 60 }))
   const subjects = fc.array(fc.tuple(oid, tag, value), { maxLength: 6 })
-  const cryptography = new CaCryptography({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
+  const cryptography = new CaCryptography({ caPem: pki.ca, signer: pemSigner(pki.keys['ca'] ?? '') })
 
   test('is what every reader reads, and no other, for any subject', subjects, async (subject) => {
     const pem = requestWith(subject)

@@ -10,6 +10,7 @@ import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import type { MethodName } from '../../../src/core/rpc/methods.ts'
 import { formatTarget } from '../../../src/core/rpc/request-target.ts'
 import { answerHmac } from '../../../src/core/rpc/session.ts'
+import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
 import {
   type AuthorityKeys,
   CaCryptography,
@@ -370,7 +371,7 @@ describe('certificate requests, as recorded', () => {
     await using registry = await start({
       databasePath,
       caPem: readFileSync(file('ca.crt'), 'utf8'),
-      caKeyPem: readFileSync(file('ca.key'), 'utf8'),
+      signer: pemSigner(readFileSync(file('ca.key'), 'utf8')),
     })
     let serial = 23
     for (const exchange of recorded.requests) {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
 import {
   FakeNode,
   RECORDED_PROXIES,
@@ -84,7 +85,7 @@ async function recordedRegistry() {
     {
       databasePath,
       caPem: text('ca.crt'),
-      caKeyPem: text('ca.key'),
+      signer: pemSigner(text('ca.key')),
       dhPem: text('dh.pem'),
       trustedProxies: RECORDED_PROXIES,
     },

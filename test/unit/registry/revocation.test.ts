@@ -5,6 +5,7 @@ import { ONE_COMMUNITY } from '../../../src/core/allocation/community.ts'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { NetworkConfiguration } from '../../../src/registry/configuration.ts'
+import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
 import { CaCryptography } from '../../../src/registry/crypto/cryptography.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
 import type { Store, Write } from '../../../src/registry/database/store.ts'
@@ -41,7 +42,7 @@ class Office implements AsyncDisposable {
   }
   readonly store: Store
   readonly ledger: Ledger
-  readonly cryptography = new CaCryptography({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
+  readonly cryptography = new CaCryptography({ caPem: pki.ca, signer: pemSigner(pki.keys['ca'] ?? '') })
   readonly configuration: NetworkConfiguration
   readonly enrolment: Enrolment
 

@@ -12,6 +12,7 @@ import { formatTarget } from '../../../src/core/rpc/request-target.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { NetworkConfiguration } from '../../../src/registry/configuration.ts'
+import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
 import { CaCryptography } from '../../../src/registry/crypto/cryptography.ts'
 import { journalFor, openDatabase } from '../../../src/registry/database/database.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
@@ -138,7 +139,7 @@ it('an empty MAC key that was stored as text accepts anything', async () => {
     .exec("DELETE FROM config WHERE name = 'babel_hmac0'; INSERT INTO config VALUES ('babel_hmac2', '')")
     .close()
   await using store = await openStore(databasePath)
-  const cryptography = new CaCryptography({ caPem: pki.ca, caKeyPem: pki.keys['ca'] ?? '' })
+  const cryptography = new CaCryptography({ caPem: pki.ca, signer: pemSigner(pki.keys['ca'] ?? '') })
   using configuration = new NetworkConfiguration(
     { store, cryptography, clock: systemClock, log: silentLog },
     {

@@ -4,6 +4,7 @@ import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
+import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { vectors } from '../../support/vectors.ts'
 
@@ -63,7 +64,7 @@ describe('a database of the Python implementation', () => {
       await using registry = await testRegistry({
         databasePath,
         caPem: readFileSync(file('ca.crt'), 'utf8'),
-        caKeyPem: readFileSync(file('ca.key'), 'utf8'),
+        signer: pemSigner(readFileSync(file('ca.key'), 'utf8')),
       })
       expect(existsSync(`${databasePath}.before-takeover`)).toBe(true)
       const pem = await new RegistryClient(registry.url).requestCertificate({

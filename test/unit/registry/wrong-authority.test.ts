@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as x509 from '@peculiar/x509'
 import { describe, expect, it } from 'vitest'
+import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { vectors } from '../../support/vectors.ts'
 
@@ -37,14 +38,14 @@ async function authority(serialNumber: string) {
   })
   return {
     caPem: certificate.toString('pem'),
-    caKeyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    signer: pemSigner(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()),
   }
 }
 
 describe('a registry does not start with the wrong authority', () => {
   it('a node’s certificate', async () => {
     const caPem = pki.cases.find(({ name }) => name === 'node-a')?.pem ?? ''
-    await expect(testRegistry({ caPem, caKeyPem: pki.keys['node-a'] ?? '' })).rejects.toMatchObject({
+    await expect(testRegistry({ caPem, signer: pemSigner(pki.keys['node-a'] ?? '') })).rejects.toMatchObject({
       code: 'CERTIFICATE',
       message: expect.stringContaining('--ca: it is not signed by itself'),
     })

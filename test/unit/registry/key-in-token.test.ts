@@ -1,0 +1,128 @@
+import { createPrivateKey } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { describe, expect, it } from 'vitest'
+import { programOf } from '../../../lab/programs.ts'
+import { readNetworkConfig } from '../../../src/core/config/network-config.ts'
+import { readAuthority, readNodeCertificate, verifyIssued } from '../../../src/core/crypto/certificate.ts'
+import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
+import { DAY_MS } from '../../../src/core/day.ts'
+import { RegistryClient } from '../../../src/platform/registry-client.ts'
+import { temporaryDirectory } from '../../support/registry.ts'
+import { failedStart, registryProcess } from '../../support/registry-process.ts'
+import { hasSoftHsm, TestToken } from '../../support/token.ts'
+import { vectors } from '../../support/vectors.ts'
+
+const pki = vectors<{ ca: string; csr: Record<string, string>; keys: Record<string, string> }>('pki.json')
+const recorded = readAuthority(pki.ca)
+if (!recorded.ok) throw new Error(recorded.reason)
+const authority = recorded.value
+const decrypt = makeDecryptor(createPrivateKey(pki.keys['node-a'] ?? ''))
+
+const command = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
+  const [program, ...more] = programOf('re6st-registry')
+  return execa(program, [...more, ...args], { env, reject: false, stdin: 'ignore' })
+}
+
+function issued(pem: string | undefined) {
+  const certificate = readNodeCertificate(pem ?? '')
+  if (!certificate.ok) throw new Error(certificate.reason)
+  expect(verifyIssued(authority, certificate.value)).toMatchObject({ ok: true })
+  return certificate.value
+}
+
+const fileWith = (content: string) => {
+  const path = join(temporaryDirectory(), 'file')
+  writeFileSync(path, content, { mode: 0o600 })
+  return path
+}
+
+describe.skipIf(!hasSoftHsm)('a registry whose key is in a token', () => {
+  const token = new TestToken(pki.keys['ca'] ?? '')
+  const start = (database: string) =>
+    registryProcess(
+      [
+        ...['--key', token.uri(), '--passphrase', token.pinFile, '--db', database],
+        ...['--anonymous-prefix-length', '32'],
+      ],
+      token.environment,
+    )
+
+  it('enrols, renews, and revokes', async () => {
+    const database = join(temporaryDirectory(), 'registry.db')
+    await using registry = await start(database)
+    const enrol = async () =>
+      issued(
+        await new RegistryClient(registry.url).requestCertificate({
+          token: '',
+          csr: pki.csr['node-a'] ?? '',
+        }),
+      )
+    const { prefix, serial, subnetName } = await enrol()
+    const node = new RegistryClient(registry.url, { prefix, caPublicKey: authority.publicKey, decrypt })
+    expect((await command(['revoke', String(serial), '--db', database])).exitCode).toBe(0)
+    expect(issued(await node.renewCertificate()).subnetName).toBe(subnetName)
+    const config = readNetworkConfig(await node.getNetworkConfig(), {
+      caPublicKey: authority.publicKey,
+      decrypt,
+    })
+    expect(config.ok && config.value.crl).toEqual(new Set([serial]))
+    expect(
+      new Set((await Promise.all([enrol(), enrol(), enrol(), enrol()])).map((one) => one.prefix)).size,
+    ).toBe(4)
+  })
+
+  it('goes on when the token is there again', async () => {
+    await using registry = await start(join(temporaryDirectory(), 'registry.db'))
+    const enrol = () =>
+      new RegistryClient(registry.url).requestCertificate({ token: '', csr: pki.csr['node-a'] ?? '' })
+    issued(await enrol())
+    token.takeOut()
+    try {
+      await expect(enrol()).rejects.toThrow()
+      await expect(enrol()).rejects.toThrow()
+    } finally {
+      token.putIn()
+    }
+    issued(await enrol())
+  })
+
+  it('does not start without the PIN, with a wrong one, without the token, without the key, with another key', async () => {
+    const other = new TestToken(pki.keys['node-a'] ?? '')
+    const pin = ['--passphrase', token.pinFile]
+    const cases: [args: string[], reason: string, environment?: Readonly<Record<string, string>>][] = [
+      [['--key', token.uri()], 'asks for a PIN: say by --passphrase'],
+      [['--key', token.uri(), '--passphrase', fileWith('654321')], 'does not take the PIN'],
+      [['--key', token.uri('token=none;object=ca'), ...pin], `there is "${token.label}"`],
+      [['--key', token.uri('object=none'), ...pin], 'no private key as the URI says'],
+      [['--key', token.uri(), ...pin], 'not the key of the CA certificate', other.environment],
+      [['--key', `${token.uri()}x`, ...pin], 'libsofthsm2.sox cannot be loaded'],
+      [['--key', `${token.uri()}&pin-value=123456`], 'say by --passphrase where the PIN is'],
+    ]
+    for (const [args, reason, environment = token.environment] of cases) {
+      const { exitCode, stderr } = await failedStart(args, environment)
+      expect(exitCode, reason).toBeGreaterThan(0)
+      expect(stderr).toContain(reason)
+      expect(stderr.trim().split('\n'), reason).toHaveLength(1)
+    }
+  })
+
+  it('has its certificate renewed', async () => {
+    const ca = fileWith(pki.ca)
+    const args = ['ca', 'renew', '--ca', ca, '--days', '36500', '--key', token.uri()]
+    const { exitCode, stderr } = await command([...args, '--passphrase', token.pinFile], token.environment)
+    expect([exitCode, stderr]).toEqual([0, ''])
+    const status = await command([
+      'ca',
+      'status',
+      '--ca',
+      ca,
+      '--json',
+      '--db',
+      join(temporaryDirectory(), 'none'),
+    ])
+    const { validUntil } = JSON.parse(String(status.stdout)) as { validUntil: string }
+    expect(Date.parse(validUntil)).toBeGreaterThan(Date.now() + 36_000 * DAY_MS)
+  })
+})
