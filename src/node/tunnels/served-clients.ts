@@ -154,9 +154,10 @@ export class ServedClients {
         const { client, peer, reason } = event
         const underlay = this.#clients.get(`${iface}/${client}`)?.underlay.address
         if (!this.#clients.delete(`${iface}/${client}`)) return
+        // Before all else: packets are lost until there is another way.
+        this.#leave(iface, peer.prefix)
         this.#log(peer, { iface, reason }, 'client down')
         this.#init.onTunnel({ kind: 'tunnel-down', peer: peer.prefix, iface, underlay, reason })
-        this.#leave(iface, peer.prefix)
         strategy.clientDown(peer.prefix)
         return onChange()
       }

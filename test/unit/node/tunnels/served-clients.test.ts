@@ -14,6 +14,8 @@ async function rig({ maxClients = 20 } = {}) {
   const done: string[] = []
   const gone: string[] = []
   const told: unknown[] = []
+  /** How much had been told to others when routing was. */
+  const wasTold: number[] = []
   const revoked = new Set<bigint>()
   let spec: ServerSpec | undefined
   let changes = 0
@@ -36,7 +38,10 @@ async function rig({ maxClients = 20 } = {}) {
       neighbours: ['fe80::1', 'fe80::2'].flatMap((address) =>
         neighboursOn(PLACE.iface).map((each) => ({ ...each, address })),
       ),
-      neighbourGone: (iface, address) => void gone.push(`${address}%${iface}`),
+      neighbourGone: (iface, address) => {
+        gone.push(`${address}%${iface}`)
+        wasTold.push(told.length)
+      },
     },
     nodes: { nodeAt: ({ address }) => (address === 'fe80::1' ? ONE : OTHER) },
     clock,
@@ -83,6 +88,7 @@ async function rig({ maxClients = 20 } = {}) {
     clock,
     shared,
     told,
+    wasTold,
   }
 }
 
@@ -104,13 +110,15 @@ it('a client is shown with what passed, and the strategy is told that it came an
 })
 
 it('routing is told of one that is gone, and not of one that has connected again meanwhile', async () => {
-  const { up, down, gone } = await rig()
+  const { up, down, gone, told, wasTold } = await rig()
   up(1)
   up(2)
   down(1)
   expect(gone).toEqual([])
   down(2)
   expect(gone).toEqual(['fe80::1%re6stnet-tcp'])
+  // Before anybody else: packets are lost until then.
+  expect(wasTold).toEqual([told.length - 1])
 })
 
 it('one that has connected again ends its old tunnel, and takes no other place', async () => {
