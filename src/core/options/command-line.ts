@@ -377,7 +377,7 @@ function mistake(command: Command, message: string): string {
 
 function valuesMissing(option: Option): string {
   const count = metavarOf(option).length
-  const missing = `${count === 1 ? 'a value is' : `${count} values are`} missing, it is used as: ${usageOf(option)}`
+  const missing = `${count === 1 ? 'a value is missing' : `it takes ${count} values`}, it is used as: ${usageOf(option)}`
   const [name] = option.names
   return metavarOf(option)[0] === 'ARG'
     ? `${missing}; what begins with a dash follows without a blank: ${name}--example`

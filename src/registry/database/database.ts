@@ -51,9 +51,14 @@ export function openDatabase(
   } catch (error) {
     throw error instanceof Re6stError
       ? error
-      : new Re6stError('FILE', `--db ${path}: ${messageOf(error)}`, { cause: error })
+      : new Re6stError('FILE', `--db ${path}: ${reasonOf(error)}`, { cause: error })
   }
 }
+
+const reasonOf = (error: unknown): string =>
+  (error as NodeJS.ErrnoException).code === 'EISDIR'
+    ? 'it is a directory: name a file in it'
+    : messageOf(error)
 
 function openWith(path: string, journal: Journal): Database.Database {
   const database = new Database(path)

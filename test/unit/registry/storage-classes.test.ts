@@ -213,6 +213,10 @@ describe('the file', () => {
     moved.close()
   })
 
+  it('is not a directory', () => {
+    expect(() => openDatabase(temporaryDirectory())).toThrow(/^--db \S+: it is a directory/)
+  })
+
   it('that an earlier version left readable from before its take-over is so no more', () => {
     const path = join(temporaryDirectory(), 'registry.db')
     writeFileSync(`${path}.before-takeover`, 'tokens')

@@ -176,9 +176,9 @@ describe('re6stnet', () => {
 
   it.each<[string, string]>([
     ['--pp 1194 udp', '--pp 1194 udp: this protocol is disabled; allowed are tcp, tcp6, see --disable-proto'],
-    ['--pp 1194 --ip any', '--pp: 2 values are missing, it is used as: --pp PORT PROTO'],
+    ['--pp 1194 --ip any', '--pp: it takes 2 values, it is used as: --pp PORT PROTO'],
     ['--pp x tcp', '--pp: PORT "x" must be a whole number from 1 to 65535'],
-    ['--pp 1194', '--pp: 2 values are missing, it is used as: --pp PORT PROTO'],
+    ['--pp 1194', '--pp: it takes 2 values, it is used as: --pp PORT PROTO'],
     ['--pp 1194 icmp', '--pp: PROTO "icmp" must be one of udp, tcp, udp6, tcp6'],
     [
       '--client a,1,udp',
