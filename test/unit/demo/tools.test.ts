@@ -39,7 +39,8 @@ async function machine() {
   writeTools(node)
   const path = /PATH=(.*):\$PATH bash$/.exec(entryOf(node))?.[1]
   const re6st = (...args: string[]) =>
-    execa('re6st', args, { env: { PATH: `${path}:${process.env['PATH']}` }, reject: false })
+    // Whichever comes first on that path.
+    execa('env', ['re6st', ...args], { env: { PATH: `${path}:${process.env['PATH']}` }, reject: false })
   return { asked, re6st, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
 }
 
