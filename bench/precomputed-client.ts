@@ -9,6 +9,9 @@ import { nextSecret, requestHmac } from '../src/core/rpc/session.ts'
  * answer only its length is read. So what is measured is the registry.
  */
 
+/** The registry has too much to do at this moment. */
+export class Busy extends Error {}
+
 /** A connection on which one request is answered after another. */
 export class PrecomputedClient implements Disposable {
   readonly #socket: Socket
@@ -29,7 +32,7 @@ export class PrecomputedClient implements Disposable {
     this.#socket.on('close', () => this.#failed(new Error('the registry closed the connection')))
   }
 
-  /** The body of the answer. @throws Error for any but a good one */
+  /** The body of the answer. @throws Busy for 503, Error for any other but a good one */
   ask(request: string): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       if (this.#socket.destroyed) return reject(new Error('the registry has closed the connection'))
@@ -49,7 +52,10 @@ export class PrecomputedClient implements Disposable {
     const body = this.#received.subarray(end + 4, end + 4 + length)
     this.#received = Buffer.alloc(0)
     if (/^HTTP\/1\.1 20[04] /.test(head)) this.#answered(body)
-    else this.#failed(new Error(head.slice(0, head.indexOf('\r\n'))))
+    else {
+      const line = head.slice(0, head.indexOf('\r\n'))
+      this.#failed(/^HTTP\/1\.1 503 /.test(line) ? new Busy(line) : new Error(line))
+    }
   }
 
   [Symbol.dispose](): void {

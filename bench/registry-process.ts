@@ -30,8 +30,15 @@ export interface MeasuredRegistry extends AsyncDisposable {
 
 const HOST = '127.0.0.1'
 
+/** What a registry is started with, instead of an empty database of its own. */
+export interface MeasuredRegistryOptions {
+  /** As for `--db`. */
+  readonly database: string
+  readonly commandSocket: string
+}
+
 /** Starts it, and waits until it answers. */
-export async function startMeasuredRegistry(): Promise<MeasuredRegistry> {
+export async function startMeasuredRegistry(options?: MeasuredRegistryOptions): Promise<MeasuredRegistry> {
   const pki = JSON.parse(readFileSync('test/vectors/pki.json', 'utf8')) as Pki
   const directory = mkdtempSync(join(tmpdir(), 're6st-bench-'))
   const file = (name: string) => join(directory, name)
@@ -42,7 +49,8 @@ export async function startMeasuredRegistry(): Promise<MeasuredRegistry> {
     process.execPath,
     [
       ...['dist/re6st-registry.js', '--ca', file('ca.crt'), '--key', file('ca.key')],
-      ...['--db', file('registry.db'), '--logfile', file('log'), '--encrypt'],
+      ...['--db', options?.database ?? file('registry.db'), '--logfile', file('log'), '--encrypt'],
+      ...(options ? ['--command-socket', options.commandSocket] : []),
       ...['--port', String(port), '-4', HOST, '-6', '', '--anonymous-prefix-length', '32'],
     ],
     { stdio: 'ignore' },
@@ -53,7 +61,7 @@ export async function startMeasuredRegistry(): Promise<MeasuredRegistry> {
   }
   const client = new RegistryClient(`http://${HOST}:${port}/`)
   try {
-    await waitFor(() => client.getCa(), { what: 'the registry', deadlineMs: 60_000 })
+    await waitFor(() => client.getCa(), { what: 'the registry', deadlineMs: 60_000, intervalMs: 20 })
   } catch (error) {
     await stop()
     throw error
@@ -76,7 +84,8 @@ export async function startMeasuredRegistry(): Promise<MeasuredRegistry> {
   }
 }
 
-const freePort = (): Promise<number> =>
+/** A TCP port that nobody has at this moment. */
+export const freePort = (): Promise<number> =>
   new Promise((resolve) => {
     const probe = createServer().listen(0, HOST, () => {
       const address = probe.address()

@@ -2,6 +2,7 @@ import { createPrivateKey, sign } from 'node:crypto'
 import { cpuSeconds, memoryMb } from '../lab/process-cost.ts'
 import { formatTarget } from '../src/core/rpc/request-target.ts'
 import {
+  Busy,
   helloRequest,
   PrecomputedClient,
   precomputedCalls,
@@ -24,6 +25,8 @@ export interface RateResult {
   readonly registryCpuMs: number
   /** Processor time of the client for one call. */
   readonly clientCpuMs: number
+  /** Calls that were turned away for a while, because too many waited. */
+  readonly busy?: number
 }
 
 /** What a registry answers, and what it needs for that. */
@@ -37,11 +40,14 @@ export interface RegistryResult {
 const MEASURE_MS = 5_000
 const CLIENTS = [1, 20] as const
 const MANY = 20_000
-/** Calls of a session that are made ready: more than are answered in time. */
-const MAX_CALLS = 60_000
+/** Calls of sessions that are made ready: more than are answered in time. */
+const CALLS_PER_MS = 12
 
-/** Asks once; undefined when there is nothing more to ask. */
-type Call = (client: number) => Promise<unknown> | undefined
+/** After the registry was too busy: less than it says, since what is measured takes a few seconds. */
+const BUSY_PAUSE_MS = 250
+
+/** The next request of a client; undefined when there is nothing more to ask. */
+type Requests = (client: number) => string | undefined
 
 /** Certificates, hellos and authenticated calls, with one client and with twenty, on an empty and on a full database. */
 export async function measureRegistry(): Promise<RegistryResult> {
@@ -49,46 +55,29 @@ export async function measureRegistry(): Promise<RegistryResult> {
   const owners: SessionOwner[] = []
   while (owners.length < Math.max(...CLIENTS)) owners.push(await registry.enrol())
   let issued = owners.length
-  const certificateRequest = requestFor(formatTarget('requestCertificate', { token: '', req: registry.csr }))
-  /** Certificates, each client on a connection of its own. */
-  const enrolling = (clients: readonly PrecomputedClient[]) => async (client: number) => {
-    await clients[client]?.ask(certificateRequest)
+  const request = enrolment(registry.csr)
+  const enrolling = () => {
     issued++
+    return request
   }
   const round = async (certificates: number): Promise<RateResult[]> => {
     const results: RateResult[] = []
-    for (const clients of CLIENTS) {
-      const measured = async (
-        what: string,
-        prepare: (connections: PrecomputedClient[]) => Promise<Call> | Call,
-      ) => {
-        const connections = connectionsTo(registry, clients)
-        const call = await prepare(connections)
-        const before = cpuSeconds([registry.pid])
-        const numbers = await rate(clients, call)
-        const registryCpuMs = (1000 * (cpuSeconds([registry.pid]) - before)) / numbers.calls
-        results.push({ what, certificates, clients, registryCpuMs, ...numbers })
-        for (const connection of connections) connection[Symbol.dispose]()
-      }
-      await measured('requestCertificate', enrolling)
-      await measured('hello', (connections) => (client) => {
-        const request = helloRequest(owners[client]?.prefix ?? '')
-        return connections[client]?.ask(request)
-      })
-      await measured('getNetworkConfig in a session', (connections) =>
-        configurationCalls(connections, owners),
+    for (const clients of CLIENTS)
+      results.push(
+        ...(await measureRates({
+          ...{ registries: [registry], owners, certificates, clients, measureMs: MEASURE_MS },
+        })),
       )
-    }
     return results
   }
   // A registry runs for months: its first seconds, in which its code is compiled, are not of interest.
-  const warm = connectionsTo(registry, Math.max(...CLIENTS))
-  await rate(warm.length, enrolling(warm))
+  const warm = connectionsTo([registry], Math.max(...CLIENTS))
+  await rate(warm, enrolling, MEASURE_MS)
   const empty = [yardstick(registry), ...(await round(0))]
-  const filling = connectionsTo(registry, Math.max(...CLIENTS))
+  const filling = connectionsTo([registry], Math.max(...CLIENTS))
   await Promise.all(
     filling.map(async (_, client) => {
-      while (issued < MANY) await enrolling(filling)(client)
+      while (issued < MANY) await filling[client]?.ask(enrolling())
     }),
   )
   for (const connection of [...warm, ...filling]) connection[Symbol.dispose]()
@@ -100,6 +89,57 @@ export async function measureRegistry(): Promise<RegistryResult> {
     floods: await measureRegistryFloods(registry),
   }
 }
+
+/** What is measured, and with what. */
+export interface RatesOptions {
+  /** Processes that serve one network: clients are spread over them. */
+  readonly registries: readonly MeasuredRegistry[]
+  /** At least as many as clients. */
+  readonly owners: readonly SessionOwner[]
+  readonly certificates: number
+  readonly clients: number
+  /** How long each kind of call. */
+  readonly measureMs: number
+}
+
+/** Certificates, hellos and authenticated calls with so many clients, each on a connection of its own. */
+export async function measureRates({
+  registries,
+  owners,
+  certificates,
+  clients,
+  measureMs,
+}: RatesOptions): Promise<RateResult[]> {
+  const results: RateResult[] = []
+  const pids = registries.map(({ pid }) => pid)
+  const measured = async (
+    what: string,
+    prepare: (connections: PrecomputedClient[]) => Promise<Requests> | Requests,
+  ) => {
+    const preparing = connectionsTo(registries, clients)
+    const requests = await prepare(preparing)
+    for (const connection of preparing) connection[Symbol.dispose]()
+    // What is prepared takes a while, and the registry closes connections on which nothing is asked.
+    const connections = connectionsTo(registries, clients)
+    const before = cpuSeconds(pids)
+    const numbers = await rate(connections, requests, measureMs)
+    const registryCpuMs = (1000 * (cpuSeconds(pids) - before)) / numbers.calls
+    results.push({ what, certificates, clients, registryCpuMs, ...numbers })
+    for (const connection of connections) connection[Symbol.dispose]()
+  }
+  const enrol = enrolment(registries[0]?.csr ?? '')
+  await measured('requestCertificate', () => () => enrol)
+  const hellos = owners.map(({ prefix }) => helloRequest(prefix))
+  await measured('hello', () => (client) => hellos[client])
+  await measured('getNetworkConfig in a session', (connections) =>
+    configurationCalls(connections, owners, Math.ceil((measureMs * CALLS_PER_MS) / clients)),
+  )
+  return results
+}
+
+/** Asks for a certificate without a token. */
+const enrolment = (csr: string): string =>
+  requestFor(formatTarget('requestCertificate', { token: '', req: csr }))
 
 /** These machines are not always equally fast: what one thread can do at this time. */
 function yardstick({ caKeyPem, csr }: MeasuredRegistry): RateResult {
@@ -124,51 +164,72 @@ function yardstick({ caKeyPem, csr }: MeasuredRegistry): RateResult {
 async function configurationCalls(
   connections: readonly PrecomputedClient[],
   owners: readonly SessionOwner[],
-): Promise<Call> {
+  callsEach: number,
+): Promise<Requests> {
   const calls: string[][] = []
   for (const [client, connection] of connections.entries()) {
     const owner = owners[client]
-    if (owner)
-      calls.push(
-        await precomputedCalls(
-          connection,
-          owner,
-          'getNetworkConfig',
-          Math.ceil(MAX_CALLS / connections.length),
-        ),
-      )
+    if (owner) calls.push(await precomputedCalls(connection, owner, 'getNetworkConfig', callsEach))
   }
   const next = calls.map(() => 0)
   return (client) => {
     const at = next[client] ?? 0
     next[client] = at + 1
-    const call = calls[client]?.[at]
-    return call === undefined ? undefined : connections[client]?.ask(call)
+    return calls[client]?.[at]
   }
 }
 
-const connectionsTo = ({ host, port }: MeasuredRegistry, count: number): PrecomputedClient[] =>
-  Array.from({ length: count }, () => new PrecomputedClient(port, host))
+const connectionsTo = (registries: readonly MeasuredRegistry[], count: number): PrecomputedClient[] =>
+  Array.from({ length: count }, (_, client) => {
+    const { port, host } = registries[client % registries.length] ?? { port: 0, host: '' }
+    // Machines have addresses of their own: what one address may have under way is limited.
+    return new PrecomputedClient(port, host, clientAddress(client))
+  })
 
-type Numbers = Pick<RateResult, 'perSecond' | 'p50Ms' | 'p99Ms' | 'clientCpuMs'> & { readonly calls: number }
+const clientAddress = (client: number): string => `127.1.${client >> 7}.${1 + (client & 127)}`
+
+type Numbers = Pick<RateResult, 'perSecond' | 'p50Ms' | 'p99Ms' | 'clientCpuMs' | 'busy'> & {
+  readonly calls: number
+}
 
 /** Calls, each client one after another, for some seconds or until one has no more. */
-async function rate(clients: number, call: Call): Promise<Numbers> {
+async function rate(
+  connections: readonly PrecomputedClient[],
+  requests: Requests,
+  measureMs: number,
+): Promise<Numbers> {
   const times: number[] = []
+  let busy = 0
   const startMs = performance.now()
   const before = process.cpuUsage()
+  const isOver = () => performance.now() - startMs >= measureMs
   await Promise.all(
-    Array.from({ length: clients }, async (_, client) => {
-      while (performance.now() - startMs < MEASURE_MS) {
+    connections.map(async (connection, client) => {
+      while (!isOver()) {
+        const request = requests(client)
+        if (request === undefined) return
         const begunMs = performance.now()
-        const answer = call(client)
-        if (answer === undefined) return
-        await answer
+        while (!(await isAnswered(connection, request))) {
+          busy++
+          if (isOver()) return
+          await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS))
+        }
         times.push(performance.now() - begunMs)
       }
     }),
   )
-  return summary(times, startMs, before)
+  return { ...summary(times, startMs, before), busy }
+}
+
+/** @throws Error unless it was answered, or the registry too busy */
+async function isAnswered(connection: PrecomputedClient, request: string): Promise<boolean> {
+  try {
+    await connection.ask(request)
+    return true
+  } catch (error) {
+    if (error instanceof Busy) return false
+    throw error
+  }
 }
 
 function summary(times: readonly number[], startMs: number, before: NodeJS.CpuUsage): Numbers {

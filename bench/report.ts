@@ -12,6 +12,7 @@ import { outageReport } from './outage/report.ts'
 import { packageReport } from './package.ts'
 import type { PortMappingResult } from './port-mapping.ts'
 import type { RegistryResult } from './registry.ts'
+import { registryScaleReport } from './registry-scale-report.ts'
 import { scaleReport } from './scale-report.ts'
 import type { Measured, Results } from './sections.ts'
 import type { RatioWithBounds } from './statistics.ts'
@@ -92,6 +93,10 @@ ${section('flood', results.flood, floodReport)}
 ## The registry
 
 ${section('registry', results.registry, registryReport)}
+
+## The registry at scale
+
+${section('registry-scale', results['registry-scale'], registryScaleReport)}
 
 ## Streams
 

@@ -14,6 +14,7 @@ import { measurePackage, type PackageSize } from './package.ts'
 import { measurePortMapping, type PortMappingResult } from './port-mapping.ts'
 import type { Progress } from './progress.ts'
 import { measureRegistry, type RegistryResult } from './registry.ts'
+import { measureRegistryScale, type RegistryScaleResult } from './registry-scale.ts'
 import { measureScale, type ScaleResult } from './scale.ts'
 import { measureThroughput, type ThroughputResult } from './throughput.ts'
 import { measureWholeNodes } from './whole-nodes.ts'
@@ -29,6 +30,7 @@ export interface SectionResults {
   readonly leaving: readonly Leaving[]
   readonly growth: readonly GrowthResult[]
   readonly registry: RegistryResult
+  readonly 'registry-scale': readonly RegistryScaleResult[]
   readonly streams: ThroughputResult
   readonly forwarding: readonly ForwardingResult[]
   readonly flood: readonly FloodResult[]
@@ -76,6 +78,7 @@ export const MEASURE: {
   leaving: measureLeaving,
   growth: measureGrowth,
   registry: measureRegistry,
+  'registry-scale': measureRegistryScale,
   streams: measureThroughput,
   forwarding: measureForwarding,
   flood: measureFlood,
