@@ -2,9 +2,9 @@ import type { Migration } from 'kysely'
 import { migration as ownTables } from './001-own-tables.ts'
 import { migration as api } from './002-api.ts'
 import { migration as webhookMessages } from './003-webhook-messages.ts'
-import { migration as authorities } from './006-authorities.ts'
-import { migration as administrators } from './007-administrators.ts'
-import { migration as pagesOfMachines } from './008-pages-of-machines.ts'
+import { migration as authorities } from './004-authorities.ts'
+import { migration as administrators } from './005-administrators.ts'
+import { migration as pagesOfMachines } from './006-pages-of-machines.ts'
 import type { DatabaseKind, MigrationOf } from './migration.ts'
 
 /** Our own tables, by name, in this order for ever: a new one is added at the end. */
@@ -12,9 +12,9 @@ const MIGRATIONS: Readonly<Record<string, MigrationOf>> = {
   '001-own-tables': ownTables,
   '002-api': api,
   '003-webhook-messages': webhookMessages,
-  '006-authorities': authorities,
-  '007-administrators': administrators,
-  '008-pages-of-machines': pagesOfMachines,
+  '004-authorities': authorities,
+  '005-administrators': administrators,
+  '006-pages-of-machines': pagesOfMachines,
 }
 
 /** All migrations for one kind of database. */
