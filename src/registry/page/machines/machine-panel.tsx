@@ -6,7 +6,7 @@ import { Problem } from '../parts/problem.tsx'
 import { dateOfText } from '../parts/time.ts'
 import { useAnswer } from '../parts/use-answer.ts'
 import { Availability, describeAvailability } from './availability.tsx'
-import { Revoke } from './revoke.tsx'
+import { Revoke, RevokeCertificate } from './revoke.tsx'
 
 interface MachinePanelProps {
   readonly name: string
@@ -28,6 +28,7 @@ export function MachinePanel({ name, mayRevoke, seen, choose, gone }: MachinePan
     history.again()
   }, [seen])
   const [revoking, setRevoking] = useState(false)
+  const [serial, setSerial] = useState<number>()
   const machine = details.answer
   const link = (other: string) => (
     <button type="button" class="link" onClick={() => choose(other)}>
@@ -82,6 +83,24 @@ export function MachinePanel({ name, mayRevoke, seen, choose, gone }: MachinePan
           </ul>
         </>
       )}
+      {machine !== undefined && (
+        <>
+          <h3>Certificates that are valid still</h3>
+          <ul>
+            {machine.issued.map((one) => (
+              <li key={one.serial}>
+                {one.serial}, until {dateOfText(one.notAfter)}
+                {one.isRevoked && ', revoked'}{' '}
+                {mayRevoke && !one.isRevoked && (
+                  <button type="button" class="link" onClick={() => setSerial(one.serial)}>
+                    Revoke certificate {one.serial}…
+                  </button>
+                )}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
       <h3>Last 90 days</h3>
       <Availability days={days} />
       <p class="notice">{describeAvailability(days)}</p>
@@ -92,10 +111,19 @@ export function MachinePanel({ name, mayRevoke, seen, choose, gone }: MachinePan
           </li>
         ))}
       </ul>
-      {mayRevoke && machine !== undefined && machine.state !== 'revoked' && (
+      {mayRevoke && machine !== undefined && (
         <button type="button" class="danger" onClick={() => setRevoking(true)}>
           Revoke…
         </button>
+      )}
+      {serial !== undefined && (
+        <RevokeCertificate
+          serial={serial}
+          close={() => {
+            setSerial(undefined)
+            details.again()
+          }}
+        />
       )}
       {revoking && <Revoke machine={name} done={gone} close={() => setRevoking(false)} />}
     </section>

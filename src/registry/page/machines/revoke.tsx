@@ -8,6 +8,29 @@ interface RevokeProps {
   readonly close: () => void
 }
 
+interface RevokeCertificateProps extends Omit<RevokeProps, 'machine' | 'done'> {
+  readonly serial: number
+}
+
+/** Revokes one certificate of a machine. */
+export function RevokeCertificate({ serial, close }: RevokeCertificateProps): JSX.Element {
+  return (
+    <Confirm
+      title={`Revoke certificate ${serial}?`}
+      verb="Revoke"
+      danger
+      act={() => call('revoke', { body: { serial } })}
+      close={close}
+    >
+      <p>
+        Other machines close tunnels made with it as soon as they hear of it. The machine keeps its prefix,
+        and may have the certificate that it has now renewed: a machine that was stolen is to be revoked as a
+        whole.
+      </p>
+    </Confirm>
+  )
+}
+
 /** Shuts out a machine. */
 export function Revoke({ machine, done, close }: RevokeProps): JSX.Element {
   return (
