@@ -5,10 +5,12 @@ import { messageOf, Re6stError } from '../core/errors.ts'
 import { isPkcs11Uri, readPkcs11Uri } from '../core/options/pkcs11-uri.ts'
 import type { SecretSource } from '../core/options/value-types.ts'
 import { readOptionFile } from '../platform/option-file.ts'
+import { askForSecret, canAskForSecret } from '../platform/secret-question.ts'
 import { type CaSigner, pemSigner } from './crypto/ca-signer.ts'
 
 /**
- * What signs with the authority's key: a file in PEM, or a URI of a key in a PKCS#11 token.
+ * What signs with the authority's key: a file in PEM, or a URI of a key in a PKCS#11 token. The passphrase of a file is asked for
+ * where nothing says where it is, and somebody is at the terminal.
  * @throws Re6stError what is missing or wrong, and what to do
  */
 export async function authoritySigner({
@@ -18,7 +20,12 @@ export async function authoritySigner({
   readonly key: string
   readonly passphrase: SecretSource | undefined
 }): Promise<CaSigner> {
-  if (!isPkcs11Uri(key)) return pemSigner(decryptedKey(readOptionFile('--key', key), passphrase))
+  if (!isPkcs11Uri(key)) {
+    const pem = readOptionFile('--key', key)
+    return passphrase === undefined && ENCRYPTED.test(pem) && canAskForSecret()
+      ? pemSigner(decrypted(pem, await askForSecret(`Passphrase of ${key}`)))
+      : pemSigner(decryptedKey(pem, passphrase))
+  }
   const uri = readPkcs11Uri(key)
   if (!uri.ok) throw new Re6stError('OPTION', `--key: ${uri.reason}`)
   const pin = passphrase === undefined ? undefined : readSecret('--passphrase', passphrase)
@@ -57,18 +64,18 @@ export function decryptedKey(
     throw new Re6stError('OPTION', '--passphrase: the key given by --key is not encrypted: leave it out')
   }
   if (source === undefined)
-    throw new Re6stError('OPTION', '--key: it is encrypted: say by --passphrase where its passphrase is')
-  const passphrase = readSecret('--passphrase', source, environment)
+    throw new Re6stError(
+      'OPTION',
+      '--key: it is encrypted: say by --passphrase where its passphrase is, or start at a terminal, where it is asked for',
+    )
+  return decrypted(pem, readSecret('--passphrase', source, environment))
+}
+
+function decrypted(pem: string, passphrase: string): string {
   try {
     return createPrivateKey({ key: pem, passphrase }).export({ type: 'pkcs8', format: 'pem' }).toString()
   } catch (error) {
-    throw new Re6stError(
-      'CERTIFICATE',
-      '--key: it cannot be decrypted by the passphrase that --passphrase names',
-      {
-        cause: error,
-      },
-    )
+    throw new Re6stError('CERTIFICATE', '--key: it cannot be decrypted by this passphrase', { cause: error })
   }
 }
 

@@ -30,7 +30,7 @@ const OPTIONS = {
     names: ['--passphrase'],
     group: FILES,
     help: 'where the passphrase of the key, or the PIN of its token, is read from: path of a file, fd:N for an open file, or credential:NAME for one of systemd',
-    otherwise: 'default: the key has none',
+    otherwise: 'default: asked for at the terminal, if the key has one',
     since,
   }),
   days: withDefault(integer('N', 1, MAX_DAYS), 3650, {

@@ -75,7 +75,7 @@ export const REGISTRY_OPTIONS = {
     names: ['--passphrase'],
     group: AUTHORITY,
     help: 'where the passphrase of the key, or the PIN of its token, is read from: path of a file, fd:N for an open file, or credential:NAME for one of systemd',
-    otherwise: 'default: the key has none',
+    otherwise: 'default: asked for at the terminal, if the key has one',
     since,
   }),
   dh: optional(filePath('FILE'), {

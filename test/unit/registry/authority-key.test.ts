@@ -1,7 +1,9 @@
 import { createPrivateKey } from 'node:crypto'
 import { chmodSync, closeSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { describe, expect, it } from 'vitest'
+import { programOf } from '../../../lab/programs.ts'
 import { secretSource } from '../../../src/core/options/value-types.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { decryptedKey, exposureOf } from '../../../src/registry/authority-key.ts'
@@ -61,6 +63,53 @@ describe("the authority's key, encrypted", () => {
     expect(exitCode).toBeGreaterThan(0)
     expect(stderr).toContain('--passphrase')
   })
+})
+
+describe('at a terminal', () => {
+  /** Types a passphrase when it is asked for. @returns what the terminal showed */
+  async function renewAtTerminal(typed: string) {
+    const directory = temporaryDirectory()
+    const path = (name: string) => join(directory, name)
+    writeFileSync(path('ca.crt'), vectors<{ ca: string }>('pki.json').ca)
+    writeFileSync(path('ca.key'), pkcs8)
+    const command = [
+      ...programOf('re6st-registry'),
+      'ca',
+      'renew',
+      '--ca',
+      path('ca.crt'),
+      '--key',
+      path('ca.key'),
+    ]
+    const quoted = [...command, '--days', '20000'].map((word) => `'${word}'`).join(' ')
+    // A terminal of its own.
+    const terminal = execa('script', ['-qefc', quoted, '/dev/null'], { reject: false, timeout: 60_000 })
+    terminal.stdout.on('data', (part: Buffer) => {
+      if (String(part).includes('Passphrase of')) terminal.stdin.write(typed)
+    })
+    const { exitCode, stdout } = await terminal
+    return { exitCode, stdout }
+  }
+
+  it('the passphrase is asked for, and not shown', async () => {
+    const { exitCode, stdout } = await renewAtTerminal(`${PASSPHRASE}\r`)
+    expect(stdout).toContain('Passphrase of')
+    expect(stdout).not.toContain(PASSPHRASE)
+    expect(exitCode).toBe(0)
+  }, 90_000)
+
+  it.each([
+    ['a wrong one is refused', 'wrong\r', 'cannot be decrypted'],
+    ['Ctrl-C ends it', '\x03', 'no answer'],
+  ])(
+    '%s',
+    async (_, typed, reason) => {
+      const { exitCode, stdout } = await renewAtTerminal(typed)
+      expect(stdout).toContain(reason)
+      expect(exitCode).toBeGreaterThan(0)
+    },
+    90_000,
+  )
 })
 
 describe('where a secret is', () => {
