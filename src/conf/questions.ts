@@ -1,5 +1,5 @@
-import { createInterface } from 'node:readline/promises'
 import { Re6stError } from '../core/errors.ts'
+import { isAtTerminal, openTerminal } from '../platform/terminal.ts'
 
 /** Asks the person at the terminal, if there is one. */
 export interface Questions {
@@ -15,14 +15,11 @@ export interface Questions {
 /** Asks on standard output, reads standard input; repeats a question that was answered by an empty or a wrong line. */
 export const terminalQuestions: Questions = {
   async ask(question, option, faultOf = () => undefined) {
-    if (!process.stdin.isTTY)
-      throw new Re6stError('OPTION', `no terminal to ask for ${question}: give ${option}`)
-    const terminal = createInterface({ input: process.stdin, output: process.stdout })
-    const closed = new AbortController()
-    terminal.once('close', () => closed.abort())
+    if (!isAtTerminal()) throw new Re6stError('OPTION', `no terminal to ask for ${question}: give ${option}`)
+    using terminal = openTerminal(process.stdout)
     try {
       for (;;) {
-        const answer = (await terminal.question(`${question}: `, { signal: closed.signal })).trim()
+        const answer = (await terminal.ask(`${question}: `)).trim()
         if (answer === '') continue
         const fault = faultOf(answer)
         if (fault === undefined) return answer
@@ -30,8 +27,6 @@ export const terminalQuestions: Questions = {
       }
     } catch (error) {
       throw new Re6stError('OPTION', `no answer for ${question}: give ${option}`, { cause: error })
-    } finally {
-      terminal.close()
     }
   },
 }

@@ -5,7 +5,8 @@ import { messageOf, Re6stError } from '../core/errors.ts'
 import { isPkcs11Uri, readPkcs11Uri } from '../core/options/pkcs11-uri.ts'
 import type { SecretSource } from '../core/options/value-types.ts'
 import { readOptionFile } from '../platform/option-file.ts'
-import { askForSecret, canAskForSecret } from '../platform/secret-question.ts'
+import { askForSecret } from '../platform/secret-question.ts'
+import { isAtTerminal } from '../platform/terminal.ts'
 import { type CaSigner, pemSigner } from './crypto/ca-signer.ts'
 
 /**
@@ -22,7 +23,7 @@ export async function authoritySigner({
 }): Promise<CaSigner> {
   if (!isPkcs11Uri(key)) {
     const pem = readOptionFile('--key', key)
-    return passphrase === undefined && ENCRYPTED.test(pem) && canAskForSecret()
+    return passphrase === undefined && ENCRYPTED.test(pem) && isAtTerminal()
       ? pemSigner(decrypted(pem, await askForSecret(`Passphrase of ${key}`)))
       : pemSigner(decryptedKey(pem, passphrase))
   }

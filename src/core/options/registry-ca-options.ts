@@ -1,8 +1,8 @@
 import { ok, type Result, refuse } from '../result.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
-import { COMMAND_SOCKET_OTHERWISE } from './registry-options.ts'
-import { filePath, integer, newNetwork, secretSource } from './value-types.ts'
+import { ASKED_COMMAND_SOCKET, keyPassphrase } from './registry-options.ts'
+import { filePath, integer, newNetwork } from './value-types.ts'
 
 const FILES = 'Files'
 const RENEWAL = 'Renewal'
@@ -26,13 +26,7 @@ const OPTIONS = {
     help: 'its private key: a file in PEM, or pkcs11:token=LABEL;object=LABEL, a key in a PKCS#11 token',
     since,
   }),
-  passphrase: optional(secretSource, {
-    names: ['--passphrase'],
-    group: FILES,
-    help: 'where the passphrase of the key, or the PIN of its token, is read from: path of a file, fd:N for an open file, or credential:NAME for one of systemd',
-    otherwise: 'default: asked for at the terminal, if the key has one',
-    since,
-  }),
+  passphrase: keyPassphrase(FILES, since),
   days: withDefault(integer('N', 1, MAX_DAYS), 3650, {
     names: ['--days'],
     group: RENEWAL,
@@ -52,13 +46,7 @@ const OPTIONS = {
     help: 'database of the registry that is asked which machines have it, if it runs',
     since,
   }),
-  commandSocket: optional(filePath('PATH'), {
-    names: ['--command-socket'],
-    group: 'Registry',
-    help: 'where the registry is asked, if it was started with this option',
-    otherwise: COMMAND_SOCKET_OTHERWISE,
-    since,
-  }),
+  commandSocket: ASKED_COMMAND_SOCKET,
   json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }),
 } as const
 

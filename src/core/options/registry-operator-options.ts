@@ -3,7 +3,7 @@ import { ok, type Result, refuse } from '../result.ts'
 import { MACHINE_STATES } from '../values/machine-states.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
 import { flag, type OptionsOf, optional, repeated, withDefault } from './option-table.ts'
-import { COMMAND_SOCKET_OTHERWISE, REGISTRY_OPTIONS } from './registry-options.ts'
+import { ASKED_COMMAND_SOCKET, REGISTRY_OPTIONS } from './registry-options.ts'
 import {
   countryCode,
   emailAddress,
@@ -32,13 +32,7 @@ const COMMON = {
     help: 'database of the registry that is asked, as it was started with; it must run, on this machine',
     since,
   }),
-  commandSocket: optional(filePath('PATH'), {
-    names: ['--command-socket'],
-    group: 'Registry',
-    help: 'where the registry is asked, if it was started with this option',
-    otherwise: COMMAND_SOCKET_OTHERWISE,
-    since,
-  }),
+  commandSocket: ASKED_COMMAND_SOCKET,
   json: flag({ names: ['--json'], group: 'Output', help: 'print JSON, as the API says it', since }),
 } as const
 

@@ -47,8 +47,28 @@ const NETWORK = 'Configuration of the network'
 const since = '0.1.0'
 
 /** Said of the registry and of the commands that ask it. */
-export const COMMAND_SOCKET_OTHERWISE =
+const COMMAND_SOCKET_OTHERWISE =
   'default: beside a file of SQLite, PATH.socket; with PostgreSQL /run/re6st-registry/commands.socket'
+
+/** Of the commands that ask a registry. */
+export const ASKED_COMMAND_SOCKET = optional(filePath('PATH'), {
+  names: ['--command-socket'],
+  group: 'Registry',
+  help: 'where the registry is asked, if it was started with this option',
+  otherwise: COMMAND_SOCKET_OTHERWISE,
+  since: '0.2.0',
+})
+
+/** Of all that use the authority's key. */
+export const keyPassphrase = (group: string, since: string) =>
+  optional(secretSource, {
+    names: ['--passphrase'],
+    group,
+    help: 'where the passphrase of the key, or the PIN of its token, is read from: path of a file, fd:N for an open file, or credential:NAME for one of systemd',
+    otherwise: 'default: a passphrase is asked for at the terminal, if the key has one; a PIN is not',
+    since,
+  })
+
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
 /** Three hundred years: more is a mistake. */
@@ -71,13 +91,7 @@ export const REGISTRY_OPTIONS = {
     help: 'private key of the authority: a file in PEM, or pkcs11:token=LABEL;object=LABEL, a key in a PKCS#11 token',
     since,
   }),
-  passphrase: optional(secretSource, {
-    names: ['--passphrase'],
-    group: AUTHORITY,
-    help: 'where the passphrase of the key, or the PIN of its token, is read from: path of a file, fd:N for an open file, or credential:NAME for one of systemd',
-    otherwise: 'default: asked for at the terminal, if the key has one',
-    since,
-  }),
+  passphrase: keyPassphrase(AUTHORITY, since),
   dh: optional(filePath('FILE'), {
     names: ['--dh'],
     group: AUTHORITY,
