@@ -1,8 +1,11 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 import LongestFirst from './test/support/longest-first.ts'
 
-/** Tests in which a module is another one (`vi.mock`): it must not be loaded yet, nor stay. */
-const MOCKED = ['test/unit/node/sessions/udp-endpoint.test.ts', 'test/unit/platform/log.test.ts']
+/** Tests in which a module is another one (`vi.mock`): it must not be loaded yet, nor stay for those that come after. */
+const MOCKED = readdirSync('test/unit', { recursive: true, encoding: 'utf8' })
+  .map((name) => `test/unit/${name}`)
+  .filter((path) => path.endsWith('.test.ts') && readFileSync(path, 'utf8').includes('vi.mock('))
 
 /** What is alike in all unit tests. */
 const unit = {

@@ -13,7 +13,7 @@ export function test<Values extends [unknown, ...unknown[]]>(
   vitestTest(name, () =>
     fc.assert(
       fc.asyncProperty(...arbitraries, async (...values) => await check(...values)),
-      { numRuns: 200 },
+      { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 200) },
     ),
   )
 }

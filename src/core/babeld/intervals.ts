@@ -20,7 +20,7 @@ const SHORT_UPDATE_MS = 11_000
  * Between these two, the 15 s are too short for a step to longer intervals, and 3.5 of them are not long enough yet:
  * such an interval is made longer.
  */
-const AWKWARD_UPDATE_MS = { from: 4_400, to: 10_000 } as const
+const AWKWARD_UPDATE_MS = { from: 4_000, to: 10_000 } as const
 
 /** Hellos of a link that has just come up: the neighbour hears two within 1.5 s. */
 const FIRST_HELLO_MS = 500
