@@ -65,16 +65,14 @@ export class PythonClosing {
   }
 
   /**
-   * Takes a tunnel of ours out of use, has it closed, and leaves it to babeld where packets go then.
-   * @returns whether; it is left as it was where there is no other way for something
+   * Takes a tunnel of ours out of use once there are other ways for all that goes over it, has it closed, and leaves it to babeld
+   * where packets go then.
+   * @returns whether; it is left as it was where the peer goes on using it
    */
   async close(prefix: Prefix, iface: string, end: () => Promise<unknown>): Promise<boolean> {
     await this.#opened
-    const others = this.#tables.routes
-      .filter(({ installed, iface: over }) => installed && over === iface)
-      .map(({ prefix: destination }) => this.#otherWay(destination, iface))
-    if (others.includes(undefined)) return false
-    for (const other of others) if (other) this.#route('replace', other)
+    const others = await this.#otherWays(iface)
+    for (const other of others) this.#route('replace', other)
     this.#drained.delete(prefix)
     let saidMs = Number.NEGATIVE_INFINITY
     const isDrained = await this.#comesToPass(() => {
@@ -91,11 +89,20 @@ export class PythonClosing {
       await end()
       const isBack = ({ destination }: OtherWay) =>
         this.#tables.routes.some((one) => one.prefix === destination && one.installed && one.iface !== iface)
-      while (!this.#init.signal.aborted && !others.every((other) => other && isBack(other)))
-        await sleep(LOOK_MS)
+      while (!this.#init.signal.aborted && !others.every(isBack)) await sleep(LOOK_MS)
     }
-    for (const other of others) if (other) this.#route('del', other)
+    for (const other of others) this.#route('del', other)
     return isDrained
+  }
+
+  /** Ways for what goes over an interface, when there are; none at the end of this life. */
+  async #otherWays(iface: string): Promise<readonly OtherWay[]> {
+    for (; !this.#init.signal.aborted; await sleep(LOOK_MS)) {
+      const used = this.#tables.routes.filter(({ installed, iface: over }) => installed && over === iface)
+      const others = used.map(({ prefix: destination }) => this.#otherWay(destination, iface))
+      if (others.every((other) => other !== undefined)) return others
+    }
+    return []
   }
 
   #otherWay(destination: string, iface: string): OtherWay | undefined {

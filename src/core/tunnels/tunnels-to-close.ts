@@ -25,12 +25,16 @@ export function* closeAcrossBorders({ settings, tunnels }: PolicyState): Generat
   }
 }
 
-/** Replaces the tunnel over which the fewest nodes are routed, if there is somebody else to connect to. */
+/**
+ * Replaces the tunnel over which the fewest nodes are routed, if there is somebody else to connect to. One of more than there
+ * should be, made while we were cut off, is closed in any case: who has a tunnel to everybody would never have somebody else.
+ */
 export function* closeLeastUsed(state: PolicyState, view: NetworkView): Generator<TunnelDecision> {
   const { tunnels, settings, random } = state
   state.kept.clear()
   const up = [...tunnels].filter(([, tunnel]) => tunnel.state === 'up').map(([prefix]) => prefix)
-  if (up.length < state.clientCount || distantNode(state, view) === undefined) return
+  const excess = up.length - state.clientCount
+  if (excess < 0 || (excess === 0 && distantNode(state, view) === undefined)) return
   // Never one to a peer that must be a neighbour: it would be made again at once.
   const candidates = up.filter((prefix) => !settings.neighbours.has(prefix))
   const [least] = shuffled(random, candidates).sort(
@@ -39,5 +43,6 @@ export function* closeLeastUsed(state: PolicyState, view: NetworkView): Generato
   const tunnel = least === undefined ? undefined : tunnels.get(least)
   if (least === undefined || !tunnel) return
   tunnel.state = 'closing'
-  yield { kind: 'close', target: least, reason: 'replaced: the fewest nodes are routed over it' }
+  const why = excess > 0 ? 'there are more than there should be' : 'replaced'
+  yield { kind: 'close', target: least, reason: `${why}: the fewest nodes are routed over it` }
 }

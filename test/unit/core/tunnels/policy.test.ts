@@ -253,6 +253,42 @@ test('who was reached by others not long ago makes all its tunnels, although nob
   expect(connects(2 * SETTINGS.refreshMs)).toHaveLength(2)
 })
 
+test('a tunnel more than there should be is closed at the next refresh, also when there is nobody else to connect to', () => {
+  const own = '0111' as Prefix
+  const peers = ['0000', '0001', '0010'].map(prefixOfBits)
+  const policy = new TunnelPolicy(own, { ...SETTINGS, clientCount: 2 }, seededRandom(1), 0)
+  const connected = new Set<Prefix>()
+  // Cut off, it takes whom the registry proposes: all that there are.
+  for (const [at, prefix] of peers.entries()) {
+    policy.registryAnswered({ prefix, addresses: VIEW.addressesOf(prefix) }, at * 3_000)
+    const view = { ...VIEW, cachedPeers: () => [] }
+    expect(policy.decide(view, at * 3_000)).toContainEqual(
+      expect.objectContaining({ kind: 'connect', target: prefix }),
+    )
+  }
+  for (const prefix of peers) {
+    policy.tunnelUp(prefix)
+    connected.add(prefix)
+  }
+  const view: NetworkView = {
+    ...VIEW,
+    reachesAnybody: true,
+    isReachable: () => true,
+    isTunnelUsable: (target) => connected.has(target as Prefix),
+    isNeighbour: (prefix) => connected.has(prefix),
+    sampleReachable: () => peers.find((prefix) => !connected.has(prefix)) ?? peers[0],
+    nodesOver: (prefix) => (prefix === peers[1] ? 1 : 2),
+  }
+  policy.decide(view, 10_000)
+  const closed = policy.decide(view, 10_000 + SETTINGS.refreshMs).filter(({ kind }) => kind === 'close')
+  expect(closed).toMatchObject([{ target: peers[1] }])
+  policy.tunnelDown(peers[1] as Prefix, true)
+  connected.delete(peers[1] as Prefix)
+  // As many as there should be: from now on, one is replaced by another.
+  const later = policy.decide(view, 10_000 + 2 * SETTINGS.refreshMs)
+  expect(later.map(({ kind }) => kind)).toContain('close')
+})
+
 test('when the network of this machine has changed the registry is asked at once', () => {
   const policy = new TunnelPolicy(OWN, SETTINGS, seededRandom(1), 0)
   const isAsking = (nowMs: number) => policy.decide(VIEW, nowMs).some(({ kind }) => kind === 'ask-registry')
