@@ -8,12 +8,15 @@ import {
 
 /**
  * The command line that runs another one in a namespace: `ip` becomes the command, with a /sys of that namespace, so that programs
- * find the MTU and the counters of their interfaces there as on a machine; with nsenter they would see those of the host.
+ * find the MTU and the counters of their interfaces there as on a machine; with nsenter they would see those of the host. `ip`
+ * itself goes there by its own option: scenarios look often, and starting a program is most of what a look costs.
  */
-export const insideNamespace = (namespace: string, command: readonly string[]): [string, string[]] => [
-  'ip',
-  ['netns', 'exec', namespace, ...command],
-]
+export function insideNamespace(namespace: string, command: readonly string[]): [string, string[]] {
+  const [program, ...args] = command
+  return program === 'ip' && args[0] !== 'netns'
+    ? ['ip', ['-n', namespace, ...args]]
+    : ['ip', ['netns', 'exec', namespace, ...command]]
+}
 
 /** Runs shell commands in a namespace, in order; the first one that fails ends it. @throws Re6stError `DAEMON` */
 export async function runScript(namespace: string, commands: readonly string[]): Promise<void> {
@@ -56,7 +59,8 @@ export async function capture(
   const lines = { stdout: [] as string[], stderr: [] as string[] }
   const running = systemProcesses.start(...insideNamespace(namespace, command), {
     onLine: (line, stream) => void lines[stream].push(line),
-    dieWithParent: true,
+    // It ends by itself, or with the namespace; Ctrl-C is for the lab.
+    ownGroup: true,
   })
   const end = await running.ended
   return { stdout: lines.stdout.join('\n'), stderr: lines.stderr.join('\n'), end }

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { insideNamespace } from '../../lab/namespace.ts'
 import { type Processes, systemProcesses } from '../../src/platform/processes.ts'
 import type { Sysctls } from '../../src/platform/sysctls.ts'
 
@@ -19,16 +20,16 @@ let made = 0
 export function makeNamespace(prefix: string): Namespace {
   const name = `${prefix}${process.pid}-${made++}`
   execFileSync('ip', ['netns', 'add', name])
-  const inside = ['netns', 'exec', name]
+  const inside = (command: string, args: readonly string[]) => insideNamespace(name, [command, ...args])
   const run = (command: string, ...args: readonly string[]) =>
-    execFileSync('ip', [...inside, command, ...args], { encoding: 'utf8' })
+    execFileSync(...inside(command, args), { encoding: 'utf8' })
   const namespace: Namespace = {
     name,
     run,
     ip: (words) => run('ip', ...words.split(' ')),
     processes: {
-      start: (command, args, options) => systemProcesses.start('ip', [...inside, command, ...args], options),
-      run: (command, args, options) => systemProcesses.run('ip', [...inside, command, ...args], options),
+      start: (command, args, options) => systemProcesses.start(...inside(command, args), options),
+      run: (command, args, options) => systemProcesses.run(...inside(command, args), options),
     },
     sysctls: {
       async read(path) {
@@ -39,7 +40,7 @@ export function makeNamespace(prefix: string): Namespace {
         }
       },
       async write(path, value) {
-        await systemProcesses.run('ip', [...inside, 'tee', `/proc/sys/${path}`], { input: value })
+        await systemProcesses.run(...inside('tee', [`/proc/sys/${path}`]), { input: value })
       },
     },
     [Symbol.dispose]() {
