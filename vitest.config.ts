@@ -50,8 +50,9 @@ const network = {
 }
 
 /**
- * `unit` and `mocked` run anywhere. `network` runs its files side by side: they wait more than they compute, and each lab has
- * its own names (those in test/network/slow, and with them `alone`, `demo` and `babeld`, are left out of the usual `npm test`).
+ * `unit`, `mocked` and `slow` run anywhere; what computes for long is in `slow`. `network` runs its files side by side: they wait
+ * more than they compute, and each lab has its own names. What is in test/slow and test/network/slow, and with it `alone`, `demo`
+ * and `babeld`, is left out of the usual `npm test`.
  * `alone` comes after them, and `demo` after that. Nodes have our own router; `babeld` runs some of the scenarios with the
  * other one, `babeld-all` all of them, one after another. `long` takes many minutes.
  */
@@ -74,6 +75,15 @@ export default defineConfig({
       },
       {
         test: { name: 'mocked', include: MOCKED, expect: expectSoon, ...unit },
+      },
+      {
+        test: {
+          name: 'slow',
+          include: ['test/slow/**/*.test.ts'],
+          ...unit,
+          // Minutes of a processor, on a machine that may have little left.
+          testTimeout: 900_000,
+        },
       },
       {
         test: {

@@ -1,6 +1,6 @@
 import process from 'node:process'
 import { SampledRouting } from '../lab/simulation/babel/sampled-routing.ts'
-import { Simulation } from '../lab/simulation/simulator.ts'
+import { wholeNodes } from '../lab/simulation/whole-nodes.ts'
 import { seededRandom } from '../test/support/random.ts'
 
 /*
@@ -33,18 +33,11 @@ const CALM_MS = 2 * MINUTE_MS
 const SEED = 20261128
 
 function run(nodes: number, destinations: number): WholeNodesOutcome {
-  const routings: SampledRouting[] = []
-  const network = new Simulation({
-    ...{ nodes, natShare: 1 / 3, clientCount: 5, maxClients: 10, random: seededRandom(SEED) },
-    ...{ refreshMs: 5 * MINUTE_MS, startWithinMs: MINUTE_MS },
-    routing: (init) => {
-      const made = new SampledRouting(init, destinations)
-      routings.push(made)
-      return made
-    },
-  })
-  const routing = routings[0]
-  if (routing === undefined) throw new Error('a simulation asks for its routing when it is made')
+  const { network, routing } = wholeNodes(
+    nodes,
+    seededRandom(SEED),
+    (init) => new SampledRouting(init, destinations),
+  )
   const areAllRouted = () => network.nodes.every((node) => routing.isRouted(node))
   while (!areAllRouted() && network.nowMs < DEADLINE_MS) network.run(network.nowMs + STEP_MS)
   const formingSeconds = areAllRouted() ? network.nowMs / 1_000 : undefined

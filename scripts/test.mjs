@@ -1,5 +1,5 @@
 // `npm test`: installs what is missing, then runs every test that this machine can run.
-// `--slow`, or CI=true, adds the scenarios in test/network/slow; `--long` adds them and the tests that take many minutes.
+// `--slow`, or CI=true, adds what is in test/slow and test/network/slow; `--long` adds them and the tests that take many minutes.
 // Other arguments go to vitest.
 import process from 'node:process'
 import {
@@ -34,6 +34,7 @@ const { networkObstacles, extraObstacles } = setUp({
 const projects = [
   'unit',
   'mocked',
+  ...(isSlow ? ['slow'] : []),
   ...(networkObstacles.length > 0
     ? []
     : [
@@ -63,6 +64,6 @@ await becomeProgram('node_modules/.bin/vitest', [
   ...args.filter((arg) => !['--long', '--slow'].includes(arg)),
 ])
 if (!isSlow)
-  console.error('NOT RUN: the slow scenarios (test/network/slow): npm test -- --slow runs them, too')
+  console.error('NOT RUN: the slow tests (test/slow, test/network/slow): npm test -- --slow runs them, too')
 // Again, because by now the first time has scrolled away.
 sayWhatIsNotRun()
