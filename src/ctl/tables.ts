@@ -2,6 +2,7 @@ import { styleText } from 'node:util'
 import type {
   CutOffReply,
   DrainReply,
+  FailingReply,
   MulticastReply,
   RouteReply,
   StatusReply,
@@ -26,6 +27,13 @@ export const painter =
   ({ colours }: Look) =>
   (style: Style, text: string) =>
     colours ? styleText(style, text) : text
+
+/** What is said of what is not in effect. */
+const FAILING: Readonly<Record<FailingReply['what'], string>> = {
+  configuration: 'what the registry gives is NOT in effect',
+  renewal: 'the renewal of a certificate FAILED',
+  ipv4: 'IPv4 is NOT in effect as the network says',
+}
 
 /** What `re6st status` prints. */
 export function statusText(status: StatusReply, look: Look): string {
@@ -75,6 +83,11 @@ export function statusText(status: StatusReply, look: Look): string {
       'network',
       `version ${configuration.version}  hello ${configuration.helloSeconds} s  tunnels ${configuration.clientCount} out, ${configuration.maxClients} in  ${configuration.encrypt ? 'encrypted' : paint('red', 'NOT encrypted')}  routing ${configuration.authenticatedRouting ? 'authenticated' : 'not authenticated'}${configuration.ipv4 ? `  IPv4 ${configuration.ipv4}` : ''}`,
     ],
+    // A node of an older version does not say.
+    ...(status.failing ?? []).map(({ what, reason }): [string, string] => [
+      '',
+      paint('red', `${FAILING[what] ?? what}: ${printable(reason)}`),
+    ]),
     ...(multicast ? [['multicast', multicastText(multicast, paint)] satisfies [string, string]] : []),
     [
       're6stnet',

@@ -87,6 +87,7 @@ export class ConfigKeeper {
   #timer: { readonly atMs: number; readonly timer: Disposable } | undefined
   #isFetching = false
   #failures = 0
+  #refusal: string | undefined
   /** Aborted when the machine's own network is another. */
   #moved = new AbortController()
   #cutOff: { readonly nextMs: number; readonly delayMs: number } | undefined
@@ -115,6 +116,11 @@ export class ConfigKeeper {
   /** The newest version of which we know: of our configuration, or of one that is being fetched. */
   get newestVersion(): NetworkVersion {
     return this.#seen ?? this.config.version
+  }
+
+  /** Why what the registry gave last is not in effect here; undefined: it is, or nothing came. */
+  get refusal(): string | undefined {
+    return this.#refusal
   }
 
   /** When the newest version was seen, by the clock that never jumps; undefined: it was there at the start. */
@@ -158,8 +164,9 @@ export class ConfigKeeper {
     for (;;) {
       const moved = this.#moved.signal
       try {
-        const fetched = await (first.kind === 'ask-first' ? this.#fetchSoon() : this.#fetch())
-        if (first.kind === 'ask-first') refuseOlder(fetched, first.fallback.version)
+        const fetched = await (first.kind === 'ask-first'
+          ? this.#fetchSoon(first.fallback.version)
+          : this.#fetch())
         cache.writeConfig(fetched.values)
         this.#logLimit.forget()
         return this.#begin(fetched)
@@ -322,25 +329,33 @@ export class ConfigKeeper {
   }
 
   /** As long as a start may wait for what it can do without. */
-  async #fetchSoon(): Promise<NetworkConfig> {
+  async #fetchSoon(newest: NetworkVersion): Promise<NetworkConfig> {
     const patience = new AbortController()
     const giveUp = () => patience.abort(new Re6stError('REGISTRY', `no answer within ${FIRST_ANSWER_MS} ms`))
     using _timer = this.#components.clock.after(FIRST_ANSWER_MS, giveUp)
-    return await this.#fetch(AbortSignal.any([this.#signal, patience.signal]))
+    return await this.#fetch(AbortSignal.any([this.#signal, patience.signal]), newest)
   }
 
-  async #fetch(signal = this.#signal): Promise<NetworkConfig> {
-    const received = readNetworkConfig(await this.#components.registry.getNetworkConfig(signal), this.#keys())
-    if (!received.ok) throw new Re6stError('REGISTRY', received.reason)
-    this.#checkProtocol(received.value)
-    return received.value
+  /** @param newest the version that is in effect, before anything was */
+  async #fetch(signal = this.#signal, newest?: NetworkVersion): Promise<NetworkConfig> {
+    const answer = await this.#components.registry.getNetworkConfig(signal)
+    try {
+      const received = readNetworkConfig(answer, this.#keys())
+      if (!received.ok) throw new Re6stError('REGISTRY', received.reason)
+      this.#checkProtocol(received.value)
+      refuseOlder(received.value, this.#seen ?? this.#config?.version ?? newest)
+      this.#refusal = undefined
+      return received.value
+    } catch (error) {
+      this.#refusal = messageOf(error)
+      throw error
+    }
   }
 
   #take(config: NetworkConfig): void {
     const { clock, cache, log } = this.#components
     if (this.#signal.aborted) return
     this.#lastAnswerMs = clock.monotonicMs()
-    refuseOlder(config, this.newestVersion)
     const before = this.config
     const changes = networkChanges(before, config)
     // A registry that was restored from a copy gives the same number again, to something else: neighbours with other keys
@@ -381,8 +396,8 @@ export class ConfigKeeper {
 const kindsOf = (changes: readonly NetworkChange[]): string => changes.map(({ kind }) => kind).join(',')
 
 /** Answers of the registry are not bound to the question: one from former times can be said again. */
-function refuseOlder({ version }: NetworkConfig, newest: NetworkVersion): void {
-  if (compareVersions(version, newest) < 0)
+function refuseOlder({ version }: NetworkConfig, newest: NetworkVersion | undefined): void {
+  if (newest !== undefined && compareVersions(version, newest) < 0)
     throw new Re6stError(
       'REGISTRY',
       'the registry gives an older network configuration than was seen before: was its database restored, or does somebody answer in its place?',

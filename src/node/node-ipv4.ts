@@ -19,6 +19,7 @@ interface NodeIpv4Init {
 export class NodeIpv4 {
   readonly #init: NodeIpv4Init
   #own: Ipv4Announcement | undefined
+  #failure: string | undefined
   #assigned: AsyncDisposable | undefined
   readonly #turns = new Turns()
 
@@ -31,27 +32,38 @@ export class NodeIpv4 {
     return this.#own
   }
 
+  /** Why this node has no part in the network's IPv4, or no address of it; undefined: nothing is wrong. */
+  get failure(): string | undefined {
+    return this.#failure
+  }
+
   /** Takes the configuration into effect. Never throws: what does not work is a warning. */
   apply(ipv4: NetworkConfig['ipv4']): Promise<void> {
     return this.#turns.take(() => this.#apply(ipv4))
   }
 
   async #apply(ipv4: NetworkConfig['ipv4']): Promise<void> {
-    const { kernel, log, mainInterface, subjectSerial } = this.#init
+    const { kernel, mainInterface, subjectSerial } = this.#init
     try {
       this.#own = undefined
+      this.#failure = undefined
       await this.#assigned?.[Symbol.asyncDispose]()
       this.#assigned = undefined
       if (!ipv4) return
       const { range, subnetBits } = ipv4
       const length = ipv4RangeLength(range, subnetBits)
-      if (!length.ok) return log.warn({ reason: length.reason }, 'no IPv4 payload')
+      if (!length.ok) return this.#failed(length.reason, 'no IPv4 payload')
       const own = ipv4Payload(range, subnetBits, subjectSerial())
-      if (!own.ok) log.warn({ reason: own.reason }, 'no IPv4 address: IPv4 is forwarded for others')
+      if (!own.ok) this.#failed(own.reason, 'no IPv4 address: IPv4 is forwarded for others')
       this.#assigned = await kernel.assignIpv4({ range, mainInterface, own: own.ok ? own.value : undefined })
       this.#own = own.ok ? own.value : undefined
     } catch (error) {
-      log.warn({ reason: messageOf(error) }, 'no IPv4 payload')
+      this.#failed(messageOf(error), 'no IPv4 payload')
     }
+  }
+
+  #failed(reason: string, what: string): void {
+    this.#failure = `${what}: ${reason}`
+    this.#init.log.warn({ reason }, what)
   }
 }

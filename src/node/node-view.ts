@@ -1,7 +1,13 @@
 import { isUsable } from '../core/babel/metric.ts'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
-import type { DrainReply, RouteReply, StatusReply, TunnelReply } from '../core/control/replies.ts'
+import type {
+  DrainReply,
+  FailingReply,
+  RouteReply,
+  StatusReply,
+  TunnelReply,
+} from '../core/control/replies.ts'
 import { renewalDueMs } from '../core/crypto/certificate.ts'
 import { nodeOfDestination } from '../core/routes/destination.ts'
 import { isConnected } from '../core/tunnels/bootstrap.ts'
@@ -101,6 +107,7 @@ function statusOf({
       authenticatedRouting: settings.keys.sign !== undefined,
       ipv4: ipv4RangeOf(settings),
     },
+    failing: failingOf(rest.failures()),
     router: rest.routerName,
     sourceSpecificRoutes: rest.sourceSpecificRoutes,
     multicast: rest.multicast() ?? null,
@@ -124,6 +131,14 @@ function cutOffOf(tunnels: NodeViewSources['tunnels'], nowMs: number): StatusRep
     registryAskedAt: Number.isFinite(nextAskMs) ? time(Math.max(nextAskMs, nowMs)) : null,
   }
 }
+
+const FAILING: readonly FailingReply['what'][] = ['configuration', 'renewal', 'ipv4']
+
+const failingOf = (failures: ReturnType<NodeViewSources['failures']>): FailingReply[] =>
+  FAILING.flatMap((what) => {
+    const reason = failures[what]
+    return reason === undefined ? [] : [{ what, reason }]
+  })
 
 /** Parameters that cannot work are as none: the node goes on without. */
 const ipv4RangeOf = ({ ipv4 }: Pick<NetworkConfig, 'ipv4'>): string | null =>

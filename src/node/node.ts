@@ -151,6 +151,11 @@ export async function startNode(
       probe,
       isForwarded: () => advertisement.isForwarded,
       draining,
+      failures: () => ({
+        configuration: keeper.refusal,
+        renewal: renewal.failure,
+        ipv4: nodeIpv4.failure,
+      }),
       registryUrl: options.registry.href,
       routerName: options.router,
       sourceSpecificRoutes: sourceSpecific,

@@ -99,6 +99,7 @@ export class Renewal {
   #look = new AbortController()
   readonly #shutOut = new GrowingDelay(SHUT_OUT_DELAYS)
   readonly #telling = new GrowingDelay(TELLING_DELAYS)
+  #failure: string | undefined
 
   /** @param identity asked each time: it changes */
   constructor(
@@ -111,6 +112,11 @@ export class Renewal {
     this.#files = files
     this.#identity = identity
     this.#onRenewed = onRenewed
+  }
+
+  /** Why the last renewal failed that was due; undefined: it did not. */
+  get failure(): string | undefined {
+    return this.#failure
   }
 
   /** Does not wait for the next time: our certificate was revoked, or the registry may answer now. */
@@ -183,9 +189,13 @@ export class Renewal {
         isRenewed = (await this.#renewCertificate(signal)) || isRenewed
       }
     } catch (error) {
-      if (!signal.aborted) log.warn({ reason: messageOf(error), retryMs: this.#retryMs }, 'renewal failed')
+      if (!signal.aborted) {
+        this.#failure = messageOf(error)
+        log.warn({ reason: this.#failure, retryMs: this.#retryMs }, 'renewal failed')
+      }
       return isRenewed ? 'renewed' : 'failed'
     }
+    this.#failure = undefined
     return isRenewed ? 'renewed' : 'nothing newer'
   }
 

@@ -88,11 +88,20 @@ export interface StatusReply {
     /** Range of the IPv4 addresses of the network; null: it carries no IPv4. */
     readonly ipv4: string | null
   }
+  /** What of the network is not in effect on this node, and why. */
+  readonly failing: readonly FailingReply[]
   /** What finds the ways. */
   readonly router: 're6st' | 'babeld'
   readonly sourceSpecificRoutes: boolean
   /** Null: the node runs without `--multicast`. */
   readonly multicast: MulticastReply | null
+}
+
+/** Something of the network that a node does not have, or does not take. */
+export interface FailingReply {
+  /** The newest configuration; the renewal of a certificate that is due; the node's part of the network's IPv4. */
+  readonly what: 'configuration' | 'renewal' | 'ipv4'
+  readonly reason: string
 }
 
 /** A node that is cut off from the registry's node. */

@@ -1,6 +1,8 @@
 import type { Verdict } from '../firewall/judgement.ts'
 import { type ClockFacts, judgeClock, rightTimeMs } from './clock.ts'
+import { withoutConsequences } from './consequences.ts'
 import { type DirectoryFacts, judgeDirectories } from './directories.ts'
+import { judgeFailing } from './failing.ts'
 import { judgeFilters } from './filters.ts'
 import { type Diagnosis, type Finding, inOrder } from './finding.ts'
 import { type IdentityFacts, judgeIdentity, type ReadFacts } from './identity.ts'
@@ -73,15 +75,6 @@ export function diagnose(facts: Facts): Diagnosis {
   }
 }
 
-/** One cause is told once: a certificate that is not accepted any more is also why the node is cut off. */
-function withoutConsequences(findings: readonly Finding[]): Finding[] {
-  const revoked = findings.findIndex(({ code }) => code === 'certificate-revoked')
-  return findings.filter(
-    ({ code }, at) =>
-      revoked < 0 || !(code === 'cut-off' || (code === 'certificate-revoked' && at !== revoked)),
-  )
-}
-
 /** Where neighbours and rules tell of the same, it is one finding. */
 function withRules(findings: readonly Finding[], filters: readonly Finding[]): Finding[] {
   const told = new Set<Finding>()
@@ -100,6 +93,7 @@ function judgeNode(node: NodeFacts, { missing }: MachineFacts): Finding[] {
     case 'running':
       return [
         ...judgeConnection(node.connection),
+        ...judgeFailing(node.connection.failing),
         // Whoever dialled may have met the other machine.
         ...(isOwnCertificateShared(node.connection) ? [] : judgeReachability(node.reachability)),
         // A program that is missing is a finding already.

@@ -1,4 +1,4 @@
-import type { TunnelReply } from '../control/replies.ts'
+import type { FailingReply, TunnelReply } from '../control/replies.ts'
 import type { Finding } from './finding.ts'
 
 /** A tunnel of a running node, and what passes through it. Undefined: it was not tried. */
@@ -52,6 +52,8 @@ export interface ConnectionFacts {
   /** Why tunnels failed, the last first: peer and reason. */
   readonly failures: readonly string[]
   readonly neighbours: readonly NeighbourFacts[]
+  /** What of the network is not in effect here. */
+  readonly failing: readonly FailingReply[]
   /** Certificates that two machines use, and where those were seen. */
   readonly inUseTwice: readonly {
     readonly peer: string

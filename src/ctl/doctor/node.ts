@@ -91,7 +91,7 @@ export async function nodeFacts(
     isConnected: status.connected,
     isRegistryNode: status.registry.node === status.name,
     isEncrypted: status.configuration.encrypt,
-    // A node of an older version does not say.
+    // A node of an older version says neither this nor the following two.
     draining: status.draining ?? null,
     reachableNodes: status.reachableNodes,
     failures: tunnels
@@ -99,7 +99,7 @@ export async function nodeFacts(
       .sort((one, other) => Date.parse(other.since) - Date.parse(one.since))
       .map(({ peer, reason }) => `${peer ?? '?'}: ${reason ?? 'no reason known'}`),
     neighbours: [...neighbours, ...unheardFacts(tunnels)],
-    // A node of an older version does not say.
+    failing: status.failing ?? [],
     inUseTwice: (status.certificatesInUseTwice ?? []).map(({ node, underlays }) => ({
       ...{ peer: node, underlays },
       isOwn: node === status.name,

@@ -1,5 +1,5 @@
 import type { NetworkConfig } from '../../core/config/network-config.ts'
-import type { MulticastReply, StatusReply } from '../../core/control/replies.ts'
+import type { FailingReply, MulticastReply, StatusReply } from '../../core/control/replies.ts'
 import type { PeerAddress } from '../../core/values/address-list.ts'
 import type { Processes } from '../../platform/processes.ts'
 import type { RegistryClient } from '../../platform/registry-client.ts'
@@ -28,6 +28,8 @@ export interface NodeViewSources {
   readonly probe: Pick<NeighbourProbe, 'run'>
   readonly isForwarded: () => boolean
   readonly draining: Pick<Draining, 'set' | 'sinceMs' | 'emptied'>
+  /** Why something of the network is not in effect here; undefined: it is. */
+  readonly failures: () => { readonly [what in FailingReply['what']]: string | undefined }
   readonly registryUrl: string
   readonly routerName: StatusReply['router']
   readonly sourceSpecificRoutes: boolean

@@ -46,6 +46,12 @@ describe('what a person sees', () => {
     expect(statusText(without, look)).not.toMatch(/multicast|IPv4/)
   })
 
+  it('status tells what of the network is not in effect, and why', () => {
+    const failing = [{ what: 'configuration' as const, reason: 'an older one' }]
+    expect(statusText({ ...status, failing }, look)).toMatch(/NOT in effect: an older one$/m)
+    expect(statusText(status, look)).not.toContain('NOT in effect')
+  })
+
   it('status and drain tell whether others are to take other ways', () => {
     expect(statusText(status, look)).not.toContain('draining')
     expect(statusText({ ...status, draining: '2026-11-23T21:37:00Z' }, look)).toMatch(

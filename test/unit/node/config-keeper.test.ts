@@ -187,6 +187,18 @@ describe('a version that was seen', () => {
   })
 })
 
+it.each([
+  ['needs a newer re6stnet', good(6, { min_protocol: 99, protocol: 99 })],
+  ['cannot be read', Buffer.from('<html>')],
+])('a configuration that %s is refused while the node runs, and the node says so', async (_, answer) => {
+  const around = (await started(5)).listen()
+  around.answer = answer
+  around.keeper.announced()
+  await around.clock.pass(10_000)
+  expect([around.number, around.applied]).toEqual([5, []])
+  expect(around.keeper.refusal).toBe(around.warnings[0])
+})
+
 describe('a version older than the newest that was seen', () => {
   it('is refused, and the present one kept', async () => {
     const around = (await started(5)).listen()
@@ -194,6 +206,14 @@ describe('a version older than the newest that was seen', () => {
     around.keeper.announced()
     await around.clock.pass(10_000)
     expect([around.number, around.applied, around.warnings.length]).toEqual([5, [], 1])
+    expect(around.keeper.refusal).toBe(around.warnings[0])
+    // Whatever is taken later ends it; that nothing comes does not.
+    around.answer = new Error('connection refused')
+    await around.clock.pass(120_000)
+    expect(around.keeper.refusal).toBeDefined()
+    around.answer = good(6)
+    await around.clock.pass(120_000)
+    expect([around.number, around.keeper.refusal]).toEqual([6, undefined])
   })
 
   it('is refused at the start, too: the cache knows better', async () => {
@@ -205,6 +225,7 @@ describe('a version older than the newest that was seen', () => {
     await again.keeper.start(prefixOfBits('0000000000000000'), again.controller.signal)
     expect(again.number).toBe(5)
     expect(again.warnings).toHaveLength(1)
+    expect(again.keeper.refusal).toBe(again.warnings[0])
   })
 })
 

@@ -34,7 +34,7 @@ describe('the IPv4 of a node', () => {
     await nodeIpv4.apply(NETWORK)
     expect(nodeIpv4.own).toMatchObject({ subnet: '10.42.5.0/24', address: '10.42.5.1' })
     expect(assigned).toMatchObject([{ range: '10.42.0.0/16', mainInterface: 'lo', own: { length: 24 } }])
-    expect(warnings).toEqual([])
+    expect([warnings, nodeIpv4.failure]).toEqual([[], undefined])
   })
 
   it('is replaced, and taken away, when the network changes: in the order of the changes', async () => {
@@ -55,6 +55,7 @@ describe('the IPv4 of a node', () => {
     expect(nodeIpv4.own).toBeUndefined()
     expect(assigned).toMatchObject([{ range: '10.42.0.0/16', own: undefined }])
     expect(warnings).toEqual([{ reason: expect.stringMatching(expected) }])
+    expect(nodeIpv4.failure).toMatch(expected)
   })
 
   it.each([
@@ -68,6 +69,7 @@ describe('the IPv4 of a node', () => {
     expect(nodeIpv4.own).toBeUndefined()
     expect(assigned).toEqual([])
     expect(warnings).toHaveLength(1)
+    expect(nodeIpv4.failure).toBeDefined()
   })
 
   it('is none where the kernel refuses it', async () => {
@@ -75,5 +77,8 @@ describe('the IPv4 of a node', () => {
     await nodeIpv4.apply(NETWORK)
     expect(nodeIpv4.own).toBeUndefined()
     expect(warnings).toEqual([{ reason: 'no' }])
+    expect(nodeIpv4.failure).toContain('no')
+    await nodeIpv4.apply(undefined)
+    expect(nodeIpv4.failure).toBeUndefined()
   })
 })

@@ -51,7 +51,11 @@ interface Situation {
 }
 
 /** What comes of it. */
-async function renewIn(situation: Partial<Situation>): Promise<{ renewed: Renewed[]; reasons: string[] }> {
+async function renewIn(situation: Partial<Situation>): Promise<{
+  renewed: Renewed[]
+  reasons: string[]
+  failure: string | undefined
+}> {
   const stopping = new AbortController()
   const seen: Renewed[] = []
   const reasons: string[] = []
@@ -89,7 +93,7 @@ async function renewIn(situation: Partial<Situation>): Promise<{ renewed: Renewe
     },
   )
   await renewal.run(stopping.signal)
-  return { renewed: seen, reasons }
+  return { renewed: seen, reasons, failure: renewal.failure }
 }
 
 /** How long it waits before each of the first attempts that fail. */
@@ -122,12 +126,13 @@ describe('a renewal that fails', () => {
   })
 
   it('says why', async () => {
-    const { reasons } = await renewIn({
+    const { reasons, failure } = await renewIn({
       isRevoked: true,
       renewCertificate: () => Promise.reject(new Error('no route to host')),
       onSleep: (ms) => ms === 0,
     })
     expect(reasons).toEqual(['no route to host'])
+    expect(failure).toBe('no route to host')
   })
 })
 

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { TunnelReply } from '../../../../src/core/control/replies.ts'
 import { judgeClock, rightTimeMs } from '../../../../src/core/doctor/clock.ts'
+import { withoutConsequences } from '../../../../src/core/doctor/consequences.ts'
 import { type DirectoryFacts, judgeDirectories } from '../../../../src/core/doctor/directories.ts'
 import { dateText, durationText } from '../../../../src/core/doctor/duration-text.ts'
+import { judgeFailing } from '../../../../src/core/doctor/failing.ts'
 import { FINDING_CODES, type Finding, inOrder } from '../../../../src/core/doctor/finding.ts'
 import { type IdentityFacts, judgeIdentity, readIdentityFacts } from '../../../../src/core/doctor/identity.ts'
 import { judgeMachine, type MachineFacts } from '../../../../src/core/doctor/machine.ts'
@@ -115,6 +117,24 @@ describe('the registry', () => {
 
   it('does not accept us', () =>
     expect(judge(ok({ status: 200, body: pki.ca }), 'it is revoked')).toEqual(['certificate-revoked']))
+})
+
+describe('what the node does not have of the network', () => {
+  const failing = (['configuration', 'renewal', 'ipv4'] as const).map((what) => ({ what, reason: 'no way' }))
+  const codes = ['configuration-refused', 'renewal-failed', 'ipv4-failed']
+
+  it('is found with its reason', () => {
+    expect(codesOf(judgeFailing(failing))).toEqual(codes)
+    for (const { what } of judgeFailing(failing)) expect(what).toContain('no way')
+  })
+
+  it.each([
+    ['no registry is there', 'registry-unreachable' as const],
+    ['the certificate is revoked', 'certificate-revoked' as const],
+  ])('is told by its cause where %s', (_, code) => {
+    const cause = { code, what: '', remedy: '' }
+    expect(codesOf(withoutConsequences([cause, ...judgeFailing(failing)]))).toEqual([code, 'ipv4-failed'])
+  })
 })
 
 describe('directories', () => {
@@ -243,6 +263,7 @@ describe('tunnels', () => {
     draining: null,
     reachableNodes: 9,
     failures: [],
+    failing: [],
     inUseTwice: [],
     neighbours: [tunnel],
   }
