@@ -5,9 +5,18 @@ import type { LinkParameters } from '../src/core/babel/engine/ports.ts'
 import { decodePacket } from '../src/core/babel/wire/decode.ts'
 import { encodePackets } from '../src/core/babel/wire/encode.ts'
 import type { OutgoingTlv } from '../src/core/babel/wire/tlv.ts'
+import { NEIGHBOURS, ROUTES, updateOf } from './full-table.ts'
+import { type FullTablesResult, fullTablesReport, measureFullTables } from './full-tables.ts'
+import type { BenchOptions } from './options.ts'
 
-/** What a large network costs a node: the routing engine with its packets, without sockets and kernel. */
-export interface LargeNetworkResult {
+/** What a large network costs a node. */
+export interface LargeNetworkResult extends EngineCost {
+  /** Whole routers with their sockets and the kernel. */
+  readonly routers?: readonly FullTablesResult[]
+}
+
+/** The routing engine with its packets, without sockets and kernel. */
+interface EngineCost {
   /** From the first packet to the last: all decoded, all routes selected, what neighbours are told encoded. */
   readonly seconds: number
   readonly memoryMb: number
@@ -15,8 +24,6 @@ export interface LargeNetworkResult {
   readonly steadySeconds: number
 }
 
-const ROUTES = 10_000
-const NEIGHBOURS = 20
 const ROUTES_PER_PACKET = 40
 const MINUTE_MS = 60_000
 const OWN = '02:00:00:00:00:ff:00:01'
@@ -36,8 +43,16 @@ interface Packet {
   readonly bytes: Uint8Array
 }
 
-/** 10,000 routes from each of 20 neighbours. */
-export async function measureLargeNetwork(): Promise<LargeNetworkResult> {
+/** 10,000 routes from each of 20 neighbours: for the engine, for our router, and for babeld. */
+export async function measureLargeNetwork({ router }: BenchOptions): Promise<LargeNetworkResult> {
+  const engine = measureEngine()
+  const routers: FullTablesResult[] = []
+  for (const name of ['re6st', 'babeld'] as const)
+    if (router === undefined || router === name) routers.push(await measureFullTables(name))
+  return { ...engine, routers }
+}
+
+function measureEngine(): EngineCost {
   const packets = [...allPackets()]
   const forwarding = new Map<string, string>()
   const acknowledgments: { readonly neighbour: number; readonly opaque: number }[] = []
@@ -112,24 +127,11 @@ export async function measureLargeNetwork(): Promise<LargeNetworkResult> {
 function* allPackets(): Generator<Packet> {
   for (let first = 0; first < ROUTES; first += ROUTES_PER_PACKET)
     for (let neighbour = 0; neighbour < NEIGHBOURS; neighbour++) {
-      const tlvs = Array.from({ length: ROUTES_PER_PACKET }, (_, at) => updateOf(first + at, neighbour))
+      const tlvs = Array.from({ length: ROUTES_PER_PACKET }, (_, at) =>
+        updateOf(first + at, neighbour, addressOf(neighbour), MINUTE_MS),
+      )
       for (const bytes of encode(tlvs, addressOf(neighbour))) yield { neighbour, bytes }
     }
-}
-
-/** Each neighbour is at another distance from each destination. */
-function updateOf(route: number, neighbour: number): OutgoingTlv {
-  const number = (route + 1).toString(16)
-  return {
-    kind: 'update',
-    prefix: `2001:db8:${number}::/48`,
-    from: '::/0',
-    routerId: `02:00:00:00:00:00:${number.padStart(4, '0').replace(/..$/, ':$&')}`,
-    seqno: 1,
-    metric: 96 * (1 + ((route * 7 + neighbour * 13) % 9)),
-    intervalMs: MINUTE_MS,
-    nextHop: addressOf(neighbour),
-  }
 }
 
 const addressOf = (neighbour: number): string => `fe80::2:${(neighbour + 1).toString(16)}`
@@ -154,7 +156,12 @@ function memory(): number {
 }
 
 /** The section of the report. */
-export const largeNetworkReport = ({ seconds, memoryMb, steadySeconds }: LargeNetworkResult): string =>
+export const largeNetworkReport = ({
+  seconds,
+  memoryMb,
+  steadySeconds,
+  routers = [],
+}: LargeNetworkResult): string =>
   `10,000 routes from each of 20 neighbours, for the routing engine of our own: packets are decoded, routes selected, and all
 neighbours told. Without MACs, sockets and the kernel.
 
@@ -163,4 +170,6 @@ neighbours told. Without MACs, sockets and the kernel.
 | processor seconds until all are in use | ${seconds.toFixed(1)} |
 | memory | ${memoryMb.toFixed(0)} MB |
 | processor seconds a minute when nothing changes | ${steadySeconds.toFixed(1)} |
+
+${fullTablesReport(routers)}
 `

@@ -59,7 +59,7 @@ async function startRouter({
   directory,
 }: End): Promise<() => Promise<unknown>> {
   if (router === 'babeld') {
-    const babeld = namespace.processes.start('babeld', babeldArguments(number, iface, directory), {
+    const babeld = namespace.processes.start('babeld', babeldArguments(number, [iface], directory), {
       dieWithParent: true,
     })
     return () => babeld.stop()
@@ -75,13 +75,17 @@ async function startRouter({
   return () => ours.stop()
 }
 
-/** As the Python implementation has it. */
-function babeldArguments(number: number, iface: string, directory: string): readonly string[] {
+/** As the Python implementation starts it. */
+export function babeldArguments(
+  number: number,
+  ifaces: readonly string[],
+  directory: string,
+): readonly string[] {
   const hello = String(HELLO_SECONDS)
   return [
     ...['-h', hello, '-H', hello, '-I', '', '-s', '-S', join(directory, `babeld-${number}.state`)],
     ...['-C', 'redistribute local deny', '-C', `redistribute ip ${prefixOf(number)} eq 64`],
     ...['-C', 'default type tunnel max-rtt-penalty 5000 rtt-max 500 rtt-decay 125'],
-    ...['-C', 'redistribute deny', '-C', `install pref-src ${addressOf(number)}`, iface],
+    ...['-C', 'redistribute deny', '-C', `install pref-src ${addressOf(number)}`, ...ifaces],
   ]
 }

@@ -51,8 +51,12 @@ export class RemoteRouter implements Router {
   /** What it logged. */
   readonly lines: string[] = []
 
-  constructor(processes: Processes) {
+  readonly #arguments: readonly string[]
+
+  /** @param options `isWatched`: whether it tells of each change: without, `neighbours`, `routes` and `watch` know nothing */
+  constructor(processes: Processes, { isWatched = true }: { readonly isWatched?: boolean } = {}) {
     this.#processes = processes
+    this.#arguments = isWatched ? [] : ['unwatched']
   }
 
   get neighbours(): readonly Neighbour[] {
@@ -113,7 +117,7 @@ export class RemoteRouter implements Router {
   }
 
   #begin(): ReturnType<Processes['start']> {
-    const running = this.#processes.start(process.execPath, [builtScript()], {
+    const running = this.#processes.start(process.execPath, [builtScript(), ...this.#arguments], {
       withInput: true,
       dieWithParent: true,
       onLine: (line) => {

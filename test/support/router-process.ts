@@ -1,5 +1,5 @@
 // Runs our own router in the namespace where it is started: a call in each line that it reads, what happens in each that it
-// writes.
+// writes; with the argument `unwatched`, only what becomes of the calls.
 import { createInterface } from 'node:readline'
 import { KernelEvents } from '../../src/node/kernel/kernel-events.ts'
 import { createRe6stRouter } from '../../src/node/routing/babel/router.ts'
@@ -18,7 +18,7 @@ const events = new KernelEvents(surroundings)
 events.start()
 const router = createRe6stRouter({ ...surroundings, events, random: { next: Math.random } })
 const tell = (event: RouterEvent) => process.stdout.write(`@${JSON.stringify(event)}\n`)
-router.watch((change) => tell({ kind: 'change', change }))
+if (!process.argv.includes('unwatched')) router.watch((change) => tell({ kind: 'change', change }))
 const calls: Record<RouterCall['method'], (args: readonly unknown[]) => unknown> = {
   start: ([settings]) => router.start(settings as RouterSettings, new AbortController().signal),
   addInterface: (args) => router.addInterface(...(args as Parameters<typeof router.addInterface>)),

@@ -1,0 +1,83 @@
+// Twenty neighbours of a router, in the namespace where it is started: on the interfaces `n0` to `n19`, with the addresses that
+// these have. Says `ready` when the router hears all of them; tells it all routes when it reads a line; after that, each minute.
+import { createInterface } from 'node:readline'
+import { decodePacket } from '../src/core/babel/wire/decode.ts'
+import { encodePackets } from '../src/core/babel/wire/encode.ts'
+import type { OutgoingTlv } from '../src/core/babel/wire/tlv.ts'
+import { openBabelSockets } from '../src/node/routing/babel/sockets.ts'
+import { systemClock } from '../src/platform/clock.ts'
+import { NEIGHBOURS, ROUTES, updateOf } from './full-table.ts'
+
+const HELLO_MS = 500
+const MINUTE_MS = 60_000
+/** The first time; a neighbour of ours, or babeld, is no slower. */
+const FIRST_MS = 1_000
+const TURN_MS = 5
+const UNREACHABLE = 0xffff
+const MAX_BYTES = 1_300
+
+const heard = new Set<number>()
+
+/** One of them. */
+async function speak(number: number, address: string): Promise<readonly (() => void)[]> {
+  let seqno = 0
+  let router: string | undefined
+  const encoded = (tlvs: readonly OutgoingTlv[]) =>
+    encodePackets(tlvs, {
+      maxBytes: MAX_BYTES,
+      sender: address,
+      nowUs: () => systemClock.monotonicMs() * 1000,
+    })
+  const sockets = await openBabelSockets({
+    iface: `n${number}`,
+    address,
+    onError: (error) => {
+      throw error
+    },
+    onDatagram({ bytes, source }) {
+      if (source === address) return
+      router = source
+      const tlvs = decodePacket(bytes, { sender: source })
+      for (const tlv of tlvs.ok ? tlvs.value : []) {
+        if (tlv.kind === 'acknowledgment-request')
+          for (const packet of encoded([{ kind: 'acknowledgment', opaque: tlv.opaque }]))
+            sockets.send(packet, source)
+        if (tlv.kind === 'ihu' && tlv.rxcost < UNREACHABLE && (tlv.address ?? address) === address)
+          hears(number)
+      }
+    },
+  })
+  systemClock.every(HELLO_MS, () => {
+    const hello = { kind: 'hello', unicast: false, seqno, intervalMs: HELLO_MS, stamped: false } as const
+    seqno = (seqno + 1) & 0xffff
+    const ihu = { kind: 'ihu', rxcost: 96, intervalMs: MINUTE_MS, address: router } as const
+    for (const packet of encoded([hello, ...(router === undefined ? [] : [ihu])])) sockets.send(packet)
+  })
+  const updates = Array.from({ length: ROUTES }, (_, route) => updateOf(route, number, address, MINUTE_MS))
+  return encoded(updates).map((packet) => () => sockets.send(packet))
+}
+
+function hears(number: number): void {
+  if (heard.has(number)) return
+  heard.add(number)
+  if (heard.size === NEIGHBOURS) console.log('ready')
+}
+
+/** All of it, evenly; the neighbours take turns. */
+async function tell(packets: readonly (() => void)[], overMs: number): Promise<void> {
+  const startMs = systemClock.monotonicMs()
+  for (let sent = 0; sent < packets.length; ) {
+    const due = Math.min(1, (systemClock.monotonicMs() - startMs + TURN_MS) / overMs) * packets.length
+    for (; sent < due; sent++) packets[sent]?.()
+    await systemClock.sleep(TURN_MS)
+  }
+}
+
+const addresses = JSON.parse(process.argv[2] ?? '') as readonly string[]
+const each = await Promise.all(addresses.map((address, number) => speak(number, address)))
+const packets = (each[0] ?? []).flatMap((_, at) => each.flatMap((some) => some[at] ?? []))
+createInterface({ input: process.stdin }).once('line', async () => {
+  await tell(packets, FIRST_MS)
+  console.log('told')
+  for (;;) await tell(packets, MINUTE_MS)
+})
