@@ -6,7 +6,7 @@ export interface BenchOptions {
   readonly faults?: number
   /**
    * Of the section `false-alarms`: how long each trouble lasts, and which; `tcp` or `udp`: only over such tunnels. Of `idle`: how
-   * long is counted.
+   * long is counted; of `punctual`: how long each round lasts.
    */
   readonly minutes?: number
   readonly trouble?: string

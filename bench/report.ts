@@ -11,6 +11,7 @@ import type { NetworkResult } from './network.ts'
 import { outageReport } from './outage/report.ts'
 import { packageReport } from './package.ts'
 import type { PortMappingResult } from './port-mapping.ts'
+import { punctualReport } from './punctual.ts'
 import type { RegistryResult } from './registry.ts'
 import { registryScaleReport } from './registry-scale-report.ts'
 import { scaleReport } from './scale-report.ts'
@@ -51,8 +52,7 @@ round brackets: the Python implementation, measured on a machine of the same kin
 
 ${targetsReport(results)}
 
-Where nothing else is said, each was measured when the section below says; not measured yet: how punctually
-hellos leave.
+Where nothing else is said, each was measured when the section below says.
 
 ## A network of eight nodes
 
@@ -65,6 +65,10 @@ ${section('link', results.link, newLinkReport)}
 ## An idle link
 
 ${section('idle', results.idle, idleReport)}
+
+## Punctual hellos
+
+${section('punctual', results.punctual, punctualReport)}
 
 ## Outages
 

@@ -13,6 +13,7 @@ import { measureOutages, type OutageResult } from './outage/outage.ts'
 import { measurePackage, type PackageSize } from './package.ts'
 import { measurePortMapping, type PortMappingResult } from './port-mapping.ts'
 import type { Progress } from './progress.ts'
+import { measurePunctuality, type PunctualResult } from './punctual.ts'
 import { measureRegistry, type RegistryResult } from './registry.ts'
 import { measureRegistryScale, type RegistryScaleResult } from './registry-scale.ts'
 import { measureScale, type ScaleResult } from './scale.ts'
@@ -25,6 +26,7 @@ export interface SectionResults {
   readonly network: readonly NetworkResult[]
   readonly link: readonly NewLinkResult[]
   readonly idle: readonly IdleResult[]
+  readonly punctual: readonly PunctualResult[]
   readonly outage: readonly OutageResult[]
   readonly 'false-alarms': readonly FalseAlarms[]
   readonly leaving: readonly Leaving[]
@@ -73,6 +75,7 @@ export const MEASURE: {
   network: () => oneByOne([15, 4, 1], measureNetwork),
   link: measureNewLinks,
   idle: measureIdle,
+  punctual: measurePunctuality,
   outage: measureOutages,
   'false-alarms': measureFalseAlarms,
   leaving: measureLeaving,

@@ -1,5 +1,6 @@
 import type { FullTablesResult } from './full-tables.ts'
 import { idlePercent } from './idle.ts'
+import { punctualPercent } from './punctual.ts'
 import type { Results } from './sections.ts'
 import { median, percentile } from './statistics.ts'
 import { table } from './table.ts'
@@ -10,10 +11,14 @@ const seconds = (value: number | undefined): string =>
 const percent = (value: number | undefined): string =>
   value === undefined ? 'not measured' : `${value.toFixed(0)} %`
 
+const share = (value: number | undefined): string =>
+  value === undefined ? 'not measured' : `${value.toFixed(2)} %`
+
 /** What is wanted of joining, healing and cost beside what was measured, and babeld's in the same run where it takes part. */
 export function targetsReport({
   link,
   idle,
+  punctual,
   network,
   outage,
   'false-alarms': alarms,
@@ -62,6 +67,12 @@ export function targetsReport({
         'bytes on an idle link, hello 15, of those of babeld',
         '105 %',
         percent(idle && idlePercent(idle.result)),
+        '',
+      ],
+      [
+        'hellos within 50 ms of their time, beside the rest of the node’s work',
+        '99.9 %',
+        share(punctualPercent(punctual?.result)),
         '',
       ],
       [
