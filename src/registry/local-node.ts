@@ -7,8 +7,17 @@ import type { Logger } from '../platform/log.ts'
 
 /** How long a node may take to answer: it may first have to make a session with our node. */
 const ANSWER_TIMEOUT_MS = 3_000
+/** A node that is being started hears a moment later: what was sent to it before that is lost. */
+const AGAIN_MS = 100
 
-type Waiting = (answer: Buffer | undefined) => void
+type Answered = (answer: Buffer | undefined) => void
+
+/** A question of any number of askers. */
+interface Question {
+  readonly askers: Set<Answered>
+  /** Asks it again and again. */
+  again: Disposable | undefined
+}
 
 /**
  * The node on the registry's own machine, through which the registry talks to the network. Any number of questions
@@ -18,7 +27,7 @@ export class LocalNode implements Disposable {
   readonly #socket: Socket
   readonly #port: number
   readonly #clock: Clock
-  readonly #waiting = new Map<string, Set<Waiting>>()
+  readonly #waiting = new Map<string, Question>()
   #hear: (isAnswered: boolean) => void = () => {}
 
   constructor({ clock, log }: { readonly clock: Clock; readonly log: Logger }, port = NODE_PORT) {
@@ -39,22 +48,29 @@ export class LocalNode implements Disposable {
     this.#hear = listener
   }
 
-  /** Asks a node of the network. Undefined if it does not answer in time. */
-  ask(prefix: Prefix, code: number): Promise<Buffer | undefined> {
+  /**
+   * Asks a node of the network. Undefined if it does not answer in time.
+   * @param isOwn whether it is our own: that may be starting, and is asked until it answers, which costs the network nothing
+   */
+  ask(prefix: Prefix, code: number, { isOwn = false } = {}): Promise<Buffer | undefined> {
     const key = `${prefix}/${code}`
     return new Promise((resolve) => {
-      const waiting = this.#waiting.get(key) ?? new Set()
-      this.#waiting.set(key, waiting)
-      const answered: Waiting = (answer) => {
+      const question = this.#waiting.get(key) ?? { askers: new Set(), again: undefined }
+      this.#waiting.set(key, question)
+      const answered: Answered = (answer) => {
         timer[Symbol.dispose]()
-        waiting.delete(answered)
-        if (waiting.size === 0) this.#waiting.delete(key)
+        question.askers.delete(answered)
+        if (question.askers.size === 0) {
+          question.again?.[Symbol.dispose]()
+          this.#waiting.delete(key)
+        }
         this.#hear(answer !== undefined)
         resolve(answer)
       }
       const timer = this.#clock.after(ANSWER_TIMEOUT_MS, () => answered(undefined))
-      waiting.add(answered)
+      question.askers.add(answered)
       this.#send(prefix, code)
+      if (isOwn) question.again ??= this.#clock.every(AGAIN_MS, () => this.#send(prefix, code))
     })
   }
 
@@ -73,11 +89,12 @@ export class LocalNode implements Disposable {
     const answer = decodeRegistryDatagram(datagram)
     if (!answer.ok) return
     const { prefix, code, argument } = answer.value
-    for (const answered of [...(this.#waiting.get(`${prefix}/${code}`) ?? [])])
+    for (const answered of [...(this.#waiting.get(`${prefix}/${code}`)?.askers ?? [])])
       answered(Buffer.from(argument))
   }
 
   [Symbol.dispose](): void {
+    for (const { again } of this.#waiting.values()) again?.[Symbol.dispose]()
     this.#socket.close()
   }
 }

@@ -46,7 +46,7 @@ export class Proposals {
     const last = this.#proposed.get(caller)?.at(-1)
     const another = others.filter((prefix) => prefix !== last)
     const peer = pick(random, another.length > 0 ? another : others)
-    const answer = peer === undefined ? undefined : await localNode.ask(peer, MESSAGE_CODE.addresses)
+    const answer = peer && (await localNode.ask(peer, MESSAGE_CODE.addresses, { isOwn: peer === own }))
     const { addresses } = parseAddressList(answer?.toString('utf8') ?? '')
     if (peer !== undefined && addresses.length > 0) {
       known.learn(peer, addresses)

@@ -14,8 +14,8 @@ import type { ClientSpec, ClientTunnel, Traffic } from './transport.ts'
 const ATTEMPTS = 3
 /** Why an attempt has failed that took too long. */
 const OVERDUE = 'the peer answers, but lets nobody in'
-/** Pause after all remotes have failed once. */
-const RETRY_MS = 1_000
+/** Pauses after all remotes have failed, once and twice. A peer that starts with us may not listen yet, but soon does. */
+const RETRY_MS = [250, 1_750] as const
 
 /**
  * A client tunnel: up at most once, then down for good. OpenVPN asks (`>HOLD`) before each attempt, so it is we who
@@ -128,7 +128,7 @@ export class OpenvpnClient implements ClientTunnel {
       this.#process.end()
       return
     }
-    const allFailed = this.#attempts > 0 && this.#attempts % remotes === 0
+    const pauseMs = this.#attempts % remotes === 0 ? RETRY_MS[this.#attempts / remotes - 1] : undefined
     this.#attempts++
     this.#remote = undefined
     const release = () => {
@@ -136,8 +136,8 @@ export class OpenvpnClient implements ClientTunnel {
       this.#attemptLimit = this.#context.clock.after(ATTEMPT_TIMEOUT_MS, () => this.#giveUpAttempt())
       this.#process.tell(managementCommand.holdRelease)
     }
-    if (allFailed) this.#context.clock.after(RETRY_MS, release)
-    else release()
+    if (pauseMs === undefined) release()
+    else this.#context.clock.after(pauseMs, release)
   }
 
   /** Whoever answers and never finishes keeps us from those who would. */

@@ -35,14 +35,14 @@ it('the pauses grow to twenty seconds, until we are connected', () => {
     pauses.push(bootstrap.nextMs - nowMs)
     nowMs = bootstrap.nextMs
   }
-  expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000, 20_000])
+  expect(pauses).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000])
   expect(bootstrap.cutOff).toEqual({ sinceMs: 0, nextAskMs: nowMs })
   bootstrap.connected()
   expect(bootstrap.cutOff).toBeUndefined()
   expect(bootstrap.nextMs).toBe(Number.POSITIVE_INFINITY)
   expect(bootstrap.begin(true, nowMs)).toBe(true)
   bootstrap.answered(nowMs)
-  expect(bootstrap.nextMs - nowMs).toBe(1_000)
+  expect(bootstrap.nextMs - nowMs).toBe(500)
 })
 
 it('as long as the registry proposes others than before, it is asked often; the same again are no news', () => {
@@ -54,7 +54,7 @@ it('as long as the registry proposes others than before, it is asked often; the 
     pauses.push(bootstrap.nextMs - nowMs)
     nowMs = bootstrap.nextMs
   }
-  expect(pauses).toEqual([1_500, 1_500, 1_500, 1_500, 1_500, 1_500, 1_000, 2_000])
+  expect(pauses).toEqual([1_500, 1_500, 1_500, 1_500, 1_500, 1_500, 500, 1_000])
   bootstrap.connected()
   expect(bootstrap.begin(true, nowMs)).toBe(true)
   bootstrap.answered(nowMs, prefixOfBits('00'))
@@ -72,5 +72,5 @@ it('when our network has changed there are no pauses: it is asked at once, also 
   bootstrap.answered(12)
   expect(bootstrap.begin(false, 12)).toBe(true)
   bootstrap.answered(13)
-  expect(bootstrap.nextMs).toBe(1_013)
+  expect(bootstrap.nextMs).toBe(513)
 })

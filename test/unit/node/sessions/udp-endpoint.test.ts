@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { waitFor } from '../../../../lab/wait-for.ts'
 import { readAuthority } from '../../../../src/core/crypto/certificate.ts'
 import { MESSAGE_CODE, NODE_PORT } from '../../../../src/core/session/message-codes.ts'
-import { encodeRegistryDatagram } from '../../../../src/core/session/registry-link.ts'
+import { decodeRegistryDatagram, encodeRegistryDatagram } from '../../../../src/core/session/registry-link.ts'
 import type { IncomingMessage } from '../../../../src/core/session/sessions.ts'
 import { nodeAddress, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { UdpEndpoint } from '../../../../src/node/sessions/udp-endpoint.ts'
@@ -16,6 +16,7 @@ import { collectVersions, walkTopology } from '../../../../src/registry/topology
 import { recordedClock } from '../../../support/recorded-registry.ts'
 import { RECORDED_MS, recordedCertificate } from '../../../support/sessions.ts'
 import { silentLog } from '../../../support/silent-log.ts'
+import { steppedClock } from '../../../support/stepped-clock.ts'
 import { vectors } from '../../../support/vectors.ts'
 
 const DEADLINE_MS = 20_000
@@ -152,6 +153,35 @@ describe('the registry, by the node on its own machine', () => {
     const answer = await localNode.ask(node.prefix, MESSAGE_CODE.nodeInformation)
     expect(answer?.toString()).toBe('answer to 4')
     expect(node.registryAsked).toEqual([4])
+  })
+
+  it('asks that node itself until it hears, which may be starting; others once', async () => {
+    const { prefix } = must(own)
+    const { prefix: other } = must(a)
+    const code = MESSAGE_CODE.addresses
+    const starting = createSocket('udp6')
+    const place = await freePort()
+    const clock = steppedClock()
+    using asking = new LocalNode({ clock, log: silentLog }, place)
+    const answers = [asking.ask(prefix, code, { isOwn: true }), asking.ask(prefix, code, { isOwn: true })]
+    const ofOther = asking.ask(other, code)
+    await clock.pass(1_000)
+    const heard: string[] = []
+    starting.on('message', (datagram, { port: asker }) => {
+      const question = decodeRegistryDatagram(datagram)
+      if (!question.ok) return
+      heard.push(question.value.prefix)
+      const argument = Buffer.from('198.51.100.1,1194,tcp')
+      starting.send(encodeRegistryDatagram({ prefix, code, argument }), asker, '::1')
+    })
+    starting.bind(place, '::1')
+    await once(starting, 'listening')
+    await clock.pass(100)
+    for (const answer of await Promise.all(answers)) expect(answer?.toString()).toBe('198.51.100.1,1194,tcp')
+    await clock.pass(3_000)
+    expect(await ofOther).toBeUndefined()
+    expect(heard).toEqual([prefix])
+    starting.close()
   })
 
   it('takes no answer from another program of this machine', async () => {

@@ -40,7 +40,7 @@ afterEach(async () => {
 /** Runs scripts instead of OpenVPN, one after another; the last one again and again. */
 function transportOver(
   scripts: readonly (Script | 'does not connect')[],
-  { version = 'OpenVPN 2.6.14 x86_64', ipFails = false, log = silentLog } = {},
+  { version = 'OpenVPN 2.6.14 x86_64', ipFails = false, log = silentLog, clock = fastClock } = {},
 ) {
   const commands: string[] = []
   const started: string[] = []
@@ -91,7 +91,7 @@ function transportOver(
   }
   transport = createOpenvpnTransport({
     processes,
-    clock: fastClock,
+    clock,
     log,
     runDirectory: directory,
     logDirectory: directory,
@@ -293,6 +293,42 @@ describe('an OpenVPN', () => {
     expect(said.filter((line) => line === 'hold release' || line.startsWith('signal'))).toEqual(
       Array(3).fill(['hold release', 'signal SIGUSR1']).flat(),
     )
+  })
+
+  it('of a client whose remotes all refuse tries them again in a moment, and then after longer', async () => {
+    const pauses: number[] = []
+    const clock: Clock = {
+      ...fastClock,
+      after(ms, action) {
+        if (ms < 5_000) pauses.push(ms)
+        return fastClock.after(ms, action)
+      },
+    }
+    let attempts = 0
+    const { transport } = transportOver(
+      [
+        (socket) => {
+          behaves('>HOLD:Waiting for hold release:0')(socket)
+          socket.on('data', (chunk) => {
+            attempts += String(chunk)
+              .split('\n')
+              .filter((line) => line === 'hold release').length
+          })
+        },
+      ],
+      { clock },
+    )
+    const events: ClientEvent[] = []
+    const remotes = ['192.0.2.1', '192.0.2.2'].map(
+      (host) => ({ host, port: 1194, protocol: 'tcp', country: undefined }) as const,
+    )
+    transport.connect({
+      ...{ iface: 're6stnet1', prefix: undefined, remotes },
+      onEvent: (event) => events.push(event),
+    })
+    await expect.poll(() => events.map(({ kind }) => kind)).toEqual(['down'])
+    expect(attempts).toBe(6)
+    expect(pauses).toEqual([250, 1_750])
   })
 
   it('of a client that says nonsense ends that tunnel', async () => {
