@@ -1,5 +1,6 @@
 // Twenty neighbours of a router, in the namespace where it is started: on the interfaces `n0` to `n19`, with the addresses that
 // these have. Says `ready` when the router hears all of them; tells it all routes when it reads a line; after that, each minute.
+import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { decodePacket } from '../src/core/babel/wire/decode.ts'
 import { encodePackets } from '../src/core/babel/wire/encode.ts'
@@ -76,8 +77,7 @@ async function tell(packets: readonly (() => void)[], overMs: number): Promise<v
 const addresses = JSON.parse(process.argv[2] ?? '') as readonly string[]
 const each = await Promise.all(addresses.map((address, number) => speak(number, address)))
 const packets = (each[0] ?? []).flatMap((_, at) => each.flatMap((some) => some[at] ?? []))
-createInterface({ input: process.stdin }).once('line', async () => {
-  await tell(packets, FIRST_MS)
-  console.log('told')
-  for (;;) await tell(packets, MINUTE_MS)
-})
+await once(createInterface({ input: process.stdin }), 'line')
+await tell(packets, FIRST_MS)
+console.log('told')
+for (;;) await tell(packets, MINUTE_MS)

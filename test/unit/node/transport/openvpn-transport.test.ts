@@ -20,11 +20,11 @@ const fastClock: Clock = {
   every: (ms, action) => systemClock.every(ms / FAST, action),
 }
 
-/** What an OpenVPN that misbehaves does once it is connected. The real one cannot be brought to it. */
-type Script = (socket: Socket) => void
-
-/** What is done when an interface was raised, with which a server listens. */
-const raised: (() => void)[] = []
+/**
+ * What an OpenVPN that misbehaves does once it is connected. The real one cannot be brought to it.
+ * @param whenRaised has something done when its interface was raised, with which a server listens
+ */
+type Script = (socket: Socket, whenRaised: (action: () => void) => void) => void
 
 let directory: string
 let transport: Transport | undefined
@@ -44,6 +44,8 @@ function transportOver(
 ) {
   const commands: string[] = []
   const started: string[] = []
+  // Not of all tests: one that is over may still be raising an interface.
+  const raised: (() => void)[] = []
   let count = 0
   let isOutOfMemory = false
   const processes: Processes = {
@@ -83,7 +85,7 @@ function transportOver(
         if (script && script !== 'does not connect') {
           socket = connect(args[args.indexOf('--management') + 1] ?? '')
           socket.on('error', () => {}).on('close', end)
-          script(socket)
+          script(socket, (action) => raised.push(action))
         }
       }
       return { pid: 1, ended, signal: end, write: () => {}, stop }
@@ -109,7 +111,7 @@ const failedToStart = (code: string) => Object.assign(new Error(`spawn openvpn $
 
 /** Answers everything, and says these lines when it is released. */
 const behaves =
-  (...lines: readonly string[]): Script =>
+  (...lines: readonly string[]): ((socket: Socket) => void) =>
   (socket) => {
     socket.write('>INFO:OpenVPN Management Interface Version 5\n>HOLD:Waiting for hold release:0\n')
     let inBlock = false
@@ -411,13 +413,13 @@ describe('a transport that was stopped', () => {
 /** Runs a script, and says something, or hangs up, when all that follows from it is done. */
 const later =
   (script: Script, text: string): Script =>
-  (socket) => {
-    script(socket)
-    raised.push(() => void (text === 'end' ? socket.destroy() : socket.write(text)))
+  (socket, whenRaised) => {
+    script(socket, whenRaised)
+    whenRaised(() => void (text === 'end' ? socket.destroy() : socket.write(text)))
   }
 
 /** Runs a script when the first commands have been sent. */
 const slowly =
   (script: Script): Script =>
-  (socket) =>
-    void socket.once('data', () => script(socket))
+  (socket, whenRaised) =>
+    void socket.once('data', () => script(socket, whenRaised))
