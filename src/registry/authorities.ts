@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { type Authority, fingerprint } from '../core/crypto/certificate.ts'
 import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -130,6 +131,8 @@ export class Authorities implements AsyncDisposable {
       const end = rows.at(-1)
       if (rows.length < BATCH || !end) return
       last = end.prefix
+      // Of a million of them: whoever calls meanwhile is answered in between.
+      await setImmediate()
     }
   }
 

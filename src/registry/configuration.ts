@@ -189,6 +189,11 @@ export class NetworkConfiguration implements Disposable {
     return compareVersions(this.#versions.get(prefix) ?? NO_VERSION, version) >= 0
   }
 
+  /** Who has asked for the present version, since the start. */
+  followers(): readonly string[] {
+    return [...this.#versions.keys()].filter((prefix) => this.hasVersion(prefix, this.version))
+  }
+
   /** Takes the next step of the rotation of MAC keys, and publishes it, and writes `also`: all or none. */
   async rotateKeys(newKey: Buffer, nowMs: number, also: Write = async () => {}): Promise<void> {
     await this.#change(({ slots }) => {

@@ -12,8 +12,8 @@ import type { Mailer } from './mail.ts'
 /** What mails about the end of certificates need. */
 export interface ExpiryMailComponents {
   readonly store: Pick<Store, 'write' | 'all'>
-  /** All certificates that are in use. */
-  readonly holders: () => AsyncIterable<Holder>
+  /** Certificates that are in use and have ended by then, the first to end first. */
+  readonly ending: (untilMs: number) => AsyncIterable<Holder>
   readonly mailer: Mailer
   readonly sender: string
   readonly network: string
@@ -42,13 +42,15 @@ type Stage = (typeof STAGES)[number]
  */
 const TIME_TO_RENEW_MS = 26 * 3600 * 1000
 
+const FIRST_STAGE_MS = 30 * DAY_MS - TIME_TO_RENEW_MS
+
 /** Which mail is due for a certificate; undefined: none yet. One that was missed is not made up for by an older one. */
 export function stageOf(notAfterMs: number, nowMs: number): Stage | undefined {
   const leftMs = notAfterMs - nowMs
   if (leftMs <= 0) return 0
   if (leftMs <= DAY_MS) return 1
   if (leftMs <= 7 * DAY_MS) return 7
-  return leftMs <= 30 * DAY_MS - TIME_TO_RENEW_MS ? 30 : undefined
+  return leftMs <= FIRST_STAGE_MS ? 30 : undefined
 }
 
 /**
@@ -86,10 +88,10 @@ export class ExpiryMails implements AsyncDisposable {
 
   /** A list: certificates may be renewed while mails are sent. */
   async #due(): Promise<(readonly [Holder, Stage])[]> {
-    const { holders, clock } = this.#components
+    const { ending, clock } = this.#components
     const nowMs = clock.now()
     const due: (readonly [Holder, Stage])[] = []
-    for await (const holder of holders()) {
+    for await (const holder of ending(nowMs + FIRST_STAGE_MS)) {
       if (holder.email === null || !isEmailAddress(holder.email)) continue
       const stage = stageOf(holder.notAfterMs, nowMs)
       if (stage !== undefined) due.push([holder, stage])

@@ -41,7 +41,9 @@ export async function cleanUpExpired(
     await writable.deleteMadeTokensBefore(Math.floor(nowMs / 1000))
     await writable.deleteCrlBefore(longAgo)
     await writable.deleteIssuedBefore(longAgo)
-    await writable.run('DELETE FROM expiry_mail WHERE serial NOT IN (SELECT serial FROM issued)')
+    await writable.run(
+      'DELETE FROM expiry_mail WHERE NOT EXISTS (SELECT 1 FROM issued WHERE issued.serial = expiry_mail.serial)',
+    )
     await writable.deleteSessionsBefore(longAgo)
     await writable.forgetCommitted(Math.floor(nowMs / 1000) - COMMITTED_SECONDS)
     return expired

@@ -5,8 +5,9 @@ import { isInside, type Network, type Prefix, prefixOfBits } from '../core/value
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { recordEvent } from './api/history.ts'
+import type { Queries } from './database/queries.ts'
 import type { Store } from './database/store.ts'
-import { filterAsync } from './filter-async.ts'
+import type { NodeAddressRow } from './database/tables.ts'
 import type { LocalNode } from './local-node.ts'
 import type { ReachableNodes } from './reachable-nodes.ts'
 
@@ -19,10 +20,16 @@ interface Known {
   askedMs: number
   /** When our node last asked it, whether it answered or not. */
   triedMs: number
-  /** Another address than before, of which the history does not say yet. */
-  movedTo: string | undefined
+  /** Whether what the database has of it is taken into account here. */
+  isRead: boolean
   /** `seenMs` in the database; undefined: what is there is out of date. */
   writtenMs: number | undefined
+}
+
+/** Where a node was last seen, and when, in Unix milliseconds. */
+export interface Seen {
+  readonly addresses: readonly PeerAddress[]
+  readonly seenMs: number
 }
 
 /** What is needed to learn where nodes are. */
@@ -33,9 +40,12 @@ export interface KnownAddressesComponents {
   readonly localNode: Pick<LocalNode, 'ask'>
   readonly reachable: ReachableNodes
   readonly network: Network
-  /** Whether this prefix has a certificate. */
-  readonly isMember: (prefix: string) => Promise<boolean>
+  /** Those of them that have a certificate. */
+  readonly members: (prefixes: readonly Prefix[]) => Promise<ReadonlySet<Prefix>>
 }
+
+/** So many are kept in memory, those that were heard of last: of the others the database knows. */
+const MAX_KEPT = 10_000
 
 /** How often nodes are asked, and how many at once: a network of a thousand is asked within an hour. */
 const ROUND_MS = 60_000
@@ -70,19 +80,17 @@ export class KnownAddresses implements Disposable {
     this.#timers = [clock.after(FIRST_ROUND_MS, round), clock.every(ROUND_MS, round)]
   }
 
-  /** Reads what was known when the registry ran last. Nodes that were heard of since are where they were heard. */
+  /** Reads who was seen last when the registry ran last. Nodes that were heard of since are where they were heard. */
   async load(): Promise<void> {
-    const { store, isMember } = this.#components
-    for (const { prefix, addresses, date } of await store.nodeAddresses())
-      if (!this.#known.has(prefixOfBits(prefix)) && (await isMember(prefix)))
-        this.#known.set(prefixOfBits(prefix), {
-          addresses: parseAddressList(addresses).addresses,
-          seenMs: date * 1000,
-          askedMs: Number.NEGATIVE_INFINITY,
-          triedMs: Number.NEGATIVE_INFINITY,
-          movedTo: undefined,
-          writtenMs: date * 1000,
-        })
+    const { store, members } = this.#components
+    const rows = await store.latestNodeAddresses(MAX_KEPT)
+    const known = await members(rows.map(({ prefix }) => prefixOfBits(prefix)))
+    for (const row of rows) {
+      const prefix = prefixOfBits(row.prefix)
+      if (this.#known.has(prefix) || !known.has(prefix)) continue
+      const { addresses, seenMs } = seenOf(row)
+      Object.assign(this.#of(prefix), { addresses, seenMs, writtenMs: seenMs, isRead: true })
+    }
   }
 
   /** A node's certificate was revoked or has expired. One that goes unheard of is forgotten with the next `save`. */
@@ -100,11 +108,35 @@ export class KnownAddresses implements Disposable {
       .map(([prefix, { addresses }]) => ({ prefix, addresses }))
   }
 
-  /** Where a node was last seen, and when; undefined: it never was. */
-  lookUp(
-    prefix: Prefix,
-  ): { readonly addresses: readonly PeerAddress[]; readonly seenMs: number } | undefined {
-    return this.#known.get(prefix)
+  /** Where nodes were last seen, and when; those that never were are not among them. */
+  async lookUp(prefixes: readonly Prefix[]): Promise<ReadonlyMap<Prefix, Seen>> {
+    const seen = new Map<Prefix, Seen>()
+    const others: Prefix[] = []
+    for (const prefix of prefixes) {
+      const known = this.#known.get(prefix)
+      if (known?.isRead) seen.set(prefix, known)
+      else others.push(prefix)
+    }
+    const rows = await this.#components.store.allIn<NodeAddressRow>(
+      'SELECT * FROM node_address WHERE prefix IN ?',
+      others,
+    )
+    for (const row of rows) seen.set(prefixOfBits(row.prefix), seenOf(row))
+    for (const prefix of others) {
+      const known = this.#known.get(prefix)
+      if (known && known.seenMs > 0) seen.set(prefix, merged(known, seen.get(prefix)))
+    }
+    return seen
+  }
+
+  /** How many were ever seen. */
+  async count(): Promise<number> {
+    const { store } = this.#components
+    const unwritten = [...this.#known].flatMap(([prefix, { seenMs, writtenMs, addresses }]) =>
+      seenMs > 0 && (writtenMs === undefined || addresses.length === 0) ? [prefix] : [],
+    )
+    const known = await store.allIn('SELECT prefix FROM node_address WHERE prefix IN ?', unwritten)
+    return (await store.countNodeAddresses()) + unwritten.length - known.length
   }
 
   /** A node said where it is. */
@@ -126,13 +158,12 @@ export class KnownAddresses implements Disposable {
 
   /** Our node asks some of those that it has a route to, whom it has not asked for the longest time. */
   async askInTurn(): Promise<void> {
-    const { reachable, localNode, clock, log, isMember } = this.#components
+    const { reachable, localNode, clock, log, members } = this.#components
     if (this.#isAsking) return
     this.#isAsking = true
     try {
       const nowMs = clock.monotonicMs()
-      const members = await filterAsync(await reachable.list(), isMember)
-      const due = members
+      const due = [...(await members(await reachable.list()))]
         .map((prefix) => ({ prefix, known: this.#of(prefix) }))
         .filter(({ known }) => nowMs - known.askedMs >= FRESH_MS)
         .sort((one, other) => one.known.triedMs - other.known.triedMs)
@@ -156,39 +187,64 @@ export class KnownAddresses implements Disposable {
 
   /** Writes what has changed; who has no certificate any more is forgotten. */
   async save(): Promise<void> {
-    const { store, log, isMember } = this.#components
-    const gone = await filterAsync([...this.#known.keys()], async (prefix) => !(await isMember(prefix)))
+    const { store, log, members } = this.#components
+    const prefixes = [...this.#known.keys()]
+    const present = await members(prefixes)
+    const gone = prefixes.filter((prefix) => !present.has(prefix))
     for (const prefix of gone) this.#known.delete(prefix)
-    const changed = [...this.#known].filter(
-      ([, { addresses, seenMs, writtenMs }]) =>
-        addresses.length > 0 && (writtenMs === undefined || seenMs - writtenMs >= FRESH_MS),
-    )
-    if (gone.length === 0 && changed.length === 0) return
-    try {
-      await store.write(async (writable) => {
-        for (const prefix of gone) await writable.deleteNodeAddress(prefix)
-        for (const [prefix, { movedTo }] of changed)
-          if (movedTo !== undefined)
-            await recordEvent(
-              writable,
-              prefix,
-              { kind: 'moved', detail: movedTo },
-              this.#components.clock.now(),
-            )
-        for (const [prefix, { addresses, seenMs }] of changed)
-          await writable.setNodeAddress({
-            prefix,
-            addresses: formatAddressList(addresses, { withCountry: true }),
-            date: Math.floor(seenMs / 1000),
-          })
-      })
-      for (const [, known] of changed) {
-        known.writtenMs = known.seenMs
-        known.movedTo = undefined
+    const changed = [...this.#known]
+      .filter(
+        ([, { seenMs, writtenMs }]) =>
+          seenMs > 0 && (writtenMs === undefined || seenMs - writtenMs >= FRESH_MS),
+      )
+      .map(([prefix, known]) => ({ prefix, known, said: { ...known } }))
+    if (gone.length > 0 || changed.length > 0)
+      try {
+        const written = await store.write(async (writable) => {
+          for (const prefix of gone) await writable.deleteNodeAddress(prefix)
+          const written: Seen[] = []
+          for (const { prefix, said } of changed) written.push(await this.#write(writable, prefix, said))
+          return written
+        })
+        for (const [index, { known, said }] of changed.entries()) {
+          // Who has said something meanwhile has said it of itself.
+          if (known.addresses === said.addresses) {
+            known.addresses = written[index]?.addresses ?? said.addresses
+            known.writtenMs = said.seenMs
+          }
+          known.isRead = true
+        }
+      } catch (error) {
+        log.warn({ err: error }, 'where nodes are cannot be written')
       }
-    } catch (error) {
-      log.warn({ err: error }, 'where nodes are cannot be written')
-    }
+    this.#forgetOldest()
+  }
+
+  /** @returns what is written: that it was seen, of one whose addresses nobody knows, is not */
+  async #write(writable: Queries, prefix: Prefix, said: Known): Promise<Seen> {
+    const row = await writable.nodeAddress(prefix)
+    const before = row && seenOf(row)
+    const now = said.isRead ? said : merged(said, before)
+    if (now.addresses.length === 0) return now
+    const [was, is] = [before?.addresses[0]?.host, now.addresses[0]?.host]
+    if (was !== undefined && is !== undefined && was !== is)
+      await recordEvent(writable, prefix, { kind: 'moved', detail: is }, this.#components.clock.now())
+    await writable.setNodeAddress({
+      prefix,
+      addresses: formatAddressList(now.addresses, { withCountry: true }),
+      date: Math.floor(now.seenMs / 1000),
+    })
+    return now
+  }
+
+  /** Of these the database knows. */
+  #forgetOldest(): void {
+    const tooMany = this.#known.size - MAX_KEPT
+    if (tooMany <= 0) return
+    const oldest = [...this.#known]
+      .filter(([, { writtenMs, seenMs }]) => writtenMs !== undefined || seenMs === 0)
+      .sort(([, one], [, other]) => one.seenMs - other.seenMs)
+    for (const [prefix] of oldest.slice(0, tooMany)) this.#known.delete(prefix)
   }
 
   #of(prefix: Prefix): Known {
@@ -199,7 +255,7 @@ export class KnownAddresses implements Disposable {
         seenMs: 0,
         askedMs: Number.NEGATIVE_INFINITY,
         triedMs: Number.NEGATIVE_INFINITY,
-        movedTo: undefined,
+        isRead: false,
         writtenMs: undefined,
       }
       this.#known.set(prefix, known)
@@ -210,8 +266,6 @@ export class KnownAddresses implements Disposable {
   #set(known: Known, addresses: readonly PeerAddress[]): void {
     const text = (list: readonly PeerAddress[]) => formatAddressList(list, { withCountry: true })
     if (text(known.addresses) === text(addresses)) return
-    const [before, after] = [known.addresses[0]?.host, addresses[0]?.host]
-    if (before !== undefined && after !== undefined && before !== after) known.movedTo = after
     known.addresses = addresses
     known.writtenMs = undefined
   }
@@ -226,6 +280,20 @@ function guess(host: string): readonly PeerAddress[] {
   const [tcp, udp] = isIPv6(host) ? (['tcp6', 'udp6'] as const) : (['tcp', 'udp'] as const)
   return [tcp, udp].map((protocol) => ({ host, port: USUAL_PORT, protocol, country: undefined }))
 }
+
+const seenOf = ({ addresses, date }: NodeAddressRow): Seen => ({
+  addresses: parseAddressList(addresses).addresses,
+  seenMs: date * 1000,
+})
+
+/** What a node has said itself, of which the database knows, is better than where it has called from since. */
+const merged = (said: Seen, before: Seen | undefined): Seen => ({
+  addresses:
+    before && (said.addresses.length === 0 || (isGuess(said.addresses) && !isGuess(before.addresses)))
+      ? before.addresses
+      : said.addresses,
+  seenMs: said.seenMs,
+})
 
 const isGuess = (addresses: readonly PeerAddress[]): boolean => {
   const [first] = addresses

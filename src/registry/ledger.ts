@@ -1,11 +1,12 @@
 import { X509Certificate } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { FreeSpace } from '../core/allocation/free-space.ts'
 import { readNodeCertificate } from '../core/crypto/certificate.ts'
 import { Re6stError } from '../core/errors.ts'
 import { ADDRESS_BITS, isBits } from '../core/values/bits.ts'
 import type { Queries } from './database/queries.ts'
 import type { Store } from './database/store.ts'
-import { type CertificateRow, type HolderRow, RESERVED } from './database/tables.ts'
+import { type CertificateRow, HEAD_BITS, type HolderRow, RESERVED } from './database/tables.ts'
 import { giveSubjectSerial, takeSubjectSerial, takeThisSubjectSerial } from './subject-serials.ts'
 
 /** What the registry knows of a live certificate without reading it again. */
@@ -73,7 +74,7 @@ export class Ledger {
 
   /** Certificates that can be used. */
   size(): Promise<number> {
-    return this.#store.countHolders()
+    return this.count('')
   }
 
   /** All certificates inside a prefix that can be used, in the order of their prefixes; each as it is when it is looked at. */
@@ -87,6 +88,8 @@ export class Ledger {
         if (holder) yield holder
         last = row.prefix
       }
+      // Of a million of them: whoever calls meanwhile is answered in between.
+      await setImmediate()
       rows = await this.#store.holdersAfter(last)
     }
   }
@@ -104,9 +107,37 @@ export class Ledger {
     return rows.flatMap((row) => holderOf(row) ?? [])
   }
 
+  /** Those that end after one time and by another, the next to end first; each as it is when it is looked at. */
+  async *ending(afterMs: number, untilMs: number): AsyncGenerator<Holder> {
+    // Comes after all prefixes.
+    let last = { not_after: Math.floor(afterMs / 1000), prefix: '2' }
+    for (;;) {
+      const until = Math.floor(untilMs / 1000)
+      const rows = await this.#store.holdersEnding(last.not_after, last.prefix, until)
+      if (rows.length === 0) return
+      for (const row of rows) {
+        const holder = holderOf(row)
+        if (holder) yield holder
+        last = { not_after: row.not_after ?? 0, prefix: row.prefix }
+      }
+      await setImmediate()
+    }
+  }
+
+  /** How many have ended then. */
+  endedBy(unixMs: number): Promise<number> {
+    return this.#store.countHoldersEndedBy(Math.floor(unixMs / 1000))
+  }
+
+  /** Those of these prefixes that can be used. */
+  async holdersOf(prefixes: readonly string[]): Promise<Holder[]> {
+    const rows = await this.#store.allIn<HolderRow>('SELECT * FROM holder WHERE prefix IN ?', prefixes)
+    return rows.flatMap((row) => holderOf(row) ?? [])
+  }
+
   /** How many there are inside a prefix. */
   async count(within: string): Promise<number> {
-    if (within === '') return this.size()
+    if (within.length <= HEAD_BITS) return this.#store.countHolders(within, endOf(within))
     const [row] = await this.#store.all<{ n: number }>(
       'SELECT COUNT(*) AS n FROM holder WHERE reason IS NULL AND prefix >= ? AND prefix < ?',
       ...[within, endOf(within)],
@@ -245,6 +276,8 @@ export class Ledger {
     const holder = await writable.deleteHolder(prefix)
     if (!holder) return false
     await writable.setCertificate({ prefix, email: null, cert: null })
+    // Where it was is not where the next one is that has this prefix.
+    await writable.deleteNodeAddress(prefix)
     if (holder.subject_serial !== null) await giveSubjectSerial(writable, holder.subject_serial)
     return true
   }

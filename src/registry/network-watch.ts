@@ -15,7 +15,8 @@ export interface NetworkWatchComponents {
   readonly reachable: { list(): Promise<readonly Prefix[]> }
   readonly localNode: Pick<LocalNode, 'ask'>
   readonly ownNode: () => Prefix | undefined
-  readonly holders: () => AsyncIterable<Holder>
+  /** Certificates that end after one time and by another. */
+  readonly ending: (afterMs: number, untilMs: number) => AsyncIterable<Holder>
   readonly configuration: Pick<NetworkConfiguration, 'version' | 'hasVersion'>
   readonly tell: (event: NetworkEvent) => void
   readonly clock: Clock
@@ -40,7 +41,8 @@ export class NetworkWatch implements Disposable {
   #silentRounds = 0
   /** Who was there in the last rounds. */
   #rounds: ReadonlySet<string>[] = []
-  readonly #ending = new Set<number>()
+  /** Serials of certificates of which was told that they end. */
+  readonly #told = new Set<number>()
   /** The one that the last step of the keys has made; undefined: no step was seen. */
   #stepVersion: NetworkVersion | undefined
 
@@ -92,15 +94,15 @@ export class NetworkWatch implements Disposable {
   }
 
   async #lookAtCertificates(): Promise<void> {
-    const { holders, clock, tell } = this.#components
+    const { ending, clock, tell } = this.#components
     const nowMs = clock.now()
-    const ending: string[] = []
-    for await (const { prefix, serial, notAfterMs } of holders()) {
-      if (notAfterMs <= nowMs || notAfterMs - nowMs > ENDING_MS || this.#ending.has(serial)) continue
-      this.#ending.add(serial)
-      ending.push(prefix)
+    const untold: string[] = []
+    for await (const { prefix, serial } of ending(nowMs, nowMs + ENDING_MS)) {
+      if (this.#told.has(serial)) continue
+      this.#told.add(serial)
+      untold.push(prefix)
     }
-    if (ending.length > 0) tell({ event: 'certificates.ending', nodes: namesOf(ending) })
+    if (untold.length > 0) tell({ event: 'certificates.ending', nodes: namesOf(untold) })
   }
 
   [Symbol.dispose](): void {

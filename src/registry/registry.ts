@@ -183,14 +183,15 @@ export async function startRegistry(
       new ExpiryMails({
         ...{ store, clock, log, mailer, sender: mailSender, gracePeriodMs: settings.gracePeriodMs },
         network: networkCidr(authority.network),
-        holders: () => ledger.holders(),
+        ending: (untilMs) => ledger.ending(0, untilMs),
       }),
     )
   const reachable = sharedReachableNodes(components.reachable(authority), { clock, log })
   const known = stack.use(
     new KnownAddresses({
       ...{ store, clock, log, localNode, reachable, network: authority.network },
-      isMember: async (prefix) => (await ledger.holder(prefix)) !== undefined,
+      members: async (prefixes) =>
+        new Set((await ledger.holdersOf(prefixes)).map(({ prefix }) => prefixOfBits(prefix))),
     }),
   )
   await known.load()
@@ -209,7 +210,7 @@ export async function startRegistry(
           const prefix = configuration.registryPrefix
           return prefix === undefined ? undefined : prefixOfBits(prefix)
         },
-        holders: () => ledger.holders(),
+        ending: (afterMs, untilMs) => ledger.ending(afterMs, untilMs),
         tell: (event) => webhooks.send(event),
       }),
     )
@@ -239,7 +240,7 @@ export async function startRegistry(
     checkReady: async () => void (await store.config('version')),
     certificates: () => ledger.size(),
     measured: {
-      certificateEnds: () => endsOf(ledger),
+      endedBy: (unixMs) => ledger.endedBy(unixMs),
       authorityEndMs: authority.notAfterMs,
       databaseBytes: () => store.bytes(),
       nowMs: () => clock.now(),
@@ -373,11 +374,6 @@ export async function startRegistry(
     failed,
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   }
-}
-
-/** Ends of all certificates. */
-async function* endsOf(ledger: Ledger): AsyncIterable<number> {
-  for await (const { notAfterMs } of ledger.holders()) yield notAfterMs
 }
 
 async function readKeys({ caPem, signer }: RegistrySettings): Promise<Authority> {

@@ -12,7 +12,7 @@ import { timeOf } from './time.ts'
 /** What the rotation of the MAC keys needs. */
 export interface KeyRotationComponents {
   readonly configuration: NetworkConfiguration
-  readonly ledger: Pick<Ledger, 'holders'>
+  readonly ledger: Pick<Ledger, 'holders' | 'holdersOf' | 'size' | 'endedBy'>
   readonly clock: Pick<Clock, 'now'>
 }
 
@@ -33,18 +33,20 @@ export async function keyRotation({
   clock,
 }: KeyRotationComponents): Promise<KeyRotation> {
   const step = configuration.rotationStep
+  const nowMs = clock.now()
+  const following = await ledger.holdersOf(configuration.followers())
+  const valid = (await ledger.size()) - (await ledger.endedBy(nowMs))
+  const count = valid - following.filter(({ notAfterMs }) => notAfterMs > nowMs).length
   const behind: string[] = []
-  let following = 0
-  let count = 0
-  for await (const { prefix, notAfterMs } of ledger.holders()) {
-    if (configuration.hasVersion(prefix, configuration.version)) following += 1
-    else if (notAfterMs > clock.now()) {
-      count += 1
-      if (behind.length < MAX_NAMED) behind.push(subnetNameOfBits(prefix))
+  // Of a million machines, not all are looked at to name those.
+  if (count > 0)
+    for await (const { prefix, notAfterMs } of ledger.holders()) {
+      if (notAfterMs <= nowMs || configuration.hasVersion(prefix, configuration.version)) continue
+      behind.push(subnetNameOfBits(prefix))
+      if (behind.length === Math.min(count, MAX_NAMED)) break
     }
-  }
   const { validUntilMs } = configuration
-  const isEarly = validUntilMs !== undefined && validUntilMs > clock.now()
+  const isEarly = validUntilMs !== undefined && validUntilMs > nowMs
   const warning =
     step === 'idle'
       ? undefined
@@ -60,7 +62,7 @@ export async function keyRotation({
     step,
     nextStep: NEXT[step],
     ...(validUntilMs === undefined ? {} : { validUntil: timeOf(validUntilMs / 1000) }),
-    following,
+    following: following.length,
     behind,
     ...(warning === undefined ? {} : { warning }),
   }

@@ -1,99 +1,102 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import type { Communities } from '../../core/allocation/community.ts'
+import { setImmediate } from 'node:timers/promises'
 import { certificateFingerprint, readNodeCertificate } from '../../core/crypto/certificate.ts'
-import { DAY_MS } from '../../core/day.ts'
 import type { MachineState } from '../../core/values/machine-states.ts'
 import {
   bitsInside,
-  type Network,
-  nodeAddress,
   prefixOfBits,
   prefixOfCidr,
   prefixOfSubnetName,
   subnetCidr,
-  subnetNameOf,
   subnetNameOfBits,
 } from '../../core/values/prefix.ts'
-import type { Clock } from '../../platform/clock.ts'
-import { VERSION } from '../../platform/version.ts'
-import type { Store } from '../database/store.ts'
-import type { GeoIp } from '../geoip.ts'
 import type { KnownAddresses } from '../known-addresses.ts'
 import type { Holder, HolderPage, Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
+import { type MachineViewComponents, MachineViews, type SeenHolder } from './machine-views.ts'
 import type { Machine, MachineDetails, MachinePage, MachineQuery } from './schemas/machines.ts'
 import type { NetworkOverview, TopologyNode } from './schemas/network.ts'
 import { timeOf } from './time.ts'
 import type { TopologyWatch } from './topology-watch.ts'
 
 /** What is known of machines. */
-export interface MachinesComponents {
-  readonly store: Store
+export interface MachinesComponents extends MachineViewComponents {
   readonly ledger: Pick<
     Ledger,
-    'holder' | 'holders' | 'holderOfSerial' | 'holderOfEmail' | 'size' | 'page' | 'count'
+    'holder' | 'holders' | 'holdersOf' | 'holderOfSerial' | 'size' | 'page' | 'count'
   >
-  readonly watch: Pick<TopologyWatch, 'isOnline' | 'information' | 'look' | 'tunnelsOf' | 'route'>
-  readonly known: Pick<KnownAddresses, 'lookUp'>
+  readonly watch: MachineViewComponents['watch'] &
+    Pick<TopologyWatch, 'online' | 'look' | 'tunnelsOf' | 'route'>
+  readonly known: Pick<KnownAddresses, 'lookUp' | 'count'>
   readonly registryPrefix: () => string | undefined
-  readonly network: Network
-  readonly communities: Communities
-  readonly geoip: GeoIp | undefined
-  readonly clock: Pick<Clock, 'now'>
 }
 
-/** With less than this left, a certificate should have been renewed by its machine. */
-const EXPIRING_MS = 30 * DAY_MS
 /** More machines than that are no map: those that are there are shown. */
 const MAX_ON_MAP = 10_000
+/** Names that are read at a time. */
+const NAMES = 1_000
+/** So many more than are on the page are kept while all are looked at. */
+const SPARE = 1_000
 
 /** What the registry knows of its machines, as the API says it. */
 export class Machines {
   readonly #components: MachinesComponents
+  readonly #views: MachineViews
 
   constructor(components: MachinesComponents) {
     this.#components = components
+    this.#views = new MachineViews(components)
   }
 
   /** One page of those that are wanted. */
   async list(query: MachineQuery): Promise<MachinePage> {
     await this.#components.watch.look()
-    const { offset = 0, limit = 100, sort, order = 'ascending' } = query
-    const revoked = await this.#revoked()
+    const { offset = 0, limit = 100, sort = 'name', order = 'ascending' } = query
     const column = columnOf(query)
     if (column !== undefined) {
       const { ledger } = this.#components
       const within = query.community ?? ''
       const isDescending = order === 'descending'
-      const items: Machine[] = []
-      for (const holder of await ledger.page({ within, column, isDescending, offset, limit }))
-        items.push(await this.#machine(holder, revoked))
-      return { total: await ledger.count(within), items }
+      const holders = await ledger.page({ within, column, isDescending, offset, limit })
+      return { total: await ledger.count(within), items: await this.#machines(this.#views.seen(holders)) }
     }
-    const found: Machine[] = []
+    // Addresses have the order of their prefixes, in which they are found.
+    if (sort === 'name' && order === 'ascending') return this.#firstOf(this.#found(query), offset, limit)
+    const revoked = await this.#revoked()
+    const sign = order === 'ascending' ? 1 : -1
+    const inOrder = (machines: Machine[]) =>
+      machines.sort((one, other) => sign * compare(sortKey(one, sort), sortKey(other, sort)))
+    let found: Machine[] = []
     let total = 0
-    const isFound = this.#search(query)
-    for await (const holder of this.#candidates(query)) {
-      if (!this.#isAmong(query, holder, revoked)) continue
-      const isOnPage = sort !== undefined || (total >= offset && total < offset + limit)
-      // The rest of a machine is looked up where it tells, or is shown.
-      if (isOnPage || isFound) {
-        const machine = await this.#machine(holder, revoked)
-        if (isFound?.(machine) === false) continue
-        if (isOnPage) found.push(machine)
-      }
+    for await (const one of this.#found(query)) {
+      total += 1
+      found.push(await this.#views.machine(one, revoked))
+      if (found.length > 2 * (offset + limit) + SPARE) found = inOrder(found).slice(0, offset + limit)
+    }
+    return { total, items: inOrder(found).slice(offset, offset + limit) }
+  }
+
+  async #firstOf(found: AsyncIterable<SeenHolder>, offset: number, limit: number): Promise<MachinePage> {
+    const page: SeenHolder[] = []
+    let total = 0
+    for await (const one of found) {
+      if (total >= offset && total < offset + limit) page.push(one)
       total += 1
     }
-    if (sort === undefined) return { total, items: found }
-    const sign = order === 'ascending' ? 1 : -1
-    found.sort((one, other) => sign * compare(sortKey(one, sort), sortKey(other, sort)))
-    return { total, items: found.slice(offset, offset + limit) }
+    return { total, items: await this.#machines(page) }
+  }
+
+  async #machines(seen: AsyncIterable<SeenHolder> | Iterable<SeenHolder>): Promise<Machine[]> {
+    const revoked = await this.#revoked()
+    const machines: Machine[] = []
+    for await (const one of seen) machines.push(await this.#views.machine(one, revoked))
+    return machines
   }
 
   /** @throws Refusal 404 */
   async details(name: string): Promise<MachineDetails> {
-    const { store, watch, network, known, clock, registryPrefix } = this.#components
+    const { store, watch, known, network, clock, registryPrefix } = this.#components
     await watch.look()
     const holder = await this.holder(name)
     const pem = (await store.certificate(holder.prefix))?.cert ?? ''
@@ -102,19 +105,18 @@ export class Machines {
     const { notBeforeMs, x509 } = certificate.value
     const now = Math.floor(clock.now() / 1000)
     const own = registryPrefix()
-    const revoked = await this.#revoked()
+    const prefix = prefixOfBits(holder.prefix)
+    const seen = (await known.lookUp([prefix])).get(prefix)
     const issued: MachineDetails['issued'] = []
     for (const { serial, date } of await store.issuedFor(holder.prefix, now))
       issued.push({ serial, notAfter: timeOf(date), isRevoked: await store.isRevoked(serial) })
     return {
-      ...(await this.#machine(holder, revoked)),
-      subnet: subnetCidr(network, prefixOfBits(holder.prefix)),
+      ...(await this.#views.machine({ holder, seen }, await this.#revoked())),
+      subnet: subnetCidr(network, prefix),
       notBefore: timeOf(notBeforeMs / 1000),
       subject: x509.subject.replaceAll('\n', ', '),
       fingerprint: certificateFingerprint(x509.raw),
-      addresses: (known.lookUp(prefixOfBits(holder.prefix))?.addresses ?? []).map(
-        ({ host, port, protocol }) => `${host},${port},${protocol}`,
-      ),
+      addresses: (seen?.addresses ?? []).map(({ host, port, protocol }) => `${host},${port},${protocol}`),
       tunnels: watch.tunnelsOf(name),
       route: own === undefined ? [] : watch.route(subnetNameOfBits(own), name),
       issued,
@@ -134,9 +136,9 @@ export class Machines {
     const { ledger, watch } = this.#components
     const revoked = await this.#revoked()
     const isLarge = (await ledger.size()) > MAX_ON_MAP
-    for await (const holder of ledger.holders()) {
-      if (isLarge && !watch.isOnline(prefixOfBits(holder.prefix))) continue
-      const { name, state, version, place, notAfter, machineName } = await this.#machine(holder, revoked)
+    const holders = isLarge ? await ledger.holdersOf(watch.online()) : ledger.holders()
+    for await (const one of this.#views.seen(holders)) {
+      const { name, state, version, place, notAfter, machineName } = await this.#views.machine(one, revoked)
       const { country, latitude, longitude } = place
       yield {
         ...{ name, state, notAfter },
@@ -148,11 +150,27 @@ export class Machines {
     }
   }
 
-  /** How many there are of each state. */
+  /** How many there are of each state: those that are there, or revoked, are looked at, the others counted. */
   async counts(): Promise<Readonly<Record<MachineState, number>>> {
+    const { ledger, watch, known } = this.#components
     const counts = { online: 0, offline: 0, expiring: 0, 'never-seen': 0, outdated: 0, revoked: 0 }
     const revoked = await this.#revoked()
-    for await (const holder of this.#components.ledger.holders()) counts[this.#state(holder, revoked)] += 1
+    const holders = new Map(
+      (await ledger.holdersOf(watch.online())).map((holder) => [holder.prefix, holder] as const),
+    )
+    for (const serial of revoked) {
+      const holder = await ledger.holderOfSerial(serial)
+      if (holder) holders.set(holder.prefix, holder)
+    }
+    let others = await ledger.size()
+    let seen = await known.count()
+    for await (const one of this.#views.seen(holders.values())) {
+      counts[this.#views.state(one, revoked)] += 1
+      others -= 1
+      if (one.seen) seen -= 1
+    }
+    counts.offline = Math.max(0, Math.min(seen, others))
+    counts['never-seen'] = others - counts.offline
     return counts
   }
 
@@ -161,117 +179,74 @@ export class Machines {
     return new Set(await store.crl(Math.floor(clock.now() / 1000)))
   }
 
-  #state(holder: Holder, revoked: ReadonlySet<number>): MachineState {
-    const { watch, known } = this.#components
-    const prefix = prefixOfBits(holder.prefix)
-    if (revoked.has(holder.serial)) return 'revoked'
-    if (!watch.isOnline(prefix)) return (known.lookUp(prefix)?.seenMs ?? 0) > 0 ? 'offline' : 'never-seen'
-    if (this.#isExpiring(holder)) return 'expiring'
-    const version = watch.information(prefix)?.version
-    return version !== undefined && isOlder(version, VERSION) ? 'outdated' : 'online'
+  /** All that are wanted, in the order of their prefixes. */
+  async *#found(query: MachineQuery): AsyncGenerator<SeenHolder> {
+    const { state, country } = query
+    const revoked = await this.#revoked()
+    for await (const one of this.#views.seen(this.#matching(query)))
+      if (
+        (country === undefined || this.#views.place(one).country === country) &&
+        (state === undefined ||
+          this.#views.state(one, revoked) === state ||
+          (state === 'expiring' && this.#views.isExpiring(one.holder)))
+      )
+        yield one
   }
 
-  async #machine(holder: Holder, revoked: ReadonlySet<number>): Promise<Machine> {
-    const { watch, known, network, geoip, store } = this.#components
-    const prefix = prefixOfBits(holder.prefix)
-    const seen = known.lookUp(prefix)
-    const information = watch.information(prefix)
-    const host = seen?.addresses.find((address) => isIP(address.host) !== 0)?.host
-    const place = host === undefined ? undefined : geoip?.locate(host)
-    const [row] = await store.all<{ name: string | null }>(
-      'SELECT name FROM machine WHERE prefix = ?',
-      holder.prefix,
-    )
-    const community = this.#communityOf(holder.prefix)
-    const isOnline = watch.isOnline(prefix)
-    return {
-      name: subnetNameOf(prefix),
-      subnet: subnetCidr(network, prefix),
-      address: nodeAddress(network, prefix),
-      serial: holder.serial,
-      ...(holder.email === null || holder.email === '' ? {} : { email: holder.email }),
-      ...(typeof row?.name === 'string' ? { machineName: row.name } : {}),
-      state: this.#state(holder, revoked),
-      isOnline,
-      ...(seen && seen.seenMs > 0 ? { lastSeen: timeOf(seen.seenMs / 1000) } : {}),
-      notAfter: timeOf(holder.notAfterMs / 1000),
-      ...(information ? { version: information.version, platform: information.platform } : {}),
-      ...(community === undefined ? {} : { community }),
-      place: {
-        ...(place?.country ? { country: place.country } : {}),
-        ...(place?.continent ? { continent: place.continent } : {}),
-        ...(place?.latitude === undefined ? {} : { latitude: place.latitude }),
-        ...(place?.longitude === undefined ? {} : { longitude: place.longitude }),
-      },
+  /** Those that are searched for, as far as their certificates and names tell. */
+  async *#matching({ search = '', community = '' }: MachineQuery): AsyncGenerator<Holder> {
+    const { ledger } = this.#components
+    const text = search.trim()
+    const prefixes = this.#prefixesIn(text)
+    if (prefixes !== undefined) {
+      for (const holder of await ledger.holdersOf(prefixes))
+        if (holder.prefix.startsWith(community)) yield holder
+      return
     }
+    const serial = /^\d+$/.test(text) ? Number(text) : undefined
+    const part = text.toLowerCase()
+    const named = text === '' ? new Set<string>() : await this.#named(part)
+    for await (const holder of ledger.holders(community))
+      if (
+        text === '' ||
+        holder.serial === serial ||
+        holder.email?.toLowerCase().includes(part) === true ||
+        named.has(holder.prefix)
+      )
+        yield holder
   }
 
-  #communityOf(prefix: string): string | undefined {
-    return this.#components.communities.all.find((bits) => bits !== '' && prefix.startsWith(bits))
-  }
-
-  /** What is found by an index, where that is enough. */
-  async *#candidates({ search, community }: MachineQuery): AsyncGenerator<Holder> {
-    const { ledger, network } = this.#components
-    const text = search?.trim() ?? ''
+  /** Prefixes that a text names: a subnet, or all around an address; undefined: it is neither. */
+  #prefixesIn(text: string): readonly string[] | undefined {
+    const { network } = this.#components
     const name = prefixOfSubnetName(text)
-    const cidr = text.includes('/') && !name.ok ? prefixOfCidr(network, text) : undefined
-    if (name.ok || cidr?.ok) {
-      const holder = await ledger.holder(name.ok ? name.value : cidr?.ok ? cidr.value : '')
-      if (holder) yield holder
-      return
+    if (name.ok) return [name.value]
+    if (text.includes('/')) {
+      const cidr = prefixOfCidr(network, text)
+      return cidr.ok ? [cidr.value] : undefined
     }
-    if (isIP(text) === 6) {
-      const inside = bitsInside(network, text)
-      for (let length = 1; inside.ok && length <= inside.value.length; length += 1) {
-        const holder = await ledger.holder(inside.value.slice(0, length))
-        if (holder) yield holder
-      }
-      return
+    if (isIP(text) !== 6) return undefined
+    const inside = bitsInside(network, text)
+    return inside.ok ? Array.from(inside.value, (_, at) => inside.value.slice(0, at + 1)) : []
+  }
+
+  /** Prefixes of machines that an operator has given a name with this part. */
+  async #named(part: string): Promise<ReadonlySet<string>> {
+    const { store } = this.#components
+    const named = new Set<string>()
+    let last = ''
+    for (;;) {
+      const rows = await store.all<{ prefix: string; name: string }>(
+        'SELECT prefix, name FROM machine WHERE name IS NOT NULL AND prefix > ? ORDER BY prefix LIMIT ?',
+        ...[last, NAMES],
+      )
+      for (const { prefix, name } of rows) if (name.toLowerCase().includes(part)) named.add(prefix)
+      const end = rows.at(-1)
+      if (rows.length < NAMES || !end) return named
+      last = end.prefix
+      await setImmediate()
     }
-    yield* ledger.holders(community)
   }
-
-  /** Whether it is one of those wanted, as far as needs no look into the database. */
-  #isAmong({ state, community }: MachineQuery, holder: Holder, revoked: ReadonlySet<number>): boolean {
-    return (
-      (community === undefined || holder.prefix.startsWith(community)) &&
-      (state === undefined ||
-        this.#state(holder, revoked) === state ||
-        (state === 'expiring' && this.#isExpiring(holder)))
-    )
-  }
-
-  /** Whether it is what is searched for; undefined: all of them are. */
-  #search({ search = '', country }: MachineQuery): ((machine: Machine) => boolean) | undefined {
-    const text = search.trim().toLowerCase()
-    // What is written so was found by its prefix.
-    const isAnyText = text === '' || text.includes('/') || isIP(text) === 6
-    if (isAnyText && country === undefined) return undefined
-    return ({ serial, email, machineName, place }) =>
-      (country === undefined || place.country === country) &&
-      (isAnyText ||
-        (/^\d+$/.test(text) && serial === Number(text)) ||
-        email?.toLowerCase().includes(text) === true ||
-        machineName?.toLowerCase().includes(text) === true)
-  }
-
-  #isExpiring({ notAfterMs }: Holder): boolean {
-    return notAfterMs - this.#components.clock.now() < EXPIRING_MS
-  }
-}
-
-/** Whether the first three numbers of a version are less than another's; of what is no version, nobody knows. */
-export function isOlder(version: string, other: string): boolean {
-  const [one, another] = [numbersOf(version), numbersOf(other)]
-  if (!one || !another) return false
-  const index = one.findIndex((number, position) => number !== another[position])
-  return index >= 0 && (one[index] ?? 0) < (another[index] ?? 0)
-}
-
-function numbersOf(version: string): number[] | undefined {
-  const match = /^(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?/.exec(version)
-  return match ? [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)] : undefined
 }
 
 /** What the database has them in the order of; undefined: what is wanted must be computed of all of them first. */

@@ -62,6 +62,11 @@ export class TopologyWatch implements Disposable {
     return this.#online.has(prefix)
   }
 
+  /** All to which there was a route then. */
+  online(): readonly Prefix[] {
+    return [...this.#online]
+  }
+
   information(prefix: Prefix): NodeInformation | undefined {
     return this.#information.get(prefix)
   }

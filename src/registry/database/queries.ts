@@ -19,6 +19,9 @@ export interface QueryComponents {
   readonly statements: Statements
 }
 
+/** How many values are looked up at a time. */
+const VALUES = 100
+
 /** The queries of the registry, outside of a transaction or within one. */
 export class Queries {
   readonly #engine: Pick<Engine, 'configValues' | 'notify'>
@@ -39,6 +42,18 @@ export class Queries {
   /** Changes such a table. @returns how many rows */
   async run(sql: string, ...parameters: readonly SqlValue[]): Promise<number> {
     return (await this.#executor.run(sql, parameters)).changes
+  }
+
+  /** Rows for any of these values, of a text with `IN ?`: some values at a time. */
+  async allIn<Row>(sql: string, values: readonly string[]): Promise<Row[]> {
+    const text = sql.replace('IN ?', `IN (${Array(VALUES).fill('?').join(', ')})`)
+    const rows: Row[] = []
+    for (let at = 0; at < values.length; at += VALUES) {
+      const some = values.slice(at, at + VALUES)
+      // One text however many there are: it is prepared once.
+      rows.push(...(await this.all<Row>(text, ...Array.from({ length: VALUES }, (_, n) => some[n] ?? null))))
+    }
+    return rows
   }
 
   async #one<Arguments extends readonly unknown[], Row>(
@@ -217,8 +232,19 @@ export class Queries {
     return this.#executor.all(this.#statements.unreadable, [])
   }
 
-  async countHolders(): Promise<number> {
-    return (await this.#one(this.#statements.countHolders))?.count ?? 0
+  /** How many can be used whose prefixes begin with at most `HEAD_BITS` bits, from these on and before those. */
+  async countHolders(from: string, before: string): Promise<number> {
+    return (await this.#one(this.#statements.countHolders, from, before))?.count ?? 0
+  }
+
+  /** How many can be used of those that ended then, or before. */
+  async countHoldersEndedBy(unixSeconds: number): Promise<number> {
+    return (await this.#one(this.#statements.countHoldersEndedBy, unixSeconds))?.count ?? 0
+  }
+
+  /** The next that end by then, in the order of their ends and prefixes, after this one. */
+  holdersEnding(after: number, prefix: string, until: number): Promise<HolderRow[]> {
+    return this.#executor.all(this.#statements.holdersEnding, [after, prefix, until])
   }
 
   setHolder({ prefix, email, serial, subject_serial, not_after, reason }: HolderRow): Promise<void> {
@@ -251,8 +277,17 @@ export class Queries {
     return this.#run(this.#statements.deleteGap, first)
   }
 
-  nodeAddresses(): Promise<NodeAddressRow[]> {
-    return this.#executor.all(this.#statements.nodeAddresses, [])
+  nodeAddress(prefix: string): Promise<NodeAddressRow | undefined> {
+    return this.#one(this.#statements.nodeAddress, prefix)
+  }
+
+  /** Those that were seen last. */
+  latestNodeAddresses(limit: number): Promise<NodeAddressRow[]> {
+    return this.#executor.all(this.#statements.latestNodeAddresses, [limit])
+  }
+
+  async countNodeAddresses(): Promise<number> {
+    return (await this.#one(this.#statements.countNodeAddresses))?.count ?? 0
   }
 
   setNodeAddress({ prefix, addresses, date }: NodeAddressRow): Promise<void> {

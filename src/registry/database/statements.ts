@@ -218,11 +218,39 @@ export function statementsFor(kind: DatabaseKind) {
     unreadable: make('unreadable', (db) =>
       db.selectFrom('holder').selectAll().where('reason', 'is not', null).orderBy('prefix'),
     ),
-    countHolders: make('count_holders', (db) =>
+    countHolders: make('count_holders', (db, from: string, before: string) =>
+      db
+        .selectFrom('holder_count')
+        // PostgreSQL's sum is no whole number. Those that cannot be used are few.
+        .select(
+          sql<number>`CAST(COALESCE(SUM(n), 0) AS BIGINT) - (SELECT COUNT(*) FROM holder WHERE reason IS NOT NULL AND prefix >= ${from} AND prefix < ${before})`.as(
+            'count',
+          ),
+        )
+        .where('head', '>=', from)
+        .where('head', '<', before),
+    ),
+    countHoldersEndedBy: make('count_holders_ended_by', (db, not_after: number) =>
       db
         .selectFrom('holder')
         // Both from an index alone: to count those without a reason, each row would be read.
-        .select(sql<number>`COUNT(*) - (SELECT COUNT(*) FROM holder WHERE reason IS NOT NULL)`.as('count')),
+        .select(
+          sql<number>`COUNT(*) - (SELECT COUNT(*) FROM holder WHERE reason IS NOT NULL AND not_after <= ${not_after})`.as(
+            'count',
+          ),
+        )
+        .where('not_after', '<=', not_after),
+    ),
+    holdersEnding: make('holders_ending', (db, after: number, prefix: string, until: number) =>
+      db
+        .selectFrom('holder')
+        .selectAll()
+        .where('reason', 'is', null)
+        .where(sql<boolean>`(not_after, prefix) > (${after}, ${prefix})`)
+        .where('not_after', '<=', until)
+        .orderBy('not_after')
+        .orderBy('prefix')
+        .limit(CHUNK),
     ),
     setHolder: make(
       'set_holder',
@@ -263,7 +291,15 @@ export function statementsFor(kind: DatabaseKind) {
       db.deleteFrom('subject_serial_gap').where('first', '=', first),
     ),
 
-    nodeAddresses: make('node_addresses', (db) => db.selectFrom('node_address').selectAll()),
+    nodeAddress: make('node_address', (db, prefix: string) =>
+      db.selectFrom('node_address').selectAll().where('prefix', '=', prefix),
+    ),
+    latestNodeAddresses: make('latest_node_addresses', (db, limit: number) =>
+      db.selectFrom('node_address').selectAll().orderBy('date', 'desc').limit(limit),
+    ),
+    countNodeAddresses: make('count_node_addresses', (db) =>
+      db.selectFrom('node_address').select(sql<number>`COUNT(*)`.as('count')),
+    ),
     setNodeAddress: make('set_node_address', (db, prefix: string, addresses: string, date: number) =>
       db
         .insertInto('node_address')

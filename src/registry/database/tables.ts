@@ -53,6 +53,9 @@ export interface HolderRow {
   readonly reason: string | null
 }
 
+/** Machines are counted by so many of the first bits of their prefixes. */
+export const HEAD_BITS = 8
+
 /** A prefix that is given to a request whose certificate is being made, since `date` in Unix seconds. */
 export interface ReservationRow {
   readonly prefix: string
@@ -87,6 +90,8 @@ export interface Tables {
   made_token: MadeTokenRow
   node_address: NodeAddressRow
   holder: HolderRow
+  /** How many rows `holder` has, by the first bits of their prefixes; triggers keep it. */
+  holder_count: { readonly head: string; readonly n: number }
   reservation: ReservationRow
   subject_serial_gap: SubjectSerialGapRow
   /** Prefixes whose row in `cert` was changed by somebody else: `holder` is to be made anew. */

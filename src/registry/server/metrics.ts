@@ -10,8 +10,8 @@ export interface MeasuredState {
   readonly unread: () => number
   /** Calls that wait for their turn, by what they wait for. */
   readonly waitingCalls: () => Readonly<Record<'computing' | 'asking', number>>
-  /** Ends of all certificates, in milliseconds since the Unix epoch. */
-  readonly certificateEnds: () => AsyncIterable<number>
+  /** How many certificates have ended at a time. */
+  readonly endedBy: (unixMs: number) => Promise<number>
   /** Those of the authority, and of TLS if there is one. */
   readonly authorityEndMs: number
   readonly tlsEndMs: (() => number) | undefined
@@ -22,7 +22,7 @@ export interface MeasuredState {
 
 /** How many certificates end within so many days. */
 const DAYS_LEFT = [1, 7, 30, 90, 365]
-/** All certificates are counted at most this often. */
+/** Certificates are counted at most this often. */
 const COUNTED_MS = 15_000
 
 /** Upper bounds in seconds: a call without computation takes a fraction of a millisecond, one that asks a node up to three seconds. */
@@ -141,37 +141,26 @@ interface CertificateCounts {
 
 /** Counts certificates by how long they are valid; not anew for each of those who ask at the same time. */
 function certificateCounts({
-  certificateEnds,
+  certificates,
+  endedBy,
   nowMs,
-}: Pick<MeasuredState, 'certificateEnds' | 'nowMs'>): () => Promise<CertificateCounts> {
+}: Pick<MeasuredState, 'certificates' | 'endedBy' | 'nowMs'>): () => Promise<CertificateCounts> {
+  const count = async (now: number): Promise<CertificateCounts> => {
+    const [all, expired] = [await certificates(), await endedBy(now)]
+    const ending: [string, number][] = []
+    for (const days of DAYS_LEFT) ending.push([String(days), (await endedBy(now + days * DAY_MS)) - expired])
+    return { states: Object.entries({ valid: all - expired, expired }), ending }
+  }
   let counted: Promise<CertificateCounts> = Promise.resolve({ states: [], ending: [] })
   let countedMs = Number.NEGATIVE_INFINITY
   return () => {
     const now = nowMs()
     if (Math.abs(now - countedMs) < COUNTED_MS) return counted
     countedMs = now
-    counted = count(certificateEnds(), now)
+    counted = count(now)
     counted.catch(() => {
       countedMs = Number.NEGATIVE_INFINITY
     })
     return counted
-  }
-}
-
-async function count(ends: AsyncIterable<number>, now: number): Promise<CertificateCounts> {
-  const within = DAYS_LEFT.map(() => 0)
-  let [valid, expired] = [0, 0]
-  for await (const end of ends) {
-    if (end <= now) {
-      expired += 1
-      continue
-    }
-    valid += 1
-    for (const [at, days] of DAYS_LEFT.entries())
-      if (end - now <= days * DAY_MS) within[at] = (within[at] ?? 0) + 1
-  }
-  return {
-    states: Object.entries({ valid, expired }),
-    ending: DAYS_LEFT.map((days, at) => [String(days), within[at] ?? 0] as const),
   }
 }

@@ -133,7 +133,7 @@ describe('where nodes are', () => {
         },
         reachable: { list: async () => [...silent, ...Object.keys(answers).map(prefixOfBits)] },
         network: NETWORK,
-        isMember: async (prefix) => time.members.has(prefix),
+        members: async (prefixes) => new Set(prefixes.filter((prefix) => time.members.has(prefix))),
       })
       await known.load()
       return known
@@ -176,7 +176,7 @@ describe('where nodes are', () => {
     time.members.delete(SECOND)
     expect(hosts(await make())).toEqual([`${FIRST} 198.51.100.1`])
     await known.save()
-    expect((await store.nodeAddresses()).map(({ prefix }) => prefix)).toEqual([FIRST])
+    expect((await store.latestNodeAddresses(10)).map(({ prefix }) => prefix)).toEqual([FIRST])
   })
 
   it('proposals go round, those first that were seen last', async () => {

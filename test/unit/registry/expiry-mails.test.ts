@@ -29,8 +29,8 @@ async function mailsOf(holders: readonly Holder[]) {
   const start = () =>
     new ExpiryMails({
       ...{ store, clock, log: silentLog, sender: 'ca@example.com', network: 'fd00:1::/48' },
-      async *holders() {
-        yield* holders
+      async *ending(untilMs) {
+        yield* holders.filter(({ notAfterMs }) => notAfterMs <= untilMs)
       },
       gracePeriodMs: 100 * DAY_MS,
       mailer: {

@@ -163,8 +163,8 @@ describe('the operator hears', () => {
     const watch = new NetworkWatch({
       configuration,
       ...{ clock, log: silentLog, ownNode: () => own },
-      async *holders() {
-        yield* holders
+      async *ending(afterMs, untilMs) {
+        yield* holders.filter(({ notAfterMs }) => notAfterMs > afterMs && notAfterMs <= untilMs)
       },
       tell: (event) => told.push(event),
       reachable: { list: async () => state.there },

@@ -5,6 +5,7 @@ import { migration as webhookMessages } from './003-webhook-messages.ts'
 import { migration as authorities } from './004-authorities.ts'
 import { migration as administrators } from './005-administrators.ts'
 import { migration as pagesOfMachines } from './006-pages-of-machines.ts'
+import { migration as machineCounts } from './008-machine-counts.ts'
 import type { DatabaseKind, MigrationOf } from './migration.ts'
 
 /** Our own tables, by name, in this order for ever: a new one is added at the end. */
@@ -15,6 +16,7 @@ const MIGRATIONS: Readonly<Record<string, MigrationOf>> = {
   '004-authorities': authorities,
   '005-administrators': administrators,
   '006-pages-of-machines': pagesOfMachines,
+  '008-machine-counts': machineCounts,
 }
 
 /** All migrations for one kind of database. */

@@ -1,0 +1,141 @@
+import { isIP } from 'node:net'
+import type { Communities } from '../../core/allocation/community.ts'
+import { DAY_MS } from '../../core/day.ts'
+import type { MachineState } from '../../core/values/machine-states.ts'
+import {
+  type Network,
+  nodeAddress,
+  type Prefix,
+  prefixOfBits,
+  subnetCidr,
+  subnetNameOf,
+} from '../../core/values/prefix.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { VERSION } from '../../platform/version.ts'
+import type { Store } from '../database/store.ts'
+import type { GeoIp } from '../geoip.ts'
+import type { KnownAddresses, Seen } from '../known-addresses.ts'
+import type { Holder } from '../ledger.ts'
+import type { Machine } from './schemas/machines.ts'
+import { timeOf } from './time.ts'
+import type { TopologyWatch } from './topology-watch.ts'
+
+/** What is known of machines beside their certificates. */
+export interface MachineViewComponents {
+  readonly store: Store
+  readonly watch: Pick<TopologyWatch, 'isOnline' | 'information'>
+  readonly known: Pick<KnownAddresses, 'lookUp'>
+  readonly network: Network
+  readonly communities: Communities
+  readonly geoip: GeoIp | undefined
+  readonly clock: Pick<Clock, 'now'>
+}
+
+/** A machine, and where it was last seen; undefined: never. */
+export interface SeenHolder {
+  readonly holder: Holder
+  readonly seen: Seen | undefined
+}
+
+/** With less than this left, a certificate should have been renewed by its machine. */
+const EXPIRING_MS = 30 * DAY_MS
+/** Machines that are looked up at a time. */
+const BATCH = 100
+
+/** How the API shows machines. */
+export class MachineViews {
+  readonly #components: MachineViewComponents
+
+  constructor(components: MachineViewComponents) {
+    this.#components = components
+  }
+
+  /** Each with where it was last seen, in the same order. */
+  async *seen(holders: AsyncIterable<Holder> | Iterable<Holder>): AsyncGenerator<SeenHolder> {
+    let batch: Holder[] = []
+    for await (const holder of holders) {
+      batch.push(holder)
+      if (batch.length < BATCH) continue
+      yield* await this.#lookUp(batch)
+      batch = []
+    }
+    yield* await this.#lookUp(batch)
+  }
+
+  async #lookUp(holders: readonly Holder[]): Promise<SeenHolder[]> {
+    const prefixes = holders.map(({ prefix }) => prefixOfBits(prefix))
+    const seen = await this.#components.known.lookUp(prefixes)
+    return holders.map((holder, at) => ({ holder, seen: seen.get(prefixes[at] as Prefix) }))
+  }
+
+  /** @param revoked serials of certificates that would be valid still */
+  state({ holder, seen }: SeenHolder, revoked: ReadonlySet<number>): MachineState {
+    const { watch } = this.#components
+    const prefix = prefixOfBits(holder.prefix)
+    if (revoked.has(holder.serial)) return 'revoked'
+    if (!watch.isOnline(prefix)) return (seen?.seenMs ?? 0) > 0 ? 'offline' : 'never-seen'
+    if (this.isExpiring(holder)) return 'expiring'
+    const version = watch.information(prefix)?.version
+    return version !== undefined && isOlder(version, VERSION) ? 'outdated' : 'online'
+  }
+
+  async machine(one: SeenHolder, revoked: ReadonlySet<number>): Promise<Machine> {
+    const { watch, network, store } = this.#components
+    const { holder, seen } = one
+    const prefix = prefixOfBits(holder.prefix)
+    const information = watch.information(prefix)
+    const [row] = await store.all<{ name: string | null }>(
+      'SELECT name FROM machine WHERE prefix = ?',
+      holder.prefix,
+    )
+    const community = this.#communityOf(holder.prefix)
+    return {
+      name: subnetNameOf(prefix),
+      subnet: subnetCidr(network, prefix),
+      address: nodeAddress(network, prefix),
+      serial: holder.serial,
+      ...(holder.email === null || holder.email === '' ? {} : { email: holder.email }),
+      ...(typeof row?.name === 'string' ? { machineName: row.name } : {}),
+      state: this.state(one, revoked),
+      isOnline: watch.isOnline(prefix),
+      ...(seen && seen.seenMs > 0 ? { lastSeen: timeOf(seen.seenMs / 1000) } : {}),
+      notAfter: timeOf(holder.notAfterMs / 1000),
+      ...(information ? { version: information.version, platform: information.platform } : {}),
+      ...(community === undefined ? {} : { community }),
+      place: this.place(one),
+    }
+  }
+
+  /** Where it is, by its address. */
+  place({ seen }: SeenHolder): Machine['place'] {
+    const host = seen?.addresses.find((address) => isIP(address.host) !== 0)?.host
+    const place = host === undefined ? undefined : this.#components.geoip?.locate(host)
+    return {
+      ...(place?.country ? { country: place.country } : {}),
+      ...(place?.continent ? { continent: place.continent } : {}),
+      ...(place?.latitude === undefined ? {} : { latitude: place.latitude }),
+      ...(place?.longitude === undefined ? {} : { longitude: place.longitude }),
+    }
+  }
+
+  isExpiring({ notAfterMs }: Holder): boolean {
+    return notAfterMs - this.#components.clock.now() < EXPIRING_MS
+  }
+
+  #communityOf(prefix: string): string | undefined {
+    return this.#components.communities.all.find((bits) => bits !== '' && prefix.startsWith(bits))
+  }
+}
+
+/** Whether the first three numbers of a version are less than another's; of what is no version, nobody knows. */
+export function isOlder(version: string, other: string): boolean {
+  const [one, another] = [numbersOf(version), numbersOf(other)]
+  if (!one || !another) return false
+  const index = one.findIndex((number, position) => number !== another[position])
+  return index >= 0 && (one[index] ?? 0) < (another[index] ?? 0)
+}
+
+function numbersOf(version: string): number[] | undefined {
+  const match = /^(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?/.exec(version)
+  return match ? [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)] : undefined
+}
