@@ -112,14 +112,8 @@ export async function measureRates({
 }: RatesOptions): Promise<RateResult[]> {
   const results: RateResult[] = []
   const pids = registries.map(({ pid }) => pid)
-  const measured = async (
-    what: string,
-    prepare: (connections: PrecomputedClient[]) => Promise<Requests> | Requests,
-  ) => {
-    const preparing = connectionsTo(registries, clients)
-    const requests = await prepare(preparing)
-    for (const connection of preparing) connection[Symbol.dispose]()
-    // What is prepared takes a while, and the registry closes connections on which nothing is asked.
+  const measured = async (what: string, prepare: () => Promise<Requests> | Requests) => {
+    const requests = await prepare()
     const connections = connectionsTo(registries, clients)
     const before = cpuSeconds(pids)
     const numbers = await rate(connections, requests, measureMs)
@@ -131,8 +125,8 @@ export async function measureRates({
   await measured('requestCertificate', () => () => enrol)
   const hellos = owners.map(({ prefix }) => helloRequest(prefix))
   await measured('hello', () => (client) => hellos[client])
-  await measured('getNetworkConfig in a session', (connections) =>
-    configurationCalls(connections, owners, Math.ceil((measureMs * CALLS_PER_MS) / clients)),
+  await measured('getNetworkConfig in a session', () =>
+    configurationCalls(registries, owners.slice(0, clients), Math.ceil((measureMs * CALLS_PER_MS) / clients)),
   )
   return results
 }
@@ -162,14 +156,15 @@ function yardstick({ caKeyPem, csr }: MeasuredRegistry): RateResult {
 }
 
 async function configurationCalls(
-  connections: readonly PrecomputedClient[],
+  registries: readonly MeasuredRegistry[],
   owners: readonly SessionOwner[],
   callsEach: number,
 ): Promise<Requests> {
   const calls: string[][] = []
-  for (const [client, connection] of connections.entries()) {
-    const owner = owners[client]
-    if (owner) calls.push(await precomputedCalls(connection, owner, 'getNetworkConfig', callsEach))
+  for (const owner of owners) {
+    // Each by its own: many take a while, and the registry closes connections on which nothing is asked.
+    using connection = connectionTo(registries, 0)
+    calls.push(await precomputedCalls(connection, owner, 'getNetworkConfig', callsEach))
   }
   const next = calls.map(() => 0)
   return (client) => {
@@ -180,11 +175,13 @@ async function configurationCalls(
 }
 
 const connectionsTo = (registries: readonly MeasuredRegistry[], count: number): PrecomputedClient[] =>
-  Array.from({ length: count }, (_, client) => {
-    const { port, host } = registries[client % registries.length] ?? { port: 0, host: '' }
-    // Of this machine, whose calls are not limited: the limits are not what is measured.
-    return new PrecomputedClient(port, host)
-  })
+  Array.from({ length: count }, (_, client) => connectionTo(registries, client))
+
+function connectionTo(registries: readonly MeasuredRegistry[], client: number): PrecomputedClient {
+  const { port, host } = registries[client % registries.length] ?? { port: 0, host: '' }
+  // Of this machine, whose calls are not limited: the limits are not what is measured.
+  return new PrecomputedClient(port, host)
+}
 
 type Numbers = Pick<RateResult, 'perSecond' | 'p50Ms' | 'p99Ms' | 'clientCpuMs' | 'busy'> & {
   readonly calls: number

@@ -96,15 +96,21 @@ export class Ledger {
 
   /** Some of those inside a prefix, in the order of a column that has an index. */
   async page({ within, column, isDescending, offset, limit }: HolderPage): Promise<Holder[]> {
-    const order = PAGE_ORDER[column].map((key) => `${key} ${isDescending ? 'DESC' : 'ASC'}`).join(', ')
+    const total = await this.count(within)
+    const count = Math.min(limit, total - offset)
+    if (count <= 0) return []
+    // What comes before a page is passed by one after the other: so it is begun at the nearer end.
+    const isFromEnd = offset > total / 2
+    const direction = isDescending === isFromEnd ? 'ASC' : 'DESC'
+    const order = PAGE_ORDER[column].map((key) => `${key} ${direction}`).join(', ')
     // Of the whole network no range is named: SQLite would read all of it by prefix, and sort that.
     const range = within === '' ? '' : 'AND prefix >= ? AND prefix < ?'
     const rows = await this.#store.all<HolderRow>(
       `SELECT * FROM holder WHERE reason IS NULL ${range} ORDER BY ${order} LIMIT ? OFFSET ?`,
       ...(within === '' ? [] : [within, endOf(within)]),
-      ...[limit, offset],
+      ...[count, isFromEnd ? total - offset - count : offset],
     )
-    return rows.flatMap((row) => holderOf(row) ?? [])
+    return (isFromEnd ? rows.toReversed() : rows).flatMap((row) => holderOf(row) ?? [])
   }
 
   /** Those that end after one time and by another, the next to end first; each as it is when it is looked at. */
@@ -124,9 +130,10 @@ export class Ledger {
     }
   }
 
-  /** How many have ended then. */
-  endedBy(unixMs: number): Promise<number> {
-    return this.#store.countHoldersEndedBy(Math.floor(unixMs / 1000))
+  /** How many end after one time and by another; without the other, after it. The more they are, the longer it takes. */
+  countEnding(afterMs: number, untilMs?: number): Promise<number> {
+    const until = untilMs === undefined ? Number.MAX_SAFE_INTEGER : Math.floor(untilMs / 1000)
+    return this.#store.countHoldersEnding(Math.floor(afterMs / 1000), until)
   }
 
   /** Those of these prefixes that can be used. */

@@ -240,7 +240,7 @@ export async function startRegistry(
     checkReady: async () => void (await store.config('version')),
     certificates: () => ledger.size(),
     measured: {
-      endedBy: (unixMs) => ledger.endedBy(unixMs),
+      ending: (afterMs, untilMs) => ledger.countEnding(afterMs, untilMs),
       authorityEndMs: authority.notAfterMs,
       databaseBytes: () => store.bytes(),
       nowMs: () => clock.now(),

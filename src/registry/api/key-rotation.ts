@@ -12,7 +12,7 @@ import { timeOf } from './time.ts'
 /** What the rotation of the MAC keys needs. */
 export interface KeyRotationComponents {
   readonly configuration: NetworkConfiguration
-  readonly ledger: Pick<Ledger, 'holders' | 'holdersOf' | 'size' | 'endedBy'>
+  readonly ledger: Pick<Ledger, 'holders' | 'holdersOf' | 'size' | 'countEnding'>
   readonly clock: Pick<Clock, 'now'>
 }
 
@@ -35,7 +35,7 @@ export async function keyRotation({
   const step = configuration.rotationStep
   const nowMs = clock.now()
   const following = await ledger.holdersOf(configuration.followers())
-  const valid = (await ledger.size()) - (await ledger.endedBy(nowMs))
+  const valid = (await ledger.size()) - (await ledger.countEnding(0, nowMs))
   const count = valid - following.filter(({ notAfterMs }) => notAfterMs > nowMs).length
   const behind: string[] = []
   // Of a million machines, not all are looked at to name those.

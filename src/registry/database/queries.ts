@@ -237,9 +237,9 @@ export class Queries {
     return (await this.#one(this.#statements.countHolders, from, before))?.count ?? 0
   }
 
-  /** How many can be used of those that ended then, or before. */
-  async countHoldersEndedBy(unixSeconds: number): Promise<number> {
-    return (await this.#one(this.#statements.countHoldersEndedBy, unixSeconds))?.count ?? 0
+  /** How many can be used of those that end after one time and by another. */
+  async countHoldersEnding(after: number, until: number): Promise<number> {
+    return (await this.#one(this.#statements.countHoldersEnding, after, until))?.count ?? 0
   }
 
   /** The next that end by then, in the order of their ends and prefixes, after this one. */

@@ -230,16 +230,17 @@ export function statementsFor(kind: DatabaseKind) {
         .where('head', '>=', from)
         .where('head', '<', before),
     ),
-    countHoldersEndedBy: make('count_holders_ended_by', (db, not_after: number) =>
+    countHoldersEnding: make('count_holders_ending', (db, after: number, until: number) =>
       db
         .selectFrom('holder')
         // Both from an index alone: to count those without a reason, each row would be read.
         .select(
-          sql<number>`COUNT(*) - (SELECT COUNT(*) FROM holder WHERE reason IS NOT NULL AND not_after <= ${not_after})`.as(
+          sql<number>`COUNT(*) - (SELECT COUNT(*) FROM holder WHERE reason IS NOT NULL AND not_after > ${after} AND not_after <= ${until})`.as(
             'count',
           ),
         )
-        .where('not_after', '<=', not_after),
+        .where('not_after', '>', after)
+        .where('not_after', '<=', until),
     ),
     holdersEnding: make('holders_ending', (db, after: number, prefix: string, until: number) =>
       db

@@ -10,8 +10,8 @@ export interface MeasuredState {
   readonly unread: () => number
   /** Calls that wait for their turn, by what they wait for. */
   readonly waitingCalls: () => Readonly<Record<'computing' | 'asking', number>>
-  /** How many certificates have ended at a time. */
-  readonly endedBy: (unixMs: number) => Promise<number>
+  /** How many certificates end after one time and by another; without the other, after it. */
+  readonly ending: (afterMs: number, untilMs?: number) => Promise<number>
   /** Those of the authority, and of TLS if there is one. */
   readonly authorityEndMs: number
   readonly tlsEndMs: (() => number) | undefined
@@ -21,7 +21,8 @@ export interface MeasuredState {
 }
 
 /** How many certificates end within so many days. */
-const DAYS_LEFT = [1, 7, 30, 90, 365]
+const DAYS_LEFT = [1, 7, 30, 90]
+const YEAR = 365
 /** Certificates are counted at most this often. */
 const COUNTED_MS = 15_000
 
@@ -142,14 +143,23 @@ interface CertificateCounts {
 /** Counts certificates by how long they are valid; not anew for each of those who ask at the same time. */
 function certificateCounts({
   certificates,
-  endedBy,
+  ending,
   nowMs,
-}: Pick<MeasuredState, 'certificates' | 'endedBy' | 'nowMs'>): () => Promise<CertificateCounts> {
+}: Pick<MeasuredState, 'certificates' | 'ending' | 'nowMs'>): () => Promise<CertificateCounts> {
   const count = async (now: number): Promise<CertificateCounts> => {
-    const [all, expired] = [await certificates(), await endedBy(now)]
-    const ending: [string, number][] = []
-    for (const days of DAYS_LEFT) ending.push([String(days), (await endedBy(now + days * DAY_MS)) - expired])
-    return { states: Object.entries({ valid: all - expired, expired }), ending }
+    const [all, expired] = [await certificates(), await ending(0, now)]
+    const valid = all - expired
+    const within: [string, number][] = []
+    let [sum, fromMs] = [0, now]
+    for (const days of DAYS_LEFT) {
+      const untilMs = now + days * DAY_MS
+      sum += await ending(fromMs, untilMs)
+      within.push([String(days), sum])
+      fromMs = untilMs
+    }
+    // Nearly all end within a year: the few others are counted.
+    within.push([String(YEAR), valid - (await ending(now + YEAR * DAY_MS))])
+    return { states: Object.entries({ valid, expired }), ending: within }
   }
   let counted: Promise<CertificateCounts> = Promise.resolve({ states: [], ending: [] })
   let countedMs = Number.NEGATIVE_INFINITY

@@ -138,7 +138,7 @@ describe('the table of machines', () => {
   it.each(['prefix', 'not_after', 'email', 'serial'] as const)(
     'is read in order, not sorted: by %s',
     async (column) => {
-      await using network = await machinesOf(0)
+      await using network = await machinesOf(3)
       const plan = vi.spyOn(network.store, 'all')
       await network.ledger.page({ within: '', column, isDescending: false, offset: 0, limit: 5 })
       const [sql = '', ...parameters] = plan.mock.calls[0] ?? []
@@ -160,6 +160,36 @@ describe('the table of machines', () => {
       expect(looks[1]).toBe(looks[0])
     },
   )
+
+  it.each(['name', 'serial', 'notAfter', 'email'] as const)(
+    'has its last pages as its first ones, from either end: by %s',
+    async (sort) => {
+      await using network = await machinesOf(30)
+      for (const order of ['ascending', 'descending'] as const) {
+        const { items: all } = await network.machines.list({ sort, order, limit: 30 })
+        const paged: unknown[] = []
+        for (let offset = 0; offset < 35; offset += 7)
+          paged.push(...(await network.machines.list({ sort, order, offset, limit: 7 })).items)
+        expect(paged).toEqual(all)
+      }
+    },
+  )
+
+  it('counts machines as they come, change and go', async () => {
+    await using network = await machinesOf(300)
+    const total = async (community = '') => (await network.machines.list({ community, limit: 1 })).total
+    expect(await total()).toBe(300)
+    // 256 to 299; and 288 to 299, by more bits than are counted by
+    expect([await total('00000001'), await total('00000001001')]).toEqual([44, 12])
+    await network.store.write(async (writable) => {
+      await writable.deleteHolder('0'.repeat(BITS))
+      await writable.setHolder({
+        ...{ prefix: '1'.repeat(BITS), email: null, serial: 999, subject_serial: 999, reason: null },
+        not_after: 1_999_999_999,
+      })
+    })
+    expect([await total(), await total('1'), await total('0')]).toEqual([300, 1, 299])
+  })
 
   it('has its pages in the order that is asked for, of the whole or of a community', async () => {
     await using network = await machinesOf(30)
