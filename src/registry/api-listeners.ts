@@ -5,6 +5,7 @@ import type { ListenPlace } from '../core/options/value-types.ts'
 import type { Logger } from '../platform/log.ts'
 import type { OpenIdSettings } from './api/access/open-id.ts'
 import type { Api, ApiComponents } from './api/api.ts'
+import { API_LIMITS } from './api/limits.ts'
 import { closeServer, listen } from './server/listen.ts'
 
 /** Where the page and the API are. */
@@ -71,6 +72,7 @@ export class ApiListeners implements AsyncDisposable {
 
   #lazyServer(): Server {
     const server = createServer()
+    server.maxConnections = API_LIMITS.maxConnections
     server.removeAllListeners('connection')
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket)

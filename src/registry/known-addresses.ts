@@ -93,11 +93,9 @@ export class KnownAddresses implements Disposable {
     }
   }
 
-  /** A node's certificate was revoked or has expired. One that goes unheard of is forgotten with the next `save`. */
+  /** A prefix is free, and the database knows it: where its machine was is not where the next one is that has it. */
   forget(prefix: Prefix): void {
-    const known = this.#known.get(prefix)
-    // Where it was is not where the next one is that has this prefix.
-    if (known) known.addresses = []
+    this.#known.delete(prefix)
   }
 
   /** Nodes whose addresses are known, those that were seen last first. */

@@ -211,7 +211,11 @@ export function registryMethods(components: MethodComponents): Handlers {
       return JSON.stringify(
         start === undefined
           ? { '': [] }
-          : await walkTopology((prefix, code) => localNode.ask(prefix, code), start),
+          : await walkTopology(
+              (prefix, code) => localNode.ask(prefix, code),
+              start,
+              async (prefix) => (await ledger.holder(prefix)) !== undefined,
+            ),
       )
     },
   }

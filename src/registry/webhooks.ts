@@ -114,7 +114,9 @@ export class Webhooks implements AsyncDisposable {
     const message = await this.#messages.first(target.name)
     if (!message) return LOOK_MS
     const nowMs = clock.now()
-    if (message.dueMs > nowMs) return Math.min(message.dueMs - nowMs, LOOK_MS)
+    const leftMs = message.dueMs - nowMs
+    // Nothing waits longer than that: what does was written by a clock that was ahead.
+    if (leftMs > 0 && leftMs <= DELAYS.maxMs) return Math.min(leftMs, LOOK_MS)
     if (!(await this.#messages.claim(message, nowMs + SENDING_MS))) return 0
     const failure = await this.#post(target.url, message.body)
     if (failure === undefined) await this.#messages.taken(message)

@@ -11,10 +11,11 @@ export interface OpenIdProvider extends AsyncDisposable {
 const CLIENT = { clientId: 'registry', clientSecret: 'a secret of this test' }
 export const OPEN_ID_CLIENT = CLIENT
 
-/** Starts one, in which everybody may sign in by name, and has these roles. @param redirectUri where it may lead back to */
+/** Starts one, in which everybody may sign in by their subject, and has these roles; some call themselves otherwise. @param redirectUri where it may lead back to */
 export async function openIdProvider(
   redirectUri: string,
   roles: Readonly<Record<string, readonly string[]>>,
+  names: Readonly<Record<string, string>> = {},
 ): Promise<OpenIdProvider> {
   const server = createServer()
   server.listen(0, '127.0.0.1')
@@ -34,7 +35,7 @@ export async function openIdProvider(
     cookies: { keys: ['a key of this test'] },
     findAccount: (_: unknown, sub: string) => ({
       accountId: sub,
-      claims: () => ({ sub, preferred_username: sub, roles: roles[sub] ?? [] }),
+      claims: () => ({ sub, preferred_username: names[sub] ?? sub, roles: roles[sub] ?? [] }),
     }),
   })
   server.on('request', provider.callback())

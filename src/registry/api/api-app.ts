@@ -54,7 +54,6 @@ export function newApiApp({ files, url, isLocal, admit, log }: ApiAppSettings): 
     exposeHeadRoutes: false,
     forceCloseConnections: true,
   })
-  if (isLocal) app.server.maxConnections = API_LIMITS.maxConnections
   app.setErrorHandler((error, request, reply) => refuse(error, request, reply, log))
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS)

@@ -76,6 +76,7 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
   const watch: TopologyWatch = new TopologyWatch({
     ...components,
     registryPrefix,
+    isMember: async (prefix) => (await components.ledger.holder(prefix)) !== undefined,
     nodes: () => machines.nodes(),
   })
   const machines: Machines = new Machines({
@@ -97,6 +98,7 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
   }
   const handlers = apiHandlers({
     ...{ store, ledger, configuration, machines, watch, clock, registryUrl },
+    known: components.known,
     rpcSessions: components.sessions,
     tokenRequests: new TokenRequests(components.enrolment, clock),
     invitations: new Invitations({

@@ -12,11 +12,15 @@ import { openStore } from '../database/open-store.ts'
 import { writeNewAuthority } from '../new-authority.ts'
 import { DEFAULT_SENDER, localUrl, nodeSteps } from '../node-steps.ts'
 import { Refusal } from '../refusal.ts'
+import { isLoopback } from '../server/caller.ts'
+import { Connections } from '../server/connections.ts'
 import { closeServer, listen } from '../server/listen.ts'
 import { setAdministrator } from './access/administrators.ts'
 import { addRoute, newApiApp } from './api-app.ts'
 import { ApiRefusal } from './api-refusal.ts'
 import { audit } from './audit-log.ts'
+import { boundConnections } from './bounded-connections.ts'
+import { API_LIMITS } from './limits.ts'
 import { API_ROUTES, type ApiRoute } from './routes.ts'
 import type { MadeNetwork, NewNetwork } from './schemas/setup.ts'
 import { readStaticFiles } from './static-files.ts'
@@ -73,12 +77,14 @@ export async function openFirstStart(settings: FirstStartSettings): Promise<Firs
     log,
   })
   const make = async (wanted: NewNetwork, from: string): Promise<MadeNetwork> => {
-    if (!attempts.take(clock.monotonicMs()))
-      throw new ApiRefusal(429, 'too-many', 'too many attempts: wait', {
-        retryAfterMs: attempts.waitMs(clock.monotonicMs()),
-      })
-    if (!isSameOctets(Buffer.from(wanted.code), Buffer.from(code)))
+    // Whoever has the code need not wait for those who guess.
+    if (!isSameOctets(Buffer.from(wanted.code), Buffer.from(code))) {
+      if (!attempts.take(clock.monotonicMs()))
+        throw new ApiRefusal(429, 'too-many', 'too many attempts: wait', {
+          retryAfterMs: attempts.waitMs(clock.monotonicMs()),
+        })
       throw new ApiRefusal(403, 'forbidden', 'the code is not the one that the registry has printed')
+    }
     if (state !== 'open') throw new Refusal(409, 'somebody makes the network already')
     state = 'making'
     try {
@@ -103,6 +109,12 @@ export async function openFirstStart(settings: FirstStartSettings): Promise<Firs
           throw new ApiRefusal(503, 'unavailable', 'there is no network yet')
       }
     })
+  boundConnections(app.server, {
+    connections: new Connections(API_LIMITS),
+    isShared: isLoopback,
+    handshakes: undefined,
+    clock,
+  })
   await app.ready()
   const port = await listen(app.server, place)
   const host =

@@ -1,9 +1,10 @@
-import { subnetNameOfBits } from '../../core/values/prefix.ts'
+import { prefixOfBits, subnetNameOfBits } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { Authorities } from '../authorities.ts'
 import type { NetworkConfiguration } from '../configuration.ts'
 import type { Store } from '../database/store.ts'
+import type { KnownAddresses } from '../known-addresses.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { revoke } from '../revocation.ts'
@@ -44,6 +45,7 @@ export interface HandlerComponents {
   readonly ledger: Ledger
   readonly configuration: NetworkConfiguration
   readonly rpcSessions: Sessions
+  readonly known: Pick<KnownAddresses, 'forget'>
   readonly tokenRequests: Pick<TokenRequests, 'request'>
   readonly machines: Machines
   readonly watch: TopologyWatch
@@ -147,7 +149,10 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
       const prefix = await revoke({ store, ledger, clock }, subject, async (writable) => {
         await audit(writable, who, { action, subject }, clock.now())
       })
-      if (prefix !== undefined) await rpcSessions.end(prefix)
+      if (prefix !== undefined) {
+        await rpcSessions.end(prefix)
+        components.known.forget(prefixOfBits(prefix))
+      }
       // It is written: when it cannot be published now, that is tried again.
       await configuration.publish()
       return undefined

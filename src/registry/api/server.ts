@@ -105,12 +105,11 @@ export class ApiServers {
         return this.#answer(name as ApiRouteName, call, request, reply)
       })
     if (!isLocal)
-      boundConnections(
-        app.server,
-        this.#connections,
-        (address) => isLoopback(address) || this.#components.trustedProxies.has(address),
-        this.#components.handshakes,
-      )
+      boundConnections(app.server, {
+        ...this.#components,
+        connections: this.#connections,
+        isShared: (address) => isLoopback(address) || this.#components.trustedProxies.has(address),
+      })
     await app.ready()
     return app.server
   }

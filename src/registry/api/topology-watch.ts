@@ -19,6 +19,7 @@ export interface TopologyWatchComponents {
   readonly localNode: Pick<LocalNode, 'ask'>
   readonly reachable: ReachableNodes
   readonly registryPrefix: () => string | undefined
+  readonly isMember: (prefix: Prefix) => Promise<boolean>
   /** How each machine is that is to be on the map. */
   readonly nodes: () => AsyncIterable<TopologyNode>
   readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'after'>
@@ -141,12 +142,12 @@ export class TopologyWatch implements Disposable {
   }
 
   async #look(): Promise<void> {
-    const { localNode, reachable, registryPrefix, clock } = this.#components
+    const { localNode, reachable, registryPrefix, isMember, clock } = this.#components
     const own = registryPrefix()
     const ask = (prefix: Prefix, code: number) => localNode.ask(prefix, code)
     const routed = new Set(await reachable.list())
     const seen: Record<string, readonly string[]> =
-      own === undefined ? {} : await walkTopology(ask, prefixOfBits(own))
+      own === undefined ? {} : await walkTopology(ask, prefixOfBits(own), isMember)
     for (const name of seen[''] ?? []) {
       const prefix = prefixOfSubnetName(name)
       if (prefix.ok) routed.add(prefix.value)

@@ -64,12 +64,14 @@ it('a registry without an authority makes one with whoever has its code, and ser
   expect((await fetch(`http://127.0.0.1:${registry.port}/getCa`)).status).toBe(200)
 })
 
-it('the code is not guessed: after some attempts whoever tries has to wait', async () => {
+it('the code is not guessed: after some attempts whoever tries has to wait, and who has it has not', async () => {
   await using registry = await firstStartProcess()
   const attempts: number[] = []
   for (let count = 0; count < 30; count += 1)
     attempts.push((await ask(registry.url, 'setup', { ...WANTED, code: 'x' })).status)
   expect(attempts).toContain(429)
+  const code = registry.url.hash.replace('#setup=', '')
+  expect((await ask(registry.url, 'setup', { ...WANTED, code, prefix: '10.0.0.0/8' })).status).toBe(400)
 })
 
 it('what cannot be written is told of', async () => {

@@ -11,5 +11,17 @@ it('the topology has names of subnets only, whatever a node answers', async () =
   }
   const ask = async (prefix: string) =>
     answers[prefix] === undefined ? undefined : Buffer.from(answers[prefix])
-  expect(await walkTopology(ask, start.value)).toEqual({ '0/16': ['1/16'], '1/16': [], '': ['0/16', '1/16'] })
+  const members = new Set(Object.keys(answers))
+  const asked: string[] = []
+  const walked = await walkTopology(
+    (prefix) => {
+      asked.push(prefix)
+      return ask(prefix)
+    },
+    start.value,
+    async (prefix) => members.has(prefix),
+  )
+  expect(walked).toEqual({ '0/16': ['1/16'], '1/16': [], '': ['0/16', '1/16'] })
+  // What is no machine is not even asked: one node could make any number of them up.
+  expect(asked.toSorted()).toEqual([...members].toSorted())
 })

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -97,6 +97,26 @@ describe('a message', () => {
     await waitFor(async () => (await store.all('SELECT id FROM webhook_message')).length === 0, {
       ...{ what: 'that nothing waits', deadlineMs: DEADLINE_MS, intervalMs: 10 },
     })
+  })
+
+  it('that a clock which was ahead has put off for years is sent', async () => {
+    await using there = await receiver()
+    await using store = await newStore()
+    const clock = steppedClock()
+    await using webhooks = new Webhooks({
+      ...{ store, urls: [there.url], secret: 'x', network: 'fd00::/48', clock, log: silentLog },
+    })
+    // Written in one step with its insertion: nothing of it was sent.
+    await store.write(async (writable) => {
+      await writable.run(
+        'INSERT INTO webhook_message VALUES (1, ?, ?, ?, ?, 1, ?)',
+        ...['an id', createHash('sha256').update(there.url.href).digest('hex'), '{}', clock.now()],
+        clock.now() + 1e11,
+      )
+    })
+    webhooks.send(gone('1/16'))
+    await there.arrived(2)
+    expect(there.received[0]?.body).toBe('{}')
   })
 
   it('is sent by one of several processes that have the same database', async () => {

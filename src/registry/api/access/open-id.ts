@@ -23,7 +23,7 @@ interface Flow {
 
 /** Who has signed in there. */
 export interface OpenIdPerson {
-  /** For people; the provider may let them change it. */
+  /** For people; with the subject, since the provider may let them change their name to somebody else's. */
   readonly name: string
   /** What the provider knows them by. */
   readonly subject: string
@@ -31,8 +31,10 @@ export interface OpenIdPerson {
 }
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
-/** Longest name that is shown. */
+/** Longest name that is shown, and longest subject (OpenID Connect Core, 2). */
 const MAX_NAME = 100
+const MAX_SUBJECT = 255
+const UNPRINTABLE = /[\p{C}\u2028\u2029]/gu
 
 /**
  * Signing in with OpenID Connect: the authorization code flow with PKCE. The library is loaded, and the provider asked what it
@@ -105,9 +107,17 @@ export class OpenId {
       this.#settings.roles.some(([name, value]) => name === one && given.includes(value)),
     )
     const names = [claims['preferred_username'], claims['email'], claims.sub]
-    const name = String(names.find((one) => typeof one === 'string' && one !== '')).slice(0, MAX_NAME)
+    const name = String(names.find((one) => typeof one === 'string' && one !== ''))
+      .slice(0, MAX_NAME)
+      .replace(UNPRINTABLE, '')
+    if (claims.sub.length > MAX_SUBJECT || UNPRINTABLE.test(claims.sub))
+      throw new Refusal(401, 'the provider gives a subject that is none')
     if (!role) throw new Refusal(403, `the claim ${this.#settings.claim} of ${name} gives no role here`)
-    return { name: `openid:${name}`, subject: claims.sub, role }
+    return {
+      name: `openid:${name === claims.sub ? name : `${name} (${claims.sub})`}`,
+      subject: claims.sub,
+      role,
+    }
   }
 
   #discover(): Promise<Configuration> {

@@ -143,6 +143,6 @@ export const AdministratorChange = Type.Object(
 
 /** Whose sessions are to end. */
 export const SessionsEnd = Type.Object(
-  { name: Type.String({ minLength: 1, maxLength: 200 }) },
+  { name: Type.String({ minLength: 1, maxLength: 400 }) },
   { $id: 'SessionsEnd', additionalProperties: false },
 )

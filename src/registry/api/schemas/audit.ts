@@ -26,7 +26,7 @@ export type AuditPage = Static<typeof AuditPage>
 /** Which entries, the latest first. */
 export const AuditQuery = Type.Object({
   action: Type.Optional(Type.String({ maxLength: 100 })),
-  who: Type.Optional(Type.String({ maxLength: 200 })),
+  who: Type.Optional(Type.String({ maxLength: 400 })),
   ...PAGING,
 })
 export type AuditQuery = Static<typeof AuditQuery>

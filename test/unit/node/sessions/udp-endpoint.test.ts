@@ -241,7 +241,7 @@ describe('the registry, by the node on its own machine', () => {
       [second.prefix]: '0.9, BSD',
       [third.prefix]: '0.9, BSD',
     })
-    const topology = await walkTopology(ask, first.prefix)
+    const topology = await walkTopology(ask, first.prefix, async () => true)
     expect({ ...topology, '': topology['']?.toSorted() }).toEqual({
       '0/16': ['1/16'],
       '1/16': [],

@@ -1,12 +1,14 @@
 import { once } from 'node:events'
-import { request } from 'node:http'
-import { connect, type Socket } from 'node:net'
+import { createServer, request } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { waitFor } from '../../../../lab/wait-for.ts'
 import { setAdministrator } from '../../../../src/registry/api/access/administrators.ts'
+import { boundConnections } from '../../../../src/registry/api/bounded-connections.ts'
 import { API_LIMITS } from '../../../../src/registry/api/limits.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
+import { Connections } from '../../../../src/registry/server/connections.ts'
 import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 
 const PASSWORD = 'correct horse battery'
@@ -86,6 +88,47 @@ describe('connections of the page on which nothing is asked', () => {
     for (let count = 0; count < API_LIMITS.maxConnections; count++)
       await silent(`127.0.1.${1 + (count % 250)}`)
     expect((await ask('127.0.0.3', '/api/v1/openapi.json')).status).toBe(200)
+  })
+})
+
+describe('calls that wait for no answer', () => {
+  it('end their connection, and others are answered', async () => {
+    const socket = await silent('127.0.0.5')
+    let text = ''
+    socket.on('data', (part: Buffer) => {
+      text += part.toString('latin1')
+    })
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    socket.write('GET /api/v1/session/methods HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'.repeat(3_000))
+    await closed
+    expect(text.split('HTTP/1.1 ').length - 1).toBeLessThanOrEqual(API_LIMITS.unansweredOfConnection)
+    expect((await ask('127.0.0.3', '/api/v1/session/methods')).status).toBe(200)
+  })
+
+  it('are not heard over ever new connections either', async () => {
+    const server = createServer((_, response) => response.end('x'))
+    boundConnections(server, {
+      ...{ connections: new Connections(API_LIMITS), isShared: () => false, handshakes: undefined },
+      clock: { monotonicMs: () => 0 },
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const answered = () =>
+      new Promise<boolean>((resolve) => {
+        request({ host: '127.0.0.1', port, agent: false }, (answer) => {
+          answer.resume().on('end', () => resolve(true))
+        })
+          .on('error', () => resolve(false))
+          .end()
+      })
+    try {
+      let count = 0
+      while (await answered()) count += 1
+      expect(count).toBe(API_LIMITS.callsAtOnce)
+    } finally {
+      server.close()
+    }
   })
 })
 

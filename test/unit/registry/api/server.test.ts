@@ -1,7 +1,10 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readNodeCertificate } from '../../../../src/core/crypto/certificate.ts'
+import { makeDecryptor } from '../../../../src/core/crypto/rsa.ts'
 import { RegistryClient } from '../../../../src/platform/registry-client.ts'
 import { setAdministrator } from '../../../../src/registry/api/access/administrators.ts'
 import type { MadeBearerToken, Session } from '../../../../src/registry/api/schemas/access.ts'
@@ -22,7 +25,7 @@ import type { RunningRegistry } from '../../../../src/registry/registry.ts'
 import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 import { vectors } from '../../../support/vectors.ts'
 
-const pki = vectors<{ csr: Record<string, string> }>('pki.json')
+const pki = vectors<{ ca: string; csr: Record<string, string>; keys: Record<string, string> }>('pki.json')
 const PASSWORD = 'correct horse battery'
 const ROLES = ['look', 'enrol', 'administer'] as const
 
@@ -389,6 +392,31 @@ describe('an operator', () => {
     expect(
       (await ask('/api/v1/revocations', { method: 'POST', body: { serial: 999_999 }, headers })).status,
     ).toBe(404)
+  })
+
+  it('revokes a machine, and who has its prefix next is not where it was', async () => {
+    const headers = await administrator()
+    const anyone = new RegistryClient(registry.url)
+    const join = async () => {
+      const { body } = await ask<MadeInvitation>('/api/v1/invitations', { method: 'POST', body: {}, headers })
+      const pem = await anyone.requestCertificate({ token: body.token, csr: pki.csr['node-a'] ?? '' })
+      const read = readNodeCertificate(pem ?? '')
+      if (!read.ok) throw new Error(read.reason)
+      return read.value
+    }
+    const lastSeen = async (name: string) =>
+      (await ask<MachineDetails>(`/api/v1/machines/${encodeURIComponent(name)}`, { headers })).body.lastSeen
+    const first = await join()
+    await new RegistryClient(registry.url, {
+      prefix: first.prefix,
+      caPublicKey: new X509Certificate(pki.ca).publicKey,
+      decrypt: makeDecryptor(createPrivateKey(pki.keys['node-a'] ?? '')),
+    }).renewCertificate()
+    expect(await lastSeen(first.subnetName)).toBeDefined()
+    await ask('/api/v1/revocations', { method: 'POST', body: { machine: first.subnetName }, headers })
+    const next = await join()
+    expect(next.prefix).toBe(first.prefix)
+    expect(await lastSeen(next.subnetName)).toBeUndefined()
   })
 
   it('deletes an invitation, which then is none', async () => {

@@ -20,11 +20,11 @@ let base: URL
 beforeAll(async () => {
   const port = await freePort()
   base = new URL(`http://127.0.0.1:${port}`)
-  provider = await openIdProvider(`${base.origin}/api/v1/session/openid/callback`, {
-    ann: ['staff', 'net-admins'],
-    bob: ['staff'],
-    eve: ['guests'],
-  })
+  provider = await openIdProvider(
+    `${base.origin}/api/v1/session/openid/callback`,
+    { ann: ['staff', 'net-admins'], bob: ['staff'], eve: ['guests'], mallory: ['staff'] },
+    { mallory: 'ann\u001b[2J' },
+  )
   registry = await testRegistry({
     databasePath: join(temporaryDirectory(), 'registry.db'),
     api: {
@@ -87,6 +87,12 @@ describe('with OpenID Connect at a real provider', () => {
         detail: { role: 'administer', subject: 'ann' },
       }),
     )
+  })
+
+  it('nobody is taken for somebody else by the name that the provider lets them choose', async () => {
+    const mallory = new SmallBrowser()
+    await signIn(mallory, 'mallory')
+    expect((await ask<Session>('session', mallory)).body.name).toBe('openid:ann[2J (mallory)')
   })
 
   it('who has no role there is not let in', async () => {
