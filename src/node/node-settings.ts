@@ -82,10 +82,10 @@ export class NodeSettings {
 
   /**
    * @param ipv4 what of the IPv4 payload is ours
-   * @param expectedRoutes about how many nodes there are
+   * @param nodeCount about how many nodes there are
    * @param keys those in use, which may be older than the configuration
    */
-  router(ipv4: Ipv4Announcement | undefined, expectedRoutes: number, keys: RouterKeys): RouterSettings {
+  router(ipv4: Ipv4Announcement | undefined, nodeCount: number, keys: RouterKeys): RouterSettings {
     const { options, identity, sourceSpecific } = this.#sources
     const { helloIntervalMs, babelDefault } = this.#sources.config()
     const { address, authority, certificate } = identity()
@@ -105,7 +105,7 @@ export class NodeSettings {
       sourceSpecific,
       tunnelIfaces: this.serverIfaces,
       lanIfaces: options.interfaces,
-      expectedRoutes,
+      nodeCount,
     }
   }
 }

@@ -81,7 +81,7 @@ export class RemoteRouter implements Router {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
   }
 
-  remembers = () => false
+  isNameFree = () => true
   start: Router['start'] = (settings) => this.#call('start', settings)
   addInterface: Router['addInterface'] = (...args) => this.#call('addInterface', ...args)
   removeInterface: Router['removeInterface'] = (...args) => this.#call('removeInterface', ...args)

@@ -5,7 +5,7 @@ export interface RouterCall {
   readonly number: number
   readonly method: Exclude<
     keyof Router,
-    'neighbours' | 'routes' | 'isRunning' | 'drainsAtOnce' | 'watch' | 'remembers'
+    'neighbours' | 'routes' | 'isRunning' | 'drainsAtOnce' | 'watch' | 'isNameFree'
   >
   readonly args: readonly unknown[]
 }

@@ -46,7 +46,7 @@ export const routerWith = (neighbours: readonly Neighbour[]): TunnelComponents['
   leaveInterface: async () => true,
   setCost: async () => {},
   neighbourGone: () => {},
-  remembers: () => false,
+  isNameFree: () => true,
   watch: () => ({ [Symbol.dispose]() {} }),
 })
 

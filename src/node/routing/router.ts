@@ -114,8 +114,8 @@ export interface RouterSettings {
   /** Servers' interfaces, with many neighbours; they may come and go. Client tunnels are added one by one. */
   readonly tunnelIfaces: readonly string[]
   readonly lanIfaces: readonly string[]
-  /** About how many nodes the network has, if known: how often all routes are announced depends on it. */
-  readonly expectedRoutes?: number
+  /** About how many nodes the network has, as far as is known before their routes come. */
+  readonly nodeCount?: number
 }
 
 /** What an interface is: a server's tap, a client tunnel (one neighbour, ours alone), or a LAN. */
@@ -159,8 +159,8 @@ export interface Router {
    * @returns false when some have none within the limit: it stays, expensive. babeld cannot tell: they are lost then
    */
   leaveInterface(iface: string, limitMs: number): Promise<boolean>
-  /** Whether neighbours on an interface that was removed are still remembered: then its name is not to be used again. */
-  remembers(iface: string): boolean
+  /** Whether a new interface may have this name: nothing is left here of a former one that had it. */
+  isNameFree(iface: string): boolean
   /** Changes keys without losing a route, where the daemon can. */
   setKeys(keys: RouterKeys): Promise<void>
   /** Changes what `RouterSettings` fixed, by the least disruption that the daemon allows. */

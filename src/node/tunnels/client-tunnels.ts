@@ -321,7 +321,7 @@ export class ClientTunnels {
     const { router } = this.#init
     let number = target === ANYONE ? 0 : 1
     const name = () => (number === 0 ? 're6stnet' : `re6stnet${number}`)
-    while (this.#ifaces.has(name()) || router.remembers(name())) number++
+    while (this.#ifaces.has(name()) || !router.isNameFree(name())) number++
     const iface = name()
     this.#ifaces.add(iface)
     return iface

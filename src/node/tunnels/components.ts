@@ -26,7 +26,7 @@ export interface TunnelComponents {
     Router,
     | 'addInterface'
     | 'removeInterface'
-    | 'remembers'
+    | 'isNameFree'
     | 'isRunning'
     | 'drainsAtOnce'
     | 'setCost'

@@ -55,7 +55,7 @@ it('the network says what the options do not, as it is now', () => {
   expect(settings.maxClients).toBe(0)
   expect(settings.transport).toEqual({ encrypt: false, helloIntervalMs: 4_000, dhFile: undefined })
   expect(settings.tunnels(countries).helloIntervalMs).toBe(4_000)
-  expect(settings.router(undefined, 8, KEYS)).toMatchObject({ helloIntervalMs: 4_000, expectedRoutes: 8 })
+  expect(settings.router(undefined, 8, KEYS)).toMatchObject({ helloIntervalMs: 4_000, nodeCount: 8 })
 })
 
 it('without clients there are no servers, but their interfaces may come back', () => {

@@ -244,8 +244,8 @@ class Re6stRouter implements Router {
   }
 
   /** A neighbour goes with its interface. */
-  remembers(): boolean {
-    return false
+  isNameFree(): boolean {
+    return true
   }
 
   async setKeys(keys: RouterKeys): Promise<void> {

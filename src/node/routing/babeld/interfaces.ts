@@ -209,8 +209,8 @@ export class BabeldInterfaces {
   }
 
   #configuredIntervals(): Intervals {
-    const { helloIntervalMs, expectedRoutes = 0 } = this.#init.settings()
-    return configuredIntervals(helloIntervalMs, Math.max(expectedRoutes, this.#init.tables().routes.length))
+    const { helloIntervalMs, nodeCount = 0 } = this.#init.settings()
+    return configuredIntervals(helloIntervalMs, Math.max(nodeCount, this.#init.tables().routes.length))
   }
 
   #greet(iface: string): void {

@@ -149,9 +149,9 @@ class BabeldRouter implements Router {
    * babeld keeps the neighbours of an interface that is gone until it misses sixteen of their hellos. What it sends to
    * such a one alone, when it is met again on a new interface of the same name, goes to the old interface.
    */
-  remembers(iface: string): boolean {
+  isNameFree(iface: string): boolean {
     return (
-      !this.#interfaces.has(iface) && this.#tables.neighbours.some((neighbour) => neighbour.iface === iface)
+      !this.#interfaces.has(iface) && !this.#tables.neighbours.some((neighbour) => neighbour.iface === iface)
     )
   }
 

@@ -60,7 +60,7 @@ async function rig({
       random: seededRandom(1),
       router: {
         ...routerWith(neighboursOn('re6stnet', 're6stnet1', 're6stnet2')),
-        remembers: (iface) => remembered.has(iface),
+        isNameFree: (iface) => !remembered.has(iface),
         setCost,
       },
       nodes: {
@@ -354,7 +354,7 @@ describe('the tunnel of --client', () => {
   const hosts = ({ remotes: tried }: { readonly remotes: readonly PeerAddress[] }) =>
     tried.map(({ host }) => host)
 
-  it('is made anew whenever it ends, at another interface while routing remembers its neighbours', async () => {
+  it('is made anew whenever it ends, at another interface while its name is not free in routing', async () => {
     const { tunnels, transport, remembered, clock, up, decide, registry, cutOffs } = await rig({ strategy })
     expect(transport.specs).toMatchObject([{ iface: 're6stnet', prefix: undefined }])
     up(0)
