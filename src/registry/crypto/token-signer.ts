@@ -2,12 +2,15 @@ import type { Handle, PKCS11, TokenInfo } from 'pkcs11js'
 import pkcs11js from 'pkcs11js'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import type { Pkcs11Uri } from '../../core/options/pkcs11-uri.ts'
+import { type Clock, systemClock } from '../../platform/clock.ts'
 import type { CaSigner } from './ca-signer.ts'
 
 /** The module of p11-kit: it has the tokens of all modules that this machine knows. */
 const P11_KIT = 'p11-kit-proxy.so'
 /** Of an RSA key of 16384 bits: longer ones are none. */
 const MAX_SIGNATURE_LENGTH = 2048
+/** To look for a token that is gone keeps the process from everything else, and any stranger can ask for a signature. */
+const LOOK_AGAIN_MS = 1_000
 
 /** Where the key is, and what its token asks for. */
 interface TokenKey {
@@ -21,8 +24,8 @@ interface TokenKey {
  * next signature begins another.
  * @throws Re6stError what is missing, and what to do
  */
-export function tokenSigner(key: TokenKey): CaSigner {
-  const signer = new TokenSigner(key)
+export function tokenSigner(key: TokenKey, clock: Pick<Clock, 'monotonicMs'> = systemClock): CaSigner {
+  const signer = new TokenSigner(key, clock)
   signer.open()
   // A session does one thing after the other.
   return { atOnce: 1, sign: (data) => signer.sign(data) }
@@ -34,9 +37,12 @@ class TokenSigner {
   #open: { readonly session: Handle; readonly key: Handle } | undefined
   /** The PIN was refused: asking again would lock the token. */
   #refused: Re6stError | undefined
+  readonly #clock: Pick<Clock, 'monotonicMs'>
+  #failed: { readonly error: Re6stError; readonly atMs: number } | undefined
 
-  constructor(key: TokenKey) {
+  constructor(key: TokenKey, clock: Pick<Clock, 'monotonicMs'>) {
     this.#key = key
+    this.#clock = clock
     this.#module = loadedModule(key.uri.modulePath ?? P11_KIT)
   }
 
@@ -48,6 +54,8 @@ class TokenSigner {
         this.#open = undefined
       }
     }
+    if (this.#failed && this.#clock.monotonicMs() - this.#failed.atMs < LOOK_AGAIN_MS)
+      throw this.#failed.error
     return await this.#signNow(this.open(), data)
   }
 
@@ -59,11 +67,13 @@ class TokenSigner {
       const session = this.#module.C_OpenSession(slot.handle, pkcs11js.CKF_SERIAL_SESSION)
       this.#logIn(session, slot.info)
       this.#open = { session, key: this.#find(session, slot.info) }
+      this.#failed = undefined
       return this.#open
-    } catch (error) {
-      throw error instanceof Re6stError
-        ? error
-        : failure(`the token does not work (${messageOf(error)})`, error)
+    } catch (cause) {
+      const error =
+        cause instanceof Re6stError ? cause : failure(`the token does not work (${messageOf(cause)})`, cause)
+      this.#failed = { error, atMs: this.#clock.monotonicMs() }
+      throw error
     }
   }
 

@@ -4,11 +4,14 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { describe, expect, it } from 'vitest'
 import { programOf } from '../../../lab/programs.ts'
+import { waitFor } from '../../../lab/wait-for.ts'
 import { readNetworkConfig } from '../../../src/core/config/network-config.ts'
 import { readAuthority, readNodeCertificate, verifyIssued } from '../../../src/core/crypto/certificate.ts'
 import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
 import { DAY_MS } from '../../../src/core/day.ts'
+import { readPkcs11Uri } from '../../../src/core/options/pkcs11-uri.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
+import { tokenSigner } from '../../../src/registry/crypto/token-signer.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { failedStart, registryProcess } from '../../support/registry-process.ts'
 import { hasSoftHsm, TestToken } from '../../support/token.ts'
@@ -85,7 +88,27 @@ describe.skipIf(!hasSoftHsm)('a registry whose key is in a token', () => {
     } finally {
       token.putIn()
     }
-    issued(await enrol())
+    await waitFor(async () => (await enrol().catch(() => undefined)) !== undefined, {
+      ...{ what: 'that it signs again', deadlineMs: 20_000, intervalMs: 100 },
+    })
+  })
+
+  it('looks for a token that is gone once a second at most, however many ask', async () => {
+    for (const [name, value] of Object.entries(token.environment)) process.env[name] = value
+    const uri = readPkcs11Uri(token.uri())
+    if (!uri.ok) throw new Error(uri.reason)
+    let nowMs = 0
+    const signer = tokenSigner({ uri: uri.value, pin: token.pin }, { monotonicMs: () => nowMs })
+    const data = Buffer.from('x')
+    token.takeOut()
+    try {
+      await expect(signer.sign(data)).rejects.toThrow()
+    } finally {
+      token.putIn()
+    }
+    await expect(signer.sign(data)).rejects.toThrow()
+    nowMs = 1_000
+    expect((await signer.sign(data)).length).toBeGreaterThan(0)
   })
 
   it('does not start without the PIN, with a wrong one, without the token, without the key, with another key', async () => {
