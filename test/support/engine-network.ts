@@ -104,6 +104,8 @@ export class TestNode {
 interface Link {
   ends: readonly [TestNode, TestNode]
   delayMs: number
+  /** By how much more, at most, a packet is on its way than that. */
+  jitterMs: number
   /** Whether packets from the first, and from the second end arrive. */
   open: [boolean, boolean]
   /** What the first, and the second end says that receiving costs. */
@@ -165,7 +167,7 @@ export class EngineNetwork {
     kind: LinkKind = 'tunnel',
     costs: readonly [number, number] = [parameters.rxcost, parameters.rxcost],
   ): Link {
-    const link: Link = { ends: [a, b], delayMs, open: [true, true], costs }
+    const link: Link = { ends: [a, b], delayMs, jitterMs: 0, open: [true, true], costs }
     this.links.push(link)
     for (const [one, other, rxcost] of [
       [a, b, costs[0]],
@@ -193,7 +195,8 @@ export class EngineNetwork {
       const { stamped, ...hello } = tlv
       return stamped ? { ...hello, sentUs: microsecondsOf(this.nowMs) } : hello
     })
-    const atMs = this.nowMs + link.delayMs + overtakenMs
+    const lateMs = link.jitterMs > 0 ? this.#random.next() * link.jitterMs : 0
+    const atMs = this.nowMs + link.delayMs + overtakenMs + lateMs
     const deliver = () =>
       receiver.engine.receive(this.nowMs, {
         iface: from.name,

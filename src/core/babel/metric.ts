@@ -12,3 +12,10 @@ export const isOriginatedByNextHop = ({ refmetric }: { readonly refmetric: numbe
 export const TUNNEL_RXCOST = 96
 /** The same on a LAN. Less than a tunnel, which takes the same LAN or a longer way. */
 export const LAN_RXCOST = 64
+
+/**
+ * Whether a metric is another one for those who choose by it: by a link more or less on the way, and by a quarter. The
+ * round-trip time of a long way is never the same twice, and differs by more than that of a short one.
+ */
+export const isSignificantChange = (before: number, after: number): boolean =>
+  Math.abs(after - before) >= Math.max(TUNNEL_RXCOST, Math.min(before, after) / 4)

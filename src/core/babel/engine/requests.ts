@@ -1,5 +1,5 @@
 import { TokenBucket } from '../../token-bucket.ts'
-import { INFINITY } from '../metric.ts'
+import { INFINITY, isSignificantChange } from '../metric.ts'
 import type { RouterId, SeqnoRequest } from '../wire/tlv.ts'
 import { ExpiryWheel } from './expiry-wheel.ts'
 import { isDrainingChange } from './levels.ts'
@@ -39,7 +39,7 @@ const AHEAD_AT_ONCE = 100
 const BUCKET_MS = 100
 
 /** Why a new sequence number is asked for, the most urgent first. */
-type Need = 'starving' | 'leaving' | 'better' | 'spare'
+type Need = 'starving' | 'leaving' | 'better' | 'little-better' | 'spare'
 
 /** Times between requests, each twice the one before. */
 const PAUSES: Readonly<Record<Need, { readonly firstMs: number; readonly lastMs: number }>> = {
@@ -47,12 +47,14 @@ const PAUSES: Readonly<Record<Need, { readonly firstMs: number; readonly lastMs:
   starving: { firstMs: 500, lastMs: 60_000 },
   // The one in use drains: it is about to go, and there is another.
   leaving: { firstMs: 500, lastMs: 60_000 },
-  // RFC 8966, 3.8.2.2: there is a better one than the one in use.
+  // RFC 8966, 3.8.2.2: there is one that is a good deal better than the one in use.
   better: { firstMs: 2_000, lastMs: 600_000 },
+  // Such a one comes and goes with the round-trip times, but where they are steady it stays the shortest way.
+  'little-better': { firstMs: 30_000, lastMs: 3_600_000 },
   // Should the one in use fail, there is no other. Two nodes cannot be each other's: one of the two asks in vain.
   spare: { firstMs: 30_000, lastMs: 3_600_000 },
 }
-const NEEDS: readonly Need[] = ['starving', 'leaving', 'better', 'spare']
+const NEEDS: readonly Need[] = ['starving', 'leaving', 'better', 'little-better', 'spare']
 
 const pauseAfter = (need: Need, times: number): number =>
   Math.min(PAUSES[need].lastMs, PAUSES[need].firstMs * 2 ** times)
@@ -291,13 +293,15 @@ export class Requests {
     if (best === undefined) return undefined
     if (selected === undefined)
       return { kind: 'starving', routes: routes.filter((route) => metricOf(route) < INFINITY) }
-    if (metricOf(best) < metricOf(selected))
-      return {
-        kind: isDrainingChange(metricOf(best), metricOf(selected)) ? 'leaving' : 'better',
-        routes: [best],
-      }
+    const [bestMetric, metric] = [metricOf(best), metricOf(selected)]
+    if (bestMetric < metric) return { kind: needOfBetter(metric, bestMetric), routes: [best] }
     return hasSpare || isThroughUs(best, entry) ? undefined : { kind: 'spare', routes: [best] }
   }
+}
+
+function needOfBetter(metric: number, better: number): Need {
+  if (isDrainingChange(metric, better)) return 'leaving'
+  return isSignificantChange(metric, better) ? 'better' : 'little-better'
 }
 
 /** Whether a neighbour announces, as it seems, what it has from us: then it has no other way for us. */

@@ -1,4 +1,4 @@
-import { INFINITY } from '../metric.ts'
+import { INFINITY, isSignificantChange } from '../metric.ts'
 import type { AcknowledgmentRequest, Destination, OutgoingTlv } from '../wire/tlv.ts'
 import { Acknowledgments, mayBeAsked } from './acknowledgments.ts'
 import { Announcements, retraction } from './announcements.ts'
@@ -18,8 +18,6 @@ const CHUNK = 40
 /** What changes at the same time goes out together. Far below the 200 ms of RFC 8966, B: each hop adds it to an outage. */
 const URGENT_MS = 5
 const SOON_MS = { from: 200, to: 400 } as const
-/** A change of the metric of which neighbours hear at once: a link more or less. Smaller ones: with the next update. */
-const SIGNIFICANT_CHANGE = 96
 /** A flush sends so many at most; the rest in the next one. */
 const FLUSH_MAX = 2_000
 const COPIES_FOR_MANY = 2
@@ -98,7 +96,8 @@ export class Updates {
     if (id === undefined) return
     const metric = entry.local?.metric ?? (entry.selected ? metricOf(entry.selected) : INFINITY)
     if (isDrainingChange(entry.announcedMetric, metric)) return this.#tellSoon(nowMs, entry)
-    if (Math.abs(metric - entry.announcedMetric) < SIGNIFICANT_CHANGE) return
+    // Smaller ones: with the next update.
+    if (!isSignificantChange(entry.announcedMetric, metric)) return
     this.#soon.add(entry)
     this.#world.timers.setBy(this.#soonTimer, nowMs + between(this.#world.random, SOON_MS.from, SOON_MS.to))
   }
