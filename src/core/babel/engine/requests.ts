@@ -56,6 +56,14 @@ const PAUSES: Readonly<Record<Need, { readonly firstMs: number; readonly lastMs:
 }
 const NEEDS: readonly Need[] = ['starving', 'leaving', 'better', 'little-better', 'spare']
 
+/**
+ * How long what is asked for ahead of need is kept back: while a network forms, most of it is not missing any more then, and
+ * the rest goes out in few packets.
+ */
+const AHEAD_DELAY_MS = 500
+
+const isAhead = (need: Need): boolean => need === 'little-better' || need === 'spare'
+
 const pauseAfter = (need: Need, times: number): number =>
   Math.min(PAUSES[need].lastMs, PAUSES[need].firstMs * 2 ** times)
 
@@ -237,8 +245,15 @@ export class Requests {
 
   #ask(nowMs: number, entry: Entry, need: Need, routes: readonly Route[]): void {
     const askedFor = this.#asked.get(entry) ?? {}
-    const asked = askedFor[need] ?? { times: 0, nextMs: nowMs }
-    if (nowMs < asked.nextMs) return
+    const known = askedFor[need]
+    const asked = known ?? { times: 0, nextMs: nowMs + (isAhead(need) ? AHEAD_DELAY_MS : 0) }
+    if (nowMs < asked.nextMs) {
+      if (known) return
+      askedFor[need] = asked
+      this.#asked.set(entry, askedFor)
+      this.#later.add(entry, asked.nextMs)
+      return
+    }
     const maySend = need === 'starving' || need === 'leaving' || this.#ahead.take(nowMs)
     const pauseMs = maySend ? pauseAfter(need, asked.times) : PAUSES[need].firstMs
     asked.times += maySend ? 1 : 0

@@ -4,6 +4,7 @@ import type { ReceivedPacket } from '../../../core/babel/engine/ports.ts'
 import { Authenticator, type DropReason } from '../../../core/babel/mac/authenticator.ts'
 import type { ComputeMac, MacKeys } from '../../../core/babel/mac/keys.ts'
 import { isNextHop } from '../../../core/babel/next-hop.ts'
+import { Outbox } from '../../../core/babel/outbox.ts'
 import { decodePacket } from '../../../core/babel/wire/decode.ts'
 import { type EncodableTlv, encodePackets } from '../../../core/babel/wire/encode.ts'
 import { BABEL_GROUP } from '../../../core/babel/wire/numbers.ts'
@@ -49,6 +50,7 @@ export class BabelLink implements Disposable {
   readonly #closing = new AbortController()
   readonly #maxBytes: number
   readonly #authenticator: Authenticator
+  readonly #outbox = new Outbox<EncodableTlv>()
   #link: UsableLink
   #sockets: BabelSockets | undefined
 
@@ -71,8 +73,20 @@ export class BabelLink implements Disposable {
     this.#link = link
   }
 
-  /** Sends to one neighbour, or to all. */
+  /**
+   * Sends to one neighbour, or to all; with what else there is to send once all packets that have come are read: the more of
+   * them wait, because the machine is busy, the fewer packets answer them.
+   */
   send(to: string | undefined, tlvs: readonly EncodableTlv[]): void {
+    if (this.#outbox.isEmpty) setImmediate(() => this.#sendWaiting())
+    this.#outbox.add(to, tlvs)
+  }
+
+  #sendWaiting(): void {
+    for (const { to, tlvs } of this.#outbox.take()) this.#sendNow(to, tlvs)
+  }
+
+  #sendNow(to: string | undefined, tlvs: readonly EncodableTlv[]): void {
     const { clock, link } = this.#init
     const packets = encodePackets(tlvs, {
       maxBytes: this.#maxBytes - this.#authenticator.overhead,
@@ -126,7 +140,7 @@ export class BabelLink implements Disposable {
       )
     const verdict = this.#authenticator.receive(receivedMs, bytes, source, destination)
     // RFC 8967, 4.3.1: before anything else is said.
-    if (verdict.replies.length > 0) this.send(source, verdict.replies)
+    if (verdict.replies.length > 0) this.#sendNow(source, verdict.replies)
     // As each neighbour that begins does; and packets may come in another order.
     if (verdict.kind === 'dropped' && isUsual(verdict.reason)) return
     if (verdict.kind === 'dropped') return refuse(verdict.reason)
@@ -150,6 +164,7 @@ export class BabelLink implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#sendWaiting()
     this.#closing.abort(new Error('the link is not used any more'))
     this.#sockets?.close()
     this.#sockets = undefined

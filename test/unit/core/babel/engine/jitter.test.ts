@@ -27,7 +27,7 @@ it('round-trip times that are never the same twice are nothing to tell of', () =
   expect(usual.requests).toBeLessThan(1)
   const wild = saidAMinute(200)
   expect(wild.updates).toBeLessThan(still.updates * 1.4)
-  expect(wild.requests).toBeLessThan(1)
+  expect(wild.requests).toBeLessThan(1.5)
 })
 
 it('what is nothing to tell of at once is told with the next update', () => {

@@ -16,7 +16,8 @@ function starved() {
   const runLate = (lateMs: number, holds: () => boolean, limitMs: number, after = () => {}) => {
     const beganMs = network.nowMs
     while (!holds() && network.nowMs < beganMs + limitMs) {
-      network.nowMs = Math.max(network.nowMs, a.engine.nextDeadlineMs) + lateMs
+      const dueMs = Math.min(a.engine.nextDeadlineMs, beganMs + limitMs)
+      network.nowMs = Math.max(network.nowMs, dueMs) + lateMs
       a.engine.tick(network.nowMs)
       // The other one answers, so that it is not our own uplink.
       a.engine.alive(network.nowMs, 'c', 'fe80::c')
