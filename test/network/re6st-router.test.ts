@@ -64,11 +64,13 @@ describe('two of ours', () => {
     await startPair(pair)
     await routed(pair)
     const { router } = client
+    const inKernel = () => client.namespace.ip('-6 route show proto 66')
+    await until(() => inKernel().includes(prefixOf(1)), 'a route in the kernel')
     if (router instanceof RemoteRouter) process.kill(router.pid ?? 0, 'SIGKILL')
-    expect(client.namespace.ip('-6 route show proto 66')).toContain(prefixOf(1))
+    expect(inKernel()).toContain(prefixOf(1))
     const again = new RemoteRouter(client.namespace.processes)
     await again.start(settingsOf(2, { tunnelIfaces: [] }), SIGNAL)
-    expect(client.namespace.ip('-6 route show proto 66')).toBe('')
+    expect(inKernel()).toBe('')
     await again.addInterface('tap', 'tunnel')
     await until(
       () => again.routes.some(({ prefix, installed }) => prefix === prefixOf(1) && installed),
