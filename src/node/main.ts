@@ -5,8 +5,9 @@ import { systemClock } from '../platform/clock.ts'
 import { makeDirectories } from '../platform/files.ts'
 import { type Logger, openLog } from '../platform/log.ts'
 import { reopenOnSignal } from '../platform/main.ts'
-import { systemProcesses } from '../platform/processes.ts'
+import { type Processes, systemProcesses } from '../platform/processes.ts'
 import { ServiceManager } from '../platform/service-manager.ts'
+import { withStandingIp } from '../platform/standing-ip.ts'
 import { procSysctls } from '../platform/sysctls.ts'
 import { hearUnexpected } from '../platform/unexpected.ts'
 import { refuseBesideAnother } from './control/control-server.ts'
@@ -33,9 +34,10 @@ export async function runNode(options: NodeOptions): Promise<number> {
   const output = openLog({ file: logFileOf(options), verbosity: options.verbosity })
   using _ = reopenOnSignal(output)
   using manager = new ServiceManager({ processes: systemProcesses, clock: systemClock, log: output.logger })
+  using processes = withStandingIp(systemProcesses, systemClock)
   for (const warning of options.warnings) output.logger.warn(warning)
   for (;;) {
-    const ending = await runOnce(options, output.logger, manager)
+    const ending = await runOnce(options, { processes, log: output.logger, manager })
     if (ending === 'stop') return 0
     if (ending === 'restart') {
       output.logger.info('starting anew')
@@ -52,7 +54,13 @@ export async function runNode(options: NodeOptions): Promise<number> {
 
 const logFileOf = ({ logDirectory }: NodeOptions): string => join(logDirectory, 're6stnet.log')
 
-async function runOnce(options: NodeOptions, log: Logger, manager: ServiceManager): Promise<Ending> {
+interface Surroundings {
+  readonly processes: Processes
+  readonly log: Logger
+  readonly manager: ServiceManager
+}
+
+async function runOnce(options: NodeOptions, { processes, log, manager }: Surroundings): Promise<Ending> {
   const stopping = new AbortController()
   let signalled: (ending: Ending) => void = () => {}
   const signal = new Promise<Ending>((resolve) => {
@@ -73,7 +81,7 @@ async function runOnce(options: NodeOptions, log: Logger, manager: ServiceManage
     const random = { next: Math.random }
     await using node = await startNode(
       options,
-      { processes: systemProcesses, sysctls: procSysctls, clock: systemClock, random, log },
+      { processes, sysctls: procSysctls, clock: systemClock, random, log },
       stopping.signal,
     )
     manager.ready(() => node.status())

@@ -5,7 +5,7 @@ export type Family = 'ipv4' | 'ipv6'
 
 /** The names of all interfaces that there are. */
 export const interfaceNames = async (changes: KernelChanges): Promise<readonly string[]> =>
-  (await changes.show(['link', 'show'])).map((link) => (link as { ifname: string }).ifname)
+  (await changes.show(['addr', 'show'])).map((link) => (link as { ifname: string }).ifname)
 
 /**
  * Forwarding for all interfaces, also those to come. Setting `all` sets each of them, and so does setting it back.

@@ -165,8 +165,7 @@ class LinuxKernel implements Kernel {
 
   async #assign(family: Family, { mainInterface, address, length, network }: NodeAddresses): Promise<void> {
     const option = OPTION[family]
-    await this.#expectMainInterface(mainInterface)
-    if (!(await this.#hasAddress(mainInterface, address))) {
+    if (!(await this.#addressesOf(mainInterface)).includes(address)) {
       const linkLocal = mainInterface === 'lo' ? await this.#linkLocalRoutes() : undefined
       const words = [`${address}/${length}`, 'dev', mainInterface]
       // On lo, the route to the subnet may outlive the address.
@@ -199,21 +198,17 @@ class LinuxKernel implements Kernel {
     await this.#changes.do([option, 'route', 'add', ...route], [option, 'route', 'del', ...route])
   }
 
-  async #expectMainInterface(iface: string): Promise<void> {
+  async #addressesOf(mainInterface: string): Promise<readonly (string | undefined)[]> {
     try {
-      await this.#changes.show(['link', 'show', 'dev', iface])
+      const links = await this.#changes.show(['addr', 'show', 'dev', mainInterface])
+      return links.flatMap((link) =>
+        ((link as { addr_info?: { local?: string }[] }).addr_info ?? []).map(({ local }) => local),
+      )
     } catch (error) {
-      throw new Re6stError('SYSTEM', `--main-interface ${iface}: there is no such interface`, {
+      throw new Re6stError('SYSTEM', `--main-interface ${mainInterface}: there is no such interface`, {
         cause: error,
       })
     }
-  }
-
-  async #hasAddress(iface: string, address: string): Promise<boolean> {
-    const links = await this.#changes.show(['addr', 'show', 'dev', iface])
-    return links.some((link) =>
-      (link as { addr_info?: { local?: string }[] }).addr_info?.some(({ local }) => local === address),
-    )
   }
 
   #linkLocalRoutes(): Promise<readonly unknown[]> {

@@ -1,0 +1,95 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { systemClock } from '../../../src/platform/clock.ts'
+import { type Processes, systemProcesses } from '../../../src/platform/processes.ts'
+import { withStandingIp } from '../../../src/platform/standing-ip.ts'
+
+/** All that was started, by its arguments; what had a process of its own begins with `run`. */
+let begun: string[] = []
+const counted: Processes = {
+  start(command, args, options) {
+    begun.push(`start ${[command, ...args].join(' ')}`)
+    return systemProcesses.start(command, args, options)
+  },
+  run(command, args, options) {
+    begun.push(`run ${[command, ...args].join(' ')}`)
+    return systemProcesses.run(command, args, options)
+  },
+}
+const processes = withStandingIp(counted, systemClock)
+afterEach(() => {
+  processes[Symbol.dispose]()
+  begun = []
+})
+
+const STANDING = 'start ip -force -j -details -batch -'
+const showLoopback = async () => {
+  const { stdout } = await processes.run('ip', ['-j', 'addr', 'show', 'dev', 'lo'])
+  return JSON.parse(stdout) as { ifname: string }[]
+}
+
+describe('one ip for many commands', () => {
+  it('gives each what it asked for', async () => {
+    const [link, [route], link6] = await Promise.all([
+      showLoopback(),
+      processes
+        .run('ip', ['-j', '-4', 'route', 'get', '127.0.0.1'])
+        .then(({ stdout }) => JSON.parse(stdout) as { dst: string }[]),
+      processes.run('ip', ['-j', '-6', 'addr', 'show', 'dev', 'lo']),
+    ])
+    expect(link).toMatchObject([{ ifname: 'lo' }])
+    expect(route).toMatchObject({ dst: '127.0.0.1' })
+    expect(() => JSON.parse(link6.stdout)).not.toThrow()
+    expect(begun).toEqual(['', '-4 ', '-6 '].map((family) => `start ip -force -j -details ${family}-batch -`))
+  })
+
+  it('says what is wrong as an ip of its own does, and goes on', async () => {
+    const wrong = ['link', 'set', 'dev', 'nosuch', 'up']
+    const reason = await systemProcesses.run('ip', wrong).catch(String)
+    await expect(processes.run('ip', wrong)).rejects.toThrow(String(reason).replace(/^\w+: /, ''))
+    expect(begun).toEqual([STANDING, `run ip ${wrong.join(' ')}`])
+    expect(await showLoopback()).toMatchObject([{ ifname: 'lo' }])
+    expect(begun.slice(2)).toEqual([STANDING])
+  })
+
+  it('does a batch up to what fails, and has the rest done by an ip of its own', async () => {
+    const input = 'route get 127.0.0.1\nlink set dev nosuch up\nlink set dev nosuch mtu 1400\n'
+    await expect(processes.run('ip', ['-batch', '-'], { input })).rejects.toThrow(/nosuch/)
+    expect(begun.filter((words) => words.startsWith('run'))).toEqual(['run ip -batch -'])
+  })
+
+  it('is begun anew when it was killed, and nothing is lost', async () => {
+    let pid: number | undefined
+    const watched = withStandingIp(
+      {
+        ...counted,
+        start(...words) {
+          const running = counted.start(...words)
+          pid = running.pid
+          return running
+        },
+      },
+      systemClock,
+    )
+    const show = () => watched.run('ip', ['-j', 'addr', 'show', 'dev', 'lo'])
+    await show()
+    process.kill(pid ?? 0, 'SIGKILL')
+    expect((await show()).stdout).toContain('"lo"')
+    expect((await show()).stdout).toContain('"lo"')
+    watched[Symbol.dispose]()
+  })
+
+  it('leaves to one of their own what does not end, prints text, changes what is shown later, or may be about another interface of that name', async () => {
+    for (const args of [
+      ['addr', 'show', 'dev', 'lo'],
+      ['-j', 'link', 'show', 'dev', 'lo'],
+      ['-o', 'link', 'show', 'dev', 'lo'],
+      ['-j', '-6', 'neigh', 'show', '::1', 'dev', 'nosuch'],
+      ['-j', 'addr', 'show', 'two words'],
+      ['-j'],
+    ]) {
+      begun = []
+      await processes.run('ip', args).catch(() => {})
+      expect(begun).toEqual([`run ip ${args.join(' ')}`])
+    }
+  })
+})
