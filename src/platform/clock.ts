@@ -11,9 +11,52 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
   /** Calls `action` after `ms`, once, unless disposed of before. */
   after(ms: number, action: () => void): Disposable
-  /** Calls `action` every `ms` until disposed of. */
+  /** Calls `action` every `ms` until disposed of; for the first time within that: together with what is done as often. */
   every(ms: number, action: () => void): Disposable
 }
+
+/** What is done as often as something else is done at the same time: each timer of its own wakes the process once more. */
+class Beat {
+  readonly #ms: number
+  readonly #timer: NodeJS.Timeout
+  readonly #members = new Set<{ readonly action: () => void }>()
+
+  constructor(ms: number) {
+    this.#ms = ms
+    this.#timer = setInterval(() => this.#strike(), ms)
+    beats.set(ms, this)
+  }
+
+  join(action: () => void): Disposable {
+    const member = { action }
+    this.#members.add(member)
+    return { [Symbol.dispose]: () => this.#leave(member) }
+  }
+
+  #strike(): void {
+    for (const member of [...this.#members]) {
+      if (!this.#members.has(member)) continue
+      try {
+        member.action()
+      } catch (error) {
+        // It is told as that of a timer of its own would be, and the others are none the worse for it.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
+  }
+
+  #leave(member: { readonly action: () => void }): void {
+    this.#members.delete(member)
+    if (this.#members.size > 0 || beats.get(this.#ms) !== this) return
+    clearInterval(this.#timer)
+    beats.delete(this.#ms)
+  }
+}
+
+/** By their milliseconds. */
+const beats = new Map<number, Beat>()
 
 /** The machine's clock. */
 export const systemClock: Clock = {
@@ -37,7 +80,7 @@ export const systemClock: Clock = {
     return { [Symbol.dispose]: () => clearTimeout(timer) }
   },
   every(ms, action) {
-    const timer = setInterval(action, ms)
-    return { [Symbol.dispose]: () => clearInterval(timer) }
+    const beat = beats.get(ms) ?? new Beat(ms)
+    return beat.join(action)
   },
 }

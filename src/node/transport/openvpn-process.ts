@@ -74,6 +74,8 @@ export class OpenvpnProcess {
   #running: RunningProcess | undefined
   #connection: ManagementConnection | undefined
   #heartbeat: Disposable | undefined
+  /** Since the last beat: whoever answers other questions need not be asked whether it answers. */
+  #wasAsked = false
   #lines: string[] = []
   #lastLine: string | undefined
   #failure: string | undefined
@@ -89,6 +91,7 @@ export class OpenvpnProcess {
 
   /** Sends a command. Refused when there is no connection (yet, or any more), and when OpenVPN says no. */
   command(text: string): Promise<Result<string>> {
+    this.#wasAsked = true
     return this.#connection?.command(text) ?? Promise.resolve(refuse('openvpn is not connected'))
   }
 
@@ -115,10 +118,14 @@ export class OpenvpnProcess {
 
   /**
    * From now on a process that does not answer is ended. To be called when it does nothing any more that may block.
-   * @param question what it is asked
+   * @param question what it is asked, also when it was asked something else meanwhile
    */
-  expectAnswers(question: string = managementCommand.processId): void {
-    this.#heartbeat ??= this.#context.clock.every(HEARTBEAT_MS, () => this.tell(question))
+  expectAnswers(question?: string): void {
+    this.#wasAsked = false
+    this.#heartbeat ??= this.#context.clock.every(HEARTBEAT_MS, () => {
+      if (question !== undefined || !this.#wasAsked) this.tell(question ?? managementCommand.processId)
+      this.#wasAsked = false
+    })
   }
 
   /** Ends the process because of something that it cannot know itself; `ended` then gives this reason. */

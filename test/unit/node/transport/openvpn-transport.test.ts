@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '../../../../src/platform/clock.ts'
 import type { Logger } from '../../../../src/platform/log.ts'
 import type { ProcessEnd, Processes } from '../../../../src/platform/processes.ts'
 import { silentLog } from '../../../support/silent-log.ts'
+import { steppedClock } from '../../../support/stepped-clock.ts'
 
 /** So much faster passes the time in which something must answer: a machine that has more to do answers in it, too. */
 const FAST = 20
@@ -331,6 +332,37 @@ describe('an OpenVPN', () => {
     await expect.poll(() => events.map(({ kind }) => kind)).toEqual(['down'])
     expect(attempts).toBe(6)
     expect(pauses).toEqual([250, 1_750])
+  })
+
+  it('of a client that answers other questions is not asked besides whether it answers', async () => {
+    const clock = steppedClock()
+    const said: string[] = []
+    const { transport } = transportOver(
+      [
+        (socket) => {
+          socket.on('data', (chunk) => said.push(...String(chunk).split('\n').filter(Boolean)))
+          behaves(
+            '>LOG:1,I,UDPv4 link remote: [AF_INET]192.0.2.1:1194',
+            ...['>UPDOWN:UP', '>UPDOWN:ENV,common_name=1/16', '>UPDOWN:ENV,tls_serial_0=2'],
+            ...['>UPDOWN:ENV,untrusted_ip=192.0.2.1', '>UPDOWN:ENV,untrusted_port=1194', '>UPDOWN:ENV,END'],
+          )(socket)
+        },
+      ],
+      { clock },
+    )
+    const events: ClientEvent[] = []
+    const remotes = [{ host: '192.0.2.1', port: 1194, protocol: 'udp', country: undefined } as const]
+    transport.connect({
+      ...{ iface: 're6stnet1', prefix: undefined, remotes },
+      onEvent: (event) => events.push(event),
+    })
+    await expect.poll(() => events.map(({ kind }) => kind)).toContain('up')
+    // Several times as long as after which it was to be asked.
+    for (let looks = 1; looks <= 6; looks++) {
+      await clock.pass(10_000)
+      await expect.poll(() => said.filter((line) => line === 'load-stats')).toHaveLength(looks)
+    }
+    expect(said).not.toContain('pid')
   })
 
   it('of a client that says nonsense ends that tunnel', async () => {
