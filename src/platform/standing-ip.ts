@@ -18,6 +18,8 @@ interface Commands {
 const IDLE_MS = 5_000
 /** As long as any short command may take. */
 const TIMEOUT_MS = 30_000
+/** How long one may take to say for the first time that it does not know a word. */
+const GREETING_MS = 5_000
 /** A word that `ip` does not know: that it says so tells that it has done what came before. */
 const MARK = 'settled'
 const PLAIN_WORD = /^[\w.:/@%+-]+$/
@@ -109,6 +111,8 @@ class StandingIp implements Disposable {
   readonly #options: readonly string[]
   readonly #turns = new Turns()
   #running: RunningProcess | undefined
+  /** False: an `ip` that does not tell when a command is done, or none at all. */
+  #isUsable = true
   #lines = 0
   #idle: Disposable | undefined
   #command: { printed: string; hasFailed: boolean; readonly end: (isDone: boolean) => void } | undefined
@@ -125,12 +129,21 @@ class StandingIp implements Disposable {
     return this.#turns.take(() => this.#do(line))
   }
 
-  #do(line: string): Promise<string | undefined> {
+  async #do(line: string): Promise<string | undefined> {
+    if (!this.#running) {
+      if (!this.#isUsable) return undefined
+      this.#running = this.#begin()
+      // Before it does anything: nothing is done twice because its end was not seen.
+      this.#isUsable = (await this.#ask(this.#running, [MARK], GREETING_MS)) !== undefined
+    }
+    return this.#running && this.#ask(this.#running, [line, MARK], TIMEOUT_MS)
+  }
+
+  /** @param lines the last one tells that the others are done */
+  #ask(running: RunningProcess, lines: readonly string[], limitMs: number): Promise<string | undefined> {
     this.#idle?.[Symbol.dispose]()
-    const running = this.#running ?? this.#begin()
-    this.#running = running
     return new Promise((resolve) => {
-      const limit = this.#clock.after(TIMEOUT_MS, () => running.signal('SIGKILL'))
+      const limit = this.#clock.after(limitMs, () => running.signal('SIGKILL'))
       const command = {
         printed: '',
         hasFailed: false,
@@ -146,8 +159,8 @@ class StandingIp implements Disposable {
         },
       }
       this.#command = command
-      this.#lines += 2
-      running.write(`${line}\n${MARK}\n`)
+      this.#lines += lines.length
+      running.write(`${lines.join('\n')}\n`)
     })
   }
 
@@ -182,7 +195,7 @@ class StandingIp implements Disposable {
       command.printed += `${line}\n`
       return
     }
-    const failed = Number(/^Command failed -:(\d+)$/.exec(line)?.[1] ?? 0)
+    const failed = Number(/^Command failed -:(\d+)$/.exec(line)?.[1])
     if (failed === this.#lines - 1) command.hasFailed = true
     // What it printed was there before that, and is read before anything that is done now.
     else if (failed === this.#lines) setImmediate(() => command.end(true))

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { type Processes, systemProcesses } from '../../../src/platform/processes.ts'
 import { withStandingIp } from '../../../src/platform/standing-ip.ts'
+import { steppedClock } from '../../support/stepped-clock.ts'
 
 /** All that was started, by its arguments; what had a process of its own begins with `run`. */
 let begun: string[] = []
@@ -76,6 +77,23 @@ describe('one ip for many commands', () => {
     expect((await show()).stdout).toContain('"lo"')
     expect((await show()).stdout).toContain('"lo"')
     watched[Symbol.dispose]()
+  })
+
+  it('does nothing twice where it does not tell that something is done', async () => {
+    const silent: Processes = {
+      start: (_command, _args, options) =>
+        counted.start('sh', ['-c', 'while read -r words; do :; done'], options),
+      run: counted.run,
+    }
+    const clock = steppedClock()
+    using other = withStandingIp(silent, clock)
+    const show = () => other.run('ip', ['-j', 'addr', 'show', 'dev', 'lo'])
+    const first = show()
+    await expect.poll(() => begun).toHaveLength(1)
+    await clock.pass(5_000)
+    expect((await first).stdout).toContain('"lo"')
+    await show()
+    expect(begun.map((words) => words.slice(0, 6))).toEqual(['start ', 'run ip', 'run ip'])
   })
 
   it('leaves to one of their own what does not end, prints text, changes what is shown later, or may be about another interface of that name', async () => {
