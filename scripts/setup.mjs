@@ -64,7 +64,8 @@ const COMPILER_PACKAGES = { python3: 'python3', make: 'make', 'g++': 'g++' }
  * Installs and builds what is missing. Ends the process when Node.js or an npm package cannot be had; what keeps this
  * machine from more than that is the caller's to judge.
  * @param {{ extras?: Record<string, string>, clean?: boolean, network?: boolean }} [wanted] more Debian packages, by a
- *   command of each; `clean` installs the npm packages anew; without `network`, nothing is run in a network
+ *   command of each; `clean` installs the npm packages anew, and leaves it to {@link compile} to compile and build; without
+ *   `network`, nothing is run in a network
  * @returns {{ networkObstacles: string[], extraObstacles: string[] }} what keeps it from running a network, and from
  *   what the extras are for, each with what to do; empty: nothing does
  */
@@ -73,14 +74,27 @@ export function setUp({ extras = {}, clean = false, network = true } = {}) {
   checkNode()
   const networkObstacles = network ? installDebianPackages(NETWORK_PACKAGES) : []
   const extraObstacles = installDebianPackages(extras)
-  installNpmPackages(clean)
-  build()
+  if (clean) installNpmPackages('clean install', ['--ignore-scripts'])
+  else {
+    const reason = npmObstacle()
+    if (reason !== undefined) installNpmPackages(reason)
+    build()
+  }
   if (!network) return { networkObstacles, extraObstacles }
   if (process.getuid() !== 0)
     networkObstacles.unshift('root is needed for network namespaces: run this again as root (sudo)')
   const tun = tunObstacle()
   if (tun !== undefined) networkObstacles.push(tun)
   return { networkObstacles, extraObstacles }
+}
+
+/** What `clean` has left: native addons are compiled, and the project is built. */
+export function compile() {
+  process.chdir(projectDirectory)
+  say('compiling native addons')
+  // Programs of other packages may be running meanwhile, by their links.
+  insistOnNpm(() => npm('rebuild', '--no-bin-links') && npmObstacle() === undefined)
+  build()
 }
 
 /**
@@ -163,20 +177,20 @@ function hasCommand(command) {
   return directories.some((directory) => directory !== '' && existsSync(path.join(directory, command)))
 }
 
-function installNpmPackages(clean) {
-  const reason = clean ? 'clean install' : npmObstacle()
-  if (reason === undefined) return
+function installNpmPackages(reason, options = []) {
   say(`installing npm packages (${reason})`)
-  // node-gyp compiles one file after the other unless told: SQLite is a minute of a processor.
-  const environment = { JOBS: 'max', ...headersOfThisNode() }
-  const npmCi = () => run('npm', ['ci', '--no-audit', '--no-fund'], environment)
-  if (npmCi() && npmObstacle() === undefined) return
+  const isThere = options.length > 0 ? () => true : () => npmObstacle() === undefined
+  insistOnNpm(() => npm('ci', '--no-audit', '--no-fund', ...options) && isThere())
+}
+
+/** Tries again with compilers, if there were none. */
+function insistOnNpm(install) {
+  if (install()) return
   // Most likely a native addon without a ready-made build for this machine.
   const compilers = missingPackages(COMPILER_PACKAGES)
   if (compilers.length > 0) {
     say('an npm package has to be compiled here')
-    if (installDebianPackages(COMPILER_PACKAGES).length === 0 && npmCi() && npmObstacle() === undefined)
-      return
+    if (installDebianPackages(COMPILER_PACKAGES).length === 0 && install()) return
   }
   fail(
     `The npm packages could not be installed${npmObstacle() === undefined ? '' : ` (${npmObstacle()})`}.`,
@@ -185,6 +199,9 @@ function installNpmPackages(clean) {
       : 'npm says why, above.',
   )
 }
+
+// node-gyp compiles one file after the other unless told: SQLite is a minute of a processor.
+const npm = (...args) => run('npm', args, { JOBS: 'max', ...headersOfThisNode() })
 
 /** Why the npm packages must be installed, if they must. */
 function npmObstacle() {
