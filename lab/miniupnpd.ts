@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { Re6stError } from '../src/core/errors.ts'
 import type { Gateway, Lab } from './lab.ts'
 import type { LabProcess } from './lab-process.ts'
 
@@ -29,6 +30,11 @@ export interface ForwardedPort {
 /** In the gateway's own table: what another table lets pass, this one would still drop. */
 const TABLE = 'gateway'
 const CHAINS = { forward: 'upnp_forward', nat: 'upnp_nat', postrouting: 'upnp_postrouting' } as const
+
+/** Where it listens: UPnP's HTTP server has a port of its own choice. */
+const SSDP = ['tcp', 'udp 1900']
+const NAT_PMP = ['udp 5351']
+const START_MS = 60_000
 
 const PROTOCOLS: Readonly<Record<string, string>> = { '0x6': 'tcp', '6': 'tcp', '0x11': 'udp', '17': 'udp' }
 
@@ -80,8 +86,23 @@ export class Miniupnpd {
       name: 'miniupnpd',
     })
     const { upnp = true, natPmp = true, pcp = true } = options
-    if (upnp) await this.#process.line(/HTTP listening on/)
-    if (natPmp || pcp) await this.#process.line(/Listening for NAT-PMP/)
+    const ports = [...(upnp ? SSDP : []), ...(natPmp || pcp ? NAT_PMP : [])]
+    await this.#lab.waitFor(async () => (await this.#listensAt(ports)) || this.#process?.end !== undefined, {
+      what: 'miniupnpd to listen',
+      deadlineMs: START_MS,
+    })
+    if (this.#process.end !== undefined)
+      throw new Re6stError('DAEMON', `miniupnpd ended: ${this.#process.lastLines(3).join(' | ')}`)
+  }
+
+  /** Whether the daemon listens at each of these: `udp 1900`, or `tcp`, at whatever port. */
+  async #listensAt(places: readonly string[]): Promise<boolean> {
+    const { stdout } = await this.#gateway.machine.run('ss', '-Hltunp')
+    const ours = stdout.split('\n').flatMap((line) => {
+      const [, protocol, port] = /^(\S+)\s.*?:(\d+)\s.*"miniupnpd"/.exec(line) ?? []
+      return protocol === undefined ? [] : [protocol, `${protocol} ${port}`]
+    })
+    return places.every((place) => ours.includes(place))
   }
 
   /** Ends it: nobody answers any more. What was forwarded stays so. */

@@ -139,31 +139,28 @@ it('by UPnP IGD 1 alone, ports are mapped and removed', async () => {
   expect(await forwarded()).toEqual([])
 })
 
-describe('a gateway that does not forward is told of in one line', () => {
-  it.each<{ what: string; options: MiniupnpdOptions | undefined; line: RegExp }>([
+/** In which words: test/unit/node/port-mapping/bad-gateways.test.ts. */
+describe('a gateway that does not forward is told of once', () => {
+  it.each<{ what: string; options: MiniupnpdOptions | undefined }>([
     {
       what: 'because it is not allowed',
       // Asked by PCP or NAT-PMP, this daemon tries all ports for many seconds before it refuses.
       options: { natPmp: false, pcp: false, rules: ['deny 0-65535 192.168.1.0/24 0-65535'] },
-      line: /the gateway refuses to forward ports .*: allow it there, or forward tcp port 1194 to this machine/,
     },
     {
       what: 'because it is behind NAT itself',
       options: { hasPublicAddress: false },
-      line: /the gateway (is itself behind NAT|has no address on the Internet)/,
     },
     {
       what: 'because it speaks none of the protocols',
       options: undefined,
-      line: /the gateway answers neither PCP, NAT-PMP nor UPnP: switch one of them on there/,
     },
-  ])('$what, and used when it does', async ({ options, line }) => {
+  ])('$what, and used when it does', async ({ options }) => {
     await (options ? daemon.restart(options) : daemon.stop())
     const mapper = new Mapper(one, TCP)
     await lab.waitFor(() => mapper.warnings.length > 0, { what: 'a warning', deadlineMs: DEADLINE_MS })
     await daemon.restart({})
     await mapper.mapped()
-    expect(mapper.warnings[0]).toMatch(line)
     // While the daemon restarts, nobody answers: that is said, too, and nothing twice.
     const texts = mapper.warnings.map((warning) => warning.replace(/^.*? WARN /, ''))
     expect(new Set(texts).size).toBe(texts.length)

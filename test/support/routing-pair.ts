@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { waitFor } from '../../lab/wait-for.ts'
 import { parseLinkDefaults } from '../../src/core/config/link-defaults.ts'
 import { KernelEvents } from '../../src/node/kernel/kernel-events.ts'
 import { createBabeldRouter } from '../../src/node/routing/babeld/router.ts'
@@ -147,13 +148,9 @@ export const hasRoute = ({ router }: RoutingNode, number: number): boolean =>
 export const kernelRoute = ({ namespace }: RoutingNode, number: number): string =>
   namespace.ip(`-6 route show ${prefixOf(number)}`)
 
-/** Waits for a condition. */
+/** Waits for a condition. Some start a program for each look, while what is waited for needs this very process. */
 export async function until(condition: () => boolean, what: string, deadlineMs = DEADLINE_MS): Promise<void> {
-  const end = Date.now() + deadlineMs
-  while (!condition()) {
-    if (Date.now() > end) throw new Error(`not in ${deadlineMs} ms: ${what}`)
-    await systemClock.sleep(20)
-  }
+  await waitFor(condition, { what, deadlineMs })
 }
 
 /** Waits until each has a route to the other. */

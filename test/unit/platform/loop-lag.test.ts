@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
+import { waitFor } from '../../../lab/wait-for.ts'
 import { LoopLag } from '../../../src/platform/loop-lag.ts'
 
 it('a loop that was busy with other things says for how long, until it has waited', () => {
@@ -24,9 +24,18 @@ it('a loop that was busy with other things says for how long, until it has waite
 
 it('it is seen of the real one', async () => {
   using lag = new LoopLag()
-  await sleep(20)
+  /** Until the loop has had nothing to do. */
+  const idle = () => {
+    const before = performance.eventLoopUtilization().idle
+    return waitFor(() => performance.eventLoopUtilization().idle > before, {
+      what: 'a pause of the loop',
+      deadlineMs: 10_000,
+      intervalMs: 5,
+    })
+  }
+  await idle()
   lag.busyMs()
-  await sleep(20)
+  await idle()
   const end = performance.now() + 50
   while (performance.now() < end);
   expect(lag.busyMs()).toBeGreaterThan(45)
