@@ -48,5 +48,5 @@ ${table(
 )}
 
 “Too busy” counts answers with 503, after which a client asks again in a quarter of a second; what it waits counts. Memory is that of one process (PSS). Clients, PostgreSQL and all registries share the processors of one machine: several processes can
-be quicker there only while one leaves some of them idle.`
+be quicker there only while one leaves some of them idle.${results.some(({ isInMemory }) => isInMemory) ? ' The databases are on a tmpfs: no certificate waits for a disk here, as it does elsewhere.' : ''}`
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memoryMb } from '../lab/process-cost.ts'
@@ -23,6 +23,8 @@ export interface RegistryScaleResult {
   /** PSS of one process, after its start and after all that was measured. */
   readonly startedMb: number
   readonly memoryMb: number
+  /** Whether the database is on a tmpfs: no disk is waited for. */
+  readonly isInMemory: boolean
   /** How long it took to fill the database. */
   readonly fillSeconds: number
   /** What the page asks for, median. */
@@ -35,6 +37,8 @@ const CLIENTS = [1, 20, 200]
 const MEASURE_MS = 2_000
 const PROCESSES = 3
 const TIMES = 20
+/** Of a tmpfs, in statfs(2). */
+const TMPFS_MAGIC = 0x01021994
 
 /** What an operator's page asks for: 50 machines each, and the head of the page. */
 const PAGES = {
@@ -114,6 +118,7 @@ async function measureOne(
   }
   return {
     ...{ database, processes, certificates, startSeconds, startedMb, rates, fillSeconds, pageMs },
+    isInMemory: statfsSync(directory).type === TMPFS_MAGIC,
     memoryMb: memoryMb(first.pid, 'Pss'),
   }
 }

@@ -201,13 +201,16 @@ async function rate(
   await Promise.all(
     connections.map(async (connection, client) => {
       while (!isOver()) {
-        const request = requests(client)
+        let request = requests(client)
         if (request === undefined) return
         const begunMs = performance.now()
         while (!(await isAnswered(connection, request))) {
           busy++
           if (isOver()) return
           await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS))
+          // Of a session, the secret is used up.
+          request = requests(client)
+          if (request === undefined) return
         }
         times.push(performance.now() - begunMs)
       }

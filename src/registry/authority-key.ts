@@ -10,8 +10,8 @@ import { isAtTerminal } from '../platform/terminal.ts'
 import { type CaSigner, pemSigner } from './crypto/ca-signer.ts'
 
 /**
- * What signs with the authority's key: a file in PEM, or a URI of a key in a PKCS#11 token. The passphrase of a file is asked for
- * where nothing says where it is, and somebody is at the terminal.
+ * What signs with the authority's key: a file in PEM, or a URI of a key in a PKCS#11 token. The passphrase of a file, or the PIN of a
+ * token, is asked for where nothing says where it is, and somebody is at the terminal.
  * @throws Re6stError what is missing or wrong, and what to do
  */
 export async function authoritySigner({
@@ -30,7 +30,13 @@ export async function authoritySigner({
   const uri = readPkcs11Uri(key)
   if (!uri.ok) throw new Re6stError('OPTION', `--key: ${uri.reason}`)
   const pin = passphrase === undefined ? undefined : readSecret('--passphrase', passphrase)
-  return (await tokens()).tokenSigner({ uri: uri.value, pin })
+  const { tokenSigner, PinMissing } = await tokens()
+  try {
+    return tokenSigner({ uri: uri.value, pin })
+  } catch (error) {
+    if (!(error instanceof PinMissing) || !isAtTerminal()) throw error
+    return tokenSigner({ uri: uri.value, pin: await askForSecret(`PIN of the token ${error.label}`) })
+  }
 }
 
 /** Nobody needs the library who has no token: it may be missing. */

@@ -51,7 +51,7 @@ export const BACKUP_COMMAND: Command<typeof DATABASE> = {
 export const RESTORE_COMMAND: Command<typeof DATABASE> = {
   name: 're6st-registry restore',
   description:
-    'Puts a backup, or the database of the Python implementation, in the place of the database of a registry that does not run, if it is sound. The one before is kept beside it.',
+    'Puts a backup, or the database of the Python implementation, in the place of the database of a registry that does not run, if it is sound. The one before is kept beside it. The version of the configuration and the serial numbers go on far ahead of both, so that nodes take what it says.',
   options: DATABASE,
   takesOptionFiles: false,
   operand: { metavar: 'FILE', help: 'the backup', required: true },

@@ -65,7 +65,7 @@ export const keyPassphrase = (group: string, since: string) =>
     names: ['--passphrase'],
     group,
     help: 'where the passphrase of the key, or the PIN of its token, is read from: path of a file, fd:N for an open file, or credential:NAME for one of systemd',
-    otherwise: 'default: a passphrase is asked for at the terminal, if the key has one; a PIN is not',
+    otherwise: 'default: it is asked for at the terminal, if there is one',
     since,
   })
 

@@ -12,17 +12,31 @@ const MAX_SIGNATURE_LENGTH = 2048
 /** To look for a token that is gone keeps the process from everything else, and any stranger can ask for a signature. */
 const LOOK_AGAIN_MS = 1_000
 
+/** The token asks for a PIN, and none was given. */
+export class PinMissing extends Re6stError {
+  /** What it calls itself. */
+  readonly label: string
+
+  constructor(label: string) {
+    super(
+      'CERTIFICATE',
+      `--key: the token ${JSON.stringify(label)} asks for a PIN: say by --passphrase where that is, or start at a terminal, where it is asked for`,
+    )
+    this.label = label
+  }
+}
+
 /** Where the key is, and what its token asks for. */
 interface TokenKey {
   readonly uri: Pkcs11Uri
-  /** Undefined: it asks for none. */
+  /** Undefined: none is known. */
   readonly pin: string | undefined
 }
 
 /**
  * Signs with a key that stays in a PKCS#11 token. When the token has been taken out, or has ended the session, the
  * next signature begins another.
- * @throws Re6stError what is missing, and what to do
+ * @throws PinMissing when it asks for one; Re6stError what else is missing, and what to do
  */
 export function tokenSigner(key: TokenKey, clock: Pick<Clock, 'monotonicMs'> = systemClock): CaSigner {
   const signer = new TokenSigner(key, clock)
@@ -125,7 +139,7 @@ class TokenSigner {
     const label = JSON.stringify(labelOf(info))
     if (pin === undefined) {
       if ((info.flags & pkcs11js.CKF_LOGIN_REQUIRED) === 0) return
-      throw failure(`the token ${label} asks for a PIN: say by --passphrase where that is`)
+      throw new PinMissing(labelOf(info))
     }
     if ((info.flags & pkcs11js.CKF_USER_PIN_FINAL_TRY) !== 0)
       throw failure(`the token ${label} would be locked by one more wrong PIN: use it by hand first`)
@@ -157,9 +171,9 @@ class TokenSigner {
 }
 
 const REFUSALS: ReadonlyMap<number, string> = new Map([
-  [pkcs11js.CKR_PIN_INCORRECT, 'does not take the PIN that --passphrase names'],
-  [pkcs11js.CKR_PIN_LEN_RANGE, 'does not take a PIN as long as the one that --passphrase names'],
-  [pkcs11js.CKR_PIN_INVALID, 'does not take the PIN that --passphrase names'],
+  [pkcs11js.CKR_PIN_INCORRECT, 'does not take the PIN'],
+  [pkcs11js.CKR_PIN_LEN_RANGE, 'does not take a PIN of this length'],
+  [pkcs11js.CKR_PIN_INVALID, 'does not take the PIN'],
   [pkcs11js.CKR_PIN_LOCKED, 'is locked: its PIN was wrong too often'],
   [pkcs11js.CKR_USER_PIN_NOT_INITIALIZED, 'has no PIN yet: give it one'],
 ])

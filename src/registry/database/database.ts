@@ -156,13 +156,28 @@ function takeOver(database: Database.Database, path: string): void {
     .immediate()
 }
 
-/** Copies a database as a whole or not at all: a copy that a crash cut off would be taken for one. */
-export function copyTo(database: Database.Database, copy: string): void {
+/**
+ * Copies a database as a whole or not at all: a copy that a crash cut off would be taken for one.
+ * @param change is done in the copy before it is there
+ */
+export function copyTo(
+  database: Database.Database,
+  copy: string,
+  change?: (copied: Database.Database) => void,
+): void {
   const temporary = `${copy}.new`
   rmSync(temporary, { force: true })
   // SQLite writes into an empty file, too.
   closeSync(openSync(temporary, 'wx', 0o600))
   database.prepare('VACUUM INTO ?').run(temporary)
+  if (change) {
+    const copied = new Database(temporary)
+    try {
+      change(copied)
+    } finally {
+      copied.close()
+    }
+  }
   const file = openSync(temporary, 'r')
   try {
     fsyncSync(file)

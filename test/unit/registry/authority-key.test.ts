@@ -1,12 +1,12 @@
 import { createPrivateKey } from 'node:crypto'
 import { chmodSync, closeSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { execa } from 'execa'
 import { describe, expect, it } from 'vitest'
 import { programOf } from '../../../lab/programs.ts'
 import { secretSource } from '../../../src/core/options/value-types.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { decryptedKey, exposureOf } from '../../../src/registry/authority-key.ts'
+import { atTerminal } from '../../support/at-terminal.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { failedStart, registryProcess } from '../../support/registry-process.ts'
 import { vectors } from '../../support/vectors.ts'
@@ -81,14 +81,7 @@ describe('at a terminal', () => {
       '--key',
       path('ca.key'),
     ]
-    const quoted = [...command, '--days', '20000'].map((word) => `'${word}'`).join(' ')
-    // A terminal of its own.
-    const terminal = execa('script', ['-qefc', quoted, '/dev/null'], { reject: false, timeout: 60_000 })
-    terminal.stdout.on('data', (part: Buffer) => {
-      if (String(part).includes('Passphrase of')) terminal.stdin.write(typed)
-    })
-    const { exitCode, stdout } = await terminal
-    return { exitCode, stdout }
+    return atTerminal([...command, '--days', '20000'], { question: 'Passphrase of', typed })
   }
 
   it('the passphrase is asked for, and not shown', async () => {

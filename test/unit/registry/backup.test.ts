@@ -97,3 +97,18 @@ it('what is not sound is not restored, and what was there stays', async () => {
   expect([refused.exitCode === 0, statSync(path).ino]).toEqual([false, before])
   expect(refused.stderr).toContain('is not restored')
 })
+
+it('a file that is not there is told of with what to do', async () => {
+  const path = join(temporaryDirectory(), 'none')
+  for (const [args, remedy] of [
+    [['check', '--db', path], 'start the registry once'],
+    [['backup', '--db', path, `${path}.copy`], 'start the registry once'],
+    [['restore', '--db', `${path}.db`, path], 'name a backup'],
+    [['import', '--db', `${path}.db`, path], 'name a backup'],
+  ] as const) {
+    const { exitCode, stderr } = await run(...args)
+    expect(exitCode).toBeGreaterThan(0)
+    expect(stderr).toContain(remedy)
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+  }
+})

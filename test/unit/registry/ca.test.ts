@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { describe, expect, it } from 'vitest'
@@ -58,6 +58,13 @@ describe('re6st-registry ca renew', () => {
     expect(readFileSync(`${ca}.old`, 'utf8')).toBe(old.pem)
     expect(statSync(ca).mode & 0o777).toBe(0o644)
     expect(stderr === '').toBe(days > 0)
+  })
+
+  it('warns of a key that others can read', async () => {
+    const { key, run } = await authorityFiles(20)
+    chmodSync(key, 0o644)
+    const { exitCode, stderr } = await run('renew')
+    expect([exitCode, stderr]).toEqual([0, expect.stringContaining('chmod 600 ca.key')])
   })
 
   it('moves the network to another prefix of the same length, and to no other', async () => {

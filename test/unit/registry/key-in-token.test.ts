@@ -12,6 +12,7 @@ import { DAY_MS } from '../../../src/core/day.ts'
 import { readPkcs11Uri } from '../../../src/core/options/pkcs11-uri.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { tokenSigner } from '../../../src/registry/crypto/token-signer.ts'
+import { atTerminal } from '../../support/at-terminal.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { failedStart, registryProcess } from '../../support/registry-process.ts'
 import { hasSoftHsm, TestToken } from '../../support/token.ts'
@@ -130,6 +131,18 @@ describe.skipIf(!hasSoftHsm)('a registry whose key is in a token', () => {
       expect(stderr.trim().split('\n'), reason).toHaveLength(1)
     }
   })
+
+  it('has its certificate renewed, and the PIN asked for at the terminal', async () => {
+    const ca = fileWith(pki.ca)
+    const args = ['ca', 'renew', '--ca', ca, '--days', '36500', '--key', token.uri()]
+    const { exitCode, stdout } = await atTerminal([...programOf('re6st-registry'), ...args], {
+      question: `PIN of the token ${token.label}`,
+      typed: `${token.pin}\r`,
+      env: token.environment,
+    })
+    expect(stdout).not.toContain(token.pin)
+    expect([exitCode, stdout]).toEqual([0, expect.stringContaining('valid until')])
+  }, 90_000)
 
   it('has its certificate renewed', async () => {
     const ca = fileWith(pki.ca)

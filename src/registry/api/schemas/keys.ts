@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { SubnetName, Time } from './common.ts'
+import { SubnetName } from './common.ts'
 
 /** Where the rotation of the MAC keys is. Each step is one call. */
 export const KeyRotation = Type.Object(
@@ -12,7 +12,6 @@ export const KeyRotation = Type.Object(
       },
     ),
     nextStep: Type.String({ description: 'What the next step does' }),
-    since: Type.Optional(Time),
     validUntil: Type.Optional(
       Type.String({ format: 'date-time', description: 'Until when the new key should not be used yet' }),
     ),

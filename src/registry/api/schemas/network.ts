@@ -38,7 +38,6 @@ export const TopologyNode = Type.Object(
     latitude: Type.Optional(Type.Number()),
     longitude: Type.Optional(Type.Number()),
     notAfter: Type.Optional(Time),
-    issuedAt: Type.Optional(Time),
     machineName: Type.Optional(Type.String()),
   },
   { $id: 'TopologyNode' },

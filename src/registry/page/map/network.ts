@@ -22,7 +22,6 @@ export interface NetworkNode {
   readonly country?: string | undefined
   readonly place?: Place | undefined
   readonly serial?: string | undefined
-  readonly certificateStartMs?: number | undefined
   readonly certificateEndMs?: number | undefined
   readonly lastSeenMs?: number | undefined
 }

@@ -29,7 +29,6 @@ export function NodeDetails({ node, network, route, choose }: NodeDetailsProps):
     ['Platform', node.platform],
     ['Country', node.country],
     ['Serial', node.serial],
-    ['Certificate from', dateOf(node.certificateStartMs)],
     ['Certificate until', untilText(node.certificateEndMs)],
     ['Last seen', dateOf(node.lastSeenMs)],
   ]
