@@ -25,6 +25,9 @@ interface Watched {
   lastFalseAlarmMs: number
   set: DetectionTimes | undefined
   setMs: number
+  /** How long the times stay before shorter ones are set, and whether those that are set were shorter than the ones before. */
+  shorterAfterMs: number
+  areShorter: boolean
   rttMs: number
   readonly neighbours: Map<string, WatchedNeighbour>
 }
@@ -66,8 +69,11 @@ const FOLLOW_UP_MS = 2_000
 const REMAINS = { slowest: 0.95, usual: 0.8 } as const
 /** After so long without an answer nobody knows what is usual now. */
 const USUAL_MS = 10_000
-/** The kernel gets shorter times only after a while. */
-const SHORTER_AFTER_MS = 30_000
+/**
+ * The kernel gets shorter times only after a while, which is longer each time that it was too early: setting them takes a
+ * process, and on a busy machine answers are slow now and then.
+ */
+const SHORTER_AFTER_MS = { least: 30_000, most: 600_000 } as const
 /** Clients of a server come and go. */
 const MAX_REMEMBERED = 1_024
 
@@ -115,6 +121,8 @@ export class KernelLiveness implements Disposable {
       lastFalseAlarmMs: before?.lastFalseAlarmMs ?? 0,
       set: undefined,
       setMs: 0,
+      shorterAfterMs: SHORTER_AFTER_MS.least,
+      areShorter: false,
       rttMs: 0,
       neighbours: new Map(),
     })
@@ -215,7 +223,14 @@ export class KernelLiveness implements Disposable {
     const before = watched.set
     const isSame = before?.retransMs === times.retransMs && before.unicastProbes === times.unicastProbes
     if (isSame) return
-    if (before && patienceMs(times) < patienceMs(before) && nowMs < watched.setMs + SHORTER_AFTER_MS) return
+    const areShorter = before !== undefined && patienceMs(times) < patienceMs(before)
+    const isSoon = nowMs < watched.setMs + watched.shorterAfterMs
+    if (areShorter && isSoon) return
+    if (watched.areShorter && !areShorter)
+      watched.shorterAfterMs = isSoon
+        ? Math.min(2 * watched.shorterAfterMs, SHORTER_AFTER_MS.most)
+        : SHORTER_AFTER_MS.least
+    watched.areShorter = areShorter
     watched.set = times
     watched.setMs = nowMs
     inBackground(this.#init.log, `setting times of ${iface}`, this.#apply(iface, times, before === undefined))

@@ -153,6 +153,26 @@ it('times are shorter again some time after answers are', async () => {
   expect(set[2]).toContain('retrans 60')
 })
 
+it('where answers are slow again and again, times are set ever more rarely', async () => {
+  const { liveness, set, clock } = rig()
+  liveness.add('tap')
+  for (let seconds = 0; seconds < 3_600; seconds += 10) {
+    liveness.setRtt('tap', 100)
+    liveness.setRtt('tap', 10)
+    await clock.pass(10_000)
+  }
+  // Each 40 s, two each time, it would be 180.
+  expect(set.length).toBeLessThan(30)
+  await clock.pass(1_000_000)
+  liveness.setRtt('tap', 10)
+  expect(set.at(-1)).toContain('retrans 60')
+  await clock.pass(601_000)
+  liveness.setRtt('tap', 100)
+  await clock.pass(31_000)
+  liveness.setRtt('tap', 10)
+  expect(set.at(-1)).toContain('retrans 60')
+})
+
 it('one that was met before the kernel had its times is looked at again', async () => {
   const { liveness, set, lookedAgain, clock } = rig()
   liveness.add('tap')
