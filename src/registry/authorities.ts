@@ -58,11 +58,13 @@ export class Authorities implements AsyncDisposable {
   /** Notes since when the present one is served. */
   async begin(): Promise<void> {
     const { store, authority, clock } = this.#components
-    await store.write((writable) =>
-      writable.run(
-        'INSERT INTO authority VALUES (?, ?, ?) ON CONFLICT (fingerprint) DO NOTHING',
-        ...[this.present, Math.floor(clock.now() / 1000), Math.floor(authority.notAfterMs / 1000)],
-      ),
+    await store.write(
+      (writable) =>
+        writable.run(
+          'INSERT INTO authority VALUES (?, ?, ?) ON CONFLICT (fingerprint) DO NOTHING',
+          ...[this.present, Math.floor(clock.now() / 1000), Math.floor(authority.notAfterMs / 1000)],
+        ),
+      { isExpendable: true },
     )
   }
 
@@ -94,9 +96,12 @@ export class Authorities implements AsyncDisposable {
     if (unwritten.size === 0) return
     this.#unwritten = new Map()
     try {
-      await this.#components.store.write(async (writable) => {
-        for (const [prefix, fingerprint] of unwritten) await note(writable, prefix, fingerprint)
-      })
+      await this.#components.store.write(
+        async (writable) => {
+          for (const [prefix, fingerprint] of unwritten) await note(writable, prefix, fingerprint)
+        },
+        { isExpendable: true },
+      )
     } catch (error) {
       // It is taken when they say it again.
       for (const prefix of unwritten.keys()) this.#said.delete(prefix)

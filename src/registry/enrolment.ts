@@ -319,7 +319,7 @@ export class Enrolment {
   async #giveBack(reservation: Reservation): Promise<void> {
     const { store, ledger, log } = this.#components
     try {
-      await store.write((writable) => ledger.giveBack(writable, reservation))
+      await store.write((writable) => ledger.giveBack(writable, reservation), { isExpendable: true })
     } catch (error) {
       log.warn({ err: error }, 'a prefix that was not given to anybody stays reserved for some minutes')
     }
@@ -337,7 +337,11 @@ export class Enrolment {
     const nowMs = clock.now()
     const isDue = holder.notAfterMs - nowMs < RENEWAL_PERIOD_MS
     const isRevoked = await store.isRevoked(holder.serial)
-    if (!isDue && !isRevoked) return present
+    if (!isDue && !isRevoked) {
+      // It may have been written a moment ago, and not be acknowledged yet.
+      await store.settled()
+      return present
+    }
     const serial = await store.write((writable) => ledger.takeSerial(writable))
     const notAfterMs = isDue ? nowMs + VALIDITY_MS : holder.notAfterMs
     const pem = await cryptography.issue({

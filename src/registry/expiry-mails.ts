@@ -108,11 +108,13 @@ export class ExpiryMails implements AsyncDisposable {
       ...[serial, stage],
     )
     if (noted && Number(noted.date) >= 0) return false
-    const changes = await store.write((writable) =>
-      writable.run(
-        'INSERT INTO expiry_mail VALUES (?, ?, ?) ON CONFLICT (serial, stage) DO UPDATE SET date = excluded.date WHERE expiry_mail.date < 0 AND expiry_mail.date >= ?',
-        ...[serial, stage, -now, SENDING_SECONDS - now],
-      ),
+    const changes = await store.write(
+      (writable) =>
+        writable.run(
+          'INSERT INTO expiry_mail VALUES (?, ?, ?) ON CONFLICT (serial, stage) DO UPDATE SET date = excluded.date WHERE expiry_mail.date < 0 AND expiry_mail.date >= ?',
+          ...[serial, stage, -now, SENDING_SECONDS - now],
+        ),
+      { isExpendable: true },
     )
     return changes === 1
   }
@@ -126,16 +128,20 @@ export class ExpiryMails implements AsyncDisposable {
         to: holder.email ?? '',
         ...textOf({ peer, network, stage, notAfterMs: holder.notAfterMs, gracePeriodMs }),
       })
-      await store.write((writable) =>
-        writable.run(
-          'UPDATE expiry_mail SET date = ? WHERE serial = ? AND stage = ?',
-          ...[Math.floor(clock.now() / 1000), holder.serial, stage],
-        ),
+      await store.write(
+        (writable) =>
+          writable.run(
+            'UPDATE expiry_mail SET date = ? WHERE serial = ? AND stage = ?',
+            ...[Math.floor(clock.now() / 1000), holder.serial, stage],
+          ),
+        { isExpendable: true },
       )
       log.info({ peer, stage }, 'its owner was told that its certificate ends')
     } catch (error) {
-      await store.write((writable) =>
-        writable.run('DELETE FROM expiry_mail WHERE serial = ? AND stage = ?', holder.serial, stage),
+      await store.write(
+        (writable) =>
+          writable.run('DELETE FROM expiry_mail WHERE serial = ? AND stage = ?', holder.serial, stage),
+        { isExpendable: true },
       )
       throw error
     }

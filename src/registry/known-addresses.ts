@@ -198,12 +198,15 @@ export class KnownAddresses implements Disposable {
       .map(([prefix, known]) => ({ prefix, known, said: { ...known } }))
     if (gone.length > 0 || changed.length > 0)
       try {
-        const written = await store.write(async (writable) => {
-          for (const prefix of gone) await writable.deleteNodeAddress(prefix)
-          const written: Seen[] = []
-          for (const { prefix, said } of changed) written.push(await this.#write(writable, prefix, said))
-          return written
-        })
+        const written = await store.write(
+          async (writable) => {
+            for (const prefix of gone) await writable.deleteNodeAddress(prefix)
+            const written: Seen[] = []
+            for (const { prefix, said } of changed) written.push(await this.#write(writable, prefix, said))
+            return written
+          },
+          { isExpendable: true },
+        )
         for (const [index, { known, said }] of changed.entries()) {
           // Who has said something meanwhile has said it of itself.
           if (known.addresses === said.addresses) {

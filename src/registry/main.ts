@@ -20,6 +20,8 @@ import { openGeoIp } from './geoip.ts'
 import { openMailer } from './mail.ts'
 import { kernelReachableNodes } from './reachable-nodes.ts'
 import { type RegistrySettings, type RunningRegistry, startRegistry } from './registry.ts'
+import type { PairSettings } from './standby/pair.ts'
+import { isOfStandby } from './standby/role.ts'
 
 const PAGE_FOLDER = fileURLToPath(new URL('./page/', import.meta.url))
 
@@ -63,6 +65,8 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
           password: options.smtpPassword,
           startTls: options.smtpStartTls,
         })
+  const pair = pairOf(options)
+  if (await isStoppedAsStandby(options, pair, { manager, log: log.logger, stopped })) return 0
   if (await isStoppedBeforeItsStart(options, { manager, log: log.logger, stopped })) return 0
   const caPem = readOptionFile('--ca', options.ca)
   const signer = await authoritySigner(options)
@@ -79,6 +83,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
       signer,
       dhPem: options.dh === undefined ? undefined : readOptionFile('--dh', options.dh),
       databasePath: options.database,
+      pair,
       listen: options.tlsOnly
         ? []
         : options.listenAddresses.map((address) => ({ address, port: options.port })),
@@ -135,14 +140,49 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
   return 0
 }
 
+/** What an operator must say of a process beside which it begins. */
+interface Surroundings {
+  readonly manager: ServiceManager
+  readonly log: Logger
+  readonly stopped: Promise<Error | undefined>
+}
+
+/** A standby serves nothing until it is promoted. @returns whether the registry was stopped meanwhile */
+async function isStoppedAsStandby(
+  { isStandby, database, commandSocket: given, ca }: RegistryOptions,
+  pair: PairSettings | undefined,
+  { manager, log, stopped }: Surroundings,
+): Promise<boolean> {
+  if (!isStandby || !pair) {
+    if (!isOfStandby(database)) return false
+    throw new Re6stError(
+      'CONFLICT',
+      `--db ${database}: is that of a standby: start with --standby, or promote it by "re6st-registry standby promote"`,
+    )
+  }
+  const { becomeStandby } = await import('./standby/standby.ts')
+  const settings = {
+    ...{ databasePath: database, caPem: readOptionFile('--ca', ca), pair, log },
+    commandSocket: given,
+    clock: systemClock,
+  }
+  await using standby = await becomeStandby(settings)
+  if (!standby) return false
+  manager.ready(() => `standby of ${pair.peer.host}`)
+  process.stdout.write(`re6st-registry: standby of ${pair.peer.host}:${pair.peer.port}\n`)
+  return await Promise.race([
+    standby.promoted.then(() => false),
+    stopped.then((error) => {
+      if (error) throw error
+      return true
+    }),
+  ])
+}
+
 /** Without an authority, the page offers to make one. @returns whether the registry was stopped meanwhile */
 async function isStoppedBeforeItsStart(
   { page: place, isPageTls, ca, key, passphrase, pageUrl, database: databasePath, port }: RegistryOptions,
-  {
-    manager,
-    log,
-    stopped,
-  }: { readonly manager: ServiceManager; readonly log: Logger; readonly stopped: Promise<unknown> },
+  { manager, log, stopped }: Surroundings,
 ): Promise<boolean> {
   // The form has no TLS, and must not be open to a network without: "re6st-registry init" makes one there.
   if (
@@ -187,6 +227,20 @@ const openIdOf = ({
   issuer === undefined || clientId === undefined || secret === undefined
     ? undefined
     : { issuer, clientId, clientSecret: readSecret('--oidc-secret', secret), scope, claim, roles }
+
+/** Shorter ones could be guessed by whoever records a handshake. */
+const MIN_SECRET_LENGTH = 32
+
+function pairOf({ peer, peerListen, peerSecret }: RegistryOptions): PairSettings | undefined {
+  if (!peer || !peerListen || !peerSecret) return undefined
+  const secret = readSecret('--peer-secret', peerSecret)
+  if (secret.length < MIN_SECRET_LENGTH)
+    throw new Re6stError(
+      'OPTION',
+      `--peer-secret: must have at least ${MIN_SECRET_LENGTH} characters: openssl rand -hex 32 makes one`,
+    )
+  return { peer: { ...peer, secret }, listen: peerListen }
+}
 
 const tlsOf = ({
   tlsCert: cert,

@@ -20,6 +20,7 @@ import { NetworkConfiguration, type NetworkSettings } from './configuration.ts'
 import type { CaSigner } from './crypto/ca-signer.ts'
 import { type AuthorityKeys, CaCryptography, type Cryptography } from './crypto/cryptography.ts'
 import { openStore } from './database/open-store.ts'
+import type { Store } from './database/store.ts'
 import { dhParameters } from './dh-parameters.ts'
 import { discoveryOf } from './discovery.ts'
 import { Enrolment, type RegistrationSettings } from './enrolment.ts'
@@ -41,6 +42,9 @@ import { closeServer, isWithoutIpv6, listen } from './server/listen.ts'
 import { ReadingTurns } from './server/reading-turns.ts'
 import { TlsCredentials, type TlsFiles } from './server/tls-credentials.ts'
 import { ownSessions, SharedSessions } from './sessions.ts'
+import { answerPeer, keyHash, type PairSettings } from './standby/pair.ts'
+import { Primary } from './standby/primary.ts'
+import { readReplication } from './standby/replication-row.ts'
 import { type WebhookComponents, Webhooks } from './webhooks.ts'
 
 /** What a registry is started with: the contents of the files, and what the options say. */
@@ -51,6 +55,8 @@ export interface RegistrySettings {
   /** DH parameters for nodes that still ask; a standard group if there are none. */
   readonly dhPem: string | undefined
   readonly databasePath: string
+  /** The other registry of a pair, whose standby is told everything; undefined: there is none. */
+  readonly pair?: PairSettings | undefined
   /** Addresses to listen on; port 0 takes a free one. */
   readonly listen: readonly { readonly address: string; readonly port: number }[]
   /** Where it listens with TLS, too, and the files of its certificate; undefined: nowhere. */
@@ -129,6 +135,8 @@ export async function startRegistry(
         ),
     }),
   )
+  const primary = await primaryOf(settings, store, authority, components)
+  if (primary) stack.use(primary)
   const ledger = new Ledger(store, authority.network.length)
   await ledger.learnChanges()
   for (const { prefix, reason } of await ledger.unreadable())
@@ -236,14 +244,19 @@ export async function startRegistry(
   const tlsAddresses: { address: string; port: number }[] = []
   const servers = new HttpServers({
     handlers,
-    // Reads the database; what is answered from memory would go on without it.
-    checkReady: async () => void (await store.config('version')),
+    checkReady: async () => {
+      // Reads the database; what is answered from memory would go on without it.
+      await store.config('version')
+      const refusal = primary?.refusal()
+      if (refusal) throw refusal
+    },
     certificates: () => ledger.size(),
     measured: {
       ending: (afterMs, untilMs) => ledger.countEnding(afterMs, untilMs),
       authorityEndMs: authority.notAfterMs,
       databaseBytes: () => store.bytes(),
       nowMs: () => clock.now(),
+      standby: primary && (() => primary.state),
     },
     discovery: discoveryOf({
       network: authority.network,
@@ -268,6 +281,16 @@ export async function startRegistry(
     limits: components.serverLimits ?? {},
   })
   localNode.onAsked((isAnswered) => servers.asked(isAnswered))
+  // What the start has written gives nothing away: from now on, the standby is waited for.
+  if (primary && settings.pair) {
+    store.replicateTo(primary)
+    stack.use(
+      await answerPeer(settings.pair, clock, {
+        state: () => primary.peerState,
+        follow: (stream, following) => primary.follow(stream, following),
+      }),
+    )
+  }
   const addresses: { address: string; port: number }[] = []
   const open = async (kind: Listener, place: ListenPlace, transport: Transport = 'http') => {
     const server = servers.create(kind, transport)
@@ -332,6 +355,7 @@ export async function startRegistry(
       registryPort: addresses[0]?.port ?? 80,
       pageFolder: settings.api?.pageFolder ?? '',
       startedAtMs: clock.now(),
+      primary,
     }),
   )
   // Before the page's server is closed, which waits for what is open.
@@ -341,6 +365,7 @@ export async function startRegistry(
   const failed = new Promise<Error>((resolve) => {
     fail = resolve
   })
+  primary?.onSuperseded((error) => fail(error))
   stack.use(
     clock.every(CLEAN_UP_INTERVAL_MS, () => {
       cleanUp()
@@ -374,6 +399,30 @@ export async function startRegistry(
     failed,
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   }
+}
+
+/** @throws Re6stError `CONFLICT` when the other one serves, or a standby is registered that could not be told anything */
+async function primaryOf(
+  { pair }: RegistrySettings,
+  store: Store,
+  { publicKey }: Authority,
+  { clock, log }: RegistryComponents,
+): Promise<Primary | undefined> {
+  if (!pair) {
+    if (!store.isShared && (await readReplication(store)).standby !== null)
+      throw new Re6stError(
+        'CONFLICT',
+        'a standby is registered, without which nothing is given: start with --peer, or say "re6st-registry standby drop" to go on without it',
+      )
+    return undefined
+  }
+  const feed = store.feed()
+  if (!feed)
+    throw new Re6stError(
+      'SYSTEM',
+      '--peer: the database must be on a file system of this machine: a write-ahead log is needed',
+    )
+  return Primary.of({ store, feed, peer: pair.peer, authority: keyHash(publicKey), clock, log })
 }
 
 async function readKeys({ caPem, signer }: RegistrySettings): Promise<Authority> {

@@ -30,18 +30,21 @@ export class WebhookMessages {
     { id, body }: { readonly id: string; readonly body: string },
     nowMs: number,
   ): Promise<number> {
-    return this.#store.write(async (writable) => {
-      await writable.run('DELETE FROM webhook_message WHERE made < ?', nowMs - FORGOTTEN_MS)
-      // Changes are made one after another, also by several processes.
-      await writable.run(
-        'INSERT INTO webhook_message VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM webhook_message), ?, ?, ?, ?, 0, 0)',
-        ...[id, target, body, nowMs],
-      )
-      return writable.run(
-        'DELETE FROM webhook_message WHERE target = ? AND number NOT IN (SELECT number FROM webhook_message WHERE target = ? ORDER BY number DESC LIMIT ?)',
-        ...[target, target, MAX_WAITING],
-      )
-    })
+    return this.#store.write(
+      async (writable) => {
+        await writable.run('DELETE FROM webhook_message WHERE made < ?', nowMs - FORGOTTEN_MS)
+        // Changes are made one after another, also by several processes.
+        await writable.run(
+          'INSERT INTO webhook_message VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM webhook_message), ?, ?, ?, ?, 0, 0)',
+          ...[id, target, body, nowMs],
+        )
+        return writable.run(
+          'DELETE FROM webhook_message WHERE target = ? AND number NOT IN (SELECT number FROM webhook_message WHERE target = ? ORDER BY number DESC LIMIT ?)',
+          ...[target, target, MAX_WAITING],
+        )
+      },
+      { isExpendable: true },
+    )
   }
 
   /** The oldest that waits; those after it are not sent before. */
@@ -61,29 +64,34 @@ export class WebhookMessages {
    * Whether it is up to us to try it, until then: nobody else does. Who began to and has not ended by then is dead.
    */
   async claim({ number, id, dueMs }: WaitingMessage, untilMs: number): Promise<boolean> {
-    const changes = await this.#store.write((writable) =>
-      writable.run(
-        'UPDATE webhook_message SET due = ? WHERE number = ? AND id = ? AND due = ?',
-        ...[untilMs, number, id, dueMs],
-      ),
+    const changes = await this.#store.write(
+      (writable) =>
+        writable.run(
+          'UPDATE webhook_message SET due = ? WHERE number = ? AND id = ? AND due = ?',
+          ...[untilMs, number, id, dueMs],
+        ),
+      { isExpendable: true },
     )
     return changes === 1
   }
 
   /** It is tried again then. */
   async putOff({ number, id }: WaitingMessage, attempts: number, dueMs: number): Promise<void> {
-    await this.#store.write((writable) =>
-      writable.run(
-        'UPDATE webhook_message SET attempts = ?, due = ? WHERE number = ? AND id = ?',
-        ...[attempts, dueMs, number, id],
-      ),
+    await this.#store.write(
+      (writable) =>
+        writable.run(
+          'UPDATE webhook_message SET attempts = ?, due = ? WHERE number = ? AND id = ?',
+          ...[attempts, dueMs, number, id],
+        ),
+      { isExpendable: true },
     )
   }
 
   /** A server took it. The number alone may be that of a newer one by now. */
   async taken({ number, id }: WaitingMessage): Promise<void> {
-    await this.#store.write((writable) =>
-      writable.run('DELETE FROM webhook_message WHERE number = ? AND id = ?', number, id),
+    await this.#store.write(
+      (writable) => writable.run('DELETE FROM webhook_message WHERE number = ? AND id = ?', number, id),
+      { isExpendable: true },
     )
   }
 }

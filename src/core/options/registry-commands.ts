@@ -30,6 +30,7 @@ import {
   showOptions,
 } from './registry-operator-options.ts'
 import { REGISTRY_COMMAND, type REGISTRY_SUBCOMMANDS, registryOptions } from './registry-options.ts'
+import { STANDBY_COMMAND, standbyOptions } from './registry-standby-options.ts'
 
 /** A subcommand: its options, and what checks them together. */
 interface Subcommand<Name extends string, Options> {
@@ -65,6 +66,7 @@ const SUBCOMMANDS = {
   restore: subcommand('restore', RESTORE_COMMAND, restoreOptions),
   check: subcommand('check', CHECK_COMMAND, checkOptions),
   import: subcommand('import', IMPORT_COMMAND, importOptions),
+  standby: subcommand('standby', STANDBY_COMMAND, standbyOptions),
 } as const satisfies { [Name in keyof typeof REGISTRY_SUBCOMMANDS]: Subcommand<Name, unknown> }
 
 type Subcommands = typeof SUBCOMMANDS

@@ -25,7 +25,8 @@ const since = '0.2.0'
 const MAX_DAYS = 365
 const MAX_USES = 1_000
 
-const COMMON = {
+/** Options of all commands that ask a registry. */
+export const ASKED_REGISTRY = {
   database: withDefault(filePath('PATH|URL'), '/var/lib/re6stnet/registry.db', {
     names: ['--db'],
     group: 'Registry',
@@ -49,7 +50,7 @@ const NODES = {
     help: 'only those in this state; expiring: whose certificate ends within 30 days',
     since,
   }),
-  ...COMMON,
+  ...ASKED_REGISTRY,
 } as const
 
 /** The command `re6st-registry nodes`. */
@@ -64,11 +65,11 @@ export type NodesOptions = OptionsOf<typeof NODES>
 export const nodesOptions = (words: ParsedWords): Result<NodesOptions> => optionValues(NODES_COMMAND, words)
 
 /** The command `re6st-registry show`. */
-export const SHOW_COMMAND: Command<typeof COMMON> = {
+export const SHOW_COMMAND: Command<typeof ASKED_REGISTRY> = {
   name: 're6st-registry show',
   description:
     'Prints all that is known of one machine: certificate, tunnels, the way to it, what happened to it. Without a machine, the network in numbers.',
-  options: COMMON,
+  options: ASKED_REGISTRY,
   takesOptionFiles: false,
   operand: {
     metavar: 'MACHINE',
@@ -76,7 +77,7 @@ export const SHOW_COMMAND: Command<typeof COMMON> = {
     required: false,
   },
 }
-export type ShowOptions = OptionsOf<typeof COMMON> & { readonly machine: string | undefined }
+export type ShowOptions = OptionsOf<typeof ASKED_REGISTRY> & { readonly machine: string | undefined }
 export function showOptions(words: ParsedWords): Result<ShowOptions> {
   const values = optionValues(SHOW_COMMAND, words)
   return values.ok ? ok({ ...values.value, machine: words.operand }) : values
@@ -129,7 +130,7 @@ const INVITE = {
     help: 'which one, for "delete"',
     since,
   }),
-  ...COMMON,
+  ...ASKED_REGISTRY,
 } as const
 
 /** The command `re6st-registry invite`. */
@@ -145,7 +146,7 @@ export const INVITE_COMMAND: Command<typeof INVITE> = {
     required: false,
   },
 }
-export type InviteOptions = OptionsOf<typeof COMMON> &
+export type InviteOptions = OptionsOf<typeof ASKED_REGISTRY> &
   (
     | ({ readonly action: 'new' } & Pick<
         OptionsOf<typeof INVITE>,
@@ -183,15 +184,15 @@ export function inviteOptions(words: ParsedWords): Result<InviteOptions> {
 }
 
 /** The command `re6st-registry revoke`. */
-export const REVOKE_COMMAND: Command<typeof COMMON> = {
+export const REVOKE_COMMAND: Command<typeof ASKED_REGISTRY> = {
   name: 're6st-registry revoke',
   description:
     'Shuts out a machine: all its certificates are revoked, and its prefix is free for another. With a serial number, revokes that certificate only, and the machine may renew it.',
-  options: COMMON,
+  options: ASKED_REGISTRY,
   takesOptionFiles: false,
   operand: { metavar: 'WHAT', help: 'subnet name, like 5/16, or serial number', required: true },
 }
-export type RevokeOptions = OptionsOf<typeof COMMON> & {
+export type RevokeOptions = OptionsOf<typeof ASKED_REGISTRY> & {
   readonly what: { readonly machine: string } | { readonly serial: number }
 }
 
@@ -215,7 +216,7 @@ const KEYS = {
     help: 'take the step although machines would be cut off',
     since,
   }),
-  ...COMMON,
+  ...ASKED_REGISTRY,
 } as const
 
 /** The command `re6st-registry keys`. */
@@ -306,7 +307,7 @@ const SETTINGS = {
   }),
 } as const
 
-const CONFIG = { ...SETTINGS, ...COMMON } as const
+const CONFIG = { ...SETTINGS, ...ASKED_REGISTRY } as const
 
 /** The command `re6st-registry config`. */
 export const CONFIG_COMMAND: Command<typeof CONFIG> = {
@@ -329,7 +330,7 @@ export interface SettingsChange {
   readonly minProtocol?: number
   readonly ipv4?: { range: string; subnetBits: number } | null
 }
-export type ConfigOptions = OptionsOf<typeof COMMON> & {
+export type ConfigOptions = OptionsOf<typeof ASKED_REGISTRY> & {
   readonly action: (typeof CONFIG_ACTIONS)[number]
   readonly change: SettingsChange
 }
@@ -362,7 +363,8 @@ export function configOptions(words: ParsedWords): Result<ConfigOptions> {
   })
 }
 
-function actionOf<const Action extends string>(
+/** The action that a command is told by its first word. */
+export function actionOf<const Action extends string>(
   command: string,
   actions: readonly Action[],
   word = '',

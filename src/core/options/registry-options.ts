@@ -6,6 +6,7 @@ import {
   countryCode,
   directoryPath,
   filePath,
+  hostAndPort,
   httpUrl,
   integer,
   ipAddress,
@@ -34,6 +35,7 @@ export const REGISTRY_SUBCOMMANDS = {
   restore: 'puts a backup in the place of the database',
   check: 'proves that the database is sound, or says what is wrong',
   import: 'copies a network from another database, also of the Python implementation',
+  standby: 'promotes or drops the standby of a pair of registries, or says how it is',
 } as const
 
 const AUTHORITY = 'Authority'
@@ -43,6 +45,7 @@ const CERTIFICATES = 'Certificates'
 const SIGNING_IN = 'Signing in'
 const MAIL = 'Mail'
 const WATCH = 'Messages'
+const PAIR = 'Pair'
 const NETWORK = 'Configuration of the network'
 const since = '0.1.0'
 
@@ -252,6 +255,31 @@ export const REGISTRY_OPTIONS = {
     otherwise: COMMAND_SOCKET_OTHERWISE,
     since: '0.2.0',
   }),
+  peer: optional(hostAndPort, {
+    names: ['--peer'],
+    group: PAIR,
+    help: 'where the other registry of a pair is reached, on another machine: its --peer-listen. One serves, and the other is its standby',
+    otherwise: 'default: there is no other',
+    since: '0.2.0',
+  }),
+  peerListen: optional(privateListener, {
+    names: ['--peer-listen'],
+    group: PAIR,
+    help: 'listen there for the other registry of the pair: ADDR:PORT',
+    since: '0.2.0',
+  }),
+  peerSecret: optional(secretSource, {
+    names: ['--peer-secret'],
+    group: PAIR,
+    help: 'where the secret is read from that both registries of the pair have, at least 32 characters: path of a file, fd:N, or credential:NAME',
+    since: '0.2.0',
+  }),
+  isStandby: flag({
+    names: ['--standby'],
+    group: PAIR,
+    help: 'be the standby of --peer: have all that it has, and serve nothing until "re6st-registry standby promote"; after that the option does nothing while this one serves',
+    since: '0.2.0',
+  }),
   logFile: withDefault(filePath('FILE'), '/var/log/re6stnet/registry.log', {
     names: ['-l', '--logfile'],
     group: SERVICE,
@@ -445,6 +473,8 @@ export function registryOptions(words: ParsedWords): Result<RegistryOptions> {
     return refuse('--client-cert-ca: needs --page, with --page-tls or a proxy that --trusted-proxy names')
   const oidc = oidcMistake(rest)
   if (oidc !== undefined) return refuse(oidc)
+  const pair = pairMistake(rest)
+  if (pair !== undefined) return refuse(pair)
   if (rest.smtpUser !== undefined && rest.smtpPassword === undefined)
     return refuse('--smtp-user: needs a password, see --smtp-pwd')
   return ok({
@@ -462,6 +492,27 @@ export function registryOptions(words: ParsedWords): Result<RegistryOptions> {
         : []),
     ],
   })
+}
+
+/** What of a pair is missing, or of no use. */
+function pairMistake({
+  peer,
+  peerListen,
+  peerSecret,
+  isStandby,
+  database,
+}: Pick<OptionsOf<typeof REGISTRY_OPTIONS>, 'peer' | 'peerListen' | 'peerSecret' | 'isStandby' | 'database'>):
+  | string
+  | undefined {
+  const parts = [peer, peerListen, peerSecret]
+  if (parts.every((part) => part === undefined))
+    return isStandby ? '--standby: needs --peer, --peer-listen and --peer-secret' : undefined
+  if (parts.includes(undefined)) return '--peer, --peer-listen, --peer-secret: go together'
+  if (peerListen?.kind === 'socket')
+    return '--peer-listen: must be ADDR:PORT: the other registry is elsewhere'
+  return /^postgres(ql)?:/.test(database) || database === ':memory:'
+    ? '--peer: is for a file of SQLite; PostgreSQL has standbys of its own'
+    : undefined
 }
 
 /** What of OpenID Connect is missing, or of no use. */

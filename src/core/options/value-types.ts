@@ -1,4 +1,4 @@
-import { isIP, isIPv4 } from 'node:net'
+import { isIP, isIPv4, isIPv6 } from 'node:net'
 import { ok, type Result, refuse } from '../result.ts'
 import {
   type PeerAddress,
@@ -134,6 +134,19 @@ export const privateListener: ValueType<ListenPlace> = {
   }),
   offers: ['files'],
 }
+
+/** `HOST:PORT`, an IPv6 address in brackets. */
+export const hostAndPort: ValueType<{ readonly host: string; readonly port: number }> = oneWord(
+  'HOST:PORT',
+  (word) => {
+    const [, ipv6, name, port = ''] = /^(?:\[(.*)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(word) ?? []
+    const host = ipv6 ?? name ?? ''
+    const isHost = ipv6 === undefined ? host !== '' : isIPv6(ipv6)
+    return isHost && Number(port) > 0 && Number(port) <= 0xffff
+      ? ok({ host, port: Number(port) })
+      : refuse(`${JSON.stringify(word)} must be like registry.example.com:7379 or [2001:db8::1]:7379`)
+  },
+)
 
 /** Where a secret is read from: a file, an open file descriptor, or a credential that systemd gives. */
 export type SecretSource =

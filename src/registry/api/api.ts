@@ -15,6 +15,7 @@ import type { LocalNode } from '../local-node.ts'
 import type { ReachableNodes } from '../reachable-nodes.ts'
 import type { Handshakes } from '../server/handshakes.ts'
 import type { Sessions } from '../sessions.ts'
+import type { Primary } from '../standby/primary.ts'
 import { TokenRequests } from '../token-requests.ts'
 import { BearerTokens } from './access/bearer-tokens.ts'
 import { readClientAuthorities } from './access/client-certificate.ts'
@@ -60,6 +61,8 @@ export interface ApiComponents {
   /** Folder with the built page. */
   readonly pageFolder: string
   readonly startedAtMs: number
+  /** Of a pair; undefined: there is no other. */
+  readonly primary: Primary | undefined
 }
 
 /** The API: loaded only when somebody is to use it. */
@@ -117,6 +120,7 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
     isAnonymous: components.anonymousPrefixLength > 0,
     hasGeoIp: geoip !== undefined,
     startedAtMs: components.startedAtMs,
+    primary: components.primary,
   })
   const servers = new ApiServers({
     ...components,

@@ -38,7 +38,13 @@ export async function authenticate(
   const forged = route.method === 'GET' ? undefined : whyForged(headers, route.body !== undefined)
   if (forged !== undefined) throw new ApiRefusal(403, 'forbidden', forged)
   if (isLocal)
-    return { name: localName(headers), from: undefined, role: 'administer', by: 'local', session: undefined }
+    return {
+      name: commandUserOf(headers),
+      from: undefined,
+      role: 'administer',
+      by: 'local',
+      session: undefined,
+    }
   if (route.role === undefined) return { ...NOBODY, from }
   const principal =
     (await bearer(tokens, headers, from)) ?? (await browser(sessions, headers, from, cookieName, route))
@@ -53,7 +59,8 @@ export async function authenticate(
   return principal
 }
 
-function localName(headers: IncomingHttpHeaders): string {
+/** Whom it is put down to, what is asked over the socket that only some may open. */
+export function commandUserOf(headers: IncomingHttpHeaders): string {
   const user = headers[COMMAND_USER_HEADER]
   return typeof user === 'string' && COMMAND_USER.test(user) ? user : 'local'
 }

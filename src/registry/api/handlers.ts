@@ -33,6 +33,7 @@ import {
   previewConfiguration,
 } from './network-settings.ts'
 import { API_BASE } from './openapi.ts'
+import { type PairComponents, pairState } from './pair.ts'
 import { API_ROUTES } from './routes.ts'
 import type { Session } from './schemas/access.ts'
 import type { AuditEntry } from './schemas/audit.ts'
@@ -66,6 +67,7 @@ export interface HandlerComponents {
   readonly isAnonymous: boolean
   readonly hasGeoIp: boolean
   readonly startedAtMs: number
+  readonly primary: PairComponents['primary']
 }
 
 /** What each route does. */
@@ -179,6 +181,17 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
       return { total, items: rows.map(asEntry) }
     },
     verifyAudit: () => verifyAudit(store),
+
+    pair: () => pairState(components),
+    async dropStandby({ who }) {
+      if (!components.primary)
+        throw new Refusal(409, 'this registry has no standby: it was started without --peer')
+      await components.primary.drop(who)
+      return pairState(components)
+    },
+    promote() {
+      throw new Refusal(409, 'this registry serves already')
+    },
 
     bearerTokens: async () => ({ items: await bearerTokens.list() }),
     makeBearerToken: ({ body, who }) => bearerTokens.make(who, body),

@@ -142,10 +142,13 @@ export class Lookout implements Disposable {
   async #record(back: readonly string[], lost: readonly string[]): Promise<void> {
     const { store, clock } = this.#components
     const nowMs = clock.now()
-    await store.write(async (writable) => {
-      for (const prefix of back) await recordEvent(writable, prefix, { kind: 'seen' }, nowMs)
-      for (const prefix of lost) await recordEvent(writable, prefix, { kind: 'lost' }, nowMs)
-    })
+    await store.write(
+      async (writable) => {
+        for (const prefix of back) await recordEvent(writable, prefix, { kind: 'seen' }, nowMs)
+        for (const prefix of lost) await recordEvent(writable, prefix, { kind: 'lost' }, nowMs)
+      },
+      { isExpendable: true },
+    )
   }
 
   /** Writes what was counted. */
@@ -154,20 +157,23 @@ export class Lookout implements Disposable {
     this.#seen = new Map()
     this.#looks = 0
     if (looks === 0) return
-    await this.#components.store.write(async (writable) => {
-      await writable.run(
-        'INSERT INTO look_day VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET looks = look_day.looks + excluded.looks',
-        ...[day, looks],
-      )
-      for (const [prefix, times] of seen)
+    await this.#components.store.write(
+      async (writable) => {
         await writable.run(
-          'INSERT INTO machine_day VALUES (?, ?, ?) ON CONFLICT (prefix, day) DO UPDATE SET seen = machine_day.seen + excluded.seen',
-          ...[prefix, day, times],
+          'INSERT INTO look_day VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET looks = look_day.looks + excluded.looks',
+          ...[day, looks],
         )
-      await writable.run('DELETE FROM look_day WHERE day <= ?', day - DAYS)
-      await writable.run('DELETE FROM machine_day WHERE day <= ?', day - DAYS)
-      await writable.run('DELETE FROM machine_event WHERE date < ?', (day - EVENTS_DAYS) * DAY_SECONDS)
-    })
+        for (const [prefix, times] of seen)
+          await writable.run(
+            'INSERT INTO machine_day VALUES (?, ?, ?) ON CONFLICT (prefix, day) DO UPDATE SET seen = machine_day.seen + excluded.seen',
+            ...[prefix, day, times],
+          )
+        await writable.run('DELETE FROM look_day WHERE day <= ?', day - DAYS)
+        await writable.run('DELETE FROM machine_day WHERE day <= ?', day - DAYS)
+        await writable.run('DELETE FROM machine_event WHERE date < ?', (day - EVENTS_DAYS) * DAY_SECONDS)
+      },
+      { isExpendable: true },
+    )
   }
 
   [Symbol.dispose](): void {

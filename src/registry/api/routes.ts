@@ -10,6 +10,7 @@ import * as keys from './schemas/keys.ts'
 import * as machines from './schemas/machines.ts'
 import * as network from './schemas/network.ts'
 import * as setup from './schemas/setup.ts'
+import * as standby from './schemas/standby.ts'
 
 /** What a route of the API takes and says. Its path is below `/api/v1`; `:name` is a part of it. */
 export interface ApiRoute {
@@ -248,6 +249,28 @@ export const API_ROUTES = {
     role: 'look',
     summary: 'Whether the audit log is whole',
     answer: audit.AuditVerification,
+  },
+  pair: {
+    method: 'GET',
+    path: '/pair',
+    role: 'look',
+    summary: 'How the pair of registries is',
+    answer: standby.PairState,
+  },
+  dropStandby: {
+    method: 'POST',
+    path: '/pair/drop',
+    role: 'administer',
+    summary: 'Go on without the standby, which is away',
+    answer: standby.PairState,
+  },
+  promote: {
+    method: 'POST',
+    path: '/pair/promotion',
+    role: 'administer',
+    summary: 'Promote this standby: it serves the network from now on. Only where commands ask',
+    body: standby.Promotion,
+    answer: standby.PairState,
   },
   bearerTokens: {
     method: 'GET',

@@ -8,6 +8,7 @@ import { packInteger } from '../../core/values/packed-integer.ts'
 import { readAuthorityFile } from '../authority-file.ts'
 import { copyTo } from '../database/database.ts'
 import { type Finding, findingsIn } from '../database/soundness.ts'
+import { refuseStandby } from './own-database.ts'
 
 /**
  * Runs `re6st-registry backup`.
@@ -33,6 +34,7 @@ export async function runBackup({ database: path, file }: CopyOptions): Promise<
  * @throws Re6stError `FILE` when the backup is not sound, the registry runs, or it cannot be written: nothing has changed then
  */
 export async function runRestore({ database: path, file }: CopyOptions): Promise<number> {
+  refuseStandby(path)
   using backup = openExisting('', file)
   const [finding] = findingsIn(backup.opened, undefined)
   if (finding) throw new Re6stError('FILE', `${file}: is not restored: ${finding.what}`)

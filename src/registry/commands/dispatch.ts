@@ -33,6 +33,8 @@ export async function runSubcommand(run: RegistrySubcommand): Promise<number> {
       return (await import('./keys.ts')).runKeys(run.options)
     case 'config':
       return (await import('./config.ts')).runConfig(run.options)
+    case 'standby':
+      return (await import('./standby.ts')).runStandbyCommand(run.options)
     case 'init':
       return (await import('./init.ts')).runInit(run.options)
   }

@@ -1,3 +1,4 @@
+import type { ChangeFeed } from './change-feed.ts'
 import type { DatabaseKind } from './migrations/migration.ts'
 import type { Statement } from './statement.ts'
 import type { ConfigRowValue } from './tables.ts'
@@ -30,6 +31,8 @@ export interface Engine extends Executor {
   transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T>
   /** Resolves when what was committed before survives a power cut. */
   sync(): Promise<void>
+  /** All changes from now on, for a standby; undefined where the database has standbys of its own, or no log to follow. */
+  feed(): ChangeFeed | undefined
   /** Whether the same can be tried again: the database is held by another process, or there is none at the moment. */
   isRetryable(error: unknown): boolean
   /** How long that is tried. */

@@ -162,6 +162,8 @@ class PostgresEngine implements Engine {
     // COMMIT has waited for the disk, and for a synchronous standby.
   }
 
+  feed(): undefined {}
+
   isRetryable(error: unknown): boolean {
     if (!(error instanceof Error)) return false
     const code = 'code' in error ? String(error.code) : ''

@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs'
 import Database from 'better-sqlite3'
+import { ChangeFeed } from './change-feed.ts'
 import { BUSY_TIMEOUT_MS, CACHE_KIB } from './database.ts'
-import { type Disk, diskOf } from './disk.ts'
+import { type Disk, diskOf, isWrittenAhead } from './disk.ts'
 import type { ConfigValues, Engine, Executor, SqlValue } from './engine.ts'
 import type { Statement } from './statement.ts'
 import type { ConfigRowValue } from './tables.ts'
@@ -18,6 +19,7 @@ export class SqliteEngine implements Engine {
   readonly #writing: SqliteExecutor
   readonly #reading: SqliteExecutor
   readonly #disk: Disk
+  #feed: ChangeFeed | undefined
 
   /**
    * @param writer as `openDatabase` has opened it, with all tables
@@ -64,15 +66,30 @@ export class SqliteEngine implements Engine {
 
   async transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
     this.#writer.exec('BEGIN IMMEDIATE')
+    const feed = this.#feed
     try {
+      feed?.begin()
       const result = await work(this.#writing)
+      feed?.seal()
       this.#writer.exec('COMMIT')
+      feed?.committed()
       return result
     } catch (error) {
       // Some errors have ended it already.
       if (this.#writer.inTransaction) this.#writer.exec('ROLLBACK')
+      feed?.rolledBack()
       throw error
     }
+  }
+
+  /** A copy is read while others write: without a write-ahead log they would wait for its end. */
+  feed(): ChangeFeed | undefined {
+    if (!this.#feed && isWrittenAhead(this.#writer)) {
+      const feed = new ChangeFeed(this.#writer)
+      this.#feed = feed
+      this.#writing.onChange = (sql, values, rows) => feed.ran(sql, values, rows)
+    }
+    return this.#feed
   }
 
   sync(): Promise<void> {
@@ -97,6 +114,8 @@ export class SqliteEngine implements Engine {
 class SqliteExecutor implements Executor {
   readonly #database: Database.Database
   readonly #prepared = new Map<unknown, Database.Statement>()
+  /** Hears of each statement that may have changed something, and how many rows it has changed or said. */
+  onChange: ((sql: string, values: readonly unknown[], rows: number) => void) | undefined
 
   constructor(database: Database.Database) {
     this.#database = database
@@ -119,11 +138,17 @@ class SqliteExecutor implements Executor {
       prepared = this.#database.prepare(sql)
       this.#prepared.set(key, prepared)
     }
-    return prepared.reader
-      ? { rows: prepared.all(values), changes: 0 }
-      : { rows: [], changes: prepared.run(values).changes }
+    const result = runPrepared(prepared, values)
+    if (!prepared.readonly) this.onChange?.(sql, values, result.rows.length + result.changes)
+    return result
   }
 }
+
+/** Runs a statement, whether it says rows or not. */
+export const runPrepared = (prepared: Database.Statement, values: readonly unknown[]): RunResult =>
+  prepared.reader
+    ? { rows: prepared.all(values), changes: 0 }
+    : { rows: [], changes: prepared.run(values).changes }
 
 interface RunResult {
   readonly rows: unknown[]

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../../platform/clock.ts'
+import type { ChangeFeed } from './change-feed.ts'
 import type { Engine, Topic } from './engine.ts'
 import { Queries } from './queries.ts'
 import { type Statements, statementsFor } from './statements.ts'
@@ -12,8 +13,23 @@ const RETRY_MS = 200
  */
 export type Write<T = unknown> = (writable: Queries) => Promise<T>
 
+/** What a change is acknowledged for: where a standby must have it, too, unless its loss does no harm. */
+export interface WriteOptions {
+  /** Counters, sessions, what is tried again by itself: may be lost with this machine, and is written without a standby. */
+  readonly isExpendable?: boolean
+}
+
+/** Another machine that has a copy of the database. */
+export interface Replica {
+  /** Why nothing may be given away at the moment; undefined: it may. */
+  refusal(): Error | undefined
+  /** Resolves when it has everything that was committed up to now. Rejects when it takes too long. */
+  stored(): Promise<void>
+}
+
 interface Queued {
   readonly write: Write
+  readonly isExpendable: boolean
   readonly done: (result: unknown) => void
   readonly failed: (error: unknown) => void
 }
@@ -32,6 +48,7 @@ export class Store extends Queries implements AsyncDisposable {
   #busySinceMs: number | undefined
   #retry: { readonly timer: Disposable; readonly now: () => void } | undefined
   #isClosing = false
+  #replica: Replica | undefined
 
   constructor(engine: Engine, clock: Pick<Clock, 'after' | 'monotonicMs'> = systemClock) {
     const statements = statementsFor(engine.kind)
@@ -56,10 +73,30 @@ export class Store extends Queries implements AsyncDisposable {
     this.#engine.onNotification(listener)
   }
 
-  /** Writes with whatever else is waiting; resolves when it is on the disk. */
-  write<T>(write: Write<T>): Promise<T> {
+  /** All changes from now on, for a standby; undefined where the database has standbys of its own, or no log to follow. */
+  feed(): ChangeFeed | undefined {
+    return this.#engine.feed()
+  }
+
+  /** From now on, changes are acknowledged only when this one has them, too. */
+  replicateTo(replica: Replica): void {
+    this.#replica = replica
+  }
+
+  /** Resolves when what was read just now can be given away: no loss of this machine takes it back. */
+  async settled(): Promise<void> {
+    await Promise.all([this.#engine.sync(), this.#replica?.stored()])
+  }
+
+  /**
+   * Writes with whatever else is waiting; resolves when it is on the disk, and at the standby where there is one.
+   * @throws Refusal when the standby is away
+   */
+  async write<T>(write: Write<T>, { isExpendable = false }: WriteOptions = {}): Promise<T> {
+    const refusal = isExpendable ? undefined : this.#replica?.refusal()
+    if (refusal) throw refusal
     return new Promise((resolve, failed) => {
-      this.#queue.push({ write, done: (result) => resolve(result as T), failed })
+      this.#queue.push({ write, isExpendable, done: (result) => resolve(result as T), failed })
       this.#flushing ??= this.#flush()
     })
   }
@@ -89,14 +126,12 @@ export class Store extends Queries implements AsyncDisposable {
       return results
     })
     this.#busySinceMs = undefined
-    this.#engine.sync().then(
-      () => {
-        for (const [index, { done }] of batch.entries()) done(results[index])
-      },
-      (error: unknown) => {
-        for (const { failed } of batch) failed(error)
-      },
-    )
+    const here = this.#engine.sync()
+    const everywhere = this.#replica ? Promise.all([here, this.#replica.stored()]) : here
+    for (const [index, { isExpendable, done, failed }] of batch.entries())
+      (isExpendable ? here : everywhere).then(() => done(results[index]), failed)
+    // Perhaps nobody has asked for both.
+    everywhere.catch(() => {})
   }
 
   /** One of them fails: each on its own, so that it takes no other with it. */

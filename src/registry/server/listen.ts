@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { lstatSync, rmSync } from 'node:fs'
-import type { Server } from 'node:http'
-import { connect } from 'node:net'
+import type { Server as HttpServer } from 'node:http'
+import { connect, type Server } from 'node:net'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import type { ListenPlace } from '../../core/options/value-types.ts'
 import { LISTEN_BACKLOG } from './limits.ts'
@@ -65,7 +65,7 @@ const isAnswered = (path: string): Promise<boolean> =>
   })
 
 /** Answers that are under way are finished; idle connections are closed. */
-export async function closeServer(server: Server): Promise<void> {
+export async function closeServer(server: HttpServer): Promise<void> {
   if (!server.listening) return
   const closed = once(server, 'close')
   server.close()

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { DAY_MS } from '../../core/day.ts'
+import type { StandbyState } from '../standby/primary.ts'
 
 /** What is looked up at each scrape. */
 export interface MeasuredState {
@@ -18,6 +19,8 @@ export interface MeasuredState {
   /** What the database takes on the disk, in bytes. */
   readonly databaseBytes: () => Promise<number>
   readonly nowMs: () => number
+  /** Of the primary of a pair. */
+  readonly standby?: (() => StandbyState) | undefined
 }
 
 /** How many certificates end within so many days. */
@@ -77,6 +80,22 @@ export class Metrics {
         () => tlsEndMs() / 1000,
       )
     this.#gauge(`${PREFIX}database_bytes`, 'What the database takes on the disk.', state.databaseBytes)
+    const { standby } = state
+    if (standby) {
+      this.#gauge(
+        `${PREFIX}standby_registered`,
+        '1: nothing is given that the standby has not stored.',
+        () => (standby().isRegistered ? 1 : 0),
+      )
+      this.#gauge(`${PREFIX}standby_current`, '1: the standby is connected, and has everything.', () =>
+        standby().connection === 'current' ? 1 : 0,
+      )
+      this.#gauge(
+        `${PREFIX}standby_behind_changes`,
+        'Changes that the standby has not stored; NaN while it is not known.',
+        () => standby().behind ?? Number.NaN,
+      )
+    }
     this.#questions = new Counter({
       name: `${PREFIX}udp_queries_total`,
       help: 'Questions to nodes, by UDP.',

@@ -50,6 +50,8 @@ it('dashboard and alerts ask for nothing that the registry does not have', async
   const known = new Set([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '']) => name))
   // Only with --tls-cert.
   known.add('re6st_registry_tls_end_timestamp_seconds')
+  // Only with --peer.
+  for (const name of ['registered', 'current']) known.add(`re6st_registry_standby_${name}`)
   const asked = [rules, ...dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))]
     .flatMap((one) => [...one.matchAll(OURS)].map(([name]) => name))
     .map((name) => name.replace(/_(bucket|count|sum)$/, ''))

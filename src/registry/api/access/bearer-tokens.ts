@@ -93,8 +93,9 @@ export class BearerTokens {
     const now = Math.floor(this.#clock.now() / 1000)
     if (!row || row.ends <= now) return undefined
     if (now - (row.used ?? 0) >= WRITTEN_SECONDS)
-      await this.#store.write((writable) =>
-        writable.run('UPDATE bearer_token SET used = ? WHERE id = ?', now, row.id),
+      await this.#store.write(
+        (writable) => writable.run('UPDATE bearer_token SET used = ? WHERE id = ?', now, row.id),
+        { isExpendable: true },
       )
     return { id: row.id, label: row.label, scope: row.scope }
   }

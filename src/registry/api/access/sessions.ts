@@ -58,18 +58,21 @@ export class Sessions {
   ): Promise<string> {
     const secret = newSecret()
     const now = this.#now()
-    await this.#store.write(async (writable) => {
-      await writable.run(`DELETE FROM admin_session WHERE NOT (${LIVING})`, ...livingAt(now))
-      await writable.run(
-        'DELETE FROM admin_session WHERE name = ? AND hash NOT IN (SELECT hash FROM admin_session WHERE name = ? ORDER BY used DESC LIMIT ?)',
-        ...[who.name, who.name, MAX_PER_NAME - 1],
-      )
-      await writable.run(
-        'INSERT INTO admin_session VALUES (?, ?, ?, ?, ?, ?)',
-        ...[hashOfSecret(secret), who.name, who.role, who.by, now, now],
-      )
-      await also(writable)
-    })
+    await this.#store.write(
+      async (writable) => {
+        await writable.run(`DELETE FROM admin_session WHERE NOT (${LIVING})`, ...livingAt(now))
+        await writable.run(
+          'DELETE FROM admin_session WHERE name = ? AND hash NOT IN (SELECT hash FROM admin_session WHERE name = ? ORDER BY used DESC LIMIT ?)',
+          ...[who.name, who.name, MAX_PER_NAME - 1],
+        )
+        await writable.run(
+          'INSERT INTO admin_session VALUES (?, ?, ?, ?, ?, ?)',
+          ...[hashOfSecret(secret), who.name, who.role, who.by, now, now],
+        )
+        await also(writable)
+      },
+      { isExpendable: true },
+    )
     return secret
   }
 
@@ -87,8 +90,10 @@ export class Sessions {
     )
       return undefined
     if (now - row.used >= WRITTEN_SECONDS)
-      await this.#store.write((writable) =>
-        writable.run('UPDATE admin_session SET used = ? WHERE hash = ? AND used < ?', now, hash, now),
+      await this.#store.write(
+        (writable) =>
+          writable.run('UPDATE admin_session SET used = ? WHERE hash = ? AND used < ?', now, hash, now),
+        { isExpendable: true },
       )
     return {
       name: row.name,

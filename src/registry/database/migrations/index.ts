@@ -6,6 +6,7 @@ import { migration as authorities } from './004-authorities.ts'
 import { migration as administrators } from './005-administrators.ts'
 import { migration as pagesOfMachines } from './006-pages-of-machines.ts'
 import { migration as machineCounts } from './008-machine-counts.ts'
+import { migration as replication } from './009-replication.ts'
 import type { DatabaseKind, MigrationOf } from './migration.ts'
 
 /** Our own tables, by name, in this order for ever: a new one is added at the end. */
@@ -17,8 +18,12 @@ const MIGRATIONS: Readonly<Record<string, MigrationOf>> = {
   '005-administrators': administrators,
   '006-pages-of-machines': pagesOfMachines,
   '008-machine-counts': machineCounts,
+  '009-replication': replication,
 }
 
 /** All migrations for one kind of database. */
 export const migrationsFor = (kind: DatabaseKind): Record<string, Migration> =>
   Object.fromEntries(Object.entries(MIGRATIONS).map(([name, migration]) => [name, migration(kind)]))
+
+/** Names of all migrations: a database with another one is of a later version. */
+export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS)

@@ -91,6 +91,7 @@ describe('recorded command lines', () => {
         ...['tls_cert', 'tls_key', 'tls_port', 'tls_only', 'tls_client_ca'],
         ...['page', 'page_tls', 'page_url', 'registry_url', 'client_cert_ca', 'command_socket'],
         ...['oidc_issuer', 'oidc_client', 'oidc_secret', 'oidc_scope', 'oidc_claim', 'oidc_role'],
+        ...['peer', 'peer_listen', 'peer_secret', 'standby'],
       ])
         delete plain[ours]
       expect(plain).toEqual(expected)
