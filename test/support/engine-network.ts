@@ -124,6 +124,8 @@ export class EngineNetwork {
   loss = 0
   /** Whether a packet of a node gets out of its machine. */
   carries: (from: TestNode, iface: string) => boolean = () => true
+  /** When a packet arrives that a node sends now and that would arrive then: later, over TCP. */
+  arrivesAt: (from: TestNode, iface: string, atMs: number) => number = (_, __, atMs) => atMs
   readonly #random: Random
   #packets: { readonly atMs: number; readonly deliver: () => void }[] = []
 
@@ -196,7 +198,7 @@ export class EngineNetwork {
       return stamped ? { ...hello, sentUs: microsecondsOf(this.nowMs) } : hello
     })
     const lateMs = link.jitterMs > 0 ? this.#random.next() * link.jitterMs : 0
-    const atMs = this.nowMs + link.delayMs + overtakenMs + lateMs
+    const atMs = this.arrivesAt(from, iface, this.nowMs + link.delayMs + overtakenMs + lateMs)
     const deliver = () =>
       receiver.engine.receive(this.nowMs, {
         iface: from.name,

@@ -3,7 +3,7 @@ import type { Destination, Update } from '../wire/tlv.ts'
 import type { Entry, Interface, Route } from './model.ts'
 import { isOlder, seqnoMinus } from './seqno.ts'
 import { type Sources, sourceOf } from './sources.ts'
-import { metricOf } from './table.ts'
+import { toldMetricOf } from './table.ts'
 import type { World } from './world.ts'
 
 /**
@@ -47,7 +47,7 @@ export class Announcements {
   note(entry: Entry): void {
     const { local, selected } = entry
     entry.announcedId = local ? this.#world.routerId : selected?.routerId
-    entry.announcedMetric = local?.metric ?? (selected ? metricOf(selected) : INFINITY)
+    entry.announcedMetric = toldMetricOf(entry)
   }
 
   /** @returns undefined where the destination is not told of (RFC 8966, 3.7.4) */
@@ -64,7 +64,7 @@ export class Announcements {
       return { kind: 'update', prefix, from, routerId, seqno, metric: local.metric, intervalMs, nextHop }
     if (selected === undefined || !this.#world.passesOn(entry)) return retraction(entry)
     if (splitHorizon && selected.neighbour.iface === iface && !isAsked) return undefined
-    const metric = metricOf(selected)
+    const metric = toldMetricOf(entry)
     const id = selected.routerId
     const number = isAsked ? selected.seqno : announcedSeqno(entry, selected, metric)
     if (this.#sources.announcing(nowMs, entry, id, number, metric)) this.#onDistanceChanged(nowMs, entry)

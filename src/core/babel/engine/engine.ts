@@ -1,7 +1,7 @@
 import type { Random } from '../../random.ts'
 import { TokenBucket } from '../../token-bucket.ts'
 import type { Destination, RouterId } from '../wire/tlv.ts'
-import { catchingUpUntil } from './liveness.ts'
+import { catchingUpUntil } from './catching-up.ts'
 import { Interface, type Neighbour } from './model.ts'
 import { defaultParameters } from './parameters.ts'
 import { assemble, type Parts } from './parts.ts'
@@ -137,8 +137,7 @@ export class BabelEngine {
     acquisition.end(iface)
     // Nothing is sent to it any more.
     this.#world.interfaces.delete(name)
-    for (const neighbour of [...iface.neighbours.values()])
-      neighbours.forget(nowMs, neighbour, 'interface down')
+    neighbours.forgetAll(nowMs, [...iface.neighbours.values()], 'interface down')
     liveness.forgetInterface(iface)
   }
 

@@ -1,7 +1,7 @@
 import { INFINITY } from '../metric.ts'
 import type { Entry, Neighbour, Route } from './model.ts'
 import { metricOf } from './table.ts'
-import type { World } from './world.ts'
+import { neighboursOf, type World } from './world.ts'
 
 /** How many others are asked: those that are nearest to it. */
 const ASKED = 3
@@ -9,12 +9,15 @@ const ASKED = 3
 const MAX_PREFIXES = 2
 /** What is asked again so soon is the same question, by another way. */
 const DUPLICATE_MS = 400
+/** Who said something so lately is there; of the others so many are asked. */
+const HEARD_MS = 100
+const CHECKED = 24
 
 /**
  * Who is silent is often silent to all: its machine is off, its server is stuck. Others, over which packets are to go instead,
  * would find that out one after the other, each only when packets come to it. So whoever misses a neighbour asks others for
  * their route to it (RFC 8966, 3.8.1.1: that is allowed at any time), they ask on along that route, and the last on it looks
- * whether its neighbour is alive: all while the first one still waits for an answer.
+ * whether its neighbour is alive, and tells it that it is missed: all while the first one still waits for an answer.
  */
 export class Inquiries {
   readonly #world: World
@@ -42,14 +45,23 @@ export class Inquiries {
 
   /** A neighbour has asked for the route to a destination: does it doubt that it is there? */
   asked(nowMs: number, by: Neighbour, entry: Entry): void {
-    if (entry.local || !isNew(this.#askedMs, nowMs, entry)) return
+    if (!isNew(this.#askedMs, nowMs, entry)) return
+    if (entry.local) return this.#checkAll(nowMs)
     // Our own way may lead over whoever asks.
     const [nearest] = nearestFirst(entry, by)
     const { selected } = entry
     const next = selected === undefined || selected.neighbour === by ? nearest : selected
     if (next === undefined) return
     if (next.refmetric === 0) this.#check(nowMs, next.neighbour)
-    else this.#ask(next.neighbour, entry)
+    this.#ask(next.neighbour, entry)
+  }
+
+  /** Somebody doubts that we are there: whoever it is that we do not hear any more may not have noticed, nor have we. */
+  #checkAll(nowMs: number): void {
+    const silent = [...neighboursOf(this.#world)]
+      .filter(({ iface, lastHeardMs }) => iface.kind !== 'lan' && nowMs > lastHeardMs + HEARD_MS)
+      .sort((one, other) => one.lastHeardMs - other.lastHeardMs)
+    for (const neighbour of silent.slice(0, CHECKED)) this.#check(nowMs, neighbour)
   }
 
   #ask({ iface, address }: Neighbour, { prefix, from }: Entry): void {

@@ -17,6 +17,10 @@ import { halfLifeS, smoothedAt } from './smoothing.ts'
 /** What each hello missed lately adds to the cost of a lossy link, in costs of a good one: expensive, not dead. */
 const COSTS_PER_MISSED_HELLO = 4
 const REMEMBERED_LOSSES = 8
+/** More than a link that drains: that one still carries what it is given. Several in a row are still a way. */
+const DOUBTED_COST = 12_000
+/** A link that was doubted is taken again at once if it is so much better; else after a while. */
+const AFTER_DOUBT = 200
 /** A round-trip time that is so many times as long, or as short, is another one. */
 const OTHER_RTT = 1.5
 
@@ -80,6 +84,7 @@ export class Neighbour {
   wasAskedByName = false
   /** Whether we have begun to greet it. */
   wasGreeted = false
+  #isDoubted = false
   #countedTxcost = INFINITY
   #notedRttMs: number | undefined
   #smoothed = INFINITY
@@ -101,7 +106,7 @@ export class Neighbour {
   get rxcost(): number {
     // RFC 8966, 3.4.3: without hellos, the cost is infinite.
     const isSilent = this.hellos.isEmpty && this.unicastHellos.isEmpty
-    return isSilent ? INFINITY : this.#levelled(this.iface.parameters.rxcost + this.#lossCost)
+    return isSilent ? INFINITY : this.#doubtful(this.#levelled(this.iface.parameters.rxcost + this.#lossCost))
   }
 
   /** Nothing while two of the last three hellos arrived, as with babeld (RFC 8966, A.2.1). */
@@ -133,6 +138,19 @@ export class Neighbour {
     return true
   }
 
+  /** Whether it answers is doubted, and its cost therefore high. */
+  get isDoubted(): boolean {
+    return this.#isDoubted
+  }
+
+  /** Doubts it, or does no more. @returns whether that changed its cost */
+  doubt(nowMs: number, isDoubted: boolean): boolean {
+    this.#isDoubted = isDoubted
+    if (!this.recompute(nowMs, true)) return false
+    if (!isDoubted && this.cost < INFINITY) this.#smoothed = Math.min(INFINITY, this.cost + AFTER_DOUBT)
+    return true
+  }
+
   /** Whether the round-trip time is worth telling: not every one changes the cost. */
   noteRtt(nowMs: number): boolean {
     const rttMs = this.roundTrip.atMs(nowMs)
@@ -157,7 +175,7 @@ export class Neighbour {
   #currentCost(nowMs: number): number {
     if (this.txcost >= INFINITY || this.rxcost >= INFINITY) return INFINITY
     const rtt = rttCost(this.roundTrip.atMs(nowMs), this.iface.parameters)
-    return this.#levelled(Math.max(1, this.txcost) + rtt + this.#lossCost)
+    return this.#doubtful(this.#levelled(Math.max(1, this.txcost) + rtt + this.#lossCost))
   }
 
   #levelled(cost: number): number {
@@ -169,6 +187,10 @@ export class Neighbour {
       case 'unusable':
         return INFINITY
     }
+  }
+
+  #doubtful(cost: number): number {
+    return this.#isDoubted ? Math.max(cost, DOUBTED_COST) : cost
   }
 
   /** As users see it. */
@@ -230,6 +252,8 @@ export class Entry implements Destination {
   /** What neighbours were told last; undefined: nothing, or a retraction. */
   announcedId: RouterId | undefined
   announcedMetric = INFINITY
+  /** What the neighbour in use said at last, ignored because there is no other way: others may have one. 0: nothing. */
+  brokenMetric = 0
 
   constructor({ prefix, from }: Destination, key: string) {
     this.prefix = prefix

@@ -2,8 +2,10 @@ import { INFINITY } from '../metric.ts'
 import type { Hello, Ihu } from '../wire/tlv.ts'
 import type { Acquisition } from './acquisition.ts'
 import type { Departed } from './departed.ts'
+import type { Doubts } from './doubts.ts'
+import { ihuFor } from './hellos.ts'
 import type { Liveness } from './liveness.ts'
-import { type Interface, Neighbour } from './model.ts'
+import { type Entry, type Interface, Neighbour } from './model.ts'
 import type { NeighbourWatch } from './neighbour-watch.ts'
 import type { NeighbourCause, ReceivedPacket } from './ports.ts'
 import type { Requests } from './requests.ts'
@@ -13,6 +15,8 @@ import type { World } from './world.ts'
 
 /** A server has fewer clients, a LAN fewer routers. More are made up. */
 const MAX_PER_INTERFACE = 512
+/** What a neighbour acknowledges that was told a cost alone. */
+const NO_ROUTES: readonly Entry[] = []
 
 /** Who is told of neighbours that come, change and go. */
 interface NeighbourParts {
@@ -23,6 +27,7 @@ interface NeighbourParts {
   readonly liveness: Liveness
   readonly watch: NeighbourWatch
   readonly departed: Departed
+  readonly doubts: Doubts
 }
 
 /** The neighbour table (RFC 8966, 3.2.4): who is there, and what the links to them cost. */
@@ -97,17 +102,38 @@ export class Neighbours {
 
   /** One is gone, for whatever reason. */
   forget(nowMs: number, neighbour: Neighbour, cause: NeighbourCause): void {
-    const { iface, address } = neighbour
-    if (!iface.neighbours.delete(address)) return
-    const { departed, watch, liveness, updates, requests, routes } = this.#parts
-    const view = neighbour.view(nowMs)
-    departed.add(nowMs, neighbour, cause)
-    watch.forget(neighbour)
-    liveness.forget(neighbour)
-    updates.forget(neighbour)
-    requests.forget(neighbour)
-    routes.forget(nowMs, neighbour)
-    this.#world.output.neighbour('flushed', view, cause)
+    this.forgetAll(nowMs, [neighbour], cause)
+  }
+
+  /** Several are gone at the same time: none of them is a way for what led over another. */
+  forgetAll(nowMs: number, neighbours: readonly Neighbour[], cause: NeighbourCause): void {
+    const { departed, doubts, watch, liveness, updates, requests, routes } = this.#parts
+    const gone = neighbours
+      .filter(({ iface, address }) => iface.neighbours.delete(address))
+      .map((neighbour) => ({ neighbour, view: neighbour.view(nowMs) }))
+    for (const { neighbour } of gone) {
+      departed.add(nowMs, neighbour, cause)
+      neighbour.cost = INFINITY
+      watch.forget(neighbour)
+      liveness.forget(neighbour)
+      doubts.forget(neighbour)
+      updates.forget(neighbour)
+      requests.forget(neighbour)
+    }
+    for (const { neighbour } of gone) routes.forget(nowMs, neighbour)
+    for (const { view } of gone) this.#world.output.neighbour('flushed', view, cause)
+  }
+
+  /** One does not answer, or does again: packets take another way if there is one, and others are told. */
+  doubt(nowMs: number, neighbour: Neighbour, isDoubted: boolean): void {
+    const { updates, routes } = this.#parts
+    const hasOtherCost = neighbour.doubt(nowMs, isDoubted)
+    // Perhaps it hears us, and only we do not hear it. That it is trusted again, it must know.
+    const request = isDoubted ? [] : [updates.acknowledgments.expect(nowMs, [neighbour], NO_ROUTES)]
+    this.#world.output.send(neighbour.iface.name, neighbour.address, [ihuFor(neighbour), ...request])
+    if (!hasOtherCost) return
+    routes.costChanged(nowMs, neighbour)
+    this.#world.output.neighbour('changed', neighbour.view(nowMs), isDoubted ? 'no answer' : 'heard')
   }
 
   /**

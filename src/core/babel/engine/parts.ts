@@ -1,6 +1,7 @@
 import { Acquisition } from './acquisition.ts'
 import { Costs } from './costs.ts'
 import { Departed } from './departed.ts'
+import { Doubts } from './doubts.ts'
 import { FullQueues } from './full-queues.ts'
 import { Hellos } from './hellos.ts'
 import { Inquiries } from './inquiries.ts'
@@ -49,7 +50,7 @@ export function assemble(world: World): Parts {
       updates.consider(nowMs, entry)
       requests.consider(nowMs, entry)
     },
-    ignored: (nowMs, route) => requests.ignored(nowMs, route),
+    ignored: (nowMs, route, metric) => requests.ignored(nowMs, route, metric),
     expiring: (_, { entry: { prefix, from }, neighbour: { iface, address } }) =>
       output.send(iface.name, address, [{ kind: 'route-request', prefix, from }]),
     localEnded: (_, { prefix, from }) => {
@@ -65,8 +66,13 @@ export function assemble(world: World): Parts {
   const queues = new FullQueues(world)
   const liveness: Liveness = new Liveness(world, updates.acknowledgments, queues, {
     silent: (nowMs, neighbour) => inquiries.silent(nowMs, neighbour),
+    doubted: (nowMs, neighbour) => doubts.begin(nowMs, neighbour),
+    trusted: (nowMs, neighbour) => doubts.end(nowMs, neighbour),
     dead: (nowMs, neighbour, cause) => neighbours.forget(nowMs, neighbour, cause),
   })
+  const doubts: Doubts = new Doubts(world, (nowMs, neighbour, isDoubted) =>
+    neighbours.doubt(nowMs, neighbour, isDoubted),
+  )
   const inquiries: Inquiries = new Inquiries(world, (nowMs, neighbour) =>
     liveness.suspect(nowMs, neighbour, 'no answer'),
   )
@@ -77,7 +83,7 @@ export function assemble(world: World): Parts {
     unheardThere: (nowMs, { iface }) => acquisition.begin(nowMs, iface),
   })
   const neighbours: Neighbours = new Neighbours(world, {
-    ...{ routes, updates, requests, acquisition, liveness, watch, departed },
+    ...{ routes, updates, requests, acquisition, liveness, watch, departed, doubts },
   })
   const reception = new Reception(world, {
     ...{ neighbours, liveness, queues, hellos, routes, updates, requests, inquiries },

@@ -15,7 +15,7 @@ const HOP_COUNT = 64
 /** How long a request that we forwarded is remembered, for whoever asked. */
 const REMEMBERED_MS = 10_000
 /** A request for the same is not forwarded again before: less than the time after which whoever asked asks again. */
-const DUPLICATE_MS = 400
+const DUPLICATE_MS = 200
 const MAX_PENDING = 10_000
 /** Of one destination, for different router-ids: more than one is rare. */
 const MAX_PENDING_OF_ONE = 8
@@ -43,10 +43,10 @@ type Need = 'starving' | 'leaving' | 'better' | 'little-better' | 'spare'
 
 /** Times between requests, each twice the one before. */
 const PAUSES: Readonly<Record<Need, { readonly firstMs: number; readonly lastMs: number }>> = {
-  // RFC 8966, 3.8.2.1: there is no way at all.
-  starving: { firstMs: 500, lastMs: 60_000 },
-  // The one in use drains: it is about to go, and there is another.
-  leaving: { firstMs: 500, lastMs: 60_000 },
+  // RFC 8966, 3.8.2.1: there is no way at all. Where links lose packets, one in five requests has no answer.
+  starving: { firstMs: 250, lastMs: 60_000 },
+  // The one in use drains, or does not answer: it is about to go, and there is another.
+  leaving: { firstMs: 250, lastMs: 60_000 },
   // RFC 8966, 3.8.2.2: there is one that is a good deal better than the one in use.
   better: { firstMs: 2_000, lastMs: 600_000 },
   // Such a one comes and goes with the round-trip times, but where they are steady it stays the shortest way.
@@ -169,10 +169,10 @@ export class Requests {
   #pass(nowMs: number, neighbour: Neighbour, entry: Entry, request: SeqnoRequest): void {
     const others = entry.routes.filter((route) => route.neighbour !== neighbour && metricOf(route) < INFINITY)
     const usable = others.filter((route) => isUsable(route))
-    const next =
-      usable.find((route) => route === entry.selected) ??
-      usable[0] ??
-      others.sort((a, b) => metricOf(a) - metricOf(b))[0]
+    // Over one that does not answer, the request would not arrive.
+    const [nearest] = others.sort((a, b) => metricOf(a) - metricOf(b))
+    const current = usable.find((route) => route === entry.selected) ?? usable[0]
+    const next = current === undefined || current.neighbour.isDoubted ? nearest : current
     const pending = this.#remember(nowMs, entry, request)
     if (pending === undefined) return
     pending.behalf.add(neighbour)
@@ -238,9 +238,15 @@ export class Requests {
     }
   }
 
-  /** An announcement of the route in use was ignored as infeasible: its number is asked for (RFC 8966, 3.8.2.2). */
-  ignored(nowMs: number, route: Route): void {
-    this.#ask(nowMs, route.entry, 'starving', [route])
+  /**
+   * An announcement of the route in use was ignored as infeasible: its number is asked for (RFC 8966, 3.8.2.2). If its way is
+   * broken, as the metric says, others may get there.
+   */
+  ignored(nowMs: number, route: Route, announcedMetric: number): void {
+    const { routes } = route.entry
+    const isBroken = isDrainingChange(route.refmetric, announcedMetric)
+    const asked = isBroken ? routes.filter((one) => metricOf(one) < INFINITY) : [route]
+    this.#ask(nowMs, route.entry, 'starving', asked)
   }
 
   #ask(nowMs: number, entry: Entry, need: Need, routes: readonly Route[]): void {

@@ -35,7 +35,7 @@ export interface RoutesListener {
   /** A destination was looked at: the route to it may be another, or have another metric. */
   selected(nowMs: number, entry: Entry): void
   /** An announcement for the route in use was ignored, because it is not feasible and nothing else is there. */
-  ignored(nowMs: number, route: Route): void
+  ignored(nowMs: number, route: Route, announcedMetric: number): void
   /** The route in use is about to expire. */
   expiring(nowMs: number, route: Route): void
   /** We no longer originate a destination. */
@@ -53,6 +53,8 @@ export class Routes {
   /** Destinations with a better route that has yet to prove itself, and when it will have. */
   readonly #unproven = new Map<Entry, number>()
   readonly #rechecks: ExpiryWheel<Entry>
+  /** What was said of the route in use and ignored, for there was no other: its way is broken. */
+  readonly #ignored = new Map<Entry, { readonly route: Route; readonly update: Update }>()
   #accepts: (destination: Destination) => boolean = () => true
 
   constructor(world: World, listener: RoutesListener) {
@@ -91,10 +93,34 @@ export class Routes {
       routerId === route.routerId &&
       !isFeasibleUpdate(entry, routerId, seqno, metric) &&
       !entry.routes.some((other) => other !== route && isUsable(other))
-    )
+    ) {
       // What we know of it is out of date, yet cannot close a loop: better than no way.
-      this.#listener.ignored(nowMs, route)
-    else this.#change(nowMs, route, update, routerId, nextHop)
+      if (metric > route.refmetric && isDrainingChange(route.refmetric, metric)) {
+        this.#ignored.set(entry, { route, update })
+        entry.brokenMetric = Math.min(INFINITY - 1, metric + neighbour.cost)
+        this.#listener.selected(nowMs, entry)
+      }
+      this.#listener.ignored(nowMs, route, metric)
+    } else this.#change(nowMs, route, update, routerId, nextHop)
+    this.#heed(nowMs, entry)
+  }
+
+  /** That a way is broken was ignored as long as there was no other: now there is. */
+  #heed(nowMs: number, entry: Entry): void {
+    const ignored = this.#ignored.get(entry)
+    if (ignored === undefined) return
+    const { route, update } = ignored
+    const { routerId, nextHop } = update
+    if (!entry.routes.some((other) => other !== route && isUsable(other))) return
+    if (routerId !== undefined && nextHop !== undefined) this.#change(nowMs, route, update, routerId, nextHop)
+  }
+
+  /** Something newer is known of a route. */
+  #heeded(route: Route): void {
+    const { entry } = route
+    if (this.#ignored.get(entry)?.route !== route) return
+    this.#ignored.delete(entry)
+    entry.brokenMetric = 0
   }
 
   #add(
@@ -142,6 +168,7 @@ export class Routes {
     nextHop: string,
   ): void {
     const { entry, neighbour } = route
+    this.#heeded(route)
     route.holdS = holdSeconds(intervalMs)
     route.expiresS = Math.floor(nowMs / 1000) + route.holdS
     if (route.expiresS < route.visitS) this.#watch(route)
@@ -187,6 +214,7 @@ export class Routes {
 
   #lose(nowMs: number, route: Route, cause: RouteCause): void {
     if (route.refmetric >= INFINITY) return
+    this.#heeded(route)
     route.refmetric = INFINITY
     route.expiresS = Math.ceil(nowMs / 1000) + RETRACTED_S
     if (route.expiresS < route.visitS) this.#watch(route)
@@ -202,6 +230,7 @@ export class Routes {
 
   #flush(nowMs: number, route: Route, cause: RouteCause): void {
     const { entry } = route
+    this.#heeded(route)
     this.#world.table.remove(route)
     this.reselect(nowMs, entry)
     this.#world.output.route('flushed', routeView(route), cause)

@@ -66,6 +66,12 @@ export function metricOf({ refmetric, neighbour }: Route): number {
   return Math.min(INFINITY, refmetric + neighbour.cost)
 }
 
+/** What neighbours are to be told that it costs from here. */
+export function toldMetricOf({ local, selected, brokenMetric }: Entry): number {
+  if (local) return local.metric
+  return selected ? Math.max(metricOf(selected), brokenMetric) : INFINITY
+}
+
 /** The neighbour's route to a destination. */
 export function routeFrom(entry: Entry, neighbour: Neighbour): Route | undefined {
   for (const route of entry.routes) if (route.neighbour === neighbour) return route

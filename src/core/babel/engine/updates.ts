@@ -1,4 +1,4 @@
-import { INFINITY, isSignificantChange } from '../metric.ts'
+import { isSignificantChange } from '../metric.ts'
 import type { AcknowledgmentRequest, Destination, OutgoingTlv } from '../wire/tlv.ts'
 import { Acknowledgments, mayBeAsked } from './acknowledgments.ts'
 import { Announcements, retraction } from './announcements.ts'
@@ -9,7 +9,7 @@ import { isDrainingChange } from './levels.ts'
 import type { Entry, Interface, Neighbour } from './model.ts'
 import { PeriodicUpdates } from './periodic-updates.ts'
 import type { Sources } from './sources.ts'
-import { metricOf } from './table.ts'
+import { toldMetricOf } from './table.ts'
 import { Timer } from './timers.ts'
 import { between, type World } from './world.ts'
 
@@ -94,7 +94,7 @@ export class Updates {
     const id = entry.local ? this.#world.routerId : entry.selected?.routerId
     if (id !== entry.announcedId) return this.#tellSoon(nowMs, entry)
     if (id === undefined) return
-    const metric = entry.local?.metric ?? (entry.selected ? metricOf(entry.selected) : INFINITY)
+    const metric = toldMetricOf(entry)
     if (isDrainingChange(entry.announcedMetric, metric)) return this.#tellSoon(nowMs, entry)
     // Smaller ones: with the next update.
     if (!isSignificantChange(entry.announcedMetric, metric)) return

@@ -76,6 +76,8 @@ it('a neighbour that is gone is remembered with its way, and how that was notice
   network.run(50)
   expect(wayOver(network, a, c, 'b')).toMatchObject({ reason: 'selected', suspectedMs: network.nowMs - 50 })
   network.runUntil(() => a.wayTo(c) === 'd', 1_000)
+  expect(explained(network, a, c).candidates.map(({ iface }) => iface)).toEqual(['b', 'd'])
+  network.run(1_000)
   const { candidates, former } = explained(network, a, c)
   expect(candidates.map(({ iface }) => iface)).toEqual(['d'])
   expect(former).toMatchObject([{ iface: 'b', neighbour: 'fe80::b', cause: 'no answer' }])

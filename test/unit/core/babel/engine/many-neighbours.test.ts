@@ -78,3 +78,25 @@ describe('the hellos of a server', () => {
     }
   })
 })
+
+it('when the interface of a server goes, packets are never sent on to another of its clients', () => {
+  const { network, node, say } = server()
+  const prefix = '2001:db8:5::/48'
+  for (const number of [1, 2, 3]) {
+    const source = client(number)
+    const metric = 100 * number
+    const routerId = `02:00:00:00:00:00:01:0${number}`
+    const nextHop = source
+    say(source, HELLO, IHU)
+    say(source, {
+      ...{ kind: 'update', prefix, from: '::/0', routerId, seqno: 1, metric, intervalMs: 60_000, nextHop },
+    })
+  }
+  network.run(1_000)
+  expect(node.forwarding.get(`${prefix} ::/0`)).toMatchObject({ nextHop: client(1) })
+  node.forwardingChanges = 0
+  node.engine.interfaceDown(network.nowMs, 's')
+  expect(node.forwardingChanges).toBe(1)
+  expect(node.unreachable.has(`${prefix} ::/0`)).toBe(true)
+  expect(node.neighbourEvents.filter(({ change }) => change === 'flushed').length).toBe(3)
+})

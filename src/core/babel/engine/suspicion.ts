@@ -1,0 +1,58 @@
+import type { NeighbourCause } from './ports.ts'
+import type { Timer } from './timers.ts'
+
+/** How many packets had come over the interface of a neighbour, if all of them are its own. */
+export interface Arrivals {
+  readonly atMs: number
+  readonly packets: number | undefined
+}
+
+/** A neighbour that has not answered, and is asked. */
+export interface Suspicion {
+  readonly cause: NeighbourCause
+  readonly timer: Timer
+  readonly doubtTimer: Timer
+  /** Since when it has not answered; since when we ask it, and others. */
+  readonly sinceMs: number
+  askedMs: number
+  /** When it is doubted, if nothing comes; whether that was put off, because answers might be there and not be read yet. */
+  doubtMs: number
+  isDoubtPutOff: boolean
+  isDoubted: boolean
+  /** When it is dead, if nothing comes. */
+  untilMs: number
+  /** When it is looked next whether something has come. */
+  lookMs: number
+  /** How often we ran so late meanwhile that answers might be there and not be read yet. */
+  catchUps: number
+  probes: number
+  /** How long its answers take, if that was known when it became silent. */
+  readonly usualMs: number | undefined
+  /** How many of the requests got out of this machine, likely; whether some did not. */
+  sent: number
+  wasQueueFull: boolean
+  /** What had come from there a pause ago or more, and since then. */
+  arrived: Arrivals
+  arriving: Arrivals
+  /** How often it was given more time. */
+  extensions: number
+}
+
+/** A machine that was stopped so often while a neighbour did not answer is overloaded. */
+const STARVED_CATCH_UPS = 3
+/**
+ * Where our own queue is full, so many requests must have got out of this machine, as far as can be known, before silence means
+ * anything, but it is not asked for longer than that.
+ */
+const FROM_FULL_QUEUE = { doubt: 8, death: 24 } as const
+const MAX_FULL_QUEUE_MS = 4_000
+
+/** Whether we run late again and again. */
+export const isStarved = ({ catchUps }: Suspicion): boolean => catchUps >= STARVED_CATCH_UPS
+
+/** Whether too few requests may have got out of our own queue to mean anything. */
+export const mayAllBeLostHere = (
+  nowMs: number,
+  { wasQueueFull, sent, askedMs }: Suspicion,
+  verdict: 'doubt' | 'death',
+): boolean => wasQueueFull && sent < FROM_FULL_QUEUE[verdict] && nowMs < askedMs + MAX_FULL_QUEUE_MS
