@@ -1,25 +1,12 @@
 // For .ci/run: Debian packages that are missing, and npm packages anew; with `--compile`, after that, native addons and the build.
 // A machine that cannot run the network scenarios is an error there.
 import process from 'node:process'
-import {
-  compile,
-  DATABASE_TEST_PACKAGES,
-  insistOn,
-  MANUAL_TEST_PACKAGES,
-  PAGE_TEST_PACKAGES,
-  setUp,
-  TOKEN_TEST_PACKAGES,
-} from './setup.mjs'
+import { compile, insistOn, setUp, USUAL_TEST_PACKAGES } from './setup.mjs'
 
 if (process.argv[2] === '--compile') compile()
 else {
   const { networkObstacles, extraObstacles } = setUp({
-    extras: {
-      ...PAGE_TEST_PACKAGES,
-      ...MANUAL_TEST_PACKAGES,
-      ...DATABASE_TEST_PACKAGES,
-      ...TOKEN_TEST_PACKAGES,
-    },
+    extras: USUAL_TEST_PACKAGES,
     clean: true,
   })
   insistOn('The network scenarios', [...networkObstacles, ...extraObstacles])

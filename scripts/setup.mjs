@@ -35,13 +35,20 @@ const NETWORK_PACKAGES = {
 /** For the test that looks at the demo's page. */
 export const PAGE_TEST_PACKAGES = { chromium: 'chromium' }
 /** For the tests of manual pages and shell completion. */
-export const MANUAL_TEST_PACKAGES = { man: 'man-db', mandoc: 'mandoc', zsh: 'zsh', fish: 'fish' }
+const MANUAL_TEST_PACKAGES = { man: 'man-db', mandoc: 'mandoc', zsh: 'zsh', fish: 'fish' }
 /** For the test of a registry behind a proxy. Debian starts it when it is installed: only for who wants all tests. */
 export const PROXY_TEST_PACKAGES = { nginx: 'nginx', apache2: 'apache2-bin', caddy: 'caddy' }
 /** For tests of the registry with PostgreSQL, which they start by themselves. */
-export const DATABASE_TEST_PACKAGES = { psql: 'postgresql' }
+const DATABASE_TEST_PACKAGES = { psql: 'postgresql' }
 /** For the tests of a registry whose key is in a PKCS#11 token. */
-export const TOKEN_TEST_PACKAGES = { 'softhsm2-util': 'softhsm2' }
+const TOKEN_TEST_PACKAGES = { 'softhsm2-util': 'softhsm2' }
+/** For all tests that `npm test` and .ci/run have in common, beside those that every machine needs. */
+export const USUAL_TEST_PACKAGES = {
+  ...PAGE_TEST_PACKAGES,
+  ...MANUAL_TEST_PACKAGES,
+  ...DATABASE_TEST_PACKAGES,
+  ...TOKEN_TEST_PACKAGES,
+}
 /** For the test of several registries behind one address. */
 export const BALANCER_TEST_PACKAGES = { haproxy: 'haproxy' }
 /** For the test of a database whose standby takes over by itself. Debian starts etcd when it is installed. */

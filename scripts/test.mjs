@@ -5,15 +5,12 @@ import process from 'node:process'
 import {
   BALANCER_TEST_PACKAGES,
   becomeProgram,
-  DATABASE_TEST_PACKAGES,
   FAILOVER_TEST_PACKAGES,
   MACHINE_PACKAGES,
-  MANUAL_TEST_PACKAGES,
   PACKAGING_PACKAGES,
-  PAGE_TEST_PACKAGES,
   PROXY_TEST_PACKAGES,
   setUp,
-  TOKEN_TEST_PACKAGES,
+  USUAL_TEST_PACKAGES,
 } from './setup.mjs'
 
 const args = process.argv.slice(2)
@@ -21,10 +18,7 @@ const isLong = args.includes('--long')
 const isSlow = isLong || args.includes('--slow') || Boolean(process.env.CI)
 const { networkObstacles, extraObstacles } = setUp({
   extras: {
-    ...PAGE_TEST_PACKAGES,
-    ...MANUAL_TEST_PACKAGES,
-    ...DATABASE_TEST_PACKAGES,
-    ...TOKEN_TEST_PACKAGES,
+    ...USUAL_TEST_PACKAGES,
     ...(isSlow ? PROXY_TEST_PACKAGES : {}),
     ...(isLong
       ? { ...PACKAGING_PACKAGES, ...MACHINE_PACKAGES, ...BALANCER_TEST_PACKAGES, ...FAILOVER_TEST_PACKAGES }

@@ -6,6 +6,7 @@ import { expect, it } from 'vitest'
 import { waitFor } from '../../lab/wait-for.ts'
 import { readNodeCertificate } from '../../src/core/crypto/certificate.ts'
 import { RegistryClient } from '../../src/platform/registry-client.ts'
+import { enrolUntilItEnds } from '../support/enrolling-clients.ts'
 import { freePort } from '../support/free-port.ts'
 import { seededRandom } from '../support/random.ts'
 import { temporaryDirectory } from '../support/registry.ts'
@@ -46,15 +47,7 @@ it('kill -9 at any moment loses no acknowledged certificate, and leaves no half-
       intervalMs: 20,
     })
     const already = acknowledged.length
-    const clients = Array.from({ length: CLIENTS }, async () => {
-      const client = new RegistryClient(url)
-      // Until it is killed.
-      for (;;) {
-        const pem = await client.requestCertificate({ token: '', csr }).catch(() => undefined)
-        if (pem === undefined) return
-        acknowledged.push(pem)
-      }
-    })
+    const clients = enrolUntilItEnds(CLIENTS, url, csr, acknowledged)
     // At another moment of its work each time.
     const wanted = already + 1 + Math.floor(random.next() * 6)
     await waitFor(() => acknowledged.length >= wanted, {

@@ -1,6 +1,7 @@
 import { ok, type Result, refuse } from '../result.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
+import { actionOf } from './registry-operator-options.ts'
 import { ASKED_COMMAND_SOCKET, keyPassphrase } from './registry-options.ts'
 import { filePath, integer, newNetwork } from './value-types.ts'
 
@@ -67,9 +68,9 @@ export type CaOptions = OptionsOf<typeof OPTIONS> & { readonly action: (typeof A
 export function caOptions(words: ParsedWords): Result<CaOptions> {
   const values = optionValues(CA_COMMAND, words)
   if (!values.ok) return values
-  const action = ACTIONS.find((one) => one === words.operand)
-  if (action === undefined)
-    return refuse(`${words.operand}: must be one of ${ACTIONS.join(', ')}, as in "${CA_COMMAND.name} renew"`)
+  const found = actionOf(CA_COMMAND.name, ACTIONS, words.operand)
+  if (!found.ok) return found
+  const action = found.value
   const useless = (['days', 'prefix', 'key', 'passphrase'] as const).find((name) => words.given.has(name))
   if (action === 'renew' && words.given.has('database')) return refuse('--db: is for "ca status" only')
   if (action === 'renew' && words.given.has('commandSocket'))

@@ -1,6 +1,7 @@
 import { OLDEST_PROTOCOL, PROTOCOL } from '../config/protocol-number.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import { MACHINE_STATES } from '../values/machine-states.ts'
+import { isLikeSubnetName } from '../values/prefix.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
 import { flag, type OptionsOf, optional, repeated, withDefault } from './option-table.ts'
 import { ASKED_COMMAND_SOCKET, REGISTRY_OPTIONS } from './registry-options.ts'
@@ -201,7 +202,7 @@ export function revokeOptions(words: ParsedWords): Result<RevokeOptions> {
   const values = optionValues(REVOKE_COMMAND, words)
   if (!values.ok) return values
   const what = words.operand ?? ''
-  if (/^\d{1,39}\/\d{1,3}$/.test(what)) return ok({ ...values.value, what: { machine: what } })
+  if (isLikeSubnetName(what)) return ok({ ...values.value, what: { machine: what } })
   return /^\d{1,15}$/.test(what) && Number(what) > 0
     ? ok({ ...values.value, what: { serial: Number(what) } })
     : refuse(`${what}: must be a subnet name like 5/16, or a serial number: "re6st-registry nodes" has them`)

@@ -1,4 +1,5 @@
 import { ok, type Result, refuse } from '../result.ts'
+import { isLikeSubnetName } from '../values/prefix.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
 import { flag, type OptionsOf, optional } from './option-table.ts'
 import { ASKED_REGISTRY, actionOf } from './registry-operator-options.ts'
@@ -49,7 +50,7 @@ export function standbyOptions(words: ParsedWords): Result<StandbyOptions> {
   if (action.value !== 'promote' && useless !== undefined)
     return refuse(`${STANDBY[useless].names[0]}: is for "standby promote" only`)
   const { node } = values.value
-  if (node !== undefined && !/^\d{1,39}\/\d{1,3}$/.test(node))
+  if (node !== undefined && !isLikeSubnetName(node))
     return refuse(`--node ${node}: must be a subnet name like 5/16: "re6st status" on that machine has it`)
   return ok({ ...values.value, action: action.value })
 }

@@ -41,9 +41,14 @@ export const subnetNameOf = (prefix: Prefix): string => `${numberOfBits(prefix)}
 /** The same of bits, as databases have them. */
 export const subnetNameOfBits = (bits: string): string => subnetNameOf(prefixOfBits(bits))
 
+const SUBNET_NAME = /^(\d{1,39})\/(\d{1,3})$/
+
+/** Whether this has the form of a subnet name; its number may still not fit its length. */
+export const isLikeSubnetName = (text: string): boolean => SUBNET_NAME.test(text)
+
 /** The prefix that a subnet name stands for. */
 export function prefixOfSubnetName(name: string): Result<Prefix> {
-  const match = /^(\d{1,39})\/(\d{1,3})$/.exec(name)
+  const match = SUBNET_NAME.exec(name)
   if (!match) return refuse(`not a subnet name (like 5/16): ${JSON.stringify(name)}`)
   const length = Number(match[2])
   const bits = bitsOfNumber(BigInt(match[1] ?? ''), length)

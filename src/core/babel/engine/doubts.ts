@@ -10,7 +10,6 @@ const FORGIVEN_MS = 300_000
 
 interface Doubt {
   readonly ending: Timer
-  isHeld: boolean
   /** How often it was doubted lately. */
   times: number
   endedMs: number
@@ -26,6 +25,7 @@ export class Doubts {
   readonly #onChange: (nowMs: number, neighbour: Neighbour, isDoubted: boolean) => void
   readonly #doubts = new WeakMap<Neighbour, Doubt>()
 
+  /** @param onChange doubts the neighbour, or does no more, before it returns */
   constructor(world: World, onChange: (nowMs: number, neighbour: Neighbour, isDoubted: boolean) => void) {
     this.#world = world
     this.#onChange = onChange
@@ -35,16 +35,15 @@ export class Doubts {
   begin(nowMs: number, neighbour: Neighbour): void {
     const doubt = this.#obtain(neighbour)
     this.#world.timers.clear(doubt.ending)
-    if (doubt.isHeld) return
+    if (neighbour.isDoubted) return
     if (nowMs > doubt.endedMs + FORGIVEN_MS) doubt.times = 0
-    doubt.isHeld = true
     this.#onChange(nowMs, neighbour, true)
   }
 
   /** It has answered. */
   end(nowMs: number, neighbour: Neighbour): void {
     const doubt = this.#doubts.get(neighbour)
-    if (!doubt?.isHeld || doubt.ending.slot >= 0) return
+    if (!doubt || !neighbour.isDoubted || doubt.ending.slot >= 0) return
     const holdMs = doubt.times === 0 ? 0 : Math.min(MAX_HOLD_MS, FIRST_HOLD_MS * 2 ** (doubt.times - 1))
     doubt.times++
     if (holdMs === 0) this.#over(nowMs, neighbour, doubt)
@@ -62,7 +61,7 @@ export class Doubts {
     let doubt = this.#doubts.get(neighbour)
     if (doubt === undefined) {
       const ending = new Timer((nowMs) => this.#over(nowMs, neighbour, made))
-      const made: Doubt = { ending, isHeld: false, times: 0, endedMs: Number.NEGATIVE_INFINITY }
+      const made: Doubt = { ending, times: 0, endedMs: Number.NEGATIVE_INFINITY }
       doubt = made
       this.#doubts.set(neighbour, made)
     }
@@ -70,7 +69,6 @@ export class Doubts {
   }
 
   #over(nowMs: number, neighbour: Neighbour, doubt: Doubt): void {
-    doubt.isHeld = false
     doubt.endedMs = nowMs
     this.#onChange(nowMs, neighbour, false)
   }

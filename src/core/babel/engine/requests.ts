@@ -250,23 +250,17 @@ export class Requests {
   }
 
   #ask(nowMs: number, entry: Entry, need: Need, routes: readonly Route[]): void {
-    const askedFor = this.#asked.get(entry) ?? {}
-    const known = askedFor[need]
+    const known = this.#asked.get(entry)?.[need]
     const asked = known ?? { times: 0, nextMs: nowMs + (isAhead(need) ? AHEAD_DELAY_MS : 0) }
     if (nowMs < asked.nextMs) {
-      if (known) return
-      askedFor[need] = asked
-      this.#asked.set(entry, askedFor)
-      this.#later.add(entry, asked.nextMs)
+      if (!known) this.#keep(entry, need, asked)
       return
     }
     const maySend = need === 'starving' || need === 'leaving' || this.#ahead.take(nowMs)
     const pauseMs = maySend ? pauseAfter(need, asked.times) : PAUSES[need].firstMs
     asked.times += maySend ? 1 : 0
     asked.nextMs = nowMs + pauseMs * (1 + this.#world.random.next() / 4)
-    askedFor[need] = asked
-    this.#asked.set(entry, askedFor)
-    this.#later.add(entry, asked.nextMs)
+    this.#keep(entry, need, asked)
     if (!maySend) return
     const { prefix, from } = entry
     for (const { neighbour, routerId, seqno } of routes) {
@@ -280,6 +274,14 @@ export class Requests {
         hopCount: HOP_COUNT,
       })
     }
+  }
+
+  /** To look again when the pause is over. */
+  #keep(entry: Entry, need: Need, asked: Asked): void {
+    const askedFor = this.#asked.get(entry) ?? {}
+    askedFor[need] = asked
+    this.#asked.set(entry, askedFor)
+    this.#later.add(entry, asked.nextMs)
   }
 
   /** Some pause is over: what is still missing is asked for, what was not missing for as long again is forgotten. */

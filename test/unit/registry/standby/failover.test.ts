@@ -11,6 +11,7 @@ import { makeDecryptor } from '../../../../src/core/crypto/rsa.ts'
 import { numberOfVersion } from '../../../../src/core/values/network-version.ts'
 import { RegistryClient } from '../../../../src/platform/registry-client.ts'
 import type { PairState } from '../../../../src/registry/api/schemas/standby.ts'
+import { enrolUntilItEnds } from '../../../support/enrolling-clients.ts'
 import { freePort } from '../../../support/free-port.ts'
 import { temporaryDirectory } from '../../../support/registry.ts'
 import { runRegistryCommand } from '../../../support/registry-command.ts'
@@ -124,14 +125,7 @@ it('the primary’s machine dies under load: the standby serves, nothing acknowl
     second.start('--standby')
     await first.until(isProtected)
 
-    const clients = Array.from({ length: CLIENTS }, async () => {
-      const client = new RegistryClient(url)
-      for (;;) {
-        const pem = await client.requestCertificate({ token: '', csr }).catch(() => undefined)
-        if (pem === undefined) return
-        acknowledged.push(pem)
-      }
-    })
+    const clients = enrolUntilItEnds(CLIENTS, url, csr, acknowledged)
     await waitFor(() => acknowledged.length >= 30, {
       ...{ what: 'some certificates', deadlineMs: DEADLINE_MS, intervalMs: 1 },
     })
