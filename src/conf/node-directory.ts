@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { access, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { messageOf, Re6stError } from '../core/errors.ts'
+import { AS_ROOT, fileTroubleOf, messageOf, Re6stError } from '../core/errors.ts'
 import { makeDirectories, replaceFile } from '../platform/files.ts'
 
 /** Space that all files together need, with room to spare: keys and certificates have a few kilobytes. */
@@ -48,7 +48,9 @@ export class NodeDirectory {
       return await readFile(this.file(name), 'utf8')
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw new Re6stError('FILE', `${this.file(name)} cannot be read: ${messageOf(error)}`, { cause: error })
+      throw new Re6stError('FILE', `${this.file(name)} cannot be read: ${fileTroubleOf(error)}`, {
+        cause: error,
+      })
     }
   }
 
@@ -107,6 +109,8 @@ function remedyFor(trouble: string): string {
     case 'EEXIST':
     case 'ENOTDIR':
       return 'it is not a directory: give another by --dir'
+    case 'EACCES':
+      return `no permission to write there: ${AS_ROOT}, or give another directory by --dir`
     default:
       return `cannot write there (${trouble}): run as its owner, or give another directory by --dir`
   }

@@ -26,6 +26,9 @@ export type ErrorCode =
   /** Something that exists already. */
   | 'CONFLICT'
 
+/** What to do where only root may. The same words everywhere: people look for what differs. */
+export const AS_ROOT = 'run it as root (sudo)'
+
 /** The exit status of a command that ends with an error: 2 for a mistake in an option, 1 for anything else. */
 export const exitStatusOf = (error: unknown): 1 | 2 =>
   error instanceof Re6stError && error.code === 'OPTION' ? 2 : 1
@@ -41,6 +44,10 @@ export class Re6stError extends Error {
     this.code = code
   }
 }
+
+/** Why something cannot be read or written, and what to do where that is a matter of permission. */
+export const fileTroubleOf = (error: unknown): string =>
+  (error as NodeJS.ErrnoException).code === 'EACCES' ? `no permission: ${AS_ROOT}` : messageOf(error)
 
 /** The message of anything that was thrown, on one line. */
 export const messageOf = (error: unknown): string =>

@@ -6,8 +6,7 @@ import {
   decodeReply,
   MAX_REPLY_LENGTH,
 } from '../core/control/replies.ts'
-import { Re6stError } from '../core/errors.ts'
-import { AS_ROOT } from '../core/options/node-file-command.ts'
+import { AS_ROOT, Re6stError } from '../core/errors.ts'
 
 const ANSWER_TIMEOUT_MS = 5_000
 

@@ -10,7 +10,7 @@ import {
   verifyCertificate,
 } from '../core/crypto/certificate.ts'
 import { dayOf } from '../core/day.ts'
-import { Re6stError } from '../core/errors.ts'
+import { AS_ROOT, Re6stError } from '../core/errors.ts'
 import { nodeAddress } from '../core/values/prefix.ts'
 
 /** Who this node is: its authority, certificate and key, and the address that follows from them. */
@@ -83,7 +83,7 @@ async function readOption(option: string, path: string): Promise<string> {
 
 const REMEDIES: Readonly<Record<string, string>> = {
   ENOENT: 're6st-conf makes it; relative paths begin at the directory in which re6stnet is started',
-  EACCES: 'run as root, or as its owner',
+  EACCES: AS_ROOT,
 }
 
 function readKey(path: string, pem: string): KeyObject {

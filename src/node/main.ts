@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { messageOf, Re6stError } from '../core/errors.ts'
+import { fileTroubleOf, messageOf, Re6stError } from '../core/errors.ts'
 import type { NodeOptions } from '../core/options/node-options.ts'
 import { systemClock } from '../platform/clock.ts'
 import { makeDirectories } from '../platform/files.ts'
@@ -102,13 +102,8 @@ async function makeDirectory(option: string, path: string): Promise<void> {
   try {
     await makeDirectories(path)
   } catch (error) {
-    const isForbidden = (error as NodeJS.ErrnoException).code === 'EACCES'
-    throw new Re6stError(
-      'FILE',
-      isForbidden
-        ? `${option} ${path}: no permission to make it: run as root`
-        : `${option} ${path}: cannot be made: ${messageOf(error)}`,
-      { cause: error },
-    )
+    throw new Re6stError('FILE', `${option} ${path}: cannot be made: ${fileTroubleOf(error)}`, {
+      cause: error,
+    })
   }
 }

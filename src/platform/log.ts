@@ -1,5 +1,5 @@
 import { type DestinationStream, type Level, type Logger as PinoLogger, pino } from 'pino'
-import { messageOf, Re6stError } from '../core/errors.ts'
+import { fileTroubleOf, Re6stError } from '../core/errors.ts'
 import { printable } from '../core/values/printable.ts'
 import { LogFile } from './log-file.ts'
 
@@ -48,13 +48,11 @@ function openTarget(file: string | undefined): LogFile {
   } catch (error) {
     throw new Re6stError(
       'FILE',
-      `the log file ${file} cannot be written: ${isForbidden(error) ? 'no permission: run as root' : messageOf(error)}, or name another (--help)`,
+      `the log file ${file} cannot be written: ${fileTroubleOf(error)}, or name another (--help)`,
       { cause: error },
     )
   }
 }
-
-const isForbidden = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EACCES'
 
 const NAMES: Readonly<Record<number, string>> = {
   10: 'TRACE',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
-import { exitStatusOf, messageOf, Re6stError } from '../core/errors.ts'
+import { AS_ROOT, exitStatusOf, messageOf, Re6stError } from '../core/errors.ts'
 import { helpOf, type Request } from '../core/options/command-line.ts'
 import type { ReadFile } from '../core/options/option-files.ts'
 import { ok, type Result, refuse } from '../core/result.ts'
@@ -85,6 +85,6 @@ export function readOptionFile(path: string, from?: string): ReturnType<ReadFile
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  EACCES: 'no permission to read it: run as root',
+  EACCES: `no permission to read it: ${AS_ROOT}`,
   EISDIR: 'it is a directory',
 }

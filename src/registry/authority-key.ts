@@ -1,7 +1,7 @@
 import { createPrivateKey } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { messageOf, Re6stError } from '../core/errors.ts'
+import { fileTroubleOf, messageOf, Re6stError } from '../core/errors.ts'
 import { isPkcs11Uri, readPkcs11Uri } from '../core/options/pkcs11-uri.ts'
 import type { SecretSource } from '../core/options/value-types.ts'
 import { readOptionFile } from '../platform/option-file.ts'
@@ -101,7 +101,7 @@ export function readSecret(
   try {
     text = readFileSync(place, 'utf8')
   } catch (error) {
-    throw new Re6stError('FILE', `${option}: cannot be read: ${messageOf(error)}`, { cause: error })
+    throw new Re6stError('FILE', `${option}: cannot be read: ${fileTroubleOf(error)}`, { cause: error })
   }
   const [passphrase = ''] = text.split(/\r?\n/, 1)
   if (passphrase === '') throw new Re6stError('FILE', `${option}: the first line there is empty`)

@@ -23,8 +23,8 @@ export interface MachineFacts {
   readonly settingsAreReadOnly: boolean
   /** Undefined: it could not be tried. */
   readonly sourceSpecificRoutes: boolean | undefined
-  /** Where IPv6 is switched off: `all`, `default`, or interfaces that the node uses. */
-  readonly ipv6Disabled: readonly string[]
+  /** Where IPv6 is switched off: `all`, `default`, or interfaces that the node uses; or the kernel has none. */
+  readonly ipv6Disabled: readonly string[] | 'by-the-kernel'
   /** With --default, another default route. */
   readonly otherDefaultRoute: string | undefined
   /** Settings of the kernel that a running node needs, and that are off. */
@@ -72,11 +72,17 @@ export function judgeMachine(facts: MachineFacts): Finding[] {
       'the kernel has no source-specific IPv6 routes: no tunnels over IPv6, and a way to the Internet through the network only where the machine has no other (with babeld not even there)',
       'use a kernel with CONFIG_IPV6_SUBTREES, as those of Debian are',
     )
-  if (ipv6Disabled.length > 0)
+  if (ipv6Disabled === 'by-the-kernel')
+    add(
+      'ipv6-disabled',
+      'the kernel has no IPv6: no node can run here',
+      "remove ipv6.disable=1 from the kernel's command line (/etc/default/grub, then update-grub) and restart the machine; a kernel may also lack CONFIG_IPV6, and a container what its host has not",
+    )
+  else if (ipv6Disabled.length > 0)
     add(
       'ipv6-disabled',
       `IPv6 is switched off (${ipv6Disabled.map((name) => `net.ipv6.conf.${name}.disable_ipv6 = 1`).join(', ')})`,
-      `${ipv6Disabled.map((name) => `sysctl -w net.ipv6.conf.${name}.disable_ipv6=0`).join('; ')}; and find out who sets it: /etc/sysctl.d, NetworkManager, ipv6.disable=1 on the kernel's command line`,
+      `${ipv6Disabled.map((name) => `sysctl -w net.ipv6.conf.${name}.disable_ipv6=0`).join('; ')}; and find out who sets it: /etc/sysctl.d, NetworkManager, ipv6.disable_ipv6=1 on the kernel's command line`,
     )
   if (otherDefaultRoute !== undefined)
     add(

@@ -1,5 +1,6 @@
 import { type Authority, type NodeCertificate, readAuthority } from '../crypto/certificate.ts'
 import type { Result } from '../result.ts'
+import { printable } from '../values/printable.ts'
 import type { Finding } from './finding.ts'
 import { isIssuedBy } from './identity.ts'
 
@@ -7,7 +8,7 @@ import { isIssuedBy } from './identity.ts'
 export interface RegistryFacts {
   readonly url: string
   /** Refused: it did not answer at all. */
-  readonly answer: Result<{ readonly status: number; readonly body: string }>
+  readonly answer: Result<{ readonly status: number; readonly body: string; readonly location?: string }>
   /** Whether it says that our certificate is revoked or not known; undefined: it was not asked. */
   readonly disowned: string | undefined
 }
@@ -27,7 +28,9 @@ export function judgeRegistry(
           'check the URL (--registry), the name server and a firewall between; if others cannot reach it either, tell its operator. A node that was in the network before goes on without it',
       },
     ]
-  const { status, body } = answer.value
+  const { status, body, location } = answer.value
+  const passing = notTheRegistryItself(url, status, location)
+  if (passing !== undefined) return [passing]
   const theirs = status === 200 ? readAuthority(body) : undefined
   if (!theirs?.ok)
     return [
@@ -54,6 +57,35 @@ export function judgeRegistry(
       remedy: 'ask the operator of the network why; then get a new certificate with re6st-conf',
     },
   ]
+}
+
+const MOVED: readonly number[] = [301, 302, 303, 307, 308]
+const BUSY: readonly number[] = [429, 503]
+const OF_A_PROXY: readonly number[] = [502, 504]
+
+/** What a server in front of the registry says, or a registry that has too much to do: its URL may be right all the same. */
+function notTheRegistryItself(url: string, status: number, location = 'nowhere'): Finding | undefined {
+  if (MOVED.includes(status))
+    return {
+      code: 'registry-wrong',
+      what: `${url} has moved to ${printable(location)} (status ${status}), and nodes follow no redirection`,
+      remedy: 'give --registry the new URL, without the name of the method at its end',
+    }
+  if (BUSY.includes(status))
+    return {
+      code: 'registry-unreachable',
+      what: `the registry at ${url}, or a server in front of it, has too much to do (status ${status})`,
+      remedy:
+        'try again in a minute; if it lasts, tell its operator. A node that was in the network before goes on without it',
+    }
+  if (OF_A_PROXY.includes(status))
+    return {
+      code: 'registry-unreachable',
+      what: `the server in front of the registry at ${url} does not reach it now (status ${status})`,
+      remedy:
+        'try again in a minute: it may be restarted; if it lasts, tell its operator. A node that was in the network before goes on without it',
+    }
+  return undefined
 }
 
 function isOfAnotherNetwork(

@@ -1,3 +1,4 @@
+import { AS_ROOT } from '../errors.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import { type Command, type ParsedWords, type Request, readCommandLine } from './command-line.ts'
 import { NODE_OPTIONS, type NodeOptions, nodeOptions } from './node-options.ts'
@@ -6,9 +7,6 @@ import { metavarOf, type Option, type OptionTable } from './option-table.ts'
 
 /** Where the service runs: relative paths of its option file begin there. */
 export const SERVICE_DIRECTORY = '/etc/re6stnet'
-
-/** What to do where only root may look. */
-export const AS_ROOT = 'run it as root (sudo)'
 
 /** Option file of the service. */
 export const NODE_FILE = `${SERVICE_DIRECTORY}/re6stnet.conf`
@@ -77,11 +75,9 @@ const readNodeFile =
   (readFile: ReadFile): ReadFile =>
   (path) => {
     const content = readFile(path)
-    if (content.ok || path !== NODE_FILE) return content
+    if (content.ok || path !== NODE_FILE || content.reason.endsWith(AS_ROOT)) return content
     return refuse(
-      content.reason.startsWith('no permission')
-        ? `${content.reason}: ${AS_ROOT}`
-        : `${content.reason}; this machine is not enrolled yet (re6st-conf does that), or its node has another option file: name it, e.g. @re6stnet.conf`,
+      `${content.reason}; this machine is not enrolled yet (re6st-conf does that), or its node has another option file: name it, e.g. @re6stnet.conf`,
     )
   }
 

@@ -118,7 +118,7 @@ async function hasSourceSpecificRoutes(): Promise<boolean | undefined> {
   return true
 }
 
-async function ipv6DisabledOn(names: readonly string[]): Promise<string[]> {
+async function ipv6DisabledOn(names: readonly string[]): Promise<MachineFacts['ipv6Disabled']> {
   const values = await Promise.all(
     [...new Set(names)].map(async (name) => ({
       name,
@@ -126,7 +126,7 @@ async function ipv6DisabledOn(names: readonly string[]): Promise<string[]> {
     })),
   )
   // A kernel without IPv6 has none of these settings.
-  if (values.every(({ value }) => value === undefined)) return ['all']
+  if (values.every(({ value }) => value === undefined)) return 'by-the-kernel'
   const disabled = values.flatMap(({ name, value }) => (value === '1' ? [name] : []))
   return disabled.includes('all') ? ['all'] : disabled
 }

@@ -27,10 +27,14 @@ export async function askRegistry(url: URL): Promise<RegistryAnswer> {
       maxBodyLength: MAX_BODY_LENGTH,
     })
     const middleMs = (startMs + Date.now()) / 2
+    const { location } = headers
     const dateMs = Date.parse(String(headers['date'] ?? '')) + HALF_A_SECOND_MS
     return {
       url: url.href,
-      answer: ok({ status, body: body.toString('utf8') }),
+      answer: ok({
+        ...{ status, body: body.toString('utf8') },
+        ...(typeof location === 'string' ? { location } : {}),
+      }),
       aheadMs: Number.isNaN(dateMs) ? undefined : dateMs - middleMs,
     }
   } catch (error) {

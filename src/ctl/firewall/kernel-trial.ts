@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { messageOf, Re6stError } from '../../core/errors.ts'
+import { AS_ROOT, messageOf, Re6stError } from '../../core/errors.ts'
 import type { KernelAnswers } from '../../core/firewall/judgement.ts'
 import type { Probe } from '../../core/firewall/probe.ts'
 import {
@@ -11,7 +11,6 @@ import {
   usesTracking,
 } from '../../core/firewall/probe-table.ts'
 import { ProbeTrace } from '../../core/firewall/probe-trace.ts'
-import { AS_ROOT } from '../../core/options/node-file-command.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Processes } from '../../platform/processes.ts'
 import { isThere, LINK, makeOwnLink, redirectTo } from './own-link.ts'

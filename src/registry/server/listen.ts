@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { lstatSync, rmSync } from 'node:fs'
 import type { Server as HttpServer } from 'node:http'
 import { connect, type Server } from 'node:net'
-import { messageOf, Re6stError } from '../../core/errors.ts'
+import { AS_ROOT, messageOf, Re6stError } from '../../core/errors.ts'
 import type { ListenPlace } from '../../core/options/value-types.ts'
 import { LISTEN_BACKLOG } from './limits.ts'
 
@@ -34,7 +34,7 @@ export async function listen(server: Server, place: ListenPlace): Promise<number
 const REMEDIES: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another program listens there: give another --port',
   EAFNOSUPPORT: "this kernel has no IPv6: give -6 ''",
-  EACCES: 'no permission: run as root, or give a --port above 1023',
+  EACCES: `no permission: ${AS_ROOT}, or give a --port above 1023`,
 }
 
 /** Whether it could not listen because the kernel has no IPv6 (`ipv6.disable=1`). */

@@ -110,10 +110,27 @@ describe('the registry', () => {
     ['does not answer', refuse('no way'), ['registry-unreachable']],
     ['is something else', ok({ status: 404, body: '' }), ['registry-wrong']],
     ['is a portal', ok({ status: 200, body: '<html>' }), ['registry-wrong']],
+    ['has moved', ok({ status: 301, body: '', location: 'https://r/' }), ['registry-wrong']],
+    ['has too much to do', ok({ status: 503, body: '' }), ['registry-unreachable']],
+    ['asks us to wait', ok({ status: 429, body: '' }), ['registry-unreachable']],
+    ['is away from its proxy', ok({ status: 502, body: '<html>' }), ['registry-unreachable']],
+    ['does not answer its proxy', ok({ status: 504, body: '<html>' }), ['registry-unreachable']],
     ['has another authority', ok({ status: 200, body: pki.other_ca }), ['registry-foreign']],
     ['has another network', ok({ status: 200, body: pki.ca_new_prefix }), ['registry-foreign']],
     ['is ours', ok({ status: 200, body: pki.ca }), []],
   ])('%s', (_, answer, codes) => expect(judge(answer)).toEqual(codes))
+
+  it('is not said to have a wrong URL where a server in front of it says something else', () => {
+    const said = (status: number, location?: string) => {
+      const answer = ok({ status, body: '', ...(location === undefined ? {} : { location }) })
+      const [finding] = judgeRegistry({ url: 'http://r/', answer, disowned: undefined }, undefined, undefined)
+      return `${finding?.what}: ${finding?.remedy}`
+    }
+    expect(said(308, 'https://new.example/')).toContain('https://new.example/')
+    expect(said(301, 'https://\x1b[2J/')).not.toContain('\x1b')
+    for (const status of [429, 502, 503, 504])
+      expect(said(status)).not.toMatch(/path may be wrong|--registry/)
+  })
 
   it('does not accept us', () =>
     expect(judge(ok({ status: 200, body: pki.ca }), 'it is revoked')).toEqual(['certificate-revoked']))
@@ -156,20 +173,21 @@ describe('directories', () => {
   )
 })
 
+const GOOD_MACHINE: MachineFacts = {
+  openvpn: 'OpenVPN 2.6.14 x86_64-pc-linux-gnu',
+  babeld: { printed: 'babeld-1.12.1' },
+  missing: [],
+  tunObstacle: undefined,
+  mayAdministrate: true,
+  settingsAreReadOnly: false,
+  sourceSpecificRoutes: true,
+  ipv6Disabled: [],
+  otherDefaultRoute: undefined,
+  forwardingOff: [],
+  pathFilter: undefined,
+}
+
 describe('the machine', () => {
-  const good: MachineFacts = {
-    openvpn: 'OpenVPN 2.6.14 x86_64-pc-linux-gnu',
-    babeld: { printed: 'babeld-1.12.1' },
-    missing: [],
-    tunObstacle: undefined,
-    mayAdministrate: true,
-    settingsAreReadOnly: false,
-    sourceSpecificRoutes: true,
-    ipv6Disabled: [],
-    otherDefaultRoute: undefined,
-    forwardingOff: [],
-    pathFilter: undefined,
-  }
   it.each<[Partial<MachineFacts>, string[]]>([
     [{}, []],
     [{ sourceSpecificRoutes: undefined }, []],
@@ -185,13 +203,24 @@ describe('the machine', () => {
     [{ tunObstacle: 'ENOENT' }, ['no-tun-device']],
     [{ sourceSpecificRoutes: false }, ['no-source-specific-routes']],
     [{ ipv6Disabled: ['default'] }, ['ipv6-disabled']],
+    [{ ipv6Disabled: 'by-the-kernel' }, ['ipv6-disabled']],
     [{ otherDefaultRoute: 'default dev eth0' }, ['other-default-route']],
     [{ forwardingOff: ['net.ipv6.conf.all.forwarding'] }, ['forwarding-off']],
     [{ forwardingOff: ['net.ipv6.conf.all.forwarding'], settingsAreReadOnly: true }, ['settings-read-only']],
     [{ settingsAreReadOnly: true }, []],
     [{ mayAdministrate: false }, ['no-net-admin']],
     [{ pathFilter: 'net.ipv4.conf.all.rp_filter' }, ['ipv4-path-filter']],
-  ])('%j: %j', (changed, codes) => expect(codesOf(judgeMachine({ ...good, ...changed }))).toEqual(codes))
+  ])('%j: %j', (changed, codes) =>
+    expect(codesOf(judgeMachine({ ...GOOD_MACHINE, ...changed }))).toEqual(codes),
+  )
+})
+
+it('a kernel without IPv6 is not to be mended by a setting that it does not have', () => {
+  const remedyWith = (ipv6Disabled: MachineFacts['ipv6Disabled']) =>
+    judgeMachine({ ...GOOD_MACHINE, ipv6Disabled })[0]?.remedy
+  expect(remedyWith('by-the-kernel')).toMatch(/ipv6\.disable=1/)
+  expect(remedyWith('by-the-kernel')).not.toMatch(/sysctl/)
+  expect(remedyWith(['all'])).toMatch(/sysctl -w net\.ipv6\.conf\.all\.disable_ipv6=0/)
 })
 
 describe('ports of a node that does not run', () => {
