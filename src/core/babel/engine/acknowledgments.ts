@@ -1,4 +1,5 @@
 import type { AcknowledgmentRequest } from '../wire/tlv.ts'
+import { AnswerTimes } from './answer-times.ts'
 import type { Entry, Interface, Neighbour } from './model.ts'
 import { seqnoPlus } from './seqno.ts'
 import { Timer } from './timers.ts'
@@ -29,6 +30,7 @@ export class Acknowledgments {
   ) => void
   readonly #onUnanswered: (nowMs: number, neighbour: Neighbour) => void
   readonly #unconfirmed = new Map<number, Unconfirmed>()
+  readonly #answerTimes = new WeakMap<Neighbour, AnswerTimes>()
   #opaque: number
 
   /**
@@ -81,12 +83,14 @@ export class Acknowledgments {
     }
     this.#drop(this.#unconfirmed.get(request.opaque))
     this.#unconfirmed.set(request.opaque, unconfirmed)
+    for (const neighbour of unconfirmed.waiting) this.#answersOf(neighbour).asked(nowMs, request.opaque)
     this.#wait(nowMs, unconfirmed)
     return request
   }
 
   /** RFC 8966, 4.6.4 */
-  hear(neighbour: Neighbour, opaque: number): void {
+  hear(nowMs: number, neighbour: Neighbour, opaque: number): void {
+    this.#answerTimes.get(neighbour)?.answered(nowMs, opaque)
     this.#settle(this.#unconfirmed.get(opaque), neighbour)
   }
 
@@ -99,6 +103,16 @@ export class Acknowledgments {
     if (unconfirmed?.waiting.delete(neighbour) && unconfirmed.waiting.size === 0) this.#drop(unconfirmed)
   }
 
+  /** How long it took to acknowledge what it was told before: what is told again too early keeps it from answering. */
+  #answersOf(neighbour: Neighbour): AnswerTimes {
+    let times = this.#answerTimes.get(neighbour)
+    if (times === undefined) {
+      times = new AnswerTimes()
+      this.#answerTimes.set(neighbour, times)
+    }
+    return times
+  }
+
   #drop(unconfirmed: Unconfirmed | undefined): void {
     if (unconfirmed === undefined) return
     this.#world.timers.clear(unconfirmed.timer)
@@ -106,7 +120,11 @@ export class Acknowledgments {
   }
 
   #wait(nowMs: number, { waiting, timer, copies }: Unconfirmed): void {
-    const slowestMs = Math.max(0, ...[...waiting].map(({ roundTrip }) => roundTrip.patienceMs() ?? 0))
+    let slowestMs = 0
+    for (const neighbour of waiting) {
+      const { roundTrip } = neighbour
+      slowestMs = Math.max(slowestMs, roundTrip.patienceMs() ?? 0, this.#answersOf(neighbour).atMost(nowMs))
+    }
     this.#world.timers.set(timer, nowMs + Math.max(RETRY_AFTER_MS, ANSWER_WITHIN_MS + slowestMs) * copies)
   }
 

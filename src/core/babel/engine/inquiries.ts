@@ -1,3 +1,4 @@
+import { TokenBucket } from '../../token-bucket.ts'
 import { INFINITY } from '../metric.ts'
 import type { Entry, Neighbour, Route } from './model.ts'
 import { metricOf } from './table.ts'
@@ -12,6 +13,8 @@ const DUPLICATE_MS = 400
 /** Who said something so lately is there; of the others so many are asked. */
 const HEARD_MS = 100
 const CHECKED = 24
+/** How many neighbours are missed, or doubted by others, until no more is asked: many at once, but not all the time. */
+const INQUIRIES = { perSecond: 2, burst: 30 } as const
 
 /**
  * Who is silent is often silent to all: its machine is off, its server is stuck. Others, over which packets are to go instead,
@@ -25,6 +28,8 @@ export class Inquiries {
   /** When we missed somebody ourselves, and when others did. */
   readonly #missedMs = new WeakMap<Entry, number>()
   readonly #askedMs = new WeakMap<Entry, number>()
+  readonly #ours = new TokenBucket(INQUIRIES.perSecond, INQUIRIES.burst)
+  readonly #others = new TokenBucket(INQUIRIES.perSecond, INQUIRIES.burst)
 
   /** @param check looks whether a neighbour is alive */
   constructor(world: World, check: (nowMs: number, neighbour: Neighbour) => void) {
@@ -38,14 +43,14 @@ export class Inquiries {
     for (const { entry, refmetric } of neighbour.routes) {
       if (refmetric > 0) continue
       if (++prefixes > MAX_PREFIXES) return
-      if (!isNew(this.#missedMs, nowMs, entry)) continue
+      if (!isNew(this.#missedMs, nowMs, entry) || !this.#ours.take(nowMs)) continue
       for (const other of nearestFirst(entry, neighbour).slice(0, ASKED)) this.#ask(other.neighbour, entry)
     }
   }
 
   /** A neighbour has asked for the route to a destination: does it doubt that it is there? */
   asked(nowMs: number, by: Neighbour, entry: Entry): void {
-    if (!isNew(this.#askedMs, nowMs, entry)) return
+    if (!isNew(this.#askedMs, nowMs, entry) || !this.#others.take(nowMs)) return
     if (entry.local) return this.#checkAll(nowMs)
     // Our own way may lead over whoever asks.
     const [nearest] = nearestFirst(entry, by)

@@ -1,18 +1,15 @@
 import { shuffled } from '../../random.ts'
-import { INFINITY } from '../metric.ts'
+import { TokenBucket } from '../../token-bucket.ts'
 import type { Acknowledgments } from './acknowledgments.ts'
 import { LATE_MS } from './catching-up.ts'
 import type { FullQueues } from './full-queues.ts'
 import { LostNeighbours } from './lost-neighbours.ts'
-import type { Interface, Neighbour, Route } from './model.ts'
+import type { Interface, Neighbour } from './model.ts'
 import { Patience } from './patience.ts'
 import type { NeighbourCause } from './ports.ts'
-import { isThroughUs } from './requests.ts'
-import { isFeasible } from './sources.ts'
-import { type Arrivals, isStarved, mayAllBeLostHere, type Suspicion } from './suspicion.ts'
-import { metricOf } from './table.ts'
-import { Timer } from './timers.ts'
-import { neighboursOf, type World } from './world.ts'
+import { type Arrivals, isStarved, mayAllBeLostHere, newSuspicion, type Suspicion } from './suspicion.ts'
+import { mayBeOurUplink, sharingUplink } from './uplink.ts'
+import type { World } from './world.ts'
 
 /** In each pause: some requests may be lost. */
 const REQUESTS_IN_PAUSE = 3
@@ -33,6 +30,13 @@ const SILENT_AFTER = 1 + REQUESTS_IN_PAUSE
 const HOLD_PAUSE_MS = { first: 250, last: 1_000 } as const
 /** To read what came while we did not run: a turn of the event loop. A doubt that was wrong costs little. */
 const READ_MS = 40
+/**
+ * How much is asked in all. Where one machine is too busy to answer in time, so are the others on it, and everybody asks
+ * everybody: that must not be what keeps them busy. At once, it is enough for a node with 30 neighbours, of which none answers.
+ */
+const QUESTIONS = { perSecond: 20, burst: 400 } as const
+/** Where it could not be asked more often, nobody is doubted for one question: it may have been lost. */
+const QUESTIONS_TO_DOUBT = 2
 
 /** Who is told of neighbours that do not answer. */
 export interface LivenessListener {
@@ -61,6 +65,7 @@ export class Liveness {
   readonly #suspicions = new Map<Neighbour, Suspicion>()
   readonly #patience = new WeakMap<Neighbour, Patience>()
   readonly #lost: LostNeighbours
+  readonly #questions = new TokenBucket(QUESTIONS.perSecond, QUESTIONS.burst)
 
   constructor(
     world: World,
@@ -88,35 +93,35 @@ export class Liveness {
     usualMs?: number,
   ): void {
     if (this.#suspicions.has(neighbour)) return
-    const arrived = this.#arrivals(nowMs, neighbour)
+    const suspicion: Suspicion = newSuspicion(
+      nowMs,
+      { cause, sinceMs, usualMs, arrived: this.#arrivals(nowMs, neighbour) },
+      {
+        unanswered: (laterMs) => this.#unanswered(laterMs, neighbour, suspicion),
+        unansweredForLong: (laterMs) => this.#unansweredForLong(laterMs, neighbour, suspicion),
+      },
+    )
+    this.#suspicions.set(neighbour, suspicion)
+    this.#patienceWith(neighbour).answers.begin()
+    this.#begin(nowMs, neighbour, suspicion)
+  }
+
+  /** Asks for the first time: since then, nothing that comes is an answer to anything else. */
+  #begin(nowMs: number, neighbour: Neighbour, suspicion: Suspicion): void {
+    if (!this.#questions.has(nowMs)) {
+      suspicion.sinceMs = nowMs
+      return this.#lookAfter(nowMs, suspicion, this.#pauseMs(nowMs, neighbour, suspicion))
+    }
     const patience = this.#patienceWith(neighbour)
     const calmMs = neighbour.roundTrip.patienceMs()
-    const answerMs = usualMs ?? calmMs
-    const suspicion: Suspicion = {
-      cause,
-      timer: new Timer((laterMs) => this.#unanswered(laterMs, neighbour, suspicion)),
-      doubtTimer: new Timer((laterMs) => this.#unansweredForLong(laterMs, neighbour, suspicion)),
-      sinceMs,
-      askedMs: nowMs,
-      doubtMs: Math.max(
-        sinceMs + patience.doubtAfterMs(nowMs, answerMs, calmMs),
-        nowMs + patience.ownAnswersMs(answerMs, calmMs),
-      ),
-      isDoubtPutOff: false,
-      isDoubted: false,
-      untilMs: sinceMs + patience.deathAfterMs(nowMs, answerMs),
-      lookMs: nowMs,
-      catchUps: 0,
-      probes: 0,
-      usualMs,
-      sent: 0,
-      wasQueueFull: false,
-      arrived,
-      arriving: arrived,
-      extensions: 0,
-    }
-    this.#suspicions.set(neighbour, suspicion)
-    patience.answers.begin()
+    const answerMs = answerMsOf(neighbour, suspicion)
+    const { sinceMs } = suspicion
+    suspicion.askedMs = nowMs
+    suspicion.doubtMs = Math.max(
+      sinceMs + patience.doubtAfterMs(nowMs, answerMs, calmMs),
+      nowMs + patience.ownAnswersMs(answerMs, calmMs),
+    )
+    suspicion.untilMs = sinceMs + patience.deathAfterMs(nowMs, answerMs)
     this.#probe(nowMs, neighbour, suspicion)
     this.#world.timers.set(suspicion.doubtTimer, suspicion.doubtMs)
   }
@@ -150,7 +155,7 @@ export class Liveness {
   /** If that was it, who does not answer now is dead. */
   #uplinkMayBeBack(nowMs: number): void {
     for (const [other, waiting] of this.#suspicions)
-      if (waiting.probes >= SILENT_AFTER && this.#isOurUplink(other, waiting)) {
+      if (waiting.probes >= SILENT_AFTER && mayBeOurUplink(this.#world, other, waiting.askedMs)) {
         const answerMs = answerMsOf(other, waiting)
         const calmMs = other.roundTrip.patienceMs()
         const patience = this.#patienceWith(other)
@@ -222,9 +227,18 @@ export class Liveness {
     const leftMs = suspicion.untilMs > nowMs ? Math.max(1, suspicion.untilMs - nowMs) : pauseMs
     // Of who is doubted it is not urgent to know.
     const nextMs = suspicion.isDoubted ? pauseMs : pauseMs / REQUESTS_IN_PAUSE
-    suspicion.lookMs = nowMs + (waitMs ?? Math.min(nextMs, leftMs))
+    const mayAsk = this.#questions.take(nowMs)
+    this.#lookAfter(nowMs, suspicion, waitMs ?? (mayAsk ? Math.min(nextMs, leftMs) : pauseMs))
+    if (mayAsk) this.#ask(nowMs, neighbour, suspicion)
+    if (mayAsk) return
+    // Time in which it is not asked tells nothing.
+    suspicion.isHeldBack = true
+    suspicion.untilMs = Math.max(suspicion.untilMs, nowMs) + pauseMs
+  }
+
+  #lookAfter(nowMs: number, suspicion: Suspicion, ms: number): void {
+    suspicion.lookMs = nowMs + ms
     this.#world.timers.set(suspicion.timer, suspicion.lookMs)
-    this.#ask(nowMs, neighbour, suspicion)
   }
 
   #ask(nowMs: number, neighbour: Neighbour, suspicion: Suspicion): void {
@@ -249,13 +263,16 @@ export class Liveness {
       suspicion.isDoubtPutOff = true
       return againMs(READ_MS)
     }
-    if (mayAllBeLostHere(nowMs, suspicion, 'doubt') || this.#isOurUplink(neighbour, suspicion))
+    const isAskedTooLittle = suspicion.isHeldBack && suspicion.probes < QUESTIONS_TO_DOUBT
+    const mayBeLost = isAskedTooLittle || mayAllBeLostHere(nowMs, suspicion, 'doubt')
+    if (mayBeLost || mayBeOurUplink(this.#world, neighbour, suspicion.askedMs))
       return againMs(this.#pauseMs(nowMs, neighbour, suspicion) / REQUESTS_IN_PAUSE)
     suspicion.isDoubted = true
     this.#listener.doubted(nowMs, neighbour)
   }
 
   #unanswered(nowMs: number, neighbour: Neighbour, suspicion: Suspicion): void {
+    if (suspicion.probes === 0) return this.#begin(nowMs, neighbour, suspicion)
     const pauseMs = this.#pauseMs(nowMs, neighbour, suspicion)
     const { catchingUpUntilMs } = this.#world
     // The answers may be there, and not be read yet.
@@ -281,7 +298,7 @@ export class Liveness {
       return
     }
     suspicion.extensions++
-    if (!this.#isOurUplink(neighbour, suspicion)) {
+    if (!mayBeOurUplink(this.#world, neighbour, suspicion.askedMs)) {
       const allowed = this.#hasArrived(neighbour, suspicion.arrived) ? EXTENSIONS_WHILE_USED : 0
       if (suspicion.extensions > allowed) return this.#die(nowMs, neighbour, suspicion)
       suspicion.untilMs = nowMs + Math.min(MAX_EXTENSION_MS, pauseMs * 2 ** suspicion.extensions)
@@ -302,32 +319,14 @@ export class Liveness {
     return now !== undefined && packets !== undefined && now > packets
   }
 
-  /** Others that share our way to the Internet. */
-  *#others(neighbour: Neighbour): Generator<Neighbour> {
-    if (neighbour.iface.kind === 'lan') return
-    for (const other of neighboursOf(this.#world))
-      if (other !== neighbour && other.iface.kind !== 'lan') yield other
-  }
-
-  /** Some of them, who ask others themselves if they do not answer: it is enough that one does. */
+  /** Some of those that share our uplink, who ask others themselves if they do not answer: it is enough that one does. */
   #askOthers(nowMs: number, neighbour: Neighbour): void {
     const askedMs = this.#suspicions.get(neighbour)?.askedMs ?? nowMs
-    const others = [...this.#others(neighbour)]
+    const others = [...sharingUplink(this.#world, neighbour)]
     if (others.some(({ lastHeardMs }) => lastHeardMs > askedMs)) return
     const unasked = others.filter((other) => !this.#suspicions.has(other))
     for (const other of shuffled(this.#world.random, unasked).slice(0, OTHERS_ASKED))
       this.suspect(nowMs, other, 'no answer')
-  }
-
-  #isOurUplink(neighbour: Neighbour, { askedMs }: Suspicion): boolean {
-    if (neighbour.iface.kind === 'lan') return false
-    let isAlone = true
-    for (const other of this.#others(neighbour)) {
-      isAlone = false
-      if (other.lastHeardMs > askedMs) return false
-    }
-    // Nobody can tell then: packets take the way that there is.
-    return !(isAlone && hasOtherWay(neighbour, ({ neighbour: { iface } }) => iface.kind === 'lan'))
   }
 
   #die(nowMs: number, neighbour: Neighbour, { cause }: Suspicion): void {
@@ -339,17 +338,3 @@ export class Liveness {
 /** How long an answer takes; what the kernel knows is newer than the times in hellos, of which the last may be long ago. */
 const answerMsOf = ({ roundTrip }: Neighbour, { usualMs }: Suspicion): number | undefined =>
   usualMs ?? roundTrip.patienceMs()
-
-/**
- * Whether there is another way to one of the destinations whose packets go, or would go, to a neighbour; one that is not
- * feasible yet will be when it is asked for.
- */
-const hasOtherWay = ({ routes }: Neighbour, counts: (other: Route) => boolean): boolean =>
-  routes.some(
-    (route) =>
-      (route === route.entry.selected || route.neighbour.isDoubted) &&
-      route.entry.routes.some((other) => other !== route && isWay(other) && counts(other)),
-  )
-
-const isWay = (route: Route): boolean =>
-  metricOf(route) < INFINITY && (isFeasible(route) || !isThroughUs(route, route.entry))

@@ -69,7 +69,7 @@ export class Reception {
         this.#acknowledge(nowMs, neighbour.iface, { source: neighbour.address, tlvs: [tlv] })
         return
       case 'acknowledgment':
-        updates.acknowledgments.hear(neighbour, tlv.opaque)
+        updates.acknowledgments.hear(nowMs, neighbour, tlv.opaque)
         return
       case 'hello':
       case 'ihu':

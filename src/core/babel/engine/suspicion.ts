@@ -1,5 +1,5 @@
 import type { NeighbourCause } from './ports.ts'
-import type { Timer } from './timers.ts'
+import { Timer } from './timers.ts'
 
 /** How many packets had come over the interface of a neighbour, if all of them are its own. */
 export interface Arrivals {
@@ -13,7 +13,7 @@ export interface Suspicion {
   readonly timer: Timer
   readonly doubtTimer: Timer
   /** Since when it has not answered; since when we ask it, and others. */
-  readonly sinceMs: number
+  sinceMs: number
   askedMs: number
   /** When it is doubted, if nothing comes; whether that was put off, because answers might be there and not be read yet. */
   doubtMs: number
@@ -26,6 +26,8 @@ export interface Suspicion {
   /** How often we ran so late meanwhile that answers might be there and not be read yet. */
   catchUps: number
   probes: number
+  /** Whether it was to be asked more often, and too much was asked in all. */
+  isHeldBack: boolean
   /** How long its answers take, if that was known when it became silent. */
   readonly usualMs: number | undefined
   /** How many of the requests got out of this machine, likely; whether some did not. */
@@ -36,6 +38,32 @@ export interface Suspicion {
   arriving: Arrivals
   /** How often it was given more time. */
   extensions: number
+}
+
+/** One that begins; nothing was asked yet. */
+export function newSuspicion(
+  nowMs: number,
+  known: Pick<Suspicion, 'cause' | 'sinceMs' | 'usualMs' | 'arrived'>,
+  on: Record<'unanswered' | 'unansweredForLong', (nowMs: number) => void>,
+): Suspicion {
+  return {
+    ...known,
+    timer: new Timer(on.unanswered),
+    doubtTimer: new Timer(on.unansweredForLong),
+    askedMs: nowMs,
+    doubtMs: Number.POSITIVE_INFINITY,
+    isDoubtPutOff: false,
+    isDoubted: false,
+    untilMs: Number.POSITIVE_INFINITY,
+    lookMs: nowMs,
+    catchUps: 0,
+    probes: 0,
+    isHeldBack: false,
+    sent: 0,
+    wasQueueFull: false,
+    arriving: known.arrived,
+    extensions: 0,
+  }
 }
 
 /** A machine that was stopped so often while a neighbour did not answer is overloaded. */

@@ -1,0 +1,38 @@
+import { INFINITY } from '../metric.ts'
+import type { Neighbour, Route } from './model.ts'
+import { isThroughUs } from './requests.ts'
+import { isFeasible } from './sources.ts'
+import { metricOf } from './table.ts'
+import { neighboursOf, type World } from './world.ts'
+
+/** Other neighbours that share our way to the Internet with one. */
+export function* sharingUplink(world: World, neighbour: Neighbour): Generator<Neighbour> {
+  if (neighbour.iface.kind === 'lan') return
+  for (const other of neighboursOf(world)) if (other !== neighbour && other.iface.kind !== 'lan') yield other
+}
+
+/** Whether all of them have been silent since then: it may be our own uplink that is down, and not the neighbour. */
+export function mayBeOurUplink(world: World, neighbour: Neighbour, sinceMs: number): boolean {
+  if (neighbour.iface.kind === 'lan') return false
+  let isAlone = true
+  for (const other of sharingUplink(world, neighbour)) {
+    isAlone = false
+    if (other.lastHeardMs > sinceMs) return false
+  }
+  // Nobody can tell then: packets take the way that there is.
+  return !(isAlone && hasOtherWay(neighbour, ({ neighbour: { iface } }) => iface.kind === 'lan'))
+}
+
+/**
+ * Whether there is another way to one of the destinations whose packets go, or would go, to a neighbour; one that is not
+ * feasible yet will be when it is asked for.
+ */
+const hasOtherWay = ({ routes }: Neighbour, counts: (other: Route) => boolean): boolean =>
+  routes.some(
+    (route) =>
+      (route === route.entry.selected || route.neighbour.isDoubted) &&
+      route.entry.routes.some((other) => other !== route && isWay(other) && counts(other)),
+  )
+
+const isWay = (route: Route): boolean =>
+  metricOf(route) < INFINITY && (isFeasible(route) || !isThroughUs(route, route.entry))
