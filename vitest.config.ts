@@ -51,8 +51,8 @@ const network = {
 
 /**
  * `unit`, `mocked` and `slow` run anywhere; what computes for long is in `slow`. `network` runs its files side by side: they wait
- * more than they compute, and each lab has its own names. What is in test/slow and test/network/slow, and with it `alone`, `demo`
- * and `babeld`, is left out of the usual `npm test`.
+ * more than they compute, and each lab has its own names. What is in test/slow and test/network/slow: `slow`, `network-slow`,
+ * `alone`, `demo` and `babeld`, is left out of the usual `npm test`.
  * `alone` comes after them, and `demo` after that. Nodes have our own router; `babeld` runs some of the scenarios with the
  * other one, `babeld-all` all of them, one after another. `long` takes many minutes.
  */
@@ -89,8 +89,19 @@ export default defineConfig({
         test: {
           name: 'network',
           include: ['test/network/**/*.test.ts'],
+          exclude: ['test/network/slow/**'],
+          maxWorkers: NETWORK_WORKERS,
+          sequence: { groupOrder: 2 },
+          ...network,
+        },
+      },
+      {
+        test: {
+          name: 'network-slow',
+          include: ['test/network/slow/**/*.test.ts'],
           exclude: [...ALONE, ...DEMO],
           maxWorkers: NETWORK_WORKERS,
+          // Beside those of `network`, as below.
           sequence: { groupOrder: 2 },
           ...network,
         },

@@ -33,7 +33,7 @@ const projects = [
     ? []
     : [
         'network',
-        ...(isSlow ? ['alone', 'demo'] : []),
+        ...(isSlow ? ['network-slow', 'alone', 'demo'] : []),
         ...(isLong ? ['babeld-all', 'long'] : isSlow ? ['babeld'] : []),
       ]),
 ]
@@ -54,7 +54,6 @@ sayWhatIsNotRun()
 await becomeProgram('node_modules/.bin/vitest', [
   'run',
   ...projects.flatMap((project) => ['--project', project]),
-  ...(isSlow ? [] : ['--exclude', 'test/network/slow/**']),
   ...args.filter((arg) => !['--long', '--slow'].includes(arg)),
 ])
 if (!isSlow)
