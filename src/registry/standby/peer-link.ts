@@ -37,6 +37,7 @@ export function peerServer(
 ): Server & Disposable {
   const psk = keyOf(secret)
   const open = new Set<TLSSocket>()
+  let isClosed = false
   const server = createServer(
     {
       ...TLS,
@@ -44,6 +45,8 @@ export function peerServer(
       pskCallback: (_socket, identity) => (identity === IDENTITY ? psk : null),
     },
     (socket) => {
+      // Its handshake began before: nobody is here any more to answer it.
+      if (isClosed) return void socket.destroy()
       open.add(socket)
       socket.once('close', () => open.delete(socket))
       socket.setNoDelay(true)
@@ -55,6 +58,7 @@ export function peerServer(
   server.maxConnections = MAX_CONNECTIONS
   return Object.assign(server, {
     [Symbol.dispose]: () => {
+      isClosed = true
       for (const socket of open) socket.destroy()
       server.close()
     },

@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest'
+import { systemClock } from '../../../../src/platform/clock.ts'
+import { listen } from '../../../../src/registry/server/listen.ts'
+import { connectToPeer, peerServer } from '../../../../src/registry/standby/peer-link.ts'
+import type { PeerStream } from '../../../../src/registry/standby/peer-stream.ts'
+
+const SECRET = 'of both, and of nobody else, of this test'
+
+it('who has stopped answers nobody whose handshake had begun: the connection ends', async () => {
+  const answered: PeerStream[] = []
+  const server = peerServer(SECRET, systemClock, (stream) => answered.push(stream))
+  const port = await listen(server, { kind: 'address', address: '127.0.0.1', port: 0 })
+  server.once('connection', () => server[Symbol.dispose]())
+  const ended = await connectToPeer({ host: '127.0.0.1', port, secret: SECRET }, systemClock).then(
+    (stream) => stream.ended,
+    () => 'not connected',
+  )
+  expect(ended).toMatch(/^(it has ended the connection|not connected|.*ECONNRESET)$/)
+  expect(answered).toEqual([])
+})
