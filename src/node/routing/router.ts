@@ -95,7 +95,7 @@ export interface RouteExplanation {
 /** MAC keys (RFC 8967), 16 bytes each for blake2s128. */
 export type RouterKeys = NetworkKeys
 
-/** What the router is started with and cannot change without losing its routes. */
+/** What the router is started with. `setKeys` and `reconfigure` change it, at different costs. */
 export interface RouterSettings {
   /** Node address in CIDR notation (/128 or the length of the subnet), announced. */
   readonly nodeCidr: string
@@ -163,7 +163,7 @@ export interface Router {
   isNameFree(iface: string): boolean
   /** Changes keys without losing a route, where the daemon can. */
   setKeys(keys: RouterKeys): Promise<void>
-  /** Changes what `RouterSettings` fixed, by the least disruption that the daemon allows. */
+  /** Takes other settings into effect, by the least disruption that the daemon allows. */
   reconfigure(settings: RouterSettings): Promise<void>
   /** All candidates for a destination from any source, and why they are taken or not. */
   explain(prefix: string): Promise<RouteExplanation>
