@@ -31,8 +31,12 @@ export const painter =
 /** What is said of what is not in effect. */
 const FAILING: Readonly<Record<FailingReply['what'], string>> = {
   configuration: 'what the registry gives is NOT in effect',
+  changes: 'a change of the network is NOT in effect yet',
   renewal: 'the renewal of a certificate FAILED',
   ipv4: 'IPv4 is NOT in effect as the network says',
+  servers: 'others CANNOT connect, a server does not start',
+  forwarding: 'the gateway does NOT forward',
+  cache: 'what is learnt CANNOT be written, and is lost at the next start',
 }
 
 /** What `re6st status` prints. */

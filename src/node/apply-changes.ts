@@ -1,6 +1,9 @@
 import type { NetworkChange } from '../core/config/changes.ts'
 import type { NetworkConfig } from '../core/config/network-config.ts'
+import { messageOf } from '../core/errors.ts'
+import { GrowingDelay } from '../core/growing-delay.ts'
 import { inBackground } from '../platform/background.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { MacKeys, VersionsSeen } from './mac-keys.ts'
 import type { NodeIpv4 } from './node-ipv4.ts'
@@ -23,24 +26,91 @@ export interface ChangeableParts extends Omit<Membership, 'probe'> {
   readonly routerSettings: () => RouterSettings
   /** When the version was seen that is applied, and the one before. */
   readonly versionsSeen: () => VersionsSeen
+  readonly clock: Clock
   readonly log: Logger
   readonly signal: AbortSignal
 }
 
-/** Takes a new configuration of the network into effect, with as little disturbance as it allows. */
-export function applyChanges(
-  parts: ChangeableParts,
-  config: NetworkConfig,
-  changes: readonly NetworkChange[],
-): void {
-  parts.transport.configure(parts.settings.transport)
-  for (const change of changes)
-    inBackground(parts.log, `applying ${change.kind}`, apply(parts, config, change), parts.signal)
+type ChangeKind = NetworkChange['kind']
+
+/** Delays of doing again what failed. */
+const RETRY_DELAYS = { minMs: 1_000, maxMs: 60_000 }
+
+const IN_WORDS: Readonly<Record<ChangeKind, string>> = {
+  'mac-keys': 'MAC keys',
+  revoked: 'the end of what was revoked',
+  'routing-timers': 'intervals of routing',
+  encryption: 'encryption of tunnels',
+  'tunnel-limits': 'numbers of tunnels',
+  'ipv4-payload': 'IPv4',
+  'registry-node': 'the node of the registry',
+  protocol: 'the protocol',
 }
 
-async function apply(parts: ChangeableParts, config: NetworkConfig, change: NetworkChange): Promise<void> {
+/**
+ * Takes new configurations of the network into effect, with as little disturbance as they allow. What fails is done again,
+ * as the newest configuration wants it, until it works.
+ */
+export class AppliedChanges implements Disposable {
+  readonly #parts: ChangeableParts
+  /** Why what was to be changed is not. */
+  readonly #failures = new Map<ChangeKind, string>()
+  #config: NetworkConfig | undefined
+  readonly #delay = new GrowingDelay(RETRY_DELAYS)
+  #retry: Disposable | undefined
+
+  constructor(parts: ChangeableParts) {
+    this.#parts = parts
+  }
+
+  /** What of the network's configuration is not in effect here, and why; undefined: all of it is. */
+  get failure(): string | undefined {
+    const reasons = [...this.#failures].map(([kind, reason]) => `${IN_WORDS[kind]}: ${reason}`)
+    return reasons.length === 0 ? undefined : reasons.join('; ')
+  }
+
+  /** The network has another configuration. @param changes what is to be done for it */
+  apply(config: NetworkConfig, changes: readonly NetworkChange[]): void {
+    const { transport, settings } = this.#parts
+    this.#config = config
+    transport.configure(settings.transport)
+    for (const { kind } of changes) this.#begin(config, kind)
+  }
+
+  #begin(config: NetworkConfig, kind: ChangeKind): void {
+    const { log, signal } = this.#parts
+    const done = apply(this.#parts, config, kind).then(
+      () => {
+        this.#failures.delete(kind)
+        if (this.#failures.size === 0) this.#delay.reset()
+      },
+      (error: unknown) => {
+        this.#failures.set(kind, messageOf(error))
+        this.#tryAgain()
+        throw error
+      },
+    )
+    inBackground(log, `applying ${kind}`, done, signal)
+  }
+
+  #tryAgain(): void {
+    const { clock, signal } = this.#parts
+    if (signal.aborted || this.#retry) return
+    this.#retry = clock.after(this.#delay.take(), () => {
+      this.#retry = undefined
+      const config = this.#config
+      if (config) for (const kind of [...this.#failures.keys()]) this.#begin(config, kind)
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#retry?.[Symbol.dispose]()
+  }
+}
+
+async function apply(parts: ChangeableParts, config: NetworkConfig, kind: ChangeKind): Promise<void> {
   const { router, settings, tunnels, nodeIpv4 } = parts
-  switch (change.kind) {
+  switch (kind) {
     case 'mac-keys':
       return parts.macKeys.change(config.keys, parts.versionsSeen())
     case 'revoked':

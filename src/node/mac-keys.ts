@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
+import { messageOf } from '../core/errors.ts'
+import { GrowingDelay } from '../core/growing-delay.ts'
 import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -35,6 +37,8 @@ const TOGETHER_MAX_MS = 15_000
  */
 const RESTART_MS = 8_000
 const RESTART_HELLOS = 4.5
+/** Delays of setting keys again that could not be set: with others than its neighbours have, a node is cut off. */
+const RETRY_DELAYS = { minMs: 1_000, maxMs: 60_000 }
 
 /**
  * The MAC keys of the router (RFC 8967). babeld has one key for each interface, so that neighbours with different ones do
@@ -49,6 +53,11 @@ export class MacKeys implements Disposable {
   /** What comes next, the soonest first. */
   #next: readonly { readonly keys: RouterKeys; readonly atMs: number }[] = []
   #timer: Disposable | undefined
+  /** How often they were set: what becomes of the last time counts. */
+  #settings = 0
+  readonly #delay = new GrowingDelay(RETRY_DELAYS)
+  #retry: Disposable | undefined
+  #failure: string | undefined
 
   constructor(init: MacKeysInit, keys: RouterKeys) {
     this.#init = init
@@ -60,6 +69,11 @@ export class MacKeys implements Disposable {
     const coming = this.#next.flatMap(({ keys: { sign, accept } }) => [sign, accept])
     const beside = coming.filter((key) => key instanceof Uint8Array)
     return beside.length === 0 ? this.#current : { ...this.#current, beside }
+  }
+
+  /** Why the router does not have the keys that it should; undefined: it does. */
+  get failure(): string | undefined {
+    return this.#failure
   }
 
   /** The network has other keys. */
@@ -82,17 +96,41 @@ export class MacKeys implements Disposable {
   #look(): void {
     this.#timer?.[Symbol.dispose]()
     this.#timer = undefined
-    const { router, clock, log, onUsed } = this.#init
+    const { clock, log } = this.#init
     const nowMs = clock.monotonicMs()
     this.#current = this.#next.findLast(({ atMs }) => atMs <= nowMs)?.keys ?? this.#current
     this.#next = this.#next.filter(({ atMs }) => atMs > nowMs)
-    inBackground(log, 'setting MAC keys', router.setKeys(this.inUse).then(onUsed))
+    inBackground(log, 'setting MAC keys', this.#set())
     const [soonest] = this.#next
     if (soonest) this.#timer = clock.after(soonest.atMs - nowMs, () => this.#look())
   }
 
+  /** Has the router use them; if it cannot, again and again until it does. */
+  async #set(): Promise<void> {
+    const { router, clock, onUsed } = this.#init
+    const number = ++this.#settings
+    this.#retry?.[Symbol.dispose]()
+    this.#retry = undefined
+    try {
+      await router.setKeys(this.inUse)
+    } catch (error) {
+      if (number === this.#settings) {
+        this.#failure = messageOf(error)
+        this.#retry = clock.after(this.#delay.take(), () => this.#look())
+      }
+      throw error
+    }
+    if (number === this.#settings) {
+      this.#failure = undefined
+      this.#delay.reset()
+    }
+    onUsed()
+  }
+
   [Symbol.dispose](): void {
     this.#next = []
+    this.#settings++
     this.#timer?.[Symbol.dispose]()
+    this.#retry?.[Symbol.dispose]()
   }
 }

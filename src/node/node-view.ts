@@ -132,7 +132,15 @@ function cutOffOf(tunnels: NodeViewSources['tunnels'], nowMs: number): StatusRep
   }
 }
 
-const FAILING: readonly FailingReply['what'][] = ['configuration', 'renewal', 'ipv4']
+const FAILING: readonly FailingReply['what'][] = [
+  'configuration',
+  'changes',
+  'renewal',
+  'ipv4',
+  'servers',
+  'forwarding',
+  'cache',
+]
 
 const failingOf = (failures: ReturnType<NodeViewSources['failures']>): FailingReply[] =>
   FAILING.flatMap((what) => {

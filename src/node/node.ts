@@ -3,7 +3,7 @@ import { isConnected } from '../core/tunnels/bootstrap.ts'
 import { type Prefix, subnetNameOf } from '../core/values/prefix.ts'
 import { inBackground } from '../platform/background.ts'
 import { CleanUp } from '../platform/clean-up.ts'
-import { applyChanges } from './apply-changes.ts'
+import { AppliedChanges } from './apply-changes.ts'
 import { Draining } from './draining.ts'
 import { forwardedCount } from './kernel/forwarded-count.ts'
 import { MacKeys } from './mac-keys.ts'
@@ -123,16 +123,18 @@ export async function startNode(
   const draining = new Draining({ router, forwarded: forwardedCount, clock, log })
   const renewal = keepIdentity({ ...shared, foundation, membership })
   followOwnNetwork({ ...shared, foundation, membership, forwarding, renewal })
-  const changeable = {
-    ...{ ...membership, router, transport, nodeIpv4, forwarding, renewal, routerSettings },
-    ...{ macKeys, revocation, log, signal: untilStopped },
-    versionsSeen: () => ({
-      newestMs: keeper.newestSinceMs ?? startedMs,
-      previousMs: keeper.previousSinceMs,
+  const applied = cleanUp.use(
+    new AppliedChanges({
+      ...{ ...membership, router, transport, nodeIpv4, forwarding, renewal, routerSettings },
+      ...{ macKeys, revocation, clock, log, signal: untilStopped },
+      versionsSeen: () => ({
+        newestMs: keeper.newestSinceMs ?? startedMs,
+        previousMs: keeper.previousSinceMs,
+      }),
     }),
-  }
+  )
   revocation.end({ ...membership, onOwn: () => renewal.lookNow() })
-  keeper.onChange((changed, changes) => applyChanges(changeable, changed, changes))
+  keeper.onChange((changed, changes) => applied.apply(changed, changes))
   cleanUp.use(clock.every(WRITE_AGAIN_MS, () => cache.writeAgain()))
 
   await startUserPrograms({ ...shared, identity: identity.current })
@@ -153,8 +155,12 @@ export async function startNode(
       draining,
       failures: () => ({
         configuration: keeper.refusal,
+        changes: macKeys.failure === undefined ? applied.failure : `MAC keys: ${macKeys.failure}`,
         renewal: renewal.failure,
         ipv4: nodeIpv4.failure,
+        servers: tunnels.servers.failure,
+        forwarding: forwarding.failure,
+        cache: cache.failure,
       }),
       registryUrl: options.registry.href,
       routerName: options.router,

@@ -19,6 +19,8 @@ export class FakeBabeld {
   readonly ip: string[] = []
   /** Whether the next ones listen on their control sockets. */
   isListening = true
+  /** Says which commands of `ip` fail. */
+  fails: (command: string) => boolean = () => false
   /** Whether the next ones end at once. */
   isFailing = false
   readonly #nowMs: () => number
@@ -35,7 +37,9 @@ export class FakeBabeld {
       start: (_, args) => this.#start(args),
       run: async (command, args, options) => {
         if (command === 'babeld') return { stdout: '', stderr: 'babeld-1.12.1' }
-        this.ip.push([...args, options?.input ?? ''].join(' ').trim())
+        const text = [...args, options?.input ?? ''].join(' ').trim()
+        this.ip.push(text)
+        if (this.fails(text)) throw new Error('ip: out of memory')
         return { stdout: '', stderr: '' }
       },
     }

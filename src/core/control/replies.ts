@@ -99,8 +99,12 @@ export interface StatusReply {
 
 /** Something of the network that a node does not have, or does not take. */
 export interface FailingReply {
-  /** The newest configuration; the renewal of a certificate that is due; the node's part of the network's IPv4. */
-  readonly what: 'configuration' | 'renewal' | 'ipv4'
+  /**
+   * The newest configuration; something in it that could not be taken into effect; the renewal of a certificate that is due;
+   * the node's part of the network's IPv4; a server that others connect to; the gateway, where the node counts on it; what is
+   * to be known at the next start.
+   */
+  readonly what: 'configuration' | 'changes' | 'renewal' | 'ipv4' | 'servers' | 'forwarding' | 'cache'
   readonly reason: string
 }
 

@@ -38,15 +38,22 @@ export class Cache implements Disposable {
   readonly #peers = new Map<string, readonly PeerAddress[]>()
   /** What is only in memory, by what it writes: the last of each counts. */
   readonly #unwritten = new Map<string, () => void>()
-  #isWritable = true
+  #failure: string | undefined
 
-  constructor(database: Database.Database, log: Logger) {
+  /** @param failure why there is no file of it */
+  constructor(database: Database.Database, log: Logger, failure?: string) {
     this.#database = database
     this.#log = log
+    this.#failure = failure
     for (const row of database
       .prepare<[], { prefix: string; address: string }>('SELECT prefix, address FROM peer')
       .iterate())
       if (isBits(row.prefix)) this.#peers.set(row.prefix, parseAddressList(row.address).addresses)
+  }
+
+  /** Why what is new in it is only in memory; undefined: it is written. */
+  get failure(): string | undefined {
+    return this.#database.memory || this.#unwritten.size > 0 ? this.#failure : undefined
   }
 
   /** The values of the network's configuration; empty if there is none yet. */
@@ -165,16 +172,17 @@ export class Cache implements Disposable {
         })
         .immediate()
       this.#unwritten.clear()
-      if (!this.#isWritable) this.#log.info('the cache can be written again')
-      this.#isWritable = true
+      if (this.#database.memory) return
+      if (this.#failure !== undefined) this.#log.info('the cache can be written again')
+      this.#failure = undefined
     } catch (error) {
       // Once, not for each write: a full disk lasts.
-      if (this.#isWritable)
+      if (this.#failure === undefined)
         this.#log.warn(
           { reason: messageOf(error) },
           'the cache cannot be written: what is new in it is only in memory',
         )
-      this.#isWritable = false
+      this.#failure = messageOf(error)
     }
   }
 
@@ -200,7 +208,7 @@ export function openCache(path: string, log: Logger): Cache {
       { reason: messageOf(error) },
       `${path} cannot be written: what is learnt is lost at the next start`,
     )
-    return new Cache(openDatabase(':memory:'), log)
+    return new Cache(openDatabase(':memory:'), log, messageOf(error))
   }
 }
 

@@ -11,7 +11,7 @@ import { createPortMapper, type PortMapper, type PortMapperInit, type PortToMap 
 type Components = Pick<PortMapperInit, 'clock' | 'random' | 'log' | 'processes' | 'methods'>
 type Options = Pick<NodeOptions, 'ipv4Source' | 'stateDirectory'>
 type Servers = NodeOptions['listeners']
-type Forwarding = AsyncDisposable & Pick<PortMapper, 'askNow'>
+type Forwarding = AsyncDisposable & Pick<PortMapper, 'askNow' | 'trouble'>
 
 /**
  * Has the gateway forward the ports of the servers that listen on IPv4, if the options want that; otherwise removes
@@ -23,6 +23,8 @@ export class PortForwarding implements AsyncDisposable {
   #servers: Servers
   #running: Forwarding
   readonly #log: Logger
+  /** Whether others reach this node by the gateway or not at all. */
+  readonly #isExpected: boolean
   readonly #turns = new Turns()
   #isStopped = false
 
@@ -36,8 +38,14 @@ export class PortForwarding implements AsyncDisposable {
     this.#start = (some) => forwardPorts(options, some, components, onChange)
     this.#onChange = onChange
     this.#log = components.log
+    this.#isExpected = options.ipv4Source === 'gateway'
     this.#servers = servers
     this.#running = this.#start(servers)
+  }
+
+  /** Why the gateway does not forward, where the user counts on it; undefined: it does, or nobody does. */
+  get failure(): string | undefined {
+    return this.#isExpected ? this.#running.trouble : undefined
   }
 
   /** Other servers are to be reached from now on. */
@@ -78,7 +86,7 @@ function forwardPorts(
   if (!isWanted || listeners.length === 0) {
     const removal = removeLeftMappings({ ...components, stateFile })
     // It asks again by itself: nobody waits for it.
-    return { askNow() {}, [Symbol.asyncDispose]: () => removal[Symbol.asyncDispose]() }
+    return { askNow() {}, trouble: undefined, [Symbol.asyncDispose]: () => removal[Symbol.asyncDispose]() }
   }
   const mapper = createPortMapper({
     ...components,

@@ -48,6 +48,8 @@ export interface PortMappingState {
 export interface PortMapper extends AsyncDisposable {
   /** Undefined while the gateway does not forward. */
   readonly state: PortMappingState | undefined
+  /** Why it does not, as one line with what to do; undefined: it does, or nothing is known yet. */
+  readonly trouble: string | undefined
   /** Calls the listener whenever the state changes, until disposed of. */
   watch(listener: (state: PortMappingState | undefined) => void): Disposable
   /** Asks the gateway now, whatever it said before: the connection of this machine is another one. */
@@ -101,6 +103,7 @@ class GatewayPortMapper implements PortMapper {
   readonly #running: Promise<void>
   #disposed: Promise<void> | undefined
   #state: PortMappingState | undefined
+  #trouble: string | undefined
   /** When the mappings end if the gateway stays silent. */
   #stateEndMs = 0
   /** How long they may be left alone: half a lease. */
@@ -115,13 +118,15 @@ class GatewayPortMapper implements PortMapper {
   constructor(init: PortMapperInit) {
     this.#init = init
     this.#methods = init.methods ?? mappingMethods(init.clock)
-    this.#running = this.#run().catch((error: unknown) => {
-      if (!this.#signal.aborted) init.log.error({ err: error }, 'port forwarding failed')
-    })
+    this.#running = this.#keepRunning()
   }
 
   get state(): PortMappingState | undefined {
     return this.#state
+  }
+
+  get trouble(): string | undefined {
+    return this.#trouble
   }
 
   watch(listener: (state: PortMappingState | undefined) => void): Disposable {
@@ -141,6 +146,20 @@ class GatewayPortMapper implements PortMapper {
 
   get #signal(): AbortSignal {
     return this.#stopping.signal
+  }
+
+  /** What nobody foresaw is no reason never to ask again. */
+  async #keepRunning(): Promise<void> {
+    const { clock, log } = this.#init
+    while (!this.#signal.aborted)
+      try {
+        await this.#run()
+      } catch (error) {
+        if (this.#signal.aborted) return
+        this.#trouble = messageOf(error)
+        log.error({ err: error }, 'port forwarding failed')
+        await clock.sleep(MAX_RETRY_MS, this.#signal).catch(() => {})
+      }
   }
 
   async #run(): Promise<void> {
@@ -302,6 +321,7 @@ class GatewayPortMapper implements PortMapper {
     // The same in other words is no news: a gateway that answers at random must not fill the log.
     // Nor is a gateway that restarts: what it forwards is still ours.
     if (this.#state !== undefined) return
+    this.#trouble = text
     const isNews = !this.#reported.has(what)
     this.#reported.add(what)
     const unexpected = troubles.length > 0 ? 'info' : 'debug'
@@ -323,6 +343,7 @@ class GatewayPortMapper implements PortMapper {
         `the gateway forwards ${ports.join(', ')}${externalAddress === undefined ? ', and is itself behind NAT: others can reach this node if that one forwards everything to the gateway' : ''}`,
       )
     }
+    if (state) this.#trouble = undefined
     if (!isNews) return
     this.#state = state
     for (const watcher of [...this.#watchers]) watcher(state)

@@ -47,22 +47,31 @@ export class ServerRenewal {
 
   /** A client has gone, or time has passed. */
   look(): void {
-    const { clock, hasClients, servers, log, signal } = this.#init
+    const { clock, hasClients, log, signal } = this.#init
     this.#timer?.[Symbol.dispose]()
     this.#timer = undefined
     if (signal.aborted) return
     const nowMs = clock.now()
-    const ready = [...this.#due].flatMap(([iface, atMs]) =>
-      atMs <= nowMs || !hasClients(iface) ? [iface] : [],
-    )
-    for (const iface of ready) this.#due.delete(iface)
-    if (ready.length > 0)
-      inBackground(
-        log,
-        'starting servers with the new certificate',
-        servers.restart((iface) => ready.includes(iface)),
-        signal,
-      )
-    if (this.#due.size > 0) this.#timer = clock.after(LOOK_MS, () => this.look())
+    const ready = new Map([...this.#due].filter(([iface, atMs]) => atMs <= nowMs || !hasClients(iface)))
+    for (const iface of ready.keys()) this.#due.delete(iface)
+    if (ready.size > 0)
+      inBackground(log, 'starting servers with the new certificate', this.#restart(ready), signal)
+    this.#lookLater()
+  }
+
+  #lookLater(): void {
+    if (this.#due.size > 0) this.#timer ??= this.#init.clock.after(LOOK_MS, () => this.look())
+  }
+
+  /** Whatever keeps them from that: it is still to be done, or nobody connects any more when the old certificate has ended. */
+  async #restart(ready: ReadonlyMap<string, number>): Promise<void> {
+    const { servers, signal } = this.#init
+    try {
+      await servers.restart((iface) => ready.has(iface))
+    } catch (error) {
+      for (const [iface, atMs] of ready) this.#due.set(iface, Math.min(atMs, this.#due.get(iface) ?? atMs))
+      if (!signal.aborted) this.#lookLater()
+      throw error
+    }
   }
 }

@@ -28,6 +28,8 @@ export class TunnelServers {
   /** By interface. */
   readonly #servers = new Map<string, TunnelServer>()
   #wanted: readonly ServerPlace[] = []
+  /** Why those do not listen that should, by interface. */
+  readonly #failures = new Map<string, string>()
   readonly #turns = new Turns()
   #retry: Disposable | undefined
 
@@ -39,6 +41,12 @@ export class TunnelServers {
   /** Interfaces of those that run. */
   get ifaces(): readonly string[] {
     return [...this.#servers.keys()]
+  }
+
+  /** Why not all listen that should; undefined: they do. */
+  get failure(): string | undefined {
+    const reasons = [...this.#failures].map(([iface, reason]) => `${iface}: ${reason}`)
+    return reasons.length === 0 ? undefined : reasons.join('; ')
   }
 
   /** The server of an interface. */
@@ -88,14 +96,17 @@ export class TunnelServers {
   async #settle(): Promise<void> {
     const { signal, clock, log } = this.#init
     const isWanted = (iface: string) => this.#wanted.some((place) => place.iface === iface)
+    for (const iface of this.#failures.keys()) if (!isWanted(iface)) this.#failures.delete(iface)
     for (const iface of [...this.#servers.keys()]) if (!isWanted(iface)) await this.#stop(iface)
     for (const place of this.#wanted) {
       if (signal.aborted) return
       if (this.#servers.has(place.iface)) continue
       try {
         await this.#listen(place)
+        this.#failures.delete(place.iface)
       } catch (error) {
         if (signal.aborted) return
+        this.#failures.set(place.iface, messageOf(error))
         log.error(
           { iface: place.iface, reason: messageOf(error), retryMs: RETRY_MS },
           'the server does not start',

@@ -50,6 +50,12 @@ describe('what a person sees', () => {
     const failing = [{ what: 'configuration' as const, reason: 'an older one' }]
     expect(statusText({ ...status, failing }, look)).toMatch(/NOT in effect: an older one$/m)
     expect(statusText(status, look)).not.toContain('NOT in effect')
+    const all = (['changes', 'renewal', 'ipv4', 'servers', 'forwarding', 'cache'] as const).map((what) => ({
+      what,
+      reason: 'out of memory',
+    }))
+    const lines = statusText({ ...status, failing: all }, look).match(/^ +.*[A-Z]{3}.*: out of memory$/gm)
+    expect(lines).toHaveLength(all.length)
   })
 
   it('status and drain tell whether others are to take other ways', () => {

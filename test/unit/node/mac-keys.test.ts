@@ -16,7 +16,11 @@ function node({ helloMs = 4_000, hasNeighbours = true } = {}) {
   /** What a router with one key has had. */
   const set: RouterKeys[] = []
   let has = macKeysOf(keys(1))
+  const trouble = { isThere: false, tries: 0 }
+  let used = 0
   const setKeys = async (next: RouterKeys) => {
+    trouble.tries++
+    if (trouble.isThere) throw new Error('out of memory')
     has = macKeysOf(next)
     const { sign, accept } = next
     if (!isDeepStrictEqual({ sign, accept }, set.at(-1) ?? keys(1))) set.push({ sign, accept })
@@ -24,11 +28,11 @@ function node({ helloMs = 4_000, hasNeighbours = true } = {}) {
   const macKeys = new MacKeys(
     {
       ...{ router: { setKeys }, clock, log: silentLog },
-      ...{ helloIntervalMs: () => helloMs, hasNeighbours: () => hasNeighbours, onUsed() {} },
+      ...{ helloIntervalMs: () => helloMs, hasNeighbours: () => hasNeighbours, onUsed: () => used++ },
     },
     keys(1),
   )
-  return { clock, set, macKeys, has: () => has }
+  return { clock, set, macKeys, trouble, has: () => has, used: () => used }
 }
 
 /** How long a Python node is away that begins anew, at hello 4. */
@@ -71,6 +75,43 @@ describe('a version with other keys', () => {
     macKeys.change(keys(1), { newestMs: 0, previousMs: undefined })
     await clock.pass(60_000)
     expect(set).toEqual([])
+  })
+})
+
+describe('keys that the router cannot be given', () => {
+  it('are told of, and given again until it has them', async () => {
+    const { clock, set, macKeys, trouble, used } = node({ hasNeighbours: false })
+    trouble.isThere = true
+    macKeys.change(keys(2), { newestMs: 0, previousMs: undefined })
+    await clock.pass(500)
+    expect([macKeys.failure, used()]).toEqual(['out of memory', 0])
+    await clock.pass(10 * 60_000)
+    expect(trouble.tries).toBeGreaterThan(10)
+    expect(trouble.tries).toBeLessThan(20)
+    trouble.isThere = false
+    await clock.pass(60_000)
+    expect([set, macKeys.failure, used()]).toEqual([[keys(2)], undefined, 1])
+    const { tries } = trouble
+    await clock.pass(3600_000)
+    expect(trouble.tries).toBe(tries)
+  })
+
+  it('are given with those that come later, and not after the end of the node', async () => {
+    const { clock, set, macKeys, trouble } = node({ hasNeighbours: false })
+    trouble.isThere = true
+    macKeys.change(keys(2), { newestMs: 0, previousMs: undefined })
+    await clock.pass(100)
+    trouble.isThere = false
+    macKeys.change(keys(3), { newestMs: 100, previousMs: undefined })
+    await clock.pass(1_000)
+    expect([set, macKeys.failure]).toEqual([[keys(3)], undefined])
+    trouble.isThere = true
+    macKeys.change(keys(4), { newestMs: 1_000, previousMs: undefined })
+    await clock.pass(100)
+    macKeys[Symbol.dispose]()
+    trouble.isThere = false
+    await clock.pass(3600_000)
+    expect(set.at(-1)).toEqual(keys(3))
   })
 })
 

@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest'
-import { networkOfBits, prefixOfBits } from '../../../src/core/values/prefix.ts'
+import { describe, expect, it } from 'vitest'
+import { networkOfBits, type Prefix, prefixOfBits } from '../../../src/core/values/prefix.ts'
 import { nodeAnswers } from '../../../src/node/node-view.ts'
 import { RoutedNodes } from '../../../src/node/routed-nodes.ts'
 import type { Route, RoutingChange } from '../../../src/node/routing/router.ts'
@@ -94,4 +94,62 @@ it('the ways to a node are explained, with its IPv4 subnet; of a neighbour that 
   })
   expect(await explain('7/16')).toMatchObject({ own: true, destinations: [] })
   await expect(explain('2001:db8:43::1')).rejects.toMatchObject({ code: 'OPTION' })
+})
+
+describe('the status of a node', () => {
+  const [OWN, REGISTRY, PEER] = ['0000000000000111', '0000000000000000', '0000000000000001'].map(
+    prefixOfBits,
+  ) as [Prefix, Prefix, Prefix]
+  const SINCE_MS = 5_000
+
+  /** @param own of which node @param reachable those to which there are routes; there is a tunnel to each peer all the same */
+  function statusOf(own: Prefix, reachable: readonly Prefix[], failures = {}) {
+    const sources = {
+      identity: () => ({
+        ...{ authority: { network, notAfterMs: 0 }, address: '2001:db8:42:7::1' },
+        certificate: { prefix: own, subnetName: '7/16', serial: 2n, notBeforeMs: 0, notAfterMs: 86_400_000 },
+      }),
+      config: () => ({ registryPrefix: REGISTRY, version: new Uint8Array(), crl: new Set(), keys: {} }),
+      nodes: { isReachable: (prefix: Prefix) => reachable.includes(prefix), size: reachable.length },
+      tunnels: {
+        list: () => [
+          { direction: 'client', state: 'up', prefix: REGISTRY },
+          { direction: 'client', state: 'connecting', prefix: PEER },
+          { direction: 'server', state: 'up', prefix: PEER },
+        ],
+        cutOff: { sinceMs: SINCE_MS, nextAskMs: 12_000 },
+        sharedCertificates: [],
+      },
+      ...{ advertised: () => [], registry: { contact: {} }, draining: {}, failures: () => failures },
+      ...{ multicast: () => undefined, uptimeMs: () => 0, nowMs: () => 10_000 },
+    } as unknown as NodeViewSources
+    return nodeAnswers(sources).status()
+  }
+
+  it.each([
+    ['there are tunnels, also to the node of the registry, and no route', OWN, [], false],
+    ['there are routes, and none to the node of the registry', OWN, [PEER], false],
+    ['there is a route to the node of the registry', OWN, [REGISTRY], true],
+    ['it is that node, and reaches nobody', REGISTRY, [], false],
+    ['it is that node, and reaches anybody', REGISTRY, [PEER], true],
+  ])('says whether it is connected where %s', async (_, own, reachable, connected) => {
+    expect(await statusOf(own, reachable)).toMatchObject({
+      connected,
+      cutOff: connected
+        ? null
+        : {
+            ...{ since: '1970-01-01T00:00:05.000Z', registryAskedAt: '1970-01-01T00:00:12.000Z' },
+            ...{ connecting: ['1/16'], tunnels: ['0/16'] },
+          },
+    })
+  })
+
+  it('says what is not in effect, whatever it is', async () => {
+    const what = ['configuration', 'changes', 'renewal', 'ipv4', 'servers', 'forwarding', 'cache']
+    const reasons = Object.fromEntries(what.map((one) => [one, `no ${one}`]))
+    expect((await statusOf(OWN, [], reasons)).failing).toEqual(
+      what.map((one) => ({ what: one, reason: `no ${one}` })),
+    )
+    expect((await statusOf(OWN, [])).failing).toEqual([])
+  })
 })

@@ -14,6 +14,7 @@ import {
 } from '../../../core/babeld/intervals.ts'
 import type { BabelTables } from '../../../core/babeld/tables.ts'
 import { linkDefaultsText } from '../../../core/config/link-defaults.ts'
+import { messageOf } from '../../../core/errors.ts'
 import { Turns } from '../../../platform/turns.ts'
 import type { ConditionWatch } from '../condition-watch.ts'
 import { ipBatch, lacksLinkLocal, linkDown, linkUp, setOperational } from '../link.ts'
@@ -47,6 +48,8 @@ const BACK_MS = 2_000
 const LINK_EVENT_MS = 2_000
 /** How often babeld is shown that a link is up. */
 const WAKING_ATTEMPTS = 5
+/** A link that stayed dormant would be lost, and with a server's all of its clients: until the machine can run `ip` again. */
+const WAKING_RETRY_MS = 1_000
 
 /** The interfaces that babeld routes on: what it is told of each, and how what it was told is changed. */
 export class BabeldInterfaces {
@@ -106,6 +109,7 @@ export class BabeldInterfaces {
   async remove(iface: string): Promise<void> {
     const kind = this.#kinds.get(iface)
     this.#kinds.delete(iface)
+    this.#init.conditions.look()
     this.#expensive.delete(iface)
     this.#endGreeting(iface)
     for (const route of this.#init.held.forget(iface)) this.#init.onFlushed(route)
@@ -274,13 +278,28 @@ export class BabeldInterfaces {
     const { processes } = this.#init.context
     for (let attempt = 1; attempt <= WAKING_ATTEMPTS; attempt++) {
       // Removed meanwhile: dormant will do, until its turn to be set down.
+      await this.#makeOperational(iface)
       if (!this.#kinds.has(iface)) return
-      await setOperational(processes, iface, true)
       await this.#init.conditions.until(() => this.#isUp(iface) || !this.#kinds.has(iface), LINK_EVENT_MS)
       if (this.#isUp(iface) || attempt === WAKING_ATTEMPTS) return
       // An event makes it look once more.
       await setOperational(processes, iface, false)
     }
+  }
+
+  /** Until it can be done, or the interface is removed. */
+  async #makeOperational(iface: string): Promise<void> {
+    const { context, conditions, signal } = this.#init
+    const { processes, log } = context
+    for (let failures = 0; this.#kinds.has(iface); failures++)
+      try {
+        return await setOperational(processes, iface, true)
+      } catch (error) {
+        if (signal.aborted) return
+        const what = { iface, reason: messageOf(error), retryMs: WAKING_RETRY_MS }
+        log[failures === 0 ? 'warn' : 'debug'](what, 'a link cannot be made operational')
+        await conditions.until(() => !this.#kinds.has(iface), WAKING_RETRY_MS)
+      }
   }
 
   /** Takes a link out of babeld's sight, while the kernel goes on using its routes. */

@@ -40,6 +40,8 @@ class BabeldRouter implements Router {
   readonly #interfaces: BabeldInterfaces
   readonly #watching: Disposable
   #settings: RouterSettings | undefined
+  /** What they were before a change that failed half-way: the next one begins there. */
+  #unfinished: RouterSettings | undefined
   /** An IPv4 address of ours that somebody took away. */
   #lostAddress: string | undefined
   #tables = new BabelTables()
@@ -160,9 +162,19 @@ class BabeldRouter implements Router {
   }
 
   async reconfigure(settings: RouterSettings): Promise<void> {
-    const before = this.#settings
+    const before = this.#unfinished ?? this.#settings
     if (!before) throw new Error('the router was not started')
     this.#settings = settings
+    try {
+      await this.#change(before, settings)
+      if (before === this.#unfinished) this.#unfinished = undefined
+    } catch (error) {
+      this.#unfinished ??= before
+      throw error
+    }
+  }
+
+  async #change(before: RouterSettings, settings: RouterSettings): Promise<void> {
     if (fixedPart(before) !== fixedPart(settings)) {
       this.#context.log.warn('babeld is restarted: what it announces or installs has changed')
       await this.#supervisor.replace()

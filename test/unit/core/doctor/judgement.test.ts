@@ -137,8 +137,13 @@ describe('the registry', () => {
 })
 
 describe('what the node does not have of the network', () => {
-  const failing = (['configuration', 'renewal', 'ipv4'] as const).map((what) => ({ what, reason: 'no way' }))
-  const codes = ['configuration-refused', 'renewal-failed', 'ipv4-failed']
+  const failing = (
+    ['configuration', 'changes', 'renewal', 'ipv4', 'servers', 'forwarding', 'cache'] as const
+  ).map((what) => ({ what, reason: 'no way' }))
+  const codes = [
+    ...['configuration-refused', 'change-not-applied', 'renewal-failed', 'ipv4-failed'],
+    ...['server-failed', 'forwarding-failed', 'cache-not-written'],
+  ]
 
   it('is found with its reason', () => {
     expect(codesOf(judgeFailing(failing))).toEqual(codes)
@@ -150,7 +155,18 @@ describe('what the node does not have of the network', () => {
     ['the certificate is revoked', 'certificate-revoked' as const],
   ])('is told by its cause where %s', (_, code) => {
     const cause = { code, what: '', remedy: '' }
-    expect(codesOf(withoutConsequences([cause, ...judgeFailing(failing)]))).toEqual([code, 'ipv4-failed'])
+    expect(codesOf(withoutConsequences([cause, ...judgeFailing(failing)]))).toEqual([
+      code,
+      ...codes.filter((one) => !['configuration-refused', 'renewal-failed'].includes(one)),
+    ])
+  })
+
+  it.each([
+    ['a cache that has no space', 'no-space', 'cache', ['no-space']],
+    ['a gateway that does not forward', 'nat-without-forwarding', 'forwarding', ['forwarding-failed']],
+  ] as const)('is told once: %s', (_, code, what, expected) => {
+    const found = [{ code, what: '', remedy: '' }, ...judgeFailing([{ what, reason: 'no way' }])]
+    expect(codesOf(withoutConsequences(found))).toEqual(expected)
   })
 })
 

@@ -186,6 +186,7 @@ describe('when it cannot write', () => {
     cache.store(peer(3), list('192.0.2.3,1,tcp'))
     expect(cache.peers()).toHaveLength(3)
     expect(lines).toEqual(['the cache cannot be written: what is new in it is only in memory'])
+    expect(cache.failure).toBe('database is locked')
   })
 
   it.each(['something is to be written', 'it is asked to'])(
@@ -203,6 +204,7 @@ describe('when it cannot write', () => {
       expect(peersOf()).toEqual([peer(3)])
       expect(cache.readConfig()).toEqual(new Map([['hello', 15]]))
       expect(lines.slice(1)).toEqual(['the cache can be written again'])
+      expect(cache.failure).toBeUndefined()
     },
   )
 
@@ -212,7 +214,9 @@ describe('when it cannot write', () => {
     cache.writeConfig(new Map([['hello', 15]]))
     other.exec('BEGIN IMMEDIATE')
     cache.writeConfig(new Map([['hello', 4]]))
+    expect(cache.failure).toBeDefined()
     cache.writeConfig(new Map([['hello', 15]]))
+    expect(cache.failure).toBeUndefined()
     other.exec('COMMIT')
     cache.writeAgain()
     expect(cache.readConfig()).toEqual(new Map([['hello', 15]]))

@@ -10,15 +10,20 @@ function rig(ifaces: readonly string[], ...withClients: readonly string[]) {
   const clock = steppedClock()
   const clients = new Set(withClients)
   const restarted: string[] = []
+  const trouble = { isThere: false, tries: 0 }
   const renewal = new ServerRenewal({
     servers: {
       ifaces,
-      restart: async (isConcerned) => void restarted.push(...ifaces.filter((one) => isConcerned?.(one))),
+      async restart(isConcerned) {
+        trouble.tries++
+        if (trouble.isThere) throw new Error('ip: no memory')
+        restarted.push(...ifaces.filter((one) => isConcerned?.(one)))
+      },
     },
     hasClients: (iface) => clients.has(iface),
     ...{ clock, random: seededRandom(1), log: silentLog, signal: new AbortController().signal },
   })
-  return { clock, clients, restarted, renewal }
+  return { clock, clients, restarted, renewal, trouble }
 }
 
 it('a server without clients has the new certificate at once, one with clients when they have gone', async () => {
@@ -48,4 +53,19 @@ it('what nobody accepts any more is replaced at once', () => {
   const { clock, restarted, renewal } = rig(['udp'], 'udp')
   renewal.renewed(clock.now() - 1)
   expect(restarted).toEqual(['udp'])
+})
+
+it('what could not be started again is tried again until it can be', async () => {
+  const { clock, restarted, renewal, trouble } = rig(['tcp', 'udp'], 'udp')
+  trouble.isThere = true
+  renewal.renewed(clock.now() + 30 * DAY_MS)
+  await clock.pass(3_600_000)
+  expect(restarted).toEqual([])
+  expect(trouble.tries).toBeGreaterThan(30)
+  expect(trouble.tries).toBeLessThan(70)
+  trouble.isThere = false
+  await clock.pass(120_000)
+  expect(restarted).toEqual(['tcp'])
+  await clock.pass(3_600_000)
+  expect(restarted).toEqual(['tcp'])
 })

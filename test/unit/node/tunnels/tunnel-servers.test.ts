@@ -99,11 +99,22 @@ describe('the servers of a node', () => {
     taken.add('re6stnet-tcp')
     await servers.provide([TCP, UDP])
     expect(events).toEqual(['+udp'])
+    expect(servers.failure).toBe('re6stnet-tcp: the port is in use')
     taken.clear()
     expect(retries).toHaveLength(1)
     retries.pop()?.()
     for (let turns = 0; turns < 10; turns++) await moment()
     expect(events).toEqual(['+udp', '+tcp'])
+    expect(servers.failure).toBeUndefined()
+  })
+
+  it('that are not wanted any more fail no more', async () => {
+    const { servers, taken } = rig()
+    await servers.start([])
+    taken.add('re6stnet-tcp')
+    await servers.provide([TCP])
+    await servers.provide([UDP])
+    expect(servers.failure).toBeUndefined()
   })
 
   it('go on to change after a change that failed', async () => {

@@ -147,6 +147,50 @@ describe('a babeld that ends', () => {
 })
 
 describe('an interface', () => {
+  const UP = 'add interface re6stnet1 up true ipv6 fe80::1'
+  const NEIGHBOUR =
+    'neighbour 55ab address fe80::2 if re6stnet1 reach ffff ureach 0000 rxcost 96 txcost 96 rtt 0.345 rttcost 0 cost 96'
+
+  it('of a former name is none that a new one may have while babeld remembers who was behind that', async () => {
+    await router.start(settingsOf(1), SIGNAL)
+    expect(router.isNameFree('re6stnet1')).toBe(true)
+    await router.addInterface('re6stnet1', 'tunnel')
+    expect(router.isNameFree('re6stnet1')).toBe(false)
+    babeld.says(UP)
+    babeld.says(`add ${NEIGHBOUR}`)
+    await until(() => router.neighbours.length === 1, 'a neighbour')
+    await router.removeInterface('re6stnet1')
+    expect([router.isNameFree('re6stnet1'), router.isNameFree('re6stnet2')]).toEqual([false, true])
+    babeld.says(`flush ${NEIGHBOUR}`)
+    await until(() => router.isNameFree('re6stnet1'), 'babeld to have forgotten')
+  })
+
+  it('does not stay dormant where the machine cannot run ip for a while, and what failed is done by the next change', async () => {
+    await router.start(settingsOf(1, { tunnelIfaces: ['re6stnet-tcp'] }), SIGNAL)
+    babeld.says('add interface re6stnet-tcp up true ipv6 fe80::1')
+    await until(() => babeld.ip.length >= 0 && router.isRunning, 'babeld')
+    const state = 'link set dev re6stnet-tcp state'
+    const count = (word: string) => babeld.ip.filter((command) => command === `${state} ${word}`).length
+    babeld.fails = (command) => command === `${state} dormant`
+    const settings = settingsOf(1, { tunnelIfaces: ['re6stnet-tcp'], helloIntervalMs: 4_000 })
+    await expect(router.reconfigure(settings)).rejects.toThrow('out of memory')
+    const dormant = count('dormant')
+    babeld.fails = (command) => command === `${state} up`
+    // The same settings: babeld has not read them yet.
+    const changed = router.reconfigure(settings)
+    await until(() => count('dormant') > dormant, 'another try')
+    babeld.says('change interface re6stnet-tcp up false')
+    await until(() => count('up') >= 3, 'tries in vain')
+    babeld.fails = () => false
+    const before = count('up')
+    await until(() => count('up') > before, 'the link to be operational')
+    babeld.says('change interface re6stnet-tcp up true ipv6 fe80::1')
+    await changed
+    const { length } = babeld.ip
+    await router.reconfigure(settings)
+    expect(babeld.ip).toHaveLength(length)
+  })
+
   it('that others are to leave alone is said to be expensive, and cheap again', async () => {
     await router.start(settingsOf(1, { tunnelIfaces: ['re6stnet-tcp'] }), SIGNAL)
     await router.setCost('re6stnet-tcp', 'high')
