@@ -15,6 +15,12 @@ const FIRST_PAUSE_MS = 100
 const SECOND_PAUSE_MS = 150
 /** Where too many hellos go out, the next attempt waits. */
 const CROWDED_PAUSE_MS = 250
+/**
+ * Who is heard, and has not said that it hears us, has heard one of two hellos, say: it is told again each second, for half a
+ * minute. What it said was lost, or what we said, while it proved itself, or we; later, its own interval will do.
+ */
+const UNSURE_PAUSE_MS = 1_000
+const ATTEMPTS_UNSURE = 30
 /** How often a burst is sent on an interface where nobody answers, if new neighbours come by themselves. */
 const ATTEMPTS_UNHEARD = 3
 /** A neighbour that has answered so many requests without a route has none. */
@@ -27,6 +33,7 @@ const MAX_BY_NAME = 200
 interface Burst {
   readonly timer: Timer
   attempts: number
+  beganMs: number
 }
 
 /**
@@ -51,13 +58,23 @@ export class Acquisition {
     if (!this.#hellos.isSpeaking(iface)) return
     let burst = this.#bursts.get(iface)
     if (burst === undefined) {
-      burst = { timer: new Timer((laterMs) => this.#continue(laterMs, iface)), attempts: 0 }
+      burst = { timer: new Timer((laterMs) => this.#continue(laterMs, iface)), attempts: 0, beganMs: nowMs }
       this.#bursts.set(iface, burst)
     }
     // Many may come at the same time: a burst at its beginning serves them all.
     else if (burst.attempts <= 1) return this.#world.timers.setBy(burst.timer, nowMs)
     burst.attempts = 0
+    burst.beganMs = nowMs
     this.#attempt(nowMs, iface, burst)
+  }
+
+  /**
+   * Somebody is there who has not said hello: the one that it began with was lost, or came before it had proved itself (RFC
+   * 8967, 4.3.1), and the next one may be a long hello interval away. Who hears ours answers with one.
+   */
+  heardWithoutHello(nowMs: number, iface: Interface): void {
+    const burst = this.#bursts.get(iface)
+    if (burst === undefined || nowMs - burst.beganMs >= UNSURE_PAUSE_MS) this.begin(nowMs, iface)
   }
 
   end(iface: Interface): void {
@@ -85,11 +102,13 @@ export class Acquisition {
       return
     }
     burst.attempts++
-    const pauseMs = burst.attempts === 1 ? FIRST_PAUSE_MS : SECOND_PAUSE_MS * 2 ** (burst.attempts - 2)
+    const unsure = [...iface.neighbours.values()].filter((neighbour) => !this.#isAgreed(neighbour, burst))
+    const growingMs = burst.attempts === 1 ? FIRST_PAUSE_MS : SECOND_PAUSE_MS * 2 ** (burst.attempts - 2)
+    const isAwaited = unsure.length > 0 && burst.attempts <= ATTEMPTS_UNSURE
+    const pauseMs = isAwaited ? Math.min(growingMs, UNSURE_PAUSE_MS) : growingMs
     // From here on the scheduled hellos are as frequent.
     if (pauseMs >= iface.parameters.helloIntervalMs && burst.attempts > 2) this.end(iface)
     else this.#world.timers.set(burst.timer, nowMs + pauseMs * (1 + this.#world.random.next() / 10))
-    const unsure = [...iface.neighbours.values()].filter((neighbour) => !this.#isAgreed(neighbour, burst))
     this.#hellos.sendScheduled(nowMs, iface, unsure, iface.neighbours.size === 0 ? this.#requests(iface) : [])
     // Who is asked for routes says that it hears us, too.
     for (const neighbour of unsure)

@@ -86,7 +86,7 @@ export function assemble(world: World): Parts {
     ...{ routes, updates, requests, acquisition, liveness, watch, departed, doubts },
   })
   const reception = new Reception(world, {
-    ...{ neighbours, liveness, queues, hellos, routes, updates, requests, inquiries },
+    ...{ neighbours, acquisition, liveness, queues, hellos, routes, updates, requests, inquiries },
   })
   const costs = new Costs(world, { levels, neighbours, hellos, updates })
   return {

@@ -1,5 +1,6 @@
 import { INFINITY } from '../metric.ts'
 import type { Destination, Tlv } from '../wire/tlv.ts'
+import type { Acquisition } from './acquisition.ts'
 import type { FullQueues } from './full-queues.ts'
 import type { Hellos } from './hellos.ts'
 import type { Inquiries } from './inquiries.ts'
@@ -15,6 +16,7 @@ import type { World } from './world.ts'
 /** Who is told of what packets say. */
 interface ReceptionParts {
   readonly neighbours: Neighbours
+  readonly acquisition: Acquisition
   readonly liveness: Liveness
   readonly queues: FullQueues
   readonly hellos: Hellos
@@ -38,14 +40,17 @@ export class Reception {
   receive(nowMs: number, packet: ReceivedPacket): void {
     const iface = this.#world.interfaces.get(packet.iface)
     if (iface === undefined || packet.source === iface.address) return
-    const { neighbours, liveness } = this.#parts
+    const { neighbours, liveness, acquisition } = this.#parts
     const known = iface.neighbours.get(packet.source)
     const isQuestion = packet.tlvs.every(isOfWhoMissesUs)
     // Who was taken for dead may ask whether we are: it has not said yet that it hears us.
     if (!known && isQuestion && liveness.isLost(iface, packet.source))
       return this.#acknowledge(nowMs, iface, packet)
     const neighbour = known ?? this.#meetSender(nowMs, iface, packet)
-    if (neighbour === undefined) return
+    if (neighbour === undefined) {
+      if (!packet.tlvs.some(isHello)) acquisition.heardWithoutHello(nowMs, iface)
+      return
+    }
     const acknowledged = packet.tlvs.flatMap((tlv) => (tlv.kind === 'acknowledgment' ? [tlv.opaque] : []))
     // Only an answer shows that it hears us.
     if (acknowledged.length > 0) liveness.answered(nowMs, neighbour, acknowledged)
@@ -58,7 +63,7 @@ export class Reception {
   /** RFC 8966, 3.4: whoever says hello, and whoever was taken for dead and answers. */
   #meetSender(nowMs: number, iface: Interface, { source, tlvs }: ReceivedPacket): Neighbour | undefined {
     const { neighbours, liveness } = this.#parts
-    const mayBeMet = tlvs.some(({ kind }) => kind === 'hello') || liveness.isLost(iface, source)
+    const mayBeMet = tlvs.some(isHello) || liveness.isLost(iface, source)
     return mayBeMet ? neighbours.meet(nowMs, iface, source) : undefined
   }
 
@@ -122,6 +127,8 @@ export class Reception {
     } else updates.deny(neighbour, destination)
   }
 }
+
+const isHello = ({ kind }: Tlv): boolean => kind === 'hello'
 
 /** What also those send who do not hear us: they ask whether we are alive, or say that they take us for dead. */
 const isOfWhoMissesUs = (tlv: Tlv): boolean =>

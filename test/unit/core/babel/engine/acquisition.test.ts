@@ -51,6 +51,54 @@ describe('a new link', () => {
     expect(network.runUntil(() => a.wayTo(b) === 'b' && b.wayTo(a) === 'a', 1_000)).toBeLessThan(400)
   })
 
+  it('on which only one is heard by the other for some seconds works a second after it hears, too', () => {
+    for (const closed of [0, 1] as const) {
+      const { network, a, b, link } = alone()
+      link.open = [closed === 1, closed === 0]
+      network.run(12_000)
+      link.open = [true, true]
+      expect(network.runUntil(() => a.wayTo(b) === 'b' && b.wayTo(a) === 'a', 20_000)).toBeLessThan(1_500)
+    }
+  })
+
+  it('on which one is not heard for ever costs some packets more, and no more', () => {
+    const { network, a, link } = alone()
+    link.open = [false, true]
+    network.run(120_000)
+    const { length } = a.sent.filter(({ tlv }) => tlv.kind === 'hello')
+    expect(length).toBeLessThan(60)
+    network.run(240_000)
+    expect(a.sent.filter(({ tlv }) => tlv.kind === 'hello').length - length).toBeLessThan(40)
+  })
+
+  it('whose first hello was spent on a challenge works soon all the same: who says something else is greeted', () => {
+    const { network, a, b, link } = alone()
+    // The end that others connect to has said its own long ago.
+    network.run(60_000)
+    const before = a.sent.length
+    a.engine.receive(network.nowMs, {
+      ...{ iface: 'b', source: 'fe80::b', multicast: false, tlvs: [] },
+      ...{ receivedMs: network.nowMs, isLate: false },
+    })
+    link.open = [true, true]
+    expect(network.runUntil(() => a.wayTo(b) === 'b' && b.wayTo(a) === 'a', 20_000)).toBeLessThan(1_000)
+    expect(a.sent.slice(before)[0]?.tlv).toMatchObject({ kind: 'hello' })
+  })
+
+  it('is greeted once a second at most, whatever comes without a hello', () => {
+    const { network, a } = alone()
+    network.run(60_000)
+    const before = a.sent.length
+    for (let packet = 0; packet < 10_000; packet++) {
+      a.engine.receive(network.nowMs, {
+        ...{ iface: 'b', source: `fe80::${packet.toString(16)}`, multicast: false, tlvs: [] },
+        ...{ receivedMs: network.nowMs, isLate: false },
+      })
+      network.run(1)
+    }
+    expect(a.sent.slice(before).filter(({ tlv }) => tlv.kind === 'hello').length).toBeLessThan(60)
+  })
+
   it('works on a link that loses half of the packets', () => {
     const { network, a, b, link } = alone()
     network.loss = 0.5
