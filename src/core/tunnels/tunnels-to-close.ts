@@ -4,11 +4,15 @@ import type { PolicyState } from './policy-state.ts'
 import { crossesBorder } from './usable-addresses.ts'
 import { distantNode } from './whom-to-connect-to.ts'
 
-/** Never two tunnels with one peer: of two that connected to each other, the smaller prefix gives up its own. */
+/**
+ * Never two tunnels with one peer: of two that connected to each other, the smaller prefix gives up its own. One that is not
+ * up yet, as where the registry has told two newcomers of each other, is not waited for; one that is, until the other is of use.
+ */
 export function* closeDuplicates(state: PolicyState, view: NetworkView): Generator<TunnelDecision> {
   for (const [prefix, tunnel] of state.tunnels) {
     if (tunnel.state === 'closing' || !state.clients.has(prefix) || state.own > prefix) continue
-    if (state.kept.has(prefix) || !view.isClientUsable(prefix)) continue
+    if (state.kept.has(prefix)) continue
+    if (tunnel.state === 'up' && !view.isClientUsable(prefix)) continue
     tunnel.state = 'closing'
     yield { kind: 'close', target: prefix, reason: 'the peer has a tunnel to us' }
   }

@@ -235,6 +235,30 @@ test('peers that failed while there was no tunnel are tried again when there is 
   expect(isConnecting(policy, 1_000)).toBe(true)
 })
 
+test.each([
+  ['smaller', '0100', 'connecting', true],
+  ['smaller', '0100', 'up', false],
+  ['greater', '0000', 'connecting', false],
+] as const)(
+  'of two that connect to each other, the %s prefix (than %s), with its own tunnel %s, gives that up at once: %s',
+  (_, peer, state, givesUp) => {
+    const prefix = prefixOfBits(peer)
+    const policy = new TunnelPolicy(OWN, { ...SETTINGS, registryPrefix: OWN }, seededRandom(1), 0)
+    const view = { ...VIEW, cachedPeers: () => [prefix] }
+    expect(policy.decide(view, 0)).toMatchObject([
+      { kind: 'connect', target: prefix },
+      { kind: 'ask-registry' },
+    ])
+    if (state === 'up') policy.tunnelUp(prefix)
+    policy.clientUp(prefix)
+    const closed = policy.decide(view, 500).filter(({ kind }) => kind === 'close')
+    expect(closed).toEqual(givesUp ? [expect.objectContaining({ target: prefix })] : [])
+    // One that is up is given up, too, when the other one is of use.
+    const later = policy.decide({ ...view, isClientUsable: () => true }, 1_000)
+    expect(later.some(({ kind }) => kind === 'close')).toBe(!givesUp && peer > OWN)
+  },
+)
+
 test('who was reached by others not long ago makes all its tunnels, although nobody is connected', () => {
   const policy = new TunnelPolicy(OWN, { ...SETTINGS, clientCount: 5 }, seededRandom(1), 0)
   const peers = Array.from({ length: 8 }, (_, index) => `1${index.toString(2).padStart(3, '0')}` as Prefix)
