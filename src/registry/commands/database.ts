@@ -6,7 +6,7 @@ import type { CheckOptions, CopyOptions } from '../../core/options/registry-data
 import { numberOfVersion } from '../../core/values/network-version.ts'
 import { packInteger } from '../../core/values/packed-integer.ts'
 import { readAuthorityFile } from '../authority-file.ts'
-import { copyTo } from '../database/database.ts'
+import { copyTo } from '../database/copy.ts'
 import { type Finding, findingsIn } from '../database/soundness.ts'
 import { refuseStandby } from './own-database.ts'
 

@@ -1,17 +1,8 @@
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  statSync,
-} from 'node:fs'
+import { chmodSync, closeSync, existsSync, openSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { messageOf, Re6stError } from '../../core/errors.ts'
+import { copyTo } from './copy.ts'
 import { isWrittenAhead } from './disk.ts'
 
 /** The Python implementation compares the text of these definitions, and must be able to go back to this database. */
@@ -154,35 +145,4 @@ function takeOver(database: Database.Database, path: string): void {
       database.pragma(`user_version = ${OUR_VERSION}`)
     })
     .immediate()
-}
-
-/**
- * Copies a database as a whole or not at all: a copy that a crash cut off would be taken for one.
- * @param change is done in the copy before it is there
- */
-export function copyTo(
-  database: Database.Database,
-  copy: string,
-  change?: (copied: Database.Database) => void,
-): void {
-  const temporary = `${copy}.new`
-  rmSync(temporary, { force: true })
-  // SQLite writes into an empty file, too.
-  closeSync(openSync(temporary, 'wx', 0o600))
-  database.prepare('VACUUM INTO ?').run(temporary)
-  if (change) {
-    const copied = new Database(temporary)
-    try {
-      change(copied)
-    } finally {
-      copied.close()
-    }
-  }
-  const file = openSync(temporary, 'r')
-  try {
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-  renameSync(temporary, copy)
 }

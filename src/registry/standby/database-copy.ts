@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, createReadStream, openSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { createReadStream, readdirSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { Position } from '../../core/standby/messages.ts'
 import { readPosition } from '../database/change-feed.ts'
+import { makePrivateFile } from '../database/copy.ts'
 
 /** Pages that are copied at a time: others are served between. */
 const PAGES = 500
@@ -37,8 +38,7 @@ export class DatabaseCopy implements Disposable {
     const temporary = `${path}${SUFFIX}${randomBytes(4).toString('hex')}`
     const database = new Database(path, { readonly: true })
     try {
-      // Tokens and keys are in it. SQLite writes into an empty file, too.
-      closeSync(openSync(temporary, 'wx', 0o600))
+      makePrivateFile(temporary)
       // What it has read within a transaction stays as it is for it: nothing is copied twice.
       database.exec('BEGIN')
       readPosition(database)
