@@ -1,4 +1,5 @@
 import type { Re6stOptions, Re6stQuery } from '../core/options/re6st-options.ts'
+import { printableIn } from '../core/values/printable.ts'
 import { systemClock } from '../platform/clock.ts'
 import { askNode } from './ask.ts'
 import { waitForConnection } from './connection.ts'
@@ -46,38 +47,44 @@ const DRAIN_TIMEOUT_MS = 30_000
 /** Other nodes are asked, and may not answer. */
 const TRACE_TIMEOUT_MS = 60_000
 
-async function answerTo(
+/**
+ * Asks the node, and makes a text of what it says. Much of that others have said to it: nothing of it reaches a terminal as a
+ * command.
+ * @param ask what asks it
+ */
+export async function answerTo(
   { command, controlSocket, node = '', undo }: QueryOptions,
   look: Look,
+  ask: typeof askNode = askNode,
 ): Promise<Answer> {
   switch (command) {
     case 'status': {
-      const reply = await askNode(controlSocket, 'status')
-      return { reply, text: statusText(reply, look) }
+      const reply = await ask(controlSocket, 'status')
+      return { reply, text: statusText(printableIn(reply), look) }
     }
     case 'tunnels': {
-      const reply = await askNode(controlSocket, 'tunnels')
-      return { reply, text: tunnelsText(reply, look) }
+      const reply = await ask(controlSocket, 'tunnels')
+      return { reply, text: tunnelsText(printableIn(reply), look) }
     }
     case 'routes': {
       if (node !== '') {
-        const reply = await askNode(controlSocket, 'explain', undefined, { node })
-        return { reply, text: explanationText(reply, look) }
+        const reply = await ask(controlSocket, 'explain', undefined, { node })
+        return { reply, text: explanationText(printableIn(reply), look) }
       }
-      const reply = await askNode(controlSocket, 'routes')
-      return { reply, text: routesText(reply, look) }
+      const reply = await ask(controlSocket, 'routes')
+      return { reply, text: routesText(printableIn(reply), look) }
     }
     case 'trace': {
-      const reply = await askNode(controlSocket, 'trace', TRACE_TIMEOUT_MS, { node })
-      return { reply, text: traceText(reply, look), status: reply.there.complete ? 0 : 1 }
+      const reply = await ask(controlSocket, 'trace', TRACE_TIMEOUT_MS, { node })
+      return { reply, text: traceText(printableIn(reply), look), status: reply.there.complete ? 0 : 1 }
     }
     case 'drain': {
-      const reply = await askNode(controlSocket, 'drain', DRAIN_TIMEOUT_MS, { undo })
-      return { reply, text: drainText(reply), status: reply.forwarding ? 1 : 0 }
+      const reply = await ask(controlSocket, 'drain', DRAIN_TIMEOUT_MS, { undo })
+      return { reply, text: drainText(printableIn(reply)), status: reply.forwarding ? 1 : 0 }
     }
     case 'events': {
-      const reply = await askNode(controlSocket, 'events')
-      return { reply, text: eventsText(reply) }
+      const reply = await ask(controlSocket, 'events')
+      return { reply, text: eventsText(printableIn(reply)) }
     }
   }
 }

@@ -25,10 +25,7 @@ function destinationText({ prefix, candidates, former }: DestinationReply, look:
   const noWay = `${prefix}: no way: no neighbour announces one`
   if (candidates.length + former.length === 0) return noWay
   const paint = painter(look)
-  const rows = [
-    ...candidates.map((one) => candidateRow(one)),
-    ...former.map((one) => formerRow(one, look)),
-  ].map((row) => row.map(printable))
+  const rows = [...candidates.map((one) => candidateRow(one)), ...former.map((one) => formerRow(one, look))]
   const table = aligned(
     [['', 'NEXT HOP', 'IFACE', 'METRIC', 'ANNOUNCED', 'LINK', 'RTT', 'WHY'], ...rows],
     (line, row) => (row === 0 || candidates[row - 1]?.reason !== 'taken' ? paint('dim', line) : line),
@@ -177,18 +174,15 @@ function wayLines(name: string, { hops, complete, problem }: WayReply, look: Loo
         )
           .split('\n')
           .map((line) => `  ${line}`)
-  const end = complete
-    ? []
-    : [`  ${paint('yellow', `not followed to its end: ${printable(problem ?? '?')}`)}`]
+  const end = complete ? [] : [`  ${paint('yellow', `not followed to its end: ${problem ?? '?'}`)}`]
   return [name, ...table, ...end]
 }
 
-const hopRow = ({ node, address, linkMs, roundTripMs, foundBy }: HopReply, number: number): string[] =>
-  [
-    String(number),
-    node ?? '?',
-    address ?? '?',
-    milliseconds(linkMs),
-    milliseconds(roundTripMs),
-    foundBy === 'packets' ? 'as packets show' : '',
-  ].map(printable)
+const hopRow = ({ node, address, linkMs, roundTripMs, foundBy }: HopReply, number: number): string[] => [
+  String(number),
+  node ?? '?',
+  address ?? '?',
+  milliseconds(linkMs),
+  milliseconds(roundTripMs),
+  foundBy === 'packets' ? 'as packets show' : '',
+]

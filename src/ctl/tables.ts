@@ -9,7 +9,6 @@ import type {
   TunnelReply,
 } from '../core/control/replies.ts'
 import { dayOf } from '../core/day.ts'
-import { printable } from '../core/values/printable.ts'
 
 /** How text is shown: colours only for a person at a terminal. */
 export interface Look {
@@ -66,7 +65,7 @@ export function statusText(status: StatusReply, look: Look): string {
     ['registry', `${registry.url}  ${lastAnswer}`],
     ...(registry.lastError === null
       ? []
-      : [['', paint('yellow', printable(registry.lastError))] satisfies [string, string]]),
+      : [['', paint('yellow', registry.lastError)] satisfies [string, string]]),
     [
       '',
       `its node ${registry.node} is ${registry.nodeReachable ? 'reachable' : paint('yellow', 'not reachable')}`,
@@ -90,7 +89,7 @@ export function statusText(status: StatusReply, look: Look): string {
     // A node of an older version does not say.
     ...(status.failing ?? []).map(({ what, reason }): [string, string] => [
       '',
-      paint('red', `${FAILING[what] ?? what}: ${printable(reason)}`),
+      paint('red', `${FAILING[what] ?? what}: ${reason}`),
     ]),
     ...(multicast ? [['multicast', multicastText(multicast, paint)] satisfies [string, string]] : []),
     [
@@ -105,7 +104,7 @@ export function statusText(status: StatusReply, look: Look): string {
 }
 
 const seenAt = (underlays: readonly string[]): string =>
-  underlays.length === 0 ? '' : `: seen at ${underlays.map(printable).join(' and ')}`
+  underlays.length === 0 ? '' : `: seen at ${underlays.join(' and ')}`
 
 const notConnected = ({ cutOff, registry, name }: StatusReply, look: Look): string => {
   const what = registry.node === name ? 'no other node is' : 'the node of the registry is not'
@@ -125,9 +124,7 @@ function doing({ connecting, tunnels, registryAskedAt }: CutOffReply, { nowMs }:
 }
 
 const multicastText = ({ routing, reason, streams, groups }: MulticastReply, paint: Painter): string =>
-  routing
-    ? `${streams} streams to ${groups} groups forwarded`
-    : paint('red', `NOT routed: ${printable(reason ?? '?')}`)
+  routing ? `${streams} streams to ${groups} groups forwarded` : paint('red', `NOT routed: ${reason ?? '?'}`)
 
 /** What `re6st drain` prints. */
 export function drainText({ draining, forwarding }: DrainReply): string {
@@ -152,7 +149,7 @@ export function tunnelsText(tunnels: readonly TunnelReply[], look: Look): string
     tunnel.state === 'failed' ? '-' : `${bytes(tunnel.receivedBytes)}/${bytes(tunnel.sentBytes)}`,
     tunnel.roundTripMs === null ? '-' : `${tunnel.roundTripMs.toFixed(1)} ms`,
     tunnel.cost === null ? '-' : String(tunnel.cost),
-    printable(tunnel.reason ?? ''),
+    tunnel.reason ?? '',
   ])
   const header = [
     'PEER',

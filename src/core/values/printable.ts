@@ -4,3 +4,11 @@ export const printable = (text: string): string =>
     /\p{Cc}/gu,
     (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
   )
+
+/** The same, with every text in it so. */
+export function printableIn<T>(value: T): T {
+  if (typeof value === 'string') return printable(value) as T
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(printableIn) as T
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, printableIn(inner)])) as T
+}

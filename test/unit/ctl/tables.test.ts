@@ -29,6 +29,14 @@ describe('what a person sees', () => {
     expect(statusText({ ...status, advertised: [] }, look)).toContain('others cannot connect to us')
   })
 
+  it('status tells when others can read what is in the tunnels', () => {
+    const { configuration } = status
+    const textWith = (encrypt: boolean) =>
+      statusText({ ...status, configuration: { ...configuration, encrypt } }, look)
+    expect(textWith(false)).toContain('NOT encrypted')
+    expect(textWith(true)).not.toContain('NOT encrypted')
+  })
+
   it('status tells which router finds the ways', () => {
     expect(statusText({ ...status, router: 'babeld' }, look)).toMatch(/^ {2}re6stnet .* router babeld /m)
   })
