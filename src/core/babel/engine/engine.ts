@@ -2,6 +2,7 @@ import type { Random } from '../../random.ts'
 import { TokenBucket } from '../../token-bucket.ts'
 import type { Destination, RouterId } from '../wire/tlv.ts'
 import { catchingUpUntil } from './catching-up.ts'
+import { Lateness } from './lateness.ts'
 import { Interface, type Neighbour } from './model.ts'
 import { defaultParameters } from './parameters.ts'
 import { assemble, type Parts } from './parts.ts'
@@ -70,6 +71,7 @@ export class BabelEngine {
       interfaces: new Map(),
       isRetracting: false,
       catchingUpUntilMs: Number.NEGATIVE_INFINITY,
+      lateness: new Lateness(),
       passesOn: () => true,
     }
     this.#parts = assemble(this.#world)
@@ -246,6 +248,7 @@ export class BabelEngine {
 
   #input(nowMs: number, action: () => void): void {
     const { timers } = this.#world
+    this.#world.lateness.ran(nowMs, timers.nextMs)
     const untilMs = catchingUpUntil(nowMs, timers.nextMs)
     if (untilMs !== undefined && this.#catchUps.take(nowMs))
       this.#world.catchingUpUntilMs = Math.max(this.#world.catchingUpUntilMs, untilMs)

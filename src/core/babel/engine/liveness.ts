@@ -34,9 +34,11 @@ const READ_MS = 40
  * How much is asked in all. Where one machine is too busy to answer in time, so are the others on it, and everybody asks
  * everybody: that must not be what keeps them busy. At once, it is enough for a node with 30 neighbours, of which none answers.
  */
-const QUESTIONS = { perSecond: 20, burst: 400 } as const
+const QUESTIONS = { perSecond: 10, burst: 400 } as const
 /** Where it could not be asked more often, nobody is doubted for one question: it may have been lost. */
 const QUESTIONS_TO_DOUBT = 2
+/** Nor dead for fewer than it would have been asked otherwise. */
+const QUESTIONS_TO_DEATH = 12
 
 /** Who is told of neighbours that do not answer. */
 export interface LivenessListener {
@@ -112,18 +114,23 @@ export class Liveness {
       suspicion.sinceMs = nowMs
       return this.#lookAfter(nowMs, suspicion, this.#pauseMs(nowMs, neighbour, suspicion))
     }
+    suspicion.askedMs = nowMs
+    suspicion.doubtMs = this.#doubtMs(nowMs, neighbour, suspicion)
+    suspicion.untilMs =
+      suspicion.sinceMs + this.#patienceWith(neighbour).deathAfterMs(nowMs, answerMsOf(neighbour, suspicion))
+    this.#probe(nowMs, neighbour, suspicion)
+    this.#world.timers.set(suspicion.doubtTimer, suspicion.doubtMs)
+  }
+
+  /** When it is doubted, by what is known now. */
+  #doubtMs(nowMs: number, neighbour: Neighbour, suspicion: Suspicion): number {
     const patience = this.#patienceWith(neighbour)
     const calmMs = neighbour.roundTrip.patienceMs()
     const answerMs = answerMsOf(neighbour, suspicion)
-    const { sinceMs } = suspicion
-    suspicion.askedMs = nowMs
-    suspicion.doubtMs = Math.max(
-      sinceMs + patience.doubtAfterMs(nowMs, answerMs, calmMs),
-      nowMs + patience.ownAnswersMs(answerMs, calmMs),
+    return Math.max(
+      suspicion.sinceMs + patience.doubtAfterMs(nowMs, answerMs, calmMs),
+      suspicion.askedMs + patience.ownAnswersMs(answerMs, calmMs),
     )
-    suspicion.untilMs = sinceMs + patience.deathAfterMs(nowMs, answerMs)
-    this.#probe(nowMs, neighbour, suspicion)
-    this.#world.timers.set(suspicion.doubtTimer, suspicion.doubtMs)
   }
 
   /** A packet came from it: what it sends by itself does not show that it hears us. */
@@ -207,7 +214,7 @@ export class Liveness {
   #patienceWith(neighbour: Neighbour): Patience {
     let patience = this.#patience.get(neighbour)
     if (patience === undefined) {
-      patience = new Patience()
+      patience = new Patience(this.#world.lateness)
       this.#patience.set(neighbour, patience)
     }
     return patience
@@ -263,6 +270,12 @@ export class Liveness {
       suspicion.isDoubtPutOff = true
       return againMs(READ_MS)
     }
+    // We have found out meanwhile that we run late all the time.
+    const doubtMs = this.#doubtMs(nowMs, neighbour, suspicion)
+    if (doubtMs > Math.max(nowMs, suspicion.doubtMs)) {
+      suspicion.doubtMs = doubtMs
+      return againMs(doubtMs - nowMs)
+    }
     const isAskedTooLittle = suspicion.isHeldBack && suspicion.probes < QUESTIONS_TO_DOUBT
     const mayBeLost = isAskedTooLittle || mayAllBeLostHere(nowMs, suspicion, 'doubt')
     if (mayBeLost || mayBeOurUplink(this.#world, neighbour, suspicion.askedMs))
@@ -288,7 +301,8 @@ export class Liveness {
     // Time in which we did not run does not count: none of our requests was on its way in it.
     const lateMs = nowMs - suspicion.lookMs
     if (lateMs > LATE_MS) suspicion.untilMs += lateMs
-    const hasAskedEnough = !isStarved(suspicion) || suspicion.probes >= SILENT_AFTER
+    const enough = suspicion.isHeldBack ? QUESTIONS_TO_DEATH : isStarved(suspicion) ? SILENT_AFTER : 0
+    const hasAskedEnough = suspicion.probes >= enough
     if (nowMs < suspicion.untilMs || !hasAskedEnough || mayAllBeLostHere(nowMs, suspicion, 'death')) {
       this.#probe(nowMs, neighbour, suspicion)
       if (suspicion.probes === SILENT_AFTER) {

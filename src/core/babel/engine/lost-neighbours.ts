@@ -61,7 +61,7 @@ export class LostNeighbours {
   appeared(neighbour: Neighbour): Patience {
     const key = keyOf(neighbour.iface, neighbour.address)
     const lost = this.#lost.get(key)
-    if (lost === undefined) return new Patience()
+    if (lost === undefined) return new Patience(this.#world.lateness)
     this.#world.timers.clear(lost.timer)
     this.#lost.delete(key)
     this.#returning.set(neighbour, lost)

@@ -1,4 +1,5 @@
 import { AnswerTimes } from './answer-times.ts'
+import type { Lateness } from './lateness.ts'
 
 /** An answer that has not come for so long is missing, on a quick link; more where answers take longer. */
 const PAUSE_MS = 85
@@ -16,6 +17,8 @@ const MAX_LOAD_MS = 300
  * again (RFC 6298, 5.5): where packets go meanwhile, doubt has decided long before.
  */
 const PAUSES_TO_DEATH = 9
+/** A question and its answer wait for a processor some six times, and may wait that often in two pauses. */
+const WAITS_IN_PAUSE = 3
 /** Where it stood still for so long lately, next time it may be another doubling, and the rest of this one. */
 const HELD_UP_FACTOR = 3
 /** What takes longer was an outage: the next one is to be found as soon. */
@@ -29,15 +32,22 @@ const FORGIVEN_MS = 600_000
 /** How long a neighbour has for an answer, by all that is known of its answers. */
 export class Patience {
   readonly answers = new AnswerTimes()
+  readonly #lateness: Lateness
   /** How many times longer is waited until it is dead, since the last false alarm. */
   #factor = 1
   #factorSinceMs = 0
   #heldUpMs = 0
   #heldUpAtMs = 0
 
+  /** @param lateness of our own machine: those of others may have as much to do */
+  constructor(lateness: Lateness) {
+    this.#lateness = lateness
+  }
+
   /** The time in which an answer comes as a rule. @param answerMs how long it takes, if that is known */
   pauseMs(nowMs: number, answerMs: number | undefined): number {
-    return Math.min(MAX_PAUSE_MS, Math.max(pauseFor(answerMs), SLOWEST_SHARE * this.answers.atMost(nowMs)))
+    const knownMs = Math.max(pauseFor(answerMs), SLOWEST_SHARE * this.answers.atMost(nowMs))
+    return Math.min(MAX_PAUSE_MS, knownMs + this.#waitsMs)
   }
 
   /**
@@ -45,7 +55,10 @@ export class Patience {
    * @param calmMs how long an answer takes on the link when it is not full, if that is known
    */
   doubtAfterMs(nowMs: number, answerMs: number | undefined, calmMs: number | undefined): number {
-    return PAUSES_TO_DOUBT * Math.min(this.pauseMs(nowMs, answerMs), pauseFor(calmMs) + MAX_LOAD_MS / 2)
+    return (
+      PAUSES_TO_DOUBT *
+      Math.min(this.pauseMs(nowMs, answerMs), pauseFor(calmMs) + MAX_LOAD_MS / 2 + this.#waitsMs)
+    )
   }
 
   /** For answers to our own questions: to the first of them and, should that be lost, to those that follow in a pause. */
@@ -71,6 +84,10 @@ export class Patience {
   falseAlarm(nowMs: number): void {
     this.#factor = Math.min(MAX_FACTOR, 2 * this.#factorAt(nowMs))
     this.#factorSinceMs = nowMs
+  }
+
+  get #waitsMs(): number {
+    return WAITS_IN_PAUSE * this.#lateness.meanMs
   }
 
   #heldUp(nowMs: number): number {

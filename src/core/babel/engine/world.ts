@@ -1,5 +1,6 @@
 import type { Random } from '../../random.ts'
 import type { Destination, RouterId } from '../wire/tlv.ts'
+import type { Lateness } from './lateness.ts'
 import type { Interface, Neighbour } from './model.ts'
 import type { EngineOutput } from './ports.ts'
 import type { RouteTable } from './table.ts'
@@ -32,6 +33,8 @@ export interface World {
    * reason for anything.
    */
   catchingUpUntilMs: number
+  /** How late we run. */
+  readonly lateness: Lateness
   /** Whether others are told of a destination that we have learnt (RFC 8966, C). */
   passesOn: (destination: Destination) => boolean
 }

@@ -61,6 +61,9 @@ const UNANSWERED_MS = { quick: 40, slow: 300 } as const
 const UNANSWERED_SHARE = 1.5
 /** On a link that is used, the next packet, and with it the kernel's question, comes before that. */
 const UNUSED_MS = 30
+/** Running so much later than planned means that we were stopped, or busy; to read what came meanwhile takes no longer than that. */
+const LATE_MS = 20
+const MAX_READING_MS = 200
 /** What we ourselves have sent is no use, nor is what the answer leads to. */
 const OWN_PACKETS_MS = 1_000
 /** A link that is used now and then is asked each time, but no more often. */
@@ -210,7 +213,14 @@ export class KernelLiveness implements Disposable {
 
   #wait(neighbour: WatchedNeighbour, ms: number, action: () => void): void {
     neighbour.waiting?.[Symbol.dispose]()
-    neighbour.waiting = this.#init.clock.after(ms, action)
+    const { clock } = this.#init
+    const dueMs = this.#nowMs() + ms
+    neighbour.waiting = clock.after(ms, () => {
+      const lateMs = this.#nowMs() - dueMs
+      // We did not run: the answer may be there, and not be read yet.
+      if (lateMs > LATE_MS) neighbour.waiting = clock.after(Math.min(lateMs, MAX_READING_MS), action)
+      else action()
+    })
   }
 
   #adapt(iface: string): void {

@@ -50,5 +50,5 @@ it('a neighbour that is gone is missed all the same', () => {
     node.neighbourEvents.some(({ change, neighbour }) => change === 'flushed' && neighbour.iface === gone)
   const beganMs = network.nowMs
   while (!isDead() && network.nowMs < beganMs + 60_000) run(250)
-  expect(network.nowMs - beganMs).toBeLessThan(30_000)
+  expect(network.nowMs - beganMs).toBeLessThan(60_000)
 })

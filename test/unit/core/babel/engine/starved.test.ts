@@ -57,4 +57,17 @@ describe('on a machine so loaded that every run is late', () => {
     }
     expect(deaths(a)).toEqual([])
   })
+
+  it('a neighbour whose answers take as long as all that they wait for is not doubted, once it is known how late we run', () => {
+    const { network, a, runLate } = starved()
+    let doubted = 0
+    for (let times = 0; times < 50; times++) {
+      a.engine.suspect(network.nowMs, 'b', 'fe80::b')
+      runLate(150, () => false, 700)
+      a.engine.alive(network.nowMs, 'b', 'fe80::b')
+      const [b] = a.engine.neighbours(network.nowMs, 'b')
+      if (times >= 5 && (b?.cost ?? 0) >= 12_000) doubted++
+    }
+    expect(doubted).toBe(0)
+  })
 })

@@ -208,3 +208,17 @@ it('a slow client of a server makes nobody wait for the others', async () => {
   await clock.pass(60)
   expect(heard).toHaveLength(1)
 })
+
+it('one whose answer may be there and not be read yet, because we were stopped, is not suspected', async () => {
+  const { liveness, heard, neighbour, clock } = rig()
+  liveness.add('tap')
+  neighbour('probe')
+  await clock.stall(150)
+  neighbour('reachable')
+  await clock.pass(500)
+  expect(heard).toEqual([])
+  neighbour('probe')
+  await clock.stall(150)
+  await clock.pass(120)
+  expect(heard).toHaveLength(1)
+})
