@@ -1,4 +1,4 @@
-import { activeKeys, type KeySlots, rotate } from '../core/config/key-rotation.ts'
+import { activeKeys, rotate } from '../core/config/key-rotation.ts'
 import { type ConfigValue, encodeNetworkConfig } from '../core/config/network-config.ts'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
 import {
@@ -11,54 +11,21 @@ import { packInteger } from '../core/values/packed-integer.ts'
 import { type Prefix, prefixOfBits } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { AnswersOfVersion } from './answers-of-version.ts'
 import type { CaCryptography } from './crypto/cryptography.ts'
-import type { Queries } from './database/queries.ts'
 import type { Store, Write } from './database/store.ts'
-
-/** What the operator decides about the network: options of the command. */
-export interface NetworkSettings {
-  readonly minProtocol: number
-  readonly helloSeconds: number
-  readonly encrypt: boolean
-  readonly clientCount: number
-  readonly maxClients: number
-  readonly tunnelRefreshSeconds: number
-  readonly sameCountry: readonly string[]
-  readonly ipv4: { readonly range: string; readonly subnetBits: number } | undefined
-}
+import {
+  type NetworkSettings,
+  NOTHING_STORED,
+  readConfiguration,
+  type StoredConfiguration,
+  writeChangedSettings,
+  writeFirstKey,
+  writeKeys,
+} from './stored-configuration.ts'
 
 /** Interface defaults for babeld: links that are slow cost more. */
 const BABEL_DEFAULT = 'max-rtt-penalty 5000 rtt-max 500 rtt-decay 125'
-
-/** Answers that are kept: some kilobytes each. */
-const MAX_ANSWERS = 500
-
-const SETTINGS: readonly (keyof NetworkSettings)[] = [
-  'minProtocol',
-  'helloSeconds',
-  'encrypt',
-  'clientCount',
-  'maxClients',
-  'tunnelRefreshSeconds',
-  'sameCountry',
-  'ipv4',
-]
-
-const SLOTS = ['h0', 'h1', 'h2'] as const
-
-/** What the database holds of the configuration. */
-interface State {
-  readonly version: Buffer
-  /** Prefix of the registry's own node. */
-  readonly registryPrefix: string | undefined
-  readonly slots: KeySlots
-  /** When the key that signs is no longer accepted, in Unix seconds. */
-  readonly validUntil: number | undefined
-  /** What is revoked and has not ended yet. */
-  readonly crl: readonly number[]
-  /** Settings that are not as the options say. */
-  readonly changed: Partial<NetworkSettings>
-}
 
 /** What is to be written with a new version. */
 interface Prepared {
@@ -88,17 +55,8 @@ export class NetworkConfiguration implements Disposable {
   /** Who has asked for which version. */
   readonly #versions = new Map<string, NetworkVersion>()
   #rotated: () => void = () => {}
-  #state: State = {
-    version: NO_VERSION,
-    registryPrefix: undefined,
-    slots: {},
-    validUntil: undefined,
-    crl: [],
-    changed: {},
-  }
-  /** By certificate, of one version. */
-  readonly #answers = new Map<string, Promise<Buffer>>()
-  #answersVersion: Buffer = NO_VERSION
+  #state: StoredConfiguration = NOTHING_STORED
+  readonly #answers = new AnswersOfVersion()
   /** The last of the changes under way: each is signed and written before the next begins. */
   #changing: Promise<unknown> = Promise.resolve()
   #announce: (registryPrefix: Prefix) => void = () => {}
@@ -112,7 +70,7 @@ export class NetworkConfiguration implements Disposable {
 
   /** Reads what is published, by whichever process: to be called before anything is asked for, and when it was changed. */
   async load(): Promise<void> {
-    this.#state = await this.#read(this.#components.store)
+    this.#state = await this.#read()
   }
 
   /** Another process may have changed it: what is published is served and announced here, too. */
@@ -200,12 +158,7 @@ export class NetworkConfiguration implements Disposable {
       const step = rotate(slots, newKey, nowMs)
       return {
         write: async (writable) => {
-          for (const name of SLOTS) await writable.setConfig(configName(name), step.slots[name])
-          const { validUntilMs } = step
-          await writable.setConfig(
-            'valid_until',
-            validUntilMs === undefined ? undefined : validUntilMs / 1000,
-          )
+          await writeKeys(writable, step)
           await also(writable)
         },
       }
@@ -230,20 +183,14 @@ export class NetworkConfiguration implements Disposable {
       return {
         changed,
         write: async (writable) => {
-          await writable.run('DELETE FROM network_setting')
-          for (const [name, value] of Object.entries(changed))
-            await writable.run(
-              'INSERT INTO network_setting VALUES (?, ?)',
-              name,
-              JSON.stringify(value ?? null),
-            )
+          await writeChangedSettings(writable, changed)
           await also(writable)
         },
       }
     })
   }
 
-  #change(prepare: ((state: State) => Prepared) | undefined): Promise<boolean> {
+  #change(prepare: ((state: StoredConfiguration) => Prepared) | undefined): Promise<boolean> {
     const change = this.#changing.then(() => this.#publish(prepare))
     this.#changing = change.then(
       () => this.#succeeded(),
@@ -252,10 +199,10 @@ export class NetworkConfiguration implements Disposable {
     return change
   }
 
-  async #publish(prepare: ((state: State) => Prepared) | undefined): Promise<boolean> {
+  async #publish(prepare: ((state: StoredConfiguration) => Prepared) | undefined): Promise<boolean> {
     const { store, cryptography } = this.#components
     for (;;) {
-      const state = await this.#read(store)
+      const state = await this.#read()
       const prepared = prepare?.(state)
       const published = this.#published({ ...state, changed: prepared?.changed ?? state.changed })
       const text = JSON.stringify(published, sortedKeys(published))
@@ -309,29 +256,13 @@ export class NetworkConfiguration implements Disposable {
 
   /** A new database begins with one key. */
   async beginKeys(newKey: Buffer): Promise<void> {
-    await this.#components.store.write(async (writable) => {
-      // Another process may have begun.
-      if ((await writable.config(configName('h0'))) === undefined)
-        await writable.setConfig(configName('h0'), newKey)
-    })
+    await this.#components.store.write((writable) => writeFirstKey(writable, newKey))
     await this.load()
   }
 
   /** The answer of `getNetworkConfig` to the holder of a certificate: the same until something changes. */
   encode(certificatePem: string): Promise<Buffer> {
-    const version = this.version
-    if (!this.#answersVersion.equals(version)) {
-      this.#answers.clear()
-      this.#answersVersion = version
-    }
-    const known = this.#answers.get(certificatePem)
-    if (known) return known
-    const answer = this.#encode(certificatePem)
-    const [oldest] = this.#answers.keys()
-    if (this.#answers.size >= MAX_ANSWERS && oldest !== undefined) this.#answers.delete(oldest)
-    this.#answers.set(certificatePem, answer)
-    answer.catch(() => this.#answers.delete(certificatePem))
-    return answer
+    return this.#answers.get(this.version, certificatePem, () => this.#encode(certificatePem))
   }
 
   async #encode(certificatePem: string): Promise<Buffer> {
@@ -352,8 +283,13 @@ export class NetworkConfiguration implements Disposable {
     })
   }
 
+  #read(): Promise<StoredConfiguration> {
+    const { store, clock } = this.#components
+    return readConfiguration(store, clock.now())
+  }
+
   /** What makes a new version when it changes; keys are published by their rotation. */
-  #published({ crl, registryPrefix, changed }: State): Record<string, ConfigValue> {
+  #published({ crl, registryPrefix, changed }: StoredConfiguration): Record<string, ConfigValue> {
     const settings = { ...this.options, ...changed }
     const { ipv4, sameCountry } = settings
     return {
@@ -371,43 +307,7 @@ export class NetworkConfiguration implements Disposable {
       tunnel_refresh: settings.tunnelRefreshSeconds,
     }
   }
-
-  async #read(queries: Queries): Promise<State> {
-    const [version, registryPrefix, validUntil] = [
-      await queries.config('version'),
-      await queries.config('prefix'),
-      await queries.config('valid_until'),
-    ]
-    const slots: { -readonly [Slot in keyof KeySlots]: Buffer } = {}
-    for (const name of SLOTS) {
-      const key = await queries.config(configName(name))
-      if (Buffer.isBuffer(key)) slots[name] = key
-      // Old implementations stored the empty key, which accepts anything, as text.
-      else if (typeof key === 'string') slots[name] = Buffer.from(key, 'latin1')
-    }
-    return {
-      version: Buffer.isBuffer(version) ? version : NO_VERSION,
-      registryPrefix: typeof registryPrefix === 'string' ? registryPrefix : undefined,
-      slots,
-      validUntil: typeof validUntil === 'number' ? validUntil : undefined,
-      crl: await queries.crl(Math.floor(this.#components.clock.now() / 1000)),
-      changed: await changedSettings(queries),
-    }
-  }
 }
-
-/** What was changed by the API; what another version wrote there and is not known does not count. */
-async function changedSettings(queries: Queries): Promise<Partial<NetworkSettings>> {
-  const known = new Set<string>(SETTINGS)
-  const rows = await queries.all<{ name: string; value: string }>('SELECT name, value FROM network_setting')
-  return Object.fromEntries(
-    rows
-      .filter(({ name }) => known.has(name))
-      .map(({ name, value }) => [name, (JSON.parse(value) as unknown) ?? undefined]),
-  )
-}
-
-const configName = (slot: keyof KeySlots): string => `babel_hmac${slot.slice(1)}`
 
 const sortedKeys = (values: Record<string, unknown>): string[] => Object.keys(values).sort()
 

@@ -2,9 +2,10 @@ import { PROTOCOL } from '../../core/config/protocol-number.ts'
 import { ipv4Range } from '../../core/options/value-types.ts'
 import { subnetNameOfBits } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { NetworkConfiguration, NetworkSettings as Settings } from '../configuration.ts'
+import type { NetworkConfiguration } from '../configuration.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
+import type { NetworkSettings as Settings } from '../stored-configuration.ts'
 import { type Actor, audit } from './audit-log.ts'
 import type {
   ChangeConfiguration,
