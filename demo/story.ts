@@ -11,6 +11,7 @@ import { directPair, machineOnAPath, reachability } from './model.ts'
 import { Observer } from './observer.ts'
 import type { DemoOptions } from './options.ts'
 import { type PlannedMachine, REGISTRY, sitesOf } from './plan.ts'
+import { enrolledText } from './text-views.ts'
 
 /** Two cores make two RSA keys at a time. */
 const ENROLLED_AT_A_TIME = 2
@@ -139,7 +140,7 @@ export class Story {
     const node = await network.enrol(machine)
     const { subnetName: subnet, address } = node
     this.#board.machine(name, { stage: 'starting', subnet, address })
-    this.#board.tell('machine', `${name} is enrolled: subnet ${node.subnetCidr}`)
+    this.#board.tell('machine', enrolledText(name, node))
     const onLan = this.#board.picture.machines.find((view) => view.name === name)?.site !== undefined
     node.start(
       ...['--router', this.#options.router],

@@ -26,6 +26,12 @@ const STAGE_STYLE: Readonly<Record<Stage, 'dim' | 'yellow' | 'green' | 'red'>> =
 }
 const STORY_STYLE = { step: 'bold', machine: 'dim', good: 'green', bad: 'red' } as const
 
+/** What a name of a subnet stands for, where it is met for the first time. */
+export const enrolledText = (
+  name: string,
+  { subnetName, subnetCidr }: { readonly subnetName: string; readonly subnetCidr: string },
+): string => `${name} is enrolled: subnet ${subnetName}, which is ${subnetCidr}`
+
 /** Machines with their tunnels and routes, one per line. */
 export function machineLines(picture: Picture, paint: Paint): string[] {
   const names = new Map(picture.machines.map(({ subnet, name }) => [subnet, name]))

@@ -5,7 +5,14 @@ import type { Family } from './address-plan.ts'
 import { type Cut, dropRules, machinesOfCut } from './cuts.ts'
 import { type Cable, Machine } from './machine.ts'
 import { type Ownership, takeOwnership } from './ownership.ts'
-import { gatewayBootCommands, INTERNET_BOOT_COMMANDS, Internet, Lan, type Segment } from './segments.ts'
+import {
+  dmzRules,
+  gatewayBootCommands,
+  INTERNET_BOOT_COMMANDS,
+  Internet,
+  Lan,
+  type Segment,
+} from './segments.ts'
 import { type WaitOptions, waitFor } from './wait-for.ts'
 
 /** How a lab is made. */
@@ -84,16 +91,24 @@ export class Lab implements AsyncDisposable {
     return machine
   }
 
-  /** A NAT gateway on the Internet. Its LAN has IPv4 only, unless `families` says that IPv6 is routed to it. */
-  async nat(name: string, { families = ['ipv4'] }: { families?: readonly Family[] } = {}): Promise<Gateway> {
+  /**
+   * A NAT gateway on the Internet, or in the LAN of another one. Its LAN has IPv4 only, unless `families` says that IPv6 is
+   * routed to it, which is so on the Internet alone.
+   */
+  async nat(
+    name: string,
+    { families = ['ipv4'], behind }: { families?: readonly Family[]; behind?: Gateway } = {},
+  ): Promise<Gateway> {
     const number = ++this.#lans
-    const machine = this.#machine(
-      name,
-      this.internet.gatewayCable(number, families),
-      gatewayBootCommands(number, families),
-    )
+    const cable = behind?.lan.cable() ?? this.internet.gatewayCable(number, families)
+    const machine = this.#machine(name, cable, gatewayBootCommands(number, families))
     await machine.boot()
     return { machine, lan: new Lan(machine, number, families) }
+  }
+
+  /** Has a gateway send all that comes to it from outside, and belongs to no connection, to a machine of its LAN: its "DMZ host". */
+  async sendEverything({ machine }: Gateway, { addresses }: Machine): Promise<void> {
+    await machine.run('nft', dmzRules(addresses.ipv4 ?? ''))
   }
 
   /** Packets between two machines are lost from now on, both ways; what others send to them is not. */

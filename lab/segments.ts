@@ -120,6 +120,12 @@ table inet gateway {
 RULES`,
 ]
 
+/** What a gateway of {@link gatewayBootCommands} needs besides, to send everything from outside to one machine of its LAN. */
+export const dmzRules = (to: string): string => `
+  add chain inet gateway dmz { type nat hook prerouting priority dstnat; }
+  add rule inet gateway dmz iifname "eth0" fib daddr type local dnat ip to ${to}
+  insert rule inet gateway inwards iifname "eth0" ct status dnat accept`
+
 /** The LAN of a gateway: a switch, on which machines hear each other's multicast. */
 export class Lan implements Segment {
   readonly router: Machine

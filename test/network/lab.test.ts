@@ -67,6 +67,40 @@ describe('an Internet with two public machines and two LANs', () => {
     expect(await reaches(a, elsewhere, 'ipv6')).toBe(false)
   })
 
+  test('a machine behind two NATs reaches public ones, which see the outer; what is sent to that reaches the inner, if it is to', async () => {
+    const inner = await lab.nat('inner', { behind: office })
+    const deep = await lab.host('deep', { on: inner.lan })
+    /** Tells whom it hears. */
+    const listen = async (machine: Machine) => {
+      const listener = machine.start([
+        process.execPath,
+        '-e',
+        `require('net').createServer((socket) => { console.log('from ' + socket.remoteAddress); socket.end() }).listen(7001, '0.0.0.0', () => console.log('listening'))`,
+      ])
+      await listener.line(/listening/)
+      return listener
+    }
+    const dial = (from: Machine, to: Machine) =>
+      from.capture(
+        process.execPath,
+        '-e',
+        `require('net').connect({ port: 7001, host: '${addressOf(to)}', timeout: 2_000 })
+          .on('timeout', () => process.exit(1)).on('error', () => process.exit(1)).on('end', () => process.exit(0))`,
+      )
+    const outside = await listen(a)
+    expect((await dial(deep, a)).end).toEqual({ kind: 'exited', status: 0 })
+    expect(await outside.line(/^from /)).toBe(`from ${addressOf(office.machine)}`)
+    await outside.stop()
+    const atInner = await listen(inner.machine)
+    expect((await dial(b, office.machine)).end).toEqual({ kind: 'exited', status: 1 })
+    await lab.sendEverything(office, inner.machine)
+    expect((await dial(b, office.machine)).end).toEqual({ kind: 'exited', status: 0 })
+    expect(await atInner.line(/^from /)).toBe(`from ${addressOf(b)}`)
+    // Its own connections, and those of others behind it, go on.
+    expect(await reaches(inside, a)).toBe(true)
+    await atInner.stop()
+  })
+
   test('a cut loses the packets of one pair only, until it is restored', async () => {
     await lab.cut(a, b)
     expect(await reaches(a, b)).toBe(false)

@@ -1,15 +1,17 @@
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
 import { marked } from 'marked'
 import { expect, test } from 'vitest'
 import { type Lab, withLab } from '../../../lab/lab.ts'
 import type { LabProcess } from '../../../lab/lab-process.ts'
 import type { Machine } from '../../../lab/machine.ts'
-import { programOf } from '../../../lab/programs.ts'
 import { DEADLINE_MS } from '../../support/networks.ts'
 
 const CHAPTER = 'A network on three machines, by hand'
-const COMMANDS = ['re6stnet', 're6st-registry', 're6st-conf', 're6st'] as const
+const COMMANDS = ['re6stnet', 're6st-registry', 're6st-conf', 're6st']
+const PROJECT = fileURLToPath(new URL('../../..', import.meta.url))
 /** What each machine has of its own; the lab's machines share the rest of the disk. */
 const OWN_DIRECTORIES = ['/etc/re6stnet', '/var/lib/re6stnet', '/var/log/re6stnet', '/var/run/re6stnet']
 
@@ -24,28 +26,71 @@ function scriptsOf(markdown: string): string[] {
     .flatMap((token) => (token.type === 'code' && token['lang'] === 'sh' ? [token['text'] as string] : []))
 }
 
+/**
+ * The last step of the installation, with a directory in place of /usr/local. What comes before it, `.ci/run` does, or who runs
+ * the tests: the packages, `npm ci` and the build.
+ * @returns where the commands are
+ */
+async function npmLink(lab: Lab): Promise<string> {
+  const prefix = path.join(lab.directory, 'npm')
+  mkdirSync(prefix)
+  await execa('npm', ['link'], {
+    cwd: PROJECT,
+    env: { npm_config_prefix: prefix, npm_config_offline: 'true', npm_config_audit: 'false' },
+  })
+  return path.join(prefix, 'bin')
+}
+
+/** Programs that are run, but for those that every Debian has, with the package that each is in. */
+async function packagesFor(scripts: readonly string[]): Promise<string[]> {
+  const programs = scripts.flatMap((script) =>
+    [...script.matchAll(/(?:^|&& )([a-z][\w-]*)/gm)].map(([, program = '']) => program),
+  )
+  const packages = [...new Set([...programs, 'ping'])]
+    .filter((program) => !COMMANDS.includes(program) && program !== 'cd')
+    .map(async (program) => {
+      const { stdout } = await execa('dpkg', ['-S', `*/bin/${program}`])
+      return (
+        stdout
+          .split('\n')
+          .find((line) => /: (\/usr)?\/bin\//.test(line))
+          ?.split(':')[0] ?? program
+      )
+    })
+  const named = [...new Set(await Promise.all(packages))]
+  // Those that every Debian has are marked `Essential: yes`.
+  const { stdout } = await execa('dpkg-query', [
+    '-W',
+    '--showformat',
+    '$' + '{Package} $' + '{Essential}\\n',
+    ...named,
+  ])
+  return stdout.split('\n').flatMap((line) => (line.endsWith(' yes') ? [] : [line.split(' ')[0] ?? '']))
+}
+
 /** A machine on which somebody works at a shell. */
 class Shell {
   readonly #machine: Machine
   readonly #holder: LabProcess
   readonly #directory: string
+  readonly #commands: string
   #count = 0
 
-  private constructor(machine: Machine, holder: LabProcess, directory: string) {
+  private constructor(machine: Machine, holder: LabProcess, directory: string, commands: string) {
     this.#machine = machine
     this.#holder = holder
     this.#directory = directory
+    this.#commands = commands
   }
 
   /**
-   * What `npm link` leads to: the built commands in the path. And directories of its own where the README puts files,
-   * as namespaces have only a network of their own; and the address of the registry by name.
+   * With directories of its own where the README puts files, as namespaces have only a network of their own; and the address
+   * of the registry by name.
+   * @param commands where ours are
    */
-  static async open(machine: Machine, hosts: string): Promise<Shell> {
+  static async open(machine: Machine, hosts: string, commands: string): Promise<Shell> {
     const directory = path.join(machine.directory, 'disk')
-    const bin = path.join(directory, 'bin')
-    mkdirSync(bin, { recursive: true })
-    for (const command of COMMANDS) symlinkSync(programOf(command)[1] ?? '', path.join(bin, command))
+    mkdirSync(directory, { recursive: true })
     writeFileSync(path.join(directory, 'hosts'), hosts)
     const binds = OWN_DIRECTORIES.map((own) => {
       mkdirSync(path.join(directory, own), { recursive: true })
@@ -59,7 +104,7 @@ class Shell {
     ]
     const holder = machine.start(['unshare', '--mount', 'sh', '-euc', script.join('\n')], { name: 'disk' })
     await holder.line(/^ready$/, DEADLINE_MS)
-    return new Shell(machine, holder, directory)
+    return new Shell(machine, holder, directory, commands)
   }
 
   /** Types a script in a shell, and tells what it printed; what it left in the background stays. */
@@ -67,7 +112,7 @@ class Shell {
     script: string,
   ): Promise<{ readonly status: number | undefined; readonly printed: string; readonly said: string }> {
     const file = path.join(this.#directory, `script${++this.#count}`)
-    writeFileSync(file, `PATH=${this.#directory}/bin:$PATH\n${script}\n`)
+    writeFileSync(file, `PATH=${this.#commands}:$PATH\n${script}\n`)
     chmodSync(file, 0o700)
     const { end } = await this.#machine.capture(
       'nsenter',
@@ -98,16 +143,21 @@ test('three machines, as the README says, word for word', () =>
     const [install = '', authority = '', addToken = '', join = '', ...more] = scriptsOf(
       readFileSync(new URL('../../../README.md', import.meta.url), 'utf8'),
     )
-    // The lab has these packages, and the project is built.
-    expect(install.split('\n').map((line) => line.replace(/\s*#.*/, ''))).toEqual([
-      'apt-get install openvpn iproute2 util-linux',
-      'npm ci && npm run build && npm link',
-    ])
+    const [packages = '', ...ofNpm] = install.split('\n').map((line) => line.replace(/\s*#.*/, ''))
+    expect(ofNpm).toEqual(['npm ci && npm run build && npm link'])
+    expect(packages.split(' ')).toEqual(
+      expect.arrayContaining([
+        ...['apt-get', 'install', 'openvpn', 'iproute2', 'util-linux'],
+        ...(await packagesFor([authority, addToken, join])),
+      ]),
+    )
     expect(more).toEqual([])
+    const commands = await npmLink(lab)
+    expect(readdirSync(commands).sort()).toEqual([...COMMANDS].sort())
 
     const machines = [await lab.host('r'), await lab.host('a'), await lab.host('b')] as const
     const hosts = `127.0.0.1 localhost\n${machines[0].addresses.ipv4} R\n`
-    const [r, a, b] = await Promise.all(machines.map((machine) => Shell.open(machine, hosts)))
+    const [r, a, b] = await Promise.all(machines.map((machine) => Shell.open(machine, hosts, commands)))
     if (!r || !a || !b) throw new Error('no shells')
     const fingerprint = /=([0-9A-F:]+)$/m.exec((await r.insist(authority)).printed)?.[1] ?? ''
     await isListening(lab, machines[0], 80)

@@ -75,6 +75,11 @@ describe('npm run demo', () => {
     expect(pictureWhileRunning.machines).toHaveLength(9)
     expect(pictureWhileRunning.machines.every(({ routes }) => routes.length > 0)).toBe(true)
     expect(pictureWhileRunning.machines.some(({ tunnels }) => tunnels.length > 0)).toBe(true)
+    // What names of subnets stand for, where they are met.
+    for (const { subnet } of pictureWhileRunning.machines)
+      expect(pictureWhileRunning.story.map(({ text }) => text).join('\n')).toMatch(
+        new RegExp(`subnet ${subnet}, which is [0-9a-f:]+/64$`, 'm'),
+      )
   })
 
   test('nothing is left when it is over', () => {
