@@ -1,10 +1,9 @@
 import type { Random } from '../../random.ts'
-import { TokenBucket } from '../../token-bucket.ts'
 import type { Destination, RouterId } from '../wire/tlv.ts'
-import { catchingUpUntil } from './catching-up.ts'
+import { CatchUps } from './catching-up.ts'
+import { Interfaces } from './interfaces.ts'
 import { Lateness } from './lateness.ts'
-import { Interface, type Neighbour } from './model.ts'
-import { defaultParameters } from './parameters.ts'
+import type { Interface, Neighbour } from './model.ts'
 import { assemble, type Parts } from './parts.ts'
 import type {
   CostLevel,
@@ -38,23 +37,15 @@ export interface EngineSettings {
 }
 
 /**
- * How often it is waited for what may be there and not be read yet. On a machine so loaded that every run is late, that
- * would otherwise be always: whoever is gone would never be missed.
- */
-const MAX_CATCH_UPS = 8
-const CATCH_UPS_PER_SECOND = 0.2
-
-/**
  * A Babel router (RFC 8966) without sockets, kernel or clock. Everything that happens is an input with the time at which
  * it does; what is to be done comes out of `output` during the call. Whoever owns it calls {@link tick} at
  * {@link nextDeadlineMs}.
  */
 export class BabelEngine {
   readonly #world: World & { readonly interfaces: Map<string, Interface> }
-  readonly #parameters = new Map<string, LinkParameters>()
-  readonly #expected = new Map<string, readonly Destination[]>()
   readonly #parts: Parts
-  readonly #catchUps = new TokenBucket(CATCH_UPS_PER_SECOND, MAX_CATCH_UPS)
+  readonly #interfaces: Interfaces
+  readonly #catchUps = new CatchUps()
 
   constructor(settings: EngineSettings) {
     const { routerId, seqno, random, output } = settings
@@ -75,6 +66,7 @@ export class BabelEngine {
       passesOn: () => true,
     }
     this.#parts = assemble(this.#world)
+    this.#interfaces = new Interfaces(this.#world, this.#parts)
   }
 
   /** Our own sequence number, to be kept for the next start. */
@@ -89,58 +81,22 @@ export class BabelEngine {
 
   /** An interface can send. Its parameters are those that were set last for its name. */
   interfaceUp(nowMs: number, state: InterfaceState): void {
-    this.#input(nowMs, () => {
-      this.#down(nowMs, state.name)
-      const { levels, sources, hellos, updates, acquisition } = this.#parts
-      const parameters = this.#parameters.get(state.name) ?? defaultParameters(state.kind)
-      sources.promising(parameters.updateIntervalMs)
-      const helloSeqno = Math.floor(this.#world.random.next() * 0x10000)
-      const iface = new Interface(state, parameters, levels, helloSeqno)
-      iface.expected = this.#expected.get(state.name) ?? []
-      this.#world.interfaces.set(state.name, iface)
-      if (this.#world.isRetracting) return
-      hellos.start(iface)
-      updates.start(nowMs, iface)
-      acquisition.begin(nowMs, iface)
-    })
+    this.#input(nowMs, () => this.#interfaces.up(nowMs, state))
   }
 
   /** Our IPv4 address on an interface came, changed or went: neighbours are told at once where to send IPv4 packets to. */
   setIpv4Address(nowMs: number, name: string, address: string | undefined): void {
-    this.#input(nowMs, () => {
-      const iface = this.#world.interfaces.get(name)
-      if (iface === undefined || iface.ipv4Address === address) return
-      iface.ipv4Address = address
-      for (const entry of this.#world.table.reachable)
-        if (!entry.prefix.includes(':')) this.#parts.updates.tellAgain(nowMs, entry)
-    })
+    this.#input(nowMs, () => this.#interfaces.setIpv4Address(nowMs, name, address))
   }
 
   /** An interface cannot send any more, for now. */
   interfaceDown(nowMs: number, name: string): void {
-    this.#input(nowMs, () => this.#down(nowMs, name))
+    this.#input(nowMs, () => this.#interfaces.down(nowMs, name))
   }
 
   /** An interface is gone, and with it all that was said of its name: the next one that has it may lead elsewhere. */
   interfaceRemoved(nowMs: number, name: string): void {
-    this.#input(nowMs, () => {
-      this.#parts.levels.forgetInterface(name)
-      this.#expected.delete(name)
-      this.#down(nowMs, name)
-    })
-  }
-
-  #down(nowMs: number, name: string): void {
-    const iface = this.#world.interfaces.get(name)
-    if (iface === undefined) return
-    const { hellos, updates, acquisition, neighbours, liveness } = this.#parts
-    hellos.stop(iface)
-    updates.stop(iface)
-    acquisition.end(iface)
-    // Nothing is sent to it any more.
-    this.#world.interfaces.delete(name)
-    neighbours.forgetAll(nowMs, [...iface.neighbours.values()], 'interface down')
-    liveness.forgetInterface(iface)
+    this.#input(nowMs, () => this.#interfaces.remove(nowMs, name))
   }
 
   /** A packet was received, and is authentic. */
@@ -170,15 +126,7 @@ export class BabelEngine {
 
   /** Sets the parameters of an interface, at once if it is up. */
   setParameters(nowMs: number, name: string, parameters: LinkParameters): void {
-    this.#input(nowMs, () => {
-      this.#parameters.set(name, parameters)
-      const iface = this.#world.interfaces.get(name)
-      if (iface === undefined) return
-      this.#parts.sources.promising(parameters.updateIntervalMs)
-      iface.parameters = parameters
-      this.#parts.updates.reschedule(nowMs, iface)
-      this.#parts.costs.wereSet(nowMs, iface)
-    })
+    this.#input(nowMs, () => this.#interfaces.setParameters(nowMs, name, parameters))
   }
 
   /**
@@ -186,9 +134,7 @@ export class BabelEngine {
    * not tell all of its routes to whoever comes shortly after it told them to others.
    */
   expect(name: string, destinations: readonly Destination[]): void {
-    this.#expected.set(name, destinations)
-    const iface = this.#world.interfaces.get(name)
-    if (iface) iface.expected = destinations
+    this.#interfaces.expect(name, destinations)
   }
 
   /** Makes a neighbour, or all on an interface, expensive, or cheap again. */
@@ -249,9 +195,8 @@ export class BabelEngine {
   #input(nowMs: number, action: () => void): void {
     const { timers } = this.#world
     this.#world.lateness.ran(nowMs, timers.nextMs)
-    const untilMs = catchingUpUntil(nowMs, timers.nextMs)
-    if (untilMs !== undefined && this.#catchUps.take(nowMs))
-      this.#world.catchingUpUntilMs = Math.max(this.#world.catchingUpUntilMs, untilMs)
+    const untilMs = this.#catchUps.untilMs(nowMs, timers.nextMs)
+    this.#world.catchingUpUntilMs = Math.max(this.#world.catchingUpUntilMs, untilMs)
     action()
     timers.runDue(nowMs)
   }

@@ -1,10 +1,13 @@
 import { INFINITY } from '../metric.ts'
 import type { Destination, RouterId, Update } from '../wire/tlv.ts'
-import { ExpiryWheel } from './expiry-wheel.ts'
 import { Forwarding } from './forwarding.ts'
+import { IgnoredAnnouncements } from './ignored-announcements.ts'
 import { isDrainingChange } from './levels.ts'
 import type { Entry, Neighbour, Route } from './model.ts'
 import type { LocalRoute, RouteCause } from './ports.ts'
+import { Rechecks } from './rechecks.ts'
+import { whyLeft, whyTaken } from './route-causes.ts'
+import { holdSeconds, RouteExpiry } from './route-expiry.ts'
 import { choose, isUsable } from './selection.ts'
 import { halfLifeS, smoothedAt } from './smoothing.ts'
 import { isFeasibleUpdate } from './sources.ts'
@@ -12,14 +15,6 @@ import { keyOf, metricOf, routeFrom } from './table.ts'
 import { routeView } from './views.ts'
 import type { World } from './world.ts'
 
-/** RFC 8966, B: routes hold for 3.5 times the interval of their updates. */
-const HOLD_FACTOR = 3.5
-/** Of those 3.5, how much is left when a route that is in use is asked for (RFC 8966, 3.8.2.3). */
-const ASK_BEFORE_END = 0.2
-const MIN_HOLD_S = 10
-const MAX_HOLD_S = 2_400
-/** How long a route that was retracted is remembered as such. */
-const RETRACTED_S = 30
 /** More than a network has nodes for which this was made. */
 const MAX_ROUTES_PER_NEIGHBOUR = 32_768
 /** Some 200 MB. Beyond that, those of each neighbour that has few are still taken. */
@@ -27,8 +22,6 @@ const MAX_ROUTES_PER_INTERFACE = 1_000_000
 const FEW_ROUTES = 2_000
 /** Whoever has as many addresses as he likes does not fill the kernel's table. */
 const MAX_DESTINATIONS = 65_536
-/** Better routes that have yet to prove themselves are looked at when they will have, to that precision. */
-const RECHECK_MS = 500
 
 /** Who is told of what happens to routes. */
 export interface RoutesListener {
@@ -48,20 +41,20 @@ export interface RoutesListener {
 export class Routes {
   readonly #world: World
   readonly #listener: RoutesListener
-  readonly #expiries: ExpiryWheel<Route>
+  readonly #expiry: RouteExpiry
   readonly #forwarding: Forwarding
-  /** Destinations with a better route that has yet to prove itself, and when it will have. */
-  readonly #unproven = new Map<Entry, number>()
-  readonly #rechecks: ExpiryWheel<Entry>
-  /** What was said of the route in use and ignored, for there was no other: its way is broken. */
-  readonly #ignored = new Map<Entry, { readonly route: Route; readonly update: Update }>()
+  readonly #rechecks: Rechecks
+  readonly #ignored = new IgnoredAnnouncements()
   #accepts: (destination: Destination) => boolean = () => true
 
   constructor(world: World, listener: RoutesListener) {
     this.#world = world
     this.#listener = listener
-    this.#expiries = new ExpiryWheel(world.timers, (route, nowMs) => this.#visit(route, nowMs))
-    this.#rechecks = new ExpiryWheel(world.timers, (entry, nowMs) => this.#recheck(entry, nowMs), RECHECK_MS)
+    this.#expiry = new RouteExpiry(world, {
+      expiring: (nowMs, route) => listener.expiring(nowMs, route),
+      expired: (nowMs, route) => this.#expired(nowMs, route),
+    })
+    this.#rechecks = new Rechecks(world, (nowMs, entry) => this.reselect(nowMs, entry))
     this.#forwarding = new Forwarding(world)
   }
 
@@ -95,11 +88,7 @@ export class Routes {
       !entry.routes.some((other) => other !== route && isUsable(other))
     ) {
       // What we know of it is out of date, yet cannot close a loop: better than no way.
-      if (metric > route.refmetric && isDrainingChange(route.refmetric, metric)) {
-        this.#ignored.set(entry, { route, update })
-        entry.brokenMetric = Math.min(INFINITY - 1, metric + neighbour.cost)
-        this.#listener.selected(nowMs, entry)
-      }
+      if (this.#ignored.add(route, update)) this.#listener.selected(nowMs, entry)
       this.#listener.ignored(nowMs, route, metric)
     } else this.#change(nowMs, route, update, routerId, nextHop)
     this.#heed(nowMs, entry)
@@ -107,20 +96,12 @@ export class Routes {
 
   /** That a way is broken was ignored as long as there was no other: now there is. */
   #heed(nowMs: number, entry: Entry): void {
-    const ignored = this.#ignored.get(entry)
+    const ignored = this.#ignored.of(entry)
     if (ignored === undefined) return
     const { route, update } = ignored
     const { routerId, nextHop } = update
     if (!entry.routes.some((other) => other !== route && isUsable(other))) return
     if (routerId !== undefined && nextHop !== undefined) this.#change(nowMs, route, update, routerId, nextHop)
-  }
-
-  /** Something newer is known of a route. */
-  #heeded(route: Route): void {
-    const { entry } = route
-    if (this.#ignored.get(entry)?.route !== route) return
-    this.#ignored.delete(entry)
-    entry.brokenMetric = 0
   }
 
   #add(
@@ -155,7 +136,7 @@ export class Routes {
       slot: -1,
     }
     table.add(route)
-    this.#watch(route)
+    this.#expiry.watch(route)
     output.route('added', routeView(route), 'announced')
     this.reselect(nowMs, entry)
   }
@@ -168,10 +149,8 @@ export class Routes {
     nextHop: string,
   ): void {
     const { entry, neighbour } = route
-    this.#heeded(route)
-    route.holdS = holdSeconds(intervalMs)
-    route.expiresS = Math.floor(nowMs / 1000) + route.holdS
-    if (route.expiresS < route.visitS) this.#watch(route)
+    this.#ignored.forget(route)
+    this.#expiry.announced(nowMs, route, intervalMs)
     const isSame = routerId === route.routerId && refmetric === route.refmetric && nextHop === route.nextHop
     if (isSame && seqno === route.seqno) return
     this.#setRefmetric(nowMs, route, refmetric)
@@ -214,10 +193,9 @@ export class Routes {
 
   #lose(nowMs: number, route: Route, cause: RouteCause): void {
     if (route.refmetric >= INFINITY) return
-    this.#heeded(route)
+    this.#ignored.forget(route)
     route.refmetric = INFINITY
-    route.expiresS = Math.ceil(nowMs / 1000) + RETRACTED_S
-    if (route.expiresS < route.visitS) this.#watch(route)
+    this.#expiry.retracted(nowMs, route)
     this.#world.output.route('changed', routeView(route), cause)
     this.reselect(nowMs, route.entry)
   }
@@ -230,7 +208,7 @@ export class Routes {
 
   #flush(nowMs: number, route: Route, cause: RouteCause): void {
     const { entry } = route
-    this.#heeded(route)
+    this.#ignored.forget(route)
     this.#world.table.remove(route)
     this.reselect(nowMs, entry)
     this.#world.output.route('flushed', routeView(route), cause)
@@ -281,8 +259,7 @@ export class Routes {
   reselect(nowMs: number, entry: Entry): void {
     const before = entry.selected
     const { route, provenInMs } = entry.local ? OWN : choose(entry, nowMs)
-    if (provenInMs < Number.POSITIVE_INFINITY)
-      this.#recheckBy(entry, nowMs + Math.max(provenInMs, RECHECK_MS))
+    if (provenInMs < Number.POSITIVE_INFINITY) this.#rechecks.after(nowMs, entry, provenInMs)
     entry.selected = route
     this.#forwarding.follow(nowMs, entry, entry.local === undefined && this.#accepts(entry))
     const { reachable } = this.#world.table
@@ -296,69 +273,14 @@ export class Routes {
     this.#listener.selected(nowMs, entry)
   }
 
-  #recheckBy(entry: Entry, atMs: number): void {
-    if ((this.#unproven.get(entry) ?? Number.POSITIVE_INFINITY) <= atMs) return
-    this.#unproven.set(entry, atMs)
-    this.#rechecks.add(entry, atMs)
-  }
-
-  #recheck(entry: Entry, nowMs: number): undefined {
-    // It was looked at earlier, if not: what came between asked for another time.
-    if ((this.#unproven.get(entry) ?? Number.POSITIVE_INFINITY) > nowMs) return
-    this.#unproven.delete(entry)
-    this.reselect(nowMs, entry)
-  }
-
-  #watch(route: Route): void {
-    route.visitS = visitSecond(route, 0)
-    this.#expiries.add(route, route.visitS * 1000)
-  }
-
-  #visit(route: Route, nowMs: number): number | undefined {
-    const nowS = Math.floor(nowMs / 1000)
-    // Another visit was made an earlier one, or it is gone.
-    if (route.slot < 0 || route.visitS > nowS) return undefined
-    if (nowMs < this.#world.catchingUpUntilMs) return this.#world.catchingUpUntilMs
-    if (route.expiresS > nowS) {
-      if (visitSecond(route, 0) <= nowS && route === route.entry.selected)
-        this.#listener.expiring(nowMs, route)
-      route.visitS = visitSecond(route, nowS)
-      return route.visitS * 1000
-    }
-    if (route.refmetric >= INFINITY) {
-      this.#flush(nowMs, route, 'retracted')
-      return undefined
-    }
-    this.#lose(nowMs, route, 'expired')
-    route.visitS = route.expiresS
-    return route.visitS * 1000
+  #expired(nowMs: number, route: Route): void {
+    if (route.refmetric >= INFINITY) this.#flush(nowMs, route, 'retracted')
+    else this.#lose(nowMs, route, 'expired')
   }
 }
 
 const OWN = { route: undefined, provenInMs: Number.POSITIVE_INFINITY } as const
 
-/** Why a route is not taken any more. */
-function whyLeft(before: Route): RouteCause {
-  if (before.refmetric >= INFINITY) return 'retracted'
-  if (metricOf(before) >= INFINITY) return 'link unusable'
-  return isUsable(before) ? 'replaced' : 'infeasible'
-}
-
-/** Why another route is taken from now on. */
-const whyTaken = (before: Route | undefined): RouteCause => {
-  if (before === undefined) return 'first'
-  return before.slot >= 0 && isUsable(before) ? 'better' : 'next best'
-}
-
-const holdSeconds = (intervalMs: number): number =>
-  Math.min(MAX_HOLD_S, Math.max(MIN_HOLD_S, Math.ceil((HOLD_FACTOR * intervalMs) / 1000)))
-
 /** The same text as one that is known, if one is: hundreds of thousands of copies would take as much as all the rest. */
 const knownText = (text: string, ...known: readonly (string | undefined)[]): string =>
   known.find((one) => one === text) ?? text
-
-/** When to look at a route: shortly before it expires, then when it does. */
-function visitSecond({ expiresS, holdS }: Route, nowS: number): number {
-  const askS = expiresS - Math.ceil(holdS * ASK_BEFORE_END)
-  return askS > nowS ? askS : expiresS
-}

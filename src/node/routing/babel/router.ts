@@ -1,18 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import {
   isPassedOn,
   isTaken,
-  kernelDestinationOf,
   linkParametersOf,
   localRoutesOf,
   macKeysOf,
 } from '../../../core/babel/configuration.ts'
 import { BabelEngine } from '../../../core/babel/engine/engine.ts'
-import type { CostLevel, Forwarding } from '../../../core/babel/engine/ports.ts'
-import type { Departures } from '../../../core/babel/engine/world.ts'
+import type { CostLevel } from '../../../core/babel/engine/ports.ts'
 import type { ComputeMac } from '../../../core/babel/mac/keys.ts'
-import type { Destination } from '../../../core/babel/wire/tlv.ts'
+import { routerIdText } from '../../../core/babel/wire/known-texts.ts'
 import type { Random } from '../../../core/random.ts'
 import { anySourceFor } from '../../../core/routes/any-source.ts'
 import type { Clock } from '../../../platform/clock.ts'
@@ -32,11 +29,13 @@ import type {
   RouterSettings,
   RoutingChange,
 } from '../router.ts'
+import { arrivalsAt, departuresOf, queueLengthOf, tapCountersOf } from './counters.ts'
 import { Deadline } from './deadline.ts'
 import { KernelLiveness } from './kernel-liveness.ts'
 import type { UsableLink } from './link-watch.ts'
 import { Links } from './links.ts'
 import { OfferedDefaultRoute } from './offered-default-route.ts'
+import { engineOutput } from './output.ts'
 import { TapPacing } from './tap-pacing.ts'
 import { neighbourOf, routeOf } from './views.ts'
 
@@ -75,18 +74,15 @@ class Re6stRouter implements Router {
   constructor(context: BabelContext) {
     const { clock, log, random, events } = context
     this.#context = context
-    this.#deadline = new Deadline(clock, () => {
-      this.#engine.tick(this.#nowMs())
-      this.#after()
-    })
+    this.#deadline = new Deadline(clock, () => this.#input((nowMs) => this.#engine.tick(nowMs)))
     this.#conditions = new ConditionWatch(clock)
     this.#offered = new OfferedDefaultRoute({
       ...context,
       isWanted: () => this.#settings?.defaultRoute === 'announce' && this.#state === 'running',
-      onChange: () => {
-        this.#engine.setLocalRoutes(this.#nowMs(), localRoutesOf(this.#required(), this.#offered.isThere))
-        this.#after()
-      },
+      onChange: () =>
+        this.#input((nowMs) =>
+          this.#engine.setLocalRoutes(nowMs, localRoutesOf(this.#required(), this.#offered.isThere)),
+        ),
     })
     this.#table = new KernelRouteTable(context)
     this.#links = new Links({
@@ -95,76 +91,46 @@ class Re6stRouter implements Router {
       compute: (key, parts) => this.#compute(key, parts),
       keys: () => macKeysOf(this.#required().keys),
       onUp: (iface, kind, link) => this.#interfaceUp(iface, kind, link),
-      onChanged: (iface, { ipv4Address }) => {
-        this.#engine.setIpv4Address(this.#nowMs(), iface, ipv4Address)
-        this.#after()
-      },
-      onClosed: (iface) => {
-        this.#engine.interfaceDown(this.#nowMs(), iface)
-        this.#after()
-      },
+      onChanged: (iface, { ipv4Address }) =>
+        this.#input((nowMs) => this.#engine.setIpv4Address(nowMs, iface, ipv4Address)),
+      onClosed: (iface) => this.#input((nowMs) => this.#engine.interfaceDown(nowMs, iface)),
       onDown: (iface) => {
         this.#liveness.remove(iface)
         this.#pacing.forget(iface)
-        this.#engine.interfaceDown(this.#nowMs(), iface)
-        this.#after()
+        this.#input((nowMs) => this.#engine.interfaceDown(nowMs, iface))
       },
-      onPacket: (packet) => {
-        if (this.#state !== 'running') return
-        this.#engine.receive(this.#nowMs(), packet)
-        this.#after()
-      },
+      onPacket: (packet) => this.#input((nowMs) => this.#engine.receive(nowMs, packet)),
     })
     this.#liveness = new KernelLiveness({
       ...context,
-      onSuspect: (iface, address, sinceMs, usualMs) => {
-        if (this.#state !== 'running') return
-        this.#pacing.watch(iface)
-        log.trace({ iface, address, silentMs: Math.round(this.#nowMs() - sinceMs) }, 'neighbour suspected')
-        this.#engine.suspect(this.#nowMs(), iface, address, sinceMs, usualMs)
-        this.#after()
-      },
-      onAlive: (iface, address) => {
-        if (this.#state !== 'running') return
-        this.#engine.alive(this.#nowMs(), iface, address)
-        this.#after()
-      },
+      onSuspect: (iface, address, sinceMs, usualMs) =>
+        this.#input((nowMs) => {
+          this.#pacing.watch(iface)
+          log.trace({ iface, address, silentMs: Math.round(nowMs - sinceMs) }, 'neighbour suspected')
+          this.#engine.suspect(nowMs, iface, address, sinceMs, usualMs)
+        }),
+      onAlive: (iface, address) => this.#input((nowMs) => this.#engine.alive(nowMs, iface, address)),
     })
-    this.#pacing = new TapPacing({
-      ...context,
-      countersOf: (iface) => {
-        const [sentBytes, dropped] = [counterOf(iface, 'tx_bytes'), counterOf(iface, 'tx_dropped')]
-        return sentBytes === undefined || dropped === undefined ? undefined : { sentBytes, dropped }
-      },
-      queueLengthOf: (iface) => numberIn(`/sys/class/net/${iface}/tx_queue_len`),
-    })
+    this.#pacing = new TapPacing({ ...context, countersOf: tapCountersOf, queueLengthOf })
     this.#engine = new BabelEngine({
       // A new one each time: nobody remembers a sequence number of it (RFC 8966, 3.8.2.1 and 3.2.1).
-      routerId: routerIdOf(randomBytes(8)),
+      routerId: routerIdText(randomBytes(8), 0),
       seqno: randomBytes(2).readUInt16BE(),
       random,
-      arrivals: (iface) =>
-        this.#links.kinds.get(iface) === 'tunnel' ? counterOf(iface, 'rx_packets') : undefined,
+      arrivals: (iface) => (this.#links.kinds.get(iface) === 'tunnel' ? arrivalsAt(iface) : undefined),
       departures: (iface) =>
         this.#links.kinds.get(iface) === 'lan' || this.#pacing.isPaced(iface)
           ? undefined
           : departuresOf(iface),
-      output: {
-        send: (iface, to, tlvs) => {
-          if (to !== undefined) this.#liveness.spokeTo(iface, to)
-          this.#links.send(iface, to, tlvs)
-        },
-        forward: (destination, route) => this.#forward(destination, route),
-        neighbour: (change, view, cause) => {
-          const neighbour = neighbourOf(view)
-          // One that began anew has just proved itself.
-          if (change === 'flushed' && cause !== 'goodbye') this.#links.forget(view.iface, view.address)
-          this.#liveness.setRtt(view.iface, this.#longestRtt(view.iface))
-          log.trace({ ...neighbour, cause }, `neighbour ${change}`)
-          this.#tell({ kind: 'neighbour', change, neighbour, cause })
-        },
-        route: (change, route, cause) => this.#tell({ kind: 'route', change, route: routeOf(route), cause }),
-      },
+      output: engineOutput({
+        log,
+        links: this.#links,
+        liveness: this.#liveness,
+        table: this.#table,
+        settings: () => this.#required(),
+        longestRttOn: (iface) => this.#longestRtt(iface),
+        tell: (change) => this.#tell(change),
+      }),
     })
   }
 
@@ -213,26 +179,22 @@ class Re6stRouter implements Router {
 
   async removeInterface(iface: string): Promise<void> {
     if (!this.#links.remove(iface)) return
-    this.#engine.interfaceRemoved(this.#nowMs(), iface)
-    this.#after()
+    this.#input((nowMs) => this.#engine.interfaceRemoved(nowMs, iface))
     await this.#table.settled()
   }
 
   async setCost(iface: string, cost: 'normal' | 'high', neighbour?: string): Promise<void> {
     const level: CostLevel = cost === 'high' ? 'draining' : 'normal'
-    this.#engine.setCost(this.#nowMs(), iface, neighbour, level)
-    this.#after()
+    this.#input((nowMs) => this.#engine.setCost(nowMs, iface, neighbour, level))
   }
 
   async setDraining(isDraining: boolean): Promise<void> {
-    this.#engine.setDraining(this.#nowMs(), isDraining)
-    this.#after()
+    this.#input((nowMs) => this.#engine.setDraining(nowMs, isDraining))
     await this.#conditions.until(() => this.#engine.areCostsKnown, KNOWN_MS)
   }
 
   neighbourGone(iface: string, neighbour: string): void {
-    this.#engine.neighbourGone(this.#nowMs(), iface, neighbour, 'transport ended')
-    this.#after()
+    this.#input((nowMs) => this.#engine.neighbourGone(nowMs, iface, neighbour, 'transport ended'))
   }
 
   async leaveInterface(iface: string, limitMs: number): Promise<boolean> {
@@ -269,8 +231,7 @@ class Re6stRouter implements Router {
     if (this.#state === 'stopped') return
     const wasRunning = this.#state === 'running'
     if (wasRunning) {
-      this.#engine.retractAll(this.#nowMs())
-      this.#after()
+      this.#input((nowMs) => this.#engine.retractAll(nowMs))
       await this.#conditions.until(() => this.#engine.isRetracted, FAREWELL_MS)
     }
     this.#state = 'stopped'
@@ -288,29 +249,27 @@ class Re6stRouter implements Router {
   }
 
   #configure(settings: RouterSettings): void {
-    const nowMs = this.#nowMs()
-    this.#engine.setFilter(
-      nowMs,
-      (destination) => isTaken(settings, destination),
-      (destination) => isPassedOn(settings, destination),
-    )
-    this.#engine.setLocalRoutes(nowMs, localRoutesOf(settings, this.#offered.isThere))
-    for (const [iface, kind] of this.#links.kinds)
-      this.#engine.setParameters(nowMs, iface, linkParametersOf(settings, kind))
-    this.#after()
+    this.#input((nowMs) => {
+      this.#engine.setFilter(
+        nowMs,
+        (destination) => isTaken(settings, destination),
+        (destination) => isPassedOn(settings, destination),
+      )
+      this.#engine.setLocalRoutes(nowMs, localRoutesOf(settings, this.#offered.isThere))
+      for (const [iface, kind] of this.#links.kinds)
+        this.#engine.setParameters(nowMs, iface, linkParametersOf(settings, kind))
+    })
     this.#offered.lookSoon()
   }
 
   #interfaceUp(iface: string, kind: InterfaceKind, { address, ipv4Address }: UsableLink): void {
-    const nowMs = this.#nowMs()
     this.#context.log.debug({ iface, address }, 'Babel is spoken here')
     if (kind !== 'lan') this.#liveness.add(iface)
-    this.#engine.setParameters(nowMs, iface, linkParametersOf(this.#required(), kind))
-    this.#engine.interfaceUp(nowMs, {
-      ...{ name: iface, kind, address },
-      ...(ipv4Address === undefined ? {} : { ipv4Address }),
+    const state = { name: iface, kind, address, ...(ipv4Address === undefined ? {} : { ipv4Address }) }
+    this.#input((nowMs) => {
+      this.#engine.setParameters(nowMs, iface, linkParametersOf(this.#required(), kind))
+      this.#engine.interfaceUp(nowMs, state)
     })
-    this.#after()
   }
 
   #longestRtt(iface: string): number | undefined {
@@ -320,19 +279,10 @@ class Re6stRouter implements Router {
     return longest
   }
 
-  #forward(learnt: Destination, route: Forwarding): void {
-    const { nodeAddress, ipv4, ...settings } = this.#required()
-    const destination = kernelDestinationOf(settings, learnt)
-    if (route === 'unreachable') return this.#table.set(destination, route)
-    const source = destination.prefix.includes(':') ? nodeAddress : ipv4?.address
-    const index = route && this.#links.indexOf(route.iface)
-    const hop =
-      route && index !== undefined ? { iface: route.iface, index, via: route.nextHop, source } : undefined
-    this.#table.set(destination, hop)
-  }
-
-  /** To be called after each input of the engine. */
-  #after(): void {
+  /** All that the engine is told. Once it was stopped, nothing more is. */
+  #input(tell: (nowMs: number) => void): void {
+    if (this.#state === 'stopped') return
+    tell(this.#nowMs())
     this.#conditions.look()
     if (this.#state === 'running') this.#deadline.set(this.#engine.nextDeadlineMs)
   }
@@ -350,25 +300,3 @@ class Re6stRouter implements Router {
     return this.#settings
   }
 }
-
-/** A number that the kernel tells; undefined: the interface is gone. */
-function numberIn(path: string): number | undefined {
-  try {
-    return Number(readFileSync(path, 'utf8'))
-  } catch {
-    return undefined
-  }
-}
-
-const counterOf = (
-  iface: string,
-  counter: 'rx_packets' | 'tx_packets' | 'tx_bytes' | 'tx_dropped',
-): number | undefined => numberIn(`/sys/class/net/${iface}/statistics/${counter}`)
-
-function departuresOf(iface: string): Departures | undefined {
-  const [sent, dropped] = [counterOf(iface, 'tx_packets'), counterOf(iface, 'tx_dropped')]
-  return sent === undefined || dropped === undefined ? undefined : { sent, dropped }
-}
-
-const routerIdOf = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':')
