@@ -47,6 +47,11 @@ export class SeenNetwork implements NetworkView {
     return this.#routing.neighbourChanges(this.#node)
   }
 
+  /** Ways to it are counted as they are without that. */
+  isTunnelDoubted(): boolean {
+    return false
+  }
+
   isTunnelUsable(target: TunnelTarget): boolean {
     return target !== ANYONE && this.#routing.isUsable(this.#node, target)
   }

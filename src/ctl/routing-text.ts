@@ -50,9 +50,10 @@ function candidateRow(candidate: CandidateReply): string[] {
   ]
 }
 
-function whyText({ reason, smoothedMetric, draining, unansweredMs }: CandidateReply): string {
+function whyText({ reason, smoothedMetric, draining, doubted, unansweredMs }: CandidateReply): string {
   const notes = [
     ...(draining ? ['the link is being left'] : []),
+    ...(doubted && unansweredMs === null ? ['the neighbour did not answer lately'] : []),
     ...(unansweredMs === null ? [] : [`no answer for ${(unansweredMs / 1000).toFixed(1)} s`]),
   ]
   return [reasonText(reason, smoothedMetric), ...notes].join('; ')
@@ -137,6 +138,10 @@ function happened({ kind, node, prefix, nextHop, iface, via, metric }: EventRepl
       return `neighbour ${neighbour} (${place}) can be used, cost ${metric ?? '?'}`
     case 'neighbour-lost':
       return `neighbour ${neighbour} (${place}) is lost`
+    case 'neighbour-doubted':
+      return `neighbour ${neighbour} (${place}) is doubted, cost ${metric ?? '?'}`
+    case 'neighbour-trusted':
+      return `neighbour ${neighbour} (${place}) is trusted again, cost ${metric ?? '?'}`
     case 'way-taken':
       return `packets to ${destination} go over ${nextHop ?? via ?? '?'} (${iface ?? '?'}), metric ${metric ?? '?'}`
     case 'way-left':

@@ -53,7 +53,10 @@ export class History implements Disposable {
   readonly #ways: NodeEvent[] = []
   readonly #others: NodeEvent[] = []
   /** By address and interface. */
-  readonly #neighbours = new Map<string, { node: Prefix | undefined; isUsable: boolean }>()
+  readonly #neighbours = new Map<
+    string,
+    { node: Prefix | undefined; isUsable: boolean; isDoubted: boolean }
+  >()
   readonly #watching: readonly Disposable[]
   #last = 0
 
@@ -109,17 +112,23 @@ export class History implements Disposable {
   }
 
   #neighbourChanged(neighbour: Neighbour, isGone: boolean, cause: string | undefined): void {
-    const { iface, address, cost } = neighbour
+    const { iface, address, cost, isDoubted = false } = neighbour
     const key = placeOf(iface, address)
     const known = this.#neighbours.get(key)
     const wasUsable = known?.isUsable === true
     const usable = !isGone && isUsable(cost)
+    const wasDoubted = known?.isDoubted === true
     if (isGone) this.#neighbours.delete(key)
-    else if (known) known.isUsable = usable
+    else if (known) Object.assign(known, { isUsable: usable, isDoubted })
     else if (this.#neighbours.size < MAX_NEIGHBOURS)
-      this.#neighbours.set(key, { node: undefined, isUsable: usable })
-    if (usable === wasUsable) return
+      this.#neighbours.set(key, { node: undefined, isUsable: usable, isDoubted })
     const about = { node: known?.node, iface, via: address }
+    if (usable && wasUsable && isDoubted !== wasDoubted)
+      return this.#add(this.#others, {
+        ...{ kind: isDoubted ? 'neighbour-doubted' : 'neighbour-trusted', ...about, metric: cost },
+        cause: isDoubted ? cause : undefined,
+      })
+    if (usable === wasUsable) return
     if (usable) this.#add(this.#others, { kind: 'neighbour-up', ...about, metric: cost, cause })
     else
       this.#add(this.#others, {

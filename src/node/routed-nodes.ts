@@ -136,6 +136,11 @@ export class RoutedNodes implements Disposable {
     return this.#router.neighbours.some((each) => each.iface === iface && isUsable(each.cost))
   }
 
+  /** Whether routing doubts a neighbour on an interface. */
+  hasDoubtedOn(iface: string): boolean {
+    return this.#router.neighbours.some((each) => each.iface === iface && each.isDoubted === true)
+  }
+
   /**
    * Whether routing has a usable neighbour on an interface that is this node. True also where that cannot be told:
    * there is one of whom it is not known yet who it is.

@@ -51,6 +51,8 @@ export interface CandidateReply {
   readonly reason: WayReason
   /** Whether the link is made expensive, to be left. */
   readonly draining: boolean
+  /** Whether it is made expensive because the neighbour does not answer, or did not lately. */
+  readonly doubted: boolean
   /** For how long the neighbour has been asked whether it is alive without an answer; null: it is not asked. */
   readonly unansweredMs: number | null
   readonly routerId: string
@@ -72,6 +74,8 @@ export interface FormerCandidateReply {
 export type EventKind =
   | 'neighbour-up'
   | 'neighbour-lost'
+  | 'neighbour-doubted'
+  | 'neighbour-trusted'
   | 'way-taken'
   | 'way-left'
   | 'tunnel-up'

@@ -22,6 +22,8 @@ export interface NetworkView {
   nodesOver(prefix: Prefix): number
   /** Whether routing works at all: while it does not, that it has no neighbours says nothing of tunnels. */
   readonly isRouting: boolean
+  /** Whether the peer of this client tunnel does not answer, or did not lately: what is routed over it then says nothing. */
+  isTunnelDoubted(prefix: Prefix): boolean
   /** Whether routing has a usable neighbour behind this client tunnel. */
   isTunnelUsable(target: TunnelTarget): boolean
   /** Whether it has one behind the tunnel that this peer has made to us; true also where that cannot be told. */

@@ -40,7 +40,8 @@ export function* closeLeastUsed(state: PolicyState, view: NetworkView): Generato
   const excess = up.length - state.clientCount
   if (excess < 0 || (excess === 0 && distantNode(state, view) === undefined)) return
   // Never one to a peer that must be a neighbour: it would be made again at once.
-  const candidates = up.filter((prefix) => !settings.neighbours.has(prefix))
+  // Nor one that packets avoid for a moment: it may be used more than any other before, and after.
+  const candidates = up.filter((prefix) => !settings.neighbours.has(prefix) && !view.isTunnelDoubted(prefix))
   const [least] = shuffled(random, candidates).sort(
     (one, other) => view.nodesOver(one) - view.nodesOver(other),
   )

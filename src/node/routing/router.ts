@@ -16,6 +16,8 @@ export interface Neighbour {
   readonly cost: number
   /** Round-trip time (RFC 9616), if known. */
   readonly rttMs: number | undefined
+  /** It does not answer, or did not lately, and its cost is high for that; babeld does not ask. */
+  readonly isDoubted?: boolean
 }
 
 /** An entry of the route table (RFC 8966, 3.2.6). */
@@ -67,6 +69,8 @@ export interface Candidate extends Route {
   readonly smoothedMetric: number | undefined
   /** Whether the link is made expensive, to be left. */
   readonly isDraining: boolean
+  /** Whether it is expensive because the neighbour does not answer, or did not lately. */
+  readonly isDoubted: boolean
   /** For how long the neighbour has been asked whether it is alive, without an answer. */
   readonly unansweredMs: number | undefined
 }

@@ -46,6 +46,7 @@ export interface TunnelComponents {
     | 'sendsTo'
     | 'nodeAt'
     | 'hasNeighbourOn'
+    | 'hasDoubtedOn'
     | 'neighbourChanges'
     | 'mayHaveNeighbourOn'
   >

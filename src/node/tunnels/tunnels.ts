@@ -196,6 +196,7 @@ export class Tunnels implements AsyncDisposable {
       neighbourChanges: nodes.neighbourChanges,
       sampleReachable: (random: Random) => nodes.sample(random),
       nodesOver: (prefix) => nodes.countOver(ifaceOf(prefix)),
+      isTunnelDoubted: (prefix) => nodes.hasDoubtedOn(ifaceOf(prefix)),
       isTunnelUsable: (target) => nodes.hasNeighbourOn(ifaceOf(target)),
       isClientUsable: (prefix) =>
         this.#served.ifacesOf(prefix).some((iface) => nodes.mayHaveNeighbourOn(iface, prefix)),

@@ -57,7 +57,7 @@ const rankOf = ({ reason }: CandidateReply): number => (reason === 'taken' ? 0 :
 
 function candidateOf(candidate: Candidate, { nodes }: Pick<ExplanationSources, 'nodes'>): CandidateReply {
   const { iface, neighbour, metric, refmetric, linkCost, smoothedMetric, rttMs, routerId } = candidate
-  const { reason, feasible, isDraining, unansweredMs } = candidate
+  const { reason, feasible, isDraining, isDoubted, unansweredMs } = candidate
   return {
     via: neighbour,
     iface,
@@ -70,6 +70,7 @@ function candidateOf(candidate: Candidate, { nodes }: Pick<ExplanationSources, '
     feasible: feasible ?? null,
     reason: reason === 'selected' ? 'taken' : reason,
     draining: isDraining,
+    doubted: isDoubted,
     unansweredMs: unansweredMs === undefined ? null : Math.round(unansweredMs),
     routerId,
   }

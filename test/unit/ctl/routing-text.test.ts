@@ -36,6 +36,8 @@ describe('the ways to a node', () => {
     [{ reason: 'link-unusable', linkCost: null, roundTripMs: null }, 'the link cannot be used'],
     [{ reason: 'unknown', feasible: null }, 'babeld does not say which'],
     [{ draining: true, unansweredMs: 230 }, 'taken; the link is being left; no answer for 0.2 s'],
+    [{ doubted: true, unansweredMs: 230 }, 'taken; no answer for 0.2 s'],
+    [{ doubted: true, unansweredMs: null }, 'taken; the neighbour did not answer lately'],
   ])('%j is explained', (more, text) => {
     expect(why(more).at(-1)).toContain(text)
   })
@@ -86,6 +88,14 @@ describe('what happened', () => {
     [
       { kind: 'neighbour-lost', node: null, cause: null },
       'T  neighbour of unknown name (re6stnet3 fe80::ac10:3) is lost',
+    ],
+    [
+      { kind: 'neighbour-doubted', metric: 12000 },
+      'T  neighbour 3/16 (re6stnet3 fe80::ac10:3) is doubted, cost 12000: it did not answer',
+    ],
+    [
+      { kind: 'neighbour-trusted', metric: 96, cause: null },
+      'T  neighbour 3/16 (re6stnet3 fe80::ac10:3) is trusted again, cost 96',
     ],
     [
       { kind: 'way-left', node: null, prefix: '::/0', nextHop: null, cause: 'replaced' },

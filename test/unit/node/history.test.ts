@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { networkOfBits, prefixOfBits } from '../../../src/core/values/prefix.ts'
 import { History } from '../../../src/node/history.ts'
 import { RoutedNodes } from '../../../src/node/routed-nodes.ts'
-import type { Route, RoutingChange } from '../../../src/node/routing/router.ts'
+import type { Neighbour, Route, RoutingChange } from '../../../src/node/routing/router.ts'
 
 /** 2001:db8:42::/48 */
 const network = networkOfBits('001000000000000100001101101110000000000001000010')
@@ -77,6 +77,27 @@ it('of one that is there and of no use it is told which direction does not work'
   changed({ txcost: 65535, cost: 65535 })
   expect(history.since(0).events.map(({ cause }) => cause)).toEqual([
     ...[undefined, 'hellos missed', undefined, 'it does not say that it hears us'],
+  ])
+})
+
+it('one that does not answer is doubted, then trusted again, or lost: each is told once', () => {
+  const { history, tell } = rig()
+  const changed = (more: Partial<Neighbour>, cause: 'heard' | 'no answer') =>
+    tell({ kind: 'neighbour', change: 'changed', neighbour: { ...NEIGHBOUR, ...more }, cause })
+  changed({}, 'heard')
+  changed({ cost: 12_000, isDoubted: true }, 'no answer')
+  changed({ cost: 12_000, isDoubted: true, rttMs: 5 }, 'heard')
+  changed({ isDoubted: false }, 'heard')
+  changed({ cost: 12_000, isDoubted: true }, 'no answer')
+  changed({ cost: 65_535, rxcost: 65_535, isDoubted: true }, 'heard')
+  changed({}, 'heard')
+  expect(history.since(0).events.map(({ kind, metric, cause }) => [kind, metric, cause])).toEqual([
+    ['neighbour-up', 96, 'heard'],
+    ['neighbour-doubted', 12_000, 'no answer'],
+    ['neighbour-trusted', 96, undefined],
+    ['neighbour-doubted', 12_000, 'no answer'],
+    ['neighbour-lost', undefined, 'heard'],
+    ['neighbour-up', 96, 'heard'],
   ])
 })
 

@@ -54,7 +54,7 @@ it('the ways to a node are explained, with its IPv4 subnet; of a neighbour that 
   const candidate = {
     ...announced('2001:db8:42:5::/64', 96),
     ...{ neighbour: 'fe80::a', linkCost: 96, rttMs: 4, reason: 'selected' as const, feasible: true },
-    ...{ smoothedMetric: 192, isDraining: false, unansweredMs: undefined },
+    ...{ smoothedMetric: 192, isDraining: false, isDoubted: false, unansweredMs: undefined },
   }
   const former = {
     iface: 're6stnet2',

@@ -195,8 +195,9 @@ export class Neighbour {
 
   /** As users see it. */
   view(nowMs: number): NeighbourView {
-    const { address, rxcost, txcost, cost, level } = this
-    return { iface: this.iface.name, address, rxcost, txcost, cost, rttMs: this.roundTrip.atMs(nowMs), level }
+    const { address, rxcost, txcost, cost, level, isDoubted } = this
+    const rttMs = this.roundTrip.atMs(nowMs)
+    return { iface: this.iface.name, address, rxcost, txcost, cost, rttMs, level, isDoubted }
   }
 }
 

@@ -113,6 +113,8 @@ export interface NeighbourView {
   readonly cost: number
   readonly rttMs: number | undefined
   readonly level: CostLevel
+  /** It does not answer, or did not lately: packets take other ways if there are any. */
+  readonly isDoubted: boolean
 }
 
 /** A candidate (RFC 8966, 3.2.6) as users see it. */

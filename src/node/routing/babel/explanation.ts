@@ -16,6 +16,7 @@ export const explanationOf = (
     reason: reason === 'own' ? 'unknown' : reason,
     ...{ feasible, smoothedMetric },
     isDraining: link.level !== 'normal',
+    isDoubted: link.isDoubted,
     unansweredMs: suspectedMs === undefined ? undefined : nowMs - suspectedMs,
   })),
   former: former.map(({ goneMs, ...one }) => ({ ...one, goneMsAgo: nowMs - goneMs })),

@@ -2,9 +2,15 @@ import type { NeighbourView, RouteView } from '../../../core/babel/engine/ports.
 import type { Neighbour, Route } from '../router.ts'
 
 /** A neighbour of the machine as the node sees it. */
-export const neighbourOf = ({ address, iface, rxcost, txcost, cost, rttMs }: NeighbourView): Neighbour => ({
-  ...{ address, iface, rxcost, txcost, cost, rttMs },
-})
+export const neighbourOf = ({
+  address,
+  iface,
+  rxcost,
+  txcost,
+  cost,
+  rttMs,
+  isDoubted,
+}: NeighbourView): Neighbour => ({ ...{ address, iface, rxcost, txcost, cost, rttMs, isDoubted } })
 
 /** A candidate of the machine as the node sees it. */
 export const routeOf = ({

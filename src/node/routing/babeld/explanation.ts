@@ -25,6 +25,7 @@ export function explanationOf(
       feasible: route.installed ? true : undefined,
       smoothedMetric: undefined,
       isDraining: false,
+      isDoubted: false,
       unansweredMs: undefined,
     }
   })

@@ -14,6 +14,7 @@ const VIEW: NetworkView = {
   reachesAnybody: false,
   isRouting: true,
   neighbourChanges: Number.NaN,
+  isTunnelDoubted: () => false,
   isTunnelUsable: () => false,
   isClientUsable: () => false,
   isNeighbour: () => false,
@@ -370,4 +371,39 @@ test('while nothing happens to neighbours and tunnels, these are not looked at',
   isConnected = true
   policy.decide(view, 8)
   expect(policy.cutOff).toBeUndefined()
+})
+
+test('a tunnel whose peer is doubted at the time of a refresh is not the one that is replaced, though packets avoid it', () => {
+  const [BUSY, CALM, FAR] = ['0100', '0101', '0110'].map(prefixOfBits) as [Prefix, Prefix, Prefix]
+  const closedWith = (doubted: Prefix | undefined) => {
+    const policy = new TunnelPolicy(OWN, SETTINGS, seededRandom(1), 0)
+    let sampled = BUSY
+    const view: NetworkView = {
+      ...VIEW,
+      isReachable: () => true,
+      reachesAnybody: true,
+      isTunnelUsable: () => true,
+      isNeighbour: (prefix) => prefix !== FAR,
+      sampleReachable: () => sampled,
+      cachedPeers: () => [],
+      nodesOver: (prefix) => (prefix === doubted ? 0 : prefix === BUSY ? 10 : 5),
+      isTunnelDoubted: (prefix) => prefix === doubted,
+    }
+    const connect = (nowMs: number) => {
+      for (const decision of policy.decide({ ...view, isNeighbour: () => false }, nowMs))
+        if (decision.kind === 'connect') policy.tunnelUp(decision.target)
+    }
+    for (const target of [BUSY, CALM]) {
+      sampled = target
+      connect(0)
+    }
+    sampled = FAR
+    const closed: unknown[] = []
+    for (let nowMs = 0; nowMs <= 2 * SETTINGS.refreshMs; nowMs += 10_000)
+      for (const decision of policy.decide(view, nowMs))
+        if (decision.kind === 'close') closed.push(decision.target)
+    return closed[0]
+  }
+  expect(closedWith(undefined)).toBe(CALM)
+  expect(closedWith(BUSY)).toBe(CALM)
 })

@@ -42,6 +42,7 @@ function rig({ target, make }: typeof POLICY, fate: 'refused' | 'taken', address
     get reachesAnybody() {
       return isUp
     },
+    isTunnelDoubted: () => false,
     isTunnelUsable: () => isUp,
     isClientUsable: () => false,
     isNeighbour: () => isUp,

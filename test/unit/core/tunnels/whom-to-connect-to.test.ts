@@ -32,6 +32,7 @@ const view = (addresses: ReadonlyMap<Prefix, readonly PeerAddress[]>): NetworkVi
   reachesAnybody: true,
   isRouting: true,
   neighbourChanges: Number.NaN,
+  isTunnelDoubted: () => false,
   isTunnelUsable: () => true,
   isClientUsable: () => true,
   isNeighbour: () => false,
