@@ -34,11 +34,22 @@ const CAUSES: readonly (readonly [pattern: RegExp, meaning: string])[] = [
   [/TLS handshake failed|TLS Error: (.*)/, 'TLS handshake failed'],
 ]
 
-/** Name, if it is known, address and port of a client: what a server logs about one of its clients begins with it. */
-const CLIENT = /^(?:\S+\/)?(?:\d+(?:\.\d+){3}|[0-9a-f:]*:[0-9a-f:.]*):\d+ /
+/** Name, if it is known, and address of a client, with IPv4 its port: what a server logs about one begins with it. */
+const CLIENT = /^(?:\S+\/)?(?:\d+(?:\.\d+){3}:\d+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*) /
 
 /** Whether a line is about a client of the server that logged it: it says nothing of the server itself. */
 export const isAboutClient = (line: string): boolean => CLIENT.test(line)
+
+/** How OpenVPN says that a connection that was up has ended, before it does anything else about it. */
+const END =
+  /Connection reset, restarting|(?:Connection reset|Halt) command was pushed by server|exit message received by peer|Inactivity timeout|^SIG(?:USR1|TERM|INT|HUP)\[/
+
+/** Whether a line says that the connection has ended that it is about. */
+export const isEndOfConnection = (line: string): boolean => END.test(line)
+
+/** Whether a server's line is about a client with this name and address; with IPv4, its port follows. */
+export const isAboutPeer = (line: string, nameAndAddress: string, port: number): boolean =>
+  [`:${port} `, ' '].some((next) => line.startsWith(`${nameAndAddress}${next}`))
 
 /** What is known of a peer that does not let us in, or hangs up, as a reason. */
 const UNWANTED =

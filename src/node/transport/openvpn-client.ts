@@ -1,6 +1,7 @@
 import { messageOf } from '../../core/errors.ts'
 import { ATTEMPT_TIMEOUT_MS } from '../../core/openvpn/arguments.ts'
 import { externalAddressOf, remoteEndOf } from '../../core/openvpn/environment.ts'
+import { isEndOfConnection } from '../../core/openvpn/failure.ts'
 import { type LinkRemote, linkRemoteOf } from '../../core/openvpn/link-remote.ts'
 import { managementCommand } from '../../core/openvpn/management-command.ts'
 import type { Environment } from '../../core/openvpn/management-reader.ts'
@@ -37,6 +38,7 @@ export class OpenvpnClient implements ClientTunnel {
   #isOverdue = false
   #remote: LinkRemote | undefined
   #wasUp = false
+  #isEnding = false
   readonly #helloIntervalMs: number
   #silenceLook: Disposable | undefined
   #ended = false
@@ -85,10 +87,18 @@ export class OpenvpnClient implements ClientTunnel {
   }
 
   #onLog(text: string): void {
+    if (this.#wasUp && isEndOfConnection(text)) return this.#onEnding()
     const remote = linkRemoteOf(text)
     if (!remote || this.#wasUp) return
     this.#remote = remote
     this.spec.onEvent({ kind: 'trying', remote: { address: remote.address, port: remote.port } })
+  }
+
+  /** Before its interface goes, which takes the kernel some time. */
+  #onEnding(): void {
+    if (this.#isEnding) return
+    this.#isEnding = true
+    this.spec.onEvent({ kind: 'ending' })
   }
 
   #onMessage(message: OpenvpnMessage): void {

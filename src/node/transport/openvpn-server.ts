@@ -1,6 +1,7 @@
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { isDatagram } from '../../core/openvpn/arguments.ts'
 import { externalAddressOption, type RemoteEnd, remoteEndOf } from '../../core/openvpn/environment.ts'
+import { failureReason, isAboutPeer, isEndOfConnection } from '../../core/openvpn/failure.ts'
 import { managementCommand } from '../../core/openvpn/management-command.ts'
 import type { Environment } from '../../core/openvpn/management-reader.ts'
 import { subnetNameOf } from '../../core/values/prefix.ts'
@@ -69,8 +70,10 @@ export class OpenvpnServer implements TunnelServer {
   dropClient(client: number, reason: string): void {
     for (const [cid, served] of this.#clients) {
       if (served.number !== client) continue
-      served.dropReason ??= reason
       this.#process.tell(managementCommand.killClient(cid, reason))
+      // Over UDP, OpenVPN keeps it for five seconds more, though it has told it.
+      this.#forget(cid, served, reason)
+      return
     }
   }
 
@@ -97,6 +100,7 @@ export class OpenvpnServer implements TunnelServer {
       iface: this.spec.iface,
       argumentsFor: this.#argumentsFor,
       onMessage: (message) => this.#onMessage(process, tap, message),
+      onLog: (text) => this.#onLog(text),
     })
     return process
   }
@@ -118,6 +122,18 @@ export class OpenvpnServer implements TunnelServer {
       if (this.#stopping.signal.aborted) return
       this.#process = this.#start()
     }
+  }
+
+  /** Over UDP, OpenVPN keeps a client that has said goodbye for five seconds, should that not have been its last word. */
+  #onLog(text: string): void {
+    if (!isEndOfConnection(text)) return
+    const found = [...this.#clients].filter(([, client]) =>
+      isAboutPeer(text, logNameOf(client), client.underlay.port),
+    )
+    const [[cid, client] = []] = found
+    // Of two with one address, the line may not tell which it is.
+    if (cid === undefined || client === undefined || found.length > 1) return
+    this.#forget(cid, client, failureReason([text]) ?? 'the connection ended')
   }
 
   #onMessage(process: OpenvpnProcess, tap: Tap, message: OpenvpnMessage): void {
@@ -221,8 +237,7 @@ export class OpenvpnServer implements TunnelServer {
   #onDisconnect(process: OpenvpnProcess, cid: number): void {
     const client = this.#clients.get(cid)
     if (!client) return
-    const about = `${subnetNameOf(client.peer.prefix)}/${client.underlay.address}`
-    this.#forget(cid, client, process.reasonAbout(about) ?? 'the connection ended')
+    this.#forget(cid, client, process.reasonAbout(logNameOf(client)) ?? 'the connection ended')
   }
 
   /** One that is refused dials again, every second or so. */
@@ -256,6 +271,10 @@ export class OpenvpnServer implements TunnelServer {
     for (const [cid, client] of [...this.#clients]) this.#forget(cid, client, reason)
   }
 }
+
+/** What lines of the log begin with that are about a client. */
+const logNameOf = ({ peer, underlay }: ServedClient): string =>
+  `${subnetNameOf(peer.prefix)}/${underlay.address}`
 
 /** A promise to be settled from outside (`Promise.withResolvers` came after Node 20). */
 function deferred() {

@@ -85,6 +85,8 @@ export type ClientEvent =
     }
   /** Up, but nothing has come from the peer for longer than a peer that is there would be silent. Said again and again. */
   | { readonly kind: 'silent' }
+  /** It was up, and carries nothing any more; `down` follows when its interface is gone. */
+  | { readonly kind: 'ending' }
   | { readonly kind: 'down'; readonly reason: string }
 
 /** A client tunnel: one interface, one peer. */

@@ -193,6 +193,8 @@ export class ClientTunnels {
         return this.#up(own, remotes, event)
       case 'silent':
         return this.#background(this.#check(own), `asking the peer of ${own.iface}`)
+      case 'ending':
+        return this.#leave(own)
       case 'down':
         return this.#down(own, event.reason)
     }
@@ -226,6 +228,13 @@ export class ClientTunnels {
     this.#background(router.addInterface(iface, 'tunnel', expected), `adding ${iface} to routing`)
     onExternalAddress(iface, event.externalAddress)
     onChange()
+  }
+
+  /** Whatever else is to be done about a tunnel that ends: packets are lost until they take other ways. */
+  #leave({ iface }: OwnTunnel): void {
+    const { router } = this.#init
+    for (const { iface: on, address } of router.neighbours)
+      if (on === iface) router.neighbourGone(iface, address)
   }
 
   #down(own: OwnTunnel, reason: string): void {

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { failureReason, isAboutClient, isUnwantedByPeer } from '../../../../src/core/openvpn/failure.ts'
+import {
+  failureReason,
+  isAboutClient,
+  isEndOfConnection,
+  isUnwantedByPeer,
+} from '../../../../src/core/openvpn/failure.ts'
 import { linkRemoteOf } from '../../../../src/core/openvpn/link-remote.ts'
 import { checkOpenvpnVersion } from '../../../../src/core/openvpn/version.ts'
 import { fc, test } from '../../../support/property.ts'
@@ -139,6 +144,7 @@ it.each([
   ["1/16/203.0.113.3:55308 SENT CONTROL [1/16]: 'AUTH_FAILED,the certificate is revoked' (status=1)", true],
   ['203.0.113.3:55308 Connection reset, restarting [0]', true],
   ['1/16/2001:db8::1:55308 [1/16] Inactivity timeout (--ping-exit), exiting', true],
+  ['1/16/2001:db8::ab CC-EEN exit message received by peer', true],
   ['AUTH: Received control message: AUTH_FAILED,the certificate is revoked', false],
   ['TCP/UDP: Socket bind failed on local address [AF_INET][undef]:1194: Address already in use', false],
   ['[0/16] Peer Connection Initiated with [AF_INET]203.0.113.2:1194', false],
@@ -153,4 +159,18 @@ it('a peer that refuses or hangs up is told from a network that does not carry u
   expect(isUnwanted("Connection reset command was pushed by server ('')")).toBe(true)
   expect(isUnwanted('TCP: connect to [AF_INET]10.9.0.1:1999 failed: Connection refused')).toBe(false)
   expect(isUnwanted('[0/16] Inactivity timeout (--ping-exit), exiting')).toBe(false)
+})
+
+it.each([
+  ['Connection reset, restarting [0]', true],
+  ["Connection reset command was pushed by server ('the certificate was revoked')", true],
+  ['CC-EEN exit message received by peer', true],
+  ['OCC exit message received by peer', true],
+  ['[0/16] Inactivity timeout (--ping-exit), exiting', true],
+  ['SIGTERM[soft,remote-exit] received, process exiting', true],
+  ['[0/16] Peer Connection Initiated with [AF_INET]203.0.113.2:1194', false],
+  ['write TCPv4_CLIENT: Broken pipe (fd=4,code=32)', false],
+  ['TLS: soft reset sec=3600/3600 bytes=1/-1 pkts=1/0', false],
+])('that a connection has ended is told from all else: %s', (line, is) => {
+  expect(isEndOfConnection(line)).toBe(is)
 })

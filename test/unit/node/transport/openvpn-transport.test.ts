@@ -127,6 +127,18 @@ const behaves =
   }
 
 const CONNECTED = '>STATE:1,CONNECTED,SUCCESS,,,,,'
+/** A client tunnel is up. */
+const UP = [
+  '>LOG:1,I,UDPv4 link remote: [AF_INET]192.0.2.1:1194',
+  ...['>UPDOWN:UP', '>UPDOWN:ENV,common_name=1/16', '>UPDOWN:ENV,tls_serial_0=2'],
+  ...['>UPDOWN:ENV,untrusted_ip=192.0.2.1', '>UPDOWN:ENV,untrusted_port=1194', '>UPDOWN:ENV,END'],
+]
+/** A client of a server is up. */
+const CLIENT_UP = [
+  ...['>CLIENT:CONNECT,0,1', '>CLIENT:ENV,common_name=1/16', '>CLIENT:ENV,tls_serial_0=2'],
+  ...['>CLIENT:ENV,untrusted_ip=192.0.2.2', '>CLIENT:ENV,untrusted_port=40000', '>CLIENT:ENV,END'],
+  ...['>CLIENT:ESTABLISHED,0', '>CLIENT:ENV,END'],
+]
 
 async function listen(transport: Transport) {
   const events: ServerEvent[] = []
@@ -240,12 +252,7 @@ describe('an OpenVPN', () => {
   })
 
   it('that hangs up is ended and restarted, and its clients are gone', async () => {
-    const client = [
-      ...['>CLIENT:CONNECT,0,1', '>CLIENT:ENV,common_name=1/16', '>CLIENT:ENV,tls_serial_0=2'],
-      ...['>CLIENT:ENV,untrusted_ip=192.0.2.2', '>CLIENT:ENV,untrusted_port=40000', '>CLIENT:ENV,END'],
-      ...['>CLIENT:ESTABLISHED,0', '>CLIENT:ENV,END'],
-    ]
-    const { transport } = transportOver([later(behaves(CONNECTED, ...client), 'end'), behaves(CONNECTED)])
+    const { transport } = transportOver([later(behaves(CONNECTED, ...CLIENT_UP), 'end'), behaves(CONNECTED)])
     const { events, server } = await listen(transport)
     await failed(events)
     const kinds = events.map(({ kind }) => kind)
@@ -341,11 +348,7 @@ describe('an OpenVPN', () => {
       [
         (socket) => {
           socket.on('data', (chunk) => said.push(...String(chunk).split('\n').filter(Boolean)))
-          behaves(
-            '>LOG:1,I,UDPv4 link remote: [AF_INET]192.0.2.1:1194',
-            ...['>UPDOWN:UP', '>UPDOWN:ENV,common_name=1/16', '>UPDOWN:ENV,tls_serial_0=2'],
-            ...['>UPDOWN:ENV,untrusted_ip=192.0.2.1', '>UPDOWN:ENV,untrusted_port=1194', '>UPDOWN:ENV,END'],
-          )(socket)
+          behaves(...UP)(socket)
         },
       ],
       { clock },
@@ -363,6 +366,50 @@ describe('an OpenVPN', () => {
       await expect.poll(() => said.filter((line) => line === 'load-stats')).toHaveLength(looks)
     }
     expect(said).not.toContain('pid')
+  })
+
+  it.each([
+    'Connection reset, restarting [0]',
+    "Connection reset command was pushed by server ('closed')",
+    'CC-EEN exit message received by peer',
+    '[1/16] Inactivity timeout (--ping-exit), exiting',
+    'SIGUSR1[soft,remote-exit] received, process restarting',
+  ])('of a client that is up and says "%s" is told of once, before its interface goes', async (line) => {
+    const { transport } = transportOver([
+      // What an attempt before says is about that attempt.
+      behaves(
+        `>LOG:1,I,${line}`,
+        ...UP,
+        `>LOG:1,I,${line}`,
+        `>LOG:1,I,${line}`,
+        '>LOG:1,I,SIGTERM[hard,] received',
+      ),
+    ])
+    const events: ClientEvent[] = []
+    const remotes = [{ host: '192.0.2.1', port: 1194, protocol: 'udp', country: undefined } as const]
+    transport.connect({
+      ...{ iface: 're6stnet1', prefix: undefined, remotes },
+      onEvent: (event) => events.push(event),
+    })
+    await expect.poll(() => events.map(({ kind }) => kind)).toContain('ending')
+    await transport.stop()
+    const kinds = events.map(({ kind }) => kind).filter((kind) => kind !== 'up')
+    expect(kinds).toEqual(['trying', 'ending', 'down'])
+  })
+
+  it('of a server whose client says goodbye is believed at once, not five seconds later', async () => {
+    const about = '1/16/192.0.2.2:40000'
+    const lines = [
+      '1/16/192.0.2.2:40001 CC-EEN exit message received by peer',
+      `${about} CC-EEN exit message received by peer`,
+    ].map((text) => `>LOG:1,D,${text}`)
+    const late = ['>CLIENT:DISCONNECT,0', '>CLIENT:ENV,END']
+    const { transport } = transportOver([behaves(CONNECTED, ...CLIENT_UP, ...lines, ...late)])
+    const { events, server } = await listen(transport)
+    await expect
+      .poll(() => events.filter(({ kind }) => kind === 'client-down'))
+      .toMatchObject([{ kind: 'client-down', client: 1, reason: 'closed by the peer' }])
+    expect(server.traffic.size).toBe(0)
   })
 
   it('of a client that says nonsense ends that tunnel', async () => {

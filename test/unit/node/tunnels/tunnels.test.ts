@@ -41,6 +41,7 @@ async function rig({
   const registry: ((peer: ProposedPeer | undefined) => void)[] = []
   const dropped: number[] = []
   const told: TunnelEvent[] = []
+  const gone: string[] = []
   const remembered = new Set<string>()
   let cutOffs = 0
   let onServerEvent: (event: ServerEvent) => void = () => {}
@@ -62,6 +63,7 @@ async function rig({
         ...routerWith(neighboursOn('re6stnet', 're6stnet1', 're6stnet2')),
         isNameFree: (iface) => !remembered.has(iface),
         setCost,
+        neighbourGone: (iface, address) => void gone.push(`${address}%${iface}`),
       },
       nodes: {
         isReachable: (prefix) => reachable.has(prefix),
@@ -72,6 +74,7 @@ async function rig({
         neighbourChanges: Number.NaN,
         sendsTo: () => false,
         nodeAt: () => undefined,
+        hasDoubtedOn: () => false,
         hasNeighbourOn: (iface) => heard.has(iface),
         mayHaveNeighbourOn: (iface) => heard.has(iface),
         sample: () => [...reachable][0],
@@ -132,6 +135,7 @@ async function rig({
       dropped,
       remembered,
       told,
+      gone,
       clock,
     },
     ...{ settled, decide, up, silent, answer, cutOffs: () => cutOffs },
@@ -219,6 +223,16 @@ describe('a client tunnel', () => {
     await decide()
     expect(transport.specs.map(({ prefix }) => prefix)[2]).toBe(transport.specs[1]?.prefix)
   })
+})
+
+it('a client tunnel that ends is left by routing at once, before its interface goes', async () => {
+  const { transport, gone, told, up } = await rig()
+  up(0)
+  transport.specs[0]?.onEvent({ kind: 'ending' })
+  expect(gone).toEqual(['fe80::1%re6stnet1'])
+  expect(told.map(({ kind }) => kind)).toEqual(['tunnel-up'])
+  transport.specs[0]?.onEvent({ kind: 'down', reason: 'connection reset' })
+  expect(told.map(({ kind }) => kind)).toEqual(['tunnel-up', 'tunnel-down'])
 })
 
 describe('a client tunnel whose peer is silent', () => {
