@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { waitFor } from '../../lab/wait-for.ts'
 import { parseLinkDefaults } from '../../src/core/config/link-defaults.ts'
 import { RemoteRouter } from '../support/remote-router.ts'
 import {
@@ -28,7 +30,91 @@ beforeEach(() => {
 })
 afterEach(() => pair[Symbol.asyncDispose]())
 
+/** Sends garbage to the others on the link, as fast as it can, from the port of Babel and from another one. */
+const GARBAGE = `
+const { createSocket } = require('node:dgram')
+const sockets = [6696, 16696].map((port) => {
+  const socket = createSocket({ type: 'udp6', reuseAddr: true })
+  socket.bind({ port, address: process.argv[1] + '%taps' }, () => socket.setMulticastInterface('::%taps'))
+  return socket
+})
+const packets = [
+  [], [42], [42, 2, 0, 0], [42, 2, 0, 200, 8, 1], [1, 2, 0, 0], Array.from({ length: 1000 }, (_, at) => (at * 7919) & 255),
+  [42, 2, 0, 8, 4, 6, 0, 0, 0, 1, 3, 232],
+].map((octets) => Uint8Array.from(octets))
+let sent = 0
+const more = () => {
+  for (let each = 0; each < 50; each++, sent++)
+    sockets[sent & 1].send(packets[sent % packets.length], 6696, 'ff02::1:6%taps', () => {})
+  if (sent < 20000) setTimeout(more, 5)
+  else { console.log('sent'); for (const socket of sockets) socket.close() }
+}
+setTimeout(more, 100)`
+
+const linkLocalOf = ({ namespace }: RoutingNode, iface: string): string =>
+  /inet6 (fe80::[0-9a-f:]+)\/64/.exec(namespace.ip(`addr show dev ${iface}`))?.[1] ?? ''
+
+const memoryMb = (pid: number | undefined): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+
 describe('two of ours', () => {
+  test('know how long their link takes, though the loop of one is busy half of the time', async () => {
+    await startPair(pair, { helloIntervalMs: 200 })
+    await routed(pair)
+    const router = client.router as RemoteRouter
+    await router.occupy(100)
+    const looked: number[] = []
+    const look = () => {
+      for (const { rttMs } of [...server.router.neighbours, ...client.router.neighbours])
+        if (rttMs !== undefined) looked.push(rttMs)
+      return looked.length > 500
+    }
+    await waitFor(look, { what: 'many hellos', deadlineMs: 60_000, intervalMs: 20 })
+    // Busy for 100 ms, an average that took it in would be some 50 ms.
+    expect(Math.max(...looked)).toBeLessThan(20)
+    expect(server.router.neighbours).toHaveLength(1)
+  })
+
+  test('do not lose each other over 20,000 packets of garbage, of which one line is written for each kind', async () => {
+    await startPair(pair)
+    await routed(pair)
+    const router = client.router as RemoteRouter
+    const before = memoryMb(router.pid)
+    const lines: string[] = []
+    server.namespace.processes.start(process.execPath, ['-e', GARBAGE, linkLocalOf(server, 'taps')], {
+      onLine: (line) => lines.push(line),
+    })
+    const { lost } = await pinging(client, 1, async (more) => {
+      await until(() => lines.includes('sent'), 'all of it')
+      await more(20)
+    })
+    expect(lost).toBe(0)
+    const ignored = router.lines.filter((line) => line.includes('a packet of Babel is ignored'))
+    expect(ignored.length).toBeGreaterThan(0)
+    const reasons = new Set(ignored.map((line) => /reason=("[^"]*"|\S+)/.exec(line)?.[1]))
+    expect(ignored.length, ignored.join('\n')).toBe(reasons.size)
+    expect(reasons.size).toBeLessThan(10)
+    expect(
+      client.changes.filter(
+        ({ kind, ...of }) => kind === 'neighbour' && 'change' in of && of.change === 'flushed',
+      ),
+    ).toEqual([])
+    expect(memoryMb(router.pid) - before).toBeLessThan(40)
+  })
+
+  test('stop within a second, also when the other one does not answer any more', async () => {
+    await startPair(pair)
+    await routed(pair)
+    const { pid = 0 } = server.router as RemoteRouter
+    process.kill(pid, 'SIGSTOP')
+    const beganMs = performance.now()
+    await client.router.stop()
+    const tookMs = performance.now() - beganMs
+    process.kill(pid, 'SIGCONT')
+    expect(tookMs).toBeGreaterThan(500)
+    expect(tookMs).toBeLessThan(2_000)
+  })
+
   test('that had no keys get them, and go on', async () => {
     await startPair(pair, { keys: NO_KEYS })
     await routed(pair)

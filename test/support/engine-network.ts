@@ -124,6 +124,8 @@ export class EngineNetwork {
   loss = 0
   /** Whether a packet of a node gets out of its machine. */
   carries: (from: TestNode, iface: string) => boolean = () => true
+  /** Whether a router reads a packet so late that the time says nothing of its way. */
+  isLate: (receiver: TestNode) => boolean = () => false
   /** When a packet arrives that a node sends now and that would arrive then: later, over TCP. */
   arrivesAt: (from: TestNode, iface: string, atMs: number) => number = (_, __, atMs) => atMs
   readonly #random: Random
@@ -206,7 +208,7 @@ export class EngineNetwork {
         multicast: to === undefined,
         tlvs: stamped,
         receivedMs: this.nowMs,
-        isLate: false,
+        isLate: this.isLate(receiver),
       })
     this.#packets.push({ atMs, deliver })
   }

@@ -94,6 +94,11 @@ export class RemoteRouter implements Router {
   setKeys: Router['setKeys'] = (...args) => this.#call('setKeys', ...args)
   reconfigure: Router['reconfigure'] = (...args) => this.#call('reconfigure', ...args)
 
+  /** Keeps its event loop busy for so long, again and again, with pauses as long. */
+  occupy(ms: number): Promise<void> {
+    return this.#call('occupy', ms)
+  }
+
   async explain(prefix: string): Promise<RouteExplanation> {
     return (await this.#ask('explain', prefix)) as RouteExplanation
   }

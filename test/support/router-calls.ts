@@ -3,10 +3,9 @@ import type { Router, RoutingChange } from '../../src/node/routing/router.ts'
 /** A call of a router in another process. */
 export interface RouterCall {
   readonly number: number
-  readonly method: Exclude<
-    keyof Router,
-    'neighbours' | 'routes' | 'isRunning' | 'drainsAtOnce' | 'watch' | 'isNameFree'
-  >
+  readonly method:
+    | Exclude<keyof Router, 'neighbours' | 'routes' | 'isRunning' | 'drainsAtOnce' | 'watch' | 'isNameFree'>
+    | 'occupy'
   readonly args: readonly unknown[]
 }
 

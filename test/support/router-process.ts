@@ -30,7 +30,16 @@ const calls: Record<RouterCall['method'], (args: readonly unknown[]) => unknown>
   setKeys: (args) => router.setKeys(...(args as Parameters<typeof router.setKeys>)),
   reconfigure: (args) => router.reconfigure(...(args as Parameters<typeof router.reconfigure>)),
   explain: (args) => router.explain(...(args as Parameters<typeof router.explain>)),
+  occupy: ([ms]) => occupy(ms as number),
   stop: () => router.stop(),
+}
+/** The event loop has much else to do: for so long, again and again, with pauses as long. */
+function occupy(ms: number): void {
+  const work = () => {
+    const endMs = performance.now() + ms
+    while (performance.now() < endMs);
+  }
+  setInterval(work, 2 * ms)
 }
 const input = createInterface({ input: process.stdin })
 input.on('line', (line) => {

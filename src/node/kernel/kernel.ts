@@ -1,4 +1,4 @@
-import { Re6stError } from '../../core/errors.ts'
+import { messageOf, Re6stError } from '../../core/errors.ts'
 import { ROUTE_METRIC } from '../../core/kernel/route-table.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { type Family, interfaceNames, keepRouterAdvertisements, switchForwardingOn } from './forwarding.ts'
@@ -39,6 +39,8 @@ export interface Kernel {
    * @throws Re6stError `SYSTEM` without privileges
    */
   prepare(lanInterfaces: readonly string[]): Promise<KernelAbilities>
+  /** Lets sockets of this machine have receive buffers of this size, if the kernel lets us: where not, of what it allows. */
+  allowReceiveBuffers(bytes: number): Promise<void>
   /** Gives the main interface the node address and makes the rest of the network unreachable. */
   assign(addresses: NodeAddresses): Promise<void>
   /** Packets from the network do not leave by another default route than the network's own, which goes first. */
@@ -81,6 +83,7 @@ interface KernelRoute {
 /** Option of `ip`, by family. */
 const OPTION: Readonly<Record<Family, string>> = { ipv4: '-4', ipv6: '-6' }
 
+const RECEIVE_BUFFERS = 'net/core/rmem_max'
 const LINK_LOCAL_ON_LO = ['fe80::/64', 'dev', 'lo'] as const
 
 class LinuxKernel implements Kernel {
@@ -109,6 +112,19 @@ class LinuxKernel implements Kernel {
       await keepRouterAdvertisements(this.#changes, lanInterfaces)
       await switchForwardingOn(this.#changes, 'ipv6', this.#lanInterfaces)
       return { sourceSpecificRoutes: await this.#hasSourceSpecificRoutes() }
+    })
+  }
+
+  allowReceiveBuffers(bytes: number): Promise<void> {
+    return this.#works.inTurn(async () => {
+      const allowed = Number(await this.#changes.read(RECEIVE_BUFFERS))
+      if (!(allowed < bytes)) return
+      try {
+        await this.#changes.set(RECEIVE_BUFFERS, String(bytes))
+      } catch (error) {
+        // In a container it is the machine's to set.
+        this.#log.debug({ allowed, reason: messageOf(error) }, 'receive buffers stay small')
+      }
     })
   }
 

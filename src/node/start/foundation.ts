@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { NetworkConfig } from '../../core/config/network-config.ts'
 import { selfTestDecryption } from '../../core/crypto/rsa.ts'
 import { isOfNetwork } from '../../core/kernel/own-network.ts'
+import { RECEIVE_BUFFER_BYTES } from '../../core/kernel/receive-buffer.ts'
 import type { NodeOptions } from '../../core/options/node-options.ts'
 import type { CleanUp } from '../../platform/clean-up.ts'
 import { RegistryClient } from '../../platform/registry-client.ts'
@@ -99,6 +100,7 @@ export async function layFoundation(init: FoundationInit): Promise<Foundation> {
     keeper.start(identity.prefix, signal),
     kernel.prepare(options.interfaces),
   ])
+  if (options.router !== 'babeld') await kernel.allowReceiveBuffers(RECEIVE_BUFFER_BYTES)
   if (!sourceSpecific)
     log.warn(
       `the kernel has no source-specific routes (CONFIG_IPV6_SUBTREES): no tunnels over IPv6; ${

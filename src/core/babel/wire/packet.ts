@@ -16,7 +16,7 @@ export const uint32At = (bytes: Uint8Array, at: number): number =>
 export function bodyEndOf(bytes: Uint8Array): Result<number> {
   if (bytes.length < HEADER_OCTETS) return refuse('shorter than the header of a Babel packet')
   if (bytes[0] !== MAGIC) return refuse('not a Babel packet')
-  if (bytes[1] !== VERSION) return refuse(`version ${bytes[1]} of Babel, not ${VERSION}`)
+  if (bytes[1] !== VERSION) return refuse(`a version of Babel that is not ${VERSION}`)
   const end = HEADER_OCTETS + uint16At(bytes, 2)
   return end > bytes.length ? refuse('a Babel packet that was cut short') : ok(end)
 }

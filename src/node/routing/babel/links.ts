@@ -40,7 +40,7 @@ export class Links implements Disposable {
   constructor(init: LinksInit) {
     const { events, clock } = init
     this.#init = init
-    this.#refusals = new LogLimit(clock)
+    this.#refusals = new LogLimit(clock, { burst: 1 })
     this.#watch = new LinkWatch({ events, clock, onChange: (iface, link) => this.#changed(iface, link) })
   }
 

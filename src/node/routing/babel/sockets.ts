@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { BABEL_GROUP, BABEL_PORT } from '../../../core/babel/wire/numbers.ts'
+import { RECEIVE_BUFFER_BYTES } from '../../../core/kernel/receive-buffer.ts'
 
 /** A datagram as it was read. */
 export interface ReceivedDatagram {
@@ -26,12 +27,6 @@ interface BabelSocketsInit {
   /** Called once, when nothing is heard any more: the interface is gone. */
   readonly onError: (error: Error) => void
 }
-
-/**
- * Room for a full table of 10,000 routes, some 30 bytes each, from each of twenty neighbours at once. The kernel counts
- * what it needs itself, too, and gives no more than `net.core.rmem_max`.
- */
-const RECEIVE_BUFFER_BYTES = 8 << 20
 
 /** Addresses here are numbers: nothing is looked up, and what is sent leaves at once. */
 const noLookup = (

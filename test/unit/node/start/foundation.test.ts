@@ -50,6 +50,37 @@ it('leaves the machine as it was when the node stops', async () => {
   expect(existsSync(node.file('control.sock'))).toBe(false)
 })
 
+it.each([
+  { before: '212992', during: '8388608', what: 'are allowed' },
+  { before: '16777216', during: '16777216', what: 'may be still larger' },
+])(
+  'receive buffers with room for the tables of all neighbours $what, as long as it runs',
+  async ({ before, during }) => {
+    node.fillCache()
+    const { laid, on } = begin()
+    on.settings.set('net/core/rmem_max', before)
+    await laid
+    expect(on.settings.get('net/core/rmem_max')).toBe(during)
+    await node.cleanUp[Symbol.asyncDispose]()
+    expect(on.settings.get('net/core/rmem_max')).toBe(before)
+  },
+)
+
+it('where receive buffers are not to be changed, it goes on without', async () => {
+  node.fillCache()
+  const { laid, on } = begin()
+  on.settings.set('net/core/rmem_max', '212992')
+  const { write } = on.sysctls
+  on.sysctls.write = async (path, value) => {
+    if (path.startsWith('net/core/')) throw new Error('EACCES')
+    await write(path, value)
+  }
+  await laid
+  expect(on.settings.get('net/core/rmem_max')).toBe('212992')
+  await node.cleanUp[Symbol.asyncDispose]()
+  expect(on.settings.get('net/ipv6/conf/all/forwarding')).toBe('0')
+})
+
 it('beside a node that runs changes nothing', async () => {
   node.fillCache()
   await begin().laid
