@@ -181,6 +181,7 @@ export class RegistryClient {
     const hadSession = this.#secret !== undefined
     const first = await this.#call(target, signal)
     if (first.kind === 'authentic') return first.body
+    if (first.kind === 'later') return this.#result(first.answer)
     // Our session may be gone: the registry was started again, or another used our name. Say hello, once more.
     const second = hadSession || first.kind === 'retry' ? await this.#call(target, signal) : first
     if (second.kind === 'authentic') return second.body
@@ -194,7 +195,9 @@ export class RegistryClient {
   async #call(
     target: string,
     signal?: AbortSignal,
-  ): Promise<{ kind: 'authentic'; body: Buffer } | { kind: 'retry' | 'failed'; answer: HttpAnswer }> {
+  ): Promise<
+    { kind: 'authentic'; body: Buffer } | { kind: 'retry' | 'later' | 'failed'; answer: HttpAnswer }
+  > {
     const secret = this.#secret ?? (await this.#hello(signal))
     // Whatever happens now, this secret is used; only an authentic answer gives the next one.
     this.#secret = undefined
@@ -208,10 +211,16 @@ export class RegistryClient {
       },
       signal,
     )
+    const given = Buffer.from(String(answer.headers[HMAC_HEADER.toLowerCase()] ?? ''), 'base64')
+    const isAuthentic = isAnswerAuthentic(secret, answer.body, given)
+    if (answer.status === 429 || answer.status === 503) {
+      // To come back later is no reason to begin anew. Unsigned, it may be said before the call was looked at.
+      this.#secret = isAuthentic ? nextSecret(secret) : secret
+      return { kind: 'later', answer }
+    }
     if (answer.status !== 200 && answer.status !== 204)
       return { kind: answer.status === 401 || answer.status === 400 ? 'retry' : 'failed', answer }
-    const given = Buffer.from(String(answer.headers[HMAC_HEADER.toLowerCase()] ?? ''), 'base64')
-    if (!isAnswerAuthentic(secret, answer.body, given)) return { kind: 'retry', answer }
+    if (!isAuthentic) return { kind: 'retry', answer }
     this.#secret = nextSecret(secret)
     if (identity === this.#identity) this.#isIdentityTold = true
     return { kind: 'authentic', body: answer.body }

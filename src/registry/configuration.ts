@@ -1,6 +1,7 @@
 import { activeKeys, rotate } from '../core/config/key-rotation.ts'
 import { type ConfigValue, encodeNetworkConfig } from '../core/config/network-config.ts'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
+import { remember } from '../core/remember.ts'
 import {
   compareVersions,
   type NetworkVersion,
@@ -40,6 +41,9 @@ export interface ConfigurationComponents {
   readonly clock: Pick<Clock, 'now' | 'after'>
   readonly log: Logger
 }
+
+/** Of so many nodes it is kept which version they have asked for, those that have asked last. */
+const MAX_FOLLOWERS = 100_000
 
 /** After a version could not be published, it is tried again: after the first of these, then after the next. */
 const RETRY_MS = [1_000, 5_000, 30_000, 60_000]
@@ -139,7 +143,7 @@ export class NetworkConfiguration implements Disposable {
 
   /** A node has asked for a version. */
   heardOf(prefix: string, version: NetworkVersion): void {
-    this.#versions.set(prefix, version)
+    remember(this.#versions, prefix, version, MAX_FOLLOWERS)
   }
 
   /** Whether a node has asked for a version, or a newer one, as far as is known since the start. */

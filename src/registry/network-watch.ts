@@ -42,7 +42,7 @@ export class NetworkWatch implements Disposable {
   /** Who was there in the last rounds. */
   #rounds: ReadonlySet<string>[] = []
   /** Serials of certificates of which was told that they end. */
-  readonly #told = new Set<number>()
+  #told: ReadonlySet<number> = new Set()
   /** The one that the last step of the keys has made; undefined: no step was seen. */
   #stepVersion: NetworkVersion | undefined
 
@@ -97,11 +97,13 @@ export class NetworkWatch implements Disposable {
     const { ending, clock, tell } = this.#components
     const nowMs = clock.now()
     const untold: string[] = []
+    const found = new Set<number>()
     for await (const { prefix, serial } of ending(nowMs, nowMs + ENDING_MS)) {
-      if (this.#told.has(serial)) continue
-      this.#told.add(serial)
-      untold.push(prefix)
+      found.add(serial)
+      if (!this.#told.has(serial)) untold.push(prefix)
     }
+    // Those that were renewed, or have ended, need not be remembered.
+    this.#told = found
     if (untold.length > 0) tell({ event: 'certificates.ending', nodes: namesOf(untold) })
   }
 

@@ -1,3 +1,4 @@
+import { remember } from '../../core/remember.ts'
 import { MESSAGE_CODE } from '../../core/session/message-codes.ts'
 import { type Prefix, prefixOfBits, prefixOfSubnetName } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -33,6 +34,8 @@ const FRESH_MS = 2_000
 /** A node is asked for its version so often; how many at once. */
 const INFORMATION_MS = 3600_000
 const ASKED_AT_ONCE = 32
+/** Of so many nodes it is kept what they say of themselves, those that said it last: more machines are no map. */
+const MAX_INFORMED = 20_000
 /** Longest version, and platform, that is believed. */
 const MAX_LENGTH = 100
 
@@ -174,7 +177,7 @@ export class TopologyWatch implements Disposable {
       due.map(async (prefix) => {
         this.#askedMs.set(prefix, nowMs)
         const answer = await localNode.ask(prefix, MESSAGE_CODE.nodeInformation)
-        if (answer !== undefined) this.#information.set(prefix, informationOf(answer))
+        if (answer !== undefined) remember(this.#information, prefix, informationOf(answer), MAX_INFORMED)
       }),
     )
   }

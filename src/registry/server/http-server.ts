@@ -319,7 +319,7 @@ export class HttpServers implements Disposable {
     listener: Listener,
     signal: AbortSignal,
   ): Promise<Answer> {
-    const { handlers, sessions, authorities, clock } = this.#components
+    const { sessions, authorities, clock } = this.#components
     const target = request.url ?? ''
     // The origin is checked first: others learn nothing about a private method.
     const name = nameOf(target)
@@ -350,10 +350,27 @@ export class HttpServers implements Disposable {
     if (secret && origin.source !== undefined) this.#sources.know(origin.source)
     const authority = secret && request.headers[AUTHORITY_HEADER.toLowerCase()]
     if (typeof authority === 'string') authorities.heard(parameters['cn'] ?? '', authority)
+    const answer = await this.#answerTo(method, parameters, origin, signal).catch((error: unknown) => {
+      // A node that is told to come back later goes on with its session: a busy registry need not answer another hello.
+      if (secret && error instanceof Refusal && (error.status === 429 || error.status === 503))
+        return refused(error)
+      throw error
+    })
+    if (!secret) return answer
+    const hmac = answerHmac(secret, answer.body ?? Buffer.alloc(0)).toString('base64')
+    return { ...answer, headers: { ...answer.headers, [HMAC_HEADER]: hmac } }
+  }
+
+  async #answerTo(
+    method: MethodName,
+    parameters: Readonly<Record<string, string>>,
+    origin: CallOrigin,
+    signal: AbortSignal,
+  ): Promise<Answer> {
     const cost = COST[method]
-    const lane = this.#laneOf(access, origin)
+    const lane = this.#laneOf(METHODS[method].access, origin)
     using _ = cost === 'nothing' ? undefined : await enter(this.#queues[cost], lane, origin, signal)
-    const result = await handlers[method](parameters, origin)
+    const result = await this.#components.handlers[method](parameters, origin)
     const body = result === undefined ? Buffer.alloc(0) : Buffer.from(result)
     return {
       status: body.length > 0 ? 200 : 204,
@@ -364,12 +381,11 @@ export class HttpServers implements Disposable {
           : typeof result === 'string'
             ? 'text/plain; charset=utf-8'
             : 'application/octet-stream',
-        ...(secret ? { [HMAC_HEADER]: answerHmac(secret, body).toString('base64') } : {}),
       },
     }
   }
 
-  #laneOf(access: 'public' | 'authenticated' | 'private' | undefined, { source }: CallOrigin): Lane {
+  #laneOf(access: 'public' | 'authenticated' | 'private', { source }: CallOrigin): Lane {
     if (access === 'private') return 'operator'
     if (access === 'authenticated') return 'node'
     return source === undefined || this.#sources.isKnown(source) ? 'known' : 'stranger'

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { waitFor } from '../../../lab/wait-for.ts'
 import { encrypt, makeDecryptor, sign } from '../../../src/core/crypto/rsa.ts'
-import { answerHmac } from '../../../src/core/rpc/session.ts'
+import { answerHmac, nextSecret } from '../../../src/core/rpc/session.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { memoryInUse } from '../../support/memory.ts'
 import { fc } from '../../support/property.ts'
@@ -119,6 +119,33 @@ describe('an answer', () => {
     await using server = await startRogueServer(afterHello(answer))
     await expect(clientOf(server).getNetworkConfig()).rejects.toThrow('its HMAC is wrong')
     expect(server.targets.filter((target) => target.startsWith('/getNetworkConfig'))).toHaveLength(2)
+  })
+
+  it.each<[string, boolean]>([
+    ['signed', true],
+    ['unsigned: the call was not looked at', false],
+  ])('that says to come back later leaves the session as it is: %s', async (_, isSigned) => {
+    let secret: Buffer = Buffer.alloc(0)
+    let isBusy = true
+    await using server = await startRogueServer(
+      afterHello((socket, begun) => {
+        if (secret.length === 0) secret = begun
+        const body = Buffer.from('the standby is away\n')
+        const headers = isSigned ? { Re6stHMAC: answerHmac(secret, body).toString('base64') } : {}
+        const answer = isBusy
+          ? httpAnswer(body, { status: 503, headers })
+          : authentic(secret, Buffer.from('here'))
+        if (!isBusy || isSigned) secret = nextSecret(secret)
+        socket.end(answer)
+      }),
+    )
+    const client = clientOf(server)
+    for (let time = 0; time < 2; time++)
+      await expect(client.getNetworkConfig()).rejects.toThrow('try again in')
+    isBusy = false
+    for (let time = 0; time < 2; time++) expect((await client.getNetworkConfig()).toString()).toBe('here')
+    const hellos = server.targets.filter((target) => target.startsWith('/hello'))
+    expect([hellos.length, server.targets.length]).toEqual([1, 5])
   })
 
   it('that is signed by another than our CA is not taken', async () => {

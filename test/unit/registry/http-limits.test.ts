@@ -237,6 +237,22 @@ describe('many clients at once', () => {
 /** Nothing is given up sooner. */
 const SHORTEST_PATIENCE_MS = 1_000
 
+it('a node that is told to come back later goes on with its session: it says hello once', async () => {
+  const nobody = { running: 0, runningPerSource: 0, runningStrangers: 0, waiting: 0, waitingPerSource: 0 }
+  await using registry = await testRegistry({}, { serverLimits: { asking: nobody } })
+  const pem = await new RegistryClient(registry.url).requestCertificate({ token: '', csr })
+  const certificate = readNodeCertificate(pem ?? '')
+  if (!certificate.ok) throw new Error(certificate.reason)
+  const client = new RegistryClient(registry.url, { ...identity, prefix: certificate.value.prefix })
+  for (let time = 0; time < 3; time++) {
+    await client.getNetworkConfig()
+    await expect(client.getBootstrapPeer()).rejects.toThrow('too busy')
+  }
+  const metrics = await (await fetch(new URL('metrics', registry.url))).text()
+  expect(metrics).toMatch(/^re6st_registry_call_seconds_count\{method="hello",status="200"\} 1$/m)
+  expect(metrics).toMatch(/^re6st_registry_call_seconds_count\{method="getBootstrapPeer",status="503"\} 3$/m)
+})
+
 describe('a question that no node answers', () => {
   it('holds up no other call, of the same node neither', async () => {
     await using node = await FakeNode.start()

@@ -127,6 +127,32 @@ describe('sessions of the registry', () => {
     expect(call(sessions, secret(2))).toBe('authentic')
   })
 
+  it('of too many nodes are those heard of last; hellos, which anybody can say, push out none', () => {
+    const sessions = new RegistrySessions({ nodes: 3, offered: 2 })
+    const authenticate = (prefix: string, key: Buffer) =>
+      sessions.authenticate(prefix, TARGET, requestHmac(key, TARGET)).kind
+    const nodes = ['000', '001', '010', '011']
+    for (const prefix of nodes) {
+      sessions.begin(prefix, secret(1), HELLO)
+      expect(authenticate(prefix, secret(1))).toBe('authentic')
+    }
+    expect(authenticate('000', nextSecret(secret(1)))).toBe('no-session')
+    expect(authenticate('001', nextSecret(secret(1)))).toBe('authentic')
+    for (const prefix of ['100', '101', '110']) sessions.begin(prefix, secret(2), HELLO)
+    // The oldest hello is forgotten: who has said it says it again.
+    expect(authenticate('100', secret(2))).toBe('no-session')
+    for (const prefix of ['010', '011']) expect(authenticate(prefix, nextSecret(secret(1)))).toBe('authentic')
+    expect(authenticate('110', secret(2))).toBe('authentic')
+  })
+
+  it('of which a hello is all that is known are forgotten after a minute, when anybody says hello', () => {
+    const sessions = new RegistrySessions()
+    sessions.begin('000', secret(1), { protocol: 10, nowMs: 0 })
+    sessions.begin(PREFIX, secret(2), { protocol: 10, nowMs: 60_000 })
+    expect(sessions.stateOf('000')).toBeUndefined()
+    expect(call(sessions, secret(2))).toBe('authentic')
+  })
+
   it('end with the certificate', () => {
     const sessions = new RegistrySessions()
     sessions.begin(PREFIX, secret(1), HELLO)
