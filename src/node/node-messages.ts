@@ -93,7 +93,7 @@ export class NodeMessages implements AsyncDisposable {
       greeting: () => encodeMessageBody(this.#versionMessage),
       acknowledged: (prefix, body) => this.#acknowledged(prefix, body),
       isBesideRegistry: () => this.#isRegistryNode(components.identity().certificate.prefix),
-      answerRegistry: (code) => this.#answerRegistry(code),
+      answerRegistry: (code, argument) => this.#answerRegistry(code, argument),
       versionAnnounced: () => components.keeper.announced(),
     })
   }
@@ -251,8 +251,8 @@ export class NodeMessages implements AsyncDisposable {
   }
 
   /** The registry, on this machine, asks this node itself. */
-  #answerRegistry(code: number): Uint8Array | undefined {
-    const { advertised } = this.#components
+  #answerRegistry(code: number, argument: Uint8Array): Uint8Array | undefined {
+    const { advertised, wayTo } = this.#components
     switch (code) {
       case MESSAGE_CODE.addresses:
         return Buffer.from(addressAnswer(advertised(), undefined))
@@ -260,6 +260,10 @@ export class NodeMessages implements AsyncDisposable {
         return Buffer.from(this.#information())
       case MESSAGE_CODE.topology:
         return Buffer.from(this.#topology())
+      case MESSAGE_CODE.way: {
+        const way = parseWay(Buffer.from(argument).toString('latin1'))
+        return way && Buffer.from(formatWay(wayTo(way.target)))
+      }
       default:
         return undefined
     }

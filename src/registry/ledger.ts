@@ -28,6 +28,15 @@ export interface HolderPage {
   readonly limit: number
 }
 
+/** Which holders are searched for: any of these is enough. */
+export interface HolderSearch {
+  /** Of an e-mail address, in small letters. */
+  readonly part: string
+  readonly serial: number | undefined
+  /** Prefixes of those that have a name which is searched for. */
+  readonly named: readonly string[]
+}
+
 /** What a page is in the order of, ascending: as the indexes have it, and without two that are the same. */
 const PAGE_ORDER = {
   prefix: ['prefix'],
@@ -54,6 +63,9 @@ export interface Unreadable {
   readonly prefix: string
   readonly reason: string
 }
+
+/** Holders that the database looks at before others have their turn: some milliseconds. */
+const SEARCHED = 5_000
 
 /** A request is answered long before that: who reserved it is gone. */
 const RESERVED_SECONDS = 300
@@ -91,6 +103,35 @@ export class Ledger {
       // Of a million of them: whoever calls meanwhile is answered in between.
       await setImmediate()
       rows = await this.#store.holdersAfter(last)
+    }
+  }
+
+  /**
+   * Those inside a prefix that are searched for, in the order of their prefixes: the database looks through some thousand at a time,
+   * and only those found are read.
+   */
+  async *search(within: string, { part, serial, named }: HolderSearch): AsyncGenerator<Holder> {
+    const end = endOf(within)
+    const like = `%${part.replace(/[\\%_]/g, '\\$&')}%`
+    let from = within
+    while (from !== end) {
+      const [next] = await this.#store.all<{ prefix: string }>(
+        'SELECT prefix FROM holder WHERE prefix >= ? AND prefix < ? ORDER BY prefix LIMIT 1 OFFSET ?',
+        ...[from, end, SEARCHED],
+      )
+      const until = next?.prefix ?? end
+      const rows = await this.#store.all<HolderRow>(
+        "SELECT * FROM holder WHERE prefix >= ? AND prefix < ? AND (LOWER(email) LIKE ? ESCAPE '\\' OR serial = ?)",
+        ...[from, until, like, serial ?? null],
+      )
+      const found = new Map(rows.map((row) => [row.prefix, holderOf(row)] as const))
+      for (const holder of await this.holdersOf(named.filter((one) => one >= from && one < until)))
+        found.set(holder.prefix, holder)
+      const inOrder = [...found].sort(([one], [other]) => (one < other ? -1 : 1))
+      for (const [, holder] of inOrder) if (holder) yield holder
+      from = until
+      // Of a million of them: whoever calls meanwhile is answered in between.
+      await setImmediate()
     }
   }
 

@@ -1,7 +1,12 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { MESSAGE_CODE, NODE_PORT } from '../core/session/message-codes.ts'
-import { decodeRegistryDatagram, encodeRegistryDatagram } from '../core/session/registry-link.ts'
-import type { Prefix } from '../core/values/prefix.ts'
+import {
+  decodeRegistryDatagram,
+  encodeRegistryDatagram,
+  type RegistryDatagram,
+} from '../core/session/registry-link.ts'
+import { parseWay, type WayOutcome } from '../core/session/way.ts'
+import { type Prefix, subnetNameOf } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 
@@ -9,6 +14,8 @@ import type { Logger } from '../platform/log.ts'
 const ANSWER_TIMEOUT_MS = 3_000
 /** A node that is being started hears a moment later: what was sent to it before that is lost. */
 const AGAIN_MS = 100
+
+const NOTHING = new Uint8Array()
 
 type Answered = (answer: Buffer | undefined) => void
 
@@ -53,7 +60,20 @@ export class LocalNode implements Disposable {
    * @param isOwn whether it is our own: that may be starting, and is asked until it answers, which costs the network nothing
    */
   ask(prefix: Prefix, code: number, { isOwn = false } = {}): Promise<Buffer | undefined> {
-    const key = `${prefix}/${code}`
+    return this.#ask({ prefix, code, argument: NOTHING }, isOwn)
+  }
+
+  /** Asks a node where it sends packets to another one. */
+  async askWay(prefix: Prefix, target: Prefix): Promise<WayOutcome> {
+    const argument = Buffer.from(subnetNameOf(target))
+    const answer = await this.#ask({ prefix, code: MESSAGE_CODE.way, argument }, false)
+    if (answer === undefined) return 'no answer'
+    const way = parseWay(answer.toString('latin1'))
+    return way?.kind === 'answer' ? way : 'not understood'
+  }
+
+  #ask(asked: RegistryDatagram, isOwn: boolean): Promise<Buffer | undefined> {
+    const key = keyOf(asked)
     return new Promise((resolve) => {
       const question = this.#waiting.get(key) ?? { askers: new Set(), again: undefined }
       this.#waiting.set(key, question)
@@ -69,28 +89,26 @@ export class LocalNode implements Disposable {
       }
       const timer = this.#clock.after(ANSWER_TIMEOUT_MS, () => answered(undefined))
       question.askers.add(answered)
-      this.#send(prefix, code)
-      if (isOwn) question.again ??= this.#clock.every(AGAIN_MS, () => this.#send(prefix, code))
+      this.#send(asked)
+      if (isOwn) question.again ??= this.#clock.every(AGAIN_MS, () => this.#send(asked))
     })
   }
 
   /** Tells our node that there is a new network version: it asks for it, and tells the others. */
   announceVersion(registryPrefix: Prefix): void {
-    this.#send(registryPrefix, MESSAGE_CODE.networkVersion)
+    this.#send({ prefix: registryPrefix, code: MESSAGE_CODE.networkVersion, argument: NOTHING })
   }
 
-  #send(prefix: Prefix, code: number): void {
-    const datagram = encodeRegistryDatagram({ prefix, code, argument: new Uint8Array() })
+  #send(asked: RegistryDatagram): void {
     // Where no node is running, the datagram is refused: the same as no answer.
-    this.#socket.send(datagram, this.#port, '::1', () => {})
+    this.#socket.send(encodeRegistryDatagram(asked), this.#port, '::1', () => {})
   }
 
   #receive(datagram: Buffer): void {
     const answer = decodeRegistryDatagram(datagram)
     if (!answer.ok) return
-    const { prefix, code, argument } = answer.value
-    for (const answered of [...(this.#waiting.get(`${prefix}/${code}`)?.askers ?? [])])
-      answered(Buffer.from(argument))
+    for (const answered of [...(this.#waiting.get(keyOf(answer.value))?.askers ?? [])])
+      answered(Buffer.from(answer.value.argument))
   }
 
   [Symbol.dispose](): void {
@@ -98,3 +116,9 @@ export class LocalNode implements Disposable {
     this.#socket.close()
   }
 }
+
+/** Questions and their answers have the same: those for ways are told apart by the node at the end, which both begin with. */
+const keyOf = ({ prefix, code, argument }: RegistryDatagram): string =>
+  code === MESSAGE_CODE.way
+    ? `${prefix}/${code}/${Buffer.from(argument).toString('latin1').split(' ', 1)[0]}`
+    : `${prefix}/${code}`

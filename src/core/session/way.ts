@@ -20,6 +20,9 @@ export interface WayAnswer {
   readonly metric: number | undefined
 }
 
+/** What came of a question: an answer; it was heard, and not understood; nothing. */
+export type WayOutcome = WayAnswer | 'not understood' | 'no answer'
+
 /** A question, or its answer. */
 export type WayMessage =
   | { readonly kind: 'question'; readonly target: Prefix }

@@ -15,6 +15,7 @@ import {
   type SessionIdentity,
   Sessions,
 } from '../../core/session/sessions.ts'
+import { parseWay } from '../../core/session/way.ts'
 import type { Prefix } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
@@ -33,7 +34,7 @@ export interface EndpointHandlers {
   /** Whether the registry is on this machine. */
   isBesideRegistry(): boolean
   /** Answers the registry's question to this node itself; undefined: not at all. */
-  answerRegistry(code: number): Uint8Array | undefined
+  answerRegistry(code: number, argument: Uint8Array): Uint8Array | undefined
   /** The registry says that there is a new network version. */
   versionAnnounced(): void
 }
@@ -50,12 +51,13 @@ const TICK_MS = 1_000
 const REPORT_MS = 60_000
 /** From here the registry on this machine speaks to us. */
 const LOOPBACK = '::1'
-/** What it says and asks, without any argument. */
+/** What it says and asks: all without any argument but the question for a way, which names the node at its end. */
 const REGISTRY_CODES: ReadonlySet<number> = new Set([
   MESSAGE_CODE.networkVersion,
   MESSAGE_CODE.addresses,
   MESSAGE_CODE.nodeInformation,
   MESSAGE_CODE.topology,
+  MESSAGE_CODE.way,
 ])
 
 /** The node's UDP port: runs the sessions with other nodes, and forwards for the registry. */
@@ -86,7 +88,7 @@ export class UdpEndpoint implements AsyncDisposable {
         send: (datagram, to) => this.#send(datagram, to),
         answer: (message) => this.#answer(message),
         greeting: (prefix) => handlers.greeting(prefix),
-        acknowledged: (prefix, body) => handlers.acknowledged(prefix, body),
+        acknowledged: (prefix, body) => this.#acknowledged(prefix, body),
         ignored: (reason, source) => this.#ignored.count(reason, source),
       },
       random,
@@ -159,22 +161,23 @@ export class UdpEndpoint implements AsyncDisposable {
   #receiveFromRegistry(datagram: Buffer, source: Destination): void {
     const request = decodeRegistryDatagram(datagram)
     if (!request.ok) return this.#ignored.count(request.reason, source.address)
-    const { prefix, code } = request.value
+    const { prefix, code, argument } = request.value
     const refusal = this.#refusalOf(request.value)
     if (refusal !== undefined) return this.#ignored.count(refusal, source.address)
     if (prefix !== this.#own()) {
       this.#remember(prefix, source)
-      return this.send(prefix, Buffer.of(code | FORWARDED_FLAG))
+      return this.send(prefix, Buffer.concat([Buffer.of(code | FORWARDED_FLAG), argument]))
     }
     if (code === 0) return this.#handlers.versionAnnounced()
-    const answer = this.#handlers.answerRegistry(code)
+    const answer = this.#handlers.answerRegistry(code, argument)
     if (answer) this.#send(encodeRegistryDatagram({ prefix, code, argument: answer }), source)
   }
 
   /** Any user of this machine can send from here: no more than the registry asks, and only where there is one. */
   #refusalOf({ prefix, code, argument }: RegistryDatagram): string | undefined {
     if (!this.#handlers.isBesideRegistry()) return 'from this machine, and the registry is on another'
-    if (!REGISTRY_CODES.has(code) || argument.length > 0) return 'nothing that a registry asks'
+    const isUnderstood = code === MESSAGE_CODE.way ? isWayQuestion(argument) : argument.length === 0
+    if (!REGISTRY_CODES.has(code) || !isUnderstood) return 'nothing that a registry asks'
     if (code === MESSAGE_CODE.networkVersion && prefix !== this.#own())
       return 'a network version that the registry tells to another'
     return undefined
@@ -201,6 +204,14 @@ export class UdpEndpoint implements AsyncDisposable {
     return new Uint8Array()
   }
 
+  #acknowledged(prefix: Prefix, body: Uint8Array): void {
+    this.#handlers.acknowledged(prefix, body)
+    const asker = this.#askers.get(prefix)
+    // Who asks for a way need not wait for one who does not know the question: it gets it back.
+    if (!asker || body[0] !== (MESSAGE_CODE.way | FORWARDED_FLAG)) return
+    this.#send(encodeRegistryDatagram({ prefix, code: MESSAGE_CODE.way, argument: body.subarray(1) }), asker)
+  }
+
   #send(datagram: Uint8Array, { address, port = NODE_PORT }: Destination): void {
     // While the node stops, tunnels still come and go.
     if (this.#isClosed) return
@@ -223,3 +234,6 @@ export class UdpEndpoint implements AsyncDisposable {
     })
   }
 }
+
+const isWayQuestion = (argument: Uint8Array): boolean =>
+  parseWay(Buffer.from(argument).toString('latin1'))?.kind === 'question'

@@ -1,8 +1,8 @@
 import type { HopReply, TraceReply, WayReply } from '../../core/control/routing-replies.ts'
+import type { WayOutcome } from '../../core/session/way.ts'
 import { ADDRESS_BITS } from '../../core/values/bits.ts'
 import { bitsInside, type Network, nodeAddress, type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
 import type { Pinger } from './pinger.ts'
-import type { WayOutcome } from './way-questions.ts'
 
 interface TraceInit {
   readonly network: Network

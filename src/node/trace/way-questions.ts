@@ -1,9 +1,6 @@
-import type { WayAnswer } from '../../core/session/way.ts'
+import type { WayAnswer, WayOutcome } from '../../core/session/way.ts'
 import type { Prefix } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
-
-/** What came of a question: an answer; it was heard, and not understood; nothing. */
-export type WayOutcome = WayAnswer | 'not understood' | 'no answer'
 
 interface WayQuestionsInit {
   readonly clock: Pick<Clock, 'after'>

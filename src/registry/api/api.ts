@@ -35,7 +35,7 @@ export interface ApiComponents {
   readonly configuration: NetworkConfiguration
   readonly enrolment: Enrolment
   readonly sessions: Sessions
-  readonly localNode: Pick<LocalNode, 'ask'>
+  readonly localNode: Pick<LocalNode, 'ask' | 'askWay'>
   readonly reachable: ReachableNodes
   readonly known: KnownAddresses
   readonly communities: Communities

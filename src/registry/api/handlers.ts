@@ -142,6 +142,7 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
     topology: () => watch.snapshot(),
     machines: ({ query }) => machines.list(query),
     machine: ({ params: { name } }) => machines.details(name),
+    route: ({ params: { name } }) => machines.route(name),
     history: async ({ params: { name } }) =>
       historyOf(store, (await machines.holder(name)).prefix, clock.now()),
 

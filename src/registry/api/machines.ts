@@ -9,13 +9,14 @@ import {
   prefixOfCidr,
   prefixOfSubnetName,
   subnetCidr,
-  subnetNameOfBits,
 } from '../../core/values/prefix.ts'
 import type { KnownAddresses } from '../known-addresses.ts'
 import type { Holder, HolderPage, Ledger } from '../ledger.ts'
+import type { LocalNode } from '../local-node.ts'
 import { Refusal } from '../refusal.ts'
+import { routeTo } from './machine-route.ts'
 import { type MachineViewComponents, MachineViews, type SeenHolder } from './machine-views.ts'
-import type { Machine, MachineDetails, MachinePage, MachineQuery } from './schemas/machines.ts'
+import type { Machine, MachineDetails, MachinePage, MachineQuery, MachineRoute } from './schemas/machines.ts'
 import type { NetworkOverview, TopologyNode } from './schemas/network.ts'
 import { timeOf } from './time.ts'
 import type { TopologyWatch } from './topology-watch.ts'
@@ -24,11 +25,12 @@ import type { TopologyWatch } from './topology-watch.ts'
 export interface MachinesComponents extends MachineViewComponents {
   readonly ledger: Pick<
     Ledger,
-    'holder' | 'holders' | 'holdersOf' | 'holderOfSerial' | 'size' | 'page' | 'count'
+    'holder' | 'holders' | 'holdersOf' | 'holderOfSerial' | 'size' | 'page' | 'count' | 'search'
   >
   readonly watch: MachineViewComponents['watch'] &
     Pick<TopologyWatch, 'online' | 'look' | 'tunnelsOf' | 'route'>
   readonly known: Pick<KnownAddresses, 'lookUp' | 'count'>
+  readonly localNode: Pick<LocalNode, 'askWay'>
   readonly registryPrefix: () => string | undefined
 }
 
@@ -96,7 +98,7 @@ export class Machines {
 
   /** @throws Refusal 404 */
   async details(name: string): Promise<MachineDetails> {
-    const { store, watch, known, network, clock, registryPrefix } = this.#components
+    const { store, watch, known, network, clock } = this.#components
     await watch.look()
     const holder = await this.holder(name)
     const pem = (await store.certificate(holder.prefix))?.cert ?? ''
@@ -104,7 +106,6 @@ export class Machines {
     if (!certificate.ok) throw new Refusal(404, certificate.reason)
     const { notBeforeMs, x509 } = certificate.value
     const now = Math.floor(clock.now() / 1000)
-    const own = registryPrefix()
     const prefix = prefixOfBits(holder.prefix)
     const seen = (await known.lookUp([prefix])).get(prefix)
     const issued: MachineDetails['issued'] = []
@@ -118,9 +119,22 @@ export class Machines {
       fingerprint: certificateFingerprint(x509.raw),
       addresses: (seen?.addresses ?? []).map(({ host, port, protocol }) => `${host},${port},${protocol}`),
       tunnels: watch.tunnelsOf(name),
-      route: own === undefined ? [] : watch.route(subnetNameOfBits(own), name),
       issued,
     }
+  }
+
+  /** The way of packets to it. @throws Refusal 404 */
+  async route(name: string): Promise<MachineRoute> {
+    const { ledger, watch, localNode, registryPrefix } = this.#components
+    const { prefix } = await this.holder(name)
+    await watch.look()
+    const own = registryPrefix()
+    return routeTo(prefixOfBits(prefix), {
+      own: own === undefined ? undefined : prefixOfBits(own),
+      askWay: (asked, target) => localNode.askWay(asked, target),
+      isMember: async (one) => (await ledger.holder(one)) !== undefined,
+      byTunnels: (from, to) => watch.route(from, to),
+    })
   }
 
   /** @throws Refusal 404 */
@@ -203,17 +217,16 @@ export class Machines {
         if (holder.prefix.startsWith(community)) yield holder
       return
     }
-    const serial = /^\d+$/.test(text) ? Number(text) : undefined
+    if (text === '') {
+      yield* ledger.holders(community)
+      return
+    }
     const part = text.toLowerCase()
-    const named = text === '' ? new Set<string>() : await this.#named(part)
-    for await (const holder of ledger.holders(community))
-      if (
-        text === '' ||
-        holder.serial === serial ||
-        holder.email?.toLowerCase().includes(part) === true ||
-        named.has(holder.prefix)
-      )
-        yield holder
+    yield* ledger.search(community, {
+      part,
+      serial: /^\d{1,15}$/.test(text) ? Number(text) : undefined,
+      named: await this.#named(part),
+    })
   }
 
   /** Prefixes that a text names: a subnet, or all around an address; undefined: it is neither. */
@@ -231,16 +244,16 @@ export class Machines {
   }
 
   /** Prefixes of machines that an operator has given a name with this part. */
-  async #named(part: string): Promise<ReadonlySet<string>> {
+  async #named(part: string): Promise<readonly string[]> {
     const { store } = this.#components
-    const named = new Set<string>()
+    const named: string[] = []
     let last = ''
     for (;;) {
       const rows = await store.all<{ prefix: string; name: string }>(
         'SELECT prefix, name FROM machine WHERE name IS NOT NULL AND prefix > ? ORDER BY prefix LIMIT ?',
         ...[last, NAMES],
       )
-      for (const { prefix, name } of rows) if (name.toLowerCase().includes(part)) named.add(prefix)
+      for (const { prefix, name } of rows) if (name.toLowerCase().includes(part)) named.push(prefix)
       const end = rows.at(-1)
       if (rows.length < NAMES || !end) return named
       last = end.prefix

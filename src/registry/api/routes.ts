@@ -158,6 +158,14 @@ export const API_ROUTES = {
     params: BY_NAME,
     answer: machines.MachineDetails,
   },
+  route: {
+    method: 'GET',
+    path: '/machines/:name/route',
+    role: 'look',
+    summary: 'The way of packets from the registry to a machine, asked of each node on it',
+    params: BY_NAME,
+    answer: machines.MachineRoute,
+  },
   history: {
     method: 'GET',
     path: '/machines/:name/history',

@@ -2,7 +2,7 @@ import { dayOf } from '../../core/day.ts'
 import { Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { NodesOptions, ShowOptions } from '../../core/options/registry-operator-options.ts'
-import type { Machine, MachineDetails, MachineHistory } from '../api/schemas/machines.ts'
+import type { Machine, MachineDetails, MachineHistory, MachineRoute } from '../api/schemas/machines.ts'
 import type { NetworkOverview } from '../api/schemas/network.ts'
 import { type AskRegistry, askRegistryOf } from './ask-registry.ts'
 import { columns } from './columns.ts'
@@ -43,11 +43,14 @@ export async function runShow({ json, machine, ...where }: ShowOptions): Promise
     return 0
   }
   const name = await nameOf(ask, machine)
-  const [details, history] = [
-    await ask('machine', { params: { name } }),
-    await ask('history', { params: { name } }),
-  ]
-  process.stdout.write(json ? jsonText({ ...details, ...history }) : detailsText(details, history))
+  const [details, history, route] = await Promise.all([
+    ask('machine', { params: { name } }),
+    ask('history', { params: { name } }),
+    ask('route', { params: { name } }),
+  ])
+  process.stdout.write(
+    json ? jsonText({ ...details, ...history, route }) : detailsText(details, history, route),
+  )
   return 0
 }
 
@@ -98,7 +101,11 @@ function overviewText(overview: NetworkOverview): string {
   ])
 }
 
-function detailsText(machine: MachineDetails, { events, availability }: MachineHistory): string {
+function detailsText(
+  machine: MachineDetails,
+  { events, availability }: MachineHistory,
+  route: MachineRoute,
+): string {
   const { email = '', machineName = '', version, platform = '', lastSeen, place, community } = machine
   const looked = availability.flatMap(({ share }) => (share === undefined ? [] : [share]))
   const share = looked.reduce((sum, one) => sum + one, 0) / looked.length
@@ -123,7 +130,7 @@ function detailsText(machine: MachineDetails, { events, availability }: MachineH
         .map(({ peer, direction }) => `${direction === 'outgoing' ? '→' : '←'} ${peer}`)
         .join('  '),
     ],
-    ['route', machine.route.join(' → ')],
+    ['route', routeText(route)],
     ['available', looked.length === 0 ? '' : `${(100 * share).toFixed(1)} % of ${looked.length} days`],
     ...machine.issued
       .filter(({ serial }) => serial !== machine.serial)
@@ -136,4 +143,12 @@ function detailsText(machine: MachineDetails, { events, availability }: MachineH
     columns(rows.filter(([, value]) => value !== '')),
     columns(events.slice(0, EVENTS).map(({ at, kind, detail = '' }) => [at, kind, detail])),
   ].join('\n')
+}
+
+function routeText({ hops, problem }: MachineRoute): string {
+  const way = hops.map(({ name, by, linkMs }) => {
+    const known = by === 'routing' ? name : `${name}?`
+    return linkMs === undefined ? known : `${known} (${linkMs.toFixed(1)} ms)`
+  })
+  return [way.join(' → '), ...(problem === undefined ? [] : [problem])].join('; ')
 }

@@ -4,6 +4,7 @@ import { programOf } from '../../../lab/programs.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import { type Re6stNode, TEST_ROUTER } from '../../../lab/re6st-node.ts'
 import type { EventsReply, ExplanationReply, TraceReply } from '../../../src/core/control/routing-replies.ts'
+import type { MachineRoute } from '../../../src/registry/api/schemas/machines.ts'
 import { DEADLINE_MS } from '../../support/networks.ts'
 import { startPythonNode } from '../../support/python-node.ts'
 
@@ -61,6 +62,21 @@ describe.each([TEST_ROUTER])('with %s', (router) => {
       expect(namesOf(toPython.there)).toEqual([own.subnetName, python.subnetName])
       expect(toPython.there.complete).toBe(true)
       expect(toPython.back.problem).toContain('does not know the question')
+
+      // The registry says the same of the ways from its node, and has asked each node on them.
+      const shown = async (node: Pick<Re6stNode, 'subnetName'>) => {
+        const database = network.registryFile('registry.db')
+        const command = [...programOf('re6st-registry'), 'show', node.subnetName, '--db', database, '--json']
+        const { stdout } = await registryOn.capture('env', ...command)
+        return (JSON.parse(stdout) as { route: MachineRoute }).route
+      }
+      const route = await shown(other)
+      expect(route.hops.map(({ name, by }) => [name, by])).toEqual([
+        [own.subnetName, 'routing'],
+        [other.subnetName, 'routing'],
+      ])
+      expect(route.hops[1]?.linkMs).toBeGreaterThan(0)
+      expect(route.problem).toBeUndefined()
 
       const explained = await json<ExplanationReply>(one, 'routes', other.subnetCidr)
       expect(explained).toMatchObject({ node: other.subnetName, own: false })

@@ -170,9 +170,12 @@ describe('who asks about this node', () => {
 
   it('on this machine is answered if it asks what a registry asks', () => {
     const { handlers } = node()
-    const asked = (code: number) => handlers().answerRegistry(code)?.toString()
+    const asked = (code: number, argument = '') =>
+      handlers().answerRegistry(code, Buffer.from(argument))?.toString()
     expect(asked(MESSAGE_CODE.addresses)).toBe(ADDRESSES)
     expect(asked(MESSAGE_CODE.topology)).toBe('1 1/4 2/4')
+    expect(asked(MESSAGE_CODE.way, '5/4')).toBe('5/4 2/4 1.500 96')
+    expect(asked(MESSAGE_CODE.way)).toBeUndefined()
     expect(asked(MESSAGE_CODE.log)).toBeUndefined()
     expect(handlers().isBesideRegistry()).toBe(true)
     expect(node({ registryPrefix: PEER }).handlers().isBesideRegistry()).toBe(false)

@@ -58,9 +58,6 @@ export const MachineDetails = Type.Object(
         }),
       }),
     ),
-    route: Type.Array(SubnetName, {
-      description: 'From the registry to it, hop by hop along tunnels; empty: none is known',
-    }),
     issued: Type.Array(Type.Object({ serial: Type.Integer(), notAfter: Time, isRevoked: Type.Boolean() }), {
       description: 'All its certificates that would be valid still',
     }),
@@ -68,6 +65,38 @@ export const MachineDetails = Type.Object(
   { $id: 'MachineDetails' },
 )
 export type MachineDetails = Static<typeof MachineDetails>
+
+const RouteHop = Type.Object({
+  name: SubnetName,
+  by: Type.Union([Type.Literal('routing'), Type.Literal('tunnels')], {
+    description:
+      'How it is known. routing: the node before it says so; tunnels: guessed, the node before it does not know the question',
+  }),
+  linkMs: Type.Optional(
+    Type.Number({
+      minimum: 0,
+      description: 'Round-trip time of the link to it, as the node before it measures it',
+    }),
+  ),
+})
+export type RouteHop = Static<typeof RouteHop>
+
+/** The way of packets from the registry to a machine. */
+export const MachineRoute = Type.Object(
+  {
+    hops: Type.Array(RouteHop, {
+      description: 'Hop by hop, from the node of the registry on, as the routing of each node has it',
+    }),
+    metric: Type.Optional(
+      Type.Number({ minimum: 0, description: 'Of the whole, as the node of the registry has it' }),
+    ),
+    problem: Type.Optional(
+      Type.String({ description: 'Why it is not known to its end, or only guessed there' }),
+    ),
+  },
+  { $id: 'MachineRoute' },
+)
+export type MachineRoute = Static<typeof MachineRoute>
 
 export const MachinePage = pageOf(Machine, 'MachinePage')
 export type MachinePage = Static<typeof MachinePage>

@@ -1,10 +1,12 @@
 import type { JSX } from 'preact'
 import { useCallback, useEffect, useState } from 'preact/hooks'
+import type { MachineRoute } from '../../api/schemas/machines.ts'
 import { call } from '../api.ts'
 import { type Fact, Facts } from '../parts/facts.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { dateOfText } from '../parts/time.ts'
 import { useAnswer } from '../parts/use-answer.ts'
+import { useRounds } from '../parts/use-rounds.ts'
 import { Availability, describeAvailability } from './availability.tsx'
 import { Revoke, RevokeCertificate } from './revoke.tsx'
 
@@ -23,6 +25,10 @@ interface MachinePanelProps {
 export function MachinePanel({ name, mayRevoke, seen, choose, gone }: MachinePanelProps): JSX.Element {
   const details = useAnswer(useCallback(() => call('machine', { params: { name } }), [name]))
   const history = useAnswer(useCallback(() => call('history', { params: { name } }), [name]))
+  const route = useAnswer(useCallback(() => call('route', { params: { name } }), [name]))
+  // Ways change also where nothing else does.
+  const round = useRounds(true)
+  useEffect(route.again, [round, seen])
   useEffect(() => {
     details.again()
     history.again()
@@ -59,20 +65,12 @@ export function MachinePanel({ name, mayRevoke, seen, choose, gone }: MachinePan
   return (
     <section class="details" aria-label={`Machine ${name}`}>
       <h2>{name}</h2>
-      <Problem what={details.problem ?? history.problem} />
+      <Problem what={details.problem ?? history.problem ?? route.problem} />
       <Facts facts={facts} />
       {machine !== undefined && (
         <>
           <h3>Route from the registry</h3>
-          {machine.route.length === 0 ? (
-            <p>None is known.</p>
-          ) : (
-            <ol>
-              {machine.route.map((hop) => (
-                <li key={hop}>{link(hop)}</li>
-              ))}
-            </ol>
-          )}
+          <Route route={route.answer} link={link} />
           <h3>Tunnels ({machine.tunnels.length})</h3>
           <ul>
             {machine.tunnels.map(({ peer, direction }) => (
@@ -127,5 +125,30 @@ export function MachinePanel({ name, mayRevoke, seen, choose, gone }: MachinePan
       )}
       {revoking && <Revoke machine={name} done={gone} close={() => setRevoking(false)} />}
     </section>
+  )
+}
+
+/** The way of packets, as the nodes on it say. */
+function Route({
+  route,
+  link,
+}: {
+  readonly route: MachineRoute | undefined
+  readonly link: (name: string) => JSX.Element
+}): JSX.Element {
+  if (route === undefined) return <p>Asking the nodes on it…</p>
+  return (
+    <>
+      <ol>
+        {route.hops.map(({ name, by, linkMs }) => (
+          <li key={name}>
+            {link(name)}
+            {linkMs !== undefined && ` ${linkMs.toFixed(1)} ms`}
+            {by === 'tunnels' && ' (guessed)'}
+          </li>
+        ))}
+      </ol>
+      {route.problem !== undefined && <p class="notice">{route.problem}.</p>}
+    </>
   )
 }

@@ -6,6 +6,7 @@ import { MachinePanel } from '../machines/machine-panel.tsx'
 import { NetworkMap } from '../map/network-map.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { useAnswer } from '../parts/use-answer.ts'
+import { useRounds } from '../parts/use-rounds.ts'
 import { afterChange, networkOf } from '../topology.ts'
 
 const askOverview = () => call('overview')
@@ -19,7 +20,12 @@ export function NetworkView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX
   const [chosen, choose] = useState<string>()
   const registry = overview?.registryMachine
   const network = useMemo(() => snapshot && networkOf(snapshot, registry), [snapshot, registry])
-  const routeTo = useCallback(async (name: string) => (await call('machine', { params: { name } })).route, [])
+  // Ways change also where no tunnel does: while a machine is looked at, its way is asked for again.
+  const round = useRounds(chosen !== undefined)
+  const routeTo = useCallback(
+    async (name: string) => (await call('route', { params: { name } })).hops.map((hop) => hop.name),
+    [round],
+  )
   return (
     <>
       <h1>Network {overview?.network}</h1>

@@ -73,7 +73,7 @@ class TestNode {
   announcements = 0
   isBesideRegistry = true
   answer: (body: Uint8Array) => Uint8Array = () => new Uint8Array()
-  answerRegistry: (code: number) => Uint8Array | undefined = () => undefined
+  answerRegistry: (code: number, argument: Uint8Array) => Uint8Array | undefined = () => undefined
   readonly endpoint: UdpEndpoint
 
   constructor(key: string, certificateName: string) {
@@ -94,9 +94,9 @@ class TestNode {
         greeting: () => new Uint8Array(),
         acknowledged: () => {},
         isBesideRegistry: () => this.isBesideRegistry,
-        answerRegistry: (code) => {
+        answerRegistry: (code, argument) => {
           this.registryAsked.push(code)
-          return this.answerRegistry(code)
+          return this.answerRegistry(code, argument)
         },
         versionAnnounced: () => {
           this.announcements++
@@ -222,6 +222,22 @@ describe('the registry, by the node on its own machine', () => {
     expect(registryNode.messages).toEqual([])
   })
 
+  it('asks nodes for their ways, each for several at once; who does not know the question says so', async () => {
+    const [node, other, old] = [must(own), must(a), must(b)]
+    const far = [prefixOfBits('0000000000000101'), prefixOfBits('0000000000000110')] as const
+    node.answerRegistry = (_, argument) => Buffer.from(`${String(Buffer.from(argument))} 1/16 12.345 96`)
+    other.answer = (body) => Buffer.concat([body, Buffer.from(' 2/16 - 192')])
+    expect(await localNode.askWay(node.prefix, far[0])).toMatchObject({
+      target: far[0],
+      rttMs: 12.345,
+      metric: 96,
+    })
+    const both = await Promise.all(far.map((target) => localNode.askWay(other.prefix, target)))
+    expect(both).toMatchObject(far.map((target) => ({ target, next: old.prefix, metric: 192 })))
+    expect(await localNode.askWay(old.prefix, far[0])).toBe('not understood')
+    expect(await localNode.askWay(prefixOfBits('0000000000000111'), far[0])).toBe('no answer')
+  })
+
   it('collects versions and walks the topology', async () => {
     const [first, second, third] = [must(own), must(a), must(b)]
     first.answerRegistry = (code) =>
@@ -280,6 +296,8 @@ describe('the registry, by the node on its own machine', () => {
     say(other.prefix, MESSAGE_CODE.networkVersion)
     say(other.prefix, MESSAGE_CODE.addresses, '192.0.2.66,1194,tcp')
     say(node.prefix, MESSAGE_CODE.log, 'a line')
+    for (const way of ['', 'nobody', '5/16 3/16 - 1', '5/16\0', ' 5/16'])
+      say(other.prefix, MESSAGE_CODE.way, way)
     expect((await asked())?.toString()).toBe('here')
     expect(node.registryAsked).toEqual([4])
     node.isBesideRegistry = false

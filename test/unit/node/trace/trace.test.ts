@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { WayOutcome } from '../../../../src/core/session/way.ts'
 import {
   networkOfBits,
   nodeAddress,
@@ -6,7 +7,7 @@ import {
   prefixOfSubnetName,
 } from '../../../../src/core/values/prefix.ts'
 import { trace } from '../../../../src/node/trace/trace.ts'
-import { type WayOutcome, WayQuestions } from '../../../../src/node/trace/way-questions.ts'
+import { WayQuestions } from '../../../../src/node/trace/way-questions.ts'
 import { steppedClock } from '../../../support/stepped-clock.ts'
 
 /** 2001:db8:42::/48 */

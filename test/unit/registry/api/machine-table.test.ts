@@ -47,6 +47,7 @@ async function machinesOf(certificates: number) {
       },
       count: async () => 0,
     },
+    localNode: { askWay: async () => 'no answer' },
     registryPrefix: () => undefined,
     network,
     communities: ONE_COMMUNITY,
@@ -117,6 +118,41 @@ describe('the table of machines', () => {
     const page = await network.machines.list({ community, state: 'never-seen', limit: 2, offset: 1 })
     expect(page).toMatchObject({ total: 16, items: [{ serial: 18 }, { serial: 19 }] })
     expect(further).not.toHaveBeenCalled()
+  })
+
+  it('finds all that are searched for, however many there are: by e-mail address, name and serial number', async () => {
+    await using network = await machinesOf(11_000)
+    const number = (serial: number) => (serial - 1).toString(2).padStart(BITS, '0')
+    await network.store.write(async (writable) => {
+      for (const [serial, name] of [
+        [2, 'printer of 4711'],
+        [4_712, 'Laptop'],
+        [10_999, 'LAPTOP 2'],
+      ] as const)
+        await writable.run('INSERT INTO machine VALUES (?, ?)', number(serial), name)
+      await writable.setHolder({
+        ...{ prefix: '1'.repeat(BITS), email: 'Ann_B%@example.com', serial: 20_000, subject_serial: 20_000 },
+        ...{ not_after: 2_000_000_000, reason: null },
+      })
+    })
+    const found = async (search: string, community?: string) => {
+      const query = { search, limit: 1_000, ...(community === undefined ? {} : { community }) }
+      const { total, items } = await network.machines.list(query)
+      expect(items).toHaveLength(Math.min(total, 1_000))
+      return items.map(({ serial }) => serial)
+    }
+    expect(await found('laptop')).toEqual([4_712, 10_999])
+    // Its number is in an address, is a serial number, and is in a name.
+    expect(await found('4711')).toEqual([2, 4_711, 4_712])
+    expect(await found('999@EXAMPLE')).toEqual(
+      Array.from({ length: 11_000 }, (_, n) => n)
+        .filter((n) => String(n).endsWith('999'))
+        .map((n) => n + 1),
+    )
+    expect(await found('ann_b%')).toEqual([20_000])
+    for (const nothing of ['a%e', '0_00@', '\\', "'"]) expect(await found(nothing)).toEqual([])
+    expect(await found('999@', '0'.repeat(4))).toEqual([1_000, 2_000, 3_000, 4_000])
+    expect(await found('laptop', '1')).toEqual([])
   })
 
   it('does not count what the registry cannot read', async () => {
