@@ -66,7 +66,9 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
           startTls: options.smtpStartTls,
         })
   const pair = pairOf(options)
-  if (await isStoppedAsStandby(options, pair, { manager, log: log.logger, stopped })) return 0
+  // A secret behind a file descriptor is read once, also of a standby that is promoted.
+  const webhooks = webhooksOf(options)
+  if (await isStoppedAsStandby(options, { pair, webhooks }, { manager, log: log.logger, stopped })) return 0
   if (await isStoppedBeforeItsStart(options, { manager, log: log.logger, stopped })) return 0
   const caPem = readOptionFile('--ca', options.ca)
   const signer = await authoritySigner(options)
@@ -90,10 +92,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
       tls: tlsOf(options),
       authorizedOrigins: options.authorizedOrigins,
       trustedProxies: options.trustedProxies,
-      webhooks:
-        options.webhookSecret === undefined
-          ? undefined
-          : { urls: options.webhooks, secret: readSecret('--webhook-secret', options.webhookSecret) },
+      webhooks,
       privateListener: options.privateListener,
       api: {
         listener: options.page,
@@ -150,7 +149,7 @@ interface Surroundings {
 /** A standby serves nothing until it is promoted. @returns whether the registry was stopped meanwhile */
 async function isStoppedAsStandby(
   { isStandby, database, commandSocket: given, ca }: RegistryOptions,
-  pair: PairSettings | undefined,
+  { pair, webhooks }: Pick<RegistrySettings, 'pair' | 'webhooks'>,
   { manager, log, stopped }: Surroundings,
 ): Promise<boolean> {
   if (!isStandby || !pair) {
@@ -164,6 +163,7 @@ async function isStoppedAsStandby(
   const settings = {
     ...{ databasePath: database, caPem: readOptionFile('--ca', ca), pair, log },
     commandSocket: given,
+    webhooks,
     clock: systemClock,
   }
   await using standby = await becomeStandby(settings)
@@ -227,6 +227,9 @@ const openIdOf = ({
   issuer === undefined || clientId === undefined || secret === undefined
     ? undefined
     : { issuer, clientId, clientSecret: readSecret('--oidc-secret', secret), scope, claim, roles }
+
+const webhooksOf = ({ webhookSecret, webhooks: urls }: RegistryOptions): RegistrySettings['webhooks'] =>
+  webhookSecret === undefined ? undefined : { urls, secret: readSecret('--webhook-secret', webhookSecret) }
 
 /** Shorter ones could be guessed by whoever records a handshake. */
 const MIN_SECRET_LENGTH = 32

@@ -43,6 +43,7 @@ import { ReadingTurns } from './server/reading-turns.ts'
 import { TlsCredentials, type TlsFiles } from './server/tls-credentials.ts'
 import { ownSessions, SharedSessions } from './sessions.ts'
 import { answerPeer, keyHash, type PairSettings } from './standby/pair.ts'
+import { PairWatch } from './standby/pair-watch.ts'
 import { Primary } from './standby/primary.ts'
 import { readReplication } from './standby/replication-row.ts'
 import type { NetworkSettings } from './stored-configuration.ts'
@@ -225,6 +226,15 @@ export async function startRegistry(
     )
   if (watch)
     configuration.onRotated(() => inBackground(log, 'looking who follows the keys', watch.keysRotated()))
+  if (webhooks && primary)
+    stack.use(
+      new PairWatch({
+        other: 'standby',
+        isAway: () => primary.refusal() !== undefined,
+        tell: (event) => webhooks.send(event),
+        clock,
+      }),
+    )
   const handlers = registryMethods({
     store,
     ledger,

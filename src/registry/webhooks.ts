@@ -17,6 +17,11 @@ export type NetworkEvent =
   | { readonly event: 'registry_node.gone' | 'registry_node.back'; readonly nodes: readonly string[] }
   | { readonly event: 'nodes.gone'; readonly nodes: readonly string[] }
   | { readonly event: 'keys.left_behind'; readonly nodes: readonly string[] }
+  /** Of a pair of registries: the other one. */
+  | {
+      readonly event: `${'primary' | 'standby'}.${'away' | 'back'}`
+      readonly nodes: readonly []
+    }
 
 /** What webhooks need. */
 export interface WebhookComponents {

@@ -10,7 +10,7 @@ import { makeDecryptor } from '../../src/core/crypto/rsa.ts'
 import { RegistryClient } from '../../src/platform/registry-client.ts'
 import { openGeoIp } from '../../src/registry/geoip.ts'
 import { hasChromium } from '../support/chromium.ts'
-import { ADMINISTRATOR, type RegistryPage, startRegistryPage } from '../support/registry-page.ts'
+import { type RegistryPage, startRegistryPage } from '../support/registry-page.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { vectors } from '../support/vectors.ts'
 
@@ -41,10 +41,7 @@ describe.skipIf(!hasChromium)('the map of the world in Chromium', () => {
     const cities = fileURLToPath(new URL('../vectors/maxmind/GeoIP2-City-Test.mmdb', import.meta.url))
     started = await startRegistryPage({ geoip: await openGeoIp(cities, silentLog) })
     page = started.page
-    await page.getByLabel('Name').fill(ADMINISTRATOR.name)
-    await page.getByLabel('Password').fill(ADMINISTRATOR.password)
-    await page.getByRole('button', { name: 'Sign in' }).click()
-    await page.getByRole('heading', { name: /^Network/ }).waitFor()
+    await started.signIn()
   })
   afterAll(() => started?.[Symbol.asyncDispose]())
 

@@ -4,7 +4,7 @@ import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { setAdministrator } from '../../src/registry/api/access/administrators.ts'
 import { openStore } from '../../src/registry/database/open-store.ts'
-import type { RegistryComponents, RunningRegistry } from '../../src/registry/registry.ts'
+import type { RegistryComponents, RegistrySettings, RunningRegistry } from '../../src/registry/registry.ts'
 import { startChromium } from './chromium.ts'
 import { temporaryDirectory, testRegistry } from './registry.ts'
 
@@ -22,6 +22,8 @@ export interface RegistryPage extends AsyncDisposable {
   readonly base: string
   /** What the browser said of failures, and of what the page's policy forbids. */
   readonly problems: readonly string[]
+  /** Signs in as the administrator. */
+  signIn(): Promise<void>
   /** Goes to a view of an administrator. */
   open(view: string): Promise<void>
   /** What axe-core finds: of a debugger's world, since the page's own policy forbids foreign scripts. */
@@ -30,7 +32,10 @@ export interface RegistryPage extends AsyncDisposable {
 }
 
 /** Starts a registry with one administrator, and opens its page in Chromium, where nobody is signed in. */
-export async function startRegistryPage(components: Partial<RegistryComponents> = {}): Promise<RegistryPage> {
+export async function startRegistryPage(
+  components: Partial<RegistryComponents> = {},
+  settings: Partial<Pick<RegistrySettings, 'pair'>> = {},
+): Promise<RegistryPage> {
   const databasePath = path.join(temporaryDirectory(), 'registry.db')
   const store = await openStore(databasePath)
   await setAdministrator(
@@ -42,6 +47,7 @@ export async function startRegistryPage(components: Partial<RegistryComponents> 
   await store[Symbol.asyncDispose]()
   const registry = await testRegistry(
     {
+      ...settings,
       databasePath,
       api: {
         listener: { kind: 'address', address: '127.0.0.1', port: 0 },
@@ -66,6 +72,12 @@ export async function startRegistryPage(components: Partial<RegistryComponents> 
   await page.goto(base)
   return {
     ...{ registry, page, base, problems },
+    async signIn() {
+      await page.getByLabel('Name').fill(ADMINISTRATOR.name)
+      await page.getByLabel('Password').fill(ADMINISTRATOR.password)
+      await page.getByRole('button', { name: 'Sign in' }).click()
+      await page.getByRole('heading', { name: /^Network/ }).waitFor()
+    },
     async open(view) {
       await page.evaluate(`location.hash = ${JSON.stringify(view)}`)
       await page.locator(`nav a[href="#${view}"][aria-current=page]`).waitFor()

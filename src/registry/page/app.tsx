@@ -1,9 +1,12 @@
 import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { Session } from '../api/schemas/access.ts'
+import type { PairState } from '../api/schemas/standby.ts'
 import { ApiFailure, call, useCsrfToken } from './api.ts'
 import { MachinesView } from './machines/machines-view.tsx'
-import { sayWhy } from './parts/use-answer.ts'
+import { PairNotice } from './parts/pair-notice.tsx'
+import { type Asked, sayWhy } from './parts/use-answer.ts'
+import { usePair } from './parts/use-pair.ts'
 import { AdministratorsView } from './views/administrators.tsx'
 import { AuditView } from './views/audit.tsx'
 import { AuthorityView } from './views/authority.tsx'
@@ -11,6 +14,7 @@ import { ConfigurationView } from './views/configuration.tsx'
 import { InvitationsView } from './views/invitations.tsx'
 import { KeysView } from './views/keys.tsx'
 import { NetworkView } from './views/network.tsx'
+import { RegistryView } from './views/registry.tsx'
 import { Setup } from './views/setup.tsx'
 import { SignIn } from './views/sign-in.tsx'
 import { TokensView } from './views/tokens.tsx'
@@ -22,6 +26,7 @@ const VIEWS = [
   'keys',
   'authority',
   'configuration',
+  'registry',
   'audit',
   'tokens',
   'administrators',
@@ -34,6 +39,7 @@ const TITLES: Readonly<Record<View, string>> = {
   keys: 'Keys',
   authority: 'Authority',
   configuration: 'Configuration',
+  registry: 'Registry',
   audit: 'Audit log',
   tokens: 'Tokens',
   administrators: 'Administrators',
@@ -97,8 +103,23 @@ export function App(): JSX.Element {
           </button>
         </span>
       </header>
+      <SignedIn view={view} session={login.session} />
+    </>
+  )
+}
+
+interface SignedInProps {
+  readonly view: View
+  readonly session: Session
+}
+
+function SignedIn({ view, session }: SignedInProps): JSX.Element {
+  const pair = usePair()
+  return (
+    <>
+      <PairNotice pair={pair.answer} />
       <main>
-        <ViewOf view={view} session={login.session} />
+        <ViewOf view={view} session={session} pair={pair} />
       </main>
     </>
   )
@@ -107,10 +128,8 @@ export function App(): JSX.Element {
 function ViewOf({
   view,
   session: { role },
-}: {
-  readonly view: View
-  readonly session: Session
-}): JSX.Element {
+  pair,
+}: SignedInProps & { readonly pair: Asked<PairState> }): JSX.Element {
   const mayAdminister = role === 'administer'
   switch (view) {
     case 'network':
@@ -125,6 +144,8 @@ function ViewOf({
       return <AuthorityView />
     case 'configuration':
       return <ConfigurationView mayAdminister={mayAdminister} />
+    case 'registry':
+      return <RegistryView mayAdminister={mayAdminister} pair={pair} />
     case 'audit':
       return <AuditView />
     case 'tokens':

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import { readAuthority } from '../../core/crypto/certificate.ts'
 import { Re6stError } from '../../core/errors.ts'
+import { networkCidr } from '../../core/values/prefix.ts'
 import { inBackground } from '../../platform/background.ts'
 import { CleanUp } from '../../platform/clean-up.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -12,10 +13,13 @@ import { commandUserOf } from '../api/authenticate.ts'
 import { API_ROUTES, type ApiRoute } from '../api/routes.ts'
 import type { PairState, Promotion } from '../api/schemas/standby.ts'
 import { commandSocket } from '../command-socket.ts'
+import { openStore } from '../database/open-store.ts'
 import { closeServer, listen } from '../server/listen.ts'
+import { type WebhookComponents, Webhooks } from '../webhooks.ts'
 import { FollowedDatabase } from './followed-database.ts'
 import { Follower } from './follower.ts'
 import { answerPeer, keyHash, type PairSettings } from './pair.ts'
+import { PairWatch } from './pair-watch.ts'
 import { askPeer, connectToPeer } from './peer-link.ts'
 import { mayLose, nodePrefixOf, noSuchNode, promote } from './promotion.ts'
 import { roleOf, standbyId } from './role.ts'
@@ -26,6 +30,8 @@ export interface StandbySettings {
   readonly commandSocket: string | undefined
   readonly caPem: string
   readonly pair: PairSettings
+  /** Who hears that the primary is away; undefined: nobody. */
+  readonly webhooks: Pick<WebhookComponents, 'urls' | 'secret'> | undefined
   readonly clock: Clock
   readonly log: Logger
 }
@@ -77,6 +83,7 @@ async function startStandby(settings: StandbySettings): Promise<RunningStandby> 
     follower.stop()
     await following
   })
+  await watchPrimary(settings, { network: networkCidr(authority.value.network), follower }, stack)
   let tell: { readonly promoted: () => void; readonly failed: (error: unknown) => void } | undefined
   const promoted = new Promise<void>((resolve, reject) => {
     tell = { promoted: resolve, failed: reject }
@@ -125,6 +132,26 @@ async function startStandby(settings: StandbySettings): Promise<RunningStandby> 
     promoted,
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   }
+}
+
+/** Has somebody hear of it when the primary is away: to promote the standby is up to them. */
+async function watchPrimary(
+  { webhooks: to, clock, log }: StandbySettings,
+  { network, follower }: { readonly network: string; readonly follower: Follower },
+  stack: CleanUp,
+): Promise<void> {
+  if (!to) return
+  // Its own database has what the primary has, and nothing else.
+  const store = stack.use(await openStore(':memory:'))
+  const webhooks = stack.use(new Webhooks({ ...to, store, clock, log, network }))
+  stack.use(
+    new PairWatch({
+      other: 'primary',
+      isAway: () => !follower.isConnected,
+      tell: (event) => webhooks.send(event),
+      clock,
+    }),
+  )
 }
 
 /** Where commands ask a standby; undefined: nowhere. */

@@ -1,7 +1,4 @@
 import { createHash, createHmac } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { waitFor } from '../../../lab/wait-for.ts'
@@ -15,31 +12,10 @@ import { type NetworkEvent, Webhooks } from '../../../src/registry/webhooks.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
+import { webhookReceiver } from '../../support/webhook-receiver.ts'
 
 const DEADLINE_MS = 20_000
 const MINUTE_MS = 60_000
-
-/** A server that keeps what it gets, and answers with the statuses that it is told, then with 200. */
-async function receiver(statuses: number[] = []) {
-  const received: { body: string; signature: string | undefined }[] = []
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      const signature = request.headers['re6st-signature']
-      received.push({ body: Buffer.concat(chunks).toString(), signature: String(signature) })
-      response.writeHead(statuses.shift() ?? 200).end()
-    })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    received,
-    url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?a=b`),
-    arrived: (count: number) =>
-      waitFor(() => received.length >= count, { what: 'messages', deadlineMs: DEADLINE_MS, intervalMs: 10 }),
-    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),
-  }
-}
 
 const gone = (...nodes: string[]): NetworkEvent => ({ event: 'nodes.gone', nodes })
 
@@ -47,7 +23,7 @@ const newStore = () => openStore(join(temporaryDirectory(), 'registry.db'))
 
 describe('a message', () => {
   it('is signed, and sent again until it is taken; those after it wait', async () => {
-    await using there = await receiver([500, 302])
+    await using there = await webhookReceiver([500, 302])
     await using store = await newStore()
     const clock = steppedClock()
     await using webhooks = new Webhooks({
@@ -74,7 +50,7 @@ describe('a message', () => {
   })
 
   it('that nobody took is sent when the registry is started again, with the same id', async () => {
-    await using there = await receiver([500])
+    await using there = await webhookReceiver([500])
     const path = join(temporaryDirectory(), 'registry.db')
     const clock = steppedClock()
     const components = { urls: [there.url], secret: 'x', network: 'fd00::/48', clock, log: silentLog }
@@ -100,7 +76,7 @@ describe('a message', () => {
   })
 
   it('that a clock which was ahead has put off for years is sent', async () => {
-    await using there = await receiver()
+    await using there = await webhookReceiver()
     await using store = await newStore()
     const clock = steppedClock()
     await using webhooks = new Webhooks({
@@ -120,7 +96,7 @@ describe('a message', () => {
   })
 
   it('is sent by one of several processes that have the same database', async () => {
-    await using there = await receiver()
+    await using there = await webhookReceiver()
     await using store = await newStore()
     const clock = steppedClock()
     const components = { store, urls: [there.url], secret: 'x', network: 'fd00::/48', clock, log: silentLog }
@@ -137,7 +113,7 @@ describe('a message', () => {
   })
 
   it('makes room for newer ones when nobody takes any', async () => {
-    await using there = await receiver(Array<number>(2).fill(500))
+    await using there = await webhookReceiver(Array<number>(2).fill(500))
     await using store = await newStore()
     const clock = steppedClock()
     await using webhooks = new Webhooks({
