@@ -4,5 +4,8 @@ import { main } from '../platform/main.ts'
 await main({
   name: 're6st',
   read: readRe6stCommandLine,
-  run: async (options) => (await import('../ctl/main.ts')).runRe6st(options),
+  run: async (options) =>
+    options.command === 'join'
+      ? (await import('../conf/main.ts')).runConf(options.options)
+      : (await import('../ctl/main.ts')).runRe6st(options),
 })

@@ -12,7 +12,9 @@ import { drainText, type Look, routesText, statusText, tunnelsText } from './tab
  * @returns the exit status
  * @throws Re6stError when there is no answer
  */
-export async function runRe6st(options: Re6stOptions): Promise<number> {
+export async function runRe6st(
+  options: Exclude<Re6stOptions, { readonly command: 'join' }>,
+): Promise<number> {
   const look: Look = { colours: process.stdout.isTTY && !process.env['NO_COLOR'], nowMs: Date.now() }
   // These read a database, which nothing else here does.
   if (options.command === 'doctor') return (await import('./doctor/main.ts')).runDoctor(options, look)

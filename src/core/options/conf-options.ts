@@ -1,6 +1,7 @@
 import type { FingerprintAlgorithm } from '../crypto/certificate.ts'
 import { type Result, refuse } from '../result.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
+import { SERVICE_DIRECTORY } from './node-file-command.ts'
 import { flag, type OptionsOf, optional, repeated, required, withDefault } from './option-table.ts'
 import {
   certificateFingerprint,
@@ -103,9 +104,29 @@ export const CONF_COMMAND: Command<typeof CONF_OPTIONS> = {
 /** What `re6st-conf` is to do. */
 export type ConfOptions = OptionsOf<typeof CONF_OPTIONS>
 
-/** Checks all options of `re6st-conf`, together. */
-export function confOptions(words: ParsedWords): Result<ConfOptions> {
-  const values = optionValues(CONF_COMMAND, words)
+/** The same where the service looks for what is made. */
+export const JOIN_COMMAND: Command<typeof CONF_OPTIONS> = {
+  name: 're6st join',
+  description:
+    'Joins a network with this machine, as re6st-conf: makes its key, gets its certificate, and writes the option file of the service.',
+  options: {
+    ...CONF_OPTIONS,
+    directory: withDefault(directoryPath('DIR'), SERVICE_DIRECTORY, {
+      names: ['-d', '--dir'],
+      group: NODE,
+      help: 'where the files are made',
+      since: '0.2.0',
+    }),
+  },
+  takesOptionFiles: false,
+}
+
+/** Checks all options of `re6st-conf`, or of `re6st join`, together. */
+export function confOptions(
+  words: ParsedWords,
+  command: Command<typeof CONF_OPTIONS> = CONF_COMMAND,
+): Result<ConfOptions> {
+  const values = optionValues(command, words)
   if (!values.ok) return values
   const { anonymous, token, isNeeded, caOnly } = values.value
   if (anonymous && token !== undefined)

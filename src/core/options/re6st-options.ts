@@ -8,6 +8,7 @@ import {
   type Request,
   readCommandLine,
 } from './command-line.ts'
+import { type ConfOptions, confOptions, JOIN_COMMAND } from './conf-options.ts'
 import { type FirewallOptions, readFirewallCommandLine } from './firewall-options.ts'
 import {
   NODE_FILE,
@@ -104,7 +105,12 @@ const EXAMINATIONS = {
   firewall: 'prints the rules that a firewall must have for this node, or checks whether it has them',
 } as const
 
-const SUBCOMMANDS = { ...QUERIES, ...ACTIONS, ...EXAMINATIONS }
+/** What is done before there is a node. */
+const BEGINNING = {
+  join: 'joins a network with this machine: makes its key, gets its certificate, and writes its option file',
+} as const
+
+const SUBCOMMANDS = { ...BEGINNING, ...QUERIES, ...ACTIONS, ...EXAMINATIONS }
 
 /** Name of a subcommand that asks a running node, or tells it something. */
 export type Re6stQuery = keyof typeof QUERIES | keyof typeof ACTIONS
@@ -129,11 +135,12 @@ export type Re6stOptions =
     }
   | ({ readonly command: 'doctor'; readonly json: boolean } & NodeFileOptions)
   | FirewallOptions
+  | { readonly command: 'join'; readonly options: ConfOptions }
 
 /** The command `re6st` without a subcommand: has but its help. */
 export const RE6ST_COMMAND: Command = {
   name: 're6st',
-  description: 'Looks at the node of this machine.',
+  description: 'Joins a network with this machine, and looks at its node.',
   options: {},
   takesOptionFiles: false,
   subcommands: SUBCOMMANDS,
@@ -180,6 +187,7 @@ export function readRe6stCommandLine(
     )
   if (first === 'doctor')
     return readNodeFileCommandLine(DOCTOR, (words) => commandAndJson(first, words), rest, readFile)
+  if (first === 'join') return readCommandLine(JOIN_COMMAND, joinOptions, rest, readFile)
   if (first === 'firewall') return readFirewallCommandLine(rest, readFile)
   const near = nearestName(first, Object.keys(SUBCOMMANDS))
   const name = OF_A_RUNNING_NODE.find((one) => one === first)
@@ -190,6 +198,11 @@ export function readRe6stCommandLine(
         : `${first}: no such command${near === undefined ? '' : `, did you mean ${near}`}; there are ${allowed}`,
     )
   return readCommandLine(query(name), (words) => queryOptions(name, words, readFile), rest, readFile)
+}
+
+function joinOptions(words: ParsedWords): Result<Extract<Re6stOptions, { readonly command: 'join' }>> {
+  const options = confOptions(words, JOIN_COMMAND)
+  return options.ok ? ok({ command: 'join', options: options.value }) : options
 }
 
 const commandAndJson = <Name extends keyof typeof EXAMINATIONS>(command: Name, { given }: ParsedWords) =>

@@ -1,4 +1,4 @@
-import { ok, type Result } from '../result.ts'
+import { ok, type Result, refuse } from '../result.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
 import { filePath } from './value-types.ts'
@@ -13,6 +13,7 @@ const DATABASE = {
     help: 'SQLite database of the registry',
     since,
   }),
+  json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }),
 } as const
 
 const CHECK = {
@@ -24,7 +25,6 @@ const CHECK = {
     otherwise: 'default: that is not checked',
     since,
   }),
-  json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }),
 } as const
 
 const IMPORT = {
@@ -88,7 +88,8 @@ export const backupOptions = (words: ParsedWords): Result<CopyOptions> => copyOp
 /** Checks all options of `re6st-registry restore`, together. */
 export const restoreOptions = (words: ParsedWords): Result<CopyOptions> => copyOptions(RESTORE_COMMAND, words)
 /** Checks all options of `re6st-registry check`, together. */
-export const checkOptions = (words: ParsedWords): Result<CheckOptions> => optionValues(CHECK_COMMAND, words)
+export const checkOptions = (words: ParsedWords): Result<CheckOptions> =>
+  ofFile(optionValues(CHECK_COMMAND, words))
 
 /** Checks all options of `re6st-registry import`, together. */
 export function importOptions(words: ParsedWords): Result<ImportOptions> {
@@ -97,6 +98,14 @@ export function importOptions(words: ParsedWords): Result<ImportOptions> {
 }
 
 function copyOptions(command: Command<typeof DATABASE>, words: ParsedWords): Result<CopyOptions> {
-  const values = optionValues(command, words)
+  const values = ofFile(optionValues(command, words))
   return values.ok ? ok({ ...values.value, file: words.operand ?? '' }) : values
 }
+
+/** PostgreSQL has programs of its own for it. */
+const ofFile = <Options extends { readonly database: string }>(values: Result<Options>): Result<Options> =>
+  values.ok && /^postgres(ql)?:/.test(values.value.database)
+    ? refuse(
+        '--db: must be a file of SQLite; for PostgreSQL, pg_dump makes backups, and "re6st-registry import URL --db FILE" copies it into a file, which is checked then',
+      )
+    : values

@@ -88,7 +88,8 @@ export class Invitations {
         `community: must be one of ${communities.all.map((bits) => JSON.stringify(bits)).join(', ')}`,
       )
     const row: InvitationRow = {
-      id: randomBytes(9).toString('base64url'),
+      // One that begins with a dash would be no value of an option.
+      id: randomBytes(9).toString('hex'),
       token: await newToken(),
       uses,
       uses_left: uses,
@@ -134,7 +135,7 @@ export class Invitations {
       token: row.token,
       // Behind #, it is not sent to anybody, and in no log.
       ...(hasPage ? { link: `${baseUrl}/enrol#${row.token}` } : {}),
-      joinLine: `re6st-conf --registry ${shellWord(registryUrl)} --fingerprint ${this.#components.fingerprint} --token ${row.token}`,
+      joinLine: `re6st join --registry ${shellWord(registryUrl)} --fingerprint ${this.#components.fingerprint} --token ${row.token}`,
     }
   }
 

@@ -15,7 +15,7 @@ import { refuseStandby } from './own-database.ts'
  * @returns the exit status
  * @throws Re6stError `FILE` when it cannot be read or written: what was there is there still
  */
-export async function runBackup({ database: path, file }: CopyOptions): Promise<number> {
+export async function runBackup({ database: path, file, json }: CopyOptions): Promise<number> {
   using database = openExisting('--db', path)
   try {
     copyTo(database.opened, file)
@@ -24,7 +24,8 @@ export async function runBackup({ database: path, file }: CopyOptions): Promise<
       cause: error,
     })
   }
-  process.stdout.write(`${file}: ${certificatesOf(database.opened)} certificates\n`)
+  const certificates = certificatesOf(database.opened)
+  process.stdout.write(json ? jsonText({ file, certificates }) : `${file}: ${certificates} certificates\n`)
   return 0
 }
 
@@ -33,7 +34,7 @@ export async function runBackup({ database: path, file }: CopyOptions): Promise<
  * @returns the exit status
  * @throws Re6stError `FILE` when the backup is not sound, the registry runs, or it cannot be written: nothing has changed then
  */
-export async function runRestore({ database: path, file }: CopyOptions): Promise<number> {
+export async function runRestore({ database: path, file, json }: CopyOptions): Promise<number> {
   refuseStandby(path)
   using backup = openExisting('', file)
   const [finding] = findingsIn(backup.opened, undefined)
@@ -52,8 +53,12 @@ export async function runRestore({ database: path, file }: CopyOptions): Promise
       ? error
       : new Re6stError('FILE', `--db ${path}: cannot be written: ${messageOf(error)}`, { cause: error })
   }
+  const certificates = certificatesOf(backup.opened)
+  const isKept = existsSync(before)
   process.stdout.write(
-    `${path}: ${certificatesOf(backup.opened)} certificates${existsSync(before) ? `; ${before} is the one before` : ''}. Certificates that were given since the backup are not in it: their machines must join again. Whoever was revoked since must be revoked again.\n`,
+    json
+      ? jsonText({ database: path, certificates, ...(isKept ? { before } : {}) })
+      : `${path}: ${certificates} certificates${isKept ? `; ${before} is the one before` : ''}. Certificates that were given since the backup are not in it: their machines must join again. Whoever was revoked since must be revoked again.\n`,
   )
   return 0
 }

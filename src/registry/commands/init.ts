@@ -85,5 +85,5 @@ Network ${network}, until ${dayOf(validUntil)}.
 Run as root, to start the registry and the node of this machine, which must be the first:
 ${next.map((line) => `  ${line}`).join('\n')}
 Others then join with the URL of this machine and this fingerprint:
-  re6st-conf --registry URL --fingerprint ${fingerprint}
+  re6st join --registry URL --fingerprint ${fingerprint}
 `

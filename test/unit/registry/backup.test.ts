@@ -9,6 +9,7 @@ import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { findingsIn } from '../../../src/registry/database/soundness.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
+import { runRegistryCommand, whyRefused } from '../../support/registry-command.ts'
 import { vectors } from '../../support/vectors.ts'
 
 const pki = vectors<{ ca: string; csr: Record<string, string> }>('pki.json')
@@ -110,5 +111,24 @@ it('a file that is not there is told of with what to do', async () => {
     expect(exitCode).toBeGreaterThan(0)
     expect(stderr).toContain(remedy)
     expect(stderr.trim().split('\n')).toHaveLength(1)
+  }
+})
+
+it('backup, restore and check say the same as JSON, and what to do instead with PostgreSQL', async () => {
+  const directory = temporaryDirectory()
+  const [path, backup] = [join(directory, 'registry.db'), join(directory, 'backup')]
+  copyFileSync(RECORDED[0] ?? '', path)
+  const asJson = async (...args: string[]): Promise<unknown> =>
+    JSON.parse((await runRegistryCommand(...args, '--json')).text)
+  const certificates = expect.any(Number)
+  expect(await asJson('backup', '--db', path, backup)).toEqual({ file: backup, certificates })
+  expect(await asJson('restore', '--db', path, backup)).toEqual({
+    ...{ database: path, certificates, before: `${path}.before-restore` },
+  })
+  expect(await asJson('check', '--db', path)).toEqual({ findings: [], certificates })
+  for (const command of [['backup', backup], ['restore', backup], ['check']]) {
+    const why = whyRefused(...command, '--db', 'postgres://re6st:secret@db.example.com/re6st')
+    expect(why).toContain('pg_dump')
+    expect(why).not.toContain('secret')
   }
 })

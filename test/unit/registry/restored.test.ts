@@ -32,7 +32,7 @@ it('a restored database makes a version that nodes take, each time, and gives no
   let last = versionIn(path)
   let lastSerial = Number(valueIn(path, 'serial').value)
   for (let time = 0; time < 2; time++) {
-    expect(await runRestore({ database: path, file: RECORDED })).toBe(0)
+    expect(await runRestore({ database: path, file: RECORDED, json: false })).toBe(0)
     {
       await using _ = await testRegistry({ databasePath: path }, { clock: recordedClock })
     }
@@ -49,6 +49,6 @@ it('a restored database makes a version that nodes take, each time, and gives no
 
 it('a restored database is far ahead of a backup also where the one before is lost', async () => {
   const path = join(temporaryDirectory(), 'registry.db')
-  expect(await runRestore({ database: path, file: RECORDED })).toBe(0)
+  expect(await runRestore({ database: path, file: RECORDED, json: false })).toBe(0)
   expect(versionIn(path)).toBeGreaterThan(versionIn(RECORDED) + 1_000_000n)
 })

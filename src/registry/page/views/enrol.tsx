@@ -30,6 +30,12 @@ const INSTALLING = [
   },
 ] as const
 
+/** `re6st join` writes the option file of the service. */
+const STARTING = [
+  { name: 'From the package, where systemd starts it at each boot, too', line: 'systemctl start re6stnet' },
+  { name: 'From a checkout', line: 'cd /etc/re6stnet && re6stnet @re6stnet.conf' },
+] as const
+
 /** Public: how a machine joins the network. A link of an invitation has its token behind the `#`. */
 export function Enrol(): JSX.Element {
   const { answer: information, problem } = useAnswer(askInformation)
@@ -74,6 +80,15 @@ export function Enrol(): JSX.Element {
         <section class="card">
           <h2>{token === '' && information.isByMail ? '3.' : '2.'} Join, as root</h2>
           <pre>{joinLineOf(information, token)}</pre>
+          <h2>{token === '' && information.isByMail ? '4.' : '3.'} Start the node, as root</h2>
+          {STARTING.map(({ name, line }) => (
+            <div key={name}>
+              <h3>{name}</h3>
+              <pre>{line}</pre>
+            </div>
+          ))}
+          <p>It is connected within seconds; this says so, and with which address:</p>
+          <pre>re6st status --wait 60</pre>
         </section>
       )}
       <p>
@@ -90,9 +105,9 @@ function tokenIn(hash: string): string {
 
 type Information = Awaited<ReturnType<typeof askInformation>>
 
-/** Without a token, `re6st-conf` asks for the one that was mailed. */
+/** Without a token, `re6st join` asks for the one that was mailed. */
 function joinLineOf({ registryUrl, fingerprint, isAnonymous, isByMail }: Information, token: string): string {
-  const line = `re6st-conf --registry ${registryUrl} --fingerprint ${fingerprint}`
+  const line = `re6st join --registry ${registryUrl} --fingerprint ${fingerprint}`
   if (token !== '') return `${line} --token ${token}`
   return isAnonymous && !isByMail ? `${line} --anonymous` : line
 }

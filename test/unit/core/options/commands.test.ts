@@ -415,14 +415,17 @@ describe('re6st', () => {
   })
 
   it.each<[string[], string]>([
-    [[], 'a command is missing; there are status, tunnels, routes, trace, events, drain, doctor, firewall'],
+    [
+      [],
+      'a command is missing; there are join, status, tunnels, routes, trace, events, drain, doctor, firewall',
+    ],
     [
       ['staus'],
-      'staus: no such command, did you mean status; there are status, tunnels, routes, trace, events, drain, doctor, firewall',
+      'staus: no such command, did you mean status; there are join, status, tunnels, routes, trace, events, drain, doctor, firewall',
     ],
     [
       ['frob'],
-      'frob: no such command; there are status, tunnels, routes, trace, events, drain, doctor, firewall',
+      'frob: no such command; there are join, status, tunnels, routes, trace, events, drain, doctor, firewall',
     ],
     [['--frob'], '--frob: no such option, or too many values; see re6st --help'],
     [
@@ -442,13 +445,27 @@ describe('re6st', () => {
     expect(reasonOf(readRe6stCommandLine(args, noFiles))).toBe(reason)
   })
 
+  it('joins a network with what re6st-conf takes, where the service looks for its files', () => {
+    const args = ['--registry', 'http://r/', '--token', 'x']
+    const joined = readRe6stCommandLine(['join', ...args], noFiles)
+    expect(joined).toMatchObject({
+      value: { options: { command: 'join', options: { token: 'x', directory: '/etc/re6stnet' } } },
+    })
+    expect(readRe6stCommandLine(['join', ...args, '--dir', 'here'], noFiles)).toMatchObject({
+      value: { options: { options: { directory: 'here' } } },
+    })
+    expect(reasonOf(readRe6stCommandLine(['join', ...args, '--anonymous'], noFiles))).toContain('--token')
+  })
+
   it('has help for all and for each', () => {
     expect(readRe6stCommandLine(['--help'], noFiles)).toMatchObject({ value: { kind: 'help' } })
     const trace = readRe6stCommandLine(['trace', '--help'], noFiles)
     const shown = trace.ok && trace.value.kind === 'help' ? helpOf(trace.value.command, 100) : ''
     expect(shown).toMatch(/re6st trace \[OPTIONS\] NODE/)
     expect(shown).toMatch(/ NODE +a node of the network/)
-    expect(helpOf(RE6ST_COMMAND, 100)).toMatch(/Commands:\n {2}status {4}addresses/)
+    expect(helpOf(RE6ST_COMMAND, 100)).toMatch(
+      /Commands:\n {2}join {6}joins a network[^\n]*\n {2}status {4}addresses/,
+    )
   })
 
   it('asks the node of the service where that listens, unless it is told otherwise', () => {

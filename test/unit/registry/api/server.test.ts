@@ -341,8 +341,10 @@ describe('an operator', () => {
       headers,
     })
     expect(made.link).toBe(`${base}/enrol#${made.token}`)
+    // A value of an option as well: without a dash in front.
+    expect(made.invitation.id).toMatch(/^[0-9a-f]{18}$/)
     expect(made.joinLine).toContain(
-      `re6st-conf --registry http://registry.example.com/ --fingerprint sha256:`,
+      `re6st join --registry http://registry.example.com/ --fingerprint sha256:`,
     )
     const anyone = new RegistryClient(registry.url)
     const join = (csr: string) => anyone.requestCertificate({ token: made.token, csr: pki.csr[csr] ?? '' })

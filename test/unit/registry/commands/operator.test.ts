@@ -41,7 +41,7 @@ describe('beside a registry that runs, the commands', () => {
       ...['invite', '--uses', '2', '--email', 'ann@example.com', '--name', 'laptop'],
       ...['--host', 'registry.example.com'],
     )
-    expect(made.joinLine).toContain('re6st-conf --registry http://registry.example.com')
+    expect(made.joinLine).toContain('re6st join --registry http://registry.example.com')
     // Nobody has said where the page is.
     expect(made.link).toBeUndefined()
     expect((await run('invite', 'list')).text).toContain(made.invitation.id)
