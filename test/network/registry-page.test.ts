@@ -7,9 +7,8 @@ import { ADMINISTRATOR, type RegistryPage, startRegistryPage } from '../support/
 import { vectors } from '../support/vectors.ts'
 
 const pki = vectors<{ csr: Record<string, string> }>('pki.json')
-const VIEWS = 'network machines invitations keys authority configuration audit tokens administrators'.split(
-  ' ',
-)
+const VIEWS =
+  'network machines invitations keys authority configuration registry audit tokens administrators'.split(' ')
 
 /** The main ways of an administrator, with the registry itself and a real browser. */
 describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
@@ -46,7 +45,7 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
     expect(await accessibilityProblems()).toEqual([])
     await page.getByRole('dialog').getByRole('button', { name: 'Invite' }).click()
     const made = page.getByRole('region', { name: 'New invitation' })
-    await made.getByText('re6st-conf --registry').waitFor()
+    await made.getByText('re6st join --registry').waitFor()
     await made.getByRole('img', { name: 'QR code of the link' }).waitFor()
     await screenshot('invited')
     const link = (await made.getByRole('link').textContent()) ?? ''
@@ -77,12 +76,46 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
     await screenshot('machines')
   })
 
-  test('the table is exported', async () => {
+  test('the table is filtered by state and community, and sorted by a click', async () => {
+    await open('machines')
+    const count = (text: string) => page.getByText(text, { exact: true }).waitFor()
+    await count('1 machine')
+    for (const [state, machines] of [
+      ['never-seen', '1 machine'],
+      ['offline', '0 machines'],
+      ['expiring', '0 machines'],
+      ['outdated', '0 machines'],
+    ] as const) {
+      await page.getByLabel('State').selectOption(state)
+      await count(machines)
+    }
+    await page.getByLabel('State').selectOption('')
+    await page.getByLabel('Community').fill('1')
+    await count('0 machines')
+    await page.getByLabel('Community').fill('0')
+    await count('1 machine')
+    await page.getByLabel('Community').fill('')
+    const serial = page.getByRole('columnheader', { name: 'Serial' })
+    for (const order of ['ascending', 'descending'] as const) {
+      await serial.getByRole('button').click()
+      await expect.poll(() => serial.getAttribute('aria-sort')).toBe(order)
+    }
+  })
+
+  const exported = async (format: 'CSV' | 'JSON') => {
     const [download] = await Promise.all([
       page.waitForEvent('download'),
-      page.getByRole('button', { name: 'Export CSV' }).click(),
+      page.getByRole('button', { name: `Export ${format}` }).click(),
     ])
-    const text = readFileSync(await download.path(), 'utf8')
+    return readFileSync(await download.path(), 'utf8')
+  }
+
+  test('the table is exported', async () => {
+    const machines: unknown = JSON.parse(await exported('JSON'))
+    expect(machines).toEqual([
+      expect.objectContaining({ machineName: 'laptop', state: 'never-seen', serial: 1 }),
+    ])
+    const text = await exported('CSV')
     expect(text.split('\r\n')[0]).toBe(
       'name,machineName,email,state,subnet,address,serial,notAfter,lastSeen,version,platform,community,country',
     )
@@ -209,33 +242,64 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
     await page.getByRole('row', { name: /server/ }).waitFor()
   })
 
-  test.each(['light', 'dark'] as const)('axe-core finds nothing in any view (%s)', async (colorScheme) => {
-    await page.emulateMedia({ colorScheme })
-    for (const view of VIEWS) {
-      await open(view)
-      expect(await accessibilityProblems(), view).toEqual([])
-      await screenshot(`${view}-${colorScheme}`)
-    }
-  })
+  const SIZES = { desktop: { width: 1280, height: 900 }, phone: { width: 360, height: 740 } } as const
 
-  test('each view fits a phone', async () => {
-    await page.setViewportSize({ width: 360, height: 740 })
+  test.each([
+    ['light', 'desktop'],
+    ['dark', 'desktop'],
+    ['light', 'phone'],
+    ['dark', 'phone'],
+  ] as const)('axe-core finds nothing in any view, and each fits (%s, %s)', async (colorScheme, size) => {
+    await page.emulateMedia({ colorScheme })
+    await page.setViewportSize(SIZES[size])
+    const look = async (what: string) => {
+      expect(await accessibilityProblems(), what).toEqual([])
+      expect(await page.evaluate('document.documentElement.scrollWidth'), what).toBeLessThanOrEqual(
+        SIZES[size].width,
+      )
+      await screenshot(`${what}-${colorScheme}-${size}`)
+    }
     for (const view of VIEWS) {
       await open(view)
-      expect(await page.evaluate('document.documentElement.scrollWidth'), view).toBeLessThanOrEqual(360)
-      await screenshot(`${view}-phone`)
+      await look(view)
     }
-    await page.setViewportSize({ width: 1280, height: 900 })
+    await open('network')
+    await page.getByRole('button', { name: 'Table' }).click()
+    await look('map-table')
+    await open('machines')
+    await page
+      .getByRole('row', { name: /server/ })
+      .getByRole('button')
+      .click()
+    await page
+      .getByRole('region', { name: /^Machine / })
+      .getByText('enrolled')
+      .waitFor()
+    await look('machine')
+    await page.getByRole('button', { name: 'Revoke…' }).click()
+    await page.getByRole('dialog').waitFor()
+    await look('dialog')
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
   })
 
   test('an invitation’s link is a page for everybody that says what to install and run', async () => {
     await page.goto(`${started.base}/enrol#secret-token`)
     await page.getByText('--token secret-token').waitFor()
-    expect(await accessibilityProblems()).toEqual([])
-    await screenshot('enrol')
+    for (const [colorScheme, size] of [
+      ['light', 'desktop'],
+      ['dark', 'phone'],
+    ] as const) {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize(SIZES[size])
+      expect(await accessibilityProblems(), colorScheme).toEqual([])
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(
+        SIZES[size].width,
+      )
+      await screenshot(`enrol-${size}`)
+    }
     await page.goto(`${started.base}/enrol#x;reboot`)
     await page.reload()
-    await page.getByText(/^re6st-conf/).waitFor()
+    await page.getByText(/^re6st join/).waitFor()
     expect(await page.locator('main').textContent()).not.toContain('reboot')
   })
 
@@ -243,6 +307,8 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
     await page.goto(started.base)
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+    // Dark, and on a phone.
+    expect(await accessibilityProblems()).toEqual([])
   })
 
   test('nothing failed in the browser, and nothing was against its policy', () => {
