@@ -1,9 +1,18 @@
 import { describe, expect, test } from 'vitest'
-import type { Lab } from '../../../lab/lab.ts'
+import { type Lab, withLab } from '../../../lab/lab.ts'
 import type { Machine } from '../../../lab/machine.ts'
 import { PingMonitor } from '../../../lab/pings.ts'
+import { Re6stNetwork } from '../../../lab/re6st-network.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
-import { DEADLINE_MS, nextHop, type TestNetwork, withNetwork } from '../../support/networks.ts'
+import { natPmpGateway } from '../../support/nat-pmp-gateway.ts'
+import {
+  DEADLINE_MS,
+  nextHop,
+  statusOf,
+  type TestNetwork,
+  tunnelsOf,
+  withNetwork,
+} from '../../support/networks.ts'
 
 /** Alone on a machine it takes a second; in the finding that this is about, most of a minute. */
 const AROUND_MS = 25_000
@@ -89,6 +98,46 @@ describe('a node behind a NAT', () => {
       await network.allPairsPing({ deadlineMs: DEADLINE_MS })
     }))
 })
+
+test('behind two NATs, of which the outer one sends everything to the inner, a node is reached by what that forwards', () =>
+  withLab({ name: 'dmz' }, async (lab) => {
+    const network = await Re6stNetwork.create(lab, {
+      registryOn: await lab.host('registry'),
+      registryOptions: ['--tunnel-refresh', '10'],
+    })
+    await network.join(network.registryMachine)
+    const outer = await lab.nat('modem')
+    const inner = await lab.nat('router', { behind: outer })
+    await lab.sendEverything(outer, inner.machine)
+    // It forwards what it is asked to, and says of itself what it knows: that its address is private.
+    const { ipv4: own = '' } = inner.machine.addresses
+    await inner.machine
+      .start([process.execPath, '-e', natPmpGateway(own, { forwards: true })], { name: 'nat-pmp' })
+      .line(/^ready$/)
+    const inside = await network.join(await lab.host('inside', { on: inner.lan }))
+    const advertised = await lab.waitFor(
+      async () =>
+        (await statusOf(inside)).advertised.find((address) =>
+          address.startsWith(`${outer.machine.addresses.ipv4},`),
+        ),
+      { what: 'it to advertise the address that others see', deadlineMs: DEADLINE_MS },
+    )
+    expect(advertised).toMatch(/,tcp$/)
+    // Nobody can make a tunnel to this one: it makes its own.
+    const outside = await network.join(await lab.host('outside'), {
+      nodeOptions: ['--max-clients', '0', '--neighbour', inside.subnetName],
+    })
+    const tunnel = await lab.waitFor(
+      async () =>
+        (await tunnelsOf(outside)).find(({ peer, state }) => peer === inside.subnetName && state === 'up'),
+      { what: 'a tunnel from outside', deadlineMs: 2 * DEADLINE_MS },
+    )
+    expect(tunnel).toMatchObject({ direction: 'client' })
+    expect(tunnel.underlay).toContain(outer.machine.addresses.ipv4)
+    // It stays forwarded, whatever the gateway says of its address.
+    await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+    expect((await statusOf(inside)).advertised).toContain(advertised)
+  }))
 
 /**
  * A gateway forgets what it translated when its line was down for a moment. What comes in the middle of a connection is not
