@@ -125,6 +125,25 @@ async function fragmentsMade(side: Side): Promise<number> {
   return Number(values.split(' ')[names.split(' ').indexOf('FragCreates')])
 }
 
+it('a tunnel over UDP whose server was killed is silent as soon as something is sent, for its machine says so', async () => {
+  await listen(bench.transport('a', 'registry-node'), { protocol: 'udp' })
+  const { events } = connect(bench.transport('b', 'node-a'), [remoteA('udp')])
+  await events.next('up')
+  const serverAddress = await linkLocal(bench, 'a', 're6stnet-tcp')
+  const [pid = 0] = await bench.pids('a')
+  process.kill(pid, 'SIGKILL')
+  const killedMs = performance.now()
+  await waitFor(
+    async () => {
+      await pings('re6stnet1', serverAddress)
+      return events.all.some(({ kind }) => kind === 'silent')
+    },
+    { what: 'the word of the kernel', deadlineMs: 10_000 },
+  )
+  // At a hello interval of 15 s, nobody would miss anything before.
+  expect(performance.now() - killedMs).toBeLessThan(5_000)
+})
+
 describe('a client tunnel that fails says why', () => {
   it('when nobody listens, after three attempts', async () => {
     const { events } = connect(bench.transport('b', 'node-a'), [remoteA('tcp')])

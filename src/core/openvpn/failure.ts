@@ -47,6 +47,9 @@ const END =
 /** Whether a line says that the connection has ended that it is about. */
 export const isEndOfConnection = (line: string): boolean => END.test(line)
 
+/** Whether a line says that nobody listens there any more: the kernel of the peer's machine tells, over UDP. */
+export const isRefusal = (line: string): boolean => /^read UDP.*Connection refused/.test(line)
+
 /** Whether a server's line is about a client with this name and address; with IPv4, its port follows. */
 export const isAboutPeer = (line: string, nameAndAddress: string, port: number): boolean =>
   [`:${port} `, ' '].some((next) => line.startsWith(`${nameAndAddress}${next}`))

@@ -1,7 +1,7 @@
 import { messageOf } from '../../core/errors.ts'
 import { ATTEMPT_TIMEOUT_MS } from '../../core/openvpn/arguments.ts'
 import { externalAddressOf, remoteEndOf } from '../../core/openvpn/environment.ts'
-import { isEndOfConnection } from '../../core/openvpn/failure.ts'
+import { isEndOfConnection, isRefusal } from '../../core/openvpn/failure.ts'
 import { type LinkRemote, linkRemoteOf } from '../../core/openvpn/link-remote.ts'
 import { managementCommand } from '../../core/openvpn/management-command.ts'
 import type { Environment } from '../../core/openvpn/management-reader.ts'
@@ -88,6 +88,8 @@ export class OpenvpnClient implements ClientTunnel {
 
   #onLog(text: string): void {
     if (this.#wasUp && isEndOfConnection(text)) return this.#onEnding()
+    // Anybody could say so who sees our packets: whether it is true is looked at.
+    if (this.#wasUp && isRefusal(text)) return this.spec.onEvent({ kind: 'silent' })
     const remote = linkRemoteOf(text)
     if (!remote || this.#wasUp) return
     this.#remote = remote

@@ -83,7 +83,10 @@ export type ClientEvent =
       /** Our own address as the server sees it. */
       readonly externalAddress: string | undefined
     }
-  /** Up, but nothing has come from the peer for longer than a peer that is there would be silent. Said again and again. */
+  /**
+   * Up, but nothing has come from the peer for longer than a peer that is there would be silent, or its machine says that
+   * nobody is there. Said again and again.
+   */
   | { readonly kind: 'silent' }
   /** It was up, and carries nothing any more; `down` follows when its interface is gone. */
   | { readonly kind: 'ending' }

@@ -3,6 +3,7 @@ import {
   failureReason,
   isAboutClient,
   isEndOfConnection,
+  isRefusal,
   isUnwantedByPeer,
 } from '../../../../src/core/openvpn/failure.ts'
 import { linkRemoteOf } from '../../../../src/core/openvpn/link-remote.ts'
@@ -159,6 +160,15 @@ it('a peer that refuses or hangs up is told from a network that does not carry u
   expect(isUnwanted("Connection reset command was pushed by server ('')")).toBe(true)
   expect(isUnwanted('TCP: connect to [AF_INET]10.9.0.1:1999 failed: Connection refused')).toBe(false)
   expect(isUnwanted('[0/16] Inactivity timeout (--ping-exit), exiting')).toBe(false)
+})
+
+it.each([
+  ['read UDPv4 [ECONNREFUSED]: Connection refused (fd=3,code=111)', true],
+  ['read UDPv6 [ECONNREFUSED]: Connection refused (fd=3,code=111)', true],
+  ['TCP: connect to [AF_INET]10.9.0.1:1999 failed: Connection refused', false],
+  ['read UDPv4 [EHOSTUNREACH]: No route to host (fd=3,code=113)', false],
+])('that nobody listens there any more is told from all else: %s', (line, is) => {
+  expect(isRefusal(line)).toBe(is)
 })
 
 it.each([
