@@ -1,12 +1,13 @@
 import { TokenBucket } from '../../token-bucket.ts'
-import { INFINITY, isSignificantChange } from '../metric.ts'
+import { INFINITY } from '../metric.ts'
 import type { RouterId, SeqnoRequest } from '../wire/tlv.ts'
 import { ExpiryWheel } from './expiry-wheel.ts'
 import { isDrainingChange } from './levels.ts'
 import type { Entry, Neighbour, Route } from './model.ts'
+import { isAhead, NEEDS, type Need, needOf, pauseAfter } from './needs.ts'
 import { isUsable } from './selection.ts'
 import { isOlder, seqnoMinus, seqnoPlus } from './seqno.ts'
-import { isFeasible, sourceOf } from './sources.ts'
+import { sourceOf } from './sources.ts'
 import { metricOf } from './table.ts'
 import type { World } from './world.ts'
 
@@ -38,34 +39,11 @@ const AHEAD_A_SECOND = 20
 const AHEAD_AT_ONCE = 100
 const BUCKET_MS = 100
 
-/** Why a new sequence number is asked for, the most urgent first. */
-type Need = 'starving' | 'leaving' | 'better' | 'little-better' | 'spare'
-
-/** Times between requests, each twice the one before. */
-const PAUSES: Readonly<Record<Need, { readonly firstMs: number; readonly lastMs: number }>> = {
-  // RFC 8966, 3.8.2.1: there is no way at all. Where links lose packets, one in five requests has no answer.
-  starving: { firstMs: 250, lastMs: 60_000 },
-  // The one in use drains, or does not answer: it is about to go, and there is another.
-  leaving: { firstMs: 250, lastMs: 60_000 },
-  // RFC 8966, 3.8.2.2: there is one that is a good deal better than the one in use.
-  better: { firstMs: 2_000, lastMs: 600_000 },
-  // Such a one comes and goes with the round-trip times, but where they are steady it stays the shortest way.
-  'little-better': { firstMs: 30_000, lastMs: 3_600_000 },
-  // Should the one in use fail, there is no other. Two nodes cannot be each other's: one of the two asks in vain.
-  spare: { firstMs: 30_000, lastMs: 3_600_000 },
-}
-const NEEDS: readonly Need[] = ['starving', 'leaving', 'better', 'little-better', 'spare']
-
 /**
  * How long what is asked for ahead of need is kept back: while a network forms, most of it is not missing any more then, and
  * the rest goes out in few packets.
  */
 const AHEAD_DELAY_MS = 500
-
-const isAhead = (need: Need): boolean => need === 'little-better' || need === 'spare'
-
-const pauseAfter = (need: Need, times: number): number =>
-  Math.min(PAUSES[need].lastMs, PAUSES[need].firstMs * 2 ** times)
 
 /** How often a number was asked for, and when again at the earliest. */
 interface Asked {
@@ -220,7 +198,7 @@ export class Requests {
   /** The route to a destination was looked at: answers who waits for it, and asks for what is missing. */
   consider(nowMs: number, entry: Entry): void {
     this.#satisfy(nowMs, entry)
-    const need = this.#needOf(entry)
+    const need = needOf(entry)
     // The next time that there is none is another one: what is asked for then is not kept waiting.
     if (need?.kind !== 'starving') delete this.#asked.get(entry)?.starving
     if (need?.kind !== 'leaving') delete this.#asked.get(entry)?.leaving
@@ -257,7 +235,7 @@ export class Requests {
       return
     }
     const maySend = need === 'starving' || need === 'leaving' || this.#ahead.take(nowMs)
-    const pauseMs = maySend ? pauseAfter(need, asked.times) : PAUSES[need].firstMs
+    const pauseMs = maySend ? pauseAfter(need, asked.times) : pauseAfter(need, 0)
     asked.times += maySend ? 1 : 0
     asked.nextMs = nowMs + pauseMs * (1 + this.#world.random.next() / 4)
     this.#keep(entry, need, asked)
@@ -301,32 +279,4 @@ export class Requests {
     this.#asked.delete(entry)
     return undefined
   }
-
-  /** Whether a number is missing, and which routes would be of use with it. */
-  #needOf(entry: Entry): { readonly kind: Need; readonly routes: readonly Route[] } | undefined {
-    const { selected, local, routes } = entry
-    if (local) return undefined
-    let best: Route | undefined
-    let hasSpare = false
-    for (const route of routes) {
-      if (route === selected || metricOf(route) >= INFINITY) continue
-      if (isFeasible(route)) hasSpare = true
-      else if (best === undefined || metricOf(route) < metricOf(best)) best = route
-    }
-    if (best === undefined) return undefined
-    if (selected === undefined)
-      return { kind: 'starving', routes: routes.filter((route) => metricOf(route) < INFINITY) }
-    const [bestMetric, metric] = [metricOf(best), metricOf(selected)]
-    if (bestMetric < metric) return { kind: needOfBetter(metric, bestMetric), routes: [best] }
-    return hasSpare || isThroughUs(best, entry) ? undefined : { kind: 'spare', routes: [best] }
-  }
 }
-
-function needOfBetter(metric: number, better: number): Need {
-  if (isDrainingChange(metric, better)) return 'leaving'
-  return isSignificantChange(metric, better) ? 'better' : 'little-better'
-}
-
-/** Whether a neighbour announces, as it seems, what it has from us: then it has no other way for us. */
-export const isThroughUs = ({ refmetric, neighbour }: Route, { announcedMetric }: Entry): boolean =>
-  refmetric >= announcedMetric + Math.min(neighbour.toldRxcost, INFINITY - announcedMetric)

@@ -1,6 +1,6 @@
 import { INFINITY } from '../metric.ts'
 import type { Neighbour, Route } from './model.ts'
-import { isThroughUs } from './requests.ts'
+import { isThroughUs } from './needs.ts'
 import { isFeasible } from './sources.ts'
 import { metricOf } from './table.ts'
 import { neighboursOf, type World } from './world.ts'
