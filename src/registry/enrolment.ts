@@ -1,10 +1,7 @@
-import { randomInt } from 'node:crypto'
 import type { Communities, Location } from '../core/allocation/community.ts'
 import { parseLocation } from '../core/allocation/community.ts'
 import { DAY_MS } from '../core/day.ts'
 import { Re6stError } from '../core/errors.ts'
-import { TokenBucket } from '../core/token-bucket.ts'
-import { isEmailAddress } from '../core/values/email-address.ts'
 import { subnetNameOfBits } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -14,11 +11,12 @@ import type { Authorities } from './authorities.ts'
 import type { NetworkConfiguration } from './configuration.ts'
 import type { CaCryptography } from './crypto/cryptography.ts'
 import type { Store } from './database/store.ts'
-import type { TokenRow } from './database/tables.ts'
 import type { GeoIp } from './geoip.ts'
 import type { Ledger, Reservation } from './ledger.ts'
 import type { Mailer } from './mail.ts'
 import { Refusal } from './refusal.ts'
+import { Tokens } from './tokens.ts'
+import { WrongTokens } from './wrong-tokens.ts'
 
 /** Who may register, and how long their prefixes are in bits; 0: nobody. */
 export interface RegistrationSettings {
@@ -60,104 +58,20 @@ const VALIDITY_MS = 365 * DAY_MS
 /** With less than this left, a certificate is renewed. */
 const RENEWAL_PERIOD_MS = 30 * DAY_MS
 
-/** Letters of a token that is made up: 94 bits, which nobody guesses. */
-const TOKEN_LENGTH = 20
-/** How long such a token lives: somebody waits for it. */
-const TOKEN_LIFE_MS = 14 * DAY_MS
-/** A mail is on its way: it is not sent again sooner. */
-const MAIL_PAUSE_MS = 60_000
-/** How many addresses are remembered that were mailed to. */
-const MAX_MAILED = 10_000
-/** Wrong tokens of one source, and of all: somebody who mistypes one needs few. */
-const WRONG_OF_SOURCE = { perSecond: 0.1, burst: 20 }
-const WRONG_IN_ALL = { perSecond: 1, burst: 200 }
-/** How many sources of wrong tokens are told apart. */
-const MAX_SOURCES = 2_000
-
-const NOT_AN_ADDRESS = 'not an e-mail address (in a URL, + is written %2B)'
-
-/** Tokens and certificates: who gets which prefix. */
+/** Certificates: who gets which prefix. */
 export class Enrolment {
   readonly #components: EnrolmentComponents
   readonly #settings: RegistrationSettings
+  readonly tokens: Tokens
+  readonly #wrong: WrongTokens
   /** Tokens for which a certificate is being made: each works once, also for two calls at the same moment. */
   readonly #tokensInUse = new Map<string, number>()
-  /** When a mail was last sent to an address. */
-  readonly #mailedMs = new Map<string, number>()
-  readonly #wrong = new TokenBucket(WRONG_IN_ALL.perSecond, WRONG_IN_ALL.burst)
-  readonly #wrongBySource = new Map<string, TokenBucket>()
 
   constructor(components: EnrolmentComponents, settings: RegistrationSettings) {
     this.#components = components
     this.#settings = settings
-  }
-
-  /** Mails a token: a new one, unless one lives that was made for this address. @throws Refusal without mail, or when registration by mail is disabled */
-  async requestToken(email: string): Promise<void> {
-    const { mailer, store, clock } = this.#components
-    if (!mailer) throw new Refusal(403, 'there is no --mailhost')
-    if (!isEmailAddress(email)) throw new Refusal(400, NOT_AN_ADDRESS)
-    if (this.#settings.mailPrefixLength === 0) throw new Refusal(403, 'registration by mail is disabled')
-    if (!this.#mayMail(email)) return
-    const living = await store.madeTokenFor(email, Math.floor(clock.now() / 1000))
-    const token = living ?? (await this.addToken(email, ''))
-    try {
-      await mailer.send({
-        from: this.#settings.mailSender,
-        to: email,
-        subject: '[re6stnet] Token to join the network',
-        text: `Hello,\n\nsomebody, probably you, asked to join a re6st network with this address.\nGive this to re6st-conf, as --token or when it asks:\n\nToken: ${token}\n\nIt can be used once. If it was not you, ignore this mail.\n`,
-      })
-    } catch (error) {
-      this.#mailedMs.delete(email)
-      if (living === undefined) await store.write((writable) => writable.deleteToken(token))
-      throw error
-    }
-  }
-
-  #mayMail(email: string): boolean {
-    const nowMs = this.#components.clock.monotonicMs()
-    const lastMs = this.#mailedMs.get(email)
-    if (lastMs !== undefined && nowMs - lastMs < MAIL_PAUSE_MS) return false
-    if (this.#mailedMs.size >= MAX_MAILED) this.#mailedMs.clear()
-    this.#mailedMs.set(email, nowMs)
-    return true
-  }
-
-  /**
-   * Adds a token, any text; makes one up if it is empty.
-   * @throws Refusal if it exists, for what is no e-mail address, or when registration by mail is disabled
-   */
-  async addToken(email: string, given: string): Promise<string> {
-    const { store, clock } = this.#components
-    if (this.#settings.mailPrefixLength === 0) throw new Refusal(403, 'registration by mail is disabled')
-    const token = given === '' ? await this.newToken() : given
-    // Without one, it is for nobody in particular.
-    if (email !== '' && !isEmailAddress(email)) throw new Refusal(400, NOT_AN_ADDRESS)
-    const row = {
-      token,
-      email,
-      prefix_len: this.#settings.mailPrefixLength,
-      date: Math.floor(clock.now() / 1000),
-    }
-    await store.write(async (writable) => {
-      // Looked up here: another process may have added it just now.
-      if (await writable.token(token)) throw new Refusal(409, 'the token exists')
-      await writable.addToken(row)
-      if (given === '')
-        await writable.addMadeToken(token, email, Math.floor((clock.now() + TOKEN_LIFE_MS) / 1000))
-    })
-    return token
-  }
-
-  /** A token that there is not yet. */
-  async newToken(): Promise<string> {
-    for (;;) {
-      const token = Array.from({ length: TOKEN_LENGTH }, () => String.fromCharCode(97 + randomInt(26))).join(
-        '',
-      )
-      if (!(await this.#components.store.token(token))) return token
-    }
+    this.tokens = new Tokens({ ...components, ...settings })
+    this.#wrong = new WrongTokens(components.clock, components.log)
   }
 
   /**
@@ -172,11 +86,11 @@ export class Enrolment {
     where: { readonly source: string | undefined; readonly location: () => Location | undefined },
   ): Promise<string | undefined> {
     const { cryptography } = this.#components
-    const retryAfterMs = this.#waitMs(token, where.source)
+    const retryAfterMs = this.#wrong.waitMs(token, where.source)
     if (retryAfterMs > 0) throw new Refusal(429, 'too many wrong tokens: try again later', { retryAfterMs })
     const request = await this.#registrationOf(token)
     if (!request) {
-      this.#countWrong(where.source)
+      this.#wrong.count(where.source)
       return undefined
     }
     const problem = cryptography.checkRequest(csr)
@@ -194,45 +108,6 @@ export class Enrolment {
     }
   }
 
-  /** Whether a token could be used. */
-  async isToken(token: string): Promise<boolean> {
-    return (await this.#livingToken(token)) !== undefined
-  }
-
-  async #livingToken(token: string): Promise<TokenRow | undefined> {
-    const { store, clock } = this.#components
-    const end = await store.endOfMadeToken(token)
-    return end !== undefined && end * 1000 <= clock.now() ? undefined : store.token(token)
-  }
-
-  /**
-   * How long it takes until a token is looked at: who has said many wrong ones waits. One as long as those that we make is
-   * not guessed.
-   */
-  #waitMs(token: string, source: string | undefined): number {
-    if (token === '') return 0
-    const nowMs = this.#components.clock.monotonicMs()
-    const own = source === undefined ? undefined : this.#wrongBySource.get(source)
-    return Math.max(own?.waitMs(nowMs) ?? 0, token.length >= TOKEN_LENGTH ? 0 : this.#wrong.waitMs(nowMs))
-  }
-
-  #countWrong(source: string | undefined): void {
-    const { clock, log } = this.#components
-    const nowMs = clock.monotonicMs()
-    this.#wrong.take(nowMs)
-    // Of this machine, or by a proxy that names nobody: only what all may do counts.
-    if (source === undefined) return
-    if (this.#wrongBySource.size >= MAX_SOURCES)
-      for (const [other, bucket] of this.#wrongBySource)
-        if (bucket.isFull(nowMs)) this.#wrongBySource.delete(other)
-    const own =
-      this.#wrongBySource.get(source) ?? new TokenBucket(WRONG_OF_SOURCE.perSecond, WRONG_OF_SOURCE.burst)
-    // More sources than that are a flood: what they may do in all counts.
-    if (this.#wrongBySource.size < MAX_SOURCES) this.#wrongBySource.set(source, own)
-    own.take(nowMs)
-    if (!own.has(nowMs)) log.warn({ source }, 'too many wrong tokens from one address: it has to wait')
-  }
-
   async #registrationOf(token: string): Promise<Registration | undefined> {
     if (token === '') {
       if (this.#settings.anonymousPrefixLength === 0)
@@ -240,7 +115,7 @@ export class Enrolment {
       return { email: null, length: this.#settings.anonymousPrefixLength, uses: 1, community: undefined }
     }
     if (this.#settings.mailPrefixLength === 0) throw new Refusal(403, 'registration by mail is disabled')
-    const row = await this.#livingToken(token)
+    const row = await this.tokens.living(token)
     if (!row) return undefined
     const invitation = await invitationOf(this.#components.store, token)
     return {

@@ -76,7 +76,7 @@ export function registryMethods(components: MethodComponents): Handlers {
     clock,
     network,
   } = components
-  const tokenRequests = new TokenRequests(enrolment, clock)
+  const tokenRequests = new TokenRequests(enrolment.tokens, clock)
 
   const certificateOf = async (prefix: string): Promise<string> => {
     const pem = await store.usableCertificate(prefix)
@@ -156,10 +156,10 @@ export function registryMethods(components: MethodComponents): Handlers {
       return encrypted
     },
 
-    isToken: async ({ token = '' }) => ((await enrolment.isToken(token)) ? '1' : undefined),
+    isToken: async ({ token = '' }) => ((await enrolment.tokens.isUsable(token)) ? '1' : undefined),
 
     async addToken({ email = '', token: given = '' }) {
-      const token = await enrolment.addToken(email, given)
+      const token = await enrolment.tokens.add(email, given)
       return given === '' ? token : undefined
     },
 

@@ -1,7 +1,7 @@
 import { TokenBucket } from '../core/token-bucket.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { Enrolment } from './enrolment.ts'
 import { Refusal } from './refusal.ts'
+import type { Tokens } from './tokens.ts'
 
 /** Mails that one source can cause: a few at once, then one a minute. */
 const OF_SOURCE = { perSecond: 1 / 60, atOnce: 5 }
@@ -12,23 +12,23 @@ const MAX_REMEMBERED = 10_000
 
 /**
  * Requests for tokens by mail. Anybody may have one mailed to anybody: so each source, and all together, cause few mails;
- * that each address gets few is for enrolment.
+ * that each address gets few, `Tokens` sees to.
  */
 export class TokenRequests {
-  readonly #enrolment: Pick<Enrolment, 'requestToken'>
+  readonly #tokens: Pick<Tokens, 'request'>
   readonly #clock: Pick<Clock, 'monotonicMs'>
   readonly #sources = new Map<string, TokenBucket>()
   readonly #all = new TokenBucket(IN_ALL.perSecond, IN_ALL.atOnce)
 
-  constructor(enrolment: Pick<Enrolment, 'requestToken'>, clock: Pick<Clock, 'monotonicMs'>) {
-    this.#enrolment = enrolment
+  constructor(tokens: Pick<Tokens, 'request'>, clock: Pick<Clock, 'monotonicMs'>) {
+    this.#tokens = tokens
     this.#clock = clock
   }
 
   /**
    * Mails a token.
    * @param source undefined where it cannot be told
-   * @throws Refusal for too many, and whatever enrolment refuses
+   * @throws Refusal for too many, and whatever is refused of one
    */
   async request(email: string, source: string | undefined): Promise<void> {
     const nowMs = this.#clock.monotonicMs()
@@ -41,7 +41,7 @@ export class TokenRequests {
       throw new Refusal(503, 'too many tokens are asked for: try again in some seconds', {
         retryAfterMs: this.#all.waitMs(nowMs),
       })
-    await this.#enrolment.requestToken(email)
+    await this.#tokens.request(email)
   }
 
   #bucketOf(source: string): TokenBucket {

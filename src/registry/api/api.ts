@@ -103,10 +103,10 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
     ...{ store, ledger, configuration, machines, watch, clock, registryUrl },
     known: components.known,
     rpcSessions: components.sessions,
-    tokenRequests: new TokenRequests(components.enrolment, clock),
+    tokenRequests: new TokenRequests(components.enrolment.tokens, clock),
     invitations: new Invitations({
       ...{ store, communities, mailPrefixLength, clock, registryUrl },
-      newToken: () => components.enrolment.newToken(),
+      newToken: () => components.enrolment.tokens.newOne(),
       fingerprint: about.fingerprint,
     }),
     bearerTokens: new BearerTokens(store, clock),

@@ -8,7 +8,7 @@ const MINUTE_MS = 60_000
 function requests() {
   let nowMs = 0
   return {
-    requests: new TokenRequests({ requestToken: async () => {} }, { monotonicMs: () => nowMs }),
+    requests: new TokenRequests({ request: async () => {} }, { monotonicMs: () => nowMs }),
     pass: (ms: number) => {
       nowMs += ms
     },

@@ -1,0 +1,121 @@
+import { randomInt } from 'node:crypto'
+import { DAY_MS } from '../core/day.ts'
+import { isEmailAddress } from '../core/values/email-address.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Store } from './database/store.ts'
+import type { TokenRow } from './database/tables.ts'
+import type { Mailer } from './mail.ts'
+import { Refusal } from './refusal.ts'
+
+/** Letters of a token that is made up: 94 bits, which nobody guesses. */
+export const TOKEN_LENGTH = 20
+/** How long such a token lives: somebody waits for it. */
+const TOKEN_LIFE_MS = 14 * DAY_MS
+/** A mail is on its way: it is not sent again sooner. */
+const MAIL_PAUSE_MS = 60_000
+/** How many addresses are remembered that were mailed to. */
+const MAX_MAILED = 10_000
+
+const NOT_AN_ADDRESS = 'not an e-mail address (in a URL, + is written %2B)'
+
+/** What tokens need. */
+export interface TokensInit {
+  readonly store: Store
+  readonly mailer: Mailer | undefined
+  readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
+  /** Of the certificates that they are for, in bits; 0: registration by mail is disabled. */
+  readonly mailPrefixLength: number
+  /** Sender of the mails: the CA's e-mail address. */
+  readonly mailSender: string
+}
+
+/** Tokens, with each of which somebody may register: they are made up and mailed, or an operator's. */
+export class Tokens {
+  readonly #init: TokensInit
+  /** When a mail was last sent to an address. */
+  readonly #mailedMs = new Map<string, number>()
+
+  constructor(init: TokensInit) {
+    this.#init = init
+  }
+
+  /** Mails a token: a new one, unless one lives that was made for this address. @throws Refusal without mail, or when registration by mail is disabled */
+  async request(email: string): Promise<void> {
+    const { mailer, store, clock } = this.#init
+    if (!mailer) throw new Refusal(403, 'there is no --mailhost')
+    if (!isEmailAddress(email)) throw new Refusal(400, NOT_AN_ADDRESS)
+    if (this.#init.mailPrefixLength === 0) throw new Refusal(403, 'registration by mail is disabled')
+    if (!this.#mayMail(email)) return
+    const living = await store.madeTokenFor(email, Math.floor(clock.now() / 1000))
+    const token = living ?? (await this.add(email, ''))
+    try {
+      await mailer.send({
+        from: this.#init.mailSender,
+        to: email,
+        subject: '[re6stnet] Token to join the network',
+        text: `Hello,\n\nsomebody, probably you, asked to join a re6st network with this address.\nGive this to re6st-conf, as --token or when it asks:\n\nToken: ${token}\n\nIt can be used once. If it was not you, ignore this mail.\n`,
+      })
+    } catch (error) {
+      this.#mailedMs.delete(email)
+      if (living === undefined) await store.write((writable) => writable.deleteToken(token))
+      throw error
+    }
+  }
+
+  #mayMail(email: string): boolean {
+    const nowMs = this.#init.clock.monotonicMs()
+    const lastMs = this.#mailedMs.get(email)
+    if (lastMs !== undefined && nowMs - lastMs < MAIL_PAUSE_MS) return false
+    if (this.#mailedMs.size >= MAX_MAILED) this.#mailedMs.clear()
+    this.#mailedMs.set(email, nowMs)
+    return true
+  }
+
+  /**
+   * Adds a token, any text; makes one up if it is empty.
+   * @throws Refusal if it exists, for what is no e-mail address, or when registration by mail is disabled
+   */
+  async add(email: string, given: string): Promise<string> {
+    const { store, clock } = this.#init
+    if (this.#init.mailPrefixLength === 0) throw new Refusal(403, 'registration by mail is disabled')
+    const token = given === '' ? await this.newOne() : given
+    // Without one, it is for nobody in particular.
+    if (email !== '' && !isEmailAddress(email)) throw new Refusal(400, NOT_AN_ADDRESS)
+    const row = {
+      token,
+      email,
+      prefix_len: this.#init.mailPrefixLength,
+      date: Math.floor(clock.now() / 1000),
+    }
+    await store.write(async (writable) => {
+      // Looked up here: another process may have added it just now.
+      if (await writable.token(token)) throw new Refusal(409, 'the token exists')
+      await writable.addToken(row)
+      if (given === '')
+        await writable.addMadeToken(token, email, Math.floor((clock.now() + TOKEN_LIFE_MS) / 1000))
+    })
+    return token
+  }
+
+  /** A token that there is not yet. */
+  async newOne(): Promise<string> {
+    for (;;) {
+      const token = Array.from({ length: TOKEN_LENGTH }, () => String.fromCharCode(97 + randomInt(26))).join(
+        '',
+      )
+      if (!(await this.#init.store.token(token))) return token
+    }
+  }
+
+  /** Whether a token could be used. */
+  async isUsable(token: string): Promise<boolean> {
+    return (await this.living(token)) !== undefined
+  }
+
+  /** A token that could be used. */
+  async living(token: string): Promise<TokenRow | undefined> {
+    const { store, clock } = this.#init
+    const end = await store.endOfMadeToken(token)
+    return end !== undefined && end * 1000 <= clock.now() ? undefined : store.token(token)
+  }
+}
