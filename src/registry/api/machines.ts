@@ -64,7 +64,15 @@ export class Machines {
       return { total: await ledger.count(within), items: await this.#machines(this.#views.seen(holders)) }
     }
     // Addresses have the order of their prefixes, in which they are found.
-    if (sort === 'name' && order === 'ascending') return this.#firstOf(this.#found(query), offset, limit)
+    if (sort === 'name' && order === 'ascending') {
+      if (query.state !== undefined || query.country !== undefined) {
+        const { total, items } = await firstOf(this.#found(query), offset, limit)
+        return { total, items: await this.#machines(items) }
+      }
+      // Where they were seen is looked up of those on the page only.
+      const { total, items } = await firstOf(this.#matching(query), offset, limit)
+      return { total, items: await this.#machines(this.#views.seen(items)) }
+    }
     const revoked = await this.#revoked()
     const sign = order === 'ascending' ? 1 : -1
     const inOrder = (machines: Machine[]) =>
@@ -77,16 +85,6 @@ export class Machines {
       if (found.length > 2 * (offset + limit) + SPARE) found = inOrder(found).slice(0, offset + limit)
     }
     return { total, items: inOrder(found).slice(offset, offset + limit) }
-  }
-
-  async #firstOf(found: AsyncIterable<SeenHolder>, offset: number, limit: number): Promise<MachinePage> {
-    const page: SeenHolder[] = []
-    let total = 0
-    for await (const one of found) {
-      if (total >= offset && total < offset + limit) page.push(one)
-      total += 1
-    }
-    return { total, items: await this.#machines(page) }
   }
 
   async #machines(seen: AsyncIterable<SeenHolder> | Iterable<SeenHolder>): Promise<Machine[]> {
@@ -260,6 +258,21 @@ export class Machines {
       await setImmediate()
     }
   }
+}
+
+/** Those of one page, and how many there are in all. */
+async function firstOf<T>(
+  found: AsyncIterable<T>,
+  offset: number,
+  limit: number,
+): Promise<{ readonly total: number; readonly items: readonly T[] }> {
+  const items: T[] = []
+  let total = 0
+  for await (const one of found) {
+    if (total >= offset && total < offset + limit) items.push(one)
+    total += 1
+  }
+  return { total, items }
 }
 
 /** What the database has them in the order of; undefined: what is wanted must be computed of all of them first. */

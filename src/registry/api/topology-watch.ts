@@ -27,8 +27,10 @@ export interface TopologyWatchComponents {
   readonly log: Logger
 }
 
-/** While somebody looks, what changes is seen this often; in a large network the walk itself takes longer. */
-const LOOK_MS = 3_000
+/** While somebody looks, what changes is seen this often. */
+const LOOK_MS = 2_500
+/** So long a walk through the network is waited for: who does not answer holds it up, and must hold up nothing else. */
+const PATIENCE_MS = 1_500
 /** What was seen before is good enough for a page for this long. */
 const FRESH_MS = 2_000
 /** A node is asked for its version so often; how many at once. */
@@ -55,6 +57,10 @@ export class TopologyWatch implements Disposable {
   #atMs = 0
   #lookedMs = Number.NEGATIVE_INFINITY
   #looking: Promise<void> | undefined
+  /** The walk that is under way, and what the last one has found: who has answered, and who has tunnels to whom. */
+  #walking: Promise<void> | undefined
+  #answered: readonly Prefix[] = []
+  #walked: ReadonlyMap<string, TopologyTunnel> = new Map()
   #timer: Disposable | undefined
 
   constructor(components: TopologyWatchComponents) {
@@ -144,28 +150,53 @@ export class TopologyWatch implements Disposable {
       })
   }
 
+  /** Machines and routes as they are now; tunnels as they were at the end of the last walk, perhaps of this one. */
   async #look(): Promise<void> {
-    const { localNode, reachable, registryPrefix, isMember, clock } = this.#components
+    const { reachable, clock } = this.#components
+    const routed = await reachable.list()
+    this.#online = new Set([...routed, ...this.#answered])
+    await this.#walkedSoon()
+    this.#online = new Set([...routed, ...this.#answered])
+    this.#lookedMs = clock.monotonicMs()
+    await this.#compare(this.#walked)
+  }
+
+  async #walkedSoon(): Promise<void> {
+    const { clock, log } = this.#components
+    this.#walking ??= this.#walk()
+      .catch((error: unknown) => log.warn({ err: error }, 'the network cannot be walked through'))
+      .finally(() => {
+        this.#walking = undefined
+      })
+    const walking = this.#walking
+    await new Promise<void>((resolve) => {
+      const timer = clock.after(PATIENCE_MS, resolve)
+      walking.then(() => {
+        timer[Symbol.dispose]()
+        resolve()
+      }, resolve)
+    })
+  }
+
+  async #walk(): Promise<void> {
+    const { localNode, registryPrefix, isMember } = this.#components
     const own = registryPrefix()
     const ask = (prefix: Prefix, code: number) => localNode.ask(prefix, code)
-    const routed = new Set(await reachable.list())
     const seen: Record<string, readonly string[]> =
       own === undefined ? {} : await walkTopology(ask, prefixOfBits(own), isMember)
-    for (const name of seen[''] ?? []) {
+    this.#answered = (seen[''] ?? []).flatMap((name) => {
       const prefix = prefixOfSubnetName(name)
-      if (prefix.ok) routed.add(prefix.value)
-    }
-    this.#online = routed
-    await this.#askForInformation()
-    this.#lookedMs = clock.monotonicMs()
-    await this.#compare(tunnelsOf(seen))
+      return prefix.ok ? [prefix.value] : []
+    })
+    this.#walked = tunnelsOf(seen)
+    await this.#askForInformation([...this.#online, ...this.#answered])
   }
 
   /** Those that were never asked first. */
-  async #askForInformation(): Promise<void> {
+  async #askForInformation(online: readonly Prefix[]): Promise<void> {
     const { localNode, clock } = this.#components
     const nowMs = clock.monotonicMs()
-    const due = [...this.#online]
+    const due = [...new Set(online)]
       .filter((prefix) => nowMs - (this.#askedMs.get(prefix) ?? Number.NEGATIVE_INFINITY) >= INFORMATION_MS)
       .slice(0, ASKED_AT_ONCE)
     for (const prefix of this.#askedMs.keys())

@@ -155,6 +155,12 @@ describe('the table of machines', () => {
     expect(await found('laptop', '1')).toEqual([])
   })
 
+  it('looks up where machines were seen of those on the page only, however many are found', async () => {
+    await using network = await machinesOf(300)
+    expect(await network.machines.list({ search: '@example', limit: 5 })).toMatchObject({ total: 300 })
+    expect(network.looks()).toBe(5)
+  })
+
   it('does not count what the registry cannot read', async () => {
     await using network = await machinesOf(30)
     await network.store.write((writable) =>
