@@ -6,7 +6,7 @@ import {
   subnetCidr,
   subnetNameOf,
 } from '../core/values/prefix.ts'
-import type { Holder } from './ledger.ts'
+import type { Holder } from './holders.ts'
 import { Refusal } from './refusal.ts'
 
 /**

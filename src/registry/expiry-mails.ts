@@ -6,7 +6,7 @@ import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Store } from './database/store.ts'
-import type { Holder } from './ledger.ts'
+import type { Holder } from './holders.ts'
 import type { Mailer } from './mail.ts'
 
 /** What mails about the end of certificates need. */

@@ -6,7 +6,7 @@ import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { NetworkConfiguration } from './configuration.ts'
-import type { Holder } from './ledger.ts'
+import type { Holder } from './holders.ts'
 import type { LocalNode } from './local-node.ts'
 import type { NetworkEvent } from './webhooks.ts'
 

@@ -10,8 +10,9 @@ import {
   prefixOfSubnetName,
   subnetCidr,
 } from '../../core/values/prefix.ts'
+import type { Holder, HolderPage } from '../holders.ts'
 import type { KnownAddresses } from '../known-addresses.ts'
-import type { Holder, HolderPage, Ledger } from '../ledger.ts'
+import type { Ledger } from '../ledger.ts'
 import type { LocalNode } from '../local-node.ts'
 import { Refusal } from '../refusal.ts'
 import { routeTo } from './machine-route.ts'

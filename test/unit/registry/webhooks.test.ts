@@ -6,7 +6,7 @@ import { readRegistryCommandLine } from '../../../src/core/options/registry-comm
 import { refuse } from '../../../src/core/result.ts'
 import { type Prefix, prefixOfBits } from '../../../src/core/values/prefix.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
-import type { Holder } from '../../../src/registry/ledger.ts'
+import type { Holder } from '../../../src/registry/holders.ts'
 import { NetworkWatch } from '../../../src/registry/network-watch.ts'
 import { type NetworkEvent, Webhooks } from '../../../src/registry/webhooks.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
