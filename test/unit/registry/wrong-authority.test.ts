@@ -7,6 +7,7 @@ import * as x509 from '@peculiar/x509'
 import { describe, expect, it } from 'vitest'
 import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
+import { silentLog } from '../../support/silent-log.ts'
 import { vectors } from '../../support/vectors.ts'
 
 const DATABASE = fileURLToPath(new URL('../../vectors/registry-db/registry.db', import.meta.url))
@@ -60,6 +61,22 @@ describe('a registry does not start with the wrong authority', () => {
       code: 'CERTIFICATE',
       message: expect.stringMatching(/--ca: its serial number .* like 0x120010db80042/),
     })
+  })
+
+  it('but only says so where a serial ends in many zeros, which may be meant', async () => {
+    const warningsWith = async (serial: string) => {
+      const warnings: unknown[] = []
+      const log = { ...silentLog, warn: (text: unknown) => warnings.push(text) } as typeof silentLog
+      // No prefix of the usual length fits into it.
+      const registration = { mailPrefixLength: 8, anonymousPrefixLength: 8 }
+      const registry = await testRegistry({ ...(await authority(serial)), registration }, { log })
+      await registry[Symbol.asyncDispose]()
+      return warnings.filter((text) => /was a shorter one meant/.test(String(text)))
+    }
+    expect(await warningsWith(`0120010db80042${'0'.repeat(16)}`)).toEqual([
+      expect.stringContaining('2001:db8:42::/112'),
+    ])
+    expect(await warningsWith('0120010db80042')).toEqual([])
   })
 
   it('another network’s, over an existing database; a good one it takes', async () => {
