@@ -112,12 +112,17 @@ it('says what is wrong with the options, and that a dead one is dead', async () 
 })
 
 it('does nothing without a configuration, and says so to who starts it by hand', async () => {
-  await machine.run('service re6stnet stop && mv /etc/re6stnet/re6stnet.conf /var/tmp')
-  expect((await machine.try('service re6stnet start')).exitCode).toBe(6)
-  // As at boot.
-  await machine.run('RUNLEVEL=2 /etc/init.d/re6stnet start')
-  expect(await statusOf('re6stnet')).toBe(3)
-  await machine.run('mv /var/tmp/re6stnet.conf /etc/re6stnet && service re6stnet start')
+  for (const service of ['re6stnet', 're6st-registry']) {
+    const file = `/etc/re6stnet/${service}.conf`
+    await machine.run(`service ${service} stop && mv ${file} /var/tmp`)
+    const start = await machine.try(`service ${service} start`)
+    expect([start.exitCode, `${start.stdout}${start.stderr}`]).toEqual([6, expect.stringContaining(file)])
+    // As at boot.
+    await machine.run(`RUNLEVEL=2 /etc/init.d/${service} start`)
+    expect(await statusOf(service)).toBe(3)
+  }
+  for (const service of ['re6st-registry', 're6stnet'])
+    await machine.run(`mv /var/tmp/${service}.conf /etc/re6stnet && service ${service} start`)
 })
 
 it('ends them when the package is removed', async () => {
