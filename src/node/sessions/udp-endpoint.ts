@@ -15,7 +15,7 @@ import {
   type SessionIdentity,
   Sessions,
 } from '../../core/session/sessions.ts'
-import { parseWay } from '../../core/session/way.ts'
+import { ACKNOWLEDGED_ONLY_MS, parseWay } from '../../core/session/way.ts'
 import type { Prefix } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
@@ -209,7 +209,10 @@ export class UdpEndpoint implements AsyncDisposable {
     const asker = this.#askers.get(prefix)
     // Who asks for a way need not wait for one who does not know the question: it gets it back.
     if (!asker || body[0] !== (MESSAGE_CODE.way | FORWARDED_FLAG)) return
-    this.#send(encodeRegistryDatagram({ prefix, code: MESSAGE_CODE.way, argument: body.subarray(1) }), asker)
+    const question = { prefix, code: MESSAGE_CODE.way, argument: body.subarray(1) }
+    this.#components.clock.after(ACKNOWLEDGED_ONLY_MS, () =>
+      this.#send(encodeRegistryDatagram(question), asker),
+    )
   }
 
   #send(datagram: Uint8Array, { address, port = NODE_PORT }: Destination): void {

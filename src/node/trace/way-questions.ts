@@ -1,4 +1,4 @@
-import type { WayAnswer, WayOutcome } from '../../core/session/way.ts'
+import { ACKNOWLEDGED_ONLY_MS, type WayAnswer, type WayOutcome } from '../../core/session/way.ts'
 import type { Prefix } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 
@@ -45,9 +45,12 @@ export class WayQuestions {
     this.#tell(prefix, answer.target, answer)
   }
 
-  /** A node has heard the question, and has nothing to say. */
+  /** A node has heard the question, as it seems, and has nothing to say; if it does not answer all the same. */
   acknowledged(prefix: Prefix, target: Prefix): void {
-    this.#tell(prefix, target, 'not understood')
+    const asked = this.#waiting.get(keyOf(prefix, target))
+    this.#init.clock.after(ACKNOWLEDGED_ONLY_MS, () => {
+      for (const done of [...(asked ?? [])]) done('not understood')
+    })
   }
 
   #tell(prefix: Prefix, target: Prefix, outcome: WayOutcome): void {

@@ -131,10 +131,24 @@ describe('a question', () => {
     expect(asked).toEqual([TWO, TWO])
   })
 
+  it('that is acknowledged before it is answered was understood: nobody knows what is acknowledged', async () => {
+    const { questions, clock } = rig()
+    const outcome = questions.ask(TWO, THREE)
+    questions.acknowledged(TWO, THREE)
+    await clock.pass(100)
+    questions.answered(TWO, answer)
+    expect(await outcome).toEqual(answer)
+    const again = questions.ask(TWO, THREE)
+    await clock.pass(1_000)
+    questions.answered(TWO, answer)
+    expect(await again).toEqual(answer)
+  })
+
   it('that is only acknowledged was not understood; without anything there is no answer', async () => {
     const { questions, clock } = rig()
     const understood = questions.ask(TWO, THREE)
     questions.acknowledged(TWO, THREE)
+    await clock.pass(1_000)
     expect(await understood).toBe('not understood')
     const silent = questions.ask(TWO, THREE)
     await clock.pass(10_000)
