@@ -265,6 +265,7 @@ export async function startRegistry(
     certificates: () => ledger.size(),
     measured: {
       ending: (afterMs, untilMs) => ledger.countEnding(afterMs, untilMs),
+      revoked: async () => (await store.crl(Math.floor(clock.now() / 1000))).length,
       authorityEndMs: authority.notAfterMs,
       databaseBytes: () => store.bytes(),
       nowMs: () => clock.now(),

@@ -1,5 +1,6 @@
 import { OLDEST_PROTOCOL, PROTOCOL } from '../config/protocol-number.ts'
 import { ok, type Result, refuse } from '../result.ts'
+import { MACHINE_SORT_KEYS } from '../values/machine-sort-keys.ts'
 import { MACHINE_STATES } from '../values/machine-states.ts'
 import { isLikeSubnetName } from '../values/prefix.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
@@ -51,6 +52,24 @@ const NODES = {
     help: 'only those in this state; expiring: whose certificate ends within 30 days',
     since,
   }),
+  community: optional(text('BITS'), {
+    names: ['--community'],
+    group: MACHINES,
+    help: 'only those whose prefixes begin with these bits',
+    since,
+  }),
+  sort: withDefault(oneOf('KEY', MACHINE_SORT_KEYS), 'name', {
+    names: ['--sort'],
+    group: MACHINES,
+    help: 'in the order of this; name: of their addresses; notAfter: of the ends of their certificates',
+    since,
+  }),
+  isDescending: flag({
+    names: ['--descending'],
+    group: MACHINES,
+    help: 'the last of that order first',
+    since,
+  }),
   ...ASKED_REGISTRY,
 } as const
 
@@ -63,7 +82,15 @@ export const NODES_COMMAND: Command<typeof NODES> = {
   takesOptionFiles: false,
 }
 export type NodesOptions = OptionsOf<typeof NODES>
-export const nodesOptions = (words: ParsedWords): Result<NodesOptions> => optionValues(NODES_COMMAND, words)
+
+/** Checks all options of `re6st-registry nodes`, together. */
+export function nodesOptions(words: ParsedWords): Result<NodesOptions> {
+  const values = optionValues(NODES_COMMAND, words)
+  const { community = '' } = values.ok ? values.value : {}
+  return /^[01]{0,128}$/.test(community)
+    ? values
+    : refuse(`--community ${community}: must be bits, like 0101`)
+}
 
 /** The command `re6st-registry show`. */
 export const SHOW_COMMAND: Command<typeof ASKED_REGISTRY> = {

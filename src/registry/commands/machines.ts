@@ -17,9 +17,16 @@ const EVENTS = 20
  * @returns the exit status
  * @throws Re6stError what is wrong and what to do
  */
-export async function runNodes({ json, search, state, ...where }: NodesOptions): Promise<number> {
+export async function runNodes(options: NodesOptions): Promise<number> {
+  const { json, search, state, community, sort, isDescending, ...where } = options
   const ask = askRegistryOf(where)
-  const wanted = { ...(search === undefined ? {} : { search }), ...(state === undefined ? {} : { state }) }
+  const wanted = {
+    ...(search === undefined ? {} : { search }),
+    ...(state === undefined ? {} : { state }),
+    ...(community === undefined ? {} : { community }),
+    sort,
+    order: isDescending ? ('descending' as const) : ('ascending' as const),
+  }
   const items: Machine[] = []
   for (;;) {
     const page = await ask('machines', { query: { ...wanted, offset: items.length, limit: BATCH } })

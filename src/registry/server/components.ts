@@ -16,7 +16,10 @@ export interface ServerComponents {
   readonly checkReady: () => Promise<void>
   readonly certificates: () => Promise<number>
   /** What is measured beside what the servers know themselves. */
-  readonly measured: Pick<MeasuredState, 'ending' | 'authorityEndMs' | 'databaseBytes' | 'nowMs' | 'standby'>
+  readonly measured: Pick<
+    MeasuredState,
+    'ending' | 'revoked' | 'authorityEndMs' | 'databaseBytes' | 'nowMs' | 'standby'
+  >
   /** Nodes, for Prometheus. */
   readonly discovery: Discovery
   readonly sessions: Sessions

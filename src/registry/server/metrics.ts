@@ -13,6 +13,8 @@ export interface MeasuredState {
   readonly waitingCalls: () => Readonly<Record<'computing' | 'asking', number>>
   /** How many certificates end after one time and by another; without the other, after it. */
   readonly ending: (afterMs: number, untilMs?: number) => Promise<number>
+  /** How many are revoked and would be valid still. */
+  readonly revoked: () => Promise<number>
   /** Those of the authority, and of TLS if there is one. */
   readonly authorityEndMs: number
   readonly tlsEndMs: (() => number) | undefined
@@ -57,7 +59,7 @@ export class Metrics {
     const counts = certificateCounts(state)
     this.#gauges(
       `${PREFIX}certificates_by_state`,
-      'Certificates by state.',
+      'Certificates by state. valid: they have not ended; revoked: serial numbers of the CRL that would be valid still.',
       'state',
       async () => (await counts()).states,
     )
@@ -163,8 +165,9 @@ interface CertificateCounts {
 function certificateCounts({
   certificates,
   ending,
+  revoked,
   nowMs,
-}: Pick<MeasuredState, 'certificates' | 'ending' | 'nowMs'>): () => Promise<CertificateCounts> {
+}: Pick<MeasuredState, 'certificates' | 'ending' | 'revoked' | 'nowMs'>): () => Promise<CertificateCounts> {
   const count = async (now: number): Promise<CertificateCounts> => {
     const [all, expired] = [await certificates(), await ending(0, now)]
     const valid = all - expired
@@ -178,7 +181,7 @@ function certificateCounts({
     }
     // Nearly all end within a year: the few others are counted.
     within.push([String(YEAR), valid - (await ending(now + YEAR * DAY_MS))])
-    return { states: Object.entries({ valid, expired }), ending: within }
+    return { states: Object.entries({ valid, expired, revoked: await revoked() }), ending: within }
   }
   let counted: Promise<CertificateCounts> = Promise.resolve({ states: [], ending: [] })
   let countedMs = Number.NEGATIVE_INFINITY

@@ -48,6 +48,8 @@ describe('the pages for programs of an operator', () => {
     expect(count('method="isToken",status="403"')).toBe(1)
     expect(text).not.toContain('made-up')
     expect(text).toMatch(/^re6st_registry_certificates 0$/m)
+    for (const state of ['valid', 'expired', 'revoked'])
+      expect(text).toMatch(new RegExp(`^re6st_registry_certificates_by_state{state="${state}"} 0$`, 'm'))
     expect(text).toMatch(/^re6st_registry_connections [1-9]/m)
     expect(text).toMatch(/^process_resident_memory_bytes [1-9]/m)
   })
