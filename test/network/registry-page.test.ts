@@ -188,6 +188,8 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
     await page.getByRole('button', { name: 'Revoke…' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
     await page.getByRole('button', { name: 'Revoke…' }).click()
+    // It was the first one to join.
+    await page.getByRole('dialog').getByText('the node of the registry itself').waitFor()
     await screenshot('revoke')
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
     await page.getByRole('dialog').waitFor({ state: 'detached' })

@@ -97,7 +97,7 @@ export class Machines {
 
   /** @throws Refusal 404 */
   async details(name: string): Promise<MachineDetails> {
-    const { store, watch, known, network, clock } = this.#components
+    const { store, watch, known, network, clock, registryPrefix } = this.#components
     await watch.look()
     const holder = await this.holder(name)
     const pem = (await store.certificate(holder.prefix))?.cert ?? ''
@@ -116,6 +116,7 @@ export class Machines {
       notBefore: timeOf(notBeforeMs / 1000),
       subject: x509.subject.replaceAll('\n', ', '),
       fingerprint: certificateFingerprint(x509.raw),
+      isRegistryNode: holder.prefix === registryPrefix(),
       addresses: (seen?.addresses ?? []).map(({ host, port, protocol }) => `${host},${port},${protocol}`),
       tunnels: watch.tunnelsOf(name),
       issued,

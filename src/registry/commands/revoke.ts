@@ -8,7 +8,13 @@ import { askRegistryOf } from './ask-registry.ts'
  * @throws Re6stError what is wrong and what to do
  */
 export async function runRevoke({ json, what, ...where }: RevokeOptions): Promise<number> {
-  await askRegistryOf(where)('revoke', { body: what })
+  const ask = askRegistryOf(where)
+  const { registryMachine } = await ask('overview')
+  await ask('revoke', { body: what })
+  if ('machine' in what && what.machine === registryMachine)
+    process.stderr.write(
+      're6st-registry: WARNING: it was the node of the registry: no node hears of changes until this machine has joined again, as the next one to do so\n',
+    )
   process.stdout.write(
     json
       ? jsonText({ revoked: what })

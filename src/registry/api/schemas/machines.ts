@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { MACHINE_SORT_KEYS } from '../../../core/values/machine-sort-keys.ts'
 import { MACHINE_STATES } from '../../../core/values/machine-states.ts'
 import { PAGING, pageOf, SubnetName, Time } from './common.ts'
 
@@ -49,6 +50,7 @@ export const MachineDetails = Type.Object(
     notBefore: Time,
     subject: Type.String({ description: 'Of its certificate' }),
     fingerprint: Type.String({ description: 'SHA-256 of its certificate' }),
+    isRegistryNode: Type.Boolean({ description: 'Whether the registry speaks to the network through it' }),
     addresses: Type.Array(Type.String(), { description: 'Where it was last seen, outside of the network' }),
     tunnels: Type.Array(
       Type.Object({
@@ -100,18 +102,6 @@ export type MachineRoute = Static<typeof MachineRoute>
 
 export const MachinePage = pageOf(Machine, 'MachinePage')
 export type MachinePage = Static<typeof MachinePage>
-
-/** What a machine table is sorted by. */
-const MACHINE_SORT_KEYS = [
-  'name',
-  'email',
-  'serial',
-  'state',
-  'lastSeen',
-  'notAfter',
-  'version',
-  'country',
-] as const
 
 /** Which machines. */
 export const MachineQuery = Type.Object({

@@ -123,7 +123,14 @@ export function MachinePanel({ name, mayRevoke, seen, choose, gone }: MachinePan
           }}
         />
       )}
-      {revoking && <Revoke machine={name} done={gone} close={() => setRevoking(false)} />}
+      {revoking && machine !== undefined && (
+        <Revoke
+          machine={name}
+          isRegistryNode={machine.isRegistryNode}
+          done={gone}
+          close={() => setRevoking(false)}
+        />
+      )}
     </section>
   )
 }

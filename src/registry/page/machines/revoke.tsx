@@ -4,11 +4,13 @@ import { Confirm } from '../parts/confirm.tsx'
 
 interface RevokeProps {
   readonly machine: string
+  /** The registry speaks to the network through it. */
+  readonly isRegistryNode: boolean
   readonly done: () => void
   readonly close: () => void
 }
 
-interface RevokeCertificateProps extends Omit<RevokeProps, 'machine' | 'done'> {
+interface RevokeCertificateProps extends Omit<RevokeProps, 'machine' | 'isRegistryNode' | 'done'> {
   readonly serial: number
 }
 
@@ -32,7 +34,7 @@ export function RevokeCertificate({ serial, close }: RevokeCertificateProps): JS
 }
 
 /** Shuts out a machine. */
-export function Revoke({ machine, done, close }: RevokeProps): JSX.Element {
+export function Revoke({ machine, isRegistryNode, done, close }: RevokeProps): JSX.Element {
   return (
     <Confirm
       title={`Revoke ${machine}?`}
@@ -41,6 +43,12 @@ export function Revoke({ machine, done, close }: RevokeProps): JSX.Element {
       act={() => call('revoke', { body: { machine } }).then(done)}
       close={close}
     >
+      {isRegistryNode && (
+        <p class="warn">
+          This is the node of the registry itself. Without it no node hears of changes, this one included:
+          until the machine of the registry has joined again, as the next one to do so.
+        </p>
+      )}
       <p>
         All its certificates are revoked, and other machines close its tunnels as soon as they hear of it, in
         general within minutes. Its prefix is free for another machine.

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { RegistryClient } from '../../../../src/platform/registry-client.ts'
 import type { AuditEntry } from '../../../../src/registry/api/schemas/audit.ts'
 import type { Configuration } from '../../../../src/registry/api/schemas/configuration.ts'
@@ -56,6 +56,11 @@ describe('beside a registry that runs, the commands', () => {
       {},
     ])
     expect(await json('nodes', '--state', 'online')).toEqual([])
+    expect(await json('nodes', '--community', '1')).toEqual([])
+    expect(await json('nodes', '--community', '0', '--sort', 'serial', '--descending')).toEqual(
+      machines.toReversed(),
+    )
+    expect(whyRefused('nodes', '--community', 'here')).toContain('must be bits')
     const [machine, other] = machines
     if (!machine || !other) throw new Error('nobody has come')
     for (const meant of [machine.name, machine.address, String(machine.serial)])
@@ -70,7 +75,11 @@ describe('beside a registry that runs, the commands', () => {
     expect((await run('show', machine.name)).text).toContain(`serial ${machine.serial}`)
     expect((await run('show')).text).toContain('2: 0 online')
 
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
     expect(await json('revoke', machine.name)).toEqual({ revoked: { machine: machine.name } })
+    // It was the first one to join.
+    expect(said).toHaveBeenCalledWith(expect.stringContaining('the node of the registry'))
+    said.mockRestore()
     await expect(run('show', machine.name)).rejects.toMatchObject({ code: 'NOT_FOUND' })
     await run('revoke', String(other.serial))
     expect(await json<Machine[]>('nodes')).toMatchObject([{ name: other.name, state: 'revoked' }])
