@@ -242,3 +242,8 @@ describe('a boot', () => {
     expect(await machine.run('systemctl --failed --plain --no-legend | grep re6st || true')).toBe('')
   })
 })
+
+it('has what a registry needs whose key is in a PKCS#11 token', async () => {
+  const script = 'new (require("/usr/lib/re6stnet/node_modules/pkcs11js").PKCS11)()'
+  expect(await machine.run(`node -e '${script}' && echo loaded`)).toBe('loaded')
+})
