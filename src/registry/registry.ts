@@ -1,114 +1,39 @@
 import { getDiffieHellman, randomBytes } from 'node:crypto'
-import { type Communities, checkCommunities } from '../core/allocation/community.ts'
+import { checkCommunities } from '../core/allocation/community.ts'
 import { MAC_KEY_LENGTH } from '../core/config/network-config.ts'
-import { type Authority, readAuthority } from '../core/crypto/certificate.ts'
-import { verifySignature } from '../core/crypto/rsa.ts'
 import { DAY_MS } from '../core/day.ts'
 import { Re6stError } from '../core/errors.ts'
 import type { ListenPlace } from '../core/options/value-types.ts'
-import { ADDRESS_BITS } from '../core/values/bits.ts'
 import { networkCidr, prefixOfBits, subnetNameOfBits } from '../core/values/prefix.ts'
-import { inBackground } from '../platform/background.ts'
 import { CleanUp } from '../platform/clean-up.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { Logger } from '../platform/log.ts'
 import { Lookout } from './api/history.ts'
-import { ApiListeners, type ApiSettings } from './api-listeners.ts'
+import { ApiListeners } from './api-listeners.ts'
 import { Authorities } from './authorities.ts'
 import { checkAuthority, warnOfEnd } from './authority-checks.ts'
 import { NetworkConfiguration } from './configuration.ts'
-import type { CaSigner } from './crypto/ca-signer.ts'
-import { type AuthorityKeys, CaCryptography, type Cryptography } from './crypto/cryptography.ts'
+import { type AuthorityKeys, CaCryptography } from './crypto/cryptography.ts'
 import { openStore } from './database/open-store.ts'
-import type { Store } from './database/store.ts'
 import { dhParameters } from './dh-parameters.ts'
 import { discoveryOf } from './discovery.ts'
-import { Enrolment, type RegistrationSettings } from './enrolment.ts'
+import { Enrolment } from './enrolment.ts'
 import { cleanUpExpired } from './expiry.ts'
 import { ExpiryMails } from './expiry-mails.ts'
-import type { GeoIp } from './geoip.ts'
 import { KnownAddresses } from './known-addresses.ts'
 import { Ledger } from './ledger.ts'
 import { LocalNode } from './local-node.ts'
-import type { Mailer } from './mail.ts'
 import { registryMethods } from './methods.ts'
-import { NetworkWatch } from './network-watch.ts'
 import { DEFAULT_SENDER } from './node-steps.ts'
-import { type ReachableNodes, sharedReachableNodes } from './reachable-nodes.ts'
+import { sharedReachableNodes } from './reachable-nodes.ts'
+import type { RegistryComponents, RegistrySettings, RunningRegistry } from './registry-settings.ts'
 import type { Listener, Transport } from './server/components.ts'
-import { Handshakes } from './server/handshakes.ts'
 import { HttpServers } from './server/http-server.ts'
-import { LIMITS, type ServerLimits } from './server/limits.ts'
 import { closeServer, isWithoutIpv6, listen } from './server/listen.ts'
-import { ReadingTurns } from './server/reading-turns.ts'
-import { TlsCredentials, type TlsFiles } from './server/tls-credentials.ts'
+import { pageHandshakes } from './server/page-handshakes.ts'
+import { TlsCredentials } from './server/tls-credentials.ts'
 import { ownSessions, SharedSessions } from './sessions.ts'
-import { answerPeer, keyHash, type PairSettings } from './standby/pair.ts'
-import { PairWatch } from './standby/pair-watch.ts'
-import { Primary } from './standby/primary.ts'
-import { readReplication } from './standby/replication-row.ts'
-import type { NetworkSettings } from './stored-configuration.ts'
-import { type WebhookComponents, Webhooks } from './webhooks.ts'
-
-/** What a registry is started with: the contents of the files, and what the options say. */
-export interface RegistrySettings {
-  readonly caPem: string
-  /** Signs with the key of the authority. */
-  readonly signer: CaSigner
-  /** DH parameters for nodes that still ask; a standard group if there are none. */
-  readonly dhPem: string | undefined
-  readonly databasePath: string
-  /** The other registry of a pair, whose standby is told everything; undefined: there is none. */
-  readonly pair?: PairSettings | undefined
-  /** Addresses to listen on; port 0 takes a free one. */
-  readonly listen: readonly { readonly address: string; readonly port: number }[]
-  /** Where it listens with TLS, too, and the files of its certificate; undefined: nowhere. */
-  readonly tls: (TlsFiles & { readonly listen: RegistrySettings['listen'] }) | undefined
-  /** Who hears of what happens; undefined: nobody. */
-  readonly webhooks: Pick<WebhookComponents, 'urls' | 'secret'> | undefined
-  readonly authorizedOrigins: readonly string[]
-  /** Addresses of proxies whose X-Forwarded-For is believed. */
-  readonly trustedProxies: readonly string[]
-  /** Where private methods are called; undefined: wherever it listens. */
-  readonly privateListener: ListenPlace | undefined
-  /** Where the page and the API are; undefined: nowhere. */
-  readonly api?: ApiSettings
-  readonly registration: Omit<RegistrationSettings, 'mailSender'>
-  readonly communities: Communities
-  readonly gracePeriodMs: number
-  readonly network: NetworkSettings
-}
-
-/** What a registry uses of its surroundings. */
-export interface RegistryComponents {
-  readonly clock: Clock
-  readonly log: Logger
-  readonly mailer: Mailer | undefined
-  readonly geoip: GeoIp | undefined
-  readonly reachable: (authority: Authority) => ReachableNodes
-  /** The real one, unless it is a test's. */
-  readonly cryptography?: (keys: AuthorityKeys) => Cryptography
-  /** UDP port of our node; 326 unless it is a test's. */
-  readonly nodePort?: number
-  /** Where a test must not wait for the real ones. */
-  readonly serverLimits?: Partial<ServerLimits>
-}
-
-/** A registry that answers. */
-export interface RunningRegistry extends AsyncDisposable {
-  /** The network that it serves, e.g. `2001:db8:42::/48`. */
-  readonly network: string
-  /** Where it listens, in the order of the settings. */
-  readonly addresses: readonly { readonly address: string; readonly port: number }[]
-  /** The same with TLS. */
-  readonly tlsAddresses: RunningRegistry['addresses']
-  /** Whether its tunnels are encrypted. */
-  readonly isEncrypted: boolean
-  /** Port of the page, if it has one. */
-  readonly pagePort: number | undefined
-  /** Resolves with an error when it cannot go on. */
-  readonly failed: Promise<Error>
-}
+import { answerPeer } from './standby/pair.ts'
+import { primaryOf, readKeys, warnOfLengths } from './start-checks.ts'
+import { tellOperators } from './tell-operators.ts'
 
 /** How often expired certificates are looked for. */
 const CLEAN_UP_INTERVAL_MS = DAY_MS
@@ -207,35 +132,12 @@ export async function startRegistry(
   )
   await known.load()
   stack.defer(() => known.save())
-  const webhooks =
-    settings.webhooks &&
-    stack.use(
-      new Webhooks({ ...settings.webhooks, store, clock, log, network: networkCidr(authority.network) }),
-    )
-  const watch =
-    webhooks &&
-    stack.use(
-      new NetworkWatch({
-        ...{ reachable, localNode, configuration, clock, log },
-        ownNode: () => {
-          const prefix = configuration.registryPrefix
-          return prefix === undefined ? undefined : prefixOfBits(prefix)
-        },
-        ending: (afterMs, untilMs) => ledger.ending(afterMs, untilMs),
-        tell: (event) => webhooks.send(event),
-      }),
-    )
-  if (watch)
-    configuration.onRotated(() => inBackground(log, 'looking who follows the keys', watch.keysRotated()))
-  if (webhooks && primary)
-    stack.use(
-      new PairWatch({
-        other: 'standby',
-        isAway: () => primary.refusal() !== undefined,
-        tell: (event) => webhooks.send(event),
-        clock,
-      }),
-    )
+  if (settings.webhooks)
+    tellOperators(stack, settings.webhooks, {
+      ...{ store, clock, log, reachable, localNode, configuration, primary },
+      holders: ledger,
+      network: authority.network,
+    })
   const handlers = registryMethods({
     store,
     ledger,
@@ -413,75 +315,3 @@ export async function startRegistry(
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   }
 }
-
-/** @throws Re6stError `CONFLICT` when the other one serves, or a standby is registered that could not be told anything */
-async function primaryOf(
-  { pair }: RegistrySettings,
-  store: Store,
-  { publicKey }: Authority,
-  { clock, log }: RegistryComponents,
-): Promise<Primary | undefined> {
-  if (!pair) {
-    if (!store.isShared && (await readReplication(store)).standby !== null)
-      throw new Re6stError(
-        'CONFLICT',
-        'a standby is registered, without which nothing is given: start with --peer, or say "re6st-registry standby drop" to go on without it',
-      )
-    return undefined
-  }
-  const feed = store.feed()
-  if (!feed)
-    throw new Re6stError(
-      'SYSTEM',
-      '--peer: the database must be on a file system of this machine: a write-ahead log is needed',
-    )
-  return Primary.of({ store, feed, peer: pair.peer, authority: keyHash(publicKey), clock, log })
-}
-
-async function readKeys({ caPem, signer }: RegistrySettings): Promise<Authority> {
-  const authority = readAuthority(caPem)
-  if (!authority.ok) throw new Re6stError('CERTIFICATE', `--ca: ${authority.reason}`)
-  // A key in a token is known only by what it signs.
-  const challenge = randomBytes(32)
-  const signature = await signer.sign(challenge)
-  if (!verifySignature(authority.value.publicKey, challenge, signature))
-    throw new Re6stError('CERTIFICATE', '--key: it is not the key of the CA certificate given by --ca')
-  return authority.value
-}
-
-/** A length that does not fit would show only when a certificate is asked for. */
-function warnOfLengths(
-  { registration, communities }: RegistrySettings,
-  { network }: Authority,
-  log: Logger,
-): void {
-  const longest = Math.max(...communities.all.map((community) => community.length))
-  const room = ADDRESS_BITS - network.length - longest
-  for (const [option, length] of [
-    ['--prefix-length', registration.mailPrefixLength],
-    ['--anonymous-prefix-length', registration.anonymousPrefixLength],
-  ] as const)
-    if (length > room)
-      log.warn(
-        `${option} ${length}: only ${room} bits are left behind the network's: not all can get a prefix`,
-      )
-}
-
-/** Makes the TLS connections of the page: certificates are asked for, and chosen, by the authority of administrators. */
-const pageHandshakes = (
-  credentials: TlsCredentials,
-  clientCertCa: string | undefined,
-  clock: Clock,
-): Handshakes =>
-  new Handshakes({
-    credentials: {
-      follow: (use) =>
-        credentials.follow(({ ca: _, ...own }) =>
-          use({ ...own, ...(clientCertCa === undefined ? {} : { ca: clientCertCa }) }),
-        ),
-    },
-    clock,
-    asksForCertificate: clientCertCa !== undefined,
-    timeoutMs: LIMITS.handshakeTimeoutMs,
-    turns: new ReadingTurns({ clock, isStranger: () => true }, LIMITS.handshakes),
-  })

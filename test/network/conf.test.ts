@@ -4,7 +4,7 @@ import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { programOf } from '../../lab/programs.ts'
 import { openMailer } from '../../src/registry/mail.ts'
-import type { RunningRegistry } from '../../src/registry/registry.ts'
+import type { RunningRegistry } from '../../src/registry/registry-settings.ts'
 import { mailbox } from '../support/mailbox.ts'
 import { temporaryDirectory, testRegistry } from '../support/registry.ts'
 

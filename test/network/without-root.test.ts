@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { programOf } from '../../lab/programs.ts'
 import { controlSocketIn } from '../../src/core/options/node-options.ts'
 import { ControlServer } from '../../src/node/control/control-server.ts'
-import type { RunningRegistry } from '../../src/registry/registry.ts'
+import type { RunningRegistry } from '../../src/registry/registry-settings.ts'
 import { temporaryDirectory, testRegistry } from '../support/registry.ts'
 import { silentLog } from '../support/silent-log.ts'
 

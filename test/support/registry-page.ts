@@ -4,7 +4,11 @@ import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { setAdministrator } from '../../src/registry/api/access/administrators.ts'
 import { openStore } from '../../src/registry/database/open-store.ts'
-import type { RegistryComponents, RegistrySettings, RunningRegistry } from '../../src/registry/registry.ts'
+import type {
+  RegistryComponents,
+  RegistrySettings,
+  RunningRegistry,
+} from '../../src/registry/registry-settings.ts'
 import { startChromium } from './chromium.ts'
 import { temporaryDirectory, testRegistry } from './registry.ts'
 

@@ -5,12 +5,12 @@ import { ONE_COMMUNITY } from '../../src/core/allocation/community.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { pemSigner } from '../../src/registry/crypto/ca-signer.ts'
-import {
-  type RegistryComponents,
-  type RegistrySettings,
-  type RunningRegistry,
-  startRegistry,
-} from '../../src/registry/registry.ts'
+import { startRegistry } from '../../src/registry/registry.ts'
+import type {
+  RegistryComponents,
+  RegistrySettings,
+  RunningRegistry,
+} from '../../src/registry/registry-settings.ts'
 import { silentLog } from './silent-log.ts'
 import { vectors } from './vectors.ts'
 

@@ -8,7 +8,7 @@ import type {
 } from '../../../../src/registry/api/schemas/access.ts'
 import type { AuditPage } from '../../../../src/registry/api/schemas/audit.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
-import type { RunningRegistry } from '../../../../src/registry/registry.ts'
+import type { RunningRegistry } from '../../../../src/registry/registry-settings.ts'
 import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 
 const PASSWORD = 'correct horse battery'

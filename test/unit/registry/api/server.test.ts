@@ -21,7 +21,7 @@ import type {
   MachinePage,
 } from '../../../../src/registry/api/schemas/machines.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
-import type { RunningRegistry } from '../../../../src/registry/registry.ts'
+import type { RunningRegistry } from '../../../../src/registry/registry-settings.ts'
 import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 import { vectors } from '../../../support/vectors.ts'
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readRegistryCommandLine } from '../../../../../src/core/options/registry-commands.ts'
 import type { Session, SignInMethods } from '../../../../../src/registry/api/schemas/access.ts'
 import type { AuditPage } from '../../../../../src/registry/api/schemas/audit.ts'
-import type { RunningRegistry } from '../../../../../src/registry/registry.ts'
+import type { RunningRegistry } from '../../../../../src/registry/registry-settings.ts'
 import { freePort } from '../../../../support/free-port.ts'
 import {
   OPEN_ID_CLIENT,
