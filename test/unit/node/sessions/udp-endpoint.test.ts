@@ -223,18 +223,20 @@ describe('the registry, by the node on its own machine', () => {
   })
 
   it('asks nodes for their ways, each for several at once; who does not know the question says so', async () => {
+    // Its clock is that of the nodes, unlike the other one's, which runs ahead.
+    using asking = new LocalNode({ clock: systemClock, log: silentLog }, port)
     const [node, other, old] = [must(own), must(a), must(b)]
     const far = [prefixOfBits('0000000000000101'), prefixOfBits('0000000000000110')] as const
     node.answerRegistry = (_, argument) => Buffer.from(`${String(Buffer.from(argument))} 1/16 12.345 96`)
     other.answer = (body) => Buffer.concat([body, Buffer.from(' 2/16 - 192')])
-    expect(await localNode.askWay(node.prefix, far[0])).toMatchObject({
+    expect(await asking.askWay(node.prefix, far[0])).toMatchObject({
       target: far[0],
       rttMs: 12.345,
       metric: 96,
     })
-    const both = await Promise.all(far.map((target) => localNode.askWay(other.prefix, target)))
+    const both = await Promise.all(far.map((target) => asking.askWay(other.prefix, target)))
     expect(both).toMatchObject(far.map((target) => ({ target, next: old.prefix, metric: 192 })))
-    expect(await localNode.askWay(old.prefix, far[0])).toBe('not understood')
+    expect(await asking.askWay(old.prefix, far[0])).toBe('not understood')
     expect(await localNode.askWay(prefixOfBits('0000000000000111'), far[0])).toBe('no answer')
   })
 
