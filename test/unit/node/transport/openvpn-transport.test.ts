@@ -41,14 +41,20 @@ afterEach(async () => {
 /** Runs scripts instead of OpenVPN, one after another; the last one again and again. */
 function transportOver(
   scripts: readonly (Script | 'does not connect')[],
-  { version = 'OpenVPN 2.6.14 x86_64', ipFails = false, log = silentLog, clock = fastClock } = {},
+  {
+    version = 'OpenVPN 2.6.14 x86_64',
+    ipFails = false,
+    hasMemory = true,
+    log = silentLog,
+    clock = fastClock,
+  } = {},
 ) {
   const commands: string[] = []
   const started: string[] = []
   // Not of all tests: one that is over may still be raising an interface.
   const raised: (() => void)[] = []
   let count = 0
-  let isOutOfMemory = false
+  let isOutOfMemory = !hasMemory
   const processes: Processes = {
     run: async (command, args) => {
       commands.push([command, ...args].join(' '))
@@ -429,8 +435,8 @@ describe('an OpenVPN', () => {
 
 describe('a machine without memory', () => {
   it('keeps no tunnel from being made when it has some again', async () => {
-    const { transport, outOfMemory } = transportOver([behaves(CONNECTED)])
-    outOfMemory(true)
+    // From the first question on, for the version of OpenVPN, which is asked as soon as there is a transport.
+    const { transport, outOfMemory } = transportOver([behaves(CONNECTED)], { hasMemory: false })
     await expect(listen(transport)).rejects.toMatchObject({ code: 'DAEMON' })
     expect(readdirSync(directory)).toEqual([])
     outOfMemory(false)
