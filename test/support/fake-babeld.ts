@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
-import type { ProcessEnd, Processes, RunningProcess } from '../../src/platform/processes.ts'
+import type { ProcessEnd, Processes, ProcessOptions, RunningProcess } from '../../src/platform/processes.ts'
 
 /** One start of babeld. */
 export interface BabeldStart {
@@ -24,7 +24,13 @@ export class FakeBabeld {
   /** Whether the next ones end at once. */
   isFailing = false
   readonly #nowMs: () => number
-  #running: { readonly end: (how: ProcessEnd) => void; readonly listen: () => void } | undefined
+  #running:
+    | {
+        readonly end: (how: ProcessEnd) => void
+        readonly listen: () => void
+        readonly print: (line: string) => void
+      }
+    | undefined
   #connections = new Set<Socket>()
 
   constructor(nowMs: () => number) {
@@ -34,7 +40,7 @@ export class FakeBabeld {
   /** For the router. */
   get processes(): Processes {
     return {
-      start: (_, args) => this.#start(args),
+      start: (_, args, options) => this.#start(args, options?.onLine),
       run: async (command, args, options) => {
         if (command === 'babeld') return { stdout: '', stderr: 'babeld-1.12.1' }
         const text = [...args, options?.input ?? ''].join(' ').trim()
@@ -55,12 +61,17 @@ export class FakeBabeld {
     for (const connection of this.#connections) connection.write(`${line}\n`)
   }
 
+  /** It prints something. */
+  prints(line: string): void {
+    this.#running?.print(line)
+  }
+
   /** It dies. */
   die(): void {
     this.#running?.end({ kind: 'killed', signal: 'SIGKILL' })
   }
 
-  #start(args: readonly string[]): RunningProcess {
+  #start(args: readonly string[], onLine?: ProcessOptions['onLine']): RunningProcess {
     const fileAfter = (option: string) => args[args.indexOf(option) + 1] ?? ''
     const path = fileAfter('-G')
     const started: BabeldStart = {
@@ -80,7 +91,7 @@ export class FakeBabeld {
       }
     })
     const listen = () => void server.listen(path)
-    this.#running = { end, listen }
+    this.#running = { end, listen, print: (line) => onLine?.(line, 'stderr') }
     if (this.isFailing) end({ kind: 'exited', status: 1 })
     else if (this.isListening) listen()
     const stop = () => {

@@ -33,7 +33,11 @@ export type GreetingStep =
   | { readonly kind: 'ask' }
   | { readonly kind: 'settle' }
 
-/** The peer must have heard two of our hellos when we ask, so that its answer says so, and our routes. */
+/**
+ * The peer must have heard two of our hellos when we ask, so that its answer says so, and our routes: what babeld has to say
+ * when its link goes down is lost, and said again only with the next full update. Also a peer that is usable long before, as our
+ * own router is.
+ */
 const BEFORE_ASKING_MS = 1_500
 /** The answer takes 1.3 s at most: the delay by which the peer's babeld gathers what it sends. */
 const ASK_AGAIN_MS = 3_000
@@ -79,7 +83,8 @@ export function greet(
   // From the intervals of the beginning it goes to the configured ones by those of asking, so that the peer misses no
   // hello. Asking would forget routes that cannot be used yet, and the peer does not tell them again soon.
   const answered = askedAtMs !== undefined && view.neighbours.some(({ reach }) => reach > 0)
-  const askAtMs = usableAtMs ?? nextAskMs(upAtMs, heard?.atMs, askedAtMs)
+  const firstMs = nextAskMs(upAtMs, heard?.atMs, askedAtMs)
+  const askAtMs = usableAtMs === undefined ? firstMs : Math.max(usableAtMs, firstMs)
   const needsNoAsking = usableAtMs === undefined ? answered || view.routes : askedAtMs !== undefined
   if (needsNoAsking) return wait(settleAtMs)
   if (nowMs < askAtMs) return wait(Math.min(askAtMs, settleAtMs))

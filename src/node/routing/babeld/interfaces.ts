@@ -46,6 +46,13 @@ interface InterfacesInit {
 const BACK_MS = 2_000
 /** babeld sees that a link went down by a kernel event, in some milliseconds. */
 const LINK_EVENT_MS = 2_000
+/**
+ * What babeld 1.12 has to say to one neighbour when the link goes down, as an acknowledgment that it delays by up to 45 ms, it
+ * cannot sign any more (it has forgotten its link-local address), tries again and again, and does nothing else, for as long as
+ * half a minute. So a link is taken from it when it has heard nothing there for this long, if that comes to pass in time.
+ */
+const QUIET_MS = 150
+const QUIET_WITHIN_MS = 2_000
 /** How often babeld is shown that a link is up. */
 const WAKING_ATTEMPTS = 5
 /** A link that stayed dormant would be lost, and with a server's all of its clients: until the machine can run `ip` again. */
@@ -61,6 +68,8 @@ export class BabeldInterfaces {
   readonly #greeters = new Map<string, Greeter>()
   /** What babeld was told of interfaces that it takes back only with them. */
   readonly #told = new Map<string, string>()
+  /** When babeld last said that something had changed there. */
+  readonly #newsMs = new Map<string, number>()
   /** The changes of each link follow each other. */
   readonly #turns = new Map<string, Turns>()
 
@@ -109,6 +118,7 @@ export class BabeldInterfaces {
   async remove(iface: string): Promise<void> {
     const kind = this.#kinds.get(iface)
     this.#kinds.delete(iface)
+    this.#newsMs.delete(iface)
     this.#init.conditions.look()
     this.#expensive.delete(iface)
     this.#endGreeting(iface)
@@ -183,6 +193,7 @@ export class BabeldInterfaces {
 
   /** Something about an interface or its neighbours changed. */
   look(iface: string): void {
+    this.#newsMs.set(iface, this.#init.context.clock.monotonicMs())
     this.#greeters.get(iface)?.look()
   }
 
@@ -305,6 +316,7 @@ export class BabeldInterfaces {
   /** Takes a link out of babeld's sight, while the kernel goes on using its routes. */
   async #makeDormant(iface: string, holdMs: number): Promise<void> {
     const { context, held, routes, settings } = this.#init
+    await this.#untilQuiet(iface)
     held.hold(
       routes().filter((route) => route.iface === iface && canBeHeld(route)),
       holdMs,
@@ -312,6 +324,18 @@ export class BabeldInterfaces {
     await ipBatch(context.processes, held.commands(iface, settings().nodeAddress))
     await setOperational(context.processes, iface, false)
     await this.#untilDown(iface)
+  }
+
+  async #untilQuiet(iface: string): Promise<void> {
+    const { context, signal } = this.#init
+    const { clock } = context
+    const limitMs = clock.monotonicMs() + QUIET_WITHIN_MS
+    while (!signal.aborted && this.#kinds.has(iface)) {
+      const nowMs = clock.monotonicMs()
+      const quietMs = (this.#newsMs.get(iface) ?? Number.NEGATIVE_INFINITY) + QUIET_MS
+      if (nowMs >= Math.min(quietMs, limitMs)) return
+      await clock.sleep(Math.min(quietMs, limitMs) - nowMs, signal).catch(() => {})
+    }
   }
 
   async #setDown(iface: string): Promise<void> {

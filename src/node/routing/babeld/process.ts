@@ -35,6 +35,18 @@ const HEARTBEAT_MS = 30_000
 const STOP_GRACE_MS = 5_000
 /** How often a conversation is begun anew with a babeld that would run if it were let. */
 const MOST_TRIES = 4
+/**
+ * What babeld 1.12 says while it has something to sign on a link without a link-local address. It tries again at once, ten
+ * thousand times a second, and hears nothing meanwhile: a moment of that passes, a second is followed by up to thirty.
+ */
+const CANNOT_SIGN: ReadonlySet<string> = new Set([
+  "Couldn't add HMAC.",
+  'add_hmac: no link-local address.',
+  'send_pc: no space left to accumulate pc.',
+])
+const STUCK_MS = 1_000
+/** So many of these lines are written down. */
+const SHOWN_OF_STUCK = 10
 /** From the end of its socket to the news of its death. */
 const LAST_WORDS_MS = 200
 
@@ -65,6 +77,8 @@ export class BabeldProcess {
   #renewal: Promise<void> | undefined
   readonly #signal: AbortSignal
   #lastLine: string | undefined
+  /** The lines of one time of trying to sign in vain. */
+  #unsigned = { count: 0, sinceMs: 0, lastMs: Number.NEGATIVE_INFINITY }
 
   /**
    * Starts babeld with the content of its configuration file and reads its tables.
@@ -140,6 +154,20 @@ export class BabeldProcess {
     await Promise.all([rm(socket, { force: true }), rm(configuration, { force: true })])
   }
 
+  /** One more line of trying to sign in vain. One that goes on with it for long is ended: its owner starts another. */
+  #isShownOfUnsigned(): boolean {
+    const nowMs = this.#context.clock.monotonicMs()
+    const { lastMs } = this.#unsigned
+    if (nowMs - lastMs > STUCK_MS) this.#unsigned = { count: 0, sinceMs: nowMs, lastMs: nowMs }
+    this.#unsigned.count++
+    this.#unsigned.lastMs = nowMs
+    if (nowMs - this.#unsigned.sinceMs >= STUCK_MS && this.#failure === undefined) {
+      this.#failure = 'babeld hears nothing while it tries to sign in vain'
+      inBackground(this.#context.log, 'ending babeld', this.#running.stop(STOP_GRACE_MS))
+    }
+    return this.#unsigned.count <= SHOWN_OF_STUCK
+  }
+
   async #converse(signal: AbortSignal): Promise<void> {
     const ended = new AbortController()
     inBackground(
@@ -206,6 +234,7 @@ export class BabeldProcess {
   }
 
   #onOutput(line: string): void {
+    if (CANNOT_SIGN.has(line) && !this.#isShownOfUnsigned()) return
     this.#lastLine = line
     this.#context.log.trace({ text: line }, 'babeld')
     keepOutput(this.#context.logDirectory, 'babeld', line, this.#context.log)

@@ -75,16 +75,19 @@ describe('a greeting', () => {
   it('takes the step of asking also when the neighbour is usable without', () => {
     const look = greeting()
     const usable = { ...withNeighbour(0xc000, 96), routes: true }
-    expect(look(1_000, usable)).toBe('ask')
-    expect(look(1_100, usable)).toBe('wait 15012.5')
-    expect(look(15_013, usable)).toBe('settle')
+    // Not before the peer has heard our routes, too: they would be said again only much later.
+    expect(look(1_000, usable)).toBe('wait 2500')
+    expect(look(2_500, usable)).toBe('ask')
+    expect(look(2_600, usable)).toBe('wait 16512.5')
+    expect(look(16_513, usable)).toBe('settle')
   })
 
   it('does not settle on a neighbour that was usable for a moment only', () => {
     const look = greeting()
-    expect(look(0, withNeighbour(0xc000, 96))).toBe('ask')
-    expect(look(1_000, withNeighbour(0x3000, 65535))).toBe('wait 25000')
-    expect(look(5_000, withNeighbour(0xc000, 96))).toBe('wait 14012.5')
+    look(0, withNeighbour(0xc000, 96))
+    expect(look(1_500, withNeighbour(0xc000, 96))).toBe('ask')
+    expect(look(2_500, withNeighbour(0x3000, 65535))).toBe('wait 25000')
+    expect(look(6_500, withNeighbour(0xc000, 96))).toBe('wait 15512.5')
   })
 
   it('settles on a neighbour that does not become usable', () => {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '../../../../../lab/wait-for.ts'
 import { keyLine } from '../../../../../src/core/babeld/configuration.ts'
@@ -17,6 +19,7 @@ const NEW_KEY = new Uint8Array(16).fill(2)
 const NEW_KEYS: RouterKeys = { sign: NEW_KEY, accept: undefined }
 
 let babeld: FakeBabeld
+let directory: string
 let kernelSays: (line: string) => void
 let router: Router
 const changes: RoutingChange[] = []
@@ -24,7 +27,7 @@ const changes: RoutingChange[] = []
 beforeEach(() => {
   babeld = new FakeBabeld(() => clock.monotonicMs())
   changes.length = 0
-  const directory = temporaryDirectory()
+  directory = temporaryDirectory()
   const listeners = new Set<(news: KernelNews) => void>()
   kernelSays = (line) => {
     for (const listener of listeners) listener({ kind: 'line', line })
@@ -37,7 +40,7 @@ beforeEach(() => {
   }
   router = createBabeldRouter({
     ...{ processes: babeld.processes, clock, log: silentLog, events, extraArguments: [] },
-    ...{ runDirectory: directory, logDirectory: undefined, stateDirectory: directory },
+    ...{ runDirectory: directory, logDirectory: directory, stateDirectory: directory },
   })
   router.watch((change) => changes.push(change))
 })
@@ -143,6 +146,25 @@ describe('a babeld that ends', () => {
       expect(gapsMs[index]).toBeGreaterThanOrEqual(0.9 * leastMs)
     babeld.isFailing = false
     await until(() => router.isRunning, 'one that starts')
+  })
+})
+
+describe('a babeld that cannot sign', () => {
+  const IN_VAIN = ['add_hmac: no link-local address.', "Couldn't add HMAC."]
+
+  it('for a moment goes on; one that does nothing else for long is replaced, and does not fill a log with it', async () => {
+    await router.start(settingsOf(1), SIGNAL)
+    for (let count = 0; count < 1_000; count++) for (const line of IN_VAIN) babeld.prints(line)
+    await clock.sleep(5_000)
+    for (const line of IN_VAIN) babeld.prints(line)
+    expect([babeld.starts.length, router.isRunning]).toEqual([1, true])
+    for (let count = 0; babeld.starts.length === 1 && count < 1_000; count++) {
+      for (const line of IN_VAIN) babeld.prints(line)
+      await clock.sleep(300)
+    }
+    await started(2)
+    const kept = readFileSync(join(directory, 'babeld.log'), 'utf8')
+    expect(kept.split('\n').length).toBeLessThan(60)
   })
 })
 
