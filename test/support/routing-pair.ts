@@ -154,8 +154,8 @@ export async function until(condition: () => boolean, what: string, deadlineMs =
 }
 
 /** Waits until each has a route to the other. */
-export const routed = ({ server, client }: RoutingPair): Promise<void> =>
-  until(() => hasRoute(client, 1) && hasRoute(server, 2), 'routes on both sides')
+export const routed = ({ server, client }: RoutingPair, deadlineMs?: number): Promise<void> =>
+  until(() => hasRoute(client, 1) && hasRoute(server, 2), 'routes on both sides', deadlineMs)
 
 /** Process ids of the babelds of a node. */
 export const babeldsOf = ({ namespace }: RoutingNode): readonly number[] =>

@@ -53,6 +53,8 @@ const LINK_EVENT_MS = 2_000
  */
 const QUIET_MS = 150
 const QUIET_WITHIN_MS = 2_000
+/** One that is removed waits less: its tunnel may be dead, and packets are lost until it is gone. */
+const QUIET_AT_END_MS = 300
 /** How often babeld is shown that a link is up. */
 const WAKING_ATTEMPTS = 5
 /** A link that stayed dormant would be lost, and with a server's all of its clients: until the machine can run `ip` again. */
@@ -118,7 +120,6 @@ export class BabeldInterfaces {
   async remove(iface: string): Promise<void> {
     const kind = this.#kinds.get(iface)
     this.#kinds.delete(iface)
-    this.#newsMs.delete(iface)
     this.#init.conditions.look()
     this.#expensive.delete(iface)
     this.#endGreeting(iface)
@@ -127,8 +128,12 @@ export class BabeldInterfaces {
     // under the same name, it had better know as one that is down.
     await this.#inTurn(iface, async () => {
       if (kind === 'lan') await this.#forget(iface)
-      else await this.#setDown(iface).catch(() => {}) // it has gone by itself
+      else {
+        await this.#untilQuiet(iface, QUIET_AT_END_MS)
+        await this.#setDown(iface).catch(() => {}) // it has gone by itself
+      }
     })
+    if (!this.#kinds.has(iface)) this.#newsMs.delete(iface)
   }
 
   /**
@@ -316,7 +321,8 @@ export class BabeldInterfaces {
   /** Takes a link out of babeld's sight, while the kernel goes on using its routes. */
   async #makeDormant(iface: string, holdMs: number): Promise<void> {
     const { context, held, routes, settings } = this.#init
-    await this.#untilQuiet(iface)
+    await this.#untilQuiet(iface, QUIET_WITHIN_MS)
+    if (!this.#kinds.has(iface)) return // removed meanwhile, and all that was held of it
     held.hold(
       routes().filter((route) => route.iface === iface && canBeHeld(route)),
       holdMs,
@@ -326,11 +332,11 @@ export class BabeldInterfaces {
     await this.#untilDown(iface)
   }
 
-  async #untilQuiet(iface: string): Promise<void> {
+  async #untilQuiet(iface: string, withinMs: number): Promise<void> {
     const { context, signal } = this.#init
     const { clock } = context
-    const limitMs = clock.monotonicMs() + QUIET_WITHIN_MS
-    while (!signal.aborted && this.#kinds.has(iface)) {
+    const limitMs = clock.monotonicMs() + withinMs
+    while (!signal.aborted) {
       const nowMs = clock.monotonicMs()
       const quietMs = (this.#newsMs.get(iface) ?? Number.NEGATIVE_INFINITY) + QUIET_MS
       if (nowMs >= Math.min(quietMs, limitMs)) return

@@ -16,7 +16,16 @@ function begin() {
   const on = idleMachine()
   const { cleanUp, random, log } = node
   let aheadMs = 0
-  const clock = { ...node.clock, now: () => node.clock.now() + aheadMs }
+  let asleepMs = 0
+  const clock = {
+    ...node.clock,
+    now: () => node.clock.now() + aheadMs,
+    // It stands still while a machine sleeps.
+    monotonicMs: () => node.clock.monotonicMs() - asleepMs,
+  }
+  const sleep = (ms: number) => {
+    asleepMs = ms
+  }
   const setClock = (ms: number) => {
     aheadMs = ms
   }
@@ -27,7 +36,7 @@ function begin() {
   })
   // Whoever waits for it is told.
   laid.catch(() => {})
-  return { laid, clock, setClock, on }
+  return { laid, clock, setClock, sleep, on }
 }
 
 it('with what is in the cache waits for no registry, and no time', async () => {
@@ -114,4 +123,18 @@ it('tells whoever listens that the clock was set, and nobody of one that goes on
   setClock(3_600_000)
   await clock.pass(60_000)
   expect(count).toBe(1)
+})
+
+it('tells whoever watches the network of the machine that it slept', async () => {
+  node.fillCache()
+  const { laid, clock, sleep } = begin()
+  const { ownNetwork, onClockSet } = await laid
+  const told: string[] = []
+  ownNetwork.watch(() => told.push('network'))
+  onClockSet(() => told.push('clock'))
+  await clock.pass(2_000)
+  expect(told).toEqual([])
+  sleep(8 * 3_600_000)
+  await clock.pass(2_000)
+  expect(told).toEqual(['network'])
 })

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { EngineNetwork, prefixOf } from '../../../../support/engine-network.ts'
+import { INFINITY } from '../../../../../src/core/babel/metric.ts'
+import type { Tlv } from '../../../../../src/core/babel/wire/tlv.ts'
+import { EngineNetwork, prefixOf, TUNNEL } from '../../../../support/engine-network.ts'
+
+/** Of a router that originates something. */
+const UPDATE: Tlv = {
+  ...{ kind: 'update', prefix: '2001:db8:b::/48', from: '::/0', metric: 0, seqno: 1, intervalMs: 60_000 },
+  ...{ routerId: '02:00:00:00:00:00:00:0b', nextHop: 'fe80::b' },
+}
 
 describe('a new link', () => {
   function alone() {
@@ -51,14 +59,37 @@ describe('a new link', () => {
     expect(network.runUntil(() => a.wayTo(b) === 'b' && b.wayTo(a) === 'a', 1_000)).toBeLessThan(400)
   })
 
-  it('on which only one is heard by the other for some seconds works a second after it hears, too', () => {
-    for (const closed of [0, 1] as const) {
-      const { network, a, b, link } = alone()
-      link.open = [closed === 1, closed === 0]
-      network.run(12_000)
-      link.open = [true, true]
-      expect(network.runUntil(() => a.wayTo(b) === 'b' && b.wayTo(a) === 'a', 20_000)).toBeLessThan(1_500)
+  it('whose other end is heard, and acknowledges, and has not heard enough of us yet, is spoken on each second, until it has', () => {
+    const network = new EngineNetwork()
+    const a = network.node('a')
+    a.engine.setParameters(network.nowMs, 'b', TUNNEL)
+    a.engine.interfaceUp(network.nowMs, { name: 'b', kind: 'tunnel', address: 'fe80::a' })
+    let seqno = 0
+    const says = (rxcost: number) =>
+      a.engine.receive(network.nowMs, {
+        ...{ iface: 'b', source: 'fe80::b', multicast: true, receivedMs: network.nowMs, isLate: false },
+        tlvs: [
+          { kind: 'hello', unicast: false, seqno: seqno++, intervalMs: 15_000 },
+          { kind: 'ihu', rxcost, intervalMs: 45_000, address: 'fe80::a' },
+          ...(rxcost < INFINITY ? [UPDATE] : []),
+        ],
+      })
+    const hellosIn = (ms: number) => {
+      const before = a.sent.length
+      network.run(ms)
+      return a.sent.slice(before).filter(({ tlv }) => tlv.kind === 'hello').length
     }
+    says(INFINITY)
+    says(INFINITY)
+    hellosIn(5_000)
+    expect(hellosIn(10_000)).toBeGreaterThanOrEqual(9)
+    says(INFINITY)
+    // It never hears us: it costs no more than that.
+    hellosIn(60_000)
+    expect(hellosIn(60_000)).toBeLessThan(12)
+    says(96)
+    hellosIn(1_000)
+    expect(hellosIn(60_000)).toBeLessThan(6)
   })
 
   it('on which one is not heard for ever costs some packets more, and no more', () => {
