@@ -163,6 +163,16 @@ it('who is revoked while the answer to its hello is made gets none', async () =>
   expect((await answered).status).toBe(404)
 })
 
+it('with a machine goes the session that several registries keep of it, in one transaction', async () => {
+  await using office = await Office.open()
+  await office.enrol()
+  const { prefix, subnetName } = await office.enrol()
+  await office.store.write((writable) => writable.setSession(prefix, undefined, 'state', 0))
+  expect(await office.store.session(prefix)).toBe('state')
+  await office.revoke(subnetName)
+  expect(await office.store.session(prefix)).toBeUndefined()
+})
+
 it('any serial that could still be used can be revoked, and none that nobody could use', async () => {
   await using office = await Office.open()
   const { prefix } = await office.enrol()
