@@ -88,8 +88,9 @@ async function startObserved(node: Re6stNode): Promise<string> {
   const { machine } = node
   const ifaces = Array.from({ length: INTERFACES }, (_, number) => `lan${number}`)
   for (const iface of ifaces) {
-    await machine.run('ip', 'link', 'add', iface, 'type', 'dummy')
-    await machine.run('ip', 'link', 'set', iface, 'up')
+    // The kernel of some machines has no dummy interfaces: a cable of which the other end is nobody's.
+    await machine.run('ip', 'link', 'add', iface, 'type', 'veth', 'peer', 'name', `${iface}-end`)
+    for (const end of [iface, `${iface}-end`]) await machine.run('ip', 'link', 'set', end, 'up')
   }
   const hook = path.join(machine.directory, 'hello-times.mjs')
   buildSync({ entryPoints: [HOOK], outfile: hook, bundle: true, platform: 'node', format: 'esm' })
