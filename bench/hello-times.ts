@@ -29,6 +29,21 @@ const timed = (action: (...args: unknown[]) => void, ms = 0, ...args: unknown[])
 }
 globalThis.setTimeout = Object.assign(timed, wait) as typeof wait
 
+// What is to be said goes out together once all packets are read: it belongs to the timer all the same.
+const next = globalThis.setImmediate
+const soon = (action: (...args: unknown[]) => void, ...args: unknown[]) => {
+  const thenMs = dueMs
+  return next(() => {
+    dueMs = thenMs
+    try {
+      action(...args)
+    } finally {
+      dueMs = undefined
+    }
+  })
+}
+globalThis.setImmediate = Object.assign(soon, next) as typeof next
+
 const { send } = dgram.Socket.prototype
 dgram.Socket.prototype.send = function (this: dgram.Socket, ...words: unknown[]) {
   Reflect.apply(send, this, words)

@@ -8,7 +8,9 @@ import { inBackground } from '../../platform/background.ts'
 import type { ClientEvent, ClientTunnel, TunnelPeer, UnderlayAddress } from '../transport/transport.ts'
 import type { TunnelComponents, TunnelEvent, TunnelLimits } from './components.ts'
 import type { GracefulClosing } from './graceful-closing.ts'
+import { TunnelFailures } from './tunnel-failures.ts'
 import type { TunnelInfo } from './tunnel-info.ts'
+import { nameOf, prefixOf } from './tunnel-target.ts'
 
 interface ClientTunnelsInit
   extends Pick<
@@ -41,23 +43,14 @@ interface OwnTunnel {
   remote: (UnderlayAddress & { readonly protocol: TunnelProtocol }) | undefined
 }
 
-interface Failure {
-  readonly target: TunnelTarget
-  readonly iface: string
-  readonly reason: string
-  readonly atMs: number
-}
-
 /** Why a tunnel ends whose peer is gone, or cannot be reached from where we are now. */
 const NO_ANSWER = 'the peer does not answer any more'
-/** Failed tunnels that are shown. */
-const MAX_FAILURES = 20
 
 /** The tunnels that we have made to others. */
 export class ClientTunnels {
   readonly #init: ClientTunnelsInit
   readonly #tunnels = new Map<TunnelTarget, OwnTunnel>()
-  readonly #failures = new Map<TunnelTarget, Failure>()
+  readonly #failures = new TunnelFailures()
   readonly #ifaces = new Set<string>()
 
   constructor(init: ClientTunnelsInit) {
@@ -93,22 +86,7 @@ export class ClientTunnels {
         reason: undefined,
       }),
     )
-    const failed = [...this.#failures.values()].map(
-      ({ target, iface, reason, atMs }): TunnelInfo => ({
-        direction: 'client',
-        state: 'failed',
-        iface,
-        prefix: prefixOf(target),
-        serial: undefined,
-        protocol: undefined,
-        underlay: undefined,
-        sinceMs: atMs,
-        receivedBytes: 0,
-        sentBytes: 0,
-        reason,
-      }),
-    )
-    return [...tunnels, ...failed]
+    return [...tunnels, ...this.#failures.list()]
   }
 
   /** Begins to make a tunnel. @param remotes tried in this order */
@@ -116,7 +94,7 @@ export class ClientTunnels {
     const { transport, clock, log } = this.#init
     const iface = this.#freeIface(target)
     // What failed before is shown until the next attempt to reach anyone.
-    if (target === ANYONE) this.#failures.delete(target)
+    if (target === ANYONE) this.#failures.forget(target)
     log.debug({ peer: nameOf(target), iface }, 'connecting')
     const tunnel = transport.connect({
       iface,
@@ -217,7 +195,7 @@ export class ClientTunnels {
       'tunnel up',
     )
     this.#tell(own, 'tunnel-up', undefined)
-    this.#failures.delete(target)
+    this.#failures.forget(target)
     strategy.tunnelUp(target, worked)
     // The remotes of anyone are not those of this peer.
     if (target !== ANYONE)
@@ -252,7 +230,7 @@ export class ClientTunnels {
     if (!end && reason.includes(IN_USE_TWICE)) this.#ownIsShared(reason)
     // One that we ended ourselves has not failed, as a rule; the only one there is to be has, whatever happened.
     if (end ? end.isFailure : !wasUp || target === ANYONE)
-      this.#rememberFailure({ target, iface, reason: end?.reason ?? reason, atMs: clock.now() })
+      this.#failures.remember({ target, iface, reason: end?.reason ?? reason, atMs: clock.now() })
     const prefix = own.peer?.prefix ?? prefixOf(target)
     const isUnwanted = !end && isUnwantedByPeer(reason)
     strategy.tunnelDown(target, prefix !== undefined && nodes.isReachable(prefix), isUnwanted)
@@ -319,13 +297,6 @@ export class ClientTunnels {
       log.warn({ reason }, 'another machine uses the certificate of this node')
   }
 
-  #rememberFailure(failure: Failure): void {
-    this.#failures.delete(failure.target)
-    this.#failures.set(failure.target, failure)
-    const [oldest] = this.#failures.keys()
-    if (this.#failures.size > MAX_FAILURES && oldest !== undefined) this.#failures.delete(oldest)
-  }
-
   #freeIface(target: TunnelTarget): string {
     const { router } = this.#init
     let number = target === ANYONE ? 0 : 1
@@ -340,10 +311,6 @@ export class ClientTunnels {
     inBackground(this.#init.log, what, work, this.#init.signal)
   }
 }
-
-const prefixOf = (target: TunnelTarget): Prefix | undefined => (target === ANYONE ? undefined : target)
-
-const nameOf = (target: TunnelTarget): string => (target === ANYONE ? ANYONE : subnetNameOf(target))
 
 /** Which of the remotes answered: where one is a name, OpenVPN tells only its address. */
 function whichOf(
