@@ -1,4 +1,4 @@
-import { type Authentication, RegistrySessions } from '../core/rpc/session.ts'
+import { type Authentication, RegistrySessions } from '../core/rpc/registry-sessions.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Store } from './database/store.ts'
 

@@ -18,11 +18,22 @@ test.skipIf(!hasChromium)('a network is made by a form, and then signed in to', 
     }
     await page.goto(registry.url.href)
     await page.getByLabel('Administrator').fill('ann')
-    expect(await problems()).toEqual([])
+    for (const [colorScheme, width] of [
+      ['light', 1280],
+      ['dark', 360],
+    ] as const) {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width, height: 800 })
+      expect(await problems(), colorScheme).toEqual([])
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width)
+    }
     await page.getByLabel('Password').fill('correct horse battery')
     await page.getByRole('button', { name: 'Make the network' }).click()
     await page.getByText('re6st-conf --registry').waitFor()
     expect(page.url()).not.toContain('setup=')
+    // The lines to run are long.
+    expect(await problems()).toEqual([])
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360)
     await page.getByRole('link', { name: 'Sign in' }).click()
     expect(await problems()).toEqual([])
     await page.getByLabel('Name').fill('ann')
