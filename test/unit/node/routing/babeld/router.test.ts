@@ -187,6 +187,36 @@ describe('an interface', () => {
     await until(() => router.isNameFree('re6stnet1'), 'babeld to have forgotten')
   })
 
+  it.each([
+    ['set down', 'link set dev re6stnet1 down', () => router.removeInterface('re6stnet1')],
+    ['taken from babeld', 'link set dev re6stnet1 state dormant', () => router.setCost('re6stnet1', 'high')],
+  ])(
+    'is %s only when nothing was heard there for a moment: what babeld would answer it could not sign',
+    async (_, command, change) => {
+      await router.start(settingsOf(1), SIGNAL)
+      await router.addInterface('re6stnet1', 'tunnel')
+      babeld.says(UP)
+      let heardMs: number | undefined
+      let tookMs: number | undefined
+      babeld.fails = (told) => {
+        if (told === command && heardMs !== undefined) tookMs ??= clock.monotonicMs() - heardMs
+        return false
+      }
+      let changed = Promise.resolve()
+      router.watch(({ kind }) => {
+        if (kind !== 'neighbour' || heardMs !== undefined) return
+        heardMs = clock.monotonicMs()
+        changed = change()
+      })
+      babeld.says(`add ${NEIGHBOUR}`)
+      await until(() => tookMs !== undefined, command)
+      expect(tookMs).toBeGreaterThanOrEqual(150)
+      babeld.says('change interface re6stnet1 up false')
+      babeld.says('change interface re6stnet1 up true ipv6 fe80::1')
+      await changed
+    },
+  )
+
   it('does not stay dormant where the machine cannot run ip for a while, and what failed is done by the next change', async () => {
     await router.start(settingsOf(1, { tunnelIfaces: ['re6stnet-tcp'] }), SIGNAL)
     babeld.says('add interface re6stnet-tcp up true ipv6 fe80::1')
