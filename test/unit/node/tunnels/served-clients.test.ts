@@ -10,7 +10,7 @@ import { neighboursOn } from '../../../support/tunnels.ts'
 const [OWN, ONE, OTHER] = ['000', '001', '010'].map(prefixOfBits) as [Prefix, Prefix, Prefix]
 const PLACE = { iface: 're6stnet-tcp', protocol: 'tcp', port: 1194 } as const
 
-async function rig({ maxClients = 20 } = {}) {
+async function rig({ maxClients = 20, endsAtOnce = false } = {}) {
   const done: string[] = []
   const gone: string[] = []
   const told: unknown[] = []
@@ -29,7 +29,11 @@ async function rig({ maxClients = 20 } = {}) {
         return {
           spec: given,
           traffic: new Map([[1, { receivedBytes: 10, sentBytes: 20 }]]),
-          dropClient: (client, reason) => void done.push(`drop ${client}: ${reason}`),
+          dropClient: (client, reason) => {
+            done.push(`drop ${client}: ${reason}`)
+            if (endsAtOnce)
+              given.onEvent({ kind: 'client-down', client, peer: { prefix: ONE, serial: 2n }, reason })
+          },
           stop: async () => {},
         }
       },
@@ -128,6 +132,17 @@ it('one that has connected again ends its old tunnel, and takes no other place',
   up(2)
   down(1)
   expect(done).toEqual(['up 001', 'drop 1: the peer has connected again', 'up 001', 'down 001'])
+})
+
+it('also where the old one is gone before it counts as connected', async () => {
+  const { clients, done, gone, told, up } = await rig({ endsAtOnce: true })
+  up(1)
+  up(2, ONE, 2n, '203.0.113.9')
+  expect(done).toEqual(['up 001', 'drop 1: the peer has connected again', 'down 001', 'up 001'])
+  expect(told.map((event) => (event as string[])[0])).toEqual(['tunnel-up', 'tunnel-down', 'tunnel-up'])
+  // What is known there is about the interface that it had.
+  expect(gone).toEqual(['fe80::1%re6stnet-tcp'])
+  expect(clients.list()).toMatchObject([{ underlay: { address: '203.0.113.9' } }])
 })
 
 it('whoever is revoked, or has our own certificate, is refused; the tunnels of revoked ones end', async () => {
