@@ -42,6 +42,13 @@ const READERS: Readonly<Record<string, (args: readonly string[], readFile: ReadF
   re6st: readRe6stCommandLine,
 }
 
+/** Files of the project that documents name, by their path or the end of it. */
+const SOURCES = ['src', 'lab', 'demo', 'bench', 'manual', 'scripts', 'test', 'packaging'].flatMap(
+  (directory) =>
+    readdirSync(directory, { recursive: true, encoding: 'utf8' }).map((name) => `${directory}/${name}`),
+)
+const isSourceFile = (code: string): boolean => /^[\w-][\w./-]*\.(tsx?|mjs)$/.test(code)
+
 /** Tokens of a type, in whatever they are. */
 function tokensOf<Type extends MarkedToken['type']>(file: string, type: Type) {
   const found: Extract<MarkedToken, { type: Type }>[] = []
@@ -114,6 +121,11 @@ describe.each(FILES)('%s', (file) => {
     const spans = tokensOf(file, 'codespan').map(({ text }) => text)
     const commands = [...blocks.flatMap(({ text }) => commandsOf(text)), ...spans.filter(isWhole)]
     expect(commands.flatMap((command) => faultOfCommand(command) ?? [])).toEqual([])
+  })
+
+  it.skipIf(file === 'CHANGELOG.md')('names source files that are there', () => {
+    const named = tokensOf(file, 'codespan').flatMap(({ text }) => (isSourceFile(text) ? [text] : []))
+    expect(named.filter((name) => !SOURCES.some((source) => `/${source}`.endsWith(`/${name}`)))).toEqual([])
   })
 
   it('has option files that can be read', () => {
