@@ -6,7 +6,8 @@ export const isWaiting = ({ role, isRegistered, connection }: PairState): boolea
 
 /** How the standby is, in a sentence. */
 export function standbyText({ role, connection, isRegistered, behind = 0 }: PairState): string {
-  if (role === 'alone') return 'There is none: what this machine has is nowhere else, but in backups.'
+  if (role === 'alone')
+    return 'There is none. What is in a file of SQLite is nowhere else then, but in backups; PostgreSQL has standbys of its own.'
   switch (connection) {
     case 'away':
       return isRegistered ? 'It is away.' : 'It is away, and is not waited for.'

@@ -13,6 +13,11 @@ test('nothing can be given while a registered standby does not have everything',
   expect(isWaiting({ role: 'alone', epoch: 0, connection: 'away', isRegistered: false })).toBe(false)
 })
 
+test('a registry that has none is not said to be without, where PostgreSQL may have one', () => {
+  const alone: PairState = { role: 'alone', epoch: 0, connection: 'away', isRegistered: false }
+  expect(standbyText(alone)).toMatch(/^There is none.*PostgreSQL has/)
+})
+
 test('a standby that is behind is said to be, by how much', () => {
   expect(standbyText({ ...PRIMARY, behind: 0 })).toContain('has everything.')
   expect(standbyText({ ...PRIMARY, behind: 1 })).toContain('the last change.')
