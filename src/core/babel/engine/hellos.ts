@@ -30,10 +30,13 @@ interface Speaking {
 /** Hellos and IHUs (RFC 8966, 3.4), also between those that are due. */
 export class Hellos {
   readonly #world: World
+  readonly #onScheduled: (nowMs: number, iface: Interface) => void
   readonly #speaking = new Map<Interface, Speaking>()
 
-  constructor(world: World) {
+  /** @param onScheduled one that was due goes out: what is said now is in the same packet */
+  constructor(world: World, onScheduled: (nowMs: number, iface: Interface) => void) {
     this.#world = world
+    this.#onScheduled = onScheduled
   }
 
   /** Begins scheduled hellos; the first one is sent by whoever calls this. */
@@ -66,6 +69,7 @@ export class Hellos {
       (neighbour) => neighbour.number % HELLOS_PER_IHU === speaking.turn || isMarginal(neighbour),
     )
     this.sendScheduled(nowMs, iface, heard)
+    this.#onScheduled(nowMs, iface)
   }
 
   /**

@@ -61,7 +61,7 @@ export function assemble(world: World): Parts {
     },
     ownHeard: (nowMs, { seqno }) => requests.ownNumberHeard(nowMs, seqno),
   })
-  const hellos = new Hellos(world)
+  const hellos = new Hellos(world, (nowMs, iface) => updates.greeted(nowMs, iface))
   const acquisition = new Acquisition(world, hellos, updates.acknowledgments)
   const queues = new FullQueues(world)
   const liveness: Liveness = new Liveness(world, updates.acknowledgments, queues, {

@@ -69,6 +69,11 @@ export class Updates {
     this.acknowledgments = new Acknowledgments(world, repeat, onUnanswered)
   }
 
+  /** A hello goes out on an interface. */
+  greeted(nowMs: number, iface: Interface): void {
+    this.#periodic.greeted(nowMs, iface)
+  }
+
   /** Begins the periodic updates of an interface (RFC 8966, 3.7.1). */
   start(nowMs: number, iface: Interface): void {
     this.#periodic.start(nowMs, iface)

@@ -32,3 +32,18 @@ it('thousands of routes are told once in each interval, spread over all of it', 
   expect(Math.max(...eachSecond.values())).toBeLessThanOrEqual(120)
   expect(eachSecond.size).toBeGreaterThanOrEqual(58)
 })
+
+it('few routes are told together with a hello, and no more often than they have to be', () => {
+  const network = new EngineNetwork()
+  const [a, b] = ['a', 'b'].map((name) => network.node(name)) as [TestNode, TestNode]
+  network.link(a, b, 1, { ...TUNNEL, updateIntervalMs: MINUTE_MS })
+  network.run(3 * MINUTE_MS)
+  a.sent.length = 0
+  const minutes = 60
+  network.run(minutes * MINUTE_MS)
+  const timesOf = (kind: string) => a.sent.filter(({ tlv }) => tlv.kind === kind).map(({ atMs }) => atMs)
+  const [hellos, updates] = [new Set(timesOf('hello')), [...new Set(timesOf('update'))]]
+  expect(updates.length).toBeGreaterThanOrEqual(minutes)
+  expect(updates.length).toBeLessThan(1.05 * minutes)
+  expect(updates.filter((atMs) => !hellos.has(atMs)).length).toBeLessThan(0.05 * minutes)
+})
