@@ -152,7 +152,7 @@ export class Liveness {
     if (suspicion !== undefined && isOfNow) {
       patience.heldUp(nowMs, nowMs - suspicion.sinceMs)
       this.#clear(neighbour)
-      if (suspicion.isDoubted) this.#listener.trusted(nowMs, neighbour)
+      if (suspicion.hasLedToDoubt) this.#listener.trusted(nowMs, neighbour)
       // Who has not answered at first may have been cut off with all others, whose requests were lost as well.
       if (suspicion.probes >= SILENT_AFTER && neighbour.iface.kind !== 'lan') this.#uplinkMayBeBack(nowMs)
     }
@@ -172,7 +172,7 @@ export class Liveness {
         waiting.doubtMs = nowMs + patience.doubtAfterMs(nowMs, answerMs, calmMs)
         waiting.untilMs = nowMs + patience.deathAfterMs(nowMs, answerMs)
         this.#probe(nowMs, other, waiting)
-        if (!waiting.isDoubted) this.#world.timers.set(waiting.doubtTimer, waiting.doubtMs)
+        if (!waiting.hasLedToDoubt) this.#world.timers.set(waiting.doubtTimer, waiting.doubtMs)
       }
   }
 
@@ -233,7 +233,7 @@ export class Liveness {
     }
     const leftMs = suspicion.untilMs > nowMs ? Math.max(1, suspicion.untilMs - nowMs) : pauseMs
     // Of who is doubted it is not urgent to know.
-    const nextMs = suspicion.isDoubted ? pauseMs : pauseMs / REQUESTS_IN_PAUSE
+    const nextMs = suspicion.hasLedToDoubt ? pauseMs : pauseMs / REQUESTS_IN_PAUSE
     const mayAsk = this.#questions.take(nowMs)
     this.#lookAfter(nowMs, suspicion, waitMs ?? (mayAsk ? Math.min(nextMs, leftMs) : pauseMs))
     if (mayAsk) this.#ask(nowMs, neighbour, suspicion)
@@ -280,7 +280,7 @@ export class Liveness {
     const mayBeLost = isAskedTooLittle || mayAllBeLostHere(nowMs, suspicion, 'doubt')
     if (mayBeLost || mayBeOurUplink(this.#world, neighbour, suspicion.askedMs))
       return againMs(this.#pauseMs(nowMs, neighbour, suspicion) / REQUESTS_IN_PAUSE)
-    suspicion.isDoubted = true
+    suspicion.hasLedToDoubt = true
     this.#listener.doubted(nowMs, neighbour)
   }
 

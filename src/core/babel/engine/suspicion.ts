@@ -18,7 +18,8 @@ export interface Suspicion {
   /** When it is doubted, if nothing comes; whether that was put off, because answers might be there and not be read yet. */
   doubtMs: number
   isDoubtPutOff: boolean
-  isDoubted: boolean
+  /** Whether this silence has led to doubt; that of one before may last (see doubts.ts), and whoever is asked now is not asked less for it. */
+  hasLedToDoubt: boolean
   /** When it is dead, if nothing comes. */
   untilMs: number
   /** When it is looked next whether something has come. */
@@ -53,7 +54,7 @@ export function newSuspicion(
     askedMs: nowMs,
     doubtMs: Number.POSITIVE_INFINITY,
     isDoubtPutOff: false,
-    isDoubted: false,
+    hasLedToDoubt: false,
     untilMs: Number.POSITIVE_INFINITY,
     lookMs: nowMs,
     catchUps: 0,
