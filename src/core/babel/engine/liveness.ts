@@ -1,5 +1,4 @@
 import { shuffled } from '../../random.ts'
-import { TokenBucket } from '../../token-bucket.ts'
 import type { Acknowledgments } from './acknowledgments.ts'
 import { LATE_MS } from './catching-up.ts'
 import type { FullQueues } from './full-queues.ts'
@@ -7,7 +6,15 @@ import { LostNeighbours } from './lost-neighbours.ts'
 import type { Interface, Neighbour } from './model.ts'
 import { Patience } from './patience.ts'
 import type { NeighbourCause } from './ports.ts'
-import { type Arrivals, isStarved, mayAllBeLostHere, newSuspicion, type Suspicion } from './suspicion.ts'
+import { Questions } from './questions.ts'
+import {
+  arrivalsFrom,
+  hasArrivedSince,
+  isStarved,
+  mayAllBeLostHere,
+  newSuspicion,
+  type Suspicion,
+} from './suspicion.ts'
 import { mayBeOurUplink, sharingUplink } from './uplink.ts'
 import type { World } from './world.ts'
 
@@ -15,8 +22,6 @@ import type { World } from './world.ts'
 const REQUESTS_IN_PAUSE = 3
 /** How many pauses are the longest that is waited at once. */
 const MAX_EXTENSION_MS = 2_000
-/** What is above that got out. */
-const FULL_QUEUE_SHARE = 0.98
 /**
  * Where packets still come over it, though no answer, a link may be full, and slower than it ever was: whether they arrive in
  * the other direction is not known.
@@ -28,13 +33,10 @@ const OTHERS_ASKED = 3
 const SILENT_AFTER = 1 + REQUESTS_IN_PAUSE
 /** Between requests while our own uplink is down. */
 const HOLD_PAUSE_MS = { first: 250, last: 1_000 } as const
+/** Together, they are asked no more often: it is enough that one of them answers. */
+const HELD_MS = 200
 /** To read what came while we did not run: a turn of the event loop. A doubt that was wrong costs little. */
 const READ_MS = 40
-/**
- * How much is asked in all. Where one machine is too busy to answer in time, so are the others on it, and everybody asks
- * everybody: that must not be what keeps them busy. At once, it is enough for a node with 30 neighbours, of which none answers.
- */
-const QUESTIONS = { perSecond: 10, burst: 400 } as const
 /** Where it could not be asked more often, nobody is doubted for one question: it may have been lost. */
 const QUESTIONS_TO_DOUBT = 2
 /** Nor dead for fewer than it would have been asked otherwise. */
@@ -61,13 +63,12 @@ export interface LivenessListener {
  */
 export class Liveness {
   readonly #world: World
-  readonly #acknowledgments: Acknowledgments
   readonly #queues: FullQueues
   readonly #listener: LivenessListener
   readonly #suspicions = new Map<Neighbour, Suspicion>()
   readonly #patience = new WeakMap<Neighbour, Patience>()
   readonly #lost: LostNeighbours
-  readonly #questions = new TokenBucket(QUESTIONS.perSecond, QUESTIONS.burst)
+  readonly #questions: Questions
 
   constructor(
     world: World,
@@ -76,10 +77,10 @@ export class Liveness {
     listener: LivenessListener,
   ) {
     this.#world = world
-    this.#acknowledgments = acknowledgments
     this.#queues = queues
     this.#listener = listener
     this.#lost = new LostNeighbours(world, acknowledgments)
+    this.#questions = new Questions(world, acknowledgments, queues)
   }
 
   /**
@@ -97,7 +98,7 @@ export class Liveness {
     if (this.#suspicions.has(neighbour)) return
     const suspicion: Suspicion = newSuspicion(
       nowMs,
-      { cause, sinceMs, usualMs, arrived: this.#arrivals(nowMs, neighbour) },
+      { cause, sinceMs, usualMs, arrived: arrivalsFrom(this.#world, nowMs, neighbour) },
       {
         unanswered: (laterMs) => this.#unanswered(laterMs, neighbour, suspicion),
         unansweredForLong: (laterMs) => this.#unansweredForLong(laterMs, neighbour, suspicion),
@@ -110,16 +111,22 @@ export class Liveness {
 
   /** Asks for the first time: since then, nothing that comes is an answer to anything else. */
   #begin(nowMs: number, neighbour: Neighbour, suspicion: Suspicion): void {
-    if (!this.#questions.has(nowMs)) {
+    if (!this.#questions.areAllowed(nowMs)) {
       suspicion.sinceMs = nowMs
       return this.#lookAfter(nowMs, suspicion, this.#pauseMs(nowMs, neighbour, suspicion))
     }
+    this.#judgeFrom(suspicion.sinceMs, nowMs, neighbour, suspicion)
+  }
+
+  /** Asks now; silence since then leads to doubt, and to death. */
+  #judgeFrom(sinceMs: number, nowMs: number, neighbour: Neighbour, suspicion: Suspicion): void {
+    const answerMs = answerMsOf(neighbour, suspicion)
+    suspicion.sinceMs = sinceMs
     suspicion.askedMs = nowMs
     suspicion.doubtMs = this.#doubtMs(nowMs, neighbour, suspicion)
-    suspicion.untilMs =
-      suspicion.sinceMs + this.#patienceWith(neighbour).deathAfterMs(nowMs, answerMsOf(neighbour, suspicion))
+    suspicion.untilMs = sinceMs + this.#patienceWith(neighbour).deathAfterMs(nowMs, answerMs)
     this.#probe(nowMs, neighbour, suspicion)
-    this.#world.timers.set(suspicion.doubtTimer, suspicion.doubtMs)
+    if (!suspicion.hasLedToDoubt) this.#world.timers.set(suspicion.doubtTimer, suspicion.doubtMs)
   }
 
   /** When it is doubted, by what is known now. */
@@ -163,16 +170,9 @@ export class Liveness {
   #uplinkMayBeBack(nowMs: number): void {
     for (const [other, waiting] of this.#suspicions)
       if (waiting.probes >= SILENT_AFTER && mayBeOurUplink(this.#world, other, waiting.askedMs)) {
-        const answerMs = answerMsOf(other, waiting)
-        const calmMs = other.roundTrip.patienceMs()
-        const patience = this.#patienceWith(other)
         waiting.probes = 0
         waiting.extensions = 0
-        waiting.askedMs = nowMs
-        waiting.doubtMs = nowMs + patience.doubtAfterMs(nowMs, answerMs, calmMs)
-        waiting.untilMs = nowMs + patience.deathAfterMs(nowMs, answerMs)
-        this.#probe(nowMs, other, waiting)
-        if (!waiting.hasLedToDoubt) this.#world.timers.set(waiting.doubtTimer, waiting.doubtMs)
+        this.#judgeFrom(nowMs, nowMs, other, waiting)
       }
   }
 
@@ -229,35 +229,21 @@ export class Liveness {
     const pauseMs = this.#pauseMs(nowMs, neighbour, suspicion)
     if (nowMs >= suspicion.arriving.atMs + pauseMs) {
       suspicion.arrived = suspicion.arriving
-      suspicion.arriving = this.#arrivals(nowMs, neighbour)
+      suspicion.arriving = arrivalsFrom(this.#world, nowMs, neighbour)
     }
     const leftMs = suspicion.untilMs > nowMs ? Math.max(1, suspicion.untilMs - nowMs) : pauseMs
     // Of who is doubted it is not urgent to know.
     const nextMs = suspicion.hasLedToDoubt ? pauseMs : pauseMs / REQUESTS_IN_PAUSE
-    const mayAsk = this.#questions.take(nowMs)
-    this.#lookAfter(nowMs, suspicion, waitMs ?? (mayAsk ? Math.min(nextMs, leftMs) : pauseMs))
-    if (mayAsk) this.#ask(nowMs, neighbour, suspicion)
-    if (mayAsk) return
-    // Time in which it is not asked tells nothing.
-    suspicion.isHeldBack = true
-    suspicion.untilMs = Math.max(suspicion.untilMs, nowMs) + pauseMs
+    const isAsked = this.#questions.ask(nowMs, neighbour, suspicion, this.#patienceWith(neighbour))
+    this.#lookAfter(nowMs, suspicion, waitMs ?? (isAsked ? Math.min(nextMs, leftMs) : pauseMs))
+    if (!isAsked) suspicion.isHeldBack = true
+    // Time in which it is not asked tells nothing: the last question has a whole pause.
+    else if (suspicion.isHeldBack) suspicion.untilMs = Math.max(suspicion.untilMs, nowMs + pauseMs)
   }
 
   #lookAfter(nowMs: number, suspicion: Suspicion, ms: number): void {
     suspicion.lookMs = nowMs + ms
     this.#world.timers.set(suspicion.timer, suspicion.lookMs)
-  }
-
-  #ask(nowMs: number, neighbour: Neighbour, suspicion: Suspicion): void {
-    const { iface, address } = neighbour
-    suspicion.probes++
-    const share = this.#queues.shareSent(nowMs, iface.name)
-    const copies = this.#queues.copies(nowMs, iface.name)
-    suspicion.sent += copies * share
-    suspicion.wasQueueFull ||= share < FULL_QUEUE_SHARE
-    const request = this.#acknowledgments.probe()
-    this.#patienceWith(neighbour).answers.asked(nowMs, request.opaque)
-    for (let copy = 0; copy < copies; copy++) this.#world.output.send(iface.name, address, [request])
   }
 
   #unansweredForLong(nowMs: number, neighbour: Neighbour, suspicion: Suspicion): void {
@@ -313,24 +299,15 @@ export class Liveness {
     }
     suspicion.extensions++
     if (!mayBeOurUplink(this.#world, neighbour, suspicion.askedMs)) {
-      const allowed = this.#hasArrived(neighbour, suspicion.arrived) ? EXTENSIONS_WHILE_USED : 0
+      const allowed = hasArrivedSince(this.#world, neighbour, suspicion.arrived) ? EXTENSIONS_WHILE_USED : 0
       if (suspicion.extensions > allowed) return this.#die(nowMs, neighbour, suspicion)
       suspicion.untilMs = nowMs + Math.min(MAX_EXTENSION_MS, pauseMs * 2 ** suspicion.extensions)
       return this.#probe(nowMs, neighbour, suspicion)
     }
     // All are silent: routes stay, for when it is back.
     const holdMs = HOLD_PAUSE_MS.first * 2 ** Math.min(8, suspicion.extensions - 1)
-    this.#probe(nowMs, neighbour, suspicion, Math.max(pauseMs, Math.min(holdMs, HOLD_PAUSE_MS.last)))
-  }
-
-  #arrivals(nowMs: number, { iface }: Neighbour): Arrivals {
-    return { atMs: nowMs, packets: this.#world.arrivals(iface.name) }
-  }
-
-  /** Whether anything has come from it since then. */
-  #hasArrived({ iface }: Neighbour, { packets }: Arrivals): boolean {
-    const now = this.#world.arrivals(iface.name)
-    return now !== undefined && packets !== undefined && now > packets
+    const leastMs = Math.max(pauseMs, HELD_MS * this.#suspicions.size)
+    this.#probe(nowMs, neighbour, suspicion, Math.max(leastMs, Math.min(holdMs, HOLD_PAUSE_MS.last)))
   }
 
   /** Some of those that share our uplink, who ask others themselves if they do not answer: it is enough that one does. */

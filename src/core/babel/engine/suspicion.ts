@@ -1,10 +1,24 @@
+import type { Neighbour } from './model.ts'
 import type { NeighbourCause } from './ports.ts'
 import { Timer } from './timers.ts'
+import type { World } from './world.ts'
 
 /** How many packets had come over the interface of a neighbour, if all of them are its own. */
 export interface Arrivals {
   readonly atMs: number
   readonly packets: number | undefined
+}
+
+/** What has come from a neighbour until now. */
+export const arrivalsFrom = ({ arrivals }: World, nowMs: number, { iface }: Neighbour): Arrivals => ({
+  atMs: nowMs,
+  packets: arrivals(iface.name),
+})
+
+/** Whether anything has come from it since then. */
+export function hasArrivedSince({ arrivals }: World, { iface }: Neighbour, { packets }: Arrivals): boolean {
+  const now = arrivals(iface.name)
+  return now !== undefined && packets !== undefined && now > packets
 }
 
 /** A neighbour that has not answered, and is asked. */

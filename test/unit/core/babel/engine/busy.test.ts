@@ -52,3 +52,25 @@ it('a neighbour that is gone is missed all the same', () => {
   while (!isDead() && network.nowMs < beganMs + 60_000) run(250)
   expect(network.nowMs - beganMs).toBeLessThan(60_000)
 })
+
+it('while its uplink is down, a node with many neighbours asks no more often than it bears; all are there at once when it is back', () => {
+  const network = new EngineNetwork()
+  const node = network.node('1')
+  const others = NEIGHBOURS.map((name) => network.node(name))
+  const links = others.map((other) => network.link(node, other, 10))
+  network.run(40_000)
+  node.neighbourEvents.length = 0
+  for (const link of links) link.open = [false, false]
+  for (const name of NEIGHBOURS) node.engine.suspect(network.nowMs, name, `fe80::${name}`)
+  // No longer than hellos may be missed (RFC 8966, 3.4.3).
+  network.run(15_000)
+  node.sent.length = 0
+  network.run(10_000)
+  expect(questions(node)).toBeLessThan(80)
+  for (const link of links) link.open = [true, true]
+  network.run(2_500)
+  node.sent.length = 0
+  network.run(2_000)
+  expect(questions(node)).toBe(0)
+  expect(node.neighbourEvents.filter(({ change }) => change === 'flushed')).toEqual([])
+})
