@@ -2,6 +2,7 @@ import 'reflect-metadata'
 import { createPublicKey, generateKeyPair, type KeyObject, webcrypto, X509Certificate } from 'node:crypto'
 import { promisify } from 'node:util'
 import { type JsonName, Pkcs10CertificateRequestGenerator } from '@peculiar/x509'
+import { subjectAttributesOf } from '../core/crypto/subject.ts'
 import { COMMON_NAME, COUNTRY, SERIAL_NUMBER, SUBJECT_ATTRIBUTES } from '../core/crypto/subject-attributes.ts'
 import { Re6stError } from '../core/errors.ts'
 
@@ -43,17 +44,14 @@ const oidOf = (attribute: string): string | undefined =>
  * @throws Re6stError `CERTIFICATE` if it cannot be parsed
  */
 export function subjectFieldsOf(pem: string): SubjectFields {
-  let subject: Record<string, string | readonly string[]>
+  let subject: ReturnType<typeof subjectAttributesOf>
   try {
-    subject = { ...new X509Certificate(pem).toLegacyObject().subject } as Record<
-      string,
-      string | readonly string[]
-    >
+    subject = subjectAttributesOf(new X509Certificate(pem))
   } catch (error) {
     throw new Re6stError('CERTIFICATE', 'the certificate cannot be parsed', { cause: error })
   }
   return Object.entries(subject)
-    .flatMap(([name, values]) => [values].flat().map((value) => [oidOf(name) ?? name, value] as const))
+    .flatMap(([name, values = []]) => [values].flat().map((value) => [oidOf(name) ?? name, value] as const))
     .filter(([oid]) => /^[\d.]+$/.test(oid) && !RESERVED.has(oid))
 }
 

@@ -5,6 +5,7 @@ import { ok, type Result, refuse } from '../result.ts'
 import { fingerprintText } from '../values/fingerprint-text.ts'
 import { type Network, networkOfCaSerial, type Prefix, prefixOfSubnetName } from '../values/prefix.ts'
 import { hasUnknownCriticalExtension } from './critical-extensions.ts'
+import { subjectAttributesOf } from './subject.ts'
 
 /** When a certificate is valid, in milliseconds since the Unix epoch, both ends included. */
 export interface Validity {
@@ -185,8 +186,6 @@ export function readX509(
 
 /** Reads single values of the subject: of several of one name, the first. */
 function subjectOf(x509: X509Certificate): (name: string) => string | undefined {
-  const subject = x509.toLegacyObject().subject as unknown as
-    | Record<string, string | string[] | undefined>
-    | undefined
-  return (name) => [subject?.[name]].flat()[0]
+  const subject = subjectAttributesOf(x509)
+  return (name) => [subject[name]].flat()[0]
 }

@@ -5,6 +5,7 @@ import { execa } from 'execa'
 import { describe, expect, it } from 'vitest'
 import { programOf } from '../../../lab/programs.ts'
 import { readAuthority } from '../../../src/core/crypto/certificate.ts'
+import { subjectAttributesOf } from '../../../src/core/crypto/subject.ts'
 import { readRegistryCommandLine } from '../../../src/core/options/registry-commands.ts'
 import { refuse } from '../../../src/core/result.ts'
 import { networkOfCidr, uniqueLocalNetwork } from '../../../src/core/values/network-range.ts'
@@ -70,7 +71,7 @@ describe('re6st-registry init', () => {
     expect(stdout).toContain('2001:db8:42::/48')
     const ca = new X509Certificate(readFileSync(join(directory, 'ca.crt')))
     expect(ca.serialNumber).toBe('0120010DB80042')
-    expect(ca.toLegacyObject().subject).toMatchObject({ CN: 'O’Neill’s, Inc. = +1' })
+    expect(subjectAttributesOf(ca)).toMatchObject({ CN: 'O’Neill’s, Inc. = +1' })
     const days = (Date.parse(ca.validTo) - Date.now()) / 86_400_000
     expect(days).toBeGreaterThan(9.9)
     expect(days).toBeLessThan(10.1)

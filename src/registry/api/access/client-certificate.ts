@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import { subjectAttributesOf } from '../../../core/crypto/subject.ts'
 import { messageOf, Re6stError } from '../../../core/errors.ts'
 import { ok, type Result, refuse } from '../../../core/result.ts'
 
@@ -71,7 +72,7 @@ export function nameOfCertificate(
   const purposes = certificate.keyUsage as readonly string[] | undefined
   if (certificate.ca || (purposes && !purposes.some((purpose) => CLIENT_PURPOSES.includes(purpose))))
     return refuse('the certificate is not for a client of TLS')
-  const name: unknown = certificate.toLegacyObject().subject?.CN
+  const { CN: name } = subjectAttributesOf(certificate)
   return typeof name === 'string' && name !== ''
     ? ok(name)
     : refuse('the certificate has not one common name')
