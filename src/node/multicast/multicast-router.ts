@@ -17,6 +17,7 @@ import { bitsInside, type Network, type Prefix, subnetNameOf } from '../../core/
 import { inBackground } from '../../platform/background.ts'
 import type { Router } from '../routing/router.ts'
 import { Smcrouted, type SmcroutedContext } from './smcrouted.ts'
+import { SourceFilters } from './source-filters.ts'
 
 /** What routes multicast needs. */
 export interface MulticastInit extends SmcroutedContext {
@@ -55,6 +56,7 @@ export class MulticastRouter implements AsyncDisposable {
   readonly #init: MulticastInit
   readonly #smcrouted: Smcrouted
   readonly #sources: LocalSources
+  readonly #filters: SourceFilters
   readonly #timers: Disposable[] = []
   readonly #heard = new Map<Prefix, Heard>()
   /** What each neighbour was told last. */
@@ -74,6 +76,7 @@ export class MulticastRouter implements AsyncDisposable {
   constructor(init: MulticastInit) {
     const { clock, router } = init
     this.#init = init
+    this.#filters = new SourceFilters(init.log)
     this.#sources = new LocalSources((address) => this.#isOwn(address))
     this.#smcrouted = new Smcrouted(init, smcrouteConfiguration(this.#present(init.memberIfaces), []))
     this.#timers.push(
@@ -116,6 +119,7 @@ export class MulticastRouter implements AsyncDisposable {
     this.#isStopped = true
     for (const timer of this.#timers.splice(0)) timer[Symbol.dispose]()
     this.#gathering?.[Symbol.dispose]()
+    this.#filters[Symbol.dispose]()
     for (const peer of this.#told.keys()) this.#init.send(peer, encodeMulticastState(EMPTY_STATE))
     await this.#smcrouted[Symbol.asyncDispose]()
   }
@@ -125,7 +129,7 @@ export class MulticastRouter implements AsyncDisposable {
     this.#isLooking = true
     const { clock, log, memberIfaces } = this.#init
     try {
-      const tables = await kernelTables()
+      const tables = await kernelTables(this.#filters)
       const isMember = ({ iface }: { iface: string | undefined }) =>
         iface !== undefined && memberIfaces.includes(iface)
       this.#tables = { ...tables, memberships: tables.memberships.filter(isMember) }
@@ -221,15 +225,15 @@ export class MulticastRouter implements AsyncDisposable {
   }
 }
 
-const TABLES = ['igmp6', 'mcfilter6', 'ip6_mr_vif', 'ip6_mr_cache'] as const
-
-async function kernelTables(): Promise<KernelTables> {
-  const [igmp6, mcfilter6, ip6_mr_vif, ip6_mr_cache] = await Promise.all(
-    TABLES.map((name) => readFile(`/proc/net/${name}`, 'latin1')),
-  )
+async function kernelTables(filters: SourceFilters): Promise<KernelTables> {
+  const read = (name: string) => readFile(`/proc/net/${name}`, 'latin1')
+  const [mcfilter6, igmp6, ip6_mr_vif, ip6_mr_cache] = await Promise.all([
+    filters.read(),
+    ...['igmp6', 'ip6_mr_vif', 'ip6_mr_cache'].map(read),
+  ])
   return readKernelTables({
-    igmp6: igmp6 ?? '',
     mcfilter6: mcfilter6 ?? '',
+    igmp6: igmp6 ?? '',
     ip6_mr_vif: ip6_mr_vif ?? '',
     ip6_mr_cache: ip6_mr_cache ?? '',
   })
