@@ -127,12 +127,13 @@ export class Neighbours {
   /** One does not answer, or does again: packets take another way if there is one, and others are told. */
   doubt(nowMs: number, neighbour: Neighbour, isDoubted: boolean): void {
     const { updates, routes } = this.#parts
+    const wasUsable = neighbour.cost < INFINITY
     const hasOtherCost = neighbour.doubt(nowMs, isDoubted)
     // Perhaps it hears us, and only we do not hear it. That it is trusted again, it must know.
     const request = isDoubted ? [] : [updates.acknowledgments.expect(nowMs, [neighbour], NO_ROUTES)]
     this.#world.output.send(neighbour.iface.name, neighbour.address, [ihuFor(neighbour), ...request])
     if (!hasOtherCost) return
-    routes.costChanged(nowMs, neighbour)
+    routes.costChanged(nowMs, neighbour, wasUsable !== neighbour.cost < INFINITY)
     this.#world.output.neighbour('changed', neighbour.view(nowMs), isDoubted ? 'no answer' : 'heard')
   }
 
@@ -151,7 +152,7 @@ export class Neighbours {
     if (!neighbour.recompute(nowMs, isMeant)) return false
     // It may have asked before it could use the answer, or wait for the next periodic update, as babeld does.
     if (!wasUsable && !this.#world.isRetracting) this.#parts.updates.dumpTo(nowMs, neighbour)
-    this.#parts.routes.costChanged(nowMs, neighbour)
+    this.#parts.routes.costChanged(nowMs, neighbour, wasUsable !== neighbour.cost < INFINITY)
     this.#world.output.neighbour('changed', neighbour.view(nowMs), cause)
     return true
   }

@@ -1,4 +1,4 @@
-import { INFINITY } from '../metric.ts'
+import { INFINITY, isOriginatedByNextHop } from '../metric.ts'
 import type { Destination, RouterId, Update } from '../wire/tlv.ts'
 import { Forwarding } from './forwarding.ts'
 import { IgnoredAnnouncements } from './ignored-announcements.ts'
@@ -215,12 +215,19 @@ export class Routes {
     this.#world.table.tidy(entry)
   }
 
-  /** The cost of a neighbour has changed: looks at what that may matter to. */
-  costChanged(nowMs: number, neighbour: Neighbour): void {
+  /**
+   * The cost of a neighbour has changed: looks at what that may matter to. What it originates tells who it is, whether packets go
+   * there or not: of that is told when the neighbour can be used, and when it cannot any more.
+   * @param isOtherUse whether it is one of these
+   */
+  costChanged(nowMs: number, neighbour: Neighbour, isOtherUse: boolean): void {
+    const cause = neighbour.cost < INFINITY ? 'announced' : 'link unusable'
     for (const route of neighbour.routes) {
       const { selected } = route.entry
       if (selected === undefined || selected === route || metricOf(route) < metricOf(selected))
         this.reselect(nowMs, route.entry)
+      if (isOtherUse && isOriginatedByNextHop(route))
+        this.#world.output.route('changed', routeView(route), cause)
     }
   }
 
