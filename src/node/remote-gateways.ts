@@ -1,4 +1,5 @@
 import { messageOf } from '../core/errors.ts'
+import { remember } from '../core/remember.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Kernel } from './kernel/kernel.ts'
 
@@ -67,7 +68,7 @@ export class RemoteGateways {
     for (const gateway of this.#inTurn(remote)) {
       try {
         const route = await kernel.routeVia(remote, gateway)
-        this.#remember(remote, gateway)
+        remember(this.#last, remote, gateway, MAX_REMEMBERED)
         log.debug({ underlay: remote, gateway }, 'route through a remote gateway')
         return route
       } catch (error) {
@@ -85,12 +86,5 @@ export class RemoteGateways {
     const turn = [...gateways.slice(first), ...gateways.slice(0, first)]
     const last = this.#last.get(remote)
     return [...turn.filter((gateway) => gateway !== last), ...turn.filter((gateway) => gateway === last)]
-  }
-
-  #remember(remote: string, gateway: string): void {
-    this.#last.delete(remote)
-    this.#last.set(remote, gateway)
-    const [oldest] = this.#last.keys()
-    if (this.#last.size > MAX_REMEMBERED && oldest !== undefined) this.#last.delete(oldest)
   }
 }

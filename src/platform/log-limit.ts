@@ -1,3 +1,4 @@
+import { remember } from '../core/remember.ts'
 import { TokenBucket } from '../core/token-bucket.ts'
 import type { Clock } from './clock.ts'
 
@@ -43,10 +44,8 @@ export class LogLimit {
   }
 
   #begin(kind: string): Kind {
-    const [oldest] = this.#kinds.keys()
-    if (this.#kinds.size >= MAX_KINDS && oldest !== undefined) this.#kinds.delete(oldest)
     const begun = { bucket: new TokenBucket(PER_SECOND, this.#burst), omitted: 0 }
-    this.#kinds.set(kind, begun)
+    remember(this.#kinds, kind, begun, MAX_KINDS)
     return begun
   }
 }

@@ -1,3 +1,4 @@
+import { remember } from '../core/remember.ts'
 import { NO_VERSION } from '../core/values/network-version.ts'
 
 /** Answers that are kept: some kilobytes each. */
@@ -17,9 +18,7 @@ export class AnswersOfVersion {
     const known = this.#answers.get(certificatePem)
     if (known) return known
     const answer = make()
-    const [oldest] = this.#answers.keys()
-    if (this.#answers.size >= MAX_ANSWERS && oldest !== undefined) this.#answers.delete(oldest)
-    this.#answers.set(certificatePem, answer)
+    remember(this.#answers, certificatePem, answer, MAX_ANSWERS)
     answer.catch(() => this.#answers.delete(certificatePem))
     return answer
   }

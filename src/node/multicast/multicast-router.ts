@@ -229,14 +229,11 @@ async function kernelTables(filters: SourceFilters): Promise<KernelTables> {
   const read = (name: string) => readFile(`/proc/net/${name}`, 'latin1')
   const [mcfilter6, igmp6, ip6_mr_vif, ip6_mr_cache] = await Promise.all([
     filters.read(),
-    ...['igmp6', 'ip6_mr_vif', 'ip6_mr_cache'].map(read),
+    read('igmp6'),
+    read('ip6_mr_vif'),
+    read('ip6_mr_cache'),
   ])
-  return readKernelTables({
-    mcfilter6: mcfilter6 ?? '',
-    igmp6: igmp6 ?? '',
-    ip6_mr_vif: ip6_mr_vif ?? '',
-    ip6_mr_cache: ip6_mr_cache ?? '',
-  })
+  return readKernelTables({ mcfilter6, igmp6, ip6_mr_vif, ip6_mr_cache })
 }
 
 function ownLinkLocalAddresses(): ReadonlyMap<string, string> {

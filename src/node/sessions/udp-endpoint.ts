@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { messageOf, Re6stError } from '../../core/errors.ts'
+import { remember } from '../../core/remember.ts'
 import { FORWARDED_FLAG, MESSAGE_CODE, NODE_PORT } from '../../core/session/message-codes.ts'
 import { MAX_PEERS } from '../../core/session/peer-table.ts'
 import {
@@ -165,7 +166,8 @@ export class UdpEndpoint implements AsyncDisposable {
     const refusal = this.#refusalOf(request.value)
     if (refusal !== undefined) return this.#ignored.count(refusal, source.address)
     if (prefix !== this.#own()) {
-      this.#remember(prefix, source)
+      // Whoever runs on this machine may speak in the registry's place. More can have no session, and so no answer.
+      remember(this.#askers, prefix, source, MAX_PEERS)
       return this.send(prefix, Buffer.concat([Buffer.of(code | FORWARDED_FLAG), argument]))
     }
     if (code === 0) return this.#handlers.versionAnnounced()
@@ -181,14 +183,6 @@ export class UdpEndpoint implements AsyncDisposable {
     if (code === MESSAGE_CODE.networkVersion && prefix !== this.#own())
       return 'a network version that the registry tells to another'
     return undefined
-  }
-
-  #remember(prefix: Prefix, asker: Destination): void {
-    this.#askers.delete(prefix)
-    const [oldest] = this.#askers.keys()
-    // Whoever runs on this machine may speak in the registry's place. More can have no session, and so no answer.
-    if (this.#askers.size >= MAX_PEERS && oldest !== undefined) this.#askers.delete(oldest)
-    this.#askers.set(prefix, asker)
   }
 
   #answer(message: IncomingMessage): Uint8Array {

@@ -1,3 +1,4 @@
+import { remember } from '../../core/remember.ts'
 import type { TunnelTarget } from '../../core/tunnels/decisions.ts'
 import type { TunnelInfo } from './tunnel-info.ts'
 import { prefixOf } from './tunnel-target.ts'
@@ -19,10 +20,7 @@ export class TunnelFailures {
   readonly #failures = new Map<TunnelTarget, TunnelFailure>()
 
   remember(failure: TunnelFailure): void {
-    this.#failures.delete(failure.target)
-    this.#failures.set(failure.target, failure)
-    const [oldest] = this.#failures.keys()
-    if (this.#failures.size > MAX_FAILURES && oldest !== undefined) this.#failures.delete(oldest)
+    remember(this.#failures, failure.target, failure, MAX_FAILURES)
   }
 
   /** Another one was made, or is tried. */

@@ -133,7 +133,7 @@ export class Neighbours {
     const request = isDoubted ? [] : [updates.acknowledgments.expect(nowMs, [neighbour], NO_ROUTES)]
     this.#world.output.send(neighbour.iface.name, neighbour.address, [ihuFor(neighbour), ...request])
     if (!hasOtherCost) return
-    routes.costChanged(nowMs, neighbour, wasUsable !== neighbour.cost < INFINITY)
+    routes.costChanged(nowMs, neighbour, wasUsable)
     this.#world.output.neighbour('changed', neighbour.view(nowMs), isDoubted ? 'no answer' : 'heard')
   }
 
@@ -152,7 +152,7 @@ export class Neighbours {
     if (!neighbour.recompute(nowMs, isMeant)) return false
     // It may have asked before it could use the answer, or wait for the next periodic update, as babeld does.
     if (!wasUsable && !this.#world.isRetracting) this.#parts.updates.dumpTo(nowMs, neighbour)
-    this.#parts.routes.costChanged(nowMs, neighbour, wasUsable !== neighbour.cost < INFINITY)
+    this.#parts.routes.costChanged(nowMs, neighbour, wasUsable)
     this.#world.output.neighbour('changed', neighbour.view(nowMs), cause)
     return true
   }

@@ -3,7 +3,7 @@ import type { Entry, Interface } from './model.ts'
 import { Timer } from './timers.ts'
 import type { World } from './world.ts'
 
-/** A little earlier than promised; the last hello before that is hardly ever more than twice as much earlier than it. */
+/** A little earlier than promised: a hello whose time comes shortly before, which is up to 5 % early itself, takes it along. */
 const EARLY = 0.995
 /** What is due so soon, in intervals, goes out with a hello: one packet instead of two. */
 const WITH_HELLO = 0.06

@@ -218,16 +218,18 @@ export class Routes {
   /**
    * The cost of a neighbour has changed: looks at what that may matter to. What it originates tells who it is, whether packets go
    * there or not: of that is told when the neighbour can be used, and when it cannot any more.
-   * @param isOtherUse whether it is one of these
+   * @param wasUsable whether it could be used until now
    */
-  costChanged(nowMs: number, neighbour: Neighbour, isOtherUse: boolean): void {
-    const cause = neighbour.cost < INFINITY ? 'announced' : 'link unusable'
+  costChanged(nowMs: number, neighbour: Neighbour, wasUsable: boolean): void {
+    const canBeUsed = neighbour.cost < INFINITY
     for (const route of neighbour.routes) {
       const { selected } = route.entry
       if (selected === undefined || selected === route || metricOf(route) < metricOf(selected))
         this.reselect(nowMs, route.entry)
-      if (isOtherUse && isOriginatedByNextHop(route))
-        this.#world.output.route('changed', routeView(route), cause)
+      // Of one that was taken, or is from now on, it was told.
+      const isTold = route === selected || route === route.entry.selected
+      if (canBeUsed !== wasUsable && !isTold && isOriginatedByNextHop(route))
+        this.#world.output.route('changed', routeView(route), canBeUsed ? 'announced' : 'link unusable')
     }
   }
 
