@@ -1,5 +1,6 @@
 import { ok, type Result, refuse } from '../result.ts'
 import { FORWARDED_FLAG, MESSAGE_CODE } from './message-codes.ts'
+import { parseWay } from './way.ts'
 
 /** What a message between nodes says (protocol, section 6). Requests and answers have the same codes. */
 export type Message =
@@ -70,6 +71,34 @@ export function decodeMessageBody(body: Uint8Array): Result<AddressedMessage> {
   return message
     ? ok({ message, isForwarded: (first & FORWARDED_FLAG) !== 0 })
     : refuse(`unknown code ${first & ~FORWARDED_FLAG}`)
+}
+
+/**
+ * Whether a body can be the answer to a message of ours with the same code. What asks, or is never answered, was said by the
+ * peer of its own accord. Of a network version it cannot be told.
+ */
+export function canBeAnswer(body: Uint8Array): boolean {
+  const decoded = decodeMessageBody(body)
+  if (!decoded.ok) return true
+  const { message } = decoded.value
+  switch (message.kind) {
+    case 'network-version':
+      return true
+    case 'addresses':
+    case 'node-information':
+    case 'topology':
+      return body.length > 1
+    case 'way':
+      return parseWay(message.text)?.kind !== 'question'
+    case 'close-tunnel':
+    case 'tunnel-drained':
+    case 'log':
+    case 'dial-request':
+    case 'dial-result':
+    case 'multicast':
+    case 'seen-at':
+      return false
+  }
 }
 
 function codeAndArgument(message: Message): [number, Uint8Array] {

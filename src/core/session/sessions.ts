@@ -17,6 +17,7 @@ import {
   isMessageAuthentic,
   LAST_SEQUENCE,
 } from './datagram.ts'
+import { canBeAnswer } from './messages.ts'
 import {
   type HandshakeAnswers,
   isAlive,
@@ -394,14 +395,18 @@ export class Sessions {
     session.unansweredMs = undefined
     if (peer.waiting.length > 0) this.#sendWaiting(peer, session, undefined, nowMs)
     if (body.length === 0) {
-      // Whoever has nothing to answer does not say to what.
-      const [said, ...later] = session.unacknowledged
-      session.unacknowledged = later
+      // Whoever has nothing to answer does not say to what: what would be said again is taken for arrived last.
+      const said =
+        session.unacknowledged.find(({ attempts }) => attempts >= MESSAGE_ATTEMPTS) ??
+        session.unacknowledged[0]
+      session.unacknowledged = session.unacknowledged.filter((each) => each !== said)
       if (said) this.#handlers.acknowledged(peer.prefix, said.body)
       return undefined
     }
     // An answer has the code of the question.
-    const answered = session.unacknowledged.find((said) => said.body[0] === body[0])
+    const answered = canBeAnswer(body)
+      ? session.unacknowledged.find((said) => said.body[0] === body[0])
+      : undefined
     session.unacknowledged = session.unacknowledged.filter((said) => said !== answered)
     if (!peer.messages.take(nowMs)) return 'too many messages of one peer at the moment'
     const answer = this.#handlers.answer({ prefix: peer.prefix, protocol: peer.protocol, body })

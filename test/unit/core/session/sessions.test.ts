@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { encodeFingerprintHello0, encodeHello0 } from '../../../../src/core/session/datagram.ts'
+import { MESSAGE_CODE } from '../../../../src/core/session/message-codes.ts'
 import { decodeMessageBody, encodeMessageBody, type Message } from '../../../../src/core/session/messages.ts'
 import { decodeRegistryDatagram, encodeRegistryDatagram } from '../../../../src/core/session/registry-link.ts'
 import { prefixOfBits } from '../../../../src/core/values/prefix.ts'
@@ -172,6 +173,27 @@ describe('a session', () => {
     pass([a, b], RECORDED_MS + 2_000, 2)
     expect(a.acknowledged).toEqual([version])
     expect(b.received.filter(({ body }) => body[0] === 0)).toHaveLength(1)
+  })
+
+  it.each([
+    ['a question', Buffer.from([MESSAGE_CODE.nodeInformation])],
+    ['a statement', Buffer.from([MESSAGE_CODE.multicast, 1, 0, 0, 0, 0])],
+  ])('says %s again that was lost, though the peer says the same of its own accord', (_, body) => {
+    const { a, b } = connected()
+    for (const node of [a, b])
+      node.answer = ({ body: said }) =>
+        said[0] === MESSAGE_CODE.nodeInformation && said.length === 1
+          ? Buffer.from('\x04here')
+          : new Uint8Array()
+    a.sessions.send(b.certificate.prefix, body, RECORDED_MS + 2_000)
+    a.sent.length = 0 // lost
+    b.sessions.send(a.certificate.prefix, body, RECORDED_MS + 2_000)
+    deliver([a, b], RECORDED_MS + 2_000)
+    expect(b.received.map((message) => Buffer.from(message.body))).not.toContainEqual(body)
+    pass([a, b], RECORDED_MS + 2_000, 5)
+    expect(b.received.map((message) => Buffer.from(message.body)).filter((one) => one.equals(body))).toEqual([
+      body,
+    ])
   })
 
   it('ends with the certificate: a revoked peer is not heard any more', () => {
