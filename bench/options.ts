@@ -15,7 +15,12 @@ export interface BenchOptions {
   readonly seed?: number
   /** Only with this router, where there are several to compare. */
   readonly router?: string
-  /** Of the sections `scale`, `growth` and `whole-nodes`: only networks of these sizes; of `scale`, graphs with so many tunnels. */
+  /** Of `registry-scale`: only with this database. */
+  readonly database?: 'sqlite' | 'postgres'
+  /**
+   * Of the sections `scale`, `growth`, `whole-nodes` and `registry-scale`: only networks of these sizes; of `scale`, graphs with so
+   * many tunnels.
+   */
   readonly nodes?: readonly number[]
   readonly tunnels?: readonly number[]
   /** Only what was not measured yet. */
@@ -37,12 +42,14 @@ export function benchArguments(words: readonly string[]): {
       router: { type: 'string' },
       trouble: { type: 'string' },
       protocol: { type: 'string' },
+      database: { type: 'string' },
       nodes: { type: 'string' },
       tunnels: { type: 'string' },
       resume: { type: 'boolean' },
     },
   })
   const { router, trouble, protocol, resume } = values
+  const database = databaseOf(values.database)
   const numbers = (name: 'faults' | 'minutes' | 'seed' | 'nodes' | 'tunnels') =>
     values[name]?.split(',').map((text) => {
       if (!/^\d+$/.test(text)) throw new Error(`--${name}: ${text} is no number`)
@@ -62,7 +69,13 @@ export function benchArguments(words: readonly string[]): {
     ...(router === undefined ? {} : { router }),
     ...(trouble === undefined ? {} : { trouble }),
     ...(protocol === undefined ? {} : { protocol }),
+    ...(database === undefined ? {} : { database }),
     ...(resume === undefined ? {} : { resume }),
   }
   return { sections: positionals, options }
+}
+
+function databaseOf(text: string | undefined): BenchOptions['database'] {
+  if (text === undefined || text === 'sqlite' || text === 'postgres') return text
+  throw new Error('--database: sqlite or postgres')
 }

@@ -15,7 +15,7 @@ import { median } from './statistics.ts'
 
 /** A registry with so many certificates. */
 export interface RegistryScaleResult {
-  readonly database: 'SQLite' | 'PostgreSQL'
+  readonly database: (typeof DATABASES)[number]
   readonly processes: number
   readonly certificates: number
   /** From the start of the process until it answers. */
@@ -33,6 +33,9 @@ export interface RegistryScaleResult {
 }
 
 const SIZES = [1_000, 100_000, 1_000_000]
+const DATABASES = ['SQLite', 'PostgreSQL'] as const
+/** So many are filled in once only. */
+const MANY = 1_000_000
 const CLIENTS = [1, 20, 200]
 const MEASURE_MS = 2_000
 const PROCESSES = 3
@@ -53,20 +56,35 @@ const PAGES = {
 } as const
 const FIRST = { offset: 0, limit: 50 } as const
 
-/** Both databases with a thousand to a million certificates, and three processes that share the smallest. */
+/**
+ * Both databases with a thousand to a million certificates, and three processes that share the smaller ones. In parts, if only some
+ * sizes or one database are asked for: what was measured of the others stays.
+ */
 export async function measureRegistryScale(
-  { nodes }: BenchOptions,
-  { keep }: Progress<readonly RegistryScaleResult[]>,
+  { nodes, database: only, resume = false }: BenchOptions,
+  { before = [], keep }: Progress<readonly RegistryScaleResult[]>,
 ): Promise<RegistryScaleResult[]> {
-  const results: RegistryScaleResult[] = []
+  const isPart = resume || nodes !== undefined || only !== undefined
+  let results = isPart ? [...before] : []
   for (const certificates of nodes ?? SIZES)
-    for (const database of ['SQLite', 'PostgreSQL'] as const)
-      for (const processes of database === 'PostgreSQL' && results.length < 2 ? [1, PROCESSES] : [1]) {
-        results.push(await measureOne(database, certificates, processes))
+    for (const database of DATABASES.filter(
+      (one) => only === undefined || one.toLowerCase().startsWith(only),
+    ))
+      for (const processes of database === 'PostgreSQL' && certificates < MANY ? [1, PROCESSES] : [1]) {
+        const isThis = (one: RegistryScaleResult) =>
+          one.certificates === certificates && one.database === database && one.processes === processes
+        if (resume && results.some(isThis)) continue
+        const result = await measureOne(database, certificates, processes)
+        results = [...results.filter((one) => !isThis(one)), result].sort(inOrder)
         keep(results)
       }
   return results
 }
+
+const inOrder = (one: RegistryScaleResult, other: RegistryScaleResult): number =>
+  one.certificates - other.certificates ||
+  DATABASES.indexOf(one.database) - DATABASES.indexOf(other.database) ||
+  one.processes - other.processes
 
 async function measureOne(
   database: RegistryScaleResult['database'],

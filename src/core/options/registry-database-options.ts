@@ -1,4 +1,4 @@
-import { ok, type Result, refuse } from '../result.ts'
+import { ok, type Result } from '../result.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
 import { filePath } from './value-types.ts'
@@ -7,10 +7,10 @@ const FILES = 'Files'
 const since = '0.2.0'
 
 const DATABASE = {
-  database: withDefault(filePath('PATH'), '/var/lib/re6stnet/registry.db', {
+  database: withDefault(filePath('PATH|URL'), '/var/lib/re6stnet/registry.db', {
     names: ['--db'],
     group: FILES,
-    help: 'SQLite database of the registry',
+    help: 'database of the registry: a file of SQLite, or postgres://USER@HOST[,HOST...]/NAME',
     since,
   }),
   json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }),
@@ -41,7 +41,7 @@ const IMPORT = {
 export const BACKUP_COMMAND: Command<typeof DATABASE> = {
   name: 're6st-registry backup',
   description:
-    'Copies the database of a registry, also while it serves: as it is at one moment, whole or not at all. Tokens and keys are in it.',
+    'Copies the database of a registry into a file of SQLite, also while it serves: as it is at one moment, whole or not at all. Tokens and keys are in it.',
   options: DATABASE,
   takesOptionFiles: false,
   operand: { metavar: 'FILE', help: 'where to; what is there is replaced', required: true },
@@ -51,7 +51,7 @@ export const BACKUP_COMMAND: Command<typeof DATABASE> = {
 export const RESTORE_COMMAND: Command<typeof DATABASE> = {
   name: 're6st-registry restore',
   description:
-    'Puts a backup, or the database of the Python implementation, in the place of the database of a registry that does not run, if it is sound. The one before is kept beside it. The version of the configuration and the serial numbers go on far ahead of both, so that nodes take what it says.',
+    'Puts a backup, or the database of the Python implementation, in the place of the database of a registry that does not run, if it is sound. The one before is kept beside it; of PostgreSQL, where all is replaced in one transaction, beside the backup. The version of the configuration and the serial numbers go on far ahead of both, so that nodes take what it says.',
   options: DATABASE,
   takesOptionFiles: false,
   operand: { metavar: 'FILE', help: 'the backup', required: true },
@@ -88,8 +88,7 @@ export const backupOptions = (words: ParsedWords): Result<CopyOptions> => copyOp
 /** Checks all options of `re6st-registry restore`, together. */
 export const restoreOptions = (words: ParsedWords): Result<CopyOptions> => copyOptions(RESTORE_COMMAND, words)
 /** Checks all options of `re6st-registry check`, together. */
-export const checkOptions = (words: ParsedWords): Result<CheckOptions> =>
-  ofFile(optionValues(CHECK_COMMAND, words))
+export const checkOptions = (words: ParsedWords): Result<CheckOptions> => optionValues(CHECK_COMMAND, words)
 
 /** Checks all options of `re6st-registry import`, together. */
 export function importOptions(words: ParsedWords): Result<ImportOptions> {
@@ -98,14 +97,6 @@ export function importOptions(words: ParsedWords): Result<ImportOptions> {
 }
 
 function copyOptions(command: Command<typeof DATABASE>, words: ParsedWords): Result<CopyOptions> {
-  const values = ofFile(optionValues(command, words))
+  const values = optionValues(command, words)
   return values.ok ? ok({ ...values.value, file: words.operand ?? '' }) : values
 }
-
-/** PostgreSQL has programs of its own for it. */
-const ofFile = <Options extends { readonly database: string }>(values: Result<Options>): Result<Options> =>
-  values.ok && /^postgres(ql)?:/.test(values.value.database)
-    ? refuse(
-        '--db: must be a file of SQLite; for PostgreSQL, pg_dump makes backups, and "re6st-registry import URL --db FILE" copies it into a file, which is checked then',
-      )
-    : values

@@ -8,11 +8,11 @@ import type { RegistrySubcommand } from '../../core/options/registry-commands.ts
 export async function runSubcommand(run: RegistrySubcommand): Promise<number> {
   switch (run.command) {
     case 'backup':
-      return (await import('./database.ts')).runBackup(run.options)
+      return (await import('./backup.ts')).runBackup(run.options)
     case 'restore':
-      return (await import('./database.ts')).runRestore(run.options)
+      return (await import('./restore.ts')).runRestore(run.options)
     case 'check':
-      return (await import('./database.ts')).runCheck(run.options)
+      return (await import('./check.ts')).runCheck(run.options)
     case 'import':
       return (await import('./import.ts')).runImport(run.options)
     case 'admin':

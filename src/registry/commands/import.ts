@@ -11,9 +11,9 @@ import { copyTo } from '../database/copy.ts'
 import { copyStore } from '../database/copy-store.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
 import { withoutPassword } from '../database/postgres-servers.ts'
-import { type Finding, findingsIn } from '../database/soundness.ts'
-import type { Store } from '../database/store.ts'
-import { openExisting } from './database.ts'
+import type { Queries } from '../database/queries.ts'
+import { openExisting, readSnapshot } from '../database/snapshot.ts'
+import { type Soundness, soundnessOf, soundnessOfDatabase } from '../database/soundness.ts'
 
 /**
  * Runs `re6st-registry import`.
@@ -23,19 +23,14 @@ import { openExisting } from './database.ts'
 export async function runImport({ database, source, ca, json }: ImportOptions): Promise<number> {
   const authority = ca === undefined ? undefined : readAuthorityFile(ca)
   const [from, to] = [source, database].map(withoutPassword)
-  await using stack = new CleanUp()
-  const read = await openSource(source, authority, stack)
-  let certificates: number
-  {
+  await readSource(source, authority, async (read) => {
     await using written = await openStore(database)
     await copyStore(read, written).catch((error: unknown) => {
       const code = error instanceof Re6stError ? error.code : 'FILE'
       throw new Re6stError(code, `--db ${to}: is not written: ${messageOf(error)}`, { cause: error })
     })
-    certificates = await certificatesOf(written)
-  }
-  // A file that was read was checked before; a server cannot be.
-  const findings = isPostgresUrl(database) ? [] : findingsOf(database, authority)
+  })
+  const { findings, certificates } = await soundnessOfDatabase({ database, option: '--db' }, authority)
   process.stdout.write(
     json
       ? jsonText({ from, to, certificates, findings })
@@ -45,28 +40,33 @@ ${findings.map(({ what, remedy }) => `${what}: ${remedy}\n`).join('')}`,
   return findings.length > 0 ? 1 : 0
 }
 
-/** What is to be read; a file is not changed. */
-async function openSource(source: string, authority: Authority | undefined, stack: CleanUp): Promise<Store> {
-  if (isPostgresUrl(source)) return stack.use(await openStore(source))
-  using file = openExisting('', source)
-  const [finding] = findingsIn(file.opened, authority)
-  if (finding) throw new Re6stError('FILE', `${source}: is not imported: ${finding.what}`)
+/** What is to be read, which is not changed. @throws Re6stError `FILE` when it is not sound */
+async function readSource(
+  source: string,
+  authority: Authority | undefined,
+  read: (from: Queries) => Promise<void>,
+): Promise<void> {
+  const named = { database: source, option: '' } as const
+  if (isPostgresUrl(source))
+    return readSnapshot(named, async (snapshot) => {
+      refuseUnsound(source, await soundnessOf(snapshot, authority))
+      await read(snapshot)
+    })
+  refuseUnsound(source, await soundnessOfDatabase(named, authority))
+  await using stack = new CleanUp()
   const directory = await mkdtemp(join(tmpdir(), 're6st-import-'))
   stack.defer(() => rm(directory, { recursive: true, force: true }))
   // Our own tables are made in a copy.
   const copy = join(directory, 'registry.db')
-  copyTo(file.opened, copy)
-  return stack.use(await openStore(copy))
+  const opened = openExisting(named)
+  try {
+    copyTo(opened, copy)
+  } finally {
+    opened.close()
+  }
+  await read(stack.use(await openStore(copy)))
 }
 
-function findingsOf(path: string, authority: Authority | undefined): Finding[] {
-  using file = openExisting('--db', path)
-  return findingsIn(file.opened, authority)
-}
-
-async function certificatesOf(store: Store): Promise<number> {
-  const [count] = await store.all<{ n: number }>(
-    "SELECT COUNT(*) AS n FROM cert WHERE cert IS NOT NULL AND cert <> 'reserved'",
-  )
-  return count?.n ?? 0
+function refuseUnsound(source: string, { findings: [finding] }: Soundness): void {
+  if (finding) throw new Re6stError('FILE', `${withoutPassword(source)}: is not imported: ${finding.what}`)
 }

@@ -3,9 +3,11 @@ import type { SqlValue } from './engine.ts'
 import type { Queries } from './queries.ts'
 import type { Store } from './store.ts'
 
+/** What belongs to processes that run: sessions, of nodes and administrators. How transactions have ended does, too. */
+const OF_PROCESSES = ['session', 'admin_session'] as const
+
 /**
- * What is copied, and what its rows are ordered by. Not what belongs to processes that run: sessions, of nodes and
- * administrators, and how transactions have ended. `cert_changed` comes after `cert`: SQLite has noted there what was written.
+ * What is copied, and what its rows are ordered by. `cert_changed` comes after `cert`: SQLite has noted there what was written.
  */
 const TABLES: readonly (readonly [table: string, ...key: string[]])[] = [
   ['token', 'token'],
@@ -40,23 +42,35 @@ const BATCH = 500
 type Row = Readonly<Record<string, SqlValue>>
 
 /**
- * Copies all that a registry knows into an empty database: all or nothing. Nothing changes in either meanwhile.
+ * Copies all that a registry knows into an empty database: all or nothing.
+ * @param from as it is at one moment; of tables that it does not have, there is nothing
  * @throws Re6stError `CONFLICT` when the other is not empty
  */
-export async function copyStore(from: Store, to: Store): Promise<void> {
+export async function copyStore(from: Queries, to: Store): Promise<void> {
   await to.write(async (writable) => {
-    const [used] = await writable.all('SELECT prefix FROM cert WHERE cert IS NOT NULL LIMIT 1')
-    if (used !== undefined || (await writable.config('version')) !== undefined)
+    if (await isUsed(writable))
       throw new Re6stError('CONFLICT', 'there is a network in it already: give an empty one')
-    await from.write(async (readable) => {
-      for (const { name } of await readable.all<{ name: string }>('SELECT name FROM config'))
-        await writable.setConfig(name, await readable.config(name))
-      for (const [table, ...key] of TABLES) {
-        await writable.run(`DELETE FROM ${table}`)
-        for await (const rows of rowsOf(readable, table, key)) await insert(writable, table, rows)
-      }
-    })
+    await replaceAll(from, writable)
   })
+}
+
+/** Whether there is a network in it. */
+export async function isUsed(queries: Queries): Promise<boolean> {
+  const [given] = await queries.all('SELECT prefix FROM cert WHERE cert IS NOT NULL LIMIT 1')
+  return given !== undefined || (await queries.config('version')) !== undefined
+}
+
+/** Puts what one has in the place of what is in the other, also of what belongs to processes that run: none does. */
+export async function replaceAll(from: Queries, to: Queries): Promise<void> {
+  const present = new Set(await from.tables())
+  for (const table of [...OF_PROCESSES, 'config']) await to.clear(table)
+  for (const { name } of await from.all<{ name: string }>('SELECT name FROM config'))
+    await to.setConfig(name, await from.config(name))
+  for (const [table, ...key] of TABLES) {
+    await to.clear(table)
+    if (!present.has(table)) continue
+    for await (const rows of rowsOf(from, table, key)) await insert(to, table, rows)
+  }
 }
 
 /** All rows of a table, some at a time. Several may have the same key, if they are few. */

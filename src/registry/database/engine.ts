@@ -20,15 +20,29 @@ export interface Executor {
   ): Promise<{ readonly rows: unknown[]; readonly changes: number }>
 }
 
-/** A database that is open. What is read outside of a transaction was committed. */
-export interface Engine extends Executor {
+/** What queries need to know of the kind of database under them. */
+export interface Dialect {
   readonly kind: DatabaseKind
-  /** How to name it to an operator, without a password. */
-  readonly name: string
   /** How a value of the table `config` is kept. */
   readonly configValues: ConfigValues
+  /** Tells all processes with this database, when the transaction is committed. */
+  notify(executor: Executor, topic: Topic): Promise<void>
+  /** Names of its tables. */
+  tables(executor: Executor): Promise<string[]>
+  /** Removes all rows of a table, however many. */
+  clear(executor: Executor, table: string): Promise<void>
+  /** What is broken of what the database itself keeps beside the rows; none: it is whole, or finds that out when it reads. */
+  damage(executor: Executor): Promise<string[]>
+}
+
+/** A database that is open. What is read outside of a transaction was committed. */
+export interface Engine extends Executor, Dialect {
+  /** How to name it to an operator, without a password. */
+  readonly name: string
   /** Runs a transaction: all or nothing. One at a time; no other process changes anything meanwhile. */
   transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T>
+  /** Reads what was committed at one moment; others go on changing it meanwhile. */
+  snapshot<T>(read: (executor: Executor) => Promise<T>): Promise<T>
   /** Resolves when what was committed before survives a power cut. */
   sync(): Promise<void>
   /** All changes from now on, for a standby; undefined where the database has standbys of its own, or no log to follow. */
@@ -37,8 +51,6 @@ export interface Engine extends Executor {
   isRetryable(error: unknown): boolean
   /** How long that is tried. */
   readonly giveUpMs: number
-  /** Tells all processes with this database, when the transaction is committed. */
-  notify(executor: Executor, topic: Topic): Promise<void>
   /** Calls `listener` when any process notifies, and when notifications may have been lost. */
   onNotification(listener: (topic: Topic) => void): void
   /** What it takes on the disk. */

@@ -13,6 +13,8 @@ export interface OpenOptions {
   readonly onExposed?: (file: string, reason: string) => void
   /** Hears what nobody waits for. */
   readonly log?: Pick<Logger, 'error'>
+  /** How PostgreSQL names our connections to others. */
+  readonly application?: string
   /** The system's, unless it is a test's. */
   readonly clock?: Pick<Clock, 'after' | 'monotonicMs'>
   /** The one under the database, unless it is a test's. */
@@ -30,7 +32,7 @@ export async function openStore(database: string, options: OpenOptions = {}): Pr
   if (isPostgresUrl(database)) {
     // Loaded only where it is used.
     const { openPostgres } = await import('./postgres-engine.ts')
-    return new Store(await openPostgres(database, options.log ?? { error: () => {} }), options.clock)
+    return new Store(await openPostgres(database, options), options.clock)
   }
   const opened = openDatabase(database, options.onExposed)
   try {

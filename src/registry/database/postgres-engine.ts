@@ -6,12 +6,22 @@ import { messageOf, Re6stError } from '../../core/errors.ts'
 import { inBackground } from '../../platform/background.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
-import type { ConfigValues, Engine, Executor, SqlValue, Topic } from './engine.ts'
+import type { Engine, Executor, SqlValue, Topic } from './engine.ts'
 import { migrate } from './migrations/migrate.ts'
+import {
+  APPLICATION,
+  CHANNEL,
+  clear,
+  configValues,
+  damage,
+  executorOn,
+  notify,
+  PYTHON_TABLES,
+  tables,
+} from './postgres-dialect.ts'
 import { serversOf, withoutPassword } from './postgres-servers.ts'
 import type { Statement } from './statement.ts'
 import { type Statements, statementsFor } from './statements.ts'
-import type { ConfigRowValue } from './tables.ts'
 
 /** Of all our processes with one database, one changes something at a time: any number that nobody else uses. */
 const WRITE_LOCK = 0x72653673
@@ -23,20 +33,29 @@ const STATEMENT_TIMEOUT_MS = 10_000
 /** As long as another server takes its place. */
 const GIVE_UP_MS = 45_000
 const RETRY_MS = 200
-const CHANNEL = 're6st'
 
 /** PostgreSQL's error codes: read only (of a standby), lost connections, shutting down, starting up, conflicts. */
 const RETRYABLE = /^(25006|08...|57P0[123]|40001|40P01|53300)$/
+
+/** How it is opened. */
+export interface PostgresOptions {
+  /** What nobody waits for is said there. */
+  readonly log?: Pick<Logger, 'error'>
+  /** How the server names our connections to others. */
+  readonly application?: string
+  /** Makes no tables, and hears nothing of other processes. */
+  readonly isOnlyRead?: boolean
+}
 
 /**
  * Connects, and makes the tables that are missing. A URL may name several servers, `postgres://a,b:5433/name`: the one
  * that takes changes is used, also when that becomes another.
  * @throws Re6stError `FILE` when there is none, or the database is no registry's
  */
-export async function openPostgres(url: string, log: Pick<Logger, 'error'>): Promise<Engine> {
-  const engine = new PostgresEngine(url, log)
+export async function openPostgres(url: string, options: PostgresOptions = {}): Promise<Engine> {
+  const engine = new PostgresEngine(url, options)
   try {
-    await engine.open()
+    await engine.open(options.isOnlyRead)
     return engine
   } catch (error) {
     await engine.close()
@@ -52,23 +71,30 @@ class PostgresEngine implements Engine {
   readonly name: string
   readonly #servers: readonly string[]
   readonly #log: Pick<Logger, 'error'>
+  readonly #application: string
   readonly #statements: Statements = statementsFor('postgres')
   #pool: Promise<pg.Pool> | undefined
   #listener: pg.Client | undefined
   #heard: (topic: Topic) => void = () => {}
   #isClosed = false
 
-  constructor(url: string, log: Pick<Logger, 'error'>) {
+  constructor(url: string, { log = { error: () => {} }, application = APPLICATION }: PostgresOptions) {
     this.#log = log
+    this.#application = application
     this.name = withoutPassword(url)
     this.#servers = serversOf(url)
     pg.types.setTypeParser(pg.types.builtins.INT8, Number)
   }
 
-  readonly configValues: ConfigValues = { write: (_name, value) => encode(value), read: decode }
+  readonly configValues = configValues
+  readonly notify = notify
+  readonly tables = tables
+  readonly clear = clear
+  readonly damage = damage
 
-  async open(): Promise<void> {
+  async open(isOnlyRead = false): Promise<void> {
     const pool = await this.#primary()
+    if (isOnlyRead) return
     // Several processes may begin at once.
     const client = await pool.connect()
     try {
@@ -87,11 +113,11 @@ class PostgresEngine implements Engine {
     statement: Statement<Arguments, Row>,
     args: Arguments,
   ): Promise<Row[]> {
-    return this.#read((pool) => run(pool, statement, args))
+    return this.#read((pool) => executorOn(pool).all(statement, args))
   }
 
   async run(text: string, parameters: readonly SqlValue[]) {
-    return this.#read((pool) => runText(pool, text, parameters))
+    return this.#read((pool) => executorOn(pool).run(text, parameters))
   }
 
   async bytes(): Promise<number> {
@@ -132,12 +158,25 @@ class PostgresEngine implements Engine {
     }
   }
 
+  async snapshot<T>(read: (executor: Executor) => Promise<T>): Promise<T> {
+    const pool = await this.#primary()
+    const client = await pool.connect()
+    let isDone = false
+    try {
+      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+      const result = await read(executorOn(client))
+      await client.query('COMMIT')
+      isDone = true
+      return result
+    } finally {
+      // What is not at its end goes with the connection.
+      client.release(!isDone)
+    }
+  }
+
   async #commit<T>(client: pg.PoolClient, work: (executor: Executor) => Promise<T>): Promise<T> {
     const id = randomUUID()
-    const executor: Executor = {
-      all: (statement, args) => run(client, statement, args),
-      run: (text, parameters) => runText(client, text, parameters),
-    }
+    const executor = executorOn(client)
     let result: T
     try {
       await client.query('BEGIN')
@@ -174,10 +213,6 @@ class PostgresEngine implements Engine {
     )
   }
 
-  async notify(executor: Executor, topic: Topic): Promise<void> {
-    await executor.run('SELECT pg_notify(?, ?)', [CHANNEL, topic])
-  }
-
   onNotification(listener: (topic: Topic) => void): void {
     this.#heard = listener
   }
@@ -210,7 +245,7 @@ class PostgresEngine implements Engine {
         connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
         query_timeout: STATEMENT_TIMEOUT_MS,
         keepAlive: true,
-        application_name: 're6st-registry',
+        application_name: this.#application,
       })
       // Of connections that nobody uses at the moment: the next call notices it. Of one that is used, the call does.
       pool.on('error', () => {})
@@ -267,49 +302,4 @@ class PostgresEngine implements Engine {
       await this.#listen()
     }
   }
-}
-
-/** The tables of the Python implementation, as PostgreSQL has them: dates and serials do not end in 2038 there. */
-const PYTHON_TABLES = `
-CREATE TABLE IF NOT EXISTS config (name TEXT PRIMARY KEY NOT NULL, value TEXT);
-CREATE TABLE IF NOT EXISTS token (token TEXT PRIMARY KEY NOT NULL, email TEXT NOT NULL, prefix_len BIGINT NOT NULL, date BIGINT NOT NULL);
-CREATE TABLE IF NOT EXISTS cert (prefix TEXT COLLATE "C" PRIMARY KEY NOT NULL, email TEXT, cert TEXT);
-CREATE TABLE IF NOT EXISTS crl (serial BIGINT PRIMARY KEY NOT NULL, date BIGINT NOT NULL);
-INSERT INTO cert SELECT '', NULL, NULL WHERE NOT EXISTS (SELECT 1 FROM cert)`
-
-async function run<Arguments extends readonly unknown[], Row>(
-  client: Pick<pg.ClientBase, 'query'> | pg.Pool,
-  statement: Statement<Arguments, Row>,
-  args: Arguments,
-): Promise<Row[]> {
-  // With a name, the server reads the text once for each connection.
-  const { name, sql: text, rowsOf } = statement
-  const { rows } = await client.query({ name, text, values: statement.bind(args) })
-  return rowsOf(rows)
-}
-
-/** No text of ours has a question mark that is none. */
-async function runText(
-  client: Pick<pg.ClientBase, 'query'> | pg.Pool,
-  text: string,
-  parameters: readonly SqlValue[],
-): Promise<{ readonly rows: unknown[]; readonly changes: number }> {
-  let at = 0
-  const numbered = text.replace(/\?/g, () => `$${++at}`)
-  const { rows, rowCount } = await client.query(numbered, [...parameters])
-  return { rows, changes: rowCount ?? 0 }
-}
-
-/** Type, then value. */
-function encode(value: ConfigRowValue): ConfigRowValue {
-  if (Buffer.isBuffer(value)) return `b${value.toString('hex')}`
-  if (value === null) return null
-  return typeof value === 'string' ? `t${value}` : `n${value}`
-}
-
-function decode(value: ConfigRowValue): ConfigRowValue {
-  if (typeof value !== 'string') return value
-  const rest = value.slice(1)
-  if (value.startsWith('b')) return Buffer.from(rest, 'hex')
-  return value.startsWith('n') ? Number(rest) : rest
 }

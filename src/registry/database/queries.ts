@@ -1,4 +1,4 @@
-import type { ConfigValues, Engine, Executor, SqlValue, Topic } from './engine.ts'
+import type { ConfigValues, Dialect, Executor, SqlValue, Topic } from './engine.ts'
 import type { Statement } from './statement.ts'
 import type { Statements } from './statements.ts'
 import type {
@@ -14,7 +14,7 @@ import type {
 
 /** What queries run on. */
 export interface QueryComponents {
-  readonly engine: Pick<Engine, 'configValues' | 'notify'>
+  readonly engine: Dialect
   readonly executor: Executor
   readonly statements: Statements
 }
@@ -24,7 +24,7 @@ const VALUES = 100
 
 /** The queries of the registry, outside of a transaction or within one. */
 export class Queries {
-  readonly #engine: Pick<Engine, 'configValues' | 'notify'>
+  readonly #engine: Dialect
   readonly #executor: Executor
   readonly #statements: Statements
 
@@ -68,6 +68,21 @@ export class Queries {
     ...args: Arguments
   ): Promise<void> {
     await this.#executor.all(statement, args)
+  }
+
+  /** Names of all tables. */
+  tables(): Promise<string[]> {
+    return this.#engine.tables(this.#executor)
+  }
+
+  /** Removes all rows of a table, however many. */
+  clear(table: string): Promise<void> {
+    return this.#engine.clear(this.#executor, table)
+  }
+
+  /** What is broken of what the database keeps beside the rows. */
+  damage(): Promise<string[]> {
+    return this.#engine.damage(this.#executor)
   }
 
   /** Tells all processes with this database, when the transaction is committed. */

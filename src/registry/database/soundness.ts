@@ -1,8 +1,9 @@
 import type { X509Certificate } from 'node:crypto'
-import type { Database } from 'better-sqlite3'
 import { type Authority, readNodeCertificate } from '../../core/crypto/certificate.ts'
 import { isBits } from '../../core/values/bits.ts'
 import { subnetNameOfBits } from '../../core/values/prefix.ts'
+import type { Queries } from './queries.ts'
+import { readSnapshot } from './snapshot.ts'
 import { type CertificateRow, RESERVED } from './tables.ts'
 
 /** Something in a database that is not as it must be. */
@@ -12,64 +13,115 @@ export interface Finding {
   readonly remedy: string
 }
 
+/** What there is in a database, and what is wrong in it. */
+export interface Soundness {
+  readonly findings: readonly Finding[]
+  readonly certificates: number
+}
+
 const RESTORE = 'restore a backup (re6st-registry restore)'
 const TABLES = ['config', 'token', 'cert', 'crl']
 
 /**
  * Proves that a registry's database is sound: its prefixes are a partition of the network, no serial number is given twice
  * or will be, every certificate is that of its prefix and readable, and what is revoked was given.
+ * @param snapshot as it is at one moment
  * @param authority who must have signed the certificates; undefined: whoever
- * @returns what is wrong
  */
-export function findingsIn(database: Database, authority: Authority | undefined): Finding[] {
-  const damage = database.pragma('integrity_check') as { integrity_check: string }[]
-  if (damage.some((row) => row.integrity_check !== 'ok'))
-    return damage.map((row) => ({ what: `the file is damaged: ${row.integrity_check}`, remedy: RESTORE }))
-  const missing = TABLES.filter(
-    (name) => !database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(name),
-  )
+export async function soundnessOf(snapshot: Queries, authority: Authority | undefined): Promise<Soundness> {
+  const damage = await snapshot.damage()
+  if (damage.length > 0)
+    return unsound(damage.map((what) => ({ what: `the file is damaged: ${what}`, remedy: RESTORE })))
+  const present = await snapshot.tables()
+  const missing = TABLES.filter((name) => !present.includes(name))
   if (missing.length > 0)
-    return missing.map((name) => ({
-      what: `there is no table ${name}`,
-      remedy: 'give the database of a registry',
-    }))
-  return [...wrongTree(database), ...wrongCertificates(database, authority), ...wrongConfiguration(database)]
+    return unsound(
+      missing.map((name) => ({
+        what: `there is no table ${name}`,
+        remedy: 'give the database of a registry',
+      })),
+    )
+  const lastSerial = Number((await snapshot.config('serial')) ?? 0)
+  const tree = new TreeCheck()
+  const certificates = new CertificatesCheck(authority, lastSerial)
+  for await (const row of rowsOf(snapshot)) {
+    tree.see(row.prefix)
+    if (row.cert !== null && row.cert !== RESERVED) certificates.see(row)
+  }
+  return {
+    findings: [
+      ...tree.ended(),
+      ...certificates.findings,
+      ...(await wrongCrl(snapshot, lastSerial)),
+      ...(await wrongConfiguration(snapshot)),
+    ],
+    certificates: certificates.count,
+  }
+}
+
+/** The same, of the database that is named. @throws Re6stError `FILE` when it cannot be read */
+export const soundnessOfDatabase = (
+  named: Parameters<typeof readSnapshot>[0],
+  authority: Authority | undefined,
+): Promise<Soundness> => readSnapshot(named, (snapshot) => soundnessOf(snapshot, authority))
+
+const unsound = (findings: readonly Finding[]): Soundness => ({ findings, certificates: 0 })
+
+/** All rows of the table `cert` in the order of their prefixes. */
+async function* rowsOf(snapshot: Queries): AsyncGenerator<CertificateRow> {
+  // While nothing is given, the whole network is one free prefix without bits.
+  const whole = await snapshot.certificate('')
+  if (whole) yield whole
+  for (let last = ''; ; ) {
+    const rows = await snapshot.certificatesAfter(last)
+    yield* rows
+    const end = rows.at(-1)
+    if (!end) return
+    last = end.prefix
+  }
 }
 
 /** Sorted, a prefix comes right before what lies inside it; in a partition, each begins where the one before ended. */
-function* wrongTree(database: Database): Generator<Finding> {
-  const prefixes = database.prepare<[], string>('SELECT prefix FROM cert ORDER BY prefix').pluck()
-  const wrong = prefixes.all().filter((prefix) => !isBits(prefix))
-  for (const prefix of wrong)
-    yield {
-      what: `${JSON.stringify(prefix)} in the table cert is no prefix in bits`,
-      remedy: 'delete that row',
-    }
-  let last: string | undefined
+class TreeCheck {
+  readonly #findings: Finding[] = []
+  #last: string | undefined
   /** The next prefix must be this, or this with zeros behind; undefined: none may come. */
-  let next: string | undefined = ''
-  for (const prefix of prefixes.iterate()) {
-    if (!isBits(prefix)) continue
-    if (last !== undefined && prefix.startsWith(last)) {
-      yield {
-        what: `the prefix ${subnetNameOfBits(prefix)} lies inside ${subnetNameOfBits(last)}`,
-        remedy: `revoke one of both, or ${RESTORE}`,
-      }
-      continue
+  #next: string | undefined = ''
+
+  see(prefix: string): void {
+    if (!isBits(prefix)) {
+      this.#find(`${JSON.stringify(prefix)} in the table cert is no prefix in bits`, 'delete that row')
+      return
     }
+    if (this.#last !== undefined && prefix.startsWith(this.#last)) {
+      this.#find(
+        `the prefix ${subnetNameOfBits(prefix)} lies inside ${subnetNameOfBits(this.#last)}`,
+        `revoke one of both, or ${RESTORE}`,
+      )
+      return
+    }
+    const next = this.#next
     if (next === undefined || !prefix.startsWith(next) || prefix.slice(next.length).includes('1'))
-      yield {
-        what: `addresses before ${subnetNameOfBits(prefix)} are neither given nor free`,
-        remedy: `nobody can get them; ${RESTORE}`,
-      }
-    last = prefix
-    next = following(prefix)
+      this.#find(
+        `addresses before ${subnetNameOfBits(prefix)} are neither given nor free`,
+        `nobody can get them; ${RESTORE}`,
+      )
+    this.#last = prefix
+    this.#next = following(prefix)
   }
-  if (next !== undefined)
-    yield {
-      what: 'addresses at the end of the network are neither given nor free',
-      remedy: `nobody can get them; ${RESTORE}`,
-    }
+
+  ended(): readonly Finding[] {
+    if (this.#next !== undefined)
+      this.#find(
+        'addresses at the end of the network are neither given nor free',
+        `nobody can get them; ${RESTORE}`,
+      )
+    return this.#findings
+  }
+
+  #find(what: string, remedy: string): void {
+    this.#findings.push({ what, remedy })
+  }
 }
 
 /** Where the next prefix begins, without zeros at its end; undefined after the last. */
@@ -78,57 +130,43 @@ function following(prefix: string): string | undefined {
   return last < 0 ? undefined : `${prefix.slice(0, last)}1`
 }
 
-function* wrongCertificates(database: Database, authority: Authority | undefined): Generator<Finding> {
-  const lastSerial = Number(
-    database.prepare("SELECT value FROM config WHERE name = 'serial'").pluck().get() ?? 0,
-  )
-  const bySerial = new Map<bigint, string>()
-  const rows = database.prepare<[string], CertificateRow>(
-    'SELECT * FROM cert WHERE cert IS NOT NULL AND cert <> ? ORDER BY prefix',
-  )
-  for (const { prefix, cert } of rows.iterate(RESERVED)) {
-    if (!isBits(prefix)) continue
+class CertificatesCheck {
+  readonly findings: Finding[] = []
+  count = 0
+  readonly #authority: Authority | undefined
+  readonly #lastSerial: number
+  readonly #bySerial = new Map<bigint, string>()
+
+  constructor(authority: Authority | undefined, lastSerial: number) {
+    this.#authority = authority
+    this.#lastSerial = lastSerial
+  }
+
+  see({ prefix, cert }: CertificateRow): void {
+    this.count++
+    if (!isBits(prefix)) return
+    const name = subnetNameOfBits(prefix)
+    const revoke = `revoke ${name}, and let the machine join again`
+    const find = (what: string, remedy: string) => this.findings.push({ what, remedy })
     const certificate = readNodeCertificate(cert ?? '')
-    const revoke = `revoke ${subnetNameOfBits(prefix)}, and let the machine join again`
     if (!certificate.ok) {
-      yield {
-        what: `the certificate of ${subnetNameOfBits(prefix)} cannot be used: ${certificate.reason}`,
-        remedy: revoke,
-      }
-      continue
+      find(`the certificate of ${name} cannot be used: ${certificate.reason}`, revoke)
+      return
     }
     const { serial, subnetName, x509 } = certificate.value
-    if (subnetName !== subnetNameOfBits(prefix))
-      yield {
-        what: `the certificate of ${subnetNameOfBits(prefix)} is that of ${subnetName}`,
-        remedy: revoke,
-      }
-    if (authority && !isSignedBy(x509, authority))
-      yield {
-        what: `the certificate of ${subnetNameOfBits(prefix)} was not signed by --ca`,
-        remedy: 'give the CA of this network',
-      }
-    const other = bySerial.get(serial)
+    if (subnetName !== name) find(`the certificate of ${name} is that of ${subnetName}`, revoke)
+    if (this.#authority && !isSignedBy(x509, this.#authority))
+      find(`the certificate of ${name} was not signed by --ca`, 'give the CA of this network')
+    const other = this.#bySerial.get(serial)
     if (other !== undefined)
-      yield {
-        what: `${subnetNameOfBits(prefix)} and ${subnetNameOfBits(other)} have the same serial number, ${serial}`,
-        remedy: revoke,
-      }
-    bySerial.set(serial, prefix)
-    if (serial > BigInt(lastSerial))
-      yield {
-        what: `${subnetNameOfBits(prefix)} has the serial number ${serial}, but only ${lastSerial} were given: it will be given again`,
-        remedy: `the database is older than this certificate: ${RESTORE}, a later one`,
-      }
+      find(`${name} and ${subnetNameOfBits(other)} have the same serial number, ${serial}`, revoke)
+    this.#bySerial.set(serial, prefix)
+    if (serial > BigInt(this.#lastSerial))
+      find(
+        `${name} has the serial number ${serial}, but only ${this.#lastSerial} were given: it will be given again`,
+        `the database is older than this certificate: ${RESTORE}, a later one`,
+      )
   }
-  const future = database
-    .prepare<[number], number>('SELECT serial FROM crl WHERE serial > ? ORDER BY serial')
-    .pluck()
-  for (const serial of future.all(lastSerial))
-    yield {
-      what: `the serial number ${serial} is revoked, but was never given: whoever gets it is shut out`,
-      remedy: `the database is older than its CRL: ${RESTORE}, a later one`,
-    }
 }
 
 function isSignedBy(x509: X509Certificate, { publicKey }: Authority): boolean {
@@ -139,13 +177,26 @@ function isSignedBy(x509: X509Certificate, { publicKey }: Authority): boolean {
   }
 }
 
-function* wrongConfiguration(database: Database): Generator<Finding> {
-  const own: unknown = database.prepare("SELECT value FROM config WHERE name = 'prefix'").pluck().get()
-  if (own === undefined) return
-  const row = database.prepare('SELECT cert FROM cert WHERE prefix = ?').pluck().get(own)
-  if (row === undefined || row === null)
-    yield {
+async function wrongCrl(snapshot: Queries, lastSerial: number): Promise<Finding[]> {
+  const future = await snapshot.all<{ serial: number }>(
+    'SELECT serial FROM crl WHERE serial > ? ORDER BY serial',
+    lastSerial,
+  )
+  return future.map(({ serial }) => ({
+    what: `the serial number ${serial} is revoked, but was never given: whoever gets it is shut out`,
+    remedy: `the database is older than its CRL: ${RESTORE}, a later one`,
+  }))
+}
+
+async function wrongConfiguration(snapshot: Queries): Promise<Finding[]> {
+  const own = await snapshot.config('prefix')
+  if (own === undefined) return []
+  const row = await snapshot.certificate(String(own))
+  if (row?.cert) return []
+  return [
+    {
       what: `the registry's own node, ${JSON.stringify(own)}, has no certificate`,
       remedy: `nobody hears of changes; ${RESTORE}`,
-    }
+    },
+  ]
 }

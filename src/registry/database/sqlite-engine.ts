@@ -82,6 +82,18 @@ export class SqliteEngine implements Engine {
     }
   }
 
+  /** On a connection of its own: the others see what is committed meanwhile. */
+  async snapshot<T>(read: (executor: Executor) => Promise<T>): Promise<T> {
+    const database = new Database(this.name, { readonly: true })
+    try {
+      database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`)
+      database.exec('BEGIN')
+      return await read(new SqliteExecutor(database))
+    } finally {
+      database.close()
+    }
+  }
+
   /** A copy is read while others write: without a write-ahead log they would wait for its end. */
   feed(): ChangeFeed | undefined {
     if (!this.#feed && isWrittenAhead(this.#writer)) {
@@ -103,6 +115,21 @@ export class SqliteEngine implements Engine {
   // One process has it.
   async notify(): Promise<void> {}
   onNotification(): void {}
+
+  async tables(executor: Executor): Promise<string[]> {
+    const { rows } = await executor.run("SELECT name FROM sqlite_master WHERE type = 'table'", [])
+    return (rows as { name: string }[]).map(({ name }) => name)
+  }
+
+  async clear(executor: Executor, table: string): Promise<void> {
+    await executor.run(`DELETE FROM ${table}`, [])
+  }
+
+  async damage(executor: Executor): Promise<string[]> {
+    const { rows } = await executor.run('PRAGMA integrity_check', [])
+    const said = (rows as { integrity_check: string }[]).map((row) => row.integrity_check)
+    return said.filter((line) => line !== 'ok')
+  }
 
   async close(): Promise<void> {
     this.#disk[Symbol.dispose]()

@@ -1,0 +1,69 @@
+import { messageOf, Re6stError } from '../../core/errors.ts'
+import { jsonText } from '../../core/json-text.ts'
+import type { CopyOptions } from '../../core/options/registry-database-options.ts'
+import { besideOf, copyTo, putInPlace } from '../database/copy.ts'
+import { copyStore } from '../database/copy-store.ts'
+import { isPostgresUrl, openStore } from '../database/open-store.ts'
+import type { Queries } from '../database/queries.ts'
+import { openExisting, readSnapshot } from '../database/snapshot.ts'
+import { endLog } from './end-log.ts'
+
+/**
+ * Runs `re6st-registry backup`.
+ * @returns the exit status
+ * @throws Re6stError `FILE` when it cannot be read or written: what was there is there still
+ */
+export async function runBackup({ database, file, json }: CopyOptions): Promise<number> {
+  const certificates = await backUp(database, file)
+  process.stdout.write(json ? jsonText({ file, certificates }) : `${file}: ${certificates} certificates\n`)
+  return 0
+}
+
+/**
+ * Copies a database into a file of SQLite as a whole or not at all, as it is at one moment.
+ * @returns how many certificates are in it
+ * @throws Re6stError `FILE`
+ */
+export async function backUp(database: string, file: string): Promise<number> {
+  const named = { database, option: '--db' } as const
+  if (isPostgresUrl(database))
+    await readSnapshot(named, (snapshot) => written(file, () => copyOut(snapshot, file)))
+  else {
+    const opened = openExisting(named)
+    try {
+      await written(file, async () => copyTo(opened, file))
+    } finally {
+      opened.close()
+    }
+  }
+  // Of the copy: to count a million, a server may take longer than an answer of it is waited for.
+  return readSnapshot({ database: file, option: '' }, certificatesIn)
+}
+
+/** Of another kind of database, row by row. */
+async function copyOut(snapshot: Queries, file: string): Promise<void> {
+  const temporary = besideOf(file)
+  {
+    await using store = await openStore(temporary)
+    await copyStore(snapshot, store)
+  }
+  endLog(temporary)
+  putInPlace(file)
+}
+
+async function written(file: string, write: () => Promise<void>): Promise<void> {
+  try {
+    await write()
+  } catch (error) {
+    throw new Re6stError('FILE', `${file}: the backup cannot be written: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+async function certificatesIn(queries: Queries): Promise<number> {
+  const [count] = await queries.all<{ n: number }>(
+    "SELECT COUNT(*) AS n FROM cert WHERE cert IS NOT NULL AND cert <> 'reserved'",
+  )
+  return count?.n ?? 0
+}

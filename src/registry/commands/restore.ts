@@ -1,0 +1,153 @@
+import { existsSync, renameSync, rmSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import { messageOf, Re6stError } from '../../core/errors.ts'
+import { jsonText } from '../../core/json-text.ts'
+import type { CopyOptions } from '../../core/options/registry-database-options.ts'
+import { numberOfVersion } from '../../core/values/network-version.ts'
+import { packInteger } from '../../core/values/packed-integer.ts'
+import { copyBeside, putInPlace } from '../database/copy.ts'
+import { isUsed, replaceAll } from '../database/copy-store.ts'
+import { isPostgresUrl, openStore } from '../database/open-store.ts'
+import { APPLICATION } from '../database/postgres-dialect.ts'
+import { withoutPassword } from '../database/postgres-servers.ts'
+import { Queries } from '../database/queries.ts'
+import { openExisting, readSnapshot } from '../database/snapshot.ts'
+import { soundnessOfDatabase } from '../database/soundness.ts'
+import { SqliteEngine } from '../database/sqlite-engine.ts'
+import { statementsFor } from '../database/statements.ts'
+import { backUp } from './backup.ts'
+import { endLog } from './end-log.ts'
+import { refuseStandby } from './own-database.ts'
+
+/**
+ * Runs `re6st-registry restore`.
+ * @returns the exit status
+ * @throws Re6stError `FILE` when the backup is not sound, the registry runs, or it cannot be written: nothing has changed then
+ */
+export async function runRestore({ database, file, json }: CopyOptions): Promise<number> {
+  const isShared = isPostgresUrl(database)
+  if (!isShared) refuseStandby(database)
+  const { findings, certificates } = await soundnessOfDatabase({ database: file, option: '' }, undefined)
+  const [finding] = findings
+  if (finding) throw new Re6stError('FILE', `${file}: is not restored: ${finding.what}`)
+  const name = withoutPassword(database)
+  let before: string | undefined
+  try {
+    before = await (isShared ? intoPostgres : intoFile)(database, file)
+  } catch (error) {
+    throw error instanceof Re6stError
+      ? error
+      : new Re6stError('FILE', `--db ${name}: cannot be written: ${messageOf(error)}`, { cause: error })
+  }
+  process.stdout.write(
+    json
+      ? jsonText({ database: name, certificates, ...(before === undefined ? {} : { before }) })
+      : `${name}: ${certificates} certificates${before === undefined ? '' : `; ${before} is the one before`}. Certificates that were given since the backup are not in it: their machines must join again. Whoever was revoked since must be revoked again.\n`,
+  )
+  return 0
+}
+
+/** @returns where the one before is */
+async function intoFile(path: string, file: string): Promise<string | undefined> {
+  const before = `${path}.before-restore`
+  try {
+    if (existsSync(path)) {
+      endLog(path)
+      if (existsSync(before)) rmSync(before)
+      renameSync(path, before)
+    }
+    const lost = existsSync(before) ? await reachedInFile(before) : NOTHING
+    const backup = openExisting({ database: file, option: '' })
+    let copied: string
+    try {
+      copied = copyBeside(backup, path)
+    } finally {
+      backup.close()
+    }
+    const engine = new SqliteEngine(new Database(copied))
+    try {
+      await engine.transaction((executor) =>
+        goAhead(new Queries({ engine, executor, statements: statementsFor(engine.kind) }), lost),
+      )
+    } finally {
+      await engine.close()
+    }
+    putInPlace(path)
+  } catch (error) {
+    if (!existsSync(path) && existsSync(before)) renameSync(before, path)
+    throw error
+  }
+  return existsSync(before) ? before : undefined
+}
+
+/** All or nothing, as one transaction. @returns the file that the one before was copied into, beside the backup */
+async function intoPostgres(url: string, file: string): Promise<string | undefined> {
+  await using store = await openStore(url, { application: 're6st-registry, restoring' })
+  let before: string | undefined
+  if (await isUsed(store)) {
+    await refuseServed(store, url)
+    before = `${file}.before-restore`
+    await backUp(url, before)
+  }
+  await readSnapshot({ database: file, option: '' }, (backup) =>
+    store.write(async (writable) => {
+      await refuseServed(writable, url)
+      const lost = await reachedIn(writable)
+      await replaceAll(backup, writable)
+      await goAhead(writable, lost)
+    }),
+  )
+  return before
+}
+
+/** A registry knows by heart what it has read. @throws Re6stError `FILE` when one is connected */
+async function refuseServed(queries: Queries, url: string): Promise<void> {
+  const [connected] = await queries.all(
+    'SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = ? LIMIT 1',
+    APPLICATION,
+  )
+  if (connected !== undefined)
+    throw new Re6stError('FILE', `--db ${withoutPassword(url)}: stop the registry first, on each machine`)
+}
+
+/** The last version, and the last serial number that was given; 0: none. */
+interface Reached {
+  readonly version: number
+  readonly serial: number
+}
+
+const NOTHING: Reached = { version: 0, serial: 0 }
+
+async function reachedIn(queries: Queries): Promise<Reached> {
+  const version = await queries.config('version')
+  const number = Buffer.isBuffer(version) ? numberOfVersion(version) : undefined
+  return {
+    version: number?.ok ? Number(number.value) : 0,
+    serial: Number((await queries.config('serial')) ?? 0),
+  }
+}
+
+/** Of one that cannot be read, nothing: it may be why there is a backup to be restored. */
+const reachedInFile = (path: string): Promise<Reached> =>
+  readSnapshot({ database: path, option: '' }, reachedIn).catch(() => NOTHING)
+
+/**
+ * Nodes take no configuration that is older than the one they have, and no serial number may be given twice: what was lost was
+ * further on. Both go on from a number that no database of this network has reached, at one change a second.
+ */
+async function goAhead(writable: Queries, lost: Reached): Promise<void> {
+  const own = await reachedIn(writable)
+  const version = Math.max(own.version, lost.version)
+  if (version === 0) return
+  const changes = {
+    version: packInteger(Math.max(version + 1, Math.floor(Date.now() / 1000))),
+    // What was published is published again, as the next version.
+    last_config: '',
+    serial: Math.max(own.serial, lost.serial) + SERIALS_AHEAD,
+  }
+  for (const [name, value] of Object.entries(changes))
+    if ((await writable.config(name)) !== undefined) await writable.setConfig(name, value)
+}
+
+/** More certificates than that were not given since a backup. */
+const SERIALS_AHEAD = 1_000_000

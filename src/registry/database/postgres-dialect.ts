@@ -1,0 +1,88 @@
+import type pg from 'pg'
+import type { ConfigValues, Executor, SqlValue, Topic } from './engine.ts'
+import type { Statement } from './statement.ts'
+import type { ConfigRowValue } from './tables.ts'
+
+/** What processes with one database tell each other by. */
+export const CHANNEL = 're6st'
+
+/** What the connections of a registry that serves are called in PostgreSQL's list of them. */
+export const APPLICATION = 're6st-registry'
+
+/** The tables of the Python implementation, as PostgreSQL has them: dates and serials do not end in 2038 there. */
+export const PYTHON_TABLES = `
+CREATE TABLE IF NOT EXISTS config (name TEXT PRIMARY KEY NOT NULL, value TEXT);
+CREATE TABLE IF NOT EXISTS token (token TEXT PRIMARY KEY NOT NULL, email TEXT NOT NULL, prefix_len BIGINT NOT NULL, date BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS cert (prefix TEXT COLLATE "C" PRIMARY KEY NOT NULL, email TEXT, cert TEXT);
+CREATE TABLE IF NOT EXISTS crl (serial BIGINT PRIMARY KEY NOT NULL, date BIGINT NOT NULL);
+INSERT INTO cert SELECT '', NULL, NULL WHERE NOT EXISTS (SELECT 1 FROM cert)`
+
+type Connected = Pick<pg.ClientBase, 'query'> | pg.Pool
+
+/** Runs statements on a connection, or on any. */
+export const executorOn = (client: Connected): Executor => ({
+  all: (statement, args) => run(client, statement, args),
+  run: (text, parameters) => runText(client, text, parameters),
+})
+
+/** As text, with their types. */
+export const configValues: ConfigValues = { write: (_name, value) => encode(value), read: decode }
+
+/** Tells all processes with this database, when the transaction is committed. */
+export async function notify(executor: Executor, topic: Topic): Promise<void> {
+  await executor.run('SELECT pg_notify(?, ?)', [CHANNEL, topic])
+}
+
+/** Names of the tables that are found without a schema's name. */
+export async function tables(executor: Executor): Promise<string[]> {
+  const { rows } = await executor.run(
+    'SELECT tablename AS name FROM pg_tables WHERE schemaname = ANY (current_schemas(false))',
+    [],
+  )
+  return (rows as { name: string }[]).map(({ name }) => name)
+}
+
+/** To delete a million rows one by one takes longer than an answer may. */
+export async function clear(executor: Executor, table: string): Promise<void> {
+  await executor.run(`TRUNCATE ${table}`, [])
+}
+
+/** Nothing: a page that is damaged is an error of the query that reads it. */
+export const damage = async (): Promise<string[]> => []
+
+async function run<Arguments extends readonly unknown[], Row>(
+  client: Connected,
+  statement: Statement<Arguments, Row>,
+  args: Arguments,
+): Promise<Row[]> {
+  // With a name, the server reads the text once for each connection.
+  const { name, sql: text, rowsOf } = statement
+  const { rows } = await client.query({ name, text, values: statement.bind(args) })
+  return rowsOf(rows)
+}
+
+/** No text of ours has a question mark that is none. */
+async function runText(
+  client: Connected,
+  text: string,
+  parameters: readonly SqlValue[],
+): Promise<{ readonly rows: unknown[]; readonly changes: number }> {
+  let at = 0
+  const numbered = text.replace(/\?/g, () => `$${++at}`)
+  const { rows, rowCount } = await client.query(numbered, [...parameters])
+  return { rows, changes: rowCount ?? 0 }
+}
+
+/** Type, then value. */
+function encode(value: ConfigRowValue): ConfigRowValue {
+  if (Buffer.isBuffer(value)) return `b${value.toString('hex')}`
+  if (value === null) return null
+  return typeof value === 'string' ? `t${value}` : `n${value}`
+}
+
+function decode(value: ConfigRowValue): ConfigRowValue {
+  if (typeof value !== 'string') return value
+  const rest = value.slice(1)
+  if (value.startsWith('b')) return Buffer.from(rest, 'hex')
+  return value.startsWith('n') ? Number(rest) : rest
+}

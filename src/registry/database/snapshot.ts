@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import { messageOf, Re6stError } from '../../core/errors.ts'
+import { isPostgresUrl } from './open-store.ts'
+import { withoutPassword } from './postgres-servers.ts'
+import { Queries } from './queries.ts'
+import { SqliteEngine } from './sqlite-engine.ts'
+import { statementsFor } from './statements.ts'
+
+/** A database, and the option that names it: none for what is an operand. */
+export interface NamedDatabase {
+  readonly database: string
+  readonly option: '--db' | ''
+}
+
+const nameOf = ({ database, option }: NamedDatabase): string =>
+  `${option === '' ? '' : `${option} `}${withoutPassword(database)}`
+
+/**
+ * Reads a registry's database as it is at one moment, also while one serves with it. Nothing is changed in it: our own tables may be
+ * missing.
+ * @throws Re6stError `FILE` when there is none, or it cannot be read; what `read` throws
+ */
+export async function readSnapshot<T>(
+  named: NamedDatabase,
+  read: (snapshot: Queries) => Promise<T>,
+): Promise<T> {
+  const { database } = named
+  const engine = isPostgresUrl(database)
+    ? await (await import('./postgres-engine.ts')).openPostgres(database, {
+        ...{ isOnlyRead: true, application: 're6st-registry, reading' },
+      })
+    : new SqliteEngine(openExisting(named))
+  try {
+    return await engine.snapshot(async (executor) => {
+      const snapshot = new Queries({ engine, executor, statements: statementsFor(engine.kind) })
+      if (!(await snapshot.tables()).includes('cert')) throw missing(named)
+      return read(snapshot)
+    })
+  } catch (error) {
+    throw error instanceof Re6stError ? error : unreadable(named, error)
+  } finally {
+    await engine.close()
+  }
+}
+
+/** A file that is there, which is not changed. @throws Re6stError `FILE` when there is none */
+export function openExisting(named: NamedDatabase): Database.Database {
+  const { database } = named
+  if (!existsSync(database)) throw missing(named)
+  try {
+    const opened = new Database(database, { readonly: true, fileMustExist: true })
+    try {
+      opened.prepare('SELECT prefix FROM cert LIMIT 1').get()
+      return opened
+    } catch (error) {
+      opened.close()
+      throw error
+    }
+  } catch (error) {
+    throw unreadable(named, error)
+  }
+}
+
+const missing = (named: NamedDatabase): Re6stError =>
+  new Re6stError(
+    'FILE',
+    named.option === ''
+      ? `${nameOf(named)}: there is no such ${isPostgresUrl(named.database) ? 'registry' : 'file'}: name a backup, or the database of a registry`
+      : `${nameOf(named)}: there is no database: start the registry once, or name another`,
+  )
+
+const unreadable = (named: NamedDatabase, error: unknown): Re6stError =>
+  new Re6stError(
+    'FILE',
+    `${nameOf(named)}: cannot be read as the database of a registry: ${messageOf(error)}`,
+    {
+      cause: error,
+    },
+  )

@@ -1,0 +1,187 @@
+import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import Database from 'better-sqlite3'
+import { describe, expect, it } from 'vitest'
+import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
+import { numberOfVersion } from '../../../src/core/values/network-version.ts'
+import { RegistryClient } from '../../../src/platform/registry-client.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
+import { readSnapshot } from '../../../src/registry/database/snapshot.ts'
+import { soundnessOfDatabase } from '../../../src/registry/database/soundness.ts'
+import { POSTGRES_PROGRAMS, TestPostgres } from '../../support/postgres.ts'
+import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
+import { runRegistryCommand as run } from '../../support/registry-command.ts'
+import { vectors } from '../../support/vectors.ts'
+
+const pki = vectors<{ ca: string; csr: Record<string, string> }>('pki.json')
+const csr = pki.csr['node-a'] ?? ''
+const RECORDED = fileURLToPath(new URL('../../vectors/registry-db/registry.db', import.meta.url))
+
+async function enrol(url: string) {
+  const pem = await new RegistryClient(url).requestCertificate({ token: '', csr })
+  const certificate = readNodeCertificate(pem ?? '')
+  if (!certificate.ok) throw new Error(certificate.reason)
+  return certificate.value
+}
+
+/** What is wrong in a database of PostgreSQL. */
+const findings = async (url: string): Promise<string> => {
+  const { findings } = await soundnessOfDatabase({ database: url, option: '--db' }, undefined)
+  return findings.map(({ what }) => what).join('\n')
+}
+
+const ofConfig = (database: string) =>
+  readSnapshot({ database, option: '--db' }, async (snapshot) => {
+    const version = numberOfVersion((await snapshot.config('version')) as Buffer)
+    return {
+      version: version.ok ? version.value : 0n,
+      serial: Number(await snapshot.config('serial')),
+    }
+  })
+
+/** How many rows each table has; not those of transactions that have ended, of migrations, and of SQLite alone. */
+async function counts(database: string): Promise<Record<string, number>> {
+  return readSnapshot({ database, option: '--db' }, async (snapshot) => {
+    const found: Record<string, number> = {}
+    for (const table of (await snapshot.tables()).sort()) {
+      if (/^(committed|replication|kysely_.*|sqlite_.*)$/.test(table)) continue
+      const [row] = await snapshot.all<{ n: number }>(`SELECT COUNT(*) AS n FROM ${table}`)
+      found[table] = row?.n ?? 0
+    }
+    return found
+  })
+}
+
+describe.skipIf(POSTGRES_PROGRAMS === undefined)('a database of PostgreSQL', () => {
+  it('is proved sound while a registry serves with it, and what is wrong in it is found', async () => {
+    await using postgres = await TestPostgres.start()
+    await run('import', RECORDED, '--db', postgres.url)
+    const ca = join(temporaryDirectory(), 'ca.crt')
+    writeFileSync(ca, pki.ca)
+    {
+      await using registry = await testRegistry({ databasePath: postgres.url })
+      await enrol(registry.url)
+      const { status, text } = await run('check', '--db', postgres.url, '--ca', ca, '--json')
+      expect({ status, ...(JSON.parse(text) as object) }).toEqual({
+        ...{ status: 0, findings: [], certificates: 21 },
+      })
+    }
+    for (const [change, what] of [
+      ['DELETE FROM cert WHERE prefix = (SELECT max(prefix) FROM cert)', /at the end of the network/],
+      ['DELETE FROM cert WHERE prefix = (SELECT min(prefix) FROM cert)', /are neither given nor free/],
+      ["INSERT INTO cert SELECT min(prefix) || '0', NULL, NULL FROM cert", /lies inside/],
+      ["INSERT INTO cert VALUES ('x', NULL, NULL)", /no prefix in bits/],
+      ["UPDATE config SET value = 'n0' WHERE name = 'serial'", /will be given again/],
+      ['INSERT INTO crl VALUES (999999, 2000000000)', /is revoked, but was never given/],
+      ["UPDATE cert SET cert = 'garbage' WHERE cert IS NOT NULL", /cannot be used/],
+      ["UPDATE config SET value = 't111111' WHERE name = 'prefix'", /own node/],
+      ['DROP TABLE crl', /no table crl/],
+    ] as const) {
+      await postgres.query(change)
+      expect(await findings(postgres.url)).toMatch(what)
+    }
+    const other = join(temporaryDirectory(), 'other.crt')
+    writeFileSync(other, 'no certificate')
+    await expect(run('check', '--db', postgres.url, '--ca', other)).rejects.toMatchObject({
+      code: 'CERTIFICATE',
+    })
+  })
+
+  it('is backed up as it is at one moment while certificates are given, and restored when nobody serves', async () => {
+    await using postgres = await TestPostgres.start()
+    const directory = temporaryDirectory()
+    const backup = join(directory, 'backup')
+    let kept: Awaited<ReturnType<typeof enrol>>
+    {
+      await using registry = await testRegistry({ databasePath: postgres.url })
+      kept = await enrol(registry.url)
+      let isEnough = false
+      let given = 0
+      const giving = (async () => {
+        while (!isEnough) {
+          await enrol(registry.url)
+          given++
+        }
+      })()
+      await expect.poll(() => given).toBeGreaterThan(2)
+      const before = given
+      expect(await run('backup', '--db', postgres.url, backup)).toMatchObject({ status: 0 })
+      // Nobody has waited for it.
+      await expect.poll(() => given).toBeGreaterThan(before + 2)
+      isEnough = true
+      await giving
+      await expect(run('restore', '--db', postgres.url, backup)).rejects.toMatchObject({
+        code: 'FILE',
+        message: expect.stringContaining('stop the registry first'),
+      })
+      expect(existsSync(`${backup}.before-restore`)).toBe(false)
+    }
+    expect(statSync(backup).mode & 0o777).toBe(0o600)
+    // One file, which can be read where nothing can be written.
+    const opened = new Database(backup, { readonly: true })
+    expect(opened.pragma('journal_mode', { simple: true })).toBe('delete')
+    opened.close()
+    expect(await run('check', '--db', backup)).toMatchObject({ status: 0 })
+    // Lines that nobody removes, and rows of tables that are kept by others.
+    const { url } = postgres
+    await postgres.query(
+      "INSERT INTO audit SELECT COALESCE(MAX(number), 0) + 1, 0, 'ann', NULL, 'told', NULL, '{}', '' FROM audit",
+    )
+    await postgres.query("INSERT INTO session VALUES ('0101', '{}', 0)")
+    const lost = await ofConfig(url)
+    const all = await counts(url)
+
+    const { status, text } = await run('restore', '--db', url, backup, '--json')
+    const before = `${backup}.before-restore`
+    expect({ status, ...(JSON.parse(text) as object) }).toEqual({
+      ...{ status: 0, database: url, before, certificates: expect.any(Number) },
+    })
+    expect(await counts(url)).toEqual({ ...(await counts(backup)), session: 0, admin_session: 0 })
+    // What was lost is kept, but for sessions.
+    expect(await counts(before)).toMatchObject({ ...all, session: 0 })
+    const restored = await ofConfig(url)
+    expect(restored.version).toBeGreaterThan(lost.version)
+    expect(restored.serial).toBeGreaterThan(lost.serial)
+    expect(await run('check', '--db', url)).toMatchObject({ status: 0 })
+    await using registry = await testRegistry({ databasePath: url })
+    const hello = await fetch(`${registry.url}hello?client_prefix=${kept.prefix}&protocol=1`)
+    expect(hello.status).toBe(200)
+    expect((await enrol(registry.url)).serial).toBeGreaterThan(BigInt(lost.serial))
+  })
+
+  it('that is empty takes a backup of a file of SQLite, and one that is not there is told of', async () => {
+    await using postgres = await TestPostgres.start()
+    const copy = join(temporaryDirectory(), 'copy')
+    for (const args of [['check'], ['backup', copy]])
+      await expect(run(...args, '--db', postgres.url)).rejects.toMatchObject({
+        code: 'FILE',
+        message: expect.stringContaining('there is no database'),
+      })
+    expect(JSON.parse((await run('restore', '--db', postgres.url, RECORDED, '--json')).text)).toEqual({
+      ...{ database: postgres.url, certificates: 20 },
+    })
+    expect(await findings(postgres.url)).toBe('')
+    const unsound = join(temporaryDirectory(), 'unsound')
+    await run('backup', '--db', postgres.url, unsound)
+    new Database(unsound).exec("INSERT INTO cert VALUES ('x', NULL, NULL)").close()
+    await expect(run('restore', '--db', postgres.url, unsound)).rejects.toMatchObject({ code: 'FILE' })
+    expect(await findings(postgres.url)).toBe('')
+    await postgres[Symbol.asyncDispose]()
+    const gone = run('check', '--db', postgres.url.replace('re6st@', 're6st:secret@'))
+    await expect(gone).rejects.toMatchObject({ code: 'FILE' })
+    await expect(gone).rejects.not.toMatchObject({ message: expect.stringContaining('secret') })
+  })
+
+  it('is read without a change of it: tables that are missing are not made', async () => {
+    await using postgres = await TestPostgres.start()
+    await (await openStore(postgres.url))[Symbol.asyncDispose]()
+    await postgres.query('DROP TABLE machine_event')
+    const copy = join(temporaryDirectory(), 'copy')
+    expect(await run('backup', '--db', postgres.url, copy)).toMatchObject({ status: 0 })
+    expect(await run('check', '--db', postgres.url)).toMatchObject({ status: 0 })
+    const { rowCount } = await postgres.query("SELECT FROM pg_tables WHERE tablename = 'machine_event'")
+    expect(rowCount).toBe(0)
+    expect(await counts(copy)).toMatchObject({ machine_event: 0 })
+  })
+})
