@@ -1,10 +1,10 @@
 import type { NetworkChange } from '../core/config/changes.ts'
 import type { NetworkConfig } from '../core/config/network-config.ts'
-import { messageOf } from '../core/errors.ts'
-import { GrowingDelay } from '../core/growing-delay.ts'
+import { reasonsText } from '../core/reasons.ts'
 import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { Retries } from '../platform/retries.ts'
 import type { MacKeys, VersionsSeen } from './mac-keys.ts'
 import type { NodeIpv4 } from './node-ipv4.ts'
 import type { PortForwarding } from './port-mapping/forward-ports.ts'
@@ -17,7 +17,7 @@ import type { Transport } from './transport/transport.ts'
 /** What a new configuration of the network can change. */
 export interface ChangeableParts extends Omit<Membership, 'probe'> {
   readonly router: Pick<Router, 'reconfigure'>
-  readonly macKeys: Pick<MacKeys, 'change'>
+  readonly macKeys: Pick<MacKeys, 'change' | 'failure'>
   readonly revocation: Pick<Revocation, 'end'>
   readonly transport: Pick<Transport, 'configure'>
   readonly nodeIpv4: Pick<NodeIpv4, 'apply'>
@@ -51,22 +51,27 @@ const IN_WORDS: Readonly<Record<ChangeKind, string>> = {
  * Takes new configurations of the network into effect, with as little disturbance as they allow. What fails is done again,
  * as the newest configuration wants it, until it works.
  */
-export class AppliedChanges implements Disposable {
+export class AppliedChanges {
   readonly #parts: ChangeableParts
-  /** Why what was to be changed is not. */
-  readonly #failures = new Map<ChangeKind, string>()
+  readonly #retries: Retries<ChangeKind>
   #config: NetworkConfig | undefined
-  readonly #delay = new GrowingDelay(RETRY_DELAYS)
-  #retry: Disposable | undefined
 
   constructor(parts: ChangeableParts) {
+    const { clock, signal } = parts
     this.#parts = parts
+    this.#retries = new Retries({
+      ...{ clock, signal, limits: RETRY_DELAYS },
+      again: (kinds) => this.#begin(kinds),
+    })
   }
 
   /** What of the network's configuration is not in effect here, and why; undefined: all of it is. */
   get failure(): string | undefined {
-    const reasons = [...this.#failures].map(([kind, reason]) => `${IN_WORDS[kind]}: ${reason}`)
-    return reasons.length === 0 ? undefined : reasons.join('; ')
+    const reasons = new Map(this.#retries.reasons)
+    // The router is given them later.
+    const { failure } = this.#parts.macKeys
+    if (failure !== undefined) reasons.set('mac-keys', failure)
+    return reasonsText([...reasons].map(([kind, reason]) => [IN_WORDS[kind], reason]))
   }
 
   /** The network has another configuration. @param changes what is to be done for it */
@@ -74,37 +79,17 @@ export class AppliedChanges implements Disposable {
     const { transport, settings } = this.#parts
     this.#config = config
     transport.configure(settings.transport)
-    for (const { kind } of changes) this.#begin(config, kind)
+    this.#begin(changes.map(({ kind }) => kind))
   }
 
-  #begin(config: NetworkConfig, kind: ChangeKind): void {
+  #begin(kinds: readonly ChangeKind[]): void {
     const { log, signal } = this.#parts
-    const done = apply(this.#parts, config, kind).then(
-      () => {
-        this.#failures.delete(kind)
-        if (this.#failures.size === 0) this.#delay.reset()
-      },
-      (error: unknown) => {
-        this.#failures.set(kind, messageOf(error))
-        this.#tryAgain()
-        throw error
-      },
-    )
-    inBackground(log, `applying ${kind}`, done, signal)
-  }
-
-  #tryAgain(): void {
-    const { clock, signal } = this.#parts
-    if (signal.aborted || this.#retry) return
-    this.#retry = clock.after(this.#delay.take(), () => {
-      this.#retry = undefined
-      const config = this.#config
-      if (config) for (const kind of [...this.#failures.keys()]) this.#begin(config, kind)
-    })
-  }
-
-  [Symbol.dispose](): void {
-    this.#retry?.[Symbol.dispose]()
+    const config = this.#config
+    if (!config) return
+    for (const kind of kinds) {
+      const applied = this.#retries.watch(kind, apply(this.#parts, config, kind))
+      inBackground(log, `applying ${kind}`, applied, signal)
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import { messageOf } from '../core/errors.ts'
+import { remember } from '../core/remember.ts'
 import { isPublic } from '../core/values/address-kind.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -62,7 +63,8 @@ export class Countries {
   /** What was known when we ran before. */
   remember(host: string, country: string): void {
     const askedMs = this.#init.clock.monotonicMs()
-    this.#keep(host, { country, isArrived: true, askedMs, arrived: Promise.resolve() })
+    const answer = { country, isArrived: true, askedMs, arrived: Promise.resolve() }
+    remember(this.#answers, host, answer, MAX_REMEMBERED)
   }
 
   /** Resolves when the registry has answered for these, or has failed to. */
@@ -78,7 +80,7 @@ export class Countries {
     if (clock.monotonicMs() < this.#pausedUntilMs) return undefined
     const arrived = this.#turns.take(() => this.#ask(host, answer))
     const answer: Answer = { country: undefined, isArrived: false, askedMs: clock.monotonicMs(), arrived }
-    this.#keep(host, answer)
+    remember(this.#answers, host, answer, MAX_REMEMBERED)
     return answer
   }
 
@@ -102,11 +104,5 @@ export class Countries {
     }
     answer.isArrived = true
     onAnswered()
-  }
-
-  #keep(host: string, answer: Answer): void {
-    this.#answers.set(host, answer)
-    const [oldest] = this.#answers.keys()
-    if (this.#answers.size > MAX_REMEMBERED && oldest !== undefined) this.#answers.delete(oldest)
   }
 }

@@ -1,9 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
-import { messageOf } from '../core/errors.ts'
-import { GrowingDelay } from '../core/growing-delay.ts'
 import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { Retries } from '../platform/retries.ts'
 import type { Router, RouterKeys } from './routing/router.ts'
 
 interface MacKeysInit {
@@ -53,15 +52,12 @@ export class MacKeys implements Disposable {
   /** What comes next, the soonest first. */
   #next: readonly { readonly keys: RouterKeys; readonly atMs: number }[] = []
   #timer: Disposable | undefined
-  /** How often they were set: what becomes of the last time counts. */
-  #settings = 0
-  readonly #delay = new GrowingDelay(RETRY_DELAYS)
-  #retry: Disposable | undefined
-  #failure: string | undefined
+  readonly #retries: Retries<'MAC keys'>
 
   constructor(init: MacKeysInit, keys: RouterKeys) {
     this.#init = init
     this.#current = keys
+    this.#retries = new Retries({ clock: init.clock, limits: RETRY_DELAYS, again: () => this.#look() })
   }
 
   /** What the router has, or is to be started with. */
@@ -73,7 +69,7 @@ export class MacKeys implements Disposable {
 
   /** Why the router does not have the keys that it should; undefined: it does. */
   get failure(): string | undefined {
-    return this.#failure
+    return this.#retries.reasons.get('MAC keys')
   }
 
   /** The network has other keys. */
@@ -105,32 +101,14 @@ export class MacKeys implements Disposable {
     if (soonest) this.#timer = clock.after(soonest.atMs - nowMs, () => this.#look())
   }
 
-  /** Has the router use them; if it cannot, again and again until it does. */
   async #set(): Promise<void> {
-    const { router, clock, onUsed } = this.#init
-    const number = ++this.#settings
-    this.#retry?.[Symbol.dispose]()
-    this.#retry = undefined
-    try {
-      await router.setKeys(this.inUse)
-    } catch (error) {
-      if (number === this.#settings) {
-        this.#failure = messageOf(error)
-        this.#retry = clock.after(this.#delay.take(), () => this.#look())
-      }
-      throw error
-    }
-    if (number === this.#settings) {
-      this.#failure = undefined
-      this.#delay.reset()
-    }
-    onUsed()
+    await this.#retries.watch('MAC keys', this.#init.router.setKeys(this.inUse))
+    this.#init.onUsed()
   }
 
   [Symbol.dispose](): void {
     this.#next = []
-    this.#settings++
     this.#timer?.[Symbol.dispose]()
-    this.#retry?.[Symbol.dispose]()
+    this.#retries[Symbol.dispose]()
   }
 }

@@ -123,16 +123,14 @@ export async function startNode(
   const draining = new Draining({ router, forwarded: forwardedCount, clock, log })
   const renewal = keepIdentity({ ...shared, foundation, membership })
   followOwnNetwork({ ...shared, foundation, membership, forwarding, renewal })
-  const applied = cleanUp.use(
-    new AppliedChanges({
-      ...{ ...membership, router, transport, nodeIpv4, forwarding, renewal, routerSettings },
-      ...{ macKeys, revocation, clock, log, signal: untilStopped },
-      versionsSeen: () => ({
-        newestMs: keeper.newestSinceMs ?? startedMs,
-        previousMs: keeper.previousSinceMs,
-      }),
+  const applied = new AppliedChanges({
+    ...{ ...membership, router, transport, nodeIpv4, forwarding, renewal, routerSettings },
+    ...{ macKeys, revocation, clock, log, signal: untilStopped },
+    versionsSeen: () => ({
+      newestMs: keeper.newestSinceMs ?? startedMs,
+      previousMs: keeper.previousSinceMs,
     }),
-  )
+  })
   revocation.end({ ...membership, onOwn: () => renewal.lookNow() })
   keeper.onChange((changed, changes) => applied.apply(changed, changes))
   cleanUp.use(clock.every(WRITE_AGAIN_MS, () => cache.writeAgain()))
@@ -155,7 +153,7 @@ export async function startNode(
       draining,
       failures: () => ({
         configuration: keeper.refusal,
-        changes: macKeys.failure === undefined ? applied.failure : `MAC keys: ${macKeys.failure}`,
+        changes: applied.failure,
         renewal: renewal.failure,
         ipv4: nodeIpv4.failure,
         servers: tunnels.servers.failure,

@@ -1,7 +1,9 @@
 import { messageOf } from '../../core/errors.ts'
+import { reasonsText } from '../../core/reasons.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
+import { Retries } from '../../platform/retries.ts'
 import { Turns } from '../../platform/turns.ts'
 import type { ServerSpec, Transport, TunnelServer } from '../transport/transport.ts'
 
@@ -28,14 +30,22 @@ export class TunnelServers {
   /** By interface. */
   readonly #servers = new Map<string, TunnelServer>()
   #wanted: readonly ServerPlace[] = []
-  /** Why those do not listen that should, by interface. */
-  readonly #failures = new Map<string, string>()
+  /** Of those that should listen and cannot, by interface. */
+  readonly #retries: Retries<string>
   readonly #turns = new Turns()
-  #retry: Disposable | undefined
 
   constructor(init: TunnelServersInit) {
+    const { clock, log, signal } = init
     this.#init = init
-    init.signal.addEventListener('abort', () => this.#retry?.[Symbol.dispose](), { once: true })
+    this.#retries = new Retries({
+      ...{ clock, signal, limits: { minMs: RETRY_MS, maxMs: RETRY_MS } },
+      again: () =>
+        inBackground(
+          log,
+          'starting servers',
+          this.#turns.take(() => this.#settle()),
+        ),
+    })
   }
 
   /** Interfaces of those that run. */
@@ -45,8 +55,7 @@ export class TunnelServers {
 
   /** Why not all listen that should; undefined: they do. */
   get failure(): string | undefined {
-    const reasons = [...this.#failures].map(([iface, reason]) => `${iface}: ${reason}`)
-    return reasons.length === 0 ? undefined : reasons.join('; ')
+    return reasonsText(this.#retries.reasons)
   }
 
   /** The server of an interface. */
@@ -68,14 +77,7 @@ export class TunnelServers {
 
   /** Those that could not listen may now: an address or a port may be there again. */
   retryNow(): void {
-    if (!this.#retry) return
-    this.#retry[Symbol.dispose]()
-    this.#retry = undefined
-    inBackground(
-      this.#init.log,
-      'starting servers',
-      this.#turns.take(() => this.#settle()),
-    )
+    this.#retries.now()
   }
 
   /**
@@ -94,30 +96,20 @@ export class TunnelServers {
   }
 
   async #settle(): Promise<void> {
-    const { signal, clock, log } = this.#init
+    const { signal, log } = this.#init
     const isWanted = (iface: string) => this.#wanted.some((place) => place.iface === iface)
-    for (const iface of this.#failures.keys()) if (!isWanted(iface)) this.#failures.delete(iface)
+    for (const iface of [...this.#retries.reasons.keys()]) if (!isWanted(iface)) this.#retries.forget(iface)
     for (const iface of [...this.#servers.keys()]) if (!isWanted(iface)) await this.#stop(iface)
     for (const place of this.#wanted) {
       if (signal.aborted) return
       if (this.#servers.has(place.iface)) continue
       try {
-        await this.#listen(place)
-        this.#failures.delete(place.iface)
+        await this.#retries.watch(place.iface, this.#listen(place))
       } catch (error) {
         if (signal.aborted) return
-        this.#failures.set(place.iface, messageOf(error))
         log.error(
           { iface: place.iface, reason: messageOf(error), retryMs: RETRY_MS },
           'the server does not start',
-        )
-        this.#retry?.[Symbol.dispose]()
-        this.#retry = clock.after(RETRY_MS, () =>
-          inBackground(
-            log,
-            'starting servers',
-            this.#turns.take(() => this.#settle()),
-          ),
         )
       }
     }

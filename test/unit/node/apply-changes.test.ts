@@ -12,13 +12,17 @@ function recording() {
   const failing = new Set<string>()
   const clock = steppedClock()
   const stopping = new AbortController()
+  const macKeys = {
+    change: (_: unknown, { newestMs }: VersionsSeen) => void done.push(`keys of ${newestMs}`),
+    failure: undefined as string | undefined,
+  }
   const doing = (what: string) => async () => {
     done.push(what)
     if (failing.has(what)) throw new Error(`${what}: out of memory`)
   }
   const parts = {
     router: { reconfigure: doing('reconfigure') },
-    macKeys: { change: (_: unknown, { newestMs }: VersionsSeen) => void done.push(`keys of ${newestMs}`) },
+    macKeys,
     revocation: { end: () => void done.push('end revoked') },
     transport: { configure: () => void done.push('transport') },
     nodeIpv4: { apply: (ipv4: NetworkConfig['ipv4']) => doing(ipv4 ? `ipv4 ${ipv4.range}` : 'ipv4')() },
@@ -34,7 +38,7 @@ function recording() {
     clock,
     signal: stopping.signal,
   } as unknown as ChangeableParts
-  return { done, failing, clock, stopping, applied: new AppliedChanges(parts) }
+  return { done, failing, clock, stopping, macKeys, applied: new AppliedChanges(parts) }
 }
 
 it.each<[NetworkChange, string[]]>([
@@ -87,13 +91,22 @@ describe('what cannot be taken into effect', () => {
     expect(applied.failure).toBeUndefined()
   })
 
+  it('is told of together with keys that the router does not have', async () => {
+    const { failing, macKeys, applied, clock } = recording()
+    macKeys.failure = 'out of memory'
+    expect(applied.failure).toBe('MAC keys: out of memory')
+    failing.add('reconfigure')
+    applied.apply({} as NetworkConfig, [{ kind: 'routing-timers' }])
+    await clock.pass(500)
+    expect(applied.failure).toBe('intervals of routing: reconfigure: out of memory; MAC keys: out of memory')
+  })
+
   it('is not done again when the node stops', async () => {
     const { done, failing, applied, clock, stopping } = recording()
     failing.add('restart servers')
     applied.apply({} as NetworkConfig, [{ kind: 'encryption' }])
     await clock.pass(500)
     stopping.abort()
-    applied[Symbol.dispose]()
     await clock.pass(3600_000)
     expect(count(done, 'restart servers')).toBe(1)
   })

@@ -3,10 +3,11 @@ import type { EngineOutput, Forwarding } from '../../../core/babel/engine/ports.
 import type { Destination } from '../../../core/babel/wire/tlv.ts'
 import type { Logger } from '../../../platform/log.ts'
 import type { KernelRouteTable } from '../../kernel/route-table.ts'
+import { neighbourOf } from '../neighbour.ts'
 import type { RouterSettings, RoutingChange } from '../router.ts'
 import type { KernelLiveness } from './kernel-liveness.ts'
 import type { Links } from './links.ts'
-import { neighbourOf, routeOf } from './views.ts'
+import { routeOf } from './views.ts'
 
 interface OutputInit {
   readonly log: Logger

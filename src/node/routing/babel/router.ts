@@ -19,6 +19,7 @@ import type { KernelEvents } from '../../kernel/kernel-events.ts'
 import { KernelRouteTable } from '../../kernel/route-table.ts'
 import { ConditionWatch } from '../condition-watch.ts'
 import { interfacesOf } from '../named-interfaces.ts'
+import { neighbourOf } from '../neighbour.ts'
 import type {
   InterfaceKind,
   Neighbour,
@@ -37,7 +38,7 @@ import { Links } from './links.ts'
 import { OfferedDefaultRoute } from './offered-default-route.ts'
 import { engineOutput } from './output.ts'
 import { TapPacing } from './tap-pacing.ts'
-import { neighbourOf, routeOf } from './views.ts'
+import { routeOf } from './views.ts'
 
 interface BabelContext {
   readonly processes: Processes

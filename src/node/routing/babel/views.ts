@@ -1,16 +1,5 @@
-import type { NeighbourView, RouteView } from '../../../core/babel/engine/ports.ts'
-import type { Neighbour, Route } from '../router.ts'
-
-/** A neighbour of the machine as the node sees it. */
-export const neighbourOf = ({
-  address,
-  iface,
-  rxcost,
-  txcost,
-  cost,
-  rttMs,
-  isDoubted,
-}: NeighbourView): Neighbour => ({ ...{ address, iface, rxcost, txcost, cost, rttMs, isDoubted } })
+import type { RouteView } from '../../../core/babel/engine/ports.ts'
+import type { Route } from '../router.ts'
 
 /** A candidate of the machine as the node sees it. */
 export const routeOf = ({

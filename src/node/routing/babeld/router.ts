@@ -1,5 +1,5 @@
 import { type BabeldConfiguration, keyLine } from '../../../core/babeld/configuration.ts'
-import type { Change, NeighbourEntry, RouteEntry } from '../../../core/babeld/socket-line.ts'
+import type { Change, RouteEntry } from '../../../core/babeld/socket-line.ts'
 import { BabelTables, type TableChange } from '../../../core/babeld/tables.ts'
 import { linkDefaultsText } from '../../../core/config/link-defaults.ts'
 import { messageOf } from '../../../core/errors.ts'
@@ -7,6 +7,7 @@ import { isSameOctets } from '../../../core/octets.ts'
 import { inBackground } from '../../../platform/background.ts'
 import type { KernelEvents } from '../../kernel/kernel-events.ts'
 import { ConditionWatch } from '../condition-watch.ts'
+import { neighbourOf } from '../neighbour.ts'
 import type {
   InterfaceKind,
   Neighbour,
@@ -304,14 +305,5 @@ const readWhenUp = ({ helloIntervalMs, linkDefaults, keys }: RouterSettings): st
 
 const isSameKey = (one: Uint8Array, other: Uint8Array | undefined): boolean =>
   other !== undefined && isSameOctets(one, other)
-
-const neighbourOf = ({ address, iface, rxcost, txcost, cost, rttMs }: NeighbourEntry): Neighbour => ({
-  address,
-  iface,
-  rxcost,
-  txcost,
-  cost,
-  rttMs,
-})
 
 const routeOf = ({ id: _, ...route }: RouteEntry): Route => route
