@@ -6,6 +6,7 @@ import {
   type OwnNetwork,
   readOwnNetwork,
 } from '../core/kernel/own-network.ts'
+import { Listeners } from '../core/listeners.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Processes } from '../platform/processes.ts'
@@ -30,7 +31,7 @@ const SETTLE_MS = 200
 export class OwnNetworkWatch implements Disposable {
   readonly #init: OwnNetworkInit
   readonly #stopping = new AbortController()
-  readonly #watchers = new Set<() => void>()
+  readonly #watchers = new Listeners()
   readonly #watching: Disposable
   #last: OwnNetwork | undefined
   #look: Disposable | undefined
@@ -46,13 +47,12 @@ export class OwnNetworkWatch implements Disposable {
 
   /** Calls `watcher` at each change after which packets can leave, until disposed of. */
   watch(watcher: () => void): Disposable {
-    this.#watchers.add(watcher)
-    return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) }
+    return this.#watchers.add(watcher)
   }
 
   /** The machine slept: whoever has not heard of us for so long may have given us up. */
   slept(): void {
-    this.#tell()
+    this.#watchers.tell()
   }
 
   #lookSoon(): void {
@@ -82,7 +82,7 @@ export class OwnNetworkWatch implements Disposable {
     this.#last = now
     if (!move || this.#stopping.signal.aborted) return
     this.#say(move)
-    if (move.hasWay) this.#tell()
+    if (move.hasWay) this.#watchers.tell()
   }
 
   async #read(): Promise<OwnNetwork> {
@@ -111,10 +111,6 @@ export class OwnNetworkWatch implements Disposable {
         ? 'the network of this machine has changed: what failed is tried again, tunnels without an answer are made anew'
         : 'this machine is not connected to any network',
     )
-  }
-
-  #tell(): void {
-    for (const watcher of [...this.#watchers]) watcher()
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,6 @@
 import type { RouteCause } from '../core/babel/engine/ports.ts'
 import { isOriginatedByNextHop, isUsable } from '../core/babel/metric.ts'
+import { Listeners } from '../core/listeners.ts'
 import type { Random } from '../core/random.ts'
 import { pick } from '../core/random.ts'
 import { nodeOfDestination } from '../core/routes/destination.ts'
@@ -49,7 +50,7 @@ export class RoutedNodes implements Disposable {
   /** Installed routes of any kind, with the place of the next hop; and how many go to each. */
   readonly #carried = new Map<string, string>()
   readonly #carriedTo = new Counts<string>()
-  readonly #wayListeners = new Set<(change: WayChange) => void>()
+  readonly #wayListeners = new Listeners<WayChange>()
   /** Nodes to which there is a route; undefined: one has come or gone. */
   #prefixes: readonly Prefix[] | undefined
   #neighbourChanges = 0
@@ -63,8 +64,7 @@ export class RoutedNodes implements Disposable {
 
   /** Calls `listener` whenever packets take another way, until disposed of. */
   watchWays(listener: (change: WayChange) => void): Disposable {
-    this.#wayListeners.add(listener)
-    return { [Symbol.dispose]: () => void this.#wayListeners.delete(listener) }
+    return this.#wayListeners.add(listener)
   }
 
   /** The destination that a node originates, in CIDR notation. */
@@ -179,7 +179,7 @@ export class RoutedNodes implements Disposable {
     } else this.#routes.delete(key)
     if (isTaken === wasTaken) return
     const kind = isTaken ? 'way-taken' : 'way-left'
-    for (const listener of this.#wayListeners) listener({ kind, route, cause })
+    this.#wayListeners.tell({ kind, route, cause })
   }
 
   #carry(key: string, place: string | undefined): void {

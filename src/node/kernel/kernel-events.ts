@@ -1,4 +1,5 @@
 import { type KernelEvent, parseMonitorLine } from '../../core/kernel/monitor-line.ts'
+import { Listeners } from '../../core/listeners.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Processes } from '../../platform/processes.ts'
@@ -25,7 +26,7 @@ const LISTENS_MS = 500
 /** Tells of interfaces, routes and neighbours of this machine as they change: one `ip monitor` for all who listen. */
 export class KernelEvents implements AsyncDisposable {
   readonly #init: KernelEventsInit
-  readonly #listeners = new Set<(news: KernelNews) => void>()
+  readonly #listeners = new Listeners<KernelNews>()
   #monitor: IpMonitor | undefined
   #again: Disposable | undefined
 
@@ -35,8 +36,7 @@ export class KernelEvents implements AsyncDisposable {
 
   /** Calls `listener` for each event, in order, until disposed of. */
   watch(listener: (news: KernelNews) => void): Disposable {
-    this.#listeners.add(listener)
-    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+    return this.#listeners.add(listener)
   }
 
   /** Begins to watch: nobody waits for that. */
@@ -46,20 +46,16 @@ export class KernelEvents implements AsyncDisposable {
       ...this.#init,
       objects: ['link', 'address', 'route', 'neigh'],
       onLine: (line) => {
-        this.#tell({ kind: 'line', line })
+        this.#listeners.tell({ kind: 'line', line })
         const event = parseMonitorLine(line)
-        if (event) this.#tell(event)
+        if (event) this.#listeners.tell(event)
       },
       onBegun: () => {
-        this.#tell({ kind: 'begun' })
+        this.#listeners.tell({ kind: 'begun' })
         this.#again?.[Symbol.dispose]()
-        this.#again = clock.after(LISTENS_MS, () => this.#tell({ kind: 'begun' }))
+        this.#again = clock.after(LISTENS_MS, () => this.#listeners.tell({ kind: 'begun' }))
       },
     })
-  }
-
-  #tell(news: KernelNews): void {
-    for (const listener of [...this.#listeners]) listener(news)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,5 @@
 import { messageOf } from '../../core/errors.ts'
+import { Listeners } from '../../core/listeners.ts'
 import { reachableAddress } from '../../core/port-mapping/external-address.ts'
 import {
   LEASE_SECONDS,
@@ -98,7 +99,7 @@ type Refusal = Extract<GatewayAnswer<unknown>, { ok: false }>
 class GatewayPortMapper implements PortMapper {
   readonly #init: PortMapperInit
   readonly #methods: readonly MappingMethod[]
-  readonly #watchers = new Set<(state: PortMappingState | undefined) => void>()
+  readonly #watchers = new Listeners<PortMappingState | undefined>()
   readonly #stopping = new AbortController()
   readonly #running: Promise<void>
   #disposed: Promise<void> | undefined
@@ -130,8 +131,7 @@ class GatewayPortMapper implements PortMapper {
   }
 
   watch(listener: (state: PortMappingState | undefined) => void): Disposable {
-    this.#watchers.add(listener)
-    return { [Symbol.dispose]: () => void this.#watchers.delete(listener) }
+    return this.#watchers.add(listener)
   }
 
   askNow(): void {
@@ -346,7 +346,7 @@ class GatewayPortMapper implements PortMapper {
     if (state) this.#trouble = undefined
     if (!isNews) return
     this.#state = state
-    for (const watcher of [...this.#watchers]) watcher(state)
+    this.#watchers.tell(state)
   }
 
   async #currentGateway(processes: Processes): Promise<Gateway | undefined> {

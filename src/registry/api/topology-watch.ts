@@ -1,3 +1,4 @@
+import { Listeners } from '../../core/listeners.ts'
 import { remember } from '../../core/remember.ts'
 import { MESSAGE_CODE } from '../../core/session/message-codes.ts'
 import { type Prefix, prefixOfBits, prefixOfSubnetName } from '../../core/values/prefix.ts'
@@ -47,7 +48,7 @@ const MAX_LENGTH = 100
  */
 export class TopologyWatch implements Disposable {
   readonly #components: TopologyWatchComponents
-  readonly #listeners = new Set<(change: TopologyChange) => void>()
+  readonly #listeners = new Listeners<TopologyChange>()
   readonly #information = new Map<Prefix, NodeInformation>()
   readonly #askedMs = new Map<Prefix, number>()
   #online: ReadonlySet<Prefix> = new Set()
@@ -134,9 +135,8 @@ export class TopologyWatch implements Disposable {
 
   /** Tells of what changes, until it is disposed of. */
   subscribe(listener: (change: TopologyChange) => void): Disposable {
-    this.#listeners.add(listener)
     this.#timer ??= this.#components.clock.after(LOOK_MS, () => this.#again())
-    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+    return this.#listeners.add(listener)
   }
 
   #again(): void {
@@ -229,8 +229,7 @@ export class TopologyWatch implements Disposable {
     this.#nodes = nodes
     this.#tunnels = tunnels
     this.#revision += 1
-    for (const listener of [...this.#listeners])
-      listener({ revision: this.#revision, at: timeOf(this.#atMs / 1000), ...change })
+    this.#listeners.tell({ revision: this.#revision, at: timeOf(this.#atMs / 1000), ...change })
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Database } from 'better-sqlite3'
+import { Listeners } from '../../core/listeners.ts'
 import { ChangeLog, type LoggedChange } from '../../core/standby/change-log.ts'
 import { MAX_FRAME_LENGTH } from '../../core/standby/frames.ts'
 import { type ChangeStatement, encodeMessage, type Position } from '../../core/standby/messages.ts'
@@ -30,7 +31,7 @@ interface Pending {
 export class ChangeFeed {
   readonly #database: Database
   readonly #log: ChangeLog
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new Listeners()
   #dataVersion: number
   #pending: Pending | undefined
 
@@ -64,8 +65,7 @@ export class ChangeFeed {
 
   /** Calls `listener` after each change, until disposed of. */
   onChange(listener: () => void): Disposable {
-    this.#listeners.add(listener)
-    return { [Symbol.dispose]: () => this.#listeners.delete(listener) }
+    return this.#listeners.add(listener)
   }
 
   /** Whether another program has changed something, which the next transaction will tell. */
@@ -123,7 +123,7 @@ export class ChangeFeed {
       case undefined:
         return
     }
-    for (const listener of [...this.#listeners]) listener()
+    this.#listeners.tell()
   }
 
   /** It was rolled back. */

@@ -10,6 +10,7 @@ import { BabelEngine } from '../../../core/babel/engine/engine.ts'
 import type { CostLevel } from '../../../core/babel/engine/ports.ts'
 import type { ComputeMac } from '../../../core/babel/mac/keys.ts'
 import { routerIdText } from '../../../core/babel/wire/known-texts.ts'
+import { Listeners } from '../../../core/listeners.ts'
 import type { Random } from '../../../core/random.ts'
 import { anySourceFor } from '../../../core/routes/any-source.ts'
 import type { Clock } from '../../../platform/clock.ts'
@@ -59,7 +60,7 @@ export const createRe6stRouter = (context: BabelContext): Router => new Re6stRou
 
 class Re6stRouter implements Router {
   readonly #context: BabelContext
-  readonly #listeners = new Set<(change: RoutingChange) => void>()
+  readonly #listeners = new Listeners<RoutingChange>()
   readonly #links: Links
   readonly #table: KernelRouteTable
   readonly #liveness: KernelLiveness
@@ -130,7 +131,7 @@ class Re6stRouter implements Router {
         table: this.#table,
         settings: () => this.#required(),
         longestRttOn: (iface) => this.#longestRtt(iface),
-        tell: (change) => this.#tell(change),
+        tell: (change) => this.#listeners.tell(change),
       }),
     })
   }
@@ -156,8 +157,7 @@ class Re6stRouter implements Router {
   readonly drainsAtOnce = true
 
   watch(listener: (change: RoutingChange) => void): Disposable {
-    this.#listeners.add(listener)
-    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+    return this.#listeners.add(listener)
   }
 
   async start(settings: RouterSettings, signal: AbortSignal): Promise<void> {
@@ -286,10 +286,6 @@ class Re6stRouter implements Router {
     tell(this.#nowMs())
     this.#conditions.look()
     if (this.#state === 'running') this.#deadline.set(this.#engine.nextDeadlineMs)
-  }
-
-  #tell(change: RoutingChange): void {
-    for (const listener of [...this.#listeners]) listener(change)
   }
 
   #nowMs(): number {

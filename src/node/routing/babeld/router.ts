@@ -3,6 +3,7 @@ import type { Change, RouteEntry } from '../../../core/babeld/socket-line.ts'
 import { BabelTables, type TableChange } from '../../../core/babeld/tables.ts'
 import { linkDefaultsText } from '../../../core/config/link-defaults.ts'
 import { messageOf } from '../../../core/errors.ts'
+import { Listeners } from '../../../core/listeners.ts'
 import { isSameOctets } from '../../../core/octets.ts'
 import { inBackground } from '../../../platform/background.ts'
 import type { KernelEvents } from '../../kernel/kernel-events.ts'
@@ -33,7 +34,7 @@ export const createBabeldRouter = (context: BabeldRouterContext): Router => new 
 
 class BabeldRouter implements Router {
   readonly #context: BabeldContext
-  readonly #listeners = new Set<(change: RoutingChange) => void>()
+  readonly #listeners = new Listeners<RoutingChange>()
   readonly #stopped = new AbortController()
   readonly #conditions: ConditionWatch
   readonly #held: HeldRoutes
@@ -111,8 +112,7 @@ class BabeldRouter implements Router {
   }
 
   watch(listener: (change: RoutingChange) => void): Disposable {
-    this.#listeners.add(listener)
-    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+    return this.#listeners.add(listener)
   }
 
   async start(settings: RouterSettings, signal: AbortSignal): Promise<void> {
@@ -252,7 +252,7 @@ class BabeldRouter implements Router {
     this.#conditions.look()
     this.#interfaces.look(change.entry.iface)
     if (change.kind === 'neighbour')
-      this.#tell({ kind: 'neighbour', change: change.change, neighbour: neighbourOf(change.entry) })
+      this.#listeners.tell({ kind: 'neighbour', change: change.change, neighbour: neighbourOf(change.entry) })
     else if (change.kind === 'route') this.#onRoute(change.change, routeOf(change.entry))
   }
 
@@ -261,7 +261,7 @@ class BabeldRouter implements Router {
     const isHeld = this.#held.has(route)
     const found = change !== 'flushed' && route.installed
     if (isHeld && !found) return
-    this.#tell({ kind: 'route', change: isHeld ? 'changed' : change, route })
+    this.#listeners.tell({ kind: 'route', change: isHeld ? 'changed' : change, route })
     if (!found) return
     for (const replaced of this.#held.release(route)) this.#flushed(replaced)
   }
@@ -271,15 +271,11 @@ class BabeldRouter implements Router {
     if (this.#stopped.signal.aborted) return
     for (const iface of this.#interfaces.names()) this.#held.forget(iface)
     this.#tables = new BabelTables()
-    this.#tell({ kind: 'restarted' })
+    this.#listeners.tell({ kind: 'restarted' })
   }
 
   #flushed(route: Route): void {
-    this.#tell({ kind: 'route', change: 'flushed', route })
-  }
-
-  #tell(change: RoutingChange): void {
-    for (const listener of [...this.#listeners]) listener(change)
+    this.#listeners.tell({ kind: 'route', change: 'flushed', route })
   }
 
   #required(): RouterSettings {
