@@ -1,20 +1,17 @@
 import { activeKeys, rotate } from '../core/config/key-rotation.ts'
-import { type ConfigValue, encodeNetworkConfig } from '../core/config/network-config.ts'
-import { PROTOCOL } from '../core/config/protocol-number.ts'
-import { remember } from '../core/remember.ts'
-import {
-  compareVersions,
-  type NetworkVersion,
-  NO_VERSION,
-  numberOfVersion,
-} from '../core/values/network-version.ts'
+import { encodeNetworkConfig } from '../core/config/network-config.ts'
+import { NO_VERSION, numberOfVersion } from '../core/values/network-version.ts'
 import { packInteger } from '../core/values/packed-integer.ts'
 import { type Prefix, prefixOfBits } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { Retries } from '../platform/retries.ts'
+import { Turns } from '../platform/turns.ts'
 import { AnswersOfVersion } from './answers-of-version.ts'
 import type { CaCryptography } from './crypto/cryptography.ts'
 import type { Store, Write } from './database/store.ts'
+import { Followers } from './followers.ts'
+import { isSameText, publishedOf, textOf } from './published-configuration.ts'
 import {
   type NetworkSettings,
   NOTHING_STORED,
@@ -24,9 +21,6 @@ import {
   writeFirstKey,
   writeKeys,
 } from './stored-configuration.ts'
-
-/** Interface defaults for babeld: links that are slow cost more. */
-const BABEL_DEFAULT = 'max-rtt-penalty 5000 rtt-max 500 rtt-decay 125'
 
 /** What is to be written with a new version. */
 interface Prepared {
@@ -42,11 +36,8 @@ export interface ConfigurationComponents {
   readonly log: Logger
 }
 
-/** Of so many nodes it is kept which version they have asked for, those that have asked last. */
-const MAX_FOLLOWERS = 100_000
-
-/** After a version could not be published, it is tried again: after the first of these, then after the next. */
-const RETRY_MS = [1_000, 5_000, 30_000, 60_000]
+/** Delays of publishing again what could not be published. */
+const RETRY_DELAYS = { minMs: 1_000, maxMs: 60_000 }
 
 /**
  * The network's configuration: its version increases whenever something in it changes. One call publishes and announces;
@@ -57,19 +48,23 @@ export class NetworkConfiguration implements Disposable {
   /** What the options of the command say. */
   readonly options: NetworkSettings
   /** Who has asked for which version. */
-  readonly #versions = new Map<string, NetworkVersion>()
+  readonly followers = new Followers()
   #rotated: () => void = () => {}
   #state: StoredConfiguration = NOTHING_STORED
   readonly #answers = new AnswersOfVersion()
-  /** The last of the changes under way: each is signed and written before the next begins. */
-  #changing: Promise<unknown> = Promise.resolve()
+  /** Each change is signed and written before the next begins. */
+  readonly #turns = new Turns()
+  readonly #retries: Retries<'configuration'>
   #announce: (registryPrefix: Prefix) => void = () => {}
-  #failures = 0
-  #retry: Disposable | undefined
 
   constructor(components: ConfigurationComponents, settings: NetworkSettings) {
     this.#components = components
     this.options = settings
+    this.#retries = new Retries({
+      ...{ clock: components.clock, limits: RETRY_DELAYS },
+      // When it fails again, that is told there.
+      again: () => this.publish().catch(() => {}),
+    })
   }
 
   /** Reads what is published, by whichever process: to be called before anything is asked for, and when it was changed. */
@@ -141,21 +136,6 @@ export class NetworkConfiguration implements Disposable {
     return validUntil === undefined ? undefined : validUntil * 1000
   }
 
-  /** A node has asked for a version. */
-  heardOf(prefix: string, version: NetworkVersion): void {
-    remember(this.#versions, prefix, version, MAX_FOLLOWERS)
-  }
-
-  /** Whether a node has asked for a version, or a newer one, as far as is known since the start. */
-  hasVersion(prefix: string, version: NetworkVersion): boolean {
-    return compareVersions(this.#versions.get(prefix) ?? NO_VERSION, version) >= 0
-  }
-
-  /** Who has asked for the present version, since the start. */
-  followers(): readonly string[] {
-    return [...this.#versions.keys()].filter((prefix) => this.hasVersion(prefix, this.version))
-  }
-
   /** Takes the next step of the rotation of MAC keys, and publishes it, and writes `also`: all or none. */
   async rotateKeys(newKey: Buffer, nowMs: number, also: Write = async () => {}): Promise<void> {
     await this.#change(({ slots }) => {
@@ -195,12 +175,11 @@ export class NetworkConfiguration implements Disposable {
   }
 
   #change(prepare: ((state: StoredConfiguration) => Prepared) | undefined): Promise<boolean> {
-    const change = this.#changing.then(() => this.#publish(prepare))
-    this.#changing = change.then(
-      () => this.#succeeded(),
-      (error: unknown) => this.#failed(error),
+    const change = this.#turns.take(() => this.#publish(prepare))
+    change.catch((error: unknown) =>
+      this.#components.log.error({ err: error }, 'the configuration cannot be published: tried again'),
     )
-    return change
+    return this.#retries.watch('configuration', change)
   }
 
   async #publish(prepare: ((state: StoredConfiguration) => Prepared) | undefined): Promise<boolean> {
@@ -208,10 +187,9 @@ export class NetworkConfiguration implements Disposable {
     for (;;) {
       const state = await this.#read()
       const prepared = prepare?.(state)
-      const published = this.#published({ ...state, changed: prepared?.changed ?? state.changed })
-      const text = JSON.stringify(published, sortedKeys(published))
+      const text = textOf(publishedOf({ ...this.options, ...(prepared?.changed ?? state.changed) }, state))
       const isPublished =
-        (await store.config('version')) !== undefined && sameJson(await store.config('last_config'), text)
+        (await store.config('version')) !== undefined && isSameText(await store.config('last_config'), text)
       if (!prepared && isPublished) {
         this.#state = state
         return false
@@ -236,26 +214,8 @@ export class NetworkConfiguration implements Disposable {
     }
   }
 
-  #succeeded(): void {
-    this.#failures = 0
-    this.#retry?.[Symbol.dispose]()
-    this.#retry = undefined
-  }
-
-  #failed(error: unknown): void {
-    const { clock, log } = this.#components
-    const pauseMs = RETRY_MS[Math.min(this.#failures, RETRY_MS.length - 1)] ?? 0
-    this.#failures += 1
-    log.error({ err: error }, 'the configuration cannot be published: tried again')
-    this.#retry?.[Symbol.dispose]()
-    // When it fails again, this is where it comes back to.
-    this.#retry = clock.after(pauseMs, () => {
-      this.publish().catch(() => {})
-    })
-  }
-
   [Symbol.dispose](): void {
-    this.#retry?.[Symbol.dispose]()
+    this.#retries[Symbol.dispose]()
   }
 
   /** A new database begins with one key. */
@@ -271,7 +231,6 @@ export class NetworkConfiguration implements Disposable {
 
   async #encode(certificatePem: string): Promise<Buffer> {
     const state = this.#state
-    const published = this.#published(state)
     const { validUntil } = state
     const { sign, accept } = activeKeys(state.slots)
     const [encryptedSign, encryptedAccept] = await this.#components.cryptography.encryptTo(
@@ -279,7 +238,7 @@ export class NetworkConfiguration implements Disposable {
       [sign, accept].filter((key) => key !== undefined),
     )
     return encodeNetworkConfig({
-      ...published,
+      ...publishedOf(this.settings, state),
       version: state.version,
       ...(encryptedSign ? { babel_hmac_sign: encryptedSign } : {}),
       ...(encryptedAccept ? { babel_hmac_accept: encryptedAccept } : {}),
@@ -290,37 +249,5 @@ export class NetworkConfiguration implements Disposable {
   #read(): Promise<StoredConfiguration> {
     const { store, clock } = this.#components
     return readConfiguration(store, clock.now())
-  }
-
-  /** What makes a new version when it changes; keys are published by their rotation. */
-  #published({ crl, registryPrefix, changed }: StoredConfiguration): Record<string, ConfigValue> {
-    const settings = { ...this.options, ...changed }
-    const { ipv4, sameCountry } = settings
-    return {
-      babel_default: BABEL_DEFAULT,
-      client_count: settings.clientCount,
-      crl,
-      encrypt: settings.encrypt,
-      hello: settings.helloSeconds,
-      ...(ipv4 ? { ipv4: ipv4.range, ipv4_sublen: ipv4.subnetBits } : {}),
-      max_clients: settings.maxClients,
-      min_protocol: settings.minProtocol,
-      protocol: PROTOCOL,
-      registry_prefix: registryPrefix ?? '',
-      ...(sameCountry.length > 0 ? { same_country: sameCountry } : {}),
-      tunnel_refresh: settings.tunnelRefreshSeconds,
-    }
-  }
-}
-
-const sortedKeys = (values: Record<string, unknown>): string[] => Object.keys(values).sort()
-
-/** JSON of another implementation may be spaced differently. */
-function sameJson(stored: unknown, text: string): boolean {
-  try {
-    const value = JSON.parse(String(stored)) as Record<string, unknown>
-    return JSON.stringify(value, sortedKeys(value)) === text
-  } catch {
-    return false
   }
 }

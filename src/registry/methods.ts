@@ -139,7 +139,7 @@ export function registryMethods(components: MethodComponents): Handlers {
     async getNetworkConfig({ cn = '' }) {
       const { version } = configuration
       const answer = await configuration.encode(await certificateOf(cn))
-      configuration.heardOf(cn, version)
+      configuration.followers.heardOf(cn, version)
       return answer
     },
 

@@ -5,7 +5,7 @@ import { type Prefix, subnetNameOfBits } from '../core/values/prefix.ts'
 import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
-import type { NetworkConfiguration } from './configuration.ts'
+import type { Followers } from './followers.ts'
 import type { Holder } from './holders.ts'
 import type { LocalNode } from './local-node.ts'
 import type { NetworkEvent } from './webhooks.ts'
@@ -17,7 +17,10 @@ export interface NetworkWatchComponents {
   readonly ownNode: () => Prefix | undefined
   /** Certificates that end after one time and by another. */
   readonly ending: (afterMs: number, untilMs: number) => AsyncIterable<Holder>
-  readonly configuration: Pick<NetworkConfiguration, 'version' | 'hasVersion'>
+  readonly configuration: {
+    readonly version: NetworkVersion
+    readonly followers: Pick<Followers, 'hasVersion'>
+  }
   readonly tell: (event: NetworkEvent) => void
   readonly clock: Clock
   readonly log: Logger
@@ -58,7 +61,9 @@ export class NetworkWatch implements Disposable {
     const before = this.#stepVersion
     this.#stepVersion = configuration.version
     if (!before) return
-    const behind = (await reachable.list()).filter((prefix) => !configuration.hasVersion(prefix, before))
+    const behind = (await reachable.list()).filter(
+      (prefix) => !configuration.followers.hasVersion(prefix, before),
+    )
     if (behind.length > 0) tell({ event: 'keys.left_behind', nodes: namesOf(behind) })
   }
 

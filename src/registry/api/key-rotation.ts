@@ -34,14 +34,14 @@ export async function keyRotation({
 }: KeyRotationComponents): Promise<KeyRotation> {
   const step = configuration.rotationStep
   const nowMs = clock.now()
-  const following = await ledger.holdersOf(configuration.followers())
+  const following = await ledger.holdersOf(configuration.followers.of(configuration.version))
   const valid = (await ledger.size()) - (await ledger.countEnding(0, nowMs))
   const count = valid - following.filter(({ notAfterMs }) => notAfterMs > nowMs).length
   const behind: string[] = []
   // Of a million machines, not all are looked at to name those.
   if (count > 0)
     for await (const { prefix, notAfterMs } of ledger.holders()) {
-      if (notAfterMs <= nowMs || configuration.hasVersion(prefix, configuration.version)) continue
+      if (notAfterMs <= nowMs || configuration.followers.hasVersion(prefix, configuration.version)) continue
       behind.push(subnetNameOfBits(prefix))
       if (behind.length === Math.min(count, MAX_NAMED)) break
     }

@@ -154,7 +154,9 @@ describe('the operator hears', () => {
     const versions = new Map<string, Buffer>()
     const configuration = {
       version: Buffer.from([1]),
-      hasVersion: (prefix: string, version: Buffer) => (versions.get(prefix)?.compare(version) ?? -1) >= 0,
+      followers: {
+        hasVersion: (prefix: string, version: Buffer) => (versions.get(prefix)?.compare(version) ?? -1) >= 0,
+      },
     }
     const watch = new NetworkWatch({
       configuration,
