@@ -63,7 +63,9 @@ export class NetworkConfiguration implements Disposable {
     this.#retries = new Retries({
       ...{ clock: components.clock, limits: RETRY_DELAYS },
       // When it fails again, that is told there.
-      again: () => this.publish().catch(() => {}),
+      again: () => {
+        this.publish().catch(() => {})
+      },
     })
   }
 
