@@ -19,6 +19,8 @@ export interface RunningProcess {
   signal(signal: NodeJS.Signals): void
   /** Gives it something to read, if it was started `withInput`. One that has ended reads nothing any more. */
   write(text: string): void
+  /** What it reads ends after what was written. */
+  endInput(): void
 }
 
 /** What a child is started with. */
@@ -103,6 +105,7 @@ export const systemProcesses: Processes = {
       ended,
       signal,
       write: (text) => void child.stdin?.write(text),
+      endInput: () => void child.stdin?.end(),
       async stop(graceMs = STOP_GRACE_MS) {
         signal('SIGTERM')
         const timer = setTimeout(() => signal('SIGKILL'), graceMs)
@@ -158,7 +161,7 @@ function spawned(file: string, args: readonly string[], options: SpawnOptions): 
 
 function neverStarted(error: Error): RunningProcess {
   const ended = Promise.resolve<ProcessEnd>({ kind: 'not-started', error })
-  return { pid: undefined, ended, signal: () => {}, write: () => {}, stop: () => ended }
+  return { pid: undefined, ended, signal: () => {}, write: () => {}, endInput: () => {}, stop: () => ended }
 }
 
 function endOf(child: ChildProcess): Promise<ProcessEnd> {

@@ -14,6 +14,11 @@ interface Commands {
   readonly lines: readonly string[]
 }
 
+/**
+ * How many lines one `ip` is told. It never gives back the buffer of an answer (iproute2 6.1: 4 KiB for each route), so that one that
+ * stays for months, or takes a network of 10,000, would become larger than we are.
+ */
+export const LINES_OF_ONE_IP = 500
 /** A node's start needs many within seconds, later it needs one now and then: none of them stays for that. */
 const IDLE_MS = 5_000
 /** As long as any short command may take. */
@@ -152,8 +157,8 @@ class StandingIp implements Disposable {
           this.#command = undefined
           limit[Symbol.dispose]()
           const isGood = isDone && !command.hasFailed
-          // What a command has left that broke off in the middle is nothing to go on with.
-          if (!isGood) this.#end()
+          // What a command has left that broke off in the middle is nothing to go on with; what was told enough is replaced.
+          if (!isGood || this.#lines >= LINES_OF_ONE_IP) this.#end()
           else this.#idle = this.#clock.after(IDLE_MS, () => this.#end())
           resolve(isGood ? command.printed : undefined)
         },

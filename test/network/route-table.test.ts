@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { memoryMb } from '../../lab/process-cost.ts'
 import { KernelEvents } from '../../src/node/kernel/kernel-events.ts'
 import type { KernelHop } from '../../src/node/kernel/route-lines.ts'
 import { KernelRouteTable } from '../../src/node/kernel/route-table.ts'
@@ -238,6 +239,22 @@ describe('routes', () => {
     const tookMs = systemClock.monotonicMs() - startedMs
     expect(shown().split('\n')).toHaveLength(10_000)
     expect(tookMs).toBeLessThan(10_000)
+  })
+
+  test('that change for months do not make ip ever larger', async () => {
+    const index = indexOf('tap')
+    const largest = async () => {
+      const pids = execFileSync('ip', ['netns', 'pids', namespace.name], { encoding: 'utf8' }).split('\n')
+      return Math.max(...pids.filter((each) => each !== '').map((pid) => memoryMb(Number(pid), 'Anonymous')))
+    }
+    for (let round = 0; round < 20; round++) {
+      for (let number = 2; number < 252; number++) table.set(to(number), hop(`fe80::${round + 2}`, index))
+      await table.settled()
+      const routes = shown()
+      expect(routes.split('\n')).toHaveLength(250)
+      expect(routes.split(`via fe80::${round + 2} `)).toHaveLength(251)
+      expect(await largest()).toBeLessThan(4)
+    }
   })
 })
 

@@ -98,7 +98,7 @@ export class FakeBabeld {
       end({ kind: 'exited', status: 0 })
       return ended
     }
-    return { pid: 1, ended, stop, signal: () => void stop(), write: () => {} }
+    return { pid: 1, ended, stop, signal: () => void stop(), write: () => {}, endInput: () => {} }
   }
 
   #converse(socket: Socket, commands: string[]): void {

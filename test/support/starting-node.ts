@@ -38,7 +38,7 @@ export function idleMachine() {
         finish({ kind: 'exited', status: 0 })
         return ended
       }
-      return { pid: 1, ended, signal() {}, write() {}, stop }
+      return { pid: 1, ended, signal() {}, write() {}, endInput() {}, stop }
     },
   }
   const settings = new Map([['net/ipv6/conf/all/forwarding', '0']])

@@ -5,6 +5,7 @@ import { ipJson } from '../../platform/ip-json.ts'
 import type { Logger } from '../../platform/log.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
 import { describeEnd, type Processes, type RunningProcess } from '../../platform/processes.ts'
+import { LINES_OF_ONE_IP } from '../../platform/standing-ip.ts'
 import type { KernelEvents, KernelNews } from './kernel-events.ts'
 import {
   deleteLine,
@@ -58,11 +59,15 @@ export class KernelRouteTable implements AsyncDisposable {
   /** The last line of each destination: what became of those before matters no more. */
   readonly #latest = new Map<string, number>()
   readonly #marks = new Map<number, () => void>()
+  /** Behind what the present `ip` is not told any more. */
+  readonly #marksOfNext: (() => void)[] = []
   readonly #suspect = new Set<string>()
   readonly #stopping = new AbortController()
   readonly #failures: LogLimit
   readonly #watching: Disposable
   #ip: RunningProcess | undefined
+  /** Whether the present one is told no more, and the next one begins when it has done what it was told. */
+  #isFull = false
   #running: Promise<void> | undefined
   #line = 0
   #said = ''
@@ -139,6 +144,7 @@ export class KernelRouteTable implements AsyncDisposable {
         },
       })
       this.#ip = ip
+      this.#isFull = false
       this.#line = 0
       this.#said = ''
       // What the last one had not come to; for the most part again what it had.
@@ -146,17 +152,18 @@ export class KernelRouteTable implements AsyncDisposable {
       this.#written.clear()
       this.#latest.clear()
       // Before anything is written: lines are counted from the first again.
-      const marks = [...this.#marks.values()]
+      const marks = [...this.#marks.values(), ...this.#marksOfNext.splice(0)]
       this.#marks.clear()
       this.#write()
       for (const mark of marks) this.#mark(mark)
       const end = await ip.ended
       this.#ip = undefined
       if (signal.aborted) break
+      if (this.#isFull && end.kind === 'exited') continue
       log.warn({ end: describeEnd(end), retryMs: backOff.delayMs }, 'ip ended, it is started again')
       await backOff.wait(signal)
     }
-    for (const mark of this.#marks.values()) mark()
+    for (const mark of [...this.#marks.values(), ...this.#marksOfNext.splice(0)]) mark()
     this.#marks.clear()
   }
 
@@ -170,16 +177,25 @@ export class KernelRouteTable implements AsyncDisposable {
   }
 
   #write(): void {
-    if (!this.#ip || this.#changed.size === 0) return
+    if (!this.#ip || this.#isFull || this.#changed.size === 0) return
     const lines: string[] = []
     for (const [key, destination] of this.#changed) {
+      if (this.#line >= LINES_OF_ONE_IP) break
+      this.#changed.delete(key)
       const wanted = this.#wanted.get(key)
       lines.push(wanted ? replaceLine(wanted) : deleteLine(destination))
       this.#note(key, { destination, line: wanted ? 'as wanted' : 'none' })
     }
-    this.#changed.clear()
-    this.#ip.write(`${lines.join('\n')}\n`)
+    this.#say(lines.join('\n'))
     this.#mark(() => {})
+    if (this.#line < LINES_OF_ONE_IP) return
+    this.#isFull = true
+    this.#ip.endInput()
+  }
+
+  /** What is not said any more to this one is in what it is found not to have done. */
+  #say(lines: string): void {
+    if (!this.#isFull) this.#ip?.write(`${lines}\n`)
   }
 
   #note(key: string, written: Written): void {
@@ -188,7 +204,8 @@ export class KernelRouteTable implements AsyncDisposable {
   }
 
   #mark(resolve: () => void): void {
-    this.#ip?.write(`${MARK}\n`)
+    if (this.#isFull) return void this.#marksOfNext.push(resolve)
+    this.#say(MARK)
     this.#marks.set(++this.#line, resolve)
   }
 
@@ -225,10 +242,10 @@ export class KernelRouteTable implements AsyncDisposable {
     const { hop } = wanted
     if (line === 'as wanted' && hop !== 'unreachable' && hop.source !== undefined) {
       // Our address may be gone: others' packets still find their way.
-      this.#ip?.write(`${replaceLine({ ...wanted, hop: { ...hop, source: undefined } })}\n`)
+      this.#say(replaceLine({ ...wanted, hop: { ...hop, source: undefined } }))
       this.#note(key, { destination, line: 'without source' })
     } else {
-      this.#ip?.write(`${deleteLine(destination)}\n`)
+      this.#say(deleteLine(destination))
       this.#note(key, { destination, line: 'none' })
     }
     this.#mark(() => {})

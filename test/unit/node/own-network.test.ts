@@ -44,6 +44,7 @@ async function watched() {
         ended: promise,
         signal: () => {},
         write: () => {},
+        endInput: () => {},
         stop: () => {
           machine.endMonitor()
           return promise

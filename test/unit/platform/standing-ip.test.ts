@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Processes, systemProcesses } from '../../../src/platform/processes.ts'
-import { withStandingIp } from '../../../src/platform/standing-ip.ts'
+import { LINES_OF_ONE_IP, withStandingIp } from '../../../src/platform/standing-ip.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
 
 /** All that was started, by its arguments; what had a process of its own begins with `run`. */
@@ -57,6 +57,12 @@ describe('one ip for many commands', () => {
     const input = 'route get 127.0.0.1\nlink set dev nosuch up\nlink set dev nosuch mtu 1400\n'
     await expect(processes.run('ip', ['-batch', '-'], { input })).rejects.toThrow(/nosuch/)
     expect(begun.filter((words) => words.startsWith('run'))).toEqual(['run ip -batch -'])
+  })
+
+  it('is begun anew after some hundreds, since it never gives back memory', async () => {
+    for (let asked = 0; asked <= LINES_OF_ONE_IP; asked++) expect(await showLoopback()).toHaveLength(1)
+    // A mark behind each command, and one before the first.
+    expect(begun).toEqual([STANDING, STANDING, STANDING])
   })
 
   it('is begun anew when it was killed, and nothing is lost', async () => {

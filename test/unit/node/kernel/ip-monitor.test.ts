@@ -21,7 +21,7 @@ function monitor() {
       end({ kind: 'killed', signal: 'SIGTERM' })
       return ended
     }
-    return { pid: 1, ended, stop, signal: () => {}, write: () => {} }
+    return { pid: 1, ended, stop, signal: () => {}, write: () => {}, endInput: () => {} }
   }
   const watched = new IpMonitor({
     processes: { start },

@@ -68,6 +68,7 @@ class FakeSmcrouted {
       ended,
       signal,
       write: () => {},
+      endInput: () => {},
       stop: () => {
         signal('SIGTERM')
         return ended

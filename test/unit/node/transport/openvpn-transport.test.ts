@@ -95,7 +95,7 @@ function transportOver(
           script(socket, (action) => raised.push(action))
         }
       }
-      return { pid: 1, ended, signal: end, write: () => {}, stop }
+      return { pid: 1, ended, signal: end, write: () => {}, endInput: () => {}, stop }
     },
   }
   transport = createOpenvpnTransport({
