@@ -22,7 +22,8 @@ export interface Segment {
 /** Both IP versions, unless said otherwise. */
 const BOTH: readonly Family[] = ['ipv4', 'ipv6']
 /** The router itself has number 1. */
-const FIRST_NUMBER = 2
+const ROUTER_NUMBER = 1
+const FIRST_NUMBER = ROUTER_NUMBER + 1
 
 /** Everything that has an address on the Internet. */
 const BLACKHOLES = ['203.0.113.0/24', '3fff::/20']
@@ -93,11 +94,13 @@ export class Internet implements Segment {
 
 /**
  * What makes a machine a gateway with a LAN: IPv4 behind its one address (masquerade); IPv6, if there is, routed.
- * Nobody outside can begin a connection to a machine inside.
+ * Nobody outside can begin a connection to a machine inside. Its bridge has a MAC address of its own: Linux gives it the
+ * lowest of its ports' otherwise, and when a machine comes, those that are there go on sending to the one before, in vain, for
+ * as long as they remember it.
  */
 export const gatewayBootCommands = (lan: number, families: readonly Family[]): readonly string[] => [
   'echo 1 >/proc/sys/net/ipv4/ip_forward',
-  'ip link add name lan type bridge',
+  `ip link add name lan address ${macAddress(lan, ROUTER_NUMBER)} type bridge`,
   'echo 0 >/proc/sys/net/ipv6/conf/lan/accept_dad',
   'ip link set dev lan up',
   `ip addr add 192.168.${lan}.1/24 dev lan`,

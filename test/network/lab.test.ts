@@ -104,6 +104,19 @@ describe('an Internet with two public machines and two LANs', () => {
     await atInner.stop()
   })
 
+  test('a machine that comes to a LAN cuts off none that is there: the gateway keeps its MAC address', async () => {
+    const addresses = async () =>
+      (await office.machine.ip('link', 'show', 'dev', 'lan')).map((one) => one['address'])
+    const before = await addresses()
+    expect([await reaches(inside, a), await reaches(mate, a)]).toEqual([true, true])
+    // A bridge without an address of its own has the lowest of its ports.
+    await office.machine.run('ip', 'link', 'add', 'low', 'address', '00:00:00:00:00:01', 'type', 'veth')
+    await office.machine.run('ip', 'link', 'set', 'low', 'master', 'lan')
+    expect(await addresses()).toEqual(before)
+    expect([await reaches(inside, a), await reaches(mate, a)]).toEqual([true, true])
+    await office.machine.run('ip', 'link', 'delete', 'low')
+  })
+
   test('a cut loses the packets of one pair only, until it is restored', async () => {
     await lab.cut(a, b)
     expect(await reaches(a, b)).toBe(false)
