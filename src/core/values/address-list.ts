@@ -1,3 +1,5 @@
+import { isIP } from 'node:net'
+
 /** How a tunnel can be reached: `tcp` and `udp` mean IPv4. */
 export type TunnelProtocol = 'udp' | 'tcp' | 'udp6' | 'tcp6'
 
@@ -92,6 +94,15 @@ export function mergeAnnounced(
 export function preferWorking(known: readonly PeerAddress[], worked: PeerAddress): readonly PeerAddress[] {
   if (known.length === 0) return [worked]
   return [...known.filter((one) => isSame(one, worked)), ...known.filter((one) => !isSame(one, worked))]
+}
+
+/** Which of several addresses has answered: where one is a host name, only its IP address is known of the one that did. */
+export function whichOf(
+  addresses: readonly PeerAddress[],
+  { host, port, protocol }: Pick<PeerAddress, 'host' | 'port' | 'protocol'>,
+): PeerAddress | undefined {
+  const alike = addresses.filter((one) => one.port === port && one.protocol === protocol)
+  return alike.find((one) => one.host === host) ?? alike.find((one) => isIP(one.host) === 0)
 }
 
 const isSame = (one: PeerAddress, other: PeerAddress): boolean =>

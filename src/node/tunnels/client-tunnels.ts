@@ -1,13 +1,14 @@
-import { isIP } from 'node:net'
 import { isUnwantedByPeer } from '../../core/openvpn/failure.ts'
 import { ANYONE, type TunnelStrategy, type TunnelTarget } from '../../core/tunnels/decisions.ts'
 import { IN_USE_TWICE, type SharedCertificates } from '../../core/tunnels/shared-certificates.ts'
-import { type PeerAddress, preferWorking, type TunnelProtocol } from '../../core/values/address-list.ts'
+import { type PeerAddress, preferWorking, whichOf } from '../../core/values/address-list.ts'
 import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
 import { inBackground } from '../../platform/background.ts'
-import type { ClientEvent, ClientTunnel, TunnelPeer, UnderlayAddress } from '../transport/transport.ts'
+import type { ClientEvent } from '../transport/transport.ts'
 import type { TunnelComponents, TunnelEvent, TunnelLimits } from './components.ts'
 import type { GracefulClosing } from './graceful-closing.ts'
+import { InterfaceNames } from './interface-names.ts'
+import { infoOf, type OwnTunnel } from './own-tunnel.ts'
 import { TunnelFailures } from './tunnel-failures.ts'
 import type { TunnelInfo } from './tunnel-info.ts'
 import { nameOf, prefixOf } from './tunnel-target.ts'
@@ -27,22 +28,6 @@ interface ClientTunnelsInit
   readonly signal: AbortSignal
 }
 
-interface OwnTunnel {
-  readonly iface: string
-  readonly target: TunnelTarget
-  readonly tunnel: ClientTunnel
-  /** Aborted when it is down. */
-  readonly down: AbortController
-  state: 'connecting' | 'up'
-  /** Why we end it, if we do, and whether that is its failure. */
-  end: { readonly reason: string; readonly isFailure: boolean } | undefined
-  /** Its peer is being asked whether it is there. */
-  isChecked: boolean
-  sinceMs: number
-  peer: TunnelPeer | undefined
-  remote: (UnderlayAddress & { readonly protocol: TunnelProtocol }) | undefined
-}
-
 /** Why a tunnel ends whose peer is gone, or cannot be reached from where we are now. */
 const NO_ANSWER = 'the peer does not answer any more'
 
@@ -51,10 +36,11 @@ export class ClientTunnels {
   readonly #init: ClientTunnelsInit
   readonly #tunnels = new Map<TunnelTarget, OwnTunnel>()
   readonly #failures = new TunnelFailures()
-  readonly #ifaces = new Set<string>()
+  readonly #names: InterfaceNames
 
   constructor(init: ClientTunnelsInit) {
     this.#init = init
+    this.#names = new InterfaceNames((name) => init.router.isNameFree(name))
   }
 
   /** Peers with a tunnel that is up. */
@@ -71,28 +57,13 @@ export class ClientTunnels {
 
   /** All of them, and the last ones that failed, as the user sees them. */
   list(): TunnelInfo[] {
-    const tunnels = [...this.#tunnels.values()].map(
-      ({ iface, target, tunnel, state, sinceMs, peer, remote }): TunnelInfo => ({
-        direction: 'client',
-        state,
-        iface,
-        prefix: peer?.prefix ?? prefixOf(target),
-        serial: peer?.serial,
-        protocol: remote?.protocol,
-        underlay: remote,
-        sinceMs,
-        receivedBytes: tunnel.traffic.receivedBytes,
-        sentBytes: tunnel.traffic.sentBytes,
-        reason: undefined,
-      }),
-    )
-    return [...tunnels, ...this.#failures.list()]
+    return [...[...this.#tunnels.values()].map(infoOf), ...this.#failures.list()]
   }
 
   /** Begins to make a tunnel. @param remotes tried in this order */
   connect(target: TunnelTarget, remotes: readonly PeerAddress[]): void {
     const { transport, clock, log } = this.#init
-    const iface = this.#freeIface(target)
+    const iface = this.#names.take(target)
     // What failed before is shown until the next attempt to reach anyone.
     if (target === ANYONE) this.#failures.forget(target)
     log.debug({ peer: nameOf(target), iface }, 'connecting')
@@ -182,7 +153,7 @@ export class ClientTunnels {
     const { limits, strategy, clock, cache, log, router, nodes, onExternalAddress, onChange } = this.#init
     const { target, iface } = own
     const { peer, remote } = event
-    const worked = whichOf(remotes, remote)
+    const worked = whichOf(remotes, { ...remote, host: remote.address })
     if (limits.isRevoked(peer.serial)) {
       cache.forget(peer.prefix)
       // One that is of no use: of the user's remotes, the others come first then.
@@ -237,7 +208,7 @@ export class ClientTunnels {
     const removed = wasUp ? router.removeInterface(iface) : Promise.resolve()
     this.#background(
       removed.finally(() => {
-        this.#ifaces.delete(iface)
+        this.#names.free(iface)
         onChange()
       }),
       `removing ${iface} from routing`,
@@ -297,26 +268,7 @@ export class ClientTunnels {
       log.warn({ reason }, 'another machine uses the certificate of this node')
   }
 
-  #freeIface(target: TunnelTarget): string {
-    const { router } = this.#init
-    let number = target === ANYONE ? 0 : 1
-    const name = () => (number === 0 ? 're6stnet' : `re6stnet${number}`)
-    while (this.#ifaces.has(name()) || !router.isNameFree(name())) number++
-    const iface = name()
-    this.#ifaces.add(iface)
-    return iface
-  }
-
   #background(work: Promise<unknown>, what: string): void {
     inBackground(this.#init.log, what, work, this.#init.signal)
   }
-}
-
-/** Which of the remotes answered: where one is a name, OpenVPN tells only its address. */
-function whichOf(
-  remotes: readonly PeerAddress[],
-  { address, port, protocol }: UnderlayAddress & { readonly protocol: TunnelProtocol },
-): PeerAddress | undefined {
-  const alike = remotes.filter((remote) => remote.port === port && remote.protocol === protocol)
-  return alike.find(({ host }) => host === address) ?? alike.find(({ host }) => isIP(host) === 0)
 }

@@ -7,6 +7,7 @@ import {
   parseAddressList,
   preferWorking,
   TUNNEL_PROTOCOLS,
+  whichOf,
 } from '../../../../src/core/values/address-list.ts'
 import { fc, test } from '../../../support/property.ts'
 import { vectors } from '../../../support/vectors.ts'
@@ -110,4 +111,22 @@ describe('properties', () => {
       )
     },
   )
+})
+
+describe('which address has answered', () => {
+  const [tcp, udp, named, other] = list(
+    '192.0.2.1,1194,tcp;192.0.2.1,1194,udp;node.example,1194,tcp;192.0.2.2,1194,tcp',
+  )
+  const all = [tcp, udp, named, other] as PeerAddress[]
+
+  it.each([
+    ['192.0.2.1', 'udp', udp],
+    ['192.0.2.2', 'tcp', other],
+    // Only the name can be meant.
+    ['192.0.2.9', 'tcp', named],
+    ['192.0.2.9', 'udp', undefined],
+  ] as const)('%s over %s', (host, protocol, expected) => {
+    expect(whichOf(all, { host, port: 1194, protocol })).toBe(expected)
+    expect(whichOf(all, { host, port: 1195, protocol })).toBeUndefined()
+  })
 })
