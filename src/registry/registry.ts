@@ -1,22 +1,19 @@
 import { getDiffieHellman, randomBytes } from 'node:crypto'
 import { checkCommunities } from '../core/allocation/community.ts'
 import { MAC_KEY_LENGTH } from '../core/config/network-config.ts'
-import { DAY_MS } from '../core/day.ts'
 import { Re6stError } from '../core/errors.ts'
-import type { ListenPlace } from '../core/options/value-types.ts'
 import { networkCidr, prefixOfBits, subnetNameOfBits } from '../core/values/prefix.ts'
 import { CleanUp } from '../platform/clean-up.ts'
 import { Lookout } from './api/history.ts'
 import { ApiListeners } from './api-listeners.ts'
 import { Authorities } from './authorities.ts'
-import { checkAuthority, warnOfEnd } from './authority-checks.ts'
+import { checkAuthority } from './authority-checks.ts'
 import { NetworkConfiguration } from './configuration.ts'
 import { type AuthorityKeys, CaCryptography } from './crypto/cryptography.ts'
 import { openStore } from './database/open-store.ts'
 import { dhParameters } from './dh-parameters.ts'
 import { discoveryOf } from './discovery.ts'
 import { Enrolment } from './enrolment.ts'
-import { cleanUpExpired } from './expiry.ts'
 import { ExpiryMails } from './expiry-mails.ts'
 import { KnownAddresses } from './known-addresses.ts'
 import { Ledger } from './ledger.ts'
@@ -24,19 +21,17 @@ import { LocalNode } from './local-node.ts'
 import { registryMethods } from './methods.ts'
 import { DEFAULT_SENDER } from './node-steps.ts'
 import { sharedReachableNodes } from './reachable-nodes.ts'
+import { RegistryListeners } from './registry-listeners.ts'
 import type { RegistryComponents, RegistrySettings, RunningRegistry } from './registry-settings.ts'
-import type { Listener, Transport } from './server/components.ts'
 import { HttpServers } from './server/http-server.ts'
-import { closeServer, isWithoutIpv6, listen } from './server/listen.ts'
 import { pageHandshakes } from './server/page-handshakes.ts'
 import { TlsCredentials } from './server/tls-credentials.ts'
 import { ownSessions, SharedSessions } from './sessions.ts'
 import { answerPeer } from './standby/pair.ts'
 import { primaryOf, readKeys, warnOfLengths } from './start-checks.ts'
 import { tellOperators } from './tell-operators.ts'
+import { Upkeep } from './upkeep.ts'
 
-/** How often expired certificates are looked for. */
-const CLEAN_UP_INTERVAL_MS = DAY_MS
 const LOOPBACK = ['127.0.0.1', '::1']
 
 /**
@@ -81,16 +76,11 @@ export async function startRegistry(
   )
   await configuration.load()
   const sessions = store.isShared ? new SharedSessions(store, clock) : ownSessions()
-  const cleanUp = async () => {
-    warnOfEnd(authority, clock.now(), log)
-    const gone = await cleanUpExpired(
-      { store, ledger, clock, log },
-      settings.gracePeriodMs,
-      configuration.registryPrefix,
-    )
-    for (const prefix of gone) await sessions.end(prefix)
-  }
-  await cleanUp()
+  const upkeep = new Upkeep(
+    { store, ledger, sessions, configuration, authority, clock, log },
+    settings.gracePeriodMs,
+  )
+  await upkeep.cleanUp()
   if ((await store.config('version')) === undefined)
     await configuration.beginKeys(randomBytes(MAC_KEY_LENGTH))
   const isNewVersion = await configuration.publish()
@@ -155,7 +145,6 @@ export async function startRegistry(
     dhPem: settings.dhPem ?? dhParameters(getDiffieHellman('modp14').getPrime()),
   })
   const credentials = settings.tls && stack.use(new TlsCredentials(settings.tls, { clock, log }))
-  const tlsAddresses: { address: string; port: number }[] = []
   const servers = new HttpServers({
     handlers,
     checkReady: async () => {
@@ -191,7 +180,7 @@ export async function startRegistry(
     tls: credentials && {
       credentials,
       asksForCertificate: settings.tls?.clientCa !== undefined,
-      port: () => tlsAddresses[0]?.port ?? 443,
+      port: () => listeners.tlsAddresses[0]?.port ?? 443,
     },
     limits: components.serverLimits ?? {},
   })
@@ -206,28 +195,9 @@ export async function startRegistry(
       }),
     )
   }
-  const addresses: { address: string; port: number }[] = []
-  const open = async (kind: Listener, place: ListenPlace, transport: Transport = 'http') => {
-    const server = servers.create(kind, transport)
-    stack.defer(() => {
-      servers[Symbol.dispose]()
-      return closeServer(server)
-    })
-    return listen(server, place)
-  }
-  const kind = settings.privateListener ? 'nothing private' : 'everything'
-  for (const [transport, places, opened] of [
-    ['http', settings.listen, addresses],
-    ['https', settings.tls?.listen ?? [], tlsAddresses],
-  ] as const)
-    for (const { address, port } of places)
-      try {
-        opened.push({ address, port: await open(kind, { kind: 'address', address, port }, transport) })
-      } catch (error) {
-        if (!isWithoutIpv6(error) || places.length === 1) throw error
-        log.warn(`-6 ${address}: this kernel has no IPv6: the registry listens on IPv4 only`)
-      }
-  if (settings.privateListener) await open('everything', settings.privateListener)
+  const listeners: RegistryListeners = stack.use(new RegistryListeners(servers, log))
+  await listeners.open(settings)
+  const { addresses, tlsAddresses } = listeners
   const lookout = stack.use(
     new Lookout({
       ...{ store, reachable, clock, log },
@@ -281,19 +251,7 @@ export async function startRegistry(
     fail = resolve
   })
   primary?.onSuperseded((error) => fail(error))
-  stack.use(
-    clock.every(CLEAN_UP_INTERVAL_MS, () => {
-      cleanUp()
-        .catch((error: unknown) => {
-          // A database that cannot be written now can be cleaned up tomorrow.
-          if (error instanceof Re6stError) fail(error)
-          else log.error({ err: error }, 'what has expired cannot be removed')
-        })
-        // What has gone wrong is logged there, and tried again.
-        .then(() => configuration.publish())
-        .catch(() => {})
-    }),
-  )
+  stack.use(upkeep.daily((error) => fail(error)))
   // Who is told asks at once: only now is there somebody who answers.
   if (isNewVersion) configuration.announce()
   log.info(
