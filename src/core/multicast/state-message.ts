@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { ok, type Result, refuse } from '../result.ts'
 import { addressOfBits, bitsOfAddress } from '../values/bits.ts'
 import { type Channel, isRoutedGroup } from './channel.ts'
@@ -7,6 +8,10 @@ import { type Channel, isRoutedGroup } from './channel.ts'
  *
  *   0x01 (format) | number of joins | number of sources | joins: via, source, group | sources: source, group
  *                   2 bytes           2 bytes             16 bytes each               16 bytes each
+ *
+ * and what they have of the other one, when that has told something, or when they begin and have nothing:
+ *
+ *   0x02 (format) | first 8 bytes of the SHA-256 of what the other one told last; zeros: nothing
  */
 
 /** A neighbour wants a channel from us. */
@@ -24,10 +29,22 @@ export interface MulticastState {
 /** Of one who wants nothing and knows nobody. */
 export const EMPTY_STATE: MulticastState = { joins: [], sources: [] }
 
+/** Which state a neighbour has of us: {@link digestOf}, or {@link NOTHING}. */
+export type StateDigest = string
+
+/** What a neighbour says: its state, or what it has of ours. */
+export type MulticastMessage =
+  | { readonly kind: 'state'; readonly state: MulticastState }
+  | { readonly kind: 'receipt'; readonly digest: StateDigest }
+
 /** More would not fit into a datagram. */
 export const MAX_ENTRIES = 1_000
 
 const FORMAT = 1
+const RECEIPT_FORMAT = 2
+const DIGEST_LENGTH = 8
+/** Of one that has no state of ours. */
+export const NOTHING: StateDigest = '00'.repeat(DIGEST_LENGTH)
 const HEADER_LENGTH = 5
 const ADDRESS_LENGTH = 16
 const JOIN_LENGTH = 3 * ADDRESS_LENGTH
@@ -47,9 +64,26 @@ export function encodeMulticastState({ joins, sources }: MulticastState): Buffer
   ])
 }
 
-/** Reads a state. */
-export function decodeMulticastState(bytes: Uint8Array): Result<MulticastState> {
+/** Tells states apart, as they were written. */
+export const digestOf = (state: Uint8Array): StateDigest =>
+  createHash('sha256').update(state).digest().subarray(0, DIGEST_LENGTH).toString('hex')
+
+/** Writes what we have of a neighbour. */
+export const encodeReceipt = (digest: StateDigest): Buffer =>
+  Buffer.concat([Buffer.of(RECEIPT_FORMAT), Buffer.from(digest, 'hex')])
+
+/** Reads what a neighbour says. */
+export function decodeMulticastMessage(bytes: Uint8Array): Result<MulticastMessage> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (buffer[0] === RECEIPT_FORMAT)
+    return buffer.length === 1 + DIGEST_LENGTH
+      ? ok({ kind: 'receipt', digest: buffer.subarray(1).toString('hex') })
+      : refuse('multicast receipt has not its length')
+  const state = decodeState(buffer)
+  return state.ok ? ok({ kind: 'state', state: state.value }) : state
+}
+
+function decodeState(buffer: Buffer): Result<MulticastState> {
   if (buffer.length < HEADER_LENGTH) return refuse('multicast state is cut off')
   if (buffer[0] !== FORMAT) return refuse(`multicast state has the unknown format ${buffer[0]}`)
   const [joinCount, sourceCount] = [buffer.readUInt16BE(1), buffer.readUInt16BE(3)]

@@ -193,7 +193,8 @@ export class Sessions {
       this.#say(peer.session, body, this.#addressOf(prefix), nowMs)
       return
     }
-    peer.waiting = [...peer.waiting.slice(1 - MAX_WAITING), { body, sinceMs: nowMs, attempts: 0 }]
+    const others = peer.waiting.filter((waiting) => Buffer.compare(waiting.body, body) !== 0)
+    peer.waiting = [...others.slice(1 - MAX_WAITING), { body, sinceMs: nowMs, attempts: 0 }]
     if (mayRetryHello0(peer, nowMs)) this.#sendHello0(peer, nowMs)
   }
 
@@ -207,11 +208,16 @@ export class Sessions {
     }
   }
 
-  /** There was no way to this address for what we sent: if it was the answer to a hello0, the next one is answered. */
+  /**
+   * There was no way to this address for what we sent: if it was the answer to a hello0, the next one is answered, and if it
+   * was a hello0 of ours, it goes out again with the next tick.
+   */
   unsent(address: string): void {
     const bits = this.#peers.bitsOf(address)
     const peer = bits.ok ? this.#peers.at(bits.value) : undefined
-    if (peer) this.#answersAt(peer, { address }).hello0Ms = undefined
+    if (!peer) return
+    this.#answersAt(peer, { address }).hello0Ms = undefined
+    if (address === this.#addressOf(peer.prefix).address) peer.hello0Ms = undefined
   }
 
   /** Takes a datagram. Nodes speak from their own port: whoever speaks from another gets no answer there. */

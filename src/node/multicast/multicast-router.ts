@@ -7,11 +7,15 @@ import { type LocalSource, LocalSources } from '../../core/multicast/local-sourc
 import { type MulticastRoute, planMulticast } from '../../core/multicast/plan.ts'
 import { ifacesOf, smcrouteConfiguration } from '../../core/multicast/smcroute.ts'
 import {
-  decodeMulticastState,
+  decodeMulticastMessage,
+  digestOf,
   EMPTY_STATE,
   encodeMulticastState,
+  encodeReceipt,
   type MulticastState,
+  NOTHING,
 } from '../../core/multicast/state-message.ts'
+import { ToldStates } from '../../core/multicast/told-states.ts'
 import { readNodeRoutes } from '../../core/multicast/upstream.ts'
 import { bitsInside, type Network, type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
 import { inBackground } from '../../platform/background.ts'
@@ -59,8 +63,7 @@ export class MulticastRouter implements AsyncDisposable {
   readonly #filters: SourceFilters
   readonly #timers: Disposable[] = []
   readonly #heard = new Map<Prefix, Heard>()
-  /** What each neighbour was told last. */
-  readonly #told = new Map<Prefix, string>()
+  readonly #told = new ToldStates()
   #tables: KernelTables = { memberships: [], cache: [], routedIfaces: [] }
   #localSources: readonly LocalSource[] = []
   /** Of the memberships and sources: whether anything has changed. */
@@ -83,7 +86,7 @@ export class MulticastRouter implements AsyncDisposable {
       router.watch(() => this.#changed(this.#isIdle ? GATHER_IDLE_MS : GATHER_MS)),
       clock.every(LOOK_MS, () => inBackground(init.log, 'looking for multicast', this.#look())),
       clock.every(REFRESH_MS, () => {
-        this.#told.clear()
+        this.#told.refresh()
         this.#changed()
       }),
     )
@@ -105,12 +108,17 @@ export class MulticastRouter implements AsyncDisposable {
   /** A neighbour says what it wants and knows. */
   receive(peer: Prefix, bytes: Uint8Array): void {
     const { clock, log } = this.#init
-    const state = decodeMulticastState(bytes)
-    if (!state.ok)
-      return log.debug({ peer: subnetNameOf(peer), reason: state.reason }, 'message not understood')
+    const message = decodeMulticastMessage(bytes)
+    if (!message.ok)
+      return log.debug({ peer: subnetNameOf(peer), reason: message.reason }, 'message not understood')
+    if (message.value.kind === 'receipt') {
+      if (this.#told.received(peer, message.value.digest)) this.#changedBy(this.#told.dueMs)
+      return
+    }
     // One that begins to listen has missed what we said before.
-    if (!this.#heard.has(peer)) this.#told.delete(peer)
-    this.#heard.set(peer, { state: state.value, atMs: clock.monotonicMs() })
+    if (!this.#heard.has(peer)) this.#told.forget(peer)
+    this.#heard.set(peer, { state: message.value.state, atMs: clock.monotonicMs() })
+    this.#init.send(peer, encodeReceipt(digestOf(bytes)))
     this.#changed()
   }
 
@@ -120,7 +128,7 @@ export class MulticastRouter implements AsyncDisposable {
     for (const timer of this.#timers.splice(0)) timer[Symbol.dispose]()
     this.#gathering?.[Symbol.dispose]()
     this.#filters[Symbol.dispose]()
-    for (const peer of this.#told.keys()) this.#init.send(peer, encodeMulticastState(EMPTY_STATE))
+    for (const peer of this.#told.peers) this.#init.send(peer, encodeMulticastState(EMPTY_STATE))
     await this.#smcrouted[Symbol.asyncDispose]()
   }
 
@@ -153,6 +161,11 @@ export class MulticastRouter implements AsyncDisposable {
     const missing = this.#present(this.#ifaces).filter((iface) => !this.#tables.routedIfaces.includes(iface))
     if (missing.length > 0)
       this.#smcrouted.restart(`smcrouted does not route on ${missing.join(', ')} and is started again`)
+  }
+
+  /** Something is to be done at this time. */
+  #changedBy(dueMs: number): void {
+    if (Number.isFinite(dueMs)) this.#changed(Math.max(GATHER_MS, dueMs - this.#init.clock.monotonicMs()))
   }
 
   #changed(gatherMs = GATHER_MS): void {
@@ -201,15 +214,18 @@ export class MulticastRouter implements AsyncDisposable {
     this.#routes = plan.routes
     this.#ifaces = ifacesOf(plan.routes, memberIfaces)
     this.#smcrouted.configure(smcrouteConfiguration(this.#present(this.#ifaces), plan.routes))
-    for (const peer of [...this.#told.keys()]) if (!neighbours.has(peer)) this.#told.delete(peer)
-    for (const peer of neighbours) if (peer !== own) this.#tell(peer, plan.stateFor(peer))
+    this.#told.keep(neighbours)
+    for (const peer of neighbours) if (peer !== own) this.#tell(peer, plan.stateFor(peer), nowMs)
+    this.#changedBy(this.#told.dueMs)
   }
 
-  #tell(peer: Prefix, state: MulticastState): void {
+  #tell(peer: Prefix, state: MulticastState, nowMs: number): void {
     const bytes = encodeMulticastState(state)
-    const text = bytes.toString('latin1')
-    if (this.#told.get(peer) === text) return
-    this.#told.set(peer, text)
+    const isFirst = !this.#told.has(peer)
+    const takesPart = this.#heard.has(peer)
+    if (!this.#told.take(peer, digestOf(bytes), takesPart, nowMs)) return
+    // It may have told us something, before we were started again.
+    if (isFirst && !takesPart) this.#init.send(peer, encodeReceipt(NOTHING))
     this.#init.send(peer, bytes)
   }
 

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import {
-  decodeMulticastState,
+  decodeMulticastMessage,
+  digestOf,
   EMPTY_STATE,
   encodeMulticastState,
+  encodeReceipt,
   MAX_ENTRIES,
+  NOTHING,
 } from '../../../../src/core/multicast/state-message.ts'
 import { addressOfBits } from '../../../../src/core/values/bits.ts'
 import { fc, test } from '../../../support/property.ts'
@@ -24,20 +27,20 @@ describe('a multicast state', () => {
     fc.array(join, { maxLength: 5 }),
     fc.array(channel, { maxLength: 5 }),
     (joins, sources) => {
-      const decoded = decodeMulticastState(encodeMulticastState({ joins, sources }))
-      expect(decoded).toEqual({ ok: true, value: { joins, sources } })
+      const decoded = decodeMulticastMessage(encodeMulticastState({ joins, sources }))
+      expect(decoded).toEqual({ ok: true, value: { kind: 'state', state: { joins, sources } } })
     },
   )
 
   test('never throws, whatever the bytes', fc.uint8Array({ maxLength: 200 }), (bytes) => {
-    expect(typeof decodeMulticastState(bytes).ok).toBe('boolean')
+    expect(typeof decodeMulticastMessage(bytes).ok).toBe('boolean')
   })
 
   test('cut short or prolonged is refused', fc.integer({ min: -53, max: 40 }), (change) => {
     fc.pre(change !== 0)
     const bytes = encodeMulticastState({ joins: [JOIN], sources: [] })
     const other = change < 0 ? bytes.subarray(0, change) : Buffer.concat([bytes, Buffer.alloc(change)])
-    expect(decodeMulticastState(other).ok).toBe(false)
+    expect(decodeMulticastMessage(other).ok).toBe(false)
   })
 
   it('is a few bytes when there is nothing to say', () => {
@@ -51,17 +54,32 @@ describe('a multicast state', () => {
   })
 
   it('of another format, or too long, is refused', () => {
-    expect(decodeMulticastState(Buffer.from('0200000000', 'hex')).ok).toBe(false)
-    expect(decodeMulticastState(Buffer.from('01ffff0000', 'hex'))).toMatchObject({
+    expect(decodeMulticastMessage(Buffer.from('0300000000', 'hex')).ok).toBe(false)
+    expect(decodeMulticastMessage(Buffer.from('01ffff0000', 'hex'))).toMatchObject({
       ok: false,
       reason: /too long/,
     })
   })
 
+  it('is confirmed by a part of its hash', () => {
+    const receipt = encodeReceipt(digestOf(encodeMulticastState(EMPTY_STATE)))
+    expect(receipt.toString('hex')).toMatch(/^02[0-9a-f]{16}$/)
+    expect(decodeMulticastMessage(receipt)).toEqual({
+      ok: true,
+      value: { kind: 'receipt', digest: receipt.subarray(1).toString('hex') },
+    })
+    expect(decodeMulticastMessage(encodeReceipt(NOTHING))).toEqual({
+      ok: true,
+      value: { kind: 'receipt', digest: '0000000000000000' },
+    })
+    for (const bytes of [receipt.subarray(0, -1), Buffer.concat([receipt, Buffer.of(0)])])
+      expect(decodeMulticastMessage(bytes).ok).toBe(false)
+  })
+
   it('leaves out what is beyond its length', () => {
     const joins = Array.from({ length: MAX_ENTRIES + 1 }, () => JOIN)
-    const decoded = decodeMulticastState(encodeMulticastState({ joins, sources: [] }))
-    expect(decoded.ok && decoded.value.joins.length).toBe(MAX_ENTRIES)
+    const decoded = decodeMulticastMessage(encodeMulticastState({ joins, sources: [] }))
+    expect(decoded.ok && decoded.value.kind === 'state' && decoded.value.state.joins.length).toBe(MAX_ENTRIES)
   })
 
   it('with a group that stays on a link, or a group as a source, is refused', () => {
@@ -70,6 +88,6 @@ describe('a multicast state', () => {
       { ...JOIN, group: '2001::1' },
       { ...JOIN, source: 'ff0e::1' },
     ])
-      expect(decodeMulticastState(encodeMulticastState({ joins: [strange], sources: [] })).ok).toBe(false)
+      expect(decodeMulticastMessage(encodeMulticastState({ joins: [strange], sources: [] })).ok).toBe(false)
   })
 })

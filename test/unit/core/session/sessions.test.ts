@@ -27,6 +27,17 @@ describe('two nodes that know nothing of each other', () => {
     expect(a.sessions.isConnected(b.certificate.prefix, RECORDED_MS + 100_000)).toBe(true)
   })
 
+  it('say once what waited, however often it was to be said, for as long as it was said again', () => {
+    const { a, b, both } = pair()
+    for (const second of [1, 4, 8, 16, 24]) {
+      a.sessions.send(b.certificate.prefix, HELLO, RECORDED_MS + 1000 * second)
+      a.sent.length = 0 // lost
+    }
+    a.sessions.tick(RECORDED_MS + 32_000)
+    deliver(both, RECORDED_MS + 32_000)
+    expect(b.received.map(({ body }) => Buffer.from(body))).toEqual([HELLO])
+  })
+
   it('make one session when both begin at the same moment', () => {
     const { a, b, both } = pair()
     a.sessions.send(b.certificate.prefix, HELLO, RECORDED_MS + 1_000)
@@ -56,6 +67,20 @@ it('a hello0 is answered once in two seconds, unless there was no way for the an
   expect(again(RECORDED_MS + 2_600)).toBe(1)
   expect(again(RECORDED_MS + 4_000)).toBe(0)
   expect(again(RECORDED_MS + 4_600)).toBe(1)
+})
+
+it('a hello0 goes out again a second later if there was no way for it, else after two', () => {
+  const { a, b } = pair()
+  a.sessions.send(b.certificate.prefix, HELLO, RECORDED_MS + 1_000)
+  const [first] = a.sent.splice(0)
+  const saidAt = (nowMs: number) => {
+    a.sessions.tick(nowMs)
+    return a.sent.splice(0).length
+  }
+  a.sessions.unsent(first?.to.address ?? '')
+  expect(saidAt(RECORDED_MS + 2_000)).toBe(1)
+  expect(saidAt(RECORDED_MS + 3_000)).toBe(0)
+  expect(saidAt(RECORDED_MS + 4_000)).toBe(1)
 })
 
 describe('a session', () => {
