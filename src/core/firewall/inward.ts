@@ -1,9 +1,8 @@
 import { ANNOUNCEMENT_GROUP, ANNOUNCEMENT_PORT, GATEWAY_PORT } from '../port-mapping/pcp.ts'
-import { NODE_PORT } from '../session/message-codes.ts'
 import { isIpv6Protocol } from '../values/address-list.ts'
-import { familyOf, NEIGHBOUR, type Need, needOf, OWN_LINK_LOCAL, PEER, SELF, STRANGER } from './permission.ts'
+import { insideNeeds } from './inside.ts'
+import { familyOf, NEIGHBOUR, type Need, needOf, OWN_LINK_LOCAL, STRANGER } from './permission.ts'
 import {
-  insideOf,
   isLoopback,
   lansOf,
   linksOf,
@@ -32,8 +31,7 @@ export const inwardNeeds = (surroundings: Surroundings): readonly Need[] => [
   ...registry(surroundings),
   ...babel(surroundings),
   discovery(surroundings),
-  ...neighbourPings(surroundings),
-  ...fromNodes(surroundings),
+  ...insideNeeds(surroundings, 'input'),
   ...gateway(surroundings),
 ]
 
@@ -150,65 +148,6 @@ function discovery(surroundings: Surroundings): Need {
       ...surroundings.options.interfaces.flatMap((iif) => onLink([ICMPV6.multicastQuery], { ...way, iif })),
     ],
   )
-}
-
-const neighbourPings = (surroundings: Surroundings): readonly Need[] =>
-  linksOf(surroundings).map(({ name: iif, ifaces }) =>
-    needOf(
-      'input',
-      { iif, family: 'ipv6', saddr: LINK_LOCAL, protocol: 'ipv6-icmp', icmpTypes: [ICMPV6.echoRequest] },
-      {
-        topic: 'neighbour-pings',
-        title: `neighbours ping this node over ${placeOf(iif)}`,
-        why: 're6st doctor, there, asks so whether what it sends arrives here',
-      },
-      ifaces.map((one) => ({
-        iif: one,
-        saddr: NEIGHBOUR,
-        daddr: OWN_LINK_LOCAL,
-        icmpType: ICMPV6.echoRequest,
-      })),
-    ),
-  )
-
-function fromNodes(surroundings: Surroundings): readonly Need[] {
-  const inside = insideOf(surroundings)
-  if (inside === undefined) return []
-  const ifaces = [...tunnelsOf(surroundings), ...lansOf(surroundings)]
-  const { ipv4Range } = surroundings
-  const way = { saddr: PEER, daddr: SELF }
-  const messages = needOf(
-    'input',
-    { family: 'ipv6', saddr: inside, protocol: 'udp', dport: NODE_PORT },
-    {
-      topic: 'node-port',
-      title: 'nodes talk to this one',
-      why: 'they tell their addresses, and that the configuration of the network is a new one',
-    },
-    ifaces.map((iif) => ({ ...way, iif, sport: NODE_PORT })),
-  )
-  const pings = needOf(
-    'input',
-    { family: 'ipv6', saddr: inside, protocol: 'ipv6-icmp' },
-    {
-      topic: 'network-pings',
-      title: 'ping and errors inside the network',
-      why: 'others see whether this node is reachable; and what is too big for a tunnel is not lost without a word',
-    },
-    ifaces.map((iif) => ({ ...way, iif, icmpType: ICMPV6.echoRequest })),
-  )
-  if (ipv4Range === undefined) return [messages, pings]
-  const pings4 = needOf(
-    'input',
-    { family: 'ipv4', saddr: ipv4Range, protocol: 'icmp' },
-    {
-      topic: 'network-pings',
-      title: 'ping and errors inside the network (IPv4)',
-      why: 'this network carries IPv4, too',
-    },
-    ifaces.map((iif) => ({ iif, saddr: PEER, daddr: SELF, icmpType: ICMP.echoRequest })),
-  )
-  return [messages, pings, pings4]
 }
 
 function gateway(surroundings: Surroundings): readonly Need[] {

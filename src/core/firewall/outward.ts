@@ -1,8 +1,8 @@
 import { GATEWAY_PORT } from '../port-mapping/pcp.ts'
 import { SSDP_GROUP, SSDP_PORT } from '../port-mapping/ssdp.ts'
-import { NODE_PORT } from '../session/message-codes.ts'
 import { isIpv6Protocol, TUNNEL_PROTOCOLS } from '../values/address-list.ts'
 import { parseMailServer } from '../values/mail-server.ts'
+import { insideNeeds } from './inside.ts'
 import {
   type Family,
   NEIGHBOUR,
@@ -10,14 +10,11 @@ import {
   needOf,
   OWN_LINK_LOCAL,
   type Packet,
-  PEER,
-  SELF,
   STRANGER,
 } from './permission.ts'
 import {
   bareHost,
   familiesOfHost,
-  insideOf,
   isLoopback,
   lansOf,
   linksOf,
@@ -54,8 +51,7 @@ export const outwardNeeds = (surroundings: Surroundings): readonly Need[] => [
   ...gateway(surroundings),
   ...babel(surroundings),
   discovery(surroundings),
-  ...neighbourPings(surroundings),
-  ...toNodes(surroundings),
+  ...insideNeeds(surroundings, 'output'),
 ]
 
 const answers = (surroundings: Surroundings): Need =>
@@ -255,63 +251,4 @@ function discovery(surroundings: Surroundings): Need {
       ...surroundings.options.interfaces.flatMap((oif) => onLink([ICMPV6.multicastReport], { ...way, oif })),
     ],
   )
-}
-
-const neighbourPings = (surroundings: Surroundings): readonly Need[] =>
-  linksOf(surroundings).map(({ name: oif, ifaces }) =>
-    needOf(
-      'output',
-      { oif, family: 'ipv6', daddr: LINK_LOCAL, protocol: 'ipv6-icmp', icmpTypes: [ICMPV6.echoRequest] },
-      {
-        topic: 'neighbour-pings',
-        title: `this node pings its neighbours over ${placeOf(oif)}`,
-        why: 're6st doctor asks so whether what it sends arrives there',
-      },
-      ifaces.map((one) => ({
-        oif: one,
-        saddr: OWN_LINK_LOCAL,
-        daddr: NEIGHBOUR,
-        icmpType: ICMPV6.echoRequest,
-      })),
-    ),
-  )
-
-function toNodes(surroundings: Surroundings): readonly Need[] {
-  const inside = insideOf(surroundings)
-  if (inside === undefined) return []
-  const ifaces = [...tunnelsOf(surroundings), ...lansOf(surroundings)]
-  const { ipv4Range } = surroundings
-  const way = { saddr: SELF, daddr: PEER }
-  const messages = needOf(
-    'output',
-    { family: 'ipv6', daddr: inside, protocol: 'udp', dport: NODE_PORT },
-    {
-      topic: 'node-port',
-      title: 'this node talks to others',
-      why: 'it asks for their addresses, and tells them when the configuration of the network is a new one',
-    },
-    ifaces.map((oif) => ({ ...way, oif, sport: NODE_PORT })),
-  )
-  const pings = needOf(
-    'output',
-    { family: 'ipv6', daddr: inside, protocol: 'ipv6-icmp' },
-    {
-      topic: 'network-pings',
-      title: 'ping and errors to nodes of the network',
-      why: 'you see whether they are reachable, and they hear what is too big for a tunnel',
-    },
-    ifaces.map((oif) => ({ ...way, oif, icmpType: ICMPV6.echoRequest })),
-  )
-  if (ipv4Range === undefined) return [messages, pings]
-  const pings4 = needOf(
-    'output',
-    { family: 'ipv4', daddr: ipv4Range, protocol: 'icmp' },
-    {
-      topic: 'network-pings',
-      title: 'ping and errors to nodes of the network (IPv4)',
-      why: 'this network carries IPv4, too',
-    },
-    ifaces.map((oif) => ({ oif, saddr: SELF, daddr: PEER, icmpType: ICMP.echoRequest })),
-  )
-  return [messages, pings, pings4]
 }
