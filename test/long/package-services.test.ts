@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { waitFor } from '../../lab/wait-for.ts'
 import type { StatusReply } from '../../src/core/control/replies.ts'
+import { RE6ST_PROTOCOL } from '../../src/core/kernel/route-table.ts'
 import type { RunningProcess } from '../../src/platform/processes.ts'
 import { DebianMachine } from '../support/debian-machine.ts'
 import { buildPackage } from '../support/debian-package.ts'
@@ -92,7 +93,8 @@ describe('the node as a service', () => {
       { what: 'an IPv4 address', ...SOON },
     )
     await ping(ipv4)
-    await waitFor(() => /default .*proto babel/.test(neighbour.ip('-6 route show from 2001:db8:42::/48')), {
+    const wayOut = () => neighbour.ip(`-6 route show from 2001:db8:42::/48 proto ${RE6ST_PROTOCOL}`)
+    await waitFor(() => wayOut().startsWith('default '), {
       what: 'the way to the Internet',
       ...SOON,
     })

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { waitFor } from '../../lab/wait-for.ts'
+import { BABEL_PROTOCOL, RE6ST_PROTOCOL } from '../../src/core/kernel/route-table.ts'
 import { DebianMachine } from '../support/debian-machine.ts'
 import { buildPackage, PACKAGE_VERSION, withVersion } from '../support/debian-package.ts'
 import { makeNamespace, type Namespace } from '../support/namespace.ts'
@@ -274,7 +275,8 @@ describe('a machine of the Python implementation', () => {
     expect(
       (await machine.programs()).filter((program) => /openvpn|node|babeld .*re6st/.test(program)),
     ).toEqual([])
-    expect(await machine.run('ip -6 route show proto babel')).toBe('')
+    for (const protocol of [RE6ST_PROTOCOL, BABEL_PROTOCOL])
+      expect(await machine.run(`ip -6 route show table all proto ${protocol}`)).toBe('')
     expect(await configuration()).toBe(before.files)
     expect(tablesOf(machine.file('var/lib/re6stnet/cache.db'))).toEqual(before.cache)
     // Tables of ours stand beside those: the Python implementation asks for its own by name.
