@@ -1,29 +1,7 @@
 import type { NodeCertificate } from '../crypto/certificate.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import type { Prefix } from '../values/prefix.ts'
-import { LAST_HELLO, LAST_SEQUENCE } from './datagram.ts'
-
-/** A secret that both sides have, or soon will, and how far its messages have come. */
-export interface Session {
-  readonly secret: Buffer
-  sent: number
-  received: number
-  /** Since when what we sent has not been answered. */
-  unansweredMs: number | undefined
-  /** What we said of our own accord, the oldest first, until an answer comes: a datagram may be lost. */
-  unacknowledged: readonly Said[]
-  /** HMACs of what we sent, by sequence number, that the peer could not have used up yet: our own words may come back. */
-  readonly sentHmacs: Map<number, Buffer>
-  /** Up to this number they are forgotten: nothing with such a one counts. */
-  forgotten: number
-}
-
-/** What was said, how many times, and when it is to be said again. */
-export interface Said {
-  readonly body: Uint8Array
-  readonly attempts: number
-  readonly retryMs: number
-}
+import type { Session } from './session.ts'
 
 /** A secret that we made and the peer has not used yet, and the hello that brought it. */
 export interface Offer {
@@ -75,11 +53,6 @@ export interface Waiting {
   readonly attempts: number
 }
 
-/**
- * What was said in a session and said again has no answer after this: the other side may have lost it, by a restart,
- * and would never say so. Other implementations wait for a minute.
- */
-export const SESSION_DOUBT_MS = 4_000
 /** A hello costs us a signature, to make or to verify: half a millisecond. */
 const SIGNATURES_PER_SECOND = 1
 const SIGNATURES_BURST = 5
@@ -112,37 +85,3 @@ const noAnswers = (): HandshakeAnswers => ({
   hellos: new TokenBucket(SIGNATURES_PER_SECOND, SIGNATURES_BURST),
   hello0Ms: undefined,
 })
-
-/**
- * One of which no message was sent. Both directions have the same key: whoever made the secret uses the odd numbers, so
- * that two of ours never say the same.
- */
-export const newSession = (secret: Buffer, { isOurs }: { readonly isOurs: boolean }): Session => ({
-  secret,
-  sent: isOurs ? LAST_HELLO - 1 : LAST_HELLO,
-  received: LAST_HELLO,
-  unansweredMs: undefined,
-  unacknowledged: [],
-  sentHmacs: new Map(),
-  forgotten: LAST_HELLO,
-})
-
-/** Each direction has its own numbers: odd or even ones. */
-export const SEQUENCE_STEP = 2
-
-/** Whether what is sent in it is likely to arrive. */
-export const isAlive = (session: Session, nowMs: number): boolean =>
-  session.sent <= LAST_SEQUENCE - SEQUENCE_STEP &&
-  (session.unansweredMs === undefined || nowMs - session.unansweredMs < SESSION_DOUBT_MS)
-
-/** More than anybody says in a row without an answer. */
-const MAX_SENT_HMACS = 500
-
-/** Remembers the message that was sent last. */
-export function rememberSent(session: Session, hmac: Buffer): void {
-  session.sentHmacs.set(session.sent, hmac)
-  const [oldest] = session.sentHmacs.keys()
-  if (session.sentHmacs.size <= MAX_SENT_HMACS || oldest === undefined) return
-  session.sentHmacs.delete(oldest)
-  session.forgotten = oldest
-}

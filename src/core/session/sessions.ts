@@ -12,24 +12,10 @@ import {
   encodeFingerprintHello0,
   encodeHello,
   encodeHello0,
-  encodeMessage,
-  HMAC_LENGTH,
-  isMessageAuthentic,
-  LAST_SEQUENCE,
 } from './datagram.ts'
-import { canBeAnswer } from './messages.ts'
-import {
-  type HandshakeAnswers,
-  isAlive,
-  newSession,
-  type Peer,
-  rememberSent,
-  type Said,
-  SEQUENCE_STEP,
-  SESSION_DOUBT_MS,
-  type Session,
-} from './peer.ts'
+import type { HandshakeAnswers, Peer } from './peer.ts'
 import { PeerTable } from './peer-table.ts'
+import { Session } from './session.ts'
 import { WorkLimit, type WorkRates } from './work-limit.ts'
 
 /*
@@ -102,9 +88,6 @@ export type RandomBytes = (length: number) => Uint8Array
 const HELLO0_RETRY_MS = 2_000
 /** How often a message that is not of the session makes us ask the peer for another one: whoever is inside can send it. */
 const SUSPICION_MS = 5_000
-/** A message is said again after this, twice that, four times that: all of them can be said twice without harm. */
-const MESSAGE_RETRY_MS = 1_000
-const MESSAGE_ATTEMPTS = 5
 /** How long a message waits for a session. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
 /** How many messages wait for one session. */
@@ -181,18 +164,15 @@ export class Sessions {
 
   /** Whether there is a session in use. */
   isConnected(prefix: Prefix, nowMs: number): boolean {
-    const session = this.#peers.get(prefix)?.session
-    return session !== undefined && isAlive(session, nowMs)
+    return this.#peers.get(prefix)?.session?.isAlive(nowMs) ?? false
   }
 
   /** Says something to a peer: now if there is a session, else as soon as its handshake is done. */
   send(prefix: Prefix, body: Uint8Array, nowMs: number): void {
     if (!this.#isNode(prefix)) return this.#handlers.ignored('there can be no such node', '')
     const peer = this.#peers.getOrAdd(prefix)
-    if (peer.session && isAlive(peer.session, nowMs)) {
-      this.#say(peer.session, body, this.#addressOf(prefix), nowMs)
-      return
-    }
+    if (peer.session?.isAlive(nowMs))
+      return this.#transmit(peer.session.say(body, nowMs), this.#addressOf(prefix))
     const others = peer.waiting.filter((waiting) => Buffer.compare(waiting.body, body) !== 0)
     peer.waiting = [...others.slice(1 - MAX_WAITING), { body, sinceMs: nowMs, attempts: 0 }]
     if (mayRetryHello0(peer, nowMs)) this.#sendHello0(peer, nowMs)
@@ -338,7 +318,7 @@ export class Sessions {
     const usable = peer.offers.filter(({ atMs }) => nowMs - atMs < OFFER_MS)
     peer.offers = [
       ...usable.slice(1 - MAX_OFFERS),
-      { session: newSession(secret, { isOurs: true }), hello, atMs: nowMs },
+      { session: new Session(secret, { isOurs: true }), hello, atMs: nowMs },
     ]
     this.#handlers.send(hello, source)
     return undefined
@@ -368,58 +348,40 @@ export class Sessions {
     peer.greatestSecret = secret
     peer.protocol = protocol
     peer.offers = []
-    this.#begin(peer, newSession(secret, { isOurs: false }), source, nowMs)
+    this.#begin(peer, new Session(secret, { isOurs: false }), source, nowMs)
     return undefined
   }
 
   #receiveMessage(
     peer: Peer,
-    { sequence, body, hmac }: Extract<Datagram, { kind: 'message' }>,
+    message: Extract<Datagram, { kind: 'message' }>,
     datagram: Uint8Array,
     source: Destination,
     nowMs: number,
   ): string | undefined {
-    const offer = peer.offers.findLast(({ session }) => isMessageAuthentic(datagram, session.secret))
+    const offer = peer.offers.findLast(({ session }) => session.isAuthentic(datagram))
     if (offer) {
       this.#begin(peer, offer.session, undefined, nowMs)
       peer.offers = []
     }
     const { session } = peer
-    if (!session || !isMessageAuthentic(datagram, session.secret)) {
+    if (!session?.isAuthentic(datagram)) {
       this.#suspect(peer, nowMs)
       return 'a message with a wrong HMAC'
     }
-    if (sequence <= Math.max(session.received, session.forgotten))
-      return 'a message that came already, or too late'
-    // One of a Python node, which uses all numbers, may be equal by chance: then ours is said again, with another.
-    if (session.sentHmacs.get(sequence)?.equals(hmac)) return 'a message of our own that came back'
-    session.received = sequence
-    for (const sent of session.sentHmacs.keys()) {
-      if (sent > sequence) break
-      session.sentHmacs.delete(sent)
-    }
-    session.unansweredMs = undefined
+    const refusal = session.hear(message)
+    if (refusal !== undefined) return refusal
     if (peer.waiting.length > 0) this.#sendWaiting(peer, session, undefined, nowMs)
+    const { body } = message
     if (body.length === 0) {
-      // Whoever has nothing to answer does not say to what: what would be said again is taken for arrived last.
-      const said =
-        session.unacknowledged.find(({ attempts }) => attempts >= MESSAGE_ATTEMPTS) ??
-        session.unacknowledged[0]
-      session.unacknowledged = session.unacknowledged.filter((each) => each !== said)
+      const said = session.acknowledged()
       if (said) this.#handlers.acknowledged(peer.prefix, said.body)
       return undefined
     }
-    // An answer has the code of the question.
-    const answered = canBeAnswer(body)
-      ? session.unacknowledged.find((said) => said.body[0] === body[0])
-      : undefined
-    session.unacknowledged = session.unacknowledged.filter((said) => said !== answered)
+    session.answered(body)
     if (!peer.messages.take(nowMs)) return 'too many messages of one peer at the moment'
     const answer = this.#handlers.answer({ prefix: peer.prefix, protocol: peer.protocol, body })
-    // It is acknowledged like anything else, but not said again: who has no answer asks again.
-    if (answer.length > 0)
-      remember(session, { body: answer, attempts: MESSAGE_ATTEMPTS, retryMs: nowMs + SESSION_DOUBT_MS })
-    this.#sendMessage(session, answer, source, nowMs)
+    this.#transmit(session.answer(answer, nowMs), source)
     return undefined
   }
 
@@ -443,9 +405,9 @@ export class Sessions {
     peer.waiting = []
     peer.hello0Ms = undefined
     peer.makesOldSecrets = false
-    if (waiting.length === 0 && source) this.#sendMessage(session, new Uint8Array(), source, nowMs)
+    if (waiting.length === 0 && source) this.#transmit(session.answer(new Uint8Array(), nowMs), source)
     const to = source ?? this.#addressOf(peer.prefix)
-    for (const { body, attempts } of waiting) this.#say(session, body, to, nowMs, attempts + 1)
+    for (const { body, attempts } of waiting) this.#transmit(session.say(body, nowMs, attempts + 1), to)
   }
 
   /** A peer says something in a session that is none of ours: one of us has lost it. */
@@ -458,38 +420,22 @@ export class Sessions {
   /** Says again what may be lost; in another session, where nothing comes back in this one. */
   #sayAgain(peer: Peer, nowMs: number): void {
     const { session } = peer
-    if (!session || session.unacknowledged.length === 0) return
-    if (!isAlive(session, nowMs)) return this.#takeBack(peer, nowMs)
-    const due = session.unacknowledged.filter(({ retryMs }) => nowMs >= retryMs)
-    session.unacknowledged = session.unacknowledged.filter((said) => !due.includes(said))
-    for (const { body, attempts } of due)
-      if (attempts < MESSAGE_ATTEMPTS)
-        this.#say(session, body, this.#addressOf(peer.prefix), nowMs, attempts + 1)
+    if (!session) return
+    if (!session.isAlive(nowMs)) return this.#takeBack(peer, nowMs)
+    for (const { body, attempts } of session.takeDue(nowMs))
+      this.#transmit(session.say(body, nowMs, attempts + 1), this.#addressOf(peer.prefix))
   }
 
   /** What was said in a session that may be lost waits for the next one; what was said often enough is given up. */
   #takeBack(peer: Peer, nowMs: number): void {
-    if (!peer.session) return
-    const lost = peer.session.unacknowledged
-      .filter(({ attempts }) => attempts < MESSAGE_ATTEMPTS)
-      .map(({ body, attempts }) => ({ body, sinceMs: nowMs, attempts }))
-    peer.session.unacknowledged = []
-    peer.waiting = [...lost, ...peer.waiting].slice(-MAX_WAITING)
+    const lost = peer.session?.takeAll() ?? []
+    if (lost.length === 0) return
+    const waiting = lost.map(({ body, attempts }) => ({ body, sinceMs: nowMs, attempts }))
+    peer.waiting = [...waiting, ...peer.waiting].slice(-MAX_WAITING)
   }
 
-  /** Says something of our own accord; it is said again if nothing comes back. */
-  #say(session: Session, body: Uint8Array, to: Destination, nowMs: number, attempts = 1): void {
-    remember(session, { body, attempts, retryMs: nowMs + MESSAGE_RETRY_MS * 2 ** (attempts - 1) })
-    this.#sendMessage(session, body, to, nowMs)
-  }
-
-  #sendMessage(session: Session, body: Uint8Array, to: Destination, nowMs: number): void {
-    if (session.sent > LAST_SEQUENCE - SEQUENCE_STEP) return
-    session.sent += SEQUENCE_STEP
-    if (body.length > 0) session.unansweredMs ??= nowMs
-    const message = encodeMessage(session.sent, body, session.secret)
-    rememberSent(session, message.subarray(-HMAC_LENGTH))
-    this.#handlers.send(message, to)
+  #transmit(datagram: Uint8Array | undefined, to: Destination): void {
+    if (datagram) this.#handlers.send(datagram, to)
   }
 
   #sendHello0(peer: Peer, nowMs: number): void {
@@ -534,7 +480,3 @@ export class Sessions {
 
 const mayRetryHello0 = ({ hello0Ms }: Peer, nowMs: number): boolean =>
   hello0Ms === undefined || nowMs - hello0Ms >= HELLO0_RETRY_MS
-
-function remember(session: Session, said: Said): void {
-  session.unacknowledged = [...session.unacknowledged.slice(1 - MAX_WAITING), said]
-}
