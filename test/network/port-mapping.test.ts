@@ -5,7 +5,8 @@ import { type Gateway, Lab } from '../../lab/lab.ts'
 import type { LabProcess } from '../../lab/lab-process.ts'
 import type { Machine } from '../../lab/machine.ts'
 import { Miniupnpd, type MiniupnpdOptions } from '../../lab/miniupnpd.ts'
-import type { PortMappingState, PortToMap } from '../../src/node/port-mapping/port-mapper.ts'
+import type { PortToMap } from '../../src/node/port-mapping/port-mapper.ts'
+import type { PortMappingState } from '../../src/node/port-mapping/port-mapping-state.ts'
 
 const SCRIPT = fileURLToPath(new URL('../support/port-mapper-process.ts', import.meta.url))
 const DEADLINE_MS = 30_000

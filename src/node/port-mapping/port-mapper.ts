@@ -1,18 +1,7 @@
 import { messageOf } from '../../core/errors.ts'
 import { Listeners } from '../../core/listeners.ts'
-import { reachableAddress } from '../../core/port-mapping/external-address.ts'
-import {
-  LEASE_SECONDS,
-  type MappedPort,
-  type MappedProtocol,
-  type MappingMethodName,
-} from '../../core/port-mapping/mapping.ts'
-import {
-  describeTroubles,
-  type GatewayAnswer,
-  granted,
-  type MethodTrouble,
-} from '../../core/port-mapping/trouble.ts'
+import type { MappedPort, MappedProtocol } from '../../core/port-mapping/mapping.ts'
+import { type GatewayAnswer, granted, type MethodTrouble } from '../../core/port-mapping/trouble.ts'
 import type { Random } from '../../core/random.ts'
 import { isPublic } from '../../core/values/address-kind.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -20,26 +9,19 @@ import type { Logger } from '../../platform/log.ts'
 import type { Processes } from '../../platform/processes.ts'
 import { hearAnnouncements } from './announcements.ts'
 import { defaultGateway, type Gateway, isSameGateway } from './gateway.ts'
-import { makeMapping, type OpenGateway, removeMappings } from './gateway-mappings.ts'
+import { type OpenGateway, removeMappings } from './gateway-mappings.ts'
+import { GatewayReport } from './gateway-report.ts'
+import { mapAll } from './map-all.ts'
 import { isSamePort, MappingJournal } from './mapping-journal.ts'
 import type { MappingMethod } from './mapping-method.ts'
 import { mappingMethods } from './mapping-methods.ts'
 import { openSideBySide } from './open-side-by-side.ts'
+import type { PortMappingState } from './port-mapping-state.ts'
 
 /** A port of ours that others are to reach. */
 export interface PortToMap {
   readonly protocol: MappedProtocol
   readonly port: number
-}
-
-/** What the gateway does for us now. */
-export interface PortMappingState {
-  /** Its address on the Internet; undefined: it says that it has none, and the NAT in front of it may send us everything. */
-  readonly externalAddress: string | undefined
-  readonly gateway: string
-  readonly method: MappingMethodName
-  /** One for each port that it was asked for. */
-  readonly ports: readonly MappedPort[]
 }
 
 /**
@@ -94,8 +76,6 @@ const MIN_ASK_MS = 2_000
 /** At exit. */
 const REMOVAL_MS = 2_500
 
-type Refusal = Extract<GatewayAnswer<unknown>, { ok: false }>
-
 class GatewayPortMapper implements PortMapper {
   readonly #init: PortMapperInit
   readonly #methods: readonly MappingMethod[]
@@ -111,14 +91,16 @@ class GatewayPortMapper implements PortMapper {
   #renewMs = CHECK_MS
   #open: OpenGateway | undefined
   #journal: MappingJournal | undefined
-  /** What was said about troubles since it last worked. */
-  readonly #reported = new Set<string>()
+  readonly #ports: readonly Pick<MappedPort, 'protocol' | 'internalPort'>[]
+  readonly #report: GatewayReport
   #wake: () => void = () => {}
   #isAskedNow = false
 
   constructor(init: PortMapperInit) {
     this.#init = init
     this.#methods = init.methods ?? mappingMethods(init.clock)
+    this.#ports = init.listeners.map(({ protocol, port }) => ({ protocol, internalPort: port }))
+    this.#report = new GatewayReport({ log: init.log, ports: this.#ports, isExpected: init.isExpected })
     this.#running = this.#keepRunning()
   }
 
@@ -247,103 +229,35 @@ class GatewayPortMapper implements PortMapper {
 
   /** Makes or renews all mappings; none of them stays if that does not work. */
   async #mapAll(journal: MappingJournal, open: OpenGateway): Promise<GatewayAnswer<undefined>> {
-    const ports: MappedPort[] = []
-    let leaseSeconds = LEASE_SECONDS
-    for (const { protocol, port } of this.#init.listeners) {
-      const mapped = await makeMapping(
-        journal,
-        open,
-        { protocol, internalPort: port },
-        this.#init.random,
-        this.#signal,
-      )
-      if (!mapped.ok) return this.#giveUp(journal, open, await this.#explained(open, mapped))
-      ports.push(mapped.value)
-      if (mapped.value.leaseSeconds > 0) leaseSeconds = Math.min(leaseSeconds, mapped.value.leaseSeconds)
-    }
-    const external = await open.session.externalAddress(this.#signal)
-    const reachable = external.ok ? reachableAddress(external.value) : external
-    const isBehindNat =
-      !reachable.ok && reachable.trouble.kind === 'behind-nat' && reachable.trouble.address !== undefined
-    // The NAT in front of it may be set to send it everything: only who tries from outside can tell, at the address at
-    // which peers see us.
-    if (!reachable.ok && !isBehindNat) return this.#giveUp(journal, open, reachable)
-    this.#stateEndMs = this.#init.clock.monotonicMs() + leaseSeconds * 1000
+    const { random, clock } = this.#init
+    const mapped = await mapAll({ journal, open, ports: this.#ports, random, signal: this.#signal })
+    if (!mapped.ok) return mapped
+    const { externalAddress, ports, leaseSeconds } = mapped.value
+    this.#stateEndMs = clock.monotonicMs() + leaseSeconds * 1000
     this.#renewMs = Math.max(MIN_ASK_MS, (leaseSeconds * 1000) / 2)
-    this.#setState({
-      externalAddress: reachable.ok ? reachable.value : undefined,
-      gateway: open.gateway.address,
-      method: open.method,
-      ports: ports.map(({ protocol, internalPort, externalPort }) => ({
-        protocol,
-        internalPort,
-        externalPort,
-      })),
-    })
+    this.#setState({ externalAddress, gateway: open.gateway.address, method: open.method, ports })
     return granted(undefined)
   }
 
   /** What a node with other ports, that was killed, left at this gateway. */
   #foreignPorts(journal: MappingJournal, gateway: Gateway): MappedPort[] {
-    return journal
-      .portsAt(gateway)
-      .filter(
-        (left) =>
-          !this.#init.listeners.some(({ protocol, port }) =>
-            isSamePort(left, { protocol, internalPort: port }),
-          ),
-      )
-  }
-
-  async #giveUp(journal: MappingJournal, open: OpenGateway, answer: Refusal): Promise<Refusal> {
-    // A gateway that is silent is not bothered: it may have restarted, and get them anew.
-    if (answer.trouble.kind !== 'silent')
-      await removeMappings(journal, open, journal.portsAt(open.gateway), this.#signal)
-    return answer
-  }
-
-  /** Many gateways that are behind NAT themselves do not forward, and only their address tells why. */
-  async #explained({ session }: OpenGateway, answer: Refusal): Promise<Refusal> {
-    if (answer.trouble.kind !== 'refused' && answer.trouble.kind !== 'unable') return answer
-    const external = await session.externalAddress(this.#signal)
-    const reachable = external.ok ? reachableAddress(external.value) : external
-    const isPrivateOutside =
-      !reachable.ok && reachable.trouble.kind === 'behind-nat' && reachable.trouble.address
-    return isPrivateOutside ? reachable : answer
+    return journal.portsAt(gateway).filter((left) => !this.#ports.some((port) => isSamePort(left, port)))
   }
 
   #fail(troubles: readonly MethodTrouble[]): void {
     // A silent gateway may restart: others go on trying until it would have forgotten us.
     const isSilent = troubles.length > 0 && troubles.every(({ trouble }) => trouble.kind === 'silent')
     if (!isSilent || this.#init.clock.monotonicMs() >= this.#stateEndMs) this.#setState(undefined)
-    const ports = this.#init.listeners.map(({ protocol, port }) => ({ protocol, internalPort: port }))
-    const { what, text } = describeTroubles(troubles, ports)
-    // The same in other words is no news: a gateway that answers at random must not fill the log.
-    // Nor is a gateway that restarts: what it forwards is still ours.
-    if (this.#state !== undefined) return
-    this.#trouble = text
-    const isNews = !this.#reported.has(what)
-    this.#reported.add(what)
-    const unexpected = troubles.length > 0 ? 'info' : 'debug'
-    this.#init.log[!isNews ? 'debug' : this.#init.isExpected ? 'warn' : unexpected](text)
+    // A gateway that restarts is no news: what it forwards is still ours.
+    if (this.#state === undefined) this.#trouble = this.#report.refuses(troubles)
   }
 
   #setState(state: PortMappingState | undefined): void {
     const isNews = JSON.stringify(state) !== JSON.stringify(this.#state)
-    if (state && (isNews || this.#reported.size > 0)) {
-      const ports = state.ports.map(
-        ({ protocol, internalPort, externalPort }) => `${protocol} ${externalPort} to ${internalPort}`,
-      )
-      this.#reported.clear()
-      const { gateway, method, externalAddress } = state
-      // Whoever counts on the gateway has to see to the one in front of it.
-      const isDoubtful = externalAddress === undefined && this.#init.isExpected
-      this.#init.log[isDoubtful ? 'warn' : 'info'](
-        { gateway, method, underlay: externalAddress },
-        `the gateway forwards ${ports.join(', ')}${externalAddress === undefined ? ', and is itself behind NAT: others can reach this node if that one forwards everything to the gateway' : ''}`,
-      )
+    if (state) {
+      this.#report.forwards(state, isNews)
+      this.#trouble = undefined
     }
-    if (state) this.#trouble = undefined
     if (!isNews) return
     this.#state = state
     this.#watchers.tell(state)
