@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { NodeOptions } from '../options/node-options.ts'
-import type { RegistryOptions } from '../options/registry-options.ts'
+import type { RegistryOptions } from '../options/registry-option-checks.ts'
 import { type Network, networkCidr, type Prefix } from '../values/prefix.ts'
 import type { Family } from './permission.ts'
 

@@ -29,7 +29,8 @@ import {
   SHOW_COMMAND,
   showOptions,
 } from './registry-operator-options.ts'
-import { REGISTRY_COMMAND, type REGISTRY_SUBCOMMANDS, registryOptions } from './registry-options.ts'
+import { registryOptions } from './registry-option-checks.ts'
+import { REGISTRY_COMMAND, type REGISTRY_SUBCOMMANDS } from './registry-options.ts'
 import { STANDBY_COMMAND, standbyOptions } from './registry-standby-options.ts'
 
 /** A subcommand: its options, and what checks them together. */

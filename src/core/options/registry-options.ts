@@ -1,7 +1,6 @@
 import { OLDEST_PROTOCOL, PROTOCOL } from '../config/protocol-number.ts'
-import { ok, type Result, refuse } from '../result.ts'
-import { type Command, optionValues, type ParsedWords } from './command-line.ts'
-import { flag, type OptionsOf, optional, repeated, required, withDefault } from './option-table.ts'
+import type { Command } from './command-line.ts'
+import { flag, optional, repeated, required, withDefault } from './option-table.ts'
 import {
   countryCode,
   directoryPath,
@@ -71,8 +70,6 @@ export const keyPassphrase = (group: string, since: string) =>
     otherwise: 'default: it is asked for at the terminal, if there is one',
     since,
   })
-
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
 /** Three hundred years: more is a mistake. */
 const MAX_SECONDS = 300 * 365 * 24 * 3600
@@ -421,117 +418,4 @@ export const REGISTRY_COMMAND: Command<typeof REGISTRY_OPTIONS> = {
   runsAlone: true,
   epilogue:
     'Options may also be in a file, one per line without leading dashes, named as @FILE. SIGUSR1 opens the log file anew. "re6st-registry COMMAND --help" tells the options of a command.',
-}
-
-/** What a registry runs with. */
-export interface RegistryOptions
-  extends Omit<
-    OptionsOf<typeof REGISTRY_OPTIONS>,
-    'maxClients' | 'anonymousPrefixLength' | 'ipv4ListenAddress' | 'ipv6ListenAddress' | 'runDirectory'
-  > {
-  readonly maxClients: number
-  /** 0: no anonymous registration. */
-  readonly anonymousPrefixLength: number
-  /** Addresses to listen on, at most one of each family, at least one. */
-  readonly listenAddresses: readonly string[]
-  /** For the operator, at start: options that are ignored. */
-  readonly warnings: readonly string[]
-}
-
-/** Checks all options of a registry, together. */
-export function registryOptions(words: ParsedWords): Result<RegistryOptions> {
-  const values = optionValues(REGISTRY_COMMAND, words)
-  if (!values.ok) return values
-  const { ipv4ListenAddress, ipv6ListenAddress, runDirectory, ...rest } = values.value
-  const listenAddresses = [ipv4ListenAddress, ipv6ListenAddress].filter((address) => address !== '')
-  if (listenAddresses.length === 0)
-    return refuse('-4, -6: both are empty, the registry must listen on at least one address')
-  const { tlsCert, tlsKey } = rest
-  if ((tlsCert === undefined) !== (tlsKey === undefined))
-    return refuse(
-      `${tlsCert === undefined ? '--tls-key' : '--tls-cert'}: --tls-cert and --tls-key go together`,
-    )
-  if (tlsCert === undefined && (rest.tlsOnly || rest.tlsClientCa !== undefined))
-    return refuse(`${rest.tlsOnly ? '--tls-only' : '--tls-client-ca'}: needs --tls-cert and --tls-key`)
-  const open = rest.webhooks.find((url) => url.protocol !== 'https:' && !LOOPBACK.test(url.hostname))
-  if (open) return refuse(`--webhook ${open.href}: must be an https:// URL, unless it is this machine`)
-  if (rest.webhooks.length > 0 !== (rest.webhookSecret !== undefined))
-    return refuse('--webhook, --webhook-secret: go together')
-  const { page, pageUrl, isPageTls } = rest
-  if (isPageTls && (page?.kind !== 'address' || tlsCert === undefined))
-    return refuse('--page-tls: needs --page ADDR:PORT, and --tls-cert and --tls-key')
-  if (isPageTls && pageUrl !== undefined && pageUrl.protocol !== 'https:')
-    return refuse(`--page-url ${pageUrl.href}: must be an https:// URL with --page-tls`)
-  const isOpen = page?.kind === 'address' && !isPageTls && pageUrl?.protocol !== 'https:'
-  if (isOpen && !/^(127\.|::1$)/.test(page.address))
-    return refuse(
-      `--page ${page.address}: passwords would be sent in the clear: listen on 127.0.0.1, say --page-tls, or put a proxy with TLS in front and say --page-url https://…`,
-    )
-  if (pageUrl !== undefined && page === undefined) return refuse('--page-url: is of no use without --page')
-  const hearsOfCertificates = page !== undefined && (isPageTls || rest.trustedProxies.length > 0)
-  if (rest.clientCertCa !== undefined && !hearsOfCertificates)
-    return refuse('--client-cert-ca: needs --page, with --page-tls or a proxy that --trusted-proxy names')
-  const oidc = oidcMistake(rest)
-  if (oidc !== undefined) return refuse(oidc)
-  const pair = pairMistake(rest)
-  if (pair !== undefined) return refuse(pair)
-  if (rest.smtpUser !== undefined && rest.smtpPassword === undefined)
-    return refuse('--smtp-user: needs a password, see --smtp-pwd')
-  return ok({
-    ...rest,
-    listenAddresses,
-    maxClients: rest.maxClients ?? 2 * rest.clientCount,
-    anonymousPrefixLength: rest.anonymousPrefixLength ?? 0,
-    warnings: [
-      ...(runDirectory === undefined ? [] : ['--run is obsolete and ignored: remove it']),
-      ...(rest.mailHost === undefined && (rest.smtpStartTls || rest.smtpPassword !== undefined)
-        ? ['--smtp-user, --smtp-pwd and --smtp-starttls are ignored without --mailhost']
-        : []),
-      ...(rest.smtpUser !== undefined && rest.mailHost !== undefined && !rest.smtpStartTls
-        ? ['--smtp-pwd is sent in the clear without --smtp-starttls']
-        : []),
-    ],
-  })
-}
-
-/** What of a pair is missing, or of no use. */
-function pairMistake({
-  peer,
-  peerListen,
-  peerSecret,
-  isStandby,
-  database,
-}: Pick<OptionsOf<typeof REGISTRY_OPTIONS>, 'peer' | 'peerListen' | 'peerSecret' | 'isStandby' | 'database'>):
-  | string
-  | undefined {
-  const parts = [peer, peerListen, peerSecret]
-  if (parts.every((part) => part === undefined))
-    return isStandby ? '--standby: needs --peer, --peer-listen and --peer-secret' : undefined
-  if (parts.includes(undefined)) return '--peer, --peer-listen, --peer-secret: go together'
-  if (peerListen?.kind === 'socket')
-    return '--peer-listen: must be ADDR:PORT: the other registry is elsewhere'
-  return /^postgres(ql)?:/.test(database) || database === ':memory:'
-    ? '--peer: is for a file of SQLite; PostgreSQL has standbys of its own'
-    : undefined
-}
-
-/** What of OpenID Connect is missing, or of no use. */
-function oidcMistake({
-  page,
-  oidcIssuer,
-  oidcClient,
-  oidcSecret,
-  oidcRoles,
-}: Pick<
-  OptionsOf<typeof REGISTRY_OPTIONS>,
-  'page' | 'oidcIssuer' | 'oidcClient' | 'oidcSecret' | 'oidcRoles'
->): string | undefined {
-  const parts = [oidcIssuer, oidcClient, oidcSecret, oidcRoles[0]]
-  if (parts.every((part) => part === undefined)) return undefined
-  if (parts.includes(undefined))
-    return '--oidc-issuer, --oidc-client, --oidc-secret, --oidc-role: go together'
-  if (page === undefined) return '--oidc-issuer: is of no use without --page'
-  return oidcIssuer && oidcIssuer.protocol !== 'https:' && !LOOPBACK.test(oidcIssuer.hostname)
-    ? `--oidc-issuer ${oidcIssuer.href}: must be an https:// URL, unless it is this machine`
-    : undefined
 }

@@ -6,11 +6,8 @@ import { bareHost, isLoopback, portOf } from '../../core/firewall/surroundings.t
 import { readCommandLine } from '../../core/options/command-line.ts'
 import { REGISTRY_FILE } from '../../core/options/firewall-options.ts'
 import { readAsService } from '../../core/options/node-file-command.ts'
-import {
-  REGISTRY_COMMAND,
-  type RegistryOptions,
-  registryOptions,
-} from '../../core/options/registry-options.ts'
+import { type RegistryOptions, registryOptions } from '../../core/options/registry-option-checks.ts'
+import { REGISTRY_COMMAND } from '../../core/options/registry-options.ts'
 import { readOptionFile } from '../../platform/main.ts'
 
 /** The registry as far as a firewall is concerned. */

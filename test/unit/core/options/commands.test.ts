@@ -11,11 +11,8 @@ import { CONF_COMMAND, confOptions } from '../../../../src/core/options/conf-opt
 import { NODE_COMMAND, type NodeOptions, nodeOptions } from '../../../../src/core/options/node-options.ts'
 import type { ReadFile } from '../../../../src/core/options/option-files.ts'
 import { RE6ST_COMMAND, readRe6stCommandLine } from '../../../../src/core/options/re6st-options.ts'
-import {
-  REGISTRY_COMMAND,
-  type RegistryOptions,
-  registryOptions,
-} from '../../../../src/core/options/registry-options.ts'
+import { type RegistryOptions, registryOptions } from '../../../../src/core/options/registry-option-checks.ts'
+import { REGISTRY_COMMAND } from '../../../../src/core/options/registry-options.ts'
 import type { PlainValue } from '../../../../src/core/options/value-types.ts'
 import { ok, type Result, refuse } from '../../../../src/core/result.ts'
 import { fc, test } from '../../../support/property.ts'
