@@ -14,15 +14,15 @@ import {
 } from '../../../core/babeld/intervals.ts'
 import type { BabelTables } from '../../../core/babeld/tables.ts'
 import { linkDefaultsText } from '../../../core/config/link-defaults.ts'
-import { messageOf } from '../../../core/errors.ts'
 import { Turns } from '../../../platform/turns.ts'
 import type { ConditionWatch } from '../condition-watch.ts'
-import { ipBatch, lacksLinkLocal, linkDown, linkUp, setOperational } from '../link.ts'
+import { lacksLinkLocal, linkUp } from '../link.ts'
 import { interfacesOf } from '../named-interfaces.ts'
 import type { InterfaceKind, Route, RouterSettings } from '../router.ts'
 import { Greeter } from './greeter.ts'
-import { canBeHeld, type HeldRoutes } from './held-routes.ts'
+import type { HeldRoutes } from './held-routes.ts'
 import type { BabeldContext } from './process.ts'
+import { SeenLinks } from './seen-links.ts'
 import type { BabeldSupervisor } from './supervisor.ts'
 
 interface InterfacesInit {
@@ -44,25 +44,13 @@ interface InterfacesInit {
 
 /** For a neighbour that answers late. */
 const BACK_MS = 2_000
-/** babeld sees that a link went down by a kernel event, in some milliseconds. */
-const LINK_EVENT_MS = 2_000
-/**
- * What babeld 1.12 has to say to one neighbour when the link goes down, as an acknowledgment that it delays by up to 45 ms, it
- * cannot sign any more (it has forgotten its link-local address), tries again and again, and does nothing else, for as long as
- * half a minute. So a link is taken from it when it has heard nothing there for this long, if that comes to pass in time.
- */
-const QUIET_MS = 150
-const QUIET_WITHIN_MS = 2_000
 /** One that is removed waits less: its tunnel may be dead, and packets are lost until it is gone. */
 const QUIET_AT_END_MS = 300
-/** How often babeld is shown that a link is up. */
-const WAKING_ATTEMPTS = 5
-/** A link that stayed dormant would be lost, and with a server's all of its clients: until the machine can run `ip` again. */
-const WAKING_RETRY_MS = 1_000
 
 /** The interfaces that babeld routes on: what it is told of each, and how what it was told is changed. */
 export class BabeldInterfaces {
   readonly #init: InterfacesInit
+  readonly #links: SeenLinks
   readonly #kinds = new Map<string, InterfaceKind>()
   /** Those over which we want to receive only what has no other way. */
   readonly #expensive = new Set<string>()
@@ -70,13 +58,12 @@ export class BabeldInterfaces {
   readonly #greeters = new Map<string, Greeter>()
   /** What babeld was told of interfaces that it takes back only with them. */
   readonly #told = new Map<string, string>()
-  /** When babeld last said that something had changed there. */
-  readonly #newsMs = new Map<string, number>()
   /** The changes of each link follow each other. */
   readonly #turns = new Map<string, Turns>()
 
   constructor(init: InterfacesInit) {
     this.#init = init
+    this.#links = new SeenLinks({ ...init, ...init.context, isKept: (iface) => this.#kinds.has(iface) })
   }
 
   has(iface: string): boolean {
@@ -129,11 +116,11 @@ export class BabeldInterfaces {
     await this.#inTurn(iface, async () => {
       if (kind === 'lan') await this.#forget(iface)
       else {
-        await this.#untilQuiet(iface, QUIET_AT_END_MS)
-        await this.#setDown(iface).catch(() => {}) // it has gone by itself
+        await this.#links.untilQuiet(iface, QUIET_AT_END_MS)
+        await this.#links.setDown(iface).catch(() => {}) // it has gone by itself
       }
     })
-    if (!this.#kinds.has(iface)) this.#newsMs.delete(iface)
+    if (!this.#kinds.has(iface)) this.#links.forget(iface)
   }
 
   /**
@@ -148,7 +135,7 @@ export class BabeldInterfaces {
     if (kind === 'lan') return this.#renew(iface, kind, this.#configurationOf(iface, kind))
     await this.#inTurn(iface, async () => {
       if (!this.#kinds.has(iface) || !(await lacksLinkLocal(processes, iface))) return
-      await this.#setDown(iface)
+      await this.#links.setDown(iface)
       await linkUp(processes, iface)
     })
   }
@@ -174,8 +161,8 @@ export class BabeldInterfaces {
     const { conditions, held } = this.#init
     this.#endGreeting(iface)
     await this.#inTurn(iface, async () => {
-      if (!this.#isUp(iface)) return
-      await this.#makeDormant(iface, limitMs)
+      if (!this.#links.isUp(iface)) return
+      await this.#links.makeDormant(iface, limitMs)
       await conditions.until(() => !held.routes.some((route) => route.iface === iface), limitMs)
     })
     await this.remove(iface)
@@ -198,7 +185,7 @@ export class BabeldInterfaces {
 
   /** Something about an interface or its neighbours changed. */
   look(iface: string): void {
-    this.#newsMs.set(iface, this.#init.context.clock.monotonicMs())
+    this.#links.heard(iface)
     this.#greeters.get(iface)?.look()
   }
 
@@ -209,10 +196,6 @@ export class BabeldInterfaces {
   /** Resolves when the changes that were begun are done. */
   async settled(): Promise<void> {
     await Promise.all([...this.#turns.values()].map((turns) => turns.take(async () => {})))
-  }
-
-  #isUp(iface: string): boolean {
-    return this.#init.tables().interface(iface)?.up === true
   }
 
   #configurationOf(iface: string, kind: InterfaceKind, intervals?: Intervals): InterfaceConfiguration {
@@ -283,75 +266,10 @@ export class BabeldInterfaces {
     if (mustForget) await this.#forget(iface)
     this.#told.set(iface, permanentPart(configuration))
     await babeld.command(interfaceLine(iface, configuration))
-    if (told === undefined || mustForget || !this.#isUp(iface)) return
+    if (told === undefined || mustForget || !this.#links.isUp(iface)) return
     // The neighbour's next full update comes within its interval, which is ours, give or take a quarter.
-    await this.#makeDormant(iface, 1.5 * this.#configuredIntervals().updateIntervalMs + BACK_MS)
-    await this.#wake(iface)
-  }
-
-  /** Lets a dormant link come up again in babeld's sight, which it looks at by itself only every 30 s. */
-  async #wake(iface: string): Promise<void> {
-    const { processes } = this.#init.context
-    for (let attempt = 1; attempt <= WAKING_ATTEMPTS; attempt++) {
-      // Removed meanwhile: dormant will do, until its turn to be set down.
-      await this.#makeOperational(iface)
-      if (!this.#kinds.has(iface)) return
-      await this.#init.conditions.until(() => this.#isUp(iface) || !this.#kinds.has(iface), LINK_EVENT_MS)
-      if (this.#isUp(iface) || attempt === WAKING_ATTEMPTS) return
-      // An event makes it look once more.
-      await setOperational(processes, iface, false)
-    }
-  }
-
-  /** Until it can be done, or the interface is removed. */
-  async #makeOperational(iface: string): Promise<void> {
-    const { context, conditions, signal } = this.#init
-    const { processes, log } = context
-    for (let failures = 0; this.#kinds.has(iface); failures++)
-      try {
-        return await setOperational(processes, iface, true)
-      } catch (error) {
-        if (signal.aborted) return
-        const what = { iface, reason: messageOf(error), retryMs: WAKING_RETRY_MS }
-        log[failures === 0 ? 'warn' : 'debug'](what, 'a link cannot be made operational')
-        await conditions.until(() => !this.#kinds.has(iface), WAKING_RETRY_MS)
-      }
-  }
-
-  /** Takes a link out of babeld's sight, while the kernel goes on using its routes. */
-  async #makeDormant(iface: string, holdMs: number): Promise<void> {
-    const { context, held, routes, settings } = this.#init
-    await this.#untilQuiet(iface, QUIET_WITHIN_MS)
-    if (!this.#kinds.has(iface)) return // removed meanwhile, and all that was held of it
-    held.hold(
-      routes().filter((route) => route.iface === iface && canBeHeld(route)),
-      holdMs,
-    )
-    await ipBatch(context.processes, held.commands(iface, settings().nodeAddress))
-    await setOperational(context.processes, iface, false)
-    await this.#untilDown(iface)
-  }
-
-  async #untilQuiet(iface: string, withinMs: number): Promise<void> {
-    const { context, signal } = this.#init
-    const { clock } = context
-    const limitMs = clock.monotonicMs() + withinMs
-    while (!signal.aborted) {
-      const nowMs = clock.monotonicMs()
-      const quietMs = (this.#newsMs.get(iface) ?? Number.NEGATIVE_INFINITY) + QUIET_MS
-      if (nowMs >= Math.min(quietMs, limitMs)) return
-      await clock.sleep(Math.min(quietMs, limitMs) - nowMs, signal).catch(() => {})
-    }
-  }
-
-  async #setDown(iface: string): Promise<void> {
-    await linkDown(this.#init.context.processes, iface)
-    await this.#untilDown(iface)
-  }
-
-  /** If a link came up again before babeld looks, nothing would have happened. */
-  #untilDown(iface: string): Promise<void> {
-    return this.#init.conditions.until(() => !this.#isUp(iface), LINK_EVENT_MS)
+    await this.#links.makeDormant(iface, 1.5 * this.#configuredIntervals().updateIntervalMs + BACK_MS)
+    await this.#links.wake(iface)
   }
 
   async #forget(iface: string): Promise<void> {
