@@ -53,7 +53,7 @@ const LOOK_MS = 1_000
 const FIRST_ANSWER_MS = 5_000
 /** Delays of asking the registry again when it does not answer. */
 const RETRY_DELAYS = { minMs: 1_000, maxMs: 60_000 }
-/** Who is cut off is to be back soon after the registry can be reached again. */
+/** Who is cut off, or knows no configuration yet, is to be back soon after the registry can be reached again. */
 const CUT_OFF_RETRY_MAX_MS = 15_000
 /** News of a version comes from many at once: wait a moment, then ask (protocol, section 6). */
 const NEWS_DELAY_MS = 1_000
@@ -160,7 +160,7 @@ export class ConfigKeeper {
     if (first.kind === 'cached') return this.#begin(first.config)
     if (first.kind === 'ask')
       log.info({ reason: first.reason }, 'asking the registry for the network configuration')
-    const backOff = new BackOff(this.#components.clock, RETRY_DELAYS)
+    const backOff = new BackOff(this.#components.clock, { ...RETRY_DELAYS, maxMs: CUT_OFF_RETRY_MAX_MS })
     for (;;) {
       const moved = this.#moved.signal
       try {

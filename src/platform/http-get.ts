@@ -1,6 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import type { TcpNetConnectOpts } from 'node:net'
+import { isIP, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { messageOf, Re6stError } from '../core/errors.ts'
 
 /** An answer of an HTTP server. */
@@ -24,6 +24,8 @@ export interface HttpRequest {
   readonly maxBodyLength: number
   /** What ends the whole exchange: a server may send a byte a minute. */
   readonly signal: AbortSignal
+  /** How long each address of the server may take to accept the connection. */
+  readonly connectTimeoutMs?: number
 }
 
 /** Limits of one request. */
@@ -61,11 +63,21 @@ export async function httpGet(base: URL, target: string, options: HttpGetOptions
 }
 
 /**
- * Sends a request and reads the whole answer.
+ * Time for four attempts of the kernel (a lost SYN is sent again after 1 s, 2 s and 4 s). Its next one would come 8 s later, then
+ * 16, while the other end may have been there again all the time: whoever asks tries again sooner.
+ */
+const CONNECT_TIMEOUT_MS = 10_000
+/** A server that says nothing for so long has its kernel asked, each second, whether the connection is still there; ten times. */
+const PROBE_AFTER_MS = 5_000
+
+/**
+ * Sends a request and reads the whole answer. One that is slow is waited for; a connection that is not made, or on which
+ * nobody is left, ends within a quarter of a minute.
  * @throws Error when there is none, or it is too long; the signal's reason when that is aborted
  */
 export function httpExchange(server: URL, request: HttpRequest): Promise<HttpAnswer> {
   const { method, target, headers, body, localAddress, maxBodyLength, signal } = request
+  const { connectTimeoutMs = CONNECT_TIMEOUT_MS } = request
   const send = server.protocol === 'https:' ? httpsRequest : httpRequest
   return new Promise((resolve, reject) => {
     const outgoing = send(
@@ -90,8 +102,32 @@ export function httpExchange(server: URL, request: HttpRequest): Promise<HttpAns
       },
     )
     outgoing.on('error', reject)
+    outgoing.setSocketKeepAlive(true, PROBE_AFTER_MS)
+    outgoing.on('socket', (socket) => {
+      // The address of a name is not tried before it is known.
+      const isTrying = socket.connecting && isIP(server.hostname.replace(/^\[|\]$/g, '')) !== 0
+      limitConnecting(socket, isTrying, connectTimeoutMs, (error) => outgoing.destroy(error))
+    })
     outgoing.end(body)
   })
+}
+
+/** Ends what is not connected in time; of several addresses, each has its own. */
+function limitConnecting(
+  socket: Socket,
+  isTrying: boolean,
+  timeoutMs: number,
+  end: (error: Error) => void,
+): void {
+  let timer: NodeJS.Timeout | undefined
+  const stop = () => clearTimeout(timer)
+  const begin = () => {
+    stop()
+    const error = Object.assign(new Error('nobody accepts the connection'), { code: 'ETIMEDOUT' })
+    timer = setTimeout(end, timeoutMs, error)
+  }
+  socket.on('connectionAttempt', begin).once('connect', stop).once('close', stop)
+  if (isTrying) begin()
 }
 
 async function readBody(answer: IncomingMessage, maxLength: number): Promise<Buffer> {

@@ -4,7 +4,7 @@ import type { Prefix } from '../values/prefix.ts'
 import type { CutOff, NetworkView } from './decisions.ts'
 
 /** Delays of asking the registry again while we are cut off, and it cannot help: half as much more at most. */
-const RETRY_DELAYS = { minMs: 500, maxMs: 20_000 }
+const RETRY_DELAYS = { minMs: 500, maxMs: 15_000 }
 /**
  * After a peer that it has not proposed before. Where many are behind NATs, or have all the clients that they take, several
  * proposals lead nowhere: that is no reason to ask ever less.

@@ -239,6 +239,9 @@ describe('a start', () => {
       isStarted = true
     })
     await around.clock.pass(200_000)
+    const gaps = around.askedMs.slice(1).map((ms, at) => ms - (around.askedMs[at] ?? 0))
+    expect(gaps.slice(0, 5)).toEqual([1_000, 2_000, 4_000, 8_000, 15_000])
+    expect(Math.max(...gaps)).toBe(15_000)
     const [last = 0] = around.askedMs.slice(-1)
     around.keeper.networkChanged()
     await around.clock.pass(3_500)
