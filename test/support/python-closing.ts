@@ -19,6 +19,8 @@ interface PythonClosingInit {
 }
 
 const LOOK_MS = 50
+/** Of a babeld that heard nothing for this long, nothing is left that it has to say to one neighbour (`interfaces.ts`). */
+const QUIET_MS = 150
 /** What was said while there was no session is forgotten: it is said again. */
 const SAY_AGAIN_MS = 1_000
 /** Better than that of babeld's routes. */
@@ -33,6 +35,8 @@ export class PythonClosing {
   readonly #init: PythonClosingInit
   readonly #tables = new BabelTables()
   readonly #drained = new Set<Prefix>()
+  /** When babeld last said that something had changed on an interface. */
+  readonly #newsMs = new Map<string, number>()
   readonly #opened: Promise<unknown>
 
   constructor(init: PythonClosingInit) {
@@ -44,7 +48,10 @@ export class PythonClosing {
     const { socketPath: path, signal } = this.#init
     const socket = await openControlSocket({
       ...{ path, clock: systemClock, signal, onEnd: () => {} },
-      onLine: (line) => void this.#tables.apply(line),
+      onLine: (line) => {
+        const change = this.#tables.apply(line)
+        if (change) this.#newsMs.set(change.entry.iface, performance.now())
+      },
     })
     if (socket.ok) await socket.value.command('monitor')
   }
@@ -83,7 +90,8 @@ export class PythonClosing {
       return this.#drained.has(prefix)
     })
     if (isDrained) {
-      // The stock babeld has trouble with an interface that goes while it is up.
+      // The stock babeld has trouble with an interface that goes while it is up, or goes down while it has something to say there.
+      await this.#comesToPass(() => performance.now() - (this.#newsMs.get(iface) ?? 0) >= QUIET_MS)
       execFileSync('ip', ['link', 'set', 'dev', iface, 'down'])
       await this.#comesToPass(() => this.#tables.interface(iface)?.up === false)
       await end()
