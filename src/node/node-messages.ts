@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import type { VersionSpread } from '../core/config/version-spread.ts'
+import type { IncomingMessage } from '../core/session/conversations.ts'
 import {
   type DialResult,
   dialableAddresses,
@@ -10,7 +11,6 @@ import {
 import { DialLimit } from '../core/session/dial-limit.ts'
 import { MESSAGE_CODE } from '../core/session/message-codes.ts'
 import { decodeMessageBody, encodeMessageBody, type Message } from '../core/session/messages.ts'
-import type { IncomingMessage } from '../core/session/sessions.ts'
 import { formatWay, parseWay, type WayAnswer } from '../core/session/way.ts'
 import {
   addressAnswer,

@@ -13,7 +13,7 @@ import {
   isMessageAuthentic,
   LAST_HELLO,
 } from '../../src/core/session/datagram.ts'
-import type { SessionIdentity } from '../../src/core/session/sessions.ts'
+import type { SessionIdentity } from '../../src/core/session/handshakes.ts'
 import type { Prefix } from '../../src/core/values/prefix.ts'
 
 /** What was said without an answer is taken for lost after this: longer than by ours. */

@@ -5,7 +5,8 @@ import {
   readAuthority,
   readNodeCertificate,
 } from '../../src/core/crypto/certificate.ts'
-import { type Destination, type IncomingMessage, Sessions } from '../../src/core/session/sessions.ts'
+import type { IncomingMessage } from '../../src/core/session/conversations.ts'
+import { type Destination, Sessions } from '../../src/core/session/sessions.ts'
 import { nodeAddress, type Prefix } from '../../src/core/values/prefix.ts'
 import { vectors } from './vectors.ts'
 

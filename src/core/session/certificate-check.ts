@@ -7,7 +7,7 @@ import {
 } from '../crypto/certificate.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import { TokenBucket } from '../token-bucket.ts'
-import { WorkLimit, type WorkRates } from './work-limit.ts'
+import { PeerWorkLimit, WorkLimit, type WorkRates } from './work-limit.ts'
 
 /*
  * Anyone inside the network can send us certificates, and each costs a signature to verify (about 0.2 ms). So:
@@ -48,8 +48,7 @@ export class CertificateCheck {
   readonly #authority: Authority
   #revoked: ReadonlySet<bigint> = new Set()
   readonly #strangers: WorkLimit
-  readonly #peers: WorkLimit
-  readonly #reserve: WorkLimit
+  readonly #peers: PeerWorkLimit
   readonly #bySource = new Map<string, TokenBucket>()
   #forgottenMs = Number.NEGATIVE_INFINITY
 
@@ -57,8 +56,7 @@ export class CertificateCheck {
   constructor(authority: Authority, stopwatchMs: () => number) {
     this.#authority = authority
     this.#strangers = new WorkLimit(ALL, stopwatchMs)
-    this.#peers = new WorkLimit(ALL, stopwatchMs)
-    this.#reserve = new WorkLimit(ALL, stopwatchMs)
+    this.#peers = new PeerWorkLimit(ALL, stopwatchMs)
   }
 
   setRevoked(serials: ReadonlySet<bigint>): void {
@@ -119,10 +117,7 @@ export class CertificateCheck {
 
   /** To what it is charged; undefined: not now. */
   #limitFor(sourceBits: string, peer: CheckedPeer | undefined, nowMs: number): WorkLimit | undefined {
-    if (peer) {
-      if (this.#peers.take(nowMs)) return this.#peers
-      return peer.verifications.take(nowMs) && this.#reserve.take(nowMs) ? this.#reserve : undefined
-    }
+    if (peer) return this.#peers.take(peer.verifications, nowMs)
     const subnet = sourceBits.slice(0, Math.max(16, 64 - this.#authority.network.length))
     let own = this.#bySource.get(subnet)
     if (!own) {

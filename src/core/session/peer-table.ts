@@ -1,6 +1,7 @@
 import { ok, type Result, refuse } from '../result.ts'
-import { bitsInside, type Network, type Prefix } from '../values/prefix.ts'
-import { newPeer, type Peer } from './peer.ts'
+import { ADDRESS_BITS } from '../values/bits.ts'
+import { bitsInside, firstAddress, type Network, nodeAddress, type Prefix } from '../values/prefix.ts'
+import { type HandshakeAnswers, newPeer, type Peer } from './peer.ts'
 
 /** A bound on memory. The node of the registry asks all nodes of the network at once; others speak to fewer. */
 export const MAX_PEERS = 10_000
@@ -71,6 +72,21 @@ export class PeerTable {
     if (this.#sources.size >= MAX_SOURCES) this.#sources.clear()
     this.#sources.set(address, result)
     return result
+  }
+
+  /** Whether there can be such a node: what the registry names, or somebody in its place, may be too long for an address. */
+  isPossible(prefix: Prefix): boolean {
+    return prefix.length > 0 && this.#network.length + prefix.length <= ADDRESS_BITS
+  }
+
+  /** Where a peer hears us. */
+  addressOf({ prefix }: Pick<Peer, 'prefix'>): string {
+    return firstAddress(this.#network, prefix)
+  }
+
+  /** What was answered where a datagram of a peer, or in its name, comes from. */
+  answersAt({ prefix, answers }: Peer, address: string): HandshakeAnswers {
+    return answers[address === nodeAddress(this.#network, prefix) ? 'node' : 'elsewhere']
   }
 
   /** One without a session goes first, the one that is known longest among equals. */

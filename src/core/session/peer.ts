@@ -2,6 +2,7 @@ import type { NodeCertificate } from '../crypto/certificate.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import type { Prefix } from '../values/prefix.ts'
 import type { Session } from './session.ts'
+import { WaitingLine } from './waiting-line.ts'
 
 /** A secret that we made and the peer has not used yet, and the hello that brought it. */
 export interface Offer {
@@ -33,8 +34,8 @@ export interface Peer {
   readonly verifications: TokenBucket
   /** Limits what one that has a session can make us do. */
   readonly messages: TokenBucket
-  /** What waits for the session, until its handshake is given up. */
-  waiting: Waiting[]
+  /** What is to be said in the session that is being made. */
+  readonly waiting: WaitingLine
 }
 
 /** What was answered to somebody who wants a session. */
@@ -43,14 +44,6 @@ export interface HandshakeAnswers {
   readonly hellos: TokenBucket
   /** When a hello0 was last answered. */
   hello0Ms: number | undefined
-}
-
-/** Something that is to be said as soon as there is a session. */
-export interface Waiting {
-  readonly body: Uint8Array
-  readonly sinceMs: number
-  /** How many times it was said before, in sessions that were lost. */
-  readonly attempts: number
 }
 
 /** A hello costs us a signature, to make or to verify: half a millisecond. */
@@ -62,6 +55,11 @@ const VERIFICATIONS_BURST = 5
 /** A peer says a few words when a tunnel is made and when the network changes; each can make us answer, log, or write. */
 const MESSAGES_PER_SECOND = 10
 const MESSAGES_BURST = 50
+
+/** What was said in its session, which may be lost, waits for the next one; what was said often enough is given up. */
+export function takeBack({ session, waiting }: Peer, nowMs: number): void {
+  waiting.addLost(session?.takeAll() ?? [], nowMs)
+}
 
 /** One of which nothing is known. @param firstSecret smaller ones are refused */
 export const newPeer = (prefix: Prefix, firstSecret: Buffer): Peer => ({
@@ -78,7 +76,7 @@ export const newPeer = (prefix: Prefix, firstSecret: Buffer): Peer => ({
   answers: { node: noAnswers(), elsewhere: noAnswers() },
   verifications: new TokenBucket(VERIFICATIONS_PER_SECOND, VERIFICATIONS_BURST),
   messages: new TokenBucket(MESSAGES_PER_SECOND, MESSAGES_BURST),
-  waiting: [],
+  waiting: new WaitingLine(),
 })
 
 const noAnswers = (): HandshakeAnswers => ({

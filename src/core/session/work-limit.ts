@@ -53,3 +53,21 @@ export class WorkLimit {
     }
   }
 }
+
+/** Limits what peers can make us compute: all of them together, and beside that a little for each of them. */
+export class PeerWorkLimit {
+  readonly #all: WorkLimit
+  readonly #reserve: WorkLimit
+
+  /** @param rates of all together; the little ones of each have as much, in all */
+  constructor(rates: WorkRates, stopwatchMs: () => number) {
+    this.#all = new WorkLimit(rates, stopwatchMs)
+    this.#reserve = new WorkLimit(rates, stopwatchMs)
+  }
+
+  /** @param own what the peer has for itself when others use up what there is for all @returns to what it is charged; undefined: not now */
+  take(own: TokenBucket, nowMs: number): WorkLimit | undefined {
+    if (this.#all.take(nowMs)) return this.#all
+    return own.take(nowMs) && this.#reserve.take(nowMs) ? this.#reserve : undefined
+  }
+}

@@ -2,6 +2,8 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { remember } from '../../core/remember.ts'
+import type { IncomingMessage, Speaker } from '../../core/session/conversations.ts'
+import type { RandomBytes, SessionIdentity } from '../../core/session/handshakes.ts'
 import { FORWARDED_FLAG, MESSAGE_CODE, NODE_PORT } from '../../core/session/message-codes.ts'
 import { MAX_PEERS } from '../../core/session/peer-table.ts'
 import {
@@ -9,13 +11,7 @@ import {
   encodeRegistryDatagram,
   type RegistryDatagram,
 } from '../../core/session/registry-link.ts'
-import {
-  type Destination,
-  type IncomingMessage,
-  type RandomBytes,
-  type SessionIdentity,
-  Sessions,
-} from '../../core/session/sessions.ts'
+import { type Destination, Sessions } from '../../core/session/sessions.ts'
 import { ACKNOWLEDGED_ONLY_MS, parseWay } from '../../core/session/way.ts'
 import type { Prefix } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -24,14 +20,8 @@ import { LogLimit } from '../../platform/log-limit.ts'
 import { processorMs } from '../../platform/processor-time.ts'
 import { IgnoredDatagrams } from './ignored-datagrams.ts'
 
-/** Who decides what is answered. */
-export interface EndpointHandlers {
-  /** Answers a message of a peer; empty: only an acknowledgement. */
-  answer(message: IncomingMessage): Uint8Array
-  /** What to say first to a peer that has begun a session. */
-  greeting(prefix: Prefix): Uint8Array
-  /** A peer has taken what we said without an answer. */
-  acknowledged(prefix: Prefix, body: Uint8Array): void
+/** Who decides what is answered, to peers and to the registry. */
+export interface EndpointHandlers extends Speaker {
   /** Whether the registry is on this machine. */
   isBesideRegistry(): boolean
   /** Answers the registry's question to this node itself; undefined: not at all. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { decodeDatagram, LAST_HELLO } from '../../../../src/core/session/datagram.ts'
-import type { SessionIdentity } from '../../../../src/core/session/sessions.ts'
+import type { SessionIdentity } from '../../../../src/core/session/handshakes.ts'
 import { PythonSessions } from '../../../support/python-sessions.ts'
 import { RECORDED_MS, SessionNode } from '../../../support/sessions.ts'
 
