@@ -2,7 +2,7 @@ import { fingerprint } from '../core/crypto/certificate.ts'
 import { type Decryptor, makeDecryptor } from '../core/crypto/rsa.ts'
 import type { Prefix } from '../core/values/prefix.ts'
 import type { RegistryIdentity } from '../platform/registry-client.ts'
-import type { ConfigurationKeys } from './config-keeper.ts'
+import type { ConfigurationKeys } from './config-source.ts'
 import type { Identity } from './identity.ts'
 
 /** Who this node is at the moment: certificate and CA are renewed while it runs. Its prefix stays. */
