@@ -182,9 +182,10 @@ async function isStoppedAsStandby(
 
 /** Without an authority, the page offers to make one. @returns whether the registry was stopped meanwhile */
 async function isStoppedBeforeItsStart(
-  { page: place, isPageTls, ca, key, passphrase, pageUrl, database: databasePath, port }: RegistryOptions,
+  options: RegistryOptions,
   { manager, log, stopped }: Surroundings,
 ): Promise<boolean> {
+  const { page: place, isPageTls, ca, key, passphrase, pageUrl, database, port } = options
   // The form has no TLS, and must not be open to a network without: "re6st-registry init" makes one there.
   if (
     !place ||
@@ -197,7 +198,9 @@ async function isStoppedBeforeItsStart(
     return false
   const { openFirstStart } = await import('./api/first-start.ts')
   await using page = await openFirstStart({
-    ...{ place, ca, key, databasePath, port, log },
+    ...{ place, ca, key, port, log },
+    databasePath: database,
+    commandSocket: options.commandSocket,
     pageUrl: pageUrl?.origin,
     pageFolder: PAGE_FOLDER,
     clock: systemClock,

@@ -29,7 +29,7 @@ test.skipIf(!hasChromium)('a network is made by a form, and then signed in to', 
     }
     await page.getByLabel('Password').fill('correct horse battery')
     await page.getByRole('button', { name: 'Make the network' }).click()
-    await page.getByText('re6st-conf --registry').waitFor()
+    await page.getByText('re6st join --registry').waitFor()
     expect(page.url()).not.toContain('setup=')
     // The lines to run are long.
     expect(await problems()).toEqual([])

@@ -1,13 +1,14 @@
 import { ok, type Result } from '../result.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
+import { DEFAULT_DATABASE } from './registry-options.ts'
 import { filePath } from './value-types.ts'
 
 const FILES = 'Files'
 const since = '0.2.0'
 
 const DATABASE = {
-  database: withDefault(filePath('PATH|URL'), '/var/lib/re6stnet/registry.db', {
+  database: withDefault(filePath('PATH|URL'), DEFAULT_DATABASE, {
     names: ['--db'],
     group: FILES,
     help: 'database of the registry: a file of SQLite, or postgres://USER@HOST[,HOST...]/NAME',
@@ -29,7 +30,7 @@ const CHECK = {
 
 const IMPORT = {
   ...CHECK,
-  database: withDefault(filePath('PATH|URL'), '/var/lib/re6stnet/registry.db', {
+  database: withDefault(filePath('PATH|URL'), DEFAULT_DATABASE, {
     names: ['--db'],
     group: FILES,
     help: 'where to: a file of SQLite, or postgres://USER@HOST[,HOST...]/NAME; there is no network in it yet',

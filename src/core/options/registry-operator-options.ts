@@ -5,7 +5,7 @@ import { MACHINE_STATES } from '../values/machine-states.ts'
 import { isLikeSubnetName } from '../values/prefix.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
 import { flag, type OptionsOf, optional, repeated, withDefault } from './option-table.ts'
-import { ASKED_COMMAND_SOCKET, REGISTRY_OPTIONS } from './registry-options.ts'
+import { ASKED_COMMAND_SOCKET, DEFAULT_DATABASE, REGISTRY_OPTIONS } from './registry-options.ts'
 import {
   countryCode,
   emailAddress,
@@ -26,10 +26,12 @@ const since = '0.2.0'
 /** A year: longer is a mistake. */
 const MAX_DAYS = 365
 const MAX_USES = 1_000
+/** An hour. */
+const MAX_WAIT_SECONDS = 3_600
 
 /** Options of all commands that ask a registry. */
 export const ASKED_REGISTRY = {
-  database: withDefault(filePath('PATH|URL'), '/var/lib/re6stnet/registry.db', {
+  database: withDefault(filePath('PATH|URL'), DEFAULT_DATABASE, {
     names: ['--db'],
     group: 'Registry',
     help: 'database of the registry that is asked, as it was started with; it must run, on this machine',
@@ -152,6 +154,18 @@ const INVITE = {
     otherwise: 'default: the name of this machine',
     since,
   }),
+  isTokenOnly: flag({
+    names: ['--token-only'],
+    group: INVITATION,
+    help: 'print only the token, for a script',
+    since,
+  }),
+  waitSeconds: withDefault(integer('S', 0, MAX_WAIT_SECONDS), 0, {
+    names: ['--wait'],
+    group: 'Registry',
+    help: 'seconds to wait for a registry that is starting',
+    since,
+  }),
   id: optional(nonEmpty('ID'), {
     names: ['--id'],
     group: INVITATION,
@@ -174,12 +188,13 @@ export const INVITE_COMMAND: Command<typeof INVITE> = {
     required: false,
   },
 }
+/** What only a new one needs. */
+const OF_NEW = [
+  ...(['uses', 'days', 'email', 'community', 'machineName', 'host', 'isTokenOnly', 'waitSeconds'] as const),
+] as const
 export type InviteOptions = OptionsOf<typeof ASKED_REGISTRY> &
   (
-    | ({ readonly action: 'new' } & Pick<
-        OptionsOf<typeof INVITE>,
-        'uses' | 'days' | 'email' | 'community' | 'machineName' | 'host'
-      >)
+    | ({ readonly action: 'new' } & Pick<OptionsOf<typeof INVITE>, (typeof OF_NEW)[number]>)
     | { readonly action: 'list' }
     | { readonly action: 'delete'; readonly id: string }
   )
@@ -193,12 +208,11 @@ export function inviteOptions(words: ParsedWords): Result<InviteOptions> {
   if (!action.ok) return action
   const { database, commandSocket, json } = rest
   const common = { database, commandSocket, json }
-  const useless = (['uses', 'days', 'email', 'community', 'machineName', 'host'] as const).find((option) =>
-    words.given.has(option),
-  )
+  const useless = OF_NEW.find((option) => words.given.has(option))
   if (action.value !== 'new' && useless !== undefined)
     return refuse(`${INVITE[useless].names[0]}: is for "invite new" only`)
   if (action.value !== 'delete' && id !== undefined) return refuse('--id: is for "invite delete" only')
+  if (json && rest.isTokenOnly) return refuse('--token-only: cannot be given together with --json')
   switch (action.value) {
     case 'new':
       return ok({ ...rest, action: 'new' })

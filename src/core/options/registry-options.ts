@@ -18,6 +18,9 @@ import {
   text,
 } from './value-types.ts'
 
+/** Database of a registry that does not say another. */
+export const DEFAULT_DATABASE = '/var/lib/re6stnet/registry.db'
+
 /** What the first word may be. Without one of them, the registry runs. */
 export const REGISTRY_SUBCOMMANDS = {
   init: 'makes a new network: its authority, and the option file of its registry',
@@ -239,7 +242,7 @@ export const REGISTRY_OPTIONS = {
     otherwise: 'default: the host of the page, with --port',
     since: '0.2.0',
   }),
-  database: withDefault(filePath('PATH|URL'), '/var/lib/re6stnet/registry.db', {
+  database: withDefault(filePath('PATH|URL'), DEFAULT_DATABASE, {
     names: ['--db'],
     group: SERVICE,
     help: 'database: a file of SQLite, or postgres://USER@HOST[,HOST...]/NAME: several registries may serve one network with it',

@@ -8,7 +8,7 @@ import { isEmailAddress } from '../../core/values/email-address.ts'
 import { networkOfCidr } from '../../core/values/network-range.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
-import { openStore } from '../database/open-store.ts'
+import { isPostgresUrl, openStore } from '../database/open-store.ts'
 import { writeNewAuthority } from '../new-authority.ts'
 import { DEFAULT_SENDER, localUrl, nodeSteps } from '../node-steps.ts'
 import { Refusal } from '../refusal.ts'
@@ -41,6 +41,7 @@ export interface FirstStartSettings {
   readonly ca: string
   readonly key: string
   readonly databasePath: string
+  readonly commandSocket: string | undefined
   /** Port of the registry. */
   readonly port: number
   readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
@@ -130,7 +131,7 @@ export async function openFirstStart(settings: FirstStartSettings): Promise<Firs
 
 /** @throws Refusal, Re6stError when it cannot be: nothing but perhaps an administrator is there then */
 async function makeNetwork(
-  { ca, key, databasePath, port, clock }: FirstStartSettings,
+  { ca, key, databasePath, commandSocket, port, clock }: FirstStartSettings,
   wanted: NewNetwork,
   from: string,
 ): Promise<MadeNetwork> {
@@ -166,5 +167,11 @@ async function makeNetwork(
       nowMs,
     )
   })
-  return { ...authority, next: nodeSteps(dirname(resolve(ca)), localUrl(port), email ?? DEFAULT_SENDER) }
+  // Lines are run in another directory than this process.
+  const registry = {
+    url: localUrl(port),
+    database: isPostgresUrl(databasePath) ? databasePath : resolve(databasePath),
+    commandSocket: commandSocket === undefined ? undefined : resolve(commandSocket),
+  }
+  return { ...authority, next: nodeSteps(dirname(resolve(ca)), registry, email ?? DEFAULT_SENDER) }
 }

@@ -2,6 +2,7 @@ import { request as httpRequest, type IncomingMessage, type RequestOptions } fro
 import { hostname } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { type ErrorCode, messageOf, Re6stError } from '../../core/errors.ts'
+import { systemClock } from '../../platform/clock.ts'
 import { COMMAND_USER_HEADER } from '../api/authenticate.ts'
 import type { SpecialRoute } from '../api/call.ts'
 import { API_BASE } from '../api/openapi.ts'
@@ -13,6 +14,7 @@ import { commandActor } from './own-database.ts'
 
 /** Revoking waits for a turn of the database, and for the new configuration to be signed. */
 const TIMEOUT_MS = 60_000
+const RETRY_MS = 200
 
 type Asked = Exclude<ApiRouteName, SpecialRoute>
 
@@ -28,6 +30,8 @@ export interface AskedRegistry {
   readonly database: string
   /** Where it is asked, if it was started with a place of its own. */
   readonly commandSocket?: string | undefined
+  /** How long it may take until it runs: without, it must run already. */
+  readonly waitSeconds?: number
 }
 
 /** Asks a registry that runs on this machine. */
@@ -43,7 +47,7 @@ export type AskRegistry = <Name extends Asked>(
  * @throws Re6stError `REGISTRY` when none runs, `REFUSED`, `NOT_FOUND`, `CONFLICT` when it does not do it
  */
 export function askRegistryOf(
-  { database, commandSocket: given }: AskedRegistry,
+  { database, commandSocket: given, waitSeconds = 0 }: AskedRegistry,
   host = hostname(),
 ): AskRegistry {
   const socketPath = commandSocket(database, given)
@@ -62,17 +66,18 @@ export function askRegistryOf(
     const target = path.replace(/:(\w+)/g, (_, key: string) => encodeURIComponent(String(params[key])))
     const search = new URLSearchParams()
     for (const [key, value] of Object.entries(query)) search.set(key, String(value))
-    const answer = await exchange(
-      {
-        ...{ socketPath, method, timeout: TIMEOUT_MS },
-        path: `${API_BASE}${target}?${search}`,
-        headers: {
-          host,
-          [COMMAND_USER_HEADER]: commandActor().name,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
+    const request = {
+      ...{ socketPath, method, timeout: TIMEOUT_MS },
+      path: `${API_BASE}${target}?${search}`,
+      headers: {
+        host,
+        [COMMAND_USER_HEADER]: commandActor().name,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
-      body === undefined ? '' : JSON.stringify(body),
+    }
+    const answer = await onceItRuns(
+      () => exchange(request, body === undefined ? '' : JSON.stringify(body)),
+      waitSeconds,
     ).catch((error: unknown) => {
       // A URL of PostgreSQL may have a password.
       throw unreachable(isBeside ? `--db ${database}` : `--command-socket ${socketPath}`, error)
@@ -108,13 +113,28 @@ function exchange(
   })
 }
 
+/** Asks again while nobody listens there: nothing was asked then. */
+async function onceItRuns<Answer>(ask: () => Promise<Answer>, waitSeconds: number): Promise<Answer> {
+  const endMs = systemClock.monotonicMs() + waitSeconds * 1000
+  for (;;)
+    try {
+      return await ask()
+    } catch (error) {
+      if (!isNobodyThere(error) || systemClock.monotonicMs() >= endMs) throw error
+      await systemClock.sleep(RETRY_MS)
+    }
+}
+
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined
+
+const isNobodyThere = (error: unknown): boolean => ['ENOENT', 'ECONNREFUSED'].includes(String(codeOf(error)))
+
 function unreachable(option: string, error: unknown): Re6stError {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  const why =
-    code === 'ENOENT' || code === 'ECONNREFUSED'
-      ? 'no registry runs with it on this machine: start it, or say --db and --command-socket as it was started with'
-      : code === 'EACCES'
-        ? 'may only be asked by root and the user that the registry runs as'
-        : `the registry does not answer: ${messageOf(error)}`
+  const why = isNobodyThere(error)
+    ? 'no registry runs with it on this machine: start it, or say --db and --command-socket as it was started with'
+    : codeOf(error) === 'EACCES'
+      ? 'may only be asked by root and the user that the registry runs as'
+      : `the registry does not answer: ${messageOf(error)}`
   return new Re6stError('REGISTRY', `${option}: ${why}`, { cause: error })
 }

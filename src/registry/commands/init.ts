@@ -2,9 +2,10 @@ import { join, resolve } from 'node:path'
 import { dayOf } from '../../core/day.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { InitOptions } from '../../core/options/registry-init-options.ts'
+import { DEFAULT_DATABASE } from '../../core/options/registry-options.ts'
 import { shellWord } from '../../core/values/shell-word.ts'
 import { type WrittenAuthority, writeNewAuthority } from '../new-authority.ts'
-import { DEFAULT_SENDER, isServiceDirectory, localUrl, nodeSteps } from '../node-steps.ts'
+import { DEFAULT_SENDER, localUrl, nodeSteps, startLine } from '../node-steps.ts'
 
 const CERTIFICATE = 'ca.crt'
 const KEY = 'ca.key'
@@ -64,17 +65,15 @@ ${noEncryption ? '#' : ''}encrypt
 ${mailHost === undefined ? '#mailhost localhost' : `mailhost ${shellWord(mailHost)}`}
 
 # Where certificates, tokens and keys are kept, and the log. These are the defaults.
-#db /var/lib/re6stnet/registry.db
+#db ${DEFAULT_DATABASE}
 #logfile /var/log/re6stnet/registry.log
 `
 
 /** What makes the network run, from here on. */
 function nextSteps(directory: string, { port, email = DEFAULT_SENDER }: InitOptions): string[] {
-  const [cd = '', ...node] = nodeSteps(directory, localUrl(port), email)
-  const start = isServiceDirectory(directory)
-    ? 'systemctl enable --now re6st-registry'
-    : `re6st-registry @${CONFIGURATION} &`
-  return [cd, start, ...node]
+  const registry = { url: localUrl(port), database: DEFAULT_DATABASE }
+  const [cd = '', ...node] = nodeSteps(directory, registry, email)
+  return [cd, startLine('re6st-registry', directory), ...node]
 }
 
 const textOf = ({ network, validUntil, fingerprint, files, next }: NewNetwork): string => `\

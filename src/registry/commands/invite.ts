@@ -14,7 +14,7 @@ export async function runInvite(options: InviteOptions): Promise<number> {
   const print = (value: unknown, text: string) => process.stdout.write(options.json ? jsonText(value) : text)
   switch (options.action) {
     case 'new': {
-      const { uses, days, email, community, machineName } = options
+      const { uses, days, email, community, machineName, isTokenOnly } = options
       const made = await askRegistryOf(options, options.host)('invite', {
         body: {
           uses,
@@ -24,7 +24,7 @@ export async function runInvite(options: InviteOptions): Promise<number> {
           ...(machineName === undefined ? {} : { machineName }),
         },
       })
-      print(made, madeText(made))
+      print(made, isTokenOnly ? `${made.token}\n` : madeText(made))
       return 0
     }
     case 'list': {

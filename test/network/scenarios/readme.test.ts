@@ -140,7 +140,7 @@ const isListening = (lab: Lab, machine: Machine, port: number) =>
 
 test('three machines, as the README says, word for word', () =>
   withLab({ name: 'readme' }, async (lab) => {
-    const [install = '', authority = '', addToken = '', join = '', ...more] = scriptsOf(
+    const [install = '', make = '', invite = '', join = '', ...more] = scriptsOf(
       readFileSync(new URL('../../../README.md', import.meta.url), 'utf8'),
     )
     const [packages = '', ...ofNpm] = install.split('\n').map((line) => line.replace(/\s*#.*/, ''))
@@ -148,7 +148,7 @@ test('three machines, as the README says, word for word', () =>
     expect(packages.split(' ')).toEqual(
       expect.arrayContaining([
         ...['apt-get', 'install', 'openvpn', 'iproute2', 'util-linux'],
-        ...(await packagesFor([authority, addToken, join])),
+        ...(await packagesFor([make, invite, join])),
       ]),
     )
     expect(more).toEqual([])
@@ -156,18 +156,30 @@ test('three machines, as the README says, word for word', () =>
     expect(readdirSync(commands).sort()).toEqual([...COMMANDS].sort())
 
     const machines = [await lab.host('r'), await lab.host('a'), await lab.host('b')] as const
-    const hosts = `127.0.0.1 localhost\n${machines[0].addresses.ipv4} R\n`
+    const hosts = `127.0.0.1 localhost\n${machines[0].addresses.ipv4} r.example.com\n`
     const [r, a, b] = await Promise.all(machines.map((machine) => Shell.open(machine, hosts, commands)))
     if (!r || !a || !b) throw new Error('no shells')
-    const fingerprint = /=([0-9A-F:]+)$/m.exec((await r.insist(authority)).printed)?.[1] ?? ''
+    const made = await r.insist(make)
+    // What it says to run next is what the chapter says.
+    const next = made.printed.split('\n').map((line) => line.trim())
+    expect(next).toEqual(expect.arrayContaining(make.split('\n').slice(1)))
+    expect(next).toEqual(expect.arrayContaining(join.split('\n').slice(1)))
     await isListening(lab, machines[0], 80)
+    const [joinLine = ''] = join.split('\n')
     const addresses: string[] = []
-    for (const [at, shell] of [r, a, b].entries()) {
-      const token = (await r.insist(addToken)).printed.trim()
-      expect(token).toMatch(/^\S+$/)
-      const { printed, said } = await shell.insist(join.replace('TOKEN', token))
-      // To be compared by eye; where the authority is, it is known.
-      if (at > 0) expect(said).toContain(fingerprint)
+    for (const shell of [r, a, b]) {
+      const { printed: invitation } = await lab.waitFor(
+        async () => {
+          const typed = await r.type(invite)
+          return typed.status === 0 && typed
+        },
+        { what: 'an invitation', deadlineMs: DEADLINE_MS },
+      )
+      const [, own = '', fingerprint = '', token = ''] =
+        /^\s*(re6st join \S.* --fingerprint (\S+) --token (\S+))$/m.exec(invitation) ?? []
+      expect(own).toBe(joinLine.replace(/sha256:\S+/, fingerprint).replace('TOKEN', token))
+      const { printed, said } = await shell.insist(join.replace(joinLine, own))
+      expect(said).not.toContain('WARNING')
       const address = /2001:db8:42:\S*::1\b|2001:db8:42::1\b/.exec(printed)?.[0] ?? ''
       addresses.push(address)
     }

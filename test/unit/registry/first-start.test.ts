@@ -44,7 +44,7 @@ it('a registry without an authority makes one with whoever has its code, and ser
     status: 200,
     body: { network: expect.stringMatching(/^fd[0-9a-f:]+::\/48$/) },
   })
-  expect(made.body.next.join('\n')).toContain(`re6st-conf --registry http://localhost:${registry.port}/`)
+  expect(made.body.next.join('\n')).toContain(`re6st join --registry http://localhost:${registry.port}/`)
   expect(statSync(join(directory, 'ca.key')).mode & 0o777).toBe(0o600)
   const authority = readAuthority(readFileSync(join(directory, 'ca.crt'), 'utf8'))
   expect(authority.ok && networkCidr(authority.value.network)).toBe(made.body.network)

@@ -28,7 +28,7 @@ async function init(args: readonly string[]) {
 /** A directory with our commands, as they are called. */
 function commandsDirectory(): string {
   const directory = temporaryDirectory()
-  for (const name of ['re6st-registry', 're6st-conf'] as const) {
+  for (const name of ['re6st-registry', 're6st'] as const) {
     const command = programOf(name).map((word) => `'${word}'`)
     writeFileSync(join(directory, name), `#!/bin/sh\nexec ${command.join(' ')} "$@"\n`, { mode: 0o755 })
   }
@@ -49,8 +49,9 @@ describe('re6st-registry init', () => {
     expect(authority.ok && networkCidr(authority.value.network)).toBe(network)
 
     appendFileSync(files.configuration, `db registry.db\nlogfile registry.log\n4 127.0.0.1\n6 ''\n`)
-    // All but what starts the node.
-    const [cd = '', start = '', enrol = ''] = next
+    // All but what starts the node; its database is not the one that is usual.
+    const [cd = '', start = '', join_ = ''] = next
+    const enrol = join_.replace('invite', 'invite --db registry.db')
     const script = `${cd}\n${start}\n${enrol} --fingerprint ${fingerprint}; status=$?; kill $!; wait; exit $status`
     const { exitCode, stderr } = await execa('sh', ['-c', script], {
       env: { PATH: `${commandsDirectory()}:${process.env['PATH']}` },

@@ -89,6 +89,17 @@ describe('beside a registry that runs, the commands', () => {
     expect(await json<Invitation[]>('invite', 'list')).toEqual([])
   })
 
+  it('invite with the token alone, for a script', async () => {
+    const { text } = await run('invite', '--token-only', '--name', 'script')
+    expect(text).toMatch(/^[a-z]+\n$/)
+    const [invitation] = (await json<Invitation[]>('invite', 'list')).filter(
+      ({ machineName }) => machineName === 'script',
+    )
+    await run('invite', 'delete', '--id', invitation?.id ?? '')
+    expect(whyRefused('invite', '--token-only', '--json')).toContain('--json')
+    expect(whyRefused('invite', 'list', '--token-only')).toContain('invite new')
+  })
+
   it('rotate the keys a step at a time, and not over a warning that nobody has accepted', async () => {
     expect(await json<KeyRotation>('keys', 'status')).toMatchObject({ step: 'idle' })
     expect((await run('keys', 'rotate')).text).toContain('step announced')
@@ -134,6 +145,24 @@ it('without a registry that runs, a command says so', async () => {
   await expect(
     runRegistryCommand('nodes', '--db', join(temporaryDirectory(), 'registry.db')),
   ).rejects.toMatchObject({ code: 'REGISTRY', message: expect.stringContaining('start it') })
+})
+
+it('an invitation waits for a registry that starts, as long as it is told to', async () => {
+  const starting = join(temporaryDirectory(), 'registry.db')
+  const invite = (wait: string) => runRegistryCommand('invite', '--wait', wait, '--db', starting)
+  await expect(invite('0')).rejects.toMatchObject({ code: 'REGISTRY' })
+  const invited = invite('60')
+  await using _ = await testRegistry({
+    databasePath: starting,
+    api: {
+      listener: undefined,
+      socketPath: commandSocket(starting),
+      pageUrl: undefined,
+      registryUrl: undefined,
+      pageFolder: '',
+    },
+  })
+  expect((await invited).text).toContain('re6st join --registry')
 })
 
 it.each([
