@@ -1,7 +1,7 @@
 import { fingerprint } from '../core/crypto/certificate.ts'
 import { type Decryptor, makeDecryptor } from '../core/crypto/rsa.ts'
 import type { Prefix } from '../core/values/prefix.ts'
-import type { RegistryIdentity } from '../platform/registry-client.ts'
+import type { RegistryIdentity } from '../platform/registry-session.ts'
 import type { ConfigurationKeys } from './config-source.ts'
 import type { Identity } from './identity.ts'
 

@@ -1,27 +1,15 @@
-import type { KeyObject } from 'node:crypto'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
-import { type Decryptor, verifySignature } from '../core/crypto/rsa.ts'
-import { SECRET_LENGTH } from '../core/crypto/secret.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
-import { AUTHORITY_HEADER, HMAC_HEADER, type MethodName } from '../core/rpc/methods.ts'
+import type { MethodName } from '../core/rpc/methods.ts'
 import { formatTarget } from '../core/rpc/request-target.ts'
-import { isAnswerAuthentic, nextSecret, requestHmac } from '../core/rpc/session.ts'
 import { type PeerAddress, parseAddressList } from '../core/values/address-list.ts'
 import { isBits } from '../core/values/bits.ts'
 import { type Prefix, prefixOfBits } from '../core/values/prefix.ts'
-import { printable } from '../core/values/printable.ts'
 import { type HttpAnswer, httpGet } from './http-get.ts'
+import { bodyOf, notARegistry } from './registry-answers.ts'
+import { type Get, type RegistryIdentity, RegistrySession } from './registry-session.ts'
 import { Turns } from './turns.ts'
 import { VERSION } from './version.ts'
-
-/** Who calls: needed for the methods of a node. */
-export interface RegistryIdentity {
-  readonly prefix: Prefix
-  readonly caPublicKey: KeyObject
-  readonly decrypt: Decryptor
-  /** Which certificate of the CA we have: SHA-256 in hexadecimal; undefined: the registry is not told. */
-  readonly caFingerprint?: string
-}
 
 /** How the registry was. */
 export interface RegistryContact {
@@ -51,12 +39,10 @@ const MAX_BODY_LENGTH = 4 << 20
 export class RegistryClient {
   readonly #url: URL
   readonly #timeoutMs: number
-  #identity: RegistryIdentity | undefined
-  #secret: Buffer | undefined
-  #isIdentityTold = false
+  #session: RegistrySession | undefined
   #contact: RegistryContact = { lastAnswerMs: undefined, lastError: undefined }
   readonly #now: () => number
-  /** Calls are made one after another: each secret is used once. */
+  /** Calls of a node are made one after another: each secret is used once. */
   readonly #turns = new Turns()
   #moved = new AbortController()
 
@@ -64,7 +50,7 @@ export class RegistryClient {
   constructor(url: string, identity?: RegistryIdentity, timeoutMs = TIMEOUT_MS, now = Date.now) {
     this.#now = now
     this.#url = registryUrl(url)
-    this.#identity = identity
+    if (identity) this.setIdentity(identity)
     this.#timeoutMs = timeoutMs
   }
 
@@ -83,14 +69,13 @@ export class RegistryClient {
 
   /** Goes on as somebody else: the certificate, or the CA, was renewed. */
   setIdentity(identity: RegistryIdentity): void {
-    this.#identity = identity
-    this.#secret = undefined
-    this.#isIdentityTold = false
+    const get: Get = (target, headers, signal) => this.#get(target, headers, signal)
+    this.#session = new RegistrySession(this.#url, get, identity)
   }
 
   /** Whether the registry has heard from us as we are now: also which certificate of the CA we have. */
   get isIdentityTold(): boolean {
-    return this.#isIdentityTold
+    return this.#session?.isTold ?? false
   }
 
   /** The CA's certificate in PEM. */
@@ -101,19 +86,20 @@ export class RegistryClient {
   async #askCa(signal?: AbortSignal): Promise<string> {
     const answer = await this.#get(formatTarget('getCa', {}), {}, signal)
     // Every registry has a CA: what does not know it is a web server of another kind.
-    if (answer.status >= 400 && answer.status < 500) throw this.#notARegistry(`status ${answer.status}`)
-    const pem = this.#result(answer).toString('utf8')
-    if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw this.#notARegistry('it sent no CA certificate')
+    if (answer.status >= 400 && answer.status < 500) throw notARegistry(this.#url, `status ${answer.status}`)
+    const pem = bodyOf(this.#url, answer).toString('utf8')
+    if (!pem.includes('-----BEGIN CERTIFICATE-----'))
+      throw notARegistry(this.#url, 'it sent no CA certificate')
     return pem
   }
 
   /** Has a token mailed. */
   async requestToken(email: string, signal?: AbortSignal): Promise<void> {
     const answer = await this.#noted(this.#get(formatTarget('requestToken', { email }), {}, signal))
-    const body = this.#result(answer)
+    const body = bodyOf(this.#url, answer)
     // The page of a hotel's network is no token on its way.
     if (answer.status !== 204)
-      throw this.#notARegistry(`an answer of ${body.length} bytes where none is expected`)
+      throw notARegistry(this.#url, `an answer of ${body.length} bytes where none is expected`)
   }
 
   /** A certificate in PEM; undefined for an unknown token. An empty token asks for an anonymous certificate. */
@@ -154,13 +140,13 @@ export class RegistryClient {
     const encrypted = await this.#authenticated('getBootstrapPeer', {}, signal)
     if (encrypted.length === 0) return undefined
     const [prefix = '', addresses = ''] = this.#mustBeNode().decrypt(encrypted).toString('utf8').split(' ')
-    if (prefix === '' || !isBits(prefix)) throw this.#notARegistry('it sent no usable bootstrap peer')
+    if (prefix === '' || !isBits(prefix)) throw notARegistry(this.#url, 'it sent no usable bootstrap peer')
     return { prefix: prefixOfBits(prefix), addresses: parseAddressList(addresses).addresses }
   }
 
   #public(method: MethodName, parameters: Record<string, string>, signal?: AbortSignal): Promise<Buffer> {
     return this.#noted(
-      this.#get(formatTarget(method, parameters), {}, signal).then((answer) => this.#result(answer)),
+      this.#get(formatTarget(method, parameters), {}, signal).then((answer) => bodyOf(this.#url, answer)),
     )
   }
 
@@ -169,85 +155,14 @@ export class RegistryClient {
     parameters: Record<string, string>,
     signal?: AbortSignal,
   ): Promise<Buffer> {
-    return this.#noted(this.#turns.take(() => this.#callWithRetry(method, parameters, signal)))
+    return this.#noted(this.#turns.take(() => this.#mustBeNode().call(method, parameters, signal)))
   }
 
-  async #callWithRetry(
-    method: MethodName,
-    parameters: Record<string, string>,
-    signal?: AbortSignal,
-  ): Promise<Buffer> {
-    const target = formatTarget(method, { cn: this.#mustBeNode().prefix, ...parameters })
-    const hadSession = this.#secret !== undefined
-    const first = await this.#call(target, signal)
-    if (first.kind === 'authentic') return first.body
-    if (first.kind === 'later') return this.#result(first.answer)
-    // Our session may be gone: the registry was started again, or another used our name. Say hello, once more.
-    const second = hadSession || first.kind === 'retry' ? await this.#call(target, signal) : first
-    if (second.kind === 'authentic') return second.body
-    if (second.answer.status !== 200 && second.answer.status !== 204) return this.#result(second.answer)
-    throw new Re6stError(
-      'REGISTRY',
-      `${this.#url.href}: the answer is not from our registry (its HMAC is wrong)`,
-    )
-  }
-
-  async #call(
+  async #get(
     target: string,
+    headers: Readonly<Record<string, string>>,
     signal?: AbortSignal,
-  ): Promise<
-    { kind: 'authentic'; body: Buffer } | { kind: 'retry' | 'later' | 'failed'; answer: HttpAnswer }
-  > {
-    const secret = this.#secret ?? (await this.#hello(signal))
-    // Whatever happens now, this secret is used; only an authentic answer gives the next one.
-    this.#secret = undefined
-    const identity = this.#mustBeNode()
-    const { caFingerprint } = identity
-    const answer = await this.#get(
-      target,
-      {
-        [HMAC_HEADER]: requestHmac(secret, target).toString('base64'),
-        ...(caFingerprint === undefined ? {} : { [AUTHORITY_HEADER]: caFingerprint }),
-      },
-      signal,
-    )
-    const given = Buffer.from(String(answer.headers[HMAC_HEADER.toLowerCase()] ?? ''), 'base64')
-    const isAuthentic = isAnswerAuthentic(secret, answer.body, given)
-    if (answer.status === 429 || answer.status === 503) {
-      // To come back later is no reason to begin anew. Unsigned, it may be said before the call was looked at.
-      this.#secret = isAuthentic ? nextSecret(secret) : secret
-      return { kind: 'later', answer }
-    }
-    if (answer.status !== 200 && answer.status !== 204)
-      return { kind: answer.status === 401 || answer.status === 400 ? 'retry' : 'failed', answer }
-    if (!isAuthentic) return { kind: 'retry', answer }
-    this.#secret = nextSecret(secret)
-    if (identity === this.#identity) this.#isIdentityTold = true
-    return { kind: 'authentic', body: answer.body }
-  }
-
-  /** X = encrypt(our certificate, secret), and the CA's signature over X: two halves of equal length. */
-  async #hello(signal?: AbortSignal): Promise<Buffer> {
-    const { prefix, caPublicKey, decrypt } = this.#mustBeNode()
-    const target = formatTarget('hello', { client_prefix: prefix, protocol: String(PROTOCOL) })
-    const body = this.#result(await this.#get(target, {}, signal))
-    const [encrypted, signature] = [body.subarray(0, body.length / 2), body.subarray(body.length / 2)]
-    if (body.length === 0 || !verifySignature(caPublicKey, encrypted, signature))
-      throw new Re6stError(
-        'REGISTRY',
-        `${this.#url.href}: its hello is not signed by our CA: is --registry right?`,
-      )
-    const secret = decrypt(encrypted)
-    // What another's certificate was used for decrypts to any length; the first HMAC would show it, too.
-    if (secret.length !== SECRET_LENGTH)
-      throw new Re6stError(
-        'CERTIFICATE',
-        `${this.#url.href}: its hello is not for our key: was this certificate replaced?`,
-      )
-    return secret
-  }
-
-  async #get(target: string, headers: Record<string, string>, signal?: AbortSignal): Promise<HttpAnswer> {
+  ): Promise<HttpAnswer> {
     const answer = await httpGet(this.#url, target, {
       headers: { 'User-Agent': USER_AGENT, ...headers },
       timeoutMs: this.#timeoutMs,
@@ -270,72 +185,9 @@ export class RegistryClient {
     }
   }
 
-  /** The body of a good answer. @throws Re6stError for any other */
-  #result({ status, body, headers }: HttpAnswer): Buffer {
-    const { location, 'retry-after': retryAfter } = headers
-    switch (status) {
-      case 200:
-      case 204:
-        return body
-      case 403:
-        throw new Re6stError('REFUSED', `${this.#url.href}: registration of this kind is disabled`)
-      case 404:
-        throw new Re6stError(
-          'NOT_FOUND',
-          `${this.#url.href}: it knows no certificate with our prefix: was it revoked, or is --registry wrong?`,
-        )
-      case 400:
-      case 401:
-        throw new Re6stError(
-          'REGISTRY',
-          `${this.#url.href}: it does not accept the request (status ${status})`,
-        )
-      case 507:
-        throw new Re6stError(
-          'EXHAUSTED',
-          `${this.#url.href}: the network has no prefix left; ask its operator`,
-        )
-      case 500:
-        throw new Re6stError(
-          'REGISTRY',
-          `${this.#url.href}: it failed (status 500): its operator finds the cause in its log`,
-        )
-      case 301:
-      case 302:
-      case 303:
-      case 307:
-      case 308:
-        throw new Re6stError(
-          'REGISTRY',
-          `${this.#url.href}: moved to ${printable(String(location ?? 'nowhere'))} (status ${status}): give --registry the new URL, without the name of the method`,
-        )
-      case 429:
-      case 503:
-        throw new Re6stError(
-          'REGISTRY',
-          `${this.#url.href}: too busy, or asked too often (status ${status}): try again in ${/^\d{1,6}$/.test(String(retryAfter)) ? `${String(retryAfter)} s` : 'a minute'}`,
-        )
-      case 502:
-      case 504:
-        throw new Re6stError(
-          'REGISTRY',
-          `${this.#url.href}: cannot be reached through its proxy now (status ${status}): try again in a minute`,
-        )
-      default:
-        throw this.#notARegistry(`status ${status}`)
-    }
-  }
-
-  #notARegistry(why: string): Re6stError {
-    return new Re6stError(
-      'REGISTRY',
-      `${this.#url.href}: this is not a re6st registry (${why}): is --registry right?`,
-    )
-  }
-
-  #mustBeNode(): RegistryIdentity {
-    if (!this.#identity) throw new Re6stError('CERTIFICATE', 'this call needs a certificate of the network')
-    return this.#identity
+  #mustBeNode(): RegistrySession {
+    if (!this.#session) throw new Re6stError('CERTIFICATE', 'this call needs a certificate of the network')
+    return this.#session
   }
 }
 
