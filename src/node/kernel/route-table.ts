@@ -1,11 +1,9 @@
-import { BackOff } from '../../platform/back-off.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { ipJson } from '../../platform/ip-json.ts'
 import type { Logger } from '../../platform/log.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
-import { describeEnd, type Processes, type RunningProcess } from '../../platform/processes.ts'
-import { LINES_OF_ONE_IP } from '../../platform/standing-ip.ts'
+import type { Processes } from '../../platform/processes.ts'
 import type { KernelEvents, KernelNews } from './kernel-events.ts'
 import {
   deleteLine,
@@ -20,6 +18,7 @@ import {
   type Wanted,
   type Wanting,
 } from './route-lines.ts'
+import { ToldIp } from './told-ip.ts'
 
 interface KernelRouteTableInit {
   readonly processes: Processes
@@ -34,10 +33,8 @@ const REPAIR_MS = 100
 const AGAIN_MS = { min: 1_000, max: 30_000 }
 /** Longest wait for an `ip` that does not get on: what it is asked for then is still done. */
 const SETTLED_MS = 10_000
-/** Delays of starting `ip` again that ended. */
-const START_DELAYS = { minMs: 10, maxMs: 10_000 }
-/** A word that `ip` does not know: that it says so tells how far it has come. */
-const MARK = 'settled'
+
+/** What `ip` was told of a destination. */
 interface Written {
   readonly destination: KernelDestination
   readonly line: 'as wanted' | 'without source' | 'none'
@@ -54,31 +51,31 @@ export class KernelRouteTable implements AsyncDisposable {
   readonly #over = new Map<string, number>()
   /** What has changed, and is not written yet. */
   readonly #changed = new Map<string, KernelDestination>()
-  /** What is written, by its line, until `ip` has come to a mark behind it. */
-  readonly #written = new Map<number, Written>()
-  /** The last line of each destination: what became of those before matters no more. */
-  readonly #latest = new Map<string, number>()
-  readonly #marks = new Map<number, () => void>()
-  /** Behind what the present `ip` is not told any more. */
-  readonly #marksOfNext: (() => void)[] = []
+  /** What may not be as it is wanted, for reasons of which there is no news. */
   readonly #suspect = new Set<string>()
-  readonly #stopping = new AbortController()
+  /** What is not as it is wanted, by the last news of it: these may be older than what is written. */
+  readonly #astray = new Set<string>()
+  readonly #ip: ToldIp<Written>
   readonly #failures: LogLimit
   readonly #watching: Disposable
-  #ip: RunningProcess | undefined
-  /** Whether the present one is told no more, and the next one begins when it has done what it was told. */
-  #isFull = false
-  #running: Promise<void> | undefined
-  #line = 0
-  #said = ''
   #isScheduled = false
   #repair: Disposable | undefined
   #again: Disposable | undefined
   #againMs = AGAIN_MS.min
+  #isStopped = false
 
   constructor(init: KernelRouteTableInit) {
     this.#init = init
     this.#failures = new LogLimit(init.clock)
+    this.#ip = new ToldIp({
+      ...init,
+      keyOf: ({ destination }) => keyOf(destination),
+      onReady: (undone) => {
+        for (const { destination } of undone) this.#changed.set(keyOf(destination), destination)
+        this.#write()
+      },
+      onRefused: (written, reason) => this.#failed(written, reason),
+    })
     this.#watching = init.events.watch((news) => this.#hear(news))
   }
 
@@ -90,7 +87,7 @@ export class KernelRouteTable implements AsyncDisposable {
       ipJson(processes, '-4', 'route', 'show', 'proto', PROTOCOL),
     ])
     if (left.flat().length > 0) await this.#flush()
-    this.#running = this.#run()
+    this.#ip.start()
   }
 
   /** Whether any route leads over an interface. */
@@ -113,10 +110,10 @@ export class KernelRouteTable implements AsyncDisposable {
   /** Resolves when the kernel has taken, or refused, what was asked for so far; in any case after a while. */
   async settled(): Promise<void> {
     this.#write()
-    if (!this.#ip || this.#stopping.signal.aborted) return
+    if (!this.#ip.isThere) return
     await new Promise<void>((resolve) => {
       const limit = this.#init.clock.after(SETTLED_MS, resolve)
-      this.#mark(() => {
+      this.#ip.mark(() => {
         limit[Symbol.dispose]()
         resolve()
       })
@@ -130,43 +127,6 @@ export class KernelRouteTable implements AsyncDisposable {
     else this.#over.delete(iface)
   }
 
-  async #run(): Promise<void> {
-    const { processes, clock, log } = this.#init
-    const { signal } = this.#stopping
-    const backOff = new BackOff(clock, START_DELAYS)
-    while (!signal.aborted) {
-      const ip = processes.start('ip', ['-force', '-batch', '-'], {
-        dieWithParent: true,
-        withInput: true,
-        onLine: (line, stream) => {
-          backOff.succeeded()
-          if (stream === 'stderr') this.#read(line)
-        },
-      })
-      this.#ip = ip
-      this.#isFull = false
-      this.#line = 0
-      this.#said = ''
-      // What the last one had not come to; for the most part again what it had.
-      for (const { destination } of this.#written.values()) this.#changed.set(keyOf(destination), destination)
-      this.#written.clear()
-      this.#latest.clear()
-      // Before anything is written: lines are counted from the first again.
-      const marks = [...this.#marks.values(), ...this.#marksOfNext.splice(0)]
-      this.#marks.clear()
-      this.#write()
-      for (const mark of marks) this.#mark(mark)
-      const end = await ip.ended
-      this.#ip = undefined
-      if (signal.aborted) break
-      if (this.#isFull && end.kind === 'exited') continue
-      log.warn({ end: describeEnd(end), retryMs: backOff.delayMs }, 'ip ended, it is started again')
-      await backOff.wait(signal)
-    }
-    for (const mark of [...this.#marks.values(), ...this.#marksOfNext.splice(0)]) mark()
-    this.#marks.clear()
-  }
-
   #writeSoon(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
@@ -177,62 +137,22 @@ export class KernelRouteTable implements AsyncDisposable {
   }
 
   #write(): void {
-    if (!this.#ip || this.#isFull || this.#changed.size === 0) return
-    const lines: string[] = []
+    const lines: (readonly [string, Written])[] = []
+    const { room } = this.#ip
     for (const [key, destination] of this.#changed) {
-      if (this.#line >= LINES_OF_ONE_IP) break
+      if (lines.length >= room) break
       this.#changed.delete(key)
       const wanted = this.#wanted.get(key)
-      lines.push(wanted ? replaceLine(wanted) : deleteLine(destination))
-      this.#note(key, { destination, line: wanted ? 'as wanted' : 'none' })
+      lines.push(
+        wanted
+          ? [replaceLine(wanted), { destination, line: 'as wanted' }]
+          : [deleteLine(destination), { destination, line: 'none' }],
+      )
     }
-    this.#say(lines.join('\n'))
-    this.#mark(() => {})
-    if (this.#line < LINES_OF_ONE_IP) return
-    this.#isFull = true
-    this.#ip.endInput()
+    this.#ip.tell(lines)
   }
 
-  /** What is not said any more to this one is in what it is found not to have done. */
-  #say(lines: string): void {
-    if (!this.#isFull) this.#ip?.write(`${lines}\n`)
-  }
-
-  #note(key: string, written: Written): void {
-    this.#written.set(++this.#line, written)
-    this.#latest.set(key, this.#line)
-  }
-
-  #mark(resolve: () => void): void {
-    if (this.#isFull) return void this.#marksOfNext.push(resolve)
-    this.#say(MARK)
-    this.#marks.set(++this.#line, resolve)
-  }
-
-  /** A line of `ip`: what is wrong, and after that in which line of its input. */
-  #read(line: string): void {
-    const number = Number(/^Command failed -:(\d+)$/.exec(line)?.[1] ?? 0)
-    if (number === 0) {
-      this.#said = line
-      return
-    }
-    const mark = this.#marks.get(number)
-    if (mark) {
-      this.#marks.delete(number)
-      // Lines are added in order: those before the mark come first.
-      for (const [line, { destination }] of this.#written) {
-        if (line > number) break
-        this.#written.delete(line)
-        const key = keyOf(destination)
-        if (this.#latest.get(key) === line) this.#latest.delete(key)
-      }
-      return mark()
-    }
-    const written = this.#written.get(number)
-    if (written && this.#latest.get(keyOf(written.destination)) === number) this.#failed(written)
-  }
-
-  #failed({ destination, line }: Written): void {
+  #failed({ destination, line }: Written, reason: string): void {
     const { log, clock } = this.#init
     const key = keyOf(destination)
     const wanted = this.#wanted.get(key)
@@ -242,14 +162,9 @@ export class KernelRouteTable implements AsyncDisposable {
     const { hop } = wanted
     if (line === 'as wanted' && hop !== 'unreachable' && hop.source !== undefined) {
       // Our address may be gone: others' packets still find their way.
-      this.#say(replaceLine({ ...wanted, hop: { ...hop, source: undefined } }))
-      this.#note(key, { destination, line: 'without source' })
-    } else {
-      this.#say(deleteLine(destination))
-      this.#note(key, { destination, line: 'none' })
-    }
-    this.#mark(() => {})
-    const reason = this.#said
+      const withoutSource = { ...wanted, hop: { ...hop, source: undefined } }
+      this.#ip.tell([[replaceLine(withoutSource), { destination, line: 'without source' }]])
+    } else this.#ip.tell([[deleteLine(destination), { destination, line: 'none' }]])
     this.#failures.write(reason, (omitted) =>
       log.debug({ prefix: destination.prefix, reason, ...omitted }, 'the kernel does not take a route'),
     )
@@ -258,7 +173,7 @@ export class KernelRouteTable implements AsyncDisposable {
       this.#again = undefined
       this.#againMs = Math.min(2 * this.#againMs, AGAIN_MS.max)
       this.#mend()
-      this.#mark(() => {
+      this.#ip.mark(() => {
         if (!this.#again) this.#againMs = AGAIN_MS.min
       })
     })
@@ -270,11 +185,15 @@ export class KernelRouteTable implements AsyncDisposable {
     else if (news.kind === 'begun') for (const key of this.#wanted.keys()) this.#suspect.add(key)
     else if (news.kind === 'interface') this.#doubt(news)
     else return
-    if (this.#suspect.size > 0)
-      this.#repair ??= this.#init.clock.after(REPAIR_MS, () => {
-        this.#repair = undefined
-        this.#mend()
-      })
+    this.#mendSoon()
+  }
+
+  #mendSoon(): void {
+    if (this.#suspect.size + this.#astray.size === 0) return
+    this.#repair ??= this.#init.clock.after(REPAIR_MS, () => {
+      this.#repair = undefined
+      this.#mend()
+    })
   }
 
   #compare({ route, isGone }: Extract<KernelNews, { kind: 'route' }>): void {
@@ -282,7 +201,9 @@ export class KernelRouteTable implements AsyncDisposable {
     const isOurs = route.protocol === PROTOCOL
     const key = monitoredKey(route)
     const wanted = this.#wanted.get(key)
-    if (wanted && (isGone ? isOurs : !isOurs || !leadsTo(route, wanted.hop))) this.#suspect.add(key)
+    if (wanted && (isGone ? isOurs : !isOurs || !leadsTo(route, wanted.hop))) this.#astray.add(key)
+    // It is right by now: what was told of it before was on its way when it was written.
+    else if (!isGone) this.#astray.delete(key)
   }
 
   /**
@@ -298,12 +219,19 @@ export class KernelRouteTable implements AsyncDisposable {
 
   /** Writes again what may not be as it is wanted. What changed meanwhile is written anyway. */
   #mend(): void {
+    for (const key of this.#astray) {
+      // What comes of that, news will tell.
+      if (this.#changed.has(key) || this.#ip.isBusyWith(key)) continue
+      this.#astray.delete(key)
+      this.#suspect.add(key)
+    }
     for (const key of this.#suspect) {
       const wanted = this.#wanted.get(key)
       if (wanted) this.#changed.set(key, wanted)
     }
     this.#suspect.clear()
     this.#write()
+    this.#mendSoon()
   }
 
   async #flush(): Promise<void> {
@@ -317,14 +245,13 @@ export class KernelRouteTable implements AsyncDisposable {
 
   /** Removes all of them. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#stopping.signal.aborted) return
-    this.#stopping.abort(new Error('the routes are removed'))
+    if (this.#isStopped) return
+    this.#isStopped = true
     this.#watching[Symbol.dispose]()
     this.#repair?.[Symbol.dispose]()
     this.#again?.[Symbol.dispose]()
     this.#wanted.clear()
-    await this.#ip?.stop()
-    await this.#running
+    await this.#ip.stop()
     const { log } = this.#init
     const flushed = this.#flush()
     inBackground(log, 'removing our routes', flushed)

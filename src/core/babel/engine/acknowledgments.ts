@@ -16,6 +16,10 @@ interface Unconfirmed {
   readonly waiting: Set<Neighbour>
   readonly entries: readonly Entry[]
   readonly timer: Timer
+  /** Told once, when it is answered, or those who do not answer are not to hold up others. */
+  onFree: ((nowMs: number) => void) | undefined
+  /** How many were asked. */
+  readonly asked: number
   copies: number
 }
 
@@ -70,18 +74,23 @@ export class Acknowledgments {
     return { kind: 'acknowledgment-request', opaque: this.#opaque, intervalMs: ANSWER_WITHIN_MS }
   }
 
-  /** The request to send behind updates of `entries`. */
-  expect(nowMs: number, from: Iterable<Neighbour>, entries: readonly Entry[]): AcknowledgmentRequest {
+  /**
+   * The request to send behind updates of `entries`.
+   * @param onFree all have acknowledged it, or were given up; or some have, and the others are not to hold up what comes next
+   */
+  expect(
+    nowMs: number,
+    from: Iterable<Neighbour>,
+    entries: readonly Entry[],
+    onFree?: (nowMs: number) => void,
+  ): AcknowledgmentRequest {
     const request = this.probe()
     const timer = new Timer((laterMs) => this.#retry(laterMs, unconfirmed))
+    const waiting = new Set(from)
     const unconfirmed: Unconfirmed = {
-      opaque: request.opaque,
-      waiting: new Set(from),
-      entries,
-      timer,
-      copies: 1,
+      ...{ opaque: request.opaque, waiting, entries, timer, onFree, asked: waiting.size, copies: 1 },
     }
-    this.#drop(this.#unconfirmed.get(request.opaque))
+    this.#drop(nowMs, this.#unconfirmed.get(request.opaque))
     this.#unconfirmed.set(request.opaque, unconfirmed)
     for (const neighbour of unconfirmed.waiting) this.#answersOf(neighbour).asked(nowMs, request.opaque)
     this.#wait(nowMs, unconfirmed)
@@ -91,16 +100,17 @@ export class Acknowledgments {
   /** RFC 8966, 4.6.4 */
   hear(nowMs: number, neighbour: Neighbour, opaque: number): void {
     this.#answerTimes.get(neighbour)?.answered(nowMs, opaque)
-    this.#settle(this.#unconfirmed.get(opaque), neighbour)
+    this.#settle(nowMs, this.#unconfirmed.get(opaque), neighbour)
   }
 
   /** Nothing more is expected from there. */
-  forget(neighbour: Neighbour): void {
-    for (const unconfirmed of this.#unconfirmed.values()) this.#settle(unconfirmed, neighbour)
+  forget(nowMs: number, neighbour: Neighbour): void {
+    for (const unconfirmed of this.#unconfirmed.values()) this.#settle(nowMs, unconfirmed, neighbour)
   }
 
-  #settle(unconfirmed: Unconfirmed | undefined, neighbour: Neighbour): void {
-    if (unconfirmed?.waiting.delete(neighbour) && unconfirmed.waiting.size === 0) this.#drop(unconfirmed)
+  #settle(nowMs: number, unconfirmed: Unconfirmed | undefined, neighbour: Neighbour): void {
+    if (unconfirmed?.waiting.delete(neighbour) && unconfirmed.waiting.size === 0)
+      this.#drop(nowMs, unconfirmed)
   }
 
   /** How long it took to acknowledge what it was told before: what is told again too early keeps it from answering. */
@@ -113,10 +123,11 @@ export class Acknowledgments {
     return times
   }
 
-  #drop(unconfirmed: Unconfirmed | undefined): void {
+  #drop(nowMs: number, unconfirmed: Unconfirmed | undefined): void {
     if (unconfirmed === undefined) return
     this.#world.timers.clear(unconfirmed.timer)
     this.#unconfirmed.delete(unconfirmed.opaque)
+    free(nowMs, unconfirmed)
   }
 
   #wait(nowMs: number, { waiting, timer, copies }: Unconfirmed): void {
@@ -131,15 +142,22 @@ export class Acknowledgments {
   #retry(nowMs: number, unconfirmed: Unconfirmed): void {
     const { waiting, entries, opaque } = unconfirmed
     if (unconfirmed.copies >= COPIES) {
-      this.#drop(unconfirmed)
+      this.#drop(nowMs, unconfirmed)
       for (const neighbour of waiting) this.#onUnanswered(nowMs, neighbour)
       return
     }
     unconfirmed.copies++
+    if (waiting.size < unconfirmed.asked) free(nowMs, unconfirmed)
     this.#wait(nowMs, unconfirmed)
     const request = { kind: 'acknowledgment-request', opaque, intervalMs: ANSWER_WITHIN_MS } as const
     for (const neighbour of waiting) this.#repeat(nowMs, neighbour, entries, request)
   }
+}
+
+function free(nowMs: number, unconfirmed: Unconfirmed): void {
+  const { onFree } = unconfirmed
+  unconfirmed.onFree = undefined
+  onFree?.(nowMs)
 }
 
 /** More neighbours than that are not asked: they are told again instead (RFC 8966, 3.7.2). */

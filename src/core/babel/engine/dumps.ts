@@ -1,10 +1,11 @@
+import { MOST_UNDERWAY } from './backlogs.ts'
 import { take } from './chunks.ts'
 import type { Entry, Neighbour } from './model.ts'
 import { Timer } from './timers.ts'
 import type { World } from './world.ts'
 
-/** Destinations that are sent at once, and the pause after them. */
-const ENTRIES_AT_ONCE = 320
+/** Packets that are sent at once, and the pause after them. */
+const PACKETS_AT_ONCE = 8
 const PAUSE_MS = 10
 /** RFC 8966, 3.8.1.1: full dumps are rate-limited. */
 const AGAIN_AFTER_MS = 1_000
@@ -12,18 +13,30 @@ const AGAIN_AFTER_MS = 1_000
 interface Dump {
   rest: Iterator<Entry> | undefined
   endedMs: number
+  /** How many packets of it are not acknowledged yet. */
+  underway: number
 }
 
-/** Full dumps: a neighbour is told of all routes, a part at a time. */
+/** Tells a neighbour of some destinations. @param onFree to be called when more may be told */
+type Tell = (
+  nowMs: number,
+  neighbour: Neighbour,
+  entries: readonly Entry[],
+  onFree: (nowMs: number) => void,
+) => boolean
+
+/** Full dumps: a neighbour is told of all routes, a part at a time, no faster than it acknowledges them. */
 export class Dumps {
   readonly #world: World
-  readonly #tell: (nowMs: number, neighbour: Neighbour, entries: readonly Entry[]) => void
+  readonly #entriesAtOnce: number
+  readonly #tell: Tell
   readonly #dumps = new Map<Neighbour, Dump>()
   readonly #timer = new Timer((nowMs) => this.#continue(nowMs))
 
-  /** @param tell tells a neighbour of these */
-  constructor(world: World, tell: (nowMs: number, neighbour: Neighbour, entries: readonly Entry[]) => void) {
+  /** @param entriesAtOnce how many are told, and acknowledged, together */
+  constructor(world: World, entriesAtOnce: number, tell: Tell) {
     this.#world = world
+    this.#entriesAtOnce = entriesAtOnce
     this.#tell = tell
   }
 
@@ -31,7 +44,9 @@ export class Dumps {
   begin(nowMs: number, neighbour: Neighbour): void {
     const dump = this.#dumps.get(neighbour)
     if (dump && (dump.rest || nowMs < dump.endedMs + AGAIN_AFTER_MS)) return
-    this.#dumps.set(neighbour, { rest: this.#world.table.reachable.values(), endedMs: nowMs })
+    const rest = this.#world.table.reachable.values()
+    if (dump) dump.rest = rest
+    else this.#dumps.set(neighbour, { rest, endedMs: nowMs, underway: 0 })
     this.#world.timers.setBy(this.#timer, nowMs)
   }
 
@@ -42,16 +57,23 @@ export class Dumps {
   #continue(nowMs: number): void {
     let isUnfinished = false
     for (const [neighbour, dump] of this.#dumps) {
-      if (dump.rest) {
-        const entries = take(dump.rest, ENTRIES_AT_ONCE)
-        if (entries.length < ENTRIES_AT_ONCE) {
-          dump.rest = undefined
-          dump.endedMs = nowMs
-        }
-        this.#tell(nowMs, neighbour, entries)
-      }
+      const packets = Math.min(PACKETS_AT_ONCE, MOST_UNDERWAY - dump.underway)
+      for (let packet = 0; packet < packets && dump.rest; packet++)
+        this.#tellSome(nowMs, neighbour, dump, dump.rest)
       isUnfinished ||= dump.rest !== undefined
     }
     if (isUnfinished) this.#world.timers.setBy(this.#timer, nowMs + PAUSE_MS)
+  }
+
+  #tellSome(nowMs: number, neighbour: Neighbour, dump: Dump, rest: Iterator<Entry>): void {
+    const entries = take(rest, this.#entriesAtOnce)
+    if (entries.length < this.#entriesAtOnce) {
+      dump.rest = undefined
+      dump.endedMs = nowMs
+    }
+    const onFree = () => {
+      dump.underway--
+    }
+    if (this.#tell(nowMs, neighbour, entries, onFree)) dump.underway++
   }
 }

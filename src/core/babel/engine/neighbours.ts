@@ -117,7 +117,7 @@ export class Neighbours {
       watch.forget(neighbour)
       liveness.forget(neighbour)
       doubts.forget(neighbour)
-      updates.forget(neighbour)
+      updates.forget(nowMs, neighbour)
       requests.forget(neighbour)
     }
     for (const { neighbour } of gone) routes.forget(nowMs, neighbour)

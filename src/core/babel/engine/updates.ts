@@ -1,7 +1,8 @@
 import { isSignificantChange } from '../metric.ts'
-import type { AcknowledgmentRequest, Destination, OutgoingTlv } from '../wire/tlv.ts'
+import type { AcknowledgmentRequest, Destination, RouterId } from '../wire/tlv.ts'
 import { Acknowledgments, mayBeAsked } from './acknowledgments.ts'
 import { Announcements, retraction } from './announcements.ts'
+import { Backlogs } from './backlogs.ts'
 import { chunksOf, takeFirst } from './chunks.ts'
 import { Dumps } from './dumps.ts'
 import { ihuFor } from './hellos.ts'
@@ -36,6 +37,7 @@ export class Updates {
   readonly #copyTimer = new Timer((nowMs) => this.#copy(nowMs))
   readonly #answers = new Map<Neighbour, Set<Entry>>()
   readonly #answerTimer = new Timer((nowMs) => this.#answer(nowMs))
+  readonly #backlogs: Backlogs
   readonly #dumps: Dumps
   readonly #periodic: PeriodicUpdates
 
@@ -48,11 +50,14 @@ export class Updates {
   ) {
     this.#world = world
     this.#announcements = new Announcements(world, sources, onDistanceChanged)
-    this.#dumps = new Dumps(world, (nowMs, neighbour, entries) =>
-      this.#send(nowMs, neighbour.iface, neighbour, entries, true),
+    this.#backlogs = new Backlogs(world, CHUNK, (nowMs, iface, entries, onFree) =>
+      this.#ask(nowMs, iface, undefined, entries, onFree),
+    )
+    this.#dumps = new Dumps(world, CHUNK, (nowMs, neighbour, entries, onFree) =>
+      this.#ask(nowMs, neighbour.iface, neighbour, entries, onFree),
     )
     this.#periodic = new PeriodicUpdates(world, CHUNK, (nowMs, iface, entries) => {
-      this.#send(nowMs, iface, undefined, entries, false)
+      this.#send(nowMs, iface, entries)
       for (const entry of entries) if (!this.#urgent.has(entry)) this.#announcements.note(entry)
     })
     const repeat = (
@@ -81,6 +86,7 @@ export class Updates {
 
   stop(iface: Interface): void {
     this.#periodic.stop(iface)
+    this.#backlogs.forget(iface)
   }
 
   /** The interval has changed. */
@@ -88,23 +94,25 @@ export class Updates {
     this.#periodic.reschedule(nowMs, iface)
   }
 
-  forget(neighbour: Neighbour): void {
+  forget(nowMs: number, neighbour: Neighbour): void {
     this.#answers.delete(neighbour)
     this.#dumps.forget(neighbour)
-    this.acknowledgments.forget(neighbour)
+    this.acknowledgments.forget(nowMs, neighbour)
   }
 
   /** The route to a destination may have changed: tells all, if that matters (RFC 8966, 3.7.2). */
   consider(nowMs: number, entry: Entry): void {
-    const id = entry.local ? this.#world.routerId : entry.selected?.routerId
+    const id = this.#routerIdOf(entry)
     if (id !== entry.announcedId) return this.#tellSoon(nowMs, entry)
     if (id === undefined) return
-    const metric = toldMetricOf(entry)
-    if (isDrainingChange(entry.announcedMetric, metric)) return this.#tellSoon(nowMs, entry)
-    // Smaller ones: with the next update.
-    if (!isSignificantChange(entry.announcedMetric, metric)) return
+    if (isDrainingChange(entry.announcedMetric, toldMetricOf(entry))) return this.#tellSoon(nowMs, entry)
+    if (!hasOtherMetric(entry)) return
     this.#soon.add(entry)
     this.#world.timers.setBy(this.#soonTimer, nowMs + between(this.#world.random, SOON_MS.from, SOON_MS.to))
+  }
+
+  #routerIdOf(entry: Entry): RouterId | undefined {
+    return entry.local ? this.#world.routerId : entry.selected?.routerId
   }
 
   /** With what else changes at the same time. */
@@ -158,7 +166,8 @@ export class Updates {
   }
 
   #flushSoon(nowMs: number): void {
-    const entries = takeFirst(this.#soon, FLUSH_MAX)
+    // What has changed back meanwhile, or was told with a periodic update, is no news.
+    const entries = takeFirst(this.#soon, FLUSH_MAX).filter(hasOtherMetric)
     if (this.#soon.size > 0) this.#world.timers.setBy(this.#soonTimer, nowMs + URGENT_MS)
     this.#tell(nowMs, entries, false)
   }
@@ -172,16 +181,17 @@ export class Updates {
     }
     if (this.#copies.size > 0) this.#world.timers.setBy(this.#copyTimer, nowMs + COPY_AFTER_MS)
     for (const iface of this.#world.interfaces.values())
-      if (!mayBeAsked(iface)) this.#send(nowMs, iface, undefined, entries, false)
+      if (!mayBeAsked(iface)) this.#send(nowMs, iface, entries)
   }
 
   #tell(nowMs: number, entries: readonly Entry[], isUrgent: boolean): void {
     let areMany = false
     for (const iface of this.#world.interfaces.values()) {
       if (iface.neighbours.size === 0) continue
-      const isConfirmed = isUrgent && mayBeAsked(iface)
-      areMany ||= isUrgent && !isConfirmed
-      this.#send(nowMs, iface, undefined, entries, isConfirmed)
+      const isConfirmed = isUrgent || entries.length > CHUNK || this.#backlogs.has(iface)
+      if (isConfirmed && mayBeAsked(iface)) this.#backlogs.add(nowMs, iface, entries)
+      else this.#send(nowMs, iface, entries)
+      areMany ||= isUrgent && !mayBeAsked(iface)
     }
     if (areMany) {
       for (const entry of entries) this.#copies.set(entry, COPIES_FOR_MANY - 1)
@@ -200,19 +210,34 @@ export class Updates {
     }
   }
 
-  #send(
+  /** Tells all on an interface. */
+  #send(nowMs: number, iface: Interface, entries: readonly Entry[]): void {
+    for (const chunk of chunksOf(entries, CHUNK)) {
+      const updates = this.#announcements.of(nowMs, iface, chunk)
+      if (updates.length > 0) this.#world.output.send(iface.name, undefined, updates)
+    }
+  }
+
+  /**
+   * Tells one, or all on an interface, who are to acknowledge it.
+   * @param onFree more may be told
+   * @returns whether there was anything to tell
+   */
+  #ask(
     nowMs: number,
     iface: Interface,
     to: Neighbour | undefined,
     entries: readonly Entry[],
-    isConfirmed: boolean,
-  ): void {
-    for (const chunk of chunksOf(entries, CHUNK)) {
-      const tlvs: OutgoingTlv[] = this.#announcements.of(nowMs, iface, chunk)
-      if (tlvs.length === 0) continue
-      if (isConfirmed)
-        tlvs.push(this.acknowledgments.expect(nowMs, to ? [to] : iface.neighbours.values(), chunk))
-      this.#world.output.send(iface.name, to?.address, tlvs)
-    }
+    onFree: (nowMs: number) => void,
+  ): boolean {
+    const updates = this.#announcements.of(nowMs, iface, entries)
+    if (updates.length === 0) return false
+    const request = this.acknowledgments.expect(nowMs, to ? [to] : iface.neighbours.values(), entries, onFree)
+    this.#world.output.send(iface.name, to?.address, [...updates, request])
+    return true
   }
 }
+
+/** Smaller differences: with the next update. */
+const hasOtherMetric = (entry: Entry): boolean =>
+  isSignificantChange(entry.announcedMetric, toldMetricOf(entry))

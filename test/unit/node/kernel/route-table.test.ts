@@ -1,0 +1,116 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { KernelNews } from '../../../../src/node/kernel/kernel-events.ts'
+import { KernelRouteTable } from '../../../../src/node/kernel/route-table.ts'
+import type { ProcessEnd, ProcessOptions, RunningProcess } from '../../../../src/platform/processes.ts'
+import { silentLog } from '../../../support/silent-log.ts'
+import { type SteppedClock, steppedClock } from '../../../support/stepped-clock.ts'
+
+const TO = { prefix: '2001:db8:42:2::/64', from: '::/0' }
+
+let clock: SteppedClock
+let table: KernelRouteTable
+/** What `ip` was told and has not done yet, and what it has done. */
+let told: string[]
+let lineNumber: number
+let options: ProcessOptions
+let hear: (news: KernelNews) => void
+
+/** An `ip` that does what it is told when the test wants it to. */
+function start(_command: string, _args: readonly string[], given: ProcessOptions = {}): RunningProcess {
+  options = given
+  const end: ProcessEnd = { kind: 'killed', signal: 'SIGTERM' }
+  let stop: (end: ProcessEnd) => void = () => {}
+  const ended = new Promise<ProcessEnd>((resolve) => {
+    stop = resolve
+  })
+  return {
+    ...{ pid: 1, ended, signal: () => {}, endInput: () => {} },
+    write: (text) => void told.push(...text.trimEnd().split('\n')),
+    stop: () => {
+      stop(end)
+      return ended
+    },
+  }
+}
+
+/** @returns the lines that it does, without marks */
+function ipDoesAll(): readonly string[] {
+  const lines = told.splice(0)
+  for (const line of lines) {
+    lineNumber++
+    if (line === 'settled') options.onLine?.(`Command failed -:${lineNumber}`, 'stderr')
+  }
+  return lines.filter((line) => line !== 'settled')
+}
+
+const want = async (via: string) => {
+  table.set(TO, { iface: 'tap', index: 7, via, source: undefined })
+  await clock.pass(1)
+}
+
+/** The kernel tells of the route: somebody has made it so. */
+const tells = (via: string, protocol = '66', isGone = false) =>
+  hear({
+    kind: 'route',
+    isGone,
+    route: {
+      ...{ to: TO.prefix, from: undefined, family: 'ipv6', via, iface: 'tap', protocol, metric: 1020 },
+    },
+  })
+
+beforeEach(async () => {
+  clock = steppedClock()
+  told = []
+  lineNumber = 0
+  const run = () => Promise.resolve({ status: 0, stdout: '[]', stderr: '' })
+  table = new KernelRouteTable({
+    ...{ clock, log: silentLog },
+    processes: { start, run } as never,
+    events: {
+      watch: (listener) => {
+        hear = listener
+        return { [Symbol.dispose]() {} }
+      },
+    },
+  })
+  await table.start()
+})
+
+afterEach(() => table[Symbol.asyncDispose]())
+
+describe('news of a route', () => {
+  it('that are older than what is written since are no reason to write it again', async () => {
+    await want('fe80::2')
+    await want('fe80::3')
+    tells('fe80::2')
+    await clock.pass(500)
+    expect(ipDoesAll()).toHaveLength(2)
+    tells('fe80::3')
+    await clock.pass(500)
+    expect(told).toEqual([])
+  })
+
+  it('that came in the wrong moment, and are followed by the right ones, are none either', async () => {
+    await want('fe80::2')
+    await want('fe80::3')
+    ipDoesAll()
+    tells('fe80::2')
+    tells('fe80::3')
+    await clock.pass(500)
+    expect(told).toEqual([])
+  })
+
+  it('of somebody who has changed it have it set right, as soon as it is not being written anyway', async () => {
+    await want('fe80::2')
+    tells('fe80::2')
+    tells('fe80::9')
+    await clock.pass(500)
+    expect(ipDoesAll()).toHaveLength(1)
+    await clock.pass(500)
+    expect(ipDoesAll()).toEqual([expect.stringContaining('via fe80::2')])
+    tells('fe80::2')
+    tells('fe80::2', '66', true)
+    await clock.pass(500)
+    expect(ipDoesAll()).toEqual([expect.stringContaining('via fe80::2')])
+  })
+})
