@@ -51,6 +51,8 @@ export class PolicyState {
   readonly asked = new Map<Prefix, number>()
   readonly failed = new FailedPeers()
   readonly refusals = new Refusals()
+  /** Peers with tunnels that ended before routing could hear anybody over them; until the registry has answered. */
+  readonly early = new Refusals()
   /** Peers whose tunnels could not be closed: not again before the next refresh. */
   readonly kept = new Set<Prefix>()
   readonly proposed = new Map<Prefix, Proposal>()
@@ -113,6 +115,7 @@ export class PolicyState {
       !this.asked.has(prefix) &&
       !this.failed.isExcluded(prefix) &&
       !this.refusals.isWaiting(prefix) &&
+      !this.early.isWaiting(prefix) &&
       !view.isNeighbour(prefix)
     )
   }
@@ -121,6 +124,16 @@ export class PolicyState {
   wasUseless(prefix: Prefix, tunnel: Tunnel): void {
     this.failed.wasUseless(prefix)
     this.setAside(prefix, tunnel)
+  }
+
+  /**
+   * A tunnel was up, and ended before its time to be of use was over. A server that lets us in and hangs up at once would do
+   * so again; one that we have lost with an uplink, or that was started anew, would not: it is tried later each time.
+   */
+  endedEarly(prefix: Prefix, { begunMs }: Tunnel): void {
+    this.failed.wasUseless(prefix)
+    this.failed.include(prefix)
+    this.early.happened(prefix, begunMs)
   }
 
   /** Not again before the next refresh; one that must be a neighbour, whom nobody can replace, after a while. */

@@ -61,9 +61,10 @@ export class TunnelPolicy implements TunnelStrategy {
   }
 
   circumstancesChanged(what: Circumstance): void {
-    const { failed, refusals, tunnels, clients } = this.#state
+    const { failed, refusals, early, tunnels, clients } = this.#state
     this.#settledAt = undefined
     failed.forgive()
+    early.forgive()
     if (what !== 'routing-keys') refusals.forgive()
     for (const { usage } of [...tunnels.values(), ...clients.values()]) usage.forgive()
     if (what === 'network' || what === 'identity')
@@ -94,8 +95,7 @@ export class TunnelPolicy implements TunnelStrategy {
     if (tunnel.state === 'closing' || tunnel.isOutdated) return
     if (isUnwanted) refusals.happened(target, tunnel.begunMs)
     if (tunnel.state === 'up') {
-      // A server that lets us in and hangs up at once, say: it would do so again.
-      if (!tunnel.usage.wasUsed) this.#state.wasUseless(target, tunnel)
+      if (!tunnel.usage.wasUsed) this.#state.endedEarly(target, tunnel)
       return
     }
     // Old addresses may be wrong by now: ask before giving up, those that must be neighbours as soon as they are seen.
@@ -142,7 +142,8 @@ export class TunnelPolicy implements TunnelStrategy {
   registryAnswered(peer: ProposedPeer | undefined, nowMs: number): void {
     this.#settledAt = undefined
     this.#bootstrap.answered(nowMs, peer?.prefix)
-    const { own, failed, proposed } = this.#state
+    const { own, failed, early, proposed } = this.#state
+    early.forgive()
     const isNews = peer !== undefined && peer.prefix !== own && failed.uselessCount(peer.prefix) === 0
     // It has just answered the registry: also one that failed when our own connection was down.
     if (isNews) failed.include(peer.prefix)
@@ -155,7 +156,7 @@ export class TunnelPolicy implements TunnelStrategy {
   decide(view: NetworkView, nowMs: number): readonly TunnelDecision[] {
     if (this.#isSettled(view, nowMs)) return []
     const state = this.#state
-    state.wakeMs = state.refusals.look(nowMs)
+    state.wakeMs = Math.min(state.refusals.look(nowMs), state.early.look(nowMs))
     const decisions = this.#closings(view, nowMs)
     if (this.#hasNewTunnel) this.#refreshMs = this.#nextRefreshMs(nowMs)
     this.#hasNewTunnel = false

@@ -1,6 +1,6 @@
 import type { TunnelTarget } from './decisions.ts'
 
-/** Delays after tunnels that the peer refused or ended. */
+/** Delays after tunnels that the peer refused or ended, or that ended too early. */
 const DELAY_MIN_MS = 1_000
 const DELAY_MAX_MS = 300_000
 /**
@@ -16,7 +16,7 @@ interface Refused {
 
 /**
  * Peers that do not want us: they refuse us, or let us in and soon hang up; and such as must be neighbours and cannot. Each
- * is left alone for twice as long each time, whatever others say of it.
+ * is left alone for twice as long each time.
  */
 export class Refusals {
   /** What happened since the last look, and when the tunnel was begun. */

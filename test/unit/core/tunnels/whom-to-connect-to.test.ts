@@ -158,7 +158,9 @@ describe('a peer that must be a neighbour', () => {
         }
       const timesOf = (one: Prefix) =>
         begun.filter(([, prefix]) => prefix === one).map(([seconds]) => seconds)
-      expect(timesOf(GERMAN).at(-1)).toBeLessThan(5)
+      // Who lets us in is tried again, too: it may have been our own connection that failed.
+      if (what === 'does not answer') expect(timesOf(GERMAN).at(-1)).toBeLessThan(5)
+      else expect(timesOf(GERMAN).length).toBeLessThan(16)
       const times = [...new Set(timesOf(FRENCH))]
       expect(times[0]).toBe(0)
       expect(times.at(-1)).toBeGreaterThan(25)
