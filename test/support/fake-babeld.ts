@@ -21,6 +21,8 @@ export class FakeBabeld {
   isListening = true
   /** Says which commands of `ip` fail. */
   fails: (command: string) => boolean = () => false
+  /** What `ip -j` lists: the interfaces of the machine. */
+  interfaces: readonly { readonly ifname: string; readonly addr_info?: readonly object[] }[] = []
   /** Whether the next ones end at once. */
   isFailing = false
   readonly #nowMs: () => number
@@ -44,6 +46,7 @@ export class FakeBabeld {
       run: async (command, args, options) => {
         if (command === 'babeld') return { stdout: '', stderr: 'babeld-1.12.1' }
         const text = [...args, options?.input ?? ''].join(' ').trim()
+        if (args[0] === '-j') return { stdout: JSON.stringify(this.interfaces), stderr: '' }
         this.ip.push(text)
         if (this.fails(text)) throw new Error('ip: out of memory')
         return { stdout: '', stderr: '' }

@@ -16,7 +16,7 @@ import type { BabelTables } from '../../../core/babeld/tables.ts'
 import { linkDefaultsText } from '../../../core/config/link-defaults.ts'
 import { Turns } from '../../../platform/turns.ts'
 import type { ConditionWatch } from '../condition-watch.ts'
-import { lacksLinkLocal, linkUp } from '../link.ts'
+import { lacksLinkLocal } from '../link.ts'
 import { interfacesOf } from '../named-interfaces.ts'
 import type { InterfaceKind, Route, RouterSettings } from '../router.ts'
 import { Greeter } from './greeter.ts'
@@ -117,7 +117,7 @@ export class BabeldInterfaces {
       if (kind === 'lan') await this.#forget(iface)
       else {
         await this.#links.untilQuiet(iface, QUIET_AT_END_MS)
-        await this.#links.setDown(iface).catch(() => {}) // it has gone by itself
+        await this.#links.setDown(iface).catch(() => {}) // it goes with its tunnel
       }
     })
     if (!this.#kinds.has(iface)) this.#links.forget(iface)
@@ -125,18 +125,17 @@ export class BabeldInterfaces {
 
   /**
    * A link-local address is gone. babeld 1.12 signs with it: without one it can send nothing, keeps what it has to send until
-   * that does not fit any more, and aborts. It is shown a link that is down; the kernel gives a tunnel another address when
-   * that comes up, and a LAN, which is not ours to set down, comes up in babeld's sight when it has one again.
+   * that does not fit any more, and aborts. It is shown a link that is down; a tunnel comes up with its address again, and a
+   * LAN, which is not ours to set down, comes up in babeld's sight when it has one.
    */
-  async linkLocalGone(iface: string): Promise<void> {
+  async linkLocalGone(iface: string, address: string): Promise<void> {
     const { processes } = this.#init.context
     const kind = this.#kinds.get(iface)
     if (kind === undefined || !(await lacksLinkLocal(processes, iface))) return
     if (kind === 'lan') return this.#renew(iface, kind, this.#configurationOf(iface, kind))
     await this.#inTurn(iface, async () => {
       if (!this.#kinds.has(iface) || !(await lacksLinkLocal(processes, iface))) return
-      await this.#links.setDown(iface)
-      await linkUp(processes, iface)
+      if (await this.#links.setDown(iface)) await this.#links.setUp(iface, address)
     })
   }
 
@@ -162,7 +161,7 @@ export class BabeldInterfaces {
     this.#endGreeting(iface)
     await this.#inTurn(iface, async () => {
       if (!this.#links.isUp(iface)) return
-      await this.#links.makeDormant(iface, limitMs)
+      if (!(await this.#links.makeDormant(iface, limitMs))) return
       await conditions.until(() => !held.routes.some((route) => route.iface === iface), limitMs)
     })
     await this.remove(iface)
@@ -268,8 +267,8 @@ export class BabeldInterfaces {
     await babeld.command(interfaceLine(iface, configuration))
     if (told === undefined || mustForget || !this.#links.isUp(iface)) return
     // The neighbour's next full update comes within its interval, which is ours, give or take a quarter.
-    await this.#links.makeDormant(iface, 1.5 * this.#configuredIntervals().updateIntervalMs + BACK_MS)
-    await this.#links.wake(iface)
+    const holdMs = 1.5 * this.#configuredIntervals().updateIntervalMs + BACK_MS
+    if (await this.#links.makeDormant(iface, holdMs)) await this.#links.wake(iface)
   }
 
   async #forget(iface: string): Promise<void> {

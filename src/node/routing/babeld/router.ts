@@ -234,12 +234,13 @@ class BabeldRouter implements Router {
   }
 
   #mayHaveLostLinkLocal(line: string): void {
-    const [, iface] = /^Deleted \d+: ([^\s:@]+)\s+inet6 fe80:/.exec(line) ?? []
-    if (iface === undefined || !this.#interfaces.has(iface) || this.#stopped.signal.aborted) return
+    const [, iface, address] = /^Deleted \d+: ([^\s:@]+)\s+inet6 (fe80:[0-9a-f:]+)\//.exec(line) ?? []
+    if (iface === undefined || address === undefined || !this.#interfaces.has(iface)) return
+    if (this.#stopped.signal.aborted) return
     inBackground(
       this.#context.log,
       `the link-local address of ${iface}`,
-      this.#interfaces.linkLocalGone(iface),
+      this.#interfaces.linkLocalGone(iface, address),
       this.#stopped.signal,
     )
   }

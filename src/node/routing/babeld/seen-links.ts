@@ -1,7 +1,7 @@
 import type { BabelTables } from '../../../core/babeld/tables.ts'
 import { messageOf } from '../../../core/errors.ts'
 import type { ConditionWatch } from '../condition-watch.ts'
-import { ipBatch, linkDown, setOperational } from '../link.ts'
+import { ipBatch, isThere, linkDown, linkUp, setOperational } from '../link.ts'
 import type { Route, RouterSettings } from '../router.ts'
 import { canBeHeld, type HeldRoutes } from './held-routes.ts'
 import type { BabeldContext } from './process.ts'
@@ -69,16 +69,17 @@ export class SeenLinks {
       await this.#init.conditions.until(() => this.isUp(iface) || !this.#init.isKept(iface), LINK_EVENT_MS)
       if (this.isUp(iface) || attempt === WAKING_ATTEMPTS) return
       // An event makes it look once more.
-      await setOperational(processes, iface, false)
+      if (!(await this.#unlessGone(iface, () => setOperational(processes, iface, false)))) return
     }
   }
 
-  /** Until it can be done, or the interface is removed. */
+  /** Until it can be done, or the interface is removed or gone. */
   async #makeOperational(iface: string): Promise<void> {
     const { processes, log, conditions, signal } = this.#init
     for (let failures = 0; this.#init.isKept(iface); failures++)
       try {
-        return await setOperational(processes, iface, true)
+        await this.#unlessGone(iface, () => setOperational(processes, iface, true))
+        return
       } catch (error) {
         if (signal.aborted) return
         const what = { iface, reason: messageOf(error), retryMs: WAKING_RETRY_MS }
@@ -87,18 +88,24 @@ export class SeenLinks {
       }
   }
 
-  /** Takes a link out of babeld's sight, while the kernel goes on using its routes. */
-  async makeDormant(iface: string, holdMs: number): Promise<void> {
+  /**
+   * Takes a link out of babeld's sight, while the kernel goes on using its routes.
+   * @returns whether it is there, for `wake`
+   */
+  async makeDormant(iface: string, holdMs: number): Promise<boolean> {
     const { processes, held, routes, settings } = this.#init
     await this.untilQuiet(iface, QUIET_WITHIN_MS)
-    if (!this.#init.isKept(iface)) return // removed meanwhile, and all that was held of it
+    if (!this.#init.isKept(iface)) return false // removed meanwhile, and all that was held of it
     held.hold(
       routes().filter((route) => route.iface === iface && canBeHeld(route)),
       holdMs,
     )
-    await ipBatch(processes, held.commands(iface, settings().nodeAddress))
-    await setOperational(processes, iface, false)
-    await this.#untilDown(iface)
+    const isDormant = await this.#unlessGone(iface, async () => {
+      await ipBatch(processes, held.commands(iface, settings().nodeAddress))
+      await setOperational(processes, iface, false)
+    })
+    if (isDormant) await this.#untilDown(iface)
+    return isDormant
   }
 
   /** Waits until babeld has heard nothing there for a moment, but no longer than this. */
@@ -113,10 +120,31 @@ export class SeenLinks {
     }
   }
 
-  /** Sets it down, which ends the routes over it. @throws when it is gone */
-  async setDown(iface: string): Promise<void> {
-    await linkDown(this.#init.processes, iface)
-    await this.#untilDown(iface)
+  /** Sets it down, which ends the routes over it. @returns whether it is there */
+  async setDown(iface: string): Promise<boolean> {
+    const isDown = await this.#unlessGone(iface, () => linkDown(this.#init.processes, iface))
+    if (isDown) await this.#untilDown(iface)
+    return isDown
+  }
+
+  /** Sets it up, with a link-local address. */
+  async setUp(iface: string, address: string): Promise<void> {
+    await this.#unlessGone(iface, () => linkUp(this.#init.processes, iface, address))
+  }
+
+  /**
+   * Changes a link. A tap goes with its OpenVPN, a moment before anybody says so: that is no failure of what was to be done
+   * with it.
+   * @returns whether it is there
+   */
+  async #unlessGone(iface: string, change: () => Promise<void>): Promise<boolean> {
+    try {
+      await change()
+      return true
+    } catch (error) {
+      if (await isThere(this.#init.processes, iface)) throw error
+      return false
+    }
   }
 
   /** If a link came up again before babeld looks, nothing would have happened. */

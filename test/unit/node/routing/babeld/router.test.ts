@@ -223,6 +223,7 @@ describe('an interface', () => {
     await until(() => babeld.ip.length >= 0 && router.isRunning, 'babeld')
     const state = 'link set dev re6stnet-tcp state'
     const count = (word: string) => babeld.ip.filter((command) => command === `${state} ${word}`).length
+    babeld.interfaces = [{ ifname: 're6stnet-tcp' }]
     babeld.fails = (command) => command === `${state} dormant`
     const settings = settingsOf(1, { tunnelIfaces: ['re6stnet-tcp'], helloIntervalMs: 4_000 })
     await expect(router.reconfigure(settings)).rejects.toThrow('out of memory')
