@@ -4,7 +4,7 @@ import {
   type RunningProcess,
   systemProcesses,
 } from '../src/platform/processes.ts'
-import { insideNamespace } from './namespace.ts'
+import { insideNamespace, MACHINE_ENVIRONMENT } from './namespace.ts'
 import { RecentLines } from './recent-lines.ts'
 import { waitFor } from './wait-for.ts'
 
@@ -33,7 +33,7 @@ export class LabProcess {
         options.onLine?.(line)
       },
       ...(options.directory === undefined ? {} : { directory: options.directory }),
-      ...(options.environment === undefined ? {} : { environment: options.environment }),
+      environment: { ...MACHINE_ENVIRONMENT, ...options.environment },
       dieWithParent: true,
       // Ctrl-C is for the lab, which then stops its machines in order.
       ownGroup: true,

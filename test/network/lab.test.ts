@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { differences, footprintOf } from '../../lab/footprint.ts'
 import { type Gateway, Lab, withLab } from '../../lab/lab.ts'
 import type { Machine } from '../../lab/machine.ts'
@@ -41,6 +41,17 @@ describe('an Internet with two public machines and two LANs', () => {
   test('public machines reach each other over IPv4 and IPv6', async () => {
     expect(await reaches(a, b)).toBe(true)
     expect(await reaches(a, b, 'ipv6')).toBe(true)
+  })
+
+  test('programs have no more authorities than those of a service, whatever whoever runs the scenario has', async () => {
+    vi.stubEnv('NODE_EXTRA_CA_CERTS', '/etc/ssl/certs/ca-certificates.crt')
+    try {
+      const say = ['sh', '-c', 'echo "authorities: $NODE_EXTRA_CA_CERTS"'] as const
+      expect((await a.run(...say)).stdout).toBe('authorities: ')
+      expect(await a.start(say).line(/^authorities/)).toBe('authorities: ')
+    } finally {
+      vi.unstubAllEnvs()
+    }
   })
 
   test('a machine behind a NAT reaches public ones, which see the gateway, and its neighbour on the LAN', async () => {
