@@ -34,6 +34,8 @@ export interface EngineSettings {
   readonly arrivals?: (iface: string) => number | undefined
   /** How many packets were sent over an interface so far, and how many were lost in our own queue, if that is known. */
   readonly departures?: (iface: string) => Departures | undefined
+  /** How long a neighbour's answers to the kernel took lately, if that is known. */
+  readonly usualAnswerMs?: (iface: string, address: string) => number | undefined
 }
 
 /**
@@ -50,12 +52,14 @@ export class BabelEngine {
   constructor(settings: EngineSettings) {
     const { routerId, seqno, random, output } = settings
     const { arrivals = () => undefined, departures = () => undefined } = settings
+    const { usualAnswerMs = () => undefined } = settings
     this.#world = {
       routerId,
       random,
       output,
       arrivals,
       departures,
+      usualAnswerMs,
       seqno,
       timers: new TimerQueue(),
       table: new RouteTable(),
@@ -158,12 +162,11 @@ export class BabelEngine {
   /**
    * Packets go to a neighbour, and nothing comes back from there.
    * @param sinceMs since when the kernel has asked it in vain
-   * @param usualMs how long its answers to the kernel took until then, if that is known
    */
-  suspect(nowMs: number, name: string, address: string, sinceMs = nowMs, usualMs?: number): void {
+  suspect(nowMs: number, name: string, address: string, sinceMs = nowMs): void {
     this.#input(nowMs, () => {
       const neighbour = this.#neighbourAt(name, address)
-      if (neighbour) this.#parts.liveness.suspect(nowMs, neighbour, 'no answer', sinceMs, usualMs)
+      if (neighbour) this.#parts.liveness.suspect(nowMs, neighbour, 'no answer', sinceMs)
     })
   }
 

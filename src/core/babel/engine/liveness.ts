@@ -86,16 +86,11 @@ export class Liveness {
   /**
    * Something that should have come from a neighbour did not: asks it.
    * @param sinceMs since when it was asked by others, who would have told of an answer
-   * @param usualMs how long its answers to these took until then
    */
-  suspect(
-    nowMs: number,
-    neighbour: Neighbour,
-    cause: NeighbourCause,
-    sinceMs = nowMs,
-    usualMs?: number,
-  ): void {
+  suspect(nowMs: number, neighbour: Neighbour, cause: NeighbourCause, sinceMs = nowMs): void {
     if (this.#suspicions.has(neighbour)) return
+    const { iface, address } = neighbour
+    const usualMs = this.#world.usualAnswerMs(iface.name, address)
     const suspicion: Suspicion = newSuspicion(
       nowMs,
       { cause, sinceMs, usualMs, arrived: arrivalsFrom(this.#world, nowMs, neighbour) },

@@ -6,6 +6,11 @@ const MAX_AGE_US = 180_000_000
 /** How long a round-trip time is believed without another sample; babeld has the same. */
 const VALID_MS = 180_000
 
+/** An answer takes longer by so many mean deviations (as RFC 6298 has it), */
+const DEVIATIONS = 4
+/** but by no more than this share: where hellos are rare, one that was held up would count for minutes. */
+const MOST_LONGER = 2
+
 /** The time of our clock as it is written into packets (RFC 9616, 3.1): microseconds, modulo 2^32. */
 export const microsecondsOf = (ms: number): number => Math.floor((ms * 1000) % 2 ** 32)
 
@@ -16,7 +21,7 @@ const between = (earlier: number, later: number): number => (later - earlier) | 
 export class RoundTrip {
   #heard: EchoedTimes | undefined
   #smoothedMs: number | undefined
-  /** Mean deviation of a sample: how much longer an answer may take (as RFC 6298 has it). */
+  /** Mean deviation of a sample. */
   #deviationMs = 0
   #sampledAtMs = 0
 
@@ -32,7 +37,8 @@ export class RoundTrip {
 
   /** After how long an answer is missing; undefined: nothing is known. */
   patienceMs(): number | undefined {
-    return this.#smoothedMs === undefined ? undefined : this.#smoothedMs + 4 * this.#deviationMs
+    if (this.#smoothedMs === undefined) return undefined
+    return this.#smoothedMs + Math.min(DEVIATIONS * this.#deviationMs, MOST_LONGER * this.#smoothedMs)
   }
 
   /** A hello came without a time that can be used. */

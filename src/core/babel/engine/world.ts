@@ -24,6 +24,8 @@ export interface World {
   readonly arrivals: (iface: string) => number | undefined
   /** How many packets were sent over an interface so far, and how many were lost in our own queue, if that is known. */
   readonly departures: (iface: string) => Departures | undefined
+  /** How long a neighbour's answers to the kernel took lately, if that is known: newer than what its hellos tell. */
+  readonly usualAnswerMs: (iface: string, address: string) => number | undefined
   /** Our own sequence number (RFC 8966, 3.2.2). */
   seqno: number
   /** Whether we take leave: everything is retracted, and nothing is told any more. */

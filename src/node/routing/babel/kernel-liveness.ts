@@ -1,33 +1,22 @@
-import { messageOf } from '../../../core/errors.ts'
-import { type DetectionTimes, detectionTimes } from '../../../core/kernel/unreachability.ts'
-import { inBackground } from '../../../platform/background.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Logger } from '../../../platform/log.ts'
 import type { Processes } from '../../../platform/processes.ts'
 import type { KernelEvents } from '../../kernel/kernel-events.ts'
+import { KernelTimes } from './kernel-times.ts'
 
 interface KernelLivenessInit {
   readonly processes: Pick<Processes, 'run'>
   readonly clock: Clock
   readonly log: Logger
   readonly events: Pick<KernelEvents, 'watch'>
-  /**
-   * A neighbour to which there are, or were a moment ago, packets is to be asked; the kernel has in vain, since then. How long
-   * its answers took until then, if it was asked lately.
-   */
-  readonly onSuspect: (iface: string, address: string, sinceMs: number, usualMs: number | undefined) => void
+  /** A neighbour to which there are, or were a moment ago, packets is to be asked; the kernel has in vain, since then. */
+  readonly onSuspect: (iface: string, address: string, sinceMs: number) => void
   /** One that was suspected has answered the kernel. */
   readonly onAlive: (iface: string, address: string) => void
 }
 
 interface Watched {
-  falseAlarms: number
-  lastFalseAlarmMs: number
-  set: DetectionTimes | undefined
-  setMs: number
-  /** How long the times stay before shorter ones are set, and whether those that are set were shorter than the ones before. */
-  shorterAfterMs: number
-  areShorter: boolean
+  readonly times: KernelTimes
   rttMs: number
   readonly neighbours: Map<string, WatchedNeighbour>
 }
@@ -52,13 +41,15 @@ interface WatchedNeighbour {
 const FALSE_ALARM_MS = 1_000
 /** Whoever answers later than that was not slow: it could not be reached meanwhile. */
 const OUTAGE_MS = 1_000
-const MAX_FALSE_ALARMS = 4
-/** After so long without another, what was false is forgotten. */
-const FORGIVEN_MS = 600_000
 /** The kernel's first question has had no answer for so long, on a quick link; on a slow one, at most. */
 const UNANSWERED_MS = { quick: 40, slow: 300 } as const
 /** Of the time that answers usually take. */
 const UNANSWERED_SHARE = 1.5
+/**
+ * As long as the kernel asks in vain: others may have had an answer, but what the kernel asks is lost in a full queue, and it
+ * says nothing more before it gives up.
+ */
+const AGAIN_MS = 200
 /** On a link that is used, the next packet, and with it the kernel's question, comes before that. */
 const UNUSED_MS = 30
 /** Running so much later than planned means that we were stopped, or busy; to read what came meanwhile takes no longer than that. */
@@ -72,11 +63,6 @@ const FOLLOW_UP_MS = 2_000
 const REMAINS = { slowest: 0.95, usual: 0.8 } as const
 /** After so long without an answer nobody knows what is usual now. */
 const USUAL_MS = 10_000
-/**
- * The kernel gets shorter times only after a while, which is longer each time that it was too early: setting them takes a
- * process, and on a busy machine answers are slow now and then.
- */
-const SHORTER_AFTER_MS = { least: 30_000, most: 600_000 } as const
 /** Clients of a server come and go. */
 const MAX_REMEMBERED = 1_024
 
@@ -85,7 +71,7 @@ const MAX_REMEMBERED = 1_024
  * nothing on an idle link and which every IPv6 host answers. Its times are those of the interface, and end with it.
  *
  *     packets: reachable ─► stale ─► probe ─┬─► reachable …
- *                                           └─► (nothing for a moment) suspected ─► failed
+ *                                           └─► (nothing for a moment) suspected ─► (each moment, again) ─► failed
  *     packets end: reachable ─► stale ─► (nothing for a moment) asked once: perhaps they do not arrive any more
  */
 export class KernelLiveness implements Disposable {
@@ -119,16 +105,12 @@ export class KernelLiveness implements Disposable {
   add(iface: string): void {
     const before = this.#watched.get(iface)
     if (before) stopWaiting(before)
-    this.#watched.set(iface, {
-      falseAlarms: before?.falseAlarms ?? 0,
-      lastFalseAlarmMs: before?.lastFalseAlarmMs ?? 0,
-      set: undefined,
-      setMs: 0,
-      shorterAfterMs: SHORTER_AFTER_MS.least,
-      areShorter: false,
-      rttMs: 0,
-      neighbours: new Map(),
-    })
+    const neighbours = new Map<string, WatchedNeighbour>()
+    const times = new KernelTimes(
+      { ...this.#init, iface, addresses: () => [...neighbours.keys()] },
+      before?.times.falseAlarms,
+    )
+    this.#watched.set(iface, { times, rttMs: 0, neighbours })
     this.#adapt(iface)
   }
 
@@ -152,16 +134,26 @@ export class KernelLiveness implements Disposable {
     if (watched) neighbourOf(watched, address).spokenToMs = this.#nowMs()
   }
 
+  /** How long its answers to the kernel took, if it was asked lately. */
+  usualAnswerMs(iface: string, address: string): number | undefined {
+    const neighbour = this.#watched.get(iface)?.neighbours.get(address)
+    return neighbour && usualOf(neighbour, this.#nowMs())
+  }
+
   #asked(watched: Watched, iface: string, address: string): void {
     const neighbour = neighbourOf(watched, address)
     const askedMs = this.#nowMs()
     neighbour.askedMs = askedMs
     const usualMs = usualOf(neighbour, askedMs)
     const lateMs = Math.min(UNANSWERED_MS.slow, UNANSWERED_SHARE * (usualMs ?? watched.rttMs))
-    this.#wait(neighbour, Math.max(UNANSWERED_MS.quick, lateMs), () => {
+    const suspect = (sinceMs: number) => {
       neighbour.isSuspected = true
-      this.#init.onSuspect(iface, address, askedMs, usualMs)
-    })
+      this.#init.onSuspect(iface, address, sinceMs)
+      const nowMs = this.#nowMs()
+      if (nowMs < askedMs + watched.times.patienceMs)
+        this.#wait(neighbour, AGAIN_MS, () => suspect(this.#nowMs()))
+    }
+    this.#wait(neighbour, Math.max(UNANSWERED_MS.quick, lateMs), () => suspect(askedMs))
   }
 
   #answered(watched: Watched, iface: string, address: string): void {
@@ -179,10 +171,7 @@ export class KernelLiveness implements Disposable {
       neighbour.answeredMs = nowMs
     }
     if (isSuspected) this.#init.onAlive(iface, address)
-    if (failedMs !== undefined && nowMs < failedMs + FALSE_ALARM_MS) {
-      watched.falseAlarms = Math.min(watched.falseAlarms + 1, MAX_FALSE_ALARMS)
-      watched.lastFalseAlarmMs = nowMs
-    }
+    if (failedMs !== undefined && nowMs < failedMs + FALSE_ALARM_MS) watched.times.falseAlarm(nowMs)
     this.#adapt(iface)
   }
 
@@ -196,7 +185,7 @@ export class KernelLiveness implements Disposable {
         return
       neighbour.followedUpMs = nowMs
       neighbour.isSuspected = true
-      this.#init.onSuspect(iface, address, nowMs, usualOf(neighbour, nowMs))
+      this.#init.onSuspect(iface, address, nowMs)
     })
   }
 
@@ -207,7 +196,7 @@ export class KernelLiveness implements Disposable {
     const sinceMs = neighbour.askedMs ?? nowMs
     neighbour.failedMs = nowMs
     neighbour.isSuspected = true
-    this.#init.onSuspect(iface, address, sinceMs, usualOf(neighbour, nowMs))
+    this.#init.onSuspect(iface, address, sinceMs)
     neighbour.askedMs = undefined
   }
 
@@ -226,60 +215,8 @@ export class KernelLiveness implements Disposable {
   #adapt(iface: string): void {
     const watched = this.#watched.get(iface)
     if (!watched) return
-    const nowMs = this.#nowMs()
-    if (nowMs > watched.lastFalseAlarmMs + FORGIVEN_MS) watched.falseAlarms = 0
     const slowest = [...watched.neighbours.values()].map(({ slowestMs }) => slowestMs)
-    const times = detectionTimes(Math.max(watched.rttMs, ...slowest), watched.falseAlarms)
-    const before = watched.set
-    const isSame = before?.retransMs === times.retransMs && before.unicastProbes === times.unicastProbes
-    if (isSame) return
-    const areShorter = before !== undefined && patienceMs(times) < patienceMs(before)
-    const isSoon = nowMs < watched.setMs + watched.shorterAfterMs
-    if (areShorter && isSoon) return
-    if (watched.areShorter && !areShorter)
-      watched.shorterAfterMs = isSoon
-        ? Math.min(2 * watched.shorterAfterMs, SHORTER_AFTER_MS.most)
-        : SHORTER_AFTER_MS.least
-    watched.areShorter = areShorter
-    watched.set = times
-    watched.setMs = nowMs
-    inBackground(this.#init.log, `setting times of ${iface}`, this.#apply(iface, times, before === undefined))
-  }
-
-  async #apply(
-    iface: string,
-    { baseReachableMs, delayProbeMs, retransMs, unicastProbes }: DetectionTimes,
-    isFirst: boolean,
-  ): Promise<void> {
-    const { processes, log } = this.#init
-    const values = {
-      base_reachable: baseReachableMs,
-      retrans: retransMs,
-      delay_probe: delayProbeMs,
-      ucast_probes: unicastProbes,
-    }
-    const words = Object.entries(values).flatMap(([name, value]) => [name, String(value)])
-    try {
-      await processes.run('ip', ['ntable', 'change', 'name', 'ndisc_cache', 'dev', iface, ...words])
-      if (isFirst) await this.#lookAgain(iface)
-    } catch (error) {
-      // It went away; or a container may not set them: then its hellos are missed, later.
-      log.debug(
-        { iface, reason: messageOf(error) },
-        'the kernel watches neighbours here no better than usual',
-      )
-    }
-  }
-
-  /** Whoever was reachable before its times were set would go on counting as such as long as it did then: half a minute. */
-  async #lookAgain(iface: string): Promise<void> {
-    const { processes, log } = this.#init
-    for (const address of this.#watched.get(iface)?.neighbours.keys() ?? [])
-      try {
-        await processes.run('ip', ['neigh', 'change', 'to', address, 'dev', iface, 'nud', 'stale'])
-      } catch (error) {
-        log.debug({ iface, address, reason: messageOf(error) }, 'not a neighbour of the kernel yet')
-      }
+    watched.times.adapt(this.#nowMs(), Math.max(watched.rttMs, ...slowest))
   }
 
   #nowMs(): number {
@@ -292,8 +229,6 @@ export class KernelLiveness implements Disposable {
     this.#watched.clear()
   }
 }
-
-const patienceMs = ({ retransMs, unicastProbes }: DetectionTimes): number => retransMs * unicastProbes
 
 const usualOf = ({ usualMs, answeredMs }: WatchedNeighbour, nowMs: number): number | undefined =>
   nowMs < answeredMs + USUAL_MS ? usualMs : undefined

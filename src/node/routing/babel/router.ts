@@ -105,11 +105,11 @@ class Re6stRouter implements Router {
     })
     this.#liveness = new KernelLiveness({
       ...context,
-      onSuspect: (iface, address, sinceMs, usualMs) =>
+      onSuspect: (iface, address, sinceMs) =>
         this.#input((nowMs) => {
           this.#pacing.watch(iface)
           log.trace({ iface, address, silentMs: Math.round(nowMs - sinceMs) }, 'neighbour suspected')
-          this.#engine.suspect(nowMs, iface, address, sinceMs, usualMs)
+          this.#engine.suspect(nowMs, iface, address, sinceMs)
         }),
       onAlive: (iface, address) => this.#input((nowMs) => this.#engine.alive(nowMs, iface, address)),
     })
@@ -124,6 +124,7 @@ class Re6stRouter implements Router {
         this.#links.kinds.get(iface) === 'lan' || this.#pacing.isPaced(iface)
           ? undefined
           : departuresOf(iface),
+      usualAnswerMs: (iface, address) => this.#liveness.usualAnswerMs(iface, address),
       output: engineOutput({
         log,
         links: this.#links,

@@ -131,11 +131,43 @@ describe('a neighbour that is suspected', () => {
       links.ab.delayMs = 150
       network.run(60_000)
       links.ab.open = [false, false]
-      a.engine.suspect(network.nowMs, 'b', 'fe80::b', network.nowMs, usualMs)
+      a.usualAnswers.set('b', usualMs)
+      suspect(network, a, 'b')
       return network.runUntil(() => deaths(a).length > 0, 5_000)
     }
     expect(took(20)).toBeLessThan(800)
     expect(took(300)).toBeGreaterThan(2_000)
+  })
+
+  describe('one of whose first hellos was held up', () => {
+    /** That of `a` to `b`, for so long. Since then both have heard some. */
+    function held(ms: number) {
+      const network = new EngineNetwork()
+      const [a, b, c] = [network.node('a'), network.node('b'), network.node('c')]
+      network.arrivesAt = (from, iface, atMs) => (from === a && iface === 'b' ? atMs + ms : atMs)
+      const links = { ab: network.link(a, b, 1), ac: network.link(a, c, 1), bc: network.link(b, c, 1) }
+      network.run(3_000)
+      network.arrivesAt = (_, __, atMs) => atMs
+      network.run(100_000)
+      return { network, a, b, c, links }
+    }
+    const toDoubtMs = (network: EngineNetwork, node: TestNode) =>
+      network.runUntil(() => doubts(network, node, 'b'), 10_000)
+
+    it('is doubted as soon as any, if the kernel knows better: also where others have asked for it', () => {
+      const { network, a, c, links } = held(900)
+      a.usualAnswers.set('b', 1)
+      for (const link of [links.ab, links.bc]) link.open = [false, false]
+      suspect(network, c, 'b')
+      expect(toDoubtMs(network, a)).toBeLessThan(350)
+    })
+
+    it('is doubted after a second if it does not, as its round trips are slow on average', () => {
+      const { network, a, links } = held(900)
+      links.ab.open = [false, false]
+      suspect(network, a, 'b')
+      expect(toDoubtMs(network, a)).toBeLessThan(1_400)
+    })
   })
 
   it('has as much time as its round trips take', () => {

@@ -70,13 +70,13 @@ describe('a link that loses 5 % of its packets', () => {
       const { network, a, b } = triangle(rttMs)
       network.loss = LOSS
       const random = seededRandom(rttMs)
+      a.usualAnswers.set('b', rttMs)
+      b.usualAnswers.set('a', rttMs)
       // Of the kernel's questions, so many have no answer.
       const isLost = () => random.next() < 1 - (1 - LOSS) ** 2
       for (let passedMs = 0; passedMs < 1_200_000; passedMs += ASKED_EACH_MS) {
-        if (isLost())
-          a.engine.suspect(network.nowMs, 'b', 'fe80::b', network.nowMs - unansweredMs(rttMs), rttMs)
-        if (isLost())
-          b.engine.suspect(network.nowMs, 'a', 'fe80::a', network.nowMs - unansweredMs(rttMs), rttMs)
+        if (isLost()) a.engine.suspect(network.nowMs, 'b', 'fe80::b', network.nowMs - unansweredMs(rttMs))
+        if (isLost()) b.engine.suspect(network.nowMs, 'a', 'fe80::a', network.nowMs - unansweredMs(rttMs))
         network.run(ASKED_EACH_MS)
         tidy(network)
       }
@@ -124,11 +124,13 @@ describe('a link that loses 5 % of its packets', () => {
     for (let seed = 1; seed <= 100; seed++) {
       const { network, a, b, ab } = triangle(rttMs, seed)
       network.loss = LOSS
+      a.usualAnswers.set('b', rttMs)
+      b.usualAnswers.set('a', rttMs)
       ab.open = [false, false]
       const cutMs = network.nowMs
       network.run(unansweredMs(rttMs))
-      a.engine.suspect(network.nowMs, 'b', 'fe80::b', cutMs, rttMs)
-      b.engine.suspect(network.nowMs, 'a', 'fe80::a', cutMs, rttMs)
+      a.engine.suspect(network.nowMs, 'b', 'fe80::b', cutMs)
+      b.engine.suspect(network.nowMs, 'a', 'fe80::a', cutMs)
       network.runUntil(() => a.wayTo(b) === 'c' && b.wayTo(a) === 'c', 10_000)
       times.push(network.nowMs - cutMs)
     }

@@ -1,0 +1,117 @@
+import { messageOf } from '../../../core/errors.ts'
+import { type DetectionTimes, detectionTimes } from '../../../core/kernel/unreachability.ts'
+import { inBackground } from '../../../platform/background.ts'
+import type { Logger } from '../../../platform/log.ts'
+import type { Processes } from '../../../platform/processes.ts'
+
+interface KernelTimesInit {
+  readonly processes: Pick<Processes, 'run'>
+  readonly log: Logger
+  readonly iface: string
+  /** Those on the interface that the kernel may know already. */
+  readonly addresses: () => Iterable<string>
+}
+
+/** False alarms on an interface, that a new one of the same name is to know of. */
+export interface FalseAlarms {
+  readonly count: number
+  readonly lastMs: number
+}
+
+const NO_ALARMS: FalseAlarms = { count: 0, lastMs: 0 }
+const MAX_FALSE_ALARMS = 4
+/** After so long without another, what was false is forgotten. */
+const FORGIVEN_MS = 600_000
+/**
+ * The kernel gets shorter times only after a while, which is longer each time that it was too early: setting them takes a
+ * process, and on a busy machine answers are slow now and then.
+ */
+const SHORTER_AFTER_MS = { least: 30_000, most: 600_000 } as const
+
+/** The times of the kernel's own detection on one interface: they follow what answers take there, and end with it. */
+export class KernelTimes {
+  readonly #init: KernelTimesInit
+  #alarms: FalseAlarms
+  #set: DetectionTimes | undefined
+  #setMs = 0
+  /** How long the times stay before shorter ones are set, and whether those that are set were shorter than the ones before. */
+  #shorterAfterMs: number = SHORTER_AFTER_MS.least
+  #areShorter = false
+
+  constructor(init: KernelTimesInit, alarms = NO_ALARMS) {
+    this.#init = init
+    this.#alarms = alarms
+  }
+
+  get falseAlarms(): FalseAlarms {
+    return this.#alarms
+  }
+
+  /** For how long the kernel asks before it gives a neighbour up. */
+  get patienceMs(): number {
+    return this.#set ? patienceMs(this.#set) : 0
+  }
+
+  /** Whoever the kernel gave up was there all the time. */
+  falseAlarm(nowMs: number): void {
+    this.#alarms = { count: Math.min(this.#alarms.count + 1, MAX_FALSE_ALARMS), lastMs: nowMs }
+  }
+
+  /** Sets other times where they are due. @param answerMs how long an answer may take, the longest on the interface */
+  adapt(nowMs: number, answerMs: number): void {
+    if (nowMs > this.#alarms.lastMs + FORGIVEN_MS) this.#alarms = NO_ALARMS
+    const times = detectionTimes(answerMs, this.#alarms.count)
+    const before = this.#set
+    const isSame = before?.retransMs === times.retransMs && before.unicastProbes === times.unicastProbes
+    if (isSame) return
+    const areShorter = before !== undefined && patienceMs(times) < patienceMs(before)
+    const isSoon = nowMs < this.#setMs + this.#shorterAfterMs
+    if (areShorter && isSoon) return
+    if (this.#areShorter && !areShorter)
+      this.#shorterAfterMs = isSoon
+        ? Math.min(2 * this.#shorterAfterMs, SHORTER_AFTER_MS.most)
+        : SHORTER_AFTER_MS.least
+    this.#areShorter = areShorter
+    this.#set = times
+    this.#setMs = nowMs
+    const { log, iface } = this.#init
+    inBackground(log, `setting times of ${iface}`, this.#apply(times, before === undefined))
+  }
+
+  async #apply(
+    { baseReachableMs, delayProbeMs, retransMs, unicastProbes }: DetectionTimes,
+    isFirst: boolean,
+  ): Promise<void> {
+    const { processes, log, iface } = this.#init
+    const values = {
+      base_reachable: baseReachableMs,
+      retrans: retransMs,
+      delay_probe: delayProbeMs,
+      ucast_probes: unicastProbes,
+    }
+    const words = Object.entries(values).flatMap(([name, value]) => [name, String(value)])
+    try {
+      await processes.run('ip', ['ntable', 'change', 'name', 'ndisc_cache', 'dev', iface, ...words])
+      if (isFirst) await this.#lookAgain()
+    } catch (error) {
+      // It went away; or a container may not set them: then its hellos are missed, later.
+      log.debug(
+        { iface, reason: messageOf(error) },
+        'the kernel watches neighbours here no better than usual',
+      )
+    }
+  }
+
+  /** Whoever was reachable before its times were set would go on counting as such as long as it did then: half a minute. */
+  async #lookAgain(): Promise<void> {
+    const { processes, log, iface, addresses } = this.#init
+    for (const address of addresses())
+      try {
+        await processes.run('ip', ['neigh', 'change', 'to', address, 'dev', iface, 'nud', 'stale'])
+      } catch (error) {
+        log.debug({ iface, address, reason: messageOf(error) }, 'not a neighbour of the kernel yet')
+      }
+  }
+}
+
+const patienceMs = ({ retransMs, unicastProbes }: DetectionTimes): number => retransMs * unicastProbes
