@@ -7,6 +7,7 @@ import type { Re6stNode } from '../lab/re6st-node.ts'
 import { systemClock } from '../src/platform/clock.ts'
 import { startIperfServer } from './iperf.ts'
 import type { BenchOptions } from './options.ts'
+import { pathOf } from './outage/paths.ts'
 import type { Progress } from './progress.ts'
 import { table } from './table.ts'
 import {
@@ -39,9 +40,10 @@ const DEADLINE_MS = 180_000
 /** Each trouble. All of them, over both kinds of tunnels, take five times as long. */
 const MINUTES = 0.9
 const SETTLE_MS = 5_000
-/** How often a path is cut that is full, and how long that has been. */
+/** How often a path is cut that is full, and how long that has been: over this time, it carries at least so much. */
 const DEATHS = 3
 const LOADED_MS = 2_500
+const LOADED_MBITS = 5
 const RELAY = fileURLToPath(new URL('./delaying-relay.ts', import.meta.url))
 const PORT = '1194'
 const ALARM = /neighbour flushed .*cause="?(no answer|hellos missed)/
@@ -199,8 +201,13 @@ async function deathsUnderLoad(scene: Scene, load: StreamOf): Promise<readonly n
   const seconds: number[] = []
   while (seconds.length < DEATHS) {
     await network.allPairsPing({ deadlineMs: DEADLINE_MS })
-    const stream = load(from.machine, { address: to.address, seconds: STREAM_SECONDS }).catch(() => {})
-    await systemClock.sleep(LOADED_MS)
+    let isOver = false
+    const streams = keepLoaded(load, ends, () => isOver)
+    // Otherwise it would not be the loaded path that is cut.
+    await lab.waitFor(() => isLoaded(ends, network.nodes), {
+      what: 'a path to be loaded',
+      deadlineMs: DEADLINE_MS,
+    })
     const known = ends.map((node) => noticedBy(node).length)
     const cutMs = Date.now()
     await lab.cut(from.machine, to.machine)
@@ -212,12 +219,47 @@ async function deathsUnderLoad(scene: Scene, load: StreamOf): Promise<readonly n
       { what: 'both ends of a path that was cut to notice it', deadlineMs: DEADLINE_MS },
     )
     seconds.push((noticedMs - cutMs) / 1000)
+    isOver = true
     await lab.restore(from.machine, to.machine)
-    await stream
+    await streams
   }
   for (const process of to.machine.processes) if (process.name === 'iperf3') await process.stop()
   console.log(`a path cut meanwhile: noticed after ${seconds.join(', ')} s`)
   return seconds
+}
+
+/** One stream after the other. */
+async function keepLoaded(
+  load: StreamOf,
+  [from, to]: readonly [Re6stNode, Re6stNode],
+  isOver: () => boolean,
+): Promise<void> {
+  while (!isOver())
+    try {
+      await load(from.machine, { address: to.address, seconds: STREAM_SECONDS })
+    } catch {
+      // The server is busy for a moment after each stream, and longer after one that a cut has ended.
+      await systemClock.sleep(500)
+    }
+}
+
+/** Whether packets between two nodes go directly, and have for a while been as many as can be. */
+async function isLoaded(
+  [from, to]: readonly [Re6stNode, Re6stNode],
+  nodes: readonly Re6stNode[],
+): Promise<boolean> {
+  const ifaceOf = async () => {
+    const path = await pathOf(from, to, nodes)
+    return path?.length === 1 ? path[0]?.from.iface : undefined
+  }
+  const iface = await ifaceOf()
+  if (iface === undefined) return false
+  const sentBytes = async () =>
+    Number((await from.machine.run('cat', `/sys/class/net/${iface}/statistics/tx_bytes`)).stdout)
+  const before = await sentBytes()
+  await systemClock.sleep(LOADED_MS)
+  const mbits = ((await sentBytes()) - before) * (8 / 1_000 / LOADED_MS)
+  return mbits > LOADED_MBITS && (await ifaceOf()) === iface
 }
 
 /** When a line was logged. */
