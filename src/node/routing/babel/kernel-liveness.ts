@@ -105,12 +105,8 @@ export class KernelLiveness implements Disposable {
   add(iface: string): void {
     const before = this.#watched.get(iface)
     if (before) stopWaiting(before)
-    const neighbours = new Map<string, WatchedNeighbour>()
-    const times = new KernelTimes(
-      { ...this.#init, iface, addresses: () => [...neighbours.keys()] },
-      before?.times.falseAlarms,
-    )
-    this.#watched.set(iface, { times, rttMs: 0, neighbours })
+    const times = new KernelTimes({ ...this.#init, iface }, before?.times.falseAlarms)
+    this.#watched.set(iface, { times, rttMs: 0, neighbours: new Map() })
     this.#adapt(iface)
   }
 

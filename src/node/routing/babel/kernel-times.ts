@@ -1,4 +1,5 @@
 import { messageOf } from '../../../core/errors.ts'
+import { readNeighbourStates } from '../../../core/kernel/neighbour-states.ts'
 import { type DetectionTimes, detectionTimes } from '../../../core/kernel/unreachability.ts'
 import { inBackground } from '../../../platform/background.ts'
 import type { Logger } from '../../../platform/log.ts'
@@ -8,8 +9,6 @@ interface KernelTimesInit {
   readonly processes: Pick<Processes, 'run'>
   readonly log: Logger
   readonly iface: string
-  /** Those on the interface that the kernel may know already. */
-  readonly addresses: () => Iterable<string>
 }
 
 /** False alarms on an interface, that a new one of the same name is to know of. */
@@ -102,14 +101,21 @@ export class KernelTimes {
     }
   }
 
-  /** Whoever was reachable before its times were set would go on counting as such as long as it did then: half a minute. */
+  /**
+   * Whoever was reachable before its times were set would go on counting as such as long as it did then, half a minute; whoever
+   * was about to be asked, also because the kernel alone has answered it, would be five seconds later.
+   */
   async #lookAgain(): Promise<void> {
-    const { processes, log, iface, addresses } = this.#init
-    for (const address of addresses())
+    const { processes, log, iface } = this.#init
+    const { stdout } = await processes.run('ip', ['-j', '-6', 'neigh', 'show', 'dev', iface])
+    const known = readNeighbourStates(stdout)
+    if (!known.ok)
+      return log.debug({ iface, reason: known.reason }, 'neighbours of the kernel cannot be read')
+    for (const { address } of known.value.filter(({ hasLinkLayerAddress }) => hasLinkLayerAddress))
       try {
         await processes.run('ip', ['neigh', 'change', 'to', address, 'dev', iface, 'nud', 'stale'])
       } catch (error) {
-        log.debug({ iface, address, reason: messageOf(error) }, 'not a neighbour of the kernel yet')
+        log.debug({ iface, address, reason: messageOf(error) }, 'no neighbour of the kernel any more')
       }
   }
 }

@@ -9,13 +9,16 @@ function rig() {
   const heard: string[] = []
   const set: string[] = []
   const lookedAgain: string[] = []
+  /** Those that the kernel knows. */
+  const known: { readonly dst: string; readonly lladdr?: string; readonly state: readonly string[] }[] = []
   let tell: (news: KernelNews) => void = () => {}
   const clock = steppedClock()
   const liveness = new KernelLiveness({
     processes: {
       async run(_, args) {
-        ;(args[0] === 'neigh' ? lookedAgain : set).push(args.join(' '))
-        return { stdout: '', stderr: '' }
+        const isQuestion = args.includes('show')
+        if (!isQuestion) (args[0] === 'neigh' ? lookedAgain : set).push(args.join(' '))
+        return { stdout: isQuestion ? JSON.stringify(known) : '', stderr: '' }
       },
     },
     clock,
@@ -32,7 +35,7 @@ function rig() {
   })
   const neighbour = (state: NeighbourState, iface = 'tap', address = 'fe80::2') =>
     tell({ kind: 'neighbour', iface, address, state })
-  return { liveness, heard, set, lookedAgain, neighbour, clock }
+  return { liveness, heard, set, known, lookedAgain, neighbour, clock }
 }
 
 it('a neighbour that the kernel cannot reach is suspected, on tunnels alone', () => {
@@ -187,10 +190,11 @@ it('where answers are slow again and again, times are set ever more rarely', asy
   expect(set.at(-1)).toContain('retrans 60')
 })
 
-it('one that was met before the kernel had its times is looked at again', async () => {
-  const { liveness, set, lookedAgain, clock } = rig()
+it('one that the kernel met before it had its times is looked at again, though we have not spoken to it', async () => {
+  const { liveness, set, known, lookedAgain, clock } = rig()
+  known.push({ dst: 'fe80::2', lladdr: '02:00:00:00:00:02', state: ['DELAY'] })
+  known.push({ dst: 'fe80::3', state: ['INCOMPLETE'] })
   liveness.add('tap')
-  liveness.spokeTo('tap', 'fe80::2')
   await clock.pass(1)
   expect(lookedAgain).toEqual(['neigh change to fe80::2 dev tap nud stale'])
   liveness.setRtt('tap', 600)
