@@ -1,5 +1,7 @@
 /** After that time only half of the slowest answer counts. */
 const HALF_LIFE_MS = 10_000
+/** How long an answer tells what the next one will take. */
+const RECENT_MS = 10_000
 /** More questions than are ever underway. */
 const MAX_ASKED = 64
 
@@ -24,6 +26,11 @@ export class AnswerTimes {
   /** How long an answer may take, by those that there were, in milliseconds. */
   atMost(nowMs: number): number {
     return valueAt(this.#slowest, nowMs)
+  }
+
+  /** How long they took lately, if there were any; other than what the kernel measures, it does not count what was lost. */
+  recentMs(nowMs: number): number | undefined {
+    return this.#slowest !== NONE && nowMs < this.#slowest.atMs + RECENT_MS ? this.#slowest.ms : undefined
   }
 
   /** The questions that follow are asked for a reason of their own. */

@@ -131,7 +131,7 @@ export class Liveness {
     const answerMs = answerMsOf(neighbour, suspicion)
     return Math.max(
       suspicion.sinceMs + patience.doubtAfterMs(nowMs, answerMs, calmMs),
-      suspicion.askedMs + patience.ownAnswersMs(answerMs, calmMs),
+      suspicion.askedMs + patience.ownAnswersMs(nowMs, answerMs, calmMs),
     )
   }
 

@@ -62,9 +62,10 @@ export class Patience {
   }
 
   /** For answers to our own questions: to the first of them and, should that be lost, to those that follow in a pause. */
-  ownAnswersMs(answerMs: number | undefined, calmMs: number | undefined): number {
-    const quickerMs = Math.min(answerMs ?? calmMs ?? 0, calmMs ?? answerMs ?? 0)
-    return quickerMs + pauseFor(quickerMs)
+  ownAnswersMs(nowMs: number, answerMs: number | undefined, calmMs: number | undefined): number {
+    const known = [answerMs, calmMs, this.answers.recentMs(nowMs)].filter((ms) => ms !== undefined)
+    const quickestMs = known.length === 0 ? 0 : Math.min(...known)
+    return quickestMs + pauseFor(quickestMs)
   }
 
   /** When it is dead, from the first question on. */

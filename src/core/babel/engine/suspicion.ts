@@ -85,10 +85,10 @@ export function newSuspicion(
 const STARVED_CATCH_UPS = 3
 /**
  * Where our own queue is full, so many requests must have got out of this machine, as far as can be known, before silence means
- * anything, but it is not asked for longer than that.
+ * anything, but it is not asked for longer than that: of a link that is so full, a doubt that was wrong costs least.
  */
 const FROM_FULL_QUEUE = { doubt: 8, death: 24 } as const
-const MAX_FULL_QUEUE_MS = 4_000
+const MAX_FULL_QUEUE_MS = { doubt: 700, death: 4_000 } as const
 
 /** Whether we run late again and again. */
 export const isStarved = ({ catchUps }: Suspicion): boolean => catchUps >= STARVED_CATCH_UPS
@@ -98,4 +98,4 @@ export const mayAllBeLostHere = (
   nowMs: number,
   { wasQueueFull, sent, askedMs }: Suspicion,
   verdict: 'doubt' | 'death',
-): boolean => wasQueueFull && sent < FROM_FULL_QUEUE[verdict] && nowMs < askedMs + MAX_FULL_QUEUE_MS
+): boolean => wasQueueFull && sent < FROM_FULL_QUEUE[verdict] && nowMs < askedMs + MAX_FULL_QUEUE_MS[verdict]

@@ -19,6 +19,14 @@ it('the slowest answer is remembered, half of it ten seconds later', () => {
   expect(times.atMost(11_350)).toBe(150)
 })
 
+it('what the last ones took is known for ten seconds', () => {
+  const times = new AnswerTimes()
+  expect(times.recentMs(0)).toBeUndefined()
+  answer(times, [[0, 30]])
+  expect(times.recentMs(10_000)).toBe(30)
+  expect(times.recentMs(10_100)).toBeUndefined()
+})
+
 it('a full queue makes each answer late; those that were held up and come all at once are none of it', () => {
   const [full, held] = [new AnswerTimes(), new AnswerTimes()]
   answer(full, [

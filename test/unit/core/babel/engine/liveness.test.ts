@@ -162,6 +162,17 @@ describe('a neighbour that is suspected', () => {
       expect(toDoubtMs(network, a)).toBeLessThan(350)
     })
 
+    it('is doubted soon where the kernel only seems to know, as its questions were lost', () => {
+      const { network, a, links } = held(0)
+      network.arrivesAt = (_, __, atMs) => atMs
+      a.usualAnswers.set('b', 500)
+      suspect(network, a, 'b')
+      network.run(5_000)
+      links.ab.open = [false, false]
+      suspect(network, a, 'b')
+      expect(toDoubtMs(network, a)).toBeLessThan(500)
+    })
+
     it('is doubted after a second if it does not, as its round trips are slow on average', () => {
       const { network, a, links } = held(900)
       links.ab.open = [false, false]
@@ -366,6 +377,16 @@ describe('where our own queue is full, and loses most of what is put into it', (
       }
     }
     expect(deaths(b)).toEqual([])
+  })
+
+  it('it is doubted in less than a second all the same, though hardly a question gets out', () => {
+    const { network, a, b, links, flood } = flooded(0.02)
+    const run = flood(a, b)
+    links.ab.open = [false, false]
+    suspect(network, a, 'b')
+    for (let passedMs = 0; passedMs < 800; passedMs += 10) run(10)
+    expect(doubts(network, a, 'b')).toBe(true)
+    expect(deaths(a)).toEqual([])
   })
 
   it('it is dead all the same if nothing comes from there', () => {
