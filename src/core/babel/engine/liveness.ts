@@ -1,10 +1,10 @@
 import { shuffled } from '../../random.ts'
 import type { Acknowledgments } from './acknowledgments.ts'
 import { LATE_MS } from './catching-up.ts'
+import { Deadlines } from './deadlines.ts'
 import type { FullQueues } from './full-queues.ts'
 import { LostNeighbours } from './lost-neighbours.ts'
 import type { Interface, Neighbour } from './model.ts'
-import { Patience } from './patience.ts'
 import type { NeighbourCause } from './ports.ts'
 import { Questions } from './questions.ts'
 import {
@@ -66,7 +66,7 @@ export class Liveness {
   readonly #queues: FullQueues
   readonly #listener: LivenessListener
   readonly #suspicions = new Map<Neighbour, Suspicion>()
-  readonly #patience = new WeakMap<Neighbour, Patience>()
+  readonly #deadlines: Deadlines
   readonly #lost: LostNeighbours
   readonly #questions: Questions
 
@@ -79,6 +79,7 @@ export class Liveness {
     this.#world = world
     this.#queues = queues
     this.#listener = listener
+    this.#deadlines = new Deadlines(world)
     this.#lost = new LostNeighbours(world, acknowledgments)
     this.#questions = new Questions(world, acknowledgments, queues)
   }
@@ -100,7 +101,7 @@ export class Liveness {
       },
     )
     this.#suspicions.set(neighbour, suspicion)
-    this.#patienceWith(neighbour).answers.begin()
+    this.#deadlines.patienceWith(neighbour).answers.begin()
     this.#begin(nowMs, neighbour, suspicion)
   }
 
@@ -108,31 +109,19 @@ export class Liveness {
   #begin(nowMs: number, neighbour: Neighbour, suspicion: Suspicion): void {
     if (!this.#questions.areAllowed(nowMs)) {
       suspicion.sinceMs = nowMs
-      return this.#lookAfter(nowMs, suspicion, this.#pauseMs(nowMs, neighbour, suspicion))
+      return this.#lookAfter(nowMs, suspicion, this.#deadlines.pauseMs(nowMs, neighbour, suspicion))
     }
     this.#judgeFrom(suspicion.sinceMs, nowMs, neighbour, suspicion)
   }
 
   /** Asks now; silence since then leads to doubt, and to death. */
   #judgeFrom(sinceMs: number, nowMs: number, neighbour: Neighbour, suspicion: Suspicion): void {
-    const answerMs = answerMsOf(neighbour, suspicion)
     suspicion.sinceMs = sinceMs
     suspicion.askedMs = nowMs
-    suspicion.doubtMs = this.#doubtMs(nowMs, neighbour, suspicion)
-    suspicion.untilMs = sinceMs + this.#patienceWith(neighbour).deathAfterMs(nowMs, answerMs)
+    suspicion.doubtMs = this.#deadlines.doubtMs(nowMs, neighbour, suspicion)
+    suspicion.untilMs = this.#deadlines.deathMs(nowMs, neighbour, suspicion)
     this.#probe(nowMs, neighbour, suspicion)
     if (!suspicion.hasLedToDoubt) this.#world.timers.set(suspicion.doubtTimer, suspicion.doubtMs)
-  }
-
-  /** When it is doubted, by what is known now. */
-  #doubtMs(nowMs: number, neighbour: Neighbour, suspicion: Suspicion): number {
-    const patience = this.#patienceWith(neighbour)
-    const calmMs = neighbour.roundTrip.patienceMs()
-    const answerMs = answerMsOf(neighbour, suspicion)
-    return Math.max(
-      suspicion.sinceMs + patience.doubtAfterMs(nowMs, answerMs, calmMs),
-      suspicion.askedMs + patience.ownAnswersMs(nowMs, answerMs, calmMs),
-    )
   }
 
   /** A packet came from it: what it sends by itself does not show that it hears us. */
@@ -145,7 +134,7 @@ export class Liveness {
    * @param requests the numbers of ours that it acknowledges
    */
   answered(nowMs: number, neighbour: Neighbour, requests?: readonly number[]): void {
-    const patience = this.#patienceWith(neighbour)
+    const patience = this.#deadlines.patienceWith(neighbour)
     let isOfNow = requests === undefined
     for (const opaque of requests ?? []) if (patience.answers.answered(nowMs, opaque)) isOfNow = true
     this.#lost.answered(nowMs, neighbour)
@@ -183,7 +172,7 @@ export class Liveness {
 
   /** A neighbour that is new: is it one that we took for dead? */
   appeared(neighbour: Neighbour): void {
-    this.#patience.set(neighbour, this.#lost.appeared(neighbour))
+    this.#deadlines.setPatience(neighbour, this.#lost.appeared(neighbour))
   }
 
   /** It is gone, for whatever reason. */
@@ -206,22 +195,9 @@ export class Liveness {
     this.#suspicions.delete(neighbour)
   }
 
-  #patienceWith(neighbour: Neighbour): Patience {
-    let patience = this.#patience.get(neighbour)
-    if (patience === undefined) {
-      patience = new Patience(this.#world.lateness)
-      this.#patience.set(neighbour, patience)
-    }
-    return patience
-  }
-
-  #pauseMs(nowMs: number, neighbour: Neighbour, suspicion: Suspicion): number {
-    return this.#patienceWith(neighbour).pauseMs(nowMs, answerMsOf(neighbour, suspicion))
-  }
-
   /** Asks, and looks after a part of a pause whether it has answered. */
   #probe(nowMs: number, neighbour: Neighbour, suspicion: Suspicion, waitMs?: number): void {
-    const pauseMs = this.#pauseMs(nowMs, neighbour, suspicion)
+    const pauseMs = this.#deadlines.pauseMs(nowMs, neighbour, suspicion)
     if (nowMs >= suspicion.arriving.atMs + pauseMs) {
       suspicion.arrived = suspicion.arriving
       suspicion.arriving = arrivalsFrom(this.#world, nowMs, neighbour)
@@ -229,7 +205,7 @@ export class Liveness {
     const leftMs = suspicion.untilMs > nowMs ? Math.max(1, suspicion.untilMs - nowMs) : pauseMs
     // Of who is doubted it is not urgent to know.
     const nextMs = suspicion.hasLedToDoubt ? pauseMs : pauseMs / REQUESTS_IN_PAUSE
-    const isAsked = this.#questions.ask(nowMs, neighbour, suspicion, this.#patienceWith(neighbour))
+    const isAsked = this.#questions.ask(nowMs, neighbour, suspicion, this.#deadlines.patienceWith(neighbour))
     this.#lookAfter(nowMs, suspicion, waitMs ?? (isAsked ? Math.min(nextMs, leftMs) : pauseMs))
     if (!isAsked) suspicion.isHeldBack = true
     // Time in which it is not asked tells nothing: the last question has a whole pause.
@@ -252,7 +228,7 @@ export class Liveness {
       return againMs(READ_MS)
     }
     // We have found out meanwhile that we run late all the time.
-    const doubtMs = this.#doubtMs(nowMs, neighbour, suspicion)
+    const doubtMs = this.#deadlines.doubtMs(nowMs, neighbour, suspicion)
     if (doubtMs > Math.max(nowMs, suspicion.doubtMs)) {
       suspicion.doubtMs = doubtMs
       return againMs(doubtMs - nowMs)
@@ -260,14 +236,14 @@ export class Liveness {
     const isAskedTooLittle = suspicion.isHeldBack && suspicion.probes < QUESTIONS_TO_DOUBT
     const mayBeLost = isAskedTooLittle || mayAllBeLostHere(nowMs, suspicion, 'doubt')
     if (mayBeLost || mayBeOurUplink(this.#world, neighbour, suspicion.askedMs))
-      return againMs(this.#pauseMs(nowMs, neighbour, suspicion) / REQUESTS_IN_PAUSE)
+      return againMs(this.#deadlines.pauseMs(nowMs, neighbour, suspicion) / REQUESTS_IN_PAUSE)
     suspicion.hasLedToDoubt = true
     this.#listener.doubted(nowMs, neighbour)
   }
 
   #unanswered(nowMs: number, neighbour: Neighbour, suspicion: Suspicion): void {
     if (suspicion.probes === 0) return this.#begin(nowMs, neighbour, suspicion)
-    const pauseMs = this.#pauseMs(nowMs, neighbour, suspicion)
+    const pauseMs = this.#deadlines.pauseMs(nowMs, neighbour, suspicion)
     const { catchingUpUntilMs } = this.#world
     // The answers may be there, and not be read yet.
     if (nowMs < catchingUpUntilMs) {
@@ -317,10 +293,6 @@ export class Liveness {
 
   #die(nowMs: number, neighbour: Neighbour, { cause }: Suspicion): void {
     this.#listener.dead(nowMs, neighbour, cause)
-    this.#lost.add(nowMs, neighbour, this.#patienceWith(neighbour))
+    this.#lost.add(nowMs, neighbour, this.#deadlines.patienceWith(neighbour))
   }
 }
-
-/** How long an answer takes; what the kernel knows is newer than the times in hellos, of which the last may be long ago. */
-const answerMsOf = ({ roundTrip }: Neighbour, { usualMs }: Suspicion): number | undefined =>
-  usualMs ?? roundTrip.patienceMs()
