@@ -1,7 +1,7 @@
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { CopyOptions } from '../../core/options/registry-database-options.ts'
-import { besideOf, copyTo, putInPlace } from '../database/copy.ts'
+import { besideOf, copyTo, insistOnCopy, putInPlace } from '../database/copy.ts'
 import { copyStore } from '../database/copy-store.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
 import type { Queries } from '../database/queries.ts'
@@ -26,6 +26,7 @@ export async function runBackup({ database, file, json }: CopyOptions): Promise<
  */
 export async function backUp(database: string, file: string): Promise<number> {
   const named = { database, option: '--db' } as const
+  insistOnCopy(database, file)
   if (isPostgresUrl(database))
     await readSnapshot(named, (snapshot) => written(file, () => copyOut(snapshot, file)))
   else {

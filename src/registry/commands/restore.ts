@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, renameSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
@@ -47,34 +47,35 @@ export async function runRestore({ database, file, json }: CopyOptions): Promise
   return 0
 }
 
-/** @returns where the one before is */
+/**
+ * What is restored may be the one before, of an earlier time: it is copied before anything takes its name.
+ * @returns where the one before is
+ */
 async function intoFile(path: string, file: string): Promise<string | undefined> {
   const before = `${path}.before-restore`
+  const isThere = existsSync(path)
+  if (isThere) endLog(path)
+  const lost = isThere || existsSync(before) ? await reachedInFile(isThere ? path : before) : NOTHING
+  const backup = openExisting({ database: file, option: '' })
+  let copied: string
   try {
-    if (existsSync(path)) {
-      endLog(path)
-      if (existsSync(before)) rmSync(before)
-      renameSync(path, before)
-    }
-    const lost = existsSync(before) ? await reachedInFile(before) : NOTHING
-    const backup = openExisting({ database: file, option: '' })
-    let copied: string
-    try {
-      copied = copyBeside(backup, path)
-    } finally {
-      backup.close()
-    }
-    const engine = new SqliteEngine(new Database(copied))
-    try {
-      await engine.transaction((executor) =>
-        goAhead(new Queries({ engine, executor, statements: statementsFor(engine.kind) }), lost),
-      )
-    } finally {
-      await engine.close()
-    }
+    copied = copyBeside(backup, path)
+  } finally {
+    backup.close()
+  }
+  const engine = new SqliteEngine(new Database(copied))
+  try {
+    await engine.transaction((executor) =>
+      goAhead(new Queries({ engine, executor, statements: statementsFor(engine.kind) }), lost),
+    )
+  } finally {
+    await engine.close()
+  }
+  if (isThere) renameSync(path, before)
+  try {
     putInPlace(path)
   } catch (error) {
-    if (!existsSync(path) && existsSync(before)) renameSync(before, path)
+    if (isThere) renameSync(before, path)
     throw error
   }
   return existsSync(before) ? before : undefined

@@ -1,4 +1,4 @@
-import { copyFileSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
@@ -93,6 +93,53 @@ it('what is not sound is not restored, and what was there stays', async () => {
   const refused = await run('restore', '--db', path, backup)
   expect([refused.exitCode === 0, statSync(path).ino]).toEqual([false, before])
   expect(refused.stderr).toContain('is not restored')
+})
+
+it('a backup takes the place of nothing but another backup', async () => {
+  const directory = temporaryDirectory()
+  const path = join(directory, 'registry.db')
+  copyFileSync(RECORDED[0] ?? '', path)
+  const key = join(directory, 'ca.key')
+  writeFileSync(key, 'mine')
+  const link = join(directory, 'link')
+  symlinkSync(path, link)
+  const used = join(directory, 'used.db')
+  await using other = await testRegistry({ databasePath: used })
+  await new RegistryClient(other.url).requestCertificate({ token: '', csr })
+  const inode = statSync(path).ino
+  for (const [file, remedy] of [
+    [path, 'is the database itself'],
+    [link, 'is the database itself'],
+    [key, 'is no backup'],
+    [directory, 'is no file'],
+    [used, 'in use'],
+  ] as const)
+    await expect(runRegistryCommand('backup', '--db', path, file)).rejects.toMatchObject({
+      code: 'FILE',
+      message: expect.stringMatching(new RegExp(`^${file}: .*${remedy}.*: give `)),
+    })
+  expect(statSync(path).ino).toBe(inode)
+  expect(readFileSync(key, 'utf8')).toBe('mine')
+  const backup = join(directory, 'backup')
+  for (const _ of ['first', 'second']) await runRegistryCommand('backup', '--db', path, backup)
+  expect(readdirSync(directory).filter((name) => name.endsWith('.new'))).toEqual([])
+})
+
+it('the database before a restore can be restored, and the one after it again', async () => {
+  const directory = temporaryDirectory()
+  const [path, backup] = [join(directory, 'registry.db'), join(directory, 'backup')]
+  for (const [at, file] of [path, backup].entries()) copyFileSync(RECORDED[at] ?? '', file)
+  const certificatesOf = async (file: string): Promise<unknown> =>
+    new Database(file, { readonly: true }).prepare('SELECT * FROM cert ORDER BY prefix').all()
+  const [first, second] = [await certificatesOf(path), await certificatesOf(backup)]
+  expect(first).not.toEqual(second)
+  const before = `${path}.before-restore`
+  await runRegistryCommand('restore', '--db', path, backup)
+  expect([await certificatesOf(path), await certificatesOf(before)]).toEqual([second, first])
+  await runRegistryCommand('restore', '--db', path, before)
+  expect([await certificatesOf(path), await certificatesOf(before)]).toEqual([first, second])
+  await runRegistryCommand('restore', '--db', path, before)
+  expect([await certificatesOf(path), await certificatesOf(before)]).toEqual([second, first])
 })
 
 it('a file that is not there is told of with what to do', async () => {
