@@ -101,7 +101,13 @@ export function readSecret(
   try {
     text = readFileSync(place, 'utf8')
   } catch (error) {
-    throw new Re6stError('FILE', `${option}: cannot be read: ${fileTroubleOf(error)}`, { cause: error })
+    throw new Re6stError(
+      'FILE',
+      source.kind === 'descriptor'
+        ? `${option} fd:${source.number}: cannot be read: open it for this command, as by ${source.number}<FILE`
+        : `${option}: cannot be read: ${fileTroubleOf(error)}`,
+      { cause: error },
+    )
   }
   const [passphrase = ''] = text.split(/\r?\n/, 1)
   if (passphrase === '') throw new Re6stError('FILE', `${option}: the first line there is empty`)

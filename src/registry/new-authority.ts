@@ -106,7 +106,9 @@ async function writeAll(files: readonly NewFile[], remedy: string): Promise<void
     if (code === 'EEXIST' && path !== directory) throw isThere(path, remedy)
     throw new Re6stError(
       'FILE',
-      `${directory}: cannot write there (${code ?? messageOf(error)}): run as its owner, or ${remedy}`,
+      code === 'EEXIST' || code === 'ENOTDIR'
+        ? `${directory}: is no directory, or inside of what is none: ${remedy}`
+        : `${directory}: cannot write there (${code ?? messageOf(error)}): run as its owner, or ${remedy}`,
       { cause: error },
     )
   }

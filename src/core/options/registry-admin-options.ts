@@ -3,7 +3,7 @@ import { ROLES, type Role } from '../values/roles.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
 import { DEFAULT_DATABASE } from './registry-options.ts'
-import { filePath, nonEmpty, oneOf, type SecretSource, secretSource } from './value-types.ts'
+import { databasePlace, nonEmpty, oneOf, type SecretSource, secretSource } from './value-types.ts'
 
 const ADMINISTRATOR = 'Administrator'
 const DATABASE = 'Database'
@@ -11,7 +11,7 @@ const since = '0.2.0'
 
 const ACTIONS = ['add', 'remove', 'list'] as const
 
-const database = withDefault(filePath('PATH|URL'), DEFAULT_DATABASE, {
+const database = withDefault(databasePlace, DEFAULT_DATABASE, {
   names: ['--db'],
   group: DATABASE,
   help: 'database of the registry, which may be running: a file of SQLite, or postgres://USER@HOST[,HOST...]/NAME',

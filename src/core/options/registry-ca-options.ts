@@ -3,7 +3,7 @@ import { type Command, optionValues, type ParsedWords } from './command-line.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
 import { actionOf } from './registry-operator-options.ts'
 import { ASKED_COMMAND_SOCKET, DEFAULT_DATABASE, keyPassphrase } from './registry-options.ts'
-import { filePath, integer, newNetwork } from './value-types.ts'
+import { databasePlace, filePath, integer, newNetwork } from './value-types.ts'
 
 const FILES = 'Files'
 const RENEWAL = 'Renewal'
@@ -41,7 +41,7 @@ const OPTIONS = {
     otherwise: 'default: it stays where it is',
     since,
   }),
-  database: withDefault(filePath('PATH|URL'), DEFAULT_DATABASE, {
+  database: withDefault(databasePlace, DEFAULT_DATABASE, {
     names: ['--db'],
     group: 'Registry',
     help: 'database of the registry that is asked which machines have it, if it runs',

@@ -2,13 +2,13 @@ import { ok, type Result } from '../result.ts'
 import { type Command, optionValues, type ParsedWords } from './command-line.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
 import { DEFAULT_DATABASE } from './registry-options.ts'
-import { filePath } from './value-types.ts'
+import { databasePlace, filePath } from './value-types.ts'
 
 const FILES = 'Files'
 const since = '0.2.0'
 
 const DATABASE = {
-  database: withDefault(filePath('PATH|URL'), DEFAULT_DATABASE, {
+  database: withDefault(databasePlace, DEFAULT_DATABASE, {
     names: ['--db'],
     group: FILES,
     help: 'database of the registry: a file of SQLite, or postgres://USER@HOST[,HOST...]/NAME',
@@ -30,7 +30,7 @@ const CHECK = {
 
 const IMPORT = {
   ...CHECK,
-  database: withDefault(filePath('PATH|URL'), DEFAULT_DATABASE, {
+  database: withDefault(databasePlace, DEFAULT_DATABASE, {
     names: ['--db'],
     group: FILES,
     help: 'where to: a file of SQLite, or postgres://USER@HOST[,HOST...]/NAME; there is no network in it yet',
@@ -45,7 +45,11 @@ export const BACKUP_COMMAND: Command<typeof DATABASE> = {
     'Copies the database of a registry into a file of SQLite, also while it serves: as it is at one moment, whole or not at all. Tokens and keys are in it.',
   options: DATABASE,
   takesOptionFiles: false,
-  operand: { metavar: 'FILE', help: 'where to; what is there is replaced', required: true },
+  operand: {
+    metavar: 'FILE',
+    help: 'where to; a backup that is there is replaced, and nothing else',
+    required: true,
+  },
 }
 
 /** The command `re6st-registry restore`. */
@@ -62,7 +66,7 @@ export const RESTORE_COMMAND: Command<typeof DATABASE> = {
 export const CHECK_COMMAND: Command<typeof CHECK> = {
   name: 're6st-registry check',
   description:
-    'Reads the whole database of a registry, also while it serves, and says what is wrong in it and what to do: prefixes, serial numbers, certificates, what is revoked. The exit status is 1 when something is wrong.',
+    'Reads the whole database of a registry, also while it serves, and says what is wrong in it and what to do: prefixes, serial numbers, certificates, what is revoked, the audit log. The exit status is 1 when something is wrong.',
   options: CHECK,
   takesOptionFiles: false,
 }

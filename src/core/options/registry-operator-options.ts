@@ -8,8 +8,8 @@ import { flag, type OptionsOf, optional, repeated, withDefault } from './option-
 import { ASKED_COMMAND_SOCKET, DEFAULT_DATABASE, REGISTRY_OPTIONS } from './registry-options.ts'
 import {
   countryCode,
+  databasePlace,
   emailAddress,
-  filePath,
   integer,
   ipv4Range,
   nonEmpty,
@@ -31,7 +31,7 @@ const MAX_WAIT_SECONDS = 3_600
 
 /** Options of all commands that ask a registry. */
 export const ASKED_REGISTRY = {
-  database: withDefault(filePath('PATH|URL'), DEFAULT_DATABASE, {
+  database: withDefault(databasePlace, DEFAULT_DATABASE, {
     names: ['--db'],
     group: 'Registry',
     help: 'database of the registry that is asked, as it was started with; it must run, on this machine',
@@ -88,11 +88,16 @@ export type NodesOptions = OptionsOf<typeof NODES>
 /** Checks all options of `re6st-registry nodes`, together. */
 export function nodesOptions(words: ParsedWords): Result<NodesOptions> {
   const values = optionValues(NODES_COMMAND, words)
-  const { community = '' } = values.ok ? values.value : {}
-  return /^[01]{0,128}$/.test(community)
-    ? values
-    : refuse(`--community ${community}: must be bits, like 0101`)
+  const fault = values.ok ? faultOfCommunity(values.value) : undefined
+  return fault === undefined ? values : refuse(fault)
 }
+
+const faultOfCommunity = ({
+  community = '',
+}: {
+  readonly community: string | undefined
+}): string | undefined =>
+  /^[01]{0,128}$/.test(community) ? undefined : `--community ${community}: must be bits, like 0101`
 
 /** The command `re6st-registry show`. */
 export const SHOW_COMMAND: Command<typeof ASKED_REGISTRY> = {
@@ -212,6 +217,8 @@ export function inviteOptions(words: ParsedWords): Result<InviteOptions> {
   if (action.value !== 'new' && useless !== undefined)
     return refuse(`${INVITE[useless].names[0]}: is for "invite new" only`)
   if (action.value !== 'delete' && id !== undefined) return refuse('--id: is for "invite delete" only')
+  const fault = faultOfCommunity(rest)
+  if (fault !== undefined) return refuse(fault)
   if (json && rest.isTokenOnly) return refuse('--token-only: cannot be given together with --json')
   switch (action.value) {
     case 'new':

@@ -3,6 +3,7 @@ import type { Command } from './command-line.ts'
 import { flag, optional, repeated, required, withDefault } from './option-table.ts'
 import {
   countryCode,
+  databasePlace,
   directoryPath,
   filePath,
   hostAndPort,
@@ -242,7 +243,7 @@ export const REGISTRY_OPTIONS = {
     otherwise: 'default: the host of the page, with --port',
     since: '0.2.0',
   }),
-  database: withDefault(filePath('PATH|URL'), DEFAULT_DATABASE, {
+  database: withDefault(databasePlace, DEFAULT_DATABASE, {
     names: ['--db'],
     group: SERVICE,
     help: 'database: a file of SQLite, or postgres://USER@HOST[,HOST...]/NAME: several registries may serve one network with it',

@@ -51,6 +51,21 @@ export const nonEmpty = (metavar: string): ValueType<string> =>
 /** The path of a file. */
 export const filePath = (metavar: string): ValueType<string> => ({ ...nonEmpty(metavar), offers: ['files'] })
 
+/** Another kind of database, or a mistyped one: no file is meant. */
+const OTHER_URL = /^(?!postgres(?:ql)?:)[a-z][a-z\d+.-]*:\/\//i
+
+/** Where a registry has its database: the path of a file of SQLite, or a URL of PostgreSQL. */
+export const databasePlace: ValueType<string> = {
+  ...oneWord('PATH|URL', (word) =>
+    word === ''
+      ? refuse('must not be empty')
+      : OTHER_URL.test(word)
+        ? refuse('must be the path of a file, or postgres://USER@HOST/NAME')
+        : ok(word),
+  ),
+  offers: ['files'],
+}
+
 /** The path of a directory. */
 export const directoryPath = (metavar: string): ValueType<string> => ({
   ...nonEmpty(metavar),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Queries } from '../database/queries.ts'
+import { timeOf } from './time.ts'
 
 /** Whom an action is put down to. */
 export interface Actor {
@@ -47,6 +48,9 @@ export type AuditState =
 /** What stands for the hash before the first entry. */
 export const NO_HASH = '0'.repeat(64)
 
+/** The last second that a date in JavaScript can be (ECMA-262, 21.4.1.1). */
+const MAX_DATE = 8.64e12
+
 /** How many rows are read at a time. */
 const BATCH = 1_000
 
@@ -86,6 +90,21 @@ export async function audit(
   )
 }
 
+/** What an entry says more of; one that somebody has changed is shown, too: as it is, as a text. */
+export function detailOf(detail: string): Readonly<Record<string, unknown>> {
+  try {
+    const read: unknown = JSON.parse(detail)
+    if (typeof read === 'object' && read !== null && !Array.isArray(read)) return { ...read }
+  } catch {
+    // As below.
+  }
+  return { unreadable: detail }
+}
+
+/** When an entry was made; of one that somebody has changed, the beginning of time. */
+export const timeOfEntry = (date: number): string =>
+  timeOf(Number.isSafeInteger(date) && Math.abs(date) <= MAX_DATE ? date : 0)
+
 /** Entries, the latest first, and how many there are in all. */
 export async function auditEntries(
   store: Queries,
@@ -119,6 +138,13 @@ export async function verifyAudit(store: Queries, head?: string): Promise<AuditS
   let previous = NO_HASH
   let entries = 0
   let isHeadFound = head === undefined || head === NO_HASH
+  if (!(await store.tables()).includes('audit'))
+    return {
+      isWhole: false,
+      entries,
+      head: previous,
+      problem: 'its table is not there: somebody has removed it',
+    }
   for (;;) {
     const rows = await store.all<AuditRow>(
       'SELECT * FROM audit WHERE number > ? ORDER BY number LIMIT ?',

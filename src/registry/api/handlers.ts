@@ -19,7 +19,7 @@ import {
 import type { BearerTokens } from './access/bearer-tokens.ts'
 import { newPassword } from './access/password.ts'
 import { Sessions as BrowserSessions } from './access/sessions.ts'
-import { type AuditRow, audit, auditEntries, verifyAudit } from './audit-log.ts'
+import { type AuditRow, audit, auditEntries, detailOf, timeOfEntry, verifyAudit } from './audit-log.ts'
 import { authorityState } from './authority-state.ts'
 import type { ApiHandlers } from './call.ts'
 import { historyOf } from './history.ts'
@@ -235,9 +235,9 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
 function asEntry({ number, date, who, origin, action, subject, detail, hash }: AuditRow): AuditEntry {
   return {
     ...{ number, who, action, hash },
-    at: timeOf(date),
+    at: timeOfEntry(date),
     ...(origin === null ? {} : { from: origin }),
     ...(subject === null ? {} : { subject }),
-    detail: JSON.parse(detail) as AuditEntry['detail'],
+    detail: detailOf(detail),
   }
 }

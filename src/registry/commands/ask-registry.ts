@@ -91,6 +91,16 @@ export function askRegistryOf(
   }
 }
 
+/** The same failure; where something is not there, with what lists what is. */
+export const withList =
+  (list: string) =>
+  (error: unknown): never => {
+    if (!(error instanceof Re6stError) || error.code !== 'NOT_FOUND') throw error
+    throw new Re6stError(error.code, `${error.message}: "re6st-registry ${list}" lists them`, {
+      cause: error,
+    })
+  }
+
 const CODES: Readonly<Partial<Record<ApiError['code'], ErrorCode>>> = {
   'bad-request': 'OPTION',
   'not-found': 'NOT_FOUND',

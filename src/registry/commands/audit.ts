@@ -1,7 +1,6 @@
 import { jsonText } from '../../core/json-text.ts'
 import type { AuditOptions } from '../../core/options/registry-admin-options.ts'
-import { auditEntries, verifyAudit } from '../api/audit-log.ts'
-import { timeOf } from '../api/time.ts'
+import { auditEntries, detailOf, timeOfEntry, verifyAudit } from '../api/audit-log.ts'
 import { openOwnDatabase } from './own-database.ts'
 
 /** Entries that are printed. */
@@ -28,8 +27,8 @@ export async function runAudit(options: AuditOptions): Promise<number> {
   const { rows } = await auditEntries(store, { limit: MAX_ENTRIES })
   const entries = rows.map(({ date, detail, ...rest }) => ({
     ...rest,
-    at: timeOf(date),
-    detail: JSON.parse(detail) as unknown,
+    at: timeOfEntry(date),
+    detail: detailOf(detail),
   }))
   // As JSON, what somebody has typed cannot steer a terminal.
   const line = ({ number, at, who, action, subject, detail }: (typeof entries)[number]) =>

@@ -1,7 +1,14 @@
 import { jsonText } from '../../core/json-text.ts'
 import type { CheckOptions } from '../../core/options/registry-database-options.ts'
+import { verifyAudit } from '../api/audit-log.ts'
 import { readAuthorityFile } from '../authority-file.ts'
-import { soundnessOfDatabase } from '../database/soundness.ts'
+import type { Queries } from '../database/queries.ts'
+import { readSnapshot } from '../database/snapshot.ts'
+import { type Finding, soundnessOfDatabase } from '../database/soundness.ts'
+
+/** What has made the audit log is written down there. */
+const MIGRATIONS = 'kysely_migration'
+const AUDIT_MIGRATION = '002-api'
 
 /**
  * Runs `re6st-registry check`.
@@ -10,7 +17,9 @@ import { soundnessOfDatabase } from '../database/soundness.ts'
  */
 export async function runCheck({ database, ca, json }: CheckOptions): Promise<number> {
   const authority = ca === undefined ? undefined : readAuthorityFile(ca)
-  const { findings, certificates } = await soundnessOfDatabase({ database, option: '--db' }, authority)
+  const named = { database, option: '--db' } as const
+  const { findings: ofNetwork, certificates } = await soundnessOfDatabase(named, authority)
+  const findings = ofNetwork.length > 0 ? ofNetwork : await readSnapshot(named, auditFindings)
   const isSound = findings.length === 0
   process.stdout.write(
     json
@@ -20,4 +29,20 @@ export async function runCheck({ database, ca, json }: CheckOptions): Promise<nu
         : findings.map(({ what, remedy }) => `${what}: ${remedy}\n`).join(''),
   )
   return isSound ? 0 : 1
+}
+
+/** No reason not to restore a backup: the network does not depend on the audit log. */
+async function auditFindings(snapshot: Queries): Promise<Finding[]> {
+  if (!(await snapshot.tables()).includes(MIGRATIONS)) return []
+  const made = await snapshot.all(`SELECT name FROM ${MIGRATIONS} WHERE name = ?`, AUDIT_MIGRATION)
+  if (made.length === 0) return []
+  const state = await verifyAudit(snapshot)
+  return state.isWhole
+    ? []
+    : [
+        {
+          what: `the audit log is not whole: ${state.problem}`,
+          remedy: 'find out who could write to the database; certificates are not concerned',
+        },
+      ]
 }

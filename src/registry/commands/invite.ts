@@ -2,7 +2,7 @@ import { DAY_MS, dayOf } from '../../core/day.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { InviteOptions } from '../../core/options/registry-operator-options.ts'
 import type { Invitation, MadeInvitation } from '../api/schemas/invitations.ts'
-import { askRegistryOf } from './ask-registry.ts'
+import { askRegistryOf, withList } from './ask-registry.ts'
 import { columns } from './columns.ts'
 
 /**
@@ -34,7 +34,7 @@ export async function runInvite(options: InviteOptions): Promise<number> {
     }
     case 'delete': {
       const { id } = options
-      await askRegistryOf(options)('deleteInvitation', { params: { id } })
+      await askRegistryOf(options)('deleteInvitation', { params: { id } }).catch(withList('invite list'))
       print({ deleted: id }, `${id}: deleted; machines that have joined with it stay\n`)
       return 0
     }

@@ -71,7 +71,8 @@ async function nameOf(ask: AskRegistry, meant: string): Promise<string> {
   )
   const only = exact.length === 1 ? exact[0] : total === 1 ? first : undefined
   if (only) return only.name
-  if (!first) throw new Re6stError('NOT_FOUND', `${meant}: there is no such machine`)
+  if (!first)
+    throw new Re6stError('NOT_FOUND', `${meant}: there is no such machine: "re6st-registry nodes" lists them`)
   throw new Re6stError(
     'NOT_FOUND',
     `${meant}: there are ${total} of them: ${items.map(({ name }) => name).join(', ')}${total > items.length ? ', …' : ''}`,

@@ -1,6 +1,6 @@
 import { jsonText } from '../../core/json-text.ts'
 import type { RevokeOptions } from '../../core/options/registry-operator-options.ts'
-import { askRegistryOf } from './ask-registry.ts'
+import { askRegistryOf, withList } from './ask-registry.ts'
 
 /**
  * Runs `re6st-registry revoke`.
@@ -10,7 +10,7 @@ import { askRegistryOf } from './ask-registry.ts'
 export async function runRevoke({ json, what, ...where }: RevokeOptions): Promise<number> {
   const ask = askRegistryOf(where)
   const { registryMachine } = await ask('overview')
-  await ask('revoke', { body: what })
+  await ask('revoke', { body: what }).catch(withList('nodes'))
   if ('machine' in what && what.machine === registryMachine)
     process.stderr.write(
       're6st-registry: WARNING: it was the node of the registry: no node hears of changes until this machine has joined again, as the next one to do so\n',

@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, existsSync, openSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
-import { messageOf, Re6stError } from '../../core/errors.ts'
+import { fileTroubleOf, messageOf, Re6stError } from '../../core/errors.ts'
 import { copyTo } from './copy.ts'
 import { isWrittenAhead } from './disk.ts'
 
@@ -46,10 +46,18 @@ export function openDatabase(
   }
 }
 
-const reasonOf = (error: unknown): string =>
-  (error as NodeJS.ErrnoException).code === 'EISDIR'
-    ? 'it is a directory: name a file in it'
-    : messageOf(error)
+function reasonOf(error: unknown): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'EISDIR':
+      return 'it is a directory: name a file in it'
+    case 'ENOENT':
+      return 'its directory is not there: make it, or name another file'
+    case 'SQLITE_NOTADB':
+      return `${messageOf(error)}: name another`
+    default:
+      return fileTroubleOf(error)
+  }
+}
 
 function openWith(path: string, journal: Journal): Database.Database {
   const database = new Database(path)

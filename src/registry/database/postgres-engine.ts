@@ -237,7 +237,7 @@ class PostgresEngine implements Engine {
   }
 
   async #find(): Promise<pg.Pool> {
-    let reason = 'no server takes changes'
+    let reason = ''
     for (const connectionString of this.#servers) {
       const pool = new pg.Pool({
         connectionString,
@@ -253,14 +253,19 @@ class PostgresEngine implements Engine {
       try {
         const { rows } = await pool.query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby')
         if (rows[0]?.standby === false) return pool
-        reason = `${withoutPassword(connectionString)} is a standby`
+        reason = `${this.#nameOf(connectionString)}is a standby`
       } catch (error) {
-        reason = `${withoutPassword(connectionString)}: ${messageOf(error)}`
+        reason = `${this.#nameOf(connectionString)}${messageOf(error)}`
         if (!this.isRetryable(error)) throw error
       }
       await pool.end().catch(() => {})
     }
-    throw new Error(`no server takes changes: ${reason}`)
+    throw new Error(`no server takes changes (${reason}): see whether PostgreSQL runs there`)
+  }
+
+  /** Of one among several. */
+  #nameOf(server: string): string {
+    return this.#servers.length === 1 ? '' : `${withoutPassword(server)}: `
   }
 
   /** A connection broke, or it is no longer the one that takes changes. */

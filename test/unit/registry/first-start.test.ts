@@ -81,7 +81,7 @@ it('what cannot be written is told of', async () => {
   const code = registry.url.hash.replace('#setup=', '')
   expect(await ask(registry.url, 'setup', { ...WANTED, code })).toMatchObject({
     status: 409,
-    body: { message: expect.stringContaining('cannot write there') },
+    body: { message: expect.stringContaining('is no directory') },
   })
 })
 

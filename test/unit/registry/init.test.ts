@@ -89,6 +89,15 @@ describe('re6st-registry init', () => {
     expect(readdirSync(directory)).toEqual([name])
     expect(readFileSync(join(directory, name), 'utf8')).toBe('mine')
   })
+  it('says that a file is no directory', async () => {
+    const file = join(temporaryDirectory(), 'file')
+    writeFileSync(file, '')
+    for (const directory of [file, join(file, 'inside')]) {
+      const { exitCode, stderr } = await init(['-d', directory])
+      expect(exitCode).toBe(1)
+      expect(stderr).toContain(`${directory}: is no directory, or inside of what is none`)
+    }
+  })
 })
 
 describe('a subcommand', () => {

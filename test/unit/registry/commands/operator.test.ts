@@ -83,7 +83,13 @@ describe('beside a registry that runs, the commands', () => {
     await expect(run('show', machine.name)).rejects.toMatchObject({ code: 'NOT_FOUND' })
     await run('revoke', String(other.serial))
     expect(await json<Machine[]>('nodes')).toMatchObject([{ name: other.name, state: 'revoked' }])
-    await expect(run('revoke', '999999')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    const notThere = (list: string) => ({
+      code: 'NOT_FOUND',
+      message: expect.stringContaining(`"re6st-registry ${list}" lists them`),
+    })
+    await expect(run('revoke', '999999')).rejects.toMatchObject(notThere('nodes'))
+    await expect(run('show', 'nobody')).rejects.toMatchObject(notThere('nodes'))
+    await expect(run('invite', 'delete', '--id', 'x')).rejects.toMatchObject(notThere('invite list'))
 
     await run('invite', 'delete', '--id', made.invitation.id)
     expect(await json<Invitation[]>('invite', 'list')).toEqual([])
@@ -167,6 +173,7 @@ it('an invitation waits for a registry that starts, as long as it is told to', a
 
 it.each([
   [['nodes', '--state', 'asleep'], 'must be one of online'],
+  [['invite', '--community', '2'], 'must be bits, like 0101'],
   [['invite', 'give'], 'must be one of new, list, delete'],
   [['invite', 'list', '--uses', '2'], '--uses: is for "invite new" only'],
   [['invite', 'delete'], '--id: is needed'],
