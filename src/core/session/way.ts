@@ -9,12 +9,6 @@ import { type Prefix, prefixOfSubnetName, subnetNameOf } from '../values/prefix.
  *   5/16 3/16 12.345 192
  */
 
-/**
- * An acknowledgement does not say of what: it may be that of the session, or of what was said before. Whoever knows the
- * question answers it sooner than that behind it.
- */
-export const ACKNOWLEDGED_ONLY_MS = 500
-
 /** Where packets to a node go from another one, as that one has it. */
 export interface WayAnswer {
   readonly target: Prefix

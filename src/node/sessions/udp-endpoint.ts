@@ -12,13 +12,14 @@ import {
   type RegistryDatagram,
 } from '../../core/session/registry-link.ts'
 import { type Destination, Sessions } from '../../core/session/sessions.ts'
-import { ACKNOWLEDGED_ONLY_MS, parseWay } from '../../core/session/way.ts'
+import { parseWay } from '../../core/session/way.ts'
 import type { Prefix } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
 import { processorMs } from '../../platform/processor-time.ts'
 import { IgnoredDatagrams } from './ignored-datagrams.ts'
+import { LateAnswers } from './late-answers.ts'
 
 /** Who decides what is answered, to peers and to the registry. */
 export interface EndpointHandlers extends Speaker {
@@ -63,6 +64,8 @@ export class UdpEndpoint implements AsyncDisposable {
   readonly #timers: Disposable[] = []
   /** Where the last request of the registry for each node came from. */
   readonly #askers = new Map<Prefix, Destination>()
+  /** The registry's questions for ways that may be understood, by who is asked and for what. */
+  readonly #lateWays: LateAnswers
   #isClosed = false
 
   constructor(components: EndpointComponents, handlers: EndpointHandlers, identity: SessionIdentity) {
@@ -70,6 +73,7 @@ export class UdpEndpoint implements AsyncDisposable {
     this.#components = components
     this.#ignored = new IgnoredDatagrams(log, clock)
     this.#logLimit = new LogLimit(clock)
+    this.#lateWays = new LateAnswers(clock)
     this.#handlers = handlers
     let current = identity
     this.#own = () => current.certificate.prefix
@@ -180,11 +184,9 @@ export class UdpEndpoint implements AsyncDisposable {
     const asker = this.#askers.get(message.prefix)
     if ((first & FORWARDED_FLAG) === 0 || !asker) return this.#handlers.answer(message)
     // The answer to what we asked for the registry.
-    const argument = message.body.subarray(1)
-    this.#send(
-      encodeRegistryDatagram({ prefix: message.prefix, code: first & ~FORWARDED_FLAG, argument }),
-      asker,
-    )
+    const [code, argument] = [first & ~FORWARDED_FLAG, message.body.subarray(1)]
+    if (code === MESSAGE_CODE.way) this.#lateWays.answered(wayKey(message.prefix, argument))
+    this.#send(encodeRegistryDatagram({ prefix: message.prefix, code, argument }), asker)
     return new Uint8Array()
   }
 
@@ -194,7 +196,7 @@ export class UdpEndpoint implements AsyncDisposable {
     // Who asks for a way need not wait for one who does not know the question: it gets it back.
     if (!asker || body[0] !== (MESSAGE_CODE.way | FORWARDED_FLAG)) return
     const question = { prefix, code: MESSAGE_CODE.way, argument: body.subarray(1) }
-    this.#components.clock.after(ACKNOWLEDGED_ONLY_MS, () =>
+    this.#lateWays.acknowledged(wayKey(prefix, question.argument), () =>
       this.#send(encodeRegistryDatagram(question), asker),
     )
   }
@@ -212,6 +214,7 @@ export class UdpEndpoint implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
     for (const timer of this.#timers.splice(0)) timer[Symbol.dispose]()
+    this.#lateWays[Symbol.dispose]()
     await new Promise<void>((resolve) => {
       try {
         this.#socket.close(() => resolve())
@@ -222,5 +225,9 @@ export class UdpEndpoint implements AsyncDisposable {
   }
 }
 
-const isWayQuestion = (argument: Uint8Array): boolean =>
-  parseWay(Buffer.from(argument).toString('latin1'))?.kind === 'question'
+const wayOf = (argument: Uint8Array) => parseWay(Buffer.from(argument).toString('latin1'))
+
+const isWayQuestion = (argument: Uint8Array): boolean => wayOf(argument)?.kind === 'question'
+
+/** The same of a question and its answer. */
+const wayKey = (prefix: Prefix, argument: Uint8Array): string => `${prefix} ${wayOf(argument)?.target ?? ''}`

@@ -1,6 +1,7 @@
-import { ACKNOWLEDGED_ONLY_MS, type WayAnswer, type WayOutcome } from '../../core/session/way.ts'
+import type { WayAnswer, WayOutcome } from '../../core/session/way.ts'
 import type { Prefix } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { LateAnswers } from '../sessions/late-answers.ts'
 
 interface WayQuestionsInit {
   readonly clock: Pick<Clock, 'after'>
@@ -17,8 +18,11 @@ export class WayQuestions {
   /** By who is asked and for what; several may wait for the same. */
   readonly #waiting = new Map<string, Set<(outcome: WayOutcome) => void>>()
 
+  readonly #late: LateAnswers
+
   constructor(init: WayQuestionsInit) {
     this.#init = init
+    this.#late = new LateAnswers(init.clock)
   }
 
   /** Asks a node; never rejects. */
@@ -42,19 +46,19 @@ export class WayQuestions {
 
   /** A node has answered. Whoever says something that was not asked is not heard. */
   answered(prefix: Prefix, answer: WayAnswer): void {
-    this.#tell(prefix, answer.target, answer)
+    const key = keyOf(prefix, answer.target)
+    this.#late.answered(key)
+    this.#tell(key, answer)
   }
 
   /** A node has heard the question, as it seems, and has nothing to say; if it does not answer all the same. */
   acknowledged(prefix: Prefix, target: Prefix): void {
-    const asked = this.#waiting.get(keyOf(prefix, target))
-    this.#init.clock.after(ACKNOWLEDGED_ONLY_MS, () => {
-      for (const done of [...(asked ?? [])]) done('not understood')
-    })
+    const key = keyOf(prefix, target)
+    if (this.#waiting.has(key)) this.#late.acknowledged(key, () => this.#tell(key, 'not understood'))
   }
 
-  #tell(prefix: Prefix, target: Prefix, outcome: WayOutcome): void {
-    for (const done of [...(this.#waiting.get(keyOf(prefix, target)) ?? [])]) done(outcome)
+  #tell(key: string, outcome: WayOutcome): void {
+    for (const done of [...(this.#waiting.get(key) ?? [])]) done(outcome)
   }
 }
 

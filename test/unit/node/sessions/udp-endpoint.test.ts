@@ -35,6 +35,8 @@ const mesh = vi.hoisted(() => {
     members,
     /** Address of the node whose socket is made next. */
     next: undefined as string | undefined,
+    /** How many datagrams are lost from now on. */
+    losses: 0,
     join(socket: Socket, address: string) {
       members.push({ address, socket })
       const send = socket.send.bind(socket) as (...parameters: unknown[]) => void
@@ -47,8 +49,9 @@ const mesh = vi.hoisted(() => {
         if (to === '::1') return send(datagram, port, to, sent)
         const receiver = members.find((member) => to.startsWith(member.address.replace(/1$/, '')))
         const source: RemoteInfo = { address, port: 326, family: 'IPv6', size: datagram.length }
-        setImmediate(() => receiver?.socket.emit('message', Buffer.from(datagram), source))
         sent(null)
+        if (mesh.losses > 0) return void mesh.losses--
+        setImmediate(() => receiver?.socket.emit('message', Buffer.from(datagram), source))
       }
       Object.assign(socket, { send: routed })
     },
@@ -238,6 +241,18 @@ describe('the registry, by the node on its own machine', () => {
     expect(both).toMatchObject(far.map((target) => ({ target, next: old.prefix, metric: 192 })))
     expect(await asking.askWay(old.prefix, far[0])).toBe('not understood')
     expect(await localNode.askWay(prefixOfBits('0000000000000111'), far[0])).toBe('no answer')
+  })
+
+  it('waits for the answer of who has answered the same a moment ago, also when the question is lost', async () => {
+    using asking = new LocalNode({ clock: systemClock, log: silentLog }, port)
+    const other = must(a)
+    const far = prefixOfBits('0000000000000101')
+    other.answer = (body) => Buffer.concat([body, Buffer.from(' 2/16 - 192')])
+    // It acknowledges the session, too, which may be taken for that of the question.
+    expect(await asking.askWay(other.prefix, far)).toMatchObject({ metric: 192 })
+    mesh.losses = 1
+    expect(await asking.askWay(other.prefix, far)).toMatchObject({ metric: 192 })
+    expect(mesh.losses).toBe(0)
   })
 
   it('collects versions and walks the topology', async () => {
