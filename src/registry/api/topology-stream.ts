@@ -23,11 +23,13 @@ export class TopologyStream {
 
   /** @param source who asks @throws ApiRefusal when there are too many */
   async open(source: string, reply: FastifyReply): Promise<FastifyReply> {
+    const { raw } = reply
+    // Its client has gone while it was asked who it is.
+    if (raw.destroyed) return reply
     const all = [...this.#open.values()].reduce((sum, one) => sum + one, 0)
     if (all >= API_LIMITS.streams || (this.#open.get(source) ?? 0) >= API_LIMITS.streamsPerSource)
       throw new ApiRefusal(503, 'unavailable', 'too many pages are open: close some')
     this.#add(source, 1)
-    const { raw } = reply
     raw.once('close', () => this.#add(source, -1))
     const snapshot = await this.#watch.snapshot()
     // Its client has gone meanwhile.
@@ -47,11 +49,18 @@ export class TopologyStream {
     const held = [
       this.#watch.subscribe((change) => send(event('change', change))),
       this.#clock.every(KEEP_ALIVE_MS, () => send(':\n\n')),
-      this.#clock.after(LIFE_MS, () => raw.end()),
+      this.#clock.after(LIFE_MS, () => {
+        leave()
+        // Whoever has not read what was said by now is asleep, or gone.
+        if (raw.writableLength > 0) raw.destroy()
+        else raw.end()
+      }),
     ]
-    raw.once('close', () => {
+    // After the end, nothing may be written: that is an error that nobody hears, and the end of the registry.
+    const leave = () => {
       for (const one of held) one[Symbol.dispose]()
-    })
+    }
+    raw.once('close', leave)
     return reply
   }
 
