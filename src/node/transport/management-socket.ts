@@ -49,6 +49,8 @@ function listenAt(server: Server, path: string): Promise<void> {
     server.once('error', reject)
     server.listen(path, () => {
       server.off('error', reject)
+      // A connection that cannot be accepted, for want of file descriptors: its process ends, and is started again.
+      server.on('error', () => {})
       resolve()
     })
     try {

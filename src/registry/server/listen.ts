@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { lstatSync, rmSync } from 'node:fs'
 import type { Server as HttpServer } from 'node:http'
-import { connect, type Server } from 'node:net'
+import type { Server } from 'node:net'
 import { AS_ROOT, messageOf, Re6stError } from '../../core/errors.ts'
 import type { ListenPlace } from '../../core/options/value-types.ts'
+import { isListenedAt } from '../../platform/unix-socket.ts'
 import { LISTEN_BACKLOG } from './limits.ts'
 
 /** Only the user that the registry runs as may call there. */
@@ -27,6 +28,8 @@ export async function listen(server: Server, place: ListenPlace): Promise<number
     const remedy = (place.kind === 'socket' ? undefined : REMEDIES[code]) ?? messageOf(error)
     throw new Re6stError('SYSTEM', `cannot listen on ${where}: ${remedy}`, { cause: error })
   }
+  // One connection that cannot be accepted, for want of file descriptors or memory: its client tries again.
+  server.on('error', () => {})
   const bound = server.address()
   return typeof bound === 'object' && bound ? bound.port : 0
 }
@@ -43,7 +46,7 @@ export const isWithoutIpv6 = (error: unknown): boolean =>
 
 async function listenOnSocket(server: Server, path: string): Promise<void> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) {
-    if (await isAnswered(path)) throw new Error('another program listens there: give another path')
+    if (await isListenedAt(path)) throw new Error('another program listens there: give another path')
     rmSync(path)
   }
   const umask = process.umask(SOCKET_UMASK)
@@ -54,15 +57,6 @@ async function listenOnSocket(server: Server, path: string): Promise<void> {
   }
   await once(server, 'listening')
 }
-
-const isAnswered = (path: string): Promise<boolean> =>
-  new Promise((resolve) => {
-    const probe = connect(path, () => {
-      probe.destroy()
-      resolve(true)
-    })
-    probe.on('error', () => resolve(false))
-  })
 
 /** Answers that are under way are finished; idle connections are closed. */
 export async function closeServer(server: HttpServer): Promise<void> {
