@@ -22,12 +22,31 @@ const LOOK_MS = 50
 /** How many are asked to connect to us. */
 const DIALLERS = 3
 
-/** Asks the neighbours how they hear us, when somebody wants to know (`re6st doctor`). */
+/** What was asked, and has come of it. */
+class Questions {
+  readonly asked: ReadonlySet<Prefix>
+  readonly diallers: ReadonlySet<Prefix>
+  /** When each node answered last, by the clock that never jumps. */
+  readonly answeredMs = new Map<Prefix, number>()
+  readonly dialled = new Map<Prefix, readonly DialResult[]>()
+
+  constructor(asked: ReadonlySet<Prefix>, diallers: readonly Prefix[]) {
+    this.asked = asked
+    this.diallers = new Set(diallers)
+  }
+
+  get areAnswered(): boolean {
+    return this.answeredMs.size === this.asked.size && this.dialled.size === this.diallers.size
+  }
+}
+
+/**
+ * Asks the neighbours how they hear us, when somebody wants to know (`re6st doctor`). Whoever says something that was not
+ * asked is not heard.
+ */
 export class NeighbourProbe {
   readonly #components: ProbeComponents
-  /** When each node answered last, by the clock that never jumps. */
-  readonly #answeredMs = new Map<Prefix, number>()
-  readonly #dialled = new Map<Prefix, readonly DialResult[]>()
+  #questions: Questions | undefined
   #running: Promise<Omit<ProbeReply, 'forwarded'>> | undefined
 
   constructor(components: ProbeComponents) {
@@ -36,17 +55,19 @@ export class NeighbourProbe {
 
   /** A node has told about itself. */
   answered(prefix: Prefix): void {
-    this.#answeredMs.set(prefix, this.#components.clock.monotonicMs())
+    if (this.#questions?.asked.has(prefix))
+      this.#questions.answeredMs.set(prefix, this.#components.clock.monotonicMs())
   }
 
   /** A node has tried our addresses. */
   dialled(prefix: Prefix, results: readonly DialResult[]): void {
-    this.#dialled.set(prefix, results)
+    if (this.#questions?.diallers.has(prefix)) this.#questions.dialled.set(prefix, results)
   }
 
   /** Asks all neighbours, and waits some seconds for those that answer. Who asks meanwhile, gets the same. */
   run(): Promise<Omit<ProbeReply, 'forwarded'>> {
     this.#running ??= this.#run().finally(() => {
+      this.#questions = undefined
       this.#running = undefined
     })
     return this.#running
@@ -56,25 +77,22 @@ export class NeighbourProbe {
     const { clock, network, peers, hasServers, askInformation, askDial } = this.#components
     const asked = [...new Set(peers())]
     const diallers = hasServers() ? asked.slice(0, DIALLERS) : []
-    this.#answeredMs.clear()
-    this.#dialled.clear()
+    const questions = new Questions(new Set(asked), diallers)
+    this.#questions = questions
     const startMs = clock.monotonicMs()
     for (const prefix of asked) askInformation(prefix)
     for (const prefix of diallers) askDial(prefix)
-    const isDone = () =>
-      asked.every((prefix) => this.#answeredMs.has(prefix)) &&
-      diallers.every((prefix) => this.#dialled.has(prefix))
     let isSaidAgain = false
-    while (!isDone() && clock.monotonicMs() - startMs < PATIENCE_MS) {
+    while (!questions.areAnswered && clock.monotonicMs() - startMs < PATIENCE_MS) {
       await clock.sleep(LOOK_MS)
       if (isSaidAgain || clock.monotonicMs() - startMs < PATIENCE_MS / 2) continue
       // A datagram may be lost.
       isSaidAgain = true
-      for (const prefix of asked) if (!this.#answeredMs.has(prefix)) askInformation(prefix)
+      for (const prefix of asked) if (!questions.answeredMs.has(prefix)) askInformation(prefix)
     }
     return {
       neighbours: asked.map((prefix) => {
-        const atMs = this.#answeredMs.get(prefix)
+        const atMs = questions.answeredMs.get(prefix)
         return {
           peer: subnetNameOf(prefix),
           address: nodeAddress(network(), prefix),
@@ -82,7 +100,7 @@ export class NeighbourProbe {
         }
       }),
       dialled: diallers.flatMap((prefix) =>
-        (this.#dialled.get(prefix) ?? []).map(({ address, reached, reason }) => ({
+        (questions.dialled.get(prefix) ?? []).map(({ address, reached, reason }) => ({
           address,
           by: subnetNameOf(prefix),
           reached,

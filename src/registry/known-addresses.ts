@@ -1,5 +1,6 @@
-import { isIP, isIPv6 } from 'node:net'
+import { isIPv6 } from 'node:net'
 import { MESSAGE_CODE } from '../core/session/message-codes.ts'
+import { addressKind } from '../core/values/address-kind.ts'
 import { formatAddressList, type PeerAddress, parseAddressList } from '../core/values/address-list.ts'
 import { isInside, type Network, type Prefix, prefixOfBits } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -16,9 +17,9 @@ interface Known {
   addresses: readonly PeerAddress[]
   /** When it last said something, to us or to our node; Unix milliseconds. */
   seenMs: number
-  /** When it last answered our node, which had asked it for its addresses. */
+  /** When it last answered our node, which had asked it for its addresses; by the clock that never jumps. */
   askedMs: number
-  /** When our node last asked it, whether it answered or not. */
+  /** When our node last asked it, whether it answered or not; by that clock. */
   triedMs: number
   /** Whether what the database has of it is taken into account here. */
   isRead: boolean
@@ -55,8 +56,6 @@ const ASKED_AT_ONCE = 16
 const FRESH_MS = 3600_000
 /** Port of a node that was told nothing else; UDP is off unless it is told. */
 const USUAL_PORT = 1194
-/** Loopback, unspecified and link-local: not where a machine can be reached from elsewhere. */
-const NOWHERE = /^(127\.|0\.|169\.254\.|::1?$|fe[89ab])/i
 
 /**
  * Where the nodes of the network were last seen, kept in the database: with it, the registry can still propose peers when
@@ -149,8 +148,9 @@ export class KnownAddresses implements Disposable {
   heardFrom(prefix: Prefix, source: string): void {
     const known = this.#of(prefix)
     known.seenMs = this.#components.clock.now()
+    const kind = addressKind(source)
     const isElsewhere =
-      isIP(source) !== 0 && !NOWHERE.test(source) && !isInside(this.#components.network, source)
+      kind !== undefined && kind !== 'special' && !isInside(this.#components.network, source)
     if (isElsewhere && isGuess(known.addresses)) this.#set(known, guess(source))
   }
 

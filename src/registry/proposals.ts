@@ -1,4 +1,5 @@
 import { pick, type Random } from '../core/random.ts'
+import { remember } from '../core/remember.ts'
 import { MESSAGE_CODE } from '../core/session/message-codes.ts'
 import { formatAddressList, type PeerAddress, parseAddressList } from '../core/values/address-list.ts'
 import type { Prefix } from '../core/values/prefix.ts'
@@ -22,6 +23,8 @@ export interface ProposalComponents {
 
 /** How many of the last proposals to a node are remembered: who asks again was not helped by them. */
 const REMEMBERED = 8
+/** To so many nodes, those that asked last. */
+const MAX_CALLERS = 10_000
 /** Of those that were seen last, one of so many is proposed: not the same to everybody. */
 const CHOICE = 4
 
@@ -71,7 +74,8 @@ export class Proposals {
 
   #remember(caller: string, proposal: Proposal): Proposal {
     const before = (this.#proposed.get(caller) ?? []).filter((prefix) => prefix !== proposal.prefix)
-    this.#proposed.set(caller, [...before, proposal.prefix].slice(-REMEMBERED))
+    const proposed = [...before, proposal.prefix].slice(-REMEMBERED)
+    remember(this.#proposed, caller, proposed, MAX_CALLERS)
     return proposal
   }
 }
