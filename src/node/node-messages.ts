@@ -9,25 +9,19 @@ import {
   parseDialResults,
 } from '../core/session/dial.ts'
 import { DialLimit } from '../core/session/dial-limit.ts'
-import { MESSAGE_CODE } from '../core/session/message-codes.ts'
 import { decodeMessageBody, encodeMessageBody, type Message } from '../core/session/messages.ts'
-import { formatWay, parseWay, type WayAnswer } from '../core/session/way.ts'
-import {
-  addressAnswer,
-  formatAddressList,
-  type PeerAddress,
-  parseAddressList,
-} from '../core/values/address-list.ts'
+import { parseWay, type WayAnswer } from '../core/session/way.ts'
+import { formatAddressList, type PeerAddress, parseAddressList } from '../core/values/address-list.ts'
 import { type Prefix, subnetNameOf } from '../core/values/prefix.ts'
 import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { LogLimit } from '../platform/log-limit.ts'
-import { VERSION } from '../platform/version.ts'
 import type { Cache } from './cache/cache.ts'
 import type { ConfigKeeper } from './config-keeper.ts'
 import type { Identity } from './identity.ts'
 import type { NeighbourProbe } from './neighbour-probe.ts'
+import { OwnAnswers } from './own-answers.ts'
 import type { EndpointHandlers, UdpEndpoint } from './sessions/udp-endpoint.ts'
 import type { WayQuestions } from './trace/way-questions.ts'
 import type { Tunnels } from './tunnels/tunnels.ts'
@@ -83,9 +77,12 @@ export class NodeMessages implements AsyncDisposable {
   #hearers: MessageHearers | undefined
   #multicast: MulticastHearer = () => {}
   readonly #dials = new DialLimit()
+  readonly #own: OwnAnswers
 
   constructor(components: MessageComponents, openEndpoint: (handlers: EndpointHandlers) => MessageEndpoint) {
     this.#components = components
+    const { advertised, wayTo, platform } = components
+    this.#own = new OwnAnswers({ advertised, wayTo, platform, tunnels: () => this.#started.tunnels })
     this.#logLimit = new LogLimit(components.clock)
     this.#endpoint = openEndpoint({
       answer: (message) => this.#answer(message),
@@ -93,7 +90,7 @@ export class NodeMessages implements AsyncDisposable {
       greeting: () => encodeMessageBody(this.#versionMessage),
       acknowledged: (prefix, body) => this.#acknowledged(prefix, body),
       isBesideRegistry: () => this.#isRegistryNode(components.identity().certificate.prefix),
-      answerRegistry: (code, argument) => this.#answerRegistry(code, argument),
+      answerRegistry: (code, argument) => this.#own.toRegistry(code, argument),
       versionAnnounced: () => components.keeper.announced(),
     })
   }
@@ -176,28 +173,27 @@ export class NodeMessages implements AsyncDisposable {
   }
 
   #answerTo(message: Message, prefix: Prefix, protocol: number): Message | undefined {
-    const { cache, advertised } = this.#components
     const { tunnels, probe, ways } = this.#started
     switch (message.kind) {
       case 'network-version':
         return this.#compareVersion(message.version, prefix)
       case 'addresses': {
         if (message.addresses === '') {
-          const addresses = addressAnswer(advertised(), protocol)
+          const addresses = this.#own.addresses(protocol)
           return addresses === '' ? undefined : { kind: 'addresses', addresses }
         }
         const { addresses, skipped } = parseAddressList(message.addresses)
         if (skipped.length > 0)
           this.#logOf(prefix, 'warn', { entries: quote(skipped.join(' ')) }, 'addresses not understood')
-        tunnels.addressesLearnt(prefix, cache.storeAnnounced(prefix, addresses))
+        tunnels.addressesLearnt(prefix, this.#components.cache.storeAnnounced(prefix, addresses))
         return undefined
       }
       case 'node-information':
         // With something in it, it is the answer to our question.
         if (message.information !== '') return void probe.answered(prefix)
-        return { kind: 'node-information', information: this.#information() }
+        return { kind: 'node-information', information: this.#own.information }
       case 'topology':
-        return this.#isRegistryNode(prefix) ? { kind: 'topology', topology: this.#topology() } : undefined
+        return this.#isRegistryNode(prefix) ? { kind: 'topology', topology: this.#own.topology } : undefined
       case 'log':
         this.#logOf(prefix, 'info', { text: quote(message.text) }, 'a node reports')
         return undefined
@@ -221,8 +217,7 @@ export class NodeMessages implements AsyncDisposable {
         return undefined
       case 'way': {
         const way = parseWay(message.text)
-        if (way?.kind === 'question')
-          return { kind: 'way', text: formatWay(this.#components.wayTo(way.target)) }
+        if (way?.kind === 'question') return { kind: 'way', text: this.#own.way(way.target) }
         if (way) ways.answered(prefix, way)
         return undefined
       }
@@ -248,25 +243,6 @@ export class NodeMessages implements AsyncDisposable {
     this.#logLimit.write(`${peer} ${text}`, (omitted) =>
       this.#components.log[level]({ peer, ...fields, ...omitted }, text),
     )
-  }
-
-  /** The registry, on this machine, asks this node itself. */
-  #answerRegistry(code: number, argument: Uint8Array): Uint8Array | undefined {
-    const { advertised, wayTo } = this.#components
-    switch (code) {
-      case MESSAGE_CODE.addresses:
-        return Buffer.from(addressAnswer(advertised(), undefined))
-      case MESSAGE_CODE.nodeInformation:
-        return Buffer.from(this.#information())
-      case MESSAGE_CODE.topology:
-        return Buffer.from(this.#topology())
-      case MESSAGE_CODE.way: {
-        const way = parseWay(Buffer.from(argument).toString('latin1'))
-        return way && Buffer.from(formatWay(wayTo(way.target)))
-      }
-      default:
-        return undefined
-    }
   }
 
   #compareVersion(version: Uint8Array, prefix: Prefix): Message | undefined {
@@ -301,17 +277,6 @@ export class NodeMessages implements AsyncDisposable {
 
   #isRegistryNode(prefix: Prefix): boolean {
     return prefix === this.#components.keeper.config.registryPrefix
-  }
-
-  #information(): string {
-    return `${VERSION}, ${this.#components.platform}`
-  }
-
-  /** The first n names are nodes that we have client tunnels to, the others have one to us. */
-  #topology(): string {
-    const { tunnels } = this.#started
-    const own = tunnels.clientTunnelPeers().map(subnetNameOf)
-    return [String(own.length), ...own, ...tunnels.servedPeers().map(subnetNameOf)].join(' ')
   }
 
   [Symbol.asyncDispose](): Promise<void> {

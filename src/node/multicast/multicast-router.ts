@@ -17,6 +17,7 @@ import {
 } from '../../core/multicast/state-message.ts'
 import { ToldStates } from '../../core/multicast/told-states.ts'
 import { readNodeRoutes } from '../../core/multicast/upstream.ts'
+import { remember } from '../../core/remember.ts'
 import { bitsInside, type Network, type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Router } from '../routing/router.ts'
@@ -44,6 +45,8 @@ const HOLD_MS = 3.5 * REFRESH_MS
 /** Changes that come together are dealt with together; of routes, there are always some in a large network. */
 const GATHER_MS = 50
 const GATHER_IDLE_MS = 1_000
+/** Whose states are kept, those that were heard last: whoever is inside the network can say one. */
+const MAX_HEARD = 2_000
 /** How long after its configuration an interface may be missing in the kernel's table. */
 const MISSING_MS = 5_000
 
@@ -117,7 +120,7 @@ export class MulticastRouter implements AsyncDisposable {
     }
     // One that begins to listen has missed what we said before.
     if (!this.#heard.has(peer)) this.#told.forget(peer)
-    this.#heard.set(peer, { state: message.value.state, atMs: clock.monotonicMs() })
+    remember(this.#heard, peer, { state: message.value.state, atMs: clock.monotonicMs() }, MAX_HEARD)
     this.#init.send(peer, encodeReceipt(digestOf(bytes)))
     this.#changed()
   }
