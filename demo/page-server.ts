@@ -82,7 +82,7 @@ function answer(response: ServerResponse, status: number, type: string, content:
 async function pageFiles(): Promise<ReadonlyMap<string, { type: string; content: string }>> {
   const [html, { outputFiles = [] }] = await Promise.all([
     readFile(path.join(PAGE_DIRECTORY, 'index.html'), 'utf8'),
-    bundlePage(path.join(PAGE_DIRECTORY, 'main.tsx'), PAGE_DIRECTORY, { write: false }),
+    bundlePage(path.join(PAGE_DIRECTORY, 'main.tsx'), PAGE_DIRECTORY),
   ])
   return new Map([
     ['/', { type: 'text/html', content: html }],

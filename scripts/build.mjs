@@ -1,23 +1,56 @@
 // Bundles each command into few files of dist/, so that a node starts fast and loads only what it uses: what is imported
 // with import() has a file of its own, named after the command.
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
+import process from 'node:process'
 import { build } from 'esbuild'
 import { bundlePage } from './page-bundle.mjs'
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
-mkdirSync('dist', { recursive: true })
 const commands = readdirSync('src/bin').filter((file) => file.endsWith('.ts'))
 const pageFolder = 'dist/page'
-rmSync(pageFolder, { recursive: true, force: true })
-const results = await Promise.all(commands.map((file) => bundle(path.basename(file, '.ts'))))
-const outputs = new Set(results.flatMap(({ metafile }) => Object.keys(metafile.outputs)))
-for (const file of outputs) if (file.endsWith('.js')) chmodSync(file, 0o755)
-await bundlePage('src/registry/page/main.tsx', pageFolder, { sourcemap: true })
-copyFileSync('src/registry/page/index.html', `${pageFolder}/index.html`)
+const results = await Promise.all([
+  ...commands.map((file) => bundle(path.basename(file, '.ts'))),
+  bundlePage('src/registry/page/main.tsx', pageFolder, { write: false, sourcemap: true }),
+])
+const outputs = new Map(
+  results
+    .flatMap(({ outputFiles }) => outputFiles)
+    .map((file) => [path.relative('.', file.path), file.contents]),
+)
+outputs.set(`${pageFolder}/index.html`, readFileSync('src/registry/page/index.html'))
+mkdirSync(pageFolder, { recursive: true })
+for (const [file, contents] of outputs) write(file, contents)
 // Of an earlier build.
-for (const file of readdirSync('dist').map((name) => path.posix.join('dist', name)))
-  if (/\.js(\.map)?$/.test(file) && !outputs.has(file)) rmSync(file)
+for (const folder of ['dist', pageFolder])
+  for (const file of readdirSync(folder).map((name) => path.posix.join(folder, name)))
+    if (/\.(?:js|css|html)(?:\.map)?$/.test(file) && !outputs.has(file)) rmSync(file)
+
+/** Programs may run from these files, and load more of them: each is there all the time, whole, and stays when nothing has changed. */
+function write(file, contents) {
+  if (isThere(file, contents)) return utimesSync(file, new Date(), new Date())
+  const whole = `${file}.${process.pid}`
+  writeFileSync(whole, contents)
+  if (path.dirname(file) === 'dist' && file.endsWith('.js')) chmodSync(whole, 0o755)
+  renameSync(whole, file)
+}
+
+function isThere(file, contents) {
+  try {
+    return readFileSync(file).equals(contents)
+  } catch {
+    return false
+  }
+}
 
 function bundle(command) {
   return build({
@@ -31,7 +64,7 @@ function bundle(command) {
     target: 'node20',
     minifySyntax: true,
     sourcemap: 'linked',
-    metafile: true,
+    write: false,
     external: ['better-sqlite3', 'pkcs11js'],
     define: { RE6STNET_VERSION: JSON.stringify(version) },
     // Bundled CommonJS packages call require() for Node's own modules.

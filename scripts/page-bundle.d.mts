@@ -3,5 +3,5 @@ import type { BuildResult } from 'esbuild'
 export function bundlePage(
   entry: string,
   directory: string,
-  options?: { write?: boolean; sourcemap?: boolean },
+  options?: { sourcemap?: boolean },
 ): Promise<BuildResult>

@@ -5,11 +5,12 @@ import { build } from 'esbuild'
 const workerSource = fileURLToPath(new URL('../src/registry/page/map/layout-worker.ts', import.meta.url))
 
 /**
+ * Returns the files, as `outputFiles`.
  * @param {string} entry the page's main file
- * @param {string} directory where the files go, as page.js, page.css, layout-worker.js and parts loaded later
- * @param {{ write?: boolean, sourcemap?: boolean }} [options] without `write` the files are only returned
+ * @param {string} directory where the files will be, as page.js, page.css, layout-worker.js and parts loaded later
+ * @param {{ sourcemap?: boolean }} [options]
  */
-export function bundlePage(entry, directory, { write = true, sourcemap = false } = {}) {
+export function bundlePage(entry, directory, { sourcemap = false } = {}) {
   return build({
     entryPoints: { page: entry, 'layout-worker': workerSource },
     outdir: directory,
@@ -21,8 +22,8 @@ export function bundlePage(entry, directory, { write = true, sourcemap = false }
     jsxImportSource: 'preact',
     minify: true,
     metafile: true,
-    write,
+    write: false,
     sourcemap: sourcemap ? 'linked' : false,
-    logLevel: write ? 'warning' : 'silent',
+    logLevel: 'silent',
   })
 }

@@ -103,9 +103,7 @@ async function measureSize(page: Page, url: string, nodes: number): Promise<MapR
 
 /** The page, on loopback, with the policy that the registry has. */
 async function serve(): Promise<AsyncDisposable & { readonly url: string }> {
-  const { outputFiles = [] } = await bundlePage(fileURLToPath(new URL('page.tsx', import.meta.url)), '/', {
-    write: false,
-  })
+  const { outputFiles = [] } = await bundlePage(fileURLToPath(new URL('page.tsx', import.meta.url)), '/')
   const files = new Map(outputFiles.map(({ path: file, text }) => [`/${path.basename(file)}`, text]))
   const server = createServer(({ url = '/' }, response) => {
     const { pathname } = new URL(url, 'http://localhost')
