@@ -4,7 +4,6 @@ import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { copyUntil, renewAuthority } from '../../../lab/authority.ts'
 import { type Lab, withLab } from '../../../lab/lab.ts'
-import type { Machine } from '../../../lab/machine.ts'
 import { missingPairs, PingMonitor, pingAllPairs } from '../../../lab/pings.ts'
 import { programOf } from '../../../lab/programs.ts'
 import { Re6stNetwork } from '../../../lab/re6st-network.ts'
@@ -70,10 +69,10 @@ async function withDueCertificates(
     await network.stopRegistry()
     await renewAuthority(network.authority, { notAfterMs: Date.now() + DUE_MS })
     await network.startRegistry()
-    const join = async (on: Machine) => network.join(on, { nodeOptions: ['--router', 're6st'] })
-    const own = await join(registryOn)
-    const [one, other] = [await join(await lab.host('n1')), await join(await lab.host('n2'))]
-    const [revoked, off] = [await join(await lab.host('n3')), await join(await lab.host('n4'))]
+    const own = await network.join(registryOn)
+    const join = async (name: string) => network.join(await lab.host(name))
+    const [one, other] = [await join('n1'), await join('n2')]
+    const [revoked, off] = [await join('n3'), await join('n4')]
     await network.allPairsPing({ deadlineMs: 2 * DEADLINE_MS })
     // It starts with what is due, and cannot have it renewed for now.
     await one.stop()
