@@ -1,6 +1,50 @@
 import type { RegistryScaleResult } from './registry-scale.ts'
 import { table } from './table.ts'
 
+const PAGE_NAMES = [
+  ['first', 'first page'],
+  ['last', 'last page'],
+  ['byName', 'a name'],
+  ['offline', 'first page of those that are offline'],
+  ['byEmail', 'part of an e-mail address'],
+  ['overview', 'overview'],
+] as const satisfies readonly (readonly [keyof RegistryScaleResult['pageMs'], string])[]
+
+/** As long as with few, or so many times that: more is not flat. */
+const FLAT = 2
+
+/** How many times as long everything takes with the most certificates as with the fewest, of each database. */
+function growth(results: readonly RegistryScaleResult[]): string {
+  const rows = ['SQLite', 'PostgreSQL'].flatMap((database) => {
+    const own = results.filter((one) => one.database === database && one.processes === 1)
+    const [few, many] = [own[0], own.at(-1)]
+    if (!few || !many || few === many) return []
+    const p50 = ({ rates }: RegistryScaleResult, call: string) =>
+      rates.find(({ what, clients }) => what.startsWith(call) && clients === 1)?.p50Ms ?? Number.NaN
+    const times = (of: (one: RegistryScaleResult) => number) => `${(of(many) / of(few)).toFixed(1)}`
+    return [
+      [
+        ...[
+          database,
+          `${few.certificates} to ${many.certificates}`,
+          times(({ startSeconds }) => startSeconds),
+        ],
+        ...CALLS.map((call) => times((one) => p50(one, call))),
+        ...PAGE_NAMES.map(([page]) => times(({ pageMs }) => pageMs[page])),
+      ],
+    ]
+  })
+  if (rows.length === 0) return ''
+  return `How many times as long it takes with the most certificates as with the fewest, with one client (target: ${FLAT}). A part of an
+e-mail address is looked for in all of them.
+
+${table(['database', 'certificates', 'start', ...CALLS, ...PAGE_NAMES.map(([, name]) => name)], rows)}
+
+`
+}
+
+const CALLS = ['requestCertificate', 'hello', 'getNetworkConfig']
+
 /** What a process needs, how long the page waits, and what it answers to nodes. */
 export function registryScaleReport(results: readonly RegistryScaleResult[]): string {
   const of = ({ database, processes }: Pick<RegistryScaleResult, 'database' | 'processes'>) =>
@@ -19,13 +63,11 @@ export function registryScaleReport(results: readonly RegistryScaleResult[]): st
   )}
 
 ${table(
-  ['database', 'certificates', 'first page', 'last page', 'a name', 'part of an e-mail address', 'overview'],
+  ['database', 'certificates', ...PAGE_NAMES.map(([, name]) => name)],
   results.map(({ pageMs, ...one }) => [
     of(one),
     String(one.certificates),
-    ...[pageMs.first, pageMs.last, pageMs.byName, pageMs.byEmail, pageMs.overview].map(
-      (ms) => `${ms.toFixed(1)} ms`,
-    ),
+    ...PAGE_NAMES.map(([page]) => `${pageMs[page].toFixed(1)} ms`),
   ]),
 )}
 
@@ -47,6 +89,6 @@ ${table(
     ]),
 )}
 
-“Too busy” counts answers with 503, after which a client asks again in a quarter of a second; what it waits counts. Memory is that of one process (PSS). Clients, PostgreSQL and all registries share the processors of one machine: several processes can
+${growth(results)}“Too busy” counts answers with 503, after which a client asks again in a quarter of a second; what it waits counts. Memory is that of one process (PSS). Clients, PostgreSQL and all registries share the processors of one machine: several processes can
 be quicker there only while one leaves some of them idle.${results.some(({ isInMemory }) => isInMemory) ? ' The databases are on a tmpfs: no certificate waits for a disk here, as it does elsewhere.' : ''}`
 }

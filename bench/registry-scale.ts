@@ -34,8 +34,6 @@ export interface RegistryScaleResult {
 
 const SIZES = [1_000, 100_000, 1_000_000]
 const DATABASES = ['SQLite', 'PostgreSQL'] as const
-/** So many are filled in once only. */
-const MANY = 1_000_000
 const CLIENTS = [1, 20, 200]
 const MEASURE_MS = 2_000
 const PROCESSES = 3
@@ -51,14 +49,15 @@ const PAGES = {
     return ask('machines', { query: { sort: 'notAfter', offset: total - 50, limit: 50 } })
   },
   byName: (ask: AskRegistry) => ask('machines', { query: { search: '1073741833/32', ...FIRST } }),
+  offline: (ask: AskRegistry) => ask('machines', { query: { state: 'offline', ...FIRST } }),
   byEmail: (ask: AskRegistry) => ask('machines', { query: { search: '9@example.com', ...FIRST } }),
   overview: (ask: AskRegistry) => ask('overview'),
 } as const
 const FIRST = { offset: 0, limit: 50 } as const
 
 /**
- * Both databases with a thousand to a million certificates, and three processes that share the smaller ones. In parts, if only some
- * sizes or one database are asked for: what was measured of the others stays.
+ * Both databases with a thousand to a million certificates, and three processes that share PostgreSQL. In parts, if only some sizes or
+ * one database are asked for: what was measured of the others stays.
  */
 export async function measureRegistryScale(
   { nodes, database: only, resume = false }: BenchOptions,
@@ -70,7 +69,7 @@ export async function measureRegistryScale(
     for (const database of DATABASES.filter(
       (one) => only === undefined || one.toLowerCase().startsWith(only),
     ))
-      for (const processes of database === 'PostgreSQL' && certificates < MANY ? [1, PROCESSES] : [1]) {
+      for (const processes of database === 'PostgreSQL' ? [1, PROCESSES] : [1]) {
         const isThis = (one: RegistryScaleResult) =>
           one.certificates === certificates && one.database === database && one.processes === processes
         if (resume && results.some(isThis)) continue
@@ -131,6 +130,7 @@ async function measureOne(
     first: await medianOf(PAGES.first),
     last: await medianOf(PAGES.last),
     byName: await medianOf(PAGES.byName),
+    offline: await medianOf(PAGES.offline),
     byEmail: await medianOf(PAGES.byEmail),
     overview: await medianOf(PAGES.overview),
   }

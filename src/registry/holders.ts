@@ -86,15 +86,8 @@ export class Holders {
    * and only those found are read.
    */
   async *search(within: string, { part, serial, named }: HolderSearch): AsyncGenerator<Holder> {
-    const end = endOf(within)
     const like = `%${part.replace(/[\\%_]/g, '\\$&')}%`
-    let from = within
-    while (from !== end) {
-      const [next] = await this.#store.all<{ prefix: string }>(
-        'SELECT prefix FROM holder WHERE prefix >= ? AND prefix < ? ORDER BY prefix LIMIT 1 OFFSET ?',
-        ...[from, end, SEARCHED],
-      )
-      const until = next?.prefix ?? end
+    for await (const [from, until] of this.#parts(within)) {
       const rows = await this.#store.all<HolderRow>(
         "SELECT * FROM holder WHERE prefix >= ? AND prefix < ? AND (LOWER(email) LIKE ? ESCAPE '\\' OR serial = ?)",
         ...[from, until, like, serial ?? null],
@@ -104,6 +97,34 @@ export class Holders {
         found.set(holder.prefix, holder)
       const inOrder = [...found].sort(([one], [other]) => (one < other ? -1 : 1))
       for (const [, holder] of inOrder) if (holder) yield holder
+    }
+  }
+
+  /** Those inside a prefix of which no address is written down, in the order of their prefixes; looked for as {@link search} does. */
+  async *unseen(within = ''): AsyncGenerator<Holder> {
+    for await (const [from, until] of this.#parts(within)) {
+      const rows = await this.#store.all<HolderRow>(
+        'SELECT holder.* FROM holder LEFT JOIN node_address ON node_address.prefix = holder.prefix WHERE holder.prefix >= ? AND holder.prefix < ? AND node_address.prefix IS NULL ORDER BY holder.prefix',
+        ...[from, until],
+      )
+      for (const row of rows) {
+        const holder = holderOf(row)
+        if (holder) yield holder
+      }
+    }
+  }
+
+  /** Parts of all inside a prefix, of some thousand each: between two, others have their turn. */
+  async *#parts(within: string): AsyncGenerator<readonly [from: string, until: string]> {
+    const end = endOf(within)
+    let from = within
+    while (from !== end) {
+      const [next] = await this.#store.all<{ prefix: string }>(
+        'SELECT prefix FROM holder WHERE prefix >= ? AND prefix < ? ORDER BY prefix LIMIT 1 OFFSET ?',
+        ...[from, end, SEARCHED],
+      )
+      const until = next?.prefix ?? end
+      yield [from, until]
       from = until
       // Of a million of them: whoever calls meanwhile is answered in between.
       await setImmediate()

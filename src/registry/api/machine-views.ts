@@ -38,7 +38,7 @@ export interface SeenHolder {
 }
 
 /** With less than this left, a certificate should have been renewed by its machine. */
-const EXPIRING_MS = 30 * DAY_MS
+export const EXPIRING_MS = 30 * DAY_MS
 /** Machines that are looked up at a time. */
 const BATCH = 100
 
@@ -68,6 +68,30 @@ export class MachineViews {
     return holders.map((holder, at) => ({ holder, seen: seen.get(prefixes[at] as Prefix) }))
   }
 
+  /** Each as the API shows it, in the same order; what the database knows of them is read of many together. */
+  async *machines(
+    seen: AsyncIterable<SeenHolder> | Iterable<SeenHolder>,
+    revoked: ReadonlySet<number>,
+  ): AsyncGenerator<Machine> {
+    let batch: SeenHolder[] = []
+    for await (const one of seen) {
+      batch.push(one)
+      if (batch.length < BATCH) continue
+      yield* await this.#named(batch, revoked)
+      batch = []
+    }
+    yield* await this.#named(batch, revoked)
+  }
+
+  async #named(batch: readonly SeenHolder[], revoked: ReadonlySet<number>): Promise<Machine[]> {
+    const rows = await this.#components.store.allIn<{ prefix: string; name: string | null }>(
+      'SELECT prefix, name FROM machine WHERE prefix IN ?',
+      batch.map(({ holder }) => holder.prefix),
+    )
+    const names = new Map(rows.map(({ prefix, name }) => [prefix, name] as const))
+    return batch.map((one) => this.#machine(one, names.get(one.holder.prefix) ?? undefined, revoked))
+  }
+
   /** @param revoked serials of certificates that would be valid still */
   state({ holder, seen }: SeenHolder, revoked: ReadonlySet<number>): MachineState {
     const { watch } = this.#components
@@ -79,15 +103,18 @@ export class MachineViews {
     return version !== undefined && isOlder(version, VERSION) ? 'outdated' : 'online'
   }
 
+  /** One, as the API shows it. */
   async machine(one: SeenHolder, revoked: ReadonlySet<number>): Promise<Machine> {
-    const { watch, network, store } = this.#components
+    const [machine] = await this.#named([one], revoked)
+    if (!machine) throw new Error('of one machine, there is one')
+    return machine
+  }
+
+  #machine(one: SeenHolder, name: string | undefined, revoked: ReadonlySet<number>): Machine {
+    const { watch, network } = this.#components
     const { holder, seen } = one
     const prefix = prefixOfBits(holder.prefix)
     const information = watch.information(prefix)
-    const [row] = await store.all<{ name: string | null }>(
-      'SELECT name FROM machine WHERE prefix = ?',
-      holder.prefix,
-    )
     const community = this.#communityOf(holder.prefix)
     return {
       name: subnetNameOf(prefix),
@@ -95,7 +122,7 @@ export class MachineViews {
       address: nodeAddress(network, prefix),
       serial: holder.serial,
       ...(holder.email === null || holder.email === '' ? {} : { email: holder.email }),
-      ...(typeof row?.name === 'string' ? { machineName: row.name } : {}),
+      ...(name === undefined ? {} : { machineName: name }),
       state: this.state(one, revoked),
       isOnline: watch.isOnline(prefix),
       ...(seen && seen.seenMs > 0 ? { lastSeen: timeOf(seen.seenMs / 1000) } : {}),

@@ -16,7 +16,7 @@ import type { Ledger } from '../ledger.ts'
 import type { LocalNode } from '../local-node.ts'
 import { Refusal } from '../refusal.ts'
 import { routeTo } from './machine-route.ts'
-import { type MachineViewComponents, MachineViews, type SeenHolder } from './machine-views.ts'
+import { EXPIRING_MS, type MachineViewComponents, MachineViews, type SeenHolder } from './machine-views.ts'
 import type { Machine, MachineDetails, MachinePage, MachineQuery, MachineRoute } from './schemas/machines.ts'
 import type { NetworkOverview, TopologyNode } from './schemas/network.ts'
 import { timeOf } from './time.ts'
@@ -26,7 +26,16 @@ import type { TopologyWatch } from './topology-watch.ts'
 export interface MachinesComponents extends MachineViewComponents {
   readonly ledger: Pick<
     Ledger,
-    'holder' | 'holders' | 'holdersOf' | 'holderOfSerial' | 'size' | 'page' | 'count' | 'search'
+    | 'holder'
+    | 'holders'
+    | 'holdersOf'
+    | 'holderOfSerial'
+    | 'size'
+    | 'page'
+    | 'count'
+    | 'search'
+    | 'ending'
+    | 'unseen'
   >
   readonly watch: MachineViewComponents['watch'] &
     Pick<TopologyWatch, 'online' | 'look' | 'tunnelsOf' | 'route'>
@@ -67,7 +76,7 @@ export class Machines {
     // Addresses have the order of their prefixes, in which they are found.
     if (sort === 'name' && order === 'ascending') {
       if (query.state !== undefined || query.country !== undefined) {
-        const { total, items } = await firstOf(this.#found(query), offset, limit)
+        const { total, items } = await firstOf(this.#found(query), offset, limit, await this.#countOf(query))
         return { total, items: await this.#machines(items) }
       }
       // Where they were seen is looked up of those on the page only.
@@ -76,22 +85,28 @@ export class Machines {
     }
     const revoked = await this.#revoked()
     const sign = order === 'ascending' ? 1 : -1
-    const inOrder = (machines: Machine[]) =>
-      machines.sort((one, other) => sign * compare(sortKey(one, sort), sortKey(other, sort)))
-    let found: Machine[] = []
+    // They are found in the order of their prefixes, which addresses have as numbers, and not as texts.
+    const keyOf = ({ machine, at }: Found) => (sort === 'name' ? at : sortKey(machine, sort))
+    const inOrder = (machines: Found[]) =>
+      machines.sort((one, other) => sign * compare(keyOf(one), keyOf(other)))
+    let found: Found[] = []
     let total = 0
-    for await (const one of this.#found(query)) {
+    for await (const machine of this.#views.machines(this.#found(query), revoked)) {
       total += 1
-      found.push(await this.#views.machine(one, revoked))
+      found.push({ machine, at: total })
       if (found.length > 2 * (offset + limit) + SPARE) found = inOrder(found).slice(0, offset + limit)
     }
-    return { total, items: inOrder(found).slice(offset, offset + limit) }
+    return {
+      total,
+      items: inOrder(found)
+        .slice(offset, offset + limit)
+        .map(({ machine }) => machine),
+    }
   }
 
   async #machines(seen: AsyncIterable<SeenHolder> | Iterable<SeenHolder>): Promise<Machine[]> {
-    const revoked = await this.#revoked()
     const machines: Machine[] = []
-    for await (const one of seen) machines.push(await this.#views.machine(one, revoked))
+    for await (const machine of this.#views.machines(seen, await this.#revoked())) machines.push(machine)
     return machines
   }
 
@@ -151,8 +166,8 @@ export class Machines {
     const revoked = await this.#revoked()
     const isLarge = (await ledger.size()) > MAX_ON_MAP
     const holders = isLarge ? await ledger.holdersOf(watch.online()) : ledger.holders()
-    for await (const one of this.#views.seen(holders)) {
-      const { name, state, version, place, notAfter, machineName } = await this.#views.machine(one, revoked)
+    for await (const machine of this.#views.machines(this.#views.seen(holders), revoked)) {
+      const { name, state, version, place, notAfter, machineName } = machine
       const { country, latitude, longitude } = place
       yield {
         ...{ name, state, notAfter },
@@ -166,19 +181,13 @@ export class Machines {
 
   /** How many there are of each state: those that are there, or revoked, are looked at, the others counted. */
   async counts(): Promise<Readonly<Record<MachineState, number>>> {
-    const { ledger, watch, known } = this.#components
+    const { ledger, known } = this.#components
     const counts = { online: 0, offline: 0, expiring: 0, 'never-seen': 0, outdated: 0, revoked: 0 }
     const revoked = await this.#revoked()
-    const holders = new Map(
-      (await ledger.holdersOf(watch.online())).map((holder) => [holder.prefix, holder] as const),
-    )
-    for (const serial of revoked) {
-      const holder = await ledger.holderOfSerial(serial)
-      if (holder) holders.set(holder.prefix, holder)
-    }
+    const holders = await this.#thereOrRevoked(revoked)
     let others = await ledger.size()
     let seen = await known.count()
-    for await (const one of this.#views.seen(holders.values())) {
+    for await (const one of this.#views.seen(holders)) {
       counts[this.#views.state(one, revoked)] += 1
       others -= 1
       if (one.seen) seen -= 1
@@ -186,6 +195,25 @@ export class Machines {
     counts.offline = Math.max(0, Math.min(seen, others))
     counts['never-seen'] = others - counts.offline
     return counts
+  }
+
+  /** Those that are there, or revoked, in the order of their prefixes. */
+  async #thereOrRevoked(revoked: ReadonlySet<number>): Promise<Holder[]> {
+    const { ledger, watch } = this.#components
+    const holders = new Map(
+      (await ledger.holdersOf(watch.online())).map((holder) => [holder.prefix, holder] as const),
+    )
+    for (const serial of revoked) {
+      const holder = await ledger.holderOfSerial(serial)
+      if (holder) holders.set(holder.prefix, holder)
+    }
+    return inOrderOfPrefixes([...holders.values()])
+  }
+
+  /** How many are in a state, where that is known without a look at each; undefined: it is not. */
+  async #countOf({ search = '', community = '', country, state }: MachineQuery): Promise<number | undefined> {
+    if ((state !== 'offline' && state !== 'never-seen') || country !== undefined) return undefined
+    return search.trim() === '' && community === '' ? (await this.counts())[state] : undefined
   }
 
   async #revoked(): Promise<ReadonlySet<number>> {
@@ -197,7 +225,7 @@ export class Machines {
   async *#found(query: MachineQuery): AsyncGenerator<SeenHolder> {
     const { state, country } = query
     const revoked = await this.#revoked()
-    for await (const one of this.#views.seen(this.#matching(query)))
+    for await (const one of this.#views.seen(this.#matchingOf(query, revoked)))
       if (
         (country === undefined || this.#views.place(one).country === country) &&
         (state === undefined ||
@@ -205,6 +233,31 @@ export class Machines {
           (state === 'expiring' && this.#views.isExpiring(one.holder)))
       )
         yield one
+  }
+
+  /** Those that are searched for; of a state that not many are in, without a look at all others. */
+  #matchingOf(query: MachineQuery, revoked: ReadonlySet<number>): AsyncIterable<Holder> {
+    const { search = '', community = '', state } = query
+    if (search.trim() !== '') return this.#matching(query)
+    switch (state) {
+      case 'online':
+      case 'outdated':
+      case 'revoked':
+        return within(community, () => this.#thereOrRevoked(revoked))
+      case 'expiring':
+        return within(community, () => this.#ending())
+      case 'never-seen':
+        return this.#components.ledger.unseen(community)
+      default:
+        return this.#matching(query)
+    }
+  }
+
+  async #ending(): Promise<Holder[]> {
+    const { ledger, clock } = this.#components
+    const ending: Holder[] = []
+    for await (const holder of ledger.ending(0, clock.now() + EXPIRING_MS)) ending.push(holder)
+    return inOrderOfPrefixes(ending)
   }
 
   /** Those that are searched for, as far as their certificates and names tell. */
@@ -262,19 +315,33 @@ export class Machines {
   }
 }
 
-/** Those of one page, and how many there are in all. */
+const inOrderOfPrefixes = (holders: Holder[]): Holder[] =>
+  holders.sort((one, other) => compare(one.prefix, other.prefix))
+
+async function* within(community: string, read: () => Promise<Holder[]>): AsyncGenerator<Holder> {
+  for (const holder of await read()) if (holder.prefix.startsWith(community)) yield holder
+}
+
+/**
+ * Those of one page, and how many there are in all.
+ * @param known how many there are, if it is known: no more than the page is looked for then
+ */
 async function firstOf<T>(
   found: AsyncIterable<T>,
   offset: number,
   limit: number,
+  known?: number,
 ): Promise<{ readonly total: number; readonly items: readonly T[] }> {
   const items: T[] = []
   let total = 0
-  for await (const one of found) {
-    if (total >= offset && total < offset + limit) items.push(one)
-    total += 1
-  }
-  return { total, items }
+  const isWhole = () => known !== undefined && total >= Math.min(known, offset + limit)
+  if (!isWhole())
+    for await (const one of found) {
+      if (total >= offset && total < offset + limit) items.push(one)
+      total += 1
+      if (isWhole()) break
+    }
+  return { total: known ?? total, items }
 }
 
 /** What the database has them in the order of; undefined: what is wanted must be computed of all of them first. */
@@ -292,10 +359,17 @@ function columnOf({ search, state, country, sort = 'name' }: MachineQuery): Hold
           : undefined
 }
 
-const sortKey = (machine: Machine, key: NonNullable<MachineQuery['sort']>): string | number => {
+/** A machine, and where it is among those that were found. */
+interface Found {
+  readonly machine: Machine
+  readonly at: number
+}
+
+const sortKey = (
+  machine: Machine,
+  key: Exclude<NonNullable<MachineQuery['sort']>, 'name'>,
+): string | number => {
   switch (key) {
-    case 'name':
-      return machine.address
     case 'country':
       return machine.place.country ?? ''
     case 'serial':

@@ -299,7 +299,10 @@ export function statementsFor(kind: DatabaseKind) {
       db.selectFrom('node_address').selectAll().orderBy('date', 'desc').limit(limit),
     ),
     countNodeAddresses: make('count_node_addresses', (db) =>
-      db.selectFrom('node_address').select(sql<number>`COUNT(*)`.as('count')),
+      // PostgreSQL's sum is no whole number.
+      db
+        .selectFrom('node_address_count')
+        .select(sql<number>`CAST(COALESCE(SUM(n), 0) AS BIGINT)`.as('count')),
     ),
     setNodeAddress: make('set_node_address', (db, prefix: string, addresses: string, date: number) =>
       db

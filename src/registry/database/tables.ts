@@ -92,6 +92,8 @@ export interface Tables {
   holder: HolderRow
   /** How many rows `holder` has, by the first bits of their prefixes; triggers keep it. */
   holder_count: { readonly head: string; readonly n: number }
+  /** How many rows `node_address` has, in the same way. */
+  node_address_count: { readonly head: string; readonly n: number }
   reservation: ReservationRow
   subject_serial_gap: SubjectSerialGapRow
   /** Prefixes whose row in `cert` was changed by somebody else: `holder` is to be made anew. */

@@ -7,6 +7,7 @@ import { migration as administrators } from './005-administrators.ts'
 import { migration as pagesOfMachines } from './006-pages-of-machines.ts'
 import { migration as machineCounts } from './008-machine-counts.ts'
 import { migration as replication } from './009-replication.ts'
+import { migration as seenCounts } from './010-seen-counts.ts'
 import type { DatabaseKind, MigrationOf } from './migration.ts'
 
 /** Our own tables, by name, in this order for ever: a new one is added at the end. */
@@ -19,6 +20,7 @@ const MIGRATIONS: Readonly<Record<string, MigrationOf>> = {
   '006-pages-of-machines': pagesOfMachines,
   '008-machine-counts': machineCounts,
   '009-replication': replication,
+  '010-seen-counts': seenCounts,
 }
 
 /** All migrations for one kind of database. */

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { ONE_COMMUNITY } from '../../../../src/core/allocation/community.ts'
 import { readAuthority } from '../../../../src/core/crypto/certificate.ts'
+import { prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { Machines } from '../../../../src/registry/api/machines.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
 import type { Store } from '../../../../src/registry/database/store.ts'
@@ -10,8 +11,23 @@ import { vectors } from '../../../support/vectors.ts'
 const authority = readAuthority(vectors<{ ca: string }>('pki.json').ca)
 const BITS = 16
 
+/** What there is beside certificates. */
+interface Kinds {
+  /** Whether a machine was ever seen, by its number. */
+  readonly seen?: (number: number) => boolean
+  /** Numbers of those that are there. */
+  readonly online?: readonly number[]
+  /** Their serials. */
+  readonly revoked?: readonly number[]
+}
+
+const prefixOf = (number: number): string => number.toString(2).padStart(BITS, '0')
+
 /** Machines of a network with so many certificates: serials go up and ends go down with the prefixes. */
-async function machinesOf(certificates: number) {
+async function machinesOf(
+  certificates: number,
+  { seen = () => false, online = [], revoked = [] }: Kinds = {},
+) {
   if (!authority.ok) throw new Error(authority.reason)
   const { network } = authority.value
   const store = await openStore(':memory:')
@@ -25,7 +41,12 @@ async function machinesOf(certificates: number) {
         not_after: 2_000_000_000 - number,
         reason: null,
       })
+    for (let number = 0; number < certificates; number++)
+      if (seen(number))
+        await writable.setNodeAddress({ prefix: prefixOf(number), addresses: '', date: 1_899_999_000 })
+    for (const serial of revoked) await writable.run('INSERT INTO crl VALUES (?, ?)', serial, 2_000_000_000)
   })
+  const there = new Set(online.map((number) => prefixOfBits(prefixOf(number))))
   /** How many machines were looked up. */
   let looks = 0
   const ledger = new Ledger(store, network.length)
@@ -33,8 +54,8 @@ async function machinesOf(certificates: number) {
     store,
     ledger,
     watch: {
-      isOnline: () => false,
-      online: () => [],
+      isOnline: (prefix) => there.has(prefix),
+      online: () => [...there],
       information: () => undefined,
       look: async () => {},
       tunnelsOf: () => [],
@@ -43,9 +64,15 @@ async function machinesOf(certificates: number) {
     known: {
       lookUp: async (prefixes) => {
         looks += prefixes.length
-        return new Map()
+        const rows = await store.allIn<{ prefix: string; date: number }>(
+          'SELECT prefix, date FROM node_address WHERE prefix IN ?',
+          prefixes,
+        )
+        return new Map(
+          rows.map(({ prefix, date }) => [prefixOfBits(prefix), { addresses: [], seenMs: date * 1000 }]),
+        )
       },
-      count: async () => 0,
+      count: () => store.countNodeAddresses(),
     },
     localNode: { askWay: async () => 'no answer' },
     registryPrefix: () => undefined,
@@ -100,14 +127,70 @@ describe('the table of machines', () => {
 
   it('looks up the names of those on the page only, where a state is asked for', async () => {
     await using network = await machinesOf(30)
-    const all = vi.spyOn(network.store, 'all')
-    const namesLookedUp = () => all.mock.calls.filter(([sql]) => sql.includes('FROM machine ')).length
+    const some = vi.spyOn(network.store, 'allIn')
+    const namesLookedUp = () =>
+      some.mock.calls.flatMap(([sql, prefixes]) => (sql.includes('FROM machine ') ? prefixes : [])).length
     expect(await network.machines.list({ state: 'online', limit: 5 })).toEqual({ total: 0, items: [] })
     expect(namesLookedUp()).toBe(0)
     const page = await network.machines.list({ state: 'never-seen', limit: 5, offset: 10 })
     expect(page).toMatchObject({ total: 30, items: [{ serial: 11 }, {}, {}, {}, { serial: 15 }] })
     expect(namesLookedUp()).toBe(5)
     expect(await network.machines.list({ search: '7@EXAMPLE', limit: 5 })).toMatchObject({ total: 3 })
+  })
+
+  it('says who is in which state as a look at each does, in any order and part of the network', async () => {
+    await using network = await machinesOf(60, {
+      seen: (number) => number % 3 !== 0,
+      online: [2, 3, 59],
+      revoked: [6, 8, 60],
+    })
+    const { items: all } = await network.machines.list({ limit: 100 })
+    for (const community of ['', '000000000001'])
+      for (const state of ['online', 'offline', 'never-seen', 'revoked', 'outdated', 'expiring'] as const)
+        for (const [sort, order] of [
+          ['name', 'ascending'],
+          ['name', 'descending'],
+          ['serial', 'ascending'],
+        ] as const) {
+          const wanted = all.filter(
+            (machine) => machine.state === state && prefixOf(machine.serial - 1).startsWith(community),
+          )
+          if (order === 'descending') wanted.reverse()
+          const query = { state, sort, order, ...(community === '' ? {} : { community }) }
+          for (const offset of [0, 3])
+            expect(await network.machines.list({ ...query, offset, limit: 4 })).toEqual({
+              total: wanted.length,
+              items: wanted.slice(offset, offset + 4),
+            })
+        }
+  })
+
+  it.each(['online', 'offline', 'never-seen', 'revoked'] as const)(
+    'looks at no more machines, however many there are, for a page of those that are %s',
+    async (state) => {
+      const looks: number[] = []
+      for (const certificates of [600, 1_800]) {
+        await using network = await machinesOf(certificates, {
+          seen: (number) => number % 3 !== 0,
+          online: [2, 3],
+          revoked: [6, 8],
+        })
+        const { items } = await network.machines.list({ state, limit: 20 })
+        expect(items.length).toBeGreaterThan(1)
+        looks.push(network.looks())
+      }
+      expect(looks[1]).toBe(looks[0])
+    },
+  )
+
+  it('counts those that were seen as they come and go, and nobody twice', async () => {
+    await using network = await machinesOf(30, { seen: (number) => number < 20 })
+    await network.store.write(async (writable) => {
+      for (const date of [1, 2]) await writable.setNodeAddress({ prefix: prefixOf(25), addresses: '', date })
+      await writable.deleteNodeAddress(prefixOf(0))
+      await writable.deleteNodeAddress(prefixOf(29))
+    })
+    expect(await network.machines.counts()).toMatchObject({ offline: 20, 'never-seen': 10 })
   })
 
   it('is read within the community that is asked for, in search of a state, too', async () => {
