@@ -6,6 +6,9 @@ import type { Store } from './store.ts'
 /** What belongs to processes that run: sessions, of nodes and administrators. How transactions have ended does, too. */
 const OF_PROCESSES = ['session', 'admin_session'] as const
 
+/** What the database counts of others as they are written; of what PostgreSQL clears as a whole, it hears nothing. */
+const COUNTS = ['holder_count', 'node_address_count'] as const
+
 /**
  * What is copied, and what its rows are ordered by. `cert_changed` comes after `cert`: SQLite has noted there what was written.
  */
@@ -63,7 +66,7 @@ export async function isUsed(queries: Queries): Promise<boolean> {
 /** Puts what one has in the place of what is in the other, also of what belongs to processes that run: none does. */
 export async function replaceAll(from: Queries, to: Queries): Promise<void> {
   const present = new Set(await from.tables())
-  for (const table of [...OF_PROCESSES, 'config']) await to.clear(table)
+  for (const table of [...OF_PROCESSES, ...COUNTS, 'config']) await to.clear(table)
   for (const { name } of await from.all<{ name: string }>('SELECT name FROM config'))
     await to.setConfig(name, await from.config(name))
   for (const [table, ...key] of TABLES) {

@@ -129,6 +129,7 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)('a database of PostgreSQL', () 
       "INSERT INTO audit SELECT COALESCE(MAX(number), 0) + 1, 0, 'ann', NULL, 'told', NULL, '{}', '' FROM audit",
     )
     await postgres.query("INSERT INTO session VALUES ('0101', '{}', 0)")
+    await postgres.query("INSERT INTO node_address SELECT prefix, '', 1 FROM holder ON CONFLICT DO NOTHING")
     const lost = await ofConfig(url)
     const all = await counts(url)
 
@@ -138,6 +139,13 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)('a database of PostgreSQL', () 
       ...{ status: 0, database: url, before, certificates: expect.any(Number) },
     })
     expect(await counts(url)).toEqual({ ...(await counts(backup)), session: 0, admin_session: 0 })
+    // What the database counts along is counted anew.
+    for (const table of ['holder', 'node_address']) {
+      const { rows } = await postgres.query(
+        `SELECT COALESCE(SUM(n), 0) = (SELECT COUNT(*) FROM ${table}) AS is_right FROM ${table}_count`,
+      )
+      expect(rows).toEqual([{ is_right: true }])
+    }
     // What was lost is kept, but for sessions.
     expect(await counts(before)).toMatchObject({ ...all, session: 0 })
     const restored = await ofConfig(url)

@@ -22,7 +22,10 @@ const COUNTING_POSTGRES: readonly string[] = [
   'CREATE TRIGGER node_address_discounted AFTER DELETE ON node_address REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_node_addresses()',
 ]
 
-/** How many machines were ever seen, which each look at the page asks: the database counts along. */
+/**
+ * How many machines were ever seen, which each look at the page asks: the database counts along. On PostgreSQL, machines are counted
+ * anew: there, those before a restore were counted still.
+ */
 export const migration: MigrationOf = (kind) => ({
   async up(db) {
     const run = (text: string) => sql.raw(text).execute(db)
@@ -31,6 +34,10 @@ export const migration: MigrationOf = (kind) => ({
     await run(
       `INSERT INTO node_address_count SELECT ${HEAD('node_address')}, COUNT(*) FROM node_address GROUP BY 1`,
     )
+    if (kind === 'postgres') {
+      await run('DELETE FROM holder_count')
+      await run(`INSERT INTO holder_count SELECT ${HEAD('holder')}, COUNT(*) FROM holder GROUP BY 1`)
+    }
     for (const trigger of kind === 'sqlite' ? COUNTING_SQLITE : COUNTING_POSTGRES) await run(trigger)
   },
 })

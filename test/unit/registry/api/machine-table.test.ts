@@ -6,6 +6,7 @@ import { Machines } from '../../../../src/registry/api/machines.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
 import type { Store } from '../../../../src/registry/database/store.ts'
 import { Ledger } from '../../../../src/registry/ledger.ts'
+import { POSTGRES_PROGRAMS, TestPostgres } from '../../../support/postgres.ts'
 import { vectors } from '../../../support/vectors.ts'
 
 const authority = readAuthority(vectors<{ ca: string }>('pki.json').ca)
@@ -333,3 +334,18 @@ describe('the table of machines', () => {
     })
   })
 })
+
+it.skipIf(POSTGRES_PROGRAMS === undefined)(
+  'PostgreSQL counts those that were seen as they come and go, too, and nobody twice',
+  async () => {
+    await using postgres = await TestPostgres.start()
+    await using store = await openStore(postgres.url)
+    await store.write(async (writable) => {
+      for (const date of [1, 2])
+        for (const number of [1, 2, 3, 40_000])
+          await writable.setNodeAddress({ prefix: prefixOf(number), addresses: '', date })
+      for (const gone of [2, 5]) await writable.deleteNodeAddress(prefixOf(gone))
+    })
+    expect(await store.countNodeAddresses()).toBe(3)
+  },
+)
