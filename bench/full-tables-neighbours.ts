@@ -9,7 +9,9 @@ import { openBabelSockets } from '../src/node/routing/babel/sockets.ts'
 import { systemClock } from '../src/platform/clock.ts'
 import { NEIGHBOURS, ROUTES, updateOf } from './full-table.ts'
 
-const HELLO_MS = 500
+/** Until the router hears all of them, so that nobody waits for that; after it, as in a network with the usual interval. */
+const FIRST_HELLO_MS = 500
+const HELLO_MS = 15_000
 const MINUTE_MS = 60_000
 /** The first time; a neighbour of ours, or babeld, is no slower. */
 const FIRST_MS = 1_000
@@ -18,9 +20,16 @@ const UNREACHABLE = 0xffff
 const MAX_BYTES = 1_300
 
 const heard = new Set<number>()
+const areAllHeard = (): boolean => heard.size === NEIGHBOURS
+
+interface Speaker {
+  readonly greet: (intervalMs: number) => void
+  /** Each tells a part of all updates. */
+  readonly updates: readonly (() => void)[]
+}
 
 /** One of them. */
-async function speak(number: number, address: string): Promise<readonly (() => void)[]> {
+async function speak(number: number, address: string): Promise<Speaker> {
   let seqno = 0
   let router: string | undefined
   const encoded = (tlvs: readonly OutgoingTlv[]) =>
@@ -48,20 +57,20 @@ async function speak(number: number, address: string): Promise<readonly (() => v
       }
     },
   })
-  systemClock.every(HELLO_MS, () => {
-    const hello = { kind: 'hello', unicast: false, seqno, intervalMs: HELLO_MS, stamped: false } as const
+  const greet = (intervalMs: number) => {
+    const hello = { kind: 'hello', unicast: false, seqno, intervalMs, stamped: false } as const
     seqno = (seqno + 1) & 0xffff
     const ihu = { kind: 'ihu', rxcost: 96, intervalMs: MINUTE_MS, address: router } as const
     for (const packet of encoded([hello, ...(router === undefined ? [] : [ihu])])) sockets.send(packet)
-  })
+  }
   const updates = Array.from({ length: ROUTES }, (_, route) => updateOf(route, number, address, MINUTE_MS))
-  return encoded(updates).map((packet) => () => sockets.send(packet))
+  return { greet, updates: encoded(updates).map((packet) => () => sockets.send(packet)) }
 }
 
 function hears(number: number): void {
   if (heard.has(number)) return
   heard.add(number)
-  if (heard.size === NEIGHBOURS) console.log('ready')
+  if (areAllHeard()) allAreHeard()
 }
 
 /** All of it, evenly; the neighbours take turns. */
@@ -74,9 +83,25 @@ async function tell(packets: readonly (() => void)[], overMs: number): Promise<v
   }
 }
 
+/** The router is told of the longer interval at once: a hello has the one until the next (RFC 8966, 3.4.1). */
+function allAreHeard(): void {
+  beginning[Symbol.dispose]()
+  for (const { greet } of speakers) greet(HELLO_MS)
+  systemClock.every(HELLO_MS, () => {
+    for (const { greet } of speakers) greet(HELLO_MS)
+  })
+  console.log('ready')
+}
+
 const addresses = JSON.parse(process.argv[2] ?? '') as readonly string[]
-const each = await Promise.all(addresses.map((address, number) => speak(number, address)))
-const packets = (each[0] ?? []).flatMap((_, at) => each.flatMap((some) => some[at] ?? []))
+const speakers = await Promise.all(addresses.map((address, number) => speak(number, address)))
+const beginning = systemClock.every(FIRST_HELLO_MS, () => {
+  for (const { greet } of speakers) greet(FIRST_HELLO_MS)
+})
+const [first] = speakers
+const packets = (first?.updates ?? []).flatMap((_, at) =>
+  speakers.flatMap(({ updates }) => updates[at] ?? []),
+)
 await once(createInterface({ input: process.stdin }), 'line')
 await tell(packets, FIRST_MS)
 console.log('told')

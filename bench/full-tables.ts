@@ -147,8 +147,8 @@ function linkLocalOf(namespace: Namespace, iface: string): string {
 export const fullTablesReport = (
   results: readonly FullTablesResult[],
 ): string => `The same for whole routers, each alone with its kernel: a process plays the neighbours and tells everything within a second, and
-then once a minute. Hello interval ${HELLO_SECONDS} s, no MACs; babeld is started as Python nodes start it. Memory is more than with the same
-neighbours and no routes.
+then once a minute. Hello interval ${HELLO_SECONDS} s, also of the neighbours, no MACs; babeld is started as Python nodes start it. Memory is
+more than with the same neighbours and no routes.
 
 ${table(
   [

@@ -7,6 +7,7 @@ import { type Logger, openLog } from '../platform/log.ts'
 import { reopenOnSignal } from '../platform/main.ts'
 import { type Processes, systemProcesses } from '../platform/processes.ts'
 import { ServiceManager } from '../platform/service-manager.ts'
+import { keepHeapSmall } from '../platform/small-heap.ts'
 import { withStandingIp } from '../platform/standing-ip.ts'
 import { procSysctls } from '../platform/sysctls.ts'
 import { hearUnexpected } from '../platform/unexpected.ts'
@@ -23,6 +24,7 @@ type Ending = 'stop' | 'restart' | Error
  * @throws Re6stError when it cannot start, or cannot go on
  */
 export async function runNode(options: NodeOptions): Promise<number> {
+  keepHeapSmall()
   await Promise.all(
     [
       ['--log', options.logDirectory],

@@ -7,8 +7,11 @@ import type { RouterSettings } from '../../src/node/routing/router.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openLog } from '../../src/platform/log.ts'
 import { systemProcesses } from '../../src/platform/processes.ts'
+import { keepHeapSmall } from '../../src/platform/small-heap.ts'
 import { type RouterCall, type RouterEvent, revived } from './router-calls.ts'
 
+// As the daemon does.
+keepHeapSmall()
 const surroundings = {
   processes: systemProcesses,
   clock: systemClock,

@@ -101,7 +101,8 @@ export class KernelRouteTable implements AsyncDisposable {
     this.#count(ifaceOf(this.#wanted.get(key)?.hop), -1)
     this.#count(ifaceOf(hop), 1)
     const { prefix, from, metric } = destination
-    if (hop) this.#wanted.set(key, { prefix, from, ...(metric === undefined ? {} : { metric }), hop })
+    if (hop)
+      this.#wanted.set(key, metric === undefined ? { prefix, from, hop } : { prefix, from, metric, hop })
     else if (!this.#wanted.delete(key)) return
     this.#changed.set(key, destination)
     this.#writeSoon()

@@ -11,6 +11,7 @@ import type {
   LocalRoute,
   NeighbourView,
 } from './ports.ts'
+import type { Route } from './route.ts'
 import { RoundTrip, rttCost } from './rtt.ts'
 import { halfLifeS, smoothedAt } from './smoothing.ts'
 
@@ -201,28 +202,6 @@ export class Neighbour {
   }
 }
 
-/** A route that a neighbour announced (RFC 8966, 3.2.6). There are hundreds of thousands: whole numbers, few fields. */
-export interface Route {
-  readonly entry: Entry
-  readonly neighbour: Neighbour
-  routerId: RouterId
-  seqno: number
-  /** As announced; infinite: retracted. */
-  refmetric: number
-  nextHop: string
-  /** Seconds of our clock until which it holds. */
-  expiresS: number
-  /** Seconds for which an announcement holds. */
-  holdS: number
-  /** When the wheel of expiries looks at it. */
-  visitS: number
-  /** The metric as announced, on average: as it was at a time (see smoothing.ts). */
-  smoothed: number
-  smoothedSinceS: number
-  /** Its place among the neighbour's routes; -1: it is gone. */
-  slot: number
-}
-
 /** A feasibility distance (RFC 8966, 3.2.5): the best that we ever told anybody of a router's way to a destination. */
 export interface Source {
   readonly entry: Entry
@@ -238,9 +217,9 @@ export class Entry implements Destination {
   readonly from: string
   readonly key: string
   /** At most one from each neighbour. */
-  readonly routes: Route[] = []
+  routes: readonly Route[] = []
   /** One for each router-id. */
-  readonly sources: Source[] = []
+  sources: readonly Source[] = []
   selected: Route | undefined
   local: LocalRoute | undefined
   /** Where packets go now. */

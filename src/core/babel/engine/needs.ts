@@ -1,6 +1,7 @@
 import { INFINITY, isSignificantChange } from '../metric.ts'
 import { isDrainingChange } from './levels.ts'
-import type { Entry, Route } from './model.ts'
+import type { Entry } from './model.ts'
+import type { Route } from './route.ts'
 import { isFeasible } from './sources.ts'
 import { metricOf } from './table.ts'
 

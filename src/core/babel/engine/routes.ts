@@ -3,9 +3,10 @@ import type { Destination, RouterId, Update } from '../wire/tlv.ts'
 import { Forwarding } from './forwarding.ts'
 import { IgnoredAnnouncements } from './ignored-announcements.ts'
 import { isDrainingChange } from './levels.ts'
-import type { Entry, Neighbour, Route } from './model.ts'
+import type { Entry, Neighbour } from './model.ts'
 import type { LocalRoute, RouteCause } from './ports.ts'
 import { Rechecks } from './rechecks.ts'
+import { Route } from './route.ts'
 import { whyLeft, whyTaken } from './route-causes.ts'
 import { holdSeconds, RouteExpiry } from './route-expiry.ts'
 import { choose, isUsable } from './selection.ts'
@@ -121,20 +122,16 @@ export class Routes {
     }
     const nowS = Math.floor(nowMs / 1000)
     const holdS = holdSeconds(intervalMs)
-    const route: Route = {
+    const route = new Route({
       entry,
       neighbour,
       routerId: knownText(routerId, entry.routes[0]?.routerId, entry.routes[1]?.routerId),
+      nextHop: knownText(nextHop, neighbour.address, neighbour.routes[0]?.nextHop),
       seqno,
       refmetric,
-      nextHop: knownText(nextHop, neighbour.address, neighbour.routes[0]?.nextHop),
+      nowS,
       holdS,
-      expiresS: nowS + holdS,
-      visitS: 0,
-      smoothed: refmetric,
-      smoothedSinceS: nowS,
-      slot: -1,
-    }
+    })
     table.add(route)
     this.#expiry.watch(route)
     output.route('added', routeView(route), 'announced')

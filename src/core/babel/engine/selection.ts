@@ -1,6 +1,7 @@
 import { INFINITY } from '../metric.ts'
 
-import type { Entry, Neighbour, Route } from './model.ts'
+import type { Entry, Neighbour } from './model.ts'
+import type { Route } from './route.ts'
 import { halfLifeS, passesInMs, smoothedAt } from './smoothing.ts'
 import { isFeasible } from './sources.ts'
 import { metricOf } from './table.ts'

@@ -2,9 +2,10 @@ import { INFINITY } from '../metric.ts'
 import type { RouterId } from '../wire/tlv.ts'
 
 import { ExpiryWheel } from './expiry-wheel.ts'
-import type { Entry, Route, Source } from './model.ts'
+import type { Entry, Source } from './model.ts'
+import type { Route } from './route.ts'
 import { isOlder } from './seqno.ts'
-import type { RouteTable } from './table.ts'
+import { joined, type RouteTable } from './table.ts'
 import type { TimerQueue } from './timers.ts'
 
 /** RFC 8966, B. */
@@ -61,7 +62,7 @@ export class Sources {
     const { sources } = source.entry
     if (sources.length >= MAX_PER_DESTINATION)
       this.#remove(sources.reduce((least, one) => (one.expiresMs < least.expiresMs ? one : least)))
-    sources.push(source)
+    source.entry.sources = joined(source.entry.sources, source)
     this.#size++
     this.#wheel.add(source, source.expiresMs)
   }
@@ -79,9 +80,9 @@ export class Sources {
   }
 
   #remove(source: Source): void {
-    const at = source.entry.sources.indexOf(source)
-    if (at < 0) return
-    source.entry.sources.splice(at, 1)
+    const { entry } = source
+    if (!entry.sources.includes(source)) return
+    entry.sources = entry.sources.filter((one) => one !== source)
     this.#size--
   }
 }

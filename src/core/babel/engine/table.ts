@@ -1,7 +1,8 @@
 import { isAnySource } from '../../routes/any-source.ts'
 import { INFINITY } from '../metric.ts'
 import type { Destination } from '../wire/tlv.ts'
-import { Entry, type Neighbour, type Route } from './model.ts'
+import { Entry, type Neighbour } from './model.ts'
+import type { Route } from './route.ts'
 
 /** Text that tells destinations apart; that of one for any source is its prefix alone. */
 export const keyOf = ({ prefix, from }: Destination): string =>
@@ -43,7 +44,7 @@ export class RouteTable {
     route.slot = route.neighbour.routes.length
     route.neighbour.iface.routeCount++
     route.neighbour.routes.push(route)
-    route.entry.routes.push(route)
+    route.entry.routes = joined(route.entry.routes, route)
   }
 
   /** Whoever calls this has {@link tidy} called when it is known what becomes of the destination's packets. */
@@ -57,9 +58,12 @@ export class RouteTable {
       last.slot = slot
       neighbour.routes[slot] = last
     }
-    entry.routes.splice(entry.routes.indexOf(route), 1)
+    entry.routes = entry.routes.filter((one) => one !== route)
   }
 }
+
+/** These, and one more, in no more memory than they need: an array that grows takes room for sixteen. */
+export const joined = <T>(items: readonly T[], item: T): readonly T[] => items.concat([item])
 
 /** The metric of a route (RFC 8966, 3.5.2): additive. */
 export function metricOf({ refmetric, neighbour }: Route): number {

@@ -55,12 +55,12 @@ export const engineOutput = ({
 function forward(
   learnt: Destination,
   route: Forwarding,
-  { nodeAddress, ipv4, ...settings }: RouterSettings,
+  settings: RouterSettings,
   { table, links }: Pick<OutputInit, 'table' | 'links'>,
 ): void {
   const destination = kernelDestinationOf(settings, learnt)
   if (route === 'unreachable') return table.set(destination, route)
-  const source = destination.prefix.includes(':') ? nodeAddress : ipv4?.address
+  const source = destination.prefix.includes(':') ? settings.nodeAddress : settings.ipv4?.address
   const index = route && links.indexOf(route.iface)
   const hop =
     route && index !== undefined ? { iface: route.iface, index, via: route.nextHop, source } : undefined

@@ -1,7 +1,7 @@
 import type { RouteView } from '../../../core/babel/engine/ports.ts'
 import type { Route } from '../router.ts'
 
-/** A candidate of the machine as the node sees it. */
+/** A candidate of the machine as the node sees it. Hundreds of thousands at times: a spread takes ten times as long. */
 export const routeOf = ({
   prefix,
   from,
@@ -12,5 +12,12 @@ export const routeOf = ({
   iface,
   routerId,
 }: RouteView): Route => ({
-  ...{ prefix, from, installed: selected, metric, refmetric, via: nextHop, iface, routerId },
+  prefix,
+  from,
+  installed: selected,
+  metric,
+  refmetric,
+  via: nextHop,
+  iface,
+  routerId,
 })
