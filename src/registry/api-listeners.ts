@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { messageOf } from '../core/errors.ts'
 import type { ListenPlace } from '../core/options/value-types.ts'
 import type { Logger } from '../platform/log.ts'
+import { MadeOnce } from '../platform/made-once.ts'
 import type { OpenIdSettings } from './api/access/open-id.ts'
 import type { Api, ApiComponents } from './api/api.ts'
 import { API_LIMITS } from './api/limits.ts'
@@ -33,23 +34,23 @@ export interface ApiSettings {
  * loaded at the start where administrators have a listener, else when a command first asks.
  */
 export class ApiListeners implements AsyncDisposable {
-  readonly #components: ApiComponents
   readonly #log: Logger
   readonly #servers: Server[] = []
   readonly #sockets = new Set<Socket>()
-  #api: Promise<Api> | undefined
-  #local: Promise<Server> | undefined
+  readonly #api: MadeOnce<Api>
+  readonly #local: MadeOnce<Server>
 
   constructor(components: ApiComponents) {
-    this.#components = components
     this.#log = components.log
+    this.#api = new MadeOnce(async () => (await import('./api/api.ts')).makeApi(components))
+    this.#local = new MadeOnce(async () => (await this.#api.get()).create('local'))
   }
 
   /** Opens what is wanted. @returns the port of the page @throws Re6stError `SYSTEM` when the page cannot be listened for */
   async open({ listener, socketPath }: ApiSettings): Promise<number | undefined> {
     let port: number | undefined
     if (listener) {
-      const server = await (await this.#load()).create('public')
+      const server = await (await this.#api.get()).create('public')
       this.#servers.push(server)
       port = await listen(server, listener)
     }
@@ -65,11 +66,6 @@ export class ApiListeners implements AsyncDisposable {
     return port
   }
 
-  #load(): Promise<Api> {
-    this.#api ??= import('./api/api.ts').then(({ makeApi }) => makeApi(this.#components))
-    return this.#api
-  }
-
   #lazyServer(): Server {
     const server = createServer()
     server.maxConnections = API_LIMITS.maxConnections
@@ -77,8 +73,7 @@ export class ApiListeners implements AsyncDisposable {
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket)
       socket.once('close', () => this.#sockets.delete(socket)).on('error', () => {})
-      this.#local ??= this.#load().then((api) => api.create('local'))
-      this.#local.then(
+      this.#local.get().then(
         (local) => local.emit('connection', socket),
         (error: unknown) => {
           this.#log.error({ err: error }, 'the API cannot be loaded')
@@ -92,7 +87,7 @@ export class ApiListeners implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.#sockets) socket.destroy()
     await Promise.all(this.#servers.map((server) => closeServer(server)))
-    const api = await this.#api?.catch(() => undefined)
+    const api = await this.#api.present()
     api?.[Symbol.dispose]()
   }
 }

@@ -1,6 +1,7 @@
 import type { Configuration } from 'openid-client'
 import { messageOf } from '../../../core/errors.ts'
 import { ROLES, type Role } from '../../../core/values/roles.ts'
+import { MadeOnce } from '../../../platform/made-once.ts'
 import { Refusal } from '../../refusal.ts'
 
 /** A provider of OpenID Connect, where this registry is a client. */
@@ -42,7 +43,7 @@ const UNPRINTABLE = /[\p{C}\u2028\u2029]/gu
  */
 export class OpenId {
   readonly #settings: OpenIdSettings
-  #provider: Promise<Configuration> | undefined
+  readonly #provider = new MadeOnce(() => this.#discover())
 
   constructor(settings: OpenIdSettings) {
     this.#settings = settings
@@ -61,7 +62,7 @@ export class OpenId {
       nonce: client.randomNonce(),
       verifier: client.randomPKCECodeVerifier(),
     }
-    const url = client.buildAuthorizationUrl(await this.#discover(), {
+    const url = client.buildAuthorizationUrl(await this.#provider.get(), {
       redirect_uri: redirectUri,
       scope: this.#settings.scope,
       state: flow.state,
@@ -80,7 +81,7 @@ export class OpenId {
     const flow = flowOf(kept)
     if (!flow) throw new Refusal(400, 'the way to the provider did not begin here, or took too long')
     const client = await import('openid-client')
-    const provider = await this.#discover()
+    const provider = await this.#provider.get()
     try {
       const tokens = await client.authorizationCodeGrant(provider, url, {
         expectedState: flow.state,
@@ -120,23 +121,19 @@ export class OpenId {
     }
   }
 
-  #discover(): Promise<Configuration> {
+  async #discover(): Promise<Configuration> {
     const { issuer, clientId, clientSecret } = this.#settings
-    this.#provider ??= import('openid-client')
-      .then((client) =>
-        client.discovery(issuer, clientId, clientSecret, undefined, {
-          execute: [
-            client.enableNonRepudiationChecks,
-            ...(LOOPBACK.test(issuer.hostname) ? [client.allowInsecureRequests] : []),
-          ],
-        }),
-      )
-      .catch((error: unknown) => {
-        // Whoever comes next asks again.
-        this.#provider = undefined
-        throw new Refusal(503, `the provider ${issuer.href} does not answer: ${messageOf(error)}`)
+    try {
+      const client = await import('openid-client')
+      return await client.discovery(issuer, clientId, clientSecret, undefined, {
+        execute: [
+          client.enableNonRepudiationChecks,
+          ...(LOOPBACK.test(issuer.hostname) ? [client.allowInsecureRequests] : []),
+        ],
       })
-    return this.#provider
+    } catch (error) {
+      throw new Refusal(503, `the provider ${issuer.href} does not answer: ${messageOf(error)}`)
+    }
   }
 }
 
