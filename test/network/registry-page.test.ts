@@ -167,6 +167,27 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
     await expect.poll(() => page.getByLabel('Hello').inputValue()).toBe('5')
   })
 
+  test('a form asks for what it wants in its own words, and sends nothing else', async () => {
+    await open('configuration')
+    for (const [label, wrong, right, example] of [
+      ['IPv4', '10.0.0.0/8, many', ' 10.42.0.0/16 , 8', 'like 10.42.0.0/16, 8'],
+      ['IPv4', '10.0.0.0/8', '', 'like 10.42.0.0/16, 8'],
+      ['Same country', 'France', 'fr, DE it', 'like FR, DE'],
+      ['Same country', 'F R', '', 'like FR, DE'],
+    ] as const) {
+      const field = page.getByLabel(label)
+      const refused = page.locator('input:invalid')
+      const before = await field.inputValue()
+      await field.fill(wrong)
+      await page.getByRole('button', { name: 'Preview…' }).click()
+      expect([await refused.count(), await refused.getAttribute('title')]).toEqual([1, example])
+      expect(await page.getByRole('alert').count()).toBe(0)
+      await field.fill(right)
+      expect(await refused.count()).toBe(0)
+      await field.fill(before)
+    }
+  })
+
   test('one certificate of a machine is revoked by its serial, after a confirmation', async () => {
     await open('machines')
     await page

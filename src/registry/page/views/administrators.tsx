@@ -45,6 +45,7 @@ export function AdministratorsView(): JSX.Element {
             name="name"
             maxLength={64}
             pattern="[A-Za-z0-9][A-Za-z0-9._@\-]*"
+            title="letters and digits; behind the first one also . _ @ -"
             required
             autocomplete="off"
           />

@@ -63,7 +63,12 @@ export function ConfigurationView({ mayAdminister }: { readonly mayAdminister: b
           <input name="encrypt" type="checkbox" defaultChecked={settings.encrypt} />
         </Field>
         <Field label="Same country" hint="codes of two letters">
-          <input name="sameCountry" defaultValue={settings.sameCountry.join(' ')} />
+          <input
+            name="sameCountry"
+            pattern="[\s,]*([A-Za-z]{2}([\s,]+|$))*"
+            title="like FR, DE"
+            defaultValue={settings.sameCountry.join(' ')}
+          />
         </Field>
         <NumberField
           label="Oldest protocol"
@@ -76,6 +81,8 @@ export function ConfigurationView({ mayAdminister }: { readonly mayAdminister: b
         <Field label="IPv4" hint="range, bits of a node's part; empty: none">
           <input
             name="ipv4"
+            pattern="\s*(\d+(\.\d+){3}/\d+\s*,\s*\d+\s*)?"
+            title="like 10.42.0.0/16, 8"
             defaultValue={settings.ipv4 === null ? '' : `${settings.ipv4.range}, ${settings.ipv4.subnetBits}`}
           />
         </Field>

@@ -103,7 +103,7 @@ function InvitationForm({ submit }: { readonly submit: (wanted: NewInvitation) =
         <input name="machineName" maxLength={63} />
       </Field>
       <Field label="Community" hint="first bits of its prefix; empty: by where it is">
-        <input name="community" pattern="[01]*" />
+        <input name="community" pattern="[01]*" maxLength={128} title="bits, like 0101" />
       </Field>
       <button type="submit" class="primary">
         Invite…
