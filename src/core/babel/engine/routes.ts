@@ -72,13 +72,12 @@ export class Routes {
       this.#retract(nowMs, neighbour, update, 'not accepted')
       return
     }
-    if (!this.#accepts(update)) {
-      this.#retract(nowMs, neighbour, update, 'not accepted')
-      return
-    }
     const { table } = this.#world
-    if (table.entries.size >= MAX_DESTINATIONS && !table.find(update)) return
-    const entry = table.obtain(update)
+    const known = table.find(update)
+    // Of what is not accepted no route is kept.
+    if ((known === undefined || known.routes.length === 0) && !this.#accepts(update)) return
+    if (known === undefined && table.entries.size >= MAX_DESTINATIONS) return
+    const entry = known ?? table.obtain(update)
     if (entry.local) return
     const route = routeFrom(entry, neighbour)
     if (route === undefined) this.#add(nowMs, entry, neighbour, update, routerId, nextHop)

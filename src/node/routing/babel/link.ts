@@ -148,7 +148,12 @@ export class BabelLink implements Disposable {
     if (!tlvs.ok) return refuse(tlvs.reason)
     const own = [this.#link.address, this.#link.ipv4Address]
     const possible = tlvs.value.filter(
-      (tlv) => tlv.kind !== 'update' || tlv.nextHop === undefined || isNextHop(tlv.nextHop, own),
+      (tlv) =>
+        tlv.kind !== 'update' ||
+        tlv.nextHop === undefined ||
+        // As a rule: it is the next hop itself.
+        tlv.nextHop === source ||
+        isNextHop(tlv.nextHop, own),
     )
     if (possible.length < tlvs.value.length) refuse('a next hop that nothing can be sent to')
     const multicast = destination === BABEL_GROUP
