@@ -2,6 +2,7 @@
 // these have. Says `ready` when the router hears all of them; tells it all routes when it reads a line; after that, each minute.
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { decodePacket } from '../src/core/babel/wire/decode.ts'
 import { encodePackets } from '../src/core/babel/wire/encode.ts'
 import type { OutgoingTlv } from '../src/core/babel/wire/tlv.ts'
@@ -16,6 +17,8 @@ const MINUTE_MS = 60_000
 /** The first time; a neighbour of ours, or babeld, is no slower. */
 const FIRST_MS = 1_000
 const TURN_MS = 5
+/** Packets in a turn: on a busy machine, too, all of them go on reading, as twenty machines would. */
+const TURN_PACKETS = 40
 const UNREACHABLE = 0xffff
 const MAX_BYTES = 1_300
 
@@ -78,8 +81,9 @@ async function tell(packets: readonly (() => void)[], overMs: number): Promise<v
   const startMs = systemClock.monotonicMs()
   for (let sent = 0; sent < packets.length; ) {
     const due = Math.min(1, (systemClock.monotonicMs() - startMs + TURN_MS) / overMs) * packets.length
-    for (; sent < due; sent++) packets[sent]?.()
-    await systemClock.sleep(TURN_MS)
+    for (const end = Math.min(due, sent + TURN_PACKETS); sent < end; sent++) packets[sent]?.()
+    if (sent < due) await nextTurn()
+    else await systemClock.sleep(TURN_MS)
   }
 }
 
