@@ -26,6 +26,9 @@ const pki = vectors<{ ca: string }>('pki.json')
 const list = (text: string) => parseAddressList(text).addresses
 const peer = (n: number) => prefixOfBits(bitsOfNumber(BigInt(n), 16))
 
+/** Where the header of an SQLite file counts the transactions that have changed it. */
+const FILE_CHANGE_COUNTER = 24
+
 let path: string
 beforeEach(() => {
   path = join(mkdtempSync(join(tmpdir(), 're6st-cache-')), 'cache.db')
@@ -144,6 +147,11 @@ describe('a file that is no good', () => {
     using cache = openCache(path, silentLog)
     expect(cache.peers()).toEqual([])
     expect(existsSync(`${path}.bak`)).toBe(false)
+  })
+
+  it('a new one waits for the disk once: its tables are one transaction', () => {
+    openCache(path, silentLog)[Symbol.dispose]()
+    expect(readFileSync(path).readUInt32BE(FILE_CHANGE_COUNTER)).toBe(1)
   })
 
   it('a missing folder is a clear error', () => {
