@@ -3,6 +3,7 @@ import type { Machine } from '../lab/machine.ts'
 import { commandOf, cpuSeconds, memoryMb, pidsOf } from '../lab/process-cost.ts'
 import { Re6stNetwork } from '../lab/re6st-network.ts'
 import type { Re6stNode } from '../lab/re6st-node.ts'
+import { untilAllAnswer } from '../lab/until-all-answer.ts'
 import { systemClock } from '../src/platform/clock.ts'
 import { median } from './statistics.ts'
 
@@ -36,11 +37,11 @@ export function measureNetwork(helloSeconds: number): Promise<NetworkResult> {
     const nodes: Re6stNode[] = []
     for (const machine of machines) nodes.push(await network.enrol(machine))
     for (const node of nodes) node.start()
-    const startMs = await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+    const startMs = await untilAllAnswer(network.nodes, DEADLINE_MS)
     const startParts = partsOf(nodes.map((node) => node.logLines()))
     const ninth = await network.enrol(await lab.host('ninth'))
     ninth.start()
-    const joinMs = await network.allPairsPing({ deadlineMs: DEADLINE_MS })
+    const joinMs = await untilAllAnswer(network.nodes, DEADLINE_MS)
 
     const observed = nodes[1] ?? ninth
     const pids = await pidsOf(observed.machine, /re6stnet|openvpn|babeld/)

@@ -5,6 +5,7 @@ import { differences, footprintOf } from '../../lab/footprint.ts'
 import { type Gateway, Lab, withLab } from '../../lab/lab.ts'
 import type { Machine } from '../../lab/machine.ts'
 import { missingPairs, PingMonitor, pingAllPairs, pingFrom } from '../../lab/pings.ts'
+import { untilAllAnswer } from '../../lab/until-all-answer.ts'
 import { waitFor } from '../../lab/wait-for.ts'
 import { systemProcesses } from '../../src/platform/processes.ts'
 
@@ -182,6 +183,21 @@ describe('an Internet with two public machines and two LANs', () => {
     const matrix = await pingAllPairs(targets, 300)
     expect(missingPairs(matrix)).toEqual(['a → inside', 'b → inside'])
     expect([...(matrix.values().next().value?.values() ?? [])][0]).toBeGreaterThan(0)
+  })
+
+  test('when all pairs answer is told to a tenth of a second, and which do not at the deadline', async () => {
+    const targets = [a, b].map((machine) => ({ machine, address: addressOf(machine) }))
+    await lab.cut(a, b)
+    await expect(untilAllAnswer(targets, 500)).rejects.toThrow('2 pairs missing: a → b, b → a')
+    const beganMs = performance.now()
+    const answering = untilAllAnswer(targets, 60_000)
+    await waitFor(() => performance.now() - beganMs > 700, { what: 'the outage', deadlineMs: 60_000 })
+    const earliestMs = performance.now() - beganMs
+    await lab.restore(a, b)
+    const restoredMs = performance.now() - beganMs
+    const answeredMs = await answering
+    expect(answeredMs).toBeGreaterThan(earliestMs - 10)
+    expect(answeredMs).toBeLessThan(restoredMs + 400)
   })
 
   test('a monitor measures how long packets do not flow', async () => {
