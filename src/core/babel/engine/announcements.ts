@@ -1,7 +1,6 @@
 import { INFINITY } from '../metric.ts'
 import type { Destination, Update } from '../wire/tlv.ts'
-import type { Entry, Interface } from './model.ts'
-import type { Route } from './route.ts'
+import type { Entry, Interface, Route } from './model.ts'
 import { isOlder, seqnoMinus } from './seqno.ts'
 import { type Sources, sourceOf } from './sources.ts'
 import { toldMetricOf } from './table.ts'

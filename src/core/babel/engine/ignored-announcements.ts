@@ -1,8 +1,7 @@
 import { INFINITY } from '../metric.ts'
 import type { Update } from '../wire/tlv.ts'
 import { isDrainingChange } from './levels.ts'
-import type { Entry } from './model.ts'
-import type { Route } from './route.ts'
+import type { Entry, Route } from './model.ts'
 
 /** What was said of a route in use and ignored, for there was no other: its way is broken. */
 export interface IgnoredAnnouncement {

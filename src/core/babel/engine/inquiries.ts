@@ -1,7 +1,6 @@
 import { TokenBucket } from '../../token-bucket.ts'
 import { INFINITY } from '../metric.ts'
-import type { Entry, Neighbour } from './model.ts'
-import type { Route } from './route.ts'
+import type { Entry, Neighbour, Route } from './model.ts'
 import { metricOf } from './table.ts'
 import { neighboursOf, type World } from './world.ts'
 

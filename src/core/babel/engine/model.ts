@@ -11,7 +11,7 @@ import type {
   LocalRoute,
   NeighbourView,
 } from './ports.ts'
-import type { Route } from './route.ts'
+import { RouteNumbers, type RouteNumbersInit } from './route-numbers.ts'
 import { RoundTrip, rttCost } from './rtt.ts'
 import { halfLifeS, smoothedAt } from './smoothing.ts'
 
@@ -199,6 +199,30 @@ export class Neighbour {
     const { address, rxcost, txcost, cost, level, isDoubted } = this
     const rttMs = this.roundTrip.atMs(nowMs)
     return { iface: this.iface.name, address, rxcost, txcost, cost, rttMs, level, isDoubted }
+  }
+}
+
+/** What a route is made of. */
+interface RouteInit extends RouteNumbersInit {
+  readonly entry: Entry
+  readonly neighbour: Neighbour
+  readonly routerId: RouterId
+  readonly nextHop: string
+}
+
+/** A route that a neighbour announced (RFC 8966, 3.2.6). */
+export class Route extends RouteNumbers {
+  readonly entry: Entry
+  readonly neighbour: Neighbour
+  routerId: RouterId
+  nextHop: string
+
+  constructor(init: RouteInit) {
+    super(init)
+    this.entry = init.entry
+    this.neighbour = init.neighbour
+    this.routerId = init.routerId
+    this.nextHop = init.nextHop
   }
 }
 

@@ -1,7 +1,6 @@
 import { INFINITY, isSignificantChange } from '../metric.ts'
 import { isDrainingChange } from './levels.ts'
-import type { Entry } from './model.ts'
-import type { Route } from './route.ts'
+import type { Entry, Route } from './model.ts'
 import { isFeasible } from './sources.ts'
 import { metricOf } from './table.ts'
 

@@ -1,6 +1,6 @@
 import { INFINITY } from '../metric.ts'
+import type { Route } from './model.ts'
 import type { RouteCause } from './ports.ts'
-import type { Route } from './route.ts'
 import { isUsable } from './selection.ts'
 import { metricOf } from './table.ts'
 

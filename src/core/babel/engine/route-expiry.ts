@@ -1,5 +1,5 @@
 import { ExpiryWheel } from './expiry-wheel.ts'
-import type { Route } from './route.ts'
+import type { Route } from './model.ts'
 import type { World } from './world.ts'
 
 /** RFC 8966, B: routes hold for 3.5 times the interval of their updates. */

@@ -1,7 +1,6 @@
 import { INFINITY } from '../metric.ts'
 
-import type { Entry, Neighbour } from './model.ts'
-import type { Route } from './route.ts'
+import type { Entry, Neighbour, Route } from './model.ts'
 import { halfLifeS, passesInMs, smoothedAt } from './smoothing.ts'
 import { isFeasible } from './sources.ts'
 import { metricOf } from './table.ts'

@@ -1,8 +1,7 @@
 import { isAnySource } from '../../routes/any-source.ts'
 import { INFINITY } from '../metric.ts'
 import type { Destination } from '../wire/tlv.ts'
-import { Entry, type Neighbour } from './model.ts'
-import type { Route } from './route.ts'
+import { Entry, type Neighbour, type Route } from './model.ts'
 
 /** Text that tells destinations apart; that of one for any source is its prefix alone. */
 export const keyOf = ({ prefix, from }: Destination): string =>

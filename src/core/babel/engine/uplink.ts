@@ -1,7 +1,6 @@
 import { INFINITY } from '../metric.ts'
-import type { Neighbour } from './model.ts'
+import type { Neighbour, Route } from './model.ts'
 import { isThroughUs } from './needs.ts'
-import type { Route } from './route.ts'
 import { isFeasible } from './sources.ts'
 import { metricOf } from './table.ts'
 import { neighboursOf, type World } from './world.ts'

@@ -1,12 +1,5 @@
-import type { RouterId } from '../wire/tlv.ts'
-import type { Entry, Neighbour } from './model.ts'
-
-/** What a route is made of. */
-interface RouteInit {
-  readonly entry: Entry
-  readonly neighbour: Neighbour
-  readonly routerId: RouterId
-  readonly nextHop: string
+/** What a route's numbers are when it is announced. */
+export interface RouteNumbersInit {
   readonly seqno: number
   readonly refmetric: number
   readonly nowS: number
@@ -16,14 +9,9 @@ interface RouteInit {
 const LOW = 0xffff
 
 /**
- * A route that a neighbour announced (RFC 8966, 3.2.6). There are hundreds of thousands: whole numbers, few fields, and two
- * numbers of 16 bits in one.
+ * The numbers of a route. There are hundreds of thousands: whole numbers, few fields, and two numbers of 16 bits in one.
  */
-export class Route {
-  readonly entry: Entry
-  readonly neighbour: Neighbour
-  routerId: RouterId
-  nextHop: string
+export class RouteNumbers {
   /** Seconds of our clock until which it holds. */
   expiresS: number
   /** When the wheel of expiries looks at it. */
@@ -35,11 +23,7 @@ export class Route {
   #seqnoAndRefmetric: number
   #smoothedAndHold: number
 
-  constructor({ entry, neighbour, routerId, nextHop, seqno, refmetric, nowS, holdS }: RouteInit) {
-    this.entry = entry
-    this.neighbour = neighbour
-    this.routerId = routerId
-    this.nextHop = nextHop
+  constructor({ seqno, refmetric, nowS, holdS }: RouteNumbersInit) {
     this.expiresS = nowS + holdS
     this.smoothedSinceS = nowS
     this.#seqnoAndRefmetric = (seqno << 16) | refmetric
