@@ -66,7 +66,7 @@ export const RESTORE_COMMAND: Command<typeof DATABASE> = {
 export const CHECK_COMMAND: Command<typeof CHECK> = {
   name: 're6st-registry check',
   description:
-    'Reads the whole database of a registry, also while it serves, and says what is wrong in it and what to do: prefixes, serial numbers, certificates, what is revoked, the audit log. The exit status is 1 when something is wrong.',
+    'Reads the whole database of a registry, also while it serves, and says what is wrong in it and what to do: prefixes, serial numbers, certificates, what is revoked, whether the registry knows all machines, the audit log. The exit status is 1 when something is wrong.',
   options: CHECK,
   takesOptionFiles: false,
 }

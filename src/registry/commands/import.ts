@@ -1,18 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Authority } from '../../core/crypto/certificate.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { ImportOptions } from '../../core/options/registry-database-options.ts'
-import { CleanUp } from '../../platform/clean-up.ts'
 import { readAuthorityFile } from '../authority-file.ts'
-import { copyTo } from '../database/copy.ts'
 import { copyStore } from '../database/copy-store.ts'
+import { readMigratedCopy } from '../database/migrated-copy.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
 import { withoutPassword } from '../database/postgres-servers.ts'
 import type { Queries } from '../database/queries.ts'
-import { openExisting, readSnapshot } from '../database/snapshot.ts'
+import { readSnapshot } from '../database/snapshot.ts'
 import { type Soundness, soundnessOf, soundnessOfDatabase } from '../database/soundness.ts'
 
 /**
@@ -53,18 +49,7 @@ async function readSource(
       await read(snapshot)
     })
   refuseUnsound(source, await soundnessOfDatabase(named, authority))
-  await using stack = new CleanUp()
-  const directory = await mkdtemp(join(tmpdir(), 're6st-import-'))
-  stack.defer(() => rm(directory, { recursive: true, force: true }))
-  // Our own tables are made in a copy.
-  const copy = join(directory, 'registry.db')
-  const opened = openExisting(named)
-  try {
-    copyTo(opened, copy)
-  } finally {
-    opened.close()
-  }
-  await read(stack.use(await openStore(copy)))
+  await readMigratedCopy(source, read)
 }
 
 function refuseUnsound(source: string, { findings: [finding] }: Soundness): void {

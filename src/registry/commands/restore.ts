@@ -7,6 +7,7 @@ import { numberOfVersion } from '../../core/values/network-version.ts'
 import { packInteger } from '../../core/values/packed-integer.ts'
 import { copyBeside, putInPlace } from '../database/copy.ts'
 import { isUsed, replaceAll } from '../database/copy-store.ts'
+import { readMigratedCopy } from '../database/migrated-copy.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
 import { APPLICATION } from '../database/postgres-dialect.ts'
 import { withoutPassword } from '../database/postgres-servers.ts'
@@ -90,7 +91,7 @@ async function intoPostgres(url: string, file: string): Promise<string | undefin
     before = `${file}.before-restore`
     await backUp(url, before)
   }
-  await readSnapshot({ database: file, option: '' }, (backup) =>
+  await readMigratedCopy(file, (backup) =>
     store.write(async (writable) => {
       await refuseServed(writable, url)
       const lost = await reachedIn(writable)

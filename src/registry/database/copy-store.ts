@@ -46,7 +46,7 @@ type Row = Readonly<Record<string, SqlValue>>
 
 /**
  * Copies all that a registry knows into an empty database: all or nothing.
- * @param from as it is at one moment; of tables that it does not have, there is nothing
+ * @param from as it is at one moment; of later tables that it does not have, there is nothing
  * @throws Re6stError `CONFLICT` when the other is not empty
  */
 export async function copyStore(from: Queries, to: Store): Promise<void> {
@@ -63,7 +63,10 @@ export async function isUsed(queries: Queries): Promise<boolean> {
   return given !== undefined || (await queries.config('version')) !== undefined
 }
 
-/** Puts what one has in the place of what is in the other, also of what belongs to processes that run: none does. */
+/**
+ * Puts what one has in the place of what is in the other, also of what belongs to processes that run: none does.
+ * @param from with all our tables: what a registry keeps beside those of the Python implementation is made of them by migrations only
+ */
 export async function replaceAll(from: Queries, to: Queries): Promise<void> {
   const present = new Set(await from.tables())
   for (const table of [...OF_PROCESSES, ...COUNTS, 'config']) await to.clear(table)

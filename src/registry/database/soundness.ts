@@ -24,7 +24,7 @@ const TABLES = ['config', 'token', 'cert', 'crl']
 
 /**
  * Proves that a registry's database is sound: its prefixes are a partition of the network, no serial number is given twice
- * or will be, every certificate is that of its prefix and readable, and what is revoked was given.
+ * or will be, every certificate is that of its prefix and readable, what is revoked was given, and the registry knows whom it serves.
  * @param snapshot as it is at one moment
  * @param authority who must have signed the certificates; undefined: whoever
  */
@@ -54,6 +54,7 @@ export async function soundnessOf(snapshot: Queries, authority: Authority | unde
       ...certificates.findings,
       ...(await wrongCrl(snapshot, lastSerial)),
       ...(await wrongConfiguration(snapshot)),
+      ...(await unknownToRegistry(snapshot, present)),
     ],
     certificates: certificates.count,
   }
@@ -198,5 +199,30 @@ async function wrongConfiguration(snapshot: Queries): Promise<Finding[]> {
       what: `the registry's own node, ${JSON.stringify(own)}, has no certificate`,
       remedy: `nobody hears of changes; ${RESTORE}`,
     },
+  ]
+}
+
+/** A certificate is served by what was learned of it; where our own tables are missing, the registry learns all of them. */
+async function unknownToRegistry(snapshot: Queries, present: readonly string[]): Promise<Finding[]> {
+  if (!['holder', 'cert_changed', 'subject_serial_gap'].every((name) => present.includes(name))) return []
+  const [unknown] = await snapshot.all<{ n: number }>(
+    `SELECT COUNT(*) AS n FROM cert WHERE cert IS NOT NULL AND cert <> '${RESERVED}'
+       AND NOT EXISTS (SELECT 1 FROM holder WHERE holder.prefix = cert.prefix)
+       AND NOT EXISTS (SELECT 1 FROM cert_changed WHERE cert_changed.prefix = cert.prefix)`,
+  )
+  const [gap] = await snapshot.all('SELECT first FROM subject_serial_gap LIMIT 1')
+  const count = unknown?.n ?? 0
+  return [
+    ...(count > 0
+      ? [
+          {
+            what: `the registry knows nothing of ${count} certificates: their machines are not served`,
+            remedy: RESTORE,
+          },
+        ]
+      : []),
+    ...(gap === undefined
+      ? [{ what: 'no serial number of a subject is left: no machine can join', remedy: RESTORE }]
+      : []),
   ]
 }

@@ -17,6 +17,8 @@ import { vectors } from '../../support/vectors.ts'
 const pki = vectors<{ ca: string; csr: Record<string, string> }>('pki.json')
 const csr = pki.csr['node-a'] ?? ''
 const RECORDED = fileURLToPath(new URL('../../vectors/registry-db/registry.db', import.meta.url))
+/** Of one of its nodes. */
+const RECORDED_NODE = '0000000000000001'
 
 async function enrol(url: string) {
   const pem = await new RegistryClient(url).requestCertificate({ token: '', csr })
@@ -74,6 +76,8 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)('a database of PostgreSQL', () 
       ["INSERT INTO cert VALUES ('x', NULL, NULL)", /no prefix in bits/],
       ["UPDATE config SET value = 'n0' WHERE name = 'serial'", /will be given again/],
       ['INSERT INTO crl VALUES (999999, 2000000000)', /is revoked, but was never given/],
+      ['DELETE FROM subject_serial_gap', /no serial number of a subject is left/],
+      ['DELETE FROM holder', /registry knows nothing of [0-9]+ certificates/],
       ["UPDATE cert SET cert = 'garbage' WHERE cert IS NOT NULL", /cannot be used/],
       ["UPDATE config SET value = 't111111' WHERE name = 'prefix'", /own node/],
       ['DROP TABLE crl', /no table crl/],
@@ -170,6 +174,12 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)('a database of PostgreSQL', () 
       ...{ database: postgres.url, certificates: 20 },
     })
     expect(await findings(postgres.url)).toBe('')
+    {
+      await using registry = await testRegistry({ databasePath: postgres.url })
+      const hello = await fetch(`${registry.url}hello?client_prefix=${RECORDED_NODE}&protocol=1`)
+      expect(hello.status).toBe(200)
+      expect((await enrol(registry.url)).prefix).not.toBe(RECORDED_NODE)
+    }
     const unsound = join(temporaryDirectory(), 'unsound')
     await run('backup', '--db', postgres.url, unsound)
     new Database(unsound).exec("INSERT INTO cert VALUES ('x', NULL, NULL)").close()
