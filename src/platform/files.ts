@@ -62,17 +62,18 @@ export const makeDirectories = async (path: string): Promise<void> => makeDirect
 /**
  * Makes a directory, and those above it. Not by `mkdir` with `recursive`: where a file system has no room for
  * directories (`/proc/x`), that one tries for ever.
+ * @param mode of the last one, if it is made
  * @throws what the file system says
  */
-export function makeDirectoriesSync(path: string): void {
+export function makeDirectoriesSync(path: string, mode?: number): void {
   const exists = (one: string) => statSync(one, { throwIfNoEntry: false })?.isDirectory() === true
   try {
-    mkdirSync(path)
+    mkdirSync(path, { mode })
   } catch (error) {
     if (exists(path)) return
     const above = dirname(path)
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || exists(above)) throw error
     makeDirectoriesSync(above)
-    mkdirSync(path)
+    mkdirSync(path, { mode })
   }
 }

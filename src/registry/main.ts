@@ -16,6 +16,7 @@ import { hearUnexpected } from '../platform/unexpected.ts'
 import type { ApiSettings } from './api-listeners.ts'
 import { authoritySigner, exposureOf, readSecret } from './authority-key.ts'
 import { commandSocket } from './command-socket.ts'
+import { makeOwnDirectory } from './database/own-directory.ts'
 import { openGeoIp } from './geoip.ts'
 import { openMailer } from './mail.ts'
 import { kernelReachableNodes } from './reachable-nodes.ts'
@@ -37,6 +38,7 @@ const NOT_ENCRYPTED =
  */
 export async function runRegistry(options: RegistryOptions): Promise<number> {
   keepHeapSmall()
+  makeOwnDirectory(options.database)
   const log = openLog({ file: options.logFile, verbosity: options.verbosity })
   using _ = reopenOnSignal(log)
   using manager = new ServiceManager({ processes: systemProcesses, clock: systemClock, log: log.logger })

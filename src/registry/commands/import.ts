@@ -6,6 +6,7 @@ import { readAuthorityFile } from '../authority-file.ts'
 import { copyStore } from '../database/copy-store.ts'
 import { readMigratedCopy } from '../database/migrated-copy.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
+import { makeOwnDirectory } from '../database/own-directory.ts'
 import { withoutPassword } from '../database/postgres-servers.ts'
 import type { Queries } from '../database/queries.ts'
 import { readSnapshot } from '../database/snapshot.ts'
@@ -20,6 +21,7 @@ export async function runImport({ database, source, ca, json }: ImportOptions): 
   const authority = ca === undefined ? undefined : readAuthorityFile(ca)
   const [from, to] = [source, database].map(withoutPassword)
   await readSource(source, authority, async (read) => {
+    makeOwnDirectory(database)
     await using written = await openStore(database)
     await copyStore(read, written).catch((error: unknown) => {
       const code = error instanceof Re6stError ? error.code : 'FILE'

@@ -9,6 +9,7 @@ import { copyBeside, putInPlace } from '../database/copy.ts'
 import { isUsed, replaceAll } from '../database/copy-store.ts'
 import { readMigratedCopy } from '../database/migrated-copy.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
+import { makeOwnDirectory } from '../database/own-directory.ts'
 import { APPLICATION } from '../database/postgres-dialect.ts'
 import { withoutPassword } from '../database/postgres-servers.ts'
 import { Queries } from '../database/queries.ts'
@@ -33,6 +34,7 @@ export async function runRestore({ database, file, json }: CopyOptions): Promise
   if (finding) throw new Re6stError('FILE', `${file}: is not restored: ${finding.what}`)
   const name = withoutPassword(database)
   let before: string | undefined
+  makeOwnDirectory(database)
   try {
     before = await (isShared ? intoPostgres : intoFile)(database, file)
   } catch (error) {

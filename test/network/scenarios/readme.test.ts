@@ -12,8 +12,8 @@ import { DEADLINE_MS } from '../../support/networks.ts'
 const CHAPTER = 'A network on three machines, by hand'
 const COMMANDS = ['re6stnet', 're6st-registry', 're6st-conf', 're6st']
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url))
-/** What each machine has of its own; the lab's machines share the rest of the disk. */
-const OWN_DIRECTORIES = ['/etc/re6stnet', '/var/lib/re6stnet', '/var/log/re6stnet', '/var/run/re6stnet']
+/** What each machine has of its own, with nothing in it; the lab's machines share the rest of the disk. */
+const OWN_DIRECTORIES = ['/run', '/var/lib', '/var/log']
 
 /** The shell scripts of the chapter, in order. */
 function scriptsOf(markdown: string): string[] {
@@ -84,21 +84,26 @@ class Shell {
   }
 
   /**
-   * With directories of its own where the README puts files, as namespaces have only a network of their own; and the address
-   * of the registry by name.
+   * With directories of its own where the README puts files, as namespaces have only a network of their own, and without those that
+   * a package makes; and the address of the registry by name.
    * @param commands where ours are
    */
-  static async open(machine: Machine, hosts: string, commands: string): Promise<Shell> {
+  static async open(lab: Lab, machine: Machine, hosts: string, commands: string): Promise<Shell> {
     const directory = path.join(machine.directory, 'disk')
     mkdirSync(directory, { recursive: true })
-    writeFileSync(path.join(directory, 'hosts'), hosts)
     const binds = OWN_DIRECTORIES.map((own) => {
       mkdirSync(path.join(directory, own), { recursive: true })
-      return `mkdir -p ${own}; mount --bind ${path.join(directory, own)} ${own}`
+      return `mount --rbind ${path.join(directory, own)} ${own}`
     })
+    // The lab's own files stay where they are.
+    const labIn = path.join(directory, lab.directory)
+    mkdirSync(labIn, { recursive: true })
+    const etc = path.join(directory, 'etc')
     const script = [
+      `cp -a /etc ${etc}; rm -rf ${etc}/re6stnet ${etc}/init.d/re6st*`,
+      `printf '%s' '${hosts}' >${etc}/hosts; mount --bind ${etc} /etc`,
+      `mount --bind ${lab.directory} ${labIn}`,
       ...binds,
-      `mount --bind ${directory}/hosts /etc/hosts`,
       'echo ready',
       'exec sleep infinity',
     ]
@@ -157,7 +162,7 @@ test('three machines, as the README says, word for word', () =>
 
     const machines = [await lab.host('r'), await lab.host('a'), await lab.host('b')] as const
     const hosts = `127.0.0.1 localhost\n${machines[0].addresses.ipv4} r.example.com\n`
-    const [r, a, b] = await Promise.all(machines.map((machine) => Shell.open(machine, hosts, commands)))
+    const [r, a, b] = await Promise.all(machines.map((machine) => Shell.open(lab, machine, hosts, commands)))
     if (!r || !a || !b) throw new Error('no shells')
     const made = await r.insist(make)
     // What it says to run next is what the chapter says.
