@@ -76,6 +76,13 @@ export class TestPostgres implements AsyncDisposable {
     }
   }
 
+  /** A connection of its own, for transactions that others come across. */
+  async session(): Promise<pg.Client & AsyncDisposable> {
+    const client = new pg.Client({ connectionString: this.url })
+    await client.connect()
+    return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() })
+  }
+
   /** As if the machine had died. */
   async kill(): Promise<void> {
     const server = this.#server

@@ -1,8 +1,8 @@
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { CopyOptions } from '../../core/options/registry-database-options.ts'
-import { besideOf, copyTo, insistOnCopy, putInPlace } from '../database/copy.ts'
-import { copyStore } from '../database/copy-store.ts'
+import { besideOf, copyBeside, insistOnCopy, putInPlace } from '../database/copy.ts'
+import { copyStore, isUsed } from '../database/copy-store.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
 import type { Queries } from '../database/queries.ts'
 import { openExisting, readSnapshot } from '../database/snapshot.ts'
@@ -32,7 +32,10 @@ export async function backUp(database: string, file: string): Promise<number> {
   else {
     const opened = openExisting(named)
     try {
-      await written(file, async () => copyTo(opened, file))
+      await written(file, async () => {
+        const temporary = copyBeside(opened, file)
+        await putBackupInPlace(file, temporary)
+      })
     } finally {
       opened.close()
     }
@@ -49,8 +52,24 @@ async function copyOut(snapshot: Queries, file: string): Promise<void> {
     await copyStore(snapshot, store)
   }
   endLog(temporary)
+  await putBackupInPlace(file, temporary)
+}
+
+/** A database that was emptied, or the wrong one, is noticed when its backup is wanted: what was there is wanted then. */
+async function putBackupInPlace(file: string, temporary: string): Promise<void> {
+  if (!(await hasNetwork(temporary)) && (await hasNetwork(file))) {
+    besideOf(file)
+    throw new Re6stError(
+      'FILE',
+      'there is no network in the database, but in the backup that is there: see --db, or give another name',
+    )
+  }
   putInPlace(file)
 }
+
+/** Of what cannot be read as a database, false. */
+const hasNetwork = (file: string): Promise<boolean> =>
+  readSnapshot({ database: file, option: '' }, isUsed).catch(() => false)
 
 async function written(file: string, write: () => Promise<void>): Promise<void> {
   try {

@@ -69,7 +69,8 @@ export async function isUsed(queries: Queries): Promise<boolean> {
  */
 export async function replaceAll(from: Queries, to: Queries): Promise<void> {
   const present = new Set(await from.tables())
-  for (const table of [...OF_PROCESSES, ...COUNTS, 'config']) await to.clear(table)
+  // `config` first: whoever reads all at one moment waits for it, and for nothing that waits for the reader.
+  for (const table of ['config', ...OF_PROCESSES, ...COUNTS]) await to.clear(table)
   for (const { name } of await from.all<{ name: string }>('SELECT name FROM config'))
     await to.setConfig(name, await from.config(name))
   for (const [table, ...key] of TABLES) {

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { Re6stError } from '../../core/errors.ts'
 import type { ConfigValues, Executor, SqlValue, Topic } from './engine.ts'
 import type { Statement } from './statement.ts'
 import type { ConfigRowValue } from './tables.ts'
@@ -45,6 +46,41 @@ export async function tables(executor: Executor): Promise<string[]> {
 /** To delete a million rows one by one takes longer than an answer may. */
 export async function clear(executor: Executor, table: string): Promise<void> {
   await executor.run(`TRUNCATE ${table}`, [])
+}
+
+/** PostgreSQL's error codes. */
+const UNDEFINED_TABLE = '42P01'
+const LOCK_NOT_AVAILABLE = '55P03'
+/** Less than a statement may take: so it is known what was waited for. */
+const RESTORE_WAIT_MS = 5_000
+
+/**
+ * Begins to read what is committed now. What is truncated is empty for all who have begun before: whoever truncates has locked `config`
+ * first, and this waits for its end before the moment that is read.
+ * @throws Re6stError `FILE` when that takes too long
+ */
+export async function beginSnapshot(client: pg.ClientBase): Promise<void> {
+  const begin = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
+  await client.query(begin)
+  try {
+    await client.query(`SET LOCAL lock_timeout = ${RESTORE_WAIT_MS}`)
+    await client.query('LOCK TABLE config IN ACCESS SHARE MODE')
+    await client.query('SET LOCAL lock_timeout = DEFAULT')
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === LOCK_NOT_AVAILABLE)
+      throw new Re6stError(
+        'FILE',
+        'another database is being restored into it: try again when that is done',
+        {
+          cause: error,
+        },
+      )
+    if (code !== UNDEFINED_TABLE) throw error
+    // Of no registry: there is nothing to wait for.
+    await client.query('ROLLBACK')
+    await client.query(begin)
+  }
 }
 
 /** Nothing: a page that is damaged is an error of the query that reads it. */

@@ -10,6 +10,7 @@ import type { Engine, Executor, SqlValue, Topic } from './engine.ts'
 import { migrate } from './migrations/migrate.ts'
 import {
   APPLICATION,
+  beginSnapshot,
   CHANNEL,
   clear,
   configValues,
@@ -163,7 +164,7 @@ class PostgresEngine implements Engine {
     const client = await pool.connect()
     let isDone = false
     try {
-      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+      await beginSnapshot(client)
       const result = await read(executorOn(client))
       await client.query('COMMIT')
       isDone = true

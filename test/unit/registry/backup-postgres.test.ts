@@ -1,5 +1,5 @@
-import { existsSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
@@ -189,6 +189,45 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)('a database of PostgreSQL', () 
     const gone = run('check', '--db', postgres.url.replace('re6st@', 're6st:secret@'))
     await expect(gone).rejects.toMatchObject({ code: 'FILE' })
     await expect(gone).rejects.not.toMatchObject({ message: expect.stringContaining('secret') })
+  })
+
+  it('is backed up as it is after a restore that goes on meanwhile, and nothing empty takes the place of a backup', async () => {
+    await using postgres = await TestPostgres.start()
+    await run('import', RECORDED, '--db', postgres.url)
+    const copy = join(temporaryDirectory(), 'copy')
+    await using restoring = await postgres.session()
+    // As `restore` does: what has begun to read sees a table that is truncated as empty, whenever it began.
+    for (const table of ['config', 'cert'])
+      await restoring.query(`CREATE TEMPORARY TABLE kept_${table} AS SELECT * FROM ${table}`)
+    await restoring.query('BEGIN; TRUNCATE config, cert')
+    const backup = run('backup', '--db', postgres.url, copy, '--json')
+    const waiting = async () =>
+      (await postgres.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).rowCount
+    await expect.poll(waiting).toBe(1)
+    for (const table of ['config', 'cert'])
+      await restoring.query(`INSERT INTO ${table} SELECT * FROM kept_${table}`)
+    await restoring.query('COMMIT')
+    expect(JSON.parse((await backup).text)).toEqual({ file: copy, certificates: 20 })
+
+    await postgres.query('TRUNCATE config, cert')
+    await expect(run('backup', '--db', postgres.url, copy)).rejects.toMatchObject({
+      code: 'FILE',
+      message: expect.stringMatching(/no network .* give another name/),
+    })
+    expect(await counts(copy)).toMatchObject({ cert: expect.toSatisfy((rows: number) => rows > 20) })
+    expect(readdirSync(dirname(copy))).toEqual(['copy'])
+  })
+
+  it('that is being restored for long is not backed up: it says why', async () => {
+    await using postgres = await TestPostgres.start()
+    await run('import', RECORDED, '--db', postgres.url)
+    const copy = join(temporaryDirectory(), 'copy')
+    await using restoring = await postgres.session()
+    await restoring.query('BEGIN; LOCK TABLE config IN ACCESS EXCLUSIVE MODE')
+    await expect(run('backup', '--db', postgres.url, copy)).rejects.toMatchObject({
+      code: 'FILE',
+      message: expect.stringContaining('when that is done'),
+    })
   })
 
   it('is read without a change of it: tables that are missing are not made', async () => {

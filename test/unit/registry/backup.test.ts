@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { programOf } from '../../../lab/programs.ts'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
 import { soundnessOfDatabase } from '../../../src/registry/database/soundness.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { runRegistryCommand } from '../../support/registry-command.ts'
@@ -123,6 +124,24 @@ it('a backup takes the place of nothing but another backup', async () => {
   const backup = join(directory, 'backup')
   for (const _ of ['first', 'second']) await runRegistryCommand('backup', '--db', path, backup)
   expect(readdirSync(directory).filter((name) => name.endsWith('.new'))).toEqual([])
+})
+
+it('a database without a network takes the place of no backup of one', async () => {
+  const directory = temporaryDirectory()
+  const [path, empty, backup] = ['registry.db', 'empty.db', 'backup'].map((name) => join(directory, name))
+  if (!path || !empty || !backup) throw new Error('no names')
+  copyFileSync(RECORDED[0] ?? '', path)
+  await (await openStore(empty))[Symbol.asyncDispose]()
+  // Before there is a network, one copy after the other.
+  for (const database of [empty, empty, path, path])
+    await runRegistryCommand('backup', '--db', database, backup)
+  const { ino } = statSync(backup)
+  await expect(runRegistryCommand('backup', '--db', empty, backup)).rejects.toMatchObject({
+    code: 'FILE',
+    message: expect.stringMatching(/no network .* give another name/),
+  })
+  expect(statSync(backup).ino).toBe(ino)
+  expect(readdirSync(directory).filter((name) => name.startsWith('backup'))).toEqual(['backup'])
 })
 
 it('the database before a restore can be restored, and the one after it again', async () => {
