@@ -29,19 +29,23 @@ const outputs = new Map(
 )
 outputs.set(`${pageFolder}/index.html`, readFileSync('src/registry/page/index.html'))
 mkdirSync(pageFolder, { recursive: true })
-for (const [file, contents] of outputs) write(file, contents)
+// A command is there when the parts that it names are.
+const commandFiles = new Set(commands.map((file) => `dist/${path.basename(file, '.ts')}.js`))
+for (const isCommand of [false, true])
+  for (const [file, contents] of outputs) if (commandFiles.has(file) === isCommand) write(file, contents)
 // Of an earlier build.
 for (const folder of ['dist', pageFolder])
   for (const file of readdirSync(folder).map((name) => path.posix.join(folder, name)))
-    if (/\.(?:js|css|html)(?:\.map)?$/.test(file) && !outputs.has(file)) rmSync(file)
+    if (/\.(?:js|css|html)(?:\.map)?(?:\.\d+)?$/.test(file) && !outputs.has(file)) rmSync(file)
 
 /** Programs may run from these files, and load more of them: each is there all the time, whole, and stays when nothing has changed. */
 function write(file, contents) {
-  if (isThere(file, contents)) return utimesSync(file, new Date(), new Date())
-  const whole = `${file}.${process.pid}`
-  writeFileSync(whole, contents)
+  const isSame = isThere(file, contents)
+  const whole = isSame ? file : `${file}.${process.pid}`
+  if (isSame) utimesSync(file, new Date(), new Date())
+  else writeFileSync(whole, contents)
   if (path.dirname(file) === 'dist' && file.endsWith('.js')) chmodSync(whole, 0o755)
-  renameSync(whole, file)
+  if (!isSame) renameSync(whole, file)
 }
 
 function isThere(file, contents) {

@@ -20,14 +20,18 @@ export function keepHeapSmall(): void {
   setFlagsFromString(`--heap-growing-percent=${GROWING_PERCENT}`)
   setGrowth('none')
   let clearedMs: number[] = []
+  let grownMs = 0
   const observer = new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) if (isOfYoung(entry)) clearedMs.push(entry.startTime)
+    for (const entry of list.getEntries())
+      if (isOfYoung(entry) && entry.startTime > grownMs) clearedMs.push(entry.startTime)
     const lastMs = clearedMs.at(-1) ?? 0
     clearedMs = clearedMs.filter((ms) => ms > lastMs - SECOND_MS)
     if (clearedMs.length < OFTEN) return
-    growYoung()
+    const hasGrown = growYoung()
+    grownMs = performance.now()
     clearedMs = []
-    if (youngBytes() >= YOUNG_BYTES) observer.disconnect()
+    // On a machine with little memory V8 has a bound of its own.
+    if (!hasGrown || youngBytes() >= YOUNG_BYTES) observer.disconnect()
   })
   observer.observe({ entryTypes: ['gc'] })
 }
@@ -44,13 +48,14 @@ const setGrowth = (growth: 'none' | 'double'): void =>
 
 /**
  * Lets it grow by one step, while nothing else is done: if V8 might grow it when it likes, it would go on to 32 MB within a turn
- * of the event loop in which there is much to do.
+ * of the event loop in which there is much to do. @returns whether it could
  */
-function growYoung(): void {
+function growYoung(): boolean {
   const before = youngBytes()
   const kept: number[][] = []
   setGrowth('double')
   for (let step = 0; step < MOST_STEPS && youngBytes() === before; step++)
     kept.push(new Array<number>(STEP_BYTES / 8).fill(step))
   setGrowth('none')
+  return youngBytes() !== before
 }

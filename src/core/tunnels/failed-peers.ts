@@ -30,6 +30,13 @@ export class FailedPeers {
     this.#excluded.add(prefix)
   }
 
+  /** The others are tried before it: that is no reason to wait longer for a tunnel to it. */
+  putLast(prefix: Prefix): void {
+    const count = this.uselessCount(prefix)
+    this.#useless.delete(prefix)
+    this.#useless.set(prefix, count)
+  }
+
   /** How often tunnels to it were of no use, since one was of use. */
   uselessCount(prefix: Prefix): number {
     return this.#useless.get(prefix) ?? 0

@@ -131,7 +131,7 @@ export class PolicyState {
    * so again; one that we have lost with an uplink, or that was started anew, would not: it is tried later each time.
    */
   endedEarly(prefix: Prefix, { begunMs }: Tunnel): void {
-    this.failed.wasUseless(prefix)
+    this.failed.putLast(prefix)
     this.failed.include(prefix)
     this.early.happened(prefix, begunMs)
   }

@@ -143,7 +143,8 @@ export class TunnelPolicy implements TunnelStrategy {
     this.#settledAt = undefined
     this.#bootstrap.answered(nowMs, peer?.prefix)
     const { own, failed, early, proposed } = this.#state
-    early.forgive()
+    // Without an answer, or with nobody to propose, nothing speaks for trying them sooner.
+    if (peer !== undefined) early.forgive()
     const isNews = peer !== undefined && peer.prefix !== own && failed.uselessCount(peer.prefix) === 0
     // It has just answered the registry: also one that failed when our own connection was down.
     if (isNews) failed.include(peer.prefix)

@@ -77,9 +77,6 @@ export class ToldIp<About> {
       this.#latest.set(this.#init.keyOf(about), this.#line)
     }
     this.mark(() => {})
-    if (this.#isFull || this.#line < LINES_OF_ONE_IP) return
-    this.#isFull = true
-    this.#ip?.endInput()
   }
 
   /** Calls back once it has done, or refused, what it was told until now. */
@@ -87,6 +84,10 @@ export class ToldIp<About> {
     if (this.#isFull) return void this.#marksOfNext.push(resolve)
     this.#say(MARK)
     this.#marks.set(++this.#line, resolve)
+    // A mark is a line, too: nothing may be told behind the last one without another ip to come.
+    if (this.#line < LINES_OF_ONE_IP) return
+    this.#isFull = true
+    this.#ip?.endInput()
   }
 
   /** What is not said any more to this one is in what it is found not to have done. */

@@ -8,6 +8,8 @@ import type { World } from './world.ts'
  * a link with a round-trip time of ten milliseconds, and not more than a slow one carries until the first one is repeated.
  */
 export const MOST_UNDERWAY = 16
+/** Of what is retracted more may be: a neighbour that has stopped to answer is not to keep it from others. */
+const MORE_RETRACTED = 4
 
 /**
  * Tells of some destinations.
@@ -77,7 +79,7 @@ export class Backlogs {
       // Not at once: neighbours are being forgotten, perhaps.
       this.#world.timers.setBy(this.#timer, laterMs)
     }
-    while (backlog.underway < MOST_UNDERWAY) {
+    while (backlog.underway < MOST_UNDERWAY + (backlog.retracted.size > 0 ? MORE_RETRACTED : 0)) {
       const entries = takeFirst(backlog.retracted, this.#entriesAtOnce)
       entries.push(...takeFirst(backlog.others, this.#entriesAtOnce - entries.length))
       if (entries.length === 0) break

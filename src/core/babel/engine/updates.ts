@@ -166,8 +166,8 @@ export class Updates {
   }
 
   #flushSoon(nowMs: number): void {
-    // What has changed back meanwhile, or was told with a periodic update, is no news.
-    const entries = takeFirst(this.#soon, FLUSH_MAX).filter(hasOtherMetric)
+    // Also what has changed back meanwhile, or was told with the periodic update of one interface: others have not heard of that.
+    const entries = takeFirst(this.#soon, FLUSH_MAX)
     if (this.#soon.size > 0) this.#world.timers.setBy(this.#soonTimer, nowMs + URGENT_MS)
     this.#tell(nowMs, entries, false)
   }

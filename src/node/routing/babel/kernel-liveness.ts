@@ -47,7 +47,7 @@ const UNANSWERED_MS = { quick: 40, slow: 300 } as const
 const UNANSWERED_SHARE = 1.5
 /**
  * As long as the kernel asks in vain: others may have had an answer, but what the kernel asks is lost in a full queue, and it
- * says nothing more before it gives up.
+ * says nothing more before it gives up. Twice as long each time: all that is asked has one limit.
  */
 const AGAIN_MS = 200
 /** On a link that is used, the next packet, and with it the kernel's question, comes before that. */
@@ -142,14 +142,14 @@ export class KernelLiveness implements Disposable {
     neighbour.askedMs = askedMs
     const usualMs = usualOf(neighbour, askedMs)
     const lateMs = Math.min(UNANSWERED_MS.slow, UNANSWERED_SHARE * (usualMs ?? watched.rttMs))
-    const suspect = (sinceMs: number) => {
+    const suspect = (sinceMs: number, againMs: number) => {
       neighbour.isSuspected = true
       this.#init.onSuspect(iface, address, sinceMs)
       const nowMs = this.#nowMs()
       if (nowMs < askedMs + watched.times.patienceMs)
-        this.#wait(neighbour, AGAIN_MS, () => suspect(this.#nowMs()))
+        this.#wait(neighbour, againMs, () => suspect(this.#nowMs(), 2 * againMs))
     }
-    this.#wait(neighbour, Math.max(UNANSWERED_MS.quick, lateMs), () => suspect(askedMs))
+    this.#wait(neighbour, Math.max(UNANSWERED_MS.quick, lateMs), () => suspect(askedMs, AGAIN_MS))
   }
 
   #answered(watched: Watched, iface: string, address: string): void {

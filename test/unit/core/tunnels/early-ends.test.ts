@@ -52,10 +52,12 @@ test('a tunnel that ends before routing could hear anybody over it is made again
   expect(times.map((atMs) => Math.round(atMs / 1_000))).toEqual([0, 1, 3, 7, 15, 31])
 })
 
-test('who is cut off makes it again as soon as the registry has answered', () => {
+test('who is cut off makes it again as soon as the registry has answered with it, not when that cannot be asked', () => {
   const policy = newPolicy()
   expect(begun(policy, CUT_OFF, 0, 60_000).length).toBeGreaterThan(1)
   expect(begun(policy, CUT_OFF, 60_001, 60_100)).toEqual([])
   policy.registryAnswered(undefined, 60_100)
-  expect(begun(policy, CUT_OFF, 60_101, 60_101)).toEqual([60_101])
+  expect(begun(policy, CUT_OFF, 60_101, 60_101)).toEqual([])
+  policy.registryAnswered({ prefix: PEER, addresses: CUT_OFF.addressesOf(PEER) }, 60_102)
+  expect(begun(policy, CUT_OFF, 60_103, 60_103)).toEqual([60_103])
 })
