@@ -31,7 +31,7 @@ export async function runRestore({ database, file, json }: CopyOptions): Promise
   if (!isShared) refuseStandby(database)
   const { findings, certificates } = await soundnessOfDatabase({ database: file, option: '' }, undefined)
   const [finding] = findings
-  if (finding) throw new Re6stError('FILE', `${file}: is not restored: ${finding.what}`)
+  if (finding) throw new Re6stError('FILE', `${withoutPassword(file)}: is not restored: ${finding.what}`)
   const name = withoutPassword(database)
   let before: string | undefined
   makeOwnDirectory(database)

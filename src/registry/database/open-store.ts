@@ -4,8 +4,11 @@ import type { Logger } from '../../platform/log.ts'
 import { openDatabase } from './database.ts'
 import { type Disk, diskOf } from './disk.ts'
 import { migrateSqlite } from './migrations/migrate.ts'
+import { isPostgresUrl } from './postgres-servers.ts'
 import { SqliteEngine } from './sqlite-engine.ts'
 import { Store } from './store.ts'
+
+export { isPostgresUrl } from './postgres-servers.ts'
 
 /** How a database is opened. */
 export interface OpenOptions {
@@ -20,9 +23,6 @@ export interface OpenOptions {
   /** The one under the database, unless it is a test's. */
   readonly disk?: Disk
 }
-
-/** Whether an option names a database of PostgreSQL rather than a file. */
-export const isPostgresUrl = (database: string): boolean => /^postgres(ql)?:\/\//.test(database)
 
 /**
  * Opens a registry's database, the file of SQLite or the URL of PostgreSQL, and makes the tables that are missing.

@@ -51,7 +51,7 @@ export interface PostgresOptions {
 /**
  * Connects, and makes the tables that are missing. A URL may name several servers, `postgres://a,b:5433/name`: the one
  * that takes changes is used, also when that becomes another.
- * @throws Re6stError `FILE` when there is none, or the database is no registry's
+ * @throws Re6stError `FILE` when there is none, or the database is no registry's, `OPTION` when the URL cannot be read
  */
 export async function openPostgres(url: string, options: PostgresOptions = {}): Promise<Engine> {
   const engine = new PostgresEngine(url, options)
@@ -83,7 +83,9 @@ class PostgresEngine implements Engine {
     this.#log = log
     this.#application = application
     this.name = withoutPassword(url)
-    this.#servers = serversOf(url)
+    const servers = serversOf(url)
+    if (!servers.ok) throw new Re6stError('OPTION', `--db ${this.name}: ${servers.reason}`)
+    this.#servers = servers.value
     pg.types.setTypeParser(pg.types.builtins.INT8, Number)
   }
 

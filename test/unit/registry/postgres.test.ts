@@ -33,10 +33,17 @@ async function networkConfigAt(url: string, prefix: NodeCertificate['prefix']) {
 }
 
 it('a URL may name several servers', () => {
-  expect(serversOf('postgres://me:secret@a,b:5433/name?sslmode=require')).toEqual([
-    'postgres://me:secret@a/name?sslmode=require',
-    'postgres://me:secret@b:5433/name?sslmode=require',
-  ])
+  expect(serversOf('postgres://me:secret@a,b:5433/name?sslmode=require')).toEqual({
+    ok: true,
+    value: [
+      'postgres://me:secret@a/name?sslmode=require',
+      'postgres://me:secret@b:5433/name?sslmode=require',
+    ],
+  })
+  expect(serversOf('postgres://me:p@w,d@a,b/name')).toEqual({
+    ok: true,
+    value: ['postgres://me:p@w,d@a/name', 'postgres://me:p@w,d@b/name'],
+  })
 })
 
 describe.skipIf(POSTGRES_PROGRAMS === undefined)('several registries with one database of PostgreSQL', () => {
