@@ -10,6 +10,17 @@ export const CHANNEL = 're6st'
 /** What the connections of a registry that serves are called in PostgreSQL's list of them. */
 export const APPLICATION = 're6st-registry'
 
+/** A URL that gives our connections no other name: by that, `restore` sees that a registry serves. */
+export function withoutApplication(url: string): string {
+  const at = url.indexOf('?')
+  if (at < 0) return url
+  const kept = url
+    .slice(at + 1)
+    .split('&')
+    .filter((parameter) => !new URLSearchParams(parameter).has('application_name'))
+  return `${url.slice(0, at)}${kept.length > 0 ? '?' : ''}${kept.join('&')}`
+}
+
 /** The tables of the Python implementation, as PostgreSQL has them: dates and serials do not end in 2038 there. */
 export const PYTHON_TABLES = `
 CREATE TABLE IF NOT EXISTS config (name TEXT PRIMARY KEY NOT NULL, value TEXT);

@@ -19,6 +19,7 @@ import {
   notify,
   PYTHON_TABLES,
   tables,
+  withoutApplication,
 } from './postgres-dialect.ts'
 import { serversOf, withoutPassword } from './postgres-servers.ts'
 import type { Statement } from './statement.ts'
@@ -85,7 +86,7 @@ class PostgresEngine implements Engine {
     this.name = withoutPassword(url)
     const servers = serversOf(url)
     if (!servers.ok) throw new Re6stError('OPTION', `--db ${this.name}: ${servers.reason}`)
-    this.#servers = servers.value
+    this.#servers = servers.value.map(withoutApplication)
     pg.types.setTypeParser(pg.types.builtins.INT8, Number)
   }
 

@@ -230,6 +230,18 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)('a database of PostgreSQL', () 
     })
   })
 
+  it('is not restored into while a registry serves with it, whatever its URL says of the application', async () => {
+    await using postgres = await TestPostgres.start()
+    await run('import', RECORDED, '--db', postgres.url)
+    for (const name of ['application_name=', 'connect_timeout=3&application%5Fname=']) {
+      await using _registry = await testRegistry({ databasePath: `${postgres.url}?${name}ours&keepalives=1` })
+      await expect(run('restore', '--db', postgres.url, RECORDED)).rejects.toMatchObject({
+        code: 'FILE',
+        message: expect.stringContaining('stop the registry first'),
+      })
+    }
+  })
+
   it('is read without a change of it: tables that are missing are not made', async () => {
     await using postgres = await TestPostgres.start()
     await (await openStore(postgres.url))[Symbol.asyncDispose]()
