@@ -1,7 +1,7 @@
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { CopyOptions } from '../../core/options/registry-database-options.ts'
-import { besideOf, copyBeside, insistOnCopy, putInPlace } from '../database/copy.ts'
+import { besideOf, copyBeside, insistOnCopy, markBackup, putInPlace } from '../database/copy.ts'
 import { copyStore, isUsed } from '../database/copy-store.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
 import type { Queries } from '../database/queries.ts'
@@ -64,6 +64,7 @@ async function putBackupInPlace(file: string, temporary: string): Promise<void> 
       'there is no network in the database, but in the backup that is there: see --db, or give another name',
     )
   }
+  markBackup(temporary)
   putInPlace(file)
 }
 

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs'
-import type Database from 'better-sqlite3'
+import Database from 'better-sqlite3'
 import { Re6stError } from '../../core/errors.ts'
 
 /** A new and empty file, into which SQLite writes as into none: for tokens and keys, which nobody else may read. */
@@ -7,6 +7,27 @@ export const makePrivateFile = (path: string): void => closeSync(openSync(path, 
 
 /** First octets of a file of SQLite (sqlite.org/fileformat.html, 1.3.1). */
 const MAGIC = 'SQLite format 3\0'
+
+/** What SQLite calls the application that a file is of (1.3.17): of backups, which no registry serves with. */
+const BACKUP = 0x72653662
+const APPLICATION_AT = 68
+
+/** From now on, a file is a backup: another may take its place. */
+export const markBackup = (copy: string): void => setApplication(copy, BACKUP)
+
+/** A backup that is written to is none any more: it may be all that there is. */
+export function unmarkBackup(database: Database.Database): void {
+  if (database.pragma('application_id', { simple: true }) === BACKUP) database.pragma('application_id = 0')
+}
+
+function setApplication(path: string, id: number): void {
+  const database = new Database(path)
+  try {
+    database.pragma(`application_id = ${id}`)
+  } finally {
+    database.close()
+  }
+}
 
 /**
  * A copy takes the place of what is there only if that is another copy: a key that is named by mistake is not lost, and a database in
@@ -23,19 +44,23 @@ export function insistOnCopy(database: string, copy: string): void {
       ? 'is the database itself: give another name'
       : !there.isFile()
         ? 'is no file: give the name of one'
-        : there.size > 0 && !hasMagic(copy)
-          ? 'is no backup, and not replaced: give another name'
-          : existsSync(`${copy}-wal`)
-            ? 'is a database that is in use, and not replaced: give another name'
+        : ['-wal', '.socket'].some((beside) => existsSync(`${copy}${beside}`))
+          ? 'is a database that is in use, and not replaced: give another name'
+          : there.size > 0 && !isBackup(copy)
+            ? 'is no backup, or one of an older version, and not replaced: give another name, or remove it'
             : undefined
   if (why !== undefined) throw new Re6stError('FILE', `${copy}: ${why}`)
 }
 
-function hasMagic(path: string): boolean {
+function isBackup(path: string): boolean {
   const file = openSync(path, 'r')
   try {
-    const octets = Buffer.alloc(MAGIC.length)
-    return readSync(file, octets) === octets.length && octets.toString('latin1') === MAGIC
+    const header = Buffer.alloc(APPLICATION_AT + 4)
+    return (
+      readSync(file, header) === header.length &&
+      header.toString('latin1', 0, MAGIC.length) === MAGIC &&
+      header.readUInt32BE(APPLICATION_AT) === BACKUP
+    )
   } finally {
     closeSync(file)
   }
@@ -53,6 +78,8 @@ export function copyBeside(database: Database.Database, copy: string): string {
   makePrivateFile(temporary)
   try {
     database.prepare('VACUUM INTO ?').run(temporary)
+    // What is copied may be a backup: the copy is none, unless it is marked.
+    setApplication(temporary, 0)
   } catch (error) {
     rmSync(temporary, { force: true })
     throw error
@@ -60,16 +87,19 @@ export function copyBeside(database: Database.Database, copy: string): string {
   return temporary
 }
 
+/** A name that nobody else gives to a file: what has it is removed. */
+const BESIDE = '.re6st-new'
+
 /** Where a copy is made; what a crash has left there is gone. */
 export function besideOf(copy: string): string {
-  const temporary = `${copy}.new`
+  const temporary = `${copy}${BESIDE}`
   for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(`${temporary}${suffix}`, { force: true })
   return temporary
 }
 
 /** The copy beside is the copy: it is on the disk. */
 export function putInPlace(copy: string): void {
-  const temporary = `${copy}.new`
+  const temporary = `${copy}${BESIDE}`
   try {
     const file = openSync(temporary, 'r')
     try {

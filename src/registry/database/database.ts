@@ -2,7 +2,7 @@ import { chmodSync, closeSync, existsSync, openSync, statfsSync, statSync } from
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { fileTroubleOf, messageOf, Re6stError } from '../../core/errors.ts'
-import { copyTo } from './copy.ts'
+import { copyTo, unmarkBackup } from './copy.ts'
 import { isWrittenAhead } from './disk.ts'
 
 /** The Python implementation compares the text of these definitions, and must be able to go back to this database. */
@@ -151,6 +151,7 @@ function takeOver(database: Database.Database, path: string): void {
         )
         .run()
       database.pragma(`user_version = ${OUR_VERSION}`)
+      unmarkBackup(database)
     })
     .immediate()
 }

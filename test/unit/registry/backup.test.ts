@@ -107,11 +107,25 @@ it('a backup takes the place of nothing but another backup', async () => {
   const used = join(directory, 'used.db')
   await using other = await testRegistry({ databasePath: used })
   await new RegistryClient(other.url).requestCertificate({ token: '', csr })
+  // What a network was moved from, what was restored, and what a registry was started with; and one without a log that is served.
+  const [old, restored, opened, served] = ['old', 'restored', 'opened', 'served'].map((name) =>
+    join(directory, name),
+  ) as [string, string, string, string]
+  copyFileSync(path, old)
+  for (const file of [`${restored}.copy`, opened, served])
+    await runRegistryCommand('backup', '--db', path, file)
+  await runRegistryCommand('restore', '--db', restored, `${restored}.copy`)
+  await (await openStore(opened))[Symbol.asyncDispose]()
+  writeFileSync(`${served}.socket`, '')
   const inode = statSync(path).ino
   for (const [file, remedy] of [
     [path, 'is the database itself'],
     [link, 'is the database itself'],
     [key, 'is no backup'],
+    [old, 'is no backup'],
+    [restored, 'is no backup'],
+    [opened, 'is no backup'],
+    [served, 'in use'],
     [directory, 'is no file'],
     [used, 'in use'],
   ] as const)
@@ -122,8 +136,14 @@ it('a backup takes the place of nothing but another backup', async () => {
   expect(statSync(path).ino).toBe(inode)
   expect(readFileSync(key, 'utf8')).toBe('mine')
   const backup = join(directory, 'backup')
-  for (const _ of ['first', 'second']) await runRegistryCommand('backup', '--db', path, backup)
-  expect(readdirSync(directory).filter((name) => name.endsWith('.new'))).toEqual([])
+  writeFileSync(backup, '')
+  writeFileSync(`${backup}.new`, 'mine')
+  for (const _ of ['first', 'second', 'third']) {
+    await runRegistryCommand('backup', '--db', path, backup)
+    await runRegistryCommand('check', '--db', backup)
+  }
+  expect(readFileSync(`${backup}.new`, 'utf8')).toBe('mine')
+  expect(readdirSync(directory).filter((name) => name.includes('re6st-new'))).toEqual([])
 })
 
 it('a database without a network takes the place of no backup of one', async () => {

@@ -59,7 +59,7 @@ describe('a database of the Python implementation', () => {
     }
     const before = rows(databasePath)
     // What a crash during the copy would leave.
-    writeFileSync(`${databasePath}.before-takeover.new`, 'half of a copy')
+    writeFileSync(`${databasePath}.before-takeover.re6st-new`, 'half of a copy')
     {
       await using registry = await testRegistry({
         databasePath,
@@ -88,7 +88,7 @@ describe('a database of the Python implementation', () => {
     expect(after.cert).toHaveLength(before.cert.length + 1)
     for (const row of before.cert) expect(after.cert).toContainEqual(row)
     expect(rows(`${databasePath}.before-takeover`).cert).toEqual(before.cert)
-    expect(existsSync(`${databasePath}.before-takeover.new`)).toBe(false)
+    expect(existsSync(`${databasePath}.before-takeover.re6st-new`)).toBe(false)
     // Tokens and MAC keys are in both.
     for (const path of [databasePath, `${databasePath}.before-takeover`])
       expect(statSync(path).mode & 0o777).toBe(0o600)
