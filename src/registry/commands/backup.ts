@@ -1,7 +1,14 @@
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { CopyOptions } from '../../core/options/registry-database-options.ts'
-import { besideOf, copyBeside, insistOnCopy, markBackup, putInPlace } from '../database/copy.ts'
+import {
+  besideOf,
+  copyBeside,
+  insistOnCopy,
+  makePrivateFile,
+  markBackup,
+  putInPlace,
+} from '../database/copy.ts'
 import { copyStore, isUsed } from '../database/copy-store.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
 import type { Queries } from '../database/queries.ts'
@@ -47,11 +54,18 @@ export async function backUp(database: string, file: string): Promise<number> {
 /** Of another kind of database, row by row. */
 async function copyOut(snapshot: Queries, file: string): Promise<void> {
   const temporary = besideOf(file)
-  {
-    await using store = await openStore(temporary)
-    await copyStore(snapshot, store)
+  try {
+    makePrivateFile(temporary)
+    {
+      await using store = await openStore(temporary)
+      await copyStore(snapshot, store)
+    }
+    endLog(temporary)
+  } catch (error) {
+    // Keys are in it.
+    besideOf(file)
+    throw error
   }
-  endLog(temporary)
   await putBackupInPlace(file, temporary)
 }
 

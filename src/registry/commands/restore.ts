@@ -1,11 +1,12 @@
-import { existsSync, renameSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { CopyOptions } from '../../core/options/registry-database-options.ts'
 import { numberOfVersion } from '../../core/values/network-version.ts'
 import { packInteger } from '../../core/values/packed-integer.ts'
-import { copyBeside, putInPlace } from '../database/copy.ts'
+import { besideOf, copyBeside, pathBeside, putInPlace } from '../database/copy.ts'
 import { isUsed, replaceAll } from '../database/copy-store.ts'
 import { readMigratedCopy } from '../database/migrated-copy.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
@@ -18,7 +19,8 @@ import { soundnessOfDatabase } from '../database/soundness.ts'
 import { SqliteEngine } from '../database/sqlite-engine.ts'
 import { statementsFor } from '../database/statements.ts'
 import { backUp } from './backup.ts'
-import { endLog } from './end-log.ts'
+import { isSameFile, lastBefore, moveDatabase, nameForBefore } from './before-restore.ts'
+import { holdAlone } from './end-log.ts'
 import { refuseStandby } from './own-database.ts'
 
 /**
@@ -55,16 +57,49 @@ export async function runRestore({ database, file, json }: CopyOptions): Promise
  * @returns where the one before is
  */
 async function intoFile(path: string, file: string): Promise<string | undefined> {
-  const before = `${path}.before-restore`
   const isThere = existsSync(path)
-  if (isThere) endLog(path)
-  const lost = isThere || existsSync(before) ? await reachedInFile(isThere ? path : before) : NOTHING
-  const backup = openExisting({ database: file, option: '' })
+  // Until the restored one has its name: a registry that is started meanwhile waits.
+  const held = isThere ? holdAlone(path) : undefined
+  try {
+    const last = isThere ? undefined : lastBefore(path)
+    const before = nameForBefore(path, isThere ? file : undefined)
+    const lost = held ? reachedInHeld(held) : last === undefined ? NOTHING : await reachedInFile(last)
+    try {
+      await copyAhead(path, file, { held, lost })
+      keepOwner(path)
+    } catch (error) {
+      // Keys are in it.
+      besideOf(path)
+      throw error
+    }
+    moveDatabase(path, before)
+    try {
+      if (isThere) keepPrivate(before)
+      putInPlace(path)
+    } catch (error) {
+      moveDatabase(before, path)
+      throw error
+    }
+    return isThere ? before : last
+  } finally {
+    held?.close()
+  }
+}
+
+/** Copies a backup beside the database, ahead of what was lost. */
+async function copyAhead(
+  path: string,
+  file: string,
+  { held, lost }: { readonly held: Database.Database | undefined; readonly lost: Reached },
+): Promise<void> {
+  // Restored over itself, it goes ahead; nobody else can open it.
+  const itself = held && isSameFile(path, file) ? held : undefined
+  const backup = itself ?? openExisting({ database: file, option: '' })
   let copied: string
   try {
     copied = copyBeside(backup, path)
   } finally {
-    backup.close()
+    if (!itself) backup.close()
   }
   const engine = new SqliteEngine(new Database(copied))
   try {
@@ -74,14 +109,21 @@ async function intoFile(path: string, file: string): Promise<string | undefined>
   } finally {
     await engine.close()
   }
-  if (isThere) renameSync(path, before)
+}
+
+/** Root restores for a registry that may be somebody else: whose the one before was, or the directory. */
+function keepOwner(path: string): void {
+  if (process.geteuid?.() !== 0) return
+  const { uid, gid } = statSync(existsSync(path) ? path : dirname(path))
+  chownSync(pathBeside(path), uid, gid)
+}
+
+function keepPrivate(path: string): void {
   try {
-    putInPlace(path)
-  } catch (error) {
-    if (isThere) renameSync(before, path)
-    throw error
+    chmodSync(path, 0o600)
+  } catch {
+    // It is somebody else's, or on a file system without modes: no reason not to restore.
   }
-  return existsSync(before) ? before : undefined
 }
 
 /** All or nothing, as one transaction. @returns the file that the one before was copied into, beside the backup */
@@ -90,7 +132,7 @@ async function intoPostgres(url: string, file: string): Promise<string | undefin
   let before: string | undefined
   if (await isUsed(store)) {
     await refuseServed(store, url)
-    before = `${file}.before-restore`
+    before = nameForBefore(file)
     await backUp(url, before)
   }
   await readMigratedCopy(file, (backup) =>
@@ -122,12 +164,21 @@ interface Reached {
 
 const NOTHING: Reached = { version: 0, serial: 0 }
 
-async function reachedIn(queries: Queries): Promise<Reached> {
-  const version = await queries.config('version')
+const reachedIn = async (queries: Queries): Promise<Reached> =>
+  reachedOf(await queries.config('version'), await queries.config('serial'))
+
+function reachedOf(version: unknown, serial: unknown): Reached {
   const number = Buffer.isBuffer(version) ? numberOfVersion(version) : undefined
-  return {
-    version: number?.ok ? Number(number.value) : 0,
-    serial: Number((await queries.config('serial')) ?? 0),
+  return { version: number?.ok ? Number(number.value) : 0, serial: Number(serial ?? 0) }
+}
+
+/** No other connection can read it. */
+function reachedInHeld(held: Database.Database): Reached {
+  try {
+    const value = held.prepare<[string], unknown>('SELECT value FROM config WHERE name = ?').pluck()
+    return reachedOf(value.get('version'), value.get('serial'))
+  } catch {
+    return NOTHING
   }
 }
 

@@ -92,14 +92,17 @@ const BESIDE = '.re6st-new'
 
 /** Where a copy is made; what a crash has left there is gone. */
 export function besideOf(copy: string): string {
-  const temporary = `${copy}${BESIDE}`
+  const temporary = pathBeside(copy)
   for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(`${temporary}${suffix}`, { force: true })
   return temporary
 }
 
+/** Where it is until then. */
+export const pathBeside = (copy: string): string => `${copy}${BESIDE}`
+
 /** The copy beside is the copy: it is on the disk. */
 export function putInPlace(copy: string): void {
-  const temporary = `${copy}${BESIDE}`
+  const temporary = pathBeside(copy)
   try {
     const file = openSync(temporary, 'r')
     try {

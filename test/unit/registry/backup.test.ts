@@ -1,4 +1,18 @@
-import { copyFileSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
@@ -7,6 +21,7 @@ import { describe, expect, it } from 'vitest'
 import { programOf } from '../../../lab/programs.ts'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
+import { holdAlone } from '../../../src/registry/commands/end-log.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
 import { soundnessOfDatabase } from '../../../src/registry/database/soundness.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
@@ -179,6 +194,111 @@ it('the database before a restore can be restored, and the one after it again', 
   expect([await certificatesOf(path), await certificatesOf(before)]).toEqual([first, second])
   await runRegistryCommand('restore', '--db', path, before)
   expect([await certificatesOf(path), await certificatesOf(before)]).toEqual([second, first])
+})
+
+it('no restore takes the place of the database before another one', async () => {
+  const directory = temporaryDirectory()
+  const [path, backup] = [join(directory, 'registry.db'), join(directory, 'backup')]
+  for (const [at, file] of [path, backup].entries()) copyFileSync(RECORDED[at] ?? '', file)
+  const original = readFileSync(path)
+  const named: unknown[] = []
+  for (const _ of ['first', 'second', 'third']) {
+    const { text } = await runRegistryCommand('restore', '--db', path, backup, '--json')
+    named.push((JSON.parse(text) as { before: unknown }).before)
+  }
+  expect(named).toEqual(['', '.2', '.3'].map((end) => `${path}.before-restore${end}`))
+  expect(readFileSync(`${path}.before-restore`)).toEqual(original)
+})
+
+/** Ways in which a disk destroys a database. */
+const DAMAGES: readonly (readonly [what: string, destroy: (path: string) => void])[] = [
+  [
+    'its first page',
+    (path) => {
+      const file = openSync(path, 'r+')
+      writeSync(file, Buffer.alloc(100, 'x'), 0, 100, 0)
+      closeSync(file)
+    },
+  ],
+  [
+    'its schema',
+    (path) => {
+      const database = new Database(path)
+      database.unsafeMode()
+      database.pragma('writable_schema = ON')
+      database.exec("UPDATE sqlite_master SET sql = 'CREATE TABLE' WHERE name = 'crl'").close()
+    },
+  ],
+]
+
+it.each(DAMAGES)('a database of which %s is destroyed is restored over, and kept', async (_, destroy) => {
+  const directory = temporaryDirectory()
+  const [path, backup] = [join(directory, 'registry.db'), join(directory, 'backup')]
+  for (const file of [path, backup]) copyFileSync(RECORDED[0] ?? '', file)
+  destroy(path)
+  const damaged = readFileSync(path)
+  expect(await runRegistryCommand('restore', '--db', path, backup)).toMatchObject({ status: 0 })
+  expect(readFileSync(`${path}.before-restore`)).toEqual(damaged)
+  expect(await findings(path)).toEqual([])
+})
+
+it.each(['-wal', '-journal'])(
+  'no %s of the database before is taken for one of the restored',
+  async (journal) => {
+    const directory = temporaryDirectory()
+    const [path, backup] = [join(directory, 'registry.db'), join(directory, 'backup')]
+    copyFileSync(RECORDED[0] ?? '', backup)
+    writeFileSync(path, 'no database any more'.repeat(50))
+    writeFileSync(`${path}${journal}`, 'of the one before')
+    await runRegistryCommand('restore', '--db', path, backup)
+    expect(await findings(path)).toEqual([])
+    expect(existsSync(`${path}${journal}`)).toBe(false)
+    // A file that was lost leaves one, too.
+    renameSync(path, `${path}.lost`)
+    writeFileSync(`${path}${journal}`, 'of the lost one')
+    await runRegistryCommand('restore', '--db', path, backup)
+    expect(await findings(path)).toEqual([])
+    expect(existsSync(`${path}${journal}`)).toBe(false)
+  },
+)
+
+it("a database that is held is nobody else's, also of who has opened it before it has another name", () => {
+  const path = join(temporaryDirectory(), 'registry.db')
+  copyFileSync(RECORDED[0] ?? '', path)
+  const other = new Database(path, { timeout: 0 })
+  const held = holdAlone(path)
+  const write = () => other.exec('DELETE FROM token')
+  expect(write).toThrow(/locked/)
+  renameSync(path, `${path}.before-restore`)
+  copyFileSync(RECORDED[0] ?? '', path)
+  held?.close()
+  expect(write).toThrow(/readonly/)
+  other.close()
+})
+
+it('the restored database has the owner of the one before, which nobody else can read any more', async () => {
+  const directory = temporaryDirectory()
+  const [path, backup] = [join(directory, 'registry.db'), join(directory, 'backup')]
+  for (const file of [path, backup]) copyFileSync(RECORDED[0] ?? '', file)
+  chmodSync(path, 0o644)
+  if (process.geteuid?.() === 0) chownSync(path, 1, 2)
+  const { uid, gid } = statSync(path)
+  await runRegistryCommand('restore', '--db', path, backup)
+  for (const file of [path, `${path}.before-restore`]) {
+    const found = statSync(file)
+    expect([found.mode & 0o777, found.uid, found.gid]).toEqual([0o600, uid, gid])
+  }
+})
+
+it('a restore that fails leaves no copy of the keys', async () => {
+  const directory = temporaryDirectory()
+  const [path, backup] = [join(directory, 'registry.db'), join(directory, 'backup')]
+  copyFileSync(RECORDED[0] ?? '', backup)
+  new Database(backup)
+    .exec("CREATE TRIGGER refuse BEFORE INSERT ON config BEGIN SELECT RAISE(ABORT, 'refused'); END")
+    .close()
+  await expect(runRegistryCommand('restore', '--db', path, backup)).rejects.toThrow('refused')
+  expect(readdirSync(directory)).toEqual(['backup'])
 })
 
 it('a file that is not there is told of with what to do', async () => {
