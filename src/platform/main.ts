@@ -38,8 +38,17 @@ export function reopenOnSignal(log: LogOutput): Disposable {
 export async function main<Options>(program: Program<Options>): Promise<never> {
   // Whoever reads our output may leave before its end (`re6st routes | head`).
   process.stdout.on('error', () => process.exit(0))
-  process.exit(await statusOf(program, process.argv.slice(2)))
+  const status = await statusOf(program, process.argv.slice(2))
+  await Promise.all([written(process.stdout), written(process.stderr)])
+  process.exit(status)
 }
+
+/** Resolves when whoever reads has taken all of our output: at the end of a process, what a pipe has no room for is lost. */
+const written = (stream: NodeJS.WriteStream): Promise<void> =>
+  new Promise((resolve) => {
+    if (stream.writableLength === 0) resolve()
+    else stream.write('', () => resolve())
+  })
 
 async function statusOf<Options>(program: Program<Options>, args: readonly string[]): Promise<number> {
   try {

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
@@ -22,4 +24,26 @@ it('SIGUSR1 opens log files anew after logrotate has moved them, until they are 
   process.kill(process.pid, 'SIGUSR1')
   await new Promise((resolve) => setImmediate(resolve))
   expect(reopen).toHaveBeenCalledOnce()
+})
+
+it('a command ends when all of its output was taken, however slow its reader is', async () => {
+  const length = 1_000_000
+  const program = `
+    import { main } from './src/platform/main.ts'
+    const run = () => {
+      process.stdout.write('x'.repeat(${length}))
+      process.stderr.write('about to end\\n')
+      return Promise.resolve(3)
+    }
+    await main({ name: 'x', read: () => ({ ok: true, value: { kind: 'run', options: {} } }), run })
+  `
+  const words = ['--import', 'tsx', '--input-type=module', '--eval', program]
+  const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] })
+  await once(child.stderr, 'data')
+  let read = 0
+  child.stdout.on('data', (chunk: Buffer) => {
+    read += chunk.length
+  })
+  expect(await once(child, 'close')).toEqual([3, null])
+  expect(read).toBe(length)
 })
