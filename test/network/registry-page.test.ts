@@ -160,13 +160,13 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
   test('the configuration is changed after a look at what each node does with it', async () => {
     await open('configuration')
     const heading = page.getByRole('heading', { name: /^Configuration/ })
-    const before = await heading.innerText()
+    const before = await heading.textContent()
     await page.getByLabel('Hello').fill('5')
     await page.getByRole('button', { name: 'Preview…' }).click()
     await page.getByRole('dialog').getByText('15 → 5').waitFor()
     await screenshot('preview')
     await page.getByRole('dialog').getByRole('button', { name: 'Change' }).click()
-    await expect.poll(() => heading.innerText()).not.toBe(before)
+    await expect.poll(() => heading.textContent()).not.toBe(before)
     expect(await page.getByLabel('Hello').inputValue()).toBe('5')
   })
 
