@@ -49,6 +49,10 @@ export class Re6stError extends Error {
 export const fileTroubleOf = (error: unknown): string =>
   (error as NodeJS.ErrnoException).code === 'EACCES' ? `no permission: ${AS_ROOT}` : messageOf(error)
 
+/** The code that Node.js, SQLite or PostgreSQL gives an error; empty: it has none. */
+export const codeOf = (error: unknown): string =>
+  String((error as { readonly code?: unknown } | undefined)?.code ?? '')
+
 /** The message of anything that was thrown, on one line. */
 export const messageOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' ')

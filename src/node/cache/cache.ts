@@ -1,8 +1,8 @@
-import { closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, statSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import Database from 'better-sqlite3'
 import type { ConfigValue, ConfigValues } from '../../core/config/network-config.ts'
-import { messageOf, Re6stError } from '../../core/errors.ts'
+import { codeOf, messageOf, Re6stError } from '../../core/errors.ts'
 import {
   formatAddressList,
   mergeAnnounced,
@@ -11,6 +11,7 @@ import {
 } from '../../core/values/address-list.ts'
 import { isBits } from '../../core/values/bits.ts'
 import { type Prefix, prefixOfBits } from '../../core/values/prefix.ts'
+import { moveDatabase } from '../../platform/database-files.ts'
 import type { Logger } from '../../platform/log.ts'
 
 /** The text of these definitions is compared by the Python implementation, which refuses any other. */
@@ -221,8 +222,7 @@ function openOrBegin(path: string, log: Logger): Cache {
     log.warn({ reason: messageOf(error) }, `${path} is damaged: set aside as ${path}.bak, a new one is begun`)
   }
   // A journal left behind belongs to the old file: SQLite would apply it to the new one.
-  for (const ending of ['', '-journal', '-wal', '-shm'])
-    if (existsSync(path + ending)) renameSync(path + ending, `${path}.bak${ending}`)
+  moveDatabase(path, `${path}.bak`)
   return new Cache(openDatabase(path), log)
 }
 
@@ -233,8 +233,6 @@ const NO_SPACE: ReadonlySet<string> = new Set([
   ...['SQLITE_FULL', 'SQLITE_READONLY', 'SQLITE_READONLY_DIRECTORY', 'SQLITE_IOERR_WRITE'],
   ...['ENOSPC', 'EDQUOT', 'EROFS'],
 ])
-
-const codeOf = (error: unknown): string => (error as { code?: string }).code ?? ''
 
 const isDamage = (error: unknown): boolean =>
   error instanceof Unusable || ['SQLITE_NOTADB', 'SQLITE_CORRUPT'].includes(codeOf(error))

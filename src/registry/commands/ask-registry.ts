@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { hostname } from 'node:os'
 import { text } from 'node:stream/consumers'
-import { type ErrorCode, messageOf, Re6stError } from '../../core/errors.ts'
+import { codeOf, type ErrorCode, messageOf, Re6stError } from '../../core/errors.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { COMMAND_USER_HEADER } from '../api/authenticate.ts'
 import type { SpecialRoute } from '../api/call.ts'
@@ -135,10 +135,7 @@ async function onceItRuns<Answer>(ask: () => Promise<Answer>, waitSeconds: numbe
     }
 }
 
-const codeOf = (error: unknown): unknown =>
-  error instanceof Error && 'code' in error ? error.code : undefined
-
-const isNobodyThere = (error: unknown): boolean => ['ENOENT', 'ECONNREFUSED'].includes(String(codeOf(error)))
+const isNobodyThere = (error: unknown): boolean => ['ENOENT', 'ECONNREFUSED'].includes(codeOf(error))
 
 function unreachable(option: string, error: unknown): Re6stError {
   const why = isNobodyThere(error)

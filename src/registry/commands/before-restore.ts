@@ -1,7 +1,6 @@
-import { existsSync, renameSync, statSync } from 'node:fs'
-
-/** What SQLite keeps beside a database. */
-const BESIDE = ['-wal', '-shm', '-journal']
+import { existsSync } from 'node:fs'
+import { DATABASE_ENDINGS } from '../../platform/database-files.ts'
+import { isSameFile } from '../database/copy.ts'
 
 /** Names for what was there before a restore, which is no other's place: the first may be the only one that is whole. */
 function* namesAfter(path: string): Generator<string, never> {
@@ -13,7 +12,7 @@ function* namesAfter(path: string): Generator<string, never> {
 /** @param exchanged what is restored: if it is one of those before, both change places */
 export function nameForBefore(path: string, exchanged?: string): string {
   for (const name of namesAfter(path)) {
-    const isFree = ['', ...BESIDE].every((suffix) => !existsSync(`${name}${suffix}`))
+    const isFree = DATABASE_ENDINGS.every((ending) => !existsSync(`${name}${ending}`))
     if (isFree || (exchanged !== undefined && isSameFile(name, exchanged))) return name
   }
   throw new Error('there is always another name')
@@ -27,15 +26,4 @@ export function lastBefore(path: string): string | undefined {
     last = name
   }
   return last
-}
-
-export function isSameFile(path: string, other: string): boolean {
-  const [one, two] = [path, other].map((name) => statSync(name, { throwIfNoEntry: false }))
-  return one !== undefined && one.dev === two?.dev && one.ino === two.ino
-}
-
-/** A journal that stayed where another database is would be taken for its own. */
-export function moveDatabase(from: string, to: string): void {
-  for (const suffix of [...BESIDE, ''])
-    if (existsSync(`${from}${suffix}`)) renameSync(`${from}${suffix}`, `${to}${suffix}`)
 }

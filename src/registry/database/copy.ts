@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { Re6stError } from '../../core/errors.ts'
+import { removeDatabase } from '../../platform/database-files.ts'
 
 /** A new and empty file, into which SQLite writes as into none: for tokens and keys, which nobody else may read. */
 export const makePrivateFile = (path: string): void => closeSync(openSync(path, 'wx', 0o600))
@@ -38,18 +39,22 @@ function setApplication(path: string, id: number): void {
 export function insistOnCopy(database: string, copy: string): void {
   const there = statSync(copy, { throwIfNoEntry: false })
   if (!there) return
-  const own = statSync(database, { throwIfNoEntry: false })
-  const why =
-    own?.dev === there.dev && own.ino === there.ino
-      ? 'is the database itself: give another name'
-      : !there.isFile()
-        ? 'is no file: give the name of one'
-        : ['-wal', '.socket'].some((beside) => existsSync(`${copy}${beside}`))
-          ? 'is a database that is in use, and not replaced: give another name'
-          : there.size > 0 && !isBackup(copy)
-            ? 'is no backup, or one of an older version, and not replaced: give another name, or remove it'
-            : undefined
+  const why = isSameFile(database, copy)
+    ? 'is the database itself: give another name'
+    : !there.isFile()
+      ? 'is no file: give the name of one'
+      : ['-wal', '.socket'].some((beside) => existsSync(`${copy}${beside}`))
+        ? 'is a database that is in use, and not replaced: give another name'
+        : there.size > 0 && !isBackup(copy)
+          ? 'is no backup, or one of an older version, and not replaced: give another name, or remove it'
+          : undefined
   if (why !== undefined) throw new Re6stError('FILE', `${copy}: ${why}`)
+}
+
+/** Whether two paths lead to one file. */
+export function isSameFile(path: string, other: string): boolean {
+  const [one, two] = [path, other].map((name) => statSync(name, { throwIfNoEntry: false }))
+  return one !== undefined && one.dev === two?.dev && one.ino === two.ino
 }
 
 function isBackup(path: string): boolean {
@@ -93,7 +98,7 @@ const BESIDE = '.re6st-new'
 /** Where a copy is made; what a crash has left there is gone. */
 export function besideOf(copy: string): string {
   const temporary = pathBeside(copy)
-  for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(`${temporary}${suffix}`, { force: true })
+  removeDatabase(temporary)
   return temporary
 }
 

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { Re6stError } from '../../core/errors.ts'
+import { codeOf, Re6stError } from '../../core/errors.ts'
 import type { ConfigValues, Executor, SqlValue, Topic } from './engine.ts'
 import type { Statement } from './statement.ts'
 import type { ConfigRowValue } from './tables.ts'
@@ -78,7 +78,7 @@ export async function beginSnapshot(client: pg.ClientBase): Promise<void> {
     await client.query('LOCK TABLE config IN ACCESS SHARE MODE')
     await client.query('SET LOCAL lock_timeout = DEFAULT')
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const code = codeOf(error)
     if (code === LOCK_NOT_AVAILABLE)
       throw new Re6stError(
         'FILE',

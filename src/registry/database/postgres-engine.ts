@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
-import { messageOf, Re6stError } from '../../core/errors.ts'
+import { codeOf, messageOf, Re6stError } from '../../core/errors.ts'
 import { inBackground } from '../../platform/background.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
@@ -209,7 +209,7 @@ class PostgresEngine implements Engine {
 
   isRetryable(error: unknown): boolean {
     if (!(error instanceof Error)) return false
-    const code = 'code' in error ? String(error.code) : ''
+    const code = codeOf(error)
     return (
       RETRYABLE.test(code) ||
       /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_AGAIN|ENOENT)/.test(code) ||

@@ -1,14 +1,11 @@
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import {
-  type ConfigValue,
-  type ConfigValues,
-  encodeNetworkConfig,
-} from '../../../src/core/config/network-config.ts'
+import type { ConfigValue, ConfigValues } from '../../../src/core/config/network-config.ts'
 import { encrypt, makeDecryptor } from '../../../src/core/crypto/rsa.ts'
 import { numberOfVersion } from '../../../src/core/values/network-version.ts'
 import { prefixOfBits } from '../../../src/core/values/prefix.ts'
 import { ConfigKeeper } from '../../../src/node/config-keeper.ts'
+import { encodedConfig } from '../../support/encoded-config.ts'
 import { makeVersion } from '../../support/network-version.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
@@ -21,18 +18,7 @@ const NODE = prefixOfBits('0000000000000001')
 const PEER = prefixOfBits('0000000000000010')
 const version = (number: number) => makeVersion(BigInt(number), caKey)
 const good = (number: number, more: Record<string, ConfigValue> = {}) =>
-  encodeNetworkConfig({
-    registry_prefix: '0000000000000000',
-    protocol: 10,
-    min_protocol: 1,
-    version: version(number),
-    client_count: 10,
-    max_clients: 10,
-    hello: 15,
-    tunnel_refresh: 300,
-    encrypt: false,
-    ...more,
-  })
+  encodedConfig({ version: version(number), ...more })
 
 /** A keeper, and all around it. */
 class Surroundings {

@@ -1,9 +1,10 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { expect, it } from 'vitest'
-import { type ConfigValue, encodeNetworkConfig } from '../../../src/core/config/network-config.ts'
+import type { ConfigValue } from '../../../src/core/config/network-config.ts'
 import { PROTOCOL } from '../../../src/core/config/protocol-number.ts'
 import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
 import { ConfigSource } from '../../../src/node/config-source.ts'
+import { encodedConfig } from '../../support/encoded-config.ts'
 import { makeVersion } from '../../support/network-version.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { vectors } from '../../support/vectors.ts'
@@ -12,18 +13,7 @@ const pki = vectors<{ ca: string; keys: Record<string, string> }>('pki.json')
 const caKey = createPrivateKey(pki.keys['ca'] ?? '')
 const version = (number: number) => makeVersion(BigInt(number), caKey)
 const given = (number: number, more: Record<string, ConfigValue> = {}) =>
-  encodeNetworkConfig({
-    registry_prefix: '0000000000000000',
-    protocol: PROTOCOL,
-    min_protocol: 1,
-    version: version(number),
-    client_count: 10,
-    max_clients: 10,
-    hello: 15,
-    tunnel_refresh: 300,
-    encrypt: false,
-    ...more,
-  })
+  encodedConfig({ version: version(number), ...more })
 
 /** A source, whose registry gives one answer after another. */
 function sourceOf(...answers: readonly (Uint8Array | Error)[]) {
