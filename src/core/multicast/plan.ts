@@ -34,7 +34,7 @@ export interface MulticastRoute extends Channel {
 /** What follows from a situation. */
 export interface MulticastPlan {
   readonly routes: readonly MulticastRoute[]
-  /** What a neighbour is told. */
+  /** What a neighbour is told: the same in the same order, whoever was heard last. Else what nobody has changed would be news. */
   stateFor(peer: Prefix): MulticastState
 }
 
@@ -54,7 +54,7 @@ export function planMulticast(situation: MulticastSituation): MulticastPlan {
   const local = new Map(localSources.map((each) => [channelKey(each), each.iface]))
   const routes: MulticastRoute[] = []
   const joins = new Map<Prefix, Join[]>()
-  for (const { source, group, ifaces } of wantedChannels(situation, senders, upstream)) {
+  for (const { source, group, ifaces } of inOrder(wantedChannels(situation, senders, upstream))) {
     const up = upstream(source)
     const from = local.get(channelKey({ source, group })) ?? up?.iface
     if (from === undefined) continue
@@ -62,15 +62,18 @@ export function planMulticast(situation: MulticastSituation): MulticastPlan {
     if (to.length > 0) routes.push({ source, group, from, to })
     if (up) joins.set(up.peer, [...(joins.get(up.peer) ?? []), { source, group, via: up.via }])
   }
-  const told = senders.filter(({ group }) => !isSourceSpecificGroup(group))
+  const told = inOrder(senders.filter(({ group }) => !isSourceSpecificGroup(group)))
   return {
-    routes: routes.sort((one, other) => (channelKey(one) < channelKey(other) ? -1 : 1)),
+    routes,
     stateFor: (peer) => ({
       joins: joins.get(peer) ?? [],
       sources: told.filter(({ source }) => upstream(source)?.peer !== peer),
     }),
   }
 }
+
+const inOrder = <Item extends Channel>(channels: Iterable<Item>): Item[] =>
+  [...channels].sort((one, other) => (channelKey(one) < channelKey(other) ? -1 : 1))
 
 type FindUpstream = (source: string) => Upstream | undefined
 

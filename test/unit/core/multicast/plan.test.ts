@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { type MulticastSituation, planMulticast } from '../../../../src/core/multicast/plan.ts'
 import { ifacesOf, smcrouteConfiguration } from '../../../../src/core/multicast/smcroute.ts'
-import { EMPTY_STATE } from '../../../../src/core/multicast/state-message.ts'
+import { EMPTY_STATE, type MulticastState } from '../../../../src/core/multicast/state-message.ts'
 import { readNodeRoutes, type UnicastRoute } from '../../../../src/core/multicast/upstream.ts'
 import { networkOfBits, type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 
-const [A, B, C] = ['0000000000000001', '0000000000000010', '0000000000000011'].map(prefixOfBits) as [
+const [A, B, C, D] = ['01', '10', '11', '00'].map((end) => prefixOfBits(`00000000000000${end}`)) as [
+  Prefix,
   Prefix,
   Prefix,
   Prefix,
@@ -92,6 +93,27 @@ describe('the plan', () => {
     const plan = planMulticast(situation({ localSources, heard }))
     expect(plan.stateFor(B).sources).toEqual([{ source: OWN, group: 'ff0e::1' }, SHARED])
     expect(plan.stateFor(A).sources).toEqual([{ source: OWN, group: 'ff0e::1' }])
+  })
+
+  it('tells the same in the same order, whoever was heard last', () => {
+    const channels = ['1', '2', '3'].map((part) => ({ source: `2001:db8:42:${part}::1`, group: 'ff0e::1' }))
+    const heard: [Prefix, MulticastState][] = [A, B, C].map((peer, at) => [
+      peer,
+      {
+        joins: [{ ...CHANNEL, group: `ff3e::${9 - at}`, via: 'fe80::5' }],
+        sources: channels.slice(at, at + 1),
+      },
+    ])
+    const upstreamOf = (source: string) => {
+      const peer = [A, B, C][channels.findIndex((channel) => channel.source === source)] ?? D
+      return { peer, iface: 're6stnet1', via: 'fe80::a' }
+    }
+    const [plan, later] = [heard, heard.toReversed()].map((each) =>
+      planMulticast(situation({ heard: new Map(each), upstreamOf })),
+    )
+    expect(later?.stateFor(D)).toEqual(plan?.stateFor(D))
+    expect([plan?.stateFor(D).joins.length, plan?.stateFor(D).sources.length]).toEqual([3, 3])
+    expect(later?.routes).toEqual(plan?.routes)
   })
 
   it('believes news of a sender only from the neighbour on the way to it', () => {

@@ -2,8 +2,19 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { decodeMulticastMessage } from '../../../../src/core/multicast/state-message.ts'
-import { networkOfBits, type Prefix, prefixOfBits, subnetCidr } from '../../../../src/core/values/prefix.ts'
+import {
+  decodeMulticastMessage,
+  digestOf,
+  encodeMulticastState,
+  encodeReceipt,
+} from '../../../../src/core/multicast/state-message.ts'
+import {
+  networkOfBits,
+  nodeAddress,
+  type Prefix,
+  prefixOfBits,
+  subnetCidr,
+} from '../../../../src/core/values/prefix.ts'
 import { MulticastRouter } from '../../../../src/node/multicast/multicast-router.ts'
 import type { Processes } from '../../../../src/platform/processes.ts'
 import { silentLog } from '../../../support/silent-log.ts'
@@ -116,6 +127,44 @@ describe('two neighbours', () => {
     expect(statesOf(A)).toBeGreaterThan(before)
     await killed?.[Symbol.asyncDispose]()
   })
+})
+
+it('what a neighbour says again is no news for others, whoever has said something last', async () => {
+  const clock = steppedClock()
+  const peers = ['01', '10', '11'].map((end) => prefixOfBits(`00000000000000${end}`))
+  const [first, second, third] = peers as [Prefix, Prefix, Prefix]
+  const routes = peers.map((peer, at) => ({
+    ...{ prefix: subnetCidr(NETWORK, peer), from: '::/0', installed: true, metric: 96, refmetric: 0 },
+    ...{ via: `fe80::${at + 1}`, iface: `re6stnet${at + 1}`, routerId: '' },
+  }))
+  const told: Prefix[] = []
+  await using node = new MulticastRouter({
+    ...{ processes, clock, log: silentLog, runDirectory: directory, network: NETWORK },
+    ...{ own: prefixOfBits('0000000000000100'), memberIfaces: [], lanIfaces: [], serverIfaces: [] },
+    router: { routes, watch: () => ({ [Symbol.dispose]: () => {} }) },
+    send: (peer, bytes) => {
+      const message = decodeMulticastMessage(bytes)
+      if (!message.ok || message.value.kind !== 'state') return
+      told.push(peer)
+      node.receive(peer, encodeReceipt(digestOf(bytes)))
+    },
+  })
+  const says = (peer: Prefix) =>
+    node.receive(
+      peer,
+      encodeMulticastState({
+        joins: [],
+        sources: [{ source: nodeAddress(NETWORK, peer), group: 'ff0e::1' }],
+      }),
+    )
+  for (const peer of peers) says(peer)
+  await clock.pass(3_000)
+  told.length = 0
+  for (const peer of [first, second, first, third, second]) {
+    says(peer)
+    await clock.pass(1_000)
+  }
+  expect(told).toEqual([])
 })
 
 it('a neighbour that says nothing is told some times, and then as often as all', async () => {
