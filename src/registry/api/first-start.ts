@@ -24,6 +24,7 @@ import { API_LIMITS } from './limits.ts'
 import { API_ROUTES, type ApiRoute } from './routes.ts'
 import type { MadeNetwork, NewNetwork } from './schemas/setup.ts'
 import { readStaticFiles } from './static-files.ts'
+import { whenAnswered } from './when-answered.ts'
 
 /** Octets of the code that whoever makes the network must have. */
 const CODE_LENGTH = 18
@@ -103,7 +104,7 @@ export async function openFirstStart(settings: FirstStartSettings): Promise<Firs
           return { isNeeded: state === 'open' }
         case 'makeNetwork': {
           const answer = await make(read().body as NewNetwork, request.ip)
-          reply.raw.once('close', tellMade)
+          whenAnswered(reply.raw, tellMade)
           return answer
         }
         default:

@@ -12,6 +12,7 @@ import type { Actor } from '../api/audit-log.ts'
 import { commandUserOf } from '../api/authenticate.ts'
 import { API_ROUTES, type ApiRoute } from '../api/routes.ts'
 import type { PairState, Promotion } from '../api/schemas/standby.ts'
+import { whenAnswered } from '../api/when-answered.ts'
 import { commandSocket } from '../command-socket.ts'
 import { openStore } from '../database/open-store.ts'
 import { closeServer, listen } from '../server/listen.ts'
@@ -174,7 +175,7 @@ async function commandServer(
         case 'promote': {
           const actor = { name: commandUserOf(request.headers), from: undefined }
           const state = await does.promote(read().body as Promotion, actor)
-          reply.raw.once('close', does.promoted)
+          whenAnswered(reply.raw, does.promoted)
           return state
         }
         default:

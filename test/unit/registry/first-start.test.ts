@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { waitFor } from '../../../lab/wait-for.ts'
 import { readAuthority } from '../../../src/core/crypto/certificate.ts'
 import { networkCidr } from '../../../src/core/values/prefix.ts'
 import type { Session } from '../../../src/registry/api/schemas/access.ts'
@@ -62,6 +63,22 @@ it('a registry without an authority makes one with whoever has its code, and ser
     expect.objectContaining({ action: 'network.made', who: 'first start:ann', subject: made.body.network }),
   )
   expect((await fetch(`http://127.0.0.1:${registry.port}/getCa`)).status).toBe(200)
+})
+
+it('whoever makes the network may leave before the answer: it is served', async () => {
+  await using registry = await firstStartProcess()
+  const code = registry.url.hash.replace('#setup=', '')
+  const leaving = new AbortController()
+  const answer = fetch(new URL('/api/v1/setup', registry.url), {
+    ...{ method: 'POST', headers: { 'content-type': 'application/json' }, signal: leaving.signal },
+    body: JSON.stringify({ ...WANTED, code }),
+  })
+  const isBegun = async () =>
+    !(await ask<{ readonly isNeeded: boolean }>(registry.url, 'setup')).body.isNeeded
+  await waitFor(isBegun, { what: 'the network to be made', deadlineMs: 30_000, intervalMs: 1 })
+  leaving.abort()
+  await answer.catch(() => {})
+  await registry.runs()
 })
 
 it('the code is not guessed: after some attempts whoever tries has to wait, and who has it has not', async () => {
