@@ -129,14 +129,11 @@ export class BabeldInterfaces {
    * LAN, which is not ours to set down, comes up in babeld's sight when it has one.
    */
   async linkLocalGone(iface: string, address: string): Promise<void> {
-    const { processes } = this.#init.context
     const kind = this.#kinds.get(iface)
-    if (kind === undefined || !(await lacksLinkLocal(processes, iface))) return
-    if (kind === 'lan') return this.#renew(iface, kind, this.#configurationOf(iface, kind))
-    await this.#inTurn(iface, async () => {
-      if (!this.#kinds.has(iface) || !(await lacksLinkLocal(processes, iface))) return
-      if (await this.#links.setDown(iface)) await this.#links.setUp(iface, address)
-    })
+    if (kind === 'lan') {
+      if (await lacksLinkLocal(this.#init.context.processes, iface))
+        await this.#renew(iface, kind, this.#configurationOf(iface, kind))
+    } else if (kind !== undefined) await this.#inTurn(iface, () => this.#links.readdress(iface, address))
   }
 
   async setCost(iface: string, cost: 'normal' | 'high'): Promise<void> {

@@ -1,7 +1,7 @@
 import type { BabelTables } from '../../../core/babeld/tables.ts'
 import { messageOf } from '../../../core/errors.ts'
 import type { ConditionWatch } from '../condition-watch.ts'
-import { ipBatch, isThere, linkDown, linkUp, setOperational } from '../link.ts'
+import { ipBatch, isThere, lacksLinkLocal, linkDown, linkUp, setOperational } from '../link.ts'
 import type { Route, RouterSettings } from '../router.ts'
 import { canBeHeld, type HeldRoutes } from './held-routes.ts'
 import type { BabeldContext } from './process.ts'
@@ -31,8 +31,8 @@ const QUIET_MS = 150
 const QUIET_WITHIN_MS = 2_000
 /** How often babeld is shown that a link is up. */
 const WAKING_ATTEMPTS = 5
-/** A link that stayed dormant would be lost, and with a server's all of its clients: until the machine can run `ip` again. */
-const WAKING_RETRY_MS = 1_000
+/** A link that stayed dormant, or down, would be lost, and with a server's all of its clients: until the machine can run `ip` again. */
+const RETRY_MS = 1_000
 
 /** Links as babeld sees them: up, or down, or dormant while the kernel goes on using its routes. */
 export class SeenLinks {
@@ -64,28 +64,15 @@ export class SeenLinks {
     const { processes } = this.#init
     for (let attempt = 1; attempt <= WAKING_ATTEMPTS; attempt++) {
       // Removed meanwhile: dormant will do, until its turn to be set down.
-      await this.#makeOperational(iface)
+      await this.#persistently(iface, 'a link cannot be made operational', () =>
+        setOperational(processes, iface, true),
+      )
       if (!this.#init.isKept(iface)) return
       await this.#init.conditions.until(() => this.isUp(iface) || !this.#init.isKept(iface), LINK_EVENT_MS)
       if (this.isUp(iface) || attempt === WAKING_ATTEMPTS) return
       // An event makes it look once more.
       if (!(await this.#unlessGone(iface, () => setOperational(processes, iface, false)))) return
     }
-  }
-
-  /** Until it can be done, or the interface is removed or gone. */
-  async #makeOperational(iface: string): Promise<void> {
-    const { processes, log, conditions, signal } = this.#init
-    for (let failures = 0; this.#init.isKept(iface); failures++)
-      try {
-        await this.#unlessGone(iface, () => setOperational(processes, iface, true))
-        return
-      } catch (error) {
-        if (signal.aborted) return
-        const what = { iface, reason: messageOf(error), retryMs: WAKING_RETRY_MS }
-        log[failures === 0 ? 'warn' : 'debug'](what, 'a link cannot be made operational')
-        await conditions.until(() => !this.#init.isKept(iface), WAKING_RETRY_MS)
-      }
   }
 
   /**
@@ -120,16 +107,40 @@ export class SeenLinks {
     }
   }
 
-  /** Sets it down, which ends the routes over it. @returns whether it is there */
-  async setDown(iface: string): Promise<boolean> {
-    const isDown = await this.#unlessGone(iface, () => linkDown(this.#init.processes, iface))
-    if (isDown) await this.#untilDown(iface)
-    return isDown
+  /** Sets it down, which ends the routes over it. */
+  async setDown(iface: string): Promise<void> {
+    if (await this.#unlessGone(iface, () => linkDown(this.#init.processes, iface)))
+      await this.#untilDown(iface)
   }
 
-  /** Sets it up, with a link-local address. */
-  async setUp(iface: string, address: string): Promise<void> {
-    await this.#unlessGone(iface, () => linkUp(this.#init.processes, iface, address))
+  /** Gives a link that lacks its link-local address another time the same: it goes down, and comes up with it. */
+  async readdress(iface: string, address: string): Promise<void> {
+    const { processes } = this.#init
+    let isDown = false
+    await this.#persistently(iface, 'a link cannot be given its link-local address', async () => {
+      if (!isDown) {
+        if (!(await lacksLinkLocal(processes, iface))) return
+        await linkDown(processes, iface)
+        isDown = true
+        await this.#untilDown(iface)
+      }
+      await linkUp(processes, iface, address)
+    })
+  }
+
+  /** Changes a link that is lost without that: until it can be done, or the interface is removed or gone. */
+  async #persistently(iface: string, trouble: string, change: () => Promise<void>): Promise<void> {
+    const { log, conditions, signal } = this.#init
+    for (let failures = 0; this.#init.isKept(iface); failures++)
+      try {
+        await this.#unlessGone(iface, change)
+        return
+      } catch (error) {
+        if (signal.aborted) return
+        const what = { iface, reason: messageOf(error), retryMs: RETRY_MS }
+        log[failures === 0 ? 'warn' : 'debug'](what, trouble)
+        await conditions.until(() => !this.#init.isKept(iface), RETRY_MS)
+      }
   }
 
   /**

@@ -88,10 +88,26 @@ it('one that goes while it is about to be set down is no failure', async () => {
   expect(complaints).toEqual([])
 })
 
-it('what fails on one that is there is a failure', async () => {
+it.each([
+  ['set down', (command: string) => command === DOWN],
+  ['set up', isUp],
+])('where one that is there cannot be %s, that is said once, and tried until it can', async (_, isIt) => {
   babeld.interfaces = [{ ifname: 're6stnet1', addr_info: [GLOBAL] }]
-  babeld.fails = (command) => command === DOWN
+  let failures = 0
+  babeld.fails = (command) => {
+    if (!isIt(command) || failures === 2) {
+      if (command === DOWN) setImmediate(() => babeld.says('change interface re6stnet1 up false'))
+      return false
+    }
+    failures++
+    // As it is when it was set down.
+    if (isUp(command)) babeld.interfaces = [{ ifname: 're6stnet1' }]
+    return true
+  }
   kernelSays('Deleted 7: re6stnet1    inet6 fe80::1/64 scope link ')
-  await until(() => complaints.length > 0, 'a complaint')
+  await until(() => babeld.ip.filter(isUp).length > (isIt === isUp ? 2 : 0), 'the link to be up')
+  expect(failures).toBe(2)
+  expect(babeld.ip.filter((command) => command === DOWN)).toHaveLength(isIt === isUp ? 1 : 3)
+  expect(complaints).toHaveLength(1)
   expect(complaints.join('')).toContain('out of memory')
 })
