@@ -37,15 +37,15 @@ export function steppedClock(startMs = 1_700_000_000_000): SteppedClock {
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason)
-        const timer = clock.after(ms, resolve)
-        signal?.addEventListener(
-          'abort',
-          () => {
-            timer[Symbol.dispose]()
-            reject(signal.reason)
-          },
-          { once: true },
-        )
+        const stop = () => {
+          timer[Symbol.dispose]()
+          reject(signal?.reason)
+        }
+        const timer = clock.after(ms, () => {
+          signal?.removeEventListener('abort', stop)
+          resolve()
+        })
+        signal?.addEventListener('abort', stop, { once: true })
       }),
     async pass(ms) {
       const endMs = nowMs + ms

@@ -70,10 +70,7 @@ export class KernelRouteTable implements AsyncDisposable {
     this.#ip = new ToldIp({
       ...init,
       keyOf: ({ destination }) => keyOf(destination),
-      onReady: (undone) => {
-        for (const { destination } of undone) this.#changed.set(keyOf(destination), destination)
-        this.#write()
-      },
+      onReady: (undone) => this.#goOn(undone),
       onRefused: (written, reason) => this.#failed(written, reason),
     })
     this.#watching = init.events.watch((news) => this.#hear(news))
@@ -153,19 +150,30 @@ export class KernelRouteTable implements AsyncDisposable {
     this.#ip.tell(lines)
   }
 
+  /** Another `ip` is there. @param undone what the last one may not have done, in order */
+  #goOn(undone: Iterable<Written>): void {
+    const latest = new Map([...undone].map((written) => [keyOf(written.destination), written]))
+    const lines: (readonly [string, Written])[] = []
+    for (const [key, { destination, line }] of latest) {
+      const wanted = this.#wanted.get(key)
+      if (this.#changed.has(key)) continue
+      // As it is wanted, it was refused just now, and would be again: the last one was not told any more what to do then.
+      if (wanted && line !== 'as wanted') lines.push(instead(wanted, line))
+      else this.#changed.set(key, destination)
+    }
+    this.#ip.tell(lines)
+    this.#write()
+  }
+
   #failed({ destination, line }: Written, reason: string): void {
     const { log, clock } = this.#init
     const key = keyOf(destination)
     const wanted = this.#wanted.get(key)
     // One that is not wanted went by itself, with its interface.
     if (!wanted || line === 'none') return
-    // The one before must not stay: it may lead to where nobody has a way any more.
-    const { hop } = wanted
-    if (line === 'as wanted' && hop !== 'unreachable' && hop.source !== undefined) {
-      // Our address may be gone: others' packets still find their way.
-      const withoutSource = { ...wanted, hop: { ...hop, source: undefined } }
-      this.#ip.tell([[replaceLine(withoutSource), { destination, line: 'without source' }]])
-    } else this.#ip.tell([[deleteLine(destination), { destination, line: 'none' }]])
+    // Our address may be gone: others' packets still find their way.
+    const isOfSource = line === 'as wanted' && wanted.hop !== 'unreachable' && wanted.hop.source !== undefined
+    this.#ip.tell([instead(wanted, isOfSource ? 'without source' : 'none')])
     this.#failures.write(reason, (omitted) =>
       log.debug({ prefix: destination.prefix, reason, ...omitted }, 'the kernel does not take a route'),
     )
@@ -258,4 +266,12 @@ export class KernelRouteTable implements AsyncDisposable {
     inBackground(log, 'removing our routes', flushed)
     await flushed.catch(() => {})
   }
+}
+
+/** What is done where a route is refused as it is wanted. The one before must not stay: it may lead to where nobody has a way any more. */
+function instead(wanted: Wanted, line: 'without source' | 'none'): readonly [string, Written] {
+  const { hop, ...destination } = wanted
+  if (line === 'none' || hop === 'unreachable')
+    return [deleteLine(destination), { destination, line: 'none' }]
+  return [replaceLine({ ...wanted, hop: { ...hop, source: undefined } }), { destination, line }]
 }

@@ -38,6 +38,8 @@ export class ToldIp<About> {
   #ip: RunningProcess | undefined
   /** Whether the present one is told no more, and the next one begins when it has done what it was told. */
   #isFull = false
+  /** Whether the present one has come to a mark: one that cannot do anything says why, too, and ends. */
+  #isWorking = false
   #running: Promise<void> | undefined
   #line = 0
   #said = ''
@@ -104,12 +106,12 @@ export class ToldIp<About> {
         dieWithParent: true,
         withInput: true,
         onLine: (line, stream) => {
-          backOff.succeeded()
           if (stream === 'stderr') this.#read(line)
         },
       })
       this.#ip = ip
       this.#isFull = false
+      this.#isWorking = false
       this.#line = 0
       this.#said = ''
       const undone = [...this.#told.values()]
@@ -122,7 +124,8 @@ export class ToldIp<About> {
       const end = await ip.ended
       this.#ip = undefined
       if (signal.aborted) break
-      if (this.#isFull && end.kind === 'exited') continue
+      if (this.#isWorking) backOff.succeeded()
+      if (this.#isFull && this.#isWorking && end.kind === 'exited') continue
       log.warn({ end: describeEnd(end), retryMs: backOff.delayMs }, 'ip ended, it is started again')
       await backOff.wait(signal)
     }
@@ -144,6 +147,7 @@ export class ToldIp<About> {
     }
     const mark = this.#marks.get(number)
     if (mark) {
+      this.#isWorking = true
       this.#marks.delete(number)
       this.#forgetUntil(number)
       return mark()

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { KernelNews } from '../../../../src/node/kernel/kernel-events.ts'
 import { KernelRouteTable } from '../../../../src/node/kernel/route-table.ts'
 import type { ProcessEnd, ProcessOptions, RunningProcess } from '../../../../src/platform/processes.ts'
+import { LINES_OF_ONE_IP } from '../../../../src/platform/standing-ip.ts'
 import { silentLog } from '../../../support/silent-log.ts'
 import { type SteppedClock, steppedClock } from '../../../support/stepped-clock.ts'
 
@@ -113,4 +114,68 @@ describe('news of a route', () => {
     await clock.pass(500)
     expect(ipDoesAll()).toEqual([expect.stringContaining('via fe80::2')])
   })
+})
+
+/** An `ip` in a kernel that takes no route with our address, and the lines that each one was told. */
+function refusing() {
+  const started: string[][] = []
+  const startOne = (
+    _command: string,
+    _args: readonly string[],
+    { onLine }: ProcessOptions,
+  ): RunningProcess => {
+    const lines: string[] = []
+    started.push(lines)
+    let end: (end: ProcessEnd) => void = () => {}
+    const ended = new Promise<ProcessEnd>((resolve) => {
+      end = resolve
+    })
+    let done = 0
+    const work = () => {
+      for (const line of lines.slice(done)) {
+        done++
+        if (line !== 'settled' && !line.includes(' src ')) continue
+        onLine?.('RTNETLINK answers: Invalid argument', 'stderr')
+        onLine?.(`Command failed -:${done}`, 'stderr')
+      }
+    }
+    return {
+      ...{ pid: 1, ended, signal: () => {} },
+      write: (text) => {
+        lines.push(...text.trimEnd().split('\n'))
+        setImmediate(work)
+      },
+      endInput: () =>
+        void setImmediate(() => {
+          work()
+          end({ kind: 'exited', status: 1 })
+        }),
+      stop: () => {
+        end({ kind: 'killed', signal: 'SIGTERM' })
+        return ended
+      },
+    }
+  }
+  return { started, start: startOne }
+}
+
+it('routes that are refused, more than one ip is told of, are written without our address, and not again at once', async () => {
+  const { started, start: startOne } = refusing()
+  const count = 2 * LINES_OF_ONE_IP
+  await using refused = new KernelRouteTable({
+    ...{ clock, log: silentLog, events: { watch: () => ({ [Symbol.dispose]() {} }) } },
+    processes: { start: startOne, run: () => Promise.resolve({ stdout: '[]', stderr: '' }) } as never,
+  })
+  await refused.start()
+  const prefixes = Array.from({ length: count }, (_, number) => `2001:db8:42:${number.toString(16)}::/64`)
+  for (const prefix of prefixes)
+    refused.set(
+      { prefix, from: '::/0' },
+      { iface: 'tap', index: 7, via: 'fe80::2', source: '2001:db8:42::1' },
+    )
+  for (let turn = 0; turn < 20; turn++) await clock.pass(1)
+  const lines = started.flat().filter((line) => line !== 'settled')
+  expect(lines.filter((line) => line.includes(' src '))).toHaveLength(count)
+  const without = lines.filter((line) => line.startsWith('route replace') && !line.includes(' src '))
+  expect(new Set(without.map((line) => line.split(' ')[2])).size).toBe(count)
 })

@@ -1,24 +1,36 @@
 import { expect, it } from 'vitest'
 import { ToldIp } from '../../../../src/node/kernel/told-ip.ts'
-import type { ProcessEnd, RunningProcess } from '../../../../src/platform/processes.ts'
+import type { ProcessEnd, ProcessOptions, RunningProcess } from '../../../../src/platform/processes.ts'
 import { LINES_OF_ONE_IP } from '../../../../src/platform/standing-ip.ts'
 import { silentLog } from '../../../support/silent-log.ts'
 import { steppedClock } from '../../../support/stepped-clock.ts'
 
-/** An `ip` that ends when it is told no more. */
-function rig() {
+const FULL = Array.from({ length: LINES_OF_ONE_IP - 2 }, (_, number) => `line ${number}`)
+
+/** An `ip` that does what it was told, and ends, when it is told no more; or says at once that it cannot, and ends. */
+function rig({ isBroken = false, onReady }: { isBroken?: boolean; onReady?: () => void } = {}) {
   const clock = steppedClock()
-  const started: { lines: string[] }[] = []
-  const start = (): RunningProcess => {
-    const one = { lines: [] as string[] }
+  const started: { readonly atMs: number; readonly lines: string[] }[] = []
+  const start = (_command: string, _args: readonly string[], { onLine }: ProcessOptions): RunningProcess => {
+    const one = { atMs: clock.monotonicMs(), lines: [] as string[] }
     started.push(one)
     let end: (end: ProcessEnd) => void = () => {}
     const ended = new Promise<ProcessEnd>((resolve) => {
       end = resolve
     })
+    if (isBroken)
+      setImmediate(() => {
+        onLine?.('Cannot open netlink socket: Too many open files in system', 'stderr')
+        end({ kind: 'exited', status: 1 })
+      })
     return {
       ...{ pid: 1, ended, signal: () => {} },
-      endInput: () => end({ kind: 'exited', status: 1 }),
+      endInput: () => {
+        if (isBroken) return
+        for (const [at, line] of one.lines.entries())
+          if (line === 'settled') onLine?.(`Command failed -:${at + 1}`, 'stderr')
+        end({ kind: 'exited', status: 1 })
+      },
       write: (text) => void one.lines.push(...text.trimEnd().split('\n')),
       stop: () => {
         end({ kind: 'killed', signal: 'SIGTERM' })
@@ -28,21 +40,39 @@ function rig() {
   }
   const ip = new ToldIp<string>({
     ...{ clock, log: silentLog, processes: { start } as never, keyOf: (about: string) => about },
-    ...{ onReady: () => {}, onRefused: () => {} },
+    ...{ onReady: () => onReady?.(), onRefused: () => {} },
   })
-  ip.start()
   return { ip, clock, started }
 }
 
+const tellAll = (ip: ToldIp<string>, lines: readonly string[]) => ip.tell(lines.map((line) => [line, line]))
+
 it('is another one also when the last line that one takes is a mark', async () => {
   const { ip, clock, started } = rig()
+  ip.start()
   // Each time, the lines and a mark.
-  ip.tell(Array.from({ length: LINES_OF_ONE_IP - 2 }, (_, number) => [`line ${number}`, String(number)]))
+  tellAll(ip, FULL)
   expect(ip.room).toBe(1)
   ip.mark(() => {})
   await clock.pass(1)
   expect(started).toHaveLength(2)
   expect(ip.room).toBeGreaterThan(LINES_OF_ONE_IP / 2)
-  ip.tell([['the next one', 'next']])
+  tellAll(ip, ['the next one'])
   expect(started[1]?.lines).toContain('the next one')
 })
+
+it.each([
+  ['few', ['one line']],
+  ['many', [...FULL, 'more', 'and more']],
+])(
+  'one that cannot work is started later each time, however much there is to tell: %s lines',
+  async (_, lines) => {
+    const { ip, clock, started } = rig({ isBroken: true, onReady: () => tellAll(ip, lines) })
+    ip.start()
+    await clock.pass(60_000)
+    const pauses = started.slice(1).map(({ atMs }, at) => atMs - (started[at]?.atMs ?? 0))
+    expect(pauses.slice(0, 4)).toEqual([10, 20, 40, 80])
+    expect(pauses.at(-1)).toBe(10_000)
+    await ip.stop()
+  },
+)
