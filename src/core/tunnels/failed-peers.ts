@@ -81,7 +81,7 @@ export class FailedPeers {
 
   /** It was our own connection that failed: those that we did not reach may be tried again. */
   includeUnreached(): void {
-    for (const prefix of this.#excluded) if (!this.#useless.has(prefix)) this.#excluded.delete(prefix)
+    for (const prefix of this.#excluded) if (this.uselessCount(prefix) === 0) this.#excluded.delete(prefix)
   }
 
   /** Nobody else can help: those that are excluded may be tried again, in order. */

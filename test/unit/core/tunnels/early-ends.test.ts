@@ -61,3 +61,15 @@ test('who is cut off makes it again as soon as the registry has answered with it
   policy.registryAnswered({ prefix: PEER, addresses: CUT_OFF.addressesOf(PEER) }, 60_102)
   expect(begun(policy, CUT_OFF, 60_103, 60_103)).toEqual([60_103])
 })
+
+test('one that cannot be reached after that is tried again as soon as somebody can: it was our own connection', () => {
+  const policy = newPolicy()
+  const connects = (nowMs: number) =>
+    [...policy.decide(CUT_OFF, nowMs)].some(({ kind }) => kind === 'connect')
+  expect(begun(policy, CUT_OFF, 0, 0)).toEqual([0])
+  expect([connects(1), connects(1_001)]).toEqual([false, true])
+  policy.tunnelDown(PEER, false)
+  expect(connects(1_002)).toBe(false)
+  policy.clientUp(REGISTRY)
+  expect(connects(1_003)).toBe(true)
+})
