@@ -109,7 +109,9 @@ export class Neighbours {
   forgetAll(nowMs: number, neighbours: readonly Neighbour[], cause: NeighbourCause): void {
     const { departed, doubts, watch, liveness, updates, requests, routes } = this.#parts
     const gone = neighbours
-      .filter(({ iface, address }) => iface.neighbours.delete(address))
+      .filter(
+        (one) => one.iface.neighbours.get(one.address) === one && one.iface.neighbours.delete(one.address),
+      )
       .map((neighbour) => ({ neighbour, view: neighbour.view(nowMs) }))
     for (const { neighbour } of gone) {
       departed.add(nowMs, neighbour, cause)

@@ -5,6 +5,8 @@ export class Timer {
   atMs = Number.POSITIVE_INFINITY
   /** Where it stands in the queue. The queue's to change. */
   slot = -1
+  /** Whether its turn comes in what is done now. The queue's to change. */
+  isDue = false
 
   constructor(run: (nowMs: number) => void) {
     this.run = run
@@ -22,6 +24,7 @@ export class TimerQueue {
 
   /** Lets a timer wait for this time, instead of any other. */
   set(timer: Timer, atMs: number): void {
+    timer.isDue = false
     if (atMs === timer.atMs) return
     if (atMs === Number.POSITIVE_INFINITY) {
       this.clear(timer)
@@ -37,11 +40,12 @@ export class TimerQueue {
 
   /** Lets a timer wait for this time, unless it waits for an earlier one. */
   setBy(timer: Timer, atMs: number): void {
-    if (atMs < timer.atMs) this.set(timer, atMs)
+    if (!timer.isDue && atMs < timer.atMs) this.set(timer, atMs)
   }
 
   clear(timer: Timer): void {
     const { slot } = timer
+    timer.isDue = false
     if (slot < 0) return
     timer.slot = -1
     timer.atMs = Number.POSITIVE_INFINITY
@@ -52,14 +56,22 @@ export class TimerQueue {
     this.#settle(last)
   }
 
-  /** Does what is due. What sets itself to a time that has passed is done in the next call. */
+  /**
+   * Does what is due, unless something of it has cleared or moved the rest meanwhile. What sets itself to a time that has passed
+   * is done in the next call.
+   */
   runDue(nowMs: number): void {
     const due: Timer[] = []
     for (let first = this.#heap[0]; first !== undefined && first.atMs <= nowMs; first = this.#heap[0]) {
       due.push(first)
       this.clear(first)
+      first.isDue = true
     }
-    for (const timer of due) timer.run(nowMs)
+    for (const timer of due) {
+      if (!timer.isDue) continue
+      timer.isDue = false
+      timer.run(nowMs)
+    }
   }
 
   #settle(timer: Timer): void {
