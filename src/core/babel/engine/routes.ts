@@ -90,17 +90,18 @@ export class Routes {
       if (this.#ignored.add(route, update)) this.#listener.selected(nowMs, entry)
       this.#listener.ignored(nowMs, route, metric)
     } else this.#change(nowMs, route, update, routerId, nextHop)
-    this.#heed(nowMs, entry)
   }
 
-  /** That a way is broken was ignored as long as there was no other: now there is. */
-  #heed(nowMs: number, entry: Entry): void {
+  /** That a way is broken was ignored as long as there was no other. @returns whether there is now, and one was chosen */
+  #heed(nowMs: number, entry: Entry): boolean {
     const ignored = this.#ignored.of(entry)
-    if (ignored === undefined) return
+    if (ignored === undefined) return false
     const { route, update } = ignored
     const { routerId, nextHop } = update
-    if (!entry.routes.some((other) => other !== route && isUsable(other))) return
-    if (routerId !== undefined && nextHop !== undefined) this.#change(nowMs, route, update, routerId, nextHop)
+    if (!entry.routes.some((other) => other !== route && isUsable(other))) return false
+    if (routerId === undefined || nextHop === undefined) return false
+    this.#change(nowMs, route, update, routerId, nextHop)
+    return true
   }
 
   #add(
@@ -219,7 +220,13 @@ export class Routes {
     const canBeUsed = neighbour.cost < INFINITY
     for (const route of neighbour.routes) {
       const { selected } = route.entry
-      if (selected === undefined || selected === route || metricOf(route) < metricOf(selected))
+      // Whether one can be used at all matters also where it is not the best: it is the spare way, or none is left.
+      if (
+        canBeUsed !== wasUsable ||
+        selected === undefined ||
+        selected === route ||
+        metricOf(route) < metricOf(selected)
+      )
         this.reselect(nowMs, route.entry)
       // Of one that was taken, or is from now on, it was told.
       const isTold = route === selected || route === route.entry.selected
@@ -261,6 +268,7 @@ export class Routes {
 
   /** Route selection (RFC 8966, 3.6) for one destination. */
   reselect(nowMs: number, entry: Entry): void {
+    if (this.#heed(nowMs, entry)) return
     const before = entry.selected
     const { route, provenInMs } = entry.local ? OWN : choose(entry, nowMs)
     if (provenInMs < Number.POSITIVE_INFINITY) this.#rechecks.after(nowMs, entry, provenInMs)
