@@ -15,7 +15,7 @@ import {
   newSuspicion,
   type Suspicion,
 } from './suspicion.ts'
-import { mayBeOurUplink, sharingUplink } from './uplink.ts'
+import { hasWayOverLan, mayBeOurUplink, sharingUplink } from './uplink.ts'
 import type { World } from './world.ts'
 
 /** In each pause: some requests may be lost. */
@@ -124,8 +124,9 @@ export class Liveness {
     if (!suspicion.hasLedToDoubt) this.#world.timers.set(suspicion.doubtTimer, suspicion.doubtMs)
   }
 
-  /** A packet came from it: what it sends by itself does not show that it hears us. */
+  /** A packet came from it: what it sends by itself does not show that it hears us, but that our uplink is there again. */
   heard(nowMs: number, neighbour: Neighbour): void {
+    if (neighbour.iface.kind !== 'lan') this.#uplinkMayBeBack(nowMs, ({ extensions }) => extensions > 0)
     neighbour.lastHeardMs = nowMs
   }
 
@@ -150,10 +151,14 @@ export class Liveness {
     neighbour.lastHeardMs = nowMs
   }
 
-  /** If that was it, who does not answer now is dead. */
-  #uplinkMayBeBack(nowMs: number): void {
+  /** If that was it, who does not answer now is dead. @param concerns whom */
+  #uplinkMayBeBack(nowMs: number, concerns = (_: Suspicion) => true): void {
     for (const [other, waiting] of this.#suspicions)
-      if (waiting.probes >= SILENT_AFTER && mayBeOurUplink(this.#world, other, waiting.askedMs)) {
+      if (
+        waiting.probes >= SILENT_AFTER &&
+        concerns(waiting) &&
+        mayBeOurUplink(this.#world, other, waiting.askedMs)
+      ) {
         waiting.probes = 0
         waiting.extensions = 0
         this.#judgeFrom(nowMs, nowMs, other, waiting)
@@ -235,8 +240,14 @@ export class Liveness {
     }
     const isAskedTooLittle = suspicion.isHeldBack && suspicion.probes < QUESTIONS_TO_DOUBT
     const mayBeLost = isAskedTooLittle || mayAllBeLostHere(nowMs, suspicion, 'doubt')
-    if (mayBeLost || mayBeOurUplink(this.#world, neighbour, suspicion.askedMs))
-      return againMs(this.#deadlines.pauseMs(nowMs, neighbour, suspicion) / REQUESTS_IN_PAUSE)
+    const isHeld = mayBeOurUplink(this.#world, neighbour, suspicion.askedMs)
+    // Others on a LAN may have an uplink of their own.
+    if (mayBeLost || (isHeld && !hasWayOverLan(this.#world, neighbour)))
+      return againMs(
+        suspicion.extensions > 0
+          ? HELD_MS
+          : this.#deadlines.pauseMs(nowMs, neighbour, suspicion) / REQUESTS_IN_PAUSE,
+      )
     suspicion.hasLedToDoubt = true
     this.#listener.doubted(nowMs, neighbour)
   }

@@ -1,8 +1,8 @@
 import { INFINITY } from '../metric.ts'
-import type { Neighbour, Route } from './model.ts'
+import type { Entry, Neighbour, Route } from './model.ts'
 import { isThroughUs } from './needs.ts'
 import { isFeasible } from './sources.ts'
-import { metricOf } from './table.ts'
+import { metricOf, routeFrom } from './table.ts'
 import { neighboursOf, type World } from './world.ts'
 
 /** Other neighbours that share our way to the Internet with one. */
@@ -20,19 +20,25 @@ export function mayBeOurUplink(world: World, neighbour: Neighbour, sinceMs: numb
     if (other.lastHeardMs > sinceMs) return false
   }
   // Nobody can tell then: packets take the way that there is.
-  return !(isAlone && hasOtherWay(neighbour, ({ neighbour: { iface } }) => iface.kind === 'lan'))
+  return !(isAlone && hasWayOverLan(world, neighbour))
 }
 
 /**
- * Whether there is another way to one of the destinations whose packets go, or would go, to a neighbour; one that is not
+ * Whether there is a way over a LAN to one of the destinations whose packets go, or would go, to a neighbour; one that is not
  * feasible yet will be when it is asked for.
  */
-const hasOtherWay = ({ routes }: Neighbour, counts: (other: Route) => boolean): boolean =>
-  routes.some(
-    (route) =>
-      (route === route.entry.selected || route.neighbour.isDoubted) &&
-      route.entry.routes.some((other) => other !== route && isWay(other) && counts(other)),
-  )
+export function hasWayOverLan(world: World, neighbour: Neighbour): boolean {
+  for (const { iface, cost, routes } of neighboursOf(world))
+    if (iface.kind === 'lan' && cost < INFINITY && routes.some((route) => isWayInsteadOf(route, neighbour)))
+      return true
+  return false
+}
 
-const isWay = (route: Route): boolean =>
-  metricOf(route) < INFINITY && (isFeasible(route) || !isThroughUs(route, route.entry))
+const isWayInsteadOf = (route: Route, neighbour: Neighbour): boolean =>
+  leadsOver(route.entry, neighbour) &&
+  metricOf(route) < INFINITY &&
+  (isFeasible(route) || !isThroughUs(route, route.entry))
+
+const leadsOver = (entry: Entry, neighbour: Neighbour): boolean =>
+  entry.selected?.neighbour === neighbour ||
+  (neighbour.isDoubted && routeFrom(entry, neighbour) !== undefined)

@@ -531,6 +531,46 @@ describe('when all links go silent at once', () => {
   })
 })
 
+describe('when our uplink is back after a while', () => {
+  it.each(['b', 'c'])(
+    'and the first packet is one that %s says by itself, whoever answers then was there all the time',
+    (first) => {
+      for (let heldMs = 10_000; heldMs < 11_000; heldMs += 50) {
+        const { network, a, b, c, links } = star()
+        for (const link of [links.ab, links.ac]) link.open = [false, false]
+        suspect(network, a, 'b')
+        network.run(heldMs)
+        for (const link of [links.ab, links.ac]) link.open = [true, true]
+        const speaker = first === 'b' ? b : c
+        // Whose costs are set anew says hello.
+        speaker.engine.setParameters(network.nowMs, 'a', TUNNEL)
+        network.run(3_000)
+        expect([heldMs, deaths(a)]).toEqual([heldMs, []])
+      }
+    },
+  )
+})
+
+describe('two tunnels that are silent at once', () => {
+  it('are both left where there is a way over a LAN, and both there again at once', () => {
+    const network = new EngineNetwork()
+    const [a, b, c, d] = [network.node('a'), network.node('b'), network.node('c'), network.node('d')]
+    const uplink = [network.link(a, b), network.link(a, d)]
+    network.link(a, c, 1, TUNNEL, 'lan')
+    network.link(b, c, 1)
+    network.link(d, c, 1)
+    network.run(120_000)
+    for (const link of uplink) link.open = [false, false]
+    suspect(network, a, 'b')
+    network.runUntil(() => a.wayTo(b) === 'c', 500)
+    network.runUntil(() => a.wayTo(d) === 'c', 500)
+    network.run(20_000)
+    expect(deaths(a)).toEqual([])
+    for (const link of uplink) link.open = [true, true]
+    network.runUntil(() => a.wayTo(b) === 'b' && a.wayTo(d) === 'd', 3_000)
+  })
+})
+
 describe('the only tunnel', () => {
   function beside(isLanOnItsOwn: boolean) {
     const network = new EngineNetwork()
