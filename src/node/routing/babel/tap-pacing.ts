@@ -52,6 +52,7 @@ export class TapPacing implements Disposable {
   readonly #taps = new Map<string, Paced>()
   /** Where the kernel has no such queues, or somebody else has set up their own. */
   readonly #left = new Set<string>()
+  #isStopped = false
 
   constructor(init: TapPacingInit) {
     this.#init = init
@@ -77,11 +78,17 @@ export class TapPacing implements Disposable {
     return this.#taps.get(iface)?.isPaced ?? false
   }
 
-  /** It is gone, and its queue with it. */
+  /** It is gone, and its queue with it; or it was down for a moment, and nobody would let its packets out any more. */
   forget(iface: string): void {
+    const tap = this.#taps.get(iface)
+    this.#lookNoMore(iface)
+    this.#left.delete(iface)
+    if (tap?.isPaced && !tap.isBusy) this.#release(iface, tap)
+  }
+
+  #lookNoMore(iface: string): void {
     this.#taps.get(iface)?.looking[Symbol.dispose]()
     this.#taps.delete(iface)
-    this.#left.delete(iface)
   }
 
   #look(iface: string, tap: Paced): void {
@@ -94,7 +101,7 @@ export class TapPacing implements Disposable {
       case 'look':
         return
       case 'end':
-        return this.forget(iface)
+        return this.#lookNoMore(iface)
       case 'pace': {
         const commands = tap.isPaced ? [] : firstCommands(iface)
         commands.push(limitCommand(iface, step.bytesPerSecond))
@@ -103,8 +110,13 @@ export class TapPacing implements Disposable {
         return this.#apply(iface, tap, commands, true)
       }
       case 'release':
-        return this.#apply(iface, tap, [`qdisc del dev ${iface} root`], false)
+        return this.#release(iface, tap)
     }
+  }
+
+  #release(iface: string, tap: Paced): void {
+    if (this.#init.countersOf(iface) !== undefined)
+      this.#apply(iface, tap, [`qdisc del dev ${iface} root`], false)
   }
 
   #apply(iface: string, tap: Paced, commands: readonly string[], isPaced: boolean): void {
@@ -120,18 +132,22 @@ export class TapPacing implements Disposable {
         }
         tap.isPaced = isPaced
       } catch (error) {
+        tap.isPaced = false
         if (this.#taps.get(iface) !== tap) return
-        this.forget(iface)
+        this.#lookNoMore(iface)
         this.#left.add(iface)
         log.debug({ iface, reason: messageOf(error) }, 'what this tunnel cannot carry is lost in its queue')
       } finally {
         tap.isBusy = false
+        // It was forgotten meanwhile.
+        if (tap.isPaced && !this.#isStopped && this.#taps.get(iface) !== tap) this.#release(iface, tap)
       }
     }
     inBackground(log, `the queue of ${iface}`, applied())
   }
 
   [Symbol.dispose](): void {
+    this.#isStopped = true
     for (const { looking } of this.#taps.values()) looking[Symbol.dispose]()
     this.#taps.clear()
   }

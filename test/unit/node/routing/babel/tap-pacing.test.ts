@@ -3,7 +3,8 @@ import { TapPacing } from '../../../../../src/node/routing/babel/tap-pacing.ts'
 import { silentLog } from '../../../../support/silent-log.ts'
 import { steppedClock } from '../../../../support/stepped-clock.ts'
 
-function rig({ refuses = false } = {}) {
+/** @param tcMs how long a command takes */
+function rig({ refuses = false, tcMs = 0 } = {}) {
   const clock = steppedClock()
   const inputs: string[][] = []
   const counters = { sentBytes: 0, dropped: 0 }
@@ -15,6 +16,7 @@ function rig({ refuses = false } = {}) {
       async run(command, args, { input = '' } = {}) {
         if (command === 'ip') lengths.push(args.at(-1) ?? '')
         else inputs.push(input.trim().split('\n'))
+        if (tcMs > 0) await clock.sleep(tcMs)
         if (refuses) throw new Error('Exclusivity flag on')
         return { stdout: '', stderr: '' }
       },
@@ -94,4 +96,21 @@ it('of an interface that is gone nothing is left; the next of its name is anothe
   await pass(5, { lost: 500 })
   expect(looks()).toBe(before)
   expect(inputs).toEqual([])
+})
+
+it.each([
+  ['', 0],
+  ['while its queue is being made, ', 50],
+])('a tap that goes down for a moment and stays, %sis not held up for ever by its queue', async (_, tcMs) => {
+  const { pacing, inputs, lengths, clock, pass } = rig({ tcMs })
+  pacing.watch('tap')
+  await pass(1, { lost: 500 })
+  pacing.forget('tap')
+  await clock.pass(1_000)
+  expect(inputs.slice(1)).toEqual([['qdisc del dev tap root']])
+  expect(lengths).toEqual(['100', '1000'])
+  pacing.watch('tap')
+  await pass(1, { lost: 500 })
+  await clock.pass(1_000)
+  expect(inputs[2]?.[0]).toContain('qdisc add dev tap')
 })
