@@ -18,13 +18,15 @@ interface OfferedInit {
 
 /** The machine's way to the Internet comes and goes with several routes. */
 const SETTLE_MS = 200
+/** Where it could not be looked, as without memory for a process: nobody tells of what is there already. */
+const AGAIN_MS = 10_000
 
 /** Whether there is a way to the Internet that a gateway can offer to others. */
 export class OfferedDefaultRoute implements Disposable {
   readonly #init: OfferedInit
   readonly #watching: Disposable
   #isThere = false
-  #look: Disposable | undefined
+  #look: { readonly atMs: number; readonly timer: Disposable } | undefined
 
   constructor(init: OfferedInit) {
     this.#init = init
@@ -39,12 +41,19 @@ export class OfferedDefaultRoute implements Disposable {
 
   /** It may have come or gone, or be wanted from now on. */
   lookSoon(): void {
+    this.#lookAfter(SETTLE_MS)
+  }
+
+  #lookAfter(ms: number): void {
     const { clock, log, isWanted } = this.#init
-    if (!isWanted()) return
-    this.#look ??= clock.after(SETTLE_MS, () => {
+    const atMs = clock.monotonicMs() + ms
+    if (!isWanted() || (this.#look && this.#look.atMs <= atMs)) return
+    this.#look?.timer[Symbol.dispose]()
+    const timer = clock.after(ms, () => {
       this.#look = undefined
       inBackground(log, 'looking for a default route', this.#lookNow())
     })
+    this.#look = { atMs, timer }
   }
 
   async #lookNow(): Promise<void> {
@@ -56,11 +65,13 @@ export class OfferedDefaultRoute implements Disposable {
       onChange()
     } catch (error) {
       log.warn({ reason: messageOf(error) }, 'cannot look for a default route')
+      this.#lookAfter(AGAIN_MS)
     }
   }
 
   [Symbol.dispose](): void {
     this.#watching[Symbol.dispose]()
-    this.#look?.[Symbol.dispose]()
+    this.#look?.timer[Symbol.dispose]()
+    this.#look = undefined
   }
 }
