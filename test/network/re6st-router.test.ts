@@ -137,6 +137,22 @@ describe('two of ours', () => {
     expect(lost, `of ${sent}`).toBe(0)
   })
 
+  test('one that gets an IPv4 address sends from it also to whom it knew before', async () => {
+    const ipv4Of = (number: number) => ({
+      subnet: `10.42.${number}.0/24`,
+      address: `10.42.${number}.1`,
+    })
+    await startPair(pair)
+    await routed(pair)
+    await server.router.reconfigure(settingsOf(1, { tunnelIfaces: ['taps'], ipv4: ipv4Of(1) }))
+    const route = () => client.namespace.ip('-4 route show 10.42.1.0/24')
+    await until(() => route().includes('dev tap'), 'a route to the other')
+    expect(route()).not.toContain('src')
+    client.namespace.ip('addr add 10.42.2.1/24 dev lo')
+    await client.router.reconfigure(settingsOf(2, { ipv4: ipv4Of(2) }))
+    await until(() => route().includes('src 10.42.2.1'), 'our address as source')
+  })
+
   test('an interface that goes down and comes back is used again', async () => {
     await startPair(pair)
     await routed(pair)

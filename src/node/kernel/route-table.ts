@@ -105,6 +105,22 @@ export class KernelRouteTable implements AsyncDisposable {
     this.#writeSoon()
   }
 
+  /**
+   * Our own addresses are others.
+   * @param sourceFor the source of packets of this machine that have none yet, for a destination
+   */
+  setSources(sourceFor: (prefix: string) => string | undefined): void {
+    for (const [key, wanted] of this.#wanted) {
+      const { hop, prefix } = wanted
+      if (hop === 'unreachable') continue
+      const source = sourceFor(prefix)
+      if (source === hop.source) continue
+      wanted.hop = { ...hop, source }
+      this.#changed.set(key, wanted)
+    }
+    if (this.#changed.size > 0) this.#writeSoon()
+  }
+
   /** Resolves when the kernel has taken, or refused, what was asked for so far; in any case after a while. */
   async settled(): Promise<void> {
     this.#write()

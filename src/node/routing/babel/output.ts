@@ -52,6 +52,12 @@ export const engineOutput = ({
   },
 })
 
+/** The source of packets of this machine that have none yet. */
+export const sourceFor = (
+  { nodeAddress, ipv4 }: Pick<RouterSettings, 'nodeAddress' | 'ipv4'>,
+  prefix: string,
+): string | undefined => (prefix.includes(':') ? nodeAddress : ipv4?.address)
+
 function forward(
   learnt: Destination,
   route: Forwarding,
@@ -60,7 +66,7 @@ function forward(
 ): void {
   const destination = kernelDestinationOf(settings, learnt)
   if (route === 'unreachable') return table.set(destination, route)
-  const source = destination.prefix.includes(':') ? settings.nodeAddress : settings.ipv4?.address
+  const source = sourceFor(settings, destination.prefix)
   const index = route && links.indexOf(route.iface)
   const hop =
     route && index !== undefined ? { iface: route.iface, index, via: route.nextHop, source } : undefined

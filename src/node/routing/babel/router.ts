@@ -37,7 +37,7 @@ import { KernelLiveness } from './kernel-liveness.ts'
 import type { UsableLink } from './link-watch.ts'
 import { Links } from './links.ts'
 import { OfferedDefaultRoute } from './offered-default-route.ts'
-import { engineOutput } from './output.ts'
+import { engineOutput, sourceFor } from './output.ts'
 import { TapPacing } from './tap-pacing.ts'
 import { routeOf } from './views.ts'
 
@@ -251,6 +251,8 @@ class Re6stRouter implements Router {
   }
 
   #configure(settings: RouterSettings): void {
+    // Also of what was learnt before.
+    this.#table.setSources((prefix) => sourceFor(settings, prefix))
     this.#input((nowMs) => {
       this.#engine.setFilter(
         nowMs,
