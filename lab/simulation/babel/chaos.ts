@@ -11,6 +11,9 @@ const MAX_DELAY_MS = 120
 /** A router that was killed is left by its neighbours after this. */
 const NOTICED_MS = 4_000
 const RESTART_MS = 3_000
+/** How long an interface is down, at most. */
+const DOWN_MS = 20_000
+const HELLOS_MS = [1_000, 4_000, 15_000] as const
 
 /** Lets things happen to a network at random: links and routers die and come back, costs change, halves part. */
 export class Chaos {
@@ -18,7 +21,8 @@ export class Chaos {
   readonly #random: Random
   readonly #events: readonly (() => void)[]
 
-  constructor(network: RouterNetwork, random: Random) {
+  /** @param hasFlaps whether interfaces go down and come back, too */
+  constructor(network: RouterNetwork, random: Random, hasFlaps = false) {
     this.#network = network
     this.#random = random
     this.#events = [
@@ -37,6 +41,7 @@ export class Chaos {
       () => this.#part(),
       () => this.#suspect(),
       () => this.#originate(),
+      ...(hasFlaps ? [() => this.#flap(), () => this.#flap(), () => this.#changeHellos()] : []),
     ]
   }
 
@@ -189,6 +194,25 @@ export class Chaos {
       this.#network.act(tunnel.client, (engine, nowMs) =>
         engine.suspect(nowMs, clientIface(tunnel), tunnel.server.addressOn(SERVER)),
       )
+  }
+
+  /** An interface goes down, and comes back as it was: at once, or when its neighbours have noticed. */
+  #flap(): void {
+    const tunnel = this.#anyTunnel()
+    if (!tunnel) return
+    const isServers = this.#random.next() < 0.3
+    const [router, iface] = isServers ? [tunnel.server, SERVER] : [tunnel.client, clientIface(tunnel)]
+    const { engine } = router
+    this.#network.down(router, iface)
+    this.#network.queue.after(this.#random.next() * (this.#random.next() < 0.5 ? 50 : DOWN_MS), () => {
+      if (router.engine === engine) this.#network.up(router, iface)
+    })
+  }
+
+  /** Hellos of a router come oftener, or more rarely, from now on. */
+  #changeHellos(): void {
+    const router = this.#anyRouter(true)
+    if (router) this.#network.setHelloInterval(router, pick(this.#random, HELLOS_MS) ?? 15_000)
   }
 
   /** A router begins or ends to be a gateway. */

@@ -13,6 +13,8 @@ export interface Rehearsal {
   readonly routers: number
   readonly tunnels: number
   readonly events: number
+  /** Whether interfaces go down and come back as well, and hello intervals change. */
+  readonly flaps?: boolean
 }
 
 /** What a network of re6st has: costs come from nothing but what is set, so that it is known what they should be. */
@@ -37,7 +39,7 @@ const LOOKS = 12
  * Makes a random network, lets things happen to it, and then leaves it alone.
  * @returns what went wrong: loops at any time, and whatever is not as it should be in the end
  */
-export function rehearse({ seed, routers, tunnels, events }: Rehearsal): string[] {
+export function rehearse({ seed, routers, tunnels, events, flaps }: Rehearsal): string[] {
   const random = seededRandom(seed)
   const faults: string[] = []
   const network: RouterNetwork = new RouterNetwork({
@@ -50,7 +52,7 @@ export function rehearse({ seed, routers, tunnels, events }: Rehearsal): string[
       if (way) faults.push(`at ${network.nowMs.toFixed(0)} ms: ${way} for ${key}`)
     },
   })
-  const chaos = new Chaos(network, random)
+  const chaos = new Chaos(network, random, flaps)
   chaos.build(routers, tunnels)
   network.run(random.next() * PAUSE_MS)
   network.weather = STORM

@@ -36,6 +36,7 @@ export class RouterNetwork {
   readonly queue: EventQueue
   readonly #init: RouterNetworkInit
   readonly #rxcosts = new Map<string, number>()
+  readonly #helloIntervals = new Map<Router, number>()
   /** Of each router, by interface. */
   readonly #ends = new Map<Router, Map<string, Map<Tunnel, End>>>()
 
@@ -65,11 +66,9 @@ export class RouterNetwork {
   /** Switches a router on. Its tunnels are there, as they were. */
   start(router: Router): void {
     if (router.engine) return
-    const engine = router.start(this.nowMs)
-    const nowMs = this.#clockOf(router)
-    engine.setParameters(nowMs, SERVER, this.#parametersOf(router, SERVER))
-    engine.interfaceUp(nowMs, { name: SERVER, kind: 'server', address: router.addressOn(SERVER) })
-    for (const tunnel of this.tunnels) if (tunnel.client === router) this.#up(tunnel)
+    router.start(this.nowMs)
+    this.#raise(router, SERVER)
+    for (const tunnel of this.tunnels) if (tunnel.client === router) this.#raise(router, clientIface(tunnel))
     this.#plan(router)
   }
 
@@ -84,10 +83,7 @@ export class RouterNetwork {
     this.tunnels.add(tunnel)
     this.#endsOn(client, clientIface(tunnel)).set(tunnel, farEnd(tunnel, client))
     this.#endsOn(server, SERVER).set(tunnel, farEnd(tunnel, server))
-    if (client.engine) {
-      this.#up(tunnel)
-      this.#plan(client)
-    }
+    this.up(client, clientIface(tunnel))
     return tunnel
   }
 
@@ -132,16 +128,42 @@ export class RouterNetwork {
     return undefined
   }
 
-  #up(tunnel: Tunnel): void {
-    const { client } = tunnel
-    const iface = clientIface(tunnel)
-    const nowMs = this.#clockOf(client)
-    client.engine?.setParameters(nowMs, iface, this.#parametersOf(client, iface))
-    client.engine?.interfaceUp(nowMs, { name: iface, kind: 'tunnel', address: client.addressOn(iface) })
+  /** An interface of a router goes down. */
+  down(router: Router, iface: string): void {
+    this.act(router, (engine, nowMs) => engine.interfaceDown(nowMs, iface))
+  }
+
+  /** It is up, if there is a tunnel. */
+  up(router: Router, iface: string): void {
+    const isThere = iface === SERVER || this.#endsOn(router, iface).size > 0
+    if (!router.engine || !isThere) return
+    this.#raise(router, iface)
+    this.#plan(router)
+  }
+
+  #raise(router: Router, iface: string): void {
+    const kind = iface === SERVER ? 'server' : 'tunnel'
+    const nowMs = this.#clockOf(router)
+    router.engine?.setParameters(nowMs, iface, this.#parametersOf(router, iface))
+    router.engine?.interfaceUp(nowMs, { name: iface, kind, address: router.addressOn(iface) })
+  }
+
+  /** How often a router says hello from now on. */
+  setHelloInterval(router: Router, helloIntervalMs: number): void {
+    this.#helloIntervals.set(router, helloIntervalMs)
+    const ifaces = [...this.tunnels].filter(({ client }) => client === router).map(clientIface)
+    this.act(router, (engine, nowMs) => {
+      for (const iface of [SERVER, ...ifaces])
+        engine.setParameters(nowMs, iface, this.#parametersOf(router, iface))
+    })
   }
 
   #parametersOf(router: Router, iface: string): LinkParameters {
-    return { ...this.#init.parameters, rxcost: this.rxcostOf(router, iface) }
+    const { parameters } = this.#init
+    const rxcost = this.rxcostOf(router, iface)
+    const helloIntervalMs = this.#helloIntervals.get(router) ?? parameters.helloIntervalMs
+    const updateIntervalMs = (parameters.updateIntervalMs * helloIntervalMs) / parameters.helloIntervalMs
+    return { ...parameters, rxcost, helloIntervalMs, updateIntervalMs }
   }
 
   #clockOf(router: Router): number {
