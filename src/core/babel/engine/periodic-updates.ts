@@ -1,12 +1,13 @@
 import { take } from './chunks.ts'
 import type { Entry, Interface } from './model.ts'
 import { Timer } from './timers.ts'
+import { EARLY, UpdateTours } from './update-tours.ts'
 import type { World } from './world.ts'
 
-/** A little earlier than promised: a hello whose time comes shortly before, which is up to 5 % early itself, takes it along. */
-const EARLY = 0.995
 /** What is due so soon, in intervals, goes out with a hello: one packet instead of two. */
 const WITH_HELLO = 0.06
+/** What is told in more parts is told on all interfaces at the same time. */
+const MOST_PARTS_ALONE = 4
 
 interface Round {
   readonly timer: Timer
@@ -17,39 +18,51 @@ interface Round {
 export class PeriodicUpdates {
   readonly #world: World
   readonly #entriesAtOnce: number
-  readonly #tell: (nowMs: number, iface: Interface, entries: readonly Entry[]) => void
+  readonly #tell: (nowMs: number, ifaces: readonly Interface[], entries: readonly Entry[]) => void
   readonly #rounds = new Map<Interface, Round>()
+  readonly #tours: UpdateTours
 
   /**
-   * @param entriesAtOnce how many are told together
-   * @param tell tells all on an interface of these
+   * @param entriesAtOnce how many are told together, of few
+   * @param tell tells all on some interfaces of these
    */
   constructor(
     world: World,
     entriesAtOnce: number,
-    tell: (nowMs: number, iface: Interface, entries: readonly Entry[]) => void,
+    tell: (nowMs: number, ifaces: readonly Interface[], entries: readonly Entry[]) => void,
   ) {
     this.#world = world
     this.#entriesAtOnce = entriesAtOnce
     this.#tell = tell
+    this.#tours = new UpdateTours(world, {
+      entriesAtOnce,
+      isWorthwhile: () => this.#parts > MOST_PARTS_ALONE,
+      tell: (nowMs, ifaces, entries) => this.#tellThoseWhoHear(nowMs, ifaces, entries),
+      onEnded: (nowMs, iface) => this.#beginRound(nowMs, iface),
+    })
   }
 
   start(nowMs: number, iface: Interface): void {
-    const timer = new Timer((laterMs) => this.#continue(laterMs, iface))
-    this.#rounds.set(iface, { timer, rest: this.#world.table.reachable.values() })
-    this.#world.timers.set(timer, nowMs + this.#pauseMs(iface) * this.#world.random.next())
+    this.#rounds.set(iface, {
+      timer: new Timer((laterMs) => this.#continue(laterMs, iface)),
+      rest: this.#world.table.reachable.values(),
+    })
+    this.#beginRound(nowMs, iface)
   }
 
   stop(iface: Interface): void {
     const round = this.#rounds.get(iface)
     if (round) this.#world.timers.clear(round.timer)
     this.#rounds.delete(iface)
+    this.#tours.leave(iface)
   }
 
   /** The interval has changed. */
   reschedule(nowMs: number, iface: Interface): void {
     const round = this.#rounds.get(iface)
-    if (round) this.#world.timers.setBy(round.timer, nowMs + this.#pauseMs(iface))
+    if (round === undefined) return
+    this.#tours.leave(iface)
+    this.#world.timers.setBy(round.timer, nowMs + this.#pauseMs(iface))
   }
 
   /** A hello goes out: what is due soon goes with it, if it is told all at once anyway. */
@@ -60,13 +73,29 @@ export class PeriodicUpdates {
       this.#continue(nowMs, iface)
   }
 
+  #beginRound(nowMs: number, iface: Interface): void {
+    const round = this.#rounds.get(iface)
+    if (round === undefined) return
+    round.rest = this.#world.table.reachable.values()
+    this.#world.timers.set(round.timer, nowMs + this.#pauseMs(iface) * this.#world.random.next())
+  }
+
   #continue(nowMs: number, iface: Interface): void {
     const round = this.#rounds.get(iface)
     if (round === undefined) return
+    if (this.#parts > MOST_PARTS_ALONE) {
+      this.#world.timers.clear(round.timer)
+      return this.#tours.join(nowMs, iface)
+    }
     this.#world.timers.set(round.timer, nowMs + this.#pauseMs(iface))
     const entries = take(round.rest, this.#entriesAtOnce)
     if (entries.length < this.#entriesAtOnce) round.rest = this.#world.table.reachable.values()
-    if (iface.neighbours.size > 0) this.#tell(nowMs, iface, entries)
+    this.#tellThoseWhoHear(nowMs, [iface], entries)
+  }
+
+  #tellThoseWhoHear(nowMs: number, ifaces: readonly Interface[], entries: readonly Entry[]): void {
+    const heard = ifaces.filter(({ neighbours }) => neighbours.size > 0)
+    if (heard.length > 0) this.#tell(nowMs, heard, entries)
   }
 
   #pauseMs({ parameters }: Interface): number {

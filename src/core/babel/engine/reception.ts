@@ -51,7 +51,7 @@ export class Reception {
       if (!packet.tlvs.some(isHello)) acquisition.heardWithoutHello(nowMs, iface)
       return
     }
-    const acknowledged = packet.tlvs.flatMap((tlv) => (tlv.kind === 'acknowledgment' ? [tlv.opaque] : []))
+    const acknowledged = acknowledgedBy(packet.tlvs)
     // Only an answer shows that it hears us.
     if (acknowledged.length > 0) liveness.answered(nowMs, neighbour, acknowledged)
     else liveness.heard(nowMs, neighbour)
@@ -126,6 +126,19 @@ export class Reception {
       inquiries.asked(nowMs, neighbour, entry)
     } else updates.deny(neighbour, destination)
   }
+}
+
+const NONE: readonly number[] = []
+
+/** The numbers of ours that a packet acknowledges; in most there are none. */
+function acknowledgedBy(tlvs: readonly Tlv[]): readonly number[] {
+  let acknowledged: number[] | undefined
+  for (const tlv of tlvs)
+    if (tlv.kind === 'acknowledgment') {
+      acknowledged ??= []
+      acknowledged.push(tlv.opaque)
+    }
+  return acknowledged ?? NONE
 }
 
 const isHello = ({ kind }: Tlv): boolean => kind === 'hello'

@@ -56,8 +56,8 @@ export class Updates {
     this.#dumps = new Dumps(world, CHUNK, (nowMs, neighbour, entries, onFree) =>
       this.#ask(nowMs, neighbour.iface, neighbour, entries, onFree),
     )
-    this.#periodic = new PeriodicUpdates(world, CHUNK, (nowMs, iface, entries) => {
-      this.#send(nowMs, iface, entries)
+    this.#periodic = new PeriodicUpdates(world, CHUNK, (nowMs, ifaces, entries) => {
+      for (const iface of ifaces) this.#sendTogether(nowMs, iface, entries)
       for (const entry of entries) if (!this.#urgent.has(entry)) this.#announcements.note(entry)
     })
     const repeat = (
@@ -212,10 +212,12 @@ export class Updates {
 
   /** Tells all on an interface. */
   #send(nowMs: number, iface: Interface, entries: readonly Entry[]): void {
-    for (const chunk of chunksOf(entries, CHUNK)) {
-      const updates = this.#announcements.of(nowMs, iface, chunk)
-      if (updates.length > 0) this.#world.output.send(iface.name, undefined, updates)
-    }
+    for (const chunk of chunksOf(entries, CHUNK)) this.#sendTogether(nowMs, iface, chunk)
+  }
+
+  #sendTogether(nowMs: number, iface: Interface, entries: readonly Entry[]): void {
+    const updates = this.#announcements.of(nowMs, iface, entries)
+    if (updates.length > 0) this.#world.output.send(iface.name, undefined, updates)
   }
 
   /**

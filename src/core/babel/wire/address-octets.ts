@@ -46,8 +46,24 @@ export interface PrefixOctets {
   readonly family: 'ipv4' | 'ipv6'
 }
 
-/** The octets of a prefix in CIDR notation. @throws RangeError if it is none */
-export function prefixOctets(prefix: string): PrefixOctets {
+/** What is told to one neighbour is told to the others right after it. */
+const PLACES = 256
+
+/** What was made of texts lately, at most so many. Nobody may change it. */
+function remembered<Made>(make: (text: string) => Made): (text: string) => Made {
+  const known = new Map<string, Made>()
+  return (text) => {
+    let made = known.get(text)
+    if (made !== undefined) return made
+    made = make(text)
+    if (known.size >= PLACES) known.clear()
+    known.set(text, made)
+    return made
+  }
+}
+
+/** The octets of a prefix in CIDR notation; not to be changed. @throws RangeError if it is none */
+export const prefixOctets = remembered((prefix: string): PrefixOctets => {
   const slash = prefix.lastIndexOf('/')
   const octets = new Uint8Array(16)
   const written = writeAddress(prefix.slice(0, Math.max(slash, 0)), octets)
@@ -56,7 +72,7 @@ export function prefixOctets(prefix: string): PrefixOctets {
     throw new RangeError(`not a prefix: ${JSON.stringify(prefix)}`)
   clearBeyond(octets, length)
   return { octets, length, used: octetsOfLength(length), family: written === 4 ? 'ipv4' : 'ipv6' }
-}
+})
 
 /** Whether a source prefix is any source, which is not said (RFC 9079, 5.1). */
 export const isAnySource = (from: string): boolean => from.endsWith('/0')
@@ -65,10 +81,10 @@ export const isAnySource = (from: string): boolean => from.endsWith('/0')
 export const sourcePrefixSize = (from: string): number =>
   isAnySource(from) ? 0 : TLV_OCTETS + 1 + prefixOctets(from).used
 
-/** The eight octets of a router-id. */
-export function routerIdOctets(routerId: RouterId): Uint8Array {
+/** The eight octets of a router-id; not to be changed. */
+export const routerIdOctets = remembered((routerId: RouterId): Uint8Array => {
   const octets = new Uint8Array(8)
   for (let each = 0; each < 8; each++)
     octets[each] = Number.parseInt(routerId.slice(3 * each, 3 * each + 2), 16)
   return octets
-}
+})

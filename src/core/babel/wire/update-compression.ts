@@ -27,13 +27,15 @@ export interface UpdatePlan {
 export class UpdateCompression {
   readonly #sender: string
   #routerId: RouterId | undefined
-  readonly #nextHops: { ipv4?: string; ipv6?: string } = {}
-  readonly #defaults = new Map<number, Uint8Array>()
+  #nextHopIpv4: string | undefined
+  #nextHopIpv6: string | undefined
+  /** By encoding. */
+  readonly #defaults: (Uint8Array | undefined)[] = []
 
   /** @param sender source address of the packet: the next hop until another is said */
   constructor(sender: string) {
     this.#sender = sender
-    this.#nextHops[familyOf(sender)] = sender
+    this.#setNextHop(sender)
   }
 
   /** How `update` is to be written next. */
@@ -46,14 +48,14 @@ export class UpdateCompression {
     const encoding = encodingFor(prefix, nextHop)
 
     const nextHopOctets =
-      nextHop === undefined || this.#nextHops[familyOf(nextHop)] === nextHop
+      nextHop === undefined || nextHop === this.#nextHopIpv6 || nextHop === this.#nextHopIpv4
         ? undefined
         : addressOctets(nextHop)
     const routerOctets =
       routerId === undefined || routerId === this.#routerId ? undefined : routerIdOctets(routerId)
     // Of IPv4 prefixes, too, says the RFC; BIRD takes it from those of IPv6 only.
     const isInPrefix =
-      encoding === AE.ipv6 && routerOctets?.every((octet, at) => octet === prefix.octets[8 + at]) === true
+      encoding === AE.ipv6 && routerOctets !== undefined && isEndOf(prefix.octets, routerOctets)
 
     const omitted = this.#omitted(prefix, encoding)
     // One that the default prefix begins with: the longer one serves those that follow at least as well.
@@ -74,11 +76,15 @@ export class UpdateCompression {
 
   /** `update` was written as planned. */
   wrote(update: Update, plan: UpdatePlan): void {
-    if ((plan.flags & PREFIX_FLAG) !== 0) this.#defaults.set(plan.encoding, plan.prefix.octets)
+    if ((plan.flags & PREFIX_FLAG) !== 0) this.#defaults[plan.encoding] = plan.prefix.octets
     if (update.metric === INFINITY) return
     if (update.routerId !== undefined) this.#routerId = update.routerId
-    const nextHop = this.#nextHopOf(update)
-    this.#nextHops[familyOf(nextHop)] = nextHop
+    if (plan.nextHop) this.#setNextHop(this.#nextHopOf(update))
+  }
+
+  #setNextHop(address: string): void {
+    if (familyOf(address) === 'ipv4') this.#nextHopIpv4 = address
+    else this.#nextHopIpv6 = address
   }
 
   #nextHopOf(update: Update): string {
@@ -86,11 +92,17 @@ export class UpdateCompression {
   }
 
   #omitted({ octets, used }: PrefixOctets, encoding: number): number {
-    const defaults = this.#defaults.get(encoding)
+    const defaults = this.#defaults[encoding]
     let omitted = 0
     if (defaults) while (omitted < used && octets[omitted] === defaults[omitted]) omitted++
     return omitted
   }
+}
+
+/** Whether an address ends with these eight octets. */
+function isEndOf(address: Uint8Array, octets: Uint8Array): boolean {
+  for (let each = 0; each < 8; each++) if (octets[each] !== address[8 + each]) return false
+  return true
 }
 
 /** RFC 9229, 2.1. A retraction is one for both ways of IPv4. */

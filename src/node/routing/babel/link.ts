@@ -6,8 +6,10 @@ import type { ComputeMac, MacKeys } from '../../../core/babel/mac/keys.ts'
 import { isNextHop } from '../../../core/babel/next-hop.ts'
 import { Outbox } from '../../../core/babel/outbox.ts'
 import { decodePacket } from '../../../core/babel/wire/decode.ts'
-import { type EncodableTlv, encodePackets } from '../../../core/babel/wire/encode.ts'
+import type { EncodableTlv } from '../../../core/babel/wire/encode.ts'
 import { BABEL_GROUP } from '../../../core/babel/wire/numbers.ts'
+import type { SharedPackets } from '../../../core/babel/wire/shared-packets.ts'
+import type { Tlv } from '../../../core/babel/wire/tlv.ts'
 import { messageOf } from '../../../core/errors.ts'
 import { BackOff } from '../../../platform/back-off.ts'
 import { inBackground } from '../../../platform/background.ts'
@@ -25,6 +27,8 @@ interface BabelLinkInit {
   readonly log: Logger
   readonly keys: MacKeys
   readonly compute: ComputeMac
+  /** With those of the other interfaces. */
+  readonly packets: SharedPackets
   /** One line for packets that are none. */
   readonly refusals: LogLimit
   readonly lag: Pick<LoopLag, 'busyMs'>
@@ -87,13 +91,13 @@ export class BabelLink implements Disposable {
   }
 
   #sendNow(to: string | undefined, tlvs: readonly EncodableTlv[]): void {
-    const { clock, link } = this.#init
-    const packets = encodePackets(tlvs, {
+    const { clock, link, packets } = this.#init
+    const encoded = packets.encode(tlvs, {
       maxBytes: this.#maxBytes - this.#authenticator.overhead,
       sender: link.address,
       nowUs: () => Math.floor(clock.monotonicMs() * 1000),
     })
-    for (const packet of packets) this.#sockets?.send(this.#authenticator.seal(packet, to ?? BABEL_GROUP), to)
+    for (const packet of encoded) this.#sockets?.send(this.#authenticator.seal(packet, to ?? BABEL_GROUP), to)
   }
 
   /** Signs with, and accepts, other keys from now on: no neighbour has to prove anything again. */
@@ -146,18 +150,22 @@ export class BabelLink implements Disposable {
     if (verdict.kind === 'dropped') return refuse(verdict.reason)
     const tlvs = decodePacket(bytes, { sender: source })
     if (!tlvs.ok) return refuse(tlvs.reason)
-    const own = [this.#link.address, this.#link.ipv4Address]
-    const possible = tlvs.value.filter(
-      (tlv) =>
-        tlv.kind !== 'update' ||
-        tlv.nextHop === undefined ||
-        // As a rule: it is the next hop itself.
-        tlv.nextHop === source ||
-        isNextHop(tlv.nextHop, own),
-    )
+    const possible = this.#possible(tlvs.value, source)
     if (possible.length < tlvs.value.length) refuse('a next hop that nothing can be sent to')
     const multicast = destination === BABEL_GROUP
     onPacket({ iface, source, multicast, tlvs: possible, receivedMs, isLate })
+  }
+
+  /** Those without a next hop to which nothing can be sent. */
+  #possible(tlvs: readonly Tlv[], source: string): readonly Tlv[] {
+    const own = [this.#link.address, this.#link.ipv4Address]
+    const isPossible = (tlv: Tlv) =>
+      tlv.kind !== 'update' ||
+      tlv.nextHop === undefined ||
+      // As a rule: it is the next hop itself.
+      tlv.nextHop === source ||
+      isNextHop(tlv.nextHop, own)
+    return tlvs.every(isPossible) ? tlvs : tlvs.filter(isPossible)
   }
 
   #failed(error: Error): void {

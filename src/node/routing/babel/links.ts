@@ -1,6 +1,7 @@
 import type { ReceivedPacket } from '../../../core/babel/engine/ports.ts'
 import type { ComputeMac, MacKeys } from '../../../core/babel/mac/keys.ts'
 import type { EncodableTlv } from '../../../core/babel/wire/encode.ts'
+import { SharedPackets } from '../../../core/babel/wire/shared-packets.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Logger } from '../../../platform/log.ts'
 import { LogLimit } from '../../../platform/log-limit.ts'
@@ -33,6 +34,7 @@ export class Links implements Disposable {
   readonly #init: LinksInit
   readonly #watch: LinkWatch
   readonly #refusals: LogLimit
+  readonly #packets = new SharedPackets()
   readonly #kinds = new Map<string, InterfaceKind>()
   readonly #links = new Map<string, BabelLink>()
   #lag: LoopLag | undefined
@@ -107,7 +109,8 @@ export class Links implements Disposable {
   #open(iface: string, kind: InterfaceKind, link: UsableLink, lag: LoopLag): void {
     const { clock, log, compute, keys, onUp, onPacket, onClosed } = this.#init
     const babel: BabelLink = new BabelLink({
-      ...{ iface, link, clock, log, lag, compute, onPacket, refusals: this.#refusals, keys: keys() },
+      ...{ iface, link, clock, log, lag, compute, onPacket, keys: keys() },
+      ...{ refusals: this.#refusals, packets: this.#packets },
       onOpen: () => {
         if (this.#links.get(iface) === babel) onUp(iface, kind, babel.state)
       },

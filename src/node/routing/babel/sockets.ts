@@ -28,6 +28,9 @@ interface BabelSocketsInit {
   readonly onError: (error: Error) => void
 }
 
+/** No route, no room: the protocol says everything again. */
+const ignore = (): void => {}
+
 /** Addresses here are numbers: nothing is looked up, and what is sent leaves at once. */
 const noLookup = (
   address: string,
@@ -82,8 +85,8 @@ export async function openBabelSockets(init: BabelSocketsInit): Promise<BabelSoc
     own.setMulticastLoopback(false)
     return {
       send(bytes, to = BABEL_GROUP) {
-        // No route, no room: the protocol says everything again.
-        if (isOpen) own.send(bytes, BABEL_PORT, `${to}%${iface}`, () => {})
+        // Without the zone, which the socket has from its own address: Node.js would ask the kernel for its number each time.
+        if (isOpen) own.send(bytes, BABEL_PORT, to, ignore)
       },
       close,
     }

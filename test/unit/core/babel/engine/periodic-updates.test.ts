@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { EngineNetwork, type TestNode, TUNNEL } from '../../../../support/engine-network.ts'
 
 const ROUTES = 3_000
@@ -46,4 +46,86 @@ it('few routes are told together with a hello, and no more often than they have 
   expect(updates.length).toBeGreaterThanOrEqual(minutes)
   expect(updates.length).toBeLessThan(1.05 * minutes)
   expect(updates.filter((atMs) => !hellos.has(atMs)).length).toBeLessThan(0.05 * minutes)
+})
+
+describe('to several neighbours on links of their own', () => {
+  /** A node with so many routes of its own, and its neighbours. */
+  function star(routes: number, neighbours = ['b', 'c', 'd']) {
+    const network = new EngineNetwork()
+    const a = network.node('a')
+    for (const name of neighbours)
+      network.link(a, network.node(name), 1, { ...TUNNEL, updateIntervalMs: MINUTE_MS })
+    const tell = (count: number) =>
+      a.engine.setLocalRoutes(
+        network.nowMs,
+        Array.from({ length: count }, (_, number) => ({
+          ...{ prefix: `2001:db8:1:${number.toString(16)}::/64`, from: '::/0', metric: 0 },
+        })),
+      )
+    tell(routes)
+    network.run(3 * MINUTE_MS)
+    /** When which prefix is told on which interface, in so many minutes. */
+    const told = (minutes: number) => {
+      a.sent.length = 0
+      network.run(minutes * MINUTE_MS)
+      return a.sent.flatMap(({ atMs, iface, tlv }) =>
+        tlv.kind === 'update' && tlv.metric === 0 ? [{ atMs, iface, prefix: tlv.prefix }] : [],
+      )
+    }
+    return { network, a, neighbours, tell, told }
+  }
+
+  it('the same part of many routes is told on all of them in the same moment, each route once in an interval', () => {
+    const { neighbours, told } = star(ROUTES)
+    const updates = told(1)
+    const times = neighbours.map((name) => [
+      ...new Set(updates.filter(({ iface }) => iface === name).map(({ atMs }) => atMs)),
+    ])
+    expect(times[0]?.length).toBeGreaterThan(50)
+    for (const other of times) expect(other).toEqual(times[0])
+    for (const name of neighbours) {
+      const prefixes = updates.filter(({ iface }) => iface === name).map(({ prefix }) => prefix)
+      expect(new Set(prefixes).size).toBe(ROUTES)
+      expect(prefixes.length).toBeLessThan(ROUTES * 1.1)
+    }
+  })
+
+  it('who comes in the middle is told all of them within an interval, and who has another interval in his own', () => {
+    const { network, a, told } = star(ROUTES)
+    network.run(20_000)
+    network.link(a, network.node('e'), 1, { ...TUNNEL, updateIntervalMs: MINUTE_MS })
+    network.link(a, network.node('f'), 1, { ...TUNNEL, updateIntervalMs: 2 * MINUTE_MS })
+    network.run(10_000)
+    const updates = told(2)
+    const countOn = (name: string) => updates.filter(({ iface }) => iface === name).length
+    expect(countOn('e')).toBeGreaterThanOrEqual(2 * ROUTES)
+    expect(countOn('f')).toBeGreaterThanOrEqual(ROUTES)
+    expect(countOn('f')).toBeLessThan(1.1 * ROUTES)
+  })
+
+  it('once they are few again, each link is told all of them once in an interval, and later many again', () => {
+    const { network, neighbours, tell, told } = star(ROUTES)
+    tell(30)
+    network.run(3 * MINUTE_MS)
+    const few = told(2)
+    for (const name of neighbours) {
+      const count = few.filter(({ iface }) => iface === name).length
+      expect(count).toBeGreaterThanOrEqual(60)
+      expect(count).toBeLessThanOrEqual(90)
+    }
+    tell(ROUTES)
+    network.run(3 * MINUTE_MS)
+    for (const name of neighbours) {
+      const prefixes = told(1).filter(({ iface }) => iface === name)
+      expect(new Set(prefixes.map(({ prefix }) => prefix)).size).toBe(ROUTES)
+    }
+  })
+
+  it('nothing is told on a link that is gone', () => {
+    const { network, a, told } = star(ROUTES)
+    a.engine.interfaceDown(network.nowMs, 'b')
+    expect(told(1).filter(({ iface }) => iface === 'b')).toEqual([])
+    for (const name of ['c', 'd']) a.engine.interfaceDown(network.nowMs, name)
+    expect(told(1)).toEqual([])
+  })
 })
