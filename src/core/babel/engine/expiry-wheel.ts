@@ -2,14 +2,13 @@ import { Timer, type TimerQueue } from './timers.ts'
 
 /**
  * Things that are looked at again when their time may have come, in buckets: what is renewed again and again costs
- * nothing in between.
+ * nothing in between, and however many buckets wait, a turn costs what is due.
  */
 export class ExpiryWheel<T> {
   readonly #timers: TimerQueue
   readonly #visit: (item: T, nowMs: number) => number | undefined
   readonly #bucketMs: number
   readonly #buckets = new Map<number, T[]>()
-  readonly #timer = new Timer((nowMs) => this.#turn(nowMs))
 
   /** @param visit looks at one, and says when to look again, if ever */
   constructor(timers: TimerQueue, visit: (item: T, nowMs: number) => number | undefined, bucketMs = 1_000) {
@@ -22,23 +21,20 @@ export class ExpiryWheel<T> {
   add(item: T, atMs: number): void {
     const bucket = Math.ceil(atMs / this.#bucketMs)
     const items = this.#buckets.get(bucket)
-    if (items) items.push(item)
-    else this.#buckets.set(bucket, [item])
-    this.#timers.setBy(this.#timer, bucket * this.#bucketMs)
+    if (items) {
+      items.push(item)
+      return
+    }
+    this.#buckets.set(bucket, [item])
+    this.#timers.set(new Timer((nowMs) => this.#turn(nowMs, bucket)), bucket * this.#bucketMs)
   }
 
-  #turn(nowMs: number): void {
-    const due = [...this.#buckets.keys()]
-      .filter((bucket) => bucket * this.#bucketMs <= nowMs)
-      .sort((a, b) => a - b)
-    for (const bucket of due) {
-      const items = this.#buckets.get(bucket) ?? []
-      this.#buckets.delete(bucket)
-      for (const item of items) {
-        const againMs = this.#visit(item, nowMs)
-        if (againMs !== undefined) this.add(item, Math.max(againMs, nowMs + 1))
-      }
+  #turn(nowMs: number, bucket: number): void {
+    const items = this.#buckets.get(bucket) ?? []
+    this.#buckets.delete(bucket)
+    for (const item of items) {
+      const againMs = this.#visit(item, nowMs)
+      if (againMs !== undefined) this.add(item, Math.max(againMs, nowMs + 1))
     }
-    for (const bucket of this.#buckets.keys()) this.#timers.setBy(this.#timer, bucket * this.#bucketMs)
   }
 }

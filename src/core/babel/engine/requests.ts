@@ -52,7 +52,10 @@ interface Asked {
 }
 
 /** For each need: what two routers ask for in turn must die down, also if each request is answered. */
-type AskedFor = Partial<Record<Need, Asked>>
+interface AskedFor extends Partial<Record<Need, Asked>> {
+  /** When it is looked at again; infinity: nobody waits for that. */
+  lookMs: number
+}
 
 /** RFC 8966, 3.2.7 */
 interface Pending {
@@ -256,27 +259,38 @@ export class Requests {
 
   /** To look again when the pause is over. */
   #keep(entry: Entry, need: Need, asked: Asked): void {
-    const askedFor = this.#asked.get(entry) ?? {}
+    let askedFor = this.#asked.get(entry)
+    if (askedFor === undefined) {
+      askedFor = { lookMs: Number.POSITIVE_INFINITY }
+      this.#asked.set(entry, askedFor)
+    }
     askedFor[need] = asked
-    this.#asked.set(entry, askedFor)
-    this.#later.add(entry, asked.nextMs)
+    this.#lookBy(entry, askedFor, asked.nextMs)
+  }
+
+  /** At that time, unless earlier: what is waited for stands in the wheel once, however long that goes on. */
+  #lookBy(entry: Entry, askedFor: AskedFor, atMs: number): void {
+    if (askedFor.lookMs <= atMs) return
+    askedFor.lookMs = atMs
+    this.#later.add(entry, atMs)
   }
 
   /** Some pause is over: what is still missing is asked for, what was not missing for as long again is forgotten. */
-  #again(entry: Entry, nowMs: number): number | undefined {
+  #again(entry: Entry, nowMs: number): undefined {
+    const waited = this.#asked.get(entry)
+    // It was looked at earlier, if not: what came between asked for another time.
+    if (waited === undefined || waited.lookMs > nowMs) return
+    waited.lookMs = Number.POSITIVE_INFINITY
     this.consider(nowMs, entry)
     const askedFor = this.#asked.get(entry)
-    if (askedFor === undefined) return undefined
-    let endMs = Number.NEGATIVE_INFINITY
+    if (askedFor === undefined) return
     for (const need of NEEDS) {
       const asked = askedFor[need]
       if (asked === undefined) continue
       const untilMs = asked.nextMs + pauseAfter(need, asked.times)
       if (untilMs <= nowMs) delete askedFor[need]
-      else endMs = Math.max(endMs, untilMs)
+      else this.#lookBy(entry, askedFor, asked.nextMs > nowMs ? asked.nextMs : untilMs)
     }
-    if (endMs > nowMs) return endMs
-    this.#asked.delete(entry)
-    return undefined
+    if (askedFor.lookMs === Number.POSITIVE_INFINITY) this.#asked.delete(entry)
   }
 }
