@@ -36,7 +36,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
   const output = openLog({ file: logFileOf(options), verbosity: options.verbosity })
   using _ = reopenOnSignal(output)
   using manager = new ServiceManager({ processes: systemProcesses, clock: systemClock, log: output.logger })
-  using processes = withStandingIp(systemProcesses, systemClock)
+  await using processes = withStandingIp(systemProcesses, systemClock)
   for (const warning of options.warnings) output.logger.warn(warning)
   for (;;) {
     const ending = await runOnce(options, { processes, log: output.logger, manager })

@@ -1,9 +1,9 @@
 import type { Clock } from './clock.ts'
-import type { Processes, RunningProcess } from './processes.ts'
+import type { ProcessEnd, Processes, RunningProcess } from './processes.ts'
 import { Turns } from './turns.ts'
 
 /** Runs other programs, but lets one `ip` do many short commands. */
-export interface ProcessesWithStandingIp extends Processes, Disposable {}
+export interface ProcessesWithStandingIp extends Processes, AsyncDisposable {}
 
 /** Which addresses and routes `ip` takes for meant where a command does not tell. */
 type Family = '' | '-4' | '-6'
@@ -72,8 +72,8 @@ export function withStandingIp(processes: Processes, clock: Pick<Clock, 'after'>
       if (options.input === undefined) return processes.run(command, args, options)
       return processes.run(command, args, { ...options, input: `${left.join('\n')}\n` })
     },
-    [Symbol.dispose]() {
-      for (const ip of Object.values(standing)) ip[Symbol.dispose]()
+    async [Symbol.asyncDispose]() {
+      await Promise.all(Object.values(standing).map((ip) => ip[Symbol.asyncDispose]()))
     },
   }
 }
@@ -110,12 +110,14 @@ function isShort(words: readonly string[], mayPrint: boolean): boolean {
 }
 
 /** One `ip` that takes commands as long as they come, and the next one after that. */
-class StandingIp implements Disposable {
+class StandingIp implements AsyncDisposable {
   readonly #processes: Pick<Processes, 'start'>
   readonly #clock: Pick<Clock, 'after'>
   readonly #options: readonly string[]
   readonly #turns = new Turns()
   #running: RunningProcess | undefined
+  /** Those that have not ended yet, also such as are told no more. */
+  readonly #alive = new Set<Promise<ProcessEnd>>()
   /** False: an `ip` that does not tell when a command is done, or none at all. */
   #isUsable = true
   #lines = 0
@@ -137,9 +139,12 @@ class StandingIp implements Disposable {
   async #do(line: string): Promise<string | undefined> {
     if (!this.#running) {
       if (!this.#isUsable) return undefined
-      this.#running = this.#begin()
+      const running = this.#begin()
+      this.#running = running
       // Before it does anything: nothing is done twice because its end was not seen.
-      this.#isUsable = (await this.#ask(this.#running, [MARK], GREETING_MS)) !== undefined
+      const isGreeted = (await this.#ask(running, [MARK], GREETING_MS)) !== undefined
+      // One that could not even be started, for want of memory say, can be the next time.
+      if (!isGreeted && running.pid !== undefined) this.#isUsable = false
     }
     return this.#running && this.#ask(this.#running, [line, MARK], TIMEOUT_MS)
   }
@@ -185,10 +190,12 @@ class StandingIp implements Disposable {
       },
     )
     const ended = () => {
+      this.#alive.delete(running.ended)
       if (this.#running !== running) return
       this.#running = undefined
       this.#command?.end(false)
     }
+    this.#alive.add(running.ended)
     running.ended.then(ended, ended)
     return running
   }
@@ -207,14 +214,17 @@ class StandingIp implements Disposable {
   }
 
   #end(): void {
-    this.#running?.signal('SIGTERM')
+    // It has nothing to put in order, and one that was stopped hears of nothing else.
+    this.#running?.signal('SIGKILL')
     this.#running = undefined
   }
 
-  [Symbol.dispose](): void {
+  /** Nothing of it is there any more when this resolves. */
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#idle?.[Symbol.dispose]()
     this.#end()
     this.#command?.end(false)
     this.#idle?.[Symbol.dispose]()
+    await Promise.all(this.#alive)
   }
 }

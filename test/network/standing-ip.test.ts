@@ -27,8 +27,8 @@ beforeEach(() => {
   standing = withStandingIp(namespace.processes, systemClock)
 })
 
-afterEach(() => {
-  standing[Symbol.dispose]()
+afterEach(async () => {
+  await standing[Symbol.asyncDispose]()
   namespace[Symbol.dispose]()
   other[Symbol.dispose]()
 })

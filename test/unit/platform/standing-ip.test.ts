@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Processes, systemProcesses } from '../../../src/platform/processes.ts'
+import { type Processes, type RunningProcess, systemProcesses } from '../../../src/platform/processes.ts'
 import { LINES_OF_ONE_IP, withStandingIp } from '../../../src/platform/standing-ip.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
 
@@ -18,10 +18,22 @@ const counted: Processes = {
 /** Stands still: a machine that has more to do may take as long as it likes. */
 const clock = steppedClock()
 const processes = withStandingIp(counted, clock)
-afterEach(() => {
-  processes[Symbol.dispose]()
+afterEach(async () => {
+  await processes[Symbol.asyncDispose]()
   begun = []
 })
+
+/** Another one, and all that it has started. */
+function watched() {
+  const started: RunningProcess[] = []
+  const start: Processes['start'] = (...words) => {
+    const running = counted.start(...words)
+    started.push(running)
+    return running
+  }
+  const other = withStandingIp({ ...counted, start }, clock)
+  return { other, started, show: () => other.run('ip', ['-j', 'addr', 'show', 'dev', 'lo']) }
+}
 
 const STANDING = 'start ip -force -j -details -batch -'
 const showLoopback = async () => {
@@ -66,24 +78,40 @@ describe('one ip for many commands', () => {
   })
 
   it('is begun anew when it was killed, and nothing is lost', async () => {
-    let pid: number | undefined
-    const watched = withStandingIp(
+    const { other, started, show } = watched()
+    await using _ = other
+    await show()
+    process.kill(started[0]?.pid ?? 0, 'SIGKILL')
+    expect((await show()).stdout).toContain('"lo"')
+    expect((await show()).stdout).toContain('"lo"')
+  })
+
+  it('is gone when it is not needed any more, also one that stands still', async () => {
+    const { other, started, show } = watched()
+    await show()
+    const pid = started[0]?.pid ?? 0
+    process.kill(pid, 'SIGSTOP')
+    await other[Symbol.asyncDispose]()
+    expect(() => process.kill(pid, 0)).toThrow(/ESRCH/)
+  })
+
+  it('is begun again after one could not be started, as on a machine without memory', async () => {
+    let hasMemory = false
+    const error = new Error('spawn ENOMEM')
+    const unable = { pid: undefined, signal() {}, write() {}, endInput() {} }
+    const ended = Promise.resolve({ kind: 'not-started', error } as const)
+    await using other = withStandingIp(
       {
         ...counted,
-        start(...words) {
-          const running = counted.start(...words)
-          pid = running.pid
-          return running
-        },
+        start: (...words) => (hasMemory ? counted.start(...words) : { ...unable, ended, stop: () => ended }),
       },
       clock,
     )
-    const show = () => watched.run('ip', ['-j', 'addr', 'show', 'dev', 'lo'])
+    const show = () => other.run('ip', ['-j', 'addr', 'show', 'dev', 'lo'])
     await show()
-    process.kill(pid ?? 0, 'SIGKILL')
-    expect((await show()).stdout).toContain('"lo"')
-    expect((await show()).stdout).toContain('"lo"')
-    watched[Symbol.dispose]()
+    hasMemory = true
+    await show()
+    expect(begun).toEqual(['run ip -j addr show dev lo', STANDING])
   })
 
   it('does nothing twice where it does not tell that something is done', async () => {
@@ -93,7 +121,7 @@ describe('one ip for many commands', () => {
       run: counted.run,
     }
     const passing = steppedClock()
-    using other = withStandingIp(silent, passing)
+    await using other = withStandingIp(silent, passing)
     const show = () => other.run('ip', ['-j', 'addr', 'show', 'dev', 'lo'])
     const first = show()
     await expect.poll(() => begun).toHaveLength(1)
