@@ -1,6 +1,8 @@
 import { isIPv4 } from 'node:net'
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
+import { messageOf } from '../../../core/errors.ts'
 import type { Clock } from '../../../platform/clock.ts'
+import type { Logger } from '../../../platform/log.ts'
 import type { KernelEvents } from '../../kernel/kernel-events.ts'
 
 /** A link that packets can be sent over. */
@@ -14,6 +16,7 @@ export interface UsableLink {
 interface LinkWatchInit {
   readonly events: Pick<KernelEvents, 'watch'>
   readonly clock: Clock
+  readonly log: Logger
   /** An interface that was asked for came or went; the same one without going before: it has another IPv4 address. */
   readonly onChange: (iface: string, link: UsableLink | undefined) => void
   /** The interfaces of this machine that are up and running, for tests. */
@@ -22,6 +25,8 @@ interface LinkWatchInit {
 
 /** An address comes with other news of its interface. */
 const SETTLE_MS = 1
+/** A machine without file descriptors cannot even say which interfaces it has. */
+const AGAIN_MS = 1_000
 
 /** Which of the interfaces that are asked for can be used: up, running (RFC 2863), with a link-local address. */
 export class LinkWatch implements Disposable {
@@ -42,7 +47,7 @@ export class LinkWatch implements Disposable {
   add(iface: string): void {
     if (this.#links.has(iface)) return
     this.#links.set(iface, undefined)
-    this.#compare(this.#read())
+    this.#lookNow()
   }
 
   /** Asks for it no more, and tells nothing of it. */
@@ -50,15 +55,23 @@ export class LinkWatch implements Disposable {
     this.#links.delete(iface)
   }
 
-  #read(): ReturnType<typeof networkInterfaces> {
-    return (this.#init.read ?? networkInterfaces)()
+  #lookSoon(inMs = SETTLE_MS): void {
+    this.#look ??= this.#init.clock.after(inMs, () => {
+      this.#look = undefined
+      this.#lookNow()
+    })
   }
 
-  #lookSoon(): void {
-    this.#look ??= this.#init.clock.after(SETTLE_MS, () => {
-      this.#look = undefined
-      this.#compare(this.#read())
-    })
+  #lookNow(): void {
+    const { log, read = networkInterfaces } = this.#init
+    let interfaces: ReturnType<typeof networkInterfaces>
+    try {
+      interfaces = read()
+    } catch (error) {
+      log.debug({ reason: messageOf(error) }, 'the interfaces of this machine cannot be read now')
+      return this.#lookSoon(AGAIN_MS)
+    }
+    this.#compare(interfaces)
   }
 
   #compare(interfaces: ReturnType<typeof networkInterfaces>): void {

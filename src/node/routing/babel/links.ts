@@ -40,10 +40,10 @@ export class Links implements Disposable {
   #lag: LoopLag | undefined
 
   constructor(init: LinksInit) {
-    const { events, clock } = init
+    const { events, clock, log } = init
     this.#init = init
     this.#refusals = new LogLimit(clock, { burst: 1 })
-    this.#watch = new LinkWatch({ events, clock, onChange: (iface, link) => this.#changed(iface, link) })
+    this.#watch = new LinkWatch({ events, clock, log, onChange: (iface, link) => this.#changed(iface, link) })
   }
 
   /** Begins to look for those that were added, and to speak where it can be. */
