@@ -1,4 +1,5 @@
 import { messageOf, Re6stError } from '../core/errors.ts'
+import { GrowingDelay } from '../core/growing-delay.ts'
 import {
   mayConcernOwnNetwork,
   moveBetween,
@@ -9,6 +10,7 @@ import {
 import { Listeners } from '../core/listeners.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { LogLimit } from '../platform/log-limit.ts'
 import type { Processes } from '../platform/processes.ts'
 import type { KernelEvents } from './kernel/kernel-events.ts'
 
@@ -23,6 +25,15 @@ interface OwnNetworkInit {
 
 /** Several things change together: an address, its routes, a resolver. */
 const SETTLE_MS = 200
+/** Until it is looked again where that failed. */
+const AGAIN_DELAYS = { minMs: 1_000, maxMs: 15_000 }
+/**
+ * Between two changes that are told, twice as long each time: whoever hears of one begins anew what it is at, and would come to no
+ * end while some interface comes and goes all the time.
+ */
+const TELL_DELAYS = { minMs: 1_000, maxMs: 8_000 }
+/** After so long without a change, the next ones are no such interface. */
+const CALM_MS = 30_000
 
 /**
  * Says when the machine's own connection is another one: an address, a default route or a link came or went, or the
@@ -33,12 +44,19 @@ export class OwnNetworkWatch implements Disposable {
   readonly #stopping = new AbortController()
   readonly #watchers = new Listeners()
   readonly #watching: Disposable
+  readonly #failures: LogLimit
+  readonly #again = new GrowingDelay(AGAIN_DELAYS)
+  readonly #pause = new GrowingDelay(TELL_DELAYS)
   #last: OwnNetwork | undefined
   #look: Disposable | undefined
   #isLooking = false
+  #hasWay = false
+  #toldMs = Number.NEGATIVE_INFINITY
+  #telling: Disposable | undefined
 
   constructor(init: OwnNetworkInit) {
     this.#init = init
+    this.#failures = new LogLimit(init.clock, { burst: 1 })
     this.#watching = init.events.watch((news) => {
       // What it does not tell of any more: what was before it began.
       if (news.kind === 'begun' || (news.kind === 'line' && mayConcernOwnNetwork(news.line))) this.#lookSoon()
@@ -55,25 +73,31 @@ export class OwnNetworkWatch implements Disposable {
     this.#watchers.tell()
   }
 
-  #lookSoon(): void {
+  #lookSoon(inMs = SETTLE_MS): void {
     if (this.#stopping.signal.aborted || this.#look) return
-    this.#look = this.#init.clock.after(SETTLE_MS, () => {
+    this.#look = this.#init.clock.after(inMs, () => {
       this.#look = undefined
       // What comes while we look may be in what we see, or not.
       if (this.#isLooking) return this.#lookSoon()
       this.#isLooking = true
       this.#compare()
-        .catch((error: unknown) => {
-          if (!this.#stopping.signal.aborted)
-            this.#init.log.warn(
-              { reason: messageOf(error) },
-              'the addresses and routes of this machine cannot be read',
-            )
-        })
+        .then(
+          () => this.#again.reset(),
+          (error: unknown) => this.#failed(messageOf(error)),
+        )
         .finally(() => {
           this.#isLooking = false
         })
     })
+  }
+
+  /** As on a machine without memory for a process: what has changed, nobody says again. */
+  #failed(reason: string): void {
+    if (this.#stopping.signal.aborted) return
+    this.#failures.write(reason, (omitted) =>
+      this.#init.log.warn({ reason, ...omitted }, 'the addresses and routes of this machine cannot be read'),
+    )
+    this.#lookSoon(this.#again.take())
   }
 
   async #compare(): Promise<void> {
@@ -82,7 +106,27 @@ export class OwnNetworkWatch implements Disposable {
     this.#last = now
     if (!move || this.#stopping.signal.aborted) return
     this.#say(move)
-    if (move.hasWay) this.#watchers.tell()
+    this.#hasWay = move.hasWay
+    if (move.hasWay) this.#tellInTime()
+  }
+
+  #tellInTime(): void {
+    if (this.#telling) return
+    const { clock } = this.#init
+    const sinceMs = clock.monotonicMs() - this.#toldMs
+    if (sinceMs > CALM_MS) this.#pause.reset()
+    const waitMs = sinceMs > CALM_MS ? 0 : this.#pause.take() - sinceMs
+    if (waitMs <= 0) return this.#tell()
+    this.#telling = clock.after(waitMs, () => {
+      this.#telling = undefined
+      // If it has gone meanwhile, it will come again.
+      if (this.#hasWay) this.#tell()
+    })
+  }
+
+  #tell(): void {
+    this.#toldMs = this.#init.clock.monotonicMs()
+    this.#watchers.tell()
   }
 
   async #read(): Promise<OwnNetwork> {
@@ -116,6 +160,7 @@ export class OwnNetworkWatch implements Disposable {
   [Symbol.dispose](): void {
     this.#stopping.abort(new Error('the node stops'))
     this.#look?.[Symbol.dispose]()
+    this.#telling?.[Symbol.dispose]()
     this.#watching[Symbol.dispose]()
   }
 }

@@ -29,6 +29,7 @@ async function watched() {
     looks: 0,
     monitors: 0,
     told: 0,
+    hasMemory: true,
     say: (_line: string) => {},
     endMonitor: () => {},
   }
@@ -53,6 +54,7 @@ async function watched() {
     },
     async run(_command, args) {
       machine.looks++
+      if (!machine.hasMemory) throw new Error('spawn ip ENOMEM')
       const printed = args.includes('address') ? machine.links : args.includes('-4') ? machine.routes : []
       return { stdout: JSON.stringify(printed), stderr: '' }
     },
@@ -121,6 +123,37 @@ describe('the watch on the own network of the machine', () => {
     await clock.pass(2_000)
     expect(machine.monitors).toBe(2)
     expect(machine.told).toBe(1)
+  })
+
+  it('looks again where it could not, as without memory for a process: nobody says again what has changed', async () => {
+    const { machine, clock } = await watched()
+    machine.hasMemory = false
+    machine.links = [eth0('198.51.100.7')]
+    machine.say(LINK_LINE)
+    await clock.pass(60_000)
+    expect(machine.told).toBe(0)
+    expect(machine.looks).toBeLessThan(50)
+    machine.hasMemory = true
+    await clock.pass(15_000)
+    expect(machine.told).toBe(1)
+  })
+
+  it('says of an interface that comes and goes each second only now and then that it did, and at last how it is', async () => {
+    const { machine, clock } = await watched()
+    const become = async (address: string) => {
+      machine.links = [eth0('192.0.2.1'), { ...eth0(address), ifname: 'ppp0' }]
+      machine.say('9: ppp0    inet 198.51.100.1/32 scope global ppp0')
+      await clock.pass(1_000)
+    }
+    for (let second = 0; second < 60; second++) await become(`198.51.100.${second}`)
+    // Tunnels are made in some seconds.
+    expect(machine.told).toBeLessThan(15)
+    const before = machine.told
+    await clock.pass(8_000)
+    expect(machine.told).toBe(before + 1)
+    await clock.pass(60_000)
+    await become('198.51.100.254')
+    expect(machine.told).toBe(before + 2)
   })
 
   it('says that the machine slept, and nothing any more when it is disposed of', async () => {
