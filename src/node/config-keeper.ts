@@ -11,7 +11,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { LogLimit } from '../platform/log-limit.ts'
 import type { Cache } from './cache/cache.ts'
-import { ConfigQuestions, CUT_OFF_RETRY_MAX_MS, RETRY_DELAYS } from './config-questions.ts'
+import { ConfigQuestions, type Connection, CUT_OFF_RETRY_MAX_MS, RETRY_DELAYS } from './config-questions.ts'
 import { ConfigSource, type ConfigSourceInit, type ConfigurationKeys } from './config-source.ts'
 
 /** What the keeper needs. */
@@ -193,22 +193,22 @@ export class ConfigKeeper {
 
   /**
    * Looks, from now on, whether the registry is to be asked without anybody telling us.
-   * @param isConnected whether there is a way to the registry's node
+   * @param connection how we are connected now
    */
-  watch(isConnected: () => boolean): Disposable {
-    this.#look(isConnected())
-    return this.#components.clock.every(LOOK_MS, () => this.#look(isConnected()))
+  watch(connection: () => Connection): Disposable {
+    this.#look(connection())
+    return this.#components.clock.every(LOOK_MS, () => this.#look(connection()))
   }
 
   /** We are cut off, as whoever makes tunnels has found: the registry is asked, if that was not done a moment ago. */
   cutOff(): void {
-    this.#look(false)
+    this.#look('cut off')
   }
 
-  #look(isConnected: boolean): void {
+  #look(connection: Connection): void {
     const { validUntilMs } = this.config
     if (validUntilMs !== undefined && this.#components.clock.now() > validUntilMs) this.#questions.hasRunOut()
-    this.#questions.connected(isConnected)
+    this.#questions.connected(connection)
   }
 
   #begin(config: NetworkConfig): NetworkConfig {

@@ -35,6 +35,14 @@ const CUT_OFF_SPREAD_MS = 1_000
 /** Delays of asking again while we are cut off and the registry has nothing new. */
 const CUT_OFF_AGAIN_MIN_MS = 15_000
 const CUT_OFF_AGAIN_MAX_MS = 300_000
+/** How we are connected to the part of the network that has the registry's node. */
+export type Connection =
+  /** There is a way to it. */
+  | 'connected'
+  | 'cut off'
+  /** Nobody is reached, though tunnels are up: their other ends may have other keys, and only the registry can say so. */
+  | 'unheard'
+
 /** What has run out and is not replaced is asked for again after this. */
 const RECHECK_MS = 600 * 1000
 
@@ -87,21 +95,32 @@ export class ConfigQuestions {
     if (!isAskedLately && !this.#isAsking && !this.#reasons.has('run-out')) this.#want('run-out', 0)
   }
 
-  /** There is a way to the registry's node, or none. */
-  connected(isConnected: boolean): void {
+  /** How we are connected now. */
+  connected(connection: Connection): void {
     const nowMs = this.#init.clock.monotonicMs()
-    if (isConnected) {
+    if (connection === 'connected') {
       this.#reasons.delete('cut-off')
       // A connection that comes and goes is no reason to ask each time.
       const nextMs = Math.min(this.#cutOff?.nextMs ?? nowMs, nowMs + CUT_OFF_AGAIN_MIN_MS)
       this.#cutOff = nowMs < nextMs ? { nextMs, delayMs: CUT_OFF_AGAIN_MIN_MS } : undefined
-    } else if (!this.#cutOff || (nowMs >= this.#cutOff.nextMs && !this.#reasons.has('cut-off'))) {
+    } else if (
+      !this.#cutOff ||
+      (nowMs >= this.#dueMs(connection, this.#cutOff) && !this.#reasons.has('cut-off'))
+    ) {
       const delayMs = this.#cutOff
         ? Math.min(2 * this.#cutOff.delayMs, CUT_OFF_AGAIN_MAX_MS)
         : CUT_OFF_AGAIN_MIN_MS
       this.#cutOff = { nextMs: nowMs + delayMs, delayMs }
       this.#want('cut-off', this.#init.random.next() * CUT_OFF_SPREAD_MS)
     }
+  }
+
+  /** When we ask again. Others who reach somebody hear of news from them: they ask ever more seldom. */
+  #dueMs(
+    connection: Connection,
+    { nextMs, delayMs }: { readonly nextMs: number; readonly delayMs: number },
+  ): number {
+    return connection === 'unheard' ? Math.min(nextMs, nextMs - delayMs + CUT_OFF_AGAIN_MIN_MS) : nextMs
   }
 
   /** Asks the registry after `delayMs`; if it is being asked at the moment, then once more. */

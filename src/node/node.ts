@@ -91,7 +91,8 @@ export async function startNode(
         isReachable: (prefix: Prefix) => nodes.isReachable(prefix),
         reachesAnybody: nodes.size > 0,
       }
-      return isConnected(identity.prefix, keeper.config.registryPrefix, reaches)
+      if (isConnected(identity.prefix, keeper.config.registryPrefix, reaches)) return 'connected'
+      return nodes.size === 0 && tunnels.peers().length > 0 ? 'unheard' : 'cut off'
     }),
   )
   // The address must be there before anything is routed to it; servers need not wait for that.

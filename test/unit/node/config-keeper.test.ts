@@ -79,7 +79,7 @@ class Surroundings {
   }
 
   watch(): this {
-    this.keeper.watch(() => this.isConnected)
+    this.keeper.watch(() => (this.isConnected ? 'connected' : 'cut off'))
     return this
   }
 

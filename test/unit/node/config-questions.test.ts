@@ -57,10 +57,23 @@ it('what fails is asked again, ever more seldom, but at once from another networ
 
 it('who is cut off asks ever more seldom while the registry has nothing new', async () => {
   for (let second = 0; second < 120; second++) {
-    questions.connected(false)
+    questions.connected('cut off')
     await clock.pass(1_000)
   }
   expect(askedMs).toEqual([0, 15_000, 45_000, 105_000])
+})
+
+it('who has tunnels over which nobody is heard goes on asking: its neighbours may have keys that are new', async () => {
+  for (let second = 0; second < 600; second++) {
+    questions.connected('cut off')
+    await clock.pass(1_000)
+  }
+  askedMs.length = 0
+  for (let second = 0; second < 45; second++) {
+    questions.connected('unheard')
+    await clock.pass(1_000)
+  }
+  expect(askedMs).toEqual([600_000, 615_000, 630_000])
 })
 
 it('what has run out is asked for once in ten minutes', async () => {
