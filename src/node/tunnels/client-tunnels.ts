@@ -4,6 +4,7 @@ import { IN_USE_TWICE, type SharedCertificates } from '../../core/tunnels/shared
 import { type PeerAddress, preferWorking, whichOf } from '../../core/values/address-list.ts'
 import { type Prefix, subnetNameOf } from '../../core/values/prefix.ts'
 import { inBackground } from '../../platform/background.ts'
+import type { RoutingChange } from '../routing/router.ts'
 import type { ClientEvent } from '../transport/transport.ts'
 import type { TunnelComponents, TunnelEvent, TunnelLimits } from './components.ts'
 import type { GracefulClosing } from './graceful-closing.ts'
@@ -41,6 +42,8 @@ export class ClientTunnels {
   constructor(init: ClientTunnelsInit) {
     this.#init = init
     this.#names = new InterfaceNames((name) => init.router.isNameFree(name))
+    const watching = init.router.watch((change) => this.#heard(change))
+    init.signal.addEventListener('abort', () => watching[Symbol.dispose](), { once: true })
   }
 
   /** Peers with a tunnel that is up. */
@@ -80,7 +83,7 @@ export class ClientTunnels {
       down: new AbortController(),
       state: 'connecting',
       end: undefined,
-      isChecked: false,
+      ...{ check: 'none', lastNeighbour: undefined },
       sinceMs: clock.now(),
       peer: undefined,
       remote: undefined,
@@ -111,6 +114,12 @@ export class ClientTunnels {
       if (state === 'connecting') this.close(target, reason)
   }
 
+  /** Ends those over which routing has heard nobody yet: nobody could be asked whether they go on. */
+  closeUnheard(reason: string): void {
+    for (const own of [...this.#tunnels.values()])
+      if (own.state === 'connecting' || this.#neighbourOn(own) === undefined) this.close(own.target, reason)
+  }
+
   /** Ends those to peers whose certificates were revoked. */
   endRevoked(): void {
     for (const { target, peer } of this.#tunnels.values())
@@ -125,8 +134,16 @@ export class ClientTunnels {
 
   /** Something happened that may have ended tunnels without a word. Those whose peers answer stay. */
   checkAll(): void {
-    for (const own of this.#tunnels.values())
+    for (const own of this.#tunnels.values()) {
+      if (own.check === 'asked') own.check = 'to be asked again'
       this.#background(this.#check(own), `asking the peer of ${own.iface}`)
+    }
+  }
+
+  #heard(change: RoutingChange): void {
+    if (change.kind !== 'neighbour' || change.change === 'flushed') return
+    const { iface, address } = change.neighbour
+    for (const own of this.#tunnels.values()) if (own.iface === iface) own.lastNeighbour = address
   }
 
   #event(target: TunnelTarget, remotes: readonly PeerAddress[], event: ClientEvent): void {
@@ -217,20 +234,30 @@ export class ClientTunnels {
 
   /** Ends a tunnel whose peer does not answer: long before OpenVPN would, or routing notices. */
   async #check(own: OwnTunnel): Promise<void> {
-    const { router, isNeighbourThere } = this.#init
-    const neighbour = router.neighbours.find(({ iface }) => iface === own.iface)
-    if (own.state !== 'up' || own.isChecked || own.end || !neighbour) return
-    own.isChecked = true
+    const { isNeighbourThere } = this.#init
+    const neighbour = this.#neighbourOn(own)
+    if (own.state !== 'up' || own.check !== 'none' || own.end || neighbour === undefined) return
     let isThere = true
     try {
-      isThere = await isNeighbourThere(own.iface, neighbour.address)
+      do {
+        own.check = 'asked'
+        isThere = await isNeighbourThere(own.iface, neighbour)
+      } while (isThere && this.#isToBeAskedAgain(own))
     } finally {
-      own.isChecked = false
+      own.check = 'none'
     }
     if (isThere || own.end || this.#tunnels.get(own.target) !== own) return
     this.close(own.target, NO_ANSWER)
     // What ended this one (our address at the gateway has changed, say) may have ended others.
     this.checkAll()
+  }
+
+  #neighbourOn({ iface, lastNeighbour }: OwnTunnel): string | undefined {
+    return this.#init.router.neighbours.find((one) => one.iface === iface)?.address ?? lastNeighbour
+  }
+
+  #isToBeAskedAgain({ check, end }: OwnTunnel): boolean {
+    return check === 'to be asked again' && !end
   }
 
   async #drainAndClose(target: TunnelTarget, reason: string): Promise<void> {

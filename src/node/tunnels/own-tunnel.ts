@@ -14,8 +14,10 @@ export interface OwnTunnel {
   state: 'connecting' | 'up'
   /** Why we end it, if we do, and whether that is its failure. */
   end: { readonly reason: string; readonly isFailure: boolean } | undefined
-  /** Its peer is being asked whether it is there. */
-  isChecked: boolean
+  /** Its peer is being asked whether it is there, or was when something happened that may have ended the tunnel since. */
+  check: 'none' | 'asked' | 'to be asked again'
+  /** Whom routing has heard over it, also if it has forgotten them since, as somebody who does not answer. */
+  lastNeighbour: string | undefined
   sinceMs: number
   peer: TunnelPeer | undefined
   remote: (UnderlayAddress & { readonly protocol: TunnelProtocol }) | undefined

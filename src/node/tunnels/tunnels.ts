@@ -131,7 +131,7 @@ export class Tunnels implements AsyncDisposable {
    */
   networkChanged(): void {
     this.#strategy.circumstancesChanged('network')
-    this.#own.closeConnecting('made again from where we are now')
+    this.#own.closeUnheard('made again from where we are now')
     this.#bootstrap?.abort(new Error('asked again from where we are now'))
     this.#own.checkAll()
     this.servers.retryNow()

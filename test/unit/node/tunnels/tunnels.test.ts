@@ -5,6 +5,7 @@ import { NO_NEIGHBOUR } from '../../../../src/core/tunnels/patience.ts'
 import { TunnelPolicy } from '../../../../src/core/tunnels/policy.ts'
 import { type PeerAddress, parseAddressList } from '../../../../src/core/values/address-list.ts'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
+import type { Neighbour, RoutingChange } from '../../../../src/node/routing/router.ts'
 import type { ClientEvent, ServerEvent } from '../../../../src/node/transport/transport.ts'
 import type { TunnelComponents, TunnelEvent } from '../../../../src/node/tunnels/components.ts'
 import { Tunnels } from '../../../../src/node/tunnels/tunnels.ts'
@@ -37,6 +38,8 @@ async function rig({
   const external: [string, string | undefined][] = []
   const revoked = new Set<bigint>()
   const heard = new Set(['re6stnet', 're6stnet1', 're6stnet2'])
+  const neighbours: Neighbour[] = neighboursOn('re6stnet', 're6stnet1', 're6stnet2')
+  const watchers = new Set<(change: RoutingChange) => void>()
   const reachable = new Set<Prefix>()
   const registry: ((peer: ProposedPeer | undefined) => void)[] = []
   const dropped: number[] = []
@@ -60,7 +63,11 @@ async function rig({
       clock,
       random: seededRandom(1),
       router: {
-        ...routerWith(neighboursOn('re6stnet', 're6stnet1', 're6stnet2')),
+        ...routerWith(neighbours),
+        watch(listener) {
+          watchers.add(listener)
+          return { [Symbol.dispose]: () => void watchers.delete(listener) }
+        },
         isNameFree: (iface) => !remembered.has(iface),
         setCost,
         neighbourGone: (iface, address) => void gone.push(`${address}%${iface}`),
@@ -119,6 +126,14 @@ async function rig({
     asked.delete(iface)
     await settled()
   }
+  /** Routing hears of a neighbour on an interface for the first time, or the last. */
+  const neighbour = (iface: string, change: 'added' | 'flushed') => {
+    const at = neighbours.findIndex((each) => each.iface === iface)
+    const [one] = change === 'added' ? neighboursOn(iface) : neighbours.splice(at, 1)
+    if (!one) throw new Error(`no neighbour on ${iface}`)
+    if (change === 'added' && at < 0) neighbours.push(one)
+    for (const tell of watchers) tell({ kind: 'neighbour', change, neighbour: one })
+  }
   tunnels.start()
   await decide()
   return {
@@ -138,7 +153,7 @@ async function rig({
       gone,
       clock,
     },
-    ...{ settled, decide, up, silent, answer, cutOffs: () => cutOffs },
+    ...{ settled, decide, up, silent, answer, neighbour, cutOffs: () => cutOffs },
     onServerEvent: (event: ServerEvent) => onServerEvent(event),
   }
 }
@@ -235,7 +250,7 @@ it('a client tunnel that ends is left by routing at once, before its interface g
   expect(told.map(({ kind }) => kind)).toEqual(['tunnel-up', 'tunnel-down'])
 })
 
-describe('a client tunnel whose peer is silent', () => {
+describe('a client tunnel whose peer is silent, or may be', () => {
   it('stays when the peer answers, who is asked once at a time', async () => {
     const { transport, asked, up, silent, answer } = await rig()
     up(0)
@@ -259,6 +274,43 @@ describe('a client tunnel whose peer is silent', () => {
     await answer('re6stnet2', true)
     expect(transport.stopped).toEqual(['re6stnet1'])
     expect(tunnels.peers()).toEqual([transport.specs[1]?.prefix])
+  })
+
+  it('is asked also where routing has given it up: its tunnel goes, and the place of it is free', async () => {
+    const { tunnels, transport, asked, up, neighbour, answer } = await rig()
+    up(0)
+    neighbour('re6stnet1', 'added')
+    neighbour('re6stnet1', 'flushed')
+    // With the uplink of some tunnels, their neighbours went; it is back, with another address.
+    tunnels.networkChanged()
+    expect([...asked.keys()]).toEqual(['re6stnet1'])
+    await answer('re6stnet1', false)
+    expect(transport.stopped).toContain('re6stnet1')
+  })
+
+  it('over which routing has heard nobody yet is made again when our own network changes', async () => {
+    const { tunnels, transport, up, neighbour, decide, settled } = await rig()
+    neighbour('re6stnet1', 'flushed')
+    up(0)
+    up(1)
+    tunnels.networkChanged()
+    await settled()
+    expect(transport.stopped).toEqual(['re6stnet1'])
+    await decide()
+    expect(transport.specs[2]?.prefix).toBe(transport.specs[0]?.prefix)
+  })
+
+  it('is asked once more when our own network changes while it is being asked', async () => {
+    const { tunnels, transport, asked, up, silent, answer } = await rig()
+    up(0)
+    silent(0)
+    tunnels.networkChanged()
+    // It was there, from where we were.
+    await answer('re6stnet1', true)
+    expect([...asked.keys()]).toEqual(['re6stnet1'])
+    await answer('re6stnet1', false)
+    expect(transport.stopped).toContain('re6stnet1')
+    expect(asked.size).toBe(0)
   })
 
   it('is asked for as long as it is up only', async () => {
