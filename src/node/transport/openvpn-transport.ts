@@ -46,6 +46,8 @@ const SETTINGS_BEFORE_CONFIGURE: TransportSettings = {
 }
 /** A compromise between the counters of `re6st tunnels` and a node that sleeps when nothing happens. */
 const TRAFFIC_INTERVAL_MS = 10_000
+/** All tunnels wait for it. As long as any short command may take. */
+const VERSION_TIMEOUT_MS = 30_000
 
 /** Tunnels made by OpenVPN: one process for each server and for each client tunnel. */
 export function createOpenvpnTransport(options: OpenvpnTransportOptions): Transport {
@@ -65,7 +67,7 @@ export function createOpenvpnTransport(options: OpenvpnTransportOptions): Transp
     trafficIntervalMs: options.trafficIntervalMs ?? TRAFFIC_INTERVAL_MS,
     checkVersion() {
       // One that was missing or too old may be installed meanwhile: only a good answer is kept.
-      version ??= askVersion(processes)
+      version ??= askVersion(options)
         .catch((error: unknown) => refuse(messageOf(error)))
         .then((result) => {
           if (!result.ok) version = undefined
@@ -155,11 +157,20 @@ function downAtOnce(spec: ClientSpec, reason: string): ClientTunnel {
   return { traffic: { receivedBytes: 0, sentBytes: 0 }, stop: async () => {} }
 }
 
-async function askVersion(processes: Processes): Promise<Result<string>> {
+async function askVersion({
+  processes,
+  clock,
+}: Pick<OpenvpnTransportOptions, 'processes' | 'clock'>): Promise<Result<string>> {
   const printed: string[] = []
-  const { ended } = processes.start('openvpn', ['--version'], { onLine: (line) => printed.push(line) })
+  const running = processes.start('openvpn', ['--version'], { onLine: (line) => printed.push(line) })
+  let isLate = false
+  using _ = clock.after(VERSION_TIMEOUT_MS, () => {
+    isLate = true
+    running.signal('SIGKILL')
+  })
   // Its status does not matter: some versions exit with 1 after printing it.
-  const end = await ended
+  const end = await running.ended
+  if (isLate) return refuse(`openvpn does not say its version within ${VERSION_TIMEOUT_MS / 1000} s`)
   if (end.kind === 'not-started')
     return refuse(
       (end.error as NodeJS.ErrnoException).code === 'ENOENT'

@@ -85,6 +85,8 @@ function transportOver(
       if (isOutOfMemory) finish({ kind: 'not-started', error: failedToStart('ENOMEM') })
       else if (args[0] === '--version') {
         if (version === '') finish({ kind: 'not-started', error: failedToStart('ENOENT') })
+        else if (version === STANDS_STILL && started.length === 1)
+          return { pid: 1, ended, signal: end, write: () => {}, endInput: () => {}, stop }
         else options?.onLine?.(version, 'stdout')
         finish({ kind: 'exited', status: 1 })
       } else {
@@ -113,6 +115,9 @@ function transportOver(
   }
   return { transport, commands, started, outOfMemory }
 }
+
+/** What a version is that is told only when it is asked for a second time. */
+const STANDS_STILL = 'OpenVPN 2.6.14 stood still'
 
 const failedToStart = (code: string) => Object.assign(new Error(`spawn openvpn ${code}`), { code })
 
@@ -173,6 +178,12 @@ describe('an OpenVPN', () => {
       code: 'DAEMON',
       message: expect.stringContaining('openvpn is not installed (Debian package: openvpn)'),
     })
+  })
+
+  it('that stands still when it is asked for its version is ended, and asked again for the next tunnel', async () => {
+    const { transport } = transportOver([behaves(CONNECTED)], { version: STANDS_STILL })
+    await expect(listen(transport)).rejects.toThrow('openvpn does not say its version within 30 s')
+    await listen(transport)
   })
 
   it('that is too old is refused', async () => {
