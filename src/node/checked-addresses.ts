@@ -41,12 +41,15 @@ export const checkingAddresses = (transport: Transport, init: DialableInit): Tra
 /** A client tunnel that begins when it is known where its remotes are. */
 const checkedTunnel = (transport: Transport, init: DialableInit, spec: ClientSpec): ClientTunnel =>
   new LateTunnel(
-    async () => {
-      const found = (await Promise.all(spec.remotes.map((remote) => addressesOf(remote, init)))).flat()
+    async (signal) => {
+      const found = (
+        await Promise.all(spec.remotes.map((remote) => addressesOf(remote, init, signal)))
+      ).flat()
       // A machine without file descriptors cannot even say which addresses it has: then this throws.
       const mayLead = await dialable(
         init,
         found.map(({ host }) => host),
+        signal,
       )
       const remotes = found.filter(({ host }) => mayLead(host))
       if (remotes.length === 0) return 'none of its addresses can be reached from here'
@@ -55,48 +58,58 @@ const checkedTunnel = (transport: Transport, init: DialableInit, spec: ClientSpe
     (reason) => spec.onEvent({ kind: 'down', reason }),
   )
 
-async function addressesOf(remote: PeerAddress, init: DialableInit): Promise<readonly PeerAddress[]> {
+async function addressesOf(
+  remote: PeerAddress,
+  init: DialableInit,
+  signal: AbortSignal,
+): Promise<readonly PeerAddress[]> {
   if (isIP(remote.host) !== 0) return [remote]
-  const addresses = await resolved(remote.host, isIpv6Protocol(remote.protocol) ? 6 : 4, init)
+  const addresses = await resolved(remote.host, isIpv6Protocol(remote.protocol) ? 6 : 4, init, signal)
   return addresses.map((host) => ({ ...remote, host }))
 }
 
-/** None where the resolver does not answer. */
+/** None where the resolver does not answer, or nobody waits any more. */
 async function resolved(
   name: string,
   family: 4 | 6,
   { resolve = resolveBySystem, clock }: DialableInit,
+  signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const limit = new AbortController()
-  using _ = clock.after(RESOLVE_MS, () => limit.abort())
+  if (signal.aborted) return []
+  const over = new AbortController()
+  const end = () => over.abort()
+  using _ = clock.after(RESOLVE_MS, end)
+  signal.addEventListener('abort', end, { once: true, signal: over.signal })
   const late = new Promise<readonly string[]>((settle) =>
-    limit.signal.addEventListener('abort', () => settle([]), { once: true }),
+    over.signal.addEventListener('abort', () => settle([]), { once: true }),
   )
   const addresses = await Promise.race([resolve(name, family).catch(() => []), late])
+  end()
   return addresses.slice(0, MAX_RESOLVED)
 }
 
 /**
  * Tells of each of these addresses whether somebody else's word is enough to send packets to it from where this machine
- * is now.
+ * is now. @param signal aborted when nobody waits for that any more
  */
 export async function dialable(
   init: DialableInit,
   addresses: readonly string[],
+  signal: AbortSignal,
 ): Promise<(address: string) => boolean> {
   const { own = ownAddresses, isInside } = init
   const ours = own()
   const needsRegistry = addresses.some(
     (address) => addressKind(address) === 'private' && !mayBeDialled(address, ours),
   )
-  const near = needsRegistry ? await registryAddresses(init) : []
+  const near = needsRegistry ? await registryAddresses(init, signal) : []
   return (address) => mayBeDialled(address, ours, near) && !isInside(address)
 }
 
-async function registryAddresses(init: DialableInit): Promise<readonly string[]> {
+async function registryAddresses(init: DialableInit, signal: AbortSignal): Promise<readonly string[]> {
   const host = init.registryHost.replace(/^\[(.*)\]$/, '$1')
   if (isIP(host) !== 0) return [host]
-  return (await Promise.all(([4, 6] as const).map((family) => resolved(host, family, init)))).flat()
+  return (await Promise.all(([4, 6] as const).map((family) => resolved(host, family, init, signal)))).flat()
 }
 
 const ownAddresses = (): readonly string[] =>

@@ -62,8 +62,8 @@ export async function prepareLinks({ options, cleanUp, foundation, ...init }: Li
   const transport =
     gateways.length === 0
       ? checked
-      : throughGateways(checked, new RemoteGateways({ kernel, log, gateways }), log, (addresses) =>
-          dialable(check, addresses),
+      : throughGateways(checked, new RemoteGateways({ kernel, log, gateways }), log, (addresses, signal) =>
+          dialable(check, addresses, signal),
         )
   // Before the tunnels: so that it can retract its routes.
   cleanUp.defer(() => router.stop())

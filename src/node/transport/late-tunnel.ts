@@ -4,14 +4,18 @@ import type { ClientTunnel, Traffic } from './transport.ts'
 /** A client tunnel that begins when something else is there. */
 export class LateTunnel implements ClientTunnel {
   readonly #started: Promise<void>
+  readonly #stopping = new AbortController()
   #tunnel: ClientTunnel | undefined
-  #isStopped = false
 
   /**
-   * @param prepare what must be there first; gives what begins the tunnel, or why it cannot begin
+   * @param prepare what must be there first; gives what begins the tunnel, or why it cannot begin. Its signal is aborted when
+   *   the tunnel is stopped: nothing is to be waited for then
    * @param onDown called instead of beginning it: it was stopped, or cannot begin
    */
-  constructor(prepare: () => Promise<(() => ClientTunnel) | string>, onDown: (reason: string) => void) {
+  constructor(
+    prepare: (signal: AbortSignal) => Promise<(() => ClientTunnel) | string>,
+    onDown: (reason: string) => void,
+  ) {
     this.#started = this.#start(prepare, onDown).catch((error: unknown) => onDown(messageOf(error)))
   }
 
@@ -20,17 +24,18 @@ export class LateTunnel implements ClientTunnel {
   }
 
   async stop(): Promise<void> {
-    this.#isStopped = true
+    this.#stopping.abort(new Error('the tunnel is stopped'))
     await this.#started
     await this.#tunnel?.stop()
   }
 
   async #start(
-    prepare: () => Promise<(() => ClientTunnel) | string>,
+    prepare: (signal: AbortSignal) => Promise<(() => ClientTunnel) | string>,
     onDown: (reason: string) => void,
   ): Promise<void> {
-    const begin = await prepare()
-    if (this.#isStopped) return onDown('stopped')
+    const { signal } = this.#stopping
+    const begin = await prepare(signal)
+    if (signal.aborted) return onDown('stopped')
     if (typeof begin === 'string') return onDown(begin)
     this.#tunnel = begin()
   }

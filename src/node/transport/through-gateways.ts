@@ -54,6 +54,7 @@ interface TunnelRouting {
   readonly served: Pick<ServedAddresses, 'has'>
   readonly dialableNow: (
     addresses: readonly string[],
+    signal: AbortSignal,
   ) => ((address: string) => boolean) | Promise<(address: string) => boolean>
 }
 
@@ -72,10 +73,10 @@ function routedTunnel(
     )
     spec.onEvent({ kind: 'down', reason })
   }
-  return new LateTunnel(async () => {
+  return new LateTunnel(async (signal) => {
     // The remotes of `--client` are the user's.
     const hosts = spec.remotes.map(({ host }) => host)
-    const mayLead = spec.prefix === undefined ? () => true : await dialableNow(hosts)
+    const mayLead = spec.prefix === undefined ? () => true : await dialableNow(hosts, signal)
     // Names are left alone: they may be those of machines that move. Packets to whoever is connected to us from there
     // must go back the way they come.
     const addresses = new Set(hosts.filter((host) => isIPv4(host) && mayLead(host) && !served.has(host)))

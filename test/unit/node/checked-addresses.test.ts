@@ -108,3 +108,15 @@ it('one that is stopped before it began says so once, and dials nobody', async (
   expect(hosts()).toEqual([])
   expect(events).toEqual([{ kind: 'down', reason: 'stopped' }])
 })
+
+it.each([
+  ['slow.example.com,1194,tcp', '203.0.113.2'],
+  ['10.0.0.1,1194,tcp', 'slow.example.com'],
+])('one that is stopped waits no more for the resolver: %s, registry %s', async (list, registryHost) => {
+  const { clock, tunnel, events, hosts } = dialled(list, { registryHost })
+  await clock.pass(0)
+  expect(events).toEqual([])
+  await tunnel.stop()
+  expect(hosts()).toEqual([])
+  expect(events).toEqual([{ kind: 'down', reason: 'stopped' }])
+})
