@@ -6,7 +6,7 @@ import type { Logger } from '../../platform/log.ts'
 import type { TunnelServers } from './tunnel-servers.ts'
 
 interface ServerRenewalInit {
-  readonly servers: Pick<TunnelServers, 'ifaces' | 'restart'>
+  readonly servers: Pick<TunnelServers, 'wantedIfaces' | 'restart'>
   /** Whether somebody has a tunnel to this server. */
   readonly hasClients: (iface: string) => boolean
   readonly clock: Clock
@@ -41,7 +41,9 @@ export class ServerRenewal {
     const { servers, random } = this.#init
     const { first, last } = BEFORE_END_MS
     const atMs = goodUntilMs - last - random.next() * (first - last)
-    for (const iface of servers.ifaces) this.#due.set(iface, Math.min(atMs, this.#due.get(iface) ?? atMs))
+    // One that is just being started may have read the old files.
+    for (const iface of servers.wantedIfaces)
+      this.#due.set(iface, Math.min(atMs, this.#due.get(iface) ?? atMs))
     this.look()
   }
 

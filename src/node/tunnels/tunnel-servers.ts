@@ -53,6 +53,11 @@ export class TunnelServers {
     return [...this.#servers.keys()]
   }
 
+  /** Interfaces of those that should run: also of one that is being started, or cannot be. */
+  get wantedIfaces(): readonly string[] {
+    return this.#wanted.map(({ iface }) => iface)
+  }
+
   /** Why not all listen that should; undefined: they do. */
   get failure(): string | undefined {
     return reasonsText(this.#retries.reasons)

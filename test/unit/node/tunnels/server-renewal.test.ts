@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest'
+import type { TunnelServer } from '../../../../src/node/transport/transport.ts'
 import { ServerRenewal } from '../../../../src/node/tunnels/server-renewal.ts'
+import { TunnelServers } from '../../../../src/node/tunnels/tunnel-servers.ts'
 import { seededRandom } from '../../../support/random.ts'
 import { silentLog } from '../../../support/silent-log.ts'
 import { steppedClock } from '../../../support/stepped-clock.ts'
@@ -13,7 +15,7 @@ function rig(ifaces: readonly string[], ...withClients: readonly string[]) {
   const trouble = { isThere: false, tries: 0 }
   const renewal = new ServerRenewal({
     servers: {
-      ifaces,
+      wantedIfaces: ifaces,
       async restart(isConcerned) {
         trouble.tries++
         if (trouble.isThere) throw new Error('ip: no memory')
@@ -68,4 +70,30 @@ it('what could not be started again is tried again until it can be', async () =>
   expect(restarted).toEqual(['tcp'])
   await clock.pass(3_600_000)
   expect(restarted).toEqual(['tcp'])
+})
+
+it('a server that was just being started, with the old certificate, is started once more', async () => {
+  const clock = steppedClock()
+  const shared = { clock, log: silentLog, signal: new AbortController().signal }
+  const listening: (() => void)[] = []
+  const servers = new TunnelServers({
+    transport: {
+      listen: () =>
+        new Promise<TunnelServer>((resolve) =>
+          listening.push(() => resolve({ traffic: new Map(), dropClient() {}, async stop() {} })),
+        ),
+    },
+    ...shared,
+    drain: async () => ({ async [Symbol.asyncDispose]() {} }),
+    specOf: (place) => ({ ...place, admit: () => ({ admit: true }), onEvent: () => {} }),
+  })
+  const renewal = new ServerRenewal({ ...shared, servers, random: seededRandom(1), hasClients: () => false })
+  const provided = servers.provide([{ iface: 're6stnet-udp', protocol: 'udp', port: 1194 }])
+  await clock.pass(0)
+  expect(listening).toHaveLength(1)
+  renewal.renewed(clock.now() + 30 * DAY_MS)
+  listening[0]?.()
+  await provided
+  await clock.pass(0)
+  expect(listening).toHaveLength(2)
 })
