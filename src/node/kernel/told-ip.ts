@@ -3,6 +3,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { describeEnd, type Processes, type RunningProcess } from '../../platform/processes.ts'
 import { LINES_OF_ONE_IP } from '../../platform/standing-ip.ts'
+import { afterUnlessStarved, isStarved } from '../../platform/starvation.ts'
 
 interface ToldIpInit<About> {
   readonly processes: Processes
@@ -20,6 +21,8 @@ interface ToldIpInit<About> {
 const START_DELAYS = { minMs: 10, maxMs: 10_000 }
 /** A word that `ip` does not know: that it says so tells how far it has come. */
 const MARK = 'settled'
+/** As long as any short command may take: one that has not come to its next mark hangs, and our routes stay as they are. */
+const HANGS_MS = 30_000
 
 /**
  * An `ip` that is told line after line what to do, and says what it could not: tens of thousands a second. After a number of
@@ -41,6 +44,8 @@ export class ToldIp<About> {
   /** Whether the present one has come to a mark: one that cannot do anything says why, too, and ends. */
   #isWorking = false
   #running: Promise<void> | undefined
+  /** Set as long as there is a mark to which it has not come. */
+  #patience: Disposable | undefined
   #line = 0
   #said = ''
 
@@ -86,10 +91,23 @@ export class ToldIp<About> {
     if (this.#isFull) return void this.#marksOfNext.push(resolve)
     this.#say(MARK)
     this.#marks.set(++this.#line, resolve)
+    if (!this.#patience) this.#expectProgress()
     // A mark is a line, too: nothing may be told behind the last one without another ip to come.
     if (this.#line < LINES_OF_ONE_IP) return
     this.#isFull = true
     this.#ip?.endInput()
+  }
+
+  #expectProgress(): void {
+    this.#patience?.[Symbol.dispose]()
+    this.#patience = undefined
+    const { clock, log } = this.#init
+    const ip = this.#ip
+    if (!ip || this.#marks.size === 0) return
+    this.#patience = afterUnlessStarved({ clock, isStarved: () => isStarved(ip.pid) }, HANGS_MS, () => {
+      log.warn('the ip that writes our routes hangs: another one takes its place')
+      ip.signal('SIGKILL')
+    })
   }
 
   /** What is not said any more to this one is in what it is found not to have done. */
@@ -123,6 +141,7 @@ export class ToldIp<About> {
       for (const mark of marks) this.mark(mark)
       const end = await ip.ended
       this.#ip = undefined
+      this.#expectProgress()
       if (signal.aborted) break
       if (this.#isWorking) backOff.succeeded()
       if (this.#isFull && this.#isWorking && end.kind === 'exited') continue
@@ -150,6 +169,7 @@ export class ToldIp<About> {
       this.#isWorking = true
       this.#marks.delete(number)
       this.#forgetUntil(number)
+      this.#expectProgress()
       return mark()
     }
     const about = this.#told.get(number)

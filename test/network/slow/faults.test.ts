@@ -34,10 +34,10 @@ const CLIENT = /^openvpn .*--client /
 const BABELD = /^babeld /
 /** What watches the kernel; with our own router, what writes its routes. */
 const MONITOR = /^ip .*monitor /
-const WRITER = /^ip .*-batch /
-/** Those that a node asks whether they are alive. */
-const DAEMONS = [...(TEST_ROUTER === 'babeld' ? [BABELD] : []), SERVER, CLIENT] as const
-const PROCESSES = [...DAEMONS, MONITOR, ...(TEST_ROUTER === 'babeld' ? [] : [WRITER])] as const
+const WRITER = /^ip -force -batch /
+/** Those of which a node notices that they hang: it asks them, or they do not come to an end with what they were told. */
+const DAEMONS = [TEST_ROUTER === 'babeld' ? BABELD : WRITER, SERVER, CLIENT] as const
+const PROCESSES = [...DAEMONS, MONITOR] as const
 /** Who speaks Babel: our own router is in the node. */
 const ROUTER = TEST_ROUTER === 'babeld' ? BABELD : /re6stnet\.js /
 

@@ -8,11 +8,22 @@ import { steppedClock } from '../../../support/stepped-clock.ts'
 const FULL = Array.from({ length: LINES_OF_ONE_IP - 2 }, (_, number) => `line ${number}`)
 
 /** An `ip` that does what it was told, and ends, when it is told no more; or says at once that it cannot, and ends. */
-function rig({ isBroken = false, onReady }: { isBroken?: boolean; onReady?: () => void } = {}) {
+function rig({
+  isBroken = false,
+  onReady,
+}: {
+  isBroken?: boolean
+  onReady?: (undone: Iterable<string>) => void
+} = {}) {
   const clock = steppedClock()
-  const started: { readonly atMs: number; readonly lines: string[] }[] = []
+  const started: {
+    readonly atMs: number
+    readonly lines: string[]
+    readonly says: (line: string) => void
+  }[] = []
   const start = (_command: string, _args: readonly string[], { onLine }: ProcessOptions): RunningProcess => {
-    const one = { atMs: clock.monotonicMs(), lines: [] as string[] }
+    const says = (line: string) => onLine?.(line, 'stderr')
+    const one = { atMs: clock.monotonicMs(), lines: [] as string[], says }
     started.push(one)
     let end: (end: ProcessEnd) => void = () => {}
     const ended = new Promise<ProcessEnd>((resolve) => {
@@ -24,7 +35,8 @@ function rig({ isBroken = false, onReady }: { isBroken?: boolean; onReady?: () =
         end({ kind: 'exited', status: 1 })
       })
     return {
-      ...{ pid: 1, ended, signal: () => {} },
+      ...{ pid: undefined, ended },
+      signal: (signal) => end({ kind: 'killed', signal }),
       endInput: () => {
         if (isBroken) return
         for (const [at, line] of one.lines.entries())
@@ -40,7 +52,7 @@ function rig({ isBroken = false, onReady }: { isBroken?: boolean; onReady?: () =
   }
   const ip = new ToldIp<string>({
     ...{ clock, log: silentLog, processes: { start } as never, keyOf: (about: string) => about },
-    ...{ onReady: () => onReady?.(), onRefused: () => {} },
+    ...{ onReady: (undone: Iterable<string>) => onReady?.(undone), onRefused: () => {} },
   })
   return { ip, clock, started }
 }
@@ -76,3 +88,22 @@ it.each([
     await ip.stop()
   },
 )
+
+it('is another one when it hangs, which is told what that one has not come to', async () => {
+  const undone: string[][] = []
+  const { ip, clock, started } = rig({ onReady: (some) => undone.push([...some]) })
+  ip.start()
+  tellAll(ip, ['line 1'])
+  started[0]?.says('Command failed -:2')
+  // Done with what it was told, it has nothing to say.
+  await clock.pass(600_000)
+  tellAll(ip, ['line 3'])
+  await clock.pass(20_000)
+  tellAll(ip, ['line 5'])
+  started[0]?.says('Command failed -:4')
+  await clock.pass(20_000)
+  expect(started).toHaveLength(1)
+  await clock.pass(11_000)
+  await expect.poll(() => clock.pass(1_000).then(() => started.length)).toBe(2)
+  expect(undone).toEqual([[], ['line 5']])
+})
