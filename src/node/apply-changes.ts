@@ -1,9 +1,11 @@
 import type { NetworkChange } from '../core/config/changes.ts'
 import type { NetworkConfig } from '../core/config/network-config.ts'
+import { messageOf } from '../core/errors.ts'
 import { reasonsText } from '../core/reasons.ts'
 import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { LogLimit } from '../platform/log-limit.ts'
 import { Retries } from '../platform/retries.ts'
 import type { MacKeys, VersionsSeen } from './mac-keys.ts'
 import type { NodeIpv4 } from './node-ipv4.ts'
@@ -20,7 +22,7 @@ export interface ChangeableParts extends Omit<Membership, 'probe'> {
   readonly macKeys: Pick<MacKeys, 'change' | 'failure'>
   readonly revocation: Pick<Revocation, 'end'>
   readonly transport: Pick<Transport, 'configure'>
-  readonly nodeIpv4: Pick<NodeIpv4, 'apply'>
+  readonly nodeIpv4: Pick<NodeIpv4, 'apply' | 'isToBeDoneAgain' | 'failure'>
   readonly forwarding: Pick<PortForwarding, 'setServers'>
   readonly renewal: Pick<Renewal, 'lookNow'>
   readonly routerSettings: () => RouterSettings
@@ -54,11 +56,14 @@ const IN_WORDS: Readonly<Record<ChangeKind, string>> = {
 export class AppliedChanges {
   readonly #parts: ChangeableParts
   readonly #retries: Retries<ChangeKind>
+  /** One line for each reason, not one for each try. */
+  readonly #logLimit: LogLimit
   #config: NetworkConfig | undefined
 
   constructor(parts: ChangeableParts) {
     const { clock, signal } = parts
     this.#parts = parts
+    this.#logLimit = new LogLimit(clock, { burst: 1 })
     this.#retries = new Retries({
       ...{ clock, signal, limits: RETRY_DELAYS },
       again: (kinds) => this.#begin(kinds),
@@ -68,10 +73,18 @@ export class AppliedChanges {
   /** What of the network's configuration is not in effect here, and why; undefined: all of it is. */
   get failure(): string | undefined {
     const reasons = new Map(this.#retries.reasons)
+    // It says so itself.
+    if (this.#parts.nodeIpv4.failure !== undefined) reasons.delete('ipv4-payload')
     // The router is given them later.
     const { failure } = this.#parts.macKeys
     if (failure !== undefined) reasons.set('mac-keys', failure)
     return reasonsText([...reasons].map(([kind, reason]) => [IN_WORDS[kind], reason]))
+  }
+
+  /** The node has started with a configuration: what of it could not be done then is done now. */
+  started(config: NetworkConfig): void {
+    this.#config = config
+    if (this.#parts.nodeIpv4.isToBeDoneAgain) this.#begin(['ipv4-payload'])
   }
 
   /** The network has another configuration. @param changes what is to be done for it */
@@ -87,7 +100,12 @@ export class AppliedChanges {
     const config = this.#config
     if (!config) return
     for (const kind of kinds) {
-      const applied = this.#retries.watch(kind, apply(this.#parts, config, kind))
+      const applied = this.#retries.watch(kind, apply(this.#parts, config, kind)).catch((error: unknown) => {
+        if (!signal.aborted)
+          this.#logLimit.write(`${kind} ${messageOf(error)}`, (omitted) =>
+            log.error({ err: error, ...omitted }, `applying ${kind} failed`),
+          )
+      })
       inBackground(log, `applying ${kind}`, applied, signal)
     }
   }
@@ -113,8 +131,12 @@ async function apply(parts: ChangeableParts, config: NetworkConfig, kind: Change
     case 'registry-node':
       return parts.configureTunnels()
     case 'ipv4-payload':
-      await nodeIpv4.apply(config.ipv4)
-      return await router.reconfigure(parts.routerSettings())
+      try {
+        return await nodeIpv4.apply(config.ipv4)
+      } finally {
+        // What this node has not, it does not announce.
+        await router.reconfigure(parts.routerSettings())
+      }
     case 'protocol':
       return
   }

@@ -20,6 +20,7 @@ export class NodeIpv4 {
   readonly #init: NodeIpv4Init
   #own: Ipv4Announcement | undefined
   #failure: string | undefined
+  #isToBeDoneAgain = false
   #assigned: AsyncDisposable | undefined
   readonly #turns = new Turns()
 
@@ -37,13 +38,22 @@ export class NodeIpv4 {
     return this.#failure
   }
 
-  /** Takes the configuration into effect. Never throws: what does not work is a warning. */
+  /** Whether the last change failed for what may work later, as without memory for a process. */
+  get isToBeDoneAgain(): boolean {
+    return this.#isToBeDoneAgain
+  }
+
+  /**
+   * Takes the configuration into effect; what of it makes no sense is a warning.
+   * @throws Re6stError when the machine could not do it: it may later, and until then the node has no IPv4
+   */
   apply(ipv4: NetworkConfig['ipv4']): Promise<void> {
     return this.#turns.take(() => this.#apply(ipv4))
   }
 
   async #apply(ipv4: NetworkConfig['ipv4']): Promise<void> {
     const { kernel, mainInterface, subjectSerial } = this.#init
+    this.#isToBeDoneAgain = false
     try {
       this.#own = undefined
       this.#failure = undefined
@@ -58,7 +68,9 @@ export class NodeIpv4 {
       this.#assigned = await kernel.assignIpv4({ range, mainInterface, own: own.ok ? own.value : undefined })
       this.#own = own.ok ? own.value : undefined
     } catch (error) {
-      this.#failed(messageOf(error), 'no IPv4 payload')
+      this.#isToBeDoneAgain = true
+      this.#failure = `no IPv4 payload: ${messageOf(error)}`
+      throw error
     }
   }
 

@@ -133,6 +133,7 @@ export async function startNode(
     }),
   })
   revocation.end({ ...membership, onOwn: () => renewal.lookNow() })
+  applied.started(foundation.config)
   keeper.onChange((changed, changes) => applied.apply(changed, changes))
   cleanUp.use(clock.every(WRITE_AGAIN_MS, () => cache.writeAgain()))
 

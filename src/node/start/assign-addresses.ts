@@ -1,4 +1,5 @@
 import type { NetworkConfig } from '../../core/config/network-config.ts'
+import { messageOf } from '../../core/errors.ts'
 import type { NodeOptions } from '../../core/options/node-options.ts'
 import { networkCidr } from '../../core/values/prefix.ts'
 import type { Logger } from '../../platform/log.ts'
@@ -43,7 +44,10 @@ export function assignAddresses(init: AssignInit): AssignedAddresses {
     }),
     // A gateway's native connection is what the network's packets leave by.
     sourceSpecific && !options.gateway ? kernel.keepInside(networkCidr(network)) : undefined,
-    nodeIpv4.apply(config.ipv4),
+    // Whatever is wrong with it, the node starts without, and does it again later.
+    nodeIpv4.apply(config.ipv4).catch((error: unknown) => {
+      log.warn({ reason: messageOf(error) }, 'no IPv4 payload')
+    }),
   ])
   const done = assigned.then(() => {})
   // It may fail before anybody waits for it. Whoever does is told then.

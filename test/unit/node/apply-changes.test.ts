@@ -16,6 +16,7 @@ function recording() {
     change: (_: unknown, { newestMs }: VersionsSeen) => void done.push(`keys of ${newestMs}`),
     failure: undefined as string | undefined,
   }
+  const ipv4Trouble = { isToBeDoneAgain: false, failure: undefined as string | undefined }
   const doing = (what: string) => async () => {
     done.push(what)
     if (failing.has(what)) throw new Error(`${what}: out of memory`)
@@ -25,7 +26,9 @@ function recording() {
     macKeys,
     revocation: { end: () => void done.push('end revoked') },
     transport: { configure: () => void done.push('transport') },
-    nodeIpv4: { apply: (ipv4: NetworkConfig['ipv4']) => doing(ipv4 ? `ipv4 ${ipv4.range}` : 'ipv4')() },
+    nodeIpv4: Object.assign(ipv4Trouble, {
+      apply: (ipv4: NetworkConfig['ipv4']) => doing(ipv4 ? `ipv4 ${ipv4.range}` : 'ipv4')(),
+    }),
     forwarding: { setServers: () => void done.push('forwarding') },
     renewal: { lookNow: () => {} },
     settings: { transport: {}, servers: [], places: [] },
@@ -38,7 +41,7 @@ function recording() {
     clock,
     signal: stopping.signal,
   } as unknown as ChangeableParts
-  return { done, failing, clock, stopping, macKeys, applied: new AppliedChanges(parts) }
+  return { done, failing, clock, stopping, macKeys, ipv4Trouble, applied: new AppliedChanges(parts) }
 }
 
 it.each<[NetworkChange, string[]]>([
@@ -99,6 +102,27 @@ describe('what cannot be taken into effect', () => {
     applied.apply({} as NetworkConfig, [{ kind: 'routing-timers' }])
     await clock.pass(500)
     expect(applied.failure).toBe('intervals of routing: reconfigure: out of memory; MAC keys: out of memory')
+  })
+
+  it('at the start, of IPv4, is done again until it works, and then announced', async () => {
+    const { done, failing, ipv4Trouble, applied, clock } = recording()
+    const config = { ipv4: { range: '10.1.0.0/16', subnetBits: 8 } } as NetworkConfig
+    applied.started(config)
+    await clock.pass(60_000)
+    expect(done).toEqual([])
+    Object.assign(ipv4Trouble, { isToBeDoneAgain: true, failure: 'no IPv4 payload: out of memory' })
+    failing.add('ipv4 10.1.0.0/16')
+    applied.started(config)
+    await clock.pass(2_000)
+    expect(new Set(done)).toEqual(new Set(['ipv4 10.1.0.0/16', 'reconfigure']))
+    // It is told of once, by the node's IPv4.
+    expect(applied.failure).toBeUndefined()
+    failing.clear()
+    await clock.pass(2_000)
+    expect(done.slice(-2)).toEqual(['ipv4 10.1.0.0/16', 'reconfigure'])
+    const before = done.length
+    await clock.pass(3600_000)
+    expect(done).toHaveLength(before)
   })
 
   it('is not done again when the node stops', async () => {

@@ -72,13 +72,15 @@ describe('the IPv4 of a node', () => {
     expect(nodeIpv4.failure).toBeDefined()
   })
 
-  it('is none where the kernel refuses it', async () => {
-    const { nodeIpv4, warnings } = fixture(5, new Re6stError('SYSTEM', 'no'))
-    await nodeIpv4.apply(NETWORK)
+  it('is none where the kernel refuses it, which may be otherwise later', async () => {
+    const no = new Re6stError('SYSTEM', 'no')
+    const { nodeIpv4, warnings } = fixture(5, no)
+    await expect(nodeIpv4.apply(NETWORK)).rejects.toBe(no)
     expect(nodeIpv4.own).toBeUndefined()
-    expect(warnings).toEqual([{ reason: 'no' }])
+    expect(warnings).toEqual([])
     expect(nodeIpv4.failure).toContain('no')
+    expect(nodeIpv4.isToBeDoneAgain).toBe(true)
     await nodeIpv4.apply(undefined)
-    expect(nodeIpv4.failure).toBeUndefined()
+    expect([nodeIpv4.failure, nodeIpv4.isToBeDoneAgain]).toEqual([undefined, false])
   })
 })
