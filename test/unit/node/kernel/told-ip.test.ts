@@ -21,6 +21,7 @@ function rig({
     readonly lines: string[]
     readonly says: (line: string) => void
   }[] = []
+  const refused: string[] = []
   const start = (_command: string, _args: readonly string[], { onLine }: ProcessOptions): RunningProcess => {
     const says = (line: string) => onLine?.(line, 'stderr')
     const one = { atMs: clock.monotonicMs(), lines: [] as string[], says }
@@ -52,9 +53,12 @@ function rig({
   }
   const ip = new ToldIp<string>({
     ...{ clock, log: silentLog, processes: { start } as never, keyOf: (about: string) => about },
-    ...{ onReady: (undone: Iterable<string>) => onReady?.(undone), onRefused: () => {} },
+    ...{
+      onReady: (undone: Iterable<string>) => onReady?.(undone),
+      onRefused: (about: string, reason: string) => void refused.push(`${about}: ${reason}`),
+    },
   })
-  return { ip, clock, started }
+  return { ip, clock, started, refused }
 }
 
 const tellAll = (ip: ToldIp<string>, lines: readonly string[]) => ip.tell(lines.map((line) => [line, line]))
@@ -71,6 +75,28 @@ it('is another one also when the last line that one takes is a mark', async () =
   expect(ip.room).toBeGreaterThan(LINES_OF_ONE_IP / 2)
   tellAll(ip, ['the next one'])
   expect(started[1]?.lines).toContain('the next one')
+})
+
+it('of several lines about the same, only what becomes of the last one matters', () => {
+  const { ip, started, refused } = rig()
+  ip.start()
+  const refuses = (line: number) => {
+    for (const text of ['Error: no such way.', `Command failed -:${line}`]) started[0]?.says(text)
+  }
+  ip.tell([
+    ['one way', 'same'],
+    ['another way', 'same'],
+    ['a way', 'other'],
+  ])
+  expect(ip.isBusyWith('same')).toBe(true)
+  for (const line of [1, 3]) refuses(line)
+  expect(refused).toEqual(['other: Error: no such way.'])
+  // The mark behind them.
+  refuses(4)
+  expect(ip.isBusyWith('same')).toBe(false)
+  ip.tell([['the first way', 'same']])
+  refuses(5)
+  expect(refused).toHaveLength(2)
 })
 
 it.each([
