@@ -11,7 +11,7 @@ interface KernelTimesInit {
   readonly iface: string
 }
 
-/** False alarms on an interface, that a new one of the same name is to know of. */
+/** False alarms on an interface, of which is to be known when it is opened anew. */
 export interface FalseAlarms {
   readonly count: number
   readonly lastMs: number

@@ -85,6 +85,19 @@ it('one that answers others, but not the kernel, is suspected again and again: i
   expect(heard).toHaveLength(until)
 })
 
+it('that is less often each time, and not any more when the kernel should have given it up', async () => {
+  const { liveness, heard, neighbour, clock } = rig()
+  liveness.add('tap')
+  neighbour('probe')
+  const atMs: number[] = []
+  for (let ms = 0; ms < 10_000; ms += 10) {
+    const before = heard.length
+    await clock.pass(10)
+    if (heard.length > before) atMs.push(clock.monotonicMs())
+  }
+  expect(atMs).toEqual([40, 240, 640])
+})
+
 it('how long its answers took lately is known: of the last few, if they are not too old', async () => {
   const { liveness, neighbour, clock } = rig()
   liveness.add('tap')
@@ -156,6 +169,27 @@ it('one that answers again soon was a false alarm: the next one comes later', as
   await clock.pass(5_000)
   neighbour('reachable')
   expect(set).toHaveLength(3)
+})
+
+it('a false alarm is known when the interface is opened anew, not on another one of its name, nor after ten minutes', async () => {
+  const { liveness, set, neighbour, clock } = rig()
+  liveness.add('tap')
+  neighbour('failed')
+  neighbour('reachable')
+  liveness.add('tap')
+  expect(set.at(-1)).toContain('retrans 120')
+  await clock.pass(599_000)
+  liveness.setRtt('tap', 5)
+  expect(set.at(-1)).toContain('retrans 120')
+  await clock.pass(2_000)
+  liveness.setRtt('tap', 5)
+  expect(set.at(-1)).toContain('retrans 60')
+  neighbour('failed')
+  neighbour('reachable')
+  expect(set.at(-1)).toContain('retrans 120')
+  liveness.remove('tap')
+  liveness.add('tap')
+  expect(set.at(-1)).toContain('retrans 60')
 })
 
 it('times are shorter again some time after answers are', async () => {
