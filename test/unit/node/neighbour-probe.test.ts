@@ -62,6 +62,20 @@ describe('the neighbours', () => {
   })
 })
 
+it('what others say is no answer in the place of one that is missing', async () => {
+  hasServers = false
+  const reply = probe.run()
+  probe.answered(ONE)
+  probe.answered(FIVE)
+  await clock.pass(200)
+  probe.answered(TWO)
+  await clock.pass(10_000)
+  expect(answers(await reply)).toEqual([
+    ['0/4', 0],
+    ['1/4', 200],
+  ])
+})
+
 it('whoever asks meanwhile gets the same', async () => {
   const both = [probe.run(), probe.run()]
   await clock.pass(10_000)
