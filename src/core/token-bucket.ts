@@ -21,6 +21,11 @@ export class TokenBucket {
     return true
   }
 
+  /** What was taken need not have been. */
+  giveBack(): void {
+    this.#tokens = Math.min(this.#burst, this.#tokens + 1)
+  }
+
   /** Whether there is a token; it stays. */
   has(nowMs: number): boolean {
     return this.waitMs(nowMs) === 0

@@ -25,9 +25,4 @@ export class TokenBuckets {
     remember(this.#buckets, name, bucket, remembered)
     return bucket
   }
-
-  /** It begins anew. */
-  forget(name: string): void {
-    this.#buckets.delete(name)
-  }
 }

@@ -4,7 +4,9 @@ import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Convert } from 'typebox/value'
 import { messageOf } from '../../core/errors.ts'
+import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
+import { LogLimit } from '../../platform/log-limit.ts'
 import { VERSION } from '../../platform/version.ts'
 import { ApiRefusal, apiRefusalOf } from './api-refusal.ts'
 import { isOwnHost, SECURITY_HEADERS } from './guards.ts'
@@ -24,7 +26,11 @@ export interface ApiAppSettings {
   /** Who asks too much is refused here. @throws ApiRefusal */
   readonly admit: (request: IncomingMessage) => void
   readonly log: Logger
+  readonly clock: Pick<Clock, 'monotonicMs'>
 }
+
+/** What went wrong, and where. */
+type TellFailure = (fields: { err: unknown; method: string; path: string | undefined }, text: string) => void
 
 /** Parts of a request, checked. */
 export interface ApiParts {
@@ -42,7 +48,7 @@ export interface ApiExchange {
 }
 
 /** A server without routes: what protects it, the page, and how a refusal is said. */
-export function newApiApp({ files, url, isLocal, admit, log }: ApiAppSettings): FastifyInstance {
+export function newApiApp({ files, url, isLocal, admit, log, clock }: ApiAppSettings): FastifyInstance {
   const hosts = new Set(url === undefined ? [] : [new URL(url).host])
   const isSecure = url?.startsWith('https:') === true
   const app = fastify({
@@ -54,7 +60,14 @@ export function newApiApp({ files, url, isLocal, admit, log }: ApiAppSettings): 
     exposeHeadRoutes: false,
     forceCloseConnections: true,
   })
-  app.setErrorHandler((error, request, reply) => refuse(error, request, reply, log))
+  const failures = new LogLimit(clock)
+  app.setErrorHandler((error, request, reply) =>
+    refuse(error, request, reply, (fields, text) =>
+      failures.write(`${fields.method} ${fields.path}`, (omitted) =>
+        log.error({ ...fields, ...omitted }, text),
+      ),
+    ),
+  )
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS)
     if (isSecure) reply.header('Strict-Transport-Security', 'max-age=31536000')
@@ -107,13 +120,14 @@ export function addRoute(
   })
 }
 
-function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
+function refuse(
+  error: unknown,
+  { method, routeOptions }: FastifyRequest,
+  reply: FastifyReply,
+  tell: TellFailure,
+): FastifyReply {
   const refusal = apiRefusalOf(error)
-  if (!refusal)
-    log.error(
-      { err: error, method: request.method, path: request.routeOptions.url },
-      `the API failed: ${messageOf(error)}`,
-    )
+  if (!refusal) tell({ err: error, method, path: routeOptions.url }, `the API failed: ${messageOf(error)}`)
   const { status, code, message, field, retryAfterMs } =
     refusal ?? new ApiRefusal(500, 'failed', 'the registry could not do this: its log says why')
   if (retryAfterMs !== undefined)

@@ -15,6 +15,7 @@ import { Refusal } from '../refusal.ts'
 import { isLoopback } from '../server/caller.ts'
 import { Connections } from '../server/connections.ts'
 import { closeServer, listen } from '../server/listen.ts'
+import { Sources } from '../server/sources.ts'
 import { setAdministrator } from './access/administrators.ts'
 import { addRoute, newApiApp } from './api-app.ts'
 import { ApiRefusal } from './api-refusal.ts'
@@ -45,7 +46,7 @@ export interface FirstStartSettings {
   readonly commandSocket: string | undefined
   /** Port of the registry. */
   readonly port: number
-  readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
+  readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'after'>
   readonly log: Logger
 }
 
@@ -77,6 +78,7 @@ export async function openFirstStart(settings: FirstStartSettings): Promise<Firs
     isLocal: false,
     admit: () => {},
     log,
+    clock,
   })
   const make = async (wanted: NewNetwork, from: string): Promise<MadeNetwork> => {
     // Whoever has the code need not wait for those who guess.
@@ -113,6 +115,7 @@ export async function openFirstStart(settings: FirstStartSettings): Promise<Firs
     })
   boundConnections(app.server, {
     connections: new Connections(API_LIMITS),
+    sources: new Sources(API_LIMITS),
     isShared: isLoopback,
     handshakes: undefined,
     clock,

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import { TLSSocket } from 'node:tls'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ok, type Result, refuse } from '../../core/result.ts'
+import { TokenBucket } from '../../core/token-bucket.ts'
 import { TokenBuckets } from '../../core/token-buckets.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
@@ -11,7 +12,9 @@ import { Refusal } from '../refusal.ts'
 import { isLoopback, originOf, plainAddress } from '../server/caller.ts'
 import { Connections } from '../server/connections.ts'
 import type { Handshakes } from '../server/handshakes.ts'
-import { type Administrator, administrator, checkPassword } from './access/administrators.ts'
+import { RETRY_AFTER_SECONDS } from '../server/limits.ts'
+import { Sources } from '../server/sources.ts'
+import { type Administrator, administrator, checkPassword, isStill } from './access/administrators.ts'
 import { BearerTokens } from './access/bearer-tokens.ts'
 import { certificateOfHeader, nameOfCertificate } from './access/client-certificate.ts'
 import type { OpenId } from './access/open-id.ts'
@@ -43,7 +46,7 @@ export interface ApiServerComponents {
   readonly handshakes: Pick<Handshakes, 'secure'> | undefined
   readonly stream: TopologyStream
   readonly files: ReadonlyMap<string, StaticFile>
-  readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
+  readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'after'>
   readonly log: Logger
   readonly trustedProxies: ReadonlySet<string>
   /** Where the page is known to be, e.g. `https://registry.example.com`. */
@@ -55,10 +58,12 @@ export type ApiListener = 'local' | 'public'
 
 type AnyHandler = (call: unknown) => unknown
 
-/** Where the provider of OpenID Connect leads back to, how long that may take, and how often somebody may try. */
+/** Where the provider of OpenID Connect leads back to, and how long that may take. */
 const OPEN_ID_RETURN = `${API_BASE}${API_ROUTES.openIdReturn.path}`
 const OPEN_ID_SECONDS = 600
-const OPEN_ID_ATTEMPTS = { perSecond: 1 / 10, burst: 20, remembered: API_LIMITS.sources }
+/** How often somebody may try without a password, at the provider or by certificate; and all where nobody has signed in yet. */
+const ATTEMPTS = { perSecond: 1 / 10, burst: 20, remembered: API_LIMITS.remembered }
+const ALL_ATTEMPTS = { perSecond: 2, burst: 50 }
 
 /** The servers of the page and the API, which share sessions and limits. */
 export class ApiServers {
@@ -66,12 +71,9 @@ export class ApiServers {
   readonly #sessions: Sessions
   readonly #tokens: BearerTokens
   readonly #signIns = new SignInLimits()
-  readonly #openIdAttempts = new TokenBuckets(OPEN_ID_ATTEMPTS)
-  readonly #sources = new TokenBuckets({
-    perSecond: API_LIMITS.callsPerSecond,
-    burst: API_LIMITS.callsAtOnce,
-    remembered: API_LIMITS.sources,
-  })
+  readonly #attempts = new TokenBuckets(ATTEMPTS)
+  readonly #allAttempts = new TokenBucket(ALL_ATTEMPTS.perSecond, ALL_ATTEMPTS.burst)
+  readonly #sources = new Sources(API_LIMITS)
   readonly #connections = new Connections(API_LIMITS)
   readonly #cookieName: string
   readonly #isSecure: boolean
@@ -101,6 +103,8 @@ export class ApiServers {
           route,
           { headers: request.headers, from: origin.address, isLocal },
         )
+        // Of nobody nothing is known.
+        if (who.by !== 'local') this.#sources.know(origin.source)
         const call = { ...read(), who, source: origin.source, baseUrl: this.#baseUrl(request) }
         return this.#answer(name as ApiRouteName, call, request, reply)
       })
@@ -108,6 +112,7 @@ export class ApiServers {
       boundConnections(app.server, {
         ...this.#components,
         connections: this.#connections,
+        sources: this.#sources,
         isShared: (address) => isLoopback(address) || this.#components.trustedProxies.has(address),
       })
     await app.ready()
@@ -158,18 +163,19 @@ export class ApiServers {
       throw new ApiRefusal(401, 'not-signed-in', 'name or password is wrong')
     }
     this.#signIns.succeeded(name, source)
-    return this.#begin(found, 'password', who, reply)
+    return this.#begin(found, 'password', { who, source }, reply)
   }
 
   async #certificateSignIn(
-    { who, source }: { readonly who: Principal; readonly source: string },
+    { who, source }: Pick<ApiCall<'signIn'>, 'who' | 'source'>,
     { raw }: FastifyRequest,
     reply: FastifyReply,
   ): Promise<Session> {
     const { store, log } = this.#components
+    this.#chargeAttempt(source)
     const name = this.#nameByCertificate(raw)
     const found = name.ok ? await administrator(store, name.value) : undefined
-    if (found && !found.isDisabled) return this.#begin(found, 'certificate', who, reply)
+    if (found && !found.isDisabled) return this.#begin(found, 'certificate', { who, source }, reply)
     const reason = name.ok ? `${name.value}, whom the certificate names, is no administrator` : name.reason
     log.warn({ source, reason }, 'somebody could not sign in')
     throw new ApiRefusal(401, 'not-signed-in', reason)
@@ -193,17 +199,22 @@ export class ApiServers {
   }
 
   async #begin(
-    { name, role }: Administrator,
+    administrator: Administrator,
     by: Session['by'],
-    { from }: Principal,
+    { who: { from }, source }: Pick<ApiCall<'signIn'>, 'who' | 'source'>,
     reply: FastifyReply,
   ): Promise<Session> {
     const { clock } = this.#components
+    const { name, role } = administrator
     const secret = await this.#sessions.begin({ name, role, by }, async (writable) => {
+      // To look at a password takes a while: who was changed or removed meanwhile is signed out already.
+      if (!(await isStill(writable, administrator)))
+        throw new ApiRefusal(401, 'not-signed-in', `${name} was just changed or removed: sign in again`)
       await audit(writable, { name, from }, { action: 'session.begun', detail: { by } }, clock.now())
     })
     const session = await this.#sessions.find(secret)
     if (!session) throw new ApiRefusal(401, 'not-signed-in', 'the session has ended')
+    this.#sources.know(source)
     reply.header('Set-Cookie', this.#cookie(secret))
     return sessionOf(session)
   }
@@ -235,6 +246,7 @@ export class ApiServers {
         const detail = { role, subject }
         await audit(writable, { name, from: who.from }, { action: 'session.begun', detail }, clock.now())
       })
+      this.#sources.know(source)
       cookies.push(this.#cookie(secret))
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
@@ -246,12 +258,20 @@ export class ApiServers {
 
   /** @throws ApiRefusal where there is no provider, or for who tries too often */
   #openId(source: string): OpenId {
-    const { openId, clock } = this.#components
+    const { openId } = this.#components
     if (!openId) throw new ApiRefusal(404, 'not-found', 'this registry has no provider of OpenID Connect')
-    const attempts = this.#openIdAttempts.of(source)
-    if (attempts.take(clock.monotonicMs())) return openId
-    const retryAfterMs = attempts.waitMs(clock.monotonicMs())
-    throw new ApiRefusal(429, 'too-many', 'too many attempts to sign in: wait', { retryAfterMs })
+    this.#chargeAttempt(source)
+    return openId
+  }
+
+  /** Each attempt asks the provider, or writes a line. @throws ApiRefusal for too many */
+  #chargeAttempt(source: string): void {
+    const nowMs = this.#components.clock.monotonicMs()
+    const buckets = [this.#attempts.of(source), ...(this.#sources.isKnown(source) ? [] : [this.#allAttempts])]
+    const retryAfterMs = Math.max(...buckets.map((bucket) => bucket.waitMs(nowMs)))
+    if (retryAfterMs > 0)
+      throw new ApiRefusal(429, 'too-many', 'too many attempts to sign in: wait', { retryAfterMs })
+    for (const bucket of buckets) bucket.take(nowMs)
   }
 
   get #openIdCookieName(): string {
@@ -300,10 +320,12 @@ export class ApiServers {
   }
 
   #charge(source: string): void {
-    const bucket = this.#sources.of(source)
-    const nowMs = this.#components.clock.monotonicMs()
-    if (!bucket.take(nowMs))
-      throw new ApiRefusal(429, 'too-many', 'too many requests: wait', { retryAfterMs: bucket.waitMs(nowMs) })
+    const charged = this.#sources.charge(source, this.#components.clock.monotonicMs())
+    if (charged === 'ok') return
+    const retryAfterMs = RETRY_AFTER_SECONDS * 1_000
+    throw charged === 'source'
+      ? new ApiRefusal(429, 'too-many', 'too many requests: wait', { retryAfterMs })
+      : new ApiRefusal(503, 'unavailable', 'too many ask who have not signed in: wait', { retryAfterMs })
   }
 }
 

@@ -157,7 +157,7 @@ async function watchPrimary(
 
 /** Where commands ask a standby; undefined: nowhere. */
 async function commandServer(
-  { databasePath, commandSocket: given, log }: StandbySettings,
+  { databasePath, commandSocket: given, clock, log }: StandbySettings,
   does: {
     readonly state: () => PairState
     readonly promote: (promotion: Promotion, actor: Actor) => Promise<PairState>
@@ -166,7 +166,7 @@ async function commandServer(
 ): Promise<Server | undefined> {
   const path = commandSocket(databasePath, given)
   if (path === undefined) return undefined
-  const app = newApiApp({ files: new Map(), url: undefined, isLocal: true, admit: () => {}, log })
+  const app = newApiApp({ files: new Map(), url: undefined, isLocal: true, admit: () => {}, log, clock })
   for (const [name, route] of Object.entries<ApiRoute>(API_ROUTES))
     addRoute(app, name, route, async ({ request, reply, read }) => {
       switch (name) {

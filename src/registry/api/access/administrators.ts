@@ -136,6 +136,12 @@ export async function administrator(queries: Queries, name: string): Promise<Adm
   return row && asAdministrator(row)
 }
 
+/** Whether an administrator is as it was read before. Call it in the transaction that rests on it. */
+export async function isStill(writable: Queries, before: Administrator): Promise<boolean> {
+  const now = await administrator(writable, before.name)
+  return now?.role === before.role && now.date === before.date && now.isDisabled === before.isDisabled
+}
+
 const noSuch = (name: string) => new Re6stError('NOT_FOUND', `${name}: there is no such administrator`)
 
 /** Looks at what the transaction has written. Who could not administer before has taken nothing away. */

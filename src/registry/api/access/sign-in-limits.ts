@@ -45,9 +45,9 @@ export class SignInLimits {
     this.#running -= 1
   }
 
-  /** It was the right password. */
+  /** It was the right password: the attempt costs nothing. Wrong ones of the same address do, whoever else is right there. */
   succeeded(name: string, source: string): void {
     remember(this.#known, `${name} ${source}`, true, REMEMBERED)
-    this.#sources.forget(source)
+    this.#sources.of(source).giveBack()
   }
 }

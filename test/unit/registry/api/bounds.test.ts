@@ -1,14 +1,16 @@
 import { once } from 'node:events'
-import { createServer, request } from 'node:http'
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { waitFor } from '../../../../lab/wait-for.ts'
+import { systemClock } from '../../../../src/platform/clock.ts'
 import { setAdministrator } from '../../../../src/registry/api/access/administrators.ts'
 import { boundConnections } from '../../../../src/registry/api/bounded-connections.ts'
 import { API_LIMITS } from '../../../../src/registry/api/limits.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
 import { Connections } from '../../../../src/registry/server/connections.ts'
+import { Sources } from '../../../../src/registry/server/sources.ts'
 import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 
 const PASSWORD = 'correct horse battery'
@@ -109,7 +111,8 @@ describe('calls that wait for no answer', () => {
     const server = createServer((_, response) => response.end('x'))
     boundConnections(server, {
       ...{ connections: new Connections(API_LIMITS), isShared: () => false, handshakes: undefined },
-      clock: { monotonicMs: () => 0 },
+      sources: new Sources(API_LIMITS),
+      clock: { ...systemClock, monotonicMs: () => 0 },
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -132,6 +135,62 @@ describe('calls that wait for no answer', () => {
   })
 })
 
+describe('all connections that there may be', () => {
+  /** All are taken by others; then somebody else asks. */
+  const askedBeside = async (
+    first: string,
+    answer: (request: IncomingMessage, response: ServerResponse) => void,
+  ) => {
+    let begun = 0
+    const server = createServer((incoming, response) => {
+      if (incoming.url === '/honest') return void response.end('x')
+      begun += 1
+      answer(incoming, response)
+    })
+    boundConnections(server, {
+      ...{ connections: new Connections(API_LIMITS), isShared: () => false, handshakes: undefined },
+      // What comes is read at once.
+      sources: { isHeard: () => true, isKnown: () => true },
+      clock: systemClock,
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const others: Socket[] = []
+    try {
+      for (let count = 0; count < API_LIMITS.maxConnections; count++) {
+        const socket = connect({ host: '127.0.0.1', port, localAddress: `127.0.2.${1 + (count % 250)}` })
+        others.push(socket.on('error', () => {}).pause())
+        await once(socket, 'connect')
+        socket.write(first)
+      }
+      await waitFor(() => begun === API_LIMITS.maxConnections, {
+        ...{ what: 'all of them to be read', deadlineMs: DEADLINE_MS, intervalMs: 10 },
+      })
+      return await fetch(`http://127.0.0.1:${port}/honest`).then(
+        ({ status }) => status,
+        () => 'not answered',
+      )
+    } finally {
+      for (const socket of others) socket.destroy()
+      server.close()
+    }
+  }
+
+  it('shut out nobody when what is asked on them never comes to its end', async () => {
+    const begun = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{'
+    expect(
+      await askedBeside(begun, (incoming, response) => incoming.resume().on('end', () => response.end())),
+    ).toBe(200)
+  })
+
+  it('shut out nobody when their clients do not read what they are answered', async () => {
+    const much = Buffer.alloc(8 * 1024 * 1024)
+    const asked = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+    expect(await askedBeside(asked, (_, response) => response.end(much))).toBe(200)
+  })
+})
+
 describe('streams of changes', () => {
   it('are counted for each client, not for the proxy that it comes through', async () => {
     const body = JSON.stringify({ name: 'ann', password: PASSWORD })
@@ -146,5 +205,25 @@ describe('streams of changes', () => {
     const other = await open('192.0.2.2')
     expect(other.status).toBe(200)
     for (const { close } of [...streams, other]) close()
+  })
+})
+
+describe('calls of many who have not signed in', () => {
+  it('are refused beyond what there is for all of them, and of who has signed in none', async () => {
+    const body = JSON.stringify({ name: 'ann', password: PASSWORD })
+    const { cookie } = await ask('127.0.5.1', '/api/v1/session', { body })
+    const statuses: (number | undefined)[] = []
+    while (!statuses.includes(503) && statuses.length < 20 * API_LIMITS.strangersAtOnce)
+      statuses.push(
+        ...(await Promise.all(
+          Array.from({ length: 100 }, async (_, count) => {
+            const { status } = await ask(`127.0.6.${1 + count}`, '/api/v1/session/methods')
+            return status
+          }),
+        )),
+      )
+    expect(new Set(statuses)).toEqual(new Set([200, 503]))
+    expect(statuses.filter((status) => status === 200).length).toBeGreaterThan(API_LIMITS.strangersAtOnce / 2)
+    expect((await ask('127.0.5.1', '/api/v1/session', { headers: { cookie } })).status).toBe(200)
   })
 })

@@ -101,6 +101,23 @@ it('a certificate of nobody, of who is disabled, of another authority, or none s
   expect(forged.status).toBe(403)
 })
 
+it('attempts by certificate are limited: of one address, and of all where nobody has signed in', async () => {
+  await using registry = await registryWith({ clientCertCa: authority.pem, trustedProxies: ['127.0.0.1'] })
+  const [ann, eve] = [await headerOf('CN=ann'), await headerOf('CN=eve')]
+  const attempt = async (headers: Record<string, string>, from: string) =>
+    (await registry.signIn({ ...headers, 'x-forwarded-for': from })).status
+  expect(await attempt(ann, '192.0.2.7')).toBe(200)
+  const ofOne: number[] = []
+  for (let count = 0; count < 25; count++) ofOne.push(await attempt(eve, '192.0.2.8'))
+  expect(ofOne.filter((status) => status === 401).length).toBeLessThan(25)
+  expect(ofOne).toContain(429)
+  const ofMany: number[] = []
+  while (!ofMany.includes(429) && ofMany.length < 10_000)
+    ofMany.push(await attempt(eve, `2001:db8:0:${ofMany.length.toString(16)}::1`))
+  expect(ofMany).toContain(429)
+  expect(await attempt(ann, '192.0.2.7')).toBe(200)
+})
+
 it('the header is believed of nobody who is no named proxy', async () => {
   await using registry = await registryWith({ clientCertCa: authority.pem, trustedProxies: ['192.0.2.1'] })
   expect((await registry.signIn(await headerOf('CN=ann'))).status).toBe(401)

@@ -303,6 +303,16 @@ describe('attempts to sign in', () => {
     expect(attempt(limits, 'other', 'a', 30_000)).toBe(0)
   })
 
+  it('that are right are free, and pay for no wrong ones of the same address', () => {
+    const limits = new SignInLimits()
+    for (let number = 0; number < 20; number += 1) expect(attempt(limits, 'eve', 'a', 0, true)).toBe(0)
+    const guesses = Array.from({ length: 30 }, (_, number) => {
+      attempt(limits, 'eve', 'a', 0, true)
+      return attempt(limits, `name${number}`, 'a', 0)
+    })
+    expect(guesses.filter((waitMs) => waitMs === 0)).toHaveLength(10)
+  })
+
   it('are ten for one name from anywhere, which does not shut out who signed in from there before', () => {
     const limits = new SignInLimits()
     expect(attempt(limits, 'ann', 'home', 0, true)).toBe(0)
