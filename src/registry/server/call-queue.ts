@@ -19,7 +19,7 @@ export interface QueueLimits {
 }
 
 /** Whose call it is. */
-interface Applicant {
+export interface Applicant {
   readonly lane: Lane
   /** Undefined: nobody knows how many it stands for, and it has no limit of its own. */
   readonly source: string | undefined
@@ -35,7 +35,7 @@ export class QueueFull extends Error {
   readonly by: QueueRefusal
 
   constructor(by: QueueRefusal) {
-    super(by === 'source' ? 'too many calls from this address are waiting' : 'too many calls are waiting')
+    super(by === 'source' ? 'too many calls of this caller are waiting' : 'too many calls are waiting')
     this.by = by
   }
 }

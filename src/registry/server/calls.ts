@@ -8,7 +8,7 @@ import { LogLimit } from '../../platform/log-limit.ts'
 import { Refusal } from '../refusal.ts'
 import type { Sessions } from '../sessions.ts'
 import { type Answer, refused, send } from './answer.ts'
-import { CallQueue, type Lane, QueueFull } from './call-queue.ts'
+import { type Applicant, CallQueue, type Lane, QueueFull } from './call-queue.ts'
 import { type CallOrigin, originOf } from './caller.ts'
 import type { Listener, ServerComponents, Transport } from './components.ts'
 import type { CallEnd } from './connection-calls.ts'
@@ -89,6 +89,7 @@ export class Calls {
     const { socket } = request
     const origin = originOf(request, peer, trust, socket instanceof TLSSocket && socket.authorized)
     const [path = ''] = (request.url ?? '').split('?')
+    const name = nameOf(path)
     let answer: Answer
     try {
       answer =
@@ -103,14 +104,13 @@ export class Calls {
         log.debug({ method: path, status: error.status, reason: error.message }, 'call refused')
         answer = refused(error)
       } else {
-        this.#failures.write(path, (omitted) =>
+        this.#failures.write(name, (omitted) =>
           log.error({ method: path, err: error, ...omitted }, `call failed: ${messageOf(error)}`),
         )
         answer = { status: 500 }
       }
     }
     const ms = clock.monotonicMs() - begunMs
-    const name = nameOf(path)
     this.#init.metrics.called(Object.hasOwn(METHODS, name) ? name : 'other', answer.status, ms)
     log.trace(
       {
@@ -191,7 +191,9 @@ export class Calls {
   ): Promise<Answer> {
     const cost = COST[method]
     const lane = this.#laneOf(METHODS[method].access, origin)
-    using _ = cost === 'nothing' ? undefined : await enter(this.#queues[cost], lane, origin, signal)
+    // Who has proved which node it is waits for itself, from however many addresses it calls.
+    const source = lane === 'node' ? `node ${parameters['cn'] ?? ''}` : origin.source
+    using _ = cost === 'nothing' ? undefined : await enter(this.#queues[cost], { lane, source, signal })
     const result = await this.#init.handlers[method](parameters, origin)
     const body = result === undefined ? Buffer.alloc(0) : Buffer.from(result)
     return {
@@ -234,14 +236,9 @@ async function authenticate(sessions: Sessions, request: IncomingMessage, prefix
   }
 }
 
-async function enter(
-  queue: CallQueue,
-  lane: Lane,
-  { source }: CallOrigin,
-  signal: AbortSignal,
-): Promise<Disposable> {
+async function enter(queue: CallQueue, applicant: Applicant): Promise<Disposable> {
   try {
-    return await queue.enter({ lane, source, signal })
+    return await queue.enter(applicant)
   } catch (error) {
     if (error instanceof QueueFull) throw new Refusal(error.by === 'source' ? 429 : 503, error.message)
     throw error

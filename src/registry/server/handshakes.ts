@@ -14,12 +14,30 @@ export interface HandshakeLimits {
 
 /** What handshakes need. */
 export interface HandshakeComponents {
-  readonly credentials: Pick<TlsCredentials, 'follow'>
+  /** Never listens: it is given the connections. */
+  readonly server: Server
   readonly turns: ReadingTurns
   readonly clock: Pick<Clock, 'after'>
   readonly timeoutMs: number
-  /** Whether administrators may show a certificate. */
-  readonly asksForCertificate: boolean
+}
+
+/**
+ * What secures connections by the registry's own certificate.
+ * @param asksForCertificate whether administrators may show one
+ */
+export function certificateServer(
+  credentials: Pick<TlsCredentials, 'follow'>,
+  { asksForCertificate, timeoutMs }: { readonly asksForCertificate: boolean; readonly timeoutMs: number },
+): Server {
+  const server = createServer({
+    handshakeTimeout: timeoutMs,
+    ALPNProtocols: ['http/1.1'],
+    requestCert: asksForCertificate,
+    // Nodes have none; who has none is no administrator.
+    rejectUnauthorized: false,
+  })
+  credentials.follow((options) => server.setSecureContext(options))
+  return server
 }
 
 /** Which connection it is, for both ends of its wrapping. */
@@ -32,29 +50,20 @@ const keyOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): 
  */
 export class Handshakes implements Disposable {
   readonly #components: HandshakeComponents
-  /** Never listens: it is given the connections. */
-  readonly #server: Server
   readonly #begun = new Map<string, (secured: TLSSocket) => void>()
   readonly #pending = new Set<Socket>()
 
   constructor(components: HandshakeComponents) {
     this.#components = components
-    this.#server = createServer({
-      handshakeTimeout: components.timeoutMs,
-      ALPNProtocols: ['http/1.1'],
-      requestCert: components.asksForCertificate,
-      // Nodes have none; who has none is no administrator.
-      rejectUnauthorized: false,
-    })
-    this.#server.on('secureConnection', (secured) => {
+    const { server } = components
+    server.on('secureConnection', (secured) => {
       const secure = this.#begun.get(keyOf(secured))
       // Who has gone meanwhile has no address any more.
       if (secure) secure(secured)
       else secured.destroy()
     })
     // Whatever strangers send: the connection is closed by then.
-    this.#server.on('tlsClientError', (_error, socket) => void socket.destroy())
-    components.credentials.follow((options) => this.#server.setSecureContext(options))
+    server.on('tlsClientError', (_error, socket) => void socket.destroy())
   }
 
   /** How many have not ended. */
@@ -64,7 +73,7 @@ export class Handshakes implements Disposable {
 
   /** Secures a connection. `done` is called once it is, and never if it is not: it is closed then. */
   secure(socket: Socket, source: string | undefined, done: (secured: TLSSocket) => void): void {
-    const { turns, clock, timeoutMs } = this.#components
+    const { server, turns, clock, timeoutMs } = this.#components
     const key = keyOf(socket)
     this.#pending.add(socket)
     const deadline = clock.after(timeoutMs, () => void socket.destroy())
@@ -80,7 +89,7 @@ export class Handshakes implements Disposable {
         end()
         done(secured)
       })
-      this.#server.emit('connection', socket)
+      server.emit('connection', socket)
     }
     const reader = new FirstBytes(socket, source, begin)
     socket.once('close', end)

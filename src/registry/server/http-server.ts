@@ -1,13 +1,14 @@
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { TokenBucket } from '../../core/token-bucket.ts'
 import { send, turnedAway } from './answer.ts'
-import { originOf, plainAddress } from './caller.ts'
+import { originOf, plainAddress, sourceOf } from './caller.ts'
 import { Calls } from './calls.ts'
 import type { Listener, ServerComponents, Transport } from './components.ts'
 import { ConnectionCalls } from './connection-calls.ts'
 import { Connections } from './connections.ts'
-import { Handshakes } from './handshakes.ts'
+import { certificateServer, Handshakes } from './handshakes.ts'
 import { LIMITS, RETRY_AFTER_SECONDS, type ServerLimits } from './limits.ts'
 import { Metrics } from './metrics.ts'
 import { ReadingTurns } from './reading-turns.ts'
@@ -41,24 +42,21 @@ export class HttpServers implements Disposable {
     this.#limits = { ...LIMITS, ...components.limits }
     this.#sources = new Sources(this.#limits)
     this.#connections = new Connections(this.#limits)
-    this.#turns = new ReadingTurns(
-      { clock: components.clock, isStranger: (source) => !this.#sources.isKnown(source) },
-      this.#limits,
-    )
+    // Where operators call from, too: they wait for no strangers.
+    const operators = new Set([...components.trust.authorizedOrigins].map((origin) => sourceOf(origin)))
+    const isStranger = (source: string) => !operators.has(source) && !this.#sources.isKnown(source)
+    this.#turns = new ReadingTurns({ clock: components.clock, isStranger }, this.#limits)
     const { turnedAwayPerSecond, handshakeTimeoutMs, handshakes } = this.#limits
+    const { tls } = components
     this.#handshakes =
-      components.tls &&
+      tls &&
       new Handshakes({
-        ...components.tls,
+        server: certificateServer(tls.credentials, { ...tls, timeoutMs: handshakeTimeoutMs }),
         clock: components.clock,
         timeoutMs: handshakeTimeoutMs,
-        turns: new ReadingTurns(
-          { clock: components.clock, isStranger: (source) => !this.#sources.isKnown(source) },
-          handshakes,
-        ),
+        turns: new ReadingTurns({ clock: components.clock, isStranger }, handshakes),
       })
     this.#turnedAway = new TokenBucket(turnedAwayPerSecond, turnedAwayPerSecond)
-    const { tls } = components
     this.#metrics = new Metrics({
       ...components.measured,
       tlsEndMs: tls && (() => tls.credentials.notAfterMs),
@@ -124,6 +122,9 @@ export class HttpServers implements Disposable {
       const { source } = originOf({ headers: {} }, peer, this.#components.trust)
       if (!this.#hasRoomFor(socket, source, transport)) return
       const read = (stream: Socket) => {
+        // Who has shown the certificate of an operator is no stranger.
+        if (source !== undefined && stream instanceof TLSSocket && stream.authorized)
+          this.#sources.know(source)
         handOver?.call(server, stream)
         connections.set(stream, { peer, calls: this.#callsOf(stream, source, socket) })
       }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../platform/clock.ts'
-import { Handshakes } from './handshakes.ts'
+import { certificateServer, Handshakes } from './handshakes.ts'
 import { LIMITS } from './limits.ts'
 import { ReadingTurns } from './reading-turns.ts'
 import type { TlsCredentials } from './tls-credentials.ts'
@@ -11,14 +11,16 @@ export const pageHandshakes = (
   clock: Clock,
 ): Handshakes =>
   new Handshakes({
-    credentials: {
-      follow: (use) =>
-        credentials.follow(({ ca: _, ...own }) =>
-          use({ ...own, ...(clientCertCa === undefined ? {} : { ca: clientCertCa }) }),
-        ),
-    },
+    server: certificateServer(
+      {
+        follow: (use) =>
+          credentials.follow(({ ca: _, ...own }) =>
+            use({ ...own, ...(clientCertCa === undefined ? {} : { ca: clientCertCa }) }),
+          ),
+      },
+      { asksForCertificate: clientCertCa !== undefined, timeoutMs: LIMITS.handshakeTimeoutMs },
+    ),
     clock,
-    asksForCertificate: clientCertCa !== undefined,
     timeoutMs: LIMITS.handshakeTimeoutMs,
     turns: new ReadingTurns({ clock, isStranger: () => true }, LIMITS.handshakes),
   })

@@ -21,7 +21,7 @@ export interface PeerAnswers {
 /** Answers the other registry of the pair. @throws Re6stError `SYSTEM` when it cannot be listened there */
 export async function answerPeer(
   { peer, listen: place }: PairSettings,
-  clock: Pick<Clock, 'after'>,
+  clock: Pick<Clock, 'after' | 'monotonicMs'>,
   { state, follow }: PeerAnswers,
 ): Promise<Disposable & { readonly port: number }> {
   const server = peerServer(peer.secret, clock, (stream) => {

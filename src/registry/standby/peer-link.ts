@@ -1,8 +1,13 @@
 import { createHash } from 'node:crypto'
-import type { Server } from 'node:net'
+import { createServer as createListener, type Server } from 'node:net'
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import type { PeerState } from '../../core/standby/messages.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { plainAddress, sourceOf } from '../server/caller.ts'
+import { Connections } from '../server/connections.ts'
+import { Handshakes } from '../server/handshakes.ts'
+import { LIMITS } from '../server/limits.ts'
+import { ReadingTurns } from '../server/reading-turns.ts'
 import { PeerStream } from './peer-stream.ts'
 
 /** The other registry of a pair. */
@@ -24,43 +29,53 @@ const TLS = {
 } as const
 const IDENTITY = 're6st-registry'
 const CONNECT_TIMEOUT_MS = 3_000
-/** The other one has one or two; whoever has no secret gets no further than the handshake. */
-const MAX_CONNECTIONS = 32
+/**
+ * The other one has one or two; whoever has no secret gets no further than the handshake, and makes room for who comes after:
+ * where the standby is kept away, the registry gives nothing.
+ */
+const CONNECTIONS = { maxConnections: 256, maxConnectionsPerSource: 8 }
 
 const keyOf = (secret: string): Buffer => createHash('sha256').update(secret).digest()
 
 /** Where the other registry of a pair is answered. It is not listening yet. */
 export function peerServer(
   secret: string,
-  clock: Pick<Clock, 'after'>,
+  clock: Pick<Clock, 'after' | 'monotonicMs'>,
   onStream: (stream: PeerStream) => void,
 ): Server & Disposable {
   const psk = keyOf(secret)
   const open = new Set<TLSSocket>()
   let isClosed = false
-  const server = createServer(
-    {
+  const connections = new Connections(CONNECTIONS)
+  const handshakes = new Handshakes({
+    server: createServer({
       ...TLS,
       handshakeTimeout: CONNECT_TIMEOUT_MS,
       pskCallback: (_socket, identity) => (identity === IDENTITY ? psk : null),
-    },
-    (socket) => {
+    }),
+    clock,
+    timeoutMs: CONNECT_TIMEOUT_MS,
+    turns: new ReadingTurns({ clock, isStranger: () => true }, LIMITS.handshakes),
+  })
+  const listener = createListener((socket) => {
+    const source = sourceOf(plainAddress(socket.remoteAddress ?? ''))
+    if (!connections.add(socket, source)) return void socket.destroy()
+    handshakes.secure(socket, source, (secured) => {
       // Its handshake began before: nobody is here any more to answer it.
-      if (isClosed) return void socket.destroy()
-      open.add(socket)
-      socket.once('close', () => open.delete(socket))
-      socket.setNoDelay(true)
-      onStream(new PeerStream(socket, clock))
-    },
-  )
-  // A stranger, or the other one with another secret: it is told there.
-  server.on('tlsClientError', () => {})
-  server.maxConnections = MAX_CONNECTIONS
-  return Object.assign(server, {
+      if (isClosed) return void secured.destroy()
+      connections.isBusy(socket)
+      open.add(secured)
+      secured.once('close', () => open.delete(secured))
+      secured.setNoDelay(true)
+      onStream(new PeerStream(secured, clock))
+    })
+  })
+  return Object.assign(listener, {
     [Symbol.dispose]: () => {
       isClosed = true
+      handshakes[Symbol.dispose]()
       for (const socket of open) socket.destroy()
-      server.close()
+      listener.close()
     },
   })
 }

@@ -21,10 +21,13 @@ const identity = {
   decrypt: makeDecryptor(createPrivateKey(pki.keys['node-a'] ?? '')),
 }
 const WAIT = { deadlineMs: 30_000, intervalMs: 5 }
-const [ATTACKER, HONEST] = ['127.0.0.2', '127.0.0.3']
+const [ATTACKER, HONEST, OPERATOR] = ['127.0.0.2', '127.0.0.3', '127.0.0.4']
 
 /** A registry whose hellos take as long as the test likes; each prefix that begins to be computed is kept. */
-async function heldRegistry({ serverLimits, ...components }: Parameters<typeof testRegistry>[1] = {}) {
+async function heldRegistry(
+  { serverLimits, ...components }: Parameters<typeof testRegistry>[1] = {},
+  settings: Parameters<typeof testRegistry>[0] = {},
+) {
   const held: (() => void)[] = []
   let isHolding = false
   let begun = 0
@@ -36,7 +39,7 @@ async function heldRegistry({ serverLimits, ...components }: Parameters<typeof t
     }
   }
   const registry = await testRegistry(
-    { registration: { mailPrefixLength: 0, anonymousPrefixLength: 16 } },
+    { registration: { mailPrefixLength: 0, anonymousPrefixLength: 16 }, ...settings },
     {
       ...components,
       cryptography: (keys) => new HeldCryptography(keys),
@@ -106,11 +109,11 @@ async function sessionOf(
 ) {
   const { body } = await rawExchange(port, hello, { source })
   let secret = identity.decrypt(body.subarray(0, body.length / 2))
-  return (method: MethodName) => {
+  return (method: MethodName, from = source) => {
     const target = `/${method}?cn=${node.prefix}`
     const hmac = requestHmac(secret, target).toString('base64')
     secret = nextSecret(secret)
-    return rawExchange(port, `GET ${target} HTTP/1.1\r\n${HMAC_HEADER}: ${hmac}\r\n\r\n`, { source })
+    return rawExchange(port, `GET ${target} HTTP/1.1\r\n${HMAC_HEADER}: ${hmac}\r\n\r\n`, { source: from })
   }
 }
 
@@ -195,18 +198,21 @@ describe('a flood', () => {
     for (const { socket } of flood) socket.destroy()
   })
 
-  it('from many sources is read a few at a time, and nodes that were there before at any time', async () => {
+  it('from many sources is read a few at a time, and nodes that were there before, and operators, at any time', async () => {
     const turns: (() => void)[] = []
-    await using registry = await heldRegistry({
-      clock: {
-        ...systemClock,
-        after: (_, action) => {
-          turns.push(action)
-          return { [Symbol.dispose]: () => {} }
+    await using registry = await heldRegistry(
+      {
+        clock: {
+          ...systemClock,
+          after: (_, action) => {
+            turns.push(action)
+            return { [Symbol.dispose]: () => {} }
+          },
         },
+        serverLimits: { readAtOnce: 4, turnMs: 0 },
       },
-      serverLimits: { readAtOnce: 4, turnMs: 0 },
-    })
+      { authorizedOrigins: [OPERATOR] },
+    )
     const ask = await sessionOf(registry, HONEST)
     expect((await ask('getDh')).status).toBe(200)
     const getCa = 'GET /getCa HTTP/1.1\r\n\r\n'
@@ -214,6 +220,8 @@ describe('a flood', () => {
     const answered = () => flood.filter(({ received }) => received.startsWith('HTTP/1.1 200 ')).length
     await waitFor(() => answered() === 4, { what: 'the first four', ...WAIT })
     expect((await ask('getDh')).status).toBe(200)
+    const isToken = 'GET /isToken?token=x HTTP/1.1\r\n\r\n'
+    expect((await rawExchange(registry.port, isToken, { source: OPERATOR })).status).toBe(204)
     expect(answered()).toBe(4)
     await waitFor(
       () => {
@@ -276,6 +284,50 @@ describe('a flood', () => {
     expect(statuses).toEqual([200, 200, 200, 429, 429])
     // This machine's own programs are not counted.
     for (let count = 0; count < 5; count++) await new RegistryClient(registry.url).getCa()
+  })
+})
+
+describe('calls of one node from many addresses', () => {
+  it('wait for each other: those of another node are served in their turn', async () => {
+    let goOn = () => {}
+    const routes = new Promise<never[]>((resolve) => {
+      goOn = () => resolve([])
+    })
+    const asking = { running: 4, runningPerSource: 2, runningStrangers: 4, waiting: 4, waitingPerSource: 2 }
+    await using registry = await heldRegistry({
+      reachable: () => ({ list: () => routes }),
+      serverLimits: { asking },
+    })
+    const second = await registry.enrol()
+    const loud = await sessionOf(registry, ATTACKER)
+    const quiet = await sessionOf(
+      {
+        ...registry,
+        node: second,
+        hello: `GET /hello?client_prefix=${second.prefix}&protocol=10 HTTP/1.1\r\n\r\n`,
+      },
+      HONEST,
+    )
+    const statuses: (number | undefined)[] = []
+    const flood: Promise<unknown>[] = []
+    for (let number = 0; number < 12; number++) {
+      flood.push(loud('getBootstrapPeer', address(number)).then(({ status }) => statuses.push(status)))
+      // Each of its HMACs counts after the one before: by this answer, the registry has heard it.
+      await rawExchange(registry.port, 'GET /getCa HTTP/1.1\r\n\r\n', { source: address(number) })
+    }
+    await waitFor(() => statuses.length >= 12 - asking.running - asking.waiting, {
+      what: 'those that are too many to be refused',
+      ...WAIT,
+    })
+    const honest = quiet('getBootstrapPeer')
+    await Promise.race([
+      honest,
+      waitFor(() => statuses.length >= 8, { what: 'the others to be refused', ...WAIT }),
+    ])
+    goOn()
+    expect((await honest).status).toBe(204)
+    await Promise.all(flood)
+    expect(statuses.filter((status) => status === 429)).toHaveLength(8)
   })
 })
 

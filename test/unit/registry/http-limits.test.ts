@@ -238,7 +238,7 @@ describe('many clients at once', () => {
 const SHORTEST_PATIENCE_MS = 1_000
 
 it('a node that is told to come back later goes on with its session: it says hello once', async () => {
-  const nobody = { running: 0, runningPerSource: 0, runningStrangers: 0, waiting: 0, waitingPerSource: 0 }
+  const nobody = { running: 0, runningPerSource: 0, runningStrangers: 0, waiting: 0, waitingPerSource: 1 }
   await using registry = await testRegistry({}, { serverLimits: { asking: nobody } })
   const pem = await new RegistryClient(registry.url).requestCertificate({ token: '', csr })
   const certificate = readNodeCertificate(pem ?? '')
