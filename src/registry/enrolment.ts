@@ -15,6 +15,7 @@ import type { GeoIp } from './geoip.ts'
 import type { Ledger, Reservation } from './ledger.ts'
 import type { Mailer } from './mail.ts'
 import { Refusal } from './refusal.ts'
+import { TokenRequests } from './token-requests.ts'
 import { Tokens } from './tokens.ts'
 import { WrongTokens } from './wrong-tokens.ts'
 
@@ -63,6 +64,7 @@ export class Enrolment {
   readonly #components: EnrolmentComponents
   readonly #settings: RegistrationSettings
   readonly tokens: Tokens
+  readonly tokenRequests: TokenRequests
   readonly #wrong: WrongTokens
   /** Tokens for which a certificate is being made: each works once, also for two calls at the same moment. */
   readonly #tokensInUse = new Map<string, number>()
@@ -71,6 +73,7 @@ export class Enrolment {
     this.#components = components
     this.#settings = settings
     this.tokens = new Tokens({ ...components, ...settings })
+    this.tokenRequests = new TokenRequests(this.tokens, components.clock)
     this.#wrong = new WrongTokens(components.clock, components.log)
   }
 

@@ -26,7 +26,6 @@ import type { ReachableNodes } from './reachable-nodes.ts'
 import { Refusal } from './refusal.ts'
 import { revoke } from './revocation.ts'
 import type { Sessions } from './sessions.ts'
-import { TokenRequests } from './token-requests.ts'
 import { collectVersions, walkTopology } from './topology.ts'
 
 /** Where a call comes from. */
@@ -77,7 +76,6 @@ export function registryMethods(components: MethodComponents): Handlers {
     clock,
     network,
   } = components
-  const tokenRequests = new TokenRequests(enrolment.tokens, clock)
 
   const certificateOf = async (prefix: string): Promise<string> => {
     const pem = await store.usableCertificate(prefix)
@@ -112,17 +110,17 @@ export function registryMethods(components: MethodComponents): Handlers {
       if (!isBits(prefix)) throw new Refusal(400, 'client_prefix is not a prefix in bits')
       const pem = await certificateOf(prefix)
       const { secret, answer } = await cryptography.hello(pem)
-      // Time has passed: the machine may be revoked, and the prefix another's.
-      if ((await certificateOf(prefix)) !== pem)
-        throw new Refusal(404, 'the certificate for this prefix has changed')
       await sessions.begin(prefix, secret, { protocol: Number(protocol), nowMs: clock.monotonicMs() })
-      return answer
+      // Time has passed: the machine may be revoked, and the prefix another's. Who revokes later ends the session itself.
+      if ((await store.usableCertificate(prefix)) === pem) return answer
+      await sessions.end(prefix)
+      throw new Refusal(404, 'the certificate for this prefix has changed')
     },
 
     getCa: () => components.caPem,
 
     async requestToken({ email = '' }, { source }) {
-      await tokenRequests.request(email, source)
+      await enrolment.tokenRequests.request(email, source)
       return undefined
     },
 

@@ -14,12 +14,12 @@ const IN_ALL = { perSecond: 1, atOnce: 60 }
  * that each address gets few, `Tokens` sees to.
  */
 export class TokenRequests {
-  readonly #tokens: Pick<Tokens, 'request'>
+  readonly #tokens: Pick<Tokens, 'isMailDue' | 'request'>
   readonly #clock: Pick<Clock, 'monotonicMs'>
   readonly #sources = new TokenBuckets(OF_SOURCE)
   readonly #all = new TokenBucket(IN_ALL.perSecond, IN_ALL.atOnce)
 
-  constructor(tokens: Pick<Tokens, 'request'>, clock: Pick<Clock, 'monotonicMs'>) {
+  constructor(tokens: Pick<Tokens, 'isMailDue' | 'request'>, clock: Pick<Clock, 'monotonicMs'>) {
     this.#tokens = tokens
     this.#clock = clock
   }
@@ -36,6 +36,8 @@ export class TokenRequests {
       throw new Refusal(429, 'too many tokens were asked for from here: try again in a minute', {
         retryAfterMs: own.waitMs(nowMs),
       })
+    // What causes no mail takes nothing of what there is for all.
+    if (!this.#tokens.isMailDue(email)) return
     if (!this.#all.take(nowMs))
       throw new Refusal(503, 'too many tokens are asked for: try again in some seconds', {
         retryAfterMs: this.#all.waitMs(nowMs),

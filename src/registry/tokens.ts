@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { DAY_MS } from '../core/day.ts'
+import { remember } from '../core/remember.ts'
 import { isEmailAddress } from '../core/values/email-address.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Store } from './database/store.ts'
@@ -39,13 +40,23 @@ export class Tokens {
     this.#init = init
   }
 
-  /** Mails a token: a new one, unless one lives that was made for this address. @throws Refusal without mail, or when registration by mail is disabled */
-  async request(email: string): Promise<void> {
-    const { mailer, store, clock } = this.#init
-    if (!mailer) throw new Refusal(403, 'there is no --mailhost')
+  /**
+   * Whether a mail would be sent to an address: not when one was sent a moment ago.
+   * @throws Refusal for what is none, without mail, or when registration by mail is disabled
+   */
+  isMailDue(email: string): boolean {
+    if (!this.#init.mailer) throw new Refusal(403, 'there is no --mailhost')
     if (!isEmailAddress(email)) throw new Refusal(400, NOT_AN_ADDRESS)
     if (this.#init.mailPrefixLength === 0) throw new Refusal(403, 'registration by mail is disabled')
-    if (!this.#mayMail(email)) return
+    const lastMs = this.#mailedMs.get(email)
+    return lastMs === undefined || this.#init.clock.monotonicMs() - lastMs >= MAIL_PAUSE_MS
+  }
+
+  /** Mails a token, if a mail is due: a new one, unless one lives that was made for this address. @throws Refusal as `isMailDue` */
+  async request(email: string): Promise<void> {
+    const { mailer, store, clock } = this.#init
+    if (!this.isMailDue(email) || !mailer) return
+    remember(this.#mailedMs, email, clock.monotonicMs(), MAX_MAILED)
     const living = await store.madeTokenFor(email, Math.floor(clock.now() / 1000))
     const token = living ?? (await this.add(email, ''))
     try {
@@ -60,15 +71,6 @@ export class Tokens {
       if (living === undefined) await store.write((writable) => writable.deleteToken(token))
       throw error
     }
-  }
-
-  #mayMail(email: string): boolean {
-    const nowMs = this.#init.clock.monotonicMs()
-    const lastMs = this.#mailedMs.get(email)
-    if (lastMs !== undefined && nowMs - lastMs < MAIL_PAUSE_MS) return false
-    if (this.#mailedMs.size >= MAX_MAILED) this.#mailedMs.clear()
-    this.#mailedMs.set(email, nowMs)
-    return true
   }
 
   /**

@@ -1,6 +1,7 @@
 import { TokenBucket } from '../core/token-bucket.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { LogLimit } from '../platform/log-limit.ts'
 import { TOKEN_LENGTH } from './tokens.ts'
 
 /** Wrong tokens of one source, and of all: somebody who mistypes one needs few. */
@@ -13,12 +14,15 @@ const MAX_SOURCES = 2_000
 export class WrongTokens {
   readonly #clock: Pick<Clock, 'monotonicMs'>
   readonly #log: Logger
+  /** Of however many addresses. */
+  readonly #lines: LogLimit
   readonly #all = new TokenBucket(WRONG_IN_ALL.perSecond, WRONG_IN_ALL.burst)
   readonly #bySource = new Map<string, TokenBucket>()
 
   constructor(clock: Pick<Clock, 'monotonicMs'>, log: Logger) {
     this.#clock = clock
     this.#log = log
+    this.#lines = new LogLimit(clock)
   }
 
   /**
@@ -45,6 +49,9 @@ export class WrongTokens {
     // More sources than that are a flood: what they may do in all counts.
     if (this.#bySource.size < MAX_SOURCES) this.#bySource.set(source, own)
     own.take(nowMs)
-    if (!own.has(nowMs)) this.#log.warn({ source }, 'too many wrong tokens from one address: it has to wait')
+    if (!own.has(nowMs))
+      this.#lines.write('wrong tokens', (omitted) =>
+        this.#log.warn({ source, ...omitted }, 'too many wrong tokens from one address: it has to wait'),
+      )
   }
 }

@@ -16,7 +16,6 @@ import type { ReachableNodes } from '../reachable-nodes.ts'
 import type { Handshakes } from '../server/handshakes.ts'
 import type { Sessions } from '../sessions.ts'
 import type { Primary } from '../standby/primary.ts'
-import { TokenRequests } from '../token-requests.ts'
 import { BearerTokens } from './access/bearer-tokens.ts'
 import { readClientAuthorities } from './access/client-certificate.ts'
 import { OpenId, type OpenIdSettings } from './access/open-id.ts'
@@ -103,7 +102,7 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
     ...{ store, ledger, configuration, machines, watch, clock, registryUrl },
     known: components.known,
     rpcSessions: components.sessions,
-    tokenRequests: new TokenRequests(components.enrolment.tokens, clock),
+    tokenRequests: components.enrolment.tokenRequests,
     invitations: new Invitations({
       ...{ store, communities, mailPrefixLength, clock, registryUrl },
       newToken: () => components.enrolment.tokens.newOne(),

@@ -3,6 +3,7 @@ import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
 import { ONE_COMMUNITY } from '../../../src/core/allocation/community.ts'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
+import { RegistrySessions } from '../../../src/core/rpc/registry-sessions.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { NetworkConfiguration } from '../../../src/registry/configuration.ts'
 import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
@@ -12,7 +13,9 @@ import type { Store, Write } from '../../../src/registry/database/store.ts'
 import { Enrolment } from '../../../src/registry/enrolment.ts'
 import { cleanUpExpired } from '../../../src/registry/expiry.ts'
 import { Ledger } from '../../../src/registry/ledger.ts'
+import { type MethodComponents, registryMethods } from '../../../src/registry/methods.ts'
 import { revoke } from '../../../src/registry/revocation.ts'
+import type { Sessions } from '../../../src/registry/sessions.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { vectors } from '../../support/vectors.ts'
@@ -161,6 +164,42 @@ it('who is revoked while the answer to its hello is made gets none', async () =>
   expect((await get(`revoke?cn_or_serial=${certificate.value.subnetName}`)).status).toBe(204)
   goOn()
   expect((await answered).status).toBe(404)
+})
+
+it('who is revoked while several registries note its session has none', async () => {
+  await using office = await Office.open()
+  await office.enrol()
+  const { prefix, subnetName } = await office.enrol()
+  const kept = new RegistrySessions()
+  let goOn = () => {}
+  const noting = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  let isNoting = () => {}
+  const noted = new Promise<void>((resolve) => {
+    isNoting = resolve
+  })
+  const sessions: Sessions = {
+    protocolOf: async (of) => kept.protocolOf(of),
+    authenticate: async (of, target, given) => kept.authenticate(of, target, given),
+    end: async (of) => kept.end(of),
+    // A database takes a while for it.
+    async begin(of, secret, said) {
+      isNoting()
+      await noting
+      kept.begin(of, secret, said)
+    },
+  }
+  const methods = registryMethods({ ...office, sessions } as unknown as MethodComponents)
+  const caller = { address: '127.0.0.1', source: undefined }
+  const answered = Promise.resolve(methods.hello({ client_prefix: prefix, protocol: '8' }, caller))
+  const refused = expect(answered).rejects.toMatchObject({ status: 404 })
+  await noted
+  await office.revoke(subnetName)
+  await sessions.end(prefix)
+  goOn()
+  await refused
+  expect(kept.stateOf(prefix)).toBeUndefined()
 })
 
 it('with a machine goes the session that several registries keep of it, in one transaction', async () => {

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import type { Refusal } from '../../../src/registry/refusal.ts'
+import { Refusal } from '../../../src/registry/refusal.ts'
 import { TokenRequests } from '../../../src/registry/token-requests.ts'
 
 const MINUTE_MS = 60_000
 
 /** Requests by a clock that is held. */
-function requests() {
+function requests(isMailDue: (email: string) => boolean = () => true) {
   let nowMs = 0
   return {
-    requests: new TokenRequests({ request: async () => {} }, { monotonicMs: () => nowMs }),
+    requests: new TokenRequests({ isMailDue, request: async () => {} }, { monotonicMs: () => nowMs }),
     pass: (ms: number) => {
       nowMs += ms
     },
@@ -35,6 +35,18 @@ describe('tokens by mail', () => {
     expect(many.filter((status) => status === 503)).toHaveLength(45)
     pass(MINUTE_MS)
     await tokens.request('later@example.com', 'loud')
+  })
+
+  it('take nothing of what there is for all where no mail is sent', async () => {
+    const { requests: tokens } = requests((email) => {
+      if (!email.includes('@')) throw new Refusal(400, 'not an e-mail address')
+      return email !== 'mailed@example.com'
+    })
+    for (let n = 0; n < 100; n++) {
+      await expect(tokens.request('nonsense', `source${n}`)).rejects.toMatchObject({ status: 400 })
+      await tokens.request('mailed@example.com', `source${n}`)
+    }
+    await tokens.request('honest@example.com', 'honest')
   })
 
   it('are asked for again by who was refused when there is one, not before', async () => {

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 import type { MethodName } from '../../../src/core/rpc/methods.ts'
 import { formatTarget } from '../../../src/core/rpc/request-target.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
+import type { Logger } from '../../../src/platform/log.ts'
 import type { Mail } from '../../../src/registry/mail.ts'
+import { WrongTokens } from '../../../src/registry/wrong-tokens.ts'
 import { testRegistry } from '../../support/registry.ts'
 import { vectors } from '../../support/vectors.ts'
 
@@ -83,6 +85,15 @@ describe('guessing', () => {
     registry.time.monotonicMs += 60_000
     expect(await guess('secret')).toBe(200)
   })
+})
+
+it('wrong tokens from however many addresses fill no log', () => {
+  const lines: unknown[] = []
+  const log = { warn: (fields: unknown) => lines.push(fields) } as unknown as Logger
+  const wrong = new WrongTokens({ monotonicMs: () => 0 }, log)
+  for (let source = 0; source < 500; source++)
+    for (let count = 0; count < 20; count++) wrong.count(`source${source}`)
+  expect(lines).toHaveLength(5)
 })
 
 it('addToken takes only what is an e-mail address, and says why not: + in a URL is a blank', async () => {
