@@ -1,5 +1,6 @@
 import type { NetworkConfig } from '../core/config/network-config.ts'
 import type { NodeOptions } from '../core/options/node-options.ts'
+import { TokenBuckets } from '../core/token-buckets.ts'
 import { type ForwardedPorts, OwnAddresses } from '../core/tunnels/own-addresses.ts'
 import type { PeerAddress } from '../core/values/address-list.ts'
 import { isInside, type Network } from '../core/values/prefix.ts'
@@ -38,6 +39,8 @@ const NOBODY: AdvertisementHearers = { onCountries: () => {} }
 
 /** How often it is looked whether the addresses of this machine have changed. */
 const LOOK_MS = 10_000
+/** A server says where it sees us when the tunnel is made, and when that changes. */
+const WORDS_OF_SERVER = { perSecond: 0.1, burst: 5, remembered: 1_000 }
 /** Tunnels need not wait longer for a registry that does not say where we are. */
 const LOCATE_MS = 3_000
 
@@ -46,6 +49,8 @@ export class Advertisement implements Disposable {
   readonly #init: AdvertisementInit
   readonly #addresses: OwnAddresses
   readonly #countries: Countries
+  /** What the server of each tunnel may tell us. */
+  readonly #words = new TokenBuckets(WORDS_OF_SERVER)
   #hearers = NOBODY
   #timer: Disposable | undefined
 
@@ -104,12 +109,18 @@ export class Advertisement implements Disposable {
 
   /** The server of a tunnel sees us at this address; undefined: the tunnel is down. */
   seen(tunnel: string, address: string | undefined): void {
-    if (address !== undefined && isInside(this.#init.network, address)) return
+    if (address !== undefined && !this.#isHeard(tunnel, address)) return
     const isNew =
       address === undefined ? this.#addresses.tunnelDown(tunnel) : this.#addresses.seen(tunnel, address)
     if (!isNew) return
     if (address !== undefined) this.#init.log.info({ underlay: address }, 'others see us at this address')
     this.#changed()
+  }
+
+  /** Each other address costs a line, a change of the cache, and perhaps a question to the registry. */
+  #isHeard(tunnel: string, address: string): boolean {
+    const { network, clock } = this.#init
+    return !isInside(network, address) && this.#words.of(tunnel).take(clock.monotonicMs())
   }
 
   /** What the gateway forwards to us now. */

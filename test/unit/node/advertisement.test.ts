@@ -42,6 +42,17 @@ it('what the server of a tunnel sees is advertised and remembered, and no addres
   expect(cache.ownAddresses).toEqual(advertisement.addresses)
 })
 
+it('a server that sees us elsewhere each moment is heard a few times, and others as ever', () => {
+  const { advertisement, cache } = advertising([])
+  const changes: unknown[] = []
+  Object.defineProperty(cache, 'ownAddresses', { set: (addresses: unknown) => changes.push(addresses) })
+  for (let count = 0; count < 100; count++) advertisement.seen('re6stnet1', `203.0.113.${1 + (count % 2)}`)
+  expect(changes.length).toBeLessThanOrEqual(5)
+  advertisement.seen('re6stnet1', undefined)
+  advertisement.seen('re6stnet2', '203.0.113.9')
+  expect(advertisement.addresses).toMatchObject([{ host: '203.0.113.9' }])
+})
+
 it('the country of an address is said where countries count', async () => {
   const { advertisement, clock } = advertising(['FR'])
   advertisement.seen('re6stnet1', '203.0.113.7')
