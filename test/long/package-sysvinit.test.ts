@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { waitFor } from '../../lab/wait-for.ts'
+import type { StatusReply } from '../../src/core/control/replies.ts'
 import { DebianMachine } from '../support/debian-machine.ts'
 import { buildPackage } from '../support/debian-package.ts'
 import { NODE_OPTIONS, writeRecordedNode, writeRecordedState } from '../support/python-machine.ts'
@@ -56,11 +57,16 @@ it('starts nothing twice', async () => {
 
 it('starts the node anew by a reload, in the same process', async () => {
   const before = await pidOf('re6stnet')
-  const runs = () =>
-    readFileSync(machine.file('var/log/re6stnet/re6stnet.log'), 'utf8').split('the node runs').length
-  const runsBefore = runs()
+  const uptimeSeconds = async () =>
+    (JSON.parse(await machine.run('re6st status --json')) as StatusReply).uptimeSeconds
+  // Long before the reload: what it says is in whole seconds.
+  await waitFor(async () => (await uptimeSeconds()) >= 3, { what: 'some seconds', ...SOON })
+  const reloadMs = performance.now()
   await machine.run('service re6stnet reload')
-  await waitFor(() => runs() > runsBefore, { what: 'the node to run again', ...SOON })
+  await waitFor(async () => performance.now() - 1000 * (await uptimeSeconds()) > reloadMs - 1_500, {
+    what: 'the node to run again',
+    ...SOON,
+  })
   expect(await pidOf('re6stnet')).toBe(before)
 })
 

@@ -26,18 +26,34 @@ async function mailsOf(holders: readonly Holder[]) {
   const path = join(temporaryDirectory(), 'registry.db')
   let store = await openStore(path)
   let port = box.port
+  /** What of a round is under way: from one of these to the next one, it does not wait for anything. */
+  let underWay = 0
+  const step = async <T>(work: () => Promise<T>): Promise<T> => {
+    underWay++
+    try {
+      return await work()
+    } finally {
+      underWay--
+    }
+  }
   const start = () =>
     new ExpiryMails({
-      ...{ store, clock, log: silentLog, sender: 'ca@example.com', network: 'fd00:1::/48' },
+      ...{ clock, log: silentLog, sender: 'ca@example.com', network: 'fd00:1::/48' },
+      store: {
+        write: (write, options) => step(() => store.write(write, options)),
+        all: (sql, ...values) => step(() => store.all(sql, ...values)),
+      },
       async *ending(untilMs) {
         yield* holders.filter(({ notAfterMs }) => notAfterMs <= untilMs)
       },
       gracePeriodMs: 100 * DAY_MS,
       mailer: {
         send: (mail) =>
-          openMailer({
-            ...{ mailhost: `127.0.0.1:${port}`, user: undefined, password: undefined, startTls: false },
-          }).send(mail),
+          step(() =>
+            openMailer({
+              ...{ mailhost: `127.0.0.1:${port}`, user: undefined, password: undefined, startTls: false },
+            }).send(mail),
+          ),
       },
     })
   let mails = start()
@@ -52,19 +68,15 @@ async function mailsOf(holders: readonly Holder[]) {
     await clock.pass(hours * HOUR_MS)
     await idle()
   }
-  const idle = async () => {
-    let before = -1
-    await waitFor(
+  /** Until a round that has begun is over. */
+  const idle = () =>
+    waitFor(
       async () => {
-        const now = box.received.length
-        const isSame = now === before
-        before = now
-        await new Promise((resolve) => setTimeout(resolve, 15))
-        return isSame
+        await new Promise((resolve) => setImmediate(resolve))
+        return underWay === 0
       },
-      { what: 'the mails', deadlineMs: DEADLINE_MS, intervalMs: 10 },
+      { what: 'the mails', deadlineMs: DEADLINE_MS, intervalMs: 1 },
     )
-  }
   return {
     ...{ box, pass, passHours },
     note: (serial: number, stage: number, date: number) =>

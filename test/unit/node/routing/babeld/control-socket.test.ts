@@ -62,8 +62,16 @@ async function open(clock: Clock = systemClock, signal = AbortSignal.timeout(5_0
 
 describe('a conversation with babeld', () => {
   it('begins when babeld listens, with its greeting', async () => {
-    setTimeout(() => void listen(), 50)
-    const control = await open()
+    let tries = 0
+    const clock: Clock = {
+      ...systemClock,
+      async sleep() {
+        tries++
+        if (tries === 3) await listen()
+      },
+    }
+    const control = await open(clock)
+    expect(tries).toBe(3)
     expect(lines).toEqual(['greeting', 'version', 'other', 'other'])
     control.close()
     expect(ends).toEqual(['closed'])
@@ -168,12 +176,10 @@ describe('a conversation ends', () => {
     await listen()
     await open()
     babeld?.write('ok\n')
-    while (ends.length === 0) await systemClock.sleep(5)
-    expect(ends).toEqual(['babeld answers without being asked: ok'])
+    await expect.poll(() => ends).toEqual(['babeld answers without being asked: ok'])
     ends = []
     await open()
     babeld?.write('x'.repeat(5_000))
-    while (ends.length === 0) await systemClock.sleep(5)
-    expect(ends).toEqual(['babeld sends a line without an end'])
+    await expect.poll(() => ends).toEqual(['babeld sends a line without an end'])
   })
 })
