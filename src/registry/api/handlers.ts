@@ -20,12 +20,13 @@ import type { BearerTokens } from './access/bearer-tokens.ts'
 import { newPassword } from './access/password.ts'
 import { Sessions as BrowserSessions } from './access/sessions.ts'
 import { type AuditRow, audit, auditEntries, detailOf, timeOfEntry, verifyAudit } from './audit-log.ts'
+import type { authorityOf } from './authority-overview.ts'
 import { authorityState } from './authority-state.ts'
 import type { ApiHandlers } from './call.ts'
 import { historyOf } from './history.ts'
 import type { Invitations } from './invitations.ts'
 import { type KeyRotationComponents, keyRotation, rotateKeys } from './key-rotation.ts'
-import type { authorityOf, Machines } from './machines.ts'
+import type { Machines } from './machines.ts'
 import {
   changeConfiguration,
   configurationOf,

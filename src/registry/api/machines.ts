@@ -1,42 +1,22 @@
-import { X509Certificate } from 'node:crypto'
-import { isIP } from 'node:net'
-import { setImmediate } from 'node:timers/promises'
 import { certificateFingerprint, readNodeCertificate } from '../../core/crypto/certificate.ts'
 import type { MachineState } from '../../core/values/machine-states.ts'
-import {
-  bitsInside,
-  prefixOfBits,
-  prefixOfCidr,
-  prefixOfSubnetName,
-  subnetCidr,
-} from '../../core/values/prefix.ts'
+import { prefixOfBits, prefixOfSubnetName, subnetCidr } from '../../core/values/prefix.ts'
 import type { Holder, HolderPage } from '../holders.ts'
 import type { KnownAddresses } from '../known-addresses.ts'
 import type { Ledger } from '../ledger.ts'
 import type { LocalNode } from '../local-node.ts'
 import { Refusal } from '../refusal.ts'
 import { routeTo } from './machine-route.ts'
-import { EXPIRING_MS, type MachineViewComponents, MachineViews, type SeenHolder } from './machine-views.ts'
+import { MachineSearch, type MachineSearchComponents } from './machine-search.ts'
+import { type MachineViewComponents, MachineViews, type SeenHolder } from './machine-views.ts'
 import type { Machine, MachineDetails, MachinePage, MachineQuery, MachineRoute } from './schemas/machines.ts'
-import type { NetworkOverview, TopologyNode } from './schemas/network.ts'
+import type { TopologyNode } from './schemas/network.ts'
 import { timeOf } from './time.ts'
 import type { TopologyWatch } from './topology-watch.ts'
 
 /** What is known of machines. */
 export interface MachinesComponents extends MachineViewComponents {
-  readonly ledger: Pick<
-    Ledger,
-    | 'holder'
-    | 'holders'
-    | 'holdersOf'
-    | 'holderOfSerial'
-    | 'size'
-    | 'page'
-    | 'count'
-    | 'search'
-    | 'ending'
-    | 'unseen'
-  >
+  readonly ledger: MachineSearchComponents['ledger'] & Pick<Ledger, 'holder' | 'size' | 'page' | 'count'>
   readonly watch: MachineViewComponents['watch'] &
     Pick<TopologyWatch, 'online' | 'look' | 'tunnelsOf' | 'route'>
   readonly known: Pick<KnownAddresses, 'lookUp' | 'count'>
@@ -46,8 +26,6 @@ export interface MachinesComponents extends MachineViewComponents {
 
 /** More machines than that are no map: those that are there are shown. */
 const MAX_ON_MAP = 10_000
-/** Names that are read at a time. */
-const NAMES = 1_000
 /** So many more than are on the page are kept while all are looked at. */
 const SPARE = 1_000
 
@@ -55,10 +33,12 @@ const SPARE = 1_000
 export class Machines {
   readonly #components: MachinesComponents
   readonly #views: MachineViews
+  readonly #search: MachineSearch
 
   constructor(components: MachinesComponents) {
     this.#components = components
     this.#views = new MachineViews(components)
+    this.#search = new MachineSearch({ ...components, views: this.#views })
   }
 
   /** One page of those that are wanted. */
@@ -76,11 +56,12 @@ export class Machines {
     // Addresses have the order of their prefixes, in which they are found.
     if (sort === 'name' && order === 'ascending') {
       if (query.state !== undefined || query.country !== undefined) {
-        const { total, items } = await firstOf(this.#found(query), offset, limit, await this.#countOf(query))
+        const found = this.#search.found(query, await this.#revoked())
+        const { total, items } = await firstOf(found, offset, limit, await this.#countOf(query))
         return { total, items: await this.#machines(items) }
       }
       // Where they were seen is looked up of those on the page only.
-      const { total, items } = await firstOf(this.#matching(query), offset, limit)
+      const { total, items } = await firstOf(this.#search.matching(query), offset, limit)
       return { total, items: await this.#machines(this.#views.seen(items)) }
     }
     const revoked = await this.#revoked()
@@ -91,7 +72,7 @@ export class Machines {
       machines.sort((one, other) => sign * compare(keyOf(one), keyOf(other)))
     let found: Found[] = []
     let total = 0
-    for await (const machine of this.#views.machines(this.#found(query), revoked)) {
+    for await (const machine of this.#views.machines(this.#search.found(query, revoked), revoked)) {
       total += 1
       found.push({ machine, at: total })
       if (found.length > 2 * (offset + limit) + SPARE) found = inOrder(found).slice(0, offset + limit)
@@ -184,7 +165,7 @@ export class Machines {
     const { ledger, known } = this.#components
     const counts = { online: 0, offline: 0, expiring: 0, 'never-seen': 0, outdated: 0, revoked: 0 }
     const revoked = await this.#revoked()
-    const holders = await this.#thereOrRevoked(revoked)
+    const holders = await this.#search.thereOrRevoked(revoked)
     let others = await ledger.size()
     let seen = await known.count()
     for await (const one of this.#views.seen(holders)) {
@@ -197,19 +178,6 @@ export class Machines {
     return counts
   }
 
-  /** Those that are there, or revoked, in the order of their prefixes. */
-  async #thereOrRevoked(revoked: ReadonlySet<number>): Promise<Holder[]> {
-    const { ledger, watch } = this.#components
-    const holders = new Map(
-      (await ledger.holdersOf(watch.online())).map((holder) => [holder.prefix, holder] as const),
-    )
-    for (const serial of revoked) {
-      const holder = await ledger.holderOfSerial(serial)
-      if (holder) holders.set(holder.prefix, holder)
-    }
-    return inOrderOfPrefixes([...holders.values()])
-  }
-
   /** How many are in a state, where that is known without a look at each; undefined: it is not. */
   async #countOf({ search = '', community = '', country, state }: MachineQuery): Promise<number | undefined> {
     if ((state !== 'offline' && state !== 'never-seen') || country !== undefined) return undefined
@@ -220,106 +188,6 @@ export class Machines {
     const { store, clock } = this.#components
     return new Set(await store.crl(Math.floor(clock.now() / 1000)))
   }
-
-  /** All that are wanted, in the order of their prefixes. */
-  async *#found(query: MachineQuery): AsyncGenerator<SeenHolder> {
-    const { state, country } = query
-    const revoked = await this.#revoked()
-    for await (const one of this.#views.seen(this.#matchingOf(query, revoked)))
-      if (
-        (country === undefined || this.#views.place(one).country === country) &&
-        (state === undefined ||
-          this.#views.state(one, revoked) === state ||
-          (state === 'expiring' && this.#views.isExpiring(one.holder)))
-      )
-        yield one
-  }
-
-  /** Those that are searched for; of a state that not many are in, without a look at all others. */
-  #matchingOf(query: MachineQuery, revoked: ReadonlySet<number>): AsyncIterable<Holder> {
-    const { search = '', community = '', state } = query
-    if (search.trim() !== '') return this.#matching(query)
-    switch (state) {
-      case 'online':
-      case 'outdated':
-      case 'revoked':
-        return within(community, () => this.#thereOrRevoked(revoked))
-      case 'expiring':
-        return within(community, () => this.#ending())
-      case 'never-seen':
-        return this.#components.ledger.unseen(community)
-      default:
-        return this.#matching(query)
-    }
-  }
-
-  async #ending(): Promise<Holder[]> {
-    const { ledger, clock } = this.#components
-    const ending: Holder[] = []
-    for await (const holder of ledger.ending(0, clock.now() + EXPIRING_MS)) ending.push(holder)
-    return inOrderOfPrefixes(ending)
-  }
-
-  /** Those that are searched for, as far as their certificates and names tell. */
-  async *#matching({ search = '', community = '' }: MachineQuery): AsyncGenerator<Holder> {
-    const { ledger } = this.#components
-    const text = search.trim()
-    const prefixes = this.#prefixesIn(text)
-    if (prefixes !== undefined) {
-      for (const holder of await ledger.holdersOf(prefixes))
-        if (holder.prefix.startsWith(community)) yield holder
-      return
-    }
-    if (text === '') {
-      yield* ledger.holders(community)
-      return
-    }
-    const part = text.toLowerCase()
-    yield* ledger.search(community, {
-      part,
-      serial: /^\d{1,15}$/.test(text) ? Number(text) : undefined,
-      named: await this.#named(part),
-    })
-  }
-
-  /** Prefixes that a text names: a subnet, or all around an address; undefined: it is neither. */
-  #prefixesIn(text: string): readonly string[] | undefined {
-    const { network } = this.#components
-    const name = prefixOfSubnetName(text)
-    if (name.ok) return [name.value]
-    if (text.includes('/')) {
-      const cidr = prefixOfCidr(network, text)
-      return cidr.ok ? [cidr.value] : undefined
-    }
-    if (isIP(text) !== 6) return undefined
-    const inside = bitsInside(network, text)
-    return inside.ok ? Array.from(inside.value, (_, at) => inside.value.slice(0, at + 1)) : []
-  }
-
-  /** Prefixes of machines that an operator has given a name with this part. */
-  async #named(part: string): Promise<readonly string[]> {
-    const { store } = this.#components
-    const named: string[] = []
-    let last = ''
-    for (;;) {
-      const rows = await store.all<{ prefix: string; name: string }>(
-        'SELECT prefix, name FROM machine WHERE name IS NOT NULL AND prefix > ? ORDER BY prefix LIMIT ?',
-        ...[last, NAMES],
-      )
-      for (const { prefix, name } of rows) if (name.toLowerCase().includes(part)) named.push(prefix)
-      const end = rows.at(-1)
-      if (rows.length < NAMES || !end) return named
-      last = end.prefix
-      await setImmediate()
-    }
-  }
-}
-
-const inOrderOfPrefixes = (holders: Holder[]): Holder[] =>
-  holders.sort((one, other) => compare(one.prefix, other.prefix))
-
-async function* within(community: string, read: () => Promise<Holder[]>): AsyncGenerator<Holder> {
-  for (const holder of await read()) if (holder.prefix.startsWith(community)) yield holder
 }
 
 /**
@@ -385,14 +253,3 @@ const compare = (one: string | number, other: string | number): number =>
     : String(one) < String(other)
       ? -1
       : Number(String(one) > String(other))
-
-/** Name, dates and fingerprint of an authority. */
-export function authorityOf(caPem: string): NetworkOverview['authority'] {
-  const x509 = new X509Certificate(caPem)
-  return {
-    name: /^CN=(.*)$/m.exec(x509.subject)?.[1] ?? x509.subject.replaceAll('\n', ', '),
-    notBefore: new Date(x509.validFrom).toISOString(),
-    notAfter: new Date(x509.validTo).toISOString(),
-    fingerprint: certificateFingerprint(x509.raw),
-  }
-}
