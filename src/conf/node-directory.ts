@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { access, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AS_ROOT, fileTroubleOf, messageOf, Re6stError } from '../core/errors.ts'
+import { AS_ROOT, codeOf, fileTroubleOf, messageOf, Re6stError } from '../core/errors.ts'
 import { makeDirectories, replaceFile } from '../platform/files.ts'
 
 /** Space that all files together need, with room to spare: keys and certificates have a few kilobytes. */
@@ -47,7 +47,7 @@ export class NodeDirectory {
     try {
       return await readFile(this.file(name), 'utf8')
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      if (codeOf(error) === 'ENOENT') return undefined
       throw new Re6stError('FILE', `${this.file(name)} cannot be read: ${fileTroubleOf(error)}`, {
         cause: error,
       })
@@ -96,8 +96,8 @@ export class NodeDirectory {
   }
 
   #unwritable(error: unknown): Re6stError {
-    const code = (error as NodeJS.ErrnoException).code
-    return new Re6stError('FILE', `${this.path}: ${remedyFor(code ?? messageOf(error))}`, { cause: error })
+    const trouble = codeOf(error) || messageOf(error)
+    return new Re6stError('FILE', `${this.path}: ${remedyFor(trouble)}`, { cause: error })
   }
 }
 

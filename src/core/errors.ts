@@ -47,7 +47,7 @@ export class Re6stError extends Error {
 
 /** Why something cannot be read or written, and what to do where that is a matter of permission. */
 export const fileTroubleOf = (error: unknown): string =>
-  (error as NodeJS.ErrnoException).code === 'EACCES' ? `no permission: ${AS_ROOT}` : messageOf(error)
+  codeOf(error) === 'EACCES' ? `no permission: ${AS_ROOT}` : messageOf(error)
 
 /** The code that Node.js, SQLite or PostgreSQL gives an error; empty: it has none. */
 export const codeOf = (error: unknown): string =>

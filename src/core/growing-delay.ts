@@ -31,3 +31,7 @@ export class GrowingDelay {
     this.#ms = this.#limits.minMs
   }
 }
+
+/** The same for who counts: how long to wait after so many delays before it. */
+export const delayAfter = (count: number, { minMs, maxMs }: DelayLimits): number =>
+  Math.min(minMs * 2 ** count, maxMs)

@@ -1,4 +1,4 @@
-import { Re6stError } from '../core/errors.ts'
+import { codeOf, Re6stError } from '../core/errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import { askNode } from './ask.ts'
 
@@ -32,6 +32,5 @@ export async function waitForConnection(
 /** Also what the node itself says before it can answer: then the system has nothing to say. */
 function isNotYet(error: unknown): boolean {
   if (!(error instanceof Re6stError)) return false
-  const cause = error.cause as NodeJS.ErrnoException | undefined
-  return cause === undefined || NOT_YET.has(cause.code ?? '')
+  return error.cause === undefined || NOT_YET.has(codeOf(error.cause))
 }

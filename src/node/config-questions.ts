@@ -1,4 +1,5 @@
 import { messageOf } from '../core/errors.ts'
+import { delayAfter } from '../core/growing-delay.ts'
 import type { Random } from '../core/random.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -174,8 +175,8 @@ export class ConfigQuestions {
   }
 
   get #retryMs(): number {
-    const longestMs = this.#cutOff ? CUT_OFF_RETRY_MAX_MS : RETRY_DELAYS.maxMs
-    return Math.min(RETRY_DELAYS.minMs * 2 ** (this.#failures - 1), longestMs)
+    const maxMs = this.#cutOff ? CUT_OFF_RETRY_MAX_MS : RETRY_DELAYS.maxMs
+    return delayAfter(this.#failures - 1, { ...RETRY_DELAYS, maxMs })
   }
 
   #stopTimer(): void {

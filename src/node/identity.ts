@@ -10,7 +10,7 @@ import {
   verifyCertificate,
 } from '../core/crypto/certificate.ts'
 import { dayOf } from '../core/day.ts'
-import { AS_ROOT, Re6stError } from '../core/errors.ts'
+import { AS_ROOT, codeOf, messageOf, Re6stError } from '../core/errors.ts'
 import { nodeAddress } from '../core/values/prefix.ts'
 
 /** Who this node is: its authority, certificate and key, and the address that follows from them. */
@@ -71,11 +71,11 @@ async function readOption(option: string, path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    const remedy = REMEDIES[code ?? '']
+    const code = codeOf(error)
+    const remedy = REMEDIES[code]
     throw new Re6stError(
       'FILE',
-      `${option} ${resolve(path)}: cannot be read (${code})${remedy === undefined ? '' : `; ${remedy}`}`,
+      `${option} ${resolve(path)}: cannot be read (${code || messageOf(error)})${remedy === undefined ? '' : `; ${remedy}`}`,
       { cause: error },
     )
   }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
 import { chmod, chown, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { codeOf } from '../core/errors.ts'
 
 /**
  * Writes a file so that at any moment, also after a power cut, either the old or the new content is there, never half
@@ -72,7 +73,7 @@ export function makeDirectoriesSync(path: string, mode?: number): void {
   } catch (error) {
     if (exists(path)) return
     const above = dirname(path)
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || exists(above)) throw error
+    if (codeOf(error) !== 'ENOENT' || exists(above)) throw error
     makeDirectoriesSync(above)
     mkdirSync(path, { mode })
   }

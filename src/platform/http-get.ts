@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { isIP, type Socket, type TcpNetConnectOpts } from 'node:net'
-import { messageOf, Re6stError } from '../core/errors.ts'
+import { codeOf, messageOf, Re6stError } from '../core/errors.ts'
 
 /** An answer of an HTTP server. */
 export interface HttpAnswer {
@@ -141,7 +141,7 @@ async function readBody(answer: IncomingMessage, maxLength: number): Promise<Buf
     }
   } catch (error) {
     // Not to be taken for a server that never began to answer.
-    if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') throw new Error('the answer was cut off')
+    if (codeOf(error) === 'ECONNRESET') throw new Error('the answer was cut off')
     throw error
   }
   if (!answer.complete) throw new Error('the answer was cut off')
@@ -158,10 +158,10 @@ const PATIENT: Partial<TcpNetConnectOpts> = { autoSelectFamilyAttemptTimeout: 3_
 function reasonOf(error: unknown): string {
   // Of several addresses that were tried: the first that failed for a reason, and did not only say nothing.
   if (error instanceof AggregateError) {
-    const known = error.errors.find((one: NodeJS.ErrnoException) => one.code !== 'ETIMEDOUT')
+    const known = error.errors.find((one: unknown) => codeOf(one) !== 'ETIMEDOUT')
     return reasonOf(known ?? error.errors[0] ?? new Error('no answer'))
   }
-  switch ((error as NodeJS.ErrnoException).code) {
+  switch (codeOf(error)) {
     case 'ETIMEDOUT':
       return 'no answer: is the machine connected, and the port of the registry open?'
     case 'ENOTFOUND':

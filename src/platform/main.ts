@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
-import { AS_ROOT, exitStatusOf, messageOf, Re6stError } from '../core/errors.ts'
-import { helpOf, type Request } from '../core/options/command-line.ts'
+import { AS_ROOT, codeOf, exitStatusOf, messageOf, Re6stError } from '../core/errors.ts'
+import type { Request } from '../core/options/command-line.ts'
 import type { ReadFile } from '../core/options/option-files.ts'
+import { helpOf } from '../core/options/option-parser.ts'
 import { ok, type Result, refuse } from '../core/result.ts'
 import type { LogOutput } from './log.ts'
 import { VERSION } from './version.ts'
@@ -85,7 +86,7 @@ export function readOptionFile(path: string, from?: string): ReturnType<ReadFile
   try {
     return ok(readFileSync(path, 'utf8'))
   } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException
+    const code = codeOf(error)
     if (code !== 'ENOENT') return refuse(REASONS[code] ?? messageOf(error))
     // Relative to what, is what people wonder.
     const where = isAbsolute(path) ? '' : ` in ${process.cwd()}`

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileTroubleOf, messageOf, Re6stError } from '../core/errors.ts'
 import { isPkcs11Uri, readPkcs11Uri } from '../core/options/pkcs11-uri.ts'
 import type { SecretSource } from '../core/options/value-types.ts'
-import { readOptionFile } from '../platform/option-file.ts'
+import { readNamedFile } from '../platform/named-file.ts'
 import { askForSecret } from '../platform/secret-question.ts'
 import { isAtTerminal } from '../platform/terminal.ts'
 import { type CaSigner, pemSigner } from './crypto/ca-signer.ts'
@@ -22,7 +22,7 @@ export async function authoritySigner({
   readonly passphrase: SecretSource | undefined
 }): Promise<CaSigner> {
   if (!isPkcs11Uri(key)) {
-    const pem = readOptionFile('--key', key)
+    const pem = readNamedFile('--key', key)
     return passphrase === undefined && ENCRYPTED.test(pem) && isAtTerminal()
       ? pemSigner(decrypted(pem, await askForSecret(`Passphrase of ${key}`)))
       : pemSigner(decryptedKey(pem, passphrase))

@@ -8,7 +8,7 @@ import type { RegistryOptions } from '../core/options/registry-option-checks.ts'
 import { systemClock } from '../platform/clock.ts'
 import { type Logger, openLog } from '../platform/log.ts'
 import { reopenOnSignal } from '../platform/main.ts'
-import { readOptionFile } from '../platform/option-file.ts'
+import { readNamedFile } from '../platform/named-file.ts'
 import { systemProcesses } from '../platform/processes.ts'
 import { ServiceManager } from '../platform/service-manager.ts'
 import { keepHeapSmall } from '../platform/small-heap.ts'
@@ -73,7 +73,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
   const webhooks = webhooksOf(options)
   if (await isStoppedAsStandby(options, { pair, webhooks }, { manager, log: log.logger, stopped })) return 0
   if (await isStoppedBeforeItsStart(options, { manager, log: log.logger, stopped })) return 0
-  const caPem = readOptionFile('--ca', options.ca)
+  const caPem = readNamedFile('--ca', options.ca)
   const signer = await authoritySigner(options)
   for (const [option, path] of [
     ['--key', options.key],
@@ -86,7 +86,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
     {
       caPem,
       signer,
-      dhPem: options.dh === undefined ? undefined : readOptionFile('--dh', options.dh),
+      dhPem: options.dh === undefined ? undefined : readNamedFile('--dh', options.dh),
       databasePath: options.database,
       pair,
       listen: options.tlsOnly
@@ -106,7 +106,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
         clientCertCa:
           options.clientCertCa === undefined
             ? undefined
-            : readOptionFile('--client-cert-ca', options.clientCertCa),
+            : readNamedFile('--client-cert-ca', options.clientCertCa),
         registryUrl: options.registryUrl?.href,
         pageFolder: PAGE_FOLDER,
       },
@@ -117,7 +117,7 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
       communities:
         options.communityFile === undefined
           ? ONE_COMMUNITY
-          : parseCommunities(readOptionFile('--community', options.communityFile)),
+          : parseCommunities(readNamedFile('--community', options.communityFile)),
       gracePeriodMs: options.gracePeriodSeconds * 1000,
       network: { ...options },
     },
@@ -164,7 +164,7 @@ async function isStoppedAsStandby(
   }
   const { becomeStandby } = await import('./standby/standby.ts')
   const settings = {
-    ...{ databasePath: database, caPem: readOptionFile('--ca', ca), pair, log },
+    ...{ databasePath: database, caPem: readNamedFile('--ca', ca), pair, log },
     commandSocket: given,
     webhooks,
     clock: systemClock,

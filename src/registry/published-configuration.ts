@@ -2,7 +2,7 @@ import type { ConfigValue } from '../core/config/network-config.ts'
 import { PROTOCOL } from '../core/config/protocol-number.ts'
 import type { NetworkSettings, StoredConfiguration } from './stored-configuration.ts'
 
-/** Interface defaults for babeld: links that are slow cost more. */
+/** Interface defaults of Babel, in the words of babeld: links that are slow cost more. */
 const BABEL_DEFAULT = 'max-rtt-penalty 5000 rtt-max 500 rtt-decay 125'
 
 /** What makes a new version of the configuration when it changes; keys are published by their rotation. */

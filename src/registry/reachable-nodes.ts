@@ -8,7 +8,7 @@ import type { Logger } from '../platform/log.ts'
 import { LogLimit } from '../platform/log-limit.ts'
 import type { Processes } from '../platform/processes.ts'
 
-/** Which nodes the network reaches from here: what the routing daemon of our node has put into the kernel. */
+/** Which nodes the network reaches from here: what the router of our node has put into the kernel. */
 export interface ReachableNodes {
   list(): Promise<Prefix[]>
 }
@@ -22,7 +22,7 @@ export const kernelReachableNodes = (processes: Processes, network: Network): Re
     )
     return routes.flatMap(({ dst = '', type, protocol }) => {
       if (!isOfRouter(protocol)) return []
-      // Where a route was and is no more, babeld leaves an unreachable one for minutes (RFC 8966, 2.8).
+      // Where a route was and is no more, there is an unreachable one for a while (RFC 8966, 2.8).
       if (type === 'unreachable') return []
       // A host route is written without its length.
       const node = nodeOfDestination(network, dst.includes('/') ? dst : `${dst}/128`)

@@ -1,11 +1,12 @@
 import { createHash, createHmac, randomUUID } from 'node:crypto'
 import { messageOf } from '../core/errors.ts'
+import { delayAfter } from '../core/growing-delay.ts'
 import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import { httpExchange } from '../platform/http-get.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Store } from './database/store.ts'
-import { type WaitingMessage, WebhookMessages } from './webhook-messages.ts'
+import { WebhookMessages } from './webhook-messages.ts'
 
 /**
  * What an operator wants to hear of at night.
@@ -128,7 +129,7 @@ export class Webhooks implements AsyncDisposable {
     // Whoever starts next need not wait.
     else if (this.#stopped.signal.aborted) await this.#messages.putOff(message, message.attempts, 0)
     else {
-      const retryMs = delayAfter(message)
+      const retryMs = delayAfter(message.attempts, DELAYS)
       log.warn({ host: target.url.host, reason: failure, retryMs }, '--webhook: a message was not taken')
       await this.#messages.putOff(message, message.attempts + 1, clock.now() + retryMs)
     }
@@ -169,6 +170,3 @@ export class Webhooks implements AsyncDisposable {
     await this.#running
   }
 }
-
-const delayAfter = ({ attempts }: WaitingMessage): number =>
-  Math.min(DELAYS.minMs * 2 ** attempts, DELAYS.maxMs)

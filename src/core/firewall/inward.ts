@@ -1,3 +1,4 @@
+import { BABEL_GROUP, BABEL_PORT } from '../babel/wire/numbers.ts'
 import { ANNOUNCEMENT_GROUP, ANNOUNCEMENT_PORT, GATEWAY_PORT } from '../port-mapping/pcp.ts'
 import { isIpv6Protocol } from '../values/address-list.ts'
 import { insideNeeds } from './inside.ts'
@@ -11,17 +12,7 @@ import {
   uplinksOf,
   usesPortMapping,
 } from './surroundings.ts'
-import {
-  BABEL_GROUP,
-  BABEL_PORT,
-  EPHEMERAL_PORT,
-  ICMP,
-  ICMPV6,
-  LINK_LOCAL,
-  onLink,
-  placeOf,
-  toItself,
-} from './traffic.ts'
+import { EPHEMERAL_PORT, ICMP, ICMPV6, LINK_LOCAL, onLink, placeOf, toItself } from './traffic.ts'
 
 /** What must come in. */
 export const inwardNeeds = (surroundings: Surroundings): readonly Need[] => [

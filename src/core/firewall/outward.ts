@@ -1,3 +1,4 @@
+import { BABEL_GROUP, BABEL_PORT } from '../babel/wire/numbers.ts'
 import { GATEWAY_PORT } from '../port-mapping/pcp.ts'
 import { SSDP_GROUP, SSDP_PORT } from '../port-mapping/ssdp.ts'
 import { isIpv6Protocol, TUNNEL_PROTOCOLS } from '../values/address-list.ts'
@@ -24,18 +25,7 @@ import {
   uplinksOf,
   usesPortMapping,
 } from './surroundings.ts'
-import {
-  BABEL_GROUP,
-  BABEL_PORT,
-  DNS_PORT,
-  EPHEMERAL_PORT,
-  ICMP,
-  ICMPV6,
-  LINK_LOCAL,
-  onLink,
-  placeOf,
-  toItself,
-} from './traffic.ts'
+import { DNS_PORT, EPHEMERAL_PORT, ICMP, ICMPV6, LINK_LOCAL, onLink, placeOf, toItself } from './traffic.ts'
 
 /** Ports of other nodes' servers: OpenVPN's own, and one that a gateway chose (32768–49151). */
 const SERVER_PORTS = [1194, 40_321]

@@ -1,6 +1,7 @@
 import { BlockList, isIPv6 } from 'node:net'
+import { BABEL_PORT } from '../babel/wire/numbers.ts'
 import { bitsOfAddress, numberOfBits } from '../values/bits.ts'
-import { BABEL_PORT, ICMP, ICMPV6 } from './traffic.ts'
+import { ICMP, ICMPV6 } from './traffic.ts'
 
 /** Transport protocols by their IANA numbers. */
 const PROTOCOL_NUMBER = { icmp: 1, tcp: 6, udp: 17, 'ipv6-icmp': 58 } as const

@@ -1,10 +1,6 @@
 import type { Packet } from './permission.ts'
 import { ANY_TUNNEL } from './surroundings.ts'
 
-/** UDP port of Babel (RFC 8966, 4). */
-export const BABEL_PORT = 6696
-/** Babel's multicast group. */
-export const BABEL_GROUP = 'ff02::1:6'
 /** All link-local addresses. */
 export const LINK_LOCAL = 'fe80::/10'
 /** Some port that a system chose for a connection of its own. */

@@ -9,7 +9,7 @@ import {
   readConnectionProfile,
   type UsedInterface,
 } from '../../core/doctor/network-manager.ts'
-import { messageOf } from '../../core/errors.ts'
+import { codeOf, messageOf } from '../../core/errors.ts'
 import type { NodeOptions } from '../../core/options/node-options.ts'
 import { ok, refuse } from '../../core/result.ts'
 
@@ -70,7 +70,7 @@ async function nearest(path: string): Promise<string> {
     await stat(path)
     return path
   } catch (error) {
-    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    const isMissing = codeOf(error) === 'ENOENT'
     return isMissing && path !== dirname(path) ? nearest(dirname(path)) : path
   }
 }
@@ -136,7 +136,7 @@ const isThere = (path: string): Promise<boolean> =>
   )
 
 function reasonOf(error: unknown): string {
-  switch ((error as NodeJS.ErrnoException).code) {
+  switch (codeOf(error)) {
     case 'ENOENT':
       return 'it does not exist'
     case 'EACCES':

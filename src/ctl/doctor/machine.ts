@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { access, open, readFile } from 'node:fs/promises'
 import type { MachineFacts } from '../../core/doctor/machine.ts'
-import { messageOf } from '../../core/errors.ts'
+import { codeOf, messageOf } from '../../core/errors.ts'
 import type { NodeOptions } from '../../core/options/node-options.ts'
 import { otherDefaultRoute } from '../../platform/default-routes.ts'
 import { systemProcesses } from '../../platform/processes.ts'
@@ -99,7 +99,7 @@ async function mayAdministrate(): Promise<boolean | undefined> {
 const settingsAreReadOnly = (): Promise<boolean> =>
   access('/proc/sys/net/ipv6/conf/all/forwarding', constants.W_OK).then(
     () => false,
-    (error: NodeJS.ErrnoException) => error.code === 'EROFS',
+    (error: unknown) => codeOf(error) === 'EROFS',
   )
 
 /** Tries it, as the node does; undefined: it cannot be tried. */

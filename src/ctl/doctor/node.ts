@@ -9,7 +9,7 @@ import {
   patienceOf,
 } from '../../core/doctor/neighbours.ts'
 import type { ReachabilityFacts } from '../../core/doctor/reachability.ts'
-import { messageOf } from '../../core/errors.ts'
+import { codeOf, messageOf } from '../../core/errors.ts'
 import { smcroutectlArguments, smcroutePaths } from '../../core/multicast/smcroute.ts'
 import type { NodeOptions } from '../../core/options/node-options.ts'
 import { NO_NEIGHBOUR } from '../../core/tunnels/patience.ts'
@@ -49,7 +49,7 @@ export async function findNode({ controlSocket }: Pick<NodeOptions, 'controlSock
     ])
     return { kind: 'running', replies: { status, tunnels, routes } }
   } catch (error) {
-    const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException
+    const code = codeOf((error as Error).cause)
     return code === 'ENOENT' || code === 'ECONNREFUSED'
       ? { kind: 'not-running' }
       : { kind: 'silent', reason: messageOf(error) }

@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import { holdersOf, type TakenPort } from '../../core/doctor/ports.ts'
+import { codeOf } from '../../core/errors.ts'
 import { isDatagram } from '../../core/openvpn/arguments.ts'
 import type { NodeOptions } from '../../core/options/node-options.ts'
 import { NODE_PORT } from '../../core/session/message-codes.ts'
@@ -35,7 +36,7 @@ export async function takenPorts({ listeners }: Pick<NodeOptions, 'listeners'>):
 /** Whatever else is wrong with it is no other program's doing. */
 const isTaken = ({ transport, port, isIpv6 }: Wanted): Promise<boolean> =>
   new Promise((resolve) => {
-    const judge = (error: NodeJS.ErrnoException) => resolve(error.code === 'EADDRINUSE')
+    const judge = (error: unknown) => resolve(codeOf(error) === 'EADDRINUSE')
     const address = isIpv6 ? '::' : '0.0.0.0'
     if (transport === 'UDP') {
       const socket = createSocket({ type: isIpv6 ? 'udp6' : 'udp4', ipv6Only: isIpv6 })

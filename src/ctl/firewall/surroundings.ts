@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import Database from 'better-sqlite3'
 import { readAuthority, readNodeCertificate } from '../../core/crypto/certificate.ts'
-import { fileTroubleOf, Re6stError } from '../../core/errors.ts'
+import { codeOf, fileTroubleOf, Re6stError } from '../../core/errors.ts'
 import type { Family } from '../../core/firewall/permission.ts'
 import { STRANGERS } from '../../core/firewall/probe.ts'
 import type { Surroundings } from '../../core/firewall/surroundings.ts'
@@ -71,7 +71,7 @@ async function readIfThere(option: string, path: string): Promise<string | undef
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    if (codeOf(error) === 'ENOENT') return undefined
     throw new Re6stError('FILE', `${option} ${path}: cannot be read: ${fileTroubleOf(error)}`, {
       cause: error,
     })

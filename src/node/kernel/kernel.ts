@@ -147,7 +147,7 @@ class LinuxKernel implements Kernel {
       const { address, length, subnet } = own
       // One address: the rest of the subnet is for whoever is routed here, and nobody until then.
       await this.#assign('ipv4', { mainInterface, address, length: 32, network: range })
-      // The routing daemon announces what has a route of its own.
+      // The router announces what has a route of its own.
       if (length < 32)
         await this.#addRoute('ipv4', { type: 'unreachable', to: subnet, more: ['proto', 'static'] })
       else await this.#addRoute('ipv4', { to: subnet, more: ['dev', 'lo', 'proto', 'static'] })

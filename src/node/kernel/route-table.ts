@@ -1,3 +1,4 @@
+import { GrowingDelay } from '../../core/growing-delay.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { ipJson } from '../../platform/ip-json.ts'
@@ -27,10 +28,10 @@ interface KernelRouteTableInit {
   readonly events: Pick<KernelEvents, 'watch'>
 }
 
-/** What several changes need to come together to be one batch of the kernel's work is a turn of the event loop. */
+/** Whoever changes routes of ours changes several at a time: they are set right together. */
 const REPAIR_MS = 100
 /** A route that the kernel does not take now (its interface goes down, say) it may take later. */
-const AGAIN_MS = { min: 1_000, max: 30_000 }
+const AGAIN_DELAYS = { minMs: 1_000, maxMs: 30_000 }
 /** Longest wait for an `ip` that does not get on: what it is asked for then is still done. */
 const SETTLED_MS = 10_000
 
@@ -61,7 +62,7 @@ export class KernelRouteTable implements AsyncDisposable {
   #isScheduled = false
   #repair: Disposable | undefined
   #again: Disposable | undefined
-  #againMs = AGAIN_MS.min
+  readonly #againDelay = new GrowingDelay(AGAIN_DELAYS)
   #isStopped = false
 
   constructor(init: KernelRouteTableInit) {
@@ -194,12 +195,11 @@ export class KernelRouteTable implements AsyncDisposable {
       log.debug({ prefix: destination.prefix, reason, ...omitted }, 'the kernel does not take a route'),
     )
     this.#suspect.add(key)
-    this.#again ??= clock.after(this.#againMs, () => {
+    this.#again ??= clock.after(this.#againDelay.take(), () => {
       this.#again = undefined
-      this.#againMs = Math.min(2 * this.#againMs, AGAIN_MS.max)
       this.#mend()
       this.#ip.mark(() => {
-        if (!this.#again) this.#againMs = AGAIN_MS.min
+        if (!this.#again) this.#againDelay.reset()
       })
     })
   }

@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { messageOf } from '../../core/errors.ts'
+import { codeOf, messageOf } from '../../core/errors.ts'
 import { type LooseAnswer, readLooseAnswer } from '../../core/port-mapping/loose-http.ts'
 import type { SoapRequest } from '../../core/port-mapping/soap.ts'
 import { type GatewayAnswer, granted, troubled } from '../../core/port-mapping/trouble.ts'
@@ -12,7 +12,7 @@ const TIMEOUT_MS = 5_000
 const MAX_LENGTH = 64 * 1024
 
 /** It is not there, or restarts. */
-const UNREACHABLE: ReadonlySet<string | undefined> = new Set([
+const UNREACHABLE: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
   'EHOSTUNREACH',
@@ -47,9 +47,7 @@ export async function askByHttp(
     if (limit.signal.aborted)
       return troubled({ kind: 'nonsense', reason: `no whole answer within ${TIMEOUT_MS / 1000} s` })
     return troubled(
-      UNREACHABLE.has((error as NodeJS.ErrnoException).code)
-        ? { kind: 'silent' }
-        : { kind: 'nonsense', reason: messageOf(error) },
+      UNREACHABLE.has(codeOf(error)) ? { kind: 'silent' } : { kind: 'nonsense', reason: messageOf(error) },
     )
   }
 }

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { messageOf, Re6stError } from '../../core/errors.ts'
+import { codeOf, messageOf, Re6stError } from '../../core/errors.ts'
 import { remember } from '../../core/remember.ts'
 import type { IncomingMessage, Speaker } from '../../core/session/conversations.ts'
 import type { RandomBytes, SessionIdentity } from '../../core/session/handshakes.ts'
@@ -107,7 +107,7 @@ export class UdpEndpoint implements AsyncDisposable {
     try {
       await once(this.#socket, 'listening')
     } catch (error) {
-      const isUsed = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+      const isUsed = codeOf(error) === 'EADDRINUSE'
       throw new Re6stError(
         'SYSTEM',
         `UDP port ${port} ${isUsed ? 'is in use: is another re6stnet running?' : `cannot be bound: ${messageOf(error)}`}`,
@@ -207,7 +207,7 @@ export class UdpEndpoint implements AsyncDisposable {
     this.#socket.send(datagram, port, address, (error) => {
       if (!error) return
       this.#sessions.unsent(address)
-      this.#ignored.count(`cannot be sent: ${(error as NodeJS.ErrnoException).code ?? error.message}`)
+      this.#ignored.count(`cannot be sent: ${codeOf(error) || error.message}`)
     })
   }
 

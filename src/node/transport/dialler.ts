@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { codeOf } from '../../core/errors.ts'
 import { isDatagram } from '../../core/openvpn/arguments.ts'
 import { hardReset, isHardResetAnswer, SESSION_ID_LENGTH } from '../../core/openvpn/hard-reset.ts'
 import type { DialResult } from '../../core/session/dial.ts'
@@ -34,9 +35,8 @@ async function reasonAgainst(address: PeerAddress): Promise<string | undefined> 
     return (await answered) ? undefined : 'what answers there is no OpenVPN server'
   } catch (error) {
     if (signal.aborted) return 'no answer'
-    return (error as NodeJS.ErrnoException).code === 'ECONNREFUSED'
-      ? 'connection refused'
-      : ((error as NodeJS.ErrnoException).code ?? 'no answer')
+    const code = codeOf(error)
+    return code === 'ECONNREFUSED' ? 'connection refused' : code || 'no answer'
   }
 }
 

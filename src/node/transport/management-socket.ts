@@ -1,6 +1,6 @@
 import { chmodSync, unlinkSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
-import { Re6stError } from '../../core/errors.ts'
+import { codeOf, Re6stError } from '../../core/errors.ts'
 import { isListenedAt, isSocketPath } from '../../platform/unix-socket.ts'
 
 /** Waits for one process to connect. */
@@ -30,7 +30,7 @@ export async function openManagementSocket(path: string): Promise<ManagementSock
   try {
     await listenAt(server, path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cannotListen(path, error)
+    if (codeOf(error) !== 'EADDRINUSE') throw cannotListen(path, error)
     if (await isListenedAt(path))
       throw new Re6stError(
         'SYSTEM',

@@ -1,4 +1,4 @@
-import { messageOf, Re6stError } from '../../core/errors.ts'
+import { codeOf, messageOf, Re6stError } from '../../core/errors.ts'
 import {
   type CertificateFiles,
   clientArguments,
@@ -173,7 +173,7 @@ async function askVersion({
   if (isLate) return refuse(`openvpn does not say its version within ${VERSION_TIMEOUT_MS / 1000} s`)
   if (end.kind === 'not-started')
     return refuse(
-      (end.error as NodeJS.ErrnoException).code === 'ENOENT'
+      codeOf(end.error) === 'ENOENT'
         ? 'openvpn is not installed (Debian package: openvpn)'
         : `openvpn cannot be started: ${end.error.message}`,
     )

@@ -19,7 +19,7 @@ const STREAM_TAP_MTU = 1500
 
 /**
  * What is 0 for a tap, whatever the machine has for new interfaces. The other end is another node, which must not
- * give us addresses, default routes or another way by itself: routers are who the routing daemon says.
+ * give us addresses, default routes or another way by itself: routers are those that our own router knows.
  */
 const settingsOf = (iface: string): readonly string[] => [
   ...['accept_ra', 'accept_redirects', 'accept_source_route'].map((name) => `net/ipv6/conf/${iface}/${name}`),
@@ -43,7 +43,7 @@ export interface Tap {
 /**
  * OpenVPN leaves a tap down that has no address. The link-local address is ours and not the kernel's, because then it
  * needs no duplicate address detection, which would take 1 to 2 s: 64 random bits (RFC 7217 allows it) have no
- * duplicate. It is there before the interface is up: the routing daemon finds it at the event that tells of the link.
+ * duplicate. It is there before the interface is up: the router finds it at the event that tells of the link.
  */
 export function createTap({ processes, sysctls, log }: TapContext, iface: string): Tap {
   const address = `fe80::${[...randomBytes(8).toString('hex').matchAll(/.{4}/g)].join(':')}`

@@ -19,7 +19,7 @@ interface GracefulClosingInit {
 
 /** Each side has this many times four hello intervals to find other ways. */
 const PATIENCE = 2
-/** For our own packets: babeld asks for other ways within a second, and the answers come from a few hops away. */
+/** For our own packets: other ways are asked for within a second, and the answers come from a few hops away. */
 const LEAVE_MS = 3_000
 
 /**

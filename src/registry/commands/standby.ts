@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { Re6stError } from '../../core/errors.ts'
+import { codeOf, Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { StandbyOptions } from '../../core/options/registry-standby-options.ts'
 import { systemClock } from '../../platform/clock.ts'
@@ -56,8 +56,7 @@ export async function runStandbyCommand({
 }
 
 const isNotRunning = (error: unknown): boolean =>
-  error instanceof Re6stError &&
-  ['ENOENT', 'ECONNREFUSED'].includes((error.cause as NodeJS.ErrnoException | undefined)?.code ?? '')
+  error instanceof Re6stError && ['ENOENT', 'ECONNREFUSED'].includes(codeOf(error.cause))
 
 async function dropIn(path: string): Promise<void> {
   await using store = await openOwnDatabase(path)

@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, existsSync, openSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
-import { fileTroubleOf, messageOf, Re6stError } from '../../core/errors.ts'
+import { codeOf, fileTroubleOf, messageOf, Re6stError } from '../../core/errors.ts'
 import { copyTo, unmarkBackup } from './copy.ts'
 import { isWrittenAhead } from './disk.ts'
 
@@ -47,7 +47,7 @@ export function openDatabase(
 }
 
 function reasonOf(error: unknown): string {
-  switch ((error as NodeJS.ErrnoException).code) {
+  switch (codeOf(error)) {
     case 'EISDIR':
       return 'it is a directory: name a file in it'
     case 'ENOENT':

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { lstatSync, rmSync } from 'node:fs'
 import type { Server as HttpServer } from 'node:http'
 import type { Server } from 'node:net'
-import { AS_ROOT, messageOf, Re6stError } from '../../core/errors.ts'
+import { AS_ROOT, codeOf, messageOf, Re6stError } from '../../core/errors.ts'
 import type { ListenPlace } from '../../core/options/value-types.ts'
 import { isListenedAt } from '../../platform/unix-socket.ts'
 import { LISTEN_BACKLOG } from './limits.ts'
@@ -24,7 +24,7 @@ export async function listen(server: Server, place: ListenPlace): Promise<number
       await once(server, 'listening')
     }
   } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException
+    const code = codeOf(error)
     const remedy = (place.kind === 'socket' ? undefined : REMEDIES[code]) ?? messageOf(error)
     throw new Re6stError('SYSTEM', `cannot listen on ${where}: ${remedy}`, { cause: error })
   }
@@ -42,7 +42,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 
 /** Whether it could not listen because the kernel has no IPv6 (`ipv6.disable=1`). */
 export const isWithoutIpv6 = (error: unknown): boolean =>
-  error instanceof Re6stError && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EAFNOSUPPORT'
+  error instanceof Re6stError && codeOf(error.cause) === 'EAFNOSUPPORT'
 
 async function listenOnSocket(server: Server, path: string): Promise<void> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) {

@@ -3,7 +3,7 @@ import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
-import { readOptionFile } from '../../platform/option-file.ts'
+import { readNamedFile } from '../../platform/named-file.ts'
 
 /** Where the registry's own certificate is, in PEM. */
 export interface TlsFiles {
@@ -100,9 +100,9 @@ export class TlsCredentials implements Disposable {
 
 function contentsOf({ cert, key, clientCa }: TlsFiles): Contents {
   return {
-    cert: readOptionFile('--tls-cert', cert),
-    key: readOptionFile('--tls-key', key),
-    clientCa: clientCa === undefined ? undefined : readOptionFile('--tls-client-ca', clientCa),
+    cert: readNamedFile('--tls-cert', cert),
+    key: readNamedFile('--tls-key', key),
+    clientCa: clientCa === undefined ? undefined : readNamedFile('--tls-client-ca', clientCa),
   }
 }
 

@@ -1,3 +1,4 @@
+import { isAnySource } from '../../routes/any-source.ts'
 import { writeAddress } from './address-text.ts'
 import { AE, TLV_OCTETS } from './numbers.ts'
 import { clearBeyond, octetsOfLength } from './prefix-octets.ts'
@@ -74,10 +75,7 @@ export const prefixOctets = remembered((prefix: string): PrefixOctets => {
   return { octets, length, used: octetsOfLength(length), family: written === 4 ? 'ipv4' : 'ipv6' }
 })
 
-/** Whether a source prefix is any source, which is not said (RFC 9079, 5.1). */
-export const isAnySource = (from: string): boolean => from.endsWith('/0')
-
-/** Octets of the sub-TLV of a source prefix (RFC 9079, 7.1), with its type and length. */
+/** Octets of the sub-TLV of a source prefix (RFC 9079, 7.1), with its type and length; any source is not said (5.1). */
 export const sourcePrefixSize = (from: string): number =>
   isAnySource(from) ? 0 : TLV_OCTETS + 1 + prefixOctets(from).used
 

@@ -1,7 +1,7 @@
+import { isAnySource } from '../../routes/any-source.ts'
 import {
   addressOctets,
   encodingOf,
-  isAnySource,
   prefixOctets,
   routerIdOctets,
   sourcePrefixSize,
