@@ -1,4 +1,4 @@
-import { type Command, usageLineOf } from '../src/core/options/command-line.ts'
+import { type Command, usageLineOf } from '../src/core/options/command.ts'
 import { descriptionOf, metavarOf, type Option } from '../src/core/options/option-table.ts'
 import { type DocumentedCommand, optionsOf, ownOptions } from './commands.ts'
 

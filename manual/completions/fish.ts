@@ -1,4 +1,4 @@
-import type { Command } from '../../src/core/options/command-line.ts'
+import type { Command } from '../../src/core/options/command.ts'
 import type { Option } from '../../src/core/options/option-table.ts'
 import type { Offer } from '../../src/core/options/value-types.ts'
 import { type DocumentedCommand, optionsOf } from '../commands.ts'

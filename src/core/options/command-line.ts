@@ -1,71 +1,12 @@
-import {
-  ArgumentError,
-  ArgumentParser,
-  HelpFormatter,
-  type HelpFormatterClass,
-  type HelpFormatterOptions,
-} from 'argparse'
+import { ArgumentError, type ArgumentParser } from 'argparse'
 import { ok, type Result, refuse } from '../result.ts'
+import type { Command } from './command.ts'
+import { type Given, type GivenValues, type ParsedWords, plainValues } from './given-values.ts'
 import { expandOptionFiles, type ReadFile, type Words } from './option-files.ts'
 import { longNamesOf, nearestName } from './option-line.ts'
-import {
-  descriptionOf,
-  flag,
-  labelOf,
-  metavarOf,
-  type Option,
-  type OptionsOf,
-  type OptionTable,
-  plainDefaultOf,
-  type RepeatedOption,
-  testNameOf,
-  usageOf,
-} from './option-table.ts'
+import { HELP, parserOf, VERSION } from './option-parser.ts'
+import { labelOf, metavarOf, type Option, usageOf } from './option-table.ts'
 import { evaluateTest, outcomeOfTest, type TestOutcome } from './test-expression.ts'
-import type { PlainValue } from './value-types.ts'
-
-/** A word that is no option. */
-export interface Operand {
-  readonly metavar: string
-  readonly help: string
-  readonly required: boolean
-}
-
-/** A command: what it is for, and its options. */
-export interface Command<Table extends OptionTable = OptionTable> {
-  readonly name: string
-  readonly description: string
-  readonly options: Table
-  /** What the first word may be, and what it does. */
-  readonly subcommands?: Readonly<Record<string, string>>
-  /** Whether it does something also without one of them. */
-  readonly runsAlone?: boolean
-  /** Shown below the options. */
-  readonly epilogue?: string
-  /** Whether `@FILE` names an option file. */
-  readonly takesOptionFiles: boolean
-  /** The one word that it takes beside options; undefined: none. */
-  readonly operand?: Operand
-  /** What the words after `--` are for; undefined: there must be none. */
-  readonly rest?: string
-}
-
-/** The words of a command line, by option: the values of each time that it was given. */
-export interface ParsedWords {
-  readonly given: Given
-  /** The word that is no option. */
-  readonly operand: string | undefined
-  /** What follows `--`. */
-  readonly rest: readonly string[]
-}
-
-/** The values of an option, as words, and the file and line where they stand unless it is the command line. */
-export interface GivenValues {
-  readonly words: readonly string[]
-  readonly where: string | undefined
-}
-
-type Given = ReadonlyMap<string, readonly GivenValues[]>
 
 /** A command line that was read. */
 export type ParsedCommandLine =
@@ -75,15 +16,6 @@ export type ParsedCommandLine =
 
 /** Name of the option --test, in the table of a command that has it. */
 const TEST = 'test'
-
-/** Names under which the parser itself is asked something; no option has them. */
-const [HELP, VERSION] = [' help', ' version']
-
-/** Options that every command has, below its own. */
-export const COMMON_OPTIONS = {
-  [HELP]: flag({ names: ['-h', '--help'], group: 'Other', help: 'print this text', since: '0.1.0' }),
-  [VERSION]: flag({ names: ['-V', '--version'], group: 'Other', help: 'print the version', since: '0.1.0' }),
-} satisfies OptionTable
 
 /**
  * Sorts the words of a command line by option. Neither numbers nor combinations are checked yet. Long names may be
@@ -174,85 +106,6 @@ function notUnderstood(command: Command, unknown: readonly string[], where: stri
   return `${unknown.join(' ')}: no such option, or too many values${advice || `; see ${command.name} --help`}`
 }
 
-/** The values of all options, each checked for itself. */
-export function optionValues<Table extends OptionTable>(
-  { options }: Command<Table>,
-  { given }: ParsedWords,
-): Result<OptionsOf<Table>> {
-  const values: Record<string, unknown> = {}
-  for (const [name, option] of Object.entries(options)) {
-    const value = typedValueOf(option, given.get(name))
-    if (!value.ok) return value
-    values[name] = value.value
-  }
-  return ok(values as OptionsOf<Table>)
-}
-
-function typedValueOf(option: Option, times: readonly GivenValues[] | undefined): Result<unknown> {
-  switch (option.kind) {
-    case 'flag':
-      return ok(times !== undefined)
-    case 'single':
-      return times?.[0] ? read(option, times[0], option.type.read) : ok(option.default)
-    case 'repeated':
-      return all(timesOf(option, times).map((one) => read(option, one, option.type.read)))
-  }
-}
-
-/** Reads the values of an option once; a refusal says which option, and where. */
-function read<Value>(
-  option: Option,
-  { words, where }: GivenValues,
-  reader: (words: readonly string[]) => Result<Value>,
-): Result<Value> {
-  const value = reader(words)
-  if (value.ok) return value
-  return refuse(`${where === undefined ? '' : `${where}: `}${labelOf(option)}: ${value.reason}`)
-}
-
-const timesOf = (
-  { always }: RepeatedOption<unknown>,
-  times: readonly GivenValues[] | undefined,
-): readonly GivenValues[] => [...always.map((words) => ({ words, where: undefined })), ...(times ?? [])]
-
-/** The values of all options by their names in --test expressions, before most checks. */
-export function plainValues(
-  { options }: Command,
-  { given }: ParsedWords,
-): Result<ReadonlyMap<string, PlainValue>> {
-  const values = new Map<string, PlainValue>()
-  for (const [name, option] of Object.entries(options)) {
-    const value = plainValueOf(option, given.get(name))
-    if (!value.ok) return value
-    values.set(testNameOf(option), value.value)
-  }
-  return ok(values)
-}
-
-function plainValueOf(option: Option, times: readonly GivenValues[] | undefined): Result<PlainValue> {
-  switch (option.kind) {
-    case 'flag':
-      return ok(times !== undefined)
-    case 'single':
-      return times?.[0] ? read(option, times[0], option.type.plain) : ok(plainDefaultOf(option))
-    case 'repeated': {
-      const given = timesOf(option, times)
-      return given.length === 0
-        ? ok(option.unsetInTest)
-        : all(given.map((one) => read(option, one, option.type.plain)))
-    }
-  }
-}
-
-function all<Value>(results: readonly Result<Value>[]): Result<readonly Value[]> {
-  const values: Value[] = []
-  for (const result of results) {
-    if (!result.ok) return result
-    values.push(result.value)
-  }
-  return ok(values)
-}
-
 /** What the user wants. */
 export type Request<Options> =
   | { readonly kind: 'help'; readonly command: Command }
@@ -285,86 +138,6 @@ export function readCommandLine<Options>(
   if (!options.ok) return options
   return ok({ kind: 'run', options: options.value })
 }
-
-/** The text of --help. @param width columns of the terminal */
-export function helpOf(command: Command, width: number): string {
-  const subcommands = Object.entries(command.subcommands ?? {})
-  const column = Math.max(0, ...subcommands.map(([name]) => name.length)) + 2
-  const lines = subcommands.map(([name, what]) => `  ${name.padEnd(column)}${what}\n`)
-  return [
-    helpParserOf(command, width).format_help(),
-    ...(lines.length > 0 ? ['\nCommands:\n', ...lines] : []),
-  ].join('')
-}
-
-/** Words that are no options are not for the parser, which takes the first one before it has seen all options. */
-function helpParserOf(command: Command, width: number): ArgumentParser {
-  const parser = parserOf(command, width)
-  const { metavar, help } = command.operand ?? {}
-  if (metavar !== undefined)
-    parser.add_argument(metavar, { metavar, help: help?.replaceAll('%', '%%') ?? '' })
-  return parser
-}
-
-function parserOf(command: Command, width = 80): ArgumentParser {
-  const parser = new ArgumentParser({
-    prog: command.name,
-    usage: usageLineOf(command),
-    description: command.description,
-    ...(command.epilogue === undefined ? {} : { epilog: command.epilogue }),
-    formatter_class: formatterOf(width),
-    add_help: false,
-    exit_on_error: false,
-    color: false,
-  })
-  const groups = new Map<string, ReturnType<ArgumentParser['add_argument_group']>>()
-  const groupOf = (title: string) => {
-    const group = groups.get(title) ?? parser.add_argument_group(title)
-    groups.set(title, group)
-    return group
-  }
-  for (const [dest, option] of Object.entries({ ...command.options, ...COMMON_OPTIONS })) {
-    const metavar = metavarOf(option)
-    groupOf(option.group).add_argument(...option.names, {
-      dest,
-      help: descriptionOf(option).replaceAll('%', '%%'),
-      ...(option.kind === 'flag'
-        ? { action: 'store_true' }
-        : metavar.length === 1
-          ? { action: 'append', metavar: metavar[0] ?? '' }
-          : { action: 'append', nargs: metavar.length, metavar: [...metavar] }),
-    })
-  }
-  return parser
-}
-
-/** Columns of the help before what an option does. */
-const HELP_POSITION = 30
-
-const formatterOf = (width: number): HelpFormatterClass =>
-  class extends HelpFormatter {
-    constructor(options: HelpFormatterOptions) {
-      super({ ...options, width, max_help_position: HELP_POSITION })
-    }
-  }
-
-/** How a command is used, on one line. */
-export const usageLineOf = ({
-  name,
-  subcommands,
-  runsAlone,
-  takesOptionFiles,
-  operand,
-  rest,
-}: Command): string =>
-  [
-    name,
-    ...(subcommands && !runsAlone ? ['COMMAND'] : []),
-    '[OPTIONS]',
-    ...(operand ? [operand.required ? operand.metavar : `[${operand.metavar}]`] : []),
-    ...(takesOptionFiles ? ['[@FILE]'] : []),
-    ...(rest ? [`[-- ${rest}]`] : []),
-  ].join(' ')
 
 /** A message of argparse in our words, with what is allowed. */
 function mistake(command: Command, message: string): string {

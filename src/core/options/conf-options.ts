@@ -1,6 +1,7 @@
 import type { FingerprintAlgorithm } from '../crypto/certificate.ts'
 import { type Result, refuse } from '../result.ts'
-import { type Command, optionValues, type ParsedWords } from './command-line.ts'
+import type { Command } from './command.ts'
+import { optionValues, type ParsedWords } from './given-values.ts'
 import { SERVICE_DIRECTORY } from './node-file-command.ts'
 import { flag, type OptionsOf, optional, repeated, required, withDefault } from './option-table.ts'
 import {
@@ -14,7 +15,6 @@ import {
 
 const NETWORK = 'Network'
 const NODE = 'This node'
-const since = '0.1.0'
 
 /** Algorithms of `--fingerprint`, with the length of a digest in bytes. */
 const DIGEST_LENGTHS: Readonly<Record<FingerprintAlgorithm, number>> = {
@@ -32,64 +32,54 @@ export const CONF_OPTIONS = {
     names: ['--registry'],
     group: NETWORK,
     help: "URL of the network's registry",
-    since,
   }),
   fingerprint: optional(certificateFingerprint(DIGEST_LENGTHS), {
     names: ['--fingerprint'],
     group: NETWORK,
     help: "digest that the authority's certificate must have, e.g. sha256:1f…; without it, whoever sits between you and the registry can give you another network",
-    since,
   }),
   isNeeded: flag({
     names: ['--is-needed'],
     group: NETWORK,
     help: 'do nothing, only tell by the exit status whether this machine still needs re6stnet to reach the network: 0 if so, 1 if it is in it already',
-    since,
   }),
   caOnly: flag({
     names: ['--ca-only'],
     group: NETWORK,
     help: "fetch and check the authority's certificate, nothing else",
-    since,
   }),
   directory: withDefault(directoryPath('DIR'), '.', {
     names: ['-d', '--dir'],
     group: NODE,
     help: 'where the files are made',
-    since,
   }),
   subject: repeated(subjectField, {
     names: ['-r', '--req'],
     group: NODE,
     help: 'field of the subject of the certificate, e.g. -r O "Example Ltd"; an empty value removes it; CN and serialNumber are the registry\'s',
-    since,
   }),
   email: optional(nonEmpty('EMAIL'), {
     names: ['--email'],
     group: NODE,
     help: 'where the token is mailed to',
     otherwise: 'default: asked for',
-    since,
   }),
   token: optional(nonEmpty('TOKEN'), {
     names: ['--token'],
     group: NODE,
     help: 'the token that was mailed',
     otherwise: 'default: asked for',
-    since,
   }),
   anonymous: flag({
     names: ['--anonymous'],
     group: NODE,
     help: 'ask for a certificate without an e-mail address',
-    since,
   }),
   location: optional(location, {
     names: ['--location'],
     group: NODE,
     help: 'country and continent to get a prefix for, e.g. FR,EU; a new option file advertises the country',
     otherwise: "default: the registry looks this machine's address up",
-    since,
   }),
 } as const
 
@@ -115,7 +105,6 @@ export const JOIN_COMMAND: Command<typeof CONF_OPTIONS> = {
       names: ['-d', '--dir'],
       group: NODE,
       help: 'where the files are made',
-      since: '0.2.0',
     }),
   },
   takesOptionFiles: false,

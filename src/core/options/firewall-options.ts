@@ -1,5 +1,6 @@
 import { ok, type Result } from '../result.ts'
-import { optionValues, type Request } from './command-line.ts'
+import type { Request } from './command-line.ts'
+import { optionValues } from './given-values.ts'
 import {
   type NodeFileOptions,
   nodeFileCommand,
@@ -10,8 +11,6 @@ import type { ReadFile } from './option-files.ts'
 import { flag, optional } from './option-table.ts'
 import { filePath } from './value-types.ts'
 
-const since = '0.1.0'
-
 /** With it, a registry runs on this machine. */
 export const REGISTRY_FILE = `${SERVICE_DIRECTORY}/re6st-registry.conf`
 
@@ -20,21 +19,18 @@ const OPTIONS = {
     names: ['--check'],
     group: 'Output',
     help: 'try which packets pass the rules in the kernel, ask the neighbours, and name what is missing, with the rule that drops it; exit status 0: nothing, 1: something, 3: not all could be tried',
-    since,
   }),
   iptables: flag({
     names: ['--iptables'],
     group: 'Output',
     help: 'write the rules as commands of iptables and ip6tables instead of nftables',
-    since,
   }),
-  json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }),
+  json: flag({ names: ['--json'], group: 'Output', help: 'print JSON' }),
   registryFile: optional(filePath('FILE'), {
     names: ['--registry-conf'],
     group: 'Registry on this machine',
     help: 'option file of the registry on this machine',
     otherwise: `default: ${REGISTRY_FILE}, if it is there, else the registry that runs here`,
-    since,
   }),
 } as const
 

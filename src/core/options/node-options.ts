@@ -1,7 +1,8 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { ok, type Result, refuse } from '../result.ts'
 import { TUNNEL_PROTOCOLS, type TunnelProtocol } from '../values/address-list.ts'
-import { type Command, optionValues, type ParsedWords } from './command-line.ts'
+import type { Command } from './command.ts'
+import { optionValues, type ParsedWords } from './given-values.ts'
 import { flag, type OptionsOf, optional, repeated, required, withDefault } from './option-table.ts'
 import {
   addressList,
@@ -26,10 +27,12 @@ const FILES = 'Files and log'
 const ROUTING = 'Routing'
 const TUNNELS = 'Tunnels'
 const HOOKS = 'Hooks'
-const since = '0.1.0'
 
 const ROUTERS = ['re6st', 'babeld'] as const
 const DEFAULT_ROUTER = 're6st'
+
+/** Where a node has its sockets, unless it is told otherwise. */
+export const DEFAULT_RUN_DIRECTORY = '/var/run/re6stnet'
 
 /** More is no CPU's business. */
 const MAX_TUNNELS = 0xffff
@@ -51,25 +54,21 @@ export const NODE_OPTIONS = {
     names: ['--registry'],
     group: NETWORK,
     help: "URL of the network's registry",
-    since,
   }),
   ca: required(filePath('FILE'), {
     names: ['--ca'],
     group: NETWORK,
     help: 'certificate of the authority, in PEM',
-    since,
   }),
   cert: required(filePath('FILE'), {
     names: ['--cert'],
     group: NETWORK,
     help: 'certificate of this node, in PEM',
-    since,
   }),
   key: required(filePath('FILE'), {
     names: ['--key'],
     group: NETWORK,
     help: 'private key of this node, in PEM',
-    since,
   }),
   ip: repeated(ownAddress, {
     names: ['--ip'],
@@ -77,45 +76,38 @@ export const NODE_OPTIONS = {
     help: 'address at which others can reach this node; for IPv4 also "any": ask other nodes, or "upnp": forward ports at the gateway. IPv6 addresses are asked for, too, if none is given',
     otherwise: 'default: upnp if a gateway answers, else any',
     unsetInTest: [],
-    since,
   }),
   country: optional(countryCode, {
     names: ['--country'],
     group: NETWORK,
     help: 'country to advertise',
     otherwise: 'default: asked from the registry',
-    since,
   }),
   logDirectory: withDefault(directoryPath('DIR'), '/var/log/re6stnet', {
     names: ['-l', '--log'],
     group: FILES,
     help: 'directory of the log files',
-    since,
   }),
-  runDirectory: withDefault(directoryPath('DIR'), '/var/run/re6stnet', {
+  runDirectory: withDefault(directoryPath('DIR'), DEFAULT_RUN_DIRECTORY, {
     names: ['-r', '--run'],
     group: FILES,
     help: 'directory of sockets',
-    since,
   }),
   stateDirectory: withDefault(directoryPath('DIR'), '/var/lib/re6stnet', {
     names: ['-s', '--state'],
     group: FILES,
     help: 'directory of what is kept between runs: known peers, network configuration',
-    since,
   }),
   verbosity: withDefault(integer('LEVEL', 0, 4), 2, {
     names: ['-v', '--verbose'],
     group: FILES,
     help: 'detail of the log: 0 none, 1 warnings, 2 information, 3 debug, 4 trace',
-    since,
   }),
   console: optional(filePath('SOCK'), {
     names: ['--console'],
     group: FILES,
     help: 'path of the control socket, for re6st',
     otherwise: 'default: control.sock in the run directory',
-    since,
   }),
   interfaces: repeated(interfaceName, {
     names: ['-i', '--interface'],
@@ -123,26 +115,22 @@ export const NODE_OPTIONS = {
     unsetInTest: [],
     group: ROUTING,
     help: 'find other nodes on the local network of this interface, too',
-    since,
   }),
   mainInterface: withDefault(interfaceName, 'lo', {
     names: ['-I', '--main-interface'],
     group: ROUTING,
     help: "interface that gets the node's address",
-    since,
   }),
   multicast: flag({
     names: ['-m', '--multicast'],
     group: ROUTING,
     help: 'route IPv6 multicast; needs smcrouted (Debian package smcroute)',
-    since,
   }),
   router: optional(oneOf('ROUTER', ROUTERS), {
     names: ['--router'],
     group: ROUTING,
     help: 'what finds the ways of packets: re6st, which is this program itself, or babeld',
     otherwise: `default: ${DEFAULT_ROUTER}`,
-    since,
   }),
   babelArguments: repeated(text('ARG'), {
     names: ['-B'],
@@ -150,13 +138,11 @@ export const NODE_OPTIONS = {
     unsetInTest: [],
     group: ROUTING,
     help: 'extra argument for babeld, which is then the router',
-    since,
   }),
   defaultRoute: flag({
     names: ['-D', '--default'],
     group: ROUTING,
     help: 'route all IPv6 traffic through the network; refused while there is another default route',
-    since,
   }),
   table: optional(
     {
@@ -164,13 +150,12 @@ export const NODE_OPTIONS = {
       // The only choice there ever was.
       plain: (words) => integer('TABLE', 0, 0).read(words),
     },
-    { names: ['--table'], group: ROUTING, help: 'obsolete, ignored: only 0 is allowed', since },
+    { names: ['--table'], group: ROUTING, help: 'obsolete, ignored: only 0 is allowed' },
   ),
   gateway: flag({
     names: ['--gateway'],
     group: ROUTING,
     help: 'offer the way to the Internet to the whole network',
-    since,
   }),
   openvpnArguments: repeated(text('ARG'), {
     names: ['-O'],
@@ -178,48 +163,41 @@ export const NODE_OPTIONS = {
     unsetInTest: [],
     group: TUNNELS,
     help: 'extra argument for every OpenVPN process, e.g. -O--fast-io',
-    since,
   }),
   openvpnLogs: flag({
     names: ['--ovpnlog'],
     group: TUNNELS,
     help: 'one log file for each OpenVPN process',
-    since,
   }),
   listeners: repeated(listener, {
     names: ['--pp'],
     group: TUNNELS,
     help: 'port and protocol (udp, tcp, udp6 or tcp6) to listen on, in order of preference; one server for each protocol',
     otherwise: 'default: 1194 udp and 1194 tcp, unless disabled',
-    since,
   }),
   dh: optional(filePath('FILE'), {
     names: ['--dh'],
     group: TUNNELS,
     help: 'Diffie-Hellman parameters for the servers, in PEM',
     otherwise: 'default: from the registry, if needed',
-    since,
   }),
   clientCount: optional(integer('N', 0, MAX_TUNNELS), {
     names: ['--client-count'],
     group: TUNNELS,
     help: 'number of client tunnels to make',
     otherwise: 'default: what the registry says',
-    since,
   }),
   maxClients: optional(integer('N', 0, MAX_TUNNELS), {
     names: ['--max-clients'],
     group: TUNNELS,
     help: 'number of clients that the servers accept in all; 0: no server',
     otherwise: 'default: what the registry says',
-    since,
   }),
   remoteGateways: repeated(ipv4Address, {
     names: ['--remote-gateway'],
     testName: 'gw_list',
     group: TUNNELS,
     help: 'make each tunnel through one of these IPv4 gateways, in turn',
-    since,
   }),
   disabled: repeated(oneOf('PROTO', ['none', ...TUNNEL_PROTOCOLS]), {
     names: ['--disable-proto'],
@@ -227,13 +205,11 @@ export const NODE_OPTIONS = {
     group: TUNNELS,
     help: 'never make tunnels with this protocol; "none": all are allowed',
     otherwise: 'default: udp and udp6',
-    since,
   }),
   client: optional(addressList, {
     names: ['--client'],
     group: TUNNELS,
     help: 'no server, and a single client tunnel to one of these',
-    since,
   }),
   neighbours: repeated(subnetName, {
     names: ['--neighbour'],
@@ -241,26 +217,22 @@ export const NODE_OPTIONS = {
     unsetInTest: [],
     group: TUNNELS,
     help: 'peer to be connected to directly, by the common name of its certificate, e.g. 5/16',
-    since,
   }),
   up: optional(text('CMD'), {
     names: ['--up'],
     group: HOOKS,
     help: 'shell command to run after a successful start; if it fails, the node stops with its status',
-    since,
   }),
   daemons: repeated(text('CMD'), {
     names: ['--daemon'],
     group: HOOKS,
     help: 'shell command to run in the background while the node runs',
     testName: 'daemon',
-    since,
   }),
   test: optional(text('EXPR'), {
     names: ['--test'],
     group: HOOKS,
     help: 'do not start, end with the value of an expression over the options, e.g. "main_interface != \'lo\'" (1 if it is true, else 0)',
-    since,
   }),
 } as const
 

@@ -12,8 +12,6 @@ interface Common {
   readonly group: string
   /** A phrase, with units; no full stop. The default is added to it. */
   readonly help: string
-  /** Version that brought it. */
-  readonly since: string
   /** Name in --test expressions, where it is not the long name. */
   readonly testName?: string
 }

@@ -1,15 +1,10 @@
 import { ok, type Result, refuse } from '../result.ts'
 import { readNodeName } from '../routes/named-node.ts'
-import {
-  type Command,
-  type Operand,
-  optionValues,
-  type ParsedWords,
-  type Request,
-  readCommandLine,
-} from './command-line.ts'
+import type { Command, Operand } from './command.ts'
+import { type Request, readCommandLine } from './command-line.ts'
 import { type ConfOptions, confOptions, JOIN_COMMAND } from './conf-options.ts'
 import { type FirewallOptions, readFirewallCommandLine } from './firewall-options.ts'
+import { optionValues, type ParsedWords } from './given-values.ts'
 import {
   NODE_FILE,
   type NodeFileOptions,
@@ -18,39 +13,35 @@ import {
   readNodeFileCommandLine,
   SERVICE_DIRECTORY,
 } from './node-file-command.ts'
-import { controlSocketIn, NODE_COMMAND, nodeOptions } from './node-options.ts'
+import { controlSocketIn, DEFAULT_RUN_DIRECTORY, NODE_COMMAND, nodeOptions } from './node-options.ts'
 import type { ReadFile } from './option-files.ts'
 import { nearestName } from './option-line.ts'
 import { flag, optional, withDefault } from './option-table.ts'
 import { directoryPath, filePath, integer } from './value-types.ts'
 
-const since = '0.1.0'
-
-const JSON_OPTION = { json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }) } as const
+const JSON_OPTION = { json: flag({ names: ['--json'], group: 'Output', help: 'print JSON' }) } as const
 
 const MAX_WAIT_SECONDS = 3600
 
 /** The options of every subcommand that asks a running node. */
 const NODE_QUERY_OPTIONS = {
   ...JSON_OPTION,
-  runDirectory: withDefault(directoryPath('DIR'), '/var/run/re6stnet', {
+  runDirectory: optional(directoryPath('DIR'), {
     names: ['-r', '--run'],
     group: 'Node',
     help: 'run directory of the node',
-    since,
+    otherwise: `default: that in the option file of the service, ${NODE_FILE}, else ${DEFAULT_RUN_DIRECTORY}`,
   }),
   console: optional(filePath('SOCK'), {
     names: ['--console'],
     group: 'Node',
     help: 'control socket of the node',
     otherwise: 'default: control.sock in the run directory',
-    since,
   }),
   waitSeconds: withDefault(integer('S', 0, MAX_WAIT_SECONDS), 0, {
     names: ['--wait'],
     group: 'Node',
     help: 'seconds to wait for a node that is starting until it is connected; then prints what there is',
-    since,
   }),
 } as const
 
@@ -80,7 +71,6 @@ const FOLLOW_OPTION = {
     names: ['-f', '--follow'],
     group: 'Output',
     help: 'go on with what happens, until it is interrupted; with --json, one line for each event',
-    since,
   }),
 } as const
 
@@ -95,7 +85,6 @@ const UNDO_OPTION = {
     names: ['--undo'],
     group: 'Action',
     help: 'let others come this way again',
-    since,
   }),
 } as const
 
@@ -220,10 +209,8 @@ function queryOptions(command: Re6stQuery, words: ParsedWords, readFile: ReadFil
   const values = optionValues(query(command), words)
   if (!values.ok) return values
   const { json, runDirectory, console, waitSeconds } = values.value
-  const isGiven = console !== undefined || words.given.has('runDirectory')
-  const controlSocket = isGiven
-    ? (console ?? controlSocketIn(runDirectory))
-    : (serviceControlSocket(readFile) ?? controlSocketIn(runDirectory))
+  const ofService = () => (runDirectory === undefined ? serviceControlSocket(readFile) : undefined)
+  const controlSocket = console ?? ofService() ?? controlSocketIn(runDirectory ?? DEFAULT_RUN_DIRECTORY)
   const { operand: node } = words
   if (node !== undefined) {
     const named = readNodeName(node)

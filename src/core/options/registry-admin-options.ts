@@ -1,13 +1,13 @@
 import { ok, type Result, refuse } from '../result.ts'
 import { ROLES, type Role } from '../values/roles.ts'
-import { type Command, optionValues, type ParsedWords } from './command-line.ts'
+import type { Command } from './command.ts'
+import { optionValues, type ParsedWords } from './given-values.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
 import { DEFAULT_DATABASE } from './registry-options.ts'
 import { databasePlace, nonEmpty, oneOf, type SecretSource, secretSource } from './value-types.ts'
 
 const ADMINISTRATOR = 'Administrator'
 const DATABASE = 'Database'
-const since = '0.2.0'
 
 const ACTIONS = ['add', 'remove', 'list'] as const
 
@@ -15,29 +15,25 @@ const database = withDefault(databasePlace, DEFAULT_DATABASE, {
   names: ['--db'],
   group: DATABASE,
   help: 'database of the registry, which may be running: a file of SQLite, or postgres://USER@HOST[,HOST...]/NAME',
-  since,
 })
-const json = flag({ names: ['--json'], group: 'Output', help: 'print JSON', since })
+const json = flag({ names: ['--json'], group: 'Output', help: 'print JSON' })
 
 const ADMIN_OPTIONS = {
   name: optional(nonEmpty('NAME'), {
     names: ['--name'],
     group: ADMINISTRATOR,
     help: 'name of the administrator',
-    since,
   }),
   role: optional(oneOf('ROLE', ROLES), {
     names: ['--role'],
     group: ADMINISTRATOR,
     help: 'what the administrator may do: look; enrol: also invite; administer: everything',
-    since,
   }),
   password: optional(secretSource, {
     names: ['--password'],
     group: ADMINISTRATOR,
     help: 'where the password is read from: path of a file, fd:N for an open file (fd:0: standard input), or credential:NAME for one of systemd',
     otherwise: 'default: one is made up, and printed once',
-    since,
   }),
   database,
   json,
@@ -92,7 +88,6 @@ const AUDIT_OPTIONS = {
     names: ['--head'],
     group: DATABASE,
     help: 'hash of an entry that was written down earlier: it must be there still',
-    since,
   }),
   database,
   json,

@@ -1,5 +1,6 @@
 import { ok, type Result, refuse } from '../result.ts'
-import { type Command, optionValues, type ParsedWords } from './command-line.ts'
+import type { Command } from './command.ts'
+import { optionValues, type ParsedWords } from './given-values.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
 import { actionOf } from './registry-operator-options.ts'
 import { ASKED_COMMAND_SOCKET, DEFAULT_DATABASE, keyPassphrase } from './registry-options.ts'
@@ -7,7 +8,6 @@ import { databasePlace, filePath, integer, newNetwork } from './value-types.ts'
 
 const FILES = 'Files'
 const RENEWAL = 'Renewal'
-const since = '0.2.0'
 
 /** A hundred years: more is a mistake. */
 const MAX_DAYS = 36_500
@@ -19,36 +19,31 @@ const OPTIONS = {
     names: ['--ca'],
     group: FILES,
     help: 'certificate of the authority, in PEM',
-    since,
   }),
   key: withDefault(filePath('FILE|URI'), 'ca.key', {
     names: ['--key'],
     group: FILES,
     help: 'its private key: a file in PEM, or pkcs11:token=LABEL;object=LABEL, a key in a PKCS#11 token',
-    since,
   }),
-  passphrase: keyPassphrase(FILES, since),
+  passphrase: keyPassphrase(FILES),
   days: withDefault(integer('N', 1, MAX_DAYS), 3650, {
     names: ['--days'],
     group: RENEWAL,
     help: 'days from now during which the new certificate is valid',
-    since,
   }),
   prefix: optional(newNetwork, {
     names: ['--prefix'],
     group: RENEWAL,
     help: 'move the network to this prefix, of the same length',
     otherwise: 'default: it stays where it is',
-    since,
   }),
   database: withDefault(databasePlace, DEFAULT_DATABASE, {
     names: ['--db'],
     group: 'Registry',
     help: 'database of the registry that is asked which machines have it, if it runs',
-    since,
   }),
   commandSocket: ASKED_COMMAND_SOCKET,
-  json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }),
+  json: flag({ names: ['--json'], group: 'Output', help: 'print JSON' }),
 } as const
 
 /** The command `re6st-registry ca`. */

@@ -1,5 +1,7 @@
 import { ok, type Result, refuse } from '../result.ts'
-import { type Command, type ParsedWords, type Request, readCommandLine } from './command-line.ts'
+import type { Command } from './command.ts'
+import { type Request, readCommandLine } from './command-line.ts'
+import type { ParsedWords } from './given-values.ts'
 import type { ReadFile } from './option-files.ts'
 import { nearestName } from './option-line.ts'
 import { ADMIN_COMMAND, AUDIT_COMMAND, adminOptions, auditOptions } from './registry-admin-options.ts'

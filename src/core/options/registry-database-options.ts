@@ -1,20 +1,19 @@
 import { ok, type Result } from '../result.ts'
-import { type Command, optionValues, type ParsedWords } from './command-line.ts'
+import type { Command } from './command.ts'
+import { optionValues, type ParsedWords } from './given-values.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
 import { DEFAULT_DATABASE } from './registry-options.ts'
 import { databasePlace, filePath } from './value-types.ts'
 
 const FILES = 'Files'
-const since = '0.2.0'
 
 const DATABASE = {
   database: withDefault(databasePlace, DEFAULT_DATABASE, {
     names: ['--db'],
     group: FILES,
     help: 'database of the registry: a file of SQLite, or postgres://USER@HOST[,HOST...]/NAME',
-    since,
   }),
-  json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }),
+  json: flag({ names: ['--json'], group: 'Output', help: 'print JSON' }),
 } as const
 
 const CHECK = {
@@ -24,7 +23,6 @@ const CHECK = {
     group: FILES,
     help: 'certificate of the authority, in PEM: who has signed the certificates is checked, too',
     otherwise: 'default: that is not checked',
-    since,
   }),
 } as const
 
@@ -34,7 +32,6 @@ const IMPORT = {
     names: ['--db'],
     group: FILES,
     help: 'where to: a file of SQLite, or postgres://USER@HOST[,HOST...]/NAME; there is no network in it yet',
-    since,
   }),
 } as const
 

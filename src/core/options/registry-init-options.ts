@@ -1,12 +1,12 @@
 import { ok, type Result, refuse } from '../result.ts'
-import { type Command, optionValues, type ParsedWords } from './command-line.ts'
+import type { Command } from './command.ts'
+import { optionValues, type ParsedWords } from './given-values.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
 import { directoryPath, emailAddress, integer, newNetwork, nonEmpty, oneOf } from './value-types.ts'
 
 const NETWORK = 'Network'
 const AUTHORITY = 'Authority'
 const REGISTRY = 'Registry'
-const since = '0.2.0'
 
 /** RFC 5280, appendix A.1: ub-common-name. */
 const LONGEST_NAME = 64
@@ -18,60 +18,51 @@ const OPTIONS = {
     names: ['-d', '--dir'],
     group: REGISTRY,
     help: 'directory for ca.crt, ca.key and re6st-registry.conf, made if it is missing',
-    since,
   }),
   port: withDefault(integer('N', 1, 0xffff), 80, {
     names: ['--port'],
     group: REGISTRY,
     help: 'TCP port on which the registry will listen',
-    since,
   }),
   mailHost: optional(nonEmpty('HOST'), {
     names: ['--mailhost'],
     group: REGISTRY,
     help: 'SMTP server, or path of an mbox file: machines can then register by mail',
     otherwise: 'default: no registration by mail',
-    since,
   }),
   prefix: optional(newNetwork, {
     names: ['--prefix'],
     group: NETWORK,
     help: 'prefix of the network',
     otherwise: 'default: fd and 40 random bits, as RFC 4193 says',
-    since,
   }),
   noEncryption: flag({
     names: ['--no-encrypt'],
     group: NETWORK,
     help: 'tunnels are only authenticated: everybody on the way of a packet can read it',
-    since,
   }),
   name: withDefault(nonEmpty('NAME'), 're6st network', {
     names: ['--name'],
     group: AUTHORITY,
     help: 'name of the network, as its certificates say it',
-    since,
   }),
   email: optional(emailAddress, {
     names: ['--email'],
     group: AUTHORITY,
     help: 'e-mail address of the network: the sender of its mails',
     otherwise: 'default: none; mails come from re6st@localhost',
-    since,
   }),
   days: withDefault(integer('N', 1, MAX_DAYS), 3650, {
     names: ['--days'],
     group: AUTHORITY,
     help: 'days during which the certificate of the authority is valid',
-    since,
   }),
   keyBits: withDefault(oneOf('N', ['2048', '3072', '4096']), '2048', {
     names: ['--bits'],
     group: AUTHORITY,
     help: 'bits of the key of the authority, and of the keys of all machines',
-    since,
   }),
-  json: flag({ names: ['--json'], group: 'Output', help: 'print JSON', since }),
+  json: flag({ names: ['--json'], group: 'Output', help: 'print JSON' }),
 } as const
 
 /** The command `re6st-registry init`. */

@@ -3,7 +3,8 @@ import { ok, type Result, refuse } from '../result.ts'
 import { MACHINE_SORT_KEYS } from '../values/machine-sort-keys.ts'
 import { MACHINE_STATES } from '../values/machine-states.ts'
 import { isLikeSubnetName } from '../values/prefix.ts'
-import { type Command, optionValues, type ParsedWords } from './command-line.ts'
+import type { Command } from './command.ts'
+import { optionValues, type ParsedWords } from './given-values.ts'
 import { flag, type OptionsOf, optional, repeated, withDefault } from './option-table.ts'
 import { ASKED_COMMAND_SOCKET, DEFAULT_DATABASE, REGISTRY_OPTIONS } from './registry-options.ts'
 import {
@@ -21,7 +22,6 @@ const MACHINES = 'Machines'
 const INVITATION = 'Invitation'
 const ROTATION = 'Rotation'
 const NETWORK = 'Configuration of the network'
-const since = '0.2.0'
 
 /** A year: longer is a mistake. */
 const MAX_DAYS = 365
@@ -35,10 +35,9 @@ export const ASKED_REGISTRY = {
     names: ['--db'],
     group: 'Registry',
     help: 'database of the registry that is asked, as it was started with; it must run, on this machine',
-    since,
   }),
   commandSocket: ASKED_COMMAND_SOCKET,
-  json: flag({ names: ['--json'], group: 'Output', help: 'print JSON, as the API says it', since }),
+  json: flag({ names: ['--json'], group: 'Output', help: 'print JSON, as the API says it' }),
 } as const
 
 const NODES = {
@@ -46,31 +45,26 @@ const NODES = {
     names: ['--search'],
     group: MACHINES,
     help: 'only those that this is part of the name or e-mail address of, or whose subnet name, subnet, an address in it, or serial number it is',
-    since,
   }),
   state: optional(oneOf('STATE', MACHINE_STATES), {
     names: ['--state'],
     group: MACHINES,
     help: 'only those in this state; expiring: whose certificate ends within 30 days',
-    since,
   }),
   community: optional(text('BITS'), {
     names: ['--community'],
     group: MACHINES,
     help: 'only those whose prefixes begin with these bits',
-    since,
   }),
   sort: withDefault(oneOf('KEY', MACHINE_SORT_KEYS), 'name', {
     names: ['--sort'],
     group: MACHINES,
     help: 'in the order of this; name: of their addresses; notAfter: of the ends of their certificates',
-    since,
   }),
   isDescending: flag({
     names: ['--descending'],
     group: MACHINES,
     help: 'the last of that order first',
-    since,
   }),
   ...ASKED_REGISTRY,
 } as const
@@ -125,57 +119,48 @@ const INVITE = {
     names: ['--uses'],
     group: INVITATION,
     help: 'how many machines may join with it',
-    since,
   }),
   days: withDefault(integer('N', 1, MAX_DAYS), 14, {
     names: ['--days'],
     group: INVITATION,
     help: 'days after which it is of no use any more',
-    since,
   }),
   email: optional(emailAddress, {
     names: ['--email'],
     group: INVITATION,
     help: 'whose the machine is',
-    since,
   }),
   community: optional(text('BITS'), {
     names: ['--community'],
     group: INVITATION,
     help: 'first bits of its prefix, as the file of --community has them',
     otherwise: 'default: by where it is',
-    since,
   }),
   machineName: optional(nonEmpty('NAME'), {
     names: ['--name'],
     group: INVITATION,
     help: 'how the machine is called in lists',
-    since,
   }),
   host: optional(nonEmpty('HOST'), {
     names: ['--host'],
     group: INVITATION,
     help: 'host under which machines find the registry, where it was started without --registry-url and --page-url',
     otherwise: 'default: the name of this machine',
-    since,
   }),
   isTokenOnly: flag({
     names: ['--token-only'],
     group: INVITATION,
     help: 'print only the token, for a script',
-    since,
   }),
   waitSeconds: withDefault(integer('S', 0, MAX_WAIT_SECONDS), 0, {
     names: ['--wait'],
     group: 'Registry',
     help: 'seconds to wait for a registry that is starting',
-    since,
   }),
   id: optional(nonEmpty('ID'), {
     names: ['--id'],
     group: INVITATION,
     help: 'which one, for "delete"',
-    since,
   }),
   ...ASKED_REGISTRY,
 } as const
@@ -263,7 +248,6 @@ const KEYS = {
     names: ['--cut-off'],
     group: ROTATION,
     help: 'take the step although machines would be cut off',
-    since,
   }),
   ...ASKED_REGISTRY,
 } as const
@@ -298,61 +282,51 @@ const SETTINGS = {
     names: ['--hello'],
     group: NETWORK,
     help: REGISTRY_OPTIONS.helloSeconds.help,
-    since,
   }),
   clientCount: optional(REGISTRY_OPTIONS.clientCount.type, {
     names: ['--client-count'],
     group: NETWORK,
     help: REGISTRY_OPTIONS.clientCount.help,
-    since,
   }),
   maxClients: optional(REGISTRY_OPTIONS.maxClients.type, {
     names: ['--max-clients'],
     group: NETWORK,
     help: REGISTRY_OPTIONS.maxClients.help,
-    since,
   }),
   tunnelRefresh: optional(REGISTRY_OPTIONS.tunnelRefreshSeconds.type, {
     names: ['--tunnel-refresh'],
     group: NETWORK,
     help: REGISTRY_OPTIONS.tunnelRefreshSeconds.help,
-    since,
   }),
   encrypt: optional(oneOf('YES|NO', YES_NO), {
     names: ['--encrypt'],
     group: NETWORK,
     help: REGISTRY_OPTIONS.encrypt.help,
-    since,
   }),
   sameCountry: repeated(countryCode, {
     names: ['--same-country'],
     group: NETWORK,
     help: REGISTRY_OPTIONS.sameCountry.help,
-    since,
   }),
   isAnyCountry: flag({
     names: ['--any-country'],
     group: NETWORK,
     help: 'tunnels may cross all borders',
-    since,
   }),
   minProtocol: optional(integer('N', OLDEST_PROTOCOL, PROTOCOL), {
     names: ['--min-protocol'],
     group: NETWORK,
     help: REGISTRY_OPTIONS.minProtocol.help,
-    since,
   }),
   ipv4: optional(ipv4Range, {
     names: ['--ipv4'],
     group: NETWORK,
     help: REGISTRY_OPTIONS.ipv4.help,
-    since,
   }),
   isWithoutIpv4: flag({
     names: ['--no-ipv4'],
     group: NETWORK,
     help: 'nodes have no IPv4 subnets',
-    since,
   }),
 } as const
 

@@ -1,5 +1,5 @@
 import { ok, type Result, refuse } from '../result.ts'
-import { optionValues, type ParsedWords } from './command-line.ts'
+import { optionValues, type ParsedWords } from './given-values.ts'
 import type { OptionsOf } from './option-table.ts'
 import { REGISTRY_COMMAND, type REGISTRY_OPTIONS } from './registry-options.ts'
 

@@ -1,5 +1,5 @@
 import { OLDEST_PROTOCOL, PROTOCOL } from '../config/protocol-number.ts'
-import type { Command } from './command-line.ts'
+import type { Command } from './command.ts'
 import { flag, optional, repeated, required, withDefault } from './option-table.ts'
 import {
   countryCode,
@@ -50,7 +50,6 @@ const MAIL = 'Mail'
 const WATCH = 'Messages'
 const PAIR = 'Pair'
 const NETWORK = 'Configuration of the network'
-const since = '0.1.0'
 
 /** Said of the registry and of the commands that ask it. */
 const COMMAND_SOCKET_OTHERWISE =
@@ -62,17 +61,15 @@ export const ASKED_COMMAND_SOCKET = optional(filePath('PATH'), {
   group: 'Registry',
   help: 'where the registry is asked, if it was started with this option',
   otherwise: COMMAND_SOCKET_OTHERWISE,
-  since: '0.2.0',
 })
 
 /** Of all that use the authority's key. */
-export const keyPassphrase = (group: string, since: string) =>
+export const keyPassphrase = (group: string) =>
   optional(secretSource, {
     names: ['--passphrase'],
     group,
     help: 'where the passphrase of the key, or the PIN of its token, is read from: path of a file, fd:N for an open file, or credential:NAME for one of systemd',
     otherwise: 'default: it is asked for at the terminal, if there is one',
-    since,
   })
 
 /** Three hundred years: more is a mistake. */
@@ -87,328 +84,276 @@ export const REGISTRY_OPTIONS = {
     names: ['--ca'],
     group: AUTHORITY,
     help: 'certificate of the authority, in PEM; its serial number carries the network',
-    since,
   }),
   key: required(filePath('FILE|URI'), {
     names: ['--key'],
     group: AUTHORITY,
     help: 'private key of the authority: a file in PEM, or pkcs11:token=LABEL;object=LABEL, a key in a PKCS#11 token',
-    since,
   }),
-  passphrase: keyPassphrase(AUTHORITY, since),
+  passphrase: keyPassphrase(AUTHORITY),
   dh: optional(filePath('FILE'), {
     names: ['--dh'],
     group: AUTHORITY,
     help: 'Diffie-Hellman parameters in PEM, for old nodes that ask for them',
-    since,
   }),
   port: withDefault(integer('N', 0, 0xffff), 80, {
     names: ['--port'],
     group: SERVICE,
     help: 'TCP port to listen on; 0: any free one',
-    since,
   }),
   ipv4ListenAddress: withDefault(listenAddress(4), '0.0.0.0', {
     names: ['-4'],
     testName: 'bind4',
     group: SERVICE,
     help: 'IPv4 address to listen on; empty: none',
-    since,
   }),
   ipv6ListenAddress: withDefault(listenAddress(6), '::', {
     names: ['-6'],
     testName: 'bind6',
     group: SERVICE,
     help: 'IPv6 address to listen on; empty: none',
-    since,
   }),
   authorizedOrigins: repeated(ipAddress, {
     names: ['--authorized-origin'],
     group: SERVICE,
     help: 'address from which private methods may be called, too',
     always: [['127.0.0.1'], ['::1']],
-    since,
   }),
   trustedProxies: repeated(ipAddress, {
     names: ['--trusted-proxy'],
     group: SERVICE,
     help: 'address of a proxy in front of the registry, whose X-Forwarded-For is believed: it must set it, or add to it',
-    since,
   }),
   privateListener: optional(privateListener, {
     names: ['--private'],
     group: SERVICE,
     help: 'listen there for private methods, and refuse them elsewhere: path of a Unix socket, or ADDR:PORT',
     otherwise: 'default: they can be called wherever the registry listens',
-    since,
   }),
   tlsCert: optional(filePath('FILE'), {
     names: ['--tls-cert'],
     group: TLS,
     help: 'certificate of this server in PEM, with those between it and an authority that clients know; read anew when it changes',
     otherwise: 'default: no TLS',
-    since: '0.2.0',
   }),
   tlsKey: optional(filePath('FILE'), {
     names: ['--tls-key'],
     group: TLS,
     help: 'private key of that certificate, in PEM',
-    since: '0.2.0',
   }),
   tlsPort: withDefault(integer('N', 0, 0xffff), 443, {
     names: ['--tls-port'],
     group: TLS,
     help: 'TCP port to listen on for TLS; 0: any free one',
-    since: '0.2.0',
   }),
   tlsOnly: flag({
     names: ['--tls-only'],
     group: TLS,
     help: 'do not listen on --port: all nodes have an https:// URL',
-    since: '0.2.0',
   }),
   tlsClientCa: optional(filePath('FILE'), {
     names: ['--tls-client-ca'],
     group: TLS,
     help: 'authority of administrators, in PEM: who shows a certificate that it signed may call private methods by TLS, from anywhere',
-    since: '0.2.0',
   }),
   page: optional(privateListener, {
     names: ['--page'],
     group: SERVICE,
     help: 'serve the page for administrators and the API there: ADDR:PORT, or path of a Unix socket; elsewhere than on loopback it needs --page-tls, or a proxy with TLS in front, see --page-url',
     otherwise: 'default: nowhere',
-    since: '0.2.0',
   }),
   isPageTls: flag({
     names: ['--page-tls'],
     group: SERVICE,
     help: 'the page speaks TLS itself, with --tls-cert and --tls-key',
-    since: '0.2.0',
   }),
   pageUrl: optional(httpUrl, {
     names: ['--page-url'],
     group: SERVICE,
     help: 'where browsers find the page, as links to it say and as proxies pass it on',
     otherwise: 'default: where it listens',
-    since: '0.2.0',
   }),
   clientCertCa: optional(filePath('FILE'), {
     names: ['--client-cert-ca'],
     group: SERVICE,
     help: 'authority of administrators, in PEM: who shows a certificate that it signed may sign in to the page as the administrator of that name; with --page-tls, or to a proxy that --trusted-proxy names and that passes it on as Client-Cert (RFC 9440)',
     otherwise: 'default: nobody signs in by certificate',
-    since: '0.2.0',
   }),
   oidcIssuer: optional(httpUrl, {
     names: ['--oidc-issuer'],
     group: SIGNING_IN,
     help: 'administrators may sign in to the page with OpenID Connect at this provider; https, unless it is this machine',
-    since: '0.2.0',
   }),
   oidcClient: optional(nonEmpty('ID'), {
     names: ['--oidc-client'],
     group: SIGNING_IN,
     help: 'what this registry is called there (client ID); it may redirect to /api/v1/session/openid/callback below the address of the page',
-    since: '0.2.0',
   }),
   oidcSecret: optional(secretSource, {
     names: ['--oidc-secret'],
     group: SIGNING_IN,
     help: 'where its secret there is read from: path of a file, fd:N, or credential:NAME',
-    since: '0.2.0',
   }),
   oidcScope: withDefault(nonEmpty('SCOPES'), 'openid profile email', {
     names: ['--oidc-scope'],
     group: SIGNING_IN,
     help: 'what the provider is asked for',
-    since: '0.2.0',
   }),
   oidcClaim: withDefault(nonEmpty('CLAIM'), 'roles', {
     names: ['--oidc-claim'],
     group: SIGNING_IN,
     help: 'claim by which the provider says roles or groups',
-    since: '0.2.0',
   }),
   oidcRoles: repeated(roleValue, {
     names: ['--oidc-role'],
     group: SIGNING_IN,
     help: 'ROLE is look, enrol or administer: who has this value in that claim has it; who has none may not sign in',
-    since: '0.2.0',
   }),
   registryUrl: optional(httpUrl, {
     names: ['--registry-url'],
     group: SERVICE,
     help: 'where machines find the registry, as invitations say it',
     otherwise: 'default: the host of the page, with --port',
-    since: '0.2.0',
   }),
   database: withDefault(databasePlace, DEFAULT_DATABASE, {
     names: ['--db'],
     group: SERVICE,
     help: 'database: a file of SQLite, or postgres://USER@HOST[,HOST...]/NAME: several registries may serve one network with it',
-    since,
   }),
   commandSocket: optional(filePath('PATH'), {
     names: ['--command-socket'],
     group: SERVICE,
     help: 'where the commands nodes, show, invite, revoke, keys, config and "ca status" ask this registry: path of a Unix socket, for its own user only',
     otherwise: COMMAND_SOCKET_OTHERWISE,
-    since: '0.2.0',
   }),
   peer: optional(hostAndPort, {
     names: ['--peer'],
     group: PAIR,
     help: 'where the other registry of a pair is reached, on another machine: its --peer-listen. One serves, and the other is its standby',
     otherwise: 'default: there is no other',
-    since: '0.2.0',
   }),
   peerListen: optional(privateListener, {
     names: ['--peer-listen'],
     group: PAIR,
     help: 'listen there for the other registry of the pair: ADDR:PORT',
-    since: '0.2.0',
   }),
   peerSecret: optional(secretSource, {
     names: ['--peer-secret'],
     group: PAIR,
     help: 'where the secret is read from that both registries of the pair have, at least 32 characters: path of a file, fd:N, or credential:NAME',
-    since: '0.2.0',
   }),
   isStandby: flag({
     names: ['--standby'],
     group: PAIR,
     help: 'be the standby of --peer: have all that it has, and serve nothing until "re6st-registry standby promote"; after that the option does nothing while this one serves',
-    since: '0.2.0',
   }),
   logFile: withDefault(filePath('FILE'), '/var/log/re6stnet/registry.log', {
     names: ['-l', '--logfile'],
     group: SERVICE,
     help: 'log file',
-    since,
   }),
   runDirectory: optional(directoryPath('DIR'), {
     names: ['-r', '--run'],
     group: SERVICE,
     help: 'obsolete, ignored: the registry has no sockets there',
-    since,
   }),
   verbosity: withDefault(integer('LEVEL', 0, 4), 1, {
     names: ['-v', '--verbose'],
     group: SERVICE,
     help: 'detail of the log: 0 none, 1 warnings, 2 information, 3 debug, 4 trace',
-    since,
   }),
   mailHost: optional(nonEmpty('HOST'), {
     names: ['--mailhost'],
     group: MAIL,
     help: 'SMTP server (HOST, HOST:PORT or [IPV6]:PORT) for the mails with tokens, or the path of an mbox file',
     otherwise: 'default: no registration by mail',
-    since,
   }),
   smtpUser: optional(nonEmpty('USER'), {
     names: ['--smtp-user'],
     group: MAIL,
     help: 'user name at the SMTP server',
-    since,
   }),
   smtpPassword: optional(text('PWD'), {
     names: ['--smtp-pwd'],
     group: MAIL,
     help: 'password at the SMTP server',
-    since,
   }),
   smtpStartTls: flag({
     names: ['--smtp-starttls'],
     group: MAIL,
     help: 'encrypt the connection to the SMTP server',
-    since,
   }),
   webhooks: repeated(httpUrl, {
     names: ['--webhook'],
     group: WATCH,
     help: 'send a message (POST, JSON) there when certificates end soon, the node of this machine or many nodes are gone, or keys leave nodes behind; https, unless it is this machine',
-    since: '0.2.0',
   }),
   webhookSecret: optional(secretSource, {
     names: ['--webhook-secret'],
     group: WATCH,
     help: 'where the secret is read from that signs these messages (HMAC-SHA-256 in the header Re6st-Signature): path of a file, fd:N, or credential:NAME',
-    since: '0.2.0',
   }),
   prefixLength: withDefault(integer('N', 0, 128), 16, {
     names: ['--prefix-length'],
     group: CERTIFICATES,
     help: 'bits of the prefix of a node that registers by mail; 0: no registration by mail',
-    since,
   }),
   anonymousPrefixLength: optional(integer('N', 0, 128), {
     names: ['--anonymous-prefix-length'],
     group: CERTIFICATES,
     help: 'bits of the prefix of an anonymous node; 0: no anonymous registration',
     otherwise: 'default: 0',
-    since,
   }),
   communityFile: optional(filePath('FILE'), {
     names: ['--community'],
     group: CERTIFICATES,
     help: 'which part of the network nodes of which countries get; needs a MaxMind country database, named by the environment variable GEOIP2_MMDB',
-    since,
   }),
   gracePeriodSeconds: withDefault(integer('S', 0, MAX_SECONDS), 8_640_000, {
     names: ['--grace-period'],
     group: CERTIFICATES,
     help: 'seconds after its end during which a certificate can still be renewed',
-    since,
   }),
   minProtocol: withDefault(integer('N', OLDEST_PROTOCOL, PROTOCOL), OLDEST_PROTOCOL, {
     names: ['--min-protocol'],
     group: NETWORK,
     help: 'oldest protocol of nodes that may run',
-    since,
   }),
   ipv4: optional(ipv4Range, {
     names: ['--ipv4'],
     group: NETWORK,
     help: 'give each node an IPv4 subnet of N + PLEN bits in this range, e.g. 10.42.0.0/16 8',
-    since,
   }),
   helloSeconds: withDefault(integer('S', 1, MAX_HELLO_SECONDS), 15, {
     names: ['--hello'],
     group: NETWORK,
     help: 'seconds between two Babel hellos; a link is dead after three to four',
-    since,
   }),
   encrypt: flag({
     names: ['--encrypt'],
     group: NETWORK,
     help: 'encrypt tunnels (authenticated they always are)',
-    since,
   }),
   clientCount: withDefault(integer('N', 0, 0xffff), 10, {
     names: ['--client-count'],
     group: NETWORK,
     help: 'number of client tunnels that each node makes',
-    since,
   }),
   maxClients: optional(integer('N', 0, 0xffff), {
     names: ['--max-clients'],
     group: NETWORK,
     help: 'number of clients that each node accepts',
     otherwise: 'default: twice --client-count',
-    since,
   }),
   tunnelRefreshSeconds: withDefault(integer('S', 1, MAX_SECONDS), 300, {
     names: ['--tunnel-refresh'],
     group: NETWORK,
     help: 'seconds after which each node replaces its least useful tunnel',
-    since,
   }),
   sameCountry: repeated(countryCode, {
     names: ['--same-country'],
     group: NETWORK,
     help: 'no tunnels across the borders of this country',
-    since,
   }),
 } as const
 

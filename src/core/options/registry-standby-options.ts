@@ -1,12 +1,12 @@
 import { ok, type Result, refuse } from '../result.ts'
 import { isLikeSubnetName } from '../values/prefix.ts'
-import { type Command, optionValues, type ParsedWords } from './command-line.ts'
+import type { Command } from './command.ts'
+import { optionValues, type ParsedWords } from './given-values.ts'
 import { flag, type OptionsOf, optional } from './option-table.ts'
 import { ASKED_REGISTRY, actionOf } from './registry-operator-options.ts'
 import { nonEmpty } from './value-types.ts'
 
 const PROMOTION = 'Promotion'
-const since = '0.2.0'
 
 const ACTIONS = ['status', 'promote', 'drop'] as const
 
@@ -16,13 +16,11 @@ const STANDBY = {
     group: PROMOTION,
     help: 'subnet name of the node of this machine, like 5/16: through it the registry speaks to the network from now on',
     otherwise: "default: it stays the former primary's node",
-    since,
   }),
   isLossAccepted: flag({
     names: ['--accept-loss'],
     group: PROMOTION,
     help: 'promote a standby also when it may not have everything: certificates are lost then, and prefixes may be given twice',
-    since,
   }),
   ...ASKED_REGISTRY,
 } as const

@@ -1,4 +1,5 @@
 import { ok, type Result, refuse } from '../result.ts'
+import { COMPARISONS, type Comparison, contains, isSame, isTrue, negated, textOf } from './python-values.ts'
 import type { PlainValue } from './value-types.ts'
 
 /*
@@ -257,66 +258,3 @@ const choose =
     const value = left(names)
     return !value.ok || isTrue(value.value) === when ? value : right(names)
   }
-
-type Comparison = (left: PlainValue, right: PlainValue) => Result<boolean>
-
-const ordered =
-  (symbol: string, holds: (order: number) => boolean): Comparison =>
-  (left, right) => {
-    const order = orderOf(left, right)
-    return order === undefined
-      ? refuse(`${textOf(left)} ${symbol} ${textOf(right)}: these cannot be compared`)
-      : ok(holds(order))
-  }
-
-const contains: Comparison = (left, right) => {
-  if (Array.isArray(right)) return ok(right.some((element) => areEqual(left, element)))
-  if (typeof left === 'string' && typeof right === 'string') return ok(right.includes(left))
-  return refuse(`${textOf(left)} in ${textOf(right)}: the second is neither a list nor a text with a text`)
-}
-
-const COMPARISONS: ReadonlyMap<string, Comparison> = new Map([
-  ['==', (left, right) => ok(areEqual(left, right))],
-  ['!=', (left, right) => ok(!areEqual(left, right))],
-  ['<', ordered('<', (order) => order < 0)],
-  ['<=', ordered('<=', (order) => order <= 0)],
-  ['>', ordered('>', (order) => order > 0)],
-  ['>=', ordered('>=', (order) => order >= 0)],
-  ['in', contains],
-  ['is', (left, right) => ok(isSame(left, right))],
-])
-
-const negated = (result: Result<boolean>): Result<boolean> => (result.ok ? ok(!result.value) : result)
-
-const isTrue = (value: PlainValue): boolean => (Array.isArray(value) ? value.length > 0 : Boolean(value))
-
-const isSame = (left: PlainValue, right: PlainValue): boolean =>
-  typeof left === typeof right && areEqual(left, right)
-
-/** Equality as in Python: true is 1, a text is never a number. */
-function areEqual(left: PlainValue, right: PlainValue): boolean {
-  if (Array.isArray(left) && Array.isArray(right))
-    return left.length === right.length && left.every((element, at) => areEqual(element, right[at] ?? null))
-  const [one, other] = [numberOf(left), numberOf(right)]
-  return one !== undefined && other !== undefined ? one === other : left === right
-}
-
-/** Negative, zero, positive; undefined for values of different kinds. */
-function orderOf(left: PlainValue, right: PlainValue): number | undefined {
-  const [one, other] = [numberOf(left), numberOf(right)]
-  if (one !== undefined && other !== undefined) return one - other
-  if (typeof left === 'string' && typeof right === 'string') return left < right ? -1 : left > right ? 1 : 0
-  return undefined
-}
-
-const numberOf = (value: PlainValue): number | undefined =>
-  typeof value === 'number' || typeof value === 'boolean' ? Number(value) : undefined
-
-/** A value as one would write it in an expression. */
-function textOf(value: PlainValue): string {
-  if (value === null) return 'None'
-  if (typeof value === 'boolean') return value ? 'True' : 'False'
-  if (typeof value === 'number') return String(value)
-  if (typeof value === 'string') return `'${value.replace(/['\\]/g, '\\$&')}'`
-  return `[${value.map(textOf).join(', ')}]`
-}

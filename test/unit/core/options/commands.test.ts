@@ -1,15 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import {
-  type Command,
-  helpOf,
-  type ParsedWords,
-  parseCommandLine,
-  plainValues,
-  readCommandLine,
-} from '../../../../src/core/options/command-line.ts'
+import type { Command } from '../../../../src/core/options/command.ts'
+import { parseCommandLine, readCommandLine } from '../../../../src/core/options/command-line.ts'
 import { CONF_COMMAND, confOptions } from '../../../../src/core/options/conf-options.ts'
+import { type ParsedWords, plainValues } from '../../../../src/core/options/given-values.ts'
 import { NODE_COMMAND, type NodeOptions, nodeOptions } from '../../../../src/core/options/node-options.ts'
 import type { ReadFile } from '../../../../src/core/options/option-files.ts'
+import { helpOf } from '../../../../src/core/options/option-parser.ts'
 import { RE6ST_COMMAND, readRe6stCommandLine } from '../../../../src/core/options/re6st-options.ts'
 import { type RegistryOptions, registryOptions } from '../../../../src/core/options/registry-option-checks.ts'
 import { REGISTRY_COMMAND } from '../../../../src/core/options/registry-options.ts'

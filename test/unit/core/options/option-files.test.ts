@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { type Command, optionValues, parseCommandLine } from '../../../../src/core/options/command-line.ts'
+import type { Command } from '../../../../src/core/options/command.ts'
+import { parseCommandLine } from '../../../../src/core/options/command-line.ts'
+import { optionValues } from '../../../../src/core/options/given-values.ts'
 import { expandOptionFiles, type ReadFile } from '../../../../src/core/options/option-files.ts'
 import { flag, type OptionTable, repeated } from '../../../../src/core/options/option-table.ts'
 import { type PlainValue, text, type ValueType } from '../../../../src/core/options/value-types.ts'
@@ -34,7 +36,7 @@ const declared = Object.fromEntries(
     options.map((label) => {
       const names = label.split('/') as [string, ...string[]]
       const name = (names.at(-1) ?? '').replace(/^-+/, '').replace('-', '_')
-      const common = { names, group: 'All', help: '', since: '' }
+      const common = { names, group: 'All', help: '' }
       if (kind === 'flags') return [name, flag(common)]
       return [name, kind.endsWith('two values') ? repeated(words, common) : repeated(text('A'), common)]
     }),
