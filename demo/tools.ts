@@ -21,7 +21,7 @@ export function writeTools(node: Re6stNode): void {
 command=$1
 [ $# -eq 0 ] || shift
 case $command in
-  '' | -*) ;;
+  '' | -* | join) ;;
   doctor | firewall) set -- ${joinShellWords(nodeOptions)} "$@" ;;
   # All others ask the node that runs.
   *) set -- --run ${joinShellWords([node.runDirectory])} "$@" ;;

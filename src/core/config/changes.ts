@@ -3,17 +3,17 @@ import type { NetworkConfig } from './network-config.ts'
 
 /** What a new configuration changes. */
 export type NetworkChange =
-  /** The routing daemon signs with another MAC key; it takes one while it runs, if it had one before. */
+  /** The router signs with another MAC key. */
   | { readonly kind: 'mac-keys' }
   /** Tunnels and sessions of these certificates end; nothing else. */
   | { readonly kind: 'revoked' }
-  /** Intervals and costs of the routing daemon's interfaces, which it reads when they come up. */
+  /** Intervals and costs of the router's interfaces. */
   | { readonly kind: 'routing-timers' }
   /** Whether tunnels are encrypted. */
   | { readonly kind: 'encryption' }
   /** The tunnel policy sees other limits. */
   | { readonly kind: 'tunnel-limits' }
-  /** Another IPv4 address, and another announcement, which the routing daemon knows only at start. */
+  /** Another IPv4 address, and another announcement. */
   | { readonly kind: 'ipv4-payload' }
   /** The registry has another node beside it. */
   | { readonly kind: 'registry-node' }

@@ -85,7 +85,7 @@ export function bitsInside(network: Network, address: string): Result<string> {
 /** Whether an address is one of the network: no way to reach a machine from outside, nor to make a tunnel to it. */
 export const isInside = (network: Network, address: string): boolean => bitsInside(network, address).ok
 
-/** The prefix of a subnet in CIDR notation (as the routing daemon writes it), if it lies inside the network. */
+/** The prefix of a subnet in CIDR notation (as routers write it), if it lies inside the network. */
 export function prefixOfCidr(network: Network, cidr: string): Result<Prefix> {
   const [address = '', length = ''] = cidr.split('/')
   const inside = bitsInside(network, address)

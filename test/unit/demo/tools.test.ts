@@ -60,6 +60,7 @@ it('which also says what it can do, and gives the options of its node to what ne
     expect([args, stderr]).toEqual([args, args.length > 0 ? '' : expect.any(String)])
     if (args.length > 0) expect(exitCode).toBe(0)
   }
+  expect((await one.re6st('join')).stderr).toContain('missing, but required: --registry URL')
   const { stderr } = await one.re6st('firewall')
   // That it lacks others is found only after it has read those.
   expect(stderr).toContain('--ca')
