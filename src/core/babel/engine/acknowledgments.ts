@@ -32,14 +32,14 @@ export class Acknowledgments {
     entries: readonly Entry[],
     tlv: AcknowledgmentRequest,
   ) => void
-  readonly #onUnanswered: (nowMs: number, neighbour: Neighbour) => void
+  readonly #onUnanswered: (nowMs: number, neighbour: Neighbour, entries: readonly Entry[]) => void
   readonly #unconfirmed = new Map<number, Unconfirmed>()
   readonly #answerTimes = new WeakMap<Neighbour, AnswerTimes>()
   #opaque: number
 
   /**
    * @param repeat tells a neighbour of the costs and of destinations again, with that request
-   * @param onUnanswered a neighbour has acknowledged no copy
+   * @param onUnanswered a neighbour has acknowledged no copy of what it was told of these
    */
   constructor(
     world: World,
@@ -49,7 +49,7 @@ export class Acknowledgments {
       entries: readonly Entry[],
       tlv: AcknowledgmentRequest,
     ) => void,
-    onUnanswered: (nowMs: number, neighbour: Neighbour) => void,
+    onUnanswered: (nowMs: number, neighbour: Neighbour, entries: readonly Entry[]) => void,
   ) {
     this.#world = world
     this.#repeat = repeat
@@ -143,7 +143,7 @@ export class Acknowledgments {
     const { waiting, entries, opaque } = unconfirmed
     if (unconfirmed.copies >= COPIES) {
       this.#drop(nowMs, unconfirmed)
-      for (const neighbour of waiting) this.#onUnanswered(nowMs, neighbour)
+      for (const neighbour of waiting) this.#onUnanswered(nowMs, neighbour, entries)
       return
     }
     unconfirmed.copies++

@@ -1,5 +1,5 @@
 import { INFINITY } from '../metric.ts'
-import type { Destination, Tlv } from '../wire/tlv.ts'
+import type { Destination, Tlv, Update } from '../wire/tlv.ts'
 import type { Acquisition } from './acquisition.ts'
 import type { FullQueues } from './full-queues.ts'
 import type { Hellos } from './hellos.ts'
@@ -74,13 +74,13 @@ export class Reception {
         this.#acknowledge(nowMs, neighbour.iface, { source: neighbour.address, tlvs: [tlv] })
         return
       case 'acknowledgment':
-        updates.acknowledgments.hear(nowMs, neighbour, tlv.opaque)
+        updates.acknowledged(nowMs, neighbour, tlv.opaque)
         return
       case 'hello':
       case 'ihu':
         return
       case 'update':
-        neighbour.hasToldRoutes = true
+        neighbour.hasToldRoutes ||= this.#isOfUse(tlv)
         routes.acquire(nowMs, neighbour, tlv)
         return
       case 'wildcard-retraction':
@@ -100,6 +100,11 @@ export class Reception {
           requests.hear(nowMs, neighbour, tlv)
         return
     }
+  }
+
+  /** What it has from us, or not any more, it tells also without having told of anything else. */
+  #isOfUse(update: Update): boolean {
+    return update.metric < INFINITY && this.#world.table.find(update)?.local === undefined
   }
 
   /** RFC 8966, 3.3. Where our own queue loses most of what is put into it, several copies. */

@@ -7,6 +7,7 @@ import { chunksOf, takeFirst } from './chunks.ts'
 import { Dumps } from './dumps.ts'
 import { ihuFor } from './hellos.ts'
 import { isDrainingChange } from './levels.ts'
+import { MissedUpdates } from './missed-updates.ts'
 import type { Entry, Interface, Neighbour } from './model.ts'
 import { PeriodicUpdates } from './periodic-updates.ts'
 import type { Sources } from './sources.ts'
@@ -39,6 +40,7 @@ export class Updates {
   readonly #answerTimer = new Timer((nowMs) => this.#answer(nowMs))
   readonly #backlogs: Backlogs
   readonly #dumps: Dumps
+  readonly #missed: MissedUpdates
   readonly #periodic: PeriodicUpdates
 
   /** @param onDistanceChanged what others announce may have become infeasible */
@@ -71,7 +73,20 @@ export class Updates {
       const updates = this.#announcements.of(nowMs, iface, entries)
       world.output.send(iface.name, address, [first, ...updates, request])
     }
-    this.acknowledgments = new Acknowledgments(world, repeat, onUnanswered)
+    this.#missed = new MissedUpdates((nowMs, neighbour, entries) => {
+      if (mayBeAsked(neighbour.iface)) this.#backlogs.add(nowMs, neighbour.iface, entries)
+      else this.dumpTo(nowMs, neighbour)
+    })
+    this.acknowledgments = new Acknowledgments(world, repeat, (nowMs, neighbour, entries) => {
+      this.#missed.add(neighbour, entries)
+      onUnanswered(nowMs, neighbour)
+    })
+  }
+
+  /** A neighbour acknowledges something. */
+  acknowledged(nowMs: number, neighbour: Neighbour, opaque: number): void {
+    this.acknowledgments.hear(nowMs, neighbour, opaque)
+    if (!this.#world.isRetracting) this.#missed.answered(nowMs, neighbour)
   }
 
   /** A hello goes out on an interface. */
@@ -97,6 +112,7 @@ export class Updates {
   forget(nowMs: number, neighbour: Neighbour): void {
     this.#answers.delete(neighbour)
     this.#dumps.forget(neighbour)
+    this.#missed.forget(neighbour)
     this.acknowledgments.forget(nowMs, neighbour)
   }
 
