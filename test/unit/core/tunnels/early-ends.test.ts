@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import type { NetworkView } from '../../../../src/core/tunnels/decisions.ts'
+import { Usage } from '../../../../src/core/tunnels/patience.ts'
 import { TunnelPolicy } from '../../../../src/core/tunnels/policy.ts'
+import { PolicyState } from '../../../../src/core/tunnels/policy-state.ts'
 import type { Prefix } from '../../../../src/core/values/prefix.ts'
 import { seededRandom } from '../../../support/random.ts'
 import { tunnelSettings } from '../../../support/tunnels.ts'
@@ -50,6 +52,23 @@ const newPolicy = (): TunnelPolicy => new TunnelPolicy(OWN, SETTINGS, seededRand
 test('a tunnel that ends before routing could hear anybody over it is made again, later each time', () => {
   const times = begun(newPolicy(), CONNECTED, 0, 60_000)
   expect(times.map((atMs) => Math.round(atMs / 1_000))).toEqual([0, 1, 3, 7, 15, 31])
+})
+
+test('from another network it is made again at once', () => {
+  const policy = newPolicy()
+  begun(policy, CONNECTED, 0, 60_000)
+  expect(begun(policy, CONNECTED, 60_001, 60_100)).toEqual([])
+  policy.circumstancesChanged('network')
+  expect(begun(policy, CONNECTED, 60_101, 60_101)).toEqual([60_101])
+})
+
+test('the others are tried before the peer of such a tunnel', () => {
+  const state = new PolicyState(OWN, SETTINGS, seededRandom(1))
+  state.endedEarly(PEER, {
+    ...{ state: 'up', begunMs: 0, usage: new Usage(), fromCache: false, isExtra: false, isOutdated: false },
+    addresses: [],
+  })
+  expect(state.failed.inOrder([PEER, REGISTRY])).toEqual([REGISTRY, PEER])
 })
 
 test('who is cut off makes it again as soon as the registry has answered with it, not when that cannot be asked', () => {
