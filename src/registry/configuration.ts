@@ -1,6 +1,6 @@
-import { activeKeys, rotate } from '../core/config/key-rotation.ts'
+import { activeKeys, type KeySlots, rotate } from '../core/config/key-rotation.ts'
 import { encodeNetworkConfig } from '../core/config/network-config.ts'
-import { NO_VERSION, numberOfVersion } from '../core/values/network-version.ts'
+import { type NetworkVersion, NO_VERSION, numberOfVersion } from '../core/values/network-version.ts'
 import { packInteger } from '../core/values/packed-integer.ts'
 import { type Prefix, prefixOfBits } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -36,6 +36,20 @@ export interface ConfigurationComponents {
   readonly log: Logger
 }
 
+/** Where a rotation of MAC keys is. */
+type RotationStep = 'idle' | 'announced' | 'used' | 'beginning'
+
+/** What was, before a step of the rotation was taken. */
+export interface BeforeRotation {
+  readonly step: RotationStep
+  readonly version: NetworkVersion
+}
+
+function stepOf({ h0, h1, h2 }: KeySlots): RotationStep {
+  if (h0) return h1 ? 'announced' : 'idle'
+  return h2?.length === 0 ? 'beginning' : h1 && h2 ? 'used' : 'idle'
+}
+
 /** Delays of publishing again what could not be published. */
 const RETRY_DELAYS = { minMs: 1_000, maxMs: 60_000 }
 
@@ -48,8 +62,8 @@ export class NetworkConfiguration implements Disposable {
   /** What the options of the command say. */
   readonly options: NetworkSettings
   /** Who has asked for which version. */
-  readonly followers = new Followers()
-  #rotated: () => void = () => {}
+  readonly followers: Followers
+  #rotated: (before: BeforeRotation) => void = () => {}
   #state: StoredConfiguration = NOTHING_STORED
   readonly #answers = new AnswersOfVersion()
   /** Each change is signed and written before the next begins. */
@@ -59,6 +73,7 @@ export class NetworkConfiguration implements Disposable {
 
   constructor(components: ConfigurationComponents, settings: NetworkSettings) {
     this.#components = components
+    this.followers = new Followers(components)
     this.options = settings
     this.#retries = new Retries({
       ...{ clock: components.clock, limits: RETRY_DELAYS },
@@ -126,10 +141,8 @@ export class NetworkConfiguration implements Disposable {
   }
 
   /** Where the rotation of MAC keys is. */
-  get rotationStep(): 'idle' | 'announced' | 'used' | 'beginning' {
-    const { h0, h1, h2 } = this.#state.slots
-    if (h0) return h1 ? 'announced' : 'idle'
-    return h2?.length === 0 ? 'beginning' : h1 && h2 ? 'used' : 'idle'
+  get rotationStep(): RotationStep {
+    return stepOf(this.#state.slots)
   }
 
   /** Until when a new key is announced; undefined: none is. */
@@ -140,7 +153,9 @@ export class NetworkConfiguration implements Disposable {
 
   /** Takes the next step of the rotation of MAC keys, and publishes it, and writes `also`: all or none. */
   async rotateKeys(newKey: Buffer, nowMs: number, also: Write = async () => {}): Promise<void> {
-    await this.#change(({ slots }) => {
+    let before: BeforeRotation | undefined
+    await this.#change(({ slots, version }) => {
+      before = { step: stepOf(slots), version }
       const step = rotate(slots, newKey, nowMs)
       return {
         write: async (writable) => {
@@ -149,11 +164,11 @@ export class NetworkConfiguration implements Disposable {
         },
       }
     })
-    this.#rotated()
+    if (before) this.#rotated(before)
   }
 
   /** Calls `listener` after each step of the rotation of MAC keys, whoever takes it. */
-  onRotated(listener: () => void): void {
+  onRotated(listener: (before: BeforeRotation) => void): void {
     this.#rotated = listener
   }
 

@@ -11,6 +11,7 @@ import type { Authorities } from './authorities.ts'
 import type { NetworkConfiguration } from './configuration.ts'
 import type { CaCryptography } from './crypto/cryptography.ts'
 import type { Store } from './database/store.ts'
+import type { Followers } from './followers.ts'
 import type { GeoIp } from './geoip.ts'
 import type { Ledger, Reservation } from './ledger.ts'
 import type { Mailer } from './mail.ts'
@@ -32,7 +33,9 @@ export interface EnrolmentComponents {
   readonly store: Store
   readonly ledger: Ledger
   readonly cryptography: Pick<CaCryptography, 'checkRequest' | 'issue'>
-  readonly configuration: Pick<NetworkConfiguration, 'registryPrefix' | 'publish'>
+  readonly configuration: Pick<NetworkConfiguration, 'registryPrefix' | 'publish'> & {
+    readonly followers: Pick<Followers, 'forget'>
+  }
   readonly communities: Communities
   readonly authorities: Pick<Authorities, 'enrolled'>
   readonly mailer: Mailer | undefined
@@ -163,6 +166,7 @@ export class Enrolment {
         await forgetHistory(writable, prefix)
         await recordEvent(writable, prefix, { kind: 'enrolled', detail: String(serial) }, nowMs)
         await authorities.enrolled(writable, prefix)
+        configuration.followers.forget(prefix)
         // Another process may have used it.
         if (token !== undefined && !(await useToken(writable, token, prefix, nowMs)))
           throw new TokenGone('the token was used meanwhile')

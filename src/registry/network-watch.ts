@@ -1,10 +1,10 @@
 import { DAY_MS } from '../core/day.ts'
 import { MESSAGE_CODE } from '../core/session/message-codes.ts'
-import type { NetworkVersion } from '../core/values/network-version.ts'
 import { type Prefix, subnetNameOfBits } from '../core/values/prefix.ts'
 import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import type { BeforeRotation } from './configuration.ts'
 import type { Followers } from './followers.ts'
 import type { Holder } from './holders.ts'
 import type { LocalNode } from './local-node.ts'
@@ -17,10 +17,7 @@ export interface NetworkWatchComponents {
   readonly ownNode: () => Prefix | undefined
   /** Certificates that end after one time and by another. */
   readonly ending: (afterMs: number, untilMs: number) => AsyncIterable<Holder>
-  readonly configuration: {
-    readonly version: NetworkVersion
-    readonly followers: Pick<Followers, 'hasVersion'>
-  }
+  readonly followers: Pick<Followers, 'hasVersion' | 'read'>
   readonly tell: (event: NetworkEvent) => void
   readonly clock: Clock
   readonly log: Logger
@@ -46,8 +43,6 @@ export class NetworkWatch implements Disposable {
   #rounds: ReadonlySet<string>[] = []
   /** Serials of certificates of which was told that they end. */
   #told: ReadonlySet<number> = new Set()
-  /** The one that the last step of the keys has made; undefined: no step was seen. */
-  #stepVersion: NetworkVersion | undefined
 
   constructor(components: NetworkWatchComponents) {
     this.#components = components
@@ -55,15 +50,12 @@ export class NetworkWatch implements Disposable {
     this.#timer = clock.every(ROUND_MS, () => inBackground(log, 'watching the network', this.#round()))
   }
 
-  /** The keys have gone on to the next step: who has not followed the one before is left behind. */
-  async keysRotated(): Promise<void> {
-    const { configuration, reachable, tell } = this.#components
-    const before = this.#stepVersion
-    this.#stepVersion = configuration.version
-    if (!before) return
-    const behind = (await reachable.list()).filter(
-      (prefix) => !configuration.followers.hasVersion(prefix, before),
-    )
+  /** The keys have gone on to the next step: who has not followed the one before is left behind. The first step leaves nobody. */
+  async keysRotated({ step, version }: BeforeRotation): Promise<void> {
+    const { followers, reachable, tell } = this.#components
+    if (step === 'idle') return
+    await followers.read()
+    const behind = (await reachable.list()).filter((prefix) => !followers.hasVersion(prefix, version))
     if (behind.length > 0) tell({ event: 'keys.left_behind', nodes: namesOf(behind) })
   }
 

@@ -75,6 +75,8 @@ export async function startRegistry(
     new NetworkConfiguration({ store, cryptography, clock, log }, settings.network),
   )
   await configuration.load()
+  // Nodes ask again, if it cannot be written.
+  stack.defer(() => configuration.followers.save().catch(() => {}))
   const sessions = store.isShared ? new SharedSessions(store, clock) : ownSessions()
   const upkeep = new Upkeep(
     { store, ledger, sessions, configuration, authority, clock, log },

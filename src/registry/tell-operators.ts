@@ -40,7 +40,7 @@ export function tellOperators(
   const webhooks = stack.use(new Webhooks({ ...settings, store, clock, log, network: networkCidr(network) }))
   const watch = stack.use(
     new NetworkWatch({
-      ...{ reachable, localNode, configuration, clock, log },
+      ...{ reachable, localNode, clock, log, followers: configuration.followers },
       ownNode: () => {
         const prefix = configuration.registryPrefix
         return prefix === undefined ? undefined : prefixOfBits(prefix)
@@ -49,7 +49,9 @@ export function tellOperators(
       tell: (event) => webhooks.send(event),
     }),
   )
-  configuration.onRotated(() => inBackground(log, 'looking who follows the keys', watch.keysRotated()))
+  configuration.onRotated((before) =>
+    inBackground(log, 'looking who follows the keys', watch.keysRotated(before)),
+  )
   if (primary)
     stack.use(
       new PairWatch({

@@ -34,7 +34,7 @@ export async function recordEvent(
 
 /** A prefix has a new holder: what the one before did is not its own. */
 export async function forgetHistory(writable: Queries, prefix: string): Promise<void> {
-  for (const table of ['machine_event', 'machine_day', 'machine'])
+  for (const table of ['machine_event', 'machine_day', 'machine', 'machine_version'])
     await writable.run(`DELETE FROM ${table} WHERE prefix = ?`, prefix)
 }
 

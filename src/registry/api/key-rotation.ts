@@ -32,6 +32,7 @@ export async function keyRotation({
   ledger,
   clock,
 }: KeyRotationComponents): Promise<KeyRotation> {
+  await configuration.followers.read()
   const step = configuration.rotationStep
   const nowMs = clock.now()
   const following = await ledger.holdersOf(configuration.followers.of(configuration.version))

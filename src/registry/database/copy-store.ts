@@ -27,6 +27,7 @@ const TABLES: readonly (readonly [table: string, ...key: string[]])[] = [
   ['webhook_message', 'number'],
   ['authority', 'fingerprint'],
   ['machine_authority', 'prefix'],
+  ['machine_version', 'prefix'],
   ['admin', 'name'],
   ['bearer_token', 'id'],
   ['audit', 'number'],

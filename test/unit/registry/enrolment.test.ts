@@ -44,7 +44,9 @@ const enrolmentOn = (store: Store, ledger: Ledger, cryptography: CaCryptography)
   new Enrolment(
     {
       ...{ store, ledger, cryptography, clock: systemClock, log: silentLog, communities: ONE_COMMUNITY },
-      configuration: { registryPrefix: '0', publish: async () => true },
+      configuration: {
+        ...{ registryPrefix: '0', publish: async () => true, followers: { forget: () => {} } },
+      },
       ...{ mailer: undefined, geoip: undefined, authorities: { enrolled: async () => {} } },
     },
     { mailPrefixLength: 1, anonymousPrefixLength: 1, mailSender: 'ca@example.com' },

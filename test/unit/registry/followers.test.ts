@@ -1,11 +1,21 @@
 import { expect, it } from 'vitest'
 import { packInteger } from '../../../src/core/values/packed-integer.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
+import type { Store } from '../../../src/registry/database/store.ts'
 import { Followers } from '../../../src/registry/followers.ts'
+import { silentLog } from '../../support/silent-log.ts'
+import { steppedClock } from '../../support/stepped-clock.ts'
 
 const version = (number: bigint) => packInteger(number)
+const followersOf = (store: Store, { isShared = false, clock = steppedClock() } = {}) =>
+  new Followers({
+    store: { isShared, all: store.all.bind(store), write: store.write.bind(store) },
+    ...{ clock, log: silentLog },
+  })
 
-it('a node has the version that it has asked for, and those before', () => {
-  const followers = new Followers()
+it('who has asked for a version is known, or for a newer one, and nothing of who has not asked', async () => {
+  await using store = await openStore(':memory:')
+  const followers = followersOf(store)
   followers.heardOf('00', version(2n))
   followers.heardOf('01', version(3n))
   expect([1n, 2n, 3n].map((number) => followers.hasVersion('00', version(number)))).toEqual([
@@ -16,4 +26,43 @@ it('a node has the version that it has asked for, and those before', () => {
   expect(followers.hasVersion('10', version(1n))).toBe(false)
   expect(followers.of(version(2n))).toEqual(['00', '01'])
   expect(followers.of(version(3n))).toEqual(['01'])
+})
+
+it('it is known when the registry is started again, also of who has asked for an older one since', async () => {
+  await using store = await openStore(':memory:')
+  const before = followersOf(store)
+  before.heardOf('00', version(2n))
+  before.heardOf('01', version(200n))
+  await before.save()
+  const after = followersOf(store)
+  after.heardOf('01', version(3n))
+  await after.read()
+  expect(after.of(version(2n)).toSorted()).toEqual(['00', '01'])
+  expect(after.of(version(4n))).toEqual([])
+})
+
+it('it is written soon, without anybody asking for it', async () => {
+  await using store = await openStore(':memory:')
+  const clock = steppedClock()
+  followersOf(store, { clock }).heardOf('00', version(2n))
+  await clock.pass(10_000)
+  expect(await store.all('SELECT * FROM machine_version')).toEqual([{ prefix: '00', version: 2 }])
+})
+
+it('what another process was asked for is known, and a prefix that has another machine has asked for nothing', async () => {
+  await using store = await openStore(':memory:')
+  const clock = steppedClock()
+  const [one, other] = [
+    followersOf(store, { isShared: true, clock }),
+    followersOf(store, { isShared: true, clock }),
+  ]
+  await one.read()
+  other.heardOf('00', version(2n))
+  other.heardOf('01', version(2n))
+  await other.save()
+  await clock.pass(10_000)
+  await one.read()
+  expect(one.of(version(2n)).toSorted()).toEqual(['00', '01'])
+  one.forget('00')
+  expect(one.hasVersion('00', version(1n))).toBe(false)
 })

@@ -152,14 +152,12 @@ describe('the operator hears', () => {
     const told: NetworkEvent[] = []
     const state = { there: others as readonly Prefix[], isOwnThere: true }
     const versions = new Map<string, Buffer>()
-    const configuration = {
-      version: Buffer.from([1]),
-      followers: {
-        hasVersion: (prefix: string, version: Buffer) => (versions.get(prefix)?.compare(version) ?? -1) >= 0,
-      },
-    }
+    let present = Buffer.from([1])
     const watch = new NetworkWatch({
-      configuration,
+      followers: {
+        read: async () => {},
+        hasVersion: (prefix, version) => (versions.get(prefix)?.compare(version) ?? -1) >= 0,
+      },
       ...{ clock, log: silentLog, ownNode: () => own },
       async *ending(afterMs, untilMs) {
         yield* holders.filter(({ notAfterMs }) => notAfterMs > afterMs && notAfterMs <= untilMs)
@@ -168,11 +166,13 @@ describe('the operator hears', () => {
       reachable: { list: async () => state.there },
       localNode: { ask: async () => (state.isOwnThere ? Buffer.from('1') : undefined) },
     })
-    const rotate = () => {
-      configuration.version = Buffer.from([(configuration.version[0] ?? 0) + 1])
-      return watch.keysRotated()
+    /** A step is taken that was at this one. */
+    const rotate = (step: 'idle' | 'announced' | 'used') => {
+      const version = present
+      present = Buffer.from([(present[0] ?? 0) + 1])
+      return watch.keysRotated({ step, version })
     }
-    const fetches = (prefix: string) => versions.set(prefix, configuration.version)
+    const fetches = (prefix: string) => versions.set(prefix, present)
     return { clock, told, state, rotate, fetches, [Symbol.dispose]: () => watch[Symbol.dispose]() }
   }
 
@@ -204,13 +204,20 @@ describe('the operator hears', () => {
 
   it('whom a rotation of keys leaves behind', async () => {
     using net = watched()
-    await net.rotate()
+    await net.rotate('idle')
     for (const prefix of others.slice(2)) net.fetches(prefix)
-    await net.rotate()
+    await net.rotate('announced')
     expect(net.told).toEqual([{ event: 'keys.left_behind', nodes: ['1/16', '2/16'] }])
     for (const prefix of others) net.fetches(prefix)
-    await net.rotate()
+    await net.rotate('used')
     expect(net.told).toHaveLength(1)
+  })
+
+  it('whom it leaves behind also when the registry was started again since the step before', async () => {
+    using net = watched()
+    for (const prefix of others.slice(1)) net.fetches(prefix)
+    await net.rotate('announced')
+    expect(net.told).toEqual([{ event: 'keys.left_behind', nodes: ['1/16'] }])
   })
 
   it('once which certificates end soon', async () => {

@@ -8,6 +8,7 @@ import { migration as pagesOfMachines } from './006-pages-of-machines.ts'
 import { migration as machineCounts } from './008-machine-counts.ts'
 import { migration as replication } from './009-replication.ts'
 import { migration as seenCounts } from './010-seen-counts.ts'
+import { migration as machineVersions } from './011-machine-versions.ts'
 import type { DatabaseKind, MigrationOf } from './migration.ts'
 
 /** Our own tables, by name, in this order for ever: a new one is added at the end. */
@@ -21,6 +22,7 @@ const MIGRATIONS: Readonly<Record<string, MigrationOf>> = {
   '008-machine-counts': machineCounts,
   '009-replication': replication,
   '010-seen-counts': seenCounts,
+  '011-machine-versions': machineVersions,
 }
 
 /** All migrations for one kind of database. */
