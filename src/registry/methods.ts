@@ -12,9 +12,10 @@ import {
   subnetNameOfBits,
 } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
+import { type AuditAction, audit } from './api/audit-log.ts'
 import type { NetworkConfiguration } from './configuration.ts'
 import type { CaCryptography } from './crypto/cryptography.ts'
-import type { Store } from './database/store.ts'
+import type { Store, Write } from './database/store.ts'
 import type { Enrolment } from './enrolment.ts'
 import type { GeoIp } from './geoip.ts'
 import type { Holder } from './holders.ts'
@@ -32,6 +33,8 @@ import { collectVersions, walkTopology } from './topology.ts'
 export interface Caller {
   /** The peer's address, or the one that a proxy names. */
   readonly address: string
+  /** Who asks; what a client says of itself does not count. */
+  readonly client: string
   /** What counts as one source; undefined: of this machine, or a proxy that names nobody. */
   readonly source: string | undefined
 }
@@ -104,6 +107,12 @@ export function registryMethods(components: MethodComponents): Handlers {
     maxLength: Math.floor((createPublicKey(pem).asymmetricKeyDetails?.modulusLength ?? 0) / 8) - 11,
   })
 
+  /** What an operator does by a private method is in the audit log like all else. */
+  const audited =
+    ({ client }: Caller, action: AuditAction): Write =>
+    (writable) =>
+      audit(writable, { name: 'rpc', from: client }, action, clock.now())
+
   const handlers: Handlers = {
     async hello({ client_prefix: prefix = '', protocol = '' }) {
       if (!/^\d{1,5}$/.test(protocol)) throw new Refusal(400, 'protocol is not a number')
@@ -157,18 +166,28 @@ export function registryMethods(components: MethodComponents): Handlers {
 
     isToken: async ({ token = '' }) => ((await enrolment.tokens.isUsable(token)) ? '1' : undefined),
 
-    async addToken({ email = '', token: given = '' }) {
-      const token = await enrolment.tokens.add(email, given)
+    async addToken({ email = '', token: given = '' }, caller) {
+      // Whoever reads the log must not be able to use it.
+      const also = audited(caller, { action: 'join_token.added', detail: { email } })
+      const token = await enrolment.tokens.add(email, given, also)
       return given === '' ? token : undefined
     },
 
-    async deleteToken({ token = '' }) {
-      await store.write((writable) => writable.deleteToken(token))
+    async deleteToken({ token = '' }, caller) {
+      await store.write(async (writable) => {
+        const row = await writable.token(token)
+        if (!(await writable.deleteToken(token))) return
+        const detail = { email: row?.email ?? '' }
+        await audited(caller, { action: 'join_token.deleted', detail })(writable)
+      })
       return undefined
     },
 
-    async revoke({ cn_or_serial: nameOrSerial = '' }) {
-      const prefix = await revoke({ store, ledger, clock }, nameOrSerial)
+    async revoke({ cn_or_serial: nameOrSerial = '' }, caller) {
+      const subject = nameOrSerial.trim()
+      const action = subject.includes('/') ? 'machine.revoked' : 'certificate.revoked'
+      const also = audited(caller, { action, subject })
+      const prefix = await revoke({ store, ledger, clock }, nameOrSerial, also)
       if (prefix !== undefined) {
         await sessions.end(prefix)
         known.forget(prefixOfBits(prefix))
@@ -177,8 +196,9 @@ export function registryMethods(components: MethodComponents): Handlers {
       return undefined
     },
 
-    async updateHMAC() {
-      await configuration.rotateKeys(randomBytes(MAC_KEY_LENGTH), clock.now())
+    async updateHMAC(_, caller) {
+      const also = audited(caller, { action: 'keys.rotated', subject: configuration.rotationStep })
+      await configuration.rotateKeys(randomBytes(MAC_KEY_LENGTH), clock.now(), also)
       return undefined
     },
 

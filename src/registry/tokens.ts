@@ -3,7 +3,7 @@ import { DAY_MS } from '../core/day.ts'
 import { remember } from '../core/remember.ts'
 import { isEmailAddress } from '../core/values/email-address.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { Store } from './database/store.ts'
+import type { Store, Write } from './database/store.ts'
 import type { TokenRow } from './database/tables.ts'
 import type { Mailer } from './mail.ts'
 import { Refusal } from './refusal.ts'
@@ -75,9 +75,10 @@ export class Tokens {
 
   /**
    * Adds a token, any text; makes one up if it is empty.
+   * @param also written in the same transaction
    * @throws Refusal if it exists, for what is no e-mail address, or when registration by mail is disabled
    */
-  async add(email: string, given: string): Promise<string> {
+  async add(email: string, given: string, also: Write = async () => {}): Promise<string> {
     const { store, clock } = this.#init
     if (this.#init.mailPrefixLength === 0) throw new Refusal(403, 'registration by mail is disabled')
     const token = given === '' ? await this.newOne() : given
@@ -95,6 +96,7 @@ export class Tokens {
       await writable.addToken(row)
       if (given === '')
         await writable.addMadeToken(token, email, Math.floor((clock.now() + TOKEN_LIFE_MS) / 1000))
+      await also(writable)
     })
     return token
   }

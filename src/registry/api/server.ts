@@ -101,7 +101,7 @@ export class ApiServers {
         const who = await authenticate(
           { sessions: this.#sessions, tokens: this.#tokens, cookieName: this.#cookieName },
           route,
-          { headers: request.headers, from: origin.address, isLocal },
+          { headers: request.headers, from: origin.client, isLocal },
         )
         // Of nobody nothing is known.
         if (who.by !== 'local') this.#sources.know(origin.source)
@@ -113,7 +113,9 @@ export class ApiServers {
         ...this.#components,
         connections: this.#connections,
         sources: this.#sources,
-        isShared: (address) => isLoopback(address) || this.#components.trustedProxies.has(address),
+        // A Unix socket has no address.
+        isShared: (address) =>
+          address === '' || isLoopback(address) || this.#components.trustedProxies.has(address),
       })
     await app.ready()
     return app.server
@@ -303,15 +305,14 @@ export class ApiServers {
     )
   }
 
-  /** A proxy is believed where it was named; the local socket has no address. */
-  #originOf(request: IncomingMessage): { readonly address: string; readonly source: string } {
+  /** A proxy is believed where it was named, or has the socket of the page; that of commands has no address. */
+  #originOf(request: IncomingMessage): { readonly client: string; readonly source: string } {
     const { trustedProxies } = this.#components
-    const headers = this.#isFromProxy(request) ? request.headers : {}
-    const { address, source } = originOf({ headers }, peerOf(request), {
-      authorizedOrigins: new Set(),
-      trustedProxies,
-    })
-    return { address, source: source ?? address }
+    const peer = peerOf(request)
+    // A Unix socket can be opened by the registry's own user only: by a proxy that is one of its own.
+    const headers = peer === undefined || this.#isFromProxy(request) ? request.headers : {}
+    const { client, source } = originOf({ headers }, peer, { authorizedOrigins: new Set(), trustedProxies })
+    return { client, source: source ?? client }
   }
 
   #isFromProxy(request: IncomingMessage): boolean {

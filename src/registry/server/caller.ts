@@ -13,6 +13,8 @@ export interface Trust {
 export interface CallOrigin {
   /** Where a machine is: the peer's address, or the first that proxies name. */
   readonly address: string
+  /** Who asks: the peer, or whom the last of the proxies that are believed has seen. What it says of itself does not count. */
+  readonly client: string
   /** What counts as one source: an IPv4 address, an IPv6 /64; undefined: of this machine, or a proxy that names nobody. */
   readonly source: string | undefined
   /** Why private methods may not be called; undefined: they may. */
@@ -57,6 +59,7 @@ export function originOf(
     : undefined
   return {
     address,
+    client: client ?? peer ?? '::1',
     source: isProxy ? client && sourceOf(client) : sourceOf(peer),
     notOperator: hasCertificate
       ? signOfABrowser(headers)

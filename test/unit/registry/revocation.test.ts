@@ -191,7 +191,7 @@ it('who is revoked while several registries note its session has none', async ()
     },
   }
   const methods = registryMethods({ ...office, sessions } as unknown as MethodComponents)
-  const caller = { address: '127.0.0.1', source: undefined }
+  const caller = { address: '127.0.0.1', client: '127.0.0.1', source: undefined }
   const answered = Promise.resolve(methods.hello({ client_prefix: prefix, protocol: '8' }, caller))
   const refused = expect(answered).rejects.toMatchObject({ status: 404 })
   await noted

@@ -191,6 +191,49 @@ describe('all connections that there may be', () => {
   })
 })
 
+describe('whoever signs in', () => {
+  const body = JSON.stringify({ name: 'ann', password: PASSWORD })
+
+  it('through a proxy is in the audit log with the address that the proxy has seen, not with another one', async () => {
+    const headers = { 'X-Forwarded-For': '198.51.100.99, 192.0.2.77' }
+    const { cookie } = await ask(PROXY, '/api/v1/session', { body, headers })
+    const log = await fetch(
+      `http://127.0.0.1:${registry.pagePort}/api/v1/audit?limit=1&action=session.begun`,
+      {
+        headers: { cookie },
+      },
+    )
+    expect(await log.json()).toMatchObject({ items: [{ who: 'ann', from: '192.0.2.77' }] })
+  })
+
+  it('by the Unix socket that a proxy has is told apart from others who do', async () => {
+    const socketPath = join(temporaryDirectory(), 'page.socket')
+    await using _ = await testRegistry({
+      api: {
+        listener: { kind: 'socket', path: socketPath },
+        socketPath: undefined,
+        pageUrl: undefined,
+        registryUrl: undefined,
+        pageFolder: '',
+      },
+    })
+    const attempt = (client: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const wrong = JSON.stringify({ name: `nobody-${client}`, password: 'x' })
+        const headers = { 'Content-Type': 'application/json', 'X-Forwarded-For': client, Host: 'localhost' }
+        request({ socketPath, path: '/api/v1/session', method: 'POST', headers, agent: false }, (answer) =>
+          answer.resume().on('end', () => resolve(answer.statusCode)),
+        )
+          .on('error', reject)
+          .end(wrong)
+      })
+    const statuses: (number | undefined)[] = []
+    for (let count = 0; count < 11; count++) statuses.push(await attempt('192.0.2.1'))
+    expect(statuses).toEqual([...Array<number>(10).fill(401), 429])
+    expect(await attempt('192.0.2.2')).toBe(401)
+  })
+})
+
 describe('streams of changes', () => {
   it('are counted for each client, not for the proxy that it comes through', async () => {
     const body = JSON.stringify({ name: 'ann', password: PASSWORD })

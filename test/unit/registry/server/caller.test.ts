@@ -99,4 +99,12 @@ describe('where a call comes from', () => {
     // A client can write what it likes; the proxy adds the truth.
     expect(source('127.0.0.1', { 'x-forwarded-for': '192.0.2.1, 198.51.100.1' })).toBe('198.51.100.1')
   })
+
+  it('is put down to whom the proxy has seen, and not to whom that says it is', () => {
+    const client = (peer: string, forwarded: string) =>
+      originOf({ headers: { 'x-forwarded-for': forwarded } }, peer, trust(['192.0.2.1', '192.0.2.2'])).client
+    expect(client('192.0.2.1', '10.0.0.1, 198.51.100.1')).toBe('198.51.100.1')
+    expect(client('192.0.2.1', '10.0.0.1, 198.51.100.1, 192.0.2.2')).toBe('198.51.100.1')
+    expect(client('203.0.113.1', '198.51.100.1')).toBe('203.0.113.1')
+  })
 })
