@@ -115,6 +115,8 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
       return undefined
     },
 
+    invitationState: ({ body: { token } }) => invitations.state(token),
+
     async overview() {
       await watch.look()
       const counts = await machines.counts()
@@ -128,12 +130,12 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
           total: await ledger.size(),
           online: counts.online,
           offline: counts.offline,
-          expiring: counts.expiring,
+          expiring: await machines.countExpiring(),
           neverSeen: counts['never-seen'],
           outdated: counts.outdated,
           revoked: (await store.crl(Math.floor(clock.now() / 1000))).length,
         },
-        invitations: (await invitations.list()).items.filter(({ usesLeft }) => usesLeft > 0).length,
+        invitations: await invitations.countUsable(),
         keyRotation: await keyRotation(rotation),
         registry: { version: VERSION, startedAt: timeOf(components.startedAtMs / 1000) },
       }
@@ -162,7 +164,7 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
       return undefined
     },
 
-    invitations: () => invitations.list(),
+    invitations: ({ query }) => invitations.list(query),
     invite: ({ body, who, baseUrl }) =>
       // Whoever asks by the socket has no page in front of him that would say where it is.
       invitations.make(who, body, { baseUrl, hasPage: who.by !== 'local' || components.isPageUrlKnown }),

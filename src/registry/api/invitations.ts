@@ -9,10 +9,18 @@ import type { Queries } from '../database/queries.ts'
 import type { Store } from '../database/store.ts'
 import { Refusal } from '../refusal.ts'
 import { type Actor, audit } from './audit-log.ts'
-import type { Invitation, InvitationPage, MadeInvitation, NewInvitation } from './schemas/invitations.ts'
+import type {
+  Invitation,
+  InvitationPage,
+  InvitationQuery,
+  InvitationState,
+  MadeInvitation,
+  NewInvitation,
+} from './schemas/invitations.ts'
 import { endWithinAYear, timeOf } from './time.ts'
 
 const DEFAULT_LIFE_MS = 14 * DAY_MS
+const DEFAULT_PAGE = 1_000
 /** Those that can be used: more are a mistake. */
 const MAX_LIVING = 10_000
 
@@ -54,15 +62,47 @@ export class Invitations {
   }
 
   /** All that can be used, and those that were used up and have not ended, the latest first. */
-  async list(): Promise<InvitationPage> {
+  async list({ offset = 0, limit = DEFAULT_PAGE }: InvitationQuery = {}): Promise<InvitationPage> {
     const { store } = this.#components
+    const now = this.#now()
     const rows = await store.all<InvitationRow>(
-      'SELECT * FROM invitation WHERE ends > ? ORDER BY made DESC, id LIMIT 1000',
-      Math.floor(this.#components.clock.now() / 1000),
+      'SELECT * FROM invitation WHERE ends > ? ORDER BY made DESC, id LIMIT ? OFFSET ?',
+      ...[now, limit, offset],
     )
-    const items: Invitation[] = []
-    for (const row of rows) items.push(await this.#asInvitation(row))
-    return { total: rows.length, items }
+    const [count] = await store.all<{ n: number }>('SELECT COUNT(*) AS n FROM invitation WHERE ends > ?', now)
+    const uses = await store.allIn<{ id: string; prefix: string; date: number }>(
+      'SELECT id, prefix, date FROM invitation_use WHERE id IN ?',
+      rows.map(({ id }) => id),
+    )
+    const machines = new Map<string, string[]>()
+    for (const { id, prefix } of uses.sort((one, other) => Number(one.date) - Number(other.date)))
+      machines.set(id, [...(machines.get(id) ?? []), subnetNameOfBits(prefix)])
+    return {
+      total: Number(count?.n ?? 0),
+      items: rows.map((row) => asInvitation(row, machines.get(row.id) ?? [])),
+    }
+  }
+
+  /** What whoever has its token may know of one. Of a token that is none, nothing: an operator may have chosen one that can be guessed. */
+  async state(token: string): Promise<InvitationState> {
+    const row = await invitationOf(this.#components.store, token)
+    const isUsable = row !== undefined && Number(row.ends) > this.#now() && Number(row.uses_left) > 0
+    return isUsable
+      ? { isUsable, usesLeft: Number(row.uses_left), end: timeOf(Number(row.ends)) }
+      : { isUsable }
+  }
+
+  /** How many can be used. */
+  async countUsable(): Promise<number> {
+    const [count] = await this.#components.store.all<{ n: number }>(
+      'SELECT COUNT(*) AS n FROM invitation WHERE ends > ? AND uses_left > 0',
+      this.#now(),
+    )
+    return Number(count?.n ?? 0)
+  }
+
+  #now(): number {
+    return Math.floor(this.#components.clock.now() / 1000)
   }
 
   /**
@@ -131,7 +171,7 @@ export class Invitations {
     })
     const registryUrl = this.#components.registryUrl(baseUrl)
     return {
-      invitation: await this.#asInvitation(row),
+      invitation: asInvitation(row, []),
       token: row.token,
       // Behind #, it is not sent to anybody, and in no log.
       ...(hasPage ? { link: `${baseUrl}/enrol#${row.token}` } : {}),
@@ -151,26 +191,20 @@ export class Invitations {
       await audit(writable, actor, { action: 'invitation.deleted', subject: id }, clock.now())
     })
   }
-
-  async #asInvitation(row: InvitationRow): Promise<Invitation> {
-    const machines = await this.#components.store.all<{ prefix: string }>(
-      'SELECT prefix FROM invitation_use WHERE id = ? ORDER BY date',
-      row.id,
-    )
-    return {
-      id: row.id,
-      usesLeft: row.uses_left,
-      uses: row.uses,
-      madeAt: timeOf(row.made),
-      madeBy: row.made_by,
-      end: timeOf(row.ends),
-      ...(row.email === null ? {} : { email: row.email }),
-      ...(row.community === null ? {} : { community: row.community }),
-      ...(row.machine_name === null ? {} : { machineName: row.machine_name }),
-      machines: machines.map(({ prefix }) => subnetNameOfBits(prefix)),
-    }
-  }
 }
+
+const asInvitation = (row: InvitationRow, machines: string[]): Invitation => ({
+  id: row.id,
+  usesLeft: row.uses_left,
+  uses: row.uses,
+  madeAt: timeOf(row.made),
+  madeBy: row.made_by,
+  end: timeOf(row.ends),
+  ...(row.email === null ? {} : { email: row.email }),
+  ...(row.community === null ? {} : { community: row.community }),
+  ...(row.machine_name === null ? {} : { machineName: row.machine_name }),
+  machines,
+})
 
 /** What lies behind a token; undefined: it is just a token. */
 export const invitationOf = async (queries: Queries, token: string): Promise<InvitationRow | undefined> =>

@@ -8,7 +8,7 @@ import type { LocalNode } from '../local-node.ts'
 import { Refusal } from '../refusal.ts'
 import { routeTo } from './machine-route.ts'
 import { MachineSearch, type MachineSearchComponents } from './machine-search.ts'
-import { type MachineViewComponents, MachineViews, type SeenHolder } from './machine-views.ts'
+import { EXPIRING_MS, type MachineViewComponents, MachineViews, type SeenHolder } from './machine-views.ts'
 import type { Machine, MachineDetails, MachinePage, MachineQuery, MachineRoute } from './schemas/machines.ts'
 import type { TopologyNode } from './schemas/network.ts'
 import { timeOf } from './time.ts'
@@ -16,7 +16,8 @@ import type { TopologyWatch } from './topology-watch.ts'
 
 /** What is known of machines. */
 export interface MachinesComponents extends MachineViewComponents {
-  readonly ledger: MachineSearchComponents['ledger'] & Pick<Ledger, 'holder' | 'size' | 'page' | 'count'>
+  readonly ledger: MachineSearchComponents['ledger'] &
+    Pick<Ledger, 'holder' | 'size' | 'page' | 'count' | 'countEnding'>
   readonly watch: MachineViewComponents['watch'] &
     Pick<TopologyWatch, 'online' | 'look' | 'tunnelsOf' | 'route'>
   readonly known: Pick<KnownAddresses, 'lookUp' | 'count'>
@@ -176,6 +177,12 @@ export class Machines {
     counts.offline = Math.max(0, Math.min(seen, others))
     counts['never-seen'] = others - counts.offline
     return counts
+  }
+
+  /** How many certificates end soon, or have ended: those that the table has as `expiring`, however their machines are. */
+  countExpiring(): Promise<number> {
+    const { ledger, clock } = this.#components
+    return ledger.countEnding(0, clock.now() + EXPIRING_MS)
   }
 
   /** How many are in a state, where that is known without a look at each; undefined: it is not. */

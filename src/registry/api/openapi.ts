@@ -48,6 +48,8 @@ export function openApiDocument(version: string): Record<string, unknown> {
 
 function operation(name: string, route: ApiRoute, ref: (schema: TSchema) => Json, error: Json): Json {
   const { summary, role, params, query, body, answer, contentType = 'application/json' } = route
+  // Also what the events of a stream are is among the schemas.
+  const answered = answer && ref(answer)
   return {
     operationId: name,
     summary,
@@ -59,13 +61,13 @@ function operation(name: string, route: ApiRoute, ref: (schema: TSchema) => Json
       ? { requestBody: { required: true, content: { 'application/json': { schema: ref(body) } } } }
       : {}),
     responses: {
-      ...(answer
+      ...(answered
         ? {
             200: {
               description: 'Done',
               content: {
                 [contentType]: {
-                  schema: contentType === 'application/json' ? ref(answer) : { type: 'string' },
+                  schema: contentType === 'application/json' ? answered : { type: 'string' },
                 },
               },
             },

@@ -112,6 +112,14 @@ export const API_ROUTES = {
     body: invitations.TokenRequest,
     answer: undefined,
   },
+  invitationState: {
+    method: 'POST',
+    path: '/enrolment/invitation',
+    role: undefined,
+    summary: 'Whether an invitation can be used',
+    body: invitations.GivenInvitation,
+    answer: invitations.InvitationState,
+  },
   overview: {
     method: 'GET',
     path: '/network',
@@ -186,7 +194,8 @@ export const API_ROUTES = {
     method: 'GET',
     path: '/invitations',
     role: 'look',
-    summary: 'Invitations',
+    summary: 'Invitations, the latest first',
+    query: invitations.InvitationQuery,
     answer: invitations.InvitationPage,
   },
   invite: {

@@ -2,7 +2,7 @@ import { DAY_MS, dayOf } from '../../core/day.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { InviteOptions } from '../../core/options/registry-operator-options.ts'
 import type { Invitation, MadeInvitation } from '../api/schemas/invitations.ts'
-import { askRegistryOf, withList } from './ask-registry.ts'
+import { type AskRegistry, askRegistryOf, withList } from './ask-registry.ts'
 import { columns } from './columns.ts'
 
 /**
@@ -28,7 +28,7 @@ export async function runInvite(options: InviteOptions): Promise<number> {
       return 0
     }
     case 'list': {
-      const { items } = await askRegistryOf(options)('invitations')
+      const items = await allInvitations(askRegistryOf(options))
       print(items, listText(items))
       return 0
     }
@@ -38,6 +38,15 @@ export async function runInvite(options: InviteOptions): Promise<number> {
       print({ deleted: id }, `${id}: deleted; machines that have joined with it stay\n`)
       return 0
     }
+  }
+}
+
+async function allInvitations(ask: AskRegistry): Promise<Invitation[]> {
+  const items: Invitation[] = []
+  for (;;) {
+    const page = await ask('invitations', { query: { offset: items.length } })
+    items.push(...page.items)
+    if (page.items.length === 0 || items.length >= page.total) return items
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { pageOf, SubnetName, Time } from './common.ts'
+import { PAGING, pageOf, SubnetName, Time } from './common.ts'
 
 /** Who may join, and how often. */
 export const NewInvitation = Type.Object(
@@ -67,11 +67,37 @@ export type MadeInvitation = Static<typeof MadeInvitation>
 export const InvitationPage = pageOf(Invitation, 'InvitationPage')
 export type InvitationPage = Static<typeof InvitationPage>
 
+/** Which invitations, the latest first. */
+export const InvitationQuery = Type.Object({
+  ...PAGING,
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 1_000 })),
+})
+export type InvitationQuery = Static<typeof InvitationQuery>
+
 /** Somebody asks for a token by e-mail: public. The answer never says whether the address is known. */
 export const TokenRequest = Type.Object(
   { email: Type.String({ maxLength: 254 }) },
   { $id: 'TokenRequest', additionalProperties: false },
 )
+
+/** Somebody has an invitation: public. Of other tokens nothing is said. */
+export const GivenInvitation = Type.Object(
+  { token: Type.String({ minLength: 1, maxLength: 200 }) },
+  { $id: 'GivenInvitation', additionalProperties: false },
+)
+
+/** Whether it can be used. */
+export const InvitationState = Type.Object(
+  {
+    isUsable: Type.Boolean({
+      description: 'It is an invitation, which was not used up, deleted, and has not ended',
+    }),
+    usesLeft: Type.Optional(Type.Integer({ minimum: 1 })),
+    end: Type.Optional(Time),
+  },
+  { $id: 'InvitationState' },
+)
+export type InvitationState = Static<typeof InvitationState>
 
 /** What the page to enrol says: public. */
 export const EnrolmentInformation = Type.Object(

@@ -15,7 +15,10 @@ export const NetworkOverview = Type.Object(
       total: Type.Integer({ minimum: 0 }),
       online: Type.Integer({ minimum: 0 }),
       offline: Type.Integer({ minimum: 0 }),
-      expiring: Type.Integer({ minimum: 0, description: 'Within 30 days' }),
+      expiring: Type.Integer({
+        minimum: 0,
+        description: 'Their certificates end within 30 days, or have ended; they may be offline, too',
+      }),
       neverSeen: Type.Integer({ minimum: 0 }),
       outdated: Type.Integer({ minimum: 0 }),
       revoked: Type.Integer({ minimum: 0, description: 'Certificates that would be valid still' }),

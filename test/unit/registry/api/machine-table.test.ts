@@ -166,6 +166,18 @@ describe('the table of machines', () => {
         }
   })
 
+  it('counts as expiring whatever the table has as that, also machines that are off, which renew nothing', async () => {
+    await using network = await machinesOf(10, { seen: (number) => number > 7, online: [2] })
+    const soon = 1_900_000_000 + 29 * 24 * 3600
+    for (const number of [2, 3, 9])
+      await network.store.write((writable) =>
+        writable.run('UPDATE holder SET not_after = ? WHERE prefix = ?', soon, prefixOf(number)),
+      )
+    const { total, items } = await network.machines.list({ state: 'expiring' })
+    expect(items.map(({ state }) => state)).toEqual(['expiring', 'never-seen', 'offline'])
+    expect(await network.machines.countExpiring()).toBe(total)
+  })
+
   it.each(['online', 'offline', 'never-seen', 'revoked'] as const)(
     'looks at no more machines, however many there are, for a page of those that are %s',
     async (state) => {

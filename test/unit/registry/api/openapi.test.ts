@@ -19,6 +19,11 @@ test('every reference in it leads somewhere', () => {
   for (const [, name = ''] of references) expect(Object.keys(schemas)).toContain(name)
 })
 
+test('what a stream of events carries is among the schemas, too', () => {
+  const { schemas } = document['components'] as { schemas: Record<string, unknown> }
+  for (const name of ['TopologySnapshot', 'TopologyChange']) expect(Object.keys(schemas)).toContain(name)
+})
+
 test('no two routes are the same, and what changes something is never a GET', () => {
   const routes = Object.values<ApiRoute>(API_ROUTES)
   expect(new Set(routes.map(({ method, path }) => `${method} ${path}`)).size).toBe(routes.length)

@@ -107,6 +107,7 @@ beforeAll(async () => {
   writeFileSync(join(directory, 'secret.txt'), 'secret')
   registry = await testRegistry({
     databasePath,
+    authorizedOrigins: ['127.0.0.1'],
     api: {
       listener: { kind: 'address', address: '127.0.0.1', port: 0 },
       socketPath,
@@ -350,6 +351,9 @@ describe('an operator', () => {
     const join = (csr: string) => anyone.requestCertificate({ token: made.token, csr: pki.csr[csr] ?? '' })
     expect(await Promise.all([join('node-a'), join('node-b')])).not.toContain(undefined)
     expect(await join('node-a')).toBeUndefined()
+    expect(
+      (await ask('/api/v1/enrolment/invitation', { method: 'POST', body: { token: made.token } })).body,
+    ).toEqual({ isUsable: false })
 
     const machines = await ask<MachinePage>('/api/v1/machines?search=ann@example&sort=serial', { headers })
     expect(machines.body).toMatchObject({
@@ -423,18 +427,41 @@ describe('an operator', () => {
 
   it('deletes an invitation, which then is none', async () => {
     const headers = await administrator()
+    const stateOf = async (token: string) =>
+      (await ask('/api/v1/enrolment/invitation', { method: 'POST', body: { token } })).body
     const { body: made } = await ask<MadeInvitation>('/api/v1/invitations', {
       method: 'POST',
       body: {},
       headers,
     })
+    expect(await stateOf(made.token)).toEqual({ isUsable: true, usesLeft: 1, end: made.invitation.end })
+    await fetch(`${registry.url}addToken?email=&token=easily-guessed`)
+    for (const token of ['easily-guessed', 'none']) expect(await stateOf(token)).toEqual({ isUsable: false })
     const path = `/api/v1/invitations/${made.invitation.id}`
     expect((await ask(path, { method: 'DELETE', headers })).status).toBe(204)
     expect((await ask(path, { method: 'DELETE', headers })).status).toBe(404)
+    expect(await stateOf(made.token)).toEqual({ isUsable: false })
     const anyone = new RegistryClient(registry.url)
     expect(
       await anyone.requestCertificate({ token: made.token, csr: pki.csr['node-a'] ?? '' }),
     ).toBeUndefined()
+  })
+
+  it('has its invitations page by page, the latest first, and all are counted', async () => {
+    const headers = await administrator()
+    const usable = async () =>
+      (await ask<{ invitations: number }>('/api/v1/network', { headers })).body.invitations
+    const before = await usable()
+    for (const machineName of ['one', 'two', 'three'])
+      await ask('/api/v1/invitations', { method: 'POST', body: { machineName }, headers })
+    expect(await usable()).toBe(before + 3)
+    const page = async (query: string) =>
+      (await ask<InvitationPage>(`/api/v1/invitations?${query}`, { headers })).body
+    const all = await page('')
+    expect(all.items).toHaveLength(all.total)
+    for (const { total, items } of [await page('limit=2'), await page('limit=2&offset=2')])
+      expect([total, items.length]).toEqual([all.total, 2])
+    expect((await page('limit=2&offset=1')).items).toEqual(all.items.slice(1, 3))
   })
 
   it('changes the configuration after having seen what it does, and not what somebody else has changed meanwhile', async () => {
@@ -479,6 +506,42 @@ describe('an operator', () => {
     expect((await rotate({ fromStep: 'used', isCutOffAccepted: true })).body.step).toBe('idle')
   })
 
+  it('finds in the audit log what is done by private methods, without tokens that could be used', async () => {
+    const headers = await administrator()
+    const call = async (target: string) => (await fetch(`${registry.url}${target}`)).status
+    for (const target of [
+      'addToken?email=ann@example.com&token=an-old-token',
+      'deleteToken?token=an-old-token',
+      'deleteToken?token=an-old-token',
+      'updateHMAC',
+      'updateHMAC',
+      'updateHMAC',
+    ])
+      expect([target, await call(target)]).toEqual([target, 204])
+    const { body: made } = await ask<MadeInvitation>('/api/v1/invitations', {
+      method: 'POST',
+      body: {},
+      headers,
+    })
+    const pem = await new RegistryClient(registry.url).requestCertificate({
+      token: made.token,
+      csr: pki.csr['node-a'] ?? '',
+    })
+    const joined = readNodeCertificate(pem ?? '')
+    if (!joined.ok) throw new Error(joined.reason)
+    expect(await call(`revoke?cn_or_serial=${joined.value.subnetName}`)).toBe(204)
+    const { body } = await ask<AuditPage>('/api/v1/audit?who=rpc&limit=6', { headers })
+    expect(body.items.map(({ action, subject, from }) => [action, subject, from])).toEqual([
+      ['machine.revoked', joined.value.subnetName, '127.0.0.1'],
+      ['keys.rotated', 'used', '127.0.0.1'],
+      ['keys.rotated', 'announced', '127.0.0.1'],
+      ['keys.rotated', 'idle', '127.0.0.1'],
+      ['join_token.deleted', undefined, '127.0.0.1'],
+      ['join_token.added', undefined, '127.0.0.1'],
+    ])
+    expect(JSON.stringify(body)).not.toContain('an-old-token')
+  })
+
   it('finds all of it in the audit log, which is whole', async () => {
     const headers = await administrator()
     const { body } = await ask<AuditPage>('/api/v1/audit?limit=1000', { headers })
@@ -497,10 +560,12 @@ describe('an operator', () => {
       'token.deleted',
     ])
       expect(actions).toContain(action)
-    expect(body.items.find(({ action }) => action === 'machine.revoked')).toMatchObject({
-      who: 'administer',
-      from: '127.0.0.1',
-    })
+    expect(body.items.find(({ action, who }) => action === 'machine.revoked' && who !== 'rpc')).toMatchObject(
+      {
+        who: 'administer',
+        from: '127.0.0.1',
+      },
+    )
     expect((await ask<AuditVerification>('/api/v1/audit/verification', { headers })).body).toMatchObject({
       isWhole: true,
       entries: body.total,
