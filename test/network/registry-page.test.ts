@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { RegistryClient } from '../../src/platform/registry-client.ts'
+import type { MadeInvitation } from '../../src/registry/api/schemas/invitations.ts'
 import { hasChromium } from '../support/chromium.ts'
 import { ADMINISTRATOR, type RegistryPage, startRegistryPage } from '../support/registry-page.ts'
 import { vectors } from '../support/vectors.ts'
@@ -76,6 +77,30 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
     await screenshot('machines')
   })
 
+  test('the keyboard is where something opens, and where it was when that is closed', async () => {
+    await page.reload()
+    await open('machines')
+    const focused = () => page.evaluate('document.activeElement.textContent') as Promise<string>
+    const row = page.getByRole('row', { name: /laptop/ }).getByRole('button')
+    const label = (await row.textContent()) ?? ''
+    await row.press('Enter')
+    const panel = page.getByRole('region', { name: /^Machine / })
+    await panel.getByText('enrolled').waitFor()
+    await expect.poll(focused).toBe(await panel.getByRole('heading', { level: 2 }).textContent())
+    for (const close of ['Escape', 'Enter']) {
+      await panel.getByRole('button', { name: 'Revoke…' }).press('Enter')
+      await page.getByRole('dialog').waitFor()
+      // On what does nothing.
+      await expect.poll(focused).toBe('Cancel')
+      await page.keyboard.press(close)
+      await page.getByRole('dialog').waitFor({ state: 'detached' })
+      await expect.poll(focused).toBe('Revoke…')
+    }
+    await panel.getByRole('button', { name: 'Close' }).press('Enter')
+    await panel.waitFor({ state: 'detached' })
+    await expect.poll(focused).toBe(label)
+  })
+
   test('the table is filtered by state and community, and sorted by a click', async () => {
     await open('machines')
     const count = (text: string) => page.getByText(text, { exact: true }).waitFor()
@@ -94,6 +119,8 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
     await count('0 machines')
     await page.getByLabel('Community').fill('0')
     await count('1 machine')
+    await page.getByLabel('Community').fill('France')
+    await count('1 machine. A community is bits, like 0101: this is none')
     await page.getByLabel('Community').fill('')
     const serial = page.getByRole('columnheader', { name: 'Serial' })
     for (const order of ['ascending', 'descending'] as const) {
@@ -225,6 +252,7 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
     for (const action of ['invitation.made', 'machine.revoked'])
       await page.getByRole('cell', { name: action }).first().waitFor()
     await page.getByText(/^Whole:/).waitFor()
+    expect(await page.title()).toBe('Audit log – re6stnet registry')
     await screenshot('audit')
   })
 
@@ -245,7 +273,12 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
     await page.getByLabel('Name', { exact: true }).fill('bob')
     await page.getByRole('button', { name: 'Add…' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Add' }).click()
-    await page.getByRole('region', { name: 'Password of bob' }).waitFor()
+    const password = page.getByRole('region', { name: 'Password of bob' })
+    const text = (await password.locator('pre').textContent()) ?? ''
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await password.getByRole('button', { name: 'Copy the password' }).click()
+    await password.getByRole('button', { name: 'Copied the password' }).waitFor()
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(text)
     const bob = page.getByRole('listitem').filter({ hasText: 'bob' })
     await bob.getByRole('button', { name: 'Disable…' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Disable' }).click()
@@ -308,6 +341,16 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
   })
 
+  /** Made by the session of the browser. */
+  const invite = (body: object) =>
+    page.evaluate(
+      `fetch('/api/v1/session').then((answer) => answer.json()).then(({ csrfToken }) => fetch('/api/v1/invitations', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-csrf-token': csrfToken },
+        body: ${JSON.stringify(JSON.stringify(body))},
+      })).then((answer) => answer.json())`,
+    ) as Promise<MadeInvitation>
+
   test('an invitation’s link is a page for everybody that says what to install and run', async () => {
     await page.goto(`${started.base}/enrol#secret-token`)
     await page.getByText('--token secret-token').waitFor()
@@ -323,6 +366,13 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
       )
       await screenshot(`enrol-${size}`)
     }
+    await page.getByText('This invitation cannot be used').waitFor()
+    const unusable = await page.getByRole('alert').count()
+    const { token } = await invite({ uses: 2 })
+    await page.goto(`${started.base}/enrol#${token}`)
+    await page.reload()
+    await page.getByText(/^You are invited, with 2 machines, until/).waitFor()
+    expect([unusable, await page.getByRole('alert').count()]).toEqual([1, 0])
     await page.goto(`${started.base}/enrol#x;reboot`)
     await page.reload()
     await page.getByText(/^re6st join/).waitFor()

@@ -1,5 +1,6 @@
 import type { API_ROUTES, ApiRouteName, RoutePart } from '../api/routes.ts'
 import type { ApiError } from '../api/schemas/common.ts'
+import { hearDate } from './parts/registry-clock.ts'
 
 type Routes = typeof API_ROUTES
 
@@ -14,6 +15,7 @@ const PATHS = {
   signOut: ['DELETE', '/session'],
   enrolmentInformation: ['GET', '/enrolment'],
   requestToken: ['POST', '/enrolment/token'],
+  invitationState: ['POST', '/enrolment/invitation'],
   overview: ['GET', '/network'],
   authority: ['GET', '/authority'],
   machines: ['GET', '/machines'],
@@ -72,6 +74,12 @@ export const useCsrfToken = (token: string | undefined): void => {
   csrfToken = token
 }
 
+/** What of a session all parts of the page must know: `ended`, and `begun` anew. */
+export const sessionEvents = new EventTarget()
+
+/** Where a wrong name or password is an answer, and no end of a session. */
+const SIGNING_IN: readonly Called[] = ['signIn', 'certificateSignIn']
+
 /** Calls the registry. @throws ApiFailure with what to tell whoever looks */
 export async function call<Name extends Called>(
   name: Name,
@@ -93,6 +101,11 @@ export async function call<Name extends Called>(
   }).catch(() => {
     throw new ApiFailure(0, 'the registry does not answer')
   })
+  hearDate(response.headers.get('date'))
+  if (response.status === 401 && !SIGNING_IN.includes(name)) {
+    sessionEvents.dispatchEvent(new Event('ended'))
+    throw new ApiFailure(401, 'the session has ended: sign in again')
+  }
   if (!response.ok) {
     const said = (await response.json().catch(() => undefined)) as Partial<ApiError> | undefined
     throw new ApiFailure(response.status, said?.message ?? `the registry answered ${response.status}`)

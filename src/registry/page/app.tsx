@@ -2,9 +2,10 @@ import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { Session } from '../api/schemas/access.ts'
 import type { PairState } from '../api/schemas/standby.ts'
-import { ApiFailure, call, useCsrfToken } from './api.ts'
+import { ApiFailure, call, sessionEvents, useCsrfToken } from './api.ts'
 import { MachinesView } from './machines/machines-view.tsx'
 import { PairNotice } from './parts/pair-notice.tsx'
+import { Problem } from './parts/problem.tsx'
 import { type Asked, sayWhy } from './parts/use-answer.ts'
 import { usePair } from './parts/use-pair.ts'
 import { AdministratorsView } from './views/administrators.tsx'
@@ -16,7 +17,7 @@ import { KeysView } from './views/keys.tsx'
 import { NetworkView } from './views/network.tsx'
 import { RegistryView } from './views/registry.tsx'
 import { Setup } from './views/setup.tsx'
-import { SignIn } from './views/sign-in.tsx'
+import { SignIn, SignInAgain } from './views/sign-in.tsx'
 import { TokensView } from './views/tokens.tsx'
 
 const VIEWS = [
@@ -52,7 +53,8 @@ type Login =
   /** There is no network yet. */
   | { readonly state: 'first start' }
   | { readonly state: 'out' }
-  | { readonly state: 'in'; readonly session: Session }
+  /** What is shown stays there when the session has ended: somebody may be writing something. */
+  | { readonly state: 'in'; readonly session: Session; readonly hasEnded: boolean }
 
 /** The page of administrators. */
 export function App(): JSX.Element {
@@ -61,11 +63,18 @@ export function App(): JSX.Element {
   const view = useView()
   const signedIn = (session: Session) => {
     useCsrfToken(session.csrfToken)
-    setLogin({ state: 'in', session })
+    setLogin({ state: 'in', session, hasEnded: false })
+    sessionEvents.dispatchEvent(new Event('begun'))
   }
   useEffect(() => {
+    const ended = () => setLogin((before) => (before.state === 'in' ? { ...before, hasEnded: true } : before))
+    sessionEvents.addEventListener('ended', ended)
+    return () => sessionEvents.removeEventListener('ended', ended)
+  }, [])
+  const begin = () => {
+    setProblem(undefined)
     call('session').then(signedIn, (error: unknown) => {
-      const status = error instanceof ApiFailure ? error.status : undefined
+      const status = statusOf(error)
       if (status === 401) setLogin({ state: 'out' })
       else if (status === 503)
         call('setup').then(
@@ -74,16 +83,21 @@ export function App(): JSX.Element {
         )
       else setProblem(sayWhy(error))
     })
-  }, [])
-  if (problem !== undefined) return <p class="bad" role="alert">{`The registry: ${problem}`}</p>
-  if (login.state === 'asking') return <p role="status">Asking the registry…</p>
+  }
+  useEffect(begin, [])
+  if (login.state === 'asking') return <Beginning problem={problem} begin={begin} />
   if (login.state === 'first start') return <Setup />
   if (login.state === 'out') return <SignIn signedIn={signedIn} />
-  const { role, name } = login.session
+  const { session, hasEnded } = login
+  const { role, name } = session
+  const leave = () => {
+    setProblem(undefined)
+    setLogin({ state: 'out' })
+  }
   const signOut = () =>
-    call('signOut').then(
-      () => setLogin({ state: 'out' }),
-      (error: unknown) => setProblem(sayWhy(error)),
+    call('signOut').then(leave, (error: unknown) =>
+      // Who is signed in no more is out.
+      statusOf(error) === 401 ? leave() : setProblem(sayWhy(error)),
     )
   return (
     <>
@@ -102,9 +116,39 @@ export function App(): JSX.Element {
             Sign out
           </button>
         </span>
+        <Problem what={problem} />
       </header>
-      <SignedIn view={view} session={login.session} />
+      <SignedIn key={`${name} ${role}`} view={view} session={session} />
+      {hasEnded && <SignInAgain session={session} signedIn={signedIn} leave={leave} />}
     </>
+  )
+}
+
+const statusOf = (error: unknown): number | undefined =>
+  error instanceof ApiFailure ? error.status : undefined
+
+/** The registry is asked who is there. */
+function Beginning({
+  problem,
+  begin,
+}: {
+  readonly problem: string | undefined
+  readonly begin: () => void
+}): JSX.Element {
+  return (
+    <main class="narrow">
+      <h1>re6stnet registry</h1>
+      {problem === undefined ? (
+        <p role="status">Asking the registry…</p>
+      ) : (
+        <>
+          <Problem what={problem} />
+          <button type="button" onClick={begin}>
+            Try again
+          </button>
+        </>
+      )}
+    </main>
   )
 }
 
@@ -115,6 +159,9 @@ interface SignedInProps {
 
 function SignedIn({ view, session }: SignedInProps): JSX.Element {
   const pair = usePair()
+  useEffect(() => {
+    document.title = `${TITLES[view]} – re6stnet registry`
+  }, [view])
   return (
     <>
       <PairNotice pair={pair.answer} />

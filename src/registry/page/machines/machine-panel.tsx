@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useCallback, useEffect, useState } from 'preact/hooks'
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import type { MachineRoute } from '../../api/schemas/machines.ts'
 import { call } from '../api.ts'
 import { type Fact, Facts } from '../parts/facts.tsx'
@@ -17,12 +17,28 @@ interface MachinePanelProps {
   readonly seen?: unknown
   /** Looks at another machine. */
   readonly choose: (name: string) => void
+  /** Looks at none. */
+  readonly close: () => void
   /** It is no machine of the network any more. */
-  readonly gone: () => void
+  readonly gone?: () => void
 }
 
 /** All that the registry knows of a machine, its history, and what can be done with it. */
-export function MachinePanel({ name, mayRevoke, seen, choose, gone }: MachinePanelProps): JSX.Element {
+export function MachinePanel(props: MachinePanelProps): JSX.Element {
+  const { name, mayRevoke, seen, choose, close, gone = close } = props
+  const heading = useRef<HTMLHeadingElement>(null)
+  const before = useRef<Element | null>(null)
+  // On a phone it is below what was tapped; who has a keyboard goes on here, and back from here.
+  useEffect(() => {
+    before.current = document.activeElement
+    heading.current?.focus({ preventScroll: true })
+    const { top = 0 } = heading.current?.getBoundingClientRect() ?? {}
+    if (top < 0 || top > innerHeight / 2) heading.current?.scrollIntoView()
+  }, [])
+  const leave = () => {
+    close()
+    if (before.current instanceof HTMLElement && before.current.isConnected) before.current.focus()
+  }
   const details = useAnswer(useCallback(() => call('machine', { params: { name } }), [name]))
   const history = useAnswer(useCallback(() => call('history', { params: { name } }), [name]))
   const route = useAnswer(useCallback(() => call('route', { params: { name } }), [name]))
@@ -64,7 +80,14 @@ export function MachinePanel({ name, mayRevoke, seen, choose, gone }: MachinePan
         ]
   return (
     <section class="details" aria-label={`Machine ${name}`}>
-      <h2>{name}</h2>
+      <header>
+        <h2 ref={heading} tabIndex={-1}>
+          {name}
+        </h2>
+        <button type="button" onClick={leave}>
+          Close
+        </button>
+      </header>
       <Problem what={details.problem ?? history.problem ?? route.problem} />
       <Facts facts={facts} />
       {machine !== undefined && (

@@ -7,6 +7,7 @@ import { type Column, LongTable, type Sorting } from '../parts/long-table.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { dateOfText } from '../parts/time.ts'
 import { sayWhy } from '../parts/use-answer.ts'
+import { useSessionBegun } from '../parts/use-session-begun.ts'
 import { exportMachines } from './export.ts'
 import { MachinePanel } from './machine-panel.tsx'
 
@@ -23,10 +24,11 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
   const [chosen, choose] = useState<string>()
   const [found, setFound] = useState<{ total: number; items: readonly Machine[] }>({ total: 0, items: [] })
   const [problem, setProblem] = useState<string>()
+  const isCommunity = /^[01]*$/.test(community)
   const query: MachineQuery = {
     ...(search.trim() === '' ? {} : { search: search.trim() }),
     ...(state === undefined ? {} : { state }),
-    ...(/^[01]+$/.test(community) ? { community } : {}),
+    ...(isCommunity && community !== '' ? { community } : {}),
     sort: sorting.key as NonNullable<MachineQuery['sort']>,
     order: sorting.descending ? 'descending' : 'ascending',
   }
@@ -55,9 +57,13 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
       clearTimeout(timer)
     }
   }, [load])
+  const reload = useCallback(() => {
+    load(0, () => true)
+  }, [load])
+  useSessionBegun(reload)
   const gone = () => {
     choose(undefined)
-    load(0, () => true)
+    reload()
   }
   const save = (format: 'csv' | 'json') =>
     exportMachines(query, format).catch((error: unknown) => setProblem(sayWhy(error)))
@@ -65,6 +71,7 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
     {
       key: 'name',
       title: 'Machine',
+      isCut: true,
       cell: ({ name, machineName }) => (
         <button type="button" class="link" aria-pressed={name === chosen} onClick={() => choose(name)}>
           {machineName === undefined ? name : `${machineName} (${name})`}
@@ -72,7 +79,7 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
       ),
     },
     { key: 'state', title: 'State', cell: ({ state: its }) => <span class={`state ${its}`}>{its}</span> },
-    { key: 'email', title: 'E-mail', cell: ({ email }) => email ?? '–' },
+    { key: 'email', title: 'E-mail', isCut: true, cell: ({ email }) => email ?? '–' },
     { key: 'serial', title: 'Serial', cell: ({ serial }) => serial },
     { key: 'notAfter', title: 'Certificate until', cell: ({ notAfter }) => dateOfText(notAfter) },
     {
@@ -118,7 +125,8 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
             class="short"
             placeholder="first bits"
             value={community}
-            onInput={({ currentTarget }) => setCommunity(currentTarget.value)}
+            aria-invalid={!isCommunity}
+            onInput={({ currentTarget }) => setCommunity(currentTarget.value.trim())}
           />
         </label>
         <button type="button" onClick={() => save('csv')}>
@@ -131,6 +139,7 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
       <Problem what={problem} />
       <p class="notice" role="status">
         {found.total} {found.total === 1 ? 'machine' : 'machines'}
+        {!isCommunity && '. A community is bits, like 0101: this is none'}
       </p>
       <div class="split">
         <div>
@@ -150,7 +159,12 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
           )}
         </div>
         {chosen !== undefined && (
-          <MachinePanel key={chosen} name={chosen} mayRevoke={mayRevoke} gone={gone} choose={choose} />
+          <MachinePanel
+            key={chosen}
+            name={chosen}
+            {...{ mayRevoke, gone, choose }}
+            close={() => choose(undefined)}
+          />
         )}
       </div>
     </>

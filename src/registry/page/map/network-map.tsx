@@ -1,5 +1,6 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import { registryNow } from '../parts/registry-clock.ts'
 import { COLOUR_MEANINGS, type ColourMeaning, colouringOf } from './colouring.ts'
 import { GraphView } from './graph-view.tsx'
 import { Legend } from './legend.tsx'
@@ -32,7 +33,10 @@ export function NetworkMap(props: NetworkMapProps): JSX.Element {
   const { network, routeTo, cuts = NO_CUTS, storeKey, chosen, choose, details } = props
   const [view, setView] = useState<View>('graph')
   const [meaning, setMeaning] = useState<ColourMeaning>('state')
-  const colouring = useMemo(() => colouringOf(meaning, network.nodes, Date.now()), [meaning, network.nodes])
+  const colouring = useMemo(
+    () => colouringOf(meaning, network.nodes, registryNow()),
+    [meaning, network.nodes],
+  )
   // Without a database of GeoIP there is nothing to show.
   const hasPlaces = network.nodes.some(({ place }) => place !== undefined)
   const route = useRoute(chosen, network, routeTo)

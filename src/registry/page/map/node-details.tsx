@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { type Fact, Facts } from '../parts/facts.tsx'
+import { registryNow } from '../parts/registry-clock.ts'
 import { dateOf, daysLeft } from '../parts/time.ts'
 import { type Network, type NetworkNode, neighboursOf } from './network.ts'
 
@@ -67,6 +68,6 @@ export function NodeDetails({ node, network, route, choose }: NodeDetailsProps):
 function untilText(endMs: number | undefined): string | undefined {
   const date = dateOf(endMs)
   if (date === undefined || endMs === undefined) return undefined
-  const days = daysLeft(endMs, Date.now())
+  const days = daysLeft(endMs, registryNow())
   return days < 0 ? `${date}, ended` : `${date}, ${days} ${days === 1 ? 'day' : 'days'} left`
 }

@@ -18,6 +18,7 @@ export function NodeTable({ network, chosen, choose }: NodeTableProps): JSX.Elem
       {
         key: 'name',
         title: 'Name',
+        isCut: true,
         cell: ({ id, name }) => (
           <button type="button" class="link" aria-pressed={id === chosen} onClick={() => choose(id)}>
             {name}

@@ -1,7 +1,8 @@
 import type { ComponentChildren, JSX } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import { Problem } from './problem.tsx'
 import { sayWhy } from './use-answer.ts'
+import { useModal } from './use-modal.ts'
 
 interface ConfirmProps {
   readonly title: string
@@ -17,12 +18,12 @@ interface ConfirmProps {
 
 /** Says what an action does before it is done. */
 export function Confirm({ title, children, verb, danger = false, act, close }: ConfirmProps): JSX.Element {
-  const dialog = useRef<HTMLDialogElement>(null)
+  const dialog = useModal()
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<string>()
-  useEffect(() => dialog.current?.showModal(), [])
   const go = () => {
     setBusy(true)
+    setProblem(undefined)
     act().then(close, (error: unknown) => {
       setBusy(false)
       setProblem(sayWhy(error))

@@ -7,6 +7,8 @@ export interface Column<Row> {
   readonly key: string
   readonly title: string
   readonly cell: (row: Row) => ComponentChildren
+  /** It is cut off where it is long, so that the others are seen beside it: it must be said elsewhere as a whole. */
+  readonly isCut?: boolean
 }
 
 /** By which column rows are sorted. */
@@ -58,13 +60,15 @@ export function LongTable<Row>(props: LongTableProps<Row>): JSX.Element {
           <Gap height={above} columns={columns.length} />
           {rows.slice(first, end).map((row, at) => (
             <tr key={keyOf(row)} aria-rowindex={first + at + 2} class={isChosen?.(row) ? 'chosen' : ''}>
-              {columns.map(({ key, cell }, column) =>
+              {columns.map(({ key, cell, isCut }, column) =>
                 column === 0 ? (
-                  <th key={key} scope="row">
+                  <th key={key} scope="row" class={isCut ? 'cut' : ''}>
                     {cell(row)}
                   </th>
                 ) : (
-                  <td key={key}>{cell(row)}</td>
+                  <td key={key} class={isCut ? 'cut' : ''}>
+                    {cell(row)}
+                  </td>
                 ),
               )}
             </tr>

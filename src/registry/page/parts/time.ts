@@ -1,4 +1,5 @@
 import { DAY_MS } from '../../../core/day.ts'
+import { registryNow } from './registry-clock.ts'
 
 /** `2026-11-28 08:15` in UTC, as in the logs; undefined stays so. */
 export function dateOf(timeMs: number | undefined): string | undefined {
@@ -13,4 +14,4 @@ export const daysLeft = (endMs: number, nowMs: number): number => Math.floor((en
 export const dateOfText = (text: string): string | undefined => dateOf(Date.parse(text))
 
 /** The moment so many days from now, as the API takes it. */
-export const daysFromNow = (days: number): string => new Date(Date.now() + days * DAY_MS).toISOString()
+export const daysFromNow = (days: number): string => new Date(registryNow() + days * DAY_MS).toISOString()

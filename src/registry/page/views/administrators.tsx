@@ -4,6 +4,7 @@ import { ROLES, type Role } from '../../../core/values/roles.ts'
 import type { MadeAdministrator, NewAdministrator } from '../../api/schemas/access.ts'
 import { call } from '../api.ts'
 import { Confirm } from '../parts/confirm.tsx'
+import { Copyable } from '../parts/copyable.tsx'
 import { Field, valuesOf } from '../parts/field.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { dateOfText } from '../parts/time.ts'
@@ -67,7 +68,7 @@ export function AdministratorsView(): JSX.Element {
       {made?.password !== undefined && (
         <section class="card" aria-label={`Password of ${made.name}`}>
           <h2>Password of {made.name}, shown once</h2>
-          <pre>{made.password}</pre>
+          <Copyable text={made.password} what="the password" />
         </section>
       )}
       <ul class="cards">

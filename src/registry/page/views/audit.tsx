@@ -5,7 +5,7 @@ import { call } from '../api.ts'
 import { type Column, LongTable } from '../parts/long-table.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { dateOfText } from '../parts/time.ts'
-import { useAnswer } from '../parts/use-answer.ts'
+import { sayWhy, useAnswer } from '../parts/use-answer.ts'
 
 const COLUMNS: readonly Column<AuditEntry>[] = [
   { key: 'number', title: '#', cell: ({ number }) => number },
@@ -15,19 +15,32 @@ const COLUMNS: readonly Column<AuditEntry>[] = [
   { key: 'subject', title: 'To', cell: ({ subject }) => subject ?? '–' },
   { key: 'detail', title: 'Details', cell: ({ detail }) => JSON.stringify(detail) },
 ]
-const MOST = 1_000
+const PAGE = 500
 
 /** Who did what. */
 export function AuditView(): JSX.Element {
   const [who, setWho] = useState('')
-  const { answer, problem } = useAnswer(
-    useCallback(() => call('audit', { query: { limit: MOST, ...(who === '' ? {} : { who }) } }), [who]),
-  )
+  const latest = useAnswer(useCallback(() => askEntries(who, 0), [who]))
+  const [older, setOlder] = useState<readonly AuditEntry[]>([])
+  const [problem, setProblem] = useState<string>()
+  // Entries are made while one looks: what has come since then is not shown twice.
+  const rows = [
+    ...new Map([...(latest.answer?.items ?? []), ...older].map((row) => [row.number, row])).values(),
+  ]
+  const left = (latest.answer?.total ?? 0) - rows.length
+  const more = () =>
+    askEntries(who, rows.length).then(
+      ({ items }) => {
+        setProblem(undefined)
+        setOlder((before) => [...before, ...items])
+      },
+      (error: unknown) => setProblem(sayWhy(error)),
+    )
   const proof = useAnswer(askVerification).answer
   return (
     <>
       <h1>Audit log</h1>
-      <Problem what={problem} />
+      <Problem what={latest.problem ?? problem} />
       {proof !== undefined && (
         <p class={proof.isWhole ? 'good' : 'bad'} role="status">
           {proof.isWhole
@@ -41,18 +54,25 @@ export function AuditView(): JSX.Element {
           <input
             type="search"
             value={who}
-            onChange={({ currentTarget }) => setWho(currentTarget.value.trim())}
+            placeholder="whole name"
+            onChange={({ currentTarget }) => {
+              setOlder([])
+              setWho(currentTarget.value.trim())
+            }}
           />
         </label>
       </div>
-      <LongTable
-        caption="Audit log"
-        columns={COLUMNS}
-        rows={answer?.items ?? []}
-        keyOf={({ number }) => String(number)}
-      />
+      <LongTable caption="Audit log" columns={COLUMNS} rows={rows} keyOf={({ number }) => String(number)} />
+      {left > 0 && (
+        <button type="button" onClick={more}>
+          Load more ({left} left)
+        </button>
+      )}
     </>
   )
 }
+
+const askEntries = (who: string, offset: number) =>
+  call('audit', { query: { offset, limit: PAGE, ...(who === '' ? {} : { who }) } })
 
 const askVerification = () => call('verifyAudit')

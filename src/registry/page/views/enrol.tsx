@@ -1,8 +1,11 @@
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
+import { useCallback, useState } from 'preact/hooks'
+import type { InvitationState } from '../../api/schemas/invitations.ts'
 import { call } from '../api.ts'
+import { Copyable } from '../parts/copyable.tsx'
 import { Field, valuesOf } from '../parts/field.tsx'
 import { Problem } from '../parts/problem.tsx'
+import { dateOfText } from '../parts/time.ts'
 import { sayWhy, useAnswer } from '../parts/use-answer.ts'
 
 const askInformation = () => call('enrolmentInformation')
@@ -41,6 +44,12 @@ export function Enrol(): JSX.Element {
   const { answer: information, problem } = useAnswer(askInformation)
   const [state, setState] = useState<{ sent?: boolean; problem?: string }>({})
   const token = tokenIn(location.hash)
+  const invitation = useAnswer(
+    useCallback(
+      async () => (token === '' ? undefined : await call('invitationState', { body: { token } })),
+      [token],
+    ),
+  )
   const ask = (event: SubmitEvent) => {
     call('requestToken', { body: { email: valuesOf(event).get('email') ?? '' } }).then(
       () => setState({ sent: true }),
@@ -50,7 +59,8 @@ export function Enrol(): JSX.Element {
   return (
     <main class="narrow">
       <h1>Join this network</h1>
-      <Problem what={problem} />
+      <Problem what={problem ?? invitation.problem} />
+      {invitation.answer !== undefined && <Invited invitation={invitation.answer} />}
       <section class="card">
         <h2>1. Install re6stnet</h2>
         {INSTALLING.map(({ name, lines }) => (
@@ -79,7 +89,7 @@ export function Enrol(): JSX.Element {
       {information !== undefined && (
         <section class="card">
           <h2>{token === '' && information.isByMail ? '3.' : '2.'} Join, as root</h2>
-          <pre>{joinLineOf(information, token)}</pre>
+          <Copyable text={joinLineOf(information, token)} what="the line" />
           <h2>{token === '' && information.isByMail ? '4.' : '3.'} Start the node, as root</h2>
           {STARTING.map(({ name, line }) => (
             <div key={name}>
@@ -95,6 +105,24 @@ export function Enrol(): JSX.Element {
         <a href="/">For administrators</a>
       </p>
     </main>
+  )
+}
+
+/** Before anything is installed: whether it leads anywhere. */
+function Invited({
+  invitation: { isUsable, usesLeft, end },
+}: {
+  readonly invitation: InvitationState
+}): JSX.Element {
+  if (!isUsable || end === undefined)
+    return (
+      <Problem what="This invitation cannot be used: it was used up or deleted, or has ended. Ask whoever has sent it for another." />
+    )
+  return (
+    <p>
+      You are invited, with {usesLeft === 1 ? 'one machine' : `${usesLeft} machines`}, until {dateOfText(end)}{' '}
+      (UTC).
+    </p>
   )
 }
 

@@ -1,19 +1,28 @@
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
+import { useCallback, useState } from 'preact/hooks'
 import type { Invitation, MadeInvitation, NewInvitation } from '../../api/schemas/invitations.ts'
 import { call } from '../api.ts'
 import { Confirm } from '../parts/confirm.tsx'
+import { Copyable } from '../parts/copyable.tsx'
 import { Field, NumberField, valuesOf } from '../parts/field.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { QrCode } from '../parts/qr-code.tsx'
 import { dateOfText, daysFromNow } from '../parts/time.ts'
 import { useAnswer } from '../parts/use-answer.ts'
+import { useFresh } from '../parts/use-fresh.ts'
 
-const askInvitations = () => call('invitations')
+/** So many more at a time; the API gives no more than the last at once. */
+const PAGE = 200
+const MOST = 1_000
 
 /** Who was invited, and inviting. */
 export function InvitationsView({ mayInvite }: { readonly mayInvite: boolean }): JSX.Element {
-  const { answer, problem, again } = useAnswer(askInvitations)
+  const [limit, setLimit] = useState(PAGE)
+  const { answer, problem, again } = useAnswer(
+    useCallback(() => call('invitations', { query: { limit } }), [limit]),
+  )
+  // Somebody who was invited joins, or another administrator invites.
+  useFresh(again)
   const [planned, plan] = useState<NewInvitation>()
   const [made, setMade] = useState<MadeInvitation>()
   const [deleting, setDeleting] = useState<Invitation>()
@@ -27,10 +36,12 @@ export function InvitationsView({ mayInvite }: { readonly mayInvite: boolean }):
       <ul class="cards">
         {answer?.items.map((invitation) => (
           <li key={invitation.id} class="card">
-            <strong>{invitation.machineName ?? invitation.email ?? 'For anybody'}</strong>
+            <strong>{forWhom(invitation)}</strong>
             <p>
-              {invitation.usesLeft} of {invitation.uses} left, until {dateOfText(invitation.end)}, by{' '}
-              {invitation.madeBy}
+              {invitation.usesLeft === 0
+                ? `Used up (${invitation.uses})`
+                : `${invitation.usesLeft} of ${invitation.uses} left`}
+              , until {dateOfText(invitation.end)}, by {invitation.madeBy}
               {invitation.machines.length > 0 && `; used by ${invitation.machines.join(', ')}`}
             </p>
             {mayInvite && (
@@ -41,6 +52,19 @@ export function InvitationsView({ mayInvite }: { readonly mayInvite: boolean }):
           </li>
         ))}
       </ul>
+      {answer?.items.length === 0 && <p class="notice">Nobody is invited.</p>}
+      {answer !== undefined && answer.items.length < answer.total && (
+        <p class="notice">
+          The latest {answer.items.length} of {answer.total}.{' '}
+          {limit < MOST ? (
+            <button type="button" onClick={() => setLimit(Math.min(MOST, limit + PAGE))}>
+              Show more
+            </button>
+          ) : (
+            'All of them: re6st-registry invite list'
+          )}
+        </p>
+      )}
       {planned !== undefined && (
         <Confirm
           title="Invite?"
@@ -56,6 +80,7 @@ export function InvitationsView({ mayInvite }: { readonly mayInvite: boolean }):
             {planned.uses === 1 ? 'one machine' : `${planned.uses} machines`} until{' '}
             {dateOfText(planned.end ?? '')}. The link is shown once.
           </p>
+          <p>{forWhom(planned)}</p>
         </Confirm>
       )}
       {deleting !== undefined && (
@@ -69,11 +94,24 @@ export function InvitationsView({ mayInvite }: { readonly mayInvite: boolean }):
             again()
           }}
         >
+          <p>{forWhom(deleting)}</p>
           <p>Its link is of no use any more. Machines that have joined with it stay.</p>
         </Confirm>
       )}
     </>
   )
+}
+
+/** Who may join with it, and as what. */
+function forWhom({ uses = 1, machineName, email, community }: NewInvitation): string {
+  const parts = [
+    ...(machineName === undefined ? [] : [`called ${machineName}`]),
+    ...(email === undefined ? [] : [`of ${email}`]),
+    ...(community === undefined ? [] : [`in the community ${community}`]),
+  ]
+  return parts.length === 0
+    ? 'For anybody'
+    : `For ${uses === 1 ? 'a machine' : 'machines'} ${parts.join(', ')}`
 }
 
 function InvitationForm({ submit }: { readonly submit: (wanted: NewInvitation) => void }): JSX.Element {
@@ -122,7 +160,7 @@ function Made({ invitation: { link, joinLine } }: { readonly invitation: MadeInv
         </p>
       )}
       <p>To run as root on the machine:</p>
-      <pre>{joinLine}</pre>
+      <Copyable text={joinLine} what="the line" />
       {link !== undefined && <QrCode text={link} label="QR code of the link" />}
     </section>
   )

@@ -1,18 +1,23 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
+import type { KeyRotation } from '../../api/schemas/keys.ts'
 import { call } from '../api.ts'
 import { Confirm } from '../parts/confirm.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { useAnswer } from '../parts/use-answer.ts'
+import { useFresh } from '../parts/use-fresh.ts'
 
 const askRotation = () => call('keyRotation')
 
 /** Where the rotation of the MAC keys is, and its next step. */
 export function KeysView({ mayAdminister }: { readonly mayAdminister: boolean }): JSX.Element {
   const { answer: rotation, problem, again } = useAnswer(askRotation)
-  const [asking, setAsking] = useState(false)
+  // Nodes follow, and another administrator may take a step.
+  useFresh(again)
+  /** As it was when it was asked: nothing else is confirmed. */
+  const [asked, ask] = useState<KeyRotation>()
   const close = () => {
-    setAsking(false)
+    ask(undefined)
     again()
   }
   return (
@@ -37,29 +42,29 @@ export function KeysView({ mayAdminister }: { readonly mayAdminister: boolean })
           <p>Next: {rotation.nextStep}</p>
           {rotation.warning !== undefined && <p class="warn">{rotation.warning}</p>}
           {mayAdminister && (
-            <button type="button" onClick={() => setAsking(true)}>
+            <button type="button" onClick={() => ask(rotation)}>
               Next step…
             </button>
           )}
         </section>
       )}
-      {asking && rotation !== undefined && (
+      {asked !== undefined && (
         <Confirm
           title="Take the next step of the rotation?"
-          verb={rotation.warning === undefined ? 'Rotate' : 'Rotate all the same'}
-          danger={rotation.warning !== undefined}
+          verb={asked.warning === undefined ? 'Rotate' : 'Rotate all the same'}
+          danger={asked.warning !== undefined}
           act={() =>
             call('rotateKeys', {
               body: {
-                fromStep: rotation.step,
-                ...(rotation.warning === undefined ? {} : { isCutOffAccepted: true }),
+                fromStep: asked.step,
+                ...(asked.warning === undefined ? {} : { isCutOffAccepted: true }),
               },
             })
           }
           close={close}
         >
-          <p>{rotation.nextStep}</p>
-          {rotation.warning !== undefined && <p class="warn">{rotation.warning}</p>}
+          <p>{asked.nextStep}</p>
+          {asked.warning !== undefined && <p class="warn">{asked.warning}</p>}
         </Confirm>
       )}
     </>

@@ -1,13 +1,13 @@
 import type { JSX } from 'preact'
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
-import type { TopologyChange, TopologySnapshot } from '../../api/schemas/network.ts'
 import { call } from '../api.ts'
 import { MachinePanel } from '../machines/machine-panel.tsx'
 import { NetworkMap } from '../map/network-map.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { useAnswer } from '../parts/use-answer.ts'
 import { useRounds } from '../parts/use-rounds.ts'
-import { afterChange, networkOf } from '../topology.ts'
+import { networkOf } from '../topology.ts'
+import { useTopology } from '../use-topology.ts'
 
 const askOverview = () => call('overview')
 
@@ -56,7 +56,7 @@ export function NetworkView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX
               name={id}
               mayRevoke={mayRevoke}
               seen={snapshot}
-              gone={() => choose(undefined)}
+              close={() => choose(undefined)}
               choose={choose}
             />
           )}
@@ -67,20 +67,3 @@ export function NetworkView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX
 }
 
 const WORDS: Readonly<Record<string, string>> = { neverSeen: 'never seen', total: 'machines' }
-
-/** The topology, followed; the browser connects again by itself, and gets a whole picture then. */
-function useTopology(): [Pick<TopologySnapshot, 'nodes' | 'tunnels'> | undefined, boolean] {
-  const [snapshot, setSnapshot] = useState<Pick<TopologySnapshot, 'nodes' | 'tunnels'>>()
-  const [live, setLive] = useState(false)
-  useEffect(() => {
-    const source = new EventSource('/api/v1/topology/events')
-    source.onopen = () => setLive(true)
-    source.onerror = () => setLive(false)
-    source.addEventListener('snapshot', ({ data }) => setSnapshot(JSON.parse(data) as TopologySnapshot))
-    source.addEventListener('change', ({ data }) =>
-      setSnapshot((before) => before && afterChange(before, JSON.parse(data) as TopologyChange)),
-    )
-    return () => source.close()
-  }, [])
-  return [snapshot, live]
-}

@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { MadeNetwork } from '../../api/schemas/setup.ts'
 import { call } from '../api.ts'
+import { Copyable } from '../parts/copyable.tsx'
 import { Field, NumberField, valuesOf } from '../parts/field.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { dateOfText } from '../parts/time.ts'
@@ -111,7 +112,7 @@ function Made({
       </p>
       <p>Fingerprint, for whoever joins: {fingerprint}</p>
       <p>This machine must be the first to join. To run as root:</p>
-      <pre>{next.join('\n')}</pre>
+      <Copyable text={next.join('\n')} what="these lines" />
       {isRunning && <a href="/">Sign in</a>}
     </main>
   )

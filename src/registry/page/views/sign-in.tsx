@@ -1,10 +1,11 @@
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
-import type { Session } from '../../api/schemas/access.ts'
+import { useEffect, useState } from 'preact/hooks'
+import type { Session, SignInMethods } from '../../api/schemas/access.ts'
 import { call } from '../api.ts'
 import { Field, valuesOf } from '../parts/field.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { sayWhy, useAnswer } from '../parts/use-answer.ts'
+import { useModal } from '../parts/use-modal.ts'
 
 const askMethods = () => call('signInMethods')
 
@@ -16,48 +17,121 @@ const refused = (): string | undefined =>
 
 /** Who are you? */
 export function SignIn({ signedIn }: { readonly signedIn: (session: Session) => void }): JSX.Element {
-  const { answer: methods, problem: unreachable } = useAnswer(askMethods)
-  const [problem, setProblem] = useState<string>()
-  const signInByCertificate = () =>
-    call('certificateSignIn').then(signedIn, (error: unknown) => setProblem(sayWhy(error)))
-  const submit = (event: SubmitEvent) => {
-    const values = valuesOf(event)
-    call('signIn', { body: { name: values.get('name') ?? '', password: values.get('password') ?? '' } }).then(
-      signedIn,
-      (error: unknown) => setProblem(sayWhy(error)),
-    )
-  }
+  const { answer: methods, problem } = useAnswer(askMethods)
   return (
     <main class="narrow">
       <h1>re6stnet registry</h1>
       {methods?.isFirstStart && (
-        <p>
-          There is no administrator yet. On the registry&apos;s machine, <code>re6st-registry --help</code>{' '}
-          says how to make one; <code>re6st-registry init</code> makes a new network.
-        </p>
+        <>
+          <p>There is no administrator yet. On the registry&apos;s machine, this makes one:</p>
+          <pre>re6st-registry admin add --name NAME --role administer</pre>
+        </>
       )}
-      <form class="card" onSubmit={submit}>
+      <section class="card">
         <h2>Sign in</h2>
-        <Field label="Name">
-          <input name="name" required autocomplete="username" />
-        </Field>
-        <Field label="Password">
-          <input name="password" type="password" required autocomplete="current-password" />
-        </Field>
-        <Problem what={problem ?? unreachable ?? refused()} />
-        <button type="submit" class="primary">
-          Sign in
+        <SignInForm methods={methods} problem={problem ?? refused()} signedIn={signedIn} />
+      </section>
+      <p>
+        <a href="/enrol">Join this network with a machine</a>
+      </p>
+    </main>
+  )
+}
+
+/** The session has ended, while something is shown that whoever signs in again can go on with. */
+export function SignInAgain({
+  session: { name, by },
+  signedIn,
+  leave,
+}: {
+  readonly session: Session
+  readonly signedIn: (session: Session) => void
+  readonly leave: () => void
+}): JSX.Element {
+  const { answer: methods, problem } = useAnswer(askMethods)
+  const dialog = useModal()
+  // Whoever signs in at a provider comes back in another tab.
+  useEffect(() => {
+    const look = () => {
+      if (document.visibilityState === 'visible')
+        // As long as nobody has, there is nothing to say.
+        call('session').then(signedIn, () => {})
+    }
+    document.addEventListener('visibilitychange', look)
+    return () => document.removeEventListener('visibilitychange', look)
+  }, [])
+  return (
+    <dialog ref={dialog} aria-labelledby="again-title" onClose={leave}>
+      <h2 id="again-title">The session has ended</h2>
+      <p>Sign in again to go on where you are.</p>
+      <SignInForm
+        methods={methods}
+        problem={problem}
+        signedIn={signedIn}
+        name={by === 'openid' ? '' : name}
+        isBesides
+      />
+      <div class="buttons">
+        <button type="button" onClick={leave}>
+          Leave
         </button>
+      </div>
+    </dialog>
+  )
+}
+
+interface SignInFormProps {
+  readonly methods: SignInMethods | undefined
+  readonly problem: string | undefined
+  readonly signedIn: (session: Session) => void
+  /** Who it was. */
+  readonly name?: string
+  /** Beside something that must not be left. */
+  readonly isBesides?: boolean
+}
+
+function SignInForm({
+  methods,
+  problem: before,
+  signedIn,
+  name = '',
+  isBesides = false,
+}: SignInFormProps): JSX.Element {
+  const [problem, setProblem] = useState<string>()
+  const failed = (error: unknown) => setProblem(sayWhy(error))
+  const signInByCertificate = () => call('certificateSignIn').then(signedIn, failed)
+  const submit = (event: SubmitEvent) => {
+    const values = valuesOf(event)
+    call('signIn', { body: { name: values.get('name') ?? '', password: values.get('password') ?? '' } }).then(
+      signedIn,
+      failed,
+    )
+  }
+  return (
+    <form onSubmit={submit}>
+      <Field label="Name">
+        <input name="name" required autocomplete="username" defaultValue={name} />
+      </Field>
+      <Field label="Password">
+        <input name="password" type="password" required autocomplete="current-password" />
+      </Field>
+      <Problem what={problem ?? before} />
+      <div class="buttons">
+        {methods?.openId !== undefined && (
+          <a href={methods.openId.url} {...(isBesides ? { target: '_blank' } : {})}>
+            Sign in with {methods.openId.name}
+            {isBesides && ', in another tab'}
+          </a>
+        )}
         {methods?.isCertificate && (
           <button type="button" onClick={signInByCertificate}>
             Sign in with a certificate
           </button>
         )}
-        {methods?.openId !== undefined && <a href={methods.openId.url}>Sign in with {methods.openId.name}</a>}
-      </form>
-      <p>
-        <a href="/enrol">Join this network with a machine</a>
-      </p>
-    </main>
+        <button type="submit" class="primary">
+          Sign in
+        </button>
+      </div>
+    </form>
   )
 }

@@ -4,6 +4,7 @@ import { ROLES } from '../../../core/values/roles.ts'
 import type { BearerToken, NewBearerToken } from '../../api/schemas/access.ts'
 import { call } from '../api.ts'
 import { Confirm } from '../parts/confirm.tsx'
+import { Copyable } from '../parts/copyable.tsx'
 import { Field, NumberField, valuesOf } from '../parts/field.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { dateOfText, daysFromNow } from '../parts/time.ts'
@@ -49,7 +50,7 @@ export function TokensView(): JSX.Element {
       {secret !== undefined && (
         <section class="card" aria-label="New token">
           <h2>Shown once</h2>
-          <pre>{secret}</pre>
+          <Copyable text={secret} what="the token" />
         </section>
       )}
       <ul class="cards">

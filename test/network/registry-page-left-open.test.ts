@@ -1,0 +1,180 @@
+import { once } from 'node:events'
+import { createServer, request as httpRequest, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Session } from '../../src/registry/api/schemas/access.ts'
+import { hasChromium } from '../support/chromium.ts'
+import { ADMINISTRATOR, type RegistryPage, startRegistryPage } from '../support/registry-page.ts'
+
+/** A proxy as others are: it answers for a registry that is not there. */
+async function proxyOf(target: string): Promise<Server & { isAway?: boolean }> {
+  const server: Server & { isAway?: boolean } = createServer((request, response) => {
+    if (server.isAway) return void response.writeHead(502).end('Bad gateway')
+    const { method, headers } = request
+    const onward = httpRequest(new URL(request.url ?? '/', target), { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(response)
+      // Whoever is cut off has not the end of the answer.
+      answer.on('close', () => answer.complete || response.destroy())
+    })
+    onward.on('error', () => response.destroy())
+    response.on('close', () => onward.destroy())
+    request.pipe(onward)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return server
+}
+
+/** A page that somebody has left open, and comes back to. */
+describe.skipIf(!hasChromium)('a page of the registry that is left open in Chromium', () => {
+  let started: RegistryPage
+  let page: Page
+  let proxy: Awaited<ReturnType<typeof proxyOf>>
+
+  beforeAll(async () => {
+    started = await startRegistryPage()
+    page = started.page
+    proxy = await proxyOf(started.base)
+    await page.goto(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}`)
+    await started.signIn()
+  })
+  afterAll(async () => {
+    await started?.[Symbol.asyncDispose]()
+    proxy?.close()
+    proxy?.closeAllConnections()
+  })
+
+  /** Somebody else ends all sessions of the administrator. */
+  async function endSessions(): Promise<void> {
+    const post = (path: string, body: unknown, headers = {}) =>
+      fetch(`${started.base}/api/v1/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify(body),
+      })
+    const answer = await post('session', ADMINISTRATOR)
+    const cookie = answer.headers.get('set-cookie')?.split(';')[0] ?? ''
+    const { csrfToken = '' } = (await answer.json()) as Session
+    const ended = await post(
+      'sessions/end',
+      { name: ADMINISTRATOR.name },
+      { cookie, 'x-csrf-token': csrfToken },
+    )
+    expect(ended.status).toBe(204)
+  }
+
+  const again = () => page.getByRole('dialog', { name: 'The session has ended' })
+  const signInAgain = async () => {
+    expect(await again().getByLabel('Name').inputValue()).toBe(ADMINISTRATOR.name)
+    await again().getByLabel('Password').fill(ADMINISTRATOR.password)
+    await again().getByRole('button', { name: 'Sign in' }).click()
+    await again().waitFor({ state: 'detached' })
+  }
+
+  test('follows the network again by itself when its registry was restarted behind a proxy', async () => {
+    await page.getByText('Live: changes are shown').waitFor()
+    proxy.isAway = true
+    proxy.closeAllConnections()
+    await page.getByText('Waiting for the registry…').waitFor()
+    // The browser itself gives up after such an answer.
+    await page.waitForResponse((response) => response.status() === 502)
+    proxy.isAway = false
+    await page.getByText('Live: changes are shown').waitFor()
+  })
+
+  test('asks who is there when the session has ended, and then follows the network again', async () => {
+    await endSessions()
+    proxy.closeAllConnections()
+    await again().waitFor()
+    expect(await started.accessibilityProblems()).toEqual([])
+    await started.screenshot('session-ended')
+    await again().getByLabel('Password').fill('wrong password')
+    await again().getByRole('button', { name: 'Sign in' }).click()
+    await again().getByText('name or password is wrong').waitFor()
+    await signInAgain()
+    await page.getByText('Live: changes are shown').waitFor()
+  })
+
+  test('keeps what was written into a form when the session ends, and goes on from there', async () => {
+    await started.open('invitations')
+    await page.getByLabel('Name').fill('a machine with a long name')
+    await page.getByLabel('Machines').fill('3')
+    await endSessions()
+    await page.getByRole('button', { name: 'Invite…' }).click()
+    const confirm = page.getByRole('dialog', { name: 'Invite?' })
+    await confirm.getByRole('button', { name: 'Invite' }).click()
+    await again().waitFor()
+    await signInAgain()
+    await confirm.getByText('For machines called a machine with a long name').waitFor()
+    await confirm.getByRole('button', { name: 'Invite' }).click()
+    await page.getByRole('region', { name: 'New invitation' }).waitFor()
+    await page.getByText('3 of 3 left').waitFor()
+  })
+
+  test('keeps what was written into the configuration', async () => {
+    await started.open('configuration')
+    await page.getByLabel('Hello').fill('7')
+    await endSessions()
+    await page.getByRole('button', { name: 'Preview…' }).click()
+    await again().waitFor()
+    await signInAgain()
+    expect(await page.getByLabel('Hello').inputValue()).toBe('7')
+    await page.getByRole('button', { name: 'Preview…' }).click()
+    await page.getByRole('dialog').getByText('15 → 7').waitFor()
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    expect(await page.getByLabel('Hello').inputValue()).toBe('7')
+  })
+
+  test('is left by who does not want to go on', async () => {
+    await endSessions()
+    await started.open('tokens')
+    await again().getByRole('button', { name: 'Leave' }).click()
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+    await page.evaluate("location.hash = 'network'")
+    await started.signIn()
+  })
+
+  test('shows what another administrator does to invitations and keys', async () => {
+    await started.open('invitations')
+    const invitation = page.getByRole('listitem').filter({ hasText: 'made elsewhere' })
+    expect(await invitation.count()).toBe(0)
+    await page.evaluate(async () => {
+      const session = (await (await fetch('/api/v1/session')).json()) as { csrfToken: string }
+      await fetch('/api/v1/invitations', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-csrf-token': session.csrfToken },
+        body: JSON.stringify({ machineName: 'made elsewhere', email: 'ann@example.com' }),
+      })
+    })
+    await invitation.getByText('For a machine called made elsewhere, of ann@example.com').waitFor()
+    await started.open('keys')
+    await page.getByText('Step: idle').waitFor()
+    await page.getByRole('button', { name: 'Next step…' }).click()
+    await page.evaluate(async () => {
+      const session = (await (await fetch('/api/v1/session')).json()) as { csrfToken: string }
+      await fetch('/api/v1/keys/rotation', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-csrf-token': session.csrfToken },
+        body: JSON.stringify({ fromStep: 'idle' }),
+      })
+    })
+    await page.getByText('Step: announced').waitFor()
+    // What was shown when it was asked for is confirmed, and nothing else.
+    await page.getByRole('dialog').getByRole('button', { name: 'Rotate' }).click()
+    await page.getByRole('alert').getByText('the rotation is at the step announced').waitFor()
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+  })
+
+  test('gives ends by the clock of the registry, where that of the browser is wrong', async () => {
+    await page.clock.setFixedTime(Date.now() + 40 * 24 * 3600_000)
+    await page.reload()
+    await started.open('invitations')
+    await page.getByLabel('Name').fill('in time')
+    await page.getByLabel('Days').fill('2')
+    await page.getByRole('button', { name: 'Invite…' }).click()
+    const end = new Date(Date.now() + 2 * 24 * 3600_000).toISOString().slice(0, 10)
+    await page.getByRole('dialog').getByText(`until ${end}`).waitFor()
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+  })
+})
