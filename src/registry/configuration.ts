@@ -7,6 +7,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { Retries } from '../platform/retries.ts'
 import { Turns } from '../platform/turns.ts'
+import { Announcement } from './announcement.ts'
 import { AnswersOfVersion } from './answers-of-version.ts'
 import type { CaCryptography } from './crypto/cryptography.ts'
 import type { Store, Write } from './database/store.ts'
@@ -69,12 +70,22 @@ export class NetworkConfiguration implements Disposable {
   /** Each change is signed and written before the next begins. */
   readonly #turns = new Turns()
   readonly #retries: Retries<'configuration'>
+  readonly #announcement: Announcement
   #announce: (registryPrefix: Prefix) => void = () => {}
 
   constructor(components: ConfigurationComponents, settings: NetworkSettings) {
     this.#components = components
     this.followers = new Followers(components)
     this.options = settings
+    this.#announcement = new Announcement({
+      clock: components.clock,
+      isKnown: () =>
+        this.registryPrefix !== undefined && this.followers.hasVersion(this.registryPrefix, this.version),
+      tell: () => {
+        if (this.registryPrefix !== undefined) this.#announce(prefixOfBits(this.registryPrefix))
+        return this.registryPrefix !== undefined
+      },
+    })
     this.#retries = new Retries({
       ...{ clock: components.clock, limits: RETRY_DELAYS },
       // When it fails again, that is told there.
@@ -96,15 +107,14 @@ export class NetworkConfiguration implements Disposable {
     if (!this.#state.version.equals(version)) this.announce()
   }
 
-  /** From now on, the registry's own node is told of each new version. */
+  /** From now on, the registry's own node is told of each new version, until it has asked for it. */
   announceBy(announce: (registryPrefix: Prefix) => void): void {
     this.#announce = announce
   }
 
-  /** Tells the registry's own node of the present version. */
+  /** Tells the registry's own node of the present version, unless it has asked for it already. */
   announce(): void {
-    const prefix = this.registryPrefix
-    if (prefix !== undefined) this.#announce(prefixOfBits(prefix))
+    this.#announcement.begin()
   }
 
   /** The present network version. */
@@ -233,6 +243,7 @@ export class NetworkConfiguration implements Disposable {
 
   [Symbol.dispose](): void {
     this.#retries[Symbol.dispose]()
+    this.#announcement[Symbol.dispose]()
   }
 
   /** A new database begins with one key. */

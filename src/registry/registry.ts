@@ -85,7 +85,7 @@ export async function startRegistry(
   await upkeep.cleanUp()
   if ((await store.config('version')) === undefined)
     await configuration.beginKeys(randomBytes(MAC_KEY_LENGTH))
-  const isNewVersion = await configuration.publish()
+  await configuration.publish()
   store.onNotification(() => {
     configuration
       .follow()
@@ -254,8 +254,8 @@ export async function startRegistry(
   })
   primary?.onSuperseded((error) => fail(error))
   stack.use(upkeep.daily((error) => fail(error)))
-  // Who is told asks at once: only now is there somebody who answers.
-  if (isNewVersion) configuration.announce()
+  // Who is told asks at once: only now is there somebody who answers. Also what was published before: the node may have missed it.
+  configuration.announce()
   log.info(
     {
       network: networkCidr(authority.network),
