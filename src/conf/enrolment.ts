@@ -35,7 +35,10 @@ export async function enrol(
     }
     const unknown = `the registry does not know ${token}: it is mistyped, was used already, or is too old`
     if (given !== undefined)
-      throw new Re6stError('REFUSED', `--token: ${unknown}; give --email to get another`)
+      throw new Re6stError(
+        'REFUSED',
+        `--token: ${unknown}; ask who gave it to you for another, or give --email`,
+      )
     print(`${unknown}.`)
   }
 }

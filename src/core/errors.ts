@@ -49,6 +49,18 @@ export class Re6stError extends Error {
 export const fileTroubleOf = (error: unknown): string =>
   codeOf(error) === 'EACCES' ? `no permission: ${AS_ROOT}` : messageOf(error)
 
+/** Why a file cannot be read. @param directory which a relative path counts from; undefined: it is none */
+export function readTroubleOf(error: unknown, directory?: string): string {
+  switch (codeOf(error)) {
+    case 'ENOENT':
+      return directory === undefined ? 'no such file' : `no such file in ${directory}`
+    case 'EISDIR':
+      return 'it is a directory'
+    default:
+      return fileTroubleOf(error)
+  }
+}
+
 /** The code that Node.js, SQLite or PostgreSQL gives an error; empty: it has none. */
 export const codeOf = (error: unknown): string =>
   String((error as { readonly code?: unknown } | undefined)?.code ?? '')

@@ -10,7 +10,7 @@ import {
   verifyCertificate,
 } from '../core/crypto/certificate.ts'
 import { dayOf } from '../core/day.ts'
-import { AS_ROOT, codeOf, messageOf, Re6stError } from '../core/errors.ts'
+import { codeOf, Re6stError, readTroubleOf } from '../core/errors.ts'
 import { nodeAddress } from '../core/values/prefix.ts'
 
 /** Who this node is: its authority, certificate and key, and the address that follows from them. */
@@ -71,20 +71,18 @@ async function readOption(option: string, path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    const code = codeOf(error)
-    const remedy = REMEDIES[code]
+    const remedy = codeOf(error) === 'ENOENT' ? `; ${WHERE_FROM}` : ''
     throw new Re6stError(
       'FILE',
-      `${option} ${resolve(path)}: cannot be read (${code || messageOf(error)})${remedy === undefined ? '' : `; ${remedy}`}`,
-      { cause: error },
+      `${option} ${resolve(path)}: cannot be read: ${readTroubleOf(error)}${remedy}`,
+      {
+        cause: error,
+      },
     )
   }
 }
 
-const REMEDIES: Readonly<Record<string, string>> = {
-  ENOENT: 're6st-conf makes it; relative paths begin at the directory in which re6stnet is started',
-  EACCES: AS_ROOT,
-}
+const WHERE_FROM = 're6st-conf makes it; relative paths begin at the directory in which re6stnet is started'
 
 function readKey(path: string, pem: string): KeyObject {
   try {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
-import { AS_ROOT, codeOf, exitStatusOf, messageOf, Re6stError } from '../core/errors.ts'
+import { codeOf, exitStatusOf, messageOf, Re6stError, readTroubleOf } from '../core/errors.ts'
 import type { Request } from '../core/options/command-line.ts'
 import type { ReadFile } from '../core/options/option-files.ts'
 import { helpOf } from '../core/options/option-parser.ts'
@@ -86,15 +86,7 @@ export function readOptionFile(path: string, from?: string): ReturnType<ReadFile
   try {
     return ok(readFileSync(path, 'utf8'))
   } catch (error) {
-    const code = codeOf(error)
-    if (code !== 'ENOENT') return refuse(REASONS[code] ?? messageOf(error))
-    // Relative to what, is what people wonder.
-    const where = isAbsolute(path) ? '' : ` in ${process.cwd()}`
-    return refuse(`no such file${where}${from === undefined ? '' : `; ${from}`}`)
+    const trouble = readTroubleOf(error, isAbsolute(path) ? undefined : process.cwd())
+    return refuse(codeOf(error) === 'ENOENT' && from !== undefined ? `${trouble}; ${from}` : trouble)
   }
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  EACCES: `no permission to read it: ${AS_ROOT}`,
-  EISDIR: 'it is a directory',
 }

@@ -102,8 +102,8 @@ function notUnderstood(command: Command, unknown: readonly string[], where: stri
         longNamesOf(Object.values(command.options)),
       )
     : undefined
-  const advice = near === undefined ? '' : `; did you mean --${near}?`
-  return `${unknown.join(' ')}: no such option, or too many values${advice || `; see ${command.name} --help`}`
+  const what = first.startsWith('-') ? 'no such option' : 'too many values'
+  return `${unknown.join(' ')}: ${what}; ${near === undefined ? `see ${command.name} --help` : `did you mean --${near}?`}`
 }
 
 /** What the user wants. */

@@ -57,7 +57,7 @@ export function readNodeFileCommandLine<Own>(
   const ownOptions = Object.entries(command.options).flatMap(([key, option]) =>
     key in NODE_OPTIONS ? [] : [option],
   )
-  const isOwn = consistsOf(args, ownOptions)
+  const isOwn = consistsOf(args, ownOptions, Object.values(command.options))
   const directory = isOwn ? SERVICE_DIRECTORY : undefined
   return readCommandLine(
     command,
@@ -83,13 +83,21 @@ const readNodeFile =
     )
   }
 
-/** Whether the words are these options and their values, and nothing else. */
-function consistsOf(args: readonly string[], options: readonly Option[]): boolean {
+/** Whether the words are some of these options and their values, and nothing else. @param all those that a name may be short for */
+function consistsOf(args: readonly string[], options: readonly Option[], all: readonly Option[]): boolean {
   for (let at = 0; at < args.length; at++) {
     const [name = '', value] = (args[at] ?? '').split('=', 2)
-    const option = options.find(({ names }) => names.includes(name))
-    if (option === undefined) return false
+    const option = optionOf(name, all)
+    if (option === undefined || !options.includes(option)) return false
     if (value === undefined) at += metavarOf(option).length
   }
   return true
+}
+
+/** The option of a name, or the only one whose long name begins like this. */
+function optionOf(name: string, options: readonly Option[]): Option | undefined {
+  const exact = options.find(({ names }) => names.includes(name))
+  if (exact !== undefined || !name.startsWith('--')) return exact
+  const begun = options.filter(({ names }) => names.some((one) => one.startsWith(name)))
+  return begun.length === 1 ? begun[0] : undefined
 }

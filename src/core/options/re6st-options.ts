@@ -166,25 +166,32 @@ export function readRe6stCommandLine(
   readFile: ReadFile,
 ): Result<Request<Re6stOptions>> {
   const [first = '', ...rest] = args
-  const allowed = Object.keys(SUBCOMMANDS).join(', ')
-  if (first.startsWith('-'))
+  const names = Object.keys(SUBCOMMANDS)
+  const allowed = `there are ${names.join(', ')}; "re6st --help" says what they do`
+  if (first.startsWith('-')) {
+    const command = rest.find((word) => names.includes(word))
+    if (command !== undefined) {
+      const others = args.filter((word) => word !== command)
+      return refuse(`${first}: the command comes first: re6st ${[command, ...others].join(' ')}`)
+    }
     return readCommandLine<Re6stOptions>(
       RE6ST_COMMAND,
-      () => refuse(`a command is missing; there are ${allowed}`),
+      () => refuse(`a command is missing; ${allowed}`),
       args,
       readFile,
     )
+  }
   if (first === 'doctor')
     return readNodeFileCommandLine(DOCTOR, (words) => commandAndJson(first, words), rest, readFile)
   if (first === 'join') return readCommandLine(JOIN_COMMAND, joinOptions, rest, readFile)
   if (first === 'firewall') return readFirewallCommandLine(rest, readFile)
-  const near = nearestName(first, Object.keys(SUBCOMMANDS))
+  const near = nearestName(first, names)
   const name = OF_A_RUNNING_NODE.find((one) => one === first)
   if (name === undefined)
     return refuse(
       first === ''
-        ? `a command is missing; there are ${allowed}`
-        : `${first}: no such command${near === undefined ? '' : `, did you mean ${near}`}; there are ${allowed}`,
+        ? `a command is missing; ${allowed}`
+        : `${first}: no such command${near === undefined ? '' : `, did you mean ${near}`}; ${allowed}`,
     )
   return readCommandLine(query(name), (words) => queryOptions(name, words, readFile), rest, readFile)
 }

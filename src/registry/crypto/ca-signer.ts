@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { signInThreadPool } from '../../core/crypto/rsa.ts'
-import { messageOf, Re6stError } from '../../core/errors.ts'
+import { Re6stError } from '../../core/errors.ts'
 
 /** The authority's private key, in a file or in a token: this is all that anybody does with it. */
 export interface CaSigner {
@@ -19,7 +19,7 @@ export function pemSigner(keyPem: string): CaSigner {
   } catch (error) {
     throw new Re6stError(
       'CERTIFICATE',
-      `--key: not a private key without password, in PEM (${messageOf(error)})`,
+      '--key: not a private key without password, in PEM: name that of the certificate of --ca',
       { cause: error },
     )
   }

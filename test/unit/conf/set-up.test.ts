@@ -301,7 +301,7 @@ describe('what goes wrong leaves no half-made node', () => {
     await using registry = await testRegistry()
     const wrong = await conf(registry.url, ['--token', 'nonesuch'])
     expect(wrong.failure).toMatch(
-      /^--token: the registry does not know nonesuch: .* give --email to get another/,
+      /^--token: the registry does not know nonesuch: .* ask who gave it to you for another, or give --email/,
     )
     expect(left()).toEqual([])
     await fetch(`${registry.url}addToken?email=a@example.com&token=once`)

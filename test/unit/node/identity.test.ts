@@ -42,13 +42,13 @@ describe('the files of a node', () => {
   it('that are missing: who makes them is said', async () => {
     const files = { ca: '/nowhere/ca.crt', cert: '/nowhere/cert.crt', key: '/nowhere/cert.key' }
     await expect(readIdentity(files, Date.now())).rejects.toThrow(
-      /^--\w+ \/nowhere\/\S+: cannot be read \(ENOENT\); re6st-conf makes it; relative paths begin at the directory in which re6stnet is started$/,
+      /^--\w+ \/nowhere\/\S+: cannot be read: no such file; re6st-conf makes it; relative paths begin at the directory in which re6stnet is started$/,
     )
     await expect(readIdentity({ ca: 'a.crt', cert: 'a.crt', key: 'a.crt' }, Date.now())).rejects.toThrow(
       ` ${process.cwd()}/a.crt: `,
     )
     await expect(readIdentity({ ca: '/', cert: '/', key: '/' }, Date.now())).rejects.toThrow(
-      /^--\w+ \/: cannot be read \(EISDIR\)$/,
+      /^--\w+ \/: cannot be read: it is a directory$/,
     )
   })
 })

@@ -92,7 +92,7 @@ describe('a registry that cannot start says what is wrong, in one line', () => {
     [
       'no community file',
       () => [['--community', '/nowhere/communities'], good()],
-      /--community \/nowhere\/communities: cannot be read: ENOENT/,
+      /--community \/nowhere\/communities: cannot be read: no such file$/,
     ],
     [
       'a community that is no prefix',
