@@ -3,10 +3,9 @@ import type { IncomingMessage, Server } from 'node:http'
 import { TLSSocket } from 'node:tls'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ok, type Result, refuse } from '../../core/result.ts'
-import { TokenBucket } from '../../core/token-bucket.ts'
-import { TokenBuckets } from '../../core/token-buckets.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
+import { LogLimit } from '../../platform/log-limit.ts'
 import type { Store } from '../database/store.ts'
 import { Refusal } from '../refusal.ts'
 import { isLoopback, originOf, plainAddress } from '../server/caller.ts'
@@ -19,7 +18,7 @@ import { BearerTokens } from './access/bearer-tokens.ts'
 import { certificateOfHeader, nameOfCertificate } from './access/client-certificate.ts'
 import type { OpenId } from './access/open-id.ts'
 import { Sessions } from './access/sessions.ts'
-import { SignInLimits } from './access/sign-in-limits.ts'
+import { AttemptLimits, SignInLimits } from './access/sign-in-limits.ts'
 import { type ApiParts, addRoute, newApiApp } from './api-app.ts'
 import { ApiRefusal } from './api-refusal.ts'
 import { audit } from './audit-log.ts'
@@ -61,9 +60,6 @@ type AnyHandler = (call: unknown) => unknown
 /** Where the provider of OpenID Connect leads back to, and how long that may take. */
 const OPEN_ID_RETURN = `${API_BASE}${API_ROUTES.openIdReturn.path}`
 const OPEN_ID_SECONDS = 600
-/** How often somebody may try without a password, at the provider or by certificate; and all where nobody has signed in yet. */
-const ATTEMPTS = { perSecond: 1 / 10, burst: 20, remembered: API_LIMITS.remembered }
-const ALL_ATTEMPTS = { perSecond: 2, burst: 50 }
 
 /** The servers of the page and the API, which share sessions and limits. */
 export class ApiServers {
@@ -71,10 +67,10 @@ export class ApiServers {
   readonly #sessions: Sessions
   readonly #tokens: BearerTokens
   readonly #signIns = new SignInLimits()
-  readonly #attempts = new TokenBuckets(ATTEMPTS)
-  readonly #allAttempts = new TokenBucket(ALL_ATTEMPTS.perSecond, ALL_ATTEMPTS.burst)
+  readonly #attempts = new AttemptLimits()
   readonly #sources = new Sources(API_LIMITS)
   readonly #connections = new Connections(API_LIMITS)
+  readonly #proxies: LogLimit
   readonly #cookieName: string
   readonly #isSecure: boolean
 
@@ -83,6 +79,7 @@ export class ApiServers {
     const { store, clock, url, handshakes } = components
     this.#sessions = new Sessions(store, clock)
     this.#tokens = new BearerTokens(store, clock)
+    this.#proxies = new LogLimit(clock, { burst: 1 })
     this.#isSecure = handshakes !== undefined || url?.startsWith('https:') === true
     this.#cookieName = this.#isSecure ? '__Host-re6st' : 're6st'
   }
@@ -93,7 +90,10 @@ export class ApiServers {
     const app = newApiApp({
       ...this.#components,
       isLocal,
-      admit: (request) => this.#charge(this.#originOf(request).source),
+      admit: (request) => {
+        this.#warnOfProxy(request)
+        this.#charge(this.#originOf(request).source)
+      },
     })
     for (const [name, route] of Object.entries<ApiRoute>(API_ROUTES))
       addRoute(app, name, route, async ({ request, reply, read }) => {
@@ -268,12 +268,10 @@ export class ApiServers {
 
   /** Each attempt asks the provider, or writes a line. @throws ApiRefusal for too many */
   #chargeAttempt(source: string): void {
-    const nowMs = this.#components.clock.monotonicMs()
-    const buckets = [this.#attempts.of(source), ...(this.#sources.isKnown(source) ? [] : [this.#allAttempts])]
-    const retryAfterMs = Math.max(...buckets.map((bucket) => bucket.waitMs(nowMs)))
+    const isKnown = this.#sources.isKnown(source)
+    const retryAfterMs = this.#attempts.take(source, isKnown, this.#components.clock.monotonicMs())
     if (retryAfterMs > 0)
       throw new ApiRefusal(429, 'too-many', 'too many attempts to sign in: wait', { retryAfterMs })
-    for (const bucket of buckets) bucket.take(nowMs)
   }
 
   get #openIdCookieName(): string {
@@ -313,6 +311,17 @@ export class ApiServers {
     const headers = peer === undefined || this.#isFromProxy(request) ? request.headers : {}
     const { client, source } = originOf({ headers }, peer, { authorizedOrigins: new Set(), trustedProxies })
     return { client, source: source ?? client }
+  }
+
+  /** All clients of one that was not named are one source: each could keep the others from signing in. */
+  #warnOfProxy(request: IncomingMessage): void {
+    if (!('x-forwarded-for' in request.headers) || this.#isFromProxy(request)) return
+    this.#proxies.write('proxy', (omitted) =>
+      this.#components.log.warn(
+        { proxy: peerOf(request), ...omitted },
+        'a proxy that --trusted-proxy does not name passes on calls of the page: all of its clients count as one',
+      ),
+    )
   }
 
   #isFromProxy(request: IncomingMessage): boolean {

@@ -51,3 +51,25 @@ export class SignInLimits {
     this.#sources.of(source).giveBack()
   }
 }
+
+/** Attempts without a password, at a provider or by certificate: of one address, and of all where nobody has signed in. */
+const ELSEWHERE_OF_SOURCE = { perSecond: 1 / 10, burst: 20, remembered: REMEMBERED }
+const ELSEWHERE_IN_ALL = { perSecond: 2, burst: 50 }
+
+/** Limits attempts to sign in that are judged elsewhere: each asks a provider, or writes a line. */
+export class AttemptLimits {
+  readonly #sources = new TokenBuckets(ELSEWHERE_OF_SOURCE)
+  readonly #all = new TokenBucket(ELSEWHERE_IN_ALL.perSecond, ELSEWHERE_IN_ALL.burst)
+
+  /**
+   * Somebody tries.
+   * @param isKnown whether somebody has signed in there: others' attempts do not shut that out
+   * @returns how long to wait in milliseconds; 0: not at all
+   */
+  take(source: string, isKnown: boolean, nowMs: number): number {
+    const buckets = [this.#sources.of(source), ...(isKnown ? [] : [this.#all])]
+    const waitMs = Math.max(...buckets.map((bucket) => bucket.waitMs(nowMs)))
+    if (waitMs === 0) for (const bucket of buckets) bucket.take(nowMs)
+    return waitMs
+  }
+}

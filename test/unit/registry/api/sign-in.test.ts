@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { expect, it } from 'vitest'
 import { systemClock } from '../../../../src/platform/clock.ts'
+import type { Logger } from '../../../../src/platform/log.ts'
 import {
   changeAdministrator,
   removeAdministrator,
@@ -14,6 +15,26 @@ import { silentLog } from '../../../support/silent-log.ts'
 
 const actor = { name: 'test', from: undefined }
 const PASSWORD = 'correct horse battery'
+
+/** The page and the API on a store. */
+async function pageOf(store: Store, log = silentLog) {
+  const servers = new ApiServers({
+    ...{ store, clock: systemClock, log, files: new Map(), trustedProxies: new Set() },
+    ...{ openId: undefined, clientAuthorities: [], handshakes: undefined, url: undefined },
+    handlers: {} as ApiServerComponents['handlers'],
+    stream: {} as ApiServerComponents['stream'],
+  })
+  const server = await servers.create('public')
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
 
 it.each([
   [
@@ -43,28 +64,26 @@ it.each([
     }
     return rows
   }
-  const servers = new ApiServers({
-    ...{ store, clock: systemClock, log: silentLog, files: new Map(), trustedProxies: new Set() },
-    ...{ openId: undefined, clientAuthorities: [], handshakes: undefined, url: undefined },
-    handlers: {} as ApiServerComponents['handlers'],
-    stream: {} as ApiServerComponents['stream'],
+  await using page = await pageOf(store)
+  const answer = await fetch(`${page.url}/api/v1/session`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'ann', password: PASSWORD }),
   })
-  const server = await servers.create('public')
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  try {
-    const { port } = server.address() as AddressInfo
-    const answer = await fetch(`http://127.0.0.1:${port}/api/v1/session`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ name: 'ann', password: PASSWORD }),
-    })
-    expect(isRead).toBe(true)
-    expect(answer.status).toBe(401)
-    expect(answer.headers.get('set-cookie')).toBeNull()
-    expect(await store.all('SELECT * FROM admin_session')).toEqual([])
-  } finally {
-    server.closeAllConnections()
-    server.close()
-  }
+  expect(isRead).toBe(true)
+  expect(answer.status).toBe(401)
+  expect(answer.headers.get('set-cookie')).toBeNull()
+  expect(await store.all('SELECT * FROM admin_session')).toEqual([])
+})
+
+it('a proxy that was not named, whose clients all count as one, is warned of once', async () => {
+  await using store = await openStore(':memory:')
+  const warnings: unknown[] = []
+  const log = { warn: (fields: unknown) => warnings.push(fields) } as unknown as Logger
+  await using page = await pageOf(store, log)
+  const ask = (headers: Record<string, string>) => fetch(`${page.url}/api/v1/session`, { headers })
+  await ask({})
+  expect(warnings).toEqual([])
+  for (const client of ['192.0.2.1', '192.0.2.2']) await ask({ 'x-forwarded-for': client })
+  expect(warnings).toEqual([{ proxy: '127.0.0.1' }])
 })
