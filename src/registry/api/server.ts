@@ -104,7 +104,7 @@ export class ApiServers {
           { headers: request.headers, from: origin.client, isLocal },
         )
         // Of nobody nothing is known.
-        if (who.by !== 'local') this.#sources.know(origin.source)
+        if (who.by !== 'local') this.#sources.know(origin.source, who.name)
         const call = { ...read(), who, source: origin.source, baseUrl: this.#baseUrl(request) }
         return this.#answer(name as ApiRouteName, call, request, reply)
       })
@@ -216,7 +216,7 @@ export class ApiServers {
     })
     const session = await this.#sessions.find(secret)
     if (!session) throw new ApiRefusal(401, 'not-signed-in', 'the session has ended')
-    this.#sources.know(source)
+    this.#sources.know(source, name)
     reply.header('Set-Cookie', this.#cookie(secret))
     return sessionOf(session)
   }
@@ -248,7 +248,7 @@ export class ApiServers {
         const detail = { role, subject }
         await audit(writable, { name, from: who.from }, { action: 'session.begun', detail }, clock.now())
       })
-      this.#sources.know(source)
+      this.#sources.know(source, name)
       cookies.push(this.#cookie(secret))
     } catch (error) {
       if (!(error instanceof Refusal)) throw error

@@ -169,7 +169,8 @@ export class Calls {
     const { method, parameters } = parsed.value
     const secret =
       access === 'authenticated' ? await authenticate(sessions, request, parameters['cn'] ?? '') : undefined
-    if (secret && origin.source !== undefined) this.#init.sources.know(origin.source)
+    if (secret && origin.source !== undefined)
+      this.#init.sources.know(origin.source, `node ${parameters['cn'] ?? ''}`)
     const authority = secret && request.headers[AUTHORITY_HEADER.toLowerCase()]
     if (typeof authority === 'string') authorities.heard(parameters['cn'] ?? '', authority)
     const answer = await this.#answerTo(method, parameters, origin, signal).catch((error: unknown) => {

@@ -124,7 +124,7 @@ export class HttpServers implements Disposable {
       const read = (stream: Socket) => {
         // Who has shown the certificate of an operator is no stranger.
         if (source !== undefined && stream instanceof TLSSocket && stream.authorized)
-          this.#sources.know(source)
+          this.#sources.know(source, `operator ${stream.getPeerX509Certificate()?.fingerprint256}`)
         handOver?.call(server, stream)
         connections.set(stream, { peer, calls: this.#callsOf(stream, source, socket) })
       }

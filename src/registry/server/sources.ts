@@ -19,7 +19,12 @@ interface Source {
   readonly calls: TokenBucket
   readonly connections: TokenBucket
   bannedUntilMs: number
+  /** Who has proved last, there, who it is. */
+  knownBy: string | undefined
 }
+
+/** Who can call from a thousand addresses is known at those where it was last: not all of them are read at any time. */
+const PLACES = 4
 
 /** Where calls come from, and what each source has used up. Those that were heard of least lately are forgotten. */
 export class Sources {
@@ -27,6 +32,8 @@ export class Sources {
   readonly #strangers = new Map<string, Source>()
   /** Where a node has authenticated itself: a flood from forged subnets does not make us forget them. */
   readonly #known = new Map<string, Source>()
+  /** Where each of those is known, the last one last. */
+  readonly #places = new Map<string, readonly string[]>()
   readonly #ofStrangers: TokenBucket
 
   constructor(limits: SourceLimits) {
@@ -56,12 +63,25 @@ export class Sources {
     this.#source(source).bannedUntilMs = nowMs + this.#limits.banMs
   }
 
-  /** A node has authenticated itself there. */
-  know(source: string): void {
-    if (this.#known.has(source)) return
+  /** Somebody has proved there who it is: a node, or an operator. */
+  know(source: string, who: string): void {
     const found = this.#source(source)
+    if (found.knownBy === who && this.#known.has(source)) return
+    found.knownBy = who
     this.#strangers.delete(source)
-    remember(this.#known, source, found, this.#limits.remembered)
+    const { remembered } = this.#limits
+    remember(this.#known, source, found, remembered)
+    const places = [...(this.#places.get(who) ?? []).filter((place) => place !== source), source]
+    for (const left of places.splice(0, places.length - PLACES)) this.#leave(left, who)
+    remember(this.#places, who, places, remembered)
+  }
+
+  /** It is a stranger's place again, unless somebody else is there. */
+  #leave(source: string, who: string): void {
+    const found = this.#known.get(source)
+    if (found?.knownBy !== who) return
+    this.#known.delete(source)
+    remember(this.#strangers, source, found, this.#limits.remembered)
   }
 
   isKnown(source: string): boolean {
@@ -75,6 +95,7 @@ export class Sources {
       calls: new TokenBucket(callsPerSecond, callsAtOnce),
       connections: new TokenBucket(callsPerSecond, callsAtOnce),
       bannedUntilMs: 0,
+      knownBy: undefined,
     }
     remember(sources, source, found, this.#limits.remembered)
     return found

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { expect, it } from 'vitest'
 import { systemClock } from '../../../../src/platform/clock.ts'
 import type { Logger } from '../../../../src/platform/log.ts'
@@ -8,6 +9,7 @@ import {
   removeAdministrator,
   setAdministrator,
 } from '../../../../src/registry/api/access/administrators.ts'
+import { API_LIMITS } from '../../../../src/registry/api/limits.ts'
 import { type ApiServerComponents, ApiServers } from '../../../../src/registry/api/server.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
 import type { Store } from '../../../../src/registry/database/store.ts'
@@ -17,12 +19,13 @@ const actor = { name: 'test', from: undefined }
 const PASSWORD = 'correct horse battery'
 
 /** The page and the API on a store. */
-async function pageOf(store: Store, log = silentLog) {
+async function pageOf(store: Store, components: Partial<ApiServerComponents> = {}) {
   const servers = new ApiServers({
-    ...{ store, clock: systemClock, log, files: new Map(), trustedProxies: new Set() },
+    ...{ store, clock: systemClock, log: silentLog, files: new Map(), trustedProxies: new Set() },
     ...{ openId: undefined, clientAuthorities: [], handshakes: undefined, url: undefined },
     handlers: {} as ApiServerComponents['handlers'],
     stream: {} as ApiServerComponents['stream'],
+    ...components,
   })
   const server = await servers.create('public')
   server.listen(0, '127.0.0.1')
@@ -35,6 +38,13 @@ async function pageOf(store: Store, log = silentLog) {
     },
   }
 }
+
+const signIn = (url: string, headers: Record<string, string> = {}) =>
+  fetch(`${url}/api/v1/session`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ name: 'ann', password: PASSWORD }),
+  })
 
 it.each([
   [
@@ -65,11 +75,7 @@ it.each([
     return rows
   }
   await using page = await pageOf(store)
-  const answer = await fetch(`${page.url}/api/v1/session`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ name: 'ann', password: PASSWORD }),
-  })
+  const answer = await signIn(page.url)
   expect(isRead).toBe(true)
   expect(answer.status).toBe(401)
   expect(answer.headers.get('set-cookie')).toBeNull()
@@ -80,10 +86,38 @@ it('a proxy that was not named, whose clients all count as one, is warned of onc
   await using store = await openStore(':memory:')
   const warnings: unknown[] = []
   const log = { warn: (fields: unknown) => warnings.push(fields) } as unknown as Logger
-  await using page = await pageOf(store, log)
+  await using page = await pageOf(store, { log })
   const ask = (headers: Record<string, string>) => fetch(`${page.url}/api/v1/session`, { headers })
   await ask({})
   expect(warnings).toEqual([])
   for (const client of ['192.0.2.1', '192.0.2.2']) await ask({ 'x-forwarded-for': client })
   expect(warnings).toEqual([{ proxy: '127.0.0.1' }])
+})
+
+/** Asks for several clients of a proxy, on one connection. @returns the status of each answer */
+async function askFor(clients: readonly string[], url: string): Promise<number[]> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  const asked = clients.map(
+    (client, at) =>
+      `GET /nothing.here HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Forwarded-For: ${client}\r\nConnection: ${at < clients.length - 1 ? 'keep-alive' : 'close'}\r\n\r\n`,
+  )
+  socket.write(asked.join(''))
+  return [...(await text(socket)).matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status))
+}
+
+it('calls of many who have not signed in are refused beyond what there is for all of them, others are not', async () => {
+  await using store = await openStore(':memory:')
+  await setAdministrator(store, actor, { name: 'ann', role: 'look', password: PASSWORD }, Date.now())
+  await using page = await pageOf(store, {
+    clock: { ...systemClock, monotonicMs: () => 0 },
+    trustedProxies: new Set(['127.0.0.1']),
+  })
+  expect((await signIn(page.url, { 'x-forwarded-for': '192.0.2.7' })).status).toBe(200)
+  const strangers = Array.from({ length: 10 }, (_, number) => `192.0.2.${100 + number}`)
+  const answered: number[] = []
+  while (!answered.includes(503) && answered.length < 2 * API_LIMITS.strangersAtOnce)
+    answered.push(...(await askFor(strangers, page.url)))
+  // One call was that which signed somebody in.
+  expect(answered.filter((status) => status === 404)).toHaveLength(API_LIMITS.strangersAtOnce - 1)
+  expect(await askFor(['192.0.2.200', '192.0.2.7'], page.url)).toEqual([503, 404])
 })
