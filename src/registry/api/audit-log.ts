@@ -72,7 +72,7 @@ export async function audit(
   nowMs: number,
 ): Promise<void> {
   const [last] = await writable.all<{ number: number; hash: string }>(
-    'SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1',
+    'SELECT number, hash FROM audit WHERE number = (SELECT MAX(number) FROM audit)',
   )
   const row = {
     number: (last?.number ?? 0) + 1,
