@@ -11,16 +11,21 @@ export interface OpenIdProvider extends AsyncDisposable {
 const CLIENT = { clientId: 'registry', clientSecret: 'a secret of this test' }
 export const OPEN_ID_CLIENT = CLIENT
 
-/** Starts one, in which everybody may sign in by their subject, and has these roles; some call themselves otherwise. @param redirectUri where it may lead back to */
+/**
+ * Starts one, in which everybody may sign in by their subject, and has these roles; some call themselves otherwise.
+ * @param redirectUri where it may lead back to
+ * @param host its name: to a browser, `localhost` is another site than an address
+ */
 export async function openIdProvider(
   redirectUri: string,
   roles: Readonly<Record<string, readonly string[]>>,
   names: Readonly<Record<string, string>> = {},
+  host = '127.0.0.1',
 ): Promise<OpenIdProvider> {
   const server = createServer()
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const issuer = `http://${host}:${(server.address() as AddressInfo).port}`
   const provider = new Provider(issuer, {
     clients: [
       {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { setAdministrator } from '../../src/registry/api/access/administrators.ts'
+import type { ApiSettings } from '../../src/registry/api-listeners.ts'
 import { openStore } from '../../src/registry/database/open-store.ts'
 import type {
   RegistryComponents,
@@ -38,7 +39,11 @@ export interface RegistryPage extends AsyncDisposable {
 /** Starts a registry with one administrator, and opens its page in Chromium, where nobody is signed in. */
 export async function startRegistryPage(
   components: Partial<RegistryComponents> = {},
-  settings: Partial<Pick<RegistrySettings, 'pair'>> = {},
+  {
+    port = 0,
+    openId,
+    ...settings
+  }: Partial<Pick<RegistrySettings, 'pair'> & Pick<ApiSettings, 'openId'>> & { readonly port?: number } = {},
 ): Promise<RegistryPage> {
   const databasePath = path.join(temporaryDirectory(), 'registry.db')
   const store = await openStore(databasePath)
@@ -54,7 +59,8 @@ export async function startRegistryPage(
       ...settings,
       databasePath,
       api: {
-        listener: { kind: 'address', address: '127.0.0.1', port: 0 },
+        listener: { kind: 'address', address: '127.0.0.1', port },
+        openId,
         socketPath: `${databasePath}.socket`,
         pageUrl: undefined,
         registryUrl: 'http://registry.example.com/',

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Session } from '../api/schemas/access.ts'
 import type { PairState } from '../api/schemas/standby.ts'
 import { ApiFailure, call, sessionEvents, useCsrfToken } from './api.ts'
@@ -56,20 +56,38 @@ type Login =
   /** What is shown stays there when the session has ended: somebody may be writing something. */
   | { readonly state: 'in'; readonly session: Session; readonly hasEnded: boolean }
 
+/** Other tabs of this browser, which have the same session. */
+const tabs = new BroadcastChannel('re6st-session')
+
 /** The page of administrators. */
 export function App(): JSX.Element {
   const [login, setLogin] = useState<Login>({ state: 'asking' })
   const [problem, setProblem] = useState<string>()
   const view = useView()
-  const signedIn = (session: Session) => {
+  const ended = useRef(false)
+  const take = (session: Session) => {
     useCsrfToken(session.csrfToken)
     setLogin({ state: 'in', session, hasEnded: false })
-    sessionEvents.dispatchEvent(new Event('begun'))
+    if (ended.current) sessionEvents.dispatchEvent(new Event('begun'))
+    ended.current = false
+  }
+  const signedIn = (session: Session) => {
+    take(session)
+    tabs.postMessage('signed in')
   }
   useEffect(() => {
-    const ended = () => setLogin((before) => (before.state === 'in' ? { ...before, hasEnded: true } : before))
-    sessionEvents.addEventListener('ended', ended)
-    return () => sessionEvents.removeEventListener('ended', ended)
+    const end = () => {
+      ended.current = true
+      setLogin((before) => (before.state === 'in' ? { ...before, hasEnded: true } : before))
+    }
+    // The session of all tabs is another now: also of one that has asked to sign in, at a provider, in another tab.
+    const look = () => call('session').then(take, () => {})
+    sessionEvents.addEventListener('ended', end)
+    tabs.addEventListener('message', look)
+    return () => {
+      sessionEvents.removeEventListener('ended', end)
+      tabs.removeEventListener('message', look)
+    }
   }, [])
   const begin = () => {
     setProblem(undefined)

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { Session, SignInMethods } from '../../api/schemas/access.ts'
 import { call } from '../api.ts'
 import { Field, valuesOf } from '../parts/field.tsx'
@@ -50,16 +50,6 @@ export function SignInAgain({
 }): JSX.Element {
   const { answer: methods, problem } = useAnswer(askMethods)
   const dialog = useModal()
-  // Whoever signs in at a provider comes back in another tab.
-  useEffect(() => {
-    const look = () => {
-      if (document.visibilityState === 'visible')
-        // As long as nobody has, there is nothing to say.
-        call('session').then(signedIn, () => {})
-    }
-    document.addEventListener('visibilitychange', look)
-    return () => document.removeEventListener('visibilitychange', look)
-  }, [])
   return (
     <dialog ref={dialog} aria-labelledby="again-title" onClose={leave}>
       <h2 id="again-title">The session has ended</h2>
