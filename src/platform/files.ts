@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, statSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { chmod, chown, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf } from '../core/errors.ts'
@@ -54,6 +54,28 @@ async function syncDirectory(path: string): Promise<void> {
     await directory.sync()
   } finally {
     await directory.close()
+  }
+}
+
+/** Puts a file that is written in the place of another in its directory: it survives a power cut. @throws what the file system says */
+export function putInPlaceSync(written: string, path: string): void {
+  syncSync(written)
+  renameSync(written, path)
+  syncSync(dirname(path))
+}
+
+/** Removes a file: it is not there again after a power cut. @throws what the file system says */
+export function removeFileSync(path: string): void {
+  rmSync(path)
+  syncSync(dirname(path))
+}
+
+function syncSync(path: string): void {
+  const file = openSync(path, 'r')
+  try {
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
   }
 }
 

@@ -1,9 +1,9 @@
-import { ok, type Result } from '../result.ts'
+import { ok, type Result, refuse } from '../result.ts'
 import type { Command } from './command.ts'
 import { optionValues, type ParsedWords } from './given-values.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
 import { DEFAULT_DATABASE } from './registry-options.ts'
-import { databasePlace, filePath } from './value-types.ts'
+import { databasePlace, filePath, isUrl } from './value-types.ts'
 
 const FILES = 'Files'
 
@@ -100,5 +100,9 @@ export function importOptions(words: ParsedWords): Result<ImportOptions> {
 
 function copyOptions(command: Command<typeof DATABASE>, words: ParsedWords): Result<CopyOptions> {
   const values = optionValues(command, words)
-  return values.ok ? ok({ ...values.value, file: words.operand ?? '' }) : values
+  if (!values.ok) return values
+  const { operand: file = '' } = words
+  // It is not repeated: there may be a password in it.
+  if (isUrl(file)) return refuse('FILE: must be the path of a file; the URL of a database is said by --db')
+  return ok({ ...values.value, file })
 }

@@ -2,6 +2,7 @@ import { ok, type Result, refuse } from '../result.ts'
 import { optionValues, type ParsedWords } from './given-values.ts'
 import type { OptionsOf } from './option-table.ts'
 import { REGISTRY_COMMAND, type REGISTRY_OPTIONS } from './registry-options.ts'
+import { isUrl } from './value-types.ts'
 
 type Values = OptionsOf<typeof REGISTRY_OPTIONS>
 
@@ -116,7 +117,7 @@ const ofPair: MistakeOf = ({ peer, peerListen, peerSecret, isStandby, database }
   if (parts.includes(undefined)) return '--peer, --peer-listen, --peer-secret: go together'
   if (peerListen?.kind === 'socket')
     return '--peer-listen: must be ADDR:PORT: the other registry is elsewhere'
-  return /^postgres(ql)?:/.test(database) || database === ':memory:'
+  return isUrl(database) || database === ':memory:'
     ? '--peer: is for a file of SQLite; PostgreSQL has standbys of its own'
     : undefined
 }

@@ -51,15 +51,19 @@ export const nonEmpty = (metavar: string): ValueType<string> =>
 /** The path of a file. */
 export const filePath = (metavar: string): ValueType<string> => ({ ...nonEmpty(metavar), offers: ['files'] })
 
-/** Another kind of database, or a mistyped one: no file is meant. */
-const OTHER_URL = /^(?!postgres(?:ql)?:)[a-z][a-z\d+.-]*:\/\//i
+const POSTGRES = /^postgres(?:ql)?:/i
+const ANY_URL = /^[a-z][a-z\d+.-]*:\/\//i
+
+/** Whether a URL is meant, of whatever kind, rather than a file. */
+export const isUrl = (place: string): boolean => POSTGRES.test(place) || ANY_URL.test(place)
 
 /** Where a registry has its database: the path of a file of SQLite, or a URL of PostgreSQL. */
 export const databasePlace: ValueType<string> = {
   ...oneWord('PATH|URL', (word) =>
     word === ''
       ? refuse('must not be empty')
-      : OTHER_URL.test(word)
+      : // Another kind of database, or a mistyped one.
+        ANY_URL.test(word) && !POSTGRES.test(word)
         ? refuse('must be the path of a file, or postgres://USER@HOST/NAME')
         : ok(word),
   ),

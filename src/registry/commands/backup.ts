@@ -1,14 +1,8 @@
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { CopyOptions } from '../../core/options/registry-database-options.ts'
-import {
-  besideOf,
-  copyBeside,
-  insistOnCopy,
-  makePrivateFile,
-  markBackup,
-  putInPlace,
-} from '../database/copy.ts'
+import { Beside } from '../database/beside.ts'
+import { insistOnCopy, makePrivateFile, markBackup } from '../database/copy.ts'
 import { copyStore, isUsed } from '../database/copy-store.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
 import type { Queries } from '../database/queries.ts'
@@ -34,52 +28,43 @@ export async function runBackup({ database, file, json }: CopyOptions): Promise<
 export async function backUp(database: string, file: string): Promise<number> {
   const named = { database, option: '--db' } as const
   insistOnCopy(database, file)
+  using beside = Beside.of(file)
+  // Another process may have put something there.
+  insistOnCopy(database, file)
   if (isPostgresUrl(database))
-    await readSnapshot(named, (snapshot) => written(file, () => copyOut(snapshot, file)))
+    await readSnapshot(named, (snapshot) => written(file, () => copyOut(snapshot, beside.path)))
   else {
     const opened = openExisting(named)
     try {
-      await written(file, async () => {
-        const temporary = copyBeside(opened, file)
-        await putBackupInPlace(file, temporary)
-      })
+      await written(file, async () => beside.copy(opened))
     } finally {
       opened.close()
     }
   }
+  await written(file, () => putBackupInPlace(file, beside))
   // Of the copy: to count a million, a server may take longer than an answer of it is waited for.
   return readSnapshot({ database: file, option: '' }, certificatesIn)
 }
 
 /** Of another kind of database, row by row. */
-async function copyOut(snapshot: Queries, file: string): Promise<void> {
-  const temporary = besideOf(file)
-  try {
-    makePrivateFile(temporary)
-    {
-      await using store = await openStore(temporary)
-      await copyStore(snapshot, store)
-    }
-    endLog(temporary)
-  } catch (error) {
-    // Keys are in it.
-    besideOf(file)
-    throw error
+async function copyOut(snapshot: Queries, copy: string): Promise<void> {
+  makePrivateFile(copy)
+  {
+    await using store = await openStore(copy)
+    await copyStore(snapshot, store)
   }
-  await putBackupInPlace(file, temporary)
+  endLog(copy)
 }
 
 /** A database that was emptied, or the wrong one, is noticed when its backup is wanted: what was there is wanted then. */
-async function putBackupInPlace(file: string, temporary: string): Promise<void> {
-  if (!(await hasNetwork(temporary)) && (await hasNetwork(file))) {
-    besideOf(file)
+async function putBackupInPlace(file: string, beside: Beside): Promise<void> {
+  if (!(await hasNetwork(beside.path)) && (await hasNetwork(file)))
     throw new Re6stError(
       'FILE',
       'there is no network in the database, but in the backup that is there: see --db, or give another name',
     )
-  }
-  markBackup(temporary)
-  putInPlace(file)
+  markBackup(beside.path)
+  beside.putInPlace()
 }
 
 /** Of what cannot be read as a database, false. */

@@ -1,29 +1,15 @@
-import { existsSync } from 'node:fs'
-import { DATABASE_ENDINGS } from '../../platform/database-files.ts'
+import { databasesNamed, freeDatabaseName } from '../../platform/database-files.ts'
 import { isSameFile } from '../database/copy.ts'
 
-/** Names for what was there before a restore, which is no other's place: the first may be the only one that is whole. */
-function* namesAfter(path: string): Generator<string, never> {
-  const first = `${path}.before-restore`
-  yield first
-  for (let number = 2; ; number++) yield `${first}.${number}`
-}
+/** What was there before a restore: the first may be the only one that is whole, and another does not take its place. */
+const nameOf = (path: string): string => `${path}.before-restore`
 
-/** @param exchanged what is restored: if it is one of those before, both change places */
-export function nameForBefore(path: string, exchanged?: string): string {
-  for (const name of namesAfter(path)) {
-    const isFree = DATABASE_ENDINGS.every((ending) => !existsSync(`${name}${ending}`))
-    if (isFree || (exchanged !== undefined && isSameFile(name, exchanged))) return name
-  }
-  throw new Error('there is always another name')
-}
+/** The first name that nothing has. */
+export const nameForBefore = (path: string): string => freeDatabaseName(nameOf(path))
 
 /** The latest that there is. */
-export function lastBefore(path: string): string | undefined {
-  let last: string | undefined
-  for (const name of namesAfter(path)) {
-    if (!existsSync(name)) return last
-    last = name
-  }
-  return last
-}
+export const lastBefore = (path: string): string | undefined => databasesNamed(nameOf(path)).at(-1)
+
+/** The name among them by which a file is restored; undefined: it is none of them. */
+export const restoredName = (path: string, file: string): string | undefined =>
+  databasesNamed(nameOf(path)).find((name) => isSameFile(name, file))

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, renameSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { messageOf, Re6stError } from '../../core/errors.ts'
@@ -6,8 +6,9 @@ import { jsonText } from '../../core/json-text.ts'
 import type { CopyOptions } from '../../core/options/registry-database-options.ts'
 import { numberOfVersion } from '../../core/values/network-version.ts'
 import { packInteger } from '../../core/values/packed-integer.ts'
-import { moveDatabase } from '../../platform/database-files.ts'
-import { besideOf, copyBeside, isSameFile, pathBeside, putInPlace } from '../database/copy.ts'
+import { keepDatabase, keepNoLonger } from '../../platform/database-files.ts'
+import { Beside } from '../database/beside.ts'
+import { isSameFile } from '../database/copy.ts'
 import { isUsed, replaceAll } from '../database/copy-store.ts'
 import { readMigratedCopy } from '../database/migrated-copy.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
@@ -20,7 +21,7 @@ import { soundnessOfDatabase } from '../database/soundness.ts'
 import { SqliteEngine } from '../database/sqlite-engine.ts'
 import { statementsFor } from '../database/statements.ts'
 import { backUp } from './backup.ts'
-import { lastBefore, nameForBefore } from './before-restore.ts'
+import { lastBefore, nameForBefore, restoredName } from './before-restore.ts'
 import { holdAlone } from './end-log.ts'
 import { refuseStandby } from './own-database.ts'
 
@@ -54,34 +55,33 @@ export async function runRestore({ database, file, json }: CopyOptions): Promise
 }
 
 /**
- * What is restored may be the one before, of an earlier time: it is copied before anything takes its name.
+ * At any moment there is one database or the other, and at the end both. What is restored may be the one before, of an earlier time:
+ * both change places then.
  * @returns where the one before is
  */
 async function intoFile(path: string, file: string): Promise<string | undefined> {
+  using beside = Beside.of(path)
   const isThere = existsSync(path)
+  const exchanged = isThere ? restoredName(path, file) : undefined
   // Until the restored one has its name: a registry that is started meanwhile waits.
   const held = isThere ? holdAlone(path) : undefined
   try {
     const last = isThere ? undefined : lastBefore(path)
-    const before = nameForBefore(path, isThere ? file : undefined)
     const lost = held ? reachedInHeld(held) : last === undefined ? NOTHING : await reachedInFile(last)
-    try {
-      await copyAhead(path, file, { held, lost })
-      keepOwner(path)
-    } catch (error) {
-      // Keys are in it.
-      besideOf(path)
-      throw error
-    }
-    moveDatabase(path, before)
+    await copyAhead(beside, { file, isItself: isSameFile(path, file) }, { held, lost })
+    keepOwner(path, beside.path)
+    const before = nameForBefore(path)
+    keepDatabase(path, before)
     try {
       if (isThere) keepPrivate(before)
-      putInPlace(path)
+      beside.putInPlace()
     } catch (error) {
-      moveDatabase(before, path)
+      keepNoLonger(path, before)
       throw error
     }
-    return isThere ? before : last
+    // What has that name is restored: it is there.
+    if (exchanged !== undefined) renameSync(before, exchanged)
+    return isThere ? (exchanged ?? before) : last
   } finally {
     held?.close()
   }
@@ -89,20 +89,19 @@ async function intoFile(path: string, file: string): Promise<string | undefined>
 
 /** Copies a backup beside the database, ahead of what was lost. */
 async function copyAhead(
-  path: string,
-  file: string,
+  beside: Beside,
+  { file, isItself }: { readonly file: string; readonly isItself: boolean },
   { held, lost }: { readonly held: Database.Database | undefined; readonly lost: Reached },
 ): Promise<void> {
   // Restored over itself, it goes ahead; nobody else can open it.
-  const itself = held && isSameFile(path, file) ? held : undefined
+  const itself = isItself ? held : undefined
   const backup = itself ?? openExisting({ database: file, option: '' })
-  let copied: string
   try {
-    copied = copyBeside(backup, path)
+    beside.copy(backup)
   } finally {
     if (!itself) backup.close()
   }
-  const engine = new SqliteEngine(new Database(copied))
+  const engine = new SqliteEngine(new Database(beside.path))
   try {
     await engine.transaction((executor) =>
       goAhead(new Queries({ engine, executor, statements: statementsFor(engine.kind) }), lost),
@@ -113,10 +112,10 @@ async function copyAhead(
 }
 
 /** Root restores for a registry that may be somebody else: whose the one before was, or the directory. */
-function keepOwner(path: string): void {
+function keepOwner(path: string, restored: string): void {
   if (process.geteuid?.() !== 0) return
   const { uid, gid } = statSync(existsSync(path) ? path : dirname(path))
-  chownSync(pathBeside(path), uid, gid)
+  chownSync(restored, uid, gid)
 }
 
 function keepPrivate(path: string): void {

@@ -1,7 +1,6 @@
-import { closeSync, existsSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { Re6stError } from '../../core/errors.ts'
-import { removeDatabase } from '../../platform/database-files.ts'
 
 /** A new and empty file, into which SQLite writes as into none: for tokens and keys, which nobody else may read. */
 export const makePrivateFile = (path: string): void => closeSync(openSync(path, 'wx', 0o600))
@@ -15,6 +14,9 @@ const APPLICATION_AT = 68
 
 /** From now on, a file is a backup: another may take its place. */
 export const markBackup = (copy: string): void => setApplication(copy, BACKUP)
+
+/** From now on, it is none. */
+export const markAsNoBackup = (copy: string): void => setApplication(copy, 0)
 
 /** A backup that is written to is none any more: it may be all that there is. */
 export function unmarkBackup(database: Database.Database): void {
@@ -68,57 +70,5 @@ function isBackup(path: string): boolean {
     )
   } finally {
     closeSync(file)
-  }
-}
-
-/** Copies a database as a whole or not at all: a copy that a crash cut off would be taken for one. */
-export function copyTo(database: Database.Database, copy: string): void {
-  copyBeside(database, copy)
-  putInPlace(copy)
-}
-
-/** Copies a database to what `putInPlace` makes the copy; it can be changed before. @returns its path */
-export function copyBeside(database: Database.Database, copy: string): string {
-  const temporary = besideOf(copy)
-  makePrivateFile(temporary)
-  try {
-    database.prepare('VACUUM INTO ?').run(temporary)
-    // What is copied may be a backup: the copy is none, unless it is marked.
-    setApplication(temporary, 0)
-  } catch (error) {
-    rmSync(temporary, { force: true })
-    throw error
-  }
-  return temporary
-}
-
-/** A name that nobody else gives to a file: what has it is removed. */
-const BESIDE = '.re6st-new'
-
-/** Where a copy is made; what a crash has left there is gone. */
-export function besideOf(copy: string): string {
-  const temporary = pathBeside(copy)
-  removeDatabase(temporary)
-  return temporary
-}
-
-/** Where it is until then. */
-export const pathBeside = (copy: string): string => `${copy}${BESIDE}`
-
-/** The copy beside is the copy: it is on the disk. */
-export function putInPlace(copy: string): void {
-  const temporary = pathBeside(copy)
-  try {
-    const file = openSync(temporary, 'r')
-    try {
-      fsyncSync(file)
-    } finally {
-      closeSync(file)
-    }
-    renameSync(temporary, copy)
-  } catch (error) {
-    // Keys are in it: it is not left where nobody looks for it.
-    rmSync(temporary, { force: true })
-    throw error
   }
 }

@@ -2,7 +2,8 @@ import { chmodSync, closeSync, existsSync, openSync, statfsSync, statSync } from
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { codeOf, fileTroubleOf, messageOf, Re6stError } from '../../core/errors.ts'
-import { copyTo, unmarkBackup } from './copy.ts'
+import { copyOnce } from './beside.ts'
+import { unmarkBackup } from './copy.ts'
 import { isWrittenAhead } from './disk.ts'
 
 /** The Python implementation compares the text of these definitions, and must be able to go back to this database. */
@@ -138,8 +139,7 @@ function takeOver(database: Database.Database, path: string): void {
         `--db ${path}: its table ${name} is not a registry's: give another file, or a copy from before it was changed`,
       )
   const isOurs = database.pragma('user_version', { simple: true }) === OUR_VERSION
-  const copy = `${path}.before-takeover`
-  if (tables.has('cert') && !isOurs && !existsSync(copy)) copyTo(database, copy)
+  if (tables.has('cert') && !isOurs) copyOnce(database, `${path}.before-takeover`)
   database
     .transaction(() => {
       for (const [name, sql] of Object.entries(SCHEMA)) if (!tables.has(name)) database.exec(sql)

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
@@ -216,6 +216,25 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)('a database of PostgreSQL', () 
     })
     expect(await counts(copy)).toMatchObject({ cert: expect.toSatisfy((rows: number) => rows > 20) })
     expect(readdirSync(dirname(copy))).toEqual(['copy'])
+  })
+
+  it('is kept under another name each time that a file is restored into it', async () => {
+    await using postgres = await TestPostgres.start()
+    const file = join(temporaryDirectory(), 'registry.db')
+    copyFileSync(RECORDED, file)
+    await run('import', file, '--db', postgres.url)
+    const serials: number[] = []
+    const named: unknown[] = []
+    for (const _ of ['first', 'second', 'third']) {
+      serials.push((await ofConfig(postgres.url)).serial)
+      const { text } = await run('restore', '--db', postgres.url, file, '--json')
+      named.push((JSON.parse(text) as { before: unknown }).before)
+    }
+    const names = ['', '.2', '.3'].map((end) => `${file}.before-restore${end}`)
+    expect(named).toEqual(names)
+    // Each is what was there at its time.
+    expect(await Promise.all(names.map(async (name) => (await ofConfig(name)).serial))).toEqual(serials)
+    expect(new Set(serials).size).toBe(3)
   })
 
   it('that is being restored for long is not backed up: it says why', async () => {

@@ -22,10 +22,11 @@ import { programOf } from '../../../lab/programs.ts'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { holdAlone } from '../../../src/registry/commands/end-log.ts'
+import { Beside } from '../../../src/registry/database/beside.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
 import { soundnessOfDatabase } from '../../../src/registry/database/soundness.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
-import { runRegistryCommand } from '../../support/registry-command.ts'
+import { runRegistryCommand, whyRefused } from '../../support/registry-command.ts'
 import { vectors } from '../../support/vectors.ts'
 
 const pki = vectors<{ ca: string; csr: Record<string, string> }>('pki.json')
@@ -159,6 +160,49 @@ it('a backup takes the place of nothing but another backup', async () => {
   }
   expect(readFileSync(`${backup}.new`, 'utf8')).toBe('mine')
   expect(readdirSync(directory).filter((name) => name.includes('re6st-new'))).toEqual([])
+})
+
+it('of two that make one backup at once, one is refused, and the other is whole', async () => {
+  const directory = temporaryDirectory()
+  const [path, backup] = [join(directory, 'registry.db'), join(directory, 'backup')]
+  copyFileSync(RECORDED[0] ?? '', path)
+  {
+    // Another process, in the middle of it.
+    using beside = Beside.of(backup)
+    writeFileSync(beside.path, 'half of a copy')
+    await expect(runRegistryCommand('backup', '--db', path, backup)).rejects.toMatchObject({
+      code: 'FILE',
+      message: expect.stringMatching(/another process is writing it/),
+    })
+    expect(readFileSync(beside.path, 'utf8')).toBe('half of a copy')
+  }
+  const both = await Promise.all([1, 2, 3].map(() => run('backup', '--db', path, backup)))
+  expect(both.some(({ exitCode }) => exitCode === 0)).toBe(true)
+  for (const { exitCode, stderr } of both)
+    if (exitCode !== 0) expect(stderr).toContain('another process is writing it')
+  expect(await runRegistryCommand('check', '--db', backup)).toMatchObject({ status: 0 })
+  expect(readdirSync(directory).sort()).toEqual(['backup', 'registry.db'])
+})
+
+it('what a killed one has left keeps nobody from a backup', async () => {
+  const directory = temporaryDirectory()
+  const [path, backup] = [join(directory, 'registry.db'), join(directory, 'backup')]
+  copyFileSync(RECORDED[0] ?? '', path)
+  for (const ending of ['', '-wal', '-lock']) writeFileSync(`${backup}.re6st-new${ending}`, '')
+  expect(await runRegistryCommand('backup', '--db', path, backup)).toMatchObject({ status: 0 })
+  expect(readdirSync(directory).sort()).toEqual(['backup', 'registry.db'])
+})
+
+it.each(['backup', 'restore'])('%s takes no URL for a file, and does not repeat it', (command) => {
+  for (const url of [
+    'postgres://u:secret@h/db',
+    'POSTGRES://u:secret@h/db',
+    'mysql://u:secret@h',
+    'postgres:secret',
+  ])
+    expect(whyRefused(command, '--db', 'registry.db', url)).toBe(
+      'FILE: must be the path of a file; the URL of a database is said by --db',
+    )
 })
 
 it('a database without a network takes the place of no backup of one', async () => {
