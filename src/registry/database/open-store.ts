@@ -40,8 +40,6 @@ export async function openStore(database: string, options: OpenOptions = {}): Pr
     return new Store(new SqliteEngine(opened, options.disk ?? diskOf(opened)), options.clock)
   } catch (error) {
     opened.close()
-    throw error instanceof Re6stError
-      ? error
-      : new Re6stError('FILE', `--db ${database}: ${messageOf(error)}`, { cause: error })
+    throw new Re6stError('FILE', `--db ${database}: ${messageOf(error)}`, { cause: error })
   }
 }
