@@ -48,9 +48,13 @@ export async function startRegistry(
     throw new Re6stError('FILE', '--dh: no Diffie-Hellman parameters in PEM: openssl dhparam makes some')
   warnOfLengths(settings, authority, log)
   await using stack = new CleanUp()
+  let fail: (error: Error) => void = () => {}
+  const failed = new Promise<Error>((resolve) => {
+    fail = resolve
+  })
   const store = stack.use(
     await openStore(settings.databasePath, {
-      clock,
+      ...{ clock, log, onBroken: (error: Error) => fail(error) },
       onExposed: (file, reason) =>
         log.warn(
           { file, reason },
@@ -248,10 +252,6 @@ export async function startRegistry(
   // Before the page's server is closed, which waits for what is open.
   stack.defer(() => handshakes?.[Symbol.dispose]())
   const pagePort = settings.api && (await api.open(settings.api))
-  let fail: (error: Error) => void = () => {}
-  const failed = new Promise<Error>((resolve) => {
-    fail = resolve
-  })
   primary?.onSuperseded((error) => fail(error))
   stack.use(upkeep.daily((error) => fail(error)))
   // Who is told asks at once: only now is there somebody who answers. Also what was published before: the node may have missed it.

@@ -72,6 +72,8 @@ function openWith(path: string, journal: Journal): Database.Database {
     database.pragma('locking_mode = NORMAL')
     // The lock is let go, and shared memory is found missing, at the next use only.
     database.prepare('SELECT 1 FROM config').get()
+    // What a process has written that was killed may not be on the disk: nothing is put behind a gap in the log.
+    if (isWrittenAhead(database)) database.pragma('wal_checkpoint(PASSIVE)')
     // What was acknowledged survives a power cut: SQLite waits for the disk, or `diskOf` does.
     database.pragma(`synchronous = ${isWrittenAhead(database) ? 'NORMAL' : 'FULL'}`)
     database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`)

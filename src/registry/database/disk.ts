@@ -1,5 +1,6 @@
 import { close, closeSync, fdatasync, openSync } from 'node:fs'
 import type { Database } from 'better-sqlite3'
+import { messageOf, Re6stError } from '../../core/errors.ts'
 
 /** Where committed changes end up. */
 export interface Disk extends Disposable {
@@ -11,9 +12,17 @@ export interface Disk extends Disposable {
  * The disk under a database, as `openDatabase` has opened it. SQLite waits for it within each commit, and with it
  * everybody who wants an answer; of a write-ahead log only the log must be waited for (sqlite.org/wal.html), which a
  * thread of Node's can do.
+ * @param onBroken it has failed once, and is not waited for again: the process must end
+ * @param syncFile the system's, unless it is a test's
  */
-export const diskOf = (database: Database): Disk =>
-  isWrittenAhead(database) ? new LogDisk(`${database.name}-wal`) : PATIENT
+export const diskOf = (
+  database: Database,
+  onBroken: (error: Error) => void = () => {},
+  syncFile: SyncFile = fdatasync,
+): Disk => (isWrittenAhead(database) ? new LogDisk(`${database.name}-wal`, onBroken, syncFile) : PATIENT)
+
+/** As `fdatasync` of Node. */
+type SyncFile = (file: number, done: (error: Error | null) => void) => void
 
 /** Whether a power cut takes what was committed last, unless it is waited for: else SQLite waits itself. */
 export const isWrittenAhead = (database: Database): boolean =>
@@ -28,12 +37,18 @@ class LogDisk implements Disk {
   #running: Promise<void> | undefined
   /** For what was committed since that one began: one for all. */
   #next: Promise<void> | undefined
+  readonly #onBroken: (error: Error) => void
+  readonly #syncFile: SyncFile
+  #failure: Error | undefined
 
-  constructor(path: string) {
+  constructor(path: string, onBroken: (error: Error) => void, syncFile: SyncFile) {
     this.#path = path
+    this.#onBroken = onBroken
+    this.#syncFile = syncFile
   }
 
   sync(): Promise<void> {
+    if (this.#failure) return Promise.reject(this.#failure)
     if (!this.#running) return this.#begin()
     this.#next ??= this.#running.then(
       () => this.#begin(),
@@ -44,14 +59,31 @@ class LogDisk implements Disk {
 
   #begin(): Promise<void> {
     this.#next = undefined
+    if (this.#failure) return Promise.reject(this.#failure)
     const running = new Promise<void>((resolve, reject) => {
       this.#file ??= openSync(this.#path, 'r')
-      fdatasync(this.#file, (error) => (error ? reject(error) : resolve()))
+      this.#syncFile(this.#file, (error) => (error ? reject(this.#broken(error)) : resolve()))
     }).finally(() => {
       this.#running = undefined
     })
     this.#running = running
     return running
+  }
+
+  /**
+   * The kernel tells it once, and drops what it could not write: of a log with a gap, all that comes after is lost with the power, and
+   * the next attempt would succeed.
+   */
+  #broken(error: Error): Error {
+    if (!this.#failure) {
+      this.#failure = new Re6stError(
+        'SYSTEM',
+        `${this.#path}: the disk cannot be written (${messageOf(error)}): nothing is acknowledged until the registry is started again`,
+        { cause: error },
+      )
+      this.#onBroken(this.#failure)
+    }
+    return this.#failure
   }
 
   [Symbol.dispose](): void {

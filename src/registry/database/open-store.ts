@@ -14,6 +14,8 @@ export { isPostgresUrl } from './postgres-servers.ts'
 export interface OpenOptions {
   /** Called with each file that others can read, and why that cannot be changed. */
   readonly onExposed?: (file: string, reason: string) => void
+  /** Called when the disk has failed: the process must end, since nothing is acknowledged any more. */
+  readonly onBroken?: (error: Error) => void
   /** Hears what nobody waits for. */
   readonly log?: Pick<Logger, 'error'>
   /** How PostgreSQL names our connections to others. */
@@ -37,7 +39,10 @@ export async function openStore(database: string, options: OpenOptions = {}): Pr
   const opened = openDatabase(database, options.onExposed)
   try {
     await migrateSqlite(opened)
-    return new Store(new SqliteEngine(opened, options.disk ?? diskOf(opened)), options.clock)
+    return new Store(
+      new SqliteEngine(opened, options.disk ?? diskOf(opened, options.onBroken)),
+      options.clock,
+    )
   } catch (error) {
     opened.close()
     throw new Re6stError('FILE', `--db ${database}: ${messageOf(error)}`, { cause: error })

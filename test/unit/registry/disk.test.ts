@@ -1,4 +1,6 @@
+import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
 import { openDatabase } from '../../../src/registry/database/database.ts'
 import { type Disk, diskOf } from '../../../src/registry/database/disk.ts'
@@ -41,6 +43,39 @@ it('who asked for a change hears when the disk is broken', async () => {
   await expect.poll(() => disk.waiting).toHaveLength(1)
   disk.waiting[0]?.broken(new Error('EIO'))
   await expect(written).rejects.toThrow('EIO')
+})
+
+it('a disk that has failed once is not believed again: the process must end', async () => {
+  const database = openDatabase(path())
+  const broken: Error[] = []
+  const answers = [new Error('EIO'), null]
+  using disk = diskOf(
+    database,
+    (error) => broken.push(error),
+    (_file, done) => setImmediate(done, answers.shift() ?? null),
+  )
+  const [first, second] = [disk.sync(), disk.sync()]
+  for (const sync of [first, second, disk.sync()]) await expect(sync).rejects.toThrow(/EIO.*started again/)
+  await expect(disk.sync()).rejects.toThrow(/EIO/)
+  expect([broken.length, answers.length]).toEqual([1, 1])
+  database.close()
+})
+
+it('what a killed process has written is in the file itself before anything comes after it', async () => {
+  const place = path()
+  const killed = await openStore(place)
+  await killed.write((writable) => writable.setConfig('valid_until', 1))
+  // All that is not in the log alone.
+  const opened = openDatabase(place)
+  const alone = join(temporaryDirectory(), 'registry.db')
+  copyFileSync(place, alone)
+  const found = new Database(alone)
+    .prepare("SELECT value FROM config WHERE name = 'valid_until'")
+    .pluck()
+    .get()
+  expect(found).toBe(1)
+  opened.close()
+  await killed[Symbol.asyncDispose]()
 })
 
 it('many changes that come one after another are all acknowledged', async () => {
