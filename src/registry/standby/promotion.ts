@@ -6,7 +6,7 @@ import type { Clock } from '../../platform/clock.ts'
 import { type Actor, audit } from '../api/audit-log.ts'
 import { openStore } from '../database/open-store.ts'
 import { readReplication } from './replication-row.ts'
-import { endStandby, standbyId } from './role.ts'
+import { endStandby, isPromoted, standbyId } from './role.ts'
 
 /** How a standby is promoted. */
 export interface Promotion {
@@ -36,7 +36,13 @@ export async function promote(
 ): Promise<number> {
   const id = standbyId(database)
   await using store = await openStore(database)
-  const { epoch, standby } = await readReplication(store)
+  const replication = await readReplication(store)
+  const { epoch, standby } = replication
+  if (isPromoted(replication)) {
+    // A crash came before the end of it.
+    endStandby(database)
+    return epoch
+  }
   if ((await store.config('version')) === undefined)
     throw new Re6stError('CONFLICT', 'the standby has no copy of the database yet: nothing could be served')
   if (standby !== id && !isLossAccepted) throw mayLose()

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import type { PairRole, PeerState } from '../../core/standby/messages.ts'
-import { replaceFile } from '../../platform/files.ts'
+import { freeDatabaseName, moveDatabase } from '../../platform/database-files.ts'
+import { removeFileSync, replaceFile } from '../../platform/files.ts'
+import type { ReplicationRow } from './replication-row.ts'
 
 /** Beside a database that is a standby's: which standby it is. */
 const markOf = (database: string): string => `${database}.standby`
@@ -20,8 +22,12 @@ export function standbyId(database: string): string {
   }
 }
 
-/** From now on it is no standby's any more. */
-export const endStandby = (database: string): void => rmSync(markOf(database))
+/** From now on it is no standby's any more, also after a power cut. */
+export const endStandby = (database: string): void => removeFileSync(markOf(database))
+
+/** Whether it was promoted: a primary that is followed has a generation, and so has each copy of it. */
+export const isPromoted = ({ epoch, generation }: Pick<ReplicationRow, 'epoch' | 'generation'>): boolean =>
+  epoch > 1 && generation === ''
 
 /**
  * Which role a registry has that was started with `--standby`: it is a standby, unless it was promoted since. A former primary is one
@@ -33,8 +39,13 @@ export async function roleOf(
   database: string,
   askOther: () => Promise<PeerState | undefined>,
 ): Promise<PairRole> {
-  if (isOfStandby(database)) return 'standby'
-  const own = epochOf(database)
+  const replication = replicationOf(database)
+  if (isOfStandby(database)) {
+    if (!replication || !isPromoted(replication)) return 'standby'
+    // A crash came before the end of its promotion.
+    endStandby(database)
+  }
+  const own = replication?.epoch
   if (own !== undefined) {
     const other = await askOther()
     if (other?.role === 'primary' && other.epoch > own) keepBeside(database)
@@ -49,8 +60,8 @@ export async function roleOf(
   return 'standby'
 }
 
-/** The epoch of a database that has a network; undefined: it has none. */
-function epochOf(path: string): number | undefined {
+/** Of a database that has a network; undefined: it has none. */
+function replicationOf(path: string): Pick<ReplicationRow, 'epoch' | 'generation'> | undefined {
   if (!existsSync(path)) return undefined
   const database = new Database(path)
   try {
@@ -60,8 +71,8 @@ function epochOf(path: string): number | undefined {
     if (!has('config') || database.prepare("SELECT 1 FROM config WHERE name = 'version'").get() === undefined)
       return undefined
     return has('replication')
-      ? database.prepare<[], number>('SELECT epoch FROM replication').pluck().get()
-      : 1
+      ? database.prepare<[], ReplicationRow>('SELECT * FROM replication').get()
+      : { epoch: 1, generation: '' }
   } catch (error) {
     throw new Re6stError('FILE', `--db ${path}: ${messageOf(error)}`, { cause: error })
   } finally {
@@ -69,8 +80,5 @@ function epochOf(path: string): number | undefined {
   }
 }
 
-function keepBeside(path: string): void {
-  // The last connection has put what was in the log into the file.
-  renameSync(path, `${path}.before-standby`)
-  for (const file of [`${path}-wal`, `${path}-shm`]) rmSync(file, { force: true })
-}
+/** The one that is kept from an earlier time stays what it is. */
+const keepBeside = (path: string): void => moveDatabase(path, freeDatabaseName(`${path}.before-standby`))
