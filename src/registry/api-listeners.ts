@@ -7,6 +7,7 @@ import { MadeOnce } from '../platform/made-once.ts'
 import type { OpenIdSettings } from './api/access/open-id.ts'
 import type { Api, ApiComponents } from './api/api.ts'
 import { API_LIMITS } from './api/limits.ts'
+import { makeSocketDirectory } from './command-socket.ts'
 import { closeServer, listen } from './server/listen.ts'
 
 /** Where the page and the API are. */
@@ -57,6 +58,7 @@ export class ApiListeners implements AsyncDisposable {
     if (socketPath === undefined) return port
     const server = this.#lazyServer()
     try {
+      makeSocketDirectory(socketPath)
       await listen(server, { kind: 'socket', path: socketPath })
       this.#servers.push(server)
     } catch (error) {

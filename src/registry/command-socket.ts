@@ -1,6 +1,8 @@
+import { dirname } from 'node:path'
+import { makeDirectoriesSync } from '../platform/files.ts'
 import { isPostgresUrl } from './database/open-store.ts'
 
-/** Where a registry with PostgreSQL has it: the directory is made by its service. */
+/** Where a registry with PostgreSQL has it. */
 const RUN_SOCKET = '/run/re6st-registry/commands.socket'
 
 /**
@@ -11,4 +13,13 @@ export const commandSocket = (database: string, given?: string): string | undefi
   if (given !== undefined) return given
   if (isPostgresUrl(database)) return RUN_SOCKET
   return database === ':memory:' ? undefined : `${database}.socket`
+}
+
+/**
+ * Makes the directory of the socket that nobody names, for nobody else, where no service has made it.
+ * @param own the one that is meant without an option, unless it is a test's
+ * @throws what the file system says
+ */
+export function makeSocketDirectory(path: string, own = RUN_SOCKET): void {
+  if (path === own) makeDirectoriesSync(dirname(path), 0o700)
 }

@@ -1,6 +1,7 @@
 import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { makeSocketDirectory } from '../../../src/registry/command-socket.ts'
 import { makeOwnDirectory } from '../../../src/registry/database/own-directory.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 
@@ -32,4 +33,14 @@ it('one that cannot be made is told of with its database', () => {
   writeFileSync(file, '')
   const own = join(file, 're6stnet', 'registry.db')
   expect(() => makeOwnDirectory(own, own)).toThrow(`--db ${own}: its directory cannot be made: `)
+})
+
+it('so is that of the command socket that nobody names, where no service has made it; of another one not', () => {
+  const directory = temporaryDirectory()
+  const own = join(directory, 'run', 'commands.socket')
+  makeSocketDirectory(own, own)
+  makeSocketDirectory(own, own)
+  expect(statSync(join(own, '..')).mode & 0o777).toBe(0o700)
+  makeSocketDirectory(join(directory, 'other', 'commands.socket'), own)
+  expect(statSync(join(directory, 'other'), { throwIfNoEntry: false })).toBeUndefined()
 })
