@@ -93,6 +93,11 @@ export class TestPostgres implements AsyncDisposable {
     await isGone
   }
 
+  /** After `kill`. */
+  restart(): Promise<void> {
+    return this.#serve()
+  }
+
   async #serve(): Promise<void> {
     this.#server = spawn(
       join(POSTGRES_PROGRAMS ?? '', 'postgres'),

@@ -35,11 +35,17 @@ export interface Dialect {
   damage(executor: Executor): Promise<string[]>
 }
 
+/** A transaction may have been committed, or not: it must not be tried again. */
+export class OutcomeUnknown extends Error {}
+
 /** A database that is open. What is read outside of a transaction was committed. */
 export interface Engine extends Executor, Dialect {
   /** How to name it to an operator, without a password. */
   readonly name: string
-  /** Runs a transaction: all or nothing. One at a time; no other process changes anything meanwhile. */
+  /**
+   * Runs a transaction: all or nothing. One at a time; no other process changes anything meanwhile.
+   * @throws OutcomeUnknown when it may have been committed; otherwise it was not
+   */
   transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T>
   /** Reads what was committed at one moment; others go on changing it meanwhile. */
   snapshot<T>(read: (executor: Executor) => Promise<T>): Promise<T>
@@ -51,7 +57,7 @@ export interface Engine extends Executor, Dialect {
   isRetryable(error: unknown): boolean
   /** How long that is tried. */
   readonly giveUpMs: number
-  /** Calls `listener` when any process notifies, and when notifications may have been lost. */
+  /** Calls `listener` when any process notifies, when notifications may have been lost, and now where there are other processes. */
   onNotification(listener: (topic: Topic) => void): void
   /** What it takes on the disk. */
   bytes(): Promise<number>

@@ -4,6 +4,7 @@ import type { Logger } from '../../platform/log.ts'
 import { openDatabase } from './database.ts'
 import { type Disk, diskOf } from './disk.ts'
 import { migrateSqlite } from './migrations/migrate.ts'
+import type { PostgresTimeouts } from './postgres-engine.ts'
 import { isPostgresUrl } from './postgres-servers.ts'
 import { SqliteEngine } from './sqlite-engine.ts'
 import { Store } from './store.ts'
@@ -20,6 +21,8 @@ export interface OpenOptions {
   readonly log?: Pick<Logger, 'error'>
   /** How PostgreSQL names our connections to others. */
   readonly application?: string
+  /** Of PostgreSQL, where a test must not wait for the real ones. */
+  readonly timeouts?: Partial<PostgresTimeouts>
   /** The system's, unless it is a test's. */
   readonly clock?: Pick<Clock, 'after' | 'monotonicMs'>
   /** The one under the database, unless it is a test's. */

@@ -6,12 +6,11 @@ import { codeOf, messageOf, Re6stError } from '../../core/errors.ts'
 import { inBackground } from '../../platform/background.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
-import type { Engine, Executor, SqlValue, Topic } from './engine.ts'
+import { type Engine, type Executor, OutcomeUnknown, type SqlValue, type Topic } from './engine.ts'
 import { migrate } from './migrations/migrate.ts'
 import {
   APPLICATION,
   beginSnapshot,
-  CHANNEL,
   clear,
   configValues,
   damage,
@@ -21,6 +20,7 @@ import {
   tables,
   withoutApplication,
 } from './postgres-dialect.ts'
+import { PostgresListener } from './postgres-listener.ts'
 import { serversOf, withoutPassword } from './postgres-servers.ts'
 import type { Statement } from './statement.ts'
 import { type Statements, statementsFor } from './statements.ts'
@@ -30,14 +30,26 @@ const WRITE_LOCK = 0x72653673
 /** How many calls of one process are answered at once. */
 const CONNECTIONS = 8
 const CONNECT_TIMEOUT_MS = 3_000
-/** A server that went without a word is noticed by this. */
-const STATEMENT_TIMEOUT_MS = 10_000
 /** As long as another server takes its place. */
 const GIVE_UP_MS = 45_000
 const RETRY_MS = 200
+/** Tables of a million rows are made anew within it. */
+const MIGRATION_TIMEOUT_MS = 600_000
 
-/** PostgreSQL's error codes: read only (of a standby), lost connections, shutting down, starting up, conflicts. */
-const RETRYABLE = /^(25006|08...|57P0[123]|40001|40P01|53300)$/
+/** How long is waited for whom. */
+export interface PostgresTimeouts {
+  /** A server that went without a word is noticed by this. */
+  readonly statementMs: number
+  /** So is a process that has gone so, or stands still, in the middle of a transaction: nobody else could change anything. */
+  readonly silenceMs: number
+  /** How often the connection is tried that only hears. */
+  readonly lookMs: number
+}
+
+const TIMEOUTS: PostgresTimeouts = { statementMs: 10_000, silenceMs: 10_000, lookMs: 5_000 }
+
+/** PostgreSQL's error codes: read only (of a standby), lost connections, shutting down, starting up, silence, conflicts. */
+const RETRYABLE = /^(25006|25P03|08...|57P0[123]|40001|40P01|53300)$/
 
 /** How it is opened. */
 export interface PostgresOptions {
@@ -47,6 +59,8 @@ export interface PostgresOptions {
   readonly application?: string
   /** Makes no tables, and hears nothing of other processes. */
   readonly isOnlyRead?: boolean
+  /** Where a test must not wait for the real ones. */
+  readonly timeouts?: Partial<PostgresTimeouts>
 }
 
 /**
@@ -74,15 +88,20 @@ class PostgresEngine implements Engine {
   readonly #servers: readonly string[]
   readonly #log: Pick<Logger, 'error'>
   readonly #application: string
+  readonly #timeouts: PostgresTimeouts
   readonly #statements: Statements = statementsFor('postgres')
   #pool: Promise<pg.Pool> | undefined
-  #listener: pg.Client | undefined
+  #listener: PostgresListener | undefined
   #heard: (topic: Topic) => void = () => {}
   #isClosed = false
 
-  constructor(url: string, { log = { error: () => {} }, application = APPLICATION }: PostgresOptions) {
+  constructor(
+    url: string,
+    { log = { error: () => {} }, application = APPLICATION, timeouts = {} }: PostgresOptions,
+  ) {
     this.#log = log
     this.#application = application
+    this.#timeouts = { ...TIMEOUTS, ...timeouts }
     this.name = withoutPassword(url)
     const servers = serversOf(url)
     if (!servers.ok) throw new Re6stError('OPTION', `--db ${this.name}: ${servers.reason}`)
@@ -99,18 +118,33 @@ class PostgresEngine implements Engine {
   async open(isOnlyRead = false): Promise<void> {
     const pool = await this.#primary()
     if (isOnlyRead) return
-    // Several processes may begin at once.
-    const client = await pool.connect()
+    await this.#makeTables(pool)
+    this.#listener = new PostgresListener({
+      pool: () => this.#primary(),
+      lost: (pool) => this.#lost(pool),
+      heard: (topic) => this.#heard(topic),
+      lookMs: this.#timeouts.lookMs,
+    })
+    inBackground(this.#log, 'listening to other processes', this.#listener.run())
+  }
+
+  /** Several processes may begin at once: one after the other, each on a connection of its own, with which the lock goes. */
+  async #makeTables({ options }: pg.Pool): Promise<void> {
+    const client = new pg.Client({ ...options, query_timeout: MIGRATION_TIMEOUT_MS })
+    client.on('error', () => {})
+    await client.connect()
     try {
+      await client.query(`SET idle_in_transaction_session_timeout = ${this.#timeouts.silenceMs}`)
       await client.query('SELECT pg_advisory_lock($1)', [WRITE_LOCK])
-      const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
+      const only = Object.assign(client, { release: () => {} })
+      const db = new Kysely<unknown>({
+        dialect: new PostgresDialect({ pool: { connect: async () => only, end: async () => {} } }),
+      })
       await sql.raw(PYTHON_TABLES).execute(db)
       await migrate(db, 'postgres')
     } finally {
-      await client.query('SELECT pg_advisory_unlock($1)', [WRITE_LOCK]).catch(() => {})
-      client.release()
+      await client.end().catch(() => {})
     }
-    inBackground(this.#log, 'listening to other processes', this.#listen())
   }
 
   async all<Arguments extends readonly unknown[], Row>(
@@ -183,8 +217,7 @@ class PostgresEngine implements Engine {
     const executor = executorOn(client)
     let result: T
     try {
-      await client.query('BEGIN')
-      await client.query('SELECT pg_advisory_xact_lock($1)', [WRITE_LOCK])
+      await this.#begin(client)
       result = await work(executor)
       await executor.all(this.#statements.noteCommitted, [id, Math.floor(Date.now() / 1000)])
     } catch (error) {
@@ -194,11 +227,45 @@ class PostgresEngine implements Engine {
     try {
       await client.query('COMMIT')
     } catch (error) {
-      // It may be committed although the connection broke: the database knows it.
-      if (!this.isRetryable(error) || (await this.all(this.#statements.isCommitted, [id])).length === 0)
-        throw error
+      if (!this.isRetryable(error) || !(await this.#wasCommitted(id, error))) throw error
     }
     return result
+  }
+
+  /** Begins a transaction in which nobody else changes anything, as long as it goes on. */
+  async #begin(client: pg.ClientBase): Promise<void> {
+    // Nothing of a machine that was switched off tells the server so: it would keep the lock for hours.
+    await client.query(`BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${this.#timeouts.silenceMs}`)
+    await client.query('SELECT pg_advisory_xact_lock($1)', [WRITE_LOCK])
+  }
+
+  /**
+   * It may be committed although the connection broke: the database knows it, when that transaction is at its end. It has the lock until then.
+   * @throws OutcomeUnknown when no server can be asked
+   */
+  async #wasCommitted(id: string, cause: unknown): Promise<boolean> {
+    try {
+      return await this.#read(async (pool) => {
+        const client = await pool.connect()
+        let isDone = false
+        try {
+          await this.#begin(client)
+          const found = await executorOn(client).all(this.#statements.isCommitted, [id])
+          await client.query('COMMIT')
+          isDone = true
+          return found.length > 0
+        } finally {
+          client.release(!isDone)
+        }
+      })
+    } catch {
+      throw new OutcomeUnknown(
+        'the connection to the database broke: whether the change was written is not known',
+        {
+          cause,
+        },
+      )
+    }
   }
 
   async sync(): Promise<void> {
@@ -213,17 +280,21 @@ class PostgresEngine implements Engine {
     return (
       RETRYABLE.test(code) ||
       /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_AGAIN|ENOENT)/.test(code) ||
-      /Connection terminated|timeout|not queryable|no server/i.test(error.message)
+      /Connection terminated|timeout|not queryable|no server|after calling end on the pool/i.test(
+        error.message,
+      )
     )
   }
 
   onNotification(listener: (topic: Topic) => void): void {
     this.#heard = listener
+    // What was told before has reached nobody.
+    listener('configuration')
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
-    await this.#listener?.end().catch(() => {})
+    this.#listener?.stop()
     const pool = await this.#pool?.catch(() => undefined)
     await pool?.end()
   }
@@ -247,7 +318,7 @@ class PostgresEngine implements Engine {
         connectionString,
         max: CONNECTIONS,
         connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-        query_timeout: STATEMENT_TIMEOUT_MS,
+        query_timeout: this.#timeouts.statementMs,
         keepAlive: true,
         application_name: this.#application,
       })
@@ -281,34 +352,5 @@ class PostgresEngine implements Engine {
       pool.end().catch(() => {})
     }
     await setTimeout(RETRY_MS)
-  }
-
-  /** Hears what other processes tell; while it cannot, the next connection counts as having heard everything. */
-  async #listen(): Promise<void> {
-    if (this.#isClosed) return
-    try {
-      const { options } = await this.#primary()
-      const client = new pg.Client({ ...options, query_timeout: STATEMENT_TIMEOUT_MS })
-      this.#listener = client
-      let isGone = false
-      const gone = () => {
-        if (isGone) return
-        isGone = true
-        inBackground(
-          this.#log,
-          'listening to other processes',
-          setTimeout(RETRY_MS).then(() => this.#listen()),
-        )
-      }
-      client.on('error', gone)
-      client.on('end', gone)
-      client.on('notification', ({ payload }) => this.#heard(payload as Topic))
-      await client.connect()
-      await client.query(`LISTEN ${CHANNEL}`)
-      this.#heard('configuration')
-    } catch {
-      await setTimeout(RETRY_MS * 5)
-      await this.#listen()
-    }
   }
 }

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../platform/clock.ts'
 import type { ChangeFeed } from './change-feed.ts'
-import type { Engine, Topic } from './engine.ts'
+import { type Engine, OutcomeUnknown, type Topic } from './engine.ts'
 import { Queries } from './queries.ts'
 import { type Statements, statementsFor } from './statements.ts'
 
@@ -68,7 +68,7 @@ export class Store extends Queries implements AsyncDisposable {
     return this.#engine.bytes()
   }
 
-  /** Calls `listener` when any process notifies, and when notifications may have been lost. */
+  /** Calls `listener` when any process notifies, when notifications may have been lost, and now where there are other processes. */
   onNotification(listener: (topic: Topic) => void): void {
     this.#engine.onNotification(listener)
   }
@@ -109,7 +109,8 @@ export class Store extends Queries implements AsyncDisposable {
       try {
         await this.#commit(batch)
       } catch (error) {
-        if (this.#engine.isRetryable(error)) await this.#wait(batch, error)
+        if (error instanceof OutcomeUnknown) this.#refuse(batch, error)
+        else if (this.#engine.isRetryable(error)) await this.#wait(batch, error)
         else await this.#commitEach(batch, error)
       }
     }
@@ -136,11 +137,8 @@ export class Store extends Queries implements AsyncDisposable {
 
   /** One of them fails: each on its own, so that it takes no other with it. */
   async #commitEach(batch: readonly Queued[], error: unknown): Promise<void> {
+    if (batch.length === 1) return this.#refuse(batch, error)
     this.#busySinceMs = undefined
-    if (batch.length === 1) {
-      for (const { failed } of batch) failed(error)
-      return
-    }
     for (const queued of batch) {
       try {
         await this.#commit([queued])
@@ -150,15 +148,17 @@ export class Store extends Queries implements AsyncDisposable {
     }
   }
 
+  #refuse(batch: readonly Queued[], error: unknown): void {
+    this.#busySinceMs = undefined
+    for (const { failed } of batch) failed(error)
+  }
+
   /** Nothing of them is written: all of them later, or none. */
   async #wait(batch: readonly Queued[], error: unknown): Promise<void> {
     const nowMs = this.#clock.monotonicMs()
     this.#busySinceMs ??= nowMs
-    if (this.#isClosing || nowMs - this.#busySinceMs >= this.#engine.giveUpMs) {
-      this.#busySinceMs = undefined
-      for (const { failed } of batch) failed(error)
-      return
-    }
+    if (this.#isClosing || nowMs - this.#busySinceMs >= this.#engine.giveUpMs)
+      return this.#refuse(batch, error)
     this.#queue = [...batch, ...this.#queue]
     await new Promise<void>((resolve) => {
       this.#retry = { timer: this.#clock.after(RETRY_MS, resolve), now: resolve }
