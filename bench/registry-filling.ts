@@ -54,6 +54,9 @@ async function fillUpperHalf({ run }: Filled, count: number): Promise<void> {
     'holder (prefix, email, serial, subject_serial, not_after)',
     `prefix, email, ${serial} + n, ${first} + n, ${end}`,
   )
+  await insert('search_word (word, prefix, kind)', "email, prefix, 'email'")
+  for (const word of ['example.com', 'com'])
+    await insert('search_word (word, prefix, kind)', `'${word}', prefix, 'email'`)
   await insert('issued (serial, prefix, date)', `${serial} + n, prefix, ${end}`)
   const seen = Math.floor(Date.now() / 1000) - 3600
   await insert('node_address (prefix, addresses, date)', `prefix, '192.0.2.1,1194,udp', ${seen} - n % 86400`)

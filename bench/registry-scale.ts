@@ -50,7 +50,7 @@ const PAGES = {
   },
   byName: (ask: AskRegistry) => ask('machines', { query: { search: '1073741833/32', ...FIRST } }),
   offline: (ask: AskRegistry) => ask('machines', { query: { state: 'offline', ...FIRST } }),
-  byEmail: (ask: AskRegistry) => ask('machines', { query: { search: '9@example.com', ...FIRST } }),
+  byEmail: (ask: AskRegistry) => ask('machines', { query: { search: 'exam', ...FIRST } }),
   overview: (ask: AskRegistry) => ask('overview'),
 } as const
 const FIRST = { offset: 0, limit: 50 } as const

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { searchStartOf } from '../core/values/search-words.ts'
 import type { Queries } from './database/queries.ts'
 import type { Store } from './database/store.ts'
 import { HEAD_BITS, type HolderRow } from './database/tables.ts'
@@ -22,13 +23,12 @@ export interface HolderPage {
   readonly limit: number
 }
 
-/** Which holders are searched for: any of these is enough. */
-export interface HolderSearch {
-  /** Of an e-mail address, in small letters. */
-  readonly part: string
-  readonly serial: number | undefined
-  /** Prefixes of those that have a name which is searched for. */
-  readonly named: readonly string[]
+/** Machines that were found by their e-mail addresses, names and serial numbers. */
+export interface FoundHolders {
+  /** In their order. */
+  readonly prefixes: readonly string[]
+  /** There are more, or may be. */
+  readonly isMore: boolean
 }
 
 /** What a page is in the order of, ascending: as the indexes have it, and without two that are the same. */
@@ -46,7 +46,11 @@ export interface Unreadable {
 }
 
 /** Holders that the database looks at before others have their turn: some milliseconds. */
+const LOOKED_AT = 5_000
+/** In a network of no more, a text is found wherever it is in an address or a name; else by what a word begins with. */
 const SEARCHED = 5_000
+/** No more are found: whoever looks for one machine writes more of what it is known by. */
+export const MAX_FOUND = 1_000
 
 /**
  * Who has which certificate: looked up by indexes, so that the cost does not depend on how many there are; where all are looked
@@ -81,26 +85,34 @@ export class Holders {
     }
   }
 
-  /**
-   * Those inside a prefix that are searched for, in the order of their prefixes: the database looks through some thousand at a time,
-   * and only those found are read.
-   */
-  async *search(within: string, { part, serial, named }: HolderSearch): AsyncGenerator<Holder> {
-    const like = `%${part.replace(/[\\%_]/g, '\\$&')}%`
-    for await (const [from, until] of this.#parts(within)) {
-      const rows = await this.#store.all<HolderRow>(
-        "SELECT * FROM holder WHERE prefix >= ? AND prefix < ? AND (LOWER(email) LIKE ? ESCAPE '\\' OR serial = ?)",
-        ...[from, until, like, serial ?? null],
-      )
-      const found = new Map(rows.map((row) => [row.prefix, holderOf(row)] as const))
-      for (const holder of await this.holdersOf(named.filter((one) => one >= from && one < until)))
-        found.set(holder.prefix, holder)
-      const inOrder = [...found].sort(([one], [other]) => (one < other ? -1 : 1))
-      for (const [, holder] of inOrder) if (holder) yield holder
-    }
+  /** Those that are searched for, by their e-mail addresses, names and serial numbers: what that costs has a limit. */
+  async search(text: string): Promise<FoundHolders> {
+    const isSmall = (await this.size()) <= SEARCHED
+    const found = isSmall ? await this.#withPart(text) : await this.#withWord(text)
+    const bySerial = /^\d{1,15}$/.test(text) ? await this.holderOfSerial(Number(text)) : undefined
+    const prefixes = new Set([
+      ...found.slice(0, isSmall ? undefined : MAX_FOUND),
+      ...(bySerial ? [bySerial.prefix] : []),
+    ])
+    return { prefixes: [...prefixes].sort(), isMore: !isSmall && found.length > MAX_FOUND }
   }
 
-  /** Those inside a prefix of which no address is written down, in the order of their prefixes; looked for as {@link search} does. */
+  async #withPart(text: string): Promise<string[]> {
+    const part = text.toLowerCase()
+    const rows = await this.#store.all<{ prefix: string; email: string | null; name: string | null }>(
+      'SELECT holder.prefix, holder.email, machine.name FROM holder LEFT JOIN machine ON machine.prefix = holder.prefix WHERE holder.reason IS NULL',
+    )
+    return rows.flatMap(({ prefix, email, name }) =>
+      [email, name].some((one) => one?.toLowerCase().includes(part)) ? [prefix] : [],
+    )
+  }
+
+  async #withWord(text: string): Promise<string[]> {
+    const start = searchStartOf(text)
+    return start === '' ? [] : this.#store.prefixesOfWords(start, MAX_FOUND + 1)
+  }
+
+  /** Those inside a prefix of which no address is written down, in the order of their prefixes. */
   async *unseen(within = ''): AsyncGenerator<Holder> {
     for await (const [from, until] of this.#parts(within)) {
       const rows = await this.#store.all<HolderRow>(
@@ -121,7 +133,7 @@ export class Holders {
     while (from !== end) {
       const [next] = await this.#store.all<{ prefix: string }>(
         'SELECT prefix FROM holder WHERE prefix >= ? AND prefix < ? ORDER BY prefix LIMIT 1 OFFSET ?',
-        ...[from, end, SEARCHED],
+        ...[from, end, LOOKED_AT],
       )
       const until = next?.prefix ?? end
       yield [from, until]

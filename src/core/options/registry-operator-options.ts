@@ -44,7 +44,7 @@ const NODES = {
   search: optional(nonEmpty('TEXT'), {
     names: ['--search'],
     group: MACHINES,
-    help: 'only those that this is part of the name or e-mail address of, or whose subnet name, subnet, an address in it, or serial number it is',
+    help: 'only those that this is part of the name or e-mail address of (of more than 5,000 machines: what a word in it begins with), or whose subnet name, subnet, an address in it, or serial number it is',
   }),
   state: optional(oneOf('STATE', MACHINE_STATES), {
     names: ['--state'],

@@ -34,8 +34,9 @@ export async function recordEvent(
 
 /** A prefix has a new holder: what the one before did is not its own. */
 export async function forgetHistory(writable: Queries, prefix: string): Promise<void> {
-  for (const table of ['machine_event', 'machine_day', 'machine', 'machine_version'])
+  for (const table of ['machine_event', 'machine_day', 'machine_version'])
     await writable.run(`DELETE FROM ${table} WHERE prefix = ?`, prefix)
+  await writable.setMachineName(prefix, undefined)
 }
 
 /** What happened to a machine, and how much of each day it was there. */

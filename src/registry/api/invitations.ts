@@ -233,12 +233,7 @@ export async function useToken(
     prefix,
     now,
   )
-  if (invitation.machine_name !== null)
-    await writable.run(
-      'INSERT INTO machine VALUES (?, ?) ON CONFLICT (prefix) DO UPDATE SET name = excluded.name',
-      prefix,
-      invitation.machine_name,
-    )
+  if (invitation.machine_name !== null) await writable.setMachineName(prefix, invitation.machine_name)
   if (invitation.uses_left === 1) await writable.deleteToken(token)
   return true
 }

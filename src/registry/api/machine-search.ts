@@ -1,9 +1,7 @@
 import { isIP } from 'node:net'
-import { setImmediate } from 'node:timers/promises'
 import { bitsInside, type Network, prefixOfCidr, prefixOfSubnetName } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { Store } from '../database/store.ts'
-import type { Holder } from '../holders.ts'
+import type { FoundHolders, Holder } from '../holders.ts'
 import type { Ledger } from '../ledger.ts'
 import { EXPIRING_MS, type MachineViews, type SeenHolder } from './machine-views.ts'
 import type { MachineQuery } from './schemas/machines.ts'
@@ -13,14 +11,13 @@ import type { TopologyWatch } from './topology-watch.ts'
 export interface MachineSearchComponents {
   readonly ledger: Pick<Ledger, 'holders' | 'holdersOf' | 'holderOfSerial' | 'search' | 'ending' | 'unseen'>
   readonly watch: Pick<TopologyWatch, 'online'>
-  readonly store: Pick<Store, 'all'>
   readonly network: Network
   readonly clock: Pick<Clock, 'now'>
   readonly views: Pick<MachineViews, 'seen' | 'place' | 'state' | 'isExpiring'>
 }
 
-/** Names that are read at a time. */
-const NAMES = 1_000
+/** What is asked for, and what was found of what is searched for; undefined: nothing is. */
+export type Wanted = MachineQuery & { readonly found: FoundHolders | undefined }
 
 /** Finds machines by what is wanted of them, with a look at no more of all others than that needs. */
 export class MachineSearch {
@@ -31,10 +28,10 @@ export class MachineSearch {
   }
 
   /** All that are wanted, in the order of their prefixes. */
-  async *found(query: MachineQuery, revoked: ReadonlySet<number>): AsyncGenerator<SeenHolder> {
+  async *found(query: Wanted, revoked: ReadonlySet<number>): AsyncGenerator<SeenHolder> {
     const { state, country } = query
     const { views } = this.#components
-    for await (const one of views.seen(this.#candidates(query, revoked)))
+    for await (const one of views.seen(await this.#candidates(query, revoked)))
       if (
         (country === undefined || views.place(one).country === country) &&
         (state === undefined ||
@@ -44,26 +41,21 @@ export class MachineSearch {
         yield one
   }
 
-  /** Those that are searched for, as far as their certificates and names tell. */
-  async *matching({ search = '', community = '' }: MachineQuery): AsyncGenerator<Holder> {
-    const { ledger } = this.#components
+  /** Those of a community that a text names or is part of; undefined: nothing is searched for. */
+  async searched({ search = '', community = '' }: MachineQuery): Promise<FoundHolders | undefined> {
     const text = search.trim()
-    const prefixes = this.#prefixesIn(text)
-    if (prefixes !== undefined) {
-      for (const holder of await ledger.holdersOf(prefixes))
-        if (holder.prefix.startsWith(community)) yield holder
-      return
-    }
-    if (text === '') {
-      yield* ledger.holders(community)
-      return
-    }
-    const part = text.toLowerCase()
-    yield* ledger.search(community, {
-      part,
-      serial: /^\d{1,15}$/.test(text) ? Number(text) : undefined,
-      named: await this.#named(part),
-    })
+    if (text === '') return undefined
+    const { ledger } = this.#components
+    const around = this.#prefixesIn(text)
+    // Of all prefixes around an address, one is somebody's.
+    const named = around && (await ledger.holdersOf(around)).map(({ prefix }) => prefix)
+    const { prefixes, isMore } = named ? { prefixes: named, isMore: false } : await ledger.search(text)
+    return { prefixes: prefixes.filter((prefix) => prefix.startsWith(community)), isMore }
+  }
+
+  /** Some of what was found, in the order of their prefixes. */
+  async holdersOf({ prefixes }: FoundHolders, offset: number, limit: number): Promise<Holder[]> {
+    return inOrderOfPrefixes(await this.#components.ledger.holdersOf(prefixes.slice(offset, offset + limit)))
   }
 
   /** Those that are there, or revoked, in the order of their prefixes. */
@@ -80,9 +72,12 @@ export class MachineSearch {
   }
 
   /** Those that are searched for; of a state that not many are in, without a look at all others. */
-  #candidates(query: MachineQuery, revoked: ReadonlySet<number>): AsyncIterable<Holder> {
-    const { search = '', community = '', state } = query
-    if (search.trim() !== '') return this.matching(query)
+  async #candidates(
+    { found, community = '', state }: Wanted,
+    revoked: ReadonlySet<number>,
+  ): Promise<AsyncIterable<Holder> | Iterable<Holder>> {
+    const { ledger } = this.#components
+    if (found) return this.holdersOf(found, 0, found.prefixes.length)
     switch (state) {
       case 'online':
       case 'outdated':
@@ -91,9 +86,9 @@ export class MachineSearch {
       case 'expiring':
         return within(community, () => this.#ending())
       case 'never-seen':
-        return this.#components.ledger.unseen(community)
+        return ledger.unseen(community)
       default:
-        return this.matching(query)
+        return ledger.holders(community)
     }
   }
 
@@ -116,24 +111,6 @@ export class MachineSearch {
     if (isIP(text) !== 6) return undefined
     const inside = bitsInside(network, text)
     return inside.ok ? Array.from(inside.value, (_, at) => inside.value.slice(0, at + 1)) : []
-  }
-
-  /** Prefixes of machines that an operator has given a name with this part. */
-  async #named(part: string): Promise<readonly string[]> {
-    const { store } = this.#components
-    const named: string[] = []
-    let last = ''
-    for (;;) {
-      const rows = await store.all<{ prefix: string; name: string }>(
-        'SELECT prefix, name FROM machine WHERE name IS NOT NULL AND prefix > ? ORDER BY prefix LIMIT ?',
-        ...[last, NAMES],
-      )
-      for (const { prefix, name } of rows) if (name.toLowerCase().includes(part)) named.push(prefix)
-      const end = rows.at(-1)
-      if (rows.length < NAMES || !end) return named
-      last = end.prefix
-      await setImmediate()
-    }
   }
 }
 

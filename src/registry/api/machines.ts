@@ -7,7 +7,7 @@ import type { Ledger } from '../ledger.ts'
 import type { LocalNode } from '../local-node.ts'
 import { Refusal } from '../refusal.ts'
 import { routeTo } from './machine-route.ts'
-import { MachineSearch, type MachineSearchComponents } from './machine-search.ts'
+import { MachineSearch, type MachineSearchComponents, type Wanted } from './machine-search.ts'
 import { EXPIRING_MS, type MachineViewComponents, MachineViews, type SeenHolder } from './machine-views.ts'
 import type { Machine, MachineDetails, MachinePage, MachineQuery, MachineRoute } from './schemas/machines.ts'
 import type { TopologyNode } from './schemas/network.ts'
@@ -43,8 +43,14 @@ export class Machines {
   }
 
   /** One page of those that are wanted. */
-  async list(query: MachineQuery): Promise<MachinePage> {
+  async list(asked: MachineQuery): Promise<MachinePage> {
     await this.#components.watch.look()
+    const found = await this.#search.searched(asked)
+    const page = await this.#page({ ...asked, found })
+    return found?.isMore ? { ...page, isMore: true } : page
+  }
+
+  async #page(query: Wanted): Promise<MachinePage> {
     const { offset = 0, limit = 100, sort = 'name', order = 'ascending' } = query
     const column = columnOf(query)
     if (column !== undefined) {
@@ -56,14 +62,15 @@ export class Machines {
     }
     // Addresses have the order of their prefixes, in which they are found.
     if (sort === 'name' && order === 'ascending') {
-      if (query.state !== undefined || query.country !== undefined) {
-        const found = this.#search.found(query, await this.#revoked())
-        const { total, items } = await firstOf(found, offset, limit, await this.#countOf(query))
-        return { total, items: await this.#machines(items) }
+      if (query.found && query.state === undefined && query.country === undefined) {
+        // Where they were seen is looked up of those on the page only.
+        const holders = await this.#search.holdersOf(query.found, offset, limit)
+        const items = await this.#machines(this.#views.seen(holders))
+        return { total: query.found.prefixes.length, items }
       }
-      // Where they were seen is looked up of those on the page only.
-      const { total, items } = await firstOf(this.#search.matching(query), offset, limit)
-      return { total, items: await this.#machines(this.#views.seen(items)) }
+      const found = this.#search.found(query, await this.#revoked())
+      const { total, items } = await firstOf(found, offset, limit, await this.#countOf(query))
+      return { total, items: await this.#machines(items) }
     }
     const revoked = await this.#revoked()
     const sign = order === 'ascending' ? 1 : -1
@@ -186,9 +193,9 @@ export class Machines {
   }
 
   /** How many are in a state, where that is known without a look at each; undefined: it is not. */
-  async #countOf({ search = '', community = '', country, state }: MachineQuery): Promise<number | undefined> {
+  async #countOf({ found, community = '', country, state }: Wanted): Promise<number | undefined> {
     if ((state !== 'offline' && state !== 'never-seen') || country !== undefined) return undefined
-    return search.trim() === '' && community === '' ? (await this.counts())[state] : undefined
+    return found === undefined && community === '' ? (await this.counts())[state] : undefined
   }
 
   async #revoked(): Promise<ReadonlySet<number>> {
@@ -220,8 +227,8 @@ async function firstOf<T>(
 }
 
 /** What the database has them in the order of; undefined: what is wanted must be computed of all of them first. */
-function columnOf({ search, state, country, sort = 'name' }: MachineQuery): HolderPage['column'] | undefined {
-  if ((search ?? '').trim() !== '' || state !== undefined || country !== undefined) return undefined
+function columnOf({ found, state, country, sort = 'name' }: Wanted): HolderPage['column'] | undefined {
+  if (found !== undefined || state !== undefined || country !== undefined) return undefined
   // Addresses have the order of their prefixes.
   return sort === 'name'
     ? 'prefix'

@@ -28,11 +28,17 @@ export async function runNodes(options: NodesOptions): Promise<number> {
     order: isDescending ? ('descending' as const) : ('ascending' as const),
   }
   const items: Machine[] = []
+  let isMore = false
   for (;;) {
     const page = await ask('machines', { query: { ...wanted, offset: items.length, limit: BATCH } })
     items.push(...page.items)
+    isMore = page.isMore ?? false
     if (page.items.length === 0 || items.length >= page.total) break
   }
+  if (isMore)
+    process.stderr.write(
+      're6st-registry: WARNING: there may be more machines than these: give more of the name or address by --search\n',
+    )
   process.stdout.write(json ? jsonText(items) : machinesText(items))
   return 0
 }

@@ -34,6 +34,7 @@ const TABLES: readonly (readonly [table: string, ...key: string[]])[] = [
   ['invitation', 'id'],
   ['invitation_use', 'id', 'prefix'],
   ['machine', 'prefix'],
+  ['search_word', 'word', 'prefix', 'kind'],
   ['machine_event', 'prefix', 'date'],
   ['look_day', 'day'],
   ['machine_day', 'prefix', 'day'],

@@ -1,3 +1,4 @@
+import { endOfStart, searchWordsOf } from '../../core/values/search-words.ts'
 import type { ConfigValues, Dialect, Executor, SqlValue, Topic } from './engine.ts'
 import type { Statement } from './statement.ts'
 import type { Statements } from './statements.ts'
@@ -262,13 +263,60 @@ export class Queries {
     return this.#executor.all(this.#statements.holdersEnding, [after, prefix, until])
   }
 
-  setHolder({ prefix, email, serial, subject_serial, not_after, reason }: HolderRow): Promise<void> {
-    return this.#run(this.#statements.setHolder, prefix, email, serial, subject_serial, not_after, reason)
+  async setHolder(row: HolderRow): Promise<void> {
+    const { prefix, email, serial, subject_serial, not_after, reason } = row
+    const before = await this.holder(prefix)
+    await this.#run(this.#statements.setHolder, prefix, email, serial, subject_serial, not_after, reason)
+    await this.#changeWords(prefix, 'email', wordsOfHolder(before), wordsOfHolder(row))
   }
 
   /** @returns what it was */
-  deleteHolder(prefix: string): Promise<HolderRow | undefined> {
-    return this.#one(this.#statements.deleteHolder, prefix)
+  async deleteHolder(prefix: string): Promise<HolderRow | undefined> {
+    const before = await this.#one(this.#statements.deleteHolder, prefix)
+    await this.#changeWords(prefix, 'email', wordsOfHolder(before), [])
+    return before
+  }
+
+  /** Gives a machine the name by which an operator knows it; undefined: none. */
+  async setMachineName(prefix: string, name: string | undefined): Promise<void> {
+    const [before] = await this.all<{ name: string | null }>(
+      'SELECT name FROM machine WHERE prefix = ?',
+      prefix,
+    )
+    if (name === undefined) await this.run('DELETE FROM machine WHERE prefix = ?', prefix)
+    else
+      await this.run(
+        'INSERT INTO machine VALUES (?, ?) ON CONFLICT (prefix) DO UPDATE SET name = excluded.name',
+        prefix,
+        name,
+      )
+    await this.#changeWords(prefix, 'name', searchWordsOf(before?.name ?? ''), searchWordsOf(name ?? ''))
+  }
+
+  /** What the machine of a prefix is found by. */
+  async #changeWords(
+    prefix: string,
+    kind: 'email' | 'name',
+    before: readonly string[],
+    after: readonly string[],
+  ): Promise<void> {
+    if (before.join('\n') === after.join('\n')) return
+    for (const word of before)
+      await this.run('DELETE FROM search_word WHERE word = ? AND prefix = ? AND kind = ?', word, prefix, kind)
+    if (after.length > 0)
+      await this.run(
+        `INSERT INTO search_word VALUES ${after.map(() => '(?, ?, ?)').join(', ')}`,
+        ...after.flatMap((word) => [word, prefix, kind]),
+      )
+  }
+
+  /** Prefixes of machines with a word in their e-mail address or name that begins so, some of them once for each word. */
+  async prefixesOfWords(start: string, limit: number): Promise<string[]> {
+    const rows = await this.all<{ prefix: string }>(
+      'SELECT prefix FROM search_word WHERE word >= ? AND word < ? ORDER BY word, prefix, kind LIMIT ?',
+      ...[start, endOfStart(start), limit],
+    )
+    return rows.map(({ prefix }) => prefix)
   }
 
   async hasSubjectSerial(number: number): Promise<boolean> {
@@ -380,3 +428,7 @@ export class Queries {
     return this.#run(this.#statements.deleteSessionsBefore, unixSeconds)
   }
 }
+
+/** Of a certificate that cannot be used there is nothing to be found. */
+const wordsOfHolder = (row: HolderRow | undefined): readonly string[] =>
+  row === undefined || row.reason !== null || row.email === null ? [] : searchWordsOf(row.email)

@@ -100,7 +100,18 @@ export const MachineRoute = Type.Object(
 )
 export type MachineRoute = Static<typeof MachineRoute>
 
-export const MachinePage = pageOf(Machine, 'MachinePage')
+export const MachinePage = Type.Object(
+  {
+    ...pageOf(Machine, 'MachinePage').properties,
+    isMore: Type.Optional(
+      Type.Literal(true, {
+        description:
+          'So many were found by what is searched for that there may be others: a longer text finds fewer',
+      }),
+    ),
+  },
+  { $id: 'MachinePage' },
+)
 export type MachinePage = Static<typeof MachinePage>
 
 /** Which machines. */
@@ -109,7 +120,7 @@ export const MachineQuery = Type.Object({
     Type.String({
       maxLength: 200,
       description:
-        'Part of a name or an e-mail address; a subnet name, a subnet, any address in it, or a serial',
+        'Part of a name or an e-mail address, where there are more than 5,000 machines what a word in it begins with; a subnet name, a subnet, any address in it, or a serial',
     }),
   ),
   state: Type.Optional(MachineState),

@@ -15,6 +15,13 @@ const PAGE = 500
 /** So long nobody types: then it is looked for. */
 const PAUSE_MS = 250
 
+/** What is in the table, and how many there are of it. */
+interface FoundMachines {
+  readonly total: number
+  readonly items: readonly Machine[]
+  readonly isMore: boolean
+}
+
 /** The machines of the network: searched, sorted and filtered by the registry, loaded as far as one looks. */
 export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX.Element {
   const [search, setSearch] = useState('')
@@ -22,7 +29,7 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
   const [community, setCommunity] = useState('')
   const [sorting, sort] = useState<Sorting>({ key: 'name', descending: false })
   const [chosen, choose] = useState<string>()
-  const [found, setFound] = useState<{ total: number; items: readonly Machine[] }>({ total: 0, items: [] })
+  const [found, setFound] = useState<FoundMachines>({ total: 0, items: [], isMore: false })
   const [problem, setProblem] = useState<string>()
   const isCommunity = /^[01]*$/.test(community)
   const query: MachineQuery = {
@@ -41,6 +48,7 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
         setProblem(undefined)
         setFound((before) => ({
           total: next.total,
+          isMore: next.isMore ?? false,
           items: offset === 0 ? next.items : [...before.items.slice(0, offset), ...next.items],
         }))
       } catch (error) {
@@ -140,6 +148,8 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
       <p class="notice" role="status">
         {found.total} {found.total === 1 ? 'machine' : 'machines'}
         {!isCommunity && '. A community is bits, like 0101: this is none'}
+        {found.isMore &&
+          ', and perhaps more, which are not exported either: write more of the name or address'}
       </p>
       <div class="split">
         <div>
