@@ -36,6 +36,8 @@ export class OpenvpnServer implements TunnelServer {
   readonly #log: Logger
   readonly #logLimit: LogLimit
   readonly #stopping = new AbortController()
+  /** Ends a pause before it is started again. */
+  #hurry = new AbortController()
   /** Resolves when it has ended for good. */
   readonly ended: Promise<void>
   readonly #listening = deferred()
@@ -75,6 +77,11 @@ export class OpenvpnServer implements TunnelServer {
       this.#forget(cid, served, reason)
       return
     }
+  }
+
+  retryNow(): void {
+    this.#hurry.abort()
+    this.#hurry = new AbortController()
   }
 
   stop(): Promise<void> {
@@ -118,7 +125,7 @@ export class OpenvpnServer implements TunnelServer {
       pauses.ended()
       this.#log.warn({ reason, pauseMs: pauses.pauseMs }, 'server ended, will be restarted')
       this.spec.onEvent({ kind: 'failed', reason })
-      await pauses.wait(this.#stopping.signal)
+      await pauses.wait(AbortSignal.any([this.#stopping.signal, this.#hurry.signal]))
       if (this.#stopping.signal.aborted) return
       this.#process = this.#start()
     }

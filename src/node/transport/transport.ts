@@ -60,6 +60,8 @@ export interface TunnelServer {
   dropClient(client: number, reason: string): void
   /** Bytes from and to each client, by client number. */
   readonly traffic: ReadonlyMap<number, Traffic>
+  /** One that ended, and waits to be started again, waits no longer: what it ended for may be over. */
+  retryNow(): void
   stop(): Promise<void>
 }
 

@@ -80,9 +80,10 @@ export class TunnelServers {
     return this.#turns.take(() => this.#settle())
   }
 
-  /** Those that could not listen may now: an address or a port may be there again. */
+  /** Those that could not listen, or have ended, may be able to now: an address or a port may be there again. */
   retryNow(): void {
     this.#retries.now()
+    for (const server of this.#servers.values()) server.retryNow()
   }
 
   /**

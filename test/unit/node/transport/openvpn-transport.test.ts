@@ -277,6 +277,19 @@ describe('an OpenVPN', () => {
     expect(server.traffic.size).toBe(0)
   })
 
+  it('of a server that waits to be started again is started at once when that may work now', async () => {
+    // As long as after many failures.
+    const clock: Clock = {
+      ...fastClock,
+      sleep: (ms, signal) => fastClock.sleep(ms < 500 ? ms : 3_600_000, signal),
+    }
+    const { transport } = transportOver([later(behaves(CONNECTED), 'end'), behaves(CONNECTED)], { clock })
+    const { events, server } = await listen(transport)
+    await failed(events)
+    server.retryNow()
+    await expect.poll(() => events.filter(({ kind }) => kind === 'listening')).toHaveLength(2)
+  })
+
   it('does not get a client in whose certificate names no node', async () => {
     const said: string[] = []
     const { transport } = transportOver([

@@ -69,7 +69,7 @@ describe('a tunnel through remote gateways', () => {
         ...transport,
         listen: async (server) => {
           servers.push(server)
-          return { spec: server, traffic: new Map(), dropClient() {}, async stop() {} }
+          return { spec: server, traffic: new Map(), dropClient() {}, retryNow() {}, async stop() {} }
         },
       },
       pool,

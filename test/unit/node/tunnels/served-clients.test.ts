@@ -34,6 +34,7 @@ async function rig({ maxClients = 20, endsAtOnce = false } = {}) {
             if (endsAtOnce)
               given.onEvent({ kind: 'client-down', client, peer: { prefix: ONE, serial: 2n }, reason })
           },
+          retryNow() {},
           stop: async () => {},
         }
       },

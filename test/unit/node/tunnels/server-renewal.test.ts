@@ -80,7 +80,9 @@ it('a server that was just being started, with the old certificate, is started o
     transport: {
       listen: () =>
         new Promise<TunnelServer>((resolve) =>
-          listening.push(() => resolve({ traffic: new Map(), dropClient() {}, async stop() {} })),
+          listening.push(() =>
+            resolve({ traffic: new Map(), dropClient() {}, retryNow() {}, async stop() {} }),
+          ),
         ),
     },
     ...shared,

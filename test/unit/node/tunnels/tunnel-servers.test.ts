@@ -24,6 +24,7 @@ function rig() {
           spec,
           traffic: new Map(),
           dropClient() {},
+          retryNow: () => void events.push(`again ${spec.protocol}`),
           async stop() {
             await moment()
             if (stuck.has(spec.iface)) throw new Error('it cannot be stopped')
@@ -106,6 +107,14 @@ describe('the servers of a node', () => {
     for (let turns = 0; turns < 10; turns++) await moment()
     expect(events).toEqual(['+udp', '+tcp'])
     expect(servers.failure).toBeUndefined()
+  })
+
+  it('that have ended wait no longer when it may work now', async () => {
+    const { servers, events } = rig()
+    await servers.start([TCP, UDP])
+    events.splice(0)
+    servers.retryNow()
+    expect(events).toEqual(['again tcp', 'again udp'])
   })
 
   it('that are not wanted any more fail no more', async () => {

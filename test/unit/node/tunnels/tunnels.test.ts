@@ -57,7 +57,7 @@ async function rig({
         async listen(spec) {
           onServerEvent = spec.onEvent
           const dropClient = (client: number) => void dropped.push(client)
-          return { spec, traffic: new Map(), dropClient, stop: async () => {} }
+          return { spec, traffic: new Map(), dropClient, retryNow() {}, stop: async () => {} }
         },
       },
       clock,
