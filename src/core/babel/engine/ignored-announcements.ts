@@ -28,6 +28,8 @@ export class IgnoredAnnouncements {
 
   /** Something newer is known of a route. */
   forget(route: Route): void {
+    // As a rule there is none: not even looked for, with each of hundreds of thousands of announcements.
+    if (this.#ignored.size === 0) return
     const { entry } = route
     if (this.#ignored.get(entry)?.route !== route) return
     this.#ignored.delete(entry)

@@ -71,6 +71,8 @@ export class Neighbour {
   readonly roundTrip = new RoundTrip()
   /** What it announced, in no order. */
   readonly routes: Route[] = []
+  /** Where among them is the one that it is expected to tell of next. */
+  nextSlot = 0
   /** What it says that sending to it costs, and until when that holds. */
   txcost = INFINITY
   txcostUntilMs = Number.POSITIVE_INFINITY

@@ -11,7 +11,7 @@ import { holdSeconds, RouteExpiry } from './route-expiry.ts'
 import { choose, isUsable } from './selection.ts'
 import { halfLifeS, smoothedAt } from './smoothing.ts'
 import { isFeasibleUpdate } from './sources.ts'
-import { keyOf, metricOf, routeFrom } from './table.ts'
+import { keyOf, metricOf } from './table.ts'
 import { routeView } from './views.ts'
 import type { World } from './world.ts'
 
@@ -60,7 +60,7 @@ export class Routes {
 
   /** RFC 8966, 3.5.3 */
   acquire(nowMs: number, neighbour: Neighbour, update: Update): void {
-    const { routerId, seqno, metric, nextHop } = update
+    const { routerId, metric, nextHop } = update
     if (metric >= INFINITY || routerId === undefined || nextHop === undefined) {
       this.#retract(nowMs, neighbour, update, 'retracted')
       return
@@ -72,15 +72,20 @@ export class Routes {
       return
     }
     const { table } = this.#world
+    const route = table.routeOf(neighbour, update)
+    if (route) return this.#hearAgain(nowMs, route, update, routerId, nextHop)
     const known = table.find(update)
     // Of what is not accepted no route is kept.
     if ((known === undefined || known.routes.length === 0) && !this.#accepts(update)) return
     if (known === undefined && table.entries.size >= MAX_DESTINATIONS) return
     const entry = known ?? table.obtain(update)
-    if (entry.local) return
-    const route = routeFrom(entry, neighbour)
-    if (route === undefined) this.#add(nowMs, entry, neighbour, update, routerId, nextHop)
-    else if (
+    if (!entry.local) this.#add(nowMs, entry, neighbour, update, routerId, nextHop)
+  }
+
+  #hearAgain(nowMs: number, route: Route, update: Update, routerId: RouterId, nextHop: string): void {
+    const { entry } = route
+    const { seqno, metric } = update
+    if (
       route === entry.selected &&
       routerId === route.routerId &&
       !isFeasibleUpdate(entry, routerId, seqno, metric) &&

@@ -21,6 +21,21 @@ export class RouteTable {
     return this.#entries.get(keyOf(destination))
   }
 
+  /**
+   * The neighbour's route to a destination. Neighbours tell of theirs in the same order each time: as a rule it is the one behind
+   * the last that was asked for, and nothing need be looked up.
+   */
+  routeOf(neighbour: Neighbour, destination: Destination): Route | undefined {
+    const route = nextRouteTo(neighbour, destination) ?? this.#routeFrom(neighbour, destination)
+    if (route) neighbour.nextSlot = route.slot + 1 < neighbour.routes.length ? route.slot + 1 : 0
+    return route
+  }
+
+  #routeFrom(neighbour: Neighbour, destination: Destination): Route | undefined {
+    const entry = this.find(destination)
+    return entry && routeFrom(entry, neighbour)
+  }
+
   obtain(destination: Destination): Entry {
     const key = keyOf(destination)
     let entry = this.#entries.get(key)
@@ -59,6 +74,11 @@ export class RouteTable {
     }
     entry.routes = entry.routes.filter((one) => one !== route)
   }
+}
+
+function nextRouteTo({ routes, nextSlot }: Neighbour, { prefix, from }: Destination): Route | undefined {
+  const route = routes[nextSlot]
+  return route?.entry.prefix === prefix && route.entry.from === from ? route : undefined
 }
 
 /** These, and one more, in no more memory than they need: an array that grows takes room for sixteen. */

@@ -96,4 +96,7 @@ export async function openBabelSockets(init: BabelSocketsInit): Promise<BabelSoc
   }
 }
 
-const withoutZone = (address: string): string => address.split('%')[0] ?? address
+function withoutZone(address: string): string {
+  const end = address.indexOf('%')
+  return end < 0 ? address : address.slice(0, end)
+}
