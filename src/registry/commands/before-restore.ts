@@ -7,9 +7,9 @@ const nameOf = (path: string): string => `${path}.before-restore`
 /** The first name that nothing has. */
 export const nameForBefore = (path: string): string => freeDatabaseName(nameOf(path))
 
-/** The latest that there is. */
-export const lastBefore = (path: string): string | undefined => databasesNamed(nameOf(path)).at(-1)
+/** All that there are, the earliest first. */
+export const allBefore = (path: string): readonly string[] => databasesNamed(nameOf(path))
 
 /** The name among them by which a file is restored; undefined: it is none of them. */
 export const restoredName = (path: string, file: string): string | undefined =>
-  databasesNamed(nameOf(path)).find((name) => isSameFile(name, file))
+  allBefore(path).find((name) => isSameFile(name, file))

@@ -21,7 +21,7 @@ import { soundnessOfDatabase } from '../database/soundness.ts'
 import { SqliteEngine } from '../database/sqlite-engine.ts'
 import { statementsFor } from '../database/statements.ts'
 import { backUp } from './backup.ts'
-import { lastBefore, nameForBefore, restoredName } from './before-restore.ts'
+import { allBefore, nameForBefore, restoredName } from './before-restore.ts'
 import { holdAlone } from './end-log.ts'
 import { refuseStandby } from './own-database.ts'
 
@@ -66,8 +66,8 @@ async function intoFile(path: string, file: string): Promise<string | undefined>
   // Until the restored one has its name: a registry that is started meanwhile waits.
   const held = isThere ? holdAlone(path) : undefined
   try {
-    const last = isThere ? undefined : lastBefore(path)
-    const lost = held ? reachedInHeld(held) : last === undefined ? NOTHING : await reachedInFile(last)
+    const last = isThere ? undefined : allBefore(path).at(-1)
+    const lost = (held && reachedInHeld(held)) ?? (await reachedAfter(allBefore(path)))
     await copyAhead(beside, { file, isItself: isSameFile(path, file) }, { held, lost })
     keepOwner(path, beside.path)
     const before = nameForBefore(path)
@@ -172,13 +172,23 @@ function reachedOf(version: unknown, serial: unknown): Reached {
   return { version: number?.ok ? Number(number.value) : 0, serial: Number(serial ?? 0) }
 }
 
-/** No other connection can read it. */
-function reachedInHeld(held: Database.Database): Reached {
+/** No other connection can read it. @returns undefined: nor can this one, since it is damaged */
+function reachedInHeld(held: Database.Database): Reached | undefined {
   try {
     const value = held.prepare<[string], unknown>('SELECT value FROM config WHERE name = ?').pluck()
     return reachedOf(value.get('version'), value.get('serial'))
   } catch {
-    return NOTHING
+    return undefined
+  }
+}
+
+/** What one that is lost, or damaged, may have reached: a restore had it go on ahead of those that were there before it. */
+async function reachedAfter(before: readonly string[]): Promise<Reached> {
+  const reached = [NOTHING, ...(await Promise.all(before.map(reachedInFile)))]
+  const [version, serial] = [reached.map((one) => one.version), reached.map((one) => one.serial)]
+  return {
+    version: Math.max(...version),
+    serial: Math.max(...serial) + (before.length > 0 ? SERIALS_AHEAD : 0),
   }
 }
 

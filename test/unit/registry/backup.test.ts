@@ -240,6 +240,31 @@ it('the database before a restore can be restored, and the one after it again', 
   expect([await certificatesOf(path), await certificatesOf(before)]).toEqual([second, first])
 })
 
+it.each([
+  ['lost', (path: string) => renameSync(path, `${path}.lost`)],
+  ['damaged', (path: string) => writeFileSync(path, 'x'.repeat(5_000))],
+])('no serial number is given twice, also where a database that was restored is %s', async (_, destroy) => {
+  const directory = temporaryDirectory()
+  const [path, backup] = [join(directory, 'registry.db'), join(directory, 'backup')]
+  for (const file of [path, backup]) copyFileSync(RECORDED[0] ?? '', file)
+  // Some were given since the backup, and some after the restore.
+  const give = () =>
+    new Database(path).exec("UPDATE config SET value = value + 1000 WHERE name = 'serial'").close()
+  const given = () => {
+    const database = new Database(path, { readonly: true })
+    const serial = database.prepare("SELECT value FROM config WHERE name = 'serial'").pluck().get()
+    database.close()
+    return Number(serial)
+  }
+  give()
+  await runRegistryCommand('restore', '--db', path, backup)
+  give()
+  const last = given()
+  destroy(path)
+  await runRegistryCommand('restore', '--db', path, backup)
+  expect(given()).toBeGreaterThan(last)
+})
+
 it('no restore takes the place of the database before another one', async () => {
   const directory = temporaryDirectory()
   const [path, backup] = [join(directory, 'registry.db'), join(directory, 'backup')]
