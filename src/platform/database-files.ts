@@ -31,6 +31,12 @@ export function moveDatabase(from: string, to: string): void {
     if (existsSync(`${from}${ending}`)) renameSync(`${from}${ending}`, `${to}${ending}`)
 }
 
+/** Moves a database to the place of another one, of which nothing stays. */
+export function replaceDatabase(from: string, to: string): void {
+  for (const ending of DATABASE_ENDINGS) if (ending !== '') rmSync(`${to}${ending}`, { force: true })
+  moveDatabase(from, to)
+}
+
 /**
  * Gives a database another name, so that one which is put in its place leaves no moment without any: it has both names until then, where
  * the file system can do that. What SQLite keeps beside it goes with it.

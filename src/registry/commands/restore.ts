@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, renameSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { messageOf, Re6stError } from '../../core/errors.ts'
@@ -6,7 +6,7 @@ import { jsonText } from '../../core/json-text.ts'
 import type { CopyOptions } from '../../core/options/registry-database-options.ts'
 import { numberOfVersion } from '../../core/values/network-version.ts'
 import { packInteger } from '../../core/values/packed-integer.ts'
-import { keepDatabase, keepNoLonger } from '../../platform/database-files.ts'
+import { keepDatabase, keepNoLonger, replaceDatabase } from '../../platform/database-files.ts'
 import { Beside } from '../database/beside.ts'
 import { isSameFile } from '../database/copy.ts'
 import { isUsed, replaceAll } from '../database/copy-store.ts'
@@ -80,7 +80,7 @@ async function intoFile(path: string, file: string): Promise<string | undefined>
       throw error
     }
     // What has that name is restored: it is there.
-    if (exchanged !== undefined) renameSync(before, exchanged)
+    if (exchanged !== undefined) replaceDatabase(before, exchanged)
     return isThere ? (exchanged ?? before) : last
   } finally {
     held?.close()

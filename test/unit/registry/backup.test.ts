@@ -240,6 +240,28 @@ it('the database before a restore can be restored, and the one after it again', 
   expect([await certificatesOf(path), await certificatesOf(before)]).toEqual([second, first])
 })
 
+it('what SQLite keeps beside the one that is restored is not taken for that of the one that has its name then', async () => {
+  const directory = temporaryDirectory()
+  const [path, before] = ['registry.db', 'registry.db.before-restore'].map((name) => join(directory, name))
+  if (!path || !before) throw new Error('no names')
+  for (const file of [path, before]) copyFileSync(RECORDED[0] ?? '', file)
+  const set = (database: Database.Database, serial: number) =>
+    database.exec(`UPDATE config SET value = ${serial} WHERE name = 'serial'`)
+  const serialOf = (file: string): unknown =>
+    new Database(file).prepare("SELECT value FROM config WHERE name = 'serial'").pluck().get()
+  set(new Database(path), 1_000).close()
+  // A registry that served with it was killed.
+  const served = new Database(before)
+  served.pragma('journal_mode = WAL')
+  set(served, 2_000)
+  for (const ending of ['', '-wal']) copyFileSync(`${before}${ending}`, `${path}.copy${ending}`)
+  served.close()
+  for (const ending of ['', '-wal']) renameSync(`${path}.copy${ending}`, `${before}${ending}`)
+  await runRegistryCommand('restore', '--db', path, before)
+  expect(serialOf(path)).toBeGreaterThan(1_000_000)
+  expect(serialOf(before)).toBe(1_000)
+})
+
 it.each([
   ['lost', (path: string) => renameSync(path, `${path}.lost`)],
   ['damaged', (path: string) => writeFileSync(path, 'x'.repeat(5_000))],
