@@ -113,6 +113,7 @@ function callOf(
   }: { readonly answer: () => void; readonly onWhole: () => void; readonly below: Socket },
 ): ConnectionCall {
   return {
+    hasBody: hasBody(request),
     run: async () => {
       let isAnswered = false
       const answered = new Promise<void>((resolve) => {

@@ -10,6 +10,8 @@ export interface ConnectionCall {
   run(signal: AbortSignal): Promise<CallEnd>
   /** Answers that it is one too many, and that the connection ends. */
   refuse(): void
+  /** Whether more of it is to be read while it runs. */
+  readonly hasBody?: boolean
 }
 
 /** What the connection is to do beside. */
@@ -82,10 +84,7 @@ export class ConnectionCalls implements Reader {
   read(): void {
     this.#isItsTurn = true
     if (this.#waiting.length > 0) this.#runNext()
-    else if (this.#isPaused) {
-      this.#isPaused = false
-      this.#socket.resume()
-    }
+    else this.#goOnReading()
   }
 
   pause(): void {
@@ -96,6 +95,12 @@ export class ConnectionCalls implements Reader {
   turnAway(): void {
     if (this.#waiting.length > 0) this.#cutOff()
     else this.#options.onTurnedAway()
+  }
+
+  #goOnReading(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.#socket.resume()
   }
 
   #stopReading(): void {
@@ -115,6 +120,7 @@ export class ConnectionCalls implements Reader {
     this.#options.turns.leave(this)
     this.#options.onBusy()
     this.#gone ??= new AbortController()
+    if (call.hasBody === true) this.#goOnReading()
     const goOn = (end: CallEnd) => {
       this.#options.onIdle()
       if (this.#socket.destroyed) return

@@ -135,6 +135,52 @@ describe('calls that wait for no answer', () => {
   })
 })
 
+describe('a call that came behind another one', () => {
+  it('is read to its end when it is answered, also of a stranger among many', async () => {
+    const server = createServer((incoming, response) => {
+      let length = 0
+      incoming.on('data', (part: Buffer) => {
+        length += part.length
+      })
+      incoming.on('end', () => response.end(`${length} octets`))
+    })
+    boundConnections(server, {
+      ...{ connections: new Connections(API_LIMITS), isShared: () => false, handshakes: undefined },
+      ...{ sources: new Sources(API_LIMITS), clock: systemClock },
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const open = async (localAddress: string) => {
+      const socket = connect({ host: '127.0.0.1', port, localAddress }).on('error', () => {})
+      sockets.push(socket)
+      await once(socket, 'connect')
+      return socket
+    }
+    try {
+      // So many that each waits for its turn.
+      for (let count = 0; count < 3 * API_LIMITS.reading.readAtOnce; count++)
+        await open(`127.0.7.${1 + count}`)
+      const socket = await open('127.0.0.7')
+      let answers = ''
+      socket.on('data', (part: Buffer) => {
+        answers += part.toString('latin1')
+      })
+      const [get, post] = [
+        'GET / HTTP/1.1\r\nHost: a\r\n',
+        'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n',
+      ]
+      socket.write(`${get}\r\n${post}\r\n${'x'.repeat(300_000)}`)
+      await waitFor(() => answers.includes('300000 octets'), {
+        ...{ what: 'both to be answered', deadlineMs: DEADLINE_MS / 2, intervalMs: 10 },
+      })
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+  })
+})
+
 /** Fewer than there are, so that all are soon there. */
 const FEW = { maxConnections: 16, maxConnectionsPerSource: 8 }
 
