@@ -4,7 +4,7 @@ import { main } from '../platform/main.ts'
 
 await main({
   name: 're6stnet',
-  optionFileFrom: 're6st-conf enrols this machine and makes one',
+  optionFileFrom: 're6st join enrols this machine and makes one',
   read: (args, readFile) => readCommandLine(NODE_COMMAND, nodeOptions, args, readFile),
   run: async (options) => (await import('../node/main.ts')).runNode(options),
 })

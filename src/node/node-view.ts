@@ -13,6 +13,7 @@ import { nodeOfDestination } from '../core/routes/destination.ts'
 import { isConnected } from '../core/tunnels/bootstrap.ts'
 import { ANYONE } from '../core/tunnels/decisions.ts'
 import { formatAddressList } from '../core/values/address-list.ts'
+import { bracketed } from '../core/values/bracketed.ts'
 import { ipv4RangeLength } from '../core/values/ipv4-payload.ts'
 import { numberOfVersion } from '../core/values/network-version.ts'
 import { networkCidr, subnetCidr, subnetNameOf } from '../core/values/prefix.ts'
@@ -196,4 +197,3 @@ function routesOf({ identity, router, nodes }: NodeViewSources): RouteReply[] {
 }
 
 const time = (ms: number): string => new Date(ms).toISOString()
-const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address)

@@ -13,8 +13,8 @@ interface Enrolled {
 }
 
 /**
- * Asks the registry, as a node does, whether it accepts our certificate. Not beside a running node: that has a session of
- * its own, and knows it.
+ * Asks the registry, as a node does, whether it accepts our certificate. Not beside a running node whose questions are
+ * answered: that has a session of its own, which ends by this.
  * @returns why it does not; undefined: it does, or does not tell
  */
 export async function disownedBy(

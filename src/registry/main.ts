@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
-import { isIPv6 } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { ONE_COMMUNITY, parseCommunities } from '../core/allocation/community.ts'
 import { Re6stError } from '../core/errors.ts'
 import { isPkcs11Uri } from '../core/options/pkcs11-uri.ts'
 import type { RegistryOptions } from '../core/options/registry-option-checks.ts'
+import { bracketed } from '../core/values/bracketed.ts'
 import { systemClock } from '../platform/clock.ts'
 import { type Logger, openLog } from '../platform/log.ts'
 import { reopenOnSignal } from '../platform/main.ts'
@@ -214,8 +214,7 @@ async function isStoppedBeforeItsStart(
 
 /** Where it listens, for people. */
 function placesOf({ addresses, tlsAddresses, pagePort }: RunningRegistry): string {
-  const textOf = ({ address, port }: RunningRegistry['addresses'][number]) =>
-    `${isIPv6(address) ? `[${address}]` : address}:${port}`
+  const textOf = ({ address, port }: RunningRegistry['addresses'][number]) => `${bracketed(address)}:${port}`
   const page = pagePort === undefined ? [] : [`port ${pagePort} (page)`]
   return [...addresses.map(textOf), ...tlsAddresses.map((place) => `${textOf(place)} (TLS)`), ...page].join(
     ', ',

@@ -2,6 +2,7 @@ import { getDiffieHellman, randomBytes } from 'node:crypto'
 import { checkCommunities } from '../core/allocation/community.ts'
 import { MAC_KEY_LENGTH } from '../core/config/network-config.ts'
 import { Re6stError } from '../core/errors.ts'
+import { bracketed } from '../core/values/bracketed.ts'
 import { networkCidr, prefixOfBits, subnetNameOfBits } from '../core/values/prefix.ts'
 import { CleanUp } from '../platform/clean-up.ts'
 import { Lookout } from './api/history.ts'
@@ -260,7 +261,9 @@ export async function startRegistry(
     {
       network: networkCidr(authority.network),
       certificates: await ledger.size(),
-      listen: [...addresses, ...tlsAddresses].map(({ address, port }) => `[${address}]:${port}`).join(' '),
+      listen: [...addresses, ...tlsAddresses]
+        .map(({ address, port }) => `${bracketed(address)}:${port}`)
+        .join(' '),
     },
     'registry is running',
   )

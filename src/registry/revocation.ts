@@ -1,4 +1,4 @@
-import { prefixOfSubnetName } from '../core/values/prefix.ts'
+import { prefixOfSubnetName, subnetNameOfBits } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
 import { recordEvent } from './api/history.ts'
 import type { Store, Write } from './database/store.ts'
@@ -40,7 +40,7 @@ async function revokeMachine(
     const valid = await writable.issuedFor(prefix, seconds(clock))
     const isReleased = await ledger.release(writable, prefix)
     if (!isReleased && valid.length === 0)
-      throw new Refusal(404, 'there is no certificate with this subnet name')
+      throw new Refusal(404, `there is no certificate of ${subnetNameOfBits(prefix)}`)
     for (const { serial, date } of valid) await writable.addToCrl(serial, date)
     await writable.endSession(prefix)
     await recordEvent(writable, prefix, { kind: 'revoked' }, clock.now())

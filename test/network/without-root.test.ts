@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
@@ -20,6 +21,8 @@ const SEEN_AT = '/mnt'
 let registry: RunningRegistry & { readonly url: string }
 let node: ControlServer
 let disk: string
+/** Where the registry's own commands would ask it. */
+const commandServer = createServer()
 
 beforeAll(async () => {
   registry = await testRegistry()
@@ -31,12 +34,18 @@ beforeAll(async () => {
   file('re6stnet.conf', `registry ${registry.url}\nca ca.crt\ncert cert.crt\nkey cert.key\n`)
   file('re6st-registry.conf', 'ca ca.crt\nkey cert.key\nlogfile /var/log/re6stnet/registry.log\n')
   file('secret.conf', 'ca ca.crt\n', 0o600)
+  file('not-enrolled.conf', `registry ${registry.url}\nca none.crt\ncert none.crt\nkey none.key\n`)
+  writeFileSync(path.join(disk, 'state', 'cache.db'), 'anything', { mode: 0o600 })
+  const commands = path.join(disk, 'state', 'registry.db.socket')
+  await new Promise<void>((resolve) => commandServer.listen(commands, resolve))
+  chmodSync(commands, 0o600)
   for (const name of ['ca.crt', 'cert.crt']) file(name, 'anything')
   file('cert.key', 'anything', 0o600)
   node = new ControlServer(controlSocketIn(path.join(disk, 'run')), silentLog)
   await node.start()
 })
 afterAll(async () => {
+  commandServer.close()
   await node[Symbol.asyncDispose]()
   await registry[Symbol.asyncDispose]()
 })
@@ -70,6 +79,8 @@ it.each<[Parameters<typeof programOf>[0], string]>([
   ['re6st', 'doctor'],
   ['re6st', 'doctor @secret.conf'],
   ['re6st', 'firewall @secret.conf'],
+  ['re6st', 'firewall @not-enrolled.conf'],
+  ['re6st-registry', 'nodes'],
 ])('%s %s: says once, in one line, that it wants root', async (command, words) => {
   const { exitCode, stdout, stderr } = await asNobody(command, words.replace('URL', registry.url).split(' '))
   expect(stderr).toMatch(/^[\w-]+: [^\n]*run it as root \(sudo\)[^\n]*$/)

@@ -79,7 +79,7 @@ const readNodeFile =
     const content = readFile(path)
     if (content.ok || path !== NODE_FILE || content.reason.endsWith(AS_ROOT)) return content
     return refuse(
-      `${content.reason}; this machine is not enrolled yet (re6st-conf does that), or its node has another option file: name it, e.g. @re6stnet.conf`,
+      `${content.reason}; this machine is not enrolled yet (re6st join does that), or its node has another option file: name it, e.g. @re6stnet.conf`,
     )
   }
 

@@ -14,7 +14,7 @@ import { connectionProfiles, directoryFacts, identityFacts, usedInterfaces } fro
 import { machineFacts } from './machine.ts'
 import { type FoundNode, findNode, nodeFacts } from './node.ts'
 import { takenPorts } from './ports.ts'
-import { askRegistry, disownedFrom } from './registry.ts'
+import { askRegistry, disownedFrom, whyDisowned } from './registry.ts'
 import { diagnosisText } from './report.ts'
 
 /**
@@ -61,13 +61,9 @@ async function gatherFacts(where: SurroundingsOptions): Promise<Facts> {
       carriesIpv4: typeof status?.configuration.ipv4 === 'string',
     }),
     filtersOf(where, found, node, notExamined),
-    status
-      ? status.certificate.revoked
-        ? 'it is revoked'
-        : undefined
-      : registry.answer.ok
-        ? disownedFrom(options.registry, read)
-        : undefined,
+    whyDisowned(status, async () =>
+      registry.answer.ok ? await disownedFrom(options.registry, read) : undefined,
+    ),
   ])
   const { authority, certificate } = read
   if (machine.sourceSpecificRoutes === undefined)

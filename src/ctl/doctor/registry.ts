@@ -1,3 +1,4 @@
+import type { StatusReply } from '../../core/control/replies.ts'
 import type { ReadFacts } from '../../core/doctor/identity.ts'
 import type { RegistryFacts } from '../../core/doctor/registry.ts'
 import { messageOf } from '../../core/errors.ts'
@@ -42,7 +43,27 @@ export async function askRegistry(url: URL): Promise<RegistryAnswer> {
   }
 }
 
-/** Why the registry does not accept our certificate, if it says so. Not beside a running node, which knows it. */
+/** What of a node that runs says whether its registry accepts it. */
+export type RegistryContact = {
+  readonly certificate: Pick<StatusReply['certificate'], 'revoked'>
+  readonly registry: Pick<StatusReply['registry'], 'lastError'>
+}
+
+/**
+ * Why the registry does not accept our certificate. A node that was shut out is told nothing any more, also not that it was:
+ * it knows but that its last question failed. Beside one whose questions are answered, nobody asks: that would end its session.
+ * @param node undefined: it does not run
+ * @param ask asks the registry
+ */
+export async function whyDisowned(
+  node: RegistryContact | undefined,
+  ask: () => Promise<string | undefined>,
+): Promise<string | undefined> {
+  if (node?.certificate.revoked) return 'it is revoked'
+  return node === undefined || node.registry.lastError !== null ? await ask() : undefined
+}
+
+/** Why the registry does not accept our certificate, if it says so. */
 export async function disownedFrom(
   url: URL,
   { authority, certificate, key }: ReadFacts,

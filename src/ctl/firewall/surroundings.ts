@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import Database from 'better-sqlite3'
 import { readAuthority, readNodeCertificate } from '../../core/crypto/certificate.ts'
-import { codeOf, fileTroubleOf, Re6stError } from '../../core/errors.ts'
+import { AS_ROOT, codeOf, fileTroubleOf, messageOf, Re6stError } from '../../core/errors.ts'
 import type { Family } from '../../core/firewall/permission.ts'
 import { STRANGERS } from '../../core/firewall/probe.ts'
 import type { Surroundings } from '../../core/firewall/surroundings.ts'
@@ -97,7 +97,9 @@ function cachedIpv4(path: string): { readonly isKnown: boolean; readonly range: 
       database.close()
     }
   } catch (error) {
-    throw new Re6stError('FILE', `${path}: cannot be read: ${fileTroubleOf(error)}`, { cause: error })
+    // It is there, and only root can open it.
+    const trouble = codeOf(error) === 'SQLITE_CANTOPEN' ? `no permission: ${AS_ROOT}` : messageOf(error)
+    throw new Re6stError('FILE', `${path}: cannot be read: ${trouble}`, { cause: error })
   }
 }
 

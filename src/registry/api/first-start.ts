@@ -4,6 +4,7 @@ import { Re6stError } from '../../core/errors.ts'
 import { isSameOctets } from '../../core/octets.ts'
 import type { ListenPlace } from '../../core/options/value-types.ts'
 import { TokenBucket } from '../../core/token-bucket.ts'
+import { bracketed } from '../../core/values/bracketed.ts'
 import { isEmailAddress } from '../../core/values/email-address.ts'
 import { networkOfCidr } from '../../core/values/network-range.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -122,10 +123,7 @@ export async function openFirstStart(settings: FirstStartSettings): Promise<Firs
   })
   await app.ready()
   const port = await listen(app.server, place)
-  const host =
-    place.kind === 'socket'
-      ? place.path
-      : `http://${place.address.includes(':') ? `[${place.address}]` : place.address}:${port}`
+  const host = place.kind === 'socket' ? place.path : `http://${bracketed(place.address)}:${port}`
   return {
     url: `${pageUrl ?? host}/#setup=${code}`,
     made,

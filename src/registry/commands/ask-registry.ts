@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { hostname } from 'node:os'
 import { text } from 'node:stream/consumers'
-import { codeOf, type ErrorCode, messageOf, Re6stError } from '../../core/errors.ts'
+import { AS_ROOT, codeOf, type ErrorCode, messageOf, Re6stError } from '../../core/errors.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { COMMAND_USER_HEADER } from '../api/authenticate.ts'
 import type { SpecialRoute } from '../api/call.ts'
@@ -141,7 +141,7 @@ function unreachable(option: string, error: unknown): Re6stError {
   const why = isNobodyThere(error)
     ? 'no registry runs with it on this machine: start it, or say --db and --command-socket as it was started with'
     : codeOf(error) === 'EACCES'
-      ? 'may only be asked by root and the user that the registry runs as'
+      ? `may only be asked by root and the user that the registry runs as: ${AS_ROOT}`
       : `the registry does not answer: ${messageOf(error)}`
   return new Re6stError('REGISTRY', `${option}: ${why}`, { cause: error })
 }

@@ -4,6 +4,7 @@ import type { Server as HttpServer } from 'node:http'
 import type { Server } from 'node:net'
 import { AS_ROOT, codeOf, messageOf, Re6stError } from '../../core/errors.ts'
 import type { ListenPlace } from '../../core/options/value-types.ts'
+import { bracketed } from '../../core/values/bracketed.ts'
 import { isListenedAt } from '../../platform/unix-socket.ts'
 import { LISTEN_BACKLOG } from './limits.ts'
 
@@ -16,7 +17,7 @@ const SOCKET_UMASK = 0o177
  * @throws Re6stError `SYSTEM`
  */
 export async function listen(server: Server, place: ListenPlace): Promise<number> {
-  const where = place.kind === 'socket' ? place.path : `[${place.address}]:${place.port}`
+  const where = place.kind === 'socket' ? place.path : `${bracketed(place.address)}:${place.port}`
   try {
     if (place.kind === 'socket') await listenOnSocket(server, place.path)
     else {

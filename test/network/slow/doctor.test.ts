@@ -124,8 +124,9 @@ describe('the doctor', () => {
       node.start()
       await finds(lab, node, [])
 
-      await node.stop()
       await network.callRegistry('revoke', { cn_or_serial: node.subnetName })
+      await finds(lab, node, ['certificate-revoked'])
+      await node.stop()
       const thief = machine.start([
         process.execPath,
         '-e',

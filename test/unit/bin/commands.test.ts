@@ -56,7 +56,7 @@ describe('re6stnet', () => {
   it.each([
     [
       ['@nowhere'],
-      `re6stnet: @nowhere: no such file in ${process.cwd()}; re6st-conf enrols this machine and makes one`,
+      `re6stnet: @nowhere: no such file in ${process.cwd()}; re6st join enrols this machine and makes one`,
     ],
     [['@.'], 're6stnet: @.: it is a directory'],
   ])('%j: %s', async (args, line) => {

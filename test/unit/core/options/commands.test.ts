@@ -511,7 +511,7 @@ describe('re6st', () => {
       })
       expect(reasonOf(readRe6stCommandLine(['doctor', '@none'], readFile))).toBe('@none: no such file')
       expect(reasonOf(readRe6stCommandLine(['doctor'], noFiles))).toBe(
-        '@/etc/re6stnet/re6stnet.conf: no such file; this machine is not enrolled yet (re6st-conf does that), or its node has another option file: name it, e.g. @re6stnet.conf',
+        '@/etc/re6stnet/re6stnet.conf: no such file; this machine is not enrolled yet (re6st join does that), or its node has another option file: name it, e.g. @re6stnet.conf',
       )
       for (const args of [
         ['--ca', 'x'],

@@ -39,10 +39,15 @@ it('a Unix socket is for our user; one that is listened at is left alone', async
 })
 
 it('a port that is in use is said to be', async () => {
-  const port = await listen(newServer(), { kind: 'address', address: '::1', port: 0 })
-  await expect(listen(newServer(), { kind: 'address', address: '::1', port })).rejects.toThrow(
-    `[::1]:${port}: another program listens there: give another --port`,
-  )
+  for (const [address, written] of [
+    ['::1', '[::1]'],
+    ['127.0.0.1', '127.0.0.1'],
+  ] as const) {
+    const port = await listen(newServer(), { kind: 'address', address, port: 0 })
+    await expect(listen(newServer(), { kind: 'address', address, port })).rejects.toThrow(
+      `cannot listen on ${written}:${port}: another program listens there: give another --port`,
+    )
+  }
 })
 
 it('a connection that cannot be accepted, for want of file descriptors, is not the end of the registry', async () => {
