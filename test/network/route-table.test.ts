@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { memoryMb } from '../../lab/process-cost.ts'
+import { waitFor } from '../../lab/wait-for.ts'
 import { KernelEvents } from '../../src/node/kernel/kernel-events.ts'
 import type { KernelHop } from '../../src/node/kernel/route-lines.ts'
 import { KernelRouteTable } from '../../src/node/kernel/route-table.ts'
@@ -253,8 +254,10 @@ describe('routes', () => {
       const routes = shown()
       expect(routes.split('\n')).toHaveLength(250)
       expect(routes.split(`via fe80::${round + 2} `)).toHaveLength(251)
-      expect(await largest()).toBeLessThan(4)
+      expect(await largest()).toBeLessThan(12)
     }
+    // After what was much, another one takes its place.
+    await waitFor(async () => (await largest()) < 4, { what: 'a small ip', deadlineMs: 20_000 })
   })
 })
 

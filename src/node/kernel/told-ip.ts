@@ -19,6 +19,13 @@ interface ToldIpInit<About> {
 
 /** Delays of starting `ip` again that ended. */
 const START_DELAYS = { minMs: 10, maxMs: 10_000 }
+/**
+ * How many lines one takes at once, as when a network of thousands of nodes is learnt: until another one has taken its place, no route
+ * reaches the kernel. It is large then (8 MB), and is replaced when there is nothing more to tell.
+ */
+export const LINES_AT_ONCE = 4 * LINES_OF_ONE_IP
+/** Nothing to tell for so long: a burst is over. */
+const CALM_MS = 2_000
 /** A word that `ip` does not know: that it says so tells how far it has come. */
 const MARK = 'settled'
 /** As long as any short command may take: one that has not come to its next mark hangs, and our routes stay as they are. */
@@ -43,6 +50,8 @@ export class ToldIp<About> {
   #isFull = false
   /** Whether the present one has come to a mark: one that cannot do anything says why, too, and ends. */
   #isWorking = false
+  /** Until the present one, which has become large, is replaced. */
+  #calm: Disposable | undefined
   #running: Promise<void> | undefined
   /** Set as long as there is a mark to which it has not come. */
   #patience: Disposable | undefined
@@ -64,7 +73,7 @@ export class ToldIp<About> {
 
   /** How many lines it takes; none: ready will be another one. */
   get room(): number {
-    return this.#ip === undefined || this.#isFull ? 0 : Math.max(0, LINES_OF_ONE_IP - this.#line)
+    return this.#ip === undefined || this.#isFull ? 0 : Math.max(0, LINES_AT_ONCE - this.#line)
   }
 
   /** Whether it was told something about this, and may not have come to it. */
@@ -84,6 +93,9 @@ export class ToldIp<About> {
       this.#latest.set(this.#init.keyOf(about), this.#line)
     }
     this.mark(() => {})
+    if (this.#line <= LINES_OF_ONE_IP) return
+    this.#calm?.[Symbol.dispose]()
+    this.#calm = this.#init.clock.after(CALM_MS, () => this.#tellNoMore())
   }
 
   /** Calls back once it has done, or refused, what it was told until now. */
@@ -93,7 +105,11 @@ export class ToldIp<About> {
     this.#marks.set(++this.#line, resolve)
     if (!this.#patience) this.#expectProgress()
     // A mark is a line, too: nothing may be told behind the last one without another ip to come.
-    if (this.#line < LINES_OF_ONE_IP) return
+    if (this.#line >= LINES_AT_ONCE) this.#tellNoMore()
+  }
+
+  /** The present one does what it was told, and ends. */
+  #tellNoMore(): void {
     this.#isFull = true
     this.#ip?.endInput()
   }
@@ -141,6 +157,7 @@ export class ToldIp<About> {
       for (const mark of marks) this.mark(mark)
       const end = await ip.ended
       this.#ip = undefined
+      this.#calm?.[Symbol.dispose]()
       this.#expectProgress()
       if (signal.aborted) break
       if (this.#isWorking) backOff.succeeded()

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
-import { ToldIp } from '../../../../src/node/kernel/told-ip.ts'
+import { LINES_AT_ONCE, ToldIp } from '../../../../src/node/kernel/told-ip.ts'
 import type { ProcessEnd, ProcessOptions, RunningProcess } from '../../../../src/platform/processes.ts'
 import { LINES_OF_ONE_IP } from '../../../../src/platform/standing-ip.ts'
 import { silentLog } from '../../../support/silent-log.ts'
 import { steppedClock } from '../../../support/stepped-clock.ts'
 
-const FULL = Array.from({ length: LINES_OF_ONE_IP - 2 }, (_, number) => `line ${number}`)
+const FULL = Array.from({ length: LINES_AT_ONCE - 2 }, (_, number) => `line ${number}`)
 
 /** An `ip` that does what it was told, and ends, when it is told no more; or says at once that it cannot, and ends. */
 function rig({
@@ -72,7 +72,7 @@ it('is another one also when the last line that one takes is a mark', async () =
   ip.mark(() => {})
   await clock.pass(1)
   expect(started).toHaveLength(2)
-  expect(ip.room).toBeGreaterThan(LINES_OF_ONE_IP / 2)
+  expect(ip.room).toBeGreaterThan(LINES_AT_ONCE / 2)
   tellAll(ip, ['the next one'])
   expect(started[1]?.lines).toContain('the next one')
 })
@@ -132,4 +132,22 @@ it('is another one when it hangs, which is told what that one has not come to', 
   await clock.pass(11_000)
   await expect.poll(() => clock.pass(1_000).then(() => started.length)).toBe(2)
   expect(undone).toEqual([[], ['line 5']])
+})
+
+it('one that was told much at once is replaced when there is nothing more to tell, one that was told little stays', async () => {
+  const { ip, clock, started } = rig()
+  ip.start()
+  const some = FULL.slice(0, LINES_OF_ONE_IP)
+  tellAll(ip, some)
+  await clock.pass(1_500)
+  tellAll(ip, ['one more'])
+  await clock.pass(1_500)
+  expect(started).toHaveLength(1)
+  await clock.pass(1_000)
+  expect(started).toHaveLength(2)
+  tellAll(ip, ['the next one'])
+  await clock.pass(5_000)
+  expect(started).toHaveLength(2)
+  expect(started[1]?.lines).toContain('the next one')
+  await ip.stop()
 })
