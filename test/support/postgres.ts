@@ -14,6 +14,9 @@ export const POSTGRES_PROGRAMS: string | undefined = (existsSync(VERSIONS) ? rea
   .map((version) => join(VERSIONS, version, 'bin'))
   .find((directory) => existsSync(join(directory, 'initdb')))
 
+/** To make a server, and three registries with it, takes seconds; a minute and more on a machine that others use for all that it has. */
+export const POSTGRES_TEST_MS = 240_000
+
 /** Root may not run it: one without rights does. */
 export function unprivileged(): { readonly uid?: number; readonly gid?: number } {
   if (process.geteuid?.() !== 0) return {}
@@ -104,6 +107,8 @@ export class TestPostgres implements AsyncDisposable {
       [
         ...['-D', this.#directory, '-p', String(this.port), '-k', '', '-h', '127.0.0.1'],
         ...['-c', 'max_connections=60', '-c', 'shared_buffers=16MB', '-c', 'wal_sender_timeout=5s'],
+        // One that is killed leaves nothing elsewhere.
+        ...['-c', 'dynamic_shared_memory_type=mmap'],
       ],
       { stdio: 'ignore', ...unprivileged() },
     )

@@ -9,7 +9,7 @@ import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
 import { readSnapshot } from '../../../src/registry/database/snapshot.ts'
 import { soundnessOfDatabase } from '../../../src/registry/database/soundness.ts'
-import { POSTGRES_PROGRAMS, TestPostgres } from '../../support/postgres.ts'
+import { POSTGRES_PROGRAMS, POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { runRegistryCommand as run } from '../../support/registry-command.ts'
 import { vectors } from '../../support/vectors.ts'
@@ -55,221 +55,227 @@ async function counts(database: string): Promise<Record<string, number>> {
   })
 }
 
-describe.skipIf(POSTGRES_PROGRAMS === undefined)('a database of PostgreSQL', () => {
-  it('is proved sound while a registry serves with it, and what is wrong in it is found', async () => {
-    await using postgres = await TestPostgres.start()
-    await run('import', RECORDED, '--db', postgres.url)
-    const ca = join(temporaryDirectory(), 'ca.crt')
-    writeFileSync(ca, pki.ca)
-    {
-      await using registry = await testRegistry({ databasePath: postgres.url })
-      await enrol(registry.url)
-      const { status, text } = await run('check', '--db', postgres.url, '--ca', ca, '--json')
-      expect({ status, ...(JSON.parse(text) as object) }).toEqual({
-        ...{ status: 0, findings: [], certificates: 21 },
+describe.skipIf(POSTGRES_PROGRAMS === undefined)(
+  'a database of PostgreSQL',
+  { timeout: POSTGRES_TEST_MS },
+  () => {
+    it('is proved sound while a registry serves with it, and what is wrong in it is found', async () => {
+      await using postgres = await TestPostgres.start()
+      await run('import', RECORDED, '--db', postgres.url)
+      const ca = join(temporaryDirectory(), 'ca.crt')
+      writeFileSync(ca, pki.ca)
+      {
+        await using registry = await testRegistry({ databasePath: postgres.url })
+        await enrol(registry.url)
+        const { status, text } = await run('check', '--db', postgres.url, '--ca', ca, '--json')
+        expect({ status, ...(JSON.parse(text) as object) }).toEqual({
+          ...{ status: 0, findings: [], certificates: 21 },
+        })
+      }
+      for (const [change, what] of [
+        ['DELETE FROM cert WHERE prefix = (SELECT max(prefix) FROM cert)', /at the end of the network/],
+        ['DELETE FROM cert WHERE prefix = (SELECT min(prefix) FROM cert)', /are neither given nor free/],
+        ["INSERT INTO cert SELECT min(prefix) || '0', NULL, NULL FROM cert", /lies inside/],
+        ["INSERT INTO cert VALUES ('x', NULL, NULL)", /no prefix in bits/],
+        ["UPDATE config SET value = 'n0' WHERE name = 'serial'", /will be given again/],
+        ['INSERT INTO crl VALUES (999999, 2000000000)', /is revoked, but was never given/],
+        ['DELETE FROM subject_serial_gap', /no serial number of a subject is left/],
+        ['DELETE FROM holder', /registry knows nothing of [0-9]+ certificates/],
+        ["UPDATE cert SET cert = 'garbage' WHERE cert IS NOT NULL", /cannot be used/],
+        ["UPDATE config SET value = 't111111' WHERE name = 'prefix'", /own node/],
+        ['DROP TABLE crl', /no table crl/],
+      ] as const) {
+        await postgres.query(change)
+        expect(await findings(postgres.url)).toMatch(what)
+      }
+      const other = join(temporaryDirectory(), 'other.crt')
+      writeFileSync(other, 'no certificate')
+      await expect(run('check', '--db', postgres.url, '--ca', other)).rejects.toMatchObject({
+        code: 'CERTIFICATE',
       })
-    }
-    for (const [change, what] of [
-      ['DELETE FROM cert WHERE prefix = (SELECT max(prefix) FROM cert)', /at the end of the network/],
-      ['DELETE FROM cert WHERE prefix = (SELECT min(prefix) FROM cert)', /are neither given nor free/],
-      ["INSERT INTO cert SELECT min(prefix) || '0', NULL, NULL FROM cert", /lies inside/],
-      ["INSERT INTO cert VALUES ('x', NULL, NULL)", /no prefix in bits/],
-      ["UPDATE config SET value = 'n0' WHERE name = 'serial'", /will be given again/],
-      ['INSERT INTO crl VALUES (999999, 2000000000)', /is revoked, but was never given/],
-      ['DELETE FROM subject_serial_gap', /no serial number of a subject is left/],
-      ['DELETE FROM holder', /registry knows nothing of [0-9]+ certificates/],
-      ["UPDATE cert SET cert = 'garbage' WHERE cert IS NOT NULL", /cannot be used/],
-      ["UPDATE config SET value = 't111111' WHERE name = 'prefix'", /own node/],
-      ['DROP TABLE crl', /no table crl/],
-    ] as const) {
-      await postgres.query(change)
-      expect(await findings(postgres.url)).toMatch(what)
-    }
-    const other = join(temporaryDirectory(), 'other.crt')
-    writeFileSync(other, 'no certificate')
-    await expect(run('check', '--db', postgres.url, '--ca', other)).rejects.toMatchObject({
-      code: 'CERTIFICATE',
     })
-  })
 
-  it('is backed up as it is at one moment while certificates are given, and restored when nobody serves', async () => {
-    await using postgres = await TestPostgres.start()
-    const directory = temporaryDirectory()
-    const backup = join(directory, 'backup')
-    let kept: Awaited<ReturnType<typeof enrol>>
-    {
-      await using registry = await testRegistry({ databasePath: postgres.url })
-      kept = await enrol(registry.url)
-      let isEnough = false
-      let given = 0
-      const giving = (async () => {
-        while (!isEnough) {
-          await enrol(registry.url)
-          given++
-        }
-      })()
-      await expect.poll(() => given).toBeGreaterThan(2)
-      const before = given
-      expect(await run('backup', '--db', postgres.url, backup)).toMatchObject({ status: 0 })
-      // Nobody has waited for it.
-      await expect.poll(() => given).toBeGreaterThan(before + 2)
-      isEnough = true
-      await giving
-      await expect(run('restore', '--db', postgres.url, backup)).rejects.toMatchObject({
-        code: 'FILE',
-        message: expect.stringContaining('stop the registry first'),
-      })
-      expect(existsSync(`${backup}.before-restore`)).toBe(false)
-    }
-    expect(statSync(backup).mode & 0o777).toBe(0o600)
-    // One file, which can be read where nothing can be written.
-    const opened = new Database(backup, { readonly: true })
-    expect(opened.pragma('journal_mode', { simple: true })).toBe('delete')
-    opened.close()
-    expect(await run('check', '--db', backup)).toMatchObject({ status: 0 })
-    // Lines that nobody removes, and rows of tables that are kept by others.
-    const { url } = postgres
-    await postgres.query(
-      "INSERT INTO audit SELECT COALESCE(MAX(number), 0) + 1, 0, 'ann', NULL, 'told', NULL, '{}', '' FROM audit",
-    )
-    await postgres.query("INSERT INTO session VALUES ('0101', '{}', 0)")
-    await postgres.query("INSERT INTO node_address SELECT prefix, '', 1 FROM holder ON CONFLICT DO NOTHING")
-    const lost = await ofConfig(url)
-    const all = await counts(url)
-
-    const { status, text } = await run('restore', '--db', url, backup, '--json')
-    const before = `${backup}.before-restore`
-    expect({ status, ...(JSON.parse(text) as object) }).toEqual({
-      ...{ status: 0, database: url, before, certificates: expect.any(Number) },
-    })
-    expect(await counts(url)).toEqual({ ...(await counts(backup)), session: 0, admin_session: 0 })
-    // What the database counts along is counted anew.
-    for (const table of ['holder', 'node_address']) {
-      const { rows } = await postgres.query(
-        `SELECT COALESCE(SUM(n), 0) = (SELECT COUNT(*) FROM ${table}) AS is_right FROM ${table}_count`,
+    it('is backed up as it is at one moment while certificates are given, and restored when nobody serves', async () => {
+      await using postgres = await TestPostgres.start()
+      const directory = temporaryDirectory()
+      const backup = join(directory, 'backup')
+      let kept: Awaited<ReturnType<typeof enrol>>
+      {
+        await using registry = await testRegistry({ databasePath: postgres.url })
+        kept = await enrol(registry.url)
+        let isEnough = false
+        let given = 0
+        const giving = (async () => {
+          while (!isEnough) {
+            await enrol(registry.url)
+            given++
+          }
+        })()
+        await expect.poll(() => given).toBeGreaterThan(2)
+        const before = given
+        expect(await run('backup', '--db', postgres.url, backup)).toMatchObject({ status: 0 })
+        // Nobody has waited for it.
+        await expect.poll(() => given).toBeGreaterThan(before + 2)
+        isEnough = true
+        await giving
+        await expect(run('restore', '--db', postgres.url, backup)).rejects.toMatchObject({
+          code: 'FILE',
+          message: expect.stringContaining('stop the registry first'),
+        })
+        expect(existsSync(`${backup}.before-restore`)).toBe(false)
+      }
+      expect(statSync(backup).mode & 0o777).toBe(0o600)
+      // One file, which can be read where nothing can be written.
+      const opened = new Database(backup, { readonly: true })
+      expect(opened.pragma('journal_mode', { simple: true })).toBe('delete')
+      opened.close()
+      expect(await run('check', '--db', backup)).toMatchObject({ status: 0 })
+      // Lines that nobody removes, and rows of tables that are kept by others.
+      const { url } = postgres
+      await postgres.query(
+        "INSERT INTO audit SELECT COALESCE(MAX(number), 0) + 1, 0, 'ann', NULL, 'told', NULL, '{}', '' FROM audit",
       )
-      expect(rows).toEqual([{ is_right: true }])
-    }
-    // What was lost is kept, but for sessions.
-    expect(await counts(before)).toMatchObject({ ...all, session: 0 })
-    const restored = await ofConfig(url)
-    expect(restored.version).toBeGreaterThan(lost.version)
-    expect(restored.serial).toBeGreaterThan(lost.serial)
-    expect(await run('check', '--db', url)).toMatchObject({ status: 0 })
-    await using registry = await testRegistry({ databasePath: url })
-    const hello = await fetch(`${registry.url}hello?client_prefix=${kept.prefix}&protocol=1`)
-    expect(hello.status).toBe(200)
-    expect((await enrol(registry.url)).serial).toBeGreaterThan(BigInt(lost.serial))
-  })
+      await postgres.query("INSERT INTO session VALUES ('0101', '{}', 0)")
+      await postgres.query("INSERT INTO node_address SELECT prefix, '', 1 FROM holder ON CONFLICT DO NOTHING")
+      const lost = await ofConfig(url)
+      const all = await counts(url)
 
-  it('that is empty takes a backup of a file of SQLite, and one that is not there is told of', async () => {
-    await using postgres = await TestPostgres.start()
-    const copy = join(temporaryDirectory(), 'copy')
-    for (const args of [['check'], ['backup', copy]])
-      await expect(run(...args, '--db', postgres.url)).rejects.toMatchObject({
-        code: 'FILE',
-        message: expect.stringContaining('there is no database'),
+      const { status, text } = await run('restore', '--db', url, backup, '--json')
+      const before = `${backup}.before-restore`
+      expect({ status, ...(JSON.parse(text) as object) }).toEqual({
+        ...{ status: 0, database: url, before, certificates: expect.any(Number) },
       })
-    expect(JSON.parse((await run('restore', '--db', postgres.url, RECORDED, '--json')).text)).toEqual({
-      ...{ database: postgres.url, certificates: 20 },
-    })
-    expect(await findings(postgres.url)).toBe('')
-    {
-      await using registry = await testRegistry({ databasePath: postgres.url })
-      const hello = await fetch(`${registry.url}hello?client_prefix=${RECORDED_NODE}&protocol=1`)
+      expect(await counts(url)).toEqual({ ...(await counts(backup)), session: 0, admin_session: 0 })
+      // What the database counts along is counted anew.
+      for (const table of ['holder', 'node_address']) {
+        const { rows } = await postgres.query(
+          `SELECT COALESCE(SUM(n), 0) = (SELECT COUNT(*) FROM ${table}) AS is_right FROM ${table}_count`,
+        )
+        expect(rows).toEqual([{ is_right: true }])
+      }
+      // What was lost is kept, but for sessions.
+      expect(await counts(before)).toMatchObject({ ...all, session: 0 })
+      const restored = await ofConfig(url)
+      expect(restored.version).toBeGreaterThan(lost.version)
+      expect(restored.serial).toBeGreaterThan(lost.serial)
+      expect(await run('check', '--db', url)).toMatchObject({ status: 0 })
+      await using registry = await testRegistry({ databasePath: url })
+      const hello = await fetch(`${registry.url}hello?client_prefix=${kept.prefix}&protocol=1`)
       expect(hello.status).toBe(200)
-      expect((await enrol(registry.url)).prefix).not.toBe(RECORDED_NODE)
-    }
-    const unsound = join(temporaryDirectory(), 'unsound')
-    await run('backup', '--db', postgres.url, unsound)
-    new Database(unsound).exec("INSERT INTO cert VALUES ('x', NULL, NULL)").close()
-    await expect(run('restore', '--db', postgres.url, unsound)).rejects.toMatchObject({ code: 'FILE' })
-    expect(await findings(postgres.url)).toBe('')
-    await postgres[Symbol.asyncDispose]()
-    const gone = run('check', '--db', postgres.url.replace('re6st@', 're6st:secret@'))
-    await expect(gone).rejects.toMatchObject({ code: 'FILE' })
-    await expect(gone).rejects.not.toMatchObject({ message: expect.stringContaining('secret') })
-  })
-
-  it('is backed up as it is after a restore that goes on meanwhile, and nothing empty takes the place of a backup', async () => {
-    await using postgres = await TestPostgres.start()
-    await run('import', RECORDED, '--db', postgres.url)
-    const copy = join(temporaryDirectory(), 'copy')
-    await using restoring = await postgres.session()
-    // As `restore` does: what has begun to read sees a table that is truncated as empty, whenever it began.
-    for (const table of ['config', 'cert'])
-      await restoring.query(`CREATE TEMPORARY TABLE kept_${table} AS SELECT * FROM ${table}`)
-    await restoring.query('BEGIN; TRUNCATE config, cert')
-    const backup = run('backup', '--db', postgres.url, copy, '--json')
-    const waiting = async () =>
-      (await postgres.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).rowCount
-    await expect.poll(waiting).toBe(1)
-    for (const table of ['config', 'cert'])
-      await restoring.query(`INSERT INTO ${table} SELECT * FROM kept_${table}`)
-    await restoring.query('COMMIT')
-    expect(JSON.parse((await backup).text)).toEqual({ file: copy, certificates: 20 })
-
-    await postgres.query('TRUNCATE config, cert')
-    await expect(run('backup', '--db', postgres.url, copy)).rejects.toMatchObject({
-      code: 'FILE',
-      message: expect.stringMatching(/no network .* give another name/),
+      expect((await enrol(registry.url)).serial).toBeGreaterThan(BigInt(lost.serial))
     })
-    expect(await counts(copy)).toMatchObject({ cert: expect.toSatisfy((rows: number) => rows > 20) })
-    expect(readdirSync(dirname(copy))).toEqual(['copy'])
-  })
 
-  it('is kept under another name each time that a file is restored into it', async () => {
-    await using postgres = await TestPostgres.start()
-    const file = join(temporaryDirectory(), 'registry.db')
-    copyFileSync(RECORDED, file)
-    await run('import', file, '--db', postgres.url)
-    const serials: number[] = []
-    const named: unknown[] = []
-    for (const _ of ['first', 'second', 'third']) {
-      serials.push((await ofConfig(postgres.url)).serial)
-      const { text } = await run('restore', '--db', postgres.url, file, '--json')
-      named.push((JSON.parse(text) as { before: unknown }).before)
-    }
-    const names = ['', '.2', '.3'].map((end) => `${file}.before-restore${end}`)
-    expect(named).toEqual(names)
-    // Each is what was there at its time.
-    expect(await Promise.all(names.map(async (name) => (await ofConfig(name)).serial))).toEqual(serials)
-    expect(new Set(serials).size).toBe(3)
-  })
-
-  it('that is being restored for long is not backed up: it says why', async () => {
-    await using postgres = await TestPostgres.start()
-    await run('import', RECORDED, '--db', postgres.url)
-    const copy = join(temporaryDirectory(), 'copy')
-    await using restoring = await postgres.session()
-    await restoring.query('BEGIN; LOCK TABLE config IN ACCESS EXCLUSIVE MODE')
-    await expect(run('backup', '--db', postgres.url, copy)).rejects.toMatchObject({
-      code: 'FILE',
-      message: expect.stringContaining('when that is done'),
-    })
-  })
-
-  it('is not restored into while a registry serves with it, whatever its URL says of the application', async () => {
-    await using postgres = await TestPostgres.start()
-    await run('import', RECORDED, '--db', postgres.url)
-    for (const name of ['application_name=', 'connect_timeout=3&application%5Fname=']) {
-      await using _registry = await testRegistry({ databasePath: `${postgres.url}?${name}ours&keepalives=1` })
-      await expect(run('restore', '--db', postgres.url, RECORDED)).rejects.toMatchObject({
-        code: 'FILE',
-        message: expect.stringContaining('stop the registry first'),
+    it('that is empty takes a backup of a file of SQLite, and one that is not there is told of', async () => {
+      await using postgres = await TestPostgres.start()
+      const copy = join(temporaryDirectory(), 'copy')
+      for (const args of [['check'], ['backup', copy]])
+        await expect(run(...args, '--db', postgres.url)).rejects.toMatchObject({
+          code: 'FILE',
+          message: expect.stringContaining('there is no database'),
+        })
+      expect(JSON.parse((await run('restore', '--db', postgres.url, RECORDED, '--json')).text)).toEqual({
+        ...{ database: postgres.url, certificates: 20 },
       })
-    }
-  })
+      expect(await findings(postgres.url)).toBe('')
+      {
+        await using registry = await testRegistry({ databasePath: postgres.url })
+        const hello = await fetch(`${registry.url}hello?client_prefix=${RECORDED_NODE}&protocol=1`)
+        expect(hello.status).toBe(200)
+        expect((await enrol(registry.url)).prefix).not.toBe(RECORDED_NODE)
+      }
+      const unsound = join(temporaryDirectory(), 'unsound')
+      await run('backup', '--db', postgres.url, unsound)
+      new Database(unsound).exec("INSERT INTO cert VALUES ('x', NULL, NULL)").close()
+      await expect(run('restore', '--db', postgres.url, unsound)).rejects.toMatchObject({ code: 'FILE' })
+      expect(await findings(postgres.url)).toBe('')
+      await postgres[Symbol.asyncDispose]()
+      const gone = run('check', '--db', postgres.url.replace('re6st@', 're6st:secret@'))
+      await expect(gone).rejects.toMatchObject({ code: 'FILE' })
+      await expect(gone).rejects.not.toMatchObject({ message: expect.stringContaining('secret') })
+    })
 
-  it('is read without a change of it: tables that are missing are not made', async () => {
-    await using postgres = await TestPostgres.start()
-    await (await openStore(postgres.url))[Symbol.asyncDispose]()
-    await postgres.query('DROP TABLE machine_event')
-    const copy = join(temporaryDirectory(), 'copy')
-    expect(await run('backup', '--db', postgres.url, copy)).toMatchObject({ status: 0 })
-    expect(await run('check', '--db', postgres.url)).toMatchObject({ status: 0 })
-    const { rowCount } = await postgres.query("SELECT FROM pg_tables WHERE tablename = 'machine_event'")
-    expect(rowCount).toBe(0)
-    expect(await counts(copy)).toMatchObject({ machine_event: 0 })
-  })
-})
+    it('is backed up as it is after a restore that goes on meanwhile, and nothing empty takes the place of a backup', async () => {
+      await using postgres = await TestPostgres.start()
+      await run('import', RECORDED, '--db', postgres.url)
+      const copy = join(temporaryDirectory(), 'copy')
+      await using restoring = await postgres.session()
+      // As `restore` does: what has begun to read sees a table that is truncated as empty, whenever it began.
+      for (const table of ['config', 'cert'])
+        await restoring.query(`CREATE TEMPORARY TABLE kept_${table} AS SELECT * FROM ${table}`)
+      await restoring.query('BEGIN; TRUNCATE config, cert')
+      const backup = run('backup', '--db', postgres.url, copy, '--json')
+      const waiting = async () =>
+        (await postgres.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).rowCount
+      await expect.poll(waiting).toBe(1)
+      for (const table of ['config', 'cert'])
+        await restoring.query(`INSERT INTO ${table} SELECT * FROM kept_${table}`)
+      await restoring.query('COMMIT')
+      expect(JSON.parse((await backup).text)).toEqual({ file: copy, certificates: 20 })
+
+      await postgres.query('TRUNCATE config, cert')
+      await expect(run('backup', '--db', postgres.url, copy)).rejects.toMatchObject({
+        code: 'FILE',
+        message: expect.stringMatching(/no network .* give another name/),
+      })
+      expect(await counts(copy)).toMatchObject({ cert: expect.toSatisfy((rows: number) => rows > 20) })
+      expect(readdirSync(dirname(copy))).toEqual(['copy'])
+    })
+
+    it('is kept under another name each time that a file is restored into it', async () => {
+      await using postgres = await TestPostgres.start()
+      const file = join(temporaryDirectory(), 'registry.db')
+      copyFileSync(RECORDED, file)
+      await run('import', file, '--db', postgres.url)
+      const serials: number[] = []
+      const named: unknown[] = []
+      for (const _ of ['first', 'second', 'third']) {
+        serials.push((await ofConfig(postgres.url)).serial)
+        const { text } = await run('restore', '--db', postgres.url, file, '--json')
+        named.push((JSON.parse(text) as { before: unknown }).before)
+      }
+      const names = ['', '.2', '.3'].map((end) => `${file}.before-restore${end}`)
+      expect(named).toEqual(names)
+      // Each is what was there at its time.
+      expect(await Promise.all(names.map(async (name) => (await ofConfig(name)).serial))).toEqual(serials)
+      expect(new Set(serials).size).toBe(3)
+    })
+
+    it('that is being restored for long is not backed up: it says why', async () => {
+      await using postgres = await TestPostgres.start()
+      await run('import', RECORDED, '--db', postgres.url)
+      const copy = join(temporaryDirectory(), 'copy')
+      await using restoring = await postgres.session()
+      await restoring.query('BEGIN; LOCK TABLE config IN ACCESS EXCLUSIVE MODE')
+      await expect(run('backup', '--db', postgres.url, copy)).rejects.toMatchObject({
+        code: 'FILE',
+        message: expect.stringContaining('when that is done'),
+      })
+    })
+
+    it('is not restored into while a registry serves with it, whatever its URL says of the application', async () => {
+      await using postgres = await TestPostgres.start()
+      await run('import', RECORDED, '--db', postgres.url)
+      for (const name of ['application_name=', 'connect_timeout=3&application%5Fname=']) {
+        await using _registry = await testRegistry({
+          databasePath: `${postgres.url}?${name}ours&keepalives=1`,
+        })
+        await expect(run('restore', '--db', postgres.url, RECORDED)).rejects.toMatchObject({
+          code: 'FILE',
+          message: expect.stringContaining('stop the registry first'),
+        })
+      }
+    })
+
+    it('is read without a change of it: tables that are missing are not made', async () => {
+      await using postgres = await TestPostgres.start()
+      await (await openStore(postgres.url))[Symbol.asyncDispose]()
+      await postgres.query('DROP TABLE machine_event')
+      const copy = join(temporaryDirectory(), 'copy')
+      expect(await run('backup', '--db', postgres.url, copy)).toMatchObject({ status: 0 })
+      expect(await run('check', '--db', postgres.url)).toMatchObject({ status: 0 })
+      const { rowCount } = await postgres.query("SELECT FROM pg_tables WHERE tablename = 'machine_event'")
+      expect(rowCount).toBe(0)
+      expect(await counts(copy)).toMatchObject({ machine_event: 0 })
+    })
+  },
+)

@@ -2,7 +2,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { openStore } from '../../../src/registry/database/open-store.ts'
 import type { Store } from '../../../src/registry/database/store.ts'
-import { POSTGRES_PROGRAMS, TestPostgres } from '../../support/postgres.ts'
+import { POSTGRES_PROGRAMS, POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
 
 const SHORT = { statementMs: 500, silenceMs: 500, lookMs: 100 }
 
@@ -57,7 +57,7 @@ async function wayTo({ port }: TestPostgres) {
   }
 }
 
-describe.skipIf(POSTGRES_PROGRAMS === undefined)('with PostgreSQL', () => {
+describe.skipIf(POSTGRES_PROGRAMS === undefined)('with PostgreSQL', { timeout: POSTGRES_TEST_MS }, () => {
   it('a process that stands still in the middle of a change keeps nobody else from changing something', async () => {
     await using postgres = await TestPostgres.start()
     await using one = await openStore(postgres.url, { timeouts: SHORT })

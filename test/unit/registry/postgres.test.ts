@@ -7,7 +7,7 @@ import { type NodeCertificate, readNodeCertificate } from '../../../src/core/cry
 import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { serversOf } from '../../../src/registry/database/postgres-servers.ts'
-import { POSTGRES_PROGRAMS, TestPostgres } from '../../support/postgres.ts'
+import { POSTGRES_PROGRAMS, POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
 import { testRegistry } from '../../support/registry.ts'
 import { vectors } from '../../support/vectors.ts'
 
@@ -46,92 +46,96 @@ it('a URL may name several servers', () => {
   })
 })
 
-describe.skipIf(POSTGRES_PROGRAMS === undefined)('several registries with one database of PostgreSQL', () => {
-  it('give no prefix and no serial twice, and a token once', async () => {
-    await using postgres = await TestPostgres.start()
-    const registries = await Promise.all([1, 2, 3].map(() => testRegistry({ databasePath: postgres.url })))
-    const [first] = registries
-    await fetch(`${first?.url}addToken?email=a@example.com&token=once`)
-    const certificates = await Promise.all(
-      registries.flatMap(({ url }) => Array.from({ length: 10 }, () => enrol(url))),
-    )
-    expect(new Set(certificates.map(({ prefix }) => prefix)).size).toBe(30)
-    expect(certificates.map(({ serial }) => Number(serial)).sort((a, b) => a - b)).toEqual(
-      Array.from({ length: 30 }, (_, n) => n + 1),
-    )
-    const withToken = await Promise.all(
-      registries.map(({ url }) => new RegistryClient(url).requestCertificate({ token: 'once', csr })),
-    )
-    expect(withToken.filter((pem) => pem !== undefined)).toHaveLength(1)
-    for (const registry of registries) await registry[Symbol.asyncDispose]()
-  })
-
-  it('answer calls of one session in turn, and serve at once what another has published', async () => {
-    await using postgres = await TestPostgres.start()
-    await using one = await testRegistry({ databasePath: postgres.url })
-    await using other = await testRegistry({ databasePath: postgres.url })
-    const { prefix } = await enrol(one.url)
-    const { prefix: gone, serial, subnetName } = await enrol(other.url)
-    // Its calls go to one of them after another, as behind a load balancer.
-    let calls = 0
-    const balancer = createServer((request, response) => {
-      const url = new URL(request.url ?? '', [one.url, other.url][calls++ % 2])
-      const hmac = request.headers['re6sthmac']
-      fetch(url, typeof hmac === 'string' ? { headers: { Re6stHMAC: hmac } } : {}).then(
-        async (answer) => {
-          response.writeHead(answer.status, Object.fromEntries(answer.headers))
-          response.end(Buffer.from(await answer.arrayBuffer()))
-        },
-        () => response.destroy(),
+describe.skipIf(POSTGRES_PROGRAMS === undefined)(
+  'several registries with one database of PostgreSQL',
+  { timeout: POSTGRES_TEST_MS },
+  () => {
+    it('give no prefix and no serial twice, and a token once', async () => {
+      await using postgres = await TestPostgres.start()
+      const registries = await Promise.all([1, 2, 3].map(() => testRegistry({ databasePath: postgres.url })))
+      const [first] = registries
+      await fetch(`${first?.url}addToken?email=a@example.com&token=once`)
+      const certificates = await Promise.all(
+        registries.flatMap(({ url }) => Array.from({ length: 10 }, () => enrol(url))),
       )
+      expect(new Set(certificates.map(({ prefix }) => prefix)).size).toBe(30)
+      expect(certificates.map(({ serial }) => Number(serial)).sort((a, b) => a - b)).toEqual(
+        Array.from({ length: 30 }, (_, n) => n + 1),
+      )
+      const withToken = await Promise.all(
+        registries.map(({ url }) => new RegistryClient(url).requestCertificate({ token: 'once', csr })),
+      )
+      expect(withToken.filter((pem) => pem !== undefined)).toHaveLength(1)
+      for (const registry of registries) await registry[Symbol.asyncDispose]()
     })
-    await new Promise<void>((resolve) => balancer.listen(0, '127.0.0.1', resolve))
-    const { port } = balancer.address() as AddressInfo
-    const client = new RegistryClient(`http://127.0.0.1:${port}/`, { prefix, caPublicKey, decrypt })
-    for (let call = 0; call < 6; call++) expect(await client.getDh()).toMatch(/^-----BEGIN DH/)
-    // One hello: none of them was refused.
-    expect(calls).toBe(7)
-    balancer.close()
-    expect((await networkConfigAt(other.url, prefix)).crl).toEqual(new Set())
-    await fetch(`${one.url}revoke?cn_or_serial=${subnetName}`)
-    await expect
-      .poll(async () => (await networkConfigAt(other.url, prefix)).crl, { timeout: 20_000 })
-      .toEqual(new Set([serial]))
-    await expect(networkConfigAt(other.url, gone)).rejects.toThrow(/knows no certificate/)
-  })
 
-  it('go on when the server dies and its standby takes over: nothing that was acknowledged is lost', async () => {
-    await using primary = await TestPostgres.start()
-    await using standby = await primary.standby()
-    await primary.query("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
-    await primary.query('SELECT pg_reload_conf()')
-    const databasePath = `postgres://re6st@127.0.0.1:${primary.port},127.0.0.1:${standby.port}/postgres`
-    const registries = await Promise.all([1, 2].map(() => testRegistry({ databasePath })))
-    const acknowledged: NodeCertificate[] = []
-    const stop = new AbortController()
-    const load = registries.map(async ({ url }) => {
-      while (!stop.signal.aborted)
-        await enrol(url).then(
-          (one) => acknowledged.push(one),
-          () => {},
+    it('answer calls of one session in turn, and serve at once what another has published', async () => {
+      await using postgres = await TestPostgres.start()
+      await using one = await testRegistry({ databasePath: postgres.url })
+      await using other = await testRegistry({ databasePath: postgres.url })
+      const { prefix } = await enrol(one.url)
+      const { prefix: gone, serial, subnetName } = await enrol(other.url)
+      // Its calls go to one of them after another, as behind a load balancer.
+      let calls = 0
+      const balancer = createServer((request, response) => {
+        const url = new URL(request.url ?? '', [one.url, other.url][calls++ % 2])
+        const hmac = request.headers['re6sthmac']
+        fetch(url, typeof hmac === 'string' ? { headers: { Re6stHMAC: hmac } } : {}).then(
+          async (answer) => {
+            response.writeHead(answer.status, Object.fromEntries(answer.headers))
+            response.end(Buffer.from(await answer.arrayBuffer()))
+          },
+          () => response.destroy(),
         )
+      })
+      await new Promise<void>((resolve) => balancer.listen(0, '127.0.0.1', resolve))
+      const { port } = balancer.address() as AddressInfo
+      const client = new RegistryClient(`http://127.0.0.1:${port}/`, { prefix, caPublicKey, decrypt })
+      for (let call = 0; call < 6; call++) expect(await client.getDh()).toMatch(/^-----BEGIN DH/)
+      // One hello: none of them was refused.
+      expect(calls).toBe(7)
+      balancer.close()
+      expect((await networkConfigAt(other.url, prefix)).crl).toEqual(new Set())
+      await fetch(`${one.url}revoke?cn_or_serial=${subnetName}`)
+      await expect
+        .poll(async () => (await networkConfigAt(other.url, prefix)).crl, { timeout: 20_000 })
+        .toEqual(new Set([serial]))
+      await expect(networkConfigAt(other.url, gone)).rejects.toThrow(/knows no certificate/)
     })
-    await expect.poll(() => acknowledged.length, { timeout: 30_000 }).toBeGreaterThan(20)
-    await primary.kill()
-    const before = acknowledged.length
-    await standby.query('SELECT pg_promote()')
-    await standby.query("ALTER SYSTEM SET synchronous_standby_names = ''")
-    await standby.query('SELECT pg_reload_conf()')
-    await expect.poll(() => acknowledged.length, { timeout: 30_000 }).toBeGreaterThan(before + 20)
-    stop.abort()
-    await Promise.all(load)
-    const rows = (await standby.query("SELECT prefix, cert FROM cert WHERE cert LIKE '-----%'")).rows as {
-      prefix: string
-      cert: string
-    }[]
-    const kept = new Map(rows.map(({ prefix, cert }) => [prefix, certificateOf(cert).serial]))
-    for (const { prefix, serial } of acknowledged) expect(kept.get(prefix)).toBe(serial)
-    expect(new Set(acknowledged.map(({ prefix }) => prefix)).size).toBe(acknowledged.length)
-    for (const registry of registries) await registry[Symbol.asyncDispose]()
-  })
-})
+
+    it('go on when the server dies and its standby takes over: nothing that was acknowledged is lost', async () => {
+      await using primary = await TestPostgres.start()
+      await using standby = await primary.standby()
+      await primary.query("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+      await primary.query('SELECT pg_reload_conf()')
+      const databasePath = `postgres://re6st@127.0.0.1:${primary.port},127.0.0.1:${standby.port}/postgres`
+      const registries = await Promise.all([1, 2].map(() => testRegistry({ databasePath })))
+      const acknowledged: NodeCertificate[] = []
+      const stop = new AbortController()
+      const load = registries.map(async ({ url }) => {
+        while (!stop.signal.aborted)
+          await enrol(url).then(
+            (one) => acknowledged.push(one),
+            () => {},
+          )
+      })
+      await expect.poll(() => acknowledged.length, { timeout: 30_000 }).toBeGreaterThan(20)
+      await primary.kill()
+      const before = acknowledged.length
+      await standby.query('SELECT pg_promote()')
+      await standby.query("ALTER SYSTEM SET synchronous_standby_names = ''")
+      await standby.query('SELECT pg_reload_conf()')
+      await expect.poll(() => acknowledged.length, { timeout: 30_000 }).toBeGreaterThan(before + 20)
+      stop.abort()
+      await Promise.all(load)
+      const rows = (await standby.query("SELECT prefix, cert FROM cert WHERE cert LIKE '-----%'")).rows as {
+        prefix: string
+        cert: string
+      }[]
+      const kept = new Map(rows.map(({ prefix, cert }) => [prefix, certificateOf(cert).serial]))
+      for (const { prefix, serial } of acknowledged) expect(kept.get(prefix)).toBe(serial)
+      expect(new Set(acknowledged.map(({ prefix }) => prefix)).size).toBe(acknowledged.length)
+      for (const registry of registries) await registry[Symbol.asyncDispose]()
+    })
+  },
+)
