@@ -19,7 +19,7 @@ const chosen = env['RE6ST_SEED'] === undefined ? undefined : Number(env['RE6ST_S
  */
 export function testRandomGraphs({ seeds, ...graph }: RandomGraphs): void {
   test.each(chosen === undefined ? seeds : [chosen])(
-    `${graph.routers} routers never make a loop, and find the shortest ways and forget the rest when left alone (RE6ST_SEED=%i)`,
+    `${graph.routers} routers${graph.flaps ? ', whose interfaces come and go,' : ''} never make a loop, and find the shortest ways and forget the rest when left alone (RE6ST_SEED=%i)`,
     { timeout: DEADLINE_MS },
     (seed) => {
       expect(rehearse({ seed, ...graph })).toEqual([])
