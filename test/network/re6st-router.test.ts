@@ -51,6 +51,16 @@ const more = () => {
 }
 setTimeout(more, 100)`
 
+/** Says hello, as a router does, from an address that is not of the link. */
+const GLOBAL = '2001:db8:9::1'
+const STRANGER = `
+const socket = require('node:dgram').createSocket({ type: 'udp6', reuseAddr: true })
+const hello = Uint8Array.of(42, 2, 0, 8, 4, 6, 0, 0, 0, 1, 3, 232)
+socket.bind({ port: 6696, address: '${GLOBAL}' }, () => {
+  socket.setMulticastInterface('::%taps')
+  setInterval(() => socket.send(hello, 6696, 'ff02::1:6%taps', () => {}), 50)
+})`
+
 const linkLocalOf = ({ namespace }: RoutingNode, iface: string): string =>
   /inet6 (fe80::[0-9a-f:]+)\/64/.exec(namespace.ip(`addr show dev ${iface}`))?.[1] ?? ''
 
@@ -58,6 +68,29 @@ const memoryMb = (pid: number | undefined): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
 
 describe('two of ours', () => {
+  test('speak to the link alone, and hear nobody who is not on it (RFC 8966, 4)', async () => {
+    server.namespace.ip(`addr add ${GLOBAL}/64 dev taps nodad`)
+    for (const line of [
+      'add table inet heard',
+      'add chain inet heard arriving { type filter hook prerouting priority raw; }',
+      'add rule inet heard arriving udp dport 6696 ip6 saddr fe80::/10 ip6 hoplimit 1 counter comment "near"',
+      'add rule inet heard arriving udp dport 6696 ip6 saddr fe80::/10 ip6 hoplimit != 1 counter comment "far"',
+      `add rule inet heard arriving udp dport 6696 ip6 saddr ${GLOBAL} counter comment "stranger"`,
+    ])
+      client.namespace.run('nft', line)
+    const heard = (what: string) => {
+      const rules = client.namespace.run('nft', 'list', 'chain', 'inet', 'heard', 'arriving')
+      return Number(new RegExp(`packets (\\d+) .*"${what}"`).exec(rules)?.[1])
+    }
+    await startPair(pair, { keys: NO_KEYS })
+    server.namespace.processes.start(process.execPath, ['-e', STRANGER])
+    await routed(pair)
+    // To all, and to one alone, who is asked for routes and acknowledges them.
+    await until(() => heard('stranger') >= 5 && heard('near') >= 5, 'packets of both')
+    expect(client.router.neighbours.map(({ address }) => address)).toEqual([linkLocalOf(server, 'taps')])
+    expect(heard('far')).toBe(0)
+  })
+
   test('know how long their link takes, though the loop of one is busy half of the time', async () => {
     await startPair(pair, { helloIntervalMs: 200 })
     await routed(pair)

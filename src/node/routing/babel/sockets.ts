@@ -60,8 +60,9 @@ export async function openBabelSockets(init: BabelSocketsInit): Promise<BabelSoc
     })
     sockets.push(socket)
     socket.on('message', (bytes, { address: sender, port }) => {
-      // RFC 8966, 4: what does not come from the port is no Babel.
-      if (isOpen && port === BABEL_PORT) init.onDatagram({ bytes, source: withoutZone(sender), destination })
+      // RFC 8966, 4: what does not come from the link, and from the port, is no Babel.
+      if (isOpen && port === BABEL_PORT && isLinkLocal(sender))
+        init.onDatagram({ bytes, source: withoutZone(sender), destination })
     })
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject)
@@ -81,6 +82,9 @@ export async function openBabelSockets(init: BabelSocketsInit): Promise<BabelSoc
     const group = await opened(BABEL_GROUP)
     group.addMembership(BABEL_GROUP, `::%${iface}`)
     const own = await opened(address)
+    // RFC 8966, 4: a hop count of 1.
+    own.setTTL(1)
+    own.setMulticastTTL(1)
     own.setMulticastInterface(`::%${iface}`)
     own.setMulticastLoopback(false)
     return {
@@ -95,6 +99,8 @@ export async function openBabelSockets(init: BabelSocketsInit): Promise<BabelSoc
     throw error
   }
 }
+
+const isLinkLocal = (address: string): boolean => /^fe[89ab]/.test(address)
 
 function withoutZone(address: string): string {
   const end = address.indexOf('%')
