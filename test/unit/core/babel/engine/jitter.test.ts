@@ -1,9 +1,17 @@
 import { expect, it } from 'vitest'
 import { EngineNetwork, type TestNode, TUNNEL } from '../../../../support/engine-network.ts'
+import { seededRandom } from '../../../../support/random.ts'
+
+const SEEDS = [1, 2, 3, 4, 5, 6] as const
+
+interface Said {
+  readonly updates: number
+  readonly requests: number
+}
 
 /** How many updates, and requests for sequence numbers, each of eight routers sends a minute when packets take longer by chance. */
-function saidAMinute(jitterMs: number): { readonly updates: number; readonly requests: number } {
-  const network = new EngineNetwork()
+function saidAMinute(jitterMs: number, seed = 1): Said {
+  const network = new EngineNetwork(seededRandom(seed))
   const nodes = ['a', 'b', 'c', 'd', 'e', 'f', 'a1', 'b1'].map((name) => network.node(name))
   for (const [number, node] of nodes.entries())
     for (const step of [1, 3]) {
@@ -25,9 +33,12 @@ it('round-trip times that are never the same twice are nothing to tell of', () =
   const usual = saidAMinute(30)
   expect(usual.updates).toBeLessThan(still.updates * 1.1)
   expect(usual.requests).toBeLessThan(1)
-  const wild = saidAMinute(200)
-  expect(wild.updates).toBeLessThan(still.updates * 1.4)
-  expect(wild.requests).toBeLessThan(1.5)
+  // What is asked for depends on who was heard first.
+  const wild = SEEDS.map((seed) => saidAMinute(200, seed))
+  const mean = (count: (said: Said) => number) =>
+    wild.reduce((sum, said) => sum + count(said), 0) / wild.length
+  expect(mean(({ updates }) => updates)).toBeLessThan(still.updates * 1.4)
+  expect(mean(({ requests }) => requests)).toBeLessThan(1.5)
 })
 
 it('what is nothing to tell of at once is told with the next update', () => {
