@@ -334,6 +334,10 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
       .getByRole('region', { name: /^Machine / })
       .getByText('enrolled')
       .waitFor()
+    const heading = page.getByRole('region', { name: /^Machine / }).getByRole('heading', { level: 2 })
+    await expect
+      .poll(async () => ((await heading.boundingBox())?.y ?? -1) / SIZES[size].height)
+      .toSatisfy((part: number) => part >= 0 && part < 0.6)
     await look('machine')
     await page.getByRole('button', { name: 'Revoke…' }).click()
     await page.getByRole('dialog').waitFor()

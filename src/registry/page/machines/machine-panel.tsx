@@ -32,8 +32,6 @@ export function MachinePanel(props: MachinePanelProps): JSX.Element {
   useEffect(() => {
     before.current = document.activeElement
     heading.current?.focus({ preventScroll: true })
-    const { top = 0 } = heading.current?.getBoundingClientRect() ?? {}
-    if (top < 0 || top > innerHeight / 2) heading.current?.scrollIntoView()
   }, [])
   const leave = () => {
     close()
@@ -52,6 +50,12 @@ export function MachinePanel(props: MachinePanelProps): JSX.Element {
   const [revoking, setRevoking] = useState(false)
   const [serial, setSerial] = useState<number>()
   const machine = details.answer
+  const isThere = machine !== undefined
+  // As long as nothing of it is there, there may be nothing to scroll.
+  useEffect(() => {
+    const { top = 0 } = heading.current?.getBoundingClientRect() ?? {}
+    if (isThere && (top < 0 || top > innerHeight / 2)) heading.current?.scrollIntoView()
+  }, [isThere])
   const link = (other: string) => (
     <button type="button" class="link" onClick={() => choose(other)}>
       {other}
