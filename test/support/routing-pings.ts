@@ -22,6 +22,7 @@ export async function pinging(
   await happens(more)
   ping.signal('SIGINT')
   await ping.ended
-  const [, sent = '', received = ''] = /(\d+) packets transmitted, (\d+) received/.exec(output) ?? []
-  return { sent: Number(sent), lost: Number(sent) - Number(received) }
+  const [, received = ''] = /, (\d+) received/.exec(output) ?? []
+  // What is on its way when it is interrupted is not lost: it goes on until something after all that happened is answered.
+  return { sent: answered, lost: answered - Number(received) }
 }
