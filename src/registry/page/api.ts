@@ -77,6 +77,9 @@ export const useCsrfToken = (token: string | undefined): void => {
 /** What of a session all parts of the page must know: `ended`, and `begun` anew. */
 export const sessionEvents = new EventTarget()
 
+/** Of what only asks: an answer that is lost with its connection does not keep the page waiting for ever. */
+const ANSWER_WITHIN_MS = 30_000
+
 /** Where a wrong name or password is an answer, and no end of a session. */
 const SIGNING_IN: readonly Called[] = ['signIn', 'certificateSignIn']
 
@@ -98,6 +101,7 @@ export async function call<Name extends Called>(
       ...(method === 'GET' || csrfToken === undefined ? {} : { 'x-csrf-token': csrfToken }),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(method === 'GET' ? { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) } : {}),
   }).catch(() => {
     throw new ApiFailure(0, 'the registry does not answer')
   })

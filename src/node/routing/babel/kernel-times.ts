@@ -1,4 +1,5 @@
 import { messageOf } from '../../../core/errors.ts'
+import { GrowingDelay } from '../../../core/growing-delay.ts'
 import { readNeighbourStates } from '../../../core/kernel/neighbour-states.ts'
 import { type DetectionTimes, detectionTimes } from '../../../core/kernel/unreachability.ts'
 import { inBackground } from '../../../platform/background.ts'
@@ -26,6 +27,8 @@ const FORGIVEN_MS = 600_000
  * process, and on a busy machine answers are slow now and then.
  */
 const SHORTER_AFTER_MS = { least: 30_000, most: 600_000 } as const
+/** Where they could not be set: for want of memory, which passes; or for good, in a container that may not. */
+const AGAIN_AFTER = { minMs: 2_000, maxMs: 600_000 } as const
 
 /** The times of the kernel's own detection on one interface: they follow what answers take there, and end with it. */
 export class KernelTimes {
@@ -36,6 +39,10 @@ export class KernelTimes {
   /** How long the times stay before shorter ones are set, and whether those that are set were shorter than the ones before. */
   #shorterAfterMs: number = SHORTER_AFTER_MS.least
   #areShorter = false
+  readonly #againAfter = new GrowingDelay(AGAIN_AFTER)
+  #triedMs = 0
+  /** How long nothing is tried after it has failed. */
+  #pauseMs = 0
 
   constructor(init: KernelTimesInit, alarms = NO_ALARMS) {
     this.#init = init
@@ -59,6 +66,7 @@ export class KernelTimes {
   /** Sets other times where they are due. @param answerMs how long an answer may take, the longest on the interface */
   adapt(nowMs: number, answerMs: number): void {
     if (nowMs > this.#alarms.lastMs + FORGIVEN_MS) this.#alarms = NO_ALARMS
+    if (this.#pauseMs > 0 && nowMs < this.#triedMs + this.#pauseMs) return
     const times = detectionTimes(answerMs, this.#alarms.count)
     const before = this.#set
     const isSame = before?.retransMs === times.retransMs && before.unicastProbes === times.unicastProbes
@@ -73,6 +81,7 @@ export class KernelTimes {
     this.#areShorter = areShorter
     this.#set = times
     this.#setMs = nowMs
+    this.#triedMs = nowMs
     const { log, iface } = this.#init
     inBackground(log, `setting times of ${iface}`, this.#apply(times, before === undefined))
   }
@@ -91,9 +100,13 @@ export class KernelTimes {
     const words = Object.entries(values).flatMap(([name, value]) => [name, String(value)])
     try {
       await processes.run('ip', ['ntable', 'change', 'name', 'ndisc_cache', 'dev', iface, ...words])
+      this.#againAfter.reset()
+      this.#pauseMs = 0
       if (isFirst) await this.#lookAgain()
     } catch (error) {
       // It went away; or a container may not set them: then its hellos are missed, later.
+      this.#pauseMs = this.#againAfter.take()
+      this.#set = undefined
       log.debug(
         { iface, reason: messageOf(error) },
         'the kernel watches neighbours here no better than usual',

@@ -12,10 +12,12 @@ function rig() {
   /** Those that the kernel knows. */
   const known: { readonly dst: string; readonly lladdr?: string; readonly state: readonly string[] }[] = []
   let tell: (news: KernelNews) => void = () => {}
+  const trouble = { canRun: true }
   const clock = steppedClock()
   const liveness = new KernelLiveness({
     processes: {
       async run(_, args) {
+        if (!trouble.canRun) throw new Error('spawn ip EAGAIN')
         const isQuestion = args.includes('show')
         if (!isQuestion) (args[0] === 'neigh' ? lookedAgain : set).push(args.join(' '))
         return { stdout: isQuestion ? JSON.stringify(known) : '', stderr: '' }
@@ -35,7 +37,7 @@ function rig() {
   })
   const neighbour = (state: NeighbourState, iface = 'tap', address = 'fe80::2') =>
     tell({ kind: 'neighbour', iface, address, state })
-  return { liveness, heard, set, known, lookedAgain, neighbour, clock }
+  return { liveness, heard, set, known, lookedAgain, neighbour, clock, trouble }
 }
 
 it('a neighbour that the kernel cannot reach is suspected, on tunnels alone', () => {
@@ -273,4 +275,20 @@ it('one whose answer may be there and not be read yet, because we were stopped, 
   await clock.stall(150)
   await clock.pass(120)
   expect(heard).toHaveLength(1)
+})
+
+it('times that could not be set are set later', async () => {
+  const { liveness, set, lookedAgain, known, clock, trouble } = rig()
+  known.push({ dst: 'fe80::2', lladdr: '02:00:00:00:00:02', state: ['REACHABLE'] })
+  trouble.canRun = false
+  liveness.add('tap')
+  await clock.pass(1_000)
+  trouble.canRun = true
+  liveness.setRtt('tap', 1)
+  expect(set).toEqual([])
+  await clock.pass(5_000)
+  liveness.setRtt('tap', 1)
+  await clock.pass(10)
+  expect(set).toHaveLength(1)
+  expect(lookedAgain).toHaveLength(1)
 })
