@@ -67,10 +67,8 @@ async function startRouter({
   const ours = new RemoteRouter(namespace.processes)
   const isServer = iface === 'taps'
   const settings = settingsOf(number, { keys: { sign: undefined, accept: undefined } })
-  await ours.start(
-    { ...settings, helloIntervalMs: HELLO_SECONDS * 1000, tunnelIfaces: isServer ? [iface] : [] },
-    SIGNAL,
-  )
+  if (isServer) await ours.addInterface(iface, 'server')
+  await ours.start({ ...settings, helloIntervalMs: HELLO_SECONDS * 1000 }, SIGNAL)
   if (!isServer) await ours.addInterface(iface, 'tunnel')
   return () => ours.stop()
 }

@@ -7,7 +7,7 @@ import type { TunnelSettings } from '../core/tunnels/settings.ts'
 import { isInside, networkCidr, subnetCidr } from '../core/values/prefix.ts'
 import type { Advertisement } from './advertisement.ts'
 import type { Identity } from './identity.ts'
-import type { RouterKeys, RouterSettings } from './routing/router.ts'
+import type { InterfaceKind, RouterKeys, RouterSettings } from './routing/router.ts'
 import type { TransportSettings } from './transport/transport.ts'
 import type { ServerPlace } from './tunnels/tunnel-servers.ts'
 
@@ -52,6 +52,14 @@ export class NodeSettings {
   /** Of all servers that there may ever be. */
   get serverIfaces(): readonly string[] {
     return this.#sources.options.listeners.map(ifaceOf)
+  }
+
+  /** What is routed over from the start, beside client tunnels: all servers that there may ever be, and LANs. */
+  get routedInterfaces(): ReadonlyMap<string, InterfaceKind> {
+    return new Map<string, InterfaceKind>([
+      ...this.serverIfaces.map((iface) => [iface, 'server'] as const),
+      ...this.#sources.options.interfaces.map((iface) => [iface, 'lan'] as const),
+    ])
   }
 
   get transport(): TransportSettings {
@@ -103,8 +111,6 @@ export class NodeSettings {
       linkDefaults: parseLinkDefaults(babelDefault),
       keys,
       sourceSpecific,
-      tunnelIfaces: this.serverIfaces,
-      lanIfaces: options.interfaces,
       nodeCount,
     }
   }

@@ -99,6 +99,7 @@ export async function startNode(
   await Promise.all([
     addressed.then(async () => {
       times.reached('addresses')
+      for (const [iface, kind] of settings.routedInterfaces) await router.addInterface(iface, kind)
       await router.start(routerSettings(), untilStopped)
       times.reached('router')
     }),

@@ -177,7 +177,7 @@ describe('two of ours', () => {
     })
     await startPair(pair)
     await routed(pair)
-    await server.router.reconfigure(settingsOf(1, { tunnelIfaces: ['taps'], ipv4: ipv4Of(1) }))
+    await server.router.reconfigure(settingsOf(1, { ipv4: ipv4Of(1) }))
     const route = () => client.namespace.ip('-4 route show 10.42.1.0/24')
     await until(() => route().includes('dev tap'), 'a route to the other')
     expect(route()).not.toContain('src')
@@ -204,7 +204,7 @@ describe('two of ours', () => {
     if (router instanceof RemoteRouter) process.kill(router.pid ?? 0, 'SIGKILL')
     expect(inKernel()).toContain(prefixOf(1))
     const again = new RemoteRouter(client.namespace.processes)
-    await again.start(settingsOf(2, { tunnelIfaces: [] }), SIGNAL)
+    await again.start(settingsOf(2), SIGNAL)
     expect(inKernel()).toBe('')
     await again.addInterface('tap', 'tunnel')
     await until(

@@ -123,8 +123,6 @@ export const settingsOf = (number: number, more: Partial<RouterSettings> = {}): 
   linkDefaults: parseLinkDefaults('type tunnel max-rtt-penalty 5000 rtt-max 500 rtt-decay 125'),
   keys: KEYS,
   sourceSpecific: true,
-  tunnelIfaces: [],
-  lanIfaces: [],
   ...more,
 })
 
@@ -133,7 +131,8 @@ export async function startPair(
   { server, client }: RoutingPair,
   more: Partial<RouterSettings> = {},
 ): Promise<void> {
-  await server.router.start(settingsOf(1, { ...more, tunnelIfaces: ['taps'] }), SIGNAL)
+  await server.router.addInterface('taps', 'server')
+  await server.router.start(settingsOf(1, more), SIGNAL)
   await client.router.start(settingsOf(2, more), SIGNAL)
   await client.router.addInterface('tap', 'tunnel')
 }

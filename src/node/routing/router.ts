@@ -52,7 +52,7 @@ export type RoutingChange =
       readonly route: Route
       readonly cause?: RouteCause
     }
-  /** The routing daemon was restarted: the tables are empty for now. */
+  /** It began anew: the tables are empty for now. */
   | { readonly kind: 'restarted' }
 
 /** A way to a destination that is known, and what decides whether packets take it. */
@@ -115,17 +115,14 @@ export interface RouterSettings {
   readonly keys: RouterKeys
   /** Whether the kernel has source-specific routes. */
   readonly sourceSpecific: boolean
-  /** Servers' interfaces, with many neighbours; they may come and go. Client tunnels are added one by one. */
-  readonly tunnelIfaces: readonly string[]
-  readonly lanIfaces: readonly string[]
   /** About how many nodes the network has, as far as is known before their routes come. */
   readonly nodeCount?: number
 }
 
-/** What an interface is: a server's tap, a client tunnel (one neighbour, ours alone), or a LAN. */
+/** What an interface is: a server's tap (many neighbours), a client tunnel (one neighbour, ours alone), or a LAN. */
 export type InterfaceKind = LinkKind
 
-/** Finds the way of packets. babeld is one router; another may stand beside it. */
+/** Finds the way of packets: a router of our own, or babeld. */
 export interface Router {
   /** Live tables, kept up to date. */
   readonly neighbours: readonly Neighbour[]
@@ -137,7 +134,8 @@ export interface Router {
   /** @throws Re6stError `DAEMON` when the daemon is missing, too old, or does not start */
   start(settings: RouterSettings, signal: AbortSignal): Promise<void>
   /**
-   * A client tunnel is best added when it is connected and up.
+   * Routes over an interface, which need not be there yet, and may go and come back. Those that are known before the start
+   * are best added before it; a client tunnel when it is connected and up.
    * @param expected prefixes that the neighbour there originates, in CIDR notation, as far as they are known
    */
   addInterface(iface: string, kind: InterfaceKind, expected?: readonly string[]): Promise<void>

@@ -159,7 +159,8 @@ describe('a babeld that dies', () => {
     client.namespace.ip('-6 route add unreachable 2001:db8:42:8::/64 proto babel')
     client.namespace.ip('-6 route add default from 2001:db8:42::/48 dev tap proto babel')
     client.namespace.ip('-6 route add 2001:db8:43::/64 dev tap proto static')
-    await client.router.start(settingsOf(2, { tunnelIfaces: ['tap'] }), SIGNAL)
+    await client.router.addInterface('tap', 'server')
+    await client.router.start(settingsOf(2), SIGNAL)
     expect(client.namespace.ip('-6 route show proto babel')).toBe('')
     expect(client.namespace.ip('-6 route show proto static')).toContain('2001:db8:43::/64')
   })
@@ -206,10 +207,8 @@ describe('at the start', () => {
   })
 
   test('a babeld that ends at once is an error with its last words', async () => {
-    const settings = settingsOf(2, {
-      linkDefaults: parseLinkDefaults('no such option'),
-      tunnelIfaces: ['tap'],
-    })
+    const settings = settingsOf(2, { linkDefaults: parseLinkDefaults('no such option') })
+    await client.router.addInterface('tap', 'server')
     await expect(client.router.start(settings, SIGNAL)).rejects.toMatchObject({
       code: 'DAEMON',
       message: expect.stringMatching(/parse configuration/),

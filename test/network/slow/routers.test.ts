@@ -85,7 +85,8 @@ describe.each(PAIRS)('a server with %s and a client with %s', (serverName, clien
   )
 
   test('with different keys do not', async () => {
-    await server.router.start(settingsOf(1, { tunnelIfaces: ['taps'] }), SIGNAL)
+    await server.router.addInterface('taps', 'server')
+    await server.router.start(settingsOf(1), SIGNAL)
     await client.router.start(settingsOf(2, { keys: { sign: OTHER_KEY, accept: undefined } }), SIGNAL)
     await client.router.addInterface('tap', 'tunnel')
     // More than any two that agree on a key need.
@@ -139,12 +140,12 @@ describe.each(ROUTERS)('two with %s', (name) => {
     await routed(pair)
     const settings = { keys: KEYS, helloIntervalMs: 500 }
     await Promise.all([
-      server.router.reconfigure(settingsOf(1, { ...settings, tunnelIfaces: ['taps'] })),
+      server.router.reconfigure(settingsOf(1, settings)),
       client.router.reconfigure(settingsOf(2, settings)),
     ])
     await routed(pair)
     // Whoever signs hears nothing of one that does not.
-    await server.router.reconfigure(settingsOf(1, { keys: NO_KEYS, tunnelIfaces: ['taps'] }))
+    await server.router.reconfigure(settingsOf(1, { keys: NO_KEYS }))
     await until(() => !hasRoute(client, 1), 'no route without a key')
   })
 
@@ -172,7 +173,8 @@ describe.each(ROUTERS)('two with %s', (name) => {
     const protocol = name === 'babeld' ? 'babel' : '66'
     client.namespace.ip(`-6 route add 2001:db8:42:7::/64 dev tap metric 1020 proto ${protocol}`)
     client.namespace.ip('-6 route add 2001:db8:43::/64 dev tap proto static')
-    await client.router.start(settingsOf(2, { tunnelIfaces: ['tap'] }), SIGNAL)
+    await client.router.addInterface('tap', 'server')
+    await client.router.start(settingsOf(2), SIGNAL)
     expect(client.namespace.ip(`-6 route show proto ${protocol}`)).not.toContain('2001:db8:42:7::/64')
     expect(client.namespace.ip('-6 route show proto static')).toContain('2001:db8:43::/64')
   })

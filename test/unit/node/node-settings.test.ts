@@ -64,7 +64,7 @@ it('without clients there are no servers, but their interfaces may come back', (
   expect(settings.places).toEqual([{ protocol: 'tcp', port: 1194, iface: 're6stnet-tcp' }])
   maxClients = 0
   expect([settings.servers, settings.places]).toEqual([[], []])
-  expect(settings.router(undefined, 0, KEYS).tunnelIfaces).toEqual(['re6stnet-tcp'])
+  expect([...settings.routedInterfaces]).toEqual([['re6stnet-tcp', 'server']])
 })
 
 it.each([
@@ -89,8 +89,8 @@ it('the router is told who we are', () => {
     networkCidr: '2001:db8:42::/48',
     nodeAddress: '2001:db8:42:1::1',
     linkDefaults: { maxRttPenalty: 5_000 },
-    lanIfaces: ['eth0'],
   })
+  expect(settings.routedInterfaces.get('eth0')).toBe('lan')
 })
 
 it('tunnels are told where we are, and what is inside the network', () => {

@@ -19,7 +19,6 @@ import type { Processes } from '../../../platform/processes.ts'
 import type { KernelEvents } from '../../kernel/kernel-events.ts'
 import { KernelRouteTable } from '../../kernel/route-table.ts'
 import { ConditionWatch } from '../condition-watch.ts'
-import { interfacesOf } from '../named-interfaces.ts'
 import { neighbourOf } from '../neighbour.ts'
 import type {
   InterfaceKind,
@@ -167,7 +166,6 @@ class Re6stRouter implements Router {
     signal.throwIfAborted()
     this.#state = 'running'
     this.#configure(settings)
-    for (const [iface, kind] of interfacesOf(settings)) this.#links.add(iface, kind)
     this.#links.start()
   }
 
@@ -219,14 +217,10 @@ class Re6stRouter implements Router {
   }
 
   async reconfigure(settings: RouterSettings): Promise<void> {
-    const before = this.#settings
-    if (!before) throw new Error('the router was not started')
+    this.#required()
     await this.setKeys(settings.keys)
     this.#settings = settings
     this.#configure(settings)
-    const wanted = interfacesOf(settings)
-    for (const iface of interfacesOf(before).keys()) if (!wanted.has(iface)) await this.removeInterface(iface)
-    for (const [iface, kind] of wanted) this.#links.add(iface, kind)
   }
 
   async stop(): Promise<void> {

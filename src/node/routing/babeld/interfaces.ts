@@ -16,8 +16,7 @@ import type { BabelTables } from '../../../core/babeld/tables.ts'
 import { linkDefaultsText } from '../../../core/config/link-defaults.ts'
 import { Turns } from '../../../platform/turns.ts'
 import type { ConditionWatch } from '../condition-watch.ts'
-import { lacksLinkLocal } from '../link.ts'
-import { interfacesOf } from '../named-interfaces.ts'
+import { lacksLinkLocal } from '../ip-link.ts'
 import type { InterfaceKind, Route, RouterSettings } from '../router.ts'
 import { Greeter } from './greeter.ts'
 import type { HeldRoutes } from './held-routes.ts'
@@ -77,11 +76,6 @@ export class BabeldInterfaces {
   /** What a babeld has to know that is started now. */
   configurations(): BabeldConfiguration['interfaces'] {
     return new Map([...this.#kinds].map(([iface, kind]) => [iface, this.#configurationOf(iface, kind)]))
-  }
-
-  /** The interfaces that the settings name, before babeld is started. */
-  name(settings: RouterSettings): void {
-    for (const [iface, kind] of interfacesOf(settings)) this.#kinds.set(iface, kind)
   }
 
   /** A babeld has begun with these; they may have come and gone while it started. */
@@ -162,13 +156,6 @@ export class BabeldInterfaces {
       await conditions.until(() => !held.routes.some((route) => route.iface === iface), limitMs)
     })
     await this.remove(iface)
-  }
-
-  /** Takes what the settings name now, instead of what they named before. */
-  async rename(before: RouterSettings, after: RouterSettings): Promise<void> {
-    const wanted = interfacesOf(after)
-    for (const iface of interfacesOf(before).keys()) if (!wanted.has(iface)) await this.remove(iface)
-    for (const [iface, kind] of wanted) if (!this.#kinds.has(iface)) await this.add(iface, kind)
   }
 
   /** Lets all come up with the settings as they are now: one after the other, so that traffic can take another way. */

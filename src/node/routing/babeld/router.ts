@@ -118,7 +118,6 @@ class BabeldRouter implements Router {
   async start(settings: RouterSettings, signal: AbortSignal): Promise<void> {
     await this.#supervisor.checkVersion(signal)
     this.#settings = settings
-    this.#interfaces.name(settings)
     await this.#supervisor.start(signal)
   }
 
@@ -183,7 +182,6 @@ class BabeldRouter implements Router {
     }
     const { sign } = settings.keys
     if (sign && !isSameKey(sign, before.keys.sign)) await this.#supervisor.command(keyLine(sign))
-    await this.#interfaces.rename(before, settings)
     if (readWhenUp(before) !== readWhenUp(settings)) await this.#interfaces.renewAll()
   }
 

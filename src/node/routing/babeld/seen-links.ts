@@ -1,7 +1,7 @@
 import type { BabelTables } from '../../../core/babeld/tables.ts'
 import { messageOf } from '../../../core/errors.ts'
 import type { ConditionWatch } from '../condition-watch.ts'
-import { ipBatch, isThere, lacksLinkLocal, linkDown, linkUp, setOperational } from '../link.ts'
+import { ipBatch, isThere, lacksLinkLocal, linkDown, linkUp, setOperational } from '../ip-link.ts'
 import type { Route, RouterSettings } from '../router.ts'
 import { canBeHeld, type HeldRoutes } from './held-routes.ts'
 import type { BabeldContext } from './process.ts'

@@ -38,7 +38,8 @@ beforeEach(async () => {
     ...{ runDirectory: directory, logDirectory: directory, stateDirectory: directory },
   })
   babeld.interfaces = [{ ifname: 're6stnet1', addr_info: [GLOBAL, LINK_LOCAL] }]
-  await router.start(settingsOf(1, { tunnelIfaces: ['re6stnet1'] }), SIGNAL)
+  await router.addInterface('re6stnet1', 'server')
+  await router.start(settingsOf(1), SIGNAL)
   babeld.says('add interface re6stnet1 up true ipv6 fe80::1')
 })
 

@@ -82,7 +82,8 @@ describe('what changes while babeld starts', () => {
 
   it('is said to it: interfaces that came, and that went', async () => {
     babeld.isListening = false
-    const start = router.start(settingsOf(1, { lanIfaces: ['eth1'] }), SIGNAL)
+    await router.addInterface('eth1', 'lan')
+    const start = router.start(settingsOf(1), SIGNAL)
     await started(1)
     await router.addInterface('re6stnet1', 'tunnel')
     await router.removeInterface('eth1')
@@ -122,7 +123,8 @@ describe('what changes while babeld starts', () => {
 
 describe('a babeld that ends', () => {
   it('is replaced at once, and what it knew counts no more', async () => {
-    await router.start(settingsOf(1, { lanIfaces: ['eth1'] }), SIGNAL)
+    await router.addInterface('eth1', 'lan')
+    await router.start(settingsOf(1), SIGNAL)
     babeld.says('add interface eth1 up true ipv6 fe80::1')
     babeld.says(
       'add neighbour 55ab address fe80::2 if eth1 reach ffff ureach 0000 rxcost 96 txcost 96 rtt 0.345 rttcost 0 cost 96',
@@ -218,14 +220,15 @@ describe('an interface', () => {
   )
 
   it('does not stay dormant where the machine cannot run ip for a while, and what failed is done by the next change', async () => {
-    await router.start(settingsOf(1, { tunnelIfaces: ['re6stnet-tcp'] }), SIGNAL)
+    await router.addInterface('re6stnet-tcp', 'server')
+    await router.start(settingsOf(1), SIGNAL)
     babeld.says('add interface re6stnet-tcp up true ipv6 fe80::1')
     await until(() => babeld.ip.length >= 0 && router.isRunning, 'babeld')
     const state = 'link set dev re6stnet-tcp state'
     const count = (word: string) => babeld.ip.filter((command) => command === `${state} ${word}`).length
     babeld.interfaces = [{ ifname: 're6stnet-tcp' }]
     babeld.fails = (command) => command === `${state} dormant`
-    const settings = settingsOf(1, { tunnelIfaces: ['re6stnet-tcp'], helloIntervalMs: 4_000 })
+    const settings = settingsOf(1, { helloIntervalMs: 4_000 })
     await expect(router.reconfigure(settings)).rejects.toThrow('out of memory')
     const dormant = count('dormant')
     babeld.fails = (command) => command === `${state} up`
@@ -245,7 +248,8 @@ describe('an interface', () => {
   })
 
   it('that others are to leave alone is said to be expensive, and cheap again', async () => {
-    await router.start(settingsOf(1, { tunnelIfaces: ['re6stnet-tcp'] }), SIGNAL)
+    await router.addInterface('re6stnet-tcp', 'server')
+    await router.start(settingsOf(1), SIGNAL)
     await router.setCost('re6stnet-tcp', 'high')
     await told(1, 'rxcost 30000')
     const before = commandsOf(1).length
@@ -272,7 +276,8 @@ describe('an interface', () => {
   })
 
   it('that is a LAN is forgotten with its removal; a tunnel, which comes back, is set down', async () => {
-    await router.start(settingsOf(1, { lanIfaces: ['eth1'] }), SIGNAL)
+    await router.addInterface('eth1', 'lan')
+    await router.start(settingsOf(1), SIGNAL)
     await router.addInterface('re6stnet1', 'tunnel')
     await told(1, 'interface re6stnet1')
     await router.removeInterface('eth1')
