@@ -6,8 +6,11 @@ import type { World } from './world.ts'
 
 /** What is due so soon, in intervals, goes out with a hello: one packet instead of two. */
 const WITH_HELLO = 0.06
-/** What is told in more parts is told on all interfaces at the same time. */
-const MOST_PARTS_ALONE = 4
+/**
+ * What is told in more parts is told on all interfaces at the same time, until it is told in fewer. Each change begins with the first part:
+ * where a network was about as large, the last ones would never be told.
+ */
+const PARTS = { mostAlone: 4, fewestTogether: 3 } as const
 
 interface Round {
   readonly timer: Timer
@@ -36,7 +39,7 @@ export class PeriodicUpdates {
     this.#tell = tell
     this.#tours = new UpdateTours(world, {
       entriesAtOnce,
-      isWorthwhile: () => this.#parts > MOST_PARTS_ALONE,
+      isWorthwhile: () => this.#parts >= PARTS.fewestTogether,
       tell: (nowMs, ifaces, entries) => this.#tellThoseWhoHear(nowMs, ifaces, entries),
       onEnded: (nowMs, iface) => this.#beginRound(nowMs, iface),
     })
@@ -57,10 +60,10 @@ export class PeriodicUpdates {
     this.#tours.leave(iface)
   }
 
-  /** The interval has changed. */
+  /** The interval may have changed. If not, all goes on: what began anew each time would come to no end. */
   reschedule(nowMs: number, iface: Interface): void {
     const round = this.#rounds.get(iface)
-    if (round === undefined) return
+    if (round === undefined || this.#tours.has(iface)) return
     this.#tours.leave(iface)
     this.#world.timers.setBy(round.timer, nowMs + this.#pauseMs(iface))
   }
@@ -83,7 +86,7 @@ export class PeriodicUpdates {
   #continue(nowMs: number, iface: Interface): void {
     const round = this.#rounds.get(iface)
     if (round === undefined) return
-    if (this.#parts > MOST_PARTS_ALONE) {
+    if (this.#parts > PARTS.mostAlone) {
       this.#world.timers.clear(round.timer)
       return this.#tours.join(nowMs, iface)
     }

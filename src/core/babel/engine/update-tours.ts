@@ -11,7 +11,7 @@ const MOST_PARTS = 60
 interface ToursInit {
   /** How many destinations are told together, at least. */
   readonly entriesAtOnce: number
-  /** Whether there is so much to tell that it is told on all interfaces together. */
+  /** Whether there is still so much to tell that it is told on all interfaces together. */
   readonly isWorthwhile: () => boolean
   readonly tell: (nowMs: number, ifaces: readonly Interface[], entries: readonly Entry[]) => void
   /** There is little to tell now: an interface goes on alone. */
@@ -52,6 +52,11 @@ export class UpdateTours {
       this.#world.timers.set(timer, nowMs)
     }
     tour.ifaces.add(iface)
+  }
+
+  /** Whether it is told with others of its interval. */
+  has(iface: Interface): boolean {
+    return this.#tours.get(iface.parameters.updateIntervalMs)?.ifaces.has(iface) ?? false
   }
 
   /** Its interval is another one, or it is not told anything any more. */

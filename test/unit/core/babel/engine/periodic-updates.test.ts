@@ -121,6 +121,42 @@ describe('to several neighbours on links of their own', () => {
     }
   })
 
+  it('settings that are set again and change nothing begin nothing anew: the last routes are told as the first ones', () => {
+    const { network, a, neighbours } = star(ROUTES)
+    a.sent.length = 0
+    for (let time = 0; time < 6; time++) {
+      network.run(20_000)
+      for (const name of neighbours)
+        a.engine.setParameters(network.nowMs, name, { ...TUNNEL, updateIntervalMs: MINUTE_MS })
+    }
+    for (const name of neighbours) {
+      const told = a.sent.flatMap(({ iface, tlv }) =>
+        iface === name && tlv.kind === 'update' && tlv.metric === 0 ? [tlv.prefix] : [],
+      )
+      expect(new Set(told).size).toBe(ROUTES)
+      expect(told.length).toBeGreaterThan(1.9 * ROUTES)
+    }
+  })
+
+  it('where they become fewer and more again all the time, the last ones are told as the first ones', () => {
+    // With those of the neighbours, so many as make one part more, or not.
+    const [fewer, more] = [156, 157]
+    const { network, a, neighbours, tell } = star(more)
+    const stable = Array.from({ length: 150 }, (_, number) => `2001:db8:1:${number.toString(16)}::/64`)
+    a.sent.length = 0
+    for (let time = 0; time < 12; time++) {
+      tell(time % 2 === 0 ? fewer : more)
+      network.run(20_000)
+    }
+    for (const name of neighbours)
+      for (const prefix of stable) {
+        const told = a.sent.filter(
+          ({ iface, tlv }) => iface === name && tlv.kind === 'update' && tlv.prefix === prefix,
+        )
+        expect(told.length).toBeGreaterThanOrEqual(3)
+      }
+  })
+
   it('nothing is told on a link that is gone', () => {
     const { network, a, told } = star(ROUTES)
     a.engine.interfaceDown(network.nowMs, 'b')
