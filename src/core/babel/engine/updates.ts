@@ -73,9 +73,14 @@ export class Updates {
       const updates = this.#announcements.of(nowMs, iface, entries)
       world.output.send(iface.name, address, [first, ...updates, request])
     }
-    this.#missed = new MissedUpdates((nowMs, neighbour, entries) => {
-      if (mayBeAsked(neighbour.iface)) this.#backlogs.add(nowMs, neighbour.iface, entries)
+    this.#missed = new MissedUpdates(world.timers, (nowMs, neighbour, entries) => {
+      // Nothing is told any more that was to be told before.
+      if (world.isRetracting) return true
+      const { iface } = neighbour
+      const areAllTold = mayBeAsked(iface)
+      if (areAllTold) this.#backlogs.add(nowMs, iface, entries)
       else this.dumpTo(nowMs, neighbour)
+      return areAllTold
     })
     this.acknowledgments = new Acknowledgments(world, repeat, (nowMs, neighbour, entries) => {
       this.#missed.add(neighbour, entries)
@@ -86,7 +91,7 @@ export class Updates {
   /** A neighbour acknowledges something. */
   acknowledged(nowMs: number, neighbour: Neighbour, opaque: number): void {
     this.acknowledgments.hear(nowMs, neighbour, opaque)
-    if (!this.#world.isRetracting) this.#missed.answered(nowMs, neighbour)
+    this.#missed.answered(nowMs, neighbour)
   }
 
   /** A hello goes out on an interface. */
@@ -104,7 +109,7 @@ export class Updates {
     this.#backlogs.forget(iface)
   }
 
-  /** The interval has changed. */
+  /** The interval may have changed. */
   reschedule(nowMs: number, iface: Interface): void {
     this.#periodic.reschedule(nowMs, iface)
   }

@@ -1,5 +1,8 @@
 import { expect, it } from 'vitest'
-import { EngineNetwork, prefixOf } from '../../../../support/engine-network.ts'
+import { BabelEngine } from '../../../../../src/core/babel/engine/engine.ts'
+import type { OutgoingTlv } from '../../../../../src/core/babel/wire/tlv.ts'
+import { EngineNetwork, prefixOf, TUNNEL } from '../../../../support/engine-network.ts'
+import { seededRandom } from '../../../../support/random.ts'
 
 const [OLD, NEW] = ['2001:db8:1::/48', '2001:db8:2::/48']
 
@@ -49,4 +52,70 @@ it('where updates are lost again and again, though answers arrive, they are told
   expect(isKnown(NEW)).toBe(false)
   expect(told).toBeGreaterThan(20)
   expect(told).toBeLessThan(120)
+})
+
+it('who answers while it may not be told again yet is told when it may, though nothing more is asked of it', () => {
+  const { network, link, announce, isKnown } = two()
+  const cutWhile = (change: () => void) => {
+    link.open = [false, false]
+    change()
+    network.run(4_000)
+    link.open = [true, true]
+    network.run(500)
+  }
+  for (let time = 0; time < 4; time++) cutWhile(() => announce(OLD, `2001:db8:3:${time}::/64`))
+  cutWhile(() => announce(NEW))
+  network.runUntil(() => !isKnown(OLD) && isKnown(NEW), 20_000)
+})
+
+it('what all clients of a server have missed they are told together, not once for each of them that answers', () => {
+  const clients = Array.from({ length: 16 }, (_, number) => `fe80::c:${number}`)
+  const missed = Array.from({ length: 200 }, (_, number) => `2001:db8:9:${number.toString(16)}::/64`)
+  const sent: { readonly to: string | undefined; readonly tlvs: readonly OutgoingTlv[] }[] = []
+  const nothing = () => {}
+  const engine = new BabelEngine({
+    ...{ routerId: '02:00:00:00:00:00:00:01', seqno: 1, random: seededRandom(1) },
+    output: {
+      ...{ forward: nothing, neighbour: nothing, route: nothing },
+      send: (_, to, tlvs) => sent.push({ to, tlvs }),
+    },
+  })
+  let nowMs = 1_000
+  const say = (source: string, ...tlvs: Parameters<BabelEngine['receive']>[1]['tlvs']) =>
+    engine.receive(nowMs, {
+      ...{ iface: 's', source, multicast: false, tlvs, receivedMs: nowMs, isLate: false },
+    })
+  /** Lets time pass in which they acknowledge what they are asked for, or do not. */
+  const pass = (ms: number, doAnswer: boolean) => {
+    for (const endMs = nowMs + ms; nowMs < endMs; nowMs += 5) {
+      engine.tick(nowMs)
+      for (const { to, tlvs } of sent.splice(0)) {
+        for (const tlv of tlvs) {
+          if (tlv.kind === 'update' && missed.includes(tlv.prefix)) told++
+          if (tlv.kind === 'acknowledgment-request' && doAnswer)
+            for (const client of to === undefined ? clients : [to])
+              say(client, { kind: 'acknowledgment', opaque: tlv.opaque })
+        }
+      }
+    }
+  }
+  let told = 0
+  engine.setParameters(nowMs, 's', { ...TUNNEL, updateIntervalMs: 3_600_000 })
+  engine.interfaceUp(nowMs, { name: 's', kind: 'server', address: 'fe80::1' })
+  for (const client of clients)
+    say(
+      client,
+      { kind: 'hello', unicast: false, seqno: 1, intervalMs: 600_000 },
+      { kind: 'ihu', rxcost: 96, intervalMs: 600_000, address: 'fe80::1' },
+    )
+  pass(10_000, true)
+  engine.setLocalRoutes(
+    nowMs,
+    missed.map((prefix) => ({ prefix, from: '::/0', metric: 0 })),
+  )
+  pass(10_000, false)
+  told = 0
+  pass(60_000, true)
+  expect(told).toBeGreaterThanOrEqual(missed.length)
+  expect(told).toBeLessThan(3 * missed.length)
 })
