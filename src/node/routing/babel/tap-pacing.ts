@@ -1,5 +1,6 @@
 import { BABEL_PORT } from '../../../core/babel/wire/numbers.ts'
 import { messageOf } from '../../../core/errors.ts'
+import { GrowingDelay } from '../../../core/growing-delay.ts'
 import { Pacing, type TapCounters } from '../../../core/kernel/pacing.ts'
 import { inBackground } from '../../../platform/background.ts'
 import type { Clock } from '../../../platform/clock.ts'
@@ -24,9 +25,16 @@ interface Paced {
   readonly queueLength: number | undefined
   /** A command that has not ended yet. */
   isBusy: boolean
+  /** How often in a row its queue could not be changed, and when that is tried again. */
+  failures: number
+  notBeforeMs: number
+  readonly againAfter: GrowingDelay
 }
 
 const LOOK_MS = 100
+/** A machine without memory for a process has some again; a queue that is still not to be changed then is not ours any more. */
+const AGAIN_DELAYS = { minMs: 1_000, maxMs: 60_000 }
+const MOST_FAILURES = 10
 /** Of a tap that is paced, in packets: what is too much is seen at once, and a server over TCP is deaf for no longer than that. */
 const SHORT_QUEUE = 100
 /** More than any tunnel carries. */
@@ -52,6 +60,8 @@ export class TapPacing implements Disposable {
   readonly #taps = new Map<string, Paced>()
   /** Where the kernel has no such queues, or somebody else has set up their own. */
   readonly #left = new Set<string>()
+  /** Taps that are not looked at any more, whose queues are still to go. */
+  readonly #forgotten = new Map<Paced, Disposable>()
   #isStopped = false
 
   constructor(init: TapPacingInit) {
@@ -68,6 +78,7 @@ export class TapPacing implements Disposable {
       isPaced: false,
       queueLength: this.#init.queueLengthOf(iface),
       isBusy: false,
+      ...{ failures: 0, notBeforeMs: 0, againAfter: new GrowingDelay(AGAIN_DELAYS) },
     }
     this.#taps.set(iface, tap)
     this.#look(iface, tap)
@@ -92,8 +103,8 @@ export class TapPacing implements Disposable {
   }
 
   #look(iface: string, tap: Paced): void {
-    if (tap.isBusy) return
     const { clock, log, countersOf } = this.#init
+    if (tap.isBusy || clock.monotonicMs() < tap.notBeforeMs) return
     const counters = countersOf(iface)
     if (counters === undefined) return this.forget(iface)
     const step = tap.pacing.look(clock.monotonicMs(), counters)
@@ -101,7 +112,7 @@ export class TapPacing implements Disposable {
       case 'look':
         return
       case 'end':
-        return this.#lookNoMore(iface)
+        return tap.isPaced ? this.#release(iface, tap) : this.#lookNoMore(iface)
       case 'pace': {
         const commands = tap.isPaced ? [] : firstCommands(iface)
         commands.push(limitCommand(iface, step.bytesPerSecond))
@@ -125,29 +136,57 @@ export class TapPacing implements Disposable {
     const applied = async () => {
       try {
         await processes.run('tc', ['-batch', '-'], { input: `${commands.join('\n')}\n` })
-        if (tap.isPaced !== isPaced && tap.queueLength !== undefined) {
+        const isOther = tap.isPaced !== isPaced
+        tap.isPaced = isPaced
+        if (isOther && tap.queueLength !== undefined) {
           // After the queue in front of it, which takes its length from there.
           const packets = isPaced ? Math.min(SHORT_QUEUE, tap.queueLength) : tap.queueLength
           await processes.run('ip', ['link', 'set', 'dev', iface, 'txqueuelen', String(packets)])
         }
-        tap.isPaced = isPaced
+        tap.failures = 0
+        tap.againAfter.reset()
       } catch (error) {
-        tap.isPaced = false
-        if (this.#taps.get(iface) !== tap) return
-        this.#lookNoMore(iface)
-        this.#left.add(iface)
-        log.debug({ iface, reason: messageOf(error) }, 'what this tunnel cannot carry is lost in its queue')
+        this.#failed(iface, tap, messageOf(error))
       } finally {
         tap.isBusy = false
-        // It was forgotten meanwhile.
-        if (tap.isPaced && !this.#isStopped && this.#taps.get(iface) !== tap) this.#release(iface, tap)
+        if (tap.isPaced && this.#taps.get(iface) !== tap) this.#releaseForgotten(iface, tap)
       }
     }
     inBackground(log, `the queue of ${iface}`, applied())
   }
 
+  #failed(iface: string, tap: Paced, reason: string): void {
+    const { clock, log } = this.#init
+    // Its queue is ours, and would hold it up for ever if it stayed as it is.
+    if (tap.isPaced && tap.failures < MOST_FAILURES) {
+      tap.failures++
+      tap.notBeforeMs = clock.monotonicMs() + tap.againAfter.take()
+      return log.debug({ iface, reason }, 'the queue in front of this tunnel cannot be changed now')
+    }
+    tap.isPaced = false
+    if (this.#taps.get(iface) !== tap) return
+    this.#lookNoMore(iface)
+    this.#left.add(iface)
+    log.debug({ iface, reason }, 'what this tunnel cannot carry is lost in its queue')
+  }
+
+  /** It was forgotten while its queue was changed, or that failed. */
+  #releaseForgotten(iface: string, tap: Paced): void {
+    if (this.#isStopped) return
+    const { clock } = this.#init
+    const waitMs = Math.max(0, tap.notBeforeMs - clock.monotonicMs())
+    const timer = clock.after(waitMs, () => {
+      this.#forgotten.delete(tap)
+      // Another one of its name has a queue of its own.
+      if (!this.isPaced(iface)) this.#release(iface, tap)
+    })
+    this.#forgotten.set(tap, timer)
+  }
+
   [Symbol.dispose](): void {
     this.#isStopped = true
+    for (const timer of this.#forgotten.values()) timer[Symbol.dispose]()
+    this.#forgotten.clear()
     for (const { looking } of this.#taps.values()) looking[Symbol.dispose]()
     this.#taps.clear()
   }

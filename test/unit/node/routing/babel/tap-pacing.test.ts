@@ -10,6 +10,7 @@ function rig({ refuses = false, tcMs = 0 } = {}) {
   const counters = { sentBytes: 0, dropped: 0 }
   const lengths: string[] = []
   let isThere = true
+  let isRefused = refuses
   let looks = 0
   const pacing = new TapPacing({
     processes: {
@@ -17,7 +18,7 @@ function rig({ refuses = false, tcMs = 0 } = {}) {
         if (command === 'ip') lengths.push(args.at(-1) ?? '')
         else inputs.push(input.trim().split('\n'))
         if (tcMs > 0) await clock.sleep(tcMs)
-        if (refuses) throw new Error('Exclusivity flag on')
+        if (isRefused) throw new Error('Exclusivity flag on')
         return { stdout: '', stderr: '' }
       },
     },
@@ -34,6 +35,9 @@ function rig({ refuses = false, tcMs = 0 } = {}) {
     looks: () => looks,
     remove: () => {
       isThere = false
+    },
+    refuse: (is: boolean) => {
+      isRefused = is
     },
     /** Tenths of a second of a tap that carries 10 MB a second, and loses more or not. */
     async pass(tenths: number, { bytes = 1e6, lost = 0 }) {
@@ -113,4 +117,46 @@ it.each([
   await pass(1, { lost: 500 })
   await clock.pass(1_000)
   expect(inputs[2]?.[0]).toContain('qdisc add dev tap')
+})
+
+it.each([
+  ['while more is sent than it carries', { lost: 500 }],
+  ['while its queue is to go', { bytes: 100 }],
+])('a tap whose queue cannot be changed for a moment, %s, is not held up for ever by it', async (_, load) => {
+  const { pacing, inputs, refuse, pass } = rig()
+  pacing.watch('tap')
+  await pass(1, { lost: 500 })
+  refuse(true)
+  await pass(30, load)
+  expect(pacing.isPaced('tap')).toBe(true)
+  refuse(false)
+  await pass(100, { bytes: 100 })
+  expect(inputs.at(-1)).toEqual(['qdisc del dev tap root'])
+  expect(pacing.isPaced('tap')).toBe(false)
+})
+
+it('nor is one that went down for a moment meanwhile', async () => {
+  const { pacing, inputs, clock, refuse, pass } = rig()
+  pacing.watch('tap')
+  await pass(1, { lost: 500 })
+  refuse(true)
+  pacing.forget('tap')
+  await clock.pass(5_000)
+  refuse(false)
+  const before = inputs.length
+  await clock.pass(10_000)
+  expect(inputs.slice(before)).toEqual([['qdisc del dev tap root']])
+})
+
+it('a queue that can never be changed any more, as when somebody has removed it, is left alone after a few minutes', async () => {
+  const { pacing, inputs, refuse, pass } = rig()
+  pacing.watch('tap')
+  await pass(1, { lost: 500 })
+  refuse(true)
+  await pass(6_000, { bytes: 100 })
+  const before = inputs.length
+  expect(before).toBeLessThan(20)
+  await pass(6_000, { bytes: 100 })
+  expect(inputs).toHaveLength(before)
+  expect(pacing.isPaced('tap')).toBe(false)
 })
