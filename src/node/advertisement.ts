@@ -51,6 +51,8 @@ export class Advertisement implements Disposable {
   readonly #countries: Countries
   /** What the server of each tunnel may tell us. */
   readonly #words = new TokenBuckets(WORDS_OF_SERVER)
+  /** What it said last, and too often: it may say nothing more for as long as the tunnel is up. */
+  readonly #later = new Map<string, Disposable>()
   #hearers = NOBODY
   #timer: Disposable | undefined
 
@@ -109,6 +111,8 @@ export class Advertisement implements Disposable {
 
   /** The server of a tunnel sees us at this address; undefined: the tunnel is down. */
   seen(tunnel: string, address: string | undefined): void {
+    this.#later.get(tunnel)?.[Symbol.dispose]()
+    this.#later.delete(tunnel)
     if (address !== undefined && !this.#isHeard(tunnel, address)) return
     const isNew =
       address === undefined ? this.#addresses.tunnelDown(tunnel) : this.#addresses.seen(tunnel, address)
@@ -120,7 +124,15 @@ export class Advertisement implements Disposable {
   /** Each other address costs a line, a change of the cache, and perhaps a question to the registry. */
   #isHeard(tunnel: string, address: string): boolean {
     const { network, clock } = this.#init
-    return !isInside(network, address) && this.#words.of(tunnel).take(clock.monotonicMs())
+    if (isInside(network, address)) return false
+    const words = this.#words.of(tunnel)
+    if (words.take(clock.monotonicMs())) return true
+    const waitMs = words.waitMs(clock.monotonicMs())
+    this.#later.set(
+      tunnel,
+      clock.after(waitMs, () => this.seen(tunnel, address)),
+    )
+    return false
   }
 
   /** What the gateway forwards to us now. */
@@ -171,5 +183,7 @@ export class Advertisement implements Disposable {
 
   [Symbol.dispose](): void {
     this.#timer?.[Symbol.dispose]()
+    for (const timer of this.#later.values()) timer[Symbol.dispose]()
+    this.#later.clear()
   }
 }

@@ -53,6 +53,18 @@ it('a server that sees us elsewhere each moment is heard a few times, and others
   expect(advertisement.addresses).toMatchObject([{ host: '203.0.113.9' }])
 })
 
+it('what a server says last is heard, also where it has said too much before', async () => {
+  const { advertisement, clock } = advertising([])
+  for (let count = 1; count <= 20; count++) advertisement.seen('re6stnet1', `203.0.113.${count}`)
+  await clock.pass(60_000)
+  expect(advertisement.addresses).toMatchObject([{ host: '203.0.113.20' }])
+  for (let count = 1; count <= 20; count++) advertisement.seen('re6stnet1', `203.0.113.${count}`)
+  advertisement.seen('re6stnet1', undefined)
+  advertisement.seen('re6stnet2', '203.0.113.50')
+  await clock.pass(60_000)
+  expect(advertisement.addresses).toMatchObject([{ host: '203.0.113.50' }])
+})
+
 it('the country of an address is said where countries count', async () => {
   const { advertisement, clock } = advertising(['FR'])
   advertisement.seen('re6stnet1', '203.0.113.7')
