@@ -27,6 +27,8 @@ const FORGIVEN_MS = 600_000
  * process, and on a busy machine answers are slow now and then.
  */
 const SHORTER_AFTER_MS = { least: 30_000, most: 600_000 } as const
+/** The kernel's own patience, where ours was not set: three questions, a second apart (RFC 4861, 10). */
+const KERNELS_PATIENCE_MS = 3_000
 /** Where they could not be set: for want of memory, which passes; or for good, in a container that may not. */
 const AGAIN_AFTER = { minMs: 2_000, maxMs: 600_000 } as const
 
@@ -55,7 +57,7 @@ export class KernelTimes {
 
   /** For how long the kernel asks before it gives a neighbour up. */
   get patienceMs(): number {
-    return this.#set ? patienceMs(this.#set) : 0
+    return this.#set ? patienceMs(this.#set) : KERNELS_PATIENCE_MS
   }
 
   /** Whoever the kernel gave up was there all the time. */

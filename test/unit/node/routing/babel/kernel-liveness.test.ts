@@ -292,3 +292,18 @@ it('times that could not be set are set later', async () => {
   expect(set).toHaveLength(1)
   expect(lookedAgain).toHaveLength(1)
 })
+
+it('where times could not be set, one is suspected again for as long as the kernel asks by itself', async () => {
+  const { liveness, heard, neighbour, clock, trouble } = rig()
+  trouble.canRun = false
+  liveness.add('tap')
+  await clock.pass(100)
+  neighbour('probe')
+  await clock.pass(2_000)
+  expect(heard.length).toBeGreaterThan(2)
+  await clock.pass(10_000)
+  const count = heard.length
+  expect(count).toBeLessThan(7)
+  await clock.pass(60_000)
+  expect(heard).toHaveLength(count)
+})
