@@ -92,6 +92,8 @@ export class ToldIp<About> {
       this.#told.set(++this.#line, about)
       this.#latest.set(this.#init.keyOf(about), this.#line)
     }
+    // What this one is told no more, the next one is told with a mark behind it.
+    if (this.#isFull) return
     this.mark(() => {})
     if (this.#line <= LINES_OF_ONE_IP) return
     this.#calm?.[Symbol.dispose]()

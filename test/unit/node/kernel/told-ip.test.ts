@@ -151,3 +151,15 @@ it('one that was told much at once is replaced when there is nothing more to tel
   expect(started[1]?.lines).toContain('the next one')
   await ip.stop()
 })
+
+it('what is refused while one takes nothing more costs the next one no line of its own', async () => {
+  const { ip, clock, started } = rig()
+  ip.start()
+  tellAll(ip, [...FULL, 'the last one'])
+  expect(ip.room).toBe(0)
+  for (let line = 0; line < LINES_AT_ONCE; line++) tellAll(ip, [`instead of line ${line}`])
+  await clock.pass(1)
+  expect(started).toHaveLength(2)
+  expect(ip.room).toBe(LINES_AT_ONCE)
+  await ip.stop()
+})
