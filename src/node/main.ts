@@ -3,7 +3,7 @@ import { fileTroubleOf, messageOf, Re6stError } from '../core/errors.ts'
 import type { NodeOptions } from '../core/options/node-options.ts'
 import { systemClock } from '../platform/clock.ts'
 import { makeDirectories } from '../platform/files.ts'
-import { type Logger, openLog } from '../platform/log.ts'
+import { type LogOutput, openLog } from '../platform/log.ts'
 import { reopenOnSignal } from '../platform/main.ts'
 import { type Processes, systemProcesses } from '../platform/processes.ts'
 import { ServiceManager } from '../platform/service-manager.ts'
@@ -37,9 +37,8 @@ export async function runNode(options: NodeOptions): Promise<number> {
   using _ = reopenOnSignal(output)
   using manager = new ServiceManager({ processes: systemProcesses, clock: systemClock, log: output.logger })
   await using processes = withStandingIp(systemProcesses, systemClock)
-  for (const warning of options.warnings) output.logger.warn(warning)
   for (;;) {
-    const ending = await runOnce(options, { processes, log: output.logger, manager })
+    const ending = await runOnce(options, { processes, output, manager })
     if (ending === 'stop') return 0
     if (ending === 'restart') {
       output.logger.info('starting anew')
@@ -58,11 +57,12 @@ const logFileOf = ({ logDirectory }: NodeOptions): string => join(logDirectory, 
 
 interface Surroundings {
   readonly processes: Processes
-  readonly log: Logger
+  readonly output: LogOutput
   readonly manager: ServiceManager
 }
 
-async function runOnce(options: NodeOptions, { processes, log, manager }: Surroundings): Promise<Ending> {
+async function runOnce(options: NodeOptions, { processes, output, manager }: Surroundings): Promise<Ending> {
+  const log = output.logger
   const stopping = new AbortController()
   let signalled: (ending: Ending) => void = () => {}
   const signal = new Promise<Ending>((resolve) => {
@@ -81,11 +81,14 @@ async function runOnce(options: NodeOptions, { processes, log, manager }: Surrou
   })
   try {
     const random = { next: Math.random }
-    await using node = await startNode(
-      options,
-      { processes, sysctls: procSysctls, clock: systemClock, random, log },
-      stopping.signal,
-    )
+    await using node = await warningAloud(output, () => {
+      for (const warning of options.warnings) log.warn(warning)
+      return startNode(
+        options,
+        { processes, sysctls: procSysctls, clock: systemClock, random, log },
+        stopping.signal,
+      )
+    })
     manager.ready(() => node.status())
     process.stdout.write(`re6stnet: running, ${node.status()}; log: ${logFileOf(options)}\n`)
     const ending = await Promise.race([signal, node.ended])
@@ -98,6 +101,12 @@ async function runOnce(options: NodeOptions, { processes, log, manager }: Surrou
   } finally {
     for (const name of signals) process.off(name, onSignal)
   }
+}
+
+/** Whoever starts a node by hand is told meanwhile what keeps it: later, `re6st status` is asked. */
+async function warningAloud<Started>(output: LogOutput, start: () => Promise<Started>): Promise<Started> {
+  using _ = output.hearWarnings((text) => void process.stderr.write(`re6stnet: WARNING: ${text}\n`))
+  return await start()
 }
 
 async function makeDirectory(option: string, path: string): Promise<void> {

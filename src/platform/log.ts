@@ -1,5 +1,6 @@
 import { type DestinationStream, type Level, type Logger as PinoLogger, pino } from 'pino'
 import { fileTroubleOf, Re6stError } from '../core/errors.ts'
+import { Listeners } from '../core/listeners.ts'
 import { printable } from '../core/values/printable.ts'
 import { LogFile } from './log-file.ts'
 
@@ -13,6 +14,8 @@ export interface LogOutput {
   readonly logger: Logger
   /** Opens the file anew (logrotate moved it): for SIGUSR1. */
   reopen(): void
+  /** Calls `listener` with the text of each warning and error, without its time and end, until disposed of. */
+  hearWarnings(listener: (text: string) => void): Disposable
 }
 
 /** `-v LEVEL`: 0 none, 1 warning, 2 info, 3 debug, 4 trace. */
@@ -24,9 +27,13 @@ const LEVELS: readonly (Level | 'silent')[] = ['silent', 'warn', 'info', 'debug'
  */
 export function openLog({ file, verbosity }: { file?: string; verbosity: number }): LogOutput {
   const target = openTarget(file)
+  const warned = new Listeners<string>()
   const stream: DestinationStream = {
     write(line) {
-      const omitted = target.append(humanLine(line))
+      const { level, time, text } = readLine(line)
+      const when = new Date(time).toISOString().replace('T', ' ').slice(0, 23)
+      const omitted = target.append(`${when} ${NAMES[level] ?? level} ${text}\n`)
+      if (level >= WARNING) warned.tell(text)
       if (omitted > 0) logger.warn({ omitted }, 'log lines were lost: they could not be written')
     },
   }
@@ -39,7 +46,7 @@ export function openLog({ file, verbosity }: { file?: string; verbosity: number 
       logger.warn({ err: error }, 'the log cannot be opened anew and goes on where it was')
     }
   }
-  return { logger, reopen }
+  return { logger, reopen, hearWarnings: (listener) => warned.add(listener) }
 }
 
 function openTarget(file: string | undefined): LogFile {
@@ -63,9 +70,11 @@ const NAMES: Readonly<Record<number, string>> = {
   60: 'FATAL',
 }
 
-function humanLine(json: string): string {
+const WARNING = 40
+
+/** What of it is for people: message and fields. */
+function readLine(json: string): { readonly level: number; readonly time: number; readonly text: string } {
   const { level, time, msg, err, ...fields } = JSON.parse(json) as Record<string, unknown>
-  const when = new Date(Number(time)).toISOString().replace('T', ' ').slice(0, 23)
   const rest = Object.entries(fields).map(([name, value]) => `${name}=${fieldText(value)}`)
   if (err !== undefined) {
     const { message, stack, name } = err as { message?: string; stack?: string; name?: string }
@@ -73,7 +82,11 @@ function humanLine(json: string): string {
     const isForeseen = name === 'Re6stError' || Number(level) < 50
     rest.push(`error=${fieldText(isForeseen ? message : (stack ?? message))}`)
   }
-  return `${[when, NAMES[Number(level)] ?? level, printable(String(msg ?? '')), ...rest].join(' ')}\n`
+  return {
+    level: Number(level),
+    time: Number(time),
+    text: [printable(String(msg ?? '')), ...rest].join(' '),
+  }
 }
 
 function fieldText(value: unknown): string {

@@ -167,6 +167,12 @@ describe('a node that starts', { timeout: TIMEOUT_MS }, () => {
       one.registry.behave('garbage-in-http')
       start(one)
       await complains(lab, one, 1)
+      // Whoever started it by hand is told, too.
+      const told = /^re6stnet: WARNING: the registry gives no configuration/
+      await lab.waitFor(() => one.node.daemon?.lastLines().some((line) => told.test(line)), {
+        what: 'the node to say what it waits for',
+        deadlineMs: DEADLINE_MS,
+      })
       await triesAgain(lab, one)
       expect(one.node.complaints()).toHaveLength(1)
       // It does not run yet: it knows no network.

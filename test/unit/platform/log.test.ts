@@ -48,6 +48,18 @@ it('logs are for root and a group of administrators, whatever the umask', () => 
   }
 })
 
+it('who hears warnings has their text, as long as it wants', () => {
+  const { logger, hearWarnings } = openLog({ file, verbosity: 2 })
+  const heard: string[] = []
+  {
+    using _ = hearWarnings((text) => void heard.push(text))
+    logger.info('all is well')
+    logger.warn({ reason: 'connection\nrefused' }, 'the registry gives no configuration')
+  }
+  logger.warn('later')
+  expect(heard).toEqual(['the registry gives no configuration reason="connection\\nrefused"'])
+})
+
 describe('a log on a disk that is full', () => {
   it('loses lines and says how many, when there is space again', () => {
     const { logger } = openLog({ file, verbosity: 2 })
