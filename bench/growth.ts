@@ -80,7 +80,8 @@ async function routesOf({ machine, runDirectory }: Re6stNode): Promise<number> {
 /** That section of the report. */
 export const growthReport = (results: readonly GrowthResult[]): string =>
   `Processor time of one node process (of all, the mean; without its openvpn and babeld) in networks of several sizes, hello
-${HELLO_SECONDS} s, in which ${GROUP} nodes at a time join: from the start of the first until all pairs ping, and in a minute of calm. Routes
+${HELLO_SECONDS} s, in which ${GROUP} nodes at a time join: from the start of the first until all pairs ping (most of that time, machines enrol, one
+after another), and in a minute of calm. Routes
 (RFC 8966, 3.2.6) are those of a node's table, to each other node over each of its neighbours; what a node costs grows no
 faster than these when the columns “for a hundred routes” do not grow.
 
