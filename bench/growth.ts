@@ -25,8 +25,8 @@ const HELLO_SECONDS = 4
 /** So many join at once: as many as two processors bear. */
 const GROUP = 8
 const DEADLINE_MS = 600_000
-/** Tunnels are settled after that. */
-const SETTLE_MS = 60_000
+/** Tunnels are settled after that: of forty nodes, whose tunnels meet full servers, not before. */
+const SETTLE_MS = 180_000
 const CALM_MS = 60_000
 
 /** Processor time of the node processes of networks of several sizes, while they form and when they are calm. */
