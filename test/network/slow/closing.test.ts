@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { PingMonitor } from '../../../lab/pings.ts'
 import type { Re6stNode } from '../../../lab/re6st-node.ts'
-import { DEADLINE_MS, withNetwork } from '../../support/networks.ts'
+import { DEADLINE_MS, eventsOf, withNetwork } from '../../support/networks.ts'
 
 const HELLO_SECONDS = 1
 const REPLACED = 3
@@ -12,10 +12,9 @@ const REPLACED = 3
 const NODES = 6
 const CLIENT_TUNNELS = 2
 
-const countInLog = async (node: Re6stNode, text: string): Promise<number> => {
-  const { stdout } = await node.machine.capture('grep', '-c', text, `${node.logDirectory}/re6stnet.log`)
-  return Number(stdout.trim())
-}
+/** How many of its tunnels it has closed after an event. */
+const closedAfter = async (node: Re6stNode, number: number): Promise<number> =>
+  (await eventsOf(node, number)).filter(({ kind }) => kind === 'tunnel-down').length
 
 describe('tunnels that are replaced', () => {
   test('lose no packet of those that use them', () =>
@@ -36,12 +35,14 @@ describe('tunnels that are replaced', () => {
           deadlineMs: DEADLINE_MS,
         })
         for (const monitor of monitors) monitor.reset()
+        const since = await Promise.all(
+          nodes.map(async (node) => ({ node, number: (await eventsOf(node)).at(-1)?.number ?? 0 })),
+        )
         const closed = async () => {
-          const counts = await Promise.all(nodes.map((node) => countInLog(node, 'closing tunnel')))
+          const counts = await Promise.all(since.map(({ node, number }) => closedAfter(node, number)))
           return counts.reduce((sum, count) => sum + count, 0)
         }
-        const before = await closed()
-        await lab.waitFor(async () => (await closed()) - before >= REPLACED, {
+        await lab.waitFor(async () => (await closed()) >= REPLACED, {
           what: `${REPLACED} tunnels to be replaced`,
           deadlineMs: 2 * DEADLINE_MS,
         })
