@@ -1,29 +1,32 @@
-import { existsSync, linkSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, linkSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 
 /** What a database of SQLite is in: what it keeps beside the file is of that file, and would be taken for that of another in its place. */
 export const DATABASE_ENDINGS = ['-journal', '-wal', '-shm', ''] as const
 
 /** A name that no database has: this one, or this one with a number. */
 export function freeDatabaseName(name: string): string {
-  for (const one of numbered(name))
+  for (let number = 1; ; number++) {
+    const one = numbered(name, number)
     if (DATABASE_ENDINGS.every((ending) => !existsSync(`${one}${ending}`))) return one
-  throw new Error('there is always another name')
-}
-
-/** All that are there of those, the earliest first. */
-export function databasesNamed(name: string): string[] {
-  const found: string[] = []
-  for (const one of numbered(name)) {
-    if (!existsSync(one)) break
-    found.push(one)
   }
-  return found
 }
 
-function* numbered(name: string): Generator<string, never> {
-  yield name
-  for (let number = 2; ; number++) yield `${name}.${number}`
+/** All that are there of those, the earliest first: somebody may have removed others. */
+export function databasesNamed(name: string): string[] {
+  if (!existsSync(dirname(name))) return []
+  const file = basename(name)
+  const numbers = readdirSync(dirname(name)).flatMap((one) =>
+    one === file ? 1 : one.startsWith(`${file}.`) ? numberOf(one.slice(file.length + 1)) : [],
+  )
+  return numbers.sort((one, other) => one - other).map((number) => numbered(name, number))
 }
+
+const numbered = (name: string, number: number): string => (number === 1 ? name : `${name}.${number}`)
+
+/** Of the second and those after it; of what else it may be, nothing. */
+const numberOf = (ending: string): number | [] =>
+  /^([2-9]|[1-9]\d{1,8})$/.test(ending) ? Number(ending) : []
 
 /** Moves a database, with what SQLite keeps beside it. */
 export function moveDatabase(from: string, to: string): void {
@@ -49,12 +52,16 @@ export function keepDatabase(path: string, kept: string): void {
     }
 }
 
-/** It could not be replaced: it has its one name again. */
+/**
+ * It could not be replaced: it has its one name again. Where something else has that name by now (it was replaced, and what came after
+ * failed; or somebody has made one), it stays where it is kept: there is no other.
+ */
 export function keepNoLonger(path: string, kept: string): void {
+  if (existsSync(path) && existsSync(kept) && !isSameFile(path, kept)) return
   for (const ending of DATABASE_ENDINGS)
     if (existsSync(`${kept}${ending}`)) {
-      if (existsSync(`${path}${ending}`)) rmSync(`${kept}${ending}`)
-      else renameSync(`${kept}${ending}`, `${path}${ending}`)
+      if (!existsSync(`${path}${ending}`)) renameSync(`${kept}${ending}`, `${path}${ending}`)
+      else if (ending === '') rmSync(kept)
     }
 }
 
@@ -70,4 +77,10 @@ function nameAlso(path: string, other: string): void {
 /** Removes a database, with what SQLite keeps beside it, if it is there. */
 export function removeDatabase(path: string): void {
   for (const ending of DATABASE_ENDINGS) rmSync(`${path}${ending}`, { force: true })
+}
+
+/** Whether two paths lead to one file. */
+export function isSameFile(path: string, other: string): boolean {
+  const [one, two] = [path, other].map((name) => statSync(name, { throwIfNoEntry: false }))
+  return one !== undefined && one.dev === two?.dev && one.ino === two.ino
 }

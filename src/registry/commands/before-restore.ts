@@ -1,5 +1,4 @@
-import { databasesNamed, freeDatabaseName } from '../../platform/database-files.ts'
-import { isSameFile } from '../database/copy.ts'
+import { databasesNamed, freeDatabaseName, isSameFile } from '../../platform/database-files.ts'
 
 /** What was there before a restore: the first may be the only one that is whole, and another does not take its place. */
 const nameOf = (path: string): string => `${path}.before-restore`

@@ -6,9 +6,8 @@ import { jsonText } from '../../core/json-text.ts'
 import type { CopyOptions } from '../../core/options/registry-database-options.ts'
 import { numberOfVersion } from '../../core/values/network-version.ts'
 import { packInteger } from '../../core/values/packed-integer.ts'
-import { keepDatabase, keepNoLonger, replaceDatabase } from '../../platform/database-files.ts'
+import { isSameFile, keepDatabase, keepNoLonger, replaceDatabase } from '../../platform/database-files.ts'
 import { Beside } from '../database/beside.ts'
-import { isSameFile } from '../database/copy.ts'
 import { isUsed, replaceAll } from '../database/copy-store.ts'
 import { readMigratedCopy } from '../database/migrated-copy.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
@@ -71,8 +70,8 @@ async function intoFile(path: string, file: string): Promise<string | undefined>
     await copyAhead(beside, { file, isItself: isSameFile(path, file) }, { held, lost })
     keepOwner(path, beside.path)
     const before = nameForBefore(path)
-    keepDatabase(path, before)
     try {
+      keepDatabase(path, before)
       if (isThere) keepPrivate(before)
       beside.putInPlace()
     } catch (error) {
@@ -160,16 +159,16 @@ async function refuseServed(queries: Queries, url: string): Promise<void> {
 interface Reached {
   readonly version: number
   readonly serial: number
+  /** How many databases there were after it of which nobody knows what they have reached: a restore had each go on ahead. */
+  readonly unknown: number
 }
-
-const NOTHING: Reached = { version: 0, serial: 0 }
 
 const reachedIn = async (queries: Queries): Promise<Reached> =>
   reachedOf(await queries.config('version'), await queries.config('serial'))
 
 function reachedOf(version: unknown, serial: unknown): Reached {
   const number = Buffer.isBuffer(version) ? numberOfVersion(version) : undefined
-  return { version: number?.ok ? Number(number.value) : 0, serial: Number(serial ?? 0) }
+  return { version: number?.ok ? Number(number.value) : 0, serial: Number(serial ?? 0), unknown: 0 }
 }
 
 /** No other connection can read it. @returns undefined: nor can this one, since it is damaged */
@@ -182,33 +181,36 @@ function reachedInHeld(held: Database.Database): Reached | undefined {
   }
 }
 
-/** What one that is lost, or damaged, may have reached: a restore had it go on ahead of those that were there before it. */
+/** What one that is lost, or damaged, may have reached: further than those that were there before it, as far as they can be read. */
 async function reachedAfter(before: readonly string[]): Promise<Reached> {
-  const reached = [NOTHING, ...(await Promise.all(before.map(reachedInFile)))]
-  const [version, serial] = [reached.map((one) => one.version), reached.map((one) => one.serial)]
+  const reached = await Promise.all(before.map(reachedInFile))
+  const known = reached.filter((one) => one !== undefined)
   return {
-    version: Math.max(...version),
-    serial: Math.max(...serial) + (before.length > 0 ? SERIALS_AHEAD : 0),
+    version: Math.max(0, ...known.map(({ version }) => version)),
+    serial: Math.max(0, ...known.map(({ serial }) => serial)),
+    unknown: before.length - known.length + 1,
   }
 }
 
 /** Of one that cannot be read, nothing: it may be why there is a backup to be restored. */
-const reachedInFile = (path: string): Promise<Reached> =>
-  readSnapshot({ database: path, option: '' }, reachedIn).catch(() => NOTHING)
+const reachedInFile = (path: string): Promise<Reached | undefined> =>
+  readSnapshot({ database: path, option: '' }, reachedIn).catch(() => undefined)
 
 /**
  * Nodes take no configuration that is older than the one they have, and no serial number may be given twice: what was lost was
- * further on. Both go on from a number that no database of this network has reached, at one change a second.
+ * further on. Both go on from a number that no database of this network has reached, at one change a second: the time tells apart
+ * also those of which nothing is left.
  */
 async function goAhead(writable: Queries, lost: Reached): Promise<void> {
   const own = await reachedIn(writable)
   const version = Math.max(own.version, lost.version)
   if (version === 0) return
+  const now = Math.floor(Date.now() / 1000)
   const changes = {
-    version: packInteger(Math.max(version + 1, Math.floor(Date.now() / 1000))),
+    version: packInteger(Math.max(version + 1, now)),
     // What was published is published again, as the next version.
     last_config: '',
-    serial: Math.max(own.serial, lost.serial) + SERIALS_AHEAD,
+    serial: Math.max(own.serial, lost.serial, now) + SERIALS_AHEAD * (1 + lost.unknown),
   }
   for (const [name, value] of Object.entries(changes))
     if ((await writable.config(name)) !== undefined) await writable.setConfig(name, value)

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { Re6stError } from '../../core/errors.ts'
+import { isSameFile } from '../../platform/database-files.ts'
 
 /** A new and empty file, into which SQLite writes as into none: for tokens and keys, which nobody else may read. */
 export const makePrivateFile = (path: string): void => closeSync(openSync(path, 'wx', 0o600))
@@ -51,12 +52,6 @@ export function insistOnCopy(database: string, copy: string): void {
           ? 'is no backup, or one of an older version, and not replaced: give another name, or remove it'
           : undefined
   if (why !== undefined) throw new Re6stError('FILE', `${copy}: ${why}`)
-}
-
-/** Whether two paths lead to one file. */
-export function isSameFile(path: string, other: string): boolean {
-  const [one, two] = [path, other].map((name) => statSync(name, { throwIfNoEntry: false }))
-  return one !== undefined && one.dev === two?.dev && one.ino === two.ino
 }
 
 function isBackup(path: string): boolean {

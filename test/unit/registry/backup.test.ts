@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { execa } from 'execa'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { programOf } from '../../../lab/programs.ts'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
@@ -280,11 +280,38 @@ it.each([
   }
   give()
   await runRegistryCommand('restore', '--db', path, backup)
-  give()
-  const last = given()
-  destroy(path)
-  await runRegistryCommand('restore', '--db', path, backup)
-  expect(given()).toBeGreaterThan(last)
+  vi.useFakeTimers({ toFake: ['Date'] })
+  try {
+    // As often as that, too.
+    for (let time = 0; time < 4; time++) {
+      give()
+      const last = given()
+      destroy(path)
+      vi.setSystemTime(Date.now() + 3600_000)
+      await runRegistryCommand('restore', '--db', path, backup)
+      expect(given()).toBeGreaterThan(last)
+    }
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+it('no serial number is given twice where two databases were damaged that came after the same backup', async () => {
+  const directory = temporaryDirectory()
+  const [path, backup] = [join(directory, 'registry.db'), join(directory, 'backup')]
+  copyFileSync(RECORDED[0] ?? '', backup)
+  // Further on than what is given between two restores.
+  new Database(backup).exec("UPDATE config SET value = 3000000000 WHERE name = 'serial'").close()
+  let last = 3_000_000_000
+  for (let time = 0; time < 4; time++) {
+    writeFileSync(path, 'x'.repeat(5_000))
+    await runRegistryCommand('restore', '--db', path, backup)
+    const database = new Database(path)
+    const serial = Number(database.prepare("SELECT value FROM config WHERE name = 'serial'").pluck().get())
+    database.close()
+    expect(serial).toBeGreaterThan(last)
+    last = serial
+  }
 })
 
 it('no restore takes the place of the database before another one', async () => {

@@ -6,7 +6,7 @@ import { afterEach, expect, it, vi } from 'vitest'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { runRegistryCommand } from '../../support/registry-command.ts'
 
-/** What comes before each change of a name in a directory. */
+/** What comes before each change of a name in a directory, and before each wait for the disk. */
 const step = vi.hoisted(() => ({ before: () => {} }))
 
 vi.mock('node:fs', async (load) => {
@@ -21,6 +21,10 @@ vi.mock('node:fs', async (load) => {
       step.before()
       real.linkSync(...names)
     },
+    fsyncSync: (file: number) => {
+      step.before()
+      real.fsyncSync(file)
+    },
   }
 })
 
@@ -34,11 +38,14 @@ afterEach(() => {
 
 /** Which certificates a file has; undefined: it is none. */
 function certificatesOf(file: string): string | undefined {
+  let database: Database.Database | undefined
   try {
-    using database = new Database(file, { readonly: true }) as Database.Database & Disposable
+    database = new Database(file, { readonly: true })
     return JSON.stringify(database.prepare('SELECT * FROM cert ORDER BY prefix').all())
   } catch {
     return undefined
+  } finally {
+    database?.close()
   }
 }
 
@@ -48,7 +55,9 @@ function places(isExchange: boolean) {
   const path = join(directory, 'registry.db')
   const file = isExchange ? `${path}.before-restore` : join(directory, 'backup')
   for (const [at, place] of [path, file].entries()) cpSync(RECORDED[at] ?? '', place)
-  return { directory, path, file, old: certificatesOf(path), restored: certificatesOf(file) }
+  const [old, restored] = [certificatesOf(path), certificatesOf(file)]
+  if (old === undefined || restored === undefined || old === restored) throw new Error('not two databases')
+  return { directory, path, file, old, restored }
 }
 
 const databasesIn = (directory: string) =>
@@ -82,7 +91,7 @@ it.each([false, true])(
 it.each([false, true])(
   'a restore that fails at whatever step loses nothing (exchange: %s)',
   async (isExchange) => {
-    for (let failing = 1; failing <= 3; failing++) {
+    for (let failing = 1; failing <= 5; failing++) {
       const { directory, path, file, old, restored } = places(isExchange)
       let steps = 0
       step.before = () => {
