@@ -89,11 +89,12 @@ export class Holders {
   async search(text: string): Promise<FoundHolders> {
     const isSmall = (await this.size()) <= SEARCHED
     const found = isSmall ? await this.#withPart(text) : await this.#withWord(text)
+    // Names are kept of who is gone, until the prefix is another's.
+    const living = isSmall
+      ? found
+      : (await this.holdersOf([...new Set(found.slice(0, MAX_FOUND))])).map(({ prefix }) => prefix)
     const bySerial = /^\d{1,15}$/.test(text) ? await this.holderOfSerial(Number(text)) : undefined
-    const prefixes = new Set([
-      ...found.slice(0, isSmall ? undefined : MAX_FOUND),
-      ...(bySerial ? [bySerial.prefix] : []),
-    ])
+    const prefixes = new Set([...living, ...(bySerial ? [bySerial.prefix] : [])])
     return { prefixes: [...prefixes].sort(), isMore: !isSmall && found.length > MAX_FOUND }
   }
 

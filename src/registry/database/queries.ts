@@ -303,9 +303,10 @@ export class Queries {
     if (before.join('\n') === after.join('\n')) return
     for (const word of before)
       await this.run('DELETE FROM search_word WHERE word = ? AND prefix = ? AND kind = ?', word, prefix, kind)
+    // A registry of a version that knows of no words, which still runs with the same database, leaves those of who is gone.
     if (after.length > 0)
       await this.run(
-        `INSERT INTO search_word VALUES ${after.map(() => '(?, ?, ?)').join(', ')}`,
+        `INSERT INTO search_word VALUES ${after.map(() => '(?, ?, ?)').join(', ')} ON CONFLICT (word, prefix, kind) DO NOTHING`,
         ...after.flatMap((word) => [word, prefix, kind]),
       )
   }

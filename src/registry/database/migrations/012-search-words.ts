@@ -5,6 +5,8 @@ import type { MigrationOf } from './migration.ts'
 
 /** Texts that are read at a time. */
 const TEXTS = 1_000
+/** Words that are written at a time: a text may have many, and a statement of SQLite 32,766 parameters (sqlite.org/limits.html, 9). */
+const WORDS = 5_000
 
 /** Where texts are that machines are searched by. */
 const SOURCES = [
@@ -24,8 +26,8 @@ export const migration: MigrationOf = (kind) => ({
     await run(
       `CREATE TABLE search_word (${columns}, PRIMARY KEY (word, prefix, kind))${kind === 'sqlite' ? ' WITHOUT ROWID' : ''}`,
     )
-    // Written in their order: else each would change another page.
-    await run(`CREATE TEMPORARY TABLE unsorted_word (${columns})`)
+    // Written in their order: else each would change another page. For temporary tables PostgreSQL may want another right.
+    await run(`CREATE ${kind === 'sqlite' ? 'TEMPORARY' : 'UNLOGGED'} TABLE unsorted_word (${columns})`)
     for (const source of SOURCES) await gather(db, source)
     await run('INSERT INTO search_word SELECT * FROM unsorted_word ORDER BY word, prefix, kind')
     await run('DROP TABLE unsorted_word')
@@ -44,7 +46,8 @@ async function gather(db: Kysely<unknown>, { kind, from, column }: (typeof SOURC
     const words = rows.flatMap(({ prefix, text }) =>
       searchWordsOf(text).map((word) => sql`(${word}, ${prefix}, ${kind})`),
     )
-    if (words.length > 0) await sql`INSERT INTO unsorted_word VALUES ${sql.join(words)}`.execute(db)
+    for (let at = 0; at < words.length; at += WORDS)
+      await sql`INSERT INTO unsorted_word VALUES ${sql.join(words.slice(at, at + WORDS))}`.execute(db)
     last = end.prefix
     // The service manager is told of life in between.
     await setImmediate()

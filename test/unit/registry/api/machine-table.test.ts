@@ -298,6 +298,30 @@ describe('the table of machines', () => {
     expect(await network.store.all('SELECT word FROM search_word WHERE prefix = ?', prefix)).toEqual([])
   })
 
+  it('counts nobody among those it finds who is gone, and whose name is kept', async () => {
+    await using network = await machinesOf(5_100)
+    await network.store.write(async (writable) => {
+      await writable.setMachineName(prefixOf(7), 'printer')
+      await writable.setMachineName(prefixOf(8), 'printer 2')
+      await writable.deleteHolder(prefixOf(7))
+    })
+    expect(await network.machines.list({ search: 'printer' })).toMatchObject({
+      ...{ total: 1, items: [{ serial: 9 }] },
+    })
+  })
+
+  it('finds who has a prefix of somebody whom a registry of an earlier version has removed', async () => {
+    await using network = await machinesOf(5_100)
+    const [row] = await network.store.all<HolderRow>('SELECT * FROM holder WHERE prefix = ?', prefixOf(7))
+    if (!row) throw new Error('no row')
+    await network.store.write(async (writable) => {
+      // It knows of no words.
+      await writable.run('DELETE FROM holder WHERE prefix = ?', row.prefix)
+      await writable.setHolder(row)
+    })
+    expect(await network.machines.list({ search: '7@example' })).toMatchObject({ total: 1 })
+  })
+
   it('reads no more of the database for a search, however many machines there are', async () => {
     const steps: unknown[] = []
     for (const certificates of [5_100, 12_000]) {
@@ -483,3 +507,21 @@ it.each(DATABASES.filter(([name]) => name === 'SQLite' || POSTGRES_PROGRAMS !== 
     }
   },
 )
+
+it('it is made also of texts that have many words', async () => {
+  const place = join(temporaryDirectory(), 'registry.db')
+  {
+    await using store = await openStore(place)
+    await store.write(async (writable) => {
+      for (let number = 0; number < 1_100; number++)
+        await writable.run(
+          'INSERT INTO holder VALUES (?, ?, ?, ?, 1, NULL)',
+          ...[prefixOf(number), `a.b.c.d.e.f.g.h.i.j.k.l.m.${number}@n.o`, number, number],
+        )
+      await writable.run('DROP TABLE search_word')
+      await writable.run("DELETE FROM kysely_migration WHERE name = '012-search-words'")
+    })
+  }
+  await using store = await openStore(place)
+  expect(await store.prefixesOfWords('1099@n', 9)).toEqual([prefixOf(1_099)])
+})
