@@ -15,15 +15,20 @@ const MAX_PREPARED = 500
 /** The database of a standby: the same as the primary's at some moment, and brought up to date by its changes. */
 export class FollowedDatabase implements Disposable {
   readonly #path: string
+  readonly #onBroken: ((error: Error) => void) | undefined
   #database: Database.Database | undefined
   #disk: Disk | undefined
   readonly #prepared = new Map<string, Database.Statement>()
   /** Changes when somebody else changes the database. */
   #dataVersion: unknown
 
-  /** @throws Re6stError `FILE` when what is there is no registry's database */
-  constructor(path: string) {
+  /**
+   * @param onBroken the disk has failed: nothing more can be stored, and the process must end
+   * @throws Re6stError `FILE` when what is there is no registry's database
+   */
+  constructor(path: string, onBroken?: (error: Error) => void) {
     this.#path = path
+    this.#onBroken = onBroken
     if (existsSync(path)) this.#open()
   }
 
@@ -122,7 +127,7 @@ export class FollowedDatabase implements Disposable {
 
   #open(): void {
     this.#database = openDatabase(this.#path)
-    this.#disk = diskOf(this.#database)
+    this.#disk = diskOf(this.#database, this.#onBroken)
     this.#dataVersion = dataVersionOf(this.#database)
   }
 

@@ -39,7 +39,10 @@ export interface StandbySettings {
 
 /** A standby: it has everything that the primary has, and serves nothing. */
 export interface RunningStandby extends AsyncDisposable {
-  /** Resolves when it was promoted, and nothing of it uses the database any more: the registry can be started. Rejects when that has failed. */
+  /**
+   * Resolves when it was promoted, and nothing of it uses the database any more: the registry can be started. Rejects when that has
+   * failed, or the disk has: what can store nothing keeps the primary from giving anything, until it is started again.
+   */
   readonly promoted: Promise<void>
 }
 
@@ -64,7 +67,13 @@ async function startStandby(settings: StandbySettings): Promise<RunningStandby> 
   if (!authority.ok) throw new Re6stError('CERTIFICATE', `--ca: ${authority.reason}`)
   await using stack = new CleanUp()
   const id = standbyId(databasePath)
-  const database = stack.use(new FollowedDatabase(databasePath))
+  let tell: { readonly promoted: () => void; readonly failed: (error: unknown) => void } | undefined
+  const promoted = new Promise<void>((resolve, reject) => {
+    tell = { promoted: resolve, failed: reject }
+  })
+  // Nobody may have come to wait for it.
+  promoted.catch(() => {})
+  const database = stack.use(new FollowedDatabase(databasePath, (error) => tell?.failed(error)))
   const follower = new Follower({
     connect: () => connectToPeer(pair.peer, clock),
     database,
@@ -85,12 +94,6 @@ async function startStandby(settings: StandbySettings): Promise<RunningStandby> 
     await following
   })
   await watchPrimary(settings, { network: networkCidr(authority.value.network), follower }, stack)
-  let tell: { readonly promoted: () => void; readonly failed: (error: unknown) => void } | undefined
-  const promoted = new Promise<void>((resolve, reject) => {
-    tell = { promoted: resolve, failed: reject }
-  })
-  // Nobody may have come to wait for it.
-  promoted.catch(() => {})
   const state = (): PairState => ({
     role: 'standby',
     epoch: database.epoch,
