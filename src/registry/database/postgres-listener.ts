@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
+import { codeOf } from '../../core/errors.ts'
 import type { Topic } from './engine.ts'
 import { CHANNEL } from './postgres-dialect.ts'
 
@@ -15,6 +16,9 @@ export interface ListenerComponents {
 }
 
 const RETRY_MS = 500
+
+/** PostgreSQL's error code: it has no connection left for us. Those that we have are the more needed. */
+const TOO_MANY_CONNECTIONS = '53300'
 
 /** Hears what other processes tell; while it cannot, the next connection counts as having heard everything. */
 export class PostgresListener {
@@ -54,7 +58,8 @@ export class PostgresListener {
         await client.query('SELECT')
       }
     } catch (error) {
-      if (!this.#stop.signal.aborted) await this.#components.lost(pool)
+      if (!this.#stop.signal.aborted && codeOf(error) !== TOO_MANY_CONNECTIONS)
+        await this.#components.lost(pool)
       throw error
     } finally {
       // A server that does not answer does not take leave either.
