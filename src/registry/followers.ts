@@ -58,7 +58,6 @@ export class Followers {
     const { store, clock } = this.#components
     const nowMs = clock.now()
     if (this.#readMs !== undefined && (!store.isShared || Math.abs(nowMs - this.#readMs) < FRESH_MS)) return
-    this.#readMs = nowMs
     await this.save()
     const rows = await store.all<{ prefix: string; version: number }>(
       'SELECT prefix, version FROM machine_version ORDER BY version DESC LIMIT ?',
@@ -67,6 +66,8 @@ export class Followers {
     const heardMeanwhile = this.#unwritten
     this.#versions = new Map(rows.reverse().map(({ prefix, version }) => [prefix, Number(version)]))
     for (const [prefix, number] of heardMeanwhile) this.#versions.set(prefix, number)
+    // Not before: what could not be read is read by the next question.
+    this.#readMs = nowMs
   }
 
   /** Whether a node has asked for a version, or a newer one. */

@@ -66,3 +66,26 @@ it('what another process was asked for is known, and a prefix that has another m
   one.forget('00')
   expect(one.hasVersion('00', version(1n))).toBe(false)
 })
+
+it('what could not be read is read by the next question', async () => {
+  await using store = await openStore(':memory:')
+  const before = followersOf(store)
+  before.heardOf('00', version(2n))
+  await before.save()
+  let isBroken = true
+  const after = new Followers({
+    store: {
+      isShared: false,
+      all: async (...asked) => {
+        if (isBroken) throw new Error('SQLITE_IOERR')
+        return store.all(...asked)
+      },
+      write: store.write.bind(store),
+    },
+    ...{ clock: steppedClock(), log: silentLog },
+  })
+  await expect(after.read()).rejects.toThrow('SQLITE_IOERR')
+  isBroken = false
+  await after.read()
+  expect(after.of(version(2n))).toEqual(['00'])
+})
