@@ -12,6 +12,8 @@ const AGAIN_AFTER_MS = 1_000
 
 interface Dump {
   rest: Iterator<Entry> | undefined
+  /** Whether all destinations are among them. */
+  isFull: boolean
   endedMs: number
   /** How many packets of it are not acknowledged yet. */
   underway: number
@@ -42,12 +44,29 @@ export class Dumps {
 
   /** Begins one, unless one goes on or has just ended. */
   begin(nowMs: number, neighbour: Neighbour): void {
-    const dump = this.#dumps.get(neighbour)
-    if (dump && (dump.rest || nowMs < dump.endedMs + AGAIN_AFTER_MS)) return
-    const rest = this.#world.table.reachable.values()
-    if (dump) dump.rest = rest
-    else this.#dumps.set(neighbour, { rest, endedMs: nowMs, underway: 0 })
+    const dump = this.#obtain(neighbour)
+    if (dump.rest ? dump.isFull : nowMs < dump.endedMs + AGAIN_AFTER_MS) return
+    const all = this.#world.table.reachable.values()
+    dump.rest = dump.rest ? joined(all, dump.rest) : all
+    dump.isFull = true
     this.#world.timers.setBy(this.#timer, nowMs)
+  }
+
+  /** Tells a neighbour of these, also where it is told of all: they may be among those that it was told of already. */
+  tellAgain(nowMs: number, neighbour: Neighbour, entries: readonly Entry[]): void {
+    const dump = this.#obtain(neighbour)
+    dump.isFull &&= dump.rest !== undefined
+    dump.rest = dump.rest ? joined(dump.rest, entries.values()) : entries.values()
+    this.#world.timers.setBy(this.#timer, nowMs)
+  }
+
+  #obtain(neighbour: Neighbour): Dump {
+    let dump = this.#dumps.get(neighbour)
+    if (dump === undefined) {
+      dump = { rest: undefined, isFull: false, endedMs: Number.NEGATIVE_INFINITY, underway: 0 }
+      this.#dumps.set(neighbour, dump)
+    }
+    return dump
   }
 
   forget(neighbour: Neighbour): void {
@@ -69,11 +88,16 @@ export class Dumps {
     const entries = take(rest, this.#entriesAtOnce)
     if (entries.length < this.#entriesAtOnce) {
       dump.rest = undefined
-      dump.endedMs = nowMs
+      if (dump.isFull) dump.endedMs = nowMs
     }
     const onFree = () => {
       dump.underway--
     }
     if (this.#tell(nowMs, neighbour, entries, onFree)) dump.underway++
   }
+}
+
+function* joined(first: Iterator<Entry>, second: Iterator<Entry>): Generator<Entry> {
+  for (const entries of [first, second])
+    for (let next = entries.next(); next.done !== true; next = entries.next()) yield next.value
 }

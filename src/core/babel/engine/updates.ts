@@ -79,7 +79,7 @@ export class Updates {
       const { iface } = neighbour
       const areAllTold = mayBeAsked(iface)
       if (areAllTold) this.#backlogs.add(nowMs, iface, entries)
-      else this.dumpTo(nowMs, neighbour)
+      else this.#dumps.tellAgain(nowMs, neighbour, entries)
       return areAllTold
     })
     this.acknowledgments = new Acknowledgments(world, repeat, (nowMs, neighbour, entries) => {

@@ -68,11 +68,12 @@ it('who answers while it may not be told again yet is told when it may, though n
   network.runUntil(() => !isKnown(OLD) && isKnown(NEW), 20_000)
 })
 
-it('what all clients of a server have missed they are told together, not once for each of them that answers', () => {
-  const clients = Array.from({ length: 16 }, (_, number) => `fe80::c:${number}`)
-  const missed = Array.from({ length: 200 }, (_, number) => `2001:db8:9:${number.toString(16)}::/64`)
-  const sent: { readonly to: string | undefined; readonly tlvs: readonly OutgoingTlv[] }[] = []
+/** A server with clients that acknowledge as the test says. */
+function serverOf(clients: readonly string[]) {
   const nothing = () => {}
+  const sent: { readonly to: string | undefined; readonly tlvs: readonly OutgoingTlv[] }[] = []
+  /** What was told since it was emptied, to one client or to all. */
+  const told: { readonly to: string | undefined; readonly prefix: string }[] = []
   const engine = new BabelEngine({
     ...{ routerId: '02:00:00:00:00:00:00:01', seqno: 1, random: seededRandom(1) },
     output: {
@@ -85,37 +86,69 @@ it('what all clients of a server have missed they are told together, not once fo
     engine.receive(nowMs, {
       ...{ iface: 's', source, multicast: false, tlvs, receivedMs: nowMs, isLate: false },
     })
-  /** Lets time pass in which they acknowledge what they are asked for, or do not. */
-  const pass = (ms: number, doAnswer: boolean) => {
+  /** @param hears whether a client gets a packet to it, or to all */
+  const pass = (ms: number, hears: (client: string, tlvs: readonly OutgoingTlv[]) => boolean) => {
     for (const endMs = nowMs + ms; nowMs < endMs; nowMs += 5) {
       engine.tick(nowMs)
       for (const { to, tlvs } of sent.splice(0)) {
+        const heard = (to === undefined ? clients : [to]).filter((client) => hears(client, tlvs))
         for (const tlv of tlvs) {
-          if (tlv.kind === 'update' && missed.includes(tlv.prefix)) told++
-          if (tlv.kind === 'acknowledgment-request' && doAnswer)
-            for (const client of to === undefined ? clients : [to])
-              say(client, { kind: 'acknowledgment', opaque: tlv.opaque })
+          if (tlv.kind === 'update' && heard.length > 0) told.push({ to, prefix: tlv.prefix })
+          if (tlv.kind === 'acknowledgment-request')
+            for (const client of heard) say(client, { kind: 'acknowledgment', opaque: tlv.opaque })
         }
       }
     }
   }
-  let told = 0
   engine.setParameters(nowMs, 's', { ...TUNNEL, updateIntervalMs: 3_600_000 })
   engine.interfaceUp(nowMs, { name: 's', kind: 'server', address: 'fe80::1' })
-  for (const client of clients)
+  const greet = (client: string) =>
     say(
       client,
       { kind: 'hello', unicast: false, seqno: 1, intervalMs: 600_000 },
       { kind: 'ihu', rxcost: 96, intervalMs: 600_000, address: 'fe80::1' },
     )
-  pass(10_000, true)
-  engine.setLocalRoutes(
-    nowMs,
-    missed.map((prefix) => ({ prefix, from: '::/0', metric: 0 })),
-  )
-  pass(10_000, false)
-  told = 0
-  pass(60_000, true)
-  expect(told).toBeGreaterThanOrEqual(missed.length)
-  expect(told).toBeLessThan(3 * missed.length)
+  const announce = (prefixes: readonly string[]) =>
+    engine.setLocalRoutes(
+      nowMs,
+      prefixes.map((prefix) => ({ prefix, from: '::/0', metric: 0 })),
+    )
+  return { greet, announce, pass, told }
+}
+
+const clientsOf = (count: number) => Array.from({ length: count }, (_, number) => `fe80::c:${number}`)
+const prefixesOf = (count: number) =>
+  Array.from({ length: count }, (_, number) => `2001:db8:9:${number.toString(16)}::/64`)
+
+it('what all clients of a server have missed they are told together, not once for each of them that answers', () => {
+  const clients = clientsOf(16)
+  const missed = prefixesOf(200)
+  const { greet, announce, pass, told } = serverOf(clients)
+  for (const client of clients) greet(client)
+  pass(10_000, () => true)
+  announce(missed)
+  pass(10_000, () => false)
+  told.length = 0
+  pass(60_000, () => true)
+  const count = told.filter(({ prefix }) => missed.includes(prefix)).length
+  expect(count).toBeGreaterThanOrEqual(missed.length)
+  expect(count).toBeLessThan(3 * missed.length)
+})
+
+it('one of many clients to which what was told when it came was lost is told of that again, and of nothing else', () => {
+  const clients = clientsOf(30)
+  const [late = ''] = clients
+  const prefixes = prefixesOf(3_000)
+  const { greet, announce, pass, told } = serverOf(clients)
+  for (const client of clients.slice(1)) greet(client)
+  announce(prefixes)
+  pass(20_000, () => true)
+  greet(late)
+  // Small packets arrive.
+  pass(6_000, (client, tlvs) => client !== late || !tlvs.some(({ kind }) => kind === 'update'))
+  told.length = 0
+  pass(10_000, () => true)
+  const toLate = told.flatMap(({ to, prefix }) => (to === late ? [prefix] : []))
+  expect(new Set(toLate).size).toBe(prefixes.length)
+  expect(toLate.length).toBeLessThan(2 * prefixes.length)
 })
