@@ -36,6 +36,7 @@ export class LocalNode implements Disposable {
   readonly #clock: Clock
   readonly #waiting = new Map<string, Question>()
   #hear: (isAnswered: boolean) => void = () => {}
+  #isClosed = false
 
   constructor({ clock, log }: { readonly clock: Clock; readonly log: Logger }, port = NODE_PORT) {
     this.#clock = clock
@@ -100,6 +101,8 @@ export class LocalNode implements Disposable {
   }
 
   #send(asked: RegistryDatagram): void {
+    // What is announced while the registry stops would be an error that nobody hears: the next start tells it again.
+    if (this.#isClosed) return
     // Where no node is running, the datagram is refused: the same as no answer.
     this.#socket.send(encodeRegistryDatagram(asked), this.#port, '::1', () => {})
   }
@@ -113,6 +116,7 @@ export class LocalNode implements Disposable {
 
   [Symbol.dispose](): void {
     for (const { again } of this.#waiting.values()) again?.[Symbol.dispose]()
+    this.#isClosed = true
     this.#socket.close()
   }
 }
