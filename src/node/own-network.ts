@@ -48,7 +48,7 @@ export class OwnNetworkWatch implements Disposable {
   readonly #again = new GrowingDelay(AGAIN_DELAYS)
   readonly #pause = new GrowingDelay(TELL_DELAYS)
   #last: OwnNetwork | undefined
-  #look: Disposable | undefined
+  #look: { readonly atMs: number; readonly timer: Disposable } | undefined
   #isLooking = false
   #hasWay = false
   #toldMs = Number.NEGATIVE_INFINITY
@@ -74,8 +74,11 @@ export class OwnNetworkWatch implements Disposable {
   }
 
   #lookSoon(inMs = SETTLE_MS): void {
-    if (this.#stopping.signal.aborted || this.#look) return
-    this.#look = this.#init.clock.after(inMs, () => {
+    const { clock } = this.#init
+    const atMs = clock.monotonicMs() + inMs
+    if (this.#stopping.signal.aborted || (this.#look && this.#look.atMs <= atMs)) return
+    this.#look?.timer[Symbol.dispose]()
+    const timer = clock.after(inMs, () => {
       this.#look = undefined
       // What comes while we look may be in what we see, or not.
       if (this.#isLooking) return this.#lookSoon()
@@ -89,6 +92,7 @@ export class OwnNetworkWatch implements Disposable {
           this.#isLooking = false
         })
     })
+    this.#look = { atMs, timer }
   }
 
   /** As on a machine without memory for a process: what has changed, nobody says again. */
@@ -159,7 +163,7 @@ export class OwnNetworkWatch implements Disposable {
 
   [Symbol.dispose](): void {
     this.#stopping.abort(new Error('the node stops'))
-    this.#look?.[Symbol.dispose]()
+    this.#look?.timer[Symbol.dispose]()
     this.#telling?.[Symbol.dispose]()
     this.#watching[Symbol.dispose]()
   }

@@ -138,6 +138,18 @@ describe('the watch on the own network of the machine', () => {
     expect(machine.told).toBe(1)
   })
 
+  it('looks soon at what changes while it waits to look again', async () => {
+    const { machine, clock } = await watched()
+    machine.hasMemory = false
+    machine.say(LINK_LINE)
+    await clock.pass(20_000)
+    machine.hasMemory = true
+    machine.links = [eth0('198.51.100.7')]
+    machine.say('2: eth0    inet 198.51.100.7/24 scope global eth0')
+    await clock.pass(1_000)
+    expect(machine.told).toBe(1)
+  })
+
   it('says of an interface that comes and goes each second only now and then that it did, and at last how it is', async () => {
     const { machine, clock } = await watched()
     const become = async (address: string) => {
