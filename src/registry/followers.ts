@@ -3,6 +3,7 @@ import { type NetworkVersion, numberOfVersion } from '../core/values/network-ver
 import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { Turns } from '../platform/turns.ts'
 import type { Store } from './database/store.ts'
 
 /** What is needed to know who follows. */
@@ -29,6 +30,8 @@ export class Followers {
   /** Of what was asked for, what the database does not have yet. */
   #unwritten = new Map<string, number>()
   #timer: Disposable | undefined
+  /** What is being written is in the database before it is read. */
+  readonly #turns = new Turns()
   #readMs: number | undefined
 
   constructor(components: FollowersComponents) {
@@ -81,7 +84,11 @@ export class Followers {
   }
 
   /** Writes what was asked for. */
-  async save(): Promise<void> {
+  save(): Promise<void> {
+    return this.#turns.take(() => this.#write())
+  }
+
+  async #write(): Promise<void> {
     this.#timer?.[Symbol.dispose]()
     this.#timer = undefined
     const unwritten = this.#unwritten

@@ -89,3 +89,28 @@ it('what could not be read is read by the next question', async () => {
   await after.read()
   expect(after.of(version(2n))).toEqual(['00'])
 })
+
+it('what is being written while it is read is not forgotten', async () => {
+  await using store = await openStore(':memory:')
+  let goOn = () => {}
+  const held = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  const followers = new Followers({
+    store: {
+      isShared: false,
+      all: store.all.bind(store),
+      write: async (...asked) => {
+        await held
+        return store.write(...asked)
+      },
+    },
+    ...{ clock: steppedClock(), log: silentLog },
+  })
+  followers.heardOf('00', version(2n))
+  const saved = followers.save()
+  const read = followers.read()
+  setImmediate(goOn)
+  await Promise.all([saved, read])
+  expect(followers.of(version(2n))).toEqual(['00'])
+})
