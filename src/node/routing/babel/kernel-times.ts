@@ -37,12 +37,12 @@ export class KernelTimes {
   readonly #init: KernelTimesInit
   #alarms: FalseAlarms
   #set: DetectionTimes | undefined
+  /** When they were set, or could not be. */
   #setMs = 0
   /** How long the times stay before shorter ones are set, and whether those that are set were shorter than the ones before. */
   #shorterAfterMs: number = SHORTER_AFTER_MS.least
   #areShorter = false
   readonly #againAfter = new GrowingDelay(AGAIN_AFTER)
-  #triedMs = 0
   /** How long nothing is tried after it has failed. */
   #pauseMs = 0
 
@@ -68,7 +68,7 @@ export class KernelTimes {
   /** Sets other times where they are due. @param answerMs how long an answer may take, the longest on the interface */
   adapt(nowMs: number, answerMs: number): void {
     if (nowMs > this.#alarms.lastMs + FORGIVEN_MS) this.#alarms = NO_ALARMS
-    if (this.#pauseMs > 0 && nowMs < this.#triedMs + this.#pauseMs) return
+    if (this.#pauseMs > 0 && nowMs < this.#setMs + this.#pauseMs) return
     const times = detectionTimes(answerMs, this.#alarms.count)
     const before = this.#set
     const isSame = before?.retransMs === times.retransMs && before.unicastProbes === times.unicastProbes
@@ -83,14 +83,13 @@ export class KernelTimes {
     this.#areShorter = areShorter
     this.#set = times
     this.#setMs = nowMs
-    this.#triedMs = nowMs
     const { log, iface } = this.#init
-    inBackground(log, `setting times of ${iface}`, this.#apply(times, before === undefined))
+    inBackground(log, `setting times of ${iface}`, this.#apply(times, before))
   }
 
   async #apply(
     { baseReachableMs, delayProbeMs, retransMs, unicastProbes }: DetectionTimes,
-    isFirst: boolean,
+    before: DetectionTimes | undefined,
   ): Promise<void> {
     const { processes, log, iface } = this.#init
     const values = {
@@ -104,11 +103,11 @@ export class KernelTimes {
       await processes.run('ip', ['ntable', 'change', 'name', 'ndisc_cache', 'dev', iface, ...words])
       this.#againAfter.reset()
       this.#pauseMs = 0
-      if (isFirst) await this.#lookAgain()
+      if (before === undefined) await this.#lookAgain()
     } catch (error) {
       // It went away; or a container may not set them: then its hellos are missed, later.
       this.#pauseMs = this.#againAfter.take()
-      this.#set = undefined
+      this.#set = before
       log.debug(
         { iface, reason: messageOf(error) },
         'the kernel watches neighbours here no better than usual',

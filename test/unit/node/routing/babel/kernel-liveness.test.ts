@@ -293,6 +293,21 @@ it('times that could not be set are set later', async () => {
   expect(lookedAgain).toHaveLength(1)
 })
 
+it('where other times could not be set, those from before count on, and nobody is looked at again', async () => {
+  const { liveness, set, lookedAgain, known, clock, trouble } = rig()
+  known.push({ dst: 'fe80::2', lladdr: '02:00:00:00:00:02', state: ['REACHABLE'] })
+  liveness.add('tap')
+  await clock.pass(10)
+  trouble.canRun = false
+  liveness.setRtt('tap', 400)
+  await clock.pass(5_000)
+  trouble.canRun = true
+  liveness.setRtt('tap', 400)
+  await clock.pass(10)
+  expect(set).toHaveLength(2)
+  expect(lookedAgain).toHaveLength(1)
+})
+
 it('where times could not be set, one is suspected again for as long as the kernel asks by itself', async () => {
   const { liveness, heard, neighbour, clock, trouble } = rig()
   trouble.canRun = false
