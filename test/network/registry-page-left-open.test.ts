@@ -3,9 +3,8 @@ import { createServer, request as httpRequest, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Session } from '../../src/registry/api/schemas/access.ts'
 import { hasChromium } from '../support/chromium.ts'
-import { ADMINISTRATOR, type RegistryPage, startRegistryPage } from '../support/registry-page.ts'
+import { ADMINISTRATOR, endSessions, type RegistryPage, startRegistryPage } from '../support/registry-page.ts'
 
 /** A proxy as others are: it answers for a registry that is not there. */
 async function proxyOf(target: string): Promise<Server & { isAway?: boolean }> {
@@ -45,25 +44,6 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
     proxy?.closeAllConnections()
   })
 
-  /** Somebody else ends all sessions of the administrator. */
-  async function endSessions(): Promise<void> {
-    const post = (path: string, body: unknown, headers = {}) =>
-      fetch(`${started.base}/api/v1/${path}`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...headers },
-        body: JSON.stringify(body),
-      })
-    const answer = await post('session', ADMINISTRATOR)
-    const cookie = answer.headers.get('set-cookie')?.split(';')[0] ?? ''
-    const { csrfToken = '' } = (await answer.json()) as Session
-    const ended = await post(
-      'sessions/end',
-      { name: ADMINISTRATOR.name },
-      { cookie, 'x-csrf-token': csrfToken },
-    )
-    expect(ended.status).toBe(204)
-  }
-
   const again = () => page.getByRole('dialog', { name: 'The session has ended' })
   const signInAgain = async () => {
     expect(await again().getByLabel('Name').inputValue()).toBe(ADMINISTRATOR.name)
@@ -84,7 +64,7 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
   })
 
   test('asks who is there when the session has ended, and then follows the network again', async () => {
-    await endSessions()
+    await endSessions(started, ADMINISTRATOR.name)
     proxy.closeAllConnections()
     await again().waitFor()
     expect(await started.accessibilityProblems()).toEqual([])
@@ -100,7 +80,7 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
     await started.open('invitations')
     await page.getByLabel('Name').fill('a machine with a long name')
     await page.getByLabel('Machines').fill('3')
-    await endSessions()
+    await endSessions(started, ADMINISTRATOR.name)
     await page.getByRole('button', { name: 'Invite…' }).click()
     const confirm = page.getByRole('dialog', { name: 'Invite?' })
     await confirm.getByRole('button', { name: 'Invite' }).click()
@@ -115,7 +95,7 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
   test('keeps what was written into the configuration', async () => {
     await started.open('configuration')
     await page.getByLabel('Hello').fill('7')
-    await endSessions()
+    await endSessions(started, ADMINISTRATOR.name)
     await page.getByRole('button', { name: 'Preview…' }).click()
     await again().waitFor()
     await signInAgain()
@@ -127,7 +107,7 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
   })
 
   test('is left by who does not want to go on', async () => {
-    await endSessions()
+    await endSessions(started, ADMINISTRATOR.name)
     await started.open('tokens')
     await again().getByRole('button', { name: 'Leave' }).click()
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()

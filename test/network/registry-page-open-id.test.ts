@@ -1,10 +1,9 @@
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Session } from '../../src/registry/api/schemas/access.ts'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import { hasChromium } from '../support/chromium.ts'
 import { freePort } from '../support/free-port.ts'
 import { OPEN_ID_CLIENT, type OpenIdProvider, openIdProvider } from '../support/open-id.ts'
-import { ADMINISTRATOR, type RegistryPage, startRegistryPage } from '../support/registry-page.ts'
+import { ADMINISTRATOR, endSessions, type RegistryPage, startRegistryPage } from '../support/registry-page.ts'
 
 /** The provider is another site than the page: cookies that other sites cannot send are put to the proof. */
 describe.skipIf(!hasChromium)('signing in to the page with OpenID Connect in Chromium', () => {
@@ -46,20 +45,6 @@ describe.skipIf(!hasChromium)('signing in to the page with OpenID Connect in Chr
     await tab.locator('button[type=submit]').click()
   }
 
-  /** Somebody else ends all sessions under a name. */
-  async function endSessions(name: string): Promise<void> {
-    const post = (path: string, body: unknown, headers = {}) =>
-      fetch(`${started.base}/api/v1/${path}`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...headers },
-        body: JSON.stringify(body),
-      })
-    const answer = await post('session', ADMINISTRATOR)
-    const cookie = answer.headers.get('set-cookie')?.split(';')[0] ?? ''
-    const { csrfToken = '' } = (await answer.json()) as Session
-    expect((await post('sessions/end', { name }, { cookie, 'x-csrf-token': csrfToken })).status).toBe(204)
-  }
-
   test('who has a role there is led to the page, and is signed in', async () => {
     await page.getByRole('link', { name: `Sign in with ${provider.issuer.host}` }).click()
     await atProvider(page, 'eve')
@@ -70,7 +55,7 @@ describe.skipIf(!hasChromium)('signing in to the page with OpenID Connect in Chr
   test('whose session has ended signs in again in another tab, and goes on with what was written', async () => {
     await started.open('invitations')
     await page.getByLabel('Name').fill('laptop')
-    await endSessions('openid:eve')
+    await endSessions(started, 'openid:eve')
     await page.getByRole('button', { name: 'Invite…' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Invite' }).click()
     const again = page.getByRole('dialog', { name: 'The session has ended' })

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { setAdministrator } from '../../src/registry/api/access/administrators.ts'
+import type { Session } from '../../src/registry/api/schemas/access.ts'
 import type { ApiSettings } from '../../src/registry/api-listeners.ts'
 import { openStore } from '../../src/registry/database/open-store.ts'
 import type {
@@ -15,6 +16,21 @@ import { temporaryDirectory, testRegistry } from './registry.ts'
 
 /** Who may do everything, and the password. */
 export const ADMINISTRATOR = { name: 'ann', password: 'correct horse battery' } as const
+
+/** Ends all sessions under a name, as the administrator does it elsewhere. @throws Error when the registry refuses that */
+export async function endSessions({ base }: Pick<RegistryPage, 'base'>, name: string): Promise<void> {
+  const post = (path: string, body: unknown, headers = {}) =>
+    fetch(`${base}/api/v1/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    })
+  const answer = await post('session', ADMINISTRATOR)
+  const cookie = answer.headers.get('set-cookie')?.split(';')[0] ?? ''
+  const { csrfToken = '' } = (await answer.json()) as Session
+  const { status } = await post('sessions/end', { name }, { cookie, 'x-csrf-token': csrfToken })
+  if (status !== 204) throw new Error(`the sessions of ${name} were not ended: status ${status}`)
+}
 
 /** Set to a directory to keep the screenshots, for a person to look at. */
 const KEEP_SCREENSHOTS = process.env['RE6ST_SCREENSHOTS']

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { ONE_COMMUNITY } from '../../src/core/allocation/community.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import { systemClock } from '../../src/platform/clock.ts'
+import type { ApiSettings } from '../../src/registry/api-listeners.ts'
 import { pemSigner } from '../../src/registry/crypto/ca-signer.ts'
 import { startRegistry } from '../../src/registry/registry.ts'
 import type {
@@ -18,6 +19,16 @@ const pki = vectors<{ ca: string; keys: Record<string, string> }>('pki.json')
 
 /** A temporary directory with a name that says who made it. */
 export const temporaryDirectory = (): string => mkdtempSync(join(tmpdir(), 're6st-test-'))
+
+/** The page and the API on loopback, with no files of the page, and what a test wants to be different. */
+export const localApi = (different: Partial<ApiSettings> = {}): ApiSettings => ({
+  listener: { kind: 'address', address: '127.0.0.1', port: 0 },
+  socketPath: undefined,
+  pageUrl: undefined,
+  registryUrl: undefined,
+  pageFolder: '',
+  ...different,
+})
 
 /** A registry on loopback, with the recorded CA, and what a test wants to be different. */
 export async function testRegistry(

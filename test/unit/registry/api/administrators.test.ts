@@ -9,7 +9,7 @@ import type {
 import type { AuditPage } from '../../../../src/registry/api/schemas/audit.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
 import type { RunningRegistry } from '../../../../src/registry/registry-settings.ts'
-import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
+import { localApi, temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 
 const PASSWORD = 'correct horse battery'
 const directory = temporaryDirectory()
@@ -59,13 +59,7 @@ beforeAll(async () => {
   await store[Symbol.asyncDispose]()
   registry = await testRegistry({
     databasePath,
-    api: {
-      listener: { kind: 'address', address: '127.0.0.1', port: 0 },
-      socketPath: undefined,
-      pageUrl: undefined,
-      registryUrl: 'http://registry.example.com/',
-      pageFolder: '',
-    },
+    api: localApi({ registryUrl: 'http://registry.example.com/' }),
   })
   base = `http://127.0.0.1:${registry.pagePort}`
 })

@@ -11,7 +11,7 @@ import { API_LIMITS } from '../../../../src/registry/api/limits.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
 import { Connections } from '../../../../src/registry/server/connections.ts'
 import { Sources } from '../../../../src/registry/server/sources.ts'
-import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
+import { localApi, temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 
 const PASSWORD = 'correct horse battery'
 /** Addresses of loopback but the first count as those of other machines. */
@@ -30,13 +30,7 @@ beforeAll(async () => {
   registry = await testRegistry({
     databasePath,
     trustedProxies: [PROXY],
-    api: {
-      listener: { kind: 'address', address: '127.0.0.1', port: 0 },
-      socketPath: undefined,
-      pageUrl: undefined,
-      registryUrl: undefined,
-      pageFolder: '',
-    },
+    api: localApi(),
   })
 })
 afterAll(async () => {
@@ -258,13 +252,7 @@ describe('whoever signs in', () => {
   it('by the Unix socket that a proxy has is told apart from others who do', async () => {
     const socketPath = join(temporaryDirectory(), 'page.socket')
     await using _ = await testRegistry({
-      api: {
-        listener: { kind: 'socket', path: socketPath },
-        socketPath: undefined,
-        pageUrl: undefined,
-        registryUrl: undefined,
-        pageFolder: '',
-      },
+      api: localApi({ listener: { kind: 'socket', path: socketPath } }),
     })
     const attempt = (client: string) =>
       new Promise<number | undefined>((resolve, reject) => {

@@ -10,7 +10,7 @@ import type { Session, SignInMethods } from '../../../../src/registry/api/schema
 import type { AuditPage } from '../../../../src/registry/api/schemas/audit.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
 import { clientAuthority, clientCertHeader } from '../../../support/client-authority.ts'
-import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
+import { localApi, temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 import { whyRefused } from '../../../support/registry-command.ts'
 import { type KeyPair, selfSigned } from '../../../support/self-signed.ts'
 
@@ -46,15 +46,7 @@ async function registryWith(settings: {
     databasePath,
     trustedProxies,
     tls: tls && { ...files, clientCa: undefined, listen: [] },
-    api: {
-      isTls: tls !== undefined,
-      listener: { kind: 'address', address: '127.0.0.1', port: 0 },
-      socketPath: undefined,
-      pageUrl: undefined,
-      clientCertCa,
-      registryUrl: undefined,
-      pageFolder: '',
-    },
+    api: localApi({ isTls: tls !== undefined, clientCertCa }),
   })
   const base = `http://127.0.0.1:${registry.pagePort}/api/v1`
   return {

@@ -7,7 +7,7 @@ import { BearerTokens } from '../../../../src/registry/api/access/bearer-tokens.
 import { API_BASE } from '../../../../src/registry/api/openapi.ts'
 import { API_ROUTES, type ApiRoute } from '../../../../src/registry/api/routes.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
-import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
+import { localApi, temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 
 const PASSWORD = 'correct horse battery'
 const actor = { name: 'test', from: undefined }
@@ -65,13 +65,7 @@ beforeAll(async () => {
   await store[Symbol.asyncDispose]()
   registry = await testRegistry({
     databasePath,
-    api: {
-      listener: { kind: 'address', address: '127.0.0.1', port: 0 },
-      socketPath: undefined,
-      pageUrl: undefined,
-      registryUrl: undefined,
-      pageFolder: '',
-    },
+    api: localApi(),
   })
   for (const role of ROLES) {
     const body = JSON.stringify({ name: role, password: PASSWORD })

@@ -11,7 +11,7 @@ import {
   openIdProvider,
   SmallBrowser,
 } from '../../../../support/open-id.ts'
-import { temporaryDirectory, testRegistry } from '../../../../support/registry.ts'
+import { localApi, temporaryDirectory, testRegistry } from '../../../../support/registry.ts'
 
 let registry: RunningRegistry & { readonly url: string }
 let provider: OpenIdProvider
@@ -27,12 +27,8 @@ beforeAll(async () => {
   )
   registry = await testRegistry({
     databasePath: join(temporaryDirectory(), 'registry.db'),
-    api: {
+    api: localApi({
       listener: { kind: 'address', address: '127.0.0.1', port },
-      socketPath: undefined,
-      pageUrl: undefined,
-      registryUrl: undefined,
-      pageFolder: '',
       openId: {
         ...{ ...OPEN_ID_CLIENT, issuer: provider.issuer, scope: 'openid profile', claim: 'roles' },
         roles: [
@@ -40,7 +36,7 @@ beforeAll(async () => {
           ['administer', 'net-admins'],
         ],
       },
-    },
+    }),
   })
 })
 afterAll(async () => {
