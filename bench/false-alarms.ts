@@ -7,7 +7,7 @@ import type { Re6stNode } from '../lab/re6st-node.ts'
 import { systemClock } from '../src/platform/clock.ts'
 import { startIperfServer } from './iperf.ts'
 import type { BenchOptions } from './options.ts'
-import { pathOf } from './outage/paths.ts'
+import { type Hop, pathOf } from './outage/paths.ts'
 import type { Progress } from './progress.ts'
 import { table } from './table.ts'
 import {
@@ -70,7 +70,7 @@ export async function measureFalseAlarms(
   const measure = async (tunnels: string, trouble: Trouble) => {
     const result = await inLab(tunnels, trouble, minutes)
     const others = results.filter((one) => one.tunnels !== tunnels || one.trouble !== trouble.what)
-    results = [...others, result]
+    results = [...others, result].sort((a, b) => placeOf(a) - placeOf(b))
     keep(results)
   }
   const wanted = PROTOCOLS.filter((one) => (protocol ?? one) === one).flatMap((tunnels) =>
@@ -83,6 +83,10 @@ export async function measureFalseAlarms(
   for (const { tunnels, trouble } of wanted) if (trouble.load) await measure(tunnels, trouble)
   return results
 }
+
+/** Where it stands in the report, which does not depend on what was measured first. */
+const placeOf = ({ tunnels, trouble }: FalseAlarms): number =>
+  PROTOCOLS.indexOf(tunnels) * TROUBLES.length + TROUBLES.findIndex(({ what }) => what === trouble)
 
 /** One trouble, in a network of its own. */
 function inLab(tunnels: string, trouble: Trouble, minutes: number): Promise<FalseAlarms> {
@@ -196,31 +200,31 @@ const noticedBy = (node: Re6stNode): string[] =>
 async function deathsUnderLoad(scene: Scene, load: StreamOf): Promise<readonly number[]> {
   const { lab, network } = scene
   const ends = endsOf(scene)
-  const [from, to] = ends
+  const [, to] = ends
   startIperfServer(to.machine)
   const seconds: number[] = []
   while (seconds.length < DEATHS) {
     await network.allPairsPing({ deadlineMs: DEADLINE_MS })
     let isOver = false
     const streams = keepLoaded(load, ends, () => isOver)
-    // Otherwise it would not be the loaded path that is cut.
-    await lab.waitFor(() => isLoaded(ends, network.nodes), {
+    const hop = await lab.waitFor(() => loadedHop(ends, network.nodes), {
       what: 'a path to be loaded',
       deadlineMs: DEADLINE_MS,
     })
-    const known = ends.map((node) => noticedBy(node).length)
+    const cutEnds = [hop.from.node, hop.to.node]
+    const known = cutEnds.map((node) => noticedBy(node).length)
     const cutMs = Date.now()
-    await lab.cut(from.machine, to.machine)
+    await lab.cut(hop.from.node.machine, hop.to.node.machine)
     const noticedMs = await lab.waitFor(
       () => {
-        const times = ends.map((node, at) => timeOf(noticedBy(node)[known[at] ?? 0]))
+        const times = cutEnds.map((node, at) => timeOf(noticedBy(node)[known[at] ?? 0]))
         return times.every((ms) => ms !== undefined) && Math.max(...times.map((ms) => ms ?? 0))
       },
       { what: 'both ends of a path that was cut to notice it', deadlineMs: DEADLINE_MS },
     )
     seconds.push((noticedMs - cutMs) / 1000)
     isOver = true
-    await lab.restore(from.machine, to.machine)
+    await lab.restore(hop.from.node.machine, hop.to.node.machine)
     await streams
   }
   for (const process of to.machine.processes) if (process.name === 'iperf3') await process.stop()
@@ -243,24 +247,33 @@ async function keepLoaded(
     }
 }
 
-/** Whether packets between two nodes go directly, and have for a while been as many as can be. */
-async function isLoaded(
+/**
+ * The first link that packets between two nodes take, if they have for a while been as many as can be. A full tunnel has long round
+ * trips, and then the way over the third node may be shorter: it is full instead.
+ */
+async function loadedHop(
   [from, to]: readonly [Re6stNode, Re6stNode],
   nodes: readonly Re6stNode[],
-): Promise<boolean> {
-  const ifaceOf = async () => {
-    const path = await pathOf(from, to, nodes)
-    return path?.length === 1 ? path[0]?.from.iface : undefined
-  }
-  const iface = await ifaceOf()
-  if (iface === undefined) return false
+): Promise<Hop | undefined> {
+  const before = await firstHopOf(from, to, nodes)
+  if (before === undefined) return undefined
+  const { iface } = before.from
   const sentBytes = async () =>
     Number((await from.machine.run('cat', `/sys/class/net/${iface}/statistics/tx_bytes`)).stdout)
-  const before = await sentBytes()
+  const bytesBefore = await sentBytes()
   await systemClock.sleep(LOADED_MS)
-  const mbits = ((await sentBytes()) - before) * (8 / 1_000 / LOADED_MS)
-  return mbits > LOADED_MBITS && (await ifaceOf()) === iface
+  const mbits = ((await sentBytes()) - bytesBefore) * (8 / 1_000 / LOADED_MS)
+  const after = await firstHopOf(from, to, nodes)
+  return mbits > LOADED_MBITS && after?.from.iface === iface && after.to.node === before.to.node
+    ? after
+    : undefined
 }
+
+const firstHopOf = async (
+  from: Re6stNode,
+  to: Re6stNode,
+  nodes: readonly Re6stNode[],
+): Promise<Hop | undefined> => (await pathOf(from, to, nodes))?.[0]
 
 /** When a line was logged. */
 function timeOf(line: string | undefined): number | undefined {
