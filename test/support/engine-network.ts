@@ -198,6 +198,7 @@ export class EngineNetwork {
     if (this.#random.next() < this.loss) return
     const overtakenMs = this.#random.next() < this.loss ? this.#random.next() * 100 : 0
     const stamped: Tlv[] = tlvs.map((tlv) => {
+      if (tlv.kind === 'update') return { ...tlv, nextHop: tlv.nextHop ?? `fe80::${from.name}` }
       if (tlv.kind !== 'hello') return tlv
       const { stamped, ...hello } = tlv
       return stamped ? { ...hello, sentUs: microsecondsOf(this.nowMs) } : hello

@@ -33,14 +33,41 @@ export class Announcements {
 
   /** What is told on an interface, of those destinations that are told there. */
   of(nowMs: number, iface: Interface, entries: readonly Entry[]): Update[] {
-    return entries
+    return this.#presentOf(entries)
+      .filter((entry) => !iface.parameters.splitHorizon || this.#heardOn(entry) !== iface)
       .map((entry) => this.#update(nowMs, entry, iface, false))
-      .filter((update) => update !== undefined)
+  }
+
+  /**
+   * What is told on each of several interfaces. Where it is told in the same words, these are put together once, however many
+   * interfaces there are: the updates are the same objects.
+   */
+  *onAll(
+    nowMs: number,
+    ifaces: readonly Interface[],
+    entries: readonly Entry[],
+  ): Generator<readonly [Interface, readonly Update[]]> {
+    const [first] = ifaces
+    if (first === undefined) return
+    const alike = ifaces.filter((iface) => iface.isToldLike(first))
+    // Of one alone, nothing may be noted as told that is not told there.
+    if (alike.length === 1) yield [first, this.of(nowMs, first, entries)]
+    else {
+      const present = this.#presentOf(entries)
+      const updates = present.map((entry) => this.#update(nowMs, entry, first, false))
+      const heardOn = present.map((entry) => this.#heardOn(entry))
+      for (const iface of alike) {
+        const isWhole = !iface.parameters.splitHorizon || !heardOn.includes(iface)
+        yield [iface, isWhole ? updates : updates.filter((_, at) => heardOn[at] !== iface)]
+      }
+    }
+    const others = ifaces.filter((iface) => !iface.isToldLike(first))
+    yield* this.onAll(nowMs, others, entries)
   }
 
   /** What is told to whoever asks. */
-  answer(nowMs: number, iface: Interface, entry: Entry): Update {
-    return this.#update(nowMs, entry, iface, true) ?? retraction(entry)
+  answer(nowMs: number, iface: Interface, known: Entry): Update {
+    return this.#update(nowMs, this.#present(known), iface, true)
   }
 
   /** Remembers what neighbours were told. */
@@ -50,23 +77,38 @@ export class Announcements {
     entry.announcedMetric = toldMetricOf(entry)
   }
 
-  /** @returns undefined where the destination is not told of (RFC 8966, 3.7.4) */
-  #update(nowMs: number, known: Entry, iface: Interface, isAsked: boolean): Update | undefined {
-    // What is told again may have been forgotten since, and learnt anew.
-    const entry = this.#world.table.find(known) ?? known
-    // Whatever was to be told: nobody is to send packets here any more.
-    if (this.#world.isRetracting) return retraction(entry)
-    const { prefix, from, local, selected } = entry
-    const { routerId, seqno } = this.#world
-    const { updateIntervalMs: intervalMs, splitHorizon } = iface.parameters
+  /** What is told again may have been forgotten since, and learnt anew. */
+  #present(known: Entry): Entry {
+    return this.#world.table.find(known) ?? known
+  }
+
+  #presentOf(entries: readonly Entry[]): readonly Entry[] {
+    return entries.map((known) => this.#present(known))
+  }
+
+  /** The way of another router that is told, if any is: not once all is retracted, whatever was to be told. */
+  #wayToTell(entry: Entry): Route | undefined {
+    const isTold = !this.#world.isRetracting && !entry.local && this.#world.passesOn(entry)
+    return isTold ? entry.selected : undefined
+  }
+
+  /** Where it is not told with split horizon (RFC 8966, 3.7.4). */
+  #heardOn(entry: Entry): Interface | undefined {
+    return this.#wayToTell(entry)?.neighbour.iface
+  }
+
+  #update(nowMs: number, entry: Entry, iface: Interface, isAsked: boolean): Update {
+    const { prefix, from, local } = entry
+    const { routerId, seqno, isRetracting } = this.#world
+    const { updateIntervalMs: intervalMs } = iface.parameters
     const nextHop = iface.nextHopFor(prefix)
-    if (local)
+    if (local && !isRetracting)
       return { kind: 'update', prefix, from, routerId, seqno, metric: local.metric, intervalMs, nextHop }
-    if (selected === undefined || !this.#world.passesOn(entry)) return retraction(entry)
-    if (splitHorizon && selected.neighbour.iface === iface && !isAsked) return undefined
+    const way = this.#wayToTell(entry)
+    if (way === undefined) return retraction(entry)
     const metric = toldMetricOf(entry)
-    const id = selected.routerId
-    const number = isAsked ? selected.seqno : announcedSeqno(entry, selected, metric)
+    const id = way.routerId
+    const number = isAsked ? way.seqno : announcedSeqno(entry, way, metric)
     if (this.#sources.announcing(nowMs, entry, id, number, metric)) this.#onDistanceChanged(nowMs, entry)
     return { kind: 'update', prefix, from, routerId: id, seqno: number, metric, intervalMs, nextHop }
   }

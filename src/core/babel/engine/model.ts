@@ -54,9 +54,18 @@ export class Interface {
     this.helloSeqno = helloSeqno
   }
 
-  /** What neighbours send packets to, for a prefix; IPv4 over an IPv6 next hop where we have no other (RFC 9229, 2.1). */
-  nextHopFor(prefix: string): string {
-    return prefix.includes(':') ? this.address : (this.ipv4Address ?? this.address)
+  /**
+   * What neighbours are told to send packets to, for a prefix; undefined: where what they are told comes from, IPv4 over an IPv6 next
+   * hop where we have no other (RFC 9229, 2.1).
+   */
+  nextHopFor(prefix: string): string | undefined {
+    return prefix.includes(':') ? undefined : this.ipv4Address
+  }
+
+  /** Whether destinations that are told here and on another interface are told in the same words. */
+  isToldLike(other: Interface): boolean {
+    const isAsOften = this.parameters.updateIntervalMs === other.parameters.updateIntervalMs
+    return isAsOften && this.ipv4Address === other.ipv4Address
   }
 }
 

@@ -159,7 +159,10 @@ export interface ExplanationView extends Destination {
 
 /** What the machine does to the world. Calls come in order, during a call of one of its inputs. */
 export interface EngineOutput {
-  /** To one neighbour, or, without `to`, to all on the interface. May be more than one packet holds. */
+  /**
+   * To one neighbour, or, without `to`, to all on the interface. May be more than one packet holds. An update that names no next
+   * hop is sent from it: our own address there.
+   */
   send(iface: string, to: string | undefined, tlvs: readonly OutgoingTlv[]): void
   /** The forwarding table changes. One replaces the other without a gap. */
   forward(destination: Destination, to: Forwarding): void

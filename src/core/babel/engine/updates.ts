@@ -59,7 +59,7 @@ export class Updates {
       this.#ask(nowMs, neighbour.iface, neighbour, entries, onFree),
     )
     this.#periodic = new PeriodicUpdates(world, CHUNK, (nowMs, ifaces, entries) => {
-      for (const iface of ifaces) this.#sendTogether(nowMs, iface, entries)
+      this.#sendTogether(nowMs, ifaces, entries)
       for (const entry of entries) if (!this.#urgent.has(entry)) this.#announcements.note(entry)
     })
     const repeat = (
@@ -233,12 +233,12 @@ export class Updates {
 
   /** Tells all on an interface. */
   #send(nowMs: number, iface: Interface, entries: readonly Entry[]): void {
-    for (const chunk of chunksOf(entries, CHUNK)) this.#sendTogether(nowMs, iface, chunk)
+    for (const chunk of chunksOf(entries, CHUNK)) this.#sendTogether(nowMs, [iface], chunk)
   }
 
-  #sendTogether(nowMs: number, iface: Interface, entries: readonly Entry[]): void {
-    const updates = this.#announcements.of(nowMs, iface, entries)
-    if (updates.length > 0) this.#world.output.send(iface.name, undefined, updates)
+  #sendTogether(nowMs: number, ifaces: readonly Interface[], entries: readonly Entry[]): void {
+    for (const [iface, updates] of this.#announcements.onAll(nowMs, ifaces, entries))
+      if (updates.length > 0) this.#world.output.send(iface.name, undefined, updates)
   }
 
   /**

@@ -39,6 +39,7 @@ function isSameUpdate(
   senderOfOther: string,
 ): boolean {
   if (one?.kind !== 'update' || other?.kind !== 'update') return false
+  if (one === other && one.nextHop === undefined) return true
   return (
     one.prefix === other.prefix &&
     one.from === other.from &&

@@ -64,7 +64,10 @@ export interface Update extends Destination {
   readonly seqno: number
   readonly metric: number
   readonly intervalMs: number
-  /** Undefined in a retraction that came without one. IPv6 also for IPv4 prefixes (RFC 9229). */
+  /**
+   * IPv6 also for IPv4 prefixes (RFC 9229). Undefined in a retraction that came without one, and in what is to be sent: where it is
+   * sent from.
+   */
   readonly nextHop: string | undefined
 }
 

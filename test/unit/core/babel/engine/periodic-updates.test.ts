@@ -90,6 +90,39 @@ describe('to several neighbours on links of their own', () => {
     }
   })
 
+  it('what is told on all of them in the same words is put together once', () => {
+    const { network, a, neighbours } = star(ROUTES)
+    a.sent.length = 0
+    network.run(MINUTE_MS)
+    const updates = a.sent.flatMap(({ tlv }) => (tlv.kind === 'update' && tlv.metric === 0 ? [tlv] : []))
+    expect(updates.length).toBeGreaterThanOrEqual(neighbours.length * ROUTES)
+    expect(new Set(updates).size).toBeLessThan((1.1 * updates.length) / neighbours.length)
+  })
+
+  it('with split horizon, many routes are told on all links but the one where they are heard (RFC 8966, 3.7.4)', () => {
+    const network = new EngineNetwork()
+    const [a, ...others] = ['a', 'b', 'c', 'd'].map((name) => network.node(name)) as [TestNode, ...TestNode[]]
+    for (const other of others)
+      network.link(a, other, 1, { ...TUNNEL, updateIntervalMs: MINUTE_MS, splitHorizon: true })
+    const routesOf = (node: TestNode) =>
+      Array.from({ length: 500 }, (_, number) => `2001:db8:1${node.name}:${number.toString(16)}::/64`)
+    for (const other of others)
+      other.engine.setLocalRoutes(
+        network.nowMs,
+        routesOf(other).map((prefix) => ({ prefix, from: '::/0', metric: 0 })),
+      )
+    network.run(3 * MINUTE_MS)
+    a.sent.length = 0
+    network.run(MINUTE_MS)
+    for (const { name } of others) {
+      const told = new Set(
+        a.sent.flatMap(({ iface, tlv }) => (iface === name && tlv.kind === 'update' ? [tlv.prefix] : [])),
+      )
+      for (const other of others)
+        for (const prefix of routesOf(other)) expect(told.has(prefix)).toBe(other.name !== name)
+    }
+  })
+
   it('who comes in the middle is told all of them within an interval, and who has another interval in his own', () => {
     const { network, a, told } = star(ROUTES)
     network.run(20_000)
