@@ -46,3 +46,24 @@ test('a text that is known comes for its prefix alone', fc.array(sixteen, { maxL
   for (const octets of [...prefixes, ...prefixes])
     expect(ipv6PrefixText(Uint8Array.from(octets), 0, 128)).toBe(`${addressOfBits(bitsOf(octets))}/128`)
 })
+
+plainTest('more texts than are remembered, in any order, are each the right one', () => {
+  const prefixOf = (number: number) => {
+    const octets = new Uint8Array(16)
+    new DataView(octets.buffer).setUint32(0, number)
+    return octets
+  }
+  const numbers = Array.from({ length: 40_000 }, (_, number) => number)
+  const wrong = [...numbers, ...numbers, ...numbers.toReversed()].filter((number) => {
+    const octets = prefixOf(number)
+    return ipv6PrefixText(octets, 0, 64) !== `${ipv6Text(octets, 0)}/64`
+  })
+  expect(wrong).toEqual([])
+})
+
+plainTest('what was told in one order is known in another, and as the same text', () => {
+  const prefixes = Array.from({ length: 1_000 }, (_, number) => Uint8Array.of(0x20, 1, number >> 8, number))
+  const whole = prefixes.map((start) => Uint8Array.of(...start, ...new Uint8Array(12)))
+  const forwards = whole.map((octets) => ipv6PrefixText(octets, 0, 32))
+  expect(whole.toReversed().map((octets) => ipv6PrefixText(octets, 0, 32))).toEqual(forwards.toReversed())
+})
