@@ -28,9 +28,6 @@ interface BabelSocketsInit {
   readonly onError: (error: Error) => void
 }
 
-/** No route, no room: the protocol says everything again. */
-const ignore = (): void => {}
-
 /** Addresses here are numbers: nothing is looked up, and what is sent leaves at once. */
 const noLookup = (
   address: string,
@@ -90,7 +87,8 @@ export async function openBabelSockets(init: BabelSocketsInit): Promise<BabelSoc
     return {
       send(bytes, to = BABEL_GROUP) {
         // Without the zone, which the socket has from its own address: Node.js would ask the kernel for its number each time.
-        if (isOpen) own.send(bytes, BABEL_PORT, to, ignore)
+        // And without a callback, which would only be told of what is to be ignored: no route, no room. The protocol says all again.
+        if (isOpen) own.send(bytes, BABEL_PORT, to)
       },
       close,
     }
