@@ -3,6 +3,11 @@ import { Timer, type TimerQueue } from './timers.ts'
 
 /** Where what is told is lost again and again, though small packets arrive: twice as long each time. */
 const PAUSE_MS = { first: 1_000, last: 60_000 } as const
+/**
+ * Who has missed nothing for so long after it might have been told again has had what it was told, and a clean slate: before that,
+ * copies may still be underway, of which nobody knows yet that they are lost.
+ */
+const FORGIVEN_MS = 60_000
 
 interface Missed {
   readonly entries: Set<Entry>
@@ -31,9 +36,10 @@ export class MissedUpdates {
   }
 
   /** A neighbour has not acknowledged what it was told of these. */
-  add(neighbour: Neighbour, entries: readonly Entry[]): void {
+  add(nowMs: number, neighbour: Neighbour, entries: readonly Entry[]): void {
     if (entries.length === 0) return
     let missed = this.#missed.get(neighbour)
+    if (missed && isForgiven(nowMs, missed)) missed.times = 0
     if (missed === undefined) {
       const timer = new Timer((nowMs) => this.answered(nowMs, neighbour))
       missed = { entries: new Set(), times: 0, notBeforeMs: Number.NEGATIVE_INFINITY, timer }
@@ -51,7 +57,10 @@ export class MissedUpdates {
       if (missed.entries.size > 0) this.#timers.setBy(missed.timer, missed.notBeforeMs)
       return
     }
-    if (missed.entries.size === 0) return this.forget(neighbour)
+    if (missed.entries.size === 0) {
+      if (isForgiven(nowMs, missed)) this.forget(neighbour)
+      return
+    }
     const entries = [...missed.entries]
     missed.entries.clear()
     missed.notBeforeMs = nowMs + Math.min(PAUSE_MS.last, PAUSE_MS.first * 2 ** missed.times)
@@ -75,3 +84,5 @@ export class MissedUpdates {
     this.#missed.delete(neighbour)
   }
 }
+
+const isForgiven = (nowMs: number, { notBeforeMs }: Missed): boolean => nowMs >= notBeforeMs + FORGIVEN_MS

@@ -83,7 +83,7 @@ export class Updates {
       return areAllTold
     })
     this.acknowledgments = new Acknowledgments(world, repeat, (nowMs, neighbour, entries) => {
-      this.#missed.add(neighbour, entries)
+      this.#missed.add(nowMs, neighbour, entries)
       onUnanswered(nowMs, neighbour)
     })
   }

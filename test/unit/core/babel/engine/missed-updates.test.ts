@@ -54,6 +54,43 @@ it('where updates are lost again and again, though answers arrive, they are told
   expect(told).toBeLessThan(120)
 })
 
+it('that is so, too, where other things are acknowledged meanwhile, while it is not known yet that they are lost', () => {
+  const { network, a, announce, isKnown } = two()
+  let told = 0
+  let seen = a.sent.length
+  network.carries = (from) => {
+    if (from !== a) return true
+    const packet = a.sent.slice(seen).map(({ tlv }) => tlv)
+    seen = a.sent.length
+    if (!packet.some((tlv) => tlv.kind === 'update' && tlv.prefix === NEW)) return true
+    told++
+    return false
+  }
+  announce(NEW)
+  for (let count = 0; count < 500; count++) {
+    network.run(1_200)
+    announce(NEW, `2001:db8:3:${count % 7}::/64`)
+  }
+  expect(isKnown(NEW)).toBe(false)
+  expect(told).toBeLessThan(150)
+})
+
+it('who has missed something again and again, and nothing for long after that, is told at once the next time', () => {
+  const { network, link, announce, isKnown } = two()
+  const cutWhile = (change: () => void) => {
+    link.open = [false, false]
+    change()
+    network.run(4_000)
+    link.open = [true, true]
+    network.run(500)
+  }
+  for (let time = 0; time < 5; time++) cutWhile(() => announce(OLD, `2001:db8:3:${time}::/64`))
+  network.run(600_000)
+  cutWhile(() => announce(OLD))
+  cutWhile(() => announce(NEW))
+  network.runUntil(() => !isKnown(OLD) && isKnown(NEW), 3_000)
+})
+
 it('who answers while it may not be told again yet is told when it may, though nothing more is asked of it', () => {
   const { network, link, announce, isKnown } = two()
   const cutWhile = (change: () => void) => {
