@@ -15,6 +15,8 @@ const HEARD_MS = 100
 const CHECKED = 24
 /** How many neighbours are missed, or doubted by others, until no more is asked: many at once, but not all the time. */
 const INQUIRIES = { perSecond: 2, burst: 30 } as const
+/** Of these, one neighbour that asks without end leaves most to the others. */
+const INQUIRIES_OF_ONE = { perSecond: 1, burst: 20 } as const
 
 /**
  * Who is silent is often silent to all: its machine is off, its server is stuck. Others, over which packets are to go instead,
@@ -30,6 +32,7 @@ export class Inquiries {
   readonly #askedMs = new WeakMap<Entry, number>()
   readonly #ours = new TokenBucket(INQUIRIES.perSecond, INQUIRIES.burst)
   readonly #others = new TokenBucket(INQUIRIES.perSecond, INQUIRIES.burst)
+  readonly #ofOne = new WeakMap<Neighbour, TokenBucket>()
 
   /** @param check looks whether a neighbour is alive */
   constructor(world: World, check: (nowMs: number, neighbour: Neighbour) => void) {
@@ -50,7 +53,8 @@ export class Inquiries {
 
   /** A neighbour has asked for the route to a destination: does it doubt that it is there? */
   asked(nowMs: number, by: Neighbour, entry: Entry): void {
-    if (!isNew(this.#askedMs, nowMs, entry) || !this.#others.take(nowMs)) return
+    if (!isNew(this.#askedMs, nowMs, entry)) return
+    if (!this.#wordsOf(by).take(nowMs) || !this.#others.take(nowMs)) return
     if (entry.local) return this.#checkAll(nowMs)
     // Our own way may lead over whoever asks.
     const [nearest] = nearestFirst(entry, by)
@@ -59,6 +63,15 @@ export class Inquiries {
     if (next === undefined) return
     if (next.refmetric === 0) this.#check(nowMs, next.neighbour)
     this.#ask(next.neighbour, entry)
+  }
+
+  #wordsOf(neighbour: Neighbour): TokenBucket {
+    let words = this.#ofOne.get(neighbour)
+    if (words === undefined) {
+      words = new TokenBucket(INQUIRIES_OF_ONE.perSecond, INQUIRIES_OF_ONE.burst)
+      this.#ofOne.set(neighbour, words)
+    }
+    return words
   }
 
   /** Somebody doubts that we are there: whoever it is that we do not hear any more may not have noticed, nor have we. */

@@ -15,7 +15,7 @@ import {
   newSuspicion,
   type Suspicion,
 } from './suspicion.ts'
-import { hasWayOverLan, mayBeOurUplink, sharingUplink } from './uplink.ts'
+import { Uplink } from './uplink.ts'
 import type { World } from './world.ts'
 
 /** In each pause: some requests may be lost. */
@@ -63,6 +63,7 @@ export interface LivenessListener {
  */
 export class Liveness {
   readonly #world: World
+  readonly #uplink: Uplink
   readonly #queues: FullQueues
   readonly #listener: LivenessListener
   readonly #suspicions = new Map<Neighbour, Suspicion>()
@@ -77,6 +78,7 @@ export class Liveness {
     listener: LivenessListener,
   ) {
     this.#world = world
+    this.#uplink = new Uplink(world)
     this.#queues = queues
     this.#listener = listener
     this.#deadlines = new Deadlines(world)
@@ -157,11 +159,15 @@ export class Liveness {
       if (
         waiting.probes >= SILENT_AFTER &&
         concerns(waiting) &&
-        mayBeOurUplink(this.#world, other, waiting.askedMs)
+        this.#uplink.mayBeDown(nowMs, other, waiting.askedMs)
       ) {
         waiting.probes = 0
         waiting.extensions = 0
+        const { askedMs } = waiting
         this.#judgeFrom(nowMs, nowMs, other, waiting)
+        // The second time, whoever is heard counts as heard: who hears us no more may still be heard now and then.
+        if (waiting.hasSeemedBack) waiting.askedMs = askedMs
+        waiting.hasSeemedBack = true
       }
   }
 
@@ -240,9 +246,9 @@ export class Liveness {
     }
     const isAskedTooLittle = suspicion.isHeldBack && suspicion.probes < QUESTIONS_TO_DOUBT
     const mayBeLost = isAskedTooLittle || mayAllBeLostHere(nowMs, suspicion, 'doubt')
-    const isHeld = mayBeOurUplink(this.#world, neighbour, suspicion.askedMs)
+    const isHeld = this.#uplink.mayBeDown(nowMs, neighbour, suspicion.askedMs)
     // Others on a LAN may have an uplink of their own.
-    if (mayBeLost || (isHeld && !hasWayOverLan(this.#world, neighbour)))
+    if (mayBeLost || (isHeld && !this.#uplink.hasWayOverLan(nowMs, neighbour)))
       return againMs(
         suspicion.extensions > 0
           ? HELD_MS
@@ -280,7 +286,7 @@ export class Liveness {
       return
     }
     suspicion.extensions++
-    if (!mayBeOurUplink(this.#world, neighbour, suspicion.askedMs)) {
+    if (!this.#uplink.mayBeDown(nowMs, neighbour, suspicion.askedMs)) {
       const allowed = hasArrivedSince(this.#world, neighbour, suspicion.arrived) ? EXTENSIONS_WHILE_USED : 0
       if (suspicion.extensions > allowed) return this.#die(nowMs, neighbour, suspicion)
       suspicion.untilMs = nowMs + Math.min(MAX_EXTENSION_MS, pauseMs * 2 ** suspicion.extensions)
@@ -295,7 +301,7 @@ export class Liveness {
   /** Some of those that share our uplink, who ask others themselves if they do not answer: it is enough that one does. */
   #askOthers(nowMs: number, neighbour: Neighbour): void {
     const askedMs = this.#suspicions.get(neighbour)?.askedMs ?? nowMs
-    const others = [...sharingUplink(this.#world, neighbour)]
+    const others = [...this.#uplink.others(neighbour)]
     if (others.some(({ lastHeardMs }) => lastHeardMs > askedMs)) return
     const unasked = others.filter((other) => !this.#suspicions.has(other))
     for (const other of shuffled(this.#world.random, unasked).slice(0, OTHERS_ASKED))

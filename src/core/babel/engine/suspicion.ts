@@ -53,6 +53,8 @@ export interface Suspicion {
   arriving: Arrivals
   /** How often it was given more time. */
   extensions: number
+  /** Whether our own uplink seemed to be down, and back, since it is asked. */
+  hasSeemedBack: boolean
 }
 
 /** One that begins; nothing was asked yet. */
@@ -78,6 +80,7 @@ export function newSuspicion(
     wasQueueFull: false,
     arriving: known.arrived,
     extensions: 0,
+    hasSeemedBack: false,
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { EngineNetwork, type TestNode, TUNNEL } from '../../../../support/engine-network.ts'
+import { EngineNetwork, prefixOf, type TestNode, TUNNEL } from '../../../../support/engine-network.ts'
 import { seededRandom } from '../../../../support/random.ts'
 
 const deaths = (node: TestNode) => node.neighbourEvents.filter(({ change }) => change === 'flushed')
@@ -430,6 +430,37 @@ it('a question of others whether somebody is there harms nobody who is', () => {
   expect(c.wayTo(b)).toBe('b')
 })
 
+it('a neighbour that asks without end for what others may miss does not keep the questions of another from being heard', () => {
+  const network = new EngineNetwork()
+  const [a, b, c, d] = [network.node('a'), network.node('b'), network.node('c'), network.node('d')]
+  for (const other of [b, c, d]) network.link(a, other, 10)
+  d.engine.setLocalRoutes(
+    network.nowMs,
+    [prefixOf(d), ...Array.from({ length: 100 }, (_, at) => `2001:db8:9:${at}::/64`)].map((prefix) => ({
+      ...{ prefix, from: '::/0', metric: 0 },
+    })),
+  )
+  network.run(120_000)
+  a.sent.length = 0
+  const ask = (from: TestNode, prefix: string) =>
+    a.engine.receive(network.nowMs, {
+      ...{ iface: from.name, source: `fe80::${from.name}`, multicast: false },
+      ...{
+        receivedMs: network.nowMs,
+        isLate: false,
+        tlvs: [{ kind: 'route-request', prefix, from: '::/0' }],
+      },
+    })
+  const isAsked = () =>
+    a.sent.some(
+      ({ iface, tlv }) => iface === 'd' && tlv.kind === 'route-request' && tlv.prefix === prefixOf(d),
+    )
+  for (let at = 0; at < 100; at++) ask(b, `2001:db8:9:${at}::/64`)
+  expect(isAsked()).toBe(false)
+  ask(c, prefixOf(d))
+  expect(isAsked()).toBe(true)
+})
+
 it('of many others only a few are asked whether it is us', () => {
   const network = new EngineNetwork()
   const a = network.node('a')
@@ -532,6 +563,27 @@ describe('when all links go silent at once', () => {
 })
 
 describe('when our uplink is back after a while', () => {
+  it('who is silent is dead, though the only other one is heard now and then, and does not hear us', () => {
+    const { network, a, b, c, links } = star()
+    links.ab.open = [false, false]
+    links.ac.open = [false, true]
+    // One that says no more than hello each time, as babeld.
+    let seen = c.sent.length
+    let heardMs = network.nowMs
+    network.carries = (from, iface) => {
+      if (from !== c || iface !== 'a') return true
+      const isHello = c.sent.slice(seen).some(({ iface: over, tlv }) => over === 'a' && tlv.kind === 'hello')
+      seen = c.sent.length
+      if (!isHello || network.nowMs < heardMs + 14_000) return false
+      heardMs = network.nowMs
+      return true
+    }
+    suspect(network, a, 'b')
+    network.run(60_000)
+    expect(deaths(a)).toMatchObject([{ neighbour: { address: 'fe80::b' }, cause: 'no answer' }])
+    expect(a.wayTo(b)).not.toBe('b')
+  })
+
   it.each(['b', 'c'])(
     'and the first packet is one that %s says by itself, whoever answers then was there all the time',
     (first) => {
