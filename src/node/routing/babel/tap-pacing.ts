@@ -35,6 +35,8 @@ const LOOK_MS = 100
 /** A machine without memory for a process has some again; a queue that is still not to be changed then is not ours any more. */
 const AGAIN_DELAYS = { minMs: 1_000, maxMs: 60_000 }
 const MOST_FAILURES = 10
+/** Where none could be made: because of that too, or for good, as there is somebody else's, or the kernel knows none. */
+const SET_UP_AGAIN_DELAYS = { minMs: 2_000, maxMs: 600_000 }
 /** Of a tap that is paced, in packets: what is too much is seen at once, and a server over TCP is deaf for no longer than that. */
 const SHORT_QUEUE = 100
 /** More than any tunnel carries. */
@@ -58,8 +60,8 @@ const NEIGHBOUR_DISCOVERY = [135, 136]
 export class TapPacing implements Disposable {
   readonly #init: TapPacingInit
   readonly #taps = new Map<string, Paced>()
-  /** Where the kernel has no such queues, or somebody else has set up their own. */
-  readonly #left = new Set<string>()
+  /** Where no queue could be made: until when none is tried. */
+  readonly #left = new Map<string, { readonly againAfter: GrowingDelay; untilMs: number }>()
   /** Taps that are not looked at any more, whose queues are still to go. */
   readonly #forgotten = new Map<Paced, Disposable>()
   #isStopped = false
@@ -70,7 +72,7 @@ export class TapPacing implements Disposable {
 
   /** It may be full: its counters are looked at for a while. */
   watch(iface: string): void {
-    if (this.#taps.has(iface) || this.#left.has(iface)) return
+    if (this.#taps.has(iface) || this.#isLeft(iface)) return
     const pacing = new Pacing()
     const tap: Paced = {
       pacing,
@@ -95,6 +97,16 @@ export class TapPacing implements Disposable {
     this.#lookNoMore(iface)
     this.#left.delete(iface)
     if (tap?.isPaced && !tap.isBusy) this.#release(iface, tap)
+  }
+
+  #isLeft(iface: string): boolean {
+    const left = this.#left.get(iface)
+    return left !== undefined && this.#init.clock.monotonicMs() < left.untilMs
+  }
+
+  #leave(iface: string): void {
+    const { againAfter } = this.#left.get(iface) ?? { againAfter: new GrowingDelay(SET_UP_AGAIN_DELAYS) }
+    this.#left.set(iface, { againAfter, untilMs: this.#init.clock.monotonicMs() + againAfter.take() })
   }
 
   #lookNoMore(iface: string): void {
@@ -126,8 +138,7 @@ export class TapPacing implements Disposable {
   }
 
   #release(iface: string, tap: Paced): void {
-    if (this.#init.countersOf(iface) !== undefined)
-      this.#apply(iface, tap, [`qdisc del dev ${iface} root`], false)
+    if (this.#init.countersOf(iface) !== undefined) this.#apply(iface, tap, [endCommand(iface)], false)
   }
 
   #apply(iface: string, tap: Paced, commands: readonly string[], isPaced: boolean): void {
@@ -145,7 +156,9 @@ export class TapPacing implements Disposable {
         }
         tap.failures = 0
         tap.againAfter.reset()
+        this.#left.delete(iface)
       } catch (error) {
+        if (!tap.isPaced) await this.#removeRest(iface)
         this.#failed(iface, tap, messageOf(error))
       } finally {
         tap.isBusy = false
@@ -153,6 +166,15 @@ export class TapPacing implements Disposable {
       }
     }
     inBackground(log, `the queue of ${iface}`, applied())
+  }
+
+  /** Of a queue that could not be made as a whole: the next one would be refused beside it. */
+  async #removeRest(iface: string): Promise<void> {
+    try {
+      await this.#init.processes.run('tc', ['-batch', '-'], { input: `${endCommand(iface)}\n` })
+    } catch {
+      // There was nothing, or somebody else's; what stays holds nothing up, and goes the next time.
+    }
   }
 
   #failed(iface: string, tap: Paced, reason: string): void {
@@ -166,7 +188,7 @@ export class TapPacing implements Disposable {
     tap.isPaced = false
     if (this.#taps.get(iface) !== tap) return
     this.#lookNoMore(iface)
-    this.#left.add(iface)
+    this.#leave(iface)
     log.debug({ iface, reason }, 'what this tunnel cannot carry is lost in its queue')
   }
 
@@ -177,8 +199,9 @@ export class TapPacing implements Disposable {
     const waitMs = Math.max(0, tap.notBeforeMs - clock.monotonicMs())
     const timer = clock.after(waitMs, () => {
       this.#forgotten.delete(tap)
-      // Another one of its name has a queue of its own.
-      if (!this.isPaced(iface)) this.#release(iface, tap)
+      // Another one of its name has a queue of its own, or will have.
+      const current = this.#taps.get(iface)
+      if (!current?.isPaced && !current?.isBusy) this.#release(iface, tap)
     })
     this.#forgotten.set(tap, timer)
   }
@@ -192,13 +215,18 @@ export class TapPacing implements Disposable {
   }
 }
 
+/** Nobody else's: by it, ours is known. */
+const HANDLE = '326:'
+
+const endCommand = (iface: string): string => `qdisc del dev ${iface} root handle ${HANDLE}`
+
 /** The first one is refused where somebody has set up a queue of their own. */
 function firstCommands(iface: string): string[] {
   const filter = (priority: number, protocol: string, match: string) =>
-    `filter add dev ${iface} parent 1: protocol ${protocol} prio ${priority} u32 match ${match} flowid 1:1`
+    `filter add dev ${iface} parent ${HANDLE} protocol ${protocol} prio ${priority} u32 match ${match} flowid ${HANDLE}1`
   return [
-    `qdisc add dev ${iface} root handle 1: htb default 2`,
-    `class add dev ${iface} parent 1: classid 1:1 htb ${UNLIMITED} burst 64k cburst 64k ${QUANTUM} prio 0`,
+    `qdisc add dev ${iface} root handle ${HANDLE} htb default 2`,
+    `class add dev ${iface} parent ${HANDLE} classid ${HANDLE}1 htb ${UNLIMITED} burst 64k cburst 64k ${QUANTUM} prio 0`,
     filter(1, 'ipv6', `ip6 protocol 17 0xff match ip6 dport ${BABEL_PORT} 0xffff`),
     ...NEIGHBOUR_DISCOVERY.map((type) =>
       filter(1, 'ipv6', `ip6 protocol 58 0xff match u8 ${type} 0xff at ${IPV6_HEADER_BYTES}`),
@@ -209,5 +237,5 @@ function firstCommands(iface: string): string[] {
 
 function limitCommand(iface: string, bytesPerSecond: number): string {
   const burst = Math.max(MIN_BURST_BYTES, Math.round((bytesPerSecond * BURST_MS) / 1000))
-  return `class replace dev ${iface} parent 1: classid 1:2 htb rate ${bytesPerSecond * 8}bit burst ${burst}b cburst ${burst}b ${QUANTUM} prio 1`
+  return `class replace dev ${iface} parent ${HANDLE} classid ${HANDLE}2 htb rate ${bytesPerSecond * 8}bit burst ${burst}b cburst ${burst}b ${QUANTUM} prio 1`
 }

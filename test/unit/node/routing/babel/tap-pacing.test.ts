@@ -50,8 +50,11 @@ function rig({ refuses = false, tcMs = 0 } = {}) {
   }
 }
 
+/** Of ours alone: somebody else's has another handle. */
+const END = 'qdisc del dev tap root handle 326:'
+
 const limitOf = (commands: readonly string[] | undefined) =>
-  Number(/ 1:2 .*rate (\d+)bit/.exec(commands?.at(-1) ?? '')?.[1]) / 8
+  Number(/ 326:2 .*rate (\d+)bit/.exec(commands?.at(-1) ?? '')?.[1]) / 8
 
 it('a tap that loses packets gets a queue in which routing overtakes, and less is let out of it than before', async () => {
   const { pacing, inputs, pass } = rig()
@@ -60,8 +63,8 @@ it('a tap that loses packets gets a queue in which routing overtakes, and less i
   await pass(1, { lost: 500 })
   expect(pacing.isPaced('tap')).toBe(true)
   const [first] = inputs
-  expect(first?.[0]).toBe('qdisc add dev tap root handle 1: htb default 2')
-  expect(first?.filter((line) => line.startsWith('filter') && line.endsWith('flowid 1:1'))).toHaveLength(4)
+  expect(first?.[0]).toBe('qdisc add dev tap root handle 326: htb default 2')
+  expect(first?.filter((line) => line.startsWith('filter') && line.endsWith('flowid 326:1'))).toHaveLength(4)
   expect(limitOf(first)).toBeCloseTo(8.5e6, -5)
   await pass(1, { bytes: 8.4e5 })
   expect(inputs[1]).toHaveLength(1)
@@ -76,19 +79,41 @@ it('a second after it was over the queue goes, and nothing is looked at any more
   await pass(30, { bytes: 100 })
   expect(lengths).toEqual(['100', '1000'])
   expect(pacing.isPaced('tap')).toBe(false)
-  expect(inputs.at(-1)).toEqual(['qdisc del dev tap root'])
+  expect(inputs.at(-1)).toEqual([END])
   const before = looks()
   await pass(20, { bytes: 100 })
   expect(looks()).toBe(before)
 })
 
-it('where somebody else has set up a queue, or the kernel has none, nothing is tried again', async () => {
+it('where somebody else has set up a queue, or the kernel has none, it is tried ever more rarely', async () => {
   const { pacing, inputs, pass } = rig({ refuses: true })
+  const setUpsWithin = async (tenths: number) => {
+    const before = inputs.length
+    for (let tenth = 0; tenth < tenths; tenth++) {
+      pacing.watch('tap')
+      await pass(1, { lost: 500 })
+    }
+    return inputs.slice(before).filter(([line]) => line?.includes('qdisc add')).length
+  }
+  expect(await setUpsWithin(15)).toBe(1)
+  expect(await setUpsWithin(600)).toBeLessThan(7)
+  expect(await setUpsWithin(6_000)).toBeLessThan(5)
+  expect(pacing.isPaced('tap')).toBe(false)
+})
+
+it('where the set-up failed once half-way, what it left is removed, and the next attempt is a whole one', async () => {
+  const { pacing, inputs, lengths, refuse, pass } = rig({ refuses: true })
   pacing.watch('tap')
   await pass(3, { lost: 500 })
+  expect(inputs.slice(1)).toEqual([[END]])
+  expect(lengths).toEqual([])
+  refuse(false)
+  await pass(20, { lost: 500 })
   pacing.watch('tap')
-  await pass(3, { lost: 500 })
-  expect(inputs).toHaveLength(1)
+  await pass(1, { lost: 500 })
+  expect(pacing.isPaced('tap')).toBe(true)
+  expect(inputs[2]?.[0]).toContain('qdisc add dev tap')
+  expect(inputs[2]?.length).toBeGreaterThan(5)
 })
 
 it('of an interface that is gone nothing is left; the next of its name is another one', async () => {
@@ -111,7 +136,7 @@ it.each([
   await pass(1, { lost: 500 })
   pacing.forget('tap')
   await clock.pass(1_000)
-  expect(inputs.slice(1)).toEqual([['qdisc del dev tap root']])
+  expect(inputs.slice(1)).toEqual([[END]])
   expect(lengths).toEqual(['100', '1000'])
   pacing.watch('tap')
   await pass(1, { lost: 500 })
@@ -131,7 +156,7 @@ it.each([
   expect(pacing.isPaced('tap')).toBe(true)
   refuse(false)
   await pass(100, { bytes: 100 })
-  expect(inputs.at(-1)).toEqual(['qdisc del dev tap root'])
+  expect(inputs.at(-1)).toEqual([END])
   expect(pacing.isPaced('tap')).toBe(false)
 })
 
@@ -145,7 +170,7 @@ it('nor is one that went down for a moment meanwhile', async () => {
   refuse(false)
   const before = inputs.length
   await clock.pass(10_000)
-  expect(inputs.slice(before)).toEqual([['qdisc del dev tap root']])
+  expect(inputs.slice(before)).toEqual([[END]])
 })
 
 it('a queue that can never be changed any more, as when somebody has removed it, is left alone after a few minutes', async () => {
