@@ -3,7 +3,8 @@ import { BackOff } from '../../platform/back-off.ts'
 import { inBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
-import { describeEnd, type Processes } from '../../platform/processes.ts'
+import { describeEnd, type Processes, type RunningProcess } from '../../platform/processes.ts'
+import { leavesNewsUnread } from './unread-news.ts'
 
 interface IpMonitorInit {
   readonly processes: Pick<Processes, 'start'>
@@ -15,12 +16,18 @@ interface IpMonitorInit {
   readonly onLine: (line: string) => void
   /** Called when it begins, for the first time or anew, or has lost something: what was before, it does not tell. */
   readonly onBegun: () => void
+  /** Whether it leaves unread what the kernel tells it, for tests. */
+  readonly leavesUnread?: (pid: number) => Promise<boolean>
 }
 
 /** Delays of starting one again that ended. */
 const DELAYS = { minMs: 100, maxMs: 60_000 }
 /** Delays of saying that something was lost: who looks at everything then may set off as many events again. */
 const LOST_DELAYS = { minMs: 1_000, maxMs: 60_000 }
+/** How often it is looked whether it still reads; of one that hangs nobody hears anything, and nobody would miss it. */
+const LOOK_MS = 15_000
+/** It reads within milliseconds: a look may come in one of them, but not two in a row. */
+const LOOKS_IN_VAIN = 2
 /** More events came at once than its buffer holds (ENOBUFS); it goes on. */
 const LOST = /^netlink receive error/
 
@@ -42,12 +49,14 @@ export class IpMonitor implements AsyncDisposable {
     const { signal } = this.#stopping
     const backOff = new BackOff(clock, DELAYS)
     while (!signal.aborted) {
+      let lines = 0
       const monitor = processes.start('ip', ['-o', 'monitor', ...objects], {
         dieWithParent: true,
         onLine: (line, stream) => {
           if (signal.aborted) return
           if (stream === 'stderr' && LOST.test(line)) this.#tellOfLoss()
           if (stream !== 'stdout') return
+          lines++
           backOff.succeeded()
           onLine(line)
         },
@@ -55,12 +64,31 @@ export class IpMonitor implements AsyncDisposable {
       const stop = () => inBackground(log, 'ending ip monitor', monitor.stop())
       signal.addEventListener('abort', stop, { once: true })
       onBegun()
+      const looking = this.#lookWhetherItReads(monitor, () => lines)
       const end = await monitor.ended
+      looking[Symbol.dispose]()
       signal.removeEventListener('abort', stop)
       if (signal.aborted) return
       log.warn({ end: describeEnd(end), retryMs: backOff.delayMs }, 'ip monitor ended, it is started again')
       await backOff.wait(signal)
     }
+  }
+
+  /** Ends one that hangs: another one is started then. */
+  #lookWhetherItReads(monitor: RunningProcess, lines: () => number): Disposable {
+    const { clock, log, leavesUnread = leavesNewsUnread } = this.#init
+    const { pid } = monitor
+    let inVain = 0
+    let before = lines()
+    const look = async () => {
+      const isSilent = lines() === before
+      before = lines()
+      inVain = pid !== undefined && (await leavesUnread(pid)) ? (isSilent ? inVain + 1 : 1) : 0
+      if (inVain < LOOKS_IN_VAIN) return
+      log.warn('ip monitor reads nothing any more: another one takes its place')
+      monitor.signal('SIGKILL')
+    }
+    return clock.every(LOOK_MS, () => inBackground(log, 'looking after ip monitor', look()))
   }
 
   #tellOfLoss(): void {

@@ -5,7 +5,9 @@ import { silentLog } from '../../../support/silent-log.ts'
 import { steppedClock } from '../../../support/stepped-clock.ts'
 
 /** A monitor whose `ip` the test speaks for, and ends. */
-function monitor() {
+function monitor({ leavesUnread = false } = {}) {
+  const signals: string[] = []
+  const trouble = { leavesUnread }
   const clock = steppedClock()
   const startsMs: number[] = []
   const events: string[] = []
@@ -21,7 +23,11 @@ function monitor() {
       end({ kind: 'killed', signal: 'SIGTERM' })
       return ended
     }
-    return { pid: 1, ended, stop, signal: () => {}, write: () => {}, endInput: () => {} }
+    const signal = (name: NodeJS.Signals) => {
+      signals.push(name)
+      end({ kind: 'killed', signal: name })
+    }
+    return { pid: 1, ended, stop, signal, write: () => {}, endInput: () => {} }
   }
   const watched = new IpMonitor({
     processes: { start },
@@ -30,9 +36,11 @@ function monitor() {
     objects: ['route'],
     onLine: (line) => events.push(line),
     onBegun: () => events.push('begun'),
+    leavesUnread: async () => trouble.leavesUnread,
   })
   const says = (line: string, stream: 'stdout' | 'stderr' = 'stdout') => options.onLine?.(line, stream)
-  return { clock, startsMs, events, watched, says, dies: () => end({ kind: 'exited', status: 1 }) }
+  const dies = () => end({ kind: 'exited', status: 1 })
+  return { clock, startsMs, events, watched, says, dies, signals, trouble }
 }
 
 it('tells that it begins, and what it says; complaints are no news', async () => {
@@ -79,4 +87,32 @@ it('is started again when it ends: later each time, until it works', async () =>
   await watched[Symbol.asyncDispose]()
   await clock.pass(60_000)
   expect(startsMs).toHaveLength(5)
+})
+
+it('that hangs, and leaves unread what the kernel tells, is ended, and another one begins', async () => {
+  const { clock, startsMs, events, watched, signals, trouble } = monitor({ leavesUnread: true })
+  await clock.pass(29_000)
+  expect(signals).toEqual([])
+  await clock.pass(2_000)
+  expect(signals).toEqual(['SIGKILL'])
+  trouble.leavesUnread = false
+  await clock.pass(1_000)
+  expect(startsMs).toHaveLength(2)
+  expect(events).toEqual(['begun', 'begun'])
+  await clock.pass(300_000)
+  expect(startsMs).toHaveLength(2)
+  await watched[Symbol.asyncDispose]()
+  trouble.leavesUnread = true
+  await clock.pass(300_000)
+  expect(startsMs).toHaveLength(2)
+})
+
+it('that has much to read, and reads, goes on', async () => {
+  const { clock, watched, says, signals } = monitor({ leavesUnread: true })
+  for (let second = 0; second < 120; second++) {
+    says('2001:db8::/64 dev eth0 proto 43')
+    await clock.pass(1_000)
+  }
+  expect(signals).toEqual([])
+  await watched[Symbol.asyncDispose]()
 })

@@ -1,0 +1,38 @@
+import { execFileSync } from 'node:child_process'
+import { expect, test } from 'vitest'
+import { IpMonitor } from '../../src/node/kernel/ip-monitor.ts'
+import { fastClock } from '../support/fast-clock.ts'
+import { makeNamespace } from '../support/namespace.ts'
+import { until } from '../support/routing-pair.ts'
+import { silentLog } from '../support/silent-log.ts'
+
+test('an ip monitor that hangs is replaced as soon as it misses something, and not before', async () => {
+  using namespace = makeNamespace('monitor')
+  const lines: string[] = []
+  let begun = 0
+  await using _ = new IpMonitor({
+    processes: namespace.processes,
+    // Looks each 0.15 s.
+    clock: fastClock(100),
+    log: silentLog,
+    objects: ['link', 'address'],
+    onLine: (line) => lines.push(line),
+    onBegun: () => begun++,
+  })
+  const pids = () =>
+    execFileSync('ip', ['netns', 'pids', namespace.name], { encoding: 'utf8' }).split('\n').filter(Boolean)
+  let count = 0
+  const isHeard = () => {
+    const address = `2001:db8::${++count}`
+    namespace.ip(`addr add ${address}/64 dev lo nodad`)
+    return lines.some((line) => line.includes('2001:db8::'))
+  }
+  await until(isHeard, 'the monitor to listen')
+  const [pid] = pids().map(Number)
+  process.kill(pid ?? 0, 'SIGSTOP')
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  expect([begun, pids()]).toEqual([1, [String(pid)]])
+  lines.length = 0
+  await until(isHeard, 'another monitor')
+  expect(begun).toBe(2)
+})
