@@ -13,7 +13,6 @@ import { nodeAnswers } from './node-view.ts'
 import { PortForwarding } from './port-mapping/forward-ports.ts'
 import { assignAddresses } from './start/assign-addresses.ts'
 import { awakeTime } from './start/awake-time.ts'
-import { followOwnNetwork } from './start/follow-network.ts'
 import { layFoundation } from './start/foundation.ts'
 import { keepIdentity } from './start/keep-identity.ts'
 import { prepareLinks } from './start/links.ts'
@@ -57,7 +56,7 @@ export async function startNode(
 
   const foundation = await layFoundation(shared)
   times.reached('foundation')
-  const { identity, kernel, cache, registry, keeper, revocation, sourceSpecific } = foundation
+  const { identity, kernel, cache, registry, keeper, revocation, sourceSpecific, ownNetwork } = foundation
   const { network } = identity.current.authority
   const { nodeIpv4, done: addressed } = assignAddresses({ ...foundation, options, log })
   const awake = cleanUp.use(awakeTime(components))
@@ -84,6 +83,7 @@ export async function startNode(
       advertisement.setForwarded(forwarded),
     ),
   )
+  cleanUp.use(ownNetwork.watch(() => forwarding.networkChanged()))
   // At once: the cache may be from before the network moved on.
   cleanUp.use(
     keeper.watch(() => {
@@ -124,7 +124,7 @@ export async function startNode(
 
   const draining = new Draining({ router, forwarded: forwardedCount, clock, log })
   const renewal = keepIdentity({ ...shared, foundation, membership })
-  followOwnNetwork({ ...shared, foundation, membership, forwarding, renewal })
+  cleanUp.use(ownNetwork.watch(() => renewal.lookNow()))
   const applied = new AppliedChanges({
     ...{ ...membership, router, transport, nodeIpv4, forwarding, renewal, routerSettings },
     ...{ macKeys, revocation, clock, log, signal: untilStopped },

@@ -17,6 +17,7 @@ import { dialAll } from '../transport/dialler.ts'
 import type { TunnelComponents, TunnelLimits } from '../tunnels/components.ts'
 import { Tunnels } from '../tunnels/tunnels.ts'
 import { VersionNews } from '../version-news.ts'
+import { followOwnNetwork } from './follow-network.ts'
 import type { Foundation } from './foundation.ts'
 import type { Links } from './links.ts'
 import type { NodeComponents } from './node-components.ts'
@@ -45,7 +46,15 @@ interface MembershipInit extends NodeComponents {
   readonly cleanUp: CleanUp
   readonly foundation: Pick<
     Foundation,
-    'identity' | 'keeper' | 'revocation' | 'config' | 'cache' | 'registry' | 'sourceSpecific'
+    | 'identity'
+    | 'keeper'
+    | 'revocation'
+    | 'config'
+    | 'cache'
+    | 'registry'
+    | 'sourceSpecific'
+    | 'ownNetwork'
+    | 'onClockSet'
   >
   readonly links: Links
   readonly signal: AbortSignal
@@ -134,6 +143,7 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
       )
     : new TunnelPolicy(own, settings.tunnels(advertisement), random, clock.monotonicMs())
   const tunnels = cleanUp.use(new Tunnels(components, limits, strategy))
+  followOwnNetwork({ cleanUp, foundation, advertisement, tunnels })
   const configureTunnels = () => {
     strategy.configure(settings.tunnels(advertisement))
     tunnels.changed()

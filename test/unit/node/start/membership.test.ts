@@ -87,7 +87,7 @@ async function join(...args: readonly string[]) {
   const hear = (change: RoutingChange) => {
     for (const listener of listeners) listener(change)
   }
-  return { ...membership, clock, transport, events, route, hear }
+  return { ...membership, clock, transport, events, route, hear, ownNetwork: laid.ownNetwork }
 }
 
 it('hears others at the port of messages, and makes no tunnel before it is told to', async () => {
@@ -95,6 +95,18 @@ it('hears others at the port of messages, and makes no tunnel before it is told 
   expect(ports.asked).toEqual([NODE_PORT])
   await clock.pass(60_000)
   expect(transport.specs).toEqual([])
+})
+
+it('hears of another network of the machine from its first tunnel on', async () => {
+  const { clock, transport, hear, route, ownNetwork } = await join('--client', '192.0.2.1,1194,tcp')
+  // Before the start is over: somebody is heard on a LAN.
+  hear({ kind: 'route', change: 'added', route })
+  await clock.pass(1_000)
+  expect(transport.specs).toHaveLength(1)
+  ownNetwork.slept()
+  await clock.pass(1_000)
+  expect(transport.stopped).toHaveLength(1)
+  expect(transport.specs).toHaveLength(2)
 })
 
 it('ends what it began with the node', async () => {
