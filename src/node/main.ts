@@ -20,10 +20,11 @@ type Ending = 'stop' | 'restart' | Error
 
 /**
  * Runs a node until it is stopped: TERM and INT stop it, HUP and USR2 start it anew.
+ * @param start makes it
  * @returns the exit status
  * @throws Re6stError when it cannot start, or cannot go on
  */
-export async function runNode(options: NodeOptions): Promise<number> {
+export async function runNode(options: NodeOptions, start = startNode): Promise<number> {
   keepHeapSmall()
   await Promise.all(
     [
@@ -38,7 +39,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
   using manager = new ServiceManager({ processes: systemProcesses, clock: systemClock, log: output.logger })
   await using processes = withStandingIp(systemProcesses, systemClock)
   for (;;) {
-    const ending = await runOnce(options, { processes, output, manager })
+    const ending = await runOnce(options, { processes, output, manager, start })
     if (ending === 'stop') return 0
     if (ending === 'restart') {
       output.logger.info('starting anew')
@@ -59,9 +60,13 @@ interface Surroundings {
   readonly processes: Processes
   readonly output: LogOutput
   readonly manager: ServiceManager
+  readonly start: typeof startNode
 }
 
-async function runOnce(options: NodeOptions, { processes, output, manager }: Surroundings): Promise<Ending> {
+async function runOnce(
+  options: NodeOptions,
+  { processes, output, manager, start }: Surroundings,
+): Promise<Ending> {
   const log = output.logger
   const stopping = new AbortController()
   let signalled: (ending: Ending) => void = () => {}
@@ -79,16 +84,18 @@ async function runOnce(options: NodeOptions, { processes, output, manager }: Sur
     signalled(error)
     stopping.abort(error)
   })
+  let isStarted = false
   try {
     const random = { next: Math.random }
     await using node = await warningAloud(output, () => {
       for (const warning of options.warnings) log.warn(warning)
-      return startNode(
+      return start(
         options,
         { processes, sysctls: procSysctls, clock: systemClock, random, log },
         stopping.signal,
       )
     })
+    isStarted = true
     manager.ready(() => node.status())
     process.stdout.write(`re6stnet: running, ${node.status()}; log: ${logFileOf(options)}\n`)
     const ending = await Promise.race([signal, node.ended])
@@ -96,7 +103,11 @@ async function runOnce(options: NodeOptions, { processes, output, manager }: Sur
     else manager.stopping()
     return ending
   } catch (error) {
-    if (stopping.signal.aborted) return await signal
+    if (stopping.signal.aborted) {
+      const left = isStarted ? error : cleanUpErrorIn(error)
+      if (left !== undefined) log.error({ err: left }, 'not everything was undone')
+      return await signal
+    }
     return error instanceof Error ? error : new Error(messageOf(error))
   } finally {
     for (const name of signals) process.off(name, onSignal)
@@ -118,3 +129,7 @@ async function makeDirectory(option: string, path: string): Promise<void> {
     })
   }
 }
+
+/** What failed in a clean-up after a start that was broken off for another reason; undefined: nothing. */
+const cleanUpErrorIn = (error: unknown): unknown =>
+  error instanceof Error && 'suppressed' in error && 'error' in error ? error.error : undefined
