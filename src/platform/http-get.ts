@@ -1,4 +1,4 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { isIP, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { codeOf, messageOf, Re6stError } from '../core/errors.ts'
@@ -26,6 +26,8 @@ export interface HttpRequest {
   readonly signal: AbortSignal
   /** How long each address of the server may take to accept the connection. */
   readonly connectTimeoutMs?: number
+  /** How long a server that has accepted it may take to begin its answer; undefined: as long as the whole exchange. */
+  readonly beginTimeoutMs?: number | undefined
 }
 
 /** Limits of one request. */
@@ -33,6 +35,8 @@ export interface HttpGetOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** For the whole exchange, so that a server that sends a byte a minute does not hold us up. */
   readonly timeoutMs: number
+  /** From the connection to the beginning of the answer: what comes by a slow line is longer on its way. */
+  readonly beginTimeoutMs?: number
   /** A longer body is an error. */
   readonly maxBodyLength: number
   readonly signal?: AbortSignal | undefined
@@ -52,6 +56,7 @@ export async function httpGet(base: URL, target: string, options: HttpGetOptions
       target: base.pathname.replace(/\/+$/, '') + target,
       headers: { ...options.headers },
       maxBodyLength: options.maxBodyLength,
+      beginTimeoutMs: options.beginTimeoutMs,
       signal,
     })
   } catch (error) {
@@ -77,7 +82,7 @@ const PROBE_AFTER_MS = 5_000
  */
 export function httpExchange(server: URL, request: HttpRequest): Promise<HttpAnswer> {
   const { method, target, headers, body, localAddress, maxBodyLength, signal } = request
-  const { connectTimeoutMs = CONNECT_TIMEOUT_MS } = request
+  const { connectTimeoutMs = CONNECT_TIMEOUT_MS, beginTimeoutMs } = request
   const send = server.protocol === 'https:' ? httpsRequest : httpRequest
   return new Promise((resolve, reject) => {
     const outgoing = send(
@@ -107,6 +112,8 @@ export function httpExchange(server: URL, request: HttpRequest): Promise<HttpAns
       // The address of a name is not tried before it is known.
       const isTrying = socket.connecting && isIP(server.hostname.replace(/^\[|\]$/g, '')) !== 0
       limitConnecting(socket, isTrying, connectTimeoutMs, (error) => outgoing.destroy(error))
+      if (beginTimeoutMs !== undefined)
+        socket.once('connect', () => limitWaiting(outgoing, socket, beginTimeoutMs))
     })
     outgoing.end(body)
   })
@@ -128,6 +135,15 @@ function limitConnecting(
   }
   socket.on('connectionAttempt', begin).once('connect', stop).once('close', stop)
   if (isTrying) begin()
+}
+
+/** Ends what is not being answered in time: whoever has accepted the connection, as a proxy does, need not be who is asked. */
+function limitWaiting(outgoing: ClientRequest, socket: Socket, timeoutMs: number): void {
+  const error = new Error(`no answer within ${timeoutMs / 1000} s`)
+  const timer = setTimeout(() => outgoing.destroy(error), timeoutMs)
+  const stop = () => clearTimeout(timer)
+  outgoing.once('response', stop)
+  socket.once('close', stop)
 }
 
 async function readBody(answer: IncomingMessage, maxLength: number): Promise<Buffer> {

@@ -25,8 +25,10 @@ export interface BootstrapPeer {
   readonly addresses: readonly PeerAddress[]
 }
 
-/** The registry takes up to 3 s to ask the network; a slow line or a busy registry takes longer. */
+/** The registry takes up to 3 s to ask the network; a slow line takes longer for the rest of an answer. */
 const TIMEOUT_MS = 60_000
+/** Until it begins to answer, also a busy one. */
+const BEGIN_TIMEOUT_MS = 30_000
 /** For the registry's log. */
 const USER_AGENT = `re6stnet/${VERSION} protocol/${PROTOCOL}`
 /** A configuration with a long CRL is the longest answer. */
@@ -166,6 +168,7 @@ export class RegistryClient {
     const answer = await httpGet(this.#url, target, {
       headers: { 'User-Agent': USER_AGENT, ...headers },
       timeoutMs: this.#timeoutMs,
+      beginTimeoutMs: BEGIN_TIMEOUT_MS,
       maxBodyLength: MAX_BODY_LENGTH,
       signal: signal ? AbortSignal.any([signal, this.#moved.signal]) : this.#moved.signal,
     })

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { expect, it } from 'vitest'
 import { waitFor } from '../../../lab/wait-for.ts'
-import { httpExchange } from '../../../src/platform/http-get.ts'
+import { httpExchange, httpGet } from '../../../src/platform/http-get.ts'
 import { httpAnswer, startRogueServer } from '../../support/rogue-server.ts'
 
 const CONNECT_TIMEOUT_MS = 500
@@ -43,6 +43,21 @@ it('a server that has accepted the connection is given the time that the whole e
   })
   for (const host of ['127.0.0.1', 'localhost'])
     expect((await ask(server.url.replace('127.0.0.1', host))).body.toString()).toBe('late')
+})
+
+it('a server that has accepted the connection and says nothing is given up; one that has begun to answer is not', async () => {
+  const BEGIN_MS = 300
+  const begin = (url: string) =>
+    httpGet(new URL(url), '/', { timeoutMs: LONG_MS, beginTimeoutMs: BEGIN_MS, maxBodyLength: 1_000 })
+  await using silent = await startRogueServer(() => {})
+  for (const host of ['127.0.0.1', 'localhost'])
+    await expect(begin(silent.url.replace('127.0.0.1', host))).rejects.toThrow('no answer within 0.3 s')
+  await using slow = await startRogueServer((socket) => {
+    const answer = httpAnswer('slow').toString()
+    socket.write(answer.slice(0, -2))
+    setTimeout(() => socket.end(answer.slice(-2)), 3 * BEGIN_MS)
+  })
+  expect((await begin(slow.url)).body.toString()).toBe('slow')
 })
 
 /** A server whose process does not run, and for which as many connections wait as the kernel keeps: of more it loses the SYN. */
