@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { AS_ROOT, messageOf, Re6stError } from '../../core/errors.ts'
 import type { KernelAnswers } from '../../core/firewall/judgement.ts'
 import type { Probe } from '../../core/firewall/probe.ts'
@@ -13,13 +12,10 @@ import {
 import { ProbeTrace } from '../../core/firewall/probe-trace.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Processes } from '../../platform/processes.ts'
+import { lockOfNamespace } from './namespace-lock.ts'
 import { isThere, LINK, makeOwnLink, redirectTo } from './own-link.ts'
 import { type OwnLink, sendProbes } from './packet-sender.ts'
 
-/** In the network namespace of the machine, and gone with us. */
-const LOCK = '\0re6st-firewall-check'
-/** Two checks take so long, one after the other. */
-const LOCK_PATIENCE_MS = 30_000
 const LOOK_MS = 50
 /** A rule like "limit rate 20/second" lets pings through at this pace; and slower ones still at the second attempt. */
 const [PAUSE_MS, SECOND_PAUSE_MS] = [20, 250]
@@ -61,8 +57,8 @@ export async function tryPackets(
   },
   components: TrialComponents,
 ): Promise<Omit<KernelAnswers, 'holds'>> {
-  const { processes, clock } = components
-  await using _lock = await lock(clock)
+  const { processes } = components
+  await using _lock = await lockOfNamespace(processes)
   const guard = processes.start('sh', ['-c', GUARD, 'sh', String(process.pid)], { ownGroup: true })
   const trace = new ProbeTrace()
   try {
@@ -167,22 +163,5 @@ function isFilled(file: string): boolean {
   } catch {
     // The module of the old iptables is not loaded.
     return false
-  }
-}
-
-/** One check at a time: each has the table and the link for itself. */
-async function lock(clock: Clock): Promise<AsyncDisposable> {
-  const untilMs = clock.monotonicMs() + LOCK_PATIENCE_MS
-  for (;;) {
-    const server = createServer()
-    const taken = await new Promise<Error | undefined>((resolve) => {
-      server.once('error', resolve)
-      server.listen(LOCK, () => resolve(undefined))
-    })
-    if (taken === undefined)
-      return { [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(() => resolve())) }
-    if (clock.monotonicMs() > untilMs)
-      throw new Re6stError('SYSTEM', 'another check of the firewall is at work: try again', { cause: taken })
-    await clock.sleep(LOOK_MS)
   }
 }
