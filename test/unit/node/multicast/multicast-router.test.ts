@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   decodeMulticastMessage,
   digestOf,
+  EMPTY_STATE,
   encodeMulticastState,
   encodeReceipt,
 } from '../../../../src/core/multicast/state-message.ts'
@@ -165,6 +166,45 @@ it('what a neighbour says again is no news for others, whoever has said somethin
     await clock.pass(1_000)
   }
   expect(told).toEqual([])
+})
+
+it('the states of the 2,000 nodes that spoke last are kept, and of no more', async () => {
+  const clock = steppedClock()
+  const told: string[] = []
+  const routes = [
+    { prefix: subnetCidr(NETWORK, B), from: '::/0', installed: true, metric: 96, refmetric: 0 },
+  ].map((route) => ({ ...route, via: 'fe80::1', iface: 'eth0', routerId: '' }))
+  await using node = new MulticastRouter({
+    ...{ processes, clock, log: silentLog, runDirectory: directory, network: NETWORK, own: A },
+    ...{ memberIfaces: [], lanIfaces: ['eth0'], serverIfaces: [] },
+    router: { routes, watch: () => ({ [Symbol.dispose]: () => {} }) },
+    send: (peer, bytes) => {
+      const message = decodeMulticastMessage(bytes)
+      if (peer !== B || !message.ok || message.value.kind !== 'state') return
+      told.push(message.value.kind)
+      node.receive(B, encodeReceipt(digestOf(bytes)))
+    },
+  })
+  const strangers = (count: number) => {
+    for (let number = 0; number < count; number++)
+      node.receive(
+        prefixOfBits((1_000 + number).toString(2).padStart(16, '0')),
+        encodeMulticastState(EMPTY_STATE),
+      )
+  }
+  /** Whether it counts as one of whom nothing was known: then it is told again what it may have missed. */
+  const isNewWhenItSpeaks = async () => {
+    told.length = 0
+    node.receive(B, encodeMulticastState(EMPTY_STATE))
+    await clock.pass(1_000)
+    return told.length > 0
+  }
+  await clock.pass(1_000)
+  expect(await isNewWhenItSpeaks()).toBe(true)
+  strangers(1_999)
+  expect(await isNewWhenItSpeaks()).toBe(false)
+  strangers(2_000)
+  expect(await isNewWhenItSpeaks()).toBe(true)
 })
 
 it('a neighbour that says nothing is told some times, and then as often as all', async () => {
