@@ -41,8 +41,9 @@ export class RoutedNodes implements Disposable {
   readonly #watching: Disposable
   /** Usable ones, by next hop, destination and source. */
   readonly #routes = new Map<string, NodeRoute>()
-  /** How many routes to each node are installed, and over each interface. */
-  readonly #installed = new Counts<Prefix>()
+  /** Those to each node that are installed: anybody in the network may ask for one. */
+  readonly #installed = new Map<Prefix, readonly NodeRoute[]>()
+  /** How many are, over each interface. */
   readonly #over = new Counts<string>()
   /** Nodes that are one hop away, and who is at which place. */
   readonly #neighbours = new Counts<Prefix>()
@@ -88,14 +89,12 @@ export class RoutedNodes implements Disposable {
 
   /** Where packets to a node go: who the next hop is, how far it is, and the metric. */
   wayTo(prefix: Prefix): WayAnswer {
-    for (const route of this.#routes.values()) {
-      if (route.prefix !== prefix || !route.installed) continue
-      const next = this.#nodeAtPlace(route.place)
-      const { rttMs } =
-        this.#router.neighbours.find((one) => placeOf(one.iface, one.address) === route.place) ?? {}
-      return { target: prefix, next, rttMs, metric: route.metric }
-    }
-    return { target: prefix, next: undefined, rttMs: undefined, metric: undefined }
+    const [route] = this.#installed.get(prefix) ?? []
+    if (!route) return { target: prefix, next: undefined, rttMs: undefined, metric: undefined }
+    const next = this.#nodeAtPlace(route.place)
+    const { rttMs } =
+      this.#router.neighbours.find((one) => placeOf(one.iface, one.address) === route.place) ?? {}
+    return { target: prefix, next, rttMs, metric: route.metric }
   }
 
   /** Nodes to which there is a route. */
@@ -201,9 +200,10 @@ export class RoutedNodes implements Disposable {
     return { prefix: node, iface, installed, isDirect, place: placeOf(iface, via), metric }
   }
 
-  #count({ prefix, iface, installed, isDirect, place }: NodeRoute, by: 1 | -1): void {
+  #count(route: NodeRoute, by: 1 | -1): void {
+    const { prefix, iface, installed, isDirect, place } = route
     if (installed) {
-      if (this.#installed.add(prefix, by)) this.#prefixes = undefined
+      this.#installedChanged(route, by)
       this.#over.add(iface, by)
     }
     if (!isDirect) return
@@ -215,8 +215,17 @@ export class RoutedNodes implements Disposable {
     else this.#byPlace.set(place, nodes)
   }
 
+  #installedChanged(route: NodeRoute, by: 1 | -1): void {
+    const { prefix } = route
+    const before = this.#installed.get(prefix) ?? NO_ROUTES
+    const after = by > 0 ? [...before, route] : before.filter((one) => one !== route)
+    if (after.length === 0) this.#installed.delete(prefix)
+    else this.#installed.set(prefix, after)
+    if (before.length === 0 || after.length === 0) this.#prefixes = undefined
+  }
+
   #clear(): void {
-    for (const counts of [this.#installed, this.#over, this.#neighbours, this.#carriedTo]) counts.clear()
+    for (const table of [this.#installed, this.#over, this.#neighbours, this.#carriedTo]) table.clear()
     this.#routes.clear()
     this.#carried.clear()
     this.#byPlace.clear()
@@ -227,6 +236,8 @@ export class RoutedNodes implements Disposable {
     this.#watching[Symbol.dispose]()
   }
 }
+
+const NO_ROUTES: readonly NodeRoute[] = []
 
 /** Tells neighbours apart: link-local addresses are those of a link (RFC 4007, 11). */
 export const placeOf = (iface: string, address: string): string => `${address}%${iface}`

@@ -154,3 +154,28 @@ it('changes of neighbours are counted, and those of routes elsewhere are not', (
   const [first = 0] = counts
   expect(counts.map((count) => count - first)).toEqual([0, 1, 1, 2, 3])
 })
+
+it('whoever asks for the way to a node is told, and costs no walk over the routes to all others', () => {
+  const { nodes, route, hear } = rig()
+  const COUNT = 20_000
+  const hex = (number: number) => ({ prefix: `2001:db8:42:${number.toString(16)}::/64`, refmetric: 96 })
+  for (let number = 10; number < COUNT; number++)
+    route(number, { ...hex(number), via: 'fe80::1', metric: number })
+  hear(1)
+  expect(nodes.wayTo(node(10))).toEqual({ target: node(10), next: undefined, rttMs: undefined, metric: 10 })
+  route(1)
+  expect(nodes.wayTo(node(10)).next).toBe(node(1))
+  const tookMs = (number: number) => {
+    const startMs = performance.now()
+    for (let count = 0; count < 2_000; count++) nodes.wayTo(node(number))
+    return performance.now() - startMs
+  }
+  tookMs(10)
+  expect(tookMs(COUNT - 1)).toBeLessThan(10 * tookMs(10) + 20)
+  // Another way is taken: the new one may be told of before the old one goes.
+  route(10, { ...hex(10), via: 'fe80::1', iface: 're6stnet1', metric: 5 })
+  route(10, { ...hex(10), via: 'fe80::1', metric: 10 }, 'flushed')
+  expect(nodes.wayTo(node(10)).metric).toBe(5)
+  route(10, { ...hex(10), via: 'fe80::1', iface: 're6stnet1', metric: 5, installed: false }, 'changed')
+  expect(nodes.wayTo(node(10)).metric).toBeUndefined()
+})
