@@ -127,7 +127,11 @@ export class KernelLiveness implements Disposable {
   /** We have sent something to one neighbour. */
   spokeTo(iface: string, address: string): void {
     const watched = this.#watched.get(iface)
-    if (watched) neighbourOf(watched, address).spokenToMs = this.#nowMs()
+    if (!watched) return
+    const { neighbours } = watched
+    // Who has as many addresses as he likes takes nobody's place by that.
+    if (neighbours.has(address) || neighbours.size < MAX_REMEMBERED)
+      neighbourOf(watched, address).spokenToMs = this.#nowMs()
   }
 
   /** How long its answers to the kernel took, if it was asked lately. */
@@ -154,6 +158,9 @@ export class KernelLiveness implements Disposable {
 
   #answered(watched: Watched, iface: string, address: string): void {
     const neighbour = neighbourOf(watched, address)
+    // Behind those that have not answered for longer.
+    watched.neighbours.delete(address)
+    watched.neighbours.set(address, neighbour)
     neighbour.waiting?.[Symbol.dispose]()
     const { askedMs, failedMs, isSuspected } = neighbour
     const nowMs = this.#nowMs()
@@ -211,8 +218,10 @@ export class KernelLiveness implements Disposable {
   #adapt(iface: string): void {
     const watched = this.#watched.get(iface)
     if (!watched) return
-    const slowest = [...watched.neighbours.values()].map(({ slowestMs }) => slowestMs)
-    watched.times.adapt(this.#nowMs(), Math.max(watched.rttMs, ...slowest))
+    let slowestMs = watched.rttMs
+    // With each answer of each of a thousand clients.
+    for (const neighbour of watched.neighbours.values()) slowestMs = Math.max(slowestMs, neighbour.slowestMs)
+    watched.times.adapt(this.#nowMs(), slowestMs)
   }
 
   #nowMs(): number {
@@ -232,11 +241,7 @@ const usualOf = ({ usualMs, answeredMs }: WatchedNeighbour, nowMs: number): numb
 function neighbourOf({ neighbours }: Watched, address: string): WatchedNeighbour {
   let neighbour = neighbours.get(address)
   if (!neighbour) {
-    const [oldest] = neighbours.keys()
-    if (neighbours.size >= MAX_REMEMBERED && oldest !== undefined) {
-      neighbours.get(oldest)?.waiting?.[Symbol.dispose]()
-      neighbours.delete(oldest)
-    }
+    if (neighbours.size >= MAX_REMEMBERED) forgetOne(neighbours)
     neighbour = {
       slowestMs: 0,
       usualMs: 0,
@@ -251,6 +256,19 @@ function neighbourOf({ neighbours }: Watched, address: string): WatchedNeighbour
     neighbours.set(address, neighbour)
   }
   return neighbour
+}
+
+/** The one that was there least lately, and whom the kernel is not asking now. */
+function forgetOne(neighbours: Watched['neighbours']): void {
+  let [forgotten] = neighbours.keys()
+  for (const [address, { askedMs }] of neighbours) {
+    if (askedMs !== undefined) continue
+    forgotten = address
+    break
+  }
+  if (forgotten === undefined) return
+  neighbours.get(forgotten)?.waiting?.[Symbol.dispose]()
+  neighbours.delete(forgotten)
 }
 
 function stopWaiting({ neighbours }: Watched): void {

@@ -263,6 +263,37 @@ it('a slow client of a server makes nobody wait for the others', async () => {
   expect(heard).toHaveLength(1)
 })
 
+it('a client of a server that feigns false alarms, and slow answers, makes nobody wait for the others, and costs few commands', async () => {
+  const { liveness, heard, set, neighbour, clock } = rig()
+  liveness.add('tap')
+  const BAD = 'fe80::bad'
+  for (let time = 0; time < 60; time++) {
+    neighbour('probe', 'tap', BAD)
+    await clock.pass(500)
+    neighbour('failed', 'tap', BAD)
+    await clock.pass(400)
+    neighbour('reachable', 'tap', BAD)
+    await clock.pass(5_000)
+  }
+  expect(set.at(-1)).toContain('base_reachable 120 retrans 240 delay_probe 10')
+  expect(set.length).toBeLessThan(10)
+  heard.length = 0
+  neighbour('probe')
+  await clock.pass(50)
+  expect(heard).toEqual(['suspect fe80::2%tap for 40 ms'])
+})
+
+it('one that is being asked is suspected in time, however many addresses another one has', async () => {
+  const { liveness, heard, neighbour, clock } = rig()
+  liveness.add('tap')
+  const address = (number: number) => `fe80::bad:${number.toString(16)}`
+  neighbour('probe')
+  for (let number = 0; number < 1_100; number++) liveness.spokeTo('tap', address(number))
+  for (let number = 0; number < 1_100; number++) neighbour('reachable', 'tap', address(number))
+  await clock.pass(45)
+  expect(heard).toEqual(['suspect fe80::2%tap for 40 ms'])
+})
+
 it('one whose answer may be there and not be read yet, because we were stopped, is not suspected', async () => {
   const { liveness, heard, neighbour, clock } = rig()
   liveness.add('tap')
