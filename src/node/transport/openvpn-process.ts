@@ -186,11 +186,12 @@ export class OpenvpnProcess {
     })
     const end = await running.ended
     patience[Symbol.dispose]()
-    this.#heartbeat?.[Symbol.dispose]()
     socket.close()
     // Its last words may still be on their way. One that was never connected, or left a child, is not waited for.
     if (this.#connection) await Promise.race([hungUp, this.#context.clock.sleep(FAREWELL_MS)])
     this.#connection?.close()
+    // Its last words may have been that it answers from now on.
+    this.#heartbeat?.[Symbol.dispose]()
     return this.#failure ?? this.takeReason() ?? this.#lastWords ?? reasonOfEnd(end)
   }
 

@@ -164,6 +164,7 @@ class Re6stRouter implements Router {
     this.#settings = settings
     await Promise.all([this.#table.start(), this.#loadMacs(settings.keys)])
     signal.throwIfAborted()
+    if (this.#state === 'stopped') throw new Error('the router is stopped')
     this.#state = 'running'
     this.#configure(settings)
     this.#links.start()
@@ -236,7 +237,8 @@ class Re6stRouter implements Router {
     this.#liveness[Symbol.dispose]()
     this.#pacing[Symbol.dispose]()
     this.#links[Symbol.dispose]()
-    if (wasRunning) await this.#table[Symbol.asyncDispose]()
+    // Also of a start that is not over: what it has begun goes.
+    if (this.#settings) await this.#table[Symbol.asyncDispose]()
   }
 
   /** Only whoever has keys needs what makes MACs of them. */
