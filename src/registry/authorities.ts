@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
-import { type Authority, fingerprint } from '../core/crypto/certificate.ts'
+import { type Authority, certificateFingerprint, fingerprint } from '../core/crypto/certificate.ts'
 import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { audit } from './api/audit-log.ts'
 import type { Queries } from './database/queries.ts'
 import type { Store } from './database/store.ts'
 
@@ -59,11 +60,21 @@ export class Authorities implements AsyncDisposable {
   async begin(): Promise<void> {
     const { store, authority, clock } = this.#components
     await store.write(
-      (writable) =>
-        writable.run(
+      async (writable) => {
+        const isOther = (await writable.all('SELECT 1 FROM authority LIMIT 1')).length > 0
+        const isNew = await writable.run(
           'INSERT INTO authority VALUES (?, ?, ?) ON CONFLICT (fingerprint) DO NOTHING',
           ...[this.present, Math.floor(clock.now() / 1000), Math.floor(authority.notAfterMs / 1000)],
-        ),
+        )
+        // Whoever has made it may have done so on another machine, or has put another file there.
+        if (isOther && isNew > 0)
+          await audit(
+            writable,
+            { name: 'registry', from: undefined },
+            { action: 'authority.changed', detail: { fingerprint: certificateFingerprint(authority.der) } },
+            clock.now(),
+          )
+      },
       { isExpendable: true },
     )
   }

@@ -1,6 +1,6 @@
 import { activeKeys, type KeySlots, rotate } from '../core/config/key-rotation.ts'
 import { encodeNetworkConfig } from '../core/config/network-config.ts'
-import { type NetworkVersion, NO_VERSION, numberOfVersion } from '../core/values/network-version.ts'
+import { NO_VERSION, numberOfVersion } from '../core/values/network-version.ts'
 import { packInteger } from '../core/values/packed-integer.ts'
 import { type Prefix, prefixOfBits } from '../core/values/prefix.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -12,6 +12,7 @@ import { AnswersOfVersion } from './answers-of-version.ts'
 import type { CaCryptography } from './crypto/cryptography.ts'
 import type { Store, Write } from './database/store.ts'
 import { Followers } from './followers.ts'
+import { setNotice } from './operator-notices.ts'
 import { isSameText, publishedOf, textOf } from './published-configuration.ts'
 import {
   type NetworkSettings,
@@ -40,10 +41,9 @@ export interface ConfigurationComponents {
 /** Where a rotation of MAC keys is. */
 type RotationStep = 'idle' | 'announced' | 'used' | 'beginning'
 
-/** What was, before a step of the rotation was taken. */
-export interface BeforeRotation {
-  readonly step: RotationStep
-  readonly version: NetworkVersion
+function countOf(version: Buffer): number {
+  const number = numberOfVersion(version)
+  return number.ok ? Number(number.value) : 0
 }
 
 function stepOf({ h0, h1, h2 }: KeySlots): RotationStep {
@@ -64,12 +64,12 @@ export class NetworkConfiguration implements Disposable {
   readonly options: NetworkSettings
   /** Who has asked for which version. */
   readonly followers: Followers
-  #rotated: (before: BeforeRotation) => void = () => {}
+  #rotated: () => void = () => {}
   #state: StoredConfiguration = NOTHING_STORED
   readonly #answers = new AnswersOfVersion()
   /** Each change is signed and written before the next begins. */
   readonly #turns = new Turns()
-  readonly #retries: Retries<'configuration'>
+  readonly #retries: Retries<'configuration' | 'followed'>
   readonly #announcement: Announcement
   #announce: (registryPrefix: Prefix) => void = () => {}
 
@@ -89,8 +89,9 @@ export class NetworkConfiguration implements Disposable {
     this.#retries = new Retries({
       ...{ clock: components.clock, limits: RETRY_DELAYS },
       // When it fails again, that is told there.
-      again: () => {
-        this.publish().catch(() => {})
+      again: (names) => {
+        if (names.includes('followed')) this.follow().catch(() => {})
+        if (names.includes('configuration')) this.publish().catch(() => {})
       },
     })
   }
@@ -100,11 +101,20 @@ export class NetworkConfiguration implements Disposable {
     this.#state = await this.#read()
   }
 
-  /** Another process may have changed it: what is published is served and announced here, too. */
-  async follow(): Promise<void> {
-    const { version } = this.#state
-    await this.load()
-    if (!this.#state.version.equals(version)) this.announce()
+  /**
+   * Another process may have changed it: what is published is served and announced here, too. What cannot be read is read again by
+   * itself. After what is being published here: what was read before must not take the place of what was read later.
+   * @returns whether there is another version
+   */
+  follow(): Promise<boolean> {
+    const followed = this.#turns.take(async () => {
+      const { version } = this.#state
+      await this.load()
+      const isNew = !this.#state.version.equals(version)
+      if (isNew) this.announce()
+      return isNew
+    })
+    return this.#retries.watch('followed', followed)
   }
 
   /** From now on, the registry's own node is told of each new version, until it has asked for it. */
@@ -146,8 +156,7 @@ export class NetworkConfiguration implements Disposable {
   }
 
   get versionNumber(): number {
-    const number = numberOfVersion(this.version)
-    return number.ok ? Number(number.value) : 0
+    return countOf(this.version)
   }
 
   /** Where the rotation of MAC keys is. */
@@ -161,30 +170,49 @@ export class NetworkConfiguration implements Disposable {
     return validUntil === undefined ? undefined : validUntil * 1000
   }
 
-  /** Takes the next step of the rotation of MAC keys, and publishes it, and writes `also`: all or none. */
-  async rotateKeys(newKey: Buffer, nowMs: number, also: Write = async () => {}): Promise<void> {
-    let before: BeforeRotation | undefined
+  /**
+   * Takes the next step of the rotation of MAC keys, and publishes it.
+   * @param alsoFrom what is written with it: all or none. Is told the step that is left, whoever has taken it; what it throws, a
+   *   `Refusal`, keeps the next from being taken
+   */
+  async rotateKeys(
+    newKey: Buffer,
+    nowMs: number,
+    alsoFrom: (step: RotationStep) => Write = () => async () => {},
+  ): Promise<void> {
     await this.#change(({ slots, version }) => {
-      before = { step: stepOf(slots), version }
+      const left = stepOf(slots)
+      const also = alsoFrom(left)
+      // The first step leaves nobody behind.
+      const before = left === 'idle' ? undefined : { version: version.toString('hex') }
       const step = rotate(slots, newKey, nowMs)
       return {
         write: async (writable) => {
           await writeKeys(writable, step)
+          await setNotice(writable, 'keys.left_behind', before)
           await also(writable)
         },
       }
     })
-    if (before) this.#rotated(before)
+    this.#rotated()
   }
 
-  /** Calls `listener` after each step of the rotation of MAC keys, whoever takes it. */
-  onRotated(listener: (before: BeforeRotation) => void): void {
+  /** Calls `listener` after each step of the rotation of MAC keys that is taken here. */
+  onRotated(listener: () => void): void {
     this.#rotated = listener
   }
 
-  /** Changes settings, publishes them, and writes `also`: all or none. What is as the options say is no change any more. */
-  async change(settings: Partial<NetworkSettings>, also: Write): Promise<void> {
+  /**
+   * Changes settings, and publishes them. What is as the options say is no change any more.
+   * @param alsoAfter what is written with them: all or none. Is told the version that is changed, whoever has published it; what it
+   *   throws, a `Refusal`, keeps it from being changed
+   */
+  async change(
+    settings: Partial<NetworkSettings>,
+    alsoAfter: (versionNumber: number) => Write,
+  ): Promise<void> {
     await this.#change((state) => {
+      const also = alsoAfter(countOf(state.version))
       const all = Object.entries({ ...state.changed, ...settings })
       const isOption = (name: string, value: unknown) =>
         JSON.stringify(value) === JSON.stringify(this.options[name as keyof NetworkSettings])
@@ -201,12 +229,25 @@ export class NetworkConfiguration implements Disposable {
     })
   }
 
-  #change(prepare: ((state: StoredConfiguration) => Prepared) | undefined): Promise<boolean> {
-    const change = this.#turns.take(() => this.#publish(prepare))
-    change.catch((error: unknown) =>
-      this.#components.log.error({ err: error }, 'the configuration cannot be published: tried again'),
-    )
-    return this.#retries.watch('configuration', change)
+  async #change(prepare: ((state: StoredConfiguration) => Prepared) | undefined): Promise<boolean> {
+    let isRefused = false
+    const refusing =
+      prepare &&
+      ((state: StoredConfiguration) => {
+        isRefused = true
+        const prepared = prepare(state)
+        isRefused = false
+        return prepared
+      })
+    const change = this.#turns.take(() => this.#publish(refusing))
+    const tried = change.catch((error: unknown) => {
+      // Nothing is left that could be published later.
+      if (isRefused) return false
+      this.#components.log.error({ err: error }, 'the configuration cannot be published: tried again')
+      throw error
+    })
+    await this.#retries.watch('configuration', tried)
+    return change
   }
 
   async #publish(prepare: ((state: StoredConfiguration) => Prepared) | undefined): Promise<boolean> {
@@ -274,8 +315,13 @@ export class NetworkConfiguration implements Disposable {
     })
   }
 
-  #read(): Promise<StoredConfiguration> {
+  /** As it is at one moment: while it is read, another process may publish the next one. */
+  async #read(): Promise<StoredConfiguration> {
     const { store, clock } = this.#components
-    return readConfiguration(store, clock.now())
+    for (;;) {
+      const state = await readConfiguration(store, clock.now())
+      const present = await store.config('version')
+      if (state.version.equals(Buffer.isBuffer(present) ? present : NO_VERSION)) return state
+    }
   }
 }

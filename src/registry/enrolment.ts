@@ -145,7 +145,8 @@ export class Enrolment {
     const subnetName = subnetNameOfBits(prefix)
     let pem: string
     const isFirst = configuration.registryPrefix === undefined
-    const nowMs = clock.now()
+    // Of several processes, one may be on a machine whose clock is ahead: nobody would take the certificate yet.
+    const nowMs = await store.commonTimeMs(clock)
     const notAfterMs = nowMs + VALIDITY_MS
     try {
       const source = { kind: 'request', pem: csr } as const
@@ -188,8 +189,8 @@ export class Enrolment {
   async #reserve(community: string, length: number): Promise<Reservation> {
     const { store, ledger, clock } = this.#components
     try {
-      return await store.write((writable) =>
-        ledger.reserve(writable, { community, length, nowMs: clock.now() }),
+      return await store.write(async (writable) =>
+        ledger.reserve(writable, { community, length, nowMs: await writable.commonTimeMs(clock) }),
       )
     } catch (error) {
       if (error instanceof Re6stError && error.code === 'EXHAUSTED') throw new Refusal(507, error.message)
@@ -216,7 +217,7 @@ export class Enrolment {
     const holder = await ledger.holder(prefix)
     const present = (await store.certificate(prefix))?.cert
     if (!holder || !present) throw new Refusal(404, 'there is no certificate for this prefix')
-    const nowMs = clock.now()
+    const nowMs = await store.commonTimeMs(clock)
     const isDue = holder.notAfterMs - nowMs < RENEWAL_PERIOD_MS
     const isRevoked = await store.isRevoked(holder.serial)
     if (!isDue && !isRevoked) {

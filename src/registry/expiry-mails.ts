@@ -11,7 +11,7 @@ import type { Mailer } from './mail.ts'
 
 /** What mails about the end of certificates need. */
 export interface ExpiryMailComponents {
-  readonly store: Pick<Store, 'write' | 'all'>
+  readonly store: Pick<Store, 'write' | 'all' | 'commonTimeMs'>
   /** Certificates that are in use and have ended by then, the first to end first. */
   readonly ending: (untilMs: number) => AsyncIterable<Holder>
   readonly mailer: Mailer
@@ -102,7 +102,8 @@ export class ExpiryMails implements AsyncDisposable {
   /** Whether it is up to us: no mail was sent yet, and nobody else sends it; who began to and never ended is dead. */
   async #claim({ serial }: Holder, stage: Stage): Promise<boolean> {
     const { store, clock } = this.#components
-    const now = Math.floor(clock.now() / 1000)
+    // Of the one who began to send it, by whichever clock its machine has.
+    const now = Math.floor((await store.commonTimeMs(clock)) / 1000)
     const [noted] = await store.all<{ date: number }>(
       'SELECT date FROM expiry_mail WHERE serial = ? AND stage = ?',
       ...[serial, stage],

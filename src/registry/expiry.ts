@@ -22,7 +22,7 @@ export async function cleanUpExpired(
   gracePeriodMs: number,
   registryPrefix: string | undefined,
 ): Promise<string[]> {
-  const nowMs = clock.now()
+  const nowMs = await store.commonTimeMs(clock)
   const longAgo = Math.floor((nowMs - gracePeriodMs) / 1000)
   const expired = await store.write(async (writable) => {
     const expired = await ledger.endedBefore(writable, nowMs - gracePeriodMs)

@@ -197,8 +197,9 @@ export function registryMethods(components: MethodComponents): Handlers {
     },
 
     async updateHMAC(_, caller) {
-      const also = audited(caller, { action: 'keys.rotated', subject: configuration.rotationStep })
-      await configuration.rotateKeys(randomBytes(MAC_KEY_LENGTH), clock.now(), also)
+      await configuration.rotateKeys(randomBytes(MAC_KEY_LENGTH), clock.now(), (step) =>
+        audited(caller, { action: 'keys.rotated', subject: step }),
+      )
       return undefined
     },
 

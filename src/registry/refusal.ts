@@ -1,4 +1,7 @@
-/** A call that is answered by an error status; the reason goes into the log, and to the caller as text. */
+/**
+ * A call that is answered by an error status; the reason goes into the log, and to the caller as text. A cause is for the log alone: what
+ * its operator has to see to.
+ */
 export class Refusal extends Error {
   readonly status: RefusalStatus
   /** When it is worth trying again, where that is known (429, 503). */
@@ -7,9 +10,9 @@ export class Refusal extends Error {
   constructor(
     status: RefusalStatus,
     reason: string,
-    { retryAfterMs }: { readonly retryAfterMs?: number } = {},
+    { retryAfterMs, cause }: { readonly retryAfterMs?: number; readonly cause?: unknown } = {},
   ) {
-    super(reason)
+    super(reason, { cause })
     this.status = status
     this.retryAfterMs = retryAfterMs
   }

@@ -91,13 +91,6 @@ export async function startRegistry(
   if ((await store.config('version')) === undefined)
     await configuration.beginKeys(randomBytes(MAC_KEY_LENGTH))
   await configuration.publish()
-  store.onNotification(() => {
-    configuration
-      .follow()
-      .catch((error: unknown) =>
-        log.warn({ err: error }, 'what another process has published cannot be read'),
-      )
-  })
   const localNode = stack.use(new LocalNode({ clock, log }, components.nodePort))
   configuration.announceBy((prefix) => localNode.announceVersion(prefix))
   const authorities = stack.use(new Authorities({ store, authority, clock, log }))
@@ -129,6 +122,15 @@ export async function startRegistry(
   )
   await known.load()
   stack.defer(() => known.save())
+  store.onNotification(() => {
+    configuration
+      .follow()
+      // Where a machine was that another process has shut out is not where the next one is that has its prefix.
+      .then((isNew) => (isNew ? known.save() : undefined))
+      .catch((error: unknown) =>
+        log.warn({ err: error }, 'what another process has published cannot be read'),
+      )
+  })
   if (settings.webhooks)
     tellOperators(stack, settings.webhooks, {
       ...{ store, clock, log, reachable, localNode, configuration, primary },

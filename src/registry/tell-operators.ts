@@ -40,18 +40,16 @@ export function tellOperators(
   const webhooks = stack.use(new Webhooks({ ...settings, store, clock, log, network: networkCidr(network) }))
   const watch = stack.use(
     new NetworkWatch({
-      ...{ reachable, localNode, clock, log, followers: configuration.followers },
+      ...{ store, reachable, localNode, clock, log, followers: configuration.followers },
       ownNode: () => {
         const prefix = configuration.registryPrefix
         return prefix === undefined ? undefined : prefixOfBits(prefix)
       },
       ending: (afterMs, untilMs) => holders.ending(afterMs, untilMs),
-      tell: (event) => webhooks.send(event),
+      tell: (decide) => webhooks.tell(decide),
     }),
   )
-  configuration.onRotated((before) =>
-    inBackground(log, 'looking who follows the keys', watch.keysRotated(before)),
-  )
+  configuration.onRotated(() => inBackground(log, 'looking who follows the keys', watch.keysRotated()))
   if (primary)
     stack.use(
       new PairWatch({

@@ -23,6 +23,9 @@ interface UpkeepComponents {
 /** How often expired certificates are looked for. */
 const INTERVAL_MS = DAY_MS
 
+/** Clocks that are kept by NTP are less apart, also where an answer of the database takes long. */
+const APART_MS = 60_000
+
 /** What a registry does at its start, and once a day: removes what has ended. */
 export class Upkeep {
   readonly #components: UpkeepComponents
@@ -35,8 +38,14 @@ export class Upkeep {
 
   /** Removes what has ended now. @throws Re6stError as {@link cleanUpExpired} does */
   async cleanUp(): Promise<void> {
-    const { authority, clock, log, configuration, sessions } = this.#components
+    const { authority, clock, log, configuration, sessions, store } = this.#components
     warnOfEnd(authority, clock.now(), log)
+    const apartMs = (await store.commonTimeMs(clock)) - clock.now()
+    if (Math.abs(apartMs) > APART_MS)
+      log.warn(
+        { apartMs },
+        "--db: the clock of the database's machine is not that of this one: set the one that is wrong; certificates begin and end by the database's",
+      )
     const gone = await cleanUpExpired(this.#components, this.#gracePeriodMs, configuration.registryPrefix)
     for (const prefix of gone) await sessions.end(prefix)
   }

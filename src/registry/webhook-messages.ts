@@ -1,3 +1,4 @@
+import type { Queries } from './database/queries.ts'
 import type { Store } from './database/store.ts'
 
 /** A message that no server has taken yet. */
@@ -7,7 +8,7 @@ export interface WaitingMessage {
   readonly body: string
   /** How often it was tried. */
   readonly attempts: number
-  /** When the next attempt may begin: not while another process makes one. */
+  /** When the next attempt may begin, by the time that all processes have in common: not while another process makes one. */
   readonly dueMs: number
 }
 
@@ -24,26 +25,21 @@ export class WebhookMessages {
     this.#store = store
   }
 
-  /** @returns how many were dropped to make room; what is written is on the disk */
-  add(
+  /** Adds one in a transaction. @returns how many were dropped to make room */
+  async add(
+    writable: Queries,
     target: string,
-    { id, body }: { readonly id: string; readonly body: string },
-    nowMs: number,
+    { id, body, nowMs }: { readonly id: string; readonly body: string; readonly nowMs: number },
   ): Promise<number> {
-    return this.#store.write(
-      async (writable) => {
-        await writable.run('DELETE FROM webhook_message WHERE made < ?', nowMs - FORGOTTEN_MS)
-        // Changes are made one after another, also by several processes.
-        await writable.run(
-          'INSERT INTO webhook_message VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM webhook_message), ?, ?, ?, ?, 0, 0)',
-          ...[id, target, body, nowMs],
-        )
-        return writable.run(
-          'DELETE FROM webhook_message WHERE target = ? AND number NOT IN (SELECT number FROM webhook_message WHERE target = ? ORDER BY number DESC LIMIT ?)',
-          ...[target, target, MAX_WAITING],
-        )
-      },
-      { isExpendable: true },
+    await writable.run('DELETE FROM webhook_message WHERE made < ?', nowMs - FORGOTTEN_MS)
+    // Changes are made one after another, also by several processes.
+    await writable.run(
+      'INSERT INTO webhook_message VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM webhook_message), ?, ?, ?, ?, 0, 0)',
+      ...[id, target, body, nowMs],
+    )
+    return writable.run(
+      'DELETE FROM webhook_message WHERE target = ? AND number NOT IN (SELECT number FROM webhook_message WHERE target = ? ORDER BY number DESC LIMIT ?)',
+      ...[target, target, MAX_WAITING],
     )
   }
 

@@ -5,6 +5,7 @@ import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import { httpExchange } from '../platform/http-get.ts'
 import type { Logger } from '../platform/log.ts'
+import type { Queries } from './database/queries.ts'
 import type { Store } from './database/store.ts'
 import { WebhookMessages } from './webhook-messages.ts'
 
@@ -24,9 +25,15 @@ export type NetworkEvent =
       readonly nodes: readonly []
     }
 
+/**
+ * Decides what an operator is told, in the transaction in which that is written; undefined: nothing. It may be run again after it was
+ * rolled back.
+ */
+export type Decide = (writable: Queries) => Promise<NetworkEvent | undefined>
+
 /** What webhooks need. */
 export interface WebhookComponents {
-  readonly store: Pick<Store, 'write' | 'all'>
+  readonly store: Pick<Store, 'write' | 'all' | 'commonTimeMs'>
   readonly urls: readonly URL[]
   /** What messages are signed with, so that nobody else can send one. */
   readonly secret: string
@@ -79,25 +86,49 @@ export class Webhooks implements AsyncDisposable {
 
   /** Sends it, some time. */
   send(event: NetworkEvent): void {
-    const { network, clock, log } = this.#components
-    const id = randomUUID()
-    const body = JSON.stringify({ id, time: new Date(clock.now()).toISOString(), network, ...event })
-    for (const target of this.#targets) {
-      const written = this.#write(target, { id, body })
-      this.#written = Promise.allSettled([this.#written, written])
-      inBackground(log, '--webhook', written)
-    }
+    inBackground(
+      this.#components.log,
+      '--webhook',
+      this.tell(async () => event),
+    )
   }
 
-  async #write(target: Target, message: { readonly id: string; readonly body: string }): Promise<void> {
-    const { clock, log } = this.#components
-    const dropped = await this.#messages.add(target.name, message, clock.now())
-    if (dropped > 0)
-      log.warn(
-        { host: target.url.host, dropped },
-        '--webhook: too many messages wait, the oldest were dropped',
-      )
-    target.wake.abort()
+  /**
+   * Sends what is decided, some time: also when this process ends as soon as that is written.
+   * @returns whether there is something to send; what is written is on the disk
+   */
+  tell(decide: Decide): Promise<boolean> {
+    const written = this.#write(decide)
+    this.#written = Promise.allSettled([this.#written, written])
+    return written
+  }
+
+  async #write(decide: Decide): Promise<boolean> {
+    const { network, clock, log, store } = this.#components
+    const dropped = await store.write(
+      async (writable) => {
+        const event = await decide(writable)
+        if (!event) return undefined
+        const nowMs = await writable.commonTimeMs(clock)
+        const id = randomUUID()
+        const body = JSON.stringify({ id, time: new Date(nowMs).toISOString(), network, ...event })
+        const dropped: number[] = []
+        for (const { name } of this.#targets)
+          dropped.push(await this.#messages.add(writable, name, { id, body, nowMs }))
+        return dropped
+      },
+      { isExpendable: true },
+    )
+    if (!dropped) return false
+    for (const [index, { url, wake }] of this.#targets.entries()) {
+      if (dropped[index])
+        log.warn(
+          { host: url.host, dropped: dropped[index] },
+          '--webhook: too many messages wait, the oldest were dropped',
+        )
+      wake.abort()
+    }
+    return true
   }
 
   async #run(target: Target): Promise<void> {
@@ -116,10 +147,10 @@ export class Webhooks implements AsyncDisposable {
 
   /** Tries the oldest, if it is due. @returns when to look again */
   async #next(target: Target): Promise<number> {
-    const { clock, log } = this.#components
+    const { clock, log, store } = this.#components
     const message = await this.#messages.first(target.name)
     if (!message) return LOOK_MS
-    const nowMs = clock.now()
+    const nowMs = await store.commonTimeMs(clock)
     const leftMs = message.dueMs - nowMs
     // Nothing waits longer than that: what does was written by a clock that was ahead.
     if (leftMs > 0 && leftMs <= DELAYS.maxMs) return Math.min(leftMs, LOOK_MS)
@@ -131,7 +162,7 @@ export class Webhooks implements AsyncDisposable {
     else {
       const retryMs = delayAfter(message.attempts, DELAYS)
       log.warn({ host: target.url.host, reason: failure, retryMs }, '--webhook: a message was not taken')
-      await this.#messages.putOff(message, message.attempts + 1, clock.now() + retryMs)
+      await this.#messages.putOff(message, message.attempts + 1, (await store.commonTimeMs(clock)) + retryMs)
     }
     return 0
   }

@@ -21,16 +21,16 @@ export interface WebhookReceiver extends AsyncDisposable {
   arrived(count: number): Promise<unknown>
 }
 
-/** Starts one, which answers with the statuses that it is told, then with 200. */
-export async function webhookReceiver(statuses: number[] = []): Promise<WebhookReceiver> {
+/** Starts one, which answers with the statuses that it is told, when it is, then with 200. */
+export async function webhookReceiver(statuses: (number | Promise<number>)[] = []): Promise<WebhookReceiver> {
   const received: ReceivedMessage[] = []
   const server = createServer((request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
+    request.on('end', async () => {
       const signature = request.headers['re6st-signature']
       received.push({ body: Buffer.concat(chunks).toString(), signature: String(signature) })
-      response.writeHead(statuses.shift() ?? 200).end()
+      response.writeHead((await statuses.shift()) ?? 200).end()
     })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')

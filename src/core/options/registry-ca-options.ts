@@ -40,7 +40,7 @@ const OPTIONS = {
   database: withDefault(databasePlace, DEFAULT_DATABASE, {
     names: ['--db'],
     group: 'Registry',
-    help: 'database of the registry that is asked which machines have it, if it runs',
+    help: 'database of the registry: "ca renew" is in its audit log, and "ca status" asks it which machines have it, if it runs',
   }),
   commandSocket: ASKED_COMMAND_SOCKET,
   json: flag({ names: ['--json'], group: 'Output', help: 'print JSON' }),
@@ -57,7 +57,11 @@ export const CA_COMMAND: Command<typeof OPTIONS> = {
 }
 
 /** What is to be done with the certificate of an authority. */
-export type CaOptions = OptionsOf<typeof OPTIONS> & { readonly action: (typeof ACTIONS)[number] }
+export type CaOptions = OptionsOf<typeof OPTIONS> & {
+  readonly action: (typeof ACTIONS)[number]
+  /** Whether a database is named: that one must be there. */
+  readonly isDatabaseGiven: boolean
+}
 
 /** Checks all options of `re6st-registry ca`, together. */
 export function caOptions(words: ParsedWords): Result<CaOptions> {
@@ -67,9 +71,8 @@ export function caOptions(words: ParsedWords): Result<CaOptions> {
   if (!found.ok) return found
   const action = found.value
   const useless = (['days', 'prefix', 'key', 'passphrase'] as const).find((name) => words.given.has(name))
-  if (action === 'renew' && words.given.has('database')) return refuse('--db: is for "ca status" only')
   if (action === 'renew' && words.given.has('commandSocket'))
     return refuse('--command-socket: is for "ca status" only')
   if (action === 'status' && useless !== undefined) return refuse(`--${useless}: is for "ca renew" only`)
-  return ok({ ...values.value, action })
+  return ok({ ...values.value, action, isDatabaseGiven: words.given.has('database') })
 }

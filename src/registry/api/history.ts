@@ -18,6 +18,8 @@ const LOOK_MS = 60_000
 const LOOKS_PER_WRITE = 15
 /** A machine is lost when it was not there for so many looks: not while it restarts. */
 const LOST_LOOKS = 3
+/** Several processes look, each at its own moment. */
+const SAME_EVENT_MS = 2 * LOST_LOOKS * LOOK_MS
 
 /** Something happened to a machine. Call it in the transaction that does it. */
 export async function recordEvent(
@@ -30,6 +32,21 @@ export async function recordEvent(
     'INSERT INTO machine_event VALUES (?, ?, ?, ?)',
     ...[prefix, Math.floor(nowMs / 1000), kind, detail ?? null],
   )
+}
+
+/** A machine is there, or not any more: what another process has noted a moment ago is the same event. */
+async function recordPresence(
+  writable: Queries,
+  prefix: string,
+  kind: 'seen' | 'lost',
+  nowMs: number,
+): Promise<void> {
+  const [last] = await writable.all<{ kind: string; date: number }>(
+    "SELECT kind, date FROM machine_event WHERE prefix = ? AND kind IN ('seen', 'lost') ORDER BY date DESC LIMIT 1",
+    prefix,
+  )
+  if (last?.kind !== kind || nowMs - last.date * 1000 > SAME_EVENT_MS)
+    await recordEvent(writable, prefix, { kind }, nowMs)
 }
 
 /** A prefix has a new holder: what the one before did is not its own. */
@@ -142,11 +159,11 @@ export class Lookout implements Disposable {
 
   async #record(back: readonly string[], lost: readonly string[]): Promise<void> {
     const { store, clock } = this.#components
-    const nowMs = clock.now()
     await store.write(
       async (writable) => {
-        for (const prefix of back) await recordEvent(writable, prefix, { kind: 'seen' }, nowMs)
-        for (const prefix of lost) await recordEvent(writable, prefix, { kind: 'lost' }, nowMs)
+        const nowMs = await writable.commonTimeMs(clock)
+        for (const prefix of back) await recordPresence(writable, prefix, 'seen', nowMs)
+        for (const prefix of lost) await recordPresence(writable, prefix, 'lost', nowMs)
       },
       { isExpendable: true },
     )

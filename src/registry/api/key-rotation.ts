@@ -69,6 +69,10 @@ export async function keyRotation({
   }
 }
 
+function refuseOther(step: string, seen: string): void {
+  if (step !== seen) throw new Refusal(409, `the rotation is at the step ${step}, not ${seen}: look again`)
+}
+
 /** Takes the next step. @throws Refusal when it is not the one that was seen, or would cut off somebody */
 export async function rotateKeys(
   components: KeyRotationComponents,
@@ -77,16 +81,14 @@ export async function rotateKeys(
 ): Promise<KeyRotation> {
   const { configuration, clock } = components
   const { step, warning } = await keyRotation(components)
-  if (step !== fromStep)
-    throw new Refusal(409, `the rotation is at the step ${step}, not ${fromStep}: look again`)
+  refuseOther(step, fromStep)
   if (warning !== undefined && !isCutOffAccepted) throw new Refusal(409, warning)
-  await configuration.rotateKeys(randomBytes(MAC_KEY_LENGTH), clock.now(), async (writable) => {
-    await audit(
-      writable,
-      actor,
-      { action: 'keys.rotated', subject: step, detail: { warning: warning ?? null } },
-      clock.now(),
-    )
+  await configuration.rotateKeys(randomBytes(MAC_KEY_LENGTH), clock.now(), (left) => {
+    // Another process, or another operator, may have taken it meanwhile: of the one after it, nobody was warned.
+    refuseOther(left, fromStep)
+    const detail = { warning: warning ?? null }
+    return (writable) =>
+      audit(writable, actor, { action: 'keys.rotated', subject: left, detail }, clock.now())
   })
   return keyRotation(components)
 }

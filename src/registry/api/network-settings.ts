@@ -90,17 +90,19 @@ export async function changeConfiguration(
   { fromVersion, change }: ChangeConfiguration,
 ): Promise<Configuration> {
   const { configuration, clock } = components
-  if (fromVersion !== configuration.versionNumber)
-    throw new Refusal(
-      409,
-      `the configuration has changed to version ${configuration.versionNumber}: look again`,
-    )
+  const refuseOther = (version: number) => {
+    if (version !== fromVersion)
+      throw new Refusal(409, `the configuration has changed to version ${version}: look again`)
+  }
+  refuseOther(configuration.versionNumber)
   const kept = asKept(change, components.hasGeoIp)
   const { effects } = await previewConfiguration(components, change)
   if (effects.length === 0) throw new Refusal(400, 'change: nothing differs from what is')
   const detail = Object.fromEntries(effects.map(({ setting, before, after }) => [setting, [before, after]]))
-  await configuration.change(kept, async (writable) => {
-    await audit(writable, actor, { action: 'configuration.changed', detail }, clock.now())
+  await configuration.change(kept, (version) => {
+    // Another process, or another operator, may have changed it meanwhile.
+    refuseOther(version)
+    return (writable) => audit(writable, actor, { action: 'configuration.changed', detail }, clock.now())
   })
   return configurationOf(configuration)
 }

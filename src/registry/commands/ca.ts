@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import {
   type Authority,
   certificateFingerprint,
@@ -10,12 +11,14 @@ import { jsonText } from '../../core/json-text.ts'
 import type { CaOptions } from '../../core/options/registry-ca-options.ts'
 import { networkCidr } from '../../core/values/prefix.ts'
 import { replaceFile } from '../../platform/files.ts'
+import { audit } from '../api/audit-log.ts'
 import type { AuthorityState } from '../api/schemas/authority.ts'
 import { readAuthorityFile } from '../authority-file.ts'
 import { authoritySigner, exposureOf } from '../authority-key.ts'
 import { renewedAuthority } from '../crypto/authority-maker.ts'
 import { type AskedRegistry, askRegistryOf } from './ask-registry.ts'
 import { someNames } from './columns.ts'
+import { commandActor, openOwnDatabase } from './own-database.ts'
 
 /** A node that runs asks once a day: with less than this left, some are cut off before they have the next. */
 const ASKING_INTERVAL_MS = 2 * DAY_MS
@@ -80,15 +83,46 @@ async function renew(options: CaOptions, authority: Authority, nowMs: number): P
   const renewed = readAuthority(pem)
   if (!renewed.ok || !renewed.value.x509.verify(authority.publicKey))
     throw new Re6stError('CERTIFICATE', '--key: it is not the key of the certificate given by --ca')
-  try {
-    await replaceFile(`${options.ca}.old`, authority.pem)
-    await replaceFile(options.ca, pem)
-  } catch (error) {
-    throw new Re6stError('FILE', `--ca ${options.ca}: cannot be written: ${messageOf(error)}`, {
-      cause: error,
-    })
+  const replace = async () => {
+    try {
+      await replaceFile(`${options.ca}.old`, authority.pem)
+      await replaceFile(options.ca, pem)
+    } catch (error) {
+      throw new Re6stError('FILE', `--ca ${options.ca}: cannot be written: ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
   }
+  await audited(options, authority, renewed.value, replace)
   return renewed.value
+}
+
+/** Replaces the files, which the audit log says: both or none. The machine of the authority may be one without a registry. */
+async function audited(
+  { database, isDatabaseGiven }: CaOptions,
+  before: Authority,
+  renewed: Authority,
+  replace: () => Promise<void>,
+): Promise<void> {
+  if (!isDatabaseGiven && !existsSync(database)) {
+    await replace()
+    process.stderr.write(
+      `re6st-registry: WARNING: this is in no audit log, since there is no ${database}: name the database of the registry by --db\n`,
+    )
+    return
+  }
+  await using store = await openOwnDatabase(database)
+  await store.write(async (writable) => {
+    const detail = {
+      fingerprint: certificateFingerprint(renewed.der),
+      before: certificateFingerprint(before.der),
+      validUntil: new Date(renewed.notAfterMs).toISOString(),
+    }
+    const subject = networkCidr(renewed.network)
+    await audit(writable, commandActor(), { action: 'authority.renewed', subject, detail }, Date.now())
+    // The same, if it must be done again.
+    await replace()
+  })
 }
 
 const statusOf = (authority: Authority, nowMs: number): CaStatus => ({

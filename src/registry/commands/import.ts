@@ -2,6 +2,7 @@ import type { Authority } from '../../core/crypto/certificate.ts'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { ImportOptions } from '../../core/options/registry-database-options.ts'
+import { audit } from '../api/audit-log.ts'
 import { readAuthorityFile } from '../authority-file.ts'
 import { copyStore } from '../database/copy-store.ts'
 import { readMigratedCopy } from '../database/migrated-copy.ts'
@@ -11,6 +12,7 @@ import { withoutPassword } from '../database/postgres-servers.ts'
 import type { Queries } from '../database/queries.ts'
 import { readSnapshot } from '../database/snapshot.ts'
 import { type Soundness, soundnessOf, soundnessOfDatabase } from '../database/soundness.ts'
+import { commandActor } from './own-database.ts'
 
 /**
  * Runs `re6st-registry import`.
@@ -23,10 +25,13 @@ export async function runImport({ database, source, ca, json }: ImportOptions): 
   await readSource(source, authority, async (read) => {
     makeOwnDirectory(database)
     await using written = await openStore(database)
-    await copyStore(read, written).catch((error: unknown) => {
-      const code = error instanceof Re6stError ? error.code : 'FILE'
-      throw new Re6stError(code, `--db ${to}: is not written: ${messageOf(error)}`, { cause: error })
-    })
+    const action = { action: 'database.imported', detail: { from: from ?? '' } }
+    await copyStore(read, written, (writable) => audit(writable, commandActor(), action, Date.now())).catch(
+      (error: unknown) => {
+        const code = error instanceof Re6stError ? error.code : 'FILE'
+        throw new Re6stError(code, `--db ${to}: is not written: ${messageOf(error)}`, { cause: error })
+      },
+    )
   })
   const { findings, certificates } = await soundnessOfDatabase({ database, option: '--db' }, authority)
   process.stdout.write(

@@ -7,6 +7,7 @@ import type { CopyOptions } from '../../core/options/registry-database-options.t
 import { numberOfVersion } from '../../core/values/network-version.ts'
 import { packInteger } from '../../core/values/packed-integer.ts'
 import { isSameFile, keepDatabase, keepNoLonger, replaceDatabase } from '../../platform/database-files.ts'
+import { audit } from '../api/audit-log.ts'
 import { Beside } from '../database/beside.ts'
 import { isUsed, replaceAll } from '../database/copy-store.ts'
 import { readMigratedCopy } from '../database/migrated-copy.ts'
@@ -22,7 +23,7 @@ import { statementsFor } from '../database/statements.ts'
 import { backUp } from './backup.ts'
 import { allBefore, nameForBefore, restoredName } from './before-restore.ts'
 import { holdAlone } from './end-log.ts'
-import { refuseStandby } from './own-database.ts'
+import { commandActor, refuseStandby } from './own-database.ts'
 
 /**
  * Runs `re6st-registry restore`.
@@ -102,9 +103,12 @@ async function copyAhead(
   }
   const engine = new SqliteEngine(new Database(beside.path))
   try {
-    await engine.transaction((executor) =>
-      goAhead(new Queries({ engine, executor, statements: statementsFor(engine.kind) }), lost),
-    )
+    await engine.transaction(async (executor) => {
+      const writable = new Queries({ engine, executor, statements: statementsFor(engine.kind) })
+      await goAhead(writable, lost)
+      // One of the Python implementation has none.
+      if ((await writable.tables()).includes('audit')) await auditRestored(writable, file)
+    })
   } finally {
     await engine.close()
   }
@@ -140,10 +144,20 @@ async function intoPostgres(url: string, file: string): Promise<string | undefin
       const lost = await reachedIn(writable)
       await replaceAll(backup, writable)
       await goAhead(writable, lost)
+      await auditRestored(writable, file)
     }),
   )
   return before
 }
+
+/** What was done since the backup is in the log of the database before. */
+const auditRestored = (writable: Queries, file: string): Promise<void> =>
+  audit(
+    writable,
+    commandActor(),
+    { action: 'database.restored', detail: { from: withoutPassword(file) } },
+    Date.now(),
+  )
 
 /** A registry knows by heart what it has read. @throws Re6stError `FILE` when one is connected */
 async function refuseServed(queries: Queries, url: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { Re6stError } from '../../core/errors.ts'
 import type { SqlValue } from './engine.ts'
 import type { Queries } from './queries.ts'
-import type { Store } from './store.ts'
+import type { Store, Write } from './store.ts'
 
 /** What belongs to processes that run: sessions, of nodes and administrators. How transactions have ended does, too. */
 const OF_PROCESSES = ['session', 'admin_session'] as const
@@ -25,6 +25,7 @@ const TABLES: readonly (readonly [table: string, ...key: string[]])[] = [
   ['subject_serial_gap', 'first'],
   ['expiry_mail', 'serial', 'stage'],
   ['webhook_message', 'number'],
+  ['operator_notice', 'name'],
   ['authority', 'fingerprint'],
   ['machine_authority', 'prefix'],
   ['machine_version', 'prefix'],
@@ -49,13 +50,15 @@ type Row = Readonly<Record<string, SqlValue>>
 /**
  * Copies all that a registry knows into an empty database: all or nothing.
  * @param from as it is at one moment; of later tables that it does not have, there is nothing
+ * @param also written in the same transaction
  * @throws Re6stError `CONFLICT` when the other is not empty
  */
-export async function copyStore(from: Queries, to: Store): Promise<void> {
+export async function copyStore(from: Queries, to: Store, also: Write = async () => {}): Promise<void> {
   await to.write(async (writable) => {
     if (await isUsed(writable))
       throw new Re6stError('CONFLICT', 'there is a network in it already: give an empty one')
     await replaceAll(from, writable)
+    await also(writable)
   })
 }
 

@@ -27,6 +27,8 @@ export interface Dialect {
   readonly configValues: ConfigValues
   /** Tells all processes with this database, when the transaction is committed. */
   notify(executor: Executor, topic: Topic): Promise<void>
+  /** What time it is for all processes with this database, in Unix milliseconds; undefined: there is one process, which has its own clock. */
+  commonTimeMs(executor: Executor): Promise<number | undefined>
   /** Names of its tables. */
   tables(executor: Executor): Promise<string[]>
   /** Removes all rows of a table, however many. */
@@ -55,6 +57,8 @@ export interface Engine extends Executor, Dialect {
   feed(): ChangeFeed | undefined
   /** Whether the same can be tried again: the database is held by another process, or there is none at the moment. */
   isRetryable(error: unknown): boolean
+  /** Whether it is no fault of ours, but the database cannot be used at the moment, or has no room. */
+  isAway(error: unknown): boolean
   /** How long that is tried. */
   readonly giveUpMs: number
   /** Calls `listener` when any process notifies, when notifications may have been lost, and now where there are other processes. */

@@ -29,6 +29,22 @@ CREATE TABLE IF NOT EXISTS cert (prefix TEXT COLLATE "C" PRIMARY KEY NOT NULL, e
 CREATE TABLE IF NOT EXISTS crl (serial BIGINT PRIMARY KEY NOT NULL, date BIGINT NOT NULL);
 INSERT INTO cert SELECT '', NULL, NULL WHERE NOT EXISTS (SELECT 1 FROM cert)`
 
+/**
+ * A database without our tables must be able to hold any letter: one of another encoding would fail with the first name that it has not.
+ * @throws Re6stError `FILE`
+ */
+export async function refuseEncoding(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ encoding: string; is_used: boolean }>(
+    "SELECT current_setting('server_encoding') AS encoding, to_regclass('cert') IS NOT NULL AS is_used",
+  )
+  const [{ encoding, is_used: isUsed } = { encoding: 'UTF8', is_used: true }] = rows
+  if (!isUsed && encoding !== 'UTF8')
+    throw new Re6stError(
+      'FILE',
+      `--db: its encoding is ${encoding}, which does not have all letters of names: make it with "createdb -T template0 -E UTF8"`,
+    )
+}
+
 type Connected = Pick<pg.ClientBase, 'query'> | pg.Pool
 
 /** Runs statements on a connection, or on any. */
@@ -43,6 +59,15 @@ export const configValues: ConfigValues = { write: (_name, value) => encode(valu
 /** Tells all processes with this database, when the transaction is committed. */
 export async function notify(executor: Executor, topic: Topic): Promise<void> {
   await executor.run('SELECT pg_notify(?, ?)', [CHANNEL, topic])
+}
+
+/** The server's, since machines may differ in theirs. */
+export async function commonTimeMs(executor: Executor): Promise<number> {
+  const { rows } = await executor.run(
+    'SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS ms',
+    [],
+  )
+  return (rows[0] as { ms: number }).ms
 }
 
 /** Names of the tables that are found without a schema's name. */

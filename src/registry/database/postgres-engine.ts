@@ -12,11 +12,13 @@ import {
   APPLICATION,
   beginSnapshot,
   clear,
+  commonTimeMs,
   configValues,
   damage,
   executorOn,
   notify,
   PYTHON_TABLES,
+  refuseEncoding,
   tables,
   withoutApplication,
 } from './postgres-dialect.ts'
@@ -30,8 +32,6 @@ const WRITE_LOCK = 0x72653673
 /** How many calls of one process are answered at once. */
 const CONNECTIONS = 8
 const CONNECT_TIMEOUT_MS = 3_000
-/** As long as another server takes its place. */
-const GIVE_UP_MS = 45_000
 const RETRY_MS = 200
 /** Tables of a million rows are made anew within it. */
 const MIGRATION_TIMEOUT_MS = 600_000
@@ -44,12 +44,17 @@ export interface PostgresTimeouts {
   readonly silenceMs: number
   /** How often the connection is tried that only hears. */
   readonly lookMs: number
+  /** As long as another server takes the place of one that is gone. */
+  readonly giveUpMs: number
 }
 
-const TIMEOUTS: PostgresTimeouts = { statementMs: 10_000, silenceMs: 10_000, lookMs: 5_000 }
+const TIMEOUTS: PostgresTimeouts = { statementMs: 10_000, silenceMs: 10_000, lookMs: 5_000, giveUpMs: 45_000 }
 
 /** PostgreSQL's error codes: read only (of a standby), lost connections, shutting down, starting up, silence, conflicts. */
 const RETRYABLE = /^(25006|25P03|08...|57P0[123]|40001|40P01|53300)$/
+
+/** Its disk is full, or its memory, or a limit of its configuration is reached. */
+const NO_ROOM = /^53/
 
 /** How it is opened. */
 export interface PostgresOptions {
@@ -71,7 +76,7 @@ export interface PostgresOptions {
 export async function openPostgres(url: string, options: PostgresOptions = {}): Promise<Engine> {
   const engine = new PostgresEngine(url, options)
   try {
-    await engine.open(options.isOnlyRead)
+    await engine.open()
     return engine
   } catch (error) {
     await engine.close()
@@ -83,11 +88,12 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
 
 class PostgresEngine implements Engine {
   readonly kind = 'postgres'
-  readonly giveUpMs = GIVE_UP_MS
+  readonly giveUpMs: number
   readonly name: string
   readonly #servers: readonly string[]
   readonly #log: Pick<Logger, 'error'>
   readonly #application: string
+  readonly #isOnlyRead: boolean
   readonly #timeouts: PostgresTimeouts
   readonly #statements: Statements = statementsFor('postgres')
   #pool: Promise<pg.Pool> | undefined
@@ -97,11 +103,18 @@ class PostgresEngine implements Engine {
 
   constructor(
     url: string,
-    { log = { error: () => {} }, application = APPLICATION, timeouts = {} }: PostgresOptions,
+    {
+      log = { error: () => {} },
+      application = APPLICATION,
+      timeouts = {},
+      isOnlyRead = false,
+    }: PostgresOptions,
   ) {
+    this.#isOnlyRead = isOnlyRead
     this.#log = log
     this.#application = application
     this.#timeouts = { ...TIMEOUTS, ...timeouts }
+    this.giveUpMs = this.#timeouts.giveUpMs
     this.name = withoutPassword(url)
     const servers = serversOf(url)
     if (!servers.ok) throw new Re6stError('OPTION', `--db ${this.name}: ${servers.reason}`)
@@ -111,13 +124,14 @@ class PostgresEngine implements Engine {
 
   readonly configValues = configValues
   readonly notify = notify
+  readonly commonTimeMs = commonTimeMs
   readonly tables = tables
   readonly clear = clear
   readonly damage = damage
 
-  async open(isOnlyRead = false): Promise<void> {
+  async open(): Promise<void> {
     const pool = await this.#primary()
-    if (isOnlyRead) return
+    if (this.#isOnlyRead) return
     await this.#makeTables(pool)
     this.#listener = new PostgresListener({
       pool: () => this.#primary(),
@@ -136,6 +150,7 @@ class PostgresEngine implements Engine {
     try {
       await client.query(`SET idle_in_transaction_session_timeout = ${this.#timeouts.silenceMs}`)
       await client.query('SELECT pg_advisory_lock($1)', [WRITE_LOCK])
+      await refuseEncoding(client)
       const only = Object.assign(client, { release: () => {} })
       const db = new Kysely<unknown>({
         dialect: new PostgresDialect({ pool: { connect: async () => only, end: async () => {} } }),
@@ -165,7 +180,7 @@ class PostgresEngine implements Engine {
 
   /** Tried again while another server takes the place of one that was lost. */
   async #read<T>(query: (pool: pg.Pool) => Promise<T>): Promise<T> {
-    const endMs = systemClock.monotonicMs() + GIVE_UP_MS
+    const endMs = systemClock.monotonicMs() + this.giveUpMs
     for (;;) {
       const pool = await this.#primary()
       try {
@@ -286,6 +301,10 @@ class PostgresEngine implements Engine {
     )
   }
 
+  isAway(error: unknown): boolean {
+    return this.isRetryable(error) || NO_ROOM.test(codeOf(error))
+  }
+
   onNotification(listener: (topic: Topic) => void): void {
     this.#heard = listener
     // What was told before has reached nobody.
@@ -326,9 +345,13 @@ class PostgresEngine implements Engine {
       pool.on('error', () => {})
       pool.on('connect', (client) => client.on('error', () => {}))
       try {
-        const { rows } = await pool.query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby')
-        if (rows[0]?.standby === false) return pool
-        reason = `${this.#nameOf(connectionString)}is a standby`
+        const { rows } = await pool.query<{ standby: boolean; reading: string }>(
+          "SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only') AS reading",
+        )
+        const [{ standby, reading } = { standby: true, reading: 'on' }] = rows
+        // As libpq looks for it with target_session_attrs=read-write. A backup only reads.
+        if (!standby && (reading === 'off' || this.#isOnlyRead)) return pool
+        reason = `${this.#nameOf(connectionString)}is ${standby ? 'a standby' : 'read-only: default_transaction_read_only'}`
       } catch (error) {
         reason = `${this.#nameOf(connectionString)}${messageOf(error)}`
         if (!this.isRetryable(error)) throw error

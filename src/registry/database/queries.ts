@@ -91,6 +91,15 @@ export class Queries {
     return this.#engine.notify(this.#executor, topic)
   }
 
+  /**
+   * What time it is, in Unix milliseconds, by a clock that all processes with this database have in common: by that is judged what one
+   * of them has begun. Their own may be hours apart.
+   * @param clock of this process
+   */
+  async commonTimeMs(clock: { now(): number }): Promise<number> {
+    return (await this.#engine.commonTimeMs(this.#executor)) ?? clock.now()
+  }
+
   async config(name: string): Promise<ConfigRowValue | undefined> {
     const row = await this.#one(this.#statements.config, name)
     return row && this.#values.read(row.value)

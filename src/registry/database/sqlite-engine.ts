@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import Database from 'better-sqlite3'
+import { codeOf } from '../../core/errors.ts'
 import { ChangeFeed } from './change-feed.ts'
 import { BUSY_TIMEOUT_MS, CACHE_KIB } from './database.ts'
 import { type Disk, diskOf, isWrittenAhead } from './disk.ts'
@@ -112,8 +113,13 @@ export class SqliteEngine implements Engine {
     return error instanceof Error && 'code' in error && /^SQLITE_(BUSY|LOCKED)/.test(String(error.code))
   }
 
+  isAway(error: unknown): boolean {
+    return this.isRetryable(error) || codeOf(error) === 'SQLITE_FULL'
+  }
+
   // One process has it.
   async notify(): Promise<void> {}
+  async commonTimeMs(): Promise<undefined> {}
   onNotification(): void {}
 
   async tables(executor: Executor): Promise<string[]> {

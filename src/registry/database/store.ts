@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../../platform/clock.ts'
+import { Refusal } from '../refusal.ts'
 import type { ChangeFeed } from './change-feed.ts'
-import { type Engine, OutcomeUnknown, type Topic } from './engine.ts'
+import { type Engine, type Executor, OutcomeUnknown, type Topic } from './engine.ts'
 import { Queries } from './queries.ts'
 import { type Statements, statementsFor } from './statements.ts'
 
@@ -52,7 +53,7 @@ export class Store extends Queries implements AsyncDisposable {
 
   constructor(engine: Engine, clock: Pick<Clock, 'after' | 'monotonicMs'> = systemClock) {
     const statements = statementsFor(engine.kind)
-    super({ engine, executor: engine, statements })
+    super({ engine, executor: refusingWhenAway(engine), statements })
     this.#engine = engine
     this.#clock = clock
     this.#statements = statements
@@ -90,13 +91,16 @@ export class Store extends Queries implements AsyncDisposable {
 
   /**
    * Writes with whatever else is waiting; resolves when it is on the disk, and at the standby where there is one.
-   * @throws Refusal when the standby is away
+   * @throws Refusal when the standby is away, or the database
    */
   async write<T>(write: Write<T>, { isExpendable = false }: WriteOptions = {}): Promise<T> {
     const refusal = isExpendable ? undefined : this.#replica?.refusal()
     if (refusal) throw refusal
     return new Promise((resolve, failed) => {
-      this.#queue.push({ write, isExpendable, done: (result) => resolve(result as T), failed })
+      this.#queue.push({
+        ...{ write, isExpendable, done: (result) => resolve(result as T) },
+        failed: (error) => failed(awayOr(this.#engine, error)),
+      })
       this.#flushing ??= this.#flush()
     })
   }
@@ -175,3 +179,21 @@ export class Store extends Queries implements AsyncDisposable {
     await this.#engine.close()
   }
 }
+
+/** What is asked of one that cannot be used at the moment is refused: whoever asks comes again, and need not know why. */
+const refusingWhenAway = (engine: Engine): Executor => {
+  const refuse = (error: unknown) => {
+    throw awayOr(engine, error)
+  }
+  return {
+    all: (statement, args) => engine.all(statement, args).catch(refuse),
+    run: (sql, parameters) => engine.run(sql, parameters).catch(refuse),
+  }
+}
+
+const awayOr = (engine: Engine, error: unknown): unknown =>
+  engine.isAway(error)
+    ? new Refusal(503, 'the database of the registry cannot be used at the moment: try again later', {
+        cause: error,
+      })
+    : error

@@ -100,15 +100,8 @@ export class Calls {
             : (this.#redirection(request, transport) ?? (await this.#call(request, origin, listener, signal)))
     } catch (error) {
       if (signal.aborted) return 'answered' // nobody is there to hear it
-      if (error instanceof Refusal) {
-        log.debug({ method: path, status: error.status, reason: error.message }, 'call refused')
-        answer = refused(error)
-      } else {
-        this.#failures.write(name, (omitted) =>
-          log.error({ method: path, err: error, ...omitted }, `call failed: ${messageOf(error)}`),
-        )
-        answer = { status: 500 }
-      }
+      this.#note(path, error)
+      answer = error instanceof Refusal ? refused(error) : { status: 500 }
     }
     const ms = clock.monotonicMs() - begunMs
     this.#init.metrics.called(Object.hasOwn(METHODS, name) ? name : 'other', answer.status, ms)
@@ -133,6 +126,19 @@ export class Calls {
     if (!tls || transport === 'https' || isStatusPage(name) || Object.hasOwn(METHODS, name)) return undefined
     const location = httpsUrlOf(request, tls.port())
     return location === undefined ? undefined : { status: 308, headers: { Location: location } }
+  }
+
+  /** Why a call was not answered: that it was refused, or what its operator has to see to. */
+  #note(path: string, error: unknown): void {
+    const { log } = this.#init
+    if (error instanceof Refusal && error.cause === undefined) {
+      log.debug({ method: path, status: error.status, reason: error.message }, 'call refused')
+      return
+    }
+    const failure = error instanceof Refusal ? error.cause : error
+    this.#failures.write(nameOf(path), (omitted) =>
+      log.error({ method: path, err: failure, ...omitted }, `call failed: ${messageOf(failure)}`),
+    )
   }
 
   async #call(
@@ -175,9 +181,10 @@ export class Calls {
     if (typeof authority === 'string') authorities.heard(parameters['cn'] ?? '', authority)
     const answer = await this.#answerTo(method, parameters, origin, signal).catch((error: unknown) => {
       // A node that is told to come back later goes on with its session: a busy registry need not answer another hello.
-      if (secret && error instanceof Refusal && (error.status === 429 || error.status === 503))
-        return refused(error)
-      throw error
+      if (!secret || !(error instanceof Refusal) || (error.status !== 429 && error.status !== 503))
+        throw error
+      this.#note(`/${method}`, error)
+      return refused(error)
     })
     if (!secret) return answer
     const hmac = answerHmac(secret, answer.body ?? Buffer.alloc(0)).toString('base64')

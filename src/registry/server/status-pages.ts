@@ -56,7 +56,8 @@ export class StatusPages {
       await this.#components.checkReady()
     } catch (error) {
       this.#components.log.warn({ err: error }, 'the registry is not ready')
-      throw new Refusal(503, messageOf(error))
+      // Who asks that is an operator's, or his proxy.
+      throw new Refusal(503, messageOf((error instanceof Refusal && error.cause) || error))
     }
   }
 }

@@ -168,7 +168,7 @@ it('without a registry that runs, the command says what the file says', async ()
   expect(JSON.parse((await runRegistryCommand('ca', 'status', '--json', ...files)).text)).toMatchObject({
     served: null,
   })
-  expect(whyRefused('ca', 'renew', '--db', '/x')).toContain('--db')
+  expect(whyRefused('ca', 'renew', '--command-socket', '/x')).toContain('--command-socket')
 })
 
 it('who was enrolled before this was kept, and says nothing, is told of as such', async () => {

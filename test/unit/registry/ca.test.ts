@@ -8,6 +8,7 @@ import { type Authority, readAuthority } from '../../../src/core/crypto/certific
 import { networkOfCidr } from '../../../src/core/values/network-range.ts'
 import { networkCidr } from '../../../src/core/values/prefix.ts'
 import { makeAuthority } from '../../../src/registry/crypto/authority-maker.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 
 const DAY_MS = 24 * 3600 * 1000
@@ -25,7 +26,9 @@ async function authorityFiles(days: number) {
   const [ca, key] = [join(directory, 'ca.crt'), join(directory, 'ca.key')]
   writeFileSync(ca, caPem)
   writeFileSync(key, keyPem, { mode: 0o600 })
-  return { ca, key, caPem, run: (...args: string[]) => run(directory, args) }
+  const database = join(directory, 'registry.db')
+  await (await openStore(database))[Symbol.asyncDispose]()
+  return { ca, key, caPem, run: (...args: string[]) => run(directory, [...args, '--db', database]) }
 }
 
 const run = async (cwd: string, args: readonly string[]) => {

@@ -1,11 +1,12 @@
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { waitFor } from '../../../lab/wait-for.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
 import { ExpiryMails, stageOf } from '../../../src/registry/expiry-mails.ts'
 import type { Holder } from '../../../src/registry/holders.ts'
 import { openMailer } from '../../../src/registry/mail.ts'
 import { mailbox } from '../../support/mailbox.ts'
+import { POSTGRES_PROGRAMS, POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
@@ -42,6 +43,7 @@ async function mailsOf(holders: readonly Holder[]) {
       store: {
         write: (write, options) => step(() => store.write(write, options)),
         all: (sql, ...values) => step(() => store.all(sql, ...values)),
+        commonTimeMs: (own) => step(() => store.commonTimeMs(own)),
       },
       async *ending(untilMs) {
         yield* holders.filter(({ notAfterMs }) => notAfterMs <= untilMs)
@@ -199,4 +201,57 @@ it('a machine that runs has a day to renew by itself before its owner hears of i
     0,
     0,
   ])
+})
+
+describe.skipIf(POSTGRES_PROGRAMS === undefined)('with PostgreSQL', { timeout: POSTGRES_TEST_MS }, () => {
+  it.each([
+    ['ahead', HOUR_MS],
+    ['behind', -HOUR_MS],
+  ])('a mail is sent once also where the clock of another machine is an hour %s', async (_, apartMs) => {
+    await using postgres = await TestPostgres.start()
+    let taken: () => void = () => {}
+    const taking = new Promise<void>((resolve) => {
+      taken = resolve
+    })
+    const sent: string[] = []
+    const process = async (nowMs: number) => {
+      const [store, clock] = [await openStore(postgres.url), steppedClock(nowMs)]
+      const mails = new ExpiryMails({
+        ...{ store, clock, log: silentLog, sender: 'ca@example.com', network: 'fd00:1::/48' },
+        async *ending() {
+          yield { ...holder(1, 'ann@example.com', 0), notAfterMs: Date.now() + 3 * DAY_MS }
+        },
+        gracePeriodMs: 100 * DAY_MS,
+        mailer: {
+          async send({ to }) {
+            sent.push(to)
+            await taking
+          },
+        },
+      })
+      return {
+        ...{ store, clock },
+        async [Symbol.asyncDispose]() {
+          await mails[Symbol.asyncDispose]()
+          await store[Symbol.asyncDispose]()
+        },
+      }
+    }
+    await using one = await process(Date.now())
+    await using other = await process(Date.now() + apartMs)
+    await one.clock.pass(60_000)
+    await expect.poll(() => sent.length).toBe(1)
+    const looked = vi.spyOn(other.store, 'all')
+    const written = vi.spyOn(other.store, 'write')
+    await other.clock.pass(60_000)
+    await expect.poll(() => looked.mock.calls.length).toBeGreaterThan(0)
+    await expect.poll(() => written.mock.calls.length).toBe(1)
+    // It could not claim it: by then it has been told so.
+    await written.mock.results[0]?.value
+    taken()
+    await expect
+      .poll(async () => (await other.store.all('SELECT date FROM expiry_mail WHERE date > 0')).length)
+      .toBe(1)
+    expect(sent).toHaveLength(1)
+  })
 })

@@ -12,6 +12,7 @@ import { DAY_MS } from '../../../src/core/day.ts'
 import { readPkcs11Uri } from '../../../src/core/options/pkcs11-uri.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { tokenSigner } from '../../../src/registry/crypto/token-signer.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
 import { atTerminal } from '../../support/at-terminal.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { failedStart, registryProcess } from '../../support/registry-process.ts'
@@ -40,6 +41,14 @@ const fileWith = (content: string) => {
   const path = join(temporaryDirectory(), 'file')
   writeFileSync(path, content, { mode: 0o600 })
   return path
+}
+
+/** What makes the certificate anew, beside the database of a registry. */
+async function renewal(key: string) {
+  const [ca, database] = [fileWith(pki.ca), join(temporaryDirectory(), 'registry.db')]
+  await (await openStore(database))[Symbol.asyncDispose]()
+  const files = ['--ca', ca, '--key', key, '--db', database]
+  return { ca, args: ['ca', 'renew', '--days', '36500', ...files] }
 }
 
 describe.skipIf(!hasSoftHsm)('a registry whose key is in a token', () => {
@@ -133,8 +142,7 @@ describe.skipIf(!hasSoftHsm)('a registry whose key is in a token', () => {
   })
 
   it('has its certificate renewed, and the PIN asked for at the terminal', async () => {
-    const ca = fileWith(pki.ca)
-    const args = ['ca', 'renew', '--ca', ca, '--days', '36500', '--key', token.uri()]
+    const { args } = await renewal(token.uri())
     const { exitCode, stdout } = await atTerminal([...programOf('re6st-registry'), ...args], {
       question: `PIN of the token ${token.label}`,
       typed: `${token.pin}\r`,
@@ -145,8 +153,7 @@ describe.skipIf(!hasSoftHsm)('a registry whose key is in a token', () => {
   }, 90_000)
 
   it('has its certificate renewed', async () => {
-    const ca = fileWith(pki.ca)
-    const args = ['ca', 'renew', '--ca', ca, '--days', '36500', '--key', token.uri()]
+    const { args, ca } = await renewal(token.uri())
     const { exitCode, stderr } = await command([...args, '--passphrase', token.pinFile], token.environment)
     expect([exitCode, stderr]).toEqual([0, ''])
     const status = await command([

@@ -1,6 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { openStore } from '../../../src/registry/database/open-store.ts'
+import { readSnapshot } from '../../../src/registry/database/snapshot.ts'
 import type { Store } from '../../../src/registry/database/store.ts'
 import { POSTGRES_PROGRAMS, POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
 
@@ -177,5 +178,60 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)('with PostgreSQL', { timeout: P
       code: 'FILE',
       message: expect.stringMatching(/later version .*999-later.*: install that version/),
     })
+  })
+
+  it('a server that only reads is not taken for one that takes changes', async () => {
+    await using reading = await TestPostgres.start()
+    await using writing = await TestPostgres.start()
+    await (await openStore(reading.url))[Symbol.asyncDispose]()
+    await reading.query('ALTER DATABASE postgres SET default_transaction_read_only = on')
+    await expect(openStore(reading.url)).rejects.toMatchObject({
+      code: 'FILE',
+      message: expect.stringContaining('default_transaction_read_only'),
+    })
+    const both = `postgres://re6st@127.0.0.1:${reading.port},127.0.0.1:${writing.port}/postgres`
+    await using store = await openStore(both, { timeouts: SHORT })
+    expect(await next(store, 'serial')).toBe(1)
+    // A backup of it can be made all the same.
+    await readSnapshot({ database: reading.url, option: '--db' }, (snapshot) => snapshot.certificate(''))
+    // What takes changes becomes another one.
+    await reading.query('SET default_transaction_read_only = off; ALTER DATABASE postgres RESET ALL')
+    await writing.query('ALTER DATABASE postgres SET default_transaction_read_only = on')
+    await writing.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()',
+    )
+    expect(await next(store, 'serial')).toBe(1)
+    expect(await next(store, 'serial')).toBe(2)
+  })
+
+  it('a database that does not have all letters is refused before there is anything in it', async () => {
+    await using postgres = await TestPostgres.start()
+    await postgres.query(
+      "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'",
+    )
+    await expect(openStore(postgres.url.replace(/postgres$/, 'latin'))).rejects.toMatchObject({
+      code: 'FILE',
+      message: expect.stringContaining('createdb -T template0 -E UTF8'),
+    })
+  })
+
+  it('what is asked of a database that is away for long, or has no room, is refused, and goes on afterwards', async () => {
+    await using postgres = await TestPostgres.start()
+    await using store = await openStore(postgres.url, { timeouts: { ...SHORT, giveUpMs: 1_000 } })
+    const refused = (cause: unknown) => ({
+      ...{ status: 503, message: expect.stringContaining('try again later'), cause },
+    })
+    const isFull = store.write((writable) =>
+      writable.run("DO $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$"),
+    )
+    const [full, written] = await Promise.allSettled([isFull, next(store, 'serial')])
+    expect(full).toMatchObject({ reason: refused(expect.objectContaining({ code: '53100' })) })
+    // Of those that are written together, one takes no other with it.
+    expect(written).toMatchObject({ status: 'fulfilled', value: 1 })
+    await postgres.kill()
+    await expect(store.config('serial')).rejects.toMatchObject(refused(expect.any(Error)))
+    await expect(next(store, 'serial')).rejects.toMatchObject(refused(expect.any(Error)))
+    await postgres.restart()
+    expect(await next(store, 'serial')).toBe(2)
   })
 })

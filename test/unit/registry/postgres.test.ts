@@ -5,10 +5,12 @@ import { describe, expect, it } from 'vitest'
 import { readNetworkConfig } from '../../../src/core/config/network-config.ts'
 import { type NodeCertificate, readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { serversOf } from '../../../src/registry/database/postgres-servers.ts'
 import { POSTGRES_PROGRAMS, POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
 import { testRegistry } from '../../support/registry.ts'
+import { silentLog } from '../../support/silent-log.ts'
 import { vectors } from '../../support/vectors.ts'
 
 const pki = vectors<{ ca: string; keys: Record<string, string>; csr: Record<string, string> }>('pki.json')
@@ -102,6 +104,33 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)(
         .toEqual(new Set([serial]))
       await expect(networkConfigAt(other.url, gone)).rejects.toThrow(/knows no certificate/)
     })
+
+    it.each([
+      ['ahead', 3600_000],
+      ['behind', -3600_000],
+    ])(
+      'say so where the clock of their machine is an hour %s, and serve all the same',
+      async (_, apartMs) => {
+        await using postgres = await TestPostgres.start()
+        const warnings: unknown[] = []
+        const log = {
+          ...silentLog,
+          warn: (...said: unknown[]) => warnings.push(said.at(-1)),
+        } as typeof silentLog
+        await using right = await testRegistry({ databasePath: postgres.url }, { log })
+        const { prefix } = await enrol(right.url)
+        expect(warnings).toEqual([])
+        const clock = { ...systemClock, now: () => Date.now() + apartMs }
+        await using wrong = await testRegistry({ databasePath: postgres.url }, { log, clock })
+        expect(warnings).toEqual([expect.stringContaining('set the one that is wrong')])
+        // A session goes on from one to the other, either way.
+        for (const { url } of [right, wrong, right]) await networkConfigAt(url, prefix)
+        const given = [await enrol(wrong.url), await enrol(right.url)]
+        expect(new Set(given.map((one) => one.prefix)).size).toBe(2)
+        // The time of the database counts: nobody would take one yet whose beginning is to come.
+        for (const { notBeforeMs } of given) expect(Math.abs(notBeforeMs - Date.now())).toBeLessThan(60_000)
+      },
+    )
 
     it('go on when the server dies and its standby takes over: nothing that was acknowledged is lost', async () => {
       await using primary = await TestPostgres.start()

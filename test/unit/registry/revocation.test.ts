@@ -14,6 +14,7 @@ import { Enrolment } from '../../../src/registry/enrolment.ts'
 import { cleanUpExpired } from '../../../src/registry/expiry.ts'
 import { Ledger } from '../../../src/registry/ledger.ts'
 import { type MethodComponents, registryMethods } from '../../../src/registry/methods.ts'
+import { Refusal } from '../../../src/registry/refusal.ts'
 import { revoke } from '../../../src/registry/revocation.ts'
 import type { Sessions } from '../../../src/registry/sessions.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
@@ -309,6 +310,85 @@ it('keys are rotated with their version, or not at all', async () => {
   await office.configuration.rotateKeys(Buffer.alloc(16, 2), office.nowMs)
   expect((await stateOf()).slice(0, 2)).toEqual([Buffer.alloc(16, 1), Buffer.alloc(16, 2)])
   expect(steps).toBe(1)
+  expect(office.announced).toHaveLength(2)
+})
+
+it('of two steps of the rotation that were asked for at one step, one is taken', async () => {
+  const path = join(temporaryDirectory(), 'registry.db')
+  await using office = await Office.open(path)
+  await office.configuration.beginKeys(Buffer.alloc(16, 1))
+  await office.configuration.publish()
+  await using other = await Office.open(path)
+  const rotateFromIdle = (one: Office, key: number) =>
+    one.configuration.rotateKeys(Buffer.alloc(16, key), one.nowMs, (left) => {
+      if (left !== 'idle') throw new Refusal(409, `the step is ${left}`)
+      return async () => {}
+    })
+  for (const offices of [
+    [office, office],
+    [office, other],
+  ] as const) {
+    const results = await Promise.allSettled(offices.map((one, key) => rotateFromIdle(one, 2 + key)))
+    expect(results.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+    await office.configuration.load()
+    expect(office.configuration.rotationStep).toBe('announced')
+    // What was refused is not tried again.
+    expect(offices.flatMap(({ timers }) => timers)).toEqual([])
+    for (const _ of [1, 2]) await office.configuration.rotateKeys(Buffer.alloc(16, 9), office.nowMs)
+    await other.configuration.load()
+  }
+})
+
+it('settings are not changed where another process has changed what was looked at', async () => {
+  const path = join(temporaryDirectory(), 'registry.db')
+  await using office = await Office.open(path)
+  await office.configuration.publish()
+  await using other = await Office.open(path)
+  const from = office.configuration.versionNumber
+  const results = await Promise.allSettled(
+    [office, other].map(({ configuration }, index) =>
+      configuration.change({ helloSeconds: 20 + index }, (version) => {
+        if (version !== from) throw new Refusal(409, `it is version ${version}`)
+        return async () => {}
+      }),
+    ),
+  )
+  expect(results.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+  await office.configuration.load()
+  expect(office.configuration.versionNumber).toBe(from + 1)
+})
+
+it('what another process publishes while it is read is read as a whole', async () => {
+  const path = join(temporaryDirectory(), 'registry.db')
+  await using office = await Office.open(path)
+  await office.configuration.beginKeys(Buffer.alloc(16, 1))
+  await office.configuration.publish()
+  await using other = await Office.open(path)
+  const { crl } = office.store
+  office.store.crl = async (...args) => {
+    office.store.crl = crl
+    await other.configuration.rotateKeys(Buffer.alloc(16, 2), other.nowMs)
+    return crl.apply(office.store, args)
+  }
+  await office.configuration.follow()
+  expect(office.configuration.version).toEqual(other.configuration.version)
+  expect(office.configuration.rotationStep).toBe('announced')
+})
+
+it('what another process has published and cannot be read is read again by itself', async () => {
+  const path = join(temporaryDirectory(), 'registry.db')
+  await using office = await Office.open(path)
+  await office.enrol()
+  await using other = await Office.open(path)
+  await other.configuration.rotateKeys(Buffer.alloc(16, 2), other.nowMs)
+  const { crl } = office.store
+  office.store.crl = async () => {
+    throw new Error('no server takes changes')
+  }
+  await expect(office.configuration.follow()).rejects.toThrow()
+  office.store.crl = crl
+  office.timers.pop()?.()
+  await expect.poll(() => office.configuration.version).toEqual(other.configuration.version)
   expect(office.announced).toHaveLength(2)
 })
 

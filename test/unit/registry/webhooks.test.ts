@@ -1,21 +1,18 @@
 import { createHash, createHmac } from 'node:crypto'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { waitFor } from '../../../lab/wait-for.ts'
 import { readRegistryCommandLine } from '../../../src/core/options/registry-commands.ts'
 import { refuse } from '../../../src/core/result.ts'
-import { type Prefix, prefixOfBits } from '../../../src/core/values/prefix.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
-import type { Holder } from '../../../src/registry/holders.ts'
-import { NetworkWatch } from '../../../src/registry/network-watch.ts'
 import { type NetworkEvent, Webhooks } from '../../../src/registry/webhooks.ts'
+import { POSTGRES_PROGRAMS, POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
 import { webhookReceiver } from '../../support/webhook-receiver.ts'
 
 const DEADLINE_MS = 20_000
-const MINUTE_MS = 60_000
 
 const gone = (...nodes: string[]): NetworkEvent => ({ event: 'nodes.gone', nodes })
 
@@ -143,90 +140,49 @@ describe('a message', () => {
   })
 })
 
-describe('the operator hears', () => {
-  const nodes = Array.from({ length: 10 }, (_, n) => prefixOfBits(n.toString(2).padStart(16, '0')))
-  const [own, ...others] = nodes as [Prefix, ...Prefix[]]
-
-  function watched(holders: readonly Holder[] = []) {
-    const clock = steppedClock()
-    const told: NetworkEvent[] = []
-    const state = { there: others as readonly Prefix[], isOwnThere: true }
-    const versions = new Map<string, Buffer>()
-    let present = Buffer.from([1])
-    const watch = new NetworkWatch({
-      followers: {
-        read: async () => {},
-        hasVersion: (prefix, version) => (versions.get(prefix)?.compare(version) ?? -1) >= 0,
-      },
-      ...{ clock, log: silentLog, ownNode: () => own },
-      async *ending(afterMs, untilMs) {
-        yield* holders.filter(({ notAfterMs }) => notAfterMs > afterMs && notAfterMs <= untilMs)
-      },
-      tell: (event) => told.push(event),
-      reachable: { list: async () => state.there },
-      localNode: { ask: async () => (state.isOwnThere ? Buffer.from('1') : undefined) },
+describe.skipIf(POSTGRES_PROGRAMS === undefined)('with PostgreSQL', { timeout: POSTGRES_TEST_MS }, () => {
+  it.each([
+    ['ahead', 3600_000],
+    ['behind', -3600_000],
+  ])('a message is sent once also where the clock of another machine is an hour %s', async (_, apartMs) => {
+    await using postgres = await TestPostgres.start()
+    let answer: (status: number) => void = () => {}
+    const answered = new Promise<number>((resolve) => {
+      answer = resolve
     })
-    /** A step is taken that was at this one. */
-    const rotate = (step: 'idle' | 'announced' | 'used') => {
-      const version = present
-      present = Buffer.from([(present[0] ?? 0) + 1])
-      return watch.keysRotated({ step, version })
+    await using there = await webhookReceiver([answered])
+    const process = async (clock: ReturnType<typeof steppedClock>) => {
+      const store = await openStore(postgres.url)
+      const looked = vi.spyOn(store, 'all')
+      const webhooks = new Webhooks({
+        ...{ store, urls: [there.url], secret: 'x', network: 'fd00::/48', clock, log: silentLog },
+      })
+      return {
+        ...{ store, looked, webhooks, clock },
+        async [Symbol.asyncDispose]() {
+          await webhooks[Symbol.asyncDispose]()
+          await store[Symbol.asyncDispose]()
+        },
+      }
     }
-    const fetches = (prefix: string) => versions.set(prefix, present)
-    return { clock, told, state, rotate, fetches, [Symbol.dispose]: () => watch[Symbol.dispose]() }
-  }
-
-  it('once that many nodes are gone at once, and nothing of one', async () => {
-    using net = watched()
-    await net.clock.pass(6 * MINUTE_MS)
-    net.state.there = others.slice(1)
-    await net.clock.pass(10 * MINUTE_MS)
-    expect(net.told).toEqual([])
-    net.state.there = others.slice(4)
-    await net.clock.pass(10 * MINUTE_MS)
-    expect(net.told).toEqual([gone('2/16', '3/16', '4/16')])
-  })
-
-  it('that its own node is gone, and is back, and then not that all are gone', async () => {
-    using net = watched()
-    await net.clock.pass(5 * MINUTE_MS)
-    net.state.isOwnThere = false
-    net.state.there = []
-    await net.clock.pass(2 * MINUTE_MS)
-    expect(net.told).toEqual([])
-    await net.clock.pass(10 * MINUTE_MS)
-    net.state.isOwnThere = true
-    await net.clock.pass(MINUTE_MS)
-    net.state.there = others
-    await net.clock.pass(10 * MINUTE_MS)
-    expect(net.told.map(({ event }) => event)).toEqual(['registry_node.gone', 'registry_node.back'])
-  })
-
-  it('whom a rotation of keys leaves behind', async () => {
-    using net = watched()
-    await net.rotate('idle')
-    for (const prefix of others.slice(2)) net.fetches(prefix)
-    await net.rotate('announced')
-    expect(net.told).toEqual([{ event: 'keys.left_behind', nodes: ['1/16', '2/16'] }])
-    for (const prefix of others) net.fetches(prefix)
-    await net.rotate('used')
-    expect(net.told).toHaveLength(1)
-  })
-
-  it('whom it leaves behind also when the registry was started again since the step before', async () => {
-    using net = watched()
-    for (const prefix of others.slice(1)) net.fetches(prefix)
-    await net.rotate('announced')
-    expect(net.told).toEqual([{ event: 'keys.left_behind', nodes: ['1/16'] }])
-  })
-
-  it('once which certificates end soon', async () => {
-    const holder = (serial: number, days: number): Holder => ({
-      ...{ serial, email: null, prefix: serial.toString(2).padStart(16, '0'), subjectSerial: serial },
-      notAfterMs: steppedClock().now() + days * 24 * 60 * MINUTE_MS,
+    await using one = await process(steppedClock(Date.now()))
+    await using other = await process(steppedClock(Date.now() + apartMs))
+    await expect.poll(() => other.looked.mock.calls.length).toBe(1)
+    one.webhooks.send(gone('1/16'))
+    await there.arrived(1)
+    // It looks twice more while that is under way, and leaves it alone.
+    for (const looks of [2, 3])
+      await waitFor(
+        async () => {
+          await other.clock.pass(60_000)
+          return other.looked.mock.calls.length >= looks
+        },
+        { what: 'that the other looks', deadlineMs: DEADLINE_MS, intervalMs: 20 },
+      )
+    answer(200)
+    await waitFor(async () => (await one.store.all('SELECT id FROM webhook_message')).length === 0, {
+      ...{ what: 'that nothing waits', deadlineMs: DEADLINE_MS, intervalMs: 10 },
     })
-    using net = watched([holder(1, 6), holder(2, 8), holder(3, -1)])
-    await net.clock.pass(10 * MINUTE_MS)
-    expect(net.told).toEqual([{ event: 'certificates.ending', nodes: ['1/16'] }])
+    expect(there.received).toHaveLength(1)
   })
 })

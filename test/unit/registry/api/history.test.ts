@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { historyOf, Lookout } from '../../../../src/registry/api/history.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
+import type { Store } from '../../../../src/registry/database/store.ts'
 import { silentLog } from '../../../support/silent-log.ts'
 
 const MINUTE_MS = 60_000
@@ -13,8 +14,8 @@ const NODE = prefixOfBits('0000000000000001')
 const OTHER = prefixOfBits('0000000000000010')
 
 /** A lookout that looks when it is told to, at a held time, and who is there as far as routes say. */
-async function heldLookout() {
-  const store = await openStore(':memory:')
+async function heldLookout(shared?: Store) {
+  const store = shared ?? (await openStore(':memory:'))
   const state = {
     nowMs: START_MS,
     routed: [NODE, OTHER] as Prefix[],
@@ -49,7 +50,7 @@ async function heldLookout() {
     },
     async [Symbol.asyncDispose]() {
       lookout[Symbol.dispose]()
-      await store[Symbol.asyncDispose]()
+      if (!shared) await store[Symbol.asyncDispose]()
     },
   }
 }
@@ -146,4 +147,25 @@ it('a machine is lost after three looks, is seen again, and is not heard of when
   await held.lookout.save()
   // At the looks after it left, it was there for nobody.
   expect((await held.shares(NODE)).get('2027-01-15')).toBeCloseTo(3 / 15)
+})
+
+it('what several processes see at nearly the same time is one event', async () => {
+  await using held = await heldLookout()
+  await using other = await heldLookout(held.store)
+  const look = async (routed: readonly Prefix[], times: number) => {
+    for (let time = 0; time < times; time += 1)
+      for (const { state, lookout } of [held, other]) {
+        state.routed = [...routed]
+        await lookout.look()
+        state.nowMs += MINUTE_MS
+      }
+  }
+  await look([NODE, OTHER], 1)
+  await look([OTHER], 5)
+  await look([NODE, OTHER], 2)
+  // A while later, it is another event, also where nobody saw it come back.
+  for (const { state } of [held, other]) state.nowMs += HOUR_MS
+  await look([OTHER], 5)
+  const { events } = await historyOf(held.store, NODE, held.state.nowMs)
+  expect(events.map(({ kind }) => kind)).toEqual(['lost', 'seen', 'lost'])
 })
