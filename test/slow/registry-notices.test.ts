@@ -1,19 +1,21 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, it } from 'vitest'
 import { waitFor } from '../../lab/wait-for.ts'
 import { DAY_MS } from '../../src/core/day.ts'
+import { inBackground } from '../../src/platform/background.ts'
 import { CleanUp } from '../../src/platform/clean-up.ts'
 import { RegistryClient } from '../../src/platform/registry-client.ts'
 import { freePort } from '../support/free-port.ts'
 import { installed } from '../support/installed.ts'
 import { POSTGRES_PROGRAMS, TestPostgres } from '../support/postgres.ts'
 import { temporaryDirectory } from '../support/registry.ts'
+import { silentLog } from '../support/silent-log.ts'
 import { vectors } from '../support/vectors.ts'
 
 const pki = vectors<{ ca: string; keys: Record<string, string>; csr: Record<string, string> }>('pki.json')
@@ -39,12 +41,15 @@ function senderOf({ socket }: IncomingMessage): number {
 /** What takes messages, all but the first one, which it never answers. */
 async function receiver(stack: CleanUp) {
   const told: Told[] = []
-  const server = createServer(async (request, response) => {
+  const take = async (request: IncomingMessage, response: ServerResponse) => {
     const pid = senderOf(request)
     const { event, id } = JSON.parse(await text(request)) as Omit<Told, 'pid'>
     told.push({ event, id, pid })
     if (told.length > 1) response.end()
-  }).listen(0, '127.0.0.1')
+  }
+  const server = createServer((request, response) =>
+    inBackground(silentLog, 'a message', take(request, response)),
+  ).listen(0, '127.0.0.1')
   stack.defer(() => {
     server.close()
     server.closeAllConnections()

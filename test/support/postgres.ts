@@ -86,6 +86,14 @@ export class TestPostgres implements AsyncDisposable {
     return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() })
   }
 
+  /** Its clock stands still at this time for connections that are made from now on, as that of a registry may. */
+  async holdClock(nowMs: number): Promise<void> {
+    await this.query(
+      `CREATE OR REPLACE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT to_timestamp(${nowMs / 1000})'`,
+    )
+    await this.query('ALTER DATABASE postgres SET search_path = public, pg_catalog')
+  }
+
   /** As if the machine had died. */
   async kill(): Promise<void> {
     const server = this.#server

@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { waitFor } from '../../lab/wait-for.ts'
+import { inBackground } from '../../src/platform/background.ts'
+import { silentLog } from './silent-log.ts'
 
 const DEADLINE_MS = 20_000
 
@@ -27,10 +29,13 @@ export async function webhookReceiver(statuses: (number | Promise<number>)[] = [
   const server = createServer((request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', async () => {
+    const answer = async () => {
+      response.writeHead((await statuses.shift()) ?? 200).end()
+    }
+    request.on('end', () => {
       const signature = request.headers['re6st-signature']
       received.push({ body: Buffer.concat(chunks).toString(), signature: String(signature) })
-      response.writeHead((await statuses.shift()) ?? 200).end()
+      inBackground(silentLog, 'an answer', answer())
     })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -75,6 +75,7 @@ const databases = [
     name: 'SQLite',
     open: async () => ({
       path: join(temporaryDirectory(), 'registry.db'),
+      holdClock: async () => {},
       [Symbol.asyncDispose]: async () => {},
     }),
   },
@@ -85,7 +86,11 @@ const databases = [
           name: 'PostgreSQL',
           open: async () => {
             const postgres = await TestPostgres.start()
-            return { path: postgres.url, [Symbol.asyncDispose]: () => postgres[Symbol.asyncDispose]() }
+            return {
+              path: postgres.url,
+              holdClock: (nowMs: number) => postgres.holdClock(nowMs),
+              [Symbol.asyncDispose]: () => postgres[Symbol.asyncDispose](),
+            }
           },
         },
       ]),
@@ -95,6 +100,7 @@ describe.each(databases)('with $name, who has the renewed authority', ({ open })
   it('is who says so, or was enrolled with it; of others it is said which one they have, or that nobody knows', async () => {
     await using database = await open()
     const nowMs = old.notAfterMs - 20 * DAY_MS
+    await database.holdClock(nowMs)
     const asked = join(temporaryDirectory(), 'registry.db')
     const ask = () => askRegistryOf({ database: asked })('authority')
     const machines: { prefix: Prefix; subnetName: string }[] = []
@@ -111,6 +117,7 @@ describe.each(databases)('with $name, who has the renewed authority', ({ open })
     const [follower, sleeper, stubborn] = machines
     if (!follower || !sleeper || !stubborn) throw new Error('nobody was enrolled')
 
+    await database.holdClock(nowMs + DAY_MS)
     await using registry = await registryWith(database.path, renewed.pem, nowMs + DAY_MS, asked)
     const behind = (await ask()).former
     expect(behind).toMatchObject([

@@ -195,7 +195,9 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)('with PostgreSQL', { timeout: P
     // A backup of it can be made all the same.
     await readSnapshot({ database: reading.url, option: '--db' }, (snapshot) => snapshot.certificate(''))
     // What takes changes becomes another one.
-    await reading.query('SET default_transaction_read_only = off; ALTER DATABASE postgres RESET ALL')
+    await using session = await reading.session()
+    await session.query('SET default_transaction_read_only = off')
+    await session.query('ALTER DATABASE postgres RESET default_transaction_read_only')
     await writing.query('ALTER DATABASE postgres SET default_transaction_read_only = on')
     await writing.query(
       'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()',
