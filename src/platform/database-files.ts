@@ -1,5 +1,6 @@
-import { existsSync, linkSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, linkSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
+import { syncSync } from './files.ts'
 
 /** What a database of SQLite is in: what it keeps beside the file is of that file, and would be taken for that of another in its place. */
 export const DATABASE_ENDINGS = ['-journal', '-wal', '-shm', ''] as const
@@ -28,28 +29,40 @@ const numbered = (name: string, number: number): string => (number === 1 ? name 
 const numberOf = (ending: string): number | [] =>
   /^([2-9]|[1-9]\d{1,8})$/.test(ending) ? Number(ending) : []
 
-/** Moves a database, with what SQLite keeps beside it. */
+/**
+ * Moves a database, with what SQLite keeps beside it. A log has both names until its database has the other one: whoever is killed at
+ * whatever step leaves none without its log. What stands beside no database is moved, too.
+ */
 export function moveDatabase(from: string, to: string): void {
-  for (const ending of DATABASE_ENDINGS)
-    if (existsSync(`${from}${ending}`)) renameSync(`${from}${ending}`, `${to}${ending}`)
+  const logs = LOG_ENDINGS.filter((ending) => existsSync(`${from}${ending}`))
+  // What is left there would be taken for that of the one that comes.
+  for (const ending of BESIDE_ENDINGS) rmSync(`${to}${ending}`, { force: true })
+  if (!existsSync(from)) {
+    for (const ending of logs) renameSync(`${from}${ending}`, `${to}${ending}`)
+    return
+  }
+  // Nor may the one that is there be taken for that of these logs.
+  if (logs.length > 0) rmSync(to, { force: true })
+  for (const ending of logs) nameAlso(`${from}${ending}`, `${to}${ending}`, copySync)
+  renameSync(from, to)
+  // Shared memory is made anew of the log.
+  for (const ending of BESIDE_ENDINGS) rmSync(`${from}${ending}`, { force: true })
 }
 
-/** Moves a database to the place of another one, of which nothing stays. */
-export function replaceDatabase(from: string, to: string): void {
-  for (const ending of DATABASE_ENDINGS) if (ending !== '') rmSync(`${to}${ending}`, { force: true })
-  moveDatabase(from, to)
-}
+/** What stands beside the file of a database. */
+const BESIDE_ENDINGS = DATABASE_ENDINGS.filter((ending) => ending !== '')
+/** What is lost with it that was committed, or would have to be rolled back. */
+const LOG_ENDINGS = ['-journal', '-wal'] as const
 
 /**
  * Gives a database another name, so that one which is put in its place leaves no moment without any: it has both names until then, where
- * the file system can do that. What SQLite keeps beside it goes with it.
+ * the file system can do that. One that has a log, since it is damaged or was not closed, moves there with it: it can have but one log,
+ * and so but one name.
  */
 export function keepDatabase(path: string, kept: string): void {
-  for (const ending of DATABASE_ENDINGS)
-    if (existsSync(`${path}${ending}`)) {
-      if (ending === '') nameAlso(path, kept)
-      else renameSync(`${path}${ending}`, `${kept}${ending}`)
-    }
+  if (!existsSync(path) || LOG_ENDINGS.some((ending) => existsSync(`${path}${ending}`)))
+    moveDatabase(path, kept)
+  else nameAlso(path, kept, renameSync)
 }
 
 /**
@@ -57,21 +70,26 @@ export function keepDatabase(path: string, kept: string): void {
  * failed; or somebody has made one), it stays where it is kept: there is no other.
  */
 export function keepNoLonger(path: string, kept: string): void {
-  if (existsSync(path) && existsSync(kept) && !isSameFile(path, kept)) return
-  for (const ending of DATABASE_ENDINGS)
-    if (existsSync(`${kept}${ending}`)) {
-      if (!existsSync(`${path}${ending}`)) renameSync(`${kept}${ending}`, `${path}${ending}`)
-      else if (ending === '') rmSync(kept)
-    }
+  if (!existsSync(path)) moveDatabase(kept, path)
+  else if (isSameFile(path, kept)) rmSync(kept)
+  else if (!existsSync(kept))
+    // Only its logs have got there, and have both names.
+    for (const ending of LOG_ENDINGS)
+      if (existsSync(`${path}${ending}`)) rmSync(`${kept}${ending}`, { force: true })
 }
 
-function nameAlso(path: string, other: string): void {
+/** @param otherwise on a file system without links, or for the file of somebody else (protected_hardlinks) */
+function nameAlso(path: string, other: string, otherwise: (path: string, other: string) => void): void {
   try {
     linkSync(path, other)
   } catch {
-    // A file system without links, or the file of somebody else (protected_hardlinks).
-    renameSync(path, other)
+    otherwise(path, other)
   }
+}
+
+function copySync(path: string, other: string): void {
+  copyFileSync(path, other)
+  syncSync(other)
 }
 
 /** Removes a database, with what SQLite keeps beside it, if it is there. */

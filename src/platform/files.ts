@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { chownSync, closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { chmod, chown, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf } from '../core/errors.ts'
@@ -70,7 +70,20 @@ export function removeFileSync(path: string): void {
   syncSync(dirname(path))
 }
 
-function syncSync(path: string): void {
+/**
+ * Root makes a file for somebody else: for whom the one is that it takes the place of, or the directory. What is root's alone would keep
+ * a daemon from its own file that runs as another user.
+ * @param made beside `path`
+ * @throws what the file system says
+ */
+export function keepOwnerSync(path: string, made: string): void {
+  if (process.geteuid?.() !== 0) return
+  const { uid, gid } = statSync(path, { throwIfNoEntry: false }) ?? statSync(dirname(path))
+  chownSync(made, uid, gid)
+}
+
+/** Waits until a file, or the names in a directory, survive a power cut. @throws what the file system says */
+export function syncSync(path: string): void {
   const file = openSync(path, 'r')
   try {
     fsyncSync(file)

@@ -130,6 +130,16 @@ export async function auditEntries(
   return { total: count?.total ?? 0, rows }
 }
 
+/** What has made the audit log is written down there. */
+const MIGRATIONS = 'kysely_migration'
+const AUDIT_MIGRATION = '002-api'
+
+/** Whether there must be an audit log in a database. */
+export async function hasAuditLog(queries: Queries): Promise<boolean> {
+  if (!(await queries.tables()).includes(MIGRATIONS)) return false
+  return (await queries.all(`SELECT name FROM ${MIGRATIONS} WHERE name = ?`, AUDIT_MIGRATION)).length > 0
+}
+
 /**
  * Whether each entry has the hash that follows from it and from the one before. Others are served between two batches.
  * @param head hash that was written down at an earlier time: it must be there still

@@ -1,7 +1,12 @@
+import { Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { AuditOptions } from '../../core/options/registry-admin-options.ts'
-import { auditEntries, detailOf, timeOfEntry, verifyAudit } from '../api/audit-log.ts'
-import { openOwnDatabase } from './own-database.ts'
+import { auditEntries, detailOf, hasAuditLog, timeOfEntry, verifyAudit } from '../api/audit-log.ts'
+import { isPostgresUrl } from '../database/open-store.ts'
+import { withoutPassword } from '../database/postgres-servers.ts'
+import type { Queries } from '../database/queries.ts'
+import { readSnapshot } from '../database/snapshot.ts'
+import { refuseStandby } from './own-database.ts'
 
 /** Entries that are printed. */
 const MAX_ENTRIES = 1_000
@@ -12,10 +17,23 @@ const MAX_ENTRIES = 1_000
  * @throws Re6stError what is wrong and what to do
  */
 export async function runAudit(options: AuditOptions): Promise<number> {
-  await using store = await openOwnDatabase(options.database)
+  const { database } = options
+  if (!isPostgresUrl(database)) refuseStandby(database)
+  return readSnapshot({ database, option: '--db' }, async (snapshot) => {
+    if (!(await hasAuditLog(snapshot)))
+      throw new Re6stError(
+        'NOT_FOUND',
+        `--db ${withoutPassword(database)}: there is no audit log: no registry of ours has served with it, or one of a version that had none`,
+      )
+    return printAudit(snapshot, options)
+  })
+}
+
+/** What is looked at is not changed: it may be the database of another implementation. */
+async function printAudit(snapshot: Queries, options: AuditOptions): Promise<number> {
   const print = (value: unknown, text: string) => process.stdout.write(options.json ? jsonText(value) : text)
   if (options.action === 'verify') {
-    const state = await verifyAudit(store, options.head)
+    const state = await verifyAudit(snapshot, options.head)
     print(
       state,
       state.isWhole
@@ -24,7 +42,7 @@ export async function runAudit(options: AuditOptions): Promise<number> {
     )
     return state.isWhole ? 0 : 1
   }
-  const { rows } = await auditEntries(store, { limit: MAX_ENTRIES })
+  const { rows } = await auditEntries(snapshot, { limit: MAX_ENTRIES })
   const entries = rows.map(({ date, detail, ...rest }) => ({
     ...rest,
     at: timeOfEntry(date),

@@ -2,7 +2,7 @@ import { messageOf, Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { CopyOptions } from '../../core/options/registry-database-options.ts'
 import { Beside } from '../database/beside.ts'
-import { insistOnCopy, makePrivateFile, markBackup } from '../database/copy.ts'
+import { insistOnCopy, markBackup } from '../database/copy.ts'
 import { copyStore, isUsed } from '../database/copy-store.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
 import type { Queries } from '../database/queries.ts'
@@ -32,7 +32,7 @@ export async function backUp(database: string, file: string): Promise<number> {
   // Another process may have put something there.
   insistOnCopy(database, file)
   if (isPostgresUrl(database))
-    await readSnapshot(named, (snapshot) => written(file, () => copyOut(snapshot, beside.path)))
+    await readSnapshot(named, (snapshot) => written(file, () => copyOut(snapshot, beside)))
   else {
     const opened = openExisting(named)
     try {
@@ -47,13 +47,13 @@ export async function backUp(database: string, file: string): Promise<number> {
 }
 
 /** Of another kind of database, row by row. */
-async function copyOut(snapshot: Queries, copy: string): Promise<void> {
-  makePrivateFile(copy)
+async function copyOut(snapshot: Queries, beside: Beside): Promise<void> {
+  beside.makeFile()
   {
-    await using store = await openStore(copy)
+    await using store = await openStore(beside.path)
     await copyStore(snapshot, store)
   }
-  endLog(copy)
+  endLog(beside.path)
 }
 
 /** A database that was emptied, or the wrong one, is noticed when its backup is wanted: what was there is wanted then. */

@@ -1,14 +1,10 @@
 import { jsonText } from '../../core/json-text.ts'
 import type { CheckOptions } from '../../core/options/registry-database-options.ts'
-import { verifyAudit } from '../api/audit-log.ts'
+import { hasAuditLog, verifyAudit } from '../api/audit-log.ts'
 import { readAuthorityFile } from '../authority-file.ts'
 import type { Queries } from '../database/queries.ts'
 import { readSnapshot } from '../database/snapshot.ts'
 import { type Finding, soundnessOfDatabase } from '../database/soundness.ts'
-
-/** What has made the audit log is written down there. */
-const MIGRATIONS = 'kysely_migration'
-const AUDIT_MIGRATION = '002-api'
 
 /**
  * Runs `re6st-registry check`.
@@ -33,9 +29,7 @@ export async function runCheck({ database, ca, json }: CheckOptions): Promise<nu
 
 /** No reason not to restore a backup: the network does not depend on the audit log. */
 async function auditFindings(snapshot: Queries): Promise<Finding[]> {
-  if (!(await snapshot.tables()).includes(MIGRATIONS)) return []
-  const made = await snapshot.all(`SELECT name FROM ${MIGRATIONS} WHERE name = ?`, AUDIT_MIGRATION)
-  if (made.length === 0) return []
+  if (!(await hasAuditLog(snapshot))) return []
   const state = await verifyAudit(snapshot)
   return state.isWhole
     ? []

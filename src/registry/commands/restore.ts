@@ -1,16 +1,17 @@
-import { chmodSync, chownSync, existsSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { chmodSync, existsSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { CopyOptions } from '../../core/options/registry-database-options.ts'
 import { numberOfVersion } from '../../core/values/network-version.ts'
 import { packInteger } from '../../core/values/packed-integer.ts'
-import { isSameFile, keepDatabase, keepNoLonger, replaceDatabase } from '../../platform/database-files.ts'
+import { isSameFile, keepDatabase, keepNoLonger, moveDatabase } from '../../platform/database-files.ts'
 import { audit } from '../api/audit-log.ts'
+import { allBefore, nameForBefore, restoredName } from '../database/before-restore.ts'
 import { Beside } from '../database/beside.ts'
 import { isUsed, replaceAll } from '../database/copy-store.ts'
 import { readMigratedCopy } from '../database/migrated-copy.ts'
+import { laterMigration, laterVersion } from '../database/migrations/migrate.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
 import { makeOwnDirectory } from '../database/own-directory.ts'
 import { APPLICATION } from '../database/postgres-dialect.ts'
@@ -21,7 +22,6 @@ import { soundnessOfDatabase } from '../database/soundness.ts'
 import { SqliteEngine } from '../database/sqlite-engine.ts'
 import { statementsFor } from '../database/statements.ts'
 import { backUp } from './backup.ts'
-import { allBefore, nameForBefore, restoredName } from './before-restore.ts'
 import { holdAlone } from './end-log.ts'
 import { commandActor, refuseStandby } from './own-database.ts'
 
@@ -36,6 +36,7 @@ export async function runRestore({ database, file, json }: CopyOptions): Promise
   const { findings, certificates } = await soundnessOfDatabase({ database: file, option: '' }, undefined)
   const [finding] = findings
   if (finding) throw new Re6stError('FILE', `${withoutPassword(file)}: is not restored: ${finding.what}`)
+  await readSnapshot({ database: file, option: '' }, refuseLaterVersion)
   const name = withoutPassword(database)
   let before: string | undefined
   makeOwnDirectory(database)
@@ -55,8 +56,8 @@ export async function runRestore({ database, file, json }: CopyOptions): Promise
 }
 
 /**
- * At any moment there is one database or the other, and at the end both. What is restored may be the one before, of an earlier time:
- * both change places then.
+ * At any moment there is one database or the other, and at the end both: one of them has the name, or none has, and then no registry
+ * begins a new one. What is restored may be the one before, of an earlier time: both change places then.
  * @returns where the one before is
  */
 async function intoFile(path: string, file: string): Promise<string | undefined> {
@@ -69,7 +70,6 @@ async function intoFile(path: string, file: string): Promise<string | undefined>
     const last = isThere ? undefined : allBefore(path).at(-1)
     const lost = (held && reachedInHeld(held)) ?? (await reachedAfter(allBefore(path)))
     await copyAhead(beside, { file, isItself: isSameFile(path, file) }, { held, lost })
-    keepOwner(path, beside.path)
     const before = nameForBefore(path)
     try {
       keepDatabase(path, before)
@@ -80,7 +80,7 @@ async function intoFile(path: string, file: string): Promise<string | undefined>
       throw error
     }
     // What has that name is restored: it is there.
-    if (exchanged !== undefined) replaceDatabase(before, exchanged)
+    if (exchanged !== undefined) moveDatabase(before, exchanged)
     return isThere ? (exchanged ?? before) : last
   } finally {
     held?.close()
@@ -112,13 +112,6 @@ async function copyAhead(
   } finally {
     await engine.close()
   }
-}
-
-/** Root restores for a registry that may be somebody else: whose the one before was, or the directory. */
-function keepOwner(path: string, restored: string): void {
-  if (process.geteuid?.() !== 0) return
-  const { uid, gid } = statSync(existsSync(path) ? path : dirname(path))
-  chownSync(restored, uid, gid)
 }
 
 function keepPrivate(path: string): void {
@@ -167,6 +160,12 @@ async function refuseServed(queries: Queries, url: string): Promise<void> {
   )
   if (connected !== undefined)
     throw new Re6stError('FILE', `--db ${withoutPassword(url)}: stop the registry first, on each machine`)
+}
+
+/** No registry of this version could serve with it. @throws Re6stError `FILE` */
+async function refuseLaterVersion(backup: Queries): Promise<void> {
+  const later = await laterMigration(backup)
+  if (later !== undefined) throw new Re6stError('FILE', `the backup is not restored: ${laterVersion(later)}`)
 }
 
 /** The last version, and the last serial number that was given; 0: none. */

@@ -2,7 +2,7 @@ import { existsSync, rmSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { codeOf, fileTroubleOf, messageOf, Re6stError } from '../../core/errors.ts'
 import { removeDatabase } from '../../platform/database-files.ts'
-import { putInPlaceSync } from '../../platform/files.ts'
+import { keepOwnerSync, putInPlaceSync } from '../../platform/files.ts'
 import { makePrivateFile, markAsNoBackup } from './copy.ts'
 
 /** Names that nobody else gives to a file: what has them is removed. */
@@ -49,9 +49,15 @@ export class Beside implements Disposable {
     }
   }
 
+  /** Makes an empty file there, which only who has the other one can read. */
+  makeFile(): void {
+    makePrivateFile(this.path)
+    keepOwnerSync(this.#target, this.path)
+  }
+
   /** Copies a database to there; it can be changed before it is put in place. */
   copy(database: Database.Database): void {
-    makePrivateFile(this.path)
+    this.makeFile()
     database.prepare('VACUUM INTO ?').run(this.path)
     // What is copied may be a backup: the copy is none, unless it is marked.
     markAsNoBackup(this.path)
@@ -65,8 +71,7 @@ export class Beside implements Disposable {
   [Symbol.dispose](): void {
     // Keys are in it: it is not left where nobody looks for it.
     removeDatabase(this.path)
-    rmSync(`${this.#target}${LOCK}`, { force: true })
-    this.#lock.close()
+    unlock(this.#target, this.#lock)
   }
 }
 
@@ -87,6 +92,17 @@ export function copyOnce(database: Database.Database, copy: string): void {
 }
 
 const COPY_WAIT_MS = 60_000
+
+/** Keeps all others from making something beside a file, until it is disposed of. @throws Re6stError `FILE` when one does; what the file system says */
+export function lockBeside(target: string): Disposable {
+  const lock = lockOf(target, 0)
+  return { [Symbol.dispose]: () => unlock(target, lock) }
+}
+
+function unlock(target: string, lock: Database.Database): void {
+  rmSync(`${target}${LOCK}`, { force: true })
+  lock.close()
+}
 
 /** The kernel ends it with the process. */
 function lockOf(target: string, waitMs: number): Database.Database {

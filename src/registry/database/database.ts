@@ -2,6 +2,7 @@ import { chmodSync, closeSync, existsSync, openSync, statfsSync, statSync } from
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { codeOf, fileTroubleOf, messageOf, Re6stError } from '../../core/errors.ts'
+import { keepOwnerSync } from '../../platform/files.ts'
 import { copyOnce } from './beside.ts'
 import { unmarkBackup } from './copy.ts'
 import { isWrittenAhead } from './disk.ts'
@@ -99,7 +100,9 @@ export const CACHE_KIB = 2_048
 function keepPrivate(path: string, onExposed: (file: string, reason: string) => void): void {
   // An option may name a database in memory.
   if (path === ':memory:') return
+  const isNew = !existsSync(path)
   closeSync(openSync(path, 'a', 0o600))
+  if (isNew) keepOwnerSync(dirname(path), path)
   for (const file of [path, `${path}.before-takeover`, `${path}-wal`, `${path}-shm`]) {
     if (!existsSync(file) || (statSync(file).mode & 0o077) === 0) continue
     try {

@@ -1,6 +1,7 @@
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
+import { refuseAfterCutOff } from './before-restore.ts'
 import { openDatabase } from './database.ts'
 import { type Disk, diskOf } from './disk.ts'
 import { migrateSqlite } from './migrations/migrate.ts'
@@ -31,7 +32,7 @@ export interface OpenOptions {
 
 /**
  * Opens a registry's database, the file of SQLite or the URL of PostgreSQL, and makes the tables that are missing.
- * @throws Re6stError `FILE` when it is no registry's database, or cannot be written
+ * @throws Re6stError `FILE` when it is no registry's database, or cannot be written; or is missing where a restore was cut off
  */
 export async function openStore(database: string, options: OpenOptions = {}): Promise<Store> {
   if (isPostgresUrl(database)) {
@@ -39,6 +40,7 @@ export async function openStore(database: string, options: OpenOptions = {}): Pr
     const { openPostgres } = await import('./postgres-engine.ts')
     return new Store(await openPostgres(database, options), options.clock)
   }
+  refuseAfterCutOff(database)
   const opened = openDatabase(database, options.onExposed)
   try {
     await migrateSqlite(opened)

@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
-import { messageOf, Re6stError } from '../../core/errors.ts'
+import { codeOf, messageOf, Re6stError, readTroubleOf } from '../../core/errors.ts'
 import { isPostgresUrl } from './open-store.ts'
 import { withoutPassword } from './postgres-servers.ts'
 import { Queries } from './queries.ts'
@@ -73,8 +74,21 @@ const missing = (named: NamedDatabase): Re6stError =>
 const unreadable = (named: NamedDatabase, error: unknown): Re6stError =>
   new Re6stError(
     'FILE',
-    `${nameOf(named)}: cannot be read as the database of a registry: ${messageOf(error)}`,
+    `${nameOf(named)}: cannot be read as the database of a registry: ${reasonOf(named, error)}`,
     {
       cause: error,
     },
   )
+
+/** SQLite says of what it cannot open or read only that. */
+function reasonOf({ database }: NamedDatabase, error: unknown): string {
+  if (!['SQLITE_CANTOPEN', 'SQLITE_IOERR_READ'].includes(codeOf(error))) return messageOf(error)
+  try {
+    closeSync(openSync(database, 'r'))
+    // It reads a log that is there, or makes one, in the directory.
+    accessSync(dirname(database), constants.R_OK | constants.X_OK)
+  } catch (error) {
+    return readTroubleOf(error)
+  }
+  return statSync(database).isDirectory() ? 'it is a directory' : messageOf(error)
+}

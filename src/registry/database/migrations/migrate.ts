@@ -1,6 +1,7 @@
 import type { Database } from 'better-sqlite3'
 import { Kysely, Migrator, SqliteDialect } from 'kysely'
 import { messageOf } from '../../../core/errors.ts'
+import type { Queries } from '../queries.ts'
 import { MIGRATION_NAMES, migrationsFor } from './index.ts'
 import type { DatabaseKind } from './migration.ts'
 
@@ -44,9 +45,16 @@ export async function migrate(db: Kysely<unknown>, kind: DatabaseKind): Promise<
 /** kysely calls it corrupted. */
 function ofLaterVersion(error: unknown): Error | undefined {
   const [, name] = /previously executed migration (\S+) is missing/.exec(messageOf(error)) ?? []
-  return name === undefined
-    ? undefined
-    : new Error(`a later version of re6stnet has made tables in it (${name}): install that version`, {
-        cause: error,
-      })
+  return name === undefined ? undefined : new Error(laterVersion(name), { cause: error })
+}
+
+/** What to do with a database in which a migration was made that this version does not know. */
+export const laterVersion = (migration: string): string =>
+  `a later version of re6stnet has made tables in it (${migration}): install that version`
+
+/** A migration that this version does not know, and that was made in a database; undefined: there is none. */
+export async function laterMigration(queries: Queries): Promise<string | undefined> {
+  if (!(await queries.tables()).includes('kysely_migration')) return undefined
+  const made = await queries.all<{ name: string }>('SELECT name FROM kysely_migration ORDER BY name')
+  return made.find(({ name }) => !MIGRATION_NAMES.includes(name))?.name
 }

@@ -1,11 +1,14 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { chownSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
 import type { AuditEntry } from '../../../../src/registry/api/schemas/audit.ts'
 import { freePort } from '../../../support/free-port.ts'
 import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 import { runRegistryCommand, whyRefused } from '../../../support/registry-command.ts'
+
+const RECORDED = fileURLToPath(new URL('../../../vectors/registry-db/registry.db', import.meta.url))
 
 /** A database with an audit log of three entries. */
 async function auditedDatabase(): Promise<string> {
@@ -82,3 +85,104 @@ it('a database that cannot be had is told of with what to do, and without a pass
     expect(String(failure)).not.toContain('secret')
   }
 })
+
+/** Databases of other versions: of the Python implementation, and of one that comes after this. */
+function otherDatabases() {
+  const directory = temporaryDirectory()
+  const [python, later] = [join(directory, 'python.db'), join(directory, 'later.db')]
+  cpSync(RECORDED, python)
+  return { directory, python, later }
+}
+
+it('the database of a later version is not restored or imported, and what was there stays', async () => {
+  const { directory, later } = otherDatabases()
+  const path = join(directory, 'registry.db')
+  for (const database of [path, later])
+    await (await testRegistry({ databasePath: database }))[Symbol.asyncDispose]()
+  new Database(later).exec("INSERT INTO kysely_migration VALUES ('999-later', '2030-01-01')").close()
+  const before = readFileSync(path)
+  const why = 'a later version of re6stnet has made tables in it (999-later): install that version'
+  for (const command of [
+    ['restore', later, '--db', path],
+    ['import', later, '--db', join(directory, 'new.db')],
+    ['admin', 'list', '--db', later],
+  ])
+    await expect(runRegistryCommand(...command)).rejects.toMatchObject({
+      code: 'FILE',
+      message: expect.stringContaining(why),
+    })
+  expect(readFileSync(path)).toEqual(before)
+  expect(readdirSync(directory).filter((name) => /new|before/.test(name))).toEqual([])
+})
+
+it('who looks at the database of the Python implementation does not take it over', async () => {
+  const { directory, python } = otherDatabases()
+  const before = readFileSync(python)
+  for (const command of [
+    ['audit', 'list'],
+    ['audit', 'verify'],
+  ])
+    await expect(runRegistryCommand(...command, '--db', python)).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: expect.stringContaining('there is no audit log'),
+    })
+  expect(await runRegistryCommand('check', '--db', python)).toMatchObject({ status: 0 })
+  expect(readFileSync(python)).toEqual(before)
+  expect(readdirSync(directory)).toEqual(['python.db'])
+})
+
+it('what is no file, or a half of one, is told of as that, by each command that reads a database', async () => {
+  const directory = temporaryDirectory()
+  const [half, empty] = [join(directory, 'half'), join(directory, 'empty')]
+  writeFileSync(half, readFileSync(RECORDED).subarray(0, 6_000))
+  writeFileSync(empty, '')
+  const target = join(directory, 'target.db')
+  for (const [file, why] of [
+    [join(directory, 'nowhere'), 'there is no'],
+    [directory, 'it is a directory'],
+    [half, 'malformed'],
+    [empty, 'no such table'],
+  ] as const)
+    for (const command of [
+      ['check', '--db', file],
+      ['audit', 'verify', '--db', file],
+      ['backup', target, '--db', file],
+      ['restore', file, '--db', target],
+      ['import', file, '--db', target],
+    ])
+      await expect(runRegistryCommand(...command), command.join(' ')).rejects.toMatchObject({
+        code: 'FILE',
+        message: expect.stringContaining(why),
+      })
+  expect(readdirSync(directory).sort()).toEqual(['empty', 'half'])
+})
+
+it.skipIf(process.geteuid?.() !== 0)(
+  'what root makes beside the files of a registry that is somebody else is theirs',
+  async () => {
+    const directory = temporaryDirectory()
+    const [uid, gid] = [12_345, 12_346]
+    const path = (name: string) => join(directory, name)
+    chownSync(directory, uid, gid)
+    cpSync(RECORDED, path('python.db'))
+    await runRegistryCommand('import', path('python.db'), '--db', path('registry.db'))
+    await runRegistryCommand('backup', path('backup'), '--db', path('registry.db'))
+    await runRegistryCommand('restore', path('backup'), '--db', path('registry.db'))
+    await runRegistryCommand('admin', 'add', '--name', 'ann', '--role', 'look', '--db', path('registry.db'))
+    await runRegistryCommand('audit', 'verify', '--db', path('registry.db'))
+    // One that is owned by somebody else stays theirs.
+    chownSync(path('backup'), uid + 1, gid)
+    await runRegistryCommand('backup', path('backup'), '--db', path('registry.db'))
+    const owners = Object.fromEntries(
+      readdirSync(directory).map((name) => [name, statSync(path(name)).uid - uid]),
+    )
+    expect(owners).toEqual({
+      'python.db': -uid,
+      'registry.db': 0,
+      'registry.db.before-restore': 0,
+      ...{ 'registry.db-wal': 0, 'registry.db-shm': 0 },
+      backup: 1,
+    })
+    for (const name of ['registry.db', 'backup']) expect(statSync(path(name)).mode & 0o777).toBe(0o600)
+  },
+)
