@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ONE_COMMUNITY, parseCommunities } from '../core/allocation/community.ts'
-import { Re6stError } from '../core/errors.ts'
+import { messageOf, Re6stError } from '../core/errors.ts'
 import { isPkcs11Uri } from '../core/options/pkcs11-uri.ts'
 import type { RegistryOptions } from '../core/options/registry-option-checks.ts'
 import { bracketed } from '../core/values/bracketed.ts'
@@ -19,6 +19,7 @@ import { commandSocket } from './command-socket.ts'
 import { makeOwnDirectory } from './database/own-directory.ts'
 import { openGeoIp } from './geoip.ts'
 import { openMailer } from './mail.ts'
+import { undoNewAuthority } from './new-authority.ts'
 import { kernelReachableNodes } from './reachable-nodes.ts'
 import { startRegistry } from './registry.ts'
 import type { RegistrySettings, RunningRegistry } from './registry-settings.ts'
@@ -188,6 +189,7 @@ async function isStoppedBeforeItsStart(
   { manager, log, stopped }: Surroundings,
 ): Promise<boolean> {
   const { page: place, isPageTls, ca, key, passphrase, pageUrl, database, port } = options
+  if (!isPkcs11Uri(key)) removeUnfinished({ ca, key }, log)
   // The form has no TLS, and must not be open to a network without: "re6st-registry init" makes one there.
   if (
     !place ||
@@ -210,6 +212,17 @@ async function isStoppedBeforeItsStart(
   manager.ready(() => 'there is no network yet: the journal says where to make one')
   process.stdout.write(`re6st-registry: there is no network yet: make one at ${page.url}\n`)
   return await Promise.race([page.made.then(() => false), stopped.then(() => true)])
+}
+
+/** Half an authority, of a first start that was killed, would keep the next one from making one. */
+function removeUnfinished(files: { readonly ca: string; readonly key: string }, log: Logger): void {
+  try {
+    undoNewAuthority(files, 'name other files by --ca and --key')
+  } catch (error) {
+    // Where there is an authority, it was made before, and only names are left.
+    if (!existsSync(files.ca)) throw error
+    log.warn({ reason: messageOf(error) }, 'what a first start that was killed has left cannot be removed')
+  }
 }
 
 /** Where it listens, for people. */

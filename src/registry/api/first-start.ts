@@ -9,7 +9,9 @@ import { isEmailAddress } from '../../core/values/email-address.ts'
 import { networkOfCidr } from '../../core/values/network-range.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
+import { isUsed } from '../database/copy-store.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
+import type { Queries } from '../database/queries.ts'
 import { writeNewAuthority } from '../new-authority.ts'
 import { DEFAULT_SENDER, localUrl, nodeSteps } from '../node-steps.ts'
 import { Refusal } from '../refusal.ts'
@@ -17,7 +19,8 @@ import { isLoopback } from '../server/caller.ts'
 import { Connections } from '../server/connections.ts'
 import { closeServer, listen } from '../server/listen.ts'
 import { Sources } from '../server/sources.ts'
-import { setAdministrator } from './access/administrators.ts'
+import { writeChangedSettings } from '../stored-configuration.ts'
+import { administratorWrite } from './access/administrators.ts'
 import { addRoute, newApiApp } from './api-app.ts'
 import { ApiRefusal } from './api-refusal.ts'
 import { audit } from './audit-log.ts'
@@ -131,7 +134,11 @@ export async function openFirstStart(settings: FirstStartSettings): Promise<Firs
   }
 }
 
-/** @throws Refusal, Re6stError when it cannot be: nothing but perhaps an administrator is there then */
+/**
+ * What the network is made with is in the database before its authority is there, without which no registry starts: whoever is killed in
+ * between is asked again.
+ * @throws Refusal, Re6stError when it cannot be: there is no authority then
+ */
 async function makeNetwork(
   { ca, key, databasePath, commandSocket, port, clock }: FirstStartSettings,
   wanted: NewNetwork,
@@ -143,31 +150,27 @@ async function makeNetwork(
   if (email !== undefined && !isEmailAddress(email)) throw new Refusal(400, 'email: not an e-mail address')
   const nowMs = clock.now()
   const actor = { name: `first start:${administrator.name}`, from }
+  const writeAdministrator = await administratorWrite(actor, { ...administrator, role: 'administer' }, nowMs)
   await using store = await openStore(databasePath)
-  if ((await store.all('SELECT 1 FROM cert WHERE cert IS NOT NULL LIMIT 1')).length > 0)
-    throw new Refusal(409, 'the database has certificates of a network: give back the files of its authority')
-  await setAdministrator(store, actor, { ...administrator, role: 'administer' }, nowMs)
+  await refuseUsed(store)
   const authority = await writeNewAuthority(
-    { ca, key, also: () => [], remedy: 'name other files by --ca and --key' },
+    {
+      ...{ ca, key, remedy: 'name other files by --ca and --key' },
+      ready: ({ network, fingerprint }) =>
+        store.write(async (writable) => {
+          // Another registry may have it, too.
+          await refuseUsed(writable)
+          await writeAdministrator(writable)
+          await writeChangedSettings(writable, encrypt ? { encrypt } : {})
+          const detail = { fingerprint, encrypt }
+          await audit(writable, actor, { action: 'network.made', subject: network, detail }, nowMs)
+        }),
+    },
     { prefix: prefix?.value, name, email, keyBits: KEY_BITS, days },
     nowMs,
   ).catch((error: unknown) => {
     // Whoever has the code runs this machine: its files are no secret.
     throw error instanceof Re6stError ? new Refusal(409, error.message) : error
-  })
-  await store.write(async (writable) => {
-    if (encrypt)
-      await writable.run(
-        'INSERT INTO network_setting VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
-        ...['encrypt', 'true'],
-      )
-    const { network, fingerprint } = authority
-    await audit(
-      writable,
-      actor,
-      { action: 'network.made', subject: network, detail: { fingerprint, encrypt } },
-      nowMs,
-    )
   })
   // Lines are run in another directory than this process.
   const registry = {
@@ -176,4 +179,10 @@ async function makeNetwork(
     commandSocket: commandSocket === undefined ? undefined : resolve(commandSocket),
   }
   return { ...authority, next: nodeSteps(dirname(resolve(ca)), registry, email ?? DEFAULT_SENDER) }
+}
+
+/** Two authorities have no network together. @throws Refusal 409 */
+async function refuseUsed(queries: Queries): Promise<void> {
+  if (await isUsed(queries))
+    throw new Refusal(409, 'there is a network in the database: give back the files of its authority')
 }

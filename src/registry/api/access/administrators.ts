@@ -1,7 +1,7 @@
 import { Re6stError } from '../../../core/errors.ts'
 import { ROLES, type Role } from '../../../core/values/roles.ts'
 import type { Queries } from '../../database/queries.ts'
-import type { Store } from '../../database/store.ts'
+import type { Store, Write } from '../../database/store.ts'
 import { type Actor, audit } from '../audit-log.ts'
 import { hashPassword, isPassword, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH } from './password.ts'
 
@@ -34,6 +34,14 @@ export const administrators = async (store: Store): Promise<Administrator[]> =>
     asAdministrator,
   )
 
+/** Who is to be an administrator. */
+interface WantedAdministrator {
+  readonly name: string
+  readonly role: Role
+  readonly password: string
+  readonly isNew?: boolean
+}
+
 /**
  * Adds an administrator, or gives another role and password, which also enables: whoever was signed in under that name is no
  * more.
@@ -42,20 +50,24 @@ export const administrators = async (store: Store): Promise<Administrator[]> =>
 export async function setAdministrator(
   store: Store,
   actor: Actor,
-  {
-    name,
-    role,
-    password,
-    isNew = false,
-  }: { readonly name: string; readonly role: Role; readonly password: string; readonly isNew?: boolean },
+  wanted: WantedAdministrator,
   nowMs: number,
 ): Promise<void> {
+  await store.write(await administratorWrite(actor, wanted, nowMs))
+}
+
+/** The same, to be written with more. @throws Re6stError `OPTION` for a name or password that is none */
+export async function administratorWrite(
+  actor: Actor,
+  { name, role, password, isNew = false }: WantedAdministrator,
+  nowMs: number,
+): Promise<Write<void>> {
   if (!NAME.test(name))
     throw new Re6stError('OPTION', `${JSON.stringify(name)}: a name has up to 64 letters, digits and . _ @ -`)
   if (password.length < MIN_PASSWORD_LENGTH || password.length > MAX_PASSWORD_LENGTH)
     throw new Re6stError('OPTION', `the password must have ${MIN_PASSWORD_LENGTH} characters at least`)
   const hash = await hashPassword(password)
-  await store.write(async (writable) => {
+  return async (writable) => {
     const [before] = await writable.all('SELECT 1 FROM admin WHERE name = ?', name)
     if (before && isNew) throw new Re6stError('CONFLICT', `${name}: there is such an administrator already`)
     await writable.run(
@@ -72,7 +84,7 @@ export async function setAdministrator(
       { action: before ? 'admin.changed' : 'admin.added', subject: name, detail: { role } },
       nowMs,
     )
-  })
+  }
 }
 
 /** What of an administrator is to be another. */
