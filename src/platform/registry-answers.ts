@@ -14,7 +14,7 @@ export function bodyOf({ href }: URL, { status, body, headers }: HttpAnswer): Bu
     case 404:
       throw new Re6stError(
         'NOT_FOUND',
-        `${href}: it knows no certificate with our prefix: was it revoked, or is --registry wrong?`,
+        `${href}: it knows no certificate with our prefix: it was revoked, or ended too long ago (get a new one with re6st-conf), or --registry is wrong`,
       )
     case 400:
     case 401:

@@ -118,7 +118,7 @@ export class RegistrySession {
     if (secret.length !== SECRET_LENGTH)
       throw new Re6stError(
         'CERTIFICATE',
-        `${this.#url.href}: its hello is not for our key: was this certificate replaced?`,
+        `${this.#url.href}: its hello is not for our key: another machine has our prefix since ours was revoked, or ended too long ago: get a new certificate with re6st-conf`,
       )
     return secret
   }

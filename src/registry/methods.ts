@@ -63,6 +63,9 @@ type Handler = (parameters: Readonly<Record<string, string>>, caller: Caller) =>
 /** A handler for each method: one cannot be forgotten. */
 export type Handlers = Readonly<Record<MethodName, Handler>>
 
+const hasSameKey = (one: string, other: string): boolean =>
+  createPublicKey(one).equals(createPublicKey(other))
+
 /** The methods of protocol section 4. */
 export function registryMethods(components: MethodComponents): Handlers {
   const {
@@ -120,9 +123,11 @@ export function registryMethods(components: MethodComponents): Handlers {
       const pem = await certificateOf(prefix)
       const { secret, answer } = await cryptography.hello(pem)
       await sessions.begin(prefix, secret, { protocol: Number(protocol), nowMs: clock.monotonicMs() })
-      // Time has passed: the machine may be revoked, and the prefix another's. Who revokes later ends the session itself.
-      if ((await store.usableCertificate(prefix)) === pem) return answer
-      await sessions.end(prefix)
+      // Time has passed: the machine may be revoked, and the prefix another's. Who revokes later ends the session itself. Who was only
+      // renewed has the same key, and can read the answer.
+      const present = await store.usableCertificate(prefix)
+      if (present !== undefined && (present === pem || hasSameKey(present, pem))) return answer
+      await sessions.withdraw(prefix, secret)
       throw new Refusal(404, 'the certificate for this prefix has changed')
     },
 

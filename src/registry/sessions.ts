@@ -14,6 +14,8 @@ export interface Sessions {
   protocolOf(prefix: string): Promise<number | undefined>
   /** Checks a call; a match keeps only its successor. */
   authenticate(prefix: string, target: string, given: Uint8Array): Promise<Authentication>
+  /** A secret that `begin` was called with counts no more: it is not sent. What the node has besides stays. */
+  withdraw(prefix: string, secret: Buffer): Promise<void>
   /** The node is gone: its certificate was revoked or has expired. */
   end(prefix: string): Promise<void>
 }
@@ -25,6 +27,7 @@ export function ownSessions(): Sessions {
     begin: async (prefix, secret, said) => sessions.begin(prefix, secret, said),
     protocolOf: async (prefix) => sessions.protocolOf(prefix),
     authenticate: async (prefix, target, given) => sessions.authenticate(prefix, target, given),
+    withdraw: async (prefix, secret) => sessions.withdraw(prefix, secret),
     end: async (prefix) => sessions.end(prefix),
   }
 }
@@ -56,6 +59,10 @@ export class SharedSessions implements Sessions {
     return this.#change(prefix, (sessions) => sessions.authenticate(prefix, target, given))
   }
 
+  async withdraw(prefix: string, secret: Buffer): Promise<void> {
+    await this.#change(prefix, (sessions) => sessions.withdraw(prefix, secret))
+  }
+
   async end(prefix: string): Promise<void> {
     await this.#store.endSession(prefix)
   }
@@ -66,7 +73,7 @@ export class SharedSessions implements Sessions {
       const before = await this.#store.session(prefix)
       const sessions = readSessions(prefix, before)
       const result = change(sessions)
-      const after = sessions.stateOf(prefix)
+      const after = sessions.stateOf(prefix) ?? (before === undefined ? undefined : NOTHING)
       if (after === undefined || after === before) return result
       if (await this.#store.setSession(prefix, before, after, Math.floor(this.#clock.now() / 1000)))
         return result
@@ -74,6 +81,9 @@ export class SharedSessions implements Sessions {
     throw new Error('many processes change the session of one node at once')
   }
 }
+
+/** Of a node of which nothing is kept, where something was. */
+const NOTHING = JSON.stringify([null, []])
 
 function readSessions(prefix: string, state: string | undefined): RegistrySessions {
   const sessions = new RegistrySessions()

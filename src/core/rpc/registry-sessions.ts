@@ -101,6 +101,13 @@ export class RegistrySessions {
     if (offered.length > 0) this.#offered.set(prefix, offered.map(read))
   }
 
+  /** A secret that `begin` was called with counts no more: it is not sent. */
+  withdraw(prefix: string, secret: Buffer): void {
+    const left = (this.#offered.get(prefix) ?? []).filter(({ text }) => text !== textOf(secret))
+    if (left.length > 0) this.#offered.set(prefix, left)
+    else this.#offered.delete(prefix)
+  }
+
   /** The node is gone: its certificate was revoked or has expired. */
   end(prefix: string): void {
     this.#used.delete(prefix)

@@ -167,6 +167,47 @@ describe('a token', () => {
   })
 })
 
+describe('a machine that was off', () => {
+  const DAY_MS = 24 * 3600 * 1000
+
+  it('past its end renews within the grace period, and after it is told how to go on', async () => {
+    let nowMs = Date.now()
+    const databasePath = join(temporaryDirectory(), 'registry.db')
+    const start = () =>
+      testRegistry(
+        { databasePath, registration: { mailPrefixLength: 16, anonymousPrefixLength: 16 } },
+        { clock: { ...systemClock, now: () => nowMs } },
+      )
+    let gone: Prefix
+    {
+      await using registry = await start()
+      const anyone = new RegistryClient(registry.url)
+      const prefixOfNew = async () =>
+        certificateOf(await anyone.requestCertificate({ token: '', csr })).prefix
+      const [own, back] = [await prefixOfNew(), await prefixOfNew()]
+      gone = await prefixOfNew()
+      nowMs += 460 * DAY_MS
+      for (const prefix of [own, back]) {
+        const renewed = certificateOf(await nodeClient(registry.url, prefix).renewCertificate())
+        expect(renewed.prefix).toBe(prefix)
+        expect(renewed.notAfterMs).toBeGreaterThan(nowMs + 364 * DAY_MS)
+      }
+    }
+    nowMs += 6 * DAY_MS
+    await using registry = await start()
+    const node = nodeClient(registry.url, gone)
+    await expect(node.renewCertificate()).rejects.toThrow('get a new one with re6st-conf')
+    const next = await new RegistryClient(registry.url).requestCertificate({
+      token: '',
+      csr: pki.csr['node-b'] ?? '',
+    })
+    expect(certificateOf(next).prefix).toBe(gone)
+    await expect(nodeClient(registry.url, gone).renewCertificate()).rejects.toThrow(
+      'get a new certificate with re6st-conf',
+    )
+  })
+})
+
 describe('revocation and rotation', () => {
   it('by serial: the node renews, with the same end; by name: it is gone, and the prefix is free', async () => {
     await using registry = await testRegistry({

@@ -1,9 +1,12 @@
+import { createPrivateKey } from 'node:crypto'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
 import { ONE_COMMUNITY } from '../../../src/core/allocation/community.ts'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
+import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
 import { RegistrySessions } from '../../../src/core/rpc/registry-sessions.ts'
+import { requestHmac } from '../../../src/core/rpc/session.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { NetworkConfiguration } from '../../../src/registry/configuration.ts'
 import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
@@ -16,7 +19,7 @@ import { Ledger } from '../../../src/registry/ledger.ts'
 import { type MethodComponents, registryMethods } from '../../../src/registry/methods.ts'
 import { Refusal } from '../../../src/registry/refusal.ts'
 import { revoke } from '../../../src/registry/revocation.ts'
-import type { Sessions } from '../../../src/registry/sessions.ts'
+import { ownSessions, type Sessions } from '../../../src/registry/sessions.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { vectors } from '../../support/vectors.ts'
@@ -78,8 +81,8 @@ class Office implements AsyncDisposable {
     )
   }
 
-  async enrol() {
-    return this.#read(await this.enrolment.requestCertificate('', csr, HERE))
+  async enrol(request = csr) {
+    return this.#read(await this.enrolment.requestCertificate('', request, HERE))
   }
 
   async renew(prefix: string) {
@@ -183,6 +186,7 @@ it('who is revoked while several registries note its session has none', async ()
   const sessions: Sessions = {
     protocolOf: async (of) => kept.protocolOf(of),
     authenticate: async (of, target, given) => kept.authenticate(of, target, given),
+    withdraw: async (of, secret) => kept.withdraw(of, secret),
     end: async (of) => kept.end(of),
     // A database takes a while for it.
     async begin(of, secret, said) {
@@ -201,6 +205,55 @@ it('who is revoked while several registries note its session has none', async ()
   goOn()
   await refused
   expect(kept.stateOf(prefix)).toBeUndefined()
+})
+
+/** Methods of an office, where what comes before the answer to a hello can be done. */
+function methodsOf(office: Office, meanwhile: () => Promise<unknown>) {
+  const sessions = ownSessions()
+  const cryptography = {
+    hello: async (pem: string) => {
+      const answer = await office.cryptography.hello(pem)
+      await meanwhile()
+      return answer
+    },
+  }
+  const methods = registryMethods({ ...office, sessions, cryptography } as unknown as MethodComponents)
+  const caller = { address: '127.0.0.1', client: '127.0.0.1', source: undefined }
+  const hello = async (prefix: string, key = 'node-a') => {
+    const answer = await methods.hello({ client_prefix: prefix, protocol: '8' }, caller)
+    const octets = Buffer.from(answer ?? '')
+    const decrypt = makeDecryptor(createPrivateKey(pki.keys[key] ?? ''))
+    return decrypt(octets.subarray(0, octets.length / 2))
+  }
+  const call = async (prefix: string, secret: Buffer) =>
+    (await sessions.authenticate(prefix, '/getDh', requestHmac(secret, '/getDh'))).kind
+  return { hello, call }
+}
+
+it('who is renewed while the answer to its hello is made goes on with it', async () => {
+  await using office = await Office.open()
+  await office.enrol()
+  const { prefix } = await office.enrol()
+  office.nowMs += 340 * DAY_MS
+  const methods = methodsOf(office, () => office.renew(prefix))
+  const secret = await methods.hello(prefix)
+  expect(await methods.call(prefix, secret)).toBe('authentic')
+})
+
+it('a hello to the one before ends no session of whoever has its prefix now', async () => {
+  await using office = await Office.open()
+  await office.enrol()
+  const { prefix, subnetName } = await office.enrol()
+  let secret: Buffer | undefined
+  const next = methodsOf(office, async () => {
+    if (secret) return
+    secret = Buffer.alloc(0)
+    await office.revoke(subnetName)
+    expect((await office.enrol(pki.csr['node-b'])).prefix).toBe(prefix)
+    secret = await next.hello(prefix, 'node-b')
+  })
+  await expect(next.hello(prefix)).rejects.toMatchObject({ status: 404 })
+  expect(await next.call(prefix, secret ?? Buffer.alloc(0))).toBe('authentic')
 })
 
 it('with a machine goes the session that several registries keep of it, in one transaction', async () => {

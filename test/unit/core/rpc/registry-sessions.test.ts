@@ -43,6 +43,19 @@ describe('sessions of the registry', () => {
     expect(sessions.protocolOf(PREFIX)).toBe(5)
   })
 
+  it('of which the secret was not sent leaves the others as they are', () => {
+    const sessions = new RegistrySessions()
+    sessions.begin(PREFIX, secret(1), HELLO)
+    sessions.withdraw(PREFIX, secret(1))
+    expect(call(sessions, secret(1))).toBe('no-session')
+    for (const n of [1, 2, 3]) sessions.begin(PREFIX, secret(n), HELLO)
+    expect(call(sessions, secret(1))).toBe('authentic')
+    for (const n of [4, 5]) sessions.begin(PREFIX, secret(n), HELLO)
+    sessions.withdraw(PREFIX, secret(4))
+    expect(call(sessions, secret(4))).toBe('wrong-hmac')
+    expect(call(sessions, nextSecret(secret(1)))).toBe('authentic')
+  })
+
   it('are not kept longer than a node needs to use them', () => {
     const sessions = new RegistrySessions()
     sessions.begin(PREFIX, secret(1), { protocol: 10, nowMs: 0 })
