@@ -3,8 +3,11 @@ import { createServer, request as httpRequest, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../../src/platform/clock.ts'
 import { hasChromium } from '../support/chromium.ts'
 import { ADMINISTRATOR, endSessions, type RegistryPage, startRegistryPage } from '../support/registry-page.ts'
+
+const MINUTE_MS = 60_000
 
 /** A proxy as others are: it answers for a registry that is not there. */
 async function proxyOf(target: string): Promise<Server & { isAway?: boolean }> {
@@ -27,12 +30,13 @@ async function proxyOf(target: string): Promise<Server & { isAway?: boolean }> {
 
 /** A page that somebody has left open, and comes back to. */
 describe.skipIf(!hasChromium)('a page of the registry that is left open in Chromium', () => {
+  let aheadMs = 0
   let started: RegistryPage
   let page: Page
   let proxy: Awaited<ReturnType<typeof proxyOf>>
 
   beforeAll(async () => {
-    started = await startRegistryPage()
+    started = await startRegistryPage({ clock: { ...systemClock, now: () => Date.now() + aheadMs } })
     page = started.page
     proxy = await proxyOf(started.base)
     await page.goto(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}`)
@@ -144,6 +148,32 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
     await page.getByRole('dialog').getByRole('button', { name: 'Rotate' }).click()
     await page.getByRole('alert').getByText('the rotation is at the step announced').waitFor()
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+  })
+
+  test('asks who is there when nobody has done anything for half an hour, though it asks for news all the time', async () => {
+    await started.open('invitations')
+    const name = page.getByLabel('Name')
+    await name.fill('written before')
+    const asked = () => page.waitForResponse((response) => response.url().includes('/invitations'))
+    // What was done is said with the next question.
+    const use = () =>
+      Promise.all([
+        page.waitForResponse((response) => response.request().headers()['x-in-use'] !== undefined),
+        page.keyboard.press('Shift'),
+      ])
+    await use()
+    aheadMs += 20 * MINUTE_MS
+    await use()
+    aheadMs += 20 * MINUTE_MS
+    for (let time = 0; time < 2; time++) expect((await asked()).status()).toBe(200)
+    aheadMs += 10 * MINUTE_MS
+    await again().waitFor()
+    await signInAgain()
+    expect(await name.inputValue()).toBe('written before')
+    // A session of a clock that was ahead is none.
+    aheadMs = 0
+    await again().waitFor()
+    await signInAgain()
   })
 
   test('gives ends by the clock of the registry, where that of the browser is wrong', async () => {

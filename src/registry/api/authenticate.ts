@@ -25,6 +25,12 @@ export interface Incoming {
 /** Which of the users of this machine asks, over the socket that only some may open; see `commandActor`. */
 export const COMMAND_USER_HEADER = 're6st-command-user'
 
+/**
+ * Said by our page of what it asks for since a person has done something. Whatever else is asked for with a cookie, and changes nothing,
+ * may be asked for by a page that nobody sits before.
+ */
+export const IN_USE_HEADER = 'x-in-use'
+
 const COMMAND_USER = /^command:[\w.@-]{1,64}$/
 
 const NOBODY = { name: '', role: 'look', by: 'local', session: undefined } as const
@@ -85,7 +91,8 @@ async function browser(
   route: ApiRoute,
 ): Promise<Principal | undefined> {
   const cookie = cookieOf(headers.cookie, cookieName)
-  const session = cookie === undefined ? undefined : await sessions.find(cookie)
+  const isUse = route.method !== 'GET' || headers[IN_USE_HEADER] !== undefined
+  const session = cookie === undefined ? undefined : await sessions.find(cookie, { isUse })
   if (!session) return undefined
   if (route.method !== 'GET' && !isCsrfToken(headers['x-csrf-token'], session))
     throw new ApiRefusal(

@@ -142,11 +142,11 @@ export class Invitations {
     }
     await store.write(async (writable) => {
       const [living] = await writable.all<{ n: number }>(
-        'SELECT COUNT(*) AS n FROM invitation WHERE ends > ?',
+        'SELECT COUNT(*) AS n FROM invitation WHERE ends > ? AND uses_left > 0',
         row.made,
       )
-      if ((living?.n ?? 0) >= MAX_LIVING)
-        throw new Refusal(409, `there are ${MAX_LIVING} invitations: delete some`)
+      if (Number(living?.n ?? 0) >= MAX_LIVING)
+        throw new Refusal(409, `there are ${MAX_LIVING} invitations that can be used: delete some`)
       await writable.addToken({
         token: row.token,
         email: email ?? '',

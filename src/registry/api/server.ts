@@ -139,7 +139,7 @@ export class ApiServers {
       case 'openIdReturn':
         return this.#openIdReturn(call, request, reply)
       case 'topologyEvents':
-        return this.#components.stream.open(call.source, reply)
+        return this.#components.stream.open(call.source, reply, call.who.session)
       default:
         return (this.#components.handlers[name] as AnyHandler)(call)
     }
@@ -214,7 +214,7 @@ export class ApiServers {
         throw new ApiRefusal(401, 'not-signed-in', `${name} was just changed or removed: sign in again`)
       await audit(writable, { name, from }, { action: 'session.begun', detail: { by } }, clock.now())
     })
-    const session = await this.#sessions.find(secret)
+    const session = await this.#sessions.find(secret, { isUse: true })
     if (!session) throw new ApiRefusal(401, 'not-signed-in', 'the session has ended')
     this.#sources.know(source, name)
     reply.header('Set-Cookie', this.#cookie(secret))

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import type { Clock } from '../../platform/clock.ts'
+import type { LivingSession } from './access/sessions.ts'
 import { ApiRefusal } from './api-refusal.ts'
 import { SECURITY_HEADERS } from './guards.ts'
 import { API_LIMITS } from './limits.ts'
@@ -7,22 +8,33 @@ import type { TopologyWatch } from './topology-watch.ts'
 
 /** Proxies and browsers give up on a connection that says nothing. */
 const KEEP_ALIVE_MS = 15_000
-/** A session that has ended is not told for longer: the browser connects again, and is asked who it is. */
+/** Who was signed out is not told for longer: the browser connects again, and is asked who it is. */
 const LIFE_MS = 10 * 60_000
 
 /** Tells browsers what changes in the network, as server-sent events (HTML, section 9.2). */
 export class TopologyStream {
   readonly #watch: Pick<TopologyWatch, 'snapshot' | 'subscribe'>
-  readonly #clock: Pick<Clock, 'every' | 'after'>
+  readonly #clock: Pick<Clock, 'now' | 'every' | 'after'>
   readonly #open = new Map<string, number>()
 
-  constructor(watch: Pick<TopologyWatch, 'snapshot' | 'subscribe'>, clock: Pick<Clock, 'every' | 'after'>) {
+  constructor(
+    watch: Pick<TopologyWatch, 'snapshot' | 'subscribe'>,
+    clock: Pick<Clock, 'now' | 'every' | 'after'>,
+  ) {
     this.#watch = watch
     this.#clock = clock
   }
 
-  /** @param source who asks @throws ApiRefusal when there are too many */
-  async open(source: string, reply: FastifyReply): Promise<FastifyReply> {
+  /**
+   * @param source who asks
+   * @param session of a browser: told no longer than it lives, unless somebody does something
+   * @throws ApiRefusal when there are too many
+   */
+  async open(
+    source: string,
+    reply: FastifyReply,
+    session: Pick<LivingSession, 'idleEnd' | 'end'> | undefined,
+  ): Promise<FastifyReply> {
     const { raw } = reply
     // Its client has gone while it was asked who it is.
     if (raw.destroyed) return reply
@@ -49,7 +61,7 @@ export class TopologyStream {
     const held = [
       this.#watch.subscribe((change) => send(event('change', change))),
       this.#clock.every(KEEP_ALIVE_MS, () => send(':\n\n')),
-      this.#clock.after(LIFE_MS, () => {
+      this.#clock.after(this.#lifeMs(session), () => {
         leave()
         // Whoever has not read what was said by now is asleep, or gone.
         if (raw.writableLength > 0) raw.destroy()
@@ -62,6 +74,12 @@ export class TopologyStream {
     }
     raw.once('close', leave)
     return reply
+  }
+
+  #lifeMs(session: Pick<LivingSession, 'idleEnd' | 'end'> | undefined): number {
+    if (!session) return LIFE_MS
+    const leftMs = Math.min(session.idleEnd, session.end) * 1000 - this.#clock.now()
+    return Math.min(LIFE_MS, Math.max(leftMs, 0))
   }
 
   #add(source: string, change: 1 | -1): void {

@@ -1,5 +1,6 @@
 import type { API_ROUTES, ApiRouteName, RoutePart } from '../api/routes.ts'
 import type { ApiError } from '../api/schemas/common.ts'
+import { takeUse } from './in-use.ts'
 import { hearDate } from './parts/registry-clock.ts'
 
 type Routes = typeof API_ROUTES
@@ -94,11 +95,14 @@ export async function call<Name extends Called>(
   )
   const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== '')
   const search = new URLSearchParams(given.map(([key, value]) => [key, String(value)]))
+  const isInUse = takeUse()
   const response = await fetch(`/api/v1${path}${given.length > 0 ? `?${search}` : ''}`, {
     method,
     headers: {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(method === 'GET' || csrfToken === undefined ? {} : { 'x-csrf-token': csrfToken }),
+      // What the page asks for by itself keeps no session alive.
+      ...(isInUse ? { 'x-in-use': '1' } : {}),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     ...(method === 'GET' ? { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) } : {}),

@@ -175,8 +175,15 @@ interface SignedInProps {
   readonly session: Session
 }
 
+/** So often it is asked whether the session lives still: by whoever does something, it is kept alive. */
+const LOOK_MS = 60_000
+
 function SignedIn({ view, session }: SignedInProps): JSX.Element {
   const pair = usePair()
+  useEffect(() => {
+    const timer = setInterval(() => call('session').catch(() => {}), LOOK_MS)
+    return () => clearInterval(timer)
+  }, [])
   useEffect(() => {
     document.title = `${TITLES[view]} – re6stnet registry`
   }, [view])

@@ -1,9 +1,11 @@
 import { render } from 'preact'
 import { App } from './app.tsx'
+import { noticeUse } from './in-use.ts'
 import { Enrol } from './views/enrol.tsx'
 import './style/base.css'
 import './style/map.css'
 import './style/registry.css'
 
+noticeUse()
 const root = document.getElementById('app')
 if (root !== null) render(location.pathname === '/enrol' ? <Enrol /> : <App />, root)

@@ -11,6 +11,8 @@ import { hashOfSecret, newSecret } from './secret.ts'
 /** What a secret begins with: programs that look for secrets in the wrong places find it. */
 const PREFIX = 're6st_'
 const MAX_TOKENS = 1_000
+/** How long those are listed that have ended: what they did is in the audit log. */
+const SHOWN_SECONDS = 30 * 24 * 3600
 /** When it was last used is written down so often. */
 const WRITTEN_SECONDS = 60
 
@@ -56,8 +58,13 @@ export class BearerTokens {
       used: null,
     }
     await this.#store.write(async (writable) => {
-      const [count] = await writable.all<{ n: number }>('SELECT COUNT(*) AS n FROM bearer_token')
-      if ((count?.n ?? 0) >= MAX_TOKENS) throw new Refusal(409, `there are ${MAX_TOKENS} tokens: delete some`)
+      await writable.run('DELETE FROM bearer_token WHERE ends <= ?', row.made - SHOWN_SECONDS)
+      const [count] = await writable.all<{ n: number }>(
+        'SELECT COUNT(*) AS n FROM bearer_token WHERE ends > ?',
+        row.made,
+      )
+      if (Number(count?.n ?? 0) >= MAX_TOKENS)
+        throw new Refusal(409, `there are ${MAX_TOKENS} tokens that have not ended: delete some`)
       await writable.run(
         'INSERT INTO bearer_token VALUES (?, ?, ?, ?, ?, ?, ?, NULL)',
         ...[row.id, hashOfSecret(secret), label, scope, row.made_by, row.made, row.ends],

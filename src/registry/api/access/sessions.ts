@@ -76,8 +76,11 @@ export class Sessions {
     return secret
   }
 
-  /** Whose the cookie is; undefined: nobody's any more. Using it keeps it alive. */
-  async find(secret: string): Promise<LivingSession | undefined> {
+  /**
+   * Whose the cookie is; undefined: nobody's any more.
+   * @param isUse whether a person does something, which keeps it alive: what a page asks for by itself does not
+   */
+  async find(secret: string, { isUse }: { readonly isUse: boolean }): Promise<LivingSession | undefined> {
     const hash = hashOfSecret(secret)
     const [row] = await this.#store.all<SessionRow>('SELECT * FROM admin_session WHERE hash = ?', hash)
     const now = this.#now()
@@ -89,7 +92,8 @@ export class Sessions {
       row.made > now + WRITTEN_SECONDS
     )
       return undefined
-    if (now - row.used >= WRITTEN_SECONDS)
+    const isWritten = isUse && now - row.used >= WRITTEN_SECONDS
+    if (isWritten)
       await this.#store.write(
         (writable) =>
           writable.run('UPDATE admin_session SET used = ? WHERE hash = ? AND used < ?', now, hash, now),
@@ -100,7 +104,7 @@ export class Sessions {
       role: row.role,
       by: row.method,
       csrfToken: csrfTokenOf(secret),
-      idleEnd: now + IDLE_SECONDS,
+      idleEnd: (isWritten ? now : row.used) + IDLE_SECONDS,
       end: row.made + lifeOf(row.method),
     }
   }

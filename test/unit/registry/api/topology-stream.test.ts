@@ -28,6 +28,8 @@ beforeEach(() => {
   )
 })
 
+type Session = Parameters<TopologyStream['open']>[2]
+
 /** The answer to a browser that reads nothing: it has no connection. */
 function browser() {
   const raw = new ServerResponse(new IncomingMessage(new Socket()))
@@ -39,7 +41,12 @@ function browser() {
     raw.destroy()
     raw.emit('close')
   }
-  return { raw, errors, leave, open: (source = 'here') => stream.open(source, reply) }
+  return {
+    raw,
+    errors,
+    leave,
+    open: (source = 'here', session?: Session) => stream.open(source, reply, session),
+  }
 }
 
 const changed = () => {
@@ -56,6 +63,21 @@ describe('a page that reads nothing, of a laptop that sleeps,', () => {
     changed()
     await clock.pass(MINUTE_MS)
     expect(errors).toEqual([])
+    expect([listeners.size, raw.destroyed]).toEqual([0, true])
+  })
+})
+
+describe('a page that nobody uses', () => {
+  it.each([
+    ['idleEnd', 4],
+    ['end', 7],
+  ])('is told nothing after its session has ended: %s', async (end, minutes) => {
+    const { raw, open } = browser()
+    const at = (clock.now() + minutes * MINUTE_MS) / 1000
+    await open('here', { idleEnd: at + 3600, end: at + 3600, [end]: at })
+    await clock.pass(minutes * MINUTE_MS - 1)
+    expect([listeners.size, raw.destroyed]).toEqual([1, false])
+    await clock.pass(1)
     expect([listeners.size, raw.destroyed]).toEqual([0, true])
   })
 })

@@ -47,10 +47,10 @@ describe('administrators', () => {
     await setAdministrator(store, actor, ann, START_MS)
     const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
     await setAdministrator(store, actor, { ...ann, role: 'look' }, START_MS)
-    expect(await sessions.find(cookie)).toBeUndefined()
+    expect(await sessions.find(cookie, { isUse: true })).toBeUndefined()
     const next = await sessions.begin({ ...ann, by: 'password' }, async () => {})
     await removeAdministrator(store, actor, { name: 'ann', mayBeLast: true }, START_MS)
-    expect(await sessions.find(next)).toBeUndefined()
+    expect(await sessions.find(next, { isUse: true })).toBeUndefined()
     expect(await administrators(store)).toEqual([])
     await expect(
       removeAdministrator(store, actor, { name: 'ann', mayBeLast: true }, START_MS),
@@ -64,7 +64,7 @@ describe('administrators', () => {
     await setAdministrator(store, actor, { ...ann, name: 'bob' }, START_MS)
     const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
     await changeAdministrator(store, actor, { name: 'ann', isDisabled: true }, START_MS)
-    expect(await sessions.find(cookie)).toBeUndefined()
+    expect(await sessions.find(cookie, { isUse: true })).toBeUndefined()
     expect(await checkPassword(store, 'ann', ann.password)).toBeUndefined()
     expect(await administrators(store)).toMatchObject([{ isDisabled: true, role: 'administer' }, {}])
     await changeAdministrator(store, actor, { name: 'ann', isDisabled: false }, START_MS)
@@ -102,7 +102,7 @@ describe('administrators', () => {
       ...{ name: 'ann', role: 'administer', isDisabled: false },
       date: START_MS / 1000,
     })
-    expect(await sessions.find(cookie)).toBeDefined()
+    expect(await sessions.find(cookie, { isUse: true })).toBeDefined()
     expect(await verifyAudit(store)).toMatchObject({ isWhole: true, entries })
     await changeAdministrator(store, actor, { name: 'bob', isDisabled: false }, START_MS)
     await act(store)
@@ -167,15 +167,33 @@ describe('a session', () => {
     const sessions = new Sessions(store, clock)
     const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
     clock.ms += 29 * MINUTE_MS
-    expect(await sessions.find(cookie)).toMatchObject({ name: 'ann', role: 'administer', by: 'password' })
+    expect(await sessions.find(cookie, { isUse: true })).toMatchObject({
+      name: 'ann',
+      role: 'administer',
+      by: 'password',
+    })
     for (; clock.ms < START_MS + 12 * HOUR_MS - MINUTE_MS; clock.ms += 20 * MINUTE_MS)
-      expect(await sessions.find(cookie)).toBeDefined()
+      expect(await sessions.find(cookie, { isUse: true })).toBeDefined()
     clock.ms = START_MS + 12 * HOUR_MS
-    expect(await sessions.find(cookie)).toBeUndefined()
+    expect(await sessions.find(cookie, { isUse: true })).toBeUndefined()
 
     const idle = await sessions.begin({ ...ann, by: 'password' }, async () => {})
     clock.ms += 30 * MINUTE_MS
-    expect(await sessions.find(idle)).toBeUndefined()
+    expect(await sessions.find(idle, { isUse: true })).toBeUndefined()
+  })
+
+  it('ends when nobody uses it for half an hour, whatever a page that is open asks for by itself', async () => {
+    await using store = await newStore()
+    const clock = heldClock()
+    const sessions = new Sessions(store, clock)
+    const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
+    clock.ms += 20 * MINUTE_MS
+    await sessions.find(cookie, { isUse: true })
+    const idleEnd = (clock.ms + 30 * MINUTE_MS) / 1000
+    for (; clock.ms < idleEnd * 1000; clock.ms += MINUTE_MS / 2)
+      expect(await sessions.find(cookie, { isUse: false })).toMatchObject({ idleEnd })
+    expect(await sessions.find(cookie, { isUse: false })).toBeUndefined()
+    expect(await sessions.find(cookie, { isUse: true })).toBeUndefined()
   })
 
   it('of who signed in elsewhere ends after an hour: the provider is asked again', async () => {
@@ -185,11 +203,11 @@ describe('a session', () => {
     const cookie = await sessions.begin({ ...ann, name: 'openid:ann', by: 'openid' }, async () => {})
     for (let quarter = 1; quarter < 4; quarter += 1) {
       clock.ms += 15 * MINUTE_MS
-      expect((await sessions.find(cookie))?.end).toBe((START_MS + HOUR_MS) / 1000)
+      expect((await sessions.find(cookie, { isUse: true }))?.end).toBe((START_MS + HOUR_MS) / 1000)
       expect(await sessions.count()).toEqual(new Map([['openid:ann', 1]]))
     }
     clock.ms += 15 * MINUTE_MS
-    expect(await sessions.find(cookie)).toBeUndefined()
+    expect(await sessions.find(cookie, { isUse: true })).toBeUndefined()
     expect(await sessions.count()).toEqual(new Map())
   })
 
@@ -205,7 +223,7 @@ describe('a session', () => {
       ]),
     )
     await sessions.endAll(actor, 'ann')
-    const found = await Promise.all(cookies.map((cookie) => sessions.find(cookie)))
+    const found = await Promise.all(cookies.map((cookie) => sessions.find(cookie, { isUse: true })))
     expect(found.map((session) => session?.name)).toEqual([undefined, undefined, 'bob'])
     await expect(sessions.endAll(actor, 'ann')).rejects.toMatchObject({ status: 404 })
     expect(await verifyAudit(store)).toMatchObject({ isWhole: true, entries: 1 })
@@ -217,7 +235,7 @@ describe('a session', () => {
     const sessions = new Sessions(store, clock)
     const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
     clock.ms -= 24 * HOUR_MS
-    expect(await sessions.find(cookie)).toBeUndefined()
+    expect(await sessions.find(cookie, { isUse: true })).toBeUndefined()
   })
 
   it('is not in the database but as a hash, and ends when it is told to', async () => {
@@ -226,7 +244,7 @@ describe('a session', () => {
     const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
     expect(JSON.stringify(await store.all('SELECT * FROM admin_session'))).not.toContain(cookie)
     await sessions.end(cookie, async () => {})
-    expect(await sessions.find(cookie)).toBeUndefined()
+    expect(await sessions.find(cookie, { isUse: true })).toBeUndefined()
   })
 
   it('makes room: of one name there are ten', async () => {
@@ -238,14 +256,15 @@ describe('a session', () => {
       clock.ms += 1_000
       cookies.push(await sessions.begin({ ...ann, by: 'password' }, async () => {}))
     }
-    const found = await Promise.all(cookies.map((cookie) => sessions.find(cookie)))
+    const found = await Promise.all(cookies.map((cookie) => sessions.find(cookie, { isUse: true })))
     expect(cookies.filter((_, at) => found[at])).toEqual(cookies.slice(2))
   })
 
   test('is found by its own cookie and token only', fc.string(), async (text) => {
     const sessions = new Sessions(shared, heldClock())
-    const session = await sessions.find(await sessions.begin({ ...ann, by: 'password' }, async () => {}))
-    expect(await sessions.find(text)).toBeUndefined()
+    const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
+    const session = await sessions.find(cookie, { isUse: true })
+    expect(await sessions.find(text, { isUse: true })).toBeUndefined()
     expect(session && isCsrfToken(text, session)).toBe(false)
     expect(session && isCsrfToken(session.csrfToken, session)).toBe(true)
   })
@@ -272,6 +291,25 @@ describe('a bearer token', () => {
     clock.ms += HOUR_MS
     expect(await tokens.find(secret)).toBeUndefined()
     expect(await verifyAudit(store)).toMatchObject({ isWhole: true, entries: 3 })
+  })
+
+  it('that has ended makes room, is listed for a while, and then is gone', async () => {
+    await using store = await newStore()
+    const clock = heldClock()
+    const tokens = new BearerTokens(store, clock)
+    const make = () =>
+      tokens.make(actor, {
+        ...{ label: 'x', scope: 'look' },
+        end: new Date(clock.ms + HOUR_MS).toISOString(),
+      })
+    for (let count = 0; count < 1_000; count++) await make()
+    await expect(make()).rejects.toMatchObject({ status: 409 })
+    clock.ms += HOUR_MS
+    await make()
+    expect(await tokens.list()).toHaveLength(1_001)
+    clock.ms += 31 * 24 * HOUR_MS
+    await make()
+    expect(await tokens.list()).toHaveLength(1)
   })
 
   test(
