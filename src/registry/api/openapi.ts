@@ -39,17 +39,61 @@ export function openApiDocument(version: string): Record<string, unknown> {
           in: 'cookie',
           name: '__Host-re6st',
           description:
-            'Over plain HTTP the cookie is called re6st. Whatever is not a GET needs the header X-CSRF-Token.',
+            'Over plain HTTP the cookie is called re6st. Whatever is not a GET needs the header X-CSRF-Token. What a person does keeps it alive: whatever is not a GET, and what has the header X-In-Use.',
         },
       },
     },
   }
 }
 
+/** What a status says that is no success. */
+const REFUSALS: Readonly<Record<number, string>> = {
+  400: 'Something of the request is wrong',
+  401: 'Not signed in',
+  403: 'Not allowed, or asked by another page or under another host',
+  404: 'There is no such thing here',
+  409: 'It cannot be done as things are',
+  413: 'The body is too long',
+  429: 'Too many requests',
+  500: 'A fault of the registry, or of what it needs: its log says why',
+  503: 'Not now',
+}
+
+/** With these it may be said when it is worth trying again. */
+const LATER: readonly number[] = [429, 503]
+
+/** Statuses with which a route may refuse. */
+export function refusalsOf({ role, body, refusals = [] }: ApiRoute): readonly number[] {
+  const all = [
+    ...[400, 403, 429, 500, 503],
+    ...(role === undefined ? [] : [401]),
+    ...(body ? [413] : []),
+    ...refusals,
+  ]
+  return [...new Set(all)].sort((one, other) => one - other)
+}
+
+const refusal = (status: number, error: Json): Json => ({
+  description: REFUSALS[status] ?? '',
+  ...(LATER.includes(status)
+    ? { headers: { 'Retry-After': { description: 'In seconds', schema: { type: 'integer' } } } }
+    : {}),
+  content: { 'application/json': { schema: error } },
+})
+
 function operation(name: string, route: ApiRoute, ref: (schema: TSchema) => Json, error: Json): Json {
   const { summary, role, params, query, body, answer, contentType = 'application/json' } = route
   // Also what the events of a stream are is among the schemas.
   const answered = answer && ref(answer)
+  const text = { schema: { type: 'string' } }
+  const headers = {
+    ...(route.redirects === true ? { Location: text } : {}),
+    ...(route.setsCookie === true ? { 'Set-Cookie': text } : {}),
+  }
+  const done = {
+    description: route.redirects === true ? 'To another page' : 'Done',
+    ...(Object.keys(headers).length > 0 ? { headers } : {}),
+  }
   return {
     operationId: name,
     summary,
@@ -64,18 +108,12 @@ function operation(name: string, route: ApiRoute, ref: (schema: TSchema) => Json
       ...(answered
         ? {
             200: {
-              description: 'Done',
-              content: {
-                [contentType]: {
-                  schema: contentType === 'application/json' ? answered : { type: 'string' },
-                },
-              },
+              ...done,
+              content: { [contentType]: contentType === 'application/json' ? { schema: answered } : text },
             },
           }
-        : route.redirects === true
-          ? { 302: { description: 'To another page', headers: { Location: { schema: { type: 'string' } } } } }
-          : { 204: { description: 'Done' } }),
-      default: { description: 'Not done', content: { 'application/json': { schema: error } } },
+        : { [route.redirects === true ? 302 : 204]: done }),
+      ...Object.fromEntries(refusalsOf(route).map((status) => [status, refusal(status, error)])),
     },
   }
 }

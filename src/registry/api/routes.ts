@@ -28,6 +28,10 @@ export interface ApiRoute {
   readonly redirects?: boolean
   /** Of an answer that is no JSON. */
   readonly contentType?: string
+  /** It sets a cookie, or takes it away. */
+  readonly setsCookie?: boolean
+  /** Statuses with which it refuses, beside those that follow from what it takes, and from who may call it. */
+  readonly refusals?: readonly (401 | 404 | 409)[]
 }
 
 const BY_ID = Type.Object({ id: Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' }) })
@@ -49,6 +53,7 @@ export const API_ROUTES = {
     role: undefined,
     summary: 'Make a network, at the first start of a registry',
     body: setup.NewNetwork,
+    refusals: [409],
     answer: setup.MadeNetwork,
   },
   signInMethods: {
@@ -64,6 +69,8 @@ export const API_ROUTES = {
     role: undefined,
     summary: 'Sign in: sets a cookie',
     body: access.SignIn,
+    setsCookie: true,
+    refusals: [401],
     answer: access.Session,
   },
   certificateSignIn: {
@@ -71,6 +78,8 @@ export const API_ROUTES = {
     path: '/session/certificate',
     role: undefined,
     summary: 'Sign in with the certificate that the browser has shown: sets a cookie',
+    setsCookie: true,
+    refusals: [401],
     answer: access.Session,
   },
   openIdSignIn: {
@@ -79,6 +88,8 @@ export const API_ROUTES = {
     role: undefined,
     summary: 'Sign in with OpenID Connect: for browsers, leads to the provider',
     redirects: true,
+    setsCookie: true,
+    refusals: [404],
     answer: undefined,
   },
   openIdReturn: {
@@ -87,6 +98,8 @@ export const API_ROUTES = {
     role: undefined,
     summary: 'Where the provider leads back to: sets a cookie, and leads to the page',
     redirects: true,
+    setsCookie: true,
+    refusals: [404],
     answer: undefined,
   },
   session: {
@@ -96,7 +109,14 @@ export const API_ROUTES = {
     summary: 'Who is signed in',
     answer: access.Session,
   },
-  signOut: { method: 'DELETE', path: '/session', role: 'look', summary: 'Sign out', answer: undefined },
+  signOut: {
+    method: 'DELETE',
+    path: '/session',
+    role: 'look',
+    summary: 'Sign out',
+    setsCookie: true,
+    answer: undefined,
+  },
   enrolmentInformation: {
     method: 'GET',
     path: '/enrolment',
@@ -164,6 +184,7 @@ export const API_ROUTES = {
     role: 'look',
     summary: 'One machine',
     params: BY_NAME,
+    refusals: [404],
     answer: machines.MachineDetails,
   },
   route: {
@@ -172,6 +193,7 @@ export const API_ROUTES = {
     role: 'look',
     summary: 'The way of packets from the registry to a machine, asked of each node on it',
     params: BY_NAME,
+    refusals: [404],
     answer: machines.MachineRoute,
   },
   history: {
@@ -180,6 +202,7 @@ export const API_ROUTES = {
     role: 'look',
     summary: 'What happened to a machine',
     params: BY_NAME,
+    refusals: [404],
     answer: machines.MachineHistory,
   },
   revoke: {
@@ -188,6 +211,7 @@ export const API_ROUTES = {
     role: 'administer',
     summary: 'Shut out a machine, or revoke a certificate',
     body: machines.Revocation,
+    refusals: [404],
     answer: undefined,
   },
   invitations: {
@@ -204,6 +228,7 @@ export const API_ROUTES = {
     role: 'enrol',
     summary: 'Invite',
     body: invitations.NewInvitation,
+    refusals: [409],
     answer: invitations.MadeInvitation,
   },
   deleteInvitation: {
@@ -212,6 +237,7 @@ export const API_ROUTES = {
     role: 'enrol',
     summary: 'Delete an invitation',
     params: BY_ID,
+    refusals: [404],
     answer: undefined,
   },
   keyRotation: {
@@ -227,6 +253,7 @@ export const API_ROUTES = {
     role: 'administer',
     summary: 'Take the next step of it',
     body: keys.RotateKeys,
+    refusals: [409],
     answer: keys.KeyRotation,
   },
   configuration: {
@@ -250,6 +277,7 @@ export const API_ROUTES = {
     role: 'administer',
     summary: 'Change it',
     body: configuration.ChangeConfiguration,
+    refusals: [409],
     answer: configuration.Configuration,
   },
   audit: {
@@ -279,6 +307,7 @@ export const API_ROUTES = {
     path: '/pair/drop',
     role: 'administer',
     summary: 'Go on without the standby, which is away',
+    refusals: [409],
     answer: standby.PairState,
   },
   promote: {
@@ -287,6 +316,7 @@ export const API_ROUTES = {
     role: 'administer',
     summary: 'Promote this standby: it serves the network from now on. Only where commands ask',
     body: standby.Promotion,
+    refusals: [404, 409],
     answer: standby.PairState,
   },
   bearerTokens: {
@@ -302,6 +332,7 @@ export const API_ROUTES = {
     role: 'administer',
     summary: 'Make a bearer token: shown once',
     body: access.NewBearerToken,
+    refusals: [409],
     answer: access.MadeBearerToken,
   },
   deleteBearerToken: {
@@ -310,6 +341,7 @@ export const API_ROUTES = {
     role: 'administer',
     summary: 'Delete a bearer token',
     params: BY_ID,
+    refusals: [404],
     answer: undefined,
   },
   administrators: {
@@ -325,6 +357,7 @@ export const API_ROUTES = {
     role: 'administer',
     summary: 'Add an administrator',
     body: access.NewAdministrator,
+    refusals: [409],
     answer: access.MadeAdministrator,
   },
   changeAdministrator: {
@@ -334,6 +367,7 @@ export const API_ROUTES = {
     summary: 'Give another role, disable or enable: sessions end',
     params: access.ByAdministrator,
     body: access.AdministratorChange,
+    refusals: [404, 409],
     answer: undefined,
   },
   removeAdministrator: {
@@ -342,6 +376,7 @@ export const API_ROUTES = {
     role: 'administer',
     summary: 'Remove an administrator: sessions end',
     params: access.ByAdministrator,
+    refusals: [404, 409],
     answer: undefined,
   },
   endSessions: {
@@ -350,6 +385,7 @@ export const API_ROUTES = {
     role: 'administer',
     summary: 'End all sessions of one name, also of OpenID Connect',
     body: access.SessionsEnd,
+    refusals: [404],
     answer: undefined,
   },
 } as const satisfies Record<string, ApiRoute>

@@ -7,6 +7,7 @@ import { BearerTokens } from '../../../../src/registry/api/access/bearer-tokens.
 import { API_BASE } from '../../../../src/registry/api/openapi.ts'
 import { API_ROUTES, type ApiRoute } from '../../../../src/registry/api/routes.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
+import { documentedStatuses } from '../../../support/documented.ts'
 import { localApi, temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 
 const PASSWORD = 'correct horse battery'
@@ -35,6 +36,7 @@ const ask = (route: ApiRoute, headers: Headers, body = '{}') =>
       },
       (answer) => {
         let text = ''
+        expect(documentedStatuses(route)).toContain(answer.statusCode)
         answer.setEncoding('utf8').on('data', (part: string) => {
           text += part
         })

@@ -22,6 +22,7 @@ import type {
 } from '../../../../src/registry/api/schemas/machines.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
 import type { RunningRegistry } from '../../../../src/registry/registry-settings.ts'
+import { isDocumented } from '../../../support/documented.ts'
 import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 import { vectors } from '../../../support/vectors.ts'
 
@@ -50,6 +51,7 @@ async function ask<Body = unknown>(
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   })
   const text = await response.text()
+  expect(isDocumented(method, path, response.status), `${method} ${path}: ${response.status}`).toBe(true)
   return {
     status: response.status,
     headers: response.headers,
