@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { DAY_MS, dayOf } from '../core/day.ts'
+import { messageOf } from '../core/errors.ts'
 import { isEmailAddress } from '../core/values/email-address.ts'
 import { subnetNameOfBits } from '../core/values/prefix.ts'
 import { inBackground } from '../platform/background.ts'
@@ -7,7 +8,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Store } from './database/store.ts'
 import type { Holder } from './holders.ts'
-import type { Mailer } from './mail.ts'
+import { fateOf, type Mailer, type MailFate } from './mail.ts'
 
 /** What mails about the end of certificates need. */
 export interface ExpiryMailComponents {
@@ -33,6 +34,15 @@ const LAST_MAIL_MS = 3_000
 /** Whoever began to send a mail so long ago, and has not ended, never will: a mail server is given up after a minute. */
 const SENDING_SECONDS = 600
 
+/** One that a server does not want is sent again after that: it may be the server that is set up wrongly. */
+const REFUSED_SECONDS = 24 * 3600
+
+const NOT_TAKEN: Readonly<Record<Exclude<MailFate, 'nobody'>, string>> = {
+  refused: 'a mail about the end of a certificate is refused: tried again after a day',
+  later: 'a mail about the end of a certificate is wanted later: tried again after an hour',
+  unknown: 'whether a mail about the end of a certificate was taken is not known',
+}
+
 /** Days before its end at which the owner of a certificate hears of it; 0: it has ended. */
 const STAGES = [30, 7, 1, 0] as const
 type Stage = (typeof STAGES)[number]
@@ -56,7 +66,7 @@ export function stageOf(notAfterMs: number, nowMs: number): Stage | undefined {
 /**
  * Tells owners by mail that a certificate ends soon, or has ended, and what to do. Each mail is sent once, also when the registry
  * is started again: that it is being sent is written down first, as a date below zero, and that it was sent when a server has
- * taken it. When the registry dies in between, it is sent again.
+ * taken it. When the registry dies in between, it is sent again. One that a server does not want keeps nobody else from theirs.
  */
 export class ExpiryMails implements AsyncDisposable {
   readonly #components: ExpiryMailComponents
@@ -120,32 +130,45 @@ export class ExpiryMails implements AsyncDisposable {
     return changes === 1
   }
 
+  /** @throws when there is no server that takes any */
   async #send(holder: Holder, stage: Stage): Promise<void> {
-    const { mailer, sender, store, clock, log, network, gracePeriodMs } = this.#components
+    const { mailer, sender, log, network, gracePeriodMs } = this.#components
     const peer = subnetNameOfBits(holder.prefix)
+    const { notAfterMs } = holder
     try {
       await mailer.send({
         from: sender,
         to: holder.email ?? '',
-        ...textOf({ peer, network, stage, notAfterMs: holder.notAfterMs, gracePeriodMs }),
+        ...textOf({ peer, network, stage, notAfterMs, gracePeriodMs }),
       })
-      await store.write(
-        (writable) =>
-          writable.run(
-            'UPDATE expiry_mail SET date = ? WHERE serial = ? AND stage = ?',
-            ...[Math.floor(clock.now() / 1000), holder.serial, stage],
-          ),
-        { isExpendable: true },
-      )
-      log.info({ peer, stage }, 'its owner was told that its certificate ends')
     } catch (error) {
-      await store.write(
-        (writable) =>
-          writable.run('DELETE FROM expiry_mail WHERE serial = ? AND stage = ?', holder.serial, stage),
-        { isExpendable: true },
-      )
-      throw error
+      const fate = fateOf(error)
+      await this.#note(holder, stage, fate)
+      if (fate === 'nobody') throw error
+      log.warn({ peer, stage, reason: messageOf(error) }, NOT_TAKEN[fate])
+      return
     }
+    await this.#note(holder, stage, 'taken')
+    log.info({ peer, stage }, 'its owner was told that its certificate ends')
+  }
+
+  /** One that a server may have is not sent again: each hour another one would come. */
+  async #note({ serial }: Holder, stage: Stage, fate: MailFate | 'taken'): Promise<void> {
+    const { store, clock } = this.#components
+    const now = Math.floor(clock.now() / 1000)
+    const date = fate === 'refused' ? -(now + REFUSED_SECONDS - SENDING_SECONDS) : now
+    await store.write(
+      (writable) =>
+        fate === 'nobody' || fate === 'later'
+          ? writable.run('DELETE FROM expiry_mail WHERE serial = ? AND stage = ?', serial, stage)
+          : writable.run(
+              'UPDATE expiry_mail SET date = ? WHERE serial = ? AND stage = ?',
+              date,
+              serial,
+              stage,
+            ),
+      { isExpendable: true },
+    )
   }
 
   /** Waits for the mail that is being sent, so that it is written down, but not for a server that does not answer. */

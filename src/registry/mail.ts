@@ -1,11 +1,13 @@
+import { createHash } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { isAbsolute } from 'node:path'
-import { createTransport } from 'nodemailer'
-import { messageOf, Re6stError } from '../core/errors.ts'
+import { Readable } from 'node:stream'
+import { createTransport, type Transporter } from 'nodemailer'
+import { codeOf, messageOf, Re6stError } from '../core/errors.ts'
 import { parseMailServer } from '../core/values/mail-server.ts'
 
 /** A mail to be sent: plain text. */
@@ -18,8 +20,38 @@ export interface Mail {
 
 /** Sends mails. */
 export interface Mailer {
-  /** @throws Re6stError `SYSTEM` when it cannot be handed over */
+  /** @throws Re6stError `SYSTEM` when it cannot be handed over: `fateOf` says what that means for it */
   send(mail: Mail): Promise<void>
+}
+
+/**
+ * What is to be done with a mail that was not taken. `refused`: the server does not want this one. `later`: it wants it later, as those
+ * that put off whom they do not know; others it may take now. `unknown`: it has got all of it, and has not said whether it took it.
+ * `nobody`: there is no server, or one that takes none.
+ */
+export type MailFate = 'refused' | 'later' | 'unknown' | 'nobody'
+
+/** Of an error that a mailer has thrown. */
+export const fateOf = (error: unknown): MailFate =>
+  error instanceof Re6stError && error.cause instanceof NotTaken ? error.cause.fate : 'nobody'
+
+class NotTaken extends Error {
+  readonly fate: MailFate
+
+  constructor(fate: MailFate, error: unknown) {
+    super(messageOf(error), { cause: error })
+    this.fate = fate
+  }
+}
+
+/** Codes of the library for what a server says of a sender, a recipient or a text, and not of whom it talks to. */
+const OF_THIS_MAIL: ReadonlySet<string> = new Set(['EENVELOPE', 'EMESSAGE'])
+
+function smtpFateOf(error: unknown, isGiven: boolean): MailFate {
+  const { responseCode } = error as { readonly responseCode?: number }
+  if (responseCode === undefined) return isGiven ? 'unknown' : 'nobody'
+  if (!OF_THIS_MAIL.has(codeOf(error))) return 'nobody'
+  return responseCode >= 500 ? 'refused' : 'later'
 }
 
 /** Options of the command. */
@@ -50,6 +82,9 @@ export function openMailer(settings: MailSettings, resolve: Resolve = systemReso
   return isAbsolute(mailhost) || existsSync(mailhost) ? mboxMailer(mailhost) : smtpMailer(settings, resolve)
 }
 
+/** Whom a server is told of. */
+type Envelope = NonNullable<Parameters<Transporter['sendMail']>[0]['envelope']>
+
 function smtpMailer({ mailhost, user, password, startTls }: MailSettings, resolve: Resolve): Mailer {
   const { host, port } = parseMailServer(mailhost)
   const options = {
@@ -60,20 +95,33 @@ function smtpMailer({ mailhost, user, password, startTls }: MailSettings, resolv
     greetingTimeout: SMTP_TIMEOUT_MS,
     socketTimeout: SMTP_TIMEOUT_MS,
   }
-  const sendTo = (address: string, mail: Mail) =>
+  const sendTo = (
+    address: string,
+    name: string,
+    mail: { readonly envelope: Envelope; readonly raw: Readable },
+  ) =>
     createTransport({
       ...options,
-      host: address,
-      name: ownName(mail),
+      ...{ host: address, name },
       ...(isIP(host) > 0 ? {} : { tls: { servername: host } }),
-    }).sendMail(taken(mail))
+    }).sendMail(mail)
+  const composer = createTransport({ streamTransport: true, buffer: true })
   return {
     async send(mail) {
+      // It is read when the server wants it: at the end of it, the server has got all.
+      let isGiven = false
       try {
+        const { envelope, message } = await composer.sendMail({
+          ...taken(mail),
+          messageId: messageIdOf(mail),
+        })
         const addresses = await resolve(host)
         for (const [at, address] of addresses.entries())
           try {
-            await sendTo(address, mail)
+            const raw = Readable.from([message as Buffer]).once('end', () => {
+              isGiven = true
+            })
+            await sendTo(address, ownName(mail), { envelope, raw })
             return
           } catch (error) {
             // `localhost` is ::1 first, and not every server listens there.
@@ -83,7 +131,7 @@ function smtpMailer({ mailhost, user, password, startTls }: MailSettings, resolv
         throw new Re6stError(
           'SYSTEM',
           `the mail to ${mail.to} was not taken by ${mailhost}: ${messageOf(error)}`,
-          { cause: error },
+          { cause: new NotTaken(smtpFateOf(error, isGiven), error) },
         )
       }
     },
@@ -94,6 +142,10 @@ function smtpMailer({ mailhost, user, password, startTls }: MailSettings, resolv
 const isNobodyThere = (error: unknown): boolean =>
   error instanceof Error &&
   (('syscall' in error && error.syscall === 'connect') || error.message === 'Connection timeout')
+
+/** The same for the same mail: whoever gets it twice, since a server did not say that it had it, need see it but once. */
+const messageIdOf = ({ from, to, subject, text }: Mail): string =>
+  `<${createHash('sha256').update([from, to, subject, text].join('\0')).digest('hex').slice(0, 40)}@${from.slice(from.lastIndexOf('@') + 1)}>`
 
 /** The address is one: it is not to be read for names and further addresses. */
 const taken = (mail: Mail) => ({ ...mail, to: { name: '', address: mail.to } })

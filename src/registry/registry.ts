@@ -103,6 +103,7 @@ export async function startRegistry(
     },
     { ...settings.registration, mailSender },
   )
+  stack.use(enrolment.tokens)
   const { mailer } = components
   if (mailer)
     stack.use(

@@ -3,10 +3,12 @@ import { DAY_MS } from '../core/day.ts'
 import { remember } from '../core/remember.ts'
 import { isEmailAddress } from '../core/values/email-address.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
 import type { Store, Write } from './database/store.ts'
 import type { TokenRow } from './database/tables.ts'
 import type { Mailer } from './mail.ts'
 import { Refusal } from './refusal.ts'
+import { TokenMails } from './token-mails.ts'
 
 /** Letters of a token that is made up: 94 bits, which nobody guesses. */
 export const TOKEN_LENGTH = 20
@@ -23,7 +25,8 @@ const NOT_AN_ADDRESS = 'not an e-mail address (in a URL, + is written %2B)'
 export interface TokensInit {
   readonly store: Store
   readonly mailer: Mailer | undefined
-  readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
+  readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'after'>
+  readonly log: Logger
   /** Of the certificates that they are for, in bits; 0: registration by mail is disabled. */
   readonly mailPrefixLength: number
   /** Sender of the mails: the CA's e-mail address. */
@@ -31,13 +34,16 @@ export interface TokensInit {
 }
 
 /** Tokens, with each of which somebody may register: they are made up and mailed, or an operator's. */
-export class Tokens {
+export class Tokens implements Disposable {
   readonly #init: TokensInit
+  readonly #mails: TokenMails | undefined
   /** When a mail was last sent to an address. */
   readonly #mailedMs = new Map<string, number>()
 
   constructor(init: TokensInit) {
     this.#init = init
+    const { mailer } = init
+    this.#mails = mailer && new TokenMails({ ...init, mailer })
   }
 
   /**
@@ -54,23 +60,29 @@ export class Tokens {
 
   /** Mails a token, if a mail is due: a new one, unless one lives that was made for this address. @throws Refusal as `isMailDue` */
   async request(email: string): Promise<void> {
-    const { mailer, store, clock } = this.#init
-    if (!this.isMailDue(email) || !mailer) return
+    const { store, clock } = this.#init
+    if (!this.isMailDue(email) || !this.#mails) return
     remember(this.#mailedMs, email, clock.monotonicMs(), MAX_MAILED)
     const living = await store.madeTokenFor(email, Math.floor(clock.now() / 1000))
     const token = living ?? (await this.add(email, ''))
-    try {
-      await mailer.send({
+    await this.#mails.send({
+      mail: {
         from: this.#init.mailSender,
         to: email,
         subject: '[re6stnet] Token to join the network',
         text: `Hello,\n\nsomebody, probably you, asked to join a re6st network with this address.\nGive this to re6st-conf, as --token or when it asks:\n\nToken: ${token}\n\nIt can be used once. If it was not you, ignore this mail.\n`,
-      })
-    } catch (error) {
-      this.#mailedMs.delete(email)
-      if (living === undefined) await store.write((writable) => writable.deleteToken(token))
-      throw error
-    }
+      },
+      isWanted: () => this.isUsable(token),
+      giveUp: async () => {
+        this.#mailedMs.delete(email)
+        if (living === undefined) await store.write((writable) => writable.deleteToken(token))
+      },
+    })
+  }
+
+  /** Mails that are to be sent later are not sent any more. */
+  [Symbol.dispose](): void {
+    this.#mails?.[Symbol.dispose]()
   }
 
   /**

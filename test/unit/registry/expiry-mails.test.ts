@@ -6,6 +6,7 @@ import { ExpiryMails, stageOf } from '../../../src/registry/expiry-mails.ts'
 import type { Holder } from '../../../src/registry/holders.ts'
 import { openMailer } from '../../../src/registry/mail.ts'
 import { mailbox } from '../../support/mailbox.ts'
+import { OddMailServer } from '../../support/odd-mail-server.ts'
 import { POSTGRES_PROGRAMS, POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
@@ -21,12 +22,12 @@ const holder = (serial: number, email: string | null, endDays: number): Holder =
   notAfterMs: START_MS + endDays * DAY_MS,
 })
 
-async function mailsOf(holders: readonly Holder[]) {
+async function mailsOf(holders: readonly Holder[], other?: { readonly port: number }) {
   const box = await mailbox()
   const clock = steppedClock(START_MS)
   const path = join(temporaryDirectory(), 'registry.db')
   let store = await openStore(path)
-  let port = box.port
+  let port = other?.port ?? box.port
   /** What of a round is under way: from one of these to the next one, it does not wait for anything. */
   let underWay = 0
   const step = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -183,6 +184,46 @@ describe('the owner of a certificate that nobody renews', () => {
     await mails.pass(1)
     await mails.arrived(1)
     expect(mails.box.received).toHaveLength(1)
+  }, 30_000)
+})
+
+describe('a mail server that does not take a mail', () => {
+  const ALL = ['a@example.com', 'b@example.com', 'c@example.com']
+  const holders = ALL.map((email, at) => holder(at + 1, email, 5))
+
+  it('keeps no owner of another machine from theirs, and is asked again after a day', async () => {
+    await using server = await OddMailServer.start()
+    server.unwanted.add('a@example.com')
+    await using mails = await mailsOf(holders, server)
+    await mails.passHours(1)
+    const got = () => server.got.map(({ to }) => to).sort()
+    expect(got()).toEqual(ALL.slice(1))
+    const { connections } = server
+    for (let hours = 0; hours < 22; hours++) await mails.passHours(1)
+    expect(server.connections).toBe(connections)
+    // It was the server that was set up wrongly.
+    server.unwanted.clear()
+    for (let hours = 0; hours < 3; hours++) await mails.passHours(1)
+    expect(got()).toEqual(ALL)
+  }, 30_000)
+
+  it('gets those that it has put off an hour later, and all of them once', async () => {
+    await using server = await OddMailServer.start()
+    server.mood = 'later'
+    await using mails = await mailsOf(holders, server)
+    await mails.passHours(1)
+    expect(server.connections).toBe(3)
+    server.mood = 'takes'
+    for (let hours = 0; hours < 5; hours++) await mails.passHours(1)
+    expect(server.got.map(({ to }) => to).sort()).toEqual(ALL)
+  }, 30_000)
+
+  it('gets none twice that it may have, since it was gone before it said so', async () => {
+    await using server = await OddMailServer.start()
+    server.mood = 'forgets'
+    await using mails = await mailsOf(holders, server)
+    for (let hours = 0; hours < 5; hours++) await mails.passHours(1)
+    expect(server.got.map(({ to }) => to).sort()).toEqual(ALL)
   }, 30_000)
 })
 
