@@ -160,6 +160,7 @@ export async function startRegistry(
     checkReady: async () => {
       // Reads the database; what is answered from memory would go on without it.
       await store.config('version')
+      await store.checkWritable()
       const refusal = primary?.refusal()
       if (refusal) throw refusal
     },

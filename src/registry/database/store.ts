@@ -1,3 +1,4 @@
+import { codeOf } from '../../core/errors.ts'
 import { type Clock, systemClock } from '../../platform/clock.ts'
 import { Refusal } from '../refusal.ts'
 import type { ChangeFeed } from './change-feed.ts'
@@ -7,6 +8,9 @@ import { type Statements, statementsFor } from './statements.ts'
 
 /** How often changes are tried while another process holds the database, or there is none. */
 const RETRY_MS = 200
+
+/** What SQLite and PostgreSQL say of a disk that is full, broken or read-only, and of a file that is damaged. */
+const UNWRITABLE = /^(SQLITE_(FULL|IOERR|READONLY|CORRUPT|NOTADB|CANTOPEN)|53\d{3}|58\w{3}|25006|XX00[12])/
 
 /**
  * One change of the database; several are written in one transaction. It may be run again after it was rolled back:
@@ -50,6 +54,8 @@ export class Store extends Queries implements AsyncDisposable {
   #retry: { readonly timer: Disposable; readonly now: () => void } | undefined
   #isClosing = false
   #replica: Replica | undefined
+  /** Why the last changes could not be written; undefined: they were, or were wrong themselves. */
+  #trouble: unknown
 
   constructor(engine: Engine, clock: Pick<Clock, 'after' | 'monotonicMs'> = systemClock) {
     const statements = statementsFor(engine.kind)
@@ -82,6 +88,17 @@ export class Store extends Queries implements AsyncDisposable {
   /** From now on, changes are acknowledged only when this one has them, too. */
   replicateTo(replica: Replica): void {
     this.#replica = replica
+  }
+
+  /**
+   * Whether changes can be written: it is tried where the last ones could not.
+   * @throws what the database says
+   */
+  async checkWritable(): Promise<void> {
+    if (this.#trouble === undefined) return
+    await this.write((writable) => writable.run("UPDATE config SET value = value WHERE name = 'version'"), {
+      isExpendable: true,
+    })
   }
 
   /** Resolves when what was read just now can be given away: no loss of this machine takes it back. */
@@ -131,6 +148,7 @@ export class Store extends Queries implements AsyncDisposable {
       return results
     })
     this.#busySinceMs = undefined
+    this.#trouble = undefined
     const here = this.#engine.sync()
     const everywhere = this.#replica ? Promise.all([here, this.#replica.stored()]) : here
     for (const [index, { isExpendable, done, failed }] of batch.entries())
@@ -147,14 +165,22 @@ export class Store extends Queries implements AsyncDisposable {
       try {
         await this.#commit([queued])
       } catch (error) {
-        queued.failed(error)
+        this.#refuse([queued], error)
       }
     }
   }
 
   #refuse(batch: readonly Queued[], error: unknown): void {
     this.#busySinceMs = undefined
+    if (this.#isTrouble(error)) this.#trouble = error
     for (const { failed } of batch) failed(error)
+  }
+
+  /** Whether it is the database that cannot be written, and not the change that is wrong. */
+  #isTrouble(error: unknown): boolean {
+    return (
+      error instanceof OutcomeUnknown || this.#engine.isRetryable(error) || UNWRITABLE.test(codeOf(error))
+    )
   }
 
   /** Nothing of them is written: all of them later, or none. */

@@ -59,6 +59,7 @@ export class HttpServers implements Disposable {
     this.#turnedAway = new TokenBucket(turnedAwayPerSecond, turnedAwayPerSecond)
     this.#metrics = new Metrics({
       ...components.measured,
+      ...{ checkReady: components.checkReady, clock: components.clock },
       tlsEndMs: tls && (() => tls.credentials.notAfterMs),
       certificates: components.certificates,
       connections: () => this.#connections.count,

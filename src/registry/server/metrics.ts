@@ -1,7 +1,9 @@
 import { readdirSync } from 'node:fs'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { DAY_MS } from '../../core/day.ts'
+import type { Clock } from '../../platform/clock.ts'
 import type { StandbyState } from '../standby/primary.ts'
+import { inTime } from './in-time.ts'
 
 /** What is looked up at each scrape. */
 export interface MeasuredState {
@@ -21,6 +23,9 @@ export interface MeasuredState {
   /** What the database takes on the disk, in bytes. */
   readonly databaseBytes: () => Promise<number>
   readonly nowMs: () => number
+  /** Throws what keeps the registry from serving. */
+  readonly checkReady: () => Promise<void>
+  readonly clock: Pick<Clock, 'after'>
   /** Of the primary of a pair. */
   readonly standby?: (() => StandbyState) | undefined
 }
@@ -30,6 +35,8 @@ const DAYS_LEFT = [1, 7, 30, 90]
 const YEAR = 365
 /** Certificates are counted at most this often. */
 const COUNTED_MS = 15_000
+/** Prometheus waits ten seconds for all: what is not known by then is left out, and the rest is told. */
+const KNOWN_WITHIN_MS = 3_000
 
 /** Upper bounds in seconds: a call without computation takes a fraction of a millisecond, one that asks a node up to three seconds. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
@@ -41,8 +48,10 @@ export class Metrics {
   readonly #calls: Histogram<'method' | 'status'>
 
   readonly #questions: Counter<'result'>
+  readonly #clock: Pick<Clock, 'after'>
 
   constructor(state: MeasuredState) {
+    this.#clock = state.clock
     this.#calls = new Histogram({
       name: `${PREFIX}call_seconds`,
       help: 'Calls: how long it took until they were answered, waiting included.',
@@ -50,6 +59,12 @@ export class Metrics {
       buckets: SECONDS,
       registers: [this.#registry],
     })
+    this.#gauge(`${PREFIX}ready`, '1: it can serve, as /readyz says.', () =>
+      inTime(state.checkReady(), state.clock, KNOWN_WITHIN_MS).then(
+        () => 1,
+        () => 0,
+      ),
+    )
     this.#gauge(`${PREFIX}certificates`, 'Prefixes that have a certificate.', state.certificates)
     this.#gauge(`${PREFIX}connections`, 'Open connections.', state.connections)
     this.#gauge(`${PREFIX}unread_connections`, 'Connections of strangers that wait to be read.', state.unread)
@@ -129,27 +144,41 @@ export class Metrics {
     return this.#registry.metrics()
   }
 
+  /** NaN while the value is not known: the database may be away. */
   #gauge(name: string, help: string, value: () => number | Promise<number>): void {
+    const known = () => this.#known(value)
     new Gauge({
       name,
       help,
       registers: [this.#registry],
       async collect() {
-        this.set(await value())
+        this.set((await known()) ?? Number.NaN)
       },
     })
   }
 
+  /** Without values while they are not known. */
   #gauges(name: string, help: string, label: string, values: () => Counted | Promise<Counted>): void {
+    const known = () => this.#known(values)
     new Gauge({
       name,
       help,
       labelNames: [label],
       registers: [this.#registry],
       async collect() {
-        for (const [key, value] of await values()) this.set({ [label]: key }, value)
+        const counted = await known()
+        this.reset()
+        for (const [key, value] of counted ?? []) this.set({ [label]: key }, value)
       },
     })
+  }
+
+  async #known<T>(value: () => T | Promise<T>): Promise<T | undefined> {
+    try {
+      return await inTime(Promise.resolve(value()), this.#clock, KNOWN_WITHIN_MS)
+    } catch {
+      return undefined
+    }
   }
 }
 

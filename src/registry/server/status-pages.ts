@@ -1,8 +1,10 @@
 import { messageOf } from '../../core/errors.ts'
+import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Discovery } from '../discovery.ts'
 import { Refusal } from '../refusal.ts'
 import type { Answer } from './answer.ts'
+import { inTime } from './in-time.ts'
 import type { Metrics } from './metrics.ts'
 
 /** What programs of an operator ask for, beside the methods: private like these. */
@@ -21,7 +23,15 @@ export interface StatusComponents {
   /** Nodes, for Prometheus. */
   readonly discovery: Discovery
   readonly log: Logger
+  readonly clock: Pick<Clock, 'after'>
 }
+
+/** Who asks whether a registry is ready gives it some seconds; a database that is away may take longer to be given up. */
+const READY_WITHIN_MS = 3_000
+
+/** @throws what keeps the registry from serving, or that it is not known in time */
+const readyInTime = (checkReady: () => Promise<void>, clock: Pick<Clock, 'after'>): Promise<void> =>
+  inTime(checkReady(), clock, READY_WITHIN_MS)
 
 /** Whether the registry runs, whether it can serve, and what Prometheus wants to know of it. */
 export class StatusPages {
@@ -53,7 +63,7 @@ export class StatusPages {
 
   async #checkReady(): Promise<void> {
     try {
-      await this.#components.checkReady()
+      await readyInTime(this.#components.checkReady, this.#components.clock)
     } catch (error) {
       this.#components.log.warn({ err: error }, 'the registry is not ready')
       // Who asks that is an operator's, or his proxy.

@@ -1,8 +1,10 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
+import { codeOf } from '../../../src/core/errors.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
+import { steppedClock } from '../../support/stepped-clock.ts'
 
 it('changes wait for a database that is held again, also after one of them had failed for itself', async () => {
   const path = join(temporaryDirectory(), 'registry.db')
@@ -37,6 +39,37 @@ it('changes wait for a database that is held again, also after one of them had f
   retry()
   await written
   expect(await store.config('valid_until')).toBe(1)
+})
+
+it('a database that could not be written is tried again when somebody asks, and a change that was wrong is no reason', async () => {
+  const path = join(temporaryDirectory(), 'registry.db')
+  const clock = steppedClock()
+  await using store = await openStore(path, { clock })
+  using other = new HeldDatabase(path)
+  await store.checkWritable()
+  await store.write((writable) => writable.setConfig('version', Buffer.from([1])))
+  const wrong = store.write(async () => {
+    throw new Error('refused')
+  })
+  await expect(wrong).rejects.toThrow('refused')
+  other.hold()
+  // Nothing was to be written meanwhile.
+  await store.checkWritable()
+  const failure = async (promise: Promise<unknown>) => {
+    const failed = promise.then(
+      () => undefined,
+      (error: unknown) => codeOf(error),
+    )
+    for (let seconds = 0; seconds < 6; seconds++) await clock.pass(1_000)
+    return failed
+  }
+  expect(await failure(store.write((writable) => writable.setConfig('valid_until', 1)))).toBe('SQLITE_BUSY')
+  expect(await failure(store.checkWritable())).toBe('SQLITE_BUSY')
+  other.release()
+  await store.checkWritable()
+  other.hold()
+  await store.checkWritable()
+  other.release()
 })
 
 /** Another process with the same database. */

@@ -1,8 +1,13 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
+import type { Refusal } from '../../../src/registry/refusal.ts'
+import { Metrics } from '../../../src/registry/server/metrics.ts'
+import { StatusPages } from '../../../src/registry/server/status-pages.ts'
 import { rawExchange } from '../../support/recorded-registry.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
+import { silentLog } from '../../support/silent-log.ts'
+import { steppedClock } from '../../support/stepped-clock.ts'
 
 const [OPERATOR, STRANGER] = ['127.0.0.1', '127.0.0.2']
 
@@ -47,10 +52,67 @@ describe('the pages for programs of an operator', () => {
     expect(count('method="getCa",status="200"')).toBe(2)
     expect(count('method="isToken",status="403"')).toBe(1)
     expect(text).not.toContain('made-up')
+    expect(text).toMatch(/^re6st_registry_ready 1$/m)
     expect(text).toMatch(/^re6st_registry_certificates 0$/m)
     for (const state of ['valid', 'expired', 'revoked'])
       expect(text).toMatch(new RegExp(`^re6st_registry_certificates_by_state{state="${state}"} 0$`, 'm'))
     expect(text).toMatch(/^re6st_registry_connections [1-9]/m)
     expect(text).toMatch(/^process_resident_memory_bytes [1-9]/m)
+  })
+})
+
+describe('while the database is away', () => {
+  const never = () => new Promise<never>(() => {})
+  const broken = async () => {
+    throw new Error('the database is away')
+  }
+  const SOON_MS = 5_000
+
+  /** What is asked of a registry, of which so much is known. */
+  function pagesOf(database: () => Promise<never>) {
+    const clock = steppedClock()
+    const metrics = new Metrics({
+      ...{ certificates: database, ending: database, revoked: database, databaseBytes: database },
+      ...{ connections: () => 3, unread: () => 0, waitingCalls: () => ({ computing: 0, asking: 1 }) },
+      ...{
+        authorityEndMs: 7_000,
+        tlsEndMs: undefined,
+        nowMs: () => clock.now(),
+        checkReady: database,
+        clock,
+      },
+    })
+    metrics.called('hello', 500, 20)
+    const discovery = async () => []
+    const pages = new StatusPages({ checkReady: database, metrics, discovery, log: silentLog, clock })
+    return {
+      /** What is said before whoever asks gives up. */
+      async ask(page: 'readyz' | 'healthz' | 'metrics') {
+        const said = pages.answer(page, `/${page}`).then(
+          ({ status, body }) => ({ status, text: String(body) }),
+          (error: Refusal) => ({ status: error.status, text: error.message }),
+        )
+        await clock.pass(SOON_MS)
+        return Promise.race([said, clock.sleep(0)])
+      },
+    }
+  }
+
+  it.each([
+    ['does not answer', never, 'no answer'],
+    ['fails', broken, 'is away'],
+  ])('a registry runs, is not ready, and says what else it knows: it %s', async (_, database, why) => {
+    const pages = pagesOf(database)
+    expect(await pages.ask('healthz')).toMatchObject({ status: 200 })
+    expect(await pages.ask('readyz')).toMatchObject({ status: 503, text: expect.stringContaining(why) })
+    const metrics = await pages.ask('metrics')
+    expect(metrics).toMatchObject({ status: 200 })
+    const { text = '' } = metrics ?? {}
+    expect(text).toMatch(/^re6st_registry_ready 0$/m)
+    expect(text).toMatch(/^re6st_registry_certificates Nan$/im)
+    expect(text).toMatch(/^re6st_registry_connections 3$/m)
+    expect(text).toMatch(/^re6st_registry_waiting_calls{queue="asking"} 1$/m)
+    expect(text).not.toMatch(/^re6st_registry_certificates_by_state{/m)
+    expect(text).toMatch(/^re6st_registry_call_seconds_count{method="hello",status="500"} 1$/m)
   })
 })
