@@ -6,7 +6,7 @@ import { makeNamespace } from '../support/namespace.ts'
 import { until } from '../support/routing-pair.ts'
 import { silentLog } from '../support/silent-log.ts'
 
-test('an ip monitor that hangs is replaced as soon as it misses something, and not before', async () => {
+test('an ip monitor that hangs is replaced as soon as it misses something', async () => {
   using namespace = makeNamespace('monitor')
   const lines: string[] = []
   let begun = 0
@@ -30,8 +30,6 @@ test('an ip monitor that hangs is replaced as soon as it misses something, and n
   await until(isHeard, 'the monitor to listen')
   const [pid] = pids().map(Number)
   process.kill(pid ?? 0, 'SIGSTOP')
-  await new Promise((resolve) => setTimeout(resolve, 1_000))
-  expect([begun, pids()]).toEqual([1, [String(pid)]])
   lines.length = 0
   await until(isHeard, 'another monitor')
   expect(begun).toBe(2)

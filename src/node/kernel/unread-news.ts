@@ -2,11 +2,11 @@ import { readdir, readFile, readlink } from 'node:fs/promises'
 import { unreadBytes } from '../../core/kernel/netlink-sockets.ts'
 import { isStarved } from '../../platform/starvation.ts'
 
-/** Whether the kernel has told a process of this network namespace something that it does not read, though it could. */
+/** Whether the kernel has told a process something that it does not read, though it could. */
 export async function leavesNewsUnread(pid: number): Promise<boolean> {
   try {
     const inodes = await socketsOf(pid)
-    if (unreadBytes(await readFile('/proc/net/netlink', 'latin1'), inodes) === 0) return false
+    if (unreadBytes(await readFile(`/proc/${pid}/net/netlink`, 'latin1'), inodes) === 0) return false
     return !(await isStarved(pid))
   } catch {
     // It is gone; or we have no file descriptors.
