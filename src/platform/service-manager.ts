@@ -24,6 +24,8 @@ export const READY_AT_LATEST_MS = 30_000
 
 /** A sign of life may be late, or lost, twice before the service manager gives us up. */
 const SIGNS_PER_WATCHDOG = 3
+/** What is said takes milliseconds, and as long as the service manager takes to read it: who hangs with it keeps back all that comes after. */
+const SAID_WITHIN_MS = 20_000
 
 /**
  * Tells systemd what the daemon does: ready, reloading, stopping, alive. Does nothing when no service manager listens.
@@ -98,15 +100,17 @@ export class ServiceManager implements Disposable {
 
   /** One after another: the order is the meaning. */
   #say(...assignments: string[]): void {
-    const { processes, log } = this.#components
+    const { processes, clock, log } = this.#components
     const socket = this.#offer?.socket
     if (socket === undefined) return
     this.#isSending = true
     const sent = this.#sent.then(async () => {
-      const { ended } = processes.start('systemd-notify', assignments, {
+      const { ended, signal } = processes.start('systemd-notify', assignments, {
         environment: { NOTIFY_SOCKET: socket },
       })
+      const limit = clock.after(SAID_WITHIN_MS, () => signal('SIGKILL'))
       const end = await ended
+      limit[Symbol.dispose]()
       const isReachable = end.kind === 'exited' && end.status === 0
       if (!isReachable && this.#isReachable)
         log.warn(

@@ -5,10 +5,16 @@ import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { systemClock } from '../../../src/platform/clock.ts'
 import type { Logger } from '../../../src/platform/log.ts'
-import { type Processes, type RunningProcess, systemProcesses } from '../../../src/platform/processes.ts'
+import {
+  type ProcessEnd,
+  type Processes,
+  type RunningProcess,
+  systemProcesses,
+} from '../../../src/platform/processes.ts'
 import { READY_AT_LATEST_MS, ServiceManager } from '../../../src/platform/service-manager.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
+import { steppedClock } from '../../support/stepped-clock.ts'
 
 /** A service manager: Node.js has no datagram sockets of this kind, Python has. Prints each message as JSON. */
 const LISTENER = `
@@ -146,4 +152,29 @@ test('without a service manager nothing is started', () => {
   manager.reloading()
   manager.stopping()
   expect(start).not.toHaveBeenCalled()
+})
+
+test('a systemd-notify that hangs keeps back nothing that is to be said after it', async () => {
+  const clock = steppedClock()
+  const said: string[] = []
+  const processes: Pick<Processes, 'start'> = {
+    start(_command, args) {
+      said.push(args[0] ?? '')
+      const isHanging = said.length === 1
+      let end: (how: ProcessEnd) => void = () => {}
+      const ended = new Promise<ProcessEnd>((resolve) => {
+        end = resolve
+      })
+      if (!isHanging) end({ kind: 'exited', status: 0 })
+      const signal = (name: NodeJS.Signals) => end({ kind: 'killed', signal: name })
+      return { pid: 1, ended, signal, stop: () => ended, write() {}, endInput() {} }
+    },
+  }
+  using manager = new ServiceManager({ processes, clock, log: silentLog }, { NOTIFY_SOCKET: '/run/x' })
+  manager.ready(() => 'fine')
+  manager.stopping()
+  await clock.pass(1_000)
+  expect(said).toEqual(['READY=1'])
+  await clock.pass(30_000)
+  expect(said).toEqual(['READY=1', 'STOPPING=1'])
 })
