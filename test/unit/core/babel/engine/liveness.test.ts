@@ -477,6 +477,35 @@ it('of many others only a few are asked whether it is us', () => {
   expect(new Set(questions.map(({ iface }) => iface)).size).toBe(4)
 })
 
+it('nobody else is asked where one of the others has been heard since', () => {
+  const { network, a, c, links } = star()
+  links.ab.open = [false, false]
+  suspect(network, a, 'b')
+  network.run(20)
+  // Whose costs are set anew says hello.
+  c.engine.setParameters(network.nowMs, 'a', TUNNEL)
+  network.run(1_000)
+  const asked = a.sent.filter(({ to, tlv }) => to !== undefined && tlv.kind === 'acknowledgment-request')
+  expect(new Set(asked.map(({ iface }) => iface))).toEqual(new Set(['b']))
+})
+
+it('while all are silent, they are asked together no more often than one of them would have to be', () => {
+  const network = new EngineNetwork()
+  const a = network.node('a')
+  const others = Array.from({ length: 15 }, (_, at) => network.node((at + 16).toString(16)))
+  const links = others.map((other) => network.link(a, other, 10))
+  network.run(40_000)
+  for (const link of links) link.open = [false, false]
+  suspect(network, a, '10')
+  network.run(20_000)
+  a.sent.length = 0
+  network.run(20_000)
+  const asked = a.sent.filter(({ to, tlv }) => to !== undefined && tlv.kind === 'acknowledgment-request')
+  expect(deaths(a)).toEqual([])
+  expect(asked.length).toBeGreaterThan(50)
+  expect(asked.length).toBeLessThan(120)
+})
+
 describe('a doubt', () => {
   it('that was wrong loses nothing: packets come back after a while', () => {
     const { network, a, b, links } = star()
