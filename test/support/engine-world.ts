@@ -30,7 +30,7 @@ export function engineWorld(): World {
 
 /** A neighbour on an interface of its own, that has said nothing yet. */
 export function silentNeighbour(): Neighbour {
-  const state = { name: 'tap', kind: 'tunnel', address: 'fe80::1', ipv4Address: undefined } as const
+  const state = { name: 'tap', kind: 'tunnel', address: 'fe80::1' } as const
   return new Neighbour(new Interface(state, TUNNEL, new Levels(), 1), 'fe80::2', 0)
 }
 

@@ -6,7 +6,7 @@ import { TUNNEL } from '../../../../support/engine-network.ts'
 import { destinations, engineWorld, silentNeighbour } from '../../../../support/engine-world.ts'
 
 it('who is asked for itself looks whether those are there that it has not heard right now, the longest silent first', () => {
-  const state = { name: 's', kind: 'server', address: 'fe80::1', ipv4Address: undefined } as const
+  const state = { name: 's', kind: 'server', address: 'fe80::1' } as const
   const iface = new Interface(state, TUNNEL, new Levels(), 1)
   for (const [address, heardMs] of [
     ['fe80::2', 9_950],

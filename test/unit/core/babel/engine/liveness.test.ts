@@ -668,6 +668,8 @@ describe('the only tunnel', () => {
   it('is dead where there is a way over a LAN', () => {
     const { network, a, b } = beside(true)
     expect(network.runUntil(() => a.wayTo(b) === 'c', 2_000)).toBeLessThan(500)
+    // Also when packets go the other way, on account of the doubt.
+    network.runUntil(() => deaths(a).length > 0, 3_000)
   })
 
   it('is kept where those on the LAN have no other way than ours', () => {
