@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest'
+import { Route } from '../../../../../src/core/babel/engine/model.ts'
 import { Sources, sourceOf } from '../../../../../src/core/babel/engine/sources.ts'
 import { RouteTable } from '../../../../../src/core/babel/engine/table.ts'
 import { TimerQueue } from '../../../../../src/core/babel/engine/timers.ts'
+import { engineWorld, silentNeighbour } from '../../../../support/engine-world.ts'
 
 const ROUTER = '02:00:00:00:00:00:00:01'
 
@@ -39,3 +41,20 @@ it.each([
     expect(table.entries.size).toBe(0)
   },
 )
+
+it('what is told of more rarely than that is remembered as long as its way is in use', () => {
+  const world = engineWorld()
+  const sources = new Sources(world.table, world.timers, () => undefined)
+  const entry = world.table.obtain({ prefix: '2001:db8::/48', from: '::/0' })
+  const route = new Route({
+    ...{ entry, neighbour: silentNeighbour(), routerId: ROUTER, nextHop: 'fe80::2' },
+    ...{ seqno: 1, refmetric: 0, nowS: 0, holdS: 60 },
+  })
+  entry.selected = route
+  sources.announcing(0, entry, ROUTER, 1, 96)
+  for (let nowMs = 0; nowMs < 1_000_000; nowMs += 1_000) world.timers.runDue(nowMs)
+  expect(sources.size).toBe(1)
+  entry.selected = undefined
+  for (let nowMs = 1_000_000; nowMs < 1_400_000; nowMs += 1_000) world.timers.runDue(nowMs)
+  expect(sources.size).toBe(0)
+})

@@ -62,3 +62,15 @@ it('is looked for again where that failed, though nobody tells of it any more', 
   expect(offered.isThere).toBe(true)
   offered[Symbol.dispose]()
 })
+
+it('is looked for at once when news of it come while the next look is far away', async () => {
+  const { clock, machine, offered, news } = rig()
+  machine.routes = ROUTE
+  machine.canLook = false
+  offered.lookSoon()
+  await clock.pass(500)
+  machine.canLook = true
+  news()
+  await clock.pass(500)
+  expect(offered.isThere).toBe(true)
+})
