@@ -13,8 +13,6 @@ import type { World } from './world.ts'
  */
 const FIRST_PAUSE_MS = 100
 const SECOND_PAUSE_MS = 150
-/** Where too many hellos go out, the next attempt waits. */
-const CROWDED_PAUSE_MS = 250
 /**
  * Who is heard, and has not said that it hears us, has heard one of two hellos, say: it is told again each second, for half a
  * minute. What it said was lost, or what we said, while it proved itself, or we; later, its own interval will do.
@@ -34,6 +32,8 @@ interface Burst {
   readonly timer: Timer
   attempts: number
   beganMs: number
+  /** When those that are not sure were told last that they are heard. */
+  toldMs: number
 }
 
 /**
@@ -58,7 +58,8 @@ export class Acquisition {
     if (!this.#hellos.isSpeaking(iface)) return
     let burst = this.#bursts.get(iface)
     if (burst === undefined) {
-      burst = { timer: new Timer((laterMs) => this.#continue(laterMs, iface)), attempts: 0, beganMs: nowMs }
+      const timer = new Timer((laterMs) => this.#continue(laterMs, iface))
+      burst = { timer, attempts: 0, beganMs: nowMs, toldMs: nowMs }
       this.#bursts.set(iface, burst)
     }
     // Many may come at the same time: a burst at its beginning serves them all.
@@ -70,11 +71,20 @@ export class Acquisition {
 
   /**
    * Somebody is there who has not said hello: the one that it began with was lost, or came before it had proved itself (RFC
-   * 8967, 4.3.1), and the next one may be a long hello interval away. Who hears ours answers with one.
+   * 8967, 4.3.1), and the next one may be a long hello interval away. Who hears ours answers with one. What we have said at the
+   * beginning may have come before we had proved ourselves: it is said again as soon as that is done, and not after a pause.
    */
   heardWithoutHello(nowMs: number, iface: Interface): void {
     const burst = this.#bursts.get(iface)
     if (burst === undefined || nowMs - burst.beganMs >= UNSURE_PAUSE_MS) this.begin(nowMs, iface)
+    else if (burst.attempts <= 1) this.#world.timers.setBy(burst.timer, nowMs)
+  }
+
+  /** Whether a neighbour is told in this moment, with a hello if there is one for it, that it is heard. */
+  isTelling(nowMs: number, { iface, toldRxcost }: Neighbour): boolean {
+    const burst = this.#bursts.get(iface)
+    if (burst === undefined) return false
+    return burst.toldMs === nowMs || (burst.timer.atMs <= nowMs && toldRxcost >= INFINITY)
   }
 
   end(iface: Interface): void {
@@ -93,12 +103,14 @@ export class Acquisition {
   }
 
   #attempt(nowMs: number, iface: Interface, burst: Burst): void {
-    if (!this.#hellos.mayHurry(nowMs, iface)) {
+    burst.toldMs = nowMs
+    // Where nobody is known, nobody can miss too many.
+    if (iface.neighbours.size > 0 && !this.#hellos.mayHurry(nowMs, iface)) {
       // Who is new need not wait for all of that.
       for (const neighbour of iface.neighbours.values())
         if (neighbour.toldRxcost >= INFINITY && neighbour.rxcost < INFINITY)
           this.#hellos.tell(neighbour, this.#requests(iface))
-      this.#world.timers.set(burst.timer, nowMs + CROWDED_PAUSE_MS * (1 + this.#world.random.next() / 10))
+      this.#world.timers.set(burst.timer, nowMs + this.#hellos.crowdedMs(nowMs, iface))
       return
     }
     burst.attempts++

@@ -61,6 +61,11 @@ export class Hellos {
     return this.#speaking.get(iface)?.extra.take(nowMs) ?? false
   }
 
+  /** How long it takes, at least, until one more that is not due may go out. */
+  crowdedMs(nowMs: number, iface: Interface): number {
+    return this.#speaking.get(iface)?.extra.waitMs(nowMs) ?? 0
+  }
+
   #scheduled(nowMs: number, iface: Interface): void {
     const speaking = this.#speaking.get(iface)
     if (speaking === undefined) return

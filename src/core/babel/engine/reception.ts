@@ -68,7 +68,7 @@ export class Reception {
   }
 
   #hear(nowMs: number, neighbour: Neighbour, tlv: Tlv): void {
-    const { updates, routes, requests, hellos } = this.#parts
+    const { updates, routes, requests, hellos, acquisition } = this.#parts
     switch (tlv.kind) {
       case 'acknowledgment-request':
         this.#acknowledge(nowMs, neighbour.iface, { source: neighbour.address, tlvs: [tlv] })
@@ -92,7 +92,7 @@ export class Reception {
       case 'wildcard-request':
         if (this.#world.isRetracting || !requests.mayAsk(nowMs, neighbour)) return
         // Who asks may not know that we hear it.
-        hellos.answer(nowMs, neighbour)
+        if (!acquisition.isTelling(nowMs, neighbour)) hellos.answer(nowMs, neighbour)
         updates.dumpTo(nowMs, neighbour)
         return
       case 'seqno-request':

@@ -116,6 +116,25 @@ describe('a new link', () => {
     expect(a.sent.slice(before)[0]?.tlv).toMatchObject({ kind: 'hello' })
   })
 
+  it('whose first hellos met challenges works without a pause once both ends have proved themselves', () => {
+    const network = new EngineNetwork()
+    const [a, b] = [network.node('a'), network.node('b')]
+    network.loss = 1
+    network.link(a, b)
+    network.run(5)
+    network.loss = 0
+    // Of a packet with an answer to a challenge, and nothing else.
+    for (const [node, source] of [
+      [a, b],
+      [b, a],
+    ] as const)
+      node.engine.receive(network.nowMs, {
+        ...{ iface: source.name, source: `fe80::${source.name}`, multicast: false, tlvs: [] },
+        ...{ receivedMs: network.nowMs, isLate: false },
+      })
+    expect(network.runUntil(() => a.wayTo(b) === 'b' && b.wayTo(a) === 'a', 1_000)).toBeLessThan(20)
+  })
+
   it('is greeted once a second at most, whatever comes without a hello', () => {
     const { network, a } = alone()
     network.run(60_000)

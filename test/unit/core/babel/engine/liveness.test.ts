@@ -55,8 +55,11 @@ describe('a neighbour that is suspected', () => {
       return { doubtedMs, deadMs: doubtedMs + network.runUntil(() => deaths(a).length > 0, 1_000) }
     }
     const [early, late] = [took(50), took(0)]
-    expect(late.doubtedMs - early.doubtedMs).toBeCloseTo(50, -1)
-    expect(late.deadMs - early.deadMs).toBeCloseTo(50, -1)
+    // Nobody is doubted before it was asked twice, and the second time is at random.
+    for (const earlierMs of [late.doubtedMs - early.doubtedMs, late.deadMs - early.deadMs]) {
+      expect(earlierMs).toBeGreaterThan(35)
+      expect(earlierMs).toBeLessThanOrEqual(51)
+    }
     expect(early.doubtedMs).toBeLessThan(200)
   })
 

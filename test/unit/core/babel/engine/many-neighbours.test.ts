@@ -56,6 +56,35 @@ describe('the hellos of a server', () => {
     expect(times.filter((at) => at > network.nowMs - 2_000).length).toBeGreaterThan(1)
   })
 
+  it('are one for each client, in the same moment, when a few come soon after each other', () => {
+    const { network, node, say, sent } = server()
+    for (let number = 0; number < 6; number++) {
+      node.sent.length = 0
+      say(client(number), HELLO, { kind: 'wildcard-request' })
+      network.run(1)
+      expect(sent('hello').length).toBe(1)
+      expect(sent('ihu').map(({ tlv }) => 'address' in tlv && tlv.address)).toContain(client(number))
+      network.run(30)
+    }
+  })
+
+  it('are there for the first clients also where a server has just begun to wait for some', () => {
+    const network = new EngineNetwork()
+    const node = network.node('a')
+    node.engine.setParameters(network.nowMs, 's', TUNNEL)
+    node.engine.interfaceUp(network.nowMs, { name: 's', kind: 'server', address: 'fe80::a' })
+    network.run(300)
+    for (let number = 0; number < 6; number++) {
+      node.sent.length = 0
+      node.engine.receive(network.nowMs, {
+        ...{ iface: 's', source: client(number), multicast: true, tlvs: [HELLO] },
+        ...{ receivedMs: network.nowMs, isLate: false },
+      })
+      network.run(30)
+      expect(node.sent.filter(({ tlv }) => tlv.kind === 'hello').length).toBe(1)
+    }
+  })
+
   it('tell each of a hundred clients in time that it is heard, and by when, in the packet of a hello', () => {
     const { network, node, say } = server()
     const number = 100
