@@ -50,6 +50,11 @@ async function fillUpperHalf({ run }: Filled, count: number): Promise<void> {
   const insert = (into: string, columns: string, ...parameters: (string | number)[]) =>
     run(`INSERT INTO ${into} SELECT ${columns} FROM filling`, ...parameters)
   await insert('cert (prefix, email, cert)', 'prefix, email, CAST($1 AS TEXT)', String(cert))
+  const seen = Math.floor(Date.now() / 1000) - 3600
+  // Before the certificates: machines are listed as they come, with what is known of them by then. Half of them have asked for a
+  // configuration of before.
+  await insert('node_address (prefix, addresses, date)', `prefix, '192.0.2.1,1194,udp', ${seen} - n % 86400`)
+  await insert('machine_version (prefix, version)', 'prefix, n % 2')
   await insert(
     'holder (prefix, email, serial, subject_serial, not_after)',
     `prefix, email, ${serial} + n, ${first} + n, ${end}`,
@@ -58,11 +63,13 @@ async function fillUpperHalf({ run }: Filled, count: number): Promise<void> {
   for (const word of ['example.com', 'com'])
     await insert('search_word (word, prefix, kind)', `'${word}', prefix, 'email'`)
   await insert('issued (serial, prefix, date)', `${serial} + n, prefix, ${end}`)
-  const seen = Math.floor(Date.now() / 1000) - 3600
-  await insert('node_address (prefix, addresses, date)', `prefix, '192.0.2.1,1194,udp', ${seen} - n % 86400`)
   await insert(
     'machine_event (prefix, date, kind, detail)',
     `prefix, ${seen}, 'enrolled', CAST(${serial} + n AS TEXT)`,
+  )
+  // As a registry looks them up that has a database of places.
+  await run(
+    "UPDATE listed_machine SET is_located = 1, country = substr('DEFRITESJPUSBRINNLPL', 1 + 2 * CAST(n % 10 AS INTEGER), 2) FROM filling WHERE filling.prefix = listed_machine.prefix",
   )
   await run('DROP TABLE filling')
   for (const free of freeAfter(count))
@@ -101,6 +108,7 @@ async function openPostgres(url: string): Promise<Filled> {
   await client.connect()
   await client.query('SET synchronous_commit = off')
   await client.query('SET client_min_messages = warning')
+  await client.query("SET re6st.words_are_kept = 'yes'")
   return {
     async run(sql, ...parameters) {
       const values = parameters.map((value) => (typeof value === 'number' ? `n${value}` : value))

@@ -7,6 +7,13 @@ const PAGE_NAMES = [
   ['byName', 'a name'],
   ['offline', 'first page of those that are offline'],
   ['byEmail', 'first page of those with a word in their e-mail address'],
+  ['byLastSeen', 'first page by last seen'],
+  ['byCountry', 'first page by country'],
+  ['byVersion', 'first page by version'],
+  ['byState', 'first page by state'],
+  ['unseen', 'first page of those that were never seen'],
+  ['expiring', 'first page of those that expire, by e-mail address'],
+  ['keys', 'rotation of the keys'],
   ['overview', 'overview'],
 ] as const satisfies readonly (readonly [keyof RegistryScaleResult['pageMs'], string])[]
 
@@ -21,7 +28,10 @@ function growth(results: readonly RegistryScaleResult[]): string {
     if (!few || !many || few === many) return []
     const p50 = ({ rates }: RegistryScaleResult, call: string) =>
       rates.find(({ what, clients }) => what.startsWith(call) && clients === 1)?.p50Ms ?? Number.NaN
-    const times = (of: (one: RegistryScaleResult) => number) => `${(of(many) / of(few)).toFixed(1)}`
+    const times = (of: (one: RegistryScaleResult) => number | undefined) => {
+      const ratio = (of(many) ?? Number.NaN) / (of(few) ?? Number.NaN)
+      return Number.isNaN(ratio) ? '–' : ratio.toFixed(1)
+    }
     return [
       [
         ...[
@@ -66,7 +76,7 @@ ${table(
   results.map(({ pageMs, ...one }) => [
     of(one),
     String(one.certificates),
-    ...PAGE_NAMES.map(([page]) => `${pageMs[page].toFixed(1)} ms`),
+    ...PAGE_NAMES.map(([page]) => (pageMs[page] === undefined ? '–' : `${pageMs[page].toFixed(1)} ms`)),
   ]),
 )}
 

@@ -88,7 +88,7 @@ export class ExpiryMails implements AsyncDisposable {
 
   async #round(): Promise<void> {
     let left = MAILS_OF_A_ROUND
-    for (const [holder, stage] of await this.#due()) {
+    for await (const [holder, stage] of this.#due()) {
       if (left === 0 || this.#isStopped) return
       if (!(await this.#claim(holder, stage))) continue
       left -= 1
@@ -96,17 +96,15 @@ export class ExpiryMails implements AsyncDisposable {
     }
   }
 
-  /** A list: certificates may be renewed while mails are sent. */
-  async #due(): Promise<(readonly [Holder, Stage])[]> {
+  /** One after the other: there may be a million. */
+  async *#due(): AsyncGenerator<readonly [Holder, Stage]> {
     const { ending, clock } = this.#components
     const nowMs = clock.now()
-    const due: (readonly [Holder, Stage])[] = []
     for await (const holder of ending(nowMs + FIRST_STAGE_MS)) {
       if (holder.email === null || !isEmailAddress(holder.email)) continue
       const stage = stageOf(holder.notAfterMs, nowMs)
-      if (stage !== undefined) due.push([holder, stage])
+      if (stage !== undefined) yield [holder, stage]
     }
-    return due
   }
 
   /** Whether it is up to us: no mail was sent yet, and nobody else sends it; who began to and never ended is dead. */

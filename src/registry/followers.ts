@@ -4,21 +4,24 @@ import { inBackground } from '../platform/background.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { Turns } from '../platform/turns.ts'
+import type { Queries } from './database/queries.ts'
 import type { Store } from './database/store.ts'
 
 /** What is needed to know who follows. */
 export interface FollowersComponents {
-  readonly store: Pick<Store, 'write' | 'all' | 'isShared'>
-  readonly clock: Pick<Clock, 'now' | 'after'>
+  readonly store: Pick<Store, 'write' | 'allIn' | 'isShared'>
+  readonly clock: Pick<Clock, 'after'>
   readonly log: Logger
 }
 
-/** Of so many nodes it is known which version they have asked for: of those with the newest. */
+/** Of so many nodes it is known here which version they have asked for last: of others it is written again. */
 const MAX_FOLLOWERS = 100_000
 /** What many ask for at once is written together. */
 const WRITE_AFTER_MS = 5_000
-/** What other processes have heard is looked up so often, while somebody wants to know. */
-const FRESH_MS = 5_000
+/** So many are written by one statement, after which the database counts anew how many have which version. */
+const TOGETHER = 100
+/** The version of who has asked for none. */
+const NONE = -1
 
 /**
  * Which nodes have asked for which version of the network's configuration. The database keeps it: nodes ask again only when there is
@@ -26,13 +29,12 @@ const FRESH_MS = 5_000
  */
 export class Followers {
   readonly #components: FollowersComponents
-  #versions = new Map<string, number>()
+  readonly #versions = new Map<string, number>()
   /** Of what was asked for, what the database does not have yet. */
   #unwritten = new Map<string, number>()
   #timer: Disposable | undefined
   /** What is being written is in the database before it is read. */
   readonly #turns = new Turns()
-  #readMs: number | undefined
 
   constructor(components: FollowersComponents) {
     this.#components = components
@@ -41,7 +43,8 @@ export class Followers {
   /** A node has asked for a version. */
   heardOf(prefix: string, version: NetworkVersion): void {
     const number = numberOf(version)
-    if (this.#versions.get(prefix) === number) return
+    // Where another process has heard of a new machine with this prefix, what is known here was of the one before.
+    if (!this.#components.store.isShared && this.#versions.get(prefix) === number) return
     remember(this.#versions, prefix, number, MAX_FOLLOWERS)
     this.#unwritten.set(prefix, number)
     const { clock, log } = this.#components
@@ -56,31 +59,20 @@ export class Followers {
     this.#unwritten.delete(prefix)
   }
 
-  /** Learns what was asked for before this process ran, and what others were asked for: to be called before a question. */
-  async read(): Promise<void> {
-    const { store, clock } = this.#components
-    const nowMs = clock.now()
-    if (this.#readMs !== undefined && (!store.isShared || Math.abs(nowMs - this.#readMs) < FRESH_MS)) return
-    await this.save()
-    const rows = await store.all<{ prefix: string; version: number }>(
-      'SELECT prefix, version FROM machine_version ORDER BY version DESC LIMIT ?',
-      MAX_FOLLOWERS,
-    )
-    const heardMeanwhile = this.#unwritten
-    this.#versions = new Map(rows.reverse().map(({ prefix, version }) => [prefix, Number(version)]))
-    for (const [prefix, number] of heardMeanwhile) this.#versions.set(prefix, number)
-    // Not before: what could not be read is read by the next question.
-    this.#readMs = nowMs
-  }
-
-  /** Whether a node has asked for a version, or a newer one. */
+  /** Whether a node has asked this process for a version, or a newer one. */
   hasVersion(prefix: string, version: NetworkVersion): boolean {
-    return (this.#versions.get(prefix) ?? -1) >= numberOf(version)
+    return (this.#versions.get(prefix) ?? NONE) >= numberOf(version)
   }
 
-  /** Who has asked for a version, or a newer one. */
-  of(version: NetworkVersion): readonly string[] {
-    return [...this.#versions.keys()].filter((prefix) => this.hasVersion(prefix, version))
+  /** Which of these nodes have not asked for a version, or a newer one, no matter whom and when. */
+  async behind(prefixes: readonly string[], version: NetworkVersion): Promise<string[]> {
+    await this.save()
+    const rows = await this.#components.store.allIn<{ prefix: string; version: number }>(
+      'SELECT prefix, version FROM machine_version WHERE prefix IN ?',
+      prefixes,
+    )
+    const versions = new Map(rows.map((row) => [row.prefix, row.version] as const))
+    return prefixes.filter((prefix) => (versions.get(prefix) ?? NONE) < numberOf(version))
   }
 
   /** Writes what was asked for. */
@@ -97,11 +89,10 @@ export class Followers {
     try {
       await this.#components.store.write(
         async (writable) => {
-          for (const [prefix, number] of unwritten)
-            await writable.run(
-              'INSERT INTO machine_version VALUES (?, ?) ON CONFLICT (prefix) DO UPDATE SET version = excluded.version',
-              ...[prefix, number],
-            )
+          const rows = [...unwritten]
+          const whole = rows.length - (rows.length % TOGETHER)
+          for (let at = 0; at < whole; at += TOGETHER) await insert(writable, rows.slice(at, at + TOGETHER))
+          for (const row of rows.slice(whole)) await insert(writable, [row])
         },
         { isExpendable: true },
       )
@@ -111,6 +102,16 @@ export class Followers {
       throw error
     }
   }
+}
+
+async function insert(
+  writable: Queries,
+  rows: readonly (readonly [prefix: string, version: number])[],
+): Promise<void> {
+  await writable.run(
+    `INSERT INTO machine_version VALUES ${rows.map(() => '(?, ?)').join(', ')} ON CONFLICT (prefix) DO UPDATE SET version = excluded.version`,
+    ...rows.flat(),
+  )
 }
 
 function numberOf(version: NetworkVersion): number {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { open, validate } from 'maxmind'
 import type { Location } from '../core/allocation/community.ts'
 import { messageOf, Re6stError } from '../core/errors.ts'
@@ -11,9 +12,21 @@ export interface Place extends Location {
 
 /** Finds where an address is. */
 export interface GeoIp {
+  /** Which database it is: with another one, places may be others. */
+  readonly edition: string
   /** Undefined for an address that is not known, or not one. */
   locate(address: string): Place | undefined
 }
+
+/** Where an address list is: where the first address of it is. */
+export const placeOf = (geoip: GeoIp, addresses: readonly { readonly host: string }[]): Place | undefined => {
+  const host = addresses.find((address) => isIP(address.host) !== 0)?.host
+  return host === undefined ? undefined : geoip.locate(host)
+}
+
+/** The country of an address list; empty: it is not known. */
+export const countryOf = (geoip: GeoIp, addresses: readonly { readonly host: string }[]): string =>
+  placeOf(geoip, addresses)?.country ?? ''
 
 /** Kinds of databases that say countries: MaxMind's, and those that others make in their format. */
 const SAYS_COUNTRIES = /country|city|enterprise|location/i
@@ -25,11 +38,12 @@ const SAYS_COUNTRIES = /country|city|enterprise|location/i
  */
 export async function openGeoIp(path: string, log: Logger): Promise<GeoIp> {
   const reader = await openDatabase(path)
-  const { databaseType } = reader.metadata
+  const { databaseType, buildEpoch } = reader.metadata
   if (!SAYS_COUNTRIES.test(databaseType))
     log.warn(`GEOIP2_MMDB=${path}: a database of kind ${databaseType}: does it say countries?`)
   let isTold = false
   return {
+    edition: `${databaseType} ${buildEpoch.toISOString()}`,
     locate(address) {
       if (!validate(address)) return undefined
       try {

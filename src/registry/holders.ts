@@ -13,16 +13,6 @@ export interface Holder {
   readonly notAfterMs: number
 }
 
-/** Which holders are wanted. */
-export interface HolderPage {
-  /** Bits that their prefixes begin with. */
-  readonly within: string
-  readonly column: keyof typeof PAGE_ORDER
-  readonly isDescending: boolean
-  readonly offset: number
-  readonly limit: number
-}
-
 /** Machines that were found by their e-mail addresses, names and serial numbers. */
 export interface FoundHolders {
   /** In their order. */
@@ -31,22 +21,12 @@ export interface FoundHolders {
   readonly isMore: boolean
 }
 
-/** What a page is in the order of, ascending: as the indexes have it, and without two that are the same. */
-const PAGE_ORDER = {
-  prefix: ['prefix'],
-  serial: ['serial', 'prefix'],
-  not_after: ['not_after', 'prefix'],
-  email: ["COALESCE(email, '')", 'prefix'],
-} as const
-
 /** A certificate of the database that the registry cannot use: its prefix stays occupied until it is revoked. */
 export interface Unreadable {
   readonly prefix: string
   readonly reason: string
 }
 
-/** Holders that the database looks at before others have their turn: some milliseconds. */
-const LOOKED_AT = 5_000
 /** In a network of no more, a text is found wherever it is in an address or a name; else by what a word begins with. */
 const SEARCHED = 5_000
 /** No more are found: whoever looks for one machine writes more of what it is known by. */
@@ -113,56 +93,6 @@ export class Holders {
     return start === '' ? [] : this.#store.prefixesOfWords(start, MAX_FOUND + 1)
   }
 
-  /** Those inside a prefix of which no address is written down, in the order of their prefixes. */
-  async *unseen(within = ''): AsyncGenerator<Holder> {
-    for await (const [from, until] of this.#parts(within)) {
-      const rows = await this.#store.all<HolderRow>(
-        'SELECT holder.* FROM holder LEFT JOIN node_address ON node_address.prefix = holder.prefix WHERE holder.prefix >= ? AND holder.prefix < ? AND node_address.prefix IS NULL ORDER BY holder.prefix',
-        ...[from, until],
-      )
-      for (const row of rows) {
-        const holder = holderOf(row)
-        if (holder) yield holder
-      }
-    }
-  }
-
-  /** Parts of all inside a prefix, of some thousand each: between two, others have their turn. */
-  async *#parts(within: string): AsyncGenerator<readonly [from: string, until: string]> {
-    const end = endOf(within)
-    let from = within
-    while (from !== end) {
-      const [next] = await this.#store.all<{ prefix: string }>(
-        'SELECT prefix FROM holder WHERE prefix >= ? AND prefix < ? ORDER BY prefix LIMIT 1 OFFSET ?',
-        ...[from, end, LOOKED_AT],
-      )
-      const until = next?.prefix ?? end
-      yield [from, until]
-      from = until
-      // Of a million of them: whoever calls meanwhile is answered in between.
-      await setImmediate()
-    }
-  }
-
-  /** Some of those inside a prefix, in the order of a column that has an index. */
-  async page({ within, column, isDescending, offset, limit }: HolderPage): Promise<Holder[]> {
-    const total = await this.count(within)
-    const count = Math.min(limit, total - offset)
-    if (count <= 0) return []
-    // What comes before a page is passed by one after the other: so it is begun at the nearer end.
-    const isFromEnd = offset > total / 2
-    const direction = isDescending === isFromEnd ? 'ASC' : 'DESC'
-    const order = PAGE_ORDER[column].map((key) => `${key} ${direction}`).join(', ')
-    // Of the whole network no range is named: SQLite would read all of it by prefix, and sort that.
-    const range = within === '' ? '' : 'AND prefix >= ? AND prefix < ?'
-    const rows = await this.#store.all<HolderRow>(
-      `SELECT * FROM holder WHERE reason IS NULL ${range} ORDER BY ${order} LIMIT ? OFFSET ?`,
-      ...(within === '' ? [] : [within, endOf(within)]),
-      ...[count, isFromEnd ? total - offset - count : offset],
-    )
-    return (isFromEnd ? rows.toReversed() : rows).flatMap((row) => holderOf(row) ?? [])
-  }
-
   /** Those that end after one time and by another, the next to end first; each as it is when it is looked at. */
   async *ending(afterMs: number, untilMs: number): AsyncGenerator<Holder> {
     // Comes after all prefixes.
@@ -189,6 +119,12 @@ export class Holders {
   /** Those of these prefixes that can be used. */
   async holdersOf(prefixes: readonly string[]): Promise<Holder[]> {
     const rows = await this.#store.allIn<HolderRow>('SELECT * FROM holder WHERE prefix IN ?', prefixes)
+    return rows.flatMap((row) => holderOf(row) ?? [])
+  }
+
+  /** Those of these serials that can be used. */
+  async holdersOfSerials(serials: readonly number[]): Promise<Holder[]> {
+    const rows = await this.#store.allIn<HolderRow>('SELECT * FROM holder WHERE serial IN ?', serials)
     return rows.flatMap((row) => holderOf(row) ?? [])
   }
 

@@ -126,12 +126,26 @@ export class KnownAddresses implements Disposable {
     return seen
   }
 
+  /**
+   * Those of whom the database does not have when they were last seen; `isPerhapsNew`: perhaps it does not know either that they ever were.
+   */
+  unwritten(): readonly {
+    readonly prefix: Prefix
+    readonly seenMs: number
+    readonly isPerhapsNew: boolean
+  }[] {
+    return [...this.#known].flatMap(([prefix, { seenMs, writtenMs, addresses }]) => {
+      // Of who has no address nothing is written.
+      const isPerhapsNew = writtenMs === undefined || addresses.length === 0
+      const isWritten = !isPerhapsNew && Math.floor(seenMs / 1000) === Math.floor(writtenMs / 1000)
+      return seenMs === 0 || isWritten ? [] : [{ prefix, seenMs, isPerhapsNew }]
+    })
+  }
+
   /** How many were ever seen. */
   async count(): Promise<number> {
     const { store } = this.#components
-    const unwritten = [...this.#known].flatMap(([prefix, { seenMs, writtenMs, addresses }]) =>
-      seenMs > 0 && (writtenMs === undefined || addresses.length === 0) ? [prefix] : [],
-    )
+    const unwritten = this.unwritten().flatMap(({ prefix, isPerhapsNew }) => (isPerhapsNew ? [prefix] : []))
     const known = await store.allIn('SELECT prefix FROM node_address WHERE prefix IN ?', unwritten)
     return (await store.countNodeAddresses()) + unwritten.length - known.length
   }

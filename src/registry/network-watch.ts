@@ -19,7 +19,7 @@ export interface NetworkWatchComponents {
   readonly ownNode: () => Prefix | undefined
   /** Certificates that end after one time and by another. */
   readonly ending: (afterMs: number, untilMs: number) => AsyncIterable<Holder>
-  readonly followers: Pick<Followers, 'hasVersion' | 'read'>
+  readonly followers: Pick<Followers, 'behind'>
   readonly tell: (decide: Decide) => Promise<boolean>
   readonly clock: Clock
   readonly log: Logger
@@ -62,12 +62,11 @@ export class NetworkWatch implements Disposable {
     const { store, followers, reachable, tell } = this.#components
     const before = await noticeOf(store, 'keys.left_behind')
     if (!before) return
-    await followers.read()
     const there = await reachable.list()
     // Without our own node, nobody is seen: another process, or we later, see more.
     if (there.length === 0) return
     const version = Buffer.from(before.version, 'hex')
-    const behind = there.filter((prefix) => !followers.hasVersion(prefix, version))
+    const behind = await followers.behind(there, version)
     await tell(async (writable) => {
       if ((await noticeOf(writable, 'keys.left_behind'))?.version !== before.version) return undefined
       await setNotice(writable, 'keys.left_behind', undefined)

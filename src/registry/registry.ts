@@ -9,6 +9,7 @@ import { Lookout } from './api/history.ts'
 import { ApiListeners } from './api-listeners.ts'
 import { Authorities } from './authorities.ts'
 import { checkAuthority } from './authority-checks.ts'
+import { CatchUp } from './catch-up.ts'
 import { NetworkConfiguration } from './configuration.ts'
 import { type AuthorityKeys, CaCryptography } from './crypto/cryptography.ts'
 import { openStore } from './database/open-store.ts'
@@ -122,6 +123,7 @@ export async function startRegistry(
     }),
   )
   await known.load()
+  stack.use(new CatchUp({ store, clock, log, geoip: components.geoip }))
   stack.defer(() => known.save())
   store.onNotification(() => {
     configuration

@@ -20,5 +20,15 @@ export function searchWordsOf(text: string): string[] {
 export const searchStartOf = (text: string): string =>
   text.toLowerCase().replace(BEFORE_WORD, '').slice(0, MAX_LENGTH)
 
-/** Comes after everything that begins with this, in the order of octets. */
-export const endOfStart = (start: string): string => `${start}\u{10ffff}`
+/** Comes after everything that begins with this, in the order of octets, and before all else; undefined: nothing does. */
+export function endOfStart(start: string): string | undefined {
+  const points = Array.from(start, (letter) => letter.codePointAt(0) ?? 0)
+  while (points.at(-1) === LAST_POINT) points.pop()
+  const last = points.pop()
+  if (last === undefined) return undefined
+  // The halves of others are no letters.
+  return String.fromCodePoint(...points, last === BEFORE_HALVES ? AFTER_HALVES : last + 1)
+}
+
+/** Unicode, D76. */
+const [LAST_POINT, BEFORE_HALVES, AFTER_HALVES] = [0x10ffff, 0xd7ff, 0xe000]

@@ -3,6 +3,8 @@ import { MAC_KEY_LENGTH } from '../../core/config/network-config.ts'
 import { subnetNameOfBits } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { NetworkConfiguration } from '../configuration.ts'
+import type { Store } from '../database/store.ts'
+import { followedBy } from '../followed.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { type Actor, audit } from './audit-log.ts'
@@ -11,8 +13,9 @@ import { timeOf } from './time.ts'
 
 /** What the rotation of the MAC keys needs. */
 export interface KeyRotationComponents {
+  readonly store: Pick<Store, 'all'>
   readonly configuration: NetworkConfiguration
-  readonly ledger: Pick<Ledger, 'holders' | 'holdersOf' | 'size' | 'countEnding'>
+  readonly ledger: Pick<Ledger, 'size' | 'countEnding'>
   readonly clock: Pick<Clock, 'now'>
 }
 
@@ -28,24 +31,23 @@ const NEXT: Readonly<Record<KeyRotation['step'], string>> = {
 
 /** Where the rotation is, and who has not followed. */
 export async function keyRotation({
+  store,
   configuration,
   ledger,
   clock,
 }: KeyRotationComponents): Promise<KeyRotation> {
-  await configuration.followers.read()
+  // What was asked for a moment ago counts, too.
+  await configuration.followers.save()
   const step = configuration.rotationStep
   const nowMs = clock.now()
-  const following = await ledger.holdersOf(configuration.followers.of(configuration.version))
-  const valid = (await ledger.size()) - (await ledger.countEnding(0, nowMs))
-  const count = valid - following.filter(({ notAfterMs }) => notAfterMs > nowMs).length
-  const behind: string[] = []
-  // Of a million machines, not all are looked at to name those.
-  if (count > 0)
-    for await (const { prefix, notAfterMs } of ledger.holders()) {
-      if (notAfterMs <= nowMs || configuration.followers.hasVersion(prefix, configuration.version)) continue
-      behind.push(subnetNameOfBits(prefix))
-      if (behind.length === Math.min(count, MAX_NAMED)) break
-    }
+  const followed = await followedBy(store, {
+    version: configuration.versionNumber,
+    endedBy: Math.floor(nowMs / 1000),
+    ended: await ledger.countEnding(0, nowMs),
+    machines: await ledger.size(),
+    named: MAX_NAMED,
+  })
+  const count = followed.behind
   const { validUntilMs } = configuration
   const isEarly = validUntilMs !== undefined && validUntilMs > nowMs
   const warning =
@@ -63,8 +65,9 @@ export async function keyRotation({
     step,
     nextStep: NEXT[step],
     ...(validUntilMs === undefined ? {} : { validUntil: timeOf(validUntilMs / 1000) }),
-    following: following.length,
-    behind,
+    following: followed.following,
+    behindCount: count,
+    behind: followed.names.map(subnetNameOfBits),
     ...(warning === undefined ? {} : { warning }),
   }
 }

@@ -1,19 +1,17 @@
 import { isIP } from 'node:net'
 import { bitsInside, type Network, prefixOfCidr, prefixOfSubnetName } from '../../core/values/prefix.ts'
-import type { Clock } from '../../platform/clock.ts'
 import type { FoundHolders, Holder } from '../holders.ts'
 import type { Ledger } from '../ledger.ts'
-import { EXPIRING_MS, type MachineViews, type SeenHolder } from './machine-views.ts'
+import type { MachineViews, SeenHolder } from './machine-views.ts'
 import type { MachineQuery } from './schemas/machines.ts'
 import type { TopologyWatch } from './topology-watch.ts'
 
 /** What is searched. */
 export interface MachineSearchComponents {
-  readonly ledger: Pick<Ledger, 'holders' | 'holdersOf' | 'holderOfSerial' | 'search' | 'ending' | 'unseen'>
+  readonly ledger: Pick<Ledger, 'holdersOf' | 'holdersOfSerials' | 'search'>
   readonly watch: Pick<TopologyWatch, 'online'>
   readonly network: Network
-  readonly clock: Pick<Clock, 'now'>
-  readonly views: Pick<MachineViews, 'seen' | 'place' | 'state' | 'isExpiring'>
+  readonly views: Pick<MachineViews, 'seen' | 'isWanted'>
 }
 
 /** What is asked for, and what was found of what is searched for; undefined: nothing is. */
@@ -27,18 +25,11 @@ export class MachineSearch {
     this.#components = components
   }
 
-  /** All that are wanted, in the order of their prefixes. */
+  /** All that are wanted, of those that are searched for, or of a state that few are in, in the order of their prefixes. */
   async *found(query: Wanted, revoked: ReadonlySet<number>): AsyncGenerator<SeenHolder> {
-    const { state, country } = query
     const { views } = this.#components
     for await (const one of views.seen(await this.#candidates(query, revoked)))
-      if (
-        (country === undefined || views.place(one).country === country) &&
-        (state === undefined ||
-          views.state(one, revoked) === state ||
-          (state === 'expiring' && views.isExpiring(one.holder)))
-      )
-        yield one
+      if (views.isWanted(one, query, revoked)) yield one
   }
 
   /** Those of a community that a text names or is part of; undefined: nothing is searched for. */
@@ -62,41 +53,18 @@ export class MachineSearch {
   async thereOrRevoked(revoked: ReadonlySet<number>): Promise<Holder[]> {
     const { ledger, watch } = this.#components
     const holders = new Map(
-      (await ledger.holdersOf(watch.online())).map((holder) => [holder.prefix, holder] as const),
+      [...(await ledger.holdersOf(watch.online())), ...(await ledger.holdersOfSerials([...revoked]))].map(
+        (holder) => [holder.prefix, holder] as const,
+      ),
     )
-    for (const serial of revoked) {
-      const holder = await ledger.holderOfSerial(serial)
-      if (holder) holders.set(holder.prefix, holder)
-    }
     return inOrderOfPrefixes([...holders.values()])
   }
 
-  /** Those that are searched for; of a state that not many are in, without a look at all others. */
-  async #candidates(
-    { found, community = '', state }: Wanted,
-    revoked: ReadonlySet<number>,
-  ): Promise<AsyncIterable<Holder> | Iterable<Holder>> {
-    const { ledger } = this.#components
+  /** Those that are searched for; or those of a state that few are in, without a look at all others. */
+  async #candidates({ found, community = '' }: Wanted, revoked: ReadonlySet<number>): Promise<Holder[]> {
     if (found) return this.holdersOf(found, 0, found.prefixes.length)
-    switch (state) {
-      case 'online':
-      case 'outdated':
-      case 'revoked':
-        return within(community, () => this.thereOrRevoked(revoked))
-      case 'expiring':
-        return within(community, () => this.#ending())
-      case 'never-seen':
-        return ledger.unseen(community)
-      default:
-        return ledger.holders(community)
-    }
-  }
-
-  async #ending(): Promise<Holder[]> {
-    const { ledger, clock } = this.#components
-    const ending: Holder[] = []
-    for await (const holder of ledger.ending(0, clock.now() + EXPIRING_MS)) ending.push(holder)
-    return inOrderOfPrefixes(ending)
+    const few = await this.thereOrRevoked(revoked)
+    return few.filter(({ prefix }) => prefix.startsWith(community))
   }
 
   /** Prefixes that a text names: a subnet, or all around an address; undefined: it is neither. */
@@ -116,7 +84,3 @@ export class MachineSearch {
 
 const inOrderOfPrefixes = (holders: Holder[]): Holder[] =>
   holders.sort((one, other) => (one.prefix < other.prefix ? -1 : 1))
-
-async function* within(community: string, read: () => Promise<Holder[]>): AsyncGenerator<Holder> {
-  for (const holder of await read()) if (holder.prefix.startsWith(community)) yield holder
-}

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import type { Communities } from '../../core/allocation/community.ts'
 import { DAY_MS } from '../../core/day.ts'
 import type { MachineState } from '../../core/values/machine-states.ts'
@@ -13,7 +12,7 @@ import {
 import type { Clock } from '../../platform/clock.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { Store } from '../database/store.ts'
-import type { GeoIp } from '../geoip.ts'
+import { type GeoIp, placeOf } from '../geoip.ts'
 import type { Holder } from '../holders.ts'
 import type { KnownAddresses, Seen } from '../known-addresses.ts'
 import type { Machine } from './schemas/machines.ts'
@@ -135,8 +134,8 @@ export class MachineViews {
 
   /** Where it is, by its address. */
   place({ seen }: SeenHolder): Machine['place'] {
-    const host = seen?.addresses.find((address) => isIP(address.host) !== 0)?.host
-    const place = host === undefined ? undefined : this.#components.geoip?.locate(host)
+    const { geoip } = this.#components
+    const place = geoip && seen ? placeOf(geoip, seen.addresses) : undefined
     return {
       ...(place?.country ? { country: place.country } : {}),
       ...(place?.continent ? { continent: place.continent } : {}),
@@ -146,7 +145,26 @@ export class MachineViews {
   }
 
   isExpiring({ notAfterMs }: Holder): boolean {
-    return notAfterMs - this.#components.clock.now() < EXPIRING_MS
+    return notAfterMs / 1000 <= this.expiringBy()
+  }
+
+  /** Certificates that end by then are expiring, in Unix seconds. */
+  expiringBy(): number {
+    return Math.ceil((this.#components.clock.now() + EXPIRING_MS) / 1000) - 1
+  }
+
+  /** Whether a machine is what is asked for. */
+  isWanted(
+    one: SeenHolder,
+    { state, country }: { readonly state?: MachineState | undefined; readonly country?: string | undefined },
+    revoked: ReadonlySet<number>,
+  ): boolean {
+    return (
+      (country === undefined || this.place(one).country === country) &&
+      (state === undefined ||
+        this.state(one, revoked) === state ||
+        (state === 'expiring' && this.isExpiring(one.holder)))
+    )
   }
 
   #communityOf(prefix: string): string | undefined {

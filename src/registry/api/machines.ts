@@ -1,12 +1,15 @@
 import { certificateFingerprint, readNodeCertificate } from '../../core/crypto/certificate.ts'
 import type { MachineState } from '../../core/values/machine-states.ts'
 import { prefixOfBits, prefixOfSubnetName, subnetCidr } from '../../core/values/prefix.ts'
-import type { Holder, HolderPage } from '../holders.ts'
+import type { Holder } from '../holders.ts'
 import type { KnownAddresses } from '../known-addresses.ts'
 import type { Ledger } from '../ledger.ts'
+import { type ListCount, ListedMachines } from '../listed-machines.ts'
 import type { LocalNode } from '../local-node.ts'
 import { Refusal } from '../refusal.ts'
+import { type ListQuery, MachineLists } from './machine-lists.ts'
 import { routeTo } from './machine-route.ts'
+import { type Cursor, cursorOf, notACursor, textOfCursor } from './machine-runs.ts'
 import { MachineSearch, type MachineSearchComponents, type Wanted } from './machine-search.ts'
 import { EXPIRING_MS, type MachineViewComponents, MachineViews, type SeenHolder } from './machine-views.ts'
 import type { Machine, MachineDetails, MachinePage, MachineQuery, MachineRoute } from './schemas/machines.ts'
@@ -17,80 +20,97 @@ import type { TopologyWatch } from './topology-watch.ts'
 /** What is known of machines. */
 export interface MachinesComponents extends MachineViewComponents {
   readonly ledger: MachineSearchComponents['ledger'] &
-    Pick<Ledger, 'holder' | 'size' | 'page' | 'count' | 'countEnding'>
+    Pick<Ledger, 'holder' | 'holders' | 'size' | 'countEnding'>
   readonly watch: MachineViewComponents['watch'] &
-    Pick<TopologyWatch, 'online' | 'look' | 'tunnelsOf' | 'route'>
-  readonly known: Pick<KnownAddresses, 'lookUp' | 'count'>
+    Pick<TopologyWatch, 'online' | 'informed' | 'look' | 'tunnelsOf' | 'route'>
+  readonly known: Pick<KnownAddresses, 'lookUp' | 'count' | 'unwritten'>
   readonly localNode: Pick<LocalNode, 'askWay'>
   readonly registryPrefix: () => string | undefined
 }
 
 /** More machines than that are no map: those that are there are shown. */
 const MAX_ON_MAP = 10_000
-/** So many more than are on the page are kept while all are looked at. */
-const SPARE = 1_000
 
 /** What the registry knows of its machines, as the API says it. */
 export class Machines {
   readonly #components: MachinesComponents
   readonly #views: MachineViews
   readonly #search: MachineSearch
+  readonly #lists: MachineLists
 
   constructor(components: MachinesComponents) {
     this.#components = components
     this.#views = new MachineViews(components)
     this.#search = new MachineSearch({ ...components, views: this.#views })
+    this.#lists = new MachineLists({
+      ...components,
+      ...{ views: this.#views, search: this.#search, listed: new ListedMachines(components.store) },
+    })
   }
 
-  /** One page of those that are wanted. */
+  /** One page of those that are wanted. @throws Refusal 400 for an `after` that no page has said */
   async list(asked: MachineQuery): Promise<MachinePage> {
     await this.#components.watch.look()
     const found = await this.#search.searched(asked)
-    const page = await this.#page({ ...asked, found })
+    const { state } = asked
+    const isOfFew = found !== undefined || state === 'online' || state === 'outdated' || state === 'revoked'
+    if (!isOfFew) return this.#listed({ ...asked, state })
+    const page = await this.#ofFew({ ...asked, found })
     return found?.isMore ? { ...page, isMore: true } : page
   }
 
-  async #page(query: Wanted): Promise<MachinePage> {
-    const { offset = 0, limit = 100, sort = 'name', order = 'ascending' } = query
-    const column = columnOf(query)
-    if (column !== undefined) {
-      const { ledger } = this.#components
-      const within = query.community ?? ''
-      const isDescending = order === 'descending'
-      const holders = await ledger.page({ within, column, isDescending, offset, limit })
-      return { total: await ledger.count(within), items: await this.#machines(this.#views.seen(holders)) }
+  /** Of all, or of a state that any number may be in. */
+  async #listed({ after, ...query }: ListQuery): Promise<MachinePage> {
+    const revoked = await this.#revoked()
+    const { count, isAtLeast } = await this.#countOf(query, revoked)
+    const { seen, next } = await this.#lists.page(query, {
+      cursor: after === undefined ? undefined : cursorOf(after),
+      revoked,
+      ...(isAtLeast ? {} : { total: count }),
+    })
+    const isLast =
+      next === undefined || (after === undefined && !isAtLeast && (query.offset ?? 0) + seen.length >= count)
+    return {
+      total: count,
+      items: await this.#machines(seen),
+      ...(isAtLeast ? { isTotalAtLeast: true as const } : {}),
+      ...(isLast ? {} : { next: textOfCursor(next) }),
     }
+  }
+
+  /** Of those that are searched for, or of a state that few are in: all of them are looked at. */
+  async #ofFew(query: Wanted): Promise<MachinePage> {
+    const { limit = 100, sort = 'name', order = 'ascending', after } = query
+    const offset = after === undefined ? (query.offset ?? 0) : offsetOf(cursorOf(after))
+    const pageOf = (total: number, items: readonly Machine[]): MachinePage => ({
+      ...{ total, items: [...items] },
+      ...(offset + items.length < total && items.length > 0
+        ? { next: textOfCursor({ run: 0, after: { place: offset + items.length, prefix: '' } }) }
+        : {}),
+    })
     // Addresses have the order of their prefixes, in which they are found.
     if (sort === 'name' && order === 'ascending') {
       if (query.found && query.state === undefined && query.country === undefined) {
         // Where they were seen is looked up of those on the page only.
         const holders = await this.#search.holdersOf(query.found, offset, limit)
-        const items = await this.#machines(this.#views.seen(holders))
-        return { total: query.found.prefixes.length, items }
+        return pageOf(query.found.prefixes.length, await this.#machines(this.#views.seen(holders)))
       }
-      const found = this.#search.found(query, await this.#revoked())
-      const { total, items } = await firstOf(found, offset, limit, await this.#countOf(query))
-      return { total, items: await this.#machines(items) }
+      const found: SeenHolder[] = []
+      for await (const one of this.#search.found(query, await this.#revoked())) found.push(one)
+      return pageOf(found.length, await this.#machines(found.slice(offset, offset + limit)))
     }
     const revoked = await this.#revoked()
     const sign = order === 'ascending' ? 1 : -1
     // They are found in the order of their prefixes, which addresses have as numbers, and not as texts.
     const keyOf = ({ machine, at }: Found) => (sort === 'name' ? at : sortKey(machine, sort))
-    const inOrder = (machines: Found[]) =>
-      machines.sort((one, other) => sign * compare(keyOf(one), keyOf(other)))
-    let found: Found[] = []
-    let total = 0
-    for await (const machine of this.#views.machines(this.#search.found(query, revoked), revoked)) {
-      total += 1
-      found.push({ machine, at: total })
-      if (found.length > 2 * (offset + limit) + SPARE) found = inOrder(found).slice(0, offset + limit)
-    }
-    return {
-      total,
-      items: inOrder(found)
-        .slice(offset, offset + limit)
-        .map(({ machine }) => machine),
-    }
+    const found: Found[] = []
+    for await (const machine of this.#views.machines(this.#search.found(query, revoked), revoked))
+      found.push({ machine, at: found.length })
+    found.sort((one, other) => sign * (compare(keyOf(one), keyOf(other)) || one.at - other.at))
+    return pageOf(
+      found.length,
+      found.slice(offset, offset + limit).map(({ machine }) => machine),
+    )
   }
 
   async #machines(seen: AsyncIterable<SeenHolder> | Iterable<SeenHolder>): Promise<Machine[]> {
@@ -192,10 +212,11 @@ export class Machines {
     return ledger.countEnding(0, clock.now() + EXPIRING_MS)
   }
 
-  /** How many are in a state, where that is known without a look at each; undefined: it is not. */
-  async #countOf({ found, community = '', country, state }: Wanted): Promise<number | undefined> {
-    if ((state !== 'offline' && state !== 'never-seen') || country !== undefined) return undefined
-    return found === undefined && community === '' ? (await this.counts())[state] : undefined
+  async #countOf(query: Omit<ListQuery, 'after'>, revoked: ReadonlySet<number>): Promise<ListCount> {
+    const { state, community = '', country } = query
+    if ((state === 'offline' || state === 'never-seen') && community === '' && country === undefined)
+      return { count: (await this.counts())[state], isAtLeast: false }
+    return this.#lists.count(query, revoked)
   }
 
   async #revoked(): Promise<ReadonlySet<number>> {
@@ -204,41 +225,10 @@ export class Machines {
   }
 }
 
-/**
- * Those of one page, and how many there are in all.
- * @param known how many there are, if it is known: no more than the page is looked for then
- */
-async function firstOf<T>(
-  found: AsyncIterable<T>,
-  offset: number,
-  limit: number,
-  known?: number,
-): Promise<{ readonly total: number; readonly items: readonly T[] }> {
-  const items: T[] = []
-  let total = 0
-  const isWhole = () => known !== undefined && total >= Math.min(known, offset + limit)
-  if (!isWhole())
-    for await (const one of found) {
-      if (total >= offset && total < offset + limit) items.push(one)
-      total += 1
-      if (isWhole()) break
-    }
-  return { total: known ?? total, items }
-}
-
-/** What the database has them in the order of; undefined: what is wanted must be computed of all of them first. */
-function columnOf({ found, state, country, sort = 'name' }: Wanted): HolderPage['column'] | undefined {
-  if (found !== undefined || state !== undefined || country !== undefined) return undefined
-  // Addresses have the order of their prefixes.
-  return sort === 'name'
-    ? 'prefix'
-    : sort === 'serial'
-      ? 'serial'
-      : sort === 'notAfter'
-        ? 'not_after'
-        : sort === 'email'
-          ? 'email'
-          : undefined
+/** Where a page of few begins. @throws Refusal 400 */
+function offsetOf({ after: { place } }: Cursor): number {
+  if (typeof place === 'number' && Number.isSafeInteger(place) && place >= 0) return place
+  throw notACursor()
 }
 
 /** A machine, and where it is among those that were found. */

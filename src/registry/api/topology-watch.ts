@@ -82,6 +82,11 @@ export class TopologyWatch implements Disposable {
     return this.#information.get(prefix)
   }
 
+  /** All that have said something of themselves. */
+  informed(): Iterable<readonly [Prefix, NodeInformation]> {
+    return this.#information
+  }
+
   /** The tunnels of a machine. */
   tunnelsOf(name: string): { readonly peer: string; readonly direction: 'outgoing' | 'incoming' }[] {
     const tunnels = [...this.#tunnels.values()]

@@ -20,11 +20,19 @@ export async function runKeys({ json, action, isCutOffAccepted, ...where }: Keys
   return 0
 }
 
-function rotationText({ step, nextStep, validUntil, following, behind, warning }: KeyRotation): string {
+function rotationText({
+  step,
+  nextStep,
+  validUntil,
+  following,
+  behindCount,
+  behind,
+  warning,
+}: KeyRotation): string {
   return [
     `step ${step}: ${MEANINGS[step]}`,
     ...(validUntil === undefined ? [] : [`the new key is announced until ${validUntil}`]),
-    `${following} machines have the present configuration${behind.length === 0 ? '' : `, ${behind.length} have not asked for it: ${someNames(behind)}`}`,
+    `${following} machines have the present configuration${behindCount === 0 ? '' : `, ${behindCount} have not asked for it: ${someNames(behind)}`}`,
     `the next step ${nextStep}`,
     ...(warning === undefined ? [] : [`WARNING: ${warning}`]),
     '',

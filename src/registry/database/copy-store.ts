@@ -6,8 +6,8 @@ import type { Store, Write } from './store.ts'
 /** What belongs to processes that run: sessions, of nodes and administrators. How transactions have ended does, too. */
 const OF_PROCESSES = ['session', 'admin_session'] as const
 
-/** What the database counts of others as they are written; of what PostgreSQL clears as a whole, it hears nothing. */
-const COUNTS = ['holder_count', 'node_address_count'] as const
+/** What the database makes of others as they are written; of what PostgreSQL clears as a whole, it hears nothing. */
+const MADE_OF_OTHERS = ['holder_count', 'node_address_count', 'listed_machine', 'listed_version'] as const
 
 /**
  * What is copied, and what its rows are ordered by. `cert_changed` comes after `cert`: SQLite has noted there what was written.
@@ -36,6 +36,7 @@ const TABLES: readonly (readonly [table: string, ...key: string[]])[] = [
   ['invitation_use', 'id', 'prefix'],
   ['machine', 'prefix'],
   ['search_word', 'word', 'prefix', 'kind'],
+  ['word_due', 'prefix'],
   ['machine_event', 'prefix', 'date'],
   ['look_day', 'day'],
   ['machine_day', 'prefix', 'day'],
@@ -75,7 +76,7 @@ export async function isUsed(queries: Queries): Promise<boolean> {
 export async function replaceAll(from: Queries, to: Queries): Promise<void> {
   const present = new Set(await from.tables())
   // `config` first: whoever reads all at one moment waits for it, and for nothing that waits for the reader.
-  for (const table of ['config', ...OF_PROCESSES, ...COUNTS]) await to.clear(table)
+  for (const table of ['config', ...OF_PROCESSES, ...MADE_OF_OTHERS]) await to.clear(table)
   for (const { name } of await from.all<{ name: string }>('SELECT name FROM config'))
     await to.setConfig(name, await from.config(name))
   for (const [table, ...key] of TABLES) {

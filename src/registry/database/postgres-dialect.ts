@@ -10,6 +10,9 @@ export const CHANNEL = 're6st'
 /** What the connections of a registry that serves are called in PostgreSQL's list of them. */
 export const APPLICATION = 're6st-registry'
 
+/** Of a transaction: triggers note what a registry writes that knows of no `search_word` (migration 014). */
+export const WORDS_ARE_KEPT = "SET LOCAL re6st.words_are_kept = 'yes'"
+
 /** A URL that gives our connections no other name: by that, `restore` sees that a registry serves. */
 export function withoutApplication(url: string): string {
   const at = url.indexOf('?')

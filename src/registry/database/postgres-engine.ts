@@ -20,6 +20,7 @@ import {
   PYTHON_TABLES,
   refuseEncoding,
   tables,
+  WORDS_ARE_KEPT,
   withoutApplication,
 } from './postgres-dialect.ts'
 import { PostgresListener } from './postgres-listener.ts'
@@ -250,7 +251,9 @@ class PostgresEngine implements Engine {
   /** Begins a transaction in which nobody else changes anything, as long as it goes on. */
   async #begin(client: pg.ClientBase): Promise<void> {
     // Nothing of a machine that was switched off tells the server so: it would keep the lock for hours.
-    await client.query(`BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${this.#timeouts.silenceMs}`)
+    await client.query(
+      `BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${this.#timeouts.silenceMs}; ${WORDS_ARE_KEPT}`,
+    )
     await client.query('SELECT pg_advisory_xact_lock($1)', [WRITE_LOCK])
   }
 

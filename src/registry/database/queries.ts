@@ -1,3 +1,4 @@
+import { codeOf } from '../../core/errors.ts'
 import { endOfStart, searchWordsOf } from '../../core/values/search-words.ts'
 import type { ConfigValues, Dialect, Executor, SqlValue, Topic } from './engine.ts'
 import type { Statement } from './statement.ts'
@@ -19,6 +20,9 @@ export interface QueryComponents {
   readonly executor: Executor
   readonly statements: Statements
 }
+
+/** PostgreSQL's error code. */
+const UNTRANSLATABLE_CHARACTER = '22P05'
 
 /** How many values are looked up at a time. */
 const VALUES = 100
@@ -46,7 +50,7 @@ export class Queries {
   }
 
   /** Rows for any of these values, of a text with `IN ?`: some values at a time. */
-  async allIn<Row>(sql: string, values: readonly string[]): Promise<Row[]> {
+  async allIn<Row>(sql: string, values: readonly (string | number)[]): Promise<Row[]> {
     const text = sql.replace('IN ?', `IN (${Array(VALUES).fill('?').join(', ')})`)
     const rows: Row[] = []
     for (let at = 0; at < values.length; at += VALUES) {
@@ -276,13 +280,13 @@ export class Queries {
     const { prefix, email, serial, subject_serial, not_after, reason } = row
     const before = await this.holder(prefix)
     await this.#run(this.#statements.setHolder, prefix, email, serial, subject_serial, not_after, reason)
-    await this.#changeWords(prefix, 'email', wordsOfHolder(before), wordsOfHolder(row))
+    await this.changeWords(prefix, 'email', wordsOfHolder(before), wordsOfHolder(row))
   }
 
   /** @returns what it was */
   async deleteHolder(prefix: string): Promise<HolderRow | undefined> {
     const before = await this.#one(this.#statements.deleteHolder, prefix)
-    await this.#changeWords(prefix, 'email', wordsOfHolder(before), [])
+    await this.changeWords(prefix, 'email', wordsOfHolder(before), [])
     return before
   }
 
@@ -299,11 +303,11 @@ export class Queries {
         prefix,
         name,
       )
-    await this.#changeWords(prefix, 'name', searchWordsOf(before?.name ?? ''), searchWordsOf(name ?? ''))
+    await this.changeWords(prefix, 'name', searchWordsOf(before?.name ?? ''), searchWordsOf(name ?? ''))
   }
 
-  /** What the machine of a prefix is found by. */
-  async #changeWords(
+  /** What the machine of a prefix is found by; of the same words nothing is changed. */
+  async changeWords(
     prefix: string,
     kind: 'email' | 'name',
     before: readonly string[],
@@ -322,10 +326,15 @@ export class Queries {
 
   /** Prefixes of machines with a word in their e-mail address or name that begins so, some of them once for each word. */
   async prefixesOfWords(start: string, limit: number): Promise<string[]> {
+    const end = endOfStart(start)
     const rows = await this.all<{ prefix: string }>(
-      'SELECT prefix FROM search_word WHERE word >= ? AND word < ? ORDER BY word, prefix, kind LIMIT ?',
-      ...[start, endOfStart(start), limit],
-    )
+      `SELECT prefix FROM search_word WHERE word >= ? ${end === undefined ? '' : 'AND word < ?'} ORDER BY word, prefix, kind LIMIT ?`,
+      ...[start, ...(end === undefined ? [] : [end]), limit],
+    ).catch((error: unknown) => {
+      // Letters that the encoding of a database of PostgreSQL does not have are in no word of it.
+      if (codeOf(error) === UNTRANSLATABLE_CHARACTER) return []
+      throw error
+    })
     return rows.map(({ prefix }) => prefix)
   }
 

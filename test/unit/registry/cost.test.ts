@@ -104,7 +104,7 @@ async function workOfEachMethod(
       nodePort: node.port,
       reachable: () => ({ list: async () => [prefixOfBits(bits(1))] }),
       mailer: { send: async () => {} },
-      geoip: { locate: () => ({ country: 'FR', continent: 'EU' }) },
+      geoip: { edition: 'test', locate: () => ({ country: 'FR', continent: 'EU' }) },
     },
   )
   const client = new RegistryClient(registry.url, {

@@ -51,8 +51,8 @@ async function network(holders: Holder[] = [], { isShared = false } = {}) {
     const watch = new NetworkWatch({
       ...{ clock, log: silentLog, store: watched, ownNode: () => own },
       followers: {
-        read: async () => {},
-        hasVersion: (prefix, version) => (versions.get(prefix)?.compare(version) ?? -1) >= 0,
+        behind: async (prefixes, version) =>
+          prefixes.filter((prefix) => (versions.get(prefix)?.compare(version) ?? -1) < 0),
       },
       async *ending(afterMs, untilMs) {
         yield* holders.filter(({ notAfterMs }) => notAfterMs > afterMs && notAfterMs <= untilMs)

@@ -16,9 +16,14 @@ export const KeyRotation = Type.Object(
       Type.String({ format: 'date-time', description: 'Until when the new key should not be used yet' }),
     ),
     following: Type.Integer({ minimum: 0, description: 'Machines that have the present configuration' }),
-    behind: Type.Array(SubnetName, {
+    behindCount: Type.Integer({
+      minimum: 0,
       description:
         'Machines that have a certificate, and have not asked for the configuration since the last step',
+    }),
+    behind: Type.Array(SubnetName, {
+      maxItems: 1_000,
+      description: 'The first of these, those first that have asked last',
     }),
     warning: Type.Optional(Type.String({ description: 'What would be cut off by the next step now' })),
   },

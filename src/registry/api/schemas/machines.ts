@@ -103,6 +103,14 @@ export type MachineRoute = Static<typeof MachineRoute>
 export const MachinePage = Type.Object(
   {
     ...pageOf(Machine, 'MachinePage').properties,
+    next: Type.Optional(
+      Type.String({
+        description: 'What to give as `after` for the next page; missing: this is the last one',
+      }),
+    ),
+    isTotalAtLeast: Type.Optional(
+      Type.Literal(true, { description: 'There are more than `total`: so many are not counted' }),
+    ),
     isMore: Type.Optional(
       Type.Literal(true, {
         description:
@@ -114,8 +122,8 @@ export const MachinePage = Type.Object(
 )
 export type MachinePage = Static<typeof MachinePage>
 
-/** Which machines. */
-export const MachineQuery = Type.Object({
+/** Which machines, in which order. */
+const WANTED = {
   search: Type.Optional(
     Type.String({
       maxLength: 200,
@@ -128,6 +136,25 @@ export const MachineQuery = Type.Object({
   country: Type.Optional(Type.String({ pattern: '^[A-Z]{2}$' })),
   sort: Type.Optional(Type.Enum(MACHINE_SORT_KEYS)),
   order: Type.Optional(Type.Union([Type.Literal('ascending'), Type.Literal('descending')])),
+} as const
+
+/** Which machines a file has. */
+export const MachineExportQuery = Type.Object(WANTED)
+export type MachineExportQuery = Static<typeof MachineExportQuery>
+
+/** All machines of a query, in one file. */
+export const MachineList = Type.Array(Machine, { $id: 'MachineList' })
+
+/** Which page of which machines. */
+export const MachineQuery = Type.Object({
+  ...WANTED,
+  after: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9_-]{1,4000}$',
+      description:
+        '`next` of the page before, for the one after it: none is on two pages or on none, and it takes no longer however far it is',
+    }),
+  ),
   ...PAGING,
 })
 export type MachineQuery = Static<typeof MachineQuery>

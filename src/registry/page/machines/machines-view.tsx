@@ -18,9 +18,14 @@ const PAUSE_MS = 250
 /** What is in the table, and how many there are of it. */
 interface FoundMachines {
   readonly total: number
+  readonly isTotalAtLeast: boolean
   readonly items: readonly Machine[]
+  /** Where the next page begins; undefined: there is none. */
+  readonly next: string | undefined
   readonly isMore: boolean
 }
+
+const NONE: FoundMachines = { total: 0, isTotalAtLeast: false, items: [], next: undefined, isMore: false }
 
 /** The machines of the network: searched, sorted and filtered by the registry, loaded as far as one looks. */
 export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX.Element {
@@ -29,7 +34,7 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
   const [community, setCommunity] = useState('')
   const [sorting, sort] = useState<Sorting>({ key: 'name', descending: false })
   const [chosen, choose] = useState<string>()
-  const [found, setFound] = useState<FoundMachines>({ total: 0, items: [], isMore: false })
+  const [found, setFound] = useState(NONE)
   const [problem, setProblem] = useState<string>()
   const isCommunity = /^[01]*$/.test(community)
   const query: MachineQuery = {
@@ -41,15 +46,24 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
   }
   const asked = JSON.stringify(query)
   const load = useCallback(
-    async (offset: number, isWanted: () => boolean) => {
+    async (after: string | undefined, isWanted: () => boolean) => {
       try {
-        const next = await call('machines', { query: { ...JSON.parse(asked), offset, limit: PAGE } })
+        const query = { ...JSON.parse(asked), limit: PAGE, ...(after === undefined ? {} : { after }) }
+        const page = await call('machines', { query })
         if (!isWanted()) return
         setProblem(undefined)
         setFound((before) => ({
-          total: next.total,
-          isMore: next.isMore ?? false,
-          items: offset === 0 ? next.items : [...before.items.slice(0, offset), ...next.items],
+          total: page.total,
+          isTotalAtLeast: page.isTotalAtLeast ?? false,
+          isMore: page.isMore ?? false,
+          // Of two clicks, the second has asked for the same.
+          items:
+            after === undefined
+              ? page.items
+              : before.next === after
+                ? [...before.items, ...page.items]
+                : before.items,
+          next: after === undefined || before.next === after ? page.next : before.next,
         }))
       } catch (error) {
         if (isWanted()) setProblem(sayWhy(error))
@@ -59,14 +73,14 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
   )
   useEffect(() => {
     let wanted = true
-    const timer = setTimeout(() => load(0, () => wanted), PAUSE_MS)
+    const timer = setTimeout(() => load(undefined, () => wanted), PAUSE_MS)
     return () => {
       wanted = false
       clearTimeout(timer)
     }
   }, [load])
   const reload = useCallback(() => {
-    load(0, () => true)
+    load(undefined, () => true)
   }, [load])
   useSessionBegun(reload)
   const gone = () => {
@@ -146,6 +160,7 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
       </div>
       <Problem what={problem} />
       <p class="notice" role="status">
+        {found.isTotalAtLeast && 'over '}
         {found.total} {found.total === 1 ? 'machine' : 'machines'}
         {!isCommunity && '. A community is bits, like 0101: this is none'}
         {found.isMore &&
@@ -162,9 +177,10 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
             sorting={sorting}
             sort={sort}
           />
-          {found.items.length < found.total && (
-            <button type="button" onClick={() => load(found.items.length, () => true)}>
-              Load more ({found.total - found.items.length} left)
+          {found.next !== undefined && (found.isTotalAtLeast || found.items.length < found.total) && (
+            <button type="button" onClick={() => load(found.next, () => true)}>
+              Load more
+              {!found.isTotalAtLeast && ` (${found.total - found.items.length} left)`}
             </button>
           )}
         </div>

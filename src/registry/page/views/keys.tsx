@@ -29,9 +29,12 @@ export function KeysView({ mayAdminister }: { readonly mayAdminister: boolean })
           <p>
             Step: <strong>{rotation.step}</strong>. {rotation.following} machines follow.
           </p>
-          {rotation.behind.length > 0 && (
+          {rotation.behindCount > 0 && (
             <>
-              <h2>Not followed yet ({rotation.behind.length})</h2>
+              <h2>Not followed yet ({rotation.behindCount})</h2>
+              {rotation.behind.length < rotation.behindCount && (
+                <p>{rotation.behind.length} of them, those first that have asked last:</p>
+              )}
               <ul class="many">
                 {rotation.behind.map((name) => (
                   <li key={name}>{name}</li>

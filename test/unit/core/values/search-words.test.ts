@@ -28,7 +28,7 @@ it('whatever is looked for of a word on is between its start and its end, in the
           .join('')
         const octets = (one: string) => Buffer.from(one)
         expect(Buffer.compare(octets(start), octets(word))).toBeLessThanOrEqual(0)
-        expect(Buffer.compare(octets(word), octets(endOfStart(start)))).toBeLessThan(0)
+        expect(Buffer.compare(octets(word), octets(endOfStart(start) ?? ''))).toBeLessThan(0)
       }
     }),
     { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 200) },

@@ -134,7 +134,7 @@ async function fullDatabase(): Promise<string> {
   for (const [table, count] of Object.entries(counts(path))) {
     if (count > 0 && table !== 'cert_changed') continue
     // Triggers keep it.
-    if (table.endsWith('_count')) continue
+    if (table.endsWith('_count') || table.startsWith('listed_')) continue
     const columns = database.pragma(`table_info(${table})`) as { type: string }[]
     const insert = database.prepare(`INSERT INTO ${table} VALUES (${columns.map(() => '?').join(', ')})`)
     for (let row = 1; row <= 1_203; row++) {
@@ -157,7 +157,9 @@ it('every table is copied, also where several rows have one key', async () => {
     await copyStore(from, to)
   }
   const found = counts(path)
-  expect(Object.values(found).every((count) => count > 0)).toBe(true)
+  // Machines whose certificates cannot be used are not listed.
+  const empty = Object.entries(found).flatMap(([table, count]) => (count === 0 ? [table] : []))
+  expect(empty).toEqual(['listed_machine', 'listed_version'])
   expect(counts(copy)).toEqual(found)
 })
 

@@ -1,0 +1,310 @@
+import type { SqlValue } from './database/engine.ts'
+import type { Store } from './database/store.ts'
+import { HEAD_BITS } from './database/tables.ts'
+
+/** Which machines are wanted: those for which all of it is true. */
+export interface ListFilter {
+  /** Bits that their prefixes begin with. */
+  readonly within: string
+  readonly country?: string | undefined
+  /** Whether it was ever seen. */
+  readonly isSeen?: boolean | undefined
+  /** Its certificate ends by then, in Unix seconds. */
+  readonly endsBy?: number | undefined
+}
+
+/** What they are in the order of; those that are the same in that, by their prefixes. */
+export interface ListOrder {
+  readonly column: keyof typeof COLUMNS
+  readonly isDescending: boolean
+}
+
+/** Where a machine is in an order. */
+export interface Place {
+  readonly place: string | number
+  readonly prefix: string
+}
+
+/** Which part of a list. */
+export interface ListPart {
+  /** Begins after this one; undefined: at the beginning. */
+  readonly after?: Place | undefined
+  /** Passes by so many first. */
+  readonly offset?: number
+  readonly limit: number
+}
+
+/** How many there are; `isAtLeast`: or more. */
+export interface ListCount {
+  readonly count: number
+  readonly isAtLeast: boolean
+}
+
+type Table = 'listed_machine' | 'holder'
+
+/** Where each column is, and the index that has its order. */
+const COLUMNS = {
+  prefix: { table: 'listed_machine', key: 'listed_machine.prefix', index: undefined },
+  seen: { table: 'listed_machine', key: 'listed_machine.seen', index: 'listed_seen' },
+  country: { table: 'listed_machine', key: 'listed_machine.country', index: 'listed_country' },
+  email: { table: 'holder', key: "COALESCE(holder.email, '')", index: 'holder_page_email' },
+  serial: { table: 'holder', key: 'holder.serial', index: 'holder_serial' },
+  not_after: { table: 'holder', key: 'holder.not_after', index: 'holder_page_not_after' },
+} as const satisfies Record<
+  string,
+  { readonly table: Table; readonly key: string; readonly index: string | undefined }
+>
+
+/** A text without its limits. */
+interface Query {
+  readonly text: string
+  readonly parameters: readonly SqlValue[]
+}
+
+/** A part of what comes after a place. */
+interface PartAfter {
+  readonly where: (table: string) => readonly string[]
+  readonly parameters: readonly SqlValue[]
+  readonly orderBy: (table: string) => string
+}
+
+/** What is wanted of one column. */
+interface Condition {
+  readonly name: 'within' | 'country' | 'isSeen' | 'endsBy'
+  readonly table: Table | undefined
+  /** For the table that is read in its order: an index begins and ends there. */
+  readonly range: (table: Table) => string
+  /** The same where no index may be chosen for it: the one that has the order is to be. */
+  readonly check: (table: Table) => string
+  readonly parameters: readonly SqlValue[]
+}
+
+/** The machines of a filter that are looked up by an index; of these, others are left out that are not wanted. */
+interface Source {
+  readonly table: Table
+  readonly index: string | undefined
+  readonly ranges: readonly Condition['name'][]
+}
+
+/** More are not counted: whoever looks for some of them wants to know of few how many they are. */
+export const MAX_COUNTED = 10_000
+/** So many are sorted, where no index has their order; of more, one that has it is gone along: the next wanted one is near. */
+const SORTED = 2_000
+
+/** Comes after all prefixes that begin with these bits. */
+const endOf = (within: string): string => `${within}2`
+
+/**
+ * Machines as the database lists them: in whatever order, from wherever on, what is read does not grow with how many there are. Only
+ * those that are wanted by one thing and sorted by another may have to be looked for.
+ */
+export class ListedMachines {
+  readonly #store: Pick<Store, 'all' | 'countHolders' | 'isShared'>
+
+  constructor(store: Pick<Store, 'all' | 'countHolders' | 'isShared'>) {
+    this.#store = store
+  }
+
+  /** The next ones of a list. */
+  async part(filter: ListFilter, order: ListOrder, { after, offset = 0, limit }: ListPart): Promise<Place[]> {
+    const conditions = conditionsOf(filter)
+    const along = sourceAlong(order, filter)
+    const isDirect = conditions.every(({ name }) => along.ranges.includes(name))
+    const source = isDirect || !(await this.#isFew(filter)) ? undefined : sourceOf(filter)
+    const places: Place[] = []
+    for (const from of partsAfter(order, filter, after)) {
+      if (places.length === limit) break
+      const { text, parameters } = source
+        ? this.#sorted(source, conditions, order, from)
+        : this.#along(along, conditions, order, from)
+      places.push(
+        ...(await this.#store.all<Place>(
+          `${text} LIMIT ? OFFSET ?`,
+          ...[...parameters, limit - places.length, after === undefined ? offset : 0],
+        )),
+      )
+    }
+    return places
+  }
+
+  /** How many are wanted; of more than {@link MAX_COUNTED} that are looked at, it is not known. */
+  async count(filter: ListFilter): Promise<ListCount> {
+    const { within } = filter
+    const conditions = conditionsOf(filter)
+    const isWithinOnly = conditions.every(({ name }) => name === 'within')
+    if (isWithinOnly && within.length <= HEAD_BITS)
+      return { count: await this.#store.countHolders(within, endOf(within)), isAtLeast: false }
+    const source = sourceOf(filter)
+    const others = conditions.filter(({ name }) => !source.ranges.includes(name))
+    // Each that is checked is looked up.
+    const most = others.length === 0 ? MAX_COUNTED : SORTED
+    const some = this.#some(source, conditions, most + 1)
+    const [row] = await this.#store.all<{ examined: number; n: number }>(
+      others.length === 0
+        ? `SELECT COUNT(*) AS examined, COUNT(*) AS n FROM (${some.text}) AS part`
+        : `SELECT COUNT(*) AS examined, COUNT(CASE WHEN ${others.map(({ check, table = 'holder' }) => check(table)).join(' AND ')} THEN 1 END) AS n FROM (${some.text}) AS part CROSS JOIN holder CROSS JOIN listed_machine WHERE holder.prefix = part.prefix AND listed_machine.prefix = part.prefix`,
+      ...others.flatMap(({ parameters }) => parameters),
+      ...some.parameters,
+    )
+    const { examined = 0, n = 0 } = row ?? {}
+    return { count: Math.min(n, most), isAtLeast: examined > most }
+  }
+
+  /** Whether so few are looked up for a filter that they can be sorted. */
+  async #isFew(filter: ListFilter): Promise<boolean> {
+    const some = this.#some(sourceOf(filter), conditionsOf(filter), SORTED + 1)
+    const [row] = await this.#store.all<{ n: number }>(
+      `SELECT COUNT(*) AS n FROM (${some.text}) AS part`,
+      ...some.parameters,
+    )
+    return (row?.n ?? 0) <= SORTED
+  }
+
+  /** Goes along an index that has the order, past what is not wanted. */
+  #along(
+    { table, index, ranges }: Source,
+    conditions: readonly Condition[],
+    order: ListOrder,
+    from: PartAfter,
+  ): Query {
+    const { key } = COLUMNS[order.column]
+    const other: Table = table === 'holder' ? 'listed_machine' : 'holder'
+    const isJoined = conditions.some((condition) => condition.table === other)
+    const where = [
+      ...(isJoined ? [`${other}.prefix = ${table}.prefix`] : []),
+      ...(table === 'holder' ? ['holder.reason IS NULL'] : []),
+      ...conditions.map(({ name, range, check }) => (ranges.includes(name) ? range(table) : check(table))),
+      ...from.where(table),
+    ]
+    return {
+      text: `SELECT ${table}.prefix AS prefix, ${key} AS place FROM ${table} ${this.#by(index)} ${isJoined ? `CROSS JOIN ${other}` : ''} ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY ${from.orderBy(table)}`,
+      parameters: [...conditions.flatMap(({ parameters }) => parameters), ...from.parameters],
+    }
+  }
+
+  /** Looks up all, and sorts them. */
+  #sorted(source: Source, conditions: readonly Condition[], order: ListOrder, from: PartAfter): Query {
+    const { key } = COLUMNS[order.column]
+    const some = this.#some(source, conditions, SORTED)
+    const others = conditions.filter(({ name }) => !source.ranges.includes(name))
+    const where = [
+      'holder.prefix = part.prefix AND listed_machine.prefix = part.prefix',
+      ...others.map(({ check, table = 'holder' }) => check(table)),
+      ...from.where('part'),
+    ]
+    return {
+      text: `SELECT part.prefix AS prefix, ${key} AS place FROM (${some.text}) AS part CROSS JOIN holder CROSS JOIN listed_machine WHERE ${where.join(' AND ')} ORDER BY ${from.orderBy('part')}`,
+      parameters: [...some.parameters, ...others.flatMap(({ parameters }) => parameters), ...from.parameters],
+    }
+  }
+
+  /** The first ones that are looked up. */
+  #some({ table, index, ranges }: Source, conditions: readonly Condition[], most: number) {
+    const ranged = conditions.filter(({ name }) => ranges.includes(name))
+    const where = [
+      ...(table === 'holder' ? ['holder.reason IS NULL'] : []),
+      ...ranged.map(({ range }) => range(table)),
+    ]
+    return {
+      text: `SELECT ${table}.prefix AS prefix FROM ${table} ${this.#by(index)} WHERE ${where.join(' AND ')} ORDER BY ${table === 'holder' ? 'holder.not_after, ' : ''}${table}.prefix LIMIT ${most}`,
+      parameters: ranged.flatMap(({ parameters }) => parameters),
+    }
+  }
+
+  /** SQLite has no idea of how many there are of what, and must be told. */
+  #by(index: string | undefined): string {
+    return index === undefined || this.#store.isShared ? '' : `INDEXED BY ${index}`
+  }
+}
+
+function conditionsOf({ within, country, isSeen, endsBy }: ListFilter): Condition[] {
+  const conditions: Condition[] = []
+  if (within !== '')
+    conditions.push({
+      ...{ name: 'within', table: undefined, parameters: [within, endOf(within)] },
+      range: (table) => `${table}.prefix >= ? AND ${table}.prefix < ?`,
+      check: (table) => `${table}.prefix || '' >= ? AND ${table}.prefix || '' < ?`,
+    })
+  if (country !== undefined)
+    conditions.push({
+      ...{ name: 'country', table: 'listed_machine', parameters: [country] },
+      range: () => 'listed_machine.country = ?',
+      check: () => "listed_machine.country || '' = ?",
+    })
+  if (isSeen !== undefined)
+    conditions.push({
+      ...{ name: 'isSeen', table: 'listed_machine', parameters: [] },
+      range: () => `listed_machine.seen ${isSeen ? '>' : '='} 0`,
+      check: () => `listed_machine.seen + 0 ${isSeen ? '>' : '='} 0`,
+    })
+  if (endsBy !== undefined)
+    conditions.push({
+      ...{ name: 'endsBy', table: 'holder', parameters: [endsBy] },
+      range: () => 'holder.not_after <= ?',
+      check: () => 'holder.not_after + 0 <= ?',
+    })
+  return conditions
+}
+
+/** What has an order, and which conditions are a part of it. */
+function sourceAlong({ column }: ListOrder, filter: ListFilter): Source {
+  const { table, index } = COLUMNS[column]
+  switch (column) {
+    case 'prefix':
+      return prefixesOf(filter)
+    case 'seen':
+      // All that were never seen are the same in that.
+      return { table, index, ranges: filter.isSeen === false ? ['isSeen', 'within'] : ['isSeen'] }
+    case 'country':
+      return { table, index, ranges: filter.country === undefined ? [] : ['country', 'within'] }
+    case 'not_after':
+      return { table, index, ranges: ['endsBy'] }
+    default:
+      return { table, index, ranges: [] }
+  }
+}
+
+/** By what those of a filter are looked up. */
+const sourceOf = (filter: ListFilter): Source =>
+  filter.endsBy !== undefined &&
+  filter.within === '' &&
+  filter.country === undefined &&
+  filter.isSeen === undefined
+    ? { table: 'holder', index: 'holder_page_not_after', ranges: ['endsBy'] }
+    : prefixesOf(filter)
+
+/** What has them in the order of their prefixes. */
+function prefixesOf({ country, isSeen }: ListFilter): Source {
+  const table = 'listed_machine'
+  if (country !== undefined) return { table, index: 'listed_country', ranges: ['country', 'within'] }
+  if (isSeen !== undefined)
+    return { table, index: isSeen ? 'listed_ever' : 'listed_seen', ranges: ['isSeen', 'within'] }
+  return { table, index: undefined, ranges: ['within'] }
+}
+
+/**
+ * What comes after a place: those that are the same in what they are sorted by, and those that are not. Each begins and ends in an index,
+ * which SQLite does not see of both at once where that is an expression.
+ */
+function partsAfter(order: ListOrder, filter: ListFilter, after: Place | undefined): PartAfter[] {
+  const { key } = COLUMNS[order.column]
+  const [sign, direction] = order.isDescending ? ['<', 'DESC'] : ['>', 'ASC']
+  const byPrefix = (table: string) => `${table}.prefix ${direction}`
+  const byKey = (table: string) => `${key} ${direction}, ${byPrefix(table)}`
+  const isByPrefix = order.column === 'prefix'
+  const all: PartAfter = { orderBy: isByPrefix ? byPrefix : byKey, where: () => [], parameters: [] }
+  if (after === undefined) return [all]
+  const afterPrefix = (table: string) => `${table}.prefix ${sign} ?`
+  if (isByPrefix) return [{ ...all, where: (table) => [afterPrefix(table)], parameters: [after.prefix] }]
+  const same: PartAfter = {
+    orderBy: byPrefix,
+    where: (table) => [`${key} = ?`, afterPrefix(table)],
+    parameters: [after.place, after.prefix],
+  }
+  const isAllTheSame =
+    (order.column === 'country' && filter.country !== undefined) ||
+    (order.column === 'seen' && filter.isSeen === false)
+  return isAllTheSame
+    ? [same]
+    : [same, { orderBy: byKey, where: () => [`${key} ${sign} ?`], parameters: [after.place] }]
+}
