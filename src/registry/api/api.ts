@@ -22,6 +22,7 @@ import { OpenId, type OpenIdSettings } from './access/open-id.ts'
 import { authorityOf } from './authority-overview.ts'
 import { apiHandlers } from './handlers.ts'
 import { Invitations } from './invitations.ts'
+import { MachineExports } from './machine-export.ts'
 import { Machines } from './machines.ts'
 import { type ApiListener, ApiServers } from './server.ts'
 import { readStaticFiles } from './static-files.ts'
@@ -128,6 +129,7 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
     openId,
     clientAuthorities,
     stream: new TopologyStream(watch, clock),
+    exports: new MachineExports(machines, components.log),
     files: await readStaticFiles(components.pageFolder),
     url: components.pageUrl,
   })

@@ -32,6 +32,8 @@ export type SpecialRoute =
   | 'openIdSignIn'
   | 'openIdReturn'
   | 'topologyEvents'
+  | 'machinesJson'
+  | 'machinesCsv'
 
 /** A handler for each other route: one cannot be forgotten. */
 export type ApiHandlers = {

@@ -29,6 +29,9 @@ export const API_LIMITS = {
   /** Streams of changes, in all and of one source. */
   streams: 64,
   streamsPerSource: 16,
+  /** Files with machines that are written at once, and how long one may go unread. */
+  exports: 4,
+  unreadMs: 60_000,
   /** A client that does not read what is sent to it is cut off. */
   maxUnsentBytes: 4 * 1024 * 1024,
 } as const

@@ -178,6 +178,23 @@ export const API_ROUTES = {
     query: machines.MachineQuery,
     answer: machines.MachinePage,
   },
+  machinesJson: {
+    method: 'GET',
+    path: '/exports/machines.json',
+    role: 'look',
+    summary: 'All machines of a query as a file, written as far as it is read',
+    query: machines.MachineExportQuery,
+    answer: machines.MachineList,
+  },
+  machinesCsv: {
+    method: 'GET',
+    path: '/exports/machines.csv',
+    role: 'look',
+    contentType: 'text/csv',
+    summary: 'The same for a spreadsheet',
+    query: machines.MachineExportQuery,
+    answer: machines.MachineList,
+  },
   machine: {
     method: 'GET',
     path: '/machines/:name',

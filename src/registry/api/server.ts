@@ -27,9 +27,11 @@ import { boundConnections } from './bounded-connections.ts'
 import type { ApiCall, ApiHandlers, Principal } from './call.ts'
 import { cookieOf } from './guards.ts'
 import { API_LIMITS } from './limits.ts'
+import type { MachineExports } from './machine-export.ts'
 import { API_BASE } from './openapi.ts'
 import { API_ROUTES, type ApiRoute, type ApiRouteName } from './routes.ts'
 import type { Session, SignIn } from './schemas/access.ts'
+import type { MachineExportQuery } from './schemas/machines.ts'
 import type { StaticFile } from './static-files.ts'
 import { timeOf } from './time.ts'
 import type { TopologyStream } from './topology-stream.ts'
@@ -44,6 +46,7 @@ export interface ApiServerComponents {
   /** Makes TLS connections, where the page has TLS of its own; asks for certificates where there are authorities. */
   readonly handshakes: Pick<Handshakes, 'secure'> | undefined
   readonly stream: TopologyStream
+  readonly exports: MachineExports
   readonly files: ReadonlyMap<string, StaticFile>
   readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'after'>
   readonly log: Logger
@@ -140,6 +143,10 @@ export class ApiServers {
         return this.#openIdReturn(call, request, reply)
       case 'topologyEvents':
         return this.#components.stream.open(call.source, reply, call.who.session)
+      case 'machinesJson':
+        return this.#components.exports.write(call.query as MachineExportQuery, 'json', reply)
+      case 'machinesCsv':
+        return this.#components.exports.write(call.query as MachineExportQuery, 'csv', reply)
       default:
         return (this.#components.handlers[name] as AnyHandler)(call)
     }

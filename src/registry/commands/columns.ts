@@ -8,16 +8,25 @@ export const someNames = (names: readonly string[]): string =>
   `${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ', …' : ''}`
 
 /** Lines of a table for a terminal; text of others cannot steer it. */
-export function columns(rows: readonly (readonly string[])[]): string {
-  const cells = rows.map((row) => row.map((cell) => printable(cell)))
-  const widths = (cells[0] ?? []).map((_, at) => Math.max(...cells.map((row) => row[at]?.length ?? 0)))
-  return cells
-    .map(
-      (row) =>
-        `${row
-          .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
+export const columns = (rows: readonly (readonly string[])[]): string => growingColumns()(rows)
+
+/** The same for a table of which some rows come later: its columns are as wide as what has come so far. */
+export function growingColumns(): (rows: readonly (readonly string[])[]) => string {
+  let widths: readonly number[] = []
+  return (rows) => {
+    const cells = rows.map((row) => row.map((cell) => printable(cell)))
+    const count = Math.max(widths.length, ...cells.slice(0, 1).map((row) => row.length))
+    widths = Array.from({ length: count }, (_, at) =>
+      cells.reduce((most, row) => Math.max(most, row[at]?.length ?? 0), widths[at] ?? 0),
     )
-    .join('')
+    return cells
+      .map(
+        (row) =>
+          `${row
+            .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+            .join('  ')
+            .trimEnd()}\n`,
+      )
+      .join('')
+  }
 }

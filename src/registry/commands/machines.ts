@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { dayOf } from '../../core/day.ts'
 import { Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
@@ -5,7 +6,7 @@ import type { NodesOptions, ShowOptions } from '../../core/options/registry-oper
 import type { Machine, MachineDetails, MachineHistory, MachineRoute } from '../api/schemas/machines.ts'
 import type { NetworkOverview } from '../api/schemas/network.ts'
 import { type AskRegistry, askRegistryOf } from './ask-registry.ts'
-import { columns } from './columns.ts'
+import { columns, growingColumns } from './columns.ts'
 
 /** Machines of one question. */
 const BATCH = 1_000
@@ -27,21 +28,70 @@ export async function runNodes(options: NodesOptions): Promise<number> {
     sort,
     order: isDescending ? ('descending' as const) : ('ascending' as const),
   }
-  const items: Machine[] = []
+  const text = json ? jsonLists() : tableText()
   let isMore = false
-  for (;;) {
-    const page = await ask('machines', { query: { ...wanted, offset: items.length, limit: BATCH } })
-    items.push(...page.items)
+  for (let after: string | undefined; ; ) {
+    const page = await ask('machines', {
+      query: { ...wanted, limit: BATCH, ...(after === undefined ? {} : { after }) },
+    })
     isMore = page.isMore ?? false
-    if (page.items.length === 0 || items.length >= page.total) break
+    await print(text.next(page.items))
+    if (page.next === undefined) break
+    after = page.next
   }
+  await print(text.end())
   if (isMore)
     process.stderr.write(
       're6st-registry: WARNING: there may be more machines than these: give more of the name or address by --search\n',
     )
-  process.stdout.write(json ? jsonText(items) : machinesText(items))
   return 0
 }
+
+/** Waits for whoever reads: of a million machines, no more than some are in memory. */
+async function print(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain')
+}
+
+/** A text that is made of many machines, some at a time. */
+interface MachinesText {
+  next(machines: readonly Machine[]): string
+  end(): string
+}
+
+/** One list, as `jsonText` writes it. */
+function jsonLists(): MachinesText {
+  let count = 0
+  return {
+    next: (machines) =>
+      machines
+        .map((machine) => {
+          count += 1
+          const lines = JSON.stringify(machine, undefined, 2).replaceAll('\n', '\n  ')
+          return `${count === 1 ? '[' : ','}\n  ${lines}`
+        })
+        .join(''),
+    end: () => (count === 0 ? '[]\n' : '\n]\n'),
+  }
+}
+
+/** Columns may become wider on the way. */
+function tableText(): MachinesText {
+  const columnsOf = growingColumns()
+  let head: readonly (readonly string[])[] = [['MACHINE', 'STATE', 'UNTIL', 'ADDRESS', 'VERSION', 'WHOSE']]
+  return {
+    next(machines) {
+      const rows = [...head, ...machines.map(rowOf)]
+      head = []
+      return columnsOf(rows)
+    },
+    end: () => '',
+  }
+}
+
+const rowOf = ({ name, state, notAfter, address, version = '', email = '', machineName }: Machine) => [
+  ...[name, state, dayOf(notAfter), address, version],
+  [machineName, email].filter(Boolean).join(' '),
+]
 
 /**
  * Runs `re6st-registry show`.
@@ -85,15 +135,6 @@ async function nameOf(ask: AskRegistry, meant: string): Promise<string> {
   )
 }
 
-const machinesText = (machines: readonly Machine[]): string =>
-  columns([
-    ['MACHINE', 'STATE', 'UNTIL', 'ADDRESS', 'VERSION', 'WHOSE'],
-    ...machines.map(({ name, state, notAfter, address, version = '', email = '', machineName }) => [
-      ...[name, state, dayOf(notAfter), address, version],
-      [machineName, email].filter(Boolean).join(' '),
-    ]),
-  ])
-
 function overviewText(overview: NetworkOverview): string {
   const { network, registryMachine = 'not there yet', authority, machines, keyRotation } = overview
   const { total, online, offline, expiring, neverSeen, outdated, revoked } = machines
@@ -110,7 +151,7 @@ function overviewText(overview: NetworkOverview): string {
     ],
     ['revoked', `${revoked} certificates that would be valid still`],
     ['invitations', `${overview.invitations} that can be used`],
-    ['keys', `${keyRotation.step}; ${keyRotation.behind.length} machines have not followed`],
+    ['keys', `${keyRotation.step}; ${keyRotation.behindCount} machines have not followed`],
     ['configuration', `version ${overview.configurationVersion}`],
   ])
 }

@@ -84,6 +84,13 @@ const ANSWER_WITHIN_MS = 30_000
 /** Where a wrong name or password is an answer, and no end of a session. */
 const SIGNING_IN: readonly Called[] = ['signIn', 'certificateSignIn']
 
+/** Where something of the API is. */
+export function pathOf(path: string, query: object = {}): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== '')
+  const search = new URLSearchParams(given.map(([key, value]) => [key, String(value)]))
+  return `/api/v1${path}${given.length > 0 ? `?${search}` : ''}`
+}
+
 /** Calls the registry. @throws ApiFailure with what to tell whoever looks */
 export async function call<Name extends Called>(
   name: Name,
@@ -93,10 +100,8 @@ export async function call<Name extends Called>(
   const path = pattern.replace(/:(\w+)/g, (_, key: string) =>
     encodeURIComponent(String((params as Record<string, unknown> | undefined)?.[key] ?? '')),
   )
-  const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== '')
-  const search = new URLSearchParams(given.map(([key, value]) => [key, String(value)]))
   const isInUse = takeUse()
-  const response = await fetch(`/api/v1${path}${given.length > 0 ? `?${search}` : ''}`, {
+  const response = await fetch(pathOf(path, query as object | undefined), {
     method,
     headers: {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),

@@ -1,53 +1,15 @@
-import { jsonText } from '../../../core/json-text.ts'
-import type { Machine, MachineQuery } from '../../api/schemas/machines.ts'
-import { call } from '../api.ts'
-import { csvOf } from '../csv.ts'
+import type { MachineQuery } from '../../api/schemas/machines.ts'
+import { call, pathOf } from '../api.ts'
 
-/** As many as the API gives at once. */
-const PAGE = 1_000
-
-/** All machines of a query, page by page. */
-async function allMachines(query: MachineQuery): Promise<readonly Machine[]> {
-  const machines: Machine[] = []
-  for (;;) {
-    const { items, total } = await call('machines', {
-      query: { ...query, offset: machines.length, limit: PAGE },
-    })
-    machines.push(...items)
-    if (items.length === 0 || machines.length >= total) return machines
-  }
-}
-
-const COLUMNS = [
-  'name',
-  'machineName',
-  'email',
-  'state',
-  'subnet',
-  'address',
-  'serial',
-  'notAfter',
-  'lastSeen',
-  'version',
-  'platform',
-  'community',
-] as const
-
-/** Saves the machines of a query as a file. */
+/**
+ * Saves the machines of a query as a file: the browser writes what the registry sends, however much it is.
+ * @throws ApiFailure with what to tell whoever looks
+ */
 export async function exportMachines(query: MachineQuery, format: 'csv' | 'json'): Promise<void> {
-  const machines = await allMachines(query)
-  const text =
-    format === 'json'
-      ? jsonText(machines)
-      : csvOf([
-          [...COLUMNS, 'country'],
-          ...machines.map((machine) => [...COLUMNS.map((column) => machine[column]), machine.place.country]),
-        ])
+  // Of what is wrong a download says nothing.
+  await call('machines', { query: { ...query, limit: 1 } })
   const link = document.createElement('a')
-  link.href = URL.createObjectURL(
-    new Blob([text], { type: format === 'json' ? 'application/json' : 'text/csv' }),
-  )
+  link.href = pathOf(`/exports/machines.${format}`, query)
   link.download = `machines.${format}`
   link.click()
-  URL.revokeObjectURL(link.href)
 }

@@ -25,6 +25,7 @@ async function pageOf(store: Store, components: Partial<ApiServerComponents> = {
     ...{ openId: undefined, clientAuthorities: [], handshakes: undefined, url: undefined },
     handlers: {} as ApiServerComponents['handlers'],
     stream: {} as ApiServerComponents['stream'],
+    exports: {} as ApiServerComponents['exports'],
     ...components,
   })
   const server = await servers.create('public')

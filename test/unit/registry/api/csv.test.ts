@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { csvOf } from '../../../../src/registry/page/csv.ts'
+import { csvOf } from '../../../../src/registry/api/csv.ts'
 
 test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\tx', '\rx'])(
   'a text that a spreadsheet would take for a formula is none: %j',
