@@ -1,6 +1,6 @@
-import { copyFileSync, existsSync, linkSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, linkSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { syncSync } from './files.ts'
+import { statIfThere, syncSync } from './files.ts'
 
 /** What a database of SQLite is in: what it keeps beside the file is of that file, and would be taken for that of another in its place. */
 export const DATABASE_ENDINGS = ['-journal', '-wal', '-shm', ''] as const
@@ -15,7 +15,7 @@ export function freeDatabaseName(name: string): string {
 
 /** All that are there of those, the earliest first: somebody may have removed others. */
 export function databasesNamed(name: string): string[] {
-  if (!existsSync(dirname(name))) return []
+  if (statIfThere(dirname(name))?.isDirectory() !== true) return []
   const file = basename(name)
   const numbers = readdirSync(dirname(name)).flatMap((one) =>
     one === file ? 1 : one.startsWith(`${file}.`) ? numberOf(one.slice(file.length + 1)) : [],
@@ -99,6 +99,6 @@ export function removeDatabase(path: string): void {
 
 /** Whether two paths lead to one file. */
 export function isSameFile(path: string, other: string): boolean {
-  const [one, two] = [path, other].map((name) => statSync(name, { throwIfNoEntry: false }))
+  const [one, two] = [path, other].map(statIfThere)
   return one !== undefined && one.dev === two?.dev && one.ino === two.ino
 }

@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { chownSync, closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+} from 'node:fs'
 import { chmod, chown, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf } from '../core/errors.ts'
@@ -70,6 +81,10 @@ export function removeFileSync(path: string): void {
   syncSync(dirname(path))
 }
 
+/** What a path leads to; undefined: nothing, also where something above is no directory. @throws what else the file system says */
+export const statIfThere = (path: string): Stats | undefined =>
+  existsSync(path) ? statSync(path) : undefined
+
 /**
  * Root makes a file for somebody else: for whom the one is that it takes the place of, or the directory. What is root's alone would keep
  * a daemon from its own file that runs as another user.
@@ -78,7 +93,7 @@ export function removeFileSync(path: string): void {
  */
 export function keepOwnerSync(path: string, made: string): void {
   if (process.geteuid?.() !== 0) return
-  const { uid, gid } = statSync(path, { throwIfNoEntry: false }) ?? statSync(dirname(path))
+  const { uid, gid } = statIfThere(path) ?? statSync(dirname(path))
   chownSync(made, uid, gid)
 }
 
@@ -102,7 +117,7 @@ export const makeDirectories = async (path: string): Promise<void> => makeDirect
  * @throws what the file system says
  */
 export function makeDirectoriesSync(path: string, mode?: number): void {
-  const exists = (one: string) => statSync(one, { throwIfNoEntry: false })?.isDirectory() === true
+  const exists = (one: string) => statIfThere(one)?.isDirectory() === true
   try {
     mkdirSync(path, { mode })
   } catch (error) {

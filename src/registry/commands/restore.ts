@@ -1,4 +1,4 @@
-import { chmodSync, existsSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, openSync, readSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { messageOf, Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
@@ -6,6 +6,7 @@ import type { CopyOptions } from '../../core/options/registry-database-options.t
 import { numberOfVersion } from '../../core/values/network-version.ts'
 import { packInteger } from '../../core/values/packed-integer.ts'
 import { isSameFile, keepDatabase, keepNoLonger, moveDatabase } from '../../platform/database-files.ts'
+import { statIfThere } from '../../platform/files.ts'
 import { audit } from '../api/audit-log.ts'
 import { allBefore, nameForBefore, restoredName } from '../database/before-restore.ts'
 import { Beside } from '../database/beside.ts'
@@ -32,7 +33,10 @@ import { commandActor, refuseStandby } from './own-database.ts'
  */
 export async function runRestore({ database, file, json }: CopyOptions): Promise<number> {
   const isShared = isPostgresUrl(database)
-  if (!isShared) refuseStandby(database)
+  if (!isShared) {
+    refuseStandby(database)
+    refuseOther(database)
+  }
   const { findings, certificates } = await soundnessOfDatabase({ database: file, option: '' }, undefined)
   const [finding] = findings
   if (finding) throw new Re6stError('FILE', `${withoutPassword(file)}: is not restored: ${finding.what}`)
@@ -161,6 +165,34 @@ async function refuseServed(queries: Queries, url: string): Promise<void> {
   if (connected !== undefined)
     throw new Re6stError('FILE', `--db ${withoutPassword(url)}: stop the registry first, on each machine`)
 }
+
+/**
+ * A damaged database is restored over, whatever is left of it: but not what never was one, and is named by mistake.
+ * @throws Re6stError `FILE`
+ */
+function refuseOther(path: string): void {
+  const there = statIfThere(path)
+  const why =
+    there?.isDirectory() === true
+      ? 'it is a directory: name a file in it'
+      : there && isPem(path)
+        ? 'it is a key or a certificate, and is not replaced: name the database'
+        : undefined
+  if (why !== undefined) throw new Re6stError('FILE', `--db ${path}: ${why}`)
+}
+
+/** Keys and certificates in PEM, also with some text before them. */
+function isPem(path: string): boolean {
+  const beginning = Buffer.alloc(PEM_WITHIN)
+  const file = openSync(path, 'r')
+  try {
+    return /^-----BEGIN /m.test(beginning.toString('latin1', 0, readSync(file, beginning)))
+  } finally {
+    closeSync(file)
+  }
+}
+
+const PEM_WITHIN = 16 * 1024
 
 /** No registry of this version could serve with it. @throws Re6stError `FILE` */
 async function refuseLaterVersion(backup: Queries): Promise<void> {

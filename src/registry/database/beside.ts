@@ -43,7 +43,7 @@ export class Beside implements Disposable {
     } catch (error) {
       throw error instanceof Re6stError
         ? error
-        : new Re6stError('FILE', `${target}: nothing can be written beside it: ${fileTroubleOf(error)}`, {
+        : new Re6stError('FILE', `${target}: nothing can be written beside it: ${whyNotBeside(error)}`, {
             cause: error,
           })
     }
@@ -72,6 +72,17 @@ export class Beside implements Disposable {
     // Keys are in it: it is not left where nobody looks for it.
     removeDatabase(this.path)
     unlock(this.#target, this.#lock)
+  }
+}
+
+function whyNotBeside(error: unknown): string {
+  switch (codeOf(error)) {
+    case 'ENOENT':
+      return 'its directory is not there: make it, or give another name'
+    case 'ENOTDIR':
+      return 'it is inside of what is no directory: give another name'
+    default:
+      return fileTroubleOf(error)
   }
 }
 

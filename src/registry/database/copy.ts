@@ -1,7 +1,8 @@
-import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { Re6stError } from '../../core/errors.ts'
 import { isSameFile } from '../../platform/database-files.ts'
+import { statIfThere } from '../../platform/files.ts'
 
 /** A new and empty file, into which SQLite writes as into none: for tokens and keys, which nobody else may read. */
 export const makePrivateFile = (path: string): void => closeSync(openSync(path, 'wx', 0o600))
@@ -40,7 +41,7 @@ function setApplication(path: string, id: number): void {
  * @throws Re6stError `FILE` with what to do
  */
 export function insistOnCopy(database: string, copy: string): void {
-  const there = statSync(copy, { throwIfNoEntry: false })
+  const there = statIfThere(copy)
   if (!there) return
   const why = isSameFile(database, copy)
     ? 'is the database itself: give another name'

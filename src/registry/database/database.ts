@@ -54,6 +54,8 @@ function reasonOf(error: unknown): string {
       return 'it is a directory: name a file in it'
     case 'ENOENT':
       return 'its directory is not there: make it, or name another file'
+    case 'ENOTDIR':
+      return 'it is inside of what is no directory: name another file'
     case 'SQLITE_NOTADB':
       return `${messageOf(error)}: name another`
     default:

@@ -7,7 +7,9 @@ import type { AuditEntry } from '../../../../src/registry/api/schemas/audit.ts'
 import { freePort } from '../../../support/free-port.ts'
 import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 import { runRegistryCommand, whyRefused } from '../../../support/registry-command.ts'
+import { vectors } from '../../../support/vectors.ts'
 
+const pki = vectors<{ keys: Record<string, string> }>('pki.json')
 const RECORDED = fileURLToPath(new URL('../../../vectors/registry-db/registry.db', import.meta.url))
 
 /** A database with an audit log of three entries. */
@@ -155,6 +157,32 @@ it('what is no file, or a half of one, is told of as that, by each command that 
         message: expect.stringContaining(why),
       })
   expect(readdirSync(directory).sort()).toEqual(['empty', 'half'])
+})
+
+it('what is named by mistake is not replaced by a database, and a directory that is missing is told of', async () => {
+  const directory = temporaryDirectory()
+  const path = (name: string) => join(directory, name)
+  const [backup, key, file] = [path('backup'), path('ca.key'), path('file')]
+  cpSync(RECORDED, backup)
+  writeFileSync(key, `Bag Attributes\n${pki.keys['ca']}`)
+  writeFileSync(file, '')
+  const before = readFileSync(key)
+  for (const [command, why] of [
+    [['restore', backup, '--db', key], 'is a key or a certificate'],
+    [['restore', backup, '--db', directory], 'it is a directory: name a file in it'],
+    [['restore', backup, '--db', join(directory, 'none', 'x.db')], 'its directory is not there'],
+    [['restore', backup, '--db', join(file, 'x.db')], 'inside of what is no directory'],
+    [['backup', join(directory, 'none', 'b'), '--db', backup], 'its directory is not there'],
+    [['backup', join(file, 'b'), '--db', backup], 'inside of what is no directory'],
+    [['import', backup, '--db', join(file, 'x.db')], 'inside of what is no directory'],
+    [['import', backup, '--db', join(directory, 'none', 'x.db')], 'its directory is not there'],
+  ] as const)
+    await expect(runRegistryCommand(...command), command.join(' ')).rejects.toMatchObject({
+      code: 'FILE',
+      message: expect.stringContaining(why),
+    })
+  expect(readFileSync(key)).toEqual(before)
+  expect(readdirSync(directory).sort()).toEqual(['backup', 'ca.key', 'file'])
 })
 
 it.skipIf(process.geteuid?.() !== 0)(
