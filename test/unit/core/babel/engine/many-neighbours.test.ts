@@ -129,3 +129,29 @@ it('when the interface of a server goes, packets are never sent on to another of
   expect(node.unreachable.has(`${prefix} ::/0`)).toBe(true)
   expect(node.neighbourEvents.filter(({ change }) => change === 'flushed').length).toBe(3)
 })
+
+describe('clients that come', () => {
+  it('while hellos are too many are told in the same moment that they are heard, and asked for their routes', () => {
+    const { network, node, say } = server()
+    for (let number = 0; number < 200; number++) {
+      say(client(number), HELLO)
+      network.run(10)
+      const told = node.sent.filter(({ tlv }) => tlv.kind === 'ihu' && tlv.address === client(number))
+      const asked = node.sent.filter(
+        ({ to, tlv }) => to === client(number) && tlv.kind === 'wildcard-request',
+      )
+      if (number < 50) continue
+      expect([number, told.length > 0, asked.length > 0]).toEqual([number, true, true])
+    }
+  })
+
+  it('and cannot be used are not greeted without end', () => {
+    const { network, node, say, sent } = server()
+    node.engine.setCost(network.nowMs, 's', client(1), 'unusable')
+    say(client(1), HELLO, IHU)
+    network.run(2_000)
+    node.sent.length = 0
+    network.run(13_000)
+    expect(sent('hello').length).toBeLessThanOrEqual(2)
+  })
+})
