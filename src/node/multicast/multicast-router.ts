@@ -45,6 +45,11 @@ const HOLD_MS = 3.5 * REFRESH_MS
 /** Changes that come together are dealt with together; of routes, there are always some in a large network. */
 const GATHER_MS = 50
 const GATHER_IDLE_MS = 1_000
+/**
+ * So many times as long as it took nothing is dealt with: in a network of ten thousand nodes all routes are read each time, and a
+ * neighbour can say something else as often as it likes.
+ */
+const REST_FACTOR = 9
 /** Whose states are kept, those that were heard last: whoever is inside the network can say one. */
 const MAX_HEARD = 2_000
 /** How long after its configuration an interface may be missing in the kernel's table. */
@@ -72,6 +77,7 @@ export class MulticastRouter implements AsyncDisposable {
   /** Of the memberships and sources: whether anything has changed. */
   #seen = ''
   #gathering: (Disposable & { readonly dueMs: number }) | undefined
+  #restUntilMs = Number.NEGATIVE_INFINITY
   /** Nobody sends or listens anywhere that we know of. */
   #isIdle = true
   #isLooking = false
@@ -173,13 +179,17 @@ export class MulticastRouter implements AsyncDisposable {
 
   #changed(gatherMs = GATHER_MS): void {
     const { clock } = this.#init
-    const dueMs = clock.monotonicMs() + gatherMs
+    const nowMs = clock.monotonicMs()
+    const dueMs = Math.max(nowMs + gatherMs, this.#restUntilMs)
     if (this.#isStopped || (this.#gathering && this.#gathering.dueMs <= dueMs)) return
     this.#gathering?.[Symbol.dispose]()
-    const timer = clock.after(gatherMs, () => {
+    const timer = clock.after(dueMs - nowMs, () => {
       this.#gathering = undefined
+      const beganMs = clock.monotonicMs()
       try {
         this.#update()
+        const endedMs = clock.monotonicMs()
+        this.#restUntilMs = endedMs + REST_FACTOR * (endedMs - beganMs)
       } catch (error) {
         // The interfaces cannot be listed, for want of file descriptors: they can, later.
         this.#init.log.warn({ reason: messageOf(error) }, 'multicast cannot follow the routes now')

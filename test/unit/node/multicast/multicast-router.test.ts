@@ -17,6 +17,7 @@ import {
   subnetCidr,
 } from '../../../../src/core/values/prefix.ts'
 import { MulticastRouter } from '../../../../src/node/multicast/multicast-router.ts'
+import type { Clock } from '../../../../src/platform/clock.ts'
 import type { Processes } from '../../../../src/platform/processes.ts'
 import { silentLog } from '../../../support/silent-log.ts'
 import { steppedClock } from '../../../support/stepped-clock.ts'
@@ -205,6 +206,33 @@ it('the states of the 2,000 nodes that spoke last are kept, and of no more', asy
   expect(await isNewWhenItSpeaks()).toBe(false)
   strangers(2_000)
   expect(await isNewWhenItSpeaks()).toBe(true)
+})
+
+it('takes a tenth of the time at most, however often a neighbour says something else', async () => {
+  const stepped = steppedClock()
+  // As with hundreds of thousands of routes.
+  const READING_MS = 200
+  let reads = 0
+  const clock: Clock = { ...stepped, monotonicMs: () => stepped.monotonicMs() + reads * READING_MS }
+  await using node = new MulticastRouter({
+    ...{ processes, clock, log: silentLog, runDirectory: directory, network: NETWORK, own: A },
+    ...{ memberIfaces: [], lanIfaces: ['eth0'], serverIfaces: [], send: () => {} },
+    router: {
+      get routes() {
+        reads++
+        return []
+      },
+      watch: () => ({ [Symbol.dispose]: () => {} }),
+    },
+  })
+  for (let time = 0; time < 100; time++) {
+    const source = nodeAddress(NETWORK, B)
+    node.receive(B, encodeMulticastState({ joins: [], sources: [{ source, group: `ff0e::${time}` }] }))
+    await stepped.pass(100)
+  }
+  // Ten seconds, of which each reading takes one fifth, and makes it rest for nine.
+  expect(reads).toBeGreaterThan(3)
+  expect(reads).toBeLessThan(8)
 })
 
 it('a neighbour that says nothing is told some times, and then as often as all', async () => {
