@@ -30,10 +30,11 @@ export class Costs {
   /** Sets how expensive a neighbour is, or all on an interface are. */
   set(nowMs: number, name: string, address: string | undefined, level: CostLevel): void {
     const { levels } = this.#parts
-    if (address === undefined) levels.setInterface(name, level)
-    else levels.setNeighbour(name, address, level)
+    const isOther =
+      address === undefined ? levels.setInterface(name, level) : levels.setNeighbour(name, address, level)
     const iface = this.#world.interfaces.get(name)
-    if (iface === undefined) return
+    // Whoever asks for the same again and again has nothing said to all on a server's tap.
+    if (iface === undefined || !isOther) return
     const neighbour = address === undefined ? undefined : iface.neighbours.get(address)
     if (address === undefined) this.wereSet(nowMs, iface)
     else if (neighbour) this.#tell(nowMs, iface, [neighbour])

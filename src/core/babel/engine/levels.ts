@@ -31,14 +31,21 @@ export class Levels {
     this.#all = level
   }
 
-  setInterface(name: string, level: CostLevel): void {
-    this.#obtain(name).own = level
+  /** @returns whether it was another */
+  setInterface(name: string, level: CostLevel): boolean {
+    const levels = this.#obtain(name)
+    const isOther = levels.own !== level
+    levels.own = level
+    return isOther
   }
 
-  setNeighbour(name: string, address: string, level: CostLevel): void {
+  /** @returns whether it was another */
+  setNeighbour(name: string, address: string, level: CostLevel): boolean {
     const { neighbours } = this.#obtain(name)
+    const isOther = (neighbours.get(address) ?? 'normal') !== level
     if (level === 'normal') neighbours.delete(address)
     else neighbours.set(address, level)
+    return isOther
   }
 
   /** The next interface of its name may lead elsewhere: it is as expensive as any other. */

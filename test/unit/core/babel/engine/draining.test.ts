@@ -37,6 +37,20 @@ describe('an interface that drains', () => {
     a.engine.setCost(network.nowMs, 'b', address, 'draining')
     return { network, a, b }
   }
+  it.each([undefined, 'fe80::b'])(
+    'or a neighbour on it (%s), and is told to again, has nothing to say to anybody',
+    (address) => {
+      const { network, a } = drained(address)
+      network.run(500)
+      a.sent.length = 0
+      for (let time = 0; time < 50; time++) a.engine.setCost(network.nowMs, 'b', address, 'draining')
+      network.run(500)
+      expect(a.sent.filter(({ tlv }) => tlv.kind === 'hello')).toEqual([])
+      a.engine.setCost(network.nowMs, 'b', address, 'normal')
+      expect(a.sent.filter(({ tlv }) => tlv.kind === 'hello')).toHaveLength(1)
+    },
+  )
+
   const up = { name: 'b', kind: 'tunnel', address: 'fe80::a' } as const
 
   it('is as cheap as any other when one of its name comes up after it was removed', () => {
