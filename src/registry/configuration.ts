@@ -240,9 +240,12 @@ export class NetworkConfiguration implements Disposable {
         return prepared
       })
     const change = this.#turns.take(() => this.#publish(refusing))
-    const tried = change.catch((error: unknown) => {
-      // Nothing is left that could be published later.
-      if (isRefused) return false
+    const tried = change.catch(async (error: unknown) => {
+      if (isRefused) {
+        // Nothing is left that could be published later; who looks again sees what it was refused for, also before that is heard.
+        await this.follow().catch(() => {})
+        return false
+      }
       this.#components.log.error({ err: error }, 'the configuration cannot be published: tried again')
       throw error
     })
