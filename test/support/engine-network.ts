@@ -54,6 +54,8 @@ export class TestNode {
   readonly arrivals = new Map<string, number>()
   /** What became of its packets in the queue of an interface, as the kernel counts them. */
   readonly departures = new Map<string, Departures>()
+  /** How many packets of others have left over a LAN, by its name, as the kernel counts them. */
+  readonly sentByOthers = new Map<string, number>()
   /** How long the answers of the neighbour on an interface take, as the kernel knows it. */
   readonly usualAnswers = new Map<string, number>()
   forwardingChanges = 0
@@ -85,6 +87,7 @@ export class TestNode {
       output,
       arrivals: (iface) => this.arrivals.get(iface),
       departures: (iface) => this.departures.get(iface),
+      sentByOthers: (iface) => this.sentByOthers.get(iface),
       usualAnswerMs: (iface) => this.usualAnswers.get(iface),
     })
   }

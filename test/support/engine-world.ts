@@ -19,6 +19,7 @@ export function engineWorld(): World {
     interfaces: new Map(),
     arrivals: () => undefined,
     departures: () => undefined,
+    sentByOthers: () => undefined,
     usualAnswerMs: () => undefined,
     seqno: 1,
     isRetracting: false,

@@ -34,6 +34,8 @@ export interface EngineSettings {
   readonly arrivals?: (iface: string) => number | undefined
   /** How many packets were sent over an interface so far, and how many were lost in our own queue, if that is known. */
   readonly departures?: (iface: string) => Departures | undefined
+  /** How many packets of others than us were sent over a LAN so far to one machine each, if that is known. */
+  readonly sentByOthers?: (iface: string) => number | undefined
   /** How long a neighbour's answers to the kernel took lately, if that is known. */
   readonly usualAnswerMs?: (iface: string, address: string) => number | undefined
 }
@@ -52,13 +54,14 @@ export class BabelEngine {
   constructor(settings: EngineSettings) {
     const { routerId, seqno, random, output } = settings
     const { arrivals = () => undefined, departures = () => undefined } = settings
-    const { usualAnswerMs = () => undefined } = settings
+    const { sentByOthers = () => undefined, usualAnswerMs = () => undefined } = settings
     this.#world = {
       routerId,
       random,
       output,
       arrivals,
       departures,
+      sentByOthers,
       usualAnswerMs,
       seqno,
       timers: new TimerQueue(),

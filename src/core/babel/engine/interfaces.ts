@@ -37,7 +37,7 @@ export class Interfaces {
   down(nowMs: number, name: string): void {
     const iface = this.#world.interfaces.get(name)
     if (iface === undefined) return
-    const { hellos, updates, acquisition, neighbours, liveness } = this.#parts
+    const { hellos, updates, acquisition, neighbours, liveness, usedLans } = this.#parts
     hellos.stop(iface)
     updates.stop(iface)
     acquisition.end(iface)
@@ -45,6 +45,7 @@ export class Interfaces {
     this.#world.interfaces.delete(name)
     neighbours.forgetAll(nowMs, [...iface.neighbours.values()], 'interface down')
     liveness.forgetInterface(iface)
+    usedLans.forgetInterface(iface)
   }
 
   /** One is gone, and with it all that was said of its name. */

@@ -1,6 +1,7 @@
 import { shuffled } from '../../random.ts'
 import type { Acknowledgments } from './acknowledgments.ts'
 import { LATE_MS } from './catching-up.ts'
+import { Checks } from './checks.ts'
 import { Deadlines } from './deadlines.ts'
 import type { FullQueues } from './full-queues.ts'
 import { LostNeighbours } from './lost-neighbours.ts'
@@ -54,7 +55,7 @@ export interface LivenessListener {
 }
 
 /**
- * Whether neighbours are alive, where it matters: nothing is asked of a link on which nobody misses anything.
+ * Whether neighbours are alive, where it matters: nothing is asked of a link that nobody uses.
  *
  *     suspected ─► silent ─► doubted ─► dead ─► (asked for a while) back
  *         └───────────┴─────────┴─► answers
@@ -70,6 +71,7 @@ export class Liveness {
   readonly #deadlines: Deadlines
   readonly #lost: LostNeighbours
   readonly #questions: Questions
+  readonly #checks: Checks
 
   constructor(
     world: World,
@@ -84,6 +86,14 @@ export class Liveness {
     this.#deadlines = new Deadlines(world)
     this.#lost = new LostNeighbours(world, acknowledgments)
     this.#questions = new Questions(world, acknowledgments, queues)
+    this.#checks = new Checks(world, acknowledgments, this.#deadlines, (nowMs, neighbour) =>
+      this.suspect(nowMs, neighbour, 'no answer'),
+    )
+  }
+
+  /** Looks whether one answers that nobody misses. */
+  check(nowMs: number, neighbour: Neighbour): void {
+    if (!this.#suspicions.has(neighbour)) this.#checks.ask(nowMs, neighbour)
   }
 
   /**
@@ -92,6 +102,7 @@ export class Liveness {
    */
   suspect(nowMs: number, neighbour: Neighbour, cause: NeighbourCause, sinceMs = nowMs): void {
     if (this.#suspicions.has(neighbour)) return
+    this.#checks.end(neighbour)
     const { iface, address } = neighbour
     const usualMs = this.#world.usualAnswerMs(iface.name, address)
     const suspicion: Suspicion = newSuspicion(
@@ -141,6 +152,7 @@ export class Liveness {
     let isOfNow = requests === undefined
     for (const opaque of requests ?? []) if (patience.answers.answered(nowMs, opaque)) isOfNow = true
     this.#lost.answered(nowMs, neighbour)
+    if (isOfNow) this.#checks.end(neighbour)
     const suspicion = this.#suspicions.get(neighbour)
     // What was asked before may have got there before whatever has happened since.
     if (suspicion !== undefined && isOfNow) {
@@ -188,6 +200,7 @@ export class Liveness {
 
   /** It is gone, for whatever reason. */
   forget(neighbour: Neighbour): void {
+    this.#checks.end(neighbour)
     this.#clear(neighbour)
   }
 

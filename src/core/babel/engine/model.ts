@@ -80,6 +80,8 @@ export class Neighbour {
   readonly roundTrip = new RoundTrip()
   /** What it announced, in no order. */
   readonly routes: Route[] = []
+  /** How many of them packets take. */
+  routesInUse = 0
   /** Where among them is the one that it is expected to tell of next. */
   nextSlot = 0
   /** What it says that sending to it costs, and until when that holds. */

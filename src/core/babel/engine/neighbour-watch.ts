@@ -6,8 +6,11 @@ import type { World } from './world.ts'
 
 /** RFC 8966, B: IHU hold time. */
 const IHU_HOLD_FACTOR = 3.5
-/** Two hellos in a row that did not come are no accident. */
-const SUSPICIOUS_MISSES = 2
+/**
+ * Two hellos in a row that did not come are no accident. On a LAN one is enough to ask: on a tunnel it would be the kernel that asks
+ * as soon as there are packets, and a tunnel that is full loses hellos.
+ */
+const SUSPICIOUS_MISSES = { tunnel: 2, server: 2, lan: 1 } as const
 
 /** Who is told of what is missing. */
 export interface NeighbourWatchListener {
@@ -82,8 +85,8 @@ export class NeighbourWatch {
       return
     }
     this.#listener.costMayHaveChanged(nowMs, neighbour)
-    if (neighbour.missedHellos(SUSPICIOUS_MISSES) >= SUSPICIOUS_MISSES)
-      this.#listener.silent(nowMs, neighbour)
+    const suspicious = SUSPICIOUS_MISSES[neighbour.iface.kind]
+    if (neighbour.missedHellos(suspicious) >= suspicious) this.#listener.silent(nowMs, neighbour)
     if (this.#timers.has(neighbour)) this.watch(neighbour)
   }
 }

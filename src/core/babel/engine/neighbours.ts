@@ -11,6 +11,7 @@ import type { NeighbourCause, ReceivedPacket } from './ports.ts'
 import type { Requests } from './requests.ts'
 import type { Routes } from './routes.ts'
 import type { Updates } from './updates.ts'
+import type { UsedLans } from './used-lans.ts'
 import type { World } from './world.ts'
 
 /** A server has fewer clients, a LAN fewer routers. More are made up. */
@@ -25,6 +26,7 @@ interface NeighbourParts {
   readonly requests: Requests
   readonly acquisition: Acquisition
   readonly liveness: Liveness
+  readonly usedLans: UsedLans
   readonly watch: NeighbourWatch
   readonly departed: Departed
   readonly doubts: Doubts
@@ -47,6 +49,7 @@ export class Neighbours {
     iface.neighbours.set(address, neighbour)
     this.#parts.departed.back(neighbour)
     this.#parts.liveness.appeared(neighbour)
+    this.#parts.usedLans.appeared(nowMs, neighbour)
     this.#world.output.neighbour('added', neighbour.view(nowMs), 'heard')
     return neighbour
   }

@@ -14,6 +14,7 @@ import { Requests } from './requests.ts'
 import { Routes } from './routes.ts'
 import { Sources } from './sources.ts'
 import { Updates } from './updates.ts'
+import { UsedLans } from './used-lans.ts'
 import type { World } from './world.ts'
 
 /** All parts of the machine. */
@@ -26,6 +27,7 @@ export interface Parts {
   readonly hellos: Hellos
   readonly acquisition: Acquisition
   readonly liveness: Liveness
+  readonly usedLans: UsedLans
   readonly departed: Departed
   readonly neighbours: Neighbours
   readonly reception: Reception
@@ -70,6 +72,7 @@ export function assemble(world: World): Parts {
     trusted: (nowMs, neighbour) => doubts.end(nowMs, neighbour),
     dead: (nowMs, neighbour, cause) => neighbours.forget(nowMs, neighbour, cause),
   })
+  const usedLans = new UsedLans(world, liveness)
   const doubts: Doubts = new Doubts(world, (nowMs, neighbour, isDoubted) =>
     neighbours.doubt(nowMs, neighbour, isDoubted),
   )
@@ -83,14 +86,14 @@ export function assemble(world: World): Parts {
     unheardThere: (nowMs, { iface }) => acquisition.begin(nowMs, iface),
   })
   const neighbours: Neighbours = new Neighbours(world, {
-    ...{ routes, updates, requests, acquisition, liveness, watch, departed, doubts },
+    ...{ routes, updates, requests, acquisition, liveness, usedLans, watch, departed, doubts },
   })
   const reception = new Reception(world, {
     ...{ neighbours, acquisition, liveness, queues, hellos, routes, updates, requests, inquiries },
   })
   const costs = new Costs(world, { levels, neighbours, hellos, updates })
   return {
-    ...{ levels, sources, routes, updates, requests, hellos, acquisition, liveness, departed },
-    ...{ neighbours, reception, costs },
+    ...{ levels, sources, routes, updates, requests, hellos, acquisition, liveness, usedLans },
+    ...{ departed, neighbours, reception, costs },
   }
 }

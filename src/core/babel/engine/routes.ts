@@ -284,6 +284,8 @@ export class Routes {
     else reachable.delete(entry)
     if (before !== route) {
       const { output } = this.#world
+      if (before) before.neighbour.routesInUse--
+      if (route) route.neighbour.routesInUse++
       if (before && before.slot >= 0) output.route('changed', routeView(before), whyLeft(before))
       if (route) output.route('changed', routeView(route), whyTaken(before))
     }

@@ -24,6 +24,8 @@ export interface World {
   readonly arrivals: (iface: string) => number | undefined
   /** How many packets were sent over an interface so far, and how many were lost in our own queue, if that is known. */
   readonly departures: (iface: string) => Departures | undefined
+  /** How many packets of others than us were sent over a LAN so far to one machine each, if that is known. */
+  readonly sentByOthers: (iface: string) => number | undefined
   /** How long a neighbour's answers to the kernel took lately, if that is known: newer than what its hellos tell. */
   readonly usualAnswerMs: (iface: string, address: string) => number | undefined
   /** Our own sequence number (RFC 8966, 3.2.2). */

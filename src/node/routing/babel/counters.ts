@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Departures } from '../../../core/babel/engine/world.ts'
+import { readIpv6Departures } from '../../../core/kernel/ipv6-departures.ts'
 import type { TapCounters } from '../../../core/kernel/pacing.ts'
 
 /** How many packets have come over an interface; undefined: it is gone. */
@@ -15,6 +16,15 @@ export function departuresOf(iface: string): Departures | undefined {
 export function tapCountersOf(iface: string): TapCounters | undefined {
   const [sentBytes, dropped] = [counterOf(iface, 'tx_bytes'), counterOf(iface, 'tx_dropped')]
   return sentBytes === undefined || dropped === undefined ? undefined : { sentBytes, dropped }
+}
+
+/** How many IPv6 packets were sent over an interface to one machine each; undefined: it is gone, or has no IPv6. */
+export function ipv6DeparturesOf(iface: string): number | undefined {
+  try {
+    return readIpv6Departures(readFileSync(`/proc/self/net/dev_snmp6/${iface}`, 'latin1'))
+  } catch {
+    return undefined
+  }
 }
 
 /** How many packets the queue of an interface holds; undefined: it is gone. */

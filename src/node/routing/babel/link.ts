@@ -57,6 +57,7 @@ export class BabelLink implements Disposable {
   readonly #outbox = new Outbox<EncodableTlv>()
   #link: UsableLink
   #sockets: BabelSockets | undefined
+  #sentToOne = 0
 
   constructor(init: BabelLinkInit) {
     this.#init = init
@@ -70,6 +71,11 @@ export class BabelLink implements Disposable {
 
   get state(): UsableLink {
     return this.#link
+  }
+
+  /** How many packets it has sent so far to one neighbour each. */
+  get sentToOne(): number {
+    return this.#sentToOne
   }
 
   /** It is the same link, with another IPv4 address. */
@@ -98,6 +104,7 @@ export class BabelLink implements Disposable {
       nowUs: () => Math.floor(clock.monotonicMs() * 1000),
     })
     for (const packet of encoded) this.#sockets?.send(this.#authenticator.seal(packet, to ?? BABEL_GROUP), to)
+    if (to !== undefined && this.#sockets) this.#sentToOne += encoded.length
   }
 
   /** Signs with, and accepts, other keys from now on: no neighbour has to prove anything again. */

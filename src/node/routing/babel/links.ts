@@ -76,6 +76,11 @@ export class Links implements Disposable {
     return this.#links.get(iface)?.state.index
   }
 
+  /** How many packets we have sent over an interface so far to one neighbour each. */
+  sentToOneOn(iface: string): number {
+    return this.#links.get(iface)?.sentToOne ?? 0
+  }
+
   send(iface: string, to: string | undefined, tlvs: readonly EncodableTlv[]): void {
     this.#links.get(iface)?.send(to, tlvs)
   }

@@ -30,7 +30,7 @@ import type {
   RouterSettings,
   RoutingChange,
 } from '../router.ts'
-import { arrivalsAt, departuresOf, queueLengthOf, tapCountersOf } from './counters.ts'
+import { arrivalsAt, departuresOf, ipv6DeparturesOf, queueLengthOf, tapCountersOf } from './counters.ts'
 import { Deadline } from './deadline.ts'
 import { KernelLiveness } from './kernel-liveness.ts'
 import type { UsableLink } from './link-watch.ts'
@@ -123,6 +123,10 @@ class Re6stRouter implements Router {
         this.#links.kinds.get(iface) === 'lan' || this.#pacing.isPaced(iface)
           ? undefined
           : departuresOf(iface),
+      sentByOthers: (iface) => {
+        const sent = ipv6DeparturesOf(iface)
+        return sent === undefined ? undefined : sent - this.#links.sentToOneOn(iface)
+      },
       usualAnswerMs: (iface, address) => this.#liveness.usualAnswerMs(iface, address),
       output: engineOutput({
         log,
