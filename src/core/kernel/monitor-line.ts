@@ -26,6 +26,8 @@ export interface MonitoredRoute {
   readonly family: 'ipv4' | 'ipv6'
   readonly via: string | undefined
   readonly iface: string | undefined
+  /** Of packets of this machine that have none yet. */
+  readonly source: string | undefined
   readonly protocol: string | undefined
   readonly metric: number | undefined
 }
@@ -66,6 +68,7 @@ export function parseMonitorLine(line: string): KernelEvent | undefined {
         from: after('from'),
         via: via === 'inet6' ? after('inet6') : via,
         iface: dev,
+        source: after('src'),
         protocol: after('proto'),
         metric: metric === undefined ? undefined : Number(metric),
       },

@@ -28,6 +28,8 @@ const LOST_DELAYS = { minMs: 1_000, maxMs: 60_000 }
 const LOOK_MS = 15_000
 /** It reads within milliseconds: a look may come in one of them, but not two in a row. */
 const LOOKS_IN_VAIN = 2
+/** Room for what the kernel tells of ten thousand routes while this program is busy; it gives no more than it may. */
+const RECEIVE_BUFFER_BYTES = String(8 << 20)
 /** More events came at once than its buffer holds (ENOBUFS); it goes on. */
 const LOST = /^netlink receive error/
 
@@ -50,7 +52,7 @@ export class IpMonitor implements AsyncDisposable {
     const backOff = new BackOff(clock, DELAYS)
     while (!signal.aborted) {
       let lines = 0
-      const monitor = processes.start('ip', ['-o', 'monitor', ...objects], {
+      const monitor = processes.start('ip', ['-rcvbuf', RECEIVE_BUFFER_BYTES, '-o', 'monitor', ...objects], {
         dieWithParent: true,
         onLine: (line, stream) => {
           if (signal.aborted) return

@@ -72,6 +72,10 @@ export function monitoredKey({ to, from = ANY_IPV6, metric, family }: MonitoredR
   return keyOf({ prefix, from, ...(metric === undefined ? {} : { metric }) })
 }
 
+/** Whether a route of the kernel is as it should be, to the source of packets that have none yet. */
+export const isAsWanted = (route: MonitoredRoute, hop: Wanting): boolean =>
+  leadsTo(route, hop) && hop !== 'unreachable' && route.source === hop.source
+
 /** Whether a route of the kernel leads where it should. */
 export const leadsTo = ({ via, iface }: MonitoredRoute, hop: Wanting): boolean =>
   hop !== 'unreachable' && via === hop.via && iface === hop.iface

@@ -9,6 +9,7 @@ import type { KernelEvents, KernelNews } from './kernel-events.ts'
 import {
   deleteLine,
   ifaceOf,
+  isAsWanted,
   type KernelDestination,
   keyOf,
   leadsTo,
@@ -19,6 +20,7 @@ import {
   type Wanted,
   type Wanting,
 } from './route-lines.ts'
+import { eachRouteOfOurs } from './shown-routes.ts'
 import { ToldIp } from './told-ip.ts'
 
 interface KernelRouteTableInit {
@@ -30,6 +32,8 @@ interface KernelRouteTableInit {
 
 /** Whoever changes routes of ours changes several at a time: they are set right together. */
 const REPAIR_MS = 100
+/** To write so few again costs less than to ask what the kernel has. */
+const FEW = 100
 /** A route that the kernel does not take now (its interface goes down, say) it may take later. */
 const AGAIN_DELAYS = { minMs: 1_000, maxMs: 30_000 }
 /** Longest wait for an `ip` that does not get on: what it is asked for then is still done. */
@@ -206,8 +210,7 @@ export class KernelRouteTable implements AsyncDisposable {
 
   #hear(news: KernelNews): void {
     if (news.kind === 'route') this.#compare(news)
-    // Whatever happened before.
-    else if (news.kind === 'begun') for (const key of this.#wanted.keys()) this.#suspect.add(key)
+    else if (news.kind === 'begun') inBackground(this.#init.log, 'looking at our routes', this.#lookAtAll())
     else if (news.kind === 'interface') this.#doubt(news)
     else return
     this.#mendSoon()
@@ -229,6 +232,30 @@ export class KernelRouteTable implements AsyncDisposable {
     if (wanted && (isGone ? isOurs : !isOurs || !leadsTo(route, wanted.hop))) this.#astray.add(key)
     // It is right by now: what was told of it before was on its way when it was written.
     else if (!isGone) this.#astray.delete(key)
+  }
+
+  /**
+   * Whatever happened before. To write all of many routes again would set off as many news as those that were just too many: only what is
+   * not as it should be is written.
+   */
+  async #lookAtAll(): Promise<void> {
+    if (this.#wanted.size <= FEW) {
+      for (const key of this.#wanted.keys()) this.#suspect.add(key)
+      return this.#mendSoon()
+    }
+    // What is being written is not there yet.
+    await this.settled()
+    const there = new Set<Wanted>()
+    const areAll = await eachRouteOfOurs(this.#init, (route) => {
+      const wanted = this.#wanted.get(monitoredKey(route))
+      if (wanted && isAsWanted(route, wanted.hop)) there.add(wanted)
+    })
+    if (this.#isStopped) return
+    for (const [key, wanted] of this.#wanted) {
+      const isWritten = this.#changed.has(key) || this.#ip.isBusyWith(key)
+      if (!isWritten && !(areAll && there.has(wanted))) this.#suspect.add(key)
+    }
+    this.#mendSoon()
   }
 
   /**

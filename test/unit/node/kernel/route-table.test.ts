@@ -16,8 +16,19 @@ let lineNumber: number
 let options: ProcessOptions
 let hear: (news: KernelNews) => void
 
+/** What `ip` shows of the routes that the kernel has; undefined: it cannot. */
+let shown: readonly string[] | undefined
+
+/** Shows routes, those of IPv6. */
+function show(family: string | undefined, { onLine }: ProcessOptions): RunningProcess {
+  if (family === '-6') for (const line of shown ?? []) onLine?.(line, 'stdout')
+  const ended = Promise.resolve<ProcessEnd>({ kind: 'exited', status: shown ? 0 : 2 })
+  return { ...{ pid: 2, ended, signal: () => {}, endInput: () => {}, write: () => {} }, stop: () => ended }
+}
+
 /** An `ip` that does what it is told when the test wants it to. */
-function start(_command: string, _args: readonly string[], given: ProcessOptions = {}): RunningProcess {
+function start(_command: string, args: readonly string[], given: ProcessOptions = {}): RunningProcess {
+  if (args.includes('show')) return show(args[1], given)
   options = given
   const end: ProcessEnd = { kind: 'killed', signal: 'SIGTERM' }
   let stop: (end: ProcessEnd) => void = () => {}
@@ -56,6 +67,7 @@ const tells = (via: string, protocol = '66', isGone = false) =>
     isGone,
     route: {
       ...{ to: TO.prefix, from: undefined, family: 'ipv6', via, iface: 'tap', protocol, metric: 1020 },
+      source: undefined,
     },
   })
 
@@ -63,6 +75,7 @@ beforeEach(async () => {
   clock = steppedClock()
   told = []
   lineNumber = 0
+  shown = []
   const run = () => Promise.resolve({ status: 0, stdout: '[]', stderr: '' })
   table = new KernelRouteTable({
     ...{ clock, log: silentLog },
@@ -113,6 +126,60 @@ describe('news of a route', () => {
     tells('fe80::2', '66', true)
     await clock.pass(500)
     expect(ipDoesAll()).toEqual([expect.stringContaining('via fe80::2')])
+  })
+})
+
+describe('where news may have been missed', () => {
+  const to = (number: number) => ({ prefix: `2001:db8:42:${number}::/64`, from: '::/0' })
+  const MANY = Array.from({ length: 200 }, (_, number) => number)
+  const wantAll = async (numbers = MANY) => {
+    for (const number of numbers)
+      table.set(to(number), { iface: 'tap', index: 7, via: 'fe80::2', source: '2001:db8:42::1' })
+    await clock.pass(1)
+    ipDoesAll()
+  }
+  const isThere = (number: number, via = 'fe80::2', source = 'src 2001:db8:42::1 ') =>
+    `${to(number).prefix} via ${via} dev tap ${source}metric 1020 pref medium`
+  const rewritten = async () => {
+    hear({ kind: 'begun' })
+    await clock.pass(1)
+    ipDoesAll()
+    await clock.pass(500)
+    return ipDoesAll().map((line) => line.split(' ')[2])
+  }
+
+  it('nothing of many is written that is as it should be', async () => {
+    await wantAll()
+    shown = MANY.map((number) => isThere(number))
+    expect(await rewritten()).toEqual([])
+  })
+
+  it('what is not there, leads elsewhere, or has not our address is written again, and nothing else', async () => {
+    await wantAll()
+    const others = MANY.filter((number) => number !== 2).map((number) => isThere(number))
+    for (const wrong of [[], [isThere(2, 'fe80::9')], [isThere(2, 'fe80::2', '')]]) {
+      shown = [...others, ...wrong]
+      expect(await rewritten()).toEqual([to(2).prefix])
+    }
+  })
+
+  it('all are written again when the kernel cannot be asked, and of few without asking', async () => {
+    await wantAll([1, 2, 3])
+    expect(await rewritten()).toEqual([1, 2, 3].map((number) => to(number).prefix))
+    await wantAll()
+    shown = undefined
+    expect((await rewritten()).toSorted()).toEqual(MANY.map((number) => to(number).prefix).toSorted())
+  })
+
+  it('what is being written then is written once', async () => {
+    await wantAll()
+    table.set(to(2), { iface: 'tap', index: 7, via: 'fe80::3', source: '2001:db8:42::1' })
+    hear({ kind: 'begun' })
+    await clock.pass(1)
+    shown = MANY.map((number) => isThere(number, number === 2 ? 'fe80::3' : 'fe80::2'))
+    expect(ipDoesAll()).toEqual([expect.stringContaining('via fe80::3')])
+    await clock.pass(500)
+    expect(ipDoesAll()).toEqual([])
   })
 })
 

@@ -33,7 +33,7 @@ function rig() {
       ...{ kind: 'route', isGone: false },
       route: {
         ...{ to: 'default', from: undefined, family: 'ipv6', via: 'fe80::1', iface: 'eth0', protocol: 'ra' },
-        metric: 1024,
+        ...{ source: undefined, metric: 1024 },
       },
     })
   return { clock, machine, offered, news, changes: () => changes }
