@@ -1,9 +1,7 @@
-import { isIPv4 } from 'node:net'
 import { ipv4AddressText, ipv6AddressText, routerIdText } from './known-texts.ts'
 import { AE } from './numbers.ts'
+import { LINK_LOCAL } from './prefix-octets.ts'
 import type { RouterId } from './tlv.ts'
-
-const LINK_LOCAL = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0)
 
 /**
  * What later TLVs of a packet refer to (RFC 8966, 4.5). Updated by each TLV that says something of it, also by those that are
@@ -19,8 +17,8 @@ export class ParserState {
 
   /** @param sender source address of the packet: next hop, until another is said (RFC 8966, 4.6.8) */
   constructor(sender: string) {
-    if (isIPv4(sender)) this.nextHopIpv4 = sender
-    else this.nextHopIpv6 = sender
+    if (sender.includes(':')) this.nextHopIpv6 = sender
+    else this.nextHopIpv4 = sender
   }
 
   /** The prefix that omitted octets are taken from: RFC 8966, 4.6.9; RFC 9229, 4.1. */
