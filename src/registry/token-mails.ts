@@ -85,6 +85,8 @@ export class TokenMails implements Disposable {
       await mailer.send(sending.mail)
       this.#forget(sending)
     } catch (error) {
+      // Whoever asks again, when the registry runs again, gets the same token.
+      if (this.#isOver) return
       const fate = fateOf(error)
       if (fate === 'unknown') {
         // Who has not got it asks again.
@@ -108,7 +110,6 @@ export class TokenMails implements Disposable {
 
   #isToBeTriedAgain(sending: Sending): boolean {
     return (
-      !this.#isOver &&
       this.#waiting.get(sending.mail.to) === sending &&
       this.#waiting.size <= MAX_WAITING &&
       this.#init.clock.monotonicMs() < sending.endMs

@@ -125,7 +125,11 @@ function lockOf(target: string, waitMs: number): Database.Database {
     // Else it was that of one which has just come to its end: nobody else sees it any more.
     if (there !== undefined && statSync(path, { throwIfNoEntry: false })?.ino === there.ino) {
       if (!(lock instanceof Error)) return lock
-      if (!/^SQLITE_(BUSY|LOCKED)/.test(codeOf(lock))) throw lock
+      if (!/^SQLITE_(BUSY|LOCKED)/.test(codeOf(lock))) {
+        // Nobody has it: on a full disk, it would be left.
+        rmSync(path, { force: true })
+        throw lock
+      }
       throw new Re6stError('FILE', `${target}: another process is writing it: try again when that is done`, {
         cause: lock,
       })

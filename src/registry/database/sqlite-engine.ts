@@ -114,7 +114,7 @@ export class SqliteEngine implements Engine {
   }
 
   isAway(error: unknown): boolean {
-    return this.isRetryable(error) || codeOf(error) === 'SQLITE_FULL'
+    return this.isRetryable(error) || /^SQLITE_(FULL|READONLY|IOERR|CANTOPEN)/.test(codeOf(error))
   }
 
   // One process has it.

@@ -1,4 +1,3 @@
-import { codeOf } from '../../core/errors.ts'
 import { type Clock, systemClock } from '../../platform/clock.ts'
 import { Refusal } from '../refusal.ts'
 import type { ChangeFeed } from './change-feed.ts'
@@ -9,8 +8,9 @@ import { type Statements, statementsFor } from './statements.ts'
 /** How often changes are tried while another process holds the database, or there is none. */
 const RETRY_MS = 200
 
-/** What SQLite and PostgreSQL say of a disk that is full, broken or read-only, and of a file that is damaged. */
-const UNWRITABLE = /^(SQLITE_(FULL|IOERR|READONLY|CORRUPT|NOTADB|CANTOPEN)|53\d{3}|58\w{3}|25006|XX00[12])/
+/** More than a batch of changes takes, written for a moment. */
+const TRIED_OCTETS = 256 * 1024
+const TRIED_NAME = 'tried'
 
 /**
  * One change of the database; several are written in one transaction. It may be run again after it was rolled back:
@@ -54,7 +54,7 @@ export class Store extends Queries implements AsyncDisposable {
   #retry: { readonly timer: Disposable; readonly now: () => void } | undefined
   #isClosing = false
   #replica: Replica | undefined
-  /** Why the last changes could not be written; undefined: they were, or were wrong themselves. */
+  /** Why changes could not be written, and have not been tried since; undefined: they were, or were wrong themselves. */
   #trouble: unknown
 
   constructor(engine: Engine, clock: Pick<Clock, 'after' | 'monotonicMs'> = systemClock) {
@@ -95,10 +95,12 @@ export class Store extends Queries implements AsyncDisposable {
    * @throws what the database says
    */
   async checkWritable(): Promise<void> {
-    if (this.#trouble === undefined) return
-    await this.write((writable) => writable.run("UPDATE config SET value = value WHERE name = 'version'"), {
-      isExpendable: true,
-    })
+    const trouble = this.#trouble
+    if (trouble === undefined) return
+    // On a full disk, there is always a little room in a log.
+    for (const value of [Buffer.alloc(TRIED_OCTETS), undefined])
+      await this.write((writable) => writable.setConfig(TRIED_NAME, value), { isExpendable: true })
+    if (this.#trouble === trouble) this.#trouble = undefined
   }
 
   /** Resolves when what was read just now can be given away: no loss of this machine takes it back. */
@@ -148,7 +150,6 @@ export class Store extends Queries implements AsyncDisposable {
       return results
     })
     this.#busySinceMs = undefined
-    this.#trouble = undefined
     const here = this.#engine.sync()
     const everywhere = this.#replica ? Promise.all([here, this.#replica.stored()]) : here
     for (const [index, { isExpendable, done, failed }] of batch.entries())
@@ -172,15 +173,8 @@ export class Store extends Queries implements AsyncDisposable {
 
   #refuse(batch: readonly Queued[], error: unknown): void {
     this.#busySinceMs = undefined
-    if (this.#isTrouble(error)) this.#trouble = error
+    if (error instanceof OutcomeUnknown || this.#engine.isAway(error)) this.#trouble = error
     for (const { failed } of batch) failed(error)
-  }
-
-  /** Whether it is the database that cannot be written, and not the change that is wrong. */
-  #isTrouble(error: unknown): boolean {
-    return (
-      error instanceof OutcomeUnknown || this.#engine.isRetryable(error) || UNWRITABLE.test(codeOf(error))
-    )
   }
 
   /** Nothing of them is written: all of them later, or none. */

@@ -3,6 +3,7 @@ import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
 import { codeOf } from '../../../src/core/errors.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
+import type { Refusal } from '../../../src/registry/refusal.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
 
@@ -58,18 +59,27 @@ it('a database that could not be written is tried again when somebody asks, and 
   const failure = async (promise: Promise<unknown>) => {
     const failed = promise.then(
       () => undefined,
-      (error: unknown) => codeOf(error),
+      ({ status, cause }: Refusal) => [status, codeOf(cause)],
     )
     for (let seconds = 0; seconds < 6; seconds++) await clock.pass(1_000)
     return failed
   }
-  expect(await failure(store.write((writable) => writable.setConfig('valid_until', 1)))).toBe('SQLITE_BUSY')
-  expect(await failure(store.checkWritable())).toBe('SQLITE_BUSY')
+  expect(await failure(store.write((writable) => writable.setConfig('valid_until', 1)))).toEqual([
+    503,
+    'SQLITE_BUSY',
+  ])
+  expect(await failure(store.checkWritable())).toEqual([503, 'SQLITE_BUSY'])
+  other.release()
+  // A little may be written where a lot cannot: that is tried.
+  await store.write((writable) => writable.setConfig('valid_until', 1))
+  other.hold()
+  expect(await failure(store.checkWritable())).toEqual([503, 'SQLITE_BUSY'])
   other.release()
   await store.checkWritable()
   other.hold()
   await store.checkWritable()
   other.release()
+  expect(await store.all("SELECT 1 FROM config WHERE name = 'tried'")).toEqual([])
 })
 
 /** Another process with the same database. */
