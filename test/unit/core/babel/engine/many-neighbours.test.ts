@@ -154,4 +154,15 @@ describe('clients that come', () => {
     network.run(13_000)
     expect(sent('hello').length).toBeLessThanOrEqual(2)
   })
+
+  it('again, having forgotten us, are greeted at once', () => {
+    const { network, node, say, sent } = server()
+    say(client(1), HELLO, IHU)
+    network.run(5_000)
+    node.sent.length = 0
+    say(client(1), { ...HELLO, seqno: 5_000 })
+    network.run(5)
+    expect(sent('hello')).toHaveLength(1)
+    expect(sent('ihu').some(({ tlv }) => tlv.kind === 'ihu' && tlv.address === client(1))).toBe(true)
+  })
 })

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { Neighbour, Route } from '../../../../../src/core/babel/engine/model.ts'
+import { Requests } from '../../../../../src/core/babel/engine/requests.ts'
 import type { OutgoingTlv, Tlv } from '../../../../../src/core/babel/wire/tlv.ts'
 import { EngineNetwork, prefixOf, TUNNEL } from '../../../../support/engine-network.ts'
+import { destinations, engineWorld, silentNeighbour } from '../../../../support/engine-world.ts'
 
 const PREFIX = '2001:db8:9::/48'
 const ORIGIN = '02:00:00:00:00:00:00:09'
@@ -152,4 +155,47 @@ describe('what a neighbour announces for the way in use (RFC 8966, 3.5.3)', () =
     expect(way(made)).toBeUndefined()
     expect(made.sent('seqno-request')).toMatchObject([{ to: 'fe80::d', seqno: 7, hopCount: 64 }])
   })
+})
+
+it('a request of another is passed on to the next hop, or to another that knows the way if that one does not answer', () => {
+  for (const isDoubted of [false, true]) {
+    const sent: (string | undefined)[] = []
+    const world = engineWorld()
+    const output = { ...world.output, send: (_: string, to: string | undefined) => void sent.push(to) }
+    const requests = new Requests({ ...world, output }, { answer() {}, tellAgain() {} })
+    const [destination] = destinations(1)
+    if (!destination) throw new Error('there is one')
+    const entry = world.table.obtain(destination)
+    const routerId = '02:00:00:00:00:00:00:02'
+    const routes = ['fe80::2', 'fe80::3'].map((address, at) => {
+      const neighbour = new Neighbour(silentNeighbour().iface, address, 0)
+      neighbour.doubt(0, isDoubted && at === 0)
+      neighbour.cost = neighbour.isDoubted ? 12_000 : 96
+      const route = new Route({
+        ...{
+          entry,
+          neighbour,
+          routerId,
+          nextHop: address,
+          seqno: 1,
+          refmetric: 100 * (at + 1),
+          nowS: 0,
+          holdS: 60,
+        },
+      })
+      world.table.add(route)
+      return route
+    })
+    entry.selected = routes[0]
+    const { prefix, from } = destination
+    requests.hear(0, silentNeighbour(), {
+      kind: 'seqno-request',
+      prefix,
+      from,
+      routerId,
+      seqno: 2,
+      hopCount: 8,
+    })
+    expect(sent).toEqual([isDoubted ? 'fe80::3' : 'fe80::2'])
+  }
 })

@@ -153,6 +153,22 @@ it('one to which nothing goes any more is asked once whether what went there has
   expect(heard).toHaveLength(2)
 })
 
+it('one to which we alone have said something is not asked after that', async () => {
+  const { liveness, heard, neighbour, clock } = rig()
+  liveness.add('tap')
+  await clock.pass(10_000)
+  neighbour('reachable')
+  liveness.spokeTo('tap', 'fe80::2')
+  neighbour('stale')
+  await clock.pass(900)
+  expect(heard).toEqual([])
+  neighbour('reachable')
+  await clock.pass(200)
+  neighbour('stale')
+  await clock.pass(40)
+  expect(heard).toEqual(['suspect fe80::2%tap for 0 ms'])
+})
+
 it('one that answers again soon was a false alarm: the next one comes later', async () => {
   const { liveness, heard, set, neighbour, clock } = rig()
   liveness.add('tap')
