@@ -34,6 +34,8 @@ const OTHERS_ASKED = 3
 const SILENT_AFTER = 1 + REQUESTS_IN_PAUSE
 /** Between requests while our own uplink is down. */
 const HOLD_PAUSE_MS = { first: 250, last: 1_000 } as const
+/** One of which so many hellos have come in a row is heard over an uplink that is there. */
+const STEADY_HELLOS = 3
 /** Together, they are asked no more often: it is enough that one of them answers. */
 const HELD_MS = 200
 /** To read what came while we did not run: a turn of the event loop. A doubt that was wrong costs little. */
@@ -139,7 +141,11 @@ export class Liveness {
 
   /** A packet came from it: what it sends by itself does not show that it hears us, but that our uplink is there again. */
   heard(nowMs: number, neighbour: Neighbour): void {
-    if (neighbour.iface.kind !== 'lan') this.#uplinkMayBeBack(nowMs, ({ extensions }) => extensions > 0)
+    if (neighbour.iface.kind !== 'lan')
+      this.#uplinkMayBeBack(nowMs, {
+        concerns: ({ extensions }) => extensions > 0,
+        isSteady: neighbour.missedHellos(STEADY_HELLOS) === 0,
+      })
     neighbour.lastHeardMs = nowMs
   }
 
@@ -165,8 +171,12 @@ export class Liveness {
     neighbour.lastHeardMs = nowMs
   }
 
-  /** If that was it, who does not answer now is dead. @param concerns whom */
-  #uplinkMayBeBack(nowMs: number, concerns = (_: Suspicion) => true): void {
+  /**
+   * If that was it, who does not answer now is dead.
+   * @param concerns whom
+   * @param isSteady whether it seems to have been there all the time, as no hello of the one that is heard is missing
+   */
+  #uplinkMayBeBack(nowMs: number, { concerns = anybody, isSteady = false } = {}): void {
     for (const [other, waiting] of this.#suspicions)
       if (
         waiting.probes >= SILENT_AFTER &&
@@ -177,8 +187,8 @@ export class Liveness {
         waiting.extensions = 0
         const { askedMs } = waiting
         this.#judgeFrom(nowMs, nowMs, other, waiting)
-        // The second time, whoever is heard counts as heard: who hears us no more may still be heard now and then.
-        if (waiting.hasSeemedBack) waiting.askedMs = askedMs
+        // The second time, who is heard counts as heard: one that does not hear us any more may go on saying hello.
+        if (waiting.hasSeemedBack && isSteady) waiting.askedMs = askedMs
         waiting.hasSeemedBack = true
       }
   }
@@ -326,3 +336,5 @@ export class Liveness {
     this.#lost.add(nowMs, neighbour, this.#deadlines.patienceWith(neighbour))
   }
 }
+
+const anybody = (_: Suspicion): boolean => true
