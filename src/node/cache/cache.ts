@@ -39,6 +39,7 @@ export class Cache implements Disposable {
   readonly #peers = new Map<string, readonly PeerAddress[]>()
   /** What is only in memory, by what it writes: the last of each counts. */
   readonly #unwritten = new Map<string, () => void>()
+  #isHeld = false
   #failure: string | undefined
 
   /** @param failure why there is no file of it */
@@ -157,12 +158,23 @@ export class Cache implements Disposable {
 
   /** Writes what could not be written before. To be called now and then: a full disk has space again some day. */
   writeAgain(): void {
-    if (this.#unwritten.size > 0) this.#writeAll()
+    if (this.#unwritten.size > 0 && !this.#isHeld) this.#writeAll()
+  }
+
+  /** Keeps in memory what is new, until disposed of: then all of it is written together, and the disk waited for once. */
+  hold(): Disposable {
+    this.#isHeld = true
+    return { [Symbol.dispose]: () => this.#release() }
+  }
+
+  #release(): void {
+    this.#isHeld = false
+    this.writeAgain()
   }
 
   #write(what: string, action: () => void): void {
     this.#unwritten.set(what, action)
-    this.#writeAll()
+    if (!this.#isHeld) this.#writeAll()
   }
 
   #writeAll(): void {
@@ -188,6 +200,7 @@ export class Cache implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#release()
     this.#database.close()
   }
 }

@@ -51,6 +51,12 @@ interface FoundationInit extends NodeComponents {
 }
 
 /**
+ * What a start learns is written when it is over: the configuration, our addresses and each peer would wait for the disk, one
+ * after another, and everything else with them.
+ */
+const CACHE_HELD_MS = 3_000
+
+/**
  * Finds out who we are, that we are alone, what the kernel can, and what the network's configuration is.
  * @throws Re6stError when one of that cannot be
  */
@@ -70,6 +76,8 @@ export async function layFoundation(init: FoundationInit): Promise<Foundation> {
   const kernel = createKernel({ processes, sysctls, clock, log, events, stateFile })
   cleanUp.defer(() => kernel.stop())
   const cache = cleanUp.use(openCache(join(options.stateDirectory, 'cache.db'), log))
+  const held = cache.hold()
+  cleanUp.use(clock.after(CACHE_HELD_MS, () => held[Symbol.dispose]()))
   const registry = new RegistryClient(options.registry.href, identity.caller)
   const keeper = new ConfigKeeper({ registry, cache, clock, random, log }, () => identity.keys)
 

@@ -253,8 +253,11 @@ describe('a running node', { timeout: TIMEOUT_MS }, () => {
         return { version: String(values), peers }
       }
       const certificate = read(one.certificateFile)
+      await lab.waitFor(() => cached().peers.includes(own.prefix), {
+        what: 'what the start has learnt to be written',
+        deadlineMs: DEADLINE_MS,
+      })
       const before = cached()
-      expect(before.peers).toContain(own.prefix)
 
       const pings = await steadyPings(lab, two, one)
       await fill()

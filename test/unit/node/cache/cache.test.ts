@@ -256,6 +256,49 @@ it('does not write what it has', () => {
   other.close()
 })
 
+describe('while it is held', () => {
+  const other = () => new Database(path, { readonly: true })
+  const peersInFile = () => {
+    const file = other()
+    const peers = file.prepare('SELECT prefix FROM peer').pluck().all()
+    file.close()
+    return peers
+  }
+
+  it('it knows what is new, and writes all of it together afterwards, then each at once', () => {
+    using cache = openCache(path, silentLog)
+    const held = cache.hold()
+    const reader = other()
+    const version = () => reader.pragma('data_version', { simple: true })
+    const before = version()
+    cache.writeConfig(new Map([['hello', 15]]))
+    cache.store(peer(1), list('192.0.2.1,1,tcp'))
+    cache.store(peer(2), list('192.0.2.2,1,tcp'))
+    cache.writeAgain()
+    expect(version()).toBe(before)
+    expect(cache.peers()).toEqual([peer(1), peer(2)])
+    expect(cache.failure).toBeUndefined()
+    const changesOf = () => readFileSync(path).readUInt32BE(FILE_CHANGE_COUNTER)
+    const changes = changesOf()
+    held[Symbol.dispose]()
+    expect(changesOf()).toBe(changes + 1)
+    expect(peersInFile()).toEqual([peer(1), peer(2)])
+    expect(cache.readConfig()).toEqual(new Map([['hello', 15]]))
+    cache.store(peer(3), list('192.0.2.3,1,tcp'))
+    expect(peersInFile()).toHaveLength(3)
+    reader.close()
+  })
+
+  it('its end loses nothing', () => {
+    {
+      using cache = openCache(path, silentLog)
+      cache.hold()
+      cache.store(peer(1), list('192.0.2.1,1,tcp'))
+    }
+    expect(peersInFile()).toEqual([peer(1)])
+  })
+})
+
 it('a peer that says its addresses again does not change the order in which they worked', () => {
   using cache = openCache(path, silentLog)
   cache.store(peer(1), list('203.0.113.1,1194,udp;203.0.113.1,1194,tcp'))

@@ -1,4 +1,5 @@
 import { existsSync, writeFileSync } from 'node:fs'
+import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type Foundation, layFoundation } from '../../../../src/node/start/foundation.ts'
 import { idleMachine, StartingNode } from '../../../support/starting-node.ts'
@@ -110,6 +111,25 @@ it('without a cache waits for the registry, answers those who ask meanwhile, and
   await expect.poll(() => existsSync(node.file('control.sock'))).toBe(true)
   node.stopping.abort(new Error('the node stops'))
   await expect(laid).rejects.toThrow('the node stops')
+})
+
+it('does not wait for the disk until the node has had time to start', async () => {
+  node.fillCache()
+  const { laid, clock } = begin()
+  const { cache } = await laid
+  const peersInFile = () => {
+    const file = new Database(node.file('cache.db'), { readonly: true })
+    const peers = file.prepare('SELECT prefix FROM peer').pluck().all()
+    file.close()
+    return peers
+  }
+  cache.store(node.certificate.prefix, [
+    { host: '192.0.2.1', port: 1194, protocol: 'udp', country: undefined },
+  ])
+  await clock.pass(2_000)
+  expect(peersInFile()).toEqual([])
+  await clock.pass(2_000)
+  expect(peersInFile()).toEqual([node.certificate.prefix])
 })
 
 it('tells whoever listens that the clock was set, and nobody of one that goes on', async () => {
