@@ -110,7 +110,7 @@ export class ListedMachines {
     const conditions = conditionsOf(filter)
     const along = sourceAlong(order, filter)
     const isDirect = conditions.every(({ name }) => along.ranges.includes(name))
-    const source = isDirect || !(await this.#isFew(filter)) ? undefined : sourceOf(filter)
+    const source = isDirect ? undefined : await this.#fewBy(filter)
     const places: Place[] = []
     for (const from of partsAfter(order, filter, after)) {
       if (places.length === limit) break
@@ -134,7 +134,9 @@ export class ListedMachines {
     const isWithinOnly = conditions.every(({ name }) => name === 'within')
     if (isWithinOnly && within.length <= HEAD_BITS)
       return { count: await this.#store.countHolders(within, endOf(within)), isAtLeast: false }
-    const source = sourceOf(filter)
+    const sources = sourcesOf(filter)
+    const isWhole = ({ ranges }: Source) => conditions.every(({ name }) => ranges.includes(name))
+    const source = sources.find(isWhole) ?? (await this.#fewBy(filter)) ?? sources[0] ?? prefixesOf(filter)
     const others = conditions.filter(({ name }) => !source.ranges.includes(name))
     // Each that is checked is looked up.
     const most = others.length === 0 ? MAX_COUNTED : SORTED
@@ -150,14 +152,18 @@ export class ListedMachines {
     return { count: Math.min(n, most), isAtLeast: examined > most }
   }
 
-  /** Whether so few are looked up for a filter that they can be sorted. */
-  async #isFew(filter: ListFilter): Promise<boolean> {
-    const some = this.#some(sourceOf(filter), conditionsOf(filter), SORTED + 1)
-    const [row] = await this.#store.all<{ n: number }>(
-      `SELECT COUNT(*) AS n FROM (${some.text}) AS part`,
-      ...some.parameters,
-    )
-    return (row?.n ?? 0) <= SORTED
+  /** By what so few are looked up for a filter that they can be sorted; undefined: by nothing. */
+  async #fewBy(filter: ListFilter): Promise<Source | undefined> {
+    const conditions = conditionsOf(filter)
+    for (const source of sourcesOf(filter)) {
+      const some = this.#some(source, conditions, SORTED + 1)
+      const [row] = await this.#store.all<{ n: number }>(
+        `SELECT COUNT(*) AS n FROM (${some.text}) AS part`,
+        ...some.parameters,
+      )
+      if ((row?.n ?? 0) <= SORTED) return source
+    }
+    return undefined
   }
 
   /** Goes along an index that has the order, past what is not wanted. */
@@ -264,14 +270,15 @@ function sourceAlong({ column }: ListOrder, filter: ListFilter): Source {
   }
 }
 
-/** By what those of a filter are looked up. */
-const sourceOf = (filter: ListFilter): Source =>
-  filter.endsBy !== undefined &&
-  filter.within === '' &&
-  filter.country === undefined &&
-  filter.isSeen === undefined
-    ? { table: 'holder', index: 'holder_page_not_after', ranges: ['endsBy'] }
-    : prefixesOf(filter)
+/** By what those of a filter can be looked up. */
+const sourcesOf = (filter: ListFilter): Source[] => [
+  ...(filter.endsBy === undefined
+    ? []
+    : [{ table: 'holder', index: 'holder_page_not_after', ranges: ['endsBy'] } as const]),
+  ...(filter.country === undefined ? [] : [prefixesOf({ within: filter.within, country: filter.country })]),
+  ...(filter.isSeen === undefined ? [] : [prefixesOf({ within: filter.within, isSeen: filter.isSeen })]),
+  ...(filter.within === '' ? [] : [prefixesOf({ within: filter.within })]),
+]
 
 /** What has them in the order of their prefixes. */
 function prefixesOf({ country, isSeen }: ListFilter): Source {

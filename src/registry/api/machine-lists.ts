@@ -183,7 +183,7 @@ export class MachineLists {
     const isKnown = country === undefined && filter.isSeen === undefined
     switch (sort) {
       case 'state':
-        return this.#byState(filter, isDescending, isWanted, revoked)
+        return this.#byState(state, filter, { isDescending, isWanted, revoked })
       case 'version':
         return this.#byVersion(filter, isDescending, isWanted)
       case 'lastSeen': {
@@ -213,10 +213,17 @@ export class MachineLists {
 
   /** States have the order of their names; in each, machines have that of their prefixes. */
   async #byState(
+    wanted: ListState,
     filter: ListFilter,
-    isDescending: boolean,
-    isWanted: (one: SeenHolder) => boolean,
-    revoked: ReadonlySet<number>,
+    {
+      isDescending,
+      isWanted,
+      revoked,
+    }: {
+      readonly isDescending: boolean
+      readonly isWanted: (one: SeenHolder) => boolean
+      readonly revoked: ReadonlySet<number>
+    },
   ): Promise<Run[]> {
     const { views, search } = this.#components
     const order: ListOrder = { column: 'prefix', isDescending }
@@ -226,7 +233,8 @@ export class MachineLists {
       few.set(state, [...(few.get(state) ?? []), { place: one.holder.prefix, prefix: one.holder.prefix }])
     }
     const justSeen = await this.#placesOf(await this.#justSeen(), 'prefix')
-    const states = MACHINE_STATES.toSorted()
+    // Of those that expire some are in other states, too.
+    const states = wanted === undefined || wanted === 'expiring' ? MACHINE_STATES.toSorted() : [wanted]
     return (isDescending ? states.toReversed() : states).map((state) => {
       const isInState = (one: SeenHolder) => views.state(one, revoked) === state && isWanted(one)
       if (state === 'offline')
