@@ -141,7 +141,7 @@ export class Liveness {
 
   /** A packet came from it: what it sends by itself does not show that it hears us, but that our uplink is there again. */
   heard(nowMs: number, neighbour: Neighbour): void {
-    if (neighbour.iface.kind !== 'lan')
+    if (neighbour.iface.kind !== 'lan' && this.#suspicions.size > 0)
       this.#uplinkMayBeBack(nowMs, {
         concerns: ({ extensions }) => extensions > 0,
         isSteady: neighbour.missedHellos(STEADY_HELLOS) === 0,
