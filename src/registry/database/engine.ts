@@ -6,6 +6,19 @@ import type { ConfigRowValue } from './tables.ts'
 /** What a column of the API's tables holds. */
 export type SqlValue = string | number | null
 
+/** What stands for a `?`: a list only where `Lists` says so. */
+export type SqlParameter = SqlValue | readonly (string | number)[]
+
+/** How a database is asked for rows of any of some values. */
+export interface Lists {
+  /** So many at a time. */
+  readonly atOnce: number
+  /** What stands behind the column. */
+  readonly text: string
+  /** For so many values, or fewer. */
+  parameters(values: readonly (string | number)[]): readonly SqlParameter[]
+}
+
 /** Runs statements, within a transaction or outside of any. */
 export interface Executor {
   /** @returns all rows of the answer: few */
@@ -16,7 +29,7 @@ export interface Executor {
   /** Runs a text with `?` for each parameter. */
   run(
     sql: string,
-    parameters: readonly SqlValue[],
+    parameters: readonly SqlParameter[],
   ): Promise<{ readonly rows: unknown[]; readonly changes: number }>
 }
 
@@ -25,6 +38,7 @@ export interface Dialect {
   readonly kind: DatabaseKind
   /** How a value of the table `config` is kept. */
   readonly configValues: ConfigValues
+  readonly lists: Lists
   /** Tells all processes with this database, when the transaction is committed. */
   notify(executor: Executor, topic: Topic): Promise<void>
   /** What time it is for all processes with this database, in Unix milliseconds; undefined: there is one process, which has its own clock. */

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { codeOf, Re6stError } from '../../core/errors.ts'
-import type { ConfigValues, Executor, SqlValue, Topic } from './engine.ts'
+import type { ConfigValues, Executor, Lists, SqlParameter, Topic } from './engine.ts'
 import type { Statement } from './statement.ts'
 import type { ConfigRowValue } from './tables.ts'
 
@@ -58,6 +58,9 @@ export const executorOn = (client: Connected): Executor => ({
 
 /** As text, with their types. */
 export const configValues: ConfigValues = { write: (_name, value) => encode(value), read: decode }
+
+/** Each question costs the way to the server and back, and to read the text: thousands of values at a time, as one array. */
+export const lists: Lists = { atOnce: 10_000, text: '= ANY (?)', parameters: (values) => [values] }
 
 /** Tells all processes with this database, when the transaction is committed. */
 export async function notify(executor: Executor, topic: Topic): Promise<void> {
@@ -140,7 +143,7 @@ async function run<Arguments extends readonly unknown[], Row>(
 async function runText(
   client: Connected,
   text: string,
-  parameters: readonly SqlValue[],
+  parameters: readonly SqlParameter[],
 ): Promise<{ readonly rows: unknown[]; readonly changes: number }> {
   let at = 0
   const numbered = text.replace(/\?/g, () => `$${++at}`)

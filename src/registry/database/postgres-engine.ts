@@ -6,7 +6,7 @@ import { codeOf, messageOf, Re6stError } from '../../core/errors.ts'
 import { inBackground } from '../../platform/background.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
-import { type Engine, type Executor, OutcomeUnknown, type SqlValue, type Topic } from './engine.ts'
+import { type Engine, type Executor, OutcomeUnknown, type SqlParameter, type Topic } from './engine.ts'
 import { migrate } from './migrations/migrate.ts'
 import {
   APPLICATION,
@@ -16,6 +16,7 @@ import {
   configValues,
   damage,
   executorOn,
+  lists,
   notify,
   PYTHON_TABLES,
   refuseEncoding,
@@ -124,6 +125,7 @@ class PostgresEngine implements Engine {
   }
 
   readonly configValues = configValues
+  readonly lists = lists
   readonly notify = notify
   readonly commonTimeMs = commonTimeMs
   readonly tables = tables
@@ -170,7 +172,7 @@ class PostgresEngine implements Engine {
     return this.#read((pool) => executorOn(pool).all(statement, args))
   }
 
-  async run(text: string, parameters: readonly SqlValue[]) {
+  async run(text: string, parameters: readonly SqlParameter[]) {
     return this.#read((pool) => executorOn(pool).run(text, parameters))
   }
 

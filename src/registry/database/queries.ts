@@ -24,9 +24,6 @@ export interface QueryComponents {
 /** PostgreSQL's error code. */
 const UNTRANSLATABLE_CHARACTER = '22P05'
 
-/** How many values are looked up at a time. */
-const VALUES = 100
-
 /** The queries of the registry, outside of a transaction or within one. */
 export class Queries {
   readonly #engine: Dialect
@@ -51,12 +48,11 @@ export class Queries {
 
   /** Rows for any of these values, of a text with `IN ?`: some values at a time. */
   async allIn<Row>(sql: string, values: readonly (string | number)[]): Promise<Row[]> {
-    const text = sql.replace('IN ?', `IN (${Array(VALUES).fill('?').join(', ')})`)
+    const { atOnce, text, parameters } = this.#engine.lists
     const rows: Row[] = []
-    for (let at = 0; at < values.length; at += VALUES) {
-      const some = values.slice(at, at + VALUES)
-      // One text however many there are: it is prepared once.
-      rows.push(...(await this.all<Row>(text, ...Array.from({ length: VALUES }, (_, n) => some[n] ?? null))))
+    for (let at = 0; at < values.length; at += atOnce) {
+      const some = parameters(values.slice(at, at + atOnce))
+      rows.push(...((await this.#executor.run(sql.replace('IN ?', text), some)).rows as Row[]))
     }
     return rows
   }

@@ -4,12 +4,21 @@ import { codeOf } from '../../core/errors.ts'
 import { ChangeFeed } from './change-feed.ts'
 import { BUSY_TIMEOUT_MS, CACHE_KIB } from './database.ts'
 import { type Disk, diskOf, isWrittenAhead } from './disk.ts'
-import type { ConfigValues, Engine, Executor, SqlValue } from './engine.ts'
+import type { ConfigValues, Engine, Executor, Lists, SqlParameter } from './engine.ts'
 import type { Statement } from './statement.ts'
 import type { ConfigRowValue } from './tables.ts'
 
 /** Values of the table `config` that are whole numbers: SQLite must be told, since numbers here have fractions. */
 const WHOLE_NUMBERS: ReadonlySet<string> = new Set(['serial'])
+
+const LIST_LENGTH = 100
+
+/** One text however many there are: it is prepared once. */
+const LISTS: Lists = {
+  atOnce: LIST_LENGTH,
+  text: `IN (${Array(LIST_LENGTH).fill('?').join(', ')})`,
+  parameters: (values) => Array.from({ length: LIST_LENGTH }, (_, at) => values[at] ?? null),
+}
 
 /** A database of SQLite: one connection writes, another reads, and sees only what is committed. */
 export class SqliteEngine implements Engine {
@@ -46,6 +55,8 @@ export class SqliteEngine implements Engine {
     read: (value: ConfigRowValue) => value,
   }
 
+  readonly lists = LISTS
+
   async all<Arguments extends readonly unknown[], Row>(
     statement: Statement<Arguments, Row>,
     args: Arguments,
@@ -53,7 +64,7 @@ export class SqliteEngine implements Engine {
     return this.#reading.all(statement, args)
   }
 
-  async run(sql: string, parameters: readonly SqlValue[]): Promise<RunResult> {
+  async run(sql: string, parameters: readonly SqlParameter[]): Promise<RunResult> {
     return this.#reading.run(sql, parameters)
   }
 
@@ -161,7 +172,7 @@ class SqliteExecutor implements Executor {
     return statement.rowsOf(this.#run(statement, statement.sql, statement.bind(args)).rows)
   }
 
-  async run(sql: string, parameters: readonly SqlValue[]): Promise<RunResult> {
+  async run(sql: string, parameters: readonly SqlParameter[]): Promise<RunResult> {
     return this.#run(sql, sql, parameters)
   }
 
