@@ -165,13 +165,16 @@ it('whoever asks for the way to a node is told, and costs no walk over the route
   expect(nodes.wayTo(node(10))).toEqual({ target: node(10), next: undefined, rttMs: undefined, metric: 10 })
   route(1)
   expect(nodes.wayTo(node(10)).next).toBe(node(1))
-  const tookMs = (number: number) => {
-    const startMs = performance.now()
-    for (let count = 0; count < 2_000; count++) nodes.wayTo(node(number))
-    return performance.now() - startMs
-  }
-  tookMs(10)
-  expect(tookMs(COUNT - 1)).toBeLessThan(10 * tookMs(10) + 20)
+  /** The best of some attempts: the machine may have other things to do. */
+  const tookMs = (number: number) =>
+    Math.min(
+      ...Array.from({ length: 10 }, () => {
+        const startMs = performance.now()
+        for (let count = 0; count < 200; count++) nodes.wayTo(node(number))
+        return performance.now() - startMs
+      }),
+    )
+  expect(tookMs(COUNT - 1)).toBeLessThan(10 * tookMs(10) + 5)
   // Another way is taken: the new one may be told of before the old one goes.
   route(10, { ...hex(10), via: 'fe80::1', iface: 're6stnet1', metric: 5 })
   route(10, { ...hex(10), via: 'fe80::1', metric: 10 }, 'flushed')

@@ -46,18 +46,17 @@ it('a server that has accepted the connection is given the time that the whole e
 })
 
 it('a server that has accepted the connection and says nothing is given up; one that has begun to answer is not', async () => {
-  const BEGIN_MS = 300
-  const begin = (url: string) =>
-    httpGet(new URL(url), '/', { timeoutMs: LONG_MS, beginTimeoutMs: BEGIN_MS, maxBodyLength: 1_000 })
+  const begin = (url: string, beginTimeoutMs: number) =>
+    httpGet(new URL(url), '/', { timeoutMs: LONG_MS, beginTimeoutMs, maxBodyLength: 1_000 })
   await using silent = await startRogueServer(() => {})
   for (const host of ['127.0.0.1', 'localhost'])
-    await expect(begin(silent.url.replace('127.0.0.1', host))).rejects.toThrow('no answer within 0.3 s')
+    await expect(begin(silent.url.replace('127.0.0.1', host), 300)).rejects.toThrow('no answer within 0.3 s')
   await using slow = await startRogueServer((socket) => {
     const answer = httpAnswer('slow').toString()
     socket.write(answer.slice(0, -2))
-    setTimeout(() => socket.end(answer.slice(-2)), 3 * BEGIN_MS)
+    setTimeout(() => socket.end(answer.slice(-2)), 2_500)
   })
-  expect((await begin(slow.url)).body.toString()).toBe('slow')
+  expect((await begin(slow.url, 2_000)).body.toString()).toBe('slow')
 })
 
 /** A server whose process does not run, and for which as many connections wait as the kernel keeps: of more it loses the SYN. */
