@@ -108,7 +108,7 @@ test('a daemon that waits while it starts, is ready after a time: nothing else w
   const clock = {
     ...systemClock,
     after(ms: number, action: () => void): Disposable {
-      expect(ms).toBe(READY_AT_LATEST_MS)
+      if (ms !== READY_AT_LATEST_MS) return systemClock.after(ms, action)
       pass = action
       return { [Symbol.dispose]: () => {} }
     },
