@@ -128,13 +128,19 @@ export class Lookout implements Disposable {
   }
 
   async look(): Promise<void> {
-    const { reachable, registryPrefix, isMember, clock } = this.#components
+    const { reachable, registryPrefix, isMember, clock, log } = this.#components
     const own = registryPrefix()
     const routed = await filterAsync(await reachable.list(), isMember)
     // Without routes, our own node is gone: of the others nobody knows.
     if (own === undefined || routed.length === 0) return
     const day = dayOf(clock.now())
-    if (day !== this.#day || this.#looks >= LOOKS_PER_WRITE) await this.save()
+    if (day !== this.#day || this.#looks >= LOOKS_PER_WRITE)
+      await this.save().catch((error: unknown) => log.warn({ err: error }, 'who was there cannot be written'))
+    if (day !== this.#day) {
+      // What could not be written of the day before is of no other.
+      this.#looks = 0
+      this.#seen = new Map()
+    }
     this.#day = day
     this.#looks += 1
     const present = new Set<string>([own, ...routed])
@@ -175,6 +181,19 @@ export class Lookout implements Disposable {
     this.#seen = new Map()
     this.#looks = 0
     if (looks === 0) return
+    try {
+      await this.#write(day, looks, seen)
+    } catch (error) {
+      // With what is counted next, of the same day.
+      if (day === this.#day) {
+        this.#looks += looks
+        for (const [prefix, times] of seen) this.#seen.set(prefix, (this.#seen.get(prefix) ?? 0) + times)
+      }
+      throw error
+    }
+  }
+
+  async #write(day: number, looks: number, seen: ReadonlyMap<string, number>): Promise<void> {
     await this.#components.store.write(
       async (writable) => {
         await writable.run(

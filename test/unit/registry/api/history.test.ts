@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { historyOf, Lookout } from '../../../../src/registry/api/history.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
@@ -168,4 +168,16 @@ it('what several processes see at nearly the same time is one event', async () =
   await look([OTHER], 5)
   const { events } = await historyOf(held.store, NODE, held.state.nowMs)
   expect(events.map(({ kind }) => kind)).toEqual(['lost', 'seen', 'lost'])
+})
+
+it('what was counted and could not be written is written with the next', async () => {
+  await using held = await heldLookout()
+  await held.look(15)
+  const write = vi.spyOn(held.store, 'write').mockRejectedValueOnce(new Error('no server takes changes'))
+  held.state.routed = [OTHER]
+  // The first of them would have it written.
+  await held.look(15)
+  expect(write).toHaveBeenCalled()
+  await held.lookout.save()
+  expect((await held.shares(NODE)).get('2027-01-15')).toBe(0.5)
 })
