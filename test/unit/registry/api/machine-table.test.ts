@@ -6,6 +6,7 @@ import { MACHINE_SORT_KEYS } from '../../../../src/core/values/machine-sort-keys
 import { prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { Machines } from '../../../../src/registry/api/machines.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
+import { statementsFor } from '../../../../src/registry/database/statements.ts'
 import type { Store } from '../../../../src/registry/database/store.ts'
 import type { HolderRow } from '../../../../src/registry/database/tables.ts'
 import { Ledger } from '../../../../src/registry/ledger.ts'
@@ -183,6 +184,17 @@ describe('the table of machines', () => {
     const { total, items } = await network.machines.list({ state: 'expiring' })
     expect(items.map(({ state }) => state)).toEqual(['expiring', 'never-seen', 'offline'])
     expect(await network.machines.countExpiring()).toBe(total)
+  })
+
+  it('counts those that end in an index, and reads no row of one that can be used for it', async () => {
+    await using network = await machinesOf(3)
+    const { sql } = statementsFor('sqlite').countHoldersEnding
+    const steps = await network.store.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, 0, 1, 0, 1)
+    expect(steps.map(({ detail }) => detail.replace(/ \(.*/, ''))).toEqual([
+      'SEARCH holder USING COVERING INDEX holder_not_after',
+      'SCALAR SUBQUERY 1',
+      'SCAN holder USING INDEX holder_reason',
+    ])
   })
 
   it.each(['online', 'offline', 'never-seen', 'revoked'] as const)(
