@@ -14,9 +14,9 @@ const FORBIDDEN: Readonly<Record<string, string>> = {
   'lab/': 'for tests',
 }
 
-/** With what it loads now: some 632 and 781 kB, argparse and pino included; better-sqlite3 comes on top. */
+/** With what it loads now: some 635 and 781 kB, argparse and pino included; better-sqlite3 comes on top. */
 const ROUTERS: readonly [router: string, maxBytes: number][] = [
-  ['src/node/routing/babeld/router.ts', 635_000],
+  ['src/node/routing/babeld/router.ts', 645_000],
   ['src/node/routing/babel/router.ts', 790_000],
 ]
 
