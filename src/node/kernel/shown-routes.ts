@@ -26,9 +26,10 @@ export async function eachRouteOfOurs(
       },
     }),
   )
-  using _limit = clock.after(LIMIT_MS, () => {
+  const limit = clock.after(LIMIT_MS, () => {
     for (const ip of shown) ip.signal('SIGKILL')
   })
   const ends = await Promise.all(shown.map(({ ended }) => ended))
+  limit[Symbol.dispose]()
   return ends.every((end) => end.kind === 'exited' && end.status === 0)
 }
