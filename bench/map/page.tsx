@@ -1,5 +1,6 @@
 import { render } from 'preact'
 import { useState } from 'preact/hooks'
+import type { MapLook } from '../../src/registry/page/map/map-look.ts'
 import { NetworkMap } from '../../src/registry/page/map/network-map.tsx'
 import '../../src/registry/page/style/base.css'
 import '../../src/registry/page/style/map.css'
@@ -12,7 +13,10 @@ const noRoute = async (): Promise<readonly string[]> => []
 
 function App() {
   const [chosen, choose] = useState<string>()
-  return <NetworkMap {...{ network, routeTo: noRoute, storeKey: 'bench', chosen, choose }} />
+  const [look, changeLook] = useState<MapLook>({ view: 'graph', meaning: 'state' })
+  return (
+    <NetworkMap {...{ network, routeTo: noRoute, storeKey: 'bench', chosen, choose, look, changeLook }} />
+  )
 }
 
 render(<App />, document.body)

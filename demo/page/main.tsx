@@ -1,5 +1,6 @@
 import { type JSX, render } from 'preact'
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
+import type { MapLook } from '../../src/registry/page/map/map-look.ts'
 import { NetworkMap } from '../../src/registry/page/map/network-map.tsx'
 import { type Picture, reachability } from '../model.ts'
 import { cutsOf, networkOf, routeTo } from './network-of.ts'
@@ -73,6 +74,7 @@ function MapOfNetwork({ picture, chosen, choose }: MapProps): JSX.Element {
   const network = useMemo(() => networkOf(picture), [picture])
   const cuts = useMemo(() => cutsOf(picture), [picture])
   const findRoute = useCallback(async (subnet: string) => routeTo(subnet, picture), [picture])
+  const [look, changeLook] = useState<MapLook>({ view: 'graph', meaning: 'state' })
   const nameOf = (id: string | undefined) => network.nodes.find((node) => node.id === id)?.name
   return (
     <NetworkMap
@@ -80,6 +82,7 @@ function MapOfNetwork({ picture, chosen, choose }: MapProps): JSX.Element {
       cuts={cuts}
       routeTo={findRoute}
       storeKey="demo"
+      {...{ look, changeLook }}
       chosen={network.nodes.find(({ name }) => name === chosen)?.id}
       choose={(id) => {
         const name = nameOf(id)

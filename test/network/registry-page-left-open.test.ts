@@ -134,7 +134,7 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
     await invitation.getByText('For a machine called made elsewhere, of ann@example.com').waitFor()
     await started.open('keys')
     await page.getByText('Step: idle').waitFor()
-    await page.getByRole('button', { name: 'Next step…' }).click()
+    await page.getByRole('button', { name: 'Announce a new key…' }).click()
     await page.evaluate(async () => {
       const session = (await (await fetch('/api/v1/session')).json()) as { csrfToken: string }
       await fetch('/api/v1/keys/rotation', {
@@ -145,7 +145,7 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
     })
     await page.getByText('Step: announced').waitFor()
     // What was shown when it was asked for is confirmed, and nothing else.
-    await page.getByRole('dialog').getByRole('button', { name: 'Rotate' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Announce a new key' }).click()
     await page.getByRole('alert').getByText('the rotation is at the step announced').waitFor()
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
   })

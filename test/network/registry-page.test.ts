@@ -49,7 +49,7 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
     await made.getByText('re6st join --registry').waitFor()
     await made.getByRole('img', { name: 'QR code of the link' }).waitFor()
     await screenshot('invited')
-    const link = (await made.getByRole('link').textContent()) ?? ''
+    const link = (await made.getByRole('link').getAttribute('href')) ?? ''
     const token = new URL(link).hash.slice(1)
     expect(
       await new RegistryClient(started.registry.url).requestCertificate({
@@ -167,10 +167,10 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
   test('the keys are rotated one step, which is said before', async () => {
     await open('keys')
     await page.getByText('Step: idle').waitFor()
-    await page.getByRole('button', { name: 'Next step…' }).click()
+    await page.getByRole('button', { name: 'Announce a new key…' }).click()
     await page
       .getByRole('dialog')
-      .getByRole('button', { name: /^Rotate/ })
+      .getByRole('button', { name: /^Announce/ })
       .click()
     await page.getByText(/Step: (beginning|announced)/).waitFor()
     await screenshot('keys')
@@ -249,9 +249,21 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
 
   test('the audit log has all of it, and is whole', async () => {
     await open('audit')
-    for (const action of ['invitation.made', 'machine.revoked'])
-      await page.getByRole('cell', { name: action }).first().waitFor()
+    const entries = page.getByRole('list', { name: 'Entries' }).locator('> li')
+    for (const words of ['invited 1 machine called laptop', 'revoked the machine 0/', 'Hello 15 → 5 seconds'])
+      await entries.filter({ hasText: words }).first().waitFor()
     await page.getByText(/^Whole:/).waitFor()
+    const invited = entries.filter({ hasText: 'invited 1 machine called laptop' }).first()
+    expect(await invited.locator('pre').isVisible()).toBe(false)
+    await invited.getByText('As it is stored').click()
+    await invited.locator('pre', { hasText: '"action": "invitation.made"' }).waitFor()
+    expect(await accessibilityProblems()).toEqual([])
+    await page.getByLabel('What').selectOption('machine revoked')
+    await expect.poll(() => entries.count()).toBe(1)
+    await page.getByLabel('Who').fill('nobody')
+    await page.getByText('No entry is like that.').waitFor()
+    await page.getByRole('button', { name: 'Show all' }).click()
+    await entries.filter({ hasText: 'signed in with a password' }).first().waitFor()
     expect(await page.title()).toBe('Audit log – re6stnet registry')
     await screenshot('audit')
   })
@@ -292,11 +304,11 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
     await page.getByRole('button', { name: 'Invite…' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Invite' }).click()
     const link = page.getByRole('region', { name: 'New invitation' }).getByRole('link')
-    const token = new URL((await link.textContent()) ?? '').hash.slice(1)
+    const token = new URL((await link.getAttribute('href')) ?? '').hash.slice(1)
     await open('network')
     await page.getByText('Live: changes are shown').waitFor()
     await new RegistryClient(started.registry.url).requestCertificate({ token, csr: pki.csr['node-b'] ?? '' })
-    await page.getByRole('img', { name: 'Map of 1 nodes' }).waitFor()
+    await page.getByRole('img', { name: 'Map of 1 node ' }).waitFor()
     await page.getByRole('button', { name: 'Table' }).click()
     await page.getByRole('row', { name: /server/ }).waitFor()
   })
@@ -385,6 +397,8 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium', () => {
 
   test('who signs out is out', async () => {
     await page.goto(started.base)
+    // On a phone, one finds it in the menu.
+    await page.getByRole('button', { name: 'Menu' }).click()
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()
     // Dark, and on a phone.

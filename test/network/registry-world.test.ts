@@ -119,7 +119,7 @@ describe.skipIf(!hasChromium)('the map of the world in Chromium', () => {
   test('a click chooses a node; a further one the next at the same place', async () => {
     await spot(names.sweden).click()
     await chosen().getByRole('heading', { name: names.sweden }).waitFor()
-    await chosen().getByText('SE', { exact: true }).waitFor()
+    await chosen().getByText('Sweden (SE)', { exact: true }).waitFor()
     expect(await spot(names.sweden).getAttribute('class')).toContain('chosen')
     const seen: string[] = []
     for (let click = 0; click < 2; click++) {
@@ -163,11 +163,24 @@ describe.skipIf(!hasChromium)('the map of the world in Chromium', () => {
     await started.screenshot(`world-${colorScheme}`)
   })
 
-  test('fits a phone, and its marks can be told apart and tapped', async () => {
+  test('fits a phone, and its marks can be told apart and tapped when it is magnified', async () => {
     await page.setViewportSize({ width: 360, height: 740 })
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360)
+    await spot(/^3 nodes/).waitFor()
+    await page.getByLabel('Find a node').fill(names.sweden)
+    await chosen().getByRole('heading', { name: names.sweden }).waitFor()
+    // What one looks at stays in sight.
+    for (let times = 0; times < 2; times++) await page.getByRole('button', { name: 'Zoom in' }).click()
+    await spot(/^2 nodes/).waitFor()
+    expect(await spot(names.sweden).getAttribute('class')).toContain('chosen')
+    await spot(/^2 nodes/).click()
+    await expect
+      .poll(() => chosen().getByRole('heading', { level: 2 }).textContent())
+      .not.toContain(names.sweden)
     await spot(names.sweden).click()
     await chosen().getByRole('heading', { name: names.sweden }).waitFor()
+    await page.getByRole('button', { name: 'Show all' }).click()
+    await spot(/^3 nodes/).waitFor()
     await started.screenshot('world-phone')
   })
 

@@ -18,9 +18,9 @@ const FLAGS = [
 /** Whether there is one. */
 export const hasChromium = existsSync(CHROMIUM)
 
-/** A browser with nothing of earlier ones, 1280 by 900. */
+/** A browser with nothing of earlier ones, 1280 by 900, whose times are in UTC unless another zone is given. */
 export async function startChromium(
-  options: { readonly reducedMotion?: 'reduce' } = {},
+  options: { readonly reducedMotion?: 'reduce'; readonly timezoneId?: string } = {},
 ): Promise<{ readonly browser: BrowserContext; stop(): Promise<void> }> {
   const profile = mkdtempSync(path.join(tmpdir(), 're6st-chromium-'))
   const browser = await chromium.launchPersistentContext(profile, {
@@ -28,6 +28,7 @@ export async function startChromium(
     headless: true,
     args: FLAGS,
     viewport: { width: 1280, height: 900 },
+    timezoneId: 'UTC',
     ...options,
   })
   return {

@@ -106,7 +106,8 @@ export async function startRegistryPage(
     },
     async open(view) {
       await page.evaluate(`location.hash = ${JSON.stringify(view)}`)
-      await page.locator(`nav a[href="#${view}"][aria-current=page]`).waitFor()
+      // On a phone the menu is closed.
+      await page.locator(`nav a[href="#${view}"][aria-current=page]`).waitFor({ state: 'attached' })
       await page.locator('main h1').waitFor()
     },
     async accessibilityProblems() {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { AuditActionName } from '../../core/values/audit-actions.ts'
 import type { Queries } from '../database/queries.ts'
 import { timeOf } from './time.ts'
 
@@ -11,7 +12,7 @@ export interface Actor {
 
 /** What was done. */
 export interface AuditAction {
-  readonly action: string
+  readonly action: AuditActionName
   /** What it was done to. */
   readonly subject?: string
   /** No secrets. */

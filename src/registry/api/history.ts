@@ -80,6 +80,12 @@ export async function historyOf(store: Queries, prefix: string, nowMs: number): 
     'SELECT date, kind, detail FROM machine_event WHERE prefix = ? ORDER BY date DESC LIMIT ?',
     ...[prefix, MAX_EVENTS],
   )
+  const [enrolled] = await store.all<{ date: number | null }>(
+    "SELECT MIN(date) AS date FROM machine_event WHERE prefix = ? AND kind = 'enrolled'",
+    prefix,
+  )
+  // A machine is not missed before it has joined. Of one that came with another's database, it is not known when.
+  const joined = enrolled?.date == null ? 0 : Number(enrolled.date)
   return {
     events: events.map(({ date, kind, detail }) => ({
       at: timeOf(date),
@@ -88,13 +94,21 @@ export async function historyOf(store: Queries, prefix: string, nowMs: number): 
     })),
     availability: Array.from({ length: DAYS }, (_, index) => {
       const day = today - DAYS + 1 + index
-      const all = looks.get(day) ?? 0
+      const all = Math.round((looks.get(day) ?? 0) * shareAfter(joined, day, Math.floor(nowMs / 1000)))
       return {
         day: timeOf(day * DAY_SECONDS).slice(0, 10),
         ...(all === 0 ? {} : { share: Math.min(1, (seen.get(day) ?? 0) / all) }),
       }
     }),
   }
+}
+
+/** Which part of a day, as far as it has passed, was after a time, both in Unix seconds. */
+function shareAfter(time: number, day: number, now: number): number {
+  const begin = day * DAY_SECONDS
+  const end = Math.min(begin + DAY_SECONDS, now)
+  if (time <= begin) return 1
+  return time >= end ? 0 : (end - time) / (end - begin)
 }
 
 /** What looking needs. */

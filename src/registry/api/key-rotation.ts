@@ -57,7 +57,9 @@ export async function keyRotation({
           ...(isEarly ? [`the new key is announced until ${timeOf(validUntilMs / 1000)}: wait for it`] : []),
           ...(count > 0
             ? [
-                `${count} machines have not asked for the present configuration: those of them that run are cut off`,
+                count === 1
+                  ? 'one machine has not asked for the present configuration: if it runs, it is cut off'
+                  : `${count} machines have not asked for the present configuration: those of them that run are cut off`,
               ]
             : []),
         ].join('; ') || undefined

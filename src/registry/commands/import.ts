@@ -25,7 +25,7 @@ export async function runImport({ database, source, ca, json }: ImportOptions): 
   await readSource(source, authority, async (read) => {
     makeOwnDirectory(database)
     await using written = await openStore(database)
-    const action = { action: 'database.imported', detail: { from: from ?? '' } }
+    const action = { action: 'database.imported', detail: { from: from ?? '' } } as const
     await copyStore(read, written, (writable) => audit(writable, commandActor(), action, Date.now())).catch(
       (error: unknown) => {
         const code = error instanceof Re6stError ? error.code : 'FILE'

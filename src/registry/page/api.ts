@@ -66,6 +66,11 @@ export class ApiFailure extends Error {
     super(message)
     this.status = status
   }
+
+  /** Nobody has answered, or a proxy for a registry that is not there: it may be there soon. */
+  get isAway(): boolean {
+    return [0, 502, 503, 504].includes(this.status)
+  }
 }
 
 let csrfToken: string | undefined
@@ -80,6 +85,10 @@ export const sessionEvents = new EventTarget()
 
 /** Of what only asks: an answer that is lost with its connection does not keep the page waiting for ever. */
 const ANSWER_WITHIN_MS = 30_000
+
+/** What an answer means that says nothing itself, as those of proxies. */
+const withoutReason = (status: number): string =>
+  status >= 502 && status <= 504 ? `the registry is away (${status})` : `the registry answered ${status}`
 
 /** Where a wrong name or password is an answer, and no end of a session. */
 const SIGNING_IN: readonly Called[] = ['signIn', 'certificateSignIn']
@@ -121,7 +130,7 @@ export async function call<Name extends Called>(
   }
   if (!response.ok) {
     const said = (await response.json().catch(() => undefined)) as Partial<ApiError> | undefined
-    throw new ApiFailure(response.status, said?.message ?? `the registry answered ${response.status}`)
+    throw new ApiFailure(response.status, said?.message ?? withoutReason(response.status))
   }
   return (response.status === 204 ? undefined : await response.json()) as RoutePart<Name, 'answer'>
 }

@@ -4,10 +4,17 @@ import type { Session } from '../api/schemas/access.ts'
 import type { PairState } from '../api/schemas/standby.ts'
 import { ApiFailure, call, sessionEvents, useCsrfToken } from './api.ts'
 import { MachinesView } from './machines/machines-view.tsx'
+import { Announcements } from './parts/announcements.tsx'
+import { focusHeading } from './parts/focus-heading.ts'
 import { PairNotice } from './parts/pair-notice.tsx'
+import { usePlace } from './parts/place.ts'
 import { Problem } from './parts/problem.tsx'
+import { zoneOf } from './parts/time.ts'
 import { type Asked, sayWhy } from './parts/use-answer.ts'
+import { useNow } from './parts/use-now.ts'
 import { usePair } from './parts/use-pair.ts'
+import { TopBar } from './top-bar.tsx'
+import { TITLES, type View, viewNamed } from './view-names.ts'
 import { AdministratorsView } from './views/administrators.tsx'
 import { AuditView } from './views/audit.tsx'
 import { AuthorityView } from './views/authority.tsx'
@@ -19,34 +26,6 @@ import { RegistryView } from './views/registry.tsx'
 import { Setup } from './views/setup.tsx'
 import { SignIn, SignInAgain } from './views/sign-in.tsx'
 import { TokensView } from './views/tokens.tsx'
-
-const VIEWS = [
-  'network',
-  'machines',
-  'invitations',
-  'keys',
-  'authority',
-  'configuration',
-  'registry',
-  'audit',
-  'tokens',
-  'administrators',
-] as const
-type View = (typeof VIEWS)[number]
-const TITLES: Readonly<Record<View, string>> = {
-  network: 'Network',
-  machines: 'Machines',
-  invitations: 'Invitations',
-  keys: 'Keys',
-  authority: 'Authority',
-  configuration: 'Configuration',
-  registry: 'Registry',
-  audit: 'Audit log',
-  tokens: 'Tokens',
-  administrators: 'Administrators',
-}
-/** What is for the role `administer` only. */
-const ADMINISTERED: readonly View[] = ['tokens', 'administrators']
 
 type Login =
   | { readonly state: 'asking' }
@@ -63,7 +42,7 @@ const tabs = new BroadcastChannel('re6st-session')
 export function App(): JSX.Element {
   const [login, setLogin] = useState<Login>({ state: 'asking' })
   const [problem, setProblem] = useState<string>()
-  const view = useView()
+  const place = usePlace()
   const ended = useRef(false)
   const take = (session: Session) => {
     useCsrfToken(session.csrfToken)
@@ -103,39 +82,33 @@ export function App(): JSX.Element {
     })
   }
   useEffect(begin, [])
+  const { state } = login
+  useEffect(() => {
+    if (state !== 'in') document.title = 're6stnet registry'
+  }, [state])
   if (login.state === 'asking') return <Beginning problem={problem} begin={begin} />
   if (login.state === 'first start') return <Setup />
   if (login.state === 'out') return <SignIn signedIn={signedIn} />
   const { session, hasEnded } = login
   const { role, name } = session
+  const view = viewNamed(place.view, role)
   const leave = () => {
     setProblem(undefined)
     setLogin({ state: 'out' })
   }
+  const signedOut = () => {
+    // All tabs have the same session: none of them goes on as if it lived.
+    tabs.postMessage('signed out')
+    leave()
+  }
   const signOut = () =>
-    call('signOut').then(leave, (error: unknown) =>
+    call('signOut').then(signedOut, (error: unknown) =>
       // Who is signed in no more is out.
       statusOf(error) === 401 ? leave() : setProblem(sayWhy(error)),
     )
   return (
     <>
-      <header class="top">
-        <strong>re6stnet registry</strong>
-        <nav aria-label="Views">
-          {VIEWS.filter((one) => role === 'administer' || !ADMINISTERED.includes(one)).map((one) => (
-            <a key={one} href={`#${one}`} aria-current={one === view ? 'page' : undefined}>
-              {TITLES[one]}
-            </a>
-          ))}
-        </nav>
-        <span class="who">
-          {name} ({role}){' '}
-          <button type="button" onClick={signOut}>
-            Sign out
-          </button>
-        </span>
-        <Problem what={problem} />
-      </header>
+      <TopBar {...{ session, view, signOut, problem }} />
       <SignedIn key={`${name} ${role}`} view={view} session={session} />
       {hasEnded && <SignInAgain session={session} signedIn={signedIn} leave={leave} />}
     </>
@@ -180,12 +153,20 @@ const LOOK_MS = 60_000
 
 function SignedIn({ view, session }: SignedInProps): JSX.Element {
   const pair = usePair()
+  const now = useNow()
+  const isFirst = useRef(true)
   useEffect(() => {
     const timer = setInterval(() => call('session').catch(() => {}), LOOK_MS)
     return () => clearInterval(timer)
   }, [])
   useEffect(() => {
     document.title = `${TITLES[view]} – re6stnet registry`
+    // As after the load of another page: who has no mouse, or hears the page, begins at its beginning.
+    if (!isFirst.current) {
+      scrollTo(0, 0)
+      focusHeading()
+    }
+    isFirst.current = false
   }, [view])
   return (
     <>
@@ -193,15 +174,14 @@ function SignedIn({ view, session }: SignedInProps): JSX.Element {
       <main>
         <ViewOf view={view} session={session} pair={pair} />
       </main>
+      <footer class="bottom">Times are those of this browser: {zoneOf(now)}. Logs have UTC.</footer>
+      <Announcements />
     </>
   )
 }
 
-function ViewOf({
-  view,
-  session: { role },
-  pair,
-}: SignedInProps & { readonly pair: Asked<PairState> }): JSX.Element {
+function ViewOf({ view, session, pair }: SignedInProps & { readonly pair: Asked<PairState> }): JSX.Element {
+  const { role } = session
   const mayAdminister = role === 'administer'
   switch (view) {
     case 'network':
@@ -223,19 +203,6 @@ function ViewOf({
     case 'tokens':
       return <TokensView />
     case 'administrators':
-      return <AdministratorsView />
+      return <AdministratorsView session={session} />
   }
 }
-
-/** The view that the address names. */
-function useView(): View {
-  const [view, setView] = useState<View>(viewOf)
-  useEffect(() => {
-    const changed = () => setView(viewOf())
-    addEventListener('hashchange', changed)
-    return () => removeEventListener('hashchange', changed)
-  }, [])
-  return view
-}
-
-const viewOf = (): View => VIEWS.find((one) => `#${one}` === location.hash) ?? 'network'

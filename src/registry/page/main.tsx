@@ -5,6 +5,9 @@ import { Enrol } from './views/enrol.tsx'
 import './style/base.css'
 import './style/map.css'
 import './style/registry.css'
+import './style/top-bar.css'
+import './style/views.css'
+import './style/print.css'
 
 noticeUse()
 const root = document.getElementById('app')

@@ -185,7 +185,11 @@ export const MachineHistory = Type.Object(
       Type.Object({
         day: Type.String({ format: 'date' }),
         share: Type.Optional(
-          Type.Number({ minimum: 0, maximum: 1, description: 'Missing: nobody has looked on that day' }),
+          Type.Number({
+            minimum: 0,
+            maximum: 1,
+            description: 'Missing: nobody has looked on that day, or it had not joined yet',
+          }),
         ),
       }),
       { description: 'The last 90 days, the oldest first' },

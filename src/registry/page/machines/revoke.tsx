@@ -4,13 +4,15 @@ import { Confirm } from '../parts/confirm.tsx'
 
 interface RevokeProps {
   readonly machine: string
+  /** How people call it. */
+  readonly called: string | undefined
   /** The registry speaks to the network through it. */
   readonly isRegistryNode: boolean
   readonly done: () => void
   readonly close: () => void
 }
 
-interface RevokeCertificateProps extends Omit<RevokeProps, 'machine' | 'isRegistryNode' | 'done'> {
+interface RevokeCertificateProps extends Omit<RevokeProps, 'machine' | 'called' | 'isRegistryNode' | 'done'> {
   readonly serial: number
 }
 
@@ -22,6 +24,7 @@ export function RevokeCertificate({ serial, close }: RevokeCertificateProps): JS
       verb="Revoke"
       danger
       act={() => call('revoke', { body: { serial } })}
+      done={`Certificate ${serial} is revoked.`}
       close={close}
     >
       <p>
@@ -34,13 +37,14 @@ export function RevokeCertificate({ serial, close }: RevokeCertificateProps): JS
 }
 
 /** Shuts out a machine. */
-export function Revoke({ machine, isRegistryNode, done, close }: RevokeProps): JSX.Element {
+export function Revoke({ machine, called, isRegistryNode, done, close }: RevokeProps): JSX.Element {
   return (
     <Confirm
-      title={`Revoke ${machine}?`}
+      title={`Revoke ${called === undefined ? machine : `${called} (${machine})`}?`}
       verb="Revoke"
       danger
       act={() => call('revoke', { body: { machine } }).then(done)}
+      done={`${called ?? machine} is revoked.`}
       close={close}
     >
       {isRegistryNode && (

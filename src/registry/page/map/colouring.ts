@@ -1,18 +1,21 @@
 import { DAY_MS } from '../../../core/day.ts'
-import type { MachineState } from '../../../core/values/machine-states.ts'
+import { MACHINE_STATES, type MachineState } from '../../../core/values/machine-states.ts'
+import { STATE_WORDS } from '../parts/state-words.ts'
 import type { NetworkNode } from './network.ts'
+import type { Shape } from './shapes.ts'
 
 /** What the colour of a node says. */
 export const COLOUR_MEANINGS = ['state', 'version', 'country', 'certificate'] as const
 export type ColourMeaning = (typeof COLOUR_MEANINGS)[number]
 
-/** A colour in the light and in the dark. */
+/** A colour in the light and in the dark, and the shape that goes with it: colours alone are not seen by all. */
 export interface Colour {
   readonly light: string
   readonly dark: string
+  readonly shape: Shape
 }
 
-export type ColourMode = keyof Colour
+export type ColourMode = 'light' | 'dark'
 
 /** The colour as it is in the light or in the dark. */
 export const inMode = (colour: Colour, mode: ColourMode): string => colour[mode]
@@ -30,26 +33,26 @@ export interface Colouring {
   colourOf(node: NetworkNode): Colour
 }
 
-const GREY: Colour = { light: '#6b7785', dark: '#8b97a6' }
-const GREEN: Colour = { light: '#12753a', dark: '#56d284' }
-const RED: Colour = { light: '#b3261e', dark: '#ff8a80' }
+const GREY: Colour = { light: '#6b7785', dark: '#8b97a6', shape: 'ring' }
+const GREEN: Colour = { light: '#12753a', dark: '#56d284', shape: 'disc' }
+const RED: Colour = { light: '#b3261e', dark: '#ff8a80', shape: 'cross' }
 const STATES: Readonly<Record<MachineState, Colour>> = {
   online: GREEN,
   offline: RED,
-  expiring: { light: '#c25a00', dark: '#ffa657' },
-  outdated: { light: '#0b6bcb', dark: '#58a6ff' },
+  expiring: { light: '#c25a00', dark: '#ffa657', shape: 'triangle' },
+  outdated: { light: '#0b6bcb', dark: '#58a6ff', shape: 'square' },
   'never-seen': GREY,
-  revoked: { light: '#6a3fb5', dark: '#b9a5e6' },
+  revoked: { light: '#6a3fb5', dark: '#b9a5e6', shape: 'diamond' },
 }
 /** Told apart also by who sees no red or no green (after Okabe and Ito); the rarest values share one. */
 const CATEGORIES: readonly Colour[] = [
-  { light: '#0b6bcb', dark: '#58a6ff' },
-  { light: '#c25a00', dark: '#ffa657' },
-  { light: '#00795c', dark: '#3fd0a8' },
-  { light: '#a83279', dark: '#f291c7' },
-  { light: '#7a6500', dark: '#e3c94b' },
-  { light: '#3a8fb7', dark: '#9bdcf7' },
-  { light: '#7a3e1d', dark: '#d9a27a' },
+  { light: '#0b6bcb', dark: '#58a6ff', shape: 'disc' },
+  { light: '#c25a00', dark: '#ffa657', shape: 'square' },
+  { light: '#00795c', dark: '#3fd0a8', shape: 'triangle' },
+  { light: '#a83279', dark: '#f291c7', shape: 'diamond' },
+  { light: '#7a6500', dark: '#e3c94b', shape: 'hexagon' },
+  { light: '#3a8fb7', dark: '#9bdcf7', shape: 'downwards' },
+  { light: '#7a3e1d', dark: '#d9a27a', shape: 'star' },
 ]
 const OTHERS = 'others'
 const UNKNOWN = 'unknown'
@@ -57,8 +60,16 @@ const UNKNOWN = 'unknown'
 /** The classes of days left until a certificate ends, in this order. */
 const CERTIFICATE_CLASSES = [
   { label: 'ended', below: 0, colour: RED },
-  { label: 'less than 7 days left', below: 7, colour: { light: '#c25a00', dark: '#ffa657' } },
-  { label: 'less than 30 days left', below: 30, colour: { light: '#7a6500', dark: '#e3c94b' } },
+  {
+    label: 'less than 7 days left',
+    below: 7,
+    colour: { light: '#c25a00', dark: '#ffa657', shape: 'triangle' },
+  },
+  {
+    label: 'less than 30 days left',
+    below: 30,
+    colour: { light: '#7a6500', dark: '#e3c94b', shape: 'downwards' },
+  },
   { label: '30 days left or more', below: Number.POSITIVE_INFINITY, colour: GREEN },
 ] as const
 
@@ -66,7 +77,11 @@ const CERTIFICATE_CLASSES = [
 export function colouringOf(meaning: ColourMeaning, nodes: readonly NetworkNode[], nowMs: number): Colouring {
   switch (meaning) {
     case 'state':
-      return classes(nodes, ({ state }) => state, Object.entries(STATES))
+      return classes(
+        nodes,
+        ({ state }) => STATE_WORDS[state],
+        MACHINE_STATES.map((state) => [STATE_WORDS[state], STATES[state]] as const),
+      )
     case 'certificate':
       return classes(nodes, (node) => certificateClass(node, nowMs), [
         ...CERTIFICATE_CLASSES.map(({ label, colour }) => [label, colour] as const),
@@ -99,7 +114,11 @@ function categories(nodes: readonly NetworkNode[], textOf: (node: NetworkNode) =
     const value = textOf(node)
     return own.has(value) || value === UNKNOWN ? value : OTHERS
   }
-  return classes(nodes, labelOf, [...own, [OTHERS, { light: '#46505c', dark: '#c3ccd6' }], [UNKNOWN, GREY]])
+  return classes(nodes, labelOf, [
+    ...own,
+    [OTHERS, { light: '#46505c', dark: '#c3ccd6', shape: 'cross' }],
+    [UNKNOWN, GREY],
+  ])
 }
 
 function classes(

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { countText } from '../parts/numbers.ts'
 import { useDark } from '../parts/use-media.ts'
 import type { Positions } from './positions.ts'
 import { type Shown, sceneOf } from './scene.ts'
@@ -49,6 +50,10 @@ export function GraphView({ storeKey, choose, ...shown }: GraphViewProps): JSX.E
     [network, colouring, chosen, route, cuts, positions, dark],
   )
   useEffect(() => stage.current?.show(scene), [scene])
+  // After it is shown: it may have been chosen elsewhere, as by its name.
+  useEffect(() => {
+    if (chosen !== undefined) stage.current?.bring(chosen)
+  }, [chosen])
 
   const onKeyDown = (event: KeyboardEvent) => {
     const step = KEYS[event.key]
@@ -62,7 +67,7 @@ export function GraphView({ storeKey, choose, ...shown }: GraphViewProps): JSX.E
         class="graph-frame"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: moved with the arrow keys
         tabIndex={0}
-        aria-label="Graph: arrow keys move it, + and − magnify it"
+        aria-label="Graph: arrow keys move it, + and − magnify it, 0 shows all"
         onKeyDown={onKeyDown}
       >
         <canvas ref={canvas} role="img" aria-label={describe(shown)} />
@@ -96,4 +101,4 @@ const KEYS: Readonly<Record<string, (stage: Stage) => void>> = {
 }
 
 const describe = ({ network: { nodes, tunnels } }: Shown): string =>
-  `Map of ${nodes.length} nodes and ${tunnels.length} tunnels. The table says the same in words.`
+  `Map of ${countText(nodes.length, 'node')} and ${countText(tunnels.length, 'tunnel')}. The table says the same in words.`

@@ -63,6 +63,24 @@ export function neighboursOf(id: string, { tunnels }: Pick<Network, 'tunnels'>):
   return [...out, ...into]
 }
 
+/** How many tunnels each node has opened, and accepted. */
+export type TunnelCounts = ReadonlyMap<string, { readonly opened: number; readonly accepted: number }>
+
+/** Of all nodes at once, which is much less than for one after the other. */
+export function tunnelCounts({ tunnels }: Pick<Network, 'tunnels'>): TunnelCounts {
+  const counts = new Map<string, { opened: number; accepted: number }>()
+  const countsOf = (id: string) => {
+    const known = counts.get(id) ?? { opened: 0, accepted: 0 }
+    counts.set(id, known)
+    return known
+  }
+  for (const { client, server } of tunnels) {
+    countsOf(client).opened++
+    countsOf(server).accepted++
+  }
+  return counts
+}
+
 /** The pairs of a route, in either direction, as keys of {@link pairKey}. */
 export function pairsOnRoute(hops: readonly string[]): ReadonlySet<string> {
   return new Set(hops.slice(1).map((hop, at) => pairKey(hops[at] ?? hop, hop)))

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { type Fact, Facts } from '../parts/facts.tsx'
 import { registryNow } from '../parts/registry-clock.ts'
+import { STATE_WORDS } from '../parts/state-words.ts'
 import { dateOf, daysLeft } from '../parts/time.ts'
 import { type Network, type NetworkNode, neighboursOf } from './network.ts'
 
@@ -22,7 +23,7 @@ export function NodeDetails({ node, network, route, choose }: NodeDetailsProps):
   )
   const neighbours = neighboursOf(node.id, network)
   const facts: readonly Fact[] = [
-    ['State', node.state],
+    ['State', STATE_WORDS[node.state]],
     ['Subnet', node.id],
     ['Address', node.address],
     ['E-mail', node.email],

@@ -1,8 +1,12 @@
 import type { JSX } from 'preact'
 import { useMemo, useState } from 'preact/hooks'
 import { type Column, LongTable } from '../parts/long-table.tsx'
+import { countText, numberText } from '../parts/numbers.ts'
+import type { Sorting } from '../parts/sorting.ts'
+import { STATE_WORDS } from '../parts/state-words.ts'
 import { dateOf } from '../parts/time.ts'
-import { type Network, type NetworkNode, neighboursOf } from './network.ts'
+import { type Network, type NetworkNode, type TunnelCounts, tunnelCounts } from './network.ts'
+import { sortedNodes } from './node-order.ts'
 
 interface NodeTableProps {
   readonly network: Network
@@ -13,6 +17,8 @@ interface NodeTableProps {
 /** The map in words: the same nodes, with how many tunnels each has. */
 export function NodeTable({ network, chosen, choose }: NodeTableProps): JSX.Element {
   const [wanted, setWanted] = useState('')
+  const [sorting, sort] = useState<Sorting>({ key: 'name', descending: false })
+  const counts = useMemo(() => tunnelCounts(network), [network])
   const columns: readonly Column<NetworkNode>[] = useMemo(
     () => [
       {
@@ -26,37 +32,43 @@ export function NodeTable({ network, chosen, choose }: NodeTableProps): JSX.Elem
         ),
       },
       { key: 'id', title: 'Subnet', cell: ({ id }) => id },
-      { key: 'state', title: 'State', cell: ({ state }) => state },
+      { key: 'state', title: 'State', cell: ({ state }) => STATE_WORDS[state] },
       { key: 'version', title: 'Version', cell: ({ version }) => version ?? '–' },
       { key: 'country', title: 'Country', cell: ({ country }) => country ?? '–' },
       { key: 'end', title: 'Certificate until', cell: (node) => dateOf(node.certificateEndMs) ?? '–' },
-      { key: 'tunnels', title: 'Tunnels', cell: ({ id }) => tunnelsText(id, network) },
+      { key: 'tunnels', title: 'Tunnels', cell: ({ id }) => tunnelsText(id, counts) },
     ],
-    [network, chosen, choose],
+    [counts, chosen, choose],
   )
   const rows = useMemo(() => {
     const text = wanted.trim().toLowerCase()
-    return network.nodes.filter(({ id, name }) => `${id} ${name}`.toLowerCase().includes(text))
-  }, [network.nodes, wanted])
+    const found = network.nodes.filter(({ id, name }) => `${id} ${name}`.toLowerCase().includes(text))
+    return sortedNodes(found, sorting, counts)
+  }, [network.nodes, wanted, sorting, counts])
   return (
     <div class="node-table">
       <label class="search">
         Find a node{' '}
         <input type="search" value={wanted} onInput={({ currentTarget }) => setWanted(currentTarget.value)} />
       </label>
+      <p class="notice" role="status">
+        {rows.length === network.nodes.length
+          ? countText(rows.length, 'node')
+          : `${numberText(rows.length)} of ${countText(network.nodes.length, 'node')}`}
+      </p>
       <LongTable
         caption="Nodes of the map"
         columns={columns}
         rows={rows}
         keyOf={({ id }) => id}
         isChosen={({ id }) => id === chosen}
+        {...{ sorting, sort }}
       />
     </div>
   )
 }
 
-function tunnelsText(id: string, network: Network): string {
-  const neighbours = neighboursOf(id, network)
-  const out = neighbours.filter(({ direction }) => direction === 'out').length
-  return `${out} opened, ${neighbours.length - out} accepted`
+function tunnelsText(id: string, counts: TunnelCounts): string {
+  const { opened, accepted } = counts.get(id) ?? { opened: 0, accepted: 0 }
+  return `${opened} opened, ${accepted} accepted`
 }

@@ -1,4 +1,5 @@
 import type { Scene } from './scene.ts'
+import { traceShape } from './shapes.ts'
 import { labelled, onScreen, type Viewport } from './viewport.ts'
 
 /** Draws all of it. @param width @param height in CSS pixels; the context is scaled already */
@@ -45,13 +46,12 @@ function paintMarks(
     if (x < -20 || y < -20 || x > width + 20 || y > height + 20) continue
     const path = byColour.get(mark.colour) ?? new Path2D()
     byColour.set(mark.colour, path)
-    path.moveTo(x + mark.radius, y)
-    path.arc(x, y, mark.radius, 0, 2 * Math.PI)
+    traceShape(path, mark.shape, x, y, mark.radius)
     if (!mark.chosen) continue
     context.strokeStyle = text
     context.lineWidth = 6
     context.beginPath()
-    context.arc(x, y, mark.radius, 0, 2 * Math.PI)
+    traceShape(context, mark.shape, x, y, mark.radius)
     context.stroke()
   }
   // A rim keeps nodes apart that lie on each other; among thousands it would hide them.

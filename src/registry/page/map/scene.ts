@@ -1,12 +1,14 @@
 import { type Colouring, type ColourMode, inMode } from './colouring.ts'
 import { type Network, pairKey, pairsOnRoute } from './network.ts'
 import { type Position, type Positions, pairsOf } from './positions.ts'
+import type { Shape } from './shapes.ts'
 
 /** A node as it is drawn. */
 export interface Mark extends Position {
   readonly id: string
   readonly label: string
   readonly colour: string
+  readonly shape: Shape
   /** In pixels, whatever the magnification. */
   readonly radius: number
   readonly chosen: boolean
@@ -62,6 +64,11 @@ const COLOURS = {
 
 const radiusFor = (nodes: number): number => (nodes > 2_000 ? 3 : nodes > 300 ? 4 : nodes > 40 ? 6 : 9)
 
+/** Longer names would cover other nodes. */
+const LONGEST = 22
+
+const shortened = (name: string): string => (name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name)
+
 /** What to draw of a network whose nodes are at these positions. */
 export function sceneOf(
   { network, colouring, chosen, route, cuts }: Shown,
@@ -111,11 +118,13 @@ export function sceneOf(
       const position = at.get(node.id)
       if (position === undefined) return []
       const isChosen = node.id === chosen
+      const colour = colouring.colourOf(node)
       return {
         ...position,
         id: node.id,
-        label: node.name,
-        colour: inMode(colouring.colourOf(node), mode),
+        label: isChosen ? node.name : shortened(node.name),
+        colour: inMode(colour, mode),
+        shape: colour.shape,
         radius: radius * (node.registry ? 1.5 : 1) + (isChosen ? 3 : 0),
         chosen: isChosen,
         weight: isChosen || route.includes(node.id) ? 1e6 : node.registry ? 1e5 : (degree.get(node.id) ?? 0),

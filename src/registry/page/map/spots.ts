@@ -1,8 +1,8 @@
-import type { NetworkNode, Place } from './network.ts'
+import type { NetworkNode } from './network.ts'
+import type { Position } from './positions.ts'
 
-/** Nodes at one place of the map: at least one. */
-export interface Spot {
-  readonly place: Place
+/** Nodes near to each other on the map: at least one. */
+export interface Spot extends Position {
   readonly nodes: readonly [NetworkNode, ...NetworkNode[]]
 }
 
@@ -13,20 +13,49 @@ export interface Share {
   readonly share: number
 }
 
-/** Nodes by place, to a degree; the largest first, so that small ones are drawn over them. */
-export function spotsOf(nodes: readonly NetworkNode[]): readonly Spot[] {
-  const byPlace = new Map<
-    string,
-    { readonly place: Place; readonly nodes: [NetworkNode, ...NetworkNode[]] }
-  >()
+/**
+ * Nodes by where they are drawn: those that would lie on each other are one spot, at the place of most of them.
+ * @param placeOf where a node is on the map; undefined: it is not there
+ * @param near up to which distance they would, in each direction
+ * @returns the largest first, so that small ones are drawn over them
+ */
+export function spotsOf(
+  nodes: readonly NetworkNode[],
+  placeOf: (node: NetworkNode) => Position | undefined,
+  near: number,
+): readonly Spot[] {
+  const places = new Map<string, Position & { readonly nodes: NetworkNode[] }>()
   for (const node of nodes) {
-    if (node.place === undefined) continue
-    const key = `${Math.round(node.place.longitude)} ${Math.round(node.place.latitude)}`
-    const spot = byPlace.get(key)
-    if (spot === undefined) byPlace.set(key, { place: node.place, nodes: [node] })
-    else spot.nodes.push(node)
+    const place = placeOf(node)
+    if (place === undefined) continue
+    const key = `${place.x} ${place.y}`
+    const known = places.get(key)
+    if (known === undefined) places.set(key, { ...place, nodes: [node] })
+    else known.nodes.push(node)
   }
-  return [...byPlace.values()].sort((a, b) => b.nodes.length - a.nodes.length)
+  const cells = new Map<string, (Position & { readonly nodes: NetworkNode[] })[]>()
+  const spots: (Position & { readonly nodes: NetworkNode[] })[] = []
+  // What is large keeps its place, and takes in what is small.
+  for (const place of [...places.values()].sort((a, b) => b.nodes.length - a.nodes.length)) {
+    const [column, row] = [Math.floor(place.x / near), Math.floor(place.y / near)]
+    const around = [-1, 0, 1].flatMap((right) =>
+      [-1, 0, 1].flatMap((down) => cells.get(`${column + right} ${row + down}`) ?? []),
+    )
+    const taken = around.find(({ x, y }) => Math.hypot(x - place.x, y - place.y) < near)
+    if (taken !== undefined) {
+      taken.nodes.push(...place.nodes)
+      continue
+    }
+    const spot = { ...place, nodes: [...place.nodes] }
+    spots.push(spot)
+    const key = `${column} ${row}`
+    cells.set(key, [...(cells.get(key) ?? []), spot])
+  }
+  return spots
+    .flatMap(({ x, y, nodes: [first, ...rest] }) =>
+      first === undefined ? [] : { x, y, nodes: [first, ...rest] as const },
+    )
+    .sort((a, b) => b.nodes.length - a.nodes.length)
 }
 
 /** How many of them have each colour, one share after the other around a circle; the largest first. */

@@ -2,7 +2,7 @@ import { select } from 'd3-selection'
 import { type D3ZoomEvent, zoom, zoomIdentity } from 'd3-zoom'
 import { paint } from './paint.ts'
 import type { Scene } from './scene.ts'
-import { markAt, motionBetween, showingAll, type Viewport } from './viewport.ts'
+import { isSeen, markAt, motionBetween, showingAll, type Viewport } from './viewport.ts'
 
 /** The canvas that a scene is drawn on, and moved with pointer, wheel, fingers or keys. */
 export interface Stage {
@@ -10,6 +10,8 @@ export interface Stage {
   zoom(factor: number): void
   pan(x: number, y: number): void
   showAll(): void
+  /** Moves a node into the middle if it cannot be seen. */
+  bring(id: string): void
   stop(): void
 }
 
@@ -102,6 +104,12 @@ export function startStage(canvas: HTMLCanvasElement, chosen: (id: string | unde
       behaviour.translateBy(selection, x / view.k, y / view.k)
     },
     showAll,
+    bring(id) {
+      const mark = scene?.marks.find((one) => one.id === id)
+      if (mark === undefined || isSeen(mark, view, size.width, size.height)) return
+      untouched = false
+      behaviour.translateTo(selection, mark.x, mark.y, [size.width / 2, size.height / 2])
+    },
     stop() {
       cancelAnimationFrame(planned)
       clearTimeout(pause)

@@ -35,6 +35,12 @@ export function showingAll(places: Iterable<Position>, width: number, height: nu
   return { k, tx: width / 2 - (k * (left + right)) / 2, ty: height / 2 - (k * (top + bottom)) / 2 }
 }
 
+/** Whether a place is on the screen, and not at its very edge. */
+export function isSeen(place: Position, view: Viewport, width: number, height: number): boolean {
+  const { x, y } = onScreen(place, view)
+  return x >= NEAR && y >= NEAR && x <= width - NEAR && y <= height - NEAR
+}
+
 /** The node that was meant by a click there: the nearest, if one is near. */
 export function markAt(marks: readonly Mark[], view: Viewport, point: Position): Mark | undefined {
   let best: Mark | undefined

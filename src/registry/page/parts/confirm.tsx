@@ -1,5 +1,6 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useState } from 'preact/hooks'
+import { announce } from './announcements.tsx'
 import { Problem } from './problem.tsx'
 import { sayWhy } from './use-answer.ts'
 import { useModal } from './use-modal.ts'
@@ -12,22 +13,38 @@ interface ConfirmProps {
   readonly verb: string
   readonly danger?: boolean
   readonly act: () => Promise<unknown>
+  /** Said when it was done. */
+  readonly done: string
   /** It was done, or will not be. */
   readonly close: () => void
 }
 
 /** Says what an action does before it is done. */
-export function Confirm({ title, children, verb, danger = false, act, close }: ConfirmProps): JSX.Element {
+export function Confirm({
+  title,
+  children,
+  verb,
+  danger = false,
+  act,
+  done,
+  close,
+}: ConfirmProps): JSX.Element {
   const dialog = useModal()
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<string>()
   const go = () => {
     setBusy(true)
     setProblem(undefined)
-    act().then(close, (error: unknown) => {
-      setBusy(false)
-      setProblem(sayWhy(error))
-    })
+    act().then(
+      () => {
+        announce(done)
+        close()
+      },
+      (error: unknown) => {
+        setBusy(false)
+        setProblem(sayWhy(error))
+      },
+    )
   }
   return (
     <dialog ref={dialog} aria-labelledby="confirm-title" onClose={close}>
@@ -39,7 +56,7 @@ export function Confirm({ title, children, verb, danger = false, act, close }: C
           Cancel
         </button>
         <button type="button" class={danger ? 'danger' : 'primary'} disabled={busy} onClick={go}>
-          {verb}
+          {busy ? 'A moment…' : verb}
         </button>
       </div>
     </dialog>

@@ -1,14 +1,14 @@
-import type { JSX } from 'preact'
+import type { ComponentChildren, JSX } from 'preact'
 
 /** What a fact is called, and what is known; undefined: nothing. */
-export type Fact = readonly [string, string | undefined]
+export type Fact = readonly [string, ComponentChildren]
 
 /** Facts that are known, one below the other. */
 export function Facts({ facts }: { readonly facts: readonly Fact[] }): JSX.Element {
   return (
-    <dl>
+    <dl class="facts">
       {facts.map(([what, value]) =>
-        value === undefined ? null : (
+        value === undefined || value === false || value === '' ? null : (
           <div key={what}>
             <dt>{what}</dt>
             <dd>{value}</dd>

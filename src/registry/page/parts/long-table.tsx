@@ -1,5 +1,6 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useRef } from 'preact/hooks'
+import type { Sorting } from './sorting.ts'
 import { useWindow } from './use-window.ts'
 
 /** A column of a {@link LongTable}. */
@@ -9,12 +10,6 @@ export interface Column<Row> {
   readonly cell: (row: Row) => ComponentChildren
   /** It is cut off where it is long, so that the others are seen beside it: it must be said elsewhere as a whole. */
   readonly isCut?: boolean
-}
-
-/** By which column rows are sorted. */
-export interface Sorting {
-  readonly key: string
-  readonly descending: boolean
 }
 
 interface LongTableProps<Row> {
@@ -28,7 +23,7 @@ interface LongTableProps<Row> {
 }
 
 /** As in the style sheet. */
-const ROW_HEIGHT = 40
+const ROW_HEIGHT = 44
 
 /** A table that may have many thousand rows: only those that can be seen are drawn. */
 export function LongTable<Row>(props: LongTableProps<Row>): JSX.Element {

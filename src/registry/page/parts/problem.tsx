@@ -4,7 +4,7 @@ import type { JSX } from 'preact'
 export function Problem({ what }: { readonly what: string | undefined }): JSX.Element | null {
   if (what === undefined) return null
   return (
-    <p class="bad" role="alert">
+    <p class="bad sentence" role="alert">
       {what}
     </p>
   )

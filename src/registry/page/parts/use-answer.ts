@@ -1,5 +1,9 @@
 import { useCallback, useEffect, useState } from 'preact/hooks'
+import { ApiFailure } from '../api.ts'
 import { useSessionBegun } from './use-session-begun.ts'
+
+/** After this, a registry that did not answer is asked again. */
+const AGAIN_MS = 5_000
 
 /** What was asked for: not there yet, there, or why not. */
 export interface Asked<Answer> {
@@ -19,12 +23,19 @@ export function useAnswer<Answer>(ask: () => Promise<Answer>): Asked<Answer> {
   // Another round asks again.
   useEffect(() => {
     let wanted = true
+    let timer: ReturnType<typeof setTimeout> | undefined
     ask().then(
       (answer) => wanted && setState({ answer }),
-      (error: unknown) => wanted && setState((before) => ({ ...before, problem: sayWhy(error) })),
+      (error: unknown) => {
+        if (!wanted) return
+        const isAway = error instanceof ApiFailure && error.isAway
+        setState((before) => ({ ...before, problem: `${sayWhy(error)}${isAway ? '; asking again…' : ''}` }))
+        if (isAway) timer = setTimeout(() => setRound((before) => before + 1), AGAIN_MS)
+      },
     )
     return () => {
       wanted = false
+      clearTimeout(timer)
     }
   }, [ask, round])
   const again = useCallback(() => setRound((before) => before + 1), [])

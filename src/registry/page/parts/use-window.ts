@@ -8,6 +8,18 @@ export function useWindow(
   rowHeight: number,
 ): Window {
   const [place, setPlace] = useState({ height: 600, scrolled: 0 })
+  const [isPrinted, setPrinted] = useState(false)
+  useEffect(() => {
+    // On paper nothing can be scrolled: all rows are drawn, which is done when the listeners of the event have been called.
+    const begin = () => setPrinted(true)
+    const end = () => setPrinted(false)
+    addEventListener('beforeprint', begin)
+    addEventListener('afterprint', end)
+    return () => {
+      removeEventListener('beforeprint', begin)
+      removeEventListener('afterprint', end)
+    }
+  }, [])
   useEffect(() => {
     const { current } = element
     if (current === null) return
@@ -21,5 +33,6 @@ export function useWindow(
       current.removeEventListener('scroll', look)
     }
   }, [element])
+  if (isPrinted) return { first: 0, end: rows, above: 0, below: 0 }
   return windowOf(rows, rowHeight, place.height, place.scrolled)
 }

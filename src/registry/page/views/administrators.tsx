@@ -1,14 +1,18 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { ROLES, type Role } from '../../../core/values/roles.ts'
-import type { MadeAdministrator, NewAdministrator } from '../../api/schemas/access.ts'
+import type { MadeAdministrator, NewAdministrator, Session } from '../../api/schemas/access.ts'
 import { call } from '../api.ts'
+import { Asking } from '../parts/asking.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { Copyable } from '../parts/copyable.tsx'
 import { Field, valuesOf } from '../parts/field.tsx'
+import { Moment } from '../parts/moment.tsx'
 import { Problem } from '../parts/problem.tsx'
-import { dateOfText } from '../parts/time.ts'
+import { ROLE_WORDS } from '../parts/role-words.ts'
+import { ShownOnce } from '../parts/shown-once.tsx'
 import { useAnswer } from '../parts/use-answer.ts'
+import { useFresh } from '../parts/use-fresh.ts'
 
 const askAdministrators = () => call('administrators')
 
@@ -19,8 +23,11 @@ type Plan =
   | { readonly kind: 'disable' | 'enable' | 'remove' | 'end sessions'; readonly name: string }
 
 /** Who may sign in, with which role, and who is signed in. */
-export function AdministratorsView(): JSX.Element {
-  const { answer, problem, again } = useAnswer(askAdministrators)
+export function AdministratorsView({ session }: { readonly session: Session }): JSX.Element {
+  const asked = useAnswer(askAdministrators)
+  const { answer, problem, again } = asked
+  // Others sign in, or are changed by another administrator.
+  useFresh(again)
   const [planned, plan] = useState<Plan>()
   const [made, setMade] = useState<MadeAdministrator>()
   const submit = (event: SubmitEvent) => {
@@ -66,18 +73,24 @@ export function AdministratorsView(): JSX.Element {
         </button>
       </form>
       {made?.password !== undefined && (
-        <section class="card" aria-label={`Password of ${made.name}`}>
-          <h2>Password of {made.name}, shown once</h2>
+        <ShownOnce
+          key={made.password}
+          label={`Password of ${made.name}`}
+          heading={`Password of ${made.name}, shown once`}
+          close={() => setMade(undefined)}
+        >
           <Copyable text={made.password} what="the password" />
-        </section>
+        </ShownOnce>
       )}
+      <Asking asked={asked} />
       <ul class="cards">
         {answer?.items.map(({ name, role, isDisabled, passwordSetAt, sessions }) => (
           <li key={name} class="card">
             <strong>{name}</strong>
+            {name === session.name && session.by !== 'openid' && ' (you)'}
             <p>
-              {isDisabled ? 'disabled, ' : ''}
-              {role}, password of {dateOfText(passwordSetAt)}, {sessionsText(sessions)}
+              {isDisabled && <span class="bad">disabled, </span>}
+              {role}, {sessionsText(sessions)}, password of <Moment at={passwordSetAt} />
             </p>
             <form
               class="bar"
@@ -110,6 +123,7 @@ export function AdministratorsView(): JSX.Element {
       {planned !== undefined && (
         <ConfirmPlan
           planned={planned}
+          isOwn={planned.kind !== 'add' && planned.name === session.name}
           added={setMade}
           close={() => {
             plan(undefined)
@@ -164,22 +178,27 @@ interface Confirmation {
   readonly title: string
   readonly verb: string
   readonly says: string
+  readonly done: string
   readonly danger?: boolean
   readonly act: () => Promise<unknown>
 }
 
 function ConfirmPlan({
   planned,
+  isOwn,
   added,
   close,
 }: {
   readonly planned: Plan
+  /** Whoever asks for it is the one that it is done to. */
+  readonly isOwn: boolean
   readonly added: (made: MadeAdministrator) => void
   readonly close: () => void
 }): JSX.Element {
   const { says, ...rest } = confirmationOf(planned, added)
   return (
     <Confirm {...rest} close={close}>
+      {isOwn && <p class="warn">This is you: you are signed out by it.</p>}
       <p>{says}</p>
     </Confirm>
   )
@@ -192,7 +211,8 @@ function confirmationOf(planned: Plan, added: (made: MadeAdministrator) => void)
       return {
         title: `Add ${wanted.name}?`,
         verb: 'Add',
-        says: `Whoever has the password may ${wanted.role}.`,
+        says: `Whoever has the password may ${ROLE_WORDS[wanted.role]}.`,
+        done: `${wanted.name} is added.`,
         act: async () => added(await call('addAdministrator', { body: wanted })),
       }
     }
@@ -201,7 +221,8 @@ function confirmationOf(planned: Plan, added: (made: MadeAdministrator) => void)
       return {
         title: `Change the role of ${name}?`,
         verb: 'Change',
-        says: `${name} may ${role} then, and has to sign in again.`,
+        says: `${name} may ${ROLE_WORDS[role]}, and has to sign in again.`,
+        done: `The role of ${name} is ${role}.`,
         act: () => call('changeAdministrator', { params: { name }, body: { role } }),
       }
     }
@@ -213,6 +234,7 @@ function confirmationOf(planned: Plan, added: (made: MadeAdministrator) => void)
         title: `${isDisabled ? 'Disable' : 'Enable'} ${name}?`,
         verb: isDisabled ? 'Disable' : 'Enable',
         danger: isDisabled,
+        done: `${name} is ${isDisabled ? 'disabled' : 'enabled'}.`,
         says: isDisabled
           ? `${name} is signed out, and cannot sign in until enabled again. Tokens that ${name} has made stay: delete them there.`
           : `${name} may sign in again.`,
@@ -225,6 +247,7 @@ function confirmationOf(planned: Plan, added: (made: MadeAdministrator) => void)
         title: `Remove ${name}?`,
         verb: 'Remove',
         danger: true,
+        done: `${name} is removed.`,
         says: `${name} is signed out, and cannot sign in any more. Tokens that ${name} has made stay: delete them there.`,
         act: () => call('removeAdministrator', { params: { name } }),
       }
@@ -235,6 +258,7 @@ function confirmationOf(planned: Plan, added: (made: MadeAdministrator) => void)
         title: `End the sessions of ${name}?`,
         verb: 'End',
         danger: true,
+        done: `The sessions of ${name} are ended.`,
         says: `All browsers of ${name} are signed out. Who may still sign in can do so again.`,
         act: () => call('endSessions', { body: { name } }),
       }

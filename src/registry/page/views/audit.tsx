@@ -1,78 +1,116 @@
 import type { JSX } from 'preact'
-import { useCallback, useState } from 'preact/hooks'
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
+import { AUDIT_ACTIONS } from '../../../core/values/audit-actions.ts'
 import type { AuditEntry } from '../../api/schemas/audit.ts'
 import { call } from '../api.ts'
-import { type Column, LongTable } from '../parts/long-table.tsx'
+import { AuditEntries } from '../audit/audit-entries.tsx'
+import { ACTION_WORDS } from '../audit/audit-sentence.ts'
+import { Asking } from '../parts/asking.tsx'
+import { DelayedInput } from '../parts/delayed-input.tsx'
+import { countText, numberText } from '../parts/numbers.ts'
+import { useParameters } from '../parts/place.ts'
 import { Problem } from '../parts/problem.tsx'
-import { dateOfText } from '../parts/time.ts'
 import { sayWhy, useAnswer } from '../parts/use-answer.ts'
+import { useFresh } from '../parts/use-fresh.ts'
 
-const COLUMNS: readonly Column<AuditEntry>[] = [
-  { key: 'number', title: '#', cell: ({ number }) => number },
-  { key: 'at', title: 'When', cell: ({ at }) => dateOfText(at) },
-  { key: 'who', title: 'Who', cell: ({ who, from }) => (from === undefined ? who : `${who} (${from})`) },
-  { key: 'action', title: 'What', cell: ({ action }) => action },
-  { key: 'subject', title: 'To', cell: ({ subject }) => subject ?? '–' },
-  { key: 'detail', title: 'Details', cell: ({ detail }) => JSON.stringify(detail) },
-]
-const PAGE = 500
+const PAGE = 100
 
 /** Who did what. */
 export function AuditView(): JSX.Element {
-  const [who, setWho] = useState('')
-  const latest = useAnswer(useCallback(() => askEntries(who, 0), [who]))
+  const [parameters, change] = useParameters()
+  const [who, action] = [parameters.get('who') ?? '', parameters.get('action') ?? '']
+  const latest = useAnswer(useCallback(() => askEntries({ who, action }, 0), [who, action]))
+  // Somebody does something while one looks.
+  useFresh(latest.again)
   const [older, setOlder] = useState<readonly AuditEntry[]>([])
   const [problem, setProblem] = useState<string>()
+  const wanted = `${action} ${who}`
+  const asked = useRef(wanted)
+  asked.current = wanted
+  useEffect(() => setOlder([]), [wanted])
   // Entries are made while one looks: what has come since then is not shown twice.
   const rows = [
     ...new Map([...(latest.answer?.items ?? []), ...older].map((row) => [row.number, row])).values(),
   ]
   const left = (latest.answer?.total ?? 0) - rows.length
   const more = () =>
-    askEntries(who, rows.length).then(
+    askEntries({ who, action }, rows.length).then(
       ({ items }) => {
+        if (asked.current !== wanted) return
         setProblem(undefined)
-        setOlder((before) => [...before, ...items])
+        // What was the latest before is older now.
+        setOlder([...rows, ...items])
       },
       (error: unknown) => setProblem(sayWhy(error)),
     )
-  const proof = useAnswer(askVerification).answer
+  const isFiltered = who !== '' || action !== ''
   return (
     <>
       <h1>Audit log</h1>
       <Problem what={latest.problem ?? problem} />
-      {proof !== undefined && (
-        <p class={proof.isWhole ? 'good' : 'bad'} role="status">
-          {proof.isWhole
-            ? `Whole: ${proof.entries} entries, none was changed or removed.`
-            : `Not whole: ${proof.problem}`}
+      <Proof />
+      <div class="bar">
+        <DelayedInput
+          label="Who"
+          class="short"
+          placeholder="whole name"
+          value={who}
+          change={(name) => change({ who: name }, 'replace')}
+        />
+        <label>
+          What{' '}
+          <select
+            value={action}
+            onChange={({ currentTarget }) => change({ action: currentTarget.value }, 'replace')}
+          >
+            <option value="">all</option>
+            {AUDIT_ACTIONS.map((one) => (
+              <option key={one} value={one}>
+                {ACTION_WORDS[one]}
+              </option>
+            ))}
+          </select>
+        </label>
+        {isFiltered && (
+          <button type="button" onClick={() => change({ who: '', action: '' }, 'replace')}>
+            Show all
+          </button>
+        )}
+      </div>
+      <Asking asked={latest} />
+      {latest.answer !== undefined && (
+        <p class="notice" role="status">
+          {isFiltered && rows.length === 0
+            ? 'No entry is like that.'
+            : countText(latest.answer.total, 'entry', 'entries')}
         </p>
       )}
-      <div class="bar">
-        <label>
-          Who{' '}
-          <input
-            type="search"
-            value={who}
-            placeholder="whole name"
-            onChange={({ currentTarget }) => {
-              setOlder([])
-              setWho(currentTarget.value.trim())
-            }}
-          />
-        </label>
-      </div>
-      <LongTable caption="Audit log" columns={COLUMNS} rows={rows} keyOf={({ number }) => String(number)} />
+      <AuditEntries entries={rows} />
       {left > 0 && (
         <button type="button" onClick={more}>
-          Load more ({left} left)
+          Load more ({numberText(left)} left)
         </button>
       )}
     </>
   )
 }
 
-const askEntries = (who: string, offset: number) =>
-  call('audit', { query: { offset, limit: PAGE, ...(who === '' ? {} : { who }) } })
+/** Whether the log is whole. */
+function Proof(): JSX.Element | null {
+  const { answer: proof, problem } = useAnswer(askVerification)
+  if (problem !== undefined) return null
+  return (
+    <p class={proof === undefined ? 'notice' : proof.isWhole ? 'good' : 'bad'} role="status">
+      {proof === undefined
+        ? 'Looking whether it is whole…'
+        : proof.isWhole
+          ? `Whole: ${countText(proof.entries, 'entry', 'entries')}, none was changed or removed.`
+          : `Not whole: ${proof.problem}`}
+    </p>
+  )
+}
+
+const askEntries = ({ who, action }: { readonly who: string; readonly action: string }, offset: number) =>
+  call('audit', { query: { offset, limit: PAGE, who, action } })
 
 const askVerification = () => call('verifyAudit')

@@ -1,19 +1,24 @@
 import type { JSX } from 'preact'
 import { call } from '../api.ts'
+import { Asking } from '../parts/asking.tsx'
 import { Facts } from '../parts/facts.tsx'
+import { MachineLinks } from '../parts/machine-link.tsx'
+import { Moment } from '../parts/moment.tsx'
+import { countText, numberText } from '../parts/numbers.ts'
 import { Problem } from '../parts/problem.tsx'
-import { dateOfText } from '../parts/time.ts'
 import { useAnswer } from '../parts/use-answer.ts'
 
 const askAuthority = () => call('authority')
 
 /** The authority of the network, and which machines have its present certificate. */
 export function AuthorityView(): JSX.Element {
-  const { answer: state, problem } = useAnswer(askAuthority)
+  const asked = useAnswer(askAuthority)
+  const { answer: state, problem } = asked
   return (
     <>
       <h1>Authority</h1>
       <Problem what={problem} />
+      <Asking asked={asked} />
       {state !== undefined && (
         <>
           {state.warning !== undefined && <p class="warn">{state.warning}</p>}
@@ -21,10 +26,10 @@ export function AuthorityView(): JSX.Element {
             <Facts
               facts={[
                 ['Name', state.authority.name],
-                ['Valid from', dateOfText(state.authority.notBefore)],
-                ['Valid until', dateOfText(state.authority.notAfter)],
-                ['Nodes ask for the next from', dateOfText(state.nodesAskFrom)],
-                ['Served since', state.since && dateOfText(state.since)],
+                ['Valid from', <Moment key="from" at={state.authority.notBefore} />],
+                ['Valid until', <Moment key="until" at={state.authority.notAfter} />],
+                ['Nodes ask for the next from', <Moment key="asks" at={state.nodesAskFrom} />],
+                ['Served since', state.since && <Moment key="since" at={state.since} />],
                 ['Fingerprint', state.authority.fingerprint],
               ]}
             />
@@ -37,47 +42,37 @@ export function AuthorityView(): JSX.Element {
             ].map(([what, count]) => (
               <div key={what}>
                 <dt>{what}</dt>
-                <dd>{count}</dd>
+                <dd>{numberText(Number(count))}</dd>
               </div>
             ))}
           </dl>
           {state.former.map(({ fingerprint, notAfter, nodesAskFrom, have, machines }) => (
             <section key={fingerprint} class="card" aria-label="Another certificate">
               <h2>
-                {notAfter === undefined
-                  ? 'Have one that was never served here'
-                  : `Have the one until ${dateOfText(notAfter)}`}{' '}
-                ({have})
+                {notAfter === undefined ? 'Have one that was never served here' : 'Have the one until '}
+                {notAfter !== undefined && <Moment at={notAfter} />}, {countText(have, 'machine')}
               </h2>
               {nodesAskFrom !== undefined && (
-                <p>They ask for the present one from {dateOfText(nodesAskFrom)} on, each once a day.</p>
+                <p>
+                  They ask for the present one from <Moment at={nodesAskFrom} /> on, each once a day.
+                </p>
               )}
               <p class="notice">{fingerprint}</p>
-              <Names names={machines} />
+              <MachineLinks names={machines} />
             </section>
           ))}
           {state.silent > 0 && (
             <section class="card" aria-label="Do not say">
-              <h2>Do not say ({state.silent})</h2>
+              <h2>Do not say: {countText(state.silent, 'machine')}</h2>
               <p>
                 They run another implementation or an older version, or have not called the registry yet. They
                 ask for the present certificate all the same.
               </p>
-              <Names names={state.silentMachines} />
+              <MachineLinks names={state.silentMachines} />
             </section>
           )}
         </>
       )}
     </>
-  )
-}
-
-function Names({ names }: { readonly names: readonly string[] }): JSX.Element {
-  return (
-    <ul class="many">
-      {names.map((name) => (
-        <li key={name}>{name}</li>
-      ))}
-    </ul>
   )
 }

@@ -1,133 +1,159 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import type { ConfigurationPreview, NetworkSettingsChange } from '../../api/schemas/configuration.ts'
+import type {
+  Configuration,
+  ConfigurationPreview,
+  NetworkSettingsChange,
+} from '../../api/schemas/configuration.ts'
 import { call } from '../api.ts'
+import { Asking } from '../parts/asking.tsx'
 import { Confirm } from '../parts/confirm.tsx'
-import { Field, NumberField, valuesOf } from '../parts/field.tsx'
+import { valuesOf } from '../parts/field.tsx'
+import { MachineLink } from '../parts/machine-link.tsx'
+import { countText } from '../parts/numbers.ts'
 import { Problem } from '../parts/problem.tsx'
+import { changeText, settingLabel, valueText } from '../parts/settings-words.ts'
 import { sayWhy, useAnswer } from '../parts/use-answer.ts'
+import { useFresh } from '../parts/use-fresh.ts'
 import { changeOf } from '../settings-form.ts'
+import { SettingsFields } from './settings-fields.tsx'
 
 const askConfiguration = () => call('configuration')
 
+interface Plan {
+  readonly change: NetworkSettingsChange
+  readonly preview: ConfigurationPreview
+}
+
 /** The configuration that all nodes get, and what a change of it would do. */
 export function ConfigurationView({ mayAdminister }: { readonly mayAdminister: boolean }): JSX.Element {
-  const { answer: configuration, problem: unreachable, again } = useAnswer(askConfiguration)
-  const [plan, setPlan] = useState<{ change: NetworkSettingsChange; preview: ConfigurationPreview }>()
+  const asked = useAnswer(askConfiguration)
+  const { answer: configuration, problem: unreachable, again } = asked
+  // Another administrator may change it.
+  useFresh(again)
+  const [plan, setPlan] = useState<Plan>()
+  const [isAsking, setAsking] = useState(false)
   const [problem, setProblem] = useState<string>()
-  if (configuration === undefined) return <p role="status">{unreachable ?? 'Asking the registry…'}</p>
-  const { settings, version } = configuration
-  const submit = (event: SubmitEvent) => {
+  const preview = (event: SubmitEvent, { settings }: Configuration) => {
     const change = changeOf(settings, valuesOf(event))
     setProblem(undefined)
     if (Object.keys(change).length === 0) return setProblem('Nothing is changed.')
-    call('previewConfiguration', { body: change }).then(
-      (preview) => setPlan({ change, preview }),
-      (error: unknown) => setProblem(sayWhy(error)),
-    )
+    setAsking(true)
+    call('previewConfiguration', { body: change })
+      .then(
+        (said) => setPlan({ change, preview: said }),
+        (error: unknown) => setProblem(sayWhy(error)),
+      )
+      .finally(() => setAsking(false))
   }
   return (
     <>
-      <h1>Configuration {version}</h1>
-      <form key={version} class="card grid" onSubmit={submit}>
-        <NumberField
-          label="Hello"
-          hint="seconds between two of Babel"
-          name="hello"
-          min={1}
-          max={655}
-          value={settings.hello}
-        />
-        <NumberField
-          label="Client count"
-          hint="tunnels that each node opens"
-          name="clientCount"
-          min={0}
-          value={settings.clientCount}
-        />
-        <NumberField
-          label="Max clients"
-          hint="tunnels that each node accepts"
-          name="maxClients"
-          min={0}
-          value={settings.maxClients}
-        />
-        <NumberField
-          label="Tunnel refresh"
-          hint="seconds until one is replaced"
-          name="tunnelRefresh"
-          min={1}
-          value={settings.tunnelRefresh}
-        />
-        <Field label="Encrypt tunnels">
-          <input name="encrypt" type="checkbox" defaultChecked={settings.encrypt} />
-        </Field>
-        <Field label="Same country" hint="codes of two letters">
-          <input
-            name="sameCountry"
-            pattern="[\s,]*([A-Za-z]{2}([\s,]+|$))*"
-            title="like FR, DE"
-            defaultValue={settings.sameCountry.join(' ')}
-          />
-        </Field>
-        <NumberField
-          label="Oldest protocol"
-          hint="older nodes are refused"
-          name="minProtocol"
-          min={1}
-          max={255}
-          value={settings.minProtocol}
-        />
-        <Field label="IPv4" hint="range, bits of a node's part; empty: none">
-          <input
-            name="ipv4"
-            pattern="\s*(\d+(\.\d+){3}/\d+\s*,\s*\d+\s*)?"
-            title="like 10.42.0.0/16, 8"
-            defaultValue={settings.ipv4 === null ? '' : `${settings.ipv4.range}, ${settings.ipv4.subnetBits}`}
-          />
-        </Field>
-        <Problem what={problem} />
-        {mayAdminister && (
-          <button type="submit" class="primary">
-            Preview…
-          </button>
-        )}
-      </form>
+      <h1>Configuration {configuration?.version}</h1>
+      <p>All nodes of the network get it from the registry, and follow a change within minutes.</p>
+      <Problem what={unreachable} />
+      <Asking asked={asked} />
+      {configuration !== undefined && (
+        <form
+          // What was written into it was written about these.
+          key={JSON.stringify(configuration.settings)}
+          class="card"
+          onSubmit={(event) => preview(event, configuration)}
+        >
+          <fieldset class="plain grid" disabled={!mayAdminister}>
+            <legend class="hidden">Settings of the network</legend>
+            <SettingsFields settings={configuration.settings} />
+          </fieldset>
+          <ChangedHere configuration={configuration} />
+          <Problem what={problem} />
+          {mayAdminister ? (
+            <button type="submit" class="primary" disabled={isAsking}>
+              {isAsking ? 'Looking at all machines…' : 'Preview…'}
+            </button>
+          ) : (
+            <p class="notice">Who may administer can change it.</p>
+          )}
+        </form>
+      )}
       {plan !== undefined && (
-        <Confirm
-          title="Change the configuration?"
-          verb="Change"
-          danger={plan.preview.tooOld.length > 0}
-          act={() =>
-            call('changeConfiguration', { body: { fromVersion: plan.preview.version, change: plan.change } })
-          }
+        <ConfirmChange
+          plan={plan}
           close={() => {
             setPlan(undefined)
             again()
           }}
-        >
-          <ul>
-            {plan.preview.effects.map(({ setting, before, after, effect }) => (
-              <li key={setting}>
-                <strong>{setting}</strong>: {before} → {after}. {effect}
+        />
+      )}
+    </>
+  )
+}
+
+/** What counts more than the options of the registry. */
+function ChangedHere({
+  configuration: { changed, options },
+}: {
+  readonly configuration: Configuration
+}): JSX.Element | null {
+  if (changed.length === 0) return null
+  const said = new Map<string, unknown>(Object.entries(options))
+  return (
+    <p class="notice">
+      Changed here, which counts more than the options that the registry is started with:{' '}
+      {changed
+        .map((name) => `${settingLabel(name)} (by the options ${valueText(JSON.stringify(said.get(name)))})`)
+        .join(', ')}
+      .
+    </p>
+  )
+}
+
+interface ConfirmChangeProps {
+  readonly plan: Plan
+  readonly close: () => void
+}
+
+/** Says what each node would do, and which machines could not follow. */
+function ConfirmChange({ plan: { change, preview }, close }: ConfirmChangeProps): JSX.Element {
+  const { effects, tooOld, unknown, version } = preview
+  return (
+    <Confirm
+      title="Change the configuration?"
+      verb={tooOld.length > 0 ? 'Change, and leave them behind' : 'Change'}
+      danger={tooOld.length > 0}
+      done="The configuration is changed; nodes follow within minutes."
+      act={() => call('changeConfiguration', { body: { fromVersion: version, change } })}
+      close={close}
+    >
+      <ul>
+        {effects.map(({ setting, before, after, effect }) => (
+          <li key={setting}>
+            <strong>{settingLabel(setting)}</strong>: {changeText(setting, before, after)}. Each node {effect}
+            .
+          </li>
+        ))}
+      </ul>
+      {tooOld.length > 0 ? (
+        <>
+          <p class="warn">
+            {countText(tooOld.length, 'machine')} would be left behind, until a newer version is installed
+            there:
+          </p>
+          <ul class="many">
+            {tooOld.map(({ machine, reason }) => (
+              <li key={machine}>
+                <MachineLink name={machine} />: {reason}
               </li>
             ))}
           </ul>
-          {plan.preview.tooOld.length > 0 && (
-            <>
-              <p class="warn">These machines would be left behind:</p>
-              <ul class="many">
-                {plan.preview.tooOld.map(({ machine, reason }) => (
-                  <li key={machine}>
-                    {machine}: {reason}
-                  </li>
-                ))}
-              </ul>
-            </>
-          )}
-          {plan.preview.unknown > 0 && <p>Of {plan.preview.unknown} machines the version is not known.</p>}
-        </Confirm>
+        </>
+      ) : (
+        <p>No machine whose version is known is too old for it.</p>
       )}
-    </>
+      {unknown > 0 && (
+        <p>
+          Of {countText(unknown, 'machine')} the version is not known, as{' '}
+          {unknown === 1 ? 'it has' : 'they have'} not called the registry lately.
+        </p>
+      )}
+    </Confirm>
   )
 }

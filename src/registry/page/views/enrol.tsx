@@ -1,47 +1,22 @@
 import type { JSX } from 'preact'
-import { useCallback, useState } from 'preact/hooks'
+import { useCallback, useEffect, useState } from 'preact/hooks'
 import type { InvitationState } from '../../api/schemas/invitations.ts'
 import { call } from '../api.ts'
 import { Copyable } from '../parts/copyable.tsx'
 import { Field, valuesOf } from '../parts/field.tsx'
+import { Moment } from '../parts/moment.tsx'
 import { Problem } from '../parts/problem.tsx'
-import { dateOfText } from '../parts/time.ts'
 import { sayWhy, useAnswer } from '../parts/use-answer.ts'
+import { Installing, Starting } from './installing.tsx'
 
 const askInformation = () => call('enrolmentInformation')
-
-/** Node.js has to be 20.19 or newer. */
-const FROM_SOURCE = ['npm ci && npm run build && npm link'] as const
-
-/** What to install, by distribution. */
-const INSTALLING = [
-  {
-    name: 'Debian and Ubuntu, with the package that the operator of this network gives you',
-    lines: ['apt-get install ./re6stnet_*.deb'],
-  },
-  {
-    name: 'Debian and Ubuntu, in a checkout of re6stnet',
-    lines: ['apt-get install nodejs npm openvpn iproute2 util-linux', ...FROM_SOURCE],
-  },
-  {
-    name: 'Fedora, in a checkout of re6stnet',
-    lines: ['dnf install nodejs npm openvpn iproute util-linux', ...FROM_SOURCE],
-  },
-  {
-    name: 'Arch Linux, in a checkout of re6stnet',
-    lines: ['pacman -S nodejs npm openvpn iproute2 util-linux', ...FROM_SOURCE],
-  },
-] as const
-
-/** `re6st join` writes the option file of the service. */
-const STARTING = [
-  { name: 'From the package, where systemd starts it at each boot, too', line: 'systemctl start re6stnet' },
-  { name: 'From a checkout', line: 'cd /etc/re6stnet && re6stnet @re6stnet.conf' },
-] as const
 
 /** Public: how a machine joins the network. A link of an invitation has its token behind the `#`. */
 export function Enrol(): JSX.Element {
   const { answer: information, problem } = useAnswer(askInformation)
+  useEffect(() => {
+    document.title = 'Join this network – re6stnet'
+  }, [])
   const [state, setState] = useState<{ sent?: boolean; problem?: string }>({})
   const token = tokenIn(location.hash)
   const invitation = useAnswer(
@@ -63,12 +38,7 @@ export function Enrol(): JSX.Element {
       {invitation.answer !== undefined && <Invited invitation={invitation.answer} />}
       <section class="card">
         <h2>1. Install re6stnet</h2>
-        {INSTALLING.map(({ name, lines }) => (
-          <div key={name}>
-            <h3>{name}</h3>
-            <pre>{lines.join('\n')}</pre>
-          </div>
-        ))}
+        <Installing />
       </section>
       {token === '' && information?.isByMail && (
         <form class="card" onSubmit={ask}>
@@ -89,16 +59,13 @@ export function Enrol(): JSX.Element {
       {information !== undefined && (
         <section class="card">
           <h2>{token === '' && information.isByMail ? '3.' : '2.'} Join, as root</h2>
-          <Copyable text={joinLineOf(information, token)} what="the line" />
+          {token === '' && !information.isByMail && !information.isAnonymous && (
+            <p>It asks for a token: the operator of this network gives it to you, or a link with it.</p>
+          )}
+          <p>The fingerprint in it proves that it is this network, and no other, that the machine joins.</p>
+          <Copyable text={joinLineOf(information, token)} what="the line to join" />
           <h2>{token === '' && information.isByMail ? '4.' : '3.'} Start the node, as root</h2>
-          {STARTING.map(({ name, line }) => (
-            <div key={name}>
-              <h3>{name}</h3>
-              <pre>{line}</pre>
-            </div>
-          ))}
-          <p>It is connected within seconds; this says so, and with which address:</p>
-          <pre>re6st status --wait 60</pre>
+          <Starting />
         </section>
       )}
       <p>
@@ -120,8 +87,8 @@ function Invited({
     )
   return (
     <p>
-      You are invited, with {usesLeft === 1 ? 'one machine' : `${usesLeft} machines`}, until {dateOfText(end)}{' '}
-      (UTC).
+      You are invited, with {usesLeft === 1 ? 'one machine' : `${usesLeft} machines`}, until{' '}
+      <Moment at={end} />.
     </p>
   )
 }

@@ -2,14 +2,20 @@ import type { JSX } from 'preact'
 import { useCallback, useState } from 'preact/hooks'
 import type { Invitation, MadeInvitation, NewInvitation } from '../../api/schemas/invitations.ts'
 import { call } from '../api.ts'
+import { Asking } from '../parts/asking.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { Copyable } from '../parts/copyable.tsx'
 import { Field, NumberField, valuesOf } from '../parts/field.tsx'
+import { MachineLink } from '../parts/machine-link.tsx'
+import { Moment } from '../parts/moment.tsx'
+import { countText, numberText } from '../parts/numbers.ts'
 import { Problem } from '../parts/problem.tsx'
 import { QrCode } from '../parts/qr-code.tsx'
-import { dateOfText, daysFromNow } from '../parts/time.ts'
+import { ShownOnce } from '../parts/shown-once.tsx'
+import { daysFromNow } from '../parts/time.ts'
 import { useAnswer } from '../parts/use-answer.ts'
 import { useFresh } from '../parts/use-fresh.ts'
+import { useNow } from '../parts/use-now.ts'
 
 /** So many more at a time; the API gives no more than the last at once. */
 const PAGE = 200
@@ -18,9 +24,8 @@ const MOST = 1_000
 /** Who was invited, and inviting. */
 export function InvitationsView({ mayInvite }: { readonly mayInvite: boolean }): JSX.Element {
   const [limit, setLimit] = useState(PAGE)
-  const { answer, problem, again } = useAnswer(
-    useCallback(() => call('invitations', { query: { limit } }), [limit]),
-  )
+  const asked = useAnswer(useCallback(() => call('invitations', { query: { limit } }), [limit]))
+  const { answer, problem, again } = asked
   // Somebody who was invited joins, or another administrator invites.
   useFresh(again)
   const [planned, plan] = useState<NewInvitation>()
@@ -32,18 +37,13 @@ export function InvitationsView({ mayInvite }: { readonly mayInvite: boolean }):
       <h1>Invitations</h1>
       <Problem what={problem} />
       {mayInvite && <InvitationForm submit={plan} />}
-      {made !== undefined && <Made invitation={made} />}
+      {made !== undefined && <Made key={made.token} invitation={made} close={() => setMade(undefined)} />}
+      <Asking asked={asked} />
       <ul class="cards">
         {answer?.items.map((invitation) => (
           <li key={invitation.id} class="card">
             <strong>{forWhom(invitation)}</strong>
-            <p>
-              {invitation.usesLeft === 0
-                ? `Used up (${invitation.uses})`
-                : `${invitation.usesLeft} of ${invitation.uses} left`}
-              , until {dateOfText(invitation.end)}, by {invitation.madeBy}
-              {invitation.machines.length > 0 && `; used by ${invitation.machines.join(', ')}`}
-            </p>
+            <State invitation={invitation} />
             {mayInvite && (
               <button type="button" class="danger" onClick={() => setDeleting(invitation)}>
                 Delete…
@@ -55,7 +55,7 @@ export function InvitationsView({ mayInvite }: { readonly mayInvite: boolean }):
       {answer?.items.length === 0 && <p class="notice">Nobody is invited.</p>}
       {answer !== undefined && answer.items.length < answer.total && (
         <p class="notice">
-          The latest {answer.items.length} of {answer.total}.{' '}
+          The latest {numberText(answer.items.length)} of {numberText(answer.total)}.{' '}
           {limit < MOST ? (
             <button type="button" onClick={() => setLimit(Math.min(MOST, limit + PAGE))}>
               Show more
@@ -69,6 +69,7 @@ export function InvitationsView({ mayInvite }: { readonly mayInvite: boolean }):
         <Confirm
           title="Invite?"
           verb="Invite"
+          done="The invitation is made: its link is shown once."
           act={() => invite(planned)}
           close={() => {
             plan(undefined)
@@ -77,8 +78,8 @@ export function InvitationsView({ mayInvite }: { readonly mayInvite: boolean }):
         >
           <p>
             Whoever has the link may join with{' '}
-            {planned.uses === 1 ? 'one machine' : `${planned.uses} machines`} until{' '}
-            {dateOfText(planned.end ?? '')}. The link is shown once.
+            {planned.uses === 1 ? 'one machine' : countText(planned.uses ?? 1, 'machine')} until{' '}
+            <Moment at={planned.end ?? ''} />. The link is shown once.
           </p>
           <p>{forWhom(planned)}</p>
         </Confirm>
@@ -88,6 +89,7 @@ export function InvitationsView({ mayInvite }: { readonly mayInvite: boolean }):
           title="Delete this invitation?"
           verb="Delete"
           danger
+          done="The invitation is deleted."
           act={() => call('deleteInvitation', { params: { id: deleting.id } })}
           close={() => {
             setDeleting(undefined)
@@ -150,18 +152,49 @@ function InvitationForm({ submit }: { readonly submit: (wanted: NewInvitation) =
   )
 }
 
-function Made({ invitation: { link, joinLine } }: { readonly invitation: MadeInvitation }): JSX.Element {
+interface MadeProps {
+  readonly invitation: MadeInvitation
+  readonly close: () => void
+}
+
+function Made({ invitation: { link, joinLine }, close }: MadeProps): JSX.Element {
   return (
-    <section class="card" aria-label="New invitation">
-      <h2>Shown once</h2>
+    <ShownOnce label="New invitation" heading="The invitation, shown once" close={close}>
       {link !== undefined && (
-        <p>
-          Link: <a href={link}>{link}</a>
-        </p>
+        <>
+          <p>
+            To send to whoever is invited: a <a href={link}>page</a> that says what to install and to run.
+          </p>
+          <Copyable text={link} what="the link" />
+        </>
       )}
-      <p>To run as root on the machine:</p>
+      <p>To run as root on the machine, where re6stnet is installed:</p>
       <Copyable text={joinLine} what="the line" />
       {link !== undefined && <QrCode text={link} label="QR code of the link" />}
-    </section>
+    </ShownOnce>
+  )
+}
+
+/** Whether it can be used, and who has. */
+function State({ invitation }: { readonly invitation: Invitation }): JSX.Element {
+  const { usesLeft, uses, end, madeAt, madeBy, machines } = invitation
+  const hasEnded = Date.parse(end) <= useNow()
+  return (
+    <p>
+      {usesLeft === 0 ? `Used up (${uses})` : `${usesLeft} of ${uses} left`}
+      {usesLeft > 0 && (
+        <>
+          , <span class={hasEnded ? 'bad' : ''}>{hasEnded ? 'ended' : 'until'}</span> <Moment at={end} />
+        </>
+      )}
+      ; made by {madeBy} <Moment at={madeAt} form="ago" />
+      {machines.length > 0 && '; used by '}
+      {machines.map((name, at) => (
+        <span key={name}>
+          {at > 0 && ', '}
+          <MachineLink name={name} />
+        </span>
+      ))}
+    </p>
   )
 }

@@ -1,9 +1,17 @@
 import type { JSX } from 'preact'
-import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
+import { useCallback, useEffect, useMemo } from 'preact/hooks'
+import type { MachineState } from '../../../core/values/machine-states.ts'
+import type { NetworkOverview } from '../../api/schemas/network.ts'
 import { call } from '../api.ts'
 import { MachinePanel } from '../machines/machine-panel.tsx'
+import { colourMeaningOf, mapViewOf } from '../map/map-look.ts'
 import { NetworkMap } from '../map/network-map.tsx'
+import { hashOf } from '../parts/address.ts'
+import { Asking } from '../parts/asking.tsx'
+import { numberText } from '../parts/numbers.ts'
+import { useParameters } from '../parts/place.ts'
 import { Problem } from '../parts/problem.tsx'
+import { STATE_MEANINGS, STATE_WORDS } from '../parts/state-words.ts'
 import { useAnswer } from '../parts/use-answer.ts'
 import { useRounds } from '../parts/use-rounds.ts'
 import { networkOf } from '../topology.ts'
@@ -13,13 +21,20 @@ const askOverview = () => call('overview')
 
 /** The map, as it is now: the registry tells what changes. */
 export function NetworkView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX.Element {
-  const { answer: overview, problem, again } = useAnswer(askOverview)
+  const asked = useAnswer(askOverview)
+  const { answer: overview, problem, again } = asked
   const [snapshot, live] = useTopology()
   // What changes the map changes the numbers.
   useEffect(again, [snapshot])
-  const [chosen, choose] = useState<string>()
+  const [parameters, change] = useParameters()
+  const chosen = parameters.get('machine')
+  const choose = (machine: string | undefined) => change({ machine }, 'push')
   const registry = overview?.registryMachine
   const network = useMemo(() => snapshot && networkOf(snapshot, registry), [snapshot, registry])
+  const names = useMemo(
+    () => new Map(snapshot?.nodes.map(({ name, machineName }) => [name, machineName])),
+    [snapshot],
+  )
   // Ways change also where no tunnel does: while a machine is looked at, its way is asked for again.
   const round = useRounds(chosen !== undefined)
   const routeTo = useCallback(
@@ -30,25 +45,41 @@ export function NetworkView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX
     <>
       <h1>Network {overview?.network}</h1>
       <Problem what={problem} />
-      <dl class="numbers">
-        {Object.entries(overview?.machines ?? {}).map(([what, count]) => (
-          <div key={what}>
-            <dt>{WORDS[what] ?? what}</dt>
-            <dd>{count}</dd>
-          </div>
-        ))}
-      </dl>
+      <Asking asked={asked} />
+      {overview !== undefined && <Numbers machines={overview.machines} />}
       <p class="notice" role="status">
         {live ? 'Live: changes are shown as they happen.' : 'Waiting for the registry…'}
       </p>
       {network?.nodes.length === 0 && (
         <p class="card">
-          There is no machine yet: <a href="#invitations">invite one</a>.
+          {overview !== undefined && overview.machines.total > 0 ? (
+            <>
+              None of the machines is connected now: <a href="#machines">all machines</a>.
+            </>
+          ) : (
+            <>
+              There is no machine yet: <a href="#invitations">invite one</a>.
+            </>
+          )}
         </p>
       )}
+      {network !== undefined &&
+        overview !== undefined &&
+        network.nodes.length < overview.machines.total &&
+        network.nodes.length > 0 && (
+          <p class="notice">
+            The map has the {numberText(network.nodes.length)} machines that are connected; the{' '}
+            <a href="#machines">table</a> has all.
+          </p>
+        )}
       {network !== undefined && network.nodes.length > 0 && (
         <NetworkMap
           {...{ network, routeTo, chosen, choose }}
+          look={{
+            view: mapViewOf(parameters.get('view')),
+            meaning: colourMeaningOf(parameters.get('colour')),
+          }}
+          changeLook={({ view, meaning }) => change({ view, colour: meaning }, 'replace')}
           storeKey="registry"
           details={({ id }) => (
             <MachinePanel
@@ -56,6 +87,7 @@ export function NetworkView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX
               name={id}
               mayRevoke={mayRevoke}
               seen={snapshot}
+              calledOf={(name) => names.get(name)}
               close={() => choose(undefined)}
               choose={choose}
             />
@@ -66,4 +98,41 @@ export function NetworkView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX
   )
 }
 
-const WORDS: Readonly<Record<string, string>> = { neverSeen: 'never seen', total: 'machines' }
+/** As the overview has them, and as the table of machines is filtered by them. */
+const COUNTED: readonly (readonly [keyof NetworkOverview['machines'], MachineState])[] = [
+  ['online', 'online'],
+  ['offline', 'offline'],
+  ['expiring', 'expiring'],
+  ['neverSeen', 'never-seen'],
+  ['outdated', 'outdated'],
+]
+
+/** How many machines there are of each state; each number leads to them. */
+function Numbers({ machines }: Pick<NetworkOverview, 'machines'>): JSX.Element {
+  return (
+    <dl class="numbers">
+      <div>
+        <dt>machines</dt>
+        <dd>
+          <a href="#machines">{numberText(machines.total)}</a>
+        </dd>
+      </div>
+      {COUNTED.map(([name, state]) => (
+        <div key={name} title={STATE_MEANINGS[state]}>
+          <dt>{STATE_WORDS[state]}</dt>
+          <dd>
+            {machines[name] === 0 ? (
+              '0'
+            ) : (
+              <a href={hashOf('machines', [['state', state]])}>{numberText(machines[name])}</a>
+            )}
+          </dd>
+        </div>
+      ))}
+      <div title="that would be valid still">
+        <dt>revoked certificates</dt>
+        <dd>{numberText(machines.revoked)}</dd>
+      </div>
+    </dl>
+  )
+}

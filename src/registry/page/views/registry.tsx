@@ -2,12 +2,15 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { PairState } from '../../api/schemas/standby.ts'
 import { call } from '../api.ts'
+import { Asking } from '../parts/asking.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { Facts } from '../parts/facts.tsx'
+import { MachineLink } from '../parts/machine-link.tsx'
+import { Moment } from '../parts/moment.tsx'
 import { isWaiting, standbyText } from '../parts/pair-text.ts'
 import { Problem } from '../parts/problem.tsx'
-import { dateOfText } from '../parts/time.ts'
 import { type Asked, useAnswer } from '../parts/use-answer.ts'
+import { useFresh } from '../parts/use-fresh.ts'
 
 const askOverview = () => call('overview')
 
@@ -18,11 +21,14 @@ interface RegistryViewProps {
 
 /** The registry itself, and its standby. */
 export function RegistryView({ mayAdminister, pair }: RegistryViewProps): JSX.Element {
-  const { answer: overview, problem } = useAnswer(askOverview)
+  const asked = useAnswer(askOverview)
+  useFresh(asked.again)
+  const { answer: overview, problem } = asked
   return (
     <>
       <h1>Registry</h1>
       <Problem what={problem ?? pair.problem} />
+      <Asking asked={asked} />
       {overview !== undefined && (
         <section class="card" aria-label="This registry">
           <h2>This registry</h2>
@@ -30,10 +36,17 @@ export function RegistryView({ mayAdminister, pair }: RegistryViewProps): JSX.El
             facts={[
               ['Network', overview.network],
               ['Version', overview.registry.version],
-              ['Running since', dateOfText(overview.registry.startedAt)],
-              ['Its node', overview.registryMachine ?? 'the first machine that joins'],
+              ['Running since', <Moment key="started" at={overview.registry.startedAt} />],
+              [
+                'Its node',
+                overview.registryMachine === undefined ? (
+                  'the first machine that joins'
+                ) : (
+                  <MachineLink key="node" name={overview.registryMachine} />
+                ),
+              ],
               ['Configuration', String(overview.configurationVersion)],
-              ['Authority until', dateOfText(overview.authority.notAfter)],
+              ['Authority until', <Moment key="until" at={overview.authority.notAfter} />],
             ]}
           />
         </section>
@@ -67,7 +80,7 @@ function Standby({ pair, mayAdminister, changed }: StandbyProps): JSX.Element {
                 ? 'only what the standby has stored, too'
                 : 'also what only this machine has: it is lost with it',
             ],
-            ['Since', pair.since && dateOfText(pair.since)],
+            ['Since', pair.since && <Moment key="since" at={pair.since} />],
             ['Epoch', String(pair.epoch)],
           ]}
         />
@@ -83,6 +96,7 @@ function Standby({ pair, mayAdminister, changed }: StandbyProps): JSX.Element {
           verb="Drop it"
           danger
           act={() => call('dropStandby')}
+          done="The registry goes on without its standby."
           close={() => {
             setDropping(false)
             changed()

@@ -1,11 +1,11 @@
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import type { MadeNetwork } from '../../api/schemas/setup.ts'
 import { call } from '../api.ts'
 import { Copyable } from '../parts/copyable.tsx'
 import { Field, NumberField, valuesOf } from '../parts/field.tsx'
+import { Moment } from '../parts/moment.tsx'
 import { Problem } from '../parts/problem.tsx'
-import { dateOfText } from '../parts/time.ts'
 import { sayWhy } from '../parts/use-answer.ts'
 
 /** Ten years. */
@@ -15,6 +15,9 @@ const ASK_AGAIN_MS = 500
 /** The first start of a registry: there is no network yet, and one is made here. */
 export function Setup(): JSX.Element {
   const [code] = useState(codeOfAddress)
+  useEffect(() => {
+    document.title = 'A new network – re6stnet registry'
+  }, [])
   const [made, setMade] = useState<MadeNetwork>()
   const [isRunning, setRunning] = useState(false)
   const [isBusy, setBusy] = useState(false)
@@ -108,7 +111,7 @@ function Made({
       <h1>{network}</h1>
       <p role="status">
         {isRunning ? 'The registry serves the network.' : 'The network is made; its registry starts…'} Its
-        authority is valid until {dateOfText(validUntil)}. Keep a copy of its key in a safe place.
+        authority is valid until <Moment at={validUntil} />. Keep a copy of its key in a safe place.
       </p>
       <p>Fingerprint, for whoever joins: {fingerprint}</p>
       <p>This machine must be the first to join. To run as root:</p>

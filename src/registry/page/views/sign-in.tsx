@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Session, SignInMethods } from '../../api/schemas/access.ts'
 import { call } from '../api.ts'
 import { Field, valuesOf } from '../parts/field.tsx'
@@ -88,17 +88,35 @@ function SignInForm({
   isBesides = false,
 }: SignInFormProps): JSX.Element {
   const [problem, setProblem] = useState<string>()
-  const failed = (error: unknown) => setProblem(sayWhy(error))
-  const signInByCertificate = () => call('certificateSignIn').then(signedIn, failed)
+  const [isBusy, setBusy] = useState(false)
+  const form = useRef<HTMLFormElement>(null)
+  // Where one goes on writing: who it was is written already.
+  useEffect(() => {
+    form.current?.querySelector<HTMLInputElement>(name === '' ? '[name=name]' : '[name=password]')?.focus()
+  }, [])
+  const failed = (error: unknown) => {
+    setBusy(false)
+    setProblem(sayWhy(error))
+    form.current?.querySelector<HTMLInputElement>('[name=password]')?.select()
+  }
+  const begin = () => {
+    setBusy(true)
+    setProblem(undefined)
+  }
+  const signInByCertificate = () => {
+    begin()
+    call('certificateSignIn').then(signedIn, failed)
+  }
   const submit = (event: SubmitEvent) => {
     const values = valuesOf(event)
+    begin()
     call('signIn', { body: { name: values.get('name') ?? '', password: values.get('password') ?? '' } }).then(
       signedIn,
       failed,
     )
   }
   return (
-    <form onSubmit={submit}>
+    <form ref={form} onSubmit={submit}>
       <Field label="Name">
         <input name="name" required autocomplete="username" defaultValue={name} />
       </Field>
@@ -114,12 +132,12 @@ function SignInForm({
           </a>
         )}
         {methods?.isCertificate && (
-          <button type="button" onClick={signInByCertificate}>
+          <button type="button" disabled={isBusy} onClick={signInByCertificate}>
             Sign in with a certificate
           </button>
         )}
-        <button type="submit" class="primary">
-          Sign in
+        <button type="submit" class="primary" disabled={isBusy}>
+          {isBusy ? 'Signing in…' : 'Sign in'}
         </button>
       </div>
     </form>

@@ -3,18 +3,26 @@ import { useState } from 'preact/hooks'
 import { ROLES } from '../../../core/values/roles.ts'
 import type { BearerToken, NewBearerToken } from '../../api/schemas/access.ts'
 import { call } from '../api.ts'
+import { Asking } from '../parts/asking.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { Copyable } from '../parts/copyable.tsx'
 import { Field, NumberField, valuesOf } from '../parts/field.tsx'
+import { Moment } from '../parts/moment.tsx'
 import { Problem } from '../parts/problem.tsx'
-import { dateOfText, daysFromNow } from '../parts/time.ts'
+import { ROLE_WORDS } from '../parts/role-words.ts'
+import { ShownOnce } from '../parts/shown-once.tsx'
+import { daysFromNow } from '../parts/time.ts'
 import { useAnswer } from '../parts/use-answer.ts'
+import { useFresh } from '../parts/use-fresh.ts'
 
 const askTokens = () => call('bearerTokens')
 
 /** Bearer tokens of programs. */
 export function TokensView(): JSX.Element {
-  const { answer, problem, again } = useAnswer(askTokens)
+  const asked = useAnswer(askTokens)
+  const { answer, problem, again } = asked
+  // Another administrator makes or deletes some, and programs use them.
+  useFresh(again)
   const [planned, plan] = useState<NewBearerToken>()
   const [deleting, setDeleting] = useState<BearerToken>()
   const [secret, setSecret] = useState<string>()
@@ -35,7 +43,7 @@ export function TokensView(): JSX.Element {
         <Field label="What for">
           <input name="label" maxLength={100} required />
         </Field>
-        <Field label="May">
+        <Field label="May" hint="look: see everything; enrol: also invite; administer: everything">
           <select name="scope">
             {ROLES.map((scope) => (
               <option key={scope}>{scope}</option>
@@ -48,18 +56,33 @@ export function TokensView(): JSX.Element {
         </button>
       </form>
       {secret !== undefined && (
-        <section class="card" aria-label="New token">
-          <h2>Shown once</h2>
+        <ShownOnce
+          key={secret}
+          label="New token"
+          heading="The token, shown once"
+          close={() => setSecret(undefined)}
+        >
           <Copyable text={secret} what="the token" />
-        </section>
+          <p class="notice">
+            Programs send it as <code>Authorization: Bearer …</code>
+          </p>
+        </ShownOnce>
       )}
+      <Asking asked={asked} />
+      {answer?.items.length === 0 && <p class="notice">No program has a token.</p>}
       <ul class="cards">
         {answer?.items.map((token) => (
           <li key={token.id} class="card">
             <strong>{token.label}</strong>
             <p>
-              may {token.scope}, until {dateOfText(token.end)}, by {token.madeBy}
-              {token.usedAt !== undefined && `, last used ${dateOfText(token.usedAt)}`}
+              may {ROLE_WORDS[token.scope]}; until <Moment at={token.end} />; made by {token.madeBy};{' '}
+              {token.usedAt === undefined ? (
+                'not used yet'
+              ) : (
+                <>
+                  last used <Moment at={token.usedAt} />
+                </>
+              )}
             </p>
             <button type="button" class="danger" onClick={() => setDeleting(token)}>
               Delete…
@@ -69,8 +92,9 @@ export function TokensView(): JSX.Element {
       </ul>
       {planned !== undefined && (
         <Confirm
-          title="Make this token?"
+          title={`Make a token for ${planned.label}?`}
           verb="Make"
+          done={`The token for ${planned.label} is made.`}
           act={async () => setSecret((await call('makeBearerToken', { body: planned })).secret)}
           close={() => {
             plan(undefined)
@@ -78,7 +102,8 @@ export function TokensView(): JSX.Element {
           }}
         >
           <p>
-            Whoever has it may {planned.scope} until {dateOfText(planned.end)}. It is shown once.
+            Whoever has it may {ROLE_WORDS[planned.scope]}, until <Moment at={planned.end} />. It is shown
+            once.
           </p>
         </Confirm>
       )}
@@ -87,13 +112,14 @@ export function TokensView(): JSX.Element {
           title={`Delete ${deleting.label}?`}
           verb="Delete"
           danger
+          done={`The token for ${deleting.label} is deleted.`}
           act={() => call('deleteBearerToken', { params: { id: deleting.id } })}
           close={() => {
             setDeleting(undefined)
             again()
           }}
         >
-          <p>Programs that use it are refused from now on.</p>
+          <p>Programs that use it are refused from now on. It cannot be brought back.</p>
         </Confirm>
       )}
     </>

@@ -63,7 +63,7 @@ describe('the audit log', () => {
     await using store = await filled(1)
     await expect(
       store.write(async (writable) => {
-        await audit(writable, actor, { action: 'x' }, NOW_MS)
+        await audit(writable, actor, { action: 'machine.revoked' }, NOW_MS)
         throw new Error('no')
       }),
     ).rejects.toThrow('no')
@@ -109,7 +109,7 @@ describe('the audit log', () => {
           audit(
             writable,
             { name: name, from: undefined },
-            { action: 'x', subject, detail: JSON.parse(JSON.stringify(detail)) },
+            { action: 'machine.revoked', subject, detail: JSON.parse(JSON.stringify(detail)) },
             NOW_MS,
           ),
         )

@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
-import { historyOf, Lookout } from '../../../../src/registry/api/history.ts'
+import { historyOf, Lookout, recordEvent } from '../../../../src/registry/api/history.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
 import type { Store } from '../../../../src/registry/database/store.ts'
 import { silentLog } from '../../../support/silent-log.ts'
@@ -104,6 +104,25 @@ it('a time at which nobody could look is no absence', async () => {
   await held.lookout.save()
   expect(await held.shares(NODE)).toEqual(new Map([['2027-01-15', 1]]))
   expect((await historyOf(held.store, NODE, held.state.nowMs)).events).toEqual([])
+})
+
+it('a machine is not missed before it has joined, nor at the time of the day before it did', async () => {
+  await using held = await heldLookout()
+  held.state.routed = [OTHER]
+  await held.look(12 * 60)
+  await held.lookout.save()
+  held.state.nowMs = START_MS + DAY_MS
+  await held.look(12 * 60)
+  await held.store.write((writable) =>
+    recordEvent(writable, NODE, { kind: 'enrolled', detail: '7' }, held.state.nowMs),
+  )
+  held.state.routed = [OTHER, NODE]
+  await held.look(6 * 60)
+  held.state.routed = [OTHER]
+  await held.look(6 * 60)
+  await held.lookout.save()
+  expect(await held.shares(NODE)).toEqual(new Map([['2027-01-16', 0.5]]))
+  expect((await held.shares(OTHER)).size).toBe(2)
 })
 
 it('90 days are told of, the last is today, and what is older is not kept', async () => {

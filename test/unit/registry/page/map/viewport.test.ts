@@ -15,6 +15,7 @@ const mark = (id: string, x: number, y: number, weight = 0): Mark => ({
   weight,
   label: id,
   colour: '#000000',
+  shape: 'disc',
   radius: 5,
   chosen: false,
 })

@@ -1,0 +1,27 @@
+/** What is in the audit log: each action that somebody can do with a registry. */
+export const AUDIT_ACTIONS = [
+  'admin.added',
+  'admin.changed',
+  'admin.removed',
+  'authority.changed',
+  'authority.renewed',
+  'certificate.revoked',
+  'configuration.changed',
+  'database.imported',
+  'database.restored',
+  'invitation.deleted',
+  'invitation.made',
+  'join_token.added',
+  'join_token.deleted',
+  'keys.rotated',
+  'machine.revoked',
+  'network.made',
+  'session.begun',
+  'session.ended',
+  'sessions.ended',
+  'standby.dropped',
+  'standby.promoted',
+  'token.deleted',
+  'token.made',
+] as const
+export type AuditActionName = (typeof AUDIT_ACTIONS)[number]

@@ -1,0 +1,57 @@
+import type { JSX } from 'preact'
+import { MACHINE_STATES } from '../../../core/values/machine-states.ts'
+import { DelayedInput } from '../parts/delayed-input.tsx'
+import { STATE_WORDS } from '../parts/state-words.ts'
+import { isCommunity } from './machine-query.ts'
+
+interface MachineFiltersProps {
+  /** As the address has them. */
+  readonly parameters: ReadonlyMap<string, string>
+  readonly change: (changed: Readonly<Record<string, string>>) => void
+}
+
+/** What machines are searched and filtered by. */
+export function MachineFilters({ parameters, change }: MachineFiltersProps): JSX.Element {
+  const given = (name: string) => parameters.get(name) ?? ''
+  return (
+    <>
+      <DelayedInput
+        label="Search"
+        placeholder="name, e-mail, subnet, address, serial"
+        maxLength={200}
+        value={given('search')}
+        change={(search) => change({ search })}
+      />
+      <label>
+        State{' '}
+        <select
+          value={given('state')}
+          onChange={({ currentTarget }) => change({ state: currentTarget.value })}
+        >
+          <option value="">all</option>
+          {MACHINE_STATES.map((one) => (
+            <option key={one} value={one}>
+              {STATE_WORDS[one]}
+            </option>
+          ))}
+        </select>
+      </label>
+      <DelayedInput
+        label="Community"
+        class="short"
+        placeholder="first bits"
+        isInvalid={!isCommunity(given('community'))}
+        value={given('community')}
+        change={(community) => change({ community })}
+      />
+      <DelayedInput
+        label="Country"
+        class="code"
+        placeholder="FR"
+        maxLength={2}
+        value={given('country')}
+        change={(country) => change({ country: country.toUpperCase() })}
+      />
+    </>
+  )
+}
