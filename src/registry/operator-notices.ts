@@ -1,6 +1,9 @@
 import type { Queries } from './database/queries.ts'
 
-/** What is remembered of what operators are told of, by name. */
+/**
+ * What is remembered of what operators are told of, by name.
+ * @public kept as JSON in the database, where other processes read it
+ */
 interface Notices {
   /** Of certificates that end: those until then with no later serial were told of. Unix milliseconds. */
   readonly 'certificates.ending': { readonly untilMs: number; readonly serial: number }
