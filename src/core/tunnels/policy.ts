@@ -29,13 +29,6 @@ import { whomToConnectTo } from './whom-to-connect-to.ts'
 /** How long a peer may take to say its addresses: a handshake, and an answer. */
 const ADDRESS_TIMEOUT_MS = 10_000
 
-/**
- * How long the first tunnel that works is enough for a node that has just been started. Where many are started together, on one
- * machine or after a power cut, everybody's first tunnel comes before anybody's second; and by then, who can be chosen is more
- * than those who were there first.
- */
-const FIRST_IS_ENOUGH_MS = 1_000
-
 /** Decides about the tunnels of a node that makes some to peers chosen at random. */
 export class TunnelPolicy implements TunnelStrategy {
   readonly #state: PolicyState
@@ -44,8 +37,6 @@ export class TunnelPolicy implements TunnelStrategy {
   /** When peers that failed may be tried again. */
   #retryMs: number
   #hasNewTunnel = false
-  /** From when on there are more tunnels than the first one; undefined: nobody connects us to the network yet. */
-  #moreFromMs: number | undefined
   readonly #bootstrap: Bootstrap
   /** As neighbours were when all tunnels were looked at, and in use; undefined: some are not, or there are new ones. */
   #inUseAt: number | undefined
@@ -242,7 +233,7 @@ export class TunnelPolicy implements TunnelStrategy {
 
   *#connect(view: NetworkView, nowMs: number): Generator<TunnelDecision> {
     const state = this.#state
-    let missing = this.#isFirstEnough(view, nowMs) ? 0 : state.missing(view, nowMs)
+    let missing = state.missing(view, nowMs)
     for (const { prefix, mayExceed, isExtra = false } of whomToConnectTo(state, view, missing, nowMs)) {
       if (missing <= 0 && !mayExceed) return
       const proposed = state.proposed.get(prefix)?.addresses
@@ -273,12 +264,6 @@ export class TunnelPolicy implements TunnelStrategy {
         missing -= 1
       }
     }
-  }
-
-  #isFirstEnough(view: NetworkView, nowMs: number): boolean {
-    if (!this.#isConnected(view)) return false
-    this.#moreFromMs ??= nowMs + (this.#bootstrap.cutOff ? FIRST_IS_ENOUGH_MS : 0)
-    return !this.#state.isDue(this.#moreFromMs, nowMs)
   }
 
   *#askRegistry(view: NetworkView, nowMs: number): Generator<TunnelDecision> {

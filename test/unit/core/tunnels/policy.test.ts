@@ -64,68 +64,6 @@ test.each(['before', 'after'])('when our network has changed it is, if the tunne
   expect(isConnecting(policy, 1_000)).toBe(true)
 })
 
-describe('after a start, the first tunnel that connects a node', () => {
-  const [REGISTRY, OTHER] = ['0000', '0100'].map(prefixOfBits) as [Prefix, Prefix]
-
-  function started() {
-    const policy = new TunnelPolicy(OWN, SETTINGS, seededRandom(1), 0)
-    const reachable = new Set<Prefix>()
-    const view: NetworkView = {
-      ...VIEW,
-      get reachesAnybody() {
-        return reachable.size > 0
-      },
-      isReachable: (prefix) => reachable.has(prefix),
-      isNeighbour: (prefix) => reachable.has(prefix) && prefix === REGISTRY,
-      sampleReachable: () => [...reachable].at(-1),
-      isTunnelUsable: (target) => target === REGISTRY && reachable.has(REGISTRY),
-      cachedPeers: () => [],
-    }
-    const connectAt = (nowMs: number) =>
-      policy.decide(view, nowMs).flatMap((one) => (one.kind === 'connect' ? [one.target] : []))
-    /** It is alone, is told of the registry's node, and reaches that and another one over it. */
-    const connected = (nowMs: number) => {
-      expect(connectAt(nowMs)).toEqual([])
-      policy.registryAnswered({ prefix: REGISTRY, addresses: VIEW.addressesOf(PEER) }, nowMs)
-      expect(connectAt(nowMs)).toEqual([REGISTRY])
-      policy.tunnelUp(REGISTRY)
-      for (const prefix of [REGISTRY, OTHER]) reachable.add(prefix)
-    }
-    return { policy, reachable, connectAt, connected }
-  }
-
-  test('is enough for a second, so that it comes before the second ones of others that start, too', () => {
-    const { policy, connectAt, connected } = started()
-    connected(0)
-    expect(connectAt(100)).toEqual([])
-    expect(policy.nextWakeMs).toBe(1_100)
-    expect(connectAt(1_099)).toEqual([])
-    expect(connectAt(1_100)).toEqual([OTHER])
-  })
-
-  test('is not enough for a moment longer when it connects it no more', () => {
-    const { policy, reachable, connectAt, connected } = started()
-    connected(0)
-    expect(connectAt(100)).toEqual([])
-    reachable.delete(REGISTRY)
-    policy.tunnelDown(REGISTRY, false)
-    expect(connectAt(200)).toEqual([OTHER])
-  })
-
-  test('is so once: later, what is lost is replaced at once', () => {
-    const { policy, reachable, connectAt, connected } = started()
-    connected(0)
-    connectAt(100)
-    expect(connectAt(1_100)).toEqual([OTHER])
-    policy.tunnelUp(OTHER)
-    reachable.delete(REGISTRY)
-    policy.tunnelDown(REGISTRY, false)
-    connectAt(60_000)
-    for (const prefix of [REGISTRY, PEER]) reachable.add(prefix)
-    expect(connectAt(60_001)).toEqual([PEER])
-  })
-})
-
 describe('a tunnel over which routing hears nobody', () => {
   const [REGISTRY, GOOD, OTHER] = ['0000', '0100', '0101'].map(prefixOfBits) as [Prefix, Prefix, Prefix]
   const HELLO_MS = SETTINGS.helloIntervalMs
@@ -217,8 +155,7 @@ describe('a tunnel over which routing hears nobody', () => {
     pass(3 * HELLO_MS)
     for (const prefix of [PEER, REGISTRY]) used.add(prefix)
     reachable.add(REGISTRY)
-    // After a moment in which the first one is enough.
-    expect(pass(100 * HELLO_MS)).toEqual([`46 connect ${REGISTRY}`])
+    expect(pass(100 * HELLO_MS)).toEqual([`45 connect ${REGISTRY}`])
     used.delete(PEER)
     expect(pass(4 * HELLO_MS - 1_000)).toEqual([])
     expect(pass(2_000)).toEqual([`${(103 + 4) * 15} give-up ${PEER}`])
