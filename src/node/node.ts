@@ -77,7 +77,6 @@ export async function startNode(
     ),
   )
   const routerSettings = () => settings.router(nodeIpv4.own, cache.peers().length, macKeys.inUse)
-  transport.configure(settings.transport)
   const forwarding = cleanUp.use(
     new PortForwarding(options, settings.servers, components, (forwarded) =>
       advertisement.setForwarded(forwarded),

@@ -1,14 +1,16 @@
 import type { TunnelSettings } from '../../src/core/tunnels/settings.ts'
 import type { Neighbour } from '../../src/node/routing/router.ts'
-import type { ClientSpec } from '../../src/node/transport/transport.ts'
+import type { ClientSpec, TransportSettings } from '../../src/node/transport/transport.ts'
 import type { TunnelComponents } from '../../src/node/tunnels/components.ts'
 
 /** A transport whose client tunnels do what the test says. */
 export interface RecordingTransport {
   readonly connect: TunnelComponents['transport']['connect']
   readonly listen: TunnelComponents['transport']['listen']
-  /** What tunnels were begun with, the first one first. */
+  configure(settings: TransportSettings): void
+  /** What tunnels were begun with, the first one first; and the settings that held then. */
   readonly specs: readonly ClientSpec[]
+  readonly settings: readonly (TransportSettings | undefined)[]
   /** Interfaces of those that were stopped. */
   readonly stopped: readonly string[]
 }
@@ -16,13 +18,20 @@ export interface RecordingTransport {
 /** A transport that makes client tunnels which say nothing by themselves but that they were stopped, and no servers. */
 export function recordingTransport(): RecordingTransport {
   const specs: ClientSpec[] = []
+  const settings: (TransportSettings | undefined)[] = []
   const stopped: string[] = []
+  let present: TransportSettings | undefined
   return {
     specs,
+    settings,
     stopped,
+    configure(next) {
+      present = next
+    },
     listen: () => Promise.reject(new Error('no servers here')),
     connect(spec) {
       specs.push(spec)
+      settings.push(present)
       const stop = async () => {
         stopped.push(spec.iface)
         spec.onEvent({ kind: 'down', reason: 'stopped' })

@@ -143,6 +143,8 @@ export async function joinOthers(init: MembershipInit): Promise<Membership> {
       )
     : new TunnelPolicy(own, settings.tunnels(advertisement), random, clock.monotonicMs())
   const tunnels = cleanUp.use(new Tunnels(components, limits, strategy))
+  // Before anything can lead to a tunnel: what follows here takes as long as a name takes to resolve.
+  transport.configure(settings.transport)
   followOwnNetwork({ cleanUp, foundation, advertisement, tunnels })
   const configureTunnels = () => {
     strategy.configure(settings.tunnels(advertisement))

@@ -109,6 +109,13 @@ it('hears of another network of the machine from its first tunnel on', async () 
   expect(transport.specs).toHaveLength(2)
 })
 
+it('makes a tunnel with the settings of the network also where the machine has another network while it starts', async () => {
+  const { clock, transport, settings, ownNetwork } = await join('--client', '192.0.2.1,1194,tcp')
+  ownNetwork.slept()
+  await clock.pass(1_000)
+  expect(transport.settings).toEqual([settings.transport])
+})
+
 it('ends what it began with the node', async () => {
   const { clock, transport, tunnels } = await join('--client', '192.0.2.1,1194,tcp')
   tunnels.start()
