@@ -24,6 +24,7 @@ export interface MonitoredRoute {
   readonly to: string
   readonly from: string | undefined
   readonly family: 'ipv4' | 'ipv6'
+  /** Undefined, as `iface`, also where its packets are spread over several ways. */
   readonly via: string | undefined
   readonly iface: string | undefined
   /** Of packets of this machine that have none yet. */
@@ -55,7 +56,8 @@ export function parseMonitorLine(line: string): KernelEvent | undefined {
     ['proto', 'metric', 'via'].some((word) => words.includes(word))
   ) {
     if (words.includes('table') || !/^(default|[0-9a-f.:]+(\/\d+)?)$/.test(to)) return undefined
-    const via = after('via')
+    const isSpread = words.includes('nexthop')
+    const via = isSpread ? undefined : after('via')
     const metric = after('metric')
     // Only IPv6 routes have a preference (RFC 4191); IPv4 ones may have an IPv6 next hop.
     const isIpv6 = to.includes(':') || words.includes('pref') || (via !== 'inet6' && via?.includes(':'))
@@ -67,7 +69,7 @@ export function parseMonitorLine(line: string): KernelEvent | undefined {
         family: isIpv6 ? 'ipv6' : 'ipv4',
         from: after('from'),
         via: via === 'inet6' ? after('inet6') : via,
-        iface: dev,
+        iface: isSpread ? undefined : dev,
         source: after('src'),
         protocol: after('proto'),
         metric: metric === undefined ? undefined : Number(metric),

@@ -65,11 +65,12 @@ export function replaceLine({ hop, ...destination }: Wanted): string {
 export const deleteLine = (destination: KernelDestination): string => `route del ${identity(destination)}`
 
 /** The key that a route of the kernel has here. */
-export function monitoredKey({ to, from = ANY_IPV6, metric, family }: MonitoredRoute): string {
+export function monitoredKey({ to, from, metric, family }: MonitoredRoute): string {
   const [anywhere, host] = family === 'ipv6' ? [ANY_IPV6, '/128'] : [ANY_IPV4, '/32']
-  const known = to === 'default' ? anywhere : to
-  const prefix = known.includes('/') ? known : `${known}${host}`
-  return keyOf({ prefix, from, ...(metric === undefined ? {} : { metric }) })
+  const whole = (known: string) => (known.includes('/') ? known : `${known}${host}`)
+  const prefix = to === 'default' ? anywhere : whole(to)
+  const source = from === undefined ? anywhere : whole(from)
+  return keyOf({ prefix, from: source, ...(metric === undefined ? {} : { metric }) })
 }
 
 /** Whether a route of the kernel is as it should be, to the source of packets that have none yet. */

@@ -15,6 +15,10 @@ it.each([
     { isGone: true, route: { to: 'default', from: '2001:db8::/48', via: 'fe80::2' } },
   ],
   [
+    '2001:db8:1::/64 proto 66 metric 1020 pref medium\\\tnexthop via fe80::2 dev d0 weight 1 \\\tnexthop via fe80::3 dev d1 weight 1 ',
+    { isGone: false, route: { to: '2001:db8:1::/64', family: 'ipv6', via: undefined, iface: undefined } },
+  ],
+  [
     '10.1.0.0/16 via inet6 fe80::2 dev d0 proto 66 metric 1020 ',
     { isGone: false, route: { to: '10.1.0.0/16', from: undefined, via: 'fe80::2', iface: 'd0' } },
   ],

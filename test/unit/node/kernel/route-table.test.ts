@@ -163,6 +163,26 @@ describe('where news may have been missed', () => {
     }
   })
 
+  it('what somebody else has made lead to a second place as well is written again', async () => {
+    await wantAll()
+    const spread = isThere(2)
+      .replace(/ via fe80::2 dev tap/, '')
+      .concat('\\\tnexthop via fe80::2 dev tap weight 1 \\\tnexthop via fe80::9 dev eth0 weight 1')
+    shown = MANY.map((number) => (number === 2 ? spread : isThere(number)))
+    expect(await rewritten()).toEqual([to(2).prefix])
+  })
+
+  it('that for packets of one machine is known as well', async () => {
+    await wantAll()
+    const one = { prefix: to(2).prefix, from: '2001:db8::7/128' }
+    table.set(one, { iface: 'tap', index: 7, via: 'fe80::2', source: undefined })
+    await clock.pass(1)
+    ipDoesAll()
+    const ofOne = `${one.prefix} from 2001:db8::7 via fe80::2 dev tap metric 1020 pref medium`
+    shown = [...MANY.map((number) => isThere(number)), ofOne]
+    expect(await rewritten()).toEqual([])
+  })
+
   it('all are written again when the kernel cannot be asked, and of few without asking', async () => {
     await wantAll([1, 2, 3])
     expect(await rewritten()).toEqual([1, 2, 3].map((number) => to(number).prefix))
