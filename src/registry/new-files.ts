@@ -34,6 +34,8 @@ export class NewFiles implements Disposable {
   readonly #others: readonly string[]
   readonly #last: string
   readonly #lock: Disposable
+  /** Names that were given here, before the last one has its own. */
+  #named: string[] = []
 
   private constructor(others: readonly string[], last: string, lock: Disposable) {
     this.#others = others
@@ -65,10 +67,14 @@ export class NewFiles implements Disposable {
 
   /** Gives them their names. @throws what the file system says: `EEXIST` with the path that something has already */
   place(): void {
-    for (const path of this.#others) nameNew(path)
+    for (const path of this.#others) {
+      nameNew(path)
+      this.#named.push(path)
+    }
     if (existsSync(this.#last)) throw existing(this.#last)
     this.#sync()
     renameSync(stagedOf(this.#last), this.#last)
+    this.#named = []
     this.#sync()
   }
 
@@ -77,9 +83,14 @@ export class NewFiles implements Disposable {
       syncSync(directory)
   }
 
-  /** As long as the last one has not its name, nobody uses the others. */
+  /**
+   * As long as the last one has not its name, nobody uses the others. Where somebody has given it the name, or a backup has brought back
+   * what was beside it, they are in use: only what was named here goes.
+   */
   #undo(): void {
-    if (existsSync(stagedOf(this.#last))) for (const path of this.#others) if (isBegun(path)) rmSync(path)
+    const isUnused = existsSync(stagedOf(this.#last)) && !existsSync(this.#last)
+    for (const path of this.#others)
+      if ((isUnused || this.#named.includes(path)) && isBegun(path)) rmSync(path)
     for (const path of [...this.#others, this.#last]) rmSync(stagedOf(path), { force: true })
   }
 

@@ -113,6 +113,42 @@ it('what somebody else has put there stays there, also while a network is made',
   expect(readFileSync(key, 'utf8')).toBe('mine')
 })
 
+it('what a network uses stays there, also beside what a backup has brought back or somebody has copied', async () => {
+  const directory = join(temporaryDirectory(), 'new')
+  mkdirSync(directory)
+  const left = await killedAtEachStep(directory, () => runRegistryCommand('init', '--dir', directory))
+  const [ca, key] = [join(directory, 'ca.crt'), join(directory, 'ca.key')]
+  const before = [readFileSync(ca, 'utf8'), readFileSync(key, 'utf8')]
+  let met = 0
+  for (const one of left) {
+    const staged = leftovers(one).filter((name) => name.endsWith('.re6st-new'))
+    met += staged.includes('ca.crt.re6st-new') && staged.includes('ca.key.re6st-new') ? 1 : 0
+    for (const name of staged) cpSync(join(one, name), join(directory, name))
+    undoNewAuthority({ ca, key }, '')
+    for (const name of staged) cpSync(join(one, name), join(directory, name))
+    await expect(runRegistryCommand('init', '--dir', directory)).rejects.toThrow('exists already')
+    expect([readFileSync(ca, 'utf8'), readFileSync(key, 'utf8')]).toEqual(before)
+    expect(leftovers(directory)).toEqual([])
+  }
+  expect(met).toBeGreaterThan(0)
+})
+
+it('a certificate that somebody else has put there meanwhile stays, and nothing else is left', async () => {
+  const directory = temporaryDirectory()
+  const [ca, key] = [join(directory, 'ca.crt'), join(directory, 'ca.key')]
+  let isDone = false
+  step.come = () => {
+    if (isDone || !existsSync(key)) return
+    isDone = true
+    writeFileSync(ca, 'mine')
+  }
+  await expect(runRegistryCommand('init', '--dir', directory)).rejects.toThrow(`${ca} exists already`)
+  step.come = () => {}
+  expect(isDone).toBe(true)
+  expect(readdirSync(directory)).toEqual(['ca.crt'])
+  expect(readFileSync(ca, 'utf8')).toBe('mine')
+})
+
 /** The page of a registry without an authority, and what it is asked to make. */
 async function firstStartIn(directory: string, databasePath = join(directory, 'registry.db')) {
   const [ca, key] = [join(directory, 'ca.crt'), join(directory, 'ca.key')]
