@@ -70,6 +70,8 @@ export class NetworkConfiguration implements Disposable {
   /** Each change is signed and written before the next begins. */
   readonly #turns = new Turns()
   readonly #retries: Retries<'configuration' | 'followed'>
+  /** Whether the last attempt to publish has failed: a change that is refused is none. */
+  #isUnpublished = false
   readonly #announcement: Announcement
   #announce: (registryPrefix: Prefix) => void = () => {}
 
@@ -242,10 +244,13 @@ export class NetworkConfiguration implements Disposable {
     const change = this.#turns.take(() => this.#publish(refusing))
     const tried = change.catch(async (error: unknown) => {
       if (isRefused) {
-        // Nothing is left that could be published later; who looks again sees what it was refused for, also before that is heard.
+        // Who looks again sees what it was refused for, also before that is heard.
         await this.follow().catch(() => {})
+        // Of this one nothing is left that could be published later; of one before, all.
+        if (this.#isUnpublished) throw error
         return false
       }
+      this.#isUnpublished = true
       this.#components.log.error({ err: error }, 'the configuration cannot be published: tried again')
       throw error
     })
@@ -262,6 +267,7 @@ export class NetworkConfiguration implements Disposable {
       const isPublished =
         (await store.config('version')) !== undefined && isSameText(await store.config('last_config'), text)
       if (!prepared && isPublished) {
+        this.#isUnpublished = false
         this.#state = state
         return false
       }
@@ -279,6 +285,7 @@ export class NetworkConfiguration implements Disposable {
         return true
       })
       if (!isWritten) continue
+      this.#isUnpublished = false
       await this.load()
       this.announce()
       return true

@@ -344,6 +344,31 @@ it('a version that cannot be published is published by itself, and a second call
   expect(office.announced).toHaveLength(2)
 })
 
+it('a version that could not be published is published also when a change is refused meanwhile', async () => {
+  await using office = await Office.open()
+  const { subnetName } = await office.enrol()
+  const { configuration, timers } = office
+  const { version } = configuration
+  const refuse = () => {
+    throw new Refusal(409, 'look again')
+  }
+  const refused = () => configuration.change({}, refuse).catch(({ status }: Refusal) => status)
+  let writes = 0
+  let meanwhile: Promise<unknown> | undefined
+  office.failing = () => {
+    if (++writes === 1) return false
+    meanwhile ??= refused()
+    return true
+  }
+  timers.length = 0
+  await expect(office.revoke(subnetName)).rejects.toThrow('the disk is full')
+  expect([await meanwhile, await refused()]).toEqual([409, 409])
+  office.failing = undefined
+  expect(configuration.version).toEqual(version)
+  for (const timer of timers.splice(0)) timer()
+  await expect.poll(() => configuration.version).not.toEqual(version)
+})
+
 it('keys are rotated with their version, or not at all', async () => {
   await using office = await Office.open()
   await office.enrol()
