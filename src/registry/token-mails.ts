@@ -96,10 +96,7 @@ export class TokenMails implements Disposable {
         (fate === 'later' || (fate === 'nobody' && sending.isAnswered)) &&
         this.#isToBeTriedAgain(sending)
       ) {
-        log.info({ reason: messageOf(error) }, 'a mail with a token is sent again later')
-        sending.timer = this.#init.clock.after(sending.delay.take(), () =>
-          inBackground(log, 'the mail with a token', this.#again(sending)),
-        )
+        this.#later(sending, error)
       } else {
         // Another one may have been asked for since, of the same token.
         if (this.#forget(sending)) await sending.giveUp()
@@ -116,8 +113,25 @@ export class TokenMails implements Disposable {
     )
   }
 
+  #later(sending: Sending, error: unknown): void {
+    const { clock, log } = this.#init
+    log.info({ reason: messageOf(error) }, 'a mail with a token is sent again later')
+    sending.timer = clock.after(sending.delay.take(), () =>
+      inBackground(log, 'the mail with a token', this.#again(sending)),
+    )
+  }
+
   async #again(sending: Sending): Promise<void> {
-    if (await sending.isWanted()) await this.#attempt(sending)
+    let isWanted: boolean
+    try {
+      isWanted = await sending.isWanted()
+    } catch (error) {
+      // The database may be away: that says nothing of the mail.
+      if (this.#isToBeTriedAgain(sending)) this.#later(sending, error)
+      else this.#forget(sending)
+      return
+    }
+    if (isWanted) await this.#attempt(sending)
     else this.#forget(sending)
   }
 

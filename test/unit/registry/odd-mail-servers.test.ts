@@ -56,10 +56,13 @@ describe('a mail with a token', () => {
   let mails: TokenMails
   let given: string[]
   let isWanted: boolean
+  /** Whether nobody can say whether it is of use. */
+  let isAway: boolean
 
   beforeEach(() => {
     given = []
     isWanted = true
+    isAway = false
     const own = mailer()
     mails = new TokenMails({ mailer: own, clock, log: silentLog })
   })
@@ -68,7 +71,10 @@ describe('a mail with a token', () => {
   const send = (to = MAIL.to) =>
     mails.send({
       mail: { ...MAIL, to },
-      isWanted: async () => isWanted,
+      isWanted: async () => {
+        if (isAway) throw new Error('the database is away')
+        return isWanted
+      },
       giveUp: async () => void given.push(to),
     })
   const tried = (times: number) =>
@@ -104,6 +110,26 @@ describe('a mail with a token', () => {
       { what: 'the mail', deadlineMs: 20_000, intervalMs: 5 },
     )
     await clock.pass(DAY_MS)
+    expect(got()).toEqual([MAIL.to])
+    expect(given).toEqual([])
+  })
+
+  it('that is due while the database is away is sent when it is there', async () => {
+    server.mood = 'later'
+    await send()
+    server.mood = 'takes'
+    isAway = true
+    await clock.pass(10 * MINUTE_MS)
+    expect(server.connections).toBe(1)
+    isAway = false
+    await waitFor(
+      async () => {
+        await clock.pass(MINUTE_MS)
+        return server.got.length > 0
+      },
+      { what: 'the mail', deadlineMs: 20_000, intervalMs: 5 },
+    )
+    await clock.pass(2 * DAY_MS)
     expect(got()).toEqual([MAIL.to])
     expect(given).toEqual([])
   })
