@@ -37,6 +37,8 @@ export class CatchUp implements AsyncDisposable {
   readonly #timers: readonly Disposable[]
   readonly #stop = new AbortController()
   #running: Promise<void> | undefined
+  /** All by our database of places, once: another process may have another one, and both would look up all by turns, for ever. */
+  #isLocated = false
 
   constructor(components: CatchUpComponents) {
     this.#components = components
@@ -55,10 +57,12 @@ export class CatchUp implements AsyncDisposable {
     await this.#words()
     const { geoip, store } = this.#components
     if (!geoip) return
-    const isOther = (await store.config(LOCATED_BY)) !== geoip.edition
+    const isOther = !this.#isLocated && (await store.config(LOCATED_BY)) !== geoip.edition
     await this.#locate(geoip, isOther)
-    if (isOther && !this.#isStopped)
+    if (this.#isStopped) return
+    if (isOther)
       await store.write((writable) => writable.setConfig(LOCATED_BY, geoip.edition), { isExpendable: true })
+    this.#isLocated = true
   }
 
   async #words(): Promise<void> {

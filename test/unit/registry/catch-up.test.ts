@@ -153,6 +153,48 @@ describe.each(DATABASES.filter(([name]) => name === 'SQLite' || POSTGRES_PROGRAM
   },
 )
 
+it('of two registries with other databases of places, each looks up all once, and not by turns for ever', async () => {
+  await using store = await openStore(join(temporaryDirectory(), 'registry.db'))
+  const add = (number: number) =>
+    store.write(async (writable) => {
+      await writable.setHolder({
+        ...{ prefix: prefixOf(number), email: null, serial: number, subject_serial: number },
+        ...{ not_after: 1, reason: null },
+      })
+      const addresses = '1.0.2.1,1194,udp'
+      await writable.setNodeAddress({ prefix: prefixOf(number), date: 1_000, addresses })
+    })
+  let looked = 0
+  const started = (geoip: GeoIp) =>
+    new CatchUp({
+      ...{ store, log: silentLog, clock: { ...steppedClock(), sleep: async () => {} } },
+      geoip: {
+        ...geoip,
+        locate: (address) => {
+          looked++
+          return geoip.locate(address)
+        },
+      },
+    })
+  await using one = started(geoipOf('first', { 1: 'DE' }))
+  await using other = started(geoipOf('second', { 1: 'PL' }))
+  for (let number = 0; number < 5; number++) await add(number)
+  await one.round()
+  await other.round()
+  expect(new Set((await listed(store)).map((row) => (row as { country: string }).country))).toEqual(
+    new Set(['PL']),
+  )
+  looked = 0
+  for (let minute = 0; minute < 3; minute++) {
+    await one.round()
+    await other.round()
+  }
+  expect(looked).toBe(0)
+  await add(5)
+  await one.round()
+  expect(await store.all('SELECT prefix FROM listed_machine WHERE is_located = 0')).toEqual([])
+})
+
 it.skipIf(POSTGRES_PROGRAMS === undefined)(
   'machines are found that a registry of an earlier version has added, changed or named, and none by what it has removed',
   async () => {
