@@ -78,8 +78,13 @@ async function statusOf<Options>(program: Program<Options>, args: readonly strin
 const isExpected = (error: unknown): boolean =>
   error instanceof Re6stError || (error instanceof Error && 'syscall' in error)
 
-const unexpected = (error: unknown): string =>
-  `unexpected error, please report it: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
+const unexpected = (error: unknown): string => `unexpected error, please report it: ${stackOf(error)}`
+
+/** With what has caused it. */
+const stackOf = (error: unknown): string =>
+  error instanceof Error
+    ? `${error.stack ?? error.message}${error.cause === undefined ? '' : `\ncaused by: ${stackOf(error.cause)}`}`
+    : String(error)
 
 /** Reads an option file. @param from where such a file comes from, for who has none */
 export function readOptionFile(path: string, from?: string): ReturnType<ReadFile> {

@@ -1,3 +1,5 @@
+import { messageOf } from '../core/errors.ts'
+
 /**
  * A call that is answered by an error status; the reason goes into the log, and to the caller as text. A cause is for the log alone: what
  * its operator has to see to.
@@ -17,6 +19,10 @@ export class Refusal extends Error {
     this.retryAfterMs = retryAfterMs
   }
 }
+
+/** Why something could not be done, for an operator: what has caused a refusal, where it says that. */
+export const reasonForOperator = (error: unknown): string =>
+  messageOf(error instanceof Refusal && error.cause !== undefined ? error.cause : error)
 
 /** Status of a refused call (protocol, section 4). */
 export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 429 | 503 | 507

@@ -8,6 +8,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
 import { VERSION } from '../../platform/version.ts'
+import { Refusal } from '../refusal.ts'
 import { ApiRefusal, apiRefusalOf } from './api-refusal.ts'
 import { isOwnHost, SECURITY_HEADERS } from './guards.ts'
 import { API_LIMITS } from './limits.ts'
@@ -138,7 +139,9 @@ function refuse(
   tell: TellFailure,
 ): FastifyReply {
   const refusal = apiRefusalOf(error)
-  if (!refusal) tell({ err: error, method, path: routeOptions.url }, `the API failed: ${messageOf(error)}`)
+  const failure = error instanceof Refusal ? error.cause : refusal ? undefined : error
+  if (failure !== undefined)
+    tell({ err: failure, method, path: routeOptions.url }, `the API failed: ${messageOf(failure)}`)
   const { status, code, message, field, retryAfterMs } =
     refusal ?? new ApiRefusal(500, 'failed', 'the registry could not do this: its log says why')
   if (retryAfterMs !== undefined)

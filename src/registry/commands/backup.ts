@@ -1,4 +1,4 @@
-import { messageOf, Re6stError } from '../../core/errors.ts'
+import { Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { CopyOptions } from '../../core/options/registry-database-options.ts'
 import { Beside } from '../database/beside.ts'
@@ -7,6 +7,7 @@ import { copyStore, isUsed } from '../database/copy-store.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
 import type { Queries } from '../database/queries.ts'
 import { openExisting, readSnapshot } from '../database/snapshot.ts'
+import { reasonForOperator } from '../refusal.ts'
 import { endLog } from './end-log.ts'
 
 /**
@@ -75,7 +76,7 @@ async function written(file: string, write: () => Promise<void>): Promise<void> 
   try {
     await write()
   } catch (error) {
-    throw new Re6stError('FILE', `${file}: the backup cannot be written: ${messageOf(error)}`, {
+    throw new Re6stError('FILE', `${file}: the backup cannot be written: ${reasonForOperator(error)}`, {
       cause: error,
     })
   }

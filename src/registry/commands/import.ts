@@ -1,5 +1,5 @@
 import type { Authority } from '../../core/crypto/certificate.ts'
-import { messageOf, Re6stError } from '../../core/errors.ts'
+import { Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { ImportOptions } from '../../core/options/registry-database-options.ts'
 import { audit } from '../api/audit-log.ts'
@@ -12,6 +12,7 @@ import { withoutPassword } from '../database/postgres-servers.ts'
 import type { Queries } from '../database/queries.ts'
 import { readSnapshot } from '../database/snapshot.ts'
 import { type Soundness, soundnessOf, soundnessOfDatabase } from '../database/soundness.ts'
+import { reasonForOperator } from '../refusal.ts'
 import { commandActor } from './own-database.ts'
 
 /**
@@ -29,7 +30,9 @@ export async function runImport({ database, source, ca, json }: ImportOptions): 
     await copyStore(read, written, (writable) => audit(writable, commandActor(), action, Date.now())).catch(
       (error: unknown) => {
         const code = error instanceof Re6stError ? error.code : 'FILE'
-        throw new Re6stError(code, `--db ${to}: is not written: ${messageOf(error)}`, { cause: error })
+        throw new Re6stError(code, `--db ${to}: is not written: ${reasonForOperator(error)}`, {
+          cause: error,
+        })
       },
     )
   })

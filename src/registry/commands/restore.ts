@@ -1,6 +1,6 @@
 import { chmodSync, closeSync, existsSync, openSync, readSync } from 'node:fs'
 import Database from 'better-sqlite3'
-import { messageOf, Re6stError } from '../../core/errors.ts'
+import { Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { CopyOptions } from '../../core/options/registry-database-options.ts'
 import { numberOfVersion } from '../../core/values/network-version.ts'
@@ -22,6 +22,7 @@ import { openExisting, readSnapshot } from '../database/snapshot.ts'
 import { soundnessOfDatabase } from '../database/soundness.ts'
 import { SqliteEngine } from '../database/sqlite-engine.ts'
 import { statementsFor } from '../database/statements.ts'
+import { reasonForOperator } from '../refusal.ts'
 import { backUp } from './backup.ts'
 import { holdAlone } from './end-log.ts'
 import { commandActor, refuseStandby } from './own-database.ts'
@@ -49,7 +50,9 @@ export async function runRestore({ database, file, json }: CopyOptions): Promise
   } catch (error) {
     throw error instanceof Re6stError
       ? error
-      : new Re6stError('FILE', `--db ${name}: cannot be written: ${messageOf(error)}`, { cause: error })
+      : new Re6stError('FILE', `--db ${name}: cannot be written: ${reasonForOperator(error)}`, {
+          cause: error,
+        })
   }
   process.stdout.write(
     json

@@ -1,8 +1,7 @@
-import { messageOf } from '../../core/errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Discovery } from '../discovery.ts'
-import { Refusal } from '../refusal.ts'
+import { Refusal, reasonForOperator } from '../refusal.ts'
 import type { Answer } from './answer.ts'
 import { inTime } from './in-time.ts'
 import type { Metrics } from './metrics.ts'
@@ -67,7 +66,7 @@ export class StatusPages {
     } catch (error) {
       this.#components.log.warn({ err: error }, 'the registry is not ready')
       // Who asks that is an operator's, or his proxy.
-      throw new Refusal(503, messageOf((error instanceof Refusal && error.cause) || error))
+      throw new Refusal(503, reasonForOperator(error))
     }
   }
 }

@@ -47,3 +47,20 @@ it('a command ends when all of its output was taken, however slow its reader is'
   expect(await once(child, 'close')).toEqual([3, null])
   expect(read).toBe(length)
 })
+
+it('what nobody expected is told of with what has caused it', async () => {
+  const program = `
+    import { main } from './src/platform/main.ts'
+    const run = () => Promise.reject(new Error('later', { cause: new Error('the disk is full') }))
+    await main({ name: 'x', read: () => ({ ok: true, value: { kind: 'run', options: {} } }), run })
+  `
+  const words = ['--import', 'tsx', '--input-type=module', '--eval', program]
+  const child = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'pipe'] })
+  let text = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    text += chunk.toString()
+  })
+  expect(await once(child, 'close')).toEqual([1, null])
+  expect(text).toMatch(/^x: unexpected error, please report it: Error: later$/m)
+  expect(text).toMatch(/^caused by: Error: the disk is full$/m)
+})

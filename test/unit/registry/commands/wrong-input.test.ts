@@ -2,8 +2,10 @@ import { chownSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, writ
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import type { AuditEntry } from '../../../../src/registry/api/schemas/audit.ts'
+import { Store } from '../../../../src/registry/database/store.ts'
+import { Refusal } from '../../../../src/registry/refusal.ts'
 import { freePort } from '../../../support/free-port.ts'
 import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 import { runRegistryCommand, whyRefused } from '../../../support/registry-command.ts'
@@ -214,3 +216,18 @@ it.skipIf(process.geteuid?.() !== 0)(
     for (const name of ['registry.db', 'backup']) expect(statSync(path(name)).mode & 0o777).toBe(0o600)
   },
 )
+
+it('why nothing can be written is told to who runs the command, though not to who calls the registry', async () => {
+  const directory = temporaryDirectory()
+  const path = join(directory, 'registry.db')
+  await (await testRegistry({ databasePath: path }))[Symbol.asyncDispose]()
+  const cause = new Error('database or disk is full')
+  const write = vi.spyOn(Store.prototype, 'write').mockRejectedValue(new Refusal(503, 'later', { cause }))
+  try {
+    await expect(runRegistryCommand('import', path, '--db', join(directory, 'new.db'))).rejects.toThrow(
+      'is not written: database or disk is full',
+    )
+  } finally {
+    write.mockRestore()
+  }
+})
