@@ -176,6 +176,93 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
     await signInAgain()
   })
 
+  test('who dictates, or has the page read out, does something, too', async () => {
+    await started.open('invitations')
+    await page.getByLabel('Name').fill('')
+    const asked = (isInUse: boolean) =>
+      page.waitForResponse(
+        (response) =>
+          response.url().includes('/invitations') &&
+          (response.request().headers()['x-in-use'] !== undefined) === isInUse,
+      )
+    await asked(false)
+    // No key is pressed, and no pointer moves.
+    await Promise.all([asked(true), page.keyboard.insertText('a machine')])
+  })
+
+  test('an answer that takes longer than the pause between two questions is shown', async () => {
+    const other = await page.context().newPage()
+    await other.clock.install()
+    let answer = () => {}
+    const held = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    let questions = 0
+    await other.route('**/api/v1/keys', async (route) => {
+      questions += 1
+      // Later ones take even longer.
+      if (questions > 1) return
+      await held
+      await route.continue()
+    })
+    await other.goto(page.url().replace(/#.*/, '#keys'))
+    await other.getByRole('heading', { name: 'MAC keys' }).waitFor()
+    await expect.poll(() => questions).toBe(1)
+    await other.clock.runFor(12_000)
+    answer()
+    await other.getByText('Step: announced').waitFor()
+    await other.close()
+  })
+
+  test('says that the form of the configuration begins anew, since another administrator has changed it', async () => {
+    await started.open('configuration')
+    await page.getByLabel('Hello').fill('7')
+    await page.evaluate(async () => {
+      const session = (await (await fetch('/api/v1/session')).json()) as { csrfToken: string }
+      const { version } = (await (await fetch('/api/v1/configuration')).json()) as { version: number }
+      await fetch('/api/v1/configuration', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-csrf-token': session.csrfToken },
+        body: JSON.stringify({ fromVersion: version, change: { clientCount: 9 } }),
+      })
+    })
+    const said = page.getByRole('status').getByText('The configuration was changed elsewhere')
+    await said.waitFor()
+    expect(await page.getByLabel('Client count').inputValue()).toBe('9')
+    await said.waitFor({ state: 'detached' })
+    // What is changed here is no surprise.
+    await page.getByLabel('Client count').fill('10')
+    await page.getByRole('button', { name: 'Preview…' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Change' }).click()
+    await page.getByRole('status').getByText('The configuration is changed').waitFor()
+    await expect.poll(() => page.getByLabel('Client count').inputValue()).toBe('10')
+    expect(await said.count()).toBe(0)
+  })
+
+  test('says what was not done also to who has closed the question meanwhile', async () => {
+    await started.open('tokens')
+    await page.getByLabel('What for').fill('backups')
+    let refuse = () => {}
+    const held = new Promise<void>((resolve) => {
+      refuse = resolve
+    })
+    await page.route('**/api/v1/tokens', async (route) => {
+      if (route.request().method() === 'GET') return route.continue()
+      await held
+      return route.fulfill({ status: 409, json: { code: 'conflict', message: 'there are 1000 tokens' } })
+    })
+    await page.getByRole('button', { name: 'Make…' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Make' }).click()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    refuse()
+    await page
+      .getByRole('status')
+      .getByText('Make a token for backups? That was not done: there are 1000 tokens')
+      .waitFor()
+    await page.unroute('**/api/v1/tokens')
+  })
+
   test('gives ends by the clock of the registry, where that of the browser is wrong', async () => {
     await page.clock.setFixedTime(Date.now() + 40 * 24 * 3600_000)
     await page.reload()

@@ -157,6 +157,33 @@ describe.skipIf(!hasChromium)('the map of the world in Chromium', () => {
     expect(await spot(names.america).getAttribute('class')).toContain('chosen')
   })
 
+  test('draws the way to a node also when it is longer in coming than the next one is asked for', async () => {
+    const other = await page.context().newPage()
+    await other.clock.install()
+    let answer = () => {}
+    const held = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    let isLate = false
+    await other.route('**/route', async (route) => {
+      // What is asked for later takes even longer.
+      if (isLate) return
+      await held
+      const hops = [names.london, names.sweden].map((name) => ({ name, by: 'routing' }))
+      await route.fulfill({ json: { hops } })
+    })
+    await other.goto(`${started.base}/#network?view=world&machine=${encodeURIComponent(names.sweden)}`)
+    const region = other.getByRole('region', { name: /^Machine / })
+    await region.getByText('Asking the nodes on it…').waitFor()
+    await other.getByText('Live: changes are shown').waitFor()
+    isLate = true
+    await other.clock.runFor(12_000)
+    answer()
+    await other.locator('path.way').waitFor({ state: 'attached' })
+    await region.getByRole('button', { name: names.london }).first().waitFor()
+    await other.close()
+  })
+
   test.each(['light', 'dark'] as const)('axe-core finds nothing (%s)', async (colorScheme) => {
     await page.emulateMedia({ colorScheme })
     expect(await started.accessibilityProblems()).toEqual([])

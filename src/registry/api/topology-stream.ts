@@ -10,6 +10,8 @@ import type { TopologyWatch } from './topology-watch.ts'
 const KEEP_ALIVE_MS = 15_000
 /** Who was signed out is not told for longer: the browser connects again, and is asked who it is. */
 const LIFE_MS = 10 * 60_000
+/** So soon it connects again: what changes meanwhile is to be seen within five seconds, too. Browsers take 3 to 5 s by themselves. */
+const AGAIN_MS = 1_000
 
 /** Tells browsers what changes in the network, as server-sent events (HTML, section 9.2). */
 export class TopologyStream {
@@ -57,7 +59,7 @@ export class TopologyStream {
       if (raw.writableLength > API_LIMITS.maxUnsentBytes) raw.destroy()
       else raw.write(text)
     }
-    send(event('snapshot', snapshot))
+    send(`retry: ${AGAIN_MS}\n${event('snapshot', snapshot)}`)
     const held = [
       this.#watch.subscribe((change) => send(event('change', change))),
       this.#clock.every(KEEP_ALIVE_MS, () => send(':\n\n')),

@@ -90,6 +90,10 @@ const ANSWER_WITHIN_MS = 30_000
 const withoutReason = (status: number): string =>
   status >= 502 && status <= 504 ? `the registry is away (${status})` : `the registry answered ${status}`
 
+const noAnswer = (): never => {
+  throw new ApiFailure(0, 'the registry does not answer')
+}
+
 /** Where a wrong name or password is an answer, and no end of a session. */
 const SIGNING_IN: readonly Called[] = ['signIn', 'certificateSignIn']
 
@@ -120,9 +124,7 @@ export async function call<Name extends Called>(
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     ...(method === 'GET' ? { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) } : {}),
-  }).catch(() => {
-    throw new ApiFailure(0, 'the registry does not answer')
-  })
+  }).catch(noAnswer)
   hearDate(response.headers.get('date'))
   if (response.status === 401 && !SIGNING_IN.includes(name)) {
     sessionEvents.dispatchEvent(new Event('ended'))
@@ -132,5 +134,7 @@ export async function call<Name extends Called>(
     const said = (await response.json().catch(() => undefined)) as Partial<ApiError> | undefined
     throw new ApiFailure(response.status, said?.message ?? withoutReason(response.status))
   }
-  return (response.status === 204 ? undefined : await response.json()) as RoutePart<Name, 'answer'>
+  if (response.status === 204) return undefined as RoutePart<Name, 'answer'>
+  // Half an answer is none, nor is what somebody on the way says in place of the registry.
+  return (await response.json().catch(noAnswer)) as RoutePart<Name, 'answer'>
 }

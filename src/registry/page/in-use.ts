@@ -1,5 +1,11 @@
-/** What whoever sits before the page does: also who only reads moves it. */
-const ACTS = ['pointerdown', 'pointermove', 'wheel', 'touchmove', 'keydown'] as const
+/**
+ * What whoever sits before the page does: also who only reads moves it. Who has it read out, or dictates, presses no key of it and has
+ * no pointer: what comes of that are clicks, texts, and another place of the keyboard.
+ */
+const ACTS = [
+  ...(['pointerdown', 'pointermove', 'wheel', 'touchmove', 'keydown'] as const),
+  ...(['click', 'input', 'focusin'] as const),
+] as const
 
 let isInUse = false
 

@@ -6,6 +6,7 @@ import { Asking } from '../parts/asking.tsx'
 import { Moment } from '../parts/moment.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { useAnswer } from '../parts/use-answer.ts'
+import { useFresh } from '../parts/use-fresh.ts'
 import { useRounds } from '../parts/use-rounds.ts'
 import { MachineFacts } from './machine-facts.tsx'
 import { History } from './machine-history.tsx'
@@ -48,10 +49,13 @@ export function MachinePanel(props: MachinePanelProps): JSX.Element {
   // Ways change also where nothing else does.
   const round = useRounds(true)
   useEffect(route.again, [round, seen])
-  useEffect(() => {
+  const refresh = useCallback(() => {
     details.again()
     history.again()
-  }, [seen])
+  }, [details.again, history.again])
+  useEffect(refresh, [seen])
+  // It is seen, or gone, while one looks.
+  useFresh(refresh)
   const [revoking, setRevoking] = useState(false)
   const machine = details.answer
   const isThere = machine !== undefined

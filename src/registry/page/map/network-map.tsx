@@ -1,12 +1,12 @@
 import type { ComponentChildren, JSX } from 'preact'
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { registryNow } from '../parts/registry-clock.ts'
 import { COLOUR_MEANINGS, type ColourMeaning, colouringOf } from './colouring.ts'
 import { FindNode } from './find-node.tsx'
 import { GraphView } from './graph-view.tsx'
 import { Legend } from './legend.tsx'
 import { colourMeaningOf, MAP_VIEWS, type MapLook, type MapView } from './map-look.ts'
-import type { Network, NetworkNode } from './network.ts'
+import type { Network } from './network.ts'
 import { NodeDetails } from './node-details.tsx'
 import { NodeTable } from './node-table.tsx'
 import { WorldView } from './world-view.tsx'
@@ -31,11 +31,12 @@ interface NetworkMapProps {
   readonly choose: (id: string | undefined) => void
   readonly look: MapLook
   readonly changeLook: (look: MapLook) => void
-  /** Shown of the chosen node, where more is known than the map has. */
-  readonly details?: (node: NetworkNode) => ComponentChildren
+  /** Shown of the chosen node, where more is known than the map has: also when it is not on the map any more. */
+  readonly details?: (id: string) => ComponentChildren
 }
 
 const NO_CUTS: ReadonlySet<string> = new Set()
+const NO_ROUTE: readonly string[] = []
 
 /** The network: as a graph, on the map of the world, or as a table, with the details of the chosen node. */
 export function NetworkMap(props: NetworkMapProps): JSX.Element {
@@ -91,7 +92,8 @@ export function NetworkMap(props: NetworkMapProps): JSX.Element {
         {view === 'graph' && <GraphView {...{ network, colouring, chosen, route, cuts, storeKey, choose }} />}
         {view === 'world' && <WorldView {...{ network, colouring, chosen, route, choose }} />}
         {view === 'table' && <NodeTable {...{ network, chosen, choose }} />}
-        {node !== undefined && (details?.(node) ?? <NodeDetails {...{ node, network, route, choose }} />)}
+        {details !== undefined && chosen !== undefined && details(chosen)}
+        {details === undefined && node !== undefined && <NodeDetails {...{ node, network, route, choose }} />}
       </div>
       {view !== 'table' && (
         <Legend entries={colouring.legend} hasShapes={view === 'graph'} hasChosen={node !== undefined} />
@@ -100,22 +102,40 @@ export function NetworkMap(props: NetworkMapProps): JSX.Element {
   )
 }
 
-/** The route to the chosen node, asked for anew when the network changes. */
+/**
+ * The route to the chosen node, asked for anew when the network changes, or `routeTo` is another. An answer that comes after the next
+ * question is shown all the same, unless there is a later one: it may always come so late.
+ */
 function useRoute(
   chosen: string | undefined,
   network: Network,
   routeTo: (id: string) => Promise<readonly string[]>,
 ): readonly string[] {
-  const [route, setRoute] = useState<readonly string[]>([])
+  const [route, setRoute] = useState(NO_ROUTE)
+  const asked = useRef(0)
+  const shown = useRef(0)
+  // Of another node, none of those that are under way.
+  useEffect(() => {
+    shown.current = asked.current
+    setRoute(NO_ROUTE)
+  }, [chosen])
+  // Nor any when it is not shown any more.
+  useEffect(
+    () => () => {
+      shown.current = Number.POSITIVE_INFINITY
+    },
+    [],
+  )
   // Another network may have another route.
   useEffect(() => {
-    let wanted = true
-    const show = (hops: readonly string[]) => wanted && setRoute(hops)
-    if (chosen === undefined) show([])
-    else routeTo(chosen).then(show, () => show([]))
-    return () => {
-      wanted = false
+    if (chosen === undefined) return
+    const mine = ++asked.current
+    const show = (hops: readonly string[]) => {
+      if (mine <= shown.current) return
+      shown.current = mine
+      setRoute(hops)
     }
+    routeTo(chosen).then(show, () => show(NO_ROUTE))
   }, [chosen, network, routeTo])
   return route
 }

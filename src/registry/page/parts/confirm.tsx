@@ -1,5 +1,5 @@
 import type { ComponentChildren, JSX } from 'preact'
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { announce } from './announcements.tsx'
 import { Problem } from './problem.tsx'
 import { sayWhy } from './use-answer.ts'
@@ -32,6 +32,13 @@ export function Confirm({
   const dialog = useModal()
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<string>()
+  const isShown = useRef(true)
+  useEffect(
+    () => () => {
+      isShown.current = false
+    },
+    [],
+  )
   const go = () => {
     setBusy(true)
     setProblem(undefined)
@@ -41,6 +48,8 @@ export function Confirm({
         close()
       },
       (error: unknown) => {
+        // Who has closed it meanwhile would not see that.
+        if (!isShown.current) return announce(`${title} That was not done: ${sayWhy(error)}`)
         setBusy(false)
         setProblem(sayWhy(error))
       },

@@ -5,7 +5,10 @@ import { hashOf, type Place, placeOf } from './address.ts'
 const moved = new EventTarget()
 
 /** The place that the address names, followed. */
-export function usePlace(): Place {
+export const usePlace = (): Place => placeOf(useHash())
+
+/** What is behind the `#` of the address, with it, followed. */
+export function useHash(): string {
   const [hash, setHash] = useState(location.hash)
   useEffect(() => {
     const look = () => setHash(location.hash)
@@ -19,7 +22,7 @@ export function usePlace(): Place {
       for (const [source, type] of sources) source.removeEventListener(type, look)
     }
   }, [])
-  return placeOf(hash)
+  return hash
 }
 
 /** How an address is changed: as a place to go back from, or in the place of the one before. */

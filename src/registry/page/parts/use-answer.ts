@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from 'preact/hooks'
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { ApiFailure } from '../api.ts'
 import { useSessionBegun } from './use-session-begun.ts'
 
@@ -15,30 +15,47 @@ export interface Asked<Answer> {
 
 /**
  * Asks when the component is shown, again when `ask` is another (it has to be kept with useCallback), and when somebody has signed in
- * again.
+ * again. What is asked for again while the answer is on its way is asked for after that: an answer may take longer than the pause
+ * between two questions, and is shown all the same.
  */
 export function useAnswer<Answer>(ask: () => Promise<Answer>): Asked<Answer> {
   const [state, setState] = useState<{ answer?: Answer; problem?: string }>({})
-  const [round, setRound] = useState(0)
-  // Another round asks again.
+  const latest = useRef<() => void>(() => {})
   useEffect(() => {
     let wanted = true
+    let isAsking = false
+    let isWantedAgain = false
     let timer: ReturnType<typeof setTimeout> | undefined
-    ask().then(
-      (answer) => wanted && setState({ answer }),
-      (error: unknown) => {
-        if (!wanted) return
-        const isAway = error instanceof ApiFailure && error.isAway
-        setState((before) => ({ ...before, problem: `${sayWhy(error)}${isAway ? '; asking again…' : ''}` }))
-        if (isAway) timer = setTimeout(() => setRound((before) => before + 1), AGAIN_MS)
-      },
-    )
+    const go = () => {
+      if (!wanted) return
+      clearTimeout(timer)
+      isWantedAgain = isAsking
+      if (isAsking) return
+      isAsking = true
+      ask()
+        .then(
+          (answer) => wanted && setState({ answer }),
+          (error: unknown) => {
+            if (!wanted) return
+            const isAway = error instanceof ApiFailure && error.isAway
+            const problem = `${sayWhy(error)}${isAway ? '; asking again…' : ''}`
+            setState((before) => ({ ...before, problem }))
+            if (isAway) timer = setTimeout(go, AGAIN_MS)
+          },
+        )
+        .finally(() => {
+          isAsking = false
+          if (isWantedAgain) go()
+        })
+    }
+    latest.current = go
+    go()
     return () => {
       wanted = false
       clearTimeout(timer)
     }
-  }, [ask, round])
-  const again = useCallback(() => setRound((before) => before + 1), [])
+  }, [ask])
+  const again = useCallback(() => latest.current(), [])
   useSessionBegun(again)
   return { answer: state.answer, problem: state.problem, again }
 }

@@ -5,6 +5,7 @@ import type { AuditEntry } from '../../api/schemas/audit.ts'
 import { call } from '../api.ts'
 import { AuditEntries } from '../audit/audit-entries.tsx'
 import { ACTION_WORDS } from '../audit/audit-sentence.ts'
+import { shownEntries } from '../audit/shown-entries.ts'
 import { Asking } from '../parts/asking.tsx'
 import { DelayedInput } from '../parts/delayed-input.tsx'
 import { countText, numberText } from '../parts/numbers.ts'
@@ -28,10 +29,7 @@ export function AuditView(): JSX.Element {
   const asked = useRef(wanted)
   asked.current = wanted
   useEffect(() => setOlder([]), [wanted])
-  // Entries are made while one looks: what has come since then is not shown twice.
-  const rows = [
-    ...new Map([...(latest.answer?.items ?? []), ...older].map((row) => [row.number, row])).values(),
-  ]
+  const rows = shownEntries(latest.answer?.items ?? [], older)
   const left = (latest.answer?.total ?? 0) - rows.length
   const more = () =>
     askEntries({ who, action }, rows.length).then(

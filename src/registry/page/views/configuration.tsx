@@ -1,11 +1,12 @@
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type {
   Configuration,
   ConfigurationPreview,
   NetworkSettingsChange,
 } from '../../api/schemas/configuration.ts'
 import { call } from '../api.ts'
+import { announce } from '../parts/announcements.tsx'
 import { Asking } from '../parts/asking.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { valuesOf } from '../parts/field.tsx'
@@ -34,6 +35,10 @@ export function ConfigurationView({ mayAdminister }: { readonly mayAdminister: b
   const [plan, setPlan] = useState<Plan>()
   const [isAsking, setAsking] = useState(false)
   const [problem, setProblem] = useState<string>()
+  const shown = configuration && JSON.stringify(configuration.settings)
+  const isOwn = useRef(false)
+  // The form is another one then.
+  useChangedElsewhere(shown, isOwn)
   const preview = (event: SubmitEvent, { settings }: Configuration) => {
     const change = changeOf(settings, valuesOf(event))
     setProblem(undefined)
@@ -55,7 +60,7 @@ export function ConfigurationView({ mayAdminister }: { readonly mayAdminister: b
       {configuration !== undefined && (
         <form
           // What was written into it was written about these.
-          key={JSON.stringify(configuration.settings)}
+          key={shown}
           class="card"
           onSubmit={(event) => preview(event, configuration)}
         >
@@ -77,6 +82,7 @@ export function ConfigurationView({ mayAdminister }: { readonly mayAdminister: b
       {plan !== undefined && (
         <ConfirmChange
           plan={plan}
+          isOwn={isOwn}
           close={() => {
             setPlan(undefined)
             again()
@@ -85,6 +91,18 @@ export function ConfigurationView({ mayAdminister }: { readonly mayAdminister: b
       )}
     </>
   )
+}
+
+/** Says why what was written into the form is gone. @param isOwn whether the next change is what was done here */
+function useChangedElsewhere(shown: string | undefined, isOwn: { current: boolean }): void {
+  const before = useRef<string>(undefined)
+  useEffect(() => {
+    if (shown === undefined) return
+    if (before.current !== undefined && !isOwn.current)
+      announce('The configuration was changed elsewhere: the form has begun anew, with what it is now.')
+    before.current = shown
+    isOwn.current = false
+  }, [shown])
 }
 
 /** What counts more than the options of the registry. */
@@ -108,11 +126,12 @@ function ChangedHere({
 
 interface ConfirmChangeProps {
   readonly plan: Plan
+  readonly isOwn: { current: boolean }
   readonly close: () => void
 }
 
 /** Says what each node would do, and which machines could not follow. */
-function ConfirmChange({ plan: { change, preview }, close }: ConfirmChangeProps): JSX.Element {
+function ConfirmChange({ plan: { change, preview }, isOwn, close }: ConfirmChangeProps): JSX.Element {
   const { effects, tooOld, unknown, version } = preview
   return (
     <Confirm
@@ -120,7 +139,15 @@ function ConfirmChange({ plan: { change, preview }, close }: ConfirmChangeProps)
       verb={tooOld.length > 0 ? 'Change, and leave them behind' : 'Change'}
       danger={tooOld.length > 0}
       done="The configuration is changed; nodes follow within minutes."
-      act={() => call('changeConfiguration', { body: { fromVersion: version, change } })}
+      act={async () => {
+        isOwn.current = true
+        try {
+          await call('changeConfiguration', { body: { fromVersion: version, change } })
+        } catch (error) {
+          isOwn.current = false
+          throw error
+        }
+      }}
       close={close}
     >
       <ul>

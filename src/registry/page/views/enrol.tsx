@@ -5,6 +5,7 @@ import { call } from '../api.ts'
 import { Copyable } from '../parts/copyable.tsx'
 import { Field, valuesOf } from '../parts/field.tsx'
 import { Moment } from '../parts/moment.tsx'
+import { useHash } from '../parts/place.ts'
 import { Problem } from '../parts/problem.tsx'
 import { sayWhy, useAnswer } from '../parts/use-answer.ts'
 import { Installing, Starting } from './installing.tsx'
@@ -18,7 +19,8 @@ export function Enrol(): JSX.Element {
     document.title = 'Join this network – re6stnet'
   }, [])
   const [state, setState] = useState<{ sent?: boolean; problem?: string }>({})
-  const token = tokenIn(location.hash)
+  // Another link in the same tab is no other page: only what is behind the `#` changes.
+  const token = tokenIn(useHash())
   const invitation = useAnswer(
     useCallback(
       async () => (token === '' ? undefined : await call('invitationState', { body: { token } })),

@@ -13,6 +13,7 @@ import { useParameters } from '../parts/place.ts'
 import { Problem } from '../parts/problem.tsx'
 import { STATE_MEANINGS, STATE_WORDS } from '../parts/state-words.ts'
 import { useAnswer } from '../parts/use-answer.ts'
+import { useFresh } from '../parts/use-fresh.ts'
 import { useRounds } from '../parts/use-rounds.ts'
 import { networkOf } from '../topology.ts'
 import { useTopology } from '../use-topology.ts'
@@ -24,8 +25,9 @@ export function NetworkView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX
   const asked = useAnswer(askOverview)
   const { answer: overview, problem, again } = asked
   const [snapshot, live] = useTopology()
-  // What changes the map changes the numbers.
+  // What changes the map changes the numbers; of a network that is larger than the map, not all is on it.
   useEffect(again, [snapshot])
+  useFresh(again)
   const [parameters, change] = useParameters()
   const chosen = parameters.get('machine')
   const choose = (machine: string | undefined) => change({ machine }, 'push')
@@ -81,7 +83,7 @@ export function NetworkView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX
           }}
           changeLook={({ view, meaning }) => change({ view, colour: meaning }, 'replace')}
           storeKey="registry"
-          details={({ id }) => (
+          details={(id) => (
             <MachinePanel
               key={id}
               name={id}

@@ -1,7 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { API_LIMITS } from '../../../../src/registry/api/limits.ts'
 import { TopologyStream } from '../../../../src/registry/api/topology-stream.ts'
 import { type SteppedClock, steppedClock } from '../../../support/stepped-clock.ts'
@@ -101,4 +101,15 @@ describe('pages', () => {
     await browser().open()
     expect(listeners.size).toBe(1)
   })
+})
+
+it('asks its browser to connect again within a second of its end, so that what changes is seen in time', async () => {
+  const { raw, open } = browser()
+  const written: string[] = []
+  vi.spyOn(raw, 'write').mockImplementation((text) => {
+    written.push(String(text))
+    return true
+  })
+  await open()
+  expect(written[0]).toMatch(/^retry: 1000\nid: 1\nevent: snapshot\n/)
 })
