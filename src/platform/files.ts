@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import {
-  chownSync,
   closeSync,
   existsSync,
   fsyncSync,
+  lchownSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -11,7 +11,7 @@ import {
   type Stats,
   statSync,
 } from 'node:fs'
-import { chmod, chown, open, rename, rm, stat } from 'node:fs/promises'
+import { chmod, lchown, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf } from '../core/errors.ts'
 
@@ -50,7 +50,7 @@ async function replace(
       await file.close()
     }
     await chmod(temporary, (old?.mode ?? mode) & 0o7777)
-    if (old && process.getuid?.() === 0) await chown(temporary, old.uid, old.gid)
+    if (old && process.getuid?.() === 0) await lchown(temporary, old.uid, old.gid)
     await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })
@@ -87,14 +87,15 @@ export const statIfThere = (path: string): Stats | undefined =>
 
 /**
  * Root makes a file for somebody else: for whom the one is that it takes the place of, or the directory. What is root's alone would keep
- * a daemon from its own file that runs as another user.
+ * a daemon from its own file that runs as another user. Whoever may write to the directory may have put a link in its place: what that
+ * leads to stays whose it is.
  * @param made beside `path`
  * @throws what the file system says
  */
 export function keepOwnerSync(path: string, made: string): void {
   if (process.geteuid?.() !== 0) return
   const { uid, gid } = statIfThere(path) ?? statSync(dirname(path))
-  chownSync(made, uid, gid)
+  lchownSync(made, uid, gid)
 }
 
 /** Waits until a file, or the names in a directory, survive a power cut. @throws what the file system says */

@@ -1,8 +1,9 @@
-import { chmod, chown, mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, lstat, mkdtemp, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import {
+  keepOwnerSync,
   makeDirectories,
   makeDirectoriesSync,
   replaceFile,
@@ -65,3 +66,22 @@ test.each([
   await expect(makeDirectories(path())).rejects.toMatchObject({ code })
   expect(() => makeDirectoriesSync(path())).toThrow(expect.objectContaining({ code }))
 })
+
+test.skipIf(process.geteuid?.() !== 0)(
+  'a file that root makes for somebody else is his, but not what he has a link lead to in its place',
+  async () => {
+    await chown(directory, 1234, 1235)
+    const own = join(directory, 'registry.db')
+    await writeFile(own, 'made')
+    keepOwnerSync(join(directory, 'none-yet'), own)
+    expect((await stat(own)).uid).toBe(1234)
+
+    const ofRoot = join(await mkdtemp(join(tmpdir(), 're6st-files-')), 'shadow')
+    await writeFile(ofRoot, 'secret')
+    const link = join(directory, 'link')
+    await symlink(ofRoot, link)
+    keepOwnerSync(join(directory, 'none-yet'), link)
+    expect((await lstat(link)).uid).toBe(1234)
+    expect((await stat(ofRoot)).uid).toBe(0)
+  },
+)
