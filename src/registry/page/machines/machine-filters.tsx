@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { MACHINE_STATES } from '../../../core/values/machine-states.ts'
+import { Choice } from '../parts/choice.tsx'
 import { DelayedInput } from '../parts/delayed-input.tsx'
 import { STATE_WORDS } from '../parts/state-words.ts'
 import { isCommunity } from './machine-query.ts'
@@ -22,20 +23,14 @@ export function MachineFilters({ parameters, change }: MachineFiltersProps): JSX
         value={given('search')}
         change={(search) => change({ search })}
       />
-      <label>
-        State{' '}
-        <select
-          value={given('state')}
-          onChange={({ currentTarget }) => change({ state: currentTarget.value })}
-        >
-          <option value="">all</option>
-          {MACHINE_STATES.map((one) => (
-            <option key={one} value={one}>
-              {STATE_WORDS[one]}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Choice
+        label="State"
+        names={MACHINE_STATES}
+        words={STATE_WORDS}
+        value={given('state')}
+        change={(state) => change({ state })}
+        hasAll
+      />
       <DelayedInput
         label="Community"
         class="short"

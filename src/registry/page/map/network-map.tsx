@@ -1,5 +1,6 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { Choice } from '../parts/choice.tsx'
 import { registryNow } from '../parts/registry-clock.ts'
 import { COLOUR_MEANINGS, type ColourMeaning, colouringOf } from './colouring.ts'
 import { FindNode } from './find-node.tsx'
@@ -69,21 +70,13 @@ export function NetworkMap(props: NetworkMapProps): JSX.Element {
         </fieldset>
         {view !== 'table' && (
           <>
-            <label>
-              Colour by{' '}
-              <select
-                value={meaning}
-                onChange={({ currentTarget }) =>
-                  changeLook({ view, meaning: colourMeaningOf(currentTarget.value) })
-                }
-              >
-                {COLOUR_MEANINGS.map((name) => (
-                  <option key={name} value={name}>
-                    {MEANING_WORDS[name]}
-                  </option>
-                ))}
-              </select>
-            </label>
+            <Choice
+              label="Colour by"
+              names={COLOUR_MEANINGS}
+              words={MEANING_WORDS}
+              value={meaning}
+              change={(name) => changeLook({ view, meaning: colourMeaningOf(name) })}
+            />
             <FindNode nodes={network.nodes} choose={choose} />
           </>
         )}

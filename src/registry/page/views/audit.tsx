@@ -7,6 +7,7 @@ import { AuditEntries } from '../audit/audit-entries.tsx'
 import { ACTION_WORDS } from '../audit/audit-sentence.ts'
 import { shownEntries } from '../audit/shown-entries.ts'
 import { Asking } from '../parts/asking.tsx'
+import { Choice } from '../parts/choice.tsx'
 import { DelayedInput } from '../parts/delayed-input.tsx'
 import { countText, numberText } from '../parts/numbers.ts'
 import { useParameters } from '../parts/place.ts'
@@ -55,20 +56,14 @@ export function AuditView(): JSX.Element {
           value={who}
           change={(name) => change({ who: name }, 'replace')}
         />
-        <label>
-          What{' '}
-          <select
-            value={action}
-            onChange={({ currentTarget }) => change({ action: currentTarget.value }, 'replace')}
-          >
-            <option value="">all</option>
-            {AUDIT_ACTIONS.map((one) => (
-              <option key={one} value={one}>
-                {ACTION_WORDS[one]}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice
+          label="What"
+          names={AUDIT_ACTIONS}
+          words={ACTION_WORDS}
+          value={action}
+          change={(name) => change({ action: name }, 'replace')}
+          hasAll
+        />
         {isFiltered && (
           <button type="button" onClick={() => change({ who: '', action: '' }, 'replace')}>
             Show all
