@@ -2,10 +2,20 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 import LongestFirst from './test/support/longest-first.ts'
 
+const testsIn = (directory: string): readonly string[] =>
+  readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .map((name) => `${directory}/${name}`)
+    .filter((path) => path.endsWith('.test.ts'))
+
 /** Tests in which a module is another one (`vi.mock`): it must not be loaded yet, nor stay for those that come after. */
-const MOCKED = readdirSync('test/unit', { recursive: true, encoding: 'utf8' })
-  .map((name) => `test/unit/${name}`)
-  .filter((path) => path.endsWith('.test.ts') && readFileSync(path, 'utf8').includes('vi.mock('))
+const MOCKED = testsIn('test/unit').filter((path) => readFileSync(path, 'utf8').includes('vi.mock('))
+
+/** Tests of a registry on a database of whatever kind: what is of SQLite alone names its file. A standby follows none but SQLite. */
+const ON_ANY_DATABASE = testsIn('test/unit/registry').filter(
+  (path) =>
+    !path.includes('/standby/') &&
+    /\b(testRegistry|emptyDatabase|databaseWith|makeDatabase)\(/.test(readFileSync(path, 'utf8')),
+)
 
 /** What is alike in all unit tests. */
 const unit = {
@@ -50,9 +60,10 @@ const network = {
 }
 
 /**
- * `unit`, `mocked` and `slow` run anywhere; what computes for long is in `slow`. `network` runs its files side by side: they wait
- * more than they compute, and each lab has its own names. What is in test/slow and test/network/slow: `slow`, `network-slow`,
- * `alone`, `demo` and `babeld`, is left out of the usual `npm test`.
+ * `unit`, `mocked` and `slow` run anywhere; what computes for long is in `slow`. `postgres` runs the tests of the registry again,
+ * on databases of PostgreSQL. `network` runs its files side by side: they wait more than they compute, and each lab has its own
+ * names. What is in test/slow and test/network/slow: `slow`, `network-slow`, `alone`, `demo` and `babeld`, is left out of the
+ * usual `npm test`.
  * `alone` comes after them, and `demo` after that. Nodes have our own router; `babeld` runs some of the scenarios with the
  * other one, `babeld-all` all of them, one after another. `long` takes many minutes.
  */
@@ -75,6 +86,17 @@ export default defineConfig({
       },
       {
         test: { name: 'mocked', include: MOCKED, expect: expectSoon, ...unit },
+      },
+      {
+        test: {
+          name: 'postgres',
+          include: [...ON_ANY_DATABASE],
+          env: { RE6ST_TEST_DATABASE: 'postgres' },
+          globalSetup: './test/support/shared-postgres.ts',
+          isolate: false,
+          expect: expectSoon,
+          ...unit,
+        },
       },
       {
         test: {

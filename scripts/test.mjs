@@ -28,6 +28,7 @@ const { networkObstacles, extraObstacles } = setUp({
 const projects = [
   'unit',
   'mocked',
+  ...(extraObstacles.length > 0 ? [] : ['postgres']),
   ...(isSlow ? ['slow'] : []),
   ...(networkObstacles.length > 0
     ? []

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { waitFor } from '../../lab/wait-for.ts'
 import { freePort } from './free-port.ts'
-import { temporaryDirectory } from './registry.ts'
+import { temporaryDirectory } from './temporary-directory.ts'
 
 const VERSIONS = '/usr/lib/postgresql'
 
@@ -28,16 +28,18 @@ export function unprivileged(): { readonly uid?: number; readonly gid?: number }
 export class TestPostgres implements AsyncDisposable {
   readonly port: number
   readonly #directory: string
+  readonly #connections: number
   #server: ChildProcess | undefined
 
-  private constructor(directory: string, port: number) {
+  private constructor(directory: string, port: number, connections = 60) {
     this.#directory = directory
     this.port = port
+    this.#connections = connections
   }
 
-  /** Makes an empty one, and starts it. */
-  static async start(): Promise<TestPostgres> {
-    const postgres = new TestPostgres(dataDirectory(), await freePort())
+  /** Makes an empty one, and starts it. @param connections how many it takes at a time */
+  static async start(connections?: number): Promise<TestPostgres> {
+    const postgres = new TestPostgres(dataDirectory(), await freePort(), connections)
     postgres.#run('initdb', [
       '-D',
       postgres.#directory,
@@ -114,7 +116,8 @@ export class TestPostgres implements AsyncDisposable {
       join(POSTGRES_PROGRAMS ?? '', 'postgres'),
       [
         ...['-D', this.#directory, '-p', String(this.port), '-k', '', '-h', '127.0.0.1'],
-        ...['-c', 'max_connections=60', '-c', 'shared_buffers=16MB', '-c', 'wal_sender_timeout=5s'],
+        ...['-c', `max_connections=${this.#connections}`, '-c', 'shared_buffers=16MB'],
+        ...['-c', 'wal_sender_timeout=5s'],
         // One that is killed leaves nothing elsewhere.
         ...['-c', 'dynamic_shared_memory_type=mmap'],
       ],

@@ -1,6 +1,3 @@
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { ONE_COMMUNITY } from '../../src/core/allocation/community.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import { systemClock } from '../../src/platform/clock.ts'
@@ -12,13 +9,13 @@ import type {
   RegistrySettings,
   RunningRegistry,
 } from '../../src/registry/registry-settings.ts'
+import { emptyDatabase } from './databases.ts'
 import { silentLog } from './silent-log.ts'
 import { vectors } from './vectors.ts'
 
 const pki = vectors<{ ca: string; keys: Record<string, string> }>('pki.json')
 
-/** A temporary directory with a name that says who made it. */
-export const temporaryDirectory = (): string => mkdtempSync(join(tmpdir(), 're6st-test-'))
+export { temporaryDirectory } from './temporary-directory.ts'
 
 /** The page and the API on loopback, with no files of the page, and what a test wants to be different. */
 export const localApi = (different: Partial<ApiSettings> = {}): ApiSettings => ({
@@ -40,7 +37,6 @@ export async function testRegistry(
       caPem: pki.ca,
       signer: pemSigner(pki.keys['ca'] ?? ''),
       dhPem: undefined,
-      databasePath: join(temporaryDirectory(), 'registry.db'),
       listen: [{ address: '127.0.0.1', port: 0 }],
       tls: undefined,
       webhooks: undefined,
@@ -51,6 +47,7 @@ export async function testRegistry(
       communities: ONE_COMMUNITY,
       gracePeriodMs: 100 * 24 * 3600 * 1000,
       ...settings,
+      databasePath: settings.databasePath ?? (await emptyDatabase()),
       network: {
         minProtocol: 1,
         helloSeconds: 15,

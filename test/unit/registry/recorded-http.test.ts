@@ -1,9 +1,10 @@
-import { copyFileSync, mkdtempSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import Database from 'better-sqlite3'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
+import type { SqlValue } from '../../../src/registry/database/engine.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
+import { databaseWith } from '../../support/databases.ts'
 import {
   FakeNode,
   RECORDED_PROXIES,
@@ -30,7 +31,7 @@ const { raw, sessions, revocation } = vectors<{
   sessions: Exchange[]
   revocation: Exchange[]
 }>('registry-rpc.json')
-const file = (name: string) => new URL(`../../vectors/registry-db/${name}`, import.meta.url)
+const file = (name: string) => fileURLToPath(new URL(`../../vectors/registry-db/${name}`, import.meta.url))
 const text = (name: string) => readFileSync(file(name), 'utf8')
 
 /** Our status, where it is not the recorded one; and why. */
@@ -77,8 +78,7 @@ const REQUESTS: Readonly<Record<string, string>> = {
 
 /** The registry of these sections. */
 async function recordedRegistry() {
-  const databasePath = join(mkdtempSync(join(tmpdir(), 're6st-test-')), 'registry.db')
-  copyFileSync(file('registry.db'), databasePath)
+  const databasePath = await databaseWith(file('registry.db'), { isShared: true })
   const node = await FakeNode.start()
   const cryptography = new RecordedCryptography()
   const registry = await testRegistry(
@@ -92,7 +92,11 @@ async function recordedRegistry() {
     { clock: recordedClock, cryptography: () => cryptography, nodePort: node.port },
   )
   return {
-    databasePath,
+    /** Rows of its database, as arrays. */
+    async rows(sql: string, ...parameters: SqlValue[]): Promise<unknown[][]> {
+      await using store = await openStore(databasePath)
+      return (await store.all<object>(sql, ...parameters)).map((row) => Object.values(row))
+    },
     /** Says it again, and compares the answer. */
     async replay(exchange: Exchange): Promise<void> {
       const { name, source, request, answer } = exchange
@@ -138,10 +142,10 @@ describe('requests and answers as recorded', () => {
   it.each(raw)('$name', async (exchange) => {
     await registry.replay(exchange)
     if (!exchange.token_row) return
-    using database = readOnly(registry.databasePath)
-    expect(
-      database.all('SELECT token, email, prefix_len FROM token WHERE token = ?', exchange.token_row[0]?.[0]),
-    ).toEqual(exchange.token_row)
+    const [token = ''] = exchange.token_row[0] ?? []
+    expect(await registry.rows('SELECT token, email, prefix_len FROM token WHERE token = ?', token)).toEqual(
+      exchange.token_row,
+    )
   })
 
   describe('and sessions', () => {
@@ -165,24 +169,13 @@ describe('revocation as recorded', () => {
     }
     await registry.replay(exchange)
     if (!exchange.after) return
-    using database = readOnly(registry.databasePath)
-    expect(database.all('SELECT serial FROM crl ORDER BY serial').flat()).toEqual(exchange.after.crl)
+    expect((await registry.rows('SELECT serial FROM crl ORDER BY serial')).flat()).toEqual(exchange.after.crl)
     for (const [prefix, email, hasCertificate] of exchange.after.cert)
-      expect(database.all('SELECT email, cert IS NOT NULL FROM cert WHERE prefix = ?', prefix)).toEqual([
-        [email, hasCertificate],
-      ])
+      expect(
+        await registry.rows(
+          'SELECT email, CASE WHEN cert IS NULL THEN 0 ELSE 1 END FROM cert WHERE prefix = ?',
+          prefix,
+        ),
+      ).toEqual([[email, hasCertificate]])
   })
 })
-
-function readOnly(path: string) {
-  const database = new Database(path, { readonly: true })
-  return {
-    /** Rows as arrays. */
-    all: (sql: string, ...parameters: unknown[]) =>
-      database
-        .prepare(sql)
-        .raw()
-        .all(...parameters),
-    [Symbol.dispose]: () => void database.close(),
-  }
-}
