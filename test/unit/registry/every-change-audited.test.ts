@@ -11,6 +11,7 @@ import { API_ROUTES, type ApiRouteName } from '../../../src/registry/api/routes.
 import { commandSocket } from '../../../src/registry/command-socket.ts'
 import { askRegistryOf } from '../../../src/registry/commands/ask-registry.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
+import { FakeNode } from '../../support/recorded-registry.ts'
 import { localApi, temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { runRegistryCommand } from '../../support/registry-command.ts'
 import { vectors } from '../../support/vectors.ts'
@@ -24,7 +25,10 @@ async function office() {
   const directory = temporaryDirectory()
   const databasePath = join(directory, 'registry.db')
   const api = localApi({ socketPath: commandSocket(databasePath) })
-  const registry = await testRegistry({ databasePath, api })
+  // A network with nobody else in it is soon looked at, where no answer is waited for.
+  const node = await FakeNode.start()
+  node.answer = (question) => [question]
+  const registry = await testRegistry({ databasePath, api }, { nodePort: node.port })
   const ask = askRegistryOf({ database: databasePath })
   const client = new RegistryClient(registry.url)
   for (const csr of ['node-a', 'node-b'])
@@ -52,7 +56,10 @@ async function office() {
         ({ action }) => action,
       )
     },
-    [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await registry[Symbol.asyncDispose]()
+      await node[Symbol.asyncDispose]()
+    },
   }
 }
 
