@@ -27,6 +27,10 @@ const FIRST_ROUND_MS = 60_000
 const ROUND_MS = 3600_000
 /** A mail server that is asked for more at once may take us for somebody who sends spam; the rest comes an hour later. */
 const MAILS_OF_A_ROUND = 200
+/** So many of them are left for those that were put off, however many are new: neither keeps the other waiting for ever. */
+const LEFT_FOR_PUT_OFF = 50
+/** So many one after the other that no server has taken: there is none, and the others need not be tried. */
+const NOBODY_IN_A_ROW = 5
 
 /** How long a registry that stops waits for a mail server. */
 const LAST_MAIL_MS = 3_000
@@ -36,8 +40,11 @@ const SENDING_SECONDS = 600
 
 /** One that a server does not want is sent again after that: it may be the server that is set up wrongly. */
 const REFUSED_SECONDS = 24 * 3600
+/** One that was put off is due again at the next round. */
+const PUT_OFF_SECONDS = 50 * 60
 
-const NOT_TAKEN: Readonly<Record<Exclude<MailFate, 'nobody'>, string>> = {
+const NOT_TAKEN: Readonly<Record<MailFate, string>> = {
+  nobody: 'nobody takes a mail about the end of a certificate: tried again after an hour',
   refused: 'a mail about the end of a certificate is refused: tried again after a day',
   later: 'a mail about the end of a certificate is wanted later: tried again after an hour',
   unknown: 'whether a mail about the end of a certificate was taken is not known',
@@ -54,6 +61,13 @@ const TIME_TO_RENEW_MS = 26 * 3600 * 1000
 
 const FIRST_STAGE_MS = 30 * DAY_MS - TIME_TO_RENEW_MS
 
+/** A mail that is due; `since` when it was tried, if it was: below zero, as it is written down. */
+interface DueMail {
+  readonly holder: Holder
+  readonly stage: Stage
+  readonly since: number
+}
+
 /** Which mail is due for a certificate; undefined: none yet. One that was missed is not made up for by an older one. */
 export function stageOf(notAfterMs: number, nowMs: number): Stage | undefined {
   const leftMs = notAfterMs - nowMs
@@ -66,7 +80,8 @@ export function stageOf(notAfterMs: number, nowMs: number): Stage | undefined {
 /**
  * Tells owners by mail that a certificate ends soon, or has ended, and what to do. Each mail is sent once, also when the registry
  * is started again: that it is being sent is written down first, as a date below zero, and that it was sent when a server has
- * taken it. When the registry dies in between, it is sent again. One that a server does not want keeps nobody else from theirs.
+ * taken it. When the registry dies in between, it is sent again. One that a server does not want, or wants later, keeps nobody else
+ * from theirs: new ones come first, those that have waited for longest next.
  */
 export class ExpiryMails implements AsyncDisposable {
   readonly #components: ExpiryMailComponents
@@ -88,22 +103,38 @@ export class ExpiryMails implements AsyncDisposable {
 
   async #round(): Promise<void> {
     let left = MAILS_OF_A_ROUND
-    for await (const [holder, stage] of this.#due()) {
-      if (left === 0 || this.#isStopped) return
-      if (!(await this.#claim(holder, stage))) continue
+    let nobodyInARow = 0
+    /** @throws when there seems to be no server that takes any */
+    const send = async ({ holder, stage }: DueMail) => {
+      if (this.#isStopped || !(await this.#claim(holder, stage))) return
       left -= 1
-      await this.#send(holder, stage)
+      const failure = await this.#send(holder, stage)
+      nobodyInARow = failure === undefined ? 0 : nobodyInARow + 1
+      if (nobodyInARow >= NOBODY_IN_A_ROW) throw failure
     }
+    const putOff: DueMail[] = []
+    for await (const due of this.#due()) {
+      if (this.#isStopped) return
+      if (due.since < 0) keepFirst(putOff, due)
+      else if (left > LEFT_FOR_PUT_OFF) await send(due)
+    }
+    for (const due of putOff.sort(byWait).slice(0, left)) await send(due)
   }
 
   /** One after the other: there may be a million. */
-  async *#due(): AsyncGenerator<readonly [Holder, Stage]> {
-    const { ending, clock } = this.#components
+  async *#due(): AsyncGenerator<DueMail> {
+    const { ending, clock, store } = this.#components
     const nowMs = clock.now()
     for await (const holder of ending(nowMs + FIRST_STAGE_MS)) {
       if (holder.email === null || !isEmailAddress(holder.email)) continue
       const stage = stageOf(holder.notAfterMs, nowMs)
-      if (stage !== undefined) yield [holder, stage]
+      if (stage === undefined) continue
+      const [noted] = await store.all<{ date: number }>(
+        'SELECT date FROM expiry_mail WHERE serial = ? AND stage = ?',
+        ...[holder.serial, stage],
+      )
+      const since = Number(noted?.date ?? 0)
+      if (!noted || since < 0) yield { holder, stage, since }
     }
   }
 
@@ -112,11 +143,6 @@ export class ExpiryMails implements AsyncDisposable {
     const { store, clock } = this.#components
     // Of the one who began to send it, by whichever clock its machine has.
     const now = Math.floor((await store.commonTimeMs(clock)) / 1000)
-    const [noted] = await store.all<{ date: number }>(
-      'SELECT date FROM expiry_mail WHERE serial = ? AND stage = ?',
-      ...[serial, stage],
-    )
-    if (noted && Number(noted.date) >= 0) return false
     const changes = await store.write(
       (writable) =>
         writable.run(
@@ -128,8 +154,8 @@ export class ExpiryMails implements AsyncDisposable {
     return changes === 1
   }
 
-  /** @throws when there is no server that takes any */
-  async #send(holder: Holder, stage: Stage): Promise<void> {
+  /** @returns why nobody has taken it, where it is not this mail alone that is not wanted */
+  async #send(holder: Holder, stage: Stage): Promise<unknown> {
     const { mailer, sender, log, network, gracePeriodMs } = this.#components
     const peer = subnetNameOfBits(holder.prefix)
     const { notAfterMs } = holder
@@ -142,29 +168,24 @@ export class ExpiryMails implements AsyncDisposable {
     } catch (error) {
       const fate = fateOf(error)
       await this.#note(holder, stage, fate)
-      if (fate === 'nobody') throw error
       log.warn({ peer, stage, reason: messageOf(error) }, NOT_TAKEN[fate])
-      return
+      return fate === 'nobody' ? error : undefined
     }
     await this.#note(holder, stage, 'taken')
     log.info({ peer, stage }, 'its owner was told that its certificate ends')
+    return undefined
   }
 
   /** One that a server may have is not sent again: each hour another one would come. */
   async #note({ serial }: Holder, stage: Stage, fate: MailFate | 'taken'): Promise<void> {
     const { store, clock } = this.#components
-    const now = Math.floor(clock.now() / 1000)
-    const date = fate === 'refused' ? -(now + REFUSED_SECONDS - SENDING_SECONDS) : now
+    const now = Math.floor((await store.commonTimeMs(clock)) / 1000)
     await store.write(
       (writable) =>
-        fate === 'nobody' || fate === 'later'
-          ? writable.run('DELETE FROM expiry_mail WHERE serial = ? AND stage = ?', serial, stage)
-          : writable.run(
-              'UPDATE expiry_mail SET date = ? WHERE serial = ? AND stage = ?',
-              date,
-              serial,
-              stage,
-            ),
+        writable.run(
+          'UPDATE expiry_mail SET date = ? WHERE serial = ? AND stage = ?',
+          ...[dateOf(fate, now), serial, stage],
+        ),
       { isExpendable: true },
     )
   }
@@ -176,6 +197,21 @@ export class ExpiryMails implements AsyncDisposable {
     const patience = AbortSignal.timeout(LAST_MAIL_MS)
     await Promise.race([this.#running?.catch(() => {}), once(patience, 'abort')])
   }
+}
+
+/** When it was sent; below zero, when somebody must have begun to send it, so that it is due again after a while. */
+function dateOf(fate: MailFate | 'taken', now: number): number {
+  if (fate === 'taken' || fate === 'unknown') return now
+  return SENDING_SECONDS - now - (fate === 'refused' ? REFUSED_SECONDS : PUT_OFF_SECONDS)
+}
+
+/** What was tried longest ago comes first. */
+const byWait = (one: DueMail, other: DueMail): number => other.since - one.since
+
+/** Keeps those that come first, of however many: no round sends more. */
+function keepFirst(mails: DueMail[], mail: DueMail): void {
+  mails.push(mail)
+  if (mails.length >= 2 * MAILS_OF_A_ROUND) mails.sort(byWait).splice(MAILS_OF_A_ROUND)
 }
 
 interface Told {

@@ -6,7 +6,8 @@ import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { isAbsolute } from 'node:path'
 import { Readable } from 'node:stream'
-import { createTransport, type Transporter } from 'nodemailer'
+import { createTransport } from 'nodemailer'
+import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import { codeOf, messageOf, Re6stError } from '../core/errors.ts'
 import { parseMailServer } from '../core/values/mail-server.ts'
 
@@ -82,29 +83,16 @@ export function openMailer(settings: MailSettings, resolve: Resolve = systemReso
   return isAbsolute(mailhost) || existsSync(mailhost) ? mboxMailer(mailhost) : smtpMailer(settings, resolve)
 }
 
-/** Whom a server is told of. */
-type Envelope = NonNullable<Parameters<Transporter['sendMail']>[0]['envelope']>
-
 function smtpMailer({ mailhost, user, password, startTls }: MailSettings, resolve: Resolve): Mailer {
   const { host, port } = parseMailServer(mailhost)
   const options = {
     port,
     ...(startTls ? { requireTLS: true } : { ignoreTLS: true }),
-    ...(user === undefined ? {} : { auth: { user, pass: password ?? '' } }),
     connectionTimeout: SMTP_TIMEOUT_MS,
     greetingTimeout: SMTP_TIMEOUT_MS,
     socketTimeout: SMTP_TIMEOUT_MS,
   }
-  const sendTo = (
-    address: string,
-    name: string,
-    mail: { readonly envelope: Envelope; readonly raw: Readable },
-  ) =>
-    createTransport({
-      ...options,
-      ...{ host: address, name },
-      ...(isIP(host) > 0 ? {} : { tls: { servername: host } }),
-    }).sendMail(mail)
+  const login = user === undefined ? undefined : { user, pass: password ?? '' }
   const composer = createTransport({ streamTransport: true, buffer: true })
   return {
     async send(mail) {
@@ -118,10 +106,12 @@ function smtpMailer({ mailhost, user, password, startTls }: MailSettings, resolv
         const addresses = await resolve(host)
         for (const [at, address] of addresses.entries())
           try {
-            const raw = Readable.from([message as Buffer]).once('end', () => {
+            const text = Readable.from([message as Buffer]).once('end', () => {
               isGiven = true
             })
-            await sendTo(address, ownName(mail), { envelope, raw })
+            const own = { host: address, name: ownName(mail) }
+            const tls = isIP(host) > 0 ? {} : { tls: { servername: host } }
+            await handOver({ ...options, ...own, ...tls }, login, { envelope, text })
             return
           } catch (error) {
             // `localhost` is ::1 first, and not every server listens there.
@@ -136,6 +126,27 @@ function smtpMailer({ mailhost, user, password, startTls }: MailSettings, resolv
       }
     },
   }
+}
+
+/**
+ * Hands a mail to a server, which asks for its text when it takes the recipient: the transport of the library would read it before.
+ * @throws what the server says, or why there is none
+ */
+function handOver(
+  options: SMTPConnection.Options,
+  login: SMTPConnection.Credentials | undefined,
+  { envelope, text }: { readonly envelope: SMTPConnection.Envelope; readonly text: Readable },
+): Promise<void> {
+  // What the types do not say: whether it lets anybody log in.
+  const connection: SMTPConnection & { readonly allowsAuth?: boolean } = new SMTPConnection(options)
+  return new Promise<void>((resolve, reject) => {
+    const orFail = (next: () => void) => (error?: Error | null) => (error ? reject(error) : next())
+    const send = () => connection.send(envelope, text, orFail(resolve))
+    connection.once('error', reject)
+    connection.connect(
+      orFail(() => (login && connection.allowsAuth ? connection.login(login, orFail(send)) : send())),
+    )
+  }).finally(() => connection.close())
 }
 
 /** Whether there was no connection: a mail that somebody may have taken is not sent to another. */

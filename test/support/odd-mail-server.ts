@@ -17,6 +17,10 @@ export class OddMailServer implements AsyncDisposable {
   mood: MailServerMood = 'takes'
   /** Addresses that are not wanted, whatever its mood is. */
   readonly unwanted = new Set<string>()
+  /** The same of those that are wanted later. */
+  readonly putOff = new Set<string>()
+  /** The same of those at which it hangs up. */
+  readonly dreaded = new Set<string>()
   /** Mails that it has got as a whole, whether it said so or not. */
   readonly got: GotMail[] = []
   /** How often somebody wanted to say something to it. */
@@ -57,6 +61,7 @@ export class OddMailServer implements AsyncDisposable {
         else {
           to = /^RCPT TO:<(.*)>/i.exec(line)?.[1] ?? to
           if (/^DATA/i.test(line)) text = []
+          if (/^RCPT/i.test(line) && this.dreaded.has(to)) return void socket.destroy()
           socket.write(`${this.#answerTo(line, to)}\r\n`)
         }
     })
@@ -65,7 +70,7 @@ export class OddMailServer implements AsyncDisposable {
   #answerTo(line: string, to: string): string {
     if (/^DATA/i.test(line)) return '354 go on'
     if (/^RCPT/i.test(line)) {
-      if (this.mood === 'later') return '451 4.7.1 greylisted, come back later'
+      if (this.mood === 'later' || this.putOff.has(to)) return '451 4.7.1 greylisted, come back later'
       if (this.mood === 'refuses' || this.unwanted.has(to)) return '550 5.1.1 no such user'
     }
     return /^QUIT/i.test(line) ? '221 bye' : '250 OK'

@@ -218,6 +218,32 @@ describe('a mail server that does not take a mail', () => {
     expect(server.got.map(({ to }) => to).sort()).toEqual(ALL)
   }, 30_000)
 
+  it.each([
+    ['puts off', 'putOff'],
+    ['hangs up at', 'dreaded'],
+  ] as const)(
+    'keeps no owner from theirs by however many others that it %s for ever',
+    async (_, kind) => {
+      await using server = await OddMailServer.start()
+      const others = Array.from({ length: 210 }, (_, at) => holder(at + 1, `p${at}@example.com`, 5))
+      for (const { email } of others) server[kind].add(email ?? '')
+      await using mails = await mailsOf(
+        [...others, holder(1_000, 'a@example.com', 6), holder(1_001, 'b@example.com', 6)],
+        server,
+      )
+      // They are asked again all the time, those that have waited for longest first.
+      const hours = kind === 'putOff' ? 3 : 44
+      for (let hour = 0; hour < hours; hour++) await mails.passHours(1)
+      expect(server.got.map(({ to }) => to).sort()).toEqual(['a@example.com', 'b@example.com'])
+      server[kind].clear()
+      for (let hour = 0; hour < 4; hour++) await mails.passHours(1)
+      const got = server.got.map(({ to }) => to)
+      expect(got).toHaveLength(212)
+      expect(new Set(got)).toHaveProperty('size', 212)
+    },
+    60_000,
+  )
+
   it('gets none twice that it may have, since it was gone before it said so', async () => {
     await using server = await OddMailServer.start()
     server.mood = 'forgets'

@@ -38,6 +38,15 @@ it.each<[MailServerMood, string, number]>([
   expect([said, server.got.length]).toEqual([fate, got])
 })
 
+it('a server that hangs up before it wants the text of a mail has not got it', async () => {
+  server.dreaded.add(MAIL.to)
+  expect(
+    await mailer()
+      .send(MAIL)
+      .then(() => 'taken', fateOf),
+  ).toBe('nobody')
+})
+
 it('a mail that comes twice is the same one to whoever reads it, and another is not', async () => {
   server.mood = 'forgets'
   for (let time = 0; time < 2; time++)
