@@ -28,7 +28,7 @@ const stagedOf = (path: string): string => `${path}.re6st-new`
 /**
  * New files that belong together. The last one gets its name last, and at once: it is there only with all others. What was killed
  * before is undone by the next who makes the same; what was killed after has but names to be removed. Until it is disposed of, nobody
- * else makes them.
+ * else makes any of them.
  */
 export class NewFiles implements Disposable {
   readonly #others: readonly string[]
@@ -50,7 +50,7 @@ export class NewFiles implements Disposable {
    */
   static of(others: readonly string[], last: string): NewFiles {
     for (const path of [...others, last]) makeDirectoriesSync(dirname(path))
-    const files = new NewFiles(others, last, lockBeside(last))
+    const files = new NewFiles(others, last, lockBeside([...others, last]))
     try {
       files.#undo()
       return files

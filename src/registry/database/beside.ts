@@ -104,10 +104,21 @@ export function copyOnce(database: Database.Database, copy: string): void {
 
 const COPY_WAIT_MS = 60_000
 
-/** Keeps all others from making something beside a file, until it is disposed of. @throws Re6stError `FILE` when one does; what the file system says */
-export function lockBeside(target: string): Disposable {
-  const lock = lockOf(target, 0)
-  return { [Symbol.dispose]: () => unlock(target, lock) }
+/** Keeps all others from making something beside any of some files, until it is disposed of. @throws Re6stError `FILE` when one does; what the file system says */
+export function lockBeside(targets: readonly string[]): Disposable {
+  const locks = new Map<string, Database.Database>()
+  const held = {
+    [Symbol.dispose]: () => {
+      for (const [target, lock] of locks) unlock(target, lock)
+    },
+  }
+  try {
+    for (const target of targets) locks.set(target, lockOf(target, 0))
+    return held
+  } catch (error) {
+    held[Symbol.dispose]()
+    throw error
+  }
 }
 
 function unlock(target: string, lock: Database.Database): void {
@@ -125,11 +136,8 @@ function lockOf(target: string, waitMs: number): Database.Database {
     // Else it was that of one which has just come to its end: nobody else sees it any more.
     if (there !== undefined && statSync(path, { throwIfNoEntry: false })?.ino === there.ino) {
       if (!(lock instanceof Error)) return lock
-      if (!/^SQLITE_(BUSY|LOCKED)/.test(codeOf(lock))) {
-        // Nobody has it: on a full disk, it would be left.
-        rmSync(path, { force: true })
-        throw lock
-      }
+      // Left where it is: another process may have it.
+      if (!/^SQLITE_(BUSY|LOCKED)/.test(codeOf(lock))) throw lock
       throw new Re6stError('FILE', `${target}: another process is writing it: try again when that is done`, {
         cause: lock,
       })
@@ -142,6 +150,8 @@ function lockedOrWhy(path: string, waitMs: number): Database.Database | Error {
   let lock: Database.Database | undefined
   try {
     lock = new Database(path, { timeout: waitMs })
+    // Nothing is written: a full disk keeps nobody from it.
+    lock.pragma('journal_mode = MEMORY')
     lock.exec('BEGIN EXCLUSIVE')
     return lock
   } catch (error) {
