@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../src/core/day.ts'
 import type { Network, NetworkNode } from '../../src/registry/page/map/network.ts'
 
 const COUNTRIES = [
@@ -10,6 +11,11 @@ const COUNTRIES = [
 ] as const
 /** What a node of the real network opens, by default. */
 const TUNNELS = 5
+
+const validityFrom = (certificateBeginMs: number) => ({
+  certificateBeginMs,
+  certificateEndMs: certificateBeginMs + 365 * DAY_MS,
+})
 
 /** A network like those that grow: each node opened tunnels to some that were there before. The same each time. */
 export function syntheticNetwork(count: number): Network {
@@ -28,7 +34,7 @@ export function syntheticNetwork(count: number): Network {
       version: `0.${random(4)}`,
       country,
       place: { longitude: longitude + random(8), latitude: latitude + random(8) },
-      certificateEndMs: Date.UTC(2027, 0, 1) + random(365) * 86_400_000,
+      ...validityFrom(Date.UTC(2026, 0, 1) + random(365) * DAY_MS),
     }
   })
   const tunnels = nodes.flatMap(({ id }, at) =>

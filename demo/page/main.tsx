@@ -2,11 +2,14 @@ import { type JSX, render } from 'preact'
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
 import type { MapLook } from '../../src/registry/page/map/map-look.ts'
 import { NetworkMap } from '../../src/registry/page/map/network-map.tsx'
+import { browserStore } from '../../src/registry/page/map/position-store.ts'
 import { type Picture, reachability } from '../model.ts'
 import { cutsOf, networkOf, routeTo } from './network-of.ts'
 import { PictureView } from './picture-view.tsx'
 import { MachinesTable, MatrixTable, WaysTable } from './tables.tsx'
 import './page.css'
+
+const store = browserStore('demo')
 
 type Connection = 'connecting' | 'live' | 'ended'
 
@@ -81,7 +84,7 @@ function MapOfNetwork({ picture, chosen, choose }: MapProps): JSX.Element {
       network={network}
       cuts={cuts}
       routeTo={findRoute}
-      storeKey="demo"
+      store={store}
       {...{ look, changeLook }}
       chosen={network.nodes.find(({ name }) => name === chosen)?.id}
       choose={(id) => {

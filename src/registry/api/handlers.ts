@@ -36,7 +36,6 @@ import {
 import { API_BASE } from './openapi.ts'
 import { type PairComponents, pairState } from './pair.ts'
 import { API_ROUTES } from './routes.ts'
-import type { Session } from './schemas/access.ts'
 import type { AuditEntry } from './schemas/audit.ts'
 import { timeOf } from './time.ts'
 import type { TopologyWatch } from './topology-watch.ts'
@@ -96,12 +95,7 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
       isFirstStart: (await store.all('SELECT 1 FROM admin LIMIT 1')).length === 0,
     }),
 
-    session: ({ who: { name, role, by, session } }): Session => ({
-      ...{ name, role, by },
-      ...(session
-        ? { csrfToken: session.csrfToken, idleEnd: timeOf(session.idleEnd), end: timeOf(session.end) }
-        : {}),
-    }),
+    session: ({ who }) => browserSessions.tell(who),
 
     enrolmentInformation: ({ baseUrl }) => ({
       registryUrl: components.registryUrl(baseUrl),

@@ -7,6 +7,7 @@ import type { Ledger } from '../ledger.ts'
 import { type ListCount, ListedMachines } from '../listed-machines.ts'
 import type { LocalNode } from '../local-node.ts'
 import { Refusal } from '../refusal.ts'
+import { CertificateBeginnings } from './certificate-beginnings.ts'
 import { type ListQuery, MachineLists } from './machine-lists.ts'
 import { routeTo } from './machine-route.ts'
 import { type Cursor, cursorOf, notACursor, textOfCursor } from './machine-runs.ts'
@@ -37,10 +38,12 @@ export class Machines {
   readonly #views: MachineViews
   readonly #search: MachineSearch
   readonly #lists: MachineLists
+  readonly #beginnings: CertificateBeginnings
 
   constructor(components: MachinesComponents) {
     this.#components = components
     this.#views = new MachineViews(components)
+    this.#beginnings = new CertificateBeginnings(components.store)
     this.#search = new MachineSearch({ ...components, views: this.#views })
     this.#lists = new MachineLists({
       ...components,
@@ -175,11 +178,16 @@ export class Machines {
     const revoked = await this.#revoked()
     const isLarge = (await ledger.size()) > MAX_ON_MAP
     const holders = isLarge ? await ledger.holdersOf(watch.online()) : ledger.holders()
-    for await (const machine of this.#views.machines(this.#views.seen(holders), revoked)) {
-      const { name, state, version, place, notAfter, machineName } = machine
+    const seen: SeenHolder[] = []
+    for await (const one of this.#views.seen(holders)) seen.push(one)
+    const beginnings = await this.#beginnings.of(seen)
+    for await (const machine of this.#views.machines(seen, revoked)) {
+      const { name, state, version, place, serial, notAfter, machineName } = machine
       const { country, latitude, longitude } = place
+      const sinceMs = beginnings.get(serial)
       yield {
         ...{ name, state, notAfter },
+        ...(sinceMs === undefined ? {} : { notBefore: timeOf(sinceMs / 1000) }),
         ...(version === undefined ? {} : { version }),
         ...(machineName === undefined ? {} : { machineName }),
         ...(country === undefined ? {} : { country }),

@@ -33,7 +33,6 @@ import { API_ROUTES, type ApiRoute, type ApiRouteName } from './routes.ts'
 import type { Session, SignIn } from './schemas/access.ts'
 import type { MachineExportQuery } from './schemas/machines.ts'
 import type { StaticFile } from './static-files.ts'
-import { timeOf } from './time.ts'
 import type { TopologyStream } from './topology-stream.ts'
 
 /** What the servers of the API need. */
@@ -225,7 +224,7 @@ export class ApiServers {
     if (!session) throw new ApiRefusal(401, 'not-signed-in', 'the session has ended')
     this.#sources.know(source, name)
     reply.header('Set-Cookie', this.#cookie(secret))
-    return sessionOf(session)
+    return this.#sessions.tell({ ...session, session })
   }
 
   /** Leads to the provider; what must be known when the browser is back is in a cookie, which any process can read. */
@@ -296,7 +295,8 @@ export class ApiServers {
         await audit(writable, { name, from }, { action: 'session.ended' }, this.#components.clock.now())
       })
     reply.header('Set-Cookie', `${this.#cookie('')}; Max-Age=0`)
-    reply.header('Clear-Site-Data', '"cache", "storage"')
+    // What is in its storage is sealed, and tells nobody anything; whoever signs in again finds the map as it was.
+    reply.header('Clear-Site-Data', '"cache"')
   }
 
   #cookie(secret: string): string {
@@ -349,17 +349,3 @@ export class ApiServers {
 function peerOf({ socket: { remoteAddress } }: IncomingMessage): string | undefined {
   return remoteAddress === undefined ? undefined : plainAddress(remoteAddress)
 }
-
-/** A session as it is told to whom it belongs. */
-export const sessionOf = ({
-  name,
-  role,
-  by,
-  csrfToken,
-  idleEnd,
-  end,
-}: NonNullable<Principal['session']>): Session => ({
-  ...{ name, role, by, csrfToken },
-  idleEnd: timeOf(idleEnd),
-  end: timeOf(end),
-})

@@ -181,11 +181,11 @@ function SignedIn({ view, session }: SignedInProps): JSX.Element {
 }
 
 function ViewOf({ view, session, pair }: SignedInProps & { readonly pair: Asked<PairState> }): JSX.Element {
-  const { role } = session
+  const { role, storageKey } = session
   const mayAdminister = role === 'administer'
   switch (view) {
     case 'network':
-      return <NetworkView mayRevoke={mayAdminister} />
+      return <NetworkView mayRevoke={mayAdminister} storageKey={storageKey} />
     case 'machines':
       return <MachinesView mayRevoke={mayAdminister} />
     case 'invitations':

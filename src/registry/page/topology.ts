@@ -31,7 +31,7 @@ export const networkOf = ({ nodes, tunnels }: Snapshot, registry: string | undef
 })
 
 function nodeOf(node: TopologyNode, registry: string | undefined): NetworkNode {
-  const { name, state, version, country, latitude, longitude, notAfter, machineName } = node
+  const { name, state, version, country, latitude, longitude, notBefore, notAfter, machineName } = node
   return {
     id: name,
     name: machineName ?? name,
@@ -40,6 +40,7 @@ function nodeOf(node: TopologyNode, registry: string | undefined): NetworkNode {
     version,
     country,
     place: latitude === undefined || longitude === undefined ? undefined : { latitude, longitude },
+    certificateBeginMs: notBefore === undefined ? undefined : Date.parse(notBefore),
     certificateEndMs: notAfter === undefined ? undefined : Date.parse(notAfter),
   }
 }

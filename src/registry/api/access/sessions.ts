@@ -7,6 +7,7 @@ import type { Store } from '../../database/store.ts'
 import { Refusal } from '../../refusal.ts'
 import { type Actor, audit } from '../audit-log.ts'
 import type { Session } from '../schemas/access.ts'
+import { timeOf } from '../time.ts'
 import { hashOfSecret, newSecret } from './secret.ts'
 
 /** How long a session lives that nobody uses, and one that is used. */
@@ -14,6 +15,8 @@ const IDLE_SECONDS = 30 * 60
 const LIFE_SECONDS = 12 * 3600
 /** Of who signed in elsewhere: the provider is asked again what they may do, which costs them nothing while they may. */
 const OPEN_ID_LIFE_SECONDS = 3600
+/** Where the key is by which pages seal what they keep in browsers. */
+const STORAGE_KEY_NAME = 'page_storage_key'
 /** Its use is written down so often. */
 const WRITTEN_SECONDS = 60
 /** Sessions of one name: the oldest makes room. */
@@ -69,6 +72,8 @@ export class Sessions {
           'INSERT INTO admin_session VALUES (?, ?, ?, ?, ?, ?)',
           ...[hashOfSecret(secret), who.name, who.role, who.by, now, now],
         )
+        if ((await writable.config(STORAGE_KEY_NAME)) === undefined)
+          await writable.setConfig(STORAGE_KEY_NAME, newSecret())
         await also(writable)
       },
       { isExpendable: true },
@@ -106,6 +111,27 @@ export class Sessions {
       csrfToken: csrfTokenOf(secret),
       idleEnd: (isWritten ? now : row.used) + IDLE_SECONDS,
       end: row.made + lifeOf(row.method),
+    }
+  }
+
+  /** What whoever calls is told of who they are. @param who with the session of a browser, or without one */
+  async tell({
+    name,
+    role,
+    by,
+    session,
+  }: Pick<Session, 'name' | 'role' | 'by'> & {
+    readonly session: LivingSession | undefined
+  }): Promise<Session> {
+    if (!session) return { name, role, by }
+    const { csrfToken, idleEnd, end } = session
+    const storageKey = await this.#store.config(STORAGE_KEY_NAME)
+    return {
+      ...{ name, role, by, csrfToken },
+      // There is none as long as nobody has signed in since there are such keys.
+      ...(typeof storageKey === 'string' ? { storageKey } : {}),
+      idleEnd: timeOf(idleEnd),
+      end: timeOf(end),
     }
   }
 

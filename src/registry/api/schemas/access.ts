@@ -40,6 +40,12 @@ export const Session = Type.Object(
         description: 'To be sent as X-CSRF-Token with whatever is not a GET; not needed with a bearer token',
       }),
     ),
+    storageKey: Type.Optional(
+      Type.String({
+        description:
+          'By which the page seals what it keeps in a browser, as the places of nodes on its map (AES-256, base64url): the same for all sessions, and in the registry only',
+      }),
+    ),
     idleEnd: Type.Optional(Time),
     end: Type.Optional(Time),
   },

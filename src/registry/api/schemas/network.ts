@@ -40,6 +40,7 @@ export const TopologyNode = Type.Object(
     country: Type.Optional(Type.String()),
     latitude: Type.Optional(Type.Number()),
     longitude: Type.Optional(Type.Number()),
+    notBefore: Type.Optional(Time),
     notAfter: Type.Optional(Time),
     machineName: Type.Optional(Type.String()),
   },

@@ -5,7 +5,7 @@ import type { NetworkNode } from './network.ts'
 import type { Shape } from './shapes.ts'
 
 /** What the colour of a node says. */
-export const COLOUR_MEANINGS = ['state', 'version', 'country', 'certificate'] as const
+export const COLOUR_MEANINGS = ['state', 'version', 'country', 'age', 'certificate'] as const
 export type ColourMeaning = (typeof COLOUR_MEANINGS)[number]
 
 /** A colour in the light and in the dark, and the shape that goes with it: colours alone are not seen by all. */
@@ -45,7 +45,7 @@ const STATES: Readonly<Record<MachineState, Colour>> = {
   revoked: { light: '#6a3fb5', dark: '#b9a5e6', shape: 'diamond' },
 }
 /** Told apart also by who sees no red or no green (after Okabe and Ito); the rarest values share one. */
-const CATEGORIES: readonly Colour[] = [
+const CATEGORIES = [
   { light: '#0b6bcb', dark: '#58a6ff', shape: 'disc' },
   { light: '#c25a00', dark: '#ffa657', shape: 'square' },
   { light: '#00795c', dark: '#3fd0a8', shape: 'triangle' },
@@ -53,7 +53,7 @@ const CATEGORIES: readonly Colour[] = [
   { light: '#7a6500', dark: '#e3c94b', shape: 'hexagon' },
   { light: '#3a8fb7', dark: '#9bdcf7', shape: 'downwards' },
   { light: '#7a3e1d', dark: '#d9a27a', shape: 'star' },
-]
+] as const satisfies readonly Colour[]
 const OTHERS = 'others'
 const UNKNOWN = 'unknown'
 
@@ -73,7 +73,17 @@ const CERTIFICATE_CLASSES = [
   { label: '30 days left or more', below: Number.POSITIVE_INFINITY, colour: GREEN },
 ] as const
 
-/** Colours for these nodes by one of their properties. @param nowMs for the age of certificates */
+/** The classes of days since a certificate began, in this order: nodes renew theirs when they are eleven months old. */
+const AGE_CLASSES = [
+  { label: 'less than 7 days old', below: 7, colour: CATEGORIES[0] },
+  { label: 'less than 30 days old', below: 30, colour: CATEGORIES[1] },
+  { label: 'less than 90 days old', below: 90, colour: CATEGORIES[2] },
+  { label: 'less than 180 days old', below: 180, colour: CATEGORIES[3] },
+  { label: 'less than 335 days old', below: 335, colour: CATEGORIES[4] },
+  { label: '335 days old or more', below: Number.POSITIVE_INFINITY, colour: CATEGORIES[5] },
+] as const
+
+/** Colours for these nodes by one of their properties. @param nowMs for what certificates have behind and before them */
 export function colouringOf(meaning: ColourMeaning, nodes: readonly NetworkNode[], nowMs: number): Colouring {
   switch (meaning) {
     case 'state':
@@ -82,11 +92,10 @@ export function colouringOf(meaning: ColourMeaning, nodes: readonly NetworkNode[
         ({ state }) => STATE_WORDS[state],
         MACHINE_STATES.map((state) => [STATE_WORDS[state], STATES[state]] as const),
       )
+    case 'age':
+      return dayClasses(nodes, AGE_CLASSES, (node) => certificateAge(node, nowMs))
     case 'certificate':
-      return classes(nodes, (node) => certificateClass(node, nowMs), [
-        ...CERTIFICATE_CLASSES.map(({ label, colour }) => [label, colour] as const),
-        [UNKNOWN, GREY],
-      ])
+      return dayClasses(nodes, CERTIFICATE_CLASSES, (node) => certificateClass(node, nowMs))
     case 'version':
       return categories(nodes, ({ version }) => version ?? UNKNOWN)
     case 'country':
@@ -95,11 +104,36 @@ export function colouringOf(meaning: ColourMeaning, nodes: readonly NetworkNode[
 }
 
 /** In which class of days left its certificate is. */
-export function certificateClass({ certificateEndMs }: NetworkNode, nowMs: number): string {
-  if (certificateEndMs === undefined) return UNKNOWN
-  const days = (certificateEndMs - nowMs) / DAY_MS
-  return CERTIFICATE_CLASSES.find(({ below }) => days < below)?.label ?? UNKNOWN
+export const certificateClass = ({ certificateEndMs }: NetworkNode, nowMs: number): string =>
+  dayClassOf(CERTIFICATE_CLASSES, certificateEndMs, (endMs) => endMs - nowMs)
+
+/** In which class of days since it began its certificate is: one of a clock that is ahead is new. */
+export const certificateAge = ({ certificateBeginMs }: NetworkNode, nowMs: number): string =>
+  dayClassOf(AGE_CLASSES, certificateBeginMs, (beginMs) => nowMs - beginMs)
+
+/** A class of times of so many days, up to those of the next. */
+interface DayClass {
+  readonly label: string
+  readonly below: number
+  readonly colour: Colour
 }
+
+function dayClassOf(
+  all: readonly DayClass[],
+  atMs: number | undefined,
+  distanceOf: (ms: number) => number,
+): string {
+  if (atMs === undefined) return UNKNOWN
+  const days = distanceOf(atMs) / DAY_MS
+  return all.find(({ below }) => days < below)?.label ?? UNKNOWN
+}
+
+const dayClasses = (
+  nodes: readonly NetworkNode[],
+  all: readonly DayClass[],
+  labelOf: (node: NetworkNode) => string,
+): Colouring =>
+  classes(nodes, labelOf, [...all.map(({ label, colour }) => [label, colour] as const), [UNKNOWN, GREY]])
 
 /** The most frequent values have colours of their own; equal counts by name, so that colours do not jump. */
 function categories(nodes: readonly NetworkNode[], textOf: (node: NetworkNode) => string): Colouring {

@@ -2,14 +2,14 @@ import type { JSX } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { countText } from '../parts/numbers.ts'
 import { useDark } from '../parts/use-media.ts'
+import type { PositionStore } from './position-store.ts'
 import type { Positions } from './positions.ts'
 import { type Shown, sceneOf } from './scene.ts'
-import { browserStore, type Settler, startSettler } from './settle.ts'
+import { type Settler, startSettler } from './settle.ts'
 import { type Stage, startStage } from './stage.ts'
 
 interface GraphViewProps extends Shown {
-  /** Under which positions are kept in this browser. */
-  readonly storeKey: string
+  readonly store: PositionStore
   readonly choose: (id: string | undefined) => void
 }
 
@@ -18,7 +18,7 @@ const STEP = 60
 const NO_POSITIONS: Positions = new Map()
 
 /** The live graph. What it shows, the table beside it says in words. */
-export function GraphView({ storeKey, choose, ...shown }: GraphViewProps): JSX.Element {
+export function GraphView({ store, choose, ...shown }: GraphViewProps): JSX.Element {
   const { network, colouring, chosen, route, cuts } = shown
   const canvas = useRef<HTMLCanvasElement>(null)
   const stage = useRef<Stage | undefined>(undefined)
@@ -32,8 +32,8 @@ export function GraphView({ storeKey, choose, ...shown }: GraphViewProps): JSX.E
     if (canvas.current === null) return
     const calm = matchMedia('(prefers-reduced-motion: reduce)').matches
     const theStage = startStage(canvas.current, (id) => latestChoose.current(id))
-    const theSettler = startSettler(browserStore(storeKey), (better, done) => {
-      if (done || !calm) setPositions(better)
+    const theSettler = startSettler(store, (better, isOnTheWay) => {
+      if (!isOnTheWay || !calm) setPositions(better)
     })
     stage.current = theStage
     settler.current = theSettler
@@ -41,10 +41,8 @@ export function GraphView({ storeKey, choose, ...shown }: GraphViewProps): JSX.E
       theStage.stop()
       theSettler.stop()
     }
-  }, [storeKey])
-  useEffect(() => {
-    if (settler.current !== undefined) setPositions(settler.current.settle(network))
-  }, [network, storeKey])
+  }, [store])
+  useEffect(() => settler.current?.settle(network), [network, store])
   const scene = useMemo(
     () => sceneOf({ network, colouring, chosen, route, cuts }, positions, dark ? 'dark' : 'light'),
     [network, colouring, chosen, route, cuts, positions, dark],
@@ -82,7 +80,7 @@ export function GraphView({ storeKey, choose, ...shown }: GraphViewProps): JSX.E
         <button type="button" onClick={() => stage.current?.showAll()}>
           Show all
         </button>
-        <button type="button" onClick={() => setPositions(settler.current?.anew(network) ?? NO_POSITIONS)}>
+        <button type="button" onClick={() => settler.current?.anew(network)}>
           Arrange anew
         </button>
       </div>

@@ -2,6 +2,7 @@ import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { Choice } from '../parts/choice.tsx'
 import { registryNow } from '../parts/registry-clock.ts'
+import { useNow } from '../parts/use-now.ts'
 import { COLOUR_MEANINGS, type ColourMeaning, colouringOf } from './colouring.ts'
 import { FindNode } from './find-node.tsx'
 import { GraphView } from './graph-view.tsx'
@@ -10,12 +11,15 @@ import { colourMeaningOf, MAP_VIEWS, type MapLook, type MapView } from './map-lo
 import type { Network } from './network.ts'
 import { NodeDetails } from './node-details.tsx'
 import { NodeTable } from './node-table.tsx'
+import type { PositionStore } from './position-store.ts'
 import { WorldView } from './world-view.tsx'
 
+const HOUR_MS = 3600_000
 const MEANING_WORDS: Readonly<Record<ColourMeaning, string>> = {
   state: 'state',
   version: 'version',
   country: 'country',
+  age: 'age of certificates',
   certificate: 'days left of certificates',
 }
 const TITLES: Readonly<Record<MapView, string>> = { graph: 'Graph', world: 'World', table: 'Table' }
@@ -26,8 +30,8 @@ interface NetworkMapProps {
   /** The nodes that packets from the registry to this one pass, both included; empty where no route is known. */
   readonly routeTo: (id: string) => Promise<readonly string[]>
   readonly cuts?: ReadonlySet<string>
-  /** Under which this browser keeps the positions of nodes. */
-  readonly storeKey: string
+  /** Where positions of nodes are kept; always the same one. */
+  readonly store: PositionStore
   readonly chosen: string | undefined
   readonly choose: (id: string | undefined) => void
   readonly look: MapLook
@@ -41,11 +45,13 @@ const NO_ROUTE: readonly string[] = []
 
 /** The network: as a graph, on the map of the world, or as a table, with the details of the chosen node. */
 export function NetworkMap(props: NetworkMapProps): JSX.Element {
-  const { network, routeTo, cuts = NO_CUTS, storeKey, chosen, choose, look, changeLook, details } = props
+  const { network, routeTo, cuts = NO_CUTS, store, chosen, choose, look, changeLook, details } = props
   const { meaning } = look
+  // Certificates grow older while somebody looks.
+  const hour = Math.floor(useNow() / HOUR_MS)
   const colouring = useMemo(
     () => colouringOf(meaning, network.nodes, registryNow()),
-    [meaning, network.nodes],
+    [meaning, network.nodes, hour],
   )
   // Without a database of GeoIP there is nothing to show.
   const hasPlaces = network.nodes.some(({ place }) => place !== undefined)
@@ -82,7 +88,7 @@ export function NetworkMap(props: NetworkMapProps): JSX.Element {
         )}
       </div>
       <div class="map-body">
-        {view === 'graph' && <GraphView {...{ network, colouring, chosen, route, cuts, storeKey, choose }} />}
+        {view === 'graph' && <GraphView {...{ network, colouring, chosen, route, cuts, store, choose }} />}
         {view === 'world' && <WorldView {...{ network, colouring, chosen, route, choose }} />}
         {view === 'table' && <NodeTable {...{ network, chosen, choose }} />}
         {details !== undefined && chosen !== undefined && details(chosen)}

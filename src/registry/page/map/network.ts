@@ -22,6 +22,7 @@ export interface NetworkNode {
   readonly country?: string | undefined
   readonly place?: Place | undefined
   readonly serial?: string | undefined
+  readonly certificateBeginMs?: number | undefined
   readonly certificateEndMs?: number | undefined
   readonly lastSeenMs?: number | undefined
 }

@@ -31,6 +31,7 @@ export function NodeDetails({ node, network, route, choose }: NodeDetailsProps):
     ['Platform', node.platform],
     ['Country', node.country],
     ['Serial', node.serial],
+    ['Certificate from', dateOf(node.certificateBeginMs)],
     ['Certificate until', untilText(node.certificateEndMs)],
     ['Last seen', dateOf(node.lastSeenMs)],
   ]

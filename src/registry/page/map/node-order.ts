@@ -8,6 +8,7 @@ const KEYS: Readonly<Record<string, (node: NetworkNode, counts: TunnelCounts) =>
   state: ({ state }) => state,
   version: ({ version }) => version ?? '',
   country: ({ country }) => country ?? '',
+  begin: ({ certificateBeginMs }) => certificateBeginMs ?? 0,
   end: ({ certificateEndMs }) => certificateEndMs ?? 0,
   tunnels: ({ id }, counts) => {
     const { opened, accepted } = counts.get(id) ?? { opened: 0, accepted: 0 }

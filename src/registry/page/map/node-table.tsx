@@ -35,6 +35,7 @@ export function NodeTable({ network, chosen, choose }: NodeTableProps): JSX.Elem
       { key: 'state', title: 'State', cell: ({ state }) => STATE_WORDS[state] },
       { key: 'version', title: 'Version', cell: ({ version }) => version ?? '–' },
       { key: 'country', title: 'Country', cell: ({ country }) => country ?? '–' },
+      { key: 'begin', title: 'Certificate from', cell: (node) => dateOf(node.certificateBeginMs) ?? '–' },
       { key: 'end', title: 'Certificate until', cell: (node) => dateOf(node.certificateEndMs) ?? '–' },
       { key: 'tunnels', title: 'Tunnels', cell: ({ id }) => tunnelsText(id, counts) },
     ],

@@ -1,28 +1,25 @@
 import type { LayoutTask, LayoutUpdate } from './layout-messages.ts'
 import type { Network } from './network.ts'
-import { type Position, type Positions, pairsOf, place, savedPositions, savedText } from './positions.ts'
+import type { PositionStore } from './position-store.ts'
+import { type Position, type Positions, pairsOf, place } from './positions.ts'
 
 /** Finds places for the nodes of a network, and keeps those it has found. */
 export interface Settler {
-  /** Nodes that have a place keep it; for others one is found. @returns where all are for now */
-  settle(network: Network): Positions
+  /** Nodes that have a place keep it; for others one is found. */
+  settle(network: Network): void
   /** Forgets all places, and finds new ones for all. */
-  anew(network: Network): Positions
+  anew(network: Network): void
   stop(): void
 }
 
-/** Where positions are kept between visits. */
-export interface PositionStore {
-  load(): Positions
-  save(positions: Positions): void
-}
-
-/** @param moved hears of better places, until `done` */
+/** @param moved hears where all are: at once, and then of better places; `isOnTheWay` while there are better ones to come */
 export function startSettler(
   store: PositionStore,
-  moved: (positions: Positions, done: boolean) => void,
+  moved: (positions: Positions, isOnTheWay: boolean) => void,
 ): Settler {
-  let known = store.load()
+  /** Undefined: not read yet. */
+  let known: Positions | undefined
+  let waiting: Network | undefined
   let task = 0
   let ids: readonly string[] = []
   const worker = new Worker('layout-worker.js', { type: 'module' })
@@ -35,56 +32,46 @@ export function startSettler(
       known = positions
       store.save(positions)
     }
-    moved(positions, data.done)
+    moved(positions, !data.done)
   }
 
-  function settle(network: Network): Positions {
+  function settle(network: Network): void {
+    waiting = network
+    if (known === undefined) return
     const { positions, fresh } = place(network, known)
-    if (fresh.size === 0) {
-      task++
-      known = positions
-      return positions
+    task++
+    if (fresh.size === 0) known = positions
+    else {
+      ids = [...positions.keys()]
+      const places = [...positions.values()]
+      const message: LayoutTask = {
+        task,
+        ids,
+        xs: Float32Array.from(places, ({ x }) => x),
+        ys: Float32Array.from(places, ({ y }) => y),
+        pairs: pairsOf(network),
+        settled: new Set(ids.filter((id) => !fresh.has(id))),
+      }
+      worker.postMessage(message)
     }
-    ids = [...positions.keys()]
-    const places = [...positions.values()]
-    const message: LayoutTask = {
-      task: ++task,
-      ids,
-      xs: Float32Array.from(places, ({ x }) => x),
-      ys: Float32Array.from(places, ({ y }) => y),
-      pairs: pairsOf(network),
-      settled: new Set(ids.filter((id) => !fresh.has(id))),
-    }
-    worker.postMessage(message)
-    return positions
+    moved(positions, false)
   }
+
+  function begin(positions: Positions): void {
+    known ??= positions
+    if (waiting !== undefined) settle(waiting)
+  }
+  store.load().then(begin, () => begin(new Map()))
 
   return {
     settle,
     anew(network) {
       known = new Map()
-      return settle(network)
+      settle(network)
     },
-    stop: () => worker.terminate(),
-  }
-}
-
-/** Keeps positions in this browser; a browser that refuses keeps none. */
-export function browserStore(key: string): PositionStore {
-  return {
-    load() {
-      try {
-        return savedPositions(localStorage.getItem(key))
-      } catch {
-        return new Map()
-      }
-    },
-    save(positions) {
-      try {
-        localStorage.setItem(key, savedText(positions))
-      } catch {
-        // Full or forbidden: the next visit finds places anew.
-      }
+    stop() {
+      waiting = undefined
+      worker.terminate()
     },
   }
 }

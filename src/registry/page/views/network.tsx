@@ -6,11 +6,13 @@ import { call } from '../api.ts'
 import { MachinePanel } from '../machines/machine-panel.tsx'
 import { colourMeaningOf, mapViewOf } from '../map/map-look.ts'
 import { NetworkMap } from '../map/network-map.tsx'
+import { browserStore, NO_STORE } from '../map/position-store.ts'
 import { hashOf } from '../parts/address.ts'
 import { Asking } from '../parts/asking.tsx'
 import { numberText } from '../parts/numbers.ts'
 import { useParameters } from '../parts/place.ts'
 import { Problem } from '../parts/problem.tsx'
+import { sealOf } from '../parts/seal.ts'
 import { STATE_MEANINGS, STATE_WORDS } from '../parts/state-words.ts'
 import { useAnswer } from '../parts/use-answer.ts'
 import { useFresh } from '../parts/use-fresh.ts'
@@ -20,8 +22,14 @@ import { useTopology } from '../use-topology.ts'
 
 const askOverview = () => call('overview')
 
+interface NetworkViewProps {
+  readonly mayRevoke: boolean
+  /** Of the session. */
+  readonly storageKey: string | undefined
+}
+
 /** The map, as it is now: the registry tells what changes. */
-export function NetworkView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX.Element {
+export function NetworkView({ mayRevoke, storageKey }: NetworkViewProps): JSX.Element {
   const asked = useAnswer(askOverview)
   const { answer: overview, problem, again } = asked
   const [snapshot, live] = useTopology()
@@ -33,6 +41,10 @@ export function NetworkView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX
   const choose = (machine: string | undefined) => change({ machine }, 'push')
   const registry = overview?.registryMachine
   const network = useMemo(() => snapshot && networkOf(snapshot, registry), [snapshot, registry])
+  const store = useMemo(
+    () => (storageKey === undefined ? NO_STORE : browserStore('map', sealOf(storageKey))),
+    [storageKey],
+  )
   const names = useMemo(
     () => new Map(snapshot?.nodes.map(({ name, machineName }) => [name, machineName])),
     [snapshot],
@@ -82,7 +94,7 @@ export function NetworkView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX
             meaning: colourMeaningOf(parameters.get('colour')),
           }}
           changeLook={({ view, meaning }) => change({ view, colour: meaning }, 'replace')}
-          storeKey="registry"
+          store={store}
           details={(id) => (
             <MachinePanel
               key={id}

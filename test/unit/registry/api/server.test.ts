@@ -170,8 +170,22 @@ describe('signing in', () => {
       status: 200,
       body: { name: 'look', role: 'look', by: 'password' },
     })
-    expect((await ask('/api/v1/session', { method: 'DELETE', headers })).status).toBe(204)
+    const out = await ask('/api/v1/session', { method: 'DELETE', headers })
+    expect(out.status).toBe(204)
+    // What a page has sealed stays in the browser: it needs the key again.
+    expect(out.headers.get('clear-site-data')).toBe('"cache"')
     expect((await ask('/api/v1/session', { headers })).status).toBe(401)
+  })
+
+  it('tells the key by which the page seals what it keeps in browsers: to browsers only, and always the same', async () => {
+    const [one, other] = [await signedIn('look'), await signedIn('administer')]
+    const keyOf = async (headers: Record<string, string>) =>
+      (await ask<Session>('/api/v1/session', { headers })).body.storageKey
+    expect(await keyOf(one)).toMatch(/^[\w-]{43}$/)
+    expect(await keyOf(other)).toBe(await keyOf(one))
+    const local = await raw('/api/v1/session', { socketPath })
+    expect(local.status).toBe(200)
+    expect(local.text).not.toContain('storageKey')
   })
 
   it('tells nothing of which of name and password is wrong', async () => {

@@ -25,7 +25,13 @@ test('the map has their names, places, and which one is the registry', () => {
   const { nodes } = networkOf(
     {
       nodes: [
-        { ...node('0/8'), latitude: 0, longitude: 0, notAfter: '2027-01-01T00:00:00.000Z' },
+        {
+          ...node('0/8'),
+          latitude: 0,
+          longitude: 0,
+          notBefore: '2026-01-01T00:00:00.000Z',
+          notAfter: '2027-01-01T00:00:00.000Z',
+        },
         { ...node('1/8'), machineName: 'laptop', latitude: 5 },
       ],
       tunnels: [],
@@ -36,6 +42,7 @@ test('the map has their names, places, and which one is the registry', () => {
     name: '0/8',
     registry: true,
     place: { latitude: 0, longitude: 0 },
+    certificateBeginMs: Date.UTC(2026, 0, 1),
     certificateEndMs: Date.UTC(2027, 0, 1),
   })
   expect(nodes[1]).toMatchObject({ id: '1/8', name: 'laptop', registry: false, place: undefined })

@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { certificateClass, colouringOf } from '../../../../../src/registry/page/map/colouring.ts'
+import {
+  certificateAge,
+  certificateClass,
+  colouringOf,
+} from '../../../../../src/registry/page/map/colouring.ts'
 import type { NetworkNode } from '../../../../../src/registry/page/map/network.ts'
 
 const DAY_MS = 86_400_000
@@ -46,7 +50,22 @@ describe('colours of nodes', () => {
     expect(certificateClass(node({ certificateEndMs: NOW + leftMs }), NOW)).toBe(label)
   })
 
+  test.each([
+    [-60_000, 'less than 7 days old'],
+    [7 * DAY_MS - 1, 'less than 7 days old'],
+    [7 * DAY_MS, 'less than 30 days old'],
+    [89 * DAY_MS, 'less than 90 days old'],
+    [334 * DAY_MS, 'less than 335 days old'],
+    [335 * DAY_MS, '335 days old or more'],
+    [3650 * DAY_MS, '335 days old or more'],
+  ])('a certificate that began %i ms ago: %s', (age, label) => {
+    expect(certificateAge(node({ certificateBeginMs: NOW - age }), NOW)).toBe(label)
+    const { legend } = colouringOf('age', [node({ certificateBeginMs: NOW - age }), node()], NOW)
+    expect(legend.map((entry) => entry.label)).toEqual([label, 'unknown'])
+  })
+
   test('a certificate of which nothing is known is said to be so', () => {
     expect(certificateClass(node(), NOW)).toBe('unknown')
+    expect(certificateAge(node(), NOW)).toBe('unknown')
   })
 })

@@ -16,6 +16,7 @@ const NODES = MACHINE_STATES.flatMap((state) =>
       state,
       version: at === 0 ? undefined : `0.${at}`,
       country: at === 0 ? undefined : `A${String.fromCharCode(65 + at)}`,
+      certificateBeginMs: at === 0 ? undefined : NOW - at * at * 3 * DAY_MS,
       certificateEndMs: at === 0 ? undefined : NOW + (at * at - 2) * DAY_MS,
     }),
   ),

@@ -1,0 +1,36 @@
+import type { Seal } from '../parts/seal.ts'
+import { type Positions, savedPositions, savedText } from './positions.ts'
+
+/** Where positions are kept between visits. */
+export interface PositionStore {
+  load(): Promise<Positions>
+  save(positions: Positions): void
+}
+
+/** For what anybody may read. */
+const PLAIN: Seal = { seal: async (text) => text, open: async (text) => text }
+
+/** Keeps positions in this browser; a browser that refuses keeps none. */
+export function browserStore(name: string, { seal, open }: Seal = PLAIN): PositionStore {
+  let saved: Promise<void> = Promise.resolve()
+  return {
+    async load() {
+      try {
+        const kept = localStorage.getItem(name)
+        return kept === null ? new Map() : savedPositions(await open(kept))
+      } catch {
+        return new Map()
+      }
+    },
+    save(positions) {
+      // One after another: the last one stays.
+      saved = saved
+        .then(async () => localStorage.setItem(name, await seal(savedText(positions))))
+        // Full or forbidden: the next visit finds places anew.
+        .catch(() => {})
+    },
+  }
+}
+
+/** Keeps nothing: all have their places as long as they are shown. */
+export const NO_STORE: PositionStore = { load: async () => new Map(), save() {} }
