@@ -1,7 +1,9 @@
 // Bundles a page for browsers: its script, the worker that arranges the map, its style, all from files of this project.
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 const workerSource = fileURLToPath(new URL('../src/registry/page/map/layout-worker.ts', import.meta.url))
 
 /**
@@ -21,6 +23,7 @@ export function bundlePage(entry, directory, { sourcemap = false } = {}) {
     jsx: 'automatic',
     jsxImportSource: 'preact',
     minify: true,
+    define: { RE6STNET_VERSION: JSON.stringify(version) },
     metafile: true,
     write: false,
     sourcemap: sourcemap ? 'linked' : false,

@@ -4,26 +4,45 @@ import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/platform/clock.ts'
+import { RegistryClient } from '../../src/platform/registry-client.ts'
 import { hasChromium } from '../support/chromium.ts'
 import { ADMINISTRATOR, endSessions, type RegistryPage, startRegistryPage } from '../support/registry-page.ts'
+import { vectors } from '../support/vectors.ts'
 
 const MINUTE_MS = 60_000
+const csr = vectors<{ csr: Record<string, string> }>('pki.json').csr['node-a'] ?? ''
 
-/** A proxy as others are: it answers for a registry that is not there. */
-async function proxyOf(target: string): Promise<Server & { isAway?: boolean }> {
-  const server: Server & { isAway?: boolean } = createServer((request, response) => {
+interface Proxy extends Server {
+  /** It answers for a registry that is not there. */
+  isAway?: boolean
+  /** The registry behind it was upgraded to this one. */
+  version?: string | undefined
+  /** Of the streams that are open now, nothing comes any more, and nobody is told so: as where a line was lost. */
+  loseStreams(): void
+}
+
+/** A proxy as others are. */
+async function proxyOf(target: string): Promise<Proxy> {
+  const streams = new Set<() => void>()
+  const server = createServer((request, response) => {
     if (server.isAway) return void response.writeHead(502).end('Bad gateway')
     const { method, headers } = request
     const onward = httpRequest(new URL(request.url ?? '/', target), { method, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      const said = server.version === undefined ? {} : { 're6st-version': server.version }
+      response.writeHead(answer.statusCode ?? 502, { ...answer.headers, ...said })
       answer.pipe(response)
+      if (request.url?.endsWith('/events')) streams.add(() => answer.unpipe(response).resume())
       // Whoever is cut off has not the end of the answer.
       answer.on('close', () => answer.complete || response.destroy())
     })
     onward.on('error', () => response.destroy())
     response.on('close', () => onward.destroy())
     request.pipe(onward)
-  })
+  }) as Proxy
+  server.loseStreams = () => {
+    for (const lose of streams) lose()
+    streams.clear()
+  }
   await once(server.listen(0, '127.0.0.1'), 'listening')
   return server
 }
@@ -33,7 +52,7 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
   let aheadMs = 0
   let started: RegistryPage
   let page: Page
-  let proxy: Awaited<ReturnType<typeof proxyOf>>
+  let proxy: Proxy
 
   beforeAll(async () => {
     started = await startRegistryPage({ clock: { ...systemClock, now: () => Date.now() + aheadMs } })
@@ -67,6 +86,26 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
     await page.getByText('Live: changes are shown').waitFor()
   })
 
+  const joined = () => new RegistryClient(started.registry.url).requestCertificate({ token: '', csr })
+
+  test('shows what changes after the stream was lost without a word', async () => {
+    await page.getByText('Live: changes are shown').waitFor()
+    proxy.loseStreams()
+    await joined()
+    await page.getByRole('img', { name: 'Map of 1 node ' }).waitFor()
+    await page.getByText('Live: changes are shown').waitFor()
+  })
+
+  test('shows what has changed while the machine was asleep', async () => {
+    const browser = await page.context().newCDPSession(page)
+    await browser.send('Page.setWebLifecycleState', { state: 'frozen' })
+    proxy.loseStreams()
+    await joined()
+    await browser.send('Page.setWebLifecycleState', { state: 'active' })
+    await page.getByRole('img', { name: 'Map of 2 nodes ' }).waitFor()
+    await browser.detach()
+  })
+
   test('asks who is there when the session has ended, and then follows the network again', async () => {
     await endSessions(started, ADMINISTRATOR.name)
     proxy.closeAllConnections()
@@ -89,6 +128,8 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
     const confirm = page.getByRole('dialog', { name: 'Invite?' })
     await confirm.getByRole('button', { name: 'Invite' }).click()
     await again().waitFor()
+    // Whoever presses it once too often has left nothing: only the button says so.
+    for (let time = 0; time < 3; time++) await page.keyboard.press('Escape')
     await signInAgain()
     await confirm.getByText('For machines called a machine with a long name').waitFor()
     await confirm.getByRole('button', { name: 'Invite' }).click()
@@ -237,6 +278,37 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
     await page.getByRole('status').getByText('The configuration is changed').waitFor()
     await expect.poll(() => page.getByLabel('Client count').inputValue()).toBe('10')
     expect(await said.count()).toBe(0)
+  })
+
+  test('says that the registry was upgraded, and is loaded anew when somebody wants that, without loss', async () => {
+    const notice = () => page.getByText('The registry has version 99.1.2 now')
+    const isLoadedAnew = async () => {
+      await page.evaluate('window.isOld = true')
+      return () => page.evaluate('window.isOld === undefined') as Promise<boolean>
+    }
+    await started.open('tokens')
+    await page.getByLabel('What for').fill('written before the upgrade')
+    proxy.version = '99.1.2'
+    await notice().waitFor()
+    expect(await started.accessibilityProblems()).toEqual([])
+    await started.screenshot('upgraded')
+    const anew = page.getByRole('button', { name: 'Load it anew' })
+    await anew.click()
+    const dialog = page.getByRole('dialog', { name: 'Load the page anew?' })
+    await dialog.getByRole('button', { name: 'Cancel' }).click()
+    expect(await page.getByLabel('What for').inputValue()).toBe('written before the upgrade')
+    const wasAsked = await isLoadedAnew()
+    await anew.click()
+    await dialog.getByRole('button', { name: 'Load anew' }).click()
+    await expect.poll(wasAsked).toBe(true)
+    await notice().waitFor()
+    // Nothing is written: there is nothing to ask.
+    const wasNot = await isLoadedAnew()
+    await anew.click()
+    await expect.poll(wasNot).toBe(true)
+    // The next one has the version of the page again.
+    proxy.version = undefined
+    await notice().waitFor({ state: 'detached' })
   })
 
   test('says what was not done also to who has closed the question meanwhile', async () => {

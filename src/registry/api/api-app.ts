@@ -71,6 +71,8 @@ export function newApiApp({ files, url, isLocal, admit, log, clock }: ApiAppSett
   )
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS)
+    // A page that was open over an upgrade is told so by it.
+    reply.header('Re6st-Version', VERSION)
     if (isSecure) reply.header('Strict-Transport-Security', 'max-age=31536000')
     if (isLocal) return
     if (!isOwnHost(request.headers.host, hosts))

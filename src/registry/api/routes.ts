@@ -167,7 +167,7 @@ export const API_ROUTES = {
     role: 'look',
     contentType: 'text/event-stream',
     summary:
-      'What changes, as server-sent events: first `snapshot` with a TopologySnapshot, then `change` with a TopologyChange each',
+      'What changes, as server-sent events: first `snapshot` with a TopologySnapshot, then `change` with a TopologyChange each, and `alive` every 1.5 s: whoever hears nothing has lost the connection',
     answer: network.TopologyChange,
   },
   machines: {

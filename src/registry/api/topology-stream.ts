@@ -6,8 +6,11 @@ import { SECURITY_HEADERS } from './guards.ts'
 import { API_LIMITS } from './limits.ts'
 import type { TopologyWatch } from './topology-watch.ts'
 
-/** Proxies and browsers give up on a connection that says nothing. */
-const KEEP_ALIVE_MS = 15_000
+/**
+ * So often the stream says that it is alive: a connection that is lost without a word (a laptop that has slept, an address translation
+ * that has forgotten it) is noticed by its silence, within the five seconds after which what changes is to be seen.
+ */
+const ALIVE_MS = 1_500
 /** Who was signed out is not told for longer: the browser connects again, and is asked who it is. */
 const LIFE_MS = 10 * 60_000
 /** So soon it connects again: what changes meanwhile is to be seen within five seconds, too. Browsers take 3 to 5 s by themselves. */
@@ -62,7 +65,10 @@ export class TopologyStream {
     send(`retry: ${AGAIN_MS}\n${event('snapshot', snapshot)}`)
     const held = [
       this.#watch.subscribe((change) => send(event('change', change))),
-      this.#clock.every(KEEP_ALIVE_MS, () => send(':\n\n')),
+      // What was not read yet says as much.
+      this.#clock.every(ALIVE_MS, () => {
+        if (raw.writableLength === 0) send('event: alive\ndata: {}\n\n')
+      }),
       this.#clock.after(this.#lifeMs(session), () => {
         leave()
         // Whoever has not read what was said by now is asleep, or gone.

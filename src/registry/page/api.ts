@@ -2,6 +2,7 @@ import type { API_ROUTES, ApiRouteName, RoutePart } from '../api/routes.ts'
 import type { ApiError } from '../api/schemas/common.ts'
 import { takeUse } from './in-use.ts'
 import { hearDate } from './parts/registry-clock.ts'
+import { hearVersion } from './parts/registry-version.ts'
 
 type Routes = typeof API_ROUTES
 
@@ -126,6 +127,7 @@ export async function call<Name extends Called>(
     ...(method === 'GET' ? { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) } : {}),
   }).catch(noAnswer)
   hearDate(response.headers.get('date'))
+  hearVersion(response.headers.get('re6st-version'))
   if (response.status === 401 && !SIGNING_IN.includes(name)) {
     sessionEvents.dispatchEvent(new Event('ended'))
     throw new ApiFailure(401, 'the session has ended: sign in again')

@@ -10,6 +10,7 @@ import { PairNotice } from './parts/pair-notice.tsx'
 import { usePlace } from './parts/place.ts'
 import { Problem } from './parts/problem.tsx'
 import { zoneOf } from './parts/time.ts'
+import { UpgradeNotice } from './parts/upgrade-notice.tsx'
 import { type Asked, sayWhy } from './parts/use-answer.ts'
 import { useNow } from './parts/use-now.ts'
 import { usePair } from './parts/use-pair.ts'
@@ -170,6 +171,7 @@ function SignedIn({ view, session }: SignedInProps): JSX.Element {
   }, [view])
   return (
     <>
+      <UpgradeNotice />
       <PairNotice pair={pair.answer} />
       <main>
         <ViewOf view={view} session={session} pair={pair} />

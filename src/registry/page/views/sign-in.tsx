@@ -50,10 +50,19 @@ export function SignInAgain({
 }): JSX.Element {
   const { answer: methods, problem } = useAnswer(askMethods)
   const dialog = useModal()
+  // Escape, or a gesture of a phone, must not drop what is written below; a second one in a row, no browser lets us refuse.
+  const stay = () => {
+    if (dialog.current?.isConnected) dialog.current.showModal()
+  }
   return (
-    <dialog ref={dialog} aria-labelledby="again-title" onClose={leave}>
+    <dialog
+      ref={dialog}
+      aria-labelledby="again-title"
+      onCancel={(event) => event.preventDefault()}
+      onClose={stay}
+    >
       <h2 id="again-title">The session has ended</h2>
-      <p>Sign in again to go on where you are.</p>
+      <p>Sign in again to go on where you are. Who leaves drops what is written there.</p>
       <SignInForm
         methods={methods}
         problem={problem}

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readNodeCertificate } from '../../../../src/core/crypto/certificate.ts'
 import { makeDecryptor } from '../../../../src/core/crypto/rsa.ts'
 import { RegistryClient } from '../../../../src/platform/registry-client.ts'
+import { VERSION } from '../../../../src/platform/version.ts'
 import { setAdministrator } from '../../../../src/registry/api/access/administrators.ts'
 import type { MadeBearerToken, Session } from '../../../../src/registry/api/schemas/access.ts'
 import type { AuditPage, AuditVerification } from '../../../../src/registry/api/schemas/audit.ts'
@@ -218,6 +219,11 @@ describe('signing in', () => {
 })
 
 describe('the API', () => {
+  it('says with each answer which version it is, so that a page of before an upgrade notices', async () => {
+    for (const path of ['/api/v1/session', '/api/v1/session/methods', '/nothing.js'])
+      expect((await raw(path)).headers).toMatchObject({ 're6st-version': VERSION })
+  })
+
   it('is for who is signed in', async () => {
     for (const path of [
       'network',

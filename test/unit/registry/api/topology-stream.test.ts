@@ -103,6 +103,22 @@ describe('pages', () => {
   })
 })
 
+it('says every 1.5 s that it is alive, so that a connection that is lost without a word is noticed', async () => {
+  const { raw, open } = browser()
+  const written: string[] = []
+  vi.spyOn(raw, 'write').mockImplementation((text) => {
+    written.push(String(text))
+    return true
+  })
+  await open()
+  await clock.pass(4_500)
+  expect(written.slice(1)).toEqual(Array(3).fill('event: alive\ndata: {}\n\n'))
+  // What was not read yet says as much: more of it would be the end of a slow line.
+  vi.spyOn(raw, 'writableLength', 'get').mockReturnValue(1)
+  await clock.pass(4_500)
+  expect(written).toHaveLength(4)
+})
+
 it('asks its browser to connect again within a second of its end, so that what changes is seen in time', async () => {
   const { raw, open } = browser()
   const written: string[] = []
