@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { DAY_MS, dayOf } from '../core/day.ts'
 import { messageOf } from '../core/errors.ts'
 import { isEmailAddress } from '../core/values/email-address.ts'
@@ -8,7 +7,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Store } from './database/store.ts'
 import type { Holder } from './holders.ts'
-import { fateOf, type Mailer, type MailFate } from './mail.ts'
+import { fateOf, type Mailer, type MailFate, untilSent } from './mail.ts'
 
 /** What mails about the end of certificates need. */
 export interface ExpiryMailComponents {
@@ -31,9 +30,6 @@ const MAILS_OF_A_ROUND = 200
 const LEFT_FOR_PUT_OFF = 50
 /** So many one after the other that no server has taken: there is none, and the others need not be tried. */
 const NOBODY_IN_A_ROW = 5
-
-/** How long a registry that stops waits for a mail server. */
-const LAST_MAIL_MS = 3_000
 
 /** Whoever began to send a mail so long ago, and has not ended, never will: a mail server is given up after a minute. */
 const SENDING_SECONDS = 600
@@ -194,8 +190,7 @@ export class ExpiryMails implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopped = true
     for (const timer of this.#timers) timer[Symbol.dispose]()
-    const patience = AbortSignal.timeout(LAST_MAIL_MS)
-    await Promise.race([this.#running?.catch(() => {}), once(patience, 'abort')])
+    await untilSent(this.#running)
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
@@ -62,6 +63,15 @@ export interface MailSettings {
   readonly user: string | undefined
   readonly password: string | undefined
   readonly startTls: boolean
+}
+
+/** How long a registry that stops waits for a mail server. */
+const LAST_MAIL_MS = 3_000
+
+/** Waits for what is being sent, but not for a server that does not answer. */
+export async function untilSent(sending: Promise<unknown> | undefined): Promise<void> {
+  const patience = AbortSignal.timeout(LAST_MAIL_MS)
+  await Promise.race([sending?.catch(() => {}), once(patience, 'abort')])
 }
 
 /** How long the SMTP server may take. */

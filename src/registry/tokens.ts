@@ -25,7 +25,7 @@ const NOT_AN_ADDRESS = 'not an e-mail address (in a URL, + is written %2B)'
 export interface TokensInit {
   readonly store: Store
   readonly mailer: Mailer | undefined
-  readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'after'>
+  readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'after' | 'every'>
   readonly log: Logger
   /** Of the certificates that they are for, in bits; 0: registration by mail is disabled. */
   readonly mailPrefixLength: number
@@ -34,7 +34,7 @@ export interface TokensInit {
 }
 
 /** Tokens, with each of which somebody may register: they are made up and mailed, or an operator's. */
-export class Tokens implements Disposable {
+export class Tokens implements AsyncDisposable {
   readonly #init: TokensInit
   readonly #mails: TokenMails | undefined
   /** When a mail was last sent to an address. */
@@ -43,7 +43,18 @@ export class Tokens implements Disposable {
   constructor(init: TokensInit) {
     this.#init = init
     const { mailer } = init
-    this.#mails = mailer && new TokenMails({ ...init, mailer })
+    this.#mails =
+      mailer &&
+      new TokenMails({
+        ...{ ...init, mailer },
+        mailOf: ({ email, token }) => ({
+          from: init.mailSender,
+          to: email,
+          subject: '[re6stnet] Token to join the network',
+          text: `Hello,\n\nsomebody, probably you, asked to join a re6st network with this address.\nGive this to re6st-conf, as --token or when it asks:\n\nToken: ${token}\n\nIt can be used once. If it was not you, ignore this mail.\n`,
+        }),
+        isWanted: (token) => this.isUsable(token),
+      })
   }
 
   /**
@@ -65,24 +76,17 @@ export class Tokens implements Disposable {
     remember(this.#mailedMs, email, clock.monotonicMs(), MAX_MAILED)
     const living = await store.madeTokenFor(email, Math.floor(clock.now() / 1000))
     const token = living ?? (await this.add(email, ''))
-    await this.#mails.send({
-      mail: {
-        from: this.#init.mailSender,
-        to: email,
-        subject: '[re6stnet] Token to join the network',
-        text: `Hello,\n\nsomebody, probably you, asked to join a re6st network with this address.\nGive this to re6st-conf, as --token or when it asks:\n\nToken: ${token}\n\nIt can be used once. If it was not you, ignore this mail.\n`,
-      },
-      isWanted: () => this.isUsable(token),
-      giveUp: async () => {
-        this.#mailedMs.delete(email)
-        if (living === undefined) await store.write((writable) => writable.deleteToken(token))
-      },
-    })
+    try {
+      await this.#mails.send({ email, token, isNew: living === undefined })
+    } catch (error) {
+      this.#mailedMs.delete(email)
+      throw error
+    }
   }
 
-  /** Mails that are to be sent later are not sent any more. */
-  [Symbol.dispose](): void {
-    this.#mails?.[Symbol.dispose]()
+  /** What is to be sent later is sent by whoever runs then. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#mails?.[Symbol.asyncDispose]()
   }
 
   /**

@@ -25,6 +25,7 @@ const TABLES: readonly (readonly [table: string, ...key: string[]])[] = [
   ['subject_serial_gap', 'first'],
   ['expiry_mail', 'serial', 'stage'],
   ['webhook_message', 'number'],
+  ['token_mail', 'email'],
   ['operator_notice', 'name'],
   ['authority', 'fingerprint'],
   ['machine_authority', 'prefix'],

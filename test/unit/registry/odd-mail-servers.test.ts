@@ -1,8 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '../../../lab/wait-for.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
+import type { Store } from '../../../src/registry/database/store.ts'
 import { fateOf, type Mail, openMailer } from '../../../src/registry/mail.ts'
 import { TokenMails } from '../../../src/registry/token-mails.ts'
 import { type MailServerMood, OddMailServer } from '../../support/odd-mail-server.ts'
+import { POSTGRES_PROGRAMS, POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
+import { temporaryDirectory } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { type SteppedClock, steppedClock } from '../../support/stepped-clock.ts'
 
@@ -61,31 +66,73 @@ it('a mail that comes twice is the same one to whoever reads it, and another is 
   expect(ids[2]).not.toBe(ids[0])
 })
 
-describe('a mail with a token', () => {
-  let mails: TokenMails
-  let given: string[]
-  let isWanted: boolean
-  /** Whether nobody can say whether it is of use. */
-  let isAway: boolean
+const DATABASES: readonly (readonly [string, boolean])[] = [
+  ['SQLite', true],
+  ['PostgreSQL', POSTGRES_PROGRAMS !== undefined],
+]
 
-  beforeEach(() => {
-    given = []
+describe.each(DATABASES.filter(([, isThere]) => isThere))('a mail with a token, with %s', (kind) => {
+  /** Where the database is. */
+  let url: string
+  let postgres: TestPostgres | undefined
+  let store: Store
+  let mails: TokenMails
+  let isWanted: boolean
+  /** Whether nobody can say anything of it. */
+  let isAway: boolean
+  const processes: AsyncDisposable[] = []
+
+  beforeAll(async () => {
+    if (kind === 'PostgreSQL') postgres = await TestPostgres.start()
+  }, POSTGRES_TEST_MS)
+  afterAll(() => postgres?.[Symbol.asyncDispose]())
+
+  /** A registry of the network, as far as it sends mails. */
+  async function registry() {
+    const store = await openStore(url)
+    const away = <T>(work: () => Promise<T>) =>
+      isAway ? Promise.reject(new Error('the database is away')) : work()
+    const mails = new TokenMails({
+      ...{ mailer: mailer(), clock, log: silentLog },
+      store: {
+        write: (write, options) => away(() => store.write(write, options)),
+        all: (sql, ...values) => away(() => store.all(sql, ...values)),
+        // All that waits does so by the clock of the test.
+        commonTimeMs: async () => clock.now(),
+      },
+      mailOf: ({ email, token }) => ({ ...MAIL, to: email, text: `Token: ${token}\n` }),
+      isWanted: async () => isWanted,
+    })
+    processes.unshift(mails, store)
+    return { store, mails }
+  }
+
+  beforeEach(async () => {
     isWanted = true
     isAway = false
-    const own = mailer()
-    mails = new TokenMails({ mailer: own, clock, log: silentLog })
-  })
-  afterEach(() => mails[Symbol.dispose]())
-
-  const send = (to = MAIL.to) =>
-    mails.send({
-      mail: { ...MAIL, to },
-      isWanted: async () => {
-        if (isAway) throw new Error('the database is away')
-        return isWanted
-      },
-      giveUp: async () => void given.push(to),
+    url = postgres?.url ?? join(temporaryDirectory(), 'registry.db')
+    ;({ store, mails } = await registry())
+    await store.write(async (writable) => {
+      for (const table of ['token_mail', 'token', 'made_token']) await writable.clear(table)
     })
+  })
+  afterEach(async () => {
+    isAway = false
+    for (const one of processes.splice(0)) await one[Symbol.asyncDispose]()
+  })
+
+  const send = async (email = MAIL.to, isNew = true) => {
+    const token = `of ${email}`
+    await store.write(async (writable) => {
+      if (!(await writable.token(token))) await writable.addToken({ token, email, prefix_len: 16, date: 1 })
+    })
+    await mails.send({ email, token, isNew })
+  }
+  const hasToken = async (email = MAIL.to) => (await store.token(`of ${email}`)) !== undefined
+  const waiting = async () =>
+    (await store.all<{ email: string }>('SELECT email FROM token_mail ORDER BY email')).map(
+      ({ email }) => email,
+    )
   const tried = (times: number) =>
     waitFor(() => server.connections === times, {
       what: 'the mail server',
@@ -93,13 +140,23 @@ describe('a mail with a token', () => {
       intervalMs: 5,
     })
   const got = () => server.got.map(({ to }) => to)
+  /** Lets time pass, some at a time, until something is so: what is asked of a database and a mail server takes real time. */
+  const pass = (isSo: () => Promise<boolean> | boolean, what: string, stepMs = MINUTE_MS) =>
+    waitFor(
+      async () => {
+        if (await isSo()) return true
+        await clock.pass(stepMs)
+        return false
+      },
+      { what, deadlineMs: 20_000, intervalMs: 5 },
+    )
 
   it.each(['refuses', 'closed'] as const)(
     'that a server %s is told of, and nothing is left',
     async (mood) => {
       server.mood = mood
       await expect(send()).rejects.toMatchObject({ code: 'SYSTEM' })
-      expect(given).toEqual([MAIL.to])
+      expect([await hasToken(), await waiting()]).toEqual([false, []])
       await clock.pass(2 * DAY_MS)
       expect(server.connections).toBe(1)
     },
@@ -108,19 +165,47 @@ describe('a mail with a token', () => {
   it('that a server puts off is sent later, once', async () => {
     server.mood = 'later'
     await send()
-    await clock.pass(MINUTE_MS)
-    await tried(2)
+    await pass(() => server.connections === 2, 'the second attempt')
     server.mood = 'takes'
-    await waitFor(
-      async () => {
-        await clock.pass(MINUTE_MS)
-        return server.got.length > 0
-      },
-      { what: 'the mail', deadlineMs: 20_000, intervalMs: 5 },
-    )
+    await pass(() => server.got.length > 0, 'the mail')
+    await pass(async () => (await waiting()).length === 0, 'the end of it', 1)
     await clock.pass(DAY_MS)
     expect(got()).toEqual([MAIL.to])
-    expect(given).toEqual([])
+    expect(await hasToken()).toBe(true)
+  })
+
+  it('that was put off is sent when the registry was started again, once by however many there are', async () => {
+    server.mood = 'later'
+    const all = ['a', 'b', 'c', 'd'].map((name) => `${name}@example.com`)
+    for (const email of all) await send(email)
+    for (const one of processes.splice(0)) await one[Symbol.asyncDispose]()
+    server.mood = 'takes'
+    store = (await registry()).store
+    await registry()
+    await registry()
+    await pass(() => server.got.length >= all.length, 'the mails')
+    await pass(async () => (await waiting()).length === 0, 'the end of them', 1)
+    await clock.pass(DAY_MS)
+    expect(got().sort()).toEqual(all)
+  })
+
+  it('that was being sent when the registry died is sent by the next one', async () => {
+    server.mood = 'silent'
+    const answered = send()
+    await tried(1)
+    await clock.pass(5_000)
+    await answered
+    // It is killed: nobody hears what becomes of it.
+    isAway = true
+    server.hangUp()
+    await clock.pass(0)
+    isAway = false
+    server.mood = 'takes'
+    await registry()
+    await clock.pass(5 * MINUTE_MS)
+    expect(got()).toEqual([])
+    await pass(() => server.got.length > 0, 'the mail')
+    expect(got()).toEqual([MAIL.to])
   })
 
   it('that is due while the database is away is sent when it is there', async () => {
@@ -131,44 +216,47 @@ describe('a mail with a token', () => {
     await clock.pass(10 * MINUTE_MS)
     expect(server.connections).toBe(1)
     isAway = false
-    await waitFor(
-      async () => {
-        await clock.pass(MINUTE_MS)
-        return server.got.length > 0
-      },
-      { what: 'the mail', deadlineMs: 20_000, intervalMs: 5 },
-    )
+    await pass(() => server.got.length > 0, 'the mail')
+    await pass(async () => (await waiting()).length === 0, 'the end of it', 1)
     await clock.pass(2 * DAY_MS)
     expect(got()).toEqual([MAIL.to])
-    expect(given).toEqual([])
+    expect(await hasToken()).toBe(true)
   })
 
   it('that a server puts off for ever, or nobody needs any more, is given up', async () => {
     server.mood = 'later'
     await send()
-    await waitFor(
-      async () => {
-        await clock.pass(60 * MINUTE_MS)
-        return given.length > 0
-      },
-      { what: 'the end of it', deadlineMs: 20_000, intervalMs: 5 },
-    )
+    await send('known@example.com', false)
+    await pass(async () => (await waiting()).length === 0, 'the end of it', 60 * MINUTE_MS)
+    // Who had a token before may have it still.
+    expect([await hasToken(), await hasToken('known@example.com')]).toEqual([false, true])
     const { connections } = server
     await send('b@example.com')
     isWanted = false
-    await clock.pass(DAY_MS)
+    await pass(async () => (await waiting()).length === 0, 'the end of the other')
     expect(server.connections).toBe(connections + 1)
-    expect(given).toEqual([MAIL.to])
+    expect(await hasToken('b@example.com')).toBe(true)
   })
 
   it('that was asked for again meanwhile is sent once, and its token stays', async () => {
     server.mood = 'later'
     await send()
     server.mood = 'takes'
-    await send()
+    await send(MAIL.to, false)
     await clock.pass(2 * DAY_MS)
     expect(got()).toEqual([MAIL.to])
-    expect(given).toEqual([])
+    expect([await hasToken(), await waiting()]).toEqual([true, []])
+  })
+
+  it('is told of where too many wait already', async () => {
+    server.mood = 'later'
+    await store.write((writable) =>
+      writable.run(
+        `INSERT INTO token_mail VALUES ${Array.from({ length: 1_000 }, (_, n) => `('n${n}', '', 0, 0, 0, ${clock.now() + MINUTE_MS}, '')`).join(', ')}`,
+      ),
+    )
+    await expect(send()).rejects.toMatchObject({ code: 'SYSTEM' })
+    expect(await hasToken()).toBe(false)
   })
 
   it('of which nobody knows whether it was taken is not sent again', async () => {
@@ -176,7 +264,7 @@ describe('a mail with a token', () => {
     await send()
     await clock.pass(2 * DAY_MS)
     expect(got()).toEqual([MAIL.to])
-    expect(given).toEqual([])
+    expect(await hasToken()).toBe(true)
   })
 
   it('keeps nobody waiting for a server that says nothing, and is sent when it is there', async () => {
@@ -185,17 +273,11 @@ describe('a mail with a token', () => {
     await tried(1)
     await clock.pass(5_000)
     await answered
-    expect(given).toEqual([])
+    expect(await hasToken()).toBe(true)
     // It has given itself away: whoever waited is answered, and the mail goes on.
     server.mood = 'takes'
     server.hangUp()
-    await waitFor(
-      async () => {
-        await clock.pass(MINUTE_MS)
-        return server.got.length > 0
-      },
-      { what: 'the mail', deadlineMs: 20_000, intervalMs: 5 },
-    )
+    await pass(() => server.got.length > 0, 'the mail')
     expect(got()).toEqual([MAIL.to])
   })
 })

@@ -12,6 +12,7 @@ import { migration as machineVersions } from './011-machine-versions.ts'
 import { migration as searchWords } from './012-search-words.ts'
 import { migration as operatorNotices } from './013-operator-notices.ts'
 import { migration as listedMachines } from './014-listed-machines.ts'
+import { migration as tokenMails } from './015-token-mails.ts'
 import type { DatabaseKind, MigrationOf } from './migration.ts'
 
 /** Our own tables, by name, in this order for ever: a new one is added at the end. */
@@ -29,6 +30,7 @@ const MIGRATIONS: Readonly<Record<string, MigrationOf>> = {
   '012-search-words': searchWords,
   '013-operator-notices': operatorNotices,
   '014-listed-machines': listedMachines,
+  '015-token-mails': tokenMails,
 }
 
 /** All migrations for one kind of database. */
