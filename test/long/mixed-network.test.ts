@@ -91,6 +91,23 @@ async function reachable(stopped: readonly number[] = []): Promise<void> {
   }
 }
 
+/** babeld takes up its usual interval by looking anew at each link that has come up: until then its neighbours lose it once more. */
+const CALM_MS = 5_000
+
+/** Waits until no kernel has been told anything for a while. */
+async function calm(): Promise<void> {
+  const routes = () => network.nodes.map(({ namespace }) => namespace.ip('-6 route')).join()
+  let known = routes()
+  let sinceMs = performance.now()
+  const isCalm = () => {
+    const now = routes()
+    if (now !== known) sinceMs = performance.now()
+    known = now
+    return performance.now() - sinceMs > CALM_MS
+  }
+  await until(isCalm, 'calm', DEADLINE_MS)
+}
+
 const start = (keys: RouterKeys) => Promise.all(network.nodes.map((node) => node.start(keys)))
 
 describe.each([
@@ -128,6 +145,7 @@ describe.each([
 test('the key changes, one node after the other, and no packet is lost', async () => {
   await start(OLD_ONLY)
   await agreed()
+  await calm()
   const changed = async (kind: MixedNode['kind'], keys: RouterKeys) => {
     for (const node of network.nodes) if (node.kind === kind) await node.setKeys(keys)
   }

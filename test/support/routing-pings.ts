@@ -14,9 +14,14 @@ export async function pinging(
       answered = Number(/icmp_seq=(\d+)/.exec(line)?.[1] ?? answered)
     },
   })
-  const more = (packets: number) => {
+  let hasEnded = false
+  void ping.ended.then(() => {
+    hasEnded = true
+  })
+  const more = async (packets: number) => {
     const last = answered + packets
-    return until(() => answered >= last, `an answer to packet ${last}`)
+    await until(() => answered >= last || hasEnded, `an answer to packet ${last}`)
+    if (hasEnded) throw new Error(`ping has ended: ${output}`)
   }
   await more(1)
   await happens(more)
