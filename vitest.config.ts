@@ -14,7 +14,7 @@ const MOCKED = testsIn('test/unit').filter((path) => readFileSync(path, 'utf8').
 const ON_ANY_DATABASE = testsIn('test/unit/registry').filter(
   (path) =>
     !path.includes('/standby/') &&
-    /\b(testRegistry|emptyDatabase|databaseWith|makeDatabase)\(/.test(readFileSync(path, 'utf8')),
+    /\b(testRegistry|emptyDatabase|emptyStore|databaseWith|makeDatabase)\(/.test(readFileSync(path, 'utf8')),
 )
 
 /** What is alike in all unit tests. */

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { waitFor } from '../../lab/wait-for.ts'
@@ -28,18 +28,18 @@ export function unprivileged(): { readonly uid?: number; readonly gid?: number }
 export class TestPostgres implements AsyncDisposable {
   readonly port: number
   readonly #directory: string
-  readonly #connections: number
+  readonly #settings: readonly string[]
   #server: ChildProcess | undefined
 
-  private constructor(directory: string, port: number, connections = 60) {
+  private constructor(directory: string, port: number, settings: readonly string[] = []) {
     this.#directory = directory
     this.port = port
-    this.#connections = connections
+    this.#settings = settings
   }
 
-  /** Makes an empty one, and starts it. @param connections how many it takes at a time */
-  static async start(connections?: number): Promise<TestPostgres> {
-    const postgres = new TestPostgres(dataDirectory(), await freePort(), connections)
+  /** Makes an empty one, and starts it. @param settings of its configuration, instead of ours */
+  static async start(settings?: readonly string[]): Promise<TestPostgres> {
+    const postgres = new TestPostgres(dataDirectory(), await freePort(), settings)
     postgres.#run('initdb', [
       '-D',
       postgres.#directory,
@@ -116,10 +116,10 @@ export class TestPostgres implements AsyncDisposable {
       join(POSTGRES_PROGRAMS ?? '', 'postgres'),
       [
         ...['-D', this.#directory, '-p', String(this.port), '-k', '', '-h', '127.0.0.1'],
-        ...['-c', `max_connections=${this.#connections}`, '-c', 'shared_buffers=16MB'],
-        ...['-c', 'wal_sender_timeout=5s'],
+        ...['-c', 'max_connections=60', '-c', 'shared_buffers=16MB', '-c', 'wal_sender_timeout=5s'],
         // One that is killed leaves nothing elsewhere.
         ...['-c', 'dynamic_shared_memory_type=mmap'],
+        ...this.#settings.flatMap((setting) => ['-c', setting]),
       ],
       { stdio: 'ignore', ...unprivileged() },
     )
@@ -139,6 +139,7 @@ export class TestPostgres implements AsyncDisposable {
     const isGone = new Promise((resolve) => server.once('exit', resolve))
     server.kill('SIGQUIT')
     await isGone
+    rmSync(this.#directory, { recursive: true, force: true })
   }
 }
 

@@ -34,6 +34,9 @@ export async function recordEvent(
   )
 }
 
+/** Several things happen to a machine in one second: as they were written. */
+const latestFirst = ({ writtenOrder }: Queries): string => `date DESC, ${writtenOrder} DESC`
+
 /** A machine is there, or not any more: what another process has noted a moment ago is the same event. */
 async function recordPresence(
   writable: Queries,
@@ -42,7 +45,7 @@ async function recordPresence(
   nowMs: number,
 ): Promise<void> {
   const [last] = await writable.all<{ kind: string; date: number }>(
-    "SELECT kind, date FROM machine_event WHERE prefix = ? AND kind IN ('seen', 'lost') ORDER BY date DESC LIMIT 1",
+    `SELECT kind, date FROM machine_event WHERE prefix = ? AND kind IN ('seen', 'lost') ORDER BY ${latestFirst(writable)} LIMIT 1`,
     prefix,
   )
   if (last?.kind !== kind || nowMs - last.date * 1000 > SAME_EVENT_MS)
@@ -77,7 +80,7 @@ export async function historyOf(store: Queries, prefix: string, nowMs: number): 
     ).map(({ day, seen }) => [day, seen]),
   )
   const events = await store.all<{ date: number; kind: MachineEvent['kind']; detail: string | null }>(
-    'SELECT date, kind, detail FROM machine_event WHERE prefix = ? ORDER BY date DESC LIMIT ?',
+    `SELECT date, kind, detail FROM machine_event WHERE prefix = ? ORDER BY ${latestFirst(store)} LIMIT ?`,
     ...[prefix, MAX_EVENTS],
   )
   const [enrolled] = await store.all<{ date: number | null }>(

@@ -83,13 +83,20 @@ export async function replaceAll(from: Queries, to: Queries): Promise<void> {
   for (const [table, ...key] of TABLES) {
     await to.clear(table)
     if (!present.has(table)) continue
-    for await (const rows of rowsOf(from, table, key)) await insert(to, table, rows)
+    // What has happened in one second is to stay in its order.
+    const ties = table === 'machine_event' ? [from.writtenOrder] : []
+    for await (const rows of rowsOf(from, table, key, ties)) await insert(to, table, rows)
   }
 }
 
-/** All rows of a table, some at a time. Several may have the same key, if they are few. */
-async function* rowsOf(readable: Queries, table: string, key: readonly string[]): AsyncGenerator<Row[]> {
-  const order = `ORDER BY ${key.join(', ')} LIMIT ${BATCH}`
+/** All rows of a table, some at a time. Several may have the same key, if they are few: `ties` order those. */
+async function* rowsOf(
+  readable: Queries,
+  table: string,
+  key: readonly string[],
+  ties: readonly string[],
+): AsyncGenerator<Row[]> {
+  const order = `ORDER BY ${[...key, ...ties].join(', ')} LIMIT ${BATCH}`
   const after = `WHERE (${key.join(', ')}) > (${key.map(() => '?').join(', ')})`
   let last: Row | undefined
   for (;;) {

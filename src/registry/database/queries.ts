@@ -46,6 +46,11 @@ export class Queries {
     return (await this.#executor.run(sql, parameters)).changes
   }
 
+  /** What rows that are never changed are ordered by as they were written, where nothing in them is. */
+  get writtenOrder(): 'rowid' | 'ctid' {
+    return this.#engine.kind === 'sqlite' ? 'rowid' : 'ctid'
+  }
+
   /** Rows for any of these values, of a text with `IN ?`: some values at a time. */
   async allIn<Row>(sql: string, values: readonly (string | number)[]): Promise<Row[]> {
     const { atOnce, text, parameters } = this.#engine.lists

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { setAdministrator } from '../../../../src/registry/api/access/administrators.ts'
 import type {
@@ -9,11 +8,10 @@ import type {
 import type { AuditPage } from '../../../../src/registry/api/schemas/audit.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
 import type { RunningRegistry } from '../../../../src/registry/registry-settings.ts'
-import { localApi, temporaryDirectory, testRegistry } from '../../../support/registry.ts'
+import { emptyDatabase } from '../../../support/databases.ts'
+import { localApi, testRegistry } from '../../../support/registry.ts'
 
 const PASSWORD = 'correct horse battery'
-const directory = temporaryDirectory()
-const databasePath = join(directory, 'registry.db')
 
 let registry: RunningRegistry & { readonly url: string }
 let base = ''
@@ -49,6 +47,7 @@ async function signIn(name: string, password = PASSWORD) {
 }
 
 beforeAll(async () => {
+  const databasePath = await emptyDatabase({ isShared: true })
   const store = await openStore(databasePath)
   const actor = { name: 'test', from: undefined }
   for (const [name, role] of [

@@ -1,16 +1,31 @@
-import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { audit, auditEntries, NO_HASH, verifyAudit } from '../../../../src/registry/api/audit-log.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
+import type { Store } from '../../../../src/registry/database/store.ts'
+import { DATABASE_KIND, emptyDatabase, emptyStore } from '../../../support/databases.ts'
 import { fc, test } from '../../../support/property.ts'
-import { temporaryDirectory } from '../../../support/registry.ts'
 
 const NOW_MS = 1_800_000_000_000
+/** What keeps others from changing it. */
+const WITHOUT_TRIGGERS =
+  DATABASE_KIND === 'SQLite'
+    ? ['update', 'delete', 'insert'].map((trigger) => `DROP TRIGGER IF EXISTS audit_${trigger}`)
+    : ['DROP TRIGGER IF EXISTS audit_added_to ON audit']
+/** Each kind has its own words for a row that takes the place of another. */
+const REPLACING =
+  DATABASE_KIND === 'SQLite'
+    ? [
+        'INSERT OR REPLACE INTO audit SELECT number, date, who, origin, action, subject, detail, hash FROM audit WHERE number = 2',
+        "REPLACE INTO audit VALUES (3, 0, '', NULL, '', NULL, '', '')",
+      ]
+    : [
+        'INSERT INTO audit SELECT number, date, who, origin, action, subject, detail, hash FROM audit WHERE number = 2 ON CONFLICT (number) DO UPDATE SET hash = excluded.hash',
+      ]
+
 const actor = { name: 'ann', from: '127.0.0.1' }
 
-async function filled(count: number, path = ':memory:') {
-  const store = await openStore(path)
+async function filled(count: number, opened: Promise<Store> = emptyStore()): Promise<Store> {
+  const store = await opened
   await Promise.all(
     Array.from({ length: count }, (_, number) =>
       store.write((writable) =>
@@ -26,15 +41,22 @@ async function filled(count: number, path = ':memory:') {
   return store
 }
 
-/** One in a file, and the same file as somebody else has it open. */
-async function filledFile(count: number) {
-  const path = join(temporaryDirectory(), 'registry.db')
-  const store = await filled(count, path)
-  return { store, exec: (sql: string) => void new Database(path).exec(sql).close() }
+/** One, and the same database as somebody has it open who removes the triggers. */
+async function filledDatabase(count: number) {
+  const place = await emptyDatabase()
+  return {
+    store: await filled(count, openStore(place)),
+    async exec(...statements: string[]) {
+      await using other = await openStore(place)
+      await other.write(async (writable) => {
+        for (const sql of [...WITHOUT_TRIGGERS, ...statements]) await writable.run(sql)
+      })
+    },
+  }
 }
 
 /** Of property tests: to open one takes longer than all else. */
-const shared = await filled(0)
+const shared = await emptyStore({ isShared: true })
 
 describe('the audit log', () => {
   it('is whole as it was written, and empty at first', async () => {
@@ -52,8 +74,7 @@ describe('the audit log', () => {
     for (const sql of [
       "UPDATE audit SET who = 'bob'",
       'DELETE FROM audit WHERE number = 3',
-      'INSERT OR REPLACE INTO audit SELECT number, date, who, origin, action, subject, detail, hash FROM audit WHERE number = 2',
-      "REPLACE INTO audit VALUES (3, 0, '', NULL, '', NULL, '', '')",
+      ...REPLACING,
       "INSERT INTO audit VALUES (7, 0, '', NULL, '', NULL, '', '')",
     ])
       await expect(store.write((writable) => writable.run(sql))).rejects.toThrow('only added to')
@@ -77,10 +98,9 @@ describe('the audit log', () => {
     ['DELETE FROM audit WHERE number = 2', 'entry 2 is missing'],
     ['DELETE FROM audit WHERE number = 1', 'entry 1 is missing'],
   ])('shows what somebody did who has removed the triggers: %s', async (sql, problem) => {
-    const { exec, store } = await filledFile(3)
+    const { exec, store } = await filledDatabase(3)
     await using _ = store
-    for (const trigger of ['update', 'delete', 'insert']) exec(`DROP TRIGGER audit_${trigger}`)
-    exec(sql)
+    await exec(sql)
     expect(await verifyAudit(store)).toMatchObject({
       isWhole: false,
       problem: expect.stringContaining(problem),
@@ -88,10 +108,10 @@ describe('the audit log', () => {
   })
 
   it('shows that the end was cut off to who has written down a hash', async () => {
-    const { exec, store } = await filledFile(3)
+    const { exec, store } = await filledDatabase(3)
     await using _ = store
     const { head } = await verifyAudit(store)
-    exec('DROP TRIGGER audit_delete; DELETE FROM audit WHERE number = 3')
+    await exec('DELETE FROM audit WHERE number = 3')
     expect(await verifyAudit(store)).toMatchObject({ isWhole: true, entries: 2 })
     expect(await verifyAudit(store, head)).toMatchObject({ isWhole: false, entries: 2 })
   })

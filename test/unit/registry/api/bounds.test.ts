@@ -11,6 +11,7 @@ import { API_LIMITS } from '../../../../src/registry/api/limits.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
 import { Connections } from '../../../../src/registry/server/connections.ts'
 import { Sources } from '../../../../src/registry/server/sources.ts'
+import { emptyDatabase } from '../../../support/databases.ts'
 import { localApi, temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 
 const PASSWORD = 'correct horse battery'
@@ -22,7 +23,7 @@ let registry: Awaited<ReturnType<typeof testRegistry>>
 const sockets: Socket[] = []
 
 beforeAll(async () => {
-  const databasePath = join(temporaryDirectory(), 'registry.db')
+  const databasePath = await emptyDatabase({ isShared: true })
   const store = await openStore(databasePath)
   const ann = { name: 'ann', role: 'look', password: PASSWORD } as const
   await setAdministrator(store, { name: 'test', from: undefined }, ann, Date.now())

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, it } from 'vitest'
 import { changeAdministrator, setAdministrator } from '../../../../src/registry/api/access/administrators.ts'
@@ -10,6 +10,7 @@ import type { Session, SignInMethods } from '../../../../src/registry/api/schema
 import type { AuditPage } from '../../../../src/registry/api/schemas/audit.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
 import { clientAuthority, clientCertHeader } from '../../../support/client-authority.ts'
+import { emptyDatabase } from '../../../support/databases.ts'
 import { localApi, temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 import { whyRefused } from '../../../support/registry-command.ts'
 import { type KeyPair, selfSigned } from '../../../support/self-signed.ts'
@@ -27,7 +28,7 @@ async function registryWith(settings: {
   /** Of the page itself. */
   readonly tls?: KeyPair
 }) {
-  const databasePath = join(temporaryDirectory(), 'registry.db')
+  const databasePath = await emptyDatabase()
   const store = await openStore(databasePath)
   for (const name of ['ann', 'bob'])
     await setAdministrator(
@@ -39,7 +40,8 @@ async function registryWith(settings: {
   await changeAdministrator(store, actor, { name: 'bob', isDisabled: true }, Date.now())
   await store[Symbol.asyncDispose]()
   const { clientCertCa, trustedProxies = [], tls } = settings
-  const files = { cert: join(dirname(databasePath), 'tls.crt'), key: join(dirname(databasePath), 'tls.key') }
+  const directory = temporaryDirectory()
+  const files = { cert: join(directory, 'tls.crt'), key: join(directory, 'tls.key') }
   writeFileSync(files.cert, tls?.cert ?? '')
   writeFileSync(files.key, tls?.key ?? '', { mode: 0o600 })
   const registry = await testRegistry({

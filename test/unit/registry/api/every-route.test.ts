@@ -1,5 +1,4 @@
 import { request } from 'node:http'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ROLES, type Role } from '../../../../src/core/values/roles.ts'
 import { setAdministrator } from '../../../../src/registry/api/access/administrators.ts'
@@ -7,8 +6,9 @@ import { BearerTokens } from '../../../../src/registry/api/access/bearer-tokens.
 import { API_BASE } from '../../../../src/registry/api/openapi.ts'
 import { API_ROUTES, type ApiRoute } from '../../../../src/registry/api/routes.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
+import { emptyDatabase } from '../../../support/databases.ts'
 import { documentedStatuses } from '../../../support/documented.ts'
-import { localApi, temporaryDirectory, testRegistry } from '../../../support/registry.ts'
+import { localApi, testRegistry } from '../../../support/registry.ts'
 
 const PASSWORD = 'correct horse battery'
 const actor = { name: 'test', from: undefined }
@@ -55,7 +55,7 @@ const ask = (route: ApiRoute, headers: Headers, body = '{}') =>
   })
 
 beforeAll(async () => {
-  const databasePath = join(temporaryDirectory(), 'registry.db')
+  const databasePath = await emptyDatabase({ isShared: true })
   const store = await openStore(databasePath)
   const clock = { now: () => Date.now() }
   for (const role of ROLES) {

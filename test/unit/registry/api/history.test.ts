@@ -1,8 +1,8 @@
 import { expect, it, vi } from 'vitest'
 import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { historyOf, Lookout, recordEvent } from '../../../../src/registry/api/history.ts'
-import { openStore } from '../../../../src/registry/database/open-store.ts'
 import type { Store } from '../../../../src/registry/database/store.ts'
+import { emptyStore } from '../../../support/databases.ts'
 import { silentLog } from '../../../support/silent-log.ts'
 
 const MINUTE_MS = 60_000
@@ -15,7 +15,7 @@ const OTHER = prefixOfBits('0000000000000010')
 
 /** A lookout that looks when it is told to, at a held time, and who is there as far as routes say. */
 async function heldLookout(shared?: Store) {
-  const store = shared ?? (await openStore(':memory:'))
+  const store = shared ?? (await emptyStore())
   const state = {
     nowMs: START_MS,
     routed: [NODE, OTHER] as Prefix[],

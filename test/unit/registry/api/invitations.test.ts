@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest'
 import { ONE_COMMUNITY } from '../../../../src/core/allocation/community.ts'
 import { Invitations } from '../../../../src/registry/api/invitations.ts'
-import { openStore } from '../../../../src/registry/database/open-store.ts'
+import { emptyStore } from '../../../support/databases.ts'
 
 const MOST = 10_000
 const NOW = 1_700_000_000
 const actor = { name: 'test', from: undefined }
 
 it('of invitations that can be used there are not very many, of those that are used up there may be', async () => {
-  await using store = await openStore(':memory:')
+  await using store = await emptyStore()
   let made = 0
   const invitations = new Invitations({
     ...{ store, communities: ONE_COMMUNITY, mailPrefixLength: 16, fingerprint: '' },

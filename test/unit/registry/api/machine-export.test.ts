@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import type { FastifyReply } from 'fastify'
 import { expect, it } from 'vitest'
 import { BearerTokens } from '../../../../src/registry/api/access/bearer-tokens.ts'
@@ -9,23 +8,27 @@ import { API_LIMITS } from '../../../../src/registry/api/limits.ts'
 import { MachineExports } from '../../../../src/registry/api/machine-export.ts'
 import type { Machine } from '../../../../src/registry/api/schemas/machines.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
-import { localApi, temporaryDirectory, testRegistry } from '../../../support/registry.ts'
+import { emptyDatabase } from '../../../support/databases.ts'
+import { addHolders } from '../../../support/many-holders.ts'
+import { localApi, testRegistry } from '../../../support/registry.ts'
 import { silentLog } from '../../../support/silent-log.ts'
 
 const MACHINES = 1_203
 
 it('a file has all machines of a query, however many pages they are', async () => {
-  const databasePath = join(temporaryDirectory(), 'registry.db')
+  const databasePath = await emptyDatabase()
   let secret = ''
   {
     await using store = await openStore(databasePath)
-    await store.write(async (writable) => {
-      for (let number = 0; number < MACHINES; number++)
-        await writable.setHolder({
+    await store.write((writable) =>
+      addHolders(
+        writable,
+        Array.from({ length: MACHINES }, (_, number) => ({
           ...{ prefix: number.toString(2).padStart(16, '0'), serial: number + 1, subject_serial: number },
           ...{ email: `=${number}@example.com`, not_after: 4_000_000_000, reason: null },
-        })
-    })
+        })),
+      ),
+    )
     const end = new Date(Date.now() + 3600_000).toISOString()
     const tokens = new BearerTokens(store, { now: () => Date.now() })
     const actor = { name: 'test', from: undefined }

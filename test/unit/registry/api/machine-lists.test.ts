@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { ONE_COMMUNITY } from '../../../../src/core/allocation/community.ts'
 import { readAuthority } from '../../../../src/core/crypto/certificate.ts'
 import { parseAddressList } from '../../../../src/core/values/address-list.ts'
@@ -8,10 +8,9 @@ import { type Prefix, prefixOfBits } from '../../../../src/core/values/prefix.ts
 import { Machines } from '../../../../src/registry/api/machines.ts'
 import type { Machine, MachineQuery } from '../../../../src/registry/api/schemas/machines.ts'
 import { CatchUp } from '../../../../src/registry/catch-up.ts'
-import { openStore } from '../../../../src/registry/database/open-store.ts'
 import type { Store } from '../../../../src/registry/database/store.ts'
 import { Ledger } from '../../../../src/registry/ledger.ts'
-import { POSTGRES_PROGRAMS, POSTGRES_TEST_MS, TestPostgres } from '../../../support/postgres.ts'
+import { emptyStore } from '../../../support/databases.ts'
 import { silentLog } from '../../../support/silent-log.ts'
 import { steppedClock } from '../../../support/stepped-clock.ts'
 import { vectors } from '../../../support/vectors.ts'
@@ -160,66 +159,51 @@ const keyOf = (machine: Machine, sort: SortKey): string | number => {
 
 const compared = (one: string | number, other: string | number) => (one < other ? -1 : Number(one > other))
 
-const DATABASES = [
-  ['SQLite', async () => ({ url: ':memory:', [Symbol.asyncDispose]: async () => {} })],
-  ['PostgreSQL', () => TestPostgres.start()],
-] as const
-
-describe.each(DATABASES.filter(([name]) => name === 'SQLite' || POSTGRES_PROGRAMS !== undefined))(
-  'lists of machines: %s',
-  (_, make) => {
-    it(
-      'have all that is wanted, once, in the order that is asked for, whatever is',
-      async () => {
-        await using database = await make()
-        await using store = await openStore(database.url)
-        const machines = await machinesOf(store)
-        const all = await pageOfAll(machines)
-        expect(all).toHaveLength(MACHINES)
-        for (const state of [undefined, ...MACHINE_STATES])
-          for (const community of [undefined, COMMUNITY])
-            for (const country of [undefined, 'FR'])
-              for (const sort of MACHINE_SORT_KEYS)
-                for (const order of ['ascending', 'descending'] as const) {
-                  const isWanted = (machine: Machine) =>
-                    (state === undefined ||
-                      machine.state === state ||
-                      (state === 'expiring' && Date.parse(machine.notAfter) < (NOW + 30 * DAY) * 1000)) &&
-                    (country === undefined || machine.place.country === country) &&
-                    (community === undefined || prefixOf(1_000 - machine.serial).startsWith(community))
-                  const sign = order === 'ascending' ? 1 : -1
-                  const wanted = all
-                    .filter(isWanted)
-                    .sort(
-                      (one, other) =>
-                        sign *
-                        (compared(keyOf(one, sort), keyOf(other, sort)) ||
-                          compared(keyOf(one, 'name'), keyOf(other, 'name'))),
-                    )
-                    .map(({ serial }) => serial)
-                  const query: MachineQuery = {
-                    ...{ sort, order },
-                    ...(state === undefined ? {} : { state }),
-                    ...(community === undefined ? {} : { community }),
-                    ...(country === undefined ? {} : { country }),
-                  }
-                  const name = JSON.stringify(query)
-                  expect(await pagesOf(machines, query, 11), name).toEqual({
-                    ...{ serials: wanted, totals: [wanted.length] },
-                  })
-                  for (const offset of [5, Math.max(0, wanted.length - 3), wanted.length]) {
-                    const { items } = await machines.list({ ...query, offset, limit: 4 })
-                    expect(
-                      items.map(({ serial }) => serial),
-                      `${name} from ${offset}`,
-                    ).toEqual(wanted.slice(offset, offset + 4))
-                  }
-                }
-      },
-      POSTGRES_TEST_MS,
-    )
-  },
-)
+it('lists of machines have all that is wanted, once, in the order that is asked for, whatever is', async () => {
+  await using store = await emptyStore()
+  const machines = await machinesOf(store)
+  const all = await pageOfAll(machines)
+  expect(all).toHaveLength(MACHINES)
+  for (const state of [undefined, ...MACHINE_STATES])
+    for (const community of [undefined, COMMUNITY])
+      for (const country of [undefined, 'FR'])
+        for (const sort of MACHINE_SORT_KEYS)
+          for (const order of ['ascending', 'descending'] as const) {
+            const isWanted = (machine: Machine) =>
+              (state === undefined ||
+                machine.state === state ||
+                (state === 'expiring' && Date.parse(machine.notAfter) < (NOW + 30 * DAY) * 1000)) &&
+              (country === undefined || machine.place.country === country) &&
+              (community === undefined || prefixOf(1_000 - machine.serial).startsWith(community))
+            const sign = order === 'ascending' ? 1 : -1
+            const wanted = all
+              .filter(isWanted)
+              .sort(
+                (one, other) =>
+                  sign *
+                  (compared(keyOf(one, sort), keyOf(other, sort)) ||
+                    compared(keyOf(one, 'name'), keyOf(other, 'name'))),
+              )
+              .map(({ serial }) => serial)
+            const query: MachineQuery = {
+              ...{ sort, order },
+              ...(state === undefined ? {} : { state }),
+              ...(community === undefined ? {} : { community }),
+              ...(country === undefined ? {} : { country }),
+            }
+            const name = JSON.stringify(query)
+            expect(await pagesOf(machines, query, 11), name).toEqual({
+              ...{ serials: wanted, totals: [wanted.length] },
+            })
+            for (const offset of [5, Math.max(0, wanted.length - 3), wanted.length]) {
+              const { items } = await machines.list({ ...query, offset, limit: 4 })
+              expect(
+                items.map(({ serial }) => serial),
+                `${name} from ${offset}`,
+              ).toEqual(wanted.slice(offset, offset + 4))
+            }
+          }
+})
 
 async function pageOfAll(machines: Machines): Promise<readonly Machine[]> {
   return (await machines.list({ limit: 1_000 })).items

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { ONE_COMMUNITY } from '../../../../src/core/allocation/community.ts'
 import { readAuthority } from '../../../../src/core/crypto/certificate.ts'
@@ -10,9 +9,9 @@ import { statementsFor } from '../../../../src/registry/database/statements.ts'
 import type { Store } from '../../../../src/registry/database/store.ts'
 import type { HolderRow } from '../../../../src/registry/database/tables.ts'
 import { Ledger } from '../../../../src/registry/ledger.ts'
+import { DATABASE_KIND, emptyDatabase, emptyStore } from '../../../support/databases.ts'
 import { makeEarlier } from '../../../support/earlier-database.ts'
-import { POSTGRES_PROGRAMS, TestPostgres } from '../../../support/postgres.ts'
-import { temporaryDirectory } from '../../../support/registry.ts'
+import { addHolders } from '../../../support/many-holders.ts'
 import { vectors } from '../../../support/vectors.ts'
 
 const authority = readAuthority(vectors<{ ca: string }>('pki.json').ca)
@@ -37,17 +36,19 @@ async function machinesOf(
 ) {
   if (!authority.ok) throw new Error(authority.reason)
   const { network } = authority.value
-  const store = await openStore(':memory:')
+  const store = await emptyStore()
   await store.write(async (writable) => {
-    for (let number = 0; number < certificates; number++)
-      await writable.setHolder({
+    await addHolders(
+      writable,
+      Array.from({ length: certificates }, (_, number) => ({
         prefix: number.toString(2).padStart(BITS, '0'),
         email: `${number}@example.com`,
         serial: number + 1,
         subject_serial: number,
         not_after: 2_000_000_000 - number,
         reason: null,
-      })
+      })),
+    )
     for (let number = 0; number < certificates; number++)
       if (seen(number))
         await writable.setNodeAddress({ prefix: prefixOf(number), addresses: '', date: 1_899_999_000 })
@@ -186,16 +187,20 @@ describe('the table of machines', () => {
     expect(await network.machines.countExpiring()).toBe(total)
   })
 
-  it('counts those that end in an index, and reads no row of one that can be used for it', async () => {
-    await using network = await machinesOf(3)
-    const { sql } = statementsFor('sqlite').countHoldersEnding
-    const steps = await network.store.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, 0, 1, 0, 1)
-    expect(steps.map(({ detail }) => detail.replace(/ \(.*/, ''))).toEqual([
-      'SEARCH holder USING COVERING INDEX holder_not_after',
-      'SCALAR SUBQUERY 1',
-      'SCAN holder USING INDEX holder_reason',
-    ])
-  })
+  // Each kind of database says in its own words how it finds rows.
+  it.skipIf(DATABASE_KIND !== 'SQLite')(
+    'counts those that end in an index, and reads no row of one that can be used for it',
+    async () => {
+      await using network = await machinesOf(3)
+      const { sql } = statementsFor('sqlite').countHoldersEnding
+      const steps = await network.store.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, 0, 1, 0, 1)
+      expect(steps.map(({ detail }) => detail.replace(/ \(.*/, ''))).toEqual([
+        'SEARCH holder USING COVERING INDEX holder_not_after',
+        'SCALAR SUBQUERY 1',
+        'SCAN holder USING INDEX holder_reason',
+      ])
+    },
+  )
 
   it.each(['online', 'offline', 'never-seen', 'revoked'] as const)(
     'looks at no more machines, however many there are, for a page of those that are %s, in any order',
@@ -350,6 +355,7 @@ describe('the table of machines', () => {
       const some = vi.spyOn(network.store, 'allIn')
       await network.machines.list({ search: 'example.com', limit: 50 })
       steps.push([all.mock.calls.length, some.mock.calls.map(([, values]) => values.length)])
+      if (DATABASE_KIND !== 'SQLite') continue
       const [sql = '', ...parameters] = all.mock.calls.find(([text]) => text.includes('search_word')) ?? []
       const plan = await network.store.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, ...parameters)
       expect(plan.map(({ detail }) => detail).join()).toMatch(/^SEARCH search_word USING PRIMARY KEY[^,]*$/)
@@ -438,73 +444,40 @@ describe('the table of machines', () => {
   })
 })
 
-it.skipIf(POSTGRES_PROGRAMS === undefined)(
-  'PostgreSQL counts those that were seen as they come and go, too, and nobody twice',
-  async () => {
-    await using postgres = await TestPostgres.start()
-    await using store = await openStore(postgres.url)
+it('what machines are found by is made of a database that is there, too, as it is kept', async () => {
+  const database = await emptyDatabase({ isBare: true })
+  const words = (store: Store) => store.all('SELECT * FROM search_word ORDER BY word, prefix, kind')
+  let kept: unknown[] = []
+  {
+    await using earlier = await makeEarlier(database, '011-machine-versions')
+    for (let number = 0; number < 1_100; number++)
+      await earlier.run(
+        'INSERT INTO holder VALUES ($1, $2, $3, $4, 1, NULL)',
+        ...[prefixOf(number), number % 7 === 0 ? null : `Ann.${number}@Example.com`, number, number],
+      )
+    await earlier.run('INSERT INTO machine VALUES ($1, $2)', prefixOf(7), 'Büro 7')
+  }
+  {
+    await using store = await openStore(database)
+    kept = await words(store)
+    expect(await store.prefixesOfWords('büro', 9)).toEqual([prefixOf(7)])
+    expect(await store.prefixesOfWords('1098@', 9)).toEqual([prefixOf(1_098)])
+    // As if they had come one after the other.
     await store.write(async (writable) => {
-      for (const date of [1, 2])
-        for (const number of [1, 2, 3, 40_000])
-          await writable.setNodeAddress({ prefix: prefixOf(number), addresses: '', date })
-      for (const gone of [2, 5]) await writable.deleteNodeAddress(prefixOf(gone))
-    })
-    expect(await store.countNodeAddresses()).toBe(3)
-  },
-)
-
-/** Names of tests, and where a database of theirs is. */
-const DATABASES = [
-  [
-    'SQLite',
-    async () => ({ place: join(temporaryDirectory(), 'registry.db'), [Symbol.asyncDispose]: async () => {} }),
-  ],
-  [
-    'PostgreSQL',
-    async () => {
-      const postgres = await TestPostgres.start()
-      return { place: postgres.url, [Symbol.asyncDispose]: () => postgres[Symbol.asyncDispose]() }
-    },
-  ],
-] as const
-
-it.each(DATABASES.filter(([name]) => name === 'SQLite' || POSTGRES_PROGRAMS !== undefined))(
-  'what machines are found by is made of a database that is there, too, as it is kept: %s',
-  async (_, make) => {
-    await using database = await make()
-    const words = (store: Store) => store.all('SELECT * FROM search_word ORDER BY word, prefix, kind')
-    let kept: unknown[] = []
-    {
-      await using earlier = await makeEarlier(database.place, '011-machine-versions')
-      for (let number = 0; number < 1_100; number++)
-        await earlier.run(
-          'INSERT INTO holder VALUES ($1, $2, $3, $4, 1, NULL)',
-          ...[prefixOf(number), number % 7 === 0 ? null : `Ann.${number}@Example.com`, number, number],
-        )
-      await earlier.run('INSERT INTO machine VALUES ($1, $2)', prefixOf(7), 'Büro 7')
-    }
-    {
-      await using store = await openStore(database.place)
-      kept = await words(store)
-      expect(await store.prefixesOfWords('büro', 9)).toEqual([prefixOf(7)])
-      expect(await store.prefixesOfWords('1098@', 9)).toEqual([prefixOf(1_098)])
-      // As if they had come one after the other.
-      await store.write(async (writable) => {
-        const rows = await writable.all<HolderRow>('SELECT * FROM holder')
-        for (const row of rows) await writable.deleteHolder(row.prefix)
-        await writable.setMachineName(prefixOf(7), undefined)
-        expect(await words(store)).toEqual(kept)
-        expect(await writable.all('SELECT * FROM search_word')).toEqual([])
-        for (const row of rows) await writable.setHolder(row)
-        await writable.setMachineName(prefixOf(7), 'Büro 7')
-      })
+      const rows = await writable.all<HolderRow>('SELECT * FROM holder')
+      for (const row of rows) await writable.deleteHolder(row.prefix)
+      await writable.setMachineName(prefixOf(7), undefined)
       expect(await words(store)).toEqual(kept)
-    }
-  },
-)
+      expect(await writable.all('SELECT * FROM search_word')).toEqual([])
+      for (const row of rows) await writable.setHolder(row)
+      await writable.setMachineName(prefixOf(7), 'Büro 7')
+    })
+    expect(await words(store)).toEqual(kept)
+  }
+})
 
 it('it is made also of texts that have many words', async () => {
-  const place = join(temporaryDirectory(), 'registry.db')
+  const place = await emptyDatabase({ isBare: true })
   {
     await using earlier = await makeEarlier(place, '011-machine-versions')
     for (let number = 0; number < 1_100; number++)

@@ -23,6 +23,7 @@ import type {
 } from '../../../../src/registry/api/schemas/machines.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
 import type { RunningRegistry } from '../../../../src/registry/registry-settings.ts'
+import { emptyDatabase } from '../../../support/databases.ts'
 import { isDocumented } from '../../../support/documented.ts'
 import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 import { vectors } from '../../../support/vectors.ts'
@@ -92,8 +93,8 @@ async function signedIn(name: (typeof ROLES)[number]) {
 
 beforeAll(async () => {
   const directory = temporaryDirectory()
-  const databasePath = join(directory, 'registry.db')
-  socketPath = `${databasePath}.socket`
+  const databasePath = await emptyDatabase({ isShared: true })
+  socketPath = join(directory, 'commands.socket')
   const store = await openStore(databasePath)
   for (const role of ROLES)
     await setAdministrator(

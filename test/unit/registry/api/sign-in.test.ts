@@ -11,8 +11,8 @@ import {
 } from '../../../../src/registry/api/access/administrators.ts'
 import { API_LIMITS } from '../../../../src/registry/api/limits.ts'
 import { type ApiServerComponents, ApiServers } from '../../../../src/registry/api/server.ts'
-import { openStore } from '../../../../src/registry/database/open-store.ts'
 import type { Store } from '../../../../src/registry/database/store.ts'
+import { emptyStore } from '../../../support/databases.ts'
 import { silentLog } from '../../../support/silent-log.ts'
 
 const actor = { name: 'test', from: undefined }
@@ -61,7 +61,7 @@ it.each([
     (store: Store) => changeAdministrator(store, actor, { name: 'ann', isDisabled: true }, Date.now()),
   ],
 ] as const)('who is %s while the password is looked at is not signed in', async (_, act) => {
-  await using store = await openStore(':memory:')
+  await using store = await emptyStore()
   for (const name of ['ann', 'bob'])
     await setAdministrator(store, actor, { name, role: 'administer', password: PASSWORD }, Date.now())
   const all = store.all.bind(store)
@@ -84,7 +84,7 @@ it.each([
 })
 
 it('a proxy that was not named, whose clients all count as one, is warned of once', async () => {
-  await using store = await openStore(':memory:')
+  await using store = await emptyStore()
   const warnings: unknown[] = []
   const log = { warn: (fields: unknown) => warnings.push(fields) } as unknown as Logger
   await using page = await pageOf(store, { log })
@@ -107,7 +107,7 @@ async function askFor(clients: readonly string[], url: string): Promise<number[]
 }
 
 it('calls of many who have not signed in are refused beyond what there is for all of them, others are not', async () => {
-  await using store = await openStore(':memory:')
+  await using store = await emptyStore()
   await setAdministrator(store, actor, { name: 'ann', role: 'look', password: PASSWORD }, Date.now())
   await using page = await pageOf(store, {
     clock: { ...systemClock, monotonicMs: () => 0 },

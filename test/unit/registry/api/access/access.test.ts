@@ -12,8 +12,8 @@ import { isPassword } from '../../../../../src/registry/api/access/password.ts'
 import { isCsrfToken, Sessions } from '../../../../../src/registry/api/access/sessions.ts'
 import { SignInLimits } from '../../../../../src/registry/api/access/sign-in-limits.ts'
 import { verifyAudit } from '../../../../../src/registry/api/audit-log.ts'
-import { openStore } from '../../../../../src/registry/database/open-store.ts'
 import type { Store } from '../../../../../src/registry/database/store.ts'
+import { emptyStore } from '../../../../support/databases.ts'
 import { fc, test } from '../../../../support/property.ts'
 
 const START_MS = 1_800_000_000_000
@@ -26,13 +26,12 @@ const heldClock = () => {
   const clock = { ms: START_MS, now: () => clock.ms }
   return clock
 }
-const newStore = () => openStore(':memory:')
 /** Of property tests: to open one takes longer than all else. */
-const shared = await newStore()
+const shared = await emptyStore({ isShared: true })
 
 describe('administrators', () => {
   it('are told apart by name and password, which is stored as a hash', async () => {
-    await using store = await newStore()
+    await using store = await emptyStore()
     await setAdministrator(store, actor, ann, START_MS)
     expect(await checkPassword(store, 'ann', ann.password)).toMatchObject({ name: 'ann', role: 'administer' })
     expect(await checkPassword(store, 'ann', 'correct horse batterx')).toBeUndefined()
@@ -42,7 +41,7 @@ describe('administrators', () => {
   })
 
   it('who is changed or removed is not signed in any more', async () => {
-    await using store = await newStore()
+    await using store = await emptyStore()
     const sessions = new Sessions(store, heldClock())
     await setAdministrator(store, actor, ann, START_MS)
     const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
@@ -58,7 +57,7 @@ describe('administrators', () => {
   })
 
   it('who is disabled can neither sign in nor stay, until enabled or added again', async () => {
-    await using store = await newStore()
+    await using store = await emptyStore()
     const sessions = new Sessions(store, heldClock())
     await setAdministrator(store, actor, ann, START_MS)
     await setAdministrator(store, actor, { ...ann, name: 'bob' }, START_MS)
@@ -88,7 +87,7 @@ describe('administrators', () => {
       (store: Store) => changeAdministrator(store, actor, { name: 'ann', role: 'enrol' }, START_MS),
     ],
   ] as const)('the last who may administer is not %s, and stays signed in', async (_, act) => {
-    await using store = await newStore()
+    await using store = await emptyStore()
     const sessions = new Sessions(store, heldClock())
     await setAdministrator(store, actor, ann, START_MS)
     const bob = { ...ann, name: 'bob' }
@@ -109,7 +108,7 @@ describe('administrators', () => {
   })
 
   it('others than the last are changed and removed where nobody may administer by password', async () => {
-    await using store = await newStore()
+    await using store = await emptyStore()
     await setAdministrator(store, actor, { ...ann, role: 'look' }, START_MS)
     await changeAdministrator(store, actor, { name: 'ann', role: 'enrol' }, START_MS)
     await removeAdministrator(store, actor, { name: 'ann', mayBeLast: false }, START_MS)
@@ -117,7 +116,7 @@ describe('administrators', () => {
   })
 
   it('who is to be new is not somebody who is there', async () => {
-    await using store = await newStore()
+    await using store = await emptyStore()
     await setAdministrator(store, actor, ann, START_MS)
     await expect(
       setAdministrator(store, actor, { ...ann, password: 'another password', isNew: true }, START_MS),
@@ -133,7 +132,7 @@ describe('administrators', () => {
     ['ann', 'short'],
     ['ann', 'x'.repeat(2_000)],
   ])('refuses %j with a password of its length', async (name, password) => {
-    await using store = await newStore()
+    await using store = await emptyStore()
     await expect(setAdministrator(store, actor, { ...ann, name, password }, START_MS)).rejects.toMatchObject({
       code: 'OPTION',
     })
@@ -162,7 +161,7 @@ describe('a stored password', () => {
 
 describe('a session', () => {
   it('ends when it is not used for half an hour, and after twelve hours in any case', async () => {
-    await using store = await newStore()
+    await using store = await emptyStore()
     const clock = heldClock()
     const sessions = new Sessions(store, clock)
     const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
@@ -183,7 +182,7 @@ describe('a session', () => {
   })
 
   it('ends when nobody uses it for half an hour, whatever a page that is open asks for by itself', async () => {
-    await using store = await newStore()
+    await using store = await emptyStore()
     const clock = heldClock()
     const sessions = new Sessions(store, clock)
     const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
@@ -197,7 +196,7 @@ describe('a session', () => {
   })
 
   it('of who signed in elsewhere ends after an hour: the provider is asked again', async () => {
-    await using store = await newStore()
+    await using store = await emptyStore()
     const clock = heldClock()
     const sessions = new Sessions(store, clock)
     const cookie = await sessions.begin({ ...ann, name: 'openid:ann', by: 'openid' }, async () => {})
@@ -212,7 +211,7 @@ describe('a session', () => {
   })
 
   it('ends with all others of its name, and with none of another', async () => {
-    await using store = await newStore()
+    await using store = await emptyStore()
     const sessions = new Sessions(store, heldClock())
     const begin = (name: string) => sessions.begin({ ...ann, name, by: 'password' }, async () => {})
     const cookies = [await begin('ann'), await begin('ann'), await begin('bob')]
@@ -230,7 +229,7 @@ describe('a session', () => {
   })
 
   it('of a clock that was ahead does not live longer', async () => {
-    await using store = await newStore()
+    await using store = await emptyStore()
     const clock = heldClock()
     const sessions = new Sessions(store, clock)
     const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
@@ -239,7 +238,7 @@ describe('a session', () => {
   })
 
   it('is not in the database but as a hash, and ends when it is told to', async () => {
-    await using store = await newStore()
+    await using store = await emptyStore()
     const sessions = new Sessions(store, heldClock())
     const cookie = await sessions.begin({ ...ann, by: 'password' }, async () => {})
     expect(JSON.stringify(await store.all('SELECT * FROM admin_session'))).not.toContain(cookie)
@@ -248,7 +247,7 @@ describe('a session', () => {
   })
 
   it('makes room: of one name there are ten', async () => {
-    await using store = await newStore()
+    await using store = await emptyStore()
     const clock = heldClock()
     const sessions = new Sessions(store, clock)
     const cookies: string[] = []
@@ -272,7 +271,7 @@ describe('a session', () => {
 
 describe('a bearer token', () => {
   it('works until its end, or until it is deleted, and is stored as a hash', async () => {
-    await using store = await newStore()
+    await using store = await emptyStore()
     const clock = heldClock()
     const tokens = new BearerTokens(store, clock)
     const wanted = {
@@ -294,7 +293,7 @@ describe('a bearer token', () => {
   })
 
   it('that has ended makes room, is listed for a while, and then is gone', async () => {
-    await using store = await newStore()
+    await using store = await emptyStore()
     const clock = heldClock()
     const tokens = new BearerTokens(store, clock)
     const make = () =>

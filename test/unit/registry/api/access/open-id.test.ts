@@ -1,9 +1,9 @@
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readRegistryCommandLine } from '../../../../../src/core/options/registry-commands.ts'
 import type { Session, SignInMethods } from '../../../../../src/registry/api/schemas/access.ts'
 import type { AuditPage } from '../../../../../src/registry/api/schemas/audit.ts'
 import type { RunningRegistry } from '../../../../../src/registry/registry-settings.ts'
+import { emptyDatabase } from '../../../../support/databases.ts'
 import { freePort } from '../../../../support/free-port.ts'
 import {
   OPEN_ID_CLIENT,
@@ -11,7 +11,7 @@ import {
   openIdProvider,
   SmallBrowser,
 } from '../../../../support/open-id.ts'
-import { localApi, temporaryDirectory, testRegistry } from '../../../../support/registry.ts'
+import { localApi, testRegistry } from '../../../../support/registry.ts'
 
 let registry: RunningRegistry & { readonly url: string }
 let provider: OpenIdProvider
@@ -26,7 +26,7 @@ beforeAll(async () => {
     { mallory: 'ann\u001b[2J' },
   )
   registry = await testRegistry({
-    databasePath: join(temporaryDirectory(), 'registry.db'),
+    databasePath: await emptyDatabase({ isShared: true }),
     api: localApi({
       listener: { kind: 'address', address: '127.0.0.1', port },
       openId: {
