@@ -37,8 +37,13 @@ export function reopenOnSignal(log: LogOutput): Disposable {
 
 /** Runs a command, and ends the process with its status. A mistake or a failure is one line on standard error. */
 export async function main<Options>(program: Program<Options>): Promise<never> {
-  // Whoever reads our output may leave before its end (`re6st routes | head`).
-  process.stdout.on('error', () => process.exit(0))
+  process.stdout.on('error', (error) => {
+    // Whoever reads our output may leave before its end (`re6st routes | head`).
+    if (codeOf(error) === 'EPIPE') process.exit(0)
+    // What was to be kept is not: a full disk.
+    process.stderr.write(`${program.name}: standard output cannot be written: ${messageOf(error)}\n`)
+    process.exit(1)
+  })
   const status = await statusOf(program, process.argv.slice(2))
   await Promise.all([written(process.stdout), written(process.stderr)])
   process.exit(status)

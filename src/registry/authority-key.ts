@@ -1,7 +1,7 @@
 import { createPrivateKey } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileTroubleOf, messageOf, Re6stError } from '../core/errors.ts'
+import { messageOf, Re6stError, readTroubleOf } from '../core/errors.ts'
 import { isPkcs11Uri, readPkcs11Uri } from '../core/options/pkcs11-uri.ts'
 import type { SecretSource } from '../core/options/value-types.ts'
 import { readNamedFile } from '../platform/named-file.ts'
@@ -105,7 +105,7 @@ export function readSecret(
       'FILE',
       source.kind === 'descriptor'
         ? `${option} fd:${source.number}: cannot be read: open it for this command, as by ${source.number}<FILE`
-        : `${option}: cannot be read: ${fileTroubleOf(error)}`,
+        : `${option} ${place}: cannot be read: ${readTroubleOf(error)}`,
       { cause: error },
     )
   }
@@ -132,9 +132,28 @@ function placeOf(option: string, source: SecretSource, environment: NodeJS.Proce
   }
 }
 
-/** A warning when others than its owner can read a private key. @param option which one that is */
-export function exposureOf(option: '--key' | '--tls-key', path: string): string | undefined {
-  if (((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) === 0) return undefined
-  const what = option === '--key' ? 'the key of the authority' : 'the key for TLS'
-  return `${option} ${path}: other users of this machine can read ${what}: chmod 600 ${path}`
-}
+/** Options that name a file that nobody else should read, by what is in it. */
+const SECRET_FILES = {
+  '--key': 'the key of the authority',
+  '--tls-key': 'the key for TLS',
+  '--passphrase': 'the passphrase of the key',
+  '--oidc-secret': 'the secret at the provider',
+  '--webhook-secret': 'the secret that signs messages',
+  '--peer-secret': 'the secret of the pair',
+} as const
+
+/** Warnings of files that others than their owner can read. @param places what these options name; undefined: nothing */
+export const exposuresOf = (
+  places: Readonly<Partial<Record<keyof typeof SECRET_FILES, string | SecretSource | undefined>>>,
+): string[] =>
+  (Object.entries(places) as [keyof typeof SECRET_FILES, string | SecretSource | undefined][]).flatMap(
+    ([option, place]) => {
+      const path = typeof place === 'object' ? (place.kind === 'file' ? place.path : undefined) : place
+      const mode = (path === undefined ? undefined : statSync(path, { throwIfNoEntry: false })?.mode) ?? 0
+      return (mode & 0o077) === 0
+        ? []
+        : [
+            `${option} ${path}: other users of this machine can read ${SECRET_FILES[option]}: chmod 600 ${path}`,
+          ]
+    },
+  )

@@ -14,7 +14,7 @@ import { ServiceManager } from '../platform/service-manager.ts'
 import { keepHeapSmall } from '../platform/small-heap.ts'
 import { hearUnexpected } from '../platform/unexpected.ts'
 import type { ApiSettings } from './api-listeners.ts'
-import { authoritySigner, exposureOf, readSecret } from './authority-key.ts'
+import { authoritySigner, exposuresOf, readSecret } from './authority-key.ts'
 import { commandSocket } from './command-socket.ts'
 import { makeOwnDirectory } from './database/own-directory.ts'
 import { openGeoIp } from './geoip.ts'
@@ -76,13 +76,6 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
   if (await isStoppedBeforeItsStart(options, { manager, log: log.logger, stopped })) return 0
   const caPem = readNamedFile('--ca', options.ca)
   const signer = await authoritySigner(options)
-  for (const [option, path] of [
-    ['--key', options.key],
-    ['--tls-key', options.tlsKey],
-  ] as const) {
-    const exposure = path === undefined ? undefined : exposureOf(option, path)
-    if (exposure !== undefined) log.logger.warn(exposure)
-  }
   await using registry = await startRegistry(
     {
       caPem,
@@ -130,7 +123,11 @@ export async function runRegistry(options: RegistryOptions): Promise<number> {
       reachable: ({ network }) => kernelReachableNodes(systemProcesses, network),
     },
   )
-  const warnings = [...options.warnings, ...(registry.isEncrypted ? [] : [NOT_ENCRYPTED])]
+  const warnings = [
+    ...options.warnings,
+    ...exposuresOf(secretFilesOf(options)),
+    ...(registry.isEncrypted ? [] : [NOT_ENCRYPTED]),
+  ]
   for (const warning of warnings) log.logger.warn(warning)
   const served = `serving ${registry.network} on ${placesOf(registry)}`
   manager.ready(() => served)
@@ -248,6 +245,16 @@ const openIdOf = ({
 
 const webhooksOf = ({ webhookSecret, webhooks: urls }: RegistryOptions): RegistrySettings['webhooks'] =>
   webhookSecret === undefined ? undefined : { urls, secret: readSecret('--webhook-secret', webhookSecret) }
+
+/** What others must not read. */
+const secretFilesOf = (options: RegistryOptions) => ({
+  '--key': options.key,
+  '--tls-key': options.tlsKey,
+  '--passphrase': options.passphrase,
+  '--oidc-secret': options.oidcSecret,
+  '--webhook-secret': options.webhookSecret,
+  '--peer-secret': options.peerSecret,
+})
 
 /** Shorter ones could be guessed by whoever records a handshake. */
 const MIN_SECRET_LENGTH = 32

@@ -29,7 +29,7 @@ function prepare(
   const directory = temporaryDirectory()
   const path = (name: string) => join(directory, name)
   writeFileSync(path('ca.crt'), pki.ca)
-  writeFileSync(path('ca.key'), pki.keys['ca'] ?? '')
+  writeFileSync(path('ca.key'), pki.keys['ca'] ?? '', { mode: 0o600 })
   const [program = '', ...more] = under(programOf('re6st-registry'))
   const process = execa(
     program,

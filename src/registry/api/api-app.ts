@@ -14,6 +14,7 @@ import { isOwnHost, SECURITY_HEADERS } from './guards.ts'
 import { API_LIMITS } from './limits.ts'
 import { API_BASE, openApiDocument } from './openapi.ts'
 import type { ApiRoute } from './routes.ts'
+import { describeFaults } from './schema-faults.ts'
 import { fileFor, type StaticFile } from './static-files.ts'
 
 /** What a server of the page and the API is made with. */
@@ -117,11 +118,34 @@ export function addRoute(
       if (reply.sent) return reply
       if (!check) return reply.code(204).send()
       if (!check.Check(said))
-        throw new Error(`the answer of ${name} is not what is documented: ${describe(check.Errors(said))}`)
+        throw new Error(
+          `the answer of ${name} is not what is documented: ${describeFaults(route.answer ?? {}, check.Errors(said)).text}`,
+        )
       return reply.type('application/json; charset=utf-8').send(JSON.stringify(said))
     },
   })
 }
+
+/** Answers the other methods of the paths of these routes. */
+export function refuseOtherMethods(app: FastifyInstance, routes: readonly ApiRoute[]): void {
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const allowed = routes.filter((route) => route.path === path).map(({ method }) => method)
+    app.route({
+      method: METHODS.filter((method) => !(allowed as readonly string[]).includes(method)),
+      url: `${API_BASE}${path}`,
+      handler: (request, reply) => {
+        reply.header('Allow', allowed.join(', '))
+        throw new ApiRefusal(
+          405,
+          'bad-request',
+          `${request.method} is not for this, but ${allowed.join(', ')}`,
+        )
+      },
+    })
+  }
+}
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
 /** The same, without what is not documented: clients take more in a later version, but we give only what we say. */
 function closed(schema: TSchema): TSchema {
@@ -136,7 +160,7 @@ function closed(schema: TSchema): TSchema {
 
 function refuse(
   error: unknown,
-  { method, routeOptions }: FastifyRequest,
+  { method, routeOptions, headers }: FastifyRequest,
   reply: FastifyReply,
   tell: TellFailure,
 ): FastifyReply {
@@ -148,6 +172,12 @@ function refuse(
     refusal ?? new ApiRefusal(500, 'failed', 'the registry could not do this: its log says why')
   if (retryAfterMs !== undefined)
     reply.header('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))))
+  // RFC 6750, section 3.
+  if (status === 401)
+    reply.header(
+      'WWW-Authenticate',
+      `Bearer realm="re6st registry"${headers.authorization === undefined ? '' : ', error="invalid_token"'}`,
+    )
   return reply
     .code(status)
     .header('Cache-Control', 'no-store')
@@ -174,18 +204,7 @@ function reader(schema: TSchema | undefined): (value: unknown, part: 'path' | 'q
   return (given, part) => {
     const value = part === 'body' ? given : Convert(schema, given)
     if (check.Check(value)) return value
-    const errors = check.Errors(value)
-    const [first] = errors
-    throw new ApiRefusal(400, 'bad-request', `${part}: ${describe(errors)}`, {
-      field: `${part}${first?.instancePath ?? ''}`,
-    })
+    const { text, path } = describeFaults(schema, check.Errors(value))
+    throw new ApiRefusal(400, 'bad-request', `${part}: ${text}`, { field: `${part}${path}` })
   }
-}
-
-/** The first thing that is wrong, without the value: it may be a password. */
-function describe(errors: readonly { readonly instancePath: string; readonly message: string }[]): string {
-  const [first] = errors
-  return first
-    ? `${first.instancePath.replace(/^\//, '') || 'it'} ${first.message}`
-    : 'not what is documented'
 }

@@ -1,4 +1,4 @@
-import { type ErrorCode, Re6stError } from '../../core/errors.ts'
+import { codeOf, type ErrorCode, Re6stError } from '../../core/errors.ts'
 import { Refusal, type RefusalStatus } from '../refusal.ts'
 import type { ApiError } from './schemas/common.ts'
 
@@ -46,6 +46,13 @@ function ofRe6stError({ code, message }: Re6stError): ApiRefusal | undefined {
   return status === undefined ? undefined : new ApiRefusal(status, CODES[status], message)
 }
 
+/** By the codes of Fastify. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'the body must be application/json',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'the body is not JSON',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'the body is empty, and should be JSON',
+}
+
 /** What any error is answered; undefined: it is a fault of ours, of which others learn nothing. */
 export function apiRefusalOf(error: unknown): ApiRefusal | undefined {
   if (error instanceof ApiRefusal) return error
@@ -57,6 +64,6 @@ export function apiRefusalOf(error: unknown): ApiRefusal | undefined {
   const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500
   if (status === 413) return new ApiRefusal(413, 'too-large', 'the body is too long')
   return status >= 400 && status < 500
-    ? new ApiRefusal(400, 'bad-request', 'the request cannot be read')
+    ? new ApiRefusal(400, 'bad-request', UNREADABLE[codeOf(error)] ?? 'the request cannot be read')
     : undefined
 }

@@ -78,6 +78,9 @@ const refusal = (status: number, error: Json): Json => ({
   ...(LATER.includes(status)
     ? { headers: { 'Retry-After': { description: 'In seconds', schema: { type: 'integer' } } } }
     : {}),
+  ...(status === 401
+    ? { headers: { 'WWW-Authenticate': { description: 'RFC 6750', schema: { type: 'string' } } } }
+    : {}),
   content: { 'application/json': { schema: error } },
 })
 

@@ -19,7 +19,7 @@ import { certificateOfHeader, nameOfCertificate } from './access/client-certific
 import type { OpenId } from './access/open-id.ts'
 import { Sessions } from './access/sessions.ts'
 import { AttemptLimits, SignInLimits } from './access/sign-in-limits.ts'
-import { type ApiParts, addRoute, newApiApp } from './api-app.ts'
+import { type ApiParts, addRoute, newApiApp, refuseOtherMethods } from './api-app.ts'
 import { ApiRefusal } from './api-refusal.ts'
 import { audit } from './audit-log.ts'
 import { authenticate } from './authenticate.ts'
@@ -110,6 +110,7 @@ export class ApiServers {
         const call = { ...read(), who, source: origin.source, baseUrl: this.#baseUrl(request) }
         return this.#answer(name as ApiRouteName, call, request, reply)
       })
+    refuseOtherMethods(app, Object.values<ApiRoute>(API_ROUTES))
     if (!isLocal)
       boundConnections(app.server, {
         ...this.#components,

@@ -14,7 +14,7 @@ import { replaceFile } from '../../platform/files.ts'
 import { audit } from '../api/audit-log.ts'
 import type { AuthorityState } from '../api/schemas/authority.ts'
 import { readAuthorityFile } from '../authority-file.ts'
-import { authoritySigner, exposureOf } from '../authority-key.ts'
+import { authoritySigner, exposuresOf } from '../authority-key.ts'
 import { renewedAuthority } from '../crypto/authority-maker.ts'
 import { type AskedRegistry, askRegistryOf } from './ask-registry.ts'
 import { someNames } from './columns.ts'
@@ -63,8 +63,8 @@ export async function runCa(options: CaOptions): Promise<number> {
 
 async function renew(options: CaOptions, authority: Authority, nowMs: number): Promise<Authority> {
   const signer = await authoritySigner(options)
-  const exposure = exposureOf('--key', options.key)
-  if (exposure !== undefined) process.stderr.write(`re6st-registry: WARNING: ${exposure}\n`)
+  for (const exposure of exposuresOf({ '--key': options.key, '--passphrase': options.passphrase }))
+    process.stderr.write(`re6st-registry: WARNING: ${exposure}\n`)
   const notAfterMs = nowMs + options.days * DAY_MS
   // Nodes refuse what ends earlier: it may be one from former times.
   if (notAfterMs <= authority.notAfterMs)

@@ -1,6 +1,6 @@
 import { chmodSync, closeSync, existsSync, openSync, readSync } from 'node:fs'
 import Database from 'better-sqlite3'
-import { Re6stError } from '../../core/errors.ts'
+import { Re6stError, readTroubleOf } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { CopyOptions } from '../../core/options/registry-database-options.ts'
 import { numberOfVersion } from '../../core/values/network-version.ts'
@@ -187,7 +187,7 @@ function refuseOther(path: string): void {
 /** Keys and certificates in PEM, also with some text before them. */
 function isPem(path: string): boolean {
   const beginning = Buffer.alloc(PEM_WITHIN)
-  const file = openSync(path, 'r')
+  const file = openOrRefuse(path)
   try {
     return /^-----BEGIN /m.test(beginning.toString('latin1', 0, readSync(file, beginning)))
   } finally {
@@ -196,6 +196,14 @@ function isPem(path: string): boolean {
 }
 
 const PEM_WITHIN = 16 * 1024
+
+function openOrRefuse(path: string): number {
+  try {
+    return openSync(path, 'r')
+  } catch (error) {
+    throw new Re6stError('FILE', `--db ${path}: cannot be read: ${readTroubleOf(error)}`, { cause: error })
+  }
+}
 
 /** No registry of this version could serve with it. @throws Re6stError `FILE` */
 async function refuseLaterVersion(backup: Queries): Promise<void> {

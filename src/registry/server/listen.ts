@@ -1,7 +1,8 @@
 import { once } from 'node:events'
-import { lstatSync, rmSync } from 'node:fs'
+import { existsSync, lstatSync, rmSync } from 'node:fs'
 import type { Server as HttpServer } from 'node:http'
 import type { Server } from 'node:net'
+import { dirname } from 'node:path'
 import { AS_ROOT, codeOf, messageOf, Re6stError } from '../../core/errors.ts'
 import type { ListenPlace } from '../../core/options/value-types.ts'
 import { bracketed } from '../../core/values/bracketed.ts'
@@ -36,7 +37,7 @@ export async function listen(server: Server, place: ListenPlace): Promise<number
 }
 
 const REMEDIES: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program listens there: give another --port',
+  EADDRINUSE: 'another program listens there: give another port',
   EAFNOSUPPORT: "this kernel has no IPv6: give -6 ''",
   EACCES: `no permission: ${AS_ROOT}, or give a --port above 1023`,
 }
@@ -50,6 +51,8 @@ async function listenOnSocket(server: Server, path: string): Promise<void> {
     if (await isListenedAt(path)) throw new Error('another program listens there: give another path')
     rmSync(path)
   }
+  // libuv says EACCES then.
+  if (!existsSync(dirname(path))) throw new Error('its directory is not there: make it, or give another path')
   const umask = process.umask(SOCKET_UMASK)
   try {
     server.listen({ path, backlog: LISTEN_BACKLOG })

@@ -122,9 +122,15 @@ export class Metrics {
     for (const result of ['answered', 'unanswered'] as const) this.#questions.inc({ result }, 0)
     this.#gauge('process_open_fds', 'Open file descriptors.', () => readdirSync('/proc/self/fd').length)
     this.#gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
-    this.#gauge('process_cpu_seconds_total', 'Processor time.', () => {
-      const { user, system } = process.cpuUsage()
-      return (user + system) / 1e6
+    new Counter({
+      name: 'process_cpu_seconds_total',
+      help: 'Processor time.',
+      registers: [this.#registry],
+      collect() {
+        const { user, system } = process.cpuUsage()
+        this.reset()
+        this.inc((user + system) / 1e6)
+      },
     })
     const startSeconds = Date.now() / 1000 - process.uptime()
     this.#gauge('process_start_time_seconds', 'Start, since the Unix epoch.', () => startSeconds)

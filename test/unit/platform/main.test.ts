@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, renameSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
 import { openLog } from '../../../src/platform/log.ts'
@@ -46,6 +46,30 @@ it('a command ends when all of its output was taken, however slow its reader is'
   })
   expect(await once(child, 'close')).toEqual([3, null])
   expect(read).toBe(length)
+})
+
+it('output that cannot be kept is a failure; that nobody reads on is none', async () => {
+  const program = `
+    import { main } from './src/platform/main.ts'
+    const run = async () => {
+      process.stdout.write('kept\\n')
+      await new Promise(() => setTimeout(() => {}, 60_000))
+    }
+    await main({ name: 'x', read: () => ({ ok: true, value: { kind: 'run', options: {} } }), run })
+  `
+  const words = ['--import', 'tsx', '--input-type=module', '--eval', program]
+  const full = openSync('/dev/full', 'w')
+  const failed = spawn(process.execPath, words, { stdio: ['ignore', full, 'pipe'] })
+  closeSync(full)
+  let text = ''
+  failed.stderr?.on('data', (chunk: Buffer) => {
+    text += chunk.toString()
+  })
+  expect(await once(failed, 'close')).toEqual([1, null])
+  expect(text).toMatch(/^x: standard output cannot be written: ENOSPC/)
+  const left = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] })
+  left.stdout.destroy()
+  expect(await once(left, 'close')).toEqual([0, null])
 })
 
 it('what nobody expected is told of with what has caused it', async () => {

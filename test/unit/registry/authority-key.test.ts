@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { programOf } from '../../../lab/programs.ts'
 import { secretSource } from '../../../src/core/options/value-types.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
-import { decryptedKey, exposureOf } from '../../../src/registry/authority-key.ts'
+import { decryptedKey, exposuresOf } from '../../../src/registry/authority-key.ts'
 import { atTerminal } from '../../support/at-terminal.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { failedStart, registryProcess } from '../../support/registry-process.ts'
@@ -119,7 +119,20 @@ describe('where a secret is', () => {
   })
 })
 
-it("a key that others can read is told of, its owner's own is not", () => {
-  expect(exposureOf('--key', fileWith(plain))).toBeUndefined()
-  expect(exposureOf('--key', fileWith(plain, 0o640))).toContain('chmod 600')
+it("keys and secrets that others can read are told of, their owner's own are not", () => {
+  const secret = { kind: 'file', path: fileWith(PASSPHRASE, 0o644) } as const
+  expect(exposuresOf({ '--key': fileWith(plain), '--passphrase': undefined })).toEqual([])
+  expect(
+    exposuresOf({ '--key': 'pkcs11:token=re6st', '--passphrase': { kind: 'descriptor', number: 3 } }),
+  ).toEqual([])
+  expect(exposuresOf({ '--key': fileWith(plain, 0o640), '--passphrase': secret })).toEqual([
+    expect.stringMatching(/^--key .*the key of the authority: chmod 600 /),
+    expect.stringMatching(/^--passphrase .*the passphrase of the key: chmod 600 /),
+  ])
+})
+
+it('who starts the registry sees that others can read its key', async () => {
+  const key = fileWith(plain, 0o644)
+  await using registry = await registryProcess(['--key', key])
+  expect((await registry.stop()).stderr).toContain(`WARNING: --key ${key}: other users`)
 })

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { PAGING, pageOf, Time } from './common.ts'
+import { CLOSED, PAGING, pageOf, Time } from './common.ts'
 
 /** What somebody did. Nobody can change or remove it without that being seen. */
 export const AuditEntry = Type.Object(
@@ -24,11 +24,14 @@ export const AuditPage = pageOf(AuditEntry, 'AuditPage')
 export type AuditPage = Static<typeof AuditPage>
 
 /** Which entries, the latest first. */
-export const AuditQuery = Type.Object({
-  action: Type.Optional(Type.String({ maxLength: 100 })),
-  who: Type.Optional(Type.String({ maxLength: 400 })),
-  ...PAGING,
-})
+export const AuditQuery = Type.Object(
+  {
+    action: Type.Optional(Type.String({ maxLength: 100 })),
+    who: Type.Optional(Type.String({ maxLength: 400 })),
+    ...PAGING,
+  },
+  CLOSED,
+)
 export type AuditQuery = Static<typeof AuditQuery>
 
 /** Whether the log is whole. */

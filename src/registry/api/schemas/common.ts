@@ -50,6 +50,9 @@ export const pageOf = <Item extends TSchema>(item: Item, $id: string) =>
     { $id },
   )
 
+/** Of a query: a filter with a slip of the pen would be none, and give all in place of some. */
+export const CLOSED = { additionalProperties: false } as const
+
 /** Which page of a list. */
 export const PAGING = {
   offset: Type.Optional(Type.Integer({ minimum: 0, maximum: 100_000_000, default: 0 })),

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { PAGING, pageOf, SubnetName, Time } from './common.ts'
+import { CLOSED, PAGING, pageOf, SubnetName, Time } from './common.ts'
 
 /** Who may join, and how often. */
 export const NewInvitation = Type.Object(
@@ -68,10 +68,10 @@ export const InvitationPage = pageOf(Invitation, 'InvitationPage')
 export type InvitationPage = Static<typeof InvitationPage>
 
 /** Which invitations, the latest first. */
-export const InvitationQuery = Type.Object({
-  ...PAGING,
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 1_000 })),
-})
+export const InvitationQuery = Type.Object(
+  { ...PAGING, limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 1_000 })) },
+  CLOSED,
+)
 export type InvitationQuery = Static<typeof InvitationQuery>
 
 /** Somebody asks for a token by e-mail: public. The answer never says whether the address is known. */

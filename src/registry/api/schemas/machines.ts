@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { MACHINE_SORT_KEYS } from '../../../core/values/machine-sort-keys.ts'
 import { MACHINE_STATES } from '../../../core/values/machine-states.ts'
-import { PAGING, pageOf, SubnetName, Time } from './common.ts'
+import { CLOSED, PAGING, pageOf, SubnetName, Time } from './common.ts'
 
 /** How a machine is. Of several that are true, the one that needs somebody most. */
 export const MachineState = Type.Enum(MACHINE_STATES, {
@@ -139,24 +139,27 @@ const WANTED = {
 } as const
 
 /** Which machines a file has. */
-export const MachineExportQuery = Type.Object(WANTED)
+export const MachineExportQuery = Type.Object(WANTED, CLOSED)
 export type MachineExportQuery = Static<typeof MachineExportQuery>
 
 /** All machines of a query, in one file. */
 export const MachineList = Type.Array(Machine, { $id: 'MachineList' })
 
 /** Which page of which machines. */
-export const MachineQuery = Type.Object({
-  ...WANTED,
-  after: Type.Optional(
-    Type.String({
-      pattern: '^[A-Za-z0-9_-]{1,4000}$',
-      description:
-        '`next` of the page before, for the one after it: none is on two pages or on none, and it takes no longer however far it is',
-    }),
-  ),
-  ...PAGING,
-})
+export const MachineQuery = Type.Object(
+  {
+    ...WANTED,
+    after: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9_-]{1,4000}$',
+        description:
+          '`next` of the page before, for the one after it: none is on two pages or on none, and it takes no longer however far it is',
+      }),
+    ),
+    ...PAGING,
+  },
+  CLOSED,
+)
 export type MachineQuery = Static<typeof MachineQuery>
 
 /** What happened to a machine. */

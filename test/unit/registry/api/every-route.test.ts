@@ -88,8 +88,12 @@ describe.each(ROUTES.filter(({ route }) => route.role !== undefined))('$name', (
   const lowest = ROLES.indexOf(route.role ?? 'look')
 
   it('is for nobody who is not signed in', async () => {
-    expect((await ask(route, {})).status).toBe(401)
-    expect((await ask(route, { authorization: 'Bearer re6st_none' })).status).toBe(401)
+    const unknown = await ask(route, {})
+    expect(unknown.status).toBe(401)
+    expect(unknown.headers['www-authenticate']).toBe('Bearer realm="re6st registry"')
+    const wrong = await ask(route, { authorization: 'Bearer re6st_none' })
+    expect(wrong.status).toBe(401)
+    expect(wrong.headers['www-authenticate']).toContain('error="invalid_token"')
   })
 
   it.each(ROLES.filter((_, at) => at < lowest))(

@@ -38,6 +38,13 @@ it('a Unix socket is for our user; one that is listened at is left alone', async
   probe.destroy()
 })
 
+it('a Unix socket in a directory that is not there is refused with what to do', async () => {
+  const nowhere = path.join(directory, 'nowhere', 'socket')
+  await expect(listen(newServer(), { kind: 'socket', path: nowhere })).rejects.toThrow(
+    'its directory is not there',
+  )
+})
+
 it('a port that is in use is said to be', async () => {
   for (const [address, written] of [
     ['::1', '[::1]'],
@@ -45,7 +52,7 @@ it('a port that is in use is said to be', async () => {
   ] as const) {
     const port = await listen(newServer(), { kind: 'address', address, port: 0 })
     await expect(listen(newServer(), { kind: 'address', address, port })).rejects.toThrow(
-      `cannot listen on ${written}:${port}: another program listens there: give another --port`,
+      `cannot listen on ${written}:${port}: another program listens there: give another port`,
     )
   }
 })
