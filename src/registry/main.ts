@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ONE_COMMUNITY, parseCommunities } from '../core/allocation/community.ts'
@@ -20,6 +21,7 @@ import { makeOwnDirectory } from './database/own-directory.ts'
 import { openGeoIp } from './geoip.ts'
 import { openMailer } from './mail.ts'
 import { undoNewAuthority } from './new-authority.ts'
+import { localUrl } from './node-steps.ts'
 import { kernelReachableNodes } from './reachable-nodes.ts'
 import { startRegistry } from './registry.ts'
 import type { RegistrySettings, RunningRegistry } from './registry-settings.ts'
@@ -185,22 +187,16 @@ async function isStoppedBeforeItsStart(
   options: RegistryOptions,
   { manager, log, stopped }: Surroundings,
 ): Promise<boolean> {
-  const { page: place, isPageTls, ca, key, passphrase, pageUrl, database, port } = options
+  const { page: place, isPageTls, ca, key, passphrase, pageUrl, database } = options
   if (!isPkcs11Uri(key)) removeUnfinished({ ca, key }, log)
-  // The form has no TLS, and must not be open to a network without: "re6st-registry init" makes one there.
-  if (
-    !place ||
-    isPageTls ||
-    passphrase !== undefined ||
-    isPkcs11Uri(key) ||
-    existsSync(ca) ||
-    existsSync(key)
-  )
+  if (!place || passphrase !== undefined || isPkcs11Uri(key) || existsSync(ca) || existsSync(key))
     return false
   const { openFirstStart } = await import('./api/first-start.ts')
   await using page = await openFirstStart({
-    ...{ place, ca, key, port, log },
+    ...{ place, ca, key, log },
     databasePath: database,
+    registryUrl: ownRegistryUrl(options),
+    tls: isPageTls ? tlsOf(options) : undefined,
     commandSocket: options.commandSocket,
     pageUrl: pageUrl?.origin,
     pageFolder: PAGE_FOLDER,
@@ -209,6 +205,15 @@ async function isStoppedBeforeItsStart(
   manager.ready(() => 'there is no network yet: the journal says where to make one')
   process.stdout.write(`re6st-registry: there is no network yet: make one at ${page.url}\n`)
   return await Promise.race([page.made.then(() => false), stopped.then(() => true)])
+}
+
+/** Where the node of this machine finds the registry: by TLS, under a name that its certificate has. */
+function ownRegistryUrl({ tlsOnly, registryUrl, tlsCert, tlsPort, port }: RegistryOptions): string {
+  if (!tlsOnly || tlsCert === undefined) return localUrl(port)
+  if (registryUrl) return registryUrl.href
+  const { subjectAltName = '' } = new X509Certificate(readNamedFile('--tls-cert', tlsCert))
+  const [, name = 'localhost'] = /DNS:([\w.-]+)/.exec(subjectAltName) ?? []
+  return `https://${name}${tlsPort === 443 ? '' : `:${tlsPort}`}/`
 }
 
 /** Half an authority, of a first start that was killed, would keep the next one from making one. */

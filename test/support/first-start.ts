@@ -19,9 +19,10 @@ export interface FirstStartProcess extends AsyncDisposable {
   runs(): Promise<void>
 }
 
-/** Starts one, and waits until it offers to make a network. */
+/** Starts one, and waits until it offers to make a network. @param options more of them */
 export async function firstStartProcess(
   directory = join(temporaryDirectory(), 'new'),
+  options: readonly string[] = [],
 ): Promise<FirstStartProcess> {
   const [port, pagePort] = [await freePort(), await freePort()]
   const own = temporaryDirectory()
@@ -34,6 +35,7 @@ export async function firstStartProcess(
       ...['--ca', path('ca.crt'), '--key', path('ca.key'), '--db', join(own, 'registry.db')],
       ...['--port', String(port), '-4', '127.0.0.1', '-6', '', '--logfile', join(own, 'log'), '-v', '2'],
       ...['--page', `127.0.0.1:${pagePort}`],
+      ...options,
     ],
     { reject: false, stdin: 'ignore', timeout: 4 * DEADLINE_MS },
   )

@@ -7,18 +7,21 @@ import { TokenBucket } from '../../core/token-bucket.ts'
 import { bracketed } from '../../core/values/bracketed.ts'
 import { isEmailAddress } from '../../core/values/email-address.ts'
 import { networkOfCidr } from '../../core/values/network-range.ts'
+import { CleanUp } from '../../platform/clean-up.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { isUsed } from '../database/copy-store.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
 import type { Queries } from '../database/queries.ts'
 import { writeNewAuthority } from '../new-authority.ts'
-import { DEFAULT_SENDER, localUrl, nodeSteps } from '../node-steps.ts'
+import { DEFAULT_SENDER, nodeSteps } from '../node-steps.ts'
 import { Refusal } from '../refusal.ts'
 import { isLoopback } from '../server/caller.ts'
 import { Connections } from '../server/connections.ts'
 import { closeServer, listen } from '../server/listen.ts'
+import { pageHandshakes } from '../server/page-handshakes.ts'
 import { Sources } from '../server/sources.ts'
+import { TlsCredentials, type TlsFiles } from '../server/tls-credentials.ts'
 import { writeChangedSettings } from '../stored-configuration.ts'
 import { administratorWrite } from './access/administrators.ts'
 import { addRoute, newApiApp } from './api-app.ts'
@@ -48,9 +51,11 @@ export interface FirstStartSettings {
   readonly key: string
   readonly databasePath: string
   readonly commandSocket: string | undefined
-  /** Port of the registry. */
-  readonly port: number
-  readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'after'>
+  /** Where the registry will be, for the node of its machine. */
+  readonly registryUrl: string
+  /** Certificate and key of a page that speaks TLS itself. */
+  readonly tls: TlsFiles | undefined
+  readonly clock: Clock
   readonly log: Logger
 }
 
@@ -65,10 +70,12 @@ export interface FirstStart extends AsyncDisposable {
 /**
  * Serves the page where a network can be made: by whoever has the code, which is printed where only the operator reads it.
  * An administrator and the wish to encrypt go into the database; what the registry starts with is in its files then.
- * @throws Re6stError `SYSTEM` when the page cannot be listened for
+ * @throws Re6stError `SYSTEM` when the page cannot be listened for; `FILE`, `CERTIFICATE` when it cannot speak TLS
  */
 export async function openFirstStart(settings: FirstStartSettings): Promise<FirstStart> {
-  const { place, pageUrl, clock, log } = settings
+  const { place, pageUrl, tls, clock, log } = settings
+  await using stack = new CleanUp()
+  const credentials = tls && stack.use(new TlsCredentials(tls, { clock, log }))
   const code = randomBytes(CODE_LENGTH).toString('base64url')
   const attempts = new TokenBucket(ATTEMPTS.perSecond, ATTEMPTS.burst)
   let state: 'open' | 'making' | 'made' = 'open'
@@ -117,21 +124,32 @@ export async function openFirstStart(settings: FirstStartSettings): Promise<Firs
           throw new ApiRefusal(503, 'unavailable', 'there is no network yet')
       }
     })
+  const handshakes = credentials && pageHandshakes(credentials, undefined, clock)
   boundConnections(app.server, {
     connections: new Connections(API_LIMITS),
     sources: new Sources(API_LIMITS),
     isShared: isLoopback,
-    handshakes: undefined,
+    handshakes,
     clock,
   })
   await app.ready()
   const port = await listen(app.server, place)
-  const host = place.kind === 'socket' ? place.path : `http://${bracketed(place.address)}:${port}`
+  stack.defer(() => closeServer(app.server))
+  // Before the server, which waits for what is open.
+  stack.defer(() => handshakes?.[Symbol.dispose]())
+  const running = stack.move()
   return {
-    url: `${pageUrl ?? host}/#setup=${code}`,
+    url: `${pageUrl ?? ownUrl(place, port, tls ? 'https' : 'http')}/#setup=${code}`,
     made,
-    [Symbol.asyncDispose]: () => closeServer(app.server),
+    [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   }
+}
+
+/** Where a browser on this machine finds the page. */
+function ownUrl(place: ListenPlace, port: number | undefined, scheme: 'http' | 'https'): string {
+  if (place.kind === 'socket') return place.path
+  const isAny = place.address === '0.0.0.0' || place.address === '::'
+  return `${scheme}://${isAny ? 'localhost' : bracketed(place.address)}:${port}`
 }
 
 /**
@@ -140,7 +158,7 @@ export async function openFirstStart(settings: FirstStartSettings): Promise<Firs
  * @throws Refusal, Re6stError when it cannot be: there is no authority then
  */
 async function makeNetwork(
-  { ca, key, databasePath, commandSocket, port, clock }: FirstStartSettings,
+  { ca, key, databasePath, commandSocket, registryUrl, clock }: FirstStartSettings,
   wanted: NewNetwork,
   from: string,
 ): Promise<MadeNetwork> {
@@ -174,7 +192,7 @@ async function makeNetwork(
   })
   // Lines are run in another directory than this process.
   const registry = {
-    url: localUrl(port),
+    url: registryUrl,
     database: isPostgresUrl(databasePath) ? databasePath : resolve(databasePath),
     commandSocket: commandSocket === undefined ? undefined : resolve(commandSocket),
   }

@@ -155,7 +155,8 @@ async function firstStartIn(directory: string, databasePath = join(directory, 'r
   undoNewAuthority({ ca, key }, '')
   const start = await openFirstStart({
     place: { kind: 'address', address: '127.0.0.1', port: 0 },
-    ...{ pageUrl: undefined, pageFolder: '', commandSocket: undefined, port: 80 },
+    ...{ pageUrl: undefined, pageFolder: '', commandSocket: undefined, tls: undefined },
+    registryUrl: 'http://localhost/',
     ...{ ca, key, databasePath, clock: systemClock, log: silentLog },
   })
   return {

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { Agent, request } from 'node:https'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { waitFor } from '../../../lab/wait-for.ts'
@@ -11,6 +12,7 @@ import type { MadeNetwork } from '../../../src/registry/api/schemas/setup.ts'
 import { firstStartProcess } from '../../support/first-start.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { failedStart } from '../../support/registry-process.ts'
+import { selfSigned } from '../../support/self-signed.ts'
 
 const ADMINISTRATOR = { name: 'ann', password: 'correct horse battery' }
 const WANTED = { name: 'my network', days: 100, encrypt: true, administrator: ADMINISTRATOR }
@@ -63,6 +65,55 @@ it('a registry without an authority makes one with whoever has its code, and ser
     expect.objectContaining({ action: 'network.made', who: 'first start:ann', subject: made.body.network }),
   )
   expect((await fetch(`http://127.0.0.1:${registry.port}/getCa`)).status).toBe(200)
+})
+
+it('with TLS of its own, the page makes a network by TLS alone, and serves it', async () => {
+  const directory = temporaryDirectory()
+  const { key, cert } = await selfSigned('registry.example.com')
+  const [certFile, keyFile] = [join(directory, 'tls.crt'), join(directory, 'tls.key')]
+  writeFileSync(certFile, cert)
+  writeFileSync(keyFile, key, { mode: 0o600 })
+  const tls = ['--page-tls', '--tls-cert', certFile, '--tls-key', keyFile, '--tls-only', '--tls-port', '0']
+  await using registry = await firstStartProcess(join(directory, 'new'), tls)
+  const { url } = registry
+  expect(url.protocol).toBe('https:')
+  await expect(fetch(url.href.replace('https:', 'http:'))).rejects.toThrow()
+  const agent = new Agent({ ca: cert })
+  const ask = (path: string, body?: object) =>
+    new Promise<{ readonly status: number | undefined; readonly text: string }>((resolve, reject) => {
+      const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+      const method = body === undefined ? 'GET' : 'POST'
+      request(new URL(`/api/v1/${path}`, url), { agent, method, headers }, (response) => {
+        response
+          .toArray()
+          .then(
+            (parts) => resolve({ status: response.statusCode, text: Buffer.concat(parts).toString() }),
+            reject,
+          )
+      })
+        .on('error', reject)
+        .end(body === undefined ? undefined : JSON.stringify(body))
+    })
+  expect(await ask('setup')).toMatchObject({ status: 200 })
+  expect(await ask('setup', { ...WANTED, code: 'x' })).toMatchObject({ status: 403 })
+  const made = await ask('setup', { ...WANTED, code: url.hash.replace('#setup=', '') })
+  expect(made).toMatchObject({ status: 200 })
+  // There is nothing at http:.
+  expect(made.text).toContain('--registry https://registry.example.com:0/')
+  await registry.runs()
+  expect(await ask('session', ADMINISTRATOR)).toMatchObject({ status: 200 })
+})
+
+it('with a certificate that is none, it says so at once', async () => {
+  const directory = temporaryDirectory()
+  const file = join(directory, 'tls.crt')
+  writeFileSync(file, 'x')
+  const { exitCode, stderr } = await failedStart([
+    ...['--ca', join(directory, 'crt'), '--key', join(directory, 'key'), '--page', '127.0.0.1:0'],
+    ...['--db', join(directory, 'registry.db'), '--logfile', join(directory, 'log'), '-v', '2'],
+    ...['--page-tls', '--tls-cert', file, '--tls-key', file],
+  ])
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('--tls-cert') })
 })
 
 it('whoever makes the network may leave before the answer: it is served', async () => {
