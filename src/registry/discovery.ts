@@ -6,8 +6,10 @@ import {
   subnetCidr,
   subnetNameOf,
 } from '../core/values/prefix.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { Holder } from './holders.ts'
 import { Refusal } from './refusal.ts'
+import { eachInTime, inTime } from './server/in-time.ts'
 
 /**
  * Targets with their labels, as Prometheus reads them of an HTTP service discovery.
@@ -19,7 +21,7 @@ interface TargetGroup {
   readonly labels: Readonly<Record<string, string>>
 }
 
-/** The nodes of the network, as targets. @throws Refusal for a parameter that is no good */
+/** The nodes of the network, as targets. @throws Refusal for a parameter that is no good, 503 when the database does not answer */
 export type Discovery = (parameters: URLSearchParams) => Promise<readonly TargetGroup[]>
 
 /** What machines usually have for Prometheus: prometheus-node-exporter. */
@@ -32,7 +34,9 @@ export interface DiscoveryComponents {
   readonly reachable: { list(): Promise<readonly Prefix[]> }
   /** The prefix of our own node. */
   readonly ownNode: () => string | undefined
-  readonly nowMs: () => number
+  /** Asks the database something short, once for all who wait for the answer. */
+  readonly checkReadable: () => Promise<unknown>
+  readonly clock: Pick<Clock, 'now' | 'after'>
 }
 
 /**
@@ -40,16 +44,17 @@ export interface DiscoveryComponents {
  * are for relabelling, and dropped after it.
  */
 export const discoveryOf =
-  ({ network, holders, reachable, ownNode, nowMs }: DiscoveryComponents): Discovery =>
+  ({ network, holders, reachable, ownNode, checkReadable, clock }: DiscoveryComponents): Discovery =>
   async (parameters) => {
     const port = parameters.get('port') ?? USUAL_PORT
     if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 0xffff)
       throw new Refusal(400, 'port is not a number from 1 to 65535')
+    await inTime(checkReadable(), clock)
     const there = new Set<string>(await reachable.list())
-    const now = nowMs()
+    const now = clock.now()
     const own = ownNode()
     const groups: TargetGroup[] = []
-    for await (const holder of holders()) {
+    for await (const holder of eachInTime(holders(), clock)) {
       if (holder.notAfterMs <= now) continue
       const prefix = prefixOfBits(holder.prefix)
       const isThere = there.has(prefix) || holder.prefix === own

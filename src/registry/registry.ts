@@ -26,6 +26,7 @@ import { sharedReachableNodes } from './reachable-nodes.ts'
 import { RegistryListeners } from './registry-listeners.ts'
 import type { RegistryComponents, RegistrySettings, RunningRegistry } from './registry-settings.ts'
 import { HttpServers } from './server/http-server.ts'
+import { oneAnswer } from './server/one-answer.ts'
 import { pageHandshakes } from './server/page-handshakes.ts'
 import { TlsCredentials } from './server/tls-credentials.ts'
 import { ownSessions, SharedSessions } from './sessions.ts'
@@ -157,15 +158,16 @@ export async function startRegistry(
     dhPem: settings.dhPem ?? dhParameters(getDiffieHellman('modp14').getPrime()),
   })
   const credentials = settings.tls && stack.use(new TlsCredentials(settings.tls, { clock, log }))
+  // What is answered from memory would go on without the database.
+  const checkReadable = oneAnswer(() => store.config('version'))
   const servers = new HttpServers({
     handlers,
-    checkReady: async () => {
-      // Reads the database; what is answered from memory would go on without it.
-      await store.config('version')
+    checkReady: oneAnswer(async () => {
+      await checkReadable()
       await store.checkWritable()
       const refusal = primary?.refusal()
       if (refusal) throw refusal
-    },
+    }),
     certificates: () => ledger.size(),
     measured: {
       ending: (afterMs, untilMs) => ledger.countEnding(afterMs, untilMs),
@@ -180,7 +182,8 @@ export async function startRegistry(
       holders: () => ledger.holders(),
       reachable,
       ownNode: () => configuration.registryPrefix,
-      nowMs: () => clock.now(),
+      checkReadable,
+      clock,
     }),
     sessions,
     authorities,

@@ -4,6 +4,7 @@ import { DAY_MS } from '../../core/day.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { StandbyState } from '../standby/primary.ts'
 import { inTime } from './in-time.ts'
+import { oneAnswer } from './one-answer.ts'
 
 /** What is looked up at each scrape. */
 export interface MeasuredState {
@@ -35,8 +36,6 @@ const DAYS_LEFT = [1, 7, 30, 90]
 const YEAR = 365
 /** Certificates are counted at most this often. */
 const COUNTED_MS = 15_000
-/** Prometheus waits ten seconds for all: what is not known by then is left out, and the rest is told. */
-const KNOWN_WITHIN_MS = 3_000
 
 /** Upper bounds in seconds: a call without computation takes a fraction of a millisecond, one that asks a node up to three seconds. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
@@ -60,7 +59,7 @@ export class Metrics {
       registers: [this.#registry],
     })
     this.#gauge(`${PREFIX}ready`, '1: it can serve, as /readyz says.', () =>
-      inTime(state.checkReady(), state.clock, KNOWN_WITHIN_MS).then(
+      inTime(state.checkReady(), state.clock).then(
         () => 1,
         () => 0,
       ),
@@ -152,7 +151,7 @@ export class Metrics {
 
   /** NaN while the value is not known: the database may be away. */
   #gauge(name: string, help: string, value: () => number | Promise<number>): void {
-    const known = () => this.#known(value)
+    const known = this.#known(value)
     new Gauge({
       name,
       help,
@@ -165,7 +164,7 @@ export class Metrics {
 
   /** Without values while they are not known. */
   #gauges(name: string, help: string, label: string, values: () => Counted | Promise<Counted>): void {
-    const known = () => this.#known(values)
+    const known = this.#known(values)
     new Gauge({
       name,
       help,
@@ -179,12 +178,10 @@ export class Metrics {
     })
   }
 
-  async #known<T>(value: () => T | Promise<T>): Promise<T | undefined> {
-    try {
-      return await inTime(Promise.resolve(value()), this.#clock, KNOWN_WITHIN_MS)
-    } catch {
-      return undefined
-    }
+  /** What is not known in time is left out, and the rest is told. */
+  #known<T>(value: () => T | Promise<T>): () => Promise<T | undefined> {
+    const ask = oneAnswer(async () => value())
+    return () => inTime(ask(), this.#clock).catch(() => undefined)
   }
 }
 

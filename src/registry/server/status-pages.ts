@@ -25,13 +25,6 @@ export interface StatusComponents {
   readonly clock: Pick<Clock, 'after'>
 }
 
-/** Who asks whether a registry is ready gives it some seconds; a database that is away may take longer to be given up. */
-const READY_WITHIN_MS = 3_000
-
-/** @throws what keeps the registry from serving, or that it is not known in time */
-const readyInTime = (checkReady: () => Promise<void>, clock: Pick<Clock, 'after'>): Promise<void> =>
-  inTime(checkReady(), clock, READY_WITHIN_MS)
-
 /** Whether the registry runs, whether it can serve, and what Prometheus wants to know of it. */
 export class StatusPages {
   readonly #components: StatusComponents
@@ -62,7 +55,7 @@ export class StatusPages {
 
   async #checkReady(): Promise<void> {
     try {
-      await readyInTime(this.#components.checkReady, this.#components.clock)
+      await inTime(this.#components.checkReady(), this.#components.clock)
     } catch (error) {
       this.#components.log.warn({ err: error }, 'the registry is not ready')
       // Who asks that is an operator's, or his proxy.

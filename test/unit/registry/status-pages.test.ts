@@ -1,8 +1,11 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
+import { networkOfBits } from '../../../src/core/values/prefix.ts'
+import { discoveryOf } from '../../../src/registry/discovery.ts'
 import type { Refusal } from '../../../src/registry/refusal.ts'
 import { Metrics } from '../../../src/registry/server/metrics.ts'
+import { oneAnswer } from '../../../src/registry/server/one-answer.ts'
 import { StatusPages } from '../../../src/registry/server/status-pages.ts'
 import { rawExchange } from '../../support/recorded-registry.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
@@ -69,8 +72,12 @@ describe('while the database is away', () => {
   const SOON_MS = 5_000
 
   /** What is asked of a registry, of which so much is known. */
-  function pagesOf(database: () => Promise<never>) {
+  function pagesOf(
+    database: () => Promise<never>,
+    checkReadable: () => Promise<unknown> = oneAnswer(database),
+  ) {
     const clock = steppedClock()
+    const checkReady = oneAnswer(database)
     const metrics = new Metrics({
       ...{ certificates: database, ending: database, revoked: database, databaseBytes: database },
       ...{ connections: () => 3, unread: () => 0, waitingCalls: () => ({ computing: 0, asking: 1 }) },
@@ -78,16 +85,27 @@ describe('while the database is away', () => {
         authorityEndMs: 7_000,
         tlsEndMs: undefined,
         nowMs: () => clock.now(),
-        checkReady: database,
+        checkReady,
         clock,
       },
     })
     metrics.called('hello', 500, 20)
-    const discovery = async () => []
-    const pages = new StatusPages({ checkReady: database, metrics, discovery, log: silentLog, clock })
+    const discovery = discoveryOf({
+      ...{
+        network: networkOfBits('0'.repeat(32)),
+        clock,
+        checkReadable,
+        ownNode: () => undefined,
+        reachable: { list: async () => [] },
+      },
+      holders: async function* () {
+        yield await database()
+      },
+    })
+    const pages = new StatusPages({ checkReady, metrics, discovery, log: silentLog, clock })
     return {
       /** What is said before whoever asks gives up. */
-      async ask(page: 'readyz' | 'healthz' | 'metrics') {
+      async ask(page: 'readyz' | 'healthz' | 'metrics' | 'discovery') {
         const said = pages.answer(page, `/${page}`).then(
           ({ status, body }) => ({ status, text: String(body) }),
           (error: Refusal) => ({ status: error.status, text: error.message }),
@@ -114,5 +132,25 @@ describe('while the database is away', () => {
     expect(text).toMatch(/^re6st_registry_waiting_calls{queue="asking"} 1$/m)
     expect(text).not.toMatch(/^re6st_registry_certificates_by_state{/m)
     expect(text).toMatch(/^re6st_registry_call_seconds_count{method="hello",status="500"} 1$/m)
+  })
+
+  it('nodes are not told, whether it was away before or went in the middle', async () => {
+    const refused = { status: 503, text: 'no answer of the database within 3 s' }
+    expect(await pagesOf(never).ask('discovery')).toEqual(refused)
+    expect(await pagesOf(never, async () => {}).ask('discovery')).toEqual(refused)
+  })
+
+  it('it is not asked anew for each of those who want to know', async () => {
+    let asked = 0
+    const pages = pagesOf(() => {
+      asked += 1
+      return never()
+    })
+    const askAll = async () => {
+      for (const page of ['readyz', 'metrics', 'discovery'] as const) await pages.ask(page)
+      return asked
+    }
+    const once = await askAll()
+    for (let times = 0; times < 5; times++) expect(await askAll()).toBe(once)
   })
 })
