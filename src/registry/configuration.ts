@@ -329,7 +329,7 @@ export class NetworkConfiguration implements Disposable {
   async #read(): Promise<StoredConfiguration> {
     const { store, clock } = this.#components
     for (;;) {
-      const state = await readConfiguration(store, clock.now())
+      const state = await readConfiguration(store, await store.commonTimeMs(clock))
       const present = await store.config('version')
       if (state.version.equals(Buffer.isBuffer(present) ? present : NO_VERSION)) return state
     }

@@ -7,7 +7,8 @@ import type { Ledger } from './ledger.ts'
 /**
  * Frees the prefixes of certificates that ended longer ago than the grace period, merges what is free, and deletes
  * tokens, entries of the CRL and of issued certificates that are as old. A clock that is ahead must not revoke less: the
- * CRL that is published has only what has not ended, but what has is not forgotten at once.
+ * CRL that is published has only what has not ended, but what has is not forgotten at once. Nor may it give away a prefix that somebody
+ * has: of this machine's clock and that which all processes have in common, the one that is behind counts.
  * @returns the prefixes that are free now
  * @throws Re6stError `FILE` when the registry's own certificate would go: the clock or the database is wrong; another error
  *   when the database cannot be written: then nobody has lost anything
@@ -22,7 +23,8 @@ export async function cleanUpExpired(
   gracePeriodMs: number,
   registryPrefix: string | undefined,
 ): Promise<string[]> {
-  const nowMs = await store.commonTimeMs(clock)
+  const commonMs = await store.commonTimeMs(clock)
+  const nowMs = Math.min(commonMs, clock.now())
   const longAgo = Math.floor((nowMs - gracePeriodMs) / 1000)
   const expired = await store.write(async (writable) => {
     const expired = await ledger.endedBefore(writable, nowMs - gracePeriodMs)
@@ -35,7 +37,7 @@ export async function cleanUpExpired(
       await ledger.release(writable, prefix)
       await writable.endSession(prefix)
     }
-    await ledger.giveBackOld(writable, nowMs)
+    await ledger.giveBackOld(writable, commonMs)
     await ledger.merge(writable)
     await writable.deleteTokensBefore(longAgo)
     await writable.deleteMadeTokensBefore(Math.floor(nowMs / 1000))

@@ -37,13 +37,14 @@ async function revokeMachine(
 ): Promise<void> {
   // Read in the same transaction: a renewal may be written just before.
   await store.write(async (writable) => {
-    const valid = await writable.issuedFor(prefix, seconds(clock))
+    const nowMs = await writable.commonTimeMs(clock)
+    const valid = await writable.issuedFor(prefix, Math.floor(nowMs / 1000))
     const isReleased = await ledger.release(writable, prefix)
     if (!isReleased && valid.length === 0)
       throw new Refusal(404, `there is no certificate of ${subnetNameOfBits(prefix)}`)
     for (const { serial, date } of valid) await writable.addToCrl(serial, date)
     await writable.endSession(prefix)
-    await recordEvent(writable, prefix, { kind: 'revoked' }, clock.now())
+    await recordEvent(writable, prefix, { kind: 'revoked' }, nowMs)
     await also(writable)
   })
 }
@@ -58,12 +59,11 @@ async function revokeSerial(
     const row = await writable.issued(Number(text))
     if (!row && !(await ledger.holderOfSerial(Number(text), writable)))
       throw new Refusal(404, 'there is no certificate with this serial that could still be accepted')
-    if (row && row.date > seconds(clock)) {
+    const nowMs = await writable.commonTimeMs(clock)
+    if (row && row.date > Math.floor(nowMs / 1000)) {
       await writable.addToCrl(row.serial, row.date)
-      await recordEvent(writable, row.prefix, { kind: 'revoked', detail: text }, clock.now())
+      await recordEvent(writable, row.prefix, { kind: 'revoked', detail: text }, nowMs)
     }
     await also(writable)
   })
 }
-
-const seconds = (clock: Clock): number => Math.floor(clock.now() / 1000)

@@ -74,7 +74,7 @@ export class Tokens implements AsyncDisposable {
     const { store, clock } = this.#init
     if (!this.isMailDue(email) || !this.#mails) return
     remember(this.#mailedMs, email, clock.monotonicMs(), MAX_MAILED)
-    const living = await store.madeTokenFor(email, Math.floor(clock.now() / 1000))
+    const living = await store.madeTokenFor(email, Math.floor((await store.commonTimeMs(clock)) / 1000))
     const token = living ?? (await this.add(email, ''))
     try {
       await this.#mails.send({ email, token, isNew: living === undefined })
@@ -100,18 +100,17 @@ export class Tokens implements AsyncDisposable {
     const token = given === '' ? await this.newOne() : given
     // Without one, it is for nobody in particular.
     if (email !== '' && !isEmailAddress(email)) throw new Refusal(400, NOT_AN_ADDRESS)
-    const row = {
-      token,
-      email,
-      prefix_len: this.#init.mailPrefixLength,
-      date: Math.floor(clock.now() / 1000),
-    }
     await store.write(async (writable) => {
+      const nowMs = await writable.commonTimeMs(clock)
       // Looked up here: another process may have added it just now.
       if (await writable.token(token)) throw new Refusal(409, 'the token exists')
-      await writable.addToken(row)
-      if (given === '')
-        await writable.addMadeToken(token, email, Math.floor((clock.now() + TOKEN_LIFE_MS) / 1000))
+      await writable.addToken({
+        token,
+        email,
+        prefix_len: this.#init.mailPrefixLength,
+        date: Math.floor(nowMs / 1000),
+      })
+      if (given === '') await writable.addMadeToken(token, email, Math.floor((nowMs + TOKEN_LIFE_MS) / 1000))
       await also(writable)
     })
     return token
@@ -136,6 +135,7 @@ export class Tokens implements AsyncDisposable {
   async living(token: string): Promise<TokenRow | undefined> {
     const { store, clock } = this.#init
     const end = await store.endOfMadeToken(token)
-    return end !== undefined && end * 1000 <= clock.now() ? undefined : store.token(token)
+    const isEnded = end !== undefined && end * 1000 <= (await store.commonTimeMs(clock))
+    return isEnded ? undefined : store.token(token)
   }
 }

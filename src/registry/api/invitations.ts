@@ -64,7 +64,7 @@ export class Invitations {
   /** All that can be used, and those that were used up and have not ended, the latest first. */
   async list({ offset = 0, limit = DEFAULT_PAGE }: InvitationQuery = {}): Promise<InvitationPage> {
     const { store } = this.#components
-    const now = this.#now()
+    const now = await this.#now()
     const rows = await store.all<InvitationRow>(
       'SELECT * FROM invitation WHERE ends > ? ORDER BY made DESC, id LIMIT ? OFFSET ?',
       ...[now, limit, offset],
@@ -86,7 +86,7 @@ export class Invitations {
   /** What whoever has its token may know of one. Of a token that is none, nothing: an operator may have chosen one that can be guessed. */
   async state(token: string): Promise<InvitationState> {
     const row = await invitationOf(this.#components.store, token)
-    const isUsable = row !== undefined && Number(row.ends) > this.#now() && Number(row.uses_left) > 0
+    const isUsable = row !== undefined && Number(row.ends) > (await this.#now()) && Number(row.uses_left) > 0
     return isUsable
       ? { isUsable, usesLeft: Number(row.uses_left), end: timeOf(Number(row.ends)) }
       : { isUsable }
@@ -96,13 +96,14 @@ export class Invitations {
   async countUsable(): Promise<number> {
     const [count] = await this.#components.store.all<{ n: number }>(
       'SELECT COUNT(*) AS n FROM invitation WHERE ends > ? AND uses_left > 0',
-      this.#now(),
+      await this.#now(),
     )
     return Number(count?.n ?? 0)
   }
 
-  #now(): number {
-    return Math.floor(this.#components.clock.now() / 1000)
+  async #now(): Promise<number> {
+    const { store, clock } = this.#components
+    return Math.floor((await store.commonTimeMs(clock)) / 1000)
   }
 
   /**
@@ -116,7 +117,7 @@ export class Invitations {
   ): Promise<MadeInvitation> {
     const { store, communities, mailPrefixLength, newToken, clock } = this.#components
     const { uses = 1, email, community, machineName } = wanted
-    const nowMs = clock.now()
+    const nowMs = await store.commonTimeMs(clock)
     const endMs = wanted.end === undefined ? nowMs + DEFAULT_LIFE_MS : Date.parse(wanted.end)
     if (mailPrefixLength === 0)
       throw new Refusal(409, 'registration with tokens is disabled: see --prefix-length')
