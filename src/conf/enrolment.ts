@@ -82,9 +82,7 @@ async function requestCertificate(
   } catch (error) {
     throw withHint(
       error,
-      token === ''
-        ? 'give --email to register by mail'
-        : `if the token was not used up, run again with --token ${token}`,
+      token === '' ? 'give --email to register by mail' : `run again with --token ${token}`,
     )
   }
 }

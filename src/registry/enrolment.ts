@@ -18,6 +18,7 @@ import type { Mailer } from './mail.ts'
 import { Refusal } from './refusal.ts'
 import { TokenRequests } from './token-requests.ts'
 import { Tokens } from './tokens.ts'
+import { type Delivery, noteUnheard, UnheardCertificates } from './unheard-certificates.ts'
 import { WrongTokens } from './wrong-tokens.ts'
 
 /** Who may register, and how long their prefixes are in bits; 0: nobody. */
@@ -54,6 +55,12 @@ interface Registration {
   readonly community: string | undefined
 }
 
+/** A certificate that is on the disk. */
+interface Issued {
+  readonly pem: string
+  readonly serial: number
+}
+
 /** All that was written for it is undone. */
 class TokenGone extends Error {}
 
@@ -69,31 +76,41 @@ export class Enrolment {
   readonly tokens: Tokens
   readonly tokenRequests: TokenRequests
   readonly #wrong: WrongTokens
-  /** Tokens for which a certificate is being made: each works once, also for two calls at the same moment. */
-  readonly #tokensInUse = new Map<string, number>()
+  readonly #unheard: UnheardCertificates
 
   constructor(components: EnrolmentComponents, settings: RegistrationSettings) {
     this.#components = components
     this.#settings = settings
     this.tokens = new Tokens({ ...components, ...settings })
     this.tokenRequests = new TokenRequests(this.tokens, components.clock)
+    this.#unheard = new UnheardCertificates(components.store)
     this.#wrong = new WrongTokens(components.clock, components.log)
   }
 
   /**
    * Makes a certificate; undefined for a token that is not known, or was used. An empty token asks for an anonymous
-   * one. A token is used up only by a certificate that is on the disk.
-   * @param where who asks, as one source: guesses are counted by it; and where it is
+   * one. A token is used up only by a certificate that is on the disk; whose answer was not sent gets it with the same token and key.
+   * @param where who asks, as one source: guesses are counted by it; where it is; and whether it hears the answer
    * @throws Refusal for a CSR that cannot be used, too many wrong tokens, a disabled registration, or an exhausted network
    */
   async requestCertificate(
     token: string,
     csr: string,
-    where: { readonly source: string | undefined; readonly location: () => Location | undefined },
+    where: {
+      readonly source: string | undefined
+      readonly location: () => Location | undefined
+      readonly delivery: Delivery
+    },
   ): Promise<string | undefined> {
     const { cryptography } = this.#components
     const retryAfterMs = this.#wrong.waitMs(token, where.source)
     if (retryAfterMs > 0) throw new Refusal(429, 'too many wrong tokens: try again later', { retryAfterMs })
+    const { delivery } = where
+    const { count, isGone } = this.#unheard.underWay(token)
+    if (count === 0 || isGone) {
+      const pem = await this.#unheardFor(token, csr, delivery)
+      if (pem !== undefined) return pem
+    }
     const request = await this.#registrationOf(token)
     if (!request) {
       this.#wrong.count(where.source)
@@ -101,17 +118,38 @@ export class Enrolment {
     }
     const problem = cryptography.checkRequest(csr)
     if (problem !== undefined) throw new Refusal(400, `the certificate request cannot be used: ${problem}`)
-    if (token === '') return this.#issue(csr, request, where.location())
-    const inUse = this.#tokensInUse.get(token) ?? 0
-    if (inUse >= request.uses) return undefined
-    this.#tokensInUse.set(token, inUse + 1)
-    try {
-      return await this.#issue(csr, request, where.location(), token)
-    } finally {
-      const left = (this.#tokensInUse.get(token) ?? 1) - 1
-      if (left > 0) this.#tokensInUse.set(token, left)
-      else this.#tokensInUse.delete(token)
+    if (token === '') return (await this.#issue(csr, request, where.location()))?.pem
+    // Each works once, also for two calls at the same moment.
+    const underWay = this.#unheard.underWay(token)
+    if (underWay.count >= request.uses) {
+      if (underWay.isGone)
+        throw new Refusal(503, 'a certificate is being made for this token: try again later')
+      return undefined
     }
+    this.#unheard.begin(token, delivery)
+    let issued: Issued | undefined
+    try {
+      issued = await this.#issue(csr, request, where.location(), token)
+    } finally {
+      if (issued) this.#unheard.answer(token, issued, delivery)
+      else this.#unheard.end(token, delivery)
+    }
+    // Another process may have used the token for the same machine.
+    return issued?.pem ?? this.#unheardFor(token, csr, delivery)
+  }
+
+  /** A certificate that was made before for the same token and key, and that nobody has got. */
+  async #unheardFor(token: string, csr: string, delivery: Delivery): Promise<string | undefined> {
+    if (token === '') return undefined
+    const found = await this.#unheard.find(token, csr)
+    if (!found) return undefined
+    this.#unheard.begin(token, delivery)
+    this.#unheard.answer(token, found, delivery)
+    this.#components.log.info(
+      { peer: subnetNameOfBits(found.prefix), serial: found.serial },
+      'a certificate whose answer was lost is sent again',
+    )
+    return found.pem
   }
 
   async #registrationOf(token: string): Promise<Registration | undefined> {
@@ -137,7 +175,7 @@ export class Enrolment {
     { email, length, community }: Registration,
     location: Location | undefined,
     token?: string,
-  ): Promise<string | undefined> {
+  ): Promise<Issued | undefined> {
     const { ledger, cryptography, store, clock, communities, configuration, authorities, log } =
       this.#components
     const reservation = await this.#reserve(community ?? communities.of(location), length)
@@ -171,6 +209,7 @@ export class Enrolment {
         // Another process may have used it.
         if (token !== undefined && !(await useToken(writable, token, prefix, nowMs)))
           throw new TokenGone('the token was used meanwhile')
+        if (token !== undefined) await noteUnheard(writable, token, reservation, nowMs)
         if (!(await ledger.settle(writable, reservation, email, { pem, notAfterMs })))
           throw new Error(`${subnetName} was no longer reserved: it took too long to make its certificate`)
         if ((await writable.config('prefix')) === undefined) await writable.setConfig('prefix', prefix)
@@ -183,7 +222,7 @@ export class Enrolment {
     log.info({ peer: subnetName, serial }, 'certificate issued')
     // The certificate is there, whatever becomes of the version: that is published later, then.
     if (isFirst) await configuration.publish().catch(() => false)
-    return pem
+    return { pem, serial }
   }
 
   async #reserve(community: string, length: number): Promise<Reservation> {

@@ -3,6 +3,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Store } from './database/store.ts'
 import type { Ledger } from './ledger.ts'
+import { forgetUnheard } from './unheard-certificates.ts'
 
 /**
  * Frees the prefixes of certificates that ended longer ago than the grace period, merges what is free, and deletes
@@ -41,6 +42,7 @@ export async function cleanUpExpired(
     await ledger.merge(writable)
     await writable.deleteTokensBefore(longAgo)
     await writable.deleteMadeTokensBefore(Math.floor(nowMs / 1000))
+    await forgetUnheard(writable, nowMs)
     await writable.deleteCrlBefore(longAgo)
     await writable.deleteIssuedBefore(longAgo)
     await writable.run(

@@ -28,6 +28,7 @@ import { Refusal } from './refusal.ts'
 import { revoke } from './revocation.ts'
 import type { Sessions } from './sessions.ts'
 import { collectVersions, walkTopology } from './topology.ts'
+import type { Delivery } from './unheard-certificates.ts'
 
 /** Where a call comes from. */
 export interface Caller {
@@ -59,7 +60,11 @@ export interface MethodComponents {
 
 /** Result of a method; nothing, or empty, is answered by status 204. */
 type Answer = Buffer | string | undefined
-type Handler = (parameters: Readonly<Record<string, string>>, caller: Caller) => Promise<Answer> | Answer
+type Handler = (
+  parameters: Readonly<Record<string, string>>,
+  caller: Caller,
+  delivery: Delivery,
+) => Promise<Answer> | Answer
 /** A handler for each method: one cannot be forgotten. */
 export type Handlers = Readonly<Record<MethodName, Handler>>
 
@@ -138,9 +143,9 @@ export function registryMethods(components: MethodComponents): Handlers {
       return undefined
     },
 
-    requestCertificate: ({ token = '', req = '', location = '', ip = '' }, caller) =>
+    requestCertificate: ({ token = '', req = '', location = '', ip = '' }, caller, delivery) =>
       enrolment.requestCertificate(token, req, {
-        source: caller.source,
+        ...{ source: caller.source, delivery },
         location: () => enrolment.locationOf(location, ip === '' ? caller.address : ip),
       }),
 
@@ -250,9 +255,9 @@ export function registryMethods(components: MethodComponents): Handlers {
     METHODS[name as MethodName].access === 'authenticated'
       ? [
           name,
-          (parameters, caller) => {
+          (parameters, caller, delivery) => {
             known.heardFrom(prefixOfBits(parameters['cn'] ?? ''), caller.address)
-            return handler(parameters, caller)
+            return handler(parameters, caller, delivery)
           },
         ]
       : [name, handler],

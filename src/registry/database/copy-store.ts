@@ -19,6 +19,7 @@ const TABLES: readonly (readonly [table: string, ...key: string[]])[] = [
   ['crl', 'serial'],
   ['issued', 'serial'],
   ['made_token', 'token'],
+  ['unheard_certificate', 'token', 'prefix'],
   ['node_address', 'prefix'],
   ['holder', 'prefix'],
   ['reservation', 'prefix'],

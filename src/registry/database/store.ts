@@ -212,7 +212,7 @@ const refusingWhenAway = (engine: Engine): Executor => {
 }
 
 const awayOr = (engine: Engine, error: unknown): unknown =>
-  engine.isAway(error)
+  engine.isAway(error) || error instanceof OutcomeUnknown
     ? new Refusal(503, 'the database of the registry cannot be used at the moment: try again later', {
         cause: error,
       })

@@ -7,6 +7,8 @@ export interface Answer {
   readonly status: number
   readonly body?: Buffer
   readonly headers?: Readonly<Record<string, string>>
+  /** Called when it was sent. */
+  readonly onSent?: () => void
 }
 
 /** That it is too many calls, or connections, and when to come back. */
@@ -26,7 +28,11 @@ export function refused({ status, message, retryAfterMs }: Refusal): Answer {
 }
 
 /** Sends it. @param isLast the connection ends with it */
-export function send(response: ServerResponse, { status, body, headers }: Answer, isLast = false): void {
+export function send(
+  response: ServerResponse,
+  { status, body, headers, onSent }: Answer,
+  isLast = false,
+): void {
   if (isLast) response.shouldKeepAlive = false
   response.setHeader('X-Content-Type-Options', 'nosniff')
   const length = body?.length ?? 0
@@ -34,5 +40,6 @@ export function send(response: ServerResponse, { status, body, headers }: Answer
     if (length > 0 || name !== 'Content-Type') response.setHeader(name, value)
   response.statusCode = status
   if (length > 0) response.setHeader('Content-Length', length)
+  if (onSent) response.once('finish', onSent)
   response.end(length > 0 ? body : undefined)
 }

@@ -202,11 +202,16 @@ export class Calls {
     // Who has proved which node it is waits for itself, from however many addresses it calls.
     const source = lane === 'node' ? `node ${parameters['cn'] ?? ''}` : origin.source
     using _ = cost === 'nothing' ? undefined : await enter(this.#queues[cost], { lane, source, signal })
-    const result = await this.#init.handlers[method](parameters, origin)
+    const listeners: (() => void)[] = []
+    const delivery = { signal, onSent: (listener: () => void) => void listeners.push(listener) }
+    const result = await this.#init.handlers[method](parameters, origin, delivery)
     const body = result === undefined ? Buffer.alloc(0) : Buffer.from(result)
     return {
       status: body.length > 0 ? 200 : 204,
       body,
+      onSent: () => {
+        for (const listener of listeners) listener()
+      },
       headers: {
         'Content-Type': JSON_METHODS.has(method)
           ? 'application/json'

@@ -52,8 +52,8 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)(
           ...{ store, clock: at(nowMs), log: silentLog, mailer: undefined },
           ...{ mailPrefixLength: 16, mailSender: '' },
         })
-      using behind = tokensOf(NOW_MS - 30 * DAY_MS)
-      using right = tokensOf(NOW_MS)
+      const behind = tokensOf(NOW_MS - 30 * DAY_MS)
+      const right = tokensOf(NOW_MS)
       expect(await right.isUsable(await behind.add('', ''))).toBe(true)
     })
   },

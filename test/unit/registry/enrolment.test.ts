@@ -19,11 +19,12 @@ import { Ledger } from '../../../src/registry/ledger.ts'
 import { revoke } from '../../../src/registry/revocation.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
+import { unsent } from '../../support/unsent.ts'
 import { vectors } from '../../support/vectors.ts'
 
 const pki = vectors<{ ca: string; keys: Record<string, string>; csr: Record<string, string> }>('pki.json')
 const csr = pki.csr['node-a'] ?? ''
-const HERE = { source: '127.0.0.1', location: () => undefined }
+const HERE = { source: '127.0.0.1', location: () => undefined, delivery: unsent }
 const caPublicKey = new X509Certificate(pki.ca).publicKey
 const decrypt = makeDecryptor(createPrivateKey(pki.keys['node-a'] ?? ''))
 

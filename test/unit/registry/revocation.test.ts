@@ -22,11 +22,12 @@ import { revoke } from '../../../src/registry/revocation.ts'
 import { ownSessions, type Sessions } from '../../../src/registry/sessions.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
+import { unsent } from '../../support/unsent.ts'
 import { vectors } from '../../support/vectors.ts'
 
 const pki = vectors<{ ca: string; keys: Record<string, string>; csr: Record<string, string> }>('pki.json')
 const csr = pki.csr['node-a'] ?? ''
-const HERE = { source: '127.0.0.1', location: () => undefined }
+const HERE = { source: '127.0.0.1', location: () => undefined, delivery: unsent }
 const DAY_MS = 24 * 3600 * 1000
 const NETWORK = {
   ...{ minProtocol: 1, helloSeconds: 15, encrypt: true, clientCount: 10, maxClients: 20 },
@@ -197,7 +198,7 @@ it('who is revoked while several registries note its session has none', async ()
   }
   const methods = registryMethods({ ...office, sessions } as unknown as MethodComponents)
   const caller = { address: '127.0.0.1', client: '127.0.0.1', source: undefined }
-  const answered = Promise.resolve(methods.hello({ client_prefix: prefix, protocol: '8' }, caller))
+  const answered = Promise.resolve(methods.hello({ client_prefix: prefix, protocol: '8' }, caller, unsent))
   const refused = expect(answered).rejects.toMatchObject({ status: 404 })
   await noted
   await office.revoke(subnetName)
@@ -220,7 +221,7 @@ function methodsOf(office: Office, meanwhile: () => Promise<unknown>) {
   const methods = registryMethods({ ...office, sessions, cryptography } as unknown as MethodComponents)
   const caller = { address: '127.0.0.1', client: '127.0.0.1', source: undefined }
   const hello = async (prefix: string, key = 'node-a') => {
-    const answer = await methods.hello({ client_prefix: prefix, protocol: '8' }, caller)
+    const answer = await methods.hello({ client_prefix: prefix, protocol: '8' }, caller, unsent)
     const octets = Buffer.from(answer ?? '')
     const decrypt = makeDecryptor(createPrivateKey(pki.keys[key] ?? ''))
     return decrypt(octets.subarray(0, octets.length / 2))

@@ -13,6 +13,7 @@ import { migration as searchWords } from './012-search-words.ts'
 import { migration as operatorNotices } from './013-operator-notices.ts'
 import { migration as listedMachines } from './014-listed-machines.ts'
 import { migration as tokenMails } from './015-token-mails.ts'
+import { migration as unheardCertificates } from './016-unheard-certificates.ts'
 import type { DatabaseKind, MigrationOf } from './migration.ts'
 
 /** Our own tables, by name, in this order for ever: a new one is added at the end. */
@@ -31,6 +32,7 @@ const MIGRATIONS: Readonly<Record<string, MigrationOf>> = {
   '013-operator-notices': operatorNotices,
   '014-listed-machines': listedMachines,
   '015-token-mails': tokenMails,
+  '016-unheard-certificates': unheardCertificates,
 }
 
 /** All migrations for one kind of database. */
