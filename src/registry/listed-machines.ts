@@ -42,18 +42,27 @@ export interface ListCount {
 
 type Table = 'listed_machine' | 'holder'
 
-/** Where each column is, and the index that has its order. */
+/** Where a column is, and the indexes that have its order: that of all, and that of each head. */
+interface Column {
+  readonly table: Table
+  readonly key: string
+  readonly index: string | undefined
+  readonly headIndex: string | undefined
+}
+
+const ofListed = (key: string, index: string, headIndex: string) =>
+  ({ table: 'listed_machine', key: `listed_machine.${key}`, index, headIndex }) as const
+const ofHolder = (key: string, index: string, headIndex: string) =>
+  ({ table: 'holder', key, index, headIndex }) as const
+
 const COLUMNS = {
-  prefix: { table: 'listed_machine', key: 'listed_machine.prefix', index: undefined },
-  seen: { table: 'listed_machine', key: 'listed_machine.seen', index: 'listed_seen' },
-  country: { table: 'listed_machine', key: 'listed_machine.country', index: 'listed_country' },
-  email: { table: 'holder', key: "COALESCE(holder.email, '')", index: 'holder_page_email' },
-  serial: { table: 'holder', key: 'holder.serial', index: 'holder_serial' },
-  not_after: { table: 'holder', key: 'holder.not_after', index: 'holder_page_not_after' },
-} as const satisfies Record<
-  string,
-  { readonly table: Table; readonly key: string; readonly index: string | undefined }
->
+  prefix: { ...ofListed('prefix', '', ''), index: undefined, headIndex: undefined },
+  seen: ofListed('seen', 'listed_seen', 'listed_head_seen'),
+  country: ofListed('country', 'listed_country', 'listed_head_country'),
+  email: ofHolder("COALESCE(holder.email, '')", 'holder_page_email', 'holder_head_email'),
+  serial: ofHolder('holder.serial', 'holder_serial', 'holder_head_serial'),
+  not_after: ofHolder('holder.not_after', 'holder_page_not_after', 'holder_head_not_after'),
+} as const satisfies Record<string, Column>
 
 /** A text without its limits. */
 interface Query {
@@ -91,12 +100,20 @@ export const MAX_COUNTED = 10_000
 /** So many are sorted, where no index has their order; of more, one that has it is gone along: the next wanted one is near. */
 const SORTED = 2_000
 
+/** Of a community so many heads are read beside each other: each makes the text longer that the database is to understand. */
+const MAX_HEADS = 64
+/** Of each of them so many are passed by at most. */
+const MAX_PASSED = 1_000
+/** Of no machine. */
+const NO_HEAD = '-'
+
 /** Comes after all prefixes that begin with these bits. */
 const endOf = (within: string): string => `${within}2`
 
 /**
  * Machines as the database lists them: in whatever order, from wherever on, what is read does not grow with how many there are. Only
- * those that are wanted by one thing and sorted by another may have to be looked for.
+ * those that are wanted by one thing and sorted by another may have to be looked for; not so those of a community of few bits, which is
+ * some heads: the first bits of prefixes, by which there is an index for each order.
  */
 export class ListedMachines {
   readonly #store: Pick<Store, 'all' | 'countHolders' | 'isShared'>
@@ -111,17 +128,18 @@ export class ListedMachines {
     const along = sourceAlong(order, filter)
     const isDirect = conditions.every(({ name }) => along.ranges.includes(name))
     const source = isDirect ? undefined : await this.#fewBy(filter)
+    const heads = isDirect || source || offset > MAX_PASSED ? undefined : await this.#headsOf(filter, order)
     const places: Place[] = []
     for (const from of partsAfter(order, filter, after)) {
       if (places.length === limit) break
+      const part = { limit: limit - places.length, offset: after === undefined ? offset : 0 }
       const { text, parameters } = source
         ? this.#sorted(source, conditions, order, from)
-        : this.#along(along, conditions, order, from)
+        : heads
+          ? this.#merged(heads, filter, order, from, part)
+          : this.#along(along, conditions, order, from)
       places.push(
-        ...(await this.#store.all<Place>(
-          `${text} LIMIT ? OFFSET ?`,
-          ...[...parameters, limit - places.length, after === undefined ? offset : 0],
-        )),
+        ...(await this.#store.all<Place>(`${text} LIMIT ? OFFSET ?`, ...parameters, part.limit, part.offset)),
       )
     }
     return places
@@ -185,6 +203,46 @@ export class ListedMachines {
     return {
       text: `SELECT ${table}.prefix AS prefix, ${key} AS place FROM ${table} ${this.#by(index)} ${isJoined ? `CROSS JOIN ${other}` : ''} ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY ${from.orderBy(table)}`,
       parameters: [...conditions.flatMap(({ parameters }) => parameters), ...from.parameters],
+    }
+  }
+
+  /** The heads that the machines of a community have, where there is an index of each; undefined: there is none, or they are too many. */
+  async #headsOf({ within }: ListFilter, { column }: ListOrder): Promise<string[] | undefined> {
+    if (within === '' || COLUMNS[column].headIndex === undefined) return undefined
+    if (within.length > HEAD_BITS) return [within.slice(0, HEAD_BITS)]
+    const heads = await this.#store.all<{ head: string }>(
+      'SELECT head FROM holder_count WHERE head >= ? AND head < ? AND n > 0 LIMIT ?',
+      ...[within, endOf(within), MAX_HEADS + 1],
+    )
+    return heads.length > MAX_HEADS ? undefined : heads.map(({ head }) => head)
+  }
+
+  /** Goes along the index of each head, and merges what is there. */
+  #merged(
+    heads: readonly string[],
+    filter: ListFilter,
+    order: ListOrder,
+    from: PartAfter,
+    { limit, offset }: { readonly limit: number; readonly offset: number },
+  ): Query {
+    const { table, headIndex: index } = COLUMNS[order.column]
+    const { ranges } = sourceAlong(order, filter)
+    // What is true of the whole head need not be looked at.
+    const isWhole = filter.within.length <= HEAD_BITS
+    const conditions = conditionsOf(isWhole ? { ...filter, within: '' } : filter)
+    const ofHead = this.#along({ table, index, ranges }, conditions, order, {
+      ...from,
+      where: (of) => [...from.where(of), `substr(${of}.prefix, 1, ${HEAD_BITS}) = ?`],
+    })
+    const direction = order.isDescending ? 'DESC' : 'ASC'
+    // Not each number of them is another text, which is kept.
+    const asked = Array.from(
+      { length: 2 ** Math.ceil(Math.log2(Math.max(1, heads.length))) },
+      (_, at) => heads[at] ?? NO_HEAD,
+    )
+    return {
+      text: `SELECT prefix, place FROM (${asked.map(() => `SELECT * FROM (${ofHead.text} LIMIT ?) AS of_head`).join(' UNION ALL ')}) AS part ORDER BY place ${direction}, prefix ${direction}`,
+      parameters: asked.flatMap((head) => [...ofHead.parameters, head, limit + offset]),
     }
   }
 

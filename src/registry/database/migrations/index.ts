@@ -14,6 +14,7 @@ import { migration as operatorNotices } from './013-operator-notices.ts'
 import { migration as listedMachines } from './014-listed-machines.ts'
 import { migration as tokenMails } from './015-token-mails.ts'
 import { migration as unheardCertificates } from './016-unheard-certificates.ts'
+import { migration as pagesOfCommunities } from './017-pages-of-communities.ts'
 import type { DatabaseKind, MigrationOf } from './migration.ts'
 
 /** Our own tables, by name, in this order for ever: a new one is added at the end. */
@@ -33,6 +34,7 @@ const MIGRATIONS: Readonly<Record<string, MigrationOf>> = {
   '014-listed-machines': listedMachines,
   '015-token-mails': tokenMails,
   '016-unheard-certificates': unheardCertificates,
+  '017-pages-of-communities': pagesOfCommunities,
 }
 
 /** All migrations for one kind of database. */
