@@ -159,8 +159,7 @@ export class ApiServers {
   ): Promise<Session> {
     const { store, clock, log } = this.#components
     const waitMs = this.#signIns.begin(name, source, clock.monotonicMs())
-    if (waitMs > 0)
-      throw new ApiRefusal(429, 'too-many', 'too many attempts to sign in: wait', { retryAfterMs: waitMs })
+    if (waitMs > 0) throw tooManyAttempts(waitMs)
     let found: Awaited<ReturnType<typeof checkPassword>>
     try {
       found = await checkPassword(store, name, password)
@@ -277,8 +276,7 @@ export class ApiServers {
   #chargeAttempt(source: string): void {
     const isKnown = this.#sources.isKnown(source)
     const retryAfterMs = this.#attempts.take(source, isKnown, this.#components.clock.monotonicMs())
-    if (retryAfterMs > 0)
-      throw new ApiRefusal(429, 'too-many', 'too many attempts to sign in: wait', { retryAfterMs })
+    if (retryAfterMs > 0) throw tooManyAttempts(retryAfterMs)
   }
 
   get #openIdCookieName(): string {
@@ -345,6 +343,11 @@ export class ApiServers {
       ? new ApiRefusal(429, 'too-many', 'too many requests: wait', { retryAfterMs })
       : new ApiRefusal(503, 'unavailable', 'too many ask who have not signed in: wait', { retryAfterMs })
   }
+}
+
+function tooManyAttempts(retryAfterMs: number): ApiRefusal {
+  const seconds = Math.ceil(retryAfterMs / 1000)
+  return new ApiRefusal(429, 'too-many', `too many attempts to sign in: wait ${seconds} s`, { retryAfterMs })
 }
 
 function peerOf({ socket: { remoteAddress } }: IncomingMessage): string | undefined {

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
+import type { Role } from '../../core/values/roles.ts'
 import type { Session } from '../api/schemas/access.ts'
 import type { PairState } from '../api/schemas/standby.ts'
 import { ApiFailure, call, sessionEvents, useCsrfToken } from './api.ts'
@@ -15,7 +16,7 @@ import { type Asked, sayWhy } from './parts/use-answer.ts'
 import { useNow } from './parts/use-now.ts'
 import { usePair } from './parts/use-pair.ts'
 import { TopBar } from './top-bar.tsx'
-import { TITLES, type View, viewNamed } from './view-names.ts'
+import { TITLES, type View, viewNamed, viewsFor } from './view-names.ts'
 import { AdministratorsView } from './views/administrators.tsx'
 import { AuditView } from './views/audit.tsx'
 import { AuthorityView } from './views/authority.tsx'
@@ -92,7 +93,7 @@ export function App(): JSX.Element {
   if (login.state === 'out') return <SignIn signedIn={signedIn} />
   const { session, hasEnded } = login
   const { role, name } = session
-  const view = viewNamed(place.view, role)
+  const view = viewNamed(place.view)
   const leave = () => {
     setProblem(undefined)
     setLogin({ state: 'out' })
@@ -182,9 +183,20 @@ function SignedIn({ view, session }: SignedInProps): JSX.Element {
   )
 }
 
+function NotFor({ role, view }: { readonly role: Role; readonly view: View }): JSX.Element {
+  return (
+    <>
+      <h1>{TITLES[view]}</h1>
+      <p class="card">This is for the role administer only: you have the role {role}.</p>
+    </>
+  )
+}
+
 function ViewOf({ view, session, pair }: SignedInProps & { readonly pair: Asked<PairState> }): JSX.Element {
   const { role, storageKey } = session
   const mayAdminister = role === 'administer'
+  // As by a link that somebody else has sent.
+  if (!viewsFor(role).includes(view)) return <NotFor role={role} view={view} />
   switch (view) {
     case 'network':
       return <NetworkView mayRevoke={mayAdminister} storageKey={storageKey} />

@@ -13,8 +13,7 @@ export function Availability({ days }: { readonly days: Days }): JSX.Element {
     <>
       <svg
         class="availability"
-        role="img"
-        aria-label={describeAvailability(days)}
+        aria-hidden="true"
         viewBox={`0 0 ${Math.max(1, days.length) * 4} 32`}
         preserveAspectRatio="none"
       >
@@ -41,7 +40,7 @@ export function Availability({ days }: { readonly days: Days }): JSX.Element {
       {missed.length > 0 && (
         <details>
           <summary>Days on which it was missed ({missed.length})</summary>
-          <ul>
+          <ul class="unbounded">
             {missed.map(({ day, share }) => (
               <li key={day}>{dayText(day, share)}</li>
             ))}

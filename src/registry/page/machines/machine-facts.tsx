@@ -4,14 +4,15 @@ import { countryText } from '../parts/country.ts'
 import { Facts } from '../parts/facts.tsx'
 import { Moment } from '../parts/moment.tsx'
 import { STATE_MEANINGS, STATE_WORDS } from '../parts/state-words.ts'
+import { CertificateEnd } from './certificate-end.tsx'
 
 /** What the registry knows of a machine now. */
 export function MachineFacts({ machine }: { readonly machine: MachineDetails }): JSX.Element {
-  const { state, addresses, lastSeen } = machine
+  const { state, addresses } = machine
   return (
     <Facts
       facts={[
-        ['Network', machine.subnet],
+        ['Subnet', machine.subnet],
         ['Address', machine.address],
         ['Called', machine.machineName],
         ['E-mail', machine.email],
@@ -27,13 +28,20 @@ export function MachineFacts({ machine }: { readonly machine: MachineDetails }):
         ['Country', machine.place.country && countryText(machine.place.country)],
         ['Serial', String(machine.serial)],
         ['Certificate from', <Moment key="from" at={machine.notBefore} />],
-        ['Certificate until', <Moment key="until" at={machine.notAfter} />],
+        ['Certificate until', <CertificateEnd key="until" at={machine.notAfter} />],
         ['Fingerprint', machine.fingerprint],
-        ['Last seen', lastSeen && <Moment at={lastSeen} />],
+        ['Last seen', <LastSeen key="seen" machine={machine} />],
         ['Seen at', addresses.length > 0 && addresses.map(addressText).join('; ')],
       ]}
     />
   )
+}
+
+/** Of one that is there, it is said how old its last answer is: a route is there for a while longer than its machine. */
+function LastSeen({ machine: { isOnline, lastSeen } }: { readonly machine: MachineDetails }): JSX.Element {
+  const heard = lastSeen !== undefined && <Moment at={lastSeen} />
+  if (!isOnline) return <>{heard || 'never'}</>
+  return <>now{heard && <>; last heard of {heard}</>}</>
 }
 
 /** `host,port,protocol` for people. */

@@ -122,7 +122,7 @@ function Certificates({ issued, mayRevoke, changed }: CertificatesProps): JSX.El
   return (
     <>
       <h3>Certificates that are valid still</h3>
-      <ul>
+      <ul class="unbounded">
         {issued.map((one) => (
           <li key={one.serial}>
             {one.serial}, until <Moment at={one.notAfter} />

@@ -8,6 +8,7 @@ import { useParameters } from '../parts/place.ts'
 import { Problem } from '../parts/problem.tsx'
 import { STATE_MEANINGS, STATE_WORDS } from '../parts/state-words.ts'
 import { sayWhy } from '../parts/use-answer.ts'
+import { CertificateEnd } from './certificate-end.tsx'
 import { exportMachines } from './export.ts'
 import { MachineFilters } from './machine-filters.tsx'
 import { MachinePanel } from './machine-panel.tsx'
@@ -154,12 +155,13 @@ const columnsFor = (
   {
     key: 'lastSeen',
     title: 'Last seen',
-    cell: ({ lastSeen }) => (lastSeen === undefined ? '–' : <Moment at={lastSeen} form="ago" />),
+    cell: ({ isOnline, lastSeen }) =>
+      isOnline ? 'now' : lastSeen === undefined ? '–' : <Moment at={lastSeen} form="ago" />,
   },
   {
     key: 'notAfter',
     title: 'Certificate until',
-    cell: ({ notAfter }) => <Moment at={notAfter} form="day" />,
+    cell: ({ notAfter }) => <CertificateEnd at={notAfter} form="day" />,
   },
   { key: 'version', title: 'Version', isCut: true, cell: ({ version }) => version ?? '–' },
   { key: 'country', title: 'Country', cell: ({ place }) => place.country ?? '–' },

@@ -12,14 +12,17 @@ export function Tunnels({ tunnels, link }: TunnelsProps): JSX.Element {
   return (
     <>
       <h3>Tunnels ({tunnels.length})</h3>
-      <ul>
-        {tunnels.map(({ peer, direction }) => (
-          <li key={`${direction} ${peer}`}>
-            {direction === 'outgoing' ? '→ opened to' : '← accepted from'} {link(peer)}
-          </li>
-        ))}
-      </ul>
-      {tunnels.length === 0 && <p>None that the registry knows of.</p>}
+      {tunnels.length === 0 ? (
+        <p>None that the registry knows of.</p>
+      ) : (
+        <ul>
+          {tunnels.map(({ peer, direction }) => (
+            <li key={`${direction} ${peer}`}>
+              {direction === 'outgoing' ? '→ opened to' : '← accepted from'} {link(peer)}
+            </li>
+          ))}
+        </ul>
+      )}
     </>
   )
 }

@@ -44,7 +44,10 @@ export function LongTable<Row>(props: LongTableProps<Row>): JSX.Element {
                 ) : (
                   <button type="button" class="sort" onClick={() => sort(sortedBy(key, sorting))}>
                     {title}
-                    {sorting?.key === key && (sorting.descending ? ' ↓' : ' ↑')}
+                    {sorting?.key === key && (
+                      // Read out as what the column is sorted by.
+                      <span aria-hidden="true">{sorting.descending ? ' ↓' : ' ↑'}</span>
+                    )}
                   </button>
                 )}
               </th>

@@ -14,7 +14,7 @@ export const STATE_WORDS: Readonly<Record<MachineState, string>> = {
 export const STATE_MEANINGS: Readonly<Record<MachineState, string>> = {
   online: 'there is a route to it',
   offline: 'it was seen, and there is no route to it now',
-  expiring: 'its certificate ends within 30 days',
+  expiring: 'its certificate ends within 30 days, or has ended',
   'never-seen': 'it has not called since it joined',
   outdated: 'its version is older than that of the registry',
   revoked: 'its certificate is revoked',

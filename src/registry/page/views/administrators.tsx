@@ -9,7 +9,7 @@ import { Copyable } from '../parts/copyable.tsx'
 import { Field, valuesOf } from '../parts/field.tsx'
 import { Moment } from '../parts/moment.tsx'
 import { Problem } from '../parts/problem.tsx'
-import { ROLE_WORDS } from '../parts/role-words.ts'
+import { ROLE_HINT, ROLE_WORDS } from '../parts/role-words.ts'
 import { ShownOnce } from '../parts/shown-once.tsx'
 import { useAnswer } from '../parts/use-answer.ts'
 import { useFresh } from '../parts/use-fresh.ts'
@@ -58,7 +58,9 @@ export function AdministratorsView({ session }: { readonly session: Session }): 
             autocomplete="off"
           />
         </Field>
-        <RoleField value="look" />
+        <Field label="Role" hint={ROLE_HINT}>
+          <RoleSelect value="look" />
+        </Field>
         <Field label="Password" hint="Without one, one is made up, and shown once">
           <input
             name="password"
@@ -85,18 +87,26 @@ export function AdministratorsView({ session }: { readonly session: Session }): 
       <Asking asked={asked} />
       <ul class="cards">
         {answer?.items.map(({ name, role, isDisabled, passwordSetAt, sessions }) => (
-          <li key={name} class="card">
-            <strong>{name}</strong>
-            {name === session.name && session.by !== 'openid' && ' (you)'}
-            <p>
-              {isDisabled && <span class="bad">disabled, </span>}
-              {role}, {sessionsText(sessions)}, password of <Moment at={passwordSetAt} />
-            </p>
+          <li key={name} class="card person">
+            <div>
+              <strong>{name}</strong>
+              {name === session.name && session.by !== 'openid' && ' (you)'}
+              <p>
+                {isDisabled && <span class="bad">disabled, </span>}
+                {role}, {sessionsText(sessions)}, password of <Moment at={passwordSetAt} />
+              </p>
+            </div>
             <form
               class="bar"
               onSubmit={(event) => plan({ kind: 'role', name, role: roleOf(valuesOf(event).get('role')) })}
             >
-              <RoleField value={role} label={`Role of ${name}`} />
+              {/* biome-ignore lint/a11y/noLabelWithoutControl: the control is what it contains */}
+              <label>
+                <span>
+                  Role<span class="hidden"> of {name}</span>
+                </span>
+                <RoleSelect value={role} />
+              </label>
               <button type="submit">Change role…</button>
             </form>
             <div class="buttons">
@@ -111,9 +121,11 @@ export function AdministratorsView({ session }: { readonly session: Session }): 
           </li>
         ))}
         {answer?.elsewhere.map(({ name, sessions }) => (
-          <li key={name} class="card">
-            <strong>{name}</strong>
-            <p>from the provider, {sessionsText(sessions)}</p>
+          <li key={name} class="card person">
+            <div>
+              <strong>{name}</strong>
+              <p>from the provider, {sessionsText(sessions)}</p>
+            </div>
             <div class="buttons">
               <EndSessions name={name} plan={plan} />
             </div>
@@ -140,23 +152,15 @@ const roleOf = (text: string | undefined): Role => ROLES.find((role) => role ===
 const sessionsText = (count: number): string =>
   count === 0 ? 'not signed in' : `${count} ${count === 1 ? 'session' : 'sessions'}`
 
-function RoleField({
-  value,
-  label = 'Role',
-}: {
-  readonly value: Role
-  readonly label?: string
-}): JSX.Element {
+function RoleSelect({ value }: { readonly value: Role }): JSX.Element {
   return (
-    <Field label={label}>
-      <select name="role" defaultValue={value}>
-        {ROLES.map((one) => (
-          <option key={one} selected={one === value}>
-            {one}
-          </option>
-        ))}
-      </select>
-    </Field>
+    <select name="role" defaultValue={value}>
+      {ROLES.map((one) => (
+        <option key={one} selected={one === value}>
+          {one}
+        </option>
+      ))}
+    </select>
   )
 }
 

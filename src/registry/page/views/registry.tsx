@@ -1,4 +1,4 @@
-import type { JSX } from 'preact'
+import { Fragment, type JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { PairState } from '../../api/schemas/standby.ts'
 import { call } from '../api.ts'
@@ -7,6 +7,7 @@ import { Confirm } from '../parts/confirm.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { MachineLink } from '../parts/machine-link.tsx'
 import { Moment } from '../parts/moment.tsx'
+import { countText } from '../parts/numbers.ts'
 import { isWaiting, standbyText } from '../parts/pair-text.ts'
 import { Problem } from '../parts/problem.tsx'
 import { type Asked, useAnswer } from '../parts/use-answer.ts'
@@ -45,8 +46,36 @@ export function RegistryView({ mayAdminister, pair }: RegistryViewProps): JSX.El
                   <MachineLink key="node" name={overview.registryMachine} />
                 ),
               ],
-              ['Configuration', String(overview.configurationVersion)],
-              ['Authority until', <Moment key="until" at={overview.authority.notAfter} />],
+              [
+                'Machines',
+                <a key="machines" href="#machines">
+                  {countText(overview.machines.total, 'machine')}
+                </a>,
+              ],
+              [
+                'Invitations',
+                <Fragment key="invitations">
+                  <a href="#invitations">{countText(overview.invitations, 'invitation')}</a> that can be used
+                </Fragment>,
+              ],
+              [
+                'Configuration',
+                <a key="configuration" href="#configuration">
+                  version {overview.configurationVersion}
+                </a>,
+              ],
+              [
+                'MAC keys',
+                <a key="keys" href="#keys">
+                  step: {overview.keyRotation.step}
+                </a>,
+              ],
+              [
+                'Authority',
+                <Fragment key="authority">
+                  <a href="#authority">its certificate</a>, until <Moment at={overview.authority.notAfter} />
+                </Fragment>,
+              ],
             ]}
           />
         </section>

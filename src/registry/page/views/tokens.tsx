@@ -9,7 +9,7 @@ import { Copyable } from '../parts/copyable.tsx'
 import { Field, NumberField, valuesOf } from '../parts/field.tsx'
 import { Moment } from '../parts/moment.tsx'
 import { Problem } from '../parts/problem.tsx'
-import { ROLE_WORDS } from '../parts/role-words.ts'
+import { ROLE_HINT, ROLE_WORDS } from '../parts/role-words.ts'
 import { ShownOnce } from '../parts/shown-once.tsx'
 import { daysFromNow } from '../parts/time.ts'
 import { useAnswer } from '../parts/use-answer.ts'
@@ -43,7 +43,7 @@ export function TokensView(): JSX.Element {
         <Field label="What for">
           <input name="label" maxLength={100} required />
         </Field>
-        <Field label="May" hint="look: see everything; enrol: also invite; administer: everything">
+        <Field label="May" hint={ROLE_HINT}>
           <select name="scope">
             {ROLES.map((scope) => (
               <option key={scope}>{scope}</option>
