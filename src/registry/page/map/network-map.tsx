@@ -88,15 +88,17 @@ export function NetworkMap(props: NetworkMapProps): JSX.Element {
         )}
       </div>
       <div class="map-body">
-        {view === 'graph' && <GraphView {...{ network, colouring, chosen, route, cuts, store, choose }} />}
-        {view === 'world' && <WorldView {...{ network, colouring, chosen, route, choose }} />}
-        {view === 'table' && <NodeTable {...{ network, chosen, choose }} />}
+        <div class="map-picture">
+          {view === 'graph' && <GraphView {...{ network, colouring, chosen, route, cuts, store, choose }} />}
+          {view === 'world' && <WorldView {...{ network, colouring, chosen, route, choose }} />}
+          {view === 'table' && <NodeTable {...{ network, chosen, choose }} />}
+          {view !== 'table' && (
+            <Legend entries={colouring.legend} hasShapes={view === 'graph'} hasChosen={node !== undefined} />
+          )}
+        </div>
         {details !== undefined && chosen !== undefined && details(chosen)}
         {details === undefined && node !== undefined && <NodeDetails {...{ node, network, route, choose }} />}
       </div>
-      {view !== 'table' && (
-        <Legend entries={colouring.legend} hasShapes={view === 'graph'} hasChosen={node !== undefined} />
-      )}
     </section>
   )
 }

@@ -11,13 +11,19 @@ export function paint(
   height: number,
 ): void {
   context.clearRect(0, 0, width, height)
-  paintLines(context, scene, view)
-  paintMarks(context, scene, view, width, height)
+  for (const isAhead of [false, true]) {
+    paintLines(
+      context,
+      scene.strokes.filter((strokes) => strokes.isAhead === isAhead),
+      view,
+    )
+    paintMarks(context, scene, isAhead, view, width, height)
+  }
   paintLabels(context, scene, view, width, height)
 }
 
-function paintLines(context: CanvasRenderingContext2D, scene: Scene, view: Viewport): void {
-  for (const { colour, width, dashed, lines } of scene.strokes) {
+function paintLines(context: CanvasRenderingContext2D, strokes: Scene['strokes'], view: Viewport): void {
+  for (const { colour, width, dashed, lines } of strokes) {
     context.strokeStyle = colour
     context.lineWidth = width
     context.setLineDash(dashed ? [6, 6] : [])
@@ -36,12 +42,14 @@ function paintLines(context: CanvasRenderingContext2D, scene: Scene, view: Viewp
 function paintMarks(
   context: CanvasRenderingContext2D,
   { marks, background, text }: Scene,
+  isAhead: boolean,
   view: Viewport,
   width: number,
   height: number,
 ): void {
   const byColour = new Map<string, Path2D>()
   for (const mark of marks) {
+    if (mark.isAhead !== isAhead) continue
     const { x, y } = onScreen(mark, view)
     if (x < -20 || y < -20 || x > width + 20 || y > height + 20) continue
     const path = byColour.get(mark.colour) ?? new Path2D()
@@ -55,7 +63,7 @@ function paintMarks(
     context.stroke()
   }
   // A rim keeps nodes apart that lie on each other; among thousands it would hide them.
-  const rim = marks.length <= 300
+  const rim = isAhead || marks.length <= 300
   context.strokeStyle = background
   context.lineWidth = 3
   for (const [colour, path] of byColour) {
@@ -81,7 +89,10 @@ function paintLabels(
   context.fillStyle = text
   for (const mark of labelled(marks, view, width, height)) {
     const { x, y } = onScreen(mark, view)
-    context.strokeText(mark.label, x, y + mark.radius + 3)
-    context.fillText(mark.label, x, y + mark.radius + 3)
+    const half = context.measureText(mark.label).width / 2 + context.lineWidth
+    // As a whole, also at an edge.
+    const middle = Math.max(half, Math.min(width - half, x))
+    context.strokeText(mark.label, middle, y + mark.radius + 3)
+    context.fillText(mark.label, middle, y + mark.radius + 3)
   }
 }

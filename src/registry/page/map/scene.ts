@@ -12,6 +12,8 @@ export interface Mark extends Position {
   /** In pixels, whatever the magnification. */
   readonly radius: number
   readonly chosen: boolean
+  /** Of what somebody looks at: drawn over the others, among thousands of which it would not be seen. */
+  readonly isAhead: boolean
   /** Labels of greater ones go first where there is no room for all. */
   readonly weight: number
 }
@@ -21,6 +23,8 @@ export interface Strokes {
   readonly colour: string
   readonly width: number
   readonly dashed: boolean
+  /** As that of a {@link Mark}. */
+  readonly isAhead: boolean
   readonly lines: readonly (readonly [Position, Position])[]
 }
 
@@ -46,7 +50,7 @@ export interface Shown {
 const COLOURS = {
   light: {
     line: '#b8c2ce',
-    faint: '#dfe4ea',
+    faint: '#d3dae3',
     way: '#0b6bcb',
     cut: '#b3261e',
     text: '#1b2430',
@@ -54,7 +58,7 @@ const COLOURS = {
   },
   dark: {
     line: '#4a5563',
-    faint: '#2b323b',
+    faint: '#39434f',
     way: '#58a6ff',
     cut: '#ff8a80',
     text: '#e4e9f0',
@@ -66,8 +70,11 @@ const radiusFor = (nodes: number): number => (nodes > 2_000 ? 3 : nodes > 300 ? 
 
 /** Longer names would cover other nodes. */
 const LONGEST = 22
+/** That of the chosen one may cover some, but has to fit on a phone: its details have all of it. */
+const LONGEST_CHOSEN = 36
 
-const shortened = (name: string): string => (name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name)
+const shortened = (name: string, longest: number): string =>
+  name.length > longest ? `${name.slice(0, longest - 1)}…` : name
 
 /** What to draw of a network whose nodes are at these positions. */
 export function sceneOf(
@@ -78,6 +85,7 @@ export function sceneOf(
   const colours = COLOURS[mode]
   const radius = radiusFor(network.nodes.length)
   const many = network.nodes.length > 80
+  const ahead = new Set(chosen === undefined ? [] : [chosen, ...route])
   const onRoute = pairsOnRoute(route)
   const degree = new Map<string, number>()
   const lines = { usual: [], own: [], route: [], cut: [] } as Record<
@@ -93,7 +101,9 @@ export function sceneOf(
     const key = pairKey(one, other)
     if (cuts.has(key)) continue
     if (onRoute.has(key)) continue
-    add(one === chosen || other === chosen ? 'own' : 'usual', one, other)
+    const isOwn = one === chosen || other === chosen
+    if (isOwn) ahead.add(one).add(other)
+    add(isOwn ? 'own' : 'usual', one, other)
   }
   // Also where packets pass no tunnel: on a LAN.
   for (const [at, hop] of route.slice(1).entries()) add('route', route[at] ?? hop, hop)
@@ -101,18 +111,18 @@ export function sceneOf(
     const [one = '', other = ''] = key.split(' ')
     add('cut', one, other)
   }
-  const stroke = (kind: string, colour: string, width: number, dashed = false): Strokes => ({
-    colour,
-    width,
-    dashed,
-    lines: lines[kind] ?? [],
-  })
+  const stroke = (
+    kind: string,
+    colour: string,
+    width: number,
+    { dashed = false, isAhead = false } = {},
+  ): Strokes => ({ colour, width, dashed, isAhead, lines: lines[kind] ?? [] })
   return {
     strokes: [
       many ? stroke('usual', colours.faint, 0.6) : stroke('usual', colours.line, 1.2),
-      stroke('own', colours.way, 2),
-      stroke('route', colours.way, 4),
-      stroke('cut', colours.cut, 2.5, true),
+      stroke('cut', colours.cut, 2.5, { dashed: true }),
+      stroke('own', colours.way, 2, { isAhead: true }),
+      stroke('route', colours.way, 4, { isAhead: true }),
     ],
     marks: network.nodes.flatMap((node): Mark | readonly [] => {
       const position = at.get(node.id)
@@ -122,11 +132,12 @@ export function sceneOf(
       return {
         ...position,
         id: node.id,
-        label: isChosen ? node.name : shortened(node.name),
+        label: shortened(node.name, isChosen ? LONGEST_CHOSEN : LONGEST),
         colour: inMode(colour, mode),
         shape: colour.shape,
         radius: radius * (node.registry ? 1.5 : 1) + (isChosen ? 3 : 0),
         chosen: isChosen,
+        isAhead: ahead.has(node.id),
         weight: isChosen || route.includes(node.id) ? 1e6 : node.registry ? 1e5 : (degree.get(node.id) ?? 0),
       }
     }),

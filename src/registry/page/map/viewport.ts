@@ -8,8 +8,9 @@ export interface Viewport {
   readonly ty: number
 }
 
-/** Room around a drawing that is shown whole. */
+/** Room around a drawing that is shown whole; at its foot, labels are below nodes, and buttons. */
 const MARGIN = 48
+const FOOT = 32
 /** A few nodes are not drawn larger than this. */
 const LARGEST = 12
 /** A finger's half width: this near is on it. */
@@ -31,8 +32,8 @@ export function showingAll(places: Iterable<Position>, width: number, height: nu
   }
   if (left > right) return { k: 1, tx: width / 2, ty: height / 2 }
   const room = (length: number) => Math.max(1, length - 2 * MARGIN)
-  const k = Math.min(LARGEST, room(width) / (right - left || 1), room(height) / (bottom - top || 1))
-  return { k, tx: width / 2 - (k * (left + right)) / 2, ty: height / 2 - (k * (top + bottom)) / 2 }
+  const k = Math.min(LARGEST, room(width) / (right - left || 1), room(height - FOOT) / (bottom - top || 1))
+  return { k, tx: width / 2 - (k * (left + right)) / 2, ty: (height - FOOT) / 2 - (k * (top + bottom)) / 2 }
 }
 
 /** Whether a place is on the screen, and not at its very edge. */

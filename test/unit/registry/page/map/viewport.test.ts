@@ -18,6 +18,7 @@ const mark = (id: string, x: number, y: number, weight = 0): Mark => ({
   shape: 'disc',
   radius: 5,
   chosen: false,
+  isAhead: false,
 })
 const PLAIN = { k: 1, tx: 0, ty: 0 }
 
