@@ -1,4 +1,5 @@
 import { ok, type Result, refuse } from '../result.ts'
+import { AUDIT_ACTIONS } from '../values/audit-actions.ts'
 import { ROLES, type Role } from '../values/roles.ts'
 import type { Command } from './command.ts'
 import { optionValues, type ParsedWords } from './given-values.ts'
@@ -81,9 +82,21 @@ export function adminOptions(words: ParsedWords): Result<AdminOptions> {
   return ok({ ...common, action, name, role, password })
 }
 
-const AUDIT_ACTIONS = ['list', 'verify'] as const
+const AUDIT_COMMANDS = ['list', 'verify'] as const
+
+const ENTRIES = 'Entries'
 
 const AUDIT_OPTIONS = {
+  done: optional(oneOf('ACTION', AUDIT_ACTIONS), {
+    names: ['--action'],
+    group: ENTRIES,
+    help: 'only those of this action',
+  }),
+  who: optional(nonEmpty('NAME'), {
+    names: ['--who'],
+    group: ENTRIES,
+    help: 'only those of this administrator, token:ID or command:USER',
+  }),
   head: optional(nonEmpty('HASH'), {
     names: ['--head'],
     group: DATABASE,
@@ -100,23 +113,28 @@ export const AUDIT_COMMAND: Command<typeof AUDIT_OPTIONS> = {
     'With "list", prints who did what, the latest first. With "verify", says whether the log is whole: exit status 1 if it is not.',
   options: AUDIT_OPTIONS,
   takesOptionFiles: false,
-  operand: { metavar: 'ACTION', help: `one of ${AUDIT_ACTIONS.join(', ')}`, required: true },
+  operand: { metavar: 'ACTION', help: `one of ${AUDIT_COMMANDS.join(', ')}`, required: true },
 }
 
 /** What is to be done with the audit log. */
 export type AuditOptions = OptionsOf<typeof AUDIT_OPTIONS> & {
-  readonly action: (typeof AUDIT_ACTIONS)[number]
+  readonly action: (typeof AUDIT_COMMANDS)[number]
 }
 
 /** Checks all options of `re6st-registry audit`, together. */
 export function auditOptions(words: ParsedWords): Result<AuditOptions> {
   const values = optionValues(AUDIT_COMMAND, words)
   if (!values.ok) return values
-  const action = AUDIT_ACTIONS.find((one) => one === words.operand)
+  const action = AUDIT_COMMANDS.find((one) => one === words.operand)
   if (action === undefined)
     return refuse(
-      `${words.operand}: must be one of ${AUDIT_ACTIONS.join(', ')}, as in "${AUDIT_COMMAND.name} verify"`,
+      `${words.operand}: must be one of ${AUDIT_COMMANDS.join(', ')}, as in "${AUDIT_COMMAND.name} verify"`,
     )
-  if (action === 'list' && words.given.has('head')) return refuse('--head: is for "audit verify" only')
+  const { done, who, head } = values.value
+  if (action === 'list' && head !== undefined) return refuse('--head: is for "audit verify" only')
+  if (action === 'verify' && (done ?? who) !== undefined)
+    return refuse(`--${done === undefined ? 'who' : 'action'}: is for "audit list" only`)
+  if (head !== undefined && !/^[0-9a-f]{64}$/.test(head))
+    return refuse('--head: must be a hash of 64 hexadecimal digits, as "audit verify" prints it')
   return ok({ ...values.value, action })
 }

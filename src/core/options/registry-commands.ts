@@ -34,6 +34,7 @@ import {
 import { registryOptions } from './registry-option-checks.ts'
 import { REGISTRY_COMMAND, type REGISTRY_SUBCOMMANDS } from './registry-options.ts'
 import { STANDBY_COMMAND, standbyOptions } from './registry-standby-options.ts'
+import { TOKEN_COMMAND, tokenOptions } from './registry-token-options.ts'
 
 /** A subcommand: its options, and what checks them together. */
 interface Subcommand<Name extends string, Options> {
@@ -63,6 +64,7 @@ const SUBCOMMANDS = {
   keys: subcommand('keys', KEYS_COMMAND, keysOptions),
   config: subcommand('config', CONFIG_COMMAND, configOptions),
   admin: subcommand('admin', ADMIN_COMMAND, adminOptions),
+  token: subcommand('token', TOKEN_COMMAND, tokenOptions),
   audit: subcommand('audit', AUDIT_COMMAND, auditOptions),
   ca: subcommand('ca', CA_COMMAND, caOptions),
   backup: subcommand('backup', BACKUP_COMMAND, backupOptions),

@@ -32,6 +32,7 @@ export const REGISTRY_SUBCOMMANDS = {
   keys: 'takes the next step of the rotation of the MAC keys, or says where it is',
   config: 'prints or changes the configuration of the network, or says what a change would do',
   admin: 'adds, removes or lists administrators of the page',
+  token: 'makes, lists or deletes bearer tokens of programs that ask the API',
   audit: 'prints the audit log, or says whether it is whole',
   ca: 'renews the certificate of the authority, or says how long it is valid',
   backup: 'copies the database, also while the registry serves',
@@ -223,7 +224,7 @@ export const REGISTRY_OPTIONS = {
   commandSocket: optional(filePath('PATH'), {
     names: ['--command-socket'],
     group: SERVICE,
-    help: 'where the commands nodes, show, invite, revoke, keys, config and "ca status" ask this registry: path of a Unix socket, for its own user only',
+    help: 'where the commands nodes, show, invite, revoke, keys, config, token and "ca status" ask this registry: path of a Unix socket, for its own user only',
     otherwise: COMMAND_SOCKET_OTHERWISE,
   }),
   peer: optional(hostAndPort, {

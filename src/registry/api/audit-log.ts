@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { AuditActionName } from '../../core/values/audit-actions.ts'
 import type { Queries } from '../database/queries.ts'
+import type { AuditEntry } from './schemas/audit.ts'
 import { timeOf } from './time.ts'
 
 /** Whom an action is put down to. */
@@ -92,7 +93,7 @@ export async function audit(
 }
 
 /** What an entry says more of; one that somebody has changed is shown, too: as it is, as a text. */
-export function detailOf(detail: string): Readonly<Record<string, unknown>> {
+function detailOf(detail: string): Readonly<Record<string, unknown>> {
   try {
     const read: unknown = JSON.parse(detail)
     if (typeof read === 'object' && read !== null && !Array.isArray(read)) return { ...read }
@@ -103,29 +104,64 @@ export function detailOf(detail: string): Readonly<Record<string, unknown>> {
 }
 
 /** When an entry was made; of one that somebody has changed, the beginning of time. */
-export const timeOfEntry = (date: number): string =>
+const timeOfEntry = (date: number): string =>
   timeOf(Number.isSafeInteger(date) && Math.abs(date) <= MAX_DATE ? date : 0)
+
+/** An entry, as it is told. */
+export const entryOf = ({
+  number,
+  date,
+  who,
+  origin,
+  action,
+  subject,
+  detail,
+  hash,
+}: AuditRow): AuditEntry => ({
+  ...{ number, who, action, hash },
+  at: timeOfEntry(date),
+  ...(origin === null ? {} : { from: origin }),
+  ...(subject === null ? {} : { subject }),
+  detail: detailOf(detail),
+})
+
+/** Which entries. */
+interface WantedEntries {
+  readonly action?: string | undefined
+  readonly who?: string | undefined
+}
+
+// PostgreSQL wants to know the type of a parameter.
+const WANTED = "(CAST(? AS TEXT) = '' OR action = ?) AND (CAST(? AS TEXT) = '' OR who = ?)"
+const wantedBy = ({ action = '', who = '' }: WantedEntries) => [action, action, who, who]
+
+/** All entries, the latest first, some at a time: there may be more than fit into memory. */
+export async function* allAuditEntries(store: Queries, wanted: WantedEntries): AsyncGenerator<AuditEntry[]> {
+  const [last] = await store.all<{ number: number | null }>('SELECT MAX(number) AS number FROM audit')
+  for (let before = (last?.number ?? 0) + 1; ; ) {
+    const rows = await store.all<AuditRow>(
+      `SELECT * FROM audit WHERE ${WANTED} AND number < ? ORDER BY number DESC LIMIT ?`,
+      ...[...wantedBy(wanted), before, BATCH],
+    )
+    if (rows.length > 0) yield rows.map(entryOf)
+    if (rows.length < BATCH) return
+    before = rows.at(-1)?.number ?? 0
+  }
+}
 
 /** Entries, the latest first, and how many there are in all. */
 export async function auditEntries(
   store: Queries,
-  wanted: {
-    readonly action?: string
-    readonly who?: string
-    readonly offset?: number
-    readonly limit?: number
-  },
+  wanted: WantedEntries & { readonly offset?: number; readonly limit?: number },
 ): Promise<{ readonly total: number; readonly rows: AuditRow[] }> {
-  const { action, who, offset = 0, limit = 100 } = wanted
-  const filter = [action ?? '', action ?? '', who ?? '', who ?? '']
-  // PostgreSQL wants to know the type of a parameter.
-  const where = "WHERE (CAST(? AS TEXT) = '' OR action = ?) AND (CAST(? AS TEXT) = '' OR who = ?)"
+  const { offset = 0, limit = 100 } = wanted
+  const filter = wantedBy(wanted)
   const [count] = await store.all<{ total: number }>(
-    `SELECT COUNT(*) AS total FROM audit ${where}`,
+    `SELECT COUNT(*) AS total FROM audit WHERE ${WANTED}`,
     ...filter,
   )
   const rows = await store.all<AuditRow>(
-    `SELECT * FROM audit ${where} ORDER BY number DESC LIMIT ? OFFSET ?`,
+    `SELECT * FROM audit WHERE ${WANTED} ORDER BY number DESC LIMIT ? OFFSET ?`,
     ...[...filter, limit, offset],
   )
   return { total: count?.total ?? 0, rows }

@@ -19,7 +19,7 @@ import {
 import type { BearerTokens } from './access/bearer-tokens.ts'
 import { newPassword } from './access/password.ts'
 import { Sessions as BrowserSessions } from './access/sessions.ts'
-import { type AuditRow, audit, auditEntries, detailOf, timeOfEntry, verifyAudit } from './audit-log.ts'
+import { audit, auditEntries, entryOf, verifyAudit } from './audit-log.ts'
 import type { authorityOf } from './authority-overview.ts'
 import { authorityState } from './authority-state.ts'
 import type { ApiHandlers } from './call.ts'
@@ -36,7 +36,6 @@ import {
 import { API_BASE } from './openapi.ts'
 import { type PairComponents, pairState } from './pair.ts'
 import { API_ROUTES } from './routes.ts'
-import type { AuditEntry } from './schemas/audit.ts'
 import { timeOf } from './time.ts'
 import type { TopologyWatch } from './topology-watch.ts'
 
@@ -176,7 +175,7 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
 
     async audit({ query }) {
       const { total, rows } = await auditEntries(store, query)
-      return { total, items: rows.map(asEntry) }
+      return { total, items: rows.map(entryOf) }
     },
     verifyAudit: () => verifyAudit(store),
 
@@ -226,15 +225,5 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
       await browserSessions.endAll(who, name)
       return undefined
     },
-  }
-}
-
-function asEntry({ number, date, who, origin, action, subject, detail, hash }: AuditRow): AuditEntry {
-  return {
-    ...{ number, who, action, hash },
-    at: timeOfEntry(date),
-    ...(origin === null ? {} : { from: origin }),
-    ...(subject === null ? {} : { subject }),
-    detail: detailOf(detail),
   }
 }

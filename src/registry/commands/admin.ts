@@ -4,6 +4,7 @@ import { administrators, removeAdministrator, setAdministrator } from '../api/ac
 import { newPassword } from '../api/access/password.ts'
 import { timeOf } from '../api/time.ts'
 import { readSecret } from '../authority-key.ts'
+import { columns } from './columns.ts'
 import { commandActor, openOwnDatabase } from './own-database.ts'
 
 /**
@@ -22,12 +23,15 @@ export async function runAdmin(options: AdminOptions): Promise<number> {
       }))
       print(
         list,
-        list
-          .map(
-            ({ name, role, since, isDisabled }) =>
-              `${name}  ${role}  since ${since}${isDisabled ? '  disabled' : ''}\n`,
-          )
-          .join(''),
+        columns([
+          ['NAME', 'MAY', 'SINCE', ''],
+          ...list.map(({ name, role, since, isDisabled }) => [
+            name,
+            role,
+            since,
+            isDisabled ? 'disabled' : '',
+          ]),
+        ]),
       )
       return 0
     }

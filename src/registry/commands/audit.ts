@@ -1,15 +1,14 @@
 import { Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
 import type { AuditOptions } from '../../core/options/registry-admin-options.ts'
-import { auditEntries, detailOf, hasAuditLog, timeOfEntry, verifyAudit } from '../api/audit-log.ts'
+import { allAuditEntries, hasAuditLog, verifyAudit } from '../api/audit-log.ts'
+import type { AuditEntry } from '../api/schemas/audit.ts'
 import { isPostgresUrl } from '../database/open-store.ts'
 import { withoutPassword } from '../database/postgres-servers.ts'
 import type { Queries } from '../database/queries.ts'
 import { readSnapshot } from '../database/snapshot.ts'
+import { longJson, longTable, printLong } from './long-output.ts'
 import { refuseStandby } from './own-database.ts'
-
-/** Entries that are printed. */
-const MAX_ENTRIES = 1_000
 
 /**
  * Runs `re6st-registry audit`.
@@ -42,15 +41,16 @@ async function printAudit(snapshot: Queries, options: AuditOptions): Promise<num
     )
     return state.isWhole ? 0 : 1
   }
-  const { rows } = await auditEntries(snapshot, { limit: MAX_ENTRIES })
-  const entries = rows.map(({ date, detail, ...rest }) => ({
-    ...rest,
-    at: timeOfEntry(date),
-    detail: detailOf(detail),
-  }))
-  // As JSON, what somebody has typed cannot steer a terminal.
-  const line = ({ number, at, who, action, subject, detail }: (typeof entries)[number]) =>
-    `${number}  ${at}  ${[who, action, subject ?? '', detail].map((part) => JSON.stringify(part)).join('  ')}\n`
-  print(entries, entries.map(line).join(''))
+  const text = options.json ? longJson() : longTable(HEAD, rowOf)
+  for await (const entries of allAuditEntries(snapshot, { action: options.done, who: options.who }))
+    await printLong(text.next(entries))
+  await printLong(text.end())
   return 0
 }
+
+const HEAD = ['NUMBER', 'TIME', 'WHO', 'ACTION', 'TO WHAT', 'DETAIL']
+
+const rowOf = ({ number, at, who, from, action, subject = '', detail }: AuditEntry) => [
+  ...[String(number), at, from === undefined ? who : `${who} from ${from}`, action, subject],
+  Object.keys(detail).length === 0 ? '' : JSON.stringify(detail),
+]

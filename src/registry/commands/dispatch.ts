@@ -17,6 +17,8 @@ export async function runSubcommand(run: RegistrySubcommand): Promise<number> {
       return (await import('./import.ts')).runImport(run.options)
     case 'admin':
       return (await import('./admin.ts')).runAdmin(run.options)
+    case 'token':
+      return (await import('./token.ts')).runToken(run.options)
     case 'audit':
       return (await import('./audit.ts')).runAudit(run.options)
     case 'ca':

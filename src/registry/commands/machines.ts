@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { dayOf } from '../../core/day.ts'
 import { Re6stError } from '../../core/errors.ts'
 import { jsonText } from '../../core/json-text.ts'
@@ -6,7 +5,8 @@ import type { NodesOptions, ShowOptions } from '../../core/options/registry-oper
 import type { Machine, MachineDetails, MachineHistory, MachineRoute } from '../api/schemas/machines.ts'
 import type { NetworkOverview } from '../api/schemas/network.ts'
 import { type AskRegistry, askRegistryOf } from './ask-registry.ts'
-import { columns, growingColumns } from './columns.ts'
+import { columns } from './columns.ts'
+import { longJson, longTable, printLong } from './long-output.ts'
 
 /** Machines of one question. */
 const BATCH = 1_000
@@ -28,18 +28,18 @@ export async function runNodes(options: NodesOptions): Promise<number> {
     sort,
     order: isDescending ? ('descending' as const) : ('ascending' as const),
   }
-  const text = json ? jsonLists() : tableText()
+  const text = json ? longJson() : longTable(HEAD, rowOf)
   let isMore = false
   for (let after: string | undefined; ; ) {
     const page = await ask('machines', {
       query: { ...wanted, limit: BATCH, ...(after === undefined ? {} : { after }) },
     })
     isMore = page.isMore ?? false
-    await print(text.next(page.items))
+    await printLong(text.next(page.items))
     if (page.next === undefined) break
     after = page.next
   }
-  await print(text.end())
+  await printLong(text.end())
   if (isMore)
     process.stderr.write(
       're6st-registry: WARNING: there may be more machines than these: give more of the name or address by --search\n',
@@ -47,46 +47,7 @@ export async function runNodes(options: NodesOptions): Promise<number> {
   return 0
 }
 
-/** Waits for whoever reads: of a million machines, no more than some are in memory. */
-async function print(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await once(process.stdout, 'drain')
-}
-
-/** A text that is made of many machines, some at a time. */
-interface MachinesText {
-  next(machines: readonly Machine[]): string
-  end(): string
-}
-
-/** One list, as `jsonText` writes it. */
-function jsonLists(): MachinesText {
-  let count = 0
-  return {
-    next: (machines) =>
-      machines
-        .map((machine) => {
-          count += 1
-          const lines = JSON.stringify(machine, undefined, 2).replaceAll('\n', '\n  ')
-          return `${count === 1 ? '[' : ','}\n  ${lines}`
-        })
-        .join(''),
-    end: () => (count === 0 ? '[]\n' : '\n]\n'),
-  }
-}
-
-/** Columns may become wider on the way. */
-function tableText(): MachinesText {
-  const columnsOf = growingColumns()
-  let head: readonly (readonly string[])[] = [['MACHINE', 'STATE', 'UNTIL', 'ADDRESS', 'VERSION', 'WHOSE']]
-  return {
-    next(machines) {
-      const rows = [...head, ...machines.map(rowOf)]
-      head = []
-      return columnsOf(rows)
-    },
-    end: () => '',
-  }
-}
+const HEAD = ['MACHINE', 'STATE', 'UNTIL', 'ADDRESS', 'VERSION', 'WHOSE']
 
 const rowOf = ({ name, state, notAfter, address, version = '', email = '', machineName }: Machine) => [
   ...[name, state, dayOf(notAfter), address, version],

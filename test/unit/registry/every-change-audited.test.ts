@@ -183,6 +183,7 @@ const COMMANDS: Samples<keyof typeof REGISTRY_SUBCOMMANDS> = {
   keys: [({ run }) => run('keys', 'rotate'), 'keys.rotated'],
   config: [({ run }) => run('config', 'change', '--hello', '20'), 'configuration.changed'],
   admin: [({ run }) => run('admin', 'add', '--name', 'bob', '--role', 'look'), 'admin.added'],
+  token: [({ run }) => run('token', 'new', '--label', 'b', '--role', 'look'), 'token.made'],
   ca: [
     async ({ run, directory }) => {
       const [ca, key] = [join(directory, 'ca.crt'), join(directory, 'ca.key')]

@@ -2,6 +2,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { checkPassword } from '../../../../src/registry/api/access/administrators.ts'
+import { audit } from '../../../../src/registry/api/audit-log.ts'
+import type { AuditEntry } from '../../../../src/registry/api/schemas/audit.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
 import { temporaryDirectory } from '../../../support/registry.ts'
 import { runRegistryCommand as run, whyRefused } from '../../../support/registry-command.ts'
@@ -42,6 +44,37 @@ describe('re6st-registry admin', () => {
     expect(await run('audit', 'verify', '--head', 'f'.repeat(64), '--db', db)).toMatchObject({ status: 1 })
   })
 
+  it('all entries of the audit log are printed, also of a long one, or some of them', async () => {
+    const db = await newDatabase()
+    const count = 2_050
+    {
+      await using store = await openStore(db)
+      await store.write(async (writable) => {
+        for (let number = 1; number <= count; number += 1)
+          await audit(
+            writable,
+            { name: number % 10 === 0 ? 'ann' : 'bob\u001b[2J', from: '192.0.2.1' },
+            { action: number % 2 === 0 ? 'machine.revoked' : 'session.begun', subject: `${number}/16` },
+            Date.now(),
+          )
+      })
+    }
+    const list = async (...args: string[]) =>
+      JSON.parse((await run('audit', 'list', '--db', db, '--json', ...args)).text) as AuditEntry[]
+    const all = await list()
+    expect(all.map(({ number }) => number)).toEqual(Array.from({ length: count }, (_, at) => count - at))
+    // As the API says it.
+    expect(all[0]).toMatchObject({ from: '192.0.2.1', subject: `${count}/16` })
+    expect(await list('--who', 'ann')).toHaveLength(count / 10)
+    expect(await list('--action', 'session.begun', '--who', 'ann')).toEqual([])
+    const { text } = await run('audit', 'list', '--db', db)
+    expect(text.split('\n')[0]).toMatch(/^NUMBER +TIME +WHO +ACTION/)
+    expect(text.split('\n')).toHaveLength(count + 2)
+    // What somebody has typed cannot steer a terminal.
+    expect(text).not.toContain('\u001b')
+    expect((await run('audit', 'list', '--db', db, '--who', 'nobody')).text).toMatch(/^NUMBER.*\n$/)
+  })
+
   it.each([
     [['admin', 'drop'], 'must be one of add, remove, list'],
     [['admin', 'add', '--role', 'look'], '--name: is needed'],
@@ -50,6 +83,16 @@ describe('re6st-registry admin', () => {
     [['admin', 'remove', '--name', 'ann', '--role', 'look'], '--role: is for "admin add" only'],
     [['admin', 'list', '--name', 'ann'], '--name: is not for'],
     [['audit', 'list', '--head', 'x'], '--head: is for "audit verify" only'],
+    [['audit', 'verify', '--head', '123'], '--head: must be a hash'],
+    [['audit', 'verify', '--who', 'ann'], '--who: is for "audit list" only'],
+    [['audit', 'list', '--action', 'machine.revoke'], 'machine.revoked'],
+    [['token', 'make'], 'must be one of new, list, delete'],
+    [['token', 'new', '--role', 'look'], '--label: is needed'],
+    [['token', 'new', '--label', 'x'], '--role: is needed by "token new": one of look'],
+    [['token', 'new', '--label', 'x', '--role', 'look', '--days', '366'], 'from 1 to 365'],
+    [['token', 'list', '--role', 'look'], '--role: is for "token new" only'],
+    [['token', 'delete'], '--id: is needed'],
+    [['token', 'list', '--id', 'x'], '--id: is for "token delete" only'],
   ])('says what is wrong with %j', (args, reason) => {
     expect(whyRefused(...args)).toContain(reason)
   })

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { RegistryClient } from '../../../../src/platform/registry-client.ts'
+import type { BearerToken, MadeBearerToken } from '../../../../src/registry/api/schemas/access.ts'
 import type { AuditEntry } from '../../../../src/registry/api/schemas/audit.ts'
 import type { Configuration } from '../../../../src/registry/api/schemas/configuration.ts'
 import type { Invitation, MadeInvitation } from '../../../../src/registry/api/schemas/invitations.ts'
@@ -129,6 +130,22 @@ describe('beside a registry that runs, the commands', () => {
     expect(await json<Configuration>('config', 'change', '--no-ipv4')).toMatchObject({
       settings: { ipv4: null },
     })
+  })
+
+  it('make a bearer token for a program, list it, and delete it', async () => {
+    const { token, secret } = await json<MadeBearerToken>(
+      ...['token', 'new', '--label', 'watch', '--role', 'look', '--days', '7'],
+    )
+    expect(secret).toMatch(/^re6st_/)
+    expect(token).toMatchObject({ label: 'watch', scope: 'look', madeBy: commandActor().name })
+    const scripted = await run('token', 'new', '--label', 'script', '--role', 'enrol', '--token-only')
+    expect(scripted.text).toMatch(/^re6st_[\w-]+\n$/)
+    const { text } = await run('token', 'list')
+    expect(text).toMatch(new RegExp(`^${token.id} +look .* never .* watch$`, 'm'))
+    expect(text).not.toContain(secret)
+    await run('token', 'delete', '--id', token.id)
+    expect(await json<BearerToken[]>('token', 'list')).toMatchObject([{ label: 'script' }])
+    await expect(run('token', 'delete', '--id', token.id)).rejects.toThrow('"re6st-registry token list"')
   })
 
   it('are in the audit log, with the user who has run them', async () => {
