@@ -49,6 +49,20 @@ export class Re6stError extends Error {
 export const fileTroubleOf = (error: unknown): string =>
   codeOf(error) === 'EACCES' ? `no permission: ${AS_ROOT}` : messageOf(error)
 
+/** Why nothing can be made under the name of a file, or opened, and what to do. */
+export function nameTroubleOf(error: unknown): string {
+  switch (codeOf(error)) {
+    case 'ENOENT':
+      return 'its directory is not there: make it, or give another name'
+    case 'ENOTDIR':
+      return 'it is inside of what is no directory: give another name'
+    case 'EISDIR':
+      return 'it is a directory: name a file in it'
+    default:
+      return fileTroubleOf(error)
+  }
+}
+
 /** Why a file cannot be read. @param directory which a relative path counts from; undefined: it is none */
 export function readTroubleOf(error: unknown, directory?: string): string {
   switch (codeOf(error)) {

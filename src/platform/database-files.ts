@@ -1,6 +1,6 @@
-import { copyFileSync, existsSync, linkSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { statIfThere, syncSync } from './files.ts'
+import { nameAlsoSync, statIfThere, syncSync } from './files.ts'
 
 /** What a database of SQLite is in: what it keeps beside the file is of that file, and would be taken for that of another in its place. */
 export const DATABASE_ENDINGS = ['-journal', '-wal', '-shm', ''] as const
@@ -43,7 +43,7 @@ export function moveDatabase(from: string, to: string): void {
   }
   // Nor may the one that is there be taken for that of these logs.
   if (logs.length > 0) rmSync(to, { force: true })
-  for (const ending of logs) nameAlso(`${from}${ending}`, `${to}${ending}`, copySync)
+  for (const ending of logs) nameCopySync(`${from}${ending}`, `${to}${ending}`)
   renameSync(from, to)
   // Shared memory is made anew of the log.
   for (const ending of BESIDE_ENDINGS) rmSync(`${from}${ending}`, { force: true })
@@ -62,7 +62,7 @@ const LOG_ENDINGS = ['-journal', '-wal'] as const
 export function keepDatabase(path: string, kept: string): void {
   if (!existsSync(path) || LOG_ENDINGS.some((ending) => existsSync(`${path}${ending}`)))
     moveDatabase(path, kept)
-  else nameAlso(path, kept, renameSync)
+  else nameAlsoSync(path, kept, () => renameSync(path, kept))
 }
 
 /**
@@ -78,18 +78,12 @@ export function keepNoLonger(path: string, kept: string): void {
       if (existsSync(`${path}${ending}`)) rmSync(`${kept}${ending}`, { force: true })
 }
 
-/** @param otherwise on a file system without links, or for the file of somebody else (protected_hardlinks) */
-function nameAlso(path: string, other: string, otherwise: (path: string, other: string) => void): void {
-  try {
-    linkSync(path, other)
-  } catch {
-    otherwise(path, other)
-  }
-}
-
-function copySync(path: string, other: string): void {
-  copyFileSync(path, other)
-  syncSync(other)
+/** A copy, where it can have but one name. */
+function nameCopySync(path: string, other: string): void {
+  nameAlsoSync(path, other, () => {
+    copyFileSync(path, other)
+    syncSync(other)
+  })
 }
 
 /** Removes a database, with what SQLite keeps beside it, if it is there. */

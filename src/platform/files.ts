@@ -4,6 +4,7 @@ import {
   existsSync,
   fsyncSync,
   lchownSync,
+  linkSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -96,6 +97,18 @@ export function keepOwnerSync(path: string, made: string): void {
   if (process.geteuid?.() !== 0) return
   const { uid, gid } = statIfThere(path) ?? statSync(dirname(path))
   lchownSync(made, uid, gid)
+}
+
+/**
+ * Gives a file another name, too, at once.
+ * @param otherwise on a file system without links, for the file of somebody else (protected_hardlinks), or when something has that name
+ */
+export function nameAlsoSync(path: string, other: string, otherwise: (error: unknown) => void): void {
+  try {
+    linkSync(path, other)
+  } catch (error) {
+    otherwise(error)
+  }
 }
 
 /** Waits until a file, or the names in a directory, survive a power cut. @throws what the file system says */

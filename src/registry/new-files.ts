@@ -2,7 +2,6 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  linkSync,
   openSync,
   readFileSync,
   renameSync,
@@ -12,7 +11,7 @@ import {
 } from 'node:fs'
 import { dirname } from 'node:path'
 import { codeOf } from '../core/errors.ts'
-import { makeDirectoriesSync, syncSync } from '../platform/files.ts'
+import { makeDirectoriesSync, nameAlsoSync, syncSync } from '../platform/files.ts'
 import { lockBeside } from './database/beside.ts'
 
 /** A file that is to be written. */
@@ -114,13 +113,10 @@ const isBegun = (path: string): boolean =>
 
 function nameNew(path: string): void {
   const staged = stagedOf(path)
-  try {
-    linkSync(staged, path)
-  } catch (error) {
+  nameAlsoSync(staged, path, (error) => {
     if (codeOf(error) === 'EEXIST') throw existing(path)
-    // A file system without links.
     writeNew(path, readFileSync(staged, 'utf8'), statSync(staged).mode & 0o777)
-  }
+  })
 }
 
 function writeNew(path: string, content: string, mode: number): void {

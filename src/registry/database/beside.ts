@@ -1,6 +1,6 @@
 import { existsSync, rmSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3'
-import { codeOf, fileTroubleOf, messageOf, Re6stError } from '../../core/errors.ts'
+import { codeOf, messageOf, nameTroubleOf, Re6stError } from '../../core/errors.ts'
 import { removeDatabase } from '../../platform/database-files.ts'
 import { keepOwnerSync, putInPlaceSync } from '../../platform/files.ts'
 import { makePrivateFile, markAsNoBackup } from './copy.ts'
@@ -43,7 +43,7 @@ export class Beside implements Disposable {
     } catch (error) {
       throw error instanceof Re6stError
         ? error
-        : new Re6stError('FILE', `${target}: nothing can be written beside it: ${whyNotBeside(error)}`, {
+        : new Re6stError('FILE', `${target}: nothing can be written beside it: ${nameTroubleOf(error)}`, {
             cause: error,
           })
     }
@@ -72,17 +72,6 @@ export class Beside implements Disposable {
     // Keys are in it: it is not left where nobody looks for it.
     removeDatabase(this.path)
     unlock(this.#target, this.#lock)
-  }
-}
-
-function whyNotBeside(error: unknown): string {
-  switch (codeOf(error)) {
-    case 'ENOENT':
-      return 'its directory is not there: make it, or give another name'
-    case 'ENOTDIR':
-      return 'it is inside of what is no directory: give another name'
-    default:
-      return fileTroubleOf(error)
   }
 }
 

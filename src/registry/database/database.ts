@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, existsSync, openSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
-import { codeOf, fileTroubleOf, messageOf, Re6stError } from '../../core/errors.ts'
+import { codeOf, messageOf, nameTroubleOf, Re6stError } from '../../core/errors.ts'
 import { keepOwnerSync } from '../../platform/files.ts'
 import { copyOnce } from './beside.ts'
 import { unmarkBackup } from './copy.ts'
@@ -48,20 +48,8 @@ export function openDatabase(
   }
 }
 
-function reasonOf(error: unknown): string {
-  switch (codeOf(error)) {
-    case 'EISDIR':
-      return 'it is a directory: name a file in it'
-    case 'ENOENT':
-      return 'its directory is not there: make it, or name another file'
-    case 'ENOTDIR':
-      return 'it is inside of what is no directory: name another file'
-    case 'SQLITE_NOTADB':
-      return `${messageOf(error)}: name another`
-    default:
-      return fileTroubleOf(error)
-  }
-}
+const reasonOf = (error: unknown): string =>
+  codeOf(error) === 'SQLITE_NOTADB' ? `${messageOf(error)}: name another` : nameTroubleOf(error)
 
 function openWith(path: string, journal: Journal): Database.Database {
   const database = new Database(path)
