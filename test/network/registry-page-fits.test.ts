@@ -121,6 +121,16 @@ describe.skipIf(!hasChromium)('the page of the registry in Chromium fits', () =>
     await started.screenshot('administrators-long')
   })
 
+  test('an administrator who has lost the password gets another one, which is shown once', async () => {
+    const shown = page.getByRole('region', { name: /^Password of/ })
+    const before = await shown.locator('pre').textContent()
+    await page.getByRole('button', { name: 'New password…' }).click()
+    await page.getByRole('dialog').getByText('is refused from then on').waitFor()
+    await page.getByRole('dialog').getByRole('button', { name: 'Make' }).click()
+    await expect.poll(() => shown.locator('pre').textContent()).not.toBe(before)
+    expect(await width()).toBeLessThanOrEqual(PHONE.width)
+  })
+
   test('who may only look is told so by the address of what is not for that role', async () => {
     const password = await page
       .getByRole('region', { name: /^Password of/ })

@@ -15,6 +15,7 @@ import {
   changeAdministrator,
   removeAdministrator,
   setAdministrator,
+  setPassword,
 } from './access/administrators.ts'
 import type { BearerTokens } from './access/bearer-tokens.ts'
 import { newPassword } from './access/password.ts'
@@ -211,6 +212,11 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
     async addAdministrator({ body: { name, role, password }, who }) {
       const made = password ?? newPassword()
       await setAdministrator(store, who, { name, role, password: made, isNew: true }, clock.now())
+      return { name, role, ...(password === undefined ? { password: made } : {}) }
+    },
+    async setPassword({ params: { name }, body: { password }, who }) {
+      const made = password ?? newPassword()
+      const role = await setPassword(store, who, { name, password: made }, clock.now())
       return { name, role, ...(password === undefined ? { password: made } : {}) }
     },
     async changeAdministrator({ params: { name }, body, who }) {

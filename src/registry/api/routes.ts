@@ -387,6 +387,16 @@ export const API_ROUTES = {
     refusals: [404, 409],
     answer: undefined,
   },
+  setPassword: {
+    method: 'POST',
+    path: '/administrators/:name/password',
+    role: 'administer',
+    summary: 'Give another password to an administrator: sessions end',
+    params: access.ByAdministrator,
+    body: access.NewPassword,
+    refusals: [404],
+    answer: access.MadeAdministrator,
+  },
   removeAdministrator: {
     method: 'DELETE',
     path: '/administrators/:name',

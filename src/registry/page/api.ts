@@ -43,6 +43,7 @@ const PATHS = {
   administrators: ['GET', '/administrators'],
   addAdministrator: ['POST', '/administrators'],
   changeAdministrator: ['POST', '/administrators/:name'],
+  setPassword: ['POST', '/administrators/:name/password'],
   removeAdministrator: ['DELETE', '/administrators/:name'],
   endSessions: ['POST', '/sessions/end'],
 } as const satisfies {

@@ -125,6 +125,7 @@ const ROUTES: Samples<Changing> = {
     ({ ask }) => ask('changeAdministrator', { params: { name: 'ann' }, body: { role: 'enrol' } }),
     'admin.changed',
   ],
+  setPassword: [({ ask }) => ask('setPassword', { params: { name: 'ann' }, body: {} }), 'admin.changed'],
   removeAdministrator: [
     async (one) => {
       await one.ask('addAdministrator', { body: { name: 'bob', role: 'administer', password: PASSWORD } })

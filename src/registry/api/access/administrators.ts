@@ -64,9 +64,7 @@ export async function administratorWrite(
 ): Promise<Write<void>> {
   if (!NAME.test(name))
     throw new Re6stError('OPTION', `${JSON.stringify(name)}: a name has up to 64 letters, digits and . _ @ -`)
-  if (password.length < MIN_PASSWORD_LENGTH || password.length > MAX_PASSWORD_LENGTH)
-    throw new Re6stError('OPTION', `the password must have ${MIN_PASSWORD_LENGTH} characters at least`)
-  const hash = await hashPassword(password)
+  const hash = await hashOf(password)
   return async (writable) => {
     const [before] = await writable.all('SELECT 1 FROM admin WHERE name = ?', name)
     if (before && isNew) throw new Re6stError('CONFLICT', `${name}: there is such an administrator already`)
@@ -85,6 +83,38 @@ export async function administratorWrite(
       nowMs,
     )
   }
+}
+
+/** @throws Re6stError `OPTION` for a password that is none */
+function hashOf(password: string): Promise<string> {
+  if (password.length < MIN_PASSWORD_LENGTH || password.length > MAX_PASSWORD_LENGTH)
+    throw new Re6stError('OPTION', `the password must have ${MIN_PASSWORD_LENGTH} characters at least`)
+  return hashPassword(password)
+}
+
+/**
+ * Gives another password to an administrator, who stays what he is: whoever was signed in under that name is no more.
+ * @throws Re6stError `OPTION` for a password that is none, `NOT_FOUND`
+ */
+export async function setPassword(
+  store: Store,
+  actor: Actor,
+  { name, password }: Pick<WantedAdministrator, 'name' | 'password'>,
+  nowMs: number,
+): Promise<Role> {
+  const hash = await hashOf(password)
+  return store.write(async (writable) => {
+    const before = await administrator(writable, name)
+    if (!before) throw noSuch(name)
+    await writable.run(
+      'UPDATE admin SET password = ?, date = ? WHERE name = ?',
+      ...[hash, Math.floor(nowMs / 1000), name],
+    )
+    await writable.run('DELETE FROM admin_session WHERE name = ?', name)
+    const detail = { role: before.role }
+    await audit(writable, actor, { action: 'admin.changed', subject: name, detail }, nowMs)
+    return before.role
+  })
 }
 
 /** What of an administrator is to be another. */

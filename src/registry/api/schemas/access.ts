@@ -117,20 +117,28 @@ export const Administrators = Type.Object(
 )
 export type Administrators = Static<typeof Administrators>
 
+const Password = Type.Optional(
+  Type.String({ minLength: 12, maxLength: 1_024, description: 'Without one, one is made up' }),
+)
+
+/** Another password of an administrator. */
+export const NewPassword = Type.Object(
+  { password: Password },
+  { $id: 'NewPassword', additionalProperties: false },
+)
+
 /** An administrator to be added. */
 export const NewAdministrator = Type.Object(
   {
     name: AdministratorName,
     role: Role,
-    password: Type.Optional(
-      Type.String({ minLength: 12, maxLength: 1_024, description: 'Without one, one is made up' }),
-    ),
+    password: Password,
   },
   { $id: 'NewAdministrator', additionalProperties: false },
 )
 export type NewAdministrator = Static<typeof NewAdministrator>
 
-/** An administrator that was just added. */
+/** An administrator that was just added, or has another password. */
 export const MadeAdministrator = Type.Object(
   {
     name: Type.String(),

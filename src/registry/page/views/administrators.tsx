@@ -20,7 +20,7 @@ const askAdministrators = () => call('administrators')
 type Plan =
   | { readonly kind: 'add'; readonly wanted: NewAdministrator }
   | { readonly kind: 'role'; readonly name: string; readonly role: Role }
-  | { readonly kind: 'disable' | 'enable' | 'remove' | 'end sessions'; readonly name: string }
+  | { readonly kind: 'password' | 'disable' | 'enable' | 'remove' | 'end sessions'; readonly name: string }
 
 /** Who may sign in, with which role, and who is signed in. */
 export function AdministratorsView({ session }: { readonly session: Session }): JSX.Element {
@@ -111,6 +111,12 @@ export function AdministratorsView({ session }: { readonly session: Session }): 
             </form>
             <div class="buttons">
               {sessions > 0 && <EndSessions name={name} plan={plan} />}
+              {/* Who signs himself out would not see what is shown once. */}
+              {name !== session.name && (
+                <button type="button" onClick={() => plan({ kind: 'password', name })}>
+                  New password…
+                </button>
+              )}
               <button type="button" onClick={() => plan({ kind: isDisabled ? 'enable' : 'disable', name })}>
                 {isDisabled ? 'Enable…' : 'Disable…'}
               </button>
@@ -228,6 +234,16 @@ function confirmationOf(planned: Plan, added: (made: MadeAdministrator) => void)
         says: `${name} may ${ROLE_WORDS[role]}, and has to sign in again.`,
         done: `The role of ${name} is ${role}.`,
         act: () => call('changeAdministrator', { params: { name }, body: { role } }),
+      }
+    }
+    case 'password': {
+      const { name } = planned
+      return {
+        title: `Make a new password for ${name}?`,
+        verb: 'Make',
+        says: `It is shown once. The password that ${name} has now is refused from then on, and all browsers of ${name} are signed out.`,
+        done: `${name} has a new password.`,
+        act: async () => added(await call('setPassword', { params: { name }, body: {} })),
       }
     }
     case 'disable':

@@ -137,3 +137,29 @@ it('who may not administer sees and changes none of them', async () => {
   ]
   expect((await Promise.all(attempts)).map(({ status }) => status)).toEqual([403, 403, 403, 403, 403])
 })
+
+it('another password is made up or given, ends sessions, and changes nothing else', async () => {
+  const headers = await signIn('ann')
+  const password = 'the one of before'
+  await ask('POST', '/administrators', { headers, body: { name: 'kim', role: 'look', password } })
+  const kim = await signIn('kim', password)
+  const set = (name: string, body: object, by = headers) =>
+    ask<MadeAdministrator>('POST', `/administrators/${name}/password`, { headers: by, body })
+  const isRight = async (given: string) =>
+    (await ask('POST', '/session', { body: { name: 'kim', password: given } })).status === 200
+
+  expect((await set('kim', {}, kim)).status).toBe(403)
+  const made = await set('kim', {})
+  expect(made).toMatchObject({ status: 200, body: { name: 'kim', role: 'look' } })
+  expect((await ask('GET', '/session', { headers: kim })).status).toBe(401)
+  expect([await isRight(password), await isRight(made.body.password ?? '')]).toEqual([false, true])
+
+  expect((await set('kim', { password: 'short' })).status).toBe(400)
+  expect((await set('nobody', {})).status).toBe(404)
+  await ask('POST', '/administrators/kim', { headers, body: { isDisabled: true } })
+  expect((await set('kim', { password: 'chosen by somebody' })).body).toEqual({ name: 'kim', role: 'look' })
+  expect(await isRight('chosen by somebody')).toBe(false)
+  await ask('POST', '/administrators/kim', { headers, body: { isDisabled: false } })
+  expect(await isRight('chosen by somebody')).toBe(true)
+  await ask('DELETE', '/administrators/kim', { headers })
+})
