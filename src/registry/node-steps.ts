@@ -8,6 +8,10 @@ import { isPostgresUrl } from './database/open-store.ts'
 const SERVICE_DIRECTORY = '/etc/re6stnet'
 /** What the package brings for each service, whatever starts it. */
 const SERVICE_SCRIPTS = '/etc/init.d'
+/** Where who installs by npm copies the units. */
+const OWN_UNITS = '/etc/systemd/system'
+/** What OpenRC makes when it has booted. */
+const OPENRC = '/run/openrc'
 /** sd_booted(3). */
 const SYSTEMD = '/run/systemd/system'
 /** Whose mails those of a network are that has no address. */
@@ -38,9 +42,11 @@ export function startLine(
   directory: string,
   { exists }: Surroundings = { exists: existsSync },
 ): string {
-  if (directory !== SERVICE_DIRECTORY || !exists(`${SERVICE_SCRIPTS}/${daemon}`))
-    return `${daemon} @${daemon}.conf &`
-  return exists(SYSTEMD) ? `systemctl enable --now ${daemon}` : `service ${daemon} start`
+  const hasScript = exists(`${SERVICE_SCRIPTS}/${daemon}`)
+  const hasUnit = exists(SYSTEMD) && (hasScript || exists(`${OWN_UNITS}/${daemon}.service`))
+  if (directory !== SERVICE_DIRECTORY || !(hasScript || hasUnit)) return `${daemon} @${daemon}.conf &`
+  if (hasUnit) return `systemctl enable --now ${daemon}`
+  return exists(OPENRC) ? `rc-update add ${daemon} && rc-service ${daemon} start` : `service ${daemon} start`
 }
 
 /** Lines for a shell that make the node of the registry's machine run, which must be the first. */

@@ -9,6 +9,17 @@ describe('what is run next', () => {
   it.each([
     ['/etc/re6stnet', ['/etc/init.d/re6stnet', '/run/systemd/system'], 'systemctl enable --now re6stnet'],
     ['/etc/re6stnet', ['/etc/init.d/re6stnet'], 'service re6stnet start'],
+    [
+      '/etc/re6stnet',
+      ['/etc/systemd/system/re6stnet.service', '/run/systemd/system'],
+      'systemctl enable --now re6stnet',
+    ],
+    [
+      '/etc/re6stnet',
+      ['/etc/init.d/re6stnet', '/run/openrc'],
+      'rc-update add re6stnet && rc-service re6stnet start',
+    ],
+    ['/etc/re6stnet', ['/etc/systemd/system/re6stnet.service'], 're6stnet @re6stnet.conf &'],
     ['/etc/re6stnet', ['/run/systemd/system'], 're6stnet @re6stnet.conf &'],
     ['/srv/net', ['/etc/init.d/re6stnet', '/run/systemd/system'], 're6stnet @re6stnet.conf &'],
   ])('in %s, where there is %j, starts the node by %s', (directory, there, line) => {
