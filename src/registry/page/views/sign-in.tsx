@@ -50,7 +50,15 @@ export function SignInAgain({
 }): JSX.Element {
   const { answer: methods, problem } = useAnswer(askMethods)
   const dialog = useModal()
-  // Escape, or a gesture of a phone, must not drop what is written below; a second one in a row, no browser lets us refuse.
+  // Escape must not drop what is written below, nor close a question there: a browser asks no dialog about a key that is taken.
+  useEffect(() => {
+    const take = (event: KeyboardEvent) => {
+      if (event.key === 'Escape') event.preventDefault()
+    }
+    addEventListener('keydown', take, { capture: true })
+    return () => removeEventListener('keydown', take, { capture: true })
+  }, [])
+  // The gesture of a phone is no key; a second one in a row, no browser lets us refuse.
   const stay = () => {
     if (dialog.current?.isConnected) dialog.current.showModal()
   }
