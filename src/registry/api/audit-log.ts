@@ -224,5 +224,5 @@ export async function verifyAudit(store: Queries, head?: string): Promise<AuditS
       }
 }
 
-/** Half of a surrogate pair would come back as another letter than was hashed. */
-const asStored = (text: string): string => Buffer.from(text).toString()
+/** Half of a surrogate pair would come back as another letter than was hashed; PostgreSQL has no NUL in a text. */
+const asStored = (text: string): string => Buffer.from(text).toString().replaceAll('\0', '\uFFFD')

@@ -4,7 +4,9 @@ import type { CopyOptions } from '../../core/options/registry-database-options.t
 import { Beside } from '../database/beside.ts'
 import { insistOnCopy, markBackup } from '../database/copy.ts'
 import { copyStore, isUsed } from '../database/copy-store.ts'
+import { refuseLaterVersion } from '../database/migrations/migrate.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
+import { withoutPassword } from '../database/postgres-servers.ts'
 import type { Queries } from '../database/queries.ts'
 import { openExisting, readSnapshot } from '../database/snapshot.ts'
 import { reasonForOperator } from '../refusal.ts'
@@ -33,7 +35,10 @@ export async function backUp(database: string, file: string): Promise<number> {
   // Another process may have put something there.
   insistOnCopy(database, file)
   if (isPostgresUrl(database))
-    await readSnapshot(named, (snapshot) => written(file, () => copyOut(snapshot, beside)))
+    await readSnapshot(named, async (snapshot) => {
+      await refuseLaterVersion(snapshot, `${withoutPassword(database)}: there is no backup of it`)
+      await written(file, () => copyOut(snapshot, beside))
+    })
   else {
     const opened = openExisting(named)
     try {

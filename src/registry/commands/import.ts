@@ -6,6 +6,7 @@ import { audit } from '../api/audit-log.ts'
 import { readAuthorityFile } from '../authority-file.ts'
 import { copyStore } from '../database/copy-store.ts'
 import { readMigratedCopy } from '../database/migrated-copy.ts'
+import { refuseLaterVersion } from '../database/migrations/migrate.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
 import { makeOwnDirectory } from '../database/own-directory.ts'
 import { withoutPassword } from '../database/postgres-servers.ts'
@@ -55,6 +56,7 @@ async function readSource(
   const named = { database: source, option: '' } as const
   if (isPostgresUrl(source))
     return readSnapshot(named, async (snapshot) => {
+      await refuseLaterVersion(snapshot, `${withoutPassword(source)}: is not imported`)
       refuseUnsound(source, await soundnessOf(snapshot, authority))
       await read(snapshot)
     })

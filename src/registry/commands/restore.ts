@@ -12,7 +12,7 @@ import { allBefore, nameForBefore, restoredName } from '../database/before-resto
 import { Beside } from '../database/beside.ts'
 import { isUsed, replaceAll } from '../database/copy-store.ts'
 import { readMigratedCopy } from '../database/migrated-copy.ts'
-import { laterMigration, laterVersion } from '../database/migrations/migrate.ts'
+import { refuseLaterVersion } from '../database/migrations/migrate.ts'
 import { isPostgresUrl, openStore } from '../database/open-store.ts'
 import { makeOwnDirectory } from '../database/own-directory.ts'
 import { APPLICATION } from '../database/postgres-dialect.ts'
@@ -41,7 +41,10 @@ export async function runRestore({ database, file, json }: CopyOptions): Promise
   const { findings, certificates } = await soundnessOfDatabase({ database: file, option: '' }, undefined)
   const [finding] = findings
   if (finding) throw new Re6stError('FILE', `${withoutPassword(file)}: is not restored: ${finding.what}`)
-  await readSnapshot({ database: file, option: '' }, refuseLaterVersion)
+  // No registry of this version could serve with it.
+  await readSnapshot({ database: file, option: '' }, (backup) =>
+    refuseLaterVersion(backup, 'the backup is not restored'),
+  )
   const name = withoutPassword(database)
   let before: string | undefined
   makeOwnDirectory(database)
@@ -203,12 +206,6 @@ function openOrRefuse(path: string): number {
   } catch (error) {
     throw new Re6stError('FILE', `--db ${path}: cannot be read: ${readTroubleOf(error)}`, { cause: error })
   }
-}
-
-/** No registry of this version could serve with it. @throws Re6stError `FILE` */
-async function refuseLaterVersion(backup: Queries): Promise<void> {
-  const later = await laterMigration(backup)
-  if (later !== undefined) throw new Re6stError('FILE', `the backup is not restored: ${laterVersion(later)}`)
 }
 
 /** The last version, and the last serial number that was given; 0: none. */

@@ -47,6 +47,8 @@ export interface Dialect {
   tables(executor: Executor): Promise<string[]>
   /** Removes all rows of a table, however many. */
   clear(executor: Executor, table: string): Promise<void>
+  /** Lets rows into a table as they are while `write` runs, whatever triggers of it say. */
+  unguarded(executor: Executor, table: string, write: () => Promise<void>): Promise<void>
   /** What is broken of what the database itself keeps beside the rows; none: it is whole, or finds that out when it reads. */
   damage(executor: Executor): Promise<string[]>
 }

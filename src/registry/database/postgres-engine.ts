@@ -21,6 +21,7 @@ import {
   PYTHON_TABLES,
   refuseEncoding,
   tables,
+  unguarded,
   WORDS_ARE_KEPT,
   withoutApplication,
 } from './postgres-dialect.ts'
@@ -130,6 +131,7 @@ class PostgresEngine implements Engine {
   readonly commonTimeMs = commonTimeMs
   readonly tables = tables
   readonly clear = clear
+  readonly unguarded = unguarded
   readonly damage = damage
 
   async open(): Promise<void> {

@@ -142,6 +142,17 @@ export class SqliteEngine implements Engine {
     await executor.run(`DELETE FROM ${table}`, [])
   }
 
+  async unguarded(executor: Executor, table: string, write: () => Promise<void>): Promise<void> {
+    const { rows } = await executor.run(
+      "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?",
+      [table],
+    )
+    const triggers = rows as { name: string; sql: string }[]
+    for (const { name } of triggers) await executor.run(`DROP TRIGGER ${name}`, [])
+    await write()
+    for (const { sql } of triggers) await executor.run(sql, [])
+  }
+
   async damage(executor: Executor): Promise<string[]> {
     const { rows } = await executor.run('PRAGMA integrity_check', [])
     const said = (rows as { integrity_check: string }[]).map((row) => row.integrity_check)

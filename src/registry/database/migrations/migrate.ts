@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3'
 import { Kysely, Migrator, SqliteDialect } from 'kysely'
-import { messageOf } from '../../../core/errors.ts'
+import { messageOf, Re6stError } from '../../../core/errors.ts'
 import type { Queries } from '../queries.ts'
 import { MIGRATION_NAMES, migrationsFor } from './index.ts'
 import type { DatabaseKind } from './migration.ts'
@@ -49,11 +49,17 @@ function ofLaterVersion(error: unknown): Error | undefined {
 }
 
 /** What to do with a database in which a migration was made that this version does not know. */
-export const laterVersion = (migration: string): string =>
+const laterVersion = (migration: string): string =>
   `a later version of re6stnet has made tables in it (${migration}): install that version`
 
+/** What a later version has added would be lost in a copy. @throws Re6stError `FILE`, which says that `what` is not done */
+export async function refuseLaterVersion(queries: Queries, what: string): Promise<void> {
+  const later = await laterMigration(queries)
+  if (later !== undefined) throw new Re6stError('FILE', `${what}: ${laterVersion(later)}`)
+}
+
 /** A migration that this version does not know, and that was made in a database; undefined: there is none. */
-export async function laterMigration(queries: Queries): Promise<string | undefined> {
+async function laterMigration(queries: Queries): Promise<string | undefined> {
   if (!(await queries.tables()).includes('kysely_migration')) return undefined
   const made = await queries.all<{ name: string }>('SELECT name FROM kysely_migration ORDER BY name')
   return made.find(({ name }) => !MIGRATION_NAMES.includes(name))?.name

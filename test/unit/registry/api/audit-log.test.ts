@@ -4,13 +4,9 @@ import { openStore } from '../../../../src/registry/database/open-store.ts'
 import type { Store } from '../../../../src/registry/database/store.ts'
 import { DATABASE_KIND, emptyDatabase, emptyStore } from '../../../support/databases.ts'
 import { fc, test } from '../../../support/property.ts'
+import { tamper } from '../../../support/tampering.ts'
 
 const NOW_MS = 1_800_000_000_000
-/** What keeps others from changing it. */
-const WITHOUT_TRIGGERS =
-  DATABASE_KIND === 'SQLite'
-    ? ['update', 'delete', 'insert'].map((trigger) => `DROP TRIGGER IF EXISTS audit_${trigger}`)
-    : ['DROP TRIGGER IF EXISTS audit_added_to ON audit']
 /** Each kind has its own words for a row that takes the place of another. */
 const REPLACING =
   DATABASE_KIND === 'SQLite'
@@ -41,17 +37,12 @@ async function filled(count: number, opened: Promise<Store> = emptyStore()): Pro
   return store
 }
 
-/** One, and the same database as somebody has it open who removes the triggers. */
+/** One, and who has it in his hands. */
 async function filledDatabase(count: number) {
   const place = await emptyDatabase()
   return {
     store: await filled(count, openStore(place)),
-    async exec(...statements: string[]) {
-      await using other = await openStore(place)
-      await other.write(async (writable) => {
-        for (const sql of [...WITHOUT_TRIGGERS, ...statements]) await writable.run(sql)
-      })
-    },
+    tamper: (statement: string) => tamper(place, statement),
   }
 }
 
@@ -98,9 +89,9 @@ describe('the audit log', () => {
     ['DELETE FROM audit WHERE number = 2', 'entry 2 is missing'],
     ['DELETE FROM audit WHERE number = 1', 'entry 1 is missing'],
   ])('shows what somebody did who has removed the triggers: %s', async (sql, problem) => {
-    const { exec, store } = await filledDatabase(3)
+    const { tamper, store } = await filledDatabase(3)
     await using _ = store
-    await exec(sql)
+    await tamper(sql)
     expect(await verifyAudit(store)).toMatchObject({
       isWhole: false,
       problem: expect.stringContaining(problem),
@@ -108,12 +99,19 @@ describe('the audit log', () => {
   })
 
   it('shows that the end was cut off to who has written down a hash', async () => {
-    const { exec, store } = await filledDatabase(3)
+    const { tamper, store } = await filledDatabase(3)
     await using _ = store
     const { head } = await verifyAudit(store)
-    await exec('DELETE FROM audit WHERE number = 3')
+    await tamper('DELETE FROM audit WHERE number = 3')
     expect(await verifyAudit(store)).toMatchObject({ isWhole: true, entries: 2 })
     expect(await verifyAudit(store, head)).toMatchObject({ isWhole: false, entries: 2 })
+  })
+
+  it('is whole with a text that not every database can keep', async () => {
+    await using store = await emptyStore()
+    for (const subject of ['a\0b', '\ud800'])
+      await store.write((writable) => audit(writable, actor, { action: 'machine.revoked', subject }, NOW_MS))
+    expect(await verifyAudit(store)).toMatchObject({ isWhole: true, entries: 2 })
   })
 
   test(

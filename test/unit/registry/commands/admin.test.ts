@@ -5,13 +5,14 @@ import { checkPassword } from '../../../../src/registry/api/access/administrator
 import { audit } from '../../../../src/registry/api/audit-log.ts'
 import type { AuditEntry } from '../../../../src/registry/api/schemas/audit.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
+import { emptyDatabase } from '../../../support/databases.ts'
 import { temporaryDirectory } from '../../../support/registry.ts'
 import { runRegistryCommand as run, whyRefused } from '../../../support/registry-command.ts'
 
 async function newDatabase(): Promise<string> {
-  const path = join(temporaryDirectory(), 'registry.db')
-  await using _ = await openStore(path)
-  return path
+  const database = await emptyDatabase()
+  await using _ = await openStore(database)
+  return database
 }
 
 describe('re6st-registry admin', () => {
@@ -98,6 +99,7 @@ describe('re6st-registry admin', () => {
   })
 
   it('makes no database where there is none', async () => {
+    // A database of PostgreSQL is made by its own programs.
     await expect(run('admin', 'list', '--db', join(temporaryDirectory(), 'x'))).rejects.toMatchObject({
       code: 'FILE',
     })

@@ -11,8 +11,8 @@ import { compareVersions } from '../../../../src/core/values/network-version.ts'
 import { prefixOfBits } from '../../../../src/core/values/prefix.ts'
 import { RegistryClient } from '../../../../src/platform/registry-client.ts'
 import { copyStore } from '../../../../src/registry/database/copy-store.ts'
-import { openStore } from '../../../../src/registry/database/open-store.ts'
-import { POSTGRES_PROGRAMS, TestPostgres } from '../../../support/postgres.ts'
+import { isPostgresUrl, openStore } from '../../../../src/registry/database/open-store.ts'
+import { databaseWith, emptyDatabase } from '../../../support/databases.ts'
 import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 import { runRegistryCommand as run } from '../../../support/registry-command.ts'
 import { vectors } from '../../../support/vectors.ts'
@@ -38,8 +38,17 @@ function caFile(): string {
   return path
 }
 
+/** The file of SQLite that a database is, or is copied to. */
+async function fileOf(database: string): Promise<string> {
+  if (!isPostgresUrl(database)) return database
+  const file = newPath()
+  await run('import', database, '--db', file)
+  return file
+}
+
 /** All rows of the tables of the Python implementation, with how SQLite keeps each value. */
-function recordedRows(path: string): unknown {
+async function recordedRows(place: string): Promise<unknown> {
+  const path = await fileOf(place)
   const database = new Database(path, { readonly: true })
   const rows = PYTHON_TABLES.map((table) => {
     const columns = (database.pragma(`table_info(${table})`) as { name: string }[]).map(({ name }) => name)
@@ -87,17 +96,17 @@ const versionIn = (path: string): Buffer => {
 describe('a database of the Python implementation', () => {
   it.each(RECORDED)('is imported as it is, and is not changed: %s', async (recorded) => {
     const before = readFileSync(recorded)
-    const [db, ca] = [newPath(), caFile()]
+    const [db, ca] = [await emptyDatabase(), caFile()]
     const { status, text } = await run('import', recorded, '--db', db, '--ca', ca, '--json')
     expect({ status, ...(JSON.parse(text) as object) }).toMatchObject({ status: 0, findings: [] })
-    expect(recordedRows(db)).toEqual(recordedRows(recorded))
+    expect(await recordedRows(db)).toEqual(await recordedRows(recorded))
     expect(readFileSync(recorded)).toEqual(before)
     expect(await run('check', '--db', db, '--ca', ca)).toMatchObject({ status: 0 })
   })
 
   it('goes on with its nodes', async () => {
     const [recorded = ''] = RECORDED
-    const db = newPath()
+    const db = await emptyDatabase()
     await run('import', recorded, '--db', db)
     await using registry = await testRegistry({ databasePath: db })
     const { version } = await configurationOfNodeA(registry.url)
@@ -108,20 +117,20 @@ describe('a database of the Python implementation', () => {
 
 it('a database with a network in it is not written over, and what is no database or unsound is not read', async () => {
   const [recorded = '', other = ''] = RECORDED
-  const db = newPath()
+  const db = await emptyDatabase()
   await run('import', recorded, '--db', db)
-  const before = recordedRows(db)
+  const before = await recordedRows(db)
   await expect(run('import', other, '--db', db)).rejects.toMatchObject({ code: 'CONFLICT' })
-  expect(recordedRows(db)).toEqual(before)
+  expect(await recordedRows(db)).toEqual(before)
   const text = join(temporaryDirectory(), 'text')
   writeFileSync(text, 'no database')
-  await expect(run('import', text, '--db', newPath())).rejects.toMatchObject({ code: 'FILE' })
-  const unsound = newPath()
-  await run('import', recorded, '--db', unsound)
-  const database = new Database(unsound)
-  database.prepare("DELETE FROM cert WHERE prefix = '0000000000000001'").run()
-  database.close()
-  await expect(run('import', unsound, '--db', newPath())).rejects.toMatchObject({ code: 'FILE' })
+  await expect(run('import', text, '--db', await emptyDatabase())).rejects.toMatchObject({ code: 'FILE' })
+  const unsound = await databaseWith(recorded)
+  {
+    await using store = await openStore(unsound)
+    await store.write((writable) => writable.run("DELETE FROM cert WHERE prefix = '0000000000000001'"))
+  }
+  await expect(run('import', unsound, '--db', await emptyDatabase())).rejects.toMatchObject({ code: 'FILE' })
 })
 
 /** A database with some rows in each table: what of them is the same in all must not get lost. */
@@ -138,9 +147,10 @@ async function fullDatabase(): Promise<string> {
     const columns = database.pragma(`table_info(${table})`) as { type: string }[]
     const insert = database.prepare(`INSERT INTO ${table} VALUES (${columns.map(() => '?').join(', ')})`)
     for (let row = 1; row <= 1_203; row++) {
-      // Several events of a machine may be of one second.
+      // Several events of a machine may be of one second, in whatever order.
       const number = table === 'machine_event' ? row >> 3 : row
-      insert.run(columns.map(({ type }) => (type === 'TEXT' ? `text ${number}` : BigInt(number))))
+      const values = columns.map(({ type }) => (type === 'TEXT' ? `text ${number}` : BigInt(number)))
+      insert.run(table === 'machine_event' ? values.with(-1, `text ${(row * 7) % 1_203}`) : values)
     }
   }
   database.exec('COMMIT')
@@ -148,60 +158,55 @@ async function fullDatabase(): Promise<string> {
   return path
 }
 
-it('every table is copied, also where several rows have one key', async () => {
+/** What has happened, in its order. */
+function events(path: string): unknown[] {
+  const database = new Database(path, { readonly: true })
+  const rows = database.prepare('SELECT * FROM machine_event ORDER BY prefix, date, rowid').all()
+  database.close()
+  return rows
+}
+
+it('every table is copied, and back, also where several rows have one key', async () => {
   const path = await fullDatabase()
   const copy = newPath()
   {
     await using from = await openStore(path)
+    await using there = await openStore(await emptyDatabase())
+    await copyStore(from, there)
     await using to = await openStore(copy)
-    await copyStore(from, to)
+    await copyStore(there, to)
   }
   const found = counts(path)
   // Machines whose certificates cannot be used are not listed.
   const empty = Object.entries(found).flatMap(([table, count]) => (count === 0 ? [table] : []))
   expect(empty).toEqual(['listed_machine', 'listed_version'])
   expect(counts(copy)).toEqual(found)
+  expect(events(copy)).toEqual(events(path))
 })
 
-describe.skipIf(POSTGRES_PROGRAMS === undefined)('from SQLite to PostgreSQL and back', () => {
-  it('nothing is lost, and the Python implementation can go on with it', async () => {
-    await using postgres = await TestPostgres.start()
-    const [recorded = ''] = RECORDED
-    expect(await run('import', recorded, '--db', postgres.url)).toMatchObject({ status: 0 })
-    await expect(run('import', recorded, '--db', postgres.url)).rejects.toMatchObject({ code: 'CONFLICT' })
-    const unchanged = newPath()
-    await run('import', postgres.url, '--db', unchanged)
-    expect(recordedRows(unchanged)).toEqual(recordedRows(recorded))
+it('nothing is lost on the way there and back, and the Python implementation can go on with it', async () => {
+  const [recorded = ''] = RECORDED
+  const there = await emptyDatabase()
+  expect(await run('import', recorded, '--db', there)).toMatchObject({ status: 0 })
+  await expect(run('import', recorded, '--db', there)).rejects.toMatchObject({ code: 'CONFLICT' })
+  const unchanged = newPath()
+  await run('import', there, '--db', unchanged)
+  expect(await recordedRows(unchanged)).toEqual(await recordedRows(recorded))
 
-    let given: Awaited<ReturnType<typeof enrol>>
-    let version: Buffer
-    {
-      await using registry = await testRegistry({ databasePath: postgres.url })
-      given = await enrol(registry.url)
-      await fetch(`${registry.url}updateHMAC`)
-      version = (await configurationOfNodeA(registry.url)).version
-    }
-    const back = newPath()
-    const { status, text } = await run('import', postgres.url, '--db', back, '--ca', caFile(), '--json')
-    expect({ status, ...(JSON.parse(text) as object) }).toMatchObject({ status: 0, findings: [] })
-    await using registry = await testRegistry({ databasePath: back })
-    expect((await configurationOfNodeA(registry.url)).version).toEqual(version)
-    const next = await enrol(registry.url)
-    expect(next.serial).toBe(given.serial + 1n)
-    expect(next.prefix).not.toBe(given.prefix)
-  })
-
-  it('with each table full', async () => {
-    await using postgres = await TestPostgres.start()
-    const path = await fullDatabase()
-    const copy = newPath()
-    {
-      await using from = await openStore(path)
-      await using there = await openStore(postgres.url)
-      await copyStore(from, there)
-      await using to = await openStore(copy)
-      await copyStore(there, to)
-    }
-    expect(counts(copy)).toEqual(counts(path))
-  })
+  let given: Awaited<ReturnType<typeof enrol>>
+  let version: Buffer
+  {
+    await using registry = await testRegistry({ databasePath: there })
+    given = await enrol(registry.url)
+    await fetch(`${registry.url}updateHMAC`)
+    version = (await configurationOfNodeA(registry.url)).version
+  }
+  const back = newPath()
+  const { status, text } = await run('import', there, '--db', back, '--ca', caFile(), '--json')
+  expect({ status, ...(JSON.parse(text) as object) }).toMatchObject({ status: 0, findings: [] })
+  await using registry = await testRegistry({ databasePath: back })
+  expect((await configurationOfNodeA(registry.url)).version).toEqual(version)
+  const next = await enrol(registry.url)
+  expect(next.serial).toBe(given.serial + 1n)
+  expect(next.prefix).not.toBe(given.prefix)
 })

@@ -10,24 +10,40 @@ import type { Machine, MachineDetails } from '../../../../src/registry/api/schem
 import { commandSocket } from '../../../../src/registry/command-socket.ts'
 import { commandActor } from '../../../../src/registry/commands/own-database.ts'
 import type { RunningRegistry } from '../../../../src/registry/registry-settings.ts'
+import { DATABASE_KIND, emptyDatabase } from '../../../support/databases.ts'
 import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 import { runRegistryCommand, whyRefused } from '../../../support/registry-command.ts'
 import { vectors } from '../../../support/vectors.ts'
 
 const pki = vectors<{ csr: Record<string, string> }>('pki.json')
-const databasePath = join(temporaryDirectory(), 'registry.db')
 
 let registry: RunningRegistry & { readonly url: string }
 
-const run = (...args: string[]) => runRegistryCommand(...args, '--db', databasePath)
+/** Where commands ask the registry of a database: PostgreSQL has one place for all of a machine, unless they are told of another. */
+function placeOf(database: string): {
+  readonly socketPath: string | undefined
+  readonly options: readonly string[]
+} {
+  const own = DATABASE_KIND === 'PostgreSQL' ? join(temporaryDirectory(), 'commands.socket') : undefined
+  return {
+    socketPath: commandSocket(database, own),
+    options: ['--db', database, ...(own === undefined ? [] : ['--command-socket', own])],
+  }
+}
+
+let options: readonly string[] = []
+const run = (...args: string[]) => runRegistryCommand(...args, ...options)
 const json = async <Body>(...args: string[]) => JSON.parse((await run(...args, '--json')).text) as Body
 
 beforeAll(async () => {
+  const databasePath = await emptyDatabase({ isShared: true })
+  const place = placeOf(databasePath)
+  options = place.options
   registry = await testRegistry({
     databasePath,
     api: {
       listener: undefined,
-      socketPath: commandSocket(databasePath),
+      socketPath: place.socketPath,
       pageUrl: undefined,
       registryUrl: undefined,
       pageFolder: '',
@@ -149,7 +165,10 @@ describe('beside a registry that runs, the commands', () => {
   })
 
   it('are in the audit log, with the user who has run them', async () => {
-    const entries = await json<AuditEntry[]>('audit', 'list')
+    // It is read in the database itself.
+    const [, databasePath = ''] = options
+    const { text } = await runRegistryCommand('audit', 'list', '--db', databasePath, '--json')
+    const entries = JSON.parse(text) as AuditEntry[]
     const actions = new Set(entries.map(({ action }) => action))
     for (const action of [
       'invitation.made',
@@ -165,21 +184,23 @@ describe('beside a registry that runs, the commands', () => {
 })
 
 it('without a registry that runs, a command says so', async () => {
-  await expect(
-    runRegistryCommand('nodes', '--db', join(temporaryDirectory(), 'registry.db')),
-  ).rejects.toMatchObject({ code: 'REGISTRY', message: expect.stringContaining('start it') })
+  await expect(runRegistryCommand('nodes', ...placeOf(await emptyDatabase()).options)).rejects.toMatchObject({
+    code: 'REGISTRY',
+    message: expect.stringContaining('start it'),
+  })
 })
 
 it('an invitation waits for a registry that starts, as long as it is told to', async () => {
-  const starting = join(temporaryDirectory(), 'registry.db')
-  const invite = (wait: string) => runRegistryCommand('invite', '--wait', wait, '--db', starting)
+  const starting = await emptyDatabase()
+  const { socketPath, options } = placeOf(starting)
+  const invite = (wait: string) => runRegistryCommand('invite', '--wait', wait, ...options)
   await expect(invite('0')).rejects.toMatchObject({ code: 'REGISTRY' })
   const invited = invite('60')
   await using _ = await testRegistry({
     databasePath: starting,
     api: {
       listener: undefined,
-      socketPath: commandSocket(starting),
+      socketPath,
       pageUrl: undefined,
       registryUrl: undefined,
       pageFolder: '',
@@ -220,7 +241,6 @@ describe('the place where commands ask', () => {
   it('is found by the commands of a registry whose database is elsewhere', async () => {
     const own = join(temporaryDirectory(), 'own.socket')
     await using other = await testRegistry({
-      databasePath: join(temporaryDirectory(), 'other.db'),
       api: {
         listener: undefined,
         socketPath: commandSocket('postgres://re6st:secret@db.example.com/re6st', own),

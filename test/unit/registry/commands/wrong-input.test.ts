@@ -1,14 +1,26 @@
-import { chownSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import Database from 'better-sqlite3'
 import { expect, it, vi } from 'vitest'
 import type { AuditEntry } from '../../../../src/registry/api/schemas/audit.ts'
+import { isUsed } from '../../../../src/registry/database/copy-store.ts'
+import { openStore } from '../../../../src/registry/database/open-store.ts'
 import { Store } from '../../../../src/registry/database/store.ts'
 import { Refusal } from '../../../../src/registry/refusal.ts'
+import { DATABASE_KIND, databaseWith, emptyDatabase } from '../../../support/databases.ts'
 import { freePort } from '../../../support/free-port.ts'
 import { temporaryDirectory, testRegistry } from '../../../support/registry.ts'
 import { runRegistryCommand, whyRefused } from '../../../support/registry-command.ts'
+import { tamper } from '../../../support/tampering.ts'
 import { vectors } from '../../../support/vectors.ts'
 
 const pki = vectors<{ keys: Record<string, string> }>('pki.json')
@@ -16,24 +28,25 @@ const RECORDED = fileURLToPath(new URL('../../../vectors/registry-db/registry.db
 
 /** A database with an audit log of three entries. */
 async function auditedDatabase(): Promise<string> {
-  const path = join(temporaryDirectory(), 'registry.db')
+  const path = await emptyDatabase()
   await (await testRegistry({ databasePath: path }))[Symbol.asyncDispose]()
   for (const name of ['ann', 'bob', 'eve'])
     await runRegistryCommand('admin', 'add', '--name', name, '--role', 'look', '--db', path)
   return path
 }
 
-/** As somebody may who can write to the file: what keeps others from it is removed. */
-function tamper(path: string, change: string): void {
-  new Database(path).exec(`DROP TRIGGER audit_update; DROP TRIGGER audit_delete; ${change}`).close()
-}
+/** Names, owners and modes of files, and what is in them. */
+const ofFiles = it.skipIf(DATABASE_KIND !== 'SQLite')
 
-it.each([
+it.each<readonly [change: string, problem: string]>([
   ["UPDATE audit SET who = 'x' WHERE number = 2", 'entry 2 was changed'],
   ['DELETE FROM audit WHERE number = 2', 'entry 2 is missing'],
   ["UPDATE audit SET detail = 'garbage' WHERE number = 1", 'entry 1 was changed'],
   ["UPDATE audit SET detail = '[1]' WHERE number = 1", 'entry 1 was changed'],
-  ["UPDATE audit SET date = 'x' WHERE number = 3", 'entry 3 was changed'],
+  // PostgreSQL lets nobody write a text there.
+  ...(DATABASE_KIND === 'SQLite'
+    ? ([["UPDATE audit SET date = 'x' WHERE number = 3", 'entry 3 was changed']] as const)
+    : []),
   ['UPDATE audit SET date = 9000000000000 WHERE number = 3', 'entry 3 was changed'],
   ['DROP TABLE audit', 'its table is not there'],
 ])(
@@ -41,7 +54,7 @@ it.each([
   async (change, problem) => {
     const path = await auditedDatabase()
     expect(await runRegistryCommand('check', '--db', path)).toMatchObject({ status: 0 })
-    tamper(path, change)
+    await tamper(path, change)
     for (const command of [['audit', 'verify'], ['check']]) {
       const { status, text } = await runRegistryCommand(...command, '--db', path)
       expect(status).toBe(1)
@@ -51,9 +64,19 @@ it.each([
       const { text } = await runRegistryCommand('audit', 'list', '--db', path, '--json')
       expect((JSON.parse(text) as AuditEntry[]).length).toBe(change.startsWith('DELETE') ? 2 : 3)
     }
-    const backup = `${path}.backup`
+    const backup = join(temporaryDirectory(), 'backup')
     await runRegistryCommand('backup', backup, '--db', path)
-    expect(await runRegistryCommand('restore', backup, '--db', path)).toMatchObject({ status: 0 })
+    const restored = (database: string) => runRegistryCommand('restore', backup, '--db', database)
+    if (DATABASE_KIND === 'SQLite' || !change.startsWith('DROP'))
+      expect(await restored(path)).toMatchObject({ status: 0 })
+    else {
+      // A file is replaced, a database of PostgreSQL is written to.
+      await expect(restored(path)).rejects.toMatchObject({
+        code: 'FILE',
+        message: expect.stringContaining('its table audit is not there: make an empty database'),
+      })
+      expect(await restored(await emptyDatabase())).toMatchObject({ status: 0 })
+    }
   },
 )
 
@@ -100,26 +123,37 @@ function otherDatabases() {
 
 it('the database of a later version is not restored or imported, and what was there stays', async () => {
   const { directory, later } = otherDatabases()
-  const path = join(directory, 'registry.db')
-  for (const database of [path, later])
-    await (await testRegistry({ databasePath: database }))[Symbol.asyncDispose]()
-  new Database(later).exec("INSERT INTO kysely_migration VALUES ('999-later', '2030-01-01')").close()
-  const before = readFileSync(path)
+  const [path, laterDatabase] = [await databaseWith(RECORDED), await emptyDatabase()]
+  for (const database of [later, laterDatabase]) {
+    await using store = await openStore(database)
+    await store.write((writable) =>
+      writable.run("INSERT INTO kysely_migration VALUES ('999-later', '2030-01-01')"),
+    )
+  }
+  const rows = async () => {
+    await using store = await openStore(path)
+    return [await store.all('SELECT * FROM cert ORDER BY prefix'), await store.all('SELECT * FROM audit')]
+  }
+  const before = await rows()
   const why = 'a later version of re6stnet has made tables in it (999-later): install that version'
   for (const command of [
     ['restore', later, '--db', path],
-    ['import', later, '--db', join(directory, 'new.db')],
-    ['admin', 'list', '--db', later],
+    ['import', later, '--db', path],
+    ['import', laterDatabase, '--db', join(directory, 'new.db')],
+    ['admin', 'list', '--db', laterDatabase],
+    // Of a file, all is copied.
+    ...(DATABASE_KIND === 'SQLite' ? [] : [['backup', join(directory, 'new'), '--db', laterDatabase]]),
   ])
     await expect(runRegistryCommand(...command)).rejects.toMatchObject({
       code: 'FILE',
       message: expect.stringContaining(why),
     })
-  expect(readFileSync(path)).toEqual(before)
-  expect(readdirSync(directory).filter((name) => /new|before/.test(name))).toEqual([])
+  expect(await rows()).toEqual(before)
+  expect(readdirSync(directory).filter((name) => name.startsWith('new'))).toEqual([])
+  if (DATABASE_KIND === 'SQLite') expect(existsSync(`${path}.before-restore`)).toBe(false)
 })
 
-it('who looks at the database of the Python implementation does not take it over', async () => {
+ofFiles('who looks at the database of the Python implementation does not take it over', async () => {
   const { directory, python } = otherDatabases()
   const before = readFileSync(python)
   for (const command of [
@@ -140,7 +174,8 @@ it('what is no file, or a half of one, is told of as that, by each command that 
   const [half, empty] = [join(directory, 'half'), join(directory, 'empty')]
   writeFileSync(half, readFileSync(RECORDED).subarray(0, 6_000))
   writeFileSync(empty, '')
-  const target = join(directory, 'target.db')
+  const target = await emptyDatabase()
+  const copy = join(directory, 'copy')
   for (const [file, why] of [
     [join(directory, 'nowhere'), 'there is no'],
     [directory, 'it is a directory'],
@@ -150,7 +185,7 @@ it('what is no file, or a half of one, is told of as that, by each command that 
     for (const command of [
       ['check', '--db', file],
       ['audit', 'verify', '--db', file],
-      ['backup', target, '--db', file],
+      ['backup', copy, '--db', file],
       ['restore', file, '--db', target],
       ['import', file, '--db', target],
     ])
@@ -159,35 +194,41 @@ it('what is no file, or a half of one, is told of as that, by each command that 
         message: expect.stringContaining(why),
       })
   expect(readdirSync(directory).sort()).toEqual(['empty', 'half'])
+  if (DATABASE_KIND === 'SQLite') expect(existsSync(target)).toBe(false)
+  await using store = await openStore(target)
+  expect(await isUsed(store)).toBe(false)
 })
 
-it('what is named by mistake is not replaced by a database, and a directory that is missing is told of', async () => {
-  const directory = temporaryDirectory()
-  const path = (name: string) => join(directory, name)
-  const [backup, key, file] = [path('backup'), path('ca.key'), path('file')]
-  cpSync(RECORDED, backup)
-  writeFileSync(key, `Bag Attributes\n${pki.keys['ca']}`)
-  writeFileSync(file, '')
-  const before = readFileSync(key)
-  for (const [command, why] of [
-    [['restore', backup, '--db', key], 'is a key or a certificate'],
-    [['restore', backup, '--db', directory], 'it is a directory: name a file in it'],
-    [['restore', backup, '--db', join(directory, 'none', 'x.db')], 'its directory is not there'],
-    [['restore', backup, '--db', join(file, 'x.db')], 'inside of what is no directory'],
-    [['backup', join(directory, 'none', 'b'), '--db', backup], 'its directory is not there'],
-    [['backup', join(file, 'b'), '--db', backup], 'inside of what is no directory'],
-    [['import', backup, '--db', join(file, 'x.db')], 'inside of what is no directory'],
-    [['import', backup, '--db', join(directory, 'none', 'x.db')], 'its directory is not there'],
-  ] as const)
-    await expect(runRegistryCommand(...command), command.join(' ')).rejects.toMatchObject({
-      code: 'FILE',
-      message: expect.stringContaining(why),
-    })
-  expect(readFileSync(key)).toEqual(before)
-  expect(readdirSync(directory).sort()).toEqual(['backup', 'ca.key', 'file'])
-})
+ofFiles(
+  'what is named by mistake is not replaced by a database, and a directory that is missing is told of',
+  async () => {
+    const directory = temporaryDirectory()
+    const path = (name: string) => join(directory, name)
+    const [backup, key, file] = [path('backup'), path('ca.key'), path('file')]
+    cpSync(RECORDED, backup)
+    writeFileSync(key, `Bag Attributes\n${pki.keys['ca']}`)
+    writeFileSync(file, '')
+    const before = readFileSync(key)
+    for (const [command, why] of [
+      [['restore', backup, '--db', key], 'is a key or a certificate'],
+      [['restore', backup, '--db', directory], 'it is a directory: name a file in it'],
+      [['restore', backup, '--db', join(directory, 'none', 'x.db')], 'its directory is not there'],
+      [['restore', backup, '--db', join(file, 'x.db')], 'inside of what is no directory'],
+      [['backup', join(directory, 'none', 'b'), '--db', backup], 'its directory is not there'],
+      [['backup', join(file, 'b'), '--db', backup], 'inside of what is no directory'],
+      [['import', backup, '--db', join(file, 'x.db')], 'inside of what is no directory'],
+      [['import', backup, '--db', join(directory, 'none', 'x.db')], 'its directory is not there'],
+    ] as const)
+      await expect(runRegistryCommand(...command), command.join(' ')).rejects.toMatchObject({
+        code: 'FILE',
+        message: expect.stringContaining(why),
+      })
+    expect(readFileSync(key)).toEqual(before)
+    expect(readdirSync(directory).sort()).toEqual(['backup', 'ca.key', 'file'])
+  },
+)
 
-it.skipIf(process.geteuid?.() !== 0)(
+it.skipIf(process.geteuid?.() !== 0 || DATABASE_KIND !== 'SQLite')(
   'what root makes beside the files of a registry that is somebody else is theirs',
   async () => {
     const directory = temporaryDirectory()
@@ -218,13 +259,12 @@ it.skipIf(process.geteuid?.() !== 0)(
 )
 
 it('why nothing can be written is told to who runs the command, though not to who calls the registry', async () => {
-  const directory = temporaryDirectory()
-  const path = join(directory, 'registry.db')
+  const [path, target] = [await emptyDatabase(), await emptyDatabase()]
   await (await testRegistry({ databasePath: path }))[Symbol.asyncDispose]()
   const cause = new Error('database or disk is full')
   const write = vi.spyOn(Store.prototype, 'write').mockRejectedValue(new Refusal(503, 'later', { cause }))
   try {
-    await expect(runRegistryCommand('import', path, '--db', join(directory, 'new.db'))).rejects.toThrow(
+    await expect(runRegistryCommand('import', path, '--db', target)).rejects.toThrow(
       'is not written: database or disk is full',
     )
   } finally {
