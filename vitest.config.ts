@@ -10,12 +10,15 @@ const testsIn = (directory: string): readonly string[] =>
 /** Tests in which a module is another one (`vi.mock`): it must not be loaded yet, nor stay for those that come after. */
 const MOCKED = testsIn('test/unit').filter((path) => readFileSync(path, 'utf8').includes('vi.mock('))
 
-/** Tests of a registry on a database of whatever kind: what is of SQLite alone names its file. A standby follows none but SQLite. */
-const ON_ANY_DATABASE = testsIn('test/unit/registry').filter(
-  (path) =>
+/** Tests of a registry on a database of whatever kind: what is of SQLite alone says why. A standby follows none but SQLite. */
+const ON_ANY_DATABASE = [...testsIn('test/unit/registry'), ...testsIn('test/unit/conf')].filter((path) => {
+  const text = readFileSync(path, 'utf8')
+  return (
     !path.includes('/standby/') &&
-    /\b(testRegistry|emptyDatabase|emptyStore|databaseWith|makeDatabase)\(/.test(readFileSync(path, 'utf8')),
-)
+    !text.startsWith('// On SQLite alone: ') &&
+    /\b(testRegistry|emptyDatabase|emptyStore|databaseWith|makeDatabase)\(/.test(text)
+  )
+})
 
 /** What is alike in all unit tests. */
 const unit = {
@@ -90,7 +93,7 @@ export default defineConfig({
       {
         test: {
           name: 'postgres',
-          include: [...ON_ANY_DATABASE],
+          include: ON_ANY_DATABASE,
           env: { RE6ST_TEST_DATABASE: 'postgres' },
           globalSetup: './test/support/shared-postgres.ts',
           isolate: false,

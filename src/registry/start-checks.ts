@@ -30,10 +30,12 @@ export async function primaryOf(
   }
   const feed = store.feed()
   if (!feed)
-    throw new Re6stError(
-      'SYSTEM',
-      '--peer: the database must be on a file system of this machine: a write-ahead log is needed',
-    )
+    throw store.isShared
+      ? new Re6stError('OPTION', '--peer: is for a file of SQLite; PostgreSQL has standbys of its own')
+      : new Re6stError(
+          'SYSTEM',
+          '--peer: the database must be on a file system of this machine: a write-ahead log is needed',
+        )
   return Primary.of({ store, feed, peer: pair.peer, authority: keyHash(publicKey), clock, log })
 }
 

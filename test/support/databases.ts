@@ -1,9 +1,13 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { inject, onTestFinished } from 'vitest'
+import { inject, onTestFinished, vi } from 'vitest'
+import type { Clock } from '../../src/platform/clock.ts'
 import { copyStore } from '../../src/registry/database/copy-store.ts'
+import type { SqlValue } from '../../src/registry/database/engine.ts'
 import { readMigratedCopy } from '../../src/registry/database/migrated-copy.ts'
-import { openStore } from '../../src/registry/database/open-store.ts'
+import { isPostgresUrl, openStore } from '../../src/registry/database/open-store.ts'
+import { Queries } from '../../src/registry/database/queries.ts'
+import { readSnapshot } from '../../src/registry/database/snapshot.ts'
 import type { Store } from '../../src/registry/database/store.ts'
 import { makePostgresDatabase } from './shared-postgres.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
@@ -49,4 +53,44 @@ export async function databaseWith(file: string, init: DatabaseInit = {}): Promi
   await using store = await openStore(database)
   await readMigratedCopy(file, (read) => copyStore(read, store))
   return database
+}
+
+/** Rows of a database, whoever serves with it. */
+export async function rowsIn<Row>(
+  database: string,
+  sql: string,
+  ...parameters: readonly SqlValue[]
+): Promise<Row[]> {
+  return await readSnapshot({ database, option: '--db' }, (snapshot) => snapshot.all<Row>(sql, ...parameters))
+}
+
+/** Changes a database as an operator does who knows what is in it. */
+export async function changeIn(database: string, ...statements: readonly string[]): Promise<void> {
+  await using store = await openStore(database)
+  await store.write(async (writable) => {
+    for (const statement of statements) await writable.run(statement)
+  })
+}
+
+/**
+ * From now on, certain changes are refused as on a full disk.
+ * @param event such as `BEFORE INSERT ON token`
+ * @returns what makes an end of that
+ */
+export async function refuseChanges(database: string, event: string): Promise<() => Promise<void>> {
+  const reason = 'the disk is full'
+  if (isPostgresUrl(database))
+    await changeIn(
+      database,
+      `CREATE OR REPLACE FUNCTION refused() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION '${reason}'; END$$`,
+      `CREATE TRIGGER refused ${event} FOR EACH ROW EXECUTE FUNCTION refused()`,
+    )
+  else await changeIn(database, `CREATE TRIGGER refused ${event} BEGIN SELECT RAISE(ABORT, '${reason}'); END`)
+  const [, table = ''] = / ON (\w+)$/.exec(event) ?? []
+  return () => changeIn(database, `DROP TRIGGER refused${isPostgresUrl(database) ? ` ON ${table}` : ''}`)
+}
+
+/** From now on until the end of the test, its databases have this time: that of a server does not stand still. */
+export function holdDatabaseClock(clock: Pick<Clock, 'now'>): void {
+  vi.spyOn(Queries.prototype, 'commonTimeMs').mockImplementation(async () => clock.now())
 }

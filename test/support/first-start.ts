@@ -19,8 +19,14 @@ export interface FirstStartProcess extends AsyncDisposable {
   runs(): Promise<void>
 }
 
-/** Starts one, and waits until it offers to make a network. @param options more of them */
+/**
+ * Starts one, and waits until it offers to make a network.
+ * @param database for what it will have
+ * @param directory for the authority
+ * @param options more of them
+ */
 export async function firstStartProcess(
+  database = join(temporaryDirectory(), 'registry.db'),
   directory = join(temporaryDirectory(), 'new'),
   options: readonly string[] = [],
 ): Promise<FirstStartProcess> {
@@ -32,7 +38,8 @@ export async function firstStartProcess(
     program,
     [
       ...more,
-      ...['--ca', path('ca.crt'), '--key', path('ca.key'), '--db', join(own, 'registry.db')],
+      ...['--ca', path('ca.crt'), '--key', path('ca.key'), '--db', database],
+      ...['--command-socket', join(own, 'commands.socket')],
       ...['--port', String(port), '-4', '127.0.0.1', '-6', '', '--logfile', join(own, 'log'), '-v', '2'],
       ...['--page', `127.0.0.1:${pagePort}`],
       ...options,

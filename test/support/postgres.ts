@@ -82,10 +82,8 @@ export class TestPostgres implements AsyncDisposable {
   }
 
   /** A connection of its own, for transactions that others come across. */
-  async session(): Promise<pg.Client & AsyncDisposable> {
-    const client = new pg.Client({ connectionString: this.url })
-    await client.connect()
-    return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() })
+  session(): Promise<pg.Client & AsyncDisposable> {
+    return sessionWith(this.url)
   }
 
   /** Its clock stands still at this time for connections that are made from now on, as that of a registry may. */
@@ -141,6 +139,13 @@ export class TestPostgres implements AsyncDisposable {
     await isGone
     rmSync(this.#directory, { recursive: true, force: true })
   }
+}
+
+/** A connection, for transactions that others come across. */
+export async function sessionWith(url: string): Promise<pg.Client & AsyncDisposable> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() })
 }
 
 /** An empty directory for the data of one, which is its own. */

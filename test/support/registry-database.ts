@@ -1,9 +1,8 @@
-import { join } from 'node:path'
 import { numberOfBits } from '../../src/core/values/bits.ts'
 import { pemSigner } from '../../src/registry/crypto/ca-signer.ts'
 import { CaCryptography } from '../../src/registry/crypto/cryptography.ts'
 import { openStore } from '../../src/registry/database/open-store.ts'
-import { temporaryDirectory } from './registry.ts'
+import { emptyDatabase } from './databases.ts'
 import { RECORDED_MS } from './sessions.ts'
 import { vectors } from './vectors.ts'
 
@@ -34,7 +33,7 @@ export interface TestDatabase {
 
 /** Makes a database of the recorded CA, and says where it is. */
 export async function makeDatabase(wanted: TestDatabase): Promise<string> {
-  const path = join(temporaryDirectory(), 'registry.db')
+  const path = await emptyDatabase()
   const cryptography = new CaCryptography({ caPem: pki.ca, signer: pemSigner(pki.keys['ca'] ?? '') })
   const endOf = ({ endsInDays }: TestCertificate) => RECORDED_MS + endsInDays * DAY_MS
   const rows = await Promise.all(

@@ -4,6 +4,7 @@ import { execa } from 'execa'
 import { programOf } from '../../lab/programs.ts'
 import { isComplaint } from '../../lab/re6st-node.ts'
 import { waitFor } from '../../lab/wait-for.ts'
+import { isPostgresUrl } from '../../src/registry/database/postgres-servers.ts'
 import { listeningPort } from './listening-port.ts'
 import { temporaryDirectory } from './registry.ts'
 import { vectors } from './vectors.ts'
@@ -36,6 +37,8 @@ function prepare(
     [
       ...more,
       ...['--ca', path('ca.crt'), '--key', path('ca.key'), '--db', path('registry.db')],
+      // The usual place is that of a service.
+      ...(args.some(isPostgresUrl) ? ['--command-socket', path('commands.socket')] : []),
       ...['--port', '0', '-4', '127.0.0.1', '-6', '', '--logfile', path('log'), '-v', '2'],
       ...args,
     ],

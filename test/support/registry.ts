@@ -9,7 +9,7 @@ import type {
   RegistrySettings,
   RunningRegistry,
 } from '../../src/registry/registry-settings.ts'
-import { emptyDatabase } from './databases.ts'
+import { emptyDatabase, holdDatabaseClock } from './databases.ts'
 import { silentLog } from './silent-log.ts'
 import { vectors } from './vectors.ts'
 
@@ -27,11 +27,18 @@ export const localApi = (different: Partial<ApiSettings> = {}): ApiSettings => (
   ...different,
 })
 
+type TestComponents = Partial<RegistryComponents> & {
+  /** Of the database, too, unless others serve with it that have another one. */
+  readonly clock?: Clock
+  readonly isAlone?: boolean
+}
+
 /** A registry on loopback, with the recorded CA, and what a test wants to be different. */
 export async function testRegistry(
   settings: Partial<RegistrySettings> = {},
-  components: Partial<RegistryComponents> & { readonly clock?: Clock } = {},
+  { isAlone = true, ...components }: TestComponents = {},
 ): Promise<RunningRegistry & { readonly url: string }> {
+  if (components.clock && isAlone) holdDatabaseClock(components.clock)
   const registry = await startRegistry(
     {
       caPem: pki.ca,

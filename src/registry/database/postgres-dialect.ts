@@ -32,6 +32,33 @@ CREATE TABLE IF NOT EXISTS cert (prefix TEXT COLLATE "C" PRIMARY KEY NOT NULL, e
 CREATE TABLE IF NOT EXISTS crl (serial BIGINT PRIMARY KEY NOT NULL, date BIGINT NOT NULL);
 INSERT INTO cert SELECT '', NULL, NULL WHERE NOT EXISTS (SELECT 1 FROM cert)`
 
+/** Columns of those. */
+const PYTHON_COLUMNS: Readonly<Record<string, string>> = {
+  config: 'name, value',
+  token: 'token, email, prefix_len, date',
+  cert: 'prefix, email, cert',
+  crl: 'serial, date',
+}
+
+/**
+ * What somebody has changed cannot be written.
+ * @throws Re6stError `FILE`
+ */
+export async function refuseOtherTables(client: pg.ClientBase, url: string): Promise<void> {
+  const { rows } = await client.query<{ name: string; columns: string }>(
+    `SELECT table_name AS name, string_agg(column_name, ', ' ORDER BY ordinal_position) AS columns
+     FROM information_schema.columns
+     WHERE table_schema = ANY (current_schemas(false)) AND table_name = ANY ($1) GROUP BY table_schema, table_name`,
+    [Object.keys(PYTHON_COLUMNS)],
+  )
+  const other = rows.find(({ name, columns }) => PYTHON_COLUMNS[name] !== columns)
+  if (other)
+    throw new Re6stError(
+      'FILE',
+      `--db ${url}: its table ${other.name} is not a registry's: give another database, or a backup from before it was changed`,
+    )
+}
+
 /**
  * A database without our tables must be able to hold any letter: one of another encoding would fail with the first name that it has not.
  * @throws Re6stError `FILE`

@@ -20,6 +20,7 @@ import {
   notify,
   PYTHON_TABLES,
   refuseEncoding,
+  refuseOtherTables,
   tables,
   unguarded,
   WORDS_ARE_KEPT,
@@ -156,6 +157,7 @@ class PostgresEngine implements Engine {
       await client.query(`SET idle_in_transaction_session_timeout = ${this.#timeouts.silenceMs}`)
       await client.query('SELECT pg_advisory_lock($1)', [WRITE_LOCK])
       await refuseEncoding(client)
+      await refuseOtherTables(client, this.name)
       const only = Object.assign(client, { release: () => {} })
       const db = new Kysely<unknown>({
         dialect: new PostgresDialect({ pool: { connect: async () => only, end: async () => {} } }),

@@ -1,3 +1,5 @@
+// On SQLite alone: what is recorded is what re6st-conf asks, whatever a registry keeps it in.
+
 import { createHash, X509Certificate } from 'node:crypto'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -12,7 +12,7 @@ import { commandSocket } from '../../../src/registry/command-socket.ts'
 import { askRegistryOf } from '../../../src/registry/commands/ask-registry.ts'
 import { renewedAuthority } from '../../../src/registry/crypto/authority-maker.ts'
 import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
-import { POSTGRES_PROGRAMS, TestPostgres } from '../../support/postgres.ts'
+import { changeIn, emptyDatabase } from '../../support/databases.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { runRegistryCommand, whyRefused } from '../../support/registry-command.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
@@ -70,42 +70,15 @@ async function enrol(url: string) {
   return certificate.value
 }
 
-const databases = [
-  {
-    name: 'SQLite',
-    open: async () => ({
-      path: join(temporaryDirectory(), 'registry.db'),
-      holdClock: async () => {},
-      [Symbol.asyncDispose]: async () => {},
-    }),
-  },
-  ...(POSTGRES_PROGRAMS === undefined
-    ? []
-    : [
-        {
-          name: 'PostgreSQL',
-          open: async () => {
-            const postgres = await TestPostgres.start()
-            return {
-              path: postgres.url,
-              holdClock: (nowMs: number) => postgres.holdClock(nowMs),
-              [Symbol.asyncDispose]: () => postgres[Symbol.asyncDispose](),
-            }
-          },
-        },
-      ]),
-]
-
-describe.each(databases)('with $name, who has the renewed authority', ({ open }) => {
+describe('who has the renewed authority', () => {
   it('is who says so, or was enrolled with it; of others it is said which one they have, or that nobody knows', async () => {
-    await using database = await open()
+    const database = await emptyDatabase()
     const nowMs = old.notAfterMs - 20 * DAY_MS
-    await database.holdClock(nowMs)
-    const asked = join(temporaryDirectory(), 'registry.db')
+    const asked = join(temporaryDirectory(), 'registry')
     const ask = () => askRegistryOf({ database: asked })('authority')
     const machines: { prefix: Prefix; subnetName: string }[] = []
     {
-      await using registry = await registryWith(database.path, pki.ca, nowMs, asked)
+      await using registry = await registryWith(database, pki.ca, nowMs, asked)
       for (let number = 0; number < 3; number++) machines.push(await enrol(registry.url))
       expect(await ask()).toMatchObject({
         authority: { fingerprint: textOf(old) },
@@ -117,8 +90,7 @@ describe.each(databases)('with $name, who has the renewed authority', ({ open })
     const [follower, sleeper, stubborn] = machines
     if (!follower || !sleeper || !stubborn) throw new Error('nobody was enrolled')
 
-    await database.holdClock(nowMs + DAY_MS)
-    await using registry = await registryWith(database.path, renewed.pem, nowMs + DAY_MS, asked)
+    await using registry = await registryWith(database, renewed.pem, nowMs + DAY_MS, asked)
     const behind = (await ask()).former
     expect(behind).toMatchObject([
       { fingerprint: textOf(old), notAfter: new Date(old.notAfterMs).toISOString(), have: 3 },
@@ -179,12 +151,12 @@ it('without a registry that runs, the command says what the file says', async ()
 })
 
 it('who was enrolled before this was kept, and says nothing, is told of as such', async () => {
-  const databasePath = join(temporaryDirectory(), 'registry.db')
-  await using registry = await registryWith(databasePath, pki.ca, old.notAfterMs - 300 * DAY_MS)
+  const databasePath = await emptyDatabase()
+  const asked = join(temporaryDirectory(), 'registry')
+  await using registry = await registryWith(databasePath, pki.ca, old.notAfterMs - 300 * DAY_MS, asked)
   const one = await enrol(registry.url)
-  const { default: Database } = await import('better-sqlite3')
-  new Database(databasePath).exec('DELETE FROM machine_authority').close()
-  expect(await askRegistryOf({ database: databasePath })('authority')).toMatchObject({
+  await changeIn(databasePath, 'DELETE FROM machine_authority')
+  expect(await askRegistryOf({ database: asked })('authority')).toMatchObject({
     ...{ have: 0, former: [], silent: 1, silentMachines: [one.subnetName] },
   })
 })

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
@@ -9,7 +9,9 @@ import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
 import { readSnapshot } from '../../../src/registry/database/snapshot.ts'
 import { soundnessOfDatabase } from '../../../src/registry/database/soundness.ts'
-import { POSTGRES_PROGRAMS, POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
+import { DATABASE_KIND, emptyDatabase } from '../../support/databases.ts'
+import { freePort } from '../../support/free-port.ts'
+import { POSTGRES_TEST_MS, sessionWith } from '../../support/postgres.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { runRegistryCommand as run } from '../../support/registry-command.ts'
 import { vectors } from '../../support/vectors.ts'
@@ -26,6 +28,16 @@ async function enrol(url: string) {
   if (!certificate.ok) throw new Error(certificate.reason)
   return certificate.value
 }
+
+/** A database that is looked into. */
+const databaseAt = (url: string) => ({
+  url,
+  session: () => sessionWith(url),
+  async query(text: string) {
+    await using session = await sessionWith(url)
+    return await session.query(text)
+  },
+})
 
 /** What is wrong in a database of PostgreSQL. */
 const findings = async (url: string): Promise<string> => {
@@ -55,81 +67,25 @@ async function counts(database: string): Promise<Record<string, number>> {
   })
 }
 
-describe.skipIf(POSTGRES_PROGRAMS === undefined)(
+// What both kinds have in common is in backup.test.ts.
+describe.runIf(DATABASE_KIND === 'PostgreSQL')(
   'a database of PostgreSQL',
   { timeout: POSTGRES_TEST_MS },
   () => {
-    it('is proved sound while a registry serves with it, and what is wrong in it is found', async () => {
-      await using postgres = await TestPostgres.start()
-      await run('import', RECORDED, '--db', postgres.url)
-      const ca = join(temporaryDirectory(), 'ca.crt')
-      writeFileSync(ca, pki.ca)
+    it('is backed up into one file, and restored with what it counts along, but without what is of the present alone', async () => {
+      const postgres = databaseAt(await emptyDatabase())
+      const directory = temporaryDirectory()
+      const backup = join(directory, 'backup')
       {
         await using registry = await testRegistry({ databasePath: postgres.url })
         await enrol(registry.url)
-        const { status, text } = await run('check', '--db', postgres.url, '--ca', ca, '--json')
-        expect({ status, ...(JSON.parse(text) as object) }).toEqual({
-          ...{ status: 0, findings: [], certificates: 21 },
-        })
-      }
-      for (const [change, what] of [
-        ['DELETE FROM cert WHERE prefix = (SELECT max(prefix) FROM cert)', /at the end of the network/],
-        ['DELETE FROM cert WHERE prefix = (SELECT min(prefix) FROM cert)', /are neither given nor free/],
-        ["INSERT INTO cert SELECT min(prefix) || '0', NULL, NULL FROM cert", /lies inside/],
-        ["INSERT INTO cert VALUES ('x', NULL, NULL)", /no prefix in bits/],
-        ["UPDATE config SET value = 'n0' WHERE name = 'serial'", /will be given again/],
-        ['INSERT INTO crl VALUES (999999, 2000000000)', /is revoked, but was never given/],
-        ['DELETE FROM subject_serial_gap', /no serial number of a subject is left/],
-        ['DELETE FROM holder', /registry knows nothing of [0-9]+ certificates/],
-        ["UPDATE cert SET cert = 'garbage' WHERE cert IS NOT NULL", /cannot be used/],
-        ["UPDATE config SET value = 't111111' WHERE name = 'prefix'", /own node/],
-        ['DROP TABLE crl', /no table crl/],
-      ] as const) {
-        await postgres.query(change)
-        expect(await findings(postgres.url)).toMatch(what)
-      }
-      const other = join(temporaryDirectory(), 'other.crt')
-      writeFileSync(other, 'no certificate')
-      await expect(run('check', '--db', postgres.url, '--ca', other)).rejects.toMatchObject({
-        code: 'CERTIFICATE',
-      })
-    })
-
-    it('is backed up as it is at one moment while certificates are given, and restored when nobody serves', async () => {
-      await using postgres = await TestPostgres.start()
-      const directory = temporaryDirectory()
-      const backup = join(directory, 'backup')
-      let kept: Awaited<ReturnType<typeof enrol>>
-      {
-        await using registry = await testRegistry({ databasePath: postgres.url })
-        kept = await enrol(registry.url)
-        let isEnough = false
-        let given = 0
-        const giving = (async () => {
-          while (!isEnough) {
-            await enrol(registry.url)
-            given++
-          }
-        })()
-        await expect.poll(() => given).toBeGreaterThan(2)
-        const before = given
         expect(await run('backup', '--db', postgres.url, backup)).toMatchObject({ status: 0 })
-        // Nobody has waited for it.
-        await expect.poll(() => given).toBeGreaterThan(before + 2)
-        isEnough = true
-        await giving
-        await expect(run('restore', '--db', postgres.url, backup)).rejects.toMatchObject({
-          code: 'FILE',
-          message: expect.stringContaining('stop the registry first'),
-        })
-        expect(existsSync(`${backup}.before-restore`)).toBe(false)
+        await enrol(registry.url)
       }
-      expect(statSync(backup).mode & 0o777).toBe(0o600)
       // One file, which can be read where nothing can be written.
       const opened = new Database(backup, { readonly: true })
       expect(opened.pragma('journal_mode', { simple: true })).toBe('delete')
       opened.close()
-      expect(await run('check', '--db', backup)).toMatchObject({ status: 0 })
       // Lines that nobody removes, and rows of tables that are kept by others.
       const { url } = postgres
       await postgres.query(
@@ -137,7 +93,6 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)(
       )
       await postgres.query("INSERT INTO session VALUES ('0101', '{}', 0)")
       await postgres.query("INSERT INTO node_address SELECT prefix, '', 1 FROM holder ON CONFLICT DO NOTHING")
-      const lost = await ofConfig(url)
       const all = await counts(url)
 
       const { status, text } = await run('restore', '--db', url, backup, '--json')
@@ -157,18 +112,10 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)(
       }
       // What was lost is kept, but for sessions.
       expect(await counts(before)).toMatchObject({ ...all, session: 0 })
-      const restored = await ofConfig(url)
-      expect(restored.version).toBeGreaterThan(lost.version)
-      expect(restored.serial).toBeGreaterThan(lost.serial)
-      expect(await run('check', '--db', url)).toMatchObject({ status: 0 })
-      await using registry = await testRegistry({ databasePath: url })
-      const hello = await fetch(`${registry.url}hello?client_prefix=${kept.prefix}&protocol=1`)
-      expect(hello.status).toBe(200)
-      expect((await enrol(registry.url)).serial).toBeGreaterThan(BigInt(lost.serial))
     })
 
     it('that is empty takes a backup of a file of SQLite, and one that is not there is told of', async () => {
-      await using postgres = await TestPostgres.start()
+      const postgres = databaseAt(await emptyDatabase({ isBare: true }))
       const copy = join(temporaryDirectory(), 'copy')
       for (const args of [['check'], ['backup', copy]])
         await expect(run(...args, '--db', postgres.url)).rejects.toMatchObject({
@@ -190,14 +137,13 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)(
       new Database(unsound).exec("INSERT INTO cert VALUES ('x', NULL, NULL)").close()
       await expect(run('restore', '--db', postgres.url, unsound)).rejects.toMatchObject({ code: 'FILE' })
       expect(await findings(postgres.url)).toBe('')
-      await postgres[Symbol.asyncDispose]()
-      const gone = run('check', '--db', postgres.url.replace('re6st@', 're6st:secret@'))
+      const gone = run('check', '--db', `postgres://re6st:secret@127.0.0.1:${await freePort()}/postgres`)
       await expect(gone).rejects.toMatchObject({ code: 'FILE' })
       await expect(gone).rejects.not.toMatchObject({ message: expect.stringContaining('secret') })
     })
 
     it('is backed up as it is after a restore that goes on meanwhile, and nothing empty takes the place of a backup', async () => {
-      await using postgres = await TestPostgres.start()
+      const postgres = databaseAt(await emptyDatabase())
       await run('import', RECORDED, '--db', postgres.url)
       const copy = join(temporaryDirectory(), 'copy')
       await using restoring = await postgres.session()
@@ -224,7 +170,7 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)(
     })
 
     it('is kept under another name each time that a file is restored into it', async () => {
-      await using postgres = await TestPostgres.start()
+      const postgres = databaseAt(await emptyDatabase())
       const file = join(temporaryDirectory(), 'registry.db')
       copyFileSync(RECORDED, file)
       await run('import', file, '--db', postgres.url)
@@ -243,7 +189,7 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)(
     })
 
     it('that is being restored for long is not backed up: it says why', async () => {
-      await using postgres = await TestPostgres.start()
+      const postgres = databaseAt(await emptyDatabase())
       await run('import', RECORDED, '--db', postgres.url)
       const copy = join(temporaryDirectory(), 'copy')
       await using restoring = await postgres.session()
@@ -255,7 +201,7 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)(
     })
 
     it('is not restored into while a registry serves with it, whatever its URL says of the application', async () => {
-      await using postgres = await TestPostgres.start()
+      const postgres = databaseAt(await emptyDatabase())
       await run('import', RECORDED, '--db', postgres.url)
       for (const name of ['application_name=', 'connect_timeout=3&application%5Fname=']) {
         await using _registry = await testRegistry({
@@ -269,7 +215,7 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)(
     })
 
     it('is read without a change of it: tables that are missing are not made', async () => {
-      await using postgres = await TestPostgres.start()
+      const postgres = databaseAt(await emptyDatabase())
       await (await openStore(postgres.url))[Symbol.asyncDispose]()
       await postgres.query('DROP TABLE machine_event')
       const copy = join(temporaryDirectory(), 'copy')

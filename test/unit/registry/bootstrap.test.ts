@@ -1,8 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { copyFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
 import { networkOfBits, type Prefix, prefixOfBits } from '../../../src/core/values/prefix.ts'
@@ -11,8 +8,9 @@ import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
 import { KnownAddresses } from '../../../src/registry/known-addresses.ts'
 import { formatProposal, Proposals } from '../../../src/registry/proposals.ts'
+import { databaseWith, emptyDatabase, rowsIn } from '../../support/databases.ts'
 import { FakeNode, recordedClock } from '../../support/recorded-registry.ts'
-import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
+import { testRegistry } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { vectors } from '../../support/vectors.ts'
 
@@ -30,8 +28,7 @@ async function proposals(
   reachable: Prefix[],
   list = async () => reachable,
 ): Promise<(Prefix | undefined)[]> {
-  const databasePath = join(temporaryDirectory(), 'registry.db')
-  copyFileSync(DATABASE, databasePath)
+  const databasePath = await databaseWith(DATABASE)
   await using node = await FakeNode.start()
   node.answer = (question) => [`${question}${Buffer.from('198.51.100.1,1194,tcp').toString('hex')}`]
   await using registry = await testRegistry(
@@ -74,8 +71,7 @@ describe('when the registry’s own node is gone for good', () => {
   const addressesOf = (host: string) => Buffer.from(`${host},1194,tcp`).toString('hex')
 
   it('peers are proposed whose addresses were learnt before, also after a restart', async () => {
-    const databasePath = join(temporaryDirectory(), 'registry.db')
-    copyFileSync(DATABASE, databasePath)
+    const databasePath = await databaseWith(DATABASE)
     {
       await using node = await FakeNode.start()
       node.answer = (question) => [question + addressesOf('198.51.100.7')]
@@ -87,13 +83,11 @@ describe('when the registry’s own node is gone for good', () => {
           reachable: () => ({ list: async () => [OTHER] }),
         },
       )
-      const isKept = () => {
-        const database = new Database(databasePath, { readonly: true })
-        const row = database.prepare('SELECT 1 FROM node_address WHERE prefix = ?').get(OTHER)
-        database.close()
-        return row !== undefined
-      }
-      await expect.poll(isKept, { timeout: 30_000 }).toBe(true)
+      await expect
+        .poll(() => rowsIn(databasePath, 'SELECT 1 AS kept FROM node_address WHERE prefix = ?', OTHER), {
+          timeout: 30_000,
+        })
+        .toEqual([{ kept: 1 }])
     }
     await using registry = await testRegistry(
       { databasePath },
@@ -116,7 +110,7 @@ describe('where nodes are', () => {
 
   async function knownAddresses(answers: Record<string, string> = {}, silent: readonly Prefix[] = []) {
     const time = { nowMs: 1_000_000, members: new Set<string>([FIRST, SECOND, THIRD, ...silent]) }
-    const store = await openStore(join(temporaryDirectory(), 'registry.db'))
+    const store = await openStore(await emptyDatabase())
     const make = async () => {
       const known = new KnownAddresses({
         store,

@@ -1,3 +1,5 @@
+// On SQLite alone: another process holds a file; who holds a database of PostgreSQL is in postgres-losses.test.ts.
+
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'

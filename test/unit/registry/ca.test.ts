@@ -9,6 +9,7 @@ import { networkOfCidr } from '../../../src/core/values/network-range.ts'
 import { networkCidr } from '../../../src/core/values/prefix.ts'
 import { makeAuthority } from '../../../src/registry/crypto/authority-maker.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
+import { emptyDatabase } from '../../support/databases.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 
 const DAY_MS = 24 * 3600 * 1000
@@ -26,7 +27,7 @@ async function authorityFiles(days: number) {
   const [ca, key] = [join(directory, 'ca.crt'), join(directory, 'ca.key')]
   writeFileSync(ca, caPem)
   writeFileSync(key, keyPem, { mode: 0o600 })
-  const database = join(directory, 'registry.db')
+  const database = await emptyDatabase()
   await (await openStore(database))[Symbol.asyncDispose]()
   return { ca, key, caPem, run: (...args: string[]) => run(directory, [...args, '--db', database]) }
 }

@@ -1,12 +1,11 @@
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { CatchUp } from '../../../src/registry/catch-up.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
 import type { Store } from '../../../src/registry/database/store.ts'
 import type { GeoIp } from '../../../src/registry/geoip.ts'
+import { DATABASE_KIND, emptyDatabase } from '../../support/databases.ts'
 import { makeEarlier, openEarlier } from '../../support/earlier-database.ts'
-import { POSTGRES_PROGRAMS, POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
-import { temporaryDirectory } from '../../support/registry.ts'
+import { POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
 
@@ -30,131 +29,109 @@ const geoipOf = (edition: string, countries: Readonly<Record<string, string>>): 
 
 const listed = (store: Store) => store.all('SELECT * FROM listed_machine ORDER BY prefix')
 
-const DATABASES = [
-  [
-    'SQLite',
-    async () => ({ url: join(temporaryDirectory(), 'registry.db'), [Symbol.asyncDispose]: async () => {} }),
-  ],
-  ['PostgreSQL', () => TestPostgres.start()],
-] as const
+describe('what machines are listed by', () => {
+  it('is made of a database that is there as it is kept from then on, whoever writes', async () => {
+    const database = await emptyDatabase({ isBare: true })
+    const write = async (earlier: Awaited<ReturnType<typeof makeEarlier>>, from: number) => {
+      for (let number = from; number < from + 6; number++)
+        await earlier.run(
+          'INSERT INTO holder (prefix, email, serial, subject_serial, not_after, reason) VALUES ($1, $2, $3, $4, 1, $5)',
+          ...[prefixOf(number), `${number}@example.com`, number, number, number % 6 === 5 ? 'bad' : null],
+        )
+      for (const number of [from, from + 1, from + 5])
+        await earlier.run(
+          'INSERT INTO node_address (prefix, addresses, date) VALUES ($1, $2, $3)',
+          ...[prefixOf(number), '1.0.2.1,1194,udp', 1_000 + number],
+        )
+      for (const number of [from + 1, from + 2, from + 5])
+        await earlier.run('INSERT INTO machine_version VALUES ($1, $2)', prefixOf(number), 7)
+    }
+    {
+      await using earlier = await makeEarlier(database, '012-search-words')
+      await write(earlier, 0)
+    }
+    await using store = await openStore(database)
+    await using earlier = openEarlier(database)
+    await write(earlier, 12)
+    const row = (number: number, seen: number, version: number) => ({
+      ...{ prefix: prefixOf(number), seen, country: '', is_located: seen > 0 ? 0 : 1, version },
+    })
+    const rows = (from: number) => [
+      row(from, 1_000 + from, -1),
+      row(from + 1, 1_001 + from, 7),
+      row(from + 2, 0, 7),
+      row(from + 3, 0, -1),
+      row(from + 4, 0, -1),
+    ]
+    expect(await listed(store)).toEqual([...rows(0), ...rows(12)])
+    const counts = () => store.all('SELECT * FROM listed_version WHERE n <> 0 ORDER BY version')
+    expect(await counts()).toEqual([
+      { version: -1, n: 6 },
+      { version: 7, n: 4 },
+    ])
+    await earlier.run('UPDATE machine_version SET version = 8 WHERE version = 7')
+    await earlier.run('DELETE FROM machine_version WHERE prefix = $1', prefixOf(1))
+    await earlier.run('DELETE FROM holder WHERE prefix = $1', prefixOf(2))
+    await earlier.run('UPDATE holder SET reason = NULL WHERE prefix = $1', prefixOf(5))
+    await earlier.run("UPDATE holder SET reason = 'bad' WHERE prefix = $1", prefixOf(4))
+    await earlier.run('DELETE FROM node_address WHERE prefix = $1', prefixOf(0))
+    await earlier.run('UPDATE node_address SET date = 5000')
+    expect((await listed(store)).slice(0, 4)).toEqual([
+      row(0, 0, -1),
+      row(1, 5_000, -1),
+      row(3, 0, -1),
+      row(5, 5_000, 8),
+    ])
+    expect(await counts()).toEqual([
+      { version: -1, n: 6 },
+      { version: 8, n: 3 },
+    ])
+  })
 
-describe.each(DATABASES.filter(([name]) => name === 'SQLite' || POSTGRES_PROGRAMS !== undefined))(
-  'what machines are listed by: %s',
-  (_, make) => {
-    it(
-      'is made of a database that is there as it is kept from then on, whoever writes',
-      async () => {
-        await using database = await make()
-        const write = async (earlier: Awaited<ReturnType<typeof makeEarlier>>, from: number) => {
-          for (let number = from; number < from + 6; number++)
-            await earlier.run(
-              'INSERT INTO holder (prefix, email, serial, subject_serial, not_after, reason) VALUES ($1, $2, $3, $4, 1, $5)',
-              ...[prefixOf(number), `${number}@example.com`, number, number, number % 6 === 5 ? 'bad' : null],
-            )
-          for (const number of [from, from + 1, from + 5])
-            await earlier.run(
-              'INSERT INTO node_address (prefix, addresses, date) VALUES ($1, $2, $3)',
-              ...[prefixOf(number), '1.0.2.1,1194,udp', 1_000 + number],
-            )
-          for (const number of [from + 1, from + 2, from + 5])
-            await earlier.run('INSERT INTO machine_version VALUES ($1, $2)', prefixOf(number), 7)
-        }
-        {
-          await using earlier = await makeEarlier(database.url, '012-search-words')
-          await write(earlier, 0)
-        }
-        await using store = await openStore(database.url)
-        await using earlier = openEarlier(database.url)
-        await write(earlier, 12)
-        const row = (number: number, seen: number, version: number) => ({
-          ...{ prefix: prefixOf(number), seen, country: '', is_located: seen > 0 ? 0 : 1, version },
+  it('has the country of each address that was written down, by whomever, and as the present database of places says', async () => {
+    const database = await emptyDatabase()
+    await using store = await openStore(database)
+    const countries = async () =>
+      (await store.all<{ country: string }>('SELECT country FROM listed_machine ORDER BY prefix')).map(
+        ({ country }) => country,
+      )
+    await store.write(async (writable) => {
+      for (let number = 0; number < 450; number++) {
+        await writable.setHolder({
+          ...{ prefix: prefixOf(number), email: null, serial: number, subject_serial: number },
+          ...{ not_after: 1, reason: null },
         })
-        const rows = (from: number) => [
-          row(from, 1_000 + from, -1),
-          row(from + 1, 1_001 + from, 7),
-          row(from + 2, 0, 7),
-          row(from + 3, 0, -1),
-          row(from + 4, 0, -1),
-        ]
-        expect(await listed(store)).toEqual([...rows(0), ...rows(12)])
-        const counts = () => store.all('SELECT * FROM listed_version WHERE n <> 0 ORDER BY version')
-        expect(await counts()).toEqual([
-          { version: -1, n: 6 },
-          { version: 7, n: 4 },
-        ])
-        await earlier.run('UPDATE machine_version SET version = 8 WHERE version = 7')
-        await earlier.run('DELETE FROM machine_version WHERE prefix = $1', prefixOf(1))
-        await earlier.run('DELETE FROM holder WHERE prefix = $1', prefixOf(2))
-        await earlier.run('UPDATE holder SET reason = NULL WHERE prefix = $1', prefixOf(5))
-        await earlier.run("UPDATE holder SET reason = 'bad' WHERE prefix = $1", prefixOf(4))
-        await earlier.run('DELETE FROM node_address WHERE prefix = $1', prefixOf(0))
-        await earlier.run('UPDATE node_address SET date = 5000')
-        expect((await listed(store)).slice(0, 4)).toEqual([
-          row(0, 0, -1),
-          row(1, 5_000, -1),
-          row(3, 0, -1),
-          row(5, 5_000, 8),
-        ])
-        expect(await counts()).toEqual([
-          { version: -1, n: 6 },
-          { version: 8, n: 3 },
-        ])
-      },
-      POSTGRES_TEST_MS,
-    )
-
-    it(
-      'has the country of each address that was written down, by whomever, and as the present database of places says',
-      async () => {
-        await using database = await make()
-        await using store = await openStore(database.url)
-        const countries = async () =>
-          (await store.all<{ country: string }>('SELECT country FROM listed_machine ORDER BY prefix')).map(
-            ({ country }) => country,
-          )
-        await store.write(async (writable) => {
-          for (let number = 0; number < 450; number++) {
-            await writable.setHolder({
-              ...{ prefix: prefixOf(number), email: null, serial: number, subject_serial: number },
-              ...{ not_after: 1, reason: null },
-            })
-            await writable.setNodeAddress({
-              ...{ prefix: prefixOf(number), date: 1_000 },
-              addresses: `${1 + (number % 3)}.0.2.1,1194,udp`,
-            })
-          }
+        await writable.setNodeAddress({
+          ...{ prefix: prefixOf(number), date: 1_000 },
+          addresses: `${1 + (number % 3)}.0.2.1,1194,udp`,
         })
-        const first = geoipOf('first', { 1: 'DE', 2: 'FR' })
-        await catchUp(store)
-        expect(new Set(await countries())).toEqual(new Set(['']))
-        await catchUp(store, first)
-        const all = Array.from({ length: 450 }, (_, number) => ['DE', 'FR', ''][number % 3])
-        expect(await countries()).toEqual(all)
-        {
-          await using earlier = openEarlier(database.url)
-          await earlier.run(
-            "UPDATE node_address SET addresses = '2.0.2.1,1,tcp' WHERE prefix = $1",
-            prefixOf(0),
-          )
-          await earlier.run('DELETE FROM node_address WHERE prefix = $1', prefixOf(1))
-          // Nothing else of it has changed.
-          await earlier.run('UPDATE node_address SET date = 2000 WHERE prefix = $1', prefixOf(3))
-        }
-        expect(await store.all('SELECT prefix FROM listed_machine WHERE is_located = 0')).toEqual([
-          { prefix: prefixOf(0) },
-        ])
-        await catchUp(store, first)
-        expect((await countries()).slice(0, 4)).toEqual(['FR', '', '', 'DE'])
-        await catchUp(store, geoipOf('second', { 1: 'PL', 2: 'FR', 3: 'IT' }))
-        expect((await countries()).slice(0, 6)).toEqual(['FR', '', 'IT', 'PL', 'FR', 'IT'])
-      },
-      POSTGRES_TEST_MS,
-    )
-  },
-)
+      }
+    })
+    const first = geoipOf('first', { 1: 'DE', 2: 'FR' })
+    await catchUp(store)
+    expect(new Set(await countries())).toEqual(new Set(['']))
+    await catchUp(store, first)
+    const all = Array.from({ length: 450 }, (_, number) => ['DE', 'FR', ''][number % 3])
+    expect(await countries()).toEqual(all)
+    {
+      await using earlier = openEarlier(database)
+      await earlier.run("UPDATE node_address SET addresses = '2.0.2.1,1,tcp' WHERE prefix = $1", prefixOf(0))
+      await earlier.run('DELETE FROM node_address WHERE prefix = $1', prefixOf(1))
+      // Nothing else of it has changed.
+      await earlier.run('UPDATE node_address SET date = 2000 WHERE prefix = $1', prefixOf(3))
+    }
+    expect(await store.all('SELECT prefix FROM listed_machine WHERE is_located = 0')).toEqual([
+      { prefix: prefixOf(0) },
+    ])
+    await catchUp(store, first)
+    expect((await countries()).slice(0, 4)).toEqual(['FR', '', '', 'DE'])
+    await catchUp(store, geoipOf('second', { 1: 'PL', 2: 'FR', 3: 'IT' }))
+    expect((await countries()).slice(0, 6)).toEqual(['FR', '', 'IT', 'PL', 'FR', 'IT'])
+  })
+})
 
 it('of two registries with other databases of places, each looks up all once, and not by turns for ever', async () => {
-  await using store = await openStore(join(temporaryDirectory(), 'registry.db'))
+  await using store = await openStore(await emptyDatabase())
   const add = (number: number) =>
     store.write(async (writable) => {
       await writable.setHolder({
@@ -195,22 +172,23 @@ it('of two registries with other databases of places, each looks up all once, an
   expect(await store.all('SELECT prefix FROM listed_machine WHERE is_located = 0')).toEqual([])
 })
 
-it.skipIf(POSTGRES_PROGRAMS === undefined)(
+// A file has one process, of one version.
+it.runIf(DATABASE_KIND === 'PostgreSQL')(
   'machines are found that a registry of an earlier version has added, changed or named, and none by what it has removed',
   async () => {
-    await using postgres = await TestPostgres.start()
+    const database = await emptyDatabase({ isBare: true })
     const add = (earlier: ReturnType<typeof openEarlier>, number: number, email: string) =>
       earlier.run(
         'INSERT INTO holder (prefix, email, serial, subject_serial, not_after) VALUES ($1, $2, $3, $4, 1)',
         ...[prefixOf(number), email, number, number],
       )
     {
-      await using made = await makeEarlier(postgres.url, '012-search-words')
+      await using made = await makeEarlier(database, '012-search-words')
       await made.run('DELETE FROM holder')
-      await using earlier = openEarlier(postgres.url)
+      await using earlier = openEarlier(database)
       await add(earlier, 0, 'before@example.com')
     }
-    await using store = await openStore(postgres.url)
+    await using store = await openStore(database)
     const found = (word: string) => store.prefixesOfWords(word, 9)
     await store.write(async (writable) => {
       for (const [number, email] of [
@@ -226,7 +204,7 @@ it.skipIf(POSTGRES_PROGRAMS === undefined)(
     // Whoever keeps words leaves nothing to be done.
     expect(await store.all('SELECT prefix FROM word_due')).toEqual([{ prefix: prefixOf(0) }])
     {
-      await using earlier = openEarlier(postgres.url)
+      await using earlier = openEarlier(database)
       await add(earlier, 3, 'carl@example.com')
       await earlier.run('DELETE FROM holder WHERE prefix = $1', prefixOf(2))
       await add(earlier, 2, 'dora@example.com')
@@ -243,10 +221,10 @@ it.skipIf(POSTGRES_PROGRAMS === undefined)(
     for (const gone of ['bob', 'printer']) expect(await found(gone), gone).toEqual([])
     expect(await found('example')).toHaveLength(4)
   },
-  POSTGRES_TEST_MS,
 )
 
-it.skipIf(POSTGRES_PROGRAMS === undefined)(
+// SQLite has one encoding.
+it.runIf(DATABASE_KIND === 'PostgreSQL')(
   'a database of another encoding, which a registry of an earlier version has made, is searched; what it cannot have is not found',
   async () => {
     await using postgres = await TestPostgres.start()

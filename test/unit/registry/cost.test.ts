@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import Database, { type Statement } from 'better-sqlite3'
+import pg from 'pg'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { FreeSpace } from '../../../src/core/allocation/free-space.ts'
 import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
@@ -8,6 +9,9 @@ import { formatTarget } from '../../../src/core/rpc/request-target.ts'
 import { prefixOfBits } from '../../../src/core/values/prefix.ts'
 import type { Clock } from '../../../src/platform/clock.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
+import { DATABASE_KIND, rowsIn } from '../../support/databases.ts'
+import { sessionWith } from '../../support/postgres.ts'
 import { FakeNode, recordedClock } from '../../support/recorded-registry.ts'
 import { testRegistry } from '../../support/registry.ts'
 import { makeDatabase } from '../../support/registry-database.ts'
@@ -21,9 +25,23 @@ const bits = (n: number) => n.toString(2).padStart(BITS, '0')
 /** What a method did to the database: each statement, with the number of its rows. */
 type Work = readonly { readonly sql: string; readonly rows: number }[]
 
-/** Watches every statement that is prepared from now on. */
-function watchStatements(): { work: { sql: string; rows: number }[]; prepared: Set<string> } {
-  const watch = { work: [] as { sql: string; rows: number }[], prepared: new Set<string>() }
+interface Watch {
+  readonly work: { sql: string; rows: number }[]
+  readonly prepared: Set<string>
+}
+
+/** What is not about the transaction itself. */
+const STATEMENT = /^(SELECT|INSERT|DELETE|WITH|UPDATE)/i
+
+/** Watches every statement from now on. */
+function watchStatements(): Watch {
+  const watch: Watch = { work: [], prepared: new Set() }
+  if (DATABASE_KIND === 'SQLite') watchSqlite(watch)
+  else watchPostgres(watch)
+  return watch
+}
+
+function watchSqlite(watch: Watch): void {
   const prepare = Database.prototype.prepare
   vi.spyOn(Database.prototype, 'prepare').mockImplementation(function (this: Database.Database, sql: string) {
     const statement = prepare.call(this, sql)
@@ -46,34 +64,101 @@ function watchStatements(): { work: { sql: string; rows: number }[]; prepared: S
     counted('iterate', () => Number.POSITIVE_INFINITY)
     return statement as Statement
   })
-  return watch
+}
+
+function watchPostgres(watch: Watch): void {
+  const query = pg.Client.prototype.query as (...args: unknown[]) => unknown
+  const watched = function (this: pg.Client, ...args: unknown[]): unknown {
+    const [asked] = args
+    const sql = typeof asked === 'string' ? asked : (asked as { readonly text: string }).text
+    if (!STATEMENT.test(sql)) return query.apply(this, args)
+    watch.prepared.add(sql)
+    const note = (result?: pg.QueryResult) => watch.work.push({ sql, rows: result?.rowCount ?? 0 })
+    const done = args.at(-1)
+    if (typeof done !== 'function')
+      return (query.apply(this, args) as Promise<pg.QueryResult>).then((result) => {
+        note(result)
+        return result
+      })
+    const noted = (error: unknown, result: pg.QueryResult) => {
+      note(result)
+      done(error, result)
+    }
+    return query.apply(this, [...args.slice(0, -1), noted])
+  }
+  vi.spyOn(pg.Client.prototype, 'query').mockImplementation(watched as never)
+}
+
+/** How each statement finds its rows. */
+async function plansOf(database: string, statements: readonly string[]): Promise<Map<string, string>> {
+  return DATABASE_KIND === 'SQLite'
+    ? sqlitePlans(database, statements)
+    : await postgresPlans(database, statements)
+}
+
+function sqlitePlans(path: string, statements: readonly string[]): Map<string, string> {
+  const database = new Database(path, { readonly: true })
+  const planOf = (sql: string) => {
+    const unnamed = sql.replace(/[@]\w+/g, '?')
+    const marks = unnamed.split('?').length - 1
+    const plan = database
+      .prepare(`EXPLAIN QUERY PLAN ${unnamed}`)
+      .all(...Array.from({ length: marks }, () => 0))
+    return (plan as { detail: string }[]).map(({ detail }) => detail).join('; ')
+  }
+  const plans = new Map(statements.map((sql) => [sql, planOf(sql)]))
+  database.close()
+  return plans
+}
+
+/** Of a table that is read as a whole although that is made dear, nothing else would do. */
+async function postgresPlans(url: string, statements: readonly string[]): Promise<Map<string, string>> {
+  await using session = await sessionWith(url)
+  await session.query('SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan')
+  const plans = new Map<string, string>()
+  for (const [index, sql] of statements.entries()) {
+    await session.query(`PREPARE p${index} AS ${sql}`)
+    const marks = Math.max(0, ...[...sql.matchAll(/\$(\d+)/g)].map(([, number]) => Number(number)))
+    const values = marks === 0 ? '' : `(${Array<string>(marks).fill('NULL').join(', ')})`
+    const { rows } = await session.query<{ 'QUERY PLAN': string }>(`EXPLAIN EXECUTE p${index}${values}`)
+    plans.set(sql, rows.map((row) => row['QUERY PLAN'].replace('Seq Scan on', 'SCAN')).join('; '))
+  }
+  return plans
 }
 
 /** A database with that many rows; all hold the first one's certificate: only their number counts here. */
-async function databaseWith(certificates: number): Promise<string> {
-  const path = await makeDatabase({
+async function networkOf(certificates: number): Promise<string> {
+  const database = await makeDatabase({
     rows: [[bits(0), 'node0@example.com', { serial: 1, endsInDays: 300, subjectSerial: 0 }]],
     registryPrefix: bits(0),
     lastSerial: certificates,
   })
-  const database = new Database(path)
-  const [pem] = database.prepare('SELECT cert FROM cert').pluck().all()
-  const insert = database.prepare('INSERT INTO cert VALUES (?, ?, ?)')
-  database.transaction(() => {
-    for (let n = 1; n < certificates; n++) insert.run(bits(n), `node${n}@example.com`, pem)
-    // What is left of the network.
-    for (let n = certificates; n < 2 ** BITS; ) {
-      const zeros = Math.log2(n & -n)
-      insert.run(bits(n).slice(0, BITS - zeros), null, null)
-      n += 2 ** zeros
+  await using store = await openStore(database)
+  const [{ cert } = { cert: '' }] = await store.all<{ cert: string }>('SELECT cert FROM cert')
+  const rows: (string | null)[][] = []
+  for (let n = 1; n < certificates; n++) rows.push([bits(n), `node${n}@example.com`, cert])
+  // What is left of the network.
+  for (let n = certificates; n < 2 ** BITS; ) {
+    const zeros = Math.log2(n & -n)
+    rows.push([bits(n).slice(0, BITS - zeros), null, null])
+    n += 2 ** zeros
+  }
+  const tokens = Array.from({ length: certificates }, (_, n) => [`token${n}`, `t${n}@example.com`])
+  await store.write(async (writable) => {
+    const insert = async (text: string, row: string, values: readonly (string | null)[][]) => {
+      for (let at = 0; at < values.length; at += 500) {
+        const some = values.slice(at, at + 500)
+        await writable.run(`INSERT INTO ${text} VALUES ${some.map(() => row).join(', ')}`, ...some.flat())
+      }
     }
-    for (let n = 0; n < certificates; n++)
-      database
-        .prepare('INSERT INTO token VALUES (?, ?, 16, 2000000000)')
-        .run(`token${n}`, `t${n}@example.com`)
-  })()
-  database.close()
-  return path
+    await insert('cert', '(?, ?, ?)', rows)
+    await insert('token', '(?, ?, 16, 2000000000)', tokens)
+    // As if another implementation had written them.
+    await writable.run(
+      'INSERT INTO cert_changed SELECT prefix FROM cert WHERE prefix NOT IN (SELECT prefix FROM cert_changed)',
+    )
+  })
+  return database
 }
 
 afterEach(() => {
@@ -93,7 +178,7 @@ const FIRST_ROUND_MS = 5_000
 async function workOfEachMethod(
   certificates: number,
 ): Promise<{ works: Map<MethodName, Work>; plans: Map<string, string> }> {
-  const databasePath = await databaseWith(certificates)
+  const databasePath = await networkOf(certificates)
   const watch = watchStatements()
   await using node = await FakeNode.start()
   node.answer = (question) => [`${question}${Buffer.from('0 198.51.100.1,1194,tcp').toString('hex')}`]
@@ -149,20 +234,10 @@ async function workOfEachMethod(
   expect(free).not.toHaveBeenCalled()
 
   vi.restoreAllMocks()
-  const database = new Database(databasePath, { readonly: true })
-  const plans = new Map(
-    [...watch.prepared]
-      .filter((sql) => /^(SELECT|INSERT|DELETE|WITH|UPDATE)/i.test(sql))
-      .map((sql) => {
-        const unnamed = sql.replace(/[@]\w+/g, '?')
-        const marks = unnamed.split('?').length - 1
-        const plan = database
-          .prepare(`EXPLAIN QUERY PLAN ${unnamed}`)
-          .all(...Array.from({ length: marks }, () => 0))
-        return [sql, (plan as { detail: string }[]).map(({ detail }) => detail).join('; ')]
-      }),
+  const plans = await plansOf(
+    databasePath,
+    [...watch.prepared].filter((sql) => STATEMENT.test(sql)),
   )
-  database.close()
   return { works, plans }
 }
 
@@ -191,24 +266,24 @@ describe('what a method costs', () => {
           expect(rows, `${method}: ${sql}`).toBeLessThanOrEqual(WORDS.test(sql) ? MOST_WORDS : 1)
         }
       }
+    const textsOf = (work: Work) => [
+      ...new Set(work.map(({ sql }) => sql).filter((sql) => !BESIDE.test(sql))),
+    ]
     const statements = (works: Map<MethodName, Work>) =>
-      [...works].map(([method, work]) => [
-        method,
-        [...new Set(work.map(({ sql }) => sql).filter((sql) => !BESIDE.test(sql)))].sort(),
-      ])
+      DATABASE_KIND === 'SQLite'
+        ? [...works].map(([method, work]) => [method, textsOf(work).sort()])
+        : // What is told to all processes is heard at whatever moment: that belongs to no method.
+          textsOf([...works.values()].flat()).sort()
     expect(statements(many.works)).toEqual(statements(few.works))
   })
 
   it('is told from what reads all: the test would see it', async () => {
-    const path = await databaseWith(16)
+    const path = await networkOf(16)
     const watch = watchStatements()
-    const database = new Database(path)
-    database.prepare('SELECT * FROM cert WHERE email = ?').all('node1@example.com')
-    expect(watch.work).toEqual([{ sql: 'SELECT * FROM cert WHERE email = ?', rows: 1 }])
-    const [plan] = database.prepare("EXPLAIN QUERY PLAN SELECT * FROM cert WHERE email = ''").all() as {
-      detail: string
-    }[]
-    expect(plan?.detail).toContain('SCAN')
-    database.close()
+    const sql = "SELECT * FROM cert WHERE email LIKE 'node1@%'"
+    expect(await rowsIn(path, sql)).toHaveLength(1)
+    expect(watch.work.filter((one) => one.sql === sql)).toEqual([{ sql, rows: 1 }])
+    vi.restoreAllMocks()
+    expect((await plansOf(path, [sql])).get(sql)).toContain('SCAN cert')
   })
 })

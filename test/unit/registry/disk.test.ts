@@ -1,3 +1,5 @@
+// On SQLite alone: the disk under a file, for which a server of PostgreSQL waits by itself.
+
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'

@@ -1,6 +1,4 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { ONE_COMMUNITY } from '../../../src/core/allocation/community.ts'
 import { readNetworkConfig } from '../../../src/core/config/network-config.ts'
@@ -17,7 +15,8 @@ import type { Store } from '../../../src/registry/database/store.ts'
 import { Enrolment } from '../../../src/registry/enrolment.ts'
 import { Ledger } from '../../../src/registry/ledger.ts'
 import { revoke } from '../../../src/registry/revocation.ts'
-import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
+import { emptyDatabase, refuseChanges } from '../../support/databases.ts'
+import { testRegistry } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { unsent } from '../../support/unsent.ts'
 import { vectors } from '../../support/vectors.ts'
@@ -53,15 +52,12 @@ const enrolmentOn = (store: Store, ledger: Ledger, cryptography: CaCryptography)
     { mailPrefixLength: 1, anonymousPrefixLength: 1, mailSender: 'ca@example.com' },
   )
 
-/** A store, and the file that it is in. */
+/** A store, and where it is. */
 async function openedStore() {
-  const path = join(temporaryDirectory(), 'registry.db')
+  const path = await emptyDatabase()
   const store = await openStore(path)
   return { store, path, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
 }
-const sql = (path: string, text: string): void => void new Database(path).exec(text).close()
-const refusing = (event: string): string =>
-  `CREATE TRIGGER full ${event} BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`
 
 const nodeClient = (url: string, prefix: Prefix) => new RegistryClient(url, { prefix, caPublicKey, decrypt })
 
@@ -115,9 +111,9 @@ describe('a token', () => {
     )
     const request = async (token: string) =>
       certificateOf(await enrolment.requestCertificate(token, csr, HERE))
-    sql(path, refusing('BEFORE INSERT ON issued'))
+    const allow = await refuseChanges(path, 'BEFORE INSERT ON issued')
     for (const token of ['kept', '', '']) await expect(request(token)).rejects.toThrow('the disk is full')
-    sql(path, 'DROP TRIGGER full')
+    await allow()
     expect((await request('kept')).prefix).toBe('0')
     expect((await request('')).prefix).toBe('1')
   })
@@ -131,15 +127,15 @@ describe('a token', () => {
     const request = async () => certificateOf(await enrolment.requestCertificate('', csr, HERE))
     const { prefix, serial } = await request()
     const operator = { store, ledger, clock: systemClock }
-    sql(path, refusing('BEFORE INSERT ON crl'))
+    const allowRevocation = await refuseChanges(path, 'BEFORE INSERT ON crl')
     await expect(revoke(operator, '0/1')).rejects.toThrow('the disk is full')
-    sql(path, 'DROP TRIGGER full')
+    await allowRevocation()
     // Nobody else got its prefix.
     expect((await request()).prefix).not.toBe(prefix)
     await revoke(operator, String(serial))
-    sql(path, refusing('BEFORE INSERT ON issued'))
+    const allowRenewal = await refuseChanges(path, 'BEFORE INSERT ON issued')
     await expect(enrolment.renewCertificate(prefix)).rejects.toThrow('the disk is full')
-    sql(path, 'DROP TRIGGER full')
+    await allowRenewal()
     const renewed = certificateOf(await enrolment.renewCertificate(prefix))
     expect([renewed.prefix, renewed.serial > serial]).toEqual([prefix, true])
     await revoke(operator, '0/1')
@@ -173,7 +169,7 @@ describe('a machine that was off', () => {
 
   it('past its end renews within the grace period, and after it is told how to go on', async () => {
     let nowMs = Date.now()
-    const databasePath = join(temporaryDirectory(), 'registry.db')
+    const databasePath = await emptyDatabase()
     const start = () =>
       testRegistry(
         { databasePath, registration: { mailPrefixLength: 16, anonymousPrefixLength: 16 } },

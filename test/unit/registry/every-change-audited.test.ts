@@ -8,9 +8,9 @@ import type { METHODS, MethodName } from '../../../src/core/rpc/methods.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { API_BASE } from '../../../src/registry/api/openapi.ts'
 import { API_ROUTES, type ApiRouteName } from '../../../src/registry/api/routes.ts'
-import { commandSocket } from '../../../src/registry/command-socket.ts'
 import { askRegistryOf } from '../../../src/registry/commands/ask-registry.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
+import { emptyDatabase } from '../../support/databases.ts'
 import { FakeNode } from '../../support/recorded-registry.ts'
 import { localApi, temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { runRegistryCommand } from '../../support/registry-command.ts'
@@ -23,13 +23,14 @@ const HOUR_MS = 3600_000
 /** A registry with two machines, an invitation, an administrator and a bearer token; and what does something to it. */
 async function office() {
   const directory = temporaryDirectory()
-  const databasePath = join(directory, 'registry.db')
-  const api = localApi({ socketPath: commandSocket(databasePath) })
+  const databasePath = await emptyDatabase()
+  const socketPath = join(directory, 'commands.socket')
+  const api = localApi({ socketPath })
   // A network with nobody else in it is soon looked at, where no answer is waited for.
   const node = await FakeNode.start()
   node.answer = (question) => [question]
   const registry = await testRegistry({ databasePath, api }, { nodePort: node.port })
-  const ask = askRegistryOf({ database: databasePath })
+  const ask = askRegistryOf({ database: databasePath, commandSocket: socketPath })
   const client = new RegistryClient(registry.url)
   for (const csr of ['node-a', 'node-b'])
     await client.requestCertificate({ token: '', csr: pki.csr[csr] ?? '' })
@@ -48,6 +49,9 @@ async function office() {
   return {
     ...{ registry, ask, machine, invitation, token, bearer, directory, databasePath, http },
     run: (...args: string[]) => runRegistryCommand(...args, '--db', databasePath),
+    /** What the registry itself is asked by a command. */
+    runAsking: (...args: string[]) =>
+      runRegistryCommand(...args, '--db', databasePath, '--command-socket', socketPath),
     rpc: (call: string) => fetch(`${registry.url}${call}`),
     signIn: () => http('POST', API_ROUTES.signIn.path, {}, { name: 'ann', password: PASSWORD }),
     async entries() {
@@ -174,15 +178,15 @@ const COMMANDS: Samples<keyof typeof REGISTRY_SUBCOMMANDS> = {
   // Before there is a registry, or a log.
   init: 'tested elsewhere',
   standby: 'tested elsewhere',
-  nodes: [({ run }) => run('nodes')],
-  show: [({ run, machine }) => run('show', machine.name)],
+  nodes: [({ runAsking }) => runAsking('nodes')],
+  show: [({ runAsking, machine }) => runAsking('show', machine.name)],
   check: [({ run }) => run('check')],
   audit: [({ run }) => run('audit', 'verify')],
   backup: [({ run, directory }) => run('backup', join(directory, 'copy.db'))],
-  invite: [({ run }) => run('invite'), 'invitation.made'],
-  revoke: [({ run, machine }) => run('revoke', String(machine.serial)), 'certificate.revoked'],
-  keys: [({ run }) => run('keys', 'rotate'), 'keys.rotated'],
-  config: [({ run }) => run('config', 'change', '--hello', '20'), 'configuration.changed'],
+  invite: [({ runAsking }) => runAsking('invite'), 'invitation.made'],
+  revoke: [({ runAsking, machine }) => runAsking('revoke', String(machine.serial)), 'certificate.revoked'],
+  keys: [({ runAsking }) => runAsking('keys', 'rotate'), 'keys.rotated'],
+  config: [({ runAsking }) => runAsking('config', 'change', '--hello', '20'), 'configuration.changed'],
   admin: [({ run }) => run('admin', 'add', '--name', 'bob', '--role', 'look'), 'admin.added'],
   token: [({ run }) => run('token', 'new', '--label', 'b', '--role', 'look'), 'token.made'],
   ca: [
@@ -204,8 +208,8 @@ const COMMANDS: Samples<keyof typeof REGISTRY_SUBCOMMANDS> = {
     'database.restored',
   ],
   import: [
-    async ({ databasePath, directory }) => {
-      const imported = join(directory, 'imported.db')
+    async ({ databasePath }) => {
+      const imported = await emptyDatabase()
       await runRegistryCommand('import', databasePath, '--db', imported)
       const list = await runRegistryCommand('audit', 'list', '--db', imported, '--json')
       expect(JSON.parse(list.text)).toMatchObject([
@@ -243,7 +247,7 @@ it('all routes, private methods and commands are there', () => {
 it.skipIf(existsSync(DEFAULT_DATABASE))(
   'an authority that was made anew elsewhere is in the audit log from the start with it on',
   async () => {
-    const databasePath = join(temporaryDirectory(), 'registry.db')
+    const databasePath = await emptyDatabase()
     const directory = temporaryDirectory()
     const [ca, key] = [join(directory, 'ca.crt'), join(directory, 'ca.key')]
     await (await testRegistry({ databasePath }))[Symbol.asyncDispose]()

@@ -1,14 +1,12 @@
-import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { waitFor } from '../../../lab/wait-for.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
 import { ExpiryMails, stageOf } from '../../../src/registry/expiry-mails.ts'
 import type { Holder } from '../../../src/registry/holders.ts'
 import { openMailer } from '../../../src/registry/mail.ts'
+import { DATABASE_KIND, emptyDatabase, holdDatabaseClock } from '../../support/databases.ts'
 import { mailbox } from '../../support/mailbox.ts'
 import { OddMailServer } from '../../support/odd-mail-server.ts'
-import { POSTGRES_PROGRAMS, POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
-import { temporaryDirectory } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
 
@@ -25,7 +23,8 @@ const holder = (serial: number, email: string | null, endDays: number): Holder =
 async function mailsOf(holders: readonly Holder[], other?: { readonly port: number }) {
   const box = await mailbox()
   const clock = steppedClock(START_MS)
-  const path = join(temporaryDirectory(), 'registry.db')
+  holdDatabaseClock(clock)
+  const path = await emptyDatabase()
   let store = await openStore(path)
   let port = other?.port ?? box.port
   /** What of a round is under way: from one of these to the next one, it does not wait for anything. */
@@ -270,19 +269,20 @@ it('a machine that runs has a day to renew by itself before its owner hears of i
   ])
 })
 
-describe.skipIf(POSTGRES_PROGRAMS === undefined)('with PostgreSQL', { timeout: POSTGRES_TEST_MS }, () => {
+// A database that is a file has one machine.
+describe.runIf(DATABASE_KIND === 'PostgreSQL')('with PostgreSQL', () => {
   it.each([
     ['ahead', HOUR_MS],
     ['behind', -HOUR_MS],
   ])('a mail is sent once also where the clock of another machine is an hour %s', async (_, apartMs) => {
-    await using postgres = await TestPostgres.start()
+    const database = await emptyDatabase()
     let taken: () => void = () => {}
     const taking = new Promise<void>((resolve) => {
       taken = resolve
     })
     const sent: string[] = []
     const process = async (nowMs: number) => {
-      const [store, clock] = [await openStore(postgres.url), steppedClock(nowMs)]
+      const [store, clock] = [await openStore(database), steppedClock(nowMs)]
       const mails = new ExpiryMails({
         ...{ store, clock, log: silentLog, sender: 'ca@example.com', network: 'fd00:1::/48' },
         async *ending() {

@@ -1,3 +1,5 @@
+// On SQLite alone: what a killed one leaves is copied, file by file.
+
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, it, vi } from 'vitest'

@@ -9,6 +9,7 @@ import type { Session } from '../../../src/registry/api/schemas/access.ts'
 import type { AuditPage } from '../../../src/registry/api/schemas/audit.ts'
 import type { Configuration } from '../../../src/registry/api/schemas/configuration.ts'
 import type { MadeNetwork } from '../../../src/registry/api/schemas/setup.ts'
+import { emptyDatabase } from '../../support/databases.ts'
 import { firstStartProcess } from '../../support/first-start.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { failedStart } from '../../support/registry-process.ts'
@@ -28,7 +29,7 @@ async function ask<Body>(url: URL, path: string, body?: unknown, headers: Record
 }
 
 it('a registry without an authority makes one with whoever has its code, and serves that network', async () => {
-  await using registry = await firstStartProcess()
+  await using registry = await firstStartProcess(await emptyDatabase())
   const { url, directory } = registry
   const code = url.hash.replace('#setup=', '')
   const make = (body: object) => ask<MadeNetwork>(url, 'setup', { ...WANTED, code, ...body })
@@ -74,7 +75,7 @@ it('with TLS of its own, the page makes a network by TLS alone, and serves it', 
   writeFileSync(certFile, cert)
   writeFileSync(keyFile, key, { mode: 0o600 })
   const tls = ['--page-tls', '--tls-cert', certFile, '--tls-key', keyFile, '--tls-only', '--tls-port', '0']
-  await using registry = await firstStartProcess(join(directory, 'new'), tls)
+  await using registry = await firstStartProcess(await emptyDatabase(), join(directory, 'new'), tls)
   const { url } = registry
   expect(url.protocol).toBe('https:')
   await expect(fetch(url.href.replace('https:', 'http:'))).rejects.toThrow()
@@ -117,7 +118,7 @@ it('with a certificate that is none, it says so at once', async () => {
 })
 
 it('whoever makes the network may leave before the answer: it is served', async () => {
-  await using registry = await firstStartProcess()
+  await using registry = await firstStartProcess(await emptyDatabase())
   const code = registry.url.hash.replace('#setup=', '')
   const leaving = new AbortController()
   const answer = fetch(new URL('/api/v1/setup', registry.url), {
@@ -133,7 +134,7 @@ it('whoever makes the network may leave before the answer: it is served', async 
 })
 
 it('the code is not guessed: after some attempts whoever tries has to wait, and who has it has not', async () => {
-  await using registry = await firstStartProcess()
+  await using registry = await firstStartProcess(await emptyDatabase())
   const attempts: number[] = []
   for (let count = 0; count < 30; count += 1)
     attempts.push((await ask(registry.url, 'setup', { ...WANTED, code: 'x' })).status)
@@ -145,7 +146,7 @@ it('the code is not guessed: after some attempts whoever tries has to wait, and 
 it('what cannot be written is told of', async () => {
   const file = join(temporaryDirectory(), 'file')
   writeFileSync(file, '')
-  await using registry = await firstStartProcess(join(file, 'directory'))
+  await using registry = await firstStartProcess(await emptyDatabase(), join(file, 'directory'))
   const code = registry.url.hash.replace('#setup=', '')
   expect(await ask(registry.url, 'setup', { ...WANTED, code })).toMatchObject({
     status: 409,

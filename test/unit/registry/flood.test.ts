@@ -10,6 +10,8 @@ import { nextSecret, requestHmac } from '../../../src/core/rpc/session.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { CaCryptography } from '../../../src/registry/crypto/cryptography.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
+import { emptyDatabase } from '../../support/databases.ts'
 import { rawExchange } from '../../support/recorded-registry.ts'
 import { testRegistry } from '../../support/registry.ts'
 import { vectors } from '../../support/vectors.ts'
@@ -294,10 +296,12 @@ describe('calls of one node from many addresses', () => {
       goOn = () => resolve([])
     })
     const asking = { running: 4, runningPerSource: 2, runningStrangers: 4, waiting: 4, waitingPerSource: 2 }
-    await using registry = await heldRegistry({
-      reachable: () => ({ list: () => routes }),
-      serverLimits: { asking },
-    })
+    const databasePath = await emptyDatabase()
+    await using looking = await openStore(databasePath)
+    await using registry = await heldRegistry(
+      { reachable: () => ({ list: () => routes }), serverLimits: { asking } },
+      { databasePath },
+    )
     const second = await registry.enrol()
     const loud = await sessionOf(registry, ATTACKER)
     const quiet = await sessionOf(
@@ -310,10 +314,14 @@ describe('calls of one node from many addresses', () => {
     )
     const statuses: (number | undefined)[] = []
     const flood: Promise<unknown>[] = []
+    const sessions = () => looking.all('SELECT * FROM session ORDER BY prefix')
     for (let number = 0; number < 12; number++) {
+      const before = await sessions()
       flood.push(loud('getBootstrapPeer', address(number)).then(({ status }) => statuses.push(status)))
       // Each of its HMACs counts after the one before: by this answer, the registry has heard it.
       await rawExchange(registry.port, 'GET /getCa HTTP/1.1\r\n\r\n', { source: address(number) })
+      // Or by what it has told the others.
+      if (looking.isShared) await expect.poll(sessions).not.toEqual(before)
     }
     await waitFor(() => statuses.length >= 12 - asking.running - asking.waiting, {
       what: 'those that are too many to be refused',

@@ -4,6 +4,7 @@ import { openStore } from '../../../src/registry/database/open-store.ts'
 import type { Store } from '../../../src/registry/database/store.ts'
 import { followedBy } from '../../../src/registry/followed.ts'
 import { Followers } from '../../../src/registry/followers.ts'
+import { emptyDatabase } from '../../support/databases.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
 
@@ -15,7 +16,7 @@ const followersOf = (store: Store, { isShared = false, clock = steppedClock() } 
   })
 
 it('who has asked for a version is known, or for a newer one, and nothing of who has not asked', async () => {
-  await using store = await openStore(':memory:')
+  await using store = await openStore(await emptyDatabase())
   const followers = followersOf(store)
   followers.heardOf('00', version(2n))
   followers.heardOf('01', version(3n))
@@ -30,7 +31,7 @@ it('who has asked for a version is known, or for a newer one, and nothing of who
 })
 
 it('it is known when the registry is started again, also of who has asked for an older one since', async () => {
-  await using store = await openStore(':memory:')
+  await using store = await openStore(await emptyDatabase())
   const before = followersOf(store)
   before.heardOf('00', version(2n))
   before.heardOf('01', version(200n))
@@ -42,15 +43,15 @@ it('it is known when the registry is started again, also of who has asked for an
 })
 
 it('it is written soon, without anybody asking for it', async () => {
-  await using store = await openStore(':memory:')
+  await using store = await openStore(await emptyDatabase())
   const clock = steppedClock()
   followersOf(store, { clock }).heardOf('00', version(2n))
   await clock.pass(10_000)
-  expect(await store.all('SELECT * FROM machine_version')).toEqual([{ prefix: '00', version: 2 }])
+  await expect.poll(() => store.all('SELECT * FROM machine_version')).toEqual([{ prefix: '00', version: 2 }])
 })
 
 it('what another process was asked for is known, and a prefix that has another machine has asked for nothing', async () => {
-  await using store = await openStore(':memory:')
+  await using store = await openStore(await emptyDatabase())
   const clock = steppedClock()
   const [one, other] = [
     followersOf(store, { isShared: true, clock }),
@@ -65,7 +66,7 @@ it('what another process was asked for is known, and a prefix that has another m
 })
 
 it('a new machine that another process has enrolled is heard here, though the one before with its prefix was', async () => {
-  await using store = await openStore(':memory:')
+  await using store = await openStore(await emptyDatabase())
   const followers = followersOf(store, { isShared: true })
   followers.heardOf('00', version(2n))
   await followers.save()
@@ -75,7 +76,7 @@ it('a new machine that another process has enrolled is heard here, though the on
 })
 
 it('many are written together, and counted by what they have asked for last', async () => {
-  await using store = await openStore(':memory:')
+  await using store = await openStore(await emptyDatabase())
   const prefixes = Array.from({ length: 250 }, (_, number) => number.toString(2).padStart(8, '0'))
   await store.write(async (writable) => {
     for (const [serial, prefix] of prefixes.entries())
@@ -104,7 +105,7 @@ it('many are written together, and counted by what they have asked for last', as
 })
 
 it('what could not be read is read by the next question', async () => {
-  await using store = await openStore(':memory:')
+  await using store = await openStore(await emptyDatabase())
   const before = followersOf(store)
   before.heardOf('00', version(2n))
   await before.save()
@@ -126,7 +127,7 @@ it('what could not be read is read by the next question', async () => {
 })
 
 it('what is being written while it is read is not forgotten', async () => {
-  await using store = await openStore(':memory:')
+  await using store = await openStore(await emptyDatabase())
   let goOn = () => {}
   const held = new Promise<void>((resolve) => {
     goOn = resolve

@@ -1,5 +1,4 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import {
   MAX_CERTIFICATE_LENGTH,
@@ -10,9 +9,10 @@ import {
 import { formatTarget } from '../../../src/core/rpc/request-target.ts'
 import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
 import { CaCryptography } from '../../../src/registry/crypto/cryptography.ts'
+import { emptyDatabase } from '../../support/databases.ts'
 import { type Attribute, der, derOid, requestWith, TAG } from '../../support/hostile-requests.ts'
 import { fc, test } from '../../support/property.ts'
-import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
+import { testRegistry } from '../../support/registry.ts'
 import { vectors } from '../../support/vectors.ts'
 
 const pki = vectors<{ ca: string; keys: Record<string, string>; csr: Record<string, string> }>('pki.json')
@@ -44,7 +44,7 @@ const SUBJECTS: Readonly<Record<string, readonly Attribute[]>> = {
 
 describe('a request that would make a certificate which nobody can read', () => {
   it('is refused with the reason, and the registry starts again', async () => {
-    const databasePath = join(temporaryDirectory(), 'registry.db')
+    const databasePath = await emptyDatabase()
     {
       await using registry = await testRegistry({ databasePath })
       for (const [name, subject] of Object.entries(SUBJECTS)) {

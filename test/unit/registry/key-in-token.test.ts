@@ -14,6 +14,7 @@ import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { tokenSigner } from '../../../src/registry/crypto/token-signer.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
 import { atTerminal } from '../../support/at-terminal.ts'
+import { emptyDatabase } from '../../support/databases.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { failedStart, registryProcess } from '../../support/registry-process.ts'
 import { hasSoftHsm, TestToken } from '../../support/token.ts'
@@ -45,7 +46,7 @@ const fileWith = (content: string) => {
 
 /** What makes the certificate anew, beside the database of a registry. */
 async function renewal(key: string) {
-  const [ca, database] = [fileWith(pki.ca), join(temporaryDirectory(), 'registry.db')]
+  const [ca, database] = [fileWith(pki.ca), await emptyDatabase()]
   await (await openStore(database))[Symbol.asyncDispose]()
   const files = ['--ca', ca, '--key', key, '--db', database]
   return { ca, args: ['ca', 'renew', '--days', '36500', ...files] }
@@ -53,17 +54,18 @@ async function renewal(key: string) {
 
 describe.skipIf(!hasSoftHsm)('a registry whose key is in a token', () => {
   const token = new TestToken(pki.keys['ca'] ?? '')
+  const socket = join(temporaryDirectory(), 'commands.socket')
   const start = (database: string) =>
     registryProcess(
       [
         ...['--key', token.uri(), '--passphrase', token.pinFile, '--db', database],
-        ...['--anonymous-prefix-length', '32'],
+        ...['--anonymous-prefix-length', '32', '--command-socket', socket],
       ],
       token.environment,
     )
 
   it('enrols, renews, and revokes', async () => {
-    const database = join(temporaryDirectory(), 'registry.db')
+    const database = await emptyDatabase()
     await using registry = await start(database)
     const enrol = async () =>
       issued(
@@ -74,7 +76,9 @@ describe.skipIf(!hasSoftHsm)('a registry whose key is in a token', () => {
       )
     const { prefix, serial, subnetName } = await enrol()
     const node = new RegistryClient(registry.url, { prefix, caPublicKey: authority.publicKey, decrypt })
-    expect((await command(['revoke', String(serial), '--db', database])).exitCode).toBe(0)
+    expect(
+      (await command(['revoke', String(serial), '--db', database, '--command-socket', socket])).exitCode,
+    ).toBe(0)
     expect(issued(await node.renewCertificate()).subnetName).toBe(subnetName)
     const config = readNetworkConfig(await node.getNetworkConfig(), {
       caPublicKey: authority.publicKey,
@@ -87,7 +91,7 @@ describe.skipIf(!hasSoftHsm)('a registry whose key is in a token', () => {
   })
 
   it('goes on when the token is there again', async () => {
-    await using registry = await start(join(temporaryDirectory(), 'registry.db'))
+    await using registry = await start(await emptyDatabase())
     const enrol = () =>
       new RegistryClient(registry.url).requestCertificate({ token: '', csr: pki.csr['node-a'] ?? '' })
     issued(await enrol())

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ONE_COMMUNITY } from '../../../src/core/allocation/community.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
@@ -9,20 +8,19 @@ import { type AuthorityKeys, CaCryptography } from '../../../src/registry/crypto
 import { openStore } from '../../../src/registry/database/open-store.ts'
 import { Enrolment } from '../../../src/registry/enrolment.ts'
 import { Ledger } from '../../../src/registry/ledger.ts'
-import { POSTGRES_PROGRAMS, POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
-import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
+import { DATABASE_KIND, emptyDatabase, rowsIn } from '../../support/databases.ts'
+import { POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
+import { testRegistry } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { unsent } from '../../support/unsent.ts'
 import { vectors } from '../../support/vectors.ts'
 
 const pki = vectors<{ ca: string; keys: Record<string, string>; csr: Record<string, string> }>('pki.json')
 const [csr = '', other = ''] = [pki.csr['node-a'], pki.csr['node-b']]
-const serialsOf = async (path: string): Promise<number[]> => {
-  await using store = await openStore(path)
-  return (await store.all<{ serial: number }>('SELECT serial FROM issued ORDER BY serial')).map(
+const serialsOf = async (path: string): Promise<number[]> =>
+  (await rowsIn<{ serial: number }>(path, 'SELECT serial FROM issued ORDER BY serial')).map(
     ({ serial }) => serial,
   )
-}
 
 /** Makes certificates when it is let. */
 class HeldCryptography extends CaCryptography {
@@ -67,7 +65,7 @@ const BEING_MADE = /status 503/
 
 describe('whose client is gone before its certificate was made', () => {
   it('is not lost: the same key gets it, once; another one does not', async () => {
-    const path = join(temporaryDirectory(), 'registry.db')
+    const path = await emptyDatabase()
     await using held = await heldRegistry(path)
     const leaving = new AbortController()
     const first = held.request(csr, leaving.signal)
@@ -89,7 +87,7 @@ describe('whose client is gone before its certificate was made', () => {
   })
 
   it('is not lost to a registry that is started again', async () => {
-    const path = join(temporaryDirectory(), 'registry.db')
+    const path = await emptyDatabase()
     {
       await using held = await heldRegistry(path)
       const leaving = new AbortController()
@@ -110,7 +108,8 @@ describe('whose client is gone before its certificate was made', () => {
   })
 })
 
-it.skipIf(POSTGRES_PROGRAMS === undefined)(
+// Its server is one that waits for a standby.
+it.runIf(DATABASE_KIND === 'PostgreSQL')(
   'a certificate of which it was not known whether it was written is not lost to whoever asks again',
   { timeout: POSTGRES_TEST_MS },
   async () => {

@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { type MailSettings, openMailer } from '../../../src/registry/mail.ts'
+import { emptyDatabase, rowsIn } from '../../support/databases.ts'
 import { mailbox } from '../../support/mailbox.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { registryProcess } from '../../support/registry-process.ts'
@@ -25,12 +25,6 @@ const optionsOf = ({ mailhost, user, password, startTls }: MailSettings): string
 ]
 
 const tokenIn = (text = ''): string => /^Token: ([a-z]{20})$/m.exec(text)?.[1] ?? ''
-const tokensIn = (database: string): unknown[] => {
-  const connection = new Database(database, { readonly: true })
-  const tokens = connection.prepare('SELECT token FROM token').pluck().all()
-  connection.close()
-  return tokens
-}
 
 /** A port on which nobody listens. */
 const closedPort = (): Promise<number> =>
@@ -150,7 +144,7 @@ describe('a token by SMTP', () => {
         code: 'SYSTEM',
         message: expect.stringMatching(why),
       })
-      const database = join(temporaryDirectory(), 'mail.db')
+      const database = await emptyDatabase()
       await using registry = await registryProcess([...optionsOf(settings), '--db', database])
       const before = registry.complaints().length
       const client = new RegistryClient(registry.url)
@@ -158,7 +152,7 @@ describe('a token by SMTP', () => {
         /status 500.*its operator finds the cause/,
       )
       expect(registry.complaints()).toHaveLength(before + 1)
-      expect(tokensIn(database)).toEqual([])
+      expect(await rowsIn(database, 'SELECT token FROM token')).toEqual([])
       // It goes on.
       expect(await client.getCa()).toContain('BEGIN CERTIFICATE')
       await server?.[Symbol.asyncDispose]()

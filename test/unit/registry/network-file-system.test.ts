@@ -1,3 +1,5 @@
+// On SQLite alone: a file that is on another machine.
+
 import { copyFileSync, existsSync, type StatsFs } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

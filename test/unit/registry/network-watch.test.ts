@@ -6,6 +6,7 @@ import type { Holder } from '../../../src/registry/holders.ts'
 import { NetworkWatch } from '../../../src/registry/network-watch.ts'
 import { setNotice } from '../../../src/registry/operator-notices.ts'
 import type { NetworkEvent } from '../../../src/registry/webhooks.ts'
+import { emptyDatabase, holdDatabaseClock } from '../../support/databases.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
 
@@ -24,8 +25,9 @@ const endingIn = (serial: number, days: number): Holder => ({
 
 /** A network whose registries have one database, and a clock that is held. */
 async function network(holders: Holder[] = [], { isShared = false } = {}) {
-  const store = await openStore(':memory:')
+  const store = await openStore(await emptyDatabase())
   const clock = steppedClock()
+  holdDatabaseClock(clock)
   const told: NetworkEvent[] = []
   const versions = new Map<string, Buffer>()
   let present = Buffer.from([1])

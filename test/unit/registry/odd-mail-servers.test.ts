@@ -1,13 +1,12 @@
-import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '../../../lab/wait-for.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
 import type { Store } from '../../../src/registry/database/store.ts'
 import { fateOf, type Mail, openMailer } from '../../../src/registry/mail.ts'
 import { TokenMails } from '../../../src/registry/token-mails.ts'
+import { emptyDatabase } from '../../support/databases.ts'
 import { type MailServerMood, OddMailServer } from '../../support/odd-mail-server.ts'
-import { POSTGRES_PROGRAMS, POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
-import { temporaryDirectory } from '../../support/registry.ts'
+
 import { silentLog } from '../../support/silent-log.ts'
 import { type SteppedClock, steppedClock } from '../../support/stepped-clock.ts'
 
@@ -66,15 +65,9 @@ it('a mail that comes twice is the same one to whoever reads it, and another is 
   expect(ids[2]).not.toBe(ids[0])
 })
 
-const DATABASES: readonly (readonly [string, boolean])[] = [
-  ['SQLite', true],
-  ['PostgreSQL', POSTGRES_PROGRAMS !== undefined],
-]
-
-describe.each(DATABASES.filter(([, isThere]) => isThere))('a mail with a token, with %s', (kind) => {
+describe('a mail with a token', () => {
   /** Where the database is. */
   let url: string
-  let postgres: TestPostgres | undefined
   let store: Store
   let mails: TokenMails
   let isWanted: boolean
@@ -83,9 +76,8 @@ describe.each(DATABASES.filter(([, isThere]) => isThere))('a mail with a token, 
   const processes: AsyncDisposable[] = []
 
   beforeAll(async () => {
-    if (kind === 'PostgreSQL') postgres = await TestPostgres.start()
-  }, POSTGRES_TEST_MS)
-  afterAll(() => postgres?.[Symbol.asyncDispose]())
+    url = await emptyDatabase({ isShared: true })
+  })
 
   /** A registry of the network, as far as it sends mails. */
   async function registry() {
@@ -110,7 +102,6 @@ describe.each(DATABASES.filter(([, isThere]) => isThere))('a mail with a token, 
   beforeEach(async () => {
     isWanted = true
     isAway = false
-    url = postgres?.url ?? join(temporaryDirectory(), 'registry.db')
     ;({ store, mails } = await registry())
     await store.write(async (writable) => {
       for (const table of ['token_mail', 'token', 'made_token']) await writable.clear(table)

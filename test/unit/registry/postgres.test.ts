@@ -8,7 +8,8 @@ import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { serversOf } from '../../../src/registry/database/postgres-servers.ts'
-import { POSTGRES_PROGRAMS, POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
+import { DATABASE_KIND, emptyDatabase } from '../../support/databases.ts'
+import { POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
 import { testRegistry } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { vectors } from '../../support/vectors.ts'
@@ -48,13 +49,13 @@ it('a URL may name several servers', () => {
   })
 })
 
-describe.skipIf(POSTGRES_PROGRAMS === undefined)(
+describe.runIf(DATABASE_KIND === 'PostgreSQL')(
   'several registries with one database of PostgreSQL',
   { timeout: POSTGRES_TEST_MS },
   () => {
     it('give no prefix and no serial twice, and a token once', async () => {
-      await using postgres = await TestPostgres.start()
-      const registries = await Promise.all([1, 2, 3].map(() => testRegistry({ databasePath: postgres.url })))
+      const databasePath = await emptyDatabase()
+      const registries = await Promise.all([1, 2, 3].map(() => testRegistry({ databasePath })))
       const [first] = registries
       await fetch(`${first?.url}addToken?email=a@example.com&token=once`)
       const certificates = await Promise.all(
@@ -72,9 +73,9 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)(
     })
 
     it('answer calls of one session in turn, and serve at once what another has published', async () => {
-      await using postgres = await TestPostgres.start()
-      await using one = await testRegistry({ databasePath: postgres.url })
-      await using other = await testRegistry({ databasePath: postgres.url })
+      const databasePath = await emptyDatabase()
+      await using one = await testRegistry({ databasePath })
+      await using other = await testRegistry({ databasePath })
       const { prefix } = await enrol(one.url)
       const { prefix: gone, serial, subnetName } = await enrol(other.url)
       // Its calls go to one of them after another, as behind a load balancer.
@@ -105,23 +106,34 @@ describe.skipIf(POSTGRES_PROGRAMS === undefined)(
       await expect(networkConfigAt(other.url, gone)).rejects.toThrow(/knows no certificate/)
     })
 
+    it('have no standby of ours, and say why', async () => {
+      const pair = {
+        peer: { host: '127.0.0.1', port: 9, secret: 'x'.repeat(32) },
+        listen: { kind: 'address', address: '127.0.0.1', port: 0 } as const,
+      }
+      await expect(testRegistry({ pair })).rejects.toMatchObject({
+        code: 'OPTION',
+        message: expect.stringContaining('--peer: is for a file of SQLite'),
+      })
+    })
+
     it.each([
       ['ahead', 3600_000],
       ['behind', -3600_000],
     ])(
       'say so where the clock of their machine is an hour %s, and serve all the same',
       async (_, apartMs) => {
-        await using postgres = await TestPostgres.start()
+        const databasePath = await emptyDatabase()
         const warnings: unknown[] = []
         const log = {
           ...silentLog,
           warn: (...said: unknown[]) => warnings.push(said.at(-1)),
         } as typeof silentLog
-        await using right = await testRegistry({ databasePath: postgres.url }, { log })
+        await using right = await testRegistry({ databasePath }, { log })
         const { prefix } = await enrol(right.url)
         expect(warnings).toEqual([])
         const clock = { ...systemClock, now: () => Date.now() + apartMs }
-        await using wrong = await testRegistry({ databasePath: postgres.url }, { log, clock })
+        await using wrong = await testRegistry({ databasePath }, { log, clock, isAlone: false })
         expect(warnings).toEqual([expect.stringContaining('set the one that is wrong')])
         // A session goes on from one to the other, either way.
         for (const { url } of [right, wrong, right]) await networkConfigAt(url, prefix)

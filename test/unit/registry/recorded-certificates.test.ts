@@ -1,9 +1,9 @@
 import 'reflect-metadata'
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { inflateSync } from 'node:zlib'
 import { X509Certificate } from '@peculiar/x509'
-import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { parseCommunities } from '../../../src/core/allocation/community.ts'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
@@ -17,6 +17,7 @@ import {
   type Cryptography,
 } from '../../../src/registry/crypto/cryptography.ts'
 import { openGeoIp } from '../../../src/registry/geoip.ts'
+import { databaseWith, emptyDatabase, rowsIn } from '../../support/databases.ts'
 import { countryDatabase } from '../../support/mmdb.ts'
 import {
   RecordedCryptography,
@@ -90,7 +91,7 @@ async function start(
   settings: Parameters<typeof testRegistry>[0],
   components: Parameters<typeof testRegistry>[1] = {},
 ) {
-  const databasePath = settings?.databasePath ?? join(temporaryDirectory(), 'registry.db')
+  const databasePath = settings?.databasePath ?? (await emptyDatabase())
   let cryptography: ReturnType<typeof withRecordedSecrets> | undefined
   const registry = await testRegistry(
     { ...settings, databasePath },
@@ -103,18 +104,17 @@ async function start(
       ...components,
     },
   )
+  /** Each row as an array. */
+  const rows = async (sql: string) =>
+    (await rowsIn<object>(databasePath, sql)).map((row): unknown[] => Object.values(row))
   return {
     replay(exchange: Exchange, text = textOf(exchange.request)) {
       cryptography?.recorded.expect(exchange, hex(exchange.answer?.body ?? ''))
       return rawExchange(registry.addresses[0]?.port ?? 0, withOwnHost(text))
     },
+    rows,
     /** First column of each row. */
-    column: (sql: string) => {
-      const database = new Database(databasePath, { readonly: true })
-      const values = database.prepare(sql).pluck().all()
-      database.close()
-      return values
-    },
+    column: async (sql: string) => (await rows(sql)).map(([value]) => value),
     [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
   }
 }
@@ -145,8 +145,8 @@ describe('a network that runs out of prefixes, as recorded', () => {
     'a prefix length that does not fit the network': 507,
   }
   const rowsOf = (registry: Awaited<ReturnType<typeof start>>) =>
-    registry.column(
-      `SELECT json_array(prefix, CASE WHEN cert IS NULL THEN NULL WHEN cert = 'reserved' THEN cert ELSE 'used' END)
+    registry.rows(
+      `SELECT prefix, CASE WHEN cert IS NULL THEN NULL WHEN cert = 'reserved' THEN cert ELSE 'used' END AS state
        FROM cert ORDER BY prefix`,
     )
 
@@ -167,9 +167,9 @@ describe('a network that runs out of prefixes, as recorded', () => {
           subjectSerial: Number(subject_serial),
           serial: BigInt(serial ?? 0),
         })
-      if (rows) expect(rowsOf(registry), name).toEqual(rows.map((row) => JSON.stringify(row)))
+      if (rows) expect(await rowsOf(registry), name).toEqual(rows)
       if (tokens)
-        expect(registry.column('SELECT token FROM token ORDER BY token'), name).toEqual(
+        expect(await registry.column('SELECT token FROM token ORDER BY token'), name).toEqual(
           isKept ? ['t3'] : tokens,
         )
     }
@@ -179,7 +179,7 @@ describe('a network that runs out of prefixes, as recorded', () => {
     const exchange = recorded.exhaustion.at(-1) as Exchange
     await using registry = await start({ registration: { mailPrefixLength: 16, anonymousPrefixLength: 81 } })
     expect((await registry.replay(exchange)).status).toBe(507)
-    expect(rowsOf(registry)).toEqual([JSON.stringify(['', null])])
+    expect(await rowsOf(registry)).toEqual([['', null]])
   })
 })
 
@@ -313,7 +313,7 @@ describe('renewal, as recorded', () => {
     await using registry = await start({ databasePath })
     const before = new Map<string, ReturnType<typeof certificateOf>>()
     for (const prefix of first.keys()) {
-      const [pem] = registry.column(`SELECT cert FROM cert WHERE prefix = '${prefix}'`)
+      const [pem] = await registry.column(`SELECT cert FROM cert WHERE prefix = '${prefix}'`)
       before.set(prefix, certificateOf(Buffer.from(String(pem))))
     }
     for (const exchange of renewals) {
@@ -331,14 +331,14 @@ describe('renewal, as recorded', () => {
       expect(answer.headers['re6sthmac'], name).toBe(
         answerHmac(hex(secret ?? ''), answer.body).toString('base64'),
       )
-      expect(registry.column('SELECT serial FROM crl ORDER BY serial'), name).toEqual(exchange.crl)
+      expect(await registry.column('SELECT serial FROM crl ORDER BY serial'), name).toEqual(exchange.crl)
       before.set(prefix, renewed)
     }
   })
 })
 
 describe('certificate requests, as recorded', () => {
-  const file = (name: string) => new URL(`../../vectors/registry-db/${name}`, import.meta.url)
+  const file = (name: string) => fileURLToPath(new URL(`../../vectors/registry-db/${name}`, import.meta.url))
   /** The recorded registry takes these: with such keys no session could be made. */
   const REFUSED = new Set([
     'signature of the CSR is wrong',
@@ -366,8 +366,7 @@ describe('certificate requests, as recorded', () => {
   }
 
   it('give the recorded subject: all of it, then what the registry sets', async () => {
-    const databasePath = join(temporaryDirectory(), 'registry.db')
-    copyFileSync(file('registry.db'), databasePath)
+    const databasePath = await databaseWith(file('registry.db'))
     await using registry = await start({
       databasePath,
       caPem: readFileSync(file('ca.crt'), 'utf8'),

@@ -1,13 +1,12 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { mkdtempSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inflateSync } from 'node:zlib'
-import Database from 'better-sqlite3'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
 import { compareVersions, verifyVersion } from '../../../src/core/values/network-version.ts'
 import { openMailer } from '../../../src/registry/mail.ts'
+import { changeIn, emptyDatabase } from '../../support/databases.ts'
 import {
   FakeNode,
   RECORDED_PROXIES,
@@ -17,7 +16,7 @@ import {
   recordedClock,
   secretOf,
 } from '../../support/recorded-registry.ts'
-import { testRegistry } from '../../support/registry.ts'
+import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { hex, vectors } from '../../support/vectors.ts'
 
 interface Exchange extends RecordedExchange {
@@ -74,8 +73,7 @@ function withoutChance(json: Record<string, unknown>): Record<string, unknown> {
 
 describe('the recorded life of a registry', () => {
   it('is lived again: the same answers, sessions, certificates and configurations', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 're6st-test-'))
-    const [databasePath, mbox] = [join(directory, 'registry.db'), join(directory, 'mbox')]
+    const [databasePath, mbox] = [await emptyDatabase(), join(temporaryDirectory(), 'mbox')]
     const decrypt = makeDecryptor(createPrivateKey(pki.keys['node-a'] ?? ''))
     await using node = await FakeNode.start()
     const cryptography = new RecordedCryptography()
@@ -114,7 +112,7 @@ describe('the recorded life of a registry', () => {
         if (how) {
           await registry?.[Symbol.asyncDispose]()
           if (how === 'without keys')
-            new Database(databasePath).exec("DELETE FROM config WHERE name LIKE 'babel_hmac%'").close()
+            await changeIn(databasePath, "DELETE FROM config WHERE name LIKE 'babel_hmac%'")
           registry = await start(how)
         }
         const body = hex(exchange.body ?? '')

@@ -1,3 +1,5 @@
+// On SQLite alone: names of files, which a process that is killed has not changed yet.
+
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

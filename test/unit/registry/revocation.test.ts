@@ -1,6 +1,4 @@
 import { createPrivateKey } from 'node:crypto'
-import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
 import { ONE_COMMUNITY } from '../../../src/core/allocation/community.ts'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
@@ -20,7 +18,8 @@ import { type MethodComponents, registryMethods } from '../../../src/registry/me
 import { Refusal } from '../../../src/registry/refusal.ts'
 import { revoke } from '../../../src/registry/revocation.ts'
 import { ownSessions, type Sessions } from '../../../src/registry/sessions.ts'
-import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
+import { changeIn, DATABASE_KIND, emptyDatabase, holdDatabaseClock } from '../../support/databases.ts'
+import { testRegistry } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { unsent } from '../../support/unsent.ts'
 import { vectors } from '../../support/vectors.ts'
@@ -54,14 +53,15 @@ class Office implements AsyncDisposable {
   readonly configuration: NetworkConfiguration
   readonly enrolment: Enrolment
 
-  static async open(path = join(temporaryDirectory(), 'registry.db')): Promise<Office> {
-    const office = new Office(await openStore(path))
+  static async open(path?: string): Promise<Office> {
+    const office = new Office(await openStore(path ?? (await emptyDatabase())))
     await office.ledger.learnChanges()
     await office.configuration.load()
     return office
   }
 
   private constructor(opened: Store) {
+    holdDatabaseClock(this.clock)
     const write = opened.write.bind(opened)
     opened.write = async <T>(change: Write<T>): Promise<T> => {
       if (this.failing?.()) throw new Error('the disk is full')
@@ -284,22 +284,26 @@ it('any serial that could still be used can be revoked, and none that nobody cou
   expect(await office.crl()).toEqual([2])
 })
 
-it('serials that another implementation has given are known after the next start', async () => {
-  const path = join(temporaryDirectory(), 'registry.db')
-  {
-    await using office = await Office.open(path)
-    await office.enrol()
-  }
-  // It deletes the row, and inserts it again.
-  new Database(path)
-    .exec(
-      'DELETE FROM issued; CREATE TEMP TABLE t AS SELECT * FROM cert; DELETE FROM cert; INSERT INTO cert SELECT * FROM t',
+// It knows no other kind of database.
+it.runIf(DATABASE_KIND === 'SQLite')(
+  'serials that another implementation has given are known after the next start',
+  async () => {
+    const path = await emptyDatabase()
+    {
+      await using office = await Office.open(path)
+      await office.enrol()
+    }
+    // It deletes the row, and inserts it again.
+    await changeIn(
+      path,
+      ...['DELETE FROM issued', 'CREATE TEMP TABLE t AS SELECT * FROM cert'],
+      ...['DELETE FROM cert', 'INSERT INTO cert SELECT * FROM t'],
     )
-    .close()
-  await using office = await Office.open(path)
-  await office.revoke('0/16')
-  expect(await office.crl()).toEqual([1])
-})
+    await using office = await Office.open(path)
+    await office.revoke('0/16')
+    expect(await office.crl()).toEqual([1])
+  },
+)
 
 it('a certificate that is written just before its machine is shut out is revoked, too', async () => {
   await using office = await Office.open()
@@ -393,7 +397,7 @@ it('keys are rotated with their version, or not at all', async () => {
 })
 
 it('of two steps of the rotation that were asked for at one step, one is taken', async () => {
-  const path = join(temporaryDirectory(), 'registry.db')
+  const path = await emptyDatabase()
   await using office = await Office.open(path)
   await office.configuration.beginKeys(Buffer.alloc(16, 1))
   await office.configuration.publish()
@@ -419,7 +423,7 @@ it('of two steps of the rotation that were asked for at one step, one is taken',
 })
 
 it('settings are not changed where another process has changed what was looked at', async () => {
-  const path = join(temporaryDirectory(), 'registry.db')
+  const path = await emptyDatabase()
   await using office = await Office.open(path)
   await office.configuration.publish()
   await using other = await Office.open(path)
@@ -438,7 +442,7 @@ it('settings are not changed where another process has changed what was looked a
 })
 
 it('what another process publishes while it is read is read as a whole', async () => {
-  const path = join(temporaryDirectory(), 'registry.db')
+  const path = await emptyDatabase()
   await using office = await Office.open(path)
   await office.configuration.beginKeys(Buffer.alloc(16, 1))
   await office.configuration.publish()
@@ -455,7 +459,7 @@ it('what another process publishes while it is read is read as a whole', async (
 })
 
 it('what another process has published and cannot be read is read again by itself', async () => {
-  const path = join(temporaryDirectory(), 'registry.db')
+  const path = await emptyDatabase()
   await using office = await Office.open(path)
   await office.enrol()
   await using other = await Office.open(path)
@@ -472,15 +476,13 @@ it('what another process has published and cannot be read is read again by itsel
 })
 
 it('a certificate that cannot be read is shut out by name, and its prefix is free', async () => {
-  const path = join(temporaryDirectory(), 'registry.db')
+  const path = await emptyDatabase()
   {
     await using office = await Office.open(path)
     await office.enrol()
     await office.enrol()
   }
-  const database = new Database(path)
-  database.prepare("UPDATE cert SET cert = 'garbage' WHERE prefix = ?").run('1'.padStart(16, '0'))
-  database.close()
+  await changeIn(path, `UPDATE cert SET cert = 'garbage' WHERE prefix = '${'1'.padStart(16, '0')}'`)
   await using office = await Office.open(path)
   expect((await office.enrol()).subnetName).toBe('2/16')
   await office.revoke('1/16')

@@ -1,5 +1,3 @@
-import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { networkOfBits } from '../../../src/core/values/prefix.ts'
 import { discoveryOf } from '../../../src/registry/discovery.ts'
@@ -7,15 +5,16 @@ import type { Refusal } from '../../../src/registry/refusal.ts'
 import { Metrics } from '../../../src/registry/server/metrics.ts'
 import { oneAnswer } from '../../../src/registry/server/one-answer.ts'
 import { StatusPages } from '../../../src/registry/server/status-pages.ts'
+import { changeIn, emptyDatabase } from '../../support/databases.ts'
 import { rawExchange } from '../../support/recorded-registry.ts'
-import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
+import { testRegistry } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
 
 const [OPERATOR, STRANGER] = ['127.0.0.1', '127.0.0.2']
 
 async function statusRegistry() {
-  const databasePath = join(temporaryDirectory(), 'registry.db')
+  const databasePath = await emptyDatabase()
   const registry = await testRegistry({ databasePath })
   const ask = async (page: string, source = OPERATOR) => {
     const { status, body, headers } = await rawExchange(
@@ -37,9 +36,7 @@ describe('the pages for programs of an operator', () => {
 
   it('tell a registry that runs from one that cannot serve', async () => {
     await using registry = await statusRegistry()
-    const database = new Database(registry.databasePath)
-    database.exec('DROP TABLE config')
-    database.close()
+    await changeIn(registry.databasePath, 'DROP TABLE config')
     expect(await registry.ask('healthz')).toMatchObject({ status: 200 })
     expect(await registry.ask('readyz')).toMatchObject({ status: 503 })
   })

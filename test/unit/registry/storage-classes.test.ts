@@ -1,3 +1,5 @@
+// On SQLite alone: a file with which the Python implementation goes on.
+
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,14 +1,16 @@
-import { copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
 import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
-import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
+import { readSnapshot } from '../../../src/registry/database/snapshot.ts'
+import { changeIn, DATABASE_KIND, databaseWith, emptyDatabase, rowsIn } from '../../support/databases.ts'
+import { testRegistry } from '../../support/registry.ts'
 import { vectors } from '../../support/vectors.ts'
 
-const file = (name: string) => new URL(`../../vectors/registry-db/${name}`, import.meta.url)
+const file = (name: string) => fileURLToPath(new URL(`../../vectors/registry-db/${name}`, import.meta.url))
 const pki = vectors<{ csr: Record<string, string> }>('pki.json')
 
 /** A certificate with an elliptic key, as the Python implementation signed them: no session can be made with it. */
@@ -39,34 +41,18 @@ describe('a database of the Python implementation', () => {
     ['rotating.db', 'registry-db/rotating-expected.json'],
   ])('%s is taken over after a copy, and keeps working', async (name, expectedName) => {
     const expected = vectors<Expected>(expectedName)
-    const databasePath = join(temporaryDirectory(), 'registry.db')
-    copyFileSync(file(name), databasePath)
-    const rows = (path: string) => {
-      const database = new Database(path, { readonly: true })
-      const all = {
-        cert: database
-          .prepare('SELECT prefix, email, cert FROM cert WHERE cert NOT NULL ORDER BY prefix')
-          .all(),
-        schema: database
-          .prepare(
-            "SELECT sql FROM sqlite_master WHERE name IN ('config', 'token', 'cert', 'crl') ORDER BY name",
-          )
-          .pluck()
-          .all(),
-      }
-      database.close()
-      return all
-    }
-    const before = rows(databasePath)
-    // What a crash during the copy would leave.
-    writeFileSync(`${databasePath}.before-takeover.re6st-new`, 'half of a copy')
+    const databasePath = await databaseWith(file(name))
+    const certificates = (database: string) =>
+      readSnapshot({ database, option: '--db' }, (snapshot) =>
+        snapshot.all('SELECT prefix, email, cert FROM cert WHERE cert IS NOT NULL ORDER BY prefix'),
+      )
+    const before = await certificates(file(name))
     {
       await using registry = await testRegistry({
         databasePath,
         caPem: readFileSync(file('ca.crt'), 'utf8'),
         signer: pemSigner(readFileSync(file('ca.key'), 'utf8')),
       })
-      expect(existsSync(`${databasePath}.before-takeover`)).toBe(true)
       const pem = await new RegistryClient(registry.url).requestCertificate({
         token: '',
         csr: pki.csr['node-a'] ?? '',
@@ -83,32 +69,52 @@ describe('a database of the Python implementation', () => {
         value: { serial: BigInt(expected.config.serial + 1), subjectSerial: smallestFree },
       })
     }
-    const after = rows(databasePath)
-    expect(after.schema).toEqual(before.schema)
-    expect(after.cert).toHaveLength(before.cert.length + 1)
-    for (const row of before.cert) expect(after.cert).toContainEqual(row)
-    expect(rows(`${databasePath}.before-takeover`).cert).toEqual(before.cert)
-    expect(existsSync(`${databasePath}.before-takeover.re6st-new`)).toBe(false)
-    // Tokens and MAC keys are in both.
-    for (const path of [databasePath, `${databasePath}.before-takeover`])
-      expect(statSync(path).mode & 0o777).toBe(0o600)
+    const after = await certificates(databasePath)
+    expect(after).toHaveLength(before.length + 1)
+    for (const row of before) expect(after).toContainEqual(row)
   })
 
+  // One that is moved to a server is there still.
+  it.runIf(DATABASE_KIND === 'SQLite').each(['registry.db', 'rotating.db'])(
+    '%s is copied before, and its tables stay as they are',
+    async (name) => {
+      const databasePath = await databaseWith(file(name))
+      const contents = (path: string) => {
+        const database = new Database(path, { readonly: true })
+        const [cert, schema] = [
+          'SELECT prefix, email, cert FROM cert WHERE cert NOT NULL ORDER BY prefix',
+          "SELECT sql FROM sqlite_master WHERE name IN ('config', 'token', 'cert', 'crl') ORDER BY name",
+        ].map((sql) => database.prepare(sql).all())
+        database.close()
+        return { cert, schema }
+      }
+      const before = contents(databasePath)
+      // What a crash during the copy would leave.
+      writeFileSync(`${databasePath}.before-takeover.re6st-new`, 'half of a copy')
+      await (await testRegistry({ databasePath }))[Symbol.asyncDispose]()
+      expect(contents(databasePath).schema).toEqual(before.schema)
+      expect(contents(`${databasePath}.before-takeover`)).toEqual(before)
+      expect(existsSync(`${databasePath}.before-takeover.re6st-new`)).toBe(false)
+      // Tokens and MAC keys are in both.
+      for (const path of [databasePath, `${databasePath}.before-takeover`])
+        expect(statSync(path).mode & 0o777).toBe(0o600)
+    },
+  )
+
   it('with rows that nobody can read is served on: their prefixes stay occupied', async () => {
-    const databasePath = join(temporaryDirectory(), 'registry.db')
-    copyFileSync(file('registry.db'), databasePath)
-    const database = new Database(databasePath)
-    const prefixes = database
-      .prepare(
+    const databasePath = await databaseWith(file('registry.db'))
+    const prefixes = (
+      await rowsIn<{ prefix: string }>(
+        databasePath,
         "SELECT prefix FROM cert WHERE cert LIKE '-----BEGIN%' AND length(prefix) = 16 ORDER BY prefix DESC",
       )
-      .pluck()
-      .all() as string[]
+    ).map(({ prefix }) => prefix)
     const [garbage = '', elliptic = ''] = prefixes
-    const set = database.prepare('UPDATE cert SET cert = ? WHERE prefix = ?')
-    set.run('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n', garbage)
-    set.run(ELLIPTIC, elliptic)
-    database.close()
+    await changeIn(
+      databasePath,
+      `UPDATE cert SET cert = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n' WHERE prefix = '${garbage}'`,
+      `UPDATE cert SET cert = '${ELLIPTIC}' WHERE prefix = '${elliptic}'`,
+    )
     await using registry = await testRegistry({
       databasePath,
       registration: { mailPrefixLength: 16, anonymousPrefixLength: 16 },
@@ -126,8 +132,10 @@ describe('a database of the Python implementation', () => {
   })
 
   it('is refused when its tables were changed', async () => {
-    const databasePath = join(temporaryDirectory(), 'registry.db')
-    new Database(databasePath).exec('CREATE TABLE cert (prefix TEXT, other TEXT)').close()
+    const databasePath = await emptyDatabase()
+    if (DATABASE_KIND === 'SQLite')
+      new Database(databasePath).exec('CREATE TABLE cert (prefix TEXT, other TEXT)').close()
+    else await changeIn(databasePath, 'DROP TABLE cert', 'CREATE TABLE cert (prefix TEXT, other TEXT)')
     await expect(testRegistry({ databasePath })).rejects.toThrow(/its table cert is not a registry's/)
   })
 })

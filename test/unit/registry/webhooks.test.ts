@@ -1,13 +1,11 @@
 import { createHash, createHmac } from 'node:crypto'
-import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { waitFor } from '../../../lab/wait-for.ts'
 import { readRegistryCommandLine } from '../../../src/core/options/registry-commands.ts'
 import { refuse } from '../../../src/core/result.ts'
 import { openStore } from '../../../src/registry/database/open-store.ts'
 import { type NetworkEvent, Webhooks } from '../../../src/registry/webhooks.ts'
-import { POSTGRES_PROGRAMS, POSTGRES_TEST_MS, TestPostgres } from '../../support/postgres.ts'
-import { temporaryDirectory } from '../../support/registry.ts'
+import { DATABASE_KIND, emptyDatabase, holdDatabaseClock } from '../../support/databases.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
 import { webhookReceiver } from '../../support/webhook-receiver.ts'
@@ -16,13 +14,20 @@ const DEADLINE_MS = 20_000
 
 const gone = (...nodes: string[]): NetworkEvent => ({ event: 'nodes.gone', nodes })
 
-const newStore = () => openStore(join(temporaryDirectory(), 'registry.db'))
+const newStore = async () => openStore(await emptyDatabase())
+
+/** Of the process, and of its database. */
+const heldClock = () => {
+  const clock = steppedClock()
+  holdDatabaseClock(clock)
+  return clock
+}
 
 describe('a message', () => {
   it('is signed, and sent again until it is taken; those after it wait', async () => {
     await using there = await webhookReceiver([500, 302])
     await using store = await newStore()
-    const clock = steppedClock()
+    const clock = heldClock()
     await using webhooks = new Webhooks({
       ...{ store, urls: [there.url], secret: 'a secret', network: 'fd00::/48', clock, log: silentLog },
     })
@@ -48,8 +53,8 @@ describe('a message', () => {
 
   it('that nobody took is sent when the registry is started again, with the same id', async () => {
     await using there = await webhookReceiver([500])
-    const path = join(temporaryDirectory(), 'registry.db')
-    const clock = steppedClock()
+    const path = await emptyDatabase()
+    const clock = heldClock()
     const components = { urls: [there.url], secret: 'x', network: 'fd00::/48', clock, log: silentLog }
     {
       await using store = await openStore(path)
@@ -75,7 +80,7 @@ describe('a message', () => {
   it('that a clock which was ahead has put off for years is sent', async () => {
     await using there = await webhookReceiver()
     await using store = await newStore()
-    const clock = steppedClock()
+    const clock = heldClock()
     await using webhooks = new Webhooks({
       ...{ store, urls: [there.url], secret: 'x', network: 'fd00::/48', clock, log: silentLog },
     })
@@ -95,7 +100,7 @@ describe('a message', () => {
   it('is sent by one of several processes that have the same database', async () => {
     await using there = await webhookReceiver()
     await using store = await newStore()
-    const clock = steppedClock()
+    const clock = heldClock()
     const components = { store, urls: [there.url], secret: 'x', network: 'fd00::/48', clock, log: silentLog }
     await using one = new Webhooks(components)
     await using other = new Webhooks(components)
@@ -112,7 +117,7 @@ describe('a message', () => {
   it('makes room for newer ones when nobody takes any', async () => {
     await using there = await webhookReceiver(Array<number>(2).fill(500))
     await using store = await newStore()
-    const clock = steppedClock()
+    const clock = heldClock()
     await using webhooks = new Webhooks({
       ...{ store, urls: [there.url], secret: 'x', network: 'fd00::/48', clock, log: silentLog },
     })
@@ -140,19 +145,20 @@ describe('a message', () => {
   })
 })
 
-describe.skipIf(POSTGRES_PROGRAMS === undefined)('with PostgreSQL', { timeout: POSTGRES_TEST_MS }, () => {
+// A database that is a file has one machine.
+describe.runIf(DATABASE_KIND === 'PostgreSQL')('with PostgreSQL', () => {
   it.each([
     ['ahead', 3600_000],
     ['behind', -3600_000],
   ])('a message is sent once also where the clock of another machine is an hour %s', async (_, apartMs) => {
-    await using postgres = await TestPostgres.start()
+    const database = await emptyDatabase()
     let answer: (status: number) => void = () => {}
     const answered = new Promise<number>((resolve) => {
       answer = resolve
     })
     await using there = await webhookReceiver([answered])
     const process = async (clock: ReturnType<typeof steppedClock>) => {
-      const store = await openStore(postgres.url)
+      const store = await openStore(database)
       const looked = vi.spyOn(store, 'all')
       const webhooks = new Webhooks({
         ...{ store, urls: [there.url], secret: 'x', network: 'fd00::/48', clock, log: silentLog },

@@ -1,12 +1,11 @@
 import 'reflect-metadata'
 import { generateKeyPairSync, webcrypto } from 'node:crypto'
-import { copyFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as x509 from '@peculiar/x509'
 import { describe, expect, it } from 'vitest'
 import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
-import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
+import { databaseWith } from '../../support/databases.ts'
+import { testRegistry } from '../../support/registry.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { vectors } from '../../support/vectors.ts'
 
@@ -80,8 +79,7 @@ describe('a registry does not start with the wrong authority', () => {
   })
 
   it('another network’s, over an existing database; a good one it takes', async () => {
-    const databasePath = join(temporaryDirectory(), 'registry.db')
-    copyFileSync(DATABASE, databasePath)
+    const databasePath = await databaseWith(DATABASE)
     await expect(
       testRegistry({ databasePath, ...(await authority('0120010db80043')) }),
     ).rejects.toMatchObject({ code: 'FILE', message: expect.stringContaining('another authority') })
