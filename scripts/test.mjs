@@ -35,6 +35,7 @@ const projects = [
     : [
         'network',
         ...(isSlow ? ['network-slow', 'alone', 'demo'] : []),
+        ...(isSlow && extraObstacles.length === 0 ? ['page-postgres'] : []),
         ...(isLong ? ['babeld-all', 'long'] : isSlow ? ['babeld'] : []),
       ]),
 ]

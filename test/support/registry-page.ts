@@ -12,6 +12,7 @@ import type {
   RunningRegistry,
 } from '../../src/registry/registry-settings.ts'
 import { startChromium } from './chromium.ts'
+import { emptyDatabase } from './databases.ts'
 import { temporaryDirectory, testRegistry } from './registry.ts'
 
 /** Who may do everything, and the password. */
@@ -61,7 +62,7 @@ export async function startRegistryPage(
     ...settings
   }: Partial<Pick<RegistrySettings, 'pair'> & Pick<ApiSettings, 'openId'>> & { readonly port?: number } = {},
 ): Promise<RegistryPage> {
-  const databasePath = path.join(temporaryDirectory(), 'registry.db')
+  const databasePath = await emptyDatabase({ isShared: true })
   const store = await openStore(databasePath)
   await setAdministrator(
     store,
@@ -77,7 +78,7 @@ export async function startRegistryPage(
       api: {
         listener: { kind: 'address', address: '127.0.0.1', port },
         openId,
-        socketPath: `${databasePath}.socket`,
+        socketPath: path.join(temporaryDirectory(), 'commands.socket'),
         pageUrl: undefined,
         registryUrl: 'http://registry.example.com/',
         pageFolder: fileURLToPath(new URL('../../dist/page/', import.meta.url)),

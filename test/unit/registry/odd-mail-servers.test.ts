@@ -6,7 +6,6 @@ import { fateOf, type Mail, openMailer } from '../../../src/registry/mail.ts'
 import { TokenMails } from '../../../src/registry/token-mails.ts'
 import { emptyDatabase } from '../../support/databases.ts'
 import { type MailServerMood, OddMailServer } from '../../support/odd-mail-server.ts'
-
 import { silentLog } from '../../support/silent-log.ts'
 import { type SteppedClock, steppedClock } from '../../support/stepped-clock.ts'
 
