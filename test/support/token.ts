@@ -23,7 +23,7 @@ export class TestToken {
     mkdirSync(at('tokens'))
     writeFileSync(at('conf'), `directories.tokendir = ${at('tokens')}\nobjectstore.backend = file\n`)
     writeFileSync(at('key'), createPrivateKey(keyPem).export({ type: 'pkcs8', format: 'pem' }))
-    writeFileSync(at('pin'), `${this.pin}\n`)
+    writeFileSync(at('pin'), `${this.pin}\n`, { mode: 0o600 })
     this.environment = { SOFTHSM2_CONF: at('conf') }
     const pin = ['--pin', this.pin]
     this.#run('--init-token', '--free', '--label', this.label, '--so-pin', '87654321', ...pin)
