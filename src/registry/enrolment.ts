@@ -14,6 +14,7 @@ import type { Store } from './database/store.ts'
 import type { Followers } from './followers.ts'
 import type { GeoIp } from './geoip.ts'
 import type { Ledger, Reservation } from './ledger.ts'
+import type { MachineSoftware } from './machine-software.ts'
 import type { Mailer } from './mail.ts'
 import { Refusal } from './refusal.ts'
 import { TokenRequests } from './token-requests.ts'
@@ -39,6 +40,7 @@ export interface EnrolmentComponents {
   }
   readonly communities: Communities
   readonly authorities: Pick<Authorities, 'enrolled'>
+  readonly software: Pick<MachineSoftware, 'forget'>
   readonly mailer: Mailer | undefined
   readonly geoip: GeoIp | undefined
   readonly clock: Clock
@@ -176,7 +178,7 @@ export class Enrolment {
     location: Location | undefined,
     token?: string,
   ): Promise<Issued | undefined> {
-    const { ledger, cryptography, store, clock, communities, configuration, authorities, log } =
+    const { ledger, cryptography, store, clock, communities, configuration, authorities, software, log } =
       this.#components
     const reservation = await this.#reserve(community ?? communities.of(location), length)
     const { prefix, serial, subjectSerial } = reservation
@@ -206,6 +208,7 @@ export class Enrolment {
         await recordEvent(writable, prefix, { kind: 'enrolled', detail: String(serial) }, nowMs)
         await authorities.enrolled(writable, prefix)
         configuration.followers.forget(prefix)
+        software.forget(prefix)
         // Another process may have used it.
         if (token !== undefined && !(await useToken(writable, token, prefix, nowMs)))
           throw new TokenGone('the token was used meanwhile')

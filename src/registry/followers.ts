@@ -1,25 +1,12 @@
-import { remember } from '../core/remember.ts'
 import { type NetworkVersion, numberOfVersion } from '../core/values/network-version.ts'
-import { inBackground } from '../platform/background.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { Logger } from '../platform/log.ts'
-import { Turns } from '../platform/turns.ts'
-import type { Queries } from './database/queries.ts'
 import type { Store } from './database/store.ts'
+import { SaidByMachines, type SaidComponents } from './said-by-machines.ts'
 
 /** What is needed to know who follows. */
-export interface FollowersComponents {
-  readonly store: Pick<Store, 'write' | 'allIn' | 'isShared'>
-  readonly clock: Pick<Clock, 'after'>
-  readonly log: Logger
+export interface FollowersComponents extends SaidComponents {
+  readonly store: SaidComponents['store'] & Pick<Store, 'allIn'>
 }
 
-/** Of so many nodes it is known here which version they have asked for last: of others it is written again. */
-const MAX_FOLLOWERS = 100_000
-/** What many ask for at once is written together. */
-const WRITE_AFTER_MS = 5_000
-/** So many are written by one statement, after which the database counts anew how many have which version. */
-const TOGETHER = 100
 /** The version of who has asked for none. */
 const NONE = -1
 
@@ -29,39 +16,35 @@ const NONE = -1
  */
 export class Followers {
   readonly #components: FollowersComponents
-  readonly #versions = new Map<string, number>()
-  /** Of what was asked for, what the database does not have yet. */
-  #unwritten = new Map<string, number>()
-  #timer: Disposable | undefined
-  /** What is being written is in the database before it is read. */
-  readonly #turns = new Turns()
+  readonly #versions: SaidByMachines<number>
 
   constructor(components: FollowersComponents) {
     this.#components = components
+    this.#versions = new SaidByMachines(components, {
+      what: 'who follows the configuration',
+      isSame: (one, other) => one === other,
+      write: async (writable, rows) => {
+        await writable.run(
+          `INSERT INTO machine_version VALUES ${rows.map(() => '(?, ?)').join(', ')} ON CONFLICT (prefix) DO UPDATE SET version = excluded.version`,
+          ...rows.flat(),
+        )
+      },
+    })
   }
 
   /** A node has asked for a version. */
   heardOf(prefix: string, version: NetworkVersion): void {
-    const number = numberOf(version)
-    // Where another process has heard of a new machine with this prefix, what is known here was of the one before.
-    if (!this.#components.store.isShared && this.#versions.get(prefix) === number) return
-    remember(this.#versions, prefix, number, MAX_FOLLOWERS)
-    this.#unwritten.set(prefix, number)
-    const { clock, log } = this.#components
-    this.#timer ??= clock.after(WRITE_AFTER_MS, () =>
-      inBackground(log, 'writing who follows the configuration', this.save()),
-    )
+    this.#versions.heard(prefix, numberOf(version))
   }
 
   /** A prefix has another machine: what the one before has asked for is not its own. The database forgets it with the rest. */
   forget(prefix: string): void {
-    this.#versions.delete(prefix)
-    this.#unwritten.delete(prefix)
+    this.#versions.forget(prefix)
   }
 
   /** Whether a node has asked this process for a version, or a newer one. */
   hasVersion(prefix: string, version: NetworkVersion): boolean {
-    return (this.#versions.get(prefix) ?? NONE) >= numberOf(version)
+    return (this.#versions.last(prefix) ?? NONE) >= numberOf(version)
   }
 
   /** Which of these nodes have not asked for a version, or a newer one, no matter whom and when. */
@@ -77,41 +60,8 @@ export class Followers {
 
   /** Writes what was asked for. */
   save(): Promise<void> {
-    return this.#turns.take(() => this.#write())
+    return this.#versions.save()
   }
-
-  async #write(): Promise<void> {
-    this.#timer?.[Symbol.dispose]()
-    this.#timer = undefined
-    const unwritten = this.#unwritten
-    if (unwritten.size === 0) return
-    this.#unwritten = new Map()
-    try {
-      await this.#components.store.write(
-        async (writable) => {
-          const rows = [...unwritten]
-          const whole = rows.length - (rows.length % TOGETHER)
-          for (let at = 0; at < whole; at += TOGETHER) await insert(writable, rows.slice(at, at + TOGETHER))
-          for (const row of rows.slice(whole)) await insert(writable, [row])
-        },
-        { isExpendable: true },
-      )
-    } catch (error) {
-      // With what is asked for next, unless that is newer.
-      this.#unwritten = new Map([...unwritten, ...this.#unwritten])
-      throw error
-    }
-  }
-}
-
-async function insert(
-  writable: Queries,
-  rows: readonly (readonly [prefix: string, version: number])[],
-): Promise<void> {
-  await writable.run(
-    `INSERT INTO machine_version VALUES ${rows.map(() => '(?, ?)').join(', ')} ON CONFLICT (prefix) DO UPDATE SET version = excluded.version`,
-    ...rows.flat(),
-  )
 }
 
 function numberOf(version: NetworkVersion): number {

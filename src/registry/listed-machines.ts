@@ -1,17 +1,13 @@
 import type { SqlValue } from './database/engine.ts'
 import type { Store } from './database/store.ts'
 import { HEAD_BITS } from './database/tables.ts'
-
-/** Which machines are wanted: those for which all of it is true. */
-export interface ListFilter {
-  /** Bits that their prefixes begin with. */
-  readonly within: string
-  readonly country?: string | undefined
-  /** Whether it was ever seen. */
-  readonly isSeen?: boolean | undefined
-  /** Its certificate ends by then, in Unix seconds. */
-  readonly endsBy?: number | undefined
-}
+import {
+  type Condition,
+  conditionsOf,
+  endOf,
+  type ListFilter,
+  type ListTable as Table,
+} from './list-filter.ts'
 
 /** What they are in the order of; those that are the same in that, by their prefixes. */
 export interface ListOrder {
@@ -40,8 +36,6 @@ export interface ListCount {
   readonly isAtLeast: boolean
 }
 
-type Table = 'listed_machine' | 'holder'
-
 /** Where a column is, and the indexes that have its order: that of all, and that of each head. */
 interface Column {
   readonly table: Table
@@ -64,6 +58,8 @@ const COLUMNS = {
   not_after: ofHolder('holder.not_after', 'holder_page_not_after', 'holder_head_not_after'),
 } as const satisfies Record<string, Column>
 
+type ListedStore = Pick<Store, 'all' | 'allIn' | 'countHolders' | 'isShared'>
+
 /** A text without its limits. */
 interface Query {
   readonly text: string
@@ -77,22 +73,13 @@ interface PartAfter {
   readonly orderBy: (table: string) => string
 }
 
-/** What is wanted of one column. */
-interface Condition {
-  readonly name: 'within' | 'country' | 'isSeen' | 'endsBy'
-  readonly table: Table | undefined
-  /** For the table that is read in its order: an index begins and ends there. */
-  readonly range: (table: Table) => string
-  /** The same where no index may be chosen for it: the one that has the order is to be. */
-  readonly check: (table: Table) => string
-  readonly parameters: readonly SqlValue[]
-}
-
 /** The machines of a filter that are looked up by an index; of these, others are left out that are not wanted. */
 interface Source {
   readonly table: Table
   readonly index: string | undefined
   readonly ranges: readonly Condition['name'][]
+  /** Columns that the index has them in the order of, before their prefixes. */
+  readonly order?: string
 }
 
 /** More are not counted: whoever looks for some of them wants to know of few how many they are. */
@@ -107,18 +94,15 @@ const MAX_PASSED = 1_000
 /** Of no machine. */
 const NO_HEAD = '-'
 
-/** Comes after all prefixes that begin with these bits. */
-const endOf = (within: string): string => `${within}2`
-
 /**
  * Machines as the database lists them: in whatever order, from wherever on, what is read does not grow with how many there are. Only
  * those that are wanted by one thing and sorted by another may have to be looked for; not so those of a community of few bits, which is
  * some heads: the first bits of prefixes, by which there is an index for each order.
  */
 export class ListedMachines {
-  readonly #store: Pick<Store, 'all' | 'countHolders' | 'isShared'>
+  readonly #store: ListedStore
 
-  constructor(store: Pick<Store, 'all' | 'countHolders' | 'isShared'>) {
+  constructor(store: ListedStore) {
     this.#store = store
   }
 
@@ -168,6 +152,18 @@ export class ListedMachines {
     )
     const { examined = 0, n = 0 } = row ?? {}
     return { count: Math.min(n, most), isAtLeast: examined > most }
+  }
+
+  /** Which of these machines are wanted; a number of them that is not large. */
+  async matching(filter: ListFilter, prefixes: readonly string[]): Promise<ReadonlySet<string>> {
+    const conditions = conditionsOf(filter)
+    if (conditions.length === 0 || prefixes.length === 0) return new Set(prefixes)
+    const rows = await this.#store.allIn<{ prefix: string }>(
+      `SELECT listed_machine.prefix AS prefix FROM listed_machine CROSS JOIN holder WHERE listed_machine.prefix IN ? AND holder.prefix = listed_machine.prefix AND ${conditions.map(({ check, table = 'holder' }) => check(table)).join(' AND ')}`,
+      prefixes,
+      ...conditions.flatMap(({ parameters }) => parameters),
+    )
+    return new Set(rows.map(({ prefix }) => prefix))
   }
 
   /** By what so few are looked up for a filter that they can be sorted; undefined: by nothing. */
@@ -263,14 +259,14 @@ export class ListedMachines {
   }
 
   /** The first ones that are looked up. */
-  #some({ table, index, ranges }: Source, conditions: readonly Condition[], most: number) {
+  #some({ table, index, ranges, order }: Source, conditions: readonly Condition[], most: number) {
     const ranged = conditions.filter(({ name }) => ranges.includes(name))
     const where = [
       ...(table === 'holder' ? ['holder.reason IS NULL'] : []),
       ...ranged.map(({ range }) => range(table)),
     ]
     return {
-      text: `SELECT ${table}.prefix AS prefix FROM ${table} ${this.#by(index)} WHERE ${where.join(' AND ')} ORDER BY ${table === 'holder' ? 'holder.not_after, ' : ''}${table}.prefix LIMIT ${most}`,
+      text: `SELECT ${table}.prefix AS prefix FROM ${table} ${this.#by(index)} WHERE ${where.join(' AND ')} ORDER BY ${order === undefined ? '' : `${order}, `}${table}.prefix LIMIT ${most}`,
       parameters: ranged.flatMap(({ parameters }) => parameters),
     }
   }
@@ -279,35 +275,6 @@ export class ListedMachines {
   #by(index: string | undefined): string {
     return index === undefined || this.#store.isShared ? '' : `INDEXED BY ${index}`
   }
-}
-
-function conditionsOf({ within, country, isSeen, endsBy }: ListFilter): Condition[] {
-  const conditions: Condition[] = []
-  if (within !== '')
-    conditions.push({
-      ...{ name: 'within', table: undefined, parameters: [within, endOf(within)] },
-      range: (table) => `${table}.prefix >= ? AND ${table}.prefix < ?`,
-      check: (table) => `${table}.prefix || '' >= ? AND ${table}.prefix || '' < ?`,
-    })
-  if (country !== undefined)
-    conditions.push({
-      ...{ name: 'country', table: 'listed_machine', parameters: [country] },
-      range: () => 'listed_machine.country = ?',
-      check: () => "listed_machine.country || '' = ?",
-    })
-  if (isSeen !== undefined)
-    conditions.push({
-      ...{ name: 'isSeen', table: 'listed_machine', parameters: [] },
-      range: () => `listed_machine.seen ${isSeen ? '>' : '='} 0`,
-      check: () => `listed_machine.seen + 0 ${isSeen ? '>' : '='} 0`,
-    })
-  if (endsBy !== undefined)
-    conditions.push({
-      ...{ name: 'endsBy', table: 'holder', parameters: [endsBy] },
-      range: () => 'holder.not_after <= ?',
-      check: () => 'holder.not_after + 0 <= ?',
-    })
-  return conditions
 }
 
 /** What has an order, and which conditions are a part of it. */
@@ -328,22 +295,49 @@ function sourceAlong({ column }: ListOrder, filter: ListFilter): Source {
   }
 }
 
+const BELOW = {
+  versionBelow: { index: 'listed_follower', order: 'listed_machine.version' },
+  protocolBelow: { index: 'listed_protocol', order: 'listed_machine.protocol' },
+} as const
+
 /** By what those of a filter can be looked up. */
 const sourcesOf = (filter: ListFilter): Source[] => [
   ...(filter.endsBy === undefined
     ? []
-    : [{ table: 'holder', index: 'holder_page_not_after', ranges: ['endsBy'] } as const]),
+    : [
+        {
+          ...({ table: 'holder', index: 'holder_page_not_after', ranges: ['endsBy'] } as const),
+          order: 'holder.not_after',
+        },
+      ]),
+  ...(filter.subjectSerialFrom === undefined
+    ? []
+    : [
+        {
+          ...({ table: 'holder', index: 'holder_subject_serial', ranges: ['subjectSerialFrom'] } as const),
+          order: 'holder.subject_serial',
+        },
+      ]),
+  ...(['versionBelow', 'protocolBelow'] as const).flatMap((name) =>
+    filter[name] === undefined ? [] : [{ table: 'listed_machine' as const, ranges: [name], ...BELOW[name] }],
+  ),
+  ...(['authority', 'implementation'] as const).flatMap((name) =>
+    filter[name] === undefined ? [] : [prefixesOf({ within: filter.within, [name]: filter[name] })],
+  ),
   ...(filter.country === undefined ? [] : [prefixesOf({ within: filter.within, country: filter.country })]),
   ...(filter.isSeen === undefined ? [] : [prefixesOf({ within: filter.within, isSeen: filter.isSeen })]),
   ...(filter.within === '' ? [] : [prefixesOf({ within: filter.within })]),
 ]
 
 /** What has them in the order of their prefixes. */
-function prefixesOf({ country, isSeen }: ListFilter): Source {
+function prefixesOf({ country, isSeen, authority, implementation }: ListFilter): Source {
   const table = 'listed_machine'
   if (country !== undefined) return { table, index: 'listed_country', ranges: ['country', 'within'] }
   if (isSeen !== undefined)
     return { table, index: isSeen ? 'listed_ever' : 'listed_seen', ranges: ['isSeen', 'within'] }
+  if (authority !== undefined) return { table, index: 'listed_authority', ranges: ['authority', 'within'] }
+  if (implementation !== undefined)
+    return { table, index: 'listed_software', ranges: ['implementation', 'within'] }
   return { table, index: undefined, ranges: ['within'] }
 }
 

@@ -20,6 +20,7 @@ import { ExpiryMails } from './expiry-mails.ts'
 import { KnownAddresses } from './known-addresses.ts'
 import { Ledger } from './ledger.ts'
 import { LocalNode } from './local-node.ts'
+import { MachineSoftware } from './machine-software.ts'
 import { registryMethods } from './methods.ts'
 import { DEFAULT_SENDER } from './node-steps.ts'
 import { sharedReachableNodes } from './reachable-nodes.ts'
@@ -97,11 +98,13 @@ export async function startRegistry(
   configuration.announceBy((prefix) => localNode.announceVersion(prefix))
   const authorities = stack.use(new Authorities({ store, authority, clock, log }))
   await authorities.begin()
+  const software = stack.use(new MachineSoftware({ store, clock, log }))
   const mailSender = authority.email ?? DEFAULT_SENDER
   const enrolment = new Enrolment(
     {
       ...components,
-      ...{ store, ledger, cryptography, configuration, authorities, communities: settings.communities },
+      ...{ store, ledger, cryptography, configuration, authorities, software },
+      communities: settings.communities,
     },
     { ...settings.registration, mailSender },
   )
@@ -187,6 +190,7 @@ export async function startRegistry(
     }),
     sessions,
     authorities,
+    software,
     log,
     clock,
     trust: {
@@ -241,6 +245,7 @@ export async function startRegistry(
         log,
         authority,
         authorities,
+        software,
       },
       communities: settings.communities,
       geoip: components.geoip,

@@ -5,6 +5,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/platform/clock.ts'
 import { RegistryClient } from '../../src/platform/registry-client.ts'
+import { enrolledMachine } from '../support/calling-machine.ts'
 import { hasChromium } from '../support/chromium.ts'
 import { ADMINISTRATOR, endSessions, type RegistryPage, startRegistryPage } from '../support/registry-page.ts'
 import { vectors } from '../support/vectors.ts'
@@ -255,29 +256,55 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
     await other.close()
   })
 
-  test('says that the form of the configuration begins anew, since another administrator has changed it', async () => {
-    await started.open('configuration')
-    await page.getByLabel('Hello').fill('7')
-    await page.evaluate(async () => {
+  const changedElsewhere = (change: unknown) =>
+    page.evaluate(async (wanted) => {
       const session = (await (await fetch('/api/v1/session')).json()) as { csrfToken: string }
       const { version } = (await (await fetch('/api/v1/configuration')).json()) as { version: number }
       await fetch('/api/v1/configuration', {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'x-csrf-token': session.csrfToken },
-        body: JSON.stringify({ fromVersion: version, change: { clientCount: 9 } }),
+        body: JSON.stringify({ fromVersion: version, change: wanted }),
       })
-    })
-    const said = page.getByRole('status').getByText('The configuration was changed elsewhere')
-    await said.waitFor()
+    }, change)
+
+  test('keeps what was written into the configuration when another administrator changes it, and asks what counts', async () => {
+    await started.open('configuration')
+    await page.getByLabel('Hello').fill('7')
+    await changedElsewhere({ clientCount: 9 })
+    const elsewhere = page.getByRole('region', { name: 'Changed elsewhere' })
+    await elsewhere.getByText('Client count: 10 → 9. The form has it.').waitFor()
+    await page.getByRole('status').getByText('What you have written is kept').waitFor()
     expect(await page.getByLabel('Client count').inputValue()).toBe('9')
-    await said.waitFor({ state: 'detached' })
-    // What is changed here is no surprise.
-    await page.getByLabel('Client count').fill('10')
+    expect(await page.getByLabel('Hello').inputValue()).toBe('7')
+    await elsewhere.getByRole('button', { name: 'Understood' }).click()
+    await elsewhere.waitFor({ state: 'detached' })
+    await changedElsewhere({ hello: 5, encrypt: true })
+    await elsewhere.getByText('Hello: 15 → 5 seconds. You have written 7.').waitFor()
+    expect(await page.getByLabel('Encrypt tunnels').isChecked()).toBe(true)
+    expect(await started.accessibilityProblems()).toEqual([])
+    await started.screenshot('changed-elsewhere')
     await page.getByRole('button', { name: 'Preview…' }).click()
+    await page.getByRole('alert').getByText('First decide').waitFor()
+    await elsewhere.getByRole('button', { name: 'Keep 7' }).click()
+    await elsewhere.getByText('You have written 7, which you keep.').waitFor()
+    await page.getByRole('button', { name: 'Preview…' }).click()
+    await page.getByRole('dialog').getByText('5 → 7').waitFor()
     await page.getByRole('dialog').getByRole('button', { name: 'Change' }).click()
     await page.getByRole('status').getByText('The configuration is changed').waitFor()
-    await expect.poll(() => page.getByLabel('Client count').inputValue()).toBe('10')
-    expect(await said.count()).toBe(0)
+    await changedElsewhere({ hello: 8 })
+    await expect.poll(() => page.getByLabel('Hello').inputValue()).toBe('8')
+    await page.getByLabel('Hello').fill('9')
+    await changedElsewhere({ hello: 10 })
+    await elsewhere.getByRole('button', { name: 'Take 10' }).click()
+    expect(await page.getByLabel('Hello').inputValue()).toBe('10')
+  })
+
+  test('shows by itself who has which certificate of the authority', async () => {
+    await started.open('authority')
+    const count = page.locator('.numbers div', { hasText: 'have it' })
+    await count.getByText('0', { exact: true }).waitFor()
+    await enrolledMachine(started.registry.url)
+    await count.getByText('1', { exact: true }).waitFor()
   })
 
   test('says that the registry was upgraded, and is loaded anew when somebody wants that, without loss', async () => {

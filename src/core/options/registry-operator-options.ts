@@ -1,5 +1,6 @@
 import { OLDEST_PROTOCOL, PROTOCOL } from '../config/protocol-number.ts'
 import { ok, type Result, refuse } from '../result.ts'
+import { IMPLEMENTATIONS } from '../values/implementations.ts'
 import { MACHINE_SORT_KEYS } from '../values/machine-sort-keys.ts'
 import { MACHINE_STATES } from '../values/machine-states.ts'
 import { isLikeSubnetName } from '../values/prefix.ts'
@@ -23,6 +24,8 @@ const INVITATION = 'Invitation'
 const ROTATION = 'Rotation'
 const NETWORK = 'Configuration of the network'
 
+/** As many as there are IPv4 addresses. */
+const MAX_SUBJECT_SERIAL = 4_294_967_296
 /** A year: longer is a mistake. */
 const MAX_DAYS = 365
 const MAX_USES = 1_000
@@ -56,6 +59,31 @@ const NODES = {
     group: MACHINES,
     help: 'only those whose prefixes begin with these bits',
   }),
+  isBehind: flag({
+    names: ['--behind'],
+    group: MACHINES,
+    help: 'only those that have not asked for the present configuration of the network',
+  }),
+  authority: optional(nonEmpty('FINGERPRINT'), {
+    names: ['--authority'],
+    group: MACHINES,
+    help: 'only those that have this certificate of the authority, as "ca status" prints it; unknown: those of which nobody knows',
+  }),
+  protocolBelow: optional(integer('N', OLDEST_PROTOCOL, 256), {
+    names: ['--protocol-below'],
+    group: MACHINES,
+    help: 'only those that speak an older protocol than this',
+  }),
+  implementation: optional(oneOf('WHOSE', IMPLEMENTATIONS), {
+    names: ['--implementation'],
+    group: MACHINES,
+    help: 'only those that run this one or that of Python',
+  }),
+  subjectSerialFrom: optional(integer('N', 0, MAX_SUBJECT_SERIAL), {
+    names: ['--subject-serial-from'],
+    group: MACHINES,
+    help: 'only those whose certificates have at least this serial number in their subjects, which chooses the IPv4 subnet',
+  }),
   sort: withDefault(oneOf('KEY', MACHINE_SORT_KEYS), 'name', {
     names: ['--sort'],
     group: MACHINES,
@@ -82,9 +110,19 @@ export type NodesOptions = OptionsOf<typeof NODES>
 /** Checks all options of `re6st-registry nodes`, together. */
 export function nodesOptions(words: ParsedWords): Result<NodesOptions> {
   const values = optionValues(NODES_COMMAND, words)
-  const fault = values.ok ? faultOfCommunity(values.value) : undefined
+  if (!values.ok) return values
+  const fault = faultOfCommunity(values.value) ?? faultOfAuthority(values.value)
   return fault === undefined ? values : refuse(fault)
 }
+
+const faultOfAuthority = ({
+  authority = 'unknown',
+}: {
+  readonly authority: string | undefined
+}): string | undefined =>
+  /^(unknown|sha256:[0-9a-f]{2}(:[0-9a-f]{2}){31})$/i.test(authority)
+    ? undefined
+    : `--authority ${authority}: must be "unknown", or a fingerprint like sha256:0C:7A:…, as "re6st-registry ca status" prints it`
 
 const faultOfCommunity = ({
   community = '',

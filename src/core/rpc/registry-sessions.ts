@@ -2,9 +2,9 @@ import { isSameOctets } from '../octets.ts'
 import { remember } from '../remember.ts'
 import { nextSecret, requestHmac } from './session.ts'
 
-/** What the registry finds when a node calls: the secret for the answer, or what is wrong. */
+/** What the registry finds when a node calls: the secret for the answer, and the protocol that it has said; or what is wrong. */
 export type Authentication =
-  | { readonly kind: 'authentic'; readonly secret: Buffer }
+  | { readonly kind: 'authentic'; readonly secret: Buffer; readonly protocol: number }
   | { readonly kind: 'no-session' }
   | { readonly kind: 'wrong-hmac' }
 
@@ -74,7 +74,7 @@ export class RegistrySessions {
     const secret = octetsOf(match.text)
     remember(this.#used, prefix, { ...match, text: textOf(nextSecret(secret)) }, this.#limits.nodes)
     this.#offered.delete(prefix)
-    return { kind: 'authentic', secret }
+    return { kind: 'authentic', secret, protocol: match.protocol }
   }
 
   /** What is kept of a node, as text for another process; undefined: nothing. */

@@ -12,6 +12,7 @@ import type { GeoIp } from '../geoip.ts'
 import type { KnownAddresses } from '../known-addresses.ts'
 import type { Ledger } from '../ledger.ts'
 import type { LocalNode } from '../local-node.ts'
+import type { MachineSoftware } from '../machine-software.ts'
 import type { ReachableNodes } from '../reachable-nodes.ts'
 import type { Handshakes } from '../server/handshakes.ts'
 import type { Sessions } from '../sessions.ts'
@@ -45,6 +46,7 @@ export interface ApiComponents {
   readonly log: Logger
   readonly authority: Authority
   readonly authorities: Authorities
+  readonly software: MachineSoftware
   readonly mailPrefixLength: number
   readonly anonymousPrefixLength: number
   readonly hasMailer: boolean
@@ -88,6 +90,14 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
     watch,
     registryPrefix,
     network: authority.network,
+    said: {
+      version: () => configuration.versionNumber,
+      save: async () => {
+        await configuration.followers.save()
+        await components.authorities.save()
+        await components.software.save()
+      },
+    },
   })
   const openId = components.openId && new OpenId(components.openId)
   const clientAuthorities =
@@ -114,6 +124,7 @@ export async function makeApi(components: ApiComponents): Promise<Api> {
     network: networkCidr(authority.network),
     authority: about,
     authorities: components.authorities,
+    software: components.software,
     openIdName: openId?.name,
     hasCertificates: clientAuthorities.length > 0,
     isPageUrlKnown: components.pageUrl !== undefined,

@@ -4,66 +4,77 @@ import { fingerprintText } from '../../core/values/fingerprint-text.ts'
 import { subnetNameOfBits } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Authorities, ServedAuthority } from '../authorities.ts'
+import type { Store } from '../database/store.ts'
+import type { Ledger } from '../ledger.ts'
+import { authorityHead } from '../list-filter.ts'
+import { ListedMachines } from '../listed-machines.ts'
+import { SaidCounts } from '../said-counts.ts'
 import type { AuthorityState } from './schemas/authority.ts'
+import { MAX_NAMED } from './schemas/common.ts'
 import type { NetworkOverview } from './schemas/network.ts'
 import { timeOf } from './time.ts'
 
 /** What is needed to say who has the present certificate of the authority. */
 export interface AuthorityStateComponents {
-  readonly authorities: Pick<Authorities, 'present' | 'served' | 'holders'>
+  readonly store: Store
+  readonly ledger: Pick<Ledger, 'size' | 'countEnding'>
+  readonly authorities: Pick<Authorities, 'present' | 'served' | 'save' | 'of'>
   readonly authority: NetworkOverview['authority']
   readonly clock: Pick<Clock, 'now'>
 }
 
-/** Of those that have another one, and of those that do not say, so many are named. */
-const MAX_NAMED = 1_000
+/** A machine may say anything: so many other certificates are told of, those that most have. */
+const MAX_FORMER = 20
 /** From then on the page says what to do: time enough for nodes that are off now. */
 const WARNING_MS = 60 * DAY_MS
 
-interface Group {
-  count: number
-  readonly names: string[]
-}
-
-/** Who has the present certificate of the authority, who another one, and of whom nobody knows. */
-export async function authorityState({
-  authorities,
-  authority,
-  clock,
-}: AuthorityStateComponents): Promise<AuthorityState> {
+/** Who has the present certificate of the authority, who another one, and of whom nobody knows: the database counts. */
+export async function authorityState(components: AuthorityStateComponents): Promise<AuthorityState> {
+  const { store, ledger, authorities, authority, clock } = components
+  // What was said a moment ago counts, too.
+  await authorities.save()
   const nowMs = clock.now()
-  const groups = new Map<string | undefined, Group>()
-  let have = 0
-  for await (const { prefix, notAfterMs, fingerprint } of authorities.holders()) {
-    if (notAfterMs <= nowMs) continue
-    if (fingerprint === authorities.present) {
-      have += 1
-      continue
-    }
-    const group = groups.get(fingerprint) ?? { count: 0, names: [] }
-    groups.set(fingerprint, group)
-    group.count += 1
-    if (group.names.length < MAX_NAMED) group.names.push(subnetNameOfBits(prefix))
+  const endedBy = Math.floor(nowMs / 1000)
+  const counts = new SaidCounts(store, endedBy)
+  const presentHead = authorityHead(authorities.present)
+  const machines = (await ledger.size()) - (await ledger.countEnding(0, nowMs))
+  const others = await counts.others('authority', presentHead)
+  const groups = await counts.most('authority', presentHead, MAX_FORMER + 1)
+  const silent = await counts.of('authority', '')
+  const named = async (head: string) =>
+    (
+      await new ListedMachines(store).part(
+        { within: '', authority: head, endsAfter: endedBy },
+        { column: 'prefix', isDescending: false },
+        { limit: MAX_NAMED },
+      )
+    ).map(({ prefix }) => prefix)
+  const served = await authorities.served()
+  const former: AuthorityState['former'] = []
+  for (const { value, n } of groups.filter((group) => group.value !== '').slice(0, MAX_FORMER)) {
+    const prefixes = await named(value)
+    const known = served.find(({ fingerprint }) => authorityHead(fingerprint) === value)
+    const fingerprint = known?.fingerprint ?? (await authorities.of(prefixes[0] ?? ''))
+    if (fingerprint !== undefined) former.push(formerOf(fingerprint, n, prefixes, known))
   }
-  const served = new Map((await authorities.served()).map((one) => [one.fingerprint, one]))
-  const silent = groups.get(undefined)
-  const former = [...groups].flatMap(([fingerprint, group]) =>
-    fingerprint === undefined ? [] : [formerOf(fingerprint, group, served.get(fingerprint))],
-  )
-  const present = served.get(authorities.present)
+  const present = served.find(({ fingerprint }) => fingerprint === authorities.present)
   const warning = warningOf(Date.parse(authority.notAfter), former, nowMs)
   return {
     authority,
     ...(present ? { since: timeOf(present.sinceMs / 1000) } : {}),
     nodesAskFrom: asksFrom(Date.parse(authority.notAfter)),
-    ...{ have, former, silent: silent?.count ?? 0, silentMachines: silent?.names ?? [] },
+    have: Math.max(0, machines - others),
+    haveOther: others - silent,
+    former,
+    ...{ silent, silentMachines: silent === 0 ? [] : (await named('')).map(subnetNameOfBits) },
     ...(warning === undefined ? {} : { warning }),
   }
 }
 
 function formerOf(
   fingerprint: string,
-  { count, names }: Group,
+  have: number,
+  prefixes: readonly string[],
   served: ServedAuthority | undefined,
 ): AuthorityState['former'][number] {
   return {
@@ -71,8 +82,8 @@ function formerOf(
     ...(served
       ? { notAfter: timeOf(served.notAfterMs / 1000), nodesAskFrom: asksFrom(served.notAfterMs) }
       : {}),
-    have: count,
-    machines: names,
+    have,
+    machines: prefixes.map(subnetNameOfBits),
   }
 }
 

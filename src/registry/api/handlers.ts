@@ -6,6 +6,7 @@ import type { NetworkConfiguration } from '../configuration.ts'
 import type { Store } from '../database/store.ts'
 import type { KnownAddresses } from '../known-addresses.ts'
 import type { Ledger } from '../ledger.ts'
+import type { MachineSoftware } from '../machine-software.ts'
 import { Refusal } from '../refusal.ts'
 import { revoke } from '../revocation.ts'
 import type { Sessions } from '../sessions.ts'
@@ -56,6 +57,7 @@ export interface HandlerComponents {
   readonly network: string
   readonly authority: ReturnType<typeof authorityOf>
   readonly authorities: Authorities
+  readonly software: MachineSoftware
   readonly registryUrl: (pageUrl: string) => string
   /** Whether `baseUrl` of a call is where the page is, whoever calls. */
   readonly isPageUrlKnown: boolean
@@ -76,10 +78,7 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
     components
   const browserSessions = new BrowserSessions(store, clock)
   const rotation: KeyRotationComponents = components
-  const settings: NetworkSettingsComponents = {
-    ...components,
-    protocolOf: (prefix) => rpcSessions.protocolOf(prefix),
-  }
+  const settings: NetworkSettingsComponents = components
   return {
     setup: () => ({ isNeeded: false }),
     makeNetwork() {

@@ -54,7 +54,7 @@ async function recordPresence(
 
 /** A prefix has a new holder: what the one before did is not its own. */
 export async function forgetHistory(writable: Queries, prefix: string): Promise<void> {
-  for (const table of ['machine_event', 'machine_day', 'machine_version'])
+  for (const table of ['machine_event', 'machine_day', 'machine_version', 'machine_software'])
     await writable.run(`DELETE FROM ${table} WHERE prefix = ?`, prefix)
   await writable.setMachineName(prefix, undefined)
 }

@@ -8,6 +8,7 @@ import { followedBy } from '../followed.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refusal } from '../refusal.ts'
 import { type Actor, audit } from './audit-log.ts'
+import { MAX_NAMED } from './schemas/common.ts'
 import type { KeyRotation, RotateKeys } from './schemas/keys.ts'
 import { timeOf } from './time.ts'
 
@@ -18,9 +19,6 @@ export interface KeyRotationComponents {
   readonly ledger: Pick<Ledger, 'size' | 'countEnding'>
   readonly clock: Pick<Clock, 'now'>
 }
-
-/** Of those that have not followed, so many are named. */
-const MAX_NAMED = 1_000
 
 const NEXT: Readonly<Record<KeyRotation['step'], string>> = {
   idle: 'makes a new key, and announces it: nodes accept it from an hour from now on at the latest',

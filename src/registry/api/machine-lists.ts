@@ -5,12 +5,14 @@ import type { GeoIp } from '../geoip.ts'
 import type { Holder } from '../holders.ts'
 import type { KnownAddresses } from '../known-addresses.ts'
 import type { Ledger } from '../ledger.ts'
-import type { ListCount, ListedMachines, ListFilter, ListOrder, Place } from '../listed-machines.ts'
+import type { ListFilter } from '../list-filter.ts'
+import type { ListCount, ListedMachines, ListOrder, Place } from '../listed-machines.ts'
 import { type Cursor, comesBefore, merged, notACursor, type Run } from './machine-runs.ts'
 import type { MachineSearch } from './machine-search.ts'
 import type { MachineViews, SeenHolder } from './machine-views.ts'
 import type { MachineQuery } from './schemas/machines.ts'
 import type { TopologyWatch } from './topology-watch.ts'
+import type { WantedOfDatabase } from './wanted-of-database.ts'
 
 /** What lists are made of. */
 export interface MachineListComponents {
@@ -22,6 +24,7 @@ export interface MachineListComponents {
   readonly search: Pick<MachineSearch, 'thereOrRevoked'>
   readonly views: MachineViews
   readonly geoip: GeoIp | undefined
+  readonly wanted: Pick<WantedOfDatabase, 'of'>
 }
 
 /** Of a state that any number of machines may be in, or of none. */
@@ -126,9 +129,9 @@ export class MachineLists {
     if (counted.isAtLeast || filter.isSeen === undefined) return counted
     // Those who are there, or revoked, are in another state; of who was seen just now, the database does not know.
     const others = new Map(
-      [...(await search.thereOrRevoked(revoked)), ...(await this.#justSeen())].flatMap((holder) =>
-        holder.prefix.startsWith(community) ? [[holder.prefix, holder] as const] : [],
-      ),
+      (
+        await this.#wanted(query, [...(await search.thereOrRevoked(revoked)), ...(await this.#justSeen())])
+      ).flatMap((holder) => (holder.prefix.startsWith(community) ? [[holder.prefix, holder] as const] : [])),
     )
     const rows = await store.allIn<{ prefix: string; seen: number; country: string }>(
       'SELECT prefix, seen, country FROM listed_machine WHERE prefix IN ?',
@@ -149,6 +152,7 @@ export class MachineLists {
     const { offset = 0, limit = 100, sort = 'name', order, state, country } = query
     if (sort === 'version' || sort === 'state' || sort === 'lastSeen') return undefined
     if (country !== undefined || (state !== undefined && state !== 'expiring')) return undefined
+    if (this.#components.wanted.of(query)) return undefined
     const count = Math.min(limit, total - offset)
     if (count <= 0) return { seen: [], next: undefined }
     const places = await this.#components.listed.part(
@@ -164,9 +168,10 @@ export class MachineLists {
     }
   }
 
-  #filterOf({ community = '', country, state }: ListQuery): ListFilter {
+  #filterOf(query: ListQuery): ListFilter {
+    const { community = '', country, state } = query
     return {
-      ...{ within: community, country },
+      ...{ within: community, country, ...this.#components.wanted.of(query) },
       ...(state === 'offline' ? { isSeen: true } : state === 'never-seen' ? { isSeen: false } : {}),
       ...(state === 'expiring' ? { endsBy: this.#components.views.expiringBy() } : {}),
     }
@@ -183,13 +188,14 @@ export class MachineLists {
     const isKnown = country === undefined && filter.isSeen === undefined
     switch (sort) {
       case 'state':
-        return this.#byState(state, filter, { isDescending, isWanted, revoked })
+        return this.#byState(query, filter, { isDescending, isWanted, revoked })
       case 'version':
-        return this.#byVersion(filter, isDescending, isWanted)
+        return this.#byVersion(query, filter, { isDescending, isWanted })
       case 'lastSeen': {
-        const unwritten = this.#components.known
-          .unwritten()
-          .filter(({ prefix }) => prefix.startsWith(community))
+        const unwritten = await this.#wanted(
+          query,
+          this.#components.known.unwritten().filter(({ prefix }) => prefix.startsWith(community)),
+        )
         const run = this.#along(filter, { column: 'seen', isDescending }, isWanted, {
           skipped: new Set(unwritten.map(({ prefix }) => prefix)),
           between: unwritten.map(({ prefix, seenMs }) => ({ prefix, place: Math.floor(seenMs / 1000) })),
@@ -204,7 +210,9 @@ export class MachineLists {
       default: {
         const column = COLUMN_OF[sort]
         const between =
-          state === 'offline' ? await this.#placesOf(await this.#justSeen(), column) : ([] as Place[])
+          state === 'offline'
+            ? await this.#placesOf(await this.#wanted(query, await this.#justSeen()), column)
+            : ([] as Place[])
         const run = this.#along(filter, { column, isDescending }, isWanted, { between })
         return [isKnown ? { places: run.places } : run]
       }
@@ -213,7 +221,7 @@ export class MachineLists {
 
   /** States have the order of their names; in each, machines have that of their prefixes. */
   async #byState(
-    wanted: ListState,
+    query: ListQuery,
     filter: ListFilter,
     {
       isDescending,
@@ -226,13 +234,14 @@ export class MachineLists {
     },
   ): Promise<Run[]> {
     const { views, search } = this.#components
+    const { state: wanted } = query
     const order: ListOrder = { column: 'prefix', isDescending }
     const few = new Map<MachineState, Place[]>()
-    for await (const one of views.seen(await search.thereOrRevoked(revoked))) {
+    for await (const one of views.seen(await this.#wanted(query, await search.thereOrRevoked(revoked)))) {
       const state = views.state(one, revoked)
       few.set(state, [...(few.get(state) ?? []), { place: one.holder.prefix, prefix: one.holder.prefix }])
     }
-    const justSeen = await this.#placesOf(await this.#justSeen(), 'prefix')
+    const justSeen = await this.#placesOf(await this.#wanted(query, await this.#justSeen()), 'prefix')
     // Of those that expire some are in other states, too.
     const states = wanted === undefined || wanted === 'expiring' ? MACHINE_STATES.toSorted() : [wanted]
     return (isDescending ? states.toReversed() : states).map((state) => {
@@ -245,9 +254,19 @@ export class MachineLists {
   }
 
   /** Of few the version is known; all others come before them. */
-  #byVersion(filter: ListFilter, isDescending: boolean, isWanted: (one: SeenHolder) => boolean): Run[] {
+  async #byVersion(
+    query: ListQuery,
+    filter: ListFilter,
+    {
+      isDescending,
+      isWanted,
+    }: { readonly isDescending: boolean; readonly isWanted: (one: SeenHolder) => boolean },
+  ): Promise<Run[]> {
     const informed = [...this.#components.watch.informed()].filter(([, { version }]) => version !== '')
-    const known = informed.map(([prefix, { version }]) => ({ prefix, place: version }))
+    const known = await this.#wanted(
+      query,
+      informed.map(([prefix, { version }]) => ({ prefix, place: version })),
+    )
     const skipped = new Set(informed.map(([prefix]) => prefix))
     const others = {
       ...this.#along(filter, { column: 'prefix', isDescending }, isWanted, { skipped }),
@@ -287,6 +306,19 @@ export class MachineLists {
       places: (after, offset, limit) =>
         merged(read(after, offset, limit), { skipped, between, after, isDescending: order.isDescending }),
     }
+  }
+
+  /** Those of which the database knows what is wanted. */
+  async #wanted<One extends { readonly prefix: string }>(
+    query: ListQuery,
+    some: readonly One[],
+  ): Promise<readonly One[]> {
+    const prefixes = some.map(({ prefix }) => prefix)
+    const matching = await this.#components.listed.matching(
+      { within: '', ...this.#components.wanted.of(query) },
+      prefixes,
+    )
+    return matching.size === some.length ? some : some.filter(({ prefix }) => matching.has(prefix))
   }
 
   /** Those that were seen, which the database does not know yet. */

@@ -2,9 +2,11 @@ import { isIP } from 'node:net'
 import { bitsInside, type Network, prefixOfCidr, prefixOfSubnetName } from '../../core/values/prefix.ts'
 import type { FoundHolders, Holder } from '../holders.ts'
 import type { Ledger } from '../ledger.ts'
+import type { ListedMachines } from '../listed-machines.ts'
 import type { MachineViews, SeenHolder } from './machine-views.ts'
 import type { MachineQuery } from './schemas/machines.ts'
 import type { TopologyWatch } from './topology-watch.ts'
+import type { WantedOfDatabase } from './wanted-of-database.ts'
 
 /** What is searched. */
 export interface MachineSearchComponents {
@@ -12,6 +14,8 @@ export interface MachineSearchComponents {
   readonly watch: Pick<TopologyWatch, 'online'>
   readonly network: Network
   readonly views: Pick<MachineViews, 'seen' | 'isWanted'>
+  readonly listed: Pick<ListedMachines, 'matching'>
+  readonly wanted: Pick<WantedOfDatabase, 'of'>
 }
 
 /** What is asked for, and what was found of what is searched for; undefined: nothing is. */
@@ -61,10 +65,16 @@ export class MachineSearch {
   }
 
   /** Those that are searched for; or those of a state that few are in, without a look at all others. */
-  async #candidates({ found, community = '' }: Wanted, revoked: ReadonlySet<number>): Promise<Holder[]> {
-    if (found) return this.holdersOf(found, 0, found.prefixes.length)
-    const few = await this.thereOrRevoked(revoked)
-    return few.filter(({ prefix }) => prefix.startsWith(community))
+  async #candidates(query: Wanted, revoked: ReadonlySet<number>): Promise<Holder[]> {
+    const { found, community = '' } = query
+    const few = found
+      ? await this.holdersOf(found, 0, found.prefixes.length)
+      : (await this.thereOrRevoked(revoked)).filter(({ prefix }) => prefix.startsWith(community))
+    const wanted = this.#components.wanted.of(query)
+    if (!wanted) return few
+    const prefixes = few.map(({ prefix }) => prefix)
+    const matching = await this.#components.listed.matching({ within: '', ...wanted }, prefixes)
+    return few.filter(({ prefix }) => matching.has(prefix))
   }
 
   /** Prefixes that a text names: a subnet, or all around an address; undefined: it is neither. */

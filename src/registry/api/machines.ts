@@ -17,9 +17,11 @@ import type { Machine, MachineDetails, MachinePage, MachineQuery, MachineRoute }
 import type { TopologyNode } from './schemas/network.ts'
 import { timeOf } from './time.ts'
 import type { TopologyWatch } from './topology-watch.ts'
+import { type Said, WantedOfDatabase } from './wanted-of-database.ts'
 
 /** What is known of machines. */
 export interface MachinesComponents extends MachineViewComponents {
+  readonly said: Said
   readonly ledger: MachineSearchComponents['ledger'] &
     Pick<Ledger, 'holder' | 'holders' | 'size' | 'countEnding'>
   readonly watch: MachineViewComponents['watch'] &
@@ -39,21 +41,25 @@ export class Machines {
   readonly #search: MachineSearch
   readonly #lists: MachineLists
   readonly #beginnings: CertificateBeginnings
+  readonly #wanted: WantedOfDatabase
 
   constructor(components: MachinesComponents) {
     this.#components = components
     this.#views = new MachineViews(components)
     this.#beginnings = new CertificateBeginnings(components.store)
-    this.#search = new MachineSearch({ ...components, views: this.#views })
-    this.#lists = new MachineLists({
-      ...components,
-      ...{ views: this.#views, search: this.#search, listed: new ListedMachines(components.store) },
-    })
+    this.#wanted = new WantedOfDatabase(components.said, components.clock)
+    const parts = {
+      ...{ ...components, views: this.#views, wanted: this.#wanted },
+      listed: new ListedMachines(components.store),
+    }
+    this.#search = new MachineSearch(parts)
+    this.#lists = new MachineLists({ ...parts, search: this.#search })
   }
 
   /** One page of those that are wanted. @throws Refusal 400 for an `after` that no page has said */
   async list(asked: MachineQuery): Promise<MachinePage> {
     await this.#components.watch.look()
+    if (this.#wanted.of(asked)) await this.#components.said.save()
     const found = await this.#search.searched(asked)
     const { state } = asked
     const isOfFew = found !== undefined || state === 'online' || state === 'outdated' || state === 'revoked'
@@ -93,7 +99,12 @@ export class Machines {
     })
     // Addresses have the order of their prefixes, in which they are found.
     if (sort === 'name' && order === 'ascending') {
-      if (query.found && query.state === undefined && query.country === undefined) {
+      if (
+        query.found &&
+        query.state === undefined &&
+        query.country === undefined &&
+        !this.#wanted.of(query)
+      ) {
         // Where they were seen is looked up of those on the page only.
         const holders = await this.#search.holdersOf(query.found, offset, limit)
         return pageOf(query.found.prefixes.length, await this.#machines(this.#views.seen(holders)))
@@ -222,6 +233,7 @@ export class Machines {
 
   async #countOf(query: Omit<ListQuery, 'after'>, revoked: ReadonlySet<number>): Promise<ListCount> {
     const { state, community = '', country } = query
+    if (this.#wanted.of(query)) return this.#lists.count(query, revoked)
     if ((state === 'offline' || state === 'never-seen') && community === '' && country === undefined)
       return { count: (await this.counts())[state], isAtLeast: false }
     return this.#lists.count(query, revoked)

@@ -1,11 +1,14 @@
 import { PROTOCOL } from '../../core/config/protocol-number.ts'
 import { ipv4Range } from '../../core/options/value-types.ts'
-import { subnetNameOfBits } from '../../core/values/prefix.ts'
+import { IMPLEMENTATIONS } from '../../core/values/implementations.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { NetworkConfiguration } from '../configuration.ts'
+import type { Store } from '../database/store.ts'
 import type { Ledger } from '../ledger.ts'
+import type { MachineSoftware } from '../machine-software.ts'
 import { Refusal } from '../refusal.ts'
 import type { NetworkSettings as Settings } from '../stored-configuration.ts'
+import { AffectedBy } from './affected-by.ts'
 import { type Actor, audit } from './audit-log.ts'
 import type {
   ChangeConfiguration,
@@ -14,30 +17,16 @@ import type {
   NetworkSettings,
   NetworkSettingsChange,
 } from './schemas/configuration.ts'
+import { dependenceOf, EFFECTS, type Setting } from './setting-effects.ts'
 
 /** What changing the network's configuration needs. */
 export interface NetworkSettingsComponents {
   readonly configuration: NetworkConfiguration
-  readonly ledger: Pick<Ledger, 'holders'>
-  readonly protocolOf: (prefix: string) => Promise<number | undefined>
+  readonly store: Store
+  readonly ledger: Pick<Ledger, 'size' | 'countEnding'>
+  readonly software: Pick<MachineSoftware, 'save' | 'of'>
   readonly hasGeoIp: boolean
   readonly clock: Pick<Clock, 'now'>
-}
-
-type Setting = keyof NetworkSettings
-
-/** What each node does when a setting changes. */
-const EFFECTS: Readonly<Record<Setting, string>> = {
-  hello:
-    'restarts its routing with the new interval; until all have it, links may be taken for dead when the new interval is longer',
-  clientCount: 'makes more tunnels, or ends the least useful ones',
-  maxClients: 'accepts more clients, or no new ones until there are fewer',
-  tunnelRefresh: 'replaces its least useful tunnel after this time',
-  encrypt:
-    'makes its tunnels anew: there are interruptions of some seconds; nodes that have not heard of it have no tunnels with those that have',
-  sameCountry: 'ends tunnels across these borders, and makes none',
-  minProtocol: 'ends when it speaks an older protocol',
-  ipv4: 'gets another IPv4 subnet, and restarts its routing',
 }
 
 /** The present configuration. */
@@ -50,37 +39,49 @@ export function configurationOf(configuration: NetworkConfiguration): Configurat
   }
 }
 
+/** What differs after a change. */
+interface Difference {
+  readonly setting: Setting
+  readonly before: string
+  readonly after: string
+}
+
+/** @throws Refusal for what cannot be */
+function differencesOf(
+  { configuration, hasGeoIp }: NetworkSettingsComponents,
+  change: NetworkSettingsChange,
+): { readonly after: NetworkSettings; readonly differences: readonly Difference[] } {
+  const before = asSaid(configuration.settings)
+  const after = asSaid({ ...configuration.settings, ...asKept(change, hasGeoIp) })
+  const differences = (Object.keys(EFFECTS) as Setting[]).map((setting) => ({
+    ...{ setting, before: JSON.stringify(before[setting]), after: JSON.stringify(after[setting]) },
+  }))
+  return { after, differences: differences.filter((one) => one.before !== one.after) }
+}
+
 /** What a change would do. @throws Refusal for what cannot be */
 export async function previewConfiguration(
   components: NetworkSettingsComponents,
   change: NetworkSettingsChange,
 ): Promise<ConfigurationPreview> {
-  const { configuration, ledger, protocolOf } = components
-  const before = asSaid(configuration.settings)
-  const after = asSaid({ ...configuration.settings, ...asKept(change, components.hasGeoIp) })
-  const changed = (Object.keys(EFFECTS) as Setting[]).filter(
-    (setting) => JSON.stringify(before[setting]) !== JSON.stringify(after[setting]),
-  )
-  const tooOld: ConfigurationPreview['tooOld'] = []
-  let unknown = 0
-  for await (const { prefix } of ledger.holders()) {
-    const protocol = await protocolOf(prefix)
-    if (protocol === undefined) unknown += 1
-    else if (protocol < after.minProtocol)
-      tooOld.push({ machine: subnetNameOfBits(prefix), reason: `it speaks protocol ${protocol}` })
+  const { configuration } = components
+  const version = configuration.versionNumber
+  const { after, differences } = differencesOf(components, change)
+  const affected = await AffectedBy.begin(components)
+  const effects: ConfigurationPreview['effects'] = []
+  for (const difference of differences) {
+    const { setting } = difference
+    const dependence = dependenceOf(setting, after)
+    effects.push({
+      ...difference,
+      nodes: IMPLEMENTATIONS.map((implementation) => ({
+        ...{ implementation, effect: EFFECTS[setting][implementation] },
+      })),
+      versions: dependence.versions,
+      ...(dependence.affected ? { affected: await affected.machines(dependence.affected) } : {}),
+    })
   }
-  return {
-    version: configuration.versionNumber,
-    settings: after,
-    effects: changed.map((setting) => ({
-      setting,
-      before: JSON.stringify(before[setting]),
-      after: JSON.stringify(after[setting]),
-      effect: EFFECTS[setting],
-    })),
-    tooOld,
-    unknown,
-  }
+  return { version, settings: after, effects, machines: affected.implementations }
 }
 
 /** @throws Refusal when the preview was for another version, or for what cannot be */
@@ -96,9 +97,11 @@ export async function changeConfiguration(
   }
   refuseOther(configuration.versionNumber)
   const kept = asKept(change, components.hasGeoIp)
-  const { effects } = await previewConfiguration(components, change)
-  if (effects.length === 0) throw new Refusal(400, 'change: nothing differs from what is')
-  const detail = Object.fromEntries(effects.map(({ setting, before, after }) => [setting, [before, after]]))
+  const { differences } = differencesOf(components, change)
+  if (differences.length === 0) throw new Refusal(400, 'change: nothing differs from what is')
+  const detail = Object.fromEntries(
+    differences.map(({ setting, before, after }) => [setting, [before, after]]),
+  )
   await configuration.change(kept, (version) => {
     // Another process, or another operator, may have changed it meanwhile.
     refuseOther(version)

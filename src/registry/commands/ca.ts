@@ -148,7 +148,8 @@ async function askServed(place: AskedRegistry): Promise<AuthorityState | { reado
 
 function servedText(served: AuthorityState | { readonly why: string }, { der }: Authority): string {
   if ('why' in served) return `Which machines have it is not known: ${served.why}\n`
-  const { authority, have, former, silent, silentMachines, warning } = served
+  const { authority, have, haveOther, former, silent, silentMachines, warning } = served
+  const untold = haveOther - former.reduce((sum, other) => sum + other.have, 0)
   return [
     ...(authority.fingerprint === certificateFingerprint(der)
       ? []
@@ -156,9 +157,14 @@ function servedText(served: AuthorityState | { readonly why: string }, { der }: 
     `${have} machines have the one that is served.`,
     ...former.map(
       (other) =>
-        `${other.have} have ${other.notAfter === undefined ? 'one that was never served here' : `the one until ${dayOf(other.notAfter)}`}: ${someNames(other.machines)}`,
+        `${other.have} have ${other.notAfter === undefined ? 'one that was never served here' : `the one until ${dayOf(other.notAfter)}`}: ${someNames(other.machines, other.have, `re6st-registry nodes --authority ${other.fingerprint}`)}`,
     ),
-    ...(silent === 0 ? [] : [`${silent} do not say: ${someNames(silentMachines)}`]),
+    ...(untold > 0 ? [`${untold} have others, each of which few have.`] : []),
+    ...(silent === 0
+      ? []
+      : [
+          `${silent} do not say: ${someNames(silentMachines, silent, 're6st-registry nodes --authority unknown')}`,
+        ]),
     ...(warning === undefined ? [] : [`WARNING: ${warning}`]),
     '',
   ].join('\n')

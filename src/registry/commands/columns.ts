@@ -3,9 +3,9 @@ import { printable } from '../../core/values/printable.ts'
 /** Machines that are named. */
 const NAMED = 20
 
-/** The first of many names, on a line. */
-export const someNames = (names: readonly string[]): string =>
-  `${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ', …' : ''}`
+/** The first of many names, on a line. @param count how many there are @param all the command that prints all of them */
+export const someNames = (names: readonly string[], count: number, all: string): string =>
+  `${printable(names.slice(0, NAMED).join(', '))}${count > NAMED ? `, … (all of them: ${all})` : ''}`
 
 /** Lines of a table for a terminal; text of others cannot steer it. */
 export const columns = (rows: readonly (readonly string[])[]): string => growingColumns()(rows)

@@ -1,8 +1,8 @@
 import { jsonText } from '../../core/json-text.ts'
 import type { ConfigOptions } from '../../core/options/registry-operator-options.ts'
-import type { Configuration, ConfigurationPreview } from '../api/schemas/configuration.ts'
+import type { AffectedMachines, Configuration, ConfigurationPreview } from '../api/schemas/configuration.ts'
 import { askRegistryOf } from './ask-registry.ts'
-import { columns } from './columns.ts'
+import { columns, someNames } from './columns.ts'
 
 /**
  * Runs `re6st-registry config`.
@@ -41,13 +41,45 @@ const configurationText = ({ version, settings, changed }: Configuration): strin
     ]),
   )}`
 
-const previewText = ({ effects, tooOld, unknown }: ConfigurationPreview): string =>
-  [
-    ...effects.map(
-      ({ setting, before, after, effect }) => `${setting}: ${before} becomes ${after}. Each node ${effect}`,
+function previewText({ effects, machines: { own, python, unknown } }: ConfigurationPreview): string {
+  const lines = effects.flatMap(({ setting, before, after, nodes, versions, affected }) => [
+    `${setting}: ${before} becomes ${after}`,
+    ...nodes.map(
+      ({ implementation, effect }) => `  Each node of ${IMPLEMENTATION_NAMES[implementation]} ${effect}.`,
     ),
-    ...(effects.length === 0 ? ['nothing differs from what is'] : []),
-    ...tooOld.map(({ machine, reason }) => `${machine} would be left behind: ${reason}`),
-    ...(unknown === 0 ? [] : [`of ${unknown} machines the version is not known`]),
+    `  ${versions}`,
+    ...(affected ? affectedLines(affected) : []),
+  ])
+  return [
+    ...lines,
+    effects.length === 0
+      ? 'nothing differs from what is'
+      : `${own} machines run this implementation, ${python} that of Python; of ${unknown} nobody knows, until they call the registry`,
     '',
   ].join('\n')
+}
+
+const IMPLEMENTATION_NAMES = { own: 'this implementation', python: 'the Python implementation' } as const
+
+function affectedLines({ what, count, unknown, machines, query }: AffectedMachines): string[] {
+  const names = machines.map(({ name, version, protocol }) =>
+    [name, version === undefined ? undefined : `(${version}, protocol ${protocol})`]
+      .filter(Boolean)
+      .join(' '),
+  )
+  const all = `re6st-registry nodes ${wordsOf(query).join(' ')}`
+  return [
+    count === 0
+      ? `  No machine of which it is known is hurt: there is none of those that ${what}.`
+      : `  WARNING: ${count} ${what}: ${someNames(names, count, all)}`,
+    ...(unknown === 0 ? [] : [`  Of ${unknown} machines nobody knows it, until they call the registry.`]),
+  ]
+}
+
+/** The options of `nodes` that find them. */
+const wordsOf = ({ protocolBelow, implementation, subjectSerialFrom }: AffectedMachines['query']): string[] =>
+  Object.entries({
+    '--protocol-below': protocolBelow,
+    '--implementation': implementation,
+    '--subject-serial-from': subjectSerialFrom,
+  }).flatMap(([option, value]) => (value === undefined ? [] : [option, String(value)]))

@@ -32,7 +32,7 @@ function rotationText({
   return [
     `step ${step}: ${MEANINGS[step]}`,
     ...(validUntil === undefined ? [] : [`the new key is announced until ${validUntil}`]),
-    `${following} machines have the present configuration${behindCount === 0 ? '' : `, ${behindCount} have not asked for it: ${someNames(behind)}`}`,
+    `${following} machines have the present configuration${behindCount === 0 ? '' : `, ${behindCount} have not asked for it: ${someNames(behind, behindCount, 're6st-registry nodes --behind')}`}`,
     `the next step ${nextStep}`,
     ...(warning === undefined ? [] : [`WARNING: ${warning}`]),
     '',

@@ -19,12 +19,18 @@ const EVENTS = 20
  * @throws Re6stError what is wrong and what to do
  */
 export async function runNodes(options: NodesOptions): Promise<number> {
-  const { json, search, state, community, sort, isDescending, ...where } = options
+  const { json, search, state, community, isBehind, authority, sort, isDescending, ...rest } = options
+  const { protocolBelow, implementation, subjectSerialFrom, ...where } = rest
   const ask = askRegistryOf(where)
   const wanted = {
     ...(search === undefined ? {} : { search }),
     ...(state === undefined ? {} : { state }),
     ...(community === undefined ? {} : { community }),
+    ...(isBehind ? { configuration: 'behind' as const } : {}),
+    ...(authority === undefined ? {} : { authority }),
+    ...(protocolBelow === undefined ? {} : { protocolBelow }),
+    ...(implementation === undefined ? {} : { implementation }),
+    ...(subjectSerialFrom === undefined ? {} : { subjectSerialFrom }),
     sort,
     order: isDescending ? ('descending' as const) : ('ascending' as const),
   }

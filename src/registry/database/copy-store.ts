@@ -31,6 +31,7 @@ const TABLES: readonly (readonly [table: string, ...key: string[]])[] = [
   ['authority', 'fingerprint'],
   ['machine_authority', 'prefix'],
   ['machine_version', 'prefix'],
+  ['machine_software', 'prefix'],
   ['admin', 'name'],
   ['bearer_token', 'id'],
   ['audit', 'number'],

@@ -52,12 +52,16 @@ export class Queries {
   }
 
   /** Rows for any of these values, of a text with `IN ?`: some values at a time. */
-  async allIn<Row>(sql: string, values: readonly (string | number)[]): Promise<Row[]> {
+  async allIn<Row>(
+    sql: string,
+    values: readonly (string | number)[],
+    ...after: readonly SqlValue[]
+  ): Promise<Row[]> {
     const { atOnce, text, parameters } = this.#engine.lists
     const rows: Row[] = []
     for (let at = 0; at < values.length; at += atOnce) {
       const some = parameters(values.slice(at, at + atOnce))
-      rows.push(...((await this.#executor.run(sql.replace('IN ?', text), some)).rows as Row[]))
+      rows.push(...((await this.#executor.run(sql.replace('IN ?', text), [...some, ...after])).rows as Row[]))
     }
     return rows
   }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { TLSSocket } from 'node:tls'
 import { messageOf } from '../../core/errors.ts'
 import { AUTHORITY_HEADER, HMAC_HEADER, METHODS, type MethodName } from '../../core/rpc/methods.ts'
+import type { Authentication } from '../../core/rpc/registry-sessions.ts'
 import { parseTarget } from '../../core/rpc/request-target.ts'
 import { answerHmac, decodeHmac } from '../../core/rpc/session.ts'
 import { LogLimit } from '../../platform/log-limit.ts'
@@ -147,7 +148,7 @@ export class Calls {
     listener: Listener,
     signal: AbortSignal,
   ): Promise<Answer> {
-    const { sessions, authorities, clock } = this.#init
+    const { sessions, authorities, software, clock } = this.#init
     const target = request.url ?? ''
     // The origin is checked first: others learn nothing about a private method.
     const name = nameOf(target)
@@ -173,12 +174,15 @@ export class Calls {
     const parsed = parseTarget(target)
     if (!parsed.ok) throw new Refusal(400, parsed.reason)
     const { method, parameters } = parsed.value
-    const secret =
-      access === 'authenticated' ? await authenticate(sessions, request, parameters['cn'] ?? '') : undefined
-    if (secret && origin.source !== undefined)
-      this.#init.sources.know(origin.source, `node ${parameters['cn'] ?? ''}`)
-    const authority = secret && request.headers[AUTHORITY_HEADER.toLowerCase()]
-    if (typeof authority === 'string') authorities.heard(parameters['cn'] ?? '', authority)
+    const prefix = parameters['cn'] ?? ''
+    const authentic = access === 'authenticated' ? await authenticate(sessions, request, prefix) : undefined
+    const secret = authentic?.secret
+    if (authentic) {
+      if (origin.source !== undefined) this.#init.sources.know(origin.source, `node ${prefix}`)
+      const authority = request.headers[AUTHORITY_HEADER.toLowerCase()]
+      if (typeof authority === 'string') authorities.heard(prefix, authority)
+      software.heard(prefix, authentic.protocol, request.headers['user-agent'])
+    }
     const answer = await this.#answerTo(method, parameters, origin, signal).catch((error: unknown) => {
       // A node that is told to come back later goes on with its session: a busy registry need not answer another hello.
       if (!secret || !(error instanceof Refusal) || (error.status !== 429 && error.status !== 503))
@@ -232,8 +236,12 @@ export class Calls {
 /** What is asked for, with however many slashes. */
 const nameOf = (target: string): string => target.split('?')[0]?.replace(/^\/+/, '') ?? ''
 
-/** @returns the secret for the answer @throws Refusal for a call that is not the node's */
-async function authenticate(sessions: Sessions, request: IncomingMessage, prefix: string): Promise<Buffer> {
+/** @returns the secret for the answer, and what the node has said @throws Refusal for a call that is not the node's */
+async function authenticate(
+  sessions: Sessions,
+  request: IncomingMessage,
+  prefix: string,
+): Promise<Extract<Authentication, { readonly kind: 'authentic' }>> {
   const given = request.headers[HMAC_HEADER.toLowerCase()]
   if (typeof given !== 'string') throw new Refusal(400, `the header ${HMAC_HEADER} is missing`)
   const hmac = decodeHmac(given)
@@ -245,7 +253,7 @@ async function authenticate(sessions: Sessions, request: IncomingMessage, prefix
     case 'wrong-hmac':
       throw new Refusal(400, 'the HMAC is wrong')
     case 'authentic':
-      return authentication.secret
+      return authentication
   }
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Authorities } from '../authorities.ts'
 import type { Discovery } from '../discovery.ts'
+import type { MachineSoftware } from '../machine-software.ts'
 import type { Handlers } from '../methods.ts'
 import type { Sessions } from '../sessions.ts'
 import type { Trust } from './caller.ts'
@@ -25,6 +26,8 @@ export interface ServerComponents {
   readonly sessions: Sessions
   /** Hears which certificate of the authority a node has. */
   readonly authorities: Pick<Authorities, 'heard'>
+  /** Hears what a node runs. */
+  readonly software: Pick<MachineSoftware, 'heard'>
   readonly log: Logger
   readonly clock: Pick<Clock, 'monotonicMs' | 'after'>
   readonly trust: Trust

@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { fingerprint, readAuthority, readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
+import { fingerprint, readAuthority } from '../../../src/core/crypto/certificate.ts'
 import { makeDecryptor } from '../../../src/core/crypto/rsa.ts'
 import { fingerprintText } from '../../../src/core/values/fingerprint-text.ts'
 import type { Prefix } from '../../../src/core/values/prefix.ts'
@@ -12,13 +12,14 @@ import { commandSocket } from '../../../src/registry/command-socket.ts'
 import { askRegistryOf } from '../../../src/registry/commands/ask-registry.ts'
 import { renewedAuthority } from '../../../src/registry/crypto/authority-maker.ts'
 import { pemSigner } from '../../../src/registry/crypto/ca-signer.ts'
+import { enrolledMachine } from '../../support/calling-machine.ts'
 import { changeIn, emptyDatabase } from '../../support/databases.ts'
 import { temporaryDirectory, testRegistry } from '../../support/registry.ts'
 import { runRegistryCommand, whyRefused } from '../../support/registry-command.ts'
 import { steppedClock } from '../../support/stepped-clock.ts'
 import { vectors } from '../../support/vectors.ts'
 
-const pki = vectors<{ ca: string; keys: Record<string, string>; csr: Record<string, string> }>('pki.json')
+const pki = vectors<{ ca: string; keys: Record<string, string> }>('pki.json')
 const DAY_MS = 24 * 3600 * 1000
 
 function authorityOf(pem: string) {
@@ -62,14 +63,6 @@ const machine = (url: string, prefix: Prefix, has: string | undefined) =>
     ...(has === undefined ? {} : { caFingerprint: has }),
   })
 
-async function enrol(url: string) {
-  const certificate = readNodeCertificate(
-    (await new RegistryClient(url).requestCertificate({ token: '', csr: pki.csr['node-a'] ?? '' })) ?? '',
-  )
-  if (!certificate.ok) throw new Error(certificate.reason)
-  return certificate.value
-}
-
 describe('who has the renewed authority', () => {
   it('is who says so, or was enrolled with it; of others it is said which one they have, or that nobody knows', async () => {
     const database = await emptyDatabase()
@@ -79,11 +72,11 @@ describe('who has the renewed authority', () => {
     const machines: { prefix: Prefix; subnetName: string }[] = []
     {
       await using registry = await registryWith(database, pki.ca, nowMs, asked)
-      for (let number = 0; number < 3; number++) machines.push(await enrol(registry.url))
+      for (let number = 0; number < 3; number++) machines.push(await enrolledMachine(registry.url))
       expect(await ask()).toMatchObject({
         authority: { fingerprint: textOf(old) },
         since: new Date(nowMs).toISOString(),
-        ...{ have: 3, former: [], silent: 0 },
+        ...{ have: 3, haveOther: 0, former: [], silent: 0 },
         warning: expect.stringContaining('ca renew'),
       })
     }
@@ -104,13 +97,13 @@ describe('who has the renewed authority', () => {
       headers: { Re6stHMAC: 'AAAA', Re6stCA: hashOf(renewed).toString('hex') },
     })
     await machine(registry.url, stubborn.prefix, 'ab'.repeat(32)).getNetworkConfig()
-    const newcomer = await enrol(registry.url)
+    const newcomer = await enrolledMachine(registry.url)
     const state = await ask()
     expect(state).toMatchObject({
       authority: { fingerprint: textOf(renewed) },
       since: new Date(nowMs + DAY_MS).toISOString(),
       nodesAskFrom: new Date(renewed.notAfterMs - 30 * DAY_MS).toISOString(),
-      ...{ have: 2, silent: 0 },
+      ...{ have: 2, haveOther: 2, silent: 0 },
       warning: expect.stringContaining('1 machine has one that ends'),
     })
     expect(new Map(state.former.map((other) => [other.fingerprint, other.machines]))).toEqual(
@@ -154,9 +147,38 @@ it('who was enrolled before this was kept, and says nothing, is told of as such'
   const databasePath = await emptyDatabase()
   const asked = join(temporaryDirectory(), 'registry')
   await using registry = await registryWith(databasePath, pki.ca, old.notAfterMs - 300 * DAY_MS, asked)
-  const one = await enrol(registry.url)
+  const one = await enrolledMachine(registry.url)
   await changeIn(databasePath, 'DELETE FROM machine_authority')
   expect(await askRegistryOf({ database: asked })('authority')).toMatchObject({
-    ...{ have: 0, former: [], silent: 1, silentMachines: [one.subnetName] },
+    ...{ have: 0, haveOther: 0, former: [], silent: 1, silentMachines: [one.subnetName] },
   })
+})
+
+it('machines whose own certificates have ended are not counted, and of many other ones those are told of that most have', async () => {
+  const databasePath = join(temporaryDirectory(), 'registry.db')
+  const nowMs = old.notAfterMs - 300 * DAY_MS
+  await using _registry = await registryWith(databasePath, pki.ca, nowMs)
+  const { default: Database } = await import('better-sqlite3')
+  const database = new Database(databasePath)
+  const hold = database.prepare('INSERT INTO holder VALUES (?, NULL, ?, ?, ?, NULL)')
+  const has = database.prepare('INSERT INTO machine_authority VALUES (?, ?)')
+  const second = Math.floor(nowMs / 1000)
+  // Of certificate n there are n machines, and another one that has ended.
+  let number = 0
+  database.transaction(() => {
+    for (let one = 1; one <= 25; one++)
+      for (let time = 0; time <= one; time++) {
+        const prefix = (1024 + number++).toString(2)
+        hold.run(prefix, 1000 + number, 1000 + number, second + (time === 0 ? 0 : 1000))
+        has.run(prefix, one.toString(16).padStart(2, '0').repeat(32))
+      }
+  })()
+  database.close()
+  const state = await askRegistryOf({ database: databasePath })('authority')
+  expect(state).toMatchObject({ have: 0, haveOther: 325, silent: 0 })
+  expect(state.former.map(({ have }) => have)).toEqual(Array.from({ length: 20 }, (_, at) => 25 - at))
+  expect(state.former.map(({ machines }) => machines.length)).toEqual(state.former.map(({ have }) => have))
+  expect((await runRegistryCommand('ca', 'status', ...statusFiles(pki.ca, databasePath))).text).toContain(
+    '15 have others, each of which few have',
+  )
 })

@@ -47,7 +47,12 @@ const enrolmentOn = (store: Store, ledger: Ledger, cryptography: CaCryptography)
       configuration: {
         ...{ registryPrefix: '0', publish: async () => true, followers: { forget: () => {} } },
       },
-      ...{ mailer: undefined, geoip: undefined, authorities: { enrolled: async () => {} } },
+      ...{
+        mailer: undefined,
+        geoip: undefined,
+        authorities: { enrolled: async () => {} },
+        software: { forget: () => {} },
+      },
     },
     { mailPrefixLength: 1, anonymousPrefixLength: 1, mailSender: 'ca@example.com' },
   )

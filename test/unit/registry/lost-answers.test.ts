@@ -138,6 +138,7 @@ it.runIf(DATABASE_KIND === 'PostgreSQL')(
         configuration: { registryPrefix: '0', publish: async () => true, followers: { forget: () => {} } },
         ...{ communities: ONE_COMMUNITY, mailer: undefined, geoip: undefined },
         authorities: { enrolled: async () => {} },
+        software: { forget: () => {} },
       },
       { mailPrefixLength: 1, anonymousPrefixLength: 1, mailSender: 'ca@example.com' },
     )

@@ -77,6 +77,7 @@ class Office implements AsyncDisposable {
         ...{ store, ledger, cryptography, clock, log: silentLog, communities: ONE_COMMUNITY },
         ...{ configuration: this.configuration, mailer: undefined, geoip: undefined },
         authorities: { enrolled: async () => {} },
+        software: { forget: () => {} },
       },
       { mailPrefixLength: 16, anonymousPrefixLength: 16, mailSender: 'ca@example.com' },
     )

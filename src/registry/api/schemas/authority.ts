@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { SubnetName, Time } from './common.ts'
+import { named, Time } from './common.ts'
 
 /** The authority: who signs all certificates of the network. */
 export const Authority = Type.Object(
@@ -25,6 +25,7 @@ export const AuthorityState = Type.Object(
       minimum: 0,
       description: 'Machines that say that they have it, or were enrolled with it',
     }),
+    haveOther: Type.Integer({ minimum: 0, description: 'Machines that say that they have another one' }),
     former: Type.Array(
       Type.Object({
         fingerprint: Type.String(),
@@ -33,15 +34,18 @@ export const AuthorityState = Type.Object(
         ),
         nodesAskFrom: Type.Optional(Time),
         have: Type.Integer({ minimum: 1, description: 'Machines that say that they have it' }),
-        machines: Type.Array(SubnetName, { description: 'The first thousand of them' }),
+        machines: named('The first of them; `/machines?authority=` and the fingerprint has all'),
       }),
-      { description: 'Other certificates of it that machines still have' },
+      {
+        maxItems: 20,
+        description: 'Other certificates of it that machines still have: those that most have',
+      },
     ),
     silent: Type.Integer({
       minimum: 0,
       description: 'Machines of which nobody knows: they are not ours, or have not asked since this is kept',
     }),
-    silentMachines: Type.Array(SubnetName, { description: 'The first thousand of them' }),
+    silentMachines: named('The first of them; `/machines?authority=unknown` has all'),
     warning: Type.Optional(Type.String({ description: 'What is to be done, and until when' })),
   },
   { $id: 'AuthorityState' },

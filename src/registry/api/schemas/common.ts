@@ -11,6 +11,12 @@ export const SubnetName = Type.String({
   examples: ['5/16'],
 })
 
+/** Of machines that something is said of, so many are named: the list of machines has all of them, by the query that is said with it. */
+export const MAX_NAMED = 100
+
+/** The first of some machines. */
+export const named = (description: string) => Type.Array(SubnetName, { maxItems: MAX_NAMED, description })
+
 /** What somebody may do; each may do what the one before may. */
 export const Role = Type.Enum(ROLES, {
   description: 'look: see everything; enrol: also invite; administer: also revoke, rotate keys, configure',

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { SubnetName } from './common.ts'
+import { IMPLEMENTATIONS } from '../../../core/values/implementations.ts'
+import { MAX_NAMED, SubnetName } from './common.ts'
 
 const CountryCode = Type.String({ pattern: '^[A-Z]{2}$' })
 
@@ -51,6 +52,36 @@ export const Configuration = Type.Object(
 )
 export type Configuration = Static<typeof Configuration>
 
+/** Machines that a change hurts, or that do not heed it. */
+const AffectedMachines = Type.Object(
+  {
+    what: Type.String({ description: 'What they are, and what happens to them' }),
+    count: Type.Integer({ minimum: 0 }),
+    unknown: Type.Integer({
+      minimum: 0,
+      description: 'Machines that may be of them: nobody knows, as they have not called yet',
+    }),
+    machines: Type.Array(
+      Type.Object({
+        name: SubnetName,
+        protocol: Type.Optional(Type.Integer({ minimum: 0 })),
+        version: Type.Optional(Type.String()),
+      }),
+      { maxItems: MAX_NAMED, description: 'The first of them, with what they said when they called' },
+    ),
+    query: Type.Object(
+      {
+        protocolBelow: Type.Optional(Type.Integer()),
+        implementation: Type.Optional(Type.Enum(IMPLEMENTATIONS)),
+        subjectSerialFrom: Type.Optional(Type.Integer()),
+      },
+      { description: 'With this, `/machines` and its exports have all' },
+    ),
+  },
+  { $id: 'AffectedMachines' },
+)
+export type AffectedMachines = Static<typeof AffectedMachines>
+
 /** What a change would do. */
 export const ConfigurationPreview = Type.Object(
   {
@@ -61,18 +92,24 @@ export const ConfigurationPreview = Type.Object(
         setting: Type.String(),
         before: Type.String(),
         after: Type.String(),
-        effect: Type.String({ description: 'What each node does with it' }),
+        nodes: Type.Array(
+          Type.Object({ implementation: Type.Enum(IMPLEMENTATIONS), effect: Type.String() }),
+          { description: 'What each node does with it, by whose implementation it runs' },
+        ),
+        versions: Type.String({
+          description: 'How it depends on the version of a node, or that it does not',
+        }),
+        affected: Type.Optional(AffectedMachines),
       }),
     ),
-    tooOld: Type.Array(
-      Type.Object({
-        machine: SubnetName,
-        version: Type.Optional(Type.String()),
-        reason: Type.String(),
-      }),
-      { description: 'Machines that would be left behind' },
+    machines: Type.Object(
+      {
+        own: Type.Integer({ minimum: 0 }),
+        python: Type.Integer({ minimum: 0 }),
+        unknown: Type.Integer({ minimum: 0, description: 'They have not called yet, or do not say it' }),
+      },
+      { description: 'How many run which implementation; none whose certificate has ended' },
     ),
-    unknown: Type.Integer({ minimum: 0, description: 'Machines whose version is not known' }),
   },
   { $id: 'ConfigurationPreview' },
 )

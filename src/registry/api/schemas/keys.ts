@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { SubnetName } from './common.ts'
+import { named } from './common.ts'
 
 /** Where the rotation of the MAC keys is. Each step is one call. */
 export const KeyRotation = Type.Object(
@@ -21,10 +21,9 @@ export const KeyRotation = Type.Object(
       description:
         'Machines that have a certificate, and have not asked for the configuration since the last step',
     }),
-    behind: Type.Array(SubnetName, {
-      maxItems: 1_000,
-      description: 'The first of these, those first that have asked last',
-    }),
+    behind: named(
+      'The first of these, those first that have asked last; `/machines?configuration=behind` has all',
+    ),
     warning: Type.Optional(Type.String({ description: 'What would be cut off by the next step now' })),
   },
   { $id: 'KeyRotation' },

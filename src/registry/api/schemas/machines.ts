@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { IMPLEMENTATIONS } from '../../../core/values/implementations.ts'
 import { MACHINE_SORT_KEYS } from '../../../core/values/machine-sort-keys.ts'
 import { MACHINE_STATES } from '../../../core/values/machine-states.ts'
 import { CLOSED, PAGING, pageOf, SubnetName, Time } from './common.ts'
@@ -122,7 +123,7 @@ export const MachinePage = Type.Object(
 )
 export type MachinePage = Static<typeof MachinePage>
 
-/** Which machines, in which order. */
+/** Which machines, in which order. Of those that are asked for by what they have said, or by their numbers, none has a certificate that has ended. */
 const WANTED = {
   search: Type.Optional(
     Type.String({
@@ -134,6 +135,36 @@ const WANTED = {
   state: Type.Optional(MachineState),
   community: Type.Optional(Type.String({ pattern: '^[01]{0,128}$' })),
   country: Type.Optional(Type.String({ pattern: '^[A-Z]{2}$' })),
+  configuration: Type.Optional(
+    Type.Literal('behind', {
+      description: 'Those that have not asked for the present configuration of the network',
+    }),
+  ),
+  authority: Type.Optional(
+    Type.String({
+      pattern: '^(unknown|sha256:[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31})$',
+      description:
+        'Those that have the certificate of the authority with this fingerprint; unknown: those of which nobody knows which one they have',
+    }),
+  ),
+  protocolBelow: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 256,
+      description: 'Those that have called, and speak an older protocol',
+    }),
+  ),
+  implementation: Type.Optional(
+    Type.Enum(IMPLEMENTATIONS, { description: 'Those that run this one, as they say when they call' }),
+  ),
+  subjectSerialFrom: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 4_294_967_296,
+      description:
+        'Those whose certificates have at least this serial number in their subjects, which chooses the IPv4 subnet',
+    }),
+  ),
   sort: Type.Optional(Type.Enum(MACHINE_SORT_KEYS)),
   order: Type.Optional(Type.Union([Type.Literal('ascending'), Type.Literal('descending')])),
 } as const

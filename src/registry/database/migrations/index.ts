@@ -15,6 +15,7 @@ import { migration as listedMachines } from './014-listed-machines.ts'
 import { migration as tokenMails } from './015-token-mails.ts'
 import { migration as unheardCertificates } from './016-unheard-certificates.ts'
 import { migration as pagesOfCommunities } from './017-pages-of-communities.ts'
+import { migration as machineSoftware } from './018-machine-software.ts'
 import type { DatabaseKind, MigrationOf } from './migration.ts'
 
 /** Our own tables, by name, in this order for ever: a new one is added at the end. */
@@ -35,6 +36,7 @@ const MIGRATIONS: Readonly<Record<string, MigrationOf>> = {
   '015-token-mails': tokenMails,
   '016-unheard-certificates': unheardCertificates,
   '017-pages-of-communities': pagesOfCommunities,
+  '018-machine-software': machineSoftware,
 }
 
 /** All migrations for one kind of database. */

@@ -1,11 +1,11 @@
-/** Triggers of the migration 014, which keep `listed_machine`, `listed_version` and `word_due`. */
+/** Triggers of the migration 014, which keep `listed_machine`, `listed_version` and `word_due`; 018 makes some of them anew. */
 
 const COUNT_SQLITE = (version: string, by: string) =>
   `INSERT INTO listed_version VALUES (${version}, ${by}) ON CONFLICT (version) DO UPDATE SET n = n + excluded.n;`
 const LIST_SQLITE =
   "INSERT INTO listed_machine SELECT NEW.prefix, COALESCE((SELECT date FROM node_address WHERE prefix = NEW.prefix), 0), '', NOT EXISTS (SELECT 1 FROM node_address WHERE prefix = NEW.prefix), COALESCE((SELECT version FROM machine_version WHERE prefix = NEW.prefix), -1) WHERE NEW.reason IS NULL;"
-const UNLIST_SQLITE = 'DELETE FROM listed_machine WHERE prefix = OLD.prefix;'
-const SET_SQLITE = (values: string, row: string) =>
+export const UNLIST_SQLITE = 'DELETE FROM listed_machine WHERE prefix = OLD.prefix;'
+export const SET_SQLITE = (values: string, row: string) =>
   `UPDATE listed_machine SET ${values} WHERE prefix = ${row}.prefix;`
 
 /** Each row by itself: SQLite knows no other triggers. Nobody else writes there: words are kept by all. */
@@ -24,18 +24,25 @@ export const LISTING_SQLITE: readonly string[] = [
   `CREATE TRIGGER listed_recounted AFTER UPDATE OF version ON listed_machine WHEN OLD.version <> NEW.version BEGIN ${COUNT_SQLITE('OLD.version', '-1')} ${COUNT_SQLITE('NEW.version', '1')} END`,
 ]
 
-const FUNCTION = (name: string, body: string) =>
+export const FUNCTION = (name: string, body: string) =>
   `CREATE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${body} RETURN NULL; END $$`
 /** All rows of a statement together. */
-const TRIGGER = (name: string, event: string, table: string, seeing: string, does: string, when = '') =>
+export const TRIGGER = (
+  name: string,
+  event: string,
+  table: string,
+  seeing: string,
+  does: string,
+  when = '',
+) =>
   `CREATE TRIGGER ${name} AFTER ${event} ON ${table} REFERENCING ${seeing} FOR EACH STATEMENT ${when} EXECUTE FUNCTION ${does}()`
-const NEW_ROWS = 'NEW TABLE AS changed'
-const OLD_ROWS = 'OLD TABLE AS changed'
+export const NEW_ROWS = 'NEW TABLE AS changed'
+export const OLD_ROWS = 'OLD TABLE AS changed'
 const BOTH_ROWS = 'OLD TABLE AS earlier NEW TABLE AS changed'
 
 const LIST_POSTGRES = (rows: string) =>
   `INSERT INTO listed_machine SELECT changed.prefix, COALESCE(node_address.date, 0), '', CASE WHEN node_address.prefix IS NULL THEN 1 ELSE 0 END, COALESCE(machine_version.version, -1) FROM ${rows} AS changed LEFT JOIN node_address ON node_address.prefix = changed.prefix LEFT JOIN machine_version ON machine_version.prefix = changed.prefix WHERE changed.reason IS NULL ON CONFLICT (prefix) DO NOTHING;`
-const SET_POSTGRES = (values: string, rows = 'changed', also = '') =>
+export const SET_POSTGRES = (values: string, rows = 'changed', also = '') =>
   `UPDATE listed_machine SET ${values} FROM ${rows} WHERE listed_machine.prefix = changed.prefix${also};`
 const COUNT_POSTGRES = (rows: string) =>
   `INSERT INTO listed_version AS present SELECT version, SUM(by) FROM (${rows}) AS moved GROUP BY version HAVING SUM(by) <> 0 ORDER BY version ON CONFLICT (version) DO UPDATE SET n = present.n + excluded.n;`

@@ -12,13 +12,14 @@ import { CertificateEnd } from './certificate-end.tsx'
 import { exportMachines } from './export.ts'
 import { MachineFilters } from './machine-filters.tsx'
 import { MachinePanel } from './machine-panel.tsx'
-import { isCommunity, isFiltered, queryOf } from './machine-query.ts'
+import { foundByText, isCommunity, isFiltered, NO_FILTER, queryOf } from './machine-query.ts'
 import { type FoundMachines, useMachines } from './use-machines.ts'
 
 /** The machines of the network: searched, sorted and filtered by the registry, loaded as far as one looks. */
 export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JSX.Element {
   const [parameters, change] = useParameters()
   const query = queryOf(parameters)
+  const foundBy = foundByText(query)
   const { found, isLooking, problem, more, reload } = useMachines(query)
   const chosen = parameters.get('machine')
   const choose = (machine: string | undefined) => change({ machine }, 'push')
@@ -29,7 +30,7 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
       <div class="bar">
         <MachineFilters parameters={parameters} change={filter} />
         {isFiltered(query) && (
-          <button type="button" onClick={() => filter({ search: '', state: '', community: '', country: '' })}>
+          <button type="button" onClick={() => filter(NO_FILTER)}>
             Show all
           </button>
         )}
@@ -38,6 +39,7 @@ export function MachinesView({ mayRevoke }: { readonly mayRevoke: boolean }): JS
       <Problem what={problem} />
       <p class="notice" role="status">
         {isLooking && found === undefined ? 'Asking the registry…' : found && foundText(found)}
+        {foundBy !== undefined && `. Only those that ${foundBy}, and whose certificates have not ended`}
         {!isCommunity(parameters.get('community') ?? '') && '. A community is bits, like 0101: this is none'}
       </p>
       <div class="split">

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import type { AuthorityState } from '../../api/schemas/authority.ts'
 import { call } from '../api.ts'
 import { Asking } from '../parts/asking.tsx'
 import { Facts } from '../parts/facts.tsx'
@@ -7,13 +8,16 @@ import { Moment } from '../parts/moment.tsx'
 import { countText, numberText } from '../parts/numbers.ts'
 import { Problem } from '../parts/problem.tsx'
 import { useAnswer } from '../parts/use-answer.ts'
+import { useFresh } from '../parts/use-fresh.ts'
 
 const askAuthority = () => call('authority')
 
 /** The authority of the network, and which machines have its present certificate. */
 export function AuthorityView(): JSX.Element {
   const asked = useAnswer(askAuthority)
-  const { answer: state, problem } = asked
+  const { answer: state, problem, again } = asked
+  // Nodes take it while one looks.
+  useFresh(again)
   return (
     <>
       <h1>Authority</h1>
@@ -37,7 +41,7 @@ export function AuthorityView(): JSX.Element {
           <dl class="numbers">
             {[
               ['have it', state.have],
-              ['have another', state.former.reduce((sum, { have }) => sum + have, 0)],
+              ['have another', state.haveOther],
               ['do not say', state.silent],
             ].map(([what, count]) => (
               <div key={what}>
@@ -58,9 +62,10 @@ export function AuthorityView(): JSX.Element {
                 </p>
               )}
               <p class="notice">{fingerprint}</p>
-              <MachineLinks names={machines} />
+              <MachineLinks names={machines} count={have} query={{ authority: fingerprint }} />
             </section>
           ))}
+          <Untold state={state} />
           {state.silent > 0 && (
             <section class="card" aria-label="Do not say">
               <h2>Do not say: {countText(state.silent, 'machine')}</h2>
@@ -68,11 +73,23 @@ export function AuthorityView(): JSX.Element {
                 They run another implementation or an older version, or have not called the registry yet. They
                 ask for the present certificate all the same.
               </p>
-              <MachineLinks names={state.silentMachines} />
+              <MachineLinks
+                names={state.silentMachines}
+                count={state.silent}
+                query={{ authority: 'unknown' }}
+              />
             </section>
           )}
         </>
       )}
     </>
+  )
+}
+
+/** Of others, which few have, it is not told which they are. */
+function Untold({ state: { haveOther, former } }: { readonly state: AuthorityState }): JSX.Element | null {
+  const untold = haveOther - former.reduce((sum, { have }) => sum + have, 0)
+  return untold <= 0 ? null : (
+    <p class="notice">{countText(untold, 'machine has', 'machines have')} others, each of which few have.</p>
   )
 }

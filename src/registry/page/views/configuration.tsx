@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import type {
   Configuration,
   ConfigurationPreview,
@@ -8,15 +8,13 @@ import type {
 import { call } from '../api.ts'
 import { announce } from '../parts/announcements.tsx'
 import { Asking } from '../parts/asking.tsx'
-import { Confirm } from '../parts/confirm.tsx'
-import { valuesOf } from '../parts/field.tsx'
-import { MachineLink } from '../parts/machine-link.tsx'
-import { countText } from '../parts/numbers.ts'
 import { Problem } from '../parts/problem.tsx'
-import { changeText, settingLabel, valueText } from '../parts/settings-words.ts'
+import { settingLabel, valueText } from '../parts/settings-words.ts'
 import { sayWhy, useAnswer } from '../parts/use-answer.ts'
 import { useFresh } from '../parts/use-fresh.ts'
-import { changeOf } from '../settings-form.ts'
+import { changeOf, decided, followed, newForm, type SettingsForm } from '../settings-form.ts'
+import { ChangedElsewhere } from './changed-elsewhere.tsx'
+import { ConfirmChange } from './confirm-change.tsx'
 import { SettingsFields } from './settings-fields.tsx'
 
 const askConfiguration = () => call('configuration')
@@ -32,15 +30,15 @@ export function ConfigurationView({ mayAdminister }: { readonly mayAdminister: b
   const { answer: configuration, problem: unreachable, again } = asked
   // Another administrator may change it.
   useFresh(again)
+  const [form, setForm] = useFollowingForm(configuration)
   const [plan, setPlan] = useState<Plan>()
   const [isAsking, setAsking] = useState(false)
   const [problem, setProblem] = useState<string>()
-  const shown = configuration && JSON.stringify(configuration.settings)
-  const isOwn = useRef(false)
-  // The form is another one then.
-  useChangedElsewhere(shown, isOwn)
-  const preview = (event: SubmitEvent, { settings }: Configuration) => {
-    const change = changeOf(settings, valuesOf(event))
+  const preview = (event: SubmitEvent, written: SettingsForm) => {
+    event.preventDefault()
+    const change = changeOf(written)
+    if (written.elsewhere.some(({ isUndecided }) => isUndecided))
+      return setProblem('First decide what counts of what was changed elsewhere, too.')
     setProblem(undefined)
     if (Object.keys(change).length === 0) return setProblem('Nothing is changed.')
     setAsking(true)
@@ -57,22 +55,28 @@ export function ConfigurationView({ mayAdminister }: { readonly mayAdminister: b
       <p>All nodes of the network get it from the registry, and follow a change within minutes.</p>
       <Problem what={unreachable} />
       <Asking asked={asked} />
-      {configuration !== undefined && (
-        <form
-          // What was written into it was written about these.
-          key={shown}
-          class="card"
-          onSubmit={(event) => preview(event, configuration)}
-        >
+      {configuration !== undefined && form !== undefined && (
+        <form class="card" onSubmit={(event) => preview(event, form)}>
+          <ChangedElsewhere
+            form={form}
+            decide={(setting, isWritten) => {
+              setProblem(undefined)
+              setForm(decided(form, setting, isWritten))
+            }}
+            close={() => setForm({ ...form, elsewhere: [] })}
+          />
           <fieldset class="plain grid" disabled={!mayAdminister}>
             <legend class="hidden">Settings of the network</legend>
-            <SettingsFields settings={configuration.settings} />
+            <SettingsFields
+              texts={form.texts}
+              write={(setting, text) => setForm({ ...form, texts: { ...form.texts, [setting]: text } })}
+            />
           </fieldset>
           <ChangedHere configuration={configuration} />
           <Problem what={problem} />
           {mayAdminister ? (
             <button type="submit" class="primary" disabled={isAsking}>
-              {isAsking ? 'Looking at all machines…' : 'Preview…'}
+              {isAsking ? 'Counting machines…' : 'Preview…'}
             </button>
           ) : (
             <p class="notice">Who may administer can change it.</p>
@@ -81,8 +85,7 @@ export function ConfigurationView({ mayAdminister }: { readonly mayAdminister: b
       )}
       {plan !== undefined && (
         <ConfirmChange
-          plan={plan}
-          isOwn={isOwn}
+          {...plan}
           close={() => {
             setPlan(undefined)
             again()
@@ -93,16 +96,27 @@ export function ConfigurationView({ mayAdminister }: { readonly mayAdminister: b
   )
 }
 
-/** Says why what was written into the form is gone. @param isOwn whether the next change is what was done here */
-function useChangedElsewhere(shown: string | undefined, isOwn: { current: boolean }): void {
-  const before = useRef<string>(undefined)
+/** What is written about the configuration: it stays when another administrator changes that meanwhile, which is said. */
+function useFollowingForm(
+  configuration: Configuration | undefined,
+): readonly [SettingsForm | undefined, (form: SettingsForm) => void] {
+  const [form, setForm] = useState<SettingsForm>()
+  const shown = configuration && JSON.stringify(configuration.settings)
   useEffect(() => {
-    if (shown === undefined) return
-    if (before.current !== undefined && !isOwn.current)
-      announce('The configuration was changed elsewhere: the form has begun anew, with what it is now.')
-    before.current = shown
-    isOwn.current = false
+    if (!configuration) return
+    if (!form) return setForm(newForm(configuration.settings))
+    const next = followed(form, configuration.settings)
+    setForm(next)
+    const changed = next.elsewhere.filter(
+      (one) => !form.elsewhere.some(({ setting }) => setting === one.setting),
+    )
+    const isWritten = Object.keys(changeOf(form)).length > 0
+    if (changed.length > 0)
+      announce(
+        `Changed elsewhere: ${changed.map(({ setting }) => settingLabel(setting)).join(', ')}${isWritten ? '. What you have written is kept.' : ''}`,
+      )
   }, [shown])
+  return [form, setForm]
 }
 
 /** What counts more than the options of the registry. */
@@ -121,66 +135,5 @@ function ChangedHere({
         .join(', ')}
       .
     </p>
-  )
-}
-
-interface ConfirmChangeProps {
-  readonly plan: Plan
-  readonly isOwn: { current: boolean }
-  readonly close: () => void
-}
-
-/** Says what each node would do, and which machines could not follow. */
-function ConfirmChange({ plan: { change, preview }, isOwn, close }: ConfirmChangeProps): JSX.Element {
-  const { effects, tooOld, unknown, version } = preview
-  return (
-    <Confirm
-      title="Change the configuration?"
-      verb={tooOld.length > 0 ? 'Change, and leave them behind' : 'Change'}
-      danger={tooOld.length > 0}
-      done="The configuration is changed; nodes follow within minutes."
-      act={async () => {
-        isOwn.current = true
-        try {
-          await call('changeConfiguration', { body: { fromVersion: version, change } })
-        } catch (error) {
-          isOwn.current = false
-          throw error
-        }
-      }}
-      close={close}
-    >
-      <ul>
-        {effects.map(({ setting, before, after, effect }) => (
-          <li key={setting}>
-            <strong>{settingLabel(setting)}</strong>: {changeText(setting, before, after)}. Each node {effect}
-            .
-          </li>
-        ))}
-      </ul>
-      {tooOld.length > 0 ? (
-        <>
-          <p class="warn">
-            {countText(tooOld.length, 'machine')} would be left behind, until a newer version is installed
-            there:
-          </p>
-          <ul class="many">
-            {tooOld.map(({ machine, reason }) => (
-              <li key={machine}>
-                <MachineLink name={machine} />: {reason}
-              </li>
-            ))}
-          </ul>
-        </>
-      ) : (
-        <p>No machine whose version is known is too old for it.</p>
-      )}
-      {unknown > 0 && (
-        <p>
-          Of {countText(unknown, 'machine')} the version is not known, as{' '}
-          {unknown === 1 ? 'it has' : 'they have'} not called the registry lately.
-        </p>
-      )}
-    </Confirm>
   )
 }

@@ -113,7 +113,7 @@ function Followers({
           {behind.length < behindCount && (
             <p>{numberText(behind.length)} of them, those first that have asked last:</p>
           )}
-          <MachineLinks names={behind} />
+          <MachineLinks names={behind} count={behindCount} query={{ configuration: 'behind' }} />
         </details>
       )}
     </>

@@ -17,6 +17,7 @@ describe('sessions of the registry', () => {
     sessions.begin(PREFIX, secret(1), HELLO)
     expect(sessions.authenticate(PREFIX, TARGET, requestHmac(secret(1), TARGET))).toEqual({
       kind: 'authentic',
+      protocol: 10,
       secret: secret(1),
     })
     expect(call(sessions, secret(1))).toBe('wrong-hmac')
@@ -114,7 +115,11 @@ describe('sessions of the registry', () => {
           expect(sessions.authenticate(PREFIX, TARGET, heard).kind).toBe('wrong-hmac')
         else {
           heard = requestHmac(key, TARGET)
-          expect(sessions.authenticate(PREFIX, TARGET, heard)).toEqual({ kind: 'authentic', secret: key })
+          expect(sessions.authenticate(PREFIX, TARGET, heard)).toEqual({
+            kind: 'authentic',
+            protocol: 10,
+            secret: key,
+          })
           key = nextSecret(key)
         }
       }

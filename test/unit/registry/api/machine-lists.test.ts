@@ -22,6 +22,7 @@ const BITS = 16
 const MACHINES = 90
 const COUNTRIES = ['DE', 'FR', 'IT']
 const COMMUNITY = '00000000001'
+const PRESENT_VERSION = 2
 
 const prefixOf = (number: number): Prefix => prefixOfBits(number.toString(2).padStart(BITS, '0'))
 /** Where the first octet of an address says the country. */
@@ -89,6 +90,7 @@ async function machinesOf(store: Store): Promise<Machines> {
     ]),
   )
   return new Machines({
+    said: { version: () => PRESENT_VERSION, save: async () => {} },
     ...{ store, network, geoip, communities: ONE_COMMUNITY, ledger: new Ledger(store, network.length) },
     watch: {
       isOnline: (prefix) => online.has(prefix),
@@ -203,6 +205,59 @@ it('lists of machines have all that is wanted, once, in the order that is asked 
               ).toEqual(wanted.slice(offset, offset + 4))
             }
           }
+})
+
+it('lists of machines have those that have said what is asked for, in all orders and beside all else, but none whose certificate has ended', async () => {
+  await using store = await emptyStore()
+  const machines = await machinesOf(store)
+  await store.write(async (writable) => {
+    for (let number = 0; number < MACHINES; number++) {
+      const prefix = prefixOf(number)
+      if (number % 3 > 0) await writable.run('INSERT INTO machine_version VALUES (?, ?)', prefix, number % 3)
+      if (number % 4 > 0)
+        await writable.run(
+          'INSERT INTO machine_authority VALUES (?, ?)',
+          ...[prefix, `${number % 4}`.repeat(64)],
+        )
+      if (number % 5 > 0)
+        await writable.run(
+          'INSERT INTO machine_software VALUES (?, ?, ?, ?)',
+          ...[prefix, number % 5 === 4 ? 10 : number % 5, number % 5 === 4 ? 'own' : 'python', '0.1'],
+        )
+      if (number % 11 === 0)
+        await writable.run('UPDATE holder SET not_after = ? WHERE prefix = ?', NOW - DAY, prefix)
+    }
+  })
+  const said: readonly (readonly [MachineQuery, (number: number) => boolean])[] = [
+    [{ configuration: 'behind' }, (number) => number % 3 < PRESENT_VERSION],
+    [{ authority: 'unknown' }, (number) => number % 4 === 0],
+    [{ authority: `sha256:${Array(32).fill('22').join(':')}` }, (number) => number % 4 === 2],
+    [{ protocolBelow: 3 }, (number) => number % 5 === 1 || number % 5 === 2],
+    [{ implementation: 'python' }, (number) => number % 5 > 0 && number % 5 < 4],
+    [{ subjectSerialFrom: 64 }, (number) => number >= 64],
+    [
+      { configuration: 'behind', implementation: 'own', subjectSerialFrom: 10 },
+      (number) => number % 3 < PRESENT_VERSION && number % 5 === 4 && number >= 10,
+    ],
+  ]
+  for (const [query, isSaid] of said)
+    for (const other of [
+      {},
+      ...MACHINE_STATES.map((state) => ({ state })),
+      ...[{ country: 'FR' }, { community: COMMUNITY }, { search: '1@' }],
+    ] as const)
+      for (const sort of MACHINE_SORT_KEYS)
+        for (const order of ['ascending', 'descending'] as const) {
+          const beside = await pagesOf(machines, { ...other, sort, order }, 100)
+          const wanted = beside.serials.filter((serial) => {
+            const number = 1_000 - serial
+            return isSaid(number) && number % 11 !== 0
+          })
+          const name = JSON.stringify({ ...query, ...other, sort, order })
+          expect(await pagesOf(machines, { ...query, ...other, sort, order }, 7), name).toEqual({
+            ...{ serials: wanted, totals: [wanted.length] },
+          })
+        }
 })
 
 async function pageOfAll(machines: Machines): Promise<readonly Machine[]> {

@@ -59,6 +59,7 @@ async function machinesOf(
   let looks = 0
   const ledger = new Ledger(store, network.length)
   const machines = new Machines({
+    said: { version: () => 1, save: async () => {} },
     store,
     ledger,
     watch: {

@@ -223,6 +223,9 @@ it.each([
   [['keys', 'status', '--cut-off'], '--cut-off: is for "keys rotate" only'],
   [['config', 'show', '--hello', '3'], '--hello: is for "config preview"'],
   [['config', 'change'], 'nothing is to be changed'],
+  [['nodes', '--authority', 'sha256:0C'], 'must be "unknown", or a fingerprint'],
+  [['nodes', '--protocol-below', 'old'], '--protocol-below'],
+  [['nodes', '--implementation', 'perl'], '--implementation'],
   [['config', 'change', '--ipv4', '10.0.0.0/8', '8', '--no-ipv4'], '--no-ipv4: not together'],
   [['config', 'change', '--any-country', '--same-country', 'FR'], '--any-country: not together'],
 ])('a command line %j is refused with what to do', (args, reason) => {

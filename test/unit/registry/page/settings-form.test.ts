@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { changeOf } from '../../../../src/registry/page/settings-form.ts'
+import {
+  changeOf,
+  decided,
+  followed,
+  newForm,
+  type SettingsForm,
+  type SettingsTexts,
+} from '../../../../src/registry/page/settings-form.ts'
 
 const SETTINGS = {
   hello: 15,
@@ -11,18 +18,11 @@ const SETTINGS = {
   minProtocol: 1,
   ipv4: null,
 }
-const FORM = {
-  hello: '15',
-  clientCount: '10',
-  maxClients: '20',
-  tunnelRefresh: '300',
-  encrypt: 'on',
-  sameCountry: 'FR',
-  minProtocol: '1',
-  ipv4: '',
-}
-const changed = (fields: Readonly<Record<string, string>>) =>
-  changeOf(SETTINGS, new Map(Object.entries({ ...FORM, ...fields })))
+const written = (texts: Partial<SettingsTexts>, form = newForm(SETTINGS)): SettingsForm => ({
+  ...form,
+  texts: { ...form.texts, ...texts },
+})
+const changed = (texts: Partial<SettingsTexts>) => changeOf(written(texts))
 
 test('a form that says what is changes nothing', () => {
   expect(changed({})).toEqual({})
@@ -31,10 +31,36 @@ test('a form that says what is changes nothing', () => {
 test('only what differs is changed', () => {
   expect(changed({ hello: '5' })).toEqual({ hello: 5 })
   expect(changed({ sameCountry: 'fr, de' })).toEqual({ sameCountry: ['FR', 'DE'] })
-  expect(changed({ ipv4: '10.42.0.0/16, 8' })).toEqual({ ipv4: { range: '10.42.0.0/16', subnetBits: 8 } })
+  expect(changed({ ipv4: ' 10.42.0.0/16, 8' })).toEqual({ ipv4: { range: '10.42.0.0/16', subnetBits: 8 } })
+  expect(changed({ encrypt: '' })).toEqual({ encrypt: false })
 })
 
-test('a box that is not ticked is not in the form: off', () => {
-  const { encrypt: _, ...others } = FORM
-  expect(changeOf(SETTINGS, new Map(Object.entries(others)))).toEqual({ encrypt: false })
+test('what is changed elsewhere comes into fields where nothing was written, and what was written stays', () => {
+  const form = followed(written({ hello: '7' }), { ...SETTINGS, clientCount: 9 })
+  expect(form.texts).toMatchObject({ hello: '7', clientCount: '9' })
+  expect(form.elsewhere).toEqual([{ setting: 'clientCount', before: '10', isUndecided: false }])
+  expect(changeOf(form)).toEqual({ hello: 7 })
+  // It is still told of when something else is changed, too.
+  const later = followed(form, { ...SETTINGS, clientCount: 9, encrypt: false })
+  expect(later.elsewhere.map(({ setting }) => setting)).toEqual(['clientCount', 'encrypt'])
+  expect(changeOf(later)).toEqual({ hello: 7 })
+})
+
+test('of what is changed on both sides it is to be decided what counts', () => {
+  const form = followed(written({ hello: '7', encrypt: '' }), { ...SETTINGS, hello: 5 })
+  expect(form.elsewhere).toEqual([{ setting: 'hello', before: '15', isUndecided: true }])
+  expect(form.texts.hello).toBe('7')
+  const [kept, taken] = [decided(form, 'hello', true), decided(form, 'hello', false)]
+  expect([changeOf(kept), changeOf(taken)]).toEqual([{ hello: 7, encrypt: false }, { encrypt: false }])
+  for (const one of [kept, taken])
+    expect(one.elsewhere).toEqual([{ setting: 'hello', before: '15', isUndecided: false }])
+  // Changed once more, it is to be decided once more.
+  expect(followed(kept, { ...SETTINGS, hello: 6 }).elsewhere).toEqual([
+    { setting: 'hello', before: '15', isUndecided: true },
+  ])
+})
+
+test('what was changed here, or elsewhere to the same, is no surprise', () => {
+  const form = followed(written({ hello: '7' }), { ...SETTINGS, hello: 7 })
+  expect([form.elsewhere, changeOf(form)]).toEqual([[], {}])
 })
