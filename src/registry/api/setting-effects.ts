@@ -52,8 +52,8 @@ export const EFFECTS: Readonly<Record<Setting, Readonly<Record<Implementation, s
     python: STARTS_AGAIN_UNLESS_CLIENT,
   },
   minProtocol: {
-    own: 'that is too old goes on with the configuration that it has, and does not start again; all others heed nothing',
-    python: 'that is too old starts itself again, and ends, since it is; all others heed nothing',
+    own: 'that is too old goes on with the configuration that it has, and takes no newer one; all others need not do anything',
+    python: 'that is too old ends, and says so in its log; all others need not do anything',
   },
   ipv4: {
     own: 'changes its IPv4 subnet at once, and loses no tunnel; one that routes by babeld starts that again',
