@@ -47,7 +47,6 @@ export const endOf = (within: string): string => `${within}2`
 const COMPARED = {
   country: ['listed_machine', (column) => `${column} = ?`, 'country', "|| ''"],
   endsBy: ['holder', (column) => `${column} <= ?`, 'not_after', '+ 0'],
-  endsAfter: ['holder', (column) => `${column} > ?`, 'not_after', '+ 0'],
   versionBelow: ['listed_machine', (column) => `${column} < ?`, 'version', '+ 0'],
   authority: ['listed_machine', (column) => `${column} = ?`, 'authority', "|| ''"],
   protocolBelow: ['listed_machine', (column) => `${column} > 0 AND ${column} < ?`, 'protocol', '+ 0'],
@@ -62,7 +61,7 @@ const COMPARED = {
 
 /** What a filter wants, column by column. */
 export function conditionsOf(filter: ListFilter): Condition[] {
-  const { within, isSeen } = filter
+  const { within, isSeen, endsAfter } = filter
   const conditions: Condition[] = []
   if (within !== '')
     conditions.push({
@@ -75,6 +74,12 @@ export function conditionsOf(filter: ListFilter): Condition[] {
       ...{ name: 'isSeen', table: 'listed_machine', parameters: [] },
       range: () => `listed_machine.seen ${isSeen ? '>' : '='} 0`,
       check: () => `listed_machine.seen + 0 ${isSeen ? '>' : '='} 0`,
+    })
+  if (endsAfter !== undefined)
+    conditions.push({
+      ...{ name: 'endsAfter', table: 'holder', parameters: [endsAfter] },
+      range: () => 'holder.not_after > ?',
+      check: () => 'holder.not_after + 0 > ?',
     })
   for (const name of Object.keys(COMPARED) as (keyof typeof COMPARED)[]) {
     const value = filter[name]
