@@ -5,6 +5,7 @@ import {
   fsyncSync,
   lchownSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -12,7 +13,7 @@ import {
   type Stats,
   statSync,
 } from 'node:fs'
-import { chmod, lchown, open, rename, rm, stat } from 'node:fs/promises'
+import { chmod, lchown, lstat, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf } from '../core/errors.ts'
 
@@ -51,7 +52,8 @@ async function replace(
       await file.close()
     }
     await chmod(temporary, (old?.mode ?? mode) & 0o7777)
-    if (old && process.getuid?.() === 0) await lchown(temporary, old.uid, old.gid)
+    if (old && process.getuid?.() === 0 && !isOwnedAs(await lstat(temporary), old))
+      await lchown(temporary, old.uid, old.gid)
     await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })
@@ -95,9 +97,12 @@ export const statIfThere = (path: string): Stats | undefined =>
  */
 export function keepOwnerSync(path: string, made: string): void {
   if (process.geteuid?.() !== 0) return
-  const { uid, gid } = statIfThere(path) ?? statSync(dirname(path))
-  lchownSync(made, uid, gid)
+  const owned = statIfThere(path) ?? statSync(dirname(path))
+  if (!isOwnedAs(lstatSync(made), owned)) lchownSync(made, owned.uid, owned.gid)
 }
+
+/** The kernel is not asked for what is so already: a service without privileges may not ask, not even that (systemd's `@privileged`). */
+const isOwnedAs = (one: Stats, other: Stats): boolean => one.uid === other.uid && one.gid === other.gid
 
 /**
  * Gives a file another name, too, at once.

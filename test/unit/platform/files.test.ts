@@ -85,3 +85,17 @@ test.skipIf(process.geteuid?.() !== 0)(
     expect((await stat(ofRoot)).uid).toBe(0)
   },
 )
+
+test.skipIf(process.geteuid?.() !== 0)(
+  'the kernel is not asked to give a file to whoever has it: services without privileges may not ask',
+  async () => {
+    const path = join(directory, 'registry.db')
+    await writeFile(path, 'made')
+    const changed = async () => (await stat(path, { bigint: true })).ctimeNs
+    const before = await changed()
+    keepOwnerSync(join(directory, 'none-yet'), path)
+    expect(await changed()).toBe(before)
+    await chown(path, 0, 0)
+    expect(await changed()).not.toBe(before)
+  },
+)
