@@ -66,7 +66,7 @@ const network = {
  * `unit`, `mocked` and `slow` run anywhere; what computes for long is in `slow`. `postgres` runs the tests of the registry again,
  * on databases of PostgreSQL. `network` runs its files side by side: they wait more than they compute, and each lab has its own
  * names. What is in test/slow and test/network/slow: `slow`, `network-slow`, `alone`, `demo` and `babeld`, is left out of the
- * usual `npm test`; so is `page-postgres`, the page of a registry with PostgreSQL.
+ * usual `npm test`; so are `postgres`, and `page-postgres`, the page of a registry with PostgreSQL.
  * `alone` comes after them, and `demo` after that. Nodes have our own router; `babeld` runs some of the scenarios with the
  * other one, `babeld-all` all of them, one after another. `long` takes many minutes.
  */

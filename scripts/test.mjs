@@ -1,5 +1,5 @@
 // `npm test`: installs what is missing, then runs every test that this machine can run.
-// `--slow`, or CI=true, adds what is in test/slow and test/network/slow; `--long` adds them and the tests that take many minutes.
+// `--slow`, or CI=true, adds what is in test/slow and test/network/slow, and the tests of the registry on PostgreSQL; `--long` adds them and the tests that take many minutes.
 // Other arguments go to vitest.
 import process from 'node:process'
 import {
@@ -28,8 +28,8 @@ const { networkObstacles, extraObstacles } = setUp({
 const projects = [
   'unit',
   'mocked',
-  ...(extraObstacles.length > 0 ? [] : ['postgres']),
   ...(isSlow ? ['slow'] : []),
+  ...(isSlow && extraObstacles.length === 0 ? ['postgres'] : []),
   ...(networkObstacles.length > 0
     ? []
     : [
@@ -59,6 +59,8 @@ await becomeProgram('node_modules/.bin/vitest', [
   ...args.filter((arg) => !['--long', '--slow'].includes(arg)),
 ])
 if (!isSlow)
-  console.error('NOT RUN: the slow tests (test/slow, test/network/slow): npm test -- --slow runs them, too')
+  console.error(
+    'NOT RUN: the slow tests (test/slow, test/network/slow, those of the registry once more on PostgreSQL): npm test -- --slow runs them, too',
+  )
 // Again, because by now the first time has scrolled away.
 sayWhatIsNotRun()

@@ -188,7 +188,7 @@ const COMMANDS: Samples<keyof typeof REGISTRY_SUBCOMMANDS> = {
   keys: [({ runAsking }) => runAsking('keys', 'rotate'), 'keys.rotated'],
   config: [({ runAsking }) => runAsking('config', 'change', '--hello', '20'), 'configuration.changed'],
   admin: [({ run }) => run('admin', 'add', '--name', 'bob', '--role', 'look'), 'admin.added'],
-  token: [({ run }) => run('token', 'new', '--label', 'b', '--role', 'look'), 'token.made'],
+  token: [({ runAsking }) => runAsking('token', 'new', '--label', 'b', '--role', 'look'), 'token.made'],
   ca: [
     async ({ run, directory }) => {
       const [ca, key] = [join(directory, 'ca.crt'), join(directory, 'ca.key')]
