@@ -51,7 +51,7 @@ export interface EnrolmentComponents {
 interface Registration {
   readonly email: string | null
   readonly length: number
-  /** How many may ask at the same time. */
+  /** How many may ask at the same time: those for whom it was used already may not have been told of it yet. */
   readonly uses: number
   /** Undefined: by where the machine is. */
   readonly community: string | undefined
@@ -60,6 +60,7 @@ interface Registration {
 /** A certificate that is on the disk. */
 interface Issued {
   readonly pem: string
+  readonly prefix: string
   readonly serial: number
 }
 
@@ -85,13 +86,13 @@ export class Enrolment {
     this.#settings = settings
     this.tokens = new Tokens({ ...components, ...settings })
     this.tokenRequests = new TokenRequests(this.tokens, components.clock)
-    this.#unheard = new UnheardCertificates(components.store)
+    this.#unheard = new UnheardCertificates(components.store, components.clock)
     this.#wrong = new WrongTokens(components.clock, components.log)
   }
 
   /**
    * Makes a certificate; undefined for a token that is not known, or was used. An empty token asks for an anonymous
-   * one. A token is used up only by a certificate that is on the disk; whose answer was not sent gets it with the same token and key.
+   * one. A token is used up only by a certificate that is on the disk; who was not sent it gets it with the same token and key.
    * @param where who asks, as one source: guesses are counted by it; where it is; and whether it hears the answer
    * @throws Refusal for a CSR that cannot be used, too many wrong tokens, a disabled registration, or an exhausted network
    */
@@ -108,24 +109,22 @@ export class Enrolment {
     const retryAfterMs = this.#wrong.waitMs(token, where.source)
     if (retryAfterMs > 0) throw new Refusal(429, 'too many wrong tokens: try again later', { retryAfterMs })
     const { delivery } = where
-    const { count, isGone } = this.#unheard.underWay(token)
-    if (count === 0 || isGone) {
-      const pem = await this.#unheardFor(token, csr, delivery)
-      if (pem !== undefined) return pem
-    }
+    const unheard = await this.#unheardFor(token, csr, delivery)
+    if (unheard !== undefined) return unheard
     const request = await this.#registrationOf(token)
     if (!request) {
-      this.#wrong.count(where.source)
-      return undefined
+      // It may have been used for the same machine in between.
+      const pem = await this.#unheardFor(token, csr, delivery)
+      if (pem === undefined) this.#wrong.count(where.source)
+      return pem
     }
     const problem = cryptography.checkRequest(csr)
     if (problem !== undefined) throw new Refusal(400, `the certificate request cannot be used: ${problem}`)
     if (token === '') return (await this.#issue(csr, request, where.location()))?.pem
     // Each works once, also for two calls at the same moment.
-    const underWay = this.#unheard.underWay(token)
-    if (underWay.count >= request.uses) {
-      if (underWay.isGone)
-        throw new Refusal(503, 'a certificate is being made for this token: try again later')
+    const { making, isGone } = this.#unheard.underWay(token)
+    if (making >= request.uses) {
+      if (isGone) throw new Refusal(503, 'a certificate is being made for this token: try again later')
       return undefined
     }
     this.#unheard.begin(token, delivery)
@@ -145,7 +144,10 @@ export class Enrolment {
     if (token === '') return undefined
     const found = await this.#unheard.find(token, csr)
     if (!found) return undefined
-    this.#unheard.begin(token, delivery)
+    // Whoever is being answered gets it.
+    const { count, isGone } = this.#unheard.underWay(token)
+    if (count > 0 && !isGone) return undefined
+    if (!(await this.#unheard.confirm(token, found))) return undefined
     this.#unheard.answer(token, found, delivery)
     this.#components.log.info(
       { peer: subnetNameOfBits(found.prefix), serial: found.serial },
@@ -167,7 +169,7 @@ export class Enrolment {
     return {
       email: row.email,
       length: row.prefix_len,
-      uses: invitation?.uses_left ?? 1,
+      uses: invitation?.uses ?? 1,
       community: invitation?.community ?? undefined,
     }
   }
@@ -225,7 +227,7 @@ export class Enrolment {
     log.info({ peer: subnetName, serial }, 'certificate issued')
     // The certificate is there, whatever becomes of the version: that is published later, then.
     if (isFirst) await configuration.publish().catch(() => false)
-    return { pem, serial }
+    return { pem, prefix, serial }
   }
 
   async #reserve(community: string, length: number): Promise<Reservation> {

@@ -1,4 +1,6 @@
-import { X509Certificate } from 'node:crypto'
+import { certificateParts } from '../core/crypto/certificate-parts.ts'
+import { pemContent } from '../core/crypto/der.ts'
+import type { Clock } from '../platform/clock.ts'
 import { readRequest } from './crypto/certificate-request.ts'
 import type { Queries } from './database/queries.ts'
 import type { Store } from './database/store.ts'
@@ -27,22 +29,30 @@ const KEPT_SECONDS = 14 * 24 * 3600
  */
 export class UnheardCertificates {
   readonly #store: Pick<Store, 'all' | 'write'>
-  /** Answers that are on their way, or may be, by token: what the database says of these is not to be looked at. */
-  readonly #underWay = new Map<string, Set<Delivery>>()
+  readonly #clock: Pick<Clock, 'now'>
+  /**
+   * Answers that are on their way, or may be, by token, and how far each is: what the database says of these is not to be looked at.
+   */
+  readonly #underWay = new Map<string, Map<Delivery, 'making' | 'made'>>()
 
-  constructor(store: Pick<Store, 'all' | 'write'>) {
+  constructor(store: Pick<Store, 'all' | 'write'>, clock: Pick<Clock, 'now'>) {
     this.#store = store
+    this.#clock = clock
   }
 
-  /** Calls that are answered for a token, or are being: how many, and whether a client of one of them is gone. */
-  underWay(token: string): { readonly count: number; readonly isGone: boolean } {
-    const deliveries = [...(this.#underWay.get(token) ?? [])]
-    return { count: deliveries.length, isGone: deliveries.some(({ signal }) => signal.aborted) }
+  /** Calls that are answered for a token: how many, for how many there is no certificate yet, and whether a client of one is gone. */
+  underWay(token: string): { readonly count: number; readonly making: number; readonly isGone: boolean } {
+    const calls = [...(this.#underWay.get(token) ?? [])]
+    return {
+      count: calls.length,
+      making: calls.filter(([, state]) => state === 'making').length,
+      isGone: calls.some(([{ signal }]) => signal.aborted),
+    }
   }
 
-  /** A call is going to be answered for a token. */
+  /** A certificate is going to be made for a token. */
   begin(token: string, delivery: Delivery): void {
-    this.#underWay.set(token, (this.#underWay.get(token) ?? new Set()).add(delivery))
+    this.#set(token, delivery, 'making')
   }
 
   /** There is no certificate, or nobody who could hear of it. */
@@ -52,20 +62,52 @@ export class UnheardCertificates {
   }
 
   /** There is one, and it is about to be sent. */
-  answer(token: string, { serial }: Pick<UnheardCertificate, 'serial'>, delivery: Delivery): void {
+  answer(
+    token: string,
+    { prefix, serial }: Pick<UnheardCertificate, 'prefix' | 'serial'>,
+    delivery: Delivery,
+  ): void {
     const end = () => this.end(token, delivery)
     if (delivery.signal.aborted) return end()
+    this.#set(token, delivery, 'made')
     delivery.signal.addEventListener('abort', end, { once: true })
     delivery.onSent(() => {
       delivery.signal.removeEventListener('abort', end)
       this.#store
-        .write((writable) => writable.run('DELETE FROM unheard_certificate WHERE serial = ?', serial), {
-          isExpendable: true,
-        })
+        .write(
+          (writable) =>
+            writable.run(
+              'DELETE FROM unheard_certificate WHERE token = ? AND prefix = ? AND serial = ?',
+              ...[token, prefix, serial],
+            ),
+          { isExpendable: true },
+        )
         // Then who has it can get it again: no harm is done.
         .catch(() => {})
         .finally(end)
     })
+  }
+
+  /**
+   * One that was found is about to be given away. Whoever made it may have been told that it is not known whether it was written: a
+   * change after it is safe only where it is, too.
+   * @returns whether nobody has got it meanwhile
+   */
+  async confirm(
+    token: string,
+    { prefix, serial }: Pick<UnheardCertificate, 'prefix' | 'serial'>,
+  ): Promise<boolean> {
+    const changes = await this.#store.write(async (writable) =>
+      writable.run(
+        'UPDATE unheard_certificate SET date = ? WHERE token = ? AND prefix = ? AND serial = ?',
+        ...[Math.floor((await writable.commonTimeMs(this.#clock)) / 1000), token, prefix, serial],
+      ),
+    )
+    return changes > 0
+  }
+
+  #set(token: string, delivery: Delivery, state: 'making' | 'made'): void {
+    this.#underWay.set(token, (this.#underWay.get(token) ?? new Map()).set(delivery, state))
   }
 
   /** The one that was made for a token and the key of a request, which nobody has got. */
@@ -75,7 +117,7 @@ export class UnheardCertificates {
       token,
     )
     const key = rows.length > 0 && readRequest(csr)?.publicKeyInfo
-    return key ? rows.find(({ pem }) => publicKeyInfoOf(pem).equals(key)) : undefined
+    return key ? rows.find(({ pem }) => publicKeyInfoOf(pem)?.equals(key)) : undefined
   }
 }
 
@@ -100,5 +142,8 @@ export async function forgetUnheard(writable: Queries, nowMs: number): Promise<v
   )
 }
 
-const publicKeyInfoOf = (pem: string): Buffer =>
-  new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' })
+/** As it stands there, as it stood in the request: another encoding of the same key is another key. */
+function publicKeyInfoOf(pem: string): Buffer | undefined {
+  const parts = certificateParts(pemContent(pem, 'CERTIFICATE') ?? Buffer.alloc(0))
+  return parts && Buffer.from(parts.publicKeyInfo)
+}

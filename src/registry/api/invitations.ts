@@ -214,8 +214,7 @@ export const invitationOf = async (queries: Queries, token: string): Promise<Inv
 /**
  * A token was used for a prefix: it is gone, unless it is an invitation for more. Call it in the transaction that
  * writes the certificate.
- * @returns whether there was one
- * @throws Refusal when others have used it up
+ * @returns whether there was one; not when others have used it up
  */
 export async function useToken(
   writable: Queries,
@@ -225,7 +224,7 @@ export async function useToken(
 ): Promise<boolean> {
   const invitation = await invitationOf(writable, token)
   if (!invitation) return writable.deleteToken(token)
-  if (invitation.uses_left < 1) throw new Refusal(409, 'the invitation is used up')
+  if (invitation.uses_left < 1) return false
   const now = Math.floor(nowMs / 1000)
   await writable.run('UPDATE invitation SET uses_left = uses_left - 1 WHERE id = ?', invitation.id)
   await writable.run(

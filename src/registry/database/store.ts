@@ -103,11 +103,6 @@ export class Store extends Queries implements AsyncDisposable {
     if (this.#trouble === trouble) this.#trouble = undefined
   }
 
-  /** Resolves when what was read just now can be given away: no loss of this machine takes it back. */
-  async settled(): Promise<void> {
-    await Promise.all([this.#engine.sync(), this.#replica?.stored()])
-  }
-
   /**
    * Writes with whatever else is waiting; resolves when it is on the disk, and at the standby where there is one.
    * @throws Refusal when the standby is away, or the database
@@ -122,6 +117,15 @@ export class Store extends Queries implements AsyncDisposable {
       })
       this.#flushing ??= this.#flush()
     })
+  }
+
+  /**
+   * Resolves when what was read just now can be given away: no loss of this machine takes it back. Whoever wrote it may have been told
+   * that it is not known whether it was: a change after it is safe only where it is, too.
+   * @throws Refusal as `write`
+   */
+  async settled(): Promise<void> {
+    await this.write(async () => {})
   }
 
   async #flush(): Promise<void> {
