@@ -31,6 +31,17 @@ const SAID_SQLITE = (table: string, values: string, nothing: string): readonly s
   `CREATE TRIGGER ${table}_unlisted AFTER DELETE ON ${table} BEGIN ${SET_SQLITE(nothing, 'OLD')} END`,
 ]
 
+/** A registry of an earlier version, which frees a prefix and gives it to another machine, does not know that this is to be forgotten. */
+const FORGET_SQLITE =
+  'CREATE TRIGGER holder_forgotten AFTER DELETE ON holder BEGIN DELETE FROM machine_software WHERE prefix = OLD.prefix; END'
+const FORGET_POSTGRES: readonly string[] = [
+  FUNCTION(
+    'forget_holders',
+    'DELETE FROM machine_software USING changed WHERE machine_software.prefix = changed.prefix;',
+  ),
+  TRIGGER('holder_forgotten', 'DELETE', 'holder', OLD_ROWS, 'forget_holders'),
+]
+
 const TRIGGERS_SQLITE: readonly string[] = [
   'DROP TRIGGER holder_listed',
   'DROP TRIGGER holder_relisted',
@@ -42,6 +53,7 @@ const TRIGGERS_SQLITE: readonly string[] = [
     'protocol = NEW.protocol, software = NEW.software',
     "protocol = 0, software = ''",
   ),
+  FORGET_SQLITE,
 ]
 
 const LIST_POSTGRES = (rows: string) =>
@@ -71,6 +83,7 @@ const TRIGGERS_POSTGRES: readonly string[] = [
     'protocol = changed.protocol, software = changed.software',
     "protocol = 0, software = ''",
   ),
+  ...FORGET_POSTGRES,
 ]
 
 /**
