@@ -4,7 +4,7 @@ import type { Logger } from '../platform/log.ts'
 import { audit } from './api/audit-log.ts'
 import type { Queries } from './database/queries.ts'
 import type { Store } from './database/store.ts'
-import { SaidByMachines } from './said-by-machines.ts'
+import { SaidByMachines, type SaidTable, writeSaid } from './said-by-machines.ts'
 
 /** What is needed to know who has which certificate of the authority. */
 export interface AuthoritiesComponents {
@@ -23,6 +23,8 @@ export interface ServedAuthority {
   readonly notAfterMs: number
 }
 
+const TABLE: SaidTable = { table: 'machine_authority', columns: ['fingerprint'] }
+
 /**
  * Which machine has which certificate of the authority: a node of ours says it with each of its calls, one that was enrolled here got
  * the present one. Of others nobody knows.
@@ -38,8 +40,8 @@ export class Authorities implements AsyncDisposable {
     this.present = fingerprint('sha256', components.authority.der).toString('hex')
     this.#said = new SaidByMachines(components, {
       what: 'who has which authority',
-      isSame: (one, other) => one === other,
-      write: note,
+      ...TABLE,
+      rowOf: (fingerprint) => [fingerprint],
     })
   }
 
@@ -75,7 +77,7 @@ export class Authorities implements AsyncDisposable {
   async enrolled(writable: Queries, prefix: string): Promise<void> {
     // What the one before had said who had this prefix is not its own.
     this.#said.forget(prefix)
-    await note(writable, [[prefix, this.present]])
+    await writeSaid(writable, TABLE, [[prefix, [this.present]]])
   }
 
   /** Writes what was said. */
@@ -106,17 +108,7 @@ export class Authorities implements AsyncDisposable {
     return row?.fingerprint
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.save().catch(() => {})
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#said[Symbol.asyncDispose]()
   }
-}
-
-async function note(
-  writable: Queries,
-  said: readonly (readonly [prefix: string, fingerprint: string])[],
-): Promise<void> {
-  await writable.run(
-    `INSERT INTO machine_authority VALUES ${said.map(() => '(?, ?)').join(', ')} ON CONFLICT (prefix) DO UPDATE SET fingerprint = excluded.fingerprint`,
-    ...said.flat(),
-  )
 }

@@ -14,7 +14,7 @@ const NONE = -1
  * Which nodes have asked for which version of the network's configuration. The database keeps it: nodes ask again only when there is
  * another one, and not when the registry is started again or when another process answers.
  */
-export class Followers {
+export class Followers implements AsyncDisposable {
   readonly #components: FollowersComponents
   readonly #versions: SaidByMachines<number>
 
@@ -22,13 +22,10 @@ export class Followers {
     this.#components = components
     this.#versions = new SaidByMachines(components, {
       what: 'who follows the configuration',
-      isSame: (one, other) => one === other,
-      write: async (writable, rows) => {
-        await writable.run(
-          `INSERT INTO machine_version VALUES ${rows.map(() => '(?, ?)').join(', ')} ON CONFLICT (prefix) DO UPDATE SET version = excluded.version`,
-          ...rows.flat(),
-        )
-      },
+      ...{ table: 'machine_version', columns: ['version'] },
+      rowOf: (version) => [version],
+      // Whether our own node has it.
+      isAskedFor: true,
     })
   }
 
@@ -61,6 +58,10 @@ export class Followers {
   /** Writes what was asked for. */
   save(): Promise<void> {
     return this.#versions.save()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#versions[Symbol.asyncDispose]()
   }
 }
 

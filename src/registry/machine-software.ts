@@ -27,18 +27,8 @@ export class MachineSoftware implements AsyncDisposable {
     this.#store = components.store
     this.#said = new SaidByMachines(components, {
       what: 'what machines run',
-      isSame: (one, other) =>
-        one.protocol === other.protocol &&
-        one.implementation === other.implementation &&
-        one.version === other.version,
-      write: async (writable, said) => {
-        await writable.run(
-          `INSERT INTO machine_software VALUES ${said.map(() => '(?, ?, ?, ?)').join(', ')} ON CONFLICT (prefix) DO UPDATE SET protocol = excluded.protocol, software = excluded.software, version = excluded.version`,
-          ...said.flatMap(([prefix, { protocol, implementation, version }]) => [
-            ...[prefix, protocol, implementation, version],
-          ]),
-        )
-      },
+      ...{ table: 'machine_software', columns: ['protocol', 'software', 'version'] },
+      rowOf: ({ protocol, implementation, version }) => [protocol, implementation, version],
     })
   }
 
@@ -74,8 +64,8 @@ export class MachineSoftware implements AsyncDisposable {
     return this.#said.save()
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.save().catch(() => {})
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#said[Symbol.asyncDispose]()
   }
 }
 
@@ -85,6 +75,7 @@ export function implementationOf(agent = ''): Pick<Software, 'implementation' | 
   if (version === undefined) return { implementation: '', version: '' }
   return {
     implementation: /^ protocol\/\d+$/.test(rest) ? 'own' : 'python',
-    version: printable(version).slice(0, MAX_LENGTH),
+    // A part of a text keeps the whole in memory, which is a header of whatever length.
+    version: Buffer.from(printable(version).slice(0, MAX_LENGTH)).toString(),
   }
 }

@@ -84,7 +84,7 @@ export async function startRegistry(
   )
   await configuration.load()
   // Nodes ask again, if it cannot be written.
-  stack.defer(() => configuration.followers.save().catch(() => {}))
+  stack.use(configuration.followers)
   const sessions = store.isShared ? new SharedSessions(store, clock) : ownSessions()
   const upkeep = new Upkeep(
     { store, ledger, sessions, configuration, authority, clock, log },
