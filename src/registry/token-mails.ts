@@ -16,7 +16,7 @@ const MAILS_OF_A_LOOK = 60
 /** Servers that put off strangers (RFC 6647) want some minutes; after a day, whoever waits has asked again. */
 const DELAYS: DelayLimits = { minMs: 60_000, maxMs: 3600_000 }
 const GIVE_UP_MS = 24 * 3600_000
-/** So many are tried again; of others, who asks hears that. */
+/** So many are tried again; of others, who asks hears that: none is given up that was promised before. */
 const MAX_WAITING = 1_000
 
 /** What mails with tokens need. */
@@ -64,8 +64,12 @@ export class TokenMails implements AsyncDisposable {
   async send(wanted: TokenMail): Promise<void> {
     const { clock, log, store } = this.#init
     const mail = await this.#waiting.begin(wanted, await store.commonTimeMs(clock))
-    // One is on its way there: of another token, if that was made at the same moment.
-    if (!mail) return
+    // One is on its way there: of another token, if that was made at the same moment, and then nobody gets ours.
+    if (!mail) {
+      if (wanted.isNew)
+        await store.write((writable) => writable.deleteToken(wanted.token), { isExpendable: true })
+      return
+    }
     let isAnswered = false
     const attempt = this.#attempt(mail, () => isAnswered)
     let patience: Disposable | undefined
@@ -144,8 +148,9 @@ export class TokenMails implements AsyncDisposable {
   }
 
   /** A clock that was far ahead or behind when it was asked for keeps none for ever. */
-  async #mayWait({ madeMs }: ClaimedTokenMail, nowMs: number): Promise<boolean> {
-    return Math.abs(nowMs - madeMs) < GIVE_UP_MS && (await this.#waiting.count()) <= MAX_WAITING
+  async #mayWait({ madeMs, attempts }: ClaimedTokenMail, nowMs: number): Promise<boolean> {
+    if (Math.abs(nowMs - madeMs) >= GIVE_UP_MS) return false
+    return attempts > 0 || (await this.#waiting.count()) <= MAX_WAITING
   }
 
   /** Waits for what is being sent, so that it is written down, but not for a server that does not answer. */

@@ -74,9 +74,9 @@ export class Tokens implements AsyncDisposable {
     const { store, clock } = this.#init
     if (!this.isMailDue(email) || !this.#mails) return
     remember(this.#mailedMs, email, clock.monotonicMs(), MAX_MAILED)
-    const living = await store.madeTokenFor(email, Math.floor((await store.commonTimeMs(clock)) / 1000))
-    const token = living ?? (await this.add(email, ''))
     try {
+      const living = await store.madeTokenFor(email, Math.floor((await store.commonTimeMs(clock)) / 1000))
+      const token = living ?? (await this.add(email, ''))
       await this.#mails.send({ email, token, isNew: living === undefined })
     } catch (error) {
       this.#mailedMs.delete(email)

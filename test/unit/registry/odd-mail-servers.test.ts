@@ -4,6 +4,7 @@ import { openStore } from '../../../src/registry/database/open-store.ts'
 import type { Store } from '../../../src/registry/database/store.ts'
 import { fateOf, type Mail, openMailer } from '../../../src/registry/mail.ts'
 import { TokenMails } from '../../../src/registry/token-mails.ts'
+import { WaitingTokenMails } from '../../../src/registry/waiting-token-mails.ts'
 import { emptyDatabase } from '../../support/databases.ts'
 import { type MailServerMood, OddMailServer } from '../../support/odd-mail-server.ts'
 import { silentLog } from '../../support/silent-log.ts'
@@ -123,6 +124,13 @@ describe('a mail with a token', () => {
     (await store.all<{ email: string }>('SELECT email FROM token_mail ORDER BY email')).map(
       ({ email }) => email,
     )
+  const attemptsAt = async (email: string) => {
+    const [row] = await store.all<{ attempts: number }>(
+      'SELECT attempts FROM token_mail WHERE email = ?',
+      email,
+    )
+    return row && Number(row.attempts)
+  }
   const tried = (times: number) =>
     waitFor(() => server.connections === times, {
       what: 'the mail server',
@@ -238,15 +246,28 @@ describe('a mail with a token', () => {
     expect([await hasToken(), await waiting()]).toEqual([true, []])
   })
 
-  it('is told of where too many wait already', async () => {
+  it('is told of where too many wait already, and takes the place of none that was promised', async () => {
     server.mood = 'later'
+    await send('first@example.com')
+    const dueMs = clock.now() + 30 * MINUTE_MS
     await store.write((writable) =>
       writable.run(
-        `INSERT INTO token_mail VALUES ${Array.from({ length: 1_000 }, (_, n) => `('n${n}', '', 0, 0, 0, ${clock.now() + MINUTE_MS}, '')`).join(', ')}`,
+        `INSERT INTO token_mail VALUES ${Array.from({ length: 1_000 }, (_, n) => `('n${n}', '', 0, ${clock.now()}, 0, ${dueMs}, '')`).join(', ')}`,
       ),
     )
     await expect(send()).rejects.toMatchObject({ code: 'SYSTEM' })
     expect(await hasToken()).toBe(false)
+    const { connections } = server
+    await pass(() => server.connections > connections, 'the second attempt')
+    await pass(async () => (await attemptsAt('first@example.com')) !== 1, 'the end of it', 1)
+    expect(await attemptsAt('first@example.com')).toBe(2)
+    expect(await hasToken('first@example.com')).toBe(true)
+  })
+
+  it('that another process sends to the same address is the only one: a token that nobody gets is not kept', async () => {
+    await new WaitingTokenMails(store).begin({ email: MAIL.to, token: 'other', isNew: true }, clock.now())
+    await send()
+    expect([got(), await waiting(), await hasToken()]).toEqual([[], [MAIL.to], false])
   })
 
   it('of which nobody knows whether it was taken is not sent again', async () => {

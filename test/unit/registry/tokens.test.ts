@@ -1,11 +1,16 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { MethodName } from '../../../src/core/rpc/methods.ts'
 import { formatTarget } from '../../../src/core/rpc/request-target.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import type { Logger } from '../../../src/platform/log.ts'
+import { openStore } from '../../../src/registry/database/open-store.ts'
 import type { Mail } from '../../../src/registry/mail.ts'
+import { Refusal } from '../../../src/registry/refusal.ts'
+import { Tokens } from '../../../src/registry/tokens.ts'
 import { WrongTokens } from '../../../src/registry/wrong-tokens.ts'
+import { emptyDatabase } from '../../support/databases.ts'
 import { testRegistry } from '../../support/registry.ts'
+import { silentLog } from '../../support/silent-log.ts'
 import { vectors } from '../../support/vectors.ts'
 
 const pki = vectors<{ csr: Record<string, string> }>('pki.json')
@@ -67,6 +72,19 @@ describe('a token that the registry makes up', () => {
     expect(registry.tokens()[2]).not.toBe(token)
     await registry.call('requestToken', { email: 'b@example.com' })
     expect(registry.mails).toHaveLength(4)
+  })
+
+  it('is mailed to who asks again, where the database could not be used the first time', async () => {
+    const [path, mails] = [await emptyDatabase(), [] as Mail[]]
+    await using store = await openStore(path)
+    await using tokens = new Tokens({
+      ...{ store, clock: systemClock, log: silentLog, mailPrefixLength: 16, mailSender: 'ca@example.com' },
+      mailer: { send: async (mail) => void mails.push(mail) },
+    })
+    vi.spyOn(store, 'madeTokenFor').mockRejectedValueOnce(new Refusal(503, 'it is away'))
+    await expect(tokens.request('a@example.com')).rejects.toMatchObject({ status: 503 })
+    await tokens.request('a@example.com')
+    expect(mails.map(({ to }) => to)).toEqual(['a@example.com'])
   })
 })
 
