@@ -41,14 +41,14 @@ const PYTHON_COLUMNS: Readonly<Record<string, string>> = {
 }
 
 /**
- * What somebody has changed cannot be written.
+ * What somebody has changed cannot be written. Of tables with one name in several schemas, the first is ours: another is hidden by it.
  * @throws Re6stError `FILE`
  */
 export async function refuseOtherTables(client: pg.ClientBase, url: string): Promise<void> {
   const { rows } = await client.query<{ name: string; columns: string }>(
-    `SELECT table_name AS name, string_agg(column_name, ', ' ORDER BY ordinal_position) AS columns
-     FROM information_schema.columns
-     WHERE table_schema = ANY (current_schemas(false)) AND table_name = ANY ($1) GROUP BY table_schema, table_name`,
+    `SELECT relname AS name, string_agg(attname, ', ' ORDER BY attnum) AS columns
+     FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
+     WHERE pg_class.oid IN (SELECT to_regclass(name) FROM unnest($1::text[]) AS asked (name)) GROUP BY relname`,
     [Object.keys(PYTHON_COLUMNS)],
   )
   const other = rows.find(({ name, columns }) => PYTHON_COLUMNS[name] !== columns)

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
+import pg from 'pg'
 import { describe, expect, it } from 'vitest'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
 import { RegistryClient } from '../../../src/platform/registry-client.ts'
@@ -138,4 +139,23 @@ describe('a database of the Python implementation', () => {
     else await changeIn(databasePath, 'DROP TABLE cert', 'CREATE TABLE cert (prefix TEXT, other TEXT)')
     await expect(testRegistry({ databasePath })).rejects.toThrow(/its table cert is not a registry's/)
   })
+
+  it.runIf(DATABASE_KIND === 'PostgreSQL')(
+    'is served beside tables of somebody else, which have the same names in a schema that comes later',
+    async () => {
+      const databasePath = await emptyDatabase({ isBare: true })
+      const client = new pg.Client(databasePath)
+      await client.connect()
+      await client.query('CREATE TABLE public.config (of TEXT, somebody TEXT)')
+      await client.query('CREATE SCHEMA own')
+      await client.query('CREATE TABLE own.config (name TEXT PRIMARY KEY NOT NULL, value TEXT)')
+      const [{ name }] = (await client.query<{ name: string }>('SELECT current_database() AS name')).rows as [
+        { name: string },
+      ]
+      await client.query(`ALTER DATABASE "${name}" SET search_path = own, public`)
+      await client.end()
+      await using registry = await testRegistry({ databasePath })
+      expect((await fetch(`${registry.url}getNetworkConfig`)).status).toBeLessThan(500)
+    },
+  )
 })
