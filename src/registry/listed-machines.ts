@@ -56,6 +56,8 @@ const COLUMNS = {
   email: ofHolder("COALESCE(holder.email, '')", 'holder_page_email', 'holder_head_email'),
   serial: ofHolder('holder.serial', 'holder_serial', 'holder_head_serial'),
   not_after: ofHolder('holder.not_after', 'holder_page_not_after', 'holder_head_not_after'),
+  subject_serial: { ...ofHolder('holder.subject_serial', 'holder_subject_serial', ''), headIndex: undefined },
+  protocol: { ...ofListed('protocol', 'listed_protocol', ''), headIndex: undefined },
 } as const satisfies Record<string, Column>
 
 type ListedStore = Pick<Store, 'all' | 'allIn' | 'countHolders' | 'isShared'>
@@ -290,6 +292,10 @@ function sourceAlong({ column }: ListOrder, filter: ListFilter): Source {
       return { table, index, ranges: filter.country === undefined ? [] : ['country', 'within'] }
     case 'not_after':
       return { table, index, ranges: ['endsBy'] }
+    case 'subject_serial':
+      return { table, index, ranges: ['subjectSerialFrom'] }
+    case 'protocol':
+      return { table, index, ranges: ['protocolBelow'] }
     default:
       return { table, index, ranges: [] }
   }

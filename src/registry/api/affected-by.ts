@@ -3,7 +3,7 @@ import { prefixOfBits, subnetNameOf } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Store } from '../database/store.ts'
 import type { Ledger } from '../ledger.ts'
-import { ListedMachines } from '../listed-machines.ts'
+import { ListedMachines, type ListOrder } from '../listed-machines.ts'
 import type { MachineSoftware } from '../machine-software.ts'
 import { type Counted, SaidCounts } from '../said-counts.ts'
 import { MAX_NAMED } from './schemas/common.ts'
@@ -68,10 +68,10 @@ export class AffectedBy {
     const { store, software } = this.#components
     const places = await new ListedMachines(store).part(
       { within: '', endsAfter: this.#endedBy, ...query },
-      { column: 'prefix', isDescending: false },
+      { column: columnOf(query), isDescending: false },
       { limit: MAX_NAMED },
     )
-    const prefixes = places.map(({ prefix }) => prefix)
+    const prefixes = places.map(({ prefix }) => prefix).sort()
     const said = await software.of(prefixes)
     return {
       ...{ what, ...(await this.#count(query)), query },
@@ -102,4 +102,10 @@ export class AffectedBy {
       unknown: sum((protocol) => protocol === 0),
     }
   }
+}
+
+/** In what order the first ones are read: in the one of the index that they are found by, however far apart their prefixes are. */
+function columnOf({ subjectSerialFrom, protocolBelow }: Affected['query']): ListOrder['column'] {
+  if (subjectSerialFrom !== undefined) return 'subject_serial'
+  return protocolBelow === undefined ? 'prefix' : 'protocol'
 }

@@ -332,7 +332,10 @@ export class MachineLists {
     return ledger.holdersOf(rows.map(({ prefix }) => prefix))
   }
 
-  async #placesOf(holders: readonly Holder[], column: ListOrder['column']): Promise<Place[]> {
+  async #placesOf(
+    holders: readonly Holder[],
+    column: (typeof COLUMN_OF)[keyof typeof COLUMN_OF],
+  ): Promise<Place[]> {
     const { views } = this.#components
     const places: Place[] = []
     for await (const one of views.seen(holders)) {

@@ -1,5 +1,6 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import type { Store } from '../../../src/registry/database/store.ts'
+import type { ListFilter } from '../../../src/registry/list-filter.ts'
 import { ListedMachines, type ListOrder, type Place } from '../../../src/registry/listed-machines.ts'
 import { emptyStore } from '../../support/databases.ts'
 
@@ -46,10 +47,15 @@ async function fill(store: Store): Promise<void> {
   })
 }
 
-const keyOf = (machine: TestMachine, column: ListOrder['column']): string | number => machine[column] ?? ''
+type Column = keyof TestMachine & ListOrder['column']
+
+const keyOf = (machine: TestMachine, column: Column): string | number => machine[column] ?? ''
 
 /** As a list is, by looking at all. */
-const expected = (within: string, { column, isDescending }: ListOrder): string[] => {
+const expected = (
+  within: string,
+  { column, isDescending }: ListOrder & { readonly column: Column },
+): string[] => {
   const sign = isDescending ? -1 : 1
   return MACHINES.filter(({ prefix }) => prefix.startsWith(within))
     .sort((one, other) => {
@@ -84,4 +90,35 @@ it('the machines of a community are all listed, once, in whatever order, a page 
           expect(page.map(({ prefix }) => prefix)).toEqual(all.slice(offset, offset + 20))
         }
       }
+})
+
+it('of more than are sorted, the first that something is to be known of are read in the order that they are found in', async () => {
+  await using store = await emptyStore()
+  await fill(store)
+  const read = vi.spyOn(store, 'all')
+  const listed = new ListedMachines(store)
+  const first = async (filter: Partial<ListFilter>, column: ListOrder['column']) =>
+    (
+      await listed.part(
+        { within: '', endsAfter: 2_000_000_050, ...filter },
+        { column, isDescending: false },
+        { limit: 3 },
+      )
+    ).map(({ prefix }) => prefix)
+  // Of nine each, the certificates end in one second.
+  expect(await first({ subjectSerialFrom: 10_100 }, 'subject_serial')).toEqual(
+    MACHINES.slice(459, 462).map(({ prefix }) => prefix),
+  )
+  await store.write((writable) => writable.run("UPDATE listed_machine SET protocol = 6 WHERE prefix >= '1'"))
+  expect(await first({ protocolBelow: 7 }, 'protocol')).toEqual(
+    expected('1', { column: 'prefix', isDescending: false }).slice(0, 3),
+  )
+  // SQLite would say that the index is not of use for it.
+  if (!store.isShared)
+    for (const index of ['holder_subject_serial', 'listed_protocol'])
+      expect(
+        read.mock.calls
+          .map(([text]) => text)
+          .filter((text) => text.includes(`INDEXED BY ${index}`) && text.includes('AS place')),
+      ).toHaveLength(1)
 })
