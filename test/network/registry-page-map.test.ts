@@ -61,6 +61,17 @@ describe.skipIf(!hasChromium)('the map of the registry’s page in Chromium', ()
     await expect.poll(async () => ((await page.evaluate(OPENED).catch(() => [])) as unknown[]).length).toBe(6)
   })
 
+  test('a browser that encrypts nothing, as without TLS, shows it all the same, and keeps nothing', async () => {
+    const other = await page.context().newPage()
+    await other.addInitScript("Object.defineProperty(crypto, 'subtle', { value: undefined })")
+    const before = await kept()
+    await other.goto(started.base)
+    await other.getByRole('img', { name: 'Map of 6 nodes ' }).waitFor()
+    expect(await other.evaluate('crypto.subtle')).toBeUndefined()
+    expect(await kept()).toBe(before)
+    await other.close()
+  })
+
   test('colours and shapes say how old certificates are, and how long they have left', async () => {
     const legend = page.getByRole('list', { name: 'Legend' })
     await page.getByLabel('Colour by').selectOption('age of certificates')

@@ -11,10 +11,12 @@ const ALGORITHM = 'AES-GCM'
 
 /**
  * Seals what is kept in a browser that others use, too: without the key, which is the registry's and is told to who has signed in, it
- * says nothing but how long it is. Browsers can do that where the page is: on loopback, or with TLS.
+ * says nothing but how long it is. Undefined: this browser does not encrypt here, as without TLS elsewhere than on loopback.
  * @param key 32 octets, base64url
  */
-export function sealOf(key: string): Seal {
+export function sealOf(key: string): Seal | undefined {
+  // Whatever its type says, it is there in secure contexts only.
+  if (!(crypto.subtle as SubtleCrypto | undefined)) return undefined
   const imported = crypto.subtle.importKey('raw', octetsOf(key), ALGORITHM, false, ['encrypt', 'decrypt'])
   return {
     async seal(text) {

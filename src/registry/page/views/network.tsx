@@ -41,10 +41,10 @@ export function NetworkView({ mayRevoke, storageKey }: NetworkViewProps): JSX.El
   const choose = (machine: string | undefined) => change({ machine }, 'push')
   const registry = overview?.registryMachine
   const network = useMemo(() => snapshot && networkOf(snapshot, registry), [snapshot, registry])
-  const store = useMemo(
-    () => (storageKey === undefined ? NO_STORE : browserStore('map', sealOf(storageKey))),
-    [storageKey],
-  )
+  const store = useMemo(() => {
+    const seal = storageKey === undefined ? undefined : sealOf(storageKey)
+    return seal ? browserStore('map', seal) : NO_STORE
+  }, [storageKey])
   const names = useMemo(
     () => new Map(snapshot?.nodes.map(({ name, machineName }) => [name, machineName])),
     [snapshot],
