@@ -1,5 +1,5 @@
 import type { ComponentChildren, JSX } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { announce } from './announcements.tsx'
 import { Problem } from './problem.tsx'
 import { sayWhy } from './use-answer.ts'
@@ -33,7 +33,8 @@ export function Confirm({
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<string>()
   const isShown = useRef(true)
-  useEffect(
+  // Not later than it is taken out: a refusal may come at once.
+  useLayoutEffect(
     () => () => {
       isShown.current = false
     },
