@@ -18,6 +18,8 @@ export function useHash(): string {
       [moved, 'moved'],
     ]
     for (const [source, type] of sources) source.addEventListener(type, look)
+    // It may have changed since it was shown.
+    look()
     return () => {
       for (const [source, type] of sources) source.removeEventListener(type, look)
     }
