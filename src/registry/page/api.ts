@@ -76,10 +76,13 @@ export class ApiFailure extends Error {
 }
 
 let csrfToken: string | undefined
+/** How many sessions this page has had. */
+let sessions = 0
 
-/** Sent from now on with whatever changes something. */
-export const useCsrfToken = (token: string | undefined): void => {
+/** Somebody has signed in. @param token sent from now on with whatever changes something */
+export const beginSession = (token: string | undefined): void => {
   csrfToken = token
+  sessions += 1
 }
 
 /** What of a session all parts of the page must know: `ended`, and `begun` anew. */
@@ -116,6 +119,7 @@ export async function call<Name extends Called>(
     encodeURIComponent(String((params as Record<string, unknown> | undefined)?.[key] ?? '')),
   )
   const isInUse = takeUse()
+  const asking = sessions
   const response = await fetch(pathOf(path, query as object | undefined), {
     method,
     headers: {
@@ -130,7 +134,8 @@ export async function call<Name extends Called>(
   hearDate(response.headers.get('date'))
   hearVersion(response.headers.get('re6st-version'))
   if (response.status === 401 && !SIGNING_IN.includes(name)) {
-    sessionEvents.dispatchEvent(new Event('ended'))
+    // Of what was asked in the session before, the one of now knows nothing.
+    if (asking === sessions) sessionEvents.dispatchEvent(new Event('ended'))
     throw new ApiFailure(401, 'the session has ended: sign in again')
   }
   if (!response.ok) {

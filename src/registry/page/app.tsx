@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Role } from '../../core/values/roles.ts'
 import type { Session } from '../api/schemas/access.ts'
 import type { PairState } from '../api/schemas/standby.ts'
-import { ApiFailure, call, sessionEvents, useCsrfToken } from './api.ts'
+import { ApiFailure, beginSession, call, sessionEvents } from './api.ts'
 import { MachinesView } from './machines/machines-view.tsx'
 import { Announcements } from './parts/announcements.tsx'
 import { focusHeading } from './parts/focus-heading.ts'
@@ -47,7 +47,7 @@ export function App(): JSX.Element {
   const place = usePlace()
   const ended = useRef(false)
   const take = (session: Session) => {
-    useCsrfToken(session.csrfToken)
+    beginSession(session.csrfToken)
     setLogin({ state: 'in', session, hasEnded: false })
     if (ended.current) sessionEvents.dispatchEvent(new Event('begun'))
     ended.current = false
