@@ -1,6 +1,13 @@
 import { once } from 'node:events'
-import { createServer, request as httpRequest, type Server } from 'node:http'
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Transform } from 'node:stream'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/platform/clock.ts'
@@ -20,19 +27,39 @@ interface Proxy extends Server {
   version?: string | undefined
   /** Of the streams that are open now, nothing comes any more, and nobody is told so: as where a line was lost. */
   loseStreams(): void
+  /** The registry behind it is of a version that does not say that it is alive. */
+  isEarlier?: boolean
+  /** What comes of streams waits for this, as on a slow line. */
+  slow?: Promise<void> | undefined
 }
+
+const ALIVE = 'event: alive\ndata: {}\n\n'
 
 /** A proxy as others are. */
 async function proxyOf(target: string): Promise<Proxy> {
   const streams = new Set<() => void>()
+  const follow = (answer: IncomingMessage, response: ServerResponse) => {
+    const passed = new Transform({
+      async transform(chunk: Buffer, _, done) {
+        const text = chunk.toString('latin1')
+        const { isEarlier, slow } = server
+        await slow
+        done(undefined, Buffer.from(isEarlier ? text.replaceAll(ALIVE, '') : text, 'latin1'))
+        if (!isEarlier && text.includes(ALIVE)) server.emit('alive')
+      },
+    })
+    response.flushHeaders()
+    answer.pipe(passed).pipe(response)
+    streams.add(() => answer.unpipe(passed).resume())
+  }
   const server = createServer((request, response) => {
     if (server.isAway) return void response.writeHead(502).end('Bad gateway')
     const { method, headers } = request
     const onward = httpRequest(new URL(request.url ?? '/', target), { method, headers }, (answer) => {
       const said = server.version === undefined ? {} : { 're6st-version': server.version }
       response.writeHead(answer.statusCode ?? 502, { ...answer.headers, ...said })
-      answer.pipe(response)
-      if (request.url?.endsWith('/events')) streams.add(() => answer.unpipe(response).resume())
+      if (request.url?.endsWith('/events')) follow(answer, response)
+      else answer.pipe(response)
       // Whoever is cut off has not the end of the answer.
       answer.on('close', () => answer.complete || response.destroy())
     })
@@ -90,6 +117,7 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
   const joined = () => new RegistryClient(started.registry.url).requestCertificate({ token: '', csr })
 
   test('shows what changes after the stream was lost without a word', async () => {
+    await once(proxy, 'alive')
     await page.getByText('Live: changes are shown').waitFor()
     proxy.loseStreams()
     await joined()
@@ -105,6 +133,49 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
     await browser.send('Page.setWebLifecycleState', { state: 'active' })
     await page.getByRole('img', { name: 'Map of 2 nodes ' }).waitFor()
     await browser.detach()
+  })
+
+  /** Another page, whose time is that of its own. */
+  const otherPage = async () => {
+    const other = await page.context().newPage()
+    await other.clock.install()
+    return other
+  }
+
+  test('of a slow line, the first answer has its time also when the browser itself has connected again', async () => {
+    const other = await otherPage()
+    await other.goto(page.url())
+    await other.getByText('Live: changes are shown').waitFor()
+    await once(proxy, 'alive')
+    let answer = () => {}
+    proxy.slow = new Promise((resolve) => {
+      answer = resolve
+    })
+    const answered = other.waitForResponse('**/topology/events')
+    proxy.closeAllConnections()
+    await answered
+    await other.getByText('Waiting for the registry…').waitFor()
+    const asked: string[] = []
+    other.on('request', (request) => asked.push(request.url()))
+    await other.clock.runFor(20_000)
+    expect(asked.filter((url) => url.endsWith('/events'))).toEqual([])
+    proxy.slow = undefined
+    answer()
+    await other.getByText('Live: changes are shown').waitFor()
+    await other.close()
+  })
+
+  test('of a registry that does not say that it is alive, as of an earlier version, no silence means anything', async () => {
+    const other = await otherPage()
+    proxy.isEarlier = true
+    await other.goto(page.url())
+    await other.getByText('Live: changes are shown').waitFor()
+    const asked: string[] = []
+    other.on('request', (request) => asked.push(request.url()))
+    await other.clock.runFor(90_000)
+    expect(asked.filter((url) => url.endsWith('/events'))).toEqual([])
+    proxy.isEarlier = false
+    await other.close()
   })
 
   test('asks who is there when the session has ended, and then follows the network again', async () => {
@@ -160,7 +231,6 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
     const held = new Promise<void>((resolve) => {
       answer = resolve
     })
-    let isHeld = false
     const ASKED = '**/api/v1/network'
     await started.open('keys')
     await page.route(

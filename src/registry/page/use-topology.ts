@@ -6,7 +6,10 @@ import { afterChange } from './topology.ts'
 
 /** After this, a stream that the browser has given up is asked for again. */
 const AGAIN_MS = 3_000
-/** The registry says every 1.5 s that it is there: who is silent for longer than this is not, though nobody has closed the connection. */
+/**
+ * The registry says every 1.5 s that it is there: who is silent for longer than this is not, though nobody has closed the connection.
+ * Registries of earlier versions do not say it: of them, no silence means anything.
+ */
 const SILENT_MS = 4_000
 /** Its first answer may be large, and the line slow. */
 const FIRST_MS = 60_000
@@ -31,13 +34,23 @@ export function useTopology(): [Picture | undefined, boolean] {
     /** When the registry has said something last, or was asked to, and how long it may be silent now. */
     let heardMs = 0
     let patienceMs = FIRST_MS
+    /** Whether the stream that is open has said that it is alive, and whether that is expected of it, since the one before did. */
+    let saysAlive = false
+    let isAliveExpected = false
     let lookedMs = Date.now()
     const later = () => {
       if (wanted) timer = setTimeout(open, AGAIN_MS)
     }
+    /** Whoever begins to answer now has the time that its first answer takes. */
+    const begin = () => {
+      saysAlive = false
+      heardMs = Date.now()
+      patienceMs = FIRST_MS
+    }
     const failed = () => {
       setLive(false)
-      if (source?.readyState !== EventSource.CLOSED) return
+      // The browser connects again by itself.
+      if (source?.readyState !== EventSource.CLOSED) return begin()
       // The browser does not say why. Who has to sign in again connects then.
       call('session').then(later, (error: unknown) => {
         if (!(error instanceof ApiFailure && error.status === 401)) later()
@@ -45,19 +58,23 @@ export function useTopology(): [Picture | undefined, boolean] {
     }
     const heard = () => {
       heardMs = Date.now()
-      patienceMs = SILENT_MS
+      patienceMs = isAliveExpected ? SILENT_MS : Number.POSITIVE_INFINITY
     }
     const open = () => {
       clearTimeout(timer)
       source?.close()
-      heardMs = Date.now()
-      patienceMs = FIRST_MS
+      begin()
       source = new EventSource('/api/v1/topology/events')
-      source.onopen = () => setLive(true)
+      source.onopen = begin
       source.onerror = failed
-      source.addEventListener('alive', heard)
+      source.addEventListener('alive', () => {
+        saysAlive = true
+        isAliveExpected = true
+        heard()
+      })
       source.addEventListener('snapshot', ({ data }) => {
         setPicture(JSON.parse(data) as TopologySnapshot)
+        setLive(true)
         heard()
       })
       source.addEventListener('change', ({ data }) => {
@@ -78,6 +95,8 @@ export function useTopology(): [Picture | undefined, boolean] {
       if (now - heardMs <= patienceMs) return
       if (source === undefined || source.readyState === EventSource.CLOSED) return
       setLive(false)
+      // Another process may answer now, of a version before.
+      isAliveExpected = saysAlive
       open()
     }
     connect.current = open
