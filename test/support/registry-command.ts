@@ -4,20 +4,26 @@ import { runSubcommand } from '../../src/registry/commands/dispatch.ts'
 
 const noFile = () => ({ ok: false, reason: 'no such file' }) as const
 
+/** The options of a subcommand of `re6st-registry`. */
+export function registryCommandOptions(...args: string[]) {
+  const request = readRegistryCommandLine(args, noFile)
+  if (!request.ok || request.value.kind !== 'run' || request.value.options.command === 'run')
+    throw new Error(request.ok ? 'no command' : request.reason)
+  return request.value.options
+}
+
 /** Runs a subcommand of `re6st-registry` in this process, and says what it has printed. */
 export async function runRegistryCommand(
   ...args: string[]
 ): Promise<{ readonly status: number; readonly text: string }> {
-  const request = readRegistryCommandLine(args, noFile)
-  if (!request.ok || request.value.kind !== 'run' || request.value.options.command === 'run')
-    throw new Error(request.ok ? 'no command' : request.reason)
+  const options = registryCommandOptions(...args)
   let text = ''
   const spy = vi.spyOn(process.stdout, 'write').mockImplementation((part) => {
     text += String(part)
     return true
   })
   try {
-    return { status: await runSubcommand(request.value.options), text }
+    return { status: await runSubcommand(options), text }
   } finally {
     spy.mockRestore()
   }

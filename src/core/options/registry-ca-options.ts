@@ -3,7 +3,12 @@ import type { Command } from './command.ts'
 import { optionValues, type ParsedWords } from './given-values.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
 import { actionOf } from './registry-operator-options.ts'
-import { ASKED_COMMAND_SOCKET, DEFAULT_DATABASE, keyPassphrase } from './registry-options.ts'
+import {
+  ASKED_COMMAND_SOCKET,
+  DEFAULT_DATABASE,
+  keyPassphrase,
+  mistakeOfAuthority,
+} from './registry-options.ts'
 import { databasePlace, filePath, integer, newNetwork } from './value-types.ts'
 
 const FILES = 'Files'
@@ -74,5 +79,7 @@ export function caOptions(words: ParsedWords): Result<CaOptions> {
   if (action === 'renew' && words.given.has('commandSocket'))
     return refuse('--command-socket: is for "ca status" only')
   if (action === 'status' && useless !== undefined) return refuse(`--${useless}: is for "ca renew" only`)
+  const mistake = mistakeOfAuthority(values.value.ca, values.value.key)
+  if (mistake !== undefined) return refuse(mistake)
   return ok({ ...values.value, action, isDatabaseGiven: words.given.has('database') })
 }

@@ -1,3 +1,4 @@
+import { normalize } from 'node:path/posix'
 import { OLDEST_PROTOCOL, PROTOCOL } from '../config/protocol-number.ts'
 import type { Command } from './command.ts'
 import { flag, optional, repeated, required, withDefault } from './option-table.ts'
@@ -72,6 +73,12 @@ export const keyPassphrase = (group: string) =>
     help: 'where the passphrase of the key, or the PIN of its token, is read from: path of a file, fd:N for an open file, or credential:NAME for one of systemd',
     otherwise: 'default: it is asked for at the terminal, if there is one',
   })
+
+/** One would be written over the other, and a key lies in no file that is given away. */
+export const mistakeOfAuthority = (ca: string, key: string): string | undefined =>
+  normalize(ca) === normalize(key)
+    ? `--ca, --key: both name ${ca}: the certificate of the authority and its key are in a file each`
+    : undefined
 
 /** Three hundred years: more is a mistake. */
 const MAX_SECONDS = 300 * 365 * 24 * 3600

@@ -135,8 +135,11 @@ interface WantedEntries {
 const WANTED = "(CAST(? AS TEXT) = '' OR action = ?) AND (CAST(? AS TEXT) = '' OR who = ?)"
 const wantedBy = ({ action = '', who = '' }: WantedEntries) => [action, action, who, who]
 
-/** All entries, the latest first, some at a time: there may be more than fit into memory. */
-export async function* allAuditEntries(store: Queries, wanted: WantedEntries): AsyncGenerator<AuditEntry[]> {
+/** All entries, the latest first, some at a time: there may be more than fit into memory. None is ever changed: others come later. */
+export async function* allAuditEntries(
+  store: Pick<Queries, 'all'>,
+  wanted: WantedEntries,
+): AsyncGenerator<AuditEntry[]> {
   const [last] = await store.all<{ number: number | null }>('SELECT MAX(number) AS number FROM audit')
   for (let before = (last?.number ?? 0) + 1; ; ) {
     const rows = await store.all<AuditRow>(

@@ -17,32 +17,52 @@ export interface NamedDatabase {
 const nameOf = ({ database, option }: NamedDatabase): string =>
   `${option === '' ? '' : `${option} `}${withoutPassword(database)}`
 
+/** A registry's database that is only read, also while one serves with it. */
+export interface ReadDatabase extends AsyncDisposable {
+  /**
+   * Reads what it is at one moment. What takes long does not belong there: while it lasts, the database keeps what was at that moment.
+   * @throws Re6stError `FILE` when it cannot be read; what `read` throws
+   */
+  snapshot<T>(read: (snapshot: Queries) => Promise<T>): Promise<T>
+}
+
 /**
- * Reads a registry's database as it is at one moment, also while one serves with it. Nothing is changed in it: our own tables may be
- * missing.
- * @throws Re6stError `FILE` when there is none, or it cannot be read; what `read` throws
+ * Opens a registry's database to read it. Nothing is changed in it: our own tables may be missing.
+ * @throws Re6stError `FILE` when there is none, or it cannot be read
  */
-export async function readSnapshot<T>(
-  named: NamedDatabase,
-  read: (snapshot: Queries) => Promise<T>,
-): Promise<T> {
+export async function openToRead(named: NamedDatabase): Promise<ReadDatabase> {
   const { database } = named
   const engine = isPostgresUrl(database)
     ? await (await import('./postgres-engine.ts')).openPostgres(database, {
         ...{ isOnlyRead: true, application: 're6st-registry, reading' },
       })
     : new SqliteEngine(openExisting(named))
-  try {
-    return await engine.snapshot(async (executor) => {
-      const snapshot = new Queries({ engine, executor, statements: statementsFor(engine.kind) })
-      if (!(await snapshot.tables()).includes('cert')) throw missing(named)
-      return read(snapshot)
-    })
-  } catch (error) {
-    throw error instanceof Re6stError ? error : unreadable(named, error)
-  } finally {
-    await engine.close()
+  return {
+    snapshot: async (read) => {
+      try {
+        return await engine.snapshot(async (executor) => {
+          const snapshot = new Queries({ engine, executor, statements: statementsFor(engine.kind) })
+          if (!(await snapshot.tables()).includes('cert')) throw missing(named)
+          return read(snapshot)
+        })
+      } catch (error) {
+        throw error instanceof Re6stError ? error : unreadable(named, error)
+      }
+    },
+    [Symbol.asyncDispose]: () => engine.close(),
   }
+}
+
+/**
+ * Reads a registry's database as it is at one moment.
+ * @throws Re6stError `FILE` when there is none, or it cannot be read; what `read` throws
+ */
+export async function readSnapshot<T>(
+  named: NamedDatabase,
+  read: (snapshot: Queries) => Promise<T>,
+): Promise<T> {
+  await using opened = await openToRead(named)
+  return await opened.snapshot(read)
 }
 
 /** A file that is there, which is not changed. @throws Re6stError `FILE` when there is none */

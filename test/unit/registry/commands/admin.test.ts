@@ -1,18 +1,44 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import Database from 'better-sqlite3'
+import { describe, expect, it, vi } from 'vitest'
 import { checkPassword } from '../../../../src/registry/api/access/administrators.ts'
 import { audit } from '../../../../src/registry/api/audit-log.ts'
 import type { AuditEntry } from '../../../../src/registry/api/schemas/audit.ts'
+import { runSubcommand } from '../../../../src/registry/commands/dispatch.ts'
 import { openStore } from '../../../../src/registry/database/open-store.ts'
-import { emptyDatabase } from '../../../support/databases.ts'
+import { DATABASE_KIND, emptyDatabase } from '../../../support/databases.ts'
+import { sessionWith } from '../../../support/postgres.ts'
 import { temporaryDirectory } from '../../../support/registry.ts'
-import { runRegistryCommand as run, whyRefused } from '../../../support/registry-command.ts'
+import {
+  registryCommandOptions,
+  runRegistryCommand as run,
+  whyRefused,
+} from '../../../support/registry-command.ts'
 
 async function newDatabase(): Promise<string> {
   const database = await emptyDatabase()
   await using _ = await openStore(database)
   return database
+}
+
+/** Whether somebody holds what the database was at an earlier moment. */
+async function isHeld(db: string): Promise<boolean> {
+  if (DATABASE_KIND === 'PostgreSQL') {
+    await using session = await sessionWith(db)
+    const { rows } = await session.query(
+      "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'",
+    )
+    return rows.length > 0
+  }
+  const database = new Database(db)
+  try {
+    database.prepare("UPDATE config SET value = value WHERE name = 'serial'").run()
+    const [state] = database.pragma('wal_checkpoint(TRUNCATE)') as { readonly busy: number }[]
+    return state?.busy !== 0
+  } finally {
+    database.close()
+  }
 }
 
 describe('re6st-registry admin', () => {
@@ -76,6 +102,32 @@ describe('re6st-registry admin', () => {
     expect((await run('audit', 'list', '--db', db, '--who', 'nobody')).text).toMatch(/^NUMBER.*\n$/)
   })
 
+  it('whoever reads the audit log slowly keeps the database from nothing', async () => {
+    const db = await newDatabase()
+    {
+      await using store = await openStore(db)
+      await store.write(async (writable) => {
+        for (let number = 1; number <= 1_050; number += 1)
+          await audit(writable, { name: 'ann', from: undefined }, { action: 'keys.rotated' }, Date.now())
+      })
+    }
+    const held: boolean[] = []
+    const stdout = vi.spyOn(process.stdout, 'write').mockImplementation(() => {
+      void isHeld(db).then((isSo) => {
+        held.push(isSo)
+        process.stdout.emit('drain')
+      })
+      return false
+    })
+    try {
+      expect(await runSubcommand(registryCommandOptions('audit', 'list', '--db', db))).toBe(0)
+    } finally {
+      stdout.mockRestore()
+    }
+    expect(held.length).toBeGreaterThan(1)
+    expect(held).not.toContain(true)
+  })
+
   it.each([
     [['admin', 'drop'], 'must be one of add, remove, list'],
     [['admin', 'add', '--role', 'look'], '--name: is needed'],
@@ -83,6 +135,7 @@ describe('re6st-registry admin', () => {
     [['admin', 'add', '--name', 'ann', '--role', 'god'], 'must be one of look, enrol, administer'],
     [['admin', 'remove', '--name', 'ann', '--role', 'look'], '--role: is for "admin add" only'],
     [['admin', 'list', '--name', 'ann'], '--name: is not for'],
+    [['ca', 'renew', '--ca', 'x', '--key', './x'], '--ca, --key: both name x'],
     [['audit', 'list', '--head', 'x'], '--head: is for "audit verify" only'],
     [['audit', 'verify', '--head', '123'], '--head: must be a hash'],
     [['audit', 'verify', '--who', 'ann'], '--who: is for "audit list" only'],
