@@ -7,7 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { Transform } from 'node:stream'
+import { Transform, type TransformCallback } from 'node:stream'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/platform/clock.ts'
@@ -39,15 +39,14 @@ const ALIVE = 'event: alive\ndata: {}\n\n'
 async function proxyOf(target: string): Promise<Proxy> {
   const streams = new Set<() => void>()
   const follow = (answer: IncomingMessage, response: ServerResponse) => {
-    const passed = new Transform({
-      async transform(chunk: Buffer, _, done) {
-        const text = chunk.toString('latin1')
-        const { isEarlier, slow } = server
-        await slow
-        done(undefined, Buffer.from(isEarlier ? text.replaceAll(ALIVE, '') : text, 'latin1'))
-        if (!isEarlier && text.includes(ALIVE)) server.emit('alive')
-      },
-    })
+    const pass = async (chunk: Buffer, done: TransformCallback) => {
+      const text = chunk.toString('latin1')
+      const { isEarlier, slow } = server
+      await slow
+      done(undefined, Buffer.from(isEarlier ? text.replaceAll(ALIVE, '') : text, 'latin1'))
+      if (!isEarlier && text.includes(ALIVE)) server.emit('alive')
+    }
+    const passed = new Transform({ transform: (chunk: Buffer, _, done) => void pass(chunk, done) })
     response.flushHeaders()
     answer.pipe(passed).pipe(response)
     streams.add(() => answer.unpipe(passed).resume())
@@ -382,6 +381,8 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
     await page.getByRole('status').getByText('What you have written is kept').waitFor()
     expect(await page.getByLabel('Client count').inputValue()).toBe('9')
     expect(await page.getByLabel('Hello').inputValue()).toBe('7')
+    await changedElsewhere({ clientCount: 8 })
+    await elsewhere.getByText('Client count: 10 → 8. The form has it.').waitFor()
     await elsewhere.getByRole('button', { name: 'Understood' }).click()
     await elsewhere.waitFor({ state: 'detached' })
     await changedElsewhere({ hello: 5, encrypt: true })
@@ -391,6 +392,10 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
     await started.screenshot('changed-elsewhere')
     await page.getByRole('button', { name: 'Preview…' }).click()
     await page.getByRole('alert').getByText('First decide').waitFor()
+    // Who writes what is there now has decided.
+    await page.getByLabel('Hello').fill('5')
+    expect(await elsewhere.getByRole('button', { name: 'Take 5' }).count()).toBe(0)
+    await page.getByLabel('Hello').fill('7')
     await elsewhere.getByRole('button', { name: 'Keep 7' }).click()
     await elsewhere.getByText('You have written 7, which you keep.').waitFor()
     await page.getByRole('button', { name: 'Preview…' }).click()
@@ -421,8 +426,18 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
     }
     await started.open('tokens')
     await page.getByLabel('What for').fill('written before the upgrade')
+    const said = (version: string) =>
+      page.waitForResponse((response) => response.headers()['re6st-version'] === version)
+    // Of several processes that are upgraded one after another, one of before answers, too.
+    proxy.version = '0.0.1'
+    await said('0.0.1')
     proxy.version = '99.1.2'
     await notice().waitFor()
+    proxy.version = '99.1.1'
+    await said('99.1.1')
+    proxy.version = '99.1.2'
+    await said('99.1.2')
+    expect(await page.getByText('The registry has version').textContent()).toContain('99.1.2')
     expect(await started.accessibilityProblems()).toEqual([])
     await started.screenshot('upgraded')
     const anew = page.getByRole('button', { name: 'Load it anew' })
@@ -436,10 +451,22 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
     await expect.poll(wasAsked).toBe(true)
     await notice().waitFor()
     // Nothing is written: there is nothing to ask.
-    const wasNot = await isLoadedAnew()
+    for (const view of ['tokens', 'configuration']) {
+      await started.open(view)
+      await page.locator('form.card').waitFor()
+      const wasNot = await isLoadedAnew()
+      await anew.click()
+      await expect.poll(wasNot).toBe(true)
+      await notice().waitFor()
+    }
+    // What is chosen is written, too.
+    await page.getByLabel('Encrypt tunnels').click()
     await anew.click()
-    await expect.poll(wasNot).toBe(true)
-    await notice().waitFor()
+    await dialog.getByRole('button', { name: 'Cancel' }).click()
+    await started.open('tokens')
+    await page.getByLabel('May').selectOption('enrol')
+    await anew.click()
+    await dialog.getByRole('button', { name: 'Cancel' }).click()
     // The page that is loaded now is of the version of the registry.
     proxy.version = undefined
     await page.reload()

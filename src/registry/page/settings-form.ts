@@ -73,8 +73,22 @@ export function decided(form: SettingsForm, setting: Setting, isWritten: boolean
   }
 }
 
+/** Of what it is to be decided still: who writes what is there now has decided that. */
+export function undecidedOf({ settings, texts, elsewhere }: SettingsForm): readonly Setting[] {
+  const written = settingsOf(texts)
+  return elsewhere
+    .filter(({ setting, isUndecided }) => isUndecided && !isSame(written[setting], settings[setting]))
+    .map(({ setting }) => setting)
+}
+
+/** What was changed elsewhere between two of a form, whether it was told of before or not. */
+export const newsOf = (before: SettingsForm, { settings, elsewhere }: SettingsForm): readonly Setting[] =>
+  elsewhere
+    .map(({ setting }) => setting)
+    .filter((setting) => !isSame(before.settings[setting], settings[setting]))
+
 /** Settings as the form has them. */
-function textsOf(settings: NetworkSettings): SettingsTexts {
+export function textsOf(settings: NetworkSettings): SettingsTexts {
   const { ipv4 } = settings
   return {
     hello: String(settings.hello),

@@ -34,15 +34,21 @@ export function UpgradeNotice(): JSX.Element {
   )
 }
 
-/** Whether something was written into a form of the page, or is there that cannot be shown again. */
+type Written = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement
+
+/** Whether something was written into a form of the page, or chosen there, or is there that cannot be shown again. */
 function hasUnsent(): boolean {
-  const written = document.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>(
-    'form.card :is(input, textarea)',
-  )
+  const written = document.querySelectorAll<Written>('form.card :is(input, textarea, select)')
   return document.querySelector('.once') !== null || [...written].some(isChanged)
 }
 
-const isChanged = (field: HTMLInputElement | HTMLTextAreaElement): boolean =>
-  field instanceof HTMLInputElement && field.type === 'checkbox'
+function isChanged(field: Written): boolean {
+  if (field instanceof HTMLSelectElement) {
+    // What was not said to be chosen at first is the first one.
+    const first = [...field.options].findIndex((option) => option.defaultSelected)
+    return field.selectedIndex !== Math.max(first, 0)
+  }
+  return field instanceof HTMLInputElement && field.type === 'checkbox'
     ? field.checked !== field.defaultChecked
     : field.value !== field.defaultValue
+}

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import type { NetworkSettings } from '../../api/schemas/configuration.ts'
 import { changeText, settingLabel, valueText } from '../parts/settings-words.ts'
-import { type SettingsForm, settingsOf } from '../settings-form.ts'
+import { type SettingsForm, settingsOf, undecidedOf } from '../settings-form.ts'
 
 interface ChangedElsewhereProps {
   readonly form: SettingsForm
@@ -10,18 +10,17 @@ interface ChangedElsewhereProps {
 }
 
 /** What another administrator has changed while the form was open; of what was written here, too, it is to be decided. */
-export function ChangedElsewhere({
-  form: { settings, texts, elsewhere },
-  decide,
-  close,
-}: ChangedElsewhereProps): JSX.Element | null {
+export function ChangedElsewhere({ form, decide, close }: ChangedElsewhereProps): JSX.Element | null {
+  const { settings, texts, elsewhere } = form
   if (elsewhere.length === 0) return null
   const written = settingsOf(texts)
+  const undecided = undecidedOf(form)
   return (
     <section class="elsewhere" aria-label="Changed elsewhere">
       <p class="warn">The configuration was changed elsewhere while this form was open:</p>
       <ul>
-        {elsewhere.map(({ setting, before, isUndecided }) => {
+        {elsewhere.map(({ setting, before }) => {
+          const isUndecided = undecided.includes(setting)
           const present = JSON.stringify(settings[setting])
           const own = JSON.stringify(written[setting])
           return (
@@ -49,7 +48,7 @@ export function ChangedElsewhere({
           )
         })}
       </ul>
-      {!elsewhere.some(({ isUndecided }) => isUndecided) && (
+      {undecided.length === 0 && (
         <button type="button" onClick={close}>
           Understood
         </button>

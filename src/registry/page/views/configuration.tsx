@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import type {
   Configuration,
   ConfigurationPreview,
@@ -12,7 +12,16 @@ import { Problem } from '../parts/problem.tsx'
 import { settingLabel, valueText } from '../parts/settings-words.ts'
 import { sayWhy, useAnswer } from '../parts/use-answer.ts'
 import { useFresh } from '../parts/use-fresh.ts'
-import { changeOf, decided, followed, newForm, type SettingsForm } from '../settings-form.ts'
+import {
+  changeOf,
+  decided,
+  followed,
+  newForm,
+  newsOf,
+  type SettingsForm,
+  textsOf,
+  undecidedOf,
+} from '../settings-form.ts'
 import { ChangedElsewhere } from './changed-elsewhere.tsx'
 import { ConfirmChange } from './confirm-change.tsx'
 import { SettingsFields } from './settings-fields.tsx'
@@ -27,17 +36,18 @@ interface Plan {
 /** The configuration that all nodes get, and what a change of it would do. */
 export function ConfigurationView({ mayAdminister }: { readonly mayAdminister: boolean }): JSX.Element {
   const asked = useAnswer(askConfiguration)
-  const { answer: configuration, problem: unreachable, again } = asked
+  const { problem: unreachable, again } = asked
+  const configuration = useNewest(asked.answer)
   // Another administrator may change it.
   useFresh(again)
-  const [form, setForm] = useFollowingForm(configuration)
+  const [form, changeForm] = useFollowingForm(configuration)
   const [plan, setPlan] = useState<Plan>()
   const [isAsking, setAsking] = useState(false)
   const [problem, setProblem] = useState<string>()
   const preview = (event: SubmitEvent, written: SettingsForm) => {
     event.preventDefault()
     const change = changeOf(written)
-    if (written.elsewhere.some(({ isUndecided }) => isUndecided))
+    if (undecidedOf(written).length > 0)
       return setProblem('First decide what counts of what was changed elsewhere, too.')
     setProblem(undefined)
     if (Object.keys(change).length === 0) return setProblem('Nothing is changed.')
@@ -61,15 +71,18 @@ export function ConfigurationView({ mayAdminister }: { readonly mayAdminister: b
             form={form}
             decide={(setting, isWritten) => {
               setProblem(undefined)
-              setForm(decided(form, setting, isWritten))
+              changeForm((before) => decided(before, setting, isWritten))
             }}
-            close={() => setForm({ ...form, elsewhere: [] })}
+            close={() => changeForm((before) => ({ ...before, elsewhere: [] }))}
           />
           <fieldset class="plain grid" disabled={!mayAdminister}>
             <legend class="hidden">Settings of the network</legend>
             <SettingsFields
               texts={form.texts}
-              write={(setting, text) => setForm({ ...form, texts: { ...form.texts, [setting]: text } })}
+              present={textsOf(form.settings)}
+              write={(setting, text) =>
+                changeForm((before) => ({ ...before, texts: { ...before.texts, [setting]: text } }))
+              }
             />
           </fieldset>
           <ChangedHere configuration={configuration} />
@@ -96,27 +109,37 @@ export function ConfigurationView({ mayAdminister }: { readonly mayAdminister: b
   )
 }
 
+/** The newest configuration that was told: an answer may come after one that was asked for later, or of a process that knows less. */
+function useNewest(told: Configuration | undefined): Configuration | undefined {
+  const newest = useRef<Configuration>(undefined)
+  if (told && told.version >= (newest.current?.version ?? 0)) newest.current = told
+  return newest.current
+}
+
 /** What is written about the configuration: it stays when another administrator changes that meanwhile, which is said. */
 function useFollowingForm(
   configuration: Configuration | undefined,
-): readonly [SettingsForm | undefined, (form: SettingsForm) => void] {
+): readonly [SettingsForm | undefined, (change: (form: SettingsForm) => SettingsForm) => void] {
   const [form, setForm] = useState<SettingsForm>()
   const shown = configuration && JSON.stringify(configuration.settings)
   useEffect(() => {
     if (!configuration) return
-    if (!form) return setForm(newForm(configuration.settings))
-    const next = followed(form, configuration.settings)
-    setForm(next)
-    const changed = next.elsewhere.filter(
-      (one) => !form.elsewhere.some(({ setting }) => setting === one.setting),
-    )
+    const { settings } = configuration
+    setForm((before) => (before ? followed(before, settings) : newForm(settings)))
+    if (!form) return
+    const news = newsOf(form, followed(form, settings))
     const isWritten = Object.keys(changeOf(form)).length > 0
-    if (changed.length > 0)
+    if (news.length > 0)
       announce(
-        `Changed elsewhere: ${changed.map(({ setting }) => settingLabel(setting)).join(', ')}${isWritten ? '. What you have written is kept.' : ''}`,
+        `Changed elsewhere: ${news.map(settingLabel).join(', ')}${isWritten ? '. What you have written is kept.' : ''}`,
       )
   }, [shown])
-  return [form, setForm]
+  // Something else may have been written, or told, since what is shown was drawn.
+  const change = useCallback(
+    (changed: (form: SettingsForm) => SettingsForm) => setForm((before) => before && changed(before)),
+    [],
+  )
+  return [form, change]
 }
 
 /** What counts more than the options of the registry. */

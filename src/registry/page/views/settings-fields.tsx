@@ -37,11 +37,13 @@ const FIELDS: Readonly<
 
 interface SettingsFieldsProps {
   readonly texts: SettingsTexts
+  /** What they say where nothing is written. */
+  readonly present: SettingsTexts
   readonly write: (setting: Setting, text: string) => void
 }
 
 /** The fields of the form in which the configuration is changed. */
-export function SettingsFields({ texts, write }: SettingsFieldsProps): JSX.Element {
+export function SettingsFields({ texts, present, write }: SettingsFieldsProps): JSX.Element {
   return (
     <>
       {(Object.keys(FIELDS) as Setting[]).map((name) => {
@@ -51,12 +53,14 @@ export function SettingsFields({ texts, write }: SettingsFieldsProps): JSX.Eleme
             {input.type === 'checkbox' ? (
               <input
                 {...{ ...input, name }}
+                defaultChecked={present[name] !== ''}
                 checked={texts[name] !== ''}
                 onChange={({ currentTarget }) => write(name, currentTarget.checked ? 'on' : '')}
               />
             ) : (
               <input
                 {...{ ...input, name }}
+                defaultValue={present[name]}
                 value={texts[name]}
                 onInput={({ currentTarget }) => write(name, currentTarget.value)}
               />

@@ -4,8 +4,10 @@ import {
   decided,
   followed,
   newForm,
+  newsOf,
   type SettingsForm,
   type SettingsTexts,
+  undecidedOf,
 } from '../../../../src/registry/page/settings-form.ts'
 
 const SETTINGS = {
@@ -58,6 +60,20 @@ test('of what is changed on both sides it is to be decided what counts', () => {
   expect(followed(kept, { ...SETTINGS, hello: 6 }).elsewhere).toEqual([
     { setting: 'hello', before: '15', isUndecided: true },
   ])
+})
+
+test('who writes what is there now has decided', () => {
+  const form = followed(written({ hello: '7' }), { ...SETTINGS, hello: 5 })
+  expect(undecidedOf(form)).toEqual(['hello'])
+  expect(undecidedOf(written({ hello: '5' }, form))).toEqual([])
+  expect(undecidedOf(written({ hello: '6' }, form))).toEqual(['hello'])
+})
+
+test('what is changed elsewhere once more is told of once more, and nothing else', () => {
+  const begun = newForm(SETTINGS)
+  const once = followed(begun, { ...SETTINGS, hello: 5, encrypt: false })
+  expect(newsOf(begun, once)).toEqual(['hello', 'encrypt'])
+  expect(newsOf(once, followed(once, { ...SETTINGS, hello: 6, encrypt: false }))).toEqual(['hello'])
 })
 
 test('what was changed here, or elsewhere to the same, is no surprise', () => {
