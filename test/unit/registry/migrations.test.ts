@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { execa } from 'execa'
+import pg from 'pg'
 import { describe, expect, it } from 'vitest'
 import { programOf } from '../../../lab/programs.ts'
 import { openDatabase } from '../../../src/registry/database/database.ts'
@@ -76,6 +77,32 @@ describe('a database', () => {
     },
   )
 })
+
+// With SQLite, no other process serves.
+it.runIf(DATABASE_KIND === 'PostgreSQL')(
+  'who reads the lists of machines while the tables are made waits for nothing but the last step',
+  async () => {
+    const database = await emptyDatabase({ isBare: true })
+    await (await makeEarlier(database, '017-pages-of-communities', RECORDED))[Symbol.asyncDispose]()
+    // Within a transaction, what others do is read once.
+    const [reader, looker] = [new pg.Client(database), new pg.Client(database)]
+    await Promise.all([reader.connect(), looker.connect()])
+    await reader.query('BEGIN')
+    await reader.query('SELECT COUNT(*) FROM listed_machine')
+    const opened = openStore(database)
+    const waiting = async () =>
+      (
+        await looker.query<{ query: string }>(
+          "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        )
+      ).rows
+    await expect.poll(waiting, { timeout: 20_000 }).toEqual([{ query: 'DROP TABLE listed_machine' }])
+    await reader.query('COMMIT')
+    await Promise.all([reader.end(), looker.end()])
+    await (await opened)[Symbol.asyncDispose]()
+    await expectAll(database)
+  },
+)
 
 // PostgreSQL makes all of them in one transaction.
 it.runIf(DATABASE_KIND === 'SQLite')(

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { sql } from 'kysely'
 import {
   FUNCTION,
+  LISTING_POSTGRES,
   NEW_ROWS,
   OLD_ROWS,
   SET_POSTGRES,
@@ -12,11 +13,11 @@ import {
 import type { MigrationOf } from './migration.ts'
 
 /** By which machines are found that something is to be known of, and counted. */
-const INDEXES: readonly string[] = [
-  'listed_authority ON listed_machine (authority, prefix)',
-  'listed_protocol ON listed_machine (protocol, prefix)',
-  'listed_software ON listed_machine (software, prefix)',
-]
+const INDEXES = {
+  listed_authority: '(authority, prefix)',
+  listed_protocol: '(protocol, prefix)',
+  listed_software: '(software, prefix)',
+}
 
 /** First digits of the fingerprint: nobody finds another certificate of the authority with the same, and it takes a quarter. */
 const HEAD = 'substr(fingerprint, 1, 16)'
@@ -86,6 +87,15 @@ const TRIGGERS_POSTGRES: readonly string[] = [
   ...FORGET_POSTGRES,
 ]
 
+/** As they were: they go with the table. */
+const COUNTING_POSTGRES = LISTING_POSTGRES.filter((text) => / ON listed_machine REFERENCING /.test(text))
+
+interface IndexRow {
+  readonly name: string
+  readonly text: string
+  readonly is_primary: boolean
+}
+
 /**
  * What a machine says of itself when it calls: the protocol that it speaks (0: it has not called), whose implementation it runs (`own`,
  * `python`; '': nobody knows), and in which version. With the certificate of the authority that it has, machines are listed by that, too.
@@ -102,17 +112,47 @@ export const migration: MigrationOf = (kind) => ({
     await run(
       `CREATE TABLE machine_software (prefix ${text} PRIMARY KEY NOT NULL, protocol ${integer} NOT NULL, software ${text} NOT NULL, version ${text} NOT NULL)`,
     )
-    for (const column of [
+    const columns = [
       `authority ${text} NOT NULL DEFAULT ''`,
       `protocol ${integer} NOT NULL DEFAULT 0`,
       `software ${text} NOT NULL DEFAULT ''`,
-    ])
-      await run(`ALTER TABLE listed_machine ADD COLUMN ${column}`)
+    ]
+    if (isSqlite) {
+      for (const column of columns) await run(`ALTER TABLE listed_machine ADD COLUMN ${column}`)
+      await run(
+        `UPDATE listed_machine SET authority = ${HEAD} FROM machine_authority WHERE machine_authority.prefix = listed_machine.prefix`,
+      )
+      for (const [name, of] of Object.entries(INDEXES))
+        await run(`CREATE INDEX ${name} ON listed_machine ${of}`)
+      for (const trigger of TRIGGERS_SQLITE) await run(trigger)
+      return
+    }
+    // Registries of an earlier version read it meanwhile: another is made beside it, and takes its place at the end, in no time.
+    await run('LOCK TABLE listed_machine IN SHARE MODE')
+    const { rows: indexes } = await sql<IndexRow>`
+      SELECT relname AS name, pg_get_indexdef(indexrelid) AS text, indisprimary AS is_primary
+      FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+      WHERE indrelid = to_regclass('listed_machine') ORDER BY relname`.execute(db)
+    for (const { name } of indexes) await run(`ALTER INDEX ${name} RENAME TO ${name}_before`)
+    await run('CREATE TABLE listed_next (LIKE listed_machine)')
+    for (const column of columns) await run(`ALTER TABLE listed_next ADD COLUMN ${column}`)
     await run(
-      `UPDATE listed_machine SET authority = ${HEAD} FROM machine_authority WHERE machine_authority.prefix = listed_machine.prefix`,
+      `INSERT INTO listed_next SELECT listed_machine.*, COALESCE(${HEAD}, ''), 0, '' FROM listed_machine LEFT JOIN machine_authority ON machine_authority.prefix = listed_machine.prefix ORDER BY listed_machine.prefix`,
     )
-    for (const index of INDEXES) await run(`CREATE INDEX ${index}`)
-    for (const trigger of isSqlite ? TRIGGERS_SQLITE : TRIGGERS_POSTGRES) await run(trigger)
-    if (!isSqlite) await run('ANALYZE listed_machine')
+    for (const { name, text: before, is_primary: isPrimary } of indexes) {
+      await run(
+        before
+          .replace(`${name}_before`, name)
+          .replace(/ ON .*\blisted_machine USING /, ' ON listed_next USING '),
+      )
+      if (isPrimary)
+        await run(`ALTER TABLE listed_next ADD CONSTRAINT ${name} PRIMARY KEY USING INDEX ${name}`)
+    }
+    for (const [name, of] of Object.entries(INDEXES)) await run(`CREATE INDEX ${name} ON listed_next ${of}`)
+    await run('ANALYZE listed_next')
+    for (const trigger of TRIGGERS_POSTGRES) await run(trigger)
+    await run('DROP TABLE listed_machine')
+    await run('ALTER TABLE listed_next RENAME TO listed_machine')
+    for (const trigger of COUNTING_POSTGRES) await run(trigger)
   },
 })
