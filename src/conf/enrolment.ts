@@ -82,7 +82,9 @@ async function requestCertificate(
   } catch (error) {
     throw withHint(
       error,
-      token === '' ? 'give --email to register by mail' : `run again with --token ${token}`,
+      token === ''
+        ? 'give --email to register by mail'
+        : `run again with --token ${token}; if the registry does not know it any more then, the certificate was lost on its way: ask for another token`,
     )
   }
 }
