@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ONE_COMMUNITY, parseCommunities } from '../core/allocation/community.ts'
@@ -192,11 +191,14 @@ async function isStoppedBeforeItsStart(
   if (!place || passphrase !== undefined || isPkcs11Uri(key) || existsSync(ca) || existsSync(key))
     return false
   const { openFirstStart } = await import('./api/first-start.ts')
+  const { TlsCredentials } = await import('./server/tls-credentials.ts')
+  const files = tlsOf(options)
+  using tls = files && new TlsCredentials(files, { clock: systemClock, log })
   await using page = await openFirstStart({
     ...{ place, ca, key, log },
     databasePath: database,
-    registryUrl: ownRegistryUrl(options),
-    tls: isPageTls ? tlsOf(options) : undefined,
+    registryUrl: ownRegistryUrl(options, tls?.hosts ?? []),
+    tls: isPageTls ? tls : undefined,
     commandSocket: options.commandSocket,
     pageUrl: pageUrl?.origin,
     pageFolder: PAGE_FOLDER,
@@ -207,13 +209,22 @@ async function isStoppedBeforeItsStart(
   return await Promise.race([page.made.then(() => false), stopped.then(() => true)])
 }
 
-/** Where the node of this machine finds the registry: by TLS, under a name that its certificate has. */
-function ownRegistryUrl({ tlsOnly, registryUrl, tlsCert, tlsPort, port }: RegistryOptions): string {
-  if (!tlsOnly || tlsCert === undefined) return localUrl(port)
+/**
+ * Where the node of this machine finds the registry: by TLS, under a name that its certificate has.
+ * @throws Re6stError `OPTION` when it has none
+ */
+function ownRegistryUrl(
+  { tlsOnly, registryUrl, tlsPort, port }: RegistryOptions,
+  [host]: readonly string[],
+): string {
+  if (!tlsOnly) return localUrl(port)
   if (registryUrl) return registryUrl.href
-  const { subjectAltName = '' } = new X509Certificate(readNamedFile('--tls-cert', tlsCert))
-  const [, name = 'localhost'] = /DNS:([\w.-]+)/.exec(subjectAltName) ?? []
-  return `https://${name}${tlsPort === 443 ? '' : `:${tlsPort}`}/`
+  if (host === undefined)
+    throw new Re6stError(
+      'OPTION',
+      '--registry-url: is needed with --tls-only where the certificate of --tls-cert names no machine: say where nodes find the registry, by a name that it is for',
+    )
+  return new URL(`https://${host}:${tlsPort}/`).href
 }
 
 /** Half an authority, of a first start that was killed, would keep the next one from making one. */

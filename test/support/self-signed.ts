@@ -9,7 +9,10 @@ export interface KeyPair {
 }
 
 /** A key, and a certificate for it that signs itself, as servers on small machines have them. Valid for an hour. */
-export async function selfSigned(name = 'localhost'): Promise<KeyPair> {
+export async function selfSigned(
+  name = 'localhost',
+  addresses: readonly string[] = ['127.0.0.1'],
+): Promise<KeyPair> {
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, [
     'sign',
@@ -25,7 +28,7 @@ export async function selfSigned(name = 'localhost'): Promise<KeyPair> {
     extensions: [
       new SubjectAlternativeNameExtension([
         { type: 'dns', value: name },
-        { type: 'ip', value: '127.0.0.1' },
+        ...addresses.map((value) => ({ type: 'ip', value }) as const),
       ]),
     ],
   })

@@ -1,4 +1,3 @@
-import { normalize } from 'node:path/posix'
 import { OLDEST_PROTOCOL, PROTOCOL } from '../config/protocol-number.ts'
 import type { Command } from './command.ts'
 import { flag, optional, repeated, required, withDefault } from './option-table.ts'
@@ -76,9 +75,15 @@ export const keyPassphrase = (group: string) =>
 
 /** One would be written over the other, and a key lies in no file that is given away. */
 export const mistakeOfAuthority = (ca: string, key: string): string | undefined =>
-  normalize(ca) === normalize(key)
+  plainPath(ca) === plainPath(key)
     ? `--ca, --key: both name ${ca}: the certificate of the authority and its key are in a file each`
     : undefined
+
+const plainPath = (path: string): string =>
+  path
+    .split('/')
+    .filter((part, at) => part !== '.' && (part !== '' || at === 0))
+    .join('/')
 
 /** Three hundred years: more is a mistake. */
 const MAX_SECONDS = 300 * 365 * 24 * 3600

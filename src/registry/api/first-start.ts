@@ -21,7 +21,7 @@ import { Connections } from '../server/connections.ts'
 import { closeServer, listen } from '../server/listen.ts'
 import { pageHandshakes } from '../server/page-handshakes.ts'
 import { Sources } from '../server/sources.ts'
-import { TlsCredentials, type TlsFiles } from '../server/tls-credentials.ts'
+import type { TlsCredentials } from '../server/tls-credentials.ts'
 import { writeChangedSettings } from '../stored-configuration.ts'
 import { administratorWrite } from './access/administrators.ts'
 import { addRoute, newApiApp } from './api-app.ts'
@@ -54,7 +54,7 @@ export interface FirstStartSettings {
   /** Where the registry will be, for the node of its machine. */
   readonly registryUrl: string
   /** Certificate and key of a page that speaks TLS itself. */
-  readonly tls: TlsFiles | undefined
+  readonly tls: TlsCredentials | undefined
   readonly clock: Clock
   readonly log: Logger
 }
@@ -70,12 +70,11 @@ export interface FirstStart extends AsyncDisposable {
 /**
  * Serves the page where a network can be made: by whoever has the code, which is printed where only the operator reads it.
  * An administrator and the wish to encrypt go into the database; what the registry starts with is in its files then.
- * @throws Re6stError `SYSTEM` when the page cannot be listened for; `FILE`, `CERTIFICATE` when it cannot speak TLS
+ * @throws Re6stError `SYSTEM` when the page cannot be listened for
  */
 export async function openFirstStart(settings: FirstStartSettings): Promise<FirstStart> {
   const { place, pageUrl, tls, clock, log } = settings
   await using stack = new CleanUp()
-  const credentials = tls && stack.use(new TlsCredentials(tls, { clock, log }))
   const code = randomBytes(CODE_LENGTH).toString('base64url')
   const attempts = new TokenBucket(ATTEMPTS.perSecond, ATTEMPTS.burst)
   let state: 'open' | 'making' | 'made' = 'open'
@@ -124,7 +123,7 @@ export async function openFirstStart(settings: FirstStartSettings): Promise<Firs
           throw new ApiRefusal(503, 'unavailable', 'there is no network yet')
       }
     })
-  const handshakes = credentials && pageHandshakes(credentials, undefined, clock)
+  const handshakes = tls && pageHandshakes(tls, undefined, clock)
   boundConnections(app.server, {
     connections: new Connections(API_LIMITS),
     sources: new Sources(API_LIMITS),

@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { messageOf, Re6stError } from '../../core/errors.ts'
+import { bracketed } from '../../core/values/bracketed.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { readNamedFile } from '../../platform/named-file.ts'
@@ -50,6 +51,19 @@ export class TlsCredentials implements Disposable {
     this.#notAfterMs = notAfterMs
     this.#seen = JSON.stringify(this.#loaded)
     this.#timer = clock.every(LOOK_INTERVAL_MS, () => this.#look())
+  }
+
+  /** What stands in a URL for who has the certificate: its names, then its addresses. */
+  get hosts(): readonly string[] {
+    const { subjectAltName = '' } = new X509Certificate(this.#loaded.cert ?? '')
+    const all = (kind: string) =>
+      subjectAltName
+        .split(', ')
+        .filter((name) => name.startsWith(kind))
+        .map((name) => name.slice(kind.length))
+    // A wildcard names no machine.
+    const names = all('DNS:').filter((name) => /^[\w-]+(\.[\w-]+)*$/.test(name))
+    return [...names, ...all('IP Address:').map(bracketed)]
   }
 
   /** End of the certificate, in milliseconds since the Unix epoch. */

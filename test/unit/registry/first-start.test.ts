@@ -5,15 +5,18 @@ import { expect, it } from 'vitest'
 import { waitFor } from '../../../lab/wait-for.ts'
 import { readAuthority } from '../../../src/core/crypto/certificate.ts'
 import { networkCidr } from '../../../src/core/values/prefix.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
 import type { Session } from '../../../src/registry/api/schemas/access.ts'
 import type { AuditPage } from '../../../src/registry/api/schemas/audit.ts'
 import type { Configuration } from '../../../src/registry/api/schemas/configuration.ts'
 import type { MadeNetwork } from '../../../src/registry/api/schemas/setup.ts'
+import { TlsCredentials } from '../../../src/registry/server/tls-credentials.ts'
 import { emptyDatabase } from '../../support/databases.ts'
 import { firstStartProcess } from '../../support/first-start.ts'
 import { temporaryDirectory } from '../../support/registry.ts'
 import { failedStart } from '../../support/registry-process.ts'
-import { selfSigned } from '../../support/self-signed.ts'
+import { type KeyPair, selfSigned } from '../../support/self-signed.ts'
+import { silentLog } from '../../support/silent-log.ts'
 
 const ADMINISTRATOR = { name: 'ann', password: 'correct horse battery' }
 const WANTED = { name: 'my network', days: 100, encrypt: true, administrator: ADMINISTRATOR }
@@ -105,16 +108,40 @@ it('with TLS of its own, the page makes a network by TLS alone, and serves it', 
   expect(await ask('session', ADMINISTRATOR)).toMatchObject({ status: 200 })
 })
 
-it('with a certificate that is none, it says so at once', async () => {
+it('with a certificate that is none, or is for no machine by name, it says so at once', async () => {
   const directory = temporaryDirectory()
-  const file = join(directory, 'tls.crt')
-  writeFileSync(file, 'x')
-  const { exitCode, stderr } = await failedStart([
-    ...['--ca', join(directory, 'crt'), '--key', join(directory, 'key'), '--page', '127.0.0.1:0'],
-    ...['--db', join(directory, 'registry.db'), '--logfile', join(directory, 'log'), '-v', '2'],
-    ...['--page-tls', '--tls-cert', file, '--tls-key', file],
-  ])
-  expect({ exitCode, stderr }).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('--tls-cert') })
+  const [certFile, keyFile] = [join(directory, 'tls.crt'), join(directory, 'tls.key')]
+  const startWith = async (pair: KeyPair, ...args: string[]) => {
+    writeFileSync(certFile, pair.cert)
+    writeFileSync(keyFile, pair.key, { mode: 0o600 })
+    const { exitCode, stderr } = await failedStart([
+      ...['--ca', join(directory, 'crt'), '--key', join(directory, 'key'), '--page', '127.0.0.1:0'],
+      ...['--db', join(directory, 'registry.db'), '--logfile', join(directory, 'log'), '-v', '2'],
+      ...['--tls-cert', certFile, '--tls-key', keyFile, ...args],
+    ])
+    return { exitCode, stderr }
+  }
+  for (const option of ['--page-tls', '--tls-only'])
+    expect(await startWith({ cert: 'x', key: 'x' }, option), option).toMatchObject({
+      ...{ exitCode: 1, stderr: expect.stringContaining('--tls-cert: not a certificate in PEM') },
+    })
+  expect(await startWith(await selfSigned('*.example.com', []), '--tls-only')).toMatchObject({
+    ...{ exitCode: 2, stderr: expect.stringContaining('--registry-url: is needed') },
+  })
+})
+
+it.each([
+  ['re6st.example.com', ['192.0.2.1'], ['re6st.example.com', '192.0.2.1']],
+  ['*.example.com', ['192.0.2.1', '2001:db8::1'], ['192.0.2.1', '[2001:db8::1]']],
+  ['*.example.com', [], []],
+])('a certificate for %s and %j stands for %j', async (name, addresses, hosts) => {
+  const directory = temporaryDirectory()
+  const files = { cert: join(directory, 'tls.crt'), key: join(directory, 'tls.key'), clientCa: undefined }
+  const pair = await selfSigned(name, addresses)
+  writeFileSync(files.cert, pair.cert)
+  writeFileSync(files.key, pair.key, { mode: 0o600 })
+  using credentials = new TlsCredentials(files, { clock: systemClock, log: silentLog })
+  expect(credentials.hosts.map((host) => new URL(`https://${host}/`).host)).toEqual(hosts)
 })
 
 it('whoever makes the network may leave before the answer: it is served', async () => {
