@@ -181,6 +181,8 @@ describe.skipIf(!hasChromium)('a page of the registry that is left open in Chrom
     await endSessions(started, ADMINISTRATOR.name)
     proxy.closeAllConnections()
     await again().waitFor()
+    const focused = () => page.evaluate('document.activeElement.name')
+    expect(await focused()).toBe('password')
     expect(await started.accessibilityProblems()).toEqual([])
     await started.screenshot('session-ended')
     await again().getByLabel('Password').fill('wrong password')

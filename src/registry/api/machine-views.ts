@@ -1,6 +1,6 @@
 import type { Communities } from '../../core/allocation/community.ts'
 import { DAY_MS } from '../../core/day.ts'
-import type { MachineState } from '../../core/values/machine-states.ts'
+import { EXPIRING_DAYS, type MachineState } from '../../core/values/machine-states.ts'
 import {
   type Network,
   nodeAddress,
@@ -36,8 +36,8 @@ export interface SeenHolder {
   readonly seen: Seen | undefined
 }
 
-/** With less than this left, a certificate should have been renewed by its machine. */
-export const EXPIRING_MS = 30 * DAY_MS
+/** {@link EXPIRING_DAYS}, in milliseconds. */
+export const EXPIRING_MS = EXPIRING_DAYS * DAY_MS
 /** Machines that are looked up at a time. */
 const BATCH = 100
 

@@ -5,6 +5,7 @@ import type { Session } from '../api/schemas/access.ts'
 import type { PairState } from '../api/schemas/standby.ts'
 import { ApiFailure, beginSession, call, sessionEvents } from './api.ts'
 import { MachinesView } from './machines/machines-view.tsx'
+import { forgetUnsealed } from './map/position-store.ts'
 import { Announcements } from './parts/announcements.tsx'
 import { focusHeading } from './parts/focus-heading.ts'
 import { PairNotice } from './parts/pair-notice.tsx'
@@ -84,6 +85,7 @@ export function App(): JSX.Element {
     })
   }
   useEffect(begin, [])
+  useEffect(forgetUnsealed, [])
   const { state } = login
   useEffect(() => {
     if (state !== 'in') document.title = 're6stnet registry'
@@ -97,6 +99,9 @@ export function App(): JSX.Element {
   const leave = () => {
     setProblem(undefined)
     setLogin({ state: 'out' })
+    // What was looked at, as a machine, is nobody else's to read.
+    location.replace('#')
+    forgetUnsealed()
   }
   const signedOut = () => {
     // All tabs have the same session: none of them goes on as if it lived.

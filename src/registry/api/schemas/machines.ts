@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { IMPLEMENTATIONS } from '../../../core/values/implementations.ts'
+import { MACHINE_QUERY_BOUNDS } from '../../../core/values/machine-query-bounds.ts'
 import { MACHINE_SORT_KEYS } from '../../../core/values/machine-sort-keys.ts'
 import { MACHINE_STATES } from '../../../core/values/machine-states.ts'
 import { CLOSED, PAGING, pageOf, SubnetName, Time } from './common.ts'
@@ -149,8 +150,7 @@ const WANTED = {
   ),
   protocolBelow: Type.Optional(
     Type.Integer({
-      minimum: 1,
-      maximum: 256,
+      ...MACHINE_QUERY_BOUNDS.protocolBelow,
       description: 'Those that have called, and speak an older protocol',
     }),
   ),
@@ -159,8 +159,7 @@ const WANTED = {
   ),
   subjectSerialFrom: Type.Optional(
     Type.Integer({
-      minimum: 0,
-      maximum: 4_294_967_296,
+      ...MACHINE_QUERY_BOUNDS.subjectSerialFrom,
       description:
         'Those whose certificates have at least this serial number in their subjects, which chooses the IPv4 subnet',
     }),

@@ -1,4 +1,5 @@
 import { IMPLEMENTATIONS } from '../../../core/values/implementations.ts'
+import { MACHINE_QUERY_BOUNDS } from '../../../core/values/machine-query-bounds.ts'
 import { MACHINE_SORT_KEYS } from '../../../core/values/machine-sort-keys.ts'
 import { MACHINE_STATES } from '../../../core/values/machine-states.ts'
 import type { MachineQuery } from '../../api/schemas/machines.ts'
@@ -11,9 +12,11 @@ export function queryOf(parameters: ReadonlyMap<string, string>): MachineQuery {
   const [search = '', community = '', country = ''] = ['search', 'community', 'country'].map(
     (name) => parameters.get(name)?.trim() ?? '',
   )
-  const number = (name: string) => {
+  const number = (name: keyof typeof MACHINE_QUERY_BOUNDS) => {
     const text = parameters.get(name) ?? ''
-    return /^\d{1,10}$/.test(text) ? { [name]: Number(text) } : {}
+    const { minimum, maximum } = MACHINE_QUERY_BOUNDS[name]
+    const isWithin = /^\d{1,10}$/.test(text) && Number(text) >= minimum && Number(text) <= maximum
+    return isWithin ? { [name]: Number(text) } : {}
   }
   const authority = parameters.get('authority') ?? ''
   const implementation = IMPLEMENTATIONS.find((one) => one === parameters.get('implementation'))

@@ -32,5 +32,14 @@ export function browserStore(name: string, { seal, open }: Seal = PLAIN): Positi
   }
 }
 
+/** Takes away what the version before kept for anybody to read: names of machines, and where they are on the map. */
+export function forgetUnsealed(): void {
+  try {
+    localStorage.removeItem('registry')
+  } catch {
+    // A browser that refuses has kept nothing.
+  }
+}
+
 /** Keeps nothing: all have their places as long as they are shown. */
 export const NO_STORE: PositionStore = { load: async () => new Map(), save() {} }

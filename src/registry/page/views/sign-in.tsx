@@ -107,9 +107,10 @@ function SignInForm({
   const [problem, setProblem] = useState<string>()
   const [isBusy, setBusy] = useState(false)
   const form = useRef<HTMLFormElement>(null)
-  // Where one goes on writing: who it was is written already.
+  // Where one goes on writing: who it was is written already. A dialog that opens later has it by itself, as it is said to.
+  const isFirst = name === ''
   useEffect(() => {
-    form.current?.querySelector<HTMLInputElement>(name === '' ? '[name=name]' : '[name=password]')?.focus()
+    form.current?.querySelector<HTMLInputElement>('[autofocus]')?.focus()
   }, [])
   const failed = (error: unknown) => {
     setBusy(false)
@@ -135,10 +136,16 @@ function SignInForm({
   return (
     <form ref={form} onSubmit={submit}>
       <Field label="Name">
-        <input name="name" required autocomplete="username" defaultValue={name} />
+        <input name="name" required autocomplete="username" defaultValue={name} autofocus={isFirst} />
       </Field>
       <Field label="Password">
-        <input name="password" type="password" required autocomplete="current-password" />
+        <input
+          name="password"
+          type="password"
+          required
+          autocomplete="current-password"
+          autofocus={!isFirst}
+        />
       </Field>
       <Problem what={problem ?? before} />
       <div class="buttons">

@@ -33,9 +33,22 @@ describe('which machines an address asks for', () => {
         ['country', 'France'],
         ['sort', 'hair'],
         ['order', 'sideways'],
+        ['protocolBelow', '300'],
+        ['subjectSerialFrom', '4294967297'],
       ]),
     )
     expect(query).toEqual({ sort: 'name', order: 'ascending' })
     expect(isFiltered(query)).toBe(false)
+  })
+
+  test('numbers, as far as they may be asked for', () => {
+    const query = queryOf(
+      new Map([
+        ['protocolBelow', '256'],
+        ['subjectSerialFrom', '0'],
+      ]),
+    )
+    expect(query).toMatchObject({ protocolBelow: 256, subjectSerialFrom: 0 })
+    expect(queryOf(new Map([['protocolBelow', '0']]))).not.toHaveProperty('protocolBelow')
   })
 })

@@ -1,0 +1,7 @@
+/** Which numbers machines may be asked for by. */
+export const MACHINE_QUERY_BOUNDS = {
+  /** A protocol is one octet, and all are below the one after the last. */
+  protocolBelow: { minimum: 1, maximum: 256 },
+  /** Serial numbers of subjects are of 32 bits. */
+  subjectSerialFrom: { minimum: 0, maximum: 4_294_967_296 },
+} as const
