@@ -8,7 +8,7 @@ import type { Store } from '../database/store.ts'
 import type { Ledger } from '../ledger.ts'
 import { authorityHead } from '../list-filter.ts'
 import { ListedMachines } from '../listed-machines.ts'
-import { SaidCounts } from '../said-counts.ts'
+import { type Counted, SaidCounts } from '../said-counts.ts'
 import type { AuthorityState } from './schemas/authority.ts'
 import { MAX_NAMED } from './schemas/common.ts'
 import type { NetworkOverview } from './schemas/network.ts'
@@ -39,8 +39,16 @@ export async function authorityState(components: AuthorityStateComponents): Prom
   const presentHead = authorityHead(authorities.present)
   const machines = (await ledger.size()) - (await ledger.countEnding(0, nowMs))
   const others = await counts.others('authority', presentHead)
-  const groups = await counts.most('authority', presentHead, MAX_FORMER + 1)
+  const most = (await counts.most('authority', presentHead, MAX_FORMER + 1))
+    .filter(({ value }) => value !== '')
+    .slice(0, MAX_FORMER)
   const silent = await counts.of('authority', '')
+  const served = await authorities.served()
+  // However few have it: what was served here is told of.
+  const rest = new Set(served.map(({ fingerprint }) => authorityHead(fingerprint)))
+  for (const { value } of [{ value: presentHead }, ...most]) rest.delete(value)
+  const few: Counted<string>[] = []
+  for (const value of rest) few.push({ value, n: await counts.of('authority', value) })
   const named = async (head: string) =>
     (
       await new ListedMachines(store).part(
@@ -49,9 +57,8 @@ export async function authorityState(components: AuthorityStateComponents): Prom
         { limit: MAX_NAMED },
       )
     ).map(({ prefix }) => prefix)
-  const served = await authorities.served()
   const former: AuthorityState['former'] = []
-  for (const { value, n } of groups.filter((group) => group.value !== '').slice(0, MAX_FORMER)) {
+  for (const { value, n } of [...most, ...few.filter((group) => group.n > 0)]) {
     const prefixes = await named(value)
     const known = served.find(({ fingerprint }) => authorityHead(fingerprint) === value)
     const fingerprint = known?.fingerprint ?? (await authorities.of(prefixes[0] ?? ''))
