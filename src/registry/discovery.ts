@@ -30,7 +30,8 @@ const USUAL_PORT = '9100'
 /** What is known of the network. */
 export interface DiscoveryComponents {
   readonly network: Network
-  readonly holders: () => AsyncIterable<Holder>
+  /** Some at a time. */
+  readonly holders: () => AsyncIterable<readonly Holder[]>
   readonly reachable: { list(): Promise<readonly Prefix[]> }
   /** The prefix of our own node. */
   readonly ownNode: () => string | undefined
@@ -54,19 +55,20 @@ export const discoveryOf =
     const now = clock.now()
     const own = ownNode()
     const groups: TargetGroup[] = []
-    for await (const holder of eachInTime(holders(), clock)) {
-      if (holder.notAfterMs <= now) continue
-      const prefix = prefixOfBits(holder.prefix)
-      const isThere = there.has(prefix) || holder.prefix === own
-      groups.push({
-        targets: [`[${nodeAddress(network, prefix)}]:${port}`],
-        labels: {
-          __meta_re6st_node: subnetNameOf(prefix),
-          __meta_re6st_subnet: subnetCidr(network, prefix),
-          __meta_re6st_email: holder.email ?? '',
-          __meta_re6st_reachable: String(isThere),
-        },
-      })
-    }
+    for await (const some of eachInTime(holders(), clock))
+      for (const holder of some) {
+        if (holder.notAfterMs <= now) continue
+        const prefix = prefixOfBits(holder.prefix)
+        const isThere = there.has(prefix) || holder.prefix === own
+        groups.push({
+          targets: [`[${nodeAddress(network, prefix)}]:${port}`],
+          labels: {
+            __meta_re6st_node: subnetNameOf(prefix),
+            __meta_re6st_subnet: subnetCidr(network, prefix),
+            __meta_re6st_email: holder.email ?? '',
+            __meta_re6st_reachable: String(isThere),
+          },
+        })
+      }
     return groups
   }

@@ -50,18 +50,20 @@ export class Holders {
 
   /** All certificates inside a prefix that can be used, in the order of their prefixes; each as it is when it is looked at. */
   async *holders(within = ''): AsyncGenerator<Holder> {
-    let last = within
-    let rows = await this.#store.holdersFrom(last)
-    while (rows.length > 0) {
-      for (const row of rows) {
-        if (!row.prefix.startsWith(within)) return
-        const holder = holderOf(row)
-        if (holder) yield holder
-        last = row.prefix
-      }
+    for await (const some of this.batches(within)) yield* some
+  }
+
+  /** The same, some at a time, as they are read. */
+  async *batches(within = ''): AsyncGenerator<readonly Holder[]> {
+    let rows = await this.#store.holdersFrom(within)
+    for (;;) {
+      const own = rows.filter(({ prefix }) => prefix.startsWith(within))
+      yield own.flatMap((row) => holderOf(row) ?? [])
+      const last = own.at(-1)
+      if (last === undefined || own.length < rows.length) return
       // Of a million of them: whoever calls meanwhile is answered in between.
       await setImmediate()
-      rows = await this.#store.holdersAfter(last)
+      rows = await this.#store.holdersAfter(last.prefix)
     }
   }
 

@@ -182,7 +182,7 @@ export async function startRegistry(
     },
     discovery: discoveryOf({
       network: authority.network,
-      holders: () => ledger.holders(),
+      holders: () => ledger.batches(),
       reachable,
       ownNode: () => configuration.registryPrefix,
       checkReadable,

@@ -24,9 +24,14 @@ export async function inTime<T>(answer: Promise<T>, clock: Pick<Clock, 'after'>)
 /** One after the other, each in time. @throws as {@link inTime} does */
 export async function* eachInTime<T>(all: AsyncIterable<T>, clock: Pick<Clock, 'after'>): AsyncGenerator<T> {
   const iterator = all[Symbol.asyncIterator]()
-  for (;;) {
-    const next = await inTime(iterator.next(), clock)
-    if (next.done === true) return
-    yield next.value
+  try {
+    for (;;) {
+      const next = await inTime(iterator.next(), clock)
+      if (next.done === true) return
+      yield next.value
+    }
+  } finally {
+    // Not waited for: what has not come in time ends when it comes.
+    iterator.return?.().catch(() => {})
   }
 }
