@@ -237,6 +237,8 @@ it.runIf(DATABASE_KIND === 'PostgreSQL')(
     )
     await expect.poll(() => serialsOf(postgres.url)).toEqual([1])
     await expect(request(csr)).rejects.toMatchObject({ status: 503 })
+    // So is what is read for a machine that renews.
+    await expect(store.settled()).rejects.toMatchObject({ status: 503 })
     await committing('')
     await expect.poll(() => request(csr).catch(() => undefined)).toContain('BEGIN CERTIFICATE')
     expect(await request(other)).toBeUndefined()
