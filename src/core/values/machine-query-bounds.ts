@@ -5,3 +5,6 @@ export const MACHINE_QUERY_BOUNDS = {
   /** Serial numbers of subjects are of 32 bits. */
   subjectSerialFrom: { minimum: 0, maximum: 4_294_967_296 },
 } as const
+
+/** So long a text machines may be searched by. */
+export const MACHINE_SEARCH_LENGTH = 200

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { IMPLEMENTATIONS } from '../../../core/values/implementations.ts'
-import { MACHINE_QUERY_BOUNDS } from '../../../core/values/machine-query-bounds.ts'
+import { MACHINE_QUERY_BOUNDS, MACHINE_SEARCH_LENGTH } from '../../../core/values/machine-query-bounds.ts'
 import { MACHINE_SORT_KEYS } from '../../../core/values/machine-sort-keys.ts'
 import { MACHINE_STATES } from '../../../core/values/machine-states.ts'
 import { CLOSED, PAGING, pageOf, SubnetName, Time } from './common.ts'
@@ -128,7 +128,7 @@ export type MachinePage = Static<typeof MachinePage>
 const WANTED = {
   search: Type.Optional(
     Type.String({
-      maxLength: 200,
+      maxLength: MACHINE_SEARCH_LENGTH,
       description:
         'Part of a name or an e-mail address, where there are more than 5,000 machines what a word in it begins with; a subnet name, a subnet, any address in it, or a serial',
     }),

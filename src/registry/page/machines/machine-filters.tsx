@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { MACHINE_SEARCH_LENGTH } from '../../../core/values/machine-query-bounds.ts'
 import { MACHINE_STATES } from '../../../core/values/machine-states.ts'
 import { Choice } from '../parts/choice.tsx'
 import { DelayedInput } from '../parts/delayed-input.tsx'
@@ -19,7 +20,7 @@ export function MachineFilters({ parameters, change }: MachineFiltersProps): JSX
       <DelayedInput
         label="Search"
         placeholder="name, e-mail, subnet, address, serial"
-        maxLength={200}
+        maxLength={MACHINE_SEARCH_LENGTH}
         value={given('search')}
         change={(search) => change({ search })}
       />

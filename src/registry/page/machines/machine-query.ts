@@ -1,5 +1,5 @@
 import { IMPLEMENTATIONS } from '../../../core/values/implementations.ts'
-import { MACHINE_QUERY_BOUNDS } from '../../../core/values/machine-query-bounds.ts'
+import { MACHINE_QUERY_BOUNDS, MACHINE_SEARCH_LENGTH } from '../../../core/values/machine-query-bounds.ts'
 import { MACHINE_SORT_KEYS } from '../../../core/values/machine-sort-keys.ts'
 import { MACHINE_STATES } from '../../../core/values/machine-states.ts'
 import type { MachineQuery } from '../../api/schemas/machines.ts'
@@ -22,7 +22,7 @@ export function queryOf(parameters: ReadonlyMap<string, string>): MachineQuery {
   const implementation = IMPLEMENTATIONS.find((one) => one === parameters.get('implementation'))
   const state = MACHINE_STATES.find((one) => one === parameters.get('state'))
   return {
-    ...(search === '' ? {} : { search }),
+    ...(search === '' ? {} : { search: search.slice(0, MACHINE_SEARCH_LENGTH) }),
     ...(state === undefined ? {} : { state }),
     ...(community !== '' && isCommunity(community) ? { community } : {}),
     ...(/^[A-Z]{2}$/.test(country) ? { country } : {}),

@@ -41,6 +41,10 @@ describe('which machines an address asks for', () => {
     expect(isFiltered(query)).toBe(false)
   })
 
+  test('a text as long as it may be searched by', () => {
+    expect(queryOf(new Map([['search', 'a'.repeat(300)]])).search).toBe('a'.repeat(200))
+  })
+
   test('numbers, as far as they may be asked for', () => {
     const query = queryOf(
       new Map([
