@@ -26,6 +26,8 @@ export class AffectedBy {
   /** How many run which implementation. */
   readonly implementations: ConfigurationPreview['machines']
   readonly #protocols: readonly Counted<number>[]
+  /** Of serial numbers that were asked for, how many are not before them. */
+  readonly #serials = new Map<number, number>()
 
   private constructor(
     components: AffectedComponents,
@@ -92,7 +94,7 @@ export class AffectedBy {
     subjectSerialFrom,
   }: Affected['query']): Promise<Pick<AffectedMachines, 'count' | 'unknown'>> {
     if (subjectSerialFrom !== undefined)
-      return { count: await this.#counts.subjectSerialsFrom(subjectSerialFrom), unknown: 0 }
+      return { count: await this.#countSerials(subjectSerialFrom), unknown: 0 }
     if (implementation !== undefined)
       return { count: this.implementations[implementation], unknown: this.implementations.unknown }
     const sum = (isWanted: (protocol: number) => boolean) =>
@@ -101,6 +103,12 @@ export class AffectedBy {
       count: sum((protocol) => protocol > 0 && protocol < (protocolBelow ?? 0)),
       unknown: sum((protocol) => protocol === 0),
     }
+  }
+
+  async #countSerials(from: number): Promise<number> {
+    const count = this.#serials.get(from) ?? (await this.#counts.subjectSerialsFrom(from))
+    this.#serials.set(from, count)
+    return count
   }
 }
 

@@ -9,6 +9,7 @@ import type { Ledger } from '../ledger.ts'
 import type { MachineSoftware } from '../machine-software.ts'
 import { Refusal } from '../refusal.ts'
 import { revoke } from '../revocation.ts'
+import { keptAnswer } from '../server/one-answer.ts'
 import type { Sessions } from '../sessions.ts'
 import type { TokenRequests } from '../token-requests.ts'
 import {
@@ -21,6 +22,7 @@ import {
 import type { BearerTokens } from './access/bearer-tokens.ts'
 import { newPassword } from './access/password.ts'
 import { Sessions as BrowserSessions } from './access/sessions.ts'
+import { AffectedBy } from './affected-by.ts'
 import { audit, auditEntries, entryOf, verifyAudit } from './audit-log.ts'
 import type { authorityOf } from './authority-overview.ts'
 import { authorityState } from './authority-state.ts'
@@ -78,7 +80,10 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
     components
   const browserSessions = new BrowserSessions(store, clock)
   const rotation: KeyRotationComponents = components
-  const settings: NetworkSettingsComponents = components
+  // Both count all machines.
+  const affected = keptAnswer(() => AffectedBy.begin(components), clock)
+  const authority = keptAnswer(() => authorityState(components), clock)
+  const settings: NetworkSettingsComponents = { ...components, affected }
   return {
     setup: () => ({ isNeeded: false }),
     makeNetwork() {
@@ -134,7 +139,7 @@ export function apiHandlers(components: HandlerComponents): ApiHandlers {
       }
     },
 
-    authority: () => authorityState(components),
+    authority,
     topology: () => watch.snapshot(),
     machines: ({ query }) => machines.list(query),
     machine: ({ params: { name } }) => machines.details(name),

@@ -3,12 +3,9 @@ import { ipv4Range } from '../../core/options/value-types.ts'
 import { IMPLEMENTATIONS } from '../../core/values/implementations.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { NetworkConfiguration } from '../configuration.ts'
-import type { Store } from '../database/store.ts'
-import type { Ledger } from '../ledger.ts'
-import type { MachineSoftware } from '../machine-software.ts'
 import { Refusal } from '../refusal.ts'
 import type { NetworkSettings as Settings } from '../stored-configuration.ts'
-import { AffectedBy } from './affected-by.ts'
+import type { AffectedBy } from './affected-by.ts'
 import { type Actor, audit } from './audit-log.ts'
 import type {
   ChangeConfiguration,
@@ -22,9 +19,8 @@ import { dependenceOf, EFFECTS, type Setting } from './setting-effects.ts'
 /** What changing the network's configuration needs. */
 export interface NetworkSettingsComponents {
   readonly configuration: NetworkConfiguration
-  readonly store: Store
-  readonly ledger: Pick<Ledger, 'size' | 'countEnding'>
-  readonly software: Pick<MachineSoftware, 'save' | 'of'>
+  /** Machines as they were counted some seconds ago, at most. */
+  readonly affected: () => Promise<AffectedBy>
   readonly hasGeoIp: boolean
   readonly clock: Pick<Clock, 'now'>
 }
@@ -67,7 +63,7 @@ export async function previewConfiguration(
   const { configuration } = components
   const version = configuration.versionNumber
   const { after, differences } = differencesOf(components, change)
-  const affected = await AffectedBy.begin(components)
+  const affected = await components.affected()
   const effects: ConfigurationPreview['effects'] = []
   for (const difference of differences) {
     const { setting } = difference
