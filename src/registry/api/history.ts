@@ -34,7 +34,7 @@ export async function recordEvent(
   )
 }
 
-/** Several things happen to a machine in one second: as they were written. */
+/** Several things happen to a machine in one second: as they were written, as far as the database knows it. */
 const latestFirst = ({ writtenOrder }: Queries): string => `date DESC, ${writtenOrder} DESC`
 
 /** A machine is there, or not any more: what another process has noted a moment ago is the same event. */

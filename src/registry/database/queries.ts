@@ -46,7 +46,10 @@ export class Queries {
     return (await this.#executor.run(sql, parameters)).changes
   }
 
-  /** What rows that are never changed are ordered by as they were written, where nothing in them is. */
+  /**
+   * What rows that are never changed are ordered by as they were written, where nothing in them is. With PostgreSQL, this is not so
+   * for certain: where rows were deleted, and the table was vacuumed, later ones take their room.
+   */
   get writtenOrder(): 'rowid' | 'ctid' {
     return this.#engine.kind === 'sqlite' ? 'rowid' : 'ctid'
   }
