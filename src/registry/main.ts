@@ -4,6 +4,7 @@ import { ONE_COMMUNITY, parseCommunities } from '../core/allocation/community.ts
 import { messageOf, Re6stError } from '../core/errors.ts'
 import { isPkcs11Uri } from '../core/options/pkcs11-uri.ts'
 import type { RegistryOptions } from '../core/options/registry-option-checks.ts'
+import { mistakeOfAuthority } from '../core/options/registry-options.ts'
 import { bracketed } from '../core/values/bracketed.ts'
 import { systemClock } from '../platform/clock.ts'
 import { type Logger, openLog } from '../platform/log.ts'
@@ -190,6 +191,8 @@ async function isStoppedBeforeItsStart(
   if (!isPkcs11Uri(key)) removeUnfinished({ ca, key }, log)
   if (!place || passphrase !== undefined || isPkcs11Uri(key) || existsSync(ca) || existsSync(key))
     return false
+  const mistake = mistakeOfAuthority(ca, key)
+  if (mistake !== undefined) throw new Re6stError('OPTION', mistake)
   const { openFirstStart } = await import('./api/first-start.ts')
   const { TlsCredentials } = await import('./server/tls-credentials.ts')
   const files = tlsOf(options)

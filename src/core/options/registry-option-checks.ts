@@ -1,7 +1,7 @@
 import { ok, type Result, refuse } from '../result.ts'
 import { optionValues, type ParsedWords } from './given-values.ts'
 import type { OptionsOf } from './option-table.ts'
-import { mistakeOfAuthority, REGISTRY_COMMAND, type REGISTRY_OPTIONS } from './registry-options.ts'
+import { REGISTRY_COMMAND, type REGISTRY_OPTIONS } from './registry-options.ts'
 import { isUrl } from './value-types.ts'
 
 type Values = OptionsOf<typeof REGISTRY_OPTIONS>
@@ -27,7 +27,7 @@ export interface RegistryOptions
 export function registryOptions(words: ParsedWords): Result<RegistryOptions> {
   const values = optionValues(REGISTRY_COMMAND, words)
   if (!values.ok) return values
-  for (const mistakeOf of [ofAuthority, ofListening, ofTls, ofWebhooks, ofPage, ofOpenId, ofPair, ofMail]) {
+  for (const mistakeOf of [ofListening, ofTls, ofWebhooks, ofPage, ofOpenId, ofPair, ofMail]) {
     const mistake = mistakeOf(values.value)
     if (mistake !== undefined) return refuse(mistake)
   }
@@ -62,8 +62,6 @@ const warningsOf = ({
 
 /** What is missing, or of no use. */
 type MistakeOf = (values: Values) => string | undefined
-
-const ofAuthority: MistakeOf = ({ ca, key }) => mistakeOfAuthority(ca, key)
 
 const ofListening: MistakeOf = (values) =>
   addressesOf(values).length === 0

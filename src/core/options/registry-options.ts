@@ -73,7 +73,7 @@ export const keyPassphrase = (group: string) =>
     otherwise: 'default: it is asked for at the terminal, if there is one',
   })
 
-/** One would be written over the other, and a key lies in no file that is given away. */
+/** Where they are written: one would be written over the other, and a key lies in no file that is given away. */
 export const mistakeOfAuthority = (ca: string, key: string): string | undefined =>
   plainPath(ca) === plainPath(key)
     ? `--ca, --key: both name ${ca}: the certificate of the authority and its key are in a file each`

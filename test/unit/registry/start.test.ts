@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readNodeCertificate } from '../../../src/core/crypto/certificate.ts'
@@ -9,7 +9,7 @@ import { failedStart, registryProcess } from '../../support/registry-process.ts'
 import { vectors } from '../../support/vectors.ts'
 import { withoutIpv6 } from '../../support/without-ipv6.ts'
 
-const pki = vectors<{ ca: string; csr: Record<string, string> }>('pki.json')
+const pki = vectors<{ ca: string; keys: Record<string, string>; csr: Record<string, string> }>('pki.json')
 
 /** A file with this content, and its path. */
 function fileWith(name: string, content: string | Buffer): string {
@@ -79,6 +79,19 @@ it('says which network it serves, and whether its tunnels are encrypted', async 
   expect(said.stderr).toMatch(/^re6st-registry: WARNING: .*not encrypted.*--encrypt/)
   await using encrypted = await registryProcess(['--encrypt'])
   expect((await encrypted.stop()).stderr).toBe('')
+})
+
+it('takes the certificate of its authority and the key from one file, as the Python implementation does', async () => {
+  const both = fileWith('ca.pem', `${pki.keys['ca']}${pki.ca}`)
+  chmodSync(both, 0o600)
+  expect(await moreWarnings(['--ca', both, '--key', both])).toBe(0)
+})
+
+it('makes no authority in one file', async () => {
+  const both = join(temporaryDirectory(), 'ca.pem')
+  const { exitCode, stderr } = await failedStart(['--ca', both, '--key', both, '--page', '127.0.0.1:0'])
+  expect(exitCode).not.toBe(0)
+  expect(stderr).toContain('--ca, --key: both name')
 })
 
 it('tells of prefixes that do not fit into the network', async () => {

@@ -318,10 +318,6 @@ describe('re6st-registry', () => {
     [['-4', '', '-6', ''], '-4, -6: both are empty, the registry must listen on at least one address'],
     [['--smtp-user', 'u'], '--smtp-user: needs a password, see --smtp-pwd'],
     [
-      ['--key', './a'],
-      '--ca, --key: both name a: the certificate of the authority and its key are in a file each',
-    ],
-    [
       ['--ipv4', '10.42.3.4/16', '8'],
       '--ipv4: 10.42.3.4/16 has bits behind its prefix: all after the first 16 must be 0',
     ],
