@@ -37,13 +37,12 @@ const SAYS_COUNTRIES = /country|city|enterprise|location/i
  * @throws Re6stError `FILE`
  */
 export async function openGeoIp(path: string, log: Logger): Promise<GeoIp> {
-  const reader = await openDatabase(path)
-  const { databaseType, buildEpoch } = reader.metadata
+  const { reader, databaseType, edition } = await openDatabase(path)
   if (!SAYS_COUNTRIES.test(databaseType))
     log.warn(`GEOIP2_MMDB=${path}: a database of kind ${databaseType}: does it say countries?`)
   let isTold = false
   return {
-    edition: `${databaseType} ${buildEpoch.toISOString()}`,
+    edition,
     locate(address) {
       if (!validate(address)) return undefined
       try {
@@ -64,7 +63,10 @@ export async function openGeoIp(path: string, log: Logger): Promise<GeoIp> {
 
 async function openDatabase(path: string) {
   try {
-    return await open(path)
+    const reader = await open(path)
+    const { databaseType, buildEpoch } = reader.metadata
+    // Of a damaged one, there may be no such time.
+    return { reader, databaseType, edition: `${databaseType} ${buildEpoch.toISOString()}` }
   } catch (error) {
     throw new Re6stError('FILE', `GEOIP2_MMDB=${path}: not a MaxMind database (${messageOf(error)})`, {
       cause: error,

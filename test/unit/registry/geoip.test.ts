@@ -73,6 +73,13 @@ describe("MaxMind's databases of", () => {
   })
 })
 
+it('a database that does not say when it was made is refused', async () => {
+  const path = join(temporaryDirectory(), 'GeoIP2-Country-Test.mmdb')
+  const whole = readFileSync(join(DATABASES, 'GeoIP2-Country-Test.mmdb'), 'latin1')
+  writeFileSync(path, whole.replace('build_epoch', 'xuild_epoch'), 'latin1')
+  await expect(opened(path)).rejects.toMatchObject({ code: 'FILE' })
+})
+
 test(
   'no database, as it is or with a byte changed or cut off, does more than be refused or know nothing',
   fc.constantFrom(...names),
