@@ -4,6 +4,7 @@ import { ROLES, type Role } from '../values/roles.ts'
 import type { Command } from './command.ts'
 import { optionValues, type ParsedWords } from './given-values.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
+import { actionOf } from './registry-operator-options.ts'
 import { DEFAULT_DATABASE } from './registry-options.ts'
 import { databasePlace, nonEmpty, oneOf, type SecretSource, secretSource } from './value-types.ts'
 
@@ -67,11 +68,9 @@ export function adminOptions(words: ParsedWords): Result<AdminOptions> {
   const values = optionValues(ADMIN_COMMAND, words)
   if (!values.ok) return values
   const { name, role, password, ...common } = values.value
-  const action = ACTIONS.find((one) => one === words.operand)
-  if (action === undefined)
-    return refuse(
-      `${words.operand}: must be one of ${ACTIONS.join(', ')}, as in "${ADMIN_COMMAND.name} list"`,
-    )
+  const found = actionOf(ADMIN_COMMAND.name, ACTIONS, words.operand, 'list')
+  if (!found.ok) return found
+  const action = found.value
   const useless = (['role', 'password'] as const).find((option) => words.given.has(option))
   if (action !== 'add' && useless !== undefined) return refuse(`--${useless}: is for "admin add" only`)
   if (action === 'list')
@@ -125,11 +124,9 @@ export type AuditOptions = OptionsOf<typeof AUDIT_OPTIONS> & {
 export function auditOptions(words: ParsedWords): Result<AuditOptions> {
   const values = optionValues(AUDIT_COMMAND, words)
   if (!values.ok) return values
-  const action = AUDIT_COMMANDS.find((one) => one === words.operand)
-  if (action === undefined)
-    return refuse(
-      `${words.operand}: must be one of ${AUDIT_COMMANDS.join(', ')}, as in "${AUDIT_COMMAND.name} verify"`,
-    )
+  const found = actionOf(AUDIT_COMMAND.name, AUDIT_COMMANDS, words.operand, 'verify')
+  if (!found.ok) return found
+  const action = found.value
   const { done, who, head } = values.value
   if (action === 'list' && head !== undefined) return refuse('--head: is for "audit verify" only')
   if (action === 'verify' && (done ?? who) !== undefined)

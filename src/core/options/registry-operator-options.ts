@@ -1,6 +1,7 @@
 import { OLDEST_PROTOCOL, PROTOCOL } from '../config/protocol-number.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import { IMPLEMENTATIONS } from '../values/implementations.ts'
+import { MACHINE_QUERY_BOUNDS, WANTED_AUTHORITY } from '../values/machine-query-bounds.ts'
 import { MACHINE_SORT_KEYS } from '../values/machine-sort-keys.ts'
 import { MACHINE_STATES } from '../values/machine-states.ts'
 import { isLikeSubnetName } from '../values/prefix.ts'
@@ -24,8 +25,6 @@ const INVITATION = 'Invitation'
 const ROTATION = 'Rotation'
 const NETWORK = 'Configuration of the network'
 
-/** As many as there are IPv4 addresses. */
-const MAX_SUBJECT_SERIAL = 4_294_967_296
 /** A year: longer is a mistake. */
 const MAX_DAYS = 365
 const MAX_USES = 1_000
@@ -42,6 +41,11 @@ export const ASKED_REGISTRY = {
   commandSocket: ASKED_COMMAND_SOCKET,
   json: flag({ names: ['--json'], group: 'Output', help: 'print JSON, as the API says it' }),
 } as const
+
+const within = (name: keyof typeof MACHINE_QUERY_BOUNDS) => {
+  const { minimum, maximum } = MACHINE_QUERY_BOUNDS[name]
+  return integer('N', minimum, maximum)
+}
 
 const NODES = {
   search: optional(nonEmpty('TEXT'), {
@@ -69,7 +73,7 @@ const NODES = {
     group: MACHINES,
     help: 'only those that have this certificate of the authority, as "ca status" prints it; unknown: those of which nobody knows',
   }),
-  protocolBelow: optional(integer('N', OLDEST_PROTOCOL, 256), {
+  protocolBelow: optional(within('protocolBelow'), {
     names: ['--protocol-below'],
     group: MACHINES,
     help: 'only those that speak an older protocol than this',
@@ -79,7 +83,7 @@ const NODES = {
     group: MACHINES,
     help: 'only those that run this one or that of Python',
   }),
-  subjectSerialFrom: optional(integer('N', 0, MAX_SUBJECT_SERIAL), {
+  subjectSerialFrom: optional(within('subjectSerialFrom'), {
     names: ['--subject-serial-from'],
     group: MACHINES,
     help: 'only those whose certificates have at least this serial number in their subjects, which chooses the IPv4 subnet',
@@ -120,7 +124,7 @@ const faultOfAuthority = ({
 }: {
   readonly authority: string | undefined
 }): string | undefined =>
-  /^(unknown|sha256:[0-9a-f]{2}(:[0-9a-f]{2}){31})$/i.test(authority)
+  WANTED_AUTHORITY.test(authority)
     ? undefined
     : `--authority ${authority}: must be "unknown", or a fingerprint like sha256:0C:7A:…, as "re6st-registry ca status" prints it`
 
@@ -429,9 +433,10 @@ export function actionOf<const Action extends string>(
   command: string,
   actions: readonly Action[],
   word = '',
+  example: Action | undefined = actions[0],
 ): Result<Action> {
   const action = actions.find((one) => one === word)
   return action === undefined
-    ? refuse(`${word}: must be one of ${actions.join(', ')}, as in "${command} ${actions[0]}"`)
+    ? refuse(`${word}: must be one of ${actions.join(', ')}, as in "${command} ${example}"`)
     : ok(action)
 }

@@ -3,7 +3,7 @@ import { ROLES, type Role } from '../values/roles.ts'
 import type { Command } from './command.ts'
 import { optionValues, type ParsedWords } from './given-values.ts'
 import { flag, type OptionsOf, optional, withDefault } from './option-table.ts'
-import { ASKED_REGISTRY } from './registry-operator-options.ts'
+import { ASKED_REGISTRY, actionOf } from './registry-operator-options.ts'
 import { integer, nonEmpty, oneOf } from './value-types.ts'
 
 const TOKEN = 'Token'
@@ -68,11 +68,9 @@ export function tokenOptions(words: ParsedWords): Result<TokenOptions> {
   const values = optionValues(TOKEN_COMMAND, words)
   if (!values.ok) return values
   const { label, scope, days, isTokenOnly, id, ...common } = values.value
-  const action = ACTIONS.find((one) => one === words.operand)
-  if (action === undefined)
-    return refuse(
-      `${words.operand}: must be one of ${ACTIONS.join(', ')}, as in "${TOKEN_COMMAND.name} list"`,
-    )
+  const found = actionOf(TOKEN_COMMAND.name, ACTIONS, words.operand, 'list')
+  if (!found.ok) return found
+  const action = found.value
   const useless = OF_NEW.find((option) => words.given.has(option))
   if (action !== 'new' && useless !== undefined)
     return refuse(`${OPTIONS[useless].names[0]}: is for "token new" only`)

@@ -6,5 +6,8 @@ export const MACHINE_QUERY_BOUNDS = {
   subjectSerialFrom: { minimum: 0, maximum: 4_294_967_296 },
 } as const
 
+/** By which certificate of the authority they may be asked for: its fingerprint, or that nobody knows. */
+export const WANTED_AUTHORITY = /^(unknown|sha256:[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31})$/
+
 /** So long a text machines may be searched by. */
 export const MACHINE_SEARCH_LENGTH = 200

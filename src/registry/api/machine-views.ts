@@ -9,6 +9,7 @@ import {
   subnetCidr,
   subnetNameOf,
 } from '../../core/values/prefix.ts'
+import { isOlderRelease } from '../../core/values/release-version.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { Store } from '../database/store.ts'
@@ -99,7 +100,7 @@ export class MachineViews {
     if (!watch.isOnline(prefix)) return (seen?.seenMs ?? 0) > 0 ? 'offline' : 'never-seen'
     if (this.isExpiring(holder)) return 'expiring'
     const version = watch.information(prefix)?.version
-    return version !== undefined && isOlder(version, VERSION) ? 'outdated' : 'online'
+    return version !== undefined && isOlderRelease(version, VERSION) ? 'outdated' : 'online'
   }
 
   /** One, as the API shows it. */
@@ -170,17 +171,4 @@ export class MachineViews {
   #communityOf(prefix: string): string | undefined {
     return this.#components.communities.all.find((bits) => bits !== '' && prefix.startsWith(bits))
   }
-}
-
-/** Whether the first three numbers of a version are less than another's; of what is no version, nobody knows. */
-export function isOlder(version: string, other: string): boolean {
-  const [one, another] = [numbersOf(version), numbersOf(other)]
-  if (!one || !another) return false
-  const index = one.findIndex((number, position) => number !== another[position])
-  return index >= 0 && (one[index] ?? 0) < (another[index] ?? 0)
-}
-
-function numbersOf(version: string): number[] | undefined {
-  const match = /^(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?/.exec(version)
-  return match ? [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)] : undefined
 }

@@ -1,5 +1,6 @@
 import { jsonText } from '../../core/json-text.ts'
 import type { ConfigOptions } from '../../core/options/registry-operator-options.ts'
+import { IMPLEMENTATION_NAMES } from '../../core/values/implementations.ts'
 import type { AffectedMachines, Configuration, ConfigurationPreview } from '../api/schemas/configuration.ts'
 import { askRegistryOf } from './ask-registry.ts'
 import { columns, someNames } from './columns.ts'
@@ -59,13 +60,9 @@ function previewText({ effects, machines: { own, python, unknown } }: Configurat
   ].join('\n')
 }
 
-const IMPLEMENTATION_NAMES = { own: 'this implementation', python: 'the Python implementation' } as const
-
 function affectedLines({ what, count, unknown, machines, query }: AffectedMachines): string[] {
   const names = machines.map(({ name, version, protocol }) =>
-    [name, version === undefined ? undefined : `(${version}, protocol ${protocol})`]
-      .filter(Boolean)
-      .join(' '),
+    version === undefined ? name : `${name} (${version}, protocol ${protocol})`,
   )
   const all = `re6st-registry nodes ${wordsOf(query).join(' ')}`
   return [

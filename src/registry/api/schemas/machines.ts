@@ -1,6 +1,10 @@
 import { type Static, Type } from 'typebox'
 import { IMPLEMENTATIONS } from '../../../core/values/implementations.ts'
-import { MACHINE_QUERY_BOUNDS, MACHINE_SEARCH_LENGTH } from '../../../core/values/machine-query-bounds.ts'
+import {
+  MACHINE_QUERY_BOUNDS,
+  MACHINE_SEARCH_LENGTH,
+  WANTED_AUTHORITY,
+} from '../../../core/values/machine-query-bounds.ts'
 import { MACHINE_SORT_KEYS } from '../../../core/values/machine-sort-keys.ts'
 import { MACHINE_STATES } from '../../../core/values/machine-states.ts'
 import { CLOSED, PAGING, pageOf, SubnetName, Time } from './common.ts'
@@ -143,7 +147,7 @@ const WANTED = {
   ),
   authority: Type.Optional(
     Type.String({
-      pattern: '^(unknown|sha256:[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31})$',
+      pattern: WANTED_AUTHORITY.source,
       description:
         'Those that have the certificate of the authority with this fingerprint; unknown: those of which nobody knows which one they have',
     }),

@@ -1,5 +1,9 @@
-import { IMPLEMENTATIONS } from '../../../core/values/implementations.ts'
-import { MACHINE_QUERY_BOUNDS, MACHINE_SEARCH_LENGTH } from '../../../core/values/machine-query-bounds.ts'
+import { IMPLEMENTATION_NAMES, IMPLEMENTATIONS } from '../../../core/values/implementations.ts'
+import {
+  MACHINE_QUERY_BOUNDS,
+  MACHINE_SEARCH_LENGTH,
+  WANTED_AUTHORITY,
+} from '../../../core/values/machine-query-bounds.ts'
 import { MACHINE_SORT_KEYS } from '../../../core/values/machine-sort-keys.ts'
 import { MACHINE_STATES } from '../../../core/values/machine-states.ts'
 import type { MachineQuery } from '../../api/schemas/machines.ts'
@@ -27,7 +31,7 @@ export function queryOf(parameters: ReadonlyMap<string, string>): MachineQuery {
     ...(community !== '' && isCommunity(community) ? { community } : {}),
     ...(/^[A-Z]{2}$/.test(country) ? { country } : {}),
     ...(parameters.get('configuration') === 'behind' ? { configuration: 'behind' } : {}),
-    ...(isAuthority(authority) ? { authority } : {}),
+    ...(WANTED_AUTHORITY.test(authority) ? { authority } : {}),
     ...(implementation === undefined ? {} : { implementation }),
     ...number('protocolBelow'),
     ...number('subjectSerialFrom'),
@@ -35,8 +39,6 @@ export function queryOf(parameters: ReadonlyMap<string, string>): MachineQuery {
     order: parameters.get('order') === 'descending' ? 'descending' : 'ascending',
   }
 }
-
-const isAuthority = (text: string): boolean => /^(unknown|sha256:[0-9A-F]{2}(:[0-9A-F]{2}){31})$/i.test(text)
 
 /** What is asked for by links of other views, and by no field: what people read of it. */
 const FOUND_BY: {
@@ -48,8 +50,7 @@ const FOUND_BY: {
       ? 'do not say which certificate of the authority they have'
       : `have the certificate ${fingerprint.slice(0, 'sha256:'.length + 11)}… of the authority`,
   protocolBelow: (protocol) => `speak a protocol before ${protocol}`,
-  implementation: (whose) =>
-    whose === 'python' ? 'run the Python implementation' : 'run this implementation',
+  implementation: (whose) => `run ${IMPLEMENTATION_NAMES[whose]}`,
   subjectSerialFrom: (first) => `have serial numbers in their subjects from ${first} on`,
 }
 type FoundBy = 'configuration' | 'authority' | 'protocolBelow' | 'implementation' | 'subjectSerialFrom'

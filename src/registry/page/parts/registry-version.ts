@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
+import { isOlderRelease } from '../../../core/values/release-version.ts'
 
 /** Of the registry that this page belongs to: put there by the build. */
 declare const RE6STNET_VERSION: string
@@ -9,14 +10,10 @@ const changes = new EventTarget()
 /** The registry says which version it is. @param version the header of an answer; null: it says nothing, or it is a proxy's answer */
 export function hearVersion(version: string | null): void {
   // Of several processes that are upgraded one after another, those of before go on answering: that is no news.
-  if (version === null || !isNewer(version, other ?? RE6STNET_VERSION)) return
+  if (version === null || !isOlderRelease(other ?? RE6STNET_VERSION, version)) return
   other = version
   changes.dispatchEvent(new Event('changed'))
 }
-
-/** Whether a version comes after another one, as `0.10.0` after `0.9.1`. */
-const isNewer = (version: string, than: string): boolean =>
-  version.localeCompare(than, 'en', { numeric: true }) > 0
 
 /** The version of the registry, followed, once it was newer than the one that this page belongs to. */
 export function useOtherVersion(): string | undefined {

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { IMPLEMENTATION_NAMES } from '../../../core/values/implementations.ts'
 import type {
   AffectedMachines,
   ConfigurationPreview,
@@ -9,8 +10,6 @@ import { Confirm } from '../parts/confirm.tsx'
 import { AllMachines, MachineLink } from '../parts/machine-link.tsx'
 import { countText, numberText } from '../parts/numbers.ts'
 import { changeText, settingLabel } from '../parts/settings-words.ts'
-
-const NAMES = { own: 'this implementation', python: 'the Python implementation' } as const
 
 interface ConfirmChangeProps {
   readonly change: NetworkSettingsChange
@@ -46,7 +45,7 @@ export function ConfirmChange({ change, preview, close }: ConfirmChangeProps): J
           <ul>
             {nodes.map(({ implementation, effect }) => (
               <li key={implementation}>
-                Each node of {NAMES[implementation]} {effect}.
+                Each node of {IMPLEMENTATION_NAMES[implementation]} {effect}.
               </li>
             ))}
           </ul>
