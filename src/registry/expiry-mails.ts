@@ -7,7 +7,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Store } from './database/store.ts'
 import type { Holder } from './holders.ts'
-import { fateOf, type Mailer, type MailFate, untilSent } from './mail.ts'
+import { fateOf, type Mailer, type MailFate, SENDING_MS, untilSent } from './mail.ts'
 
 /** What mails about the end of certificates need. */
 export interface ExpiryMailComponents {
@@ -31,8 +31,7 @@ const LEFT_FOR_PUT_OFF = 50
 /** So many one after the other that no server has taken: there is none, and the others need not be tried. */
 const NOBODY_IN_A_ROW = 5
 
-/** Whoever began to send a mail so long ago, and has not ended, never will: a mail server is given up after a minute. */
-const SENDING_SECONDS = 600
+const SENDING_SECONDS = SENDING_MS / 1000
 
 /** One that a server does not want is sent again after that: it may be the server that is set up wrongly. */
 const REFUSED_SECONDS = 24 * 3600

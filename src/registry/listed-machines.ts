@@ -44,21 +44,23 @@ interface Column {
   readonly headIndex: string | undefined
 }
 
-const ofListed = (key: string, index: string, headIndex: string) =>
-  ({ table: 'listed_machine', key: `listed_machine.${key}`, index, headIndex }) as const
-const ofHolder = (key: string, index: string, headIndex: string) =>
-  ({ table: 'holder', key, index, headIndex }) as const
+const ofListed = (column: string, index?: string, headIndex?: string): Column => ({
+  ...{ table: 'listed_machine', key: `listed_machine.${column}`, index, headIndex },
+})
+const ofHolder = (key: string, index: string, headIndex?: string): Column => ({
+  ...{ table: 'holder', key, index, headIndex },
+})
 
 const COLUMNS = {
-  prefix: { ...ofListed('prefix', '', ''), index: undefined, headIndex: undefined },
+  prefix: ofListed('prefix'),
   seen: ofListed('seen', 'listed_seen', 'listed_head_seen'),
   country: ofListed('country', 'listed_country', 'listed_head_country'),
   email: ofHolder("COALESCE(holder.email, '')", 'holder_page_email', 'holder_head_email'),
   serial: ofHolder('holder.serial', 'holder_serial', 'holder_head_serial'),
   not_after: ofHolder('holder.not_after', 'holder_page_not_after', 'holder_head_not_after'),
-  subject_serial: { ...ofHolder('holder.subject_serial', 'holder_subject_serial', ''), headIndex: undefined },
-  protocol: { ...ofListed('protocol', 'listed_protocol', ''), headIndex: undefined },
-} as const satisfies Record<string, Column>
+  subject_serial: ofHolder('holder.subject_serial', 'holder_subject_serial'),
+  protocol: ofListed('protocol', 'listed_protocol'),
+} satisfies Record<string, Column>
 
 type ListedStore = Pick<Store, 'all' | 'allIn' | 'countHolders' | 'isShared'>
 

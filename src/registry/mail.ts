@@ -65,6 +65,9 @@ export interface MailSettings {
   readonly startTls: boolean
 }
 
+/** Whoever began to send a mail so long ago, and has not ended, never will: a mail server is given up after a minute. */
+export const SENDING_MS = 600_000
+
 /** How long a registry that stops waits for a mail server. */
 const LAST_MAIL_MS = 3_000
 

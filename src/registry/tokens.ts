@@ -13,7 +13,7 @@ import { TokenMails } from './token-mails.ts'
 /** Letters of a token that is made up: 94 bits, which nobody guesses. */
 export const TOKEN_LENGTH = 20
 /** How long such a token lives: somebody waits for it. */
-const TOKEN_LIFE_MS = 14 * DAY_MS
+export const TOKEN_LIFE_MS = 14 * DAY_MS
 /** A mail is on its way: it is not sent again sooner. */
 const MAIL_PAUSE_MS = 60_000
 /** How many addresses are remembered that were mailed to. */

@@ -4,6 +4,7 @@ import type { Clock } from '../platform/clock.ts'
 import { readRequest } from './crypto/certificate-request.ts'
 import type { Queries } from './database/queries.ts'
 import type { Store } from './database/store.ts'
+import { TOKEN_LIFE_MS } from './tokens.ts'
 
 /** How the answer to a call fares. */
 export interface Delivery {
@@ -19,9 +20,6 @@ interface UnheardCertificate {
   readonly serial: number
   readonly pem: string
 }
-
-/** So long somebody may take to ask again: as long as a token lives that is made up. */
-const KEPT_SECONDS = 14 * 24 * 3600
 
 /**
  * Certificates that were made for a token, and that nobody has got yet: the connection may break, or the registry be killed, before its
@@ -134,11 +132,11 @@ export async function noteUnheard(
   )
 }
 
-/** Nobody has come again for so long. */
+/** Nobody has come again for as long as a token lives that is made up. */
 export async function forgetUnheard(writable: Queries, nowMs: number): Promise<void> {
   await writable.run(
     'DELETE FROM unheard_certificate WHERE date < ?',
-    Math.floor(nowMs / 1000) - KEPT_SECONDS,
+    Math.floor((nowMs - TOKEN_LIFE_MS) / 1000),
   )
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Store } from './database/store.ts'
+import { SENDING_MS } from './mail.ts'
 
 /** A mail with a token. */
 export interface TokenMail {
@@ -27,9 +28,6 @@ interface Row extends Record<'is_new' | 'made' | 'attempts' | 'due', number | bi
   readonly token: string
   readonly sending: string
 }
-
-/** Whoever began to send a mail so long ago, and has not ended, never will: a mail server is given up after a minute. */
-const SENDING_MS = 600_000
 
 /** Counters and mails that are asked for again: nothing is waited for but the own disk. */
 const WRITTEN = { isExpendable: true }

@@ -1,5 +1,5 @@
 import type { Implementation } from '../../core/values/implementations.ts'
-import { prefixOfBits, subnetNameOf } from '../../core/values/prefix.ts'
+import { subnetNameOfBits } from '../../core/values/prefix.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Store } from '../database/store.ts'
 import type { Ledger } from '../ledger.ts'
@@ -80,7 +80,7 @@ export class AffectedBy {
       machines: prefixes.map((prefix) => {
         const one = said.get(prefix)
         return {
-          name: subnetNameOf(prefixOfBits(prefix)),
+          name: subnetNameOfBits(prefix),
           ...(one ? { protocol: one.protocol } : {}),
           ...(one && one.version !== '' ? { version: one.version } : {}),
         }

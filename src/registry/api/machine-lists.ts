@@ -21,7 +21,7 @@ export interface MachineListComponents {
   readonly listed: ListedMachines
   readonly known: Pick<KnownAddresses, 'unwritten'>
   readonly watch: Pick<TopologyWatch, 'informed'>
-  readonly search: Pick<MachineSearch, 'thereOrRevoked'>
+  readonly search: Pick<MachineSearch, 'thereOrRevoked' | 'wantedAmong'>
   readonly views: MachineViews
   readonly geoip: GeoIp | undefined
   readonly wanted: Pick<WantedOfDatabase, 'of'>
@@ -130,7 +130,10 @@ export class MachineLists {
     // Those who are there, or revoked, are in another state; of who was seen just now, the database does not know.
     const others = new Map(
       (
-        await this.#wanted(query, [...(await search.thereOrRevoked(revoked)), ...(await this.#justSeen())])
+        await search.wantedAmong(
+          [...(await search.thereOrRevoked(revoked)), ...(await this.#justSeen())],
+          query,
+        )
       ).flatMap((holder) => (holder.prefix.startsWith(community) ? [[holder.prefix, holder] as const] : [])),
     )
     const rows = await store.allIn<{ prefix: string; seen: number; country: string }>(
@@ -179,7 +182,7 @@ export class MachineLists {
 
   async #runs(query: ListQuery, revoked: ReadonlySet<number>): Promise<Run[]> {
     const { sort = 'name', state, country, community = '' } = query
-    const { views } = this.#components
+    const { views, search } = this.#components
     const isDescending = query.order === 'descending'
     const filter = this.#filterOf(query)
     const isWanted = (one: SeenHolder) =>
@@ -192,9 +195,9 @@ export class MachineLists {
       case 'version':
         return this.#byVersion(query, filter, { isDescending, isWanted })
       case 'lastSeen': {
-        const unwritten = await this.#wanted(
-          query,
+        const unwritten = await search.wantedAmong(
           this.#components.known.unwritten().filter(({ prefix }) => prefix.startsWith(community)),
+          query,
         )
         const run = this.#along(filter, { column: 'seen', isDescending }, isWanted, {
           skipped: new Set(unwritten.map(({ prefix }) => prefix)),
@@ -211,7 +214,7 @@ export class MachineLists {
         const column = COLUMN_OF[sort]
         const between =
           state === 'offline'
-            ? await this.#placesOf(await this.#wanted(query, await this.#justSeen()), column)
+            ? await this.#placesOf(await search.wantedAmong(await this.#justSeen(), query), column)
             : ([] as Place[])
         const run = this.#along(filter, { column, isDescending }, isWanted, { between })
         return [isKnown ? { places: run.places } : run]
@@ -237,11 +240,13 @@ export class MachineLists {
     const { state: wanted } = query
     const order: ListOrder = { column: 'prefix', isDescending }
     const few = new Map<MachineState, Place[]>()
-    for await (const one of views.seen(await this.#wanted(query, await search.thereOrRevoked(revoked)))) {
+    for await (const one of views.seen(
+      await search.wantedAmong(await search.thereOrRevoked(revoked), query),
+    )) {
       const state = views.state(one, revoked)
       few.set(state, [...(few.get(state) ?? []), { place: one.holder.prefix, prefix: one.holder.prefix }])
     }
-    const justSeen = await this.#placesOf(await this.#wanted(query, await this.#justSeen()), 'prefix')
+    const justSeen = await this.#placesOf(await search.wantedAmong(await this.#justSeen(), query), 'prefix')
     // Of those that expire some are in other states, too.
     const states = wanted === undefined || wanted === 'expiring' ? MACHINE_STATES.toSorted() : [wanted]
     return (isDescending ? states.toReversed() : states).map((state) => {
@@ -263,9 +268,9 @@ export class MachineLists {
     }: { readonly isDescending: boolean; readonly isWanted: (one: SeenHolder) => boolean },
   ): Promise<Run[]> {
     const informed = [...this.#components.watch.informed()].filter(([, { version }]) => version !== '')
-    const known = await this.#wanted(
-      query,
+    const known = await this.#components.search.wantedAmong(
       informed.map(([prefix, { version }]) => ({ prefix, place: version })),
+      query,
     )
     const skipped = new Set(informed.map(([prefix]) => prefix))
     const others = {
@@ -306,19 +311,6 @@ export class MachineLists {
       places: (after, offset, limit) =>
         merged(read(after, offset, limit), { skipped, between, after, isDescending: order.isDescending }),
     }
-  }
-
-  /** Those of which the database knows what is wanted. */
-  async #wanted<One extends { readonly prefix: string }>(
-    query: ListQuery,
-    some: readonly One[],
-  ): Promise<readonly One[]> {
-    const prefixes = some.map(({ prefix }) => prefix)
-    const matching = await this.#components.listed.matching(
-      { within: '', ...this.#components.wanted.of(query) },
-      prefixes,
-    )
-    return matching.size === some.length ? some : some.filter(({ prefix }) => matching.has(prefix))
   }
 
   /** Those that were seen, which the database does not know yet. */

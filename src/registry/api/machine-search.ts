@@ -6,7 +6,7 @@ import type { ListedMachines } from '../listed-machines.ts'
 import type { MachineViews, SeenHolder } from './machine-views.ts'
 import type { MachineQuery } from './schemas/machines.ts'
 import type { TopologyWatch } from './topology-watch.ts'
-import type { WantedOfDatabase } from './wanted-of-database.ts'
+import type { DatabaseQuery, WantedOfDatabase } from './wanted-of-database.ts'
 
 /** What is searched. */
 export interface MachineSearchComponents {
@@ -70,11 +70,19 @@ export class MachineSearch {
     const few = found
       ? await this.holdersOf(found, 0, found.prefixes.length)
       : (await this.thereOrRevoked(revoked)).filter(({ prefix }) => prefix.startsWith(community))
+    return this.wantedAmong(few, query)
+  }
+
+  /** Those of some of which the database knows what is wanted. */
+  async wantedAmong<One extends { readonly prefix: string }>(
+    some: readonly One[],
+    query: DatabaseQuery,
+  ): Promise<One[]> {
     const wanted = this.#components.wanted.of(query)
-    if (!wanted) return few
-    const prefixes = few.map(({ prefix }) => prefix)
+    if (!wanted) return [...some]
+    const prefixes = some.map(({ prefix }) => prefix)
     const matching = await this.#components.listed.matching({ within: '', ...wanted }, prefixes)
-    return few.filter(({ prefix }) => matching.has(prefix))
+    return some.filter(({ prefix }) => matching.has(prefix))
   }
 
   /** Prefixes that a text names: a subnet, or all around an address; undefined: it is neither. */

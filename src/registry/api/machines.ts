@@ -233,8 +233,8 @@ export class Machines {
 
   async #countOf(query: Omit<ListQuery, 'after'>, revoked: ReadonlySet<number>): Promise<ListCount> {
     const { state, community = '', country } = query
-    if (this.#wanted.of(query)) return this.#lists.count(query, revoked)
-    if ((state === 'offline' || state === 'never-seen') && community === '' && country === undefined)
+    const isOfAll = community === '' && country === undefined && !this.#wanted.of(query)
+    if ((state === 'offline' || state === 'never-seen') && isOfAll)
       return { count: (await this.counts())[state], isAtLeast: false }
     return this.#lists.count(query, revoked)
   }

@@ -10,7 +10,8 @@ export interface Said {
   readonly save: () => Promise<void>
 }
 
-type DatabaseQuery = Pick<
+/** What of a query the database answers alone. */
+export type DatabaseQuery = Pick<
   MachineQuery,
   'configuration' | 'authority' | 'protocolBelow' | 'implementation' | 'subjectSerialFrom'
 >

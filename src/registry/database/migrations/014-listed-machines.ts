@@ -1,7 +1,5 @@
-import { setImmediate } from 'node:timers/promises'
-import { sql } from 'kysely'
 import { LISTING_POSTGRES, LISTING_SQLITE } from './listing-triggers.ts'
-import type { MigrationOf } from './migration.ts'
+import { type MigrationOf, runningEach } from './migration.ts'
 
 /** By which pages are read in their order, and who is behind is found. */
 const INDEXES: readonly string[] = [
@@ -22,11 +20,7 @@ const INDEXES: readonly string[] = [
  */
 export const migration: MigrationOf = (kind) => ({
   async up(db) {
-    const run = async (text: string) => {
-      await sql.raw(text).execute(db)
-      // The service manager is told of life in between.
-      await setImmediate()
-    }
+    const run = runningEach(db)
     const isSqlite = kind === 'sqlite'
     const [text, integer] = isSqlite ? ['TEXT', 'INTEGER'] : ['TEXT COLLATE "C"', 'BIGINT']
     await run(

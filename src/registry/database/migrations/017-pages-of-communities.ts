@@ -1,7 +1,5 @@
-import { setImmediate } from 'node:timers/promises'
-import { sql } from 'kysely'
 import { HEAD_BITS } from '../tables.ts'
-import type { MigrationOf } from './migration.ts'
+import { type MigrationOf, runningEach } from './migration.ts'
 
 const HEAD = `substr(prefix, 1, ${HEAD_BITS})`
 
@@ -17,13 +15,9 @@ const INDEXES: readonly string[] = [
 /** Pages of the table of machines of a community, by whatever they are sorted. */
 export const migration: MigrationOf = (kind) => ({
   async up(db) {
-    for (const index of INDEXES) {
-      await sql.raw(`CREATE INDEX ${index}`).execute(db)
-      // The service manager is told of life in between.
-      await setImmediate()
-    }
+    const run = runningEach(db)
+    for (const index of INDEXES) await run(`CREATE INDEX ${index}`)
     // How many there are of each head is not known before: other indexes would seem to be as good.
-    if (kind === 'postgres')
-      for (const table of ['listed_machine', 'holder']) await sql.raw(`ANALYZE ${table}`).execute(db)
+    if (kind === 'postgres') for (const table of ['listed_machine', 'holder']) await run(`ANALYZE ${table}`)
   },
 })

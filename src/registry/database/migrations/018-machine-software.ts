@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import { sql } from 'kysely'
 import {
   FUNCTION,
@@ -10,7 +9,7 @@ import {
   TRIGGER,
   UNLIST_SQLITE,
 } from './listing-triggers.ts'
-import type { MigrationOf } from './migration.ts'
+import { type MigrationOf, runningEach } from './migration.ts'
 
 /** By which machines are found that something is to be known of, and counted. */
 const INDEXES = {
@@ -102,11 +101,7 @@ interface IndexRow {
  */
 export const migration: MigrationOf = (kind) => ({
   async up(db) {
-    const run = async (text: string) => {
-      await sql.raw(text).execute(db)
-      // The service manager is told of life in between.
-      await setImmediate()
-    }
+    const run = runningEach(db)
     const isSqlite = kind === 'sqlite'
     const [text, integer] = isSqlite ? ['TEXT', 'INTEGER'] : ['TEXT COLLATE "C"', 'BIGINT']
     await run(

@@ -1,4 +1,5 @@
-import type { Migration } from 'kysely'
+import { setImmediate } from 'node:timers/promises'
+import { type Kysely, type Migration, sql } from 'kysely'
 
 /** What the tables are in. */
 export type DatabaseKind = 'sqlite' | 'postgres'
@@ -8,3 +9,11 @@ export type DatabaseKind = 'sqlite' | 'postgres'
  * made where a database is opened: on SQLite, it compares their text.
  */
 export type MigrationOf = (kind: DatabaseKind) => Migration
+
+/** Runs statements, in between of which the service manager is told of life: some take seconds with a million machines. */
+export const runningEach =
+  (db: Kysely<unknown>) =>
+  async (text: string): Promise<void> => {
+    await sql.raw(text).execute(db)
+    await setImmediate()
+  }
