@@ -64,16 +64,21 @@ async function heldRegistry(databasePath: string) {
 /** What it says while it makes one for somebody who is gone, and when it knows that. */
 const BEING_MADE = /status 503/
 
+/** Asks for one, and is gone before it is made. */
+async function leave(held: Awaited<ReturnType<typeof heldRegistry>>): Promise<void> {
+  const leaving = new AbortController()
+  const first = held.request(csr, leaving.signal)
+  await held.asked
+  leaving.abort()
+  await expect(first).rejects.toThrow()
+  await expect.poll(() => held.request(csr).catch(String)).toMatch(BEING_MADE)
+}
+
 describe('whose client is gone before its certificate was made', () => {
   it('is not lost: the same key gets it, once; another one does not', async () => {
     const path = await emptyDatabase()
     await using held = await heldRegistry(path)
-    const leaving = new AbortController()
-    const first = held.request(csr, leaving.signal)
-    await held.asked
-    leaving.abort()
-    await expect(first).rejects.toThrow()
-    await expect.poll(() => held.request(csr).catch(String)).toMatch(BEING_MADE)
+    await leave(held)
     held.goOn()
     let pem: string | undefined
     await expect
@@ -92,12 +97,7 @@ describe('whose client is gone before its certificate was made', () => {
     const path = await emptyDatabase()
     {
       await using held = await heldRegistry(path)
-      const leaving = new AbortController()
-      const first = held.request(csr, leaving.signal)
-      await held.asked
-      leaving.abort()
-      await expect(first).rejects.toThrow()
-      await expect.poll(() => held.request(csr).catch(String)).toMatch(BEING_MADE)
+      await leave(held)
       held.goOn()
       await expect.poll(() => serialsOf(path)).toEqual([1])
     }

@@ -49,6 +49,16 @@ function browser() {
   }
 }
 
+/** What is written from now on. */
+function writtenTo(raw: ServerResponse): readonly string[] {
+  const written: string[] = []
+  vi.spyOn(raw, 'write').mockImplementation((text) => {
+    written.push(String(text))
+    return true
+  })
+  return written
+}
+
 const changed = () => {
   for (const tell of [...listeners]) tell()
 }
@@ -105,11 +115,7 @@ describe('pages', () => {
 
 it('says every 1.5 s that it is alive, so that a connection that is lost without a word is noticed', async () => {
   const { raw, open } = browser()
-  const written: string[] = []
-  vi.spyOn(raw, 'write').mockImplementation((text) => {
-    written.push(String(text))
-    return true
-  })
+  const written = writtenTo(raw)
   await open()
   await clock.pass(4_500)
   expect(written.slice(1)).toEqual(Array(3).fill('event: alive\ndata: {}\n\n'))
@@ -121,11 +127,7 @@ it('says every 1.5 s that it is alive, so that a connection that is lost without
 
 it('asks its browser to connect again within a second of its end, so that what changes is seen in time', async () => {
   const { raw, open } = browser()
-  const written: string[] = []
-  vi.spyOn(raw, 'write').mockImplementation((text) => {
-    written.push(String(text))
-    return true
-  })
+  const written = writtenTo(raw)
   await open()
   expect(written[0]).toMatch(/^retry: 1000\nid: 1\nevent: snapshot\n/)
 })
